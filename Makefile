@@ -1,0 +1,36 @@
+# `make demo` shows everything on this machine; `make test` runs the tests. Both install first.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: venv demo run test check bench soak install docs
+
+venv: .venv/installed
+
+.venv/installed: requirements-test.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Merlin needs Python 3.11 or newer"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements-test.txt
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: venv
+	$(BIN)/merlin demo
+
+run: venv
+	$(BIN)/merlin run
+
+test: venv
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup
+
+check: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(MAKE) test
+
+bench: venv
+	$(BIN)/python -m bench
+
+install:
+	systemd/install.sh

@@ -1,0 +1,281 @@
+"""config.yaml as frozen values: read once at start, every error told at once.
+
+The shape is judged by `config.schema.yaml`; addresses are judged here. Credentials never
+stand in the file: it names environment variables, and `credential` reads them, `NAME_FILE`
+or systemd's credentials folder.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import parse_qs, urlsplit
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from merlin.core.errors import ConfigError
+from merlin.core.log import hide
+from merlin.core.money import MICRO, Price
+
+SCHEMA = Path(__file__).with_name("config.schema.yaml")
+DEFAULT_CREDENTIALS = {"engine": "MERLIN_ENGINE_KEY"}
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryConfig:
+    """The git repository of datasets."""
+
+    url: str
+    branch: str = "main"
+    directory: str = "datasets"
+    interval_s: float = 30.0
+    push: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """What is known of a base model; None where nothing is."""
+
+    price: Price | None = None
+    context: int | None = None
+    training_example: int | None = None
+    sunset: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderConfig:
+    """One service of the OpenAI protocol."""
+
+    name: str
+    base_url: str
+    credential: str
+    model: str | None = None
+    dialect: Literal["openai", "toplevel"] = "openai"
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    active_jobs: int = 1
+    settle_s: float = 60.0
+    poll_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramConfig:
+    """The bot's side of Telegram; a limit of 0 means none."""
+
+    base_url: str = "https://api.telegram.org"
+    mode: str = "polling"
+    webhook_url: str = ""
+    admins: tuple[int, ...] = ()
+    overall_per_s: float = 30.0
+    private_per_s: float = 1.0
+    group_per_min: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything config.yaml says, with defaults filled in; caps in millionths."""
+
+    state_dir: Path
+    database: str
+    language: str = "ru"
+    repository: RepositoryConfig | None = None
+    providers: tuple[ProviderConfig, ...] = ()
+    models: Mapping[str, ModelConfig] = field(default_factory=dict)
+    per_job_micro: int | None = None
+    per_month_micro: int | None = None
+    telegram: TelegramConfig = field(default_factory=TelegramConfig)
+    streaming: str = "edits"
+    default_dataset: str = ""
+    api_listen: tuple[str, int] = ("127.0.0.1", 8701)
+    api_public_url: str = ""
+    engine_listen: tuple[str, int] = ("127.0.0.1", 8702)
+    engine_credential: str = "MERLIN_ENGINE_KEY"
+    engine_pace_s: float = 0.0
+    tick_s: float = 1.0
+    quiet_s: float | None = None
+
+
+def load(path: Path) -> Config:
+    """Return the configuration at `path`. Raises ConfigError with every fault found."""
+    try:
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: {error.strerror}", "config-unreadable", path=str(path)
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+    said = {} if said is None else said
+    if faults := [*_schema_faults(said)]:
+        raise ConfigError("\n".join(f"{path}: {fault}" for fault in faults))
+    config = _filled(said, path.resolve().parent)
+    if not said.get("allow_plain_http", False) and (faults := [*_address_faults(config)]):
+        raise ConfigError("\n".join(f"{path}: {fault}" for fault in faults))
+    return config
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of config.yaml, descriptions and examples included."""
+    loaded: dict[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    return loaded
+
+
+def _schema_faults(said: object) -> Sequence[str]:
+    errors = sorted(Draft202012Validator(schema()).iter_errors(said), key=lambda e: list(e.path))
+    return [
+        f"{'.'.join(str(part) for part in error.absolute_path) or 'config'}: {error.message}"
+        for error in errors
+    ]
+
+
+def _filled(said: Mapping[str, Any], base: Path) -> Config:
+    state_dir = (base / said["state_dir"]).resolve()
+    api, engine, daemon = (said.get(key, {}) for key in ("api", "engine", "daemon"))
+    repository = said.get("repository")
+    return Config(
+        state_dir=state_dir,
+        database=said.get("database", f"sqlite:///{state_dir}/merlin.db"),
+        language=said.get("language", "ru"),
+        repository=_repository(repository, base) if repository else None,
+        providers=tuple(_provider(each) for each in said.get("providers", ())),
+        models={name: _model(each) for name, each in said.get("models", {}).items()},
+        per_job_micro=_micro(said.get("budget", {}).get("per_job")),
+        per_month_micro=_micro(said.get("budget", {}).get("per_month")),
+        telegram=_telegram(said.get("telegram", {})),
+        streaming=said.get("chat", {}).get("streaming", "edits"),
+        default_dataset=said.get("datasets", {}).get("default", ""),
+        api_listen=_listen(api.get("listen", "127.0.0.1:8701")),
+        api_public_url=api.get("public_url", ""),
+        engine_listen=_listen(engine.get("listen", "127.0.0.1:8702")),
+        engine_credential=engine.get("credential", "MERLIN_ENGINE_KEY"),
+        engine_pace_s=engine.get("pace_s", 0.0),
+        tick_s=daemon.get("tick_s", 1.0),
+        quiet_s=daemon.get("quiet_s"),
+    )
+
+
+def _repository(said: Mapping[str, Any], base: Path) -> RepositoryConfig:
+    plain = RepositoryConfig(**said)
+    # Neither "scheme://…" nor git's short "host:path": a path on this machine.
+    is_local = "://" not in plain.url and ":" not in plain.url.split("/")[0]
+    return replace(plain, url=str((base / plain.url).resolve())) if is_local else plain
+
+
+def _provider(said: Mapping[str, Any]) -> ProviderConfig:
+    name = said["name"]
+    return ProviderConfig(
+        name=name,
+        base_url=said["base_url"],
+        credential=said.get("credential", DEFAULT_CREDENTIALS.get(name, "OPENAI_API_KEY")),
+        model=said.get("model"),
+        dialect=said.get("dialect", "openai"),
+        prices={model: _price(each) for model, each in said.get("prices", {}).items()},
+        active_jobs=said.get("limits", {}).get("active_jobs", 1),
+        settle_s=said.get("settle_s", 60.0),
+        poll_s=said.get("poll_s", 10.0),
+    )
+
+
+def _model(said: Mapping[str, Any]) -> ModelConfig:
+    return ModelConfig(
+        price=_price(said["price"]) if "price" in said else None,
+        context=said.get("context"),
+        training_example=said.get("training_example"),
+        sunset=date.fromisoformat(said["sunset"]) if "sunset" in said else None,
+    )
+
+
+def _price(said: Mapping[str, Any]) -> Price:
+    return Price(
+        currency=said.get("currency", "USD"),
+        input_micro=round(said["input"] * MICRO),
+        cached_input_micro=round(said.get("cached_input", said["input"]) * MICRO),
+        output_micro=round(said["output"] * MICRO),
+        training_micro=round(said["training"] * MICRO),
+    )
+
+
+def _micro(amount: float | None) -> int | None:
+    return None if amount is None else round(amount * MICRO)
+
+
+def _telegram(said: Mapping[str, Any]) -> TelegramConfig:
+    plain = {key: value for key, value in said.items() if key not in ("limits", "admins")}
+    return TelegramConfig(**plain, admins=tuple(said.get("admins", ())), **said.get("limits", {}))
+
+
+def _listen(said: str) -> tuple[str, int]:
+    host, _, port = said.rpartition(":")
+    if not host or not port.isdigit():
+        raise ConfigError(f"listen: {said!r} is not host:port")
+    return host.strip("[]"), int(port)
+
+
+def _address_faults(config: Config) -> Sequence[str]:
+    """Return a line for every outside address that is neither encrypted nor on this machine."""
+    faults = [
+        f"providers.{provider.name}.base_url: {provider.base_url} is not https"
+        for provider in config.providers
+        if not _is_safe(provider.base_url)
+    ]
+    if not _is_safe(config.telegram.base_url):
+        faults.append(f"telegram.base_url: {config.telegram.base_url} is not https")
+    if config.telegram.webhook_url and not _is_safe(config.telegram.webhook_url):
+        faults.append(f"telegram.webhook_url: {config.telegram.webhook_url} is not https")
+    url = config.repository.url if config.repository else ""
+    if "://" in url and urlsplit(url).scheme not in ("https", "ssh", "file"):
+        faults.append(f"repository.url: {url} is neither https, ssh nor a local path")
+    if config.database.startswith("postgresql://") and not _is_safe_database(config.database):
+        faults.append("database: the server is not on this machine, so add sslmode=verify-full")
+    return faults
+
+
+def _is_safe(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
+
+
+def _is_safe_database(url: str) -> bool:
+    parts = urlsplit(url)
+    mode = parse_qs(parts.query).get("sslmode", [""])[0]
+    return not parts.hostname or _is_loopback(parts.hostname) or mode == "verify-full"
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def credential(name: str, *, is_needed: bool = True) -> str:
+    """Return the secret `name` from the environment, `NAME_FILE`, or systemd's folder.
+
+    Every secret read is taken out of the logs from then on. Raises ConfigError naming the
+    variable, never its value, when it is needed and nowhere to be found.
+    """
+    value = os.environ.get(name) or _from_file(name)
+    if not value and is_needed:
+        raise ConfigError(
+            f"credential {name} is missing: set it, or {name}_FILE", "credential-missing", name=name
+        )
+    hide([value])
+    return value
+
+
+def _from_file(name: str) -> str:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    places = [os.environ.get(f"{name}_FILE"), f"{folder}/{name}" if folder else None]
+    for place in places:
+        if place and Path(place).is_file():
+            return Path(place).read_text(encoding="utf-8").strip()
+    return ""

@@ -1,0 +1,93 @@
+"""Every error Merlin raises on purpose, as one tree.
+
+    MerlinError              exit 1, text shown to the person who asked
+    ├── ConfigError          exit 2, config.yaml or a credential is wrong
+    ├── LeadTaken            exit 75, another process leads or holds the lock
+    ├── NotFound             exit 1, no such dataset, build, job or model
+    ├── Refused              exit 1, asked for something that may not be done now
+    ├── DatasetError         exit 1, an example cannot be used; carries the findings
+    ├── SourceError          exit 1, the git repository cannot be read; may pass later
+    └── ProviderError        exit 1, the model provider said no; will not pass by itself
+        ├── ModelGone        the provider does not know this model (any more)
+        └── ProviderBusy     the same call may pass later; carries `retry_after_s`
+            └── ProviderDoubt   nobody knows whether the call was carried out
+
+Anything else that escapes is a bug: exit 3, a report is written under `state_dir/reports`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class MerlinError(Exception):
+    """An expected failure whose text a person may read.
+
+    `key` names the Fluent text, `args_` its arguments; `str(error)` is English for logs.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, key: str = "error-plain", **arguments: object) -> None:
+        super().__init__(message)
+        self.key = key
+        self.arguments: Mapping[str, object] = {"message": message, **arguments}
+
+
+class ConfigError(MerlinError):
+    """config.yaml, a credential or a command's usage is wrong."""
+
+    exit_code = 2
+
+
+class LeadTaken(MerlinError):
+    """Another process leads or holds the lock."""
+
+    exit_code = 75
+
+
+class NotFound(MerlinError):
+    """What was asked for does not exist."""
+
+
+class Refused(MerlinError):
+    """What was asked for exists, but may not be done now; the text says why."""
+
+
+class DatasetError(MerlinError):
+    """A dataset cannot be built; the findings say why."""
+
+
+class SourceError(MerlinError):
+    """The git repository cannot be read now."""
+
+
+class ProviderError(MerlinError):
+    """The provider refused; asking again changes nothing.
+
+    `code` and `status` are the provider's own words where it gave any.
+    """
+
+    def __init__(self, message: str, *, code: str = "", status: int = 0) -> None:
+        super().__init__(message, "error-provider")
+        self.code = code
+        self.status = status
+
+
+class ModelGone(ProviderError):
+    """The provider does not know this model (any more)."""
+
+
+class ProviderBusy(ProviderError):
+    """The provider did not carry the call out; the same call may pass later."""
+
+    def __init__(
+        self, message: str, *, code: str = "", status: int = 0, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message, code=code, status=status)
+        self.key = "error-provider-busy"
+        self.retry_after_s = retry_after_s
+
+
+class ProviderDoubt(ProviderBusy):
+    """The connection ended after the call was sent: it may have been carried out."""

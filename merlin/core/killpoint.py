@@ -1,0 +1,55 @@
+"""Named places at which a test may end the process as SIGKILL would.
+
+`reached("launch.sent")` does nothing unless MERLIN_CRASH_AT names that place; then the
+process ends at once, with nothing flushed. Where MERLIN_CRASH_MARK names a file, the crash
+happens once: the first process makes the file, later ones see it and go on.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+POINTS = (
+    "fetch.before",
+    "fetch.after",
+    "build.tmp_written",
+    "build.before_rename",
+    "build.after_rename",
+    "verdict.recorded",
+    "upload.intended",
+    "upload.sent",
+    "upload.recorded",
+    "launch.intended",
+    "launch.sent",
+    "launch.recorded",
+    "poll.recorded",
+    "prove.recorded",
+    "promote.before",
+    "promote.after",
+    "note.written",
+    "update.stored",
+    "placeholder.sent",
+    "placeholder.recorded",
+    "answer.sent",
+    "answer.recorded",
+    "engine.file_written",
+    "engine.file_recorded",
+    "engine.job_recorded",
+    "engine.epoch_done",
+    "engine.model_written",
+    "engine.job_succeeded",
+)
+
+
+def reached(point: str) -> None:
+    """End the process here if the environment asks for it; else return."""
+    if os.environ.get("MERLIN_CRASH_AT") != point:
+        return
+    mark = os.environ.get("MERLIN_CRASH_MARK")
+    if mark:
+        try:
+            os.close(os.open(Path(mark), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        except FileExistsError:
+            return
+    os._exit(137)

@@ -1,0 +1,98 @@
+"""Logs: JSON lines on standard error, with secrets taken out.
+
+`setup` is called once a process. Code logs by `log = get_logger(__name__)`: the event is a
+constant phrase, values are keywords.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Iterable, MutableMapping
+from typing import Any
+
+import structlog
+
+# Telegram tokens, OpenAI-like keys, our own keys, bearer headers, passwords in addresses.
+_SECRETS = re.compile(
+    r"\d{6,}:[A-Za-z0-9_-]{30,}"
+    r"|\bsk-[A-Za-z0-9_-]{12,}"
+    r"|\bmrl_[A-Za-z0-9_-]{12,}"
+    r"|(?<=Bearer )[^\s\"']+"
+    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+)
+_SHORTEST_SECRET = 8
+_known: set[str] = set()
+
+
+def hide(values: Iterable[str]) -> None:
+    """Take these secrets (credentials as read at start) out of every later log line."""
+    _known.update(value for value in values if len(value) >= _SHORTEST_SECRET)
+
+
+def redact(text: str) -> str:
+    """Return `text` with everything that looks like, or is known as, a secret replaced."""
+    for secret in _known:
+        text = text.replace(secret, "[hidden]")
+    return _SECRETS.sub("[hidden]", text)
+
+
+def _redacted(_logger: object, _name: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
+    return {key: _clean(value) for key, value in event.items()}
+
+
+def _clean(value: object) -> object:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, int | float | bool | None):
+        return value
+    if isinstance(value, dict):
+        return {str(key): _clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean(item) for item in value]
+    return redact(str(value))
+
+
+def setup(process: str, level: int = logging.INFO, *, quiet: bool = False) -> None:
+    """Send every log line of this process, our own and libraries', to stderr as JSON.
+
+    `quiet` leaves only errors: for commands whose output is a story.
+    """
+    level = logging.ERROR if quiet else level
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _redacted,
+                structlog.processors.JSONRenderer(ensure_ascii=False),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    structlog.contextvars.bind_contextvars(process=process)
+    # These write whole addresses, and a Telegram address holds the bot's token.
+    for name in ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "openai", "aiohttp"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """Return the logger of one module."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger

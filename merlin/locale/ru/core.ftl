@@ -1,0 +1,3 @@
+error-plain = { $message }
+error-provider = Поставщик отказал: { $message }
+error-provider-busy = Поставщик сейчас не отвечает: { $message }

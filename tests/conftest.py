@@ -1,0 +1,39 @@
+"""Isolation that cannot be forgotten: no real home, no outside network, one git identity."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost", ""}
+
+
+@pytest.fixture(autouse=True)
+def home_is_a_temporary_folder(tmp_path_factory, monkeypatch):
+    home = tmp_path_factory.mktemp("home")
+    for name in [key for key in os.environ if key.startswith(("GIT_", "MERLIN_"))]:
+        if name != "MERLIN_REQUIRE_ALL":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "boris")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "boris@example.com")
+    monkeypatch.setenv("MERLIN_LANGUAGE", "en")
+    monkeypatch.setenv("MERLIN_REPORTS", str(home / "reports"))
+
+
+@pytest.fixture(autouse=True)
+def network_ends_at_the_loopback(monkeypatch):
+    connect = socket.socket.connect
+
+    def connect_here(self, address):
+        if self.family != socket.AF_UNIX and address[0] not in _LOOPBACK:
+            raise AssertionError(f"a test wanted to reach {address[0]}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_here)

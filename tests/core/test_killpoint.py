@@ -1,0 +1,48 @@
+"""Named places at which a process ends as SIGKILL would end it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from merlin.core.killpoint import POINTS, reached
+
+pytestmark = pytest.mark.unit
+
+PROGRAM = "from merlin.core.killpoint import reached; reached('launch.sent'); print('lived')"
+
+
+def run(**environment):
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_process_lives_where_nothing_was_asked():
+    assert run().stdout == "lived\n"
+
+
+def test_a_process_dies_at_the_named_point_with_nothing_flushed():
+    ended = run(MERLIN_CRASH_AT="launch.sent")
+    assert (ended.returncode, ended.stdout) == (137, "")
+
+
+def test_another_point_is_passed():
+    assert run(MERLIN_CRASH_AT="launch.recorded").returncode == 0
+
+
+def test_with_a_mark_the_crash_happens_once(tmp_path):
+    crash = {"MERLIN_CRASH_AT": "launch.sent", "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
+    assert [run(**crash).returncode for _ in range(3)] == [137, 0, 0]
+
+
+def test_points_are_named_once_and_passed_by_default():
+    assert len(POINTS) == len(set(POINTS))
+    for point in POINTS:
+        reached(point)

@@ -1,0 +1,56 @@
+"""Texts by key and language; amounts in whole millionths."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from merlin.core.clock import from_iso, iso
+from merlin.core.money import Price, shown
+from merlin.core.text import language_of, text
+
+pytestmark = pytest.mark.unit
+
+MINI = Price("USD", 300_000, 150_000, 1_200_000, 3_000_000)
+
+
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [("ru", "ru"), ("en-GB", "en"), ("EN", "en"), ("de", "ru"), ("", "ru"), (None, "ru")],
+)
+def test_the_nearest_language_is_chosen(code, language):
+    assert language_of(code) == language
+
+
+def test_a_text_is_filled_in_the_language_asked():
+    assert text("en", "error-provider", message="no") == "The provider refused: no"
+    assert text("ru", "error-provider", message="нет") == "Поставщик отказал: нет"
+
+
+def test_a_missing_text_or_argument_is_an_error():
+    with pytest.raises(LookupError):
+        text("ru", "no-such-text")
+    with pytest.raises(ValueError, match="error-provider"):
+        text("ru", "error-provider")
+
+
+@pytest.mark.parametrize(("tokens", "micro"), [(0, 0), (1, 3), (1_000_000, 3_000_000)])
+def test_training_costs_whole_millionths_rounded_up(tokens, micro):
+    assert MINI.training(tokens) == micro
+
+
+def test_an_answer_costs_what_went_in_and_out():
+    assert MINI.answer(1_000, 1_000) == 1_500
+
+
+def test_an_amount_is_shown_with_its_currency():
+    assert shown(1_234_567, "USD") == "1.2345 USD"
+
+
+def test_times_are_stored_in_utc_and_read_back():
+    moscow = timezone(timedelta(hours=3))
+    moment = datetime(2026, 11, 20, 12, 0, 0, 5, tzinfo=moscow)
+    assert iso(moment) == "2026-11-20T09:00:00.000005+00:00"
+    assert from_iso(iso(moment)) == moment
+    assert from_iso(iso(moment)).tzinfo == UTC
