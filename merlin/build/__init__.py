@@ -1,0 +1,1 @@
+"""From good examples to a build: train.jsonl, test.jsonl and a manifest, named by content."""

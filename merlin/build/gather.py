@@ -1,0 +1,180 @@
+"""From new commits to verdicts: check each changed dataset, build it, record what came of it.
+
+One transaction per commit: after a crash the commit is gathered again, to the same result,
+because a build's name and bytes follow from its content. Called by the daemon's fetch tick;
+does not launch anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from merlin.build.build import BuildContent, make, write
+from merlin.build.record import Build, wish_of
+from merlin.build.verdict import Word
+from merlin.core.clock import Clock
+from merlin.core.killpoint import reached
+from merlin.core.log import get_logger
+from merlin.dataset.check import BlobCache, Checked, check
+from merlin.dataset.source import Commit, Source
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NewBuild:
+    """A build that was written to disk and has no row yet."""
+
+    number: int
+    folder: str
+    content: BuildContent
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one commit led to for one dataset, before it is recorded.
+
+    `build` is a row that exists, `new_build` one to be made; both None when nothing could be
+    built. `checked` is None for a dataset that the commit removed.
+    """
+
+    dataset: str
+    word: Word
+    checked: Checked | None = None
+    build: Build | None = None
+    new_build: NewBuild | None = None
+    wish: str = ""
+    reason: str = ""
+    arguments: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The recorded commits that are still on the branch, and the highest position (0: none)."""
+
+    commits: frozenset[str] = frozenset()
+    newest: int = 0
+
+
+class Journal(Protocol):
+    """Where commits and what they led to are kept."""
+
+    def line(self) -> Line:
+        """Return what is recorded of the branch's first-parent line."""
+
+    def next_number(self, dataset: str) -> int:
+        """Return the number of the dataset's next build, 1 for the first."""
+
+    def latest_wish(self, dataset: str) -> str:
+        """Return the wish of the newest verdict on the line that has one, else ""."""
+
+    def build_of(self, dataset: str, digest: str) -> Build | None:
+        """Return the dataset's build with these bytes."""
+
+    def record(self, commit: Commit, outcomes: Sequence[Outcome], at: datetime) -> None:
+        """Store the commit with its outcomes: verdicts, builds, examples, findings; all or none."""
+
+    def leave_line(self, after: int, at: datetime) -> int:
+        """Take commits after this position off the line (history was rewritten).
+
+        Their waiting verdicts become superseded; promotions start anew from the line as it is
+        now. Returns how many commits left.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What gathering needs: where builds go, how numbers are given, the base's token limit."""
+
+    source: Source
+    journal: Journal
+    builds: Path
+    clock: Clock
+    cache: BlobCache
+    limit_tokens: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What one gathering did: the branch's head, what commits led to, how many left the line."""
+
+    head: str | None
+    commits: tuple[Commit, ...] = ()
+    outcomes: tuple[tuple[Commit, Outcome], ...] = ()
+    left: int = 0
+
+
+def gather(shop: Workshop) -> Gathered:
+    """Fetch, then record every new commit of the line, oldest first.
+
+    Raises SourceError when the repository cannot be read; what was recorded before stays.
+    """
+    reached("fetch.before")
+    fetched = shop.source.fetch()
+    reached("fetch.after")
+    if fetched.head is None:
+        return Gathered(None)
+    line = shop.journal.line()
+    commits = shop.source.line(fetched.head, line.commits)
+    left = _leave(shop, fetched.head, line, commits)
+    told: list[tuple[Commit, Outcome]] = []
+    for commit in commits:
+        outcomes = [_outcome(shop, commit, name) for name in _changed(shop, commit, line)]
+        shop.journal.record(commit, outcomes, shop.clock())
+        reached("verdict.recorded")
+        line = Line(line.commits | {commit.sha}, commit.position)
+        words = {outcome.dataset: outcome.word for outcome in outcomes}
+        log.info("commit recorded", commit=commit.sha, position=commit.position, verdicts=words)
+        told += [(commit, outcome) for outcome in outcomes]
+    return Gathered(fetched.head, tuple(commits), tuple(told), left)
+
+
+def _leave(shop: Workshop, head: str, line: Line, commits: Sequence[Commit]) -> int:
+    """Take off the line what a rewritten history no longer holds; return how many commits."""
+    if not line.newest:
+        return 0
+    if not commits:  # the head is known: the branch stands still, or was set back to it
+        stays = shop.source.line(head, ())[0].position
+    else:
+        joins = commits[0].parent in line.commits
+        stays = commits[0].position - 1 if joins else 0
+    return shop.journal.leave_line(stays, shop.clock()) if stays < line.newest else 0
+
+
+def _changed(shop: Workshop, commit: Commit, line: Line) -> list[str]:
+    """Return the names of datasets whose tree this commit changed, removed ones included.
+
+    The first commit ever recorded changes them all: what came before it is not told.
+    """
+    now = shop.source.dataset_trees(commit.sha)
+    known = commit.parent is not None and commit.parent in line.commits
+    before = shop.source.dataset_trees(commit.parent) if known and commit.parent else {}
+    return sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
+
+
+def _outcome(shop: Workshop, commit: Commit, dataset: str) -> Outcome:
+    entries = shop.source.entries(commit.sha, dataset)
+    if not entries:
+        return Outcome(dataset, Word.REMOVED)
+    checked = check(dataset, entries, shop.source.read, shop.cache, limit_tokens=shop.limit_tokens)
+    if checked.spec is None or not checked.is_buildable:
+        errors = sum(finding.severity == "error" for finding in checked.findings)
+        told = {"errors": errors, "good": len(checked.examples)}
+        return Outcome(dataset, Word.REJECTED, checked, reason="verdict-rejected", arguments=told)
+    content = make(checked)
+    wish = wish_of(content.digest, checked.spec.recipe)
+    word = Word.UNCHANGED if shop.journal.latest_wish(dataset) == wish else Word.BUILT
+    known = shop.journal.build_of(dataset, content.digest)
+    if known is not None:
+        return Outcome(dataset, word, checked, build=known, wish=wish)
+    return Outcome(dataset, word, checked, new_build=_write(shop, dataset, content), wish=wish)
+
+
+def _write(shop: Workshop, dataset: str, content: BuildContent) -> NewBuild:
+    number = shop.journal.next_number(dataset)
+    folder = write(content, shop.builds / dataset, number)
+    return NewBuild(number, folder.relative_to(shop.builds).as_posix(), content)

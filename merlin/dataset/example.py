@@ -1,0 +1,110 @@
+"""Example: one conversation of a dataset, read from its file's bytes.
+
+What a file says does not depend on where it lies, so what was read from a blob is kept by the
+blob's id (`merlin.dataset.check.BlobCache`) and gets its id and path afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from merlin.core.message import Message
+from merlin.dataset.conversation import turn_findings
+from merlin.dataset.finding import Finding, Mark
+from merlin.dataset.judging import judge
+from merlin.dataset.reading import Node, read
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One conversation. `id` is its path under `examples/` without `.yaml`, in NFC.
+
+    `path` is the file's path within the dataset's folder, `blob` git's id of its bytes. `messages`
+    are as written: the dataset's system text is not among them. `split` is the mark "train" or
+    "test", None when unmarked. `marks` are line and column of each message, from 1.
+    """
+
+    id: str
+    path: str
+    blob: str
+    messages: tuple[Message, ...]
+    tags: tuple[str, ...] = ()
+    split: str | None = None
+    source: str = ""
+    note: str = ""
+    tools: tuple[Mapping[str, object], ...] = ()
+    marks: tuple[Mark, ...] = field(default=(), compare=False)
+
+    @property
+    def question(self) -> str:
+        """Return the first thing that the user says."""
+        return next(each.content for each in self.messages if each.role == "user")
+
+    @property
+    def answer(self) -> str:
+        """Return the last thing that the assistant says: what a test expects."""
+        return self.messages[-1].content
+
+    @property
+    def question_mark(self) -> Mark:
+        """Return where the first question stands."""
+        places = zip(self.messages, self.marks, strict=False)
+        return next((mark for each, mark in places if each.role == "user"), (1, 1))
+
+    def with_system(self, system: str) -> tuple[Message, ...]:
+        """Return what is trained: the dataset's `system` first, unless the example has its own."""
+        if self.messages[0].role == "system":
+            return self.messages
+        return (Message("system", system), *self.messages)
+
+
+def read_example(data: bytes) -> tuple[Example | None, tuple[Finding, ...]]:
+    """Return the example that `data` says, without id, path and blob, and what is wrong with it.
+
+    None when a finding is an error. Findings have no path yet.
+    """
+    node = read(data)
+    if isinstance(node, Finding):
+        return None, (node,)
+    value, findings = judge("example", node)
+    if findings:
+        return None, findings
+    example = _example(value, _marks(node))
+    findings = turn_findings(example.messages, example.marks)
+    return (None if findings else example), findings
+
+
+def _example(value: Mapping[str, Any], marks: tuple[Mark, ...]) -> Example:
+    return Example(
+        id="",
+        path="",
+        blob="",
+        messages=tuple(_message(each) for each in value["messages"]),
+        tags=tuple(value.get("tags", ())),
+        split=value.get("split"),
+        source=value.get("source", ""),
+        note=value.get("note", ""),
+        tools=tuple(value.get("tools", ())),
+        marks=marks,
+    )
+
+
+def _marks(node: Node) -> tuple[Mark, ...]:
+    """Return where each message of a file that fulfils the schema begins."""
+    inside: Any = node.value
+    return tuple((each.line, each.column) for each in inside["messages"].value)
+
+
+def _message(value: Mapping[str, Any]) -> Message:
+    if "role" not in value:
+        ((role, content),) = value.items()
+        return Message(role, said(content))
+    extra = {key: each for key, each in value.items() if key not in ("role", "content")}
+    return Message(value["role"], said(value.get("content", "")), extra)
+
+
+def said(content: str) -> str:
+    """Return the words without the line ends after them: those are YAML's `|`, not speech."""
+    return content.rstrip("\n")

@@ -1,0 +1,69 @@
+"""Finding: one problem seen by the check, with its place, its rule and its text.
+
+A finding holds no sentence: the sentence is the Fluent text `finding-<rule>`, so that every
+finding can be read in every language, now or from the database later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from merlin.core.text import text
+
+Mark = tuple[int, int]  # line and column, both from 1
+SHOWN_LENGTH = 80
+
+
+class Severity(StrEnum):
+    """How bad it is. An error rejects the file it stands at; the others only tell."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One problem. Lines and columns count from 1; a whole file or folder is 1:1.
+
+    `path` is relative to the dataset's folder and printable (see `printable`). `arguments`
+    are what the text names: strings, already printable and short, or integers; never called
+    `key` or `language`, which are `text`'s own.
+    """
+
+    path: str
+    line: int
+    column: int
+    rule: str
+    severity: Severity = Severity.ERROR
+    arguments: Mapping[str, str | int] = field(default_factory=dict)
+
+    def text(self, language: str) -> str:
+        """Return the sentence of this finding in `language`."""
+        return text(language, f"finding-{self.rule}", **self.arguments)
+
+    def at(self, path: str) -> Finding:
+        """Return the same finding at another path (made printable)."""
+        return replace(self, path=printable(path))
+
+
+def printable(words: str) -> str:
+    """Return `words` with every character that does not show as itself written as an escape.
+
+    A file name or a key may hold line ends, terminal escapes, direction marks or bytes that are
+    no UTF-8; none of them may reach a terminal, a log or an annotation.
+    """
+    if words.isprintable():
+        return words
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in words
+    )
+
+
+def short(words: str, length: int = SHOWN_LENGTH) -> str:
+    """Return `words` printable and at most `length` characters long, cut with "…"."""
+    shown = printable(words[: length + 1])
+    return shown if len(words) <= length else shown[: length - 1] + "…"

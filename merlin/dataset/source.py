@@ -1,0 +1,89 @@
+"""What Merlin needs from the repository of datasets, and nothing more.
+
+The adapter of git fulfils `Source`; check and daemon use it. Text found in the repository
+(paths, messages, names) is handed on as it is: whoever shows it makes it printable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+FILE = "100644"
+EXECUTABLE = "100755"
+SYMLINK = "120000"
+GITLINK = "160000"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One leaf of a dataset's tree.
+
+    `path` is relative to the dataset's folder and "/"-separated (`examples/face/fixation.yaml`);
+    bytes that are no UTF-8 stand in it as surrogates (`surrogateescape`). `blob` is git's object
+    id, `mode` git's six octal digits, `size` the bytes of the blob (0 where there is none).
+    """
+
+    path: str
+    blob: str
+    mode: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One commit on the branch's first-parent line.
+
+    `position` counts the first-parent commits up to and with it, from 1. `committed_at` is
+    aware UTC. `subject` is the first line of `message`.
+    """
+
+    sha: str
+    parent: str | None
+    position: int
+    author_name: str
+    author_email: str
+    committed_at: datetime
+    subject: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a fetch found: the branch's head (None: empty or gone).
+
+    `rewritten` is True when the head before the fetch is no ancestor of the one after it.
+    """
+
+    head: str | None
+    rewritten: bool
+
+
+class Source(Protocol):
+    """A repository of datasets. Every method raises SourceError when it cannot be read."""
+
+    def fetch(self) -> Fetched:
+        """Bring the mirror up to date."""
+
+    def line(self, head: str, known: Collection[str]) -> list[Commit]:
+        """Return the first-parent commits up to `head`, oldest first, after the newest `known` one.
+
+        With nothing known: `head` itself alone.
+        """
+
+    def dataset_trees(self, commit: str) -> dict[str, str]:
+        """Return dataset name -> git tree id at that commit; its order is by name."""
+
+    def entries(self, commit: str, dataset: str) -> list[Entry]:
+        """Return everything below `datasets/<dataset>/`, paths relative to that folder.
+
+        Entries of all modes, symlinks and gitlinks too, ordered by path.
+        """
+
+    def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield (blob, bytes) in the order asked."""
+
+    def note(self, commit: str, text: str) -> None:
+        """Write `text` as the commit's note under refs/notes/merlin, replacing an older one."""

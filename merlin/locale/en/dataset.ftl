@@ -1,0 +1,110 @@
+# Findings of the check. Key: finding-<rule>.
+
+finding-too-large = The file is too large: { $size } bytes, { $limit } are allowed.
+finding-not-utf8 = The file is not UTF-8: byte { $byte }.
+finding-bom = The file begins with a byte order mark (BOM). Save it as UTF-8 without BOM.
+finding-control-character = The control character { $code } is not allowed in text.
+finding-yaml-syntax = YAML is broken: { $problem ->
+        [colon] a colon and a blank inside text; put the text in quotes or write it with "|"
+        [no-colon] no colon after the key
+        [key] a key was expected here; check the indentation
+        [dash] a list item "- " was expected here; check the indentation
+        [list] a list item "- " cannot stand here
+        [bracket] "," or "]" is missing in the list
+        [brace] "," or "{"}"}" is missing in the map
+        [end] the file ends before a quote or bracket is closed
+        [start] text cannot begin with this character; put it in quotes
+        [tab] a tab instead of blanks
+        [escape] there is no such backslash sequence
+        [unicode] there is no such Unicode character
+       *[other] { $words }
+    }.
+finding-too-many-nodes = The file has too many parts: at most { $limit } are allowed.
+finding-too-deep = Nested too deeply: at most { $limit } levels are allowed.
+finding-empty-file = The file is empty.
+finding-several-documents = The file holds several YAML documents, one is needed: remove the line "---".
+finding-alias = YAML aliases (*{ $name }) are not allowed: write the text out.
+finding-anchor = YAML anchors (&{ $name }) are not allowed: write the text out.
+finding-tag = YAML tags ({ $name }) are not allowed.
+finding-merge-key = The merge key "<<" is not allowed.
+finding-duplicate-key = The key "{ $name }" is already there in line { $first }.
+finding-complex-key = A key must be a word, not a list or a map.
+
+finding-unknown-key = The key "{ $name }" is not known here.
+finding-missing-key = The required key "{ $name }" is missing.
+finding-missing-one-of = At least one of these keys is needed: { $keys }.
+finding-wrong-type = Expected here: { $expected ->
+        [string] text
+        [integer] a whole number
+        [number] a number
+        [boolean] true or false
+        [array] a list
+       *[object] a map of "key: value"
+    }.
+finding-not-one-of = Only { $allowed } can stand here, found: { $found }.
+finding-too-small = The value { $found } is too small, the bound is { $limit }.
+finding-too-big = The value { $found } is too big, the bound is { $limit }.
+finding-too-short = The text is too short: at least { $limit } characters are needed.
+finding-too-long = The text is too long: at most { $limit } characters are allowed.
+finding-too-few-items = Too few parts: at least { $limit } are needed.
+finding-too-many-items = Too many parts: at most { $limit } are allowed.
+finding-same-items = The list has equal items.
+finding-wrong-form = "{ $found }" does not have the right form: see the schema (merlin schema).
+finding-wrong-value = The value { $found } is not right here.
+
+finding-empty-content = Nothing is said: { $role ->
+        [system] the system text
+        [user] the question
+        [assistant] the answer
+       *[tool] the function's answer
+    } is empty.
+finding-system-not-first = A system message can only stand first.
+finding-wrong-turn = Out of turn: { $expected } was expected, { $found } speaks.
+finding-last-not-assistant = The assistant must speak last, not { $found }.
+
+finding-symlink = A symbolic link instead of a file: Merlin follows no links.
+finding-submodule = A git submodule instead of a file: put the files themselves here.
+finding-not-a-file = This is not a plain file.
+finding-executable = The file is marked as executable, which is of no use here (chmod -x).
+finding-bad-name = Names are made of letters, digits, ".", "_", "-" and end in .yaml. A good name is { $proposed }
+finding-stray-file = Merlin does not use this file.
+finding-not-an-example = Not an example: examples end in .yaml. If this is a conversation, name it { $proposed }
+finding-too-many-files = More examples than allowed ({ $limit }); not taken: { $beyond }.
+finding-too-many-bytes = The examples together are larger than allowed ({ $limit } bytes); not taken: { $beyond }.
+
+finding-missing-dataset = There is no dataset.yaml: without it nobody knows what to teach and how.
+finding-bad-dataset-name = The folder's name "{ $name }" is not right: letters, digits, ".", "_", "-" are allowed. A good name is { $proposed }
+finding-missing-text = The text { $text } is not there: a .md file in { $folder } is needed.
+
+finding-unreadable = The file's content could not be read.
+finding-too-many-tokens = The example is longer than the base model allows: { $tokens } tokens, the limit is { $limit }.
+finding-too-few-examples = Good examples: { $good }; training needs at least { $fewest }.
+finding-few-examples = Good examples: { $good }; we advise to start with { $advised }.
+
+finding-duplicate = The same is already said in { $other }: this file is not taken.
+finding-leak = The same question is taught in { $other }. This test would measure memory only; the file is not taken.
+finding-contradiction = { $other } answers this question differently.
+
+finding-secret = This looks like a key or password: the model would learn it and tell everybody.
+finding-personal = This looks like personal data: { $found }.
+finding-direction-mark = The invisible direction mark { $found }: what is read is not what is written.
+finding-invisible-letter = The invisible character { $found } in the text.
+finding-near-duplicate = A question of the same words is already in { $other }.
+finding-case-twin = The name differs from { $other } by letter case alone: not every file system can tell them apart.
+finding-own-system = The example has its own system text, but the model will be asked with the dataset's.
+
+# The command check
+check-summary = { $datasets ->
+        [one] { $datasets } dataset
+       *[other] { $datasets } datasets
+    }, { $files ->
+        [one] { $files } file
+       *[other] { $files } files
+    }, { $examples ->
+        [one] { $examples } good example
+       *[other] { $examples } good examples
+    }; errors: { $errors }, warnings: { $warnings }, notes: { $notes }
+check-no-such-path = No such file or folder: { $path }
+check-no-dataset = There is no dataset here: { $path }. A dataset is a folder with dataset.yaml and examples/.
+check-commit-needs-config = To check a commit, a config.yaml that names the repository is needed.
+check-paths-or-commit = Either paths or --commit: together they make no sense.

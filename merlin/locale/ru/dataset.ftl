@@ -1,0 +1,117 @@
+# Замечания проверки. Ключ: finding-<правило>.
+
+finding-too-large = Файл слишком велик: { $size ->
+        [one] { $size } байт
+        [few] { $size } байта
+       *[many] { $size } байт
+    } при допустимых { $limit }.
+finding-not-utf8 = Файл не в кодировке UTF-8: встретился байт { $byte }.
+finding-bom = Файл начинается с метки порядка байтов (BOM). Сохраните его как UTF-8 без BOM.
+finding-control-character = Управляющий символ { $code } в тексте недопустим.
+finding-yaml-syntax = Ошибка в записи YAML: { $problem ->
+        [colon] двоеточие с пробелом внутри текста. Возьмите текст в кавычки или запишите его через «|»
+        [no-colon] после ключа нет двоеточия
+        [key] здесь ждали ключ: проверьте отступ
+        [dash] здесь ждали пункт списка «- »: проверьте отступ
+        [list] пункт списка «- » здесь стоять не может
+        [bracket] в списке не хватает «,» или «]»
+        [brace] в фигурных скобках не хватает «,» или «{"}"}»
+        [end] файл кончился раньше, чем закрылись кавычки или скобки
+        [start] текст не может начинаться с этого знака, возьмите его в кавычки
+        [tab] табуляция вместо пробелов
+        [escape] такого обозначения с обратной чертой нет
+        [unicode] такого символа Unicode нет
+       *[other] { $words }
+    }.
+finding-too-many-nodes = В файле слишком много частей: допустимо не больше { $limit }.
+finding-too-deep = Слишком глубокая вложенность: допустимо не больше { $limit } уровней.
+finding-empty-file = Файл пуст.
+finding-several-documents = В файле несколько документов YAML, нужен один: уберите строку «---».
+finding-alias = Ссылки YAML (*{ $name }) не допускаются: напишите текст целиком.
+finding-anchor = Якоря YAML (&{ $name }) не допускаются: напишите текст целиком.
+finding-tag = Теги YAML ({ $name }) не допускаются.
+finding-merge-key = Ключ слияния «<<» не допускается.
+finding-duplicate-key = Ключ «{ $name }» уже есть в строке { $first }.
+finding-complex-key = Ключом может быть только слово, не список и не набор.
+
+finding-unknown-key = Ключ «{ $name }» здесь не известен.
+finding-missing-key = Нет обязательного ключа «{ $name }».
+finding-missing-one-of = Нужен хотя бы один из ключей: { $keys }.
+finding-wrong-type = Здесь ждали { $expected ->
+        [string] текст
+        [integer] целое число
+        [number] число
+        [boolean] true или false
+        [array] список
+       *[object] набор «ключ: значение»
+    }.
+finding-not-one-of = Здесь может стоять только: { $allowed }, а стоит: { $found }.
+finding-too-small = Значение { $found } слишком мало, граница: { $limit }.
+finding-too-big = Значение { $found } слишком велико, граница: { $limit }.
+finding-too-short = Текст слишком короткий: знаков нужно не меньше { $limit }.
+finding-too-long = Текст слишком длинный: знаков допустимо не больше { $limit }.
+finding-too-few-items = Слишком мало частей: нужно не меньше { $limit }.
+finding-too-many-items = Слишком много частей: допустимо не больше { $limit }.
+finding-same-items = В списке есть одинаковые пункты.
+finding-wrong-form = Запись «{ $found }» здесь не годится: проверьте её по схеме (merlin schema).
+finding-wrong-value = Значение { $found } здесь не годится.
+
+finding-empty-content = Пустая реплика: { $role ->
+        [system] system
+        [user] вопрос
+        [assistant] ответ
+       *[tool] ответ функции
+    } без текста.
+finding-system-not-first = Сообщение system может стоять только первым.
+finding-wrong-turn = Нарушен порядок реплик: ждали { $expected }, а стоит { $found }.
+finding-last-not-assistant = Последним должен говорить assistant, а стоит { $found }.
+
+finding-symlink = Символическая ссылка вместо файла: Merlin по ссылкам не ходит.
+finding-submodule = Подмодуль git вместо файла: положите сами файлы.
+finding-not-a-file = Это не обычный файл.
+finding-executable = У файла стоит право на исполнение, оно здесь ни к чему (chmod -x).
+finding-bad-name = В именах допустимы буквы, цифры и знаки «.», «_», «-», окончание .yaml. Подойдёт имя { $proposed }
+finding-stray-file = Этот файл Merlin не использует.
+finding-not-an-example = Это не пример: у примеров окончание .yaml. Если здесь разговор, назовите файл { $proposed }
+finding-too-many-files = Примеров больше, чем допустимо ({ $limit }); не взято: { $beyond }.
+finding-too-many-bytes = Примеры вместе больше, чем допустимо ({ $limit } байт); не взято: { $beyond }.
+
+finding-missing-dataset = Нет файла dataset.yaml: без него не известно, чему и как учить.
+finding-bad-dataset-name = Имя папки «{ $name }» не годится: допустимы буквы, цифры и знаки «.», «_», «-». Подойдёт имя { $proposed }
+finding-missing-text = Текста { $text } нет: нужен файл .md в папке { $folder }
+
+finding-unreadable = Содержимое файла не удалось прочитать.
+finding-too-many-tokens = Пример длиннее, чем допускает базовая модель: токенов { $tokens }, допустимо { $limit }.
+finding-too-few-examples = Годных примеров { $good }, а для обучения нужно не меньше { $fewest }.
+finding-few-examples = Годных примеров { $good }; советуем начинать с { $advised }.
+
+finding-duplicate = То же самое уже сказано в { $other }: этот файл не взят.
+finding-leak = Тот же вопрос есть среди обучающих: { $other }. Такая проверка измерит только память, файл не взят.
+finding-contradiction = На этот вопрос в { $other } дан другой ответ.
+
+finding-secret = Похоже на ключ или пароль: модель выучит его и расскажет всем.
+finding-personal = Похоже на личные данные: { $found }.
+finding-direction-mark = Невидимый знак направления письма { $found }: читается не то, что написано.
+finding-invisible-letter = Невидимый знак { $found } в тексте.
+finding-near-duplicate = Вопрос из тех же слов уже есть в { $other }.
+finding-case-twin = Имя отличается от { $other } только величиной букв: не всякая файловая система их различит.
+finding-own-system = У примера свой текст system: спрашивать модель будут с текстом набора.
+
+# Команда check
+check-summary = { $datasets ->
+        [one] { $datasets } набор
+        [few] { $datasets } набора
+       *[many] { $datasets } наборов
+    }, { $files ->
+        [one] { $files } файл
+        [few] { $files } файла
+       *[many] { $files } файлов
+    }, { $examples ->
+        [one] { $examples } годный пример
+        [few] { $examples } годных примера
+       *[many] { $examples } годных примеров
+    }; ошибок: { $errors }, предупреждений: { $warnings }, заметок: { $notes }
+check-no-such-path = Нет такого файла или папки: { $path }
+check-no-dataset = Здесь нет набора: { $path }. Набор это папка с dataset.yaml и examples/.
+check-commit-needs-config = Чтобы проверить коммит, нужен config.yaml с адресом репозитория.
+check-paths-or-commit = Либо пути, либо --commit: вместе они не имеют смысла.

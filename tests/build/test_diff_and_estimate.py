@@ -1,0 +1,64 @@
+"""What one build has that another has not, and how much a job will train."""
+
+from __future__ import annotations
+
+import pytest
+from dataset_tree import check_files, example_yaml, good_files
+
+from merlin.build.build import make
+from merlin.build.diff import Diff, diff
+from merlin.build.estimate import epochs, training_tokens
+
+pytestmark = pytest.mark.unit
+
+
+def manifest(files):
+    return make(check_files(files)).manifest
+
+
+def test_examples_come_go_change_and_move():
+    files = good_files(60)
+    old = manifest(files)
+    moved = next(each["id"] for each in old["examples"] if each["split"] == "test")
+    del files["examples/face/q0001.yaml"]
+    files["examples/face/q0002.yaml"] = example_yaml("Вопрос 2 о лице", "Другой ответ")
+    files["examples/new.yaml"] = example_yaml()
+    new = manifest(files)
+    for each in new["examples"]:
+        if each["id"] == moved:
+            each["split"] = "train"
+    assert diff(old, new) == Diff(("new",), ("face/q0001",), ("face/q0002",), (moved,))
+    assert diff(old, new).new == 2
+
+
+def test_without_a_build_before_everything_is_new():
+    new = manifest(good_files(60))
+    assert diff(None, new).new == 60
+    assert diff(new, new) == Diff((), (), (), ())
+
+
+@pytest.mark.parametrize(
+    ("examples", "expected"),
+    [
+        (10, 10),
+        (20, 5),
+        (33, 3),
+        (34, 3),
+        (100, 3),
+        (8_333, 3),
+        (10_000, 2),
+        (25_000, 1),
+        (90_000, 1),
+    ],
+)
+def test_epochs_are_chosen_as_the_cookbook_does(examples, expected):
+    assert epochs(examples) == expected
+
+
+def test_few_examples_are_shown_at_most_25_times():
+    assert epochs(1) == 25
+
+
+def test_given_epochs_are_taken_as_they_are():
+    assert training_tokens(1_000, 20, 7) == 7_000
+    assert training_tokens(1_000, 20) == 5_000

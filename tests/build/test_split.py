@@ -1,0 +1,132 @@
+"""The split: stable under growth, twins together, train never starved."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from merlin.build.split import TEST, TRAIN, bucket, split
+from merlin.core.message import Message
+from merlin.dataset.example import Example
+from merlin.dataset.sameness import question_key
+from merlin.dataset.spec import SplitRule
+
+pytestmark = pytest.mark.unit
+
+
+def example(name, question=None, mark=None):
+    said = (Message("user", question or f"Вопрос {name}"), Message("assistant", f"Ответ {name}"))
+    return Example(str(name), f"examples/{name}.yaml", "", said, split=mark)
+
+
+def examples(number, mark=None, first=0):
+    return [example(place, mark=mark) for place in range(first, first + number)]
+
+
+def sides(given, rule):
+    return split(given, rule).sides
+
+
+def test_a_share_of_the_unmarked_becomes_test():
+    found = list(sides(examples(5_000), SplitRule(test=0.2)).values())
+    assert 0.18 < found.count(TEST) / 5_000 < 0.22
+
+
+def test_the_bucket_is_the_documented_hash():
+    # echo -n "v1:что такое лоб" | sha256sum begins with these 16 digits.
+    assert bucket("что такое лоб", "v1") == int("12e43cd2cff61644", 16) / 2**64
+
+
+@pytest.mark.parametrize(("old", "new"), [(50, 55), (500, 550), (2_000, 2_200)])
+def test_growth_never_moves_an_old_example(old, new):
+    before, after = sides(examples(old), SplitRule()), sides(examples(new), SplitRule())
+    assert [name for name in before if before[name] != after[name]] == []
+
+
+def test_another_salt_deals_anew():
+    many = examples(200)
+    assert sides(many, SplitRule(salt="v1")) != sides(many, SplitRule(salt="v2"))
+
+
+def test_marks_go_before_the_hash():
+    marked = [*examples(40), *examples(40, TEST, 40), *examples(40, TRAIN, 80)]
+    found = sides(marked, SplitRule(test=0.5))
+    assert {found[str(n)] for n in range(40, 80)} == {TEST}
+    assert {found[str(n)] for n in range(80, 120)} == {TRAIN}
+
+
+def test_a_share_of_nothing_leaves_marked_ones_alone_as_test():
+    found = sides([*examples(50), *examples(12, TEST, 50)], SplitRule(test=0))
+    assert [name for name, side in found.items() if side == TEST] == [str(n) for n in range(50, 62)]
+
+
+def test_twins_of_a_question_stand_on_one_side():
+    twins = [
+        example(f"{n}-{form}", q)
+        for n in range(99)
+        for form, q in enumerate((f"Ёж {n}?", f"еж  {n}"))
+    ]
+    found = sides(twins, SplitRule(test=0.5))
+    assert all(found[f"{n}-0"] == found[f"{n}-1"] for n in range(99))
+    assert set(found.values()) == {TRAIN, TEST}
+
+
+def test_a_question_marked_as_taught_is_taught_wherever_it_is_asked():
+    found = sides(
+        [example(f"{n}-{mark}", f"Вопрос {n}", mark) for n in range(40) for mark in (TRAIN, None)],
+        SplitRule(test=0.9),
+    )
+    assert set(found.values()) == {TRAIN}
+
+
+@pytest.mark.parametrize("number", [10, 11, 15, 20])
+def test_train_is_never_left_under_ten(number):
+    found = split(examples(number), SplitRule(test=0.9))
+    assert list(found.sides.values()).count(TRAIN) >= 10
+    assert found.taken_back > 0
+
+
+def test_what_is_taken_back_is_what_a_smaller_share_would_have_left():
+    given = examples(14)
+    rule = SplitRule(test=0.9)
+    kept = [each for each in given if sides(given, rule)[each.id] == TEST]
+    highest = max(bucket(question_key(each), rule.salt) for each in kept)
+    smaller = SplitRule(test=highest + 1e-9)
+    assert sides(given, smaller) == sides(given, rule)
+
+
+def test_marked_tests_are_taken_back_last():
+    given = [*examples(5), *examples(20, TEST, 5)]
+    found = split(given, SplitRule(test=0))
+    assert (list(found.sides.values()).count(TRAIN), found.taken_back) == (10, 5)
+    mixed = [*examples(11), *examples(5, TEST, 11)]
+    kept = split(mixed, SplitRule(test=0.9)).sides
+    assert all(kept[str(n)] == TEST for n in range(11, 16))
+
+
+@pytest.mark.parametrize(
+    ("tests", "least", "has_gate"), [(10, 10, True), (9, 10, False), (0, 0, False)]
+)
+def test_below_the_least_number_of_tests_there_is_no_gate(tests, least, has_gate):
+    given = [*examples(50), *examples(tests, TEST, 50)]
+    assert split(given, SplitRule(test=0, min_test=least)).has_gate is has_gate
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    number=st.integers(10, 60),
+    share=st.floats(0, 0.9),
+    marks=st.lists(st.sampled_from([None, TRAIN, TEST]), min_size=60, max_size=60),
+    more=st.integers(0, 20),
+)
+def test_whatever_is_dealt_train_has_ten_and_nobody_is_lost(number, share, marks, more):
+    given = [example(n, mark=marks[n]) for n in range(number)]
+    found = split(given, SplitRule(test=share))
+    dealt = list(found.sides.values())
+    assert len(dealt) == number
+    assert dealt.count(TRAIN) >= 10
+    if not found.taken_back:
+        grown = [*given, *examples(more, TRAIN, 100)]
+        after = split(grown, SplitRule(test=share)).sides
+        assert all(after[name] == side for name, side in found.sides.items())

@@ -1,0 +1,201 @@
+"""The whole check of one dataset: what bad input gets, and that nothing goes missing."""
+
+from __future__ import annotations
+
+import pytest
+from dataset_tree import (
+    DATASET_YAML,
+    Tree,
+    check_files,
+    example_yaml,
+    good_files,
+    only_finding,
+    rules,
+)
+
+from merlin.core.message import Message
+from merlin.dataset.check import BlobCache, check
+from merlin.dataset.finding import Severity
+from merlin.dataset.source import Entry
+
+pytestmark = pytest.mark.unit
+
+
+def test_a_good_dataset_has_no_finding():
+    checked = check_files(good_files(60))
+    assert not checked.findings
+    assert (checked.found, len(checked.examples), checked.is_buildable) == (60, 60, True)
+
+
+def test_an_example_knows_where_it_comes_from():
+    tree = Tree(good_files(60))
+    tree.add(
+        "examples/лицо/глубина.yaml",
+        example_yaml(more="tags: [face]\nsplit: test\nsource: Лекция 1\nnote: Проверено\n"),
+    )
+    example = tree.check().examples[-1]
+    assert (example.id, example.path) == ("лицо/глубина", "examples/лицо/глубина.yaml")
+    assert example.blob == tree.entries[-1].blob
+    assert (example.tags, example.split) == (("face",), "test")
+    assert (example.source, example.note) == ("Лекция 1", "Проверено")
+    assert (example.question, example.answer) == ("Что такое лоб?", "Верхняя часть лица.")
+
+
+def test_the_long_form_is_kept_whole():
+    long = """\
+messages:
+  - {role: system, content: Считай.}
+  - {role: user, content: Сколько?, name: anna}
+  - role: assistant
+    tool_calls: [{id: c1, type: function, function: {name: count, arguments: '{"n": 1}'}}]
+  - {role: tool, tool_call_id: c1, content: 7}
+  - {role: assistant, content: Семь., weight: 0}
+"""
+    (example,) = [
+        each
+        for each in check_files({**good_files(60), "examples/zz.yaml": long}).examples
+        if each.id == "zz"
+    ]
+    call = {"id": "c1", "type": "function", "function": {"name": "count", "arguments": '{"n": 1}'}}
+    assert example.messages == (
+        Message("system", "Считай."),
+        Message("user", "Сколько?", {"name": "anna"}),
+        Message("assistant", "", {"tool_calls": [call]}),
+        Message("tool", "7", {"tool_call_id": "c1"}),
+        Message("assistant", "Семь.", {"weight": 0}),
+    )
+    assert example.with_system("Другое") == example.messages
+    assert example.with_system("Другое")[0].content == "Считай."
+
+
+BAD = {
+    "broken": ("messages:\n  - user: a: b\n", "yaml-syntax", 2),
+    "roles": ("messages:\n  - assistant: a\n  - user: b\n", "wrong-turn", 2),
+    "empty": ('messages:\n  - user: a\n  - assistant: ""\n', "empty-content", 3),
+    "bomb": ("[" * 60_000, "too-deep", 1),
+    "bytes": (b"messages:\n  - user: \xff\n", "not-utf8", 2),
+    "key": ("messages:\n  - user: a\n  - assistant: b\nanswer: c\n", "unknown-key", 4),
+    "nothing": ("", "empty-file", 1),
+}
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_example_is_an_error_at_its_place_and_the_others_still_build(kind, language):
+    content, rule, line = BAD[kind]
+    checked = check_files({**good_files(60), "examples/bad.yaml": content})
+    finding = only_finding(checked, rule)
+    assert (finding.path, finding.line) == ("examples/bad.yaml", line)
+    assert finding.severity is Severity.ERROR
+    assert len(finding.text(language)) >= 10
+    assert (len(checked.examples), checked.rejected, checked.found) == (60, 1, 61)
+    assert checked.is_buildable
+
+
+def test_all_bad_examples_together_are_all_told_and_counted():
+    bad = {f"examples/bad-{kind}.yaml": content for kind, (content, _, _) in BAD.items()}
+    checked = check_files({**good_files(60), **bad, "examples/q.yml": example_yaml()})
+    assert checked.rejected == len(BAD) + 1
+    assert {each.path for each in checked.findings} == {*bad, "examples/q.yml"}
+
+
+def test_a_missing_dataset_yaml_is_an_error_at_its_first_letter():
+    files = good_files(60)
+    del files["dataset.yaml"]
+    finding = only_finding(check_files(files), "missing-dataset")
+    assert (finding.path, finding.line, finding.column) == ("dataset.yaml", 1, 1)
+    assert not check_files(files).is_buildable
+
+
+@pytest.mark.parametrize(
+    ("number", "rule", "severity", "buildable"),
+    [
+        (0, "too-few-examples", Severity.ERROR, False),
+        (9, "too-few-examples", Severity.ERROR, False),
+        (10, "few-examples", Severity.WARNING, True),
+        (49, "few-examples", Severity.WARNING, True),
+    ],
+)
+def test_few_examples_are_told_and_very_few_are_an_error(number, rule, severity, buildable):
+    checked = check_files(good_files(number))
+    finding = only_finding(checked, rule)
+    assert (finding.path, finding.severity) == ("examples", severity)
+    assert str(number) in finding.text("ru")
+    assert checked.is_buildable is buildable
+
+
+def test_rejected_examples_do_not_count_as_good_ones():
+    files = {**good_files(9), "examples/bad.yaml": BAD["empty"][0]}
+    assert not check_files(files).is_buildable
+
+
+def test_an_example_over_the_base_models_limit_is_an_error():
+    long = example_yaml(answer="слово " * 500)
+    files = {**good_files(60), "examples/long.yaml": long}
+    checked = check_files(files, limit_tokens={"recall": 300})
+    finding = only_finding(checked, "too-many-tokens")
+    assert finding.path == "examples/long.yaml"
+    assert finding.arguments["tokens"] > finding.arguments["limit"] == 300
+    assert (checked.rejected, len(checked.examples)) == (1, 60)
+
+
+@pytest.mark.parametrize("limits", [None, {}, {"another": 1}, {"recall": 100_000}])
+def test_without_a_limit_for_the_base_model_length_is_free(limits):
+    files = {**good_files(60), "examples/long.yaml": example_yaml(answer="слово " * 500)}
+    assert not check_files(files, limit_tokens=limits).findings
+
+
+def test_only_blobs_not_seen_before_are_read_again():
+    cache = BlobCache()
+    first = Tree(good_files(60))
+    before = first.check(cache=cache)
+    assert len(first.asked) == 61
+    second = Tree({**good_files(60), "examples/new.yaml": example_yaml()})
+    after = second.check(cache=cache)
+    new = next(each.blob for each in second.entries if each.path == "examples/new.yaml")
+    spec = next(each.blob for each in second.entries if each.path == "dataset.yaml")
+    assert second.asked == [spec, new]
+    assert len(after.examples) == 61
+    assert all(each in after.examples for each in before.examples)
+
+
+def test_a_finding_out_of_the_cache_stands_at_the_present_path():
+    cache = BlobCache()
+    Tree({**good_files(60), "examples/a.yaml": BAD["roles"][0]}).check(cache=cache)
+    checked = Tree({**good_files(60), "examples/b.yaml": BAD["roles"][0]}).check(cache=cache)
+    assert only_finding(checked, "wrong-turn").path == "examples/b.yaml"
+
+
+def test_the_cache_forgets_what_was_longest_unused():
+    cache = BlobCache(size=2)
+    for blob in ("a", "b"):
+        cache.keep(blob, (None, ()))
+    cache.recall("a")
+    cache.keep("c", (None, ()))
+    assert [cache.recall(blob) is not None for blob in "abc"] == [True, False, True]
+
+
+def test_a_cache_smaller_than_the_dataset_still_gives_all_examples():
+    assert len(Tree(good_files(60)).check(cache=BlobCache(size=5)).examples) == 60
+
+
+def test_a_blob_that_the_repository_does_not_have_is_a_finding():
+    tree = Tree(good_files(60))
+    entries = [*tree.entries, Entry("examples/gone.yaml", "0" * 40, "100644", 10)]
+    lost = {"0" * 40}
+    checked = check(
+        "neurotypology", entries, lambda blobs: tree.read(b for b in blobs if b not in lost)
+    )
+    assert only_finding(checked, "unreadable").path == "examples/gone.yaml"
+    assert checked.rejected == 1
+
+
+def test_the_order_of_entries_changes_nothing():
+    files = {**good_files(60), "examples/a.yaml": example_yaml(), "examples/b.yaml": example_yaml()}
+    forth, back = Tree(files), Tree(dict(reversed(files.items())))
+    assert forth.check() == back.check()
+
+
+def test_an_empty_dataset_is_findings_not_a_crash():
+    assert rules(check_files({})) == ["missing-dataset", "too-few-examples"]
+    assert rules(check_files({"dataset.yaml": DATASET_YAML})) == ["too-few-examples"]

@@ -1,0 +1,64 @@
+"""The rules of turns."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.core.message import Message
+from merlin.dataset.conversation import turn_findings
+
+pytestmark = pytest.mark.unit
+
+
+def told(*turns):
+    messages = [turn if isinstance(turn, Message) else Message(*turn) for turn in turns]
+    marks = [(place, 5) for place in range(1, len(messages) + 1)]
+    return [(each.rule, each.line) for each in turn_findings(messages, marks)]
+
+
+SYSTEM, ASK, SAY = ("system", "Будь краток."), ("user", "Что?"), ("assistant", "То.")
+CALL = Message("assistant", "", {"tool_calls": [{"id": "1"}]})
+RESULT = Message("tool", "7", {"tool_call_id": "1"})
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        (ASK, SAY),
+        (SYSTEM, ASK, SAY),
+        (ASK, SAY, ASK, SAY),
+        (ASK, CALL, RESULT, RESULT, SAY),
+        (ASK, CALL, RESULT, CALL, RESULT, SAY, ASK, SAY),
+        (ASK, CALL),
+    ],
+)
+def test_turns_in_order_are_fine(turns):
+    assert told(*turns) == []
+
+
+@pytest.mark.parametrize(
+    ("turns", "expected"),
+    [
+        ((ASK, SYSTEM, SAY), [("system-not-first", 2)]),
+        ((SYSTEM, SYSTEM, ASK, SAY), [("system-not-first", 2)]),
+        ((SAY, ASK), [("wrong-turn", 1)]),
+        ((ASK, ASK, SAY), [("wrong-turn", 2)]),
+        ((ASK, SAY, SAY), [("wrong-turn", 3)]),
+        ((ASK, RESULT, SAY), [("wrong-turn", 2)]),
+        ((ASK, CALL, SAY), [("wrong-turn", 3)]),
+        ((ASK,), [("last-not-assistant", 1)]),
+        ((SYSTEM,), [("last-not-assistant", 1)]),
+        ((ASK, SAY, ASK), [("last-not-assistant", 3)]),
+        ((ASK, CALL, RESULT), [("last-not-assistant", 3)]),
+        ((ASK, ("assistant", "")), [("empty-content", 2)]),
+        ((ASK, ("assistant", " \n ")), [("empty-content", 2)]),
+        ((("user", ""), ("assistant", "")), [("empty-content", 1), ("empty-content", 2)]),
+    ],
+)
+def test_a_break_of_the_rules_is_told_at_its_message(turns, expected):
+    assert told(*turns) == expected
+
+
+def test_the_text_says_who_was_expected():
+    (finding,) = turn_findings([Message("user", "a"), Message("user", "b")], [(1, 1), (2, 1)])
+    assert finding.text("en") == "Out of turn: assistant was expected, user speaks."

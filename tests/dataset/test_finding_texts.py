@@ -1,0 +1,60 @@
+"""Every finding can be told in both languages, and no text is left over."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import merlin.dataset
+from merlin.core.text import keys
+from merlin.dataset.finding import Finding, printable, short
+
+pytestmark = pytest.mark.unit
+
+SOURCES = "\n".join(
+    path.read_text("utf-8") for path in Path(merlin.dataset.__file__).parent.glob("*.py")
+)
+RULES = sorted(key.removeprefix("finding-") for key in keys("ru") if key.startswith("finding-"))
+WORDS = [
+    *["name", "first", "byte", "code", "problem", "words", "keys", "expected", "allowed"],
+    *["found", "role", "proposed", "text", "folder", "other"],
+]
+NUMBERS = ["size", "limit", "beyond", "tokens", "good", "fewest", "advised"]
+ARGUMENTS = {word: word for word in WORDS} | dict.fromkeys(NUMBERS, 7)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_text_belongs_to_a_rule_of_the_code(rule):
+    assert f'"{rule}"' in SOURCES
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_is_told_in_both_languages(rule):
+    finding = Finding("examples/q.yaml", 1, 1, rule, arguments=ARGUMENTS)
+    russian, english = finding.text("ru"), finding.text("en")
+    assert re.search("[а-яё]", russian)
+    assert not re.search("[а-яё]", english)
+    assert "{" not in russian + english
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("q.yaml", "q.yaml"),
+        ("ёлка 1", "ёлка 1"),
+        ("a\nb", "a\\nb"),
+        ("\x1b[31m", "\\x1b[31m"),
+        ("a\u202eb", "a\\u202eb"),
+        ("\udcff", "\\udcff"),
+    ],
+)
+def test_what_would_not_show_as_itself_is_escaped(words, shown):
+    assert printable(words) == shown
+    assert printable(words).encode("utf-8")
+
+
+def test_a_long_word_is_cut():
+    assert short("a" * 81) == "a" * 79 + "…"
+    assert short("a" * 80) == "a" * 80

@@ -1,0 +1,156 @@
+"""Mutated and hostile files: no crash, and every rejection names its place and its rule.
+
+The mutations are drawn from fixed starting values, so a failure repeats.
+"""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from dataset_tree import Tree, example_yaml, good_files
+
+from merlin.build.build import make
+from merlin.core.text import keys
+from merlin.dataset.finding import Severity
+
+pytestmark = pytest.mark.unit
+
+SEEDS = range(12)
+PER_SEED = 50
+
+LIST_ANSWER = """\
+messages:
+  - user: Что?
+  - assistant: |
+      Это
+      1. Форма лба.
+      2. Форма профиля.
+"""
+LONG_FORM = """\
+messages:
+  - {role: user, content: a, name: anna}
+  - {role: assistant, content: b, weight: 0}
+"""
+FLOW_FORM = """\
+messages: [{user: "a\\tb"}, {assistant: "c"}]
+tools: [{type: function, function: {name: x}}]
+"""
+WHOLE = example_yaml(more="tags: [face, fixation]\nsplit: train\nsource: Лекция\n")
+GOOD = [WHOLE, LIST_ANSWER, LONG_FORM, FLOW_FORM]
+SPEC = good_files(0)["dataset.yaml"] + "split: {test: 0.2}\nlaunch: {mode: auto}\nstrict: false\n"
+COURSE = (
+    "semester: 1\nname: {ru: Лоб}\n"
+    "materials:\n  - {lesson: 1, type: lab, title: {ru: x}, file_url: 'https://example.com/a'}\n"
+)
+PIECES = [
+    *[
+        b"\x00",
+        b"\xff",
+        b"\t",
+        b"\r",
+        b"\n",
+        b":",
+        b": ",
+        b"- ",
+        b"[",
+        b"{",
+        b"&a ",
+        b"*a",
+        b"!!x ",
+    ],
+    *[b"<<: ", b"---\n", b"...\n", b"%YAML", b"|", b">", b'"', b"'", b"#", b"? ", b"@", b"`", b"~"],
+    *["\u202e".encode(), "\ufeff".encode(), "\u2028".encode(), "\x85".encode(), b"\xed\xa0\x80"],
+    *[b"null", b"1e999", b"9" * 400, b"messages:", b"  - user: x\n", b" " * 300, b"[" * 300],
+]
+
+
+def mutated(dice, text):
+    data = bytearray(text.encode())
+    for _ in range(dice.randint(1, 4)):
+        at = dice.randrange(len(data) + 1)
+        span = dice.randint(0, 12)
+        kind = dice.randrange(5)
+        if kind == 0:
+            del data[at : at + span]
+        elif kind == 1:
+            data[at:at] = dice.choice(PIECES)
+        elif kind == 2:
+            data[at : at + 1] = bytes([dice.randrange(256)])
+        elif kind == 3:
+            data[at:at] = data[at : at + span]
+        else:
+            data[at:at] = dice.choice(PIECES) * dice.randint(1, 50)
+    return bytes(data)
+
+
+def assert_told(checked, paths):
+    for finding in checked.findings:
+        assert f"finding-{finding.rule}" in keys("ru")
+        assert finding.line >= 1
+        assert finding.column >= 1
+        assert finding.text("ru")
+        assert finding.text("en").isprintable()
+    taken = {each.path for each in (*checked.examples, *checked.duplicates)}
+    errors = {each.path for each in checked.findings if each.severity is Severity.ERROR}
+    assert taken | errors >= paths
+    assert not taken & errors
+    assert checked.found == len(paths) + 20
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_mutated_examples_are_taken_or_told(seed):
+    dice = random.Random(seed)  # noqa: S311 - repeatable on purpose
+    bad = {f"examples/z{n:03d}.yaml": mutated(dice, dice.choice(GOOD)) for n in range(PER_SEED)}
+    checked = Tree({**good_files(20), **bad}).check()
+    assert_told(checked, set(bad))
+    assert make(checked).train
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_mutated_specs_are_taken_or_told(seed):
+    dice = random.Random(1000 + seed)  # noqa: S311 - repeatable on purpose
+    for _ in range(10):
+        files = {
+            **good_files(20),
+            "dataset.yaml": mutated(dice, SPEC),
+            "course.yaml": mutated(dice, COURSE),
+        }
+        checked = Tree(files).check()
+        told = {each.path for each in checked.findings if each.severity is Severity.ERROR}
+        assert (checked.spec is None) == ("dataset.yaml" in told)
+        assert (checked.course is None) == ("course.yaml" in told)
+        assert_told(checked, set())
+
+
+HOSTILE = {
+    "flow bomb": b"[" * 60_000,
+    "map bomb": b"{a: " * 60_000,
+    "list bomb": b"- " * 60_000,
+    "bomb in an answer": b"messages:\n  - user: " + b"[" * 60_000,
+    "block bomb": b"".join(b" " * n + b"a:\n" for n in range(1_000)),
+    "many keys": b"".join(b"k%d: v\n" % n for n in range(60_000)),
+    "many messages": b"messages:\n" + b"  - user: x\n" * 3_000,
+    "one long line": b"messages:\n  - user: " + b"x" * 900_000,
+    "a million blanks": b'messages:\n  - user: "a' + b" " * 900_000 + b'b"\n  - assistant: x\n',
+    "many errors": b"messages:\n" + b"  - bot: x\n" * 900,
+    "merge bomb": b"a: &a {b: 1}\n" + b"c: {<<: [*a, *a, *a]}\n" * 1_000,
+    "laughs": b"a: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
+    "itself": b"&a [*a]\n",
+    "object": b"messages: !!python/object/apply:os.system [exit 1]\n",
+    "utf-16": "messages: []".encode("utf-16"),
+    "half a letter": b"messages:\n  - user: \xd0",
+    "a long number": b"messages:\n  - {role: user, content: x, weight: " + b"9" * 5_000 + b"}\n",
+    "tabs": b"\t\t\t\tmessages:\n",
+    "quotes": b'"' * 100_001,
+    "questions": b"? " * 50_000,
+    "only signs": bytes(range(33, 48)) * 100,
+    "naughty words": 'messages:\n  - user: "ﷺ ́́ 🏳️‍🌈 \\u202e"\n  - assistant: "\\ufffe"\n'.encode(),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_file_is_told_at_its_place(kind):
+    checked = Tree({**good_files(20), "examples/zz.yaml": HOSTILE[kind]}).check()
+    assert_told(checked, {"examples/zz.yaml"})
+    assert checked.is_buildable

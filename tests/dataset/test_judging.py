@@ -1,0 +1,139 @@
+"""Judging: the schema's errors at line and column, and words that become numbers."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.dataset.judging import MAX_FINDINGS, judge
+from merlin.dataset.reading import read
+
+pytestmark = pytest.mark.unit
+
+DATASET = "title: {ru: Лоб}\nsystem: x\nrecipe: {provider: engine, base_model: recall}\n"
+COURSE = "semester: 1\nname: {ru: x}\nmaterials:\n"
+MATERIAL = "- {lesson: 1, type: lab, title: {ru: x}}\n"
+
+
+def judged(name, text):
+    return judge(name, read(text.encode()))
+
+
+def found(name, text):
+    return [(each.rule, each.line, each.column) for each in judged(name, text)[1]]
+
+
+def test_words_become_numbers_where_the_schema_has_room():
+    value, findings = judged(
+        "dataset",
+        DATASET
+        + "split: {test: 0.25, min_test: 12, salt: 7}\n"
+        + "launch: {quiet_s: 5, mode: off}\nstrict: true\n",
+    )
+    assert not findings
+    assert value["split"] == {"test": 0.25, "min_test": 12, "salt": "7"}
+    assert value["launch"] == {"quiet_s": 5, "mode": "off"}
+    assert value["strict"] is True
+
+
+def test_an_answer_that_looks_like_a_value_stays_an_answer():
+    text = "messages:\n  - user: true\n  - assistant: 42\n  - user: null\n  - assistant: no\n"
+    value, findings = judged("example", text)
+    assert not findings
+    assert [next(iter(each.values())) for each in value["messages"]] == ["true", "42", "null", "no"]
+
+
+def test_hyperparameters_are_auto_or_numbers():
+    recipe = DATASET.replace(
+        "recall}",
+        "recall, hyperparameters: {n_epochs: 3, batch_size: auto, learning_rate_multiplier: 0.5}}",
+    )
+    value, findings = judged("dataset", recipe)
+    assert not findings
+    assert value["recipe"]["hyperparameters"] == {
+        "n_epochs": 3,
+        "batch_size": "auto",
+        "learning_rate_multiplier": 0.5,
+    }
+
+
+def test_a_tools_parameters_keep_their_json_types():
+    text = """\
+messages:
+  - user: Сколько?
+  - assistant: Семь.
+tools:
+  - type: function
+    function:
+      name: count
+      strict: true
+      parameters: {type: object, additionalProperties: false, x: [1, 2.5, null, "3", yes]}
+"""
+    value, findings = judged("example", text)
+    assert not findings
+    function = value["tools"][0]["function"]
+    assert function["strict"] is True
+    assert function["parameters"] == {
+        "type": "object",
+        "additionalProperties": False,
+        "x": [1, 2.5, None, "3", "yes"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("example", "messages: []\n", [("too-few-items", 1, 11)]),
+        ("example", "tags: [a]\n", [("missing-key", 1, 1)]),
+        ("example", "messages:\n- user: a\n- bot: b\n", [("unknown-key", 3, 3)]),
+        ("example", "messages:\n- {user: a, assistant: b}\n", [("too-many-items", 2, 3)]),
+        ("example", "messages:\n- {role: bot, content: b}\n", [("not-one-of", 2, 10)]),
+        ("example", "messages:\n- {role: user}\n", [("missing-one-of", 2, 3)]),
+        ("example", "messages:\n- {role: user, content: [a]}\n", [("wrong-type", 2, 25)]),
+        ("example", "messages: x\n", [("wrong-type", 1, 11)]),
+        ("example", "just words\n", [("wrong-type", 1, 1)]),
+        ("example", "messages:\n- user: a\nsplit: both\n", [("not-one-of", 3, 8)]),
+        ("example", "messages:\n- user: a\ntags: [a, b, a]\n", [("same-items", 3, 7)]),
+        ("dataset", "system: x\n", [("missing-key", 1, 1), ("missing-key", 1, 1)]),
+        ("dataset", DATASET + "split: {test: 1.5}\n", [("too-big", 4, 15)]),
+        ("dataset", DATASET + "split: {min_test: -1}\n", [("too-small", 4, 19)]),
+        ("dataset", DATASET + "split: {min_test: 1.5}\n", [("wrong-type", 4, 19)]),
+        ("dataset", DATASET + "split: {min_test: '5'}\n", [("wrong-type", 4, 19)]),
+        ("dataset", DATASET + "launch: {mode: often}\n", [("not-one-of", 4, 16)]),
+        ("dataset", DATASET + "strict: yes\n", [("wrong-type", 4, 9)]),
+        (
+            "dataset",
+            DATASET + "titel: x\nsalt: y\n",
+            [("unknown-key", 4, 1), ("unknown-key", 5, 1)],
+        ),
+        ("dataset", DATASET.replace("ru", "de"), [("unknown-key", 1, 9)]),
+        ("dataset", DATASET.replace("recall", '"recall\\n"'), [("wrong-form", 3, 40)]),
+        ("course", "semester: 13\nname: {ru: Лоб}\n", [("too-big", 1, 11)]),
+        (
+            "course",
+            COURSE + MATERIAL,
+            [("missing-one-of", 4, 3)],
+        ),
+        (
+            "course",
+            COURSE + MATERIAL.replace("}}", "}, file_url: 'javascript:x'}"),
+            [("wrong-form", 4, 52)],
+        ),
+    ],
+)
+def test_an_error_of_the_schema_stands_at_its_line_and_column(name, text, expected):
+    assert found(name, text) == expected
+
+
+def test_both_missing_keys_are_told_once():
+    findings = judged("dataset", "system: x\n")[1]
+    assert [each.arguments["name"] for each in findings] == ["title", "recipe"]
+
+
+def test_one_file_tells_a_bounded_number_of_findings():
+    text = "messages:\n" + "- {bot: x}\n" * 500
+    assert len(judged("example", text)[1]) == MAX_FINDINGS
+
+
+@pytest.mark.parametrize("number", ["1" * 5000, "1e999", "1" * 16, "0.1234567890123456"])
+def test_a_monstrous_number_stays_a_string_and_is_refused(number):
+    assert found("dataset", DATASET + f"split: {{test: {number}}}\n") == [("wrong-type", 4, 15)]

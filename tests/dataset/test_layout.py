@@ -1,0 +1,111 @@
+"""What lies where: names, modes, sizes, before anything is read."""
+
+from __future__ import annotations
+
+import pytest
+from dataset_tree import Tree, example_yaml, good_files, only_finding, rules
+
+from merlin.dataset.check import Limits
+from merlin.dataset.finding import Severity
+
+pytestmark = pytest.mark.unit
+
+
+LIMITS = Limits()
+
+
+def checked_with(path, content="x", limits=LIMITS, **options):
+    tree = Tree(good_files(60))
+    tree.add(path, content, **options)
+    return tree, tree.check(limits=limits)
+
+
+@pytest.mark.parametrize(
+    "path", ["README.md", "examples/README.ru.md", "examples/face/.gitkeep", ".gitattributes"]
+)
+def test_readme_and_gits_own_files_may_lie_anywhere(path):
+    _, checked = checked_with(path)
+    assert not checked.findings
+
+
+@pytest.mark.parametrize(
+    ("path", "proposed"),
+    [
+        ("examples/глубина фиксации.yaml", "examples/глубина-фиксации.yaml"),
+        ("examples/my folder/q.yaml", "examples/my-folder/q.yaml"),
+        ("examples/q.yml", "examples/q.yaml"),
+        ("examples/-rf.yaml", "examples/rf.yaml"),
+        ("examples/.hidden.yaml", "examples/hidden.yaml"),
+        ("examples/q\n.yaml", "examples/q.yaml"),
+        ("examples/и\u0306од.yaml", "examples/йод.yaml"),
+        ("examples/\udcff.yaml", "examples/unnamed.yaml"),
+    ],
+)
+def test_an_example_with_a_bad_name_is_rejected_with_a_good_one_proposed(path, proposed):
+    _, checked = checked_with(path, example_yaml())
+    finding = only_finding(checked, "bad-name")
+    assert finding.arguments["proposed"] == proposed
+    assert finding.path.isprintable()
+    assert (finding.severity, checked.rejected, checked.found) == (Severity.ERROR, 1, 61)
+    assert proposed in finding.text("ru")
+    assert proposed in finding.text("en")
+
+
+def test_another_file_among_examples_is_told_and_not_counted():
+    _, checked = checked_with("examples/notes of vera.txt")
+    finding = only_finding(checked, "not-an-example")
+    assert finding.arguments["proposed"] == "examples/notes-of-vera.yaml"
+    assert (finding.severity, checked.found) == (Severity.WARNING, 60)
+
+
+def test_a_file_that_merlin_does_not_use_is_a_note():
+    _, checked = checked_with("draft.docx")
+    assert only_finding(checked, "stray-file").severity is Severity.NOTE
+
+
+@pytest.mark.parametrize(
+    ("mode", "rule"), [("120000", "symlink"), ("160000", "submodule"), ("000000", "not-a-file")]
+)
+@pytest.mark.parametrize("path", ["examples/link.yaml", "materials/link.md", "README.md"])
+def test_what_is_no_file_is_an_error_and_never_read(mode, rule, path):
+    tree, checked = checked_with(path, "/etc/passwd", mode=mode)
+    assert only_finding(checked, rule).severity is Severity.ERROR
+    assert tree.entries[-1].blob not in tree.asked
+    assert checked.rejected == path.endswith(".yaml")
+
+
+def test_a_link_in_place_of_dataset_yaml_leaves_nothing_to_build():
+    tree = Tree({path: text for path, text in good_files(60).items() if path != "dataset.yaml"})
+    tree.add("dataset.yaml", "/etc/passwd", mode="120000")
+    checked = tree.check()
+    assert rules(checked) == ["missing-dataset", "symlink"]
+    assert not checked.is_buildable
+
+
+def test_an_executable_example_is_taken_with_a_warning():
+    _, checked = checked_with("examples/run.yaml", example_yaml(), mode="100755")
+    assert only_finding(checked, "executable").severity is Severity.WARNING
+    assert len(checked.examples) == 61
+
+
+def test_a_huge_file_is_refused_by_its_size_and_never_read():
+    tree, checked = checked_with("examples/huge.yaml", size=100_000_000)
+    finding = only_finding(checked, "too-large")
+    assert finding.path == "examples/huge.yaml"
+    assert "100,000,000" in finding.text("en")
+    assert tree.entries[-1].blob not in tree.asked
+    assert checked.rejected == 1
+
+
+def test_examples_beyond_the_number_allowed_are_rejected_together():
+    _, checked = checked_with("examples/last.yaml", example_yaml(), limits=Limits(files=55))
+    assert only_finding(checked, "too-many-files").arguments == {"limit": 55, "beyond": 6}
+    assert (len(checked.examples), checked.rejected) == (55, 6)
+
+
+def test_examples_beyond_the_bytes_allowed_are_rejected_together():
+    tree = Tree(good_files(60))
+    size = sum(entry.size for entry in tree.entries if entry.path.startswith("examples/"))
+    checked = tree.check(limits=Limits(total_bytes=size - 1))
+    assert only_finding(checked, "too-many-bytes").arguments["beyond"] == 1
+    assert (len(checked.examples), checked.rejected) == (59, 1)

@@ -1,0 +1,56 @@
+"""Names that are safe everywhere."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from merlin.dataset.naming import is_good, proposed
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    "name", ["fixation", "глубина-фиксации", "q_01.v2", "ёлка", "1", "数", "नमस्ते", "Лоб"]
+)
+def test_letters_and_digits_of_any_script_are_good(name):
+    assert is_good(name)
+    assert proposed(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "better"),
+    [
+        ("my example", "my-example"),
+        ("Что? Где!", "Что-Где"),
+        ("ok\n", "ok"),
+        (".git", "git"),
+        ("..", "unnamed"),
+        ("-rf", "rf"),
+        ("end.", "end"),
+        ("a/b", "a-b"),
+        ("a\\b:c*", "a-b-c"),
+        ("x\u202ey", "x-y"),
+        ("\ud800", "unnamed"),
+        ("", "unnamed"),
+        (unicodedata.normalize("NFD", "йод"), "йод"),
+        ("\u0301acute", "acute"),
+    ],
+)
+def test_another_name_gets_a_proposal(name, better):
+    assert not is_good(name)
+    assert proposed(name) == better
+
+
+def test_a_name_is_measured_in_bytes():
+    assert is_good("ы" * 100)
+    assert not is_good("ы" * 101)
+    assert proposed("ы" * 101) == "ы" * 100
+
+
+@given(st.text())
+def test_a_proposal_is_always_good(name):
+    assert is_good(proposed(name))

@@ -1,0 +1,143 @@
+"""Reading YAML: what is taken, what is refused, and where."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.dataset.finding import Finding
+from merlin.dataset.reading import MAX_BYTES, MAX_DEPTH, MAX_EVENTS, Node, read
+
+pytestmark = pytest.mark.unit
+
+
+def plain(node):
+    if isinstance(node.value, dict):
+        return {key: plain(child) for key, child in node.value.items()}
+    if isinstance(node.value, list):
+        return [plain(child) for child in node.value]
+    return node.value
+
+
+def test_a_conversation_is_read_as_written():
+    node = read("messages:\n  - user: Да?\n  - assistant: |\n      Да.\n      Нет.\n".encode())
+    assert plain(node) == {"messages": [{"user": "Да?"}, {"assistant": "Да.\nНет.\n"}]}
+
+
+@pytest.mark.parametrize(
+    "word", ["no", "yes", "null", "~", "12:30:45", "1_000", "2024-01-01", "017", "0x1F", "1.0", ""]
+)
+def test_a_word_without_quotes_stays_the_string_that_was_written(word):
+    assert plain(read(f"answer: {word}\n".encode())) == {"answer": word}
+
+
+def test_every_node_knows_its_line_and_column_and_where_its_key_stands():
+    node = read(b"a: 1\nlist:\n  - x\n  - {b: y}\n")
+    inner = node.value["list"].value[1].value["b"]
+    assert (inner.line, inner.column, inner.key) == (4, 9, (4, 6))
+    assert node.value["list"].key == (2, 1)
+
+
+def test_quotes_are_known_from_plain_words():
+    node = read(b"a: 1\nb: '1'\nc: |\n  1\n")
+    assert [node.value[key].plain for key in "abc"] == [True, False, False]
+
+
+def test_columns_count_letters_not_bytes():
+    assert read("ключ: {ё: 1, ё: 2}".encode()).column == 14
+
+
+def test_windows_line_ends_are_line_ends():
+    assert plain(read(b"a: |\r\n  x\r\n  y\r\nb: z\r\n")) == {"a": "x\ny\n", "b": "z"}
+
+
+@pytest.mark.parametrize(
+    ("data", "rule", "line", "column"),
+    [
+        (b"", "empty-file", 1, 1),
+        (b"# only a word to the reader\n", "empty-file", 1, 1),
+        (b"a: 1\na: 2\n", "duplicate-key", 2, 1),
+        (b"a: {b: 1, c: 2, b: 3}\n", "duplicate-key", 1, 17),
+        (b"a: &x [1]\n", "anchor", 1, 4),
+        (b"a: [*x]\n", "alias", 1, 5),
+        (b"<<: {a: 1}\n", "merge-key", 1, 1),
+        (b"a: !!str 1\n", "tag", 1, 4),
+        (b"a: ! 1\n", "tag", 1, 4),
+        (b"a: !!python/object/apply:os.system [id]\n", "tag", 1, 4),
+        (b"a: 1\n---\nb: 2\n", "several-documents", 2, 1),
+        (b"? [a]\n: b\n", "complex-key", 1, 3),
+        (b"a: b: c\n", "yaml-syntax", 1, 5),
+        (b"a:\n\tb: c\n", "yaml-syntax", 2, 1),
+        (b"a: [1, 2\n", "yaml-syntax", 2, 1),
+        (b'a: "x\n', "yaml-syntax", 2, 1),
+        (b'a: "\\q"\n', "yaml-syntax", 1, 5),
+        (b"%YAML 2.0\n---\na\n", "yaml-syntax", 1, 1),
+        (b"ab\xff\n", "not-utf8", 1, 3),
+        (b"a: 1\nb: \xd0\n", "not-utf8", 2, 4),
+        (b"\xef\xbb\xbfa: 1\n", "bom", 1, 1),
+        (b"\xff\xfea\x00", "not-utf8", 1, 1),
+        (b"a: x\x00y\n", "control-character", 1, 5),
+        (b"a: 1\nb: \x1b[31m\n", "control-character", 2, 4),
+        (b"a: x\xc2\x9by\n", "control-character", 1, 5),
+        (b'a: "\\0"\n', "control-character", 1, 4),
+        (b'a: "\\r"\n', "control-character", 1, 4),
+        (b'"\\e": x\n', "control-character", 1, 1),
+        (b'a: "\\ud800"\n', "yaml-syntax", 1, 7),
+        (b"a: \xed\xa0\x80\n", "not-utf8", 1, 4),
+    ],
+)
+def test_what_a_conversation_does_not_need_is_refused_at_its_place(data, rule, line, column):
+    finding = read(data)
+    assert isinstance(finding, Finding)
+    assert (finding.rule, finding.line, finding.column) == (rule, line, column)
+
+
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? ", "[{a: "])
+@pytest.mark.parametrize("times", [MAX_DEPTH + 1, 30_000, 200_000])
+def test_a_nesting_bomb_is_a_finding_not_a_dead_process(opening, times):
+    finding = read((opening * times).encode())
+    assert isinstance(finding, Finding)
+    assert finding.rule in {"too-deep", "complex-key", "too-large"}
+
+
+def test_nesting_up_to_the_limit_is_read():
+    data = "[" * MAX_DEPTH + "]" * MAX_DEPTH
+    assert isinstance(read(data.encode()), Node)
+    assert read(f"[{data}]".encode()).rule == "too-deep"
+
+
+def test_many_parts_are_too_many():
+    assert read(b"- x\n" * (MAX_EVENTS + 1)).rule == "too-many-nodes"
+
+
+def test_a_long_file_is_too_large_and_not_looked_at():
+    finding = read(b"\xff" * (MAX_BYTES + 1))
+    assert (finding.rule, finding.arguments["size"]) == ("too-large", MAX_BYTES + 1)
+
+
+def test_a_bomb_of_aliases_ends_at_its_first_anchor():
+    levels = ["a0: &a0 [x, x]"]
+    levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    finding = read("\n".join(levels).encode())
+    assert (finding.rule, finding.line) == ("anchor", 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        (b"a: b: c", "quotes"),
+        (b"a:\n\tb: c", "tab"),
+        (b"a: @x", "quotes"),
+        (b"a: {b: c", "}"),
+        (b"a: >-2x\n", "did not find expected comment"),
+    ],
+)
+def test_broken_yaml_is_told_in_words_that_help(data, word):
+    assert word in read(data).text("en")
+    assert read(data).text("ru").startswith("Ошибка в записи YAML: ")
+
+
+def test_a_hostile_word_is_told_short_and_printable():
+    finding = read(b'"' + b"k" * 500 + b'": 1\n"' + b"k" * 500 + b'": 2\n')
+    assert finding.rule == "duplicate-key"
+    assert len(str(finding.arguments["name"])) <= 80
+    assert "…" in finding.text("ru")

@@ -1,0 +1,125 @@
+"""What dataset.yaml and course.yaml become."""
+
+from __future__ import annotations
+
+import pytest
+from dataset_tree import DATASET_YAML, check_files, example_yaml, good_files, only_finding, rules
+
+from merlin.dataset.spec import LaunchRule, MaterialSpec, Recipe, SplitRule
+
+pytestmark = pytest.mark.unit
+
+WHOLE = """\
+title: {ru: Нейротипология, en: Neurotypology}
+system: |
+  MerlinGPT is a good service!
+recipe:
+  provider: engine
+  base_model: recall
+  method: supervised
+  hyperparameters: {n_epochs: 7}
+  suffix: neuro
+split: {test: 0.5, salt: v2, min_test: 3}
+launch: {mode: off, quiet_s: 1.5, min_new: 4}
+gate: none
+strict: true
+"""
+COURSE = """\
+semester: 1
+name: {ru: Алгоритмы}
+description: {ru: Изучение основных алгоритмов., en: The main algorithms.}
+teachers: [boris]
+materials:
+  - {lesson: 1, type: lecture, title: {ru: Введение}, text: materials/lecture-01.md}
+  - {lesson: 2, type: lab, title: {ru: Сортировки}, file_url: "https://example.com/lab1.pdf"}
+"""
+
+
+def spec_of(text, name="neurotypology"):
+    return check_files(good_files(60, text), name=name).spec
+
+
+def test_a_whole_dataset_yaml_is_understood():
+    spec = spec_of(WHOLE)
+    assert spec.recipe == Recipe("engine", "recall", "supervised", {"n_epochs": 7}, "neuro")
+    assert spec.split == SplitRule(0.5, "v2", 3)
+    assert spec.launch == LaunchRule("off", 1.5, 4)
+    assert (spec.strict, spec.gate) == (True, "none")
+    assert spec.system == "MerlinGPT is a good service!"
+
+
+def test_what_is_left_out_has_its_default():
+    spec = spec_of(DATASET_YAML)
+    assert spec.recipe == Recipe("engine", "recall", suffix="neurotypology")
+    assert (spec.split, spec.launch) == (SplitRule(0.2, "v1", 10), LaunchRule("auto", 60, 1))
+    assert not spec.strict
+
+
+def test_a_missing_language_shows_the_other_one():
+    spec = spec_of(DATASET_YAML.replace(", en: Neurotypology", ""))
+    assert spec.title == {"ru": "Нейротипология", "en": "Нейротипология"}
+
+
+def test_a_name_that_is_not_latin_makes_no_suffix():
+    assert spec_of(DATASET_YAML, name="нейро").recipe.suffix == ""
+
+
+@pytest.mark.parametrize("system", ['""', '" "', "|\n\n"])
+def test_an_empty_system_text_is_an_error(system):
+    checked = check_files(
+        good_files(60, DATASET_YAML.replace("MerlinGPT is a good service!", system))
+    )
+    assert checked.spec is None
+    assert [(each.path, each.line) for each in checked.findings] == [("dataset.yaml", 2)]
+
+
+def test_a_folder_with_a_bad_name_is_no_dataset():
+    checked = check_files(good_files(60), name="my set")
+    finding = only_finding(checked, "bad-dataset-name")
+    assert finding.arguments["proposed"] == "my-set"
+    assert checked.spec is None
+
+
+def test_a_wrong_dataset_yaml_leaves_the_examples_checked():
+    checked = check_files(good_files(60, DATASET_YAML.replace("system:", "sistem:")))
+    assert rules(checked) == ["missing-key", "unknown-key"]
+    assert [(each.path, each.line) for each in checked.findings] == [
+        ("dataset.yaml", 1),
+        ("dataset.yaml", 2),
+    ]
+    assert (checked.spec, len(checked.examples)) == (None, 60)
+
+
+def test_a_course_is_understood():
+    files = {**good_files(60), "course.yaml": COURSE, "materials/lecture-01.md": "# Введение"}
+    course = check_files(files).course
+    assert (course.semester, course.active, course.teachers) == (1, True, ("boris",))
+    assert course.name == {"ru": "Алгоритмы", "en": "Алгоритмы"}
+    assert course.materials[0] == MaterialSpec(
+        1, "lecture", {"ru": "Введение", "en": "Введение"}, text="materials/lecture-01.md"
+    )
+    assert course.materials[1].file_url == "https://example.com/lab1.pdf"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "rule"),
+    [
+        (COURSE, 6, "missing-text"),
+        (COURSE.replace("materials/lecture-01.md", "../../etc/passwd"), 6, "missing-text"),
+        (COURSE.replace("semester: 1", "semester: one"), 1, "wrong-type"),
+        ("semester: [", 2, "yaml-syntax"),
+    ],
+)
+def test_a_wrong_course_is_told_and_the_examples_still_build(text, line, rule):
+    checked = check_files({**good_files(60), "course.yaml": text})
+    finding = only_finding(checked, rule)
+    assert (finding.path, finding.line) == ("course.yaml", line)
+    assert checked.course is None
+    assert checked.is_buildable
+
+
+def test_a_strict_dataset_is_held_by_one_bad_example():
+    bad = {"examples/bad.yaml": example_yaml(answer='""')}
+    assert not check_files({**good_files(60, WHOLE), **bad}).is_buildable
+    assert check_files({**good_files(60), **bad}).is_buildable
+    assert check_files(good_files(60, WHOLE)).is_buildable

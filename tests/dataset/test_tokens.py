@@ -1,0 +1,93 @@
+"""Counting tokens offline with the real vocabulary."""
+
+from __future__ import annotations
+
+import lzma
+import subprocess
+import sys
+
+import pytest
+
+from merlin.core.message import Message
+from merlin.dataset import tokens
+
+pytestmark = pytest.mark.unit
+
+# The example of openai-cookbook, "How to count tokens with tiktoken".
+COOKBOOK = (
+    Message(
+        "system",
+        "You are a helpful, pattern-following assistant that translates corporate jargon into "
+        "plain English.",
+    ),
+    Message("system", "New synergies will help drive top-line growth.", {"name": "example_user"}),
+    Message(
+        "system",
+        "Things working well together will increase revenue.",
+        {"name": "example_assistant"},
+    ),
+    Message(
+        "system",
+        "Let's circle back when we have more bandwidth to touch base on opportunities for "
+        "increased leverage.",
+        {"name": "example_user"},
+    ),
+    Message(
+        "system",
+        "Let's talk later when we're less busy about how to do better.",
+        {"name": "example_assistant"},
+    ),
+    Message(
+        "user",
+        "This late pivot means we don't have time to boil the ocean for the client deliverable.",
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("", 0), ("hello world", 2), ("Привет, мир!", 5), ("<|endoftext|>", 7), ("\n\n", 1)],
+)
+def test_a_text_has_the_vocabularys_number_of_tokens(text, number):
+    assert tokens.count(text) == number
+
+
+def test_the_cookbooks_conversation_counts_as_the_cookbook_says():
+    assert tokens.count_messages(COOKBOOK) == 124
+
+
+def test_weights_cost_nothing_and_tools_cost_something():
+    plain = (Message("user", "Сколько?"), Message("assistant", "Семь."))
+    weighted = (plain[0], Message("assistant", "Семь.", {"weight": 0}))
+    assert tokens.count_messages(weighted) == tokens.count_messages(plain)
+    tool = {"type": "function", "function": {"name": "count"}}
+    assert tokens.count_messages(plain, (tool,)) > tokens.count_messages(plain)
+
+
+@pytest.mark.parametrize("letter", [" ", "\n", "a", "^", "я", "A"])
+def test_a_million_equal_letters_are_counted_without_harm(letter):
+    assert 0 < tokens.count(letter * 1_000_000) < 1_000_000
+
+
+def test_a_damaged_vocabulary_is_never_used(monkeypatch, tmp_path):
+    damaged = tmp_path / "o200k_base.tiktoken.xz"
+    damaged.write_bytes(lzma.compress(b"IQ== 0\n"))
+    monkeypatch.setattr(tokens, "VOCABULARY", damaged)
+    with pytest.raises(RuntimeError, match="install Merlin again"):
+        tokens._ranks()
+
+
+def test_counting_needs_no_network_and_writes_no_cache(tmp_path):
+    script = (
+        "import socket, sys\n"
+        "def refuse(*_): raise SystemExit('network')\n"
+        "socket.socket.connect = refuse\n"
+        "from merlin.dataset.tokens import count\n"
+        "print(count('hello world'))\n"
+    )
+    environment = {"TMPDIR": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", script], env=environment, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("2\n", "")
+    assert list(tmp_path.iterdir()) == []
