@@ -1,0 +1,143 @@
+"""Connections to servers of the OpenAI protocol: who waits how long, and nobody tries twice.
+
+Retries of the SDK are off: it repeats creating calls too, and each repeat is a paid job.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Protocol, cast
+
+import httpx2
+import openai
+
+from merlin.adapters.openai_errors import Garbage
+
+CONNECT_S = 5.0
+BETWEEN_BYTES_S = 30.0
+LARGEST_ANSWER = 64_000_000
+_DEADLINE = "merlin_deadline"
+
+
+def patience(total_s: float, between_s: float = BETWEEN_BYTES_S) -> httpx2.Timeout:
+    """Return how long one call may take: to connect, between two bytes, and as a whole.
+
+    `pool` carries the whole: httpx has no such limit of its own, `_Bounded` keeps it.
+    """
+    between = min(between_s, total_s)
+    return httpx2.Timeout(
+        connect=min(CONNECT_S, total_s), read=between, write=between, pool=total_s
+    )
+
+
+def sync_client(base_url: str, credential: str, total_s: float, keep: int) -> openai.OpenAI:
+    """Return a client whose every call ends within `total_s`; `keep`: idle connections kept.
+
+    With none kept no call meets a connection that the server has closed meanwhile, which would
+    look like a call that may have been carried out.
+    """
+    http = httpx2.Client(
+        timeout=patience(total_s),
+        limits=httpx2.Limits(max_keepalive_connections=keep),
+        verify=_trust(),
+        event_hooks={"request": [_begin], "response": [_bound]},
+        trust_env=not is_loopback(base_url),
+    )
+    return openai.OpenAI(
+        base_url=base_url,
+        api_key=credential or "none",
+        max_retries=0,
+        timeout=patience(total_s),
+        http_client=http,
+    )
+
+
+def async_client(
+    base_url: str, credential: str, total_s: float, parallel: int
+) -> openai.AsyncOpenAI:
+    """Return a client that keeps as many connections as calls run side by side.
+
+    Source of the need: openai's own limit of 100 reopens connections above it.
+    """
+    http = httpx2.AsyncClient(
+        timeout=patience(total_s),
+        verify=_trust(),
+        limits=httpx2.Limits(max_connections=None, max_keepalive_connections=parallel),
+        trust_env=not is_loopback(base_url),
+    )
+    return openai.AsyncOpenAI(
+        base_url=base_url,
+        api_key=credential or "none",
+        max_retries=0,
+        timeout=patience(total_s),
+        http_client=http,
+    )
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Return whom we trust, read once: it takes 20 ms."""
+    return httpx2.create_ssl_context()
+
+
+def is_loopback(base_url: str) -> bool:
+    """Return whether the server is on this machine, where no proxy of the environment counts."""
+    host = httpx2.URL(base_url).host
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Raw(Protocol):
+    """An answer as the SDK hands it over unparsed."""
+
+    @property
+    def content(self) -> bytes:
+        """Return the body's bytes."""
+
+
+def json_object(raw: Raw) -> Mapping[str, object]:
+    """Return the answer's JSON object. Raises Garbage for everything else."""
+    try:
+        told = json.loads(raw.content)
+    except ValueError as error:
+        raise Garbage(f"no JSON: {raw.content[:60]!r}") from error
+    if not isinstance(told, dict):
+        raise Garbage(f"no JSON object: {raw.content[:60]!r}")
+    return told
+
+
+class _Bounded(httpx2.SyncByteStream):
+    """An answer that must be read by its deadline and may not be endless."""
+
+    def __init__(self, inner: httpx2.SyncByteStream, request: httpx2.Request) -> None:
+        self._inner = inner
+        self._request = request
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        for chunk in self._inner:
+            size += len(chunk)
+            if time.monotonic() > self._request.extensions[_DEADLINE]:
+                raise httpx2.ReadTimeout("the answer came too slowly", request=self._request)
+            if size > LARGEST_ANSWER:
+                raise httpx2.ReadError("the answer is endless", request=self._request)
+            yield chunk
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _begin(request: httpx2.Request) -> None:
+    request.extensions[_DEADLINE] = time.monotonic() + request.extensions["timeout"]["pool"]
+
+
+def _bound(response: httpx2.Response) -> None:
+    inner = cast("httpx2.SyncByteStream", response.stream)
+    response.stream = _Bounded(inner, response.request)

@@ -1,0 +1,1 @@
+"""The chat: sessions, windows, presets, and who answers."""

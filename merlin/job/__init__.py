@@ -1,0 +1,1 @@
+"""Fine-tune jobs: what a provider must offer, how a job lives, launching and watching one."""

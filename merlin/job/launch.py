@@ -1,0 +1,190 @@
+"""Carry one launch through to the provider: upload, then create; after any doubt, ask first.
+
+Each call of `carry` does what can be done now and returns the job as it then stands. The
+same call after a crash goes on where the Intent rows say. The rules (facts: idempotency):
+
+- the intent is stored before the call, with a key that follows from the wish;
+- before every create the provider is asked for jobs of that key, so that a lost database
+  launches nothing again;
+- a call that may have been carried out is repeated only after `settle_s` and two empty finds;
+- of several jobs with one key the oldest stays, the others are cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from merlin.build.record import Build
+from merlin.core.clock import Clock
+from merlin.core.errors import ProviderBusy, ProviderDoubt, ProviderError
+from merlin.core.intent import Intent, Intents, IntentState
+from merlin.core.killpoint import reached
+from merlin.core.log import get_logger
+from merlin.job.lifecycle import Job, JobState, advance
+from merlin.job.provider import (
+    LAUNCH_KEY,
+    FineTuneJobs,
+    JobReport,
+    LaunchOrder,
+    TrainingFiles,
+)
+
+log = get_logger(__name__)
+EMPTY_FINDS = 2
+BUSY_S = 5.0
+# A rotated key is mended by a person: the launch waits, it does not fail.
+UNAUTHORISED, LOCKED_OUT_S = 401, 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pad:
+    """What a launch needs of one provider; `settle_s`: how long its lists may lag."""
+
+    files: TrainingFiles
+    jobs: FineTuneJobs
+    intents: Intents
+    builds: Path
+    settle_s: float
+    clock: Clock
+
+
+class NotYet(Exception):
+    """The launch cannot go on before `until`."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(until)
+        self.until = until
+
+
+def carry(pad: Pad, job: Job, build: Build) -> Job:
+    """Take a launching job as far as it gets now; return it queued, failed or still launching."""
+    now = pad.clock()
+    try:
+        train = _file(pad, job, build, "train")
+        test = _file(pad, job, build, "test") if build.test else None
+        report = _create(pad, job, build, train, test)
+    except NotYet as later:
+        return replace(job, not_before=later.until, updated_at=now)
+    except ProviderBusy as busy:
+        return _wait(job, busy, now, busy.retry_after_s or BUSY_S)
+    except ProviderError as refusal:
+        if refusal.status == UNAUTHORISED:
+            return _wait(job, refusal, now, LOCKED_OUT_S)
+        log.warning("launch refused", job=job.job_id, reason=str(refusal))
+        return replace(job, state=JobState.FAILED, error=str(refusal), updated_at=now)
+    return replace(advance(job, report, now), not_before=None)
+
+
+def _wait(job: Job, reason: ProviderError, now: datetime, seconds: float) -> Job:
+    log.warning("launch waits for the provider", job=job.job_id, reason=str(reason))
+    later = now + timedelta(seconds=seconds)
+    return replace(job, not_before=later, error=str(reason), updated_at=now)
+
+
+def file_name(build: Build, split: str) -> str:
+    """Return a training file's name at the provider; it names the bytes."""
+    return f"merlin-{build.dataset}-{build.digest[:12]}-{split}.jsonl"
+
+
+def _file(pad: Pad, job: Job, build: Build, split: str) -> str:
+    name = file_name(build, split)
+
+    def find() -> str | None:
+        stored = pad.files.find(name)
+        for surplus in stored[1:]:
+            pad.files.delete(surplus.file_id)
+        return stored[0].file_id if stored else None
+
+    def upload() -> str:
+        path = pad.builds / build.folder / f"{split}.jsonl"
+        file_id = pad.files.upload(name, path).file_id
+        reached("upload.sent")
+        return file_id
+
+    key = f"upload:{job.launch_key}:{name}"
+    file_id = _once(pad, key, "upload", find, upload)
+    reached("upload.recorded")
+    return file_id
+
+
+def _create(pad: Pad, job: Job, build: Build, train: str, test: str | None) -> JobReport:
+    recipe = job.recipe
+    order = LaunchOrder(
+        base_model=recipe.base_model,
+        train_file=train,
+        test_file=test,
+        method=recipe.method,
+        hyperparameters=recipe.hyperparameters,
+        suffix=recipe.suffix,
+        metadata={
+            LAUNCH_KEY: job.launch_key,
+            "merlin_build": build.version,
+            "merlin_dataset": build.dataset,
+        },
+    )
+
+    def find() -> str | None:
+        return _oldest(pad, job.launch_key)
+
+    def create() -> str:
+        made = pad.jobs.create(order).provider_job_id
+        reached("launch.sent")
+        return made
+
+    made = _once(pad, f"create:{job.launch_key}", "create", find, create)
+    reached("launch.recorded")
+    return pad.jobs.report(made)
+
+
+def _oldest(pad: Pad, key: str) -> str | None:
+    """Return the oldest living job of this key; cancel the others, which nobody meant."""
+    alive = [report for report in pad.jobs.find(key) if report.status != "cancelled"]
+    for surplus in alive[1:]:
+        log.warning("surplus job cancelled", provider_job=surplus.provider_job_id, key=key)
+        pad.jobs.cancel(surplus.provider_job_id)
+    return alive[0].provider_job_id if alive else None
+
+
+def _once(
+    pad: Pad, key: str, kind: str, find: Callable[[], str | None], call: Callable[[], str]
+) -> str:
+    """Return the outside's id for `key`, making the call only when it surely was not made."""
+    intent = pad.intents.open(key, kind)
+    reached(f"{'launch' if kind == 'create' else 'upload'}.intended")
+    if intent.state is IntentState.DONE:
+        return intent.outside_id
+    found = find()
+    if found is None:
+        _settle(pad, intent)
+        pad.intents.sending(key, pad.clock())
+        found = _call(pad, key, call)
+    pad.intents.done(key, found)
+    return found
+
+
+def _settle(pad: Pad, intent: Intent) -> None:
+    """Raise NotYet while an earlier call may still show up in the provider's lists."""
+    if intent.state is not IntentState.SENDING or intent.sent_at is None:
+        return
+    finds = pad.intents.found_nothing(intent.key)
+    settled = intent.sent_at + timedelta(seconds=pad.settle_s)
+    now = pad.clock()
+    if finds < EMPTY_FINDS or now < settled:
+        raise NotYet(max(settled, now + timedelta(seconds=min(1.0, pad.settle_s))))
+
+
+def _call(pad: Pad, key: str, call: Callable[[], str]) -> str:
+    """Make the call; leave the intent `sending` exactly when nobody knows what became of it."""
+    try:
+        return call()
+    except ProviderDoubt:
+        raise
+    except ProviderBusy:
+        pad.intents.ready(key)
+        raise
+    except ProviderError:
+        pad.intents.failed(key)
+        raise

@@ -1,0 +1,196 @@
+"""From a waiting verdict to a job row: decide, reserve, supersede; one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Protocol
+
+from merlin.build.record import Build
+from merlin.build.verdict import Verdict
+from merlin.core.clock import Clock
+from merlin.core.errors import Refused
+from merlin.core.log import get_logger
+from merlin.core.money import Price
+from merlin.dataset.spec import DatasetSpec, Recipe
+from merlin.job import budget
+from merlin.job.lifecycle import Job, JobState, launch_key
+from merlin.job.policy import Decision, Situation, Step, decide
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job that is about to be: everything but its row number."""
+
+    launch_key: str
+    dataset: str
+    build_id: int
+    provider: str
+    recipe: Recipe
+    attempt: int
+    estimate_micro: int
+    currency: str
+    at: datetime
+
+
+class LaunchRows(Protocol):
+    """Where verdicts wait and jobs are born; each method is one transaction."""
+
+    def waiting(self) -> list[Verdict]:
+        """Return verdicts that are built or held and on the line, by dataset, then position."""
+
+    def build(self, build_id: int) -> Build:
+        """Return one build. Raises NotFound."""
+
+    def newest_attempt(self, wish: str) -> Job | None:
+        """Return the newest job of a verdict with this wish, or None."""
+
+    def account(self, verdict: Verdict, provider: str, since: datetime) -> Account:
+        """Return what the decision needs to know of other jobs and builds."""
+
+    def start(self, verdict: Verdict, job: NewJob | Job, older: Sequence[Verdict]) -> Job | None:
+        """Move the verdict to training with a new job, or link it to a job that exists.
+
+        The `older` verdicts become superseded. A verdict linked to a succeeded job is training
+        until its model is promoted; one linked to a failed job becomes failed. Returns None
+        when the verdict had moved on meanwhile.
+        """
+
+    def hold(self, verdict: Verdict, decision: Decision, older: Sequence[Verdict]) -> None:
+        """Note why the verdict waits (word held for HOLD, built for WAIT); supersede `older`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What other jobs and builds mean for a launch.
+
+    `active`: the provider's unfinished jobs; `spent_micro`: estimates of its jobs since a date;
+    `new_examples`: examples of this build that the newest launched build had not.
+    """
+
+    active: int
+    spent_micro: int
+    new_examples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """A provider's terms for launches; `sunset` answers for a base model."""
+
+    price: Callable[[str], Price | None]
+    active_jobs: int
+    caps: budget.Caps
+    sunset_refusal: Callable[[str], Decision | None]
+    quiet_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What launching decisions need; `terms` by provider name."""
+
+    rows: LaunchRows
+    terms: Mapping[str, Terms]
+    clock: Clock
+
+
+def launch_waiting(desk: Desk) -> list[Job]:
+    """Decide for every dataset that has waiting verdicts; return the jobs begun or joined."""
+    begun = []
+    for _, group in groupby(desk.rows.waiting(), key=lambda verdict: verdict.dataset):
+        job = _consider(desk, list(group))
+        if job is not None:
+            begun.append(job)
+    return begun
+
+
+def launch_by_hand(desk: Desk, verdict: Verdict) -> Job:
+    """Launch the build of one verdict now, whatever its policy; a failed one gets a new attempt.
+
+    Raises Refused when its caps or the base's sunset forbid it, or when it has moved on.
+    """
+    spec, terms = _terms(desk, verdict)
+    known = desk.rows.newest_attempt(verdict.wish)
+    if known is not None and known.state not in (JobState.FAILED, JobState.CANCELLED):
+        raise Refused(f"job {known.job_id} is {known.state}", "launch-already", job=known.job_id)
+    attempt = known.attempt + 1 if known else 1
+    order, refused = _order(desk, verdict, spec, terms, attempt)
+    if refused is not None:
+        raise Refused(refused.reason, refused.reason, **refused.arguments)
+    job = desk.rows.start(verdict, order, ())
+    if job is None:
+        raise Refused("the verdict moved on", "launch-moved-on")
+    return job
+
+
+def _consider(desk: Desk, waiting: Sequence[Verdict]) -> Job | None:
+    newest, older = waiting[-1], waiting[:-1]
+    spec, terms = _terms(desk, newest)
+    known = desk.rows.newest_attempt(newest.wish)
+    if known is not None:
+        return desk.rows.start(newest, known, older)
+    order, refused = _order(desk, newest, spec, terms, 1)
+    account = _account(desk, newest, spec)
+    situation = Situation(
+        now=desk.clock(),
+        new_examples=account.new_examples,
+        slots_free=terms.active_jobs - account.active,
+        refusal=refused,
+        quiet_s=terms.quiet_s,
+    )
+    decision = decide(spec.launch, waiting, situation)
+    if decision.step is Step.LAUNCH:
+        return desk.rows.start(newest, order, older)
+    if decision.reason != newest.reason or older:
+        desk.rows.hold(newest, decision, older)
+    return None
+
+
+def _terms(desk: Desk, verdict: Verdict) -> tuple[DatasetSpec, Terms]:
+    spec = verdict.spec
+    if spec is None:
+        raise Refused("the dataset's settings are not readable", "launch-no-spec")
+    terms = desk.terms.get(spec.recipe.provider)
+    return spec, terms if terms is not None else _no_provider(spec.recipe.provider)
+
+
+def _no_provider(name: str) -> Terms:
+    hold = Decision(Step.HOLD, "held-no-provider", {"provider": name})
+    return Terms(lambda _: None, 0, budget.Caps(), lambda _: hold)
+
+
+def _account(desk: Desk, verdict: Verdict, spec: DatasetSpec) -> Account:
+    since = budget.month_start(desk.clock())
+    return desk.rows.account(verdict, spec.recipe.provider, since)
+
+
+def _order(
+    desk: Desk, verdict: Verdict, spec: DatasetSpec, terms: Terms, attempt: int
+) -> tuple[NewJob, Decision | None]:
+    """Return the job to be, and a hold when money or the base's sunset forbid it."""
+    assert verdict.build_id is not None  # noqa: S101 - a waiting verdict has its build
+    build, recipe, now = desk.rows.build(verdict.build_id), spec.recipe, desk.clock()
+    price = terms.price(recipe.base_model)
+    cost, currency = 0, "USD"
+    if price is not None:
+        cost = budget.estimate(price, build.train_tokens, build.train, recipe.hyperparameters)
+        currency = price.currency
+    spent = _account(desk, verdict, spec).spent_micro
+    refused = terms.sunset_refusal(recipe.base_model)
+    refused = refused or budget.refusal(terms.caps, cost if price else None, spent, currency)
+    key = launch_key(verdict.wish, attempt)
+    order = NewJob(
+        launch_key=key,
+        dataset=verdict.dataset,
+        build_id=build.build_id,
+        provider=recipe.provider,
+        recipe=recipe,
+        attempt=attempt,
+        estimate_micro=cost,
+        currency=currency,
+        at=now,
+    )
+    return order, refused

@@ -1,0 +1,108 @@
+"""The life of a fine-tune job, as pure functions.
+
+    launching -> queued -> running <-> paused -> succeeded | failed | cancelled
+
+The last three are final. `launching` lasts from the decision until the provider's own id is
+known. Nothing in this module reads a clock, a file or a socket.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from merlin.dataset.spec import Recipe
+from merlin.job.provider import JobReport
+
+
+class JobState(StrEnum):
+    """Where a job stands; the values are what the database stores."""
+
+    LAUNCHING = "launching"
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
+
+# Provider's word -> ours; words not listed keep the state, because providers add words
+# without notice. Source: openai/openai-openapi, FineTuningJob.status; "paused" is answered
+# by the pause call though the list of words lacks it.
+_STATE_OF_STATUS = {
+    "validating_files": JobState.QUEUED,
+    "queued": JobState.QUEUED,
+    "running": JobState.RUNNING,
+    "paused": JobState.PAUSED,
+    "succeeded": JobState.SUCCEEDED,
+    "failed": JobState.FAILED,
+    "cancelled": JobState.CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request to fine-tune one base model on one build.
+
+    `estimate_micro` is what it may cost, in millionths of `currency`; `status` is the
+    provider's newest word for it, kept even when we do not know it.
+    """
+
+    job_id: int
+    launch_key: str
+    dataset: str
+    build_id: int
+    provider: str
+    recipe: Recipe
+    attempt: int
+    state: JobState
+    created_at: datetime
+    updated_at: datetime
+    provider_job_id: str = ""
+    status: str = ""
+    model_id: str | None = None
+    trained_tokens: int = 0
+    estimate_micro: int = 0
+    currency: str = "USD"
+    error: str = ""
+    not_before: datetime | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether nothing will change any more."""
+        return self.state in FINAL
+
+
+def launch_key(wish: str, attempt: int) -> str:
+    """Return the one key of this launch: the same wish and attempt give the same key."""
+    return hashlib.sha256(f"{wish}:{attempt}".encode()).hexdigest()[:32]
+
+
+def advance(job: Job, report: JobReport, now: datetime) -> Job:
+    """Return `job` as it stands after `report`.
+
+    A final job never changes, so a late or repeated report is harmless. A success that names
+    no model yet is kept as running: it is asked again (facts: llama_index#8527 class).
+    """
+    if job.is_final:
+        return job
+    state = _STATE_OF_STATUS.get(report.status, job.state)
+    if state is JobState.SUCCEEDED and not report.model_id:
+        state = JobState.RUNNING
+    if state is JobState.LAUNCHING:
+        state = JobState.QUEUED  # the provider knows it, whatever word it uses
+    return replace(
+        job,
+        state=state,
+        status=report.status,
+        provider_job_id=report.provider_job_id,
+        model_id=report.model_id,
+        trained_tokens=report.trained_tokens,
+        error=report.error,
+        updated_at=now,
+    )

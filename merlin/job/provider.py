@@ -1,0 +1,133 @@
+"""What Merlin needs from a service that trains, and nothing more.
+
+Three small Protocols, because no server speaks only one of them. Every method raises
+ProviderError when asking again changes nothing, ProviderBusy when the same call may pass
+later, and ProviderDoubt when nobody knows whether the call was carried out. None of them
+retries by itself. Source of the shapes: openai/openai-openapi, `openapi.yaml`, 2026-08-21.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Protocol
+
+LAUNCH_KEY = "merlin_launch"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFile:
+    """A build's file as stored at the provider."""
+
+    file_id: str
+    name: str
+    size: int
+    created_at: datetime
+
+
+class TrainingFiles(Protocol):
+    """Where training files are put."""
+
+    def upload(self, name: str, path: Path) -> TrainingFile:
+        """Store the file at `path` under `name`, purpose fine-tune."""
+
+    def find(self, name: str) -> list[TrainingFile]:
+        """Return the stored files of exactly this name, oldest first."""
+
+    def delete(self, file_id: str) -> None:
+        """Remove a stored file; no error when it is gone already."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchOrder:
+    """Everything that a job is created from.
+
+    `hyperparameters` go under `method.<method>.hyperparameters`; `metadata` carries
+    `merlin_launch` (the launch key), `merlin_build` (version) and `merlin_dataset`.
+    """
+
+    base_model: str
+    train_file: str
+    test_file: str | None
+    method: str
+    hyperparameters: Mapping[str, object]
+    suffix: str
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class JobReport:
+    """What a provider says of a job at one moment; `status` is its own word, kept as it is."""
+
+    provider_job_id: str
+    status: str
+    model_id: str | None = None
+    trained_tokens: int = 0
+    error: str = ""
+    created_at: datetime | None = None
+    finished_at: datetime | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """One line of a job's diary at the provider; `data` holds metrics where it has any."""
+
+    event_id: str
+    at: datetime
+    level: str
+    message: str
+    kind: str = "message"
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A usable intermediate model of a job."""
+
+    model_id: str
+    step: int
+    metrics: Mapping[str, float]
+
+
+class FineTuneJobs(Protocol):
+    """The provider's jobs."""
+
+    def create(self, order: LaunchOrder) -> JobReport:
+        """Start a job. Sends the launch key as Idempotency-Key too, for servers that honour it."""
+
+    def find(self, launch_key: str) -> list[JobReport]:
+        """Return the jobs whose metadata carry `launch_key`, oldest first.
+
+        Filters by itself too: some servers ignore the filter.
+        """
+
+    def report(self, provider_job_id: str) -> JobReport:
+        """Say how the job stands now."""
+
+    def cancel(self, provider_job_id: str) -> JobReport:
+        """Ask the provider to stop the job; return how it stands after."""
+
+    def events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
+        """Return the events not in `known`, oldest first; pages until it meets a known one."""
+
+    def checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
+        """Return the job's checkpoints by step."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What `GET /models` says of one model."""
+
+    model_id: str
+    shutdown_date: date | None = None
+    context_window: int | None = None
+
+
+class ModelList(Protocol):
+    """The provider's list of models."""
+
+    def models(self) -> list[ModelCard]:
+        """Return the models in the provider's own order."""

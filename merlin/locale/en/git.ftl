@@ -1,0 +1,11 @@
+git-url = repository.url must be https, ssh or a local path: { $url }
+git-branch = repository.branch is not a branch name: { $branch }
+git-directory = repository.directory is not a folder inside a repository: { $directory }
+git-absent = git is not installed on this machine.
+git-failed = The datasets repository cannot be read now: { $reason }
+git-refused = git refused what was pushed, because it could do harm: { $reason } The model that serves stays.
+git-slow = git took longer than { $seconds } s and was stopped; it is tried again later.
+git-busy = Another process is working in the mirror { $mirror }.
+git-unreadable = The mirror lacks something or is damaged: { $reason } It is checked at the next fetch.
+git-large = A file of { $size } bytes is too large to be read (limit: { $limit }).
+git-name = This is not the name of an object in git: { $name }

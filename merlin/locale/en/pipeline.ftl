@@ -1,0 +1,58 @@
+# What a commit led to, and why.
+word-held = held
+word-built = built
+word-training = training
+word-serving = serving
+word-superseded = superseded
+word-failed = failed
+word-unchanged = unchanged
+word-rejected = rejected
+word-removed = removed
+
+verdict-rejected = { $errors ->
+    [one] { $errors } error
+   *[other] { $errors } errors
+  }, { $good ->
+    [one] { $good } good example
+   *[other] { $good } good examples
+  }
+verdict-history = the branch's history was rewritten
+
+held-skip = the commit says [skip train]
+held-manual = waits for a launch by hand (launch.mode: manual)
+held-off = launches are switched off (launch.mode: off)
+held-few-new = { $new ->
+    [one] { $new } new example
+   *[other] { $new } new examples
+  } of { $needed } needed
+held-quiet = waits until there have been no commits for { $seconds } s
+held-slots = waits until the provider has finished another job
+held-job-cap = the job may cost { $price }, the cap is { $cap }
+held-month-cap = the job may cost { $price }; { $spent } of this month's { $cap } are spent
+held-no-price = there is a cap, but the price of this base model is not in config.yaml
+held-sunset = { $model } goes dark on { $date }: a model tuned on it would live { $days } days
+held-no-provider = config.yaml names no provider "{ $provider }"
+
+launch-already = job { $job } has this build already
+launch-moved-on = the verdict has moved on meanwhile; look again
+launch-no-spec = the dataset's settings cannot be read at that commit
+build-none = { $dataset } has no build at that commit: see `merlin log { $dataset }`
+cancel-final = job { $job } has ended already
+cancel-launching = job { $job } is being launched; try again in a moment
+promote-not-good = { $model } has not been proved, so it cannot serve
+promote-raced = another switch came first; look again
+rollback-none = no earlier model of { $dataset } has served
+serves-nothing = { $dataset } serves no model
+
+notice-serving = { $dataset }: { $version } answers from now on.
+notice-rejected = { $dataset }: commit { $commit } could not be built: { $reason }. The model that answers stays. More: merlin log { $dataset }
+notice-failed = { $dataset }: job { $job } failed: { $reason }
+notice-rewritten = The repository's history was rewritten: { $count ->
+    [one] { $count } commit
+   *[other] { $count } commits
+  } left the branch, its head is { $head }. Builds and models stay.
+notice-repository = The repository cannot be read: { $reason }. The models go on answering.
+notice-no-branch = The repository has no such branch (or is empty). The models go on answering.
+chronicle-none = { $dataset } has no such commit or build: see `merlin log`
+nothing-recorded = Nothing has been recorded yet: start the daemon (merlin daemon) and wait for its first look at the repository.
+config-no-repository = config.yaml names no repository (repository.url); the daemon needs one

@@ -1,0 +1,11 @@
+git-url = repository.url должен быть https, ssh или путём на этой машине: { $url }
+git-branch = repository.branch не похож на имя ветки: { $branch }
+git-directory = repository.directory не похож на папку внутри репозитория: { $directory }
+git-absent = На этой машине не установлен git.
+git-failed = Репозиторий с примерами сейчас не читается: { $reason }
+git-refused = git не принял отправленное: оно может навредить: { $reason } Рабочая модель остаётся прежней.
+git-slow = git работал дольше { $seconds } с и был остановлен; попытка повторится позже.
+git-busy = С зеркалом { $mirror } работает другой процесс.
+git-unreadable = В зеркале чего-то не хватает или оно повреждено: { $reason } Оно будет проверено при следующем обновлении.
+git-large = Файл в { $size } байт слишком велик для чтения (предел: { $limit }).
+git-name = Это не имя объекта в git: { $name }

@@ -1,0 +1,62 @@
+# К чему привёл коммит и почему.
+word-held = придержано
+word-built = собрано
+word-training = обучается
+word-serving = отвечает
+word-superseded = заменено новым
+word-failed = не удалось
+word-unchanged = без изменений
+word-rejected = отклонено
+word-removed = удалено
+
+verdict-rejected = { $errors ->
+    [one] { $errors } ошибка
+    [few] { $errors } ошибки
+   *[many] { $errors } ошибок
+  }, { $good ->
+    [one] { $good } годный пример
+    [few] { $good } годных примера
+   *[many] { $good } годных примеров
+  }
+verdict-history = история ветки переписана
+
+held-skip = в коммите сказано [skip train]
+held-manual = ждёт запуска вручную (launch.mode: manual)
+held-off = запуски выключены (launch.mode: off)
+held-few-new = { $new ->
+    [one] { $new } новый пример
+    [few] { $new } новых примера
+   *[many] { $new } новых примеров
+  } из { $needed } нужных
+held-quiet = ждёт { $seconds } с без новых коммитов
+held-slots = ждёт, пока поставщик закончит другую работу
+held-job-cap = работа может стоить { $price }, предел { $cap }
+held-month-cap = работа может стоить { $price }; в этом месяце потрачено { $spent } из { $cap }
+held-no-price = предел задан, но цены этой базовой модели нет в config.yaml
+held-sunset = { $model } отключат { $date }: обученная на ней модель прожила бы дней: { $days }
+held-no-provider = в config.yaml нет поставщика «{ $provider }»
+
+launch-already = эта сборка уже есть у работы { $job }
+launch-moved-on = за это время всё изменилось; посмотрите ещё раз
+launch-no-spec = настройки набора в этом коммите не читаются
+build-none = у набора { $dataset } в этом коммите нет сборки: посмотрите `merlin log { $dataset }`
+cancel-final = работа { $job } уже закончена
+cancel-launching = работа { $job } как раз запускается; повторите через минуту
+promote-not-good = модель { $model } не проверена и отвечать не может
+promote-raced = кто-то переключил модель раньше; посмотрите ещё раз
+rollback-none = у набора { $dataset } раньше не отвечала никакая другая модель
+serves-nothing = у набора { $dataset } пока не отвечает никакая модель
+
+notice-serving = { $dataset }: теперь отвечает { $version }.
+notice-rejected = { $dataset }: коммит { $commit } не собран: { $reason }. Отвечает прежняя модель. Подробнее: merlin log { $dataset }
+notice-failed = { $dataset }: работа { $job } не удалась: { $reason }
+notice-rewritten = История репозитория переписана: с ветки { $count ->
+    [one] ушёл { $count } коммит
+    [few] ушли { $count } коммита
+   *[many] ушло { $count } коммитов
+  }, её вершина { $head }. Сборки и модели целы.
+notice-repository = Репозиторий не читается: { $reason }. Модели продолжают отвечать.
+notice-no-branch = В репозитории нет такой ветки (или он пуст). Модели продолжают отвечать.
+chronicle-none = у набора { $dataset } нет такого коммита или сборки: посмотрите `merlin log`
+nothing-recorded = Записей ещё нет: запустите демон (merlin daemon) и дождитесь, пока он прочитает репозиторий.
+config-no-repository = в config.yaml не назван репозиторий (repository.url), а демону он нужен

@@ -1,0 +1,66 @@
+"""Model: something that can answer; a tuned one knows its job and build.
+
+new -> good | refused          by the proof: one question, then the test split
+good -> gone                   when the provider no longer knows it
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class ModelState(StrEnum):
+    """Whether a model may serve; the values are what the database stores."""
+
+    NEW = "new"
+    GOOD = "good"
+    REFUSED = "refused"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A tuned model as the database keeps it."""
+
+    model_row: int
+    provider: str
+    model_id: str
+    dataset: str
+    build_id: int
+    build_version: str
+    job_id: int
+    state: ModelState
+    created_at: datetime
+    probes: int = 0
+    not_before: datetime | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The model that answers for a dataset now.
+
+    `position` is the newest line position that a promotion has considered: automatic
+    promotion only ever goes forward from it, so a rollback is not undone by the next tick.
+    """
+
+    dataset: str
+    model: Model
+    since: datetime
+    position: int
+    is_pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """A dated record that a model became serving; `why` is newest, by_hand, rollback or gone."""
+
+    promotion_id: int
+    dataset: str
+    from_model: str | None
+    to_model: str
+    why: str
+    by: str
+    at: datetime

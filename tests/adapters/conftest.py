@@ -1,0 +1,220 @@
+"""Real repositories, built by git itself, and a real HTTP server that does as it is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from merlin.adapters.git_source import GitSource
+
+
+class Remote:
+    """A repository with a work tree, as an editor has it."""
+
+    def __init__(self, path, *, bare=False):
+        self.path = path
+        self.env = {
+            key: value for key, value in os.environ.items() if not key.startswith("GIT_")
+        } | {
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_AUTHOR_NAME": "Вера",
+            "GIT_AUTHOR_EMAIL": "vera@example.com",
+            "GIT_COMMITTER_NAME": "Вера",
+            "GIT_COMMITTER_EMAIL": "vera@example.com",
+        }
+        path.mkdir(parents=True)
+        self.git("init", "--quiet", "--initial-branch=main", *(["--bare"] if bare else []))
+
+    def git(self, *arguments, feed=b""):
+        done = subprocess.run(
+            ["git", *arguments], cwd=self.path, env=self.env, input=feed, capture_output=True
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode("utf-8", "replace").strip()
+
+    def commit(self, message="change", **files):
+        """Write datasets/neuro/<name>.yaml for each file and commit; return the id."""
+        for name, text in files.items():
+            self.write(f"datasets/neuro/{name}.yaml", text)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--file=-", feed=message.encode())
+        return self.git("rev-parse", "HEAD")
+
+    def write(self, path, text):
+        file = self.path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def tree(self, *lines):
+        """Make a tree of `git mktree` lines, whatever they say; return its id."""
+        return self.git("mktree", "-z", feed=b"".join(line + b"\0" for line in lines))
+
+    def blob(self, content):
+        return self.git("hash-object", "-w", "--stdin", feed=content)
+
+    def publish(self, top, message="made by hand"):
+        """Commit a tree by its id and make it main's head; return the commit's id."""
+        parents = ["-p", "main"] if self.git("branch", "--list", "main") else []
+        made = self.git("commit-tree", top, *parents, "-m", message)
+        self.git("update-ref", "refs/heads/main", made)
+        return made
+
+
+@pytest.fixture
+def remote(tmp_path):
+    return Remote(tmp_path / "editor")
+
+
+@pytest.fixture
+def source(make_source):
+    return make_source()
+
+
+@pytest.fixture
+def make_source(remote, tmp_path):
+    def make(url=None, **settings):
+        mirror = tmp_path / "state/mirror.git"
+        return GitSource(url or str(remote.path), "main", "datasets", mirror, **settings)
+
+    return make
+
+
+@pytest.fixture
+def make_remote(tmp_path):
+    def make(name, *, bare=False):
+        return Remote(tmp_path / name, bare=bare)
+
+    return make
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the scripted server does with one call.
+
+    `body`: JSON (dict or list), bytes as they are, or a list of bytes sent one by one.
+    `drop`: read the call, then close without a word. `hang`: never answer. `cut`: promise
+    more than is sent. `pause_s`: between the parts of a list.
+    """
+
+    body: object = b""
+    status: int = 200
+    headers: tuple = ()
+    drop: bool = False
+    hang: bool = False
+    cut: bool = False
+    pause_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Call:
+    method: str
+    path: str
+    query: dict
+    headers: dict
+    body: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class Scripted(ThreadingHTTPServer):
+    """Answers calls by `script` in order; the last reply is repeated. Keeps all calls."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self):
+        self.script, self.calls, self.closing = [], [], Event()
+        super().__init__(("127.0.0.1", 0), ScriptedHandler)
+
+    @property
+    def base_url(self):
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+    def will(self, *replies):
+        self.script[:] = [r if isinstance(r, Reply) else Reply(r) for r in replies]
+
+    def handle_error(self, request, client_address):
+        pass
+
+
+class ScriptedHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def handle_call(self):
+        size = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(size) if size else self.read_chunks()
+        parts = urlsplit(self.path)
+        call = Call(
+            self.command,
+            parts.path,
+            parse_qs(parts.query),
+            {k.lower(): v for k, v in self.headers.items()},
+            body,
+        )
+        self.server.calls.append(call)
+        script = self.server.script
+        with suppress(OSError):  # who asked may have gone
+            self.reply(script.pop(0) if len(script) > 1 else script[0])
+
+    do_GET = do_POST = do_DELETE = handle_call  # noqa: N815 - the library's names
+
+    def read_chunks(self):
+        body = b""
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        return body
+
+    def reply(self, reply):
+        self.close_connection = reply.drop or reply.hang or reply.cut
+        if reply.hang:
+            self.server.closing.wait(20)
+        if reply.drop or reply.hang:
+            return
+        body = reply.body
+        if isinstance(body, dict):
+            body = json.dumps(body).encode()
+        parts = body if isinstance(body, list) else [body]
+        self.send_response(reply.status)
+        self.send_header("Content-Length", str(sum(map(len, parts)) + 100 * reply.cut))
+        self.send_header("Content-Type", "application/json")
+        for name, value in reply.headers:
+            self.send_header(name, value)
+        self.end_headers()
+        for part in parts:
+            self.wfile.write(part)
+            self.wfile.flush()
+            time.sleep(reply.pause_s)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def server():
+    with Scripted() as made:
+        thread = Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield made
+        made.closing.set()
+        made.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def reply():
+    return Reply

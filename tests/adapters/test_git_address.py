@@ -1,0 +1,92 @@
+"""Which addresses of a repository pass, and which are refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.adapters.git_address import address
+from merlin.core.errors import ConfigError
+from merlin.core.text import LANGUAGES, text
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    ("url", "protocol", "told"),
+    [
+        ("https://example.com/anna/sets.git", "https", "https://example.com/anna/sets.git"),
+        ("https://example.com:8443/sets", "https", "https://example.com:8443/sets"),
+        ("https://vera:s3cret@example.com/sets", "https", "https://example.com/sets"),
+        ("ssh://git@example.com:2222/sets.git", "ssh", "ssh://git@example.com:2222/sets.git"),
+        ("git@example.com:anna/sets.git", "ssh", "git@example.com:anna/sets.git"),
+        ("example.com:sets.git", "ssh", "example.com:sets.git"),
+        ("http://127.0.0.1:8080/sets", "http", "http://127.0.0.1:8080/sets"),
+        ("http://[::1]:8080/sets", "http", "http://[::1]:8080/sets"),
+        ("http://localhost/sets", "http", "http://localhost/sets"),
+        ("/srv/sets", "file", "/srv/sets"),
+        ("/srv/sets/.git", "file", "/srv/sets/.git"),
+        ("/srv/my sets", "file", "/srv/my sets"),
+        ("file:///srv/my%20sets", "file", "/srv/my sets"),
+        ("/srv/при/../меры", "file", "/srv/меры"),
+    ],
+)
+def test_addresses_of_the_three_kinds_pass(url, protocol, told):
+    place = address(url)
+    assert (place.protocol, place.url) == (protocol, told)
+    assert (place.folder is not None) == (protocol == "file")
+
+
+HOSTILE_URLS = [
+    "",
+    "-oProxyCommand=touch /tmp/x",
+    "--upload-pack=touch /tmp/x",
+    "ext::sh -c touch% /tmp/x",
+    "ext://sh",
+    "::x",
+    "fd::17",
+    "transport::address",
+    "http://example.com/sets",
+    "http://127.0.0.1.example.com/sets",
+    "git://example.com/sets",
+    "ftp://example.com/sets",
+    "HTTP+UNIX://x/y",
+    "javascript://example.com/%0aalert(1)",
+    "ssh://-oProxyCommand=touch/x",
+    "ssh://-x@example.com/sets",
+    "ssh://git:password@example.com/sets",
+    "ssh:///sets",
+    "git@-oProxyCommand=x:sets",
+    "-x@example.com:sets",
+    "git@example.com:-x",
+    "git@example.com::x",
+    "https://",
+    "https:///sets",
+    "https://example.com",
+    "https://exa mple.com/sets",
+    "https://-example.com/sets",
+    "https://example.com/sets\n[core]",
+    "https://example.com/sets\tx",
+    "https://example.com/sets\0",
+    "https://vera:a%0ab@example.com/sets",
+    "https://example.com/sets?x=1",
+    "https://example.com/sets#x",
+    "https://example.com:port/sets",
+    "https://[::1/sets",
+    "file://example.com/sets",
+    "/srv/sets\n\tdirectory = *",
+]
+
+
+@pytest.mark.parametrize("url", HOSTILE_URLS)
+def test_everything_else_is_refused_as_wrong_settings(url):
+    with pytest.raises(ConfigError) as caught:
+        address(url)
+    assert "\n" not in str(caught.value)
+    for language in LANGUAGES:
+        assert text(language, caught.value.key, **caught.value.arguments)
+
+
+def test_a_refused_address_does_not_tell_its_password():
+    with pytest.raises(ConfigError) as caught:
+        address("https://vera:s3cret@example.com/sets?x")
+    assert "s3cret" not in str(caught.value) + str(caught.value.arguments)

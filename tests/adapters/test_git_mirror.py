@@ -1,0 +1,172 @@
+"""A damaged mirror is noticed, moved aside and cloned anew; nobody has to help."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from hashlib import sha256
+
+import pytest
+
+from merlin.core.errors import SourceError
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture
+def mirror(tmp_path):
+    return tmp_path / "state/mirror.git"
+
+
+def read_all(source, head):
+    entries = source.entries(head, "neuro")
+    return {
+        entry.path: content
+        for entry, (_, content) in zip(
+            entries, source.read([entry.blob for entry in entries]), strict=True
+        )
+    }
+
+
+def spoil(mirror, suffix):
+    """Turn bytes over in the middle of the mirror's file of that kind."""
+    (path,) = mirror.glob(f"objects/pack/*{suffix}")
+    path.chmod(0o600)
+    content = bytearray(path.read_bytes())
+    for place in range(len(content) // 4, len(content) - 30):
+        content[place] ^= 0xFF
+    path.write_bytes(content)
+
+
+def broken(mirror):
+    return list(mirror.parent.glob("mirror.git.broken-*"))
+
+
+@pytest.mark.parametrize("suffix", [".pack", ".idx"])
+def test_a_damaged_object_is_an_error_once_and_whole_after_the_next_fetch(
+    remote, source, mirror, suffix
+):
+    texts = {f"n{number}": sha256(b"%d" % number).hexdigest() * 9 for number in range(20)}
+    head = remote.commit(**texts)
+    source.fetch()
+    spoil(mirror, suffix)
+    with pytest.raises(SourceError) as caught:
+        read_all(source, head)
+    assert caught.value.key == "git-unreadable"
+    assert source.fetch().head == head
+    assert read_all(source, head) == {f"{name}.yaml": text.encode() for name, text in texts.items()}
+    assert len(broken(mirror)) == 1
+
+
+def test_a_mirror_without_objects_is_made_anew(remote, source, mirror):
+    head = remote.commit(a="1")
+    source.fetch()
+    for path in mirror.glob("objects/pack/*"):
+        path.unlink()
+    with pytest.raises(SourceError):
+        read_all(source, head)
+    assert source.fetch().head == head
+    assert read_all(source, head) == {"a.yaml": b"1"}
+
+
+@pytest.mark.parametrize("part", ["HEAD", "config", "refs/merlin/head"])
+@pytest.mark.parametrize("content", ["", "\0\0garbage\n"])
+def test_a_spoilt_file_of_the_mirror_is_overcome_by_one_fetch(
+    remote, source, mirror, part, content
+):
+    remote.commit(a="1")
+    source.fetch()
+    (mirror / part).write_text(content)
+    head = remote.commit(a="2")
+    assert source.fetch().head == head
+    assert read_all(source, head) == {"a.yaml": b"2"}
+
+
+@pytest.mark.parametrize("part", ["HEAD", "config", "refs/merlin/head"])
+def test_a_missing_file_of_the_mirror_is_overcome_by_one_fetch(remote, source, mirror, part):
+    remote.commit(a="1")
+    source.fetch()
+    (mirror / part).unlink()
+    head = remote.commit(a="2")
+    assert source.fetch().head == head
+    assert read_all(source, head) == {"a.yaml": b"2"}
+
+
+def test_damage_is_noticed_by_a_fetch_that_meets_it(remote, source, mirror):
+    remote.commit(a="1")
+    source.fetch()
+    for path in mirror.glob("objects/pack/*.pack"):
+        path.unlink()
+    head = remote.commit(a="2")
+    assert source.fetch().head == head
+    assert read_all(source, head) == {"a.yaml": b"2"}
+
+
+def test_a_repository_that_cannot_be_reached_moves_no_mirror(remote, source, mirror, tmp_path):
+    head = remote.commit(a="1")
+    source.fetch()
+    remote.path.rename(tmp_path / "away")
+    with pytest.raises(SourceError):
+        source.fetch()
+    assert broken(mirror) == []
+    assert read_all(source, head) == {"a.yaml": b"1"}
+
+
+def test_only_the_newest_two_damaged_mirrors_are_kept(remote, source, mirror):
+    for number in range(4):
+        head = remote.commit(a=str(number))
+        assert source.fetch().head == head
+        (mirror / "config").write_text("[broken")
+    assert source.fetch().head == head
+    assert len(broken(mirror)) == 2
+
+
+def test_a_file_in_the_mirrors_place_is_an_error_and_stays(remote, source, mirror):
+    mirror.parent.mkdir(parents=True)
+    mirror.write_text("mine")
+    with pytest.raises(SourceError):
+        source.fetch()
+    assert mirror.read_text() == "mine"
+
+
+@pytest.mark.parametrize("end", ["kill -9 $$", "exit 127"])
+def test_a_git_that_does_not_run_condemns_no_mirror(
+    remote, source, mirror, tmp_path, monkeypatch, end
+):
+    head = remote.commit(a="1")
+    source.fetch()
+    (mirror / "merlin.suspect").touch()
+    fake = tmp_path / "bin/git"
+    fake.parent.mkdir()
+    fake.write_text(f"#!/bin/sh\n{end}\n")
+    fake.chmod(0o755)
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
+        with pytest.raises(SourceError):
+            source.fetch()
+    assert broken(mirror) == []
+    assert source.fetch().head == head
+    assert not (mirror / "merlin.suspect").exists()
+
+
+def test_a_machine_without_git_is_told_so(remote, source, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SourceError) as caught:
+        source.fetch()
+    assert caught.value.key == "git-absent"
+
+
+def test_a_start_without_git_is_wrong_settings(tmp_path):
+    child = """
+from pathlib import Path
+from merlin.adapters.git_source import GitSource
+from merlin.core.errors import ConfigError
+try:
+    GitSource("/srv/sets", "main", "datasets", Path("mirror.git"))
+except ConfigError as error:
+    print(error.key)
+"""
+    env = {**os.environ, "PATH": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    told = subprocess.run([sys.executable, "-c", child], env=env, cwd=tmp_path, capture_output=True)
+    assert told.stdout.decode().strip() == "git-absent", told.stderr.decode()

@@ -1,0 +1,109 @@
+"""Notes about commits: written once, pushed, and joined with what others wrote."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.core.errors import SourceError
+
+pytestmark = pytest.mark.functional
+
+
+def note_in(repository, commit):
+    return repository.git("notes", "--ref", "merlin", "show", commit)
+
+
+@pytest.fixture
+def mirror_git(make_remote, remote, tmp_path):
+    def git(*arguments):
+        return remote.git(f"--git-dir={tmp_path}/state/mirror.git", *arguments)
+
+    return git
+
+
+def test_a_note_stands_in_the_mirror_byte_for_byte(remote, source, mirror_git):
+    head = remote.commit(a="1")
+    source.fetch()
+    source.note(head, "  serving neuro-1\n\n\n# служит\n")
+    blob = mirror_git("notes", "--ref", "merlin", "list", head)
+    assert mirror_git("cat-file", "-s", blob) == str(
+        len("  serving neuro-1\n\n\n# служит\n".encode())
+    )
+
+
+def test_the_same_note_again_changes_nothing(remote, source, mirror_git):
+    head = remote.commit(a="1")
+    source.fetch()
+    source.note(head, "training")
+    before = mirror_git("rev-parse", "refs/notes/merlin")
+    source.note(head, "training")
+    assert mirror_git("rev-parse", "refs/notes/merlin") == before
+    source.note(head, "serving")
+    assert mirror_git("notes", "--ref", "merlin", "show", head) == "serving"
+    assert mirror_git("rev-list", "--count", "refs/notes/merlin") == "2"
+
+
+def test_notes_stay_at_home_unless_pushing_is_asked_for(remote, source):
+    head = remote.commit(a="1")
+    source.fetch()
+    source.note(head, "serving")
+    assert remote.git("for-each-ref", "refs/notes") == ""
+
+
+def test_a_note_is_pushed(remote, make_source):
+    source = make_source(push_notes=True)
+    head = remote.commit(a="1")
+    source.fetch()
+    source.note(head, "serving")
+    assert note_in(remote, head) == "serving"
+
+
+def test_notes_of_others_are_kept_and_ours_are_added(remote, make_source):
+    source = make_source(push_notes=True)
+    first, second = remote.commit(a="1"), remote.commit(a="2")
+    source.fetch()
+    source.note(second, "ours")
+    remote.git("notes", "--ref", "merlin", "add", "-f", "-m", "theirs", first)
+    remote.git("notes", "--ref", "merlin", "add", "-f", "-m", "theirs too", second)
+    source.note(second, "ours, later")
+    assert note_in(remote, first) == "theirs"
+    assert note_in(remote, second) == "ours, later"
+
+
+def test_a_new_mirror_takes_the_notes_over(remote, make_source, mirror_git):
+    head = remote.commit(a="1")
+    remote.git("notes", "--ref", "merlin", "add", "-m", "from an older mirror", head)
+    source = make_source(push_notes=True)
+    source.fetch()
+    assert mirror_git("notes", "--ref", "merlin", "show", head) == "from an older mirror"
+    source.note(head, "serving")
+    assert note_in(remote, head) == "serving"
+
+
+def test_notes_begun_apart_are_joined(remote, make_source):
+    source = make_source(push_notes=True)
+    first, second = remote.commit(a="1"), remote.commit(a="2")
+    source.fetch()
+    remote.git("notes", "--ref", "merlin", "add", "-m", "begun elsewhere", first)
+    source.note(second, "serving")
+    assert note_in(remote, first) == "begun elsewhere"
+    assert note_in(remote, second) == "serving"
+
+
+def test_a_push_that_failed_is_made_up_for_by_the_same_note(remote, make_source, tmp_path):
+    source = make_source(push_notes=True)
+    head = remote.commit(a="1")
+    source.fetch()
+    remote.path.rename(tmp_path / "away")
+    with pytest.raises(SourceError):
+        source.note(head, "serving")
+    (tmp_path / "away").rename(remote.path)
+    source.note(head, "serving")
+    assert note_in(remote, head) == "serving"
+
+
+def test_a_note_to_an_unknown_commit_is_an_error(remote, source):
+    remote.commit(a="1")
+    source.fetch()
+    with pytest.raises(SourceError):
+        source.note("1" * 40, "text")

@@ -1,0 +1,173 @@
+"""Trees, commits' words and bytes as the mirror holds them, hostile ones among them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from merlin.adapters.git_source import GitSource
+from merlin.core.errors import SourceError
+
+pytestmark = pytest.mark.functional
+
+
+def texts(source, head, dataset="neuro"):
+    entries = source.entries(head, dataset)
+    contents = dict(source.read(entry.blob for entry in entries))
+    return {entry.path: contents[entry.blob].decode() for entry in entries}
+
+
+def test_only_folders_that_hold_something_are_datasets(remote, source):
+    for path in ("datasets/b/x.yaml", "datasets/a/deep/x.yaml", "datasets/README.md", "other/c/x"):
+        remote.write(path, "x")
+    head = remote.commit()
+    source.fetch()
+    trees = source.dataset_trees(head)
+    assert list(trees) == ["a", "b"]
+    assert trees["b"] == remote.git("rev-parse", f"{head}:datasets/b")
+
+
+def test_an_empty_tree_is_no_dataset(remote, source):
+    kept = remote.tree(b"100644 blob %s\tx.yaml" % remote.blob(b"x").encode())
+    empty = remote.tree()
+    sets = remote.tree(
+        b"040000 tree %s\tempty" % empty.encode(), b"040000 tree %s\tkept" % kept.encode()
+    )
+    head = remote.publish(remote.tree(b"040000 tree %s\tdatasets" % sets.encode()))
+    source.fetch()
+    assert list(source.dataset_trees(head)) == ["kept"]
+
+
+def test_a_repository_without_the_directory_has_no_datasets(remote, source):
+    remote.write("README.md", "x")
+    head = remote.commit()
+    source.fetch()
+    assert source.dataset_trees(head) == {}
+    assert source.entries(head, "neuro") == []
+
+
+@pytest.mark.parametrize(
+    ("directory", "found"), [("", ["datasets"]), ("datasets/neuro", ["examples"])]
+)
+def test_the_directory_may_be_the_top_or_deeper(remote, tmp_path, directory, found):
+    remote.write("datasets/neuro/examples/a.yaml", "x")
+    head = remote.commit()
+    source = GitSource(str(remote.path), "main", directory, tmp_path / "mirror.git")
+    source.fetch()
+    assert list(source.dataset_trees(head)) == found
+
+
+def test_entries_of_every_mode_are_listed_and_never_followed(remote, source):
+    blob = remote.blob(b"/etc/passwd").encode()
+    commit = remote.commit("to be a submodule").encode()
+    examples = remote.tree(
+        b"100755 blob %s\texec.yaml" % blob,
+        b"120000 blob %s\tlink.yaml" % blob,
+        b"160000 commit %s\tsubmodule" % commit,
+    ).encode()
+    names = (
+        b"-rf.yaml",
+        b"CON.yaml",
+        b"a b.yaml",
+        b"line\nbreak.yaml",
+        "ёж.yaml".encode(),
+        b"\xff.yaml",
+    )
+    neuro = remote.tree(
+        b"040000 tree %s\texamples" % examples,
+        *(b"100644 blob %s\t%s" % (blob, name) for name in names),
+    ).encode()
+    sets = remote.tree(b"040000 tree %s\tneuro" % neuro).encode()
+    head = remote.publish(remote.tree(b"040000 tree %s\tdatasets" % sets))
+    source.fetch()
+    entries = source.entries(head, "neuro")
+    modes = {entry.path: (entry.mode, entry.size) for entry in entries}
+    assert modes == {
+        **{name.decode("utf-8", "surrogateescape"): ("100644", 11) for name in names},
+        "examples/exec.yaml": ("100755", 11),
+        "examples/link.yaml": ("120000", 11),
+        "examples/submodule": ("160000", 0),
+    }
+    assert [entry.path for entry in entries] == sorted(modes)
+    assert list(source.read([blob.decode()])) == [(blob.decode(), b"/etc/passwd")]
+
+
+def test_a_dataset_with_a_hostile_name_is_reached_by_that_name(remote, source):
+    blob = remote.blob(b"x").encode()
+    name = b"--upload-pack=\xff"
+    inner = remote.tree(b"100644 blob %s\tx.yaml" % blob).encode()
+    sets = remote.tree(b"040000 tree %s\t%s" % (inner, name)).encode()
+    head = remote.publish(remote.tree(b"040000 tree %s\tdatasets" % sets))
+    source.fetch()
+    (told,) = source.dataset_trees(head)
+    assert told == name.decode("utf-8", "surrogateescape")
+    assert [entry.path for entry in source.entries(head, told)] == ["x.yaml"]
+
+
+def test_words_that_are_no_utf8_are_shown_with_a_mark(remote, source):
+    tree = remote.tree().encode()
+    person = b"\xff\xfe <vera@example.com> 99999999999999 +0000"
+    raw = b"tree %s\nauthor %s\ncommitter %s\n\ncaf\xe9\n" % (tree, person, person)
+    head = remote.git("hash-object", "-t", "commit", "-w", "--stdin", feed=raw)
+    remote.git("update-ref", "refs/heads/main", head)
+    source.fetch()
+    (told,) = source.line(head, ())
+    assert (told.subject, told.author_name) == ("caf\ufffd", "\ufffd\ufffd")
+    assert told.committed_at.year in (1970, 9999)
+
+
+def test_a_message_in_an_old_encoding_is_read_right(remote, source):
+    remote.git("config", "i18n.commitEncoding", "KOI8-R")
+    remote.git("commit", "--quiet", "--allow-empty", "--file=-", feed="Вопрос".encode("koi8-r"))
+    head = source.fetch().head
+    assert source.line(head, ())[0].subject == "Вопрос"
+
+
+def test_many_blobs_come_in_the_order_asked(remote, source):
+    wanted = {f"n{number}": f"text {number}\n" * (number % 50) for number in range(400)}
+    head = remote.commit(**wanted)
+    source.fetch()
+    blobs = [entry.blob for entry in source.entries(head, "neuro")]
+    asked = [*blobs[::-1], *blobs]
+    assert [blob for blob, _ in source.read(iter(asked))] == asked
+    assert texts(source, head) == {f"{name}.yaml": text for name, text in wanted.items()}
+
+
+def test_reading_nothing_yields_nothing(source):
+    assert list(source.read([])) == []
+
+
+def test_a_reader_that_stops_early_leaves_no_process(remote, source):
+    head = remote.commit(**{f"n{number}": "x" * 10_000 for number in range(100)})
+    source.fetch()
+    reading = source.read([entry.blob for entry in source.entries(head, "neuro")] * 50)
+    next(reading)
+    reading.close()
+    children = subprocess.run(
+        ["ps", "--ppid", str(os.getpid()), "-o", "args="], capture_output=True, text=True
+    ).stdout
+    assert "cat-file" not in children
+
+
+def test_a_blob_over_the_limit_is_listed_and_not_read(remote, source):
+    head = remote.commit(small="x", large="x" * 2_000_001)
+    source.fetch()
+    sizes = {entry.path: entry for entry in source.entries(head, "neuro")}
+    assert sizes["large.yaml"].size == 2_000_001
+    with pytest.raises(SourceError) as caught:
+        list(source.read([sizes["small.yaml"].blob, sizes["large.yaml"].blob]))
+    assert caught.value.key == "git-large"
+
+
+def test_an_object_that_is_not_there_is_an_error(remote, source):
+    head = remote.commit(a="1")
+    source.fetch()
+    with pytest.raises(SourceError):
+        list(source.read(["1" * 40]))
+    with pytest.raises(SourceError):
+        source.dataset_trees("1" * 40)
+    with pytest.raises(SourceError):
+        list(source.read([head]))
+    assert source.fetch().head == head

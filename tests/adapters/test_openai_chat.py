@@ -1,0 +1,278 @@
+"""Answers, whole and in pieces, over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import aclosing
+
+import pytest
+
+from merlin.adapters.openai_chat import OpenAIChat
+from merlin.chat.answerer import Piece
+from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
+from merlin.core.message import Message, Usage
+from merlin.model.evaluate import Answer
+
+pytestmark = pytest.mark.functional
+QUESTION = (Message("system", "Кратко."), Message("user", "Что такое очередь?", {"weight": 0}))
+DONE = b"data: [DONE]\n\n"
+
+
+def chunk(text=None, reason=None, **other):
+    choice = {"index": 0, "delta": {"content": text} if text else {}, "finish_reason": reason}
+    return sse({"id": "c1", "object": "chat.completion.chunk", "choices": [choice], **other})
+
+
+def sse(told):
+    return f"data: {json.dumps(told, ensure_ascii=False)}\n\n".encode()
+
+
+def counted(spent, made):
+    return {"choices": [], "usage": {"prompt_tokens": spent, "completion_tokens": made}}
+
+
+WHOLE = [
+    chunk("Оче"),
+    chunk("редь", merlin={"known": True, "confidence": 0.9}),
+    chunk(None, "stop"),
+]
+
+
+def pieces(server, *, total_s=5.0, got=None):
+    """Return the pieces of one streamed answer; `got` keeps them where it breaks."""
+    got = [] if got is None else got
+
+    async def read():
+        chat = OpenAIChat(server.base_url, "sk-key", total_s=total_s)
+        try:
+            async with aclosing(chat.stream("ft:x", QUESTION)) as answer:
+                async for piece in answer:
+                    got.append(piece)
+        finally:
+            await chat.aclose()
+
+    asyncio.run(read())
+    return got
+
+
+def test_an_answer_comes_in_pieces_and_its_usage_at_the_end(server, reply):
+    server.will(reply([*WHOLE, sse(counted(12, 3)), DONE]))
+    assert pieces(server) == [
+        Piece("Оче"),
+        Piece("редь", known=True),
+        Piece(finish_reason="stop"),
+        Piece(usage=Usage(12, 3)),
+    ]
+
+
+def test_a_streamed_question_is_asked_as_taught(server, reply):
+    server.will(reply([*WHOLE, DONE]))
+    pieces(server)
+    (call,) = server.calls
+    assert (call.path, call.headers["authorization"]) == ("/v1/chat/completions", "Bearer sk-key")
+    assert call.json == {
+        "model": "ft:x",
+        "messages": [
+            {"role": "system", "content": "Кратко."},
+            {"role": "user", "content": "Что такое очередь?"},
+        ],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+def test_an_answer_that_is_not_known_says_so(server, reply):
+    server.will(reply([chunk("Не знаю.", merlin={"known": False}), chunk(None, "stop"), DONE]))
+    assert [piece.known for piece in pieces(server)] == [False, None]
+
+
+def test_the_length_limit_is_told(server, reply):
+    server.will(reply([chunk("А", "length"), DONE]))
+    assert pieces(server) == [Piece("А", finish_reason="length")]
+
+
+@pytest.mark.parametrize("extension", [None, [], "x", {"known": "yes"}, {"known": None}, {}])
+def test_an_extension_of_another_kind_is_overlooked(server, reply, extension):
+    server.will(reply([chunk("А", "stop", merlin=extension), DONE]))
+    assert pieces(server) == [Piece("А", finish_reason="stop")]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        {"cut": True, "body": [chunk("Оче")]},
+        {"body": [chunk("Оче")]},
+        {"body": [chunk("Оче"), DONE]},
+        {"body": [chunk("Оче"), b"data: {bro\n\n"]},
+        {"body": [chunk("Оче"), b"data: <html>\n\n"]},
+        {"body": [chunk("Оче"), b"data: [1]\n\n"]},
+        {"body": [chunk("Оче"), sse({"choices": "x"})]},
+        {"body": [chunk("Оче"), sse({"choices": None})]},
+        {"body": [chunk("Оче"), b"data: \xff\xfe\n\n"]},
+        {"body": [chunk("Оче"), sse({"error": {"message": "overloaded", "code": "x"}})]},
+    ],
+)
+def test_an_answer_that_breaks_off_keeps_what_came_and_says_so(server, reply, rest):
+    server.will(reply(**rest))
+    got = []
+    with pytest.raises(ProviderBusy):
+        pieces(server, got=got)
+    assert got == [Piece("Оче")]
+    assert len(server.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"error": {"message": "no", "code": "model_not_found"}}, ModelGone),
+        ({"error": {"message": "no", "code": "insufficient_quota"}}, ProviderError),
+        ({"error": {"message": "no", "type": "server_error"}}, ProviderBusy),
+    ],
+)
+def test_an_error_inside_a_stream_keeps_its_kind(server, reply, body, kind):
+    server.will(reply([sse(body)]))
+    with pytest.raises(ProviderError) as caught:
+        pieces(server)
+    assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(500, ProviderBusy), (429, ProviderBusy), (400, ProviderError)]
+)
+def test_a_refused_stream_is_one_call_and_one_error(server, reply, status, kind):
+    server.will(reply({"error": {"message": "no"}}, status))
+    with pytest.raises(ProviderError) as caught:
+        pieces(server)
+    assert type(caught.value) is kind
+    assert len(server.calls) == 1
+
+
+def test_a_stream_that_is_too_slow_as_a_whole_is_left(server, reply):
+    server.will(reply([chunk("А")] * 100, pause_s=0.05))
+    got = []
+    with pytest.raises(ProviderBusy):
+        pieces(server, total_s=0.4, got=got)
+    assert len(got) < 100
+
+
+def test_a_server_that_says_nothing_is_left(server, reply):
+    server.will(reply(hang=True))
+    with pytest.raises(ProviderBusy):
+        pieces(server, total_s=0.3)
+
+
+def test_a_slow_reader_loses_nothing(server, reply):
+    server.will(reply([*WHOLE, DONE]))
+
+    async def read():
+        chat = OpenAIChat(server.base_url, "key", total_s=1.0)
+        texts = []
+        async for piece in chat.stream("ft:x", QUESTION):
+            texts.append(piece.text)
+            await asyncio.sleep(0.36)
+        await chat.aclose()
+        return "".join(texts)
+
+    assert asyncio.run(read()) == "Очередь"
+
+
+def test_a_cancelled_reader_frees_its_connection(server, reply):
+    server.will(reply([chunk("А")] * 1000, pause_s=0.01))
+
+    async def read():
+        chat = OpenAIChat(server.base_url, "key")
+
+        async def follow():
+            async with aclosing(chat.stream("ft:x", QUESTION)) as answer:
+                async for _ in answer:
+                    begun.set()
+
+        begun = asyncio.Event()
+        task = asyncio.create_task(follow())
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await chat.aclose()
+
+    asyncio.run(read())
+
+
+def test_many_answers_are_written_side_by_side(server, reply):
+    server.will(reply([*WHOLE, sse(counted(1, 1)), DONE]))
+
+    async def one(chat):
+        return "".join([piece.text async for piece in chat.stream("ft:x", QUESTION)])
+
+    async def read():
+        chat = OpenAIChat(server.base_url, "key", parallel=20)
+        try:
+            return await asyncio.gather(*(one(chat) for _ in range(20)))
+        finally:
+            await chat.aclose()
+
+    assert asyncio.run(read()) == ["Очередь"] * 20
+
+
+def test_the_first_model_is_the_first_one_listed(server):
+    server.will({"data": [{"id": "recall"}, {"id": "ft:x"}]})
+    assert asyncio.run(first(server)) == "recall"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"), [({"data": []}, ProviderError), ({"data": "x"}, ProviderBusy)]
+)
+def test_a_list_without_a_model_is_an_error(server, body, kind):
+    server.will(body)
+    with pytest.raises(ProviderError) as caught:
+        asyncio.run(first(server))
+    assert type(caught.value) is kind
+
+
+async def first(server):
+    chat = OpenAIChat(server.base_url, "key")
+    try:
+        return await chat.first_model()
+    finally:
+        await chat.aclose()
+
+
+@pytest.fixture
+def chat(server):
+    made = OpenAIChat(server.base_url, "sk-key")
+    yield made
+    made.close()
+
+
+def completion(content="Очередь", reason="stop", **other):
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}}
+    return {"id": "c1", "choices": [{**choice, "finish_reason": reason}], **other}
+
+
+def test_a_whole_answer_is_told_with_usage_and_whether_it_was_known(server, chat):
+    usage = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
+    server.will(completion(usage=usage, merlin={"known": False, "confidence": 0.1}))
+    assert chat.ask("ft:x", QUESTION) == Answer("Очередь", Usage(12, 3), known=False)
+    (call,) = server.calls
+    assert call.json["messages"][1] == {"role": "user", "content": "Что такое очередь?"}
+    assert "stream" not in call.json
+
+
+def test_an_empty_answer_keeps_its_reason(server, chat):
+    server.will(completion(None, "content_filter"))
+    assert chat.ask("ft:x", QUESTION) == Answer("", finish_reason="content_filter")
+
+
+@pytest.mark.parametrize("choices", [[], None, "x", [{}], [{"message": "x"}], [None]])
+def test_a_completion_without_an_answer_is_unreadable(server, chat, choices):
+    server.will({"id": "c1", "choices": choices})
+    with pytest.raises(ProviderBusy):
+        chat.ask("ft:x", QUESTION)
+
+
+def test_a_question_ends_when_the_asker_says(server, chat, reply):
+    server.will(reply(hang=True))
+    with pytest.raises(ProviderBusy):
+        chat.ask("ft:x", QUESTION, timeout_s=0.2)
+    assert len(server.calls) <= 1

@@ -1,0 +1,230 @@
+"""Every fault of a provider, in Merlin's words; never an exception of a library."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from datetime import timedelta
+from email.utils import format_datetime
+
+import httpx2
+import pytest
+
+from merlin.adapters.openai_chat import OpenAIChat
+from merlin.adapters.openai_errors import provider_errors, retry_after_s
+from merlin.adapters.openai_provider import OpenAIProvider
+from merlin.core.clock import utc_now
+from merlin.core.errors import ModelGone, ProviderBusy, ProviderDoubt, ProviderError
+from merlin.core.message import Message
+from merlin.job.provider import LAUNCH_KEY, LaunchOrder
+
+pytestmark = pytest.mark.functional
+ORDER = LaunchOrder("recall", "file-1", None, "supervised", {}, "", {LAUNCH_KEY: "k" * 32})
+DEEP = b"[" * 200_000
+HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
+
+
+@pytest.fixture
+def provider(server):
+    with OpenAIProvider(server.base_url, "sk-test-credential-1", timeout_s=5.0) as made:
+        yield made
+
+
+@pytest.fixture
+def hasty(server):
+    with OpenAIProvider(server.base_url, "key", timeout_s=0.3) as made:
+        yield made
+
+
+def refusal(code="", message="no", **error):
+    return {"error": {"message": message, "type": "x", "code": code or None, **error}}
+
+
+def fault(call):
+    with pytest.raises(ProviderError) as caught:
+        call()
+    return caught.value
+
+
+def faults(reply):
+    return {
+        "drop": reply(drop=True),
+        "cut": reply(b'{"id": "ftjob-1"', cut=True),
+        "500": reply(refusal(), 500),
+        "502 html": reply(HTML, 502),
+        "529": reply({}, 529),
+        "408": reply({}, 408),
+        "truncated": reply(b'{"id": "ftjob-1", "sta'),
+        "html": reply(HTML),
+        "empty": reply(b""),
+        "null": reply(b"null"),
+        "list": reply(b"[]"),
+        "deep": reply(DEEP),
+        "no utf-8": reply(b'{"id": "\xff\xfe"}'),
+        "error with 200": reply(refusal("server_error")),
+        "wrong schema": reply({"id": 7, "status": {}, "data": "x"}),
+        "no status": reply({"id": "ftjob-1"}),
+        "big number": reply(b'{"id": ' + b"9" * 5000 + b"}"),
+    }
+
+
+FAULTS = list(faults(lambda *_, **__: None))
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_create_that_may_have_happened_is_in_doubt_after_one_post(server, provider, reply, name):
+    server.will(faults(reply)[name])
+    assert type(fault(lambda: provider.jobs.create(ORDER))) is ProviderDoubt
+    assert [call.method for call in server.calls] == ["POST"]
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_question_that_failed_may_be_asked_again(server, provider, reply, name):
+    server.will(faults(reply)[name])
+    assert type(fault(lambda: provider.jobs.report("ftjob-1"))) is ProviderBusy
+    assert len(server.calls) == 1
+
+
+def test_an_upload_that_may_have_happened_is_in_doubt(server, provider, reply, tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_text("{}\n")
+    server.will(reply(drop=True))
+    assert type(fault(lambda: provider.files.upload("a.jsonl", path))) is ProviderDoubt
+    assert len(server.calls) == 1
+
+
+@pytest.mark.parametrize(("way", "kind"), [("create", ProviderDoubt), ("report", ProviderBusy)])
+def test_silence_ends_by_itself(server, hasty, reply, way, kind):
+    server.will(reply(hang=True))
+    argument = ORDER if way == "create" else "ftjob-1"
+    assert type(fault(lambda: getattr(hasty.jobs, way)(argument))) is kind
+    assert len(server.calls) <= 1
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_slow_drip_ends_at_the_deadline(server, hasty, reply, status):
+    server.will(reply([b" "] * 200, status, pause_s=0.05))
+    assert type(fault(lambda: hasty.jobs.report("ftjob-1"))) is ProviderBusy
+
+
+def test_a_call_that_was_never_sent_is_not_in_doubt():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, not listening: refuses
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+        with OpenAIProvider(url, "key") as provider:
+            assert type(fault(lambda: provider.jobs.create(ORDER))) is ProviderBusy
+
+
+def test_a_name_that_nobody_knows_is_not_in_doubt():
+    def call():
+        with provider_errors(creates=True):
+            raise httpx2.ConnectError("[Errno -2] Name or service not known")
+
+    assert type(fault(call)) is ProviderBusy
+
+
+def test_errors_that_are_not_the_providers_pass_as_they_are():
+    with pytest.raises(KeyError), provider_errors():
+        raise KeyError
+
+
+@pytest.mark.parametrize("credential", ["two\nlines", "ключ"])
+def test_a_credential_that_cannot_be_sent_is_an_error(server, credential):
+    with OpenAIProvider(server.base_url, credential) as provider:
+        assert type(fault(lambda: provider.jobs.create(ORDER))) is ProviderError
+    assert server.calls == []
+
+
+def test_too_many_calls_is_busy_with_the_time_to_wait(server, provider, reply):
+    server.will(reply(refusal("rate_limit_exceeded"), 429, (("Retry-After", "7"),)))
+    busy = fault(lambda: provider.jobs.create(ORDER))
+    assert type(busy) is ProviderBusy
+    assert (busy.retry_after_s, busy.status, busy.code) == (7.0, 429, "rate_limit_exceeded")
+    assert len(server.calls) == 1
+
+
+@pytest.mark.parametrize(
+    "body", [refusal("insufficient_quota"), refusal("", type="insufficient_quota")]
+)
+def test_no_credit_does_not_pass_by_itself(server, provider, reply, body):
+    server.will(reply(body, 429, (("Retry-After", "7"),)))
+    error = fault(lambda: provider.jobs.create(ORDER))
+    assert type(error) is ProviderError
+    assert error.code == "insufficient_quota"
+
+
+def test_a_file_that_is_not_ready_yet_passes_by_itself(server, provider, reply):
+    server.will(reply(refusal(message="File 'file-1' is still being processed."), 400))
+    busy = fault(lambda: provider.jobs.create(ORDER))
+    assert type(busy) is ProviderBusy
+    assert busy.retry_after_s
+
+
+@pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 404, 405, 409, 413, 422, 501])
+def test_other_refusals_are_final_and_say_code_and_status(server, provider, reply, status):
+    headers = (("x-request-id", "req-9"), ("Location", f"{server.base_url}/elsewhere"))
+    server.will(reply(refusal("some_code", "some words"), status, headers))
+    error = fault(lambda: provider.jobs.create(ORDER))
+    assert type(error) is ProviderError
+    assert (error.status, error.code) == (status, "some_code")
+    assert all(word in str(error) for word in ("some words", "req-9", str(status)))
+    assert len(server.calls) == 1
+
+
+def test_an_echoed_credential_is_not_told(server, provider, reply):
+    server.will(reply(refusal(message="Incorrect API key: sk-test-credential-1"), 401))
+    assert "credential-1" not in str(fault(provider.models))
+
+
+GONE = [
+    (404, refusal("model_not_found")),
+    (404, refusal("", "The model `ft:x` does not exist")),
+    (404, {"object": "error", "message": "The model `x` does not exist.", "code": 404}),
+    (400, refusal("model_not_found")),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), GONE)
+def test_a_model_that_is_not_there_is_gone(server, reply, status, body):
+    server.will(reply(body, status))
+    with closing(OpenAIChat(server.base_url, "key")) as chat:
+        question = [Message("user", "?")]
+        assert type(fault(lambda: chat.ask("ft:x", question))) is ModelGone
+
+
+@pytest.mark.parametrize("body", [{"detail": "Not Found"}, HTML, b""])
+def test_a_wrong_address_is_not_taken_for_a_model_that_is_gone(server, reply, body):
+    server.will(reply(body, 404))
+    with closing(OpenAIChat(server.base_url, "key")) as chat:
+        question = [Message("user", "?")]
+        assert type(fault(lambda: chat.ask("ft:x", question))) is ProviderError
+
+
+def test_words_that_no_json_can_hold_are_an_error(server):
+    with closing(OpenAIChat(server.base_url, "key")) as chat:
+        question = [Message("user", "\ud800")]
+        assert type(fault(lambda: chat.ask("ft:x", question))) is ProviderError
+    assert server.calls == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "3"}, 3.0),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"retry-after-ms": "1500", "retry-after": "9"}, 1.5),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": ""}, None),
+        ({"retry-after": "-5"}, None),
+        ({"retry-after": "Fri, 01 Jan 1999 00:00:00 GMT"}, 0.0),
+        ({"retry-after": "Fri, 99 Jan 1999 00:00:00 GMT"}, None),
+    ],
+)
+def test_the_time_to_wait_is_read_in_all_its_forms(headers, seconds):
+    assert retry_after_s(headers) == seconds
+
+
+def test_a_date_to_wait_for_is_turned_into_seconds():
+    in_an_hour = format_datetime(utc_now() + timedelta(hours=1), usegmt=True)
+    assert 3500 < retry_after_s({"retry-after": in_an_hour}) <= 3600

@@ -1,0 +1,288 @@
+"""Files, jobs and models over real HTTP: what is sent, and what is made of the answers."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from merlin.adapters.openai_provider import OpenAIProvider
+from merlin.core.errors import ProviderBusy, ProviderError
+from merlin.job.provider import LAUNCH_KEY, JobReport, LaunchOrder
+
+pytestmark = pytest.mark.functional
+KEY = "0123456789abcdef0123456789abcdef"
+NAME = "merlin-нейро-0123456789ab-train.jsonl"
+
+
+@pytest.fixture
+def provider(server):
+    with OpenAIProvider(server.base_url, "sk-key") as made:
+        yield made
+
+
+@pytest.fixture
+def toplevel(server):
+    with OpenAIProvider(server.base_url, "sk-key", dialect="toplevel") as made:
+        yield made
+
+
+def order(**other):
+    told = {
+        "base_model": "gpt-4o-mini-2024-07-18",
+        "train_file": "file-1",
+        "test_file": "file-2",
+        "method": "supervised",
+        "hyperparameters": {"n_epochs": 3, "lora_r": 8},
+        "suffix": "neuro",
+        "metadata": {LAUNCH_KEY: KEY, "merlin_build": "нейро-7", "merlin_dataset": "нейро"},
+    }
+    return LaunchOrder(**{**told, **other})
+
+
+def job(number, **other):
+    told = {"id": f"ftjob-{number}", "status": "running", "created_at": 1_700_000_000 + number}
+    return {**told, "metadata": {LAUNCH_KEY: KEY}, **other}
+
+
+def file(number, name=NAME, **other):
+    told = {"id": f"file-{number}", "filename": name, "bytes": 3, "purpose": "fine-tune"}
+    return {**told, "created_at": 1_700_000_000 + number, **other}
+
+
+def page(*rows, more=False):
+    return {"object": "list", "data": list(rows), "has_more": more}
+
+
+def test_a_file_is_uploaded_whole_with_its_name_and_purpose(server, provider, tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"messages": []}\n' * 3)
+    server.will(file(1))
+    stored = provider.files.upload(NAME, path)
+    (call,) = server.calls
+    assert (call.method, call.path) == ("POST", "/v1/files")
+    for part in (path.read_bytes(), NAME.encode(), b"fine-tune", b'name="file"'):
+        assert part in call.body
+    assert (stored.file_id, stored.name, stored.size) == ("file-1", NAME, 3)
+    assert stored.created_at == datetime.fromtimestamp(1_700_000_001, UTC)
+    assert call.headers["authorization"] == "Bearer sk-key"
+
+
+def test_the_same_file_is_uploaded_under_the_same_key(server, provider, tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_text("{}")
+    server.will({"id": "file-1"})
+    stored = [provider.files.upload(name, path) for name in (NAME, NAME, "other.jsonl")]
+    keys = [call.headers["idempotency-key"] for call in server.calls]
+    assert keys[0] == keys[1] != keys[2]
+    assert (stored[0].name, stored[0].size) == (NAME, 2)
+
+
+def test_a_file_is_found_by_exactly_its_name_through_all_pages(server, provider):
+    server.will(
+        page(file(9), file(8, name=f"x{NAME}"), file(7, purpose="batch"), more=True),
+        page(file(2), {"id": 5}, file(1)),
+    )
+    assert [stored.file_id for stored in provider.files.find(NAME)] == [
+        "file-1",
+        "file-2",
+        "file-9",
+    ]
+    first, second = server.calls
+    assert first.query["purpose"] == ["fine-tune"]
+    assert second.query["after"] == ["file-7"]
+
+
+def test_a_file_that_is_gone_already_is_deleted_without_an_error(server, provider, reply):
+    server.will({"id": "file-1", "deleted": True}, reply({"error": {"message": "no"}}, 404))
+    for _ in range(2):
+        provider.files.delete("file-1")
+    assert [call.method for call in server.calls] == ["DELETE", "DELETE"]
+
+
+def test_a_refused_deletion_is_an_error(server, provider, reply):
+    server.will(reply({"error": {"message": "no"}}, 403))
+    with pytest.raises(ProviderError):
+        provider.files.delete("file-1")
+
+
+def test_a_job_is_created_with_its_key_twice_told(server, provider):
+    server.will(job(1, status="validating_files"))
+    report = provider.jobs.create(order())
+    (call,) = server.calls
+    assert (call.method, call.path) == ("POST", "/v1/fine_tuning/jobs")
+    assert call.headers["idempotency-key"] == KEY
+    assert call.json == {
+        "model": "gpt-4o-mini-2024-07-18",
+        "training_file": "file-1",
+        "validation_file": "file-2",
+        "suffix": "neuro",
+        "metadata": {LAUNCH_KEY: KEY, "merlin_build": "нейро-7", "merlin_dataset": "нейро"},
+        "method": {
+            "type": "supervised",
+            "supervised": {"hyperparameters": {"n_epochs": 3, "lora_r": 8}},
+        },
+    }
+    assert (report.provider_job_id, report.status) == ("ftjob-1", "validating_files")
+
+
+def test_what_is_not_set_is_not_sent(server, provider):
+    server.will(job(1))
+    provider.jobs.create(order(test_file=None, suffix="", hyperparameters={}, method="dpo"))
+    (call,) = server.calls
+    assert set(call.json) == {"model", "training_file", "metadata", "method"}
+    assert call.json["method"] == {"type": "dpo", "dpo": {}}
+
+
+def test_the_older_dialect_has_its_hyperparameters_beside_the_model(server, toplevel):
+    server.will(job(1))
+    toplevel.jobs.create(order())
+    toplevel.jobs.create(order(method="dpo", hyperparameters={}))
+    supervised, dpo = (call.json for call in server.calls)
+    assert supervised["hyperparameters"] == {"n_epochs": 3, "lora_r": 8}
+    assert "method" not in supervised
+    assert dpo["method"] == {"type": "dpo"}
+    assert "hyperparameters" not in dpo
+
+
+def test_jobs_are_found_by_their_key_even_where_the_filter_is_ignored(server, provider):
+    other, none = {LAUNCH_KEY: "x" * 32}, {"metadata": None}
+    server.will(
+        page(job(9), job(8, metadata=other), job(7, **none), more=True),
+        page(job(6, metadata={}), {"object": "what"}, job(2)),
+    )
+    assert [found.provider_job_id for found in provider.jobs.find(KEY)] == ["ftjob-2", "ftjob-9"]
+    first, second = server.calls
+    assert first.query["metadata[merlin_launch]"] == [KEY]
+    assert second.query["after"] == ["ftjob-7"]
+
+
+def test_a_server_that_sends_the_same_page_for_ever_is_left(server, provider):
+    server.will(page(job(2), job(1), more=True))
+    assert {found.provider_job_id for found in provider.jobs.find(KEY)} == {"ftjob-1", "ftjob-2"}
+    assert len(server.calls) == 2
+
+
+def test_a_job_is_reported_with_the_servers_own_words(server, provider):
+    server.will(
+        job(
+            1,
+            status="STARTED",
+            fine_tuned_model="ft:x",
+            trained_tokens=77,
+            finished_at=1_700_000_100,
+            error={"code": "bad_file", "message": "line 3", "param": "training_file"},
+        )
+    )
+    assert provider.jobs.report("ftjob-1") == JobReport(
+        provider_job_id="ftjob-1",
+        status="STARTED",
+        model_id="ft:x",
+        trained_tokens=77,
+        error="bad_file: line 3 (training_file)",
+        created_at=datetime.fromtimestamp(1_700_000_001, UTC),
+        finished_at=datetime.fromtimestamp(1_700_000_100, UTC),
+        metadata={LAUNCH_KEY: KEY},
+    )
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [
+        {"error": None, "fine_tuned_model": None, "trained_tokens": None, "finished_at": None},
+        {"error": {}, "fine_tuned_model": "", "finished_at": 0},
+        {"error": {"code": None, "message": None, "param": None}},
+        {"error": "", "trained_tokens": "many", "finished_at": "later"},
+        {"trained_tokens": True, "finished_at": 1e300},
+    ],
+)
+def test_what_a_job_does_not_have_yet_is_empty(server, provider, empty):
+    server.will(job(1, **empty))
+    report = provider.jobs.report("ftjob-1")
+    assert (report.error, report.model_id, report.trained_tokens) == ("", None, 0)
+    assert report.finished_at is None
+
+
+def test_a_job_is_cancelled(server, provider):
+    server.will(job(1, status="cancelled"))
+    assert provider.jobs.cancel("ftjob-1").status == "cancelled"
+    assert [call.path for call in server.calls] == ["/v1/fine_tuning/jobs/ftjob-1/cancel"]
+
+
+def event(number, **other):
+    told = {"id": f"e{number}", "created_at": 1_700_000_000 + number // 2, "message": f"m{number}"}
+    return {**told, "level": "info", "type": "message", **other}
+
+
+def test_events_are_read_until_a_known_one_and_told_oldest_first(server, provider):
+    server.will(
+        page(event(6), event(5), more=True),
+        page(event(4, type="metrics", data={"step": 1}), event(3), event(2), more=True),
+        page(event(1)),
+    )
+    told = provider.jobs.events("ftjob-1", frozenset({"e3"}))
+    assert [line.event_id for line in told] == ["e2", "e4", "e5", "e6"]
+    assert (told[1].kind, told[1].data, told[1].message) == ("metrics", {"step": 1}, "m4")
+    assert [call.query.get("after") for call in server.calls] == [None, ["e5"]]
+
+
+def test_with_nothing_known_all_events_are_read(server, provider):
+    server.will(page(event(2), more=True), page(event(1)))
+    told = provider.jobs.events("ftjob-1", frozenset())
+    assert [line.event_id for line in told] == ["e1", "e2"]
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_a_server_without_a_diary_has_an_empty_one(server, provider, reply, status):
+    server.will(reply({"error": {"message": "no"}}, status))
+    assert provider.jobs.events("ftjob-1", frozenset()) == []
+    assert provider.jobs.checkpoints("ftjob-1") == []
+
+
+def test_checkpoints_are_told_by_step_with_metrics_that_are_numbers(server, provider):
+    kept = [
+        {
+            "id": f"c{step}",
+            "fine_tuned_model_checkpoint": f"ft:x:{step}",
+            "step_number": step,
+            "metrics": {"train_loss": 0.5, "full_valid_loss": None, "step": step, "note": "x"},
+        }
+        for step in (20, 10)
+    ]
+    server.will(page(kept[0], more=True), page(kept[1]))
+    told = provider.jobs.checkpoints("ftjob-1")
+    assert [(one.model_id, one.step) for one in told] == [("ft:x:10", 10), ("ft:x:20", 20)]
+    assert told[0].metrics == {"train_loss": 0.5, "step": 10}
+
+
+def test_models_are_told_in_the_servers_order_with_their_last_day(server, provider):
+    server.will(
+        page(
+            {"id": "recall", "context_window": 8192, "shutdown_date": None},
+            {"id": "gpt-4o", "shutdown_date": "2027-01-14"},
+            {"id": "b", "shutdown_date": "some day", "max_model_len": 4096},
+        )
+    )
+    told = [(card.model_id, card.shutdown_date, card.context_window) for card in provider.models()]
+    assert told == [("recall", None, 8192), ("gpt-4o", date(2027, 1, 14), None), ("b", None, 4096)]
+
+
+def test_a_list_that_is_none_is_unreadable(server, provider):
+    server.will(page({"name": "no id"}))
+    with pytest.raises(ProviderBusy):
+        provider.models()
+
+
+def test_the_sdk_adds_no_key_of_its_own(server, provider):
+    server.will(job(1))
+    provider.jobs.create(order())
+    keys = [name for name in server.calls[0].headers if "idempotency" in name]
+    assert keys == ["idempotency-key"]
+
+
+def test_an_environments_proxy_is_not_asked_on_this_machine(server, provider, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9")
+    server.will(job(1))
+    with OpenAIProvider(server.base_url, "key") as made:
+        assert made.jobs.report("ftjob-1").status == "running"

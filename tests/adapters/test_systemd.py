@@ -1,0 +1,62 @@
+"""What a process tells systemd, heard by a socket such as systemd's."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+from merlin.adapters import systemd
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture(params=["file", "abstract"])
+def listener(request, tmp_path, monkeypatch):
+    shown = str(tmp_path / "n") if request.param == "file" else f"@merlin-test-{tmp_path}"[:90]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+        line.bind(shown.replace("@", "\0", 1) if shown[0] == "@" else shown)
+        line.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", shown)
+        yield line
+
+
+def test_words_reach_systemd_in_one_message(listener):
+    assert systemd.notify(systemd.READY, systemd.status("работает\nхорошо"))
+    assert listener.recv(1000).decode() == "READY=1\nSTATUS=работает хорошо"
+
+
+@pytest.mark.parametrize("word", [systemd.WATCHDOG, systemd.STOPPING])
+def test_single_words_reach_systemd(listener, word):
+    assert systemd.notify(word)
+    assert listener.recv(1000).decode() == word
+
+
+@pytest.mark.parametrize("address", [None, "", "relative", "/no/such/socket", "@nobody-listens"])
+def test_without_systemd_nothing_happens(monkeypatch, address):
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    if address is not None:
+        monkeypatch.setenv("NOTIFY_SOCKET", address)
+    assert systemd.notify(systemd.READY) is False
+
+
+@pytest.mark.parametrize(
+    ("usec", "pid", "seconds"),
+    [
+        ("30000000", None, 30.0),
+        ("30000000", "own", 30.0),
+        ("500000", "", None),
+        ("30000000", "1", None),
+        ("0", None, None),
+        ("soon", None, None),
+        ("", None, None),
+        (None, None, None),
+    ],
+)
+def test_the_watchdogs_patience_is_read(monkeypatch, usec, pid, seconds):
+    for name, value in (("WATCHDOG_USEC", usec), ("WATCHDOG_PID", pid)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value.replace("own", str(os.getpid())))
+    assert systemd.watchdog_s() == seconds

@@ -1,0 +1,59 @@
+"""What a launch may cost, in whole millionths."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from merlin.core.money import Price
+from merlin.job.budget import Caps, estimate, month_start, refusal
+from merlin.model.sunset import refusal as sunset_refusal
+from merlin.model.sunset import warning_due
+
+pytestmark = pytest.mark.unit
+
+MINI = Price("USD", 300_000, 150_000, 1_200_000, 3_000_000)
+
+
+def test_the_estimate_is_tokens_times_epochs_at_the_training_price():
+    assert estimate(MINI, 1_000_000, 100, {"n_epochs": 2}) == 6_000_000
+
+
+def test_a_launch_within_its_caps_is_allowed():
+    assert refusal(Caps(6_000_000, 10_000_000), 6_000_000, 4_000_000, "USD") is None
+
+
+@pytest.mark.parametrize(
+    ("caps", "price", "spent", "reason"),
+    [
+        (Caps(per_job_micro=5), 6, 0, "held-job-cap"),
+        (Caps(per_month_micro=9), 5, 5, "held-month-cap"),
+        (Caps(per_job_micro=5), None, 0, "held-no-price"),
+    ],
+)
+def test_a_launch_over_a_cap_is_held_with_its_reason(caps, price, spent, reason):
+    assert refusal(caps, price, spent, "USD").reason == reason
+
+
+def test_without_caps_an_unknown_price_holds_nothing():
+    assert refusal(Caps(), None, 0, "USD") is None
+
+
+def test_a_month_begins_at_its_first_midnight():
+    assert month_start(datetime(2026, 11, 20, 5, tzinfo=UTC)) == datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("today", "held"), [(date(2026, 12, 15), False), (date(2026, 12, 16), True)]
+)
+def test_a_model_that_would_live_under_thirty_days_is_not_made(today, held):
+    assert (sunset_refusal("mini", date(2027, 1, 14), today) is not None) is held
+
+
+@pytest.mark.parametrize(
+    ("left", "step"), [(100, None), (90, 90), (31, 90), (30, 30), (8, 14), (1, 1), (-3, 1)]
+)
+def test_a_warning_is_due_at_each_step(left, step):
+    today = date(2026, 11, 20)
+    assert warning_due(date.fromordinal(today.toordinal() + left), today) == step

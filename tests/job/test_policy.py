@@ -1,0 +1,71 @@
+"""Which waiting verdict may be launched now, and what the others are told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from merlin.build.verdict import Verdict, Word
+from merlin.dataset.spec import LaunchRule
+from merlin.job.policy import Decision, Situation, Step, decide
+
+pytestmark = pytest.mark.unit
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+CALM = Situation(now=NOW, new_examples=5, slots_free=1)
+
+
+def verdict(seconds_ago, message=""):
+    seen = NOW - timedelta(seconds=seconds_ago)
+    return Verdict(
+        commit="c",
+        dataset="d",
+        position=1,
+        word=Word.BUILT,
+        subject="s",
+        author="boris",
+        committed_at=seen,
+        seen_at=seen,
+        updated_at=seen,
+        message=message,
+    )
+
+
+def test_a_calm_build_is_launched():
+    assert decide(LaunchRule(), [verdict(61)], CALM) == Decision(Step.LAUNCH)
+
+
+def test_a_burst_is_waited_out():
+    decision = decide(LaunchRule(), [verdict(100), verdict(10)], CALM)
+    assert (decision.step, decision.reason) == (Step.WAIT, "held-quiet")
+
+
+def test_a_burst_never_holds_longer_than_fifteen_minutes():
+    assert decide(LaunchRule(), [verdict(901), verdict(1)], CALM).step is Step.LAUNCH
+
+
+def test_train_in_the_message_skips_quiet_and_count():
+    few = replace(CALM, new_examples=0)
+    assert decide(LaunchRule(min_new=5), [verdict(1, "x [train]")], few).step is Step.LAUNCH
+
+
+@pytest.mark.parametrize(
+    ("rule", "message", "situation", "reason"),
+    [
+        (LaunchRule(), "typo [skip train]", CALM, "held-skip"),
+        (LaunchRule(mode="manual"), "", CALM, "held-manual"),
+        (LaunchRule(mode="off"), "", CALM, "held-off"),
+        (LaunchRule(min_new=6), "", CALM, "held-few-new"),
+        (LaunchRule(), "", replace(CALM, refusal=Decision(Step.HOLD, "x")), "x"),
+    ],
+)
+def test_a_held_build_says_why(rule, message, situation, reason):
+    decision = decide(rule, [verdict(100, message)], situation)
+    assert (decision.step, decision.reason) == (Step.HOLD, reason)
+
+
+def test_a_full_provider_is_waited_for():
+    decision = decide(LaunchRule(), [verdict(100)], replace(CALM, slots_free=0))
+    assert (decision.step, decision.reason) == (Step.WAIT, "held-slots")
