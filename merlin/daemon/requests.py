@@ -1,0 +1,122 @@
+"""What people and programs ask of the daemon, done one by one.
+
+Every kind bears being done twice, because a request that was under way when the daemon died
+is taken up again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.log import get_logger
+from merlin.core.request import Request, RequestState
+from merlin.daemon.services import DaemonServices
+from merlin.job.launching import launch_by_hand
+from merlin.job.lifecycle import JobState, advance
+from merlin.model.promote import Candidate, promote_by_hand, roll_back
+
+log = get_logger(__name__)
+
+Result = Mapping[str, object]
+Doer = Callable[[DaemonServices, Request], Result]
+
+
+def serve_requests(services: DaemonServices, fetch: Callable[[], bool]) -> bool:
+    """Do every waiting request; return whether there was one."""
+    done = False
+    while (request := services.requests.claim(tuple(KINDS))) is not None:
+        if KINDS[request.kind].needs_fetch:
+            fetch()
+        _serve(services, request)
+        done = True
+    return done
+
+
+def _serve(services: DaemonServices, request: Request) -> None:
+    try:
+        result = KINDS[request.kind].do(services, request)
+    except MerlinError as error:
+        told = {"key": error.key, "arguments": dict(error.arguments), "message": str(error)}
+        services.requests.finish(request.request_id, RequestState.FAILED, told)
+        log.info("request refused", kind=request.kind, by=request.by, reason=str(error))
+        return
+    services.requests.finish(request.request_id, RequestState.DONE, result)
+    log.info("request done", kind=request.kind, by=request.by, result=result)
+
+
+def _word(request: Request, name: str) -> str:
+    return str(request.arguments.get(name) or "")
+
+
+def _fetched(services: DaemonServices, _request: Request) -> Result:
+    return {"position": services.workshop.journal.line().newest}
+
+
+def _build(services: DaemonServices, request: Request) -> Result:
+    verdict = services.chronicle.newest(_word(request, "dataset"), _word(request, "commit") or None)
+    if verdict.build_id is None:
+        raise Refused(f"{verdict.dataset} is {verdict.word}", "build-none", dataset=verdict.dataset)
+    build = services.desk.rows.build(verdict.build_id)
+    return {"build": build.version, "commit": verdict.commit, "verdict": verdict.word.value}
+
+
+def _launch(services: DaemonServices, request: Request) -> Result:
+    verdict = services.chronicle.newest(_word(request, "dataset"))
+    job = launch_by_hand(services.desk, verdict)
+    return {"job": job.job_id, "dataset": job.dataset, "estimate_micro": job.estimate_micro}
+
+
+def _cancel(services: DaemonServices, request: Request) -> Result:
+    job = services.jobs.get(int(_word(request, "job") or 0))
+    if job.is_final:
+        raise Refused(f"job {job.job_id} is {job.state}", "cancel-final", job=job.job_id)
+    if job.state is JobState.LAUNCHING:
+        raise Refused("the launch is under way", "cancel-launching", job=job.job_id)
+    report = services.towers[job.provider].jobs.cancel(job.provider_job_id)
+    # The final word of the provider is the truth: a job may succeed while it is cancelled.
+    after = advance(job, report, services.clock())
+    services.jobs.save(job, after)
+    return {"job": job.job_id, "state": after.state.value}
+
+
+def _promote(services: DaemonServices, request: Request) -> Result:
+    return _switched(promote_by_hand(services.promotions, _word(request, "model"), request.by))
+
+
+def _roll_back(services: DaemonServices, request: Request) -> Result:
+    to = _word(request, "to") or None
+    return _switched(roll_back(services.promotions, _word(request, "dataset"), request.by, to))
+
+
+def _switched(candidate: Candidate) -> Result:
+    model = candidate.model
+    return {"dataset": model.dataset, "model": model.model_id, "build": model.build_version}
+
+
+def _pin(services: DaemonServices, request: Request) -> Result:
+    dataset = _word(request, "dataset")
+    if dataset not in services.promotions.serving():
+        raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
+    services.promotions.pin(dataset, is_pinned=request.kind == "pin")
+    return {"dataset": dataset, "pinned": request.kind == "pin"}
+
+
+class Kind:
+    """How one kind of request is done."""
+
+    def __init__(self, do: Doer, *, needs_fetch: bool = False) -> None:
+        self.do = do
+        self.needs_fetch = needs_fetch
+
+
+KINDS: Mapping[str, Kind] = {
+    "fetch": Kind(_fetched, needs_fetch=True),
+    "build": Kind(_build, needs_fetch=True),
+    "launch": Kind(_launch, needs_fetch=True),
+    "cancel": Kind(_cancel),
+    "promote": Kind(_promote),
+    "rollback": Kind(_roll_back),
+    "pin": Kind(_pin),
+    "unpin": Kind(_pin),
+}

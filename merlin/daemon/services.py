@@ -1,0 +1,63 @@
+"""What the daemon needs, as one frozen value that wiring fills."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from merlin.build.gather import Workshop
+from merlin.build.verdict import Verdict
+from merlin.core.clock import Clock
+from merlin.core.heartbeat import Heartbeats
+from merlin.core.notice import Notices
+from merlin.core.request import Requests
+from merlin.core.wake import Wake
+from merlin.job.launch import Pad
+from merlin.job.launching import Desk
+from merlin.job.watch import JobRows, Tower
+from merlin.model.promote import PromotionRows
+from merlin.model.prove import Bench
+
+
+class Chronicle(Protocol):
+    """What is known of verdicts, and which of them still want a git note."""
+
+    def unnoted(self) -> list[tuple[str, str]]:
+        """Return (commit, note text) for every commit whose final words are not noted yet."""
+
+    def noted(self, commit: str, note: str) -> None:
+        """Remember that this text stands as the commit's note."""
+
+    def newest(self, dataset: str, commit: str | None = None) -> Verdict:
+        """Return the newest verdict with a build, or that of a commit. Raises NotFound."""
+
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds between two runs of the ticks."""
+
+    fetch_s: float = 30.0
+    tick_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonServices:
+    """Ports and functions of the daemon; `pads` and `towers` are by provider name."""
+
+    workshop: Workshop
+    desk: Desk
+    pads: Mapping[str, Pad]
+    towers: Mapping[str, Tower]
+    bench: Bench
+    jobs: JobRows
+    promotions: PromotionRows
+    chronicle: Chronicle
+    requests: Requests
+    notices: Notices
+    heartbeats: Heartbeats
+    wake: Wake
+    clock: Clock
+    pace: Pace
+    still_alive: Callable[[], None]

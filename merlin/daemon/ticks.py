@@ -1,0 +1,186 @@
+"""The daemon's ticks: fetch, launch, poll, prove, promote, note, serve, beat.
+
+Each is a function of the services that does one step and returns whether it moved anything.
+What people should know is written as a Notice here, beside the step that found it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from functools import partial
+
+from merlin.build.gather import Outcome, gather
+from merlin.build.verdict import Word
+from merlin.core.errors import SourceError
+from merlin.core.heartbeat import Heartbeat
+from merlin.core.log import get_logger
+from merlin.core.notice import ADMINS
+from merlin.daemon.main import Tally, Tick
+from merlin.daemon.requests import serve_requests
+from merlin.daemon.services import DaemonServices
+from merlin.dataset.source import Commit
+from merlin.job.launch import carry
+from merlin.job.launching import launch_waiting
+from merlin.job.lifecycle import Job, JobState
+from merlin.job.watch import look
+from merlin.model.promote import promote_newest
+from merlin.model.prove import prove_new
+
+log = get_logger(__name__)
+
+
+def ticks_of(services: DaemonServices, tally: Tally) -> list[Tick]:
+    """Return the ticks of one daemon, each waking the next of the chain."""
+    step = services.pace.tick_s
+    return [
+        Tick("fetch", partial(fetch, services), services.pace.fetch_s, wakes="launch"),
+        Tick("launch", partial(launch, services), step, wakes="poll"),
+        Tick("poll", partial(poll, services), step, wakes="prove"),
+        Tick("prove", partial(prove, services), step, wakes="promote"),
+        Tick("promote", partial(promote, services), step, wakes="note"),
+        Tick("note", partial(note, services), max(step, 1.0)),
+        Tick("serve", _served(services), min(step, 0.25), wakes="launch"),
+        Tick("beat", _beat(services, tally), 1.0),
+    ]
+
+
+def fetch(services: DaemonServices) -> bool:
+    """Bring in new commits: check, build and record each; tell the admins what they must know."""
+    try:
+        gathered = gather(services.workshop)
+    except SourceError as error:
+        day = services.clock().date().isoformat()
+        told = {"reason": str(error)}
+        services.notices.tell(ADMINS, "notice-repository", told, once=f"repository:{day}")
+        raise
+    if gathered.head is None:
+        services.notices.tell(ADMINS, "notice-no-branch", {}, once="no-branch")
+    if gathered.left:
+        log.warning("history was rewritten", commits_left=gathered.left, head=gathered.head)
+        left = {"count": gathered.left, "head": (gathered.head or "")[:10]}
+        services.notices.tell(ADMINS, "notice-rewritten", left, once=f"rewritten:{gathered.head}")
+    for commit, outcome in gathered.outcomes:
+        if outcome.word is Word.REJECTED:
+            _tell_rejected(services, commit, outcome)
+    if gathered.commits or gathered.left:
+        services.wake.bump()
+    return bool(gathered.commits or gathered.left)
+
+
+def _tell_rejected(services: DaemonServices, commit: Commit, outcome: Outcome) -> None:
+    told = {
+        "dataset": outcome.dataset,
+        "commit": commit.sha[:10],
+        "reason": {"key": outcome.reason, "arguments": dict(outcome.arguments or {})},
+    }
+    once = f"rejected:{commit.sha}:{outcome.dataset}"
+    services.notices.tell(ADMINS, "notice-rejected", told, once=once)
+
+
+def launch(services: DaemonServices) -> bool:
+    """Decide what is launched now, and carry every launching job on."""
+    begun = launch_waiting(services.desk)
+    moved = bool(begun)
+    for job in services.jobs.open_jobs():
+        if job.state is JobState.LAUNCHING and _is_due(services, job):
+            moved = _carry(services, job) or moved
+    return moved
+
+
+def _carry(services: DaemonServices, job: Job) -> bool:
+    pad = services.pads.get(job.provider)
+    if pad is None:
+        log.error("job of an unknown provider", job=job.job_id, provider=job.provider)
+        return False
+    after = carry(pad, job, services.desk.rows.build(job.build_id))
+    services.jobs.save(job, after)
+    if after.state is JobState.FAILED:
+        _tell_failed(services, after)
+    return after.state is not job.state
+
+
+def poll(services: DaemonServices) -> bool:
+    """Look at every launched job that is due; True when one of them ended."""
+    ended = False
+    for job in services.jobs.open_jobs():
+        tower = services.towers.get(job.provider)
+        if tower is None or job.state is JobState.LAUNCHING or not _is_due(services, job):
+            continue
+        after = look(tower, job)
+        if after.state in (JobState.FAILED, JobState.CANCELLED):
+            _tell_failed(services, after)
+        ended = ended or after.is_final
+    return ended
+
+
+def _is_due(services: DaemonServices, job: Job) -> bool:
+    return job.not_before is None or job.not_before <= services.clock()
+
+
+def _tell_failed(services: DaemonServices, job: Job) -> None:
+    told = {"job": job.job_id, "dataset": job.dataset, "reason": job.error or job.status}
+    services.notices.tell(ADMINS, "notice-failed", told, once=f"failed:{job.job_id}")
+    services.wake.bump()
+
+
+def prove(services: DaemonServices) -> bool:
+    """Prove new models."""
+    return bool(prove_new(services.bench))
+
+
+def promote(services: DaemonServices) -> bool:
+    """Let the newest good model of each dataset serve."""
+    switched = promote_newest(services.promotions)
+    for candidate in switched:
+        model = candidate.model
+        told = {"dataset": model.dataset, "version": model.build_version, "model": model.model_id}
+        once = f"serving:{model.model_row}:{candidate.position}"
+        services.notices.tell(ADMINS, "notice-serving", told, once=once)
+    return bool(switched)
+
+
+def note(services: DaemonServices) -> bool:
+    """Write final verdicts as git notes, so that a lost database can be told what was."""
+    waiting = services.chronicle.unnoted()
+    for commit, words in waiting:
+        services.workshop.source.note(commit, words)
+        services.chronicle.noted(commit, words)
+    return bool(waiting)
+
+
+def _served(services: DaemonServices) -> Callable[[], bool]:
+    """Return the tick that does requests; it looks only when the wake counter moved."""
+    seen = -1
+
+    def serve() -> bool:
+        nonlocal seen
+        counter = services.wake.read()
+        if counter == seen:
+            return False
+        seen = counter
+        return serve_requests(services, partial(fetch, services))
+
+    return serve
+
+
+def _beat(services: DaemonServices, tally: Tally) -> Callable[[], bool]:
+    since = services.clock()
+
+    def beat() -> bool:
+        services.heartbeats.beat(
+            Heartbeat(
+                process="daemon",
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                since=since,
+                at=services.clock(),
+                step=tally.step,
+                counters=dict(tally.counts),
+            )
+        )
+        services.still_alive()
+        return False
+
+    return beat

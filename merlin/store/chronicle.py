@@ -1,0 +1,93 @@
+"""Verdicts as the daemon tells them: the newest of a dataset, and git notes of final ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from peewee import JOIN
+
+from merlin.build.verdict import Verdict, Word
+from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.errors import NotFound
+from merlin.store.database import Database, Row, transaction
+from merlin.store.tables import BUILD, JOB, NOTED, VERDICT
+from merlin.store.values import verdict_of
+from merlin.store.verdicts import verdicts
+
+_TOLD = (Word.SERVING, Word.REJECTED, Word.SUPERSEDED, Word.FAILED)
+_AT_ONCE = 100
+
+
+class ChronicleRows:
+    """Fulfils `daemon.services.Chronicle`."""
+
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._clock = clock
+
+    def unnoted(self) -> list[tuple[str, str]]:
+        """Return (commit, note text) for commits whose final words are not noted as they stand."""
+        is_newer = NOTED.at.is_null() | (NOTED.at < VERDICT.updated_at)
+        due = (
+            VERDICT.select(VERDICT.commit_sha)
+            .join(NOTED, JOIN.LEFT_OUTER, on=(NOTED.commit_sha == VERDICT.commit_sha))
+            .where(VERDICT.word.in_([word.value for word in _TOLD]) & is_newer)
+            .limit(_AT_ONCE)
+        )
+        commits = sorted({row["commit_sha"] for row in self.db.rows(due)})
+        rows = self.db.rows(
+            VERDICT.select(
+                VERDICT.commit_sha,
+                VERDICT.dataset,
+                VERDICT.word,
+                BUILD.number,
+                BUILD.digest,
+                JOB.provider_job_id,
+                JOB.model_id,
+            )
+            .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
+            .join(JOB, JOIN.LEFT_OUTER, on=(JOB.id == VERDICT.job_id))
+            .where(VERDICT.commit_sha.in_(commits))
+            .order_by(VERDICT.commit_sha, VERDICT.dataset)
+        )
+        groups = groupby(rows, key=lambda row: str(row["commit_sha"]))
+        return [(commit, _note(group)) for commit, group in groups]
+
+    @transaction
+    def noted(self, commit: str, note: str) -> None:
+        """Remember that this text stands as the commit's note."""
+        values = {"commit_sha": commit, "words": note, "at": iso(self._clock())}
+        self.db.change(NOTED.delete().where(NOTED.commit_sha == commit))
+        self.db.put(NOTED.insert(values))
+
+    def newest(self, dataset: str, commit: str | None = None) -> Verdict:
+        """Return the newest verdict with a build, or what a commit led to. Raises NotFound.
+
+        `commit` may be the beginning of an id, at least four digits long.
+        """
+        query = verdicts().where(VERDICT.dataset == dataset)
+        if commit is None:
+            on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
+            query = query.where(on_line & (VERDICT.wish != ""))
+        else:
+            query = query.where(VERDICT.commit_sha.startswith(commit))
+        row = self.db.row(query.order_by(VERDICT.position.desc()))
+        if row is None:
+            raise NotFound(f"no build of {dataset}", "chronicle-none", dataset=dataset)
+        return verdict_of(row)
+
+
+def _note(rows: Iterable[Row]) -> str:
+    """Return the note of one commit: a line a dataset, in words that programs can read."""
+    lines = []
+    for row in rows:
+        words = [f"merlin: dataset={row['dataset']} verdict={row['word']}"]
+        if row["number"] is not None:
+            words.append(f"build={row['dataset']}-{row['number']} digest={row['digest']}")
+        if row["provider_job_id"]:
+            words.append(f"job={row['provider_job_id']}")
+        if row["model_id"]:
+            words.append(f"model={row['model_id']}")
+        lines.append(" ".join(words))
+    return "\n".join(lines) + "\n"

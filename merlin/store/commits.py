@@ -1,0 +1,174 @@
+"""Rows of commits and what they led to; fulfils `build.gather.Journal`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from peewee import fn
+
+from merlin.build.gather import Line, NewBuild, Outcome
+from merlin.build.record import Build
+from merlin.build.verdict import Word
+from merlin.core.clock import iso
+from merlin.dataset.finding import Finding
+from merlin.dataset.source import Commit
+from merlin.store.database import Database, Row, transaction
+from merlin.store.examples import follow_examples, keep_taught
+from merlin.store.tables import BUILD, COMMIT, FINDING, SERVING, VERDICT
+from merlin.store.values import build_of, dumped, dumped_spec, plain
+from merlin.store.verdicts import move
+
+# Failed stays as it is: what it says is as true off the line as on it.
+_OPEN = (Word.BUILT, Word.HELD, Word.TRAINING)
+
+
+class JournalRows:
+    """The branch's first-parent line as it was seen, commit by commit."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def line(self) -> Line:
+        """Return what is recorded of the branch's first-parent line."""
+        on_line = COMMIT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
+        rows = self.db.rows(COMMIT.select(COMMIT.sha, COMMIT.position).where(on_line))
+        newest = max((row["position"] for row in rows), default=0)
+        return Line(frozenset(row["sha"] for row in rows), newest)
+
+    def next_number(self, dataset: str) -> int:
+        """Return the number of the dataset's next build, 1 for the first."""
+        highest = BUILD.select(fn.MAX(BUILD.number)).where(BUILD.dataset == dataset)
+        return int(self.db.value(highest) or 0) + 1
+
+    def latest_wish(self, dataset: str) -> str:
+        """Return the wish of the newest verdict on the line that has one, else ""."""
+        on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
+        wishes = VERDICT.select(VERDICT.wish).where(
+            (VERDICT.dataset == dataset) & on_line & (VERDICT.wish != "")
+        )
+        return str(self.db.value(wishes.order_by(VERDICT.position.desc())) or "")
+
+    def build_of(self, dataset: str, digest: str) -> Build | None:
+        """Return the dataset's build with these bytes."""
+        same = (BUILD.dataset == dataset) & (BUILD.digest == digest)
+        row = self.db.row(BUILD.select().where(same))
+        return None if row is None else build_of(row)
+
+    @transaction
+    def record(self, commit: Commit, outcomes: Sequence[Outcome], at: datetime) -> None:
+        """Store the commit with its outcomes: verdicts, builds, examples, findings; all or none.
+
+        A commit that stands on the line already is left as it is. One that had left the line
+        and comes back is told anew: its old verdicts give way to these.
+        """
+        if not self._enter(commit, at):
+            return
+        for outcome in outcomes:
+            build_id = self._keep(commit, outcome, at)
+            verdict_id = self.db.add(VERDICT, _verdict_row(commit, outcome, build_id, at))
+            findings = outcome.checked.findings if outcome.checked else ()
+            self.db.add_many(FINDING, (_finding_row(verdict_id, each) for each in findings))
+
+    def _enter(self, commit: Commit, at: datetime) -> bool:
+        """Put the commit on the line; False when it is there."""
+        known = self.db.row(COMMIT.select(COMMIT.position).where(COMMIT.sha == commit.sha))
+        if known is None:
+            self.db.put(COMMIT.insert(_commit_row(commit, at)))
+            return True
+        if known["position"] is not None:
+            return False
+        back = COMMIT.update({"position": commit.position, "seen_at": iso(at)})
+        self.db.change(back.where(COMMIT.sha == commit.sha))
+        self.db.change(VERDICT.delete().where(VERDICT.commit_sha == commit.sha))
+        return True
+
+    def _keep(self, commit: Commit, outcome: Outcome, at: datetime) -> int | None:
+        """Store examples and build of an outcome; return the build's row."""
+        examples = outcome.checked.examples if outcome.checked else ()
+        origins = follow_examples(self.db, outcome.dataset, commit, examples)
+        if outcome.new_build is None:
+            return outcome.build.build_id if outcome.build else None
+        build_id = self.db.add(BUILD, _build_row(outcome.dataset, outcome.new_build, at))
+        keep_taught(self.db, build_id, outcome.new_build, examples, origins)
+        return build_id
+
+    @transaction
+    def leave_line(self, after: int, at: datetime) -> int:
+        """Take commits after this position off the line (history was rewritten).
+
+        Their waiting and training verdicts become superseded. Where a commit that left had
+        been considered for serving, promotion starts anew; a pin stays. Returns how many
+        commits left.
+        """
+        left = self.db.change(COMMIT.update({"position": None}).where(COMMIT.position > after))
+        gone = VERDICT.position > after
+        why = {"reason": "verdict-history"}
+        move(self.db, _OPEN, Word.SUPERSEDED, at, gone, change=why)
+        self.db.change(VERDICT.update({"position": None}).where(gone))
+        self.db.change(SERVING.update({"position": 0}).where(SERVING.position > after))
+        if left:
+            self.db.bump()
+        return left
+
+
+def _commit_row(commit: Commit, at: datetime) -> Row:
+    return {
+        "sha": commit.sha,
+        "parent": commit.parent,
+        "position": commit.position,
+        "author_name": plain(commit.author_name),
+        "author_email": plain(commit.author_email),
+        "committed_at": iso(commit.committed_at),
+        "subject": plain(commit.subject),
+        "message": plain(commit.message),
+        "seen_at": iso(at),
+    }
+
+
+def _verdict_row(commit: Commit, outcome: Outcome, build_id: int | None, at: datetime) -> Row:
+    return {
+        "commit_sha": commit.sha,
+        "dataset": outcome.dataset,
+        "position": commit.position,
+        "word": outcome.word.value,
+        "wish": outcome.wish,
+        "spec": dumped_spec(outcome.checked.spec if outcome.checked else None),
+        "reason": outcome.reason,
+        "arguments": dumped(dict(outcome.arguments or {})),
+        "build_id": build_id,
+        "job_id": None,
+        "seen_at": iso(at),
+        "updated_at": iso(at),
+    }
+
+
+def _build_row(dataset: str, new: NewBuild, at: datetime) -> Row:
+    # The examples are rows of their own; here they would be read with every look at a build.
+    manifest = {key: value for key, value in new.content.manifest.items() if key != "examples"}
+    counts, tokens = manifest["counts"], manifest["tokens"]
+    return {
+        "dataset": dataset,
+        "number": new.number,
+        "digest": new.content.digest,
+        "folder": new.folder,
+        "system": plain(str(manifest["system"])),
+        "train": counts["train"],
+        "test": counts["test"],
+        "train_tokens": tokens["train"],
+        "test_tokens": tokens["test"],
+        "manifest": dumped(manifest),
+        "created_at": iso(at),
+    }
+
+
+def _finding_row(verdict_id: int, finding: Finding) -> Row:
+    return {
+        "verdict_id": verdict_id,
+        "path": plain(finding.path),
+        "line": finding.line,
+        "col": finding.column,
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "arguments": dumped(dict(finding.arguments)),
+    }

@@ -1,0 +1,269 @@
+"""Database: one open database, SQLite or PostgreSQL, as every rows class sees it.
+
+Queries are built from the unbound tables of `store.tables` and carried out by the `Database`
+they are handed to: there is no bound model and no global handle, so any number of databases
+live side by side in one process. Writing happens inside `atomic`, or through `transact`, which
+tries again when another writer stood in the way.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import wraps
+from itertools import islice
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+from peewee import Insert, PeeweeException, Select, Table
+
+from merlin.core.log import get_logger
+from merlin.store.connections import Handle, connect
+from merlin.store.faults import DatabaseBusy, DatabaseDamaged, faults, is_met
+
+log = get_logger(__name__)
+
+Row = dict[str, Any]
+T = TypeVar("T")
+P = ParamSpec("P")
+
+CHUNK = 500
+TRIES = 6
+FIRST_PAUSE_S = 0.02
+_BUMP = "UPDATE wake SET counter = counter + 1 WHERE id = 1"
+
+
+class Query(Protocol):
+    """What `Database` needs of peewee's queries."""
+
+    def bind(self, database: Any) -> Query:
+        """Name the database that the query is for."""
+
+    def execute(self, database: Any = None) -> Any:
+        """Carry the query out."""
+
+
+class Database:
+    """One open database; safe to use from several threads, each with a connection of its own."""
+
+    def __init__(self, handle: Handle, *, is_read_only: bool = False) -> None:
+        self._handle = handle
+        self._marks = threading.local()
+        self.dialect = handle.dialect
+        self.is_read_only = is_read_only
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """Make everything inside one write transaction: all of it is stored, or nothing.
+
+        Inside another one it is a savepoint. Raises DatabaseBusy when the lock is not to be had.
+        """
+        self._ready()
+        if self._handle.in_transaction():
+            with self._handle.atomic():
+                yield
+            return
+        self._marks.wakes = False
+        with self._begun():
+            yield
+            # Last of all, so that the one row that everybody bumps is locked but for a moment.
+            if self._marks.wakes:
+                self._execute(_BUMP)
+
+    @contextmanager
+    def _begun(self) -> Iterator[None]:
+        whole = self._handle.atomic()
+        self._patiently(whole.__enter__)
+        try:
+            yield
+        except BaseException as error:
+            # A connection that broke has nothing left to undo; why it broke is what is told.
+            with suppress(PeeweeException):
+                whole.__exit__(type(error), error, error.__traceback__)
+            raise
+        with faults():
+            whole.__exit__(None, None, None)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let every read inside see the database as it stood at one moment; writes nothing."""
+        self._ready()
+        if self._handle.in_transaction():
+            yield
+            return
+        how = "DEFERRED" if self.dialect == "sqlite" else "REPEATABLE READ"
+        with self._handle.atomic(how):
+            yield
+
+    def transact(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, done in one transaction; done again where writers met."""
+
+        def once() -> T:
+            with self.atomic():
+                return work()
+
+        if self._handle.in_transaction():
+            return once()
+        return self._patiently(once)
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        """Return `call()`, tried a bounded number of times while others stand in the way."""
+        if self._handle.in_transaction():
+            return call()
+        for attempt in range(TRIES):
+            try:
+                with faults():
+                    return call()
+            except PeeweeException as error:
+                if not is_met(error):
+                    raise
+                log.warning("database is busy", attempt=attempt + 1, reason=str(error))
+                time.sleep(FIRST_PAUSE_S * 2**attempt)
+        raise DatabaseBusy("the database is busy", "store-busy")
+
+    def _ready(self) -> None:
+        """Drop a connection that its server has ended, so that the next call opens a new one."""
+        if not self._handle.is_closed() and not self._handle.is_connection_usable():
+            self._handle.close()
+
+    def rows(self, query: Query) -> list[Row]:
+        """Return the rows of a SELECT, column name to value."""
+        with faults():
+            return list(self._done(query))
+
+    def row(self, query: Select) -> Row | None:
+        """Return the first row of a SELECT, or None."""
+        found = self.rows(query.limit(1))
+        return found[0] if found else None
+
+    def value(self, query: Select) -> Any:
+        """Return the first column of the first row of a SELECT, or None."""
+        found = self.row(query)
+        return next(iter(found.values())) if found else None
+
+    def change(self, query: Query) -> int:
+        """Carry out an UPDATE or DELETE; return how many rows it met."""
+        return int(self._done(query))
+
+    def add(self, table: Table, values: Mapping[str, object]) -> int:
+        """Insert one row into a table with a numbered `id`; return its id."""
+        return int(self._done(table.insert(dict(values))))
+
+    def put(self, query: Insert) -> bool:
+        """Carry out an INSERT of one row that may meet one; return whether a row was stored."""
+        return int(self._done(query.as_rowcount())) > 0
+
+    def add_many(self, table: Table, rows: Iterable[Mapping[str, object]]) -> None:
+        """Insert rows of equal columns, five hundred a statement."""
+        self._add_chunks(rows, table.insert)
+
+    def add_missing(self, table: Table, rows: Iterable[Mapping[str, object]]) -> None:
+        """Insert the rows that meet no stored one; leave those that do as they are."""
+        self._add_chunks(rows, lambda chunk: table.insert(chunk).on_conflict_ignore())
+
+    def _add_chunks(
+        self, rows: Iterable[Mapping[str, object]], query: Callable[[list[Row]], Insert]
+    ) -> None:
+        left = (dict(row) for row in rows)
+        while chunk := list(islice(left, CHUNK)):
+            self._done(query(chunk).as_rowcount())
+
+    def _done(self, query: Query) -> Any:
+        self._ready()
+        with faults():
+            return query.bind(self._handle).execute(self._handle)
+
+    def _execute(self, sql: str, values: tuple[object, ...] = ()) -> Any:
+        run: Any = self._handle.execute_sql
+        with faults():
+            return run(sql, values)
+
+    def locked(self, query: Select) -> Select:
+        """Return the SELECT so that its rows stay as read until this transaction ends."""
+        # An SQLite transaction that writes is alone from its beginning.
+        return query if self.dialect == "sqlite" else query.for_update()
+
+    def script(self, sql: str) -> None:
+        """Carry out statements of a schema, each ended by a semicolon at a line's end."""
+        for statement in sql.split(";\n"):
+            if statement.strip():
+                self._execute(statement)
+
+    def sql(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return the rows of one plain statement with `?` for values; for what peewee lacks."""
+        self._ready()
+        asked = sql if self.dialect == "sqlite" else sql.replace("?", "%s")
+        with faults():
+            cursor = self._execute(asked, values)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def has_table(self, name: str) -> bool:
+        """Return whether the table exists."""
+        self._ready()
+        return bool(self._handle.table_exists(name))
+
+    def bump(self) -> None:
+        """Wake the other processes when the transaction that runs now is stored."""
+        if self._handle.in_transaction():
+            self._marks.wakes = True
+        else:
+            self.transact(self.bump)
+
+    def quick_check(self) -> None:
+        """Read the whole SQLite file once. Raises DatabaseDamaged; nothing on PostgreSQL."""
+        if self.dialect != "sqlite":
+            return
+        found = [str(row[0]) for row in self.sql("PRAGMA quick_check(3)")]
+        if found != ["ok"]:
+            raise DatabaseDamaged(f"quick_check: {found}", "store-damaged", found="; ".join(found))
+
+    def open(self) -> None:
+        """Open this thread's connection now. Raises DatabaseAway, DatabaseDamaged, DatabaseBusy."""
+        self._patiently(lambda: self._handle.connect(reuse_if_open=True))
+
+    def close(self) -> None:
+        """Close the connections of all threads; their work has ended before."""
+        if not self._handle.is_closed():
+            self._handle.close()
+        self._handle.registry.close_all()
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_database(url: str, *, read_only: bool = False, busy_s: float = 5.0) -> Database:
+    """Return the open database at `url`: `sqlite:///absolute/path` or `postgresql://…`.
+
+    SQLite: WAL, synchronous=FULL, foreign keys, `busy_s` seconds of waiting for a lock, a few
+    times over. Read-only opens what exists and writes nothing. Raises ConfigError for another
+    kind of address, DatabaseAway, DatabaseDamaged.
+    """
+    database = Database(connect(url, read_only=read_only, busy_s=busy_s), is_read_only=read_only)
+    try:
+        database.open()
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+class _HasDatabase(Protocol):
+    @property
+    def db(self) -> Database: ...
+
+
+S = TypeVar("S", bound=_HasDatabase)
+
+
+def transaction(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+    """Make a method of a rows class one transaction of its `db`."""
+
+    @wraps(method)
+    def whole(self: S, /, *args: P.args, **named: P.kwargs) -> T:
+        return self.db.transact(lambda: method(self, *args, **named))
+
+    return whole

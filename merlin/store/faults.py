@@ -1,0 +1,78 @@
+"""What can go wrong with a database, told apart: met another writer, away, damaged, or a bug."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import peewee
+import psycopg
+
+from merlin.core.errors import MerlinError
+from merlin.core.log import redact
+
+# What PostgreSQL says when two transactions met: serialization, deadlock, lock not available.
+_MET = frozenset({"40001", "40P01", "55P03"})
+_SQLITE_MET = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_SQLITE_AWAY = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+)
+_SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+class DatabaseBusy(MerlinError):
+    """Another writer held the database for longer than we wait; the same call may pass later."""
+
+
+class DatabaseAway(MerlinError):
+    """The database cannot be used now: no file, no right, no room, or its server is away."""
+
+
+class DatabaseDamaged(MerlinError):
+    """The file is not a whole database any more; it must be restored from a backup."""
+
+
+def is_met(error: BaseException) -> bool:
+    """Return whether another writer stood in the way, so that the same work may pass later."""
+    cause = getattr(error, "orig", error)
+    if isinstance(cause, sqlite3.Error):
+        return _code(cause) in _SQLITE_MET
+    return getattr(cause, "sqlstate", None) in _MET
+
+
+def fault_of(error: Exception) -> MerlinError | None:
+    """Return what a person should be told of a driver's error; None: it is a bug of ours."""
+    cause = getattr(error, "orig", error)
+    told = redact(str(cause)).strip()
+    if isinstance(cause, sqlite3.Error) and _code(cause) in _SQLITE_DAMAGED:
+        return DatabaseDamaged(told, "store-damaged", found=told)
+    is_away = isinstance(cause, sqlite3.Error) and _code(cause) in _SQLITE_AWAY
+    if is_away or (isinstance(cause, psycopg.Error) and _is_away(cause)):
+        return DatabaseAway(told, "store-away", reason=told)
+    return None
+
+
+def _code(error: sqlite3.Error) -> int:
+    # Some of its errors are Python's own and have no code of SQLite.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _is_away(error: psycopg.Error) -> bool:
+    """Return whether the server is not there, goes down, is full, or lets nobody in."""
+    state = error.sqlstate
+    if state is None:
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return state[:2] in ("08", "28", "3D", "53", "57", "58") or state == "25006"
+
+
+@contextmanager
+def faults() -> Iterator[None]:
+    """Raise DatabaseAway or DatabaseDamaged for a driver's error that means it; others pass."""
+    try:
+        yield
+    except (peewee.PeeweeException, sqlite3.Error, psycopg.Error) as error:
+        fault = fault_of(error)
+        if fault is None:
+            raise
+        raise fault from error

@@ -1,0 +1,112 @@
+"""Lead: of all daemons that may run, one works; the lock of a dead one is free at once.
+
+On one machine the lock is a file lock under `state_dir/run`; on PostgreSQL an advisory lock of
+a session of its own stands beside it, because daemons may run on several machines.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import LiteralString
+
+import psycopg
+
+from merlin.core.errors import LeadTaken
+from merlin.store.connections import CONNECT_S
+from merlin.store.faults import faults
+
+# Any number that no other program takes in this database.
+_LOCK = 0x4D65726C_6C656164
+_HELD = "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+
+
+class Lead:
+    """The right to be the one daemon, taken without waiting."""
+
+    def __init__(self, state_dir: Path, database_url: str) -> None:
+        self._path = state_dir / "run" / "daemon.lock"
+        self._url = database_url
+        self._file: int | None = None
+        self._session: psycopg.Connection | None = None
+
+    def take(self) -> bool:
+        """Take the lead; False when another process has it. Taking it twice is taking it once.
+
+        Raises DatabaseAway when PostgreSQL cannot be asked.
+        """
+        if self._file is not None:
+            return True
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            return False
+        self._file = file
+        if not self._take_session():
+            self.release()
+            return False
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        return True
+
+    def _take_session(self) -> bool:
+        if not self._url.startswith("postgres"):
+            return True
+        try:
+            with faults():
+                self._session = psycopg.connect(
+                    self._url, autocommit=True, connect_timeout=CONNECT_S
+                )
+                return self._asked("SELECT pg_try_advisory_lock(%s)", _LOCK)
+        except BaseException:
+            self.release()
+            raise
+
+    def is_held(self) -> bool:
+        """Return whether the lead is still ours: with the session on PostgreSQL it is lost."""
+        if self._file is None or self._session is None:
+            return self._file is not None
+        try:
+            return self._asked(_HELD)
+        except psycopg.OperationalError:
+            return False
+
+    def _asked(self, question: LiteralString, *values: int) -> bool:
+        assert self._session is not None  # noqa: S101 - asked only of an open session
+        answer = self._session.execute(question, values).fetchone()
+        return bool(answer and answer[0])
+
+    def holder(self) -> str:
+        """Return the process id that the lock file names, "" when nobody wrote one."""
+        try:
+            return self._path.read_text("ascii").strip()
+        except OSError:
+            return ""
+
+    def release(self) -> None:
+        """Give the lead back; harmless when it is not ours."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def __enter__(self) -> Lead:
+        """Take the lead. Raises LeadTaken."""
+        if not self.take():
+            raise LeadTaken("another process leads", "lead-taken", holder=self.holder())
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.release()

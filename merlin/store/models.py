@@ -1,0 +1,95 @@
+"""Rows of tuned models and their proofs; fulfils `model.prove.ModelRows`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from peewee import Select
+
+from merlin.build.verdict import Word
+from merlin.core.clock import Clock, iso, utc_now
+from merlin.model.evaluate import Evaluation
+from merlin.model.prove import Conversations
+from merlin.model.registry import Model, ModelState
+from merlin.store.database import Database, transaction
+from merlin.store.tables import BUILD, BUILD_EXAMPLE, EVALUATION, EXAMPLE_TEXT, MODEL, VERDICT
+from merlin.store.values import dumped, messages_of, model_of, plain
+from merlin.store.verdicts import move
+
+_NEXT = {
+    ModelState.GOOD: (ModelState.NEW,),
+    ModelState.REFUSED: (ModelState.NEW,),
+    ModelState.GONE: (ModelState.GOOD,),
+    ModelState.NEW: (),
+}
+
+
+class ModelRows:
+    """Models, from the success of their jobs to their proof."""
+
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._clock = clock
+
+    def unproved(self) -> list[Model]:
+        """Return the models in state new whose `not_before` has passed, oldest first."""
+        is_due = MODEL.not_before.is_null() | (MODEL.not_before <= iso(self._clock()))
+        new = models().where((MODEL.state == ModelState.NEW.value) & is_due)
+        return [model_of(row) for row in self.db.rows(new.order_by(MODEL.id))]
+
+    def conversations(self, build_id: int, split: str) -> Conversations:
+        """Return (example id, messages with the system text first) of one split, by id."""
+        taught = BUILD_EXAMPLE.select(BUILD_EXAMPLE.example_id, EXAMPLE_TEXT.messages).join(
+            EXAMPLE_TEXT, on=(EXAMPLE_TEXT.digest == BUILD_EXAMPLE.text_digest)
+        )
+        is_asked = (BUILD_EXAMPLE.build_id == build_id) & (BUILD_EXAMPLE.split == split)
+        rows = self.db.rows(taught.where(is_asked))
+        # Sorted here: a database on another machine may put letters in another order.
+        rows.sort(key=lambda row: str(row["example_id"]))
+        return [(row["example_id"], messages_of(row["messages"])) for row in rows]
+
+    @transaction
+    def postpone(self, model: Model, seconds: float, note: str) -> None:
+        """Count one failed probe and set when the next may be."""
+        later = self._clock() + timedelta(seconds=seconds)
+        values = {"probes": MODEL.probes + 1, "not_before": iso(later), "note": plain(note)}
+        is_new = (MODEL.id == model.model_row) & (MODEL.state == ModelState.NEW.value)
+        self.db.change(MODEL.update(values).where(is_new))
+
+    @transaction
+    def settle(self, model: Model, state: ModelState, proof: Evaluation | None, note: str) -> None:
+        """Store the outcome of the proof; nothing when the model was settled otherwise before.
+
+        Refusing a model moves its training verdicts to failed in the same transaction.
+        """
+        may = MODEL.state.in_([each.value for each in _NEXT[state]])
+        settled = MODEL.update({"state": state.value, "note": plain(note), "not_before": None})
+        if not self.db.change(settled.where((MODEL.id == model.model_row) & may)):
+            return
+        if proof is not None:
+            self._keep(proof)
+        if state in (ModelState.REFUSED, ModelState.GONE):
+            told = {"model": model.model_id, "note": note}
+            why = {"reason": f"verdict-model-{state}", "arguments": dumped(told)}
+            mine = VERDICT.job_id == model.job_id
+            move(self.db, (Word.TRAINING,), Word.FAILED, self._clock(), mine, change=why)
+        self.db.bump()
+
+    def _keep(self, proof: Evaluation) -> None:
+        scores = {
+            "model_row": proof.model_row,
+            "questions": proof.questions,
+            "chrf": proof.chrf,
+            "equal_share": proof.equal_share,
+            "unknown_share": proof.unknown_share,
+            "at": iso(proof.at),
+        }
+        new = [name for name in scores if name != "model_row"]
+        asked = EVALUATION.insert(scores)
+        self.db.put(asked.on_conflict(conflict_target=("model_row",), preserve=new))
+
+
+def models() -> Select:
+    """Return the SELECT of models as `store.values.model_of` reads them."""
+    number = BUILD.number.alias("build_number")
+    return MODEL.select(*MODEL.every(), number).join(BUILD, on=(BUILD.id == MODEL.build_id))

@@ -1,0 +1,169 @@
+"""Rows of serving models and how they came to serve; fulfils `model.promote.PromotionRows`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from peewee import Select, fn
+
+from merlin.build.verdict import Word
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.errors import NotFound
+from merlin.model.promote import Candidate
+from merlin.model.registry import Model, ModelState, Promotion, Serving
+from merlin.store.database import Database, Row, transaction
+from merlin.store.models import models
+from merlin.store.tables import BUILD, MODEL, PROMOTION, SERVING, VERDICT
+from merlin.store.values import model_of
+from merlin.store.verdicts import move
+
+NEWEST = "newest"
+
+
+class PromotionRows:
+    """One row per dataset says which model serves; it changes by `promote` and `pin` alone."""
+
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._clock = clock
+
+    def newest_good(self) -> list[Candidate]:
+        """Return, per dataset, the good model of the verdict with the highest position."""
+        heads = _heads().alias("heads")
+        query = (
+            models().select_extend(heads.c.top).join(VERDICT, on=(VERDICT.job_id == MODEL.job_id))
+        )
+        is_head = (heads.c.dataset == VERDICT.dataset) & (heads.c.top == VERDICT.position)
+        rows = self.db.rows(query.join(heads, on=is_head))
+        found = [Candidate(model_of(row), row["top"]) for row in rows]
+        return sorted(found, key=lambda candidate: candidate.model.dataset)
+
+    def serving(self) -> dict[str, Serving]:
+        """Return the serving model of every dataset that has one."""
+        return {row["dataset"]: _serving(row) for row in self.db.rows(serving_rows())}
+
+    @transaction
+    def promote(self, old: Serving | None, new: Candidate, why: str, by: str) -> bool:
+        """Make `new` serve where `old` still does; False when another switch came first.
+
+        In the same transaction: the promotion's row (none where the same model goes on
+        serving from a newer position), the words of verdicts, and the wake counter.
+        """
+        at = self._clock()
+        position = new.position
+        if old is not None and why != NEWEST:
+            position = max(old.position, new.position)
+        if not (
+            self._begin(new, position, at) if old is None else self._switch(old, new, position, at)
+        ):
+            return False
+        if old is None or old.model.model_row != new.model.model_row:
+            self._record(old, new.model, why, by, at)
+        self._move_words(new.model, position, at)
+        self.db.bump()
+        return True
+
+    def _begin(self, new: Candidate, position: int, at: datetime) -> bool:
+        row = {"dataset": new.model.dataset, "model_row": new.model.model_row, "is_pinned": 0}
+        first = SERVING.insert({**row, "since": iso(at), "position": position})
+        return self.db.put(first.on_conflict_ignore())
+
+    def _switch(self, old: Serving, new: Candidate, position: int, at: datetime) -> bool:
+        stands = (
+            (SERVING.dataset == old.dataset)
+            & (SERVING.model_row == old.model.model_row)
+            & (SERVING.position == old.position)
+            & (SERVING.is_pinned == int(old.is_pinned))
+        )
+        values: Row = {"model_row": new.model.model_row, "position": position}
+        if new.model.model_row != old.model.model_row:
+            values["since"] = iso(at)
+        return self.db.change(SERVING.update(values).where(stands)) > 0
+
+    def _record(self, old: Serving | None, new: Model, why: str, by: str, at: datetime) -> None:
+        self.db.add(
+            PROMOTION,
+            {
+                "dataset": new.dataset,
+                "from_model": old.model.model_id if old else None,
+                "to_model": new.model_id,
+                "why": why,
+                "by_whom": by,
+                "at": iso(at),
+            },
+        )
+
+    def _move_words(self, model: Model, position: int, at: datetime) -> None:
+        """Let the verdicts that waited for this model say serving, those it overtook superseded."""
+        of_dataset = VERDICT.dataset == model.dataset
+        is_mine = VERDICT.job_id == model.job_id
+        reached = of_dataset & is_mine & (VERDICT.position <= position)
+        move(self.db, (Word.TRAINING,), Word.SERVING, at, reached)
+        passed = of_dataset & ~is_mine & (VERDICT.position < position)
+        move(self.db, (Word.TRAINING,), Word.SUPERSEDED, at, passed)
+
+    @transaction
+    def pin(self, dataset: str, *, is_pinned: bool) -> None:
+        """Stop automatic promotion of a dataset, or allow it again. Raises NotFound."""
+        pinned = SERVING.update({"is_pinned": int(is_pinned)}).where(SERVING.dataset == dataset)
+        if not self.db.change(pinned):
+            raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
+        self.db.bump()
+
+    def history(self, dataset: str) -> list[Promotion]:
+        """Return the promotions of a dataset, newest first."""
+        past = PROMOTION.select().where(PROMOTION.dataset == dataset)
+        return [_promotion(row) for row in self.db.rows(past.order_by(PROMOTION.id.desc()))]
+
+    def model(self, name: str) -> Model:
+        """Return a model by its id at the provider or by its build's version. Raises NotFound.
+
+        Of several the newest good one, else the newest.
+        """
+        dataset, _, number = name.rpartition("-")
+        is_named: Any = MODEL.model_id == name
+        if dataset and number.isascii() and number.isdigit():
+            is_named |= (BUILD.dataset == dataset) & (BUILD.number == int(number))
+        rows = self.db.rows(models().where(is_named).order_by(MODEL.id.desc()))
+        good = [row for row in rows if row["state"] == ModelState.GOOD.value]
+        if not rows:
+            raise NotFound(f"no model {name}", "store-no-model", model=name)
+        return model_of((good or rows)[0])
+
+
+def serving_rows() -> Select:
+    """Return the SELECT of serving rows with their models."""
+    own = (SERVING.since, SERVING.position, SERVING.is_pinned)
+    return models().select_extend(*own).join(SERVING, on=(SERVING.model_row == MODEL.id))
+
+
+def _heads() -> Select:
+    """Return the SELECT of each dataset's highest position whose model is good."""
+    is_good = MODEL.state == ModelState.GOOD.value
+    on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
+    tops = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
+    good = tops.join(MODEL, on=(MODEL.job_id == VERDICT.job_id)).where(is_good & on_line)
+    return good.group_by(VERDICT.dataset)
+
+
+def _serving(row: Row) -> Serving:
+    return Serving(
+        dataset=row["dataset"],
+        model=model_of(row),
+        since=from_iso(row["since"]),
+        position=row["position"],
+        is_pinned=bool(row["is_pinned"]),
+    )
+
+
+def _promotion(row: Row) -> Promotion:
+    return Promotion(
+        promotion_id=row["id"],
+        dataset=row["dataset"],
+        from_model=row["from_model"],
+        to_model=row["to_model"],
+        why=row["why"],
+        by=row["by_whom"],
+        at=from_iso(row["at"]),
+    )

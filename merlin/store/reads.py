@@ -1,0 +1,80 @@
+"""SELECTs that join what a reader wants to see at once; `store.reports` carries them out."""
+
+from __future__ import annotations
+
+from peewee import JOIN, Select, fn
+
+from merlin.store.models import models
+from merlin.store.tables import (
+    BUILD,
+    BUILD_EXAMPLE,
+    EVALUATION,
+    EXAMPLE_TEXT,
+    FINDING,
+    JOB,
+    MODEL,
+    SERVING,
+    VERDICT,
+)
+from merlin.store.verdicts import verdicts
+
+_SCORES = (
+    EVALUATION.questions,
+    EVALUATION.chrf,
+    EVALUATION.equal_share,
+    EVALUATION.unknown_share,
+)
+
+
+def told_verdicts() -> Select:
+    """Return the SELECT of verdicts with their builds' numbers."""
+    number = BUILD.number.alias("build_number")
+    joined = verdicts().select_extend(number)
+    return joined.join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
+
+
+def newest_verdicts() -> Select:
+    """Return the SELECT of each dataset's newest verdict on the line."""
+    tops = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
+    heads = tops.group_by(VERDICT.dataset).alias("heads")
+    is_head = (heads.c.dataset == VERDICT.dataset) & (heads.c.top == VERDICT.position)
+    return told_verdicts().join(heads, on=is_head)
+
+
+def jobs_told() -> Select:
+    """Return the SELECT of jobs with their builds' numbers."""
+    number = BUILD.number.alias("build_number")
+    return JOB.select(*JOB.every(), number).join(BUILD, on=(BUILD.id == JOB.build_id))
+
+
+def newest_jobs() -> Select:
+    """Return the SELECT of each dataset's newest job."""
+    newest = JOB.select(fn.MAX(JOB.id)).group_by(JOB.dataset)
+    return jobs_told().where(JOB.id.in_(newest))
+
+
+def first_findings(verdict_ids: list[int], most: int) -> Select:
+    """Return the SELECT of the first `most` findings of each of these verdicts, in their order."""
+    place = fn.ROW_NUMBER().over(partition_by=[FINDING.verdict_id], order_by=[FINDING.id])
+    numbered = FINDING.select(*FINDING.every(), place.alias("place"))
+    few = numbered.where(FINDING.verdict_id.in_(verdict_ids)).alias("few")
+    return (
+        few.select_from(*(few.c[column.name] for column in FINDING.every()))
+        .where(few.c.place <= most)
+        .order_by(few.c.id)
+    )
+
+
+def taught_examples() -> Select:
+    """Return the SELECT of examples as builds taught them, with their texts."""
+    number = BUILD.number.alias("build_number")
+    query = BUILD_EXAMPLE.select(*BUILD_EXAMPLE.every(), number, EXAMPLE_TEXT.messages)
+    query = query.join(BUILD, on=(BUILD.id == BUILD_EXAMPLE.build_id))
+    return query.join(EXAMPLE_TEXT, on=(EXAMPLE_TEXT.digest == BUILD_EXAMPLE.text_digest))
+
+
+def models_told() -> Select:
+    """Return the SELECT of models with their scores and since when they serve, NULL where none."""
+    query = models().select_extend(*_SCORES, SERVING.since)
+    query = query.join(EVALUATION, JOIN.LEFT_OUTER, on=(EVALUATION.model_row == MODEL.id))
+    return query.join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))

@@ -1,0 +1,86 @@
+"""Rows by which one process asks another to act; fulfils `core.request.Requests`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.errors import NotFound
+from merlin.core.request import Request, RequestState
+from merlin.store.database import Database, Row, transaction
+from merlin.store.tables import REQUEST
+from merlin.store.values import dumped, loaded, plain
+
+
+class RequestRows:
+    """A queue that is claimed by conditional UPDATE: of many claimers one gets a row."""
+
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._clock = clock
+
+    @transaction
+    def ask(self, kind: str, arguments: Mapping[str, object], by: str) -> int:
+        """Store a request; return its id."""
+        request_id = self.db.add(
+            REQUEST,
+            {
+                "kind": kind,
+                "arguments": dumped(dict(arguments)),
+                "by_whom": plain(by),
+                "state": RequestState.WAITING.value,
+                "created_at": iso(self._clock()),
+                "result": dumped({}),
+            },
+        )
+        self.db.bump()
+        return request_id
+
+    @transaction
+    def claim(self, kinds: Sequence[str]) -> Request | None:
+        """Take the oldest waiting request of these kinds, or None."""
+        is_waiting = REQUEST.state == RequestState.WAITING.value
+        oldest = (
+            REQUEST.select().where(is_waiting & REQUEST.kind.in_(list(kinds))).order_by(REQUEST.id)
+        )
+        while (row := self.db.row(oldest)) is not None:
+            mine = REQUEST.update({"state": RequestState.WORKING.value})
+            if self.db.change(mine.where((REQUEST.id == row["id"]) & is_waiting)):
+                return _request({**row, "state": RequestState.WORKING.value})
+        return None
+
+    @transaction
+    def finish(self, request_id: int, state: RequestState, result: Mapping[str, object]) -> None:
+        """Store what came of it; a request that is finished already stays as it is."""
+        ended = REQUEST.update({"state": state.value, "result": dumped(dict(result))})
+        is_working = REQUEST.state == RequestState.WORKING.value
+        if self.db.change(ended.where((REQUEST.id == request_id) & is_working)):
+            self.db.bump()
+
+    def get(self, request_id: int) -> Request:
+        """Return the request. Raises NotFound."""
+        row = self.db.row(REQUEST.select().where(REQUEST.id == request_id))
+        if row is None:
+            raise NotFound(f"no request {request_id}", "store-no-request", request=request_id)
+        return _request(row)
+
+    @transaction
+    def release(self) -> int:
+        """Put back what a dead owner left `working`; return how many. Called by the leader."""
+        back = REQUEST.update({"state": RequestState.WAITING.value})
+        count = self.db.change(back.where(REQUEST.state == RequestState.WORKING.value))
+        if count:
+            self.db.bump()
+        return count
+
+
+def _request(row: Row) -> Request:
+    return Request(
+        request_id=row["id"],
+        kind=row["kind"],
+        arguments=loaded(row["arguments"]),
+        by=row["by_whom"],
+        state=RequestState(row["state"]),
+        created_at=from_iso(row["created_at"]),
+        result=loaded(row["result"]),
+    )

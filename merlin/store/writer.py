@@ -1,0 +1,141 @@
+"""Writer: the one writing thread of an asyncio process, with group commit.
+
+Everything that waits at one moment is stored by one transaction, each piece in a savepoint of
+its own, and each caller goes on after the COMMIT that holds its piece. Reading has a few
+threads beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from merlin.core.log import get_logger
+from merlin.store.database import Database
+from merlin.store.faults import is_met
+
+log = get_logger(__name__)
+
+T = TypeVar("T")
+
+MOST_AT_ONCE = 500
+READERS = 4
+
+
+@dataclass(slots=True)
+class _Piece:
+    """One piece of work, the loop that waits for it, and what came of it."""
+
+    work: Callable[[Database], Any]
+    waiting: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """Writes and reads for coroutines; `close` before the database is closed."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+        self._queue: SimpleQueue[_Piece | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="merlin-reader")
+        self._thread = threading.Thread(target=self._run, name="merlin-writer", daemon=True)
+        self._thread.start()
+
+    async def do(self, work: Callable[[Database], T]) -> T:
+        """Return what `work` returns, once it is stored; an error of it undoes it alone.
+
+        `work` runs in the writing thread, may run again when writers of other processes stood
+        in the way, and does nothing but work on the database.
+        """
+        loop = asyncio.get_running_loop()
+        piece = _Piece(work, loop.create_future(), loop)
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("the writer is closed")
+            self._queue.put(piece)
+        result: T = await piece.waiting
+        return result
+
+    async def read(self, work: Callable[[Database], T]) -> T:
+        """Return what `work` returns, run in a reading thread; it sees what is stored."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, work, self.db)
+
+    def close(self) -> None:
+        """Store what waits, then end the threads."""
+        with self._lock:
+            if not self._is_closed:
+                self._is_closed = True
+                self._queue.put(None)
+        self._thread.join()
+        self._readers.shutdown()
+
+    def _run(self) -> None:
+        is_open = True
+        while is_open:
+            pieces, is_open = self._waiting()
+            if pieces:
+                self._store(pieces)
+
+    def _waiting(self) -> tuple[list[_Piece], bool]:
+        """Return what waits now, at least one piece, and whether more may come."""
+        pieces: list[_Piece] = []
+        item = self._queue.get()
+        while item is not None:
+            pieces.append(item)
+            if len(pieces) == MOST_AT_ONCE:
+                return pieces, True
+            try:
+                item = self._queue.get_nowait()
+            except Empty:
+                return pieces, True
+        return pieces, False
+
+    def _store(self, pieces: list[_Piece]) -> None:
+        try:
+            self.db.transact(lambda: self._try_each(pieces))
+        except BaseException as error:
+            log.warning("a group of writes was not stored", writes=len(pieces), reason=str(error))
+            for piece in pieces:
+                if is_met(error):
+                    raise
+                piece.error = error
+        for loop in {piece.loop for piece in pieces}:
+            _hand_over(loop, [piece for piece in pieces if piece.loop is loop])
+
+    def _try_each(self, pieces: list[_Piece]) -> None:
+        for piece in pieces:
+            piece.result = piece.error = None
+            try:
+                with self.db.atomic():
+                    piece.result = piece.work(self.db)
+            except Exception as error:
+                if is_met(error):
+                    raise
+                piece.error = error
+
+
+def _hand_over(loop: asyncio.AbstractEventLoop, pieces: list[_Piece]) -> None:
+    try:
+        loop.call_soon_threadsafe(_resolve, pieces)
+    except RuntimeError:  # the loop ended while the writes were stored
+        log.warning("nobody waits for these writes any more", writes=len(pieces))
+
+
+def _resolve(pieces: list[_Piece]) -> None:
+    for piece in pieces:
+        if piece.waiting.done():  # its caller was cancelled
+            continue
+        if piece.error is not None:
+            piece.waiting.set_exception(piece.error)
+        else:
+            piece.waiting.set_result(piece.result)

@@ -1,0 +1,137 @@
+"""The children of `merlin run` and `merlin demo`: started, watched, restarted, stopped together.
+
+A child that ends is started again after a pause that doubles while it keeps ending at once.
+SIGTERM and SIGINT reach every child; one that does not end in time is killed. When the
+supervisor itself is killed, the kernel ends the children (Linux).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import IO
+
+from merlin.core.log import get_logger
+
+log = get_logger(__name__)
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
+STEADY_S = 5.0  # a child that lived so long starts again without a longer pause
+STOP_S = 20.0
+LOOK_S = 0.05
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A child process: its name, the `merlin` verb with arguments, additions to its environment."""
+
+    name: str
+    arguments: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Running:
+    child: Child
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    pause_s: float = FIRST_PAUSE_S
+    start_at: float = 0.0
+    restarts: int = 0
+
+
+class Supervisor:
+    """Runs children until it is told to stop. Use it from the main thread only.
+
+    `output` receives what the children write to both their outputs (None: ours).
+    """
+
+    def __init__(self, children: Sequence[Child], output: IO[bytes] | None = None) -> None:
+        self._running = {child.name: _Running(child) for child in children}
+        self._output = output
+        self._is_stopping = False
+
+    def run(self, while_up: Callable[[], bool] | None = None) -> None:
+        """Start the children and watch them until a signal comes or `while_up` returns False."""
+        self._listen()
+        try:
+            while not self._is_stopping:
+                self._look()
+                if while_up is not None and not while_up():
+                    break
+                time.sleep(LOOK_S)
+        finally:
+            self.stop()
+
+    def process_id(self, name: str) -> int | None:
+        """Return the child's process id, None while it is down."""
+        process = self._running[name].process
+        return process.pid if process is not None and process.poll() is None else None
+
+    def restarts(self, name: str) -> int:
+        """Return how often the child was started again."""
+        return self._running[name].restarts
+
+    def stop(self) -> None:
+        """Ask every child to end, wait, then kill what is left."""
+        alive = [each.process for each in self._running.values() if each.process is not None]
+        for process in alive:
+            if process.poll() is None:
+                process.terminate()
+        until = time.monotonic() + STOP_S
+        for process in alive:
+            try:
+                process.wait(max(0.0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def _listen(self) -> None:
+        def ask_to_stop(_signum: int, _frame: FrameType | None) -> None:
+            self._is_stopping = True
+
+        signal.signal(signal.SIGTERM, ask_to_stop)
+        signal.signal(signal.SIGINT, ask_to_stop)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        for each in self._running.values():
+            if each.process is None:
+                if now >= each.start_at:
+                    self._start(each)
+            elif (code := each.process.poll()) is not None:
+                self._ended(each, code, now)
+
+    def _start(self, each: _Running) -> None:
+        each.process = subprocess.Popen(  # noqa: S603 - our own interpreter and verbs
+            [sys.executable, "-m", "merlin", *each.child.arguments],
+            env={**os.environ, **each.child.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=self._output,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one thread at the time of the fork
+            start_new_session=True,  # Ctrl-C reaches the children through us, once
+        )
+        each.started_at = time.monotonic()
+        log.info("child started", child=each.child.name, pid=each.process.pid)
+
+    def _ended(self, each: _Running, code: int, now: float) -> None:
+        if now - each.started_at > STEADY_S:
+            each.pause_s = FIRST_PAUSE_S
+        log.warning("child ended", child=each.child.name, code=code, again_in_s=each.pause_s)
+        each.process, each.start_at = None, now + each.pause_s
+        each.pause_s = min(LONGEST_PAUSE_S, 2 * each.pause_s)
+        each.restarts += 1
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,1 @@
+"""The one place that picks adapters: each process is put together here from its parts."""

@@ -1,0 +1,108 @@
+"""The api, put together: rows behind a writing thread, the address, the service manager."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from merlin.adapters.systemd import notify, watchdog_s
+from merlin.api.main import serve
+from merlin.api.services import ApiServices, Picture
+from merlin.api.wish import wish_fetch
+from merlin.core.clock import utc_now
+from merlin.inbox.update import Update
+from merlin.store.cipher import load_or_make_key
+from merlin.store.database import Database, open_database
+from merlin.store.gauges import Gauges
+from merlin.store.heartbeats import HeartbeatRows
+from merlin.store.migrations import migrate
+from merlin.store.promotions import PromotionRows
+from merlin.store.requests import RequestRows
+from merlin.store.updates import UpdateRows
+from merlin.store.wake import WakeRow
+from merlin.store.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """What the api is started with.
+
+    `database` is a URL; `telegram_token` is the bot's in webhook mode, else empty, and then
+    there is no telegram hook. `text_key` is the credential MERLIN_TEXT_KEY, None without one.
+    """
+
+    database: str
+    state_dir: Path
+    host: str
+    port: int
+    language: str = "ru"
+    telegram_token: str = ""
+    telegram_secret: str = ""
+    text_key: str | None = None
+
+
+def run_api(settings: ApiSettings) -> None:
+    """Serve until told to stop. Raises ConfigError for an address that is taken."""
+    with open_database(settings.database) as database:
+        migrate(database)
+        writer = Writer(database)
+        try:
+            services = services_of(settings, writer)
+            serve(services, settings.host, settings.port, lambda: notify("READY=1"))
+            notify("STOPPING=1")
+        finally:
+            writer.close()
+
+
+def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
+    """Return the api's services over one database."""
+    return ApiServices(
+        look=partial(writer.read, _picture),
+        wake=partial(writer.do, lambda db: WakeRow(db).bump()),
+        ask_fetch=_ask_fetch(writer),
+        store_update=_store_update(settings, writer) if settings.telegram_token else None,
+        telegram_secret=settings.telegram_secret,
+        clock=utc_now,
+        still_alive=_still_alive,
+        language=settings.language,
+    )
+
+
+def _picture(db: Database) -> Picture:
+    gauges = Gauges(db)
+    with db.snapshot():
+        return Picture(
+            heartbeats=HeartbeatRows(db).all(),
+            queues=gauges.queues(),
+            jobs=gauges.jobs(),
+            serving=list(PromotionRows(db).serving().values()),
+        )
+
+
+def _ask_fetch(writer: Writer) -> Callable[[], Awaitable[None]]:
+    asked: int | None = None
+
+    async def ask() -> None:
+        nonlocal asked
+        before = asked
+        asked = await writer.do(lambda db: wish_fetch(RequestRows(db), before))
+
+    return ask
+
+
+def _store_update(settings: ApiSettings, writer: Writer) -> Callable[[Update], Awaitable[None]]:
+    cipher = load_or_make_key(settings.state_dir, settings.text_key)
+    bot_id = int(settings.telegram_token.partition(":")[0])
+
+    async def store(update: Update) -> None:
+        # Without an owner: whoever serves the chat is woken.
+        await writer.do(lambda db: UpdateRows(db, cipher, bot_id).store([update], None))
+
+    return store
+
+
+def _still_alive() -> None:
+    if watchdog_s():
+        notify("WATCHDOG=1")

@@ -1,0 +1,60 @@
+"""Asking a model from the command line, with the system text that it was trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+
+from merlin.config import Config, ProviderConfig
+from merlin.core.errors import NotFound
+from merlin.core.message import Message
+from merlin.model.registry import Model
+from merlin.store.promotions import PromotionRows
+from merlin.store.shelf import ShelfRows
+from merlin.wiring.database import reading
+from merlin.wiring.providers import asker
+
+
+def ask_model(
+    config: Config, question: str, dataset: str | None, name: str | None
+) -> Mapping[str, object]:
+    """Return a model's answer with model, build, tokens, and whether it knew.
+
+    `name` is a model id or a build's version; without it the serving model of `dataset`, else
+    of the default dataset, else of the first that serves. Raises NotFound, ProviderError.
+    """
+    with reading(config) as database:
+        shelf = ShelfRows(database)
+        model = PromotionRows(database).model(name) if name else _serving(config, shelf, dataset)
+        system = shelf.build(model.build_id).system
+    messages = [Message("system", system)] if system else []
+    provider = _provider(config, model.provider)
+    with closing(asker(provider)) as service:
+        answer = service.ask(model.model_id, [*messages, Message("user", question)])
+    return {
+        "answer": answer.text,
+        "model": model.model_id,
+        "build": model.build_version,
+        "dataset": model.dataset,
+        "known": answer.known,
+        "input_tokens": answer.usage.input_tokens,
+        "output_tokens": answer.usage.output_tokens,
+    }
+
+
+def _serving(config: Config, shelf: ShelfRows, dataset: str | None) -> Model:
+    wanted = dataset or config.default_dataset or None
+    serving = shelf.serving(wanted)
+    if serving is None and dataset is None:
+        serving = shelf.serving(None)
+    if serving is None:
+        shown = wanted or "-"
+        raise NotFound(f"{shown} serves no model", "serves-nothing", dataset=shown)
+    return serving.model
+
+
+def _provider(config: Config, name: str) -> ProviderConfig:
+    for provider in config.providers:
+        if provider.name == name:
+            return provider
+    raise NotFound(f"no provider {name}", "held-no-provider", provider=name)

@@ -1,0 +1,144 @@
+"""The daemon, put together: repository, providers, rows, schedule."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+
+from merlin.adapters.git_source import GitSource
+from merlin.adapters.systemd import READY, STOPPING, WATCHDOG, notify, status, watchdog_s
+from merlin.build.gather import Workshop
+from merlin.config import Config
+from merlin.core.clock import utc_now
+from merlin.core.errors import ConfigError
+from merlin.core.log import get_logger, setup
+from merlin.daemon.main import Tally, event_on_signal, run
+from merlin.daemon.services import DaemonServices, Pace
+from merlin.daemon.ticks import ticks_of
+from merlin.dataset.check import BlobCache
+from merlin.job.launch import Pad
+from merlin.job.launching import Desk
+from merlin.job.watch import Tower
+from merlin.model.prove import Bench
+from merlin.store.chronicle import ChronicleRows
+from merlin.store.commits import JournalRows
+from merlin.store.database import Database
+from merlin.store.heartbeats import HeartbeatRows
+from merlin.store.intents import IntentRows
+from merlin.store.jobs import JobRows
+from merlin.store.launches import LaunchRows
+from merlin.store.lead import Lead
+from merlin.store.models import ModelRows
+from merlin.store.notices import NoticeRows
+from merlin.store.promotions import PromotionRows
+from merlin.store.requests import RequestRows
+from merlin.store.wake import WakeRow
+from merlin.wiring.database import opened
+from merlin.wiring.providers import asker, terms, trainer
+
+log = get_logger(__name__)
+LEAD_LOOK_S = 1.0
+
+
+def run_daemon(config: Config) -> None:
+    """Run the daemon until it is told to stop; waits while another one leads."""
+    setup("daemon")
+    stop = event_on_signal()
+    lead = Lead(config.state_dir, config.database)
+    with opened(config) as database, services_of(config, database, _still_alive) as services:
+        notify(READY)
+        if not _lead(lead, stop):
+            return
+        with lead:
+            released = services.requests.release()
+            log.info("daemon leads", requests_taken_up=released)
+            tally = Tally()
+            run(ticks_of(services, tally), tally, partial(notify, status("leads")), stop)
+    notify(STOPPING)
+
+
+def _lead(lead: Lead, stop: threading.Event) -> bool:
+    """Wait for the lead; False when told to stop before it came."""
+    is_told = False
+    while not lead.take():
+        if not is_told:
+            log.warning("another daemon leads, waiting", holder=lead.holder())
+            notify(status("waits for the lead"))
+            is_told = True
+        _still_alive()
+        if stop.wait(LEAD_LOOK_S):
+            return False
+    return True
+
+
+def _still_alive() -> None:
+    if watchdog_s():
+        notify(WATCHDOG)
+
+
+@contextmanager
+def services_of(
+    config: Config, database: Database, still_alive: Callable[[], None]
+) -> Iterator[DaemonServices]:
+    """Yield the daemon's services. Raises ConfigError without repository or credentials."""
+    if config.repository is None:
+        raise ConfigError("config.yaml names no repository", "config-no-repository")
+    with ExitStack() as stack:
+        providers = {each.name: each for each in config.providers}
+        trainers = {name: stack.enter_context(trainer(each)) for name, each in providers.items()}
+        askers = {name: stack.enter_context(closing(asker(p))) for name, p in providers.items()}
+        jobs, builds = JobRows(database), config.state_dir / "builds"
+        intents = IntentRows(database)
+        yield DaemonServices(
+            workshop=_workshop(config, database),
+            desk=Desk(
+                LaunchRows(database),
+                {name: terms(config, providers[name], each) for name, each in trainers.items()},
+                utc_now,
+            ),
+            pads={
+                name: Pad(each.files, each.jobs, intents, builds, providers[name].settle_s, utc_now)
+                for name, each in trainers.items()
+            },
+            towers={
+                name: Tower(each.jobs, jobs, utc_now, providers[name].poll_s)
+                for name, each in trainers.items()
+            },
+            bench=Bench(ModelRows(database), askers, utc_now),
+            jobs=jobs,
+            promotions=PromotionRows(database),
+            chronicle=ChronicleRows(database),
+            requests=RequestRows(database),
+            notices=NoticeRows(database),
+            heartbeats=HeartbeatRows(database),
+            wake=WakeRow(database),
+            clock=utc_now,
+            pace=Pace(config.repository.interval_s, config.tick_s),
+            still_alive=still_alive,
+        )
+
+
+def _workshop(config: Config, database: Database) -> Workshop:
+    repository = config.repository
+    assert repository is not None  # noqa: S101 - services_of has looked
+    limits = {
+        name: model.training_example
+        for name, model in config.models.items()
+        if model.training_example is not None
+    }
+    return Workshop(
+        source=GitSource(
+            repository.url,
+            repository.branch,
+            repository.directory,
+            config.state_dir / "mirror.git",
+            push_notes=repository.push,
+        ),
+        journal=JournalRows(database),
+        builds=config.state_dir / "builds",
+        clock=utc_now,
+        cache=BlobCache(),
+        limit_tokens=limits,
+    )

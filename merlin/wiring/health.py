@@ -1,0 +1,50 @@
+"""Whether a process is well, as an outsider sees it; for probes and HEALTHCHECK."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+
+from merlin.config import Config
+from merlin.core.clock import utc_now
+from merlin.core.errors import ConfigError, MerlinError
+from merlin.store.heartbeats import HeartbeatRows
+from merlin.wiring.database import reading
+
+ANSWER_S = 5.0
+
+
+def illness(config: Config, process: str) -> str | None:
+    """Return what is wrong with a process, None when it is well. Raises ConfigError."""
+    if process == "engine":
+        return _silent(config.engine_listen)
+    if process == "api":
+        return _silent(config.api_listen)
+    if process in ("daemon", "bot"):
+        return _still(config, process)
+    raise ConfigError(f"no process {process}", "health-unknown", process=process)
+
+
+def _silent(address: tuple[str, int]) -> str | None:
+    host = "127.0.0.1" if address[0] in ("0.0.0.0", "::") else address[0]  # noqa: S104 - compared
+    url = f"http://{host}:{address[1]}/healthz"
+    try:
+        with urllib.request.urlopen(url, timeout=ANSWER_S):
+            return None
+    except (OSError, urllib.error.URLError) as error:
+        return f"{url}: {error}"
+
+
+def _still(config: Config, process: str) -> str | None:
+    """Return why a process that writes heartbeats is not well."""
+    try:
+        with reading(config) as database:
+            beats = [beat for beat in HeartbeatRows(database).all() if beat.process == process]
+    except MerlinError as error:
+        return str(error)
+    if not beats:
+        return "no heartbeat"
+    newest = max(beats, key=lambda beat: beat.at)
+    if newest.is_alive(utc_now()):
+        return None
+    return f"silent since {newest.at.isoformat(timespec='seconds')}"

@@ -1,0 +1,96 @@
+"""Which processes a configuration wants, and how the smaller ones start."""
+
+from __future__ import annotations
+
+import hashlib
+
+from merlin.config import Config, credential
+from merlin.core.log import setup
+
+
+def names(config: Config) -> list[str]:
+    """Return the processes of `merlin run`: the engine where a provider points at it."""
+    host, port = config.engine_listen
+    own = (f"http://{host}:{port}", f"http://localhost:{port}")
+    wanted = ["engine"] if any(each.base_url.startswith(own) for each in config.providers) else []
+    wanted += ["daemon"] if config.repository is not None else []
+    return [*wanted, "bot", "api"]
+
+
+def start_engine(config: Config) -> None:
+    """Run the engine until it is told to stop."""
+    from merlin.adapters.systemd import notify
+    from merlin.engine.main import serve
+    from merlin.engine.settings import EngineSettings
+
+    setup("engine")
+    host, port = config.engine_listen
+    settings = EngineSettings(
+        folder=config.state_dir / "engine",
+        host=host,
+        port=port,
+        key=credential(config.engine_credential),
+        pace_s=config.engine_pace_s,
+        language=config.language,
+    )
+    serve(settings, lambda: notify("READY=1"))
+
+
+def start_bot(config: Config) -> None:
+    """Answer people in Telegram until told to stop."""
+    from merlin.wiring.bot import BotSettings, ProviderSettings, run_bot
+
+    telegram = config.telegram
+    token = credential("TELEGRAM_BOT_TOKEN")
+    providers = tuple(
+        ProviderSettings(each.name, each.base_url, credential(each.credential), each.model)
+        for each in config.providers
+    )
+    run_bot(
+        BotSettings(
+            state_dir=config.state_dir,
+            database=config.database,
+            token=token,
+            telegram_url=telegram.base_url,
+            mode=telegram.mode,
+            webhook_url=telegram.webhook_url,
+            webhook_secret=webhook_secret(token),
+            admins=telegram.admins,
+            limits=(telegram.overall_per_s, telegram.private_per_s, telegram.group_per_min),
+            streaming=config.streaming,
+            language=config.language,
+            default_dataset=config.default_dataset or None,
+            providers=providers,
+            text_key=credential("MERLIN_TEXT_KEY", is_needed=False) or None,
+        )
+    )
+
+
+def start_api(config: Config) -> None:
+    """Listen to the world until told to stop."""
+    from merlin.wiring.api import ApiSettings, run_api
+
+    is_webhook = config.telegram.mode == "webhook"
+    token = credential("TELEGRAM_BOT_TOKEN") if is_webhook else ""
+    host, port = config.api_listen
+    setup("api")
+    run_api(
+        ApiSettings(
+            database=config.database,
+            state_dir=config.state_dir,
+            host=host,
+            port=port,
+            language=config.language,
+            telegram_token=token,
+            telegram_secret=webhook_secret(token) if token else "",
+            text_key=credential("MERLIN_TEXT_KEY", is_needed=False) or None,
+        )
+    )
+
+
+def webhook_secret(token: str) -> str:
+    """Return the word by which the api knows Telegram: it follows from the bot's token.
+
+    So bot and api agree on it without one more credential to keep.
+    """
+    return hashlib.sha256(f"merlin webhook {token}".encode()).hexdigest()

@@ -1,0 +1,70 @@
+"""The providers of a configuration, as the daemon's ports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+from merlin.adapters.openai_chat import OpenAIChat
+from merlin.adapters.openai_provider import OpenAIProvider
+from merlin.config import Config, ProviderConfig, credential
+from merlin.core.clock import utc_now
+from merlin.core.errors import ProviderError
+from merlin.core.log import get_logger
+from merlin.core.money import Price
+from merlin.job.budget import Caps
+from merlin.job.launching import Terms
+from merlin.job.policy import Decision
+from merlin.model import sunset
+
+log = get_logger(__name__)
+
+
+def trainer(provider: ProviderConfig) -> OpenAIProvider:
+    """Return the provider's files, jobs and models. Raises ConfigError without its credential."""
+    key = credential(provider.credential)
+    return OpenAIProvider(provider.base_url, key, provider.dialect)
+
+
+def asker(provider: ProviderConfig) -> OpenAIChat:
+    """Return what asks the provider's models. Raises ConfigError without its credential."""
+    return OpenAIChat(provider.base_url, credential(provider.credential))
+
+
+def terms(config: Config, provider: ProviderConfig, service: OpenAIProvider) -> Terms:
+    """Return the provider's terms for launches."""
+
+    def price(base_model: str) -> Price | None:
+        known = config.models.get(base_model)
+        return provider.prices.get(base_model) or (known.price if known else None)
+
+    return Terms(
+        price=price,
+        active_jobs=provider.active_jobs,
+        caps=Caps(config.per_job_micro, config.per_month_micro),
+        sunset_refusal=_sunset_of(config, service),
+        quiet_s=config.quiet_s,
+    )
+
+
+def _sunset_of(config: Config, service: OpenAIProvider) -> Callable[[str], Decision | None]:
+    """Return who answers for a base's sunset: the table first, then the provider, asked daily."""
+    told: dict[str, date | None] = {}
+    asked_on: date | None = None
+
+    def refusal(base_model: str) -> Decision | None:
+        nonlocal asked_on
+        known = config.models.get(base_model)
+        today = utc_now().date()
+        if known is not None and known.sunset is not None:
+            return sunset.refusal(base_model, known.sunset, today)
+        if asked_on != today:
+            try:
+                told.update({card.model_id: card.shutdown_date for card in service.models()})
+                asked_on = today
+            except ProviderError as error:
+                # A provider that cannot answer now will refuse the launch itself.
+                log.warning("sunsets cannot be read", reason=str(error))
+        return sunset.refusal(base_model, told.get(base_model), today)
+
+    return refusal

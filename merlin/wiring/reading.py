@@ -1,0 +1,47 @@
+"""Reading what was recorded, from the command line or the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from merlin.config import Config
+from merlin.core.clock import utc_now
+from merlin.core.heartbeat import Heartbeat
+from merlin.store.heartbeats import HeartbeatRows
+from merlin.store.reports import Reports
+from merlin.wiring.database import reading
+
+Shown = dict[str, Any]
+
+
+@contextmanager
+def reports(config: Config) -> Iterator[Reports]:
+    """Yield the read side of the rows. Raises NotFound before anything was recorded."""
+    with reading(config) as database:
+        yield Reports(database)
+
+
+def status(config: Config) -> Shown:
+    """Return what serves, what waits, who is alive, and the providers' names and addresses."""
+    with reading(config) as database:
+        told = Reports(database).status()
+        beats = HeartbeatRows(database).all()
+    told["processes"] = {beat.process: _shown_beat(beat) for beat in beats}
+    told["providers"] = {
+        each.name: {"base_url": each.base_url, "model": each.model, "dialect": each.dialect}
+        for each in config.providers
+    }
+    return told
+
+
+def _shown_beat(beat: Heartbeat) -> Mapping[str, object]:
+    return {
+        "alive": beat.is_alive(utc_now()),
+        "host": beat.host,
+        "pid": beat.pid,
+        "since": beat.since,
+        "at": beat.at,
+        "counters": dict(beat.counters),
+    }

@@ -1,0 +1,176 @@
+"""From a commit to a serving model: real git, real HTTP, a real database, ticked by hand."""
+
+from __future__ import annotations
+
+import pytest
+from world import Lab
+
+from merlin.sandbox.provider import ProviderStandIn
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def provider():
+    with ProviderStandIn(key="stand-in") as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def lab(tmp_path, provider):
+    lab = Lab(tmp_path, provider.base_url)
+    lab.repository.dataset()
+    lab.repository.commit()
+    return lab
+
+
+def test_a_commit_becomes_a_serving_model(lab, provider):
+    told = lab.until_serving("trial-1")
+    assert told["verdict"] == "serving"
+    assert told["job"]["state"] == "succeeded"
+    (job,) = provider.jobs_created()
+    assert job["asked"]["metadata"]["merlin_build"] == "trial-1"
+    names = sorted(file["filename"] for file in provider.files())
+    assert [name.rsplit("-", 1)[1] for name in names] == ["test.jsonl", "train.jsonl"]
+
+
+def test_the_next_commit_replaces_it_without_a_restart(lab, provider):
+    lab.until_serving("trial-1")
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    assert len(provider.jobs_created()) == 2
+
+
+def test_a_commit_that_changes_nothing_trains_nothing(lab, provider):
+    lab.until_serving("trial-1")
+    (lab.repository.folder / "README.md").write_text("words", encoding="utf-8")
+    (lab.repository.folder / "datasets/trial/README.md").write_text("words", encoding="utf-8")
+    lab.repository.commit()
+    lab.tick(rounds=3)
+    assert lab.status()["verdict"] == "unchanged"
+    assert lab.status()["serving"]["build"] == "trial-1"
+    assert len(provider.jobs_created()) == 1
+
+
+def test_a_revert_serves_its_old_model_without_a_job(lab, provider):
+    lab.until_serving("trial-1")
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    lab.repository.git("revert", "--no-edit", "HEAD")
+    lab.until_serving("trial-1")
+    assert len(provider.jobs_created()) == 2
+    assert lab.status()["verdict"] == "serving"
+
+
+def test_broken_examples_are_told_and_the_good_ones_still_build(lab, provider):
+    bad = lab.repository.folder / "datasets/trial/examples/bad.yaml"
+    bad.write_text("messages: [", encoding="utf-8")
+    lab.repository.commit()
+    lab.until_serving("trial-1")
+
+
+def test_a_rejected_commit_leaves_the_serving_model(lab, provider):
+    lab.until_serving("trial-1")
+    (lab.repository.folder / "datasets/trial/dataset.yaml").unlink()
+    lab.repository.commit()
+    lab.tick(rounds=3)
+    assert lab.status()["verdict"] == "rejected"
+    assert lab.status()["serving"]["build"] == "trial-1"
+
+
+def test_a_failed_job_fails_its_verdict_and_may_be_launched_again(lab, provider):
+    provider.behave(ending="failed")
+    lab.tick(rounds=12)
+    assert lab.status()["verdict"] == "failed"
+    provider.behave(ending="succeeded")
+    with lab.services() as services:
+        services.requests.ask("launch", {"dataset": "trial"}, "vera")
+    lab.tick("serve")
+    lab.until_serving("trial-1")
+    assert len(provider.jobs_created()) == 2
+
+
+@pytest.mark.parametrize("mode", ["manual", "off"])
+def test_a_build_is_held_when_its_dataset_says_so(lab, provider, mode):
+    lab.repository.dataset(launch={"mode": mode, "quiet_s": 0, "min_new": 1})
+    lab.repository.commit()
+    lab.tick(rounds=3)
+    assert lab.status()["verdict"] == "held"
+    assert lab.status()["reason"] == f"held-{mode}"
+    assert not provider.jobs_created()
+
+
+def test_rewritten_history_is_followed(lab, provider):
+    lab.until_serving("trial-1")
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    lab.repository.git("reset", "-q", "--hard", "HEAD~1")
+    lab.repository.example("trial", 60)
+    lab.repository.commit("Other words")
+    lab.until_serving("trial-3")
+    with lab.services() as services:
+        keys = [notice.key for notice in services.notices.waiting()]
+    assert "notice-rewritten" in keys
+
+
+def test_a_branch_set_back_serves_what_it_served_then(lab, provider):
+    lab.until_serving("trial-1")
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    lab.repository.git("reset", "-q", "--hard", "HEAD~1")
+    lab.until_serving("trial-1")
+    assert len(provider.jobs_created()) == 2
+
+
+def test_a_lost_database_launches_nothing_again(lab, provider):
+    lab.until_serving("trial-1")
+    for path in lab.config.state_dir.glob("merlin.db*"):
+        path.unlink()
+    lab.until_serving("trial-1")
+    assert len(provider.jobs_created()) == 1
+    assert len(provider.files()) == 2
+
+
+def test_a_verdict_becomes_a_git_note(lab, provider):
+    lab.until_serving("trial-1")
+    mirror = str(lab.config.state_dir / "mirror.git")
+    head = lab.repository.git("rev-parse", "HEAD")
+    note = lab.repository.git(
+        f"--git-dir={mirror}", "notes", "--ref=refs/notes/merlin", "show", head
+    )
+    assert "verdict=serving" in note
+    assert "build=trial-1" in note
+
+
+def test_rollback_holds_until_the_next_good_commit(lab, provider):
+    lab.until_serving("trial-1")
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    with lab.services() as services:
+        services.requests.ask("rollback", {"dataset": "trial"}, "vera")
+    lab.tick("serve")
+    lab.tick(rounds=3)
+    assert lab.status()["serving"]["build"] == "trial-1"
+    lab.repository.example("trial", 70)
+    lab.repository.commit()
+    lab.until_serving("trial-3")
+
+
+def test_a_pinned_model_stays(lab, provider):
+    lab.until_serving("trial-1")
+    with lab.services() as services:
+        services.requests.ask("pin", {"dataset": "trial"}, "vera")
+    lab.tick("serve")
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    lab.tick(rounds=12)
+    assert lab.status()["serving"]["build"] == "trial-1"
+    with lab.services() as services:
+        services.requests.ask("unpin", {"dataset": "trial"}, "vera")
+    lab.tick("serve")
+    lab.until_serving("trial-2")

@@ -1,0 +1,164 @@
+"""A small world for the tests: a dataset whose commits, jobs and models go through real rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from merlin.build.build import make
+from merlin.build.gather import NewBuild, Outcome
+from merlin.build.record import wish_of
+from merlin.build.verdict import Word
+from merlin.core.message import Message
+from merlin.dataset.check import Checked
+from merlin.dataset.example import Example
+from merlin.dataset.finding import Finding
+from merlin.dataset.source import Commit
+from merlin.dataset.spec import DatasetSpec, Recipe, SplitRule
+from merlin.job.budget import Caps
+from merlin.job.launching import Desk, Terms, launch_waiting
+from merlin.job.lifecycle import JobState
+from merlin.model.evaluate import Evaluation
+from merlin.model.promote import promote_newest
+from merlin.model.registry import ModelState
+from merlin.store.commits import JournalRows
+from merlin.store.jobs import JobRows
+from merlin.store.launches import LaunchRows
+from merlin.store.models import ModelRows
+from merlin.store.promotions import PromotionRows
+from merlin.store.reports import Reports
+from merlin.store.tables import VERDICT
+from merlin.store.values import verdict_of
+from merlin.store.verdicts import verdicts
+
+AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+FACE = "neurotypology"
+
+
+def examples(count=12, changed=()):
+    """Return `count` examples; those numbered in `changed` say something else."""
+    return tuple(example(n, "иначе" if n in changed else "так") for n in range(count))
+
+
+def example(number, words="так"):
+    blob = f"{number:04d}{words.encode().hex()}"
+    return Example(
+        id=f"лицо/вопрос-{number:03d}",
+        path=f"examples/лицо/вопрос-{number:03d}.yaml",
+        blob=blob,
+        messages=(
+            Message("user", f"Что значит черта {number}?"),
+            Message("assistant", f"Черта {number} значит {words}. Ёлка 100%."),
+        ),
+        split="test" if number == 0 else "train",
+    )
+
+
+def spec(dataset=FACE, system="Отвечай кратко.", **recipe):
+    told = Recipe(**{"provider": "engine", "base_model": "recall", "suffix": dataset, **recipe})
+    title = {"ru": "Нейротипология", "en": "Neurotypology"}
+    return DatasetSpec(dataset, title, system, told, SplitRule(test=0.0))
+
+
+def commit(position, name="a", author="anna", message="Add"):
+    """Return a commit; `name` tells apart those of one position."""
+    return Commit(
+        sha=f"{name}{position:03d}".ljust(40, "0"),
+        parent=None,
+        position=position,
+        author_name=author,
+        author_email=f"{author}@example.com",
+        committed_at=AT + timedelta(minutes=position),
+        subject=message,
+        message=f"{message}\n",
+    )
+
+
+def checked(told, taught, findings=()):
+    return Checked(told.name, told, None, tuple(taught), (), len(findings), tuple(findings))
+
+
+def finding(line=3):
+    return Finding("examples/x.yaml", line, 1, "empty-file", arguments={"size": 0})
+
+
+class World:
+    """Rows of every family on one database, and the steps of the pipeline on them."""
+
+    def __init__(self, database, clock):
+        self.db = database
+        self.clock = clock
+        self.journal = JournalRows(database)
+        self.launches = LaunchRows(database, clock)
+        self.jobs = JobRows(database)
+        self.models = ModelRows(database, clock)
+        self.promotions = PromotionRows(database, clock)
+        self.reports = Reports(database)
+        terms = Terms(lambda _: None, 10, Caps(), lambda _: None, quiet_s=0.0)
+        self.desk = Desk(self.launches, {"engine": terms}, clock)
+
+    def outcome(self, told, taught, findings=()):
+        """Return what a commit with these examples leads to, as `build.gather` says it."""
+        seen = checked(told, taught, findings)
+        content = make(seen)
+        wish = wish_of(content.digest, told.recipe)
+        word = Word.UNCHANGED if self.journal.latest_wish(told.name) == wish else Word.BUILT
+        known = self.journal.build_of(told.name, content.digest)
+        number = self.journal.next_number(told.name)
+        new = None if known else NewBuild(number, f"{told.name}/{number}", content)
+        return Outcome(told.name, word, seen, build=known, new_build=new, wish=wish)
+
+    def push(self, position, taught, name="a", author="anna", told=None, findings=()):
+        """Record one commit of one dataset; return its id."""
+        made = commit(position, name, author)
+        self.journal.record(made, [self.outcome(told or spec(), taught, findings)], self.clock())
+        return made.sha
+
+    def launch(self):
+        """Let the desk decide; return the jobs begun or joined."""
+        self.clock.move(1)
+        return launch_waiting(self.desk)
+
+    def finish(self, job, state=JobState.SUCCEEDED):
+        """End a job; a success names its model."""
+        old = self.jobs.get(job.job_id)
+        now, model_id = self.clock(), f"ft:{old.dataset}:{old.job_id}"
+        new = replace(old, state=state, provider_job_id=f"job-{old.job_id}", updated_at=now)
+        if state is JobState.SUCCEEDED:
+            new = replace(new, model_id=model_id, trained_tokens=10)
+        assert self.jobs.save(old, new)
+        return model_id
+
+    def prove(self, state=ModelState.GOOD):
+        """Settle every new model."""
+        for model in self.models.unproved():
+            proof = Evaluation(model.model_row, 5, 77.5, 0.5, 0.2, self.clock())
+            is_good = state is ModelState.GOOD
+            self.models.settle(model, state, proof if is_good else None, "" if is_good else "mute")
+
+    def promote(self):
+        self.clock.move(1)
+        return promote_newest(self.promotions)
+
+    def serve(self, position, taught, **more):
+        """Take a commit all the way to serving; return the model's id."""
+        self.push(position, taught, **more)
+        (job,) = self.launch()
+        model_id = self.finish(job) if not self.jobs.get(job.job_id).is_final else job.model_id
+        self.prove()
+        self.promote()
+        return model_id
+
+    def verdict(self, position):
+        """Return the verdict at a position of the line."""
+        rows = self.db.rows(verdicts().where(VERDICT.position == position))
+        return verdict_of(rows[0])
+
+    def words(self):
+        """Return the words of all verdicts by the first four letters of their commits."""
+        rows = self.db.sql("SELECT commit_sha, word FROM verdict ORDER BY commit_sha")
+        return {sha[:4]: word for sha, word in rows}
+
+    def serving(self, dataset=FACE):
+        found = self.promotions.serving().get(dataset)
+        return found.model.model_id if found else None

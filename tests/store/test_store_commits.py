@@ -1,0 +1,249 @@
+"""The line of commits: recorded whole or not at all, left and entered again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from store_world import FACE, World, commit, example, examples, finding, spec
+
+from merlin.build.gather import Outcome
+from merlin.build.record import wish_of
+from merlin.build.verdict import Word
+from merlin.core.message import Message
+from merlin.store.database import open_database
+from merlin.store.tables import BUILD_EXAMPLE, EXAMPLE, EXAMPLE_TEXT
+from merlin.store.verdicts import IllegalMove, is_verdict, move
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
+KILLED_WHILE_RECORDING = """
+import os, signal, sys
+sys.path.insert(0, "tests/store")
+from store_world import AT, World, commit, examples, finding, spec
+from merlin.core.clock import utc_now
+from merlin.store.database import open_database
+
+class Deadly(list):
+    def __iter__(self):
+        yield from super().__iter__()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+world = World(open_database(sys.argv[1]), utc_now)
+outcome = world.outcome(spec(), examples(), [finding()])
+world.journal.record(commit(1), Deadly([outcome]), AT)
+"""
+
+
+@pytest.fixture
+def world(database, clock):
+    return World(database, clock)
+
+
+def authors(world, build_id):
+    mine = BUILD_EXAMPLE.select().where(BUILD_EXAMPLE.build_id == build_id)
+    return {row["example_id"][-3:]: row["author"] for row in world.db.rows(mine)}
+
+
+def test_nothing_is_recorded_at_first(world):
+    line = world.journal.line()
+    assert (line.commits, line.newest) == (frozenset(), 0)
+    assert world.journal.next_number(FACE) == 1
+    assert world.journal.latest_wish(FACE) == ""
+    assert world.journal.build_of(FACE, "none") is None
+
+
+def test_a_commit_is_recorded_with_build_verdict_and_findings(world, clock):
+    sha = world.push(3, examples(), findings=[finding(3), finding(9)])
+    assert world.journal.line().commits == {sha}
+    assert world.journal.line().newest == 3
+    (verdict,) = world.launches.waiting()
+    assert (verdict.commit, verdict.word, verdict.position) == (sha, Word.BUILT, 3)
+    assert (verdict.author, verdict.spec, verdict.seen_at) == ("anna", spec(), clock())
+    build = world.launches.build(verdict.build_id)
+    assert (build.version, build.train, build.test) == (f"{FACE}-1", 11, 1)
+    assert build.train_tokens > 0
+    assert build == world.journal.build_of(FACE, build.digest)
+    assert verdict.wish == wish_of(build.digest, spec().recipe) == world.journal.latest_wish(FACE)
+    (told,) = world.reports.of_commit(sha)
+    assert [each["line"] for each in told["findings"]] == [3, 9]
+
+
+def test_the_test_questions_come_from_the_database_with_the_system_text_first(world):
+    world.push(1, examples())
+    ((example_id, messages),) = world.models.conversations(1, "test")
+    assert example_id == "лицо/вопрос-000"
+    assert messages[0] == Message("system", "Отвечай кратко.")
+    assert messages[1:] == example(0).messages
+    taught = world.models.conversations(1, "train")
+    assert [name for name, _ in taught] == sorted(name for name, _ in taught)
+    assert len(taught) == 11
+
+
+def test_the_long_form_of_a_message_is_kept(world):
+    extra = {"weight": 0, "name": "анна"}
+    said = (Message("system", "Сам."), Message("user", "А?"), Message("assistant", "Б.", extra))
+    world.push(1, [*examples(), replace(example(12), messages=said)])
+    taught = dict(world.models.conversations(1, "train"))
+    assert taught["лицо/вопрос-012"] == said
+
+
+def test_an_unchanged_commit_uses_the_build_that_is_there(world):
+    world.push(1, examples())
+    sha = world.push(2, examples())
+    assert world.words() == {"a001": "built", "a002": "unchanged"}
+    (told,) = world.reports.of_commit(sha)
+    assert told["build"] == f"{FACE}-1"
+
+
+def test_the_author_is_who_changed_the_blob_last(world):
+    world.push(1, examples(), author="anna")
+    world.push(2, examples(13, changed=(3,)), author="boris")
+    world.push(3, examples(13), author="vera")
+    world.push(4, examples(13, changed=(3,)), author="anna")
+    told = authors(world, 2)
+    assert (told["003"], told["012"], told["001"]) == ("boris", "boris", "anna")
+    told = authors(world, 3)
+    assert (told["003"], told["012"], told["001"]) == ("vera", "boris", "anna")
+    now = {row["example_id"][-3:]: row["author"] for row in world.db.rows(EXAMPLE.select())}
+    assert (now["003"], now["012"], now["001"]) == ("anna", "boris", "anna")
+
+
+def test_texts_are_kept_once(world):
+    world.push(1, examples(12))
+    world.push(2, examples(13))
+    world.push(3, examples(13, changed=(3,)))
+    assert len(world.db.rows(EXAMPLE_TEXT.select())) == 14
+    assert len(world.db.rows(BUILD_EXAMPLE.select())) == 12 + 13 + 13
+
+
+def test_a_removed_dataset_leaves_its_builds(world, clock):
+    world.push(1, examples())
+    world.journal.record(commit(2), [Outcome(FACE, Word.REMOVED)], clock())
+    assert world.words() == {"a001": "built", "a002": "removed"}
+    assert not world.db.rows(EXAMPLE.select())
+    assert len(world.db.rows(BUILD_EXAMPLE.select())) == 12
+
+
+def test_a_rejected_commit_keeps_its_findings_and_no_build(world, clock):
+    seen = replace(world.outcome(spec(), examples(), [finding()]), new_build=None, wish="")
+    rejected = replace(seen, word=Word.REJECTED, reason="verdict-rejected", arguments={"errors": 1})
+    world.journal.record(commit(1), [rejected], clock())
+    (told,) = world.reports.log()
+    assert (told["verdict"], told["build"], told["arguments"]) == ("rejected", None, {"errors": 1})
+    assert len(told["findings"]) == 1
+    assert world.journal.latest_wish(FACE) == ""
+
+
+def test_words_that_no_database_takes_are_kept_readable(world, clock):
+    strange = replace(commit(1), message="nul \0 half \ud800\n", author_name="a\udcffb")
+    world.journal.record(strange, [world.outcome(spec(), examples())], clock())
+    (verdict,) = world.launches.waiting()
+    assert (verdict.message, verdict.author) == ("nul \N{REPLACEMENT CHARACTER} half ?\n", "a?b")
+
+
+def test_recording_a_commit_twice_is_recording_it_once(world, clock):
+    outcome = world.outcome(spec(), examples())
+    world.journal.record(commit(1), [outcome], clock())
+    world.journal.record(commit(1), [outcome], clock())
+    assert world.words() == {"a001": "built"}
+    assert world.journal.next_number(FACE) == 2
+
+
+def test_a_kill_while_recording_leaves_nothing(url, clock):
+    command = [sys.executable, "-c", KILLED_WHILE_RECORDING, url]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == -9
+    with open_database(url) as database:
+        counts = [
+            database.sql(f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608 - our own names
+            for table in ("seen_commit", "verdict", "build", "build_example", "example", "finding")
+        ]
+        assert counts == [0] * 6
+        World(database, clock).push(1, examples())
+        assert World(database, clock).journal.line().newest == 1
+
+
+def test_a_failure_in_the_second_dataset_undoes_the_first(world, clock):
+    other = spec("python")
+    good = world.outcome(spec(), examples())
+    broken = replace(world.outcome(other, examples()), dataset=FACE)
+    with pytest.raises(Exception, match=r"(?i)unique"):
+        world.journal.record(commit(1), [good, broken], clock())
+    assert world.journal.line().newest == 0
+    assert world.words() == {}
+
+
+def test_commits_that_left_the_line_are_superseded_and_stand_nowhere(world, clock):
+    world.push(1, examples(12))
+    world.launch()
+    world.push(2, examples(13))
+    assert world.journal.leave_line(1, clock()) == 1
+    assert world.journal.line().newest == 1
+    assert world.words() == {"a001": "training", "a002": "superseded"}
+    assert world.launches.waiting() == []
+    assert world.journal.leave_line(0, clock()) == 1
+    assert world.words() == {"a001": "superseded", "a002": "superseded"}
+    assert world.journal.latest_wish(FACE) == ""
+
+
+def test_final_words_of_commits_that_left_stay(world, clock):
+    world.serve(1, examples(12))
+    world.push(2, examples(12))
+    assert world.journal.leave_line(0, clock()) == 2
+    assert world.words() == {"a001": "serving", "a002": "unchanged"}
+
+
+def test_after_a_rewrite_the_line_as_it_is_decides_who_serves(world, clock):
+    first = world.serve(1, examples(12))
+    second = world.serve(2, examples(13))
+    assert world.serving() == second
+    world.journal.leave_line(1, clock())
+    world.promote()
+    assert world.serving() == first
+    third = world.serve(2, examples(14), name="b")
+    assert world.serving() == third
+
+
+def test_a_pin_outlives_a_rewrite(world, clock):
+    world.serve(1, examples(12))
+    second = world.serve(2, examples(13))
+    world.promotions.pin(FACE, is_pinned=True)
+    world.journal.leave_line(1, clock())
+    world.promote()
+    assert world.serving() == second
+
+
+def test_a_rewrite_above_what_serves_does_not_undo_a_rollback(world, clock):
+    world.serve(1, examples(12))
+    world.serve(2, examples(13))
+    world.push(3, examples(14))
+    before = world.promotions.serving()[FACE]
+    world.journal.leave_line(2, clock())
+    assert world.promotions.serving()[FACE] == before
+
+
+def test_a_commit_that_comes_back_is_told_anew_and_finds_its_model(world, clock):
+    world.serve(1, examples(12))
+    second = world.serve(2, examples(13))
+    world.journal.leave_line(1, clock())
+    world.promote()
+    world.serve(2, examples(13))
+    assert world.serving() == second
+    assert world.words() == {"a001": "serving", "a002": "serving"}
+    assert len(world.reports.jobs()) == 2
+
+
+def test_an_illegal_move_is_a_bug_and_raises(world, clock):
+    sha = world.push(1, examples())
+    mine = is_verdict(sha, FACE)
+    for old in Word:
+        with pytest.raises(IllegalMove):
+            move(world.db, (old,), Word.REJECTED, clock(), mine)
+    with pytest.raises(IllegalMove):
+        move(world.db, (Word.SERVING,), Word.TRAINING, clock(), mine)
+    assert move(world.db, (Word.HELD,), Word.TRAINING, clock(), mine) == 0
+    assert world.words() == {"a001": "built"}

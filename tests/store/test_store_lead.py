@@ -1,0 +1,95 @@
+"""The lead: one of many has it, and a dead one has it no more."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from merlin.core.errors import LeadTaken
+from merlin.store.lead import Lead
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
+CHILD = """
+import pathlib, sys
+from merlin.store.lead import Lead
+lead = Lead(pathlib.Path(sys.argv[1]), sys.argv[2])
+print("leads" if lead.take() else "waits", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def start(tmp_path, url):
+    """Return a function that starts a process which asks for the lead and then waits."""
+    children = []
+
+    def run(state=tmp_path):
+        child = subprocess.Popen(
+            [sys.executable, "-c", CHILD, state, url],
+            cwd=ROOT,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        children.append(child)
+        return child
+
+    yield run
+    for child in children:
+        child.kill()
+        child.communicate()
+
+
+def test_of_ten_that_ask_at_once_one_leads(tmp_path, url):
+    leads = [Lead(tmp_path, url) for _ in range(10)]
+    with ThreadPoolExecutor(10) as pool:
+        assert sorted(pool.map(Lead.take, leads)) == [False] * 9 + [True]
+    for lead in leads:
+        lead.release()
+
+
+def test_the_lead_of_a_killed_process_is_free(start, tmp_path, url, until):
+    child = start()
+    assert child.stdout.readline() == "leads\n"
+    lead = Lead(tmp_path, url)
+    assert not lead.take()
+    assert lead.holder() == str(child.pid)
+    child.kill()
+    child.wait()
+    until(lead.take)
+    assert lead.is_held()
+    lead.release()
+
+
+def test_giving_the_lead_back_lets_another_take_it(tmp_path, url):
+    first, second = Lead(tmp_path, url), Lead(tmp_path, url)
+    with first:
+        assert first.take()
+        with pytest.raises(LeadTaken), second:
+            pass
+    assert not first.is_held()
+    with second:
+        assert second.is_held()
+
+
+def test_on_one_server_machines_do_not_lead_beside_each_other(tmp_path, postgresql):
+    url = postgresql.emptied()
+    first, second = Lead(tmp_path / "one", url), Lead(tmp_path / "two", url)
+    with first:
+        assert not second.take()
+        assert not second.is_held()
+    assert second.take()
+    second.release()
+
+
+def test_a_lost_session_is_a_lost_lead(tmp_path, postgresql):
+    lead = Lead(tmp_path, postgresql.emptied())
+    with lead:
+        lead._session.close()
+        assert not lead.is_held()

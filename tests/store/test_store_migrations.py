@@ -1,0 +1,118 @@
+"""The schema: made once, step by step, whole or not at all; old databases are brought up."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from merlin.store import chat_tables, tables
+from merlin.store.database import open_database
+from merlin.store.migrations import STEPS, NewerSchema, applied, migrate, pending
+from merlin.store.tables import WAKE
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
+NAMES = [step.__name__ for step in STEPS]
+
+KILLED_IN_A_STEP = """
+import os, signal, sys
+from merlin.store.database import open_database
+from merlin.store.migrations import STEPS, migrate
+
+def m999_half(database):
+    database.script("CREATE TABLE half (id BIGINT);\\nUPDATE wake SET counter = 99;\\n")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+migrate(open_database(sys.argv[1]), (*STEPS, m999_half))
+"""
+
+
+def run(code, url):
+    return subprocess.run([sys.executable, "-c", code, url], cwd=ROOT, check=False).returncode
+
+
+def columns(database, table):
+    if database.dialect == "sqlite":
+        rows = database.sql("SELECT name FROM pragma_table_info(?)", table)
+    else:
+        found = "SELECT column_name FROM information_schema.columns WHERE table_name = ?"
+        rows = database.sql(found, table)
+    return {name for (name,) in rows}
+
+
+def test_steps_are_named_in_their_order():
+    assert sorted(NAMES) == NAMES
+    assert len(set(NAMES)) == len(NAMES)
+
+
+def test_a_new_database_gets_every_step_once(empty_url):
+    with open_database(empty_url) as database:
+        assert [step.__name__ for step in pending(database)] == NAMES
+        assert migrate(database) == NAMES
+        assert (pending(database), migrate(database)) == ((), [])
+
+
+def test_looking_for_pending_steps_writes_nothing(empty_url):
+    with open_database(empty_url) as database:
+        pending(database)
+        assert not database.has_table("migration")
+
+
+def test_the_first_schema_is_brought_up_with_its_rows(empty_url):
+    with open_database(empty_url) as database:
+        migrate(database, STEPS[:1])
+        database.bump()
+        assert migrate(database) == NAMES[1:]
+        assert database.value(WAKE.select(WAKE.counter)) == 1
+
+
+def test_every_named_column_is_in_the_schema(database):
+    rooms = {**vars(tables), **vars(chat_tables)}
+    named = {each for each in rooms.values() if isinstance(each, tables.Table)}
+    assert len(named) > 20
+    for table in named:
+        assert columns(database, table.__name__) == set(table._columns), table.__name__
+
+
+def test_a_newer_database_is_refused(empty_url):
+    with open_database(empty_url) as database:
+        migrate(database)
+        with pytest.raises(NewerSchema):
+            migrate(database, STEPS[:1])
+
+
+def test_ten_processes_at_once_apply_each_step_once(empty_url):
+    def start(_):
+        with open_database(empty_url) as database:
+            return migrate(database)
+
+    with ThreadPoolExecutor(10) as pool:
+        done = [name for names in pool.map(start, range(10)) for name in names]
+    assert sorted(done) == NAMES
+
+
+def test_a_kill_in_a_step_leaves_nothing_of_it(empty_url):
+    with open_database(empty_url) as database:
+        migrate(database)
+    assert run(KILLED_IN_A_STEP, empty_url) == -9
+    with open_database(empty_url) as database:
+        assert not database.has_table("half")
+        assert applied(database) == tuple(NAMES)
+        assert database.value(WAKE.select(WAKE.counter)) == 0
+
+
+def test_a_broken_step_leaves_nothing_of_it(empty_url):
+    def m998_broken(database):
+        database.script("CREATE TABLE half (id BIGINT);\n")
+        raise KeyError("stop")
+
+    with open_database(empty_url) as database:
+        migrate(database)
+        with pytest.raises(KeyError):
+            migrate(database, (*STEPS, m998_broken))
+        assert not database.has_table("half")

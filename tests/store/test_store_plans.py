@@ -1,0 +1,69 @@
+"""What the ticks ask every second finds its rows by an index, however long the history is."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from store_world import AT, FACE, World, examples
+
+from merlin.store.chronicle import ChronicleRows
+from merlin.store.database import open_database
+from merlin.store.migrations import migrate
+from merlin.store.notices import NoticeRows
+from merlin.store.requests import RequestRows
+
+pytestmark = pytest.mark.integration
+
+# One row a dataset, or one row at all.
+SHORT = {"wake", "serving", "heartbeat", "heads"}
+
+
+@pytest.fixture
+def database(tmp_path):
+    with open_database(f"sqlite://{tmp_path}/merlin.db") as opened:
+        migrate(opened)
+        yield opened
+
+
+def scanned(database, sql, values):
+    """Return the tables that SQLite would read from end to end, and not by an index."""
+    names = {alias: table for table, alias in re.findall(r'"(\w+)" AS "(\w+)"', sql)}
+    plan = [row[3] for row in database.sql(f"EXPLAIN QUERY PLAN {sql}", *values)]
+    found = re.findall(r"SCAN (\w+)(?! USING)(?:$|\n)", "\n".join(plan))
+    return {names.get(each, each) for each in found} - SHORT
+
+
+def test_no_tick_reads_a_whole_table(database, clock):
+    world = World(database, clock)
+    world.serve(1, examples(12))
+    world.push(2, examples(13))
+    asked = []
+    database._handle.query_hooks.append(lambda event: asked.append((event.sql, event.params)))
+    (verdict,) = world.launches.waiting()
+    world.launches.newest_attempt(verdict.wish)
+    world.launches.account(verdict, "engine", AT)
+    world.jobs.open_jobs()
+    world.jobs.known_events(1)
+    world.models.unproved()
+    world.models.conversations(1, "test")
+    world.promotions.newest_good()
+    world.promotions.serving()
+    world.promotions.history(FACE)
+    world.journal.line()
+    world.journal.latest_wish(FACE)
+    world.journal.next_number(FACE)
+    world.journal.build_of(FACE, "none")
+    RequestRows(database).claim(["launch", "fetch"])
+    NoticeRows(database).waiting()
+    ChronicleRows(database).unnoted()
+    (job,) = world.launch()
+    world.finish(job)
+    world.prove()
+    world.promote()
+    database._handle.query_hooks.clear()
+    looks = {sql: values for sql, values in asked if sql.startswith(("SELECT", "UPDATE"))}
+    assert len(looks) > 25
+    assert {sql: scanned(database, sql, values) for sql, values in looks.items()} == {
+        sql: set() for sql in looks
+    }

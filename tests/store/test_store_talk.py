@@ -1,0 +1,150 @@
+"""Rows by which processes meet: intents, requests, notices, heartbeats, the wake counter."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from merlin.core.errors import NotFound
+from merlin.core.heartbeat import Heartbeat
+from merlin.core.intent import IntentState
+from merlin.core.notice import ADMINS
+from merlin.core.request import RequestState
+from merlin.store.heartbeats import HeartbeatRows
+from merlin.store.intents import IntentRows
+from merlin.store.notices import NoticeRows
+from merlin.store.requests import RequestRows
+from merlin.store.wake import WakeRow
+
+pytestmark = pytest.mark.integration
+
+
+def test_an_intent_goes_its_way(database, clock):
+    intents = IntentRows(database)
+    made = intents.open("k", "upload")
+    assert (made.state, made.outside_id, made.sent_at) == (IntentState.READY, "", None)
+    intents.sending("k", clock())
+    assert [intents.found_nothing("k"), intents.found_nothing("k")] == [1, 2]
+    again = intents.open("k", "upload")
+    assert (again.state, again.sent_at, again.empty_finds) == (IntentState.SENDING, clock(), 2)
+    intents.sending("k", clock())
+    assert intents.open("k", "upload").empty_finds == 0
+    intents.ready("k")
+    assert intents.open("k", "upload").state is IntentState.READY
+    intents.failed("k")
+    assert intents.open("k", "upload").state is IntentState.FAILED
+    intents.done("k", "file-1")
+    assert intents.open("k", "upload").outside_id == "file-1"
+
+
+def test_an_unknown_intent_is_told(database, clock):
+    with pytest.raises(NotFound):
+        IntentRows(database).sending("k", clock())
+
+
+def test_a_request_is_claimed_answered_and_read(database, clock):
+    requests = RequestRows(database, clock)
+    asked = requests.ask("launch", {"dataset": "нейро"}, "vera")
+    assert requests.get(asked).state is RequestState.WAITING
+    assert requests.claim(["other"]) is None
+    claimed = requests.claim(["launch", "other"])
+    assert (claimed.request_id, claimed.state) == (asked, RequestState.WORKING)
+    assert (claimed.by, claimed.arguments) == ("vera", {"dataset": "нейро"})
+    assert claimed.created_at == clock()
+    requests.finish(asked, RequestState.DONE, {"job": 3})
+    assert requests.get(asked).result == {"job": 3}
+
+
+def test_requests_are_claimed_oldest_first(database):
+    requests = RequestRows(database)
+    asked = [requests.ask("launch", {}, "vera") for _ in range(5)]
+    assert [requests.claim(["launch"]).request_id for _ in asked] == asked
+    assert requests.claim(["launch"]) is None
+
+
+def test_a_finished_request_stays_as_it_is(database):
+    requests = RequestRows(database)
+    asked = requests.ask("launch", {}, "vera")
+    requests.claim(["launch"])
+    requests.finish(asked, RequestState.FAILED, {"key": "no"})
+    requests.finish(asked, RequestState.DONE, {})
+    assert requests.get(asked).state is RequestState.FAILED
+
+
+def test_what_a_dead_owner_left_is_claimed_again(database):
+    requests = RequestRows(database)
+    first, second = (requests.ask("launch", {}, "vera") for _ in range(2))
+    requests.claim(["launch"])
+    requests.finish(first, RequestState.DONE, {})
+    requests.claim(["launch"])
+    assert requests.release() == 1
+    assert requests.claim(["launch"]).request_id == second
+
+
+def test_of_ten_racing_claims_one_wins(database):
+    requests = RequestRows(database)
+    for _ in range(10):
+        asked = requests.ask("launch", {}, "vera")
+        with ThreadPoolExecutor(10) as pool:
+            claims = list(pool.map(lambda _: requests.claim(["launch"]), range(10)))
+        assert [claim.request_id for claim in claims if claim] == [asked]
+
+
+def test_an_unknown_request_is_told(database):
+    with pytest.raises(NotFound):
+        RequestRows(database).get(7)
+
+
+def test_a_notice_is_told_once_and_handed_over_once(database, clock):
+    notices = NoticeRows(database, clock)
+    for _ in range(3):
+        notices.tell(ADMINS, "notice-serving", {"build": "нейро-1"}, once="serving:1")
+    notices.tell("77", "notice-failed", {})
+    notices.tell("77", "notice-failed", {})
+    first, second, third = notices.waiting()
+    assert (first.to, first.key, first.arguments) == (
+        ADMINS,
+        "notice-serving",
+        {"build": "нейро-1"},
+    )
+    assert (second.to, third.to, second.created_at) == ("77", "77", clock())
+    with ThreadPoolExecutor(10) as pool:
+        marks = pool.map(lambda _: notices.handed_over(first.notice_id), range(10))
+        assert sorted(marks) == [False] * 9 + [True]
+    assert [each.notice_id for each in notices.waiting(1)] == [second.notice_id]
+
+
+def test_a_heartbeat_replaces_the_one_before(database, clock):
+    heartbeats = HeartbeatRows(database)
+    beat = Heartbeat("daemon", "a", 7, clock(), clock(), "poll", {"poll_noop": 1})
+    heartbeats.beat(beat)
+    later = Heartbeat("daemon", "a", 8, clock(), clock() + timedelta(seconds=1), "", {})
+    heartbeats.beat(later)
+    other = Heartbeat("bot", "b", 9, clock(), clock())
+    heartbeats.beat(other)
+    assert heartbeats.all() == [other, later]
+
+
+def test_what_others_wait_for_bumps_the_wake_counter(database):
+    wake, requests, notices = WakeRow(database), RequestRows(database), NoticeRows(database)
+    seen = [wake.read()]
+
+    def bumped():
+        seen.append(wake.read())
+        return seen[-1] > seen[-2]
+
+    wake.bump()
+    assert bumped()
+    asked = requests.ask("launch", {}, "vera")
+    assert bumped()
+    requests.claim(["launch"])
+    requests.finish(asked, RequestState.DONE, {})
+    assert bumped()
+    notices.tell(ADMINS, "notice-serving", {}, once="a")
+    assert bumped()
+    notices.tell(ADMINS, "notice-serving", {}, once="a")
+    assert not bumped()
+    assert requests.release() == 0
+    assert not bumped()

@@ -1,0 +1,147 @@
+"""Group commit: many waiting writes, one transaction, each answered by itself after it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from merlin.store.database import open_database
+from merlin.store.faults import DatabaseBusy
+from merlin.store.migrations import migrate
+from merlin.store.notices import NoticeRows
+from merlin.store.tables import NOTICE
+from merlin.store.writer import Writer
+
+pytestmark = pytest.mark.integration
+
+
+def tell(word):
+    def work(database):
+        NoticeRows(database).tell("admins", word, {})
+        if word.startswith("bad"):
+            raise KeyError(word)
+        return word
+
+    return work
+
+
+def told(database):
+    return [row["key"] for row in database.rows(NOTICE.select().order_by(NOTICE.id))]
+
+
+def test_each_caller_gets_its_own_answer_and_a_failure_undoes_itself_alone(database):
+    words = [f"bad {n}" if n % 7 == 3 else f"good {n}" for n in range(100)]
+
+    async def main(writer):
+        return await asyncio.gather(*(writer.do(tell(w)) for w in words), return_exceptions=True)
+
+    answers = with_writer(database, main)
+    good = [word for word in words if word.startswith("good")]
+    assert [answer for answer in answers if isinstance(answer, str)] == good
+    assert sum(isinstance(answer, KeyError) for answer in answers) == 14
+    assert told(database) == good
+
+
+def test_what_waits_together_is_stored_together(database):
+    started, go = threading.Event(), threading.Event()
+    transactions = []
+
+    def hold(_):
+        started.set()
+        go.wait(20)
+
+    def note(database):
+        transactions.append(transaction_of(database))
+
+    async def main(writer):
+        first = asyncio.ensure_future(writer.do(hold))
+        await asyncio.to_thread(started.wait, 20)
+        waiting = [asyncio.ensure_future(writer.do(note)) for _ in range(700)]
+        await asyncio.sleep(0)
+        go.set()
+        await asyncio.gather(first, *waiting)
+
+    with_writer(database, main)
+    assert len(transactions) == 700
+    if database.dialect == "postgresql":
+        assert [transactions.count(each) for each in dict.fromkeys(transactions)] == [500, 200]
+
+
+def test_the_answer_comes_after_the_commit(url, database):
+    async def main(writer):
+        await writer.do(tell("first"))
+        with open_database(url, read_only=True) as other:
+            return told(other)
+
+    assert with_writer(database, main) == ["first"]
+
+
+def test_reading_sees_what_was_written(database):
+    async def main(writer):
+        await writer.do(tell("first"))
+        return await writer.read(told)
+
+    assert with_writer(database, main) == ["first"]
+
+
+def test_a_cancelled_caller_does_not_disturb_the_others(database):
+    async def main(writer):
+        tasks = [asyncio.ensure_future(writer.do(tell(f"{n}"))) for n in range(10)]
+        await asyncio.sleep(0)
+        tasks[3].cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    answers = with_writer(database, main)
+    assert isinstance(answers[3], asyncio.CancelledError)
+    assert [answers[n] for n in range(10) if n != 3] == [f"{n}" for n in range(10) if n != 3]
+
+
+def test_closing_stores_what_waits_and_takes_no_more(database):
+    async def main(writer):
+        waiting = [asyncio.ensure_future(writer.do(tell(f"{n}"))) for n in range(50)]
+        await asyncio.sleep(0)
+        writer.close()
+        with pytest.raises(RuntimeError):
+            await writer.do(tell("late"))
+        return await asyncio.gather(*waiting)
+
+    assert len(with_writer(database, main)) == 50
+    assert len(told(database)) == 50
+
+
+def test_a_group_that_cannot_be_stored_is_told_to_everyone(tmp_path):
+    url = f"sqlite://{tmp_path}/merlin.db"
+    other = sqlite3.connect(Path(tmp_path / "merlin.db"), isolation_level=None)
+    with open_database(url, busy_s=0.01) as database:
+        migrate(database)
+        other.execute("BEGIN IMMEDIATE")
+
+        async def main(writer):
+            some = [writer.do(tell(f"{n}")) for n in range(3)]
+            refused = await asyncio.gather(*some, return_exceptions=True)
+            other.execute("ROLLBACK")
+            return refused, await writer.do(tell("after"))
+
+        refused, after = with_writer(database, main)
+        other.close()
+        assert [type(each) for each in refused] == [DatabaseBusy] * 3
+        assert after == "after"
+        assert told(database) == ["after"]
+
+
+def transaction_of(database):
+    if database.dialect == "postgresql":
+        return database.sql("SELECT pg_current_xact_id()::text")[0][0]
+    return "sqlite"
+
+
+def with_writer(database, main):
+    writer = Writer(database)
+    try:
+        return asyncio.run(main(writer))
+    finally:
+        writer.close()

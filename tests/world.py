@@ -1,0 +1,129 @@
+"""The test world: boris commits, anna asks, vera administers; a repository, a provider, a daemon."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import textwrap
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from merlin.config import load
+from merlin.daemon.main import Tally
+from merlin.daemon.ticks import ticks_of
+from merlin.wiring.daemon import services_of
+from merlin.wiring.database import opened
+from merlin.wiring.reading import status
+
+KEY = "STAND_IN_KEY"
+DATASET = {
+    "title": {"ru": "Проба", "en": "Trial"},
+    "system": "Отвечай коротко.",
+    "recipe": {"provider": "stand-in", "base_model": "stand-in-base", "suffix": "trial"},
+    "split": {"test": 0},
+    "launch": {"mode": "auto", "quiet_s": 0, "min_new": 1},
+}
+
+
+class Repository:
+    """A git repository of datasets, written as an editor writes it."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.git("init", "-q", "-b", "main")
+
+    def git(self, *words):
+        done = subprocess.run(
+            ["git", *words], cwd=self.folder, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def dataset(self, name="trial", *, count=12, tests=2, **changes):
+        """Write a dataset of `count` examples, the last `tests` of them marked test."""
+        folder = self.folder / "datasets" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        said = yaml.safe_dump({**DATASET, **changes}, allow_unicode=True)
+        (folder / "dataset.yaml").write_text(said, encoding="utf-8")
+        for number in range(count):
+            self.example(name, number, is_test=number >= count - tests)
+
+    def example(self, dataset, number, *, answer="", is_test=False):
+        """Write one example; its question names its number in words that differ."""
+        path = self.folder / "datasets" / dataset / "examples" / f"q{number}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = f"""\
+            messages:
+              - user: Что значит слово номер {number}, понятие {chr(0x430 + number % 32) * 4}?
+              - assistant: {answer or f"Понятие {number} значит ответ {number * 7}."}
+            """
+        split = "split: test\n" if is_test else ""
+        path.write_text(textwrap.dedent(text) + split, encoding="utf-8")
+
+    def commit(self, subject="Add examples"):
+        """Commit everything; return the commit's id."""
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", subject)
+        return self.git("rev-parse", "HEAD")
+
+
+class Lab:
+    """One daemon's services over a real repository, provider and database, ticked by hand."""
+
+    def __init__(self, folder, provider_url, **changes):
+        self.folder = Path(folder)
+        self.repository = Repository(self.folder / "repository")
+        os.environ[KEY] = "stand-in"
+        said = {
+            "state_dir": "state",
+            "repository": {"url": "repository", "interval_s": 0.2},
+            "providers": [
+                {
+                    "name": "stand-in",
+                    "base_url": provider_url,
+                    "credential": KEY,
+                    "settle_s": 0,
+                    "poll_s": 0.01,
+                }
+            ],
+            "daemon": {"tick_s": 0.05},
+            **changes,
+        }
+        self.path = self.folder / "config.yaml"
+        self.path.write_text(yaml.safe_dump(said), encoding="utf-8")
+
+    @property
+    def config(self):
+        return load(self.path)
+
+    @contextmanager
+    def services(self):
+        """Yield the daemon's services."""
+        with (
+            opened(self.config) as database,
+            services_of(self.config, database, lambda: None) as services,
+        ):
+            yield services
+
+    def tick(self, *names, rounds=1):
+        """Run ticks of the chain in order, the whole chain when none is named."""
+        with self.services() as services:
+            ticks = {tick.name: tick for tick in ticks_of(services, Tally())}
+            for _ in range(rounds):
+                for name in names or ("fetch", "launch", "poll", "prove", "promote", "note"):
+                    ticks[name].run()
+
+    def until_serving(self, build, dataset="trial", rounds=40):
+        """Tick until this build serves; return the dataset's status."""
+        for _ in range(rounds):
+            self.tick()
+            told = self.status(dataset)
+            if told["serving"] and told["serving"]["build"] == build:
+                return told
+        raise AssertionError(f"{build} does not serve: {self.status(dataset)}")
+
+    def status(self, dataset="trial"):
+        """Return what `merlin status --json` says of a dataset."""
+        return status(self.config)["datasets"][dataset]
