@@ -166,7 +166,7 @@ def _outcome(shop: Workshop, commit: Commit, dataset: str) -> Outcome:
         told = {"errors": errors, "good": len(checked.examples)}
         return Outcome(dataset, Word.REJECTED, checked, reason="verdict-rejected", arguments=told)
     content = make(checked)
-    wish = wish_of(content.digest, checked.spec.recipe)
+    wish = wish_of(dataset, content.digest, checked.spec.recipe)
     word = Word.UNCHANGED if shop.journal.latest_wish(dataset) == wish else Word.BUILT
     known = shop.journal.build_of(dataset, content.digest)
     if known is not None:

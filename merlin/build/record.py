@@ -37,12 +37,14 @@ class Build:
         return f"{self.dataset}-{self.number}"
 
 
-def wish_of(digest: str, recipe: Recipe) -> str:
+def wish_of(dataset: str, digest: str, recipe: Recipe) -> str:
     """Return a digest of what a commit wants trained: these files by this recipe.
 
-    The suffix is left out: it names a model, it does not change one.
+    The suffix is left out: it names a model, it does not change one. The dataset stays in: a
+    copied folder is a dataset of its own, with a model of its own.
     """
     told = {
+        "dataset": dataset,
         "digest": digest,
         "provider": recipe.provider,
         "base_model": recipe.base_model,

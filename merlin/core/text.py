@@ -6,6 +6,7 @@ test proves. A missing key is a bug and raises KeyError.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -33,16 +34,23 @@ def language_of(code: str | None, default: str = "ru") -> str:
 def text(language: str, key: str, **arguments: object) -> str:
     """Return the text `key` in `language` with its arguments filled in.
 
-    Raises KeyError when no such text exists, ValueError when an argument is missing.
+    An argument may be a text itself: a mapping with `key` and `arguments`. Raises KeyError when no such text exists, ValueError when an argument is missing.
     """
     bundle = _bundle(language_of(language))
     pattern = bundle.get_message(key).value
     if pattern is None:
         raise KeyError(key)
-    filled, errors = bundle.format_pattern(pattern, arguments)
+    said = {name: _said(language, value) for name, value in arguments.items()}
+    filled, errors = bundle.format_pattern(pattern, said)
     if errors:
         raise ValueError(f"text {key}: {errors[0]}")
     return str(filled)
+
+
+def _said(language: str, value: object) -> object:
+    if isinstance(value, Mapping):
+        return text(language, str(value["key"]), **value["arguments"])
+    return value
 
 
 def keys(language: str) -> frozenset[str]:

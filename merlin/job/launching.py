@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Protocol
 
 from merlin.build.record import Build
-from merlin.build.verdict import Verdict
+from merlin.build.verdict import Verdict, Word
 from merlin.core.clock import Clock
 from merlin.core.errors import Refused
 from merlin.core.log import get_logger
@@ -20,6 +20,7 @@ from merlin.job.lifecycle import Job, JobState, launch_key
 from merlin.job.policy import Decision, Situation, Step, decide
 
 log = get_logger(__name__)
+_LOST = (JobState.FAILED, JobState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,8 @@ def launch_by_hand(desk: Desk, verdict: Verdict) -> Job:
     """
     spec, terms = _terms(desk, verdict)
     known = desk.rows.newest_attempt(verdict.wish)
-    if known is not None and known.state not in (JobState.FAILED, JobState.CANCELLED):
+    # A failed verdict may stand on a job that succeeded: its model was refused or is gone.
+    if known is not None and verdict.word is not Word.FAILED and known.state not in _LOST:
         raise Refused(f"job {known.job_id} is {known.state}", "launch-already", job=known.job_id)
     attempt = known.attempt + 1 if known else 1
     order, refused = _order(desk, verdict, spec, terms, attempt)

@@ -69,7 +69,8 @@ def _held(rule: LaunchRule, newest: Verdict, situation: Situation) -> Decision |
         return Decision(Step.HOLD, "held-skip")
     if rule.mode != "auto":
         return Decision(Step.HOLD, f"held-{rule.mode}")
-    if situation.new_examples < rule.min_new:
+    # One means any change: an example taken away or another recipe is one, too.
+    if rule.min_new > 1 and situation.new_examples < rule.min_new:
         told = {"new": situation.new_examples, "needed": rule.min_new}
         return Decision(Step.HOLD, "held-few-new", told)
     return None

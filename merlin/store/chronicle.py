@@ -69,7 +69,9 @@ class ChronicleRows:
         query = verdicts().where(VERDICT.dataset == dataset)
         if commit is None:
             on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
-            query = query.where(on_line & (VERDICT.wish != ""))
+            # An unchanged commit wants what the one before it wants.
+            is_new = VERDICT.word != Word.UNCHANGED.value
+            query = query.where(on_line & is_new & (VERDICT.wish != ""))
         else:
             query = query.where(VERDICT.commit_sha.startswith(commit))
         row = self.db.row(query.order_by(VERDICT.position.desc()))

@@ -9,7 +9,7 @@ from peewee import fn
 
 from merlin.build.gather import Line, NewBuild, Outcome
 from merlin.build.record import Build
-from merlin.build.verdict import Word
+from merlin.build.verdict import WAITING, Word
 from merlin.core.clock import iso
 from merlin.dataset.finding import Finding
 from merlin.dataset.source import Commit
@@ -65,10 +65,16 @@ class JournalRows:
         if not self._enter(commit, at):
             return
         for outcome in outcomes:
+            if outcome.word is Word.REMOVED:
+                self._give_up(outcome.dataset, at)
             build_id = self._keep(commit, outcome, at)
             verdict_id = self.db.add(VERDICT, _verdict_row(commit, outcome, build_id, at))
             findings = outcome.checked.findings if outcome.checked else ()
             self.db.add_many(FINDING, (_finding_row(verdict_id, each) for each in findings))
+
+    def _give_up(self, dataset: str, at: datetime) -> None:
+        """Let what waits of a removed dataset wait no longer."""
+        move(self.db, WAITING, Word.SUPERSEDED, at, VERDICT.dataset == dataset)
 
     def _enter(self, commit: Commit, at: datetime) -> bool:
         """Put the commit on the line; False when it is there."""

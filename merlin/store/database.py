@@ -20,7 +20,7 @@ from peewee import Insert, PeeweeException, Select, Table
 
 from merlin.core.log import get_logger
 from merlin.store.connections import Handle, connect
-from merlin.store.faults import DatabaseBusy, DatabaseDamaged, faults, is_met
+from merlin.store.faults import DatabaseAway, DatabaseBusy, DatabaseDamaged, faults, is_met
 
 log = get_logger(__name__)
 
@@ -61,6 +61,7 @@ class Database:
         """
         self._ready()
         if self._handle.in_transaction():
+            self._still_begun()
             with self._handle.atomic():
                 yield
             return
@@ -77,6 +78,7 @@ class Database:
         self._patiently(whole.__enter__)
         try:
             yield
+            self._still_begun()
         except BaseException as error:
             # A connection that broke has nothing left to undo; why it broke is what is told.
             with suppress(PeeweeException):
@@ -84,6 +86,17 @@ class Database:
             raise
         with faults():
             whole.__exit__(None, None, None)
+
+    def _still_begun(self) -> None:
+        """Raise DatabaseAway when SQLite has ended the transaction by itself.
+
+        It may do so on a full disk: what came before is lost, what comes after would be stored
+        at once.
+        """
+        connection: Any = self._handle.connection
+        if self.dialect == "sqlite" and not connection().in_transaction:
+            reason = "the transaction was ended"
+            raise DatabaseAway(reason, "store-away", reason=reason)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -109,8 +122,6 @@ class Database:
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """Return `call()`, tried a bounded number of times while others stand in the way."""
-        if self._handle.in_transaction():
-            return call()
         for attempt in range(TRIES):
             try:
                 with faults():
@@ -124,7 +135,9 @@ class Database:
 
     def _ready(self) -> None:
         """Drop a connection that its server has ended, so that the next call opens a new one."""
-        if not self._handle.is_closed() and not self._handle.is_connection_usable():
+        if self._handle.in_transaction() or self._handle.is_closed():
+            return
+        if not self._handle.is_connection_usable():
             self._handle.close()
 
     def rows(self, query: Query) -> list[Row]:

@@ -103,11 +103,9 @@ class Writer:
     def _store(self, pieces: list[_Piece]) -> None:
         try:
             self.db.transact(lambda: self._try_each(pieces))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - it is handed to everyone who waits
             log.warning("a group of writes was not stored", writes=len(pieces), reason=str(error))
             for piece in pieces:
-                if is_met(error):
-                    raise
                 piece.error = error
         for loop in {piece.loop for piece in pieces}:
             _hand_over(loop, [piece for piece in pieces if piece.loop is loop])

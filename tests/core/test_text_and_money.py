@@ -54,3 +54,9 @@ def test_times_are_stored_in_utc_and_read_back():
     assert iso(moment) == "2026-11-20T09:00:00.000005+00:00"
     assert from_iso(iso(moment)) == moment
     assert from_iso(iso(moment)).tzinfo == UTC
+
+
+def test_an_argument_may_be_a_text_itself():
+    reason = {"key": "verdict-rejected", "arguments": {"errors": 2, "good": 1}}
+    told = text("ru", "notice-rejected", dataset="trial", commit="abc", reason=reason)
+    assert "2 ошибки, 1 годный пример" in told

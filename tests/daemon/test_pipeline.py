@@ -174,3 +174,30 @@ def test_a_pinned_model_stays(lab, provider):
         services.requests.ask("unpin", {"dataset": "trial"}, "vera")
     lab.tick("serve")
     lab.until_serving("trial-2")
+
+
+def test_a_copied_dataset_is_a_dataset_of_its_own(lab, provider):
+    lab.repository.dataset("second")
+    lab.repository.commit()
+    lab.until_serving("trial-1")
+    lab.until_serving("second-1", dataset="second")
+    assert len(provider.jobs_created()) == 2
+
+
+def test_a_commit_that_only_takes_an_example_away_is_trained(lab, provider):
+    lab.until_serving("trial-1")
+    (lab.repository.folder / "datasets/trial/examples/q0.yaml").unlink()
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+
+
+def test_what_waits_of_a_removed_dataset_is_never_launched(lab, provider):
+    lab.repository.dataset("trial", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
+    lab.repository.commit()
+    lab.tick(rounds=2)
+    assert lab.status()["verdict"] == "held"
+    lab.repository.git("rm", "-rq", "datasets/trial")
+    lab.repository.commit()
+    lab.tick(rounds=3)
+    assert lab.status()["verdict"] == "removed"
+    assert not provider.jobs_created()

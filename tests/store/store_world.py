@@ -101,7 +101,7 @@ class World:
         """Return what a commit with these examples leads to, as `build.gather` says it."""
         seen = checked(told, taught, findings)
         content = make(seen)
-        wish = wish_of(content.digest, told.recipe)
+        wish = wish_of(told.name, content.digest, told.recipe)
         word = Word.UNCHANGED if self.journal.latest_wish(told.name) == wish else Word.BUILT
         known = self.journal.build_of(told.name, content.digest)
         number = self.journal.next_number(told.name)

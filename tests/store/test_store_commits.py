@@ -68,7 +68,7 @@ def test_a_commit_is_recorded_with_build_verdict_and_findings(world, clock):
     assert (build.version, build.train, build.test) == (f"{FACE}-1", 11, 1)
     assert build.train_tokens > 0
     assert build == world.journal.build_of(FACE, build.digest)
-    assert verdict.wish == wish_of(build.digest, spec().recipe) == world.journal.latest_wish(FACE)
+    assert verdict.wish == wish_of(FACE, build.digest, spec().recipe) == world.journal.latest_wish(FACE)
     (told,) = world.reports.of_commit(sha)
     assert [each["line"] for each in told["findings"]] == [3, 9]
 
@@ -124,7 +124,7 @@ def test_texts_are_kept_once(world):
 def test_a_removed_dataset_leaves_its_builds(world, clock):
     world.push(1, examples())
     world.journal.record(commit(2), [Outcome(FACE, Word.REMOVED)], clock())
-    assert world.words() == {"a001": "built", "a002": "removed"}
+    assert world.words() == {"a001": "superseded", "a002": "removed"}
     assert not world.db.rows(EXAMPLE.select())
     assert len(world.db.rows(BUILD_EXAMPLE.select())) == 12
 
@@ -188,6 +188,13 @@ def test_commits_that_left_the_line_are_superseded_and_stand_nowhere(world, cloc
     assert world.journal.leave_line(0, clock()) == 1
     assert world.words() == {"a001": "superseded", "a002": "superseded"}
     assert world.journal.latest_wish(FACE) == ""
+
+
+def test_leaving_nothing_wakes_nobody(world, clock):
+    world.push(1, examples(12))
+    before = world.db.sql("SELECT counter FROM wake")
+    assert world.journal.leave_line(1, clock()) == 0
+    assert world.db.sql("SELECT counter FROM wake") == before
 
 
 def test_final_words_of_commits_that_left_stay(world, clock):

@@ -91,6 +91,13 @@ def test_a_snapshot_does_not_move(database):
     assert counter(database) == 1
 
 
+def test_a_snapshot_inside_a_transaction_sees_what_it_wrote(database):
+    with database.atomic():
+        database.put(INTENT.insert(_intent("mine")))
+        with database.snapshot():
+            assert len(database.rows(INTENT.select())) == 1
+
+
 def test_two_databases_do_not_know_each_other(database, tmp_path):
     with open_database(f"sqlite://{tmp_path}/other.db") as other:
         migrate(other)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from merlin.core.errors import LeadTaken
+from merlin.store.faults import DatabaseAway
 from merlin.store.lead import Lead
 
 pytestmark = pytest.mark.integration
@@ -93,3 +94,15 @@ def test_a_lost_session_is_a_lost_lead(tmp_path, postgresql):
     with lead:
         lead._session.close()
         assert not lead.is_held()
+
+
+def test_a_server_that_is_away_gives_no_lead_and_keeps_none(tmp_path, postgresql):
+    url = postgresql.emptied()
+    with pytest.raises(DatabaseAway):
+        Lead(tmp_path, f"{url}_that_is_not_there").take()
+    with Lead(tmp_path, url) as lead:
+        assert lead.is_held()
+
+
+def test_nobody_holds_what_nobody_took(tmp_path):
+    assert Lead(tmp_path, "sqlite:///x").holder() == ""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from merlin.store.database import open_database
-from merlin.store.faults import DatabaseBusy
+from merlin.store.faults import DatabaseAway, DatabaseBusy
 from merlin.store.migrations import migrate
 from merlin.store.notices import NoticeRows
 from merlin.store.tables import NOTICE
@@ -47,25 +47,12 @@ def test_each_caller_gets_its_own_answer_and_a_failure_undoes_itself_alone(datab
 
 
 def test_what_waits_together_is_stored_together(database):
-    started, go = threading.Event(), threading.Event()
     transactions = []
-
-    def hold(_):
-        started.set()
-        go.wait(20)
 
     def note(database):
         transactions.append(transaction_of(database))
 
-    async def main(writer):
-        first = asyncio.ensure_future(writer.do(hold))
-        await asyncio.to_thread(started.wait, 20)
-        waiting = [asyncio.ensure_future(writer.do(note)) for _ in range(700)]
-        await asyncio.sleep(0)
-        go.set()
-        await asyncio.gather(first, *waiting)
-
-    with_writer(database, main)
+    with_writer(database, lambda writer: together(writer, [note] * 700))
     assert len(transactions) == 700
     if database.dialect == "postgresql":
         assert [transactions.count(each) for each in dict.fromkeys(transactions)] == [500, 200]
@@ -133,10 +120,68 @@ def test_a_group_that_cannot_be_stored_is_told_to_everyone(tmp_path):
         assert told(database) == ["after"]
 
 
+def test_a_transaction_that_sqlite_ended_is_told_to_everyone_and_leaves_nothing(tmp_path):
+    def end(database):
+        database.sql("ROLLBACK")
+
+    works = [tell("before"), end, tell("after")]
+    with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
+        migrate(database)
+        answers = with_writer(database, lambda writer: together(writer, works))
+        assert [type(each) for each in answers] == [DatabaseAway] * 3
+        assert told(database) == []
+        assert with_writer(database, lambda writer: writer.do(tell("again"))) == "again"
+        assert told(database) == ["again"]
+
+
+def test_writers_that_met_are_done_again_as_a_group(postgresql):
+    """Two groups lock two rows in turn; PostgreSQL ends one, which is done again."""
+    met, tries = threading.Barrier(2), []
+
+    def cross(first, second):
+        def work(database):
+            tries.append(first)
+            NoticeRows(database).handed_over(first)
+            if len(tries) <= 2:
+                met.wait(20)
+            return NoticeRows(database).handed_over(second)
+
+        return work
+
+    with open_database(postgresql.emptied()) as database:
+        for word in ("one", "two"):
+            NoticeRows(database).tell("admins", word, {})
+        other = Writer(database)
+
+        async def main(writer):
+            return await asyncio.gather(writer.do(cross(1, 2)), other.do(cross(2, 1)))
+
+        assert sorted(with_writer(database, main)) == [False, True]
+        other.close()
+        assert len(tries) == 3
+
+
 def transaction_of(database):
     if database.dialect == "postgresql":
         return database.sql("SELECT pg_current_xact_id()::text")[0][0]
     return "sqlite"
+
+
+async def together(writer, works):
+    """Let the works wait at one moment, behind one that holds the writer; return the answers."""
+    started, go = threading.Event(), threading.Event()
+
+    def hold(_):
+        started.set()
+        go.wait(20)
+
+    first = asyncio.ensure_future(writer.do(hold))
+    await asyncio.to_thread(started.wait, 20)
+    waiting = [asyncio.ensure_future(writer.do(work)) for work in works]
+    await asyncio.sleep(0)
+    go.set()
+    await first
+    return await asyncio.gather(*waiting, return_exceptions=True)
 
 
 def with_writer(database, main):
