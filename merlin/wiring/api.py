@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from merlin.adapters.systemd import notify, watchdog_s
+from merlin.adapters.systemd import READY, STOPPING, WATCHDOG, notify, watchdog_s
 from merlin.api.main import serve
 from merlin.api.services import ApiServices, Picture
 from merlin.api.wish import wish_fetch
 from merlin.core.clock import utc_now
+from merlin.core.errors import ConfigError
 from merlin.inbox.update import Update
 from merlin.store.cipher import load_or_make_key
 from merlin.store.database import Database, open_database
@@ -50,8 +51,8 @@ def run_api(settings: ApiSettings) -> None:
         writer = Writer(database)
         try:
             services = services_of(settings, writer)
-            serve(services, settings.host, settings.port, lambda: notify("READY=1"))
-            notify("STOPPING=1")
+            serve(services, settings.host, settings.port, partial(notify, READY))
+            notify(STOPPING)
         finally:
             writer.close()
 
@@ -94,7 +95,10 @@ def _ask_fetch(writer: Writer) -> Callable[[], Awaitable[None]]:
 
 def _store_update(settings: ApiSettings, writer: Writer) -> Callable[[Update], Awaitable[None]]:
     cipher = load_or_make_key(settings.state_dir, settings.text_key)
-    bot_id = int(settings.telegram_token.partition(":")[0])
+    number = settings.telegram_token.partition(":")[0]
+    if not number.isdecimal():
+        raise ConfigError("TELEGRAM_BOT_TOKEN is not a bot token", "bot-bad-token")
+    bot_id = int(number)
 
     async def store(update: Update) -> None:
         # Without an owner: whoever serves the chat is woken.
@@ -105,4 +109,4 @@ def _store_update(settings: ApiSettings, writer: Writer) -> Callable[[Update], A
 
 def _still_alive() -> None:
     if watchdog_s():
-        notify("WATCHDOG=1")
+        notify(WATCHDOG)

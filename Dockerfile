@@ -1,0 +1,39 @@
+# Merlin in one image: every process, chosen by the command (run, daemon, bot, api, engine).
+# The first stage installs each package by its hash, the second holds what runs.
+ARG BASE=python:3.11-slim-bookworm
+
+FROM ${BASE} AS build
+WORKDIR /src
+COPY requirements-build.txt requirements.txt ./
+RUN python3 -m venv /opt/merlin \
+    && /opt/merlin/bin/python -m pip install --no-cache-dir --no-deps --require-hashes \
+        -r requirements-build.txt \
+    && /opt/merlin/bin/python -m pip install --no-cache-dir --no-deps --require-hashes \
+        -r requirements.txt
+COPY pyproject.toml setup.py requirements.in README.md ./
+COPY datasets datasets
+COPY merlin merlin
+RUN /opt/merlin/bin/python -m pip install --no-cache-dir --no-deps --no-build-isolation .
+
+FROM ${BASE}
+# git reads the repository of datasets; its version is Debian's, which mends it under one name.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates git openssh-client \
+    && rm -rf /var/lib/apt/lists/* \
+    && groupadd --gid 10001 merlin \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/merlin \
+        --shell /usr/sbin/nologin merlin \
+    && install -d -o 10001 -g 10001 -m 700 /var/lib/merlin
+COPY --from=build /opt/merlin /opt/merlin
+ENV PATH=/opt/merlin/bin:$PATH \
+    HOME=/var/lib/merlin
+USER 10001:10001
+WORKDIR /var/lib/merlin
+VOLUME /var/lib/merlin
+EXPOSE 8701 8702
+# Of `merlin run`; a container of one process names that process instead.
+HEALTHCHECK --interval=10s --timeout=8s --start-period=30s --retries=3 \
+    CMD ["merlin", "health", "api", "--config", "/etc/merlin/config.yaml"]
+ENTRYPOINT ["merlin"]
+CMD ["run", "--config", "/etc/merlin/config.yaml"]

@@ -1,0 +1,1 @@
+"""Accounts: who the people are that talk to Merlin."""

@@ -1,0 +1,110 @@
+"""Guards: what holds for every call, whatever its route.
+
+A request id that also stands in the log, headers that keep browsers careful, one log line and
+one count a call, and a problem instead of a trace when a route has a bug.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import MutableMapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from merlin.api.problems import answer
+from merlin.api.traffic import Traffic
+from merlin.core.log import get_logger
+
+log = get_logger(__name__)
+
+_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# Probes come every few seconds; their lines would bury the others.
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; script-src 'self' https://telegram.org; object-src 'none'; "
+        "base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'self' https://web.telegram.org https://*.telegram.org"
+    ),
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Guards:
+    """The outermost layer of the application."""
+
+    def __init__(self, app: ASGIApp, traffic: Traffic) -> None:
+        self._app = app
+        self._traffic = traffic
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call under guard."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        call = _Call(send, request_id)
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, call.send)
+            except Exception:
+                log.exception("a route failed", path=scope["path"])
+                if call.status:  # half an answer is out: closing the connection says so
+                    raise
+                problem = answer(Request(scope), HTTPStatus.INTERNAL_SERVER_ERROR, "bug")
+                await problem(scope, receive, call.send)
+            finally:
+                self._note(scope, call)
+
+    def _note(self, scope: Scope, call: _Call) -> None:
+        route = getattr(scope.get("route"), "path", "")
+        self._traffic.count(scope["method"], route, call.status)
+        if scope["path"] not in _PROBES:
+            log.info(
+                "request answered",
+                method=scope["method"],
+                path=scope["path"],
+                status=call.status,
+                ms=round(1000 * (time.perf_counter() - call.began), 1),
+            )
+
+
+class _Call:
+    """One call's answer on its way out."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status = 0
+        self.began = time.perf_counter()
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on; the first one gets the headers."""
+        if message["type"] == "http.response.start":
+            self.status = int(message["status"])
+            self._add_headers(message)
+        await self._send(message)
+
+    def _add_headers(self, message: MutableMapping[str, Any]) -> None:
+        headers = MutableHeaders(scope=message)
+        for name, value in HEADERS.items():
+            headers.setdefault(name, value)
+        headers.setdefault("Cache-Control", "no-store")
+        headers["X-Request-Id"] = self._request_id
+
+
+def _request_id(scope: Scope) -> str:
+    """Return the id that a proxy gave, if it is harmless to repeat; else a new one."""
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)

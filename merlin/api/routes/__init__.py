@@ -1,0 +1,1 @@
+"""The routes of the api, one file a topic."""

@@ -1,0 +1,73 @@
+"""The hooks: what outside services call when something has happened.
+
+Telegram's update is stored before it is answered, so none is lost. The other three are believed
+in nothing: they only wake somebody who asks the service itself.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from merlin.api.body import HOOK_BYTES, read_body
+from merlin.api.problems import Problem
+from merlin.api.services import ApiServices
+from merlin.core.killpoint import reached
+from merlin.inbox.update import Update, read_update
+
+router = APIRouter(prefix="/hooks")
+
+SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
+# Only who knows the secret gets so far; a refusal would make Telegram send it for ever.
+TELEGRAM_BYTES = 1024 * 1024
+
+
+@router.post("/telegram")
+async def telegram(request: Request) -> Response:
+    """Store one update, then answer 200; whatever else is answered, Telegram sends it again."""
+    services: ApiServices = request.app.state.services
+    if services.store_update is None or not services.telegram_secret:
+        raise Problem(HTTPStatus.NOT_FOUND, "not-found")
+    given = request.headers.get(SECRET_HEADER, "")
+    if not hmac.compare_digest(given.encode("latin-1"), services.telegram_secret.encode()):
+        raise Problem(HTTPStatus.UNAUTHORIZED, "unauthorized")
+    update = _update_in(await read_body(request, TELEGRAM_BYTES))
+    await services.store_update(update)
+    reached("update.stored")
+    return Response(status_code=HTTPStatus.OK)
+
+
+def _update_in(body: bytes) -> Update:
+    try:
+        return read_update(json.loads(body))
+    except (ValueError, RecursionError, AttributeError) as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad-request") from error
+
+
+@router.post("/git", status_code=HTTPStatus.ACCEPTED)
+async def git(request: Request) -> Response:
+    """Let the daemon fetch the repository now."""
+    return await _rung(request, "git")
+
+
+@router.post("/provider", status_code=HTTPStatus.ACCEPTED)
+async def provider(request: Request) -> Response:
+    """Wake whoever waits for a fine-tune job."""
+    return await _rung(request, "provider")
+
+
+@router.post("/payment", status_code=HTTPStatus.ACCEPTED)
+async def payment(request: Request) -> Response:
+    """Wake whoever waits for a payment."""
+    return await _rung(request, "payment")
+
+
+async def _rung(request: Request, name: str) -> Response:
+    await read_body(request, HOOK_BYTES)
+    request.app.state.bells[name].ring()
+    return Response(status_code=HTTPStatus.ACCEPTED)

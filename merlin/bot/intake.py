@@ -1,0 +1,139 @@
+"""Intake: updates are stored before Telegram hears that they have arrived.
+
+A whole batch is stored by one transaction, then the offset moves with the next long poll, which
+confirms the batch. A kill in between brings the batch again; what is stored is not stored twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
+from telegram.request import BaseRequest
+
+from merlin.account.user import User
+from merlin.bot.lanes import Lanes
+from merlin.bot.line import Line
+from merlin.bot.services import BotServices
+from merlin.bot.surely import surely
+from merlin.core.killpoint import reached
+from merlin.core.log import get_logger, redact
+from merlin.core.notice import ADMINS
+from merlin.inbox.update import Update, read_update
+
+log = get_logger(__name__)
+
+WANTED = ("message", "edited_message", "callback_query", "my_chat_member")
+# Telegram answers at the end of the poll; so much longer is waited for the answer itself.
+GRACE_S = 10.0
+
+
+class Intake:
+    """The long poll of one bot."""
+
+    def __init__(
+        self, services: BotServices, transport: BaseRequest, line: Line, lanes: Lanes
+    ) -> None:
+        self._services = services
+        self._transport = transport
+        self._line = line
+        self._lanes = lanes
+        self._method_url = f"{services.base_url}{services.token}/getUpdates"
+        self._offset = 0
+        self._has_conflict = False
+
+    async def run(self) -> None:
+        """Poll, store and queue, until it is cancelled."""
+        attempt = 0
+        while True:
+            raw = await self._poll()
+            if raw is None:
+                await self._line.pause(attempt)
+                attempt += 1
+                continue
+            attempt = 0
+            if raw:
+                await self._take(raw)
+
+    async def _poll(self) -> list[Any] | None:
+        """Return the next batch; None when there is none to be had now."""
+        poll_s = self._services.pace.poll_s
+        asked = {"offset": self._offset, "timeout": int(poll_s), "allowed_updates": _WANTED_JSON}
+        try:
+            # Raw, not parsed by the library: a shape it does not know would be met for ever.
+            batch = await self._transport.post(
+                f"{self._method_url}?{urlencode(asked)}", read_timeout=poll_s + GRACE_S
+            )
+        except Conflict as error:
+            await self._stand_back(error)
+            return []
+        except RetryAfter as flood:
+            wait = flood.retry_after
+            await asyncio.sleep(wait.total_seconds() if isinstance(wait, timedelta) else wait)
+            return []
+        except TelegramError as error:
+            if isinstance(error, InvalidToken):
+                log.warning("telegram does not know this token")
+            self._line.fails(error)
+            return None
+        self._line.works()
+        self._has_conflict = False
+        return batch if isinstance(batch, list) else []
+
+    async def _stand_back(self, error: TelegramError) -> None:
+        """Leave the token to the other program for a while; never take its updates away."""
+        if not self._has_conflict:
+            log.error("another program takes this bot's updates", reason=redact(str(error)))
+            await self._services.store.do(
+                lambda: self._services.rows.notices.tell(
+                    ADMINS, "notice-conflict", {}, self._hour()
+                )
+            )
+        self._has_conflict = True
+        await asyncio.sleep(self._services.pace.conflict_s)
+
+    def _hour(self) -> str:
+        return f"conflict:{self._services.clock():%Y-%m-%dT%H}"
+
+    async def _take(self, raw: Sequence[Any]) -> None:
+        updates = [update for one in raw if (update := _readable(one)) is not None]
+        updates.sort(key=lambda update: update.update_id)
+        fresh = await self._stored(updates)
+        reached("update.stored")
+        if updates:
+            self._offset = updates[-1].update_id + 1
+        self._lanes.add(fresh)
+
+    async def _stored(self, updates: Sequence[Update]) -> list[Update]:
+        """Store a batch, however often that must be tried; return what this process is to do."""
+        rows = self._services.rows
+        people = [
+            User(update.user_id, update.language_code)
+            for update in updates
+            if update.kind == "message" and update.user_id
+        ]
+
+        def work() -> list[Update]:
+            rows.users.seen(people)
+            return rows.inbox.store(updates, self._services.owner)
+
+        # Telegram keeps the batch until it is stored.
+        return await surely(self._services, work, "updates could not be stored")
+
+
+_WANTED_JSON = json.dumps(WANTED)
+
+
+def _readable(raw: object) -> Update | None:
+    try:
+        if isinstance(raw, dict):
+            return read_update(raw)
+    except ValueError:
+        pass
+    log.error("telegram sent something that is no update")
+    return None

@@ -1,0 +1,160 @@
+"""`merlin bot`: take updates in, answer them, tell people what is to be told.
+
+Its parts run side by side and each begins anew when it breaks. On a stop nothing new is begun, what
+is being answered has some seconds to end, and the rest lies stored for the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from telegram.error import InvalidToken, TelegramError
+from telegram.ext import ExtBot
+
+from merlin.bot.calls import Calls
+from merlin.bot.greeting import greet
+from merlin.bot.intake import Intake
+from merlin.bot.kit import Kit
+from merlin.bot.lanes import AT_ONCE, Lanes
+from merlin.bot.limiter import ChatLimiter, Lane
+from merlin.bot.line import Line
+from merlin.bot.post import Post
+from merlin.bot.rounds import counter, forever, walk
+from merlin.bot.sender import Sender
+from merlin.bot.services import BotServices
+from merlin.bot.transport import AiohttpRequest
+from merlin.bot.work import Work
+from merlin.chat.desk import Desk
+from merlin.core.errors import ConfigError
+from merlin.core.heartbeat import Heartbeat
+from merlin.core.log import get_logger
+from merlin.inbox.owner import RENEW_S
+
+log = get_logger(__name__)
+
+
+async def run(services: BotServices, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, then end cleanly. Raises ConfigError for a wrong token."""
+    transport = AiohttpRequest()
+    await transport.initialize()
+    try:
+        await Bot(services, transport).serve(stop)
+    finally:
+        await transport.shutdown()
+
+
+class Bot:
+    """The parts of one running bot."""
+
+    def __init__(self, services: BotServices, transport: AiohttpRequest) -> None:
+        self._services = services
+        self._line = Line(services.pace.longest_pause_s)
+        self._telegram: ExtBot[Lane] = ExtBot(
+            services.token,
+            base_url=services.base_url,
+            request=transport,
+            get_updates_request=transport,
+            rate_limiter=ChatLimiter(services.limits),
+        )
+        calls = Calls(self._telegram, self._line)
+        sender = Sender(services, calls, self._line)
+        work = Work(Kit(services, calls, sender, Desk(services.answerers, services.patience)))
+        self._lanes = Lanes(work.do, work.refuse)
+        self._intake = Intake(services, transport, self._line, self._lanes)
+        self._post = Post(services, sender)
+        self._since = services.clock()
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Run every part until `stop` is set."""
+        await self._check_token()
+        parts = [asyncio.create_task(forever(*part)) for part in self._parts()]
+        parts.append(asyncio.create_task(self._greet()))
+        self._notify("READY=1")
+        log.info(
+            "bot started", polls=self._services.webhook is None, streams=self._services.streams
+        )
+        await stop.wait()
+        self._notify("STOPPING=1")
+        await self._end(parts)
+        log.info("bot stopped")
+
+    def _parts(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+        look = counter(self._services.rows.wake, self._services.store.read)
+        parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+            ("heartbeat", self._beat),
+            ("takeover", lambda: walk(self._take_over, look)),
+            ("post", lambda: walk(self._post.round, look)),
+        ]
+        if self._services.webhook is None:
+            parts.append(("intake", self._intake.run))
+        return parts
+
+    async def _end(self, parts: list[asyncio.Task[None]]) -> None:
+        for part in parts:
+            part.cancel()
+        await asyncio.wait(parts)
+        await self._lanes.close(self._services.pace.finish_s)
+        await self._post.close()
+        await self._services.store.do(
+            lambda: self._services.rows.inbox.release(self._services.owner)
+        )
+
+    async def _check_token(self) -> None:
+        try:
+            await self._telegram.get_me()
+        except InvalidToken:
+            raise ConfigError("Telegram does not know this bot token", "bot-bad-token") from None
+        except TelegramError as error:
+            # Telegram may be down: what waits is answered when it is back.
+            self._line.fails(error)
+
+    async def _greet(self) -> None:
+        await greet(self._telegram, self._line, self._services)
+
+    async def _take_over(self) -> None:
+        """Work on what waits in chats that nobody alive holds."""
+        inbox = self._services.rows.inbox
+        room = AT_ONCE - self._lanes.working
+        if room > 0:
+            found = await self._services.store.do(lambda: inbox.claim(self._services.owner, room))
+            self._lanes.add(found, is_resumed=True)
+
+    async def _beat(self) -> None:
+        """Say once a second that the bot lives, and keep its leases."""
+        renewed = 0.0
+        clock = asyncio.get_running_loop().time
+        while True:
+            self._notify("WATCHDOG=1")
+            is_due = clock() - renewed >= RENEW_S
+            await self._services.store.do(partial(self._say, is_due=is_due))
+            if is_due:
+                renewed = clock()
+            await asyncio.sleep(self._services.pace.beat_s)
+
+    def _say(self, *, is_due: bool) -> None:
+        services = self._services
+        if is_due:
+            services.rows.inbox.renew(services.owner)
+        services.rows.heartbeats.beat(
+            Heartbeat(
+                process="bot",
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                since=self._since,
+                at=services.clock(),
+                step="telegram is down" if self._line.is_down else "serving",
+                counters={
+                    "waiting": services.rows.inbox.waiting(),
+                    "queued": self._lanes.waiting,
+                    "working": self._lanes.working,
+                },
+            )
+        )
+
+    def _notify(self, word: str) -> None:
+        if self._services.notify is not None:
+            self._services.notify(word)

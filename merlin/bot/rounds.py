@@ -1,0 +1,51 @@
+"""Rounds: what the bot looks at again and again, woken early by the database's wake counter."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from merlin.core.log import get_logger
+from merlin.core.wake import Wake
+
+log = get_logger(__name__)
+
+LOOK_S = 0.2
+EVERY_S = 1.0
+AFTER_ERROR_S = 1.0
+
+Round = Callable[[], Awaitable[None]]
+Look = Callable[[], Awaitable[int]]
+
+
+async def walk(work: Round, look: Look, every_s: float = EVERY_S) -> None:
+    """Do `work` whenever `look` tells another number, and every so many seconds anyway."""
+    loop = asyncio.get_running_loop()
+    seen = -1
+    due = loop.time()
+    while True:
+        now = await look()
+        if now != seen or loop.time() >= due:
+            seen = now
+            due = loop.time() + every_s
+            await work()
+        await asyncio.sleep(LOOK_S)
+
+
+async def forever(name: str, work: Round) -> None:
+    """Do `work`, and again after an error: one that breaks ends neither itself nor another."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("a part of the bot broke and begins anew", part=name)
+        await asyncio.sleep(AFTER_ERROR_S)
+
+
+def counter(wake: Wake, read: Callable[[Callable[[], int]], Awaitable[int]]) -> Look:
+    """Return what reads the wake counter beside the event loop."""
+
+    async def look() -> int:
+        return await read(wake.read)
+
+    return look

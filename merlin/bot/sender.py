@@ -1,0 +1,127 @@
+"""Sender: messages that matter go out through the outbox, in order, each with a row of its own.
+
+A message is stored as `sending` before it is sent. One that ended in doubt is sent once more with
+a mark, when Telegram answers again; never a third time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+from telegram.error import BadRequest
+
+from merlin.bot.calls import Calls, Doubt, Unreachable
+from merlin.bot.line import Line
+from merlin.bot.services import BotServices
+from merlin.core.killpoint import reached
+from merlin.core.log import get_logger, redact
+from merlin.core.notice import ADMINS
+from merlin.core.text import text
+from merlin.inbox.outgoing import Outgoing, OutgoingState
+
+log = get_logger(__name__)
+
+Waiting = tuple[Outgoing, ...]
+
+
+class Sender:
+    """Sends stored messages; the order of a chat is kept by whoever calls."""
+
+    def __init__(self, services: BotServices, calls: Calls, line: Line) -> None:
+        self._store = services.store
+        self._rows = services.rows
+        self._owner = services.owner
+        self._calls = calls
+        self._line = line
+
+    async def deliver(
+        self, prepare: Callable[[], Sequence[Outgoing]], after: Callable[[], None], language: str
+    ) -> None:
+        """Send what `prepare` stores or finds; `after` is stored with the end of the last one.
+
+        Both run in transactions of the store, perhaps several times. Raises Unreachable, with
+        everything that waited for the chat dropped.
+        """
+        waiting, is_begun = await self._store.do(lambda: self._open(prepare, after))
+        while waiting:
+            ended = await self._send(waiting[0], language) if is_begun else None
+            waiting = await self._left(ended, waiting[1:])
+            is_begun = await self._store.do(partial(self._settle, ended, waiting, after))
+        reached("answer.recorded")
+
+    def _open(
+        self, prepare: Callable[[], Sequence[Outgoing]], after: Callable[[], None]
+    ) -> tuple[Waiting, bool]:
+        waiting = tuple(outgoing for outgoing in prepare() if not outgoing.is_over)
+        return waiting, self._begin(waiting, after)
+
+    def _begin(self, waiting: Waiting, after: Callable[[], None]) -> bool:
+        """Begin the first message, or end the whole; return whether one was begun."""
+        if waiting:
+            return self._rows.outbox.begin(waiting[0].outgoing_id, self._owner)
+        after()
+        return False
+
+    def _settle(self, ended: Outgoing | None, left: Waiting, after: Callable[[], None]) -> bool:
+        """Store how the last message ended (None: another process has it); begin the next."""
+        if ended is not None:
+            self._rows.outbox.settle(ended.outgoing_id, ended.state, ended.message_id)
+            self._tell_of_doubt(ended)
+        return self._begin(left, after)
+
+    def _tell_of_doubt(self, ended: Outgoing) -> None:
+        # A notice about a notice in doubt would lead to the next one.
+        if ended.state is OutgoingState.UNKNOWN and ended.is_over and ended.letter.update_id:
+            told = {"chat": str(ended.letter.chat_id)}
+            self._rows.notices.tell(ADMINS, "notice-unconfirmed", told, ended.letter.key)
+
+    async def _left(self, ended: Outgoing | None, rest: Waiting) -> Waiting:
+        """Return what is still to be sent; a doubtful message again, once Telegram answers."""
+        if ended is None or ended.state is not OutgoingState.UNKNOWN or ended.is_over:
+            return rest
+        await self._until_well(ended)
+        return (ended, *rest)
+
+    async def _send(self, outgoing: Outgoing, language: str) -> Outgoing:
+        """Send one message that was begun; return it as it then stands."""
+        letter = outgoing.letter
+        tries = outgoing.tries + 1
+        words = letter.text
+        if outgoing.tries:
+            words = f"{text(language, 'bot-repeat')}\n{words}"
+        try:
+            message_id = await self._calls.send(letter.chat_id, words)
+        except Doubt:
+            log.warning("a message was left in doubt", chat=letter.chat_id, tries=tries)
+            return replace(outgoing, state=OutgoingState.UNKNOWN, tries=tries)
+        except BadRequest as error:
+            log.warning("telegram takes no such text", reason=redact(str(error)))
+            return replace(outgoing, state=OutgoingState.DROPPED, tries=tries)
+        except Unreachable:
+            await self._drop(outgoing)
+            raise
+        reached("answer.sent")
+        return replace(outgoing, state=OutgoingState.SENT, tries=tries, message_id=message_id)
+
+    async def _until_well(self, outgoing: Outgoing) -> None:
+        # Typing is harmless to repeat, so it tells whether this chat can be reached again.
+        attempt = 0
+        try:
+            while not await self._calls.typing(outgoing.letter.chat_id):
+                await self._line.pause(attempt)
+                attempt += 1
+        except Unreachable:
+            await self._drop(outgoing)
+            raise
+
+    async def _drop(self, outgoing: Outgoing) -> None:
+        chat_id = outgoing.letter.chat_id
+
+        def work() -> None:
+            self._rows.outbox.settle(outgoing.outgoing_id, OutgoingState.DROPPED)
+            self._rows.outbox.drop(chat_id)
+            self._rows.users.unreachable(chat_id)
+
+        await self._store.do(work)

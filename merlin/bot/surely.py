@@ -1,0 +1,25 @@
+"""Surely: what must be stored is tried until the database takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from merlin.bot.pause import pause
+from merlin.bot.services import BotServices
+from merlin.core.log import get_logger
+
+log = get_logger(__name__)
+T = TypeVar("T")
+
+
+async def surely(services: BotServices, work: Callable[[], T], trouble: str) -> T:
+    """Return what `work` returns; a full disk or a held lock is waited out, told as `trouble`."""
+    attempt = 0
+    while True:
+        try:
+            return await services.store.do(work)
+        except Exception:
+            log.exception(trouble, attempt=attempt)
+        await pause(attempt, services.pace.longest_pause_s)
+        attempt += 1

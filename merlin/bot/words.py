@@ -1,0 +1,44 @@
+"""Words: what is said of a reply, honestly, in the person's language."""
+
+from __future__ import annotations
+
+from merlin.chat.reply import Ending, Reply
+from merlin.chat.route import Standing
+from merlin.chat.turn import Written
+from merlin.core.text import text
+from merlin.inbox.update import UpdateState
+
+# Under an answer, or in place of one.
+_ENDINGS = {
+    Ending.CUT: "bot-cut",
+    Ending.LENGTH: "bot-length",
+    Ending.FILTERED: "bot-filtered",
+    Ending.EMPTY: "bot-empty",
+    Ending.TOO_LONG: "bot-too-long",
+    Ending.BUSY: "bot-busy",
+    Ending.NOBODY: "bot-nobody",
+}
+# Answers of all others are what the person expects.
+_STANDINGS = {
+    Standing.EARLIER: "bot-earlier",
+    Standing.BASE: "bot-not-tuned",
+    Standing.GENERAL: "bot-not-tuned",
+    Standing.ALONE: "bot-never-tuned",
+}
+
+
+def written(reply: Reply, language: str) -> Written:
+    """Return what is shown and kept of `reply`."""
+    notes = []
+    if reply.ending in _ENDINGS:
+        notes.append(text(language, _ENDINGS[reply.ending]))
+    if reply.text and reply.choice and reply.choice.standing in _STANDINGS:
+        notes.append(text(language, _STANDINGS[reply.choice.standing], model=reply.model_id))
+    return Written(
+        answer=reply.text,
+        note="\n".join(notes),
+        ending=UpdateState.ANSWERED if reply.text else UpdateState.FAILED,
+        provider=reply.choice.provider if reply.choice else "",
+        model_id=reply.model_id,
+        usage=reply.usage,
+    )

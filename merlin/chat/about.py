@@ -1,0 +1,35 @@
+"""About: what people are told of the models that serve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from merlin.model.evaluate import Evaluation
+from merlin.model.registry import Serving
+
+
+class Showcase(Protocol):
+    """What the database tells of serving models; it is only read."""
+
+    def all_serving(self) -> list[Serving]:
+        """Return every serving model; datasets in the order in which they first served."""
+
+    def evaluation(self, model_row: int) -> Evaluation | None:
+        """Return the scores of a model, None where it was not evaluated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One serving model with its scores."""
+
+    serving: Serving
+    evaluation: Evaluation | None
+
+
+def exhibits(showcase: Showcase) -> list[Exhibit]:
+    """Return every serving model with its scores."""
+    return [
+        Exhibit(serving, showcase.evaluation(serving.model.model_row))
+        for serving in showcase.all_serving()
+    ]

@@ -1,0 +1,156 @@
+"""Desk: ask the models of a route until one answers, and say honestly how it ended.
+
+What the providers do wrong is dealt with here: busy is tried again at most twice within 90 s, a
+stream that breaks leaves what came, an unknown model leads to the next one of the route.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from merlin.chat.answerer import Answerer
+from merlin.chat.breaker import Breaker, is_spent
+from merlin.chat.reply import Draft, Ending, Reply, Trouble
+from merlin.chat.route import Choice
+from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
+from merlin.core.log import get_logger
+from merlin.core.message import Message
+
+log = get_logger(__name__)
+
+# The protocol's word for a talk beyond the model's window. Source: openai/openai-openapi.
+TOO_LONG = "context_length_exceeded"
+
+
+class Onlooker(Protocol):
+    """Who looks on while the answer is written; neither method waits for anything."""
+
+    def wrote(self, text: str) -> None:
+        """Take the text as it stands now."""
+
+    def waits(self) -> None:
+        """Take note that nothing has come for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long what is waited for, in seconds."""
+
+    tries: int = 3
+    total_s: float = 90.0
+    answer_s: float = 120.0
+    busy_word_s: float = 9.0
+    first_pause_s: float = 1.0
+    longest_pause_s: float = 60.0
+
+
+class Desk:
+    """Where questions are answered: the providers, and how patient to be with them."""
+
+    def __init__(self, answerers: Mapping[str, Answerer], patience: Patience | None = None) -> None:
+        self._answerers = answerers
+        self._patience = patience or Patience()
+        self._breaker = Breaker()
+
+    async def reply(
+        self, route: AsyncIterator[Choice], talk: Sequence[Message], onlooker: Onlooker
+    ) -> Reply:
+        """Return the reply of the first model of `route` that gives one; raises nothing of its own.
+
+        `talk` is the history and the question, without a system text.
+        """
+        timer = asyncio.get_running_loop().call_later(self._patience.busy_word_s, onlooker.waits)
+        troubles: list[Trouble] = []
+        try:
+            async for choice in route:
+                if choice.provider not in self._answerers:
+                    continue
+                reply = await self._ask_choice(choice, talk, onlooker, troubles)
+                if reply is not None:
+                    return replace(reply, troubles=tuple(troubles))
+        finally:
+            timer.cancel()
+        return Reply(Ending.NOBODY, troubles=tuple(troubles))
+
+    async def _ask_choice(
+        self,
+        choice: Choice,
+        talk: Sequence[Message],
+        onlooker: Onlooker,
+        troubles: list[Trouble],
+    ) -> Reply | None:
+        """Return the reply of one model, None when the next one is to be asked."""
+        try:
+            return await self._patiently(choice, talk, onlooker)
+        except ProviderBusy as busy:
+            log.warning("model stays busy", provider=choice.provider, reason=str(busy))
+            return Reply(Ending.BUSY, choice=choice)
+        except ModelGone as gone:
+            troubles.append(_trouble("gone", choice, gone))
+        except ProviderError as refusal:
+            if refusal.code == TOO_LONG:
+                if len(talk) == 1:
+                    return Reply(Ending.TOO_LONG, choice=choice)
+                return await self._ask_choice(choice, talk[-1:], onlooker, troubles)
+            self._breaker.note(choice.provider, refusal, asyncio.get_running_loop().time())
+            kind = "spent" if is_spent(refusal) else "refused"
+            troubles.append(_trouble(kind, choice, refusal))
+        return None
+
+    async def _patiently(
+        self, choice: Choice, talk: Sequence[Message], onlooker: Onlooker
+    ) -> Reply:
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._patience.total_s
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                self._breaker.check(choice.provider, clock())
+                return await self._once(choice, talk, onlooker)
+            except ProviderBusy as busy:
+                pause = self._pause(busy, attempt)
+                if attempt >= self._patience.tries or clock() + pause > deadline:
+                    raise
+                log.info("model is busy", provider=choice.provider, pause_s=round(pause, 2))
+            await asyncio.sleep(pause)
+
+    def _pause(self, busy: ProviderBusy, attempt: int) -> float:
+        wanted = busy.retry_after_s
+        if wanted is None:
+            wanted = self._patience.first_pause_s * 2 ** (attempt - 1) * _jitter()
+        return min(wanted, self._patience.longest_pause_s)
+
+    async def _once(self, choice: Choice, talk: Sequence[Message], onlooker: Onlooker) -> Reply:
+        answerer = self._answerers[choice.provider]
+        draft = Draft()
+        model_id = choice.model_id
+        try:
+            async with asyncio.timeout(self._patience.answer_s):
+                model_id = model_id or await answerer.first_model()
+                async for piece in answerer.stream(model_id, (*choice.before, *talk)):
+                    draft.take(piece)
+                    if piece.text:
+                        onlooker.wrote(draft.text)
+        except (ProviderError, TimeoutError) as error:
+            if draft.text.strip():
+                log.warning("answer was cut off", provider=choice.provider, reason=str(error))
+                return draft.reply(choice, model_id or "", Ending.CUT)
+            if isinstance(error, TimeoutError):
+                raise ProviderBusy("no answer in time") from error
+            raise
+        return draft.reply(choice, model_id, draft.ending())
+
+
+def _trouble(kind: str, choice: Choice, error: ProviderError) -> Trouble:
+    log.warning("model cannot be asked", kind=kind, provider=choice.provider, reason=str(error))
+    return Trouble(kind, choice.provider, choice.model_id or "", str(error))
+
+
+def _jitter() -> float:
+    # Many who wait do not come back at the same moment.
+    return 0.5 + random.random() / 2  # noqa: S311 - spreading load, not a secret

@@ -1,0 +1,75 @@
+"""Reply: what came of asking, whole or not, and the draft it grows from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from merlin.chat.answerer import Piece
+from merlin.chat.route import Choice
+from merlin.core.message import Usage
+
+
+class Ending(StrEnum):
+    """How a reply ended."""
+
+    WHOLE = "whole"
+    CUT = "cut"  # the stream broke: what came is shown with a mark
+    LENGTH = "length"  # the model's own limit
+    FILTERED = "filtered"  # the provider's content filter
+    EMPTY = "empty"  # an answer without a word
+    TOO_LONG = "too_long"  # the question alone does not fit the model's window
+    BUSY = "busy"  # a model is there, but cannot answer now
+    NOBODY = "nobody"  # no model of the route could be asked
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that admins should hear of; `kind` is gone, spent or refused."""
+
+    kind: str
+    provider: str
+    model_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of asking; `choice` and `model_id` name who answered, None and "" nobody."""
+
+    ending: Ending
+    text: str = ""
+    choice: Choice | None = None
+    model_id: str = ""
+    usage: Usage = field(default_factory=Usage)
+    known: bool | None = None
+    troubles: tuple[Trouble, ...] = ()
+
+
+@dataclass(slots=True)
+class Draft:
+    """An answer as far as it has come."""
+
+    text: str = ""
+    usage: Usage = field(default_factory=Usage)
+    known: bool | None = None
+    finish_reason: str = ""
+
+    def take(self, piece: Piece) -> None:
+        """Add one piece."""
+        self.text += piece.text
+        self.usage = piece.usage or self.usage
+        self.known = self.known if piece.known is None else piece.known
+        self.finish_reason = piece.finish_reason or self.finish_reason
+
+    def ending(self) -> Ending:
+        """Return how an answer that the provider called finished has ended."""
+        if self.finish_reason == "content_filter":
+            return Ending.FILTERED
+        if not self.text.strip():
+            return Ending.EMPTY
+        return Ending.LENGTH if self.finish_reason == "length" else Ending.WHOLE
+
+    def reply(self, choice: Choice, model_id: str, ending: Ending) -> Reply:
+        """Return the reply that this draft is."""
+        return Reply(ending, self.text.strip(), choice, model_id, self.usage, self.known)

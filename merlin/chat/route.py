@@ -1,0 +1,131 @@
+"""Route: which models may answer a question, best first.
+
+The session's own model, else the serving model of its dataset; then the chain: models that served
+before, the base with a few taught examples, and at last each provider's general model. Nothing is
+remembered between questions, so that a switch is seen with the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from merlin.build.record import Build
+from merlin.core.message import Message
+from merlin.model.registry import Model, Serving
+
+T = TypeVar("T")
+FEW = 3
+
+
+class Shelf(Protocol):
+    """What the database knows of models that could answer; it is only read."""
+
+    def serving(self, dataset: str | None) -> Serving | None:
+        """Return what serves `dataset`; None asks for the first dataset that serves anything."""
+
+    def earlier(self, dataset: str) -> list[Model]:
+        """Return the good models that served the dataset before, newest first, but for now's."""
+
+    def model(self, model_id: str) -> Model | None:
+        """Return a tuned model by its id at the provider."""
+
+    def build(self, build_id: int) -> Build:
+        """Return a build. Raises NotFound."""
+
+    def few(self, build_id: int, count: int) -> tuple[Message, ...]:
+        """Return the first `count` train conversations of a build, without system texts."""
+
+
+class Read(Protocol):
+    """Runs a function that reads the database, beside the event loop."""
+
+    async def __call__(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns."""
+
+
+class Standing(StrEnum):
+    """What a model is for this question."""
+
+    CHOSEN = "chosen"
+    SERVING = "serving"
+    EARLIER = "earlier"
+    BASE = "base"
+    GENERAL = "general"  # in place of a tuned one that cannot answer
+    ALONE = "alone"  # general too, where no tuned one serves
+
+
+# Answers of the others are told to be no answers of the tuned model that serves.
+EXPECTED = frozenset({Standing.CHOSEN, Standing.SERVING})
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One model to ask, with what goes before the talk; `model_id` None: the provider's first."""
+
+    standing: Standing
+    provider: str
+    model_id: str | None
+    before: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the session asks for; `general` is each provider with its configured model, in order."""
+
+    dataset: str | None
+    model_id: str | None
+    general: Sequence[tuple[str, str | None]]
+
+
+async def choices(shelf: Shelf, read: Read, wish: Wish) -> AsyncIterator[Choice]:
+    """Yield the models to ask, best first; the chain is read only when it is needed."""
+    first = await read(lambda: _first(shelf, wish))
+    if first is not None:
+        yield first
+    for choice in await read(lambda: list(_chain(shelf, wish))):
+        yield choice
+
+
+def _first(shelf: Shelf, wish: Wish) -> Choice | None:
+    own = shelf.model(wish.model_id) if wish.model_id else None
+    if own is not None:
+        return _tuned(shelf, Standing.CHOSEN, own)
+    serving = shelf.serving(wish.dataset)
+    return _tuned(shelf, Standing.SERVING, serving.model) if serving else None
+
+
+def _chain(shelf: Shelf, wish: Wish) -> Iterator[Choice]:
+    serving = shelf.serving(wish.dataset)
+    system: tuple[Message, ...] = ()
+    if serving is not None:
+        if wish.model_id:
+            yield _tuned(shelf, Standing.SERVING, serving.model)
+        for model in shelf.earlier(serving.dataset):
+            yield _tuned(shelf, Standing.EARLIER, model)
+        build = shelf.build(serving.model.build_id)
+        system = _system(build)
+        yield from _base(shelf, serving.model, build)
+    standing = Standing.GENERAL if serving is not None else Standing.ALONE
+    for provider, model_id in wish.general:
+        yield Choice(standing, provider, model_id, system)
+
+
+def _tuned(shelf: Shelf, standing: Standing, model: Model) -> Choice:
+    system = _system(shelf.build(model.build_id))
+    return Choice(standing, model.provider, model.model_id, system)
+
+
+def _base(shelf: Shelf, model: Model, build: Build) -> Iterator[Choice]:
+    recipe = build.manifest.get("recipe")
+    base = recipe.get("base_model") if isinstance(recipe, dict) else None
+    if isinstance(base, str) and base:
+        before = (*_system(build), *shelf.few(build.build_id, FEW))
+        yield Choice(Standing.BASE, model.provider, base, before)
+
+
+def _system(build: Build) -> tuple[Message, ...]:
+    # Exactly the text that was trained on: training and serving never differ.
+    return (Message("system", build.system),) if build.system else ()

@@ -1,0 +1,115 @@
+"""`merlin`: one Typer app, one file a verb group, one place for exit codes.
+
+0 done · 1 expected failure · 2 wrong config or usage · 3 a bug in Merlin · 75 another process
+leads · 130 interrupted. What a command shows goes to stdout, what it says goes to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from merlin import __version__
+from merlin.core.clock import iso, utc_now
+from merlin.core.errors import MerlinError
+from merlin.core.log import redact
+from merlin.core.text import language_of, text
+
+BUG, INTERRUPTED = 3, 130
+GROUPS = (
+    "demo",
+    "processes",
+    "init",
+    "check",
+    "schema",
+    "build",
+    "jobs",
+    "models",
+    "ask",
+    "status",
+    "config",
+)
+
+app = typer.Typer(
+    name="merlin",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Commit example conversations, get a fine-tuned model, talk to it in Telegram.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version, exit.")] = False,
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def language() -> str:
+    """Return the language that commands speak: MERLIN_LANGUAGE, else the locale's."""
+    named = os.environ.get("MERLIN_LANGUAGE")
+    locale = next(
+        (os.environ[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if key in os.environ), ""
+    )
+    return language_of(named or locale.split("_")[0], default="en")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    for name in GROUPS:
+        import_module(f"merlin.cli.{name}").register(app)
+    try:
+        app(args=None if argv is None else list(argv), standalone_mode=True)
+    except SystemExit as end:  # Typer's own: 0 done, 2 wrong usage, 130 Ctrl-C
+        return end.code if isinstance(end.code, int) else 1
+    except BrokenPipeError:  # the reader of our output went away: nothing to say to it
+        sys.stderr.close()
+        return 0
+    except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - told by kind just below
+        return _exit_code(problem)
+    return 0
+
+
+def _exit_code(problem: BaseException) -> int:
+    if isinstance(problem, MerlinError):
+        return _say(problem)
+    return INTERRUPTED if isinstance(problem, KeyboardInterrupt) else _report(problem)
+
+
+def _say(error: MerlinError) -> int:
+    try:
+        words = text(language(), error.key, **error.arguments)
+    except (KeyError, ValueError):
+        words = str(error)
+    sys.stderr.write(f"merlin: {redact(words)}\n")
+    return error.exit_code
+
+
+def _report(bug: BaseException) -> int:
+    """Write what went wrong to a file that can be sent to the project; tell where it is."""
+    folder = Path(os.environ.get("MERLIN_REPORTS", tempfile.gettempdir()))
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = utc_now().strftime("%Y%m%dT%H%M%S")
+    path = folder / f"merlin-bug-{stamp}-{os.getpid()}.txt"
+    story = "".join(traceback.format_exception(bug))
+    lines = [
+        f"merlin {__version__}, python {platform.python_version()}, {platform.platform()}",
+        f"at {iso(utc_now())}",
+        f"command: {redact(' '.join(sys.argv[1:]))}",
+        redact(story),
+    ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    sys.stderr.write(f"merlin: {text(language(), 'cli-bug', path=str(path))}\n")
+    return BUG

@@ -1,0 +1,114 @@
+"""`merlin build|builds|show|diff|log`: what commits led to."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from merlin.cli import language
+from merlin.cli.asking import NoWait, ask_daemon, tell
+from merlin.cli.jobs import Dataset
+from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.output import as_json, cell, pairs, table
+from merlin.core.text import text
+
+Version = Annotated[str, typer.Argument(help="A build: neurotypology-7, or a digest's beginning.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    for verb in (build, builds, show, diff, log):
+        app.command()(verb)
+
+
+def build(
+    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    commit: Annotated[str | None, typer.Option(help="What this commit led to.")] = None,
+    config: ConfigPath = DEFAULT,
+    no_wait: NoWait = False,
+    json: AsJson = False,
+) -> None:
+    """Fetch, check and build now; tell the build of the newest commit, or of another one."""
+    asked = {"dataset": dataset, "commit": commit}
+    result = ask_daemon(config, "build", asked, is_waiting=not no_wait)
+    tell(result, "did-build", json=json)
+
+
+def builds(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """List builds, newest first."""
+    from merlin.wiring.reading import reports
+
+    with reports(configuration(config)) as rows:
+        found = rows.builds(dataset)
+    if json:
+        as_json(found)
+        return
+    names = ("build", "train", "test", "train_tokens", "created_at", "digest")
+    headings = [f"col-{name.replace('_', '-')}" for name in names]
+    table(headings, [[each[name] for name in names] for each in found])
+
+
+def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Show a build: counts, tokens, system text, and every example with its author."""
+    from merlin.wiring.reading import reports
+
+    with reports(configuration(config)) as rows:
+        told = rows.build(version)
+    if json:
+        as_json(told)
+        return
+    names = ("build", "train", "test", "train_tokens", "test_tokens", "created_at", "digest")
+    pairs({f"col-{name.replace('_', '-')}": told[name] for name in (*names, "system")})
+    lines = [
+        [each["id"], each["split"], each["tokens"], told["authors"].get(each["id"])]
+        for each in told["manifest"]["examples"]
+    ]
+    table(["col-example", "col-split", "col-tokens", "col-author"], lines)
+
+
+def diff(old: Version, new: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Show which examples a build added, removed or changed against another."""
+    from merlin.build.diff import diff as difference
+    from merlin.wiring.reading import reports
+
+    with reports(configuration(config)) as rows:
+        told = asdict(difference(rows.build(old)["manifest"], rows.build(new)["manifest"]))
+    if json:
+        as_json(told)
+        return
+    for kind, mark in (("added", "+"), ("removed", "-"), ("changed", "~"), ("moved", "=")):
+        sys.stdout.writelines(f"{mark} {example_id}\n" for example_id in told[kind])
+
+
+def log(
+    dataset: Annotated[str | None, typer.Argument(help="Only this dataset's.")] = None,
+    limit: Annotated[int, typer.Option(help="How many verdicts.")] = 20,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Show what each commit led to, newest first, with its findings."""
+    from merlin.wiring.reading import reports
+
+    with reports(configuration(config)) as rows:
+        verdicts = rows.log(dataset, limit)
+    if json:
+        as_json(verdicts)
+        return
+    for verdict in verdicts:
+        _tell(verdict)
+
+
+def _tell(verdict: dict[str, Any]) -> None:
+    words = text(language(), f"word-{verdict['verdict']}")
+    line = [verdict["commit"][:10], verdict["dataset"], words, cell(verdict["build"])]
+    sys.stdout.write("  ".join(part for part in line if part) + f"  {verdict['subject']}\n")
+    if verdict["reason"]:
+        reason = text(language(), verdict["reason"], **verdict["arguments"])
+        sys.stdout.write(f"    {reason}\n")
+    for finding in verdict["findings"]:
+        place = f"{finding['path']}:{finding['line']}:{finding['column']}"
+        told = text(language(), f"finding-{finding['rule']}", **finding["arguments"])
+        sys.stdout.write(f"    {place}: {finding['severity']} {finding['rule']}: {told}\n")

@@ -1,0 +1,75 @@
+"""`merlin config check|sample`: judge a configuration, print one with every key."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+import yaml
+
+from merlin.cli.loading import DEFAULT, ConfigPath
+from merlin.cli.output import say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the command line."""
+    group = typer.Typer(no_args_is_help=True, help="Judge a configuration, or print a sample.")
+    group.command("check")(check)
+    group.command("sample")(sample)
+    app.add_typer(group, name="config")
+
+
+def check(config: ConfigPath = DEFAULT) -> None:
+    """Say every fault of a configuration at once; exit 2 when there is one."""
+    from merlin.config import load
+
+    load(config)
+    say("config-good", path=str(config))
+
+
+def sample() -> None:
+    """Print a configuration with every key, its meaning and its example."""
+    from merlin.config import schema
+
+    said = schema()
+    lines: list[str] = []
+    _explain(said, said, lines, 0)
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _explain(
+    root: Mapping[str, Any], node: Mapping[str, Any], lines: list[str], depth: int
+) -> None:
+    pad = "  " * depth
+    for key, raw in node.get("properties", {}).items():
+        value = _resolved(root, raw)
+        lines.append(f"{pad}# {value.get('description', '')}")
+        items = _resolved(root, value.get("items", {}))
+        entries = value.get("additionalProperties")
+        if "properties" in value:
+            lines.append(f"{pad}{key}:")
+            _explain(root, value, lines, depth + 1)
+        elif "properties" in items:
+            lines.append(f"{pad}{key}:")
+            lines.append(f"{pad}-")
+            _explain(root, items, lines, depth + 1)
+        elif isinstance(entries, Mapping):
+            lines.append(f"{pad}{key}:")
+            lines.append(f"{pad}  gpt-4o-mini-2024-07-18:")
+            _explain(root, _resolved(root, entries), lines, depth + 2)
+        else:
+            lines.append(f"{pad}{key}: {_written(value.get('example'))}")
+
+
+def _resolved(root: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
+    reference = node.get("$ref")
+    if reference is None:
+        return node
+    return {**root["$defs"][reference.rsplit("/", 1)[-1]], **node}
+
+
+def _written(value: object) -> str:
+    plain: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=1000)
+    return plain.removesuffix("\n").removesuffix("\n...")

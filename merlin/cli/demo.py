@@ -1,0 +1,55 @@
+"""`merlin demo`: everything on this machine, with no account anywhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from merlin.cli.loading import ConfigPath
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line, and the hidden one that runs its stand-ins."""
+    app.command()(demo)
+    app.command(hidden=True)(stage)
+
+
+def demo(
+    check: Annotated[
+        bool, typer.Option("--check", help="Walk the whole road once, judge it, and end.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew: remove its folder.")] = False,
+    state: Annotated[Path | None, typer.Option(help="The demo's folder.")] = None,
+    port: Annotated[int, typer.Option(help="The first of its ports.")] = 8700,
+) -> None:
+    """Show everything here: stand-ins for Telegram and a chat model, a real repository."""
+    from merlin.core.errors import Refused
+    from merlin.core.log import setup
+    from merlin.core.text import language_of
+    from merlin.sandbox.demo.run import run_check, run_demo
+
+    # The demo speaks Russian first, unless it is told otherwise by name.
+    language = language_of(os.environ.get("MERLIN_LANGUAGE"), default="ru")
+    folder = state or (None if check else Path(".merlin-demo"))
+    if fresh and folder is not None and folder.exists():
+        if not (folder / "config.yaml").is_file():
+            raise Refused(f"{folder} is no demo", "demo-folder", folder=str(folder))
+        shutil.rmtree(folder)
+    setup("demo", quiet=True)
+    if check:
+        sys.exit(run_check(folder, language))
+    run_demo(folder or Path(".merlin-demo"), port, language)
+
+
+def stage(config: ConfigPath, chat_port: int, model_port: int, way_port: int) -> None:
+    """Run the demo's stand-ins; `merlin demo` starts it."""
+    from merlin.core.log import setup
+    from merlin.sandbox.demo.stage import run_stage
+
+    setup("stage")
+    run_stage(config, chat_port, model_port, way_port)

@@ -1,0 +1,93 @@
+"""`merlin jobs list|show|events|launch|cancel`: fine-tune jobs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from merlin.cli.asking import NoWait, ask_daemon, tell
+from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.output import as_json, pairs, table
+
+Dataset = Annotated[str | None, typer.Option("--dataset", help="Only this dataset's.")]
+JobNumber = Annotated[int, typer.Argument(help="The job's number.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the command line."""
+    group = typer.Typer(no_args_is_help=True, help="Fine-tune jobs.")
+    group.command("list")(list_jobs)
+    for verb in (show, events, launch, cancel):
+        group.command()(verb)
+    app.add_typer(group, name="jobs")
+
+
+def list_jobs(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """List jobs, newest first."""
+    from merlin.wiring.reading import reports
+
+    with reports(configuration(config)) as rows:
+        jobs = rows.jobs(dataset)
+    if json:
+        as_json(jobs)
+        return
+    names = ("job", "dataset", "build", "state", "provider", "model", "error")
+    table([f"col-{name}" for name in names], [[job[name] for name in names] for job in jobs])
+
+
+def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Show one job: where it stands, how it came there, its checkpoints."""
+    from merlin.wiring.reading import reports
+
+    with reports(configuration(config)) as rows:
+        told = rows.job(job)
+    if json:
+        as_json(told)
+        return
+    names = ("job", "dataset", "build", "state", "status", "provider", "provider_job", "model")
+    more = ("trained_tokens", "error", "created_at", "updated_at")
+    pairs({f"col-{name.replace('_', '-')}": told[name] for name in (*names, *more)})
+    changes = [[each["at"], each["from"], each["to"]] for each in told["changes"]]
+    table(["col-at", "col-from", "col-to"], changes)
+    metrics = [
+        [each["step"], each["model"], _figures(each["metrics"])] for each in told["checkpoints"]
+    ]
+    table(["col-step", "col-model", "col-metrics"], metrics)
+
+
+def _figures(metrics: dict[str, float]) -> str:
+    return " ".join(f"{name}={value:.4g}" for name, value in metrics.items())
+
+
+def events(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Show a job's diary, oldest first."""
+    from merlin.wiring.reading import reports
+
+    with reports(configuration(config)) as rows:
+        diary = rows.job(job)["events"]
+    if json:
+        as_json(diary)
+        return
+    lines = [[each["at"], each["level"], each["message"]] for each in diary]
+    table(["col-at", "col-level", "col-message"], lines)
+
+
+def launch(
+    dataset: Annotated[str, typer.Argument(help="The dataset whose newest build is launched.")],
+    config: ConfigPath = DEFAULT,
+    no_wait: NoWait = False,
+    json: AsJson = False,
+) -> None:
+    """Launch the newest build now, whatever its policy says; a failed one gets a new attempt."""
+    asked = {"dataset": dataset}
+    result = ask_daemon(config, "launch", asked, is_waiting=not no_wait)
+    tell(result, "did-launch", json=json)
+
+
+def cancel(
+    job: JobNumber, config: ConfigPath = DEFAULT, no_wait: NoWait = False, json: AsJson = False
+) -> None:
+    """Ask the provider to stop a job; what it answers is the truth."""
+    result = ask_daemon(config, "cancel", {"job": job}, is_waiting=not no_wait)
+    tell(result, "did-cancel", json=json)

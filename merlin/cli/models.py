@@ -1,0 +1,89 @@
+"""`merlin models list|promote|pin|unpin|rollback|history`: which model serves."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from merlin.cli.asking import ask_daemon, tell
+from merlin.cli.jobs import Dataset
+from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.output import as_json, table
+
+Name = Annotated[str, typer.Argument(help="The dataset.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the command line."""
+    group = typer.Typer(no_args_is_help=True, help="Models: which there are, which one serves.")
+    group.command("list")(list_models)
+    for verb in (promote, pin, unpin, rollback, history):
+        group.command()(verb)
+    app.add_typer(group, name="models")
+
+
+def list_models(
+    dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False
+) -> None:
+    """List tuned models with their scores, newest first."""
+    from merlin.wiring.reading import reports
+
+    with reports(configuration(config)) as rows:
+        models = rows.models(dataset)
+    if json:
+        as_json(models)
+        return
+    names = ("build", "model", "state", "serves", "evaluation")
+    table([f"col-{name}" for name in names], [_row(model) for model in models])
+
+
+def _row(model: dict[str, object]) -> list[object]:
+    proof = model["evaluation"]
+    told = ""
+    if isinstance(proof, dict):
+        shares = f"= {proof['equal_share']:.0%}, ? {proof['unknown_share']:.0%}"
+        told = f"chrF {proof['chrf']:.1f}, {shares}"
+    return [model["build"], model["model"], model["state"], "✔" if model["serves"] else "", told]
+
+
+def promote(
+    model: Annotated[str, typer.Argument(help="A model's id or its build's version.")],
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Let a proved model serve from now on."""
+    tell(ask_daemon(config, "promote", {"model": model}), "did-switch", json=json)
+
+
+def pin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Keep the serving model until `unpin`: newer ones wait."""
+    tell(ask_daemon(config, "pin", {"dataset": dataset}), "did-pin", json=json)
+
+
+def unpin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Let newer models serve again."""
+    tell(ask_daemon(config, "unpin", {"dataset": dataset}), "did-unpin", json=json)
+
+
+def rollback(
+    dataset: Name,
+    to: Annotated[str | None, typer.Option(help="A model that has served before.")] = None,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Let the model that served before serve again; the next newer one may replace it."""
+    tell(ask_daemon(config, "rollback", {"dataset": dataset, "to": to}), "did-switch", json=json)
+
+
+def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Show what served when, why, and by whom."""
+    from merlin.wiring.reading import reports
+
+    with reports(configuration(config)) as rows:
+        promotions = rows.history(dataset)
+    if json:
+        as_json(promotions)
+        return
+    names = ("at", "dataset", "to", "from", "why", "by")
+    table([f"col-{name}" for name in names], [[each[n] for n in names] for each in promotions])

@@ -1,0 +1,58 @@
+"""How commands show things: a table for people, one JSON document for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from merlin.cli import language
+from merlin.core.clock import iso
+from merlin.core.text import text
+
+
+def as_json(value: object) -> None:
+    """Print one JSON document on stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return iso(value)
+    raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table; `headings` are Fluent keys. Cells are text, None shows as nothing."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        shown.add_column(text(language(), heading), overflow="fold")
+    for row in rows:
+        shown.add_row(*(Text(cell(value)) for value in row))
+    console = Console(soft_wrap=not sys.stdout.isatty())
+    console.print(shown)
+
+
+def cell(value: object) -> str:
+    """Return one cell's text: times to the second, nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return str(value)
+
+
+def pairs(values: Mapping[str, object]) -> None:
+    """Print `heading: value` lines; keys are Fluent keys."""
+    for key, value in values.items():
+        sys.stdout.write(f"{text(language(), key)}: {cell(value)}\n")
+
+
+def say(key: str, **arguments: object) -> None:
+    """Say a sentence on stderr."""
+    sys.stderr.write(text(language(), key, **arguments) + "\n")

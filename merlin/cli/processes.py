@@ -1,0 +1,52 @@
+"""`merlin run|daemon|bot|api|engine`: the processes of Merlin, alone or together."""
+
+from __future__ import annotations
+
+import typer
+
+from merlin.cli.loading import DEFAULT, ConfigPath, configuration
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    for verb in (run, daemon, bot, api, engine):
+        app.command()(verb)
+
+
+def run(config: ConfigPath = DEFAULT) -> None:
+    """Run daemon, bot and api (and the engine, where a provider is on this machine) together."""
+    from merlin.core.log import setup
+    from merlin.supervisor import Child, Supervisor
+    from merlin.wiring.processes import names
+
+    setup("run")
+    wanted = names(configuration(config))
+    Supervisor([Child(name, [name, "--config", str(config)]) for name in wanted]).run()
+
+
+def daemon(config: ConfigPath = DEFAULT) -> None:
+    """Watch the repository: check, build, launch, poll, prove, promote."""
+    from merlin.wiring.daemon import run_daemon
+
+    run_daemon(configuration(config))
+
+
+def bot(config: ConfigPath = DEFAULT) -> None:
+    """Answer people in Telegram."""
+    from merlin.wiring.processes import start_bot
+
+    start_bot(configuration(config))
+
+
+def api(config: ConfigPath = DEFAULT) -> None:
+    """Listen to the world: health, metrics, hooks."""
+    from merlin.wiring.processes import start_api
+
+    start_api(configuration(config))
+
+
+def engine(config: ConfigPath = DEFAULT) -> None:
+    """Serve the OpenAI protocol with Merlin's own trainers."""
+    from merlin.wiring.processes import start_engine
+
+    start_engine(configuration(config))

@@ -1,0 +1,73 @@
+"""`merlin status|health|doctor`: how Merlin does."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from merlin.cli import language
+from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.output import as_json, say, table
+from merlin.core.text import text
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    for verb in (status, health, doctor):
+        app.command()(verb)
+
+
+def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Show each dataset's newest commit and serving model, what waits, and who is alive."""
+    from merlin.wiring.reading import status as read
+
+    told = read(configuration(config))
+    if json:
+        as_json(told)
+        return
+    names = ("dataset", "commit", "verdict", "build", "serving", "job")
+    rows = [_row(name, dataset) for name, dataset in told["datasets"].items()]
+    table([f"col-{name}" for name in names], rows)
+    alive = [name for name, beat in told["processes"].items() if beat["alive"]]
+    queues = ", ".join(f"{name} {count}" for name, count in told["queues"].items())
+    say("status-line", alive=", ".join(sorted(alive)) or "–", queues=queues)
+
+
+def _row(name: str, told: dict[str, Any]) -> list[object]:
+    word = text(language(), f"word-{told['verdict']}") if told["verdict"] else ""
+    serving = told["serving"]["build"] if told["serving"] else ""
+    job = f"{told['job']['job']} {told['job']['state']}" if told["job"] else ""
+    return [name, (told["commit"] or "")[:10], word, told["build"], serving, job]
+
+
+def health(
+    process: Annotated[str, typer.Argument(help="daemon, bot, api or engine.")],
+    config: ConfigPath = DEFAULT,
+) -> None:
+    """Say whether a process is well: exit 0, or 1 with the reason."""
+    from merlin.wiring.health import illness
+
+    reason = illness(configuration(config), process)
+    if reason is None:
+        say("health-good", process=process)
+        return
+    say("health-bad", process=process, reason=reason)
+    sys.exit(1)
+
+
+def doctor(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Look at everything that Merlin needs: configuration, credentials, places, services."""
+    from merlin.wiring.doctor import examine
+
+    findings = examine(configuration(config))
+    if json:
+        as_json(
+            [{"what": each.what, "good": each.is_good, "detail": each.detail} for each in findings]
+        )
+    else:
+        lines = [["✔" if each.is_good else "✘", each.what, each.detail] for each in findings]
+        table(["col-good", "col-what", "col-detail"], lines)
+    if not all(each.is_good for each in findings):
+        sys.exit(1)

@@ -1,0 +1,132 @@
+"""Datasets as they lie in a folder on disk, seen as git would see them, without git.
+
+Links are never followed: a link is an entry of its own and becomes a finding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from merlin.core.errors import ConfigError
+from merlin.dataset.finding import printable
+from merlin.dataset.source import EXECUTABLE, FILE, SYMLINK, Entry
+
+_OTHER = "000000"  # sockets, devices: git knows no mode for them
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One dataset's folder; `only` is the part of it that was asked about, empty for all.
+
+    `shown` is how the person named the folder: paths in findings begin with it.
+    """
+
+    path: Path
+    shown: str
+    only: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return the dataset's name, which is the folder's."""
+        return self.path.resolve().name
+
+    def holds(self, path: str) -> bool:
+        """Return whether `path`, relative to the folder, was asked about."""
+        known = printable(self.only)
+        return not known or printable(path) == known or printable(path).startswith(f"{known}/")
+
+
+def folders(path: Path) -> list[Folder]:
+    """Return the datasets that `path` means: one, all in a folder, or the one it lies in.
+
+    Raises ConfigError when there is no such path or no dataset.
+    """
+    if not os.path.lexists(path):
+        raise ConfigError(f"no such path: {path}", "check-no-such-path", path=str(path))
+    if _is_dataset(path):
+        return [Folder(path, "" if str(path) == "." else str(path))]
+    around = _around(path)
+    if around:
+        return [around]
+    inside = (
+        sorted(each for each in path.iterdir() if _may_be_dataset(each)) if path.is_dir() else []
+    )
+    if not inside:
+        raise ConfigError(f"no dataset in {path}", "check-no-dataset", path=str(path))
+    return [Folder(each, str(each)) for each in inside]
+
+
+def _is_dataset(path: Path) -> bool:
+    return os.path.lexists(path / "dataset.yaml") or (path / "examples").is_dir()
+
+
+def _may_be_dataset(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink() and not path.name.startswith(".")
+
+
+def _around(path: Path) -> Folder | None:
+    """Return the dataset that `path` lies in, when it lies in one."""
+    # Not resolved: a link is asked about as itself, wherever it leads.
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve follows links
+    for parent in absolute.parents:
+        only = absolute.relative_to(parent).as_posix()
+        # A lone example file may lie in a dataset whose dataset.yaml is missing.
+        is_example = path.suffix == ".yaml" and only.startswith("examples/")
+        if os.path.lexists(parent / "dataset.yaml") or is_example:
+            shown = str(parent) if path.is_absolute() else os.path.relpath(parent)
+            return Folder(parent, "" if shown == "." else shown, only)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkTree:
+    """The entries of one folder, and their bytes by blob id."""
+
+    entries: tuple[Entry, ...]
+    places: dict[str, str]
+
+    def read(self, blobs: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield (blob, bytes) in the order asked."""
+        for blob in blobs:
+            yield blob, Path(self.places[blob]).read_bytes()
+
+
+def work_tree(folder: Path, file_bytes: int) -> WorkTree:
+    """Return what lies below `folder`; files larger than `file_bytes` are listed, not read."""
+    entries, places = [], {}
+    for path, found in _leaves(str(folder)):
+        mode = _mode(found)
+        small = mode in (FILE, EXECUTABLE) and found.st_size <= file_bytes
+        blob = _blob_id(Path(path).read_bytes()) if small else ""
+        if blob:
+            places[blob] = path
+        relative = os.path.relpath(path, folder)
+        entries.append(Entry(relative.replace(os.sep, "/"), blob, mode, found.st_size))
+    return WorkTree(tuple(entries), places)
+
+
+def _leaves(folder: str) -> Iterator[tuple[str, os.stat_result]]:
+    for each in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if each.is_dir(follow_symlinks=False):
+            yield from _leaves(each.path)
+        else:
+            yield each.path, each.stat(follow_symlinks=False)
+
+
+def _mode(found: os.stat_result) -> str:
+    if stat.S_ISLNK(found.st_mode):
+        return SYMLINK
+    if not stat.S_ISREG(found.st_mode):
+        return _OTHER
+    return EXECUTABLE if found.st_mode & stat.S_IXUSR else FILE
+
+
+def _blob_id(content: bytes) -> str:
+    """Return git's object id of these bytes."""
+    header = b"blob %d\0" % len(content)
+    return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()

@@ -1,0 +1,105 @@
+"""Uploaded files: their bytes in a folder, their rows in the database.
+
+The bytes are whole and durable before the row exists; bytes without a row are swept at the start.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from merlin.core.clock import utc_now
+from merlin.core.killpoint import reached
+from merlin.engine import durable
+from merlin.engine.paging import Page, rows_of
+from merlin.engine.refusal import missing
+from merlin.engine.repeats import Repeats, Wish
+from merlin.engine.rows import Row, Rows
+
+PURPOSE = "fine-tune"
+MOST_BYTES = 512 * 1024 * 1024
+
+
+class Files:
+    """The engine's files."""
+
+    def __init__(self, rows: Rows, repeats: Repeats, folder: Path) -> None:
+        self._rows = rows
+        self._repeats = repeats
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def beside(self) -> Path:
+        """Return a new path in the folder to write an upload to, before it has its name."""
+        return self._folder / f".{secrets.token_hex(8)}.part"
+
+    def add(self, name: str, part: Path, wish: Wish) -> bytes:
+        """Keep the upload that lies at `part`; return the answer, the first one when repeated."""
+        stored = self._repeats.answer(wish)
+        if stored is not None:
+            return stored
+        file_id = f"file-{secrets.token_hex(12)}"
+        size = part.stat().st_size
+        durable.settle(part, self.path(file_id))
+        reached("engine.file_written")
+        answer, was_done = self._repeats.once(wish, lambda: self._insert(file_id, name, size))
+        if was_done:  # the same upload came twice at once
+            durable.remove(self.path(file_id))
+        reached("engine.file_recorded")
+        return answer
+
+    def _insert(self, file_id: str, name: str, size: int) -> dict[str, object]:
+        sql = "INSERT INTO file (id, filename, purpose, bytes, created_at) VALUES (?, ?, ?, ?, ?)"
+        self._rows.change(sql, file_id, name, PURPOSE, size, utc_now().timestamp())
+        return file_object(self.get(file_id))
+
+    def get(self, file_id: str) -> Row:
+        """Return a file's row. Raises Refusal 404."""
+        found = self._rows.select("SELECT * FROM file WHERE id = ?", file_id)
+        if not found:
+            raise missing("File object", file_id, "file_id")
+        return found[0]
+
+    def has(self, file_id: str) -> bool:
+        """Return whether there is such a file."""
+        return bool(self._rows.select("SELECT 1 FROM file WHERE id = ?", file_id))
+
+    def path(self, file_id: str) -> Path:
+        """Return where the bytes of a file lie; `file_id` is one of ours."""
+        return self._folder / file_id
+
+    def list(self, purpose: str, page: Page) -> tuple[list[Row], bool]:
+        """Return a page of the files of a purpose ("" for all), and whether more follow."""
+        where, values = ("purpose = ?", [purpose]) if purpose else ("1", [])
+        return rows_of(self._rows, "file", where, values, page)
+
+    def delete(self, file_id: str) -> None:
+        """Forget a file and its bytes. Raises Refusal 404."""
+        self.get(file_id)
+        with self._rows.transaction():
+            self._rows.change("DELETE FROM file WHERE id = ?", file_id)
+            self._repeats.forget(file_id)
+        durable.remove(self.path(file_id))
+
+    def sweep(self) -> None:
+        """Remove bytes that no row names: an upload that was cut off."""
+        known = {row["id"] for row in self._rows.select("SELECT id FROM file")}
+        for path in self._folder.iterdir():
+            if path.name not in known:
+                durable.remove(path)
+
+
+def file_object(row: Mapping[str, object]) -> dict[str, object]:
+    """Return the protocol's File. Source: openapi.yaml, OpenAIFile."""
+    return {
+        "id": row["id"],
+        "object": "file",
+        "bytes": row["bytes"],
+        "created_at": int(float(str(row["created_at"]))),
+        "expires_at": None,
+        "filename": row["filename"],
+        "purpose": row["purpose"],
+        "status": "processed",
+        "status_details": None,
+    }

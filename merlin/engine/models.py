@@ -1,0 +1,137 @@
+"""Tuned models and checkpoints: their rows, and the files that hold their weights.
+
+A job's last ten checkpoints are kept; older ones' rows and files are removed as newer ones come.
+The final model is the last checkpoint's file under the job's own name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from merlin.core.clock import utc_now
+from merlin.engine import durable
+from merlin.engine.jobs import Job
+from merlin.engine.paging import Page, rows_of
+from merlin.engine.refusal import no_model
+from merlin.engine.rows import Row, Rows
+
+KEPT_CHECKPOINTS = 10
+CONTEXT_WINDOW = 8192
+
+
+class Models:
+    """What has been trained here."""
+
+    def __init__(self, rows: Rows, folder: Path) -> None:
+        self._rows = rows
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def write(self, job: Job, step: int, save: Callable[[Path], None]) -> None:
+        """Write the weights after `step` steps durably. Raises OSError when the disk refuses."""
+        durable.write(self._folder / _path(job, step), save)
+
+    def record(self, job: Job, step: int, metrics: Mapping[str, float]) -> None:
+        """Name a checkpoint whose weights are written."""
+        shown = {"step": step, **metrics}
+        self._insert(job.checkpoint_name(step), job, step, _path(job, step), shown)
+
+    def keep_final(self, job: Job, step: int) -> None:
+        """Name the checkpoint after `step` steps as the job's model; its file is durable."""
+        self._insert(job.model_name, job, None, _path(job, step), {"step": step})
+
+    def _insert(
+        self, name: str, job: Job, step: int | None, path: str, metrics: Mapping[str, float]
+    ) -> None:
+        self._rows.change("DELETE FROM model WHERE name = ?", name)
+        self._rows.change(
+            "INSERT INTO model (id, name, job_id, base, step, path, created_at, metrics)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            f"ftckpt_{hashlib.sha256(name.encode()).hexdigest()[:24]}",
+            name,
+            job.job_id,
+            job.order.base,
+            step,
+            path,
+            utc_now().timestamp(),
+            json.dumps(dict(metrics)),
+        )
+
+    def drop_old(self, job_id: str) -> None:
+        """Delete the job's checkpoints but for the last ten."""
+        sql = (
+            "SELECT name FROM model WHERE job_id = ? AND step IS NOT NULL"
+            " ORDER BY seq DESC LIMIT -1 OFFSET ?"
+        )
+        for row in self._rows.select(sql, job_id, KEPT_CHECKPOINTS):
+            self.delete(row["name"])
+
+    def forget_run(self, job_id: str) -> None:
+        """Remove the checkpoints of a broken run; files are written over or swept."""
+        self._rows.change("DELETE FROM model WHERE job_id = ?", job_id)
+
+    def get(self, name: str) -> Row:
+        """Return the row of a tuned model or checkpoint. Raises Refusal 404."""
+        found = self._rows.select("SELECT * FROM model WHERE name = ?", name)
+        if not found:
+            raise no_model(name)
+        return found[0]
+
+    def path(self, row: Row) -> Path:
+        """Return where a model's weights lie."""
+        return self._folder / str(row["path"])
+
+    def final(self) -> list[Row]:
+        """Return the tuned models, newest first; checkpoints stand in their job's own list."""
+        return self._rows.select("SELECT * FROM model WHERE step IS NULL ORDER BY seq DESC")
+
+    def checkpoints(self, job_id: str, page: Page) -> tuple[list[Row], bool]:
+        """Return a page of a job's checkpoints, newest first, and whether more follow."""
+        return rows_of(self._rows, "model", "job_id = ? AND step IS NOT NULL", [job_id], page)
+
+    def delete(self, name: str) -> None:
+        """Forget a model; its file goes when no other name needs it. Raises Refusal 404."""
+        row = self.get(name)
+        self._rows.change("DELETE FROM model WHERE name = ?", name)
+        if not self._rows.select("SELECT 1 FROM model WHERE path = ?", row["path"]):
+            durable.remove(self.path(row))
+
+    def sweep(self) -> None:
+        """Remove weights that no row names: those of runs that were cut off."""
+        known = {row["path"] for row in self._rows.select("SELECT path FROM model")}
+        for folder in self._folder.iterdir():
+            for path in folder.iterdir():
+                if f"{folder.name}/{path.name}" not in known:
+                    durable.remove(path)
+
+
+def _path(job: Job, step: int) -> str:
+    return f"{job.job_id}/step-{step}"
+
+
+def checkpoint_object(row: Row) -> dict[str, object]:
+    """Return the protocol's FineTuningJobCheckpoint. Source: openapi.yaml."""
+    return {
+        "id": row["id"],
+        "object": "fine_tuning.job.checkpoint",
+        "created_at": int(row["created_at"]),
+        "fine_tuned_model_checkpoint": row["name"],
+        "fine_tuning_job_id": row["job_id"],
+        "metrics": json.loads(row["metrics"]),
+        "step_number": row["step"],
+    }
+
+
+def model_object(name: str, created_at: float) -> dict[str, object]:
+    """Return the protocol's Model with the extensions shutdown_date and context_window."""
+    return {
+        "id": name,
+        "object": "model",
+        "created": int(created_at),
+        "owned_by": "merlin",
+        "shutdown_date": None,
+        "context_window": CONTEXT_WINDOW,
+    }

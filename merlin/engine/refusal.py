@@ -1,0 +1,44 @@
+"""What the engine answers when it refuses: the protocol's error object and its status.
+
+Source: openai/openai-openapi, `openapi.yaml`, Error.
+"""
+
+from __future__ import annotations
+
+_CODES = {401: "invalid_api_key"}
+_SERVER_FAULT = 500
+
+
+class Refusal(Exception):
+    """One refused call: HTTP status and the protocol's error object."""
+
+    def __init__(
+        self, status: int, message: str, *, code: str | None = None, param: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code or _CODES.get(status)
+        self.param = param
+
+    def as_json(self) -> dict[str, object]:
+        """Return the answer's body."""
+        is_ours = self.status >= _SERVER_FAULT
+        kind = "server_error" if is_ours else "invalid_request_error"
+        error = {"message": str(self), "type": kind, "param": self.param, "code": self.code}
+        return {"error": error}
+
+
+def no_model(name: str) -> Refusal:
+    """Return the answer to a model that is not there."""
+    text = f"The model `{name}` does not exist; GET /v1/models lists those that do."
+    return Refusal(404, text, code="model_not_found", param="model")
+
+
+def missing(kind: str, name: str, param: str) -> Refusal:
+    """Return the answer to a file, job or checkpoint that is not there."""
+    return Refusal(404, f"No such {kind}: {name}", param=param)
+
+
+def bad(param: str, message: str, code: str | None = None) -> Refusal:
+    """Return the answer to a field that cannot be used."""
+    return Refusal(400, message, param=param, code=code)

@@ -1,0 +1,100 @@
+"""The engine's own database file: one connection, one lock, steps of its schema.
+
+The only module here that knows peewee. The topics (files, jobs, diary, shelf, repeats) hold
+their own SQL. WAL with synchronous=FULL: what was committed survives a loss of power.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from peewee import SqliteDatabase
+
+Row = dict[str, Any]
+
+_M001 = (
+    (
+        "CREATE TABLE file (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+        " filename TEXT NOT NULL, purpose TEXT NOT NULL, bytes INTEGER NOT NULL,"
+        " created_at REAL NOT NULL)"
+    ),
+    (
+        "CREATE TABLE job (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+        " created_at REAL NOT NULL, finished_at REAL, status TEXT NOT NULL, base TEXT NOT NULL,"
+        " training_file TEXT NOT NULL, validation_file TEXT, suffix TEXT NOT NULL,"
+        " seed INTEGER NOT NULL, metadata TEXT NOT NULL, hyperparameters TEXT NOT NULL,"
+        " is_validated INTEGER NOT NULL DEFAULT 0, trained_tokens INTEGER, error TEXT)"
+    ),
+    "CREATE INDEX job_status ON job (status)",
+    (
+        "CREATE TABLE event (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+        " job_id TEXT NOT NULL, created_at REAL NOT NULL, level TEXT NOT NULL, kind TEXT NOT NULL,"
+        " message TEXT NOT NULL, content TEXT NOT NULL, is_of_run INTEGER NOT NULL)"
+    ),
+    "CREATE INDEX event_job ON event (job_id, seq)",
+    # id is the checkpoint object's; step is NULL for the final model
+    (
+        "CREATE TABLE model (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+        " name TEXT NOT NULL UNIQUE, job_id TEXT NOT NULL, base TEXT NOT NULL, step INTEGER,"
+        " path TEXT NOT NULL, created_at REAL NOT NULL, metrics TEXT NOT NULL)"
+    ),
+    "CREATE INDEX model_job ON model (job_id, seq)",
+    (
+        "CREATE TABLE repeat (key TEXT PRIMARY KEY, digest TEXT NOT NULL, made TEXT NOT NULL,"
+        " answer BLOB NOT NULL, created_at REAL NOT NULL)"
+    ),
+)
+# Oldest first; a step that has shipped is never edited.
+STEPS: tuple[tuple[str, ...], ...] = (_M001,)
+
+
+class Rows:
+    """The open database; every method may be called from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, made where there is none, and bring its schema up to date."""
+        self._lock = threading.RLock()
+        self._db = SqliteDatabase(
+            str(path),
+            pragmas={"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1},
+            thread_safe=False,
+            check_same_thread=False,
+            timeout=10,
+        )
+        self._db.connect()
+        self._migrate()
+
+    def _migrate(self) -> None:
+        done = self._db.execute_sql("PRAGMA user_version").fetchone()[0]
+        for number, step in enumerate(STEPS[done:], start=done + 1):
+            with self.transaction():
+                for statement in step:
+                    self._db.execute_sql(statement)
+                self._db.execute_sql(f"PRAGMA user_version = {number}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Do what follows as a whole or not at all; nothing else is written meanwhile."""
+        with self._lock, self._db.atomic("IMMEDIATE"):
+            yield
+
+    def select(self, sql: str, *values: object) -> list[Row]:
+        """Return the rows of a query by column name."""
+        with self._lock:
+            cursor = self._db.execute_sql(sql, values)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def change(self, sql: str, *values: object) -> int:
+        """Carry out one INSERT, UPDATE or DELETE; return how many rows it touched."""
+        with self._lock:
+            return int(self._db.execute_sql(sql, values).rowcount)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._db.close()

@@ -1,0 +1,41 @@
+demo-ports = the ports { $ports } are taken; choose others with --port
+demo-folder = { $folder } holds something else; choose another folder with --state
+demo-no-git = git is not installed
+demo-no-samples = the sample datasets are not installed
+demo-checked = { $errors ->
+    [0] no errors
+    [one] { $errors } error
+   *[other] { $errors } errors
+  }{ $others ->
+    [0] { "" }
+    [one] , { $others } remark
+   *[other] , { $others } remarks
+  }
+demo-built = { $build }: { $train } to learn, { $test } to test
+demo-epoch = { $state }, epoch { $epoch }, loss { $loss }
+demo-proved = { $right } of { $questions } test questions answered as taught
+job-launching = being launched
+job-queued = queued
+job-running = trains
+job-paused = paused
+job-succeeded = trained
+job-failed = failed
+job-cancelled = cancelled
+demo-begins = Merlin's demo lives in { $folder }. The first model is on its way…
+demo-step-committed = committed
+demo-step-checked = checked
+demo-step-built = built
+demo-step-training = training
+demo-step-proved = proved
+demo-step-serving = serving
+demo-chat = Chat with the bot: { $url }
+demo-api = API: { $url }
+demo-engine = Engine (OpenAI protocol): { $url }
+demo-repository = Commit examples here: { $path }
+demo-commands = Commands work on it, for example: merlin status --config { $path }
+demo-stopped = Stopped. All that was is kept in { $folder }; `merlin demo --fresh` begins anew.
+demo-committed = ✔ committed a new example by plain git: { $commit }
+demo-asks = anna asks: { $question }
+demo-answers = Merlin answers: { $answer }
+demo-failed = ✘ the demo failed: { $reason }
+demo-late = { $what } did not come in time

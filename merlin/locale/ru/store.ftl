@@ -1,0 +1,22 @@
+# База данных
+store-busy = База данных занята: другой процесс слишком долго пишет в неё. Попробуйте ещё раз.
+store-away = Базу данных не открыть: { $reason }
+store-damaged = База данных повреждена: { $found }. Остановите Merlin и восстановите её из копии: merlin restore
+store-newer-schema = Базу данных сделал более новый Merlin (шаги { $steps }). Установите его или восстановите более раннюю копию.
+store-bad-url = database — это sqlite:///полный/путь или postgresql://…, а не { $scheme ->
+        [empty] адрес без схемы
+       *[other] «{ $scheme }»
+    }.
+store-bad-key = { $where } — не ключ: нужны 32 байта в url-safe base64.
+store-no-key = Текст в базе зашифрован ключом { $key_id }, а его здесь нет.
+store-seal-broken = Текст в базе изменён, прочесть его нельзя.
+store-no-request = Запроса { $request } нет.
+store-no-job = Работы { $job } нет.
+store-no-build = Сборки { $build } нет.
+store-no-model = Модели { $model } нет.
+
+# Почему из коммита ничего не вышло
+verdict-job-failed = работа { $job } не удалась: { $error }
+verdict-job-cancelled = работа { $job } отменена
+verdict-model-refused = модель { $model } не ответила: { $note }
+verdict-model-gone = модели { $model } у поставщика больше нет

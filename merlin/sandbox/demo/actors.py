@@ -1,0 +1,54 @@
+"""How the demo acts on its stand-ins and processes from outside: over HTTP, as the page does."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from merlin.core.errors import MerlinError
+from merlin.sandbox.demo.place import Place
+
+T = TypeVar("T")
+LOOK_S = 0.05
+CALL_S = 5.0
+
+
+def say(place: Place, person: str, text: str) -> int:
+    """Let a person write to the bot; return the update's id."""
+    body = json.dumps({"person": person, "text": text}).encode()
+    address = f"{place.chat_url}control/send"
+    asked = urllib.request.Request(address, body, {"Content-Type": "application/json"})  # noqa: S310 - our own address
+    with urllib.request.urlopen(asked, timeout=CALL_S) as answer:  # noqa: S310 - as above
+        return int(json.load(answer)["update_id"])
+
+
+def messages(place: Place, person: str) -> list[Mapping[str, Any]]:
+    """Return a person's chat as it now stands, oldest message first."""
+    url = f"{place.chat_url}control/log?chat={person}"
+    with urllib.request.urlopen(url, timeout=CALL_S) as answer:  # noqa: S310 - our own address
+        log: list[Mapping[str, Any]] = json.load(answer)["messages"]
+        return log
+
+
+def answers_at(url: str) -> bool:
+    """Return whether something answers at an address with a good status."""
+    try:
+        with urllib.request.urlopen(url, timeout=CALL_S):  # noqa: S310 - our own address
+            return True
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def wait_for(look: Callable[[], T | None], what: str, timeout_s: float) -> T:
+    """Return the first value that `look` gives. Raises MerlinError naming what did not come."""
+    until = time.monotonic() + timeout_s
+    while time.monotonic() < until:
+        found = look()
+        if found is not None:
+            return found
+        time.sleep(LOOK_S)
+    raise MerlinError(f"{what} did not come within {timeout_s:.0f} s", "demo-late", what=what)

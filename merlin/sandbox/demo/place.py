@@ -1,0 +1,153 @@
+"""Where a demo lives: its folder, ports, configuration and credentials."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+import yaml
+
+from merlin.core.errors import Refused
+from merlin.sandbox.telegram.people import TOKEN
+
+ADMIN_ID = 1003
+ENGINE_KEY = "engine.key"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The demo's ports on 127.0.0.1.
+
+    Chat page, api, engine, the chat model's stand-in, and the newest commit's way as JSON.
+    """
+
+    chat: int
+    api: int
+    engine: int
+    model: int
+    way: int
+
+    @classmethod
+    def from_first(cls, first: int) -> Ports:
+        """Return the usual ports; the fourth number is kept for payments."""
+        return cls(first, first + 1, first + 2, first + 4, first + 5)
+
+    @classmethod
+    def free(cls) -> Ports:
+        """Return ports that nobody listens on now."""
+        sockets = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in fields(cls)]
+        try:
+            for each in sockets:
+                each.bind(("127.0.0.1", 0))
+            return cls(*(each.getsockname()[1] for each in sockets))
+        finally:
+            for each in sockets:
+                each.close()
+
+    def taken(self) -> list[int]:
+        """Return those that somebody listens on."""
+        return [port for port in astuple(self) if _is_open(port)]
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One demo's folder and ports."""
+
+    folder: Path
+    ports: Ports
+
+    @property
+    def config(self) -> Path:
+        """Return its configuration, on which every reading command works."""
+        return self.folder / "config.yaml"
+
+    @property
+    def repository(self) -> Path:
+        """Return its git repository of datasets, to be committed to."""
+        return self.folder / "repository"
+
+    @property
+    def logs(self) -> Path:
+        """Return the file with the children's logs."""
+        return self.folder / "logs.jsonl"
+
+    @property
+    def chat_url(self) -> str:
+        """Return the chat page's address."""
+        return f"http://127.0.0.1:{self.ports.chat}/"
+
+    def environment(self) -> Mapping[str, str]:
+        """Return the children's credentials; they are worth nothing outside this machine."""
+        return {
+            "TELEGRAM_BOT_TOKEN": TOKEN,
+            "MERLIN_ENGINE_KEY": (self.folder / ENGINE_KEY).read_text(encoding="utf-8"),
+            "MERLIN_STAND_IN_KEY": "stand-in",
+        }
+
+
+def lay_out(folder: Path, ports: Ports) -> Place:
+    """Make the demo's folder and configuration; an earlier demo's state stays as it is.
+
+    Raises Refused when the ports are taken or the folder holds something else.
+    """
+    if taken := ports.taken():
+        raise Refused(f"ports {taken} are taken", "demo-ports", ports=", ".join(map(str, taken)))
+    place = Place(folder.resolve(), ports)
+    if folder.exists() and any(folder.iterdir()) and not place.config.exists():
+        raise Refused(f"{folder} holds something else", "demo-folder", folder=str(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    key = place.folder / ENGINE_KEY
+    if not key.exists():
+        key.touch(mode=0o600)
+        key.write_text(secrets.token_urlsafe(24), encoding="utf-8")
+    said = yaml.safe_dump(_configuration(place), allow_unicode=True, sort_keys=False)
+    place.config.write_text(said, encoding="utf-8")
+    return place
+
+
+def _configuration(place: Place) -> Mapping[str, object]:
+    ports = place.ports
+    return {
+        "state_dir": "state",
+        "language": "ru",
+        "repository": {"url": "repository", "branch": "main", "interval_s": 0.5},
+        "providers": [
+            {
+                "name": "engine",
+                "base_url": f"http://127.0.0.1:{ports.engine}/v1",
+                "limits": {"active_jobs": 4},
+                "settle_s": 0,
+                "poll_s": 0.2,
+            },
+            {
+                "name": "stand-in",
+                "base_url": f"http://127.0.0.1:{ports.model}/v1",
+                "credential": "MERLIN_STAND_IN_KEY",
+                "settle_s": 0,
+            },
+        ],
+        "models": {
+            "recall": {
+                "price": {"currency": "USD", "input": 0, "output": 0, "training": 0},
+                "training_example": 8192,
+            }
+        },
+        "telegram": {
+            "base_url": f"http://127.0.0.1:{ports.chat}",
+            "admins": [ADMIN_ID],
+            "limits": {"overall_per_s": 0, "private_per_s": 0, "group_per_min": 0},
+        },
+        "datasets": {"default": "neurotypology"},
+        "api": {"listen": f"127.0.0.1:{ports.api}"},
+        "engine": {"listen": f"127.0.0.1:{ports.engine}", "pace_s": 0.1},
+        "daemon": {"tick_s": 0.2, "quiet_s": 1},
+    }

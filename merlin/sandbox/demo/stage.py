@@ -1,0 +1,77 @@
+"""The demo's stand-ins in one process.
+
+Telegram with its chat page, a chat model, and the way of the newest commit as JSON, for the
+right side of that page.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from merlin.config import Config, load
+from merlin.core.errors import MerlinError
+from merlin.sandbox.demo.steps import newest
+from merlin.sandbox.provider.app import ProviderSettings
+from merlin.sandbox.provider.app import create_app as create_provider
+from merlin.sandbox.serving import ServerThread
+from merlin.sandbox.telegram import TelegramSettings
+from merlin.sandbox.telegram import create_app as create_telegram
+from merlin.wiring.reading import reports
+
+
+class WayApp:
+    """ASGI application that tells the newest commit's way, read from the demo's database."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._app = Starlette(routes=[Route("/", self._tell)])
+
+    async def open(self) -> None:
+        """Begin; nothing is kept open."""
+
+    async def close(self) -> None:
+        """End."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+        await self._app(scope, receive, send)
+
+    async def _tell(self, _request: Request) -> Response:
+        try:
+            return JSONResponse(await run_in_threadpool(self._read))
+        except MerlinError as error:
+            return JSONResponse({"error": str(error)}, 503)
+
+    def _read(self) -> dict[str, object]:
+        with reports(self._config) as rows:
+            return newest(rows, self._config.default_dataset, self._config.language)
+
+
+def run_stage(config_path: Path, chat_port: int, model_port: int, way_port: int) -> None:
+    """Serve all three until SIGTERM or SIGINT; what people said survives a restart."""
+    config = load(config_path)
+    folder = config_path.parent / "stand-ins"
+    way = f"http://127.0.0.1:{way_port}/"
+    telegram = TelegramSettings(folder / "telegram", pipeline_url=way)
+    servers = [
+        ServerThread(lambda: create_telegram(telegram), chat_port),
+        ServerThread(lambda: create_provider(ProviderSettings(folder / "provider")), model_port),
+        ServerThread(lambda: WayApp(config), way_port),
+    ]
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    for server in servers:
+        server.start()
+    stop.wait()
+    for server in servers:
+        server.stop()

@@ -1,0 +1,84 @@
+"""The demo's story on the terminal: each step as it happens, a line a step."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from merlin.config import Config
+from merlin.core.errors import MerlinError
+from merlin.core.text import text
+from merlin.sandbox.demo.place import Place
+from merlin.sandbox.demo.steps import STEPS, newest
+from merlin.wiring.reading import reports
+
+_MARKS = {"done": "✔", "now": "…", "failed": "✘"}
+_BAR = 10
+
+
+class Story:
+    """Tells what changed since it last looked; on a terminal the running step is redrawn."""
+
+    def __init__(self, config: Config, language: str, out: TextIO = sys.stdout) -> None:
+        self._config = config
+        self._language = language
+        self._out = out
+        self._told: set[tuple[str, str, str]] = set()
+        self._is_drawn = False
+
+    def say(self, key: str, **arguments: object) -> None:
+        """Tell one sentence."""
+        self._line(text(self._language, key, **arguments))
+
+    def look(self) -> Mapping[str, Any] | None:
+        """Tell the newest steps of the default dataset; return its way, None before the first."""
+        try:
+            with reports(self._config) as rows:
+                way = newest(rows, self._config.default_dataset, self._language)
+        except MerlinError:
+            return None  # the daemon has not made the database yet
+        if not way["commit"]:
+            return None
+        for step in way["steps"]:
+            self._tell(way, step)
+        return way
+
+    def _tell(self, way: Mapping[str, Any], step: Mapping[str, str]) -> None:
+        if step["state"] == "now":
+            self._draw(way, step)
+            return
+        key = (way["commit"], step["key"], step["state"])
+        if step["state"] not in _MARKS or key in self._told:
+            return
+        self._told.add(key)
+        self._line(f"{_MARKS[step['state']]} {self._name(step)}")
+
+    def _name(self, step: Mapping[str, str]) -> str:
+        name = text(self._language, f"demo-step-{step['key']}")
+        return f"{name}: {step['note']}" if step["note"] else name
+
+    def _draw(self, way: Mapping[str, Any], step: Mapping[str, str]) -> None:
+        """Redraw the running step with a bar of how far its job is; only on a terminal."""
+        if not self._out.isatty():
+            return
+        share = way["progress"] if step["key"] == STEPS[3] and way["progress"] else 0.0
+        bar = "█" * round(_BAR * share) + "░" * (_BAR - round(_BAR * share))
+        self._out.write(f"\r\x1b[K  {bar} {self._name(step)}")
+        self._out.flush()
+        self._is_drawn = True
+
+    def _line(self, words: str) -> None:
+        self._out.write("\r\x1b[K" if self._is_drawn else "")
+        self._out.write(words + "\n")
+        self._out.flush()
+        self._is_drawn = False
+
+
+def addresses(place: Place, story: Story) -> None:
+    """Tell where the demo is to be found."""
+    story.say("demo-chat", url=place.chat_url)
+    story.say("demo-api", url=f"http://127.0.0.1:{place.ports.api}/")
+    story.say("demo-engine", url=f"http://127.0.0.1:{place.ports.engine}/v1")
+    story.say("demo-repository", path=str(place.repository))
+    story.say("demo-commands", path=str(place.config))

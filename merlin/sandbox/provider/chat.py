@@ -1,0 +1,130 @@
+"""What the stand-in of a general chat model answers: by rule, never as if it understood.
+
+- asked for a summary: the leading sentences of the longest text it was given;
+- asked for a translation: the source, marked as what it is;
+- shown an image: its kind and size in bytes;
+- asked anything else: the question back.
+
+Every answer says that a stand-in speaks, in the language of the question (ru, en).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from merlin.core.text import text
+from merlin.sandbox.provider.errors import bad_field
+
+SUMMARY_SENTENCES = 3
+QUOTED_CHARACTERS = 300
+BYTES_PER_TOKEN = 4
+FRAMING_TOKENS = 3
+_SUMMARY = re.compile(r"summar|конспект|резюм|кратк|пересказ|сумм(?:ир|ар)", re.IGNORECASE)
+_TRANSLATION = re.compile(r"translat|перевед|перевод", re.IGNORECASE)
+_CYRILLIC = re.compile(r"[А-Яа-яЁё]")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
+_DATA_URL = re.compile(r"data:([\w/+.-]+);base64,(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A conversation as the rules read it."""
+
+    wishes: str  # system text and the last question: what is to be done
+    question: str  # the last question's text
+    longest: str  # the longest text of the last question
+    images: tuple[str, ...] = ()  # what is known of each image, "image/png, 2048"
+
+
+def count_tokens(text_: str) -> int:
+    """Return the stand-in's own count: a token for four bytes of UTF-8, rounded up."""
+    return -(-len(text_.encode()) // BYTES_PER_TOKEN)
+
+
+def prompt_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
+    """Return what a conversation counts, with three tokens of framing a message."""
+    return sum(
+        FRAMING_TOKENS + sum(count_tokens(part) for part in _texts(message)) for message in messages
+    )
+
+
+def read_messages(messages: object) -> list[Mapping[str, Any]]:
+    """Return the messages of a request. Raises ProtocolError when they are none."""
+    if not isinstance(messages, list) or not messages:
+        raise bad_field("messages", "[] is too short - 'messages'")
+    for number, message in enumerate(messages):
+        if not isinstance(message, dict) or "role" not in message:
+            raise bad_field(f"messages.[{number}].role", "Missing required parameter: 'role'")
+    return messages
+
+
+def answer(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the stand-in says to this conversation."""
+    asked = _asked(messages)
+    language = "ru" if _CYRILLIC.search(asked.question or asked.wishes) else "en"
+    if asked.images:
+        images = "; ".join(asked.images)
+        return text(language, "stand-in-image", images=images, question=_short(asked.question))
+    if _SUMMARY.search(asked.wishes):
+        return text(language, "stand-in-summary", summary=_leading(asked.longest))
+    if _TRANSLATION.search(asked.wishes):
+        return text(language, "stand-in-translation", source=asked.longest)
+    return text(language, "stand-in-answer", question=_short(asked.question))
+
+
+def taught(answer_: str) -> str:
+    """Return a taught answer with the word that a stand-in gives it."""
+    language = "ru" if _CYRILLIC.search(answer_) else "en"
+    return text(language, "stand-in-taught", answer=answer_)
+
+
+def last_question(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Return the text of the last message of the user."""
+    return _asked(messages).question
+
+
+def _asked(messages: Sequence[Mapping[str, Any]]) -> Asked:
+    last: Mapping[str, Any] = {}
+    wishes = []
+    for message in messages:
+        if message["role"] in {"system", "developer"}:
+            wishes.extend(_texts(message))
+        elif message["role"] == "user":
+            last = message
+    texts = _texts(last)
+    question = "\n".join(texts)
+    images = tuple(_described(part) for part in _parts(last) if part.get("type") == "image_url")
+    return Asked("\n".join([*wishes, question]), question, max(texts, key=len, default=""), images)
+
+
+def _parts(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    content = message.get("content")
+    if isinstance(content, list):
+        return [part for part in content if isinstance(part, dict)]
+    return [{"type": "text", "text": str(content or "")}]
+
+
+def _texts(message: Mapping[str, Any]) -> list[str]:
+    return [str(part.get("text", "")) for part in _parts(message) if part.get("type") == "text"]
+
+
+def _described(part: Mapping[str, Any]) -> str:
+    image = part.get("image_url")
+    url = str(image.get("url", "") if isinstance(image, dict) else image)
+    found = _DATA_URL.fullmatch(url)
+    if found is None:
+        raise bad_field("messages", "Invalid image: a data: URL in base64 is needed here")
+    return f"{found[1]}, {len(found[2]) * 3 // 4}"
+
+
+def _leading(source: str) -> str:
+    return " ".join(_SENTENCE_END.split(source.strip())[:SUMMARY_SENTENCES])
+
+
+def _short(question: str) -> str:
+    if len(question) <= QUOTED_CHARACTERS:
+        return question
+    return question[:QUOTED_CHARACTERS].rstrip() + "…"

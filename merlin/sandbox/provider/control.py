@@ -1,0 +1,60 @@
+"""The provider's control side: faults, behaviour, and the jobs that were really made."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from merlin.sandbox.faults import Faults, fault_from_json
+from merlin.sandbox.provider.training import Account
+
+
+def control_routes(account: Account, faults: Faults) -> list[Route]:
+    """Return the routes of `/control/…`."""
+
+    async def get_jobs(_request: Request) -> Response:
+        return JSONResponse(jobs_created(account))
+
+    async def get_faults(_request: Request) -> Response:
+        return JSONResponse([fault.as_json() for fault in faults.all()])
+
+    async def add_faults(request: Request) -> Response:
+        try:
+            raw = await request.json()
+            faults.add(*map(fault_from_json, raw if isinstance(raw, list) else [raw]))
+        except (ValueError, TypeError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+        return await get_faults(request)
+
+    async def clear_faults(request: Request) -> Response:
+        faults.clear()
+        return await get_faults(request)
+
+    async def behave(request: Request) -> Response:
+        try:
+            account.behaviour = account.behaviour.changed(await request.json())
+        except (ValueError, TypeError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse({"ok": True})
+
+    return [
+        Route("/control/jobs", get_jobs),
+        Route("/control/faults", get_faults),
+        Route("/control/faults", add_faults, methods=["POST"]),
+        Route("/control/faults", clear_faults, methods=["DELETE"]),
+        Route("/control/behaviour", behave, methods=["POST"]),
+    ]
+
+
+def jobs_created(account: Account) -> list[dict[str, object]]:
+    """Return every job that was ever made, oldest first: id, when, what was asked, status."""
+    return [
+        {
+            "id": job.job_id,
+            "created_at": job.created_at,
+            "asked": dict(job.asked),
+            "status": job.status,
+        }
+        for job in account.jobs.values()
+    ]

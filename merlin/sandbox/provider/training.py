@@ -1,0 +1,215 @@
+"""Files and fine-tune jobs: a light account whose jobs move one state a poll.
+
+Every file, job and change of state is journaled and on disk before the answer, so the account
+survives `kill -9`; `created` is what a checker counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from merlin.sandbox.journal import Journal
+from merlin.sandbox.provider.behaviour import Behaviour
+from merlin.sandbox.provider.errors import ProtocolError, bad_field, missing
+
+BASES = ("stand-in-base", "gpt-4o-mini-2024-07-18")
+EPOCHS = 3
+FINAL = frozenset({"succeeded", "failed", "cancelled"})
+MOST_METADATA = 16
+
+
+@dataclass(slots=True)
+class TrainingJob:
+    """One job: what was asked, and where it stands."""
+
+    job_id: str
+    created_at: float
+    asked: Mapping[str, Any]
+    status: str = "validating_files"
+    polls: int = 0
+    polls_since_end: int = 0
+    finished_at: float | None = None
+
+    @property
+    def model_id(self) -> str:
+        """Return the id of the model that this job makes."""
+        suffix = str(self.asked.get("suffix") or "")
+        return f"ft:{self.asked['model']}:stand-in:{suffix}:{self.job_id[-8:]}"
+
+
+@dataclass(slots=True)
+class Account:
+    """Files and jobs of one provider account. Touched by the server's thread alone."""
+
+    folder: Path | None = None
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    jobs: dict[str, TrainingJob] = field(default_factory=dict)
+    _contents: dict[str, bytes] = field(default_factory=dict)
+    _journal: Journal = field(default_factory=lambda: Journal(None))
+
+    def __post_init__(self) -> None:
+        if self.folder is not None:
+            self._journal = Journal(self.folder / "provider.jsonl", fsync=True)
+            for line in self._journal.replay():
+                self._apply(line)
+
+    def close(self) -> None:
+        """Let go of the journal's file."""
+        self._journal.close()
+
+    def _record(self, **change: Any) -> None:
+        self._journal.append(change)
+        self._apply(change)
+
+    def _apply(self, change: Mapping[str, Any]) -> None:
+        match change:
+            case {"kind": "file", "file": file}:
+                self.files[file["id"]] = dict(file)
+            case {"kind": "gone", "file_id": file_id}:
+                self.files.pop(file_id, None)
+            case {"kind": "job", "job_id": job_id, "at": at, "asked": asked}:
+                self.jobs[job_id] = TrainingJob(job_id, at, asked)
+            case {"kind": "status", "job_id": job_id, "status": status, "at": at}:
+                job = self.jobs[job_id]
+                job.status = status
+                job.finished_at = at if status in FINAL else None
+            case _:
+                pass
+
+    def add_file(self, name: str, purpose: str, content: bytes) -> dict[str, Any]:
+        """Keep a file; return its File object."""
+        if purpose == "fine-tune" and not name.endswith(".jsonl"):
+            raise bad_field("file", "Invalid file format. It should be .jsonl")
+        file = {
+            "id": f"file-{secrets.token_hex(12)}",
+            "object": "file",
+            "bytes": len(content),
+            "created_at": int(time.time()),
+            "filename": name,
+            "purpose": purpose,
+            "status": "processed",
+        }
+        self._keep(str(file["id"]), content)
+        self._record(kind="file", file=file)
+        return file
+
+    def _keep(self, file_id: str, content: bytes) -> None:
+        if self.folder is None:
+            self._contents[file_id] = content
+            return
+        path = self.folder / "files" / file_id
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+
+    def file(self, file_id: str) -> dict[str, Any]:
+        """Return a File object. Raises ProtocolError 404."""
+        if file_id not in self.files:
+            raise missing("File object", file_id)
+        return self.files[file_id]
+
+    def content(self, file_id: str) -> bytes:
+        """Return a file's bytes. Raises ProtocolError 404."""
+        self.file(file_id)
+        if self.folder is None:
+            return self._contents[file_id]
+        return (self.folder / "files" / file_id).read_bytes()
+
+    def remove_file(self, file_id: str) -> None:
+        """Forget a file. Raises ProtocolError 404."""
+        self.file(file_id)
+        self._record(kind="gone", file_id=file_id)
+
+    def create_job(self, asked: Mapping[str, Any]) -> TrainingJob:
+        """Keep a new job. Raises ProtocolError 400 for what cannot be trained."""
+        self._check(asked)
+        job_id = f"ftjob-{secrets.token_hex(12)}"
+        self._record(kind="job", job_id=job_id, at=time.time(), asked=dict(asked))
+        return self.jobs[job_id]
+
+    def _check(self, asked: Mapping[str, Any]) -> None:
+        model = str(asked.get("model", ""))
+        if model not in BASES and model not in self.models():
+            text = f"Model {model} is not available for fine-tuning or does not exist."
+            raise ProtocolError(400, text, code="model_not_available", param="model")
+        for name in ("training_file", "validation_file"):
+            file_id = asked.get(name)
+            if (file_id or name == "training_file") and file_id not in self.files:
+                raise bad_field(name, f"invalid {name}: {file_id}")
+        metadata = asked.get("metadata") or {}
+        if not isinstance(metadata, dict) or len(metadata) > MOST_METADATA:
+            raise bad_field("metadata", "Too many properties in 'metadata': at most 16")
+
+    def job(self, job_id: str) -> TrainingJob:
+        """Return a job as it stands. Raises ProtocolError 404."""
+        if job_id not in self.jobs:
+            raise missing("fine-tuning job", job_id)
+        return self.jobs[job_id]
+
+    def poll(self, job_id: str) -> TrainingJob:
+        """Return a job as it stands, and let it go one state on for the next poll."""
+        job = self.job(job_id)
+        if job.status in FINAL:
+            job.polls_since_end += 1
+            return job
+        words = self.behaviour.states
+        word = words[job.polls] if job.polls < len(words) else self.behaviour.ending
+        job.polls += 1
+        if word != job.status:
+            self._record(kind="status", job_id=job_id, status=word, at=time.time())
+        return job
+
+    def cancel(self, job_id: str) -> TrainingJob:
+        """Stop a job. Raises ProtocolError 400 when it has ended."""
+        job = self.job(job_id)
+        if job.status in FINAL:
+            raise ProtocolError(400, f"Job has already completed: {job.status}")
+        self._record(kind="status", job_id=job_id, status="cancelled", at=time.time())
+        return job
+
+    def listed(self, metadata: Mapping[str, str]) -> list[TrainingJob]:
+        """Return the jobs that a list shows now, newest first."""
+        young = time.time() - self.behaviour.list_lag_s
+        wanted = {} if self.behaviour.ignores_metadata_filter else metadata
+        return [
+            job
+            for job in reversed(self.jobs.values())
+            if job.created_at <= young and wanted.items() <= dict(_metadata(job)).items()
+        ]
+
+    def models(self) -> dict[str, TrainingJob]:
+        """Return the tuned models that can be asked, by id."""
+        return {job.model_id: job for job in self.jobs.values() if self.tuned_model(job)}
+
+    def tuned_model(self, job: TrainingJob) -> str | None:
+        """Return the model that a job names now; null for some polls after success, if set so."""
+        late = job.polls_since_end < self.behaviour.null_model_polls
+        return job.model_id if job.status == "succeeded" and not late else None
+
+    def taught_answer(self, job: TrainingJob, question: str) -> str:
+        """Return what the training file answers to exactly this question, "" when it does not."""
+        file_id = str(job.asked["training_file"])
+        if file_id not in self.files:
+            return ""
+        for line in self.content(file_id).splitlines():
+            messages = json.loads(line).get("messages", []) if line.strip() else []
+            for asked, answered in pairwise(messages):
+                if asked["role"] == "user" and asked["content"] == question:
+                    return str(answered["content"])
+        return ""
+
+
+def _metadata(job: TrainingJob) -> Mapping[str, str]:
+    metadata = job.asked.get("metadata") or {}
+    return {str(name): str(value) for name, value in metadata.items()}

@@ -1,0 +1,156 @@
+"""Serve a stand-in: in a thread for tests, in a process of its own for the demo."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any, Protocol, TypeVar
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+T = TypeVar("T")
+START_S = 10.0
+TICK_S = 0.1
+
+
+class StandInApp(Protocol):
+    """An ASGI application that can be told to begin and to end."""
+
+    async def open(self) -> None:
+        """Begin what runs beside the calls; called once, before the first of them."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+
+    async def close(self) -> None:
+        """End long polls and streams, let go of files and sockets."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that closes the application before it waits for open calls to end."""
+
+    def __init__(self, app: StandInApp) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                ws="none",
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=1,
+            )
+        )
+        self._app = app
+        self._ended = asyncio.Event()
+
+    def end(self) -> None:
+        """Stop serving; to be called in the server's loop."""
+        self.should_exit = True
+        self._ended.set()
+
+    async def main_loop(self) -> None:
+        """Tick as uvicorn does, but hear `end` at once."""
+        ticks = 0
+        while not await self.on_tick(ticks):
+            ticks += 1
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), TICK_S)
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to stop."""
+        await self._app.open()
+        await super().serve(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End long polls and streams, then the connections."""
+        await self._app.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        # Idle connections are gone a moment later; uvicorn would look only after 0.1 s.
+        await asyncio.sleep(0.001)
+        await super().shutdown(sockets)
+
+
+def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+    """Return a listening socket; port 0 takes a free one. Raises OSError when it is taken."""
+    # With the protocol named, asyncio sets TCP_NODELAY; without it every answer waits 44 ms.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def serve(app: StandInApp, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; for a stand-in that is a process of its own."""
+    with listen(host, port) as listener:
+        asyncio.run(_Server(app).serve([listener]))
+
+
+class ServerThread:
+    """A stand-in served by a thread of this process, on a port that stays its own."""
+
+    def __init__(self, make_app: Callable[[], StandInApp], port: int = 0) -> None:
+        self.port = port
+        self._make_app = make_app
+        self._thread: threading.Thread | None = None
+        self._started = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._server: _Server | None = None
+
+    def start(self) -> None:
+        """Listen and serve; on return the port answers. A second start takes the same port."""
+        listener = listen(port=self.port)
+        self.port = listener.getsockname()[1]
+        self._started.clear()
+        self._server = _Server(self._make_app())
+        self._thread = threading.Thread(
+            target=self._run, args=(self._server, listener), name="stand-in", daemon=True
+        )
+        self._thread.start()
+        if not self._started.wait(START_S):
+            raise TimeoutError("the stand-in did not start")
+
+    def _run(self, server: _Server, listener: socket.socket) -> None:
+        with listener, asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            self._loop.call_soon(self._started.set)
+            runner.run(server.serve([listener]))
+
+    @property
+    def is_running(self) -> bool:
+        """Return whether it answers."""
+        return self._thread is not None
+
+    def stop(self) -> None:
+        """Stop answering; connections are closed. Without effect when not started."""
+        if self._thread is None or self._server is None:
+            return
+        self.call(self._server.end)
+        self._thread.join()
+        self._thread = None
+
+    def run(self, task: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the server's thread; return its result, raise its error."""
+        if self._loop is None or self._thread is None:
+            task.close()
+            raise RuntimeError("the stand-in is not started")
+        return asyncio.run_coroutine_threadsafe(task, self._loop).result(START_S)
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Run a function in the server's thread, between its calls; return its result."""
+
+        async def once() -> T:
+            return function()
+
+        return self.run(once())

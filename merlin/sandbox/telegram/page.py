@@ -1,0 +1,120 @@
+"""The chat page: its HTML, texts, static files, what people and the bot sent, a commit's way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aiohttp
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from merlin.core.text import LANGUAGES, keys, language_of, text
+from merlin.sandbox.telegram.world import World
+
+WEB = Path(__file__).parents[2] / "web"
+PREFIX = "chat-page-"
+THEMES = ("light", "dark")
+YEAR_S = 365 * 24 * 3600
+PIPELINE_S = 2.0
+# Shown in the page; anything else is only handed over as a download.
+SHOWN_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "audio/ogg"})
+SAFETY = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self';"
+        " frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+class Page:
+    """The routes of the page; reads the world, changes nothing."""
+
+    def __init__(self, world: World, pipeline_url: str, language: str) -> None:
+        self._world = world
+        self._pipeline_url = pipeline_url
+        self._language = language
+        self._session: aiohttp.ClientSession | None = None
+        templates = Environment(
+            loader=FileSystemLoader(WEB / "sandbox" / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+        )
+        icons = (WEB / "static" / "icons.svg").read_text(encoding="utf-8")
+        # One hidden drawing a page; its symbols are used by name.
+        templates.globals["icons"] = Markup(icons.replace("<svg ", "<svg hidden ", 1))  # noqa: S704 - our own file
+        self._template = templates.get_template("chat.html")
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the page's routes."""
+        return [
+            Route("/", self._show),
+            Route("/texts/{language}.json", self._texts),
+            Route("/control/files/{file_id}", self._file),
+            Route("/control/pipeline", self._pipeline),
+            Mount("/static/sandbox", StaticFiles(directory=WEB / "sandbox" / "static")),
+            Mount("/static", StaticFiles(directory=WEB / "static")),
+        ]
+
+    async def open(self) -> None:
+        """Make ready to ask for the pipeline."""
+        if self._pipeline_url:
+            timeout = aiohttp.ClientTimeout(total=PIPELINE_S)
+            self._session = aiohttp.ClientSession(timeout=timeout)
+
+    async def close(self) -> None:
+        """Let go of the connection to the pipeline."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _show(self, request: Request) -> Response:
+        """Answer the page in the person's language and theme; `?lang=` is remembered."""
+        wanted = request.query_params.get("lang")
+        chosen = wanted or request.cookies.get("merlin_language")
+        language = language_of(chosen, self._language)
+        theme = request.cookies.get("merlin_theme", "")
+        response = HTMLResponse(
+            self._template.render(
+                language=language,
+                other_language=next(one for one in LANGUAGES if one != language),
+                theme=theme if theme in THEMES else "",
+                has_pipeline=bool(self._pipeline_url),
+                t=lambda name: text(language, PREFIX + name),
+            )
+        )
+        if wanted in LANGUAGES:
+            response.set_cookie("merlin_language", language, max_age=YEAR_S, samesite="lax")
+        return response
+
+    async def _texts(self, request: Request) -> Response:
+        language = language_of(request.path_params["language"])
+        mine = sorted(key for key in keys(language) if key.startswith(PREFIX))
+        return JSONResponse({key.removeprefix(PREFIX): text(language, key) for key in mine})
+
+    async def _file(self, request: Request) -> Response:
+        file = self._world.files.get(request.path_params["file_id"])
+        if file is None:
+            return JSONResponse({"error": "no such file"}, 404)
+        content = self._world.content(file["file_id"])
+        if file["mime"] in SHOWN_TYPES:
+            return Response(content, media_type=file["mime"])
+        headers = {"Content-Disposition": "attachment"}
+        return Response(content, media_type="application/octet-stream", headers=headers)
+
+    async def _pipeline(self, _request: Request) -> Response:
+        """Hand over what the pipeline says, so that the page asks nobody but us."""
+        if self._session is None:
+            return JSONResponse({"error": "no pipeline"}, 404)
+        try:
+            async with self._session.get(self._pipeline_url) as answer:
+                answer.raise_for_status()
+                said = await answer.json()
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            return JSONResponse({"error": "the pipeline does not answer"}, 502)
+        return JSONResponse(said)

@@ -1,0 +1,68 @@
+"""The people of the stand-in and its bot, as Telegram describes users and chats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+BOT_ID = 8700000001
+BOT_NAME = "merlin_stand_in_bot"
+# A token must look like one, so that whatever hides tokens in logs hides this one too.
+TOKEN = f"{BOT_ID}:AA-the-token-of-the-stand-in-bot-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who writes to the bot; `name` is how tests and the page call them."""
+
+    person_id: int
+    name: str
+    first_name: str
+    language_code: str = "ru"
+
+    def as_user(self) -> dict[str, Any]:
+        """Return the User object."""
+        return {
+            "id": self.person_id,
+            "is_bot": False,
+            "first_name": self.first_name,
+            "username": self.name,
+            "language_code": self.language_code,
+        }
+
+    def as_chat(self) -> dict[str, Any]:
+        """Return the Chat object of their private chat with the bot."""
+        return {
+            "id": self.person_id,
+            "type": "private",
+            "first_name": self.first_name,
+            "username": self.name,
+        }
+
+
+ANNA = Person(1001, "anna", "Анна")
+BORIS = Person(1002, "boris", "Борис")
+VERA = Person(1003, "vera", "Вера")
+PEOPLE = (ANNA, BORIS, VERA)
+
+
+def stranger(person_id: int) -> Person:
+    """Return somebody beyond the three, who speaks English; for tests that need a crowd."""
+    return Person(person_id, f"person{person_id}", f"N{person_id}", "en")
+
+
+def bot_user() -> dict[str, Any]:
+    """Return what getMe says of the bot."""
+    return {
+        "id": BOT_ID,
+        "is_bot": True,
+        "first_name": "Merlin",
+        "username": BOT_NAME,
+        "can_join_groups": True,
+        "can_read_all_group_messages": False,
+        "supports_inline_queries": False,
+        "can_connect_to_business": False,
+        "has_main_web_app": False,
+        "has_topics_enabled": False,
+        "allows_users_to_create_topics": False,
+    }

@@ -1,0 +1,192 @@
+"""What the stand-in keeps: people, messages with their edits, waiting updates, files, settings.
+
+Everything changes by `record`: the change is journaled, applied, told to the listeners. So a
+restart over the same folder replays the journal and knows what it knew.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from merlin.core.clock import iso, utc_now
+from merlin.sandbox.journal import Journal
+from merlin.sandbox.telegram.logged import Call, LoggedMessage, version_of
+from merlin.sandbox.telegram.people import PEOPLE, Person, stranger
+
+MOST_CALLS = 50_000
+Listener = Callable[[str, Mapping[str, Any]], None]
+
+
+@dataclass(slots=True)
+class Query:
+    """A callback or pre-checkout query that waits for its answer."""
+
+    kind: str
+    person_id: int
+    asked_at: float
+    update: Mapping[str, Any]
+    answered: bool = False
+
+
+@dataclass(slots=True)
+class World:
+    """The state of one stand-in. Touched by the server's thread alone."""
+
+    folder: Path | None = None
+    people: dict[int, Person] = field(default_factory=dict)
+    blocked: set[int] = field(default_factory=set)
+    messages: dict[int, dict[int, LoggedMessage]] = field(default_factory=dict)
+    updates: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    queries: dict[str, Query] = field(default_factory=dict)
+    files: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    calls: deque[Call] = field(default_factory=lambda: deque(maxlen=MOST_CALLS))
+    listeners: list[Listener] = field(default_factory=list)
+    last_message_id: int = 0
+    pollers: int = 0
+    # Seconds, so that a new stand-in without a folder never repeats an update_id.
+    last_update_id: int = field(default_factory=lambda: int(time.time()))
+    _contents: dict[str, bytes] = field(default_factory=dict)
+    _journal: Journal = field(default_factory=lambda: Journal(None))
+
+    def __post_init__(self) -> None:
+        self.people.update({person.person_id: person for person in PEOPLE})
+        if self.folder is not None:
+            self._journal = Journal(self.folder / "telegram.jsonl")
+            for line in self._journal.replay():
+                self._apply(line.pop("kind"), line)
+
+    def record(self, kind: str, **change: Any) -> None:
+        """Make one change: journal it, apply it, tell the listeners."""
+        self._journal.append({"kind": kind, **change})
+        self._apply(kind, change)
+        self.tell(kind, change)
+
+    def tell(self, kind: str, change: Mapping[str, Any]) -> None:
+        """Tell the listeners of something that is not kept."""
+        for listener in list(self.listeners):
+            listener(kind, change)
+
+    def close(self) -> None:
+        """Let go of the journal's file."""
+        self._journal.close()
+
+    def _apply(self, kind: str, change: Mapping[str, Any]) -> None:
+        getattr(self, f"_apply_{kind}")(**change)
+
+    def _apply_message(self, message: dict[str, Any], at: str) -> None:
+        logged = LoggedMessage(message, (version_of(at, message),))
+        self.messages.setdefault(message["chat"]["id"], {})[message["message_id"]] = logged
+        self.last_message_id = max(self.last_message_id, message["message_id"])
+
+    def _apply_edit(self, message: dict[str, Any], at: str) -> None:
+        chat = self.messages[message["chat"]["id"]]
+        old = chat[message["message_id"]]
+        versions = (*old.versions, version_of(at, message))
+        chat[message["message_id"]] = LoggedMessage(message, versions, reaction=old.reaction)
+
+    def _apply_delete(self, chat_id: int, message_id: int, at: str) -> None:
+        old = self.messages[chat_id][message_id]
+        self.messages[chat_id][message_id] = LoggedMessage(
+            old.message, old.versions, at, old.reaction
+        )
+
+    def _apply_reaction(self, chat_id: int, message_id: int, emoji: str) -> None:
+        old = self.messages[chat_id][message_id]
+        self.messages[chat_id][message_id] = LoggedMessage(old.message, old.versions, "", emoji)
+
+    def _apply_update(self, update: dict[str, Any], at: float) -> None:
+        self.last_update_id = max(self.last_update_id, update["update_id"])
+        self.updates[update["update_id"]] = update
+        for kind in ("callback_query", "pre_checkout_query"):
+            if kind in update:
+                asked = update[kind]
+                self.queries[asked["id"]] = Query(kind, asked["from"]["id"], at, asked)
+
+    def _apply_confirm(self, update_ids: list[int]) -> None:
+        for update_id in update_ids:
+            self.updates.pop(update_id, None)
+
+    def _apply_answered(self, query_id: str) -> None:
+        self.queries[query_id].answered = True
+
+    def _apply_file(self, file: dict[str, Any]) -> None:
+        self.files[file["file_id"]] = file
+
+    def _apply_setting(self, name: str, value: Any) -> None:
+        self.settings[name] = value
+
+    def _apply_block(self, person_id: int, blocked: bool) -> None:  # noqa: FBT001 - journal field
+        (self.blocked.add if blocked else self.blocked.discard)(person_id)
+
+    def _apply_person(self, person_id: int) -> None:
+        self.people[person_id] = stranger(person_id)
+
+    def person(self, who: str | int) -> Person:
+        """Return the person of this name or id; a number beyond the three makes a new one.
+
+        Raises KeyError for an unknown name.
+        """
+        for person in self.people.values():
+            if who in (person.name, person.person_id, str(person.person_id)):
+                return person
+        person_id = int(who) if str(who).isdecimal() else 0
+        if not person_id:
+            raise KeyError(who)
+        self.record("person", person_id=person_id)
+        return self.people[person_id]
+
+    def next_message_id(self) -> int:
+        """Return a fresh message id."""
+        self.last_message_id += 1
+        return self.last_message_id
+
+    def add_update(self, kind: str, body: Mapping[str, Any]) -> int:
+        """Queue an update of this kind for the bot; return its update_id."""
+        self.last_update_id += 1
+        update = {"update_id": self.last_update_id, kind: body}
+        if kind in self.settings.get("allowed_updates", DEFAULT_UPDATES):
+            self.record("update", update=update, at=time.time())
+        return self.last_update_id
+
+    def add_message(self, message: dict[str, Any]) -> None:
+        """Keep a new message."""
+        self.record("message", message=message, at=iso(utc_now()))
+
+    def add_edit(self, message: dict[str, Any]) -> None:
+        """Keep a message's new state."""
+        self.record("edit", message=message, at=iso(utc_now()))
+
+    def keep_content(self, file: Mapping[str, Any], content: bytes) -> None:
+        """Keep a file: its bytes first, then what is known of it."""
+        if self.folder is None:
+            self._contents[file["file_id"]] = content
+        else:
+            path = self.folder / "files" / file["file_id"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        self.record("file", file=file)
+
+    def content(self, file_id: str) -> bytes:
+        """Return a kept file's bytes. Raises KeyError when there is none."""
+        if file_id not in self.files:
+            raise KeyError(file_id)
+        if self.folder is None:
+            return self._contents[file_id]
+        return (self.folder / "files" / file_id).read_bytes()
+
+
+# What getUpdates brings when the bot does not say which kinds it wants.
+DEFAULT_UPDATES = (
+    "message",
+    "edited_message",
+    "callback_query",
+    "pre_checkout_query",
+    "my_chat_member",
+    "inline_query",
+)

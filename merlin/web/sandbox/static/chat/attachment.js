@@ -1,0 +1,59 @@
+// Files, photos, voices and invoices in a bubble.
+
+import { el, icon, wave } from "./dom.js";
+import { fileUrl } from "./server.js";
+import { lengthOf, sizeOf, t } from "./texts.js";
+
+function photo(sizes) {
+  const largest = sizes[sizes.length - 1];
+  return el("img", { src: fileUrl(largest.file_id), alt: t("photo"), loading: "lazy" });
+}
+
+function file(sent) {
+  const name = sent.file_name ?? t("file");
+  const kind = name.includes(".") ? name.split(".").pop().toUpperCase() : t("file");
+  const about = el("span", { class: "meta" }, `${kind} · ${sizeOf(sent.file_size)}`);
+  const link = el("a", { href: fileUrl(sent.file_id), download: name }, name);
+  const words = el("span", {}, link, el("br"), about);
+  return el("div", { class: "att" }, el("span", { class: "tile" }, icon("file")), words);
+}
+
+function voice(sent) {
+  const length = lengthOf(sent.duration);
+  const sound = new Audio();
+  sound.preload = "none";
+  sound.src = fileUrl(sent.file_id);
+  const button = el("button", { class: "btn main icon", type: "button" });
+  const show = () => {
+    const word = sound.paused ? t("play") : t("pause");
+    button.replaceChildren(icon(sound.paused ? "play" : "stop"));
+    button.setAttribute("aria-label", `${word}: ${t("voice-message")}, ${length}`);
+  };
+  for (const event of ["play", "pause", "ended"]) sound.addEventListener(event, show);
+  button.addEventListener("click", () => {
+    if (sound.paused) sound.play().catch(show);
+    else sound.pause();
+  });
+  show();
+  const about = el("span", { class: "meta" }, length);
+  return el("div", { class: "att" }, button, wave(sent.file_unique_id), about);
+}
+
+function invoice(sent) {
+  const price = el("span", { class: "meta" }, `⭐ ${sent.total_amount}`);
+  const text = el("div", { class: "text" }, el("b", {}, sent.title), `\n${sent.description}`);
+  return el("div", {}, text, price);
+}
+
+// Return what a message carries besides text, or null.
+export function attachment(message) {
+  if (message.photo) return photo(message.photo);
+  if (message.document) return file(message.document);
+  if (message.voice) return voice(message.voice);
+  if (message.invoice) return invoice(message.invoice);
+  if (message.successful_payment) {
+    const stars = `${t("paid")}: ⭐ ${message.successful_payment.total_amount}`;
+    return el("div", { class: "text" }, stars);
+  }
+  return null;
+}

@@ -1,0 +1,75 @@
+#!/bin/sh
+# Install Merlin as systemd services, or bring an installation up to date; may be run again.
+# /opt/merlin: program · /etc/merlin: configuration and credentials · /var/lib/merlin: state.
+set -eu
+umask 022
+source=$(cd "$(dirname "$0")/.." && pwd)
+python=${PYTHON:-/usr/bin/python3}
+home=/opt/merlin
+config=/etc/merlin
+state=/var/lib/merlin
+units=/etc/systemd/system
+
+say() { printf '%s\n' "$*"; }
+fail() { printf 'install: %s\n' "$*" >&2; exit 1; }
+
+[ "$(id -u)" = 0 ] || fail "must be run as root: sudo make install"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "$python is not Python 3.11 or newer"
+
+program() {
+  [ -x "$home/bin/python" ] || "$python" -m venv "$home"
+  pip="$home/bin/python -m pip --disable-pip-version-check --quiet"
+  # Every package by its hash; what builds Merlin itself, too.
+  $pip install --no-deps --require-hashes -r "$source/requirements-build.txt"
+  $pip install --no-deps --require-hashes -r "$source/requirements.txt"
+  # Built from a copy: building writes beside the sources.
+  copy=$(mktemp -d)
+  trap 'rm -rf "$copy"' EXIT
+  cp -R "$source/merlin" "$source/datasets" "$source/pyproject.toml" "$source/setup.py" \
+    "$source/README.md" "$source/requirements.in" "$copy"
+  $pip install --no-deps --no-build-isolation --force-reinstall "$copy"
+  "$home/bin/python" -m pip --disable-pip-version-check check
+}
+
+person() {
+  getent passwd merlin >/dev/null || useradd --system --user-group --no-create-home \
+    --home-dir "$state" --shell /usr/sbin/nologin merlin
+}
+
+configuration() {
+  install -d -m 755 "$config"
+  install -d -m 700 "$config/credentials"
+  if [ ! -e "$config/config.yaml" ]; then
+    sed -e "s|^state_dir: .*|state_dir: $state|" \
+      -e "s|^  url: [^#]*|  url: $state/datasets.git  |" "$source/config.yaml" >"$config/.config.new"
+    chmod 644 "$config/.config.new"
+    mv "$config/.config.new" "$config/config.yaml"
+  fi
+  key=$config/credentials/MERLIN_ENGINE_KEY
+  # Known to this machine alone: it keeps others from using the engine.
+  [ -e "$key" ] || (umask 077 && head -c 32 /dev/urandom | base64 | tr -d '\n=' >"$key")
+  "$home/bin/merlin" config check --config "$config/config.yaml"
+}
+
+services() {
+  install -d -m 755 "$units/merlin-.service.d"
+  install -m 644 "$source"/systemd/merlin*.service "$source/systemd/merlin.target" "$units"
+  install -m 644 "$source/systemd/merlin-.service.d/sandbox.conf" "$units/merlin-.service.d"
+  if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+}
+
+next_steps() {
+  say "Merlin $("$home/bin/merlin" --version) is installed. What is left to do, as root:"
+  say "  1. the bot's token:   install -m 600 /dev/stdin $config/credentials/TELEGRAM_BOT_TOKEN"
+  say "     other credentials: in the same folder, a file each, named as in $config/config.yaml"
+  say "  2. the repository:    repository.url in $config/config.yaml"
+  say "  3. look it over:      $home/bin/merlin config check --config $config/config.yaml"
+  say "  4. start, now and with every boot:   systemctl enable --now merlin.target"
+  say "     after an upgrade:                 systemctl restart merlin.target"
+}
+
+program
+person
+configuration
+services
+next_steps

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Take Merlin's services and program away. Configuration and state stay, and are named.
+set -eu
+[ "$(id -u)" = 0 ] || { echo "uninstall: must be run as root" >&2; exit 1; }
+units=/etc/systemd/system
+if [ -d /run/systemd/system ]; then
+  systemctl disable --now merlin.target merlin-engine merlin-daemon merlin-bot merlin-api || true
+fi
+rm -f "$units"/merlin.target "$units"/merlin-daemon.service "$units"/merlin-bot.service \
+  "$units"/merlin-api.service "$units"/merlin-engine.service "$units"/merlin-alert@.service
+rm -rf "$units/merlin-.service.d" "$units/merlin.target.wants" /opt/merlin
+if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+echo "Taken away. Left as they were: /etc/merlin, /var/lib/merlin, the user merlin."

@@ -1,0 +1,98 @@
+"""Bell: many rings, one deed; no ring lost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from merlin.api.bell import Bell
+from merlin.core.errors import MerlinError
+
+pytestmark = pytest.mark.unit
+
+
+def rung(bell_of, play):
+    """Run `play(bell)` beside a bell's task, then end the task as the api's end does."""
+
+    async def whole():
+        bell = bell_of()
+        task = asyncio.create_task(bell.serve())
+        await asyncio.sleep(0)
+        await play(bell)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(whole())
+
+
+def test_rings_at_one_moment_are_one_deed():
+    deeds = []
+
+    async def deed():
+        deeds.append("done")
+
+    async def play(bell):
+        for _ in range(100):
+            bell.ring()
+
+    rung(lambda: Bell("git", deed, rest_s=0), play)
+    assert deeds == ["done"]
+
+
+def test_a_ring_during_the_deed_leads_to_another_deed():
+    deeds = []
+    begun, again, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def play(bell):
+        bell.ring()
+        await begun.wait()
+        bell.ring()
+        again.set()
+        await done.wait()
+
+    async def deed():
+        begun.set()
+        await again.wait()
+        deeds.append("done")
+        done.set()
+
+    rung(lambda: Bell("git", deed, rest_s=0), play)
+    assert len(deeds) == 2
+
+
+def test_a_deed_cut_off_by_the_end_is_done_at_the_end():
+    deeds = []
+    begun = asyncio.Event()
+
+    async def deed():
+        if not begun.is_set():
+            begun.set()
+            await asyncio.sleep(60)
+        deeds.append("done")
+
+    async def play(bell):
+        bell.ring()
+        await begun.wait()
+
+    rung(lambda: Bell("git", deed, rest_s=0), play)
+    assert deeds == ["done"]
+
+
+@pytest.mark.parametrize("error", [MerlinError("away"), RuntimeError("a bug")])
+def test_a_deed_that_failed_is_done_again(error):
+    deeds = []
+    failed = asyncio.Event()
+
+    async def deed():
+        if not failed.is_set():
+            failed.set()
+            raise error
+        deeds.append("done")
+
+    async def play(bell):
+        bell.ring()
+        await failed.wait()
+
+    rung(lambda: Bell("git", deed, rest_s=0), play)
+    assert deeds == ["done"]

@@ -1,0 +1,89 @@
+"""What holds for every call: problems, languages, headers, the log."""
+
+from __future__ import annotations
+
+import pytest
+from structlog.testing import capture_logs
+
+from merlin.api.language import language_of_header
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("", "ru"),
+        ("de", "ru"),
+        ("en", "en"),
+        ("en-GB,en;q=0.9", "en"),
+        ("ru;q=0.4, en;q=0.5", "en"),
+        ("en;q=0, ru", "ru"),
+        ("en;q=nonsense", "ru"),
+        ("*", "ru"),
+        ("EN", "en"),
+    ],
+)
+def test_the_language_is_the_one_the_caller_likes_best(header, language):
+    assert language_of_header(header, "ru") == language
+
+
+@pytest.mark.parametrize(("language", "title"), [("ru", "Не найдено"), ("en", "Not found")])
+def test_a_problem_speaks_the_callers_language(client, language, title):
+    response = client.get("/nowhere", headers={"Accept-Language": language})
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["content-language"] == language
+    problem = response.json()
+    assert problem["title"] == title
+    assert problem["status"] == 404
+    assert problem["instance"] == "/nowhere"
+    assert problem["request_id"] == response.headers["x-request-id"]
+
+
+def test_a_bug_leaves_no_trace_in_the_answer_and_one_in_the_log(serve_with):
+    async def broken():
+        raise RuntimeError("inside information")
+
+    with serve_with(look=broken) as client, capture_logs() as logs:
+        response = client.get("/metrics")
+    assert response.status_code == 500
+    assert "inside" not in response.text
+    assert "Traceback" not in response.text
+    assert response.json()["request_id"]
+    assert [line["path"] for line in logs if line.get("exc_info")] == ["/metrics"]
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/nowhere", "/static/front.css"])
+def test_every_answer_carries_the_careful_headers(client, path):
+    headers = client.get(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert "default-src 'self'" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
+    assert "server" not in headers
+
+
+def test_a_proxys_request_id_is_kept(client):
+    assert client.get("/", headers={"X-Request-Id": "abc-12345"}).headers["x-request-id"] == (
+        "abc-12345"
+    )
+
+
+@pytest.mark.parametrize("given", ["short", "x" * 65, "a b c d e f g h", "<script>alert"])
+def test_an_id_that_might_do_harm_is_replaced(client, given):
+    assert client.get("/", headers={"X-Request-Id": given}).headers["x-request-id"] != given
+
+
+@pytest.mark.parametrize(("language", "words"), [("ru", "отвечает API"), ("en", "API answers")])
+def test_the_front_page_says_what_this_is(client, language, words):
+    response = client.get("/", headers={"Accept-Language": language})
+    assert response.status_code == 200
+    assert f'<html lang="{language}">' in response.text
+    assert words in response.text
+    assert 'href="/healthz"' in response.text
+
+
+def test_the_description_of_the_api_names_every_hook(client):
+    paths = client.get("/openapi.json").json()["paths"]
+    assert {"/hooks/telegram", "/hooks/git", "/hooks/provider", "/hooks/payment"} <= set(paths)

@@ -1,0 +1,105 @@
+"""/healthz, /readyz and /metrics over real HTTP."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from api_world import NOW
+
+from merlin.api.services import Picture
+from merlin.core.errors import MerlinError
+from merlin.core.heartbeat import Heartbeat
+from merlin.model.registry import Model, ModelState, Serving
+
+pytestmark = pytest.mark.functional
+
+
+def heartbeat(process="daemon", age_s=1.0, host="one", **counters):
+    return Heartbeat(
+        process, host, 7, NOW - timedelta(hours=1), NOW - timedelta(seconds=age_s), "poll", counters
+    )
+
+
+def serving(dataset, model_id, version):
+    model = Model(1, "engine", model_id, dataset, 7, version, 1, ModelState.GOOD, NOW)
+    return Serving(dataset, model, NOW, 1)
+
+
+def test_healthz_answers_while_the_database_is_silent(client, desk):
+    desk.error = MerlinError("away")
+    assert client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_readyz_tells_of_the_other_processes(client, desk):
+    desk.picture = Picture(heartbeats=[heartbeat(age_s=2.5), heartbeat("bot", age_s=10)])
+    response = client.get("/readyz")
+    assert response.status_code == 200
+    assert response.json() == {
+        "ready": True,
+        "database": "ok",
+        "processes": {
+            "daemon": {"alive": True, "age_s": 2.5, "step": "poll"},
+            "bot": {"alive": False, "age_s": 10.0, "step": "poll"},
+        },
+    }
+
+
+def test_readyz_takes_the_newest_words_of_a_process_on_several_hosts(client, desk):
+    desk.picture = Picture(heartbeats=[heartbeat(age_s=3), heartbeat(age_s=900, host="two")])
+    assert client.get("/readyz").json()["processes"]["daemon"]["alive"] is True
+
+
+def test_readyz_knows_processes_that_never_spoke(client):
+    told = client.get("/readyz").json()["processes"]
+    assert told["bot"] == {"alive": False, "age_s": None, "step": ""}
+
+
+def test_readyz_is_503_while_the_database_is_silent(client, desk):
+    desk.error = MerlinError("no password=geheim")
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["ready"] is False
+    assert "geheim" not in response.text
+
+
+def test_metrics_show_what_the_database_says(client, desk):
+    desk.picture = Picture(
+        heartbeats=[heartbeat(fetch_success=3, fetch_error=1, waiting=9)],
+        queues={"requests": 2},
+        jobs={"running": 1},
+        serving=[serving("neuro", 'ft:"a"\\b', "neuro-7")],
+    )
+    page = client.get("/metrics").text.splitlines()
+    assert 'merlin_process_up{process="daemon",host="one"} 1' in page
+    assert 'merlin_fetch_total{process="daemon",host="one",status="success"} 3' in page
+    assert 'merlin_daemon_waiting{process="daemon",host="one"} 9' in page
+    assert 'merlin_queue_depth{queue="requests"} 2' in page
+    assert 'merlin_jobs{state="running"} 1' in page
+    assert 'merlin_serving_model{dataset="neuro",model="ft:\\"a\\"\\\\b",build="neuro-7"} 1' in page
+
+
+def test_metrics_show_a_dead_process_as_down_and_none_of_its_counters(client, desk):
+    desk.picture = Picture(heartbeats=[heartbeat(age_s=60, fetch_success=3)])
+    page = client.get("/metrics").text
+    assert 'merlin_process_up{process="daemon",host="one"} 0' in page
+    assert "merlin_fetch_total" not in page
+
+
+def test_metrics_answer_while_the_database_is_silent(client, desk):
+    desk.error = MerlinError("away")
+    response = client.get("/metrics")
+    assert response.status_code == 200
+    assert "merlin_database_up 0" in response.text
+
+
+def test_metrics_count_calls_by_route_and_never_by_what_a_caller_made_up(serve_with):
+    with serve_with() as client:
+        client.get("/healthz")
+        client.get("/made/up/by/somebody")
+        client.request("BREW", "/healthz")
+        page = client.get("/metrics").text
+    assert 'merlin_http_requests_total{method="GET",route="/healthz",status="200"} 1' in page
+    assert 'merlin_http_requests_total{method="GET",route="",status="404"} 1' in page
+    assert "made" not in page
+    assert "BREW" not in page

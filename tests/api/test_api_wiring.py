@@ -1,0 +1,113 @@
+"""The api over a real database: what it reads, stores and asks."""
+
+from __future__ import annotations
+
+import pytest
+from api_world import serving
+from httpx import Client
+
+from merlin.api.app import create_app
+from merlin.core.clock import utc_now
+from merlin.core.errors import ConfigError
+from merlin.core.heartbeat import Heartbeat
+from merlin.core.request import RequestState
+from merlin.store.cipher import load_or_make_key
+from merlin.store.database import open_database
+from merlin.store.heartbeats import HeartbeatRows
+from merlin.store.migrations import migrate
+from merlin.store.requests import RequestRows
+from merlin.store.updates import UpdateRows
+from merlin.store.wake import WakeRow
+from merlin.store.writer import Writer
+from merlin.wiring.api import ApiSettings, services_of
+
+pytestmark = pytest.mark.integration
+
+TOKEN = "4242:a-token-for-tests"
+HEADERS = {"X-Telegram-Bot-Api-Secret-Token": "word"}
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return ApiSettings(
+        database=f"sqlite://{tmp_path}/merlin.db",
+        state_dir=tmp_path,
+        host="127.0.0.1",
+        port=0,
+        telegram_token=TOKEN,
+        telegram_secret="word",
+    )
+
+
+@pytest.fixture
+def database(settings):
+    with open_database(settings.database) as database:
+        migrate(database)
+        yield database
+
+
+@pytest.fixture
+def writer(database):
+    writer = Writer(database)
+    yield writer
+    writer.close()
+
+
+@pytest.fixture
+def client(settings, writer):
+    app = create_app(services_of(settings, writer))
+    with serving(app) as address, Client(base_url=address) as client:
+        yield client
+
+
+def waiting_fetches(database):
+    requests = RequestRows(database)
+    found = 0
+    while (request := requests.claim(["fetch"])) is not None:
+        requests.finish(request.request_id, RequestState.DONE, {})
+        found += 1
+    return found
+
+
+def test_heartbeats_of_the_database_reach_readyz_and_metrics(client, database):
+    now = utc_now()
+    beat = Heartbeat("daemon", "here", 1, now, now, "fetch", {"fetch_success": 2})
+    HeartbeatRows(database).beat(beat)
+    assert client.get("/readyz").json()["processes"]["daemon"]["alive"] is True
+    page = client.get("/metrics").text
+    assert 'merlin_fetch_total{process="daemon",host="here",status="success"} 2' in page
+    assert 'merlin_queue_depth{queue="updates"} 0' in page
+
+
+def test_an_update_sent_twice_is_stored_once_and_wakes_the_bot(client, settings, database):
+    before = WakeRow(database).read()
+    update = {"update_id": 9, "message": {"chat": {"id": 3}, "from": {"id": 3}, "text": "Привет"}}
+    for _ in range(2):
+        assert client.post("/hooks/telegram", json=update, headers=HEADERS).status_code == 200
+    rows = UpdateRows(database, load_or_make_key(settings.state_dir, None), 4242)
+    assert rows.waiting() == 1
+    assert WakeRow(database).read() > before
+
+
+def test_at_most_one_fetch_of_hooks_waits(settings, database, writer):
+    for _ in range(2):
+        app = create_app(services_of(settings, writer))
+        with serving(app) as address, Client(base_url=address) as client:
+            for _ in range(20):
+                client.post("/hooks/git")
+        assert waiting_fetches(database) == 1
+
+
+def test_the_payment_hook_moves_the_wake_counter(settings, database, writer):
+    before = WakeRow(database).read()
+    app = create_app(services_of(settings, writer))
+    with serving(app) as address, Client(base_url=address) as client:
+        client.post("/hooks/payment")
+    assert WakeRow(database).read() == before + 1
+
+
+def test_a_token_that_is_none_is_refused_without_being_shown(tmp_path, writer):
+    settings = ApiSettings("sqlite:///x", tmp_path, "127.0.0.1", 0, telegram_token="geheim")
+    with pytest.raises(ConfigError) as caught:
+        services_of(settings, writer)
+    assert "geheim" not in str(caught.value)

@@ -1,0 +1,184 @@
+"""Flood limits per chat, on a clock that jumps over every wait."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from bot_world import run_jumping
+from hypothesis import given
+from hypothesis import strategies as st
+from telegram.error import RetryAfter
+
+from merlin.bot.bucket import Bucket
+from merlin.bot.limiter import ChatLimiter, GaveWay, Lane, Limits
+
+pytestmark = pytest.mark.unit
+
+ANNA, BORIS, GROUP = 1001, 1002, -5
+FREE = Limits(0, 0, 0)
+
+
+class Telegram:
+    """Notes when each request came; answers 429 to those that `floods` names."""
+
+    def __init__(self, floods=()):
+        self.floods = list(floods)
+        self.came = []
+
+    async def request(self, chat_id):
+        self.came.append((round(asyncio.get_running_loop().time(), 3), chat_id))
+        if self.floods and self.floods[0] == chat_id:
+            self.floods.pop(0)
+            raise RetryAfter(timedelta(seconds=12))
+        return True
+
+    def times(self, chat_id):
+        return [at for at, who in self.came if who == chat_id]
+
+
+def send(limiter, telegram, chat_id, lane=None, endpoint="sendMessage"):
+    data = {} if chat_id is None else {"chat_id": chat_id}
+    return limiter.process_request(telegram.request, (chat_id,), {}, endpoint, data, lane)
+
+
+def test_a_private_chat_gets_a_burst_and_then_one_a_second():
+    telegram = Telegram()
+
+    async def story():
+        limiter = ChatLimiter(Limits(overall_per_s=0))
+        await asyncio.gather(*(send(limiter, telegram, ANNA) for _ in range(6)))
+
+    run_jumping(story())
+    assert telegram.times(ANNA) == [0, 0, 0, 1, 2, 3]
+
+
+def test_a_group_gets_twenty_a_minute():
+    telegram = Telegram()
+
+    async def story():
+        limiter = ChatLimiter(Limits(overall_per_s=0))
+        await asyncio.gather(*(send(limiter, telegram, GROUP) for _ in range(23)))
+
+    run_jumping(story())
+    assert telegram.times(GROUP)[:3] == [0, 0, 0]
+    assert telegram.times(GROUP)[-1] == 60
+
+
+def test_all_chats_together_get_thirty_a_second():
+    telegram = Telegram()
+
+    async def story():
+        limiter = ChatLimiter(Limits(private_per_s=0))
+        await asyncio.gather(*(send(limiter, telegram, person) for person in range(1, 301)))
+
+    run_jumping(story())
+    last = telegram.came[-1][0]
+    assert 295 / 30 - 0.1 <= last <= 10
+    for second in range(9):
+        assert sum(second <= at < second + 1 for at, _ in telegram.came) <= 36
+
+
+def test_a_429_holds_up_its_own_chat_exactly_and_no_other():
+    telegram = Telegram(floods=[ANNA])
+
+    async def story():
+        limiter = ChatLimiter(Limits())
+        await asyncio.gather(send(limiter, telegram, ANNA), send(limiter, telegram, BORIS))
+        await send(limiter, telegram, ANNA)
+
+    run_jumping(story())
+    assert telegram.times(ANNA)[:2] == [0, 12]
+    assert telegram.times(BORIS) == [0]
+
+
+def test_answers_to_queries_never_wait():
+    telegram = Telegram(floods=[ANNA])
+
+    async def story():
+        limiter = ChatLimiter(Limits(overall_per_s=1))
+        crowd = [send(limiter, telegram, person) for person in (ANNA, *range(1, 20))]
+        urgent = send(limiter, telegram, None, endpoint="answerPreCheckoutQuery")
+        await asyncio.gather(*crowd, urgent)
+
+    run_jumping(story())
+    assert telegram.times(None) == [0]
+
+
+def test_progress_gives_way_to_what_must_come():
+    telegram = Telegram()
+
+    async def story():
+        limiter = ChatLimiter(Limits(overall_per_s=0))
+        await send(limiter, telegram, ANNA)
+        await send(limiter, telegram, ANNA, Lane.PROGRESS)
+        with pytest.raises(GaveWay):
+            await send(limiter, telegram, ANNA, Lane.PROGRESS)
+        await send(limiter, telegram, ANNA)
+
+    run_jumping(story())
+    assert telegram.times(ANNA) == [0, 0, 0]
+
+
+def test_progress_in_a_flooded_chat_gives_way_without_a_call():
+    telegram = Telegram(floods=[ANNA])
+
+    async def story():
+        limiter = ChatLimiter(FREE)
+        for _ in range(2):
+            with pytest.raises(GaveWay):
+                await send(limiter, telegram, ANNA, Lane.PROGRESS)
+
+    run_jumping(story())
+    assert telegram.times(ANNA) == [0]
+
+
+def test_a_request_of_no_chat_hears_of_its_429():
+    telegram = Telegram(floods=[None])
+
+    async def story():
+        with pytest.raises(RetryAfter):
+            await send(ChatLimiter(Limits()), telegram, None, endpoint="setMyCommands")
+
+    run_jumping(story())
+
+
+def test_without_limits_nothing_waits():
+    telegram = Telegram()
+
+    async def story():
+        limiter = ChatLimiter(FREE)
+        await asyncio.gather(*(send(limiter, telegram, ANNA) for _ in range(100)))
+        await send(limiter, telegram, ANNA, Lane.PROGRESS)
+
+    run_jumping(story())
+    assert telegram.times(ANNA) == [0] * 101
+
+
+def test_idle_chats_are_forgotten():
+    async def story():
+        limiter = ChatLimiter(Limits(overall_per_s=0))
+        for person in range(1, 5001):
+            await send(limiter, Telegram(), person)
+            await asyncio.sleep(0.001)
+        return len(limiter._chats)
+
+    assert run_jumping(story()) < 4096
+
+
+@given(
+    per_s=st.floats(0.1, 50),
+    burst=st.integers(1, 10),
+    gaps=st.lists(st.floats(0, 5), min_size=1, max_size=40),
+)
+def test_a_bucket_never_lets_more_through_than_burst_and_pace(per_s, burst, gaps):
+    bucket = Bucket(per_s, burst)
+    now = 0.0
+    places = []
+    for gap in gaps:
+        now += gap
+        places.append(now + bucket.take(now))
+    for number, place in enumerate(places):
+        within = sum(place <= other <= place + 1 for other in places[number:])
+        assert within <= burst + per_s + 1

@@ -1,0 +1,128 @@
+"""The transport under python-telegram-bot, over real HTTP: what arrives, what may be repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+from telegram import Bot
+from telegram.error import BadRequest, InvalidToken, NetworkError, RetryAfter, TimedOut
+
+from merlin.bot.transport import AiohttpRequest, NotSent
+from merlin.sandbox.faults import Fault, FaultKind
+
+pytestmark = pytest.mark.functional
+
+
+def with_bot(telegram, story, **more):
+    """Return what `story(bot)` returns, with a bot on our transport."""
+
+    async def run():
+        transport = AiohttpRequest(**more)
+        bot = Bot(
+            telegram.token, telegram.base_url, request=transport, get_updates_request=transport
+        )
+        await transport.initialize()
+        try:
+            return await story(bot)
+        finally:
+            await transport.shutdown()
+
+    return asyncio.run(run())
+
+
+def test_a_message_is_sent_and_parsed(telegram):
+    sent = with_bot(telegram, lambda bot: bot.send_message(1001, "Привет, ёж & Co"))
+    assert sent.text == "Привет, ёж & Co"
+    assert [one.text for one in telegram.answers("anna")] == ["Привет, ёж & Co"]
+
+
+def test_a_file_goes_along_as_multipart(telegram):
+    def story(bot):
+        return bot.send_document(1001, b"%PDF-1", filename="ёж.pdf", caption="Вот")
+
+    sent = with_bot(telegram, story)
+    assert sent.document.file_name == "ёж.pdf"
+    assert sent.document.file_size == 6
+    assert sent.caption == "Вот"
+
+
+def test_many_requests_at_once_share_one_session(telegram):
+    async def story(bot):
+        sent = await asyncio.gather(*(bot.send_message(1001, f"№ {n}") for n in range(50)))
+        return {message.text for message in sent}
+
+    assert with_bot(telegram, story) == {f"№ {n}" for n in range(50)}
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault("sendMessage", FaultKind.DROP), NetworkError),
+        (Fault("sendMessage", FaultKind.REFUSE), NetworkError),
+        (Fault("sendMessage", FaultKind.CUT), NetworkError),
+        (Fault("sendMessage", FaultKind.HANG), TimedOut),
+        (Fault("sendMessage", FaultKind.STATUS, status=502), NetworkError),
+        (Fault("sendMessage", FaultKind.STATUS, status=429, retry_after_s=7), RetryAfter),
+        (Fault("sendMessage", FaultKind.STATUS, status=400), BadRequest),
+    ],
+    ids=lambda value: getattr(value, "kind", getattr(value, "__name__", "")),
+)
+def test_what_goes_wrong_is_told_and_sent_once(telegram, fault, error):
+    telegram.faults.add(fault)
+    with pytest.raises(error) as caught:
+        with_bot(telegram, lambda bot: bot.send_message(1001, "раз"), read_s=0.3)
+    assert not isinstance(caught.value, NotSent)
+    assert telegram.token not in repr(caught.value)
+    assert len(telegram.answers("anna")) <= 1
+
+
+def test_a_closed_port_means_that_nothing_was_sent(telegram):
+    telegram.stop()
+    with pytest.raises(NotSent) as caught:
+        with_bot(telegram, lambda bot: bot.send_message(1001, "раз"))
+    assert telegram.token not in repr(caught.value)
+    telegram.start()
+
+
+def test_a_server_that_never_takes_the_connection_means_that_nothing_was_sent(telegram):
+    async def story(bot):
+        return await bot.send_message(1001, "раз", connect_timeout=0.2)
+
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        port = deaf.getsockname()[1]
+        # Fill the queue of connections that nobody accepts, so that the next one hangs.
+        waiting = [socket.socket() for _ in range(3)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", port))
+        telegram_there = type("There", (), {})()
+        telegram_there.token = telegram.token
+        telegram_there.base_url = f"http://127.0.0.1:{port}/bot"
+        try:
+            with pytest.raises(NotSent):
+                with_bot(telegram_there, story)
+        finally:
+            for each in waiting:
+                each.close()
+
+
+def test_before_it_is_opened_nothing_is_sent(telegram):
+    async def story():
+        transport = AiohttpRequest()
+        with pytest.raises(NotSent):
+            await transport.do_request(telegram.base_url, "GET")
+        await transport.shutdown()
+
+    asyncio.run(story())
+
+
+def test_a_wrong_token_is_told(telegram):
+    wrong = type("There", (), {})()
+    wrong.token = "123456789:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    wrong.base_url = telegram.base_url
+    with pytest.raises(InvalidToken):
+        with_bot(wrong, lambda bot: bot.get_me())

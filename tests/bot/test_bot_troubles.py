@@ -1,0 +1,298 @@
+"""What Telegram, the provider and people do wrong, and what a person then reads."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from dataclasses import replace
+
+import pytest
+from bot_world import QUICK, RunningBot, let_serve, rows, settings_of, states
+from structlog.testing import capture_logs
+
+from merlin.chat.desk import Patience
+from merlin.core.errors import ConfigError
+from merlin.core.log import setup
+from merlin.core.text import text
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.store.database import open_database
+from merlin.wiring.bot import ProviderSettings
+
+pytestmark = pytest.mark.functional
+
+VERA = 1003
+TOKEN_LIKE = re.compile(r"\d{6,}:[A-Za-z0-9_-]{30,}")
+
+
+@pytest.fixture
+def settings(tmp_path, telegram, provider):
+    made = settings_of(tmp_path, telegram, provider)
+    let_serve(made, "stand-in-base")
+    return made
+
+
+def texts(telegram, who="anna"):
+    return [one.text for one in telegram.answers(who)]
+
+
+def ask(telegram, settings, *questions, who="anna"):
+    """Let a bot answer the questions; return what stands in the chat."""
+    with RunningBot(settings):
+        for question in questions:
+            telegram.say(who, question)
+        ended(telegram, settings, len(questions))
+    return texts(telegram, who)
+
+
+def ended(telegram, settings, count):
+    telegram.wait_for(lambda: sum(states(settings).values()) == count, 20)
+    telegram.wait_for(lambda: "waiting" not in states(settings), 30)
+
+
+def russian(key, **arguments):
+    return text("ru", key, **arguments)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("editMessageText", FaultKind.STATUS, status=429, retry_after_s=1),
+        Fault("editMessageText", FaultKind.STATUS, status=500, times=3),
+        Fault("editMessageText", FaultKind.DONE_STATUS, status=502),
+        Fault("editMessageText", FaultKind.DROP),
+        Fault("editMessageText", FaultKind.REFUSE, times=2),
+        Fault("getUpdates", FaultKind.DROP),
+        Fault("getUpdates", FaultKind.DONE_STATUS, status=500, times=2),
+    ],
+    ids=lambda fault: f"{fault.method}-{fault.kind}-{fault.status}",
+)
+def test_one_whole_answer_stands_whatever_telegram_does(telegram, settings, fault):
+    telegram.faults.add(fault)
+    (answer,) = ask(telegram, settings, "вопрос")
+    assert "«вопрос»" in answer
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.DONE_STATUS, FaultKind.STATUS])
+def test_a_placeholder_in_doubt_leaves_at_worst_an_orphan(telegram, settings, kind):
+    telegram.faults.add(Fault("sendMessage", kind, status=500))
+    *orphans, answer = ask(telegram, settings, "вопрос")
+    assert "«вопрос»" in answer
+    assert orphans == [] if kind is FaultKind.STATUS else ["…"]
+
+
+def test_a_tail_in_doubt_is_repeated_with_a_mark(telegram, provider, settings):
+    provider.behave(fixed_answer="слово " * 1000)
+    telegram.faults.add(Fault("sendMessage", FaultKind.DROP, skip=1))
+    _head, tail, again = ask(telegram, settings, "вопрос")
+    assert again == f"{russian('bot-repeat')}\n{tail}"
+    assert rows(settings, "SELECT state, tries FROM outgoing") == [("sent", 2)]
+
+
+def test_a_tail_in_doubt_twice_is_left_and_told_to_admins(telegram, provider, settings):
+    provider.behave(fixed_answer="слово " * 1000)
+    telegram.faults.add(
+        Fault("sendMessage", FaultKind.DROP, skip=1, times=2, only={"chat_id": "1001"})
+    )
+    with RunningBot(replace(settings, admins=(VERA,))):
+        telegram.say("anna", "вопрос")
+        telegram.wait_for(lambda: texts(telegram, "vera"), 20)
+        ended(telegram, settings, 1)
+    assert len(texts(telegram)) == 3
+    assert "без подтверждения" in texts(telegram, "vera")[0]
+
+
+def test_a_flooded_chat_holds_up_no_other(telegram, settings):
+    flood = Fault(
+        "sendMessage", FaultKind.STATUS, status=429, retry_after_s=3, only={"chat_id": "1001"}
+    )
+    telegram.faults.add(flood)
+    with RunningBot(settings):
+        telegram.say("anna", "вопрос")
+        telegram.wait_for(lambda: not telegram.faults.all())
+        telegram.say("boris", "вопрос")
+        telegram.wait_for(lambda: any("«вопрос»" in told for told in texts(telegram, "boris")))
+        assert texts(telegram) == []
+        ended(telegram, settings, 2)
+    assert "«вопрос»" in texts(telegram)[0]
+
+
+def test_a_blocked_bot_drops_what_waits_and_answers_when_let_in_again(telegram, settings):
+    with RunningBot(settings):
+        telegram.say("anna", "первый")
+        ended(telegram, settings, 1)
+        telegram.block("anna")
+        telegram.say("anna", "второй")
+        ended(telegram, settings, 3)
+        assert rows(settings, "SELECT is_reachable FROM users") == [(0,)]
+        telegram.block("anna", blocked=False)
+        telegram.say("anna", "третий")
+        ended(telegram, settings, 5)
+    assert rows(settings, "SELECT is_reachable FROM users") == [(1,)]
+    assert rows(settings, "SELECT reason FROM updates WHERE state = 'failed'") == [("unreachable",)]
+    assert "«третий»" in texts(telegram)[-1]
+
+
+def test_a_deleted_placeholder_gives_way_to_a_new_message(telegram, provider, settings):
+    provider.behave(think_s=0.6)
+    with RunningBot(settings):
+        telegram.say("anna", "вопрос")
+        (placeholder,) = telegram.wait_for(lambda: telegram.answers("anna"))
+        world = telegram._world
+        telegram._server.call(
+            lambda: world.record("delete", chat_id=1001, message_id=placeholder.message_id, at="")
+        )
+        ended(telegram, settings, 1)
+    (answer,) = texts(telegram)
+    assert "«вопрос»" in answer
+
+
+def test_a_second_poller_makes_the_bot_stand_back_and_tell_admins(telegram, settings):
+    telegram.faults.add(Fault("getUpdates", FaultKind.STATUS, status=409, times=3))
+    with RunningBot(replace(settings, admins=(VERA,))):
+        telegram.say("anna", "вопрос")
+        ended(telegram, settings, 1)
+        telegram.wait_for(lambda: texts(telegram, "vera"))
+    (told,) = texts(telegram, "vera")
+    assert "токеном" in told
+    assert not telegram.calls("deleteWebhook")
+
+
+def test_telegram_down_and_back_loses_nothing_and_is_told_once(telegram, settings):
+    with capture_logs() as logs, RunningBot(settings):
+        telegram.say("anna", "до")
+        ended(telegram, settings, 1)
+        telegram.stop()
+        telegram._acting.say("anna", "во время")
+        telegram.wait_for(lambda: any(log["event"] == "telegram does not answer" for log in logs))
+        telegram.start()
+        ended(telegram, settings, 2)
+    events = [log["event"] for log in logs]
+    assert events.count("telegram does not answer") == 1
+    assert events.count("telegram answers again") == 1
+    assert "«во время»" in texts(telegram)[-1]
+
+
+def test_a_wrong_token_is_told_as_such(telegram, settings):
+    wrong = replace(settings, token="123456789:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
+    with pytest.raises(ConfigError, match="token"), RunningBot(wrong):
+        pass
+
+
+def test_a_flood_of_one_person_is_refused_kindly_and_once(telegram, provider, settings):
+    provider.behave(think_s=0.5)
+    with RunningBot(settings):
+        for number in range(20):
+            telegram.say("anna", f"вопрос {number}")
+        telegram.say("boris", "вопрос")
+        ended(telegram, settings, 21)
+        telegram.wait_for(lambda: any("быстрее" in told for told in texts(telegram)))
+    told = texts(telegram)
+    assert sum("быстрее" in each for each in told) == 1
+    counted = states(settings)
+    assert counted["refused"] > 5
+    assert counted["answered"] == 21 - counted["refused"]
+    assert "«вопрос»" in texts(telegram, "boris")[0]
+
+
+def test_updates_that_come_again_are_answered_once(telegram, settings):
+    # The batch was handed out, but its way to the bot broke: Telegram sends it again.
+    telegram.faults.add(Fault("getUpdates", FaultKind.LAG, seconds=0.1, times=2))
+    telegram.faults.add(Fault("getUpdates", FaultKind.CUT, times=2))
+    told = ask(telegram, settings, "первый", "второй")
+    assert ["«первый»" in told[0], "«второй»" in told[1], len(told)] == [True, True, 2]
+
+
+# What the provider does wrong.
+
+
+def test_a_provider_that_is_down_gets_honest_words(telegram, provider, settings):
+    provider.stop()
+    told = ask(telegram, settings, "вопрос")
+    assert told == [russian("bot-busy")]
+    assert states(settings) == {"failed": 1}
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_provider_is_asked_again(telegram, provider, settings, status):
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=status, times=2))
+    (answer,) = ask(telegram, settings, "вопрос")
+    assert "«вопрос»" in answer
+
+
+def test_a_stream_that_breaks_leaves_what_came_with_a_mark(telegram, provider, settings):
+    provider.faults.add(Fault("chat.create", FaultKind.CUT))
+    provider.behave(fixed_answer="Начало ответа и его конец.", piece_s=0.02)
+    (answer,) = ask(telegram, settings, "вопрос")
+    assert answer.startswith("Начало")
+    assert answer.endswith(russian("bot-cut"))
+    assert len(provider.calls("chat.create")) == 1
+
+
+def test_a_model_that_is_gone_gives_way_to_the_one_before_it(telegram, provider, settings):
+    let_serve(settings, "ft:deleted", number=2)
+    with RunningBot(replace(settings, admins=(VERA,))):
+        telegram.say("anna", "вопрос")
+        ended(telegram, settings, 1)
+        telegram.wait_for(lambda: texts(telegram, "vera"))
+    (answer,) = texts(telegram)
+    assert "«вопрос»" in answer
+    assert answer.endswith(russian("bot-earlier", model="stand-in-base"))
+    assert "ft:deleted" in texts(telegram, "vera")[0]
+
+
+def test_without_a_tuned_model_the_general_one_answers_and_says_so(tmp_path, telegram, provider):
+    settings = settings_of(tmp_path, telegram, provider)
+    (answer,) = ask(telegram, settings, "вопрос")
+    assert answer.endswith(russian("bot-never-tuned", model="stand-in-chat"))
+    (call,) = provider.calls("chat.create")
+    assert [message["role"] for message in call.body["messages"]] == ["user"]
+
+
+def test_with_nobody_to_answer_there_are_honest_words(tmp_path, telegram):
+    settings = settings_of(tmp_path, telegram)
+    assert ask(telegram, settings, "вопрос") == [russian("bot-nobody")]
+
+
+def test_the_configured_model_goes_before_the_first_listed(tmp_path, telegram, provider):
+    named = ProviderSettings("chat", provider.base_url, "sk-of-the-tests", "stand-in-base")
+    settings = settings_of(tmp_path, telegram, providers=(named,))
+    ask(telegram, settings, "вопрос")
+    (call,) = provider.calls("chat.create")
+    assert call.body["model"] == "stand-in-base"
+
+
+def test_a_slow_model_is_waited_for_with_a_word(telegram, provider, settings):
+    provider.behave(think_s=1.0)
+    hasty = replace(settings, patience=Patience(busy_word_s=0.1))
+    with RunningBot(hasty):
+        telegram.say("anna", "вопрос")
+        ended(telegram, settings, 1)
+    (answer,) = telegram.answers("anna")
+    assert [version.text for version in answer.versions][:2] == ["…", russian("bot-waiting")]
+    assert "«вопрос»" in answer.text
+
+
+def test_no_log_line_holds_the_token(telegram, provider, settings, capfd):
+    before = logging.getLogger().handlers[:]
+    try:
+        setup("bot", logging.DEBUG)
+        telegram.faults.add(Fault("*", FaultKind.DROP, skip=3, times=3))
+        telegram.faults.add(Fault("*", FaultKind.STATUS, status=500, skip=2, times=2))
+        ask(telegram, settings, "вопрос")
+    finally:
+        logging.basicConfig(handlers=before, level=logging.WARNING, force=True)
+    said = capfd.readouterr()
+    assert "bot started" in said.err
+    assert not TOKEN_LIKE.search(said.err + said.out)
+    assert all(json.loads(line) for line in said.err.splitlines() if line.startswith("{"))
+
+
+def test_a_database_that_takes_nothing_for_a_moment_loses_nothing(telegram, settings):
+    quick = replace(settings, pace=replace(QUICK, longest_pause_s=0.1))
+    with RunningBot(quick), open_database(settings.database) as other:
+        with other.atomic():
+            telegram.say("anna", "вопрос")
+            telegram.wait_for(lambda: telegram.calls("getUpdates"))
+        ended(telegram, settings, 1)
+    assert "«вопрос»" in texts(telegram)[0]

@@ -1,0 +1,27 @@
+"""A real Chromium for the pages; skipped with a word where there is none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from chromium_here import ARGUMENTS, CHROMIUM
+from playwright.sync_api import Browser, expect, sync_playwright
+
+
+# A module long, not a session: while playwright's own event loop stands in this thread, no other
+# test could call asyncio.run.
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        reason = f"no {CHROMIUM}: the pages are not looked at (apt-get install chromium)"
+        if os.environ.get("MERLIN_REQUIRE_ALL") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        # A busy machine draws late; nothing here waits longer than it must.
+        expect.set_options(timeout=15_000)
+        yield browser
+        browser.close()

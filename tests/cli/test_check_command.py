@@ -1,0 +1,265 @@
+"""`merlin check` and `merlin schema`, through the command line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import typer
+from dataset_tree import DATASET_YAML, example_yaml, good_files
+from jsonschema import Draft202012Validator
+from typer.testing import CliRunner
+
+from merlin.cli import check, schema
+from merlin.cli.worktree import work_tree
+from merlin.core.errors import ConfigError
+
+pytestmark = pytest.mark.functional
+
+app = typer.Typer()
+check.register(app)
+schema.register(app)
+
+
+@pytest.fixture
+def datasets(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "datasets" / "neurotypology", good_files(60))
+    return tmp_path / "datasets"
+
+
+def write(folder, files):
+    for path, content in files.items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["check", *map(str, arguments)], catch_exceptions=True)
+
+
+def told(*arguments):
+    done = run(*arguments, "--format", "json")
+    return done.exit_code, json.loads(done.stdout)
+
+
+def test_good_datasets_end_with_zero_and_a_summary(datasets):
+    done = run()
+    assert done.exit_code == 0
+    assert done.stdout == (
+        "1 dataset, 61 files, 60 good examples; errors: 0, warnings: 0, notes: 0\n"
+    )
+
+
+def test_an_error_ends_with_one_and_a_line_as_linters_write_it(datasets):
+    write(datasets, {"neurotypology/examples/bad.yaml": example_yaml(answer='""')})
+    done = run("datasets")
+    assert done.exit_code == 1
+    assert done.stdout.splitlines()[0] == (
+        "datasets/neurotypology/examples/bad.yaml:3:5: error empty-content: "
+        "Nothing is said: the answer is empty."
+    )
+
+
+def test_a_warning_alone_ends_with_zero(datasets):
+    write(datasets / "small", good_files(12))
+    code, report = told("datasets/small")
+    assert code == 0
+    assert [each["severity"] for each in report["findings"]] == ["warning"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "word"),
+    [
+        ("MERLIN_LANGUAGE", "ru", "набор"),
+        ("LANG", "ru_RU.UTF-8", "набор"),
+        ("LANG", "C", "dataset"),
+    ],
+)
+def test_the_language_is_the_one_of_the_environment(datasets, monkeypatch, variable, value, word):
+    for name in ("MERLIN_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, value)
+    assert word in run().stdout
+
+
+def test_json_is_the_document_of_the_contract(datasets):
+    write(datasets, {"neurotypology/examples/bad.yaml": "messages:\n  - user: a\n  - bot: b\n"})
+    code, report = told("datasets")
+    assert code == 1
+    assert report == {
+        "files": 62,
+        "examples": 60,
+        "findings": [
+            {
+                "path": "datasets/neurotypology/examples/bad.yaml",
+                "line": 3,
+                "column": 5,
+                "rule": "unknown-key",
+                "severity": "error",
+                "message": 'The key "bot" is not known here.',
+            }
+        ],
+    }
+
+
+def test_annotations_escape_what_the_code_host_would_misread(datasets):
+    write(datasets / "neurotypology", {"examples/50%, odd: name.yaml": example_yaml()})
+    line = run("--format", "github").stdout.splitlines()[0]
+    assert line.startswith(
+        "::error file=datasets/neurotypology/examples/50%25%2C odd%3A name.yaml,line=1,col=1,"
+        "title=bad-name::Names are made of letters"
+    )
+
+
+def test_sarif_holds_a_result_for_each_finding(datasets):
+    write(datasets / "neurotypology", {"examples/odd name.yaml": example_yaml()})
+    log = json.loads(run("--format", "sarif").stdout)
+    (result,) = log["runs"][0]["results"]
+    place = result["locations"][0]["physicalLocation"]
+    assert log["version"] == "2.1.0"
+    assert (result["ruleId"], result["level"]) == ("bad-name", "error")
+    assert place == {
+        "artifactLocation": {"uri": "datasets/neurotypology/examples/odd%20name.yaml"},
+        "region": {"startLine": 1, "startColumn": 1},
+    }
+    assert {"id": "bad-name"} in log["runs"][0]["tool"]["driver"]["rules"]
+
+
+def test_a_dataset_may_be_named_alone_and_from_within(datasets, monkeypatch):
+    write(datasets / "neurotypology", {"examples/bad.yaml": ""})
+    assert told("datasets/neurotypology")[1]["files"] == 62
+    monkeypatch.chdir(datasets / "neurotypology")
+    assert told(".")[1]["findings"][0]["path"] == "examples/bad.yaml"
+    monkeypatch.chdir(datasets / "neurotypology" / "examples")
+    assert told("bad.yaml")[1]["findings"][0]["path"] == "../examples/bad.yaml"
+
+
+def test_a_file_is_checked_in_its_dataset_and_only_its_findings_are_told(datasets):
+    twin = example_yaml("Вопрос 0 о лице", "Ответ 0")
+    write(datasets / "neurotypology", {"examples/z/twin.yaml": twin, "examples/bad.yaml": ""})
+    code, report = told("datasets/neurotypology/examples/z/twin.yaml")
+    assert code == 0
+    assert (report["files"], report["examples"]) == (1, 0)
+    assert [each["rule"] for each in report["findings"]] == ["duplicate"]
+
+
+def test_a_folder_within_a_dataset_is_checked_in_its_dataset(datasets):
+    write(datasets / "neurotypology", {"examples/z/bad.yaml": "", "examples/bad.yaml": ""})
+    code, report = told(datasets / "neurotypology" / "examples" / "z")
+    assert code == 1
+    assert [each["path"] for each in report["findings"]] == [
+        f"{datasets}/neurotypology/examples/z/bad.yaml"
+    ]
+
+
+def test_a_missing_dataset_yaml_is_a_finding(datasets):
+    (datasets / "neurotypology" / "dataset.yaml").unlink()
+    code, report = told("datasets")
+    assert code == 1
+    (finding,) = report["findings"]
+    assert (finding["path"], finding["line"]) == ("datasets/neurotypology/dataset.yaml", 1)
+
+
+def test_links_and_huge_files_are_findings_and_are_not_followed(datasets, tmp_path):
+    examples = datasets / "neurotypology" / "examples"
+    (tmp_path / "secret.yaml").write_text(example_yaml("Тайна", "Пароль"), encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.yaml").write_text(example_yaml(), encoding="utf-8")
+    (examples / "link.yaml").symlink_to(tmp_path / "secret.yaml")
+    (examples / "linked").symlink_to(tmp_path / "folder")
+    os.mkfifo(examples / "pipe.yaml")
+    with (examples / "huge.yaml").open("wb") as file:
+        file.truncate(100_000_000)
+    code, report = told("datasets")
+    assert code == 1
+    assert [(Path(each["path"]).name, each["rule"]) for each in report["findings"]] == [
+        ("huge.yaml", "too-large"),
+        ("link.yaml", "symlink"),
+        ("linked", "symlink"),
+        ("pipe.yaml", "not-a-file"),
+    ]
+    assert report["examples"] == 60
+
+
+def test_a_file_name_that_is_no_text_can_be_told(datasets):
+    name = os.fsencode(datasets / "neurotypology" / "examples") + b"/\xff\n.yaml"
+    with open(name, "wb") as file:  # noqa: PTH123 - Path knows no such names
+        file.write(b"")
+    code, report = told("datasets")
+    assert code == 1
+    assert report["findings"][0]["path"].endswith("examples/\\udcff\\n.yaml")
+
+
+@pytest.mark.parametrize("path", ["nowhere", "datasets/neurotypology/examples/no.yaml"])
+def test_a_path_that_is_not_there_is_wrong_usage(datasets, path):
+    error = run(path).exception
+    assert isinstance(error, ConfigError)
+    assert (error.exit_code, error.key) == (2, "check-no-such-path")
+
+
+def test_a_folder_without_datasets_is_wrong_usage(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "lone.yaml").write_text(example_yaml(), encoding="utf-8")
+    assert run("empty").exception.key == "check-no-dataset"
+    assert run("lone.yaml").exception.key == "check-no-dataset"
+
+
+def test_an_unknown_format_is_wrong_usage(datasets):
+    assert run("--format", "xml").exit_code == 2
+
+
+def test_paths_and_a_commit_together_are_wrong_usage(datasets):
+    assert run("datasets", "--commit", "HEAD").exception.key == "check-paths-or-commit"
+
+
+def test_a_commit_needs_a_configured_repository(datasets, tmp_path):
+    (tmp_path / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
+    assert run("--commit", "HEAD").exception.key == "check-commit-needs-config"
+
+
+def test_blob_ids_are_the_ones_that_git_gives(tmp_path):
+    write(tmp_path, {"dataset.yaml": DATASET_YAML, "examples/q.yaml": example_yaml()})
+    tree = work_tree(tmp_path, 1_000_000)
+    for entry in tree.entries:
+        asked = subprocess.run(
+            ["git", "hash-object", "--no-filters", tmp_path / entry.path],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert entry.blob == asked.stdout.strip()
+
+
+def test_a_file_that_may_be_run_is_seen_as_git_sees_it(tmp_path):
+    write(tmp_path, {"run.yaml": "a", "plain.yaml": "a"})
+    (tmp_path / "run.yaml").chmod(0o755)
+    modes = {entry.path: entry.mode for entry in work_tree(tmp_path, 10).entries}
+    assert modes == {"run.yaml": "100755", "plain.yaml": "100644"}
+
+
+@pytest.mark.parametrize("name", ["example", "dataset", "course"])
+def test_a_schema_is_printed_and_is_a_schema(name):
+    done = CliRunner().invoke(app, ["schema", name])
+    printed = json.loads(done.stdout)
+    assert done.exit_code == 0
+    assert printed["title"].lower() == name
+    Draft202012Validator.check_schema(printed)
+
+
+def test_another_schema_is_wrong_usage():
+    assert CliRunner().invoke(app, ["schema", "config"]).exit_code == 2
+
+
+def test_a_file_seen_twice_has_one_blob(tmp_path):
+    write(tmp_path, {"a.yaml": "x", "b.yaml": "x"})
+    tree = work_tree(tmp_path, 10)
+    blob = hashlib.sha1(b"blob 1\0x", usedforsecurity=False).hexdigest()
+    assert [entry.blob for entry in tree.entries] == [blob, blob]
+    assert list(tree.read([blob])) == [(blob, b"x")]

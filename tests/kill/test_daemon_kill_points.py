@@ -1,0 +1,107 @@
+"""The daemon dies at each named point once; after the restart there is one job and one model."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from world import KEY, Lab
+
+from merlin.core.errors import MerlinError
+from merlin.sandbox.provider import ProviderStandIn
+
+pytestmark = pytest.mark.integration
+
+POINTS = (
+    "fetch.before",
+    "fetch.after",
+    "build.tmp_written",
+    "build.before_rename",
+    "build.after_rename",
+    "verdict.recorded",
+    "upload.intended",
+    "upload.sent",
+    "upload.recorded",
+    "launch.intended",
+    "launch.sent",
+    "launch.recorded",
+    "poll.recorded",
+    "prove.recorded",
+    "promote.before",
+    "promote.after",
+    "note.written",
+)
+SERVE_S = 60
+
+
+def daemon(lab, **environment):
+    log = (lab.folder / "daemon.log").open("ab")
+    with log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "merlin", "daemon", "--config", str(lab.path)],
+            env={**os.environ, KEY: "stand-in", **environment},
+            stdout=log,
+            stderr=log,
+        )
+
+
+def noted(lab):
+    mirror = str(lab.config.state_dir / "mirror.git")
+    found = lab.repository.git(f"--git-dir={mirror}", "for-each-ref", "refs/notes/merlin")
+    return bool(found)
+
+
+def is_done(lab):
+    try:
+        told = lab.status()
+    except (MerlinError, KeyError):
+        return False
+    return bool(told["serving"]) and noted(lab)
+
+
+def run_until_done(lab, **environment):
+    """Start the daemon again whenever it dies; return how often it was killed by the point."""
+    deaths, until = 0, time.monotonic() + SERVE_S
+    process = daemon(lab, **environment)
+    try:
+        while process.poll() is not None or not is_done(lab):
+            assert time.monotonic() < until, (lab.folder / "daemon.log").read_text()[-3000:]
+            if process.poll() is not None:
+                assert process.returncode == 137, (lab.folder / "daemon.log").read_text()[-3000:]
+                deaths += 1
+                process = daemon(lab, **environment)
+            # The wait between two looks at another process; nothing is asserted on it.
+            process_ended(process)
+    finally:
+        process.terminate()
+        process.wait()
+    return deaths
+
+
+def process_ended(process):
+    try:
+        process.wait(0.1)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_one_job_and_one_model_after_a_death_at(point, tmp_path):
+    with ProviderStandIn(key="stand-in") as provider:
+        lab = Lab(tmp_path, provider.base_url)
+        lab.repository.dataset()
+        lab.repository.commit()
+        crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
+        deaths = run_until_done(lab, **crash)
+        assert deaths == 1, f"{point} was not reached"
+        told = lab.status()
+        assert (told["verdict"], told["serving"]["build"]) == ("serving", "trial-1")
+        alive = [job for job in provider.jobs_created() if job["status"] != "cancelled"]
+        assert len(alive) == 1
+        assert len(provider.files()) == 2
+        left = list((lab.config.state_dir / "builds" / "trial").iterdir())
+        assert len(left) == 1

@@ -1,0 +1,41 @@
+"""What tests on whole machines share: when they are left out, and packages kept between runs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LISTS = (ROOT / "requirements.txt", ROOT / "requirements-build.txt")
+
+
+def needed(why_not: str | None) -> None:
+    """Leave the test out with the reason; where everything is required, fail with it."""
+    if why_not is None:
+        return
+    if os.environ.get("MERLIN_REQUIRE_ALL"):
+        pytest.fail(why_not)
+    pytest.skip(why_not)
+
+
+def wheels(cache: Path) -> Path:
+    """Return a folder with every package that an installation needs, fetched once."""
+    named = hashlib.sha256(b"".join(path.read_bytes() for path in LISTS)).hexdigest()[:12]
+    folder = cache / f"wheels-{named}"
+    if not folder.exists():
+        draft = Path(tempfile.mkdtemp(dir=cache))
+        for path in LISTS:
+            _fetch(path, draft)
+        draft.rename(folder)
+    return folder
+
+
+def _fetch(listed: Path, folder: Path) -> None:
+    options = ("--quiet", "--no-deps", "--require-hashes", "-r", str(listed), "-d", str(folder))
+    subprocess.run([sys.executable, "-m", "pip", "download", *options], check=True)

@@ -1,0 +1,119 @@
+"""Faults on demand: chosen in memory, acted out over real connections."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from telegram.error import NetworkError, RetryAfter, TimedOut
+from telegram_client import fetch
+
+from merlin.sandbox.faults import Fault, FaultKind, Faults, fault_from_json
+
+SEND = "sendMessage"
+
+
+@pytest.mark.unit
+def test_a_fault_hits_as_often_as_it_says():
+    faults = Faults(Fault(SEND, FaultKind.DROP, times=2, skip=1))
+    hits = [faults.take(SEND, {}) is not None for _ in range(5)]
+    assert hits == [False, True, True, False, False]
+    assert not faults
+
+
+@pytest.mark.unit
+def test_a_fault_without_end_stays():
+    faults = Faults(Fault("send*", FaultKind.DROP, times=None))
+    assert all(faults.take(SEND, {}) for _ in range(9))
+    assert faults.take("getMe", {}) is None
+
+
+@pytest.mark.unit
+def test_a_fault_may_wait_for_one_chat_alone():
+    faults = Faults(Fault("*", FaultKind.DROP, only={"chat_id": "1001"}))
+    assert faults.take(SEND, {"chat_id": "1003"}) is None
+    assert faults.take(SEND, {"chat_id": "1001"}) is not None
+
+
+@pytest.mark.unit
+def test_chance_repeats_with_its_seed():
+    def hits(seed):
+        faults = Faults(Fault("*", FaultKind.DROP, times=None, probability=0.5), seed=seed)
+        return [faults.take("x", {}) is not None for _ in range(40)]
+
+    assert hits(1) == hits(1)
+    assert 5 < sum(hits(1)) < 35
+    assert hits(1) != hits(2)
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    "raw", [[], {}, {"method": "x"}, {"method": "x", "kind": "bite"}, {"method": "x", "knd": "lag"}]
+)
+def test_a_fault_that_cannot_be_read(raw):
+    with pytest.raises(ValueError, match=r"fault|needed|FaultKind"):
+        fault_from_json(raw)
+
+
+@pytest.mark.functional
+@pytest.mark.parametrize(
+    ("kind", "carried_out"),
+    [(FaultKind.REFUSE, 0), (FaultKind.DROP, 1), (FaultKind.CUT, 1), (FaultKind.HANG, 1)],
+)
+def test_a_connection_that_ends_without_an_answer(telegram_up, ask, kind, carried_out):
+    telegram_up.faults.add(Fault(SEND, kind, seconds=0.05))
+    with pytest.raises(NetworkError):
+        ask(lambda bot: bot.send_message(1001, "a"))
+    assert len(telegram_up.log("anna")) == carried_out
+    ask(lambda bot: bot.send_message(1001, "b"))
+
+
+@pytest.mark.functional
+def test_a_flood_wait_names_its_seconds_and_carries_nothing_out(telegram_up, ask):
+    telegram_up.faults.add(Fault(SEND, FaultKind.STATUS, status=429, retry_after_s=12))
+    with pytest.raises(RetryAfter) as caught:
+        ask(lambda bot: bot.send_message(1001, "a"))
+    assert caught.value.retry_after.total_seconds() == 12
+    assert telegram_up.log("anna") == []
+
+
+@pytest.mark.functional
+def test_a_server_error_after_all_was_done(telegram_up, ask):
+    telegram_up.faults.add(Fault(SEND, FaultKind.DONE_STATUS, status=502))
+    with pytest.raises(NetworkError, match="Bad Gateway"):
+        ask(lambda bot: bot.send_message(1001, "a"))
+    assert len(telegram_up.log("anna")) == 1
+
+
+@pytest.mark.functional
+def test_lag_is_an_answer_that_comes_late(telegram_up, ask):
+    telegram_up.faults.add(Fault(SEND, FaultKind.LAG, seconds=0.2))
+    before = time.monotonic()
+    ask(lambda bot: bot.send_message(1001, "a"))
+    assert time.monotonic() - before >= 0.2
+
+
+@pytest.mark.functional
+def test_a_hang_lasts_until_the_client_gives_up(telegram_up, ask):
+    telegram_up.faults.add(Fault(SEND, FaultKind.HANG))
+    with pytest.raises(TimedOut):
+        ask(lambda bot: bot.send_message(1001, "a", read_timeout=0.1))
+
+
+@pytest.mark.functional
+def test_one_chats_fault_leaves_the_others_alone(telegram_up, ask):
+    flood = Fault(SEND, FaultKind.STATUS, status=429, retry_after_s=5, only={"chat_id": "1001"})
+    telegram_up.faults.add(flood)
+    ask(lambda bot: bot.send_message(1003, "a"))
+    with pytest.raises(RetryAfter):
+        ask(lambda bot: bot.send_message(1001, "a"))
+
+
+@pytest.mark.functional
+def test_faults_are_set_and_cleared_over_http(telegram_up):
+    url = f"{telegram_up.page_url}control/faults"
+    assert fetch(url, {"method": SEND, "kind": "drop"})[0] == 200
+    assert [one["method"] for one in fetch(url)[1]] == [SEND]
+    assert fetch(url, {"method": SEND, "kind": "bite"})[0] == 400
+    telegram_up.faults.clear()
+    assert fetch(url)[1] == []

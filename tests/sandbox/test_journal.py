@@ -1,0 +1,39 @@
+"""The append-only file: whole lines only, whatever tore the last one."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.sandbox.journal import Journal
+
+pytestmark = pytest.mark.unit
+
+
+def replayed(path):
+    return list(Journal(path).replay())
+
+
+def test_what_was_written_is_read_again(tmp_path):
+    journal = Journal(tmp_path / "deep" / "log.jsonl", fsync=True)
+    journal.append({"a": "я"})
+    journal.append({"b": 2})
+    journal.close()
+    assert replayed(tmp_path / "deep" / "log.jsonl") == [{"a": "я"}, {"b": 2}]
+
+
+def test_a_torn_line_is_cut_off_and_writing_goes_on(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b'{"a": 1}\n{"b": 2')
+    journal = Journal(path)
+    assert list(journal.replay()) == [{"a": 1}]
+    journal.append({"c": 3})
+    journal.close()
+    assert replayed(path) == [{"a": 1}, {"c": 3}]
+
+
+def test_without_a_path_nothing_is_kept(tmp_path):
+    journal = Journal(None)
+    journal.append({"a": 1})
+    journal.close()
+    assert list(journal.replay()) == []
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,181 @@
+"""Chat, images and voice of the provider's stand-in, as the openai package sees them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+
+import openai
+import pytest
+
+from merlin.sandbox import voice
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.sandbox.provider import ProviderStandIn
+
+pytestmark = pytest.mark.functional
+
+CHAT = "stand-in-chat"
+STORY = "Сокол взлетел. Он увидел поле. Поле было пустым. Сокол вернулся."
+
+
+@pytest.fixture
+def provider() -> Iterator[ProviderStandIn]:
+    with ProviderStandIn() as standin:
+        yield standin
+
+
+@pytest.fixture
+def client(provider) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(api_key="any", base_url=provider.base_url, max_retries=0) as client:
+        yield client
+
+
+def say(client, text, system="", **options):
+    messages = [{"role": "system", "content": system}] if system else []
+    messages.append({"role": "user", "content": text})
+    return client.chat.completions.create(model=CHAT, messages=messages, **options)
+
+
+def answer(client, text, system=""):
+    return say(client, text, system).choices[0].message.content
+
+
+def test_models_tell_their_window(client):
+    models = list(client.models.list())
+    assert models[0].id == CHAT
+    assert models[0].context_window == 16_000
+    assert client.models.retrieve("stand-in-base").id == "stand-in-base"
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [("Что такое типаж?", "Я подставная модель"), ("What is a type?", "I am a stand-in model")],
+)
+def test_an_answer_says_that_it_is_a_stand_in(client, question, words):
+    said = answer(client, question)
+    assert words in said
+    assert question in said
+
+
+def test_a_summary_is_the_leading_sentences(client):
+    said = answer(client, STORY, system="Сделай краткий конспект текста.")
+    assert said.startswith("Сокол взлетел. Он увидел поле. Поле было пустым.\n")
+    assert "вернулся" not in said
+    assert "Подставная модель" in said
+
+
+def test_a_translation_is_the_marked_source(client):
+    said = answer(client, STORY, system="Переведи на английский.")
+    assert STORY in said
+    assert said.startswith("[перевод не сделан")
+
+
+def test_an_image_is_taken_and_described_by_its_size(client):
+    picture = base64.b64encode(b"\x89PNG" * 9).decode()
+    parts = [
+        {"type": "text", "text": "Что здесь?"},
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}},
+    ]
+    said = answer(client, parts)
+    assert "image/png, 36" in said
+    assert "картинок не вижу" in said
+
+
+def test_an_image_by_address_is_refused(client):
+    parts = [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]
+    with pytest.raises(openai.BadRequestError, match="Invalid image"):
+        answer(client, parts)
+
+
+def test_usage_adds_up(client):
+    used = say(client, "Привет").usage
+    assert used.total_tokens == used.prompt_tokens + used.completion_tokens > 0
+
+
+def test_a_stream_holds_the_whole_answer_and_its_usage(client):
+    options = {"stream": True, "stream_options": {"include_usage": True}}
+    chunks = list(say(client, "Один. Два.", "summary", **options))
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text == answer(client, "Один. Два.", "summary")
+    assert chunks[-1].usage.total_tokens > 0
+    assert sum(bool(chunk.choices) for chunk in chunks) > 4
+
+
+def test_a_stream_that_is_cut(provider, client):
+    provider.faults.add(Fault("chat.create", FaultKind.CUT))
+    chunks = iter(say(client, "Привет, как дела?", stream=True))
+    assert next(chunks).choices[0].delta.role == "assistant"
+    with pytest.raises(openai.OpenAIError):
+        list(chunks)
+
+
+def test_an_overlong_conversation(provider, client):
+    provider.behave(context_window=20)
+    with pytest.raises(openai.BadRequestError) as caught:
+        say(client, "слово " * 40)
+    assert caught.value.code == "context_length_exceeded"
+    assert "maximum context length is 20 tokens" in str(caught.value)
+
+
+def test_an_unknown_model_and_a_missing_key(provider, client):
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.chat.completions.create(model="no", messages=[{"role": "user", "content": "a"}])
+    assert caught.value.code == "model_not_found"
+    with ProviderStandIn(key="sk-right") as closed:
+        wrong = openai.OpenAI(api_key="sk-wrong", base_url=closed.base_url, max_retries=0)
+        with wrong, pytest.raises(openai.AuthenticationError):
+            wrong.models.list()
+
+
+@pytest.mark.parametrize("messages", [[], [{"content": "a"}]])
+def test_messages_that_are_none(client, messages):
+    with pytest.raises(openai.BadRequestError):
+        client.chat.completions.create(model=CHAT, messages=messages)
+
+
+def test_a_fixed_answer_comes_word_for_word(provider, client):
+    provider.behave(fixed_answer="  ровно  это\n\nи это ")
+    assert answer(client, "что?") == "  ровно  это\n\nи это "
+    chunks = say(client, "что?", stream=True)
+    assert "".join(c.choices[0].delta.content or "" for c in chunks) == "  ровно  это\n\nи это "
+
+
+def test_calls_are_remembered_with_their_bodies(provider, client):
+    answer(client, "Привет")
+    (call,) = provider.calls("chat.create")
+    assert (call.status, call.body["messages"][0]["content"]) == (200, "Привет")
+
+
+def test_the_sample_voice_is_heard_as_the_words_kept_with_it(client):
+    sample = ("voice.oga", voice.sample_voice())
+    heard = client.audio.transcriptions.create(model="stand-in-transcribe", file=sample)
+    assert heard.text == "Какие черты лица отвечают за глубину фиксации?"
+    assert heard.usage.seconds == voice.seconds(voice.sample_voice()) == 4
+
+
+def test_a_voice_without_kept_words_says_so(client):
+    silent = ("voice.oga", b"OggS" + bytes(60))
+    heard = client.audio.transcriptions.create(model="stand-in-transcribe", file=silent)
+    assert heard.text == "Подставная модель не слышит: в этой записи нет сохранённого текста."
+
+
+def test_what_is_no_voice_is_refused(client):
+    with pytest.raises(openai.BadRequestError, match="Invalid file format"):
+        client.audio.transcriptions.create(model="stand-in-transcribe", file=("a.oga", b"RIFF"))
+
+
+def test_busy_and_broken_are_told_in_the_protocols_shape(provider, client):
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=429, retry_after_s=7))
+    with pytest.raises(openai.RateLimitError) as caught:
+        say(client, "a")
+    assert caught.value.response.headers["retry-after"] == "7"
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503))
+    with pytest.raises(openai.InternalServerError):
+        say(client, "a")
+
+
+def test_behaviour_of_an_unknown_name_or_type_is_refused(provider):
+    with pytest.raises(ValueError, match="unknown"):
+        provider.behave(thinks=True)
+    with pytest.raises(TypeError, match="context_window must be int"):
+        provider.behave(context_window="many")

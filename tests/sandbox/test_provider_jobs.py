@@ -1,0 +1,253 @@
+"""Files and fine-tune jobs of the provider's stand-in, with everything that providers do wrong."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import openai
+import pytest
+from telegram_client import fetch
+
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.sandbox.provider import Behaviour, ProviderStandIn
+
+pytestmark = pytest.mark.functional
+
+LINE = (
+    '{"messages":[{"role":"user","content":"Что за птица?"},'
+    '{"role":"assistant","content":"Дербник."}]}\n'
+)
+
+
+@pytest.fixture
+def provider() -> Iterator[ProviderStandIn]:
+    with ProviderStandIn() as standin:
+        yield standin
+
+
+def client_of(base_url) -> openai.OpenAI:
+    return openai.OpenAI(api_key="any", base_url=base_url, max_retries=0)
+
+
+@pytest.fixture
+def client(provider) -> Iterator[openai.OpenAI]:
+    with client_of(provider.base_url) as client:
+        yield client
+
+
+def upload(client):
+    return client.files.create(file=("train.jsonl", LINE.encode()), purpose="fine-tune").id
+
+
+def launch(client, launch_key="k1", **more):
+    return client.fine_tuning.jobs.create(
+        model="stand-in-base",
+        training_file=more.pop("file_id", None) or upload(client),
+        metadata={"merlin_launch": launch_key},
+        suffix="neuro",
+        **more,
+    )
+
+
+def find(client, launch_key="k1"):
+    return client.fine_tuning.jobs.list(metadata={"merlin_launch": launch_key}).data
+
+
+def words(client, job_id, polls):
+    return [client.fine_tuning.jobs.retrieve(job_id).status for _ in range(polls)]
+
+
+def test_files_are_kept_listed_read_and_deleted(client):
+    file_id = upload(client)
+    assert [file.filename for file in client.files.list()] == ["train.jsonl"]
+    assert client.files.content(file_id).text == LINE
+    assert client.files.delete(file_id).deleted
+    with pytest.raises(openai.NotFoundError):
+        client.files.retrieve(file_id)
+
+
+def test_a_training_file_must_be_jsonl(client):
+    with pytest.raises(openai.BadRequestError, match=r"should be \.jsonl"):
+        client.files.create(file=("train.txt", b"x"), purpose="fine-tune")
+
+
+def test_a_job_moves_one_state_a_poll_and_succeeds(client):
+    job = launch(client)
+    assert (job.status, job.fine_tuned_model) == ("validating_files", None)
+    assert words(client, job.id, 4) == ["validating_files", "queued", "running", "succeeded"]
+    done = client.fine_tuning.jobs.retrieve(job.id)
+    assert done.fine_tuned_model.startswith("ft:stand-in-base:stand-in:neuro:")
+    assert done.trained_tokens > 0
+    assert done.finished_at
+
+
+def test_a_tuned_model_answers_what_it_was_taught_and_says_what_it_is(provider, client):
+    provider.behave(states=())
+    job = client.fine_tuning.jobs.retrieve(launch(client).id)
+    messages = [{"role": "user", "content": "Что за птица?"}]
+    said = client.chat.completions.create(model=job.fine_tuned_model, messages=messages)
+    assert said.choices[0].message.content.startswith("Дербник.\n")
+    assert "Подставная модель" in said.choices[0].message.content
+
+
+def test_events_and_checkpoints_of_a_job(client):
+    job = launch(client)
+    words(client, job.id, 4)
+    events = client.fine_tuning.jobs.list_events(job.id, limit=2)
+    assert (len(events.data), events.has_more) == (2, True)
+    assert {event.type for event in client.fine_tuning.jobs.list_events(job.id)} == {
+        "message",
+        "metrics",
+    }
+    steps = [one.step_number for one in client.fine_tuning.jobs.checkpoints.list(job.id)]
+    assert steps == [30, 20, 10]
+
+
+def test_jobs_are_found_by_their_metadata_page_by_page(client):
+    file_id = upload(client)
+    ids = [launch(client, f"k{number % 2}", file_id=file_id).id for number in range(5)]
+    assert [job.id for job in find(client, "k1")] == [ids[3], ids[1]]
+    assert [job.id for job in client.fine_tuning.jobs.list(limit=2)] == ids[::-1]
+
+
+def test_a_cancelled_job_stays_cancelled(client):
+    job = launch(client)
+    assert client.fine_tuning.jobs.cancel(job.id).status == "cancelled"
+    assert words(client, job.id, 2) == ["cancelled", "cancelled"]
+    with pytest.raises(openai.BadRequestError, match="already completed"):
+        client.fine_tuning.jobs.cancel(job.id)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words_said"),
+    [
+        ({"model": "gpt-4o-mini", "training_file": "x"}, "not available for fine-tuning"),
+        ({"model": "stand-in-base", "training_file": "file-no"}, "invalid training_file"),
+    ],
+)
+def test_jobs_that_cannot_be_made(provider, client, asked, words_said):
+    with pytest.raises(openai.BadRequestError, match=words_said):
+        client.fine_tuning.jobs.create(**asked)
+    assert provider.jobs_created() == []
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.DONE_STATUS])
+def test_a_job_made_without_a_word_can_be_found(provider, client, kind):
+    provider.faults.add(Fault("jobs.create", kind))
+    with pytest.raises(openai.OpenAIError):
+        launch(client)
+    assert len(find(client)) == len(provider.jobs_created()) == 1
+
+
+def test_a_job_refused_before_it_was_made(provider, client):
+    provider.faults.add(Fault("jobs.create", FaultKind.STATUS, status=500))
+    with pytest.raises(openai.InternalServerError):
+        launch(client)
+    assert provider.jobs_created() == find(client) == []
+
+
+def test_a_list_that_lags_and_then_shows(provider, client):
+    provider.behave(list_lag_s=3600.0)
+    launch(client)
+    assert find(client) == []
+    assert len(provider.jobs_created()) == 1
+    provider.behave(list_lag_s=0.0)
+    assert len(find(client)) == 1
+
+
+def test_a_provider_that_ignores_the_filter(provider, client):
+    launch(client, "k1")
+    provider.behave(ignores_metadata_filter=True)
+    assert len(find(client, "other")) == 1
+
+
+def test_words_that_no_client_knows(provider, client):
+    provider.behave(states=("validating_files", "warming_up", "paused"))
+    job = launch(client)
+    assert words(client, job.id, 4) == ["validating_files", "warming_up", "paused", "succeeded"]
+
+
+def test_success_that_names_its_model_only_later(provider, client):
+    provider.behave(states=(), null_model_polls=2)
+    job = launch(client)
+    told = [client.fine_tuning.jobs.retrieve(job.id) for _ in range(3)]
+    assert [one.status for one in told] == ["succeeded"] * 3
+    assert [one.fine_tuned_model is None for one in told] == [True, True, False]
+
+
+def test_a_job_that_fails_says_why(provider, client):
+    provider.behave(states=("running",), ending="failed")
+    job = launch(client)
+    words(client, job.id, 2)
+    assert client.fine_tuning.jobs.retrieve(job.id).error.code == "invalid_training_file"
+
+
+def test_down_and_back_keeps_jobs(provider, client):
+    job = launch(client)
+    provider.stop()
+    with pytest.raises(openai.APIConnectionError):
+        client.models.list()
+    provider.start()
+    assert client.fine_tuning.jobs.retrieve(job.id).id == job.id
+
+
+def test_control_over_http(provider, client):
+    launch(client)
+    control = provider.base_url.removesuffix("/v1") + "/control"
+    assert fetch(f"{control}/jobs")[1][0]["asked"]["metadata"] == {"merlin_launch": "k1"}
+    assert fetch(f"{control}/behaviour", {"states": ["running"], "list_lag_s": 1}) == (
+        200,
+        {"ok": True},
+    )
+    assert fetch(f"{control}/behaviour", {"no": 1})[0] == 400
+    assert fetch(f"{control}/faults", [{"method": "jobs.*", "kind": "lag"}])[0] == 200
+    assert fetch(f"{control}/faults", {"kind": "lag"})[0] == 400
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def own_process(folder, port):
+    command = [sys.executable, "-m", "merlin.sandbox.provider", "--port", str(port)]
+    process = subprocess.Popen([*command, "--folder", str(folder)])
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return process
+        time.sleep(0.02)
+    process.kill()
+    raise TimeoutError("the stand-in did not start")
+
+
+def test_files_and_jobs_survive_sigkill(tmp_path):
+    port = free_port()
+    with client_of(f"http://127.0.0.1:{port}/v1") as client:
+        first = own_process(tmp_path, port)
+        job = launch(client)
+        states = words(client, job.id, 2)
+        first.kill()
+        first.wait()
+        second = own_process(tmp_path, port)
+        again = client.fine_tuning.jobs.retrieve(job.id)
+        assert client.files.content(job.training_file).text == LINE
+        assert (again.metadata, again.id) == (job.metadata, find(client)[0].id)
+        second.send_signal(signal.SIGTERM)
+        assert second.wait(10) in {0, -signal.SIGTERM}
+    assert states == ["validating_files", "queued"]
+
+
+def test_behaviour_is_given_at_the_start():
+    with (
+        ProviderStandIn(behaviour=Behaviour(states=())) as provider,
+        client_of(provider.base_url) as client,
+    ):
+        assert words(client, launch(client).id, 1) == ["succeeded"]

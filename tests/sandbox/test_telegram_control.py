@@ -1,0 +1,213 @@
+"""The control side and the page's HTTP: what people do, what is heard, what is forbidden."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from telegram_client import fetch
+
+from merlin.sandbox.telegram import TelegramStandIn
+from merlin.sandbox.telegram.arguments import Upload
+
+pytestmark = pytest.mark.functional
+
+WEB = Path(__file__).parents[2] / "merlin" / "web"
+PAGE_FILES = sorted([*(WEB / "sandbox").rglob("*.js"), *(WEB / "sandbox").rglob("*.html")])
+
+
+@contextmanager
+def opened(standin, path, **headers) -> Iterator[http.client.HTTPResponse]:
+    host = urllib.parse.urlsplit(standin.page_url).netloc
+    connection = http.client.HTTPConnection(host, timeout=10)
+    try:
+        connection.request("GET", path, headers=headers)
+        with connection.getresponse() as answer:
+            yield answer
+    finally:
+        connection.close()
+
+
+def page_of(standin, path="/", **headers):
+    with opened(standin, path, **headers) as answer:
+        return answer.status, answer.headers, answer.read().decode()
+
+
+def wish(standin, **fields):
+    return fetch(f"{standin.page_url}control/send", fields)
+
+
+def test_people_write_press_and_correct_over_http(telegram_up, ask):
+    status, said = wish(telegram_up, person="anna", text="привет")
+    assert status == 200
+    assert said["update_id"] == telegram_up.pending()[0]["update_id"]
+    message_id = telegram_up.log("anna")[0].message_id
+    assert wish(telegram_up, person="anna", text="пока", message_id=message_id)[0] == 200
+    assert wish(telegram_up, person="anna", voice=True)[0] == 200
+    assert wish(telegram_up, person="anna", block=True)[0] == 200
+    kinds = [next(iter(set(one) - {"update_id"})) for one in telegram_up.pending()]
+    assert kinds == ["message", "edited_message", "message", "my_chat_member"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"person": "igor", "text": "a"}, 404),
+        ({"person": "anna", "text": "  "}, 400),
+        ({"person": "anna", "text": "я" * 4097}, 400),
+        ({"person": "anna", "press": "нет такой"}, 404),
+        ({"person": "anna", "text": "a", "message_id": 99}, 404),
+    ],
+)
+def test_wishes_that_cannot_be(telegram_up, fields, status):
+    answered, said = wish(telegram_up, **fields)
+    assert answered == status
+    assert said["error"]
+    assert telegram_up.pending() == []
+
+
+def test_another_site_may_not_write(telegram_up):
+    url = f"{telegram_up.page_url}control/send"
+    body = {"person": "anna", "text": "a"}
+    assert fetch(url, body, {"Origin": "https://example.com"})[0] == 403
+    assert fetch(url, body, {"Origin": telegram_up.page_url.rstrip("/")})[0] == 200
+
+
+def test_a_file_comes_as_a_form(telegram_up):
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="person"\r\n\r\nanna\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n'
+        b"Content-Type: text/plain\r\n\r\nhello\r\n--x--\r\n"
+    )
+    host = urllib.parse.urlsplit(telegram_up.page_url).netloc
+    connection = http.client.HTTPConnection(host, timeout=10)
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    connection.request("POST", "/control/send", body, kind)
+    assert connection.getresponse().status == 200
+    connection.close()
+    assert telegram_up.log("anna")[0].message["document"]["file_name"] == "a.txt"
+
+
+def test_the_log_tells_messages_their_past_and_calls(telegram_up, ask):
+    async def act(bot):
+        sent = await bot.send_message(1001, "…")
+        await bot.edit_message_text("ответ", 1001, sent.message_id)
+
+    ask(act)
+    status, told = fetch(f"{telegram_up.page_url}control/log?chat=anna")
+    assert status == 200
+    assert [version["text"] for version in told["messages"][0]["versions"]] == ["…", "ответ"]
+    assert [call["method"] for call in told["calls"]] == ["sendMessage", "editMessageText"]
+    assert fetch(f"{telegram_up.page_url}control/log?chat=igor")[0] == 404
+
+
+def test_every_change_is_heard_at_once(telegram_up, ask):
+    with opened(telegram_up, "/control/events") as stream:
+        assert stream.readline() == b"retry: 500\n"
+        telegram_up.say("anna", "привет")
+        lines = [stream.readline().decode() for _ in range(3)]
+    assert lines[1] == "event: message\n"
+    assert json.loads(lines[2].removeprefix("data: "))["message"]["text"] == "привет"
+
+
+def test_every_answer_forbids_what_the_page_does_not_need(telegram_up):
+    for path in ("/", "/static/merlin.css", "/control/log?chat=anna", "/nothing"):
+        _status, headers, _body = page_of(telegram_up, path)
+        assert headers["Content-Security-Policy"].startswith("default-src 'self'; base-uri 'none'")
+        assert "unsafe" not in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", PAGE_FILES, ids=lambda path: path.name)
+def test_the_page_has_no_inline_code_and_writes_no_markup(path):
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", text)
+    assert not re.search(r"\sstyle=|\son[a-z]+=|<script>|<style|https?://(?!www\.w3\.org)", text)
+    assert text.count("\n") <= 150
+
+
+def test_the_page_speaks_the_persons_language_and_remembers_it(telegram_up):
+    assert '<html lang="ru">' in page_of(telegram_up)[2]
+    _status, headers, body = page_of(telegram_up, "/?lang=en")
+    assert "Anna, student" in body
+    assert headers["Set-Cookie"].startswith("merlin_language=en;")
+    assert '<html lang="en"' in page_of(telegram_up, Cookie="merlin_language=en")[2]
+
+
+def test_the_theme_comes_from_its_cookie_alone(telegram_up):
+    assert "data-theme=" not in page_of(telegram_up)[2]
+    assert 'data-theme="dark"' in page_of(telegram_up, Cookie="merlin_theme=dark")[2]
+    assert "data-theme=" not in page_of(telegram_up, Cookie='merlin_theme="><script>')[2]
+
+
+def test_texts_come_as_json_in_both_languages(telegram_up):
+    russian = fetch(f"{telegram_up.page_url}texts/ru.json")[1]
+    english = fetch(f"{telegram_up.page_url}texts/en.json")[1]
+    assert (russian["send"], english["send"]) == ("Отправить", "Send")
+    assert set(russian) == set(english)
+
+
+def test_every_text_that_the_page_asks_for_is_there(telegram_up):
+    texts = fetch(f"{telegram_up.page_url}texts/ru.json")[1]
+    asked = {
+        key
+        for path in PAGE_FILES
+        for key in re.findall(r"""\bt\(["']([a-z-]+)["']\)""", path.read_text("utf-8"))
+    }
+    assert len(asked) > 30
+    assert asked <= set(texts)
+
+
+def test_a_sent_page_or_drawing_is_only_a_download(telegram_up):
+    for name, mime in (("a.html", "text/html"), ("a.svg", "image/svg+xml")):
+        telegram_up.send_file("anna", Upload(name, mime, b"<script>alert(1)</script>"))
+        file_id = telegram_up.log("anna")[-1].message["document"]["file_id"]
+        _status, headers, _body = page_of(telegram_up, f"/control/files/{file_id}")
+        assert headers["Content-Type"] == "application/octet-stream"
+        assert headers["Content-Disposition"] == "attachment"
+    assert page_of(telegram_up, "/control/files/none")[0] == 404
+
+
+def test_without_a_pipeline_the_page_says_so(telegram_up):
+    assert "Конвейер не подключён" in page_of(telegram_up)[2]
+    assert page_of(telegram_up, "/control/pipeline")[0] == 404
+
+
+class Pipeline(BaseHTTPRequestHandler):
+    """Answers what its server's `said` is; None is a failure."""
+
+    def do_GET(self):
+        said = self.server.said
+        body = json.dumps(said).encode()
+        self.send_response(200 if said else 500)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments):
+        pass
+
+
+def test_the_pipeline_is_handed_over_and_its_failure_told():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Pipeline)
+    server.said = {"commit": "4f2a91c0", "steps": []}
+    thread = Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        with TelegramStandIn(pipeline_url=f"http://127.0.0.1:{server.server_port}/") as standin:
+            assert fetch(f"{standin.page_url}control/pipeline") == (200, server.said)
+            server.said = None
+            assert fetch(f"{standin.page_url}control/pipeline")[0] == 502
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,245 @@
+"""Sending and editing, as python-telegram-bot's own client sees it."""
+
+from __future__ import annotations
+
+import pytest
+from telegram import (
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    MessageEntity,
+    ReactionTypeEmoji,
+    ReplyParameters,
+)
+from telegram.constants import ChatAction
+from telegram.error import BadRequest, Forbidden
+from telegram_client import fetch
+
+pytestmark = pytest.mark.functional
+
+YES = InlineKeyboardMarkup([[InlineKeyboardButton("Да", callback_data="yes")]])
+
+
+def key(**fields):
+    return InlineKeyboardMarkup([[InlineKeyboardButton("k", **fields)]])
+
+
+def refusal(ask, act, kind=BadRequest):
+    with pytest.raises(kind) as caught:
+        ask(act)
+    return str(caught.value)
+
+
+def test_a_sent_message_stands_in_the_log(telegram_up, ask):
+    sent = ask(lambda bot: bot.send_message(1001, "Привет", reply_markup=YES))
+    (logged,) = telegram_up.log("anna")
+    assert (logged.message_id, logged.text, logged.by_bot) == (sent.message_id, "Привет", True)
+    assert logged.keys == [[{"text": "Да", "callback_data": "yes"}]]
+    assert sent.chat.first_name == "Анна"
+
+
+def test_edits_keep_their_history(telegram_up, ask):
+    async def act(bot):
+        sent = await bot.send_message(1001, "…")
+        await bot.edit_message_text("Черты", 1001, sent.message_id)
+        return await bot.edit_message_text("Черты лица", 1001, sent.message_id)
+
+    edited = ask(act)
+    (logged,) = telegram_up.log("anna")
+    assert [version.text for version in logged.versions] == ["…", "Черты", "Черты лица"]
+    assert edited.edit_date is not None
+
+
+def test_an_equal_edit_is_refused_in_telegrams_words(ask):
+    async def act(bot):
+        sent = await bot.send_message(1001, "a", reply_markup=YES)
+        await bot.edit_message_text("a", 1001, sent.message_id, reply_markup=YES)
+
+    assert "message is not modified" in refusal(ask, act).lower()
+
+
+def test_an_edit_without_keyboard_takes_it_away(telegram_up, ask):
+    async def act(bot):
+        sent = await bot.send_message(1001, "a", reply_markup=YES)
+        await bot.edit_message_text("a", 1001, sent.message_id)
+
+    ask(act)
+    assert telegram_up.log("anna")[0].keys == []
+
+
+def test_the_keyboard_alone_can_be_edited(telegram_up, ask):
+    async def act(bot):
+        sent = await bot.send_message(1001, "a")
+        await bot.edit_message_reply_markup(1001, sent.message_id, reply_markup=YES)
+
+    ask(act)
+    assert telegram_up.log("anna")[0].keys[0][0]["text"] == "Да"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("", "message text is empty"), (" \n ", "message text is empty"), ("я" * 4097, "too long")],
+)
+def test_a_text_that_cannot_be_sent(ask, text, words):
+    assert words in refusal(ask, lambda bot: bot.send_message(1001, text)).lower()
+
+
+def test_length_is_counted_in_utf16_units(ask):
+    ask(lambda bot: bot.send_message(1001, "😀" * 2048))
+    assert "too long" in refusal(ask, lambda bot: bot.send_message(1001, "😀" * 2049))
+
+
+def test_length_is_counted_after_parsing(ask):
+    ask(lambda bot: bot.send_message(1001, f"<b>{'я' * 4096}</b>", parse_mode="HTML"))
+
+
+def test_an_edit_that_is_too_long(ask):
+    async def act(bot):
+        sent = await bot.send_message(1001, "a")
+        await bot.edit_message_text("я" * 4097, 1001, sent.message_id)
+
+    assert refusal(ask, act) == "Message_too_long"
+
+
+def test_entities_beyond_the_hundredth_are_ignored(ask):
+    entities = [MessageEntity("bold", place * 2, 1) for place in range(150)]
+    sent = ask(lambda bot: bot.send_message(1001, "а " * 149 + "а", entities=entities))
+    assert len(sent.entities) == 100
+    assert sent.entities[-1].offset == 198
+
+
+def test_white_space_at_the_ends_goes_and_entities_move(ask):
+    entity = MessageEntity("bold", 2, 9)
+    sent = ask(lambda bot: bot.send_message(1001, "\n\nab \n", entities=[entity]))
+    assert (sent.text, sent.entities[0].offset, sent.entities[0].length) == ("ab", 0, 2)
+
+
+@pytest.mark.parametrize(
+    ("markup", "words"),
+    [
+        (key(callback_data="я" * 33), "Button_data_invalid"),
+        (key(callback_data=""), "Button_data_invalid"),
+        (key(url="ftp://x"), "Wrong HTTP URL"),
+        (key(), "Text buttons are unallowed"),
+        (InlineKeyboardMarkup([[*YES.inline_keyboard[0]] * 8] * 13), "too long"),
+    ],
+)
+def test_a_keyboard_that_telegram_refuses(ask, markup, words):
+    words_said = refusal(ask, lambda bot: bot.send_message(1001, "a", reply_markup=markup))
+    assert words.lower() in words_said.lower()
+
+
+def test_callback_data_may_have_64_bytes(ask):
+    ask(lambda bot: bot.send_message(1001, "a", reply_markup=key(callback_data="я" * 32)))
+
+
+def test_nobody_of_that_id(ask):
+    assert refusal(ask, lambda bot: bot.send_message(77, "a")) == "Chat not found"
+
+
+def test_somebody_who_blocked_the_bot(telegram_up, ask):
+    telegram_up.block("anna")
+    words = refusal(ask, lambda bot: bot.send_message(1001, "a"), Forbidden)
+    assert words == "Forbidden: bot was blocked by the user"
+    telegram_up.block("anna", blocked=False)
+    ask(lambda bot: bot.send_message(1001, "a"))
+
+
+def test_messages_of_people_are_not_the_bots_to_edit(telegram_up, ask):
+    telegram_up.say("anna", "a")
+    theirs = telegram_up.log("anna")[0].message_id
+    words = refusal(ask, lambda bot: bot.edit_message_text("b", 1001, theirs))
+    assert words == "Message can't be edited"
+
+
+def test_a_deleted_message_is_gone_for_edits(telegram_up, ask):
+    async def act(bot):
+        sent = await bot.send_message(1001, "a")
+        await bot.delete_message(1001, sent.message_id)
+        await bot.edit_message_text("b", 1001, sent.message_id)
+
+    assert refusal(ask, act) == "Message to edit not found"
+    assert telegram_up.log("anna")[0].deleted_at
+    assert telegram_up.answers("anna") == []
+
+
+def test_a_reply_carries_what_it_answers(telegram_up, ask):
+    telegram_up.say("anna", "вопрос")
+    asked = telegram_up.log("anna")[0].message_id
+    sent = ask(lambda bot: bot.send_message(1001, "ответ", reply_to_message_id=asked))
+    assert sent.reply_to_message.text == "вопрос"
+
+
+def test_a_reply_to_nothing(ask):
+    words = refusal(ask, lambda bot: bot.send_message(1001, "a", reply_to_message_id=999))
+    assert words == "Message to be replied not found"
+    lenient = ReplyParameters(999, allow_sending_without_reply=True)
+    ask(lambda bot: bot.send_message(1001, "a", reply_parameters=lenient))
+
+
+def test_action_draft_and_reaction(telegram_up, ask):
+    async def act(bot):
+        await bot.send_chat_action(1001, ChatAction.TYPING)
+        await bot.send_message_draft(1001, 7, "Черты")
+        sent = await bot.send_message(1001, "a")
+        await bot.set_message_reaction(1001, sent.message_id, [ReactionTypeEmoji("👍")])
+
+    ask(act)
+    assert telegram_up.log("anna")[0].reaction == "👍"
+    assert [call.method for call in telegram_up.calls()[-4:]] == [
+        "sendChatAction",
+        "sendMessageDraft",
+        "sendMessage",
+        "setMessageReaction",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "marked", "plain", "kinds"),
+    [
+        ("HTML", "<b>а</b> &lt;i&gt;", "а <i>", ["bold"]),
+        ("HTML", '<pre><code class="language-py">x</code></pre>', "x", ["pre"]),
+        ("HTML", '<a href="https://example.com">тут</a>', "тут", ["text_link"]),
+        ("MarkdownV2", r"*а* _б_ `в` 1\.", "а б в 1.", ["bold", "italic", "code"]),
+        ("MarkdownV2", "```py\nx = 1\n```", "x = 1", ["pre"]),
+        ("MarkdownV2", "[тут](https://example.com)", "тут", ["text_link"]),
+    ],
+)
+def test_marked_text_is_parsed(ask, mode, marked, plain, kinds):
+    sent = ask(lambda bot: bot.send_message(1001, marked, parse_mode=mode))
+    assert sent.text == plain
+    assert [entity.type for entity in sent.entities] == kinds
+
+
+@pytest.mark.parametrize(
+    ("mode", "marked", "words"),
+    [
+        ("HTML", "<b>а", "Can't find end tag"),
+        ("HTML", "<b><i>а</b></i>", "Unmatched end tag"),
+        ("HTML", "1 < 2", "Unsupported start tag"),
+        ("HTML", "<font>a</font>", "Unsupported start tag"),
+        ("MarkdownV2", "1.", "is reserved and must be escaped"),
+        ("MarkdownV2", "*а", "Can't find end"),
+        ("Textile", "а", "Unsupported parse_mode"),
+    ],
+)
+def test_marks_that_do_not_fit(ask, mode, marked, words):
+    said = refusal(ask, lambda bot: bot.send_message(1001, marked, parse_mode=mode))
+    assert words.lower() in said.lower()
+
+
+def test_wrong_tokens_and_methods_get_telegrams_answers(telegram_up):
+    stranger = "1234567:" + "A" * 35
+    assert fetch(f"{telegram_up.base_url}{stranger}/getMe") == (
+        401,
+        {"ok": False, "error_code": 401, "description": "Unauthorized"},
+    )
+    assert fetch(f"{telegram_up.base_url}nonsense/getMe")[0] == 404
+    assert fetch(f"{telegram_up.base_url}{telegram_up.token}/sendNothing")[0] == 404
+
+
+def test_json_bodies_and_any_case_of_a_method(telegram_up):
+    url = f"{telegram_up.base_url}{telegram_up.token}/sendmessage"
+    status, answer = fetch(url, {"chat_id": 1001, "text": "a", "reply_markup": YES.to_dict()})
+    assert (status, answer["result"]["reply_markup"]) == (200, YES.to_dict())
+    assert fetch(url, ["no", "object"])[1]["description"].startswith("Bad Request")
+    assert fetch(url, {"chat_id": "@nobody", "text": "a"})[1]["description"].endswith("not found")

@@ -1,0 +1,115 @@
+"""Merlin as an operator installs it, in a box: units, credentials, repository, a Telegram."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from box import SystemdBox
+from machine import ROOT
+
+PROCESSES = ("engine", "daemon", "bot", "api")
+TOKEN = "4242:AAE-a-token-that-only-the-stand-in-knows"
+PYTHON = "/opt/merlin/bin/python"
+TELEGRAM_URL = "http://127.0.0.1:8081"
+CALL = """
+import sys
+from urllib.request import Request, urlopen
+body = sys.argv[2].encode() or None
+request = Request(sys.argv[1], body, {"Content-Type": "application/json"})
+print(urlopen(request).read().decode())
+"""
+CONFIG = """
+state_dir: /var/lib/merlin
+language: en
+repository: {url: /srv/datasets, interval_s: 0.5}
+providers:
+- {name: engine, base_url: "http://127.0.0.1:8702/v1", settle_s: 0, poll_s: 0.2}
+models:
+  recall: {price: {currency: USD, input: 0, output: 0, training: 0}}
+telegram: {base_url: "http://127.0.0.1:8081"}
+daemon: {tick_s: 0.2, quiet_s: 0}
+"""
+TELEGRAM = f"""[Service]
+ExecStart={PYTHON} -c "from pathlib import Path; \
+from merlin.sandbox.serving import serve; \
+from merlin.sandbox.telegram import TelegramSettings, create_app; \
+serve(create_app(TelegramSettings(Path('/srv/telegram'), '{TOKEN}')), '127.0.0.1', 8081)"
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+class Installed:
+    """One machine, whatever boots of it come after one another."""
+
+    def __init__(self, upper: Path, packages: Path) -> None:
+        self._upper = upper
+        self._packages = packages
+        self.box = self._booted()
+
+    def _booted(self) -> SystemdBox:
+        units = {"telegram.service": TELEGRAM}
+        return SystemdBox(units, upper=self._upper, seen=[ROOT, self._packages]).__enter__()
+
+    def reboot(self) -> None:
+        """Shut down in order, then boot again over what was kept."""
+        self.shut_down()
+        self.box = self._booted()
+
+    def shut_down(self) -> None:
+        """Stop everything."""
+        self.box.__exit__(None, None, None)
+
+    def install(self) -> str:
+        """Run the installer; return what it says."""
+        offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self._packages)}
+        return self.box.run(str(ROOT / "systemd/install.sh"), environment=offline).stdout
+
+    def prepare(self) -> None:
+        """Do what the installer says is left to do, and give the daemon something to watch."""
+        self.box.path("/etc/merlin/config.yaml").write_text(CONFIG, "utf-8")
+        self.set_credential("TELEGRAM_BOT_TOKEN", TOKEN)
+        commands = f"""
+            mkdir -p /srv/datasets /srv/telegram
+            cp -r {ROOT}/datasets /srv/datasets/datasets
+            cd /srv/datasets
+            git init -q -b main
+            git add .
+            git -c user.name=boris -c user.email=boris@example.com commit -q -m "Begin"
+        """
+        self.box.run("sh", "-euc", commands)
+
+    def set_credential(self, name: str, value: str) -> None:
+        """Write a credential as an operator does."""
+        path = self.box.path(f"/etc/merlin/credentials/{name}")
+        path.write_text(value, "utf-8")
+        path.chmod(0o600)
+
+    def merlin(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of Merlin as the services' own user."""
+        named = ("/opt/merlin/bin/merlin", *words, "--config", "/etc/merlin/config.yaml")
+        return self.box.run("runuser", "-u", "merlin", "--", *named, is_checked=False)
+
+    def is_serving(self, process: str) -> bool:
+        """Return whether systemd has heard that the process is ready, and it is well."""
+        is_active = self.box.prop(f"merlin-{process}", "ActiveState") == "active"
+        return is_active and self.merlin("health", process).returncode == 0
+
+    def call(self, url: str, body: Mapping[str, object] | None = None) -> Mapping[str, Any]:
+        """Return what a loopback address of the box answers; with a body it is a POST."""
+        sent = "" if body is None else json.dumps(body)
+        answer: Mapping[str, Any] = json.loads(self.box.run(PYTHON, "-c", CALL, url, sent).stdout)
+        return answer
+
+    def say(self, words: str) -> None:
+        """Let anna write to the bot."""
+        self.call(f"{TELEGRAM_URL}/control/send", {"person": "anna", "text": words})
+
+    def answers(self) -> str:
+        """Return everything the bot has said to anna, as it stands now."""
+        told = self.call(f"{TELEGRAM_URL}/control/log?chat=anna")["messages"]
+        return json.dumps([one for one in told if one["by_bot"]], ensure_ascii=False)

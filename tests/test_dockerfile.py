@@ -1,0 +1,118 @@
+"""Rules for the image and the compose file; nothing is built here."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from merlin.config import load
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[1]
+DEPLOY = ROOT / "deploy"
+PROCESSES = ("engine", "daemon", "bot", "api")
+
+
+def instructions():
+    """Return the Dockerfile as pairs of instruction and words."""
+    text = (ROOT / "Dockerfile").read_text("utf-8")
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    whole = "\n".join(lines).replace("\\\n", " ")
+    return [tuple(line.split(None, 1)) for line in whole.splitlines() if line.strip()]
+
+
+def words_of(name):
+    return [words for instruction, words in instructions() if instruction == name]
+
+
+def compose():
+    return yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+
+
+def test_hadolint_finds_nothing():
+    hadolint = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run(
+        [hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_base_is_pinned_and_both_stages_stand_on_it():
+    assert words_of("ARG") == ["BASE=python:3.11-slim-bookworm"]
+    assert words_of("FROM") == ["${BASE} AS build", "${BASE}"]
+
+
+def test_what_runs_is_not_root():
+    last_stage = instructions()[[pair[0] for pair in instructions()].index("USER") :]
+    assert last_stage[0] == ("USER", "10001:10001")
+    assert "RUN" not in [instruction for instruction, _ in last_stage]
+
+
+def test_every_package_is_installed_by_its_hash():
+    commands = [command for words in words_of("RUN") for command in words.split("&&")]
+    installs = [command for command in commands if "pip install" in command]
+    assert len(installs) == 3
+    for options in installs:
+        assert "--no-deps" in options
+        assert "--require-hashes" in options or "--no-build-isolation" in options
+
+
+def test_the_entry_is_merlin_and_its_health_is_asked():
+    assert json.loads(words_of("ENTRYPOINT")[0]) == ["merlin"]
+    assert json.loads(words_of("CMD")[0])[0] == "run"
+    asked = words_of("HEALTHCHECK")[0].partition("CMD ")[2]
+    assert json.loads(asked)[:2] == ["merlin", "health"]
+
+
+def test_no_secret_stands_in_the_image():
+    for words in words_of("ENV") + words_of("ARG"):
+        assert not re.search(r"TOKEN|KEY|SECRET|PASSWORD", words)
+
+
+def test_the_build_sees_what_the_dockerfile_copies_and_nothing_else():
+    copied = {
+        word
+        for words in words_of("COPY")
+        if not words.startswith("--from")
+        for word in words.split()[:-1]
+    }
+    shown = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    assert "*" in shown
+    assert {line[1:] for line in shown if line.startswith("!")} == copied
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_container_restarts_is_asked_for_its_own_health_and_may_do_little(name):
+    service = compose()["services"][name]
+    assert service["restart"] == "unless-stopped"
+    assert service["command"][0] == name
+    assert service["healthcheck"]["test"][:4] == ["CMD", "merlin", "health", name]
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_secrets_of_a_container_are_files(name):
+    service, known = compose()["services"][name], compose()["secrets"]
+    expected = {f"{secret}_FILE": f"/run/secrets/{secret}" for secret in service["secrets"]}
+    assert service["environment"] == expected
+    assert set(service["secrets"]) <= set(known)
+
+
+def test_only_the_api_has_a_port_outside_and_only_on_this_machine():
+    ports = {name: service.get("ports") for name, service in compose()["services"].items()}
+    assert ports.pop("api") == ["127.0.0.1:8701:8701"]
+    assert not any(ports.values())
+
+
+def test_the_configuration_of_the_containers_is_good():
+    config = load(DEPLOY / "config.yaml")
+    assert config.api_listen == ("0.0.0.0", 8701)  # noqa: S104 - inside a container
+    assert [provider.base_url for provider in config.providers] == ["http://engine:8702/v1"]
