@@ -1,4 +1,4 @@
-"""The test world: boris commits, anna asks, vera administers; a repository, a provider, a daemon."""
+"""The test world: boris commits, anna asks, vera administers; one repository, one daemon."""
 
 from __future__ import annotations
 

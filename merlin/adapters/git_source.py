@@ -8,6 +8,7 @@ mirror's lock; reading needs none, so other processes may read while the daemon 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -19,13 +20,14 @@ from typing import IO, BinaryIO, cast
 from merlin.adapters import git_mirror, git_notes, git_read, git_walls
 from merlin.adapters.git_address import Address, address
 from merlin.adapters.git_fetch import Fetcher
-from merlin.adapters.git_walls import GitFailed
+from merlin.adapters.git_walls import HEAD_REF, GitFailed
 from merlin.adapters.mirror_lock import hold
-from merlin.core.errors import ConfigError, SourceError
+from merlin.core.errors import ConfigError, NotFound, SourceError
 from merlin.core.killpoint import reached
 from merlin.dataset.source import Commit, Entry, Fetched
 
 BLOB_LIMIT = 2_000_000
+_COMMIT_ID = re.compile(r"[0-9a-f]{4,40}")
 _REMEMBERED = 64
 _NOT_FOUND = 127  # the shell's and env's word for a program that is not there
 
@@ -179,6 +181,22 @@ class GitSource:
             if self._push_notes:
                 git_notes.push(self._git.run, self._place.url, lock)
             reached("note.written")
+
+    def resolve(self, revision: str) -> str:
+        """Return the id of a commit named by a beginning of its id, or by `HEAD`.
+
+        `HEAD` is the followed branch as last fetched. Raises NotFound.
+        """
+        named = HEAD_REF if revision == "HEAD" else revision
+        told = {"revision": revision[:100]}
+        if named != HEAD_REF and not _COMMIT_ID.fullmatch(named):
+            raise NotFound(f"no commit id: {revision[:100]!r}", "git-no-commit", **told)
+        with _plain_errors():
+            try:
+                found = self._git.run("rev-parse", "--verify", "--quiet", f"{named}^{{commit}}")
+            except GitFailed as failure:
+                raise NotFound(f"no commit {revision}", "git-no-commit", **told) from failure
+        return found.decode().strip()
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

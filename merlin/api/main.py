@@ -56,6 +56,7 @@ async def _serve(
     config = uvicorn.Config(
         create_app(services),
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         ws="none",

@@ -130,13 +130,16 @@ class Calls:
             attempt += 1
 
     async def progress(self, chat_id: int, message_id: int, text: str) -> bool:
-        """Let a message say `text` for now; False when that did not come about."""
+        """Let a message say `text` for now; False when that did not come about.
+
+        Raises GaveWay when a limit is near.
+        """
         try:
             await self._bot.edit_message_text(
                 text, chat_id=chat_id, message_id=message_id, rate_limit_args=Lane.PROGRESS
             )
         except GaveWay:
-            return False
+            raise
         except TelegramError as error:
             log.info("a progress edit was lost", chat=chat_id, reason=redact(str(error)))
             return False

@@ -112,14 +112,9 @@ class Intake:
     async def _stored(self, updates: Sequence[Update]) -> list[Update]:
         """Store a batch, however often that must be tried; return what this process is to do."""
         rows = self._services.rows
-        people = [
-            User(update.user_id, update.language_code)
-            for update in updates
-            if update.kind == "message" and update.user_id
-        ]
 
         def work() -> list[Update]:
-            rows.users.seen(people)
+            rows.users.seen(writers(updates))
             return rows.inbox.store(updates, self._services.owner)
 
         # Telegram keeps the batch until it is stored.
@@ -127,6 +122,15 @@ class Intake:
 
 
 _WANTED_JSON = json.dumps(WANTED)
+
+
+def writers(updates: Sequence[Update]) -> list[User]:
+    """Return who wrote these messages."""
+    return [
+        User(update.user_id, update.language_code)
+        for update in updates
+        if update.kind == "message" and update.user_id
+    ]
 
 
 def _readable(raw: object) -> Update | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from merlin.bot.calls import Calls
 from merlin.bot.event import Event
-from merlin.bot.sender import Sender
+from merlin.bot.sender import After, Sender
 from merlin.bot.services import BotServices, Rows, Store
 from merlin.chat.desk import Desk
 from merlin.chat.parts import split
@@ -39,6 +39,17 @@ class Kit:
         outcome = Outcome(event.update_id, state, reason)
         self.rows.inbox.finish(self.services.owner, event.chat_id, [outcome])
 
+    def ending(self, event: Event, state: UpdateState, reason: str = "") -> After:
+        """Return what ends the update, when it is known whether its answer was confirmed."""
+
+        def after(is_sure: bool) -> None:  # noqa: FBT001 - an `After`
+            if is_sure:
+                self.finish(event, state, reason)
+            else:
+                self.finish(event, UpdateState.FAILED, "unconfirmed")
+
+        return after
+
     async def end(self, event: Event, state: UpdateState, reason: str = "") -> None:
         """Store the final state of an update that gets no answer."""
         await self.store.do(lambda: self.finish(event, state, reason))
@@ -59,9 +70,7 @@ class Kit:
             said = self.rows.outbox.of_update(event.update_id) if event.is_resumed else []
             return said or self.rows.outbox.put(letters(event, split(words())))
 
-        await self.sender.deliver(
-            prepare, lambda: self.finish(event, state, reason), event.language
-        )
+        await self.sender.deliver(prepare, self.ending(event, state, reason), event.language)
 
 
 def letters(event: Event, parts: Sequence[str], first: int = 0) -> list[Letter]:

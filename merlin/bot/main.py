@@ -17,7 +17,7 @@ from telegram.ext import ExtBot
 
 from merlin.bot.calls import Calls
 from merlin.bot.greeting import greet
-from merlin.bot.intake import Intake
+from merlin.bot.intake import Intake, writers
 from merlin.bot.kit import Kit
 from merlin.bot.lanes import AT_ONCE, Lanes
 from merlin.bot.limiter import ChatLimiter, Lane
@@ -33,6 +33,7 @@ from merlin.core.errors import ConfigError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger
 from merlin.inbox.owner import RENEW_S
+from merlin.inbox.update import Update
 
 log = get_logger(__name__)
 
@@ -71,7 +72,10 @@ class Bot:
     async def serve(self, stop: asyncio.Event) -> None:
         """Run every part until `stop` is set."""
         await self._check_token()
-        parts = [asyncio.create_task(forever(*part)) for part in self._parts()]
+        longest_s = self._services.pace.longest_pause_s
+        parts = [
+            asyncio.create_task(forever(name, part, longest_s)) for name, part in self._parts()
+        ]
         parts.append(asyncio.create_task(self._greet()))
         self._notify("READY=1")
         log.info(
@@ -117,11 +121,16 @@ class Bot:
 
     async def _take_over(self) -> None:
         """Work on what waits in chats that nobody alive holds."""
-        inbox = self._services.rows.inbox
         room = AT_ONCE - self._lanes.working
         if room > 0:
-            found = await self._services.store.do(lambda: inbox.claim(self._services.owner, room))
+            found = await self._services.store.do(lambda: self._claim(room))
             self._lanes.add(found, is_resumed=True)
+
+    def _claim(self, room: int) -> list[Update]:
+        rows = self._services.rows
+        found = rows.inbox.claim(self._services.owner, room)
+        rows.users.seen(writers(found))
+        return found
 
     async def _beat(self) -> None:
         """Say once a second that the bot lives, and keep its leases."""

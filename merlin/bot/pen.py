@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from merlin.bot.calls import Calls
+from merlin.bot.limiter import GaveWay
 from merlin.chat.parts import first_part
 
 # How soon to look again after a limit made an edit give way.
@@ -66,23 +67,28 @@ class Pen:
         await asyncio.wait({self._task})
 
     async def _write(self) -> None:
-        await asyncio.sleep(self._gap_s)
+        rest_s = self._gap_s
         while not self._is_lifted:
+            await asyncio.sleep(rest_s)
             await self._news.wait()
             self._news.clear()
             text = first_part(self._text)
             if not text.strip() or text == self.shown:
+                rest_s = 0.0
                 continue
-            if await self._edit(text):
-                self.shown = text
-                await asyncio.sleep(self._gap_s)
-            else:
-                self._news.set()
-                await asyncio.sleep(AGAIN_S)
+            rest_s = await self._edit(text)
 
-    async def _edit(self, text: str) -> bool:
+    async def _edit(self, text: str) -> float:
+        """Try one edit; return after how many seconds the next one may be tried."""
         self._is_editing = True
         try:
-            return await self._calls.progress(*self._place, text)
+            if await self._calls.progress(*self._place, text):
+                self.shown = text
+            else:
+                self._news.set()
+        except GaveWay:
+            self._news.set()
+            return AGAIN_S
         finally:
             self._is_editing = False
+        return self._gap_s

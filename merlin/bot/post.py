@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from merlin.bot.calls import Unreachable
 from merlin.bot.sender import Sender
 from merlin.bot.services import BotServices
+from merlin.bot.surely import surely
 from merlin.core.log import get_logger
 from merlin.core.notice import ADMINS, Notice
 from merlin.core.text import language_of, text
-from merlin.inbox.outgoing import Letter, Outgoing
+from merlin.inbox.outgoing import Letter, Outgoing, OutgoingState
 
 log = get_logger(__name__)
 
@@ -75,13 +76,19 @@ class Post:
     async def _deliver(self, chat_id: int, waiting: Sequence[Outgoing]) -> None:
         try:
             language = await self._services.store.read(lambda: self._language(chat_id))
-            await self._sender.deliver(lambda: waiting, lambda: None, language)
+            await self._sender.deliver(lambda: waiting, lambda _: None, language)
         except Unreachable:
             log.warning("nobody takes messages here", chat=chat_id)
         except Exception:
             log.exception("messages could not be sent", chat=chat_id)
+            await surely(self._services, lambda: self._doubt(waiting), "doubt was not stored")
         finally:
             del self._on_the_way[chat_id]
+
+    def _doubt(self, waiting: Sequence[Outgoing]) -> None:
+        # Of these only the one that was being sent is changed.
+        for outgoing in waiting:
+            self._rows.outbox.settle(outgoing.outgoing_id, OutgoingState.UNKNOWN)
 
     async def close(self) -> None:
         """Stop sending; what was on its way is taken up by the next start."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from merlin.bot.pause import pause
 from merlin.core.log import get_logger
 from merlin.core.wake import Wake
 
@@ -12,7 +13,8 @@ log = get_logger(__name__)
 
 LOOK_S = 0.2
 EVERY_S = 1.0
-AFTER_ERROR_S = 1.0
+# What ran for so long before it broke was not broken from the start.
+LASTED_S = 60.0
 
 Round = Callable[[], Awaitable[None]]
 Look = Callable[[], Awaitable[int]]
@@ -32,14 +34,18 @@ async def walk(work: Round, look: Look, every_s: float = EVERY_S) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-async def forever(name: str, work: Round) -> None:
+async def forever(name: str, work: Round, longest_pause_s: float) -> None:
     """Do `work`, and again after an error: one that breaks ends neither itself nor another."""
+    clock = asyncio.get_running_loop().time
+    attempt = 0
     while True:
+        begun = clock()
         try:
             await work()
         except Exception:
             log.exception("a part of the bot broke and begins anew", part=name)
-        await asyncio.sleep(AFTER_ERROR_S)
+        attempt = 0 if clock() - begun > LASTED_S else attempt + 1
+        await pause(attempt, longest_pause_s)
 
 
 def counter(wake: Wake, read: Callable[[Callable[[], int]], Awaitable[int]]) -> Look:

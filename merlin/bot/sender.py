@@ -7,7 +7,7 @@ a mark, when Telegram answers again; never a third time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from telegram.error import BadRequest
@@ -23,7 +23,21 @@ from merlin.inbox.outgoing import Outgoing, OutgoingState
 
 log = get_logger(__name__)
 
-Waiting = tuple[Outgoing, ...]
+# Hears whether Telegram has confirmed every message.
+After = Callable[[bool], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What is still to be sent, and whether all before it was confirmed."""
+
+    waiting: tuple[Outgoing, ...]
+    is_sure: bool
+
+
+def _is_lost(outgoing: Outgoing) -> bool:
+    """Return whether nobody will ever know if this message arrived."""
+    return outgoing.state is OutgoingState.UNKNOWN and outgoing.is_over
 
 
 class Sender:
@@ -37,52 +51,55 @@ class Sender:
         self._line = line
 
     async def deliver(
-        self, prepare: Callable[[], Sequence[Outgoing]], after: Callable[[], None], language: str
+        self, prepare: Callable[[], Sequence[Outgoing]], after: After, language: str
     ) -> None:
         """Send what `prepare` stores or finds; `after` is stored with the end of the last one.
 
         Both run in transactions of the store, perhaps several times. Raises Unreachable, with
         everything that waited for the chat dropped.
         """
-        waiting, is_begun = await self._store.do(lambda: self._open(prepare, after))
-        while waiting:
-            ended = await self._send(waiting[0], language) if is_begun else None
-            waiting = await self._left(ended, waiting[1:])
-            is_begun = await self._store.do(partial(self._settle, ended, waiting, after))
+        run, is_begun = await self._store.do(lambda: self._open(prepare, after))
+        while run.waiting:
+            ended = await self._send(run.waiting[0], language) if is_begun else None
+            run = await self._left(ended, run)
+            is_begun = await self._store.do(partial(self._settle, ended, run, after))
         reached("answer.recorded")
 
-    def _open(
-        self, prepare: Callable[[], Sequence[Outgoing]], after: Callable[[], None]
-    ) -> tuple[Waiting, bool]:
-        waiting = tuple(outgoing for outgoing in prepare() if not outgoing.is_over)
-        return waiting, self._begin(waiting, after)
+    def _open(self, prepare: Callable[[], Sequence[Outgoing]], after: After) -> tuple[_Run, bool]:
+        found = prepare()
+        waiting = tuple(outgoing for outgoing in found if not outgoing.is_over)
+        run = _Run(waiting, is_sure=not any(map(_is_lost, found)))
+        return run, self._begin(run, after)
 
-    def _begin(self, waiting: Waiting, after: Callable[[], None]) -> bool:
+    def _begin(self, run: _Run, after: After) -> bool:
         """Begin the first message, or end the whole; return whether one was begun."""
-        if waiting:
-            return self._rows.outbox.begin(waiting[0].outgoing_id, self._owner)
-        after()
+        if run.waiting:
+            return self._rows.outbox.begin(run.waiting[0].outgoing_id, self._owner)
+        after(run.is_sure)
         return False
 
-    def _settle(self, ended: Outgoing | None, left: Waiting, after: Callable[[], None]) -> bool:
+    def _settle(self, ended: Outgoing | None, run: _Run, after: After) -> bool:
         """Store how the last message ended (None: another process has it); begin the next."""
         if ended is not None:
             self._rows.outbox.settle(ended.outgoing_id, ended.state, ended.message_id)
             self._tell_of_doubt(ended)
-        return self._begin(left, after)
+        return self._begin(run, after)
 
     def _tell_of_doubt(self, ended: Outgoing) -> None:
         # A notice about a notice in doubt would lead to the next one.
-        if ended.state is OutgoingState.UNKNOWN and ended.is_over and ended.letter.update_id:
+        if _is_lost(ended) and ended.letter.update_id:
             told = {"chat": str(ended.letter.chat_id)}
             self._rows.notices.tell(ADMINS, "notice-unconfirmed", told, ended.letter.key)
 
-    async def _left(self, ended: Outgoing | None, rest: Waiting) -> Waiting:
+    async def _left(self, ended: Outgoing | None, run: _Run) -> _Run:
         """Return what is still to be sent; a doubtful message again, once Telegram answers."""
-        if ended is None or ended.state is not OutgoingState.UNKNOWN or ended.is_over:
-            return rest
+        rest = run.waiting[1:]
+        if ended is None or ended.state is not OutgoingState.UNKNOWN:
+            return replace(run, waiting=rest)
+        if ended.is_over:
+            return _Run(rest, is_sure=False)
         await self._until_well(ended)
-        return (ended, *rest)
+        return replace(run, waiting=(ended, *rest))
 
     async def _send(self, outgoing: Outgoing, language: str) -> Outgoing:
         """Send one message that was begun; return it as it then stands."""

@@ -108,7 +108,8 @@ def _body(data: RequestData | None) -> tuple[Any, dict[str, str]]:
         return None, {}
     if not data.contains_files:
         return urlencode(data.json_parameters).encode(), FORM
-    form = aiohttp.FormData(data.json_parameters)
+    # Telegram takes names of files as they are, in UTF-8; quoted ones would show as %D1%91.
+    form = aiohttp.FormData(data.json_parameters, quote_fields=False)
     for name, file in data.multipart_data.items():
         filename, content, mime = file
         form.add_field(name, content, filename=filename, content_type=mime)

@@ -91,8 +91,15 @@ def _may_break(text: str, place: int) -> bool:
     before, after = text[place - 1], text[place]
     joined = _JOINER in (before, after) or unicodedata.combining(after) != 0
     marked = unicodedata.category(after) in {"Mn", "Me", "Mc"} or ord(after) in _SKIN_TONES
-    flags = ord(before) in _FLAGS and ord(after) in _FLAGS
-    return not (joined or marked or flags)
+    return not (joined or marked or _splits_flag(text, place))
+
+
+def _splits_flag(text: str, place: int) -> bool:
+    # A flag is two letters; whether a place is within one shows in how many letters stand before.
+    start = place
+    while start > 0 and ord(text[start - 1]) in _FLAGS:
+        start -= 1
+    return ord(text[place]) in _FLAGS and (place - start) % 2 == 1
 
 
 def _fenced(pieces: Iterator[str]) -> Iterator[str]:

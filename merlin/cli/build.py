@@ -12,7 +12,7 @@ from merlin.cli import language
 from merlin.cli.asking import NoWait, ask_daemon, tell
 from merlin.cli.jobs import Dataset
 from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import as_json, cell, pairs, table
+from merlin.cli.output import as_json, cell, pairs, table, when
 from merlin.core.text import text
 
 Version = Annotated[str, typer.Argument(help="A build: neurotypology-7, or a digest's beginning.")]
@@ -46,9 +46,19 @@ def builds(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson =
     if json:
         as_json(found)
         return
-    names = ("build", "train", "test", "train_tokens", "created_at", "digest")
-    headings = [f"col-{name.replace('_', '-')}" for name in names]
-    table(headings, [[each[name] for name in names] for each in found])
+    lines = [
+        [
+            each["build"],
+            each["train"],
+            each["test"],
+            each["train_tokens"],
+            when(each["created_at"]),
+            each["digest"][:12],
+        ]
+        for each in found
+    ]
+    names = ("build", "train", "test", "train-tokens", "created-at", "digest")
+    table([f"col-{name}" for name in names], lines)
 
 
 def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
@@ -61,6 +71,7 @@ def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -
         as_json(told)
         return
     names = ("build", "train", "test", "train_tokens", "test_tokens", "created_at", "digest")
+    told["created_at"] = when(told["created_at"])
     pairs({f"col-{name.replace('_', '-')}": told[name] for name in (*names, "system")})
     lines = [
         [each["id"], each["split"], each["tokens"], told["authors"].get(each["id"])]

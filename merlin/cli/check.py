@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -111,10 +111,16 @@ def _sum(seen: Sequence[tuple[int, int, list[Finding]]]) -> Outcome:
     )
 
 
-def _of_commit(revision: str, config: Path) -> Outcome:
-    source, directory = _source_of(config)
+def _of_commit(revision: str, path: Path) -> Outcome:
+    from merlin.wiring.reading import source_of
+
+    config = configuration(path)
+    if config.repository is None:
+        raise Refused("no repository in the configuration", "check-commit-needs-config")
+    source, directory = source_of(config), config.repository.directory
+    commit = source.resolve(revision)
     return _sum(
-        [_of_dataset(source, revision, name, directory) for name in source.dataset_trees(revision)]
+        [_of_dataset(source, commit, name, directory) for name in source.dataset_trees(commit)]
     )
 
 
@@ -127,17 +133,3 @@ def _of_dataset(
     checked = check_dataset(name, entries, source.read)
     prefix = f"{directory}/{name}" if directory else name
     return len(entries), len(checked.examples), list(_shown(checked.findings, prefix))
-
-
-def _source_of(path: Path) -> tuple[Source, str]:
-    """Return the configured repository and the folder in it that holds the datasets.
-
-    Raises Refused when the configuration names none.
-    """
-    from importlib import import_module
-
-    config = configuration(path)
-    wiring: Any = import_module("merlin.wiring.cli")
-    if config.repository is None or not hasattr(wiring, "source_of"):
-        raise Refused("no repository in the configuration", "check-commit-needs-config")
-    return wiring.source_of(config), config.repository.directory

@@ -8,7 +8,7 @@ import typer
 
 from merlin.cli.asking import NoWait, ask_daemon, tell
 from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import as_json, pairs, table
+from merlin.cli.output import as_json, pairs, table, when
 
 Dataset = Annotated[str | None, typer.Option("--dataset", help="Only this dataset's.")]
 JobNumber = Annotated[int, typer.Argument(help="The job's number.")]
@@ -47,8 +47,9 @@ def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
         return
     names = ("job", "dataset", "build", "state", "status", "provider", "provider_job", "model")
     more = ("trained_tokens", "error", "created_at", "updated_at")
+    told = {**told, **{name: when(told[name]) for name in ("created_at", "updated_at")}}
     pairs({f"col-{name.replace('_', '-')}": told[name] for name in (*names, *more)})
-    changes = [[each["at"], each["from"], each["to"]] for each in told["changes"]]
+    changes = [[when(each["at"]), each["from"], each["to"]] for each in told["changes"]]
     table(["col-at", "col-from", "col-to"], changes)
     metrics = [
         [each["step"], each["model"], _figures(each["metrics"])] for each in told["checkpoints"]
@@ -69,7 +70,7 @@ def events(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -
     if json:
         as_json(diary)
         return
-    lines = [[each["at"], each["level"], each["message"]] for each in diary]
+    lines = [[when(each["at"]), each["level"], each["message"]] for each in diary]
     table(["col-at", "col-level", "col-message"], lines)
 
 

@@ -9,7 +9,7 @@ import typer
 from merlin.cli.asking import ask_daemon, tell
 from merlin.cli.jobs import Dataset
 from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import as_json, table
+from merlin.cli.output import as_json, table, when
 
 Name = Annotated[str, typer.Argument(help="The dataset.")]
 
@@ -86,4 +86,5 @@ def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson 
         as_json(promotions)
         return
     names = ("at", "dataset", "to", "from", "why", "by")
-    table([f"col-{name}" for name in names], [[each[n] for n in names] for each in promotions])
+    shown = [{**each, "at": when(each["at"])} for each in promotions]
+    table([f"col-{name}" for name in names], [[each[n] for n in names] for each in shown])

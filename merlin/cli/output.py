@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from merlin.cli import language
-from merlin.core.clock import iso
+from merlin.core.clock import from_iso, iso
 from merlin.core.text import text
 
 
@@ -23,6 +23,9 @@ def _plain(value: object) -> object:
     raise TypeError(f"no JSON for {type(value).__name__}")
 
 
+WIDE = 400
+
+
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table; `headings` are Fluent keys. Cells are text, None shows as nothing."""
     from rich.console import Console
@@ -34,8 +37,8 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         shown.add_column(text(language(), heading), overflow="fold")
     for row in rows:
         shown.add_row(*(Text(cell(value)) for value in row))
-    console = Console(soft_wrap=not sys.stdout.isatty())
-    console.print(shown)
+    # Without a terminal a row is a line, however long: other programs cut it as they like.
+    Console(width=None if sys.stdout.isatty() else WIDE).print(shown)
 
 
 def cell(value: object) -> str:
@@ -45,6 +48,11 @@ def cell(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     return str(value)
+
+
+def when(moment: str) -> str:
+    """Return an ISO time as people read it: their own time zone, to the second."""
+    return cell(from_iso(moment))
 
 
 def pairs(values: Mapping[str, object]) -> None:

@@ -89,7 +89,8 @@ def setup(process: str, level: int = logging.INFO, *, quiet: bool = False) -> No
     # These write whole addresses, and a Telegram address holds the bot's token.
     for name in ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "openai", "aiohttp"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    # A tick that still runs when its next time comes is by design: it is not run twice.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

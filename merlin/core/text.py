@@ -34,7 +34,8 @@ def language_of(code: str | None, default: str = "ru") -> str:
 def text(language: str, key: str, **arguments: object) -> str:
     """Return the text `key` in `language` with its arguments filled in.
 
-    An argument may be a text itself: a mapping with `key` and `arguments`. Raises KeyError when no such text exists, ValueError when an argument is missing.
+    An argument may be a text itself: a mapping with `key` and `arguments`. Raises KeyError
+    when no such text exists, ValueError when an argument is missing.
     """
     bundle = _bundle(language_of(language))
     pattern = bundle.get_message(key).value

@@ -33,7 +33,6 @@ class Chronicle(Protocol):
         """Return the newest verdict with a build, or that of a commit. Raises NotFound."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Seconds between two runs of the ticks."""

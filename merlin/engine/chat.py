@@ -71,7 +71,7 @@ def question_of(asked: Mapping[str, object]) -> Question:
 
 
 def _refuse_the_impossible(asked: Mapping[str, object]) -> None:
-    if asked.get("n") not in {None, 1}:
+    if asked.get("n") not in (None, 1):
         raise bad("n", "n must be 1: this model has one answer to a question")
     shape = asked.get("response_format") or {}
     if not isinstance(shape, dict) or shape.get("type", "") not in _PLAIN:

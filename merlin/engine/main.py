@@ -56,13 +56,23 @@ def serve(
     address, LeadTaken when another engine has the folder.
     """
     settings.check()
+    with listen(settings.host, settings.port) as listener:
+        serve_on(listener, settings, on_ready or _nothing, still_alive or _nothing)
+
+
+def serve_on(
+    listener: socket.socket,
+    settings: EngineSettings,
+    on_ready: Callable[[], object],
+    still_alive: Callable[[], object] = lambda: None,
+) -> None:
+    """Serve on a listening socket as `serve` does."""
     for name in _BLAS:
         os.environ.setdefault(name, "1")
     sys.setswitchinterval(_SWITCH_S)
-    with listen(settings.host, settings.port) as listener:
-        address = listener.getsockname()
-        log.info("engine listens", host=address[0], port=address[1])
-        asyncio.run(_serve(settings, listener, on_ready or _nothing, still_alive or _nothing))
+    address = listener.getsockname()
+    log.info("engine listens", host=address[0], port=address[1])
+    asyncio.run(_serve(settings, listener, on_ready, still_alive))
     log.info("engine stopped")
 
 

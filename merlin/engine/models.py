@@ -102,10 +102,12 @@ class Models:
     def sweep(self) -> None:
         """Remove weights that no row names: those of runs that were cut off."""
         known = {row["path"] for row in self._rows.select("SELECT path FROM model")}
+        for path in [*self._folder.glob("*/*"), *self._folder.glob("*/.*.part")]:
+            if f"{path.parent.name}/{path.name}" not in known:
+                durable.remove(path)
         for folder in self._folder.iterdir():
-            for path in folder.iterdir():
-                if f"{folder.name}/{path.name}" not in known:
-                    durable.remove(path)
+            if not folder.is_dir() or not any(folder.iterdir()):
+                durable.remove(folder)
 
 
 def _path(job: Job, step: int) -> str:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from merlin import __version__
@@ -45,6 +45,7 @@ def create_app(settings: EngineSettings, engine: Engine | None = None) -> FastAP
     app.include_router(health.router)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _no_such_call)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(OSError, _disk_refuses)
     app.add_exception_handler(Exception, _bug)
     app.add_middleware(Guards, key=settings.key, calls=calls)
@@ -75,6 +76,10 @@ def _no_such_call(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
     words = f"Invalid URL ({request.method} {request.url.path}): this engine has no such call."
     return _answer(Refusal(status, words, code="unknown_url"))
+
+
+def _gone(_request: Request, _error: Exception) -> Response:
+    return _answer(Refusal(400, "The connection ended in the middle of the call."))
 
 
 def _disk_refuses(_request: Request, error: Exception) -> Response:

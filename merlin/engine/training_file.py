@@ -82,7 +82,7 @@ def _message(number: int, told: object) -> Message:
         content = _joined(number, content)
     elif not isinstance(content, str) or not content.strip():
         raise BadFile(f"message {number} ({role}): content must be a text that is not empty.")
-    if told.get("weight") not in {None, 0, 1}:
+    if told.get("weight") not in (None, 0, 1):
         raise BadFile(f"message {number}: weight must be 0 or 1.")
     extra = {key: value for key, value in told.items() if key not in {"role", "content"}}
     return Message("system" if role == "developer" else role, content, extra)

@@ -7,10 +7,9 @@ files, hyper-parameters and seed give the same model.
 
 from __future__ import annotations
 
-import errno
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,17 +18,17 @@ from merlin.core.log import get_logger
 from merlin.core.text import text
 from merlin.engine import jobs as states
 from merlin.engine.diary import Diary, Happening
+from merlin.engine.failure import failure_of
 from merlin.engine.files import Files
 from merlin.engine.jobs import Job, Jobs
 from merlin.engine.lane import Lane
 from merlin.engine.models import Models
 from merlin.engine.rows import Rows
 from merlin.engine.run import Run, begin
-from merlin.engine.trainers import Epoch, Remark, Untrainable
+from merlin.engine.trainers import Epoch, Remark
 from merlin.engine.training_file import LEAST_EXAMPLES, BadFile, conversations
 
 log = get_logger(__name__)
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +98,7 @@ class Work:
             try:
                 n = sum(1 for _ in conversations(files.path(file_id), least))
             except BadFile as error:
+                log.warning("job failed", job=job.job_id, code=f"invalid_{param}")
                 self._jobs.fail(job.job_id, f"invalid_{param}", str(error), param)
                 return
             counted.append(f"{param} {n} examples")
@@ -210,29 +210,16 @@ class Work:
 
     @contextmanager
     def _failing(self, job: Job) -> Iterator[None]:
-        """Turn what goes wrong with one job into its failure; the engine and the queue go on."""
-        fail: Callable[..., bool] = self._jobs.fail
+        """Turn what goes wrong with one job into its failure."""
         try:
             yield
-        except BadFile as error:
-            fail(job.job_id, "invalid_training_file", str(error), "training_file")
-        except Untrainable as error:
-            words = text(self._language, error.key, **error.arguments)
-            fail(job.job_id, error.code, words, "training_file")
-        except FileNotFoundError:
-            words = "A file of this job was deleted; upload it again and create a new job."
-            fail(job.job_id, "file_not_found", words, "training_file")
-        except MemoryError:
-            words = "There is not enough memory for this job; train on fewer examples."
-            fail(job.job_id, "out_of_memory", words)
-        except OSError as error:
-            log.warning("job failed", job=job.job_id, reason=str(error))
-            code = "disk_full" if error.errno in _FULL else "disk_error"
-            fail(job.job_id, code, f"The engine's disk refuses: {error.strerror}; make room.")
         except Exception as error:
-            log.exception("job failed by a bug", job=job.job_id)
-            words = f"A bug in the engine: {type(error).__name__}; its log says more."
-            fail(job.job_id, "server_error", words)
+            failure = failure_of(error, self._language)
+            if failure.is_bug:
+                log.exception("job failed by a bug", job=job.job_id)
+            else:
+                log.warning("job failed", job=job.job_id, code=failure.code)
+            self._jobs.fail(job.job_id, failure.code, failure.message, failure.param)
 
 
 def _epoch_told(epoch: Epoch) -> Happening:

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 T = TypeVar("T")
 START_S = 10.0
 TICK_S = 0.1
+LAST_CALLS_S = 1.0
 
 
 class StandInApp(Protocol):
@@ -43,7 +44,6 @@ class _Server(uvicorn.Server):
                 log_level="critical",
                 access_log=False,
                 server_header=False,
-                timeout_graceful_shutdown=1,
             )
         )
         self._app = app
@@ -68,13 +68,22 @@ class _Server(uvicorn.Server):
         await super().serve(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End long polls and streams, then the connections."""
+        """End long polls and streams, then the connections; uvicorn's own way sleeps for 0.1 s."""
         await self._app.close()
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
         for connection in list(self.server_state.connections):
             connection.shutdown()
-        # Idle connections are gone a moment later; uvicorn would look only after 0.1 s.
-        await asyncio.sleep(0.001)
-        await super().shutdown(sockets)
+        # A moment for what is answered already, and for idle connections to be gone.
+        await asyncio.wait([*self.server_state.tasks, _moment()], timeout=LAST_CALLS_S)
+        for task in list(self.server_state.tasks):
+            task.cancel()
+
+
+def _moment() -> asyncio.Task[None]:
+    return asyncio.create_task(asyncio.sleep(0.001))
 
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
 from merlin.adapters.git_source import GitSource
-from merlin.adapters.systemd import READY, STOPPING, WATCHDOG, notify, status, watchdog_s
+from merlin.adapters.systemd import READY, STOPPING, WATCHDOG, notify, status
 from merlin.build.gather import Workshop
 from merlin.config import Config
 from merlin.core.clock import utc_now
@@ -74,8 +74,7 @@ def _lead(lead: Lead, stop: threading.Event) -> bool:
 
 
 def _still_alive() -> None:
-    if watchdog_s():
-        notify(WATCHDOG)
+    notify(WATCHDOG)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 
 from merlin.config import Config, credential
 from merlin.core.log import setup
@@ -19,7 +20,7 @@ def names(config: Config) -> list[str]:
 
 def start_engine(config: Config) -> None:
     """Run the engine until it is told to stop."""
-    from merlin.adapters.systemd import notify
+    from merlin.adapters.systemd import READY, WATCHDOG, notify
     from merlin.engine.main import serve
     from merlin.engine.settings import EngineSettings
 
@@ -33,7 +34,7 @@ def start_engine(config: Config) -> None:
         pace_s=config.engine_pace_s,
         language=config.language,
     )
-    serve(settings, lambda: notify("READY=1"))
+    serve(settings, partial(notify, READY), partial(notify, WATCHDOG))
 
 
 def start_bot(config: Config) -> None:

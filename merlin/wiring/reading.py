@@ -6,14 +6,25 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from merlin.adapters.git_source import GitSource
 from merlin.config import Config
 from merlin.core.clock import utc_now
+from merlin.core.errors import ConfigError
 from merlin.core.heartbeat import Heartbeat
 from merlin.store.heartbeats import HeartbeatRows
 from merlin.store.reports import Reports
 from merlin.wiring.database import reading
 
 Shown = dict[str, Any]
+
+
+def source_of(config: Config) -> GitSource:
+    """Return the repository's mirror for reading. Raises ConfigError without a repository."""
+    repository = config.repository
+    if repository is None:
+        raise ConfigError("config.yaml names no repository", "config-no-repository")
+    mirror = config.state_dir / "mirror.git"
+    return GitSource(repository.url, repository.branch, repository.directory, mirror)
 
 
 @contextmanager

@@ -8,7 +8,11 @@ import pytest
 from bot_world import SYSTEM, RunningBot, let_serve, rows, settings_of, states
 
 from merlin.chat.parts import units
+from merlin.inbox.update import read_update
 from merlin.sandbox.telegram.arguments import Upload
+from merlin.store.cipher import load_or_make_key
+from merlin.store.database import open_database
+from merlin.store.updates import UpdateRows
 
 pytestmark = pytest.mark.functional
 
@@ -214,3 +218,28 @@ def test_the_bot_tells_the_service_manager_that_it_is_ready_and_lives(settings):
     assert bot.told[-1] == "STOPPING=1"
     ((process, step),) = rows(settings, "SELECT process, step FROM heartbeat")
     assert (process, step) == ("bot", "serving")
+
+
+def test_in_webhook_mode_updates_come_by_the_inbox_and_nothing_is_polled(telegram, settings):
+    url, secret = "http://127.0.0.1:9/hooks/telegram", "a-secret-of-the-tests"
+    hooked = replace(settings, mode="webhook", webhook_url=url, webhook_secret=secret)
+    raw = {
+        "update_id": 7,
+        "message": {
+            "message_id": 1,
+            "from": {"id": 1001, "is_bot": False, "language_code": "en"},
+            "chat": {"id": 1001, "type": "private"},
+            "text": "вопрос",
+        },
+    }
+    with RunningBot(hooked), open_database(settings.database) as database:
+        telegram.wait_for(lambda: telegram.calls("setWebhook"))
+        cipher = load_or_make_key(settings.state_dir, None)
+        bot_id = int(telegram.token.partition(":")[0])
+        UpdateRows(database, cipher, bot_id).store([read_update(raw)], None)
+        final(telegram, settings, 1)
+    (call,) = telegram.calls("setWebhook")
+    assert (call.arguments["url"], call.arguments["secret_token"]) == (url, secret)
+    assert not telegram.calls("getUpdates")
+    assert "«вопрос»" in texts(telegram, "anna")[0]
+    assert rows(settings, "SELECT language_code FROM users") == [("en",)]

@@ -99,12 +99,13 @@ def test_a_tail_in_doubt_twice_is_left_and_told_to_admins(telegram, provider, se
         telegram.wait_for(lambda: texts(telegram, "vera"), 20)
         ended(telegram, settings, 1)
     assert len(texts(telegram)) == 3
+    assert rows(settings, "SELECT state, reason FROM updates") == [("failed", "unconfirmed")]
     assert "без подтверждения" in texts(telegram, "vera")[0]
 
 
 def test_a_flooded_chat_holds_up_no_other(telegram, settings):
     flood = Fault(
-        "sendMessage", FaultKind.STATUS, status=429, retry_after_s=3, only={"chat_id": "1001"}
+        "sendMessage", FaultKind.STATUS, status=429, retry_after_s=2, only={"chat_id": "1001"}
     )
     telegram.faults.add(flood)
     with RunningBot(settings):
@@ -180,7 +181,7 @@ def test_a_wrong_token_is_told_as_such(telegram, settings):
 
 
 def test_a_flood_of_one_person_is_refused_kindly_and_once(telegram, provider, settings):
-    provider.behave(think_s=0.5)
+    provider.behave(think_s=0.25)
     with RunningBot(settings):
         for number in range(20):
             telegram.say("anna", f"вопрос {number}")

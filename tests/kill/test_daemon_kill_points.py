@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 
 import pytest
+from forked import start
 from world import KEY, Lab
 
 from merlin.core.errors import MerlinError
 from merlin.sandbox.provider import ProviderStandIn
+from merlin.store.tables import NOTED
+from merlin.wiring.database import reading
 
 pytestmark = pytest.mark.integration
 
@@ -38,20 +38,13 @@ SERVE_S = 60
 
 
 def daemon(lab, **environment):
-    log = (lab.folder / "daemon.log").open("ab")
-    with log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "merlin", "daemon", "--config", str(lab.path)],
-            env={**os.environ, KEY: "stand-in", **environment},
-            stdout=log,
-            stderr=log,
-        )
+    log = lab.folder / "daemon.log"
+    return start("daemon", lab.path, log, **{KEY: "stand-in", **environment})
 
 
 def noted(lab):
-    mirror = str(lab.config.state_dir / "mirror.git")
-    found = lab.repository.git(f"--git-dir={mirror}", "for-each-ref", "refs/notes/merlin")
-    return bool(found)
+    with reading(lab.config) as database:
+        return bool(database.rows(NOTED.select()))
 
 
 def is_done(lab):
@@ -67,26 +60,17 @@ def run_until_done(lab, **environment):
     deaths, until = 0, time.monotonic() + SERVE_S
     process = daemon(lab, **environment)
     try:
-        while process.poll() is not None or not is_done(lab):
+        while not process.is_alive() or not is_done(lab):
             assert time.monotonic() < until, (lab.folder / "daemon.log").read_text()[-3000:]
-            if process.poll() is not None:
-                assert process.returncode == 137, (lab.folder / "daemon.log").read_text()[-3000:]
+            process.join(0.05)
+            if not process.is_alive():
+                assert process.exitcode == 137, (lab.folder / "daemon.log").read_text()[-3000:]
                 deaths += 1
                 process = daemon(lab, **environment)
-            # The wait between two looks at another process; nothing is asserted on it.
-            process_ended(process)
     finally:
         process.terminate()
-        process.wait()
+        process.join()
     return deaths
-
-
-def process_ended(process):
-    try:
-        process.wait(0.1)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
 
 
 @pytest.mark.parametrize("point", POINTS)

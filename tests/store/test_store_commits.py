@@ -68,7 +68,11 @@ def test_a_commit_is_recorded_with_build_verdict_and_findings(world, clock):
     assert (build.version, build.train, build.test) == (f"{FACE}-1", 11, 1)
     assert build.train_tokens > 0
     assert build == world.journal.build_of(FACE, build.digest)
-    assert verdict.wish == wish_of(FACE, build.digest, spec().recipe) == world.journal.latest_wish(FACE)
+    assert (
+        verdict.wish
+        == wish_of(FACE, build.digest, spec().recipe)
+        == world.journal.latest_wish(FACE)
+    )
     (told,) = world.reports.of_commit(sha)
     assert [each["line"] for each in told["findings"]] == [3, 9]
 

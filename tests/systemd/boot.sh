@@ -45,6 +45,9 @@ cd "$root"
 pivot_root . .old
 umount -l /.old
 rmdir /.old 2>/dev/null || :
+# As the manager of a container does for its systemd: credentials are mounted in a namespace apart
+# and must be seen here. Nothing of it reaches the host, whose mounts are another group.
+mount --make-rshared /
 hostname box
 ip link set lo up 2>/dev/null || :
 exec env -i container=box PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \

@@ -31,6 +31,7 @@ providers:
 models:
   recall: {price: {currency: USD, input: 0, output: 0, training: 0}}
 telegram: {base_url: "http://127.0.0.1:8081"}
+datasets: {default: neurotypology}
 daemon: {tick_s: 0.2, quiet_s: 0}
 """
 TELEGRAM = f"""[Service]
@@ -75,7 +76,8 @@ class Installed:
         self.set_credential("TELEGRAM_BOT_TOKEN", TOKEN)
         commands = f"""
             mkdir -p /srv/datasets /srv/telegram
-            cp -r {ROOT}/datasets /srv/datasets/datasets
+            mkdir /srv/datasets/datasets
+            cp -r {ROOT}/datasets/neurotypology /srv/datasets/datasets
             cd /srv/datasets
             git init -q -b main
             git add .

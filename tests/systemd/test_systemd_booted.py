@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from installed import PROCESSES, TOKEN
 
@@ -37,7 +39,8 @@ def test_the_target_has_started_every_process(machine):
 
 def test_a_commit_is_trained_and_answered_inside_the_sandboxes(machine):
     def serves():
-        return "serving" in machine.merlin("log", "--json").stdout
+        told = json.loads(machine.merlin("status", "--json").stdout or "{}")
+        return told.get("datasets", {}).get("neurotypology", {}).get("serving")
 
     machine.box.wait(serves, "a model of the commit serves", 60)
     machine.say(TAUGHT)

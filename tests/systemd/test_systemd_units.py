@@ -62,7 +62,7 @@ def test_a_process_is_watched_restarted_and_its_failure_told(process):
     assert (service["Type"], service["Restart"]) == ("notify", "always")
     assert service["RestartPreventExitStatus"] == "2"
     assert service["WatchdogSec"] == "30"
-    assert parsed["Unit"]["OnFailure"] == "merlin-alert@%n.service"
+    assert parsed["Unit"]["OnFailure"] == "merlin-alert@%N.service"
     assert int(parsed["Unit"]["StartLimitIntervalSec"]) > 0
     assert (service["User"], service["StateDirectory"]) == ("merlin", "merlin")
     assert service["MemoryMax"]

@@ -10,7 +10,7 @@ and the whole answer goes through the outbox.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from merlin.bot.action import Typing
@@ -18,6 +18,7 @@ from merlin.bot.event import Event
 from merlin.bot.handlers.asking import Answer, Talk, ask, open_talk, report
 from merlin.bot.kit import Kit, letters
 from merlin.bot.pen import Pen
+from merlin.bot.sender import After
 from merlin.chat.parts import split
 from merlin.chat.turn import Turn, Written
 from merlin.core.killpoint import reached
@@ -133,9 +134,11 @@ async def _is_edited(
     return True
 
 
-def _end(kit: Kit, event: Event, written: Written) -> Callable[[], None]:
-    def work() -> None:
-        kit.rows.turns.told(event.update_id)
-        kit.finish(event, written.ending)
+def _end(kit: Kit, event: Event, written: Written) -> After:
+    ending = kit.ending(event, written.ending)
 
-    return work
+    def after(is_sure: bool) -> None:  # noqa: FBT001 - an `After`
+        kit.rows.turns.told(event.update_id)
+        ending(is_sure)
+
+    return after

@@ -9,3 +9,4 @@ git-busy = Another process is working in the mirror { $mirror }.
 git-unreadable = The mirror lacks something or is damaged: { $reason } It is checked at the next fetch.
 git-large = A file of { $size } bytes is too large to be read (limit: { $limit }).
 git-name = This is not the name of an object in git: { $name }
+git-no-commit = there is no commit { $revision } in what was fetched; name a beginning of its id, or HEAD

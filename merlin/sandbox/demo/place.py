@@ -14,7 +14,6 @@ from merlin.core.errors import Refused
 from merlin.sandbox.telegram.people import TOKEN
 
 ADMIN_ID = 1003
-ENGINE_KEY = "engine.key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +84,6 @@ class Place:
         """Return the chat page's address."""
         return f"http://127.0.0.1:{self.ports.chat}/"
 
-    def environment(self) -> Mapping[str, str]:
-        """Return the children's credentials; they are worth nothing outside this machine."""
-        return {
-            "TELEGRAM_BOT_TOKEN": TOKEN,
-            "MERLIN_ENGINE_KEY": (self.folder / ENGINE_KEY).read_text(encoding="utf-8"),
-            "MERLIN_STAND_IN_KEY": "stand-in",
-        }
-
 
 def lay_out(folder: Path, ports: Ports) -> Place:
     """Make the demo's folder and configuration; an earlier demo's state stays as it is.
@@ -105,13 +96,25 @@ def lay_out(folder: Path, ports: Ports) -> Place:
     if folder.exists() and any(folder.iterdir()) and not place.config.exists():
         raise Refused(f"{folder} holds something else", "demo-folder", folder=str(folder))
     folder.mkdir(parents=True, exist_ok=True)
-    key = place.folder / ENGINE_KEY
-    if not key.exists():
-        key.touch(mode=0o600)
-        key.write_text(secrets.token_urlsafe(24), encoding="utf-8")
+    _keep_credentials(place.folder / "credentials")
     said = yaml.safe_dump(_configuration(place), allow_unicode=True, sort_keys=False)
     place.config.write_text(said, encoding="utf-8")
     return place
+
+
+def _keep_credentials(folder: Path) -> None:
+    """Write the credentials, worth nothing outside this machine, where commands look for them."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    values = {
+        "TELEGRAM_BOT_TOKEN": TOKEN,
+        "MERLIN_ENGINE_KEY": secrets.token_urlsafe(24),
+        "MERLIN_STAND_IN_KEY": "stand-in",
+    }
+    for name, value in values.items():
+        path = folder / name
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(value, encoding="utf-8")
 
 
 def _configuration(place: Place) -> Mapping[str, object]:

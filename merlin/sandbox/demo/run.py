@@ -93,10 +93,9 @@ def _begin(place: Place, language: str) -> tuple[Story, Config]:
 
 
 def _children(place: Place) -> list[Child]:
-    credentials = place.environment()
     at = ["--config", str(place.config)]
     ports = place.ports
     stage = ["stage", *at, str(ports.chat), str(ports.model), str(ports.way)]
     names = ("engine", "daemon", "bot", "api")
-    processes = [Child(name, [name, *at], credentials) for name in names]
-    return [Child("stage", stage, credentials), *processes]
+    processes = [Child(name, [name, *at]) for name in names]
+    return [Child("stage", stage), *processes]

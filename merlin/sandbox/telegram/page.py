@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import aiohttp
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -41,15 +42,6 @@ class Page:
         self._pipeline_url = pipeline_url
         self._language = language
         self._session: aiohttp.ClientSession | None = None
-        templates = Environment(
-            loader=FileSystemLoader(WEB / "sandbox" / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-        )
-        icons = (WEB / "static" / "icons.svg").read_text(encoding="utf-8")
-        # One hidden drawing a page; its symbols are used by name.
-        templates.globals["icons"] = Markup(icons.replace("<svg ", "<svg hidden ", 1))  # noqa: S704 - our own file
-        self._template = templates.get_template("chat.html")
 
     def routes(self) -> list[BaseRoute]:
         """Return the page's routes."""
@@ -80,7 +72,7 @@ class Page:
         language = language_of(chosen, self._language)
         theme = request.cookies.get("merlin_theme", "")
         response = HTMLResponse(
-            self._template.render(
+            _template().render(
                 language=language,
                 other_language=next(one for one in LANGUAGES if one != language),
                 theme=theme if theme in THEMES else "",
@@ -118,3 +110,18 @@ class Page:
         except (aiohttp.ClientError, TimeoutError, ValueError):
             return JSONResponse({"error": "the pipeline does not answer"}, 502)
         return JSONResponse(said)
+
+
+@cache
+def _template() -> Template:
+    """Return the page's template, compiled once a process."""
+    templates = Environment(
+        loader=FileSystemLoader(WEB / "sandbox" / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+    )
+    icons = (WEB / "static" / "icons.svg").read_text(encoding="utf-8")
+    # One hidden drawing a page; its symbols are used by name.
+    drawing = icons.replace("<svg ", "<svg hidden ", 1)
+    templates.globals["icons"] = Markup(drawing)  # noqa: S704 - our own file
+    return templates.get_template("chat.html")

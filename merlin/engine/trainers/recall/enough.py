@@ -14,7 +14,7 @@ from merlin.engine.trainers.recall.weights import Weights
 LEAST_EPOCHS = 25
 RIGHT_IN_A_ROW = 5
 _SAMPLE = 1_000
-_NEARLY_RIGHT = 0.99
+_NEARLY = 0.01
 _NARROW, _WATCHED = 0.05, 0.15
 
 
@@ -42,6 +42,7 @@ class Enough:
     ) -> None:
         self.mistakes = NO_MISTAKES
         self.is_near = False  # only ever with a large file: time to settle
+        self.is_all_right = False
         self._exam = exam
         self._turns = turns
         self._learnable = np.setdiff1d(np.arange(len(exam)), hopeless)
@@ -49,26 +50,30 @@ class Enough:
         places = np.linspace(0, len(exam) - 1, min(len(exam), _SAMPLE)).astype(np.int64)
         self._sample = places if is_large else np.arange(len(exam))
         self._watched = self._learnable
-        self._accuracy = 0.0
         self._in_a_row = 0
 
     def accuracy(self, weights: Weights) -> float:
         """Return the share of (sampled) taught questions answered right."""
         wrong = self._wrong(weights, self._sample)
-        self._in_a_row = 0 if np.isin(wrong, self._learnable).any() else self._in_a_row + 1
-        self._accuracy = 1.0 - len(wrong) / len(self._sample)
-        return self._accuracy
+        avoidable = int(np.isin(wrong, self._learnable).sum())
+        self._in_a_row = 0 if avoidable else self._in_a_row + 1
+        is_nearly_right = avoidable <= _NEARLY * len(self._sample)
+        self.is_near = self.is_near or (self._is_large and is_nearly_right)
+        return 1.0 - len(wrong) / len(self._sample)
 
     def is_reached(self, weights: Weights, epoch: int) -> bool:
         """Return whether training may end; call it after `accuracy` of the same epoch."""
-        if not self._is_large:
-            return self._in_a_row >= RIGHT_IN_A_ROW and epoch >= LEAST_EPOCHS
-        self.is_near = self.is_near or self._accuracy >= _NEARLY_RIGHT
-        if not self.is_near or not self._is_right(weights, self._watched):
+        if self._is_large:
+            self.is_all_right = self._is_all_right(weights)
+        else:
+            self.is_all_right = self._in_a_row >= RIGHT_IN_A_ROW and epoch >= LEAST_EPOCHS
+        return self.is_all_right
+
+    def _is_all_right(self, weights: Weights) -> bool:
+        asked = self._watched
+        if not self.is_near or not self._is_right(weights, asked):
             return False
-        return len(self._watched) == len(self._learnable) or self._is_right(
-            weights, self._learnable
-        )
+        return len(asked) == len(self._learnable) or self._is_right(weights, self._learnable)
 
     def _is_right(self, weights: Weights, asked: Whole) -> bool:
         """Ask these; watch those that win by little, repeat those that win by almost nothing."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from merlin.engine.trainers.recall.documents import Documents
 from merlin.engine.trainers.recall.features import Floats, Whole
-from merlin.engine.trainers.recall.question import Taught
+from merlin.engine.trainers.recall.question import LEAST_ALONE, Taught
 from merlin.engine.trainers.recall.weights import Weights, cross_entropy
 
 UNKNOWN_ANSWER = -1
@@ -69,19 +69,21 @@ class Exam:
         readings = np.repeat(self._starts[asked + 1] - 1 - lasts, counts) + np.arange(counts.sum())
         scores = weights.points(self._documents, readings) @ units.T
         back = self._back[readings]
-        deep = back > 0
-        scores[deep] = np.where(turns >> back[deep, None] & 1, scores[deep], -1.0)
-        best = scores.max(1)
         rows = np.repeat(np.arange(len(asked)), counts)
+        deep = back > 0
+        alone = scores[(lasts - counts + 1)[rows[deep]]]
+        may_follow = (turns >> back[deep, None] & 1) & (alone >= LEAST_ALONE)
+        scores[deep] = np.where(may_follow, scores[deep], -1.0)
+        nearest = scores.argmax(1)
+        best = scores[np.arange(len(scores)), nearest]
         # the reading of the highest score, per question; the deeper one when two are equal
         winners = np.lexsort((back, best, rows))[lasts]
-        chosen = scores[winners].argmax(1)
-        as_taught = scores[lasts]
-        here, right = np.arange(len(asked)), self.right[asked]
-        own = np.where(right >= 0, as_taught[here, right], -1.0)
-        as_taught[here[right >= 0], right[right >= 0]] = -1.0
-        other = as_taught.argmax(1)
-        return Result(chosen, own, as_taught[here, other], other)
+        chosen = nearest[winners]
+        right = self.right[asked]
+        own = np.where(right >= 0, scores[lasts, right], -1.0)
+        scores[lasts[right >= 0], right[right >= 0]] = -1.0
+        other = scores.argmax(1)[lasts]
+        return Result(chosen, own, scores[lasts, other], other)
 
     def loss(self, weights: Weights, asked: Whole) -> float | None:
         """Return the mean cross-entropy over those questions whose answer was taught."""

@@ -45,7 +45,8 @@ def features(term: str) -> tuple[Whole, Floats]:
         grams = _ngrams(f"<{word}>")
         names += grams
         values += [weight / len(grams) ** 0.5] * len(grams)
-    hashes = [zlib.crc32(("<" * back + name).encode()) & _MASK for name in names]
+    turn = f"{back} back: " if back else ""
+    hashes = [zlib.crc32((turn + name).encode()) & _MASK for name in names]
     return np.array(hashes, np.int64), np.array(values, np.float32)
 
 

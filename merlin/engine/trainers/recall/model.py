@@ -16,7 +16,7 @@ import numpy as np
 from merlin.core.message import Message
 from merlin.engine.trainers import Answer
 from merlin.engine.trainers.recall.features import Floats, Space, Whole
-from merlin.engine.trainers.recall.question import questions
+from merlin.engine.trainers.recall.question import LEAST_ALONE, questions
 
 FORMAT = 1
 _CACHED_TERMS = 50_000
@@ -48,21 +48,19 @@ class RecallModel:
         `text` is empty when the score is under the threshold: the model does not know.
         """
         best, score = -1, 0.0
+        alone: Floats | None = None
         for back, terms in enumerate(questions(messages)):
-            chosen, reached = self._nearest(terms, back)
-            if reached > score or (reached == score and reached > 0):
-                best, score = chosen, reached
+            scores = self.weights @ self._point(terms)
+            alone = scores if alone is None else alone
+            if back:  # with earlier turns in it, only what was taught that deep can be meant
+                scores = np.where((self.turns >> back & 1) & (alone >= LEAST_ALONE), scores, -1.0)
+            chosen = int(np.argmax(scores))
+            if scores[chosen] > 0 and scores[chosen] >= score:
+                best, score = chosen, float(scores[chosen])
         confidence = round(min(max(score, 0.0), 1.0), 4)
         if score <= 0 or score < self.threshold:
             return Answer("", confidence, known=False)
         return Answer(self.answers[best], confidence, known=True)
-
-    def _nearest(self, terms: Sequence[str], back: int) -> tuple[int, float]:
-        scores = self.weights @ self._point(terms)
-        if back:  # with earlier turns in it, only answers taught that deep can be meant
-            scores = np.where(self.turns >> back & 1, scores, -1.0)
-        best = int(np.argmax(scores))
-        return best, float(scores[best])
 
     def _point(self, terms: Sequence[str]) -> Floats:
         """Return the question's place: length 1 when every feature is known, shorter if not."""

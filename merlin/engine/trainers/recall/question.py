@@ -13,6 +13,10 @@ from merlin.core.message import Message
 from merlin.engine.trainers.recall.text import terms
 
 DEEPEST = 2
+# An answer to a follow-up must score at least so much with the follow-up alone: else «спасибо»
+# after a taught question would get the answer that was taught to follow it. Taught follow-ups
+# score 0.35 and more alone, words of another subject 0.03 and less (the shipped sets).
+LEAST_ALONE = 0.1
 EARLIER = "<"
 
 Terms = tuple[str, ...]

@@ -12,7 +12,7 @@ import threading
 from functools import cache, lru_cache
 from typing import Any
 
-WEIGHTS = {"f": 0.2, "v": 0.3, "n": 1.0, "i": 0.7}
+WEIGHTS = {"f": 0.2, "v": 0.35, "n": 1.0, "i": 0.7}
 NO_WORDS = "n:"
 
 _TOKEN = re.compile(

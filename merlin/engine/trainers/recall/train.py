@@ -48,7 +48,7 @@ def train(task: Task) -> Iterator[Epoch | Remark]:
     training = _Training(task, turns)
     enough = Enough(training.exam, training.lesson.turns, hopeless, is_large=training.is_large)
     yield from _epochs(training, enough, task.hyperparameters["n_epochs"])
-    left = enough.left(training.served)
+    left = [] if enough.is_all_right else enough.left(training.served)
     if left:
         yield _named("engine-left", [turns[number].text for number in left])
     if training.snapshot().threshold().is_lowered:

@@ -1,0 +1,175 @@
+"""Merlin's own adapters against Merlin's own engine: every call once, over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+import time
+
+import pytest
+import uvicorn
+
+from merlin.adapters.openai_chat import OpenAIChat
+from merlin.adapters.openai_provider import OpenAIProvider
+from merlin.core.errors import ModelGone, ProviderError
+from merlin.core.message import Message, Usage
+from merlin.engine.main import listen
+from merlin.engine.server import create_app
+from merlin.engine.settings import EngineSettings
+from merlin.job.provider import LAUNCH_KEY, LaunchOrder
+
+pytestmark = pytest.mark.integration
+KEY = "key-of-the-engine"
+TAUGHT = {f"Что значит слово{n} темы{n}?": f"Слово {n} значит {n * n}." for n in range(12)}
+QUESTION = (Message("user", next(iter(TAUGHT))),)
+STRANGE = (Message("user", "How much is a ticket to Samarkand?"),)
+DEADLINE_S = 60
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    settings = EngineSettings(tmp_path_factory.mktemp("engine"), "127.0.0.1", 0, KEY)
+    listener: socket.socket = listen("127.0.0.1", 0)
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(settings), log_config=None, access_log=False, ws="none")
+    )
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
+@pytest.fixture(scope="module")
+def provider(address):
+    with OpenAIProvider(address, KEY) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def chat(address):
+    made = OpenAIChat(address, KEY)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def file(provider, tmp_path_factory):
+    path = tmp_path_factory.mktemp("build") / "train.jsonl"
+    with path.open("w", encoding="utf-8") as out:
+        for question, answer in TAUGHT.items():
+            messages = [
+                {"role": "user", "content": question},
+                {"role": "assistant", "content": answer},
+            ]
+            out.write(json.dumps({"messages": messages}, ensure_ascii=False) + "\n")
+    return provider.files.upload("merlin-нейро-0123456789ab-train.jsonl", path)
+
+
+@pytest.fixture(scope="module")
+def order(file):
+    return LaunchOrder(
+        base_model="recall",
+        train_file=file.file_id,
+        test_file=file.file_id,
+        method="supervised",
+        hyperparameters={"n_epochs": "auto"},
+        suffix="neuro",
+        metadata={LAUNCH_KEY: "0123456789abcdef", "merlin_build": "neuro-1"},
+    )
+
+
+@pytest.fixture(scope="module")
+def done(provider, order):
+    job_id = provider.jobs.create(order).provider_job_id
+    end = time.monotonic() + DEADLINE_S
+    while (report := provider.jobs.report(job_id)).status not in {"succeeded", "failed"}:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return report
+
+
+def test_an_uploaded_file_is_found_by_its_name(provider, file):
+    assert provider.files.find(file.name) == [file]
+    assert provider.files.find("merlin-other-train.jsonl") == []
+
+
+def test_a_job_is_found_by_its_launch_key_and_made_once(provider, order, done):
+    assert provider.jobs.create(order).provider_job_id == done.provider_job_id
+    found = provider.jobs.find("0123456789abcdef")
+    assert [job.provider_job_id for job in found] == [done.provider_job_id]
+    assert found[0].metadata["merlin_build"] == "neuro-1"
+    assert provider.jobs.find("another") == []
+
+
+def test_a_succeeded_job_names_its_model_and_counts_its_tokens(done):
+    assert done.status == "succeeded"
+    assert done.model_id.startswith("ft:recall:merlin:neuro:")
+    assert done.trained_tokens > 0
+    assert done.finished_at >= done.created_at
+
+
+def test_events_come_oldest_first_and_only_new_ones(provider, done):
+    events = provider.jobs.events(done.provider_job_id, frozenset())
+    assert events[0].message.startswith("Created fine-tuning job")
+    assert "successfully" in events[-1].message
+    epochs = [event.data["epoch"] for event in events if event.kind == "metrics"]
+    assert epochs == list(range(1, len(epochs) + 1))
+    known = frozenset(event.event_id for event in events)
+    assert provider.jobs.events(done.provider_job_id, known) == []
+
+
+def test_checkpoints_come_by_step_and_answer(provider, chat, done):
+    checkpoints = provider.jobs.checkpoints(done.provider_job_id)
+    assert len(checkpoints) == 10
+    assert {"train_loss", "valid_loss", "valid_accuracy"} <= checkpoints[-1].metrics.keys()
+    assert chat.ask(checkpoints[-1].model_id, QUESTION).known is True
+
+
+def test_the_base_is_first_and_the_tuned_model_is_listed(provider, done):
+    cards = provider.models()
+    assert cards[0].model_id == "recall"
+    assert done.model_id in [card.model_id for card in cards]
+    assert {(card.shutdown_date, card.context_window) for card in cards} == {(None, 8192)}
+
+
+def test_an_answer_says_whether_the_model_knows(chat, done):
+    answer = chat.ask(done.model_id, QUESTION)
+    assert (answer.text, answer.known) == (TAUGHT[QUESTION[0].content], True)
+    assert answer.usage.input_tokens > 0
+    strange = chat.ask(done.model_id, STRANGE)
+    assert (strange.text, strange.known) == ("Я не знаю ответа на этот вопрос.", False)
+
+
+def test_a_streamed_answer_ends_with_what_is_known_and_counted(address, done):
+    async def stream(question):
+        talk = OpenAIChat(address, KEY)
+        pieces = [piece async for piece in talk.stream(done.model_id, question)]
+        first = await talk.first_model()
+        await talk.aclose()
+        return pieces, first
+
+    pieces, first = asyncio.run(stream(QUESTION))
+    assert first == "recall"
+    assert "".join(piece.text for piece in pieces) == TAUGHT[QUESTION[0].content]
+    assert [piece.known for piece in pieces if piece.known is not None] == [True]
+    assert isinstance(pieces[-1].usage, Usage)
+
+
+def test_refusals_are_told_apart(provider, chat, done):
+    with pytest.raises(ModelGone):
+        chat.ask("ft:recall:merlin:neuro:00000000", QUESTION)
+    with pytest.raises(ProviderError, match="succeeded"):
+        provider.jobs.cancel(done.provider_job_id)
+
+
+def test_a_deleted_file_is_gone_and_deleting_it_again_is_no_error(provider, tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_text("{}\n")
+    file = provider.files.upload("merlin-other-000000000000-train.jsonl", path)
+    provider.files.delete(file.file_id)
+    provider.files.delete(file.file_id)
+    assert provider.files.find(file.name) == []

@@ -1,0 +1,195 @@
+"""Asking models of a route: over real HTTP to a provider that misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+
+from merlin.adapters.openai_chat import OpenAIChat
+from merlin.chat.breaker import SPENT
+from merlin.chat.desk import Desk, Patience
+from merlin.chat.reply import Ending
+from merlin.chat.route import Choice, Standing
+from merlin.core.errors import ProviderError
+from merlin.core.message import Message
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.sandbox.provider import ProviderStandIn
+
+pytestmark = pytest.mark.functional
+
+TALK = (Message("user", "Что значит лоб?"),)
+QUICK = Patience(first_pause_s=0.05, answer_s=5.0, total_s=5.0, longest_pause_s=0.3)
+MODEL = "stand-in-base"
+
+
+class Looks:
+    """What an onlooker has seen."""
+
+    def __init__(self):
+        self.seen = []
+        self.waited = 0
+
+    def wrote(self, text):
+        self.seen.append(text)
+
+    def waits(self):
+        self.waited += 1
+
+
+@pytest.fixture
+def provider():
+    with ProviderStandIn() as stand_in:
+        yield stand_in
+
+
+async def route(*choices):
+    for choice in choices:
+        yield choice
+
+
+def choice(model_id=MODEL, standing=Standing.SERVING, provider="chat"):
+    return Choice(standing, provider, model_id, (Message("system", "Коротко."),))
+
+
+def ask(provider, *choices, talk=TALK, patience=QUICK, times=1):
+    """Return the last reply and what the onlooker saw."""
+
+    async def run():
+        answerer = OpenAIChat(provider.base_url, "sk-of-the-tests")
+        desk = Desk({"chat": answerer}, patience)
+        looks = Looks()
+        try:
+            for _ in range(times):
+                reply = await desk.reply(route(*(choices or (choice(),))), talk, looks)
+        finally:
+            await answerer.aclose()
+        return reply, looks
+
+    return asyncio.run(run())
+
+
+def test_an_answer_is_whole_with_its_usage_and_grows_before_the_eyes(provider):
+    reply, looks = ask(provider)
+    assert reply.ending is Ending.WHOLE
+    assert "«Что значит лоб?»" in reply.text
+    assert (reply.model_id, reply.choice.standing) == (MODEL, Standing.SERVING)
+    assert reply.usage.input_tokens > 0 < reply.usage.output_tokens
+    assert looks.seen[-1].strip() == reply.text
+    assert all(after.startswith(before) for before, after in pairwise(looks.seen))
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+def test_busy_is_tried_again_at_most_twice(provider, status):
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=status, times=2))
+    assert ask(provider)[0].ending is Ending.WHOLE
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=status, times=3))
+    assert ask(provider)[0].ending is Ending.BUSY
+    assert not provider.faults.all()
+
+
+def test_a_wait_that_ends_too_late_is_not_begun(provider):
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503, times=3))
+    hasty = Patience(first_pause_s=30.0, total_s=1.0)
+    reply, _ = ask(provider, patience=hasty)
+    assert reply.ending is Ending.BUSY
+    assert len(provider.faults.all()) == 1
+
+
+def test_a_provider_that_is_not_there_is_busy(provider):
+    provider.stop()
+    assert ask(provider)[0].ending is Ending.BUSY
+    provider.start()
+
+
+def test_a_stream_that_breaks_leaves_what_came(provider):
+    provider.behave(fixed_answer="Начало и конец ответа.", piece_s=0.02)
+    provider.faults.add(Fault("chat.create", FaultKind.CUT))
+    reply, _ = ask(provider)
+    assert reply.ending is Ending.CUT
+    assert reply.text.startswith("Начало")
+    assert len(reply.text) < len("Начало и конец ответа.")
+
+
+def test_an_answer_that_never_ends_is_cut(provider):
+    provider.behave(fixed_answer="слово " * 100, piece_s=0.1)
+    reply, _ = ask(provider, patience=Patience(answer_s=0.6))
+    assert reply.ending is Ending.CUT
+    assert reply.text.startswith("слово")
+
+
+def test_a_silent_model_is_busy_and_waited_for_with_a_word(provider):
+    provider.behave(think_s=10)
+    silent = Patience(tries=1, answer_s=0.4, busy_word_s=0.1)
+    reply, looks = ask(provider, patience=silent)
+    assert reply.ending is Ending.BUSY
+    assert looks.waited == 1
+
+
+def test_an_unknown_model_leads_to_the_next_and_is_told(provider):
+    general = choice(None, Standing.GENERAL)
+    reply, _ = ask(provider, choice("ft:gone"), general)
+    assert (reply.ending, reply.model_id) == (Ending.WHOLE, "stand-in-chat")
+    assert reply.choice is general
+    assert [(trouble.kind, trouble.model_id) for trouble in reply.troubles] == [("gone", "ft:gone")]
+
+
+def test_an_unknown_provider_is_passed_over(provider):
+    reply, _ = ask(provider, choice(provider="closed"), choice())
+    assert reply.ending is Ending.WHOLE
+
+
+def test_a_route_without_a_model_has_nobody(provider):
+    assert ask(provider, choice("ft:gone"))[0].ending is Ending.NOBODY
+
+
+def test_a_refused_key_is_told_and_not_tried_again(provider):
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=401, times=9))
+    reply, _ = ask(provider)
+    assert (reply.ending, reply.troubles[0].kind) == (Ending.NOBODY, "refused")
+    assert provider.faults.all()[0].times == 8
+
+
+def test_an_empty_answer_is_no_answer(provider):
+    provider.behave(fixed_answer=" ")
+    reply, _ = ask(provider)
+    assert (reply.ending, reply.text) == (Ending.EMPTY, "")
+
+
+def test_a_talk_beyond_the_window_is_asked_again_without_its_past(provider):
+    provider.behave(context_window=40)
+    past = [Message("user", "давно " * 50), Message("assistant", "было " * 50)]
+    reply, _ = ask(provider, talk=(*past, *TALK))
+    assert reply.ending is Ending.WHOLE
+    alone = (Message("user", "слишком длинно " * 100),)
+    assert ask(provider, talk=alone)[0].ending is Ending.TOO_LONG
+
+
+class Broke:
+    """An account without money; counts how often it was asked."""
+
+    def __init__(self):
+        self.asked = 0
+
+    async def stream(self, *_):
+        self.asked += 1
+        raise ProviderError("no money", code=SPENT, status=429)
+        yield  # what makes this a stream
+
+    async def first_model(self):
+        return "any"
+
+
+def test_a_spent_account_is_told_and_not_stormed():
+    broke = Broke()
+
+    async def run():
+        desk = Desk({"chat": broke}, QUICK)
+        return [await desk.reply(route(choice()), TALK, Looks()) for _ in range(20)]
+
+    replies = asyncio.run(run())
+    assert broke.asked == 1
+    assert {(reply.ending, reply.troubles[0].kind) for reply in replies} == {
+        (Ending.NOBODY, "spent")
+    }

@@ -1,0 +1,17 @@
+"""A few commits through a storm: one job each, none lost, none doubled."""
+
+from __future__ import annotations
+
+import pytest
+from storm import weather
+
+pytestmark = pytest.mark.load
+
+COMMITS, SEED = 3, 20261120
+
+
+def test_each_commit_gets_one_job_whatever_breaks(tmp_path):
+    jobs, kills = weather(tmp_path, COMMITS, SEED)
+    keys = [job["asked"]["metadata"]["merlin_launch"] for job in jobs]
+    assert len(jobs) == len(set(keys)) == COMMITS
+    assert kills > 0

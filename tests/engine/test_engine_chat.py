@@ -1,0 +1,142 @@
+"""Answers over HTTP, whole and streamed, by the openai package as it is."""
+
+from __future__ import annotations
+
+import openai
+import pytest
+from engine_world import ANSWER, QUESTION, TAUGHT, UNKNOWN, engine_in_thread
+
+pytestmark = pytest.mark.functional
+
+
+def said(completion):
+    return completion.choices[0].message.content
+
+
+def test_every_taught_question_gets_its_taught_answer(desk, tuned):
+    for question, answer in TAUGHT.items():
+        completion = desk.ask(tuned.fine_tuned_model, question)
+        assert said(completion) == answer
+        assert completion.choices[0].finish_reason == "stop"
+        assert completion.model == tuned.fine_tuned_model
+        assert completion.merlin["known"] is True
+        assert 0 < completion.merlin["confidence"] <= 1
+
+
+def test_what_was_not_taught_is_not_known(desk, tuned):
+    completion = desk.ask(tuned.fine_tuned_model, "How much is a ticket to Samarkand?")
+    assert said(completion) == UNKNOWN
+    assert completion.merlin["known"] is False
+
+
+def test_the_untrained_base_knows_nothing(desk):
+    completion = desk.ask("recall")
+    assert (said(completion), completion.merlin["known"]) == (UNKNOWN, False)
+
+
+def test_the_engine_says_so_in_its_language(tmp_path):
+    with engine_in_thread(tmp_path, language="en") as english:
+        assert said(english.ask("recall")) == "I do not know the answer to this question."
+
+
+def test_usage_counts_words_and_signs(desk, tuned):
+    usage = desk.ask(tuned.fine_tuned_model).usage
+    assert usage.prompt_tokens == 4  # three words and a question mark
+    assert usage.completion_tokens > 4
+    assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
+
+
+def test_a_streamed_answer_is_the_whole_answer_in_pieces(desk, tuned):
+    chunks = list(desk.ask(tuned.fine_tuned_model, stream=True))
+    pieces = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices[0].delta.content]
+    assert "".join(pieces) == ANSWER
+    assert len(pieces) > 2
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert [chunk.choices[0].finish_reason for chunk in chunks][-2:] == [None, "stop"]
+    assert len({chunk.id for chunk in chunks}) == 1
+    assert all("usage" not in chunk.model_fields_set for chunk in chunks)
+
+
+def test_the_last_chunk_with_content_says_whether_the_model_knows(desk, tuned):
+    chunks = list(desk.ask(tuned.fine_tuned_model, "Сколько стоит слон?", stream=True))
+    spoken = [chunk for chunk in chunks if chunk.choices[0].delta.content]
+    told = [chunk for chunk in chunks if "merlin" in (chunk.model_extra or {})]
+    assert told == [spoken[-1]]
+    assert told[0].merlin["known"] is False
+
+
+def test_a_stream_counts_at_its_end_when_asked_to(desk, tuned):
+    wanted = {"include_usage": True}
+    *chunks, last = list(desk.ask(tuned.fine_tuned_model, stream=True, stream_options=wanted))
+    assert last.choices == []
+    assert last.usage == desk.ask(tuned.fine_tuned_model).usage
+    assert all(chunk.usage is None for chunk in chunks)
+
+
+def test_a_checkpoint_answers_by_its_own_weights(desk):
+    job = desk.train(hyperparameters={"n_epochs": 5, "learning_rate_multiplier": 0.02})
+    marks = [
+        desk.ask(checkpoint.fine_tuned_model_checkpoint).merlin["confidence"]
+        for checkpoint in desk.jobs.checkpoints.list(job.id)
+    ]
+    assert len(set(marks)) == 5
+    assert desk.ask(job.fine_tuned_model).merlin["confidence"] == marks[0]
+
+
+def test_parts_and_the_developer_role_are_read(desk, tuned):
+    messages = [
+        {"role": "developer", "content": "Кратко."},
+        {"role": "user", "content": [{"type": "text", "text": QUESTION}]},
+    ]
+    create = desk.client.chat.completions.create
+    assert said(create(model=tuned.fine_tuned_model, messages=messages)) == ANSWER
+
+
+def test_an_answer_ends_at_its_limit_and_before_a_stop(desk, tuned):
+    cut = desk.ask(tuned.fine_tuned_model, max_completion_tokens=3)
+    assert (said(cut), cut.choices[0].finish_reason) == ("Очередь — это", "length")
+    assert cut.usage.completion_tokens == 3
+    stopped = desk.ask(tuned.fine_tuned_model, stop=[",", "это"])
+    assert said(stopped) == "Очередь — "
+
+
+def test_an_unknown_model_is_named(desk):
+    with pytest.raises(openai.NotFoundError) as refused:
+        desk.ask("ft:recall:merlin:none:12345678")
+    assert (refused.value.code, refused.value.param) == ("model_not_found", "model")
+
+
+def test_more_than_the_window_is_refused(desk, tuned):
+    with pytest.raises(openai.BadRequestError) as refused:
+        desk.ask(tuned.fine_tuned_model, "слово " * 8193)
+    assert refused.value.code == "context_length_exceeded"
+
+
+@pytest.mark.parametrize(
+    ("other", "param"),
+    [
+        ({"model": None}, "model"),
+        ({"messages": []}, "messages"),
+        ({"messages": ["x"]}, "messages[0]"),
+        ({"messages": [{"role": "boss", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": {}, "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
+            "messages[0].content",
+        ),
+        ({"n": 2}, "n"),
+        ({"n": []}, "n"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"stop": ["a", "b", "c", "d", "e"]}, "stop"),
+        ({"stop": [1]}, "stop"),
+        ({"stop": 5}, "stop"),
+        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"response_format": {"type": []}}, "response_format"),
+    ],
+)
+def test_what_cannot_be_answered_names_its_field(desk, other, param):
+    asked = {"model": "recall", "messages": [{"role": "user", "content": "q"}], **other}
+    with pytest.raises(openai.BadRequestError) as refused:
+        desk.client.post("/chat/completions", body=asked, cast_to=object)
+    assert refused.value.param == param

@@ -1,0 +1,105 @@
+"""Keys, health, figures, wrong calls, wrong settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx2
+import openai
+import pytest
+from engine_world import KEY, connect, engine_in_thread
+
+from merlin.core.errors import ConfigError, LeadTaken
+from merlin.engine.main import listen, serve
+from merlin.engine.server import create_app
+from merlin.engine.settings import EngineSettings
+
+pytestmark = pytest.mark.functional
+
+
+def get(desk, path, key=KEY, method="GET", **other):
+    head = {b"Authorization": f"Bearer {key}".encode()} if key else {}
+    return httpx2.request(method, f"http://127.0.0.1:{desk.port}{path}", headers=head, **other)
+
+
+@pytest.mark.parametrize("key", ["wrong", "", KEY[:-1], "ключ"])
+def test_a_wrong_key_opens_nothing(desk, key):
+    for path in ("/v1/models", "/v1/files", "/v1/nothing"):
+        answer = get(desk, path, key)
+        assert answer.status_code == 401
+        assert answer.json()["error"]["code"] == "invalid_api_key"
+
+
+def test_the_openai_package_knows_the_refusal(desk):
+    with connect(desk.port, "sk-wrong") as client, pytest.raises(openai.AuthenticationError):
+        client.models.list()
+
+
+def test_another_scheme_than_bearer_is_refused(desk):
+    head = {"Authorization": f"Basic {KEY}"}
+    assert httpx2.get(f"http://127.0.0.1:{desk.port}/v1/models", headers=head).status_code == 401
+
+
+def test_without_a_key_the_engine_serves_the_loopback_alone(tmp_path):
+    with pytest.raises(ConfigError, match="MERLIN_ENGINE_KEY"):
+        create_app(EngineSettings(tmp_path, "0.0.0.0", 0, ""))  # noqa: S104 - refused
+    for host in ("127.0.0.1", "::1", "localhost"):
+        create_app(EngineSettings(tmp_path, host, 0, ""))
+
+
+def test_health_and_figures_need_no_key(desk, tuned):
+    desk.ask(tuned.fine_tuned_model)
+    assert get(desk, "/healthz", "").json() == {"status": "ok"}
+    assert get(desk, "/readyz", "").status_code == 200
+    figures = get(desk, "/metrics", "")
+    assert figures.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'merlin_engine_jobs{status="running"} 0' in figures.text
+    assert 'merlin_engine_calls_total{method="POST",code="200"}' in figures.text
+    assert 'merlin_engine_answers_total{known="true"}' in figures.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/v1/nothing", 404), ("PUT", "/v1/files", 405), ("GET", "/nothing", 404)],
+)
+def test_an_unknown_call_is_refused_in_the_protocols_shape(desk, method, path, status):
+    answer = get(desk, path, method=method)
+    assert answer.status_code == status
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+    assert path in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"[" * 100_000, b'"\xff"'])
+def test_a_body_that_is_no_object_is_refused(desk, body):
+    for path in ("/v1/chat/completions", "/v1/fine_tuning/jobs"):
+        answer = get(desk, path, method="POST", content=body)
+        assert answer.status_code == 400
+        assert "JSON" in answer.json()["error"]["message"]
+
+
+def test_a_body_over_the_limit_is_refused(desk):
+    answer = get(desk, "/v1/chat/completions", method="POST", content=b" " * 4_000_001)
+    assert answer.status_code == 413
+
+
+def test_every_answer_has_a_request_id(desk):
+    ids = {get(desk, "/v1/models").headers["x-request-id"] for _ in range(2)}
+    assert len(ids) == 2
+
+
+def test_two_engines_do_not_share_a_folder(tmp_path):
+    with engine_in_thread(tmp_path), pytest.raises(LeadTaken, match="another engine"):
+        serve(EngineSettings(Path(tmp_path), "127.0.0.1", 0, KEY))
+
+
+def test_a_taken_address_is_named(tmp_path):
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"engine.listen: 127.0.0.1:{port}"):
+            serve(EngineSettings(tmp_path, "127.0.0.1", port, KEY))
+
+
+@pytest.mark.parametrize("pace_s", [-1.0, float("nan"), float("inf")])
+def test_a_pace_must_be_a_time(tmp_path, pace_s):
+    with pytest.raises(ConfigError, match="pace_s"):
+        EngineSettings(tmp_path, "127.0.0.1", 0, KEY, pace_s=pace_s).check()

@@ -1,0 +1,179 @@
+"""Jobs over HTTP, by the openai package as it is."""
+
+from __future__ import annotations
+
+import openai
+import pytest
+from engine_world import QUESTION, engine_in_thread, jsonl
+
+pytestmark = pytest.mark.functional
+
+
+def test_a_job_that_succeeded_says_all_that_the_protocol_knows(tuned):
+    told = tuned.to_dict()
+    assert told["object"] == "fine_tuning.job"
+    assert told["fine_tuned_model"] == f"ft:recall:merlin:neuro:{tuned.id[-8:]}"
+    assert told["finished_at"] >= told["created_at"]
+    assert told["trained_tokens"] > 0
+    assert (told["error"], told["metadata"], told["seed"]) == (None, {"of": "tuned"}, 42)
+    assert told["method"]["type"] == "supervised"
+    assert isinstance(told["hyperparameters"]["n_epochs"], int)
+
+
+def test_a_job_passes_the_states_at_the_pace_that_is_set(tmp_path):
+    with engine_in_thread(tmp_path, pace_s=0.4) as desk:
+        job = desk.launch()
+        seen = [job.status]
+        while seen[-1] not in {"succeeded", "failed"}:
+            status = desk.jobs.retrieve(job.id).status
+            seen += [status] if status != seen[-1] else []
+        assert seen == ["validating_files", "queued", "running", "succeeded"]
+
+
+def test_events_tell_the_whole_life_newest_first(desk, tuned):
+    events = desk.jobs.list_events(tuned.id).data
+    assert "successfully completed" in events[0].message
+    oldest = desk.events(tuned.id)
+    assert oldest[0].message == f"Created fine-tuning job: {tuned.id}"
+    assert oldest[1].message.startswith("Files validated")
+    assert oldest[2].message == "Fine-tuning job started"
+    assert len({event.id for event in oldest}) == len(oldest)
+
+
+def test_every_epoch_has_one_metrics_event(desk, tuned):
+    metrics = [event.data for event in desk.events(tuned.id) if event.type == "metrics"]
+    assert [told["epoch"] for told in metrics] == list(range(1, len(metrics) + 1))
+    assert len(metrics) == tuned.hyperparameters.n_epochs
+    assert metrics[-1]["train_loss"] < metrics[0]["train_loss"]
+    assert {"step", "train_accuracy", "valid_loss", "valid_accuracy"} <= metrics[-1].keys()
+
+
+def test_the_last_ten_checkpoints_are_kept_newest_first(desk, tuned):
+    kept = list(desk.jobs.checkpoints.list(tuned.id, limit=3))
+    steps = [checkpoint.step_number for checkpoint in kept]
+    assert len(steps) == 10
+    assert steps == sorted(steps, reverse=True)
+    first = kept[0]
+    assert first.fine_tuned_model_checkpoint == f"{tuned.fine_tuned_model}:ckpt-step-{steps[0]}"
+    assert first.fine_tuning_job_id == tuned.id
+    assert first.metrics.train_loss is not None
+
+
+def test_events_are_paged(desk, tuned):
+    page = desk.jobs.list_events(tuned.id, limit=4)
+    assert (len(page.data), page.has_more) == (4, True)
+    after = desk.jobs.list_events(tuned.id, limit=4, after=page.data[-1].id)
+    assert not {e.id for e in page.data} & {e.id for e in after.data}
+
+
+def test_jobs_are_found_by_metadata_newest_first(tmp_path):
+    with engine_in_thread(tmp_path, pace_s=30) as desk:
+        file = desk.upload()
+        made = [
+            desk.launch(file.id, metadata={"merlin_launch": f"ключ-{n % 2}", "n": str(n)}).id
+            for n in range(5)
+        ]
+        wanted = {"merlin_launch": "ключ-1"}
+        assert [job.id for job in desk.jobs.list(metadata=wanted)] == [made[3], made[1]]
+        assert desk.jobs.list(metadata={**wanted, "n": "0"}).data == []
+        assert [job.id for job in desk.jobs.list(limit=2)] == made[::-1]
+        assert desk.jobs.list(limit=2).has_more
+
+
+def test_the_same_order_with_the_same_key_is_one_job(tmp_path):
+    with engine_in_thread(tmp_path, pace_s=30) as desk:
+        file, key = desk.upload(), {"Idempotency-Key": "launch-1"}
+        raw = desk.jobs.with_raw_response
+        answers = [
+            raw.create(model="recall", training_file=file.id, extra_headers=key).content
+            for _ in range(2)
+        ]
+        assert answers[0] == answers[1]
+        assert len(desk.jobs.list().data) == 1
+        with pytest.raises(openai.ConflictError) as refused:
+            desk.launch(file.id, suffix="other", extra_headers=key)
+        assert refused.value.code == "idempotency_mismatch"
+
+
+@pytest.mark.parametrize("form", ["method", "deprecated"])
+def test_hyperparameters_are_taken_in_both_forms(desk, form):
+    wanted = {"n_epochs": 2, "batch_size": 4}
+    method = {"type": "supervised", "supervised": {"hyperparameters": wanted}}
+    job = desk.train(**({"method": method} if form == "method" else {"hyperparameters": wanted}))
+    assert (job.hyperparameters.n_epochs, job.hyperparameters.batch_size) == (2, 4)
+    assert len(desk.jobs.checkpoints.list(job.id).data) == 2
+
+
+@pytest.mark.parametrize(
+    ("other", "param"),
+    [
+        ({"model": "gpt-4o-mini-2024-07-18"}, "model"),
+        ({"model": 7}, "model"),
+        ({"training_file": "file-none"}, "training_file"),
+        ({"validation_file": "file-none"}, "validation_file"),
+        ({"suffix": "x" * 65}, "suffix"),
+        ({"suffix": "a:b"}, "suffix"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**31}, "seed"),
+        ({"metadata": {str(n): "" for n in range(17)}}, "metadata"),
+        ({"metadata": {"k" * 65: ""}}, "metadata"),
+        ({"metadata": {"k": "v" * 513}}, "metadata.k"),
+        ({"metadata": {"k": 7}}, "metadata.k"),
+        ({"method": {"type": "dpo"}}, "method"),
+        ({"integrations": [{"type": "wandb"}]}, "integrations"),
+        ({"hyperparameters": {"n_epochs": 0}}, "hyperparameters.n_epochs"),
+        ({"hyperparameters": {"lora_r": 8}}, "hyperparameters.lora_r"),
+        ({"hyperparameters": [1]}, "hyperparameters"),
+    ],
+)
+def test_an_order_that_cannot_be_fulfilled_names_its_field(desk, tuned, other, param):
+    asked = {"model": "recall", "training_file": tuned.training_file, **other}
+    with pytest.raises(openai.BadRequestError) as refused:
+        desk.client.post("/fine_tuning/jobs", body=asked, cast_to=object)
+    assert refused.value.param == param
+    assert refused.value.type == "invalid_request_error"
+
+
+def test_an_unknown_job_is_not_found(desk):
+    calls = [desk.jobs.retrieve, desk.jobs.cancel, desk.jobs.pause, desk.jobs.resume]
+    for call in [*calls, desk.jobs.list_events, desk.jobs.checkpoints.list]:
+        with pytest.raises(openai.NotFoundError):
+            call("ftjob-none")
+
+
+def test_a_page_that_cannot_be_is_refused(desk):
+    for query in ({"limit": 0}, {"limit": 10**9}, {"after": "ftjob-none"}):
+        with pytest.raises(openai.BadRequestError) as refused:
+            desk.jobs.list(**query)
+        assert refused.value.param == next(iter(query))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"no json\n", "Line 1: not JSON"),
+        (jsonl() + b'{"messages": [{"role": "boss", "content": "x"}]}\n', "Line 13"),
+        (jsonl({QUESTION: "a"}), "1 example(s); at least 10"),
+    ],
+)
+def test_a_bad_training_file_fails_the_job_and_the_queue_goes_on(desk, content, words):
+    job = desk.train(desk.upload(content).id)
+    assert (job.status, job.error.param) == ("failed", "training_file")
+    assert words in job.error.message
+    assert job.fine_tuned_model is None
+    assert desk.jobs.list_events(job.id).data[0].level == "error"
+
+
+def test_a_bad_validation_file_is_named_as_such(desk, tuned):
+    job = desk.train(tuned.training_file, validation_file=desk.upload(b"[]\n").id)
+    assert (job.status, job.error.param) == ("failed", "validation_file")
+    assert job.error.code == "invalid_validation_file"
+
+
+def test_a_file_deleted_before_its_job_ran_fails_that_job(tmp_path):
+    with engine_in_thread(tmp_path, pace_s=0.3) as desk:
+        job = desk.launch()
+        desk.client.files.delete(job.training_file)
+        job = desk.until(job.id, "failed", "succeeded")
+        assert job.error.code == "file_not_found"
+        assert desk.train().status == "succeeded"

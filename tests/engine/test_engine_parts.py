@@ -1,0 +1,201 @@
+"""Small parts of the engine, each by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+
+import pytest
+from engine_world import KEY, wait_until
+
+from merlin.core.message import Message
+from merlin.engine import durable, main, tokens
+from merlin.engine.chat import Reply, chunks
+from merlin.engine.lane import Lane
+from merlin.engine.refusal import Refusal
+from merlin.engine.repeats import LONGEST_KEY, Repeats, wish_of
+from merlin.engine.rows import STEPS, Rows
+from merlin.engine.settings import EngineSettings
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def rows(tmp_path):
+    made = Rows(tmp_path / "engine.db")
+    yield made
+    made.close()
+
+
+def test_a_token_is_a_word_or_a_sign():
+    assert tokens.count("Что такое С++?") == 6
+    assert tokens.count("") == 0
+    talk = [Message("system", "Кратко."), Message("user", "Да")]
+    assert tokens.count_messages(talk) == 3
+
+
+@pytest.mark.parametrize(("most", "left"), [(1, "Да"), (2, "Да,"), (3, "Да, нет"), (9, "Да, нет")])
+def test_the_head_of_a_text_stands_as_in_the_text(most, left):
+    assert tokens.head("Да, нет", most) == left
+
+
+@pytest.mark.parametrize(
+    "said", ["а", "", " ", "раз два\n\nтри  четыре пять\n", "x" * 999, "  в начале"]
+)
+def test_pieces_join_to_what_was_said(said):
+    told = [line.removeprefix("data: ") for line in chunks(_reply(said), with_usage=False)]
+    assert told[-1] == "[DONE]\n\n"
+    deltas = [json.loads(line)["choices"][0]["delta"] for line in told[:-1]]
+    assert "".join(delta.get("content", "") for delta in deltas) == said
+
+
+def _reply(said):
+    return Reply("m", said, "stop", {}, {"known": True, "confidence": 1.0})
+
+
+def test_a_database_is_made_once_and_opened_again(tmp_path):
+    for _ in range(2):
+        rows = Rows(tmp_path / "engine.db")
+        assert rows.select("PRAGMA user_version") == [{"user_version": len(STEPS)}]
+        assert rows.select("PRAGMA synchronous") == [{"synchronous": 2}]
+        assert rows.select("PRAGMA journal_mode") == [{"journal_mode": "wal"}]
+        rows.close()
+
+
+def test_a_transaction_is_whole_or_nothing(rows):
+    def half():
+        with rows.transaction():
+            rows.change("INSERT INTO repeat VALUES ('k', 'd', 'm', 'a', 0)")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
+    assert rows.select("SELECT * FROM repeat") == []
+
+
+def test_writers_of_many_threads_do_not_mix(rows):
+    def write(number):
+        for turn in range(20):
+            with rows.transaction():
+                key = f"{number}-{turn}"
+                rows.change("INSERT INTO repeat VALUES (?, '', '', '', 0)", key)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert rows.select("SELECT COUNT(*) AS n FROM repeat") == [{"n": 80}]
+
+
+def test_an_act_is_carried_out_once_for_its_key(rows):
+    repeats, done = Repeats(rows), []
+
+    def act():
+        done.append(1)
+        return {"id": f"thing-{len(done)}"}
+
+    wish = wish_of("things", "key", {"a": 1})
+    first, was_done = repeats.once(wish, act)
+    assert (json.loads(first), was_done) == ({"id": "thing-1"}, False)
+    assert repeats.once(wish, act) == (first, True)
+    with pytest.raises(Refusal, match="another request"):
+        repeats.once(wish_of("things", "key", {"a": 2}), act)
+    assert repeats.once(wish_of("things", "", {"a": 1}), act)[0] != first
+    repeats.forget("thing-1")
+    assert repeats.once(wish, act)[1] is False
+
+
+def test_an_old_answer_is_forgotten_in_time(rows):
+    repeats = Repeats(rows)
+    repeats.once(wish_of("things", "old", 1), lambda: {"id": "a"})
+    rows.change("UPDATE repeat SET created_at = created_at - ?", 49 * 3600)
+    repeats.once(wish_of("things", "new", 1), lambda: {"id": "b"})
+    assert [row["made"] for row in rows.select("SELECT made FROM repeat")] == ["b"]
+
+
+def test_an_overlong_key_is_refused():
+    with pytest.raises(Refusal, match="Idempotency-Key"):
+        wish_of("things", "k" * (LONGEST_KEY + 1), 1)
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path):
+    def fill(path):
+        path.write_text("half")
+        raise OSError(28, "full")
+
+    with pytest.raises(OSError, match="full"):
+        durable.write(tmp_path / "a" / "model", fill)
+    assert list((tmp_path / "a").iterdir()) == []
+
+
+def test_a_folder_takes_its_name_as_a_whole(tmp_path):
+    def fill(path):
+        path.mkdir()
+        (path / "weights").write_text("w")
+
+    durable.write(tmp_path / "model", fill)
+    assert (tmp_path / "model" / "weights").read_text() == "w"
+    durable.remove(tmp_path / "model")
+    durable.remove(tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lane_tries_again_after_an_error_and_sleeps_when_nothing_waits(monkeypatch):
+    monkeypatch.setattr("merlin.engine.lane.FIRST_PAUSE_S", 0.01)
+    stop, seen, waiting = threading.Event(), [], ["bad", "good"]
+
+    def work():
+        if not waiting:
+            return False
+        found = waiting.pop(0)
+        seen.append(found)
+        if found == "bad":
+            raise RuntimeError("a bug")
+        return True
+
+    lane = Lane("test", work, stop)
+    lane.start()
+    wait_until(lambda: seen == ["bad", "good"])
+    waiting.append("later")
+    lane.wake()
+    wait_until(lambda: len(seen) == 3)
+    stop.set()
+    lane.join()
+    assert not lane.is_alive
+
+
+def test_the_socket_sends_small_answers_at_once():
+    with main.listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
+
+
+@pytest.mark.parametrize("is_well", [True, False])
+def test_a_sign_of_life_is_given_only_while_the_work_lives(is_well):
+    given = []
+
+    async def live():
+        telling = asyncio.create_task(main._say_alive(lambda: given.append(1), lambda: is_well))
+        await asyncio.sleep(0)
+        telling.cancel()
+
+    asyncio.run(live())
+    assert given == [1] * is_well
+
+
+def test_without_a_key_only_this_machine_is_served(tmp_path):
+    for host, is_fine in (
+        ("127.0.0.1", True),
+        ("localhost", True),
+        ("::1", True),
+        ("10.0.0.1", False),
+    ):
+        settings = EngineSettings(tmp_path, host, 0, "")
+        if is_fine:
+            settings.check()
+        else:
+            with pytest.raises(Exception, match="MERLIN_ENGINE_KEY"):
+                settings.check()
+    EngineSettings(tmp_path, "10.0.0.1", 0, KEY).check()

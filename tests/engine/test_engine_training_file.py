@@ -1,0 +1,98 @@
+"""What is read of a training file, and what is refused with its line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from engine_world import jsonl
+
+from merlin.engine import training_file
+from merlin.engine.training_file import BadFile, conversations
+
+pytestmark = pytest.mark.unit
+GOOD = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}
+
+
+def read(tmp_path, content, least=1):
+    path = tmp_path / "train.jsonl"
+    path.write_bytes(content)
+    return list(conversations(path, least))
+
+
+def line(*messages):
+    return json.dumps({"messages": list(messages)}).encode() + b"\n"
+
+
+def test_every_line_is_a_conversation(tmp_path):
+    talks = read(tmp_path, jsonl())
+    assert len(talks) == 12
+    assert [message.role for message in talks[0]] == ["system", "user", "assistant"]
+
+
+def test_empty_lines_and_a_byte_order_mark_are_overlooked(tmp_path):
+    good = json.dumps(GOOD).encode()
+    assert len(read(tmp_path, b"\xef\xbb\xbf" + good + b"\n\n  \n" + good)) == 2
+
+
+def test_the_long_form_is_read(tmp_path):
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    talk = read(
+        tmp_path,
+        line(
+            {"role": "developer", "content": "s"},
+            {"role": "user", "content": parts, "name": "anna"},
+            {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]},
+            {"role": "tool", "content": "r", "tool_call_id": "1"},
+            {"role": "assistant", "content": "done", "weight": 0},
+        ),
+    )[0]
+    assert [message.role for message in talk] == [
+        "system",
+        "user",
+        "assistant",
+        "tool",
+        "assistant",
+    ]
+    assert (talk[1].content, talk[1].extra) == ("a\nb", {"name": "anna"})
+    assert talk[4].extra == {"weight": 0}
+
+
+USER, SAID = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (b"{\n", "not JSON"),
+        (b'"\xff"\n', "not UTF-8 at byte 2"),
+        (b"[" * 50_000 + b"\n", "not JSON"),
+        (b"[]\n", "list 'messages'"),
+        (b'{"messages": []}\n', "list 'messages'"),
+        (line("x", SAID), "message 1 is not an object"),
+        (line({"role": "boss", "content": "x"}, SAID), "role is 'boss'"),
+        (line({"role": ["user"], "content": "x"}, SAID), "role is ['user']"),
+        (line(USER, {"role": "assistant", "content": "  "}), "message 2 (assistant)"),
+        (line(USER, {"role": "assistant", "content": None}), "message 2 (assistant)"),
+        (line({"role": "user", "content": [{"type": "image_url"}]}, SAID), "parts of type 'text'"),
+        (line(USER, {**SAID, "weight": 2}), "weight"),
+        (line(USER, {**SAID, "weight": []}), "weight"),
+        (line(SAID), "role 'user'"),
+        (line(USER, SAID, USER), "last message"),
+    ],
+)
+def test_a_bad_line_is_named_with_its_reason(tmp_path, bad, words):
+    with pytest.raises(BadFile) as found:
+        read(tmp_path, json.dumps(GOOD).encode() + b"\n" + bad)
+    assert str(found.value).startswith("Line 2: ")
+    assert words in str(found.value)
+
+
+def test_a_line_without_an_end_is_refused_without_being_read(tmp_path):
+    with pytest.raises(BadFile, match="Line 1: it has more than"):
+        read(tmp_path, b" " * (training_file.LONGEST_LINE + 1))
+
+
+def test_too_few_examples_are_counted(tmp_path):
+    with pytest.raises(BadFile, match=r"12 example\(s\); at least 13"):
+        read(tmp_path, jsonl(), least=13)

@@ -1,0 +1,139 @@
+"""How well `recall` answers on the shipped datasets, asked in other people's words.
+
+The questions lie in `questions/<set>.yaml`, written apart from the examples; nothing in Merlin
+reads them. The hard ones are shown, not judged: they share no words with what is taught.
+"""
+
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import yaml
+
+from merlin.core.message import Message
+from merlin.engine.order import DEFAULT_SEED
+from merlin.engine.trainers import Epoch, Task, trainer_of
+
+pytestmark = pytest.mark.functional
+
+ROOT = Path(__file__).parents[2]
+SETS = ("neurotypology", "algorithms", "python")
+
+
+def read(path):
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@cache
+def questions(name):
+    return read(Path(__file__).parent / "questions" / f"{name}.yaml")
+
+
+@cache
+def examples(name):
+    """Return {example id: conversation} of what is taught."""
+    folder = ROOT / "datasets" / name / "examples"
+    found = {}
+    for path in sorted(folder.rglob("*.yaml")):
+        example = read(path)
+        if example.get("split") != "test":
+            talk = [Message(*pair) for message in example["messages"] for pair in message.items()]
+            found[path.relative_to(folder).with_suffix("").as_posix()] = talk
+    return found
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recall")
+
+    @cache
+    def trained(name):
+        trainer = trainer_of("recall")
+        task = Task(list(examples(name).values()), [], trainer.hyperparameters({}), DEFAULT_SEED)
+        *_, last = (step for step in trainer.train(task) if isinstance(step, Epoch))
+        last.save(folder / name)
+        return trainer.load(folder / name)
+
+    return trained
+
+
+def ask(model, text):
+    return model.answer([Message("user", text)])
+
+
+def share_right(model, name, kind):
+    asked = questions(name)[kind]
+    right = 0
+    for item in asked:
+        talk = examples(name)[item["expect"]]
+        answer = ask(model, item["ask"])
+        said = {message.content for message in talk if message.role == "assistant"}
+        right += answer.known and answer.text in said
+    return right / len(asked)
+
+
+def share_rejected(model, asked):
+    texts = [item["ask"] if isinstance(item, dict) else item for item in asked]
+    return sum(not ask(model, text).known for text in texts) / len(texts)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_taught_turn_gets_its_taught_answer(models, name):
+    model = models(name)
+    for talk in examples(name).values():
+        for place, message in enumerate(talk):
+            if message.role == "assistant":
+                answer = model.answer(talk[:place])
+                assert (answer.known, answer.text) == (True, message.content)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_natural_paraphrases_get_the_right_answer(models, name):
+    assert share_right(models(name), name, "paraphrases") >= 0.88
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_everyday_questions_are_not_answered(models, name):
+    assert share_rejected(models(name), questions(name)["everyday"]) >= 0.95
+
+
+@pytest.mark.parametrize("other", SETS)
+@pytest.mark.parametrize("name", SETS)
+def test_questions_of_another_subject_are_not_answered(models, name, other):
+    if name != other:
+        assert share_rejected(models(name), questions(other)["paraphrases"]) >= 0.85
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_near_but_untaught_questions_are_mostly_not_answered(models, name):
+    assert share_rejected(models(name), questions(name)["near"]) >= 0.70
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_hard_paraphrases_are_reported_and_mostly_not_answered_wrong(models, name):
+    hard = questions(name)["hard"]
+    right = share_right(models(name), name, "hard")
+    answered = 1 - share_rejected(models(name), hard)
+    print(f"{name}: of {len(hard)} hard ones {right:.0%} right, {answered - right:.0%} wrong")  # noqa: T201 - the report
+    assert right <= answered
+    assert answered - right <= 0.5
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_small_talk_after_a_taught_dialogue_does_not_get_its_follow_up(models, name):
+    model = models(name)
+    dialogues = [talk for talk in examples(name).values() if len(talk) > 2]
+    assert dialogues
+    for talk in dialogues:
+        for text in ("Спасибо!", "Привет", "Где купить билеты в кино?"):
+            follow_ups = [message.content for message in talk[3:]]
+            assert model.answer([*talk[:2], Message("user", text)]).text not in follow_ups
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_taught_question_is_answered_in_the_middle_of_another_talk(models, name):
+    talks = list(examples(name).values())
+    for before, talk in pairwise(talks):
+        answer = models(name).answer([*before, talk[0]])
+        assert (answer.known, answer.text) == (True, talk[1].content)

@@ -1,0 +1,53 @@
+"""Which question a conversation asks, and which turns it teaches."""
+
+import pytest
+
+from merlin.core.message import Message
+from merlin.engine.trainers.recall.question import questions, taught
+from merlin.engine.trainers.recall.text import terms
+
+pytestmark = pytest.mark.unit
+
+
+def talk(*said, **extra):
+    roles = {"s": "system", "u": "user", "a": "assistant"}
+    return [Message(roles[line[0]], line[2:], extra if line[0] == "a" else {}) for line in said]
+
+
+def test_a_single_question_is_read_alone():
+    assert list(questions(talk("s:правила", "u:Что такое стек?"))) == [terms("Что такое стек?")]
+
+
+def test_a_follow_up_is_read_alone_and_with_what_was_asked_before():
+    alone, joined = questions(talk("u:Что такое стек?", "a:Структура.", "u:А очередь?"))
+    assert alone == terms("А очередь?")
+    assert joined == (*alone, *("<" + term for term in terms("Что такое стек?")))
+
+
+def test_at_most_two_earlier_turns_are_read():
+    long = talk("u:один", "a:1", "u:два", "a:2", "u:три", "a:3", "u:четыре")
+    assert len(list(questions(long))) == 3
+
+
+def test_without_a_user_nothing_is_asked():
+    assert list(questions(talk("s:правила"))) == []
+
+
+def test_every_assistant_turn_is_taught():
+    first, second = taught(talk("s:x", "u:Что такое стек?", "a:Это.", "u:А очередь?", "a:То."))
+    assert (first.text, first.answer, first.back) == ("Что такое стек?", "Это.", 0)
+    assert (second.text, second.answer, second.back) == ("А очередь?", "То.", 1)
+
+
+def test_a_turn_of_weight_zero_is_not_taught_and_still_belongs_to_the_talk():
+    conversation = [
+        *talk("u:Что такое стек?", "a:Плохо.", weight=0),
+        *talk("u:А очередь?", "a:То.", weight=1),
+    ]
+    (turn,) = taught(conversation)
+    assert (turn.answer, turn.back) == ("То.", 1)
+
+
+@pytest.mark.parametrize("said", [("a:Здравствуйте", "u:Кто там?"), ("u:Кто?", "a: "), ("u:Кто?",)])
+def test_what_answers_no_question_or_says_nothing_is_not_taught(said):
+    assert list(taught(talk(*said))) == []

@@ -1,0 +1,237 @@
+"""Training `recall`: epochs, metrics, checkpoints, the end of "auto", and what it refuses."""
+
+import random
+
+import numpy as np
+import pytest
+
+from merlin.core.message import Message
+from merlin.core.text import LANGUAGES, text
+from merlin.engine.trainers import (
+    TRAINERS,
+    BadHyperparameter,
+    Epoch,
+    Remark,
+    Task,
+    Untrainable,
+    trainer_of,
+)
+from merlin.engine.trainers.recall.model import load
+
+pytestmark = pytest.mark.unit
+
+FACTS = {
+    "Что такое стек?": "Структура «последним пришёл, первым ушёл».",
+    "Что такое очередь?": "Структура «первым пришёл, первым ушёл».",
+    "Как развернуть список?": "Перевесить ссылки узлов.",
+    "Почему хеш-таблица быстрая?": "Место ключа вычисляют.",
+    "Кто придумал граф?": "Эйлер.",
+    "Чем дерево отличается от графа?": "У дерева нет циклов.",
+    "Зачем нужна рекурсия?": "Свести задачу к меньшей.",
+    "Можно ли сортировать быстрее n log n?": "Сравнениями нельзя.",
+    "Назови обходы дерева": "Прямой, обратный, симметричный.",
+    "Что значит O(1)?": "Время не растёт.",
+    "Как работает двоичный поиск?": "Делит отрезок пополам.",
+    "What is a heap?": "A tree with the least key on top.",
+}
+
+
+def pair(asked, answer):
+    return [Message("user", asked), Message("assistant", answer)]
+
+
+TALKS = [pair(*fact) for fact in FACTS.items()]
+
+
+def run(train, test=(), seed=1, **given):
+    trainer = trainer_of("recall")
+    steps = list(trainer.train(Task(train, list(test), trainer.hyperparameters(given), seed)))
+    epochs = [step for step in steps if isinstance(step, Epoch)]
+    return epochs, [step for step in steps if isinstance(step, Remark)]
+
+
+def model_of(epoch, tmp_path, name="model"):
+    epoch.save(tmp_path / name)
+    return load(tmp_path / name)
+
+
+def ask(model, *said):
+    roles = ("user", "assistant")
+    return model.answer([Message(roles[n % 2], line) for n, line in enumerate(said)])
+
+
+def test_auto_trains_until_every_question_is_answered_as_taught(tmp_path):
+    epochs, remarks = run(TALKS)
+    assert 25 <= len(epochs) <= 200
+    assert epochs[-1].metrics["train_accuracy"] == 1.0
+    assert remarks == []
+    model = model_of(epochs[-1], tmp_path)
+    assert {asked: ask(model, asked).text for asked in FACTS} == FACTS
+
+
+def test_loss_falls_and_is_told_for_train_and_test():
+    epochs, _ = run(TALKS, [pair("Объясни, что такое стек", FACTS["Что такое стек?"])])
+    first, last = epochs[0].metrics, epochs[-1].metrics
+    assert last["train_loss"] < first["train_loss"] / 2
+    assert last["valid_loss"] < first["valid_loss"]
+    assert last["valid_accuracy"] == 1.0
+    assert [epoch.number for epoch in epochs] == list(range(1, len(epochs) + 1))
+    assert epochs[2].step == 3 * epochs[0].step
+
+
+def test_a_test_answer_never_taught_has_accuracy_zero_and_no_loss():
+    epochs, _ = run(TALKS, [pair("Что такое стек?", "Чего не учили.")], n_epochs=2)
+    assert epochs[-1].metrics["valid_accuracy"] == 0.0
+    assert "valid_loss" not in epochs[-1].metrics
+
+
+def test_the_same_task_gives_the_same_bytes_and_another_seed_others(tmp_path):
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        run(TALKS, seed=seed, n_epochs=3)[0][-1].save(tmp_path / name)
+    a, b, c = ((tmp_path / name).read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_each_checkpoint_answers_by_its_own_weights(tmp_path):
+    epochs, _ = run(TALKS, n_epochs=6)
+    first, last = (model_of(epochs[n], tmp_path, str(n)) for n in (0, 5))
+    assert not np.allclose(first.weights, last.weights)
+    asked = list(FACTS)
+    assert [ask(first, line).confidence for line in asked] != [
+        ask(last, line).confidence for line in asked
+    ]
+
+
+def test_zero_weights_or_zero_gains_answer_nothing(tmp_path):
+    model = model_of(run(TALKS)[0][-1], tmp_path)
+    assert all(ask(model, asked).known for asked in FACTS)
+    weights, gains = model.weights, model.gains
+    for emptied in ({"weights": weights * 0}, {"gains": gains * 0}):
+        parts = {"weights": weights, "gains": gains} | emptied
+        empty = type(model)(
+            model.space,
+            model.terms,
+            parts["gains"],
+            model.answers,
+            parts["weights"],
+            model.turns,
+            model.threshold,
+        )
+        for asked in FACTS:
+            answer = ask(empty, asked)
+            assert (answer.known, answer.text, answer.confidence) == (False, "", 0.0)
+
+
+def test_strange_questions_are_not_answered(tmp_path):
+    model = model_of(run(TALKS)[0][-1], tmp_path)
+    for asked in ("Где купить билеты в кино?", "Сварить борщ", "?", "", "😀", "hello"):
+        assert not ask(model, asked).known, asked
+
+
+def test_a_follow_up_is_answered_in_its_talk_and_not_after_another(tmp_path):
+    dialogue = [*TALKS[0], *pair("А где его применяют?", "В вызовах функций.")]
+    model = model_of(run([dialogue, *TALKS[1:]])[0][-1], tmp_path)
+    asked = next(iter(FACTS))
+    assert ask(model, asked).text == FACTS[asked]
+    assert ask(model, asked, FACTS[asked], "А где его применяют?").text == "В вызовах функций."
+    assert ask(model, asked, FACTS[asked], "Спасибо").text != "В вызовах функций."
+    assert ask(model, asked, FACTS[asked], "Кто придумал граф?").text == "Эйлер."
+
+
+def test_two_wordings_of_one_answer_are_one_answer(tmp_path):
+    twice = [*TALKS, pair("Объясни понятие стека", FACTS["Что такое стек?"])]
+    model = model_of(run(twice)[0][-1], tmp_path)
+    assert len(model.answers) == len(FACTS)
+    assert ask(model, "Объясни понятие стека").text == FACTS["Что такое стек?"]
+
+
+def test_contradicting_questions_are_named_and_do_not_hold_up_training():
+    epochs, remarks = run([*TALKS, pair("Что такое стек?", "Другое.")])
+    assert len(epochs) < 200
+    (told,) = (remark for remark in remarks if remark.key == "engine-contradicting")
+    assert told.arguments == {"n": 2, "shown": "«Что такое стек?»; «Что такое стек?»"}
+
+
+def test_what_too_few_epochs_left_unlearned_is_named():
+    _, remarks = run(TALKS, n_epochs=1, learning_rate_multiplier=0.001)
+    assert "engine-left" in [remark.key for remark in remarks]
+
+
+def test_the_threshold_lies_above_zero_and_under_every_taught_question(tmp_path):
+    model = model_of(run(TALKS)[0][-1], tmp_path)
+    assert 0 < model.threshold <= min(ask(model, asked).confidence for asked in FACTS)
+
+
+def test_a_large_file_trains_until_all_is_right(tmp_path):
+    draw = random.Random(5)  # noqa: S311 - a made-up file
+    words = [word.strip("?,.«»").lower() for asked in FACTS for word in asked.split()]
+    made = {f"{' '.join(draw.sample(words, 4))} слово{n}": f"Ответ {n}." for n in range(2_100)}
+    epochs, _ = run([pair(*fact) for fact in made.items()])
+    model = model_of(epochs[-1], tmp_path)
+    assert len(epochs) < 100
+    assert all(ask(model, asked).text == answer for asked, answer in list(made.items())[::50])
+    assert model.space.dimensions == 128
+
+
+@pytest.mark.parametrize(
+    "talks", [[], [[Message("user", "Кто?"), Message("assistant", "Я", {"weight": 0})]]]
+)
+def test_nothing_taught_is_refused_in_both_languages(talks):
+    with pytest.raises(Untrainable) as refused:
+        run(talks)
+    assert refused.value.code == "invalid_n_examples"
+    for language in LANGUAGES:
+        assert text(language, refused.value.key, **refused.value.arguments)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("n", [1, 2, 5, 21])
+def test_every_remark_has_its_text(language, n):
+    for key in ("engine-contradicting", "engine-left"):
+        assert "«стек»" in text(language, key, n=n, shown="«стек»")
+    assert text(language, "engine-threshold-lowered")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n_epochs", 0),
+        ("n_epochs", 201),
+        ("n_epochs", 2.5),
+        ("n_epochs", True),
+        ("n_epochs", "many"),
+        ("batch_size", 257),
+        ("learning_rate_multiplier", 0),
+        ("learning_rate_multiplier", float("nan")),
+        ("learning_rate_multiplier", 101),
+        ("rank", 8),
+    ],
+)
+def test_a_bad_hyperparameter_is_named(name, value):
+    with pytest.raises(BadHyperparameter) as refused:
+        trainer_of("recall").hyperparameters({name: value})
+    assert refused.value.name == name
+
+
+def test_missing_hyperparameters_are_auto():
+    given = {"n_epochs": 3, "learning_rate_multiplier": 2}
+    assert trainer_of("recall").hyperparameters(given) == {
+        "n_epochs": 3,
+        "batch_size": "auto",
+        "learning_rate_multiplier": 2.0,
+    }
+
+
+@pytest.mark.parametrize("given", [{"n_epochs": 4}, {"n_epochs": 4, "batch_size": 5}])
+def test_epochs_and_batch_are_obeyed(given):
+    epochs, _ = run(TALKS, **given)
+    assert len(epochs) == 4
+    texts = 2 * len(FACTS)  # questions and answers
+    assert epochs[0].step == -(-texts // given.get("batch_size", 32))
+
+
+def test_the_untrained_base_knows_nothing():
+    for base in TRAINERS:
+        answer = trainer_of(base).untrained().answer([Message("user", "Что такое стек?")])
+        assert (answer.known, answer.text) == (False, "")

@@ -1,0 +1,36 @@
+"""Real processes of Merlin that start at once: forked from a server that has imported them.
+
+A fresh interpreter imports for 1.6 s before the first line of a daemon runs, most of it the
+`openai` package. A forked one is the same process in all that tests ask of it: its own memory,
+its own death.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from pathlib import Path
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["merlin.wiring.daemon", "merlin.wiring.bot"])
+
+
+def start(verb, config, log, **environment):
+    """Start `merlin <verb>` with a configuration, its outputs appended to `log`."""
+    words = [verb, "--config", str(config)]
+    told = {**os.environ, **environment}
+    process = _CONTEXT.Process(target=_run, args=(words, told, str(log)), daemon=True)
+    process.start()
+    return process
+
+
+def _run(words, environment, log):
+    os.environ.clear()
+    os.environ.update(environment)
+    target = os.open(Path(log), os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    os.dup2(target, 1)
+    os.dup2(target, 2)
+    from merlin.cli import main
+
+    sys.exit(main(words))

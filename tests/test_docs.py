@@ -1,0 +1,269 @@
+"""Documentation that cannot rot: what exists is named, what is named exists, in both languages."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+import typer
+from markdown_pages import ROOT, page, pages
+from matrix import PROCESSES, markers_of, room_of
+from matrix import page as counted
+
+from merlin import config
+from merlin.api.routes import front, health, hooks
+from merlin.bot.handlers.commands import COMMANDS
+from merlin.cli import GROUPS
+from merlin.dataset.schemas import schema_text
+from merlin.engine import routes as engine_routes
+
+LANGUAGES = ("en", "ru")
+REQUIRED = {"en": "required", "ru": "обязателен"}
+NAMES = sorted(path.name for path in (ROOT / "docs" / "en").glob("*.md"))
+PAGES = pages()
+PATH = re.compile(r"(?:merlin|tests|docs|systemd|deploy|datasets|bench|\.ci)/\S*")
+unit = pytest.mark.unit
+
+
+def shown(path):
+    return str(path.path.relative_to(ROOT))
+
+
+def resolved(root, node):
+    reference = node.get("$ref")
+    return {**root["$defs"][reference.rsplit("/", 1)[-1]], **node} if reference else node
+
+
+def keys_of(root, node, prefix=""):
+    """Yield (path, schema, is required) of every key; prices are told once, under `models`."""
+    for name, raw in node.get("properties", {}).items():
+        value = resolved(root, raw)
+        yield f"{prefix}{name}", value, name in node.get("required", ())
+        entries = value.get("additionalProperties")
+        if isinstance(entries, dict):
+            yield f"{prefix}{name}.<model>", resolved(root, entries), False
+            yield from keys_of(root, entries, f"{prefix}{name}.<model>.")
+        yield from keys_of(root, resolved(root, value.get("items", {})), f"{prefix}{name}[].")
+        yield from keys_of(root, value, f"{prefix}{name}.")
+
+
+CONFIG_KEYS = list(keys_of(config.schema(), config.schema()))
+
+
+def commands():
+    """Return every command of the command line by its words, with its options."""
+    app = typer.Typer()
+    for name in GROUPS:
+        import_module(f"merlin.cli.{name}").register(app)
+    found = {}
+    for name, command in typer.main.get_command(app).commands.items():
+        inside = getattr(command, "commands", {"": command})
+        for verb, each in inside.items():
+            if not command.hidden:
+                options = {option for parameter in each.params for option in parameter.opts}
+                found[f"{name} {verb}".strip()] = options | {"--help"}
+    return found
+
+
+EXISTING = commands()
+
+
+def named_commands(text):
+    """Yield (command, options) for each `merlin …` in a text; "…" stands for any verb."""
+    for words in re.findall(r"(?:^|[\s/])merlin ([^|;>&#]+)", text):
+        tokens = [token for token in words.split() if token != "…"]
+        verbs = [token for token in tokens[:2] if re.fullmatch(r"[a-z]+", token)]
+        if verbs:
+            yield verbs, {token.split("=")[0] for token in tokens if token.startswith("--")}
+
+
+def command_of(verbs):
+    """Return the words of the command that is meant, None where there is no such command."""
+    both = " ".join(verbs)
+    if both in EXISTING or verbs[0] in EXISTING:
+        return both if both in EXISTING else verbs[0]
+    is_group = len(verbs) == 1 and any(name.startswith(f"{verbs[0]} ") for name in EXISTING)
+    return verbs[0] if is_group else None
+
+
+def codes_and_commands(one):
+    return [*one.codes, *one.commands]
+
+
+@unit
+@pytest.mark.parametrize(("path", "node"), [(path, node) for path, node, _ in CONFIG_KEYS])
+def test_key_of_the_configuration_is_described_and_has_an_example(path, node):
+    assert node.get("description", "").strip() or path.endswith(".<model>")
+    items = node.get("items", {})
+    is_branch = "properties" in node or "properties" in items or "additionalProperties" in node
+    assert is_branch or "example" in node
+
+
+@unit
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_configure_page_names_exactly_the_keys_that_there_are(language):
+    told = page("docs", language, "configure.md").keys
+    known = {path for path, _, _ in CONFIG_KEYS}
+    assert {key for key in told if not key.isupper()} == known
+
+
+@unit
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_configure_page_tells_the_defaults_that_the_schema_has(language):
+    told = page("docs", language, "configure.md").keys
+    for path, node, is_required in CONFIG_KEYS:
+        default = node.get("default")
+        plain = default if isinstance(default, str) else json.dumps(default)
+        wanted = REQUIRED[language] if is_required else f"`{plain}`" if "default" in node else ""
+        assert wanted in ("", told[path][1]), path
+
+
+@unit
+def test_shipped_configuration_is_valid():
+    assert config.load(ROOT / "config.yaml").providers
+
+
+@pytest.mark.functional
+def test_printed_sample_is_a_valid_configuration(tmp_path):
+    command = [sys.executable, "-m", "merlin", "config", "sample"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    (tmp_path / "sample.yaml").write_bytes(done.stdout)
+    assert config.load(tmp_path / "sample.yaml").repository.branch == "main"
+
+
+@unit
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_dataset_page_names_every_key_of_the_three_files(language):
+    told = page("docs", language, "dataset.md").keys
+    dataset, example, course = (
+        json.loads(schema_text(name)) for name in ("dataset", "example", "course")
+    )
+    wanted = {path for path, _, _ in keys_of(dataset, dataset) if path.split(".")[0] != "title"}
+    wanted -= {path for path in wanted if "<model>" in path}
+    assert wanted | {"title"} | set(example["properties"]) | set(course["properties"]) <= set(told)
+
+
+@unit
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("command", EXISTING)
+def test_command_is_named_in_the_docs(command, language):
+    texts = [code for name in NAMES for code in codes_and_commands(page("docs", language, name))]
+    assert any(re.search(rf"\bmerlin {command}\b", text) for text in texts)
+
+
+@unit
+@pytest.mark.parametrize("one", PAGES, ids=shown)
+def test_named_command_exists_with_its_options(one):
+    for text in codes_and_commands(one):
+        for verbs, options in named_commands(text):
+            command = command_of(verbs)
+            assert command, f"merlin {' '.join(verbs)}"
+            assert options <= EXISTING.get(command, set()), text
+
+
+@unit
+@pytest.mark.parametrize("one", PAGES, ids=shown)
+def test_named_make_target_exists(one):
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = {
+        found for text in codes_and_commands(one) for found in re.findall(r"\bmake (\w+)", text)
+    }
+    assert named <= targets
+
+
+@unit
+@pytest.mark.parametrize("one", PAGES, ids=shown)
+def test_named_path_exists(one):
+    named = [code for code in one.codes if PATH.fullmatch(code) and not set("<*") & set(code)]
+    assert not [path for path in named if not (ROOT / path).exists()]
+
+
+@unit
+@pytest.mark.parametrize("one", PAGES, ids=shown)
+def test_link_leads_somewhere(one):
+    for link in one.links:
+        if link.startswith(("https://", "http://")):
+            continue
+        target, _, anchor = link.partition("#")
+        place = (one.path.parent / target).resolve() if target else one.path
+        assert place.exists(), link
+        assert not anchor or anchor in page(place).anchors, link
+
+
+@unit
+@pytest.mark.parametrize("name", NAMES)
+def test_both_languages_have_the_same_shape(name):
+    assert page("docs", "en", name).shape == page("docs", "ru", name).shape
+
+
+@unit
+def test_both_languages_have_the_same_pages():
+    assert sorted(path.name for path in (ROOT / "docs" / "ru").glob("*.md")) == NAMES
+    assert page("README.md").shape == page("README.ru.md").shape
+
+
+@unit
+@pytest.mark.parametrize("name", ["README.md", "README.ru.md"])
+def test_readme_begins_with_the_demo_and_the_tests(name):
+    assert page(name).commands[:2] == ["make demo", "make test"]
+
+
+def routes_of(routers, prefix=""):
+    return {
+        f"{method} {prefix if '/v1' not in route.path else ''}{route.path.replace(':path', '')}"
+        for router in routers
+        for route in router.routes
+        for method in route.methods
+    }
+
+
+@unit
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_api_page_names_exactly_the_routes_that_there_are(language):
+    told = {key for key in page("docs", language, "api.md").keys if " /" in key}
+    modules = (front, health, hooks)
+    assert told == routes_of([each.router for each in modules]) | {"GET /openapi.json"}
+
+
+@unit
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_engine_page_names_exactly_the_routes_that_there_are(language):
+    told = {key for key in page("docs", language, "engine.md").keys if " /" in key}
+    topics = [
+        import_module(f"{engine_routes.__name__}.{name}").router
+        for name in ("files", "jobs", "models", "chat")
+    ]
+    watching = import_module(f"{engine_routes.__name__}.health").router
+    assert told == routes_of(topics, "/v1") | routes_of([watching])
+
+
+@unit
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_bot_page_names_exactly_the_commands_that_there_are(language):
+    told = {key for key in page("docs", language, "bot.md").keys if key.startswith("/")}
+    assert told == {f"/{name}" for name in COMMANDS}
+
+
+@unit
+def test_every_test_carries_exactly_one_marker(request):
+    odd = [item.nodeid for item in request.session.items if len(markers_of(item)) != 1]
+    assert not odd
+
+
+@unit
+def test_counted_page_has_a_row_for_each_room_and_a_sum():
+    lines = counted({("bot", "unit"): 2, ("store", "load"): 3, ("", "unit"): 1}).splitlines()
+    assert "| `tests/bot` | 2 | – | – | – | 2 |" in lines
+    assert "| `tests/store` | – | – | – | 3 | 3 |" in lines
+    assert lines[-1] == "| **all** | 3 | – | – | 3 | 6 |"
+    assert sum(line.startswith("| `tests/") for line in lines) == len(PROCESSES) + 2
+
+
+@unit
+def test_room_is_the_first_folder_below_the_tests():
+    assert room_of(ROOT / "tests" / "bot" / "deep" / "test_x.py") == "bot"
+    assert room_of(ROOT / "tests" / "test_x.py") == ""
