@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: venv demo run test check bench soak install docs
+.PHONY: venv demo run test check bench install docs
 
 venv: .venv/installed
 
@@ -28,6 +28,9 @@ check: venv
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(MAKE) test
+
+docs: venv
+	$(BIN)/python tests/matrix.py
 
 bench: venv
 	$(BIN)/python -m bench

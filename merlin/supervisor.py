@@ -26,6 +26,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
 STEADY_S = 5.0  # a child that lived so long starts again without a longer pause
 STOP_S = 20.0
 LOOK_S = 0.05
+WRONG_SETUP = 2
 PR_SET_PDEATHSIG = 1
 
 
@@ -58,18 +59,24 @@ class Supervisor:
         self._running = {child.name: _Running(child) for child in children}
         self._output = output
         self._is_stopping = False
+        self._is_set_up_wrongly = False
 
-    def run(self, while_up: Callable[[], bool] | None = None) -> None:
-        """Start the children and watch them until a signal comes or `while_up` returns False."""
+    def run(self, while_up: Callable[[], bool] | None = None) -> int:
+        """Start the children and watch them until a signal comes or `while_up` returns False.
+
+        Returns 0, or 2 when a child ended with 2: it is set up wrongly, and starting it again
+        would say the same again.
+        """
         self._listen()
         try:
-            while not self._is_stopping:
+            while not (self._is_stopping or self._is_set_up_wrongly):
                 self._look()
                 if while_up is not None and not while_up():
                     break
                 time.sleep(LOOK_S)
         finally:
             self.stop()
+        return WRONG_SETUP if self._is_set_up_wrongly else 0
 
     def process_id(self, name: str) -> int | None:
         """Return the child's process id, None while it is down."""
@@ -126,6 +133,7 @@ class Supervisor:
     def _ended(self, each: _Running, code: int, now: float) -> None:
         if now - each.started_at > STEADY_S:
             each.pause_s = FIRST_PAUSE_S
+        self._is_set_up_wrongly = self._is_set_up_wrongly or code == WRONG_SETUP
         log.warning("child ended", child=each.child.name, code=code, again_in_s=each.pause_s)
         each.process, each.start_at = None, now + each.pause_s
         each.pause_s = min(LONGEST_PAUSE_S, 2 * each.pause_s)

@@ -7,6 +7,9 @@ import socket
 
 import pytest
 
+# Two BLAS threads on a busy machine take five times as long as one; set before numpy loads.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 _LOOPBACK = {"127.0.0.1", "::1", "localhost", ""}
 
 

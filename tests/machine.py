@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,12 +31,25 @@ def wheels(cache: Path) -> Path:
     """Return a folder with every package that an installation needs, fetched once."""
     named = hashlib.sha256(b"".join(path.read_bytes() for path in LISTS)).hexdigest()[:12]
     folder = cache / f"wheels-{named}"
-    if not folder.exists():
-        draft = Path(tempfile.mkdtemp(dir=cache))
-        for path in LISTS:
-            _fetch(path, draft)
-        draft.rename(folder)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            draft = Path(tempfile.mkdtemp(dir=cache))
+            for path in LISTS:
+                _fetch(path, draft)
+            draft.rename(folder)
     return folder
+
+
+@contextmanager
+def in_memory(folder: Path) -> Iterator[Path]:
+    """Let a folder lie in memory: installations are tens of thousands of files; needs root."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4g", "tests", folder], check=True)
+    try:
+        yield folder
+    finally:
+        # Lazily: a storage driver may still be letting go of what it mounted inside.
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def _fetch(listed: Path, folder: Path) -> None:

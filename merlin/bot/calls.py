@@ -47,7 +47,7 @@ class Meaning(Enum):
     REFUSED = auto()
 
 
-# Telegram has no codes for these, only words. Source: tdlib and facts/telegram.md section 7.
+# Telegram has no codes for these, only words. Source: tdlib.
 _NOBODY = ("chat not found", "user not found", "peer_id_invalid", "user is deactivated")
 _GONE = ("message to edit not found", "message can't be edited", "message_id_invalid")
 

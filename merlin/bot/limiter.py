@@ -3,7 +3,7 @@
 Three lanes. `URGENT` (answers to queries, which have a deadline) never waits. `FINAL` waits for
 its turn and, after a 429, exactly as long as Telegram said. `PROGRESS` (edits of an answer that
 is being written) never waits: near a limit it gives way by raising `GaveWay`.
-Source of the limits: facts/telegram.md section 2 (grammY "Scaling Up IV", PTB `FloodLimit`).
+Source of the limits: grammY "Scaling Up IV", python-telegram-bot `FloodLimit`.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ class Sender:
     async def _left(self, ended: Outgoing | None, run: _Run) -> _Run:
         """Return what is still to be sent; a doubtful message again, once Telegram answers."""
         rest = run.waiting[1:]
-        if ended is None or ended.state is not OutgoingState.UNKNOWN:
+        if ended is None or ended.state is OutgoingState.SENT:
             return replace(run, waiting=rest)
         if ended.is_over:
             return _Run(rest, is_sure=False)

@@ -1,7 +1,7 @@
 """Transport: python-telegram-bot's HTTP by aiohttp, one session with keep-alive.
 
 The stock transport walks its whole connection list for every request; this one takes a free
-connection in O(1) (facts/performance.md 3.2). No error text holds the address, because the
+connection in O(1). No error text holds the address, because the
 address holds the bot's token.
 """
 

@@ -7,16 +7,18 @@ does not launch anything.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from merlin.build.build import BuildContent, make, write
+from merlin.build.build import BuildContent, make, read_build, write
 from merlin.build.record import Build, wish_of
 from merlin.build.verdict import Word
 from merlin.core.clock import Clock
+from merlin.core.errors import DatasetError, NotFound
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger
 from merlin.dataset.check import BlobCache, Checked, check
@@ -172,6 +174,31 @@ def _outcome(shop: Workshop, commit: Commit, dataset: str) -> Outcome:
     if known is not None:
         return Outcome(dataset, word, checked, build=known, wish=wish)
     return Outcome(dataset, word, checked, new_build=_write(shop, dataset, content), wish=wish)
+
+
+def restore(shop: Workshop, commit: str | None, build: Build) -> None:
+    """Make a build's folder again from its commit where it is missing or damaged.
+
+    Builds are a cache of git. Raises DatasetError when the commit gives other bytes, or no
+    commit is known; SourceError.
+    """
+    folder = shop.builds / build.folder
+    try:
+        read_build(folder)
+    except (NotFound, DatasetError) as fault:
+        if commit is None:
+            raise
+        log.warning("build is made again", build=build.version, reason=str(fault))
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        return
+    entries = shop.source.entries(commit, build.dataset)
+    again = check(build.dataset, entries, shop.source.read, limit_tokens=shop.limit_tokens)
+    content = make(again)
+    if content.digest != build.digest:
+        name = build.version
+        raise DatasetError(f"{name} cannot be made again", "build-not-again", name=name)
+    write(content, shop.builds / build.dataset, build.number)
 
 
 def _write(shop: Workshop, dataset: str, content: BuildContent) -> NewBuild:

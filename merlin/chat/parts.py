@@ -2,7 +2,7 @@
 
 A message holds 4,096 UTF-16 units. A break is made between paragraphs where one is near enough,
 else between lines, sentences or words, at last between characters, never inside one that is
-made of several code points. Source of the limit: facts/telegram.md section 2.
+made of several code points. Source of the limit: the Bot API, sendMessage.
 """
 
 from __future__ import annotations

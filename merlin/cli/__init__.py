@@ -21,7 +21,7 @@ import typer
 from merlin import __version__
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import MerlinError
-from merlin.core.log import redact
+from merlin.core.log import redact, setup
 from merlin.core.text import language_of, text
 
 BUG, INTERRUPTED = 3, 130
@@ -68,6 +68,7 @@ def language() -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    setup("cli", quiet=True)
     for name in GROUPS:
         import_module(f"merlin.cli.{name}").register(app)
     try:

@@ -43,7 +43,7 @@ def demo(
     setup("demo", quiet=True)
     if check:
         sys.exit(run_check(folder, language))
-    run_demo(folder or Path(".merlin-demo"), port, language)
+    sys.exit(run_demo(folder or Path(".merlin-demo"), port, language))
 
 
 def stage(config: ConfigPath, chat_port: int, model_port: int, way_port: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from merlin.cli.loading import DEFAULT, ConfigPath, configuration
@@ -21,7 +23,7 @@ def run(config: ConfigPath = DEFAULT) -> None:
 
     setup("run")
     wanted = names(configuration(config))
-    Supervisor([Child(name, [name, "--config", str(config)]) for name in wanted]).run()
+    sys.exit(Supervisor([Child(name, [name, "--config", str(config)]) for name in wanted]).run())
 
 
 def daemon(config: ConfigPath = DEFAULT) -> None:

@@ -10,6 +10,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -54,6 +55,15 @@ def _clean(value: object) -> object:
     return redact(str(value))
 
 
+class _Stderr(logging.Handler):
+    """Writes to what standard error is at the time of writing, not at the time of set-up."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line; a closed standard error takes none."""
+        with suppress(ValueError, OSError):
+            sys.stderr.write(self.format(record) + "\n")
+
+
 def setup(process: str, level: int = logging.INFO, *, quiet: bool = False) -> None:
     """Send every log line of this process, our own and libraries', to stderr as JSON.
 
@@ -73,7 +83,7 @@ def setup(process: str, level: int = logging.INFO, *, quiet: bool = False) -> No
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Stderr()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

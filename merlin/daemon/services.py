@@ -32,6 +32,9 @@ class Chronicle(Protocol):
     def newest(self, dataset: str, commit: str | None = None) -> Verdict:
         """Return the newest verdict with a build, or that of a commit. Raises NotFound."""
 
+    def commit_of(self, job_id: int) -> str | None:
+        """Return the newest commit whose verdict this job serves, None when there is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
-from merlin.build.gather import Outcome, gather
+from merlin.build.gather import Outcome, gather, restore
 from merlin.build.verdict import Word
 from merlin.core.errors import SourceError
 from merlin.core.heartbeat import Heartbeat
@@ -24,11 +24,14 @@ from merlin.dataset.source import Commit
 from merlin.job.launch import carry
 from merlin.job.launching import launch_waiting
 from merlin.job.lifecycle import Job, JobState
-from merlin.job.watch import look
+from merlin.job.watch import keep_diary, look
+from merlin.model.evaluate import Evaluation
 from merlin.model.promote import promote_newest
 from merlin.model.prove import prove_new
+from merlin.model.sunset import warning_due
 
 log = get_logger(__name__)
+HOUR_S = 3600.0
 
 
 def ticks_of(services: DaemonServices, tally: Tally) -> list[Tick]:
@@ -42,6 +45,7 @@ def ticks_of(services: DaemonServices, tally: Tally) -> list[Tick]:
         Tick("promote", partial(promote, services), step, wakes="note"),
         Tick("note", partial(note, services), max(step, 1.0)),
         Tick("serve", _served(services), min(step, 0.25), wakes="launch"),
+        Tick("watch", partial(watch, services), HOUR_S),
         Tick("beat", _beat(services, tally), 1.0),
     ]
 
@@ -94,8 +98,13 @@ def _carry(services: DaemonServices, job: Job) -> bool:
     if pad is None:
         log.error("job of an unknown provider", job=job.job_id, provider=job.provider)
         return False
-    after = carry(pad, job, services.desk.rows.build(job.build_id))
+    build = services.desk.rows.build(job.build_id)
+    restore(services.workshop, services.chronicle.commit_of(job.job_id), build)
+    after = carry(pad, job, build)
     services.jobs.save(job, after)
+    if after.state is JobState.SUCCEEDED:
+        # Found again after its end (a lost database): nobody will look at it any more.
+        keep_diary(services.towers[job.provider], after)
     if after.state is JobState.FAILED:
         _tell_failed(services, after)
     return after.state is not job.state
@@ -135,10 +144,38 @@ def promote(services: DaemonServices) -> bool:
     switched = promote_newest(services.promotions)
     for candidate in switched:
         model = candidate.model
-        told = {"dataset": model.dataset, "version": model.build_version, "model": model.model_id}
+        told = {
+            "dataset": model.dataset,
+            "version": model.build_version,
+            "proof": _proof(services.bench.rows.proof(model.model_row)),
+        }
         once = f"serving:{model.model_row}:{candidate.position}"
         services.notices.tell(ADMINS, "notice-serving", told, once=once)
     return bool(switched)
+
+
+def _proof(proof: Evaluation | None) -> Mapping[str, object]:
+    """Return how a model did on its test questions, as a text within a text."""
+    if proof is None or not proof.questions:
+        return {"key": "proof-none", "arguments": {}}
+    right = round(proof.equal_share * proof.questions)
+    return {"key": "proof-told", "arguments": {"right": right, "questions": proof.questions}}
+
+
+def watch(services: DaemonServices) -> bool:
+    """Tell the admins in time that what serves will go dark with its base model."""
+    today = services.clock().date()
+    for dataset, serving in services.promotions.serving().items():
+        recipe = services.desk.rows.build(serving.model.build_id).manifest["recipe"]
+        base = str(recipe["base_model"]) if isinstance(recipe, Mapping) else ""
+        terms = services.desk.terms.get(serving.model.provider)
+        ends = terms.sunset(base) if terms else None
+        step = warning_due(ends, today) if ends else None
+        if ends is not None and step is not None:
+            told = {"dataset": dataset, "model": base, "date": ends.isoformat()}
+            once = f"sunset:{dataset}:{base}:{step}"
+            services.notices.tell(ADMINS, "notice-sunset", told, once=once)
+    return False
 
 
 def note(services: DaemonServices) -> bool:

@@ -20,7 +20,7 @@ log = get_logger(__name__)
 FINISH_S = 10
 BACKLOG = 2048
 ALIVE_S = 1.0
-# A second thread of BLAS makes small trainings slower (facts: 0.3-1.7 s became 4-22 s).
+# A second thread of BLAS makes small trainings slower.
 _BLAS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # The trainer's thread gives way to an answer five times sooner than Python's default.
 _SWITCH_S = 0.001

@@ -43,21 +43,21 @@ class Repeats:
         self._rows = rows
 
     def answer(self, wish: Wish) -> bytes | None:
-        """Return the stored answer. Raises Refusal 409 when the key asked for something else."""
+        """Return the stored answer. Raises Refusal 422 when the key asked for something else."""
         if not wish.key:
             return None
         sql = "SELECT digest, answer FROM repeat WHERE key = ?"
         for row in self._rows.select(sql, wish.key):
             if row["digest"] != wish.digest:
                 text = "This Idempotency-Key was used for another request; take a new key."
-                raise Refusal(409, text, code="idempotency_mismatch")
+                raise Refusal(422, text, code="idempotency_mismatch")
             return bytes(row["answer"])
         return None
 
     def once(self, wish: Wish, act: Callable[[], dict[str, object]]) -> tuple[bytes, bool]:
         """Carry `act` out in a transaction unless it was; return the answer, and whether it was.
 
-        `act` returns the answer's object. Raises Refusal 409.
+        `act` returns the answer's object. Raises Refusal 422.
         """
         with self._rows.transaction():
             stored = self.answer(wish)

@@ -1,7 +1,7 @@
 """Carry one launch through to the provider: upload, then create; after any doubt, ask first.
 
 Each call of `carry` does what can be done now and returns the job as it then stands. The
-same call after a crash goes on where the Intent rows say. The rules (facts: idempotency):
+same call after a crash goes on where the Intent rows say. The rules (docs/adr/0006):
 
 - the intent is stored before the call, with a key that follows from the wish;
 - before every create the provider is asked for jobs of that key, so that a lost database

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby
 from typing import Protocol
 
@@ -80,12 +80,13 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A provider's terms for launches; `sunset` answers for a base model."""
+    """A provider's terms for launches; price and sunset are asked by base model."""
 
     price: Callable[[str], Price | None]
     active_jobs: int
     caps: budget.Caps
     sunset_refusal: Callable[[str], Decision | None]
+    sunset: Callable[[str], date | None] = lambda _: None
     quiet_s: float | None = None
 
 

@@ -87,7 +87,7 @@ def advance(job: Job, report: JobReport, now: datetime) -> Job:
     """Return `job` as it stands after `report`.
 
     A final job never changes, so a late or repeated report is harmless. A success that names
-    no model yet is kept as running: it is asked again (facts: llama_index#8527 class).
+    no model yet is kept as running: it is asked again (as in run-llama/llama_index#8527).
     """
     if job.is_final:
         return job

@@ -62,7 +62,7 @@ def look(tower: Tower, job: Job) -> Job:
     now = tower.clock()
     try:
         report = tower.jobs.report(job.provider_job_id)
-        _diary(tower, job)
+        keep_diary(tower, job)
     except ProviderError as refusal:
         return _stored(tower, job, _unread(tower, job, refusal))
     after = advance(job, report, now)
@@ -83,7 +83,8 @@ def _unread(tower: Tower, job: Job, reason: ProviderError) -> Job:
     return replace(job, not_before=later, updated_at=now)
 
 
-def _diary(tower: Tower, job: Job) -> None:
+def keep_diary(tower: Tower, job: Job) -> None:
+    """Store the job's new events, and its checkpoints with them. Raises ProviderError."""
     events = tower.jobs.events(job.provider_job_id, tower.rows.known_events(job.job_id))
     if events:
         checkpoints = tower.jobs.checkpoints(job.provider_job_id)

@@ -40,6 +40,9 @@ class ModelRows(Protocol):
     def postpone(self, model: Model, seconds: float, note: str) -> None:
         """Count one failed probe and set when the next may be."""
 
+    def proof(self, model_row: int) -> Evaluation | None:
+        """Return a model's stored scores, None where it has none."""
+
     def settle(self, model: Model, state: ModelState, proof: Evaluation | None, note: str) -> None:
         """Store the outcome of the proof.
 

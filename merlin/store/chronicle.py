@@ -79,6 +79,12 @@ class ChronicleRows:
             raise NotFound(f"no build of {dataset}", "chronicle-none", dataset=dataset)
         return verdict_of(row)
 
+    def commit_of(self, job_id: int) -> str | None:
+        """Return the newest commit whose verdict this job serves, None when there is none."""
+        of_job = VERDICT.select(VERDICT.commit_sha).where(VERDICT.job_id == job_id)
+        found = self.db.value(of_job.order_by(VERDICT.id.desc()))
+        return None if found is None else str(found)
+
 
 def _note(rows: Iterable[Row]) -> str:
     """Return the note of one commit: a line a dataset, in words that programs can read."""

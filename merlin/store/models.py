@@ -7,7 +7,7 @@ from datetime import timedelta
 from peewee import Select
 
 from merlin.build.verdict import Word
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.model.evaluate import Evaluation
 from merlin.model.prove import Conversations
 from merlin.model.registry import Model, ModelState
@@ -56,6 +56,10 @@ class ModelRows:
         is_new = (MODEL.id == model.model_row) & (MODEL.state == ModelState.NEW.value)
         self.db.change(MODEL.update(values).where(is_new))
 
+    def proof(self, model_row: int) -> Evaluation | None:
+        """Return a model's stored scores, None where it has none."""
+        return proof_of(self.db, model_row)
+
     @transaction
     def settle(self, model: Model, state: ModelState, proof: Evaluation | None, note: str) -> None:
         """Store the outcome of the proof; nothing when the model was settled otherwise before.
@@ -87,6 +91,12 @@ class ModelRows:
         new = [name for name in scores if name != "model_row"]
         asked = EVALUATION.insert(scores)
         self.db.put(asked.on_conflict(conflict_target=("model_row",), preserve=new))
+
+
+def proof_of(db: Database, model_row: int) -> Evaluation | None:
+    """Return the stored scores of a model, None where it has none."""
+    row = db.row(EVALUATION.select().where(EVALUATION.model_row == model_row))
+    return None if row is None else Evaluation(**{**row, "at": from_iso(row["at"])})
 
 
 def models() -> Select:

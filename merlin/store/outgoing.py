@@ -13,6 +13,7 @@ from merlin.inbox.owner import Owner
 from merlin.store.chat_tables import OUTGOING
 from merlin.store.cipher import Cipher
 from merlin.store.database import Database, Row, transaction
+from merlin.store.sealed import opened
 
 _BEFORE_SENDING = (OutgoingState.PENDING.value, OutgoingState.UNKNOWN.value)
 
@@ -121,7 +122,7 @@ class OutgoingRows:
         return [self._outgoing(row) for row in self.db.rows(found.limit(limit))]
 
     def _outgoing(self, row: Row) -> Outgoing:
-        text = self._cipher.open(row["body"]) if row["body"] else ""
+        text = opened(self._cipher, row["body"]) or ""
         letter = Letter(row["key"], row["chat_id"], text, row["update_id"])
         state = OutgoingState(row["state"])
         return Outgoing(row["id"], letter, state, row["tries"], row["message_id"])

@@ -14,12 +14,11 @@ from merlin.core.message import Message
 from merlin.model.evaluate import Evaluation
 from merlin.model.registry import Model, ModelState, Serving
 from merlin.store.database import Database, Row
-from merlin.store.models import models
+from merlin.store.models import models, proof_of
 from merlin.store.promotions import serving_rows
 from merlin.store.tables import (
     BUILD,
     BUILD_EXAMPLE,
-    EVALUATION,
     EXAMPLE_TEXT,
     MODEL,
     PROMOTION,
@@ -86,10 +85,7 @@ class ShelfRows:
 
     def evaluation(self, model_row: int) -> Evaluation | None:
         """Return the scores of a model, None where it was not evaluated."""
-        row = self.db.row(EVALUATION.select().where(EVALUATION.model_row == model_row))
-        if row is None:
-            return None
-        return Evaluation(**{**row, "at": from_iso(row["at"])})
+        return proof_of(self.db, model_row)
 
     def _serving(self) -> Select:
         # A dataset is known by its first promotion: new ones do not take the default's place.

@@ -11,6 +11,7 @@ from merlin.inbox.update import UpdateState
 from merlin.store.chat_tables import TURN
 from merlin.store.cipher import Cipher
 from merlin.store.database import Database, Row, transaction
+from merlin.store.sealed import opened
 
 
 class TurnRows:
@@ -97,8 +98,9 @@ class TurnRows:
         newest = TURN.select().where(answered).order_by(TURN.id.desc()).limit(limit)
         messages = []
         for row in reversed(self.db.rows(newest)):
-            messages.append(Message("user", self._cipher.open(row["question"])))
-            messages.append(Message("assistant", self._cipher.open(row["answer"])))
+            question, answer = self._opened(row["question"]), self._opened(row["answer"])
+            if question is not None and answer is not None:
+                messages += [Message("user", question), Message("assistant", answer)]
         return messages
 
     def _of(self, update_id: int) -> Any:
@@ -107,23 +109,26 @@ class TurnRows:
     def _sealed(self, text: str) -> str:
         return self._cipher.seal(text) if text else ""
 
-    def _opened(self, sealed: str) -> str:
-        return self._cipher.open(sealed) if sealed else ""
+    def _opened(self, sealed: str) -> str | None:
+        return opened(self._cipher, sealed)
 
     def _turn(self, row: Row) -> Turn:
         return Turn(
             turn_id=row["id"],
             update_id=row["update_id"],
             session_id=row["session_id"],
-            question=self._cipher.open(row["question"]),
+            question=self._opened(row["question"]) or "",
             placeholder_id=row["placeholder_id"],
             written=None if row["state"] == TurnState.ASKED else self._written(row),
         )
 
-    def _written(self, row: Row) -> Written:
+    def _written(self, row: Row) -> Written | None:
+        answer, note = self._opened(row["answer"]), self._opened(row["note"])
+        if answer is None or note is None:
+            return None
         return Written(
-            answer=self._opened(row["answer"]),
-            note=self._opened(row["note"]),
+            answer=answer,
+            note=note,
             ending=UpdateState(row["ending"]),
             provider=row["provider"],
             model_id=row["model_id"],

@@ -14,7 +14,6 @@ from merlin.core.log import get_logger
 from merlin.core.money import Price
 from merlin.job.budget import Caps
 from merlin.job.launching import Terms
-from merlin.job.policy import Decision
 from merlin.model import sunset
 
 log = get_logger(__name__)
@@ -38,26 +37,28 @@ def terms(config: Config, provider: ProviderConfig, service: OpenAIProvider) -> 
         known = config.models.get(base_model)
         return provider.prices.get(base_model) or (known.price if known else None)
 
+    ends = _sunset_of(config, service)
     return Terms(
         price=price,
         active_jobs=provider.active_jobs,
         caps=Caps(config.per_job_micro, config.per_month_micro),
-        sunset_refusal=_sunset_of(config, service),
+        sunset_refusal=lambda base: sunset.refusal(base, ends(base), utc_now().date()),
+        sunset=ends,
         quiet_s=config.quiet_s,
     )
 
 
-def _sunset_of(config: Config, service: OpenAIProvider) -> Callable[[str], Decision | None]:
+def _sunset_of(config: Config, service: OpenAIProvider) -> Callable[[str], date | None]:
     """Return who answers for a base's sunset: the table first, then the provider, asked daily."""
     told: dict[str, date | None] = {}
     asked_on: date | None = None
 
-    def refusal(base_model: str) -> Decision | None:
+    def ends(base_model: str) -> date | None:
         nonlocal asked_on
         known = config.models.get(base_model)
         today = utc_now().date()
         if known is not None and known.sunset is not None:
-            return sunset.refusal(base_model, known.sunset, today)
+            return known.sunset
         if asked_on != today:
             try:
                 told.update({card.model_id: card.shutdown_date for card in service.models()})
@@ -65,6 +66,6 @@ def _sunset_of(config: Config, service: OpenAIProvider) -> Callable[[str], Decis
             except ProviderError as error:
                 # A provider that cannot answer now will refuse the launch itself.
                 log.warning("sunsets cannot be read", reason=str(error))
-        return sunset.refusal(base_model, told.get(base_model), today)
+        return told.get(base_model)
 
-    return refusal
+    return ends

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from merlin.sandbox.provider import ProviderStandIn
 from merlin.sandbox.telegram import TelegramStandIn
@@ -18,3 +19,10 @@ def telegram():
 def provider():
     with ProviderStandIn() as stand_in:
         yield stand_in
+
+
+@pytest.fixture(autouse=True)
+def logs():
+    """Return what is logged; drawing tracebacks for a terminal would take seconds."""
+    with capture_logs() as captured:
+        yield captured

@@ -8,15 +8,18 @@ import re
 from dataclasses import replace
 
 import pytest
+import structlog
 from bot_world import QUICK, RunningBot, let_serve, rows, settings_of, states
-from structlog.testing import capture_logs
 
 from merlin.chat.desk import Patience
 from merlin.core.errors import ConfigError
 from merlin.core.log import setup
 from merlin.core.text import text
+from merlin.inbox.update import Update
 from merlin.sandbox.faults import Fault, FaultKind
+from merlin.store.cipher import load_or_make_key
 from merlin.store.database import open_database
+from merlin.store.updates import UpdateRows
 from merlin.wiring.bot import ProviderSettings
 
 pytestmark = pytest.mark.functional
@@ -159,8 +162,8 @@ def test_a_second_poller_makes_the_bot_stand_back_and_tell_admins(telegram, sett
     assert not telegram.calls("deleteWebhook")
 
 
-def test_telegram_down_and_back_loses_nothing_and_is_told_once(telegram, settings):
-    with capture_logs() as logs, RunningBot(settings):
+def test_telegram_down_and_back_loses_nothing_and_is_told_once(telegram, settings, logs):
+    with RunningBot(settings):
         telegram.say("anna", "до")
         ended(telegram, settings, 1)
         telegram.stop()
@@ -202,6 +205,108 @@ def test_updates_that_come_again_are_answered_once(telegram, settings):
     telegram.faults.add(Fault("getUpdates", FaultKind.CUT, times=2))
     told = ask(telegram, settings, "первый", "второй")
     assert ["«первый»" in told[0], "«второй»" in told[1], len(told)] == [True, True, 2]
+
+
+def test_who_blocks_while_the_tail_is_sent_gets_no_more(telegram, provider, settings):
+    provider.behave(fixed_answer="слово " * 2000)
+    telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=403, skip=1))
+    (head,) = ask(telegram, settings, "вопрос")
+    assert head.startswith("слово")
+    assert rows(settings, "SELECT state, reason FROM updates") == [("failed", "unreachable")]
+    assert set(rows(settings, "SELECT state FROM outgoing")) == {("dropped",)}
+
+
+def test_a_text_that_telegram_refuses_is_no_confirmed_answer(telegram, settings):
+    telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=400))
+    assert ask(telegram, settings, "/help") == []
+    assert rows(settings, "SELECT state, reason FROM updates") == [("failed", "unconfirmed")]
+
+
+def test_a_handler_that_breaks_once_is_tried_again(telegram, settings):
+    telegram.faults.add(Fault("editMessageText", FaultKind.STATUS, status=400))
+    (answer,) = ask(telegram, settings, "вопрос")
+    assert "«вопрос»" in answer
+
+
+def test_a_handler_that_breaks_twice_says_sorry(telegram, settings):
+    telegram.faults.add(Fault("editMessageText", FaultKind.STATUS, status=400, times=2))
+    assert ask(telegram, settings, "вопрос") == ["…", russian("bot-failed")]
+    assert states(settings) == {"failed": 1}
+
+
+def test_sorry_is_said_in_the_placeholder_where_no_answer_was_written(telegram, settings):
+    with RunningBot(settings), open_database(settings.database) as other:
+        # What is asked of models breaks, and nothing else does.
+        other.sql("ALTER TABLE serving RENAME TO away")
+        telegram.say("anna", "вопрос")
+        ended(telegram, settings, 1)
+        other.sql("ALTER TABLE away RENAME TO serving")
+    assert texts(telegram) == [russian("bot-failed")]
+
+
+def test_a_database_that_breaks_for_a_while_loses_nothing(telegram, settings, logs):
+    with RunningBot(settings), open_database(settings.database) as other:
+        other.sql("ALTER TABLE updates RENAME TO away")
+        telegram.say("anna", "вопрос")
+        said = "updates could not be stored"
+        telegram.wait_for(lambda: [log for log in logs if log["event"] == said], 20)
+        other.sql("ALTER TABLE away RENAME TO updates")
+        ended(telegram, settings, 1)
+    assert "«вопрос»" in texts(telegram)[0]
+
+
+def test_a_chat_that_telegram_does_not_know_is_left(telegram, settings):
+    with RunningBot(settings):
+        telegram._server.call(lambda: telegram._world.people.pop(1002))
+        raw = {
+            "message_id": 1,
+            "from": {"id": 1002, "is_bot": False},
+            "chat": {"id": 1002, "type": "private"},
+            "text": "вопрос",
+        }
+        telegram._server.call(lambda: telegram._world.add_update("message", raw))
+        ended(telegram, settings, 1)
+    assert rows(settings, "SELECT state, reason FROM updates") == [("failed", "unreachable")]
+
+
+def test_what_was_stored_under_a_lost_key_is_told_and_stops_nothing_else(telegram, settings):
+    with RunningBot(settings):
+        telegram.say("anna", "первый")
+        ended(telegram, settings, 1)
+    (settings.state_dir / "text.key").unlink()
+    with RunningBot(settings):
+        telegram.say("anna", "второй")
+        ended(telegram, settings, 2)
+    assert "«второй»" in texts(telegram)[-1]
+    _store_unread(settings, telegram)
+    (settings.state_dir / "text.key").unlink()
+    with RunningBot(settings):
+        ended(telegram, settings, 3)
+    assert texts(telegram)[-1] == russian("bot-failed")
+
+
+def _store_unread(settings, telegram):
+    """Store an update that nobody works on yet."""
+    with open_database(settings.database) as database:
+        cipher = load_or_make_key(settings.state_dir, None)
+        bot_id = int(telegram.token.partition(":")[0])
+        update = Update(7, "message", 1001, 1001, "ru", {"update_id": 7, "message": {}})
+        UpdateRows(database, cipher, bot_id).store([update], None)
+
+
+def test_progress_gives_way_near_a_limit_and_the_answer_is_whole(telegram, provider, settings):
+    words = " ".join(f"слово{n}" for n in range(20))
+    provider.behave(fixed_answer=words, piece_s=0.03)
+    narrow = replace(settings, limits=(0, 4, 0))
+    assert ask(telegram, narrow, "вопрос") == [words]
+    assert len(telegram.calls("editMessageText")) < 6
+
+
+def test_a_progress_edit_that_fails_is_followed_by_the_next(telegram, provider, settings):
+    words = " ".join(f"слово{n}" for n in range(20))
+    provider.behave(fixed_answer=words, piece_s=0.02)
+    telegram.faults.add(Fault("editMessageText", FaultKind.STATUS, status=500, times=2))
+    assert ask(telegram, settings, "вопрос") == [words]
 
 
 # What the provider does wrong.
@@ -283,6 +388,7 @@ def test_no_log_line_holds_the_token(telegram, provider, settings, capfd):
         ask(telegram, settings, "вопрос")
     finally:
         logging.basicConfig(handlers=before, level=logging.WARNING, force=True)
+        structlog.reset_defaults()
     said = capfd.readouterr()
     assert "bot started" in said.err
     assert not TOKEN_LIKE.search(said.err + said.out)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from world import Lab
 
+from merlin.core.text import text
 from merlin.sandbox.provider import ProviderStandIn
 
 pytestmark = pytest.mark.integration
@@ -201,3 +205,52 @@ def test_what_waits_of_a_removed_dataset_is_never_launched(lab, provider):
     lab.tick(rounds=3)
     assert lab.status()["verdict"] == "removed"
     assert not provider.jobs_created()
+
+
+def test_a_base_that_goes_dark_is_told_once_a_step(tmp_path, provider):
+    soon = (datetime.now(UTC).date() + timedelta(days=60)).isoformat()
+    lab = Lab(tmp_path, provider.base_url, models={"stand-in-base": {"sunset": soon}})
+    lab.repository.dataset()
+    lab.repository.commit()
+    lab.until_serving("trial-1")
+    lab.tick("watch", rounds=2)
+    with lab.services() as services:
+        told = [notice for notice in services.notices.waiting() if notice.key == "notice-sunset"]
+    assert [notice.arguments["date"] for notice in told] == [soon]
+
+
+def test_a_model_that_would_soon_go_dark_is_not_trained(tmp_path, provider):
+    soon = (datetime.now(UTC).date() + timedelta(days=20)).isoformat()
+    lab = Lab(tmp_path, provider.base_url, models={"stand-in-base": {"sunset": soon}})
+    lab.repository.dataset()
+    lab.repository.commit()
+    lab.tick(rounds=3)
+    assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", "held-sunset")
+
+
+def test_a_launch_over_its_cap_is_held(tmp_path, provider):
+    price = {"input": 1, "output": 1, "training": 100_000}
+    models = {"stand-in-base": {"price": price}}
+    lab = Lab(tmp_path, provider.base_url, models=models, budget={"per_job": 0.01})
+    lab.repository.dataset()
+    lab.repository.commit()
+    lab.tick(rounds=3)
+    assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", "held-job-cap")
+
+
+def test_a_lost_build_folder_is_made_again_before_its_launch(lab, provider):
+    lab.repository.dataset(launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
+    lab.repository.commit()
+    lab.tick(rounds=2)
+    shutil.rmtree(lab.config.state_dir / "builds")
+    with lab.services() as services:
+        services.requests.ask("launch", {"dataset": "trial"}, "vera")
+    lab.tick("serve")
+    lab.until_serving("trial-1")
+
+
+def test_the_admins_are_told_what_serves_and_how_it_was_proved(lab, provider):
+    lab.until_serving("trial-1")
+    with lab.services() as services:
+        (notice,) = services.notices.waiting()
+    assert text("ru", notice.key, **notice.arguments).startswith("trial: теперь отвечает trial-1")

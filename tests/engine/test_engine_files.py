@@ -104,7 +104,7 @@ def test_the_same_upload_with_the_same_key_is_stored_once(tmp_path):
 def test_another_upload_with_the_same_key_is_a_conflict(desk):
     key = {"Idempotency-Key": "k2"}
     desk.upload(extra_headers=key)
-    with pytest.raises(openai.ConflictError) as refused:
+    with pytest.raises(openai.UnprocessableEntityError) as refused:
         desk.upload(b"{}\n", extra_headers=key)
     assert refused.value.code == "idempotency_mismatch"
 

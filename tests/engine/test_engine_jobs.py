@@ -90,7 +90,7 @@ def test_the_same_order_with_the_same_key_is_one_job(tmp_path):
         ]
         assert answers[0] == answers[1]
         assert len(desk.jobs.list().data) == 1
-        with pytest.raises(openai.ConflictError) as refused:
+        with pytest.raises(openai.UnprocessableEntityError) as refused:
             desk.launch(file.id, suffix="other", extra_headers=key)
         assert refused.value.code == "idempotency_mismatch"
 

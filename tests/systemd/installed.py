@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from box import SystemdBox
+from box import why_not as why_no_box
 from machine import ROOT
 
 PROCESSES = ("engine", "daemon", "bot", "api")
@@ -34,7 +36,9 @@ telegram: {base_url: "http://127.0.0.1:8081"}
 datasets: {default: neurotypology}
 daemon: {tick_s: 0.2, quiet_s: 0}
 """
-TELEGRAM = f"""[Service]
+TELEGRAM = f"""[Unit]
+Before=merlin-bot.service
+[Service]
 ExecStart={PYTHON} -c "from pathlib import Path; \
 from merlin.sandbox.serving import serve; \
 from merlin.sandbox.telegram import TelegramSettings, create_app; \
@@ -42,6 +46,16 @@ serve(create_app(TelegramSettings(Path('/srv/telegram'), '{TOKEN}')), '127.0.0.1
 [Install]
 WantedBy=multi-user.target
 """
+
+
+def why_not() -> str | None:
+    """Return what this machine lacks for an installation in a box, None when nothing."""
+    if (reason := why_no_box()) is not None:
+        return reason
+    program = "import ensurepip, sys; sys.exit(sys.version_info < (3, 11))"
+    done = subprocess.run(["/usr/bin/python3", "-c", program], capture_output=True, check=False)
+    is_there = done.returncode == 0 and shutil.which("git", path="/usr/bin")
+    return None if is_there else "the box needs git, and /usr/bin/python3 of 3.11 with venv"
 
 
 class Installed:
@@ -69,6 +83,10 @@ class Installed:
         """Run the installer; return what it says."""
         offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self._packages)}
         return self.box.run(str(ROOT / "systemd/install.sh"), environment=offline).stdout
+
+    def uninstall(self) -> None:
+        """Run the uninstaller."""
+        self.box.run(str(ROOT / "systemd/uninstall.sh"))
 
     def prepare(self) -> None:
         """Do what the installer says is left to do, and give the daemon something to watch."""
@@ -100,6 +118,11 @@ class Installed:
         """Return whether systemd has heard that the process is ready, and it is well."""
         is_active = self.box.prop(f"merlin-{process}", "ActiveState") == "active"
         return is_active and self.merlin("health", process).returncode == 0
+
+    def waits_until_all_serve(self) -> None:
+        """Wait for every process. Raises AssertionError naming the first that does not serve."""
+        for process in PROCESSES:
+            self.box.wait(lambda name=process: self.is_serving(name), f"{process} serves", 60)
 
     def call(self, url: str, body: Mapping[str, object] | None = None) -> Mapping[str, Any]:
         """Return what a loopback address of the box answers; with a body it is a POST."""

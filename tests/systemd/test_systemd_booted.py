@@ -7,7 +7,7 @@ import json
 import pytest
 from installed import PROCESSES, TOKEN
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("machine")]
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("box")]
 
 # The issue's own figure: killed, a process serves again within three seconds.
 BACK_WITHIN_S = 3.0
@@ -22,11 +22,6 @@ def is_ready_again(machine, process, old):
     """Return whether systemd has heard READY=1 of a new main process."""
     state = machine.box.prop(f"merlin-{process}", "ActiveState")
     return state == "active" and main_pid(machine, process) not in (old, "0")
-
-
-def waits_until_all_serve(machine):
-    for process in PROCESSES:
-        machine.box.wait(lambda name=process: machine.is_serving(name), f"{process} serves")
 
 
 def test_the_target_has_started_every_process(machine):
@@ -111,7 +106,16 @@ def test_the_installer_may_run_again_and_keeps_what_is_there(machine):
 
 def test_after_a_reboot_everything_runs_and_the_model_still_answers(machine):
     machine.reboot()
-    waits_until_all_serve(machine)
+    machine.waits_until_all_serve()
     assert machine.box.prop("merlin.target", "ActiveState") == "active"
     machine.say("Какие черты лица отвечают за глубину фиксации? Ещё раз")
     machine.box.wait(lambda: machine.answers().count("Форма лба") > 1, "the bot has answered")
+
+
+def test_the_uninstaller_leaves_configuration_and_state(machine):
+    machine.uninstall()
+    left = machine.box.run("systemctl", "list-unit-files", "merlin*", is_checked=False).stdout
+    assert "0 unit files listed" in left
+    assert not machine.box.path("/opt/merlin").exists()
+    assert machine.box.path("/etc/merlin/config.yaml").exists()
+    assert machine.box.path("/var/lib/merlin/merlin.db").exists()

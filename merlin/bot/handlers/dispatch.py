@@ -12,7 +12,11 @@ from merlin.inbox.update import UpdateState
 
 async def handle(kit: Kit, event: Event) -> None:
     """Do what the update asks for, and end it. Raises Unreachable."""
-    if event.update.kind == "my_chat_member":
+    if not event.update.body and event.update.kind == "message" and event.chat_id > 0:
+        # Stored under a key that is not here any more.
+        words = text(event.language, "bot-failed")
+        await kit.say(event, lambda: words, UpdateState.FAILED, "unreadable")
+    elif event.update.kind == "my_chat_member":
         await _membership(kit, event)
     elif event.update.kind != "message" or not event.is_private:
         await kit.end(event, UpdateState.REFUSED, f"not served: {event.update.kind}")

@@ -7,3 +7,4 @@ build-strict = The dataset { $dataset } is not built: { $rejected ->
     } rejected and it is strict (strict: true).
 build-not-found = There is no build { $name }.
 build-damaged = The build { $name } is damaged: its files differ from its manifest.
+build-not-again = { $name } cannot be made again: its commit gives other files now; commit the dataset anew

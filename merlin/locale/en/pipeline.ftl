@@ -44,7 +44,7 @@ promote-raced = another switch came first; look again
 rollback-none = no earlier model of { $dataset } has served
 serves-nothing = { $dataset } serves no model
 
-notice-serving = { $dataset }: { $version } answers from now on.
+notice-serving = { $dataset }: { $version } answers from now on ({ $proof }).
 notice-rejected = { $dataset }: commit { $commit } could not be built: { $reason }. The model that answers stays. More: merlin log { $dataset }
 notice-failed = { $dataset }: job { $job } failed: { $reason }
 notice-rewritten = The repository's history was rewritten: { $count ->
@@ -56,3 +56,6 @@ notice-no-branch = The repository has no such branch (or is empty). The models g
 chronicle-none = { $dataset } has no such commit or build: see `merlin log`
 nothing-recorded = Nothing has been recorded yet: start the daemon (merlin daemon) and wait for its first look at the repository.
 config-no-repository = config.yaml names no repository (repository.url); the daemon needs one
+proof-told = { $right } of { $questions } test questions answered as taught
+proof-none = no test questions
+notice-sunset = { $dataset }: its base model { $model } goes dark on { $date }, and the tuned model with it. Name another base in dataset.yaml in time.

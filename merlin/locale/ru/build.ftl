@@ -8,3 +8,4 @@ build-strict = Набор { $dataset } не собран: в нём { $rejected 
     }, а он строгий (strict: true).
 build-not-found = Нет сборки { $name }.
 build-damaged = Сборка { $name } повреждена: файлы не сходятся с манифестом.
+build-not-again = { $name } не собрать заново: его коммит даёт теперь другие файлы; закоммитьте набор ещё раз

@@ -47,7 +47,7 @@ promote-raced = кто-то переключил модель раньше; по
 rollback-none = у набора { $dataset } раньше не отвечала никакая другая модель
 serves-nothing = у набора { $dataset } пока не отвечает никакая модель
 
-notice-serving = { $dataset }: теперь отвечает { $version }.
+notice-serving = { $dataset }: теперь отвечает { $version } ({ $proof }).
 notice-rejected = { $dataset }: коммит { $commit } не собран: { $reason }. Отвечает прежняя модель. Подробнее: merlin log { $dataset }
 notice-failed = { $dataset }: работа { $job } не удалась: { $reason }
 notice-rewritten = История репозитория переписана: с ветки { $count ->
@@ -60,3 +60,6 @@ notice-no-branch = В репозитории нет такой ветки (ил�
 chronicle-none = у набора { $dataset } нет такого коммита или сборки: посмотрите `merlin log`
 nothing-recorded = Записей ещё нет: запустите демон (merlin daemon) и дождитесь, пока он прочитает репозиторий.
 config-no-repository = в config.yaml не назван репозиторий (repository.url), а демону он нужен
+proof-told = верно { $right } из { $questions } проверочных
+proof-none = проверочных вопросов нет
+notice-sunset = { $dataset }: базовую модель { $model } отключат { $date }, а с ней и обученную. Назовите в dataset.yaml другую, пока есть время.

@@ -21,8 +21,8 @@ from merlin.supervisor import Child, Supervisor
 LOOKS = 4  # one look at the database in so many looks at the children
 
 
-def run_demo(folder: Path, first_port: int, language: str) -> None:
-    """Show everything on this machine until Ctrl-C."""
+def run_demo(folder: Path, first_port: int, language: str) -> int:
+    """Show everything on this machine until Ctrl-C; return the exit code."""
     place = lay_out(folder, Ports.from_first(first_port))
     story, _ = _begin(place, language)
     state = {"looks": 0, "is_up": False}
@@ -38,8 +38,9 @@ def run_demo(folder: Path, first_port: int, language: str) -> None:
         return True
 
     with place.logs.open("ab") as logs:
-        Supervisor(_children(place), logs).run(while_up)
+        code = Supervisor(_children(place), logs).run(while_up)
     story.say("demo-stopped", folder=str(place.folder))
+    return code
 
 
 def run_check(folder: Path | None, language: str) -> int:

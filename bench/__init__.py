@@ -1,0 +1,1 @@
+"""Measurements behind docs/performance.md; each says what ran, and how often."""

@@ -1,0 +1,25 @@
+"""`make bench`: run the measurements that take minutes; `python -m bench NAME` runs one.
+
+`storm` takes longest and is run by name alone.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+QUICK = ("demo", "recall", "dataset")
+NAMES = (*QUICK, "storm")
+
+
+def main() -> None:
+    """Run the named measurements, or all quick ones."""
+    for name in sys.argv[1:] or QUICK:
+        if name not in NAMES:
+            sys.exit(f"no measurement {name}; there are {', '.join(NAMES)}")
+        print(f"\n## {name}")
+        import_module(f"bench.{name}").run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""How well `recall` answers other people's wording, and how long 10,000 examples take."""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.figures import line
+
+ROOT = Path(__file__).parents[1]
+SETS = ("neurotypology", "algorithms", "python")
+EXAMPLES, RUNS = 10_000, 3
+Ask = Callable[[str], Any]
+
+
+def run() -> None:
+    """Print a row a set, then the time of 10,000 examples and of one answer."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    questions = {name: _read(ROOT / f"tests/engine/questions/{name}.yaml") for name in SETS}
+    print("set | taught | paraphrases | hard | everyday | other sets | near | trained in s")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in SETS:
+            print(" | ".join(_row(name, questions, Path(folder))))
+        times = [_big(Path(folder)) for _ in range(RUNS)]
+    print(line(f"train on {EXAMPLES} examples", [trained for trained, _ in times]))
+    print(line("one answer among them", [1000 * answer for _, answer in times], "ms"))
+
+
+def _read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def _taught(name: str) -> Mapping[str, list[dict[str, str]]]:
+    folder = ROOT / "datasets" / name / "examples"
+    read = {path: _read(path) for path in sorted(folder.rglob("*.yaml"))}
+    return {
+        path.relative_to(folder).with_suffix("").as_posix(): example["messages"]
+        for path, example in read.items()
+        if example.get("split") != "test"
+    }
+
+
+def _train(talks: list[list[dict[str, str]]], path: Path) -> tuple[Ask, float]:
+    from merlin.core.message import Message
+    from merlin.engine.trainers import Epoch, Task, trainer_of
+
+    trainer = trainer_of("recall")
+    said = [[Message(*pair) for one in talk for pair in one.items()] for talk in talks]
+    begun = time.perf_counter()
+    task = Task(said, [], trainer.hyperparameters({}), 42)
+    *_, last = (step for step in trainer.train(task) if isinstance(step, Epoch))
+    seconds = time.perf_counter() - begun
+    last.save(path)
+    model = trainer.load(path)
+    return lambda question: model.answer([Message("user", question)]), seconds
+
+
+def _row(name: str, questions: Mapping[str, Any], folder: Path) -> list[str]:
+    taught = _taught(name)
+    ask, seconds = _train(list(taught.values()), folder / name)
+    own = questions[name]
+    pairs = [
+        (talk[0]["user"], talk[1]["assistant"]) for talk in taught.values() if "user" in talk[0]
+    ]
+    others = [
+        one["ask"] for other in SETS if other != name for one in questions[other]["paraphrases"]
+    ]
+    return [
+        name,
+        _right(ask, pairs),
+        _right(ask, [(one["ask"], _first(taught[one["expect"]])) for one in own["paraphrases"]]),
+        _right(ask, [(one["ask"], _first(taught[one["expect"]])) for one in own["hard"]]),
+        _refused(ask, own["everyday"]),
+        _refused(ask, others),
+        _refused(ask, own["near"]),
+        f"{seconds:.2f}",
+    ]
+
+
+def _first(talk: list[dict[str, str]]) -> str:
+    return next(one["assistant"] for one in talk if "assistant" in one)
+
+
+def _right(ask: Ask, pairs: list[tuple[str, str]]) -> str:
+    right = sum(ask(question).text.strip() == answer.strip() for question, answer in pairs)
+    return f"{100 * right / len(pairs):.0f} % of {len(pairs)}"
+
+
+def _refused(ask: Ask, questions: list[str]) -> str:
+    refused = sum(not ask(question).known for question in questions)
+    return f"{100 * refused / len(questions):.0f} % of {len(questions)}"
+
+
+def _big(folder: Path) -> tuple[float, float]:
+    """Return the seconds of training on made-up questions, and of one answer."""
+    chance = random.Random(1)  # noqa: S311 - the same corpus every time
+    known = [word.strip("«»,.?!:;()").lower() for name in SETS for word in _words(name)]
+    words = sorted({word for word in known if word.isalpha()})
+    talks = [
+        [
+            {"user": " ".join(chance.choices(words, k=chance.randint(4, 8))) + f" {number}?"},
+            {"assistant": f"Ответ {number}."},
+        ]
+        for number in range(EXAMPLES)
+    ]
+    ask, seconds = _train(talks, folder / "big")
+    begun = time.perf_counter()
+    for talk in talks[:100]:
+        ask(talk[0]["user"])
+    return seconds, (time.perf_counter() - begun) / 100
+
+
+def _words(name: str) -> list[str]:
+    return [
+        word
+        for talk in _taught(name).values()
+        for one in talk
+        for text in one.values()
+        for word in text.split()
+    ]

@@ -1,0 +1,223 @@
+"""Commands over a recorded pipeline: what they show, as a table and as JSON, and how they end."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from world import Lab
+
+from merlin.cli import app, main
+from merlin.core.errors import LeadTaken
+from merlin.sandbox.provider import ProviderStandIn
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture(scope="module")
+def provider():
+    with ProviderStandIn(key="stand-in") as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def lab(tmp_path, provider):
+    lab = Lab(tmp_path, provider.base_url)
+    lab.repository.dataset()
+    lab.repository.commit("First words")
+    lab.until_serving("trial-1")
+    return lab
+
+
+def run(capsys, lab, *words):
+    capsys.readouterr()
+    code = main([*words, "--config", str(lab.path)])
+    return code, capsys.readouterr()
+
+
+def shown(capsys, lab, *words):
+    code, told = run(capsys, lab, *words, "--json")
+    assert code == 0, told.err
+    return json.loads(told.out)
+
+
+def test_what_happened_is_shown_as_json(lab, capsys):
+    status = shown(capsys, lab, "status")
+    trial = status["datasets"]["trial"]
+    assert (trial["verdict"], trial["build"], trial["job"]["state"]) == (
+        "serving",
+        "trial-1",
+        "succeeded",
+    )
+    assert shown(capsys, lab, "builds")[0]["build"] == "trial-1"
+    assert shown(capsys, lab, "jobs", "list")[0]["job"] == 1
+    assert shown(capsys, lab, "jobs", "show", "1")["changes"][-1]["to"] == "succeeded"
+    assert shown(capsys, lab, "jobs", "events", "1")
+    assert shown(capsys, lab, "models", "list")[0]["serves"] is True
+    assert shown(capsys, lab, "models", "history")[0]["why"] == "newest"
+    assert shown(capsys, lab, "log", "trial")[0]["subject"] == "First words"
+    build = shown(capsys, lab, "show", "trial-1")
+    assert len(build["manifest"]["examples"]) == 12
+    assert set(build["authors"].values()) == {"boris"}
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["status"], "trial-1"),
+        (["builds"], "trial-1"),
+        (["log"], "First words"),
+        (["show", "trial-1"], "Отвечай коротко."),
+        (["jobs", "list"], "succeeded"),
+        (["jobs", "show", "1"], "trained tokens"),
+        (["jobs", "events", "1"], "info"),
+        (["models", "list"], "chrF"),
+        (["models", "history"], "newest"),
+    ],
+)
+def test_what_happened_is_shown_to_people(lab, capsys, words, part):
+    code, told = run(capsys, lab, *words)
+    assert (code, part in told.out) == (0, True), told
+
+
+def test_a_question_is_answered_by_the_serving_model(lab, capsys):
+    answer = shown(capsys, lab, "ask", "Что значит слово номер 3?")
+    assert (answer["build"], bool(answer["answer"])) == ("trial-1", True)
+
+
+def test_two_builds_differ_by_their_examples(lab, capsys):
+    lab.repository.example("trial", 40)
+    lab.repository.example("trial", 3, answer="Другими словами.")
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    assert shown(capsys, lab, "diff", "trial-1", "trial-2") == {
+        "added": ["q40"],
+        "removed": [],
+        "changed": ["q3"],
+        "moved": [],
+    }
+
+
+def test_without_a_daemon_the_command_does_the_work_itself(lab, capsys):
+    lab.repository.example("trial", 41)
+    head = lab.repository.commit()
+    built = shown(capsys, lab, "build", "trial")
+    assert (built["build"], built["commit"]) == ("trial-2", head)
+
+
+def test_a_rollback_names_what_serves_now(lab, capsys):
+    lab.repository.example("trial", 42)
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    assert shown(capsys, lab, "models", "rollback", "trial")["build"] == "trial-1"
+    assert shown(capsys, lab, "models", "promote", "trial-2")["build"] == "trial-2"
+    assert shown(capsys, lab, "models", "pin", "trial")["pinned"] is True
+    assert shown(capsys, lab, "models", "unpin", "trial")["pinned"] is False
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["show", "trial-9"], "trial-9"),
+        (["jobs", "show", "99"], "99"),
+        (["jobs", "launch", "trial"], "already"),
+        (["jobs", "launch", "nothing"], "nothing"),
+        (["jobs", "cancel", "1"], "ended"),
+        (["models", "promote", "trial-9"], "trial-9"),
+        (["models", "rollback", "trial"], "no earlier model"),
+        (["models", "pin", "nothing"], "nothing"),
+        (["ask", "?", "--dataset", "nothing"], "nothing"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_a_sentence(lab, capsys, words, part):
+    code, told = run(capsys, lab, *words)
+    last = told.err.strip().splitlines()[-1]
+    assert (code, last.startswith("merlin: "), part in last) == (1, True, True), told.err
+
+
+def test_a_process_that_is_silent_is_not_well(lab, capsys):
+    assert run(capsys, lab, "health", "daemon")[0] == 1
+    assert run(capsys, lab, "health", "engine")[0] == 1
+    assert run(capsys, lab, "health", "nobody")[0] == 2
+
+
+def test_a_request_may_be_left_to_the_daemon(lab, capsys):
+    code, told = run(capsys, lab, "jobs", "launch", "trial", "--no-wait")
+    assert (code, "request" in told.err) == (0, True)
+
+
+def test_before_the_first_look_commands_say_so(tmp_path, provider, capsys):
+    lab = Lab(tmp_path, provider.base_url)
+    code, told = run(capsys, lab, "status")
+    assert (code, "recorded yet" in told.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("yaml", "part"),
+    [
+        ("state_dir: [", "expected"),
+        ("language: en", "state_dir"),
+        ("state_dir: s\nprovider: x", "provider"),
+        ("state_dir: s\nproviders: [{name: a, base_url: 'http://example.com'}]", "not https"),
+        ("state_dir: s\nrepository: {url: 'git://example.com/x'}", "https, ssh"),
+        ("state_dir: s\ndatabase: 'postgresql://db.example.com/x'", "verify-full"),
+        ("state_dir: s\nengine: {listen: nowhere}", "host:port"),
+    ],
+)
+def test_a_wrong_configuration_ends_with_two_and_names_the_fault(tmp_path, capsys, yaml, part):
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml, encoding="utf-8")
+    assert main(["config", "check", "--config", str(path)]) == 2
+    assert part in capsys.readouterr().err
+
+
+def test_the_sample_is_a_good_configuration(tmp_path, capsys):
+    assert main(["config", "sample"]) == 0
+    path = tmp_path / "config.yaml"
+    path.write_text(capsys.readouterr().out, encoding="utf-8")
+    assert main(["config", "check", "--config", str(path)]) == 0
+
+
+def test_a_missing_credential_is_named_and_ends_with_two(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("TELEGRAM_BOT_TOKEN", raising=False)
+    path = tmp_path / "config.yaml"
+    path.write_text("state_dir: s", encoding="utf-8")
+    assert main(["bot", "--config", str(path)]) == 2
+    assert "TELEGRAM_BOT_TOKEN" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["jobs", "show", "x"], []])
+def test_wrong_usage_ends_with_two(words):
+    assert main(words) == 2
+
+
+def test_a_new_repository_is_made_and_never_over_another(tmp_path, capsys):
+    folder = tmp_path / "fresh"
+    assert main(["init", str(folder)]) == 0
+    assert (folder / "datasets/first/dataset.yaml").is_file()
+    assert main(["check", str(folder / "datasets")]) == 1  # one example is too few
+    assert "too-few-examples" in capsys.readouterr().out
+    assert main(["init", str(folder)]) == 1
+
+
+def test_a_bug_ends_with_three_and_writes_a_report(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("MERLIN_REPORTS", str(tmp_path))
+
+    @app.command("burst", hidden=True)
+    def burst():
+        raise ZeroDivisionError("sk-abcdefghijklmnop")
+
+    assert main(["burst"]) == 3
+    (report,) = tmp_path.iterdir()
+    assert str(report) in capsys.readouterr().err
+    words = report.read_text(encoding="utf-8")
+    assert "ZeroDivisionError" in words
+    assert "sk-abc" not in words
+
+
+def test_a_taken_lead_ends_with_seventy_five():
+    @app.command("led", hidden=True)
+    def led():
+        raise LeadTaken("another leads", "lead-taken", holder="1")
+
+    assert main(["led"]) == 75

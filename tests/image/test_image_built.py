@@ -1,0 +1,83 @@
+"""The image is built from the Dockerfile and run; see image.py for what that does not show."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+
+import pytest
+from image import Builder, base_files, why_not
+from machine import in_memory, needed, wheels
+
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("image")]
+
+START_S = 30.0
+
+
+@pytest.fixture(scope="session")
+def builder(request, tmp_path_factory):
+    needed(why_not())
+    archive = base_files(request.config.cache.mkdir("merlin-base"))
+    packages = wheels(request.config.cache.mkdir("merlin-packages"))
+    with in_memory(tmp_path_factory.mktemp("image")) as folder:
+        builder = Builder(folder)
+        builder.make_base(archive)
+        builder.build(packages)
+        yield builder
+
+
+@pytest.fixture(scope="session")
+def port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def container(builder, port, tmp_path_factory):
+    configuration = tmp_path_factory.mktemp("configuration") / "config.yaml"
+    text = f"state_dir: /var/lib/merlin\napi: {{listen: '127.0.0.1:{port}'}}\n"
+    configuration.write_text(text, "ascii")
+    configuration.parent.chmod(0o755)
+    with builder.container(configuration) as container:
+        yield container
+
+
+def test_the_image_says_how_it_is_run(builder):
+    settings = builder.settings()
+    assert settings["User"] == "10001:10001"
+    assert settings["WorkingDir"] == "/var/lib/merlin"
+    assert settings["Entrypoint"] == ["merlin"]
+    assert settings["Cmd"] == ["run", "--config", "/etc/merlin/config.yaml"]
+    assert settings["Healthcheck"]["Test"][:3] == ["CMD", "merlin", "health"]
+
+
+def test_it_runs_as_somebody_without_rights(container):
+    assert container.run("id", "-u").stdout.strip() == "10001"
+    assert container.run("touch", "/opt/merlin/x").returncode != 0
+    assert container.run("touch", "/var/lib/merlin/x").returncode == 0
+
+
+def test_what_is_installed_fits_together_and_holds_the_samples(container):
+    assert container.run("/opt/merlin/bin/python", "-m", "pip", "check").returncode == 0
+    assert container.run("merlin", "--version").returncode == 0
+    assert container.run("git", "--version").returncode == 0
+    where = "import merlin; print(merlin.__path__[0])"
+    package = container.run("/opt/merlin/bin/python", "-c", where).stdout.strip()
+    assert "neurotypology" in container.run("ls", f"{package}/samples").stdout
+
+
+def test_the_health_check_tells_a_living_api_from_a_dead_one(container, builder):
+    check = builder.settings()["Healthcheck"]["Test"][1:]
+    assert container.run(*check).returncode == 1
+    process = container.start("merlin", "api", "--config", "/etc/merlin/config.yaml")
+    try:
+        deadline = time.monotonic() + START_S
+        while container.run(*check).returncode != 0:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(START_S)
+    assert container.run(*check).returncode == 1
