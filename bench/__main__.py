@@ -1,6 +1,6 @@
 """`make bench`: run the measurements that take minutes; `python -m bench NAME` runs one.
 
-`storm` takes longest and is run by name alone.
+`kills` and `storm` take longest and are run by name alone.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sys
 from importlib import import_module
 
 QUICK = ("demo", "recall", "dataset")
-NAMES = (*QUICK, "storm")
+NAMES = (*QUICK, "kills", "storm")
 
 
 def main() -> None:
