@@ -7,7 +7,6 @@ or systemd's credentials folder.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +21,7 @@ from jsonschema import Draft202012Validator
 
 from merlin.core.errors import ConfigError
 from merlin.core.log import hide
+from merlin.core.loopback import is_loopback
 from merlin.core.money import MICRO, Price
 
 SCHEMA = Path(__file__).with_name("config.schema.yaml")
@@ -239,22 +239,13 @@ def _address_faults(config: Config) -> Sequence[str]:
 
 def _is_safe(url: str) -> bool:
     parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
 
 
 def _is_safe_database(url: str) -> bool:
     parts = urlsplit(url)
     mode = parse_qs(parts.query).get("sslmode", [""])[0]
-    return not parts.hostname or _is_loopback(parts.hostname) or mode == "verify-full"
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
+    return not parts.hostname or is_loopback(parts.hostname) or mode == "verify-full"
 
 
 def credential(name: str, *, is_needed: bool = True) -> str:

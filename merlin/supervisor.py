@@ -78,11 +78,6 @@ class Supervisor:
             self.stop()
         return WRONG_SETUP if self._is_set_up_wrongly else 0
 
-    def process_id(self, name: str) -> int | None:
-        """Return the child's process id, None while it is down."""
-        process = self._running[name].process
-        return process.pid if process is not None and process.poll() is None else None
-
     def restarts(self, name: str) -> int:
         """Return how often the child was started again."""
         return self._running[name].restarts
@@ -119,7 +114,8 @@ class Supervisor:
 
     def _start(self, each: _Running) -> None:
         each.process = subprocess.Popen(  # noqa: S603 - our own interpreter and verbs
-            [sys.executable, "-m", "merlin", *each.child.arguments],
+            # -P: a folder called merlin in the current one is not taken for the package.
+            [sys.executable, "-P", "-m", "merlin", *each.child.arguments],
             env={**os.environ, **each.child.environment},
             stdin=subprocess.DEVNULL,
             stdout=self._output,

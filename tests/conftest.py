@@ -10,6 +10,14 @@ import pytest
 # Two BLAS threads on a busy machine take five times as long as one; set before numpy loads.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from schedule import MachinesFirst
+
+    return MachinesFirst(config, log)
+
+
 _LOOPBACK = {"127.0.0.1", "::1", "localhost", ""}
 
 

@@ -6,13 +6,13 @@ for the name of a helper that runs commands.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from merlin.core.errors import ConfigError
+from merlin.core.loopback import is_loopback
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HELPER = re.compile(r"[^/\[]*::")
@@ -68,7 +68,7 @@ def _by_scheme(url: str) -> Address:
     if parts.scheme == "ssh" and parts.password is None:
         _check_ssh(url, parts.username, host)
         return Address(url, "ssh")
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)):
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)):
         return _http(url, parts, host)
     raise _refused(url)
 
@@ -92,13 +92,6 @@ def _local(path: str) -> Address:
         raise _refused(path)
     folder = Path(path).expanduser().resolve()
     return Address(str(folder), "file", folder)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def shown(url: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
 from merlin.adapters.git_walls import NOTES_REF, GitFailed, Run
 
 PUSHED_REF = "refs/merlin/notes-pushed"
@@ -24,23 +27,26 @@ def write(run: Run, commit: str, text: str, lock: int) -> bool:
     return True
 
 
-def push(run: Run, url: str, lock: int) -> None:
+def push(run: Run, url: str, hold: Callable[[], AbstractContextManager[int]]) -> None:
     """Bring our notes to the repository, merged with those that others wrote meanwhile.
 
-    Does nothing when the newest ones are there already. On one commit ours win.
+    Does nothing when the newest ones are there already. On one commit ours win. The mirror is
+    held where it is written alone: a repository that takes its time delays no fetch.
     """
     for _ in range(_TRIES):
         ours = ref(run, NOTES_REF)
         if not ours or ours == ref(run, PUSHED_REF):
             return
         try:
-            run("push", "--quiet", "--", url, f"{NOTES_REF}:{NOTES_REF}", lock=lock)
+            run("push", "--quiet", "--", url, f"{ours}:{NOTES_REF}")
         except GitFailed as failure:
             if "[rejected]" not in failure.stderr:
                 raise
-            _merge(run, url, lock)
+            with hold() as lock:
+                _merge(run, url, lock)
         else:
-            run("update-ref", PUSHED_REF, ours, lock=lock)
+            with hold() as lock:
+                run("update-ref", PUSHED_REF, ours, lock=lock)
     if ref(run, NOTES_REF) != ref(run, PUSHED_REF):
         raise GitFailed("the notes were rejected again and again", 1, "")
 

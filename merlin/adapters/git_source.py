@@ -13,6 +13,7 @@ import signal
 import subprocess
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, BinaryIO, cast
@@ -178,9 +179,12 @@ class GitSource:
         _check_names([commit])
         with _plain_errors(), hold(self._mirror) as lock:
             git_notes.write(self._git.run, commit, text, lock)
-            if self._push_notes:
-                git_notes.push(self._git.run, self._place.url, lock)
             reached("note.written")
+
+    def share_notes(self) -> None:
+        if self._push_notes:
+            with _plain_errors():
+                git_notes.push(self._git.run, self._place.url, partial(hold, self._mirror))
 
     def resolve(self, revision: str) -> str:
         """Return the id of a commit named by a beginning of its id, or by `HEAD`.

@@ -5,7 +5,6 @@ Retries of the SDK are off: it repeats creating calls too, and each repeat is a 
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import ssl
 import time
@@ -17,6 +16,7 @@ import httpx2
 import openai
 
 from merlin.adapters.openai_errors import Garbage
+from merlin.core.loopback import is_loopback
 
 CONNECT_S = 5.0
 BETWEEN_BYTES_S = 30.0
@@ -46,7 +46,7 @@ def sync_client(base_url: str, credential: str, total_s: float, keep: int) -> op
         limits=httpx2.Limits(max_keepalive_connections=keep),
         verify=_trust(),
         event_hooks={"request": [_begin], "response": [_bound]},
-        trust_env=not is_loopback(base_url),
+        trust_env=not is_here(base_url),
     )
     return openai.OpenAI(
         base_url=base_url,
@@ -68,7 +68,7 @@ def async_client(
         timeout=patience(total_s),
         verify=_trust(),
         limits=httpx2.Limits(max_connections=None, max_keepalive_connections=parallel),
-        trust_env=not is_loopback(base_url),
+        trust_env=not is_here(base_url),
     )
     return openai.AsyncOpenAI(
         base_url=base_url,
@@ -85,13 +85,9 @@ def _trust() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
-def is_loopback(base_url: str) -> bool:
+def is_here(base_url: str) -> bool:
     """Return whether the server is on this machine, where no proxy of the environment counts."""
-    host = httpx2.URL(base_url).host
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return is_loopback(httpx2.URL(base_url).host)
 
 
 class Raw(Protocol):

@@ -16,8 +16,7 @@ from merlin.api.problems import add_problems
 from merlin.api.routes import front, health, hooks
 from merlin.api.services import ApiServices
 from merlin.api.traffic import Traffic
-
-ALIVE_S = 1.0
+from merlin.core.server import say_alive
 
 
 def create_app(services: ApiServices) -> FastAPI:
@@ -44,22 +43,15 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         deeds = {
             "git": services.ask_fetch,
-            "provider": services.wake,
+            "provider": services.ask_poll,
             "payment": services.wake,
         }
         app.state.bells = {name: Bell(name, deed) for name, deed in deeds.items()}
         beside = [asyncio.create_task(bell.serve()) for bell in app.state.bells.values()]
-        beside.append(asyncio.create_task(_say_alive(services.still_alive)))
+        beside.append(asyncio.create_task(say_alive(services.still_alive)))
         yield
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
 
     return lifespan
-
-
-async def _say_alive(still_alive: Callable[[], None]) -> None:
-    """Tell the service manager, from the loop that serves: a stuck loop falls silent."""
-    while True:
-        still_alive()
-        await asyncio.sleep(ALIVE_S)

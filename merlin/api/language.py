@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from merlin.core.text import LANGUAGES
+from merlin.core.text import language_of
 
 MOST_RANGES = 20
 
@@ -17,9 +17,9 @@ def language_of_header(header: str, default: str) -> str:
     best, best_weight = default, 0.0
     for part in header.split(",")[:MOST_RANGES]:
         name, _, parameter = part.partition(";")
-        language = name.strip().lower().split("-")[0]
+        language = language_of(name.strip(), "")
         weight = _weight(parameter)
-        if language in LANGUAGES and weight > best_weight:
+        if language and weight > best_weight:
             best, best_weight = language, weight
     return best
 
@@ -38,3 +38,8 @@ def language_of_request(request: Request) -> str:
     """Return the language in which this call is answered."""
     default: str = request.app.state.services.language
     return language_of_header(request.headers.get("accept-language", ""), default)
+
+
+def headers_of(language: str) -> dict[str, str]:
+    """Return the headers of an answer in `language`, by which caches keep languages apart."""
+    return {"Content-Language": language, "Vary": "Accept-Language"}

@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from merlin.api.exposition import Family, Sample, metric_name
 from merlin.api.services import Picture
 from merlin.api.traffic import Traffic
+from merlin.core.exposition import Family, Sample, metric_name
 from merlin.core.heartbeat import Heartbeat
 from merlin.model.registry import Serving
 
@@ -101,9 +101,14 @@ def _serving(models: Sequence[Serving]) -> Iterable[Family]:
         "1 for the model that serves each dataset.",
         [
             Sample(
-                1, {"dataset": one.dataset, "model": model.model_id, "build": model.build_version}
+                1,
+                {
+                    "dataset": one.dataset,
+                    "model": one.model.model_id,
+                    "build": one.model.build_version,
+                },
             )
-            for one, model in ((one, one.model) for one in models)
+            for one in models
         ],
     )
     yield Family(

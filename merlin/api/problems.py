@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.api.language import language_of_request
+from merlin.api.language import headers_of, language_of_request
 from merlin.core.errors import MerlinError
 from merlin.core.log import get_logger, redact
 from merlin.core.text import text
@@ -46,28 +46,25 @@ class Problem(Exception):
 def add_problems(app: FastAPI) -> None:
     """Let every error of a route become a problem."""
 
-    async def of_problem(request: Request, error: Exception) -> Response:
-        assert isinstance(error, Problem)  # noqa: S101 - registered for this class
+    @app.exception_handler(Problem)
+    async def of_problem(request: Request, error: Problem) -> Response:
         return answer(request, error.status, error.code, **error.arguments)
 
-    async def of_http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    @app.exception_handler(HTTPException)
+    async def of_http(request: Request, error: HTTPException) -> Response:
         code = _CODES.get(error.status_code, "bad-request")
         response = answer(request, HTTPStatus(error.status_code), code)
         response.headers.update(error.headers or {})
         return response
 
-    async def of_wrong_values(request: Request, _error: Exception) -> Response:
+    @app.exception_handler(RequestValidationError)
+    async def of_wrong_values(request: Request, _error: RequestValidationError) -> Response:
         return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request")
 
-    async def of_merlin(request: Request, error: Exception) -> Response:
+    @app.exception_handler(MerlinError)
+    async def of_merlin(request: Request, error: MerlinError) -> Response:
         log.warning("the database did not answer", reason=redact(str(error)))
         return unavailable(request)
-
-    app.add_exception_handler(Problem, of_problem)
-    app.add_exception_handler(HTTPException, of_http)
-    app.add_exception_handler(RequestValidationError, of_wrong_values)
-    app.add_exception_handler(MerlinError, of_merlin)
 
 
 def unavailable(request: Request) -> Response:
@@ -88,5 +85,4 @@ def answer(request: Request, status: HTTPStatus, code: str, **arguments: object)
         "instance": request.url.path,
         "request_id": getattr(request.state, "request_id", ""),
     }
-    headers = {"Content-Language": language, "Vary": "Accept-Language"}
-    return JSONResponse(body, status.value, headers, MEDIA_TYPE)
+    return JSONResponse(body, status.value, headers_of(language), MEDIA_TYPE)

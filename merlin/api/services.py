@@ -30,15 +30,17 @@ class ApiServices:
 
     `store_update` returns once the update is safely kept; None: this bot asks Telegram itself,
     and there is no telegram hook. `telegram_secret` is the word that Telegram repeats.
-    `ask_fetch` asks the daemon to look at the repository, unless somebody asked already.
+    `ask_fetch` asks the daemon to look at the repository, `ask_poll` at the providers' jobs,
+    unless somebody asked already.
     `still_alive` tells the service manager, about once a second.
     """
 
     look: Callable[[], Awaitable[Picture]]
     wake: Callable[[], Awaitable[None]]
     ask_fetch: Callable[[], Awaitable[None]]
+    ask_poll: Callable[[], Awaitable[None]]
     store_update: Callable[[Update], Awaitable[None]] | None
     telegram_secret: str
     clock: Clock
-    still_alive: Callable[[], None]
+    still_alive: Callable[[], object]
     language: str = "ru"

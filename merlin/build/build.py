@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from merlin.build import jsonl
 from merlin.build.split import TEST, TRAIN, Split, split
+from merlin.core.durable import sync
 from merlin.core.errors import DatasetError, NotFound
 from merlin.core.killpoint import reached
 from merlin.dataset.check import FEWEST, Checked
@@ -154,7 +154,7 @@ def write(content: BuildContent, parent: Path, number: int) -> Path:
     except OSError:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    _sync(parent)
+    sync(parent)
     reached("build.after_rename")
     return folder
 
@@ -169,22 +169,11 @@ def _fill(folder: Path, content: BuildContent) -> None:
     folder.chmod(0o755)
     manifest = json.dumps(content.manifest, ensure_ascii=False, indent=1) + "\n"
     files = ((TRAIN_FILE, content.train), (TEST_FILE, content.test))
-    for name, data in (*files, (MANIFEST_FILE, manifest.encode())):
-        with (folder / name).open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    _sync(folder)
+    for name, written in (*files, (MANIFEST_FILE, manifest.encode())):
+        (folder / name).write_bytes(written)
+        sync(folder / name)
+    sync(folder)
     reached("build.tmp_written")
-
-
-def _sync(folder: Path) -> None:
-    """Make the folder's own list of names durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def read_build(folder: Path) -> BuildContent:
@@ -217,8 +206,3 @@ def _manifest(told: bytes) -> dict[str, Any]:
 
 def _damaged(folder: Path) -> DatasetError:
     return DatasetError(f"build {folder} is damaged", "build-damaged", name=folder.name)
-
-
-def example_ids(manifest: Mapping[str, Any], side: str) -> Sequence[str]:
-    """Return the ids of one side's examples, in the order of the file's lines."""
-    return [each["id"] for each in manifest["examples"] if each["split"] == side]

@@ -19,11 +19,6 @@ class Diff:
     changed: tuple[str, ...]
     moved: tuple[str, ...]
 
-    @property
-    def new(self) -> int:
-        """Return how many examples are new or changed: what `launch.min_new` counts."""
-        return len(self.added) + len(self.changed)
-
 
 def diff(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> Diff:
     """Return what leads from manifest `old` to manifest `new`; None: there was no build before."""

@@ -8,21 +8,23 @@ does not launch anything.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from merlin.build.build import BuildContent, make, read_build, write
 from merlin.build.record import Build, wish_of
-from merlin.build.verdict import Word
+from merlin.build.verdict import WAITING, Verdict, Word
 from merlin.core.clock import Clock
 from merlin.core.errors import DatasetError, NotFound
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger
 from merlin.dataset.check import BlobCache, Checked, check
 from merlin.dataset.source import Commit, Source
+from merlin.dataset.spec import DatasetSpec
 
 log = get_logger(__name__)
 
@@ -71,8 +73,11 @@ class Journal(Protocol):
     def next_number(self, dataset: str) -> int:
         """Return the number of the dataset's next build, 1 for the first."""
 
-    def latest_wish(self, dataset: str) -> str:
-        """Return the wish of the newest verdict on the line that has one, else ""."""
+    def latest(self, dataset: str) -> Verdict | None:
+        """Return the newest verdict on the line that wished for something, or None.
+
+        Unchanged ones wish for what the one before them does. A removed dataset wishes nothing.
+        """
 
     def build_of(self, dataset: str, digest: str) -> Build | None:
         """Return the dataset's build with these bytes."""
@@ -90,7 +95,11 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What gathering needs: where builds go, how numbers are given, the base's token limit."""
+    """What gathering needs: where builds go, how numbers are given, the base's token limit.
+
+    `turn` lets one thread gather at a time; `line_moves` is held while the line is half told,
+    so that nobody decides by a line that has lost its end and not yet got its new one.
+    """
 
     source: Source
     journal: Journal
@@ -98,32 +107,53 @@ class Workshop:
     clock: Clock
     cache: BlobCache
     limit_tokens: Mapping[str, int]
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    line_moves: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What one gathering did: the branch's head, what commits led to, how many left the line."""
+    """What one gathering did: the branch's head, how many commits came, how many left the line."""
 
     head: str | None
-    commits: tuple[Commit, ...] = ()
-    outcomes: tuple[tuple[Commit, Outcome], ...] = ()
+    count: int = 0
     left: int = 0
 
 
-def gather(shop: Workshop) -> Gathered:
+@dataclass(frozen=True, slots=True)
+class Left:
+    """So many commits left the line, because the branch's history was rewritten."""
+
+    head: str
+    count: int
+
+
+Told = Callable[[Left | tuple[Commit, Outcome]], None]
+
+
+def gather(shop: Workshop, tell: Told) -> Gathered:
     """Fetch, then record every new commit of the line, oldest first.
 
-    Raises SourceError when the repository cannot be read; what was recorded before stays.
+    `tell` hears of each step when it is recorded, whatever becomes of the next one. Raises
+    SourceError when the repository cannot be read, OSError when the disk takes no build; what
+    was recorded before stays.
     """
-    reached("fetch.before")
-    fetched = shop.source.fetch()
-    reached("fetch.after")
-    if fetched.head is None:
-        return Gathered(None)
+    with shop.turn:
+        reached("fetch.before")
+        fetched = shop.source.fetch()
+        reached("fetch.after")
+        if fetched.head is None:
+            return Gathered(None)
+        with shop.line_moves:
+            return _record(shop, fetched.head, tell)
+
+
+def _record(shop: Workshop, head: str, tell: Told) -> Gathered:
     line = shop.journal.line()
-    commits = shop.source.line(fetched.head, line.commits)
-    left = _leave(shop, fetched.head, line, commits)
-    told: list[tuple[Commit, Outcome]] = []
+    commits = shop.source.line(head, line.commits)
+    left = _leave(shop, head, line, commits)
+    if left:
+        tell(Left(head, left))
     for commit in commits:
         outcomes = [_outcome(shop, commit, name) for name in _changed(shop, commit, line)]
         shop.journal.record(commit, outcomes, shop.clock())
@@ -131,8 +161,9 @@ def gather(shop: Workshop) -> Gathered:
         line = Line(line.commits | {commit.sha}, commit.position)
         words = {outcome.dataset: outcome.word for outcome in outcomes}
         log.info("commit recorded", commit=commit.sha, position=commit.position, verdicts=words)
-        told += [(commit, outcome) for outcome in outcomes]
-    return Gathered(fetched.head, tuple(commits), tuple(told), left)
+        for outcome in outcomes:
+            tell((commit, outcome))
+    return Gathered(head, len(commits), left)
 
 
 def _leave(shop: Workshop, head: str, line: Line, commits: Sequence[Commit]) -> int:
@@ -158,22 +189,33 @@ def _changed(shop: Workshop, commit: Commit, line: Line) -> list[str]:
     return sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
 
 
-def _outcome(shop: Workshop, commit: Commit, dataset: str) -> Outcome:
-    entries = shop.source.entries(commit.sha, dataset)
+def _outcome(shop: Workshop, commit: Commit, folder: str) -> Outcome:
+    # A name that is no text stands in the rows as its bytes are written down; it is rejected.
+    dataset = folder.encode("utf-8", "backslashreplace").decode("utf-8")
+    entries = shop.source.entries(commit.sha, folder)
     if not entries:
         return Outcome(dataset, Word.REMOVED)
-    checked = check(dataset, entries, shop.source.read, shop.cache, limit_tokens=shop.limit_tokens)
+    checked = check(folder, entries, shop.source.read, shop.cache, limit_tokens=shop.limit_tokens)
     if checked.spec is None or not checked.is_buildable:
         errors = sum(finding.severity == "error" for finding in checked.findings)
         told = {"errors": errors, "good": len(checked.examples)}
         return Outcome(dataset, Word.REJECTED, checked, reason="verdict-rejected", arguments=told)
     content = make(checked)
     wish = wish_of(dataset, content.digest, checked.spec.recipe)
-    word = Word.UNCHANGED if shop.journal.latest_wish(dataset) == wish else Word.BUILT
+    word = _word(shop.journal.latest(dataset), wish, checked.spec)
     known = shop.journal.build_of(dataset, content.digest)
     if known is not None:
         return Outcome(dataset, word, checked, build=known, wish=wish)
     return Outcome(dataset, word, checked, new_build=_write(shop, dataset, content), wish=wish)
+
+
+def _word(latest: Verdict | None, wish: str, spec: DatasetSpec) -> Word:
+    """Return whether the commit wants anything new: other content, or another rule to wait by."""
+    if latest is None or latest.wish != wish:
+        return Word.BUILT
+    rule = latest.spec.launch if latest.spec else None
+    waits_otherwise = latest.word in WAITING and rule != spec.launch
+    return Word.BUILT if waits_otherwise else Word.UNCHANGED
 
 
 def restore(shop: Workshop, commit: str | None, build: Build) -> None:

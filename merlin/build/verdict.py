@@ -30,7 +30,6 @@ class Word(StrEnum):
     REMOVED = "removed"
 
 
-FINAL = frozenset({Word.UNCHANGED, Word.REJECTED, Word.SUPERSEDED, Word.SERVING, Word.REMOVED})
 WAITING = (Word.BUILT, Word.HELD)
 
 _MOVES: Mapping[Word, frozenset[Word]] = {

@@ -27,9 +27,9 @@ class Exhibit:
     evaluation: Evaluation | None
 
 
-def exhibits(showcase: Showcase) -> list[Exhibit]:
-    """Return every serving model with its scores."""
+def exhibits(showcase: Showcase, dataset: str | None = None) -> list[Exhibit]:
+    """Return every serving model with its scores; that of `dataset`, which answers here, first."""
     return [
         Exhibit(serving, showcase.evaluation(serving.model.model_row))
-        for serving in showcase.all_serving()
+        for serving in sorted(showcase.all_serving(), key=lambda one: one.dataset != dataset)
     ]

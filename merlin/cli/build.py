@@ -53,11 +53,11 @@ def builds(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson =
             each["test"],
             each["train_tokens"],
             when(each["created_at"]),
-            each["digest"][:12],
+            each["digest"][:10],
         ]
         for each in found
     ]
-    names = ("build", "train", "test", "train-tokens", "created-at", "digest")
+    names = ("build", "train", "test", "tokens", "created-at", "digest")
     table([f"col-{name}" for name in names], lines)
 
 

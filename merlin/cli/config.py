@@ -34,7 +34,10 @@ def sample() -> None:
     from merlin.config import schema
 
     said = schema()
-    lines: list[str] = []
+    lines: list[str] = [
+        "# Every key with an example, to copy from; not a configuration to start with.",
+        "# What is left out has its default: state_dir, repository and providers are enough.",
+    ]
     _explain(said, said, lines, 0)
     sys.stdout.write("\n".join(lines) + "\n")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -25,25 +24,20 @@ def demo(
     ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew: remove its folder.")] = False,
     state: Annotated[Path | None, typer.Option(help="The demo's folder.")] = None,
-    port: Annotated[int, typer.Option(help="The first of its ports.")] = 8700,
+    port: Annotated[int, typer.Option(min=1, max=65530, help="The first of its ports.")] = 8700,
 ) -> None:
     """Show everything here: stand-ins for Telegram and a chat model, a real repository."""
-    from merlin.core.errors import Refused
     from merlin.core.log import setup
-    from merlin.core.text import language_of
+    from merlin.sandbox.demo.place import FOLDER, clear
     from merlin.sandbox.demo.run import run_check, run_demo
 
-    # The demo speaks Russian first, unless it is told otherwise by name.
-    language = language_of(os.environ.get("MERLIN_LANGUAGE"), default="ru")
-    folder = state or (None if check else Path(".merlin-demo"))
-    if fresh and folder is not None and folder.exists():
-        if not (folder / "config.yaml").is_file():
-            raise Refused(f"{folder} is no demo", "demo-folder", folder=str(folder))
-        shutil.rmtree(folder)
+    folder = state or (None if check else FOLDER)
+    if fresh and folder is not None:
+        clear(folder)
     setup("demo", quiet=True)
     if check:
-        sys.exit(run_check(folder, language))
-    sys.exit(run_demo(folder or Path(".merlin-demo"), port, language))
+        sys.exit(run_check(folder, _language()))
+    sys.exit(run_demo(folder or FOLDER, port, _language()))
 
 
 def stage(config: ConfigPath, chat_port: int, model_port: int, way_port: int) -> None:
@@ -52,4 +46,11 @@ def stage(config: ConfigPath, chat_port: int, model_port: int, way_port: int) ->
     from merlin.sandbox.demo.stage import run_stage
 
     setup("stage")
-    run_stage(config, chat_port, model_port, way_port)
+    run_stage(config, chat_port, model_port, way_port, _language())
+
+
+def _language() -> str:
+    """Return the demo's language: Russian, unless MERLIN_LANGUAGE names another."""
+    from merlin.core.text import language_of
+
+    return language_of(os.environ.get("MERLIN_LANGUAGE"), default="ru")

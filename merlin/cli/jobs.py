@@ -8,7 +8,7 @@ import typer
 
 from merlin.cli.asking import NoWait, ask_daemon, tell
 from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import as_json, pairs, table, when
+from merlin.cli.output import as_json, pairs, table, when, word
 
 Dataset = Annotated[str | None, typer.Option("--dataset", help="Only this dataset's.")]
 JobNumber = Annotated[int, typer.Argument(help="The job's number.")]
@@ -32,8 +32,18 @@ def list_jobs(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJso
     if json:
         as_json(jobs)
         return
-    names = ("job", "dataset", "build", "state", "provider", "model", "error")
-    table([f"col-{name}" for name in names], [[job[name] for name in names] for job in jobs])
+    names = ("job", "build", "state", "provider", "outcome")
+    lines = [
+        [
+            job["job"],
+            job["build"],
+            word("job", job["state"]),
+            job["provider"],
+            job["model"] or job["error"],
+        ]
+        for job in jobs
+    ]
+    table([f"col-{name}" for name in names], lines)
 
 
 def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
@@ -48,8 +58,12 @@ def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
     names = ("job", "dataset", "build", "state", "status", "provider", "provider_job", "model")
     more = ("trained_tokens", "error", "created_at", "updated_at")
     told = {**told, **{name: when(told[name]) for name in ("created_at", "updated_at")}}
+    told["state"] = word("job", told["state"])
     pairs({f"col-{name.replace('_', '-')}": told[name] for name in (*names, *more)})
-    changes = [[when(each["at"]), each["from"], each["to"]] for each in told["changes"]]
+    changes = [
+        [when(each["at"]), *(word("job", each[way] or "") for way in ("from", "to"))]
+        for each in told["changes"]
+    ]
     table(["col-at", "col-from", "col-to"], changes)
     metrics = [
         [each["step"], each["model"], _figures(each["metrics"])] for each in told["checkpoints"]

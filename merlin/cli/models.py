@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from merlin.cli.asking import ask_daemon, tell
 from merlin.cli.jobs import Dataset
 from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import as_json, table, when
+from merlin.cli.output import as_json, say, table, when, word
 
 Name = Annotated[str, typer.Argument(help="The dataset.")]
 
@@ -34,17 +34,18 @@ def list_models(
     if json:
         as_json(models)
         return
-    names = ("build", "model", "state", "serves", "evaluation")
+    names = ("build", "model", "state", "evaluation")
     table([f"col-{name}" for name in names], [_row(model) for model in models])
+    say("models-legend")
 
 
-def _row(model: dict[str, object]) -> list[object]:
+def _row(model: dict[str, Any]) -> list[object]:
     proof = model["evaluation"]
     told = ""
     if isinstance(proof, dict):
-        shares = f"= {proof['equal_share']:.0%}, ? {proof['unknown_share']:.0%}"
-        told = f"chrF {proof['chrf']:.1f}, {shares}"
-    return [model["build"], model["model"], model["state"], "✔" if model["serves"] else "", told]
+        told = f"{proof['chrf']:.1f} ={proof['equal_share']:.0%} ?{proof['unknown_share']:.0%}"
+    state = word("model", "serves" if model["serves"] else model["state"])
+    return [model["build"], model["model"], state, told]
 
 
 def promote(
@@ -82,9 +83,17 @@ def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson 
 
     with reports(configuration(config)) as rows:
         promotions = rows.history(dataset)
+        builds = {each["model"]: each["build"] for each in rows.models(dataset, limit=1000)}
     if json:
         as_json(promotions)
         return
-    names = ("at", "dataset", "to", "from", "why", "by")
-    shown = [{**each, "at": when(each["at"])} for each in promotions]
-    table([f"col-{name}" for name in names], [[each[n] for n in names] for each in shown])
+    lines = [
+        [
+            when(each["at"]),
+            *(builds.get(each[way], each[way]) for way in ("to", "from")),
+            word("why", each["why"]),
+            each["by"],
+        ]
+        for each in promotions
+    ]
+    table(["col-at", "col-to", "col-from", "col-why", "col-by"], lines)

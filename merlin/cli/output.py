@@ -9,7 +9,7 @@ from datetime import datetime
 
 from merlin.cli import language
 from merlin.core.clock import from_iso, iso
-from merlin.core.text import text
+from merlin.core.text import keys, text
 
 
 def as_json(value: object) -> None:
@@ -48,6 +48,12 @@ def cell(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     return str(value)
+
+
+def word(family: str, name: str) -> str:
+    """Return the text `<family>-<name>`; a name without one (a provider's own) stays as it is."""
+    key = f"{family}-{name}"
+    return text(language(), key) if key in keys(language()) else name
 
 
 def when(moment: str) -> str:

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from merlin.cli import language
 from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import as_json, say, table
-from merlin.core.text import text
+from merlin.cli.output import as_json, say, table, word
+
+SHORT = 7  # of a commit's id, as git shows it: the table fits into 80 columns
 
 
 def register(app: typer.Typer) -> None:
@@ -31,15 +31,15 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     rows = [_row(name, dataset) for name, dataset in told["datasets"].items()]
     table([f"col-{name}" for name in names], rows)
     alive = [name for name, beat in told["processes"].items() if beat["alive"]]
-    queues = ", ".join(f"{name} {count}" for name, count in told["queues"].items())
+    queues = ", ".join(f"{word('queue', name)} {count}" for name, count in told["queues"].items())
     say("status-line", alive=", ".join(sorted(alive)) or "–", queues=queues)
 
 
 def _row(name: str, told: dict[str, Any]) -> list[object]:
-    word = text(language(), f"word-{told['verdict']}") if told["verdict"] else ""
+    verdict = word("word", told["verdict"]) if told["verdict"] else ""
     serving = told["serving"]["build"] if told["serving"] else ""
-    job = f"{told['job']['job']} {told['job']['state']}" if told["job"] else ""
-    return [name, (told["commit"] or "")[:10], word, told["build"], serving, job]
+    job = f"{told['job']['job']} {word('job', told['job']['state'])}" if told["job"] else ""
+    return [name, (told["commit"] or "")[:SHORT], verdict, told["build"], serving, job]
 
 
 def health(

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 class MerlinError(Exception):
     """An expected failure whose text a person may read.
 
-    `key` names the Fluent text, `args_` its arguments; `str(error)` is English for logs.
+    `key` names the Fluent text, `arguments` fill it; `str(error)` is English, for logs.
     """
 
     exit_code = 1

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
+from structlog.typing import Processor
 
 # Telegram tokens, OpenAI-like keys, our own keys, bearer headers, passwords in addresses.
 _SECRETS = re.compile(
@@ -55,6 +56,18 @@ def _clean(value: object) -> object:
     return redact(str(value))
 
 
+def _named(process: str) -> Processor:
+    """Return what writes the process into each line; threads have no context of their own."""
+
+    def name(
+        _logger: object, _name: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        event.setdefault("process", process)
+        return event
+
+    return name
+
+
 class _Stderr(logging.Handler):
     """Writes to what standard error is at the time of writing, not at the time of set-up."""
 
@@ -72,6 +85,7 @@ def setup(process: str, level: int = logging.INFO, *, quiet: bool = False) -> No
     level = logging.ERROR if quiet else level
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _named(process),
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
@@ -95,12 +109,14 @@ def setup(process: str, level: int = logging.INFO, *, quiet: bool = False) -> No
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    structlog.contextvars.bind_contextvars(process=process)
     # These write whole addresses, and a Telegram address holds the bot's token.
     for name in ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "openai", "aiohttp"):
         logging.getLogger(name).setLevel(logging.WARNING)
     # A tick that still runs when its next time comes is by design: it is not run twice.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    # Start lines and dictionary versions, which say nothing of what Merlin does.
+    for name in ("uvicorn", "uvicorn.error", "pymorphy3"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import FrameType
@@ -24,6 +25,7 @@ from merlin.core.log import get_logger
 log = get_logger(__name__)
 
 Run = Callable[[], bool]
+CLOCK_LOOK_S, LEAST_STEP_S = 0.5, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +40,25 @@ class Tick:
 
 @dataclass(slots=True)
 class Tally:
-    """What the ticks did so far, for the heartbeat: counts by `<tick>_<outcome>`."""
+    """What the ticks did so far, for the heartbeat: counts by `<tick>_<outcome>`.
+
+    `reasons`: why a tick failed the last time, by its name; a success forgets it.
+    """
 
     counts: dict[str, int] = field(default_factory=dict)
     step: str = ""
+    reasons: dict[str, str] = field(default_factory=dict)
 
     def count(self, name: str) -> None:
         """Add one."""
         self.counts[name] = self.counts.get(name, 0) + 1
+
+    def fail(self, tick: str, reason: str) -> bool:
+        """Count a failure; return whether it is another one than the last time."""
+        self.count(f"{tick}_error")
+        is_new = self.reasons.get(tick) != reason
+        self.reasons[tick] = reason
+        return is_new
 
 
 def run(
@@ -76,15 +89,29 @@ def run(
     scheduler.start()
     log.info("daemon started", ticks={tick.name: tick.period_s for tick in ticks})
     on_ready()
-    stop.wait()
+    mind_the_clock(scheduler, stop)
     scheduler.shutdown(wait=True)
     log.info("daemon stopped")
 
 
-def run_once(ticks: Mapping[str, Tick], names: Sequence[str]) -> None:
-    """Run these ticks in order, here and now; used by commands that hold the lead themselves."""
-    for name in names:
-        ticks[name].run()
+def mind_the_clock(
+    scheduler: BackgroundScheduler,
+    stop: threading.Event,
+    ahead: Callable[[], float] = lambda: time.time() - time.monotonic(),
+) -> None:
+    """Wait for `stop`; whenever the wall clock was set back, let every tick run now.
+
+    APScheduler waits for a time of day: after a step back it would wait as long as the step.
+    `ahead`: by how many seconds the wall clock is ahead of the monotonic one.
+    """
+    before = ahead()
+    while not stop.wait(CLOCK_LOOK_S):
+        now = ahead()
+        if now < before - LEAST_STEP_S:
+            log.warning("the clock was set back", seconds=round(before - now, 1))
+            for job in scheduler.get_jobs():
+                job.modify(next_run_time=datetime.now(UTC))
+        before = now
 
 
 def _guarded(tick: Tick, tally: Tally, scheduler: BackgroundScheduler) -> None:
@@ -92,13 +119,14 @@ def _guarded(tick: Tick, tally: Tally, scheduler: BackgroundScheduler) -> None:
     try:
         moved = tick.run()
     except MerlinError as error:
-        tally.count(f"{tick.name}_error")
-        log.warning("tick could not finish", tick=tick.name, reason=str(error))
+        if tally.fail(tick.name, str(error)):  # a long outage fills no disk with its words
+            log.warning("tick could not finish", tick=tick.name, reason=str(error))
         return
-    except Exception:
-        tally.count(f"{tick.name}_error")
-        log.exception("tick failed", tick=tick.name)
+    except Exception as bug:
+        if tally.fail(tick.name, repr(bug)):
+            log.exception("tick failed", tick=tick.name)
         return
+    tally.reasons.pop(tick.name, None)
     tally.count(f"{tick.name}_{'success' if moved else 'noop'}")
     if moved and tick.wakes and scheduler.running:
         scheduler.modify_job(tick.wakes, next_run_time=datetime.now(UTC))

@@ -7,6 +7,7 @@ is taken up again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.log import get_logger
@@ -26,23 +27,32 @@ def serve_requests(services: DaemonServices, fetch: Callable[[], bool]) -> bool:
     """Do every waiting request; return whether there was one."""
     done = False
     while (request := services.requests.claim(tuple(KINDS))) is not None:
-        if KINDS[request.kind].needs_fetch:
-            fetch()
-        _serve(services, request)
+        _serve(services, request, fetch)
         done = True
     return done
 
 
-def _serve(services: DaemonServices, request: Request) -> None:
+def _serve(services: DaemonServices, request: Request, fetch: Callable[[], bool]) -> None:
+    kind = KINDS[request.kind]
     try:
-        result = KINDS[request.kind].do(services, request)
+        if kind.needs_fetch:
+            fetch()
+        result = kind.do(services, request)
     except MerlinError as error:
-        told = {"key": error.key, "arguments": dict(error.arguments), "message": str(error)}
-        services.requests.finish(request.request_id, RequestState.FAILED, told)
+        _refuse(services, request, error)
         log.info("request refused", kind=request.kind, by=request.by, reason=str(error))
+        return
+    except Exception as bug:  # whoever asked is told, and the next request is done
+        log.exception("request failed", kind=request.kind, by=request.by)
+        _refuse(services, request, MerlinError(f"{type(bug).__name__}: {bug}"))
         return
     services.requests.finish(request.request_id, RequestState.DONE, result)
     log.info("request done", kind=request.kind, by=request.by, result=result)
+
+
+def _refuse(services: DaemonServices, request: Request, error: MerlinError) -> None:
+    told = {"key": error.key, "arguments": dict(error.arguments), "message": str(error)}
+    services.requests.finish(request.request_id, RequestState.FAILED, told)
 
 
 def _word(request: Request, name: str) -> str:
@@ -51,6 +61,14 @@ def _word(request: Request, name: str) -> str:
 
 def _fetched(services: DaemonServices, _request: Request) -> Result:
     return {"position": services.workshop.journal.line().newest}
+
+
+def _polled(services: DaemonServices, _request: Request) -> Result:
+    """Make every launched job due, for the poll tick that comes next."""
+    jobs = [job for job in services.jobs.open_jobs() if job.state is not JobState.LAUNCHING]
+    for job in jobs:
+        services.jobs.save(job, replace(job, not_before=None))
+    return {"jobs": len(jobs)}
 
 
 def _build(services: DaemonServices, request: Request) -> Result:
@@ -68,14 +86,21 @@ def _launch(services: DaemonServices, request: Request) -> Result:
 
 
 def _cancel(services: DaemonServices, request: Request) -> Result:
-    job = services.jobs.get(int(_word(request, "job") or 0))
+    number = _word(request, "job")
+    job = services.jobs.get(int(number) if number.isdecimal() else 0)
     if job.is_final:
         raise Refused(f"job {job.job_id} is {job.state}", "cancel-final", job=job.job_id)
     if job.state is JobState.LAUNCHING:
         raise Refused("the launch is under way", "cancel-launching", job=job.job_id)
-    report = services.towers[job.provider].jobs.cancel(job.provider_job_id)
-    # The final word of the provider is the truth: a job may succeed while it is cancelled.
+    tower = services.towers.get(job.provider)
+    if tower is None:
+        why = f"config.yaml names no provider {job.provider}"
+        raise Refused(why, "held-no-provider", provider=job.provider)
+    report = tower.jobs.cancel(job.provider_job_id)
+    # The final word of the provider is the truth: a job may succeed while it is cancelled. Its
+    # model is kept then, and does not serve.
     after = advance(job, report, services.clock())
+    services.jobs.give_up(job, after.updated_at)
     services.jobs.save(job, after)
     return {"job": job.job_id, "state": after.state.value}
 
@@ -112,6 +137,7 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     "fetch": Kind(_fetched, needs_fetch=True),
+    "poll": Kind(_polled),
     "build": Kind(_build, needs_fetch=True),
     "launch": Kind(_launch, needs_fetch=True),
     "cancel": Kind(_cancel),

@@ -1,4 +1,4 @@
-"""The daemon's ticks: fetch, launch, poll, prove, promote, note, serve, beat.
+"""The daemon's ticks: fetch, launch, poll, prove, promote, note, serve, watch, alarm, beat.
 
 Each is a function of the services that does one step and returns whether it moved anything.
 What people should know is written as a Notice here, beside the step that found it.
@@ -9,19 +9,23 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
-from merlin.build.gather import Outcome, gather, restore
+from merlin.build.gather import Left, Outcome, gather, restore
 from merlin.build.verdict import Word
-from merlin.core.errors import SourceError
+from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger
 from merlin.core.notice import ADMINS
+from merlin.daemon.alarms import alarm
 from merlin.daemon.main import Tally, Tick
+from merlin.daemon.notes import Noting
 from merlin.daemon.requests import serve_requests
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.source import Commit
-from merlin.job.launch import carry
+from merlin.job.launch import Pad, carry, wait
 from merlin.job.launching import launch_waiting
 from merlin.job.lifecycle import Job, JobState
 from merlin.job.watch import keep_diary, look
@@ -31,7 +35,8 @@ from merlin.model.prove import prove_new
 from merlin.model.sunset import warning_due
 
 log = get_logger(__name__)
-HOUR_S = 3600.0
+HOUR_S, MINUTE_S = 3600.0, 60.0
+LONGEST_WAIT = timedelta(seconds=HOUR_S)
 
 
 def ticks_of(services: DaemonServices, tally: Tally) -> list[Tick]:
@@ -43,9 +48,10 @@ def ticks_of(services: DaemonServices, tally: Tally) -> list[Tick]:
         Tick("poll", partial(poll, services), step, wakes="prove"),
         Tick("prove", partial(prove, services), step, wakes="promote"),
         Tick("promote", partial(promote, services), step, wakes="note"),
-        Tick("note", partial(note, services), max(step, 1.0)),
+        Tick("note", Noting(services), max(step, 1.0)),
         Tick("serve", _served(services), min(step, 0.25), wakes="launch"),
         Tick("watch", partial(watch, services), HOUR_S),
+        Tick("alarm", partial(alarm, services), MINUTE_S),
         Tick("beat", _beat(services, tally), 1.0),
     ]
 
@@ -53,24 +59,34 @@ def ticks_of(services: DaemonServices, tally: Tally) -> list[Tick]:
 def fetch(services: DaemonServices) -> bool:
     """Bring in new commits: check, build and record each; tell the admins what they must know."""
     try:
-        gathered = gather(services.workshop)
+        gathered = gather(services.workshop, partial(_tell_gathered, services))
     except SourceError as error:
-        day = services.clock().date().isoformat()
-        told = {"reason": str(error)}
-        services.notices.tell(ADMINS, "notice-repository", told, once=f"repository:{day}")
+        _tell_today(services, "notice-repository", reason=str(error))
         raise
+    except OSError as error:
+        _tell_today(services, "notice-disk", reason=str(error))
+        raise MerlinError(f"no build: {error}", "notice-disk", reason=str(error)) from error
     if gathered.head is None:
-        services.notices.tell(ADMINS, "notice-no-branch", {}, once="no-branch")
-    if gathered.left:
-        log.warning("history was rewritten", commits_left=gathered.left, head=gathered.head)
-        left = {"count": gathered.left, "head": (gathered.head or "")[:10]}
-        services.notices.tell(ADMINS, "notice-rewritten", left, once=f"rewritten:{gathered.head}")
-    for commit, outcome in gathered.outcomes:
-        if outcome.word is Word.REJECTED:
-            _tell_rejected(services, commit, outcome)
-    if gathered.commits or gathered.left:
+        _tell_today(services, "notice-no-branch")
+    if gathered.count or gathered.left:
         services.wake.bump()
-    return bool(gathered.commits or gathered.left)
+    return bool(gathered.count or gathered.left)
+
+
+def _tell_today(services: DaemonServices, key: str, **told: object) -> None:
+    day = services.clock().date().isoformat()
+    services.notices.tell(ADMINS, key, told, once=f"{key.removeprefix('notice-')}:{day}")
+
+
+def _tell_gathered(services: DaemonServices, what: Left | tuple[Commit, Outcome]) -> None:
+    if isinstance(what, Left):
+        log.warning("history was rewritten", commits_left=what.count, head=what.head)
+        left = {"count": what.count, "head": what.head[:10]}
+        services.notices.tell(ADMINS, "notice-rewritten", left, once=f"rewritten:{what.head}")
+    elif what[1].word is Word.REJECTED:
+        _tell_rejected(services, *what)
+    else:
+        _tell_findings(services, *what)
 
 
 def _tell_rejected(services: DaemonServices, commit: Commit, outcome: Outcome) -> None:
@@ -81,6 +97,24 @@ def _tell_rejected(services: DaemonServices, commit: Commit, outcome: Outcome) -
     }
     once = f"rejected:{commit.sha}:{outcome.dataset}"
     services.notices.tell(ADMINS, "notice-rejected", told, once=once)
+
+
+def _tell_findings(services: DaemonServices, commit: Commit, outcome: Outcome) -> None:
+    """Tell of a commit whose bad examples were left out while the good ones go on."""
+    found = outcome.checked.findings if outcome.checked else ()
+    errors = [finding for finding in found if finding.severity == "error"]
+    if not errors:
+        return
+    first = errors[0]
+    told = {
+        "dataset": outcome.dataset,
+        "commit": commit.sha[:10],
+        "errors": len(errors),
+        "place": f"{first.path}:{first.line}:{first.column}",
+        "reason": {"key": f"finding-{first.rule}", "arguments": dict(first.arguments)},
+    }
+    once = f"findings:{commit.sha}:{outcome.dataset}"
+    services.notices.tell(ADMINS, "notice-findings", told, once=once)
 
 
 def launch(services: DaemonServices) -> bool:
@@ -96,11 +130,8 @@ def launch(services: DaemonServices) -> bool:
 def _carry(services: DaemonServices, job: Job) -> bool:
     pad = services.pads.get(job.provider)
     if pad is None:
-        log.error("job of an unknown provider", job=job.job_id, provider=job.provider)
-        return False
-    build = services.desk.rows.build(job.build_id)
-    restore(services.workshop, services.chronicle.commit_of(job.job_id), build)
-    after = carry(pad, job, build)
+        return False  # the alarms tell of it
+    after = _carried(services, pad, job)
     services.jobs.save(job, after)
     if after.state is JobState.SUCCEEDED:
         # Found again after its end (a lost database): nobody will look at it any more.
@@ -108,6 +139,20 @@ def _carry(services: DaemonServices, job: Job) -> bool:
     if after.state is JobState.FAILED:
         _tell_failed(services, after)
     return after.state is not job.state
+
+
+def _carried(services: DaemonServices, pad: Pad, job: Job) -> Job:
+    """Carry one launch; what is wrong with its build is no trouble of the others."""
+    build = services.desk.rows.build(job.build_id)
+    commit = services.chronicle.commit_of(job.job_id)
+    now = services.clock()
+    try:
+        return carry(pad, job, build, lambda: restore(services.workshop, commit, build))
+    except (NotFound, DatasetError) as fault:  # nobody can make its bytes any more
+        log.warning("launch without a build", job=job.job_id, reason=str(fault))
+        return replace(job, state=JobState.FAILED, error=str(fault), updated_at=now)
+    except (SourceError, OSError) as fault:
+        return wait(job, fault, now)
 
 
 def poll(services: DaemonServices) -> bool:
@@ -125,7 +170,10 @@ def poll(services: DaemonServices) -> bool:
 
 
 def _is_due(services: DaemonServices, job: Job) -> bool:
-    return job.not_before is None or job.not_before <= services.clock()
+    """Return whether the job may be looked at; after the clock was set back it may, too."""
+    if job.not_before is None:
+        return True
+    return not timedelta() < job.not_before - services.clock() <= LONGEST_WAIT
 
 
 def _tell_failed(services: DaemonServices, job: Job) -> None:
@@ -141,7 +189,8 @@ def prove(services: DaemonServices) -> bool:
 
 def promote(services: DaemonServices) -> bool:
     """Let the newest good model of each dataset serve."""
-    switched = promote_newest(services.promotions)
+    with services.workshop.line_moves:
+        switched = promote_newest(services.promotions)
     for candidate in switched:
         model = candidate.model
         told = {
@@ -178,26 +227,21 @@ def watch(services: DaemonServices) -> bool:
     return False
 
 
-def note(services: DaemonServices) -> bool:
-    """Write final verdicts as git notes, so that a lost database can be told what was."""
-    waiting = services.chronicle.unnoted()
-    for commit, words in waiting:
-        services.workshop.source.note(commit, words)
-        services.chronicle.noted(commit, words)
-    return bool(waiting)
-
-
 def _served(services: DaemonServices) -> Callable[[], bool]:
     """Return the tick that does requests; it looks only when the wake counter moved."""
-    seen = -1
+    seen: int | None = None
 
     def serve() -> bool:
         nonlocal seen
         counter = services.wake.read()
         if counter == seen:
             return False
+        if seen is None:
+            services.requests.release()  # what was cut off is taken up again
+        seen = None
+        done = serve_requests(services, partial(fetch, services))
         seen = counter
-        return serve_requests(services, partial(fetch, services))
+        return done
 
     return serve
 
@@ -206,6 +250,8 @@ def _beat(services: DaemonServices, tally: Tally) -> Callable[[], bool]:
     since = services.clock()
 
     def beat() -> bool:
+        # First: a database that is away must not make us look dead.
+        services.still_alive()
         services.heartbeats.beat(
             Heartbeat(
                 process="daemon",
@@ -217,7 +263,6 @@ def _beat(services: DaemonServices, tally: Tally) -> Callable[[], bool]:
                 counters=dict(tally.counts),
             )
         )
-        services.still_alive()
         return False
 
     return beat

@@ -126,9 +126,9 @@ def _declared(
 ) -> tuple[DatasetSpec | None, CourseSpec | None]:
     """Return what dataset.yaml and course.yaml say; adds their findings to the layout."""
     asked = [entry.blob for entry in (layout.dataset, layout.course) if entry]
-    data = dict(read(asked))
-    dataset = data.get(layout.dataset.blob) if layout.dataset else None
-    course = data.get(layout.course.blob) if layout.course else None
+    contents = dict(read(asked))
+    dataset = contents.get(layout.dataset.blob) if layout.dataset else None
+    course = contents.get(layout.course.blob) if layout.course else None
     spec, dataset_findings = read_dataset(name, dataset)
     card, course_findings = read_course(course, layout.materials)
     layout.findings += [*dataset_findings, *course_findings]
@@ -153,8 +153,8 @@ def _readable(layout: Layout, read: Read, cache: BlobCache) -> list[Example]:
 def _readings(blobs: Sequence[str], read: Read, cache: BlobCache) -> dict[str, _Reading]:
     known = {blob: cache.recall(blob) for blob in blobs}
     readings = {blob: reading for blob, reading in known.items() if reading is not None}
-    for blob, data in read([blob for blob, reading in known.items() if reading is None]):
-        example, findings = read_example(data)
+    for blob, content in read([blob for blob, reading in known.items() if reading is None]):
+        example, findings = read_example(content)
         reading = (example, findings + lint_words(example) if example else findings)
         readings[blob] = reading
         cache.keep(blob, reading)

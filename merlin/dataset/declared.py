@@ -17,14 +17,14 @@ from merlin.dataset.reading import Node, read
 from merlin.dataset.spec import CourseSpec, DatasetSpec, course_spec, dataset_spec
 
 
-def read_dataset(name: str, data: bytes | None) -> tuple[DatasetSpec | None, list[Finding]]:
-    """Return what dataset.yaml says of the dataset `name`; None data: there is no such file."""
-    if data is None:
+def read_dataset(name: str, content: bytes | None) -> tuple[DatasetSpec | None, list[Finding]]:
+    """Return what dataset.yaml says of the dataset `name`; content None: there is no such file."""
+    if content is None:
         return None, [Finding(DATASET_FILE, 1, 1, "missing-dataset")]
     if not naming.is_good(name):
         arguments = {"name": short(name), "proposed": naming.proposed(name)}
         return None, [Finding(DATASET_FILE, 1, 1, "bad-dataset-name", arguments=arguments)]
-    node = read(data)
+    node = read(content)
     if isinstance(node, Finding):
         return None, [node.at(DATASET_FILE)]
     value, found = judge("dataset", node)
@@ -33,15 +33,15 @@ def read_dataset(name: str, data: bytes | None) -> tuple[DatasetSpec | None, lis
 
 
 def read_course(
-    data: bytes | None, materials: Collection[str]
+    content: bytes | None, materials: Collection[str]
 ) -> tuple[CourseSpec | None, list[Finding]]:
     """Return what course.yaml says; `materials` are the paths below materials/ that can be read.
 
-    A dataset without a course has no such file (None data) and no finding.
+    A dataset without a course has no such file (content None) and no finding.
     """
-    if data is None:
+    if content is None:
         return None, []
-    node = read(data)
+    node = read(content)
     if isinstance(node, Finding):
         return None, [node.at(COURSE_FILE)]
     value, found = judge("course", node)

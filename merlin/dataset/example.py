@@ -60,12 +60,12 @@ class Example:
         return (Message("system", system), *self.messages)
 
 
-def read_example(data: bytes) -> tuple[Example | None, tuple[Finding, ...]]:
-    """Return the example that `data` says, without id, path and blob, and what is wrong with it.
+def read_example(content: bytes) -> tuple[Example | None, tuple[Finding, ...]]:
+    """Return the example that `content` says, without id, path and blob, and what is wrong with it.
 
     None when a finding is an error. Findings have no path yet.
     """
-    node = read(data)
+    node = read(content)
     if isinstance(node, Finding):
         return None, (node,)
     value, findings = judge("example", node)

@@ -66,26 +66,28 @@ class _Unreadable(Exception):
         self.finding = finding
 
 
-def read(data: bytes) -> Node | Finding:
+def read(content: bytes) -> Node | Finding:
     """Return the file as a tree of nodes, or the first thing that forbids reading it.
 
     The finding's path is empty: the caller knows it. Never raises, whatever the bytes.
     """
     try:
-        _prove_text(data)
-        return _tree(data)
+        _prove_text(content)
+        return _tree(content)
     except _Unreadable as stop:
         return stop.finding
 
 
-def _prove_text(data: bytes) -> None:
-    if len(data) > MAX_BYTES:
-        raise _Unreadable(too_large(len(data), MAX_BYTES))
+def _prove_text(content: bytes) -> None:
+    if len(content) > MAX_BYTES:
+        raise _Unreadable(too_large(len(content), MAX_BYTES))
     try:
-        text = data.decode("utf-8")
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8")
-        raise _Unreadable(_at_end_of(before, "not-utf8", byte=f"{data[error.start]:02X}")) from None
+        before = content[: error.start].decode("utf-8")
+        raise _Unreadable(
+            _at_end_of(before, "not-utf8", byte=f"{content[error.start]:02X}")
+        ) from None
     if text.startswith(_BOM):
         raise _Unreadable(Finding("", 1, 1, "bom"))
     found = _CONTROL.search(text)
@@ -108,34 +110,34 @@ def _code(letter: str) -> str:
     return f"U+{ord(letter):04X}"
 
 
-def _tree(data: bytes) -> Node:
+def _tree(content: bytes) -> Node:
     builder = _Builder()
     try:
-        for count, event in enumerate(yaml.parse(data, Loader=yaml.CSafeLoader), start=1):
+        for count, event in enumerate(yaml.parse(content, Loader=yaml.CSafeLoader), start=1):
             if count > MAX_EVENTS:
                 _stop(event, "too-many-nodes", limit=MAX_EVENTS)
             builder.take(event)
     except yaml.YAMLError as error:
-        raise _Unreadable(_syntax(error, data)) from None
+        raise _Unreadable(_syntax(error, content)) from None
     if builder.root is None:
         raise _Unreadable(Finding("", 1, 1, "empty-file"))
     return builder.root
 
 
-def _syntax(error: yaml.YAMLError, data: bytes) -> Finding:
+def _syntax(error: yaml.YAMLError, content: bytes) -> Finding:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     words = getattr(error, "problem", None) or str(error)
     problem = _PROBLEMS.get(words, "other")
-    if problem == "start" and _letter(data, line, column) == "\t":
+    if problem == "start" and _letter(content, line, column) == "\t":
         problem = "tab"
     return Finding(
         "", line, column, "yaml-syntax", arguments={"problem": problem, "words": short(words)}
     )
 
 
-def _letter(data: bytes, line: int, column: int) -> str:
-    lines = data.decode("utf-8").splitlines()
+def _letter(content: bytes, line: int, column: int) -> str:
+    lines = content.decode("utf-8").splitlines()
     return lines[line - 1][column - 1 : column] if line <= len(lines) else ""
 
 

@@ -87,3 +87,6 @@ class Source(Protocol):
 
     def note(self, commit: str, text: str) -> None:
         """Write `text` as the commit's note under refs/notes/merlin, replacing an older one."""
+
+    def share_notes(self) -> None:
+        """Bring the notes to the repository where its settings want it; nothing when they are."""

@@ -1,1 +1,1 @@
-"""engine."""
+"""`merlin engine`: our own server of the OpenAI protocol, which trains and answers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from merlin.core.body import pieces
 from merlin.engine.files import MOST_BYTES
 from merlin.engine.refusal import Refusal
 
@@ -23,7 +24,8 @@ _FRAMING = 1 << 20  # what a multipart form may have beside the file
 
 async def json_object(request: Request) -> dict[str, object]:
     """Return a call's JSON object. Raises Refusal 400, or 413 above 4 MB."""
-    content = b"".join([piece async for piece in _bounded(request, MOST_JSON)])
+    too_large = _too_large(MOST_JSON)
+    content = b"".join([piece async for piece in pieces(request, MOST_JSON, too_large)])
     try:
         asked = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -41,7 +43,8 @@ async def form_of(request: Request) -> AsyncIterator[FormData]:
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise Refusal(400, "Send the file as multipart/form-data with 'file' and 'purpose'.")
-    stream = _bounded(request, MOST_BYTES + _FRAMING)
+    most = MOST_BYTES + _FRAMING
+    stream = pieces(request, most, _too_large(most))
     try:
         form = await MultiPartParser(request.headers, stream, max_files=1, max_fields=8).parse()
     except (MultiPartException, KeyError, ValueError) as error:
@@ -64,18 +67,6 @@ async def spill(upload: UploadFile, target: Path) -> str:
         return digest.hexdigest()
 
     return await run_in_threadpool(copy)
-
-
-async def _bounded(request: Request, most: int) -> AsyncGenerator[bytes, None]:
-    told = request.headers.get("content-length", "")
-    size = 0
-    if told.isdigit() and int(told) > most:
-        raise _too_large(most)
-    async for piece in request.stream():
-        size += len(piece)
-        if size > most:
-            raise _too_large(most)
-        yield piece
 
 
 def _too_large(most: int) -> Refusal:

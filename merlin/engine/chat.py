@@ -17,6 +17,7 @@ from merlin.core.message import Message
 from merlin.core.text import text
 from merlin.engine import tokens
 from merlin.engine.models import CONTEXT_WINDOW
+from merlin.engine.parts import text_of
 from merlin.engine.refusal import bad
 from merlin.engine.serving import Serving
 from merlin.engine.training_file import ROLES
@@ -121,10 +122,10 @@ def _content(place: str, told: object, *, is_needed: bool) -> str:
         return ""
     if not isinstance(told, list):
         raise bad(place, f"{place} must be a text or a list of text parts")
-    texts = [part.get("text") for part in told if isinstance(part, dict)]
-    if len(texts) < len(told) or not all(isinstance(part, str) for part in texts):
+    joined = text_of(told)
+    if joined is None:
         raise bad(place, f"{place}: this model reads parts of type 'text' alone")
-    return "\n".join(str(part) for part in texts)
+    return joined
 
 
 def reply_to(question: Question, serving: Serving, language: str) -> Reply:

@@ -9,7 +9,6 @@ from merlin.core.text import text
 from merlin.engine.trainers import Untrainable
 from merlin.engine.training_file import BadFile
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _FILE = "training_file"
 
 
@@ -34,14 +33,23 @@ def failure_of(error: Exception, language: str) -> Failure:
         return Failure("out_of_memory", words)
     if isinstance(error, OSError):
         return _of_disk(error)
-    words = f"A bug in the engine: {type(error).__name__}; its log says more."
-    return Failure("server_error", words, is_bug=True)
+    return Failure("server_error", words_of_bug(error), is_bug=True)
+
+
+def words_of_bug(error: Exception) -> str:
+    """Return what a caller is told of a bug: enough to find it in the log, and no more."""
+    return f"A bug in the engine: {type(error).__name__}; its log says more."
+
+
+def is_full(error: OSError) -> bool:
+    """Return whether the disk refused for want of room."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 def _of_disk(error: OSError) -> Failure:
     if isinstance(error, FileNotFoundError):
         words = "A file of this job was deleted; upload it again and create a new job."
         return Failure("file_not_found", words, _FILE)
-    if error.errno in _FULL:
+    if is_full(error):
         return Failure("disk_full", "The engine's disk is full; make room, create the job again.")
     return Failure("disk_error", f"The engine's disk refuses: {error.strerror}.")

@@ -9,9 +9,9 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from merlin.core import durable
 from merlin.core.clock import utc_now
 from merlin.core.killpoint import reached
-from merlin.engine import durable
 from merlin.engine.paging import Page, rows_of
 from merlin.engine.refusal import missing
 from merlin.engine.repeats import Repeats, Wish

@@ -11,8 +11,8 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from merlin.core import durable
 from merlin.core.clock import utc_now
-from merlin.engine import durable
 from merlin.engine.jobs import Job
 from merlin.engine.paging import Page, rows_of
 from merlin.engine.refusal import no_model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from merlin.engine.refusal import Refusal, bad
+from merlin.engine.refusal import bad
 from merlin.engine.trainers import TRAINERS, BadHyperparameter, trainer_of
 
 MOST_METADATA, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512
@@ -105,8 +105,3 @@ def _hyperparameters(base: str, asked: Mapping[str, object]) -> dict[str, object
     except BadHyperparameter as error:
         name = f"hyperparameters.{error.name}"
         raise bad(name, f"{name}: {error}") from error
-
-
-def no_file(param: str, file_id: str) -> Refusal:
-    """Return the answer to a job on a file that is not there."""
-    return bad(param, f"invalid {param}: there is no file {file_id}; upload it first")

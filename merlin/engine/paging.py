@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from merlin.engine.refusal import bad
 from merlin.engine.rows import Row, Rows
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,15 @@ def _place(rows: Rows, table: str, after: str) -> int:
     return int(found[0]["seq"])
 
 
-def list_object(objects: Sequence[Mapping[str, object]], *, has_more: bool) -> dict[str, object]:
-    """Return the protocol's list object."""
+def list_object(
+    found: tuple[Sequence[T], bool], shown: Callable[[T], Mapping[str, object]]
+) -> dict[str, object]:
+    """Return the protocol's list of a page: what was found, and whether more follow."""
+    objects = [shown(each) for each in found[0]]
     return {
         "object": "list",
-        "data": list(objects),
-        "has_more": has_more,
+        "data": objects,
+        "has_more": found[1],
         "first_id": objects[0]["id"] if objects else None,
         "last_id": objects[-1]["id"] if objects else None,
     }

@@ -42,3 +42,8 @@ def missing(kind: str, name: str, param: str) -> Refusal:
 def bad(param: str, message: str, code: str | None = None) -> Refusal:
     """Return the answer to a field that cannot be used."""
     return Refusal(400, message, param=param, code=code)
+
+
+def no_file(param: str, file_id: str) -> Refusal:
+    """Return the answer to a job on a file that is not there."""
+    return bad(param, f"invalid {param}: there is no file {file_id}; upload it first")

@@ -1,6 +1,6 @@
 """The engine's own database file: one connection, one lock, steps of its schema.
 
-The only module here that knows peewee. The topics (files, jobs, diary, shelf, repeats) hold
+The only module here that knows peewee. The topics (files, jobs, diary, models, repeats) hold
 their own SQL. WAL with synchronous=FULL: what was committed survives a loss of power.
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from merlin import __version__
 from merlin.core.log import get_logger
+from merlin.engine.failure import is_full, words_of_bug
 from merlin.engine.guards import Guards
 from merlin.engine.refusal import Refusal
 from merlin.engine.routes import chat, files, health, jobs, models
@@ -43,11 +43,11 @@ def create_app(settings: EngineSettings, engine: Engine | None = None) -> FastAP
     for topic in (files, jobs, models, chat):
         app.include_router(topic.router, prefix="/v1")
     app.include_router(health.router)
-    app.add_exception_handler(Refusal, _refused)
-    app.add_exception_handler(HTTPException, _no_such_call)
-    app.add_exception_handler(ClientDisconnect, _gone)
-    app.add_exception_handler(OSError, _disk_refuses)
-    app.add_exception_handler(Exception, _bug)
+    app.exception_handler(Refusal)(_refused)
+    app.exception_handler(HTTPException)(_no_such_call)
+    app.exception_handler(ClientDisconnect)(_gone)
+    app.exception_handler(OSError)(_disk_refuses)
+    app.exception_handler(Exception)(_bug)
     app.add_middleware(Guards, key=settings.key, calls=calls)
     return app
 
@@ -66,29 +66,25 @@ def _answer(refusal: Refusal) -> Response:
     return JSONResponse(refusal.as_json(), refusal.status)
 
 
-def _refused(_request: Request, error: Exception) -> Response:
-    if not isinstance(error, Refusal):
-        raise error
+def _refused(_request: Request, error: Refusal) -> Response:
     return _answer(error)
 
 
-def _no_such_call(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 404
+def _no_such_call(request: Request, error: HTTPException) -> Response:
     words = f"Invalid URL ({request.method} {request.url.path}): this engine has no such call."
-    return _answer(Refusal(status, words, code="unknown_url"))
+    return _answer(Refusal(error.status_code, words, code="unknown_url"))
 
 
-def _gone(_request: Request, _error: Exception) -> Response:
+def _gone(_request: Request, _error: ClientDisconnect) -> Response:
     return _answer(Refusal(400, "The connection ended in the middle of the call."))
 
 
-def _disk_refuses(_request: Request, error: Exception) -> Response:
-    is_full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+def _disk_refuses(_request: Request, error: OSError) -> Response:
     log.error("disk refuses", reason=str(error))
-    words = "The engine's disk is full; make room." if is_full else "The engine's disk refuses."
-    return _answer(Refusal(507, words, code="disk_full" if is_full else "disk_error"))
+    if is_full(error):
+        return _answer(Refusal(507, "The engine's disk is full; make room.", code="disk_full"))
+    return _answer(Refusal(507, "The engine's disk refuses.", code="disk_error"))
 
 
 def _bug(_request: Request, error: Exception) -> Response:
-    words = f"A bug in the engine: {type(error).__name__}; its log says more."
-    return _answer(Refusal(500, words, code="server_error"))
+    return _answer(Refusal(500, words_of_bug(error), code="server_error"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
 from merlin.core.errors import ConfigError
+from merlin.core.loopback import is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +27,10 @@ class EngineSettings:
 
     def check(self) -> None:
         """Raise ConfigError where the engine would be open to everybody, or the pace is no time."""
-        if not self.key and not _is_loopback(self.host):
+        if not self.key and not is_loopback(self.host):
             raise ConfigError(
                 f"engine.credential: without a key the engine may listen on 127.0.0.1 only,"
                 f" not on {self.host}; set MERLIN_ENGINE_KEY"
             )
         if not 0 <= self.pace_s < float("inf"):
             raise ConfigError("engine.pace_s: must be 0 or a number of seconds above it")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

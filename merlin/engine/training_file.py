@@ -11,12 +11,14 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from merlin.core.message import ROLES as MESSAGE_ROLES
 from merlin.core.message import Message
+from merlin.engine.parts import text_of
 
 LEAST_EXAMPLES = 10
 MOST_EXAMPLES = 200_000
 LONGEST_LINE = 4_000_000
-ROLES = ("system", "developer", "user", "assistant", "tool")
+ROLES = (*MESSAGE_ROLES, "developer")  # the protocol's newer word for system
 
 
 class BadFile(Exception):
@@ -89,7 +91,7 @@ def _message(number: int, told: object) -> Message:
 
 
 def _joined(number: int, parts: list[object]) -> str:
-    texts = [part.get("text") if isinstance(part, dict) else None for part in parts]
-    if not texts or not all(isinstance(text, str) for text in texts):
+    joined = text_of(parts) if parts else None
+    if joined is None:
         raise BadFile(f"message {number}: only parts of type 'text' can be trained on.")
-    return "\n".join(str(text) for text in texts)
+    return joined

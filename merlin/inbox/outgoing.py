@@ -17,6 +17,8 @@ from typing import Protocol
 
 from merlin.inbox.owner import Owner
 
+MOST_TRIES = 2
+
 
 class OutgoingState(StrEnum):
     """Where a message stands; the values are what the database stores."""
@@ -56,9 +58,6 @@ class Outgoing:
         """Return whether nothing more will be done with it."""
         doubted_twice = self.state is OutgoingState.UNKNOWN and self.tries >= MOST_TRIES
         return doubted_twice or self.state in {OutgoingState.SENT, OutgoingState.DROPPED}
-
-
-MOST_TRIES = 2
 
 
 class Outbox(Protocol):

@@ -24,8 +24,6 @@ class UpdateState(StrEnum):
     FAILED = "failed"
 
 
-FINAL = frozenset({UpdateState.ANSWERED, UpdateState.REFUSED, UpdateState.FAILED})
-
 # Kinds of events that carry a chat, by the names Telegram gives them.
 _WITH_CHAT = (
     "message",
@@ -92,14 +90,15 @@ class Inbox(Protocol):
         """Return how many updates are in no final state."""
 
 
-def read_update(raw: Mapping[str, Any]) -> Update:
+def read_update(raw: object) -> Update:
     """Return the update in one JSON object of Telegram's.
 
-    A kind of event that we never heard of is kept too. Raises ValueError without `update_id`.
+    A kind of event that we never heard of is kept too. Raises ValueError for anything but an
+    object with an `update_id`.
     """
-    update_id = raw.get("update_id")
-    if not isinstance(update_id, int):
-        raise ValueError("an update has an integer update_id")  # noqa: TRY004 - one error type
+    if not isinstance(raw, Mapping) or not isinstance(raw.get("update_id"), int):
+        raise ValueError("an update is an object with an integer update_id")  # noqa: TRY004 - one error type
+    update_id: int = raw["update_id"]
     kind = next((name for name in raw if name != "update_id"), "")
     event = raw.get(kind)
     event = event if isinstance(event, Mapping) else {}

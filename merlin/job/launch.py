@@ -23,20 +23,21 @@ from merlin.core.errors import ProviderBusy, ProviderDoubt, ProviderError
 from merlin.core.intent import Intent, Intents, IntentState
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger
-from merlin.job.lifecycle import Job, JobState, advance
+from merlin.job.lifecycle import Job, JobState, advance, again_s, is_final
 from merlin.job.provider import (
     LAUNCH_KEY,
     FineTuneJobs,
     JobReport,
     LaunchOrder,
     TrainingFiles,
+    is_locked_out,
 )
 
 log = get_logger(__name__)
 EMPTY_FINDS = 2
-BUSY_S = 5.0
-# A rotated key is mended by a person: the launch waits, it does not fail.
-UNAUTHORISED, LOCKED_OUT_S = 401, 60.0
+BUSY_S, LONGEST_S = 5.0, 3600.0
+# A rotated key or an empty account is mended by a person: the launch waits, it does not fail.
+LOCKED_OUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +60,34 @@ class NotYet(Exception):
         self.until = until
 
 
-def carry(pad: Pad, job: Job, build: Build) -> Job:
-    """Take a launching job as far as it gets now; return it queued, failed or still launching."""
+def carry(pad: Pad, job: Job, build: Build, prepare: Callable[[], None]) -> Job:
+    """Take a launching job as far as it gets now; return it queued, failed or still launching.
+
+    `prepare` is called before a file is uploaded: the build's folder must be there then. What
+    it raises passes through. `updated_at` stays where the provider gave no answer.
+    """
     now = pad.clock()
     try:
-        train = _file(pad, job, build, "train")
-        test = _file(pad, job, build, "test") if build.test else None
+        train = _file(pad, job, build, "train", prepare)
+        test = _file(pad, job, build, "test", prepare) if build.test else None
         report = _create(pad, job, build, train, test)
     except NotYet as later:
-        return replace(job, not_before=later.until, updated_at=now)
+        return replace(job, not_before=later.until)
     except ProviderBusy as busy:
-        return _wait(job, busy, now, busy.retry_after_s or BUSY_S)
+        return wait(job, busy, now, busy.retry_after_s or again_s(job, now, BUSY_S))
     except ProviderError as refusal:
-        if refusal.status == UNAUTHORISED:
-            return _wait(job, refusal, now, LOCKED_OUT_S)
+        if is_locked_out(refusal):
+            return wait(job, refusal, now, LOCKED_OUT_S)
         log.warning("launch refused", job=job.job_id, reason=str(refusal))
         return replace(job, state=JobState.FAILED, error=str(refusal), updated_at=now)
     return replace(advance(job, report, now), not_before=None)
 
 
-def _wait(job: Job, reason: ProviderError, now: datetime, seconds: float) -> Job:
-    log.warning("launch waits for the provider", job=job.job_id, reason=str(reason))
-    later = now + timedelta(seconds=seconds)
-    return replace(job, not_before=later, error=str(reason), updated_at=now)
+def wait(job: Job, reason: Exception, now: datetime, seconds: float = BUSY_S) -> Job:
+    """Return the job as one to be tried again after so many seconds, at most an hour."""
+    log.warning("launch waits", job=job.job_id, reason=str(reason))
+    later = now + timedelta(seconds=min(seconds, LONGEST_S))
+    return replace(job, not_before=later, error=str(reason))
 
 
 def file_name(build: Build, split: str) -> str:
@@ -89,13 +95,15 @@ def file_name(build: Build, split: str) -> str:
     return f"merlin-{build.dataset}-{build.digest[:12]}-{split}.jsonl"
 
 
-def _file(pad: Pad, job: Job, build: Build, split: str) -> str:
+def _file(pad: Pad, job: Job, build: Build, split: str, prepare: Callable[[], None]) -> str:
     name = file_name(build, split)
 
     def find() -> str | None:
         stored = pad.files.find(name)
         for surplus in stored[1:]:
             pad.files.delete(surplus.file_id)
+        if not stored:
+            prepare()
         return stored[0].file_id if stored else None
 
     def upload() -> str:
@@ -140,12 +148,14 @@ def _create(pad: Pad, job: Job, build: Build, train: str, test: str | None) -> J
 
 
 def _oldest(pad: Pad, key: str) -> str | None:
-    """Return the oldest living job of this key; cancel the others, which nobody meant."""
-    alive = [report for report in pad.jobs.find(key) if report.status != "cancelled"]
-    for surplus in alive[1:]:
-        log.warning("surplus job cancelled", provider_job=surplus.provider_job_id, key=key)
-        pad.jobs.cancel(surplus.provider_job_id)
-    return alive[0].provider_job_id if alive else None
+    """Return the oldest job of this key, a failed one last; cancel others that still run."""
+    found = [report for report in pad.jobs.find(key) if report.status != "cancelled"]
+    kept = sorted(found, key=lambda report: report.status == "failed")
+    for surplus in kept[1:]:
+        if not is_final(surplus.status):
+            log.warning("surplus job cancelled", provider_job=surplus.provider_job_id, key=key)
+            pad.jobs.cancel(surplus.provider_job_id)
+    return kept[0].provider_job_id if kept else None
 
 
 def _once(

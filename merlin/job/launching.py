@@ -12,14 +12,12 @@ from merlin.build.record import Build
 from merlin.build.verdict import Verdict, Word
 from merlin.core.clock import Clock
 from merlin.core.errors import Refused
-from merlin.core.log import get_logger
 from merlin.core.money import Price
 from merlin.dataset.spec import DatasetSpec, Recipe
 from merlin.job import budget
 from merlin.job.lifecycle import Job, JobState, launch_key
 from merlin.job.policy import Decision, Situation, Step, decide
 
-log = get_logger(__name__)
 _LOST = (JobState.FAILED, JobState.CANCELLED)
 
 
@@ -147,6 +145,8 @@ def _consider(desk: Desk, waiting: Sequence[Verdict]) -> Job | None:
     decision = decide(spec.launch, waiting, situation)
     if decision.step is Step.LAUNCH:
         return desk.rows.start(newest, order, older)
+    if decision.step is Step.WAIT:  # the others of a burst stay: they say when it began
+        older = [verdict for verdict in older if verdict.word is Word.HELD]
     if decision.reason != newest.reason or older:
         desk.rows.hold(newest, decision, older)
     return None

@@ -29,6 +29,7 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+LONGEST_PAUSE_S = 60.0
 FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 
 # Provider's word -> ours; words not listed keep the state, because providers add words
@@ -76,6 +77,25 @@ class Job:
     def is_final(self) -> bool:
         """Return whether nothing will change any more."""
         return self.state in FINAL
+
+
+def is_known(status: str) -> bool:
+    """Return whether we know what this word of a provider means."""
+    return status in _STATE_OF_STATUS
+
+
+def is_final(status: str) -> bool:
+    """Return whether a provider's word says that a job has ended."""
+    return _STATE_OF_STATUS.get(status) in FINAL
+
+
+def again_s(job: Job, now: datetime, least_s: float) -> float:
+    """Return in how many seconds to ask a silent provider again: a tenth of the silence so far.
+
+    At least `least_s`, at most a minute; `updated_at` is when it last said something.
+    """
+    silent_s = (now - job.updated_at).total_seconds()
+    return max(least_s, min(LONGEST_PAUSE_S, silent_s / 10))
 
 
 def launch_key(wish: str, attempt: int) -> str:

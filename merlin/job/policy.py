@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from merlin.build.verdict import Verdict
+from merlin.build.verdict import Verdict, Word
 from merlin.dataset.spec import LaunchRule
 
 LONGEST_QUIET = timedelta(minutes=15)
@@ -79,8 +79,10 @@ def _held(rule: LaunchRule, newest: Verdict, situation: Situation) -> Decision |
 def _quiet(rule: LaunchRule, waiting: Sequence[Verdict], situation: Situation) -> Decision | None:
     """Return a wait while commits still come in a burst, but never over fifteen minutes."""
     quiet = timedelta(seconds=rule.quiet_s if situation.quiet_s is None else situation.quiet_s)
-    calm_at = waiting[-1].seen_at + quiet
-    latest = waiting[0].seen_at + LONGEST_QUIET
+    newest = waiting[-1]
+    burst = [verdict for verdict in waiting if verdict.word is Word.BUILT or verdict is newest]
+    calm_at = newest.seen_at + quiet
+    latest = burst[0].seen_at + LONGEST_QUIET
     if situation.now >= min(calm_at, latest):
         return None
     return Decision(Step.WAIT, "held-quiet", {"seconds": int(quiet.total_seconds())})

@@ -14,7 +14,15 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
+from merlin.core.errors import ProviderError
+
 LAUNCH_KEY = "merlin_launch"
+UNAUTHORISED, NO_CREDIT = 401, "insufficient_quota"
+
+
+def is_locked_out(refusal: ProviderError) -> bool:
+    """Return whether the account, not the call, is refused: a person mends that, and all waits."""
+    return refusal.status == UNAUTHORISED or refusal.code == NO_CREDIT
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,19 @@ from merlin.core.log import get_logger
 from merlin.model.registry import Model, ModelState, Promotion, Serving
 
 log = get_logger(__name__)
+START_ANEW = 0  # the position of what serves after its commit left the line
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A good model and the newest position on the line whose build it was trained on."""
+    """A good model and the newest position on the line whose build it was trained on.
+
+    `is_followed`: a later commit of the line waits or trains.
+    """
 
     model: Model
     position: int
+    is_followed: bool = False
 
 
 class PromotionRows(Protocol):
@@ -69,6 +74,8 @@ def promote_newest(rows: PromotionRows) -> list[Candidate]:
 def _is_due(old: Serving | None, candidate: Candidate) -> bool:
     if old is None:
         return True
+    if old.position == START_ANEW and candidate.is_followed:
+        return False  # what served left with its commits: never back while a later one is made
     return not old.is_pinned and candidate.position > old.position
 
 

@@ -1,7 +1,8 @@
 """The proof of a new model: `succeeded` is not servable until it has answered.
 
 One question first, with back-off, because a provider may still be loading the model; then
-the whole test split. A model that stays silent for an hour is refused.
+the whole test split. A model that its provider still will not answer with after an hour is
+refused; a provider that is away, or that lets nobody in, says nothing of the model.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger
 from merlin.core.message import Message
+from merlin.job.provider import is_locked_out
 from merlin.model.evaluate import Answer, Asker, Evaluation, Question, questions_of, score
 from merlin.model.registry import Model, ModelState
 
 log = get_logger(__name__)
 FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 600.0
-GIVE_UP = timedelta(hours=1)
+GIVE_UP, FEWEST_PROBES = timedelta(hours=1), 5
+MOST_DOUBLINGS = 10
 AT_ONCE = 8
 
 Conversations = Sequence[tuple[str, tuple[Message, ...]]]
@@ -75,11 +78,9 @@ def _prove(bench: Bench, model: Model) -> bool:
         _ask(asker, model, questions_of(taught[:1])[0])
         with ThreadPoolExecutor(AT_ONCE) as pool:
             answers = list(pool.map(lambda question: _ask(asker, model, question), questions))
-    except ProviderBusy as busy:
-        return _later(bench, model, str(busy), busy.retry_after_s)
-    except ProviderError as refusal:
+    except ProviderError as trouble:
         # A fresh model may be unknown to the serving side for some minutes.
-        return _later(bench, model, str(refusal), None)
+        return _later(bench, model, trouble)
     proof = score(model.model_row, answers, questions, bench.clock())
     bench.rows.settle(model, ModelState.GOOD, proof, "")
     reached("prove.recorded")
@@ -90,15 +91,19 @@ def _prove(bench: Bench, model: Model) -> bool:
 def _ask(asker: Asker, model: Model, question: Question) -> Answer:
     answer = asker.ask(model.model_id, question.messages)
     if not answer.text.strip():
-        raise ProviderBusy("the model answered with nothing")
+        raise ProviderError("the model answered with nothing")
     return answer
 
 
-def _later(bench: Bench, model: Model, note: str, retry_after_s: float | None) -> bool:
-    if bench.clock() - model.created_at > GIVE_UP:
+def _later(bench: Bench, model: Model, trouble: ProviderError) -> bool:
+    note = str(trouble)
+    is_judged = not (isinstance(trouble, ProviderBusy) or is_locked_out(trouble))
+    is_old = bench.clock() - model.created_at > GIVE_UP
+    if is_judged and is_old and model.probes >= FEWEST_PROBES:
         log.warning("model refused", model=model.model_id, reason=note)
         bench.rows.settle(model, ModelState.REFUSED, None, note)
         return False
-    wait = retry_after_s or min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**model.probes)
-    bench.rows.postpone(model, wait, note)
+    asked = trouble.retry_after_s if isinstance(trouble, ProviderBusy) else None
+    wait = asked or FIRST_WAIT_S * 2 ** min(model.probes, MOST_DOUBLINGS)
+    bench.rows.postpone(model, min(LONGEST_WAIT_S, wait), note)
     return False

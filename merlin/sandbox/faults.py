@@ -16,6 +16,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HANG_S = 60.0
@@ -122,8 +123,8 @@ class Faults:
 
 # From scope and body: the call's name and its arguments as text; None for what faults never hit.
 Naming = Callable[[Scope, bytes], tuple[str, Mapping[str, str]] | None]
-# From fault: status line, headers and body of the service's own error answer.
-ErrorAnswer = Callable[[Fault], tuple[int, list[tuple[bytes, bytes]], bytes]]
+# From fault: the service's own error answer.
+ErrorAnswer = Callable[[Fault], Response]
 
 
 class FaultGate:
@@ -156,7 +157,7 @@ class FaultGate:
             case FaultKind.REFUSE | FaultKind.DROP:
                 await close_connection(send)
             case FaultKind.STATUS | FaultKind.DONE_STATUS:
-                await self._send_error(fault, send)
+                await self._answer(fault)(scope, receive, send)
             case FaultKind.LAG:
                 await asyncio.sleep(fault.seconds)
                 await self._app(scope, receive, send)
@@ -165,11 +166,6 @@ class FaultGate:
                 await close_connection(send)
             case FaultKind.CUT:
                 await self._app(scope, receive, _Cutting(send))
-
-    async def _send_error(self, fault: Fault, send: Send) -> None:
-        status, headers, body = self._answer(fault)
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
 
 
 class _Cutting:

@@ -12,6 +12,8 @@ from typing import Any, Protocol, TypeVar
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from merlin.core.server import listen
+
 T = TypeVar("T")
 START_S = 10.0
 TICK_S = 0.1
@@ -86,23 +88,9 @@ def _moment() -> asyncio.Task[None]:
     return asyncio.create_task(asyncio.sleep(0.001))
 
 
-def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
-    """Return a listening socket; port 0 takes a free one. Raises OSError when it is taken."""
-    # With the protocol named, asyncio sets TCP_NODELAY; without it every answer waits 44 ms.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(1024)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
 def serve(app: StandInApp, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; for a stand-in that is a process of its own."""
-    with listen(host, port) as listener:
+    with listen("--port", host, port) as listener:
         asyncio.run(_Server(app).serve([listener]))
 
 
@@ -119,7 +107,7 @@ class ServerThread:
 
     def start(self) -> None:
         """Listen and serve; on return the port answers. A second start takes the same port."""
-        listener = listen(port=self.port)
+        listener = listen("port", "127.0.0.1", self.port)
         self.port = listener.getsockname()[1]
         self._started.clear()
         self._server = _Server(self._make_app())

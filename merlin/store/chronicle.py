@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from peewee import JOIN
 
 from merlin.build.verdict import Verdict, Word
-from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.store.database import Database, Row, transaction
 from merlin.store.tables import BUILD, JOB, NOTED, VERDICT
@@ -22,25 +21,33 @@ _AT_ONCE = 100
 class ChronicleRows:
     """Fulfils `daemon.services.Chronicle`."""
 
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database) -> None:
         self.db = db
-        self._clock = clock
 
     def unnoted(self) -> list[tuple[str, str]]:
-        """Return (commit, note text) for commits whose final words are not noted as they stand."""
+        """Return (commit, note text) for commits whose final words are not noted as they stand.
+
+        Only of the line: a new mirror need not hold what a rewritten history has left.
+        """
         is_newer = NOTED.at.is_null() | (NOTED.at < VERDICT.updated_at)
+        on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
         due = (
             VERDICT.select(VERDICT.commit_sha)
             .join(NOTED, JOIN.LEFT_OUTER, on=(NOTED.commit_sha == VERDICT.commit_sha))
-            .where(VERDICT.word.in_([word.value for word in _TOLD]) & is_newer)
+            .where(VERDICT.word.in_([word.value for word in _TOLD]) & is_newer & on_line)
             .limit(_AT_ONCE)
         )
         commits = sorted({row["commit_sha"] for row in self.db.rows(due)})
+        return [(commit, text) for commit, text, _ in self._notes(commits)]
+
+    def _notes(self, commits: Sequence[str]) -> list[tuple[str, str, str]]:
+        """Return commit, its note, and when the newest of its words was said."""
         rows = self.db.rows(
             VERDICT.select(
                 VERDICT.commit_sha,
                 VERDICT.dataset,
                 VERDICT.word,
+                VERDICT.updated_at,
                 BUILD.number,
                 BUILD.digest,
                 JOB.provider_job_id,
@@ -52,14 +59,22 @@ class ChronicleRows:
             .order_by(VERDICT.commit_sha, VERDICT.dataset)
         )
         groups = groupby(rows, key=lambda row: str(row["commit_sha"]))
-        return [(commit, _note(group)) for commit, group in groups]
+        told = [(commit, list(group)) for commit, group in groups]
+        return [
+            (commit, _note(group), max(str(row["updated_at"]) for row in group))
+            for commit, group in told
+        ]
 
     @transaction
     def noted(self, commit: str, note: str) -> None:
-        """Remember that this text stands as the commit's note."""
-        values = {"commit_sha": commit, "words": note, "at": iso(self._clock())}
-        self.db.change(NOTED.delete().where(NOTED.commit_sha == commit))
-        self.db.put(NOTED.insert(values))
+        """Remember that this text stands as the commit's note.
+
+        Words that moved on meanwhile are newer than it, and will be noted in their turn.
+        """
+        said = [at for _, text, at in self._notes([commit]) if text == note]
+        if said:
+            self.db.change(NOTED.delete().where(NOTED.commit_sha == commit))
+            self.db.put(NOTED.insert({"commit_sha": commit, "words": note, "at": said[0]}))
 
     def newest(self, dataset: str, commit: str | None = None) -> Verdict:
         """Return the newest verdict with a build, or what a commit led to. Raises NotFound.

@@ -17,6 +17,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from merlin.core import durable
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.log import get_logger
 
@@ -118,13 +119,5 @@ def _make(path: Path) -> None:
         return
     finally:
         draft.unlink()
-    _settle(path.parent)
+    durable.sync(path.parent)
     log.warning("made a key for people's texts; keep it with your backups", path=str(path))
-
-
-def _settle(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

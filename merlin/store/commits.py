@@ -9,15 +9,16 @@ from peewee import fn
 
 from merlin.build.gather import Line, NewBuild, Outcome
 from merlin.build.record import Build
-from merlin.build.verdict import WAITING, Word
+from merlin.build.verdict import WAITING, Verdict, Word
 from merlin.core.clock import iso
 from merlin.dataset.finding import Finding
 from merlin.dataset.source import Commit
+from merlin.model.promote import START_ANEW
 from merlin.store.database import Database, Row, transaction
 from merlin.store.examples import follow_examples, keep_taught
 from merlin.store.tables import BUILD, COMMIT, FINDING, SERVING, VERDICT
-from merlin.store.values import build_of, dumped, dumped_spec, plain
-from merlin.store.verdicts import move
+from merlin.store.values import build_of, dumped, dumped_spec, plain, verdict_of
+from merlin.store.verdicts import move, verdicts
 
 # Failed stays as it is: what it says is as true off the line as on it.
 _OPEN = (Word.BUILT, Word.HELD, Word.TRAINING)
@@ -41,13 +42,17 @@ class JournalRows:
         highest = BUILD.select(fn.MAX(BUILD.number)).where(BUILD.dataset == dataset)
         return int(self.db.value(highest) or 0) + 1
 
-    def latest_wish(self, dataset: str) -> str:
-        """Return the wish of the newest verdict on the line that has one, else ""."""
+    def latest(self, dataset: str) -> Verdict | None:
+        """Return the newest verdict on the line that wished for something, or None.
+
+        Unchanged ones wish for what the one before them does. A removed dataset wishes nothing.
+        """
         on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
-        wishes = VERDICT.select(VERDICT.wish).where(
-            (VERDICT.dataset == dataset) & on_line & (VERDICT.wish != "")
-        )
-        return str(self.db.value(wishes.order_by(VERDICT.position.desc())) or "")
+        is_wish = (VERDICT.wish != "") & (VERDICT.word != Word.UNCHANGED.value)
+        says = is_wish | (VERDICT.word == Word.REMOVED.value)
+        found = verdicts().where((VERDICT.dataset == dataset) & on_line & says)
+        row = self.db.row(found.order_by(VERDICT.position.desc()))
+        return None if row is None or not row["wish"] else verdict_of(row)
 
     def build_of(self, dataset: str, digest: str) -> Build | None:
         """Return the dataset's build with these bytes."""
@@ -112,7 +117,7 @@ class JournalRows:
         why = {"reason": "verdict-history"}
         move(self.db, _OPEN, Word.SUPERSEDED, at, gone, change=why)
         self.db.change(VERDICT.update({"position": None}).where(gone))
-        self.db.change(SERVING.update({"position": 0}).where(SERVING.position > after))
+        self.db.change(SERVING.update({"position": START_ANEW}).where(SERVING.position > after))
         if left:
             self.db.bump()
         return left

@@ -35,7 +35,7 @@ class DatabaseDamaged(MerlinError):
 
 def is_met(error: BaseException) -> bool:
     """Return whether another writer stood in the way, so that the same work may pass later."""
-    cause = getattr(error, "orig", error)
+    cause = _cause(error)
     if isinstance(cause, sqlite3.Error):
         return _code(cause) in _SQLITE_MET
     return getattr(cause, "sqlstate", None) in _MET
@@ -43,7 +43,7 @@ def is_met(error: BaseException) -> bool:
 
 def fault_of(error: Exception) -> MerlinError | None:
     """Return what a person should be told of a driver's error; None: it is a bug of ours."""
-    cause = getattr(error, "orig", error)
+    cause = _cause(error)
     told = redact(str(cause)).strip()
     if isinstance(cause, sqlite3.Error) and _code(cause) in _SQLITE_DAMAGED:
         return DatabaseDamaged(told, "store-damaged", found=told)
@@ -51,6 +51,13 @@ def fault_of(error: Exception) -> MerlinError | None:
     if is_away or (isinstance(cause, psycopg.Error) and _is_away(cause)):
         return DatabaseAway(told, "store-away", reason=told)
     return None
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return the driver's own error; a failed connection is wrapped twice."""
+    while (inner := getattr(error, "orig", None)) is not None and inner is not error:
+        error = inner
+    return error
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from merlin.build.verdict import Word
@@ -67,6 +68,15 @@ class JobRows:
             self.db.put(MODEL.insert(_new_model(new)).on_conflict_ignore())
         elif new.is_final:
             fail_training(self.db, new)
+        self.db.bump()
+
+    @transaction
+    def give_up(self, job: Job, at: datetime) -> None:
+        """Let the verdicts that train by this job be failed: somebody cancelled it.
+
+        A job that succeeds all the same has its model, and no verdict that lets it serve.
+        """
+        fail_training(self.db, replace(job, state=JobState.CANCELLED, updated_at=at))
         self.db.bump()
 
     def known_events(self, job_id: int) -> frozenset[str]:

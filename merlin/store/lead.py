@@ -47,7 +47,12 @@ class Lead:
             os.close(file)
             return False
         self._file = file
-        if not self._take_session():
+        try:
+            is_ours = self._take_session()
+        except BaseException:
+            self.release()
+            raise
+        if not is_ours:
             self.release()
             return False
         os.ftruncate(file, 0)
@@ -57,15 +62,9 @@ class Lead:
     def _take_session(self) -> bool:
         if not self._url.startswith("postgres"):
             return True
-        try:
-            with faults():
-                self._session = psycopg.connect(
-                    self._url, autocommit=True, connect_timeout=CONNECT_S
-                )
-                return self._asked("SELECT pg_try_advisory_lock(%s)", _LOCK)
-        except BaseException:
-            self.release()
-            raise
+        with faults():
+            self._session = psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_S)
+            return self._asked("SELECT pg_try_advisory_lock(%s)", _LOCK)
 
     def is_held(self) -> bool:
         """Return whether the lead is still ours: with the session on PostgreSQL it is lost."""
@@ -75,6 +74,21 @@ class Lead:
             return self._asked(_HELD)
         except psycopg.OperationalError:
             return False
+
+    def keep(self) -> bool:
+        """Return whether the lead is ours, taken again where its session broke.
+
+        False when another process came first. Raises DatabaseAway when nobody can say.
+        """
+        if self.is_held():
+            return True
+        if self._file is None:
+            return self.take()
+        self._end_session()  # the file stays ours: nobody on this machine slips in
+        if self._take_session():
+            return True
+        self.release()
+        return False
 
     def _asked(self, question: LiteralString, *values: int) -> bool:
         assert self._session is not None  # noqa: S101 - asked only of an open session
@@ -90,18 +104,25 @@ class Lead:
 
     def release(self) -> None:
         """Give the lead back; harmless when it is not ours."""
-        if self._session is not None:
-            self._session.close()
-            self._session = None
+        self._end_session()
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
+    def _end_session(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
     def __enter__(self) -> Lead:
         """Take the lead. Raises LeadTaken."""
+        self.check()
+        return self
+
+    def check(self) -> None:
+        """Take the lead where it is not ours. Raises LeadTaken."""
         if not self.take():
             raise LeadTaken("another process leads", "lead-taken", holder=self.holder())
-        return self
 
     def __exit__(
         self,

@@ -7,7 +7,7 @@ from typing import Any
 
 from peewee import Select, fn
 
-from merlin.build.verdict import Word
+from merlin.build.verdict import WAITING, Word
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.model.promote import Candidate
@@ -36,8 +36,20 @@ class PromotionRows:
         )
         is_head = (heads.c.dataset == VERDICT.dataset) & (heads.c.top == VERDICT.position)
         rows = self.db.rows(query.join(heads, on=is_head))
-        found = [Candidate(model_of(row), row["top"]) for row in rows]
+        ahead = self._ahead()
+        found = [
+            Candidate(model_of(row), row["top"], ahead.get(row["dataset"], 0) > row["top"])
+            for row in rows
+        ]
         return sorted(found, key=lambda candidate: candidate.model.dataset)
+
+    def _ahead(self) -> dict[str, int]:
+        """Return the highest position of each dataset that waits or trains."""
+        under_way = VERDICT.word.in_([word.value for word in (*WAITING, Word.TRAINING)])
+        tops = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
+        on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
+        rows = self.db.rows(tops.where(under_way & on_line).group_by(VERDICT.dataset))
+        return {row["dataset"]: row["top"] for row in rows}
 
     def serving(self) -> dict[str, Serving]:
         """Return the serving model of every dataset that has one."""
@@ -139,11 +151,16 @@ def serving_rows() -> Select:
 
 
 def _heads() -> Select:
-    """Return the SELECT of each dataset's highest position whose model is good."""
+    """Return the SELECT of each dataset's highest position whose model is good.
+
+    A failed verdict with a good model is one whose job somebody cancelled too late.
+    """
     is_good = MODEL.state == ModelState.GOOD.value
     on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
     tops = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
-    good = tops.join(MODEL, on=(MODEL.job_id == VERDICT.job_id)).where(is_good & on_line)
+    good = tops.join(MODEL, on=(MODEL.job_id == VERDICT.job_id)).where(
+        is_good & on_line & (VERDICT.word != Word.FAILED.value)
+    )
     return good.group_by(VERDICT.dataset)
 
 

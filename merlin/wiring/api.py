@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from merlin.adapters.systemd import READY, STOPPING, WATCHDOG, notify, watchdog_s
+from merlin.adapters.systemd import READY, STOPPING, WATCHDOG, notify
 from merlin.api.main import serve
 from merlin.api.services import ApiServices, Picture
-from merlin.api.wish import wish_fetch
+from merlin.api.wish import wish
 from merlin.core.clock import utc_now
-from merlin.core.errors import ConfigError
 from merlin.inbox.update import Update
 from merlin.store.cipher import load_or_make_key
 from merlin.store.database import Database, open_database
@@ -24,6 +23,7 @@ from merlin.store.requests import RequestRows
 from merlin.store.updates import UpdateRows
 from merlin.store.wake import WakeRow
 from merlin.store.writer import Writer
+from merlin.wiring.bot_token import bot_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,12 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
     return ApiServices(
         look=partial(writer.read, _picture),
         wake=partial(writer.do, lambda db: WakeRow(db).bump()),
-        ask_fetch=_ask_fetch(writer),
+        ask_fetch=_ask(writer, "fetch"),
+        ask_poll=_ask(writer, "poll"),
         store_update=_store_update(settings, writer) if settings.telegram_token else None,
         telegram_secret=settings.telegram_secret,
         clock=utc_now,
-        still_alive=_still_alive,
+        still_alive=partial(notify, WATCHDOG),
         language=settings.language,
     )
 
@@ -82,31 +83,23 @@ def _picture(db: Database) -> Picture:
         )
 
 
-def _ask_fetch(writer: Writer) -> Callable[[], Awaitable[None]]:
+def _ask(writer: Writer, kind: str) -> Callable[[], Awaitable[None]]:
     asked: int | None = None
 
     async def ask() -> None:
         nonlocal asked
         before = asked
-        asked = await writer.do(lambda db: wish_fetch(RequestRows(db), before))
+        asked = await writer.do(lambda db: wish(RequestRows(db), kind, before))
 
     return ask
 
 
 def _store_update(settings: ApiSettings, writer: Writer) -> Callable[[Update], Awaitable[None]]:
     cipher = load_or_make_key(settings.state_dir, settings.text_key)
-    number = settings.telegram_token.partition(":")[0]
-    if not number.isdecimal():
-        raise ConfigError("TELEGRAM_BOT_TOKEN is not a bot token", "bot-bad-token")
-    bot_id = int(number)
+    bot = bot_id(settings.telegram_token)
 
     async def store(update: Update) -> None:
         # Without an owner: whoever serves the chat is woken.
-        await writer.do(lambda db: UpdateRows(db, cipher, bot_id).store([update], None))
+        await writer.do(lambda db: UpdateRows(db, cipher, bot).store([update], None))
 
     return store
-
-
-def _still_alive() -> None:
-    if watchdog_s():
-        notify(WATCHDOG)

@@ -16,7 +16,6 @@ from merlin.bot.limiter import Limits
 from merlin.bot.main import run
 from merlin.bot.services import BotServices, Pace, Rows
 from merlin.chat.desk import Patience
-from merlin.core.errors import ConfigError
 from merlin.core.log import hide, setup
 from merlin.inbox.owner import this_process
 from merlin.store.cipher import load_or_make_key
@@ -32,6 +31,7 @@ from merlin.store.updates import UpdateRows
 from merlin.store.users import UserRows
 from merlin.store.wake import WakeRow
 from merlin.store.writer import Writer
+from merlin.wiring.bot_token import bot_id
 
 T = TypeVar("T")
 
@@ -122,7 +122,7 @@ def _services(
         general=[(each.name, each.model) for each in settings.providers],
         admins=settings.admins,
         language=settings.language,
-        default_dataset=settings.default_dataset or None,
+        default_dataset=settings.default_dataset,
         webhook=(settings.webhook_url, settings.webhook_secret) if is_webhook else None,
         streams=settings.streaming != "off",
         limits=Limits(*settings.limits),
@@ -133,29 +133,21 @@ def _services(
 
 
 def _rows(settings: BotSettings, database: Database) -> Rows:
-    bot_id = _bot_id(settings.token)
+    bot = bot_id(settings.token)
     cipher = load_or_make_key(settings.state_dir, settings.text_key)
     shelf = ShelfRows(database)
     return Rows(
-        inbox=UpdateRows(database, cipher, bot_id),
-        outbox=OutgoingRows(database, cipher, bot_id),
+        inbox=UpdateRows(database, cipher, bot),
+        outbox=OutgoingRows(database, cipher, bot),
         users=UserRows(database),
-        sessions=SessionRows(database, bot_id),
-        turns=TurnRows(database, cipher, bot_id),
+        sessions=SessionRows(database, bot),
+        turns=TurnRows(database, cipher, bot),
         shelf=shelf,
         showcase=shelf,
         notices=NoticeRows(database),
         heartbeats=HeartbeatRows(database),
         wake=WakeRow(database),
     )
-
-
-def _bot_id(token: str) -> int:
-    """Return the id that a token begins with. Raises ConfigError, whose words hide the token."""
-    number = token.partition(":")[0]
-    if not number.isdecimal() or ":" not in token:
-        raise ConfigError("the bot token has no such shape", "bot-bad-token")
-    return int(number)
 
 
 def _bot_url(telegram_url: str) -> str:

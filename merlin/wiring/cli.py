@@ -20,6 +20,8 @@ from merlin.wiring.database import opened
 
 LOOK_S = 0.1
 LATE_S = 30.0
+LEAD_LOOK_S = 1.0
+ENDED = (RequestState.DONE, RequestState.FAILED)
 
 Say = Callable[..., None]
 
@@ -43,32 +45,38 @@ def ask(
         request_id = requests.ask(kind, arguments, f"cli:{getpass.getuser()}")
         if not is_waiting:
             raise AskedOnly("asked", "asked-only", request=request_id)
-        lead = Lead(config.state_dir, config.database)
-        if lead.take():
-            with lead:
-                say("no-daemon")
-                _do(config, database)
-        else:
-            say("asked-daemon")
-        return _result(_waited(requests, request_id, say))
+        return _result(_waited(config, database, request_id, say))
 
 
 def _do(config: Config, database: Database) -> None:
     with services_of(config, database, lambda: None) as services:
+        services.requests.release()
         serve_requests(services, partial(fetch, services))
         launch(services)
 
 
-def _waited(requests: RequestRows, request_id: int, say: Say) -> Request:
-    told_at = time.monotonic() + LATE_S
-    while True:
-        request = requests.get(request_id)
-        if request.state in (RequestState.DONE, RequestState.FAILED):
-            return request
-        if time.monotonic() > told_at:
+def _waited(config: Config, database: Database, request_id: int, say: Say) -> Request:
+    """Return the request when it is done: by the daemon, or by us as soon as nobody leads."""
+    requests, lead = RequestRows(database), Lead(config.state_dir, config.database)
+    begun = time.monotonic()
+    told_at, lead_at, is_told = begun + LATE_S, begun, False
+    while (request := requests.get(request_id)).state not in ENDED:
+        now = time.monotonic()
+        if now >= lead_at:
+            lead_at = now + LEAD_LOOK_S
+            if lead.take():
+                with lead:
+                    say("no-daemon")
+                    _do(config, database)
+                continue
+            if not is_told:
+                say("asked-daemon")
+                is_told = True
+        if now > told_at:
             say("daemon-late", seconds=int(LATE_S), request=request_id)
             told_at += LATE_S
         time.sleep(LOOK_S)
+    return request
 
 
 def _result(request: Request) -> Mapping[str, object]:

@@ -25,6 +25,7 @@ from merlin.model.prove import Bench
 from merlin.store.chronicle import ChronicleRows
 from merlin.store.commits import JournalRows
 from merlin.store.database import Database
+from merlin.store.faults import DatabaseAway
 from merlin.store.heartbeats import HeartbeatRows
 from merlin.store.intents import IntentRows
 from merlin.store.jobs import JobRows
@@ -47,7 +48,8 @@ def run_daemon(config: Config) -> None:
     setup("daemon")
     stop = event_on_signal()
     lead = Lead(config.state_dir, config.database)
-    with opened(config) as database, services_of(config, database, _still_alive) as services:
+    still_leads = partial(_still_leads, lead, stop)
+    with opened(config) as database, services_of(config, database, still_leads) as services:
         notify(READY)
         if not _lead(lead, stop):
             return
@@ -56,13 +58,14 @@ def run_daemon(config: Config) -> None:
             log.info("daemon leads", requests_taken_up=released)
             tally = Tally()
             run(ticks_of(services, tally), tally, partial(notify, status("leads")), stop)
-    notify(STOPPING)
+            notify(STOPPING)
+            lead.check()
 
 
 def _lead(lead: Lead, stop: threading.Event) -> bool:
     """Wait for the lead; False when told to stop before it came."""
     is_told = False
-    while not lead.take():
+    while not _took(lead):
         if not is_told:
             log.warning("another daemon leads, waiting", holder=lead.holder())
             notify(status("waits for the lead"))
@@ -73,8 +76,23 @@ def _lead(lead: Lead, stop: threading.Event) -> bool:
     return True
 
 
+def _took(lead: Lead) -> bool:
+    try:
+        return lead.take()
+    except DatabaseAway:  # who waits can wait for the database too
+        return False
+
+
 def _still_alive() -> None:
     notify(WATCHDOG)
+
+
+def _still_leads(lead: Lead, stop: threading.Event) -> None:
+    """Stop when another daemon has taken the lead. Raises DatabaseAway when nobody can say."""
+    _still_alive()
+    if not lead.keep():
+        log.error("the lead is lost", holder=lead.holder())
+        stop.set()
 
 
 @contextmanager

@@ -45,9 +45,9 @@ def _examined(config: Config) -> Iterator[Examined]:
 
 def _tried(what: str, look: Callable[[], str]) -> Examined:
     try:
-        return Examined(what, True, look())  # noqa: FBT003 - the field's own name says it
+        return Examined(what, is_good=True, detail=look())
     except (MerlinError, OSError) as error:
-        return Examined(what, False, redact(str(error)))  # noqa: FBT003 - as above
+        return Examined(what, is_good=False, detail=redact(str(error)))
 
 
 def _database(config: Config) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.error
 import urllib.request
 
 from merlin.config import Config
@@ -31,7 +30,7 @@ def _silent(address: tuple[str, int]) -> str | None:
     try:
         with urllib.request.urlopen(url, timeout=ANSWER_S):
             return None
-    except (OSError, urllib.error.URLError) as error:
+    except OSError as error:
         return f"{url}: {error}"
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 
 from merlin.config import Config, credential
 from merlin.core.log import setup
+from merlin.wiring.bot_token import webhook_secret
 
 
 def names(config: Config) -> list[str]:
@@ -87,11 +87,3 @@ def start_api(config: Config) -> None:
             text_key=credential("MERLIN_TEXT_KEY", is_needed=False) or None,
         )
     )
-
-
-def webhook_secret(token: str) -> str:
-    """Return the word by which the api knows Telegram: it follows from the bot's token.
-
-    So bot and api agree on it without one more credential to keep.
-    """
-    return hashlib.sha256(f"merlin webhook {token}".encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import date
 
@@ -17,6 +18,7 @@ from merlin.job.launching import Terms
 from merlin.model import sunset
 
 log = get_logger(__name__)
+DAY_S, AGAIN_S = 86_400.0, 60.0
 
 
 def trainer(provider: ProviderConfig) -> OpenAIProvider:
@@ -51,21 +53,21 @@ def terms(config: Config, provider: ProviderConfig, service: OpenAIProvider) -> 
 def _sunset_of(config: Config, service: OpenAIProvider) -> Callable[[str], date | None]:
     """Return who answers for a base's sunset: the table first, then the provider, asked daily."""
     told: dict[str, date | None] = {}
-    asked_on: date | None = None
+    ask_at = 0.0
 
     def ends(base_model: str) -> date | None:
-        nonlocal asked_on
+        nonlocal ask_at
         known = config.models.get(base_model)
-        today = utc_now().date()
         if known is not None and known.sunset is not None:
             return known.sunset
-        if asked_on != today:
+        if time.monotonic() >= ask_at:
             try:
                 told.update({card.model_id: card.shutdown_date for card in service.models()})
-                asked_on = today
+                ask_at = time.monotonic() + DAY_S
             except ProviderError as error:
                 # A provider that cannot answer now will refuse the launch itself.
                 log.warning("sunsets cannot be read", reason=str(error))
+                ask_at = time.monotonic() + AGAIN_S
         return told.get(base_model)
 
     return ends

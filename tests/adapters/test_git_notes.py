@@ -55,6 +55,7 @@ def test_a_note_is_pushed(remote, make_source):
     head = remote.commit(a="1")
     source.fetch()
     source.note(head, "serving")
+    source.share_notes()
     assert note_in(remote, head) == "serving"
 
 
@@ -63,9 +64,11 @@ def test_notes_of_others_are_kept_and_ours_are_added(remote, make_source):
     first, second = remote.commit(a="1"), remote.commit(a="2")
     source.fetch()
     source.note(second, "ours")
+    source.share_notes()
     remote.git("notes", "--ref", "merlin", "add", "-f", "-m", "theirs", first)
     remote.git("notes", "--ref", "merlin", "add", "-f", "-m", "theirs too", second)
     source.note(second, "ours, later")
+    source.share_notes()
     assert note_in(remote, first) == "theirs"
     assert note_in(remote, second) == "ours, later"
 
@@ -77,6 +80,7 @@ def test_a_new_mirror_takes_the_notes_over(remote, make_source, mirror_git):
     source.fetch()
     assert mirror_git("notes", "--ref", "merlin", "show", head) == "from an older mirror"
     source.note(head, "serving")
+    source.share_notes()
     assert note_in(remote, head) == "serving"
 
 
@@ -86,19 +90,21 @@ def test_notes_begun_apart_are_joined(remote, make_source):
     source.fetch()
     remote.git("notes", "--ref", "merlin", "add", "-m", "begun elsewhere", first)
     source.note(second, "serving")
+    source.share_notes()
     assert note_in(remote, first) == "begun elsewhere"
     assert note_in(remote, second) == "serving"
 
 
-def test_a_push_that_failed_is_made_up_for_by_the_same_note(remote, make_source, tmp_path):
+def test_a_push_that_failed_is_made_up_for_by_the_next(remote, make_source, tmp_path):
     source = make_source(push_notes=True)
     head = remote.commit(a="1")
     source.fetch()
     remote.path.rename(tmp_path / "away")
-    with pytest.raises(SourceError):
-        source.note(head, "serving")
-    (tmp_path / "away").rename(remote.path)
     source.note(head, "serving")
+    with pytest.raises(SourceError):
+        source.share_notes()
+    (tmp_path / "away").rename(remote.path)
+    source.share_notes()
     assert note_in(remote, head) == "serving"
 
 

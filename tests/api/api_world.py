@@ -25,6 +25,7 @@ class Desk:
         self.updates = []
         self.wakes = 0
         self.fetches = 0
+        self.polls = 0
         self.changed = threading.Condition()
 
     def _note(self, name, change):
@@ -44,6 +45,9 @@ class Desk:
     async def ask_fetch(self):
         self._note("fetches", lambda count: count + 1)
 
+    async def ask_poll(self):
+        self._note("polls", lambda count: count + 1)
+
     async def store_update(self, update):
         self._note("updates", lambda updates: [*updates, update])
 
@@ -58,6 +62,7 @@ def services_of(desk):
         look=desk.look,
         wake=desk.wake,
         ask_fetch=desk.ask_fetch,
+        ask_poll=desk.ask_poll,
         store_update=desk.store_update,
         telegram_secret=SECRET,
         clock=lambda: NOW,

@@ -70,9 +70,14 @@ def test_the_git_hook_asks_for_a_fetch(ringing, desk):
     assert desk.wakes == 0
 
 
-@pytest.mark.parametrize("name", ["provider", "payment"])
-def test_the_other_hooks_only_wake(ringing, desk, name):
-    assert ringing.post(f"/hooks/{name}", json={"forged": True}).status_code == 202
+def test_the_provider_hook_asks_for_a_look_at_the_jobs(ringing, desk):
+    assert ringing.post("/hooks/provider", json={"forged": True}).status_code == 202
+    desk.wait_for(lambda: desk.polls == 1)
+    assert desk.wakes == desk.fetches == 0
+
+
+def test_the_payment_hook_only_wakes(ringing, desk):
+    assert ringing.post("/hooks/payment", json={"forged": True}).status_code == 202
     desk.wait_for(lambda: desk.wakes == 1)
     assert desk.fetches == 0
 

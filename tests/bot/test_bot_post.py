@@ -16,7 +16,7 @@ from merlin.store.database import open_database
 from merlin.store.migrations import migrate
 from merlin.store.notices import NoticeRows
 from merlin.store.outgoing import OutgoingRows
-from merlin.wiring.bot import _bot_id
+from merlin.wiring.bot_token import bot_id
 
 pytestmark = pytest.mark.functional
 
@@ -86,7 +86,7 @@ def test_what_a_dead_process_was_sending_is_repeated_with_a_mark(telegram, setti
     tell(settings)
     with open_database(settings.database) as database:
         cipher = load_or_make_key(settings.state_dir, None)
-        outbox = OutgoingRows(database, cipher, _bot_id(settings.token))
+        outbox = OutgoingRows(database, cipher, bot_id(settings.token))
         (row,) = outbox.put([Letter("left", VERA, "осталось")])
         assert outbox.begin(row.outgoing_id, dead)
     with RunningBot(settings):

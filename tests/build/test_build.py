@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from dataset_tree import DATASET_YAML, Tree, check_files, example_yaml, good_files
 
-from merlin.build.build import digest_of, example_ids, folder_name, make, read_build, write
+from merlin.build.build import digest_of, folder_name, make, read_build, write
 from merlin.core.errors import DatasetError, NotFound
 
 pytestmark = pytest.mark.unit
@@ -21,6 +21,10 @@ pytestmark = pytest.mark.unit
 BAD = {"examples/bad.yaml": example_yaml(answer='""')}
 TWIN = {"examples/twin.yaml": example_yaml("Вопрос 0 о лице", "Ответ 0")}
 MARKED = {"examples/marked.yaml": example_yaml("Как называется лоб?", more="split: test\n")}
+
+
+def example_ids(manifest, side):
+    return [each["id"] for each in manifest["examples"] if each["split"] == side]
 
 
 def content_of(files):

@@ -179,6 +179,8 @@ def test_people_are_told_every_serving_model(stock):
     told = exhibits(ShelfRows(stock.db))
     assert [each.serving.model.build_version for each in told] == ["python-1", "algorithms-1"]
     assert [each.evaluation for each in told] == [None, None]
+    told = exhibits(ShelfRows(stock.db), "algorithms")
+    assert [each.serving.dataset for each in told] == ["algorithms", "python"]
 
 
 def test_a_build_that_is_not_there_is_told(stock):

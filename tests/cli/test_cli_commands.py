@@ -68,11 +68,11 @@ def test_what_happened_is_shown_as_json(lab, capsys):
         (["builds"], "trial-1"),
         (["log"], "First words"),
         (["show", "trial-1"], "Отвечай коротко."),
-        (["jobs", "list"], "succeeded"),
+        (["jobs", "list"], "trained"),
         (["jobs", "show", "1"], "trained tokens"),
         (["jobs", "events", "1"], "info"),
-        (["models", "list"], "chrF"),
-        (["models", "history"], "newest"),
+        (["models", "list"], "serves"),
+        (["models", "history"], "trial-1"),
     ],
 )
 def test_what_happened_is_shown_to_people(lab, capsys, words, part):

@@ -9,23 +9,8 @@ import pytest
 from world import Lab
 
 from merlin.core.text import text
-from merlin.sandbox.provider import ProviderStandIn
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def provider():
-    with ProviderStandIn(key="stand-in") as stand_in:
-        yield stand_in
-
-
-@pytest.fixture
-def lab(tmp_path, provider):
-    lab = Lab(tmp_path, provider.base_url)
-    lab.repository.dataset()
-    lab.repository.commit()
-    return lab
 
 
 def test_a_commit_becomes_a_serving_model(lab, provider):
@@ -73,6 +58,11 @@ def test_broken_examples_are_told_and_the_good_ones_still_build(lab, provider):
     bad.write_text("messages: [", encoding="utf-8")
     lab.repository.commit()
     lab.until_serving("trial-1")
+    with lab.services() as services:
+        told = {notice.key: notice for notice in services.notices.waiting()}
+    words = text("ru", "notice-findings", **told["notice-findings"].arguments)
+    assert "1 ошибка" in words
+    assert "examples/bad.yaml:2:1" in words
 
 
 def test_a_rejected_commit_leaves_the_serving_model(lab, provider):

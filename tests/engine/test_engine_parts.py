@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import socket
 import threading
 
 import pytest
 from engine_world import KEY, wait_until
 
 from merlin.core.message import Message
-from merlin.engine import durable, main, tokens
+from merlin.engine import tokens
 from merlin.engine.chat import Reply, chunks
 from merlin.engine.lane import Lane
 from merlin.engine.refusal import Refusal
@@ -121,28 +119,6 @@ def test_an_overlong_key_is_refused():
         wish_of("things", "k" * (LONGEST_KEY + 1), 1)
 
 
-def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path):
-    def fill(path):
-        path.write_text("half")
-        raise OSError(28, "full")
-
-    with pytest.raises(OSError, match="full"):
-        durable.write(tmp_path / "a" / "model", fill)
-    assert list((tmp_path / "a").iterdir()) == []
-
-
-def test_a_folder_takes_its_name_as_a_whole(tmp_path):
-    def fill(path):
-        path.mkdir()
-        (path / "weights").write_text("w")
-
-    durable.write(tmp_path / "model", fill)
-    assert (tmp_path / "model" / "weights").read_text() == "w"
-    durable.remove(tmp_path / "model")
-    durable.remove(tmp_path / "model")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_lane_tries_again_after_an_error_and_sleeps_when_nothing_waits(monkeypatch):
     monkeypatch.setattr("merlin.engine.lane.FIRST_PAUSE_S", 0.01)
     stop, seen, waiting = threading.Event(), [], ["bad", "good"]
@@ -165,24 +141,6 @@ def test_a_lane_tries_again_after_an_error_and_sleeps_when_nothing_waits(monkeyp
     stop.set()
     lane.join()
     assert not lane.is_alive
-
-
-def test_the_socket_sends_small_answers_at_once():
-    with main.listen("127.0.0.1", 0) as listener:
-        assert listener.proto == socket.IPPROTO_TCP
-
-
-@pytest.mark.parametrize("is_well", [True, False])
-def test_a_sign_of_life_is_given_only_while_the_work_lives(is_well):
-    given = []
-
-    async def live():
-        telling = asyncio.create_task(main._say_alive(lambda: given.append(1), lambda: is_well))
-        await asyncio.sleep(0)
-        telling.cancel()
-
-    asyncio.run(live())
-    assert given == [1] * is_well
 
 
 def test_without_a_key_only_this_machine_is_served(tmp_path):

@@ -105,6 +105,10 @@ class Container:
         whole = [*self._command, *command]
         return subprocess.run(whole, capture_output=True, text=True, check=False)
 
+    def said(self, *command: str) -> str:
+        """Return what a command says. Raises AssertionError with its words when it fails."""
+        return _run(*self._command, *command).strip()
+
     def start(self, *command: str) -> subprocess.Popen[bytes]:
         """Start a command; the caller ends it."""
         return subprocess.Popen([*self._command, *command], stderr=subprocess.DEVNULL)

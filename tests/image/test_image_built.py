@@ -10,7 +10,7 @@ import pytest
 from image import Builder, base_files, why_not
 from machine import in_memory, needed, wheels
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("image")]
+pytestmark = pytest.mark.integration
 
 START_S = 30.0
 
@@ -54,18 +54,18 @@ def test_the_image_says_how_it_is_run(builder):
 
 
 def test_it_runs_as_somebody_without_rights(container):
-    assert container.run("id", "-u").stdout.strip() == "10001"
+    assert container.said("id", "-u") == "10001"
     assert container.run("touch", "/opt/merlin/x").returncode != 0
-    assert container.run("touch", "/var/lib/merlin/x").returncode == 0
+    assert container.said("touch", "/var/lib/merlin/x") == ""
 
 
 def test_what_is_installed_fits_together_and_holds_the_samples(container):
-    assert container.run("/opt/merlin/bin/python", "-m", "pip", "check").returncode == 0
-    assert container.run("merlin", "--version").returncode == 0
-    assert container.run("git", "--version").returncode == 0
+    assert "No broken" in container.said("/opt/merlin/bin/python", "-m", "pip", "check")
+    assert container.said("merlin", "--version")
+    assert container.said("git", "--version")
     where = "import merlin; print(merlin.__path__[0])"
-    package = container.run("/opt/merlin/bin/python", "-c", where).stdout.strip()
-    assert "neurotypology" in container.run("ls", f"{package}/samples").stdout
+    package = container.said("/opt/merlin/bin/python", "-c", where)
+    assert "neurotypology" in container.said("ls", f"{package}/samples")
 
 
 def test_the_health_check_tells_a_living_api_from_a_dead_one(container, builder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -64,6 +65,8 @@ def test_a_zombie_is_dead():
     # Its output has ended, so it has; nobody has waited for it yet.
     word = child.stdout.read().strip()
     me = this_process()
-    while not me.outlived(word):
+    deadline = time.monotonic() + 10
+    while not me.outlived(word) and time.monotonic() < deadline:
         pass
+    assert me.outlived(word)
     child.communicate()

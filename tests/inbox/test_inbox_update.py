@@ -37,7 +37,9 @@ def test_every_kind_belongs_to_a_chat(kind, event, chat_id):
     assert (update.user_id, update.language_code, update.body) == (1001, "ru", raw)
 
 
-@pytest.mark.parametrize("raw", [{}, {"update_id": "7"}, {"update_id": None, "message": {}}])
+@pytest.mark.parametrize(
+    "raw", [{}, {"update_id": "7"}, {"update_id": None, "message": {}}, [], None, "update_id"]
+)
 def test_without_an_id_it_is_no_update(raw):
     with pytest.raises(ValueError, match="update_id"):
         read_update(raw)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from merlin.dataset.spec import Recipe
-from merlin.job.lifecycle import FINAL, Job, JobState, advance, launch_key
+from merlin.job.lifecycle import FINAL, Job, JobState, advance, again_s, launch_key
 from merlin.job.provider import JobReport
 
 pytestmark = pytest.mark.unit
@@ -71,3 +71,8 @@ def test_the_launch_key_follows_from_wish_and_attempt():
     keys = {launch_key(wish, attempt) for wish in ("a", "b") for attempt in (1, 2)}
     assert len(keys) == 4
     assert launch_key("a", 1) == launch_key("a", 1)
+
+
+@pytest.mark.parametrize(("silent_s", "pause_s"), [(-3600, 5), (0, 5), (200, 20), (86_400, 60)])
+def test_the_longer_a_provider_is_silent_the_longer_the_pause(silent_s, pause_s):
+    assert again_s(JOB, NOW + timedelta(seconds=silent_s), 5) == pause_s

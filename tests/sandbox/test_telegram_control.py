@@ -186,6 +186,7 @@ class Pipeline(BaseHTTPRequestHandler):
 
     def do_GET(self):
         said = self.server.said
+        self.server.asked.append(self.path)
         body = json.dumps(said).encode()
         self.send_response(200 if said else 500)
         self.send_header("Content-Type", "application/json")
@@ -199,12 +200,14 @@ class Pipeline(BaseHTTPRequestHandler):
 
 def test_the_pipeline_is_handed_over_and_its_failure_told():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Pipeline)
-    server.said = {"commit": "4f2a91c0", "steps": []}
+    server.said, server.asked = {"commit": "4f2a91c0", "steps": []}, []
     thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         with TelegramStandIn(pipeline_url=f"http://127.0.0.1:{server.server_port}/") as standin:
             assert fetch(f"{standin.page_url}control/pipeline") == (200, server.said)
+            english = page_of(standin, "/control/pipeline", Cookie="merlin_language=en")
+            assert (english[0], server.asked) == (200, ["/?lang=ru", "/?lang=en"])
             server.said = None
             assert fetch(f"{standin.page_url}control/pipeline")[0] == 502
     finally:

@@ -89,7 +89,9 @@ def test_length_is_counted_in_utf16_units(ask):
 
 
 def test_length_is_counted_after_parsing(ask):
-    ask(lambda bot: bot.send_message(1001, f"<b>{'я' * 4096}</b>", parse_mode="HTML"))
+    marked = f"<b>{'я' * 4096}</b>"
+    sent = ask(lambda bot: bot.send_message(1001, marked, parse_mode="HTML"))
+    assert sent.text == "я" * 4096
 
 
 def test_an_edit_that_is_too_long(ask):
@@ -129,7 +131,9 @@ def test_a_keyboard_that_telegram_refuses(ask, markup, words):
 
 
 def test_callback_data_may_have_64_bytes(ask):
-    ask(lambda bot: bot.send_message(1001, "a", reply_markup=key(callback_data="я" * 32)))
+    longest = "я" * 32
+    sent = ask(lambda bot: bot.send_message(1001, "a", reply_markup=key(callback_data=longest)))
+    assert sent.reply_markup.inline_keyboard[0][0].callback_data == longest
 
 
 def test_nobody_of_that_id(ask):

@@ -102,7 +102,8 @@ class World:
         seen = checked(told, taught, findings)
         content = make(seen)
         wish = wish_of(told.name, content.digest, told.recipe)
-        word = Word.UNCHANGED if self.journal.latest_wish(told.name) == wish else Word.BUILT
+        latest = self.journal.latest(told.name)
+        word = Word.UNCHANGED if latest and latest.wish == wish else Word.BUILT
         known = self.journal.build_of(told.name, content.digest)
         number = self.journal.next_number(told.name)
         new = None if known else NewBuild(number, f"{told.name}/{number}", content)

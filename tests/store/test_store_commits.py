@@ -53,7 +53,7 @@ def test_nothing_is_recorded_at_first(world):
     line = world.journal.line()
     assert (line.commits, line.newest) == (frozenset(), 0)
     assert world.journal.next_number(FACE) == 1
-    assert world.journal.latest_wish(FACE) == ""
+    assert world.journal.latest(FACE) is None
     assert world.journal.build_of(FACE, "none") is None
 
 
@@ -71,7 +71,7 @@ def test_a_commit_is_recorded_with_build_verdict_and_findings(world, clock):
     assert (
         verdict.wish
         == wish_of(FACE, build.digest, spec().recipe)
-        == world.journal.latest_wish(FACE)
+        == world.journal.latest(FACE).wish
     )
     (told,) = world.reports.of_commit(sha)
     assert [each["line"] for each in told["findings"]] == [3, 9]
@@ -140,7 +140,7 @@ def test_a_rejected_commit_keeps_its_findings_and_no_build(world, clock):
     (told,) = world.reports.log()
     assert (told["verdict"], told["build"], told["arguments"]) == ("rejected", None, {"errors": 1})
     assert len(told["findings"]) == 1
-    assert world.journal.latest_wish(FACE) == ""
+    assert world.journal.latest(FACE) is None
 
 
 def test_words_that_no_database_takes_are_kept_readable(world, clock):
@@ -191,7 +191,7 @@ def test_commits_that_left_the_line_are_superseded_and_stand_nowhere(world, cloc
     assert world.launches.waiting() == []
     assert world.journal.leave_line(0, clock()) == 1
     assert world.words() == {"a001": "superseded", "a002": "superseded"}
-    assert world.journal.latest_wish(FACE) == ""
+    assert world.journal.latest(FACE) is None
 
 
 def test_leaving_nothing_wakes_nobody(world, clock):

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from merlin.core.errors import ConfigError, MerlinError
-from merlin.store.database import open_database
+from merlin.store.connections import connect
+from merlin.store.database import Database, open_database
 from merlin.store.faults import DatabaseAway, DatabaseBusy, DatabaseDamaged
 from merlin.store.migrations import migrate
 from merlin.store.tables import INTENT, WAKE
@@ -225,6 +226,12 @@ def fail_after(database, key):
     database.bump()
     database.put(INTENT.insert(_intent(key)))
     raise KeyError("stop")
+
+
+def test_a_server_that_went_away_between_two_calls_is_away():
+    nobody = Database(connect("postgresql://merlin@127.0.0.1:1/x", read_only=False, busy_s=1))
+    with nobody, pytest.raises(DatabaseAway):
+        nobody.rows(WAKE.select())
 
 
 def _intent(key):

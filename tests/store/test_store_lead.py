@@ -96,6 +96,18 @@ def test_a_lost_session_is_a_lost_lead(tmp_path, postgresql):
         assert not lead.is_held()
 
 
+def test_a_lead_whose_session_broke_is_kept_unless_another_came(tmp_path, postgresql, until):
+    url = postgresql.emptied()
+    first, second = Lead(tmp_path / "one", url), Lead(tmp_path / "two", url)
+    with first:
+        first._session.close()
+        until(first.keep)
+        first._session.close()
+        until(second.take)
+        assert not first.keep()
+        second.release()
+
+
 def test_a_server_that_is_away_gives_no_lead_and_keeps_none(tmp_path, postgresql):
     url = postgresql.emptied()
     with pytest.raises(DatabaseAway):

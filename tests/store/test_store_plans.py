@@ -51,7 +51,7 @@ def test_no_tick_reads_a_whole_table(database, clock):
     world.promotions.serving()
     world.promotions.history(FACE)
     world.journal.line()
-    world.journal.latest_wish(FACE)
+    world.journal.latest(FACE)
     world.journal.next_number(FACE)
     world.journal.build_of(FACE, "none")
     RequestRows(database).claim(["launch", "fetch"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -119,10 +119,19 @@ class Installed:
         is_active = self.box.prop(f"merlin-{process}", "ActiveState") == "active"
         return is_active and self.merlin("health", process).returncode == 0
 
+    def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:
+        """Wait for a condition. Raises AssertionError with the journal's last words."""
+        try:
+            self.box.wait(condition, what, timeout_s)
+        except AssertionError as error:
+            units = [word for process in PROCESSES for word in ("-u", f"merlin-{process}")]
+            told = self.box.run("journalctl", "--no-pager", "-o", "cat", "-n", "30", *units)
+            raise AssertionError(f"{error}\n{told.stdout}") from None
+
     def waits_until_all_serve(self) -> None:
         """Wait for every process. Raises AssertionError naming the first that does not serve."""
         for process in PROCESSES:
-            self.box.wait(lambda name=process: self.is_serving(name), f"{process} serves", 60)
+            self.wait(lambda name=process: self.is_serving(name), f"{process} serves", 60)
 
     def call(self, url: str, body: Mapping[str, object] | None = None) -> Mapping[str, Any]:
         """Return what a loopback address of the box answers; with a body it is a POST."""

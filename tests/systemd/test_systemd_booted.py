@@ -7,7 +7,7 @@ import json
 import pytest
 from installed import PROCESSES, TOKEN
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("box")]
+pytestmark = pytest.mark.integration
 
 # The issue's own figure: killed, a process serves again within three seconds.
 BACK_WITHIN_S = 3.0
@@ -37,9 +37,9 @@ def test_a_commit_is_trained_and_answered_inside_the_sandboxes(machine):
         told = json.loads(machine.merlin("status", "--json").stdout or "{}")
         return told.get("datasets", {}).get("neurotypology", {}).get("serving")
 
-    machine.box.wait(serves, "a model of the commit serves", 60)
+    machine.wait(serves, "a model of the commit serves", 60)
     machine.say(TAUGHT)
-    machine.box.wait(lambda: "Форма лба" in machine.answers(), "the bot has answered")
+    machine.wait(lambda: "Форма лба" in machine.answers(), "the bot has answered")
 
 
 def test_every_process_keeps_its_watchdog_quiet(machine):
@@ -48,7 +48,7 @@ def test_every_process_keeps_its_watchdog_quiet(machine):
 
     before = {process: fed(process) for process in PROCESSES}
     for process, at in before.items():
-        machine.box.wait(
+        machine.wait(
             lambda name=process, then=at: fed(name) > then, f"{process} tells that it lives"
         )
 
@@ -57,10 +57,10 @@ def test_every_process_keeps_its_watchdog_quiet(machine):
 def test_a_killed_process_serves_again_within_three_seconds(machine, process):
     old = main_pid(machine, process)
     machine.box.systemctl("kill", "--signal=KILL", "--kill-who=main", f"merlin-{process}")
-    machine.box.wait(
+    machine.wait(
         lambda: is_ready_again(machine, process, old), f"{process} is ready", BACK_WITHIN_S
     )
-    machine.box.wait(lambda: machine.is_serving(process), f"{process} serves")
+    machine.wait(lambda: machine.is_serving(process), f"{process} serves")
 
 
 def test_a_hung_process_is_ended_and_started_again(machine):
@@ -71,23 +71,23 @@ def test_a_hung_process_is_ended_and_started_again(machine):
     machine.box.systemctl("restart", "merlin-api")
     old = main_pid(machine, "api")
     machine.box.systemctl("kill", "--signal=STOP", "--kill-who=main", "merlin-api")
-    machine.box.wait(lambda: is_ready_again(machine, "api", old), "the api is ready")
+    machine.wait(lambda: is_ready_again(machine, "api", old), "the api is ready")
     assert "Watchdog timeout" in machine.box.journal("merlin-api")
 
 
 def test_a_missing_credential_is_named_once_and_told_as_an_alert(machine):
     machine.set_credential("TELEGRAM_BOT_TOKEN", "")
     machine.box.run("systemctl", "restart", "merlin-bot", is_checked=False)
-    machine.box.wait(
+    machine.wait(
         lambda: machine.box.prop("merlin-bot", "ActiveState") == "failed", "the bot has given up"
     )
     assert machine.box.prop("merlin-bot", "NRestarts") == "0"
     assert "TELEGRAM_BOT_TOKEN" in machine.box.journal("merlin-bot")
     alert = "merlin-alert@merlin-bot.service"
-    machine.box.wait(lambda: "has failed" in machine.box.journal(alert), "the alert is told")
+    machine.wait(lambda: "has failed" in machine.box.journal(alert), "the alert is told")
     machine.set_credential("TELEGRAM_BOT_TOKEN", TOKEN)
     machine.box.systemctl("start", "merlin-bot")
-    machine.box.wait(lambda: machine.is_serving("bot"), "the bot serves")
+    machine.wait(lambda: machine.is_serving("bot"), "the bot serves")
 
 
 def test_no_secret_has_come_into_the_journal(machine):
@@ -109,7 +109,7 @@ def test_after_a_reboot_everything_runs_and_the_model_still_answers(machine):
     machine.waits_until_all_serve()
     assert machine.box.prop("merlin.target", "ActiveState") == "active"
     machine.say("Какие черты лица отвечают за глубину фиксации? Ещё раз")
-    machine.box.wait(lambda: machine.answers().count("Форма лба") > 1, "the bot has answered")
+    machine.wait(lambda: machine.answers().count("Форма лба") > 1, "the bot has answered")
 
 
 def test_the_uninstaller_leaves_configuration_and_state(machine):

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from merlin import __version__
-from merlin.api.language import language_of_request
+from merlin.api.language import headers_of, language_of_request
 from merlin.core.text import text
 
 router = APIRouter()
@@ -32,5 +32,4 @@ async def front(request: Request) -> Response:
     page = _templates.get_template("front.html").render(
         language=language, say=say, version=__version__
     )
-    headers = {"Content-Language": language, "Vary": "Accept-Language"}
-    return HTMLResponse(page, headers=headers)
+    return HTMLResponse(page, headers=headers_of(language))

@@ -10,10 +10,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from merlin.api.exposition import MEDIA_TYPE, exposed
 from merlin.api.metrics import families
 from merlin.api.services import ApiServices, Picture
 from merlin.core.errors import MerlinError
+from merlin.core.exposition import MEDIA_TYPE, exposed
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger, redact
 

@@ -45,7 +45,7 @@ async def telegram(request: Request) -> Response:
 def _update_in(body: bytes) -> Update:
     try:
         return read_update(json.loads(body))
-    except (ValueError, RecursionError, AttributeError) as error:
+    except (ValueError, RecursionError) as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-request") from error
 
 
@@ -57,7 +57,7 @@ async def git(request: Request) -> Response:
 
 @router.post("/provider", status_code=HTTPStatus.ACCEPTED)
 async def provider(request: Request) -> Response:
-    """Wake whoever waits for a fine-tune job."""
+    """Let the daemon look at its fine-tune jobs now."""
     return await _rung(request, "provider")
 
 

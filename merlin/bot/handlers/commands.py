@@ -28,8 +28,9 @@ def help_(_kit: Kit, event: Event) -> str:
 
 
 def info(kit: Kit, event: Event) -> str:
-    """Tell version, serving models with their scores, and the commands."""
-    shown = exhibits(kit.rows.showcase)
+    """Tell version, serving models with their scores, first what answers here, and commands."""
+    session = kit.rows.sessions.open(event.chat_id, event.update.user_id)
+    shown = exhibits(kit.rows.showcase, session.dataset or kit.services.default_dataset)
     models = [_exhibit(each, event.language) for each in shown]
     if not models:
         general = "yes" if kit.services.general else "no"

@@ -8,7 +8,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from merlin.engine import durable
+from merlin.core import durable
 from merlin.engine.body import form_of, spill
 from merlin.engine.files import PURPOSE, file_object
 from merlin.engine.paging import list_object, page_of
@@ -60,8 +60,8 @@ def listed(request: Request) -> Response:
     """List files, newest first unless `order=asc`."""
     query = request.query_params
     page = page_of(query, MOST_FILES, MOST_FILES)
-    rows, has_more = engine_of(request).shelves.files.list(query.get("purpose", ""), page)
-    return JSONResponse(list_object([file_object(row) for row in rows], has_more=has_more))
+    found = engine_of(request).shelves.files.list(query.get("purpose", ""), page)
+    return JSONResponse(list_object(found, file_object))
 
 
 @router.get("/files/{file_id}")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from merlin.engine.services import engine_of
+from merlin.core.exposition import MEDIA_TYPE, Family, Sample, exposed
+from merlin.engine.services import Engine, engine_of
 
 router = APIRouter()
 
@@ -29,16 +32,23 @@ def readyz(request: Request) -> Response:
 @router.get("/metrics")
 def metrics(request: Request) -> Response:
     """Return figures in Prometheus' text format."""
-    engine = engine_of(request)
-    lines = ["# TYPE merlin_engine_jobs gauge"]
-    for status, n in engine.shelves.jobs.counts().items():
-        lines.append(f'merlin_engine_jobs{{status="{status}"}} {n}')
-    lines.append("# TYPE merlin_engine_calls_total counter")
-    for (method, code), n in sorted(request.app.state.calls.items()):
-        lines.append(f'merlin_engine_calls_total{{method="{method}",code="{code}"}} {n}')
-    lines.append("# TYPE merlin_engine_answers_total counter")
-    for known, n in engine.serving.answered.items():
-        lines.append(f'merlin_engine_answers_total{{known="{str(known).lower()}"}} {n}')
-    lines.append("# TYPE merlin_engine_models_loaded gauge")
-    lines.append(f"merlin_engine_models_loaded {engine.serving.loaded}")
-    return PlainTextResponse("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+    families = _families(engine_of(request), request.app.state.calls)
+    return PlainTextResponse(exposed(families), media_type=MEDIA_TYPE)
+
+
+def _families(engine: Engine, calls: Mapping[tuple[str, int], int]) -> Iterator[Family]:
+    jobs = engine.shelves.jobs.counts()
+    by_state = [Sample(n, {"status": status}) for status, n in jobs.items()]
+    yield Family("merlin_engine_jobs", "gauge", "Fine-tune jobs by state.", by_state)
+    by_call = [
+        Sample(n, {"method": method, "code": str(code)})
+        for (method, code), n in sorted(calls.items())
+    ]
+    about_calls = "Calls that this engine has answered."
+    yield Family("merlin_engine_calls_total", "counter", about_calls, by_call)
+    answered = engine.serving.answered.items()
+    by_known = [Sample(n, {"known": str(known).lower()}) for known, n in answered]
+    about_answers = "Questions by whether the model knew an answer."
+    yield Family("merlin_engine_answers_total", "counter", about_answers, by_known)
+    loaded = [Sample(engine.serving.loaded)]
+    yield Family("merlin_engine_models_loaded", "gauge", "Tuned models in memory.", loaded)

@@ -14,8 +14,9 @@ from merlin.engine.body import json_object
 from merlin.engine.diary import event_object
 from merlin.engine.jobs import Job, job_object
 from merlin.engine.models import checkpoint_object
-from merlin.engine.order import JobOrder, no_file, order_of
+from merlin.engine.order import JobOrder, order_of
 from merlin.engine.paging import list_object, page_of
+from merlin.engine.refusal import no_file
 from merlin.engine.repeats import Wish, wish_of
 from merlin.engine.services import Engine, engine_of
 
@@ -61,8 +62,7 @@ def listed(request: Request) -> Response:
     wanted = {
         found[1]: value for name, value in query.items() if (found := _METADATA.fullmatch(name))
     }
-    jobs, has_more = engine_of(request).shelves.jobs.list(wanted, page)
-    return JSONResponse(list_object([job_object(job) for job in jobs], has_more=has_more))
+    return JSONResponse(list_object(engine_of(request).shelves.jobs.list(wanted, page), job_object))
 
 
 @router.get("/{job_id}")
@@ -100,8 +100,8 @@ def events(request: Request, job_id: str) -> Response:
     """List a job's events, newest first."""
     shelves = engine_of(request).shelves
     page = page_of(request.query_params, _PAGE, MOST)
-    rows, has_more = shelves.diary.page(shelves.jobs.get(job_id).job_id, page)
-    return JSONResponse(list_object([event_object(row) for row in rows], has_more=has_more))
+    found = shelves.diary.page(shelves.jobs.get(job_id).job_id, page)
+    return JSONResponse(list_object(found, event_object))
 
 
 @router.get("/{job_id}/checkpoints")
@@ -109,5 +109,5 @@ def checkpoints(request: Request, job_id: str) -> Response:
     """List a job's checkpoints, newest first; the last ten are kept."""
     shelves = engine_of(request).shelves
     page = page_of(request.query_params, _CHECKPOINTS, MOST)
-    rows, has_more = shelves.models.checkpoints(shelves.jobs.get(job_id).job_id, page)
-    return JSONResponse(list_object([checkpoint_object(row) for row in rows], has_more=has_more))
+    found = shelves.models.checkpoints(shelves.jobs.get(job_id).job_id, page)
+    return JSONResponse(list_object(found, checkpoint_object))

@@ -1,7 +1,7 @@
 cli-bug = a bug in Merlin. A report was written to { $path }: please send it to the project.
 config-good = { $path } is good.
 config-unreadable = { $path } cannot be read. Make one with: merlin config sample
-credential-missing = the credential { $name } is missing: set the environment variable { $name }, or { $name }_FILE with the path of a file that holds it
+credential-missing = the credential { $name } is missing: set the environment variable { $name }, or { $name }_FILE with the path of a file that holds it, or put a file { $name } into the folder credentials beside config.yaml
 lead-taken = another process leads ({ $holder }); stop it first, or let it work
 init-not-empty = { $folder } is not empty; name another folder
 init-done = Made { $folder }. Write at least 10 examples to datasets/{ $dataset }/examples, look at them with `merlin check`, commit them, and name the folder in config.yaml (repository.url).
@@ -30,7 +30,7 @@ col-dataset = dataset
 col-detail = detail
 col-digest = digest
 col-error = error
-col-evaluation = proof (chrF, = as taught, ? does not know)
+col-evaluation = chrF, =, ?
 col-example = example
 col-from = from
 col-good = { "" }
@@ -39,9 +39,9 @@ col-level = level
 col-message = message
 col-metrics = figures
 col-model = model
+col-outcome = model or error
 col-provider = provider
 col-provider-job = provider's id
-col-serves = serves
 col-serving = serving
 col-split = split
 col-state = state
@@ -59,3 +59,15 @@ col-updated-at = updated
 col-verdict = verdict
 col-what = what
 col-why = why
+models-legend = On the test questions: chrF, likeness to the example's answer; =, as taught; ?, does not know.
+queue-requests = requests
+queue-notices = notices
+queue-jobs = jobs
+model-new = to prove
+model-good = good
+model-serves = serves
+model-refused = refused
+model-gone = gone
+why-newest = newest
+why-by_hand = chosen
+why-rollback = rollback

@@ -11,8 +11,10 @@ demo-checked = { $errors ->
     [one] , { $others } remark
    *[other] , { $others } remarks
   }
+demo-first-error = { $counted }. { $place }: { $sentence }
+demo-unchanged = { $build }: the same as before, nothing to train
 demo-built = { $build }: { $train } to learn, { $test } to test
-demo-epoch = { $state }, epoch { $epoch }, loss { $loss }
+demo-epoch = { $state }, epoch { $epoch }, loss { NUMBER($loss, minimumFractionDigits: 2, maximumFractionDigits: 2) }
 demo-proved = { $right } of { $questions } test questions answered as taught
 job-launching = being launched
 job-queued = queued
@@ -32,10 +34,19 @@ demo-chat = Chat with the bot: { $url }
 demo-api = API: { $url }
 demo-engine = Engine (OpenAI protocol): { $url }
 demo-repository = Commit examples here: { $path }
-demo-commands = Commands work on it, for example: merlin status --config { $path }
-demo-stopped = Stopped. All that was is kept in { $folder }; `merlin demo --fresh` begins anew.
+demo-commands = Commands work on it, for example: { $merlin } status --config { $path }
+demo-stopped = Stopped. All that was is kept in { $folder }; `{ $again }` begins anew.
 demo-committed = ✔ committed a new example by plain git: { $commit }
 demo-asks = anna asks: { $question }
 demo-answers = Merlin answers: { $answer }
 demo-failed = ✘ the demo failed: { $reason }
-demo-late = { $what } did not come in time
+demo-late = { $what } did not come within { $seconds } s
+demo-wait-first-model = the first model
+demo-wait-second-model = the second model
+demo-wait-chat-page = the chat page
+demo-wait-answer = the answer
+demo-wrong-model = "{ $question }" was answered by { $model }, while { $serving } serves
+demo-wrong-answer = "{ $question }" got another answer: { $answer }
+demo-restarted = ! the process { $child } ended by itself (times: { $times }) and starts again. More: { $logs }
+demo-running = a demo runs in { $folder } already; stop it (Ctrl-C), or choose another folder with --state
+demo-no-folder = { $folder } cannot be made: { $reason }; choose another folder with --state

@@ -45,7 +45,7 @@ rollback-none = no earlier model of { $dataset } has served
 serves-nothing = { $dataset } serves no model
 
 notice-serving = { $dataset }: { $version } answers from now on ({ $proof }).
-notice-rejected = { $dataset }: commit { $commit } could not be built: { $reason }. The model that answers stays. More: merlin log { $dataset }
+notice-rejected = { $dataset }: commit { $commit } could not be built: { $reason }. The model before, if there was one, goes on answering. More: merlin log { $dataset }
 notice-failed = { $dataset }: job { $job } failed: { $reason }
 notice-rewritten = The repository's history was rewritten: { $count ->
     [one] { $count } commit
@@ -59,3 +59,12 @@ config-no-repository = config.yaml names no repository (repository.url); the dae
 proof-told = { $right } of { $questions } test questions answered as taught
 proof-none = no test questions
 notice-sunset = { $dataset }: its base model { $model } goes dark on { $date }, and the tuned model with it. Name another base in dataset.yaml in time.
+notice-disk = No build can be written: { $reason }. Nothing is lost; it goes on by itself when there is room again.
+notice-no-provider = { $dataset }: job { $job } runs at the provider "{ $provider }", which config.yaml does not name any more. Name it again, or the job is never read.
+notice-provider = The provider "{ $provider }" has not done its part for a while: { $reason }. It is asked again and again; nothing is lost.
+notice-status = { $dataset }: the provider "{ $provider }" calls job { $job } "{ $status }", a word that Merlin does not know. It goes on asking.
+notice-late = { $dataset }: job { $job } has not ended after { $hours } hours (the provider "{ $provider }" says: { $status }). Wait, or stop it: merlin jobs cancel { $job }
+notice-findings = { $dataset }: commit { $commit } has { $errors ->
+    [one] { $errors } error
+   *[other] { $errors } errors
+  }; the good examples go on. The first: { $place }: { $reason } More: merlin log { $dataset }

@@ -13,8 +13,10 @@ demo-checked = { $errors ->
     [few] , { $others } замечания
    *[many] , { $others } замечаний
   }
+demo-first-error = { $counted }. { $place }: { $sentence }
+demo-unchanged = { $build }: состав прежний, учить заново нечего
 demo-built = { $build }: учебных { $train }, проверочных { $test }
-demo-epoch = { $state }, эпоха { $epoch }, ошибка { $loss }
+demo-epoch = { $state }, эпоха { $epoch }, потери { NUMBER($loss, minimumFractionDigits: 2, maximumFractionDigits: 2) }
 demo-proved = верно { $right } из { $questions } проверочных
 job-launching = запускается
 job-queued = в очереди
@@ -34,10 +36,19 @@ demo-chat = Разговор с ботом: { $url }
 demo-api = API: { $url }
 demo-engine = Движок (протокол OpenAI): { $url }
 demo-repository = Примеры коммитьте сюда: { $path }
-demo-commands = Команды работают с ним, например: merlin status --config { $path }
-demo-stopped = Остановлено. Всё сохранено в { $folder }; заново начинает `merlin demo --fresh`.
+demo-commands = Команды работают с ним, например: { $merlin } status --config { $path }
+demo-stopped = Остановлено. Всё сохранено в { $folder }; заново начинает `{ $again }`.
 demo-committed = ✔ новый пример закоммичен обычным git: { $commit }
 demo-asks = anna спрашивает: { $question }
 demo-answers = Merlin отвечает: { $answer }
 demo-failed = ✘ показ не удался: { $reason }
-demo-late = не дождались: { $what }
+demo-late = за { $seconds } с не дождались: { $what }
+demo-wait-first-model = первой модели
+demo-wait-second-model = второй модели
+demo-wait-chat-page = страницы разговора
+demo-wait-answer = ответа
+demo-wrong-model = на вопрос «{ $question }» ответила модель { $model }, а отвечать должна { $serving }
+demo-wrong-answer = на вопрос «{ $question }» пришёл другой ответ: { $answer }
+demo-restarted = ! процесс { $child } остановился сам (раз: { $times }) и запускается снова. Подробности: { $logs }
+demo-running = в папке { $folder } уже идёт показ; остановите его (Ctrl-C) или выберите другую: --state
+demo-no-folder = папки { $folder } не создать: { $reason }; выберите другую: --state

@@ -48,7 +48,7 @@ rollback-none = у набора { $dataset } раньше не отвечала 
 serves-nothing = у набора { $dataset } пока не отвечает никакая модель
 
 notice-serving = { $dataset }: теперь отвечает { $version } ({ $proof }).
-notice-rejected = { $dataset }: коммит { $commit } не собран: { $reason }. Отвечает прежняя модель. Подробнее: merlin log { $dataset }
+notice-rejected = { $dataset }: коммит { $commit } не собран: { $reason }. Прежняя модель, если она была, отвечает дальше. Подробнее: merlin log { $dataset }
 notice-failed = { $dataset }: работа { $job } не удалась: { $reason }
 notice-rewritten = История репозитория переписана: с ветки { $count ->
     [one] ушёл { $count } коммит
@@ -63,3 +63,13 @@ config-no-repository = в config.yaml не назван репозиторий (
 proof-told = верно { $right } из { $questions } проверочных
 proof-none = проверочных вопросов нет
 notice-sunset = { $dataset }: базовую модель { $model } отключат { $date }, а с ней и обученную. Назовите в dataset.yaml другую, пока есть время.
+notice-disk = Сборку не записать: { $reason }. Ничего не потеряно; как только место появится, всё пойдёт дальше само.
+notice-no-provider = { $dataset }: работа { $job } идёт у поставщика «{ $provider }», которого больше нет в config.yaml. Верните его туда, иначе за ней никто не проследит.
+notice-provider = Провайдер «{ $provider }» давно не делает своего дела: { $reason }. Merlin спрашивает снова и снова; ничего не потеряно.
+notice-status = { $dataset }: поставщик «{ $provider }» называет работу { $job } словом «{ $status }», которого Merlin не знает. Опрос продолжается.
+notice-late = { $dataset }: работа { $job } не закончилась за { $hours } ч (поставщик «{ $provider }» отвечает: { $status }). Подождите или остановите её: merlin jobs cancel { $job }
+notice-findings = { $dataset }: в коммите { $commit } { $errors ->
+    [one] { $errors } ошибка
+    [few] { $errors } ошибки
+   *[many] { $errors } ошибок
+  }; годные примеры идут дальше. Первая: { $place }: { $reason } Подробнее: merlin log { $dataset }

@@ -44,11 +44,16 @@ def answers_at(url: str) -> bool:
 
 
 def wait_for(look: Callable[[], T | None], what: str, timeout_s: float) -> T:
-    """Return the first value that `look` gives. Raises MerlinError naming what did not come."""
+    """Return the first value that `look` gives. Raises MerlinError naming what did not come.
+
+    `what` ends the key of a text `demo-wait-…`.
+    """
     until = time.monotonic() + timeout_s
     while time.monotonic() < until:
         found = look()
         if found is not None:
             return found
         time.sleep(LOOK_S)
-    raise MerlinError(f"{what} did not come within {timeout_s:.0f} s", "demo-late", what=what)
+    words = f"{what} did not come within {timeout_s:.0f} s"
+    missed = {"key": f"demo-wait-{what}", "arguments": {}}
+    raise MerlinError(words, "demo-late", what=missed, seconds=round(timeout_s))

@@ -54,14 +54,14 @@ def check(place: Place, config: Config, story: Story) -> Mapping[str, object]:
     to serving.
     """
     begun = time.monotonic()
-    serving = wait_for(lambda: _serving(story, ""), "the first model", SERVE_S)
+    serving = wait_for(lambda: _serving(story, ""), "first-model", SERVE_S)
     first = _ask(place, config, story, FIRST)
     _judge(first, FIRST_ANSWER, serving["model"])
     first = Asked(first.question, first.answer, first.model, time.monotonic() - begun)
     _write_example(place, story)
     committed = time.monotonic()
     old = serving["model"]
-    serving = wait_for(lambda: _serving(story, old), "the second model", SERVE_S)
+    serving = wait_for(lambda: _serving(story, old), "second-model", SERVE_S)
     seconds = time.monotonic() - committed
     second = _ask(place, config, story, SECOND)
     _judge(second, SECOND_ANSWER, serving["model"])
@@ -98,8 +98,8 @@ def _write_example(place: Place, story: Story) -> None:
 def _ask(place: Place, config: Config, story: Story, question: str) -> Asked:
     story.say("demo-asks", question=question)
     begun = time.monotonic()
-    update_id = wait_for(lambda: _said(place, question), "the chat page", ANSWER_S)
-    model = wait_for(lambda: _model(config, update_id), "the answer", ANSWER_S)
+    update_id = wait_for(lambda: _said(place, question), "chat-page", ANSWER_S)
+    model = wait_for(lambda: _model(config, update_id), "answer", ANSWER_S)
     said = [one["message"]["text"] for one in messages(place, "anna") if one["by_bot"]]
     asked = Asked(question, said[-1].strip(), model, time.monotonic() - begun)
     story.say("demo-answers", answer=asked.answer)
@@ -120,6 +120,10 @@ def _model(config: Config, update_id: int) -> str | None:
 
 def _judge(asked: Asked, answer: str, model: str) -> None:
     if asked.model != model:
-        raise Wrong(f"{asked.question} was answered by {asked.model}, {model} serves")
+        words = f"{asked.question} was answered by {asked.model}, {model} serves"
+        told = {"question": asked.question, "model": asked.model, "serving": model}
+        raise Wrong(words, "demo-wrong-model", **told)
     if asked.answer != answer:
-        raise Wrong(f"{asked.question} was answered with: {asked.answer}")
+        words = f"{asked.question} was answered with: {asked.answer}"
+        told = {"question": asked.question, "answer": asked.answer}
+        raise Wrong(words, "demo-wrong-answer", **told)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import secrets
+import shutil
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -14,6 +17,8 @@ from merlin.core.errors import Refused
 from merlin.sandbox.telegram.people import TOKEN
 
 ADMIN_ID = 1003
+FOLDER = Path(".merlin-demo")
+_LOCK = "demo.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +90,60 @@ class Place:
         return f"http://127.0.0.1:{self.ports.chat}/"
 
 
-def lay_out(folder: Path, ports: Ports) -> Place:
-    """Make the demo's folder and configuration; an earlier demo's state stays as it is.
+@contextmanager
+def laid_out(folder: Path, ports: Ports) -> Iterator[Place]:
+    """Make the demo's folder and configuration, and hold it; an earlier demo's state stays.
 
-    Raises Refused when the ports are taken or the folder holds something else.
+    Raises Refused when the ports are taken, the folder cannot be made or holds something else,
+    or another demo runs on it: its processes would read our ports.
     """
     if taken := ports.taken():
         raise Refused(f"ports {taken} are taken", "demo-ports", ports=", ".join(map(str, taken)))
     place = Place(folder.resolve(), ports)
-    if folder.exists() and any(folder.iterdir()) and not place.config.exists():
-        raise Refused(f"{folder} holds something else", "demo-folder", folder=str(folder))
-    folder.mkdir(parents=True, exist_ok=True)
-    _keep_credentials(place.folder / "credentials")
-    said = yaml.safe_dump(_configuration(place), allow_unicode=True, sort_keys=False)
-    place.config.write_text(said, encoding="utf-8")
-    return place
+    _take(folder, place.config)
+    with _held(folder):
+        _keep_credentials(place.folder / "credentials")
+        said = yaml.safe_dump(_configuration(place), allow_unicode=True, sort_keys=False)
+        place.config.write_text(said, encoding="utf-8")
+        yield place
+
+
+def clear(folder: Path) -> None:
+    """Remove an earlier demo. Raises Refused when the folder holds something else or runs."""
+    if not folder.exists():
+        return
+    if not (folder / "config.yaml").is_file():
+        raise _foreign(folder)
+    with _held(folder):
+        shutil.rmtree(folder)
+
+
+def _take(folder: Path, config: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        is_foreign = not config.exists() and any(folder.iterdir())
+    except OSError as error:
+        words = f"{folder} cannot be made: {error.strerror}"
+        told = {"folder": str(folder), "reason": error.strerror}
+        raise Refused(words, "demo-no-folder", **told) from error
+    if is_foreign:
+        raise _foreign(folder)
+
+
+def _foreign(folder: Path) -> Refused:
+    return Refused(f"{folder} holds something else", "demo-folder", folder=str(folder))
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold the folder; the kernel lets it go with this process."""
+    with (folder / _LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            words = f"another demo runs on {folder}"
+            raise Refused(words, "demo-running", folder=str(folder)) from None
+        yield
 
 
 def _keep_credentials(folder: Path) -> None:

@@ -13,33 +13,57 @@ from merlin.config import Config, load
 from merlin.core.errors import MerlinError
 from merlin.sandbox.demo.actors import answers_at
 from merlin.sandbox.demo.check import check
-from merlin.sandbox.demo.place import Place, Ports, lay_out
+from merlin.sandbox.demo.place import Place, Ports, laid_out
 from merlin.sandbox.demo.repository import make
-from merlin.sandbox.demo.story import Story, addresses
+from merlin.sandbox.demo.story import Story, addresses, anew
 from merlin.supervisor import Child, Supervisor
 
 LOOKS = 4  # one look at the database in so many looks at the children
 
 
-def run_demo(folder: Path, first_port: int, language: str) -> int:
-    """Show everything on this machine until Ctrl-C; return the exit code."""
-    place = lay_out(folder, Ports.from_first(first_port))
-    story, _ = _begin(place, language)
-    state = {"looks": 0, "is_up": False}
+class _Watch:
+    """What the demo looks at while it is up; it tells what is new."""
 
-    def while_up() -> bool:
-        state["looks"] += 1
-        if state["looks"] % LOOKS:
-            return True
-        way = story.look()
-        if not state["is_up"] and way and way["serving"] and answers_at(place.chat_url):
-            addresses(place, story)
-            state["is_up"] = True
+    def __init__(self, place: Place, story: Story, supervisor: Supervisor) -> None:
+        self._place = place
+        self._story = story
+        self._supervisor = supervisor
+        self._looks = 0
+        self._is_up = False
+        self._restarts = dict.fromkeys((child.name for child in _children(place)), 0)
+
+    def look(self) -> bool:
+        """Look; True: the demo goes on."""
+        self._looks += 1
+        if self._looks % LOOKS == 0:
+            self._tell_restarts()
+            way = self._story.look()
+            if not self._is_up and way and way["serving"] and answers_at(self._place.chat_url):
+                addresses(self._place, self._story)
+                self._is_up = True
         return True
 
-    with place.logs.open("ab") as logs:
-        code = Supervisor(_children(place), logs).run(while_up)
-    story.say("demo-stopped", folder=str(place.folder))
+    def _tell_restarts(self) -> None:
+        for child, before in self._restarts.items():
+            times = self._supervisor.restarts(child)
+            if times >= max(1, 2 * before):  # each time more rarely: the 1st, 2nd, 4th, 8th
+                logs = str(self._place.logs)
+                self._story.say("demo-restarted", child=child, times=times, logs=logs)
+                self._restarts[child] = times
+
+
+def run_demo(folder: Path, first_port: int, language: str) -> int:
+    """Show everything on this machine until Ctrl-C; return the exit code."""
+    with (
+        laid_out(folder, Ports.from_first(first_port)) as place,
+        place.logs.open("ab") as logs,
+    ):
+        story, _ = _begin(place, language)
+        supervisor = Supervisor(_children(place), logs)
+        code = supervisor.run(_Watch(place, story, supervisor).look)
+        if code:
+            story.say("demo-failed", reason=_last_word(place))
+        story.say("demo-stopped", folder=str(place.folder), again=anew(place))
     return code
 
 
@@ -52,37 +76,48 @@ def run_check(folder: Path | None, language: str) -> int:
 
 
 def _checked(folder: Path, language: str) -> int:
-    place = lay_out(folder, Ports.free())
-    story, config = _begin(place, language)
-    result: dict[str, object] = {}
-    walk = threading.Thread(target=_walk, args=(lambda: check(place, config, story), result))
-    with place.logs.open("ab") as logs:
+    with laid_out(folder, Ports.free()) as place, place.logs.open("ab") as logs:
+        story, config = _begin(place, language)
+        result: dict[str, object] = {}
+        walk = threading.Thread(
+            target=_walk, args=(lambda: check(place, config, story), story, result)
+        )
         supervisor = Supervisor(_children(place), logs)
         walk.start()
         supervisor.run(walk.is_alive)
         walk.join()
-    if result.get("ok"):
-        sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
-        return 0
-    _tell_failure(place, story, result)
-    return 1
+        if result.get("ok"):
+            sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+            return 0
+        _tell_failure(place, story, result)
+        return 1
 
 
-def _walk(check: Callable[[], Mapping[str, object]], result: dict[str, object]) -> None:
+def _walk(
+    check: Callable[[], Mapping[str, object]], story: Story, result: dict[str, object]
+) -> None:
     try:
         result.update(check())
     except MerlinError as error:
-        result["error"] = str(error)
+        result["error"] = story.reason(error)
     except Exception as error:  # noqa: BLE001 - told below, with the children's logs
         result["error"] = repr(error)
 
 
 def _tell_failure(place: Place, story: Story, result: Mapping[str, object]) -> None:
     story.say("demo-failed", reason=str(result.get("error", "stopped")))
-    lines = place.logs.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = _log_lines(place)
     worst = [line for line in lines if '"level": "error"' in line or "Traceback" in line]
     sys.stderr.write("\n".join((worst or lines)[-20:]) + "\n")
     sys.stdout.write(json.dumps({"ok": False, **result}, ensure_ascii=False) + "\n")
+
+
+def _last_word(place: Place) -> str:
+    return next(iter(_log_lines(place)[-1:]), "")
+
+
+def _log_lines(place: Place) -> list[str]:
+    return place.logs.read_text(encoding="utf-8", errors="replace").splitlines()
 
 
 def _begin(place: Place, language: str) -> tuple[Story, Config]:

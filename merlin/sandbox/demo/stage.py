@@ -18,8 +18,9 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from merlin.config import Config, load
-from merlin.core.errors import MerlinError
-from merlin.sandbox.demo.steps import newest
+from merlin.core.errors import MerlinError, NotFound
+from merlin.core.text import language_of
+from merlin.sandbox.demo.steps import newest, nothing
 from merlin.sandbox.provider.app import ProviderSettings
 from merlin.sandbox.provider.app import create_app as create_provider
 from merlin.sandbox.serving import ServerThread
@@ -29,7 +30,10 @@ from merlin.wiring.reading import reports
 
 
 class WayApp:
-    """ASGI application that tells the newest commit's way, read from the demo's database."""
+    """ASGI application that tells the newest commit's way, read from the demo's database.
+
+    `?lang=` picks the language of its notes.
+    """
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -45,23 +49,29 @@ class WayApp:
         """Serve one call."""
         await self._app(scope, receive, send)
 
-    async def _tell(self, _request: Request) -> Response:
+    async def _tell(self, request: Request) -> Response:
+        language = language_of(request.query_params.get("lang"), self._config.language)
         try:
-            return JSONResponse(await run_in_threadpool(self._read))
+            return JSONResponse(await run_in_threadpool(self._read, language))
         except MerlinError as error:
             return JSONResponse({"error": str(error)}, 503)
 
-    def _read(self) -> dict[str, object]:
-        with reports(self._config) as rows:
-            return newest(rows, self._config.default_dataset, self._config.language)
+    def _read(self, language: str) -> dict[str, object]:
+        try:
+            with reports(self._config) as rows:
+                return newest(rows, self._config.default_dataset, language)
+        except NotFound:
+            return nothing(self._config.default_dataset)  # the database is not made yet
 
 
-def run_stage(config_path: Path, chat_port: int, model_port: int, way_port: int) -> None:
+def run_stage(
+    config_path: Path, chat_port: int, model_port: int, way_port: int, language: str
+) -> None:
     """Serve all three until SIGTERM or SIGINT; what people said survives a restart."""
     config = load(config_path)
     folder = config_path.parent / "stand-ins"
     way = f"http://127.0.0.1:{way_port}/"
-    telegram = TelegramSettings(folder / "telegram", pipeline_url=way)
+    telegram = TelegramSettings(folder / "telegram", pipeline_url=way, language=language)
     servers = [
         ServerThread(lambda: create_telegram(telegram), chat_port),
         ServerThread(lambda: create_provider(ProviderSettings(folder / "provider")), model_port),

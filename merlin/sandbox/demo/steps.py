@@ -25,19 +25,29 @@ _DONE = {
     "serving": 6,
 }
 _STOPPED = {"rejected", "failed"}
+_PASSING = {"held-quiet", "held-slots"}  # over in a moment: no word of why nothing is trained
 _PROGRESS = {"launching": 0.05, "queued": 0.15, "running": 0.5, "paused": 0.5, "succeeded": 1.0}
 
 
-def newest(rows: Reports, dataset: str, language: str) -> dict[str, Any]:
-    """Return the dataset's newest commit that changed it, its steps, and what serves now."""
-    verdicts = rows.log(dataset, limit=1)
-    serving = rows.serving(dataset)
+def nothing(dataset: str) -> dict[str, Any]:
+    """Return the way before the first commit."""
+    return {"dataset": dataset, "commit": "", "steps": [], "progress": None, "serving": None}
+
+
+def newest(rows: Reports, default: str, language: str) -> dict[str, Any]:
+    """Return the newest commit that changed a dataset, its steps, and what serves there now.
+
+    Where it changed several, the default one's way is told.
+    """
+    verdicts = rows.log(limit=1)
     if not verdicts:
-        return {"dataset": dataset, "commit": "", "steps": [], "progress": None, "serving": None}
-    verdict = verdicts[0]
+        return nothing(default)
+    mine = rows.log(default, limit=1)
+    verdict = mine[0] if mine and mine[0]["commit"] == verdicts[0]["commit"] else verdicts[0]
     job = _job(rows, verdict)
+    serving = rows.serving(verdict["dataset"])
     return {
-        "dataset": dataset,
+        "dataset": verdict["dataset"],
         "commit": verdict["commit"],
         "subject": verdict["subject"],
         "verdict": verdict["verdict"],
@@ -62,37 +72,57 @@ def _steps(rows: Reports, verdict: Told, job: Told | None, language: str) -> lis
         done += 1
     notes = _notes(rows, verdict, job, language)
     return [
-        {"key": key, "state": _state(place, done, verdict["verdict"]), "note": notes.get(key, "")}
+        {"key": key, "state": _state(place, done, verdict), "note": notes.get(key, "")}
         for place, key in enumerate(STEPS)
     ]
 
 
-def _state(place: int, done: int, word: str) -> str:
+def _state(place: int, done: int, verdict: Told) -> str:
     if place < done:
-        return "done"
+        is_flawed = STEPS[place] == "checked" and _errors(verdict)
+        return "flawed" if is_flawed else "done"
     if place > done:
         return "waiting"
-    if word in _STOPPED:
+    if verdict["verdict"] in _STOPPED:
         return "failed"
-    return "now" if word in ("built", "training") else "waiting"
+    if verdict["verdict"] == "held" and verdict["reason"] not in _PASSING:
+        return "held"
+    return "now" if verdict["verdict"] in ("built", "training") else "waiting"
+
+
+def _errors(verdict: Told) -> list[Told]:
+    return [finding for finding in verdict["findings"] if finding["severity"] == "error"]
 
 
 def _notes(rows: Reports, verdict: Told, job: Told | None, language: str) -> dict[str, str]:
-    notes = {"committed": f"{verdict['commit'][:8]} {verdict['subject']}"}
-    errors = sum(finding["severity"] == "error" for finding in verdict["findings"])
-    others = len(verdict["findings"]) - errors
-    notes["checked"] = text(language, "demo-checked", errors=errors, others=others)
+    notes = {
+        "committed": f"{verdict['commit'][:8]} {verdict['subject']}",
+        "checked": _checked(verdict, language),
+    }
     if verdict["build"]:
         build = rows.build(verdict["build"])
+        key = "demo-unchanged" if verdict["verdict"] == "unchanged" else "demo-built"
         told = {name: build[name] for name in ("build", "train", "test")}
-        notes["built"] = text(language, "demo-built", **told)
-    if verdict["reason"]:
-        reason = text(language, verdict["reason"], **verdict["arguments"])
-        notes["checked" if verdict["verdict"] == "rejected" else "training"] = reason
+        notes["built"] = text(language, key, **told)
+    if verdict["reason"] and verdict["verdict"] != "rejected":
+        notes["training"] = text(language, verdict["reason"], **verdict["arguments"])
     if job:
         notes["training"] = _training(job, language)
         notes.update(_proof(rows, verdict, language))
     return notes
+
+
+def _checked(verdict: Told, language: str) -> str:
+    """Return how many findings there are, and the first error with its place."""
+    errors = _errors(verdict)
+    others = len(verdict["findings"]) - len(errors)
+    counted = text(language, "demo-checked", errors=len(errors), others=others)
+    if not errors:
+        return counted
+    first = errors[0]
+    place = f"{verdict['dataset']}/{first['path']}:{first['line']}:{first['column']}"
+    sentence = text(language, f"finding-{first['rule']}", **first["arguments"])
+    return text(language, "demo-first-error", counted=counted, place=place, sentence=sentence)
 
 
 def _training(job: Told, language: str) -> str:
@@ -104,7 +134,7 @@ def _training(job: Told, language: str) -> str:
     epoch, loss = figures[-1].get("epoch"), figures[-1].get("train_loss")
     if epoch is None or loss is None:
         return state
-    return text(language, "demo-epoch", state=state, epoch=str(epoch), loss=f"{loss:.2f}")
+    return text(language, "demo-epoch", state=state, epoch=str(epoch), loss=float(loss))
 
 
 def _proof(rows: Reports, verdict: Told, language: str) -> dict[str, str]:

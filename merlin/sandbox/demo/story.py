@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TextIO
 
 from merlin.config import Config
 from merlin.core.errors import MerlinError
 from merlin.core.text import text
-from merlin.sandbox.demo.place import Place
+from merlin.sandbox.demo.place import FOLDER, Place
 from merlin.sandbox.demo.steps import STEPS, newest
 from merlin.wiring.reading import reports
 
-_MARKS = {"done": "✔", "now": "…", "failed": "✘"}
+_MARKS = {"done": "✔", "flawed": "!", "held": "–", "failed": "✘"}
 _BAR = 10
 
 
@@ -24,15 +26,19 @@ class Story:
         self._config = config
         self._language = language
         self._out = out
-        self._told: set[tuple[str, str, str]] = set()
+        self._told: set[tuple[str, ...]] = set()
         self._is_drawn = False
 
     def say(self, key: str, **arguments: object) -> None:
         """Tell one sentence."""
         self._line(text(self._language, key, **arguments))
 
+    def reason(self, error: MerlinError) -> str:
+        """Return an error in the story's language."""
+        return text(self._language, error.key, **error.arguments)
+
     def look(self) -> Mapping[str, Any] | None:
-        """Tell the newest steps of the default dataset; return its way, None before the first."""
+        """Tell the newest commit's steps; return its way, None before the first."""
         try:
             with reports(self._config) as rows:
                 way = newest(rows, self._config.default_dataset, self._language)
@@ -48,7 +54,7 @@ class Story:
         if step["state"] == "now":
             self._draw(way, step)
             return
-        key = (way["commit"], step["key"], step["state"])
+        key = (way["commit"], way["dataset"], step["key"], step["state"])
         if step["state"] not in _MARKS or key in self._told:
             return
         self._told.add(key)
@@ -80,5 +86,24 @@ def addresses(place: Place, story: Story) -> None:
     story.say("demo-chat", url=place.chat_url)
     story.say("demo-api", url=f"http://127.0.0.1:{place.ports.api}/")
     story.say("demo-engine", url=f"http://127.0.0.1:{place.ports.engine}/v1")
-    story.say("demo-repository", path=str(place.repository))
-    story.say("demo-commands", path=str(place.config))
+    story.say("demo-repository", path=_near(place.repository))
+    story.say("demo-commands", merlin=command(), path=_near(place.config))
+
+
+def command() -> str:
+    """Return how this very program is called from the shell that it was started in."""
+    called, known = Path(sys.argv[0]), shutil.which("merlin")
+    is_known = known is not None and called.exists() and called.samefile(known)
+    return "merlin" if is_known or called.name != "merlin" else _near(called.absolute())
+
+
+def anew(place: Place) -> str:
+    """Return the command that begins this demo anew."""
+    is_usual = place.folder == FOLDER.absolute()
+    return f"{command()} demo --fresh" + ("" if is_usual else f" --state {_near(place.folder)}")
+
+
+def _near(path: Path) -> str:
+    """Return a path as seen from here, where it lies below."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from merlin.core.clock import iso, utc_now
 from merlin.sandbox.faults import Fault, FaultGate, Faults
-from merlin.sandbox.provider.account_routes import AccountRoutes
+from merlin.sandbox.provider.account_routes import AccountRoutes, Handler
 from merlin.sandbox.provider.behaviour import Behaviour
 from merlin.sandbox.provider.completions import Completions
 from merlin.sandbox.provider.control import control_routes
@@ -26,7 +26,6 @@ from merlin.sandbox.provider.errors import ProtocolError
 from merlin.sandbox.provider.training import Account
 
 MOST_CALLS = 50_000
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +134,7 @@ async def _json_body(request: Request) -> Mapping[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _fault_answer(fault: Fault) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+def _fault_answer(fault: Fault) -> Response:
     error = ProtocolError(fault.status, f"The stand-in was told to answer {fault.status}.")
-    body = json.dumps(error.as_json()).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-    ]
-    if fault.retry_after_s is not None:
-        headers.append((b"retry-after", str(fault.retry_after_s).encode()))
-    return fault.status, headers, body
+    wait = {} if fault.retry_after_s is None else {"retry-after": str(fault.retry_after_s)}
+    return JSONResponse(error.as_json(), fault.status, wait)

@@ -64,7 +64,7 @@ def read_messages(messages: object) -> list[Mapping[str, Any]]:
 def answer(messages: Sequence[Mapping[str, Any]]) -> str:
     """Return what the stand-in says to this conversation."""
     asked = _asked(messages)
-    language = "ru" if _CYRILLIC.search(asked.question or asked.wishes) else "en"
+    language = _language_of(asked.question or asked.wishes)
     if asked.images:
         images = "; ".join(asked.images)
         return text(language, "stand-in-image", images=images, question=_short(asked.question))
@@ -77,13 +77,16 @@ def answer(messages: Sequence[Mapping[str, Any]]) -> str:
 
 def taught(answer_: str) -> str:
     """Return a taught answer with the word that a stand-in gives it."""
-    language = "ru" if _CYRILLIC.search(answer_) else "en"
-    return text(language, "stand-in-taught", answer=answer_)
+    return text(_language_of(answer_), "stand-in-taught", answer=answer_)
 
 
 def last_question(messages: Sequence[Mapping[str, Any]]) -> str:
     """Return the text of the last message of the user."""
     return _asked(messages).question
+
+
+def _language_of(words: str) -> str:
+    return "ru" if _CYRILLIC.search(words) else "en"
 
 
 def _asked(messages: Sequence[Mapping[str, Any]]) -> Asked:

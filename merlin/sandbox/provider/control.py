@@ -6,7 +6,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from merlin.sandbox.faults import Faults, fault_from_json
+from merlin.sandbox.fault_routes import fault_routes
+from merlin.sandbox.faults import Faults
 from merlin.sandbox.provider.training import Account
 
 
@@ -15,21 +16,6 @@ def control_routes(account: Account, faults: Faults) -> list[Route]:
 
     async def get_jobs(_request: Request) -> Response:
         return JSONResponse(jobs_created(account))
-
-    async def get_faults(_request: Request) -> Response:
-        return JSONResponse([fault.as_json() for fault in faults.all()])
-
-    async def add_faults(request: Request) -> Response:
-        try:
-            raw = await request.json()
-            faults.add(*map(fault_from_json, raw if isinstance(raw, list) else [raw]))
-        except (ValueError, TypeError) as error:
-            return JSONResponse({"error": str(error)}, 400)
-        return await get_faults(request)
-
-    async def clear_faults(request: Request) -> Response:
-        faults.clear()
-        return await get_faults(request)
 
     async def behave(request: Request) -> Response:
         try:
@@ -40,9 +26,7 @@ def control_routes(account: Account, faults: Faults) -> list[Route]:
 
     return [
         Route("/control/jobs", get_jobs),
-        Route("/control/faults", get_faults),
-        Route("/control/faults", add_faults, methods=["POST"]),
-        Route("/control/faults", clear_faults, methods=["DELETE"]),
+        *fault_routes(faults),
         Route("/control/behaviour", behave, methods=["POST"]),
     ]
 

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any
 
 from merlin.sandbox.faults import Faults
 from merlin.sandbox.provider.app import MOST_CALLS, ProviderApp, ProviderCall
 from merlin.sandbox.provider.behaviour import Behaviour
 from merlin.sandbox.provider.control import jobs_created
 from merlin.sandbox.provider.training import Account
-from merlin.sandbox.serving import ServerThread
-
-T = TypeVar("T")
+from merlin.sandbox.standin import StandIn
 
 
-class ProviderStandIn:
+class ProviderStandIn(StandIn):
     """A provider, as far as a client can tell; `with ProviderStandIn() as provider:`.
 
     `stop` and `start` again is the provider down and back: same port, same files and jobs. A new
@@ -37,29 +33,7 @@ class ProviderStandIn:
         self.faults = Faults(seed=seed)
         self._account = Account(folder, behaviour or Behaviour())
         self._calls: deque[ProviderCall] = deque(maxlen=MOST_CALLS)
-        self._server = ServerThread(
-            lambda: ProviderApp(self._account, key, self.faults, self._calls), port
-        )
-
-    def start(self) -> Self:
-        """Listen; on return the port answers."""
-        self._server.start()
-        return self
-
-    def stop(self) -> None:
-        """Close every connection and the port; files and jobs stay."""
-        self._server.stop()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
+        super().__init__(lambda: ProviderApp(self._account, key, self.faults, self._calls), port)
 
     @property
     def base_url(self) -> str:
@@ -85,6 +59,3 @@ class ProviderStandIn:
     def calls(self, name: str = "") -> list[ProviderCall]:
         """Return the calls, oldest first; all, or those of one name ("chat.create")."""
         return self._read(lambda: [call for call in self._calls if name in {"", call.name}])
-
-    def _read(self, function: Callable[[], T]) -> T:
-        return self._server.call(function) if self._server.is_running else function()

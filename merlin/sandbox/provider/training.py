@@ -7,7 +7,6 @@ survives `kill -9`; `created` is what a checker counts.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import time
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from merlin.sandbox.contents import Contents
 from merlin.sandbox.journal import Journal
 from merlin.sandbox.provider.behaviour import Behaviour
 from merlin.sandbox.provider.errors import ProtocolError, bad_field, missing
@@ -53,10 +53,11 @@ class Account:
     behaviour: Behaviour = field(default_factory=Behaviour)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
     jobs: dict[str, TrainingJob] = field(default_factory=dict)
-    _contents: dict[str, bytes] = field(default_factory=dict)
+    _contents: Contents = field(init=False)
     _journal: Journal = field(default_factory=lambda: Journal(None))
 
     def __post_init__(self) -> None:
+        self._contents = Contents(self.folder and self.folder / "files")
         if self.folder is not None:
             self._journal = Journal(self.folder / "provider.jsonl", fsync=True)
             for line in self._journal.replay():
@@ -98,20 +99,9 @@ class Account:
             "purpose": purpose,
             "status": "processed",
         }
-        self._keep(str(file["id"]), content)
+        self._contents.keep(str(file["id"]), content)
         self._record(kind="file", file=file)
         return file
-
-    def _keep(self, file_id: str, content: bytes) -> None:
-        if self.folder is None:
-            self._contents[file_id] = content
-            return
-        path = self.folder / "files" / file_id
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
 
     def file(self, file_id: str) -> dict[str, Any]:
         """Return a File object. Raises ProtocolError 404."""
@@ -122,9 +112,7 @@ class Account:
     def content(self, file_id: str) -> bytes:
         """Return a file's bytes. Raises ProtocolError 404."""
         self.file(file_id)
-        if self.folder is None:
-            return self._contents[file_id]
-        return (self.folder / "files" / file_id).read_bytes()
+        return self._contents.read(file_id)
 
     def remove_file(self, file_id: str) -> None:
         """Forget a file. Raises ProtocolError 404."""

@@ -7,8 +7,9 @@ import time
 from typing import Any
 
 from merlin.core.errors import NotFound, Refused
+from merlin.core.utf16 import units
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.sandbox.telegram.entities import TEXT_UNITS, commands, units
+from merlin.sandbox.telegram.entities import TEXT_UNITS, commands
 from merlin.sandbox.telegram.files import as_media, keep_file
 from merlin.sandbox.telegram.logged import LoggedMessage
 from merlin.sandbox.telegram.markup import find_button
@@ -101,13 +102,7 @@ class Acting:
         return self._world.add_update("my_chat_member", change)
 
     def _send(self, person: Person, content: dict[str, Any]) -> int:
-        message = {
-            "message_id": self._world.next_message_id(),
-            "from": person.as_user(),
-            "chat": person.as_chat(),
-            "date": int(time.time()),
-            **content,
-        }
+        message = self._world.new_message(person, person.as_user(), **content)
         self._world.add_message(message)
         return self._world.add_update("message", message)
 

@@ -50,20 +50,14 @@ async def send_invoice(world: World, arguments: Arguments) -> dict[str, Any]:
     if not 1 <= len(arguments.text("payload").encode()) <= 128:  # noqa: PLR2004 - Telegram's size
         raise bad_request("INVOICE_PAYLOAD_INVALID")
     amount = _stars(arguments)
-    message = {
-        "message_id": world.next_message_id(),
-        "from": bot_user(),
-        "chat": person.as_chat(),
-        "date": int(time.time()),
-        "invoice": {
-            "title": arguments.text("title"),
-            "description": arguments.text("description"),
-            "start_parameter": arguments.text("start_parameter"),
-            "currency": "XTR",
-            "total_amount": amount,
-        },
-        "reply_markup": _pay_key(arguments, amount),
-    }
+    names = ("title", "description", "start_parameter")
+    invoice = {name: arguments.text(name) for name in names}
+    message = world.new_message(
+        person,
+        bot_user(),
+        invoice={**invoice, "currency": "XTR", "total_amount": amount},
+        reply_markup=_pay_key(arguments, amount),
+    )
     world.record(
         "setting", name=f"payload:{message['message_id']}", value=arguments.text("payload")
     )
@@ -113,12 +107,6 @@ def _paid(world: World, person: Person, query: Query) -> None:
         "telegram_payment_charge_id": charge,
         "provider_payment_charge_id": f"{person.person_id}_{charge[-6:]}",
     }
-    message = {
-        "message_id": world.next_message_id(),
-        "from": person.as_user(),
-        "chat": person.as_chat(),
-        "date": int(time.time()),
-        "successful_payment": payment,
-    }
+    message = world.new_message(person, person.as_user(), successful_payment=payment)
     world.add_message(message)
     world.add_update("message", message)

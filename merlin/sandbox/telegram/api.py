@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from merlin.core.clock import iso, utc_now
-from merlin.core.log import get_logger
 from merlin.sandbox.telegram import answering, editing, profile, sending
 from merlin.sandbox.telegram.arguments import Arguments, read_arguments
 from merlin.sandbox.telegram.errors import BotApiError, of_status
@@ -22,8 +20,6 @@ from merlin.sandbox.telegram.logged import Call
 from merlin.sandbox.telegram.updates import Updates
 from merlin.sandbox.telegram.webhook import Webhook
 from merlin.sandbox.telegram.world import World
-
-log = get_logger(__name__)
 
 Method = Callable[[World, Arguments], Awaitable[Any]]
 
@@ -108,9 +104,9 @@ class BotApi:
             result = await coming
         except BotApiError as error:
             self._note(name, arguments, error.code, error.description)
-            return _json(error.as_json(), error.code)
+            return JSONResponse(error.as_json(), error.code)
         self._note(name, arguments, 200, "")
-        return _json({"ok": True, "result": result}, 200)
+        return JSONResponse({"ok": True, "result": result})
 
     def _find(self, path: str) -> tuple[str, Method]:
         """Return the method at an address. Raises BotApiError 401 or 404 as Telegram does."""
@@ -140,7 +136,7 @@ class BotApi:
             if file_id is None:
                 raise of_status(404)
         except BotApiError as error:
-            return _json(error.as_json(), error.code)
+            return JSONResponse(error.as_json(), error.code)
         return Response(self.world.content(file_id), media_type="application/octet-stream")
 
 
@@ -154,11 +150,6 @@ async def _while_there(request: Request, poll: Awaitable[Any]) -> Any:
     finally:
         polling.cancel()
         leaving.cancel()
-
-
-def _json(body: Mapping[str, Any], status: int) -> Response:
-    content = json.dumps(body, ensure_ascii=False).encode()
-    return Response(content, status, media_type="application/json")
 
 
 def method_of(path: str) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from merlin.sandbox.faults import Fault, FaultGate, Faults
@@ -88,8 +89,5 @@ def _arguments(scope: Scope, body: bytes) -> Mapping[str, str]:
     return {name: str(value) for name, value in values.items()}
 
 
-def _fault_answer(fault: Fault) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-    error = of_status(fault.status, fault.retry_after_s)
-    body = json.dumps(error.as_json()).encode()
-    length = str(len(body)).encode()
-    return fault.status, [(b"content-type", b"application/json"), (b"content-length", length)], body
+def _fault_answer(fault: Fault) -> Response:
+    return JSONResponse(of_status(fault.status, fault.retry_after_s).as_json(), fault.status)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.applications import Starlette
@@ -13,7 +12,8 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from merlin.core.errors import MerlinError, NotFound, Refused
-from merlin.sandbox.faults import Faults, fault_from_json
+from merlin.sandbox.fault_routes import fault_routes
+from merlin.sandbox.faults import Faults
 from merlin.sandbox.telegram.acting import Acting
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.events import Events
@@ -21,15 +21,12 @@ from merlin.sandbox.telegram.page import SAFETY, Page
 from merlin.sandbox.telegram.world import World
 from merlin.sandbox.voice import SAMPLE, SAMPLE_MIME, sample_voice, seconds
 
-Answer = Callable[[Request], Awaitable[Response]]
-
 
 class ControlSide:
     """ASGI application of `/control/…` and of the page."""
 
     def __init__(self, world: World, faults: Faults, pipeline_url: str, language: str) -> None:
         self._world = world
-        self._faults = faults
         self._acting = Acting(world)
         self._events = Events(world)
         self._page = Page(world, pipeline_url, language)
@@ -38,9 +35,7 @@ class ControlSide:
                 Route("/control/send", self._send, methods=["POST"]),
                 Route("/control/log", self._log),
                 Route("/control/events", self._stream),
-                Route("/control/faults", self._get_faults),
-                Route("/control/faults", self._add_faults, methods=["POST"]),
-                Route("/control/faults", self._clear_faults, methods=["DELETE"]),
+                *fault_routes(faults),
                 *self._page.routes(),
             ]
         )
@@ -129,21 +124,6 @@ class ControlSide:
         headers = {"Cache-Control": "no-store"}
         stream = self._events.stream()
         return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
-
-    async def _get_faults(self, _request: Request) -> Response:
-        return JSONResponse([fault.as_json() for fault in self._faults.all()])
-
-    async def _add_faults(self, request: Request) -> Response:
-        try:
-            raw = await request.json()
-            self._faults.add(*map(fault_from_json, raw if isinstance(raw, list) else [raw]))
-        except (ValueError, TypeError) as error:
-            return JSONResponse({"error": str(error)}, 400)
-        return await self._get_faults(request)
-
-    async def _clear_faults(self, request: Request) -> Response:
-        self._faults.clear()
-        return await self._get_faults(request)
 
 
 async def _json_object(request: Request) -> dict[str, Any]:

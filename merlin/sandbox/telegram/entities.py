@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from merlin.core.utf16 import units
 from merlin.sandbox.telegram.arguments import Arguments
 from merlin.sandbox.telegram.errors import bad_request
 from merlin.sandbox.telegram.parse_mode import parse_marked
@@ -19,11 +20,6 @@ MOST_ENTITIES = 100
 _COMMAND = re.compile(r"(?<!\S)/[A-Za-z0-9_]{1,32}(?:@[A-Za-z0-9_]{3,32})?(?![\w/])")
 
 Entity = dict[str, Any]
-
-
-def units(text: str) -> int:
-    """Return the length of `text` in UTF-16 code units, as Telegram counts."""
-    return len(text) + sum(character > "\uffff" for character in text)
 
 
 def commands(text: str) -> list[Entity]:

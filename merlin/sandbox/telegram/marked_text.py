@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from merlin.core.utf16 import units
 from merlin.sandbox.telegram.errors import BotApiError, bad_request
 
 Entity = dict[str, Any]
@@ -26,7 +27,7 @@ class Plain:
     def add(self, text: str) -> None:
         """Read on."""
         self.parts.append(text)
-        self.units += len(text.encode("utf-16-le")) // 2
+        self.units += units(text)
 
     def start(self, mark: str, **entity: Any) -> None:
         """Open a mark; `entity` is what it will become."""

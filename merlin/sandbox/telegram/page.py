@@ -68,8 +68,7 @@ class Page:
     async def _show(self, request: Request) -> Response:
         """Answer the page in the person's language and theme; `?lang=` is remembered."""
         wanted = request.query_params.get("lang")
-        chosen = wanted or request.cookies.get("merlin_language")
-        language = language_of(chosen, self._language)
+        language = language_of(wanted, self._language_of(request))
         theme = request.cookies.get("merlin_theme", "")
         response = HTMLResponse(
             _template().render(
@@ -83,6 +82,9 @@ class Page:
         if wanted in LANGUAGES:
             response.set_cookie("merlin_language", language, max_age=YEAR_S, samesite="lax")
         return response
+
+    def _language_of(self, request: Request) -> str:
+        return language_of(request.cookies.get("merlin_language"), self._language)
 
     async def _texts(self, request: Request) -> Response:
         language = language_of(request.path_params["language"])
@@ -99,12 +101,13 @@ class Page:
         headers = {"Content-Disposition": "attachment"}
         return Response(content, media_type="application/octet-stream", headers=headers)
 
-    async def _pipeline(self, _request: Request) -> Response:
+    async def _pipeline(self, request: Request) -> Response:
         """Hand over what the pipeline says, so that the page asks nobody but us."""
         if self._session is None:
             return JSONResponse({"error": "no pipeline"}, 404)
+        asked = {"lang": self._language_of(request)}
         try:
-            async with self._session.get(self._pipeline_url) as answer:
+            async with self._session.get(self._pipeline_url, params=asked) as answer:
                 answer.raise_for_status()
                 said = await answer.json()
         except (aiohttp.ClientError, TimeoutError, ValueError):

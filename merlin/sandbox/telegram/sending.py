@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
+from merlin.core.utf16 import units
 from merlin.sandbox.telegram.arguments import Arguments
-from merlin.sandbox.telegram.entities import CAPTION_UNITS, TEXT_UNITS, formatted, units
+from merlin.sandbox.telegram.entities import CAPTION_UNITS, TEXT_UNITS, formatted
 from merlin.sandbox.telegram.errors import bad_request, forbidden
 from merlin.sandbox.telegram.files import as_media, attached
 from merlin.sandbox.telegram.markup import checked_markup
@@ -48,14 +48,7 @@ def _message(world: World, arguments: Arguments, **content: Any) -> dict[str, An
     person = receiver(world, arguments)
     markup = checked_markup(arguments.parsed("reply_markup"))
     replied = _replied(world, person, arguments)
-    message: dict[str, Any] = {
-        "message_id": world.next_message_id(),
-        "from": bot_user(),
-        "chat": person.as_chat(),
-        "date": int(time.time()),
-        **replied,
-        **content,
-    }
+    message = world.new_message(person, bot_user(), **replied, **content)
     if markup:
         message["reply_markup"] = markup
     world.add_message(message)

@@ -6,11 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from merlin.sandbox.faults import Faults
-from merlin.sandbox.serving import ServerThread
+from merlin.sandbox.standin import StandIn
 from merlin.sandbox.telegram.acting import Acting
 from merlin.sandbox.telegram.app import TelegramApp, TelegramSettings
 from merlin.sandbox.telegram.arguments import Upload
@@ -21,7 +20,7 @@ from merlin.sandbox.telegram.world import World
 T = TypeVar("T")
 
 
-class TelegramStandIn:
+class TelegramStandIn(StandIn):
     """Telegram, as far as a bot can tell; `with TelegramStandIn() as telegram:`.
 
     `stop` and `start` again is Telegram down and back: same port, same state. A new stand-in
@@ -45,27 +44,7 @@ class TelegramStandIn:
         self._acting = Acting(self._world)
         self._changed = threading.Condition()
         self._world.listeners.append(self._wake)
-        self._server = ServerThread(lambda: TelegramApp(settings, self._world, self.faults), port)
-
-    def start(self) -> Self:
-        """Listen; on return the port answers."""
-        self._server.start()
-        return self
-
-    def stop(self) -> None:
-        """Close every connection and the port; the state stays."""
-        self._server.stop()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
+        super().__init__(lambda: TelegramApp(settings, self._world, self.faults), port)
 
     @property
     def page_url(self) -> str:
@@ -163,6 +142,3 @@ class TelegramStandIn:
     def _wake(self, _kind: str, _change: Mapping[str, Any]) -> None:
         with self._changed:
             self._changed.notify_all()
-
-    def _read(self, function: Callable[[], T]) -> T:
-        return self._server.call(function) if self._server.is_running else function()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import re
 import time
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from merlin.core.log import get_logger
+from merlin.core.loopback import is_loopback
 from merlin.sandbox.telegram.arguments import Arguments
 from merlin.sandbox.telegram.errors import bad_request
 from merlin.sandbox.telegram.updates import set_allowed
@@ -137,11 +137,6 @@ class Webhook:
 def _check_address(url: str) -> None:
     """Let https pass, and plain http on the loopback, where there is nobody to listen in."""
     parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return
-    host = parts.hostname or ""
-    with suppress(ValueError):
-        if parts.scheme == "http" and ipaddress.ip_address(host).is_loopback:
-            return
-    if not (parts.scheme == "http" and host == "localhost"):
+    is_private = parts.scheme == "http" and is_loopback(parts.hostname)
+    if not is_private and not (parts.scheme == "https" and parts.hostname):
         raise bad_request("bad webhook: An HTTPS URL must be provided for webhook")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from merlin.core.clock import iso, utc_now
+from merlin.sandbox.contents import Contents
 from merlin.sandbox.journal import Journal
 from merlin.sandbox.telegram.logged import Call, LoggedMessage, version_of
 from merlin.sandbox.telegram.people import PEOPLE, Person, stranger
@@ -51,10 +52,11 @@ class World:
     pollers: int = 0
     # Seconds, so that a new stand-in without a folder never repeats an update_id.
     last_update_id: int = field(default_factory=lambda: int(time.time()))
-    _contents: dict[str, bytes] = field(default_factory=dict)
+    _contents: Contents = field(init=False)
     _journal: Journal = field(default_factory=lambda: Journal(None))
 
     def __post_init__(self) -> None:
+        self._contents = Contents(self.folder and self.folder / "files")
         self.people.update({person.person_id: person for person in PEOPLE})
         if self.folder is not None:
             self._journal = Journal(self.folder / "telegram.jsonl")
@@ -141,10 +143,18 @@ class World:
         self.record("person", person_id=person_id)
         return self.people[person_id]
 
-    def next_message_id(self) -> int:
-        """Return a fresh message id."""
+    def new_message(
+        self, person: Person, sender: Mapping[str, Any], **content: Any
+    ) -> dict[str, Any]:
+        """Return a new Message object of a person's chat with the bot; it is not kept yet."""
         self.last_message_id += 1
-        return self.last_message_id
+        return {
+            "message_id": self.last_message_id,
+            "from": sender,
+            "chat": person.as_chat(),
+            "date": int(time.time()),
+            **content,
+        }
 
     def add_update(self, kind: str, body: Mapping[str, Any]) -> int:
         """Queue an update of this kind for the bot; return its update_id."""
@@ -164,21 +174,14 @@ class World:
 
     def keep_content(self, file: Mapping[str, Any], content: bytes) -> None:
         """Keep a file: its bytes first, then what is known of it."""
-        if self.folder is None:
-            self._contents[file["file_id"]] = content
-        else:
-            path = self.folder / "files" / file["file_id"]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+        self._contents.keep(file["file_id"], content)
         self.record("file", file=file)
 
     def content(self, file_id: str) -> bytes:
         """Return a kept file's bytes. Raises KeyError when there is none."""
         if file_id not in self.files:
             raise KeyError(file_id)
-        if self.folder is None:
-            return self._contents[file_id]
-        return (self.folder / "files" / file_id).read_bytes()
+        return self._contents.read(file_id)
 
 
 # What getUpdates brings when the bot does not say which kinds it wants.

@@ -6,8 +6,8 @@ import { momentOf, t } from "./texts.js";
 
 const EVERY_MS = 1000;
 const STEPS = ["committed", "checked", "built", "training", "proved", "serving"];
-const ICONS = { done: "check", now: "run", waiting: "clock", failed: "error" };
-const CLASSES = { done: "", now: "now", waiting: "todo", failed: "bad" };
+const ICONS = { done: "check", flawed: "warn", now: "run", held: "minus", waiting: "clock", failed: "error" };
+const CLASSES = { done: "", flawed: "flawed", now: "now", held: "todo", waiting: "todo", failed: "bad" };
 const CHIPS = { serving: "ok", training: "run", built: "run", failed: "bad", rejected: "bad", held: "warn" };
 const place = document.getElementById("way");
 let shown = "";

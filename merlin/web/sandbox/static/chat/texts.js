@@ -9,9 +9,11 @@ export function t(key) {
   return texts[key] ?? key;
 }
 
-const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
-const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "long" });
-const number = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
+// English as the rest of Merlin writes it: 12 Nov, 18:04.
+const [locale, month] = language === "en" ? ["en-GB", "short"] : [language, "long"];
+const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(locale, { day: "numeric", month });
+const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
 
 export function timeOf(seconds) {
   return clock.format(new Date(seconds * 1000));

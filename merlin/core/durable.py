@@ -26,9 +26,9 @@ def write(target: Path, fill: Callable[[Path], object]) -> None:
 def settle(beside: Path, target: Path) -> None:
     """Sync what lies at `beside`, rename it to `target`, sync the folder."""
     for path in [beside, *beside.rglob("*")] if beside.is_dir() else [beside]:
-        _sync(path)
+        sync(path)
     beside.replace(target)
-    _sync(target.parent)
+    sync(target.parent)
 
 
 def remove(path: Path) -> None:
@@ -39,7 +39,8 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Put a file's bytes, or a folder's own list of names, on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.api.exposition import Family, Sample, exposed, metric_name
+from merlin.core.exposition import Family, Sample, exposed, metric_name
 
 pytestmark = pytest.mark.unit
 

@@ -1,0 +1,38 @@
+"""What our HTTP servers do alike: an address, a start and an end, a sign of life."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+
+from merlin.core.errors import ConfigError
+from merlin.core.server import listen, say_alive
+
+pytestmark = pytest.mark.unit
+
+
+def test_the_socket_sends_small_answers_at_once():
+    with listen("api.listen", "127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
+
+
+@pytest.mark.parametrize("is_well", [True, False])
+def test_a_sign_of_life_is_given_only_while_the_work_lives(is_well):
+    given = []
+
+    async def live():
+        telling = asyncio.create_task(say_alive(lambda: given.append(1), lambda: is_well))
+        await asyncio.sleep(0)
+        telling.cancel()
+
+    asyncio.run(live())
+    assert given == [1] * is_well
+
+
+def test_a_taken_address_is_told_with_the_setting_it_came_from():
+    with listen("api.listen", "127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"engine.listen: 127.0.0.1:{port}"):
+            listen("engine.listen", "127.0.0.1", port)

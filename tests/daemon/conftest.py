@@ -1,0 +1,33 @@
+"""One lab a test: a repository with one dataset, one provider, the daemon's services."""
+
+from __future__ import annotations
+
+import pytest
+from world import Lab
+
+from merlin.sandbox.provider import ProviderStandIn
+
+
+@pytest.fixture
+def provider():
+    with ProviderStandIn(key="stand-in") as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def lab(tmp_path, provider):
+    lab = Lab(tmp_path, provider.base_url)
+    lab.repository.dataset()
+    lab.repository.commit()
+    return lab
+
+
+@pytest.fixture
+def told(lab):
+    """Return who says which notices wait: key to arguments."""
+
+    def read():
+        with lab.services() as services:
+            return {each.key: dict(each.arguments) for each in services.notices.waiting(100)}
+
+    return read

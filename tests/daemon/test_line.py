@@ -1,0 +1,169 @@
+"""What commits lead to where branches move in odd ways: bursts, reverts, rewriting, odd names."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from merlin.build.gather import gather
+from merlin.core.clock import utc_now
+from merlin.core.errors import MerlinError, SourceError
+from merlin.daemon import ticks
+from merlin.job.launching import launch_waiting
+
+pytestmark = pytest.mark.integration
+
+
+def rule(**changes):
+    return {"mode": "auto", "quiet_s": 0, "min_new": 1, **changes}
+
+
+def notes(lab):
+    mirror = f"--git-dir={lab.config.state_dir / 'mirror.git'}"
+    return lab.repository.git(mirror, "notes", "--ref=refs/notes/merlin", "list")
+
+
+def break_dataset(lab, word):
+    path = lab.repository.folder / "datasets/trial/dataset.yaml"
+    path.write_text(f"broken: [{word}\n", encoding="utf-8")
+    return lab.repository.commit()
+
+
+def test_a_burst_of_commits_waits_for_fifteen_minutes_at_most(lab):
+    lab.repository.dataset(launch=rule(quiet_s=300))
+    begun, at = utc_now(), timedelta()
+    with lab.services() as services:
+        while not services.jobs.open_jobs():
+            assert at <= timedelta(minutes=20)
+            lab.repository.example("trial", 300 + at.seconds)
+            lab.repository.commit()
+            now = begun + at
+            gather(replace(services.workshop, clock=lambda now=now: now), lambda _: None)
+            launch_waiting(replace(services.desk, clock=lambda now=now: now))
+            at += timedelta(seconds=240)
+    assert at > timedelta(minutes=15)
+    assert lab.status()["verdict"] == "training"
+
+
+def test_a_dataset_removed_while_it_waited_is_trained_when_it_comes_back(lab, provider):
+    lab.repository.dataset(launch=rule(mode="manual"))
+    lab.repository.commit()
+    lab.tick("fetch", "launch")
+    lab.repository.git("rm", "-rq", "datasets/trial")
+    lab.repository.commit()
+    lab.tick("fetch", "launch")
+    lab.repository.git("revert", "--no-edit", "HEAD")
+    lab.tick("fetch", "launch")
+    assert lab.status()["verdict"] == "held"
+
+
+def test_another_launch_rule_lets_a_held_build_go(lab, provider):
+    lab.repository.dataset(launch=rule(mode="manual"))
+    lab.repository.commit()
+    lab.tick("fetch", "launch")
+    lab.repository.dataset(launch=rule())
+    lab.repository.commit()
+    lab.until_serving("trial-1")
+    assert len(provider.jobs_created()) == 1
+
+
+def test_a_folder_whose_name_is_no_text_is_rejected_alone(lab):
+    datasets = os.fsencode(lab.repository.folder / "datasets")
+    shutil.copytree(os.fsencode(datasets) + b"/trial", datasets + b"/\xff\xfe")
+    lab.repository.commit()
+    lab.until_serving("trial-1")
+    assert lab.status(r"\udcff\udcfe")["verdict"] == "rejected"
+
+
+def test_fetches_that_meet_take_turns(lab, told):
+    failures = []
+    with lab.services() as services:
+
+        def fetch(start):
+            start.wait()
+            try:
+                ticks.fetch(services)
+            except Exception as failure:  # noqa: BLE001 - whatever it is, it is told below
+                failures.append(failure)
+
+        for number in range(4):
+            lab.repository.example("trial", 200 + number)
+            lab.repository.commit()
+            start = threading.Barrier(2)
+            both = [threading.Thread(target=fetch, args=(start,)) for _ in range(2)]
+            for thread in both:
+                thread.start()
+            for thread in both:
+                thread.join()
+    assert not failures
+    assert "notice-rewritten" not in told()
+
+
+def test_an_amended_commit_never_lets_an_older_model_serve(lab):
+    lab.until_serving("trial-1")
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    lab.repository.example("trial", 51)
+    lab.repository.git("add", "-A")
+    lab.repository.git("commit", "-q", "--amend", "-m", "Amended")
+    lab.until_serving("trial-3")
+    with lab.services() as services:
+        past = services.promotions.history("trial")
+        builds = [services.promotions.model(each.to_model).build_version for each in past]
+    assert builds == ["trial-3", "trial-2", "trial-1"]
+
+
+def test_a_push_of_notes_that_fails_keeps_no_note_from_being_written(lab):
+    said = lab.path.read_text()
+    lab.path.write_text(said.replace("interval_s: 0.2", "interval_s: 0.2\n  push: true"))
+    hook = lab.repository.folder / ".git/hooks/pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    for word in "abc":
+        break_dataset(lab, word)
+        lab.tick("fetch")
+    with pytest.raises(SourceError):
+        lab.tick("note")
+    assert len(notes(lab).splitlines()) == 3
+    hook.unlink()
+    lab.tick("note")
+    assert len(lab.repository.git("notes", "--ref=refs/notes/merlin", "list").splitlines()) == 3
+
+
+def test_a_commit_that_no_mirror_holds_any_more_keeps_no_note_from_being_written(lab):
+    lab.tick("fetch")
+    for word in "abc":
+        break_dataset(lab, word)
+        lab.tick("fetch")
+    lab.repository.git("reset", "-q", "--hard", "HEAD~3")
+    head = break_dataset(lab, "d")
+    lab.repository.git("reflog", "expire", "--expire=now", "--all")
+    lab.repository.git("gc", "-q", "--prune=now")
+    shutil.rmtree(lab.config.state_dir / "mirror.git")
+    lab.tick("fetch", "note")
+    assert head in notes(lab)
+
+
+def test_what_was_recorded_is_told_though_a_later_commit_fails(lab, told):
+    break_dataset(lab, "a")
+    lab.tick("fetch")
+    break_dataset(lab, "b")
+    lab.repository.dataset("second")
+    lab.repository.commit()
+    builds = lab.config.state_dir / "builds"
+    builds.mkdir(exist_ok=True)
+    (builds / "second").write_text("in the way")
+    with lab.services() as services:
+        before = len(services.notices.waiting(100))
+    with pytest.raises(MerlinError):
+        lab.tick("fetch")
+    with lab.services() as services:
+        keys = [each.key for each in services.notices.waiting(100)][before:]
+    assert keys == ["notice-rejected", "notice-disk"]

@@ -1,0 +1,203 @@
+"""A provider that is away, locked, forgetful or strange: told, waited for, nothing lost."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import timedelta
+
+import httpx2
+import pytest
+
+from merlin.core.clock import utc_now
+from merlin.core.errors import MerlinError, ProviderError
+from merlin.core.text import text
+from merlin.daemon.alarms import alarm
+from merlin.job.lifecycle import JobState
+from merlin.job.provider import is_locked_out
+from merlin.job.watch import look
+from merlin.model.prove import prove_new
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.store.models import ModelRows
+from merlin.store.tables import BUILD
+
+pytestmark = pytest.mark.integration
+
+
+def later(**ages):
+    return lambda: utc_now() + timedelta(**ages)
+
+
+def alarmed(lab, told, **ages):
+    with lab.services() as services:
+        alarm(replace(services, clock=later(**ages)))
+    notices = told()
+    for key, arguments in notices.items():
+        assert text("ru", key, **arguments)
+        assert text("en", key, **arguments)
+    return notices
+
+
+def broken(method, status, times=None):
+    return Fault(method, FaultKind.STATUS, times=times, status=status)
+
+
+def at_once(lab):
+    """Let every open job be due now."""
+    with lab.services() as services:
+        for job in services.jobs.open_jobs():
+            services.jobs.save(job, replace(job, not_before=None))
+
+
+def poll(lab, times):
+    for _ in range(times):
+        at_once(lab)
+        lab.tick("poll")
+
+
+def open_job(lab):
+    with lab.services() as services:
+        (job,) = services.jobs.open_jobs()
+        return job
+
+
+@pytest.mark.parametrize("status", [401, 503])
+def test_a_provider_that_stays_away_is_told_once_a_day(lab, provider, told, status):
+    provider.faults.add(broken("*", status))
+    lab.tick("fetch", "launch")
+    assert "notice-provider" not in alarmed(lab, told, minutes=1)
+    notices = alarmed(lab, told, minutes=6)
+    assert str(status) in notices["notice-provider"]["reason"]
+    assert open_job(lab).state is JobState.LAUNCHING
+
+
+@pytest.mark.parametrize(
+    ("refusal", "is_locked"),
+    [
+        (ProviderError("no key", status=401), True),
+        (ProviderError("no money", status=429, code="insufficient_quota"), True),
+        (ProviderError("not for you", status=403), False),
+    ],
+)
+def test_a_rotated_key_and_an_empty_account_make_everything_wait(refusal, is_locked):
+    assert is_locked_out(refusal) is is_locked
+
+
+def test_a_word_that_nobody_knows_is_told(lab, provider, told):
+    provider.behave(states=["validating_files", "dreaming", "dreaming", "dreaming"])
+    lab.tick("fetch", "launch")
+    poll(lab, 2)
+    assert alarmed(lab, told)["notice-status"]["status"] == "dreaming"
+    lab.until_serving("trial-1")
+
+
+@pytest.mark.parametrize(("state", "hours"), [("queued", 6), ("running", 24)])
+def test_a_job_that_does_not_end_is_told(lab, provider, told, state, hours):
+    provider.behave(states=[state] * 50)
+    lab.tick("fetch", "launch")
+    poll(lab, 2)
+    assert "notice-late" not in alarmed(lab, told, hours=hours - 1)
+    assert alarmed(lab, told, hours=hours + 1)["notice-late"]["hours"] == hours
+
+
+def test_a_job_whose_provider_left_the_configuration_is_told(lab, told):
+    lab.tick("fetch", "launch")
+    lab.path.write_text(lab.path.read_text().replace("name: stand-in", "name: other"))
+    lab.tick("launch", "poll")
+    assert alarmed(lab, told)["notice-no-provider"]["provider"] == "stand-in"
+
+
+def test_one_not_found_does_not_end_a_job_that_the_list_still_names(lab, provider):
+    lab.tick("fetch", "launch")
+    provider.faults.add(broken("jobs.retrieve", 404, times=1))
+    lab.until_serving("trial-1")
+
+
+def test_a_job_that_the_provider_has_lost_fails(lab, provider):
+    lab.tick("fetch", "launch")
+    provider.behave(list_lag_s=3600)
+    provider.faults.add(broken("jobs.retrieve", 404))
+    lab.tick("poll")
+    assert lab.status()["verdict"] == "failed"
+
+
+def test_a_diary_that_cannot_be_read_delays_the_end_by_a_minute(lab, provider):
+    lab.tick("fetch", "launch")
+    provider.faults.add(broken("jobs.events", 500))
+    poll(lab, 6)
+    assert not open_job(lab).is_final
+    with lab.services() as services:
+        tower = replace(services.towers["stand-in"], clock=later(minutes=2))
+        assert look(tower, open_job(lab)).state is JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize(("status", "state"), [(503, "new"), (401, "new"), (404, "refused")])
+def test_an_outage_refuses_no_model(lab, provider, status, state):
+    lab.tick("fetch", "launch")
+    poll(lab, 8)
+    provider.faults.add(broken("chat.create", status))
+    with lab.services() as services:
+        for hour in range(2, 9):
+            clock = later(hours=hour)
+            rows = ModelRows(services.bench.rows.db, clock)
+            prove_new(replace(services.bench, clock=clock, rows=rows))
+        assert services.promotions.model("trial-1").state == state
+
+
+def test_of_two_ended_jobs_of_one_launch_the_good_one_is_taken(lab, provider):
+    provider.faults.add(Fault("jobs.create", FaultKind.DROP))
+    lab.tick("fetch", "launch")
+    (job,) = provider.jobs_created()
+    url, key = f"{provider.base_url}/fine_tuning/jobs", {"Authorization": "Bearer stand-in"}
+    httpx2.post(url, json=dict(job["asked"]), headers=key).raise_for_status()
+    for ending, number in (("failed", 0), ("succeeded", 1)):
+        provider.behave(ending=ending)
+        for _ in range(5):
+            named = provider.jobs_created()[number]
+            httpx2.get(f"{url}/{named['id']}", headers=key).raise_for_status()
+    at_once(lab)
+    lab.until_serving("trial-1")
+    assert len(provider.jobs_created()) == 2
+
+
+def two_launches_that_wait(lab, provider):
+    said = lab.path.read_text()
+    lab.path.write_text(said.replace("settle_s: 0", "settle_s: 0\n  limits: {active_jobs: 2}"))
+    lab.repository.dataset("second")
+    lab.repository.commit()
+    provider.faults.add(broken("files.list", 429, times=2))
+    lab.tick("fetch", "launch")
+    at_once(lab)
+    return lab.config.state_dir / "builds" / "second"
+
+
+def test_a_disk_that_refuses_one_build_makes_its_launch_alone_wait(lab, provider):
+    folder = two_launches_that_wait(lab, provider)
+    shutil.rmtree(folder)
+    folder.write_text("in the way")
+    lab.until_serving("trial-1")
+    assert lab.status("second")["verdict"] == "training"
+    folder.unlink()
+    at_once(lab)
+    lab.until_serving("second-1", dataset="second")
+
+
+def test_a_build_that_nobody_can_make_again_fails_alone(lab, provider, told):
+    shutil.rmtree(two_launches_that_wait(lab, provider))
+    with lab.services() as services:
+        db = services.jobs.db
+        db.change(BUILD.update({"digest": "0" * 64}).where(BUILD.dataset == "second"))
+    lab.until_serving("trial-1")
+    assert lab.status("second")["verdict"] == "failed"
+    assert told()["notice-failed"]["dataset"] == "second"
+
+
+def test_a_disk_that_takes_no_build_is_told_and_made_up_for(lab, told):
+    builds = lab.config.state_dir / "builds"
+    builds.mkdir(parents=True)
+    (builds / "trial").write_text("in the way")
+    with pytest.raises(MerlinError):
+        lab.tick("fetch")
+    assert "notice-disk" in told()
+    (builds / "trial").unlink()
+    lab.until_serving("trial-1")

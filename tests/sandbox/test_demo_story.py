@@ -1,0 +1,83 @@
+"""The demo's story: what it tells of good, wrong and held commits, of any dataset."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from telegram_client import fetch
+from world import Lab
+
+from merlin.sandbox.demo.stage import WayApp
+from merlin.sandbox.demo.story import Story
+from merlin.sandbox.provider import ProviderStandIn
+from merlin.sandbox.serving import ServerThread
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture
+def lab(tmp_path):
+    with ProviderStandIn(key="stand-in") as provider:
+        lab = Lab(tmp_path, provider.base_url, datasets={"default": "trial"})
+        lab.repository.dataset()
+        lab.repository.commit("First words")
+        yield lab
+
+
+def told(lab, language="en"):
+    out = io.StringIO()
+    Story(lab.config, language, out).look()
+    return out.getvalue()
+
+
+def test_before_the_first_commit_nothing_is_told(lab):
+    assert told(lab) == ""
+
+
+def test_a_commit_is_told_up_to_serving_in_the_person_s_language(lab):
+    lab.until_serving("trial-1")
+    assert "✔ serving: trial-1\n" in told(lab)
+    assert "✔ отвечает людям: trial-1\n" in told(lab, "ru")
+
+
+def test_a_broken_example_is_named_with_its_place(lab):
+    lab.until_serving("trial-1")
+    broken = lab.repository.folder / "datasets/trial/examples/broken.yaml"
+    broken.write_text("messages: [", encoding="utf-8")
+    lab.repository.commit("Break one")
+    lab.tick()
+    story = told(lab)
+    assert "! checked: 1 error, 1 remark. trial/examples/broken.yaml:2:1: YAML" in story
+    assert "✔ built: trial-1: the same as before" in story
+
+
+def test_why_nothing_is_trained_is_told(lab):
+    lab.until_serving("trial-1")
+    lab.repository.example("trial", 40)
+    lab.repository.commit("One more [skip train]")
+    lab.tick()
+    assert "– training: the commit says [skip train]\n" in told(lab)
+
+
+def test_a_commit_to_another_dataset_is_told_too(lab):
+    lab.until_serving("trial-1")
+    lab.repository.dataset("second")
+    lab.repository.commit("A second one")
+    lab.until_serving("second-1", "second")
+    assert "✔ serving: second-1\n" in told(lab)
+
+
+def test_the_page_reads_the_way_in_its_language_and_before_the_first_commit(lab):
+    server = ServerThread(lambda: WayApp(lab.config))
+    server.start()
+    try:
+        assert fetch(f"http://127.0.0.1:{server.port}/")[1]["commit"] == ""
+        lab.until_serving("trial-1")
+        notes = [
+            fetch(f"http://127.0.0.1:{server.port}/?lang={language}")[1]["steps"][1]["note"]
+            for language in ("ru", "en")
+        ]
+        assert notes == ["ошибок нет, 1 замечание", "no errors, 1 remark"]
+    finally:
+        server.stop()

@@ -1,0 +1,34 @@
+"""The supervisor starts Merlin itself, wherever it is started."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from merlin import __version__
+from merlin.supervisor import Child, Supervisor
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def signals():
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signals")
+def test_a_folder_called_merlin_is_not_taken_for_the_package(tmp_path, monkeypatch):
+    (tmp_path / "merlin").mkdir()
+    monkeypatch.chdir(tmp_path)
+    said = tmp_path / "said"
+    until = time.monotonic() + 60
+    with said.open("wb") as out:
+        Supervisor([Child("version", ["--version"])], out).run(
+            lambda: not said.stat().st_size and time.monotonic() < until
+        )
+    assert said.read_text().splitlines()[0] == __version__

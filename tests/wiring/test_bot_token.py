@@ -1,0 +1,32 @@
+"""What follows from the bot's token."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from merlin.core.errors import ConfigError
+from merlin.wiring.bot_token import bot_id, webhook_secret
+
+pytestmark = pytest.mark.unit
+
+TOKEN = "4242:a-token-for-tests"
+
+
+def test_a_token_begins_with_the_bots_id():
+    assert bot_id(TOKEN) == 4242
+
+
+@pytest.mark.parametrize("token", ["", "geheim", "4242", "4242:", ":geheim", "bot4242:geheim"])
+def test_what_is_no_token_is_refused_without_being_shown(token):
+    with pytest.raises(ConfigError) as caught:
+        bot_id(token)
+    assert "geheim" not in str(caught.value)
+
+
+def test_the_word_of_the_webhook_is_one_that_telegram_takes_and_hides_the_token():
+    word = webhook_secret(TOKEN)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,256}", word)
+    assert TOKEN not in word
+    assert word == webhook_secret(TOKEN) != webhook_secret(TOKEN + "x")
