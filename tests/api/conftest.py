@@ -11,6 +11,7 @@ import pytest
 from api_world import Desk, services_of, serving
 
 from merlin.api.app import create_app
+from merlin.core.free_port import free_ports
 
 
 @pytest.fixture
@@ -54,6 +55,4 @@ def taken_port():
 
 @pytest.fixture
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_ports(1)[0]

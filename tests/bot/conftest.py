@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from bot_world import let_serve, settings_of
 from structlog.testing import capture_logs
 
 from merlin.sandbox.provider import ProviderStandIn
@@ -26,3 +27,10 @@ def logs():
     """Return what is logged; drawing tracebacks for a terminal would take seconds."""
     with capture_logs() as captured:
         yield captured
+
+
+@pytest.fixture
+def settings(tmp_path, telegram, provider):
+    made = settings_of(tmp_path, telegram, provider)
+    let_serve(made, "stand-in-base")
+    return made

@@ -9,52 +9,20 @@ from dataclasses import replace
 
 import pytest
 import structlog
-from bot_world import QUICK, RunningBot, let_serve, rows, settings_of, states
+from bot_troubles import VERA, ask, ended, russian, texts
+from bot_world import QUICK, RunningBot, rows, states
 
-from merlin.chat.desk import Patience
 from merlin.core.errors import ConfigError
 from merlin.core.log import setup
-from merlin.core.text import text
 from merlin.inbox.update import Update
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.store.cipher import load_or_make_key
 from merlin.store.database import open_database
 from merlin.store.updates import UpdateRows
-from merlin.wiring.bot import ProviderSettings
 
 pytestmark = pytest.mark.functional
 
-VERA = 1003
 TOKEN_LIKE = re.compile(r"\d{6,}:[A-Za-z0-9_-]{30,}")
-
-
-@pytest.fixture
-def settings(tmp_path, telegram, provider):
-    made = settings_of(tmp_path, telegram, provider)
-    let_serve(made, "stand-in-base")
-    return made
-
-
-def texts(telegram, who="anna"):
-    return [one.text for one in telegram.answers(who)]
-
-
-def ask(telegram, settings, *questions, who="anna"):
-    """Let a bot answer the questions; return what stands in the chat."""
-    with RunningBot(settings):
-        for question in questions:
-            telegram.say(who, question)
-        ended(telegram, settings, len(questions))
-    return texts(telegram, who)
-
-
-def ended(telegram, settings, count):
-    telegram.wait_for(lambda: sum(states(settings).values()) == count, 20)
-    telegram.wait_for(lambda: "waiting" not in states(settings), 30)
-
-
-def russian(key, **arguments):
-    return text("ru", key, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -307,76 +275,6 @@ def test_a_progress_edit_that_fails_is_followed_by_the_next(telegram, provider, 
     provider.behave(fixed_answer=words, piece_s=0.02)
     telegram.faults.add(Fault("editMessageText", FaultKind.STATUS, status=500, times=2))
     assert ask(telegram, settings, "вопрос") == [words]
-
-
-# What the provider does wrong.
-
-
-def test_a_provider_that_is_down_gets_honest_words(telegram, provider, settings):
-    provider.stop()
-    told = ask(telegram, settings, "вопрос")
-    assert told == [russian("bot-busy")]
-    assert states(settings) == {"failed": 1}
-
-
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_busy_provider_is_asked_again(telegram, provider, settings, status):
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=status, times=2))
-    (answer,) = ask(telegram, settings, "вопрос")
-    assert "«вопрос»" in answer
-
-
-def test_a_stream_that_breaks_leaves_what_came_with_a_mark(telegram, provider, settings):
-    provider.faults.add(Fault("chat.create", FaultKind.CUT))
-    provider.behave(fixed_answer="Начало ответа и его конец.", piece_s=0.02)
-    (answer,) = ask(telegram, settings, "вопрос")
-    assert answer.startswith("Начало")
-    assert answer.endswith(russian("bot-cut"))
-    assert len(provider.calls("chat.create")) == 1
-
-
-def test_a_model_that_is_gone_gives_way_to_the_one_before_it(telegram, provider, settings):
-    let_serve(settings, "ft:deleted", number=2)
-    with RunningBot(replace(settings, admins=(VERA,))):
-        telegram.say("anna", "вопрос")
-        ended(telegram, settings, 1)
-        telegram.wait_for(lambda: texts(telegram, "vera"))
-    (answer,) = texts(telegram)
-    assert "«вопрос»" in answer
-    assert answer.endswith(russian("bot-earlier", model="stand-in-base"))
-    assert "ft:deleted" in texts(telegram, "vera")[0]
-
-
-def test_without_a_tuned_model_the_general_one_answers_and_says_so(tmp_path, telegram, provider):
-    settings = settings_of(tmp_path, telegram, provider)
-    (answer,) = ask(telegram, settings, "вопрос")
-    assert answer.endswith(russian("bot-never-tuned", model="stand-in-chat"))
-    (call,) = provider.calls("chat.create")
-    assert [message["role"] for message in call.body["messages"]] == ["user"]
-
-
-def test_with_nobody_to_answer_there_are_honest_words(tmp_path, telegram):
-    settings = settings_of(tmp_path, telegram)
-    assert ask(telegram, settings, "вопрос") == [russian("bot-nobody")]
-
-
-def test_the_configured_model_goes_before_the_first_listed(tmp_path, telegram, provider):
-    named = ProviderSettings("chat", provider.base_url, "sk-of-the-tests", "stand-in-base")
-    settings = settings_of(tmp_path, telegram, providers=(named,))
-    ask(telegram, settings, "вопрос")
-    (call,) = provider.calls("chat.create")
-    assert call.body["model"] == "stand-in-base"
-
-
-def test_a_slow_model_is_waited_for_with_a_word(telegram, provider, settings):
-    provider.behave(think_s=1.0)
-    hasty = replace(settings, patience=Patience(busy_word_s=0.1))
-    with RunningBot(hasty):
-        telegram.say("anna", "вопрос")
-        ended(telegram, settings, 1)
-    (answer,) = telegram.answers("anna")
-    assert [version.text for version in answer.versions][:2] == ["…", russian("bot-waiting")]
-    assert "«вопрос»" in answer.text
 
 
 def test_no_log_line_holds_the_token(telegram, provider, settings, capfd):

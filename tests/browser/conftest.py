@@ -6,8 +6,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from chat_page_world import Bot, opened
 from chromium_here import ARGUMENTS, CHROMIUM
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from merlin.sandbox.telegram import TelegramStandIn
 
 
 # A module long, not a session: while playwright's own event loop stands in this thread, no other
@@ -25,3 +28,19 @@ def chromium() -> Iterator[Browser]:
         expect.set_options(timeout=15_000)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def telegram() -> Iterator[TelegramStandIn]:
+    with TelegramStandIn() as standin:
+        yield standin
+
+
+@pytest.fixture
+def bot(telegram: TelegramStandIn) -> Bot:
+    return Bot(telegram)
+
+
+@pytest.fixture
+def page(chromium: Browser, telegram: TelegramStandIn) -> Iterator[Page]:
+    yield from opened(chromium, telegram)

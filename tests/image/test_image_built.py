@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
-import socket
 import time
 
 import pytest
 from image import Builder, base_files, why_not
 from machine import in_memory, needed, wheels
+
+from merlin.core.free_port import free_ports
 
 pytestmark = pytest.mark.integration
 
@@ -29,9 +30,7 @@ def builder(request, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_ports(1)[0]
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import openai
 import pytest
 from telegram_client import fetch
 
+from merlin.core.free_port import free_ports
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider import Behaviour, ProviderStandIn
 
@@ -210,9 +211,7 @@ def test_control_over_http(provider, client):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_ports(1)[0]
 
 
 def own_process(folder, port):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LabeledPrice
 from telegram.error import BadRequest, Conflict
 from telegram_client import bot_of, fetch
 
+from merlin.core.free_port import free_ports
 from merlin.sandbox.telegram import TelegramStandIn
 
 pytestmark = pytest.mark.functional
@@ -280,9 +280,7 @@ def test_people_beyond_the_three_speak_english(telegram_up, ask):
 
 
 def test_updates_and_chats_survive_sigkill(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     command = [sys.executable, "-m", "merlin.sandbox.telegram", "--port", str(port)]
     process = subprocess.Popen([*command, "--folder", str(tmp_path)])
     try:

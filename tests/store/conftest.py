@@ -11,7 +11,6 @@ import itertools
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from merlin.core.free_port import free_ports
 from merlin.store.database import open_database
 from merlin.store.migrations import migrate
 
@@ -90,9 +90,7 @@ class Server:
 
 
 def free_port():
-    with socket.socket() as asked:
-        asked.bind(("127.0.0.1", 0))
-        return asked.getsockname()[1]
+    return free_ports(1)[0]
 
 
 @pytest.fixture(scope="session")

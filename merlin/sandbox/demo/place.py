@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from merlin.core.errors import Refused
+from merlin.core.free_port import free_ports
 from merlin.sandbox.telegram.people import TOKEN
 
 ADMIN_ID = 1003
@@ -42,14 +43,7 @@ class Ports:
     @classmethod
     def free(cls) -> Ports:
         """Return ports that nobody listens on now."""
-        sockets = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in fields(cls)]
-        try:
-            for each in sockets:
-                each.bind(("127.0.0.1", 0))
-            return cls(*(each.getsockname()[1] for each in sockets))
-        finally:
-            for each in sockets:
-                each.close()
+        return cls(*free_ports(len(fields(cls))))
 
     def taken(self) -> list[int]:
         """Return those that somebody listens on."""

@@ -1,0 +1,82 @@
+"""What the bot says and does when the provider of its models is in trouble."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from bot_troubles import VERA, ask, ended, russian, texts
+from bot_world import RunningBot, let_serve, settings_of, states
+
+from merlin.chat.desk import Patience
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.wiring.bot import ProviderSettings
+
+pytestmark = pytest.mark.functional
+
+
+def test_a_provider_that_is_down_gets_honest_words(telegram, provider, settings):
+    provider.stop()
+    told = ask(telegram, settings, "вопрос")
+    assert told == [russian("bot-busy")]
+    assert states(settings) == {"failed": 1}
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_provider_is_asked_again(telegram, provider, settings, status):
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=status, times=2))
+    (answer,) = ask(telegram, settings, "вопрос")
+    assert "«вопрос»" in answer
+
+
+def test_a_stream_that_breaks_leaves_what_came_with_a_mark(telegram, provider, settings):
+    provider.faults.add(Fault("chat.create", FaultKind.CUT))
+    provider.behave(fixed_answer="Начало ответа и его конец.", piece_s=0.02)
+    (answer,) = ask(telegram, settings, "вопрос")
+    assert answer.startswith("Начало")
+    assert answer.endswith(russian("bot-cut"))
+    assert len(provider.calls("chat.create")) == 1
+
+
+def test_a_model_that_is_gone_gives_way_to_the_one_before_it(telegram, provider, settings):
+    let_serve(settings, "ft:deleted", number=2)
+    with RunningBot(replace(settings, admins=(VERA,))):
+        telegram.say("anna", "вопрос")
+        ended(telegram, settings, 1)
+        telegram.wait_for(lambda: texts(telegram, "vera"))
+    (answer,) = texts(telegram)
+    assert "«вопрос»" in answer
+    assert answer.endswith(russian("bot-earlier", model="stand-in-base"))
+    assert "ft:deleted" in texts(telegram, "vera")[0]
+
+
+def test_without_a_tuned_model_the_general_one_answers_and_says_so(tmp_path, telegram, provider):
+    settings = settings_of(tmp_path, telegram, provider)
+    (answer,) = ask(telegram, settings, "вопрос")
+    assert answer.endswith(russian("bot-never-tuned", model="stand-in-chat"))
+    (call,) = provider.calls("chat.create")
+    assert [message["role"] for message in call.body["messages"]] == ["user"]
+
+
+def test_with_nobody_to_answer_there_are_honest_words(tmp_path, telegram):
+    settings = settings_of(tmp_path, telegram)
+    assert ask(telegram, settings, "вопрос") == [russian("bot-nobody")]
+
+
+def test_the_configured_model_goes_before_the_first_listed(tmp_path, telegram, provider):
+    named = ProviderSettings("chat", provider.base_url, "sk-of-the-tests", "stand-in-base")
+    settings = settings_of(tmp_path, telegram, providers=(named,))
+    ask(telegram, settings, "вопрос")
+    (call,) = provider.calls("chat.create")
+    assert call.body["model"] == "stand-in-base"
+
+
+def test_a_slow_model_is_waited_for_with_a_word(telegram, provider, settings):
+    provider.behave(think_s=1.0)
+    hasty = replace(settings, patience=Patience(busy_word_s=0.1))
+    with RunningBot(hasty):
+        telegram.say("anna", "вопрос")
+        ended(telegram, settings, 1)
+    (answer,) = telegram.answers("anna")
+    assert [version.text for version in answer.versions][:2] == ["…", russian("bot-waiting")]
+    assert "«вопрос»" in answer.text

@@ -1,0 +1,132 @@
+"""How the chat page looks, sounds and is reached: themes, languages, keys, sizes, no script."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from chat_page_world import ANNA, bubbles, opened
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.integration
+
+
+def test_dark_mode_is_chosen_and_remembered(page):
+    def ground():
+        return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    assert ground() == "rgb(246, 245, 241)"
+    page.get_by_role("button", name="Включить тёмную тему").click()
+    assert ground() == "rgb(17, 22, 27)"
+    page.reload()
+    assert ground() == "rgb(17, 22, 27)"
+    expect(page.get_by_role("button", name="Включить светлую тему")).to_be_visible()
+
+
+def test_the_page_changes_to_english(page):
+    page.get_by_role("link", name="In English").click()
+    expect(page.get_by_role("button", name="Anna, student")).to_be_visible()
+    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
+    assert page.locator("html").get_attribute("lang") == "en"
+
+
+def test_the_keyboard_alone_is_enough(page, bot):
+    names = []
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        names.append(page.evaluate(NAME_OF_FOCUS))
+    assert names[:6] == [
+        "К сообщению",
+        "In English",
+        "Включить тёмную тему",
+        "Анна, студентка",
+        "Вера, администратор",
+        "Переписка: Анна, студентка",
+    ]
+    page.get_by_role("link", name="К сообщению").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.type("привет")
+    page.keyboard.press("Enter")
+    assert bot.next_update()["message"]["text"] == "привет"
+
+
+NAME_OF_FOCUS = """() => {
+  const it = document.activeElement;
+  return it.getAttribute("aria-label") ?? it.innerText.replace("новое", "").trim();
+}"""
+
+
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(360, "light"), (390, "dark"), (768, "light"), (1280, "dark")]
+)
+def test_nothing_is_cut_off_unnamed_or_too_pale(chromium, telegram, bot, width, scheme):
+    for page in opened(chromium, telegram, width, color_scheme=scheme):
+        keys = [[{"text": "Верно", "callback_data": "a"}, {"text": "Нет", "callback_data": "b"}]]
+        bot.say(ANNA, "слово" * 60, reply_markup={"inline_keyboard": keys})
+        telegram.say("anna", "Какие черты лица отвечают за глубину фиксации?")
+        expect(bubbles(page)).to_have_count(2)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.evaluate(UNNAMED) == []
+        assert page.evaluate(PALE) == []
+        assert page.evaluate(SMALL) == []
+        keep_for_the_eye(page, f"chat-{width}-{scheme}")
+
+
+# Buttons, links and fields without a name that a screen reader could say.
+UNNAMED = """() => [...document.querySelectorAll("button, a, textarea, input:not([type=file])")]
+  .filter((it) => !(it.ariaLabel || it.innerText.trim() || it.labels?.length))
+  .map((it) => it.outerHTML)"""
+
+# Texts whose contrast with the nearest painted ground is under 4.5 (WCAG 2.2, SC 1.4.3).
+PALE = """() => {
+  const parts = (color) => color.match(/[\\d.]+/g).map(Number);
+  const light = (color) => {
+    const [r, g, b] = parts(color).slice(0, 3).map((v) => v / 255)
+      .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (it) => {
+    for (let at = it; at; at = at.parentElement) {
+      const color = getComputedStyle(at).backgroundColor;
+      if ((parts(color)[3] ?? 1) > 0.99) return color;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const said = (it) => [...it.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+  return [...document.body.querySelectorAll("*")]
+    .filter((it) => said(it) && it.checkVisibility({visibilityProperty: true}))
+    .filter((it) => {
+      const [a, b] = [light(getComputedStyle(it).color), light(ground(it))];
+      return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) < 4.5;
+    })
+    .map((it) => it.outerHTML);
+}"""
+
+# Things to press that are smaller than a finger wants: 40 px (WCAG 2.2, SC 2.5.8, asks for 24).
+SMALL = """() => [...document.querySelectorAll("button, .btn")]
+  .filter((it) => it.checkVisibility({visibilityProperty: true}) && !it.classList.contains("skip"))
+  .filter((it) => it.getBoundingClientRect().height < 40)
+  .map((it) => it.outerHTML)"""
+
+
+def keep_for_the_eye(page: Page, name: str) -> None:
+    """Keep a screenshot where SHOTS_FOLDER names a folder."""
+
+    folder = os.environ.get("SHOTS_FOLDER")
+    if folder:
+        page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+def test_each_person_has_a_log_that_a_reader_can_follow(page):
+    expect(page.get_by_role("log", name="Переписка: Анна, студентка")).to_be_visible()
+    page.get_by_role("button", name="Вера, администратор").click()
+    expect(page.get_by_role("log", name="Переписка: Вера, администратор")).to_be_visible()
+
+
+def test_without_script_the_page_says_what_it_needs(chromium, telegram):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(telegram.page_url)
+    expect(page.get_by_text("Этой странице нужен JavaScript")).to_be_visible()
+    context.close()
