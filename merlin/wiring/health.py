@@ -11,6 +11,8 @@ from merlin.store.heartbeats import HeartbeatRows
 from merlin.wiring.database import reading
 
 ANSWER_S = 5.0
+# Who listens on every address is asked on the loopback.
+_HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
 
 
 def illness(config: Config, process: str) -> str | None:
@@ -25,8 +27,8 @@ def illness(config: Config, process: str) -> str | None:
 
 
 def _silent(address: tuple[str, int]) -> str | None:
-    host = "127.0.0.1" if address[0] in ("0.0.0.0", "::") else address[0]  # noqa: S104 - compared
-    url = f"http://{host}:{address[1]}/healthz"
+    host = _HERE.get(address[0], address[0])
+    url = f"http://{f'[{host}]' if ':' in host else host}:{address[1]}/healthz"
     try:
         with urllib.request.urlopen(url, timeout=ANSWER_S):
             return None

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from functools import partial
+from urllib.parse import urlsplit
 
-from merlin.config import Config, credential
+from merlin.config import Config, ProviderConfig, credential
 from merlin.core.log import setup
+from merlin.core.loopback import is_loopback
 from merlin.wiring.bot_token import webhook_secret
 
 
 def names(config: Config) -> list[str]:
     """Return the processes of `merlin run`: the engine where a provider points at it."""
-    host, port = config.engine_listen
-    own = (f"http://{host}:{port}", f"http://localhost:{port}")
-    wanted = ["engine"] if any(each.base_url.startswith(own) for each in config.providers) else []
+    wanted = ["engine"] if any(_is_engine(config, each) for each in config.providers) else []
     wanted += ["daemon"] if config.repository is not None else []
     return [*wanted, "bot", "api"]
+
+
+def _is_engine(config: Config, provider: ProviderConfig) -> bool:
+    host, port = config.engine_listen
+    asked = urlsplit(provider.base_url)
+    return asked.port == port and (is_loopback(asked.hostname) or asked.hostname == host)
 
 
 def start_engine(config: Config) -> None:

@@ -37,3 +37,14 @@ def test_the_demo_checks_itself_and_its_folder_can_be_read_afterwards(tmp_path):
     logs = (place / "logs.jsonl").read_text(encoding="utf-8")
     assert not [secret for secret in secrets if len(secret) > 10 and secret in logs]
     assert '"level": "error"' not in logs
+
+
+def test_a_demo_whose_child_cannot_start_says_so_at_once(tmp_path):
+    place = tmp_path / "demo"
+    (place / "credentials").mkdir(parents=True)
+    (place / "credentials" / "TELEGRAM_BOT_TOKEN").write_text("no token at all")
+    (place / "config.yaml").touch()  # an earlier demo's folder
+    done = merlin("demo", "--check", "--state", str(place))
+    assert done.returncode == 1
+    assert json.loads(done.stdout.splitlines()[-1])["ok"] is False
+    assert "TELEGRAM_BOT_TOKEN" in done.stdout

@@ -80,12 +80,13 @@ def _checked(folder: Path, language: str) -> int:
         story, config = _begin(place, language)
         result: dict[str, object] = {}
         walk = threading.Thread(
-            target=_walk, args=(lambda: check(place, config, story), story, result)
+            target=_walk, args=(lambda: check(place, config, story), story, result), daemon=True
         )
         supervisor = Supervisor(_children(place), logs)
         walk.start()
         supervisor.run(walk.is_alive)
-        walk.join()
+        if walk.is_alive():  # a child cannot start, or somebody stopped us: no use in waiting
+            result["error"] = _last_word(place)
         if result.get("ok"):
             sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
             return 0
@@ -113,7 +114,11 @@ def _tell_failure(place: Place, story: Story, result: Mapping[str, object]) -> N
 
 
 def _last_word(place: Place) -> str:
-    return next(iter(_log_lines(place)[-1:]), "")
+    """Return the sentence with which a child ended, else the last line of the logs."""
+    lines = _log_lines(place)
+    return next(
+        (line for line in reversed(lines) if line.startswith("merlin: ")), "".join(lines[-1:])
+    )
 
 
 def _log_lines(place: Place) -> list[str]:
