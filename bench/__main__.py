@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-QUICK = ("demo", "recall", "dataset")
+QUICK = ("demo", "recall", "engine", "dataset")
 NAMES = (*QUICK, "kills", "storm")
 
 

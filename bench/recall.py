@@ -98,18 +98,23 @@ def _refused(ask: Ask, questions: list[str]) -> str:
     return f"{100 * refused / len(questions):.0f} % of {len(questions)}"
 
 
-def _big(folder: Path) -> tuple[float, float]:
-    """Return the seconds of training on made-up questions, and of one answer."""
+def made_up() -> list[list[dict[str, str]]]:
+    """Return 10,000 questions of real words in chance order, each with an answer of its own."""
     chance = random.Random(1)  # noqa: S311 - the same corpus every time
     known = [word.strip("«»,.?!:;()").lower() for name in SETS for word in _words(name)]
     words = sorted({word for word in known if word.isalpha()})
-    talks = [
+    return [
         [
             {"user": " ".join(chance.choices(words, k=chance.randint(4, 8))) + f" {number}?"},
             {"assistant": f"Ответ {number}."},
         ]
         for number in range(EXAMPLES)
     ]
+
+
+def _big(folder: Path) -> tuple[float, float]:
+    """Return the seconds of training on made-up questions, and of one answer."""
+    talks = made_up()
     ask, seconds = _train(talks, folder / "big")
     begun = time.perf_counter()
     for talk in talks[:100]:
