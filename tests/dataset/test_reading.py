@@ -128,7 +128,9 @@ def test_a_bomb_of_aliases_ends_at_its_first_anchor():
         (b"a:\n\tb: c", "tab"),
         (b"a: @x", "quotes"),
         (b"a: {b: c", "}"),
-        (b"a: >-2x\n", "did not find expected comment"),
+        (b"messages: [", "closed"),
+        (b"a: >-2x\n", "nothing may stand on the line"),
+        (b"a: *\n", "did not find expected alphabetic"),
     ],
 )
 def test_broken_yaml_is_told_in_words_that_help(data, word):

@@ -14,6 +14,7 @@ finding-yaml-syntax = YAML is broken: { $problem ->
         [brace] "," or "{"}"}" is missing in the map
         [end] the file ends before a quote or bracket is closed
         [start] text cannot begin with this character; put it in quotes
+        [after-mark] nothing may stand on the line after "|" or ">"
         [tab] a tab instead of blanks
         [escape] there is no such backslash sequence
         [unicode] there is no such Unicode character
