@@ -21,11 +21,17 @@ class Lane:
     in one job ends no server.
     """
 
-    def __init__(self, name: str, work: Callable[[], bool], stop: threading.Event) -> None:
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[], bool],
+        stop: threading.Event,
+        first_pause_s: float = FIRST_PAUSE_S,
+    ) -> None:
         self._work = work
         self._stop = stop
         self._woken = threading.Event()
-        self._pause_s = FIRST_PAUSE_S
+        self._first_pause_s = self._pause_s = first_pause_s
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -60,5 +66,5 @@ class Lane:
             self._stop.wait(self._pause_s)
             self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
             return True
-        self._pause_s = FIRST_PAUSE_S
+        self._pause_s = self._first_pause_s
         return found

@@ -6,10 +6,10 @@ import asyncio
 import json
 import socket
 import threading
-import time
 
 import pytest
 import uvicorn
+from waiting import wait_until
 
 from merlin.adapters.openai_chat import OpenAIChat
 from merlin.adapters.openai_provider import OpenAIProvider
@@ -85,11 +85,12 @@ def order(file):
 @pytest.fixture(scope="module")
 def done(provider, order):
     job_id = provider.jobs.create(order).provider_job_id
-    end = time.monotonic() + DEADLINE_S
-    while (report := provider.jobs.report(job_id)).status not in {"succeeded", "failed"}:
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    return report
+
+    def ended():
+        report = provider.jobs.report(job_id)
+        return report if report.status in {"succeeded", "failed"} else None
+
+    return wait_until(ended)
 
 
 def test_an_uploaded_file_is_found_by_its_name(provider, file):

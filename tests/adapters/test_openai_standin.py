@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 
 import pytest
+from waiting import wait_until
 
 from merlin.adapters.openai_chat import OpenAIChat
 from merlin.adapters.openai_provider import OpenAIProvider
@@ -45,11 +45,11 @@ def launched(provider, path):
 
 
 def finished(provider, job_id):
-    deadline = time.monotonic() + 30
-    while (report := provider.jobs.report(job_id)).status != "succeeded":
-        assert time.monotonic() < deadline, report
-        time.sleep(0.01)
-    return report
+    def succeeded():
+        report = provider.jobs.report(job_id)
+        return report if report.status == "succeeded" else None
+
+    return wait_until(succeeded)
 
 
 def test_a_launch_goes_from_file_to_model(provider, tmp_path):

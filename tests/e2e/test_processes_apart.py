@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import contextmanager
 
 import pytest
 from forked import start
+from waiting import wait_until
 from world import Lab
 
 from merlin.core.errors import MerlinError
@@ -67,16 +67,16 @@ def running(lab, *names):
 
 
 def serves(lab, build):
-    until = time.monotonic() + SERVE_S
-    while time.monotonic() < until:
+    """Wait until another process lets this build serve."""
+
+    def looked():
         try:
             serving = lab.status()["serving"]
         except (MerlinError, KeyError):
-            serving = None
-        if serving and serving["build"] == build:
-            return
-        time.sleep(0.05)  # another process's progress can only be looked at
-    raise AssertionError((lab.folder / "daemon.log").read_text()[-3000:])
+            return False
+        return bool(serving) and serving["build"] == build
+
+    wait_until(looked, SERVE_S, lambda: (lab.folder / "daemon.log").read_text()[-3000:])
 
 
 def question(number):

@@ -7,7 +7,6 @@ import json
 import multiprocessing
 import os
 import threading
-import time
 from contextlib import contextmanager
 
 import openai
@@ -15,6 +14,7 @@ import uvicorn
 
 # As `serve` does, before numpy is there: a second thread of BLAS slows small trainings.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+from waiting import wait_until
 
 from merlin.engine.main import listen, serve_on
 from merlin.engine.server import create_app
@@ -56,15 +56,6 @@ def jsonl(taught=None):
 def many(n):
     """Return n questions with their answers, enough work to be met while it is done."""
     return {f"Что значит слово{i} темы{i}?": f"Слово {i} значит {i * i}." for i in range(n)}
-
-
-def wait_until(condition):
-    """Wait until `condition` returns something true; return it."""
-    end = time.monotonic() + DEADLINE_S
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
-    return found
 
 
 def connect(port, key=KEY):

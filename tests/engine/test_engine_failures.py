@@ -6,7 +6,8 @@ import errno
 import socket
 
 import pytest
-from engine_world import KEY, engine_in_thread, wait_until
+from engine_world import KEY, engine_in_thread
+from waiting import wait_until
 
 from merlin.core.message import Message
 from merlin.engine import trainers

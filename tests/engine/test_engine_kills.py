@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import openai
 import pytest
-from engine_world import ANSWER, EngineProcess, jsonl, many, wait_until, weights_of
+from engine_world import ANSWER, EngineProcess, jsonl, many, weights_of
+from waiting import wait_until
 
 from merlin.core.killpoint import POINTS
 

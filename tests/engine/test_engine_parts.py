@@ -6,7 +6,8 @@ import json
 import threading
 
 import pytest
-from engine_world import KEY, wait_until
+from engine_world import KEY
+from waiting import wait_until
 
 from merlin.core.message import Message
 from merlin.engine import tokens
@@ -119,8 +120,7 @@ def test_an_overlong_key_is_refused():
         wish_of("things", "k" * (LONGEST_KEY + 1), 1)
 
 
-def test_a_lane_tries_again_after_an_error_and_sleeps_when_nothing_waits(monkeypatch):
-    monkeypatch.setattr("merlin.engine.lane.FIRST_PAUSE_S", 0.01)
+def test_a_lane_tries_again_after_an_error_and_sleeps_when_nothing_waits():
     stop, seen, waiting = threading.Event(), [], ["bad", "good"]
 
     def work():
@@ -132,7 +132,7 @@ def test_a_lane_tries_again_after_an_error_and_sleeps_when_nothing_waits(monkeyp
             raise RuntimeError("a bug")
         return True
 
-    lane = Lane("test", work, stop)
+    lane = Lane("test", work, stop, first_pause_s=0.01)
     lane.start()
     wait_until(lambda: seen == ["bad", "good"])
     waiting.append("later")

@@ -6,12 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import openai
 import pytest
 from telegram_client import fetch
+from waiting import wait_until
 
 from merlin.core.free_port import free_ports
 from merlin.sandbox.faults import Fault, FaultKind
@@ -217,14 +217,17 @@ def free_port():
 def own_process(folder, port):
     command = [sys.executable, "-m", "merlin.sandbox.provider", "--port", str(port)]
     process = subprocess.Popen([*command, "--folder", str(folder)])
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
+
+    def listens():
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return process
-        time.sleep(0.02)
-    process.kill()
-    raise TimeoutError("the stand-in did not start")
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    try:
+        wait_until(listens)
+    except AssertionError:
+        process.kill()
+        raise
+    return process
 
 
 def test_files_and_jobs_survive_sigkill(tmp_path):

@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +15,7 @@ import pytest
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LabeledPrice
 from telegram.error import BadRequest, Conflict
 from telegram_client import bot_of, fetch
+from waiting import wait_until
 
 from merlin.core.free_port import free_ports
 from merlin.sandbox.telegram import TelegramStandIn
@@ -297,11 +297,10 @@ def test_updates_and_chats_survive_sigkill(tmp_path):
 
 
 def _patiently(url, body):
-    deadline = time.monotonic() + 20
-    while True:
+    def answered():
         try:
             return fetch(url, body)
         except urllib.error.URLError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
+            return None
+
+    return wait_until(answered)

@@ -13,12 +13,12 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
+from waiting import wait_until
 
 from merlin.core.free_port import free_ports
 from merlin.store.database import open_database
@@ -157,12 +157,5 @@ def clock():
 
 @pytest.fixture
 def until():
-    """Return a function that waits for a condition, at most twenty seconds."""
-
-    def wait(condition):
-        deadline = time.monotonic() + 20
-        while not condition():
-            assert time.monotonic() < deadline, "it did not happen in time"
-            time.sleep(0.01)
-
-    return wait
+    """Return a function that waits for a condition."""
+    return wait_until
