@@ -7,26 +7,16 @@ import signal
 from dataclasses import replace
 
 import pytest
-from bot_world import RunningBot, let_serve, settings_of, start_child, states
+from bot_world import RunningBot, start_child, states
+
+from merlin.core import killpoint
 
 pytestmark = pytest.mark.integration
 
 QUESTION = "Что значит лоб?"
 TOKEN_LIKE = re.compile(r"\d{6,}:[A-Za-z0-9_-]{30,}")
-POINTS = (
-    "update.stored",
-    "placeholder.sent",
-    "placeholder.recorded",
-    "answer.sent",
-    "answer.recorded",
-)
-
-
-@pytest.fixture
-def settings(tmp_path, telegram, provider):
-    made = settings_of(tmp_path, telegram, provider)
-    let_serve(made, "stand-in-base")
-    return made
+MINE = ("update.", "placeholder.", "answer.")
+POINTS = tuple(point for point in killpoint.POINTS if point.startswith(MINE))
 
 
 def killed_and_started_again(telegram, settings, point, log, *questions):

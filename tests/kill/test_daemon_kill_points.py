@@ -8,6 +8,7 @@ import pytest
 from forked import start
 from world import KEY, Lab
 
+from merlin.core import killpoint
 from merlin.core.errors import MerlinError
 from merlin.sandbox.provider import ProviderStandIn
 from merlin.store.tables import NOTED
@@ -15,25 +16,9 @@ from merlin.wiring.database import reading
 
 pytestmark = pytest.mark.integration
 
-POINTS = (
-    "fetch.before",
-    "fetch.after",
-    "build.tmp_written",
-    "build.before_rename",
-    "build.after_rename",
-    "verdict.recorded",
-    "upload.intended",
-    "upload.sent",
-    "upload.recorded",
-    "launch.intended",
-    "launch.sent",
-    "launch.recorded",
-    "poll.recorded",
-    "prove.recorded",
-    "promote.before",
-    "promote.after",
-    "note.written",
-)
+# Those of the bot and the engine are in tests/bot/test_bot_kill.py and tests/engine.
+OTHERS = ("update.", "placeholder.", "answer.", "engine.")
+POINTS = tuple(point for point in killpoint.POINTS if not point.startswith(OTHERS))
 SERVE_S = 60
 
 
