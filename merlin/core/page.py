@@ -1,0 +1,68 @@
+"""Page: what one message shows: text, its marks, its buttons, perhaps a file.
+
+Marks count in UTF-16 units, as Telegram's entities do. Source: the Bot API, MessageEntity and
+InlineKeyboardButton.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# What Telegram takes as a button's data.
+DATA_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A stretch of a text that is shown differently.
+
+    `kind` is the Bot API's word (bold, italic, underline, strikethrough, spoiler, code, pre,
+    text_link, blockquote, expandable_blockquote); `value` is the language of a pre, the address
+    of a text_link, else "".
+    """
+
+    kind: str
+    offset: int
+    length: int
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button under a message: exactly one of `data`, `url` and `copy` says what it does.
+
+    `data` (at most 64 bytes) comes back to us, `url` opens, `copy` goes to the clipboard.
+    `style` is primary, success, danger or "".
+    """
+
+    label: str
+    data: str = ""
+    url: str = ""
+    copy: str = ""
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes along; the page's text becomes its caption."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One message; `buttons` are rows of buttons from top to bottom."""
+
+    text: str
+    marks: tuple[Mark, ...] = ()
+    buttons: tuple[tuple[Button, ...], ...] = ()
+    file: Attachment | None = None
+
+
+def rows(buttons: Sequence[Button], columns: int = 1) -> tuple[tuple[Button, ...], ...]:
+    """Return the buttons in rows of so many."""
+    return tuple(
+        tuple(buttons[start : start + columns]) for start in range(0, len(buttons), columns)
+    )
