@@ -1,6 +1,6 @@
 """`make bench`: run the measurements that take minutes; `python -m bench NAME` runs one.
 
-`kills` and `storm` take longest and are run by name alone.
+`kills`, `storm` and `chat` take longest and are run by name alone; `chat` takes names of its rows.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ import sys
 from importlib import import_module
 
 QUICK = ("demo", "recall", "engine", "dataset")
-NAMES = (*QUICK, "kills", "storm")
+NAMES = (*QUICK, "changes", "kills", "storm", "chat")
 
 
 def main() -> None:
     """Run the named measurements, or all quick ones."""
+    if sys.argv[1:2] == ["chat"]:
+        import_module("bench.chat").run(sys.argv[2:])
+        return
     for name in sys.argv[1:] or QUICK:
         if name not in NAMES:
             sys.exit(f"no measurement {name}; there are {', '.join(NAMES)}")

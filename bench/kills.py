@@ -9,7 +9,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from merlin.core.killpoint import POINTS
+from merlin.core.killpoint import POINTS as ALL
+
+# Nobody edits through Merlin in the demo's check; tests/kill ends the daemon there.
+POINTS = tuple(point for point in ALL if not point.startswith("change."))
 
 
 def run() -> None:

@@ -19,10 +19,16 @@ from urllib.parse import parse_qs, urlsplit
 import yaml
 from jsonschema import Draft202012Validator
 
+from merlin.account.retention import Retention, read_retention
+from merlin.account.zone import has_zones, is_zone
+from merlin.billing.plan import Plan, read_plans
+from merlin.chat.media import MediaLimits, read_limits
+from merlin.chat.preset import Preset, read_presets
 from merlin.core.errors import ConfigError
 from merlin.core.log import hide
 from merlin.core.loopback import is_loopback
 from merlin.core.money import MICRO, Price
+from merlin.model.sunset import Reliance
 
 SCHEMA = Path(__file__).with_name("config.schema.yaml")
 DEFAULT_CREDENTIALS = {"engine": "MERLIN_ENGINE_KEY"}
@@ -84,6 +90,7 @@ class Config:
     state_dir: Path
     database: str
     language: str = "ru"
+    timezone: str = "UTC"
     repository: RepositoryConfig | None = None
     providers: tuple[ProviderConfig, ...] = ()
     models: Mapping[str, ModelConfig] = field(default_factory=dict)
@@ -91,7 +98,14 @@ class Config:
     per_month_micro: int | None = None
     telegram: TelegramConfig = field(default_factory=TelegramConfig)
     streaming: str = "edits"
+    assistant: Reliance | None = None
+    transcription: Reliance | None = None
+    vision: Reliance | None = None
+    media_limits: MediaLimits = field(default_factory=MediaLimits)
+    presets: tuple[Preset, ...] = ()
     default_dataset: str = ""
+    plans: tuple[Plan, ...] = ()
+    retention: Retention = field(default_factory=Retention)
     api_listen: tuple[str, int] = ("127.0.0.1", 8701)
     api_public_url: str = ""
     engine_listen: tuple[str, int] = ("127.0.0.1", 8702)
@@ -99,6 +113,13 @@ class Config:
     engine_pace_s: float = 0.0
     tick_s: float = 1.0
     quiet_s: float | None = None
+
+    @property
+    def relies_on(self) -> tuple[Reliance, ...]:
+        """Return the models that are leaned on as they are, as far as they are named."""
+        named = (self.assistant, self.transcription, self.vision)
+        presets = (Reliance("preset", *each.model) for each in self.presets if each.model)
+        return (*(each for each in named if each is not None), *presets)
 
 
 def load(path: Path) -> Config:
@@ -115,7 +136,10 @@ def load(path: Path) -> Config:
     if faults := [*_schema_faults(said)]:
         raise ConfigError("\n".join(f"{path}: {fault}" for fault in faults))
     config = _filled(said, path.resolve().parent)
-    if not said.get("allow_plain_http", False) and (faults := [*_address_faults(config)]):
+    faults = [*_zone_faults(config), *_reliance_faults(config)]
+    if not said.get("allow_plain_http", False):
+        faults += _address_faults(config)
+    if faults:
         raise ConfigError("\n".join(f"{path}: {fault}" for fault in faults))
     return config
 
@@ -137,20 +161,28 @@ def _schema_faults(said: object) -> Sequence[str]:
 
 def _filled(said: Mapping[str, Any], base: Path) -> Config:
     state_dir = (base / said["state_dir"]).resolve()
-    api, engine, daemon = (said.get(key, {}) for key in ("api", "engine", "daemon"))
+    api, chat, engine, daemon = (said.get(key, {}) for key in ("api", "chat", "engine", "daemon"))
     repository = said.get("repository")
     return Config(
         state_dir=state_dir,
         database=said.get("database", f"sqlite:///{state_dir}/merlin.db"),
         language=said.get("language", "ru"),
+        timezone=said.get("timezone", "UTC"),
         repository=_repository(repository, base) if repository else None,
         providers=tuple(_provider(each) for each in said.get("providers", ())),
         models={name: _model(each) for name, each in said.get("models", {}).items()},
         per_job_micro=_micro(said.get("budget", {}).get("per_job")),
         per_month_micro=_micro(said.get("budget", {}).get("per_month")),
         telegram=_telegram(said.get("telegram", {})),
-        streaming=said.get("chat", {}).get("streaming", "edits"),
+        streaming=chat.get("streaming", "edits"),
+        assistant=_reliance("assistant", chat),
+        transcription=_reliance("transcription", chat),
+        vision=_reliance("vision", chat),
+        media_limits=read_limits(chat.get("limits", {})),
+        presets=read_presets(chat.get("presets", {})),
         default_dataset=said.get("datasets", {}).get("default", ""),
+        plans=read_plans(said.get("plans", {})),
+        retention=read_retention(said.get("retention", {})),
         api_listen=_listen(api.get("listen", "127.0.0.1:8701")),
         api_public_url=api.get("public_url", ""),
         engine_listen=_listen(engine.get("listen", "127.0.0.1:8702")),
@@ -202,6 +234,11 @@ def _price(said: Mapping[str, Any]) -> Price:
     )
 
 
+def _reliance(purpose: str, chat: Mapping[str, Any]) -> Reliance | None:
+    said = chat.get(purpose)
+    return Reliance(purpose, said["provider"], said["model"]) if said else None
+
+
 def _micro(amount: float | None) -> int | None:
     return None if amount is None else round(amount * MICRO)
 
@@ -218,7 +255,26 @@ def _listen(said: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _address_faults(config: Config) -> Sequence[str]:
+def _zone_faults(config: Config) -> list[str]:
+    # A machine without any time zones says so when it needs one; there no name can be judged.
+    is_known = is_zone(config.timezone) or not has_zones()
+    return [] if is_known else [f"timezone: {config.timezone} is no time zone"]
+
+
+def _reliance_faults(config: Config) -> list[str]:
+    known = {provider.name for provider in config.providers}
+    named = [(each.purpose, each.provider) for each in config.relies_on if each.purpose != "preset"]
+    named += [
+        (f"presets.{each.name}.model", each.model[0]) for each in config.presets if each.model
+    ]
+    return [
+        f"chat.{place}.provider: {provider} is not one of providers"
+        for place, provider in named
+        if provider not in known
+    ]
+
+
+def _address_faults(config: Config) -> list[str]:
     """Return a line for every outside address that is neither encrypted nor on this machine."""
     faults = [
         f"providers.{provider.name}.base_url: {provider.base_url} is not https"

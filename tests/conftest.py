@@ -48,3 +48,15 @@ def network_ends_at_the_loopback(monkeypatch):
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", connect_here)
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """Yield a real PostgreSQL; without its programs a test is skipped, or fails where required."""
+    # Imported here: most tests need no database server, and its driver takes its time.
+    import postgres
+    from machine import needed
+
+    needed(postgres.why_not())
+    with postgres.running() as server:
+        yield server

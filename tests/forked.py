@@ -13,24 +13,44 @@ import sys
 from pathlib import Path
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["merlin.wiring.daemon", "merlin.wiring.bot"])
+_CONTEXT.set_forkserver_preload(["merlin.wiring.daemon", "merlin.wiring.bot", "merlin.wiring.api"])
 
 
 def start(verb, config, log, **environment):
     """Start `merlin <verb>` with a configuration, its outputs appended to `log`."""
-    words = [verb, "--config", str(config)]
+    return _started(_run, [verb, "--config", str(config)], log, environment)
+
+
+def start_bot(settings, log, **environment):
+    """Start a bot with these settings, its outputs appended to `log`."""
+    return _started(_serve, settings, log, environment)
+
+
+def _started(work, said, log, environment):
     told = {**os.environ, **environment}
-    process = _CONTEXT.Process(target=_run, args=(words, told, str(log)), daemon=True)
+    Path(log).touch()
+    process = _CONTEXT.Process(target=work, args=(said, told, str(log)), daemon=True)
     process.start()
     return process
 
 
 def _run(words, environment, log):
+    _become(environment, log)
+    from merlin.cli import main
+
+    sys.exit(main(words))
+
+
+def _serve(settings, environment, log):
+    _become(environment, log)
+    from merlin.wiring.bot import run_bot
+
+    run_bot(settings)
+
+
+def _become(environment, log):
     os.environ.clear()
     os.environ.update(environment)
     target = os.open(Path(log), os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     os.dup2(target, 1)
     os.dup2(target, 2)
-    from merlin.cli import main
-
-    sys.exit(main(words))

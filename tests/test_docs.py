@@ -16,7 +16,7 @@ from matrix import page as counted
 
 from merlin import config
 from merlin.api.routes import front, health, hooks
-from merlin.bot.handlers.commands import COMMANDS
+from merlin.bot.handlers.dispatch import COMMANDS
 from merlin.cli import GROUPS
 from merlin.dataset.schemas import schema_text
 from merlin.engine import routes as engine_routes
@@ -45,8 +45,9 @@ def keys_of(root, node, prefix=""):
         yield f"{prefix}{name}", value, name in node.get("required", ())
         entries = value.get("additionalProperties")
         if isinstance(entries, dict):
-            yield f"{prefix}{name}.<model>", resolved(root, entries), False
-            yield from keys_of(root, entries, f"{prefix}{name}.<model>.")
+            entry = f"{prefix}{name}.<{entries.get('title', 'model')}>"
+            yield entry, resolved(root, entries), False
+            yield from keys_of(root, entries, f"{entry}.")
         yield from keys_of(root, resolved(root, value.get("items", {})), f"{prefix}{name}[].")
         yield from keys_of(root, value, f"{prefix}{name}.")
 

@@ -65,14 +65,14 @@ class Fetcher:
         there = self._there()
         head, old = there.get(self._branch), here.get(HEAD_REF)
         if head is None or head == old:
-            return Fetched(head, rewritten=False)
+            return Fetched(head)
         wanted = [f"+{self._branch}:{HEAD_REF}"]
         if NOTES_REF in there and NOTES_REF not in here:
             wanted.append(f"{NOTES_REF}:{NOTES_REF}")
         self._bring(head, wanted, lock)
         new = git_notes.ref(self._run, HEAD_REF) or head
         log.info("fetched", head=new, before=old)
-        return Fetched(new, rewritten=old is not None and not self._is_ancestor(old, new))
+        return Fetched(new)
 
     def _there(self) -> dict[str, str]:
         """Ask the repository; its silence says nothing about the mirror."""
@@ -100,15 +100,6 @@ class Fetcher:
             self._refused = (head, git_walls.said(failure.stderr, self._place))
             raise _refusal(*self._refused) from failure
         reached("fetch.after")
-
-    def _is_ancestor(self, old: str, new: str) -> bool:
-        try:
-            self._run("merge-base", "--is-ancestor", old, new)
-        except GitFailed as failure:
-            if failure.status == 1:
-                return False
-            raise
-        return True
 
 
 def _refusal(head: str, reason: str) -> SourceError:

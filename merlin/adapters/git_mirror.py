@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from merlin.adapters.git_address import Address
 from merlin.adapters.git_walls import CONFIG_NAME, GitFailed, Run, config_text
 from merlin.core.clock import utc_now
+from merlin.core.errors import SourceError
 from merlin.core.log import get_logger
 
 log = get_logger(__name__)
@@ -80,3 +83,15 @@ def move_aside(mirror: Path) -> Path:
     for old in sorted(mirror.parent.glob(f"{mirror.name}.broken-*"))[:-_KEPT_BROKEN]:
         shutil.rmtree(old, ignore_errors=True)
     return aside
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn what the disk says into SourceError."""
+    try:
+        yield
+    except OSError as error:
+        reason = str(error)
+        raise SourceError(
+            f"the mirror cannot be used: {reason}", "git-failed", reason=reason
+        ) from error

@@ -11,7 +11,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import IO, BinaryIO, cast
 
 from merlin.adapters import git_mirror, git_notes, git_read, git_walls
 from merlin.adapters.git_address import Address, address
+from merlin.adapters.git_commit import GitBranch, Place
 from merlin.adapters.git_fetch import Fetcher
 from merlin.adapters.git_walls import HEAD_REF, GitFailed
 from merlin.adapters.mirror_lock import hold
@@ -47,9 +48,15 @@ class GitCommand:
         self._environment = git_walls.environment(place, mirror)
         self._timeout_s = timeout_s
 
-    def run(self, *arguments: str, feed: bytes = b"", lock: int | None = None) -> bytes:
+    def run(
+        self,
+        *arguments: str,
+        feed: bytes = b"",
+        lock: int | None = None,
+        also: Mapping[str, str] | None = None,
+    ) -> bytes:
         """Fulfil `git_walls.Run`."""
-        process = self._start(arguments, subprocess.PIPE if feed else None, lock)
+        process = self._start(arguments, subprocess.PIPE if feed else None, lock, also)
         try:
             out, err = process.communicate(feed or None, self._timeout_s)
         except subprocess.TimeoutExpired as late:
@@ -80,9 +87,13 @@ class GitCommand:
             _end(process)
 
     def _start(
-        self, arguments: Sequence[str], feed: IO[bytes] | int | None, lock: int | None
+        self,
+        arguments: Sequence[str],
+        feed: IO[bytes] | int | None,
+        lock: int | None,
+        also: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[bytes]:
-        known = self._environment
+        known = {**self._environment, **(also or {})}
         strange = [name for name in os.environ if name.startswith("GIT_") and name not in known]
         # GitPython hands our whole environment on; only `env` takes something out of it.
         without = ["env", *(part for name in strange for part in ("-u", name))] if strange else []
@@ -136,9 +147,11 @@ class GitSource:
         self._git = GitCommand(self._place, self._mirror, timeout_s)
         self._fetcher = Fetcher(self._place, branch_ref, self._mirror, self._git.run)
         self._trees: dict[str, dict[str, str]] = {}
+        place = Place(self._place, branch_ref, self._directory)
+        self.branch = GitBranch(place, self._mirror, self._git.run, self._fetcher)
 
     def fetch(self) -> Fetched:
-        with _plain_errors():
+        with git_mirror.plain_errors():
             return self._fetcher.fetch()
 
     def line(self, head: str, known: Collection[str]) -> list[Commit]:
@@ -177,13 +190,13 @@ class GitSource:
 
     def note(self, commit: str, text: str) -> None:
         _check_names([commit])
-        with _plain_errors(), hold(self._mirror) as lock:
+        with git_mirror.plain_errors(), hold(self._mirror) as lock:
             git_notes.write(self._git.run, commit, text, lock)
             reached("note.written")
 
     def share_notes(self) -> None:
         if self._push_notes:
-            with _plain_errors():
+            with git_mirror.plain_errors():
                 git_notes.push(self._git.run, self._place.url, partial(hold, self._mirror))
 
     def resolve(self, revision: str) -> str:
@@ -195,7 +208,7 @@ class GitSource:
         told = {"revision": revision[:100]}
         if named != HEAD_REF and not _COMMIT_ID.fullmatch(named):
             raise NotFound(f"no commit id: {revision[:100]!r}", "git-no-commit", **told)
-        with _plain_errors():
+        with git_mirror.plain_errors():
             try:
                 found = self._git.run("rev-parse", "--verify", "--quiet", f"{named}^{{commit}}")
             except GitFailed as failure:
@@ -205,7 +218,7 @@ class GitSource:
     @contextmanager
     def _reading(self) -> Iterator[None]:
         """Mark the mirror for a check when something in it cannot be read."""
-        with _plain_errors():
+        with git_mirror.plain_errors():
             try:
                 yield
             except GitFailed as failure:
@@ -220,14 +233,3 @@ def _check_names(names: Iterable[str]) -> None:
     for name in names:
         if not git_walls.is_object(name):
             raise SourceError(f"not an object id: {name[:100]!r}", "git-name", name=name[:100])
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = str(error)
-        raise SourceError(
-            f"the mirror cannot be used: {reason}", "git-failed", reason=reason
-        ) from error

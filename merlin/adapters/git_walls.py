@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -59,10 +60,17 @@ class GitFailed(SourceError):
 class Run(Protocol):
     """One git command on the mirror, behind the walls."""
 
-    def __call__(self, *arguments: str, feed: bytes = b"", lock: int | None = None) -> bytes:
+    def __call__(
+        self,
+        *arguments: str,
+        feed: bytes = b"",
+        lock: int | None = None,
+        also: Mapping[str, str] | None = None,
+    ) -> bytes:
         """Return what the command printed; `feed` is its input, `lock` what a writer inherits.
 
-        Raises GitFailed, or SourceError when it took too long and was killed.
+        `also` stands in its environment too. Raises GitFailed, or SourceError when it took too
+        long and was killed.
         """
 
 

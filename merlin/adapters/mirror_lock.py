@@ -1,13 +1,12 @@
 """One writer at a time in the mirror, and no leftovers of a writer that died.
 
-The lock is the kernel's (flock) on a file in the mirror. Each git child that writes inherits
-it, so it stays taken until the last child of a killed owner has ended too. The file holds the
+The lock (`core.lock`) is a file in the mirror. Each git child that writes inherits it, so it
+stays taken until the last child of a killed owner has ended too. The file holds the
 owner's pid while it works; a pid found in it means that the last owner did not finish.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from merlin.core.errors import SourceError
+from merlin.core.lock import taken
 from merlin.core.log import get_logger
 
 log = get_logger(__name__)
@@ -46,22 +46,12 @@ def _taken(mirror: Path, wait_s: float) -> int:
     deadline = time.monotonic() + wait_s
     while True:
         mirror.mkdir(parents=True, exist_ok=True)
-        lock = os.open(mirror / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
-        if _is_ours(mirror, lock):
+        lock = taken(mirror / LOCK_NAME)
+        if lock is not None:
             return lock
-        os.close(lock)
         if time.monotonic() >= deadline:
             raise SourceError(f"another process works in {mirror}", "git-busy", mirror=str(mirror))
         time.sleep(_LOOK_S)
-
-
-def _is_ours(mirror: Path, lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # A broken mirror may have been moved aside, lock and all, since we opened the file.
-        return (mirror / LOCK_NAME).stat().st_ino == os.fstat(lock).st_ino
-    except (BlockingIOError, FileNotFoundError):
-        return False
 
 
 def _sweep(mirror: Path) -> None:

@@ -98,7 +98,7 @@ def _of_words(error: openai.APIError, unsure: type[ProviderBusy]) -> ProviderErr
 
 def _is_about_a_model(error: openai.APIStatusError) -> bool:
     """Tell an unknown model from a wrong address, which answers 404 as well."""
-    paths = ("/chat/completions", "/models")
+    paths = ("/chat/completions", "/models", "/audio/")
     return "model" in _message(error.body).lower() and any(
         part in error.request.url.path for part in paths
     )

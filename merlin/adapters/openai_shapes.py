@@ -18,6 +18,8 @@ from merlin.model.evaluate import Answer
 Json = Mapping[str, object]
 # How servers of the protocol call a model's context length; the protocol itself has no word.
 _CONTEXT_WORDS = ("context_window", "context_length", "max_model_len", "max_context_length")
+# A hundred times what any model takes; a database could not add up numbers without bounds.
+_MOST_TOKENS = 1_000_000_000
 
 
 def must_text(raw: Json, key: str) -> str:
@@ -95,7 +97,7 @@ def checkpoint(raw: Json) -> Checkpoint:
 def model_card(raw: Json) -> ModelCard:
     """Return what a list says of one model."""
     sizes = (_number(raw, word) for word in _CONTEXT_WORDS)
-    context = next((int(size) for size in sizes if size), None)
+    context = next((int(size) for size in sizes if size and 0 < size <= _MOST_TOKENS), None)
     return ModelCard(must_text(raw, "id"), _day(_text(raw, "shutdown_date")), context)
 
 
@@ -115,11 +117,15 @@ def answer(raw: Json) -> Answer:
 
 
 def usage(raw: object) -> Usage | None:
-    """Return counted tokens, None where the server did not count."""
+    """Return counted tokens, None where the server did not count, or told what cannot be."""
     if not isinstance(raw, Mapping):
         return None
     spent, made = _number(raw, "prompt_tokens"), _number(raw, "completion_tokens")
-    return None if spent is None and made is None else Usage(int(spent or 0), int(made or 0))
+    if spent is None and made is None:
+        return None
+    counted = Usage(int(spent or 0), int(made or 0))
+    both = (counted.input_tokens, counted.output_tokens)
+    return counted if all(0 <= each <= _MOST_TOKENS for each in both) else None
 
 
 def known(extension: object) -> bool | None:

@@ -20,7 +20,10 @@ from merlin.core.loopback import is_loopback
 
 CONNECT_S = 5.0
 BETWEEN_BYTES_S = 30.0
+KEEP_S = 20.0
 LARGEST_ANSWER = 64_000_000
+# The word of aiohttp for it; None would leave its own limit of 100.
+_ANY_NUMBER = 0
 _DEADLINE = "merlin_deadline"
 
 
@@ -57,17 +60,17 @@ def sync_client(base_url: str, credential: str, total_s: float, keep: int) -> op
     )
 
 
-def async_client(
-    base_url: str, credential: str, total_s: float, parallel: int
-) -> openai.AsyncOpenAI:
+def async_client(base_url: str, credential: str, total_s: float) -> openai.AsyncOpenAI:
     """Return a client that keeps as many connections as calls run side by side.
 
-    Source of the need: openai's own limit of 100 reopens connections above it.
+    It goes by aiohttp: httpx2's own way walks the list of all connections for each call.
     """
-    http = httpx2.AsyncClient(
+    http = openai.DefaultAioHttpClient(
         timeout=patience(total_s),
         verify=_trust(),
-        limits=httpx2.Limits(max_connections=None, max_keepalive_connections=parallel),
+        limits=httpx2.Limits(max_connections=_ANY_NUMBER, keepalive_expiry=KEEP_S),
+        follow_redirects=False,
+        headers={"Accept-Encoding": "identity"},
         trust_env=not is_here(base_url),
     )
     return openai.AsyncOpenAI(

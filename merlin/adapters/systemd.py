@@ -1,6 +1,6 @@
-"""What a process tells systemd, and what it asks of it; nothing at all without systemd.
+"""What a process tells systemd; nothing at all without systemd.
 
-Source: sd_notify(3) and sd_watchdog_enabled(3).
+Source: sd_notify(3).
 """
 
 from __future__ import annotations
@@ -31,15 +31,3 @@ def notify(*words: str) -> bool:
 def status(text: str) -> str:
     """Return the word that `systemctl status` shows; one line."""
     return "STATUS=" + " ".join(text.split())
-
-
-def watchdog_s() -> float | None:
-    """Return within how many seconds WATCHDOG must be told, None when nobody waits for it.
-
-    Telling it at half of that time is what systemd advises.
-    """
-    told = os.environ.get("WATCHDOG_USEC", "")
-    meant_for = os.environ.get("WATCHDOG_PID", str(os.getpid()))
-    if not told.isdigit() or int(told) == 0 or meant_for != str(os.getpid()):
-        return None
-    return int(told) / 1_000_000

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from merlin.core.errors import NotFound
-from merlin.core.request import Requests, RequestState
+from merlin.core.request import RequestKind, Requests, RequestState
 
 BY = "api:hook"
 
 
-def wish(requests: Requests, kind: str, asked: int | None) -> int:
+def wish(requests: Requests, kind: RequestKind, asked: int | None) -> int:
     """Return the id of a waiting wish: `asked`, this process's last one, or a new one."""
     if asked is not None:
         try:

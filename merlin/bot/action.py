@@ -8,14 +8,15 @@ from types import TracebackType
 from typing import Self
 
 from merlin.bot.calls import Calls, Unreachable
+from merlin.chat.session import Place
 
 
 class Typing:
     """Fulfils `chat.desk.Onlooker`; shows the action within `async with`."""
 
-    def __init__(self, calls: Calls, chat_id: int, every_s: float) -> None:
+    def __init__(self, calls: Calls, place: Place, every_s: float) -> None:
         self._calls = calls
-        self._chat_id = chat_id
+        self._place = place
         self._every_s = every_s
         self._task: asyncio.Task[None] | None = None
 
@@ -43,5 +44,5 @@ class Typing:
         # Telegram shows an action for five seconds.
         with suppress(Unreachable):
             while True:
-                await self._calls.typing(self._chat_id)
+                await self._calls.typing(self._place.chat_id, self._place.thread_id)
                 await asyncio.sleep(self._every_s)

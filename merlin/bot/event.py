@@ -9,38 +9,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from merlin.account.user import User
+from merlin.bot.sent import Sent, sent_of
+from merlin.chat.dialog import Dialog
+from merlin.chat.session import Place
 from merlin.core.text import language_of
+from merlin.core.utf16 import whole
 from merlin.inbox.update import Update
 
-# What people send besides text, and by which word we speak of it.
-_KINDS = {
-    "voice": "voice",
-    "audio": "voice",
-    "video_note": "voice",
-    "photo": "photo",
-    "document": "document",
-    "sticker": "other",
-    "video": "other",
-    "animation": "other",
-    "location": "other",
-    "venue": "other",
-    "contact": "other",
-    "poll": "other",
-    "dice": "other",
-    "story": "other",
-    "paid_media": "other",
-    "checklist": "other",
-}
+NOBODY = User(0)
 _AT_START = ("bot_command", 0)
+_SEPARATOR = ":"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """One update as a handler sees it.
 
-    `text` is a message's text, "" for none; `command` its command without the slash, in lower
-    case, "" for none; `media` the word for what else was sent, "" for nothing. `is_resumed`: it
-    may have been worked on before.
+    `text` is a message's text or a file's caption, "" for none; `command` its command without
+    the slash, in lower case, "" for none, and `words` what stands behind it. `sent` is what else
+    was sent, None for nothing. `verb` and `args` are a pressed button's; `message_id` is the
+    message itself, or the one that the button stood under. `quoted` is the text of the message
+    replied to, or what of it was picked. `is_resumed`: it may have been worked on before. `joined`
+    are the updates whose words are part of `text`. `dialog` is what the bot waits to hear from
+    this person, `user` who they are.
     """
 
     update: Update
@@ -48,8 +40,19 @@ class Event:
     is_private: bool
     text: str = ""
     command: str = ""
-    media: str = ""
+    words: str = ""
+    sent: Sent | None = None
+    verb: str = ""
+    args: tuple[str, ...] = ()
+    message_id: int = 0
+    thread_id: int = 0
+    quoted: str = ""
+    is_forwarded: bool = False
+    is_service: bool = False
     is_resumed: bool = False
+    joined: tuple[Update, ...] = ()
+    dialog: Dialog | None = None
+    user: User = NOBODY
 
     @property
     def chat_id(self) -> int:
@@ -57,40 +60,108 @@ class Event:
         return self.update.chat_id
 
     @property
+    def user_id(self) -> int:
+        """Return whose it is."""
+        return self.update.user_id
+
+    @property
     def update_id(self) -> int:
         """Return the update's id."""
         return self.update.update_id
 
+    @property
+    def format(self) -> str:
+        """Return what a plan counts it as: text, voice, photo or document."""
+        is_file = self.sent is not None and self.sent.kind in {"voice", "photo", "document"}
+        return self.sent.kind if self.sent is not None and is_file else "text"
 
-def read_event(update: Update, default_language: str, *, is_resumed: bool = False) -> Event:
-    """Return the update as a handler sees it; what cannot be read is as if it were not there."""
+    @property
+    def files(self) -> tuple[Sent, ...]:
+        """Return what was sent with it and with the messages that belong to it."""
+        others = (sent_of(_object(other.body, other.kind)) for other in self.joined)
+        return tuple(each for each in (self.sent, *others) if each is not None)
+
+    @property
+    def place(self) -> Place:
+        """Return where its session lives."""
+        return Place(self.chat_id, self.user_id, self.thread_id)
+
+    @property
+    def query_id(self) -> str:
+        """Return the id of the query that waits for an answer, "" for none."""
+        found = _object(self.update.body, self.update.kind).get("id")
+        return found if isinstance(found, str) else ""
+
+    @property
+    def sender_name(self) -> str:
+        """Return the name that the person shows, "" for none."""
+        sender = _object(_object(self.update.body, self.update.kind), "from")
+        named = (sender.get(word) for word in ("first_name", "last_name"))
+        return " ".join(word for word in named if isinstance(word, str) and word)
+
+
+def read_event(update: Update, language: str, *, is_resumed: bool = False) -> Event:
+    """Return the update as a handler sees it; what cannot be read is as if it were not there.
+
+    `language` is the person's own, or the bot's where they have none.
+    """
     content = _object(update.body, update.kind)
-    text = content.get("text")
-    text = text if isinstance(text, str) else ""
+    message = _object(content, "message") if update.kind == "callback_query" else content
+    text = _text(content, "text") or _text(content, "caption")
+    command, words = _command(content, text)
+    verb, args = pressed(update)
+    quoted = _object(message, "reply_to_message")
+    marked = _text(_object(message, "quote"), "text")
     return Event(
         update=update,
-        language=language_of(update.language_code, default_language),
-        is_private=_object(content, "chat").get("type") == "private",
+        language=language_of(update.language_code, language),
+        is_private=_object(message, "chat").get("type") == "private",
         text=text,
-        command=_command(content, text),
-        media=next((word for name, word in _KINDS.items() if name in content), ""),
+        command=command,
+        words=words,
+        sent=sent_of(content),
+        verb=verb,
+        args=args,
+        message_id=_number(message, "message_id"),
+        thread_id=_number(message, "message_thread_id") if message.get("is_topic_message") else 0,
+        quoted=marked or _text(quoted, "text") or _text(quoted, "caption"),
+        is_forwarded="forward_origin" in content,
+        is_service=not text and sent_of(content) is None,
         is_resumed=is_resumed,
     )
 
 
-def _command(message: Mapping[str, Any], text: str) -> str:
+def pressed(update: Update) -> tuple[str, tuple[str, ...]]:
+    """Return the verb and arguments of a pressed button, "" and none for anything else."""
+    if update.kind != "callback_query":
+        return "", ()
+    verb, *args = _text(_object(update.body, update.kind), "data").split(_SEPARATOR)
+    return verb, tuple(args)
+
+
+def _command(message: Mapping[str, Any], text: str) -> tuple[str, str]:
     """Return the command that a message begins with; a forwarded message commands nothing."""
     marks = message.get("entities")
     if "forward_origin" in message or not isinstance(marks, list):
-        return ""
+        return "", ""
     for mark in marks:
         if isinstance(mark, Mapping) and (mark.get("type"), mark.get("offset")) == _AT_START:
-            length = mark.get("length")
             # Telegram's commands are ASCII, so units are characters here.
-            return text[1:length].partition("@")[0].lower() if isinstance(length, int) else ""
-    return ""
+            length = _number(mark, "length")
+            return text[1:length].partition("@")[0].lower(), text[length:].strip()
+    return "", ""
 
 
 def _object(within: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = within.get(name)
     return found if isinstance(found, Mapping) else {}
+
+
+def _text(within: Mapping[str, Any], name: str) -> str:
+    found = within.get(name)
+    return whole(found) if isinstance(found, str) else ""
+
+
+def _number(within: Mapping[str, Any], name: str) -> int:
+    found = within.get(name)
+    return found if isinstance(found, int) else 0

@@ -1,42 +1,122 @@
-"""Greeting: what the bot tells Telegram of itself at the start.
+"""Greeting: what the bot tells Telegram of itself at the start, and of its menus later.
 
-Its commands in each language, and in webhook mode where updates shall go. A webhook that somebody
-else has set is never taken away.
+Its commands in each language, for private chats and for groups; to each admin and editor those of
+their role too, anew whenever a role changes. In webhook mode also where updates shall go; a
+webhook that somebody else has set is never taken away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from telegram import BotCommand
+from telegram import (
+    BotCommand,
+    BotCommandScopeAllGroupChats,
+    BotCommandScopeAllPrivateChats,
+    BotCommandScopeChat,
+)
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
-from merlin.bot.handlers.commands import COMMANDS
+from merlin.bot.handlers.dispatch import GROUP_MENU, MENU, TOPICS
+from merlin.bot.handlers.everyday.helping import staff_menu
 from merlin.bot.intake import WANTED
 from merlin.bot.limiter import Lane
 from merlin.bot.line import Line
+from merlin.bot.rounds import forever
 from merlin.bot.services import BotServices
 from merlin.core.log import get_logger, redact
 from merlin.core.text import LANGUAGES, text
 
 log = get_logger(__name__)
 
+# How long after a refusal a menu is offered again.
+_AGAIN_S = 60.0
+# How far back a role that was taken away while nobody served is looked for.
+_LOOK_BACK = 200
+_ROLE = "role."
+# "" is what Telegram shows to people of every other language.
+_CODES = ("", *LANGUAGES)
+
 
 async def greet(bot: ExtBot[Lane], line: Line, services: BotServices) -> None:
-    """Tell Telegram all of it, each part until it has been taken."""
-    for code in ("", *LANGUAGES):
-        menu = [
-            BotCommand(name, text(code or services.language, f"bot-command-{name}"))
-            for name in COMMANDS
-        ]
-        call = partial(bot.set_my_commands, menu, language_code=code or None)
-        await _until_taken(line, call)
+    """Tell Telegram all of it, each part until it has been taken; then keep menus up to date."""
+    for scope, names in (
+        (BotCommandScopeAllPrivateChats(), MENU),
+        (BotCommandScopeAllGroupChats(), GROUP_MENU),
+    ):
+        for code in _CODES:
+            menu = _menu(names, code or services.language)
+            call = partial(bot.set_my_commands, menu, scope, language_code=code or None)
+            await _until_taken(line, call)
     if services.webhook is not None:
         url, secret = services.webhook
         call = partial(bot.set_webhook, url, secret_token=secret, allowed_updates=list(WANTED))
         await _until_taken(line, call)
+    await forever("menus", StaffMenus(bot, services).watch, services.pace.longest_pause_s)
+
+
+def _menu(names: Sequence[str], language: str) -> list[BotCommand]:
+    return [BotCommand(name, text(language, f"bot-command-{name}")) for name in names]
+
+
+class StaffMenus:
+    """The menus of those who may do more than ask, each in the chat with the bot."""
+
+    def __init__(self, bot: ExtBot[Lane], services: BotServices) -> None:
+        self._bot = bot
+        self._services = services
+        self._told: dict[int, tuple[str, ...]] = {}
+        self._not_before: dict[int, float] = {}
+
+    async def watch(self) -> None:
+        """Look at the roles every second; tell Telegram of each menu that is another one."""
+        self._told |= await self._services.store.read(self._earlier)
+        clock = asyncio.get_running_loop().time
+        while True:
+            wanted = await self._services.store.read(self._wanted)
+            for user_id in {*self._told, *wanted}:
+                names = wanted.get(user_id, ())
+                is_due = clock() >= self._not_before.get(user_id, 0)
+                if is_due and self._told.get(user_id, ()) != names:
+                    self._not_before[user_id] = clock() + _AGAIN_S
+                    await self._tell(user_id, names)
+            await asyncio.sleep(self._services.pace.beat_s)
+
+    def _earlier(self) -> dict[int, tuple[str, ...]]:
+        """Return whose role changed lately: their menu may still be that of an earlier one."""
+        entries = self._services.rows.audit.newest(_LOOK_BACK)
+        changed = (each.target for each in entries if each.action.startswith(_ROLE))
+        ids = (target.partition(":")[2] for target in changed)
+        return {int(user_id): ("",) for user_id in ids if user_id.isdecimal()}
+
+    def _wanted(self) -> dict[int, tuple[str, ...]]:
+        """Return the further commands of everybody who has any."""
+        roles = self._services.rows.roles
+        people = {*self._services.admins, *(grant.user_id for grant in roles.granted())}
+        found = {each: tuple(staff_menu(TOPICS, roles.standing(each))) for each in people}
+        return {user_id: names for user_id, names in found.items() if names}
+
+    async def _tell(self, user_id: int, names: tuple[str, ...]) -> None:
+        scope = BotCommandScopeChat(user_id)
+        try:
+            for code in _CODES:
+                await self._set(scope, names, code)
+        except TelegramError as error:
+            # Who has not written yet has no chat with the bot.
+            log.info("a menu was not taken", chat=user_id, reason=redact(str(error)))
+        else:
+            self._told[user_id] = names
+            self._not_before.pop(user_id, None)
+
+    async def _set(self, scope: BotCommandScopeChat, names: tuple[str, ...], code: str) -> None:
+        if not names:
+            await self._bot.delete_my_commands(scope, language_code=code or None)
+            return
+        menu = _menu((*names, *MENU), code or self._services.language)
+        await self._bot.set_my_commands(menu, scope, language_code=code or None)
 
 
 async def _until_taken(line: Line, call: Callable[[], Awaitable[bool]]) -> None:

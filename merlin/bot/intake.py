@@ -28,9 +28,19 @@ from merlin.inbox.update import Update, read_update
 
 log = get_logger(__name__)
 
-WANTED = ("message", "edited_message", "callback_query", "my_chat_member")
+WANTED = (
+    "message",
+    "edited_message",
+    "callback_query",
+    "pre_checkout_query",
+    "inline_query",
+    "message_reaction",
+    "my_chat_member",
+)
 # Telegram answers at the end of the poll; so much longer is waited for the answer itself.
 GRACE_S = 10.0
+# How often it is asked who leads.
+FOLLOW_S = 1.0
 
 
 class Intake:
@@ -46,11 +56,23 @@ class Intake:
         self._method_url = f"{services.base_url}{services.token}/getUpdates"
         self._offset = 0
         self._has_conflict = False
+        self._is_leading: bool | None = None
+        self._leads_until = 0.0
 
     async def run(self) -> None:
-        """Poll, store and queue, until it is cancelled."""
+        """Poll, store and queue while this process leads, until it is cancelled."""
+        try:
+            await self._run()
+        finally:
+            # Before the answers end: whoever waits for the lead polls on at once.
+            await self._services.lead.release()
+
+    async def _run(self) -> None:
         attempt = 0
         while True:
+            if not await self._leads():
+                await asyncio.sleep(FOLLOW_S)
+                continue
             raw = await self._poll()
             if raw is None:
                 await self._line.pause(attempt)
@@ -59,6 +81,17 @@ class Intake:
             attempt = 0
             if raw:
                 await self._take(raw)
+
+    async def _leads(self) -> bool:
+        """Return whether this is the one bot that polls; Telegram lets two oust each other."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._leads_until:
+            is_ours = await self._services.lead.keep()
+            if is_ours is not self._is_leading:
+                log.info("this bot polls" if is_ours else "another bot polls; this one waits")
+            self._is_leading = is_ours
+            self._leads_until = now + FOLLOW_S if is_ours else now
+        return self._is_leading is True
 
     async def _poll(self) -> list[Any] | None:
         """Return the next batch; None when there is none to be had now."""
@@ -125,11 +158,13 @@ _WANTED_JSON = json.dumps(WANTED)
 
 
 def writers(updates: Sequence[Update]) -> list[User]:
-    """Return who wrote these messages."""
+    """Return who wrote these messages to the bot alone: a group's people need not be kept."""
     return [
         User(update.user_id, update.language_code)
         for update in updates
-        if update.kind == "message" and update.user_id
+        if update.kind in {"message", "callback_query"}
+        and update.user_id == update.chat_id
+        and update.user_id
     ]
 
 

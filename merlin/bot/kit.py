@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from merlin.bot.answered import Answered
 from merlin.bot.calls import Calls
 from merlin.bot.event import Event
+from merlin.bot.files import Files
+from merlin.bot.me import Me
+from merlin.bot.screen import Screen
 from merlin.bot.sender import After, Sender
 from merlin.bot.services import BotServices, Rows, Store
+from merlin.bot.watches import Watches
 from merlin.chat.desk import Desk
-from merlin.chat.parts import split
-from merlin.inbox.outgoing import Letter, Outgoing
+from merlin.chat.markup.parts import split
+from merlin.chat.stop import Stops
+from merlin.core.page import Page
+from merlin.inbox.outgoing import Letter, Outgoing, Spot
 from merlin.inbox.update import Outcome, UpdateState
 
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """The services and the parts made of them."""
+    """The services and the parts made of them.
+
+    `placed` are placeholders that stand in a chat and in no row yet, by their updates; `me` is
+    what the bot knows of itself.
+    """
 
     services: BotServices
     calls: Calls
     sender: Sender
     desk: Desk
+    files: Files
+    stops: Stops = field(default_factory=Stops)
+    watches: Watches = field(default_factory=Watches)
+    placed: dict[int, int] = field(default_factory=dict)
+    me: Me = field(default_factory=Me)
 
     @property
     def store(self) -> Store:
@@ -35,9 +51,10 @@ class Kit:
         return self.services.rows
 
     def finish(self, event: Event, state: UpdateState, reason: str = "") -> None:
-        """Store the update's final state; to be called within the store's work."""
-        outcome = Outcome(event.update_id, state, reason)
-        self.rows.inbox.finish(self.services.owner, event.chat_id, [outcome])
+        """Store the final state of an update and of those joined to it; within the store's work."""
+        ids = (event.update_id, *(update.update_id for update in event.joined))
+        outcomes = [Outcome(update_id, state, reason) for update_id in ids]
+        self.rows.inbox.finish(self.services.owner, event.chat_id, outcomes)
 
     def ending(self, event: Event, state: UpdateState, reason: str = "") -> After:
         """Return what ends the update, when it is known whether its answer was confirmed."""
@@ -54,28 +71,68 @@ class Kit:
         """Store the final state of an update that gets no answer."""
         await self.store.do(lambda: self.finish(event, state, reason))
 
-    async def say(
+    async def show(
         self,
         event: Event,
-        words: Callable[[], str],
+        act: Callable[[], Screen],
         state: UpdateState = UpdateState.ANSWERED,
         reason: str = "",
     ) -> None:
-        """Answer an update by what `words` returns, and end it; once, whatever happens.
+        """Answer an update by the screen that `act` returns, and end it; once, whatever happens.
 
-        `words` may read and write: it runs in the transaction that stores the answer.
+        `act` may read and write: it runs in the transaction that stores the screen. A pressed
+        button is answered as soon as that is stored.
         """
+        answered = Answered(self.calls, event)
 
         def prepare() -> Sequence[Outgoing]:
-            said = self.rows.outbox.of_update(event.update_id) if event.is_resumed else []
-            return said or self.rows.outbox.put(letters(event, split(words())))
+            begun = self._begun(event) if event.is_resumed else []
+            screen = Screen(None) if begun else act()
+            answered.knows(screen)
+            return begun or self.rows.outbox.put(letters(event, screen))
 
-        await self.sender.deliver(prepare, self.ending(event, state, reason), event.language)
+        async with answered:
+            await self.sender.deliver(prepare, self.ending(event, state, reason), event.language)
+
+    def _begun(self, event: Event) -> Sequence[Outgoing]:
+        """Return what an earlier try stored to be said; a screen costs nothing of a plan."""
+        self.rows.quotas.give_back(event.update_id)
+        return self.rows.outbox.of_update(event.update_id)
+
+    async def say(
+        self, event: Event, words: str, state: UpdateState = UpdateState.ANSWERED, reason: str = ""
+    ) -> None:
+        """Answer an update by plain words, and end it."""
+        await self.show(event, lambda: Screen(Page(words)), state, reason)
 
 
-def letters(event: Event, parts: Sequence[str], first: int = 0) -> list[Letter]:
-    """Return the parts as letters that answer an update, numbered from `first`."""
+def letters(event: Event, screen: Screen) -> list[Letter]:
+    """Return a screen as letters that answer an update: edited in, or sent behind each other."""
+    if screen.page is None:
+        return []
+    is_edit = event.verb != "" and not screen.is_new
+    first = replace(spot_of(event), edit_of=event.message_id if is_edit else 0)
+    return page_letters(event, split(screen.page), first)
+
+
+def page_letters(
+    event: Event, pages: Sequence[Page], first: Spot | None = None, number: int = 0
+) -> list[Letter]:
+    """Return pages as letters that answer an update, numbered from `number`."""
+    spot = spot_of(event)
+    spots = [first or spot, *[spot] * len(pages)][: len(pages)]
     return [
-        Letter(f"update:{event.update_id}:{place}", event.chat_id, part, event.update_id)
-        for place, part in enumerate(parts, first)
+        Letter(f"update:{event.update_id}:{place}", event.chat_id, page, event.update_id, at)
+        for place, (page, at) in enumerate(zip(pages, spots, strict=True), number)
     ]
+
+
+def spot_of(event: Event) -> Spot:
+    """Return where answers to an update go: into its topic, in groups under its message.
+
+    The answer to an edited message stands under it too: between lies what was said since.
+    """
+    is_edited = event.update.kind == "edited_message"
+    is_reply = is_edited or not (event.is_private or event.verb)
+    reply_to = event.message_id if is_reply else 0
+    return Spot(event.thread_id, reply_to)

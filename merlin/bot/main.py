@@ -9,24 +9,31 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from functools import partial
 
 from telegram.error import InvalidToken, TelegramError
 from telegram.ext import ExtBot
 
 from merlin.bot.calls import Calls
+from merlin.bot.files import Files
 from merlin.bot.greeting import greet
+from merlin.bot.herald import EVERY_S, Herald
+from merlin.bot.housekeeping import EVERY_S as HOUSE_S
+from merlin.bot.housekeeping import Housekeeping
 from merlin.bot.intake import Intake, writers
 from merlin.bot.kit import Kit
 from merlin.bot.lanes import AT_ONCE, Lanes
 from merlin.bot.limiter import ChatLimiter, Lane
 from merlin.bot.line import Line
 from merlin.bot.post import Post
-from merlin.bot.rounds import counter, forever, walk
+from merlin.bot.results import Results
+from merlin.bot.rounds import counter, every, forever, walk
 from merlin.bot.sender import Sender
 from merlin.bot.services import BotServices
 from merlin.bot.transport import AiohttpRequest
+from merlin.bot.windows import ModelLists
+from merlin.bot.wire import Wire
 from merlin.bot.work import Work
 from merlin.chat.desk import Desk
 from merlin.core.errors import ConfigError
@@ -54,23 +61,40 @@ class Bot:
     def __init__(self, services: BotServices, transport: AiohttpRequest) -> None:
         self._services = services
         self._line = Line(services.pace.longest_pause_s)
+        pace = ChatLimiter(services.limits)
         self._telegram: ExtBot[Lane] = ExtBot(
             services.token,
             base_url=services.base_url,
             request=transport,
             get_updates_request=transport,
-            rate_limiter=ChatLimiter(services.limits),
+            rate_limiter=pace,
         )
-        calls = Calls(self._telegram, self._line)
+        wire = Wire(f"{services.base_url}{services.token}", transport, pace)
+        calls = Calls(wire, self._line, self._moved)
         sender = Sender(services, calls, self._line)
-        work = Work(Kit(services, calls, sender, Desk(services.answerers, services.patience)))
+        self._files = Files(services.token, services.base_url)
+        desk = Desk(services.answerers, services.patience)
+        kit = Kit(services, calls, sender, desk, self._files)
+        self._me = kit.me
+        work = Work(kit)
+        self._watch = partial(kit.watches.round, services.store, calls)
         self._lanes = Lanes(work.do, work.refuse)
         self._intake = Intake(services, transport, self._line, self._lanes)
         self._post = Post(services, sender)
+        self._housekeeping = Housekeeping(services)
+        self._results = Results(services)
+        self._herald = Herald(services)
         self._since = services.clock()
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Run every part until `stop` is set."""
+        await self._files.open()
+        try:
+            await self._serve(stop)
+        finally:
+            await self._files.close()
+
+    async def _serve(self, stop: asyncio.Event) -> None:
         await self._check_token()
         longest_s = self._services.pace.longest_pause_s
         parts = [
@@ -92,6 +116,11 @@ class Bot:
             ("heartbeat", self._beat),
             ("takeover", lambda: walk(self._take_over, look)),
             ("post", lambda: walk(self._post.round, look)),
+            ("housekeeping", lambda: walk(self._housekeeping.round, look, HOUSE_S)),
+            ("results", lambda: walk(self._results.round, look)),
+            ("herald", lambda: walk(self._herald.round, look, EVERY_S)),
+            ("watches", lambda: every(self._watch, self._services.pace.watch_s)),
+            ("windows", ModelLists(self._services).run),
         ]
         if self._services.webhook is None:
             parts.append(("intake", self._intake.run))
@@ -109,28 +138,37 @@ class Bot:
 
     async def _check_token(self) -> None:
         try:
-            await self._telegram.get_me()
+            self._me.knows((await self._telegram.get_me()).to_dict())
         except InvalidToken:
             raise ConfigError("Telegram does not know this bot token", "bot-bad-token") from None
         except TelegramError as error:
             # Telegram may be down: what waits is answered when it is back.
             self._line.fails(error)
 
+    async def _moved(self, old_id: int, new_id: int) -> None:
+        """Let what is kept of a group follow it into its supergroup."""
+        log.info("a group became a supergroup", old=old_id, new=new_id)
+        groups = self._services.rows.groups
+        await self._services.store.do(lambda: groups.move(old_id, new_id))
+
     async def _greet(self) -> None:
         await greet(self._telegram, self._line, self._services)
 
     async def _take_over(self) -> None:
-        """Work on what waits in chats that nobody alive holds."""
+        """Work on what waits in chats that nobody alive holds, and what others stored in ours."""
         room = AT_ONCE - self._lanes.working
-        if room > 0:
-            found = await self._services.store.do(lambda: self._claim(room))
-            self._lanes.add(found, is_resumed=True)
+        in_hand = self._lanes.in_hand
+        fresh, found = await self._services.store.do(lambda: self._found(in_hand, room))
+        self._lanes.add(fresh)
+        self._lanes.add(found, is_resumed=True)
 
-    def _claim(self, room: int) -> list[Update]:
-        rows = self._services.rows
-        found = rows.inbox.claim(self._services.owner, room)
-        rows.users.seen(writers(found))
-        return found
+    def _found(self, in_hand: Set[int], room: int) -> tuple[list[Update], list[Update]]:
+        rows, owner = self._services.rows, self._services.owner
+        # Asked first: what is claimed now is in our chats too, and not new to everybody.
+        fresh = rows.inbox.arrived(owner, in_hand, AT_ONCE)
+        found = rows.inbox.claim(owner, room) if room > 0 else []
+        rows.users.seen(writers([*fresh, *found]))
+        return fresh, found
 
     async def _beat(self) -> None:
         """Say once a second that the bot lives, and keep its leases."""

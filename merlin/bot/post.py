@@ -1,22 +1,23 @@
 """Post: what is told to people unasked: notices, and messages left over from before a kill.
 
 A notice becomes one message for each person it is for, by a key that cannot be stored twice, and
-is handed over by the same transaction.
+is handed over by the same transaction. What the admins were told lately waits for company.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from datetime import timedelta
 
+from merlin.bot.bulletin import Bulletin
 from merlin.bot.calls import Unreachable
 from merlin.bot.sender import Sender
 from merlin.bot.services import BotServices
 from merlin.bot.surely import surely
 from merlin.core.log import get_logger
-from merlin.core.notice import ADMINS, Notice
-from merlin.core.text import language_of, text
-from merlin.inbox.outgoing import Letter, Outgoing, OutgoingState
+from merlin.core.notice import Notice
+from merlin.inbox.outgoing import Outgoing, OutgoingState
 
 log = get_logger(__name__)
 
@@ -30,11 +31,12 @@ class Post:
         self._services = services
         self._rows = services.rows
         self._sender = sender
+        self._bulletin = Bulletin(services)
         self._on_the_way: dict[int, asyncio.Task[None]] = {}
 
     async def round(self) -> None:
         """Turn notices into messages, and begin to send every message that waits."""
-        if await self._services.store.read(self._rows.notices.waiting):
+        if await self._services.store.read(self._waiting):
             await self._services.store.do(self._hand_over)
         loose = await self._services.store.do(
             lambda: self._rows.outbox.loose(self._services.owner, AT_ONCE)
@@ -47,35 +49,20 @@ class Post:
                 task = asyncio.create_task(self._deliver(chat_id, waiting))
                 self._on_the_way[chat_id] = task
 
+    def _waiting(self) -> list[Notice]:
+        """Return the notices that may be told now."""
+        lately = self._services.clock() - timedelta(seconds=self._services.pace.group_s)
+        return self._rows.notices.waiting(AT_ONCE, lately)
+
     def _hand_over(self) -> None:
-        for notice in self._rows.notices.waiting():
-            if self._rows.notices.handed_over(notice.notice_id):
-                self._rows.outbox.put(list(self._letters(notice)))
-
-    def _letters(self, notice: Notice) -> Iterator[Letter]:
-        for chat_id in self._readers(notice):
-            words = self._rendered(notice, self._language(chat_id))
-            yield Letter(f"notice:{notice.notice_id}:{chat_id}", chat_id, words)
-
-    def _readers(self, notice: Notice) -> Sequence[int]:
-        if notice.to == ADMINS:
-            return self._services.admins
-        return [int(notice.to)] if notice.to.lstrip("-").isdecimal() else []
-
-    def _language(self, chat_id: int) -> str:
-        user = self._rows.users.get(chat_id)
-        return language_of(user.language_code if user else None, self._services.language)
-
-    def _rendered(self, notice: Notice, language: str) -> str:
-        try:
-            return text(language, notice.key, **notice.arguments)
-        except (KeyError, ValueError, TypeError):
-            log.exception("a notice has no text", key=notice.key)
-            return text(language, "notice-untranslated", name=notice.key)
+        mine = [
+            notice for notice in self._waiting() if self._rows.notices.handed_over(notice.notice_id)
+        ]
+        self._rows.outbox.put(list(self._bulletin.letters(mine)))
 
     async def _deliver(self, chat_id: int, waiting: Sequence[Outgoing]) -> None:
         try:
-            language = await self._services.store.read(lambda: self._language(chat_id))
+            language = await self._services.store.read(lambda: self._bulletin.language(chat_id))
             await self._sender.deliver(lambda: waiting, lambda _: None, language)
         except Unreachable:
             log.warning("nobody takes messages here", chat=chat_id)

@@ -34,6 +34,13 @@ async def walk(work: Round, look: Look, every_s: float = EVERY_S) -> None:
         await asyncio.sleep(LOOK_S)
 
 
+async def every(work: Round, seconds: float) -> None:
+    """Do `work` again and again, so many seconds after its end."""
+    while True:
+        await asyncio.sleep(seconds)
+        await work()
+
+
 async def forever(name: str, work: Round, longest_pause_s: float) -> None:
     """Do `work`, and again after an error: one that breaks ends neither itself nor another."""
     clock = asyncio.get_running_loop().time

@@ -12,14 +12,16 @@ from functools import partial
 
 from telegram.error import BadRequest
 
-from merlin.bot.calls import Calls, Doubt, Unreachable
+from merlin.bot.calls import Calls, Doubt, Shut, Unreachable
 from merlin.bot.line import Line
 from merlin.bot.services import BotServices
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger, redact
 from merlin.core.notice import ADMINS
+from merlin.core.page import Page
 from merlin.core.text import text
-from merlin.inbox.outgoing import Outgoing, OutgoingState
+from merlin.core.utf16 import units
+from merlin.inbox.outgoing import Letter, Outgoing, OutgoingState
 
 log = get_logger(__name__)
 
@@ -105,22 +107,32 @@ class Sender:
         """Send one message that was begun; return it as it then stands."""
         letter = outgoing.letter
         tries = outgoing.tries + 1
-        words = letter.text
-        if outgoing.tries:
-            words = f"{text(language, 'bot-repeat')}\n{words}"
         try:
-            message_id = await self._calls.send(letter.chat_id, words)
+            message_id = await self._shown(letter, language, is_repeat=outgoing.tries > 0)
         except Doubt:
             log.warning("a message was left in doubt", chat=letter.chat_id, tries=tries)
             return replace(outgoing, state=OutgoingState.UNKNOWN, tries=tries)
         except BadRequest as error:
             log.warning("telegram takes no such text", reason=redact(str(error)))
             return replace(outgoing, state=OutgoingState.DROPPED, tries=tries)
+        except Shut:
+            log.info("nothing may be written here", chat=letter.chat_id)
+            return replace(outgoing, state=OutgoingState.DROPPED, tries=tries)
         except Unreachable:
             await self._drop(outgoing)
             raise
         reached("answer.sent")
         return replace(outgoing, state=OutgoingState.SENT, tries=tries, message_id=message_id)
+
+    async def _shown(self, letter: Letter, language: str, *, is_repeat: bool) -> int:
+        """Let a letter stand in its chat, edited in or sent; return its message's id."""
+        edit_of = letter.spot.edit_of
+        may_edit = edit_of and letter.page.file is None
+        # An edit may be repeated without a mark: nothing can be doubled by it.
+        if may_edit and await self._calls.edit(letter.chat_id, edit_of, letter.page):
+            return edit_of
+        page = _marked(letter.page, language) if is_repeat else letter.page
+        return await self._calls.send(letter.chat_id, page, letter.spot)
 
     async def _until_well(self, outgoing: Outgoing) -> None:
         # Typing is harmless to repeat, so it tells whether this chat can be reached again.
@@ -142,3 +154,10 @@ class Sender:
             self._rows.users.unreachable(chat_id)
 
         await self._store.do(work)
+
+
+def _marked(page: Page, language: str) -> Page:
+    """Return the page with the mark of a repeat above it."""
+    mark = f"{text(language, 'bot-repeat')}\n"
+    marks = tuple(replace(each, offset=each.offset + units(mark)) for each in page.marks)
+    return replace(page, text=f"{mark}{page.text}", marks=marks)

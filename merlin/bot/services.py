@@ -6,18 +6,44 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from merlin.account.user import Users
+from merlin.account.audit import Audit
+from merlin.account.consent import Consents
+from merlin.account.people import People
+from merlin.account.retention import Retained, Retention
+from merlin.account.role import Roles
+from merlin.account.user import Register, Users
+from merlin.billing.plan import Plan
+from merlin.billing.quota import Quotas
 from merlin.bot.limiter import Limits
+from merlin.bot.office import Office, Outreach
+from merlin.bot.proofs import Library, Proofs
 from merlin.chat.about import Showcase
 from merlin.chat.answerer import Answerer
 from merlin.chat.desk import Patience
-from merlin.chat.route import Shelf
-from merlin.chat.session import Sessions
-from merlin.chat.turn import Turns
+from merlin.chat.dialog import Dialogs
+from merlin.chat.group import Groups
+from merlin.chat.inline import InlineWords
+from merlin.chat.known import Known
+from merlin.chat.lineage import Lineage
+from merlin.chat.lineup import Listed
+from merlin.chat.media import DocumentReader, MediaLimits, Transcriber
+from merlin.chat.preset import OwnPresets, Preset
+from merlin.chat.rating import Ratings
+from merlin.chat.review import Followed, Proposals, Reviews
+from merlin.chat.route import General, Shelf
+from merlin.chat.session import SessionList, Sessions
+from merlin.chat.setting import Settings
+from merlin.chat.tally import Tally
+from merlin.chat.transcript import Transcripts
+from merlin.chat.turn import Corrections, Turns
+from merlin.chat.window import Windows
 from merlin.core.clock import Clock, utc_now
 from merlin.core.heartbeat import Heartbeats
 from merlin.core.notice import Notices
+from merlin.core.request import Requests
 from merlin.core.wake import Wake
+from merlin.course.catalogue import Catalogue
+from merlin.dataset.change import Changes
 from merlin.inbox.outgoing import Outbox
 from merlin.inbox.owner import Owner
 from merlin.inbox.update import Inbox
@@ -34,19 +60,60 @@ class Store(Protocol):
     async def read(self, work: Callable[[], T]) -> T:
         """Return what `work`, which only reads, returns."""
 
+    def apart(self, work: Callable[[], T]) -> T:
+        """Return what `work`, a part of other work, returns; its error undoes it alone."""
+
+
+class Lead(Protocol):
+    """The right to be the one bot that polls."""
+
+    async def keep(self) -> bool:
+        """Return whether this process leads, taking the lead where it is free."""
+
+    async def release(self) -> None:
+        """Give the lead back; harmless when it is not ours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """The families of rows that the bot works on; their methods are called within `Store`."""
 
     inbox: Inbox
+    groups: Groups
+    inline: InlineWords
     outbox: Outbox
     users: Users
+    register: Register
+    roles: Roles
+    audit: Audit
+    consents: Consents
+    quotas: Quotas
     sessions: Sessions
+    session_list: SessionList
     turns: Turns
+    corrections: Corrections
+    tally: Tally
+    transcripts: Transcripts
+    dialogs: Dialogs
+    settings: Settings
+    windows: Windows
+    listed: Listed
+    presets: OwnPresets
+    courses: Catalogue
     shelf: Shelf
     showcase: Showcase
+    ratings: Ratings
+    proposals: Proposals
+    reviews: Reviews
+    followed: Followed
+    lineage: Lineage
+    library: Library
+    changes: Changes
+    people: People
+    retained: Retained
     notices: Notices
+    requests: Requests
+    outreach: Outreach
     heartbeats: Heartbeats
     wake: Wake
 
@@ -61,6 +128,9 @@ class Pace:
     group_edit_s: float = 3.0
     typing_s: float = 4.5
     finish_s: float = 15.0
+    watch_s: float = 3.0
+    group_s: float = 60.0
+    broadcast_per_s: int = 20
     beat_s: float = 1.0
     longest_pause_s: float = 30.0
 
@@ -70,7 +140,12 @@ class BotServices:
     """What the process is made of.
 
     `general` is each provider with the model its config names (None: its first), in the order of
-    config. `webhook` (address and secret): updates come into the inbox by the api, and nothing
+    config; `assistant` the model for presets and summaries; `known` what config says of models.
+    `transcriber` is the model `transcription`, `vision` the one that sees pictures; None: that is
+    not switched on. `reader` None: documents are not read.
+    `presets` are the operator's; `retention` is how long what is kept; `hosts` the machine of each
+    provider, "" for this one.
+    `webhook` (address and secret): updates come into the inbox by the api, and nothing
     is polled. `streams` False: no placeholder, the whole answer at once. `notify` hears what
     systemd wants to hear.
     """
@@ -79,10 +154,25 @@ class BotServices:
     base_url: str
     store: Store
     rows: Rows
+    lead: Lead
     owner: Owner
     answerers: Mapping[str, Answerer]
-    general: Sequence[tuple[str, str | None]] = ()
+    office: Office
+    proofs: Proofs = field(default_factory=Proofs)
+    general: Sequence[General] = ()
+    assistant: General | None = None
+    transcription: General | None = None
+    transcriber: Transcriber | None = None
+    vision: General | None = None
+    reader: DocumentReader | None = None
+    media_limits: MediaLimits = field(default_factory=MediaLimits)
+    known: Known = field(default_factory=Known)
+    presets: Sequence[Preset] = ()
+    retention: Retention = field(default_factory=Retention)
+    hosts: Mapping[str, str] = field(default_factory=dict)
     admins: Sequence[int] = ()
+    plans: Sequence[Plan] = ()
+    timezone: str = "UTC"
     language: str = "ru"
     default_dataset: str | None = None
     webhook: tuple[str, str] | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from merlin.bot.pause import pause
@@ -15,10 +15,19 @@ T = TypeVar("T")
 
 async def surely(services: BotServices, work: Callable[[], T], trouble: str) -> T:
     """Return what `work` returns; a full disk or a held lock is waited out, told as `trouble`."""
+    return await _until_done(services, lambda: services.store.do(work), trouble)
+
+
+async def surely_read(services: BotServices, work: Callable[[], T], trouble: str) -> T:
+    """Return what `work` reads, however often that must be tried."""
+    return await _until_done(services, lambda: services.store.read(work), trouble)
+
+
+async def _until_done(services: BotServices, call: Callable[[], Awaitable[T]], trouble: str) -> T:
     attempt = 0
     while True:
         try:
-            return await services.store.do(work)
+            return await call()
         except Exception:
             log.exception(trouble, attempt=attempt)
         await pause(attempt, services.pace.longest_pause_s)

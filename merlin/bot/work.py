@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from merlin.bot.calls import Unreachable
+from merlin.account.user import User
+from merlin.bot.calls import Shut, Unreachable
 from merlin.bot.event import Event, read_event
+from merlin.bot.handlers.answer.question import give_up
 from merlin.bot.handlers.dispatch import handle
-from merlin.bot.handlers.question import give_up
+from merlin.bot.joining import joined_text
 from merlin.bot.kit import Kit
 from merlin.bot.lanes import MOST_WAITING, Task
 from merlin.bot.pause import pause
-from merlin.bot.surely import surely
+from merlin.bot.surely import surely, surely_read
+from merlin.chat.dialog import Dialog
 from merlin.core.log import get_logger
+from merlin.core.page import Page
 from merlin.core.text import text
 from merlin.inbox.outgoing import Letter
 from merlin.inbox.update import Outcome, Update, UpdateState
@@ -36,11 +40,32 @@ class Work:
     async def do(self, task: Task) -> None:
         """Work on one update until it is final; raises nothing but cancellation."""
         event = read_event(task.update, self._language, is_resumed=task.is_resumed)
+        event = await self._known(event, task)
         attempt = 0
         while not await self._is_done(event, is_first=attempt % 2 == 0):
             await pause(attempt, self._kit.services.pace.longest_pause_s)
             event = replace(event, is_resumed=True)
             attempt += 1
+
+    async def _known(self, event: Event, task: Task) -> Event:
+        """Return the event with what is known of the person and what belongs to it."""
+        rows = self._kit.rows
+
+        def read() -> tuple[User, Dialog | None]:
+            user = rows.users.get(event.user_id) or User(event.user_id)
+            return user, rows.dialogs.get(event.chat_id, event.user_id)
+
+        # A lane that broke here would leave all that waits in it to the next start.
+        trouble = "a person could not be looked up"
+        user, dialog = await surely_read(self._kit.services, read, trouble)
+        return replace(
+            event,
+            text=joined_text(event.text, task.joined) if task.joined else event.text,
+            language=user.speaks(event.language),
+            joined=task.joined,
+            dialog=dialog,
+            user=user,
+        )
 
     async def _is_done(self, event: Event, *, is_first: bool) -> bool:
         """Try once to handle an update, or to say sorry when that broke twice."""
@@ -62,22 +87,25 @@ class Work:
     async def _reach(self, event: Event) -> None:
         try:
             await handle(self._kit, event)
-        except Unreachable:
-            await self._leave(event)
+        except Unreachable as reason:
+            await self._leave(event, reason)
 
     async def _apologise(self, event: Event) -> None:
         try:
             await give_up(self._kit, event)
-        except Unreachable:
-            await self._leave(event)
+        except Unreachable as reason:
+            await self._leave(event, reason)
 
-    async def _leave(self, event: Event) -> None:
-        """End an update whose person takes no messages."""
-        log.info("a person takes no messages", chat=event.chat_id)
+    async def _leave(self, event: Event, reason: Unreachable) -> None:
+        """End an update whose chat takes no messages; nothing of it is counted."""
+        log.info("a chat takes no messages", chat=event.chat_id)
 
         def work() -> None:
-            self._kit.rows.users.unreachable(event.update.user_id)
-            self._kit.rows.outbox.drop(event.chat_id)
+            if not isinstance(reason, Shut):
+                if event.is_private:
+                    self._kit.rows.users.unreachable(event.update.user_id)
+                self._kit.rows.outbox.drop(event.chat_id)
+            self._kit.rows.quotas.give_back(event.update_id)
             self._kit.finish(event, UpdateState.FAILED, "unreachable")
 
         await self._kit.store.do(work)
@@ -94,7 +122,11 @@ class Work:
         def work() -> None:
             if is_news and newest.is_private:
                 key = f"full:{newest.update_id}"
-                services.rows.outbox.put([Letter(key, newest.chat_id, words)])
+                services.rows.outbox.put([Letter(key, newest.chat_id, Page(words))])
             services.rows.inbox.finish(services.owner, newest.chat_id, outcomes)
 
         await surely(services, work, "updates could not be refused")
+        for update in updates:
+            if update.kind == "callback_query":
+                query = {"callback_query_id": read_event(update, self._language).query_id}
+                await self._kit.calls.answer("answerCallbackQuery", query)

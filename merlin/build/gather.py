@@ -93,6 +93,16 @@ class Journal(Protocol):
         """
 
 
+class CourseIndex(Protocol):
+    """The catalogue of courses; `Journal.record` lets it follow each commit by itself."""
+
+    def is_whole(self) -> bool:
+        """Return whether the courses are those of the line's head."""
+
+    def index(self, datasets: Mapping[str, Checked], at: datetime) -> None:
+        """Make the catalogue anew from all datasets of the line's head."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workshop:
     """What gathering needs: where builds go, how numbers are given, the base's token limit.
@@ -103,6 +113,7 @@ class Workshop:
 
     source: Source
     journal: Journal
+    courses: CourseIndex
     builds: Path
     clock: Clock
     cache: BlobCache
@@ -163,7 +174,19 @@ def _record(shop: Workshop, head: str, tell: Told) -> Gathered:
         log.info("commit recorded", commit=commit.sha, position=commit.position, verdicts=words)
         for outcome in outcomes:
             tell((commit, outcome))
+    if not shop.courses.is_whole():
+        _index(shop, head)
     return Gathered(head, len(commits), left)
+
+
+def _index(shop: Workshop, head: str) -> None:
+    """Look at every dataset of the head for its course; their examples are known by their blobs."""
+    told = {}
+    for name in shop.source.dataset_trees(head):
+        entries = shop.source.entries(head, name)
+        told[name] = check(name, entries, shop.source.read, shop.cache)
+    shop.courses.index(told, shop.clock())
+    log.info("courses are indexed anew", commit=head, datasets=len(told))
 
 
 def _leave(shop: Workshop, head: str, line: Line, commits: Sequence[Commit]) -> int:

@@ -3,7 +3,8 @@
 held  -> training | superseded
 built -> training -> serving | failed | superseded
 failed -> training        when somebody launches the build again
-final: unchanged, rejected, superseded, serving, removed
+serving -> training       likewise, when the provider has lost its model
+final: unchanged, rejected, superseded, removed
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _MOVES: Mapping[Word, frozenset[Word]] = {
     Word.HELD: frozenset({Word.BUILT, Word.TRAINING, Word.SUPERSEDED}),
     Word.TRAINING: frozenset({Word.SERVING, Word.FAILED, Word.SUPERSEDED}),
     Word.FAILED: frozenset({Word.TRAINING, Word.SUPERSEDED}),
+    Word.SERVING: frozenset({Word.TRAINING}),
 }
 
 

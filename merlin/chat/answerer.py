@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from merlin.core.message import Message, Usage
+from merlin.job.provider import ModelCard
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Piece:
 class Answerer(Protocol):
     """Something that answers by one provider's models.
 
-    Both methods raise ModelGone when the provider does not know the model (any more),
+    Each method raises ModelGone when the provider does not know the model (any more),
     ProviderBusy when the same call may pass later (down, overloaded, silent, unreadable or cut
     off in the middle), ProviderError when asking again changes nothing.
     """
@@ -43,3 +44,6 @@ class Answerer(Protocol):
 
     async def first_model(self) -> str:
         """Return the first model that the provider lists."""
+
+    async def models(self) -> list[ModelCard]:
+        """Return the models that the provider lists, in its own order."""

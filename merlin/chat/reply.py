@@ -7,13 +7,19 @@ from enum import StrEnum
 
 from merlin.chat.answerer import Piece
 from merlin.chat.route import Choice
+from merlin.core.errors import ProviderError
 from merlin.core.message import Usage
+from merlin.core.utf16 import whole
+
+# Several times what any model says at once; nobody reads on, and memory is not endless.
+LONGEST_ANSWER = 300_000
 
 
 class Ending(StrEnum):
     """How a reply ended."""
 
     WHOLE = "whole"
+    STOPPED = "stopped"  # the person stopped it: what came is shown
     CUT = "cut"  # the stream broke: what came is shown with a mark
     LENGTH = "length"  # the model's own limit
     FILTERED = "filtered"  # the provider's content filter
@@ -35,7 +41,11 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of asking; `choice` and `model_id` name who answered, None and "" nobody."""
+    """What came of asking; `choice` and `model_id` name who answered, None and "" nobody.
+
+    `limit_tokens`: the provider refused the talk as too long for a window of so many tokens; what
+    is here then answers the question alone.
+    """
 
     ending: Ending
     text: str = ""
@@ -44,6 +54,7 @@ class Reply:
     usage: Usage = field(default_factory=Usage)
     known: bool | None = None
     troubles: tuple[Trouble, ...] = ()
+    limit_tokens: int | None = None
 
 
 @dataclass(slots=True)
@@ -56,8 +67,10 @@ class Draft:
     finish_reason: str = ""
 
     def take(self, piece: Piece) -> None:
-        """Add one piece."""
+        """Add one piece. Raises ProviderError for an answer that does not end."""
         self.text += piece.text
+        if len(self.text) > LONGEST_ANSWER:
+            raise ProviderError("the answer does not end")
         self.usage = piece.usage or self.usage
         self.known = self.known if piece.known is None else piece.known
         self.finish_reason = piece.finish_reason or self.finish_reason
@@ -72,4 +85,4 @@ class Draft:
 
     def reply(self, choice: Choice, model_id: str, ending: Ending) -> Reply:
         """Return the reply that this draft is."""
-        return Reply(ending, self.text.strip(), choice, model_id, self.usage, self.known)
+        return Reply(ending, whole(self.text.strip()), choice, model_id, self.usage, self.known)

@@ -57,51 +57,86 @@ class Standing(StrEnum):
     ALONE = "alone"  # general too, where no tuned one serves
 
 
-# Answers of the others are told to be no answers of the tuned model that serves.
-EXPECTED = frozenset({Standing.CHOSEN, Standing.SERVING})
+# A model of a provider: its name there (None: the first that it lists).
+General = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One model to ask, with what goes before the talk; `model_id` None: the provider's first."""
+    """One model to ask, with what goes before the talk; `model_id` None: the provider's first.
+
+    `base` is what a tuned model was made of, "" for others.
+    """
 
     standing: Standing
     provider: str
     model_id: str | None
     before: tuple[Message, ...] = ()
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the session asks for; `general` is each provider with its configured model, in order."""
+    """What the session asks for.
+
+    `chosen` is the person's own choice of a model. `general` is each provider with its configured
+    model, in order. With a `system` text of the session's own (a preset, say) a general model
+    answers, `assistant` first, because the tuned one was taught with another text.
+    """
 
     dataset: str | None
-    model_id: str | None
-    general: Sequence[tuple[str, str | None]]
+    chosen: General | None
+    general: Sequence[General]
+    system: str = ""
+    assistant: General | None = None
 
 
-async def choices(shelf: Shelf, read: Read, wish: Wish) -> AsyncIterator[Choice]:
+def first_choice(shelf: Shelf, wish: Wish) -> Choice | None:
+    """Return the model that is to answer when all is well; None where only the chain is left."""
+    if wish.chosen is not None:
+        return _chosen(shelf, wish, wish.chosen)
+    if wish.system and wish.assistant:
+        return _plain(Standing.CHOSEN, wish.assistant, wish)
+    serving = shelf.serving(wish.dataset) if not wish.system else None
+    return _tuned(shelf, Standing.SERVING, serving.model) if serving else None
+
+
+async def choices(
+    shelf: Shelf, read: Read, wish: Wish, first: Choice | None
+) -> AsyncIterator[Choice]:
     """Yield the models to ask, best first; the chain is read only when it is needed."""
-    first = await read(lambda: _first(shelf, wish))
     if first is not None:
         yield first
     for choice in await read(lambda: list(_chain(shelf, wish))):
         yield choice
 
 
-def _first(shelf: Shelf, wish: Wish) -> Choice | None:
-    own = shelf.model(wish.model_id) if wish.model_id else None
+async def only(choice: Choice) -> AsyncIterator[Choice]:
+    """Yield one model, where no other could answer in its place."""
+    yield choice
+
+
+def _chosen(shelf: Shelf, wish: Wish, chosen: General) -> Choice:
+    own = shelf.model(chosen[1]) if chosen[1] and not wish.system else None
     if own is not None:
         return _tuned(shelf, Standing.CHOSEN, own)
-    serving = shelf.serving(wish.dataset)
-    return _tuned(shelf, Standing.SERVING, serving.model) if serving else None
+    return _plain(Standing.CHOSEN, chosen, wish)
+
+
+def _plain(standing: Standing, general: General, wish: Wish) -> Choice:
+    before = (Message("system", wish.system),) if wish.system else ()
+    return Choice(standing, *general, before)
 
 
 def _chain(shelf: Shelf, wish: Wish) -> Iterator[Choice]:
+    if wish.system:
+        for general in wish.general:
+            yield _plain(Standing.GENERAL, general, wish)
+        return
     serving = shelf.serving(wish.dataset)
     system: tuple[Message, ...] = ()
     if serving is not None:
-        if wish.model_id:
+        if wish.chosen is not None:
             yield _tuned(shelf, Standing.SERVING, serving.model)
         for model in shelf.earlier(serving.dataset):
             yield _tuned(shelf, Standing.EARLIER, model)
@@ -114,16 +149,21 @@ def _chain(shelf: Shelf, wish: Wish) -> Iterator[Choice]:
 
 
 def _tuned(shelf: Shelf, standing: Standing, model: Model) -> Choice:
-    system = _system(shelf.build(model.build_id))
-    return Choice(standing, model.provider, model.model_id, system)
+    build = shelf.build(model.build_id)
+    return Choice(standing, model.provider, model.model_id, _system(build), _base_of(build))
 
 
 def _base(shelf: Shelf, model: Model, build: Build) -> Iterator[Choice]:
+    base = _base_of(build)
+    if base:
+        before = (*_system(build), *shelf.few(build.build_id, FEW))
+        yield Choice(Standing.BASE, model.provider, base, before, base)
+
+
+def _base_of(build: Build) -> str:
     recipe = build.manifest.get("recipe")
     base = recipe.get("base_model") if isinstance(recipe, dict) else None
-    if isinstance(base, str) and base:
-        before = (*_system(build), *shelf.few(build.build_id, FEW))
-        yield Choice(Standing.BASE, model.provider, base, before)
+    return base if isinstance(base, str) else ""
 
 
 def _system(build: Build) -> tuple[Message, ...]:

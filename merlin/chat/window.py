@@ -1,20 +1,68 @@
-"""Window: which messages of a session go to the model with a new question.
+"""Window: how many tokens of a talk a model takes, and what of a session still fits.
 
-The newest turns that fit go along, whole turns only. The size is estimated, because the model's
-own vocabulary is not known here; the provider's count after the answer is the true one.
+Before the call the size is estimated, because the model's own vocabulary is not known here; the
+provider's count after the answer is the true one. The limit is what the provider said of the
+model, else what the configuration knows, else a cautious guess.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
 
 from merlin.core.message import Message
 
-MOST_TURNS = 20
-LIMIT_TOKENS = 6000
+MOST_TURNS = 400
+# What every model in use takes at least; used where nobody knows better.
+CAUTIOUS_TOKENS = 8192
+WARN_SHARE = 0.8
+# The rest is left for the answer.
+FULL_SHARE = 0.9
 # Measured on Russian text with o200k_base: 6.6 bytes a token; four is on the safe side.
 _BYTES_PER_TOKEN = 4
 _FRAME_TOKENS = 4
+_NUMBER = re.compile(r"\b(\d{3,8})\s+tokens")
+
+
+class Fill(StrEnum):
+    """How full a window is, for what is to be told."""
+
+    FREE = "free"
+    NEAR = "near"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """How many tokens of a window are used."""
+
+    used: int
+    limit: int
+
+    @property
+    def share(self) -> float:
+        """Return the used part, 0 to 1 and beyond."""
+        return self.used / self.limit if self.limit else 1.0
+
+    @property
+    def fill(self) -> Fill:
+        """Return what the share means."""
+        if self.share >= FULL_SHARE:
+            return Fill.FULL
+        return Fill.NEAR if self.share >= WARN_SHARE else Fill.FREE
+
+
+class Windows(Protocol):
+    """What providers said of their models' windows; each method is one transaction."""
+
+    def get(self, provider: str, model_id: str) -> int | None:
+        """Return the tokens that a model takes, None where nobody said."""
+
+    def put(self, provider: str, tokens: Mapping[str, int]) -> None:
+        """Store what a provider says of its models, by their ids."""
 
 
 def estimate(message: Message) -> int:
@@ -22,21 +70,31 @@ def estimate(message: Message) -> int:
     return _FRAME_TOKENS + len(message.content.encode()) // _BYTES_PER_TOKEN
 
 
-def fit(
-    history: Sequence[Message], question: str, limit_tokens: int = LIMIT_TOKENS
-) -> tuple[Message, ...]:
-    """Return the newest part of `history` that fits `limit_tokens`, and the question last.
+def size(messages: Iterable[Message]) -> int:
+    """Return about how many tokens these messages cost together."""
+    return sum(map(estimate, messages))
 
-    The question always goes along, whatever its size; history begins with a question.
+
+def fits(messages: Iterable[Message], limit_tokens: int) -> bool:
+    """Return whether these messages leave room for an answer."""
+    return size(messages) <= limit_tokens * FULL_SHARE
+
+
+def limit_of(
+    said: int | None, known: Mapping[str, int], names: Sequence[str], cap: int | None = None
+) -> int:
+    """Return the limit: what the provider `said`, else what is `known` by one of the names.
+
+    `cap` is the most that a plan allows.
     """
-    asked = Message("user", question)
-    left = limit_tokens - estimate(asked)
-    kept: list[Message] = []
-    for message in reversed(history):
-        left -= estimate(message)
-        if left < 0:
-            break
-        kept.insert(0, message)
-    while kept and kept[0].role != "user":
-        del kept[0]
-    return (*kept, asked)
+    found = said or next((known[name] for name in names if name in known), CAUTIOUS_TOKENS)
+    return min(found, cap) if cap else found
+
+
+def told_limit(reason: str, sent: Sequence[Message]) -> int:
+    """Return the limit that a provider's refusal of a long talk tells, else less than was sent.
+
+    Source: openai/openai-openapi, context_length_exceeded: "maximum context length is N tokens".
+    """
+    found = _NUMBER.search(reason)
+    return int(found.group(1)) if found else max(1, size(sent) * 3 // 4)

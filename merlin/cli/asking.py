@@ -10,12 +10,13 @@ import typer
 
 from merlin.cli.loading import configuration
 from merlin.cli.output import as_json, say
+from merlin.core.request import RequestKind
 
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait for the daemon.")]
 
 
 def ask_daemon(
-    path: Path, kind: str, arguments: Mapping[str, object], *, is_waiting: bool = True
+    path: Path, kind: RequestKind, arguments: Mapping[str, object], *, is_waiting: bool = True
 ) -> Mapping[str, object]:
     """Return what the daemon answered. Raises what it refused with."""
     from merlin.wiring.cli import ask

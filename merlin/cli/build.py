@@ -13,6 +13,7 @@ from merlin.cli.asking import NoWait, ask_daemon, tell
 from merlin.cli.jobs import Dataset
 from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import as_json, cell, pairs, table, when
+from merlin.core.request import RequestKind
 from merlin.core.text import text
 
 Version = Annotated[str, typer.Argument(help="A build: neurotypology-7, or a digest's beginning.")]
@@ -33,7 +34,7 @@ def build(
 ) -> None:
     """Fetch, check and build now; tell the build of the newest commit, or of another one."""
     asked = {"dataset": dataset, "commit": commit}
-    result = ask_daemon(config, "build", asked, is_waiting=not no_wait)
+    result = ask_daemon(config, RequestKind.BUILD, asked, is_waiting=not no_wait)
     tell(result, "did-build", json=json)
 
 

@@ -60,7 +60,8 @@ def _explain(
             _explain(root, items, lines, depth + 1)
         elif isinstance(entries, Mapping):
             lines.append(f"{pad}{key}:")
-            lines.append(f"{pad}  gpt-4o-mini-2024-07-18:")
+            name = value.get("propertyNames", {}).get("example", "gpt-4o-mini-2024-07-18")
+            lines.append(f"{pad}  {name}:")
             _explain(root, _resolved(root, entries), lines, depth + 2)
         else:
             lines.append(f"{pad}{key}: {_written(value.get('example'))}")

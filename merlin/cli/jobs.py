@@ -9,6 +9,7 @@ import typer
 from merlin.cli.asking import NoWait, ask_daemon, tell
 from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import as_json, pairs, table, when, word
+from merlin.core.request import RequestKind
 
 Dataset = Annotated[str | None, typer.Option("--dataset", help="Only this dataset's.")]
 JobNumber = Annotated[int, typer.Argument(help="The job's number.")]
@@ -96,7 +97,7 @@ def launch(
 ) -> None:
     """Launch the newest build now, whatever its policy says; a failed one gets a new attempt."""
     asked = {"dataset": dataset}
-    result = ask_daemon(config, "launch", asked, is_waiting=not no_wait)
+    result = ask_daemon(config, RequestKind.LAUNCH, asked, is_waiting=not no_wait)
     tell(result, "did-launch", json=json)
 
 
@@ -104,5 +105,5 @@ def cancel(
     job: JobNumber, config: ConfigPath = DEFAULT, no_wait: NoWait = False, json: AsJson = False
 ) -> None:
     """Ask the provider to stop a job; what it answers is the truth."""
-    result = ask_daemon(config, "cancel", {"job": job}, is_waiting=not no_wait)
+    result = ask_daemon(config, RequestKind.CANCEL, {"job": job}, is_waiting=not no_wait)
     tell(result, "did-cancel", json=json)

@@ -10,6 +10,7 @@ from merlin.cli.asking import ask_daemon, tell
 from merlin.cli.jobs import Dataset
 from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import as_json, say, table, when, word
+from merlin.core.request import RequestKind
 
 Name = Annotated[str, typer.Argument(help="The dataset.")]
 
@@ -44,7 +45,8 @@ def _row(model: dict[str, Any]) -> list[object]:
     told = ""
     if isinstance(proof, dict):
         told = f"{proof['chrf']:.1f} ={proof['equal_share']:.0%} ?{proof['unknown_share']:.0%}"
-    state = word("model", "serves" if model["serves"] else model["state"])
+    serves = model["serves"] and model["state"] == "good"
+    state = word("model", "serves" if serves else model["state"])
     return [model["build"], model["model"], state, told]
 
 
@@ -54,17 +56,17 @@ def promote(
     json: AsJson = False,
 ) -> None:
     """Let a proved model serve from now on."""
-    tell(ask_daemon(config, "promote", {"model": model}), "did-switch", json=json)
+    tell(ask_daemon(config, RequestKind.PROMOTE, {"model": model}), "did-switch", json=json)
 
 
 def pin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Keep the serving model until `unpin`: newer ones wait."""
-    tell(ask_daemon(config, "pin", {"dataset": dataset}), "did-pin", json=json)
+    tell(ask_daemon(config, RequestKind.PIN, {"dataset": dataset}), "did-pin", json=json)
 
 
 def unpin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Let newer models serve again."""
-    tell(ask_daemon(config, "unpin", {"dataset": dataset}), "did-unpin", json=json)
+    tell(ask_daemon(config, RequestKind.UNPIN, {"dataset": dataset}), "did-unpin", json=json)
 
 
 def rollback(
@@ -74,7 +76,11 @@ def rollback(
     json: AsJson = False,
 ) -> None:
     """Let the model that served before serve again; the next newer one may replace it."""
-    tell(ask_daemon(config, "rollback", {"dataset": dataset, "to": to}), "did-switch", json=json)
+    tell(
+        ask_daemon(config, RequestKind.ROLLBACK, {"dataset": dataset, "to": to}),
+        "did-switch",
+        json=json,
+    )
 
 
 def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:

@@ -1,11 +1,25 @@
-"""What is said: one message of a conversation, and what an answer cost."""
+"""What is said: one message of a conversation, what is shown with it, and what an answer cost."""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 ROLES = ("system", "user", "assistant", "tool")
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture that goes along with a message; `mime` is its kind, "image/jpeg"."""
+
+    content: bytes = field(repr=False)
+    mime: str
+
+    @property
+    def url(self) -> str:
+        """Return the picture itself as a data: URL, so that nobody has to fetch it."""
+        return f"data:{self.mime};base64,{b64encode(self.content).decode()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +32,23 @@ class Message:
     role: str
     content: str
     extra: Mapping[str, object] = field(default_factory=dict)
+    images: tuple[Image, ...] = ()
 
     def as_json(self) -> dict[str, object]:
-        """Return the message as the protocol writes it: role, content, then the rest by name."""
-        return {"role": self.role, "content": self.content, **dict(sorted(self.extra.items()))}
+        """Return the message as the protocol writes it: role, content, then the rest by name.
+
+        With images the content is a list of parts. Source: openai/openai-openapi, openapi.yaml,
+        ChatCompletionRequestUserMessage.
+        """
+        content = self._parts() if self.images else self.content
+        return {"role": self.role, "content": content, **dict(sorted(self.extra.items()))}
+
+    def _parts(self) -> list[dict[str, object]]:
+        words: list[dict[str, object]] = [{"type": "text", "text": self.content}]
+        shown: list[dict[str, object]] = [
+            {"type": "image_url", "image_url": {"url": image.url}} for image in self.images
+        ]
+        return [*(words if self.content else []), *shown]
 
 
 @dataclass(frozen=True, slots=True)

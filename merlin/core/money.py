@@ -8,6 +8,14 @@ MICRO = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What something cost: millionths of a currency."""
+
+    micro: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """Prices of one model in millionths of `currency` per million tokens."""
 

@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Protocol
 
 ADMINS = "admins"
+# Told at once, however many come one after another.
+NEWS = frozenset({"notice-serving"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,17 @@ class Notice:
 class Notices(Protocol):
     """Where notices are kept."""
 
-    def tell(self, to: str, key: str, arguments: Mapping[str, object], once: str = "") -> None:
-        """Store a notice; one with the same `once` word is stored a single time."""
+    def tell(self, to: str, key: str, arguments: Mapping[str, object], once: str = "") -> bool:
+        """Store a notice; False for one whose `once` word was stored before."""
 
-    def waiting(self, limit: int = 20) -> list[Notice]:
-        """Return the oldest notices not yet handed over."""
+    def waiting(self, limit: int = 20, told_since: datetime | None = None) -> list[Notice]:
+        """Return the oldest notices not yet handed over.
+
+        Those to admins whose key was told since `told_since` are left to wait for company.
+        """
+
+    def newest(self, to: str, limit: int) -> list[Notice]:
+        """Return the newest notices to somebody, newest first."""
 
     def handed_over(self, notice_id: int) -> bool:
         """Mark it as sent; False when somebody else did so before."""

@@ -24,9 +24,27 @@ class RequestState(StrEnum):
     FAILED = "failed"
 
 
+class RequestKind(StrEnum):
+    """What may be asked for; the values are what the database stores. The daemon does them all."""
+
+    FETCH = "fetch"
+    POLL = "poll"
+    CENSUS = "census"
+    BUILD = "build"
+    LAUNCH = "launch"
+    CANCEL = "cancel"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+    PIN = "pin"
+    UNPIN = "unpin"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who wants what done; `result` is what came of it, or the error's key and arguments."""
+    """Who wants what done; `kind` is the word of a RequestKind.
+
+    `result` is what came of it, or the error's key and arguments.
+    """
 
     request_id: int
     kind: str
@@ -40,10 +58,10 @@ class Request:
 class Requests(Protocol):
     """Where requests are kept; `ask` and `finish` bump the wake counter."""
 
-    def ask(self, kind: str, arguments: Mapping[str, object], by: str) -> int:
+    def ask(self, kind: RequestKind, arguments: Mapping[str, object], by: str) -> int:
         """Store a request; return its id."""
 
-    def claim(self, kinds: Sequence[str]) -> Request | None:
+    def claim(self, kinds: Sequence[RequestKind]) -> Request | None:
         """Take the oldest waiting request of these kinds, or None."""
 
     def finish(self, request_id: int, state: RequestState, result: Mapping[str, object]) -> None:

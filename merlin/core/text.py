@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from fluent.runtime import FluentBundle, FluentResource
+from fluent.runtime import FluentBundle
+from fluent.syntax import FluentParser
 
 LANGUAGES = ("ru", "en")
 _LOCALE = Path(__file__).parents[1] / "locale"
@@ -20,8 +21,10 @@ _LOCALE = Path(__file__).parents[1] / "locale"
 def _bundle(language: str) -> FluentBundle:
     # Isolation marks around arguments would show up in terminals and in copied text.
     bundle = FluentBundle([language], use_isolating=False)
+    # Where in its file each text stands would take as much memory as the texts.
+    parser = FluentParser(with_spans=False)
     for path in sorted((_LOCALE / language).glob("*.ftl")):
-        bundle.add_resource(FluentResource(path.read_text(encoding="utf-8")))
+        bundle.add_resource(parser.parse(path.read_text(encoding="utf-8")))
     return bundle
 
 
@@ -37,7 +40,17 @@ def text(language: str, key: str, **arguments: object) -> str:
     An argument may be a text itself: a mapping with `key` and `arguments`. Raises KeyError
     when no such text exists, ValueError when an argument is missing.
     """
-    bundle = _bundle(language_of(language))
+    nearest = language_of(language)
+    return _filled(nearest, key, arguments) if arguments else _fixed(nearest, key)
+
+
+@cache
+def _fixed(language: str, key: str) -> str:
+    return _filled(language, key, {})
+
+
+def _filled(language: str, key: str, arguments: Mapping[str, object]) -> str:
+    bundle = _bundle(language)
     pattern = bundle.get_message(key).value
     if pattern is None:
         raise KeyError(key)

@@ -1,18 +1,20 @@
 """What the admins are told of jobs and models that do not go on: silence, strange words, age.
 
-Each alarm is one notice a job, or one a provider and day; nothing is stopped because of it.
+Each alarm is one notice a job, one a provider and day, or one a step of a sunset; nothing is
+stopped because of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from merlin.core.notice import ADMINS
 from merlin.daemon.services import DaemonServices
 from merlin.job.lifecycle import Job, JobState, is_known
-from merlin.model.registry import Model
+from merlin.model.registry import Model, ModelState, Serving
+from merlin.model.sunset import Reliance, fading
 
 # A short outage mends itself; longer ones may want a person (a key, money, an address).
 SILENT = timedelta(minutes=5)
@@ -34,9 +36,32 @@ def alarm(services: DaemonServices) -> bool:
     now = services.clock()
     found = [each for job in services.jobs.open_jobs() for each in _of_job(services, job, now)]
     found += [each for model in services.bench.rows.unproved() for each in _of_model(model, now)]
+    found += [
+        _of_gone(serving, now)
+        for serving in services.promotions.serving().values()
+        if serving.model.state is ModelState.GONE
+    ]
     for each in found:
         services.notices.tell(ADMINS, each.key, each.arguments, once=each.once)
     return False
+
+
+def tell_fading(services: DaemonServices) -> None:
+    """Tell the admins in time of models that hear or see for the bot and will go dark."""
+
+    def sunset(reliance: Reliance) -> date | None:
+        terms = services.desk.terms.get(reliance.provider)
+        return terms.sunset(reliance.model_id) if terms else None
+
+    for each in fading(services.relies_on, sunset, services.clock().date()):
+        model = each.reliance
+        told = {
+            "provider": model.provider,
+            "model": model.model_id,
+            "date": each.ends.isoformat(),
+        }
+        once = f"sunset:{model.purpose}:{model.provider}:{model.model_id}:{each.step}"
+        services.notices.tell(ADMINS, f"notice-sunset-{model.purpose}", told, once=once)
 
 
 def _of_job(services: DaemonServices, job: Job, now: datetime) -> Iterator[Alarm]:
@@ -62,6 +87,12 @@ def _longest(job: Job) -> timedelta:
 def _of_model(model: Model, now: datetime) -> Iterator[Alarm]:
     if model.note and now - model.created_at > LONGEST_PROOF:
         yield _silence(model.provider, model.note, now)
+
+
+def _of_gone(serving: Serving, now: datetime) -> Alarm:
+    model = serving.model
+    told = {"dataset": serving.dataset, "version": model.build_version, "provider": model.provider}
+    return Alarm("notice-gone", told, f"gone:{model.model_row}:{now.date().isoformat()}")
 
 
 def _silence(provider: str, reason: str, now: datetime) -> Alarm:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.log import get_logger
-from merlin.core.request import Request, RequestState
+from merlin.core.request import Request, RequestKind, RequestState
 from merlin.daemon.services import DaemonServices
 from merlin.job.launching import launch_by_hand
 from merlin.job.lifecycle import JobState, advance
@@ -33,7 +33,7 @@ def serve_requests(services: DaemonServices, fetch: Callable[[], bool]) -> bool:
 
 
 def _serve(services: DaemonServices, request: Request, fetch: Callable[[], bool]) -> None:
-    kind = KINDS[request.kind]
+    kind = KINDS[RequestKind(request.kind)]
     try:
         if kind.needs_fetch:
             fetch()
@@ -69,6 +69,13 @@ def _polled(services: DaemonServices, _request: Request) -> Result:
     for job in jobs:
         services.jobs.save(job, replace(job, not_before=None))
     return {"jobs": len(jobs)}
+
+
+def _counted(services: DaemonServices, request: Request) -> Result:
+    """Look at once which models there still are: the bot was told that one is gone."""
+    services.census.doubt(_word(request, "model"))
+    changed = services.census.take()
+    return {"models": {model.model_id: model.state.value for model in changed}}
 
 
 def _build(services: DaemonServices, request: Request) -> Result:
@@ -123,8 +130,8 @@ def _pin(services: DaemonServices, request: Request) -> Result:
     dataset = _word(request, "dataset")
     if dataset not in services.promotions.serving():
         raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
-    services.promotions.pin(dataset, is_pinned=request.kind == "pin")
-    return {"dataset": dataset, "pinned": request.kind == "pin"}
+    services.promotions.pin(dataset, is_pinned=request.kind == RequestKind.PIN)
+    return {"dataset": dataset, "pinned": request.kind == RequestKind.PIN}
 
 
 class Kind:
@@ -135,14 +142,15 @@ class Kind:
         self.needs_fetch = needs_fetch
 
 
-KINDS: Mapping[str, Kind] = {
-    "fetch": Kind(_fetched, needs_fetch=True),
-    "poll": Kind(_polled),
-    "build": Kind(_build, needs_fetch=True),
-    "launch": Kind(_launch, needs_fetch=True),
-    "cancel": Kind(_cancel),
-    "promote": Kind(_promote),
-    "rollback": Kind(_roll_back),
-    "pin": Kind(_pin),
-    "unpin": Kind(_pin),
+KINDS: Mapping[RequestKind, Kind] = {
+    RequestKind.FETCH: Kind(_fetched, needs_fetch=True),
+    RequestKind.POLL: Kind(_polled),
+    RequestKind.CENSUS: Kind(_counted),
+    RequestKind.BUILD: Kind(_build, needs_fetch=True),
+    RequestKind.LAUNCH: Kind(_launch, needs_fetch=True),
+    RequestKind.CANCEL: Kind(_cancel),
+    RequestKind.PROMOTE: Kind(_promote),
+    RequestKind.ROLLBACK: Kind(_roll_back),
+    RequestKind.PIN: Kind(_pin),
+    RequestKind.UNPIN: Kind(_pin),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,11 +13,15 @@ from merlin.core.heartbeat import Heartbeats
 from merlin.core.notice import Notices
 from merlin.core.request import Requests
 from merlin.core.wake import Wake
+from merlin.daemon.changing import Changing
+from merlin.dataset.editing import Books
 from merlin.job.launch import Pad
 from merlin.job.launching import Desk
 from merlin.job.watch import JobRows, Tower
+from merlin.model.census import Census
 from merlin.model.promote import PromotionRows
 from merlin.model.prove import Bench
+from merlin.model.sunset import Reliance
 
 
 class Chronicle(Protocol):
@@ -46,13 +50,17 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class DaemonServices:
-    """Ports and functions of the daemon; `pads` and `towers` are by provider name."""
+    """Ports and functions of the daemon; `pads` and `towers` are by provider name.
+
+    `relies_on` are models that nobody tunes and yet the bot needs: their sunsets are watched.
+    """
 
     workshop: Workshop
     desk: Desk
     pads: Mapping[str, Pad]
     towers: Mapping[str, Tower]
     bench: Bench
+    census: Census
     jobs: JobRows
     promotions: PromotionRows
     chronicle: Chronicle
@@ -63,3 +71,6 @@ class DaemonServices:
     clock: Clock
     pace: Pace
     still_alive: Callable[[], None]
+    changing: Changing
+    books: Books
+    relies_on: Sequence[Reliance] = ()

@@ -1,4 +1,4 @@
-"""The daemon's ticks: fetch, launch, poll, prove, promote, note, serve, watch, alarm, beat.
+"""The daemon's ticks, from fetch to beat: what runs when, and what wakes what.
 
 Each is a function of the services that does one step and returns whether it moved anything.
 What people should know is written as a Notice here, beside the step that found it.
@@ -19,15 +19,16 @@ from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger
 from merlin.core.notice import ADMINS
-from merlin.daemon.alarms import alarm
+from merlin.daemon.alarms import alarm, tell_fading
 from merlin.daemon.main import Tally, Tick
 from merlin.daemon.notes import Noting
 from merlin.daemon.requests import serve_requests
 from merlin.daemon.services import DaemonServices
+from merlin.dataset.editing import keep_books
 from merlin.dataset.source import Commit
 from merlin.job.launch import Pad, carry, wait
 from merlin.job.launching import launch_waiting
-from merlin.job.lifecycle import Job, JobState
+from merlin.job.lifecycle import FORBIDDEN, Job, JobState
 from merlin.job.watch import keep_diary, look
 from merlin.model.evaluate import Evaluation
 from merlin.model.promote import promote_newest
@@ -49,7 +50,9 @@ def ticks_of(services: DaemonServices, tally: Tally) -> list[Tick]:
         Tick("prove", partial(prove, services), step, wakes="promote"),
         Tick("promote", partial(promote, services), step, wakes="note"),
         Tick("note", Noting(services), max(step, 1.0)),
+        Tick("changes", services.changing, min(step, 0.25), wakes="fetch"),
         Tick("serve", _served(services), min(step, 0.25), wakes="launch"),
+        Tick("census", partial(census, services), MINUTE_S),
         Tick("watch", partial(watch, services), HOUR_S),
         Tick("alarm", partial(alarm, services), MINUTE_S),
         Tick("beat", _beat(services, tally), 1.0),
@@ -60,6 +63,7 @@ def fetch(services: DaemonServices) -> bool:
     """Bring in new commits: check, build and record each; tell the admins what they must know."""
     try:
         gathered = gather(services.workshop, partial(_tell_gathered, services))
+        keep_books(services.workshop.source, services.books)
     except SourceError as error:
         _tell_today(services, "notice-repository", reason=str(error))
         raise
@@ -137,7 +141,8 @@ def _carry(services: DaemonServices, job: Job) -> bool:
         # Found again after its end (a lost database): nobody will look at it any more.
         keep_diary(services.towers[job.provider], after)
     if after.state is JobState.FAILED:
-        _tell_failed(services, after)
+        tell = _tell_forbidden if after.status == FORBIDDEN else _tell_failed
+        tell(services, after)
     return after.state is not job.state
 
 
@@ -182,6 +187,13 @@ def _tell_failed(services: DaemonServices, job: Job) -> None:
     services.wake.bump()
 
 
+def _tell_forbidden(services: DaemonServices, job: Job) -> None:
+    told = {"job": job.job_id, "dataset": job.dataset, "provider": job.provider}
+    told = {**told, "reason": job.error}
+    services.notices.tell(ADMINS, "notice-forbidden", told, once=f"forbidden:{job.job_id}")
+    services.wake.bump()
+
+
 def prove(services: DaemonServices) -> bool:
     """Prove new models."""
     return bool(prove_new(services.bench))
@@ -211,8 +223,14 @@ def _proof(proof: Evaluation | None) -> Mapping[str, object]:
     return {"key": "proof-told", "arguments": {"right": right, "questions": proof.questions}}
 
 
+def census(services: DaemonServices) -> bool:
+    """Look which proved models their providers still have; the alarm tells of one that serves."""
+    return bool(services.census.take())
+
+
 def watch(services: DaemonServices) -> bool:
-    """Tell the admins in time that what serves will go dark with its base model."""
+    """Tell the admins in time what will go dark: what serves with its base, what hears and sees."""
+    tell_fading(services)
     today = services.clock().date()
     for dataset, serving in services.promotions.serving().items():
         recipe = services.desk.rows.build(serving.model.build_id).manifest["recipe"]

@@ -71,12 +71,13 @@ def read_example(content: bytes) -> tuple[Example | None, tuple[Finding, ...]]:
     value, findings = judge("example", node)
     if findings:
         return None, findings
-    example = _example(value, _marks(node))
+    example = example_of(value, _marks(node))
     findings = turn_findings(example.messages, example.marks)
     return (None if findings else example), findings
 
 
-def _example(value: Mapping[str, Any], marks: tuple[Mark, ...]) -> Example:
+def example_of(value: Mapping[str, Any], marks: tuple[Mark, ...]) -> Example:
+    """Return the example of JSON that fulfils the schema; id, path and blob come later."""
     return Example(
         id="",
         path="",

@@ -14,21 +14,21 @@ from merlin.dataset.finding import Finding, Mark, Severity, printable
 from merlin.dataset.sameness import normal, question_key
 from merlin.dataset.spec import DatasetSpec
 
-_SECRET = re.compile(
+SECRET = re.compile(
     r"\d{6,12}:[A-Za-z0-9_-]{30,64}|\bsk-[A-Za-z0-9_-]{16,}|\bmrl_[A-Za-z0-9_-]{12,}"
     r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----"
 )
 # Addresses under the names that RFC 2606 keeps for examples are nobody's.
-_MAIL = re.compile(r"[\w.+-]{1,64}@(?!example\.|test\b|localhost\b)[\w-]{1,63}\.[\w.-]{2,63}")
-_PHONE = re.compile(r"\+\d{1,3}[ (-]{0,2}\d{3}[ )-]{0,2}\d{3}[ -]?\d{2}[ -]?\d{2}\b")
+MAIL = re.compile(r"[\w.+-]{1,64}@(?!example\.|test\b|localhost\b)[\w-]{1,63}\.[\w.-]{2,63}")
+PHONE = re.compile(r"\+\d{1,3}[ (-]{0,2}\d{3}[ )-]{0,2}\d{3}[ -]?\d{2}[ -]?\d{2}\b")
 # Direction marks can make a reviewer read other words than a model learns (CVE-2021-42574).
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 
 _LOOKS = (
-    ("secret", _SECRET, Severity.WARNING),
-    ("personal", _MAIL, Severity.WARNING),
-    ("personal", _PHONE, Severity.WARNING),
+    ("secret", SECRET, Severity.WARNING),
+    ("personal", MAIL, Severity.WARNING),
+    ("personal", PHONE, Severity.WARNING),
     ("direction-mark", _DIRECTION, Severity.WARNING),
     ("invisible-letter", _INVISIBLE, Severity.NOTE),
 )

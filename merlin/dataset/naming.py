@@ -7,8 +7,10 @@ the same to everybody. What breaks the rule gets a proposed name, never a silent
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 
 MAX_NAME_BYTES = 200
+WORDS_OF_NAME, LETTERS_OF_NAME = 7, 60
 _MARKS = "._-"
 _EDGES = ".-"
 
@@ -40,6 +42,28 @@ def proposed(name: str) -> str:
     while joined and unicodedata.category(joined[0])[0] == "M":
         joined = joined[1:].lstrip(_EDGES)
     return joined or "unnamed"
+
+
+class Names:
+    """Gives good names that nobody has yet; those that differ by letter case alone are one."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = {each.casefold() for each in taken}
+        # The last number given to a name: what begins alike is not counted through anew each time.
+        self._last: dict[str, int] = {}
+
+    def new(self, question: str) -> str:
+        """Return a name made of a question's first words; it counts as taken from now on."""
+        words = proposed(question.casefold()).replace(".", "-").split("-")
+        spoken = "-".join([word for word in words if word][:WORDS_OF_NAME])
+        name = proposed(spoken[:LETTERS_OF_NAME])
+        free, number = name, self._last.get(name, 1)
+        while free.casefold() in self._taken:
+            number += 1
+            free = f"{name}-{number}"
+        self._last[name] = number
+        self._taken.add(free.casefold())
+        return free
 
 
 def _is_fine(letter: str) -> bool:

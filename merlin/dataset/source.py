@@ -52,13 +52,9 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a fetch found: the branch's head (None: empty or gone).
-
-    `rewritten` is True when the head before the fetch is no ancestor of the one after it.
-    """
+    """What a fetch found: the branch's head (None: empty or gone)."""
 
     head: str | None
-    rewritten: bool
 
 
 class Source(Protocol):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import cast
 
 from starlette.requests import Request
 
 from merlin.core.errors import LeadTaken
+from merlin.core.lock import taken
 from merlin.engine.diary import Diary
 from merlin.engine.files import Files
 from merlin.engine.jobs import Jobs
@@ -30,13 +31,13 @@ class Engine:
     repeats: Repeats
     work: Work
     serving: Serving
-    _lock: IO[bytes]
+    _lock: int
 
     def close(self) -> None:
         """Lay the work down and let go of the folder."""
         self.work.stop()
         self.shelves.rows.close()
-        self._lock.close()
+        os.close(self._lock)
 
 
 def open_engine(settings: EngineSettings) -> Engine:
@@ -58,14 +59,11 @@ def open_engine(settings: EngineSettings) -> Engine:
     return Engine(settings, shelves, repeats, work, Serving(models), lock)
 
 
-def _locked(path: Path) -> IO[bytes]:
-    file = path.open("ab")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        raise LeadTaken(f"another engine works in {path.parent}") from error
-    return file
+def _locked(path: Path) -> int:
+    lock = taken(path)
+    if lock is None:
+        raise LeadTaken(f"another engine works in {path.parent}")
+    return lock
 
 
 def engine_of(request: Request) -> Engine:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from merlin.core.page import Page
 from merlin.inbox.owner import Owner
 
 MOST_TRIES = 2
@@ -31,6 +32,19 @@ class OutgoingState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Spot:
+    """Where in a chat a message goes; 0 means none of each.
+
+    `thread_id` is the topic, `reply_to` the message it quotes, `edit_of` the message that shall
+    say this instead of what it says; one that is gone is sent anew.
+    """
+
+    thread_id: int = 0
+    reply_to: int = 0
+    edit_of: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """A message somebody wants sent; the same `key` is stored a single time.
 
@@ -39,8 +53,9 @@ class Letter:
 
     key: str
     chat_id: int
-    text: str
+    page: Page
     update_id: int | None = None
+    spot: Spot = Spot()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,10 +43,15 @@ class Owner:
 
 def this_process() -> Owner:
     """Return this process as an owner."""
+    return process(os.getpid())
+
+
+def process(pid: int) -> Owner:
+    """Return a process of this host as an owner."""
     # Containers may share a host name but not their process ids.
     host = f"{socket.gethostname()}/{_namespace()}".replace("|", "-")
     boot = _read(_PROC / "sys/kernel/random/boot_id").strip()
-    return Owner(host, boot, os.getpid(), _start_of(os.getpid()))
+    return Owner(host, boot, pid, _start_of(pid))
 
 
 def _start_of(pid: int) -> int:

@@ -7,7 +7,7 @@ The last three are final; `failed` always means that the person was told, or can
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -74,6 +74,12 @@ class Inbox(Protocol):
         At most `limit` chats; per chat in the order they came, all of them.
         """
 
+    def arrived(self, owner: Owner, in_hand: Set[int], limit: int) -> list[Update]:
+        """Return what waits in chats that `owner` holds and is not among those in its hand.
+
+        Another process stored it: the api, or the bot that polls. At most `limit`, in order.
+        """
+
     def finish(self, owner: Owner, chat_id: int, outcomes: Sequence[Outcome]) -> None:
         """Store final states and forget the bodies of updates of one chat; a final state stays.
 
@@ -102,7 +108,8 @@ def read_update(raw: object) -> Update:
     kind = next((name for name in raw if name != "update_id"), "")
     event = raw.get(kind)
     event = event if isinstance(event, Mapping) else {}
-    sender = _object(event, "from")
+    # A reaction names its sender differently.
+    sender = _object(event, "from") or _object(event, "user")
     user_id = _integer(sender, "id")
     code = sender.get("language_code")
     chat_id = _chat_of(kind, event) or user_id

@@ -7,29 +7,32 @@ same call after a crash goes on where the Intent rows say. The rules (docs/adr/0
 - before every create the provider is asked for jobs of that key, so that a lost database
   launches nothing again;
 - a call that may have been carried out is repeated only after `settle_s` and two empty finds;
-- of several jobs with one key the oldest stays, the others are cancelled.
+- of several jobs with one key the oldest stays, the others are cancelled;
+- a file that was taken away before the create is uploaded again, once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from merlin.build.build import SHORT
 from merlin.build.record import Build
 from merlin.core.clock import Clock
 from merlin.core.errors import ProviderBusy, ProviderDoubt, ProviderError
 from merlin.core.intent import Intent, Intents, IntentState
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger
-from merlin.job.lifecycle import Job, JobState, advance, again_s, is_final
+from merlin.job.lifecycle import FORBIDDEN, Job, JobState, advance, again_s, is_final
 from merlin.job.provider import (
     LAUNCH_KEY,
     FineTuneJobs,
     JobReport,
     LaunchOrder,
     TrainingFiles,
+    is_forbidden,
     is_locked_out,
 )
 
@@ -38,6 +41,9 @@ EMPTY_FINDS = 2
 BUSY_S, LONGEST_S = 5.0, 3600.0
 # A rotated key or an empty account is mended by a person: the launch waits, it does not fail.
 LOCKED_OUT_S = 60.0
+SPLITS = ("train", "test")
+# How an unknown training file is refused; the words differ from server to server.
+_MAY_LACK_A_FILE = (400, 404, 422)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +84,15 @@ def carry(pad: Pad, job: Job, build: Build, prepare: Callable[[], None]) -> Job:
     except ProviderError as refusal:
         if is_locked_out(refusal):
             return wait(job, refusal, now, LOCKED_OUT_S)
-        log.warning("launch refused", job=job.job_id, reason=str(refusal))
-        return replace(job, state=JobState.FAILED, error=str(refusal), updated_at=now)
+        return _refused(job, refusal, now)
     return replace(advance(job, report, now), not_before=None)
+
+
+def _refused(job: Job, refusal: ProviderError, now: datetime) -> Job:
+    log.warning("launch refused", job=job.job_id, reason=str(refusal))
+    status = FORBIDDEN if is_forbidden(refusal) else job.status
+    failed = replace(job, state=JobState.FAILED, status=status, updated_at=now)
+    return replace(failed, error=str(refusal))
 
 
 def wait(job: Job, reason: Exception, now: datetime, seconds: float = BUSY_S) -> Job:
@@ -92,7 +104,7 @@ def wait(job: Job, reason: Exception, now: datetime, seconds: float = BUSY_S) ->
 
 def file_name(build: Build, split: str) -> str:
     """Return a training file's name at the provider; it names the bytes."""
-    return f"merlin-{build.dataset}-{build.digest[:12]}-{split}.jsonl"
+    return f"merlin-{build.dataset}-{build.digest[:SHORT]}-{split}.jsonl"
 
 
 def _file(pad: Pad, job: Job, build: Build, split: str, prepare: Callable[[], None]) -> str:
@@ -112,8 +124,7 @@ def _file(pad: Pad, job: Job, build: Build, split: str, prepare: Callable[[], No
         reached("upload.sent")
         return file_id
 
-    key = f"upload:{job.launch_key}:{name}"
-    file_id = _once(pad, key, "upload", find, upload)
+    file_id = _once(pad, _upload_key(job, name), "upload", find, upload)
     reached("upload.recorded")
     return file_id
 
@@ -142,9 +153,40 @@ def _create(pad: Pad, job: Job, build: Build, train: str, test: str | None) -> J
         reached("launch.sent")
         return made
 
-    made = _once(pad, f"create:{job.launch_key}", "create", find, create)
+    try:
+        made = _once(pad, f"create:{job.launch_key}", "create", find, create)
+    except ProviderError as refusal:
+        if refusal.status in _MAY_LACK_A_FILE and _forget_lost(pad, job, build, (train, test)):
+            raise NotYet(pad.clock()) from refusal
+        raise
     reached("launch.recorded")
     return pad.jobs.report(made)
+
+
+def _forget_lost(pad: Pad, job: Job, build: Build, files: Sequence[str | None]) -> bool:
+    """Let files that the provider has no longer be uploaded again; once a launch, and told.
+
+    A provider that refuses for another reason, or whose list lags, is not asked for ever.
+    """
+    again = f"again:{job.launch_key}"
+    if pad.intents.open(again, "again").state is IntentState.DONE:
+        return False
+    names = [file_name(build, split) for split in SPLITS]
+    lost = [
+        name
+        for name, file_id in zip(names, files, strict=True)
+        if file_id and file_id not in {stored.file_id for stored in pad.files.find(name)}
+    ]
+    if lost:
+        log.warning("training files were lost", job=job.job_id, files=lost)
+        pad.intents.done(again, "")
+        for name in lost:
+            pad.intents.ready(_upload_key(job, name))
+    return bool(lost)
+
+
+def _upload_key(job: Job, name: str) -> str:
+    return f"upload:{job.launch_key}:{name}"
 
 
 def _oldest(pad: Pad, key: str) -> str | None:

@@ -23,7 +23,10 @@ _LOST = (JobState.FAILED, JobState.CANCELLED)
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job that is about to be: everything but its row number."""
+    """A job that is about to be: everything but its row number.
+
+    `month_cap_micro`: what the jobs of its provider may cost in this month together, None: no cap.
+    """
 
     launch_key: str
     dataset: str
@@ -34,6 +37,7 @@ class NewJob:
     estimate_micro: int
     currency: str
     at: datetime
+    month_cap_micro: int | None = None
 
 
 class LaunchRows(Protocol):
@@ -56,7 +60,8 @@ class LaunchRows(Protocol):
 
         The `older` verdicts become superseded. A verdict linked to a succeeded job is training
         until its model is promoted; one linked to a failed job becomes failed. Returns None
-        when the verdict had moved on meanwhile.
+        when the verdict had moved on meanwhile, or another launch has taken of the month's cap
+        what this one needs: what is spent is read in the same transaction.
         """
 
     def hold(self, verdict: Verdict, decision: Decision, older: Sequence[Verdict]) -> None:
@@ -68,12 +73,16 @@ class Account:
     """What other jobs and builds mean for a launch.
 
     `active`: the provider's unfinished jobs; `spent_micro`: estimates of its jobs since a date;
-    `new_examples`: examples of this build that the newest launched build had not.
+    `new_examples`: examples of this build that the newest launched build had not. `is_forbidden`:
+    the provider's newest answer to a launch was that this account may not train. `is_gone`: the
+    provider no longer has the model that this verdict led to.
     """
 
     active: int
     spent_micro: int
     new_examples: int
+    is_forbidden: bool = False
+    is_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,21 @@ class Desk:
     clock: Clock
 
 
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What launching a verdict by hand would mean now.
+
+    `cost_micro` None: nobody knows the base's price. `spent_micro`: what the provider's jobs of
+    this month may have cost. `refusal`: why caps or the base's sunset forbid it.
+    """
+
+    build: Build
+    order: NewJob
+    cost_micro: int | None
+    spent_micro: int
+    refusal: Decision | None
+
+
 def launch_waiting(desk: Desk) -> list[Job]:
     """Decide for every dataset that has waiting verdicts; return the jobs begun or joined."""
     begun = []
@@ -108,23 +132,54 @@ def launch_waiting(desk: Desk) -> list[Job]:
 
 
 def launch_by_hand(desk: Desk, verdict: Verdict) -> Job:
-    """Launch the build of one verdict now, whatever its policy; a failed one gets a new attempt.
+    """Launch the build of one verdict now, whatever its policy.
 
-    Raises Refused when its caps or the base's sunset forbid it, or when it has moved on.
+    A failed one, and one whose model is gone, gets a new attempt. Raises Refused when its caps or
+    the base's sunset forbid it, or when it has moved on.
     """
     spec, terms = _terms(desk, verdict)
-    known = desk.rows.newest_attempt(verdict.wish)
-    # A failed verdict may stand on a job that succeeded: its model was refused or is gone.
-    if known is not None and verdict.word is not Word.FAILED and known.state not in _LOST:
-        raise Refused(f"job {known.job_id} is {known.state}", "launch-already", job=known.job_id)
-    attempt = known.attempt + 1 if known else 1
+    attempt = _next_attempt(desk, verdict, spec)
     order, refused = _order(desk, verdict, spec, terms, attempt)
+    if refused is None:
+        job = desk.rows.start(verdict, order, ())
+        if job is not None:
+            return job
+        # Another launch may have spent what this one needs.
+        refused = _order(desk, verdict, spec, terms, attempt)[1]
     if refused is not None:
         raise Refused(refused.reason, refused.reason, **refused.arguments)
-    job = desk.rows.start(verdict, order, ())
-    if job is None:
-        raise Refused("the verdict moved on", "launch-moved-on")
-    return job
+    raise Refused("the verdict moved on", "launch-moved-on")
+
+
+def quote(desk: Desk, verdict: Verdict) -> Quote:
+    """Return what `launch_by_hand` would do now. Raises Refused where its build has a job."""
+    spec, terms = _terms(desk, verdict)
+    attempt = _next_attempt(desk, verdict, spec)
+    order, refused = _order(desk, verdict, spec, terms, attempt)
+    is_priced = terms.price(spec.recipe.base_model) is not None
+    return Quote(
+        build=desk.rows.build(order.build_id),
+        order=order,
+        cost_micro=order.estimate_micro if is_priced else None,
+        spent_micro=_account(desk, verdict, spec).spent_micro,
+        refusal=refused,
+    )
+
+
+def _next_attempt(desk: Desk, verdict: Verdict, spec: DatasetSpec) -> int:
+    """Return the number of the next attempt. Raises Refused while one is under way or stands."""
+    known = desk.rows.newest_attempt(verdict.wish)
+    if known is not None and not _is_lost(desk, verdict, spec, known):
+        raise Refused(f"job {known.job_id} is {known.state}", "launch-already", job=known.job_id)
+    return known.attempt + 1 if known else 1
+
+
+def _is_lost(desk: Desk, verdict: Verdict, spec: DatasetSpec, known: Job) -> bool:
+    """Return whether nothing answers for this verdict: its job or its model is lost."""
+    # A failed verdict may stand on a job that succeeded: its model was refused or is gone.
+    if verdict.word is Word.FAILED or known.state in _LOST:
+        return True
+    return verdict.word is Word.SERVING and _account(desk, verdict, spec).is_gone
 
 
 def _consider(desk: Desk, waiting: Sequence[Verdict]) -> Job | None:
@@ -139,7 +194,7 @@ def _consider(desk: Desk, waiting: Sequence[Verdict]) -> Job | None:
         now=desk.clock(),
         new_examples=account.new_examples,
         slots_free=terms.active_jobs - account.active,
-        refusal=refused,
+        refusal=refused or (_forbidden(newest, spec) if account.is_forbidden else None),
         quiet_s=terms.quiet_s,
     )
     decision = decide(spec.launch, waiting, situation)
@@ -158,6 +213,12 @@ def _terms(desk: Desk, verdict: Verdict) -> tuple[DatasetSpec, Terms]:
         raise Refused("the dataset's settings are not readable", "launch-no-spec")
     terms = desk.terms.get(spec.recipe.provider)
     return spec, terms if terms is not None else _no_provider(spec.recipe.provider)
+
+
+def _forbidden(verdict: Verdict, spec: DatasetSpec) -> Decision:
+    """Return the hold of automatic launches; one by hand asks the provider anew."""
+    told = {"provider": spec.recipe.provider, "dataset": verdict.dataset}
+    return Decision(Step.HOLD, "held-forbidden", told)
 
 
 def _no_provider(name: str) -> Terms:
@@ -195,5 +256,6 @@ def _order(
         estimate_micro=cost,
         currency=currency,
         at=now,
+        month_cap_micro=terms.caps.per_month_micro,
     )
     return order, refused

@@ -30,6 +30,8 @@ class JobState(StrEnum):
 
 
 LONGEST_PAUSE_S = 60.0
+# Our word for a job that the provider may not create for this account at all.
+FORBIDDEN = "forbidden"
 FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 
 # Provider's word -> ours; words not listed keep the state, because providers add words
@@ -51,7 +53,7 @@ class Job:
     """One request to fine-tune one base model on one build.
 
     `estimate_micro` is what it may cost, in millionths of `currency`; `status` is the
-    provider's newest word for it, kept even when we do not know it.
+    provider's newest word for it, kept even when we do not know it, or FORBIDDEN.
     """
 
     job_id: int

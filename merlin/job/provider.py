@@ -18,11 +18,20 @@ from merlin.core.errors import ProviderError
 
 LAUNCH_KEY = "merlin_launch"
 UNAUTHORISED, NO_CREDIT = 401, "insufficient_quota"
+_NO_PERMISSION = 403
 
 
 def is_locked_out(refusal: ProviderError) -> bool:
     """Return whether the account, not the call, is refused: a person mends that, and all waits."""
     return refusal.status == UNAUTHORISED or refusal.code == NO_CREDIT
+
+
+def is_forbidden(refusal: ProviderError) -> bool:
+    """Return whether this account may not train here at all: asking again only annoys.
+
+    Source: OpenAI's "Deprecations": organisations that never tuned are answered 403.
+    """
+    return refusal.status == _NO_PERMISSION
 
 
 @dataclass(frozen=True, slots=True)

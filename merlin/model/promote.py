@@ -19,12 +19,14 @@ START_ANEW = 0  # the position of what serves after its commit left the line
 class Candidate:
     """A good model and the newest position on the line whose build it was trained on.
 
-    `is_followed`: a later commit of the line waits or trains.
+    `is_followed`: a later commit of the line waits or trains. `is_awaited`: its own commit has
+    not served by it yet.
     """
 
     model: Model
     position: int
     is_followed: bool = False
+    is_awaited: bool = False
 
 
 class PromotionRows(Protocol):
@@ -76,30 +78,42 @@ def _is_due(old: Serving | None, candidate: Candidate) -> bool:
         return True
     if old.position == START_ANEW and candidate.is_followed:
         return False  # what served left with its commits: never back while a later one is made
-    return not old.is_pinned and candidate.position > old.position
+    # At the same position: trained anew by hand, because the model before was lost.
+    is_newer = candidate.position > old.position or (
+        candidate.position == old.position and candidate.is_awaited
+    )
+    return not old.is_pinned and is_newer
 
 
 def promote_by_hand(rows: PromotionRows, name: str, by: str) -> Candidate:
     """Let a good model of one's choice serve. Raises NotFound, Refused."""
-    model = rows.model(name)
+    return _switch(rows, _good(rows.model(name)), "by_hand", by)
+
+
+def _good(model: Model) -> Model:
+    """Return the model. Raises Refused when it may not serve."""
     if model.state is not ModelState.GOOD:
-        raise Refused(f"{name} is {model.state}", "promote-not-good", model=name)
-    return _switch(rows, model, "by_hand", by)
+        key = "promote-gone" if model.state is ModelState.GONE else "promote-not-good"
+        name = model.build_version
+        raise Refused(f"{name} is {model.state}", key, model=name, provider=model.provider)
+    return model
 
 
 def roll_back(rows: PromotionRows, dataset: str, by: str, to: str | None = None) -> Candidate:
-    """Let the model that served before serve again, or an earlier one named by `to`.
+    """Let the newest good model that served before serve again, or an earlier one named by `to`.
 
-    Raises Refused when no other model has served, or `to` never has; NotFound when the
-    dataset serves nothing.
+    Raises Refused when no other model has served, or `to` never has or is gone; NotFound when
+    the dataset serves nothing.
     """
     served = _served_before(rows, dataset)
     if to is not None:
         wanted = rows.model(to).model_id
         served = [model_id for model_id in served if model_id == wanted]
-    if not served:
+    models = [rows.model(model_id) for model_id in dict.fromkeys(served)]
+    if not models:
         raise Refused("no such model has served", "rollback-none", dataset=dataset)
-    return _switch(rows, rows.model(served[0]), "rollback", by)
+    good = [model for model in models if model.state is ModelState.GOOD]
+    return _switch(rows, good[0] if good else _good(models[0]), "rollback", by)
 
 
 def _served_before(rows: PromotionRows, dataset: str) -> Sequence[str]:

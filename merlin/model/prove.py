@@ -34,6 +34,9 @@ Conversations = Sequence[tuple[str, tuple[Message, ...]]]
 class ModelRows(Protocol):
     """Where models and their proofs are kept; each method is one transaction."""
 
+    def standing(self) -> list[Model]:
+        """Return the models in state good or gone, oldest first."""
+
     def unproved(self) -> list[Model]:
         """Return the models in state new whose `not_before` has passed, oldest first."""
 
@@ -49,7 +52,8 @@ class ModelRows(Protocol):
     def settle(self, model: Model, state: ModelState, proof: Evaluation | None, note: str) -> None:
         """Store the outcome of the proof.
 
-        Refusing a model moves its training verdicts to failed in the same transaction.
+        A model that is refused or gone moves its training verdicts to failed in the same
+        transaction.
         """
 
 

@@ -1,7 +1,7 @@
 """Model: something that can answer; a tuned one knows its job and build.
 
 new -> good | refused          by the proof: one question, then the test split
-good -> gone                   when the provider no longer knows it
+good -> gone                   when the provider no longer knows it; back when it is listed again
 """
 
 from __future__ import annotations

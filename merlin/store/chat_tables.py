@@ -22,12 +22,19 @@ OUTGOING = _table(
     "id",
 )
 SESSION = _table(
-    "chat_session", "id bot_id chat_id user_id dataset model_id is_open created_at", "id"
+    "chat_session",
+    "id bot_id chat_id user_id thread_id dataset provider model_id title preset system summary"
+    " used_tokens is_warned is_full is_open created_at touched_at",
+    "id",
 )
 TURN = _table(
     "turn",
-    "id bot_id update_id session_id state question answer note ending placeholder_id provider"
-    " model_id input_tokens output_tokens asked_at written_at",
+    "id bot_id update_id session_id user_id question_id format state question answer note ending"
+    " offer standing placeholder_id provider model_id input_tokens output_tokens cost_micro"
+    " currency is_replaced asked_at written_at asker",
     "id",
 )
-USER = _table("users", "user_id language_code is_reachable first_seen_at")
+DIALOG = _table("dialog", "bot_id chat_id user_id step said at")
+PRESET = _table("preset", "id user_id name prompt created_at", "id")
+WINDOW = _table("model_window", "provider model_id tokens at")
+SETTING = _table("setting", "name value by_whom at")

@@ -2,6 +2,8 @@
 
 A sealed text is `1.<key id>.<nonce, ciphertext and tag, url-safe base64>` by AES-256-GCM; the
 version and the key's id are authenticated with it. Old keys still open what they sealed.
+Where several keys are given, one a line, the first one seals. A key file that changes is read
+anew within `LOOK_S`, so that keys are changed under running processes (`store.keyring`).
 """
 
 from __future__ import annotations
@@ -9,9 +11,12 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import os
+import re
 import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -25,7 +30,12 @@ log = get_logger(__name__)
 
 KEY_BYTES, NONCE_BYTES = 32, 12
 CREDENTIAL = "MERLIN_TEXT_KEY"
+LOOK_S = 1.0
 _VERSION = "1"
+_BETWEEN_KEYS = re.compile(r"[\s,]+")
+
+# The keys as they stand now, the newest first; None: unchanged since the last call.
+Look = Callable[[], Sequence[bytes] | None]
 
 
 class SealBroken(MerlinError):
@@ -35,23 +45,43 @@ class SealBroken(MerlinError):
 class Cipher:
     """Seals with the newest key, opens with whichever of the keys sealed."""
 
-    def __init__(self, keys: Mapping[str, bytes], newest: str) -> None:
-        self._keys = {key_id: AESGCM(key) for key_id, key in keys.items()}
-        self._newest = newest
-        if newest not in self._keys:
+    def __init__(self, keys: Mapping[str, bytes], newest: str, look: Look | None = None) -> None:
+        self._take(keys, newest)
+        self._look = look
+        self._due = time.monotonic() + LOOK_S
+
+    def _take(self, keys: Mapping[str, bytes], newest: str) -> None:
+        if newest not in keys:
             raise ValueError("the newest key is not among the keys")
+        self._keys = {key_id: AESGCM(key) for key_id, key in keys.items()}
+        self._raw = dict(keys)
+        self.newest = newest
+
+    def _refresh(self) -> None:
+        """Take the keys that were changed since the last look."""
+        self._due = time.monotonic() + LOOK_S
+        keys = self._look() if self._look is not None else None
+        if keys:
+            self._take({key_id(key): key for key in keys}, key_id(keys[0]))
 
     def seal(self, text: str) -> str:
-        """Return `text` sealed; the same text never looks the same twice."""
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        head = f"{_VERSION}.{self._newest}"
-        body = self._keys[self._newest].encrypt(nonce, text.encode(), head.encode())
+        """Return `text` sealed; the same text never looks the same twice.
+
+        Half of a character, which no text can hold, becomes a question mark.
+        """
+        if self._look is not None and time.monotonic() >= self._due:
+            self._refresh()
+        nonce, newest = secrets.token_bytes(NONCE_BYTES), self.newest
+        head = f"{_VERSION}.{newest}"
+        body = self._keys[newest].encrypt(nonce, text.encode("utf-8", "replace"), head.encode())
         return f"{head}.{base64.urlsafe_b64encode(nonce + body).decode()}"
 
     def open(self, sealed: str) -> str:
         """Return the text that was sealed. Raises SealBroken."""
         version, _, rest = sealed.partition(".")
         key_id, _, coded = rest.partition(".")
+        if key_id not in self._keys:
+            self._refresh()
         key = self._keys.get(key_id)
         if version != _VERSION or key is None:
             raise SealBroken("no key for this text", "store-no-key", key_id=key_id)
@@ -62,21 +92,69 @@ class Cipher:
         except (InvalidTag, ValueError) as error:
             raise SealBroken("a stored text was changed", "store-seal-broken") from error
 
+    def is_newest(self, sealed: str) -> bool:
+        """Return whether the newest key sealed this."""
+        return sealed.startswith(f"{_VERSION}.{self.newest}.")
+
+    def marks(self, text: str) -> list[str]:
+        """Return keyed hashes of `text`, by the newest key first: nobody without them can tell."""
+        raw = [self._raw[self.newest], *self._raw.values()]
+        marks = [hmac.new(key, b"merlin mark " + text.encode(), "sha256") for key in raw]
+        return list(dict.fromkeys(mark.hexdigest() for mark in marks))
+
 
 def load_or_make_key(state_dir: Path, given: str | None) -> Cipher:
     """Return the cipher of the credential `given`, else of `state_dir/text.key`, made if missing.
 
-    With both, the credential seals and the file's key still opens. Raises ConfigError when a
+    With both, the credential seals and the file's keys still open. Raises ConfigError when a
     key is not 32 bytes in url-safe base64; the words never show the key.
     """
-    path = state_dir / "text.key"
-    if given is not None:
-        newest = _key(given.encode(), CREDENTIAL)
-        older = [_key(path.read_bytes(), str(path))] if path.exists() else []
-        return _cipher(newest, *older)
-    if not path.exists():
+    path = key_path(state_dir)
+    if given is None and not path.exists():
         _make(path)
-    return _cipher(_key(path.read_bytes(), str(path)))
+    file = KeyFile(path, given)
+    keys = file.read()
+    return Cipher({key_id(key): key for key in keys}, key_id(keys[0]), file.look)
+
+
+def key_path(state_dir: Path) -> Path:
+    """Return where the key lies when no credential is given."""
+    return state_dir / "text.key"
+
+
+class KeyFile:
+    """The keys of a credential and of a file, which may change at any time."""
+
+    def __init__(self, path: Path, given: str | None = None) -> None:
+        self._path = path
+        self._given = [] if given is None else _keys(given, CREDENTIAL)
+        self._seen: tuple[int, int] | None = None
+
+    def read(self) -> list[bytes]:
+        """Return every key, the one that seals first. Raises ConfigError."""
+        self._seen = self._stamp()
+        words = (
+            "" if self._seen is None else self._path.read_text(encoding="ascii", errors="replace")
+        )
+        lying = _keys(words, str(self._path)) if words or not self._given else []
+        return [*self._given, *lying]
+
+    def look(self) -> list[bytes] | None:
+        """Return the keys where the file changed since the last time; a broken one is told."""
+        if self._stamp() in {None, self._seen}:
+            return None
+        try:
+            return self.read()
+        except (ConfigError, OSError) as error:
+            log.warning("the key file cannot be read", reason=str(error))
+            return None
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return None
+        return (stat.st_mtime_ns, stat.st_ino)
 
 
 def key_id(key: bytes) -> str:
@@ -84,13 +162,14 @@ def key_id(key: bytes) -> str:
     return hashlib.sha256(b"merlin text key " + key).hexdigest()[:8]
 
 
-def _cipher(newest: bytes, *older: bytes) -> Cipher:
-    return Cipher({key_id(key): key for key in (*older, newest)}, key_id(newest))
+def _keys(words: str, where: str) -> list[bytes]:
+    """Return the keys that stand in a text, one a line. Raises ConfigError."""
+    return [_key(word.encode(), where) for word in _BETWEEN_KEYS.split(words.strip())]
 
 
 def _key(text: bytes, where: str) -> bytes:
     try:
-        key = _decoded(text.strip())
+        key = _decoded(text)
     except binascii.Error:
         key = b""
     if len(key) != KEY_BYTES:
@@ -106,14 +185,8 @@ def _decoded(text: bytes) -> bytes:
 def _make(path: Path) -> None:
     """Make the key file, whole at its first sight; a process that came first has made it."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".text.key.{os.getpid()}.{secrets.token_hex(4)}")
-    made = base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES))
-    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    draft = drafted(path, [new_key()])
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(made + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
         path.hardlink_to(draft)
     except FileExistsError:
         return
@@ -121,3 +194,20 @@ def _make(path: Path) -> None:
         draft.unlink()
     durable.sync(path.parent)
     log.warning("made a key for people's texts; keep it with your backups", path=str(path))
+
+
+def new_key() -> bytes:
+    """Return a fresh key."""
+    return secrets.token_bytes(KEY_BYTES)
+
+
+def drafted(path: Path, keys: Sequence[bytes]) -> Path:
+    """Write keys to a new file beside `path`, for its owner alone, and return where it lies."""
+    draft = path.with_name(f".text.key.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        for key in keys:
+            file.write(base64.urlsafe_b64encode(key) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return draft

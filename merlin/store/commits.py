@@ -14,6 +14,7 @@ from merlin.core.clock import iso
 from merlin.dataset.finding import Finding
 from merlin.dataset.source import Commit
 from merlin.model.promote import START_ANEW
+from merlin.store.courses import follow_course, not_whole
 from merlin.store.database import Database, Row, transaction
 from merlin.store.examples import follow_examples, keep_taught
 from merlin.store.tables import BUILD, COMMIT, FINDING, SERVING, VERDICT
@@ -64,14 +65,16 @@ class JournalRows:
     def record(self, commit: Commit, outcomes: Sequence[Outcome], at: datetime) -> None:
         """Store the commit with its outcomes: verdicts, builds, examples, findings; all or none.
 
-        A commit that stands on the line already is left as it is. One that had left the line
-        and comes back is told anew: its old verdicts give way to these.
+        The courses follow in the same transaction. A commit that stands on the line already is
+        left as it is. One that had left the line and comes back is told anew: its old verdicts
+        give way to these.
         """
         if not self._enter(commit, at):
             return
         for outcome in outcomes:
             if outcome.word is Word.REMOVED:
                 self._give_up(outcome.dataset, at)
+            follow_course(self.db, outcome.dataset, outcome.checked, at)
             build_id = self._keep(commit, outcome, at)
             verdict_id = self.db.add(VERDICT, _verdict_row(commit, outcome, build_id, at))
             findings = outcome.checked.findings if outcome.checked else ()
@@ -119,6 +122,7 @@ class JournalRows:
         self.db.change(VERDICT.update({"position": None}).where(gone))
         self.db.change(SERVING.update({"position": START_ANEW}).where(SERVING.position > after))
         if left:
+            not_whole(self.db)
             self.db.bump()
         return left
 

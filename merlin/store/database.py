@@ -20,7 +20,16 @@ from peewee import Insert, PeeweeException, Select, Table
 
 from merlin.core.log import get_logger
 from merlin.store.connections import Handle, connect
-from merlin.store.faults import DatabaseAway, DatabaseBusy, DatabaseDamaged, faults, is_met
+from merlin.store.faults import (
+    DRIVER_ERRORS,
+    DatabaseAway,
+    DatabaseBusy,
+    DatabaseDamaged,
+    fault_of,
+    faults,
+    is_met,
+)
+from merlin.store.prepared import Filled
 
 log = get_logger(__name__)
 
@@ -120,6 +129,14 @@ class Database:
             return once()
         return self._patiently(once)
 
+    def joined(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, as a part of the transaction that runs, or as one of its own.
+
+        A part is undone with its whole, not by itself: no savepoint is spent on it. Who catches
+        its error and goes on needs `transact`.
+        """
+        return work() if self._handle.in_transaction() else self.transact(work)
+
     def _patiently(self, call: Callable[[], T]) -> T:
         """Return `call()`, tried a bounded number of times while others stand in the way."""
         for attempt in range(TRIES):
@@ -145,15 +162,19 @@ class Database:
         with faults():
             return list(self._done(query))
 
-    def row(self, query: Select) -> Row | None:
+    def row(self, query: Select | Filled) -> Row | None:
         """Return the first row of a SELECT, or None."""
         found = self.rows(query.limit(1))
         return found[0] if found else None
 
-    def value(self, query: Select) -> Any:
+    def value(self, query: Select | Filled) -> Any:
         """Return the first column of the first row of a SELECT, or None."""
         found = self.row(query)
         return next(iter(found.values())) if found else None
+
+    def stored(self, query: Filled) -> int:
+        """Return the id of the row that a prepared INSERT stores, 0 where it met one."""
+        return int(self._done(query))
 
     def change(self, query: Query) -> int:
         """Carry out an UPDATE or DELETE; return how many rows it met."""
@@ -184,8 +205,13 @@ class Database:
 
     def _done(self, query: Query) -> Any:
         self._ready()
-        with faults():
+        try:
             return query.bind(self._handle).execute(self._handle)
+        except DRIVER_ERRORS as error:
+            fault = fault_of(error)
+            if fault is None:
+                raise
+            raise fault from error
 
     def _execute(self, sql: str, values: tuple[object, ...] = ()) -> Any:
         run: Any = self._handle.execute_sql
@@ -273,10 +299,10 @@ S = TypeVar("S", bound=_HasDatabase)
 
 
 def transaction(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
-    """Make a method of a rows class one transaction of its `db`."""
+    """Make a method of a rows class one transaction of its `db`, or a part of the one that runs."""
 
     @wraps(method)
     def whole(self: S, /, *args: P.args, **named: P.kwargs) -> T:
-        return self.db.transact(lambda: method(self, *args, **named))
+        return self.db.joined(lambda: method(self, *args, **named))
 
     return whole

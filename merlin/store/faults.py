@@ -73,6 +73,9 @@ def _is_away(error: psycopg.Error) -> bool:
     return state[:2] in ("08", "28", "3D", "53", "57", "58") or state == "25006"
 
 
+DRIVER_ERRORS = (peewee.PeeweeException, sqlite3.Error, psycopg.Error)
+
+
 @contextmanager
 def faults() -> Iterator[None]:
     """Raise DatabaseAway or DatabaseDamaged for a driver's error that means it; others pass."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from peewee import fn
 
+from merlin.core.clock import from_iso, iso
 from merlin.core.request import RequestState
 from merlin.inbox.outgoing import OutgoingState
 from merlin.inbox.update import UpdateState
+from merlin.job.lifecycle import JobState
 from merlin.store.chat_tables import OUTGOING, UPDATE
 from merlin.store.database import Database
 from merlin.store.tables import JOB, NOTICE, REQUEST, Table
@@ -31,6 +34,39 @@ class Gauges:
             "letters": self._count(
                 OUTGOING, OUTGOING.state.in_([state.value for state in _WAITING_LETTERS])
             ),
+        }
+
+    def oldest(self) -> dict[str, datetime]:
+        """Return since when the oldest of each queue of `queues` waits; no more than wait."""
+        found = {
+            "requests": self._first(REQUEST, REQUEST.state == RequestState.WAITING.value),
+            "notices": self._first(NOTICE, NOTICE.handed_over_at.is_null()),
+            "updates": self._first(
+                UPDATE, UPDATE.state == UpdateState.WAITING.value, "received_at"
+            ),
+            "letters": self._first(
+                OUTGOING, OUTGOING.state.in_([state.value for state in _WAITING_LETTERS])
+            ),
+        }
+        return {name: from_iso(at) for name, at in found.items() if at is not None}
+
+    def _first(self, table: Table, where: Any, column: str = "created_at") -> str | None:
+        found = self.db.value(table.select(fn.MIN(getattr(table, column))).where(where))
+        return None if found is None else str(found)
+
+    def failures(self, since: datetime) -> dict[str, int]:
+        """Return what failed since then: updates of Telegram, requests, fine-tune jobs."""
+        failed, after = JobState.FAILED.value, iso(since)
+        return {
+            "updates": self._count(
+                UPDATE,
+                (UPDATE.state == UpdateState.FAILED.value) & (UPDATE.finished_at >= after),
+            ),
+            "requests": self._count(
+                REQUEST,
+                (REQUEST.state == RequestState.FAILED.value) & (REQUEST.created_at >= after),
+            ),
+            "jobs": self._count(JOB, (JOB.state == failed) & (JOB.updated_at >= after)),
         }
 
     def _count(self, table: Table, where: Any) -> int:

@@ -11,17 +11,21 @@ from merlin.build.record import Build
 from merlin.build.verdict import WAITING, Verdict, Word, may_move
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound
+from merlin.job.budget import month_start
 from merlin.job.launching import Account, NewJob
-from merlin.job.lifecycle import FINAL, Job, JobState
+from merlin.job.lifecycle import FINAL, FORBIDDEN, Job, JobState
 from merlin.job.policy import Decision, Step
 from merlin.model.registry import ModelState
-from merlin.store.database import Database, transaction
+from merlin.store.database import Database, Row, transaction
 from merlin.store.jobs import insert_job, why_failed
+from merlin.store.models import why_lost
 from merlin.store.tables import BUILD, BUILD_EXAMPLE, JOB, MODEL, VERDICT
 from merlin.store.values import build_of, dumped, job_of, verdict_of
 from merlin.store.verdicts import is_verdict, move, verdicts
 
 _LOST = (JobState.FAILED, JobState.CANCELLED)
+# Any number that no other program takes in this database.
+_LOCK = 0x4D65726C_62756467
 
 
 class _MovedOn(Exception):
@@ -67,6 +71,8 @@ class LaunchRows:
                 active=self._active(provider),
                 spent_micro=self._spent(provider, since),
                 new_examples=self._new_examples(verdict),
+                is_forbidden=self._is_forbidden(provider),
+                is_gone=self._is_gone(verdict),
             )
 
     def _active(self, provider: str) -> int:
@@ -74,10 +80,30 @@ class LaunchRows:
         of_provider = JOB.select(fn.COUNT(JOB.id)).where((JOB.provider == provider) & unfinished)
         return int(self.db.value(of_provider))
 
-    def _spent(self, provider: str, since: datetime) -> int:
-        """Sum the estimates of jobs since then; one that ended untrained has cost nothing."""
+    def _is_forbidden(self, provider: str) -> bool:
+        """Return whether the newest launch that the provider has answered was forbidden."""
+        is_answered = (JOB.provider_job_id != "") | (JOB.status == FORBIDDEN)
+        answered = JOB.select(JOB.status).where((JOB.provider == provider) & is_answered)
+        newest = answered.order_by(JOB.created_at.desc(), JOB.id.desc())
+        return bool(self.db.value(newest) == FORBIDDEN)
+
+    def _is_gone(self, verdict: Verdict) -> bool:
+        is_lost = (MODEL.job_id == verdict.job_id) & (MODEL.state == ModelState.GONE.value)
+        return self.db.row(MODEL.select(MODEL.id).where(is_lost)) is not None
+
+    def spent(self, provider: str, since: datetime) -> int:
+        """Return what the provider's jobs since then may have cost, in millionths."""
+        return self._spent(provider, since)
+
+    def _spent(self, provider: str, since: datetime, but: str = "") -> int:
+        """Sum the estimates of jobs since then; one that ended untrained has cost nothing.
+
+        `but`: the launch key of a job that is left out.
+        """
         is_free = JOB.state.in_([state.value for state in _LOST]) & (JOB.trained_tokens == 0)
         counts = (JOB.provider == provider) & (JOB.created_at >= iso(since)) & ~is_free
+        if but:
+            counts &= JOB.launch_key != but
         total = JOB.select(fn.COALESCE(fn.SUM(JOB.estimate_micro), 0)).where(counts)
         return int(self.db.value(total))
 
@@ -110,29 +136,41 @@ class LaunchRows:
         The `older` verdicts become superseded. A verdict linked to a succeeded job is training
         until its model is promoted; one linked to a failed or cancelled job, or to one whose
         model was refused or is gone, becomes failed. Returns None when the verdict had moved
-        on meanwhile; then nothing is stored.
+        on meanwhile, or the month's cap is taken; then nothing is stored.
         """
         if not may_move(verdict.word, Word.TRAINING):
             return None
         try:
-            return self._start(verdict, job, older)
+            # A savepoint where others' work goes on: a verdict that moved on leaves no job.
+            return self.db.transact(lambda: self._start(verdict, job, older))
         except _MovedOn:
             return None
 
-    @transaction
     def _start(self, verdict: Verdict, job: NewJob | Job, older: Sequence[Verdict]) -> Job:
         at = self._clock()
+        if isinstance(job, NewJob) and not self._is_within(job):
+            raise _MovedOn
         # The job first, here as everywhere: who locks rows in one order never waits in a ring.
         found = self._join(verdict, job)
         mine = is_verdict(verdict.commit, verdict.dataset)
         olds = WAITING if verdict.word in WAITING else (verdict.word,)
         if not move(self.db, olds, Word.TRAINING, at, mine, change={"job_id": found.job_id}):
             raise _MovedOn
-        if self._is_lost(found):
-            move(self.db, (Word.TRAINING,), Word.FAILED, at, mine, change=why_failed(found))
+        why_lost = self._why_lost(found)
+        if why_lost is not None:
+            move(self.db, (Word.TRAINING,), Word.FAILED, at, mine, change=why_lost)
         self._supersede(older, at)
         self.db.bump()
         return found
+
+    def _is_within(self, job: NewJob) -> bool:
+        """Return whether the month's cap has room for the job; of several one asks at a time."""
+        if job.month_cap_micro is None:
+            return True
+        if self.db.dialect == "postgresql":  # an SQLite transaction that writes is alone anyway
+            self.db.sql("SELECT pg_advisory_xact_lock(?)", _LOCK)
+        spent = self._spent(job.provider, month_start(job.at), but=job.launch_key)
+        return spent + job.estimate_micro <= job.month_cap_micro
 
     def _join(self, verdict: Verdict, job: NewJob | Job) -> Job:
         """Return the job's row as it stands, made when it is new; nobody else changes it now."""
@@ -146,12 +184,16 @@ class LaunchRows:
             raise NotFound("no such job", "store-no-job", job=getattr(job, "job_id", 0))
         return job_of(row)
 
-    def _is_lost(self, job: Job) -> bool:
+    def _why_lost(self, job: Job) -> Row | None:
+        """Return the columns that say why nothing will come of this job, None when something may.
+
+        A model that is gone is told as such: the job itself was well.
+        """
         if job.state in _LOST:
-            return True
+            return why_failed(job)
         bad = MODEL.state.in_([ModelState.REFUSED.value, ModelState.GONE.value])
-        lost = MODEL.select(MODEL.id).where((MODEL.job_id == job.job_id) & bad)
-        return self.db.row(lost) is not None
+        lost = self.db.row(MODEL.select().where((MODEL.job_id == job.job_id) & bad))
+        return None if lost is None else why_lost(lost["model_id"], lost["state"], lost["note"])
 
     def _supersede(self, older: Sequence[Verdict], at: datetime) -> None:
         for verdict in older:

@@ -1,12 +1,14 @@
 """Lead: of all daemons that may run, one works; the lock of a dead one is free at once.
 
+Of several bots that poll, one polls, by the same means.
+
 On one machine the lock is a file lock under `state_dir/run`; on PostgreSQL an advisory lock of
-a session of its own stands beside it, because daemons may run on several machines.
+a session of its own stands beside it, because they may run on several machines.
 """
 
 from __future__ import annotations
 
-import fcntl
+import hashlib
 import os
 from pathlib import Path
 from types import TracebackType
@@ -15,19 +17,19 @@ from typing import LiteralString
 import psycopg
 
 from merlin.core.errors import LeadTaken
+from merlin.core.lock import taken
 from merlin.store.connections import CONNECT_S
 from merlin.store.faults import faults
 
-# Any number that no other program takes in this database.
-_LOCK = 0x4D65726C_6C656164
 _HELD = "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
 
 
 class Lead:
-    """The right to be the one daemon, taken without waiting."""
+    """The right to be the one of its name, taken without waiting."""
 
-    def __init__(self, state_dir: Path, database_url: str) -> None:
-        self._path = state_dir / "run" / "daemon.lock"
+    def __init__(self, state_dir: Path, database_url: str, name: str = "daemon") -> None:
+        self._path = state_dir / "run" / f"{name}.lock"
+        self._number = _number(name)
         self._url = database_url
         self._file: int | None = None
         self._session: psycopg.Connection | None = None
@@ -40,11 +42,8 @@ class Lead:
         if self._file is not None:
             return True
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(file)
+        file = taken(self._path)
+        if file is None:
             return False
         self._file = file
         try:
@@ -64,7 +63,7 @@ class Lead:
             return True
         with faults():
             self._session = psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_S)
-            return self._asked("SELECT pg_try_advisory_lock(%s)", _LOCK)
+            return self._asked("SELECT pg_try_advisory_lock(%s)", self._number)
 
     def is_held(self) -> bool:
         """Return whether the lead is still ours: with the session on PostgreSQL it is lost."""
@@ -131,3 +130,9 @@ class Lead:
         _trace: TracebackType | None,
     ) -> None:
         self.release()
+
+
+def _number(name: str) -> int:
+    """Return a signed 64-bit number that no other program takes in this database."""
+    said = hashlib.sha256(f"merlin lead {name}".encode()).digest()
+    return int.from_bytes(said[:8], "big", signed=True)

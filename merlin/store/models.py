@@ -11,13 +11,13 @@ from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.model.evaluate import Evaluation
 from merlin.model.prove import Conversations
 from merlin.model.registry import Model, ModelState
-from merlin.store.database import Database, transaction
+from merlin.store.database import Database, Row, transaction
 from merlin.store.tables import BUILD, BUILD_EXAMPLE, EVALUATION, EXAMPLE_TEXT, MODEL, VERDICT
 from merlin.store.values import dumped, messages_of, model_of, plain
 from merlin.store.verdicts import move
 
 _NEXT = {
-    ModelState.GOOD: (ModelState.NEW,),
+    ModelState.GOOD: (ModelState.NEW, ModelState.GONE),
     ModelState.REFUSED: (ModelState.NEW,),
     ModelState.GONE: (ModelState.GOOD,),
     ModelState.NEW: (),
@@ -36,6 +36,11 @@ class ModelRows:
         is_due = MODEL.not_before.is_null() | (MODEL.not_before <= iso(self._clock()))
         new = models().where((MODEL.state == ModelState.NEW.value) & is_due)
         return [model_of(row) for row in self.db.rows(new.order_by(MODEL.id))]
+
+    def standing(self) -> list[Model]:
+        """Return the models in state good or gone, oldest first."""
+        stands = MODEL.state.in_([ModelState.GOOD.value, ModelState.GONE.value])
+        return [model_of(row) for row in self.db.rows(models().where(stands).order_by(MODEL.id))]
 
     def conversations(self, build_id: int, split: str) -> Conversations:
         """Return (example id, messages with the system text first) of one split, by id."""
@@ -64,7 +69,8 @@ class ModelRows:
     def settle(self, model: Model, state: ModelState, proof: Evaluation | None, note: str) -> None:
         """Store the outcome of the proof; nothing when the model was settled otherwise before.
 
-        Refusing a model moves its training verdicts to failed in the same transaction.
+        A model that is refused or gone moves its training verdicts to failed in the same
+        transaction.
         """
         may = MODEL.state.in_([each.value for each in _NEXT[state]])
         settled = MODEL.update({"state": state.value, "note": plain(note), "not_before": None})
@@ -73,8 +79,7 @@ class ModelRows:
         if proof is not None:
             self._keep(proof)
         if state in (ModelState.REFUSED, ModelState.GONE):
-            told = {"model": model.model_id, "note": note}
-            why = {"reason": f"verdict-model-{state}", "arguments": dumped(told)}
+            why = why_lost(model.model_id, state, note)
             mine = VERDICT.job_id == model.job_id
             move(self.db, (Word.TRAINING,), Word.FAILED, self._clock(), mine, change=why)
         self.db.bump()
@@ -91,6 +96,12 @@ class ModelRows:
         new = [name for name in scores if name != "model_row"]
         asked = EVALUATION.insert(scores)
         self.db.put(asked.on_conflict(conflict_target=("model_row",), preserve=new))
+
+
+def why_lost(model_id: str, state: str, note: str) -> Row:
+    """Return the columns of a verdict that say why its model cannot serve: refused or gone."""
+    told = {"model": model_id, "note": note}
+    return {"reason": f"verdict-model-{state}", "arguments": dumped(told)}
 
 
 def proof_of(db: Database, model_row: int) -> Evaluation | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
-from merlin.core.notice import Notice
+from merlin.core.notice import ADMINS, NEWS, Notice
 from merlin.store.database import Database, Row, transaction
 from merlin.store.tables import NOTICE
 from merlin.store.values import dumped, loaded
@@ -19,8 +20,8 @@ class NoticeRows:
         self._clock = clock
 
     @transaction
-    def tell(self, to: str, key: str, arguments: Mapping[str, object], once: str = "") -> None:
-        """Store a notice; one with the same `once` word is stored a single time."""
+    def tell(self, to: str, key: str, arguments: Mapping[str, object], once: str = "") -> bool:
+        """Store a notice; False for one whose `once` word was stored before."""
         new = NOTICE.insert(
             {
                 "to_whom": to,
@@ -31,13 +32,31 @@ class NoticeRows:
                 "handed_over_at": None,
             }
         )
-        if self.db.put(new.on_conflict_ignore()):
+        is_new = self.db.put(new.on_conflict_ignore())
+        if is_new:
             self.db.bump()
+        return is_new
 
-    def waiting(self, limit: int = 20) -> list[Notice]:
-        """Return the oldest notices not yet handed over."""
+    def waiting(self, limit: int = 20, told_since: datetime | None = None) -> list[Notice]:
+        """Return the oldest notices not yet handed over.
+
+        Those to admins whose key was told since `told_since` are left to wait for company.
+        """
         waiting = NOTICE.select().where(NOTICE.handed_over_at.is_null())
+        if told_since is not None:
+            lately = NOTICE.alias("lately")
+            told = lately.select(lately.key).where(
+                (lately.to_whom == ADMINS) & (lately.handed_over_at > iso(told_since))
+            )
+            waiting = waiting.where(
+                (NOTICE.to_whom != ADMINS) | NOTICE.key.not_in(told) | NOTICE.key.in_(NEWS)
+            )
         return [_notice(row) for row in self.db.rows(waiting.order_by(NOTICE.id).limit(limit))]
+
+    def newest(self, to: str, limit: int) -> list[Notice]:
+        """Return the newest notices to somebody, newest first."""
+        mine = NOTICE.select().where(NOTICE.to_whom == to)
+        return [_notice(row) for row in self.db.rows(mine.order_by(NOTICE.id.desc()).limit(limit))]
 
     @transaction
     def handed_over(self, notice_id: int) -> bool:

@@ -3,23 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
-
-from peewee import Insert
 
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.inbox.outgoing import MOST_TRIES, Letter, Outgoing, OutgoingState
 from merlin.inbox.owner import Owner
+from merlin.store import pages
 from merlin.store.chat_tables import OUTGOING
 from merlin.store.cipher import Cipher
 from merlin.store.database import Database, Row, transaction
+from merlin.store.prepared import Filled, Prepared, Slot, slots
 from merlin.store.sealed import opened
 
 _BEFORE_SENDING = (OutgoingState.PENDING.value, OutgoingState.UNKNOWN.value)
+_NEW = Prepared(
+    OUTGOING.insert(
+        slots(
+            "bot_id key chat_id update_id body state tries owner message_id created_at settled_at"
+        )
+    ).on_conflict_ignore()
+)
+_THIS = (OUTGOING.bot_id == Slot("bot")) & (OUTGOING.id == Slot("id"))
+_BEGIN = Prepared(
+    OUTGOING.update(
+        {
+            "state": OutgoingState.SENDING.value,
+            "tries": OUTGOING.tries + 1,
+            "owner": Slot("owner"),
+        }
+    ).where(_THIS & OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MOST_TRIES))
+)
+_IS_SENT = _THIS & (OUTGOING.state == OutgoingState.SENDING.value)
+_SETTLE = Prepared(OUTGOING.update(slots("state message_id")).where(_IS_SENT))
+_NOT_SENT = Prepared(
+    OUTGOING.update({**slots("state message_id"), "tries": OUTGOING.tries - 1}).where(_IS_SENT)
+)
+_END = Prepared(
+    OUTGOING.update({**slots("state message_id settled_at"), "body": ""}).where(_IS_SENT)
+)
+
+
+@cache
+def _of_keys(count: int) -> Prepared:
+    """Return the query for the messages of so many keys."""
+    keys = [Slot(f"key{place}") for place in range(count)]
+    these = (OUTGOING.bot_id == Slot("bot")) & OUTGOING.key.in_(keys)
+    return Prepared(OUTGOING.select().where(these).order_by(OUTGOING.id))
 
 
 class OutgoingRows:
-    """The messages of one bot; their texts are sealed, and forgotten when they were sent."""
+    """The messages of one bot; what they show is sealed, and forgotten when they were sent."""
 
     def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:
         self.db = db
@@ -30,27 +64,28 @@ class OutgoingRows:
     @transaction
     def put(self, letters: Sequence[Letter]) -> list[Outgoing]:
         """Store the letters whose keys are new; return all of them as they now stand."""
-        for letter in letters:
-            self.db.put(self._new(letter).on_conflict_ignore())
-        keys = [letter.key for letter in letters]
-        return self._found(OUTGOING.key.in_(keys)) if keys else []
+        ids = [self.db.stored(self._new(letter)) for letter in letters]
+        if all(ids):
+            pending = OutgoingState.PENDING
+            return [Outgoing(*one, pending) for one in zip(ids, letters, strict=True)]
+        keys = {f"key{place}": letter.key for place, letter in enumerate(letters)}
+        found = self.db.rows(_of_keys(len(keys))(bot=self._bot_id, **keys))
+        return [self._outgoing(row) for row in found]
 
-    def _new(self, letter: Letter) -> Insert:
-        new = {
-            "bot_id": self._bot_id,
-            "key": letter.key,
-            "chat_id": letter.chat_id,
-            "update_id": letter.update_id,
-            "body": self._cipher.seal(letter.text),
-            "state": OutgoingState.PENDING.value,
-            "tries": 0,
-            "owner": "",
-            "message_id": None,
-            "created_at": iso(self._clock()),
-            "settled_at": None,
-        }
-        query: Insert = OUTGOING.insert(new)
-        return query
+    def _new(self, letter: Letter) -> Filled:
+        return _NEW(
+            bot_id=self._bot_id,
+            key=letter.key,
+            chat_id=letter.chat_id,
+            update_id=letter.update_id,
+            body=self._cipher.seal(pages.written(letter.page, letter.spot)),
+            state=OutgoingState.PENDING.value,
+            tries=0,
+            owner="",
+            message_id=None,
+            created_at=iso(self._clock()),
+            settled_at=None,
+        )
 
     @transaction
     def of_update(self, update_id: int) -> list[Outgoing]:
@@ -62,27 +97,21 @@ class OutgoingRows:
     @transaction
     def begin(self, outgoing_id: int, owner: Owner) -> bool:
         """Turn pending or unknown to sending and count a try; False when it stands otherwise."""
-        begun = OUTGOING.update(
-            {"state": OutgoingState.SENDING.value, "tries": OUTGOING.tries + 1, "owner": str(owner)}
-        )
-        may_begin = (
-            self._mine()
-            & (OUTGOING.id == outgoing_id)
-            & OUTGOING.state.in_(_BEFORE_SENDING)
-            & (OUTGOING.tries < MOST_TRIES)
-        )
-        return self.db.change(begun.where(may_begin)) > 0
+        return self.db.change(_BEGIN(bot=self._bot_id, id=outgoing_id, owner=str(owner))) > 0
 
     @transaction
     def settle(self, outgoing_id: int, state: OutgoingState, message_id: int | None = None) -> None:
         """Store what became of the sending; `pending` when it was surely not sent."""
-        change: dict[str, object] = {"state": state.value, "message_id": message_id}
-        if state is OutgoingState.PENDING:
-            change["tries"] = OUTGOING.tries - 1
-        elif state in {OutgoingState.SENT, OutgoingState.DROPPED}:
-            change |= {"body": "", "settled_at": iso(self._clock())}
-        sending = (OUTGOING.id == outgoing_id) & (OUTGOING.state == OutgoingState.SENDING.value)
-        self.db.change(OUTGOING.update(change).where(self._mine() & sending))
+        is_over = state in {OutgoingState.SENT, OutgoingState.DROPPED}
+        query = _END if is_over else _NOT_SENT if state is OutgoingState.PENDING else _SETTLE
+        change = query(
+            bot=self._bot_id,
+            id=outgoing_id,
+            state=state.value,
+            message_id=message_id,
+            settled_at=iso(self._clock()),
+        )
+        self.db.change(change)
 
     @transaction
     def drop(self, chat_id: int) -> int:
@@ -122,7 +151,7 @@ class OutgoingRows:
         return [self._outgoing(row) for row in self.db.rows(found.limit(limit))]
 
     def _outgoing(self, row: Row) -> Outgoing:
-        text = opened(self._cipher, row["body"]) or ""
-        letter = Letter(row["key"], row["chat_id"], text, row["update_id"])
+        page, spot = pages.read(opened(self._cipher, row["body"]) or "")
+        letter = Letter(row["key"], row["chat_id"], page, row["update_id"], spot)
         state = OutgoingState(row["state"])
         return Outgoing(row["id"], letter, state, row["tries"], row["message_id"])

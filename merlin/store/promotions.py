@@ -32,13 +32,20 @@ class PromotionRows:
         """Return, per dataset, the good model of the verdict with the highest position."""
         heads = _heads().alias("heads")
         query = (
-            models().select_extend(heads.c.top).join(VERDICT, on=(VERDICT.job_id == MODEL.job_id))
+            models()
+            .select_extend(heads.c.top, VERDICT.word)
+            .join(VERDICT, on=(VERDICT.job_id == MODEL.job_id))
         )
         is_head = (heads.c.dataset == VERDICT.dataset) & (heads.c.top == VERDICT.position)
         rows = self.db.rows(query.join(heads, on=is_head))
         ahead = self._ahead()
         found = [
-            Candidate(model_of(row), row["top"], ahead.get(row["dataset"], 0) > row["top"])
+            Candidate(
+                model_of(row),
+                row["top"],
+                is_followed=ahead.get(row["dataset"], 0) > row["top"],
+                is_awaited=row["word"] == Word.TRAINING.value,
+            )
             for row in rows
         ]
         return sorted(found, key=lambda candidate: candidate.model.dataset)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound
-from merlin.core.request import Request, RequestState
+from merlin.core.request import Request, RequestKind, RequestState
 from merlin.store.database import Database, Row, transaction
 from merlin.store.tables import REQUEST
 from merlin.store.values import dumped, loaded, plain
@@ -20,12 +20,12 @@ class RequestRows:
         self._clock = clock
 
     @transaction
-    def ask(self, kind: str, arguments: Mapping[str, object], by: str) -> int:
+    def ask(self, kind: RequestKind, arguments: Mapping[str, object], by: str) -> int:
         """Store a request; return its id."""
         request_id = self.db.add(
             REQUEST,
             {
-                "kind": kind,
+                "kind": RequestKind(kind).value,
                 "arguments": dumped(dict(arguments)),
                 "by_whom": plain(by),
                 "state": RequestState.WAITING.value,
@@ -37,11 +37,13 @@ class RequestRows:
         return request_id
 
     @transaction
-    def claim(self, kinds: Sequence[str]) -> Request | None:
+    def claim(self, kinds: Sequence[RequestKind]) -> Request | None:
         """Take the oldest waiting request of these kinds, or None."""
         is_waiting = REQUEST.state == RequestState.WAITING.value
         oldest = (
-            REQUEST.select().where(is_waiting & REQUEST.kind.in_(list(kinds))).order_by(REQUEST.id)
+            REQUEST.select()
+            .where(is_waiting & REQUEST.kind.in_([str(kind) for kind in kinds]))
+            .order_by(REQUEST.id)
         )
         while (row := self.db.row(oldest)) is not None:
             mine = REQUEST.update({"state": RequestState.WORKING.value})

@@ -1,55 +1,200 @@
-"""Rows of sessions; fulfils `chat.session.Sessions`."""
+"""Rows of sessions; fulfils `chat.session.Sessions` and `chat.session.SessionList`."""
 
 from __future__ import annotations
 
-from merlin.chat.session import Session
-from merlin.core.clock import Clock, iso, utc_now
-from merlin.store.chat_tables import SESSION
+from dataclasses import replace
+from typing import Any
+
+from peewee import Case, fn
+
+from merlin.chat.session import Place, Session
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.store.chat_tables import SESSION, TURN
+from merlin.store.cipher import Cipher
 from merlin.store.database import Database, Row, transaction
+from merlin.store.prepared import Prepared, Slot, slots
+from merlin.store.sealed import opened
+
+_AT = (
+    (SESSION.bot_id == Slot("bot"))
+    & (SESSION.chat_id == Slot("chat_id"))
+    & (SESSION.thread_id == Slot("thread_id"))
+)
+_OPEN = Prepared(SESSION.select().where(_AT & (SESSION.is_open == 1)).limit(1))
+_FIND = Prepared(SESSION.select().where(_AT & (SESSION.id == Slot("id"))).limit(1))
+_USED = Prepared(
+    SESSION.update(
+        {
+            **slots("used_tokens is_warned is_full touched_at"),
+            "title": Case(None, [(SESSION.title == "", Slot("title"))], SESSION.title),
+        }
+    ).where((SESSION.bot_id == Slot("bot")) & (SESSION.id == Slot("id")))
+)
+
+
+_SEALED = frozenset({"title", "system", "summary"})
 
 
 class SessionRows:
-    """The sessions of one bot's chats; at most one of a chat is open."""
+    """The sessions of one bot's chats; at most one of a chat's topic is open."""
 
-    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:
         self.db = db
+        self._cipher = cipher
         self._bot_id = bot_id
         self._clock = clock
 
+    def opened(self, place: Place) -> Session | None:
+        """Return the place's open session, None where there was none yet; writes nothing."""
+        found = self.db.row(_OPEN(**self._there(place)))
+        return None if found is None else self._session(found)
+
     @transaction
-    def open(self, chat_id: int, user_id: int) -> Session:
-        """Return the chat's open session; a first one is made."""
-        mine = (SESSION.bot_id == self._bot_id) & (SESSION.chat_id == chat_id)
-        found = self.db.row(SESSION.select().where(mine & (SESSION.is_open == 1)))
+    def open(self, place: Place) -> Session:
+        """Return the place's open session; a first one is made."""
+        found = self.opened(place)
         if found is not None:
-            return _session(found)
+            return found
+        return self._add(Session(0, place.chat_id, place.user_id, thread_id=place.thread_id))
+
+    @transaction
+    def renew(self, place: Place) -> Session:
+        """Close the place's session, keep it, and return a new one of the same choices."""
+        old = self.open(place)
+        self._close(place)
+        fresh = replace(old, title="", summary="", used_tokens=0, is_warned=False, is_full=False)
+        return self._add(fresh)
+
+    @transaction
+    def change(self, session: Session) -> None:
+        """Store everything of a session that may change; what no key here opens stays as it is."""
+        these = (SESSION.bot_id == self._bot_id) & (SESSION.id == session.session_id)
+        choices = self._choices(session)
+        row = self.db.row(SESSION.select().where(these)) or {}
+        for name in _SEALED & row.keys():
+            if not choices[name] and opened(self._cipher, row[name]) is None:
+                choices[name] = row[name]
+        self.db.change(SESSION.update(choices).where(these))
+
+    @transaction
+    def used(self, session: Session) -> None:
+        """Store what an answer changed: what is used of its window, when, its first title."""
+        used = _USED(
+            bot=self._bot_id,
+            id=session.session_id,
+            used_tokens=session.used_tokens,
+            is_warned=int(session.is_warned),
+            is_full=int(session.is_full),
+            touched_at=iso(self._clock()),
+            title=self._sealed(session.title),
+        )
+        self.db.change(used)
+
+    @transaction
+    def touch(self, session_id: int, title: str) -> None:
+        """Note that it was used now; it gets the title unless it has one."""
+        this = (SESSION.bot_id == self._bot_id) & (SESSION.id == session_id)
+        self.db.change(SESSION.update({"touched_at": iso(self._clock())}).where(this))
+        if title:
+            named = SESSION.update({"title": self._cipher.seal(title)})
+            self.db.change(named.where(this & (SESSION.title == "")))
+
+    def of(self, place: Place, offset: int = 0, limit: int = 10) -> list[Session]:
+        """Return the place's sessions that were ever used, the newest used first."""
+        newest = SESSION.select().where(self._used(place))
+        newest = newest.order_by(SESSION.touched_at.desc(), SESSION.id.desc())
+        rows = self.db.rows(newest.limit(limit).offset(offset))
+        return [self._session(row) for row in rows]
+
+    def count(self, place: Place) -> int:
+        """Return how many there are."""
+        return int(self.db.value(SESSION.select(fn.COUNT(SESSION.id)).where(self._used(place))))
+
+    def find(self, place: Place, session_id: int) -> Session | None:
+        """Return this one of the place's sessions, None where it is not theirs."""
+        row = self.db.row(_FIND(**self._there(place), id=session_id))
+        return None if row is None else self._session(row)
+
+    @transaction
+    def switch(self, place: Place, session_id: int) -> Session | None:
+        """Open this session instead of the one that is open; None where it is not theirs."""
+        found = self.find(place, session_id)
+        if found is None:
+            return None
+        self._close(place)
+        self.db.change(SESSION.update({"is_open": 1}).where(self._this(place, session_id)))
+        return replace(found, is_open=True)
+
+    @transaction
+    def delete(self, place: Place, session_id: int) -> bool:
+        """Delete a session with its turns; False where it is not theirs."""
+        if self.find(place, session_id) is None:
+            return False
+        self.db.change(TURN.delete().where(TURN.session_id == session_id))
+        return self.db.change(SESSION.delete().where(self._this(place, session_id))) > 0
+
+    def _add(self, session: Session) -> Session:
         new = {
             "bot_id": self._bot_id,
-            "chat_id": chat_id,
-            "user_id": user_id,
-            "dataset": None,
-            "model_id": None,
+            "chat_id": session.chat_id,
+            "user_id": session.user_id,
+            "thread_id": session.thread_id,
             "is_open": 1,
             "created_at": iso(self._clock()),
+            "touched_at": "",
+            **self._choices(session),
         }
-        return Session(self.db.add(SESSION, new), chat_id, user_id)
+        return replace(session, session_id=self.db.add(SESSION, new), is_open=True)
 
-    @transaction
-    def renew(self, chat_id: int, user_id: int) -> Session:
-        """Close the chat's session, keep it, and return a new one of the same choices."""
-        old = self.open(chat_id, user_id)
-        self.db.change(SESSION.update({"is_open": 0}).where(SESSION.id == old.session_id))
-        new = self.open(chat_id, user_id)
-        chosen = {"dataset": old.dataset, "model_id": old.model_id}
-        self.db.change(SESSION.update(chosen).where(SESSION.id == new.session_id))
-        return Session(new.session_id, chat_id, user_id, old.dataset, old.model_id)
+    def _choices(self, session: Session) -> Row:
+        return {
+            "dataset": session.dataset,
+            "provider": session.provider,
+            "model_id": session.model_id,
+            "title": self._sealed(session.title),
+            "preset": session.preset,
+            "system": self._sealed(session.system),
+            "summary": self._sealed(session.summary),
+            "used_tokens": session.used_tokens,
+            "is_warned": int(session.is_warned),
+            "is_full": int(session.is_full),
+        }
 
+    def _close(self, place: Place) -> None:
+        self.db.change(SESSION.update({"is_open": 0}).where(self._at(place)))
 
-def _session(row: Row) -> Session:
-    return Session(
-        session_id=row["id"],
-        chat_id=row["chat_id"],
-        user_id=row["user_id"],
-        dataset=row["dataset"],
-        model_id=row["model_id"],
-    )
+    def _there(self, place: Place) -> Row:
+        return {"bot": self._bot_id, "chat_id": place.chat_id, "thread_id": place.thread_id}
+
+    def _at(self, place: Place) -> Any:
+        chat = (SESSION.bot_id == self._bot_id) & (SESSION.chat_id == place.chat_id)
+        return chat & (SESSION.thread_id == place.thread_id)
+
+    def _this(self, place: Place, session_id: int) -> Any:
+        return self._at(place) & (SESSION.id == session_id)
+
+    def _used(self, place: Place) -> Any:
+        return self._at(place) & (SESSION.touched_at != "")
+
+    def _sealed(self, text: str) -> str:
+        return self._cipher.seal(text) if text else ""
+
+    def _session(self, row: Row) -> Session:
+        return Session(
+            session_id=row["id"],
+            chat_id=row["chat_id"],
+            user_id=row["user_id"],
+            dataset=row["dataset"],
+            provider=row["provider"],
+            model_id=row["model_id"],
+            thread_id=row["thread_id"],
+            title=opened(self._cipher, row["title"]) or "",
+            preset=row["preset"],
+            system=opened(self._cipher, row["system"]) or "",
+            summary=opened(self._cipher, row["summary"]) or "",
+            used_tokens=row["used_tokens"],
+            is_warned=bool(row["is_warned"]),
+            is_full=bool(row["is_full"]),
+            is_open=bool(row["is_open"]),
+            touched_at=from_iso(row["touched_at"]) if row["touched_at"] else None,
+        )

@@ -5,7 +5,7 @@ Fulfils `chat.route.Shelf` and `chat.about.Showcase`; writes nothing.
 
 from __future__ import annotations
 
-from peewee import Select, fn
+from peewee import fn
 
 from merlin.build.record import Build
 from merlin.core.clock import from_iso
@@ -15,6 +15,7 @@ from merlin.model.evaluate import Evaluation
 from merlin.model.registry import Model, ModelState, Serving
 from merlin.store.database import Database, Row
 from merlin.store.models import models, proof_of
+from merlin.store.prepared import Prepared, Slot
 from merlin.store.promotions import serving_rows
 from merlin.store.tables import (
     BUILD,
@@ -26,6 +27,17 @@ from merlin.store.tables import (
 )
 from merlin.store.values import build_of, messages_of, model_of
 
+# A dataset is known by its first promotion: new ones do not take the default's place.
+_BY_AGE = PROMOTION.select(fn.MIN(PROMOTION.id)).where(PROMOTION.dataset == SERVING.dataset)
+_SERVING = serving_rows().order_by(_BY_AGE, SERVING.dataset)
+_ALL = Prepared(_SERVING)
+_FIRST = Prepared(_SERVING.limit(1))
+_OF = Prepared(serving_rows().where(SERVING.dataset == Slot("dataset")).limit(1))
+_MODEL = Prepared(
+    models().where(MODEL.model_id == Slot("model_id")).order_by(MODEL.id.desc()).limit(1)
+)
+_BUILD = Prepared(BUILD.select().where(BUILD.id == Slot("id")).limit(1))
+
 
 class ShelfRows:
     """The models of every dataset, as they stand at the moment of asking."""
@@ -35,15 +47,12 @@ class ShelfRows:
 
     def serving(self, dataset: str | None) -> Serving | None:
         """Return what serves `dataset`; None asks for the first dataset that served anything."""
-        query = self._serving()
-        if dataset is not None:
-            query = query.where(SERVING.dataset == dataset)
-        row = self.db.row(query)
+        row = self.db.row(_FIRST() if dataset is None else _OF(dataset=dataset))
         return None if row is None else _serving(row)
 
     def all_serving(self) -> list[Serving]:
         """Return every serving model; datasets in the order in which they first served."""
-        return [_serving(row) for row in self.db.rows(self._serving())]
+        return [_serving(row) for row in self.db.rows(_ALL())]
 
     def earlier(self, dataset: str) -> list[Model]:
         """Return the good models that served the dataset before, newest first, but for now's."""
@@ -60,13 +69,12 @@ class ShelfRows:
 
     def model(self, model_id: str) -> Model | None:
         """Return a tuned model by its id at the provider."""
-        query = models().where(MODEL.model_id == model_id).order_by(MODEL.id.desc())
-        row = self.db.row(query)
+        row = self.db.row(_MODEL(model_id=model_id))
         return None if row is None else model_of(row)
 
     def build(self, build_id: int) -> Build:
         """Return a build. Raises NotFound."""
-        row = self.db.row(BUILD.select().where(BUILD.id == build_id))
+        row = self.db.row(_BUILD(id=build_id))
         if row is None:
             raise NotFound(f"no build {build_id}")
         return build_of(row)
@@ -86,11 +94,6 @@ class ShelfRows:
     def evaluation(self, model_row: int) -> Evaluation | None:
         """Return the scores of a model, None where it was not evaluated."""
         return proof_of(self.db, model_row)
-
-    def _serving(self) -> Select:
-        # A dataset is known by its first promotion: new ones do not take the default's place.
-        first = PROMOTION.select(fn.MIN(PROMOTION.id)).where(PROMOTION.dataset == SERVING.dataset)
-        return serving_rows().order_by(first, SERVING.dataset)
 
 
 def _serving(row: Row) -> Serving:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from datetime import timedelta
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -16,8 +17,91 @@ from merlin.inbox.update import Outcome, Update, UpdateState
 from merlin.store.chat_tables import LEASE, UPDATE
 from merlin.store.cipher import Cipher
 from merlin.store.database import Database, Row, transaction
+from merlin.store.prepared import Prepared, Slot
 from merlin.store.sealed import opened
 from merlin.store.values import dumped, loaded, plain
+
+_MINE = (UPDATE.bot_id == Slot("bot")) & (UPDATE.state == UpdateState.WAITING.value)
+_NEW = Prepared(
+    UPDATE.insert(
+        {
+            "bot_id": Slot("bot"),
+            "update_id": Slot("update_id"),
+            "kind": Slot("kind"),
+            "chat_id": Slot("chat_id"),
+            "user_id": Slot("user_id"),
+            "language_code": Slot("language_code"),
+            "body": Slot("body"),
+            "state": UpdateState.WAITING.value,
+            "reason": "",
+            "received_at": Slot("now"),
+            "finished_at": None,
+        }
+    )
+    .on_conflict_ignore()
+    .as_rowcount()
+)
+_FREE = LEASE.owner.in_(["", Slot("owner")]) | (LEASE.until < Slot("now"))
+_TAKE = Prepared(
+    LEASE.insert(
+        {
+            "bot_id": Slot("bot"),
+            "chat_id": Slot("chat_id"),
+            "owner": Slot("owner"),
+            "until": Slot("until"),
+        }
+    )
+    .on_conflict(
+        conflict_target=(LEASE.bot_id, LEASE.chat_id),
+        update={"owner": Slot("owner"), "until": Slot("until")},
+        where=_FREE,
+    )
+    .as_rowcount()
+)
+_END = Prepared(
+    UPDATE.update(
+        {
+            "state": Slot("state"),
+            "reason": Slot("reason"),
+            "body": "",
+            "finished_at": Slot("now"),
+        }
+    ).where(_MINE & (UPDATE.update_id == Slot("update_id")))
+)
+_LEFT = UPDATE.select(UPDATE.id).where(_MINE & (UPDATE.chat_id == Slot("chat_id")))
+_LET_GO = Prepared(
+    LEASE.update({"owner": ""}).where(
+        (LEASE.bot_id == Slot("bot"))
+        & (LEASE.chat_id == Slot("chat_id"))
+        & (LEASE.owner == Slot("owner"))
+        & ~fn.EXISTS(_LEFT)
+    )
+)
+
+_WITH = LEASE.select(LEASE.chat_id).where(
+    (LEASE.bot_id == Slot("bot")) & (LEASE.owner == Slot("owner"))
+)
+_WAITING_WITH = Prepared(
+    UPDATE.select(UPDATE.update_id)
+    .where(_MINE & UPDATE.chat_id.in_(_WITH))
+    .order_by(UPDATE.update_id)
+)
+
+
+@cache
+def _backlog(count: int) -> Prepared:
+    """Return the query for how many updates wait in each of so many chats."""
+    chats = [Slot(f"chat{place}") for place in range(count)]
+    waiting = UPDATE.select(UPDATE.chat_id, fn.COUNT(UPDATE.id).alias("waiting"))
+    return Prepared(waiting.where(_MINE & UPDATE.chat_id.in_(chats)).group_by(UPDATE.chat_id))
+
+
+@cache
+def _held(count: int) -> Prepared:
+    """Return the query for which of so many chats an owner holds."""
+    chats = [Slot(f"chat{place}") for place in range(count)]
+    ours = (LEASE.bot_id == Slot("bot")) & (LEASE.owner == Slot("owner"))
+    return Prepared(LEASE.select(LEASE.chat_id).where(ours & LEASE.chat_id.in_(chats)))
 
 
 class UpdateRows:
@@ -48,43 +132,32 @@ class UpdateRows:
         count = Counter(update.chat_id for update in fresh)
         if not count:
             return set()
-        waiting = UPDATE.select(UPDATE.chat_id, fn.COUNT(UPDATE.id).alias("waiting")).where(
-            self._waiting() & UPDATE.chat_id.in_(list(count))
-        )
-        rows = self.db.rows(waiting.group_by(UPDATE.chat_id))
+        chats = {f"chat{place}": chat_id for place, chat_id in enumerate(count)}
+        rows = self.db.rows(_backlog(len(chats))(bot=self._bot_id, **chats))
         backlog = {row["chat_id"] for row in rows if row["waiting"] > count[row["chat_id"]]}
-        ours = (LEASE.bot_id == self._bot_id) & (LEASE.owner == str(owner))
-        wanted = LEASE.select(LEASE.chat_id).where(ours & LEASE.chat_id.in_(list(count)))
-        mine = {row["chat_id"] for row in self.db.rows(wanted)}
+        held = _held(len(chats))(bot=self._bot_id, owner=str(owner), **chats)
+        mine = {row["chat_id"] for row in self.db.rows(held)}
         in_order = [chat_id for chat_id in count if chat_id in mine or chat_id not in backlog]
         return {chat_id for chat_id in in_order if self._hold(chat_id, owner)}
 
     def _put(self, update: Update) -> bool:
-        new = UPDATE.insert(
-            {
-                "bot_id": self._bot_id,
-                "update_id": update.update_id,
-                "kind": plain(update.kind),
-                "chat_id": update.chat_id,
-                "user_id": update.user_id,
-                "language_code": plain(update.language_code),
-                "body": self._cipher.seal(dumped(dict(update.body))),
-                "state": UpdateState.WAITING.value,
-                "reason": "",
-                "received_at": iso(self._clock()),
-                "finished_at": None,
-            }
+        new = _NEW(
+            bot=self._bot_id,
+            update_id=update.update_id,
+            kind=plain(update.kind),
+            chat_id=update.chat_id,
+            user_id=update.user_id,
+            language_code=plain(update.language_code),
+            body=self._cipher.seal(dumped(dict(update.body))),
+            now=iso(self._clock()),
         )
-        return self.db.put(new.on_conflict_ignore())
+        return self.db.change(new) > 0
 
     def _hold(self, chat_id: int, owner: Owner) -> bool:
         """Take the lease of a chat that is free, ours, run out, or held by a dead process."""
         mine = {"owner": str(owner), "until": self._until()}
-        free = LEASE.owner.in_(["", str(owner)]) | (LEASE.until < iso(self._clock()))
-        taken = LEASE.insert({"bot_id": self._bot_id, "chat_id": chat_id, **mine}).on_conflict(
-            conflict_target=(LEASE.bot_id, LEASE.chat_id), update=mine, where=free
-        )
-        if self.db.put(taken):
+        now = iso(self._clock())
+        if self.db.change(_TAKE(bot=self._bot_id, chat_id=chat_id, now=now, **mine)):
             return True
         here = self._lease(chat_id)
         holder = str(self.db.value(LEASE.select(LEASE.owner).where(here)))
@@ -99,8 +172,19 @@ class UpdateRows:
         held = [chat_id for chat_id in chats if self._hold(chat_id, owner)]
         if not held:
             return []
-        wanted = UPDATE.select().where(self._waiting() & UPDATE.chat_id.in_(held))
-        return [self._update(row) for row in self.db.rows(wanted.order_by(UPDATE.id))]
+        return self._in_order(UPDATE.chat_id.in_(held))
+
+    @transaction
+    def arrived(self, owner: Owner, in_hand: Set[int], limit: int) -> list[Update]:
+        """Return what waits in chats that `owner` holds and is not among those in its hand."""
+        rows = self.db.rows(_WAITING_WITH(bot=self._bot_id, owner=str(owner)))
+        fresh = [row["update_id"] for row in rows if row["update_id"] not in in_hand][:limit]
+        return self._in_order(UPDATE.update_id.in_(fresh)) if fresh else []
+
+    def _in_order(self, these: Any) -> list[Update]:
+        # Telegram's own order: hooks of several apis may have stored them in another one.
+        wanted = UPDATE.select().where(self._waiting() & these).order_by(UPDATE.update_id)
+        return [self._update(row) for row in self.db.rows(wanted)]
 
     def _open(self, owner: Owner) -> Iterator[int]:
         """Yield the chats with waiting updates that neither `owner` nor another alive holds."""
@@ -119,18 +203,15 @@ class UpdateRows:
     def finish(self, owner: Owner, chat_id: int, outcomes: Sequence[Outcome]) -> None:
         """Store final states, forget the bodies, let go of the chat when nothing waits in it."""
         for outcome in outcomes:
-            end = {
-                "state": outcome.state.value,
-                "reason": outcome.reason,
-                "body": "",
-                "finished_at": iso(self._clock()),
-            }
-            this = self._waiting() & (UPDATE.update_id == outcome.update_id)
-            self.db.change(UPDATE.update(end).where(this))
-        left = UPDATE.select(UPDATE.id).where(self._waiting() & (UPDATE.chat_id == chat_id))
-        if self.db.row(left) is None:
-            mine = self._lease(chat_id) & (LEASE.owner == str(owner))
-            self.db.change(LEASE.update({"owner": ""}).where(mine))
+            end = _END(
+                bot=self._bot_id,
+                update_id=outcome.update_id,
+                state=outcome.state.value,
+                reason=outcome.reason,
+                now=iso(self._clock()),
+            )
+            self.db.change(end)
+        self.db.change(_LET_GO(bot=self._bot_id, chat_id=chat_id, owner=str(owner)))
 
     @transaction
     def renew(self, owner: Owner) -> None:

@@ -1,44 +1,184 @@
-"""Rows of the people who write; fulfils `account.user.Users`."""
+"""Rows of the people who write; fulfils `account.user.Users` and `account.user.Register`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from peewee import fn
+
+from merlin.account.audit import user as told_user
 from merlin.account.user import User
+from merlin.account.zone import is_zone
 from merlin.core.clock import Clock, iso, utc_now
-from merlin.store.chat_tables import USER
-from merlin.store.database import Database, transaction
+from merlin.core.errors import NotFound, Refused
+from merlin.core.text import LANGUAGES
+from merlin.store.account_tables import USER
+from merlin.store.audit import AuditRows
+from merlin.store.cipher import Cipher
+from merlin.store.database import Database, Row, transaction
+from merlin.store.leaving import LeavingRows
+from merlin.store.prepared import Prepared, Slot, slots
+from merlin.store.sealed import opened
 from merlin.store.values import plain
+
+_GET = Prepared(USER.select().where(USER.user_id == Slot("user_id")).limit(1))
+_IS_OTHER = (USER.language_code != Slot("language_code")) | (USER.is_reachable == 0)
+_SEEN = Prepared(
+    USER.insert({**slots("user_id language_code first_seen_at"), "is_reachable": 1})
+    .on_conflict(
+        conflict_target=(USER.user_id,),
+        update={**slots("language_code"), "is_reachable": 1},
+        where=_IS_OTHER,
+    )
+    .as_rowcount()
+)
 
 
 class UserRows:
-    """One row a person, known by Telegram's id."""
+    """One row a person, known by Telegram's id; what they are called is sealed.
 
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
+    Without a cipher no name is kept or read.
+    """
+
+    def __init__(self, db: Database, clock: Clock = utc_now, cipher: Cipher | None = None) -> None:
         self.db = db
         self._clock = clock
+        self._cipher = cipher
+        self._audit = AuditRows(db, clock)
+        self._leaving = LeavingRows(db, cipher, clock) if cipher is not None else None
 
     @transaction
     def seen(self, users: Sequence[User]) -> None:
         """Store who wrote, with their newest language; who writes can be reached again."""
-        for user in {user.user_id: user for user in users}.values():
-            newest = {"language_code": plain(user.language_code), "is_reachable": 1}
-            first = {"user_id": user.user_id, "first_seen_at": iso(self._clock()), **newest}
-            is_other = (USER.language_code != newest["language_code"]) | (USER.is_reachable == 0)
-            self.db.put(
-                USER.insert(first).on_conflict(
-                    conflict_target=(USER.user_id,), update=newest, where=is_other
-                )
+        here = {user.user_id: user for user in users}
+        blocked = self._leaving.blocked(here) if self._leaving is not None else set()
+        for user in here.values():
+            now, language = iso(self._clock()), plain(user.language_code)
+            self.db.change(_SEEN(user_id=user.user_id, language_code=language, first_seen_at=now))
+        for user_id in blocked:
+            self._change(user_id, is_blocked=1)
+
+    @transaction
+    def met(self, user: User) -> None:
+        """Store who asked in a group; no message of ours can reach them for it."""
+        code = plain(user.language_code)
+        first = {"user_id": user.user_id, "first_seen_at": iso(self._clock()), "is_reachable": 0}
+        new = USER.insert({**first, "language_code": code})
+        is_other = USER.language_code != code
+        self.db.put(
+            new.on_conflict(
+                conflict_target=(USER.user_id,), update={"language_code": code}, where=is_other
             )
+        )
 
     def get(self, user_id: int) -> User | None:
         """Return the user, None for somebody who never wrote."""
-        row = self.db.row(USER.select().where(USER.user_id == user_id))
-        if row is None:
-            return None
-        return User(row["user_id"], row["language_code"], bool(row["is_reachable"]))
+        row = self.db.row(_GET(user_id=user_id))
+        return None if row is None else self._user(row)
 
     @transaction
     def unreachable(self, user_id: int) -> None:
         """Note that messages to this person are refused."""
-        self.db.change(USER.update({"is_reachable": 0}).where(USER.user_id == user_id))
+        self._change(user_id, is_reachable=0)
+
+    @transaction
+    def set_language(self, user_id: int, language: str | None) -> None:
+        """Keep the language chosen; None: their client's. Raises Refused for an unknown one."""
+        if language is not None and language not in LANGUAGES:
+            raise Refused(f"no language {language}", "account-no-language", language=language)
+        self._change(user_id, language=language)
+
+    @transaction
+    def set_zone(self, user_id: int, zone: str | None) -> None:
+        """Keep the time zone chosen; None: the config's. Raises Refused for an unknown one."""
+        if zone is not None and not is_zone(zone):
+            raise Refused(f"no time zone {zone}", "account-no-zone", zone=zone)
+        self._change(user_id, zone=zone)
+
+    @transaction
+    def set_name(self, user_id: int, shown_name: str) -> None:
+        """Keep what the person is called; "" forgets it."""
+        name = plain(shown_name)
+        if self._cipher is not None:
+            self._change(user_id, shown_name=self._cipher.seal(name) if name else "")
+
+    @transaction
+    def saw_terms(self, user_id: int, version: str) -> None:
+        """Note which version of the terms the person was shown."""
+        self._change(user_id, terms_seen=version)
+
+    def find(self, words: str, limit: int = 20) -> list[User]:
+        """Return the user of an id, or those whose name holds `words`, in any case."""
+        if words.isascii() and words.isdigit():
+            found = self.get(int(words)) if len(words) < len(str(2**63)) else None
+            return [] if found is None else [found]
+        wanted, found_by_name = words.strip().casefold(), list[User]()
+        for row in self.db.rows(_newest().where(USER.shown_name != "")) if wanted else ():
+            user = self._user(row)
+            if wanted in user.shown_name.casefold() and len(found_by_name) < limit:
+                found_by_name.append(user)
+        return found_by_name
+
+    def count(self) -> int:
+        """Return how many people have written."""
+        return int(self.db.value(USER.select(fn.COUNT(USER.user_id))))
+
+    def listed(self, offset: int, limit: int) -> list[User]:
+        """Return users, newest first."""
+        return [self._user(row) for row in self.db.rows(_newest().offset(offset).limit(limit))]
+
+    @transaction
+    def block(self, user_id: int, by: str, *, is_blocked: bool = True) -> bool:
+        """Stop answering somebody, or begin again; False when it was so already.
+
+        Raises NotFound for somebody who never wrote.
+        """
+        if self._known(user_id).is_blocked == is_blocked:
+            return False
+        self._change(user_id, is_blocked=int(is_blocked))
+        if self._leaving is not None and not is_blocked:
+            self._leaving.unblock(user_id)
+        self._audit.note(by, "user.block" if is_blocked else "user.unblock", told_user(user_id))
+        return True
+
+    @transaction
+    def set_plan(self, user_id: int, plan: str | None, by: str) -> None:
+        """Give a plan by its name; None: the default one. Raises NotFound as `block` does."""
+        before = self._known(user_id).plan
+        self._change(user_id, plan=plan)
+        self._audit.note(by, "user.plan", told_user(user_id), {"from": before, "to": plan})
+
+    @transaction
+    def forget(self, user_id: int) -> None:
+        """Remove the person."""
+        self.db.change(USER.delete().where(USER.user_id == user_id))
+
+    def _known(self, user_id: int) -> User:
+        row = self.db.row(self.db.locked(USER.select().where(USER.user_id == user_id)))
+        if row is None:
+            raise NotFound(f"no user {user_id}", "account-no-user", user=str(user_id))
+        return self._user(row)
+
+    def _change(self, user_id: int, **values: object) -> None:
+        self.db.change(USER.update(values).where(USER.user_id == user_id))
+
+    def _user(self, row: Row) -> User:
+        return User(
+            user_id=row["user_id"],
+            language_code=row["language_code"],
+            is_reachable=bool(row["is_reachable"]),
+            language=row["language"],
+            zone=row["zone"],
+            plan=row["plan"],
+            is_blocked=bool(row["is_blocked"]),
+            shown_name=self._opened(row["shown_name"]),
+            terms_seen=row["terms_seen"],
+        )
+
+    def _opened(self, sealed: str) -> str:
+        return "" if self._cipher is None else opened(self._cipher, sealed) or ""
+
+
+def _newest() -> Any:
+    return USER.select().order_by(USER.first_seen_at.desc(), USER.user_id.desc())

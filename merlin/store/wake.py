@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from merlin.store.database import Database
+from merlin.store.prepared import Prepared
 from merlin.store.tables import WAKE
+
+# Every process looks at it several times a second.
+_COUNTER = Prepared(WAKE.select(WAKE.counter).limit(1))
 
 
 class WakeRow:
@@ -18,4 +22,4 @@ class WakeRow:
 
     def read(self) -> int:
         """Return the counter."""
-        return int(self.db.value(WAKE.select(WAKE.counter)))
+        return int(self.db.value(_COUNTER()))

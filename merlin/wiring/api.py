@@ -12,6 +12,7 @@ from merlin.api.main import serve
 from merlin.api.services import ApiServices, Picture
 from merlin.api.wish import wish
 from merlin.core.clock import utc_now
+from merlin.core.request import RequestKind
 from merlin.inbox.update import Update
 from merlin.store.cipher import load_or_make_key
 from merlin.store.database import Database, open_database
@@ -62,8 +63,8 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
     return ApiServices(
         look=partial(writer.read, _picture),
         wake=partial(writer.do, lambda db: WakeRow(db).bump()),
-        ask_fetch=_ask(writer, "fetch"),
-        ask_poll=_ask(writer, "poll"),
+        ask_fetch=_ask(writer, RequestKind.FETCH),
+        ask_poll=_ask(writer, RequestKind.POLL),
         store_update=_store_update(settings, writer) if settings.telegram_token else None,
         telegram_secret=settings.telegram_secret,
         clock=utc_now,
@@ -83,7 +84,7 @@ def _picture(db: Database) -> Picture:
         )
 
 
-def _ask(writer: Writer, kind: str) -> Callable[[], Awaitable[None]]:
+def _ask(writer: Writer, kind: RequestKind) -> Callable[[], Awaitable[None]]:
     asked: int | None = None
 
     async def ask() -> None:

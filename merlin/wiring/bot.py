@@ -6,32 +6,68 @@ import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
-from merlin.adapters.openai_chat import OpenAIChat
+import uvloop
+
+from merlin.account.retention import Retention
+from merlin.adapters.documents import ChildReader
+from merlin.adapters.later import LaterAudio, LaterChat
 from merlin.adapters.systemd import notify
+from merlin.billing.plan import Plan
 from merlin.bot.limiter import Limits
 from merlin.bot.main import run
+from merlin.bot.proofs import Proofs
 from merlin.bot.services import BotServices, Pace, Rows
 from merlin.chat.desk import Patience
+from merlin.chat.known import Known
+from merlin.chat.media import MediaLimits
+from merlin.chat.preset import Preset
+from merlin.chat.route import General
 from merlin.core.log import hide, setup
+from merlin.core.loopback import is_loopback
 from merlin.inbox.owner import this_process
+from merlin.store.audit import AuditRows
+from merlin.store.changes import ChangeRows
 from merlin.store.cipher import load_or_make_key
+from merlin.store.consents import ConsentRows
+from merlin.store.courses import CourseRows
 from merlin.store.database import Database, open_database
+from merlin.store.dialogs import DialogRows
+from merlin.store.editing import EditingRows
+from merlin.store.following import FollowingRows
+from merlin.store.groups import GroupRows
 from merlin.store.heartbeats import HeartbeatRows
+from merlin.store.inline import InlineRows
+from merlin.store.lead import Lead
+from merlin.store.lineage import LineageRows
 from merlin.store.migrations import migrate
 from merlin.store.notices import NoticeRows
 from merlin.store.outgoing import OutgoingRows
+from merlin.store.people import PeopleRows
+from merlin.store.presets import PresetRows
+from merlin.store.proposals import ProposalRows
+from merlin.store.quotas import QuotaRows
+from merlin.store.ratings import RatingRows
+from merlin.store.requests import RequestRows
+from merlin.store.retention import RetentionRows
+from merlin.store.roles import RoleRows
 from merlin.store.sessions import SessionRows
+from merlin.store.settings import SettingRows
 from merlin.store.shelf import ShelfRows
+from merlin.store.turn_views import TurnViews
 from merlin.store.turns import TurnRows
 from merlin.store.updates import UpdateRows
 from merlin.store.users import UserRows
 from merlin.store.wake import WakeRow
+from merlin.store.windows import WindowRows
 from merlin.store.writer import Writer
 from merlin.wiring.bot_token import bot_id
+from merlin.wiring.leading import Leading
+from merlin.wiring.office import OfficeSettings, office_of, outreach_of
 
 T = TypeVar("T")
 
@@ -53,7 +89,8 @@ class BotSettings:
     `database` is a URL; `telegram_url` the Bot API's server. `mode` is polling or webhook; then
     `webhook_url` and `webhook_secret` are told to Telegram. `limits`: overall a second, private a
     second, group a minute; 0 lifts one. `streaming` is edits or off. `text_key` is the credential
-    MERLIN_TEXT_KEY, None without one.
+    MERLIN_TEXT_KEY, None without one. `transcription` hears voices, `vision` sees pictures; None:
+    that is not switched on.
     """
 
     state_dir: Path
@@ -66,10 +103,20 @@ class BotSettings:
     admins: tuple[int, ...] = ()
     limits: tuple[float, float, float] = (30.0, 1.0, 20.0)
     streaming: str = "edits"
+    plans: tuple[Plan, ...] = ()
+    timezone: str = "UTC"
     language: str = "ru"
     default_dataset: str | None = None
     providers: tuple[ProviderSettings, ...] = ()
+    assistant: General | None = None
+    transcription: General | None = None
+    vision: General | None = None
+    media_limits: MediaLimits = field(default_factory=MediaLimits)
+    known: Known = field(default_factory=Known)
+    presets: tuple[Preset, ...] = ()
     text_key: str | None = None
+    retention: Retention = field(default_factory=Retention)
+    office: OfficeSettings = field(default_factory=OfficeSettings)
     pace: Pace = field(default_factory=Pace)
     patience: Patience = field(default_factory=Patience)
 
@@ -78,7 +125,7 @@ def run_bot(settings: BotSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigError for a wrong token or key."""
     setup("bot")
     hide([settings.token, *(provider.key for provider in settings.providers)])
-    asyncio.run(_until_signal(settings))
+    uvloop.run(_until_signal(settings))
 
 
 async def _until_signal(settings: BotSettings) -> None:
@@ -98,18 +145,39 @@ async def serve(
         migrate(database)
         writer = Writer(database)
         stack.callback(writer.close)
-        answerers = {each.name: OpenAIChat(each.base_url, each.key) for each in settings.providers}
+        streams = settings.streaming != "off"
+        answerers = {
+            each.name: LaterChat(each.base_url, each.key, in_pieces=streams)
+            for each in settings.providers
+        }
         for answerer in answerers.values():
             stack.push_async_callback(answerer.aclose)
-        await run(_services(settings, database, writer, answerers, told), stop)
+        name = f"bot-{bot_id(settings.token)}"
+        leading = Leading(Lead(settings.state_dir, settings.database, name))
+        stack.callback(leading.close)
+        services = _services(settings, database, writer, answerers, told, leading)
+        transcriber = _transcriber(settings)
+        if transcriber is not None:
+            stack.push_async_callback(transcriber.aclose)
+        await run(replace(services, transcriber=transcriber), stop)
+
+
+def _transcriber(settings: BotSettings) -> LaterAudio | None:
+    """Return what hears voices, None where nothing is named or its provider is not there."""
+    name, model_id = settings.transcription or ("", None)
+    provider = next((each for each in settings.providers if each.name == name), None)
+    if provider is None or not model_id:
+        return None
+    return LaterAudio(provider.base_url, provider.key, model_id)
 
 
 def _services(
     settings: BotSettings,
     database: Database,
     writer: Writer,
-    answerers: dict[str, OpenAIChat],
+    answerers: dict[str, LaterChat],
     told: Callable[[str], object] | None,
+    leading: Leading,
 ) -> BotServices:
     is_webhook = settings.mode == "webhook"
     return BotServices(
@@ -117,10 +185,24 @@ def _services(
         base_url=_bot_url(settings.telegram_url),
         store=_Store(writer),
         rows=_rows(settings, database),
+        lead=leading,
         owner=this_process(),
         answerers=answerers,
+        office=office_of(settings.office, settings.known, settings.state_dir, database),
+        proofs=Proofs(settings.office.example_tokens, settings.known.price),
         general=[(each.name, each.model) for each in settings.providers],
+        assistant=settings.assistant,
+        transcription=settings.transcription,
+        vision=settings.vision,
+        reader=ChildReader(settings.media_limits),
+        media_limits=settings.media_limits,
+        known=settings.known,
+        presets=settings.presets,
+        retention=settings.retention,
+        hosts={each.name: _host(each.base_url) for each in settings.providers},
         admins=settings.admins,
+        plans=settings.plans,
+        timezone=settings.timezone,
         language=settings.language,
         default_dataset=settings.default_dataset,
         webhook=(settings.webhook_url, settings.webhook_secret) if is_webhook else None,
@@ -135,19 +217,55 @@ def _services(
 def _rows(settings: BotSettings, database: Database) -> Rows:
     bot = bot_id(settings.token)
     cipher = load_or_make_key(settings.state_dir, settings.text_key)
-    shelf = ShelfRows(database)
+    proposals = ProposalRows(database, cipher)
+    turns = TurnRows(database, cipher, bot)
+    users = UserRows(database, cipher=cipher)
+    views = TurnViews(database, cipher, bot)
     return Rows(
         inbox=UpdateRows(database, cipher, bot),
+        groups=GroupRows(database, cipher, bot),
+        inline=InlineRows(database, cipher, bot),
         outbox=OutgoingRows(database, cipher, bot),
-        users=UserRows(database),
-        sessions=SessionRows(database, bot),
-        turns=TurnRows(database, cipher, bot),
-        shelf=shelf,
-        showcase=shelf,
+        users=users,
+        register=users,
+        roles=RoleRows(database, settings.admins),
+        audit=AuditRows(database),
+        consents=ConsentRows(database),
+        quotas=QuotaRows(database, bot, cipher=cipher),
+        sessions=SessionRows(database, cipher, bot),
+        session_list=SessionRows(database, cipher, bot),
+        turns=turns,
+        corrections=turns,
+        tally=views,
+        transcripts=views,
+        dialogs=DialogRows(database, cipher, bot),
+        settings=SettingRows(database),
+        windows=WindowRows(database),
+        listed=WindowRows(database),
+        presets=PresetRows(database, cipher),
+        courses=CourseRows(database),
+        shelf=ShelfRows(database),
+        showcase=ShelfRows(database),
+        ratings=RatingRows(database, bot),
+        proposals=proposals,
+        reviews=proposals,
+        followed=FollowingRows(database, cipher),
+        lineage=LineageRows(database),
+        library=EditingRows(database),
+        changes=ChangeRows(database, cipher),
+        people=PeopleRows(database, cipher),
+        retained=RetentionRows(database, settings.retention),
         notices=NoticeRows(database),
+        requests=RequestRows(database),
+        outreach=outreach_of(database, cipher, bot, settings.language),
         heartbeats=HeartbeatRows(database),
         wake=WakeRow(database),
     )
+
+
+def _host(base_url: str) -> str:
+    host = urlsplit(base_url).hostname or ""
+    return "" if is_loopback(host) else host
 
 
 def _bot_url(telegram_url: str) -> str:
@@ -168,3 +286,7 @@ class _Store:
     async def read(self, work: Callable[[], T]) -> T:
         """Return what `work`, which only reads, returns."""
         return await self._writer.read(lambda _db: work())
+
+    def apart(self, work: Callable[[], T]) -> T:
+        """Return what `work`, a part of other work, returns; its error undoes it alone."""
+        return self._writer.db.transact(work)

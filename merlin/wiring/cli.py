@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import getpass
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 from merlin.config import Config
 from merlin.core.errors import MerlinError
-from merlin.core.request import Request, RequestState
+from merlin.core.request import Request, RequestKind, RequestState
 from merlin.daemon.requests import serve_requests
 from merlin.daemon.ticks import fetch, launch
 from merlin.store.database import Database
-from merlin.store.lead import Lead
 from merlin.store.requests import RequestRows
 from merlin.wiring.daemon import services_of
 from merlin.wiring.database import opened
+from merlin.wiring.waiting import LATE_S, Say, until
 
-LOOK_S = 0.1
-LATE_S = 30.0
-LEAD_LOOK_S = 1.0
 ENDED = (RequestState.DONE, RequestState.FAILED)
-
-Say = Callable[..., None]
 
 
 class AskedOnly(MerlinError):
@@ -33,7 +27,12 @@ class AskedOnly(MerlinError):
 
 
 def ask(
-    config: Config, kind: str, arguments: Mapping[str, object], say: Say, *, is_waiting: bool = True
+    config: Config,
+    kind: RequestKind,
+    arguments: Mapping[str, object],
+    say: Say,
+    *,
+    is_waiting: bool = True,
 ) -> Mapping[str, object]:
     """Ask the daemon for something and return what came of it.
 
@@ -57,26 +56,16 @@ def _do(config: Config, database: Database) -> None:
 
 def _waited(config: Config, database: Database, request_id: int, say: Say) -> Request:
     """Return the request when it is done: by the daemon, or by us as soon as nobody leads."""
-    requests, lead = RequestRows(database), Lead(config.state_dir, config.database)
-    begun = time.monotonic()
-    told_at, lead_at, is_told = begun + LATE_S, begun, False
-    while (request := requests.get(request_id)).state not in ENDED:
-        now = time.monotonic()
-        if now >= lead_at:
-            lead_at = now + LEAD_LOOK_S
-            if lead.take():
-                with lead:
-                    say("no-daemon")
-                    _do(config, database)
-                continue
-            if not is_told:
-                say("asked-daemon")
-                is_told = True
-        if now > told_at:
-            say("daemon-late", seconds=int(LATE_S), request=request_id)
-            told_at += LATE_S
-        time.sleep(LOOK_S)
-    return request
+    requests = RequestRows(database)
+
+    def look() -> Request | None:
+        request = requests.get(request_id)
+        return request if request.state in ENDED else None
+
+    def late() -> None:
+        say("daemon-late", seconds=int(LATE_S), request=request_id)
+
+    return until(config, look, partial(_do, config, database), say, late)
 
 
 def _result(request: Request) -> Mapping[str, object]:

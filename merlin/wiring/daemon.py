@@ -10,7 +10,7 @@ from functools import partial
 from merlin.adapters.git_source import GitSource
 from merlin.adapters.systemd import READY, STOPPING, WATCHDOG, notify, status
 from merlin.build.gather import Workshop
-from merlin.config import Config
+from merlin.config import Config, RepositoryConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.log import get_logger, setup
@@ -21,10 +21,13 @@ from merlin.dataset.check import BlobCache
 from merlin.job.launch import Pad
 from merlin.job.launching import Desk
 from merlin.job.watch import Tower
+from merlin.model.census import Census
 from merlin.model.prove import Bench
 from merlin.store.chronicle import ChronicleRows
 from merlin.store.commits import JournalRows
+from merlin.store.courses import CourseRows
 from merlin.store.database import Database
+from merlin.store.editing import EditingRows
 from merlin.store.faults import DatabaseAway
 from merlin.store.heartbeats import HeartbeatRows
 from merlin.store.intents import IntentRows
@@ -36,6 +39,7 @@ from merlin.store.notices import NoticeRows
 from merlin.store.promotions import PromotionRows
 from merlin.store.requests import RequestRows
 from merlin.store.wake import WakeRow
+from merlin.wiring.changing import changing
 from merlin.wiring.database import opened
 from merlin.wiring.providers import asker, terms, trainer
 
@@ -107,9 +111,11 @@ def services_of(
         trainers = {name: stack.enter_context(trainer(each)) for name, each in providers.items()}
         askers = {name: stack.enter_context(closing(asker(p))) for name, p in providers.items()}
         jobs, builds = JobRows(database), config.state_dir / "builds"
-        intents = IntentRows(database)
+        intents, bench = IntentRows(database), Bench(ModelRows(database), askers, utc_now)
+        settle_s = {name: provider.settle_s for name, provider in providers.items()}
+        source = _source(config.repository, config)
         yield DaemonServices(
-            workshop=_workshop(config, database),
+            workshop=_workshop(config, database, source),
             desk=Desk(
                 LaunchRows(database),
                 {name: terms(config, providers[name], each) for name, each in trainers.items()},
@@ -123,7 +129,8 @@ def services_of(
                 name: Tower(each.jobs, jobs, utc_now, providers[name].poll_s)
                 for name, each in trainers.items()
             },
-            bench=Bench(ModelRows(database), askers, utc_now),
+            bench=bench,
+            census=Census(bench, trainers, settle_s),
             jobs=jobs,
             promotions=PromotionRows(database),
             chronicle=ChronicleRows(database),
@@ -134,26 +141,32 @@ def services_of(
             clock=utc_now,
             pace=Pace(config.repository.interval_s, config.tick_s),
             still_alive=still_alive,
+            changing=changing(config, database, source),
+            books=EditingRows(database),
+            relies_on=config.relies_on,
         )
 
 
-def _workshop(config: Config, database: Database) -> Workshop:
-    repository = config.repository
-    assert repository is not None  # noqa: S101 - services_of has looked
+def _source(repository: RepositoryConfig, config: Config) -> GitSource:
+    return GitSource(
+        repository.url,
+        repository.branch,
+        repository.directory,
+        config.state_dir / "mirror.git",
+        push_notes=repository.push,
+    )
+
+
+def _workshop(config: Config, database: Database, source: GitSource) -> Workshop:
     limits = {
         name: model.training_example
         for name, model in config.models.items()
         if model.training_example is not None
     }
     return Workshop(
-        source=GitSource(
-            repository.url,
-            repository.branch,
-            repository.directory,
-            config.state_dir / "mirror.git",
-            push_notes=repository.push,
-        ),
+        source=source,
         journal=JournalRows(database),
+        courses=CourseRows(database),
         builds=config.state_dir / "builds",
         clock=utc_now,
         cache=BlobCache(),

@@ -46,6 +46,8 @@ def start_engine(config: Config) -> None:
 def start_bot(config: Config) -> None:
     """Answer people in Telegram until told to stop."""
     from merlin.wiring.bot import BotSettings, ProviderSettings, run_bot
+    from merlin.wiring.known import assistant, known, leaned_on
+    from merlin.wiring.office import office_settings
 
     telegram = config.telegram
     token = credential("TELEGRAM_BOT_TOKEN")
@@ -67,7 +69,17 @@ def start_bot(config: Config) -> None:
             streaming=config.streaming,
             language=config.language,
             default_dataset=config.default_dataset or None,
+            plans=config.plans,
+            retention=config.retention,
+            timezone=config.timezone,
             providers=providers,
+            assistant=assistant(config),
+            transcription=leaned_on(config.transcription),
+            vision=leaned_on(config.vision),
+            media_limits=config.media_limits,
+            known=known(config),
+            office=office_settings(config),
+            presets=config.presets,
             text_key=credential("MERLIN_TEXT_KEY", is_needed=False) or None,
         )
     )

@@ -11,6 +11,8 @@ from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.heartbeat import Heartbeat
+from merlin.course.catalogue import Catalogue
+from merlin.store.courses import CourseRows
 from merlin.store.heartbeats import HeartbeatRows
 from merlin.store.reports import Reports
 from merlin.wiring.database import reading
@@ -32,6 +34,13 @@ def reports(config: Config) -> Iterator[Reports]:
     """Yield the read side of the rows. Raises NotFound before anything was recorded."""
     with reading(config) as database:
         yield Reports(database)
+
+
+@contextmanager
+def catalogue(config: Config) -> Iterator[Catalogue]:
+    """Yield the courses. Raises NotFound before anything was recorded."""
+    with reading(config) as database:
+        yield CourseRows(database)
 
 
 def status(config: Config) -> Shown:

@@ -24,7 +24,7 @@ def texts(source, head, dataset="neuro"):
 
 def test_the_first_fetch_brings_the_head(remote, source):
     head = remote.commit(a="раз")
-    assert source.fetch() == Fetched(head, rewritten=False)
+    assert source.fetch() == Fetched(head)
     assert texts(source, head) == {"a.yaml": "раз"}
 
 
@@ -34,7 +34,7 @@ def test_a_fetch_with_nothing_new_says_so_and_writes_nothing(remote, source, tmp
     before = {
         path: path.stat().st_mtime_ns for path in tmp_path.glob("state/mirror.git/objects/**/*")
     }
-    assert source.fetch() == Fetched(head, rewritten=False)
+    assert source.fetch() == Fetched(head)
     after = {
         path: path.stat().st_mtime_ns for path in tmp_path.glob("state/mirror.git/objects/**/*")
     }
@@ -92,44 +92,43 @@ def test_merged_commits_are_not_on_the_line(remote, source):
     assert texts(source, head) == {"a.yaml": "1", "b.yaml": "2", "c.yaml": "3"}
 
 
-def test_a_forced_push_is_told_as_rewritten(remote, source):
+def test_a_forced_push_is_followed(remote, source):
     remote.commit("base", a="1")
     old = remote.commit("lost", b="2")
     source.fetch()
     remote.git("reset", "--quiet", "--hard", "HEAD~1")
     head = remote.commit("instead", c="3")
-    assert source.fetch() == Fetched(head, rewritten=True)
-    assert source.fetch() == Fetched(head, rewritten=False)
+    assert source.fetch() == Fetched(head)
     assert texts(source, old) == {"a.yaml": "1", "b.yaml": "2"}
 
 
-def test_a_reset_to_an_older_commit_is_told_as_rewritten(remote, source):
+def test_a_reset_to_an_older_commit_is_followed(remote, source):
     base = remote.commit("base", a="1")
     remote.commit("undone", b="2")
     source.fetch()
     remote.git("reset", "--quiet", "--hard", "HEAD~1")
-    assert source.fetch() == Fetched(base, rewritten=True)
+    assert source.fetch() == Fetched(base)
 
 
 def test_a_deleted_branch_has_no_head_and_the_old_one_stays_readable(remote, source):
     old = remote.commit(a="1")
     source.fetch()
     remote.git("branch", "--move", "main", "renamed")
-    assert source.fetch() == Fetched(None, rewritten=False)
+    assert source.fetch() == Fetched(None)
     assert texts(source, old) == {"a.yaml": "1"}
     remote.git("branch", "--move", "renamed", "main")
-    assert source.fetch() == Fetched(old, rewritten=False)
+    assert source.fetch() == Fetched(old)
 
 
 def test_an_empty_repository_has_no_head(source):
-    assert source.fetch() == Fetched(None, rewritten=False)
+    assert source.fetch() == Fetched(None)
 
 
 def test_a_branch_of_a_like_name_is_not_taken_for_ours(remote, source):
     head = remote.commit("one")
     remote.git("branch", "--move", "main", "x")
     remote.git("update-ref", "refs/heads/y/refs/heads/main", head)
-    assert source.fetch() == Fetched(None, rewritten=False)
+    assert source.fetch() == Fetched(None)
 
 
 @pytest.mark.parametrize("form", ["{path}", "{path}/.git", "file://{path}"])
@@ -177,7 +176,7 @@ def test_a_tree_that_could_do_harm_is_refused_and_the_old_head_stays(remote, sou
         assert head in str(caught.value)
     assert texts(source, old) == {"a.yaml": "1"}
     remote.git("update-ref", "refs/heads/main", old)
-    assert source.fetch() == Fetched(old, rewritten=False)
+    assert source.fetch() == Fetched(old)
 
 
 def test_hooks_in_the_mirror_never_run(remote, source, tmp_path):

@@ -7,6 +7,7 @@ import json
 from contextlib import aclosing
 
 import pytest
+from waiting import wait_until
 
 from merlin.adapters.openai_chat import OpenAIChat
 from merlin.chat.answerer import Piece
@@ -206,13 +207,79 @@ def test_many_answers_are_written_side_by_side(server, reply):
         return "".join([piece.text async for piece in chat.stream("ft:x", QUESTION)])
 
     async def read():
-        chat = OpenAIChat(server.base_url, "key", parallel=20)
+        chat = OpenAIChat(server.base_url, "key")
         try:
             return await asyncio.gather(*(one(chat) for _ in range(20)))
         finally:
             await chat.aclose()
 
     assert asyncio.run(read()) == ["Очередь"] * 20
+
+
+def test_more_answers_than_a_hundred_wait_side_by_side(server, reply):
+    server.will(reply(hang=True))
+
+    async def one(chat):
+        return [piece async for piece in chat.stream("ft:x", QUESTION)]
+
+    async def read():
+        chat = OpenAIChat(server.base_url, "key")
+        waiting = [asyncio.create_task(one(chat)) for _ in range(120)]
+        await asyncio.to_thread(wait_until, lambda: len(server.calls) == len(waiting))
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await chat.aclose()
+
+    asyncio.run(read())
+    assert len(server.calls) == 120
+
+
+def whole(server, **more):
+    """Return the pieces of an answer that is asked for at once."""
+
+    async def read():
+        chat = OpenAIChat(server.base_url, "sk-key", in_pieces=False, **more)
+        try:
+            return [piece async for piece in chat.stream("ft:x", QUESTION)]
+        finally:
+            await chat.aclose()
+
+    return asyncio.run(read())
+
+
+def test_an_answer_asked_for_at_once_comes_as_one_piece(server):
+    usage = {"prompt_tokens": 12, "completion_tokens": 3}
+    server.will(completion(usage=usage, merlin={"known": True, "confidence": 0.9}))
+    assert whole(server) == [Piece("Очередь", Usage(12, 3), known=True, finish_reason="stop")]
+    (call,) = server.calls
+    assert call.path == "/v1/chat/completions"
+    assert "stream" not in call.json
+    assert [set(message) for message in call.json["messages"]] == [{"role", "content"}] * 2
+
+
+@pytest.mark.parametrize(
+    ("told", "kind"),
+    [
+        ({"status": 500}, ProviderBusy),
+        ({"status": 404, "body": {"error": {"code": "model_not_found"}}}, ModelGone),
+        ({"body": b"no json"}, ProviderBusy),
+        ({"body": {"choices": []}}, ProviderBusy),
+        ({"drop": True}, ProviderBusy),
+        ({"body": b"{", "cut": True}, ProviderBusy),
+    ],
+)
+def test_what_goes_wrong_with_an_answer_at_once_is_told_by_kind(server, reply, told, kind):
+    server.will(reply(**told))
+    with pytest.raises(ProviderError) as caught:
+        whole(server)
+    assert type(caught.value) is kind
+
+
+def test_an_answer_at_once_is_waited_for_no_longer_than_in_total(server, reply):
+    server.will(reply(hang=True))
+    with pytest.raises(ProviderBusy):
+        whole(server, total_s=0.2)
 
 
 def test_the_first_model_is_the_first_one_listed(server):
@@ -257,6 +324,13 @@ def test_a_whole_answer_is_told_with_usage_and_whether_it_was_known(server, chat
     (call,) = server.calls
     assert call.json["messages"][1] == {"role": "user", "content": "Что такое очередь?"}
     assert "stream" not in call.json
+
+
+@pytest.mark.parametrize("tokens", [-5, 10**30, 1e300])
+def test_a_count_of_tokens_that_cannot_be_is_none(server, chat, tokens):
+    usage = {"prompt_tokens": 12, "completion_tokens": tokens}
+    server.will(completion(usage=usage))
+    assert chat.ask("ft:x", QUESTION) == Answer("Очередь", Usage())
 
 
 def test_an_empty_answer_keeps_its_reason(server, chat):

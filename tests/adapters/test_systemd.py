@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 
 import pytest
@@ -39,24 +38,3 @@ def test_without_systemd_nothing_happens(monkeypatch, address):
     if address is not None:
         monkeypatch.setenv("NOTIFY_SOCKET", address)
     assert systemd.notify(systemd.READY) is False
-
-
-@pytest.mark.parametrize(
-    ("usec", "pid", "seconds"),
-    [
-        ("30000000", None, 30.0),
-        ("30000000", "own", 30.0),
-        ("500000", "", None),
-        ("30000000", "1", None),
-        ("0", None, None),
-        ("soon", None, None),
-        ("", None, None),
-        (None, None, None),
-    ],
-)
-def test_the_watchdogs_patience_is_read(monkeypatch, usec, pid, seconds):
-    for name, value in (("WATCHDOG_USEC", usec), ("WATCHDOG_PID", pid)):
-        monkeypatch.delenv(name, raising=False)
-        if value is not None:
-            monkeypatch.setenv(name, value.replace("own", str(os.getpid())))
-    assert systemd.watchdog_s() == seconds

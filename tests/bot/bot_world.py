@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
+import pickle
 import selectors
 import subprocess
 import sys
 import threading
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from merlin.bot.services import Pace
@@ -177,28 +179,19 @@ def _promotion(dataset, model_id):
 
 
 _CHILD = """
-import json, sys
-from pathlib import Path
-from merlin.bot.services import Pace
-from merlin.chat.desk import Patience
-from merlin.wiring.bot import BotSettings, ProviderSettings, run_bot
+import base64, pickle, sys
+from merlin.wiring.bot import run_bot
 
-told = json.loads(sys.argv[1])
-told["state_dir"] = Path(told["state_dir"])
-told["pace"] = Pace(**told["pace"])
-told["patience"] = Patience(**told["patience"])
-told["providers"] = tuple(ProviderSettings(**each) for each in told["providers"])
-run_bot(BotSettings(**told))
+run_bot(pickle.loads(base64.b64decode(sys.argv[1])))
 """
 
 
 def start_child(settings, log, **environment):
     """Start a bot as a process of its own; its standard error goes to the file `log`."""
-    told = asdict(settings)
-    told["state_dir"] = str(settings.state_dir)
+    told = base64.b64encode(pickle.dumps(settings)).decode()
     with log.open("ab") as errors:
         return subprocess.Popen(
-            [sys.executable, "-c", _CHILD, json.dumps(told)],
+            [sys.executable, "-c", _CHILD, told],
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stderr=errors,

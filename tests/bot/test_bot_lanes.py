@@ -89,6 +89,64 @@ def test_resumed_updates_and_other_kinds_have_their_room():
     assert len(story.done) == 9
 
 
+def presses(chat_id, verb, *numbers):
+    body = {"callback_query": {"data": f"{verb}:1"}}
+    return [Update(number, "callback_query", chat_id, chat_id, body=body) for number in numbers]
+
+
+@pytest.mark.parametrize("verb", ["again", "sum"])
+def test_buttons_that_ask_a_model_take_room_as_questions_do(verb):
+    async def run():
+        story = Story()
+        story.lanes.add(presses(1, verb, *range(8)))
+        await asyncio.sleep(10)
+        return story
+
+    assert run_jumping(run()).refused == [([6, 7], True)]
+
+
+def test_corrections_take_room_and_leaving_never_waits_outside():
+    async def run():
+        story = Story()
+        story.lanes.add(messages(1, *range(8), kind="edited_message"))
+        story.lanes.add(presses(1, "forget", 8))
+        await asyncio.sleep(10)
+        return story
+
+    story = run_jumping(run())
+    assert story.refused == [([6, 7], True)]
+    assert (1, 8) in story.done
+
+
+def test_a_payment_and_a_stop_wait_neither_behind_an_answer_nor_behind_a_button():
+    async def run():
+        story = Story()
+        story.lanes.add([*messages(1, 1), *presses(1, "sessions", 2, 3), *presses(1, "stop", 4)])
+        story.lanes.add(messages(1, 5, kind="pre_checkout_query"))
+        await asyncio.sleep(1.5)
+        return story
+
+    assert sorted(run_jumping(run()).done) == [(1, 1), (1, 2), (1, 4)]
+
+
+def test_what_is_in_hand_is_not_queued_again_and_forgotten_when_it_is_done():
+    async def run():
+        story = Story(most_waiting=1)
+        story.lanes.add(messages(1, 1, 2, 3))
+        before = story.lanes.in_hand
+        story.lanes.add(messages(1, 2), is_resumed=True)
+        await asyncio.sleep(3)
+        after = story.lanes.in_hand
+        story.lanes.add(messages(1, 1))
+        await asyncio.sleep(3)
+        return story, before, after
+
+    story, before, after = run_jumping(run())
+    assert before == {1, 2, 3}
+    assert after == frozenset()
+    assert [number for _, number in story.done] == [1, 2, 1]
+
+
 def test_closing_lets_running_work_end_and_leaves_the_rest():
     async def run():
         story = Story()

@@ -8,6 +8,7 @@ import pytest
 from bot_world import RunningBot, rows, settings_of
 
 from merlin.core.notice import ADMINS
+from merlin.core.page import Page
 from merlin.inbox.outgoing import Letter
 from merlin.inbox.owner import this_process
 from merlin.sandbox.faults import Fault, FaultKind
@@ -87,7 +88,7 @@ def test_what_a_dead_process_was_sending_is_repeated_with_a_mark(telegram, setti
     with open_database(settings.database) as database:
         cipher = load_or_make_key(settings.state_dir, None)
         outbox = OutgoingRows(database, cipher, bot_id(settings.token))
-        (row,) = outbox.put([Letter("left", VERA, "осталось")])
+        (row,) = outbox.put([Letter("left", VERA, Page("осталось"))])
         assert outbox.begin(row.outgoing_id, dead)
     with RunningBot(settings):
         telegram.wait_for(lambda: texts(telegram, "vera"))

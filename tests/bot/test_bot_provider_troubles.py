@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from bot_troubles import VERA, ask, ended, russian, texts
-from bot_world import RunningBot, let_serve, settings_of, states
+from bot_world import RunningBot, let_serve, rows, settings_of, states
 
 from merlin.chat.desk import Patience
 from merlin.sandbox.faults import Fault, FaultKind
@@ -48,6 +48,16 @@ def test_a_model_that_is_gone_gives_way_to_the_one_before_it(telegram, provider,
     assert "«вопрос»" in answer
     assert answer.endswith(russian("bot-earlier", model="stand-in-base"))
     assert "ft:deleted" in texts(telegram, "vera")[0]
+
+
+def test_the_daemon_is_asked_once_which_models_there_still_are(telegram, settings):
+    let_serve(settings, "ft:deleted", number=2)
+    with RunningBot(settings):
+        for number in (1, 2):
+            telegram.say("anna", f"вопрос {number}")
+            ended(telegram, settings, number)
+    asked = rows(settings, "SELECT kind, arguments, by_whom FROM request")
+    assert asked == [("census", '{"model":"ft:deleted"}', "bot")]
 
 
 def test_without_a_tuned_model_the_general_one_answers_and_says_so(tmp_path, telegram, provider):

@@ -185,7 +185,8 @@ def test_who_blocks_while_the_tail_is_sent_gets_no_more(telegram, provider, sett
 
 
 def test_a_text_that_telegram_refuses_is_no_confirmed_answer(telegram, settings):
-    telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=400))
+    # With its marks and without them.
+    telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=400, times=2))
     assert ask(telegram, settings, "/help") == []
     assert rows(settings, "SELECT state, reason FROM updates") == [("failed", "unconfirmed")]
 

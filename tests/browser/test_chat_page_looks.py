@@ -33,16 +33,20 @@ def test_the_page_changes_to_english(page):
 
 def test_the_keyboard_alone_is_enough(page, bot):
     names = []
-    for _ in range(8):
+    for _ in range(12):
         page.keyboard.press("Tab")
         names.append(page.evaluate(NAME_OF_FOCUS))
-    assert names[:6] == [
+    assert names[:10] == [
         "К сообщению",
         "In English",
         "Включить тёмную тему",
         "Анна, студентка",
+        "Борис, преподаватель",
         "Вера, администратор",
-        "Переписка: Анна, студентка",
+        "Merlin",
+        "Учебная группа",
+        "Семинар с темами",
+        "Новая тема: Семинар с темами",
     ]
     page.get_by_role("link", name="К сообщению").focus()
     page.keyboard.press("Enter")
@@ -65,12 +69,34 @@ def test_nothing_is_cut_off_unnamed_or_too_pale(chromium, telegram, bot, width, 
         keys = [[{"text": "Верно", "callback_data": "a"}, {"text": "Нет", "callback_data": "b"}]]
         bot.say(ANNA, "слово" * 60, reply_markup={"inline_keyboard": keys})
         telegram.say("anna", "Какие черты лица отвечают за глубину фиксации?")
-        expect(bubbles(page)).to_have_count(2)
+        say_richly(bot)
+        expect(page.locator("#offline")).to_have_text("")
+        expect(bubbles(page)).to_have_count(3)
+        bubbles(page).nth(1).hover()
+        bubbles(page).nth(1).get_by_role("button", name="Действия с сообщением").click()
+        bubbles(page).nth(1).get_by_role("button", name="Ответить").click()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert page.evaluate(UNNAMED) == []
         assert page.evaluate(PALE) == []
         assert page.evaluate(SMALL) == []
         keep_for_the_eye(page, f"chat-{width}-{scheme}")
+
+
+def say_richly(bot):
+    text = "Жирно, курсив и спойлер. /help\nprint(1)\nцитата"
+    entities = [
+        {"type": "bold", "offset": 0, "length": 5},
+        {"type": "italic", "offset": 7, "length": 6},
+        {"type": "spoiler", "offset": 16, "length": 7},
+        {"type": "pre", "offset": 31, "length": 8, "language": "python"},
+        {"type": "blockquote", "offset": 40, "length": 6},
+    ]
+    styles = ("primary", "success", "danger")
+    keys = [[{"text": one, "callback_data": one, "style": one} for one in styles]]
+    keys.append([{"text": "Скопировать код", "copy_text": {"text": "print(1)"}}])
+    keys.append([{"text": "Открыть курс", "url": "https://example.com/"}])
+    bot.call("setMyCommands", commands=[{"command": "help", "description": "Помощь"}])
+    bot.say(ANNA, text, entities=entities, reply_markup={"inline_keyboard": keys})
 
 
 # Buttons, links and fields without a name that a screen reader could say.
@@ -103,9 +129,10 @@ PALE = """() => {
     .map((it) => it.outerHTML);
 }"""
 
-# Things to press that are smaller than a finger wants: 40 px (WCAG 2.2, SC 2.5.8, asks for 24).
+# Things to press that are smaller than a finger wants: 40 px (WCAG 2.2, SC 2.5.8, asks for 24,
+# and lets words within a text be as small as the text).
 SMALL = """() => [...document.querySelectorAll("button, .btn")]
-  .filter((it) => it.checkVisibility({visibilityProperty: true}) && !it.classList.contains("skip"))
+  .filter((it) => it.checkVisibility({visibilityProperty: true}) && !it.matches(".skip, .command"))
   .filter((it) => it.getBoundingClientRect().height < 40)
   .map((it) => it.outerHTML)"""
 

@@ -8,9 +8,10 @@ from itertools import pairwise
 import pytest
 
 from merlin.adapters.openai_chat import OpenAIChat
+from merlin.chat.answerer import Piece
 from merlin.chat.breaker import SPENT
 from merlin.chat.desk import Desk, Patience
-from merlin.chat.reply import Ending
+from merlin.chat.reply import LONGEST_ANSWER, Draft, Ending
 from merlin.chat.route import Choice, Standing
 from merlin.core.errors import ProviderError
 from merlin.core.message import Message
@@ -117,6 +118,19 @@ def test_an_answer_that_never_ends_is_cut(provider):
     reply, _ = ask(provider, patience=Patience(answer_s=0.6))
     assert reply.ending is Ending.CUT
     assert reply.text.startswith("слово")
+
+
+def test_an_answer_beyond_all_measure_is_cut(provider):
+    provider.behave(fixed_answer="слово" * (LONGEST_ANSWER // 5 + 1) + " и так далее")
+    reply, _ = ask(provider)
+    assert reply.ending is Ending.CUT
+
+
+def test_an_answer_in_half_characters_is_whole():
+    draft = Draft()
+    for half in ("Ответ \ud83d", "\ude00"):
+        draft.take(Piece(half))
+    assert draft.reply(choice(), MODEL, Ending.WHOLE).text == "Ответ 😀"
 
 
 def test_a_silent_model_is_busy_and_waited_for_with_a_word(provider):

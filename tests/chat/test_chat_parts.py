@@ -1,4 +1,4 @@
-"""Long texts as messages: nothing cut, nothing torn, fences reopened."""
+"""Long pages as messages: nothing cut, nothing torn, no mark lost."""
 
 from __future__ import annotations
 
@@ -8,13 +8,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merlin.chat.parts import LIMIT_UNITS, PART_UNITS, first_part, split, units
+from merlin.chat.markup.parts import (
+    LIMIT_UNITS,
+    MOST_MARKS,
+    PART_UNITS,
+    copyable,
+    first_part,
+    split,
+)
+from merlin.chat.markup.rich import rich
+from merlin.core.page import Attachment, Button, Mark, Page
+from merlin.core.utf16 import units
 
 pytestmark = pytest.mark.unit
 
 WORDS = st.lists(
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="`~"), max_size=60),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=60),
     max_size=40,
+)
+MARKS = st.lists(
+    st.builds(
+        Mark,
+        st.sampled_from(["bold", "italic", "pre", "text_link"]),
+        st.integers(0, 9000),
+        st.integers(0, 9000),
+    ),
+    max_size=150,
 )
 
 
@@ -22,61 +41,170 @@ def squeezed(text):
     return re.sub(r"\s+", "", text)
 
 
-@settings(max_examples=60, deadline=None)
-@given(words=WORDS, glue=st.sampled_from([" ", "\n", "\n\n", "", ". "]), times=st.integers(1, 30))
-def test_the_parts_joined_are_the_text(words, glue, times):
-    text = glue.join(words * times)
-    parts = split(text)
-    assert squeezed("".join(parts)) == squeezed(text)
-    assert all(0 < units(part) <= LIMIT_UNITS and part.strip() for part in parts)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    before=st.integers(0, 5000),
-    lines=st.lists(st.text("abc{}() =😀", max_size=80), min_size=1, max_size=300),
-    mark=st.sampled_from(["```", "~~~", "````"]),
-)
-def test_code_is_whole_and_every_part_closes_its_fences(before, lines, mark):
-    text = "а" * before + f"\n{mark}python\n" + "\n".join(lines) + f"\n{mark}\nконец"
-    parts = split(text)
-    for part in parts:
-        assert units(part) <= LIMIT_UNITS
-        assert sum(line.startswith(mark) for line in part.splitlines()) % 2 == 0
-    fence = re.compile(rf"^{re.escape(mark)}(python)?$", re.MULTILINE)
-    assert squeezed(fence.sub("", "".join(f"{part}\n" for part in parts))) == squeezed(
-        fence.sub("", text)
+def shown(page, mark):
+    return page.text.encode("utf-16-le")[2 * mark.offset : 2 * (mark.offset + mark.length)].decode(
+        "utf-16-le"
     )
 
 
-def test_a_text_that_fits_is_one_message_as_it_is():
-    assert split("Привет\n\nмир") == ["Привет\n\nмир"]
-    assert split("a" * LIMIT_UNITS) == ["a" * LIMIT_UNITS]
-    assert split("😀" * (LIMIT_UNITS // 2)) == ["😀" * (LIMIT_UNITS // 2)]
+def texts(pages):
+    return [page.text for page in pages]
+
+
+def fits(part):
+    assert units(part.text) <= LIMIT_UNITS
+    assert part.text.strip()
+    assert len(part.marks) <= MOST_MARKS
+    for mark in part.marks:
+        assert mark.length > 0
+        assert 0 <= mark.offset <= units(part.text) - mark.length
+        assert shown(part, mark).strip()
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    words=WORDS,
+    glue=st.sampled_from([" ", "\n", "\n\n", "", ". "]),
+    times=st.integers(1, 30),
+    marks=MARKS,
+)
+def test_the_parts_joined_are_the_text_and_all_fit(words, glue, times, marks):
+    text = glue.join(words * times)
+    parts = split(Page(text, tuple(marks)))
+    assert squeezed("".join(texts(parts))) == squeezed(text)
+    for part in parts:
+        fits(part)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(
+    pieces=st.lists(
+        st.sampled_from(
+            ["**слово** ", "`код` ", "текст 😀 ", "\n\n", "\n- ", "[a](https://b.ru) "]
+        ),
+        min_size=1,
+        max_size=60,
+    ),
+    times=st.integers(1, 20),
+)
+def test_an_answer_full_of_marks_keeps_every_one(pieces, times):
+    page = rich("".join(pieces * times))
+    parts = split(page)
+    for part in parts:
+        fits(part)
+    assert squeezed("".join(texts(parts))) == squeezed(page.text)
+    for kind in ("bold", "code", "text_link"):
+        whole = "".join(squeezed(shown(page, one)) for one in page.marks if one.kind == kind)
+        assert whole == "".join(
+            squeezed(shown(part, one)) for part in parts for one in part.marks if one.kind == kind
+        )
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    before=st.integers(0, 5000),
+    lines=st.lists(st.text("abc{}() =😀", max_size=80), min_size=1, max_size=300),
+    fence=st.sampled_from(["```", "~~~", "````"]),
+)
+def test_code_that_is_cut_goes_on_as_code_of_its_language(before, lines, fence):
+    code = "\n".join(lines)
+    page = rich("а" * before + f"\n{fence}python\n{code}\n{fence}\nконец")
+    parts = split(page)
+    kept = [(shown(part, one), one.value) for part in parts for one in part.marks]
+    assert squeezed("".join(text for text, _ in kept)) == squeezed(code)
+    assert all(language == "python" for _, language in kept)
+    for part in parts:
+        fits(part)
+
+
+def test_the_indent_of_code_outlives_a_break():
+    lines = [f"    line {number:04}" for number in range(600)]
+    parts = split(rich("```py\n" + "\n".join(lines) + "\n```"))
+    assert len(parts) > 1
+    assert "\n".join(texts(parts)).split("\n") == lines
+
+
+def test_a_page_that_fits_is_one_message_as_it_is():
+    page = Page("Привет\n\nмир", (Mark("bold", 0, 6),), ((Button("a", data="a"),),))
+    assert split(page) == [page]
+    assert texts(split(Page("a" * LIMIT_UNITS))) == ["a" * LIMIT_UNITS]
+    assert texts(split(Page("😀" * (LIMIT_UNITS // 2)))) == ["😀" * (LIMIT_UNITS // 2)]
 
 
 @pytest.mark.parametrize("empty", ["", "  \n ", "\n\n"])
 def test_of_nothing_there_is_no_message(empty):
-    assert split(empty) == []
+    assert split(Page(empty)) == []
+    assert first_part(Page(empty)).text == ""
 
 
 def test_a_break_is_made_between_paragraphs_where_one_is_near():
-    first, second = split("а" * 3000 + "\n\n" + "б" * 3000)
-    assert (first, second) == ("а" * 3000, "б" * 3000)
+    assert texts(split(Page("а" * 3000 + "\n\n" + "б" * 3000))) == ["а" * 3000, "б" * 3000]
 
 
 @pytest.mark.parametrize("joined", ["👩‍👩‍👧", "é", "🇷🇺", "👍🏽", "❤️"])
 def test_what_is_shown_as_one_sign_is_never_torn(joined):
-    text = "x" + joined * 3000
-    for part in split(text):
-        assert part.removeprefix("x").replace(joined, "") == ""
+    for part in split(Page("x" + joined * 3000)):
+        assert part.text.removeprefix("x").replace(joined, "") == ""
 
 
-def test_a_growing_text_is_shown_as_far_as_it_fits():
-    assert first_part("раз два") == "раз два"
-    assert units(first_part("слово " * 2000)) <= PART_UNITS
+def test_marks_are_cut_and_moved_with_their_text():
+    page = Page("а" * 3000 + "\n\n" + "😀" * 1500, (Mark("bold", 2990, 1012),))
+    first, second = split(page)
+    assert first.marks == (Mark("bold", 2990, 10),)
+    assert second.marks == (Mark("bold", 0, 1000),)
 
 
-def test_a_language_as_long_as_a_novel_is_not_repeated():
-    parts = split("```" + "x" * 3000 + "\n" + "код\n" * 2000 + "```")
-    assert all(units(part) <= LIMIT_UNITS for part in parts)
+def test_the_hundred_and_first_mark_begins_a_new_message():
+    page = rich("**ab** cd " * 150)
+    parts = split(page)
+    assert [len(part.marks) for part in parts] == [100, 50]
+    assert parts[1].text.startswith("ab")
+
+
+def test_marks_over_one_another_beyond_the_limit_are_left_out_as_telegram_does():
+    page = Page("слово", tuple(Mark("bold", 0, 5) for _ in range(120)))
+    (part,) = split(page)
+    assert (part.text, len(part.marks)) == ("слово", MOST_MARKS)
+
+
+def test_buttons_and_file_go_with_the_last_part():
+    buttons, file = ((Button("a", data="a"),),), Attachment("a.txt", b"a")
+    first, last = split(Page("слово " * 750, (), buttons, file))
+    assert (first.buttons, first.file) == ((), None)
+    assert (last.buttons, last.file) == (buttons, file)
+
+
+def test_a_file_with_a_text_too_long_for_its_caption_follows_by_itself():
+    buttons, file = ((Button("a", data="a"),),), Attachment("a.txt", b"a")
+    assert split(Page("а" * 2000, (), buttons, file)) == [
+        Page("а" * 2000),
+        Page("", (), buttons, file),
+    ]
+    assert split(Page("", (), (), file)) == [Page("", (), (), file)]
+    assert len(split(Page("а" * 1024, (), (), file))) == 1
+
+
+def test_a_growing_page_is_shown_as_far_as_it_fits():
+    buttons = ((Button("stop", data="stop:1"),),)
+    assert first_part(Page("раз два", (), buttons)) == Page("раз два", (), buttons)
+    long = first_part(Page("слово " * 2000, (Mark("bold", 0, 12000),), buttons))
+    assert 0 < units(long.text) <= PART_UNITS
+    assert long.buttons == buttons
+    assert long.marks == (Mark("bold", 0, units(long.text)),)
+
+
+def test_short_blocks_of_code_can_be_copied():
+    page = rich("a\n```\nодин\n```\nb\n```py\n😀\n```")
+    assert copyable(page, "Копировать") == (
+        Button("Копировать 1", copy="один"),
+        Button("Копировать 2", copy="😀"),
+    )
+    assert copyable(rich("```\nодин\n```\n`два`"), "Copy") == (Button("Copy", copy="один"),)
+    assert copyable(rich("просто"), "Copy") == ()
+
+
+def test_a_long_block_and_a_fourth_have_no_copy_button():
+    long = "```\n" + "x" * 257 + "\n```\n"
+    page = rich(long + "".join(f"\n```\ncode {number}\n```\n" for number in range(5)))
+    assert [button.copy for button in copyable(page, "c")] == ["code 0", "code 1", "code 2"]
+    assert copyable(rich("```\n" + "x" * 256 + "\n```"), "c") == (Button("c", copy="x" * 256),)

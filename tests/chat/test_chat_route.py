@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from merlin.chat.about import exhibits
-from merlin.chat.route import Standing, Wish, choices
+from merlin.chat.route import Standing, Wish, choices, first_choice
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.store.database import open_database
@@ -97,13 +97,15 @@ def stock(tmp_path):
         yield Stock(database)
 
 
-def route(stock, dataset=None, model_id=None, general=GENERAL):
+def route(stock, dataset=None, chosen=None, general=GENERAL, **more):
     async def read(work):
         return work()
 
     async def run():
-        wish = Wish(dataset, model_id, general)
-        return [choice async for choice in choices(ShelfRows(stock.db), read, wish)]
+        wish = Wish(dataset, chosen, general, **more)
+        shelf = ShelfRows(stock.db)
+        first = first_choice(shelf, wish)
+        return [choice async for choice in choices(shelf, read, wish, first)]
 
     return asyncio.run(run())
 
@@ -157,11 +159,23 @@ def test_the_base_is_shown_a_few_taught_examples(stock):
 def test_a_person_s_own_model_goes_before_the_serving_one(stock):
     old = stock.serve(stock.model("face"))
     stock.serve(stock.model("face"))
-    assert shown(route(stock, model_id=old))[:2] == [
+    assert shown(route(stock, chosen=("engine", old)))[:2] == [
         ("chosen", "engine", "ft:face-1"),
         ("serving", "engine", "ft:face-2"),
     ]
-    assert shown(route(stock, model_id="nobody knows"))[0][0] == "serving"
+    general = route(stock, chosen=("openai", "gpt"))[0]
+    assert (general.provider, general.model_id, general.before) == ("openai", "gpt", ())
+
+
+def test_a_session_s_own_text_is_answered_by_general_models_alone(stock):
+    stock.serve(stock.model("face"))
+    found = route(stock, system="Переводи", assistant=("openai", "gpt"))
+    assert shown(found) == [
+        ("chosen", "openai", "gpt"),
+        ("general", "engine", None),
+        ("general", "openai", "gpt"),
+    ]
+    assert {message.content for choice in found for message in choice.before} == {"Переводи"}
 
 
 def test_the_dataset_that_served_first_is_the_default_one(stock):

@@ -1,46 +1,58 @@
-"""Which messages go along with a question."""
+"""How full a model's window is, and who knows how large it is."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from merlin.chat.window import estimate, fit
+from merlin.chat.window import (
+    CAUTIOUS_TOKENS,
+    Fill,
+    Gauge,
+    estimate,
+    fits,
+    limit_of,
+    size,
+    told_limit,
+)
 from merlin.core.message import Message
 
 pytestmark = pytest.mark.unit
 
-
-def talk(*sizes):
-    """Return turns of these sizes in characters."""
-    return [
-        Message(role, letter * size)
-        for size in sizes
-        for role, letter in (("user", "q"), ("assistant", "a"))
-    ]
+TALK = (Message("user", "я" * 400), Message("assistant", "a" * 400))
 
 
-def test_everything_goes_along_while_it_fits():
-    history = talk(10, 20)
-    assert fit(history, "вопрос") == (*history, Message("user", "вопрос"))
+def test_a_talk_is_as_large_as_its_messages():
+    assert size(TALK) == estimate(TALK[0]) + estimate(TALK[1])
+    # Two bytes a Russian letter, four bytes a token, and the frame of a message.
+    assert estimate(TALK[0]) == 204
 
 
-def test_the_oldest_turns_stay_behind_and_only_whole_turns_go():
-    history = talk(400, 400, 40)
-    kept = fit(history, "вопрос", limit_tokens=200)
-    assert kept == (*history[-2:], Message("user", "вопрос"))
+@pytest.mark.parametrize(
+    ("used", "fill"), [(0, Fill.FREE), (799, Fill.FREE), (800, Fill.NEAR), (900, Fill.FULL)]
+)
+def test_a_gauge_says_how_full_a_window_is(used, fill):
+    assert Gauge(used, 1000).fill is fill
 
 
-def test_a_question_beyond_every_limit_goes_alone():
-    question = "я" * 10_000
-    assert fit(talk(10), question, limit_tokens=100) == (Message("user", question),)
+def test_a_window_of_nothing_is_full():
+    assert Gauge(0, 0).fill is Fill.FULL
 
 
-@given(sizes=st.lists(st.integers(1, 900), max_size=12), limit=st.integers(1, 600))
-def test_what_goes_along_is_the_end_of_the_talk_within_the_limit(sizes, limit):
-    history = talk(*sizes)
-    *kept, asked = fit(history, "?", limit_tokens=limit)
-    assert kept == history[len(history) - len(kept) :]
-    assert not kept or kept[0].role == "user"
-    assert not kept or sum(map(estimate, (*kept, asked))) <= limit
+def test_room_is_left_for_the_answer():
+    assert fits(TALK, size(TALK) * 2)
+    assert not fits(TALK, size(TALK))
+
+
+def test_the_provider_knows_best_then_the_configuration_then_caution():
+    known = {"base": 4096}
+    assert limit_of(1000, known, ("tuned", "base")) == 1000
+    assert limit_of(None, known, ("tuned", "base")) == 4096
+    assert limit_of(None, known, ("other", "")) == CAUTIOUS_TOKENS
+    assert limit_of(None, known, ("tuned", "base"), cap=100) == 100
+    assert limit_of(50, known, ("tuned", "base"), cap=100) == 50
+
+
+def test_a_refusal_tells_the_limit_or_less_than_was_sent():
+    said = "This model's maximum context length is 2048 tokens, however you requested 5000 tokens"
+    assert told_limit(said, TALK) == 2048
+    assert 0 < told_limit("too long", TALK) < size(TALK)

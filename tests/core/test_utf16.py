@@ -1,4 +1,4 @@
-"""The length of a text as Telegram counts it."""
+"""Texts as UTF-16 has them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.core.utf16 import units
+from merlin.core.utf16 import unit_places, units, whole
 
 pytestmark = pytest.mark.unit
 
@@ -14,3 +14,19 @@ pytestmark = pytest.mark.unit
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_the_length_is_that_of_the_text_in_utf_16(text):
     assert units(text) == len(text.encode("utf-16-le")) // 2
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_places_say_where_each_character_begins(text):
+    places = unit_places(text)
+    assert list(places) == [units(text[:place]) for place in range(len(text) + 1)]
+
+
+def test_half_a_surrogate_pair_counts_as_one():
+    assert units("\ud800a") == 2
+
+
+def test_halves_of_a_character_are_joined_and_a_lone_one_is_shown_as_unknown():
+    assert whole("а\ud83d\ude00б") == "а😀б"
+    assert whole("\ude00пол \ud83d") == "\ufffdпол \ufffd"
+    assert whole("целый 😀") == "целый 😀"

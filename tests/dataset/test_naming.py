@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.dataset.naming import is_good, proposed
+from merlin.dataset.naming import Names, is_good, proposed
 
 pytestmark = pytest.mark.unit
 
@@ -54,3 +54,10 @@ def test_a_name_is_measured_in_bytes():
 @given(st.text())
 def test_a_proposal_is_always_good(name):
     assert is_good(proposed(name))
+
+
+def test_ten_thousand_questions_that_begin_alike_get_names_at_once():
+    names = Names({"один-вопрос", "Один-вопрос-3"})
+    found = [names.new("Один вопрос") for _ in range(20_000)]
+    assert found[:3] == ["один-вопрос-2", "один-вопрос-4", "один-вопрос-5"]
+    assert len(set(found)) == len(found)

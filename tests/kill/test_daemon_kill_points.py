@@ -16,8 +16,9 @@ from merlin.wiring.database import reading
 
 pytestmark = pytest.mark.integration
 
-# Those of the bot and the engine are in tests/bot/test_bot_kill.py and tests/engine.
-OTHERS = ("update.", "placeholder.", "answer.", "engine.")
+# Those of edits are in test_change_kill_points.py, those of the bot and the engine in
+# tests/bot/test_bot_kill.py and tests/engine.
+OTHERS = ("change.", "update.", "placeholder.", "answer.", "broadcast.", "erase.", "engine.")
 POINTS = tuple(point for point in killpoint.POINTS if not point.startswith(OTHERS))
 SERVE_S = 60
 

@@ -1,13 +1,14 @@
-"""Files both ways, menus of commands, and what the bot says of itself."""
+"""Files both ways, and what the bot says of itself."""
 
 from __future__ import annotations
 
 import pytest
-from telegram import BotCommand, BotCommandScopeChat
 from telegram.error import BadRequest
 from telegram_client import fetch
 
+from merlin.core.errors import Refused
 from merlin.sandbox.telegram.arguments import Upload
+from merlin.sandbox.telegram.picture_size import picture_size
 
 pytestmark = pytest.mark.functional
 
@@ -28,10 +29,58 @@ def test_what_a_person_sends_can_be_downloaded(telegram_up, ask):
 
 def test_voices_and_photos_have_their_fields(telegram_up, ask):
     telegram_up.send_file("anna", Upload("v.oga", "audio/ogg", b"OggS"), kind="voice", seconds=7)
-    telegram_up.send_file("anna", Upload("p.png", "image/png", b"\x89PNG"), kind="photo")
-    voice, photo = (update.message for update in ask(lambda bot: bot.get_updates()))
+    telegram_up.send_file("anna", Upload("p.png", "image/png", PIXELS), kind="photo")
+    telegram_up.send_file(
+        "anna", Upload("n.mp4", "video/mp4", b"ftyp"), kind="video_note", seconds=5
+    )
+    voice, photo, note = (update.message for update in ask(lambda bot: bot.get_updates()))
     assert (voice.voice.duration.seconds, voice.voice.mime_type) == (7, "audio/ogg")
-    assert photo.photo[0].file_size == 4
+    assert [(size.width, size.height) for size in photo.photo] == [(90, 30), (300, 100)]
+    assert telegram_up.downloaded(photo.photo[-1].file_id) == PIXELS
+    assert (note.video_note.duration.seconds, note.video_note.file_size) == (5, 4)
+
+
+# The first bytes of a PNG of 300 x 100 pixels.
+PIXELS = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (300).to_bytes(4, "big") + (100).to_bytes(4, "big")
+JPEG = b"\xff\xd8\xff\xe0\0\x04\0\0\xff\xc0\0\x0b\x08\0\x40\0\x80\x01\x01\x11\0"
+
+
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [
+        (PIXELS, (300, 100)),
+        (JPEG, (128, 64)),
+        (b"\xff\xd8\xff\xd9 and more bytes", (640, 480)),
+        (b"\xff\xd8 no segment at all", (640, 480)),
+        (b"GIF89a", (640, 480)),
+    ],
+)
+def test_a_pictures_size_is_read_from_its_bytes(content, size):
+    assert picture_size(content) == size
+
+
+def test_an_album_is_several_messages_of_one_group(telegram_up, ask):
+    pages = [Upload(f"{page}.png", "image/png", b"\x89PNG" + bytes([page])) for page in range(3)]
+    telegram_up.send_album("anna", pages, caption="конспект")
+    messages = [update.message for update in ask(lambda bot: bot.get_updates())]
+    assert len({message.media_group_id for message in messages}) == 1
+    assert [message.caption for message in messages] == ["конспект", None, None]
+    with pytest.raises(Refused):
+        telegram_up.send_album("anna", pages[:1])
+
+
+@pytest.mark.parametrize(
+    ("upload", "fields"),
+    [
+        (Upload("a.txt", "text/plain", b""), {}),
+        (Upload("a.txt", "text/plain", b"a"), {"kind": "sticker"}),
+        (Upload("a.txt", "text/plain", b"a"), {"caption": "я" * 1025}),
+    ],
+)
+def test_what_a_client_does_not_send(telegram_up, upload, fields):
+    with pytest.raises(Refused):
+        telegram_up.send_file("anna", upload, **fields)
+    assert telegram_up.log("anna") == []
 
 
 def test_the_bot_sends_files_new_and_by_id(telegram_up, ask):
@@ -75,23 +124,10 @@ def test_a_download_needs_the_token_and_a_real_path(telegram_up):
     assert fetch(f"{telegram_up.base_file_url}{stranger}/documents/no.bin")[0] == 401
 
 
-def test_commands_are_kept_by_scope_and_language(ask):
-    async def act(bot):
-        await bot.set_my_commands([BotCommand("help", "Помощь")], language_code="ru")
-        admin = BotCommandScopeChat(1003)
-        await bot.set_my_commands([BotCommand("admin", "Admin")], scope=admin)
-        told = [await bot.get_my_commands(language_code="ru"), await bot.get_my_commands(admin)]
-        await bot.delete_my_commands(language_code="ru")
-        return [*told, await bot.get_my_commands(language_code="ru")]
-
-    russian, admin, gone = ask(act)
-    assert [command.command for command in (*russian, *admin)] == ["help", "admin"]
-    assert gone == ()
-
-
-def test_a_bad_command_is_refused(ask):
-    with pytest.raises(BadRequest, match="Bot_command_invalid"):
-        ask(lambda bot: bot.set_my_commands([("Помощь", "x")]))
+def test_the_bot_says_what_it_can(ask):
+    me = ask(lambda bot: bot.get_me())
+    assert (me.can_join_groups, me.can_read_all_group_messages) == (True, False)
+    assert (me.supports_inline_queries, me.has_topics_enabled) == (True, False)
 
 
 def test_descriptions_are_taken(ask):

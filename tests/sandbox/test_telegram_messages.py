@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import pytest
 from telegram import (
+    CopyTextButton,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
-    MessageEntity,
+    LinkPreviewOptions,
     ReactionTypeEmoji,
     ReplyParameters,
+    WebAppInfo,
 )
 from telegram.constants import ChatAction
 from telegram.error import BadRequest, Forbidden
 from telegram_client import fetch
+
+from merlin.sandbox.telegram.groups import STUDY
 
 pytestmark = pytest.mark.functional
 
@@ -102,19 +106,6 @@ def test_an_edit_that_is_too_long(ask):
     assert refusal(ask, act) == "Message_too_long"
 
 
-def test_entities_beyond_the_hundredth_are_ignored(ask):
-    entities = [MessageEntity("bold", place * 2, 1) for place in range(150)]
-    sent = ask(lambda bot: bot.send_message(1001, "а " * 149 + "а", entities=entities))
-    assert len(sent.entities) == 100
-    assert sent.entities[-1].offset == 198
-
-
-def test_white_space_at_the_ends_goes_and_entities_move(ask):
-    entity = MessageEntity("bold", 2, 9)
-    sent = ask(lambda bot: bot.send_message(1001, "\n\nab \n", entities=[entity]))
-    assert (sent.text, sent.entities[0].offset, sent.entities[0].length) == ("ab", 0, 2)
-
-
 @pytest.mark.parametrize(
     ("markup", "words"),
     [
@@ -122,7 +113,11 @@ def test_white_space_at_the_ends_goes_and_entities_move(ask):
         (key(callback_data=""), "Button_data_invalid"),
         (key(url="ftp://x"), "Wrong HTTP URL"),
         (key(), "Text buttons are unallowed"),
-        (InlineKeyboardMarkup([[*YES.inline_keyboard[0]] * 8] * 13), "too long"),
+        (InlineKeyboardMarkup([[*YES.inline_keyboard[0] * 8]] * 13), "too long"),
+        (InlineKeyboardMarkup([[*YES.inline_keyboard[0] * 9]]), "too long"),
+        (key(callback_data="a", style="rainbow"), "Button_style_invalid"),
+        (key(copy_text=CopyTextButton("я" * 257)), "Button_copy_text_invalid"),
+        (key(web_app=WebAppInfo("http://example.com")), "Only HTTPS links are allowed"),
     ],
 )
 def test_a_keyboard_that_telegram_refuses(ask, markup, words):
@@ -134,6 +129,36 @@ def test_callback_data_may_have_64_bytes(ask):
     longest = "я" * 32
     sent = ask(lambda bot: bot.send_message(1001, "a", reply_markup=key(callback_data=longest)))
     assert sent.reply_markup.inline_keyboard[0][0].callback_data == longest
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"url": "https://example.com/"},
+        {"copy_text": CopyTextButton("print(1)")},
+        {"callback_data": "pay", "style": "success"},
+        {"web_app": WebAppInfo("https://example.com/app")},
+        {"web_app": WebAppInfo("http://127.0.0.1:8080/app")},
+    ],
+)
+def test_keys_of_every_kind_are_kept_as_they_are(telegram_up, ask, fields):
+    sent = ask(lambda bot: bot.send_message(1001, "a", reply_markup=key(**fields)))
+    assert sent.reply_markup == key(**fields)
+    assert telegram_up.log("anna")[0].keys == [[key(**fields).inline_keyboard[0][0].to_dict()]]
+
+
+def test_a_mini_app_opens_from_private_chats_alone(ask):
+    app = key(web_app=WebAppInfo("https://example.com/app"))
+    words = refusal(ask, lambda bot: bot.send_message(STUDY.group_id, "a", reply_markup=app))
+    assert words == "Button_type_invalid"
+
+
+def test_the_options_of_a_message_are_repeated(ask):
+    options = LinkPreviewOptions(is_disabled=True)
+    sent = ask(
+        lambda bot: bot.send_message(1001, "a", link_preview_options=options, protect_content=True)
+    )
+    assert (sent.link_preview_options, sent.has_protected_content) == (options, True)
 
 
 def test_nobody_of_that_id(ask):
@@ -178,6 +203,28 @@ def test_a_reply_to_nothing(ask):
     assert words == "Message to be replied not found"
     lenient = ReplyParameters(999, allow_sending_without_reply=True)
     ask(lambda bot: bot.send_message(1001, "a", reply_parameters=lenient))
+
+
+def test_a_reply_quotes_a_part(telegram_up, ask):
+    telegram_up.say("anna", "Черты 😀 лица")
+    asked = telegram_up.log("anna")[0].message_id
+    quoting = ReplyParameters(asked, quote="лица")
+    sent = ask(lambda bot: bot.send_message(1001, "а", reply_parameters=quoting))
+    assert (sent.quote.text, sent.quote.position) == ("лица", 9)
+    wrong = ReplyParameters(asked, quote="нос")
+    words = refusal(ask, lambda bot: bot.send_message(1001, "а", reply_parameters=wrong))
+    assert words == "Quote_text_invalid"
+
+
+def test_several_messages_are_deleted_at_once(telegram_up, ask):
+    async def act(bot):
+        sent = [await bot.send_message(1001, word) for word in "абв"]
+        await bot.delete_messages(1001, [sent[0].message_id, sent[2].message_id, 999])
+
+    ask(act)
+    assert [one.text for one in telegram_up.answers("anna")] == ["б"]
+    words = refusal(ask, lambda bot: bot.delete_messages(1001, []))
+    assert words.startswith("There are no or too many")
 
 
 def test_action_draft_and_reaction(telegram_up, ask):

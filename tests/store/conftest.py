@@ -1,111 +1,14 @@
-"""Databases for the tests: fresh SQLite files, and fresh databases of one real PostgreSQL.
-
-The PostgreSQL server is started once a test process, on a free port, as the user postgres when
-the tests run as root (it refuses root). Without its programs those tests are skipped, or fail
-where MERLIN_REQUIRE_ALL is 1.
-"""
+"""Databases for the tests: fresh SQLite files, and fresh databases of one real PostgreSQL."""
 
 from __future__ import annotations
 
-import itertools
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-import psycopg
 import pytest
 from waiting import wait_until
 
-from merlin.core.free_port import free_ports
 from merlin.store.database import open_database
 from merlin.store.migrations import migrate
-
-BIN = Path("/usr/lib/postgresql/15/bin")
-START_S = 20
-TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migration'"
-QUICK = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off")
-SMALL = ("shared_buffers=16MB", "max_connections=60", "deadlock_timeout=50ms")
-SEQUENCES = "SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'"
-
-
-class Server:
-    """One PostgreSQL server with its own folder and user."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.names = itertools.count(1)
-        user = pwd.getpwnam("postgres") if os.getuid() == 0 else None
-        self.owner = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
-        if user:
-            os.chown(folder, user.pw_uid, user.pw_gid)
-        self._run("initdb", "-A", "trust", "-U", "postgres", "-N", "--locale=C.UTF-8", "-E", "UTF8")
-        self.start()
-        with open_database(self.make("shared")) as database:
-            migrate(database)
-            names = [name for (name,) in database.sql(TABLES)]
-            rows = [f"DELETE FROM {name}" for name in names]  # noqa: S608 - our own names
-            ids = [f"ALTER SEQUENCE {name} RESTART" for (name,) in database.sql(SEQUENCES)]
-        # Four times as fast as TRUNCATE; as a replica it asks for no order among the tables.
-        self.emptying = "; ".join(["SET session_replication_role = replica", *rows, *ids])
-
-    def _run(self, program, *arguments):
-        command = [BIN / program, "-D", self.folder / "d", *arguments]
-        done = subprocess.run(command, cwd="/", capture_output=True, text=True, **self.owner)
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    def start(self, port=None):
-        self.port = port or free_port()
-        settings = [f"port={self.port}", "listen_addresses=127.0.0.1", *QUICK, *SMALL]
-        options = " ".join(f"-c {each}" for each in settings) + f" -k {self.folder}"
-        log = self.folder / "log"
-        self._run("pg_ctl", "-w", "-t", str(START_S), "-o", options, "-l", log, "start")
-
-    def stop(self):
-        self._run("pg_ctl", "-w", "-m", "immediate", "stop")
-
-    def url(self, name):
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
-
-    def make(self, name=None):
-        """Return the address of a new database without any table."""
-        name = name or f"t{next(self.names)}"
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
-        return self.url(name)
-
-    def emptied(self):
-        """Return the address of the shared database, as the migrations leave it."""
-        with psycopg.connect(self.url("shared")) as connection:
-            connection.execute(self.emptying)
-            connection.execute("INSERT INTO wake (id, counter) VALUES (1, 0)")
-        return self.url("shared")
-
-    def drop(self, url):
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE "{url.rpartition("/")[2]}" WITH (FORCE)')
-
-
-def free_port():
-    return free_ports(1)[0]
-
-
-@pytest.fixture(scope="session")
-def postgresql():
-    if not (BIN / "postgres").exists():
-        if os.environ.get("MERLIN_REQUIRE_ALL") == "1":
-            pytest.fail("PostgreSQL is not installed, and MERLIN_REQUIRE_ALL is 1")
-        pytest.skip("PostgreSQL is not installed")
-    folder = Path(tempfile.mkdtemp(prefix="merlin-pg-", dir="/tmp"))
-    try:
-        server = Server(folder)
-        yield server
-        server.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

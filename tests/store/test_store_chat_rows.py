@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from merlin.account.user import User
-from merlin.chat.turn import Written
+from merlin.chat.session import Place
+from merlin.chat.turn import Question, Written
 from merlin.core.message import Usage
+from merlin.core.page import Page
 from merlin.inbox.outgoing import Letter, OutgoingState
 from merlin.inbox.owner import LEASE_S, this_process
 from merlin.inbox.update import Outcome, Update, UpdateState
@@ -109,6 +111,18 @@ def test_a_chat_is_held_until_nothing_waits_in_it(inbox):
     assert ids(inbox.claim(OTHER, 10)) == [4]
 
 
+def test_what_others_store_in_a_held_chat_comes_to_its_holder_once_and_in_order(inbox):
+    inbox.store(updates(5, 1), ME)
+    inbox.store([*updates(5, 4), *updates(6, 9)], None)
+    inbox.store(updates(5, 3), OTHER)
+    assert ids(inbox.arrived(ME, {1}, 10)) == [3, 4]
+    assert ids(inbox.arrived(ME, {1}, 1)) == [3]
+    assert inbox.arrived(ME, {1, 3, 4}, 10) == []
+    assert inbox.arrived(OTHER, set(), 10) == []
+    inbox.finish(ME, 5, done(1, 3, 4))
+    assert inbox.arrived(ME, set(), 10) == []
+
+
 def test_a_lease_runs_out_unless_it_is_renewed(inbox, clock):
     inbox.store(updates(5, 1), OTHER)
     clock.move(LEASE_S - 1)
@@ -162,13 +176,13 @@ def test_a_late_end_does_not_free_a_chat_that_another_holds(inbox, clock):
 
 
 def letters(*keys, chat_id=5, update_id=1):
-    return [Letter(key, chat_id, f"текст {key}", update_id) for key in keys]
+    return [Letter(key, chat_id, Page(f"текст {key}"), update_id) for key in keys]
 
 
 def test_a_letter_is_stored_once_and_sealed(outbox, database):
     first = outbox.put(letters("a", "b"))
-    again = outbox.put([Letter("a", 5, "другой", 1)])
-    assert [row.letter.text for row in first] == ["текст a", "текст b"]
+    again = outbox.put([Letter("a", 5, Page("другой"), 1)])
+    assert [row.letter.page.text for row in first] == ["текст a", "текст b"]
     assert again == first[:1]
     assert all("текст" not in body for (body,) in database.sql("SELECT body FROM outgoing"))
     assert outbox.put([]) == []
@@ -227,14 +241,14 @@ def test_a_chat_s_waiting_letters_are_dropped(outbox):
     assert outbox.of_update(2)[0].state is OutgoingState.PENDING
 
 
-def test_a_chat_has_one_open_session(database, clock):
-    sessions = SessionRows(database, BOT, clock)
-    first = sessions.open(5, 5)
-    assert sessions.open(5, 5) == first
-    assert sessions.open(6, 6) != first
-    second = sessions.renew(5, 5)
+def test_a_chat_has_one_open_session(database, cipher, clock):
+    sessions = SessionRows(database, cipher, BOT, clock)
+    first = sessions.open(Place(5, 5))
+    assert sessions.open(Place(5, 5)) == first
+    assert sessions.open(Place(6, 6)) != first
+    second = sessions.renew(Place(5, 5))
     assert second.session_id != first.session_id
-    assert sessions.open(5, 5) == second
+    assert sessions.open(Place(5, 5)) == second
 
 
 @pytest.fixture
@@ -243,13 +257,13 @@ def turns(database, cipher, clock):
 
 
 @pytest.fixture
-def session_id(database, clock):
-    return SessionRows(database, BOT, clock).open(5, 5).session_id
+def session_id(database, cipher, clock):
+    return SessionRows(database, cipher, BOT, clock).open(Place(5, 5)).session_id
 
 
 def test_a_turn_goes_from_asked_to_told(turns, session_id):
     assert turns.find(1) is None
-    asked = turns.ask(session_id, 1, "вопрос", 77)
+    asked = turns.ask(Question(session_id, 1, 5, "вопрос"), 77)
     assert turns.find(1) == asked
     assert asked.written is None
     written = Written("ответ", "сноска", UpdateState.ANSWERED, "p", "m", Usage(3, 4))
@@ -261,14 +275,30 @@ def test_a_turn_goes_from_asked_to_told(turns, session_id):
 
 
 def test_a_second_placeholder_takes_the_place_of_a_lost_one(turns, session_id):
-    turns.ask(session_id, 1, "вопрос", None)
-    assert turns.ask(session_id, 1, "вопрос", 78).placeholder_id == 78
+    turns.ask(Question(session_id, 1, 5, "вопрос"), None)
+    assert turns.ask(Question(session_id, 1, 5, "вопрос"), 78).placeholder_id == 78
     assert turns.find(1).placeholder_id == 78
+
+
+def test_what_was_read_meanwhile_takes_the_place_of_the_caption(turns, session_id):
+    turns.ask(Question(session_id, 1, 5, "подпись", 30, "document"), 78)
+    whole = Question(session_id, 1, 5, "подпись и документ", 30, "document")
+    assert turns.ask(whole, 78).question == whole
+    assert turns.find(1).question == whole
+
+
+def test_a_message_leads_to_the_newest_turn_of_its_writer_in_its_chat(turns, session_id):
+    for number in (1, 2):
+        turns.ask(Question(session_id, number, 5, f"в{number}", 30), None)
+    assert turns.of_message(Place(5, 5), 30).question.text == "в2"
+    assert turns.of_message(Place(5, 5), 31) is None
+    assert turns.of_message(Place(5, 6), 30) is None
+    assert turns.of_message(Place(6, 5), 30) is None
 
 
 def test_history_holds_answered_turns_alone_in_order(turns, session_id):
     for number in range(1, 5):
-        turns.ask(session_id, number, f"в{number}", None)
+        turns.ask(Question(session_id, number, 5, f"в{number}"), None)
     for number in (1, 2, 4):
         turns.write(number, Written(f"о{number}"))
     turns.write(3, Written("", "слова", UpdateState.FAILED))
@@ -277,7 +307,7 @@ def test_history_holds_answered_turns_alone_in_order(turns, session_id):
 
 
 def test_what_was_said_lies_sealed(turns, session_id, database):
-    turns.ask(session_id, 1, "тайна", None)
+    turns.ask(Question(session_id, 1, 5, "тайна"), None)
     turns.write(1, Written("ответ", "сноска"))
     for text in database.sql("SELECT question, answer, note FROM turn")[0]:
         assert text.startswith("1.k.")
@@ -293,3 +323,16 @@ def test_people_are_known_by_their_newest_language(database, clock):
     users.seen([User(1001, "en-GB")])
     assert users.get(1001).is_reachable
     users.seen([])
+
+
+def test_what_no_key_opens_of_a_session_is_not_lost_by_a_change(database, cipher, clock):
+    mine = SessionRows(database, cipher, BOT, clock)
+    session = mine.open(Place(6, 6))
+    mine.change(replace(session, title="Лоб", system="Отвечай стихами"))
+    others = Cipher({"other": bytes(32)}, "other")
+    keyless = SessionRows(database, others, BOT, clock)
+    seen = keyless.open(Place(6, 6))
+    assert (seen.title, seen.system) == ("", "")
+    keyless.change(replace(seen, model_id="stand-in-base"))
+    kept = mine.open(Place(6, 6))
+    assert (kept.title, kept.system, kept.model_id) == ("Лоб", "Отвечай стихами", "stand-in-base")

@@ -29,6 +29,11 @@ def test_what_is_sealed_can_be_opened(words):
     assert cipher.open(cipher.seal(words)) == words
 
 
+def test_half_a_character_stops_no_sealing():
+    cipher = Cipher({"a": ONE}, "a")
+    assert cipher.open(cipher.seal("пол \ud83d")) == "пол ?"
+
+
 def test_the_same_words_never_look_the_same_and_are_not_seen():
     cipher = Cipher({"a": ONE}, "a")
     first, second = cipher.seal("секрет"), cipher.seal("секрет")

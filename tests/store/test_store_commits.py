@@ -255,6 +255,6 @@ def test_an_illegal_move_is_a_bug_and_raises(world, clock):
         with pytest.raises(IllegalMove):
             move(world.db, (old,), Word.REJECTED, clock(), mine)
     with pytest.raises(IllegalMove):
-        move(world.db, (Word.SERVING,), Word.TRAINING, clock(), mine)
+        move(world.db, (Word.SERVING,), Word.SUPERSEDED, clock(), mine)
     assert move(world.db, (Word.HELD,), Word.TRAINING, clock(), mine) == 0
     assert world.words() == {"a001": "built"}

@@ -12,7 +12,7 @@ import pytest
 
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.store.connections import connect
-from merlin.store.database import Database, open_database
+from merlin.store.database import Database, open_database, transaction
 from merlin.store.faults import DatabaseAway, DatabaseBusy, DatabaseDamaged
 from merlin.store.migrations import migrate
 from merlin.store.tables import INTENT, WAKE
@@ -82,6 +82,29 @@ def test_an_inner_failure_undoes_the_inner_part_alone(database):
         with pytest.raises(KeyError):
             database.transact(lambda: fail_after(database, "inner"))
     assert [row["key"] for row in database.rows(INTENT.select())] == ["outer"]
+
+
+def test_a_method_inside_another_is_undone_with_the_whole(database):
+    tellers = Tellers(database)
+    with pytest.raises(KeyError):
+        tellers.all("one", "bad")
+    assert not database.rows(INTENT.select())
+    tellers.all("one", "two")
+    assert len(database.rows(INTENT.select())) == 2
+
+
+def test_a_method_that_is_caught_leaves_nothing_where_it_was_set_apart(database):
+    tellers = Tellers(database)
+
+    def whole():
+        tellers.one("first")
+        with pytest.raises(KeyError):
+            database.transact(lambda: tellers.all("inner", "bad"))
+        tellers.one("last")
+
+    database.transact(whole)
+    kept = database.rows(INTENT.select().order_by(INTENT.key))
+    assert [row["key"] for row in kept] == ["first", "last"]
 
 
 def test_a_snapshot_does_not_move(database):
@@ -237,6 +260,24 @@ def test_a_server_that_went_away_between_two_calls_is_away():
 def _intent(key):
     blank = {"outside_id": "", "sent_at": None, "empty_finds": 0}
     return {"key": key, "kind": "upload", "state": "ready", **blank}
+
+
+class Tellers:
+    """Rows whose methods call each other, each a transaction."""
+
+    def __init__(self, database):
+        self.db = database
+
+    @transaction
+    def all(self, *keys):
+        for key in keys:
+            self.one(key)
+
+    @transaction
+    def one(self, key):
+        self.db.put(INTENT.insert(_intent(key)))
+        if key == "bad":
+            raise KeyError(key)
 
 
 def _touch(database, key):

@@ -10,11 +10,16 @@ import pytest
 from store_world import FACE, World, commit, examples, spec
 
 from merlin.build.verdict import Word
-from merlin.core.errors import NotFound
-from merlin.job.launching import NewJob, launch_by_hand
-from merlin.job.lifecycle import JobState, launch_key
+from merlin.core.errors import NotFound, Refused
+from merlin.core.money import Price
+from merlin.job import budget
+from merlin.job.budget import Caps
+from merlin.job.launching import Desk, NewJob, launch_by_hand
+from merlin.job.lifecycle import FORBIDDEN, JobState, launch_key
 from merlin.job.policy import Decision, Step
 from merlin.model.registry import ModelState
+from merlin.store.launches import LaunchRows
+from merlin.store.wake import WakeRow
 
 pytestmark = pytest.mark.integration
 
@@ -80,6 +85,20 @@ def test_a_verdict_that_moved_on_gets_no_job(world, clock):
     assert world.reports.jobs() == []
     final = replace(verdict, word=Word.UNCHANGED)
     assert world.launches.start(final, order(verdict, clock), ()) is None
+
+
+def test_a_verdict_that_moved_on_leaves_no_job_in_a_transaction_that_goes_on(world, clock):
+    world.push(1, examples())
+    (verdict,) = world.launches.waiting()
+    world.journal.leave_line(0, clock())
+
+    def whole():
+        assert world.launches.start(verdict, order(verdict, clock), ()) is None
+        WakeRow(world.db).bump()
+
+    world.db.transact(whole)
+    assert world.reports.jobs() == []
+    assert WakeRow(world.db).read() > 0
 
 
 def test_holding_says_why_and_may_change(world):
@@ -200,3 +219,98 @@ def test_what_is_not_there_is_told(world):
     for ask in (world.launches.build, world.jobs.get):
         with pytest.raises(NotFound):
             ask(99)
+
+
+def test_of_two_launches_at_once_one_fits_below_the_months_cap(world, clock):
+    """Both have seen the same account; what is spent is read again where the job is stored."""
+    for position, dataset in enumerate(("a", "b", "c"), 1):
+        world.push(position, examples(12), told=spec(dataset))
+    verdicts = world.launches.waiting()
+    orders = [replace(order(each, clock), month_cap_micro=1200) for each in verdicts]
+    pairs = list(zip(verdicts, orders, strict=True))
+    with ThreadPoolExecutor(3) as pool:
+        begun = list(pool.map(lambda pair: world.launches.start(*pair, ()), pairs))
+    assert sum(job is not None for job in begun) == 2
+    assert world.launches.account(verdicts[0], "engine", clock()).spent_micro == 1000
+    assert sorted(world.words().values()) == ["built", "training", "training"]
+    (left,) = world.launches.waiting()
+    again = replace(order(left, clock), month_cap_micro=1500)
+    assert world.launches.start(left, again, ()) is not None
+
+
+def test_a_launch_of_a_month_before_leaves_the_cap_alone(world, clock):
+    world.push(1, examples(12))
+    (verdict,) = world.launches.waiting()
+    assert world.launches.start(verdict, replace(order(verdict, clock), month_cap_micro=500), ())
+    clock.move(31 * 86_400)
+    world.push(2, examples(13))
+    (newest,) = world.launches.waiting()
+    assert world.launches.start(newest, replace(order(newest, clock), month_cap_micro=500), ())
+
+
+def test_a_launch_by_hand_beyond_the_cap_says_which(world, clock):
+    price = Price("USD", 0, 0, 0, 1_000_000)
+    world.push(1, examples(12))
+    (verdict,) = world.launches.waiting()
+    cost = budget.estimate(price, world.launches.build(1).train_tokens, 12, {})
+    terms = replace(world.desk.terms["engine"], price=lambda _: price, caps=Caps(None, cost))
+
+    class Meanwhile(LaunchRows):
+        """Another launch takes the month's money between the decision and the reservation."""
+
+        def start(self, verdict, job, older):
+            world.push(2, examples(13), told=spec("other"))
+            (other,) = [each for each in self.waiting() if each.dataset == "other"]
+            super().start(other, order(other, clock, estimate=cost), ())
+            return super().start(verdict, job, older)
+
+    desk = Desk(Meanwhile(world.db, clock), {"engine": terms}, clock)
+    with pytest.raises(Refused) as caught:
+        launch_by_hand(desk, verdict)
+    assert caught.value.key == "held-month-cap"
+
+
+def test_an_account_says_whether_the_provider_forbade_the_newest_launch(world, clock):
+    world.push(1, examples(12))
+    (first,) = world.launch()
+    failed = replace(first, state=JobState.FAILED, status=FORBIDDEN, updated_at=clock())
+    world.jobs.save(first, failed)
+    world.push(2, examples(13))
+    (newest,) = world.launches.waiting()
+    assert world.launches.account(newest, "engine", clock()).is_forbidden
+    assert not world.launches.account(newest, "other", clock()).is_forbidden
+    world.launch()
+    assert [each.word for each in world.launches.waiting()] == [Word.HELD]
+    clock.move(1)
+    job = launch_by_hand(world.desk, world.verdict(2))
+    assert world.launches.account(newest, "engine", clock()).is_forbidden
+    world.finish(job)
+    assert not world.launches.account(newest, "engine", clock()).is_forbidden
+
+
+def test_a_revert_to_a_model_that_is_gone_fails_and_is_trained_anew_by_hand(world):
+    world.serve(1, examples(12))
+    gone = world.promotions.serving()[FACE].model
+    world.models.settle(gone, ModelState.GONE, None, "")
+    world.serve(2, examples(13))
+    world.push(3, examples(12))
+    world.launch()
+    (told, *_) = world.reports.log()
+    assert (told["verdict"], told["reason"]) == ("failed", "verdict-model-gone")
+    assert told["arguments"]["model"] == gone.model_id
+    assert launch_by_hand(world.desk, world.verdict(3)).attempt == 2
+
+
+def test_a_serving_verdict_is_launched_again_only_when_its_model_is_gone(world):
+    world.serve(1, examples(12))
+    with pytest.raises(Refused):
+        launch_by_hand(world.desk, world.verdict(1))
+    gone = world.promotions.serving()[FACE].model
+    world.models.settle(gone, ModelState.GONE, None, "")
+    job = launch_by_hand(world.desk, world.verdict(1))
+    world.finish(job)
+    world.prove()
+    (switched,) = world.promote()
+    assert (switched.model.job_id, switched.position) == (job.job_id, 1)
+    assert world.words() == {"a001": "serving"}
+    assert world.promote() == []

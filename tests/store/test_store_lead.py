@@ -79,6 +79,15 @@ def test_giving_the_lead_back_lets_another_take_it(tmp_path, url):
         assert second.is_held()
 
 
+def test_each_name_has_a_lead_of_its_own(tmp_path, url):
+    daemon, bot, other = (Lead(tmp_path, url, name) for name in ("daemon", "bot-1", "bot-1"))
+    with daemon, bot:
+        assert not other.take()
+        assert other.holder() == bot.holder() == daemon.holder()
+    assert other.take()
+    other.release()
+
+
 def test_on_one_server_machines_do_not_lead_beside_each_other(tmp_path, postgresql):
     url = postgresql.emptied()
     first, second = Lead(tmp_path / "one", url), Lead(tmp_path / "two", url)

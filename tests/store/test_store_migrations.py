@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from merlin.store import chat_tables, tables
+from merlin.store import (
+    account_tables,
+    changes_tables,
+    chat_tables,
+    course_tables,
+    ratings_tables,
+    tables,
+)
 from merlin.store.database import open_database
 from merlin.store.migrations import STEPS, NewerSchema, applied, migrate, pending
 from merlin.store.tables import WAKE
@@ -72,7 +79,14 @@ def test_the_first_schema_is_brought_up_with_its_rows(empty_url):
 
 
 def test_every_named_column_is_in_the_schema(database):
-    rooms = {**vars(tables), **vars(chat_tables)}
+    rooms = {
+        **vars(tables),
+        **vars(account_tables),
+        **vars(changes_tables),
+        **vars(chat_tables),
+        **vars(course_tables),
+        **vars(ratings_tables),
+    }
     named = {each for each in rooms.values() if isinstance(each, tables.Table)}
     assert len(named) > 20
     for table in named:

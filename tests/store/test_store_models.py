@@ -67,6 +67,26 @@ def test_a_model_that_is_gone_is_no_candidate(world):
     assert (candidate.model.model_id, candidate.position) == (first, 1)
 
 
+def test_a_model_that_is_back_is_a_candidate_again(world):
+    world.serve(1, examples(12))
+    model = world.promotions.serving()[FACE].model
+    assert [each.state for each in world.models.standing()] == [ModelState.GOOD]
+    world.models.settle(model, ModelState.GONE, None, "")
+    assert [each.state for each in world.models.standing()] == [ModelState.GONE]
+    world.models.settle(model, ModelState.GOOD, None, "")
+    assert world.models.standing() == [model]
+    assert [each.model for each in world.promotions.newest_good()] == [model]
+    assert world.promote() == []
+
+
+def test_a_refused_model_never_stands(world):
+    world.push(1, examples())
+    (job,) = world.launch()
+    world.finish(job)
+    world.prove(ModelState.REFUSED)
+    assert world.models.standing() == []
+
+
 def test_the_first_good_model_serves_and_is_remembered(world, clock):
     model_id = world.serve(4, examples())
     serving = world.promotions.serving()[FACE]

@@ -7,16 +7,20 @@ import re
 import pytest
 from store_world import AT, FACE, World, examples
 
+from merlin.store.changes import ChangeRows
 from merlin.store.chronicle import ChronicleRows
+from merlin.store.cipher import Cipher
 from merlin.store.database import open_database
+from merlin.store.editing import EditingRows
 from merlin.store.migrations import migrate
+from merlin.store.news import NewsDesk
 from merlin.store.notices import NoticeRows
 from merlin.store.requests import RequestRows
 
 pytestmark = pytest.mark.integration
 
 # One row a dataset, or one row at all.
-SHORT = {"wake", "serving", "heartbeat", "heads"}
+SHORT = {"dataset_tree", "wake", "serving", "heartbeat", "heads"}
 
 
 @pytest.fixture
@@ -57,6 +61,10 @@ def test_no_tick_reads_a_whole_table(database, clock):
     RequestRows(database).claim(["launch", "fetch"])
     NoticeRows(database).waiting()
     ChronicleRows(database).unnoted()
+    ChangeRows(database, Cipher({"k": b"k" * 32}, "k")).claim()
+    NewsDesk(database).untold()
+    EditingRows(database).newest()
+    EditingRows(database).trees()
     (job,) = world.launch()
     world.finish(job)
     world.prove()

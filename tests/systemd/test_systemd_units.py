@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from machine import needed
 
+from merlin.adapters.document_child import MEMORY_BYTES
+from merlin.adapters.documents import AT_ONCE
+
 pytestmark = pytest.mark.unit
 
 UNITS = Path(__file__).parents[2] / "systemd"
@@ -66,6 +69,14 @@ def test_a_process_is_watched_restarted_and_its_failure_told(process):
     assert int(parsed["Unit"]["StartLimitIntervalSec"]) > 0
     assert (service["User"], service["StateDirectory"]) == ("merlin", "merlin")
     assert service["MemoryMax"]
+
+
+def test_a_document_that_eats_memory_ends_its_reader_and_not_the_bot():
+    service = unit("merlin-bot.service")["Service"]
+    gigabytes, _ = service["MemoryMax"].split("G")
+    readers = AT_ONCE * MEMORY_BYTES
+    assert service["OOMPolicy"] == "continue"
+    assert int(gigabytes) * 1024**3 >= readers + 512 * 1024**2
 
 
 @pytest.mark.parametrize("process", PROCESSES)

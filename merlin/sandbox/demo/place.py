@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
+import os
 import secrets
 import shutil
 import socket
@@ -15,11 +15,21 @@ import yaml
 
 from merlin.core.errors import Refused
 from merlin.core.free_port import free_ports
+from merlin.core.lock import taken
 from merlin.sandbox.telegram.people import TOKEN
 
 ADMIN_ID = 1003
 FOLDER = Path(".merlin-demo")
 _LOCK = "demo.lock"
+# Limits that are seen, and that nobody meets who tries the demo out.
+_FREE = {
+    "title": {"ru": "Бесплатный", "en": "Free"},
+    "text": {"day": 200},
+    "voice": {"day": 20},
+    "photo": {"day": 20},
+    "document": {"day": 20},
+    "sessions": 50,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +141,13 @@ def _foreign(folder: Path) -> Refused:
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
     """Hold the folder; the kernel lets it go with this process."""
-    with (folder / _LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            words = f"another demo runs on {folder}"
-            raise Refused(words, "demo-running", folder=str(folder)) from None
+    lock = taken(folder / _LOCK)
+    if lock is None:
+        raise Refused(f"another demo runs on {folder}", "demo-running", folder=str(folder))
+    try:
         yield
+    finally:
+        os.close(lock)
 
 
 def _keep_credentials(folder: Path) -> None:
@@ -179,6 +189,7 @@ def _configuration(place: Place) -> Mapping[str, object]:
         "models": {
             "recall": {
                 "price": {"currency": "USD", "input": 0, "output": 0, "training": 0},
+                "context": 8192,
                 "training_example": 8192,
             }
         },
@@ -187,7 +198,13 @@ def _configuration(place: Place) -> Mapping[str, object]:
             "admins": [ADMIN_ID],
             "limits": {"overall_per_s": 0, "private_per_s": 0, "group_per_min": 0},
         },
+        "chat": {
+            "assistant": {"provider": "stand-in", "model": "stand-in-chat"},
+            "transcription": {"provider": "stand-in", "model": "stand-in-transcribe"},
+            "vision": {"provider": "stand-in", "model": "stand-in-chat"},
+        },
         "datasets": {"default": "neurotypology"},
+        "plans": {"free": _FREE},
         "api": {"listen": f"127.0.0.1:{ports.api}"},
         "engine": {"listen": f"127.0.0.1:{ports.engine}", "pace_s": 0.1},
         "daemon": {"tick_s": 0.2, "quiet_s": 1},

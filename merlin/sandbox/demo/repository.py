@@ -32,6 +32,8 @@ def make(repository: Path, subject: str) -> None:
         return
     shutil.copytree(samples(), repository / "datasets", dirs_exist_ok=True)
     git(repository, "init", "-q", "-b", "main")
+    # A commit that Merlin pushes to the checked-out branch is taken, and its files follow.
+    git(repository, "config", "receive.denyCurrentBranch", "updateInstead")
     commit(repository, subject)
 
 

@@ -22,7 +22,8 @@ class Behaviour:
     failed or cancelled. After success the model is null for `null_model_polls` more polls.
     `list_lag_s`: a job is missing from lists for so long after it was made.
     `think_s` passes before an answer's first word, `piece_s` between its words.
-    `fixed_answer`, when set, is every answer, word for word.
+    `fixed_answer`, when set, is every answer, word for word; `fixed_transcript` is what is heard
+    in every recording.
     """
 
     states: tuple[str, ...] = DEFAULT_STATES
@@ -34,6 +35,7 @@ class Behaviour:
     piece_s: float = 0.0
     context_window: int = 16_000
     fixed_answer: str = ""
+    fixed_transcript: str = ""
 
     def changed(self, wishes: Mapping[str, object]) -> Behaviour:
         """Return the behaviour with some fields changed.

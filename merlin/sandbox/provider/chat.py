@@ -1,20 +1,24 @@
 """What the stand-in of a general chat model answers: by rule, never as if it understood.
 
-- asked for a summary: the leading sentences of the longest text it was given;
+- asked for a summary: the leading sentences of the documents, else of the longest text it was
+  given;
 - asked for a translation: the source, marked as what it is;
 - shown an image: its kind and size in bytes;
 - asked anything else: the question back.
 
+What stands within a document (`merlin.chat.document`) is material: no wish is read out of it.
 Every answer says that a stand-in speaks, in the language of the question (ru, en).
 """
 
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from merlin.chat.document import bodies, outside
 from merlin.core.text import text
 from merlin.sandbox.provider.errors import bad_field
 
@@ -22,6 +26,7 @@ SUMMARY_SENTENCES = 3
 QUOTED_CHARACTERS = 300
 BYTES_PER_TOKEN = 4
 FRAMING_TOKENS = 3
+IMAGE_TOKENS = 256
 _SUMMARY = re.compile(r"summar|конспект|резюм|кратк|пересказ|сумм(?:ир|ар)", re.IGNORECASE)
 _TRANSLATION = re.compile(r"translat|перевед|перевод", re.IGNORECASE)
 _CYRILLIC = re.compile(r"[А-Яа-яЁё]")
@@ -34,8 +39,8 @@ class Asked:
     """A conversation as the rules read it."""
 
     wishes: str  # system text and the last question: what is to be done
-    question: str  # the last question's text
-    longest: str  # the longest text of the last question
+    question: str  # the last question's own words
+    material: str  # its documents, else the longest of its texts
     images: tuple[str, ...] = ()  # what is known of each image, "image/png, 2048"
 
 
@@ -47,8 +52,16 @@ def count_tokens(text_: str) -> int:
 def prompt_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
     """Return what a conversation counts, with three tokens of framing a message."""
     return sum(
-        FRAMING_TOKENS + sum(count_tokens(part) for part in _texts(message)) for message in messages
+        FRAMING_TOKENS
+        + sum(count_tokens(part) for part in _texts(message))
+        + IMAGE_TOKENS * len(_images(message))
+        for message in messages
     )
+
+
+def has_images(messages: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether anything is shown in a conversation."""
+    return any(_images(message) for message in messages)
 
 
 def read_messages(messages: object) -> list[Mapping[str, Any]]:
@@ -69,9 +82,9 @@ def answer(messages: Sequence[Mapping[str, Any]]) -> str:
         images = "; ".join(asked.images)
         return text(language, "stand-in-image", images=images, question=_short(asked.question))
     if _SUMMARY.search(asked.wishes):
-        return text(language, "stand-in-summary", summary=_leading(asked.longest))
+        return text(language, "stand-in-summary", summary=_leading(asked.material))
     if _TRANSLATION.search(asked.wishes):
-        return text(language, "stand-in-translation", source=asked.longest)
+        return text(language, "stand-in-translation", source=asked.material)
     return text(language, "stand-in-answer", question=_short(asked.question))
 
 
@@ -98,9 +111,11 @@ def _asked(messages: Sequence[Mapping[str, Any]]) -> Asked:
         elif message["role"] == "user":
             last = message
     texts = _texts(last)
-    question = "\n".join(texts)
-    images = tuple(_described(part) for part in _parts(last) if part.get("type") == "image_url")
-    return Asked("\n".join([*wishes, question]), question, max(texts, key=len, default=""), images)
+    question = "\n".join(outside(each) for each in texts).strip()
+    documents = [document for each in texts for document in bodies(each)]
+    material = "\n\n".join(documents) or max(texts, key=len, default="")
+    images = tuple(_described(part) for part in _images(last))
+    return Asked("\n".join([*wishes, question]), question, material, images)
 
 
 def _parts(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -114,13 +129,21 @@ def _texts(message: Mapping[str, Any]) -> list[str]:
     return [str(part.get("text", "")) for part in _parts(message) if part.get("type") == "text"]
 
 
+def _images(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [part for part in _parts(message) if part.get("type") == "image_url"]
+
+
 def _described(part: Mapping[str, Any]) -> str:
     image = part.get("image_url")
     url = str(image.get("url", "") if isinstance(image, dict) else image)
     found = _DATA_URL.fullmatch(url)
-    if found is None:
+    try:
+        size = len(b64decode(found[2], validate=True)) if found else 0
+    except ValueError:
+        size = 0
+    if found is None or not size:
         raise bad_field("messages", "Invalid image: a data: URL in base64 is needed here")
-    return f"{found[1]}, {len(found[2]) * 3 // 4}"
+    return f"{found[1]}, {size}"
 
 
 def _leading(source: str) -> str:

@@ -14,6 +14,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
+from merlin.chat.kind import is_sound
 from merlin.core.text import text
 from merlin.sandbox import voice
 from merlin.sandbox.provider import chat
@@ -80,6 +81,9 @@ class Completions:
         tuned = self._account.models()
         if model not in tuned and model not in {CHAT_MODEL, BASE_MODEL}:
             raise no_model(model)
+        if model != CHAT_MODEL and chat.has_images(messages):
+            words = "Invalid content type. image_url is only supported by certain models."
+            raise bad_field("messages", words)
         if self._account.behaviour.fixed_answer:
             return self._account.behaviour.fixed_answer
         if model in tuned:
@@ -127,16 +131,22 @@ class Completions:
             if not isinstance(file, UploadFile):
                 raise bad_field("file", "Missing required parameter: 'file'")
             content = await file.read()
+            model = str(form.get("model") or "")
             language = str(form.get("language") or "ru")
             shape = str(form.get("response_format") or "json")
-        if not voice.is_ogg(content):
-            raise bad_field("file", "Invalid file format. Supported formats here: oga, ogg")
-        words = voice.kept_words(content) or text(language, "stand-in-no-words")
+        if model != VOICE_MODEL:
+            raise no_model(model)
+        if not is_sound(content):
+            raise bad_field("file", "Invalid file format. Supported formats here: oga, mp4")
+        words = self._heard(content) or text(language, "stand-in-no-words")
         await asyncio.sleep(self._account.behaviour.think_s)
         if shape == "text":
             return PlainTextResponse(words)
         used = {"type": "duration", "seconds": voice.seconds(content)}
         return JSONResponse({"text": words, "usage": used})
+
+    def _heard(self, content: bytes) -> str:
+        return self._account.behaviour.fixed_transcript or voice.kept_words(content)
 
 
 def _chunk(base: Mapping[str, Any], delta: Mapping[str, Any], finish: str | None) -> str:

@@ -6,11 +6,12 @@ import secrets
 import time
 from typing import Any
 
+from merlin.sandbox.telegram.addressing import receiver
 from merlin.sandbox.telegram.arguments import Arguments
 from merlin.sandbox.telegram.errors import bad_request
 from merlin.sandbox.telegram.markup import checked_markup
 from merlin.sandbox.telegram.people import Person, bot_user
-from merlin.sandbox.telegram.sending import receiver
+from merlin.sandbox.telegram.threads import check_thread, thread_fields
 from merlin.sandbox.telegram.world import Query, World
 
 ANSWER_CHARACTERS = 200
@@ -19,7 +20,8 @@ CALLBACK_S = 15 * 60.0
 MOST_STARS = 25_000
 
 
-def _open_query(world: World, query_id: str, kind: str, within_s: float) -> Query:
+def open_query(world: World, query_id: str, kind: str, within_s: float) -> Query:
+    """Return a query that waits. Raises BotApiError for one answered, too old or unknown."""
     query = world.queries.get(query_id)
     late = query is None or query.answered or time.time() - query.asked_at > within_s
     if query is None or late or query.kind != kind:
@@ -33,16 +35,16 @@ async def answer_callback_query(world: World, arguments: Arguments) -> bool:
     if len(text) > ANSWER_CHARACTERS:
         raise bad_request("MESSAGE_TOO_LONG")
     query_id = arguments.text("callback_query_id")
-    query = _open_query(world, query_id, "callback_query", CALLBACK_S)
+    query = open_query(world, query_id, "callback_query", CALLBACK_S)
     world.record("answered", query_id=query_id)
-    told = {"chat_id": query.person_id, "text": text, "alert": arguments.flag("show_alert")}
-    world.tell("answer", told)
+    shown = {"text": text, "alert": arguments.flag("show_alert"), "url": arguments.text("url")}
+    world.tell("answer", {"person_id": query.person_id, **shown})
     return True
 
 
 async def send_invoice(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer sendInvoice: in Stars (XTR), with Telegram's sizes."""
-    person = receiver(world, arguments)
+    chat = receiver(world, arguments)
     sizes = {"title": 32, "description": 255}
     for name, most in sizes.items():
         if not 1 <= len(arguments.text(name)) <= most:
@@ -52,14 +54,20 @@ async def send_invoice(world: World, arguments: Arguments) -> dict[str, Any]:
     amount = _stars(arguments)
     names = ("title", "description", "start_parameter")
     invoice = {name: arguments.text(name) for name in names}
+    thread = arguments.integer("message_thread_id")
+    if thread:
+        check_thread(world, chat, thread)
     message = world.new_message(
-        person,
+        chat,
         bot_user(),
+        **thread_fields(world, chat, thread, None),
         invoice={**invoice, "currency": "XTR", "total_amount": amount},
         reply_markup=_pay_key(arguments, amount),
     )
     world.record(
-        "setting", name=f"payload:{message['message_id']}", value=arguments.text("payload")
+        "setting",
+        name=f"payload:{chat.chat_id}:{message['message_id']}",
+        value=arguments.text("payload"),
     )
     world.add_message(message)
     return message
@@ -85,7 +93,7 @@ def _pay_key(arguments: Arguments, amount: int) -> dict[str, Any]:
 async def answer_pre_checkout_query(world: World, arguments: Arguments) -> bool:
     """Answer answerPreCheckoutQuery: within ten seconds, then the payment is made or not."""
     query_id = arguments.text("pre_checkout_query_id")
-    query = _open_query(world, query_id, "pre_checkout_query", CHECKOUT_S)
+    query = open_query(world, query_id, "pre_checkout_query", CHECKOUT_S)
     agreed = arguments.flag("ok")
     reason = arguments.text("error_message")
     if not agreed and not reason:
@@ -94,7 +102,7 @@ async def answer_pre_checkout_query(world: World, arguments: Arguments) -> bool:
     if agreed:
         _paid(world, world.people[query.person_id], query)
     else:
-        world.tell("answer", {"chat_id": query.person_id, "text": reason, "alert": True})
+        world.tell("answer", {"person_id": query.person_id, "text": reason, "alert": True})
     return True
 
 

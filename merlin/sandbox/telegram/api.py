@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -12,43 +12,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from merlin.core.clock import iso, utc_now
-from merlin.sandbox.telegram import answering, editing, profile, sending
 from merlin.sandbox.telegram.arguments import Arguments, read_arguments
 from merlin.sandbox.telegram.errors import BotApiError, of_status
 from merlin.sandbox.telegram.files import by_path
 from merlin.sandbox.telegram.logged import Call
+from merlin.sandbox.telegram.methods import METHODS, Method
 from merlin.sandbox.telegram.updates import Updates
 from merlin.sandbox.telegram.webhook import Webhook
 from merlin.sandbox.telegram.world import World
 
-Method = Callable[[World, Arguments], Awaitable[Any]]
-
-METHODS: Mapping[str, Method] = {
-    "getMe": profile.get_me,
-    "getChat": profile.get_chat,
-    "getFile": profile.get_file,
-    "setMyCommands": profile.set_my_commands,
-    "getMyCommands": profile.get_my_commands,
-    "deleteMyCommands": profile.delete_my_commands,
-    "setMyName": profile.take_note,
-    "setMyDescription": profile.take_note,
-    "setMyShortDescription": profile.take_note,
-    "setChatMenuButton": profile.take_note,
-    "sendMessage": sending.send_message,
-    "sendDocument": sending.send_document,
-    "sendPhoto": sending.send_photo,
-    "sendVoice": sending.send_voice,
-    "sendChatAction": sending.send_chat_action,
-    "sendMessageDraft": sending.send_message_draft,
-    "editMessageText": editing.edit_message_text,
-    "editMessageCaption": editing.edit_message_caption,
-    "editMessageReplyMarkup": editing.edit_message_reply_markup,
-    "deleteMessage": editing.delete_message,
-    "setMessageReaction": editing.set_message_reaction,
-    "answerCallbackQuery": answering.answer_callback_query,
-    "sendInvoice": answering.send_invoice,
-    "answerPreCheckoutQuery": answering.answer_pre_checkout_query,
-}
 _ADDRESS = re.compile(r"/bot([^/]+)/([A-Za-z]+)/?")
 _FILE_ADDRESS = re.compile(r"/file/bot([^/]+)/(.+)")
 _TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]{30,}")

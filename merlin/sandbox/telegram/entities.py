@@ -11,33 +11,43 @@ from typing import Any
 
 from merlin.core.utf16 import units
 from merlin.sandbox.telegram.arguments import Arguments
+from merlin.sandbox.telegram.entity_rules import checked, nested
 from merlin.sandbox.telegram.errors import bad_request
 from merlin.sandbox.telegram.parse_mode import parse_marked
 
 TEXT_UNITS = 4096
 CAPTION_UNITS = 1024
 MOST_ENTITIES = 100
-_COMMAND = re.compile(r"(?<!\S)/[A-Za-z0-9_]{1,32}(?:@[A-Za-z0-9_]{3,32})?(?![\w/])")
+_TYPED = {
+    "url": re.compile(r"https?://[^\s<>«»\"]+[^\s<>«»\".,;:!?)]"),
+    "email": re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]*\w"),
+    "bot_command": re.compile(r"(?<!\S)/[A-Za-z0-9_]{1,32}(?:@[A-Za-z0-9_]{3,32})?(?![\w/])"),
+    "mention": re.compile(r"(?<![\w@/])@[A-Za-z][A-Za-z0-9_]{2,31}\b"),
+    "hashtag": re.compile(r"(?<![\w#&])#\w*[^\W\d]\w*"),
+}
 
 Entity = dict[str, Any]
 
 
-def commands(text: str) -> list[Entity]:
-    """Return the bot_command entities that a client marks in what a person types."""
-    return [
-        {
-            "type": "bot_command",
-            "offset": units(text[: found.start()]),
-            "length": units(found.group()),
-        }
-        for found in _COMMAND.finditer(text)
-    ]
+def typed(text: str) -> list[Entity]:
+    """Return the entities that Telegram finds in what a person types."""
+    found = []
+    taken: list[range] = []
+    for kind, pattern in _TYPED.items():
+        for match in pattern.finditer(text):
+            if any(match.start() in one or match.end() - 1 in one for one in taken):
+                continue
+            taken.append(range(*match.span()))
+            offset, length = units(text[: match.start()]), units(match.group())
+            found.append({"type": kind, "offset": offset, "length": length})
+    return sorted(found, key=lambda one: int(one["offset"]))
 
 
 def formatted(arguments: Arguments, name: str = "text") -> tuple[str, list[Entity]]:
     """Return the text `name` of a call and its entities, as Telegram would keep them.
 
-    Entities beyond the hundredth are ignored. Raises BotApiError when the marks cannot be read.
+    Entities beyond the hundredth are ignored. Raises BotApiError when the marks cannot be read
+    or an entity lies where the text is not.
     """
     text = arguments.text(name).replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
     mode = arguments.text("parse_mode")
@@ -45,7 +55,7 @@ def formatted(arguments: Arguments, name: str = "text") -> tuple[str, list[Entit
         text, found = parse_marked(text, mode)
     else:
         field = "entities" if name == "text" else f"{name}_entities"
-        found = _given(arguments.parsed(field))
+        found = checked(_given(arguments.parsed(field)), text)
     return _trimmed(text, found)
 
 
@@ -70,9 +80,9 @@ def _trimmed(text: str, found: list[Entity]) -> tuple[str, list[Entity]]:
     text = text[lead:].rstrip()
     length = units(text)
     kept = []
-    for entity in sorted(found, key=lambda one: (one["offset"], -one["length"])):
+    for entity in found:
         start = max(entity["offset"] - lead, 0)
         end = min(entity["offset"] - lead + entity["length"], length)
         if end > start:
             kept.append({**entity, "offset": start, "length": end - start})
-    return text, kept[:MOST_ENTITIES]
+    return text, nested(kept)[:MOST_ENTITIES]

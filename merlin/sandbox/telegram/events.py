@@ -12,7 +12,12 @@ from merlin.sandbox.telegram.world import World
 MOST_WAITING = 1000
 KEEP_ALIVE_S = 15.0
 # Other kinds of change are the bot's business, not the page's.
-_SHOWN = frozenset({"message", "edit", "delete", "reaction", "action", "draft", "answer"})
+_SHOWN = frozenset(
+    {
+        *("message", "edit", "delete", "reaction", "action", "draft", "answer", "inline"),
+        *("group", "topic", "setting"),
+    }
+)
 
 
 class Events:
@@ -32,7 +37,9 @@ class Events:
     def _hear(self, kind: str, change: Mapping[str, Any]) -> None:
         if kind not in _SHOWN or not self._queues:
             return
-        line = f"event: {kind}\ndata: {json.dumps(change, ensure_ascii=False)}\n\n"
+        # Of a setting only the name: its value can be a secret.
+        told = {"name": change["name"]} if kind == "setting" else change
+        line = f"event: {kind}\ndata: {json.dumps(told, ensure_ascii=False)}\n\n"
         for queue in list(self._queues):
             if queue.qsize() >= MOST_WAITING:
                 self._queues.discard(queue)

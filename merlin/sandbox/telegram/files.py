@@ -8,11 +8,21 @@ from typing import Any
 
 from merlin.sandbox.telegram.arguments import Arguments, Upload
 from merlin.sandbox.telegram.errors import bad_request
+from merlin.sandbox.telegram.picture_size import picture_size
 from merlin.sandbox.telegram.world import World
 
 DOWNLOAD_BYTES = 20 * 1024 * 1024
 PHOTO_BYTES = 10 * 1024 * 1024
-_FOLDERS = {"document": "documents", "photo": "photos", "voice": "voice"}
+_FOLDERS = {
+    "document": "documents",
+    "photo": "photos",
+    "voice": "voice",
+    "video_note": "video_notes",
+    "audio": "music",
+    "video": "videos",
+}
+THUMB_SIDE = 90
+_FRAMES = {"video_note": {"length": 240}, "video": {"width": 640, "height": 480}}
 
 
 def keep_file(world: World, kind: str, upload: Upload) -> dict[str, Any]:
@@ -53,14 +63,35 @@ def attached(world: World, kind: str, arguments: Arguments) -> dict[str, Any]:
     return dict(file)
 
 
-def as_media(file: dict[str, Any], kind: str, *, seconds: int = 0) -> dict[str, Any]:
-    """Return the Message fields that show `file` as a document, photo or voice."""
+def as_media(world: World, file: dict[str, Any], kind: str, *, seconds: int = 0) -> dict[str, Any]:
+    """Return the Message fields that show `file` as a thing of this kind."""
     base = {name: file[name] for name in ("file_id", "file_unique_id", "file_size")}
     if kind == "photo":
-        return {"photo": [{**base, "width": 640, "height": 480}]}
-    if kind == "voice":
-        return {"voice": {**base, "duration": seconds, "mime_type": file["mime"]}}
-    return {kind: {**base, "file_name": file["name"], "mime_type": file["mime"]}}
+        return {"photo": _sizes(world, file, base)}
+    shown: dict[str, Any] = {**base}
+    if kind != "video_note":
+        shown["mime_type"] = file["mime"]
+    if kind in {"document", "audio", "video"}:
+        shown["file_name"] = file["name"]
+    if kind != "document":
+        shown["duration"] = seconds
+    return {kind: {**shown, **_FRAMES.get(kind, {})}}
+
+
+def _sizes(world: World, file: dict[str, Any], base: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a photo's two sizes, the largest last; the small one has the same bytes.
+
+    Nothing here draws pictures.
+    """
+    content = world.content(file["file_id"])
+    width, height = picture_size(content)
+    largest = max(width, height, 1)
+    small = keep_file(world, "photo", Upload(file["name"], file["mime"], content))
+    shown = {name: small[name] for name in base}
+    return [
+        {**shown, "width": width * THUMB_SIDE // largest, "height": height * THUMB_SIDE // largest},
+        {**base, "width": width, "height": height},
+    ]
 
 
 def described(world: World, file_id: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -18,12 +18,16 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class LoggedMessage:
-    """One message as it now stands (a Message object) with everything it was, oldest first."""
+    """One message as it now stands (a Message object) with everything it was, oldest first.
+
+    `reaction` is the bot's, `reactions` are people's by their ids.
+    """
 
     message: Mapping[str, Any]
     versions: tuple[Version, ...]
     deleted_at: str = ""
     reaction: str = ""
+    reactions: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def message_id(self) -> int:
@@ -41,6 +45,18 @@ class LoggedMessage:
         return str(self.message.get("text", self.message.get("caption", "")))
 
     @property
+    def thread(self) -> int:
+        """Return the topic it stands in, 0 outside topics."""
+        in_topic = self.message.get("is_topic_message")
+        return int(self.message["message_thread_id"]) if in_topic else 0
+
+    @property
+    def entities(self) -> list[dict[str, Any]]:
+        """Return the entities of the text or caption."""
+        marked = self.message.get("entities", self.message.get("caption_entities"))
+        return list(marked or [])
+
+    @property
     def keys(self) -> list[list[dict[str, Any]]]:
         """Return the inline keyboard, row by row; empty without one."""
         markup = self.message.get("reply_markup") or {}
@@ -53,6 +69,7 @@ class LoggedMessage:
             "by_bot": self.by_bot,
             "deleted_at": self.deleted_at,
             "reaction": self.reaction,
+            "reactions": {str(who): mark for who, mark in self.reactions.items()},
             "versions": [
                 {"at": one.at, "text": one.text, "keys": one.message.get("reply_markup")}
                 for one in self.versions

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from merlin.core.text import LANGUAGES, keys, language_of, text
+from merlin.sandbox.telegram.people import BOT_NAME, PEOPLE
 from merlin.sandbox.telegram.world import World
 
 WEB = Path(__file__).parents[2] / "web"
@@ -22,7 +23,12 @@ THEMES = ("light", "dark")
 YEAR_S = 365 * 24 * 3600
 PIPELINE_S = 2.0
 # Shown in the page; anything else is only handed over as a download.
-SHOWN_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp", "audio/ogg"})
+SHOWN_TYPES = frozenset(
+    {
+        *("image/png", "image/jpeg", "image/gif", "image/webp"),
+        *("audio/ogg", "audio/mpeg", "video/mp4", "video/webm"),
+    }
+)
 SAFETY = {
     "Content-Security-Policy": (
         "default-src 'self'; base-uri 'none'; object-src 'none'; form-action 'self';"
@@ -74,6 +80,8 @@ class Page:
             _template().render(
                 language=language,
                 other_language=next(one for one in LANGUAGES if one != language),
+                people=[person.name for person in PEOPLE],
+                bot_name=BOT_NAME,
                 theme=theme if theme in THEMES else "",
                 has_pipeline=bool(self._pipeline_url),
                 t=lambda name: text(language, PREFIX + name),

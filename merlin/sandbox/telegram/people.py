@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,11 @@ class Person:
     name: str
     first_name: str
     language_code: str = "ru"
+
+    @property
+    def chat_id(self) -> int:
+        """Return the id of their private chat with the bot."""
+        return self.person_id
 
     def as_user(self) -> dict[str, Any]:
         """Return the User object."""
@@ -52,17 +58,19 @@ def stranger(person_id: int) -> Person:
 
 
 def bot_user() -> dict[str, Any]:
-    """Return what getMe says of the bot."""
+    """Return the bot as messages name it."""
+    return {"id": BOT_ID, "is_bot": True, "first_name": "Merlin", "username": BOT_NAME}
+
+
+def bot_profile(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what getMe says of the bot; `settings` are what its owner switched on."""
     return {
-        "id": BOT_ID,
-        "is_bot": True,
-        "first_name": "Merlin",
-        "username": BOT_NAME,
+        **bot_user(),
         "can_join_groups": True,
-        "can_read_all_group_messages": False,
-        "supports_inline_queries": False,
+        "can_read_all_group_messages": bool(settings.get("reads_all")),
+        "supports_inline_queries": True,
         "can_connect_to_business": False,
         "has_main_web_app": False,
-        "has_topics_enabled": False,
-        "allows_users_to_create_topics": False,
+        "has_topics_enabled": bool(settings.get("has_topics")),
+        "allows_users_to_create_topics": bool(settings.get("has_topics")),
     }

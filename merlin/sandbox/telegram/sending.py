@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from merlin.core.utf16 import units
+from merlin.sandbox.telegram.addressing import receiver
 from merlin.sandbox.telegram.arguments import Arguments
 from merlin.sandbox.telegram.entities import CAPTION_UNITS, TEXT_UNITS, formatted
-from merlin.sandbox.telegram.errors import bad_request, forbidden
+from merlin.sandbox.telegram.errors import bad_request
 from merlin.sandbox.telegram.files import as_media, attached
+from merlin.sandbox.telegram.groups import Chat, Group
+from merlin.sandbox.telegram.logged import LoggedMessage
 from merlin.sandbox.telegram.markup import checked_markup
 from merlin.sandbox.telegram.people import Person, bot_user
+from merlin.sandbox.telegram.threads import GENERAL, check_thread, thread_fields
 from merlin.sandbox.telegram.world import World
 
 _ACTIONS = frozenset(
@@ -30,43 +34,59 @@ _ACTIONS = frozenset(
 )
 
 
-def receiver(world: World, arguments: Arguments) -> Person:
-    """Return whom a call speaks to. Raises BotApiError for nobody, or somebody who blocked."""
-    wanted = arguments.text("chat_id")
-    if not wanted:
-        raise bad_request("chat_id is empty")
-    person = world.people.get(int(wanted)) if wanted.lstrip("-").isdecimal() else None
-    if person is None:
-        raise bad_request("chat not found")
-    if person.person_id in world.blocked:
-        raise forbidden("bot was blocked by the user")
-    return person
-
-
 def _message(world: World, arguments: Arguments, **content: Any) -> dict[str, Any]:
     """Keep and return a new message of the bot."""
-    person = receiver(world, arguments)
-    markup = checked_markup(arguments.parsed("reply_markup"))
-    replied = _replied(world, person, arguments)
-    message = world.new_message(person, bot_user(), **replied, **content)
+    chat = receiver(world, arguments)
+    markup = checked_markup(arguments.parsed("reply_markup"), private=isinstance(chat, Person))
+    replied = _replied(world, chat, arguments)
+    thread = arguments.integer("message_thread_id")
+    if thread:
+        check_thread(world, chat, thread)
+    fields = thread_fields(world, chat, thread, replied.get("reply_to_message"))
+    shown = {**fields, **replied, **_options(arguments), **content}
+    message = world.new_message(chat, bot_user(), **shown)
     if markup:
         message["reply_markup"] = markup
     world.add_message(message)
     return message
 
 
-def _replied(world: World, person: Person, arguments: Arguments) -> dict[str, Any]:
+def _options(arguments: Arguments) -> dict[str, Any]:
+    """Return what a message repeats of how it was sent."""
+    preview = arguments.parsed("link_preview_options")
+    if preview is not None and not isinstance(preview, dict):
+        raise bad_request("object expected as link preview options")
+    told: dict[str, Any] = {"link_preview_options": preview} if preview else {}
+    if arguments.flag("protect_content"):
+        told["has_protected_content"] = True
+    return told
+
+
+def _replied(world: World, chat: Chat, arguments: Arguments) -> dict[str, Any]:
     wanted = arguments.parsed("reply_parameters") or {}
+    if not isinstance(wanted, dict):
+        raise bad_request("object expected as reply parameters")
     message_id = wanted.get("message_id") or arguments.integer("reply_to_message_id")
     if not message_id:
         return {}
-    logged = world.messages.get(person.person_id, {}).get(int(message_id))
+    logged = world.messages.get(chat.chat_id, {}).get(int(message_id))
     if logged is not None and not logged.deleted_at:
-        quoted = {k: v for k, v in logged.message.items() if k != "reply_to_message"}
-        return {"reply_to_message": quoted}
-    if wanted.get("allow_sending_without_reply"):
+        return reply_fields(logged, str(wanted.get("quote") or ""))
+    if wanted.get("allow_sending_without_reply") or arguments.flag("allow_sending_without_reply"):
         return {}
     raise bad_request("message to be replied not found")
+
+
+def reply_fields(logged: LoggedMessage, quote: str = "") -> dict[str, Any]:
+    """Return what a reply says of the message it answers, and of the part that it quotes."""
+    quoted = {k: v for k, v in logged.message.items() if k != "reply_to_message"}
+    if not quote:
+        return {"reply_to_message": quoted}
+    before, found, _after = logged.text.partition(quote)
+    if not found:
+        raise bad_request("QUOTE_TEXT_INVALID")
+    part = {"text": quote, "position": units(before), "is_manual": True}
+    return {"reply_to_message": quoted, "quote": part}
 
 
 def checked_text(arguments: Arguments, too_long: str) -> dict[str, Any]:
@@ -98,9 +118,8 @@ async def send_message(world: World, arguments: Arguments) -> dict[str, Any]:
 async def _send_media(world: World, arguments: Arguments, kind: str) -> dict[str, Any]:
     receiver(world, arguments)
     caption = checked_caption(arguments)
-    checked_markup(arguments.parsed("reply_markup"))
     file = attached(world, kind, arguments)
-    media = as_media(file, kind, seconds=arguments.integer("duration"))
+    media = as_media(world, file, kind, seconds=arguments.integer("duration"))
     return _message(world, arguments, **media, **caption)
 
 
@@ -119,24 +138,44 @@ async def send_voice(world: World, arguments: Arguments) -> dict[str, Any]:
     return await _send_media(world, arguments, "voice")
 
 
+async def send_video_note(world: World, arguments: Arguments) -> dict[str, Any]:
+    """Answer sendVideoNote."""
+    return await _send_media(world, arguments, "video_note")
+
+
+def _thread(world: World, chat: Chat, arguments: Arguments, *, general: bool = False) -> int:
+    """Return the topic that a call names, 0 for none; only actions may name the General one."""
+    thread = arguments.integer("message_thread_id")
+    if general and thread == GENERAL and isinstance(chat, Group) and chat.is_forum:
+        return 0
+    if thread:
+        check_thread(world, chat, thread)
+    return thread
+
+
 async def send_chat_action(world: World, arguments: Arguments) -> bool:
     """Answer sendChatAction; the page shows it for some seconds."""
-    person = receiver(world, arguments)
+    chat = receiver(world, arguments)
     action = arguments.text("action")
     if action not in _ACTIONS:
         raise bad_request("wrong parameter action in request")
-    world.tell("action", {"chat_id": person.person_id, "action": action})
+    thread = _thread(world, chat, arguments, general=True)
+    world.tell("action", {"chat_id": chat.chat_id, "thread": thread, "action": action})
     return True
 
 
 async def send_message_draft(world: World, arguments: Arguments) -> bool:
     """Answer sendMessageDraft: shown, never kept; an empty text means that the bot thinks."""
-    person = receiver(world, arguments)
+    chat = receiver(world, arguments)
+    if isinstance(chat, Group):
+        raise bad_request("PEER_ID_INVALID")
     draft_id = arguments.integer("draft_id")
     if not draft_id:
         raise bad_request("RANDOM_ID_EMPTY")
-    text, _entities = formatted(arguments)
+    text, entities = formatted(arguments)
     if units(text) > TEXT_UNITS:
         raise bad_request("message is too long")
-    world.tell("draft", {"chat_id": person.person_id, "draft_id": draft_id, "text": text})
+    thread = _thread(world, chat, arguments)
+    draft = {"draft_id": draft_id, "thread": thread, "text": text, "entities": entities}
+    world.tell("draft", {"chat_id": chat.chat_id, **draft})
     return True

@@ -6,18 +6,32 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from merlin.sandbox.faults import Faults
 from merlin.sandbox.standin import StandIn
 from merlin.sandbox.telegram.acting import Acting
 from merlin.sandbox.telegram.app import TelegramApp, TelegramSettings
-from merlin.sandbox.telegram.arguments import Upload
+from merlin.sandbox.telegram.groups import Group
 from merlin.sandbox.telegram.logged import Call, LoggedMessage
+from merlin.sandbox.telegram.menus import menu_for
 from merlin.sandbox.telegram.people import TOKEN
 from merlin.sandbox.telegram.world import World
 
 T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def _by_people(
+    act: Callable[Concatenate[Acting, P], T],
+) -> Callable[Concatenate[TelegramStandIn, P], T]:
+    """Return an act of people's as the stand-in's own method, run in the server's thread."""
+
+    def done(standin: TelegramStandIn, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return standin.act(lambda acting: act(acting, *args, **kwargs))
+
+    done.__doc__ = act.__doc__
+    return done
 
 
 class TelegramStandIn(StandIn):
@@ -25,7 +39,8 @@ class TelegramStandIn(StandIn):
 
     `stop` and `start` again is Telegram down and back: same port, same state. A new stand-in
     over the same `folder` is Telegram's own restart. People are named anna, boris, vera; any
-    positive number is one more person, who speaks English.
+    positive number is one more person, who speaks English. All three and the bot are in the
+    groups study and seminar (a forum); `anna@study` is anna there, `anna#12` is she in a topic.
     """
 
     def __init__(
@@ -61,51 +76,76 @@ class TelegramStandIn(StandIn):
         """Return what python-telegram-bot takes as `base_file_url`."""
         return f"{self.page_url}file/bot"
 
-    def say(self, person: str | int, text: str, *, reply_to: int = 0) -> int:
-        """Let somebody write; return the update_id."""
-        return self._server.call(lambda: self._acting.say(person, text, reply_to))
+    say = _by_people(Acting.say)
+    start_bot = _by_people(Acting.start)
+    paste = _by_people(Acting.paste)
+    edit = _by_people(Acting.edit)
+    forward = _by_people(Acting.forward)
+    forward_words = _by_people(Acting.forward_words)
+    send_file = _by_people(Acting.send_file)
+    send_album = _by_people(Acting.send_album)
+    press = _by_people(Acting.press)
+    react = _by_people(Acting.react)
+    block = _by_people(Acting.block)
+    ask_inline = _by_people(Acting.ask_inline)
+    inline_answer = _by_people(Acting.inline_answer)
+    choose = _by_people(Acting.choose)
+    make_group = _by_people(Acting.make_group)
+    set_bot = _by_people(Acting.set_bot)
+    join = _by_people(Acting.join)
+    leave = _by_people(Acting.leave)
+    migrate = _by_people(Acting.migrate)
+    make_topic = _by_people(Acting.make_topic)
+    rename_topic = _by_people(Acting.rename_topic)
+    close_topic = _by_people(Acting.close_topic)
+    switch = _by_people(Acting.switch)
+    expire_queries = _by_people(Acting.expire_queries)
 
-    def edit(self, person: str | int, message_id: int, text: str) -> int:
-        """Let somebody correct an own message; return the update_id."""
-        return self._server.call(lambda: self._acting.edit(person, message_id, text))
+    def act(self, what: Callable[[Acting], T]) -> T:
+        """Let people do something, in the server's own thread."""
+        return self._server.call(lambda: what(self._acting))
 
-    def press(
-        self, person: str | int, wanted: str, message_id: int = 0, *, forged: bool = False
-    ) -> int:
-        """Let somebody press the key with this data or label; return the update_id."""
-        return self._server.call(
-            lambda: self._acting.press(person, wanted, message_id, forged=forged)
-        )
+    def group(self, name: str) -> Group:
+        """Return a group as it now is: its id, its members."""
+        return self._read(lambda: self._acting.group(name))
 
-    def send_file(
-        self,
-        person: str | int,
-        upload: Upload,
-        *,
-        kind: str = "document",
-        caption: str = "",
-        seconds: int = 0,
-    ) -> int:
-        """Let somebody send a document, photo or voice; return the update_id."""
-        return self._server.call(
-            lambda: self._acting.send_file(person, kind, upload, caption, seconds)
-        )
+    def topics(self, chat: str | int) -> dict[int, str]:
+        """Return the names of a chat's topics by their thread ids, without deleted ones."""
 
-    def block(self, person: str | int, *, blocked: bool = True) -> int:
-        """Let somebody block the bot, or let it in again; return the update_id."""
-        return self._server.call(lambda: self._acting.block(person, blocked=blocked))
+        def read() -> dict[int, str]:
+            topics = self._world.topics.get(self._acting.chat(chat).chat_id, {})
+            return {thread: one["name"] for thread, one in topics.items() if not one.get("deleted")}
+
+        return self._read(read)
+
+    def menu(self, who: str | int) -> list[dict[str, Any]]:
+        """Return the commands that a client offers somebody, in private or `anna@study`."""
+
+        def read() -> list[dict[str, Any]]:
+            place = self._acting.place(who)
+            return menu_for(self._world, place.person, place.chat)
+
+        return self._read(read)
+
+    def downloaded(self, file_id: str) -> bytes:
+        """Return the bytes of a file that somebody sent."""
+        return self._read(lambda: self._world.content(file_id))
 
     def log(self, chat: str | int) -> list[LoggedMessage]:
-        """Return every message of somebody's chat, oldest first, deleted ones too."""
+        """Return every message of a chat, oldest first, deleted ones too.
+
+        `chat` is a person's name or id, a group's, or `anna@study`; `…#12` is one topic alone.
+        """
 
         def read() -> list[LoggedMessage]:
-            person = self._acting.person(chat)
-            return list(self._world.messages.get(person.person_id, {}).values())
+            name, _, thread = str(chat).partition("#")
+            messages = self._world.messages.get(self._acting.chat(name).chat_id, {}).values()
+            return [one for one in messages if not thread or one.thread == int(thread)]
 
         return self._read(read)
 
     def answers(self, chat: str | int) -> list[LoggedMessage]:
-        """Return what the bot's messages in somebody's chat now say, without deleted ones."""
+        """Return what the bot's messages in a chat now say, without deleted ones."""
         return [one for one in self.log(chat) if one.by_bot and not one.deleted_at]
 
     def calls(self, method: str = "") -> list[Call]:

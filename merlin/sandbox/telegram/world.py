@@ -1,4 +1,4 @@
-"""What the stand-in keeps: people, messages with their edits, waiting updates, files, settings.
+"""What the stand-in keeps: people, groups, messages with their past, updates, files, settings.
 
 Everything changes by `record`: the change is journaled, applied, told to the listeners. So a
 restart over the same folder replays the journal and knows what it knew.
@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from merlin.core.clock import iso, utc_now
 from merlin.sandbox.contents import Contents
 from merlin.sandbox.journal import Journal
+from merlin.sandbox.telegram.groups import GROUPS, Chat, Group, group_from_json
 from merlin.sandbox.telegram.logged import Call, LoggedMessage, version_of
 from merlin.sandbox.telegram.people import PEOPLE, Person, stranger
 
@@ -25,7 +26,7 @@ Listener = Callable[[str, Mapping[str, Any]], None]
 
 @dataclass(slots=True)
 class Query:
-    """A callback or pre-checkout query that waits for its answer."""
+    """A callback, inline or pre-checkout query that waits for its answer."""
 
     kind: str
     person_id: int
@@ -40,12 +41,19 @@ class World:
 
     folder: Path | None = None
     people: dict[int, Person] = field(default_factory=dict)
+    groups: dict[int, Group] = field(default_factory=dict)
+    # By chat and message_thread_id: the ForumTopic objects, with `closed` and `deleted`.
+    topics: dict[int, dict[int, dict[str, Any]]] = field(default_factory=dict)
     blocked: set[int] = field(default_factory=set)
     messages: dict[int, dict[int, LoggedMessage]] = field(default_factory=dict)
     updates: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     queries: dict[str, Query] = field(default_factory=dict)
     files: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    # Messages sent through the bot's inline mode: (chat id, message id) by inline_message_id.
+    inline_messages: dict[str, tuple[int, int]] = field(default_factory=dict)
+    # The bot's answers to inline queries by query id; kept in memory alone, as a cache is.
+    inline_answers: dict[str, Any] = field(default_factory=dict)
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=MOST_CALLS))
     listeners: list[Listener] = field(default_factory=list)
     last_message_id: int = 0
@@ -58,6 +66,7 @@ class World:
     def __post_init__(self) -> None:
         self._contents = Contents(self.folder and self.folder / "files")
         self.people.update({person.person_id: person for person in PEOPLE})
+        self.groups.update({group.group_id: group for group in GROUPS})
         if self.folder is not None:
             self._journal = Journal(self.folder / "telegram.jsonl")
             for line in self._journal.replay():
@@ -82,30 +91,37 @@ class World:
         getattr(self, f"_apply_{kind}")(**change)
 
     def _apply_message(self, message: dict[str, Any], at: str) -> None:
+        chat, message_id = message["chat"], message["message_id"]
         logged = LoggedMessage(message, (version_of(at, message),))
-        self.messages.setdefault(message["chat"]["id"], {})[message["message_id"]] = logged
-        self.last_message_id = max(self.last_message_id, message["message_id"])
+        self.messages.setdefault(chat["id"], {})[message_id] = logged
+        if chat["type"] != "supergroup":
+            self.last_message_id = max(self.last_message_id, message_id)
 
     def _apply_edit(self, message: dict[str, Any], at: str) -> None:
         chat = self.messages[message["chat"]["id"]]
         old = chat[message["message_id"]]
         versions = (*old.versions, version_of(at, message))
-        chat[message["message_id"]] = LoggedMessage(message, versions, reaction=old.reaction)
+        chat[message["message_id"]] = replace(old, message=message, versions=versions)
 
     def _apply_delete(self, chat_id: int, message_id: int, at: str) -> None:
         old = self.messages[chat_id][message_id]
-        self.messages[chat_id][message_id] = LoggedMessage(
-            old.message, old.versions, at, old.reaction
-        )
+        self.messages[chat_id][message_id] = replace(old, deleted_at=at)
 
-    def _apply_reaction(self, chat_id: int, message_id: int, emoji: str) -> None:
+    def _apply_reaction(
+        self, chat_id: int, message_id: int, emoji: str, person_id: int = 0
+    ) -> None:
         old = self.messages[chat_id][message_id]
-        self.messages[chat_id][message_id] = LoggedMessage(old.message, old.versions, "", emoji)
+        if person_id:
+            theirs = {**old.reactions, person_id: emoji}
+            new = replace(old, reactions={who: mark for who, mark in theirs.items() if mark})
+        else:
+            new = replace(old, reaction=emoji)
+        self.messages[chat_id][message_id] = new
 
     def _apply_update(self, update: dict[str, Any], at: float) -> None:
         self.last_update_id = max(self.last_update_id, update["update_id"])
         self.updates[update["update_id"]] = update
-        for kind in ("callback_query", "pre_checkout_query"):
+        for kind in ("callback_query", "pre_checkout_query", "inline_query"):
             if kind in update:
                 asked = update[kind]
                 self.queries[asked["id"]] = Query(kind, asked["from"]["id"], at, asked)
@@ -129,29 +145,59 @@ class World:
     def _apply_person(self, person_id: int) -> None:
         self.people[person_id] = stranger(person_id)
 
+    def _apply_group(self, group: dict[str, Any]) -> None:
+        self.groups[group["group_id"]] = group_from_json(group)
+
+    def _apply_topic(self, chat_id: int, topic: dict[str, Any]) -> None:
+        self.topics.setdefault(chat_id, {})[topic["message_thread_id"]] = topic
+
+    def _apply_inline_message(self, inline_message_id: str, chat_id: int, message_id: int) -> None:
+        self.inline_messages[inline_message_id] = (chat_id, message_id)
+
+    def _apply_expire(self) -> None:
+        for query in self.queries.values():
+            query.answered = True
+
     def person(self, who: str | int) -> Person:
         """Return the person of this name or id; a number beyond the three makes a new one.
 
         Raises KeyError for an unknown name.
         """
-        for person in self.people.values():
-            if who in (person.name, person.person_id, str(person.person_id)):
-                return person
-        person_id = int(who) if str(who).isdecimal() else 0
-        if not person_id:
-            raise KeyError(who)
-        self.record("person", person_id=person_id)
+        if not str(who).isdecimal():
+            found = next((one for one in self.people.values() if one.name == who), None)
+            if found is None:
+                raise KeyError(who)
+            return found
+        person_id = int(who)
+        if person_id not in self.people:
+            self.record("person", person_id=person_id)
         return self.people[person_id]
 
-    def new_message(
-        self, person: Person, sender: Mapping[str, Any], **content: Any
-    ) -> dict[str, Any]:
-        """Return a new Message object of a person's chat with the bot; it is not kept yet."""
-        self.last_message_id += 1
+    def group(self, name: str) -> Group:
+        """Return the group of this name or id, the supergroup where one came of it.
+
+        Raises KeyError when there is none.
+        """
+        for group in self.groups.values():
+            if name in (group.name, str(group.group_id)) and not group.moved_to:
+                return group
+        raise KeyError(name)
+
+    def chat(self, chat_id: int) -> Chat | None:
+        """Return the chat of this id, None when there is none."""
+        return self.groups.get(chat_id) if chat_id < 0 else self.people.get(chat_id)
+
+    def new_message(self, chat: Chat, sender: Mapping[str, Any], **content: Any) -> dict[str, Any]:
+        """Return a new Message object of a chat; it is not kept yet."""
+        if isinstance(chat, Group) and chat.kind == "supergroup":
+            message_id = max(self.messages.get(chat.group_id, {}), default=0) + 1
+        else:
+            self.last_message_id += 1
+            message_id = self.last_message_id
         return {
-            "message_id": self.last_message_id,
+            "message_id": message_id,
             "from": sender,
-            "chat": person.as_chat(),
+            "chat": chat.as_chat(),
             "date": int(time.time()),
             **content,
         }
@@ -163,6 +209,10 @@ class World:
         if kind in self.settings.get("allowed_updates", DEFAULT_UPDATES):
             self.record("update", update=update, at=time.time())
         return self.last_update_id
+
+    def keep_group(self, group: Group) -> None:
+        """Keep a group as it now is."""
+        self.record("group", group=asdict(group))
 
     def add_message(self, message: dict[str, Any]) -> None:
         """Keep a new message."""
@@ -192,4 +242,5 @@ DEFAULT_UPDATES = (
     "pre_checkout_query",
     "my_chat_member",
     "inline_query",
+    "chosen_inline_result",
 )

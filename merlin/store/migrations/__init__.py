@@ -16,13 +16,31 @@ from merlin.store.database import Database
 from merlin.store.migrations.m001_pipeline import m001_pipeline
 from merlin.store.migrations.m002_chat import m002_chat
 from merlin.store.migrations.m003_noted import m003_noted
+from merlin.store.migrations.m004_talk import m004_talk
+from merlin.store.migrations.m005_changes import m005_changes
+from merlin.store.migrations.m006_accounts import m006_accounts
+from merlin.store.migrations.m007_courses import m007_courses
+from merlin.store.migrations.m008_ratings import m008_ratings
+from merlin.store.migrations.m009_broadcast import m009_broadcast
+from merlin.store.migrations.m010_groups import m010_groups
 from merlin.store.tables import MIGRATION
 
 log = get_logger(__name__)
 
 Step = Callable[[Database], None]
 
-STEPS: tuple[Step, ...] = (m001_pipeline, m002_chat, m003_noted)
+STEPS: tuple[Step, ...] = (
+    m001_pipeline,
+    m002_chat,
+    m003_noted,
+    m004_talk,
+    m005_changes,
+    m006_accounts,
+    m007_courses,
+    m008_ratings,
+    m009_broadcast,
+    m010_groups,
+)
 
 # Any number that no other program takes in this database.
 _LOCK = 0x4D65726C

@@ -4,9 +4,16 @@ import { el, icon, wave } from "./dom.js";
 import { fileUrl } from "./server.js";
 import { lengthOf, sizeOf, t } from "./texts.js";
 
+// A small picture that opens the whole one.
 function photo(sizes) {
-  const largest = sizes[sizes.length - 1];
-  return el("img", { src: fileUrl(largest.file_id), alt: t("photo"), loading: "lazy" });
+  const { file_id: id, width, height } = sizes[sizes.length - 1];
+  const image = el("img", { src: fileUrl(id), alt: t("photo"), width, height, loading: "lazy" });
+  return el("a", { class: "photo", href: fileUrl(id), target: "_blank" }, image);
+}
+
+function video(sent) {
+  const about = { class: "video", src: fileUrl(sent.file_id), controls: true, preload: "none" };
+  return el("video", { ...about, "aria-label": `${t("video")}, ${lengthOf(sent.duration)}` });
 }
 
 function file(sent) {
@@ -49,7 +56,8 @@ function invoice(sent) {
 export function attachment(message) {
   if (message.photo) return photo(message.photo);
   if (message.document) return file(message.document);
-  if (message.voice) return voice(message.voice);
+  if (message.voice ?? message.audio) return voice(message.voice ?? message.audio);
+  if (message.video_note ?? message.video) return video(message.video_note ?? message.video);
   if (message.invoice) return invoice(message.invoice);
   if (message.successful_payment) {
     const stars = `${t("paid")}: ⭐ ${message.successful_payment.total_amount}`;

@@ -1,19 +1,22 @@
 // One message as a bubble: what it answers, what it carries, its text, its foot, its keys.
 
+import { actsOf } from "./acts.js";
 import { attachment } from "./attachment.js";
-import { dots, el, icon } from "./dom.js";
+import { dots, el } from "./dom.js";
 import { marked } from "./entities.js";
+import { keyboard } from "./keyboard.js";
+import { serviceWords } from "./service.js";
 import { t, timeOf } from "./texts.js";
 
 const PLACEHOLDER = /^(…|\.\.\.)$/;
 
-function words(message) {
+function words(message, order) {
   const text = message.text ?? message.caption;
   if (text === undefined) return null;
   if (message.from.is_bot && PLACEHOLDER.test(text)) {
     return el("div", { class: "text" }, dots(t("thinking")));
   }
-  return marked(text, message.entities ?? message.caption_entities);
+  return marked(text, message.entities ?? message.caption_entities, order);
 }
 
 function foot(message) {
@@ -22,38 +25,44 @@ function foot(message) {
   return el("span", { class: "meta" }, line);
 }
 
+function head(message, view) {
+  const lines = [];
+  if (view.isGroup && !view.isMine(message)) lines.push(message.from.first_name);
+  const origin = message.forward_origin;
+  if (origin) {
+    const name = origin.sender_user?.first_name ?? origin.sender_user_name ?? "…";
+    lines.push(`${t("forwarded")} ${name}`);
+  }
+  if (message.via_bot) lines.push(`${t("via")} @${message.via_bot.username}`);
+  return lines.map((line) => el("div", { class: "from" }, line));
+}
+
 function quoted(message) {
   const replied = message.reply_to_message;
-  if (!replied) return null;
-  return el("blockquote", { class: "reply" }, replied.text ?? replied.caption ?? "…");
+  if (!replied || replied.forum_topic_created) return null;
+  const text = message.quote?.text ?? replied.text ?? replied.caption ?? "…";
+  return el("blockquote", { class: "reply" }, text);
 }
 
-function key(button, press) {
-  if (button.url) {
-    const link = { class: "btn", href: button.url, target: "_blank", rel: "noreferrer noopener" };
-    return el("a", link, button.text, icon("out"));
-  }
-  const made = el("button", { class: "btn", type: "button" }, button.text);
-  made.addEventListener("click", () => press(button, made));
-  return made;
+function reactions(known) {
+  const given = [known.reaction, ...Object.values(known.reactions)].filter(Boolean);
+  return given.map((emoji) => el("span", { class: "chip reaction" }, emoji));
 }
 
-function keyboard(message, press) {
-  const rows = message.reply_markup?.inline_keyboard ?? [];
-  if (!rows.length) return null;
-  const lines = rows.map((row) => {
-    return el("div", { class: "row-of-keys" }, ...row.map((button) => key(button, press)));
-  });
-  return el("div", { class: "keys" }, ...lines);
-}
-
-// Return the inside of a message's element; `press(button, element)` is called for its keys.
-export function inside(message, reaction, press) {
+// Return the inside of a message's element; `view` is the log that shows it.
+export function inside(known, view) {
+  const { message } = known;
+  const service = serviceWords(message);
+  if (service) return [el("span", { class: "chip" }, service)];
   const carried = attachment(message);
-  const text = words(message);
+  const text = words(message, view.order);
   const unknown = carried || text ? null : el("div", { class: "text" }, t("other-message"));
-  const parts = [quoted(message), carried, text, unknown, foot(message)];
+  const parts = [...head(message, view), quoted(message), carried, text, unknown, foot(message)];
   const bubble = el("div", { class: "bub" }, ...parts.filter(Boolean));
-  const mark = reaction ? el("span", { class: "chip reaction" }, reaction) : null;
-  return [bubble, mark, keyboard(message, press)].filter(Boolean);
+  const keys = keyboard(view.place, message);
+  return [bubble, ...reactions(known), keys, ...actsOf(message, view)].filter(Boolean);
+}
+
+export function isService(message) {
+  return Boolean(serviceWords(message));
 }

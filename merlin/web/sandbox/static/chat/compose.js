@@ -1,7 +1,9 @@
-// The line to write in: text, a file, the sample voice; a draft for each person.
+// The line to write in: texts, files, the sample voice; a draft for each place.
 
+import { dropContext, leavePlace, takeContext } from "./context.js";
 import { el, icon } from "./dom.js";
-import { send, sendFile } from "./server.js";
+import { closeMenu } from "./menu.js";
+import { act, send, sendFiles } from "./server.js";
 import { sizeOf, t } from "./texts.js";
 
 const form = document.getElementById("say");
@@ -44,50 +46,76 @@ async function attempt(log, what, action) {
   }
 }
 
-async function attemptFile(log, person, file) {
-  const waiting = showSending(log, file.name, file.size);
-  await attempt(log, file.name, () => sendFile(person, file));
+// Several files go as one album; what stands in the field is their caption.
+async function attemptFiles(log, files, caption) {
+  const what = files.map((file) => file.name).join(", ");
+  const size = files.reduce((sum, file) => sum + file.size, 0);
+  const waiting = showSending(log, what, size);
+  await attempt(log, what, () => sendFiles(log.place, files, caption));
   waiting.remove();
 }
 
-// `current()` gives [person, log] of who writes now.
+function forward(log, context) {
+  const ids = context.messages.map((one) => one.message_id);
+  const given = { message_ids: ids, from_chat: String(context.chatId) };
+  const what = context.messages[0].text ?? "…";
+  return attempt(log, what, () => act(log.place, "forward", given));
+}
+
+async function sendWith(log, context, text) {
+  const [first] = context.messages;
+  const wish = { person: log.place, text };
+  if (context.kind === "edit") wish.message_id = first.message_id;
+  else wish.reply_to = first.message_id;
+  await attempt(log, text, () => send(wish));
+}
+
+export async function sendText(log, text) {
+  const one = text.length <= LONGEST;
+  await attempt(log, text, () => (one ? send({ person: log.place, text }) : act(log.place, "paste", { text })));
+}
+
+async function submit(log) {
+  const text = field.value.trim();
+  field.value = "";
+  closeMenu();
+  const context = takeContext();
+  log.toEnd();
+  if (context?.kind === "forward") await forward(log, context);
+  else if (context && text) return sendWith(log, context, text);
+  if (text) await sendText(log, text);
+}
+
+// `current()` gives the log of the chat in view.
 export function compose(current) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const text = field.value.trim();
-    if (!text) return;
-    field.value = "";
-    const [person, log] = current();
-    log.toEnd();
-    sendText(person, log, text);
+    submit(current());
     field.focus();
   });
   field.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") dropContext();
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
     form.requestSubmit();
   });
   document.getElementById("attach").addEventListener("click", () => picker.click());
   picker.addEventListener("change", () => {
-    const [person, log] = current();
-    for (const file of picker.files) attemptFile(log, person, file);
+    const files = [...picker.files];
+    const caption = field.value.trim();
+    field.value = "";
     picker.value = "";
+    if (files.length) attemptFiles(current(), files, caption);
   });
   document.getElementById("voice").addEventListener("click", () => {
-    const [person, log] = current();
-    attempt(log, t("voice"), () => send({ person, voice: true }));
+    const log = current();
+    attempt(log, t("voice"), () => send({ person: log.place, voice: true }));
   });
 }
 
-export async function sendText(person, log, text) {
-  for (let start = 0; start < text.length; start += LONGEST) {
-    const part = text.slice(start, start + LONGEST);
-    await attempt(log, part, () => send({ person, text: part }));
-  }
-}
-
-// Put one person's unfinished text away and take the other's out.
+// Put the unfinished text of one place away and take the other's out.
 export function changeDraft(from, to) {
+  leavePlace();
   drafts.set(from, field.value);
   field.value = drafts.get(to) ?? "";
 }

@@ -1,43 +1,44 @@
-// One person's chat: messages by id, edits in place, the end followed while it is in view.
+// One chat as one person sees it: messages by id, edits in place, the end followed while it is in view.
 
-import { inside } from "./bubble.js";
-import { dots, el, icon } from "./dom.js";
+import { inside, isService } from "./bubble.js";
+import { dots, el } from "./dom.js";
+import { emptyState } from "./empty.js";
+import { marked } from "./entities.js";
+import { Scrolled } from "./scrolled.js";
 import { dayOf, t } from "./texts.js";
 
 const CARET_MS = 1200;
 const TYPING_MS = 5000;
-const NEAR_END_PX = 80;
 
-export class Log {
-  constructor(element, press, start) {
-    this.element = element;
-    this.press = press;
-    this.start = start;
+const logs = document.getElementById("logs");
+
+function nameOf(one) {
+  const words = document.querySelector(`[data-person=${one.who}]`).dataset.log;
+  return one.place === one.who ? words : `${words} · ${one.title}`;
+}
+
+export class Log extends Scrolled {
+  // `one` is the place that is shown, `order(log, command)` sends a command.
+  constructor(one, order) {
+    super();
+    Object.assign(this, one);
+    this.order = (command) => order(this, command);
+    const attributes = { class: "log", role: "log", "aria-label": nameOf(one), tabindex: "0" };
+    this.element = el("div", { ...attributes, "data-place": one.place });
+    logs.append(this.element);
     this.shown = new Map();
     this.day = "";
     this.typing = null;
     this.showEmpty();
+    this.keepEnd();
+  }
+
+  isMine(message) {
+    return message.from.id === this.userId;
   }
 
   showEmpty() {
-    const button = el("button", { class: "btn main", type: "button" }, t("start"));
-    button.addEventListener("click", this.start);
-    const title = el("h2", {}, t("empty-title"));
-    this.element.replaceChildren(
-      el("div", { class: "state" }, icon("ask"), title, el("p", {}, t("empty-text")), button),
-    );
-  }
-
-  // Run a change and follow the end when the end was in view.
-  follow(change) {
-    const { scrollTop, scrollHeight, clientHeight } = this.element;
-    const near = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
-    change();
-    if (near) this.toEnd();
-  }
-
-  toEnd() {
-    this.element.scrollTop = this.element.scrollHeight;
+    this.element.replaceChildren(emptyState(this.isGroup, () => this.order("/start")));
   }
 
   load(messages) {
@@ -46,32 +47,36 @@ export class Log {
     this.day = "";
     this.showEmpty();
     for (const one of messages) {
-      if (!one.deleted_at) this.put(one.message, one.reaction);
+      const thread = one.message.is_topic_message ? one.message.message_thread_id : 0;
+      if (!one.deleted_at && thread === this.thread) this.put(one.message, one);
     }
     this.element.append(...unsent);
     this.toEnd();
   }
 
-  put(message, reaction = "") {
+  // `marks` are the bot's reaction and people's, by their ids.
+  put(message, marks = {}) {
     this.follow(() => {
       const known = this.shown.get(message.message_id);
       if (known) {
         known.message = message;
         this.draw(known);
       } else {
-        this.add(message, reaction);
+        this.add(message, marks);
       }
     });
   }
 
-  add(message, reaction) {
+  add(message, marks) {
     if (!this.shown.size) this.element.replaceChildren();
     if (message.from.is_bot) this.stopTyping();
     const day = dayOf(message.date);
     if (day !== this.day) this.element.append(el("span", { class: "day chip" }, day));
     this.day = day;
-    const element = el("div", { class: message.from.is_bot ? "msg" : "msg me" });
-    const known = { message, reaction, element, timer: 0 };
+    const kind = isService(message) ? "service" : `msg ${this.isMine(message) ? "me" : ""}`.trim();
+    const element = el("div", { class: kind });
+    const { reaction = "", reactions = {} } = marks;
+    const known = { message, reaction, reactions, element, timer: 0 };
     this.shown.set(message.message_id, known);
     this.draw(known);
     this.element.append(element);
@@ -79,8 +84,7 @@ export class Log {
   }
 
   draw(known) {
-    const press = (button, element) => this.press(known.message, button, element);
-    known.element.replaceChildren(...inside(known.message, known.reaction, press));
+    known.element.replaceChildren(...inside(known, this));
   }
 
   // Show an edit; while edits of the bot keep coming, the text ends in a caret.
@@ -104,20 +108,21 @@ export class Log {
     if (!this.shown.size) this.showEmpty();
   }
 
-  react(id, emoji) {
-    const known = this.shown.get(id);
+  react(change) {
+    const known = this.shown.get(change.message_id);
     if (!known) return;
-    known.reaction = emoji;
+    if (change.person_id) known.reactions = { ...known.reactions, [change.person_id]: change.emoji };
+    else known.reaction = change.emoji;
     this.follow(() => this.draw(known));
   }
 
   // Show that the bot thinks, or a draft of what it says; both go by themselves.
-  think(text = "") {
+  think(text = "", entities = []) {
     const last = [...this.shown.values()].pop();
     if (!text && last?.element.querySelector(".dots, .caret")) return;
     this.stopTyping();
-    const words = el("div", { class: "text caret" }, text);
-    const content = text ? words : dots(t("typing"));
+    const content = text ? marked(text, entities) : dots(t("typing"));
+    if (text) content.classList.add("caret");
     const element = el("div", { class: "msg" }, el("div", { class: "bub" }, content));
     this.typing = { element, timer: setTimeout(() => this.stopTyping(), TYPING_MS) };
     if (this.shown.size) this.follow(() => this.element.append(element));

@@ -1,81 +1,94 @@
-// The chat page: two people, their chats with the bot, and the commit's way beside them.
+// The chat page: three people, their chats with the bot, and the commit's way beside them.
 
+import { alertOf } from "./alert.js";
+import { markFresh, refreshChats, startChats } from "./chats.js";
 import { changeDraft, compose, sendText } from "./compose.js";
-import { icon } from "./dom.js";
 import { Log } from "./log.js";
+import { menuAt, resultsCame, startMenu } from "./menu.js";
 import { watchPipeline } from "./pipeline.js";
-import { listen, readLog, send } from "./server.js";
+import { listen, readLog } from "./server.js";
 import { t } from "./texts.js";
 import { startTheme } from "./theme.js";
 import { toast } from "./toast.js";
 
-const PEOPLE = { 1001: "anna", 1003: "vera" };
-const PRESSED_MS = 3000;
 const offline = document.getElementById("offline");
-const buttons = [...document.querySelectorAll("[data-person]")];
 const logs = new Map();
-let person = "anna";
+let current = null;
 let waiting = [];
 
-async function press(who, message, button, element) {
-  if (button.copy_text) {
-    await navigator.clipboard.writeText(button.copy_text.text);
-    toast(t("copied"));
-    return;
+function show(one) {
+  const before = current;
+  current = logs.get(one.place) ?? new Log(one, (log, text) => sendText(log, text));
+  if (before && before !== current) changeDraft(before.place, current.place);
+  if (!logs.has(one.place)) {
+    logs.set(one.place, current);
+    load(current).catch(tellLost);
   }
-  const label = button.text;
-  element.disabled = true;
-  element.replaceChildren(icon("check"), label);
-  const again = () => {
-    element.disabled = false;
-    element.replaceChildren(label);
-  };
-  setTimeout(again, PRESSED_MS);
-  try {
-    const wanted = button.callback_data ?? label;
-    await send({ person: who, press: wanted, message_id: message.message_id });
-  } catch {
-    again();
-    toast(t("failed"));
-  }
+  for (const log of logs.values()) log.element.hidden = log !== current;
+  current.toEnd();
+  menuAt(one.place);
 }
 
-function choose(next) {
-  changeDraft(person, next);
-  person = next;
-  for (const button of buttons) {
-    const mine = button.dataset.person === person;
-    button.setAttribute("aria-pressed", String(mine));
-    if (mine) button.querySelector(".fresh").hidden = true;
-  }
-  for (const [who, log] of logs) log.element.hidden = who !== person;
-  logs.get(person).toEnd();
+// Changes that come while a log is read wait, so that the newest state is drawn last; of several
+// readings the last one counts. After a failed one they wait until the connection is back.
+async function load(log) {
+  const mine = Symbol("reading");
+  log.reading = mine;
+  log.waiting ??= [];
+  const messages = await readLog(log.chatId);
+  if (log.reading !== mine) return;
+  log.load(messages);
+  const late = log.waiting;
+  log.waiting = null;
+  for (const [kind, change] of late) ACTS[kind](log, change);
 }
 
-function markFresh(who) {
-  if (who === person) return;
-  const button = buttons.find((one) => one.dataset.person === who);
-  button.querySelector(".fresh").hidden = false;
+function tellLost() {
+  offline.textContent = t("offline");
 }
+
+function threadOf(message) {
+  return message.is_topic_message ? message.message_thread_id : 0;
+}
+
+function answer(change) {
+  if (change.person_id !== current.userId || !change.text) return;
+  if (change.alert) alertOf(change.text);
+  else toast(change.text);
+}
+
+const ACTS = {
+  message: (log, change) => log.put(change.message),
+  edit: (log, change) => log.edit(change.message),
+  delete: (log, change) => log.remove(change.message_id),
+  reaction: (log, change) => log.react(change),
+  action: (log) => log.think(),
+  draft: (log, change) => log.think(change.text, change.entities),
+};
 
 function apply(kind, change) {
-  const who = PEOPLE[change.chat_id ?? change.message?.chat.id];
-  const log = logs.get(who);
-  if (!log) return;
-  const acts = {
-    message: () => log.put(change.message),
-    edit: () => log.edit(change.message),
-    delete: () => log.remove(change.message_id),
-    reaction: () => log.react(change.message_id, change.emoji),
-    action: () => log.think(),
-    draft: () => log.think(change.text),
-    answer: () => change.text && who === person && toast(change.text),
-  };
-  acts[kind]();
-  if (kind === "message" && change.message.from.is_bot) markFresh(who);
+  if (kind === "answer") answer(change);
+  else if (kind === "inline") resultsCame();
+  else if (kind === "setting") settingCame(change);
+  else if (!ACTS[kind]) refreshChats();
+  else {
+    const chatId = change.chat_id ?? change.message.chat.id;
+    const thread = change.message ? threadOf(change.message) : change.thread;
+    for (const log of logs.values()) {
+      const shows = log.chatId === chatId && (thread === undefined || log.thread === thread);
+      if (shows && log.waiting) log.waiting.push([kind, change]);
+      else if (shows) ACTS[kind](log, change);
+    }
+    if (kind === "message") markFresh(change.message, thread);
+  }
 }
 
-// Changes that come while the logs are read wait, so that the newest state is drawn last.
+function settingCame(change) {
+  if (change.name.startsWith("commands:")) menuAt(current.place);
+  if (change.name === "has_topics") refreshChats();
+}
+
+// Changes wait until it is known who has which chats.
 function hear(kind, change) {
   if (waiting) waiting.push([kind, change]);
   else apply(kind, change);
@@ -83,11 +96,13 @@ function hear(kind, change) {
 
 async function opened() {
   waiting = [];
+  const known = [...logs.values()];
   try {
-    for (const [who, log] of logs) log.load(await readLog(who));
+    await refreshChats();
+    await Promise.all(known.map(load));
     offline.textContent = "";
   } catch {
-    offline.textContent = t("offline");
+    tellLost();
   } finally {
     const late = waiting;
     waiting = null;
@@ -95,17 +110,10 @@ async function opened() {
   }
 }
 
-for (const button of buttons) {
-  const who = button.dataset.person;
-  const element = document.getElementById(`log-${who}`);
-  const start = () => sendText(who, logs.get(who), "/start");
-  logs.set(who, new Log(element, (...pressed) => press(who, ...pressed), start));
-  button.addEventListener("click", () => choose(who));
-}
 document.getElementById("no-script").remove();
-compose(() => [person, logs.get(person)]);
-listen(hear, opened, () => {
-  offline.textContent = t("offline");
-});
+startChats(show);
+compose(() => current);
+startMenu((command) => sendText(current, command));
+listen(hear, opened, tellLost);
 watchPipeline();
 startTheme();

@@ -1,4 +1,4 @@
-// What the page asks of the stand-in.
+// What the page asks of the stand-in. `place` is who writes and where: anna, anna@study, anna#12.
 
 async function said(answer) {
   const body = await answer.json().catch(() => ({}));
@@ -6,31 +6,45 @@ async function said(answer) {
   return body;
 }
 
+async function read(path, query) {
+  const asked = query ? `?${new URLSearchParams(query)}` : "";
+  return said(await fetch(`/control/${path}${asked}`));
+}
+
 export async function send(wish) {
   const headers = { "Content-Type": "application/json" };
   return said(await fetch("/control/send", { method: "POST", headers, body: JSON.stringify(wish) }));
 }
 
-export async function sendFile(person, file) {
+export function act(place, name, given) {
+  return send({ person: place, act: name, with: given });
+}
+
+export async function sendFiles(place, files, caption) {
   const form = new FormData();
-  form.append("person", person);
-  form.append("file", file);
+  form.append("person", place);
+  for (const file of files) form.append("file", file);
+  if (caption) form.append("caption", caption);
   return said(await fetch("/control/send", { method: "POST", body: form }));
 }
 
-export async function readLog(person) {
-  return (await said(await fetch(`/control/log?chat=${person}`))).messages;
+export async function readLog(chatId) {
+  return (await read("log", { chat: chatId })).messages;
 }
 
-export async function readPipeline() {
-  return said(await fetch("/control/pipeline"));
-}
+export const readChats = () => read("chats");
+export const readMenu = (place) => read("menu", { person: place });
+export const readResults = (place, query) => read("inline", { person: place, query });
+export const readPipeline = () => read("pipeline");
 
 export function fileUrl(id) {
   return `/control/files/${encodeURIComponent(id)}`;
 }
 
-const KINDS = ["message", "edit", "delete", "reaction", "action", "draft", "answer"];
+const KINDS = [
+  ...["message", "edit", "delete", "reaction", "action", "draft", "answer", "inline"],
+  ...["group", "topic", "setting"],
+];
 
 // Hear every change: `hear(kind, change)`; `opened` at each (re)connection, `lost` in between.
 export function listen(hear, opened, lost) {

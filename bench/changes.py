@@ -1,0 +1,141 @@
+"""Committers at once, and an editor who pushes by hand: nothing is lost, nothing doubled.
+
+Each committer is a process with a mirror of its own; all push to one bare repository, and so does
+an editor with plain git. The order of the changes follows from the start number, so that a run
+can be repeated.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from merlin.adapters.git_source import GitSource
+from merlin.core.clock import utc_now
+from merlin.dataset.change import Asked, Batch, Edit, changes_of
+from merlin.dataset.committing import Press, commit, pause
+from merlin.dataset.editor import editor_of
+from merlin.store.database import open_database
+from merlin.store.intents import IntentRows
+from merlin.store.migrations import migrate
+
+COMMITTERS, CHANGES, START = 8, 100, 20261120
+BY_HAND, PAUSE_S = 25, 4.0
+
+
+def run() -> None:
+    """Race 8 committers with 100 changes each; print tries and time, and what is on the branch."""
+    with tempfile.TemporaryDirectory() as folder:
+        remote = Path(folder) / "shared.git"
+        _git(Path(folder), "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
+        begun = time.monotonic()
+        _git(Path(folder), "clone", "--quiet", str(remote), "editor")
+        _by_hand(Path(folder) / "editor", 0)
+        with ProcessPoolExecutor(COMMITTERS + 1) as pool:
+            editor = pool.submit(_edit, Path(folder) / "editor")
+            told = list(pool.map(_work, [(folder, number) for number in range(COMMITTERS)]))
+            pushes = editor.result()
+        seconds = time.monotonic() - begun
+        made = [sha for shas, _ in told for sha in shas]
+        tries = [each for _, counts in told for each in counts]
+        _prove(remote, made)
+    print(f"an editor by hand: {BY_HAND} commits in {pushes} pushes")
+    print(f"{COMMITTERS} committers x {CHANGES} changes: {len(made)} commits in {seconds:.1f} s")
+    print(f"tries a commit: mean {sum(tries) / len(tries):.2f}, most {max(tries)}")
+
+
+def _edit(clone: Path) -> int:
+    """Commit by hand while others do; return how many pushes it took."""
+    pushes = 0
+    for number in range(1, BY_HAND):
+        time.sleep(random.uniform(0, PAUSE_S))  # noqa: S311 - no secret hangs on it
+        _by_hand(clone, number)
+        pushes += 1
+        while not _pushed(clone):
+            _git(clone, "pull", "--quiet", "--rebase")
+            pushes += 1
+    return pushes + 1
+
+
+def _pushed(clone: Path) -> bool:
+    done = subprocess.run(["git", "push", "-q"], cwd=clone, capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def _by_hand(clone: Path, number: int) -> None:
+    path = clone / "datasets/trial/examples/by-hand" / f"{number}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"messages:\n  - user: {number}?\n  - assistant: {number}.\n")
+    _git(clone, "add", "-A")
+    who = ("-c", "user.name=boris", "-c", "user.email=boris@example.com")
+    _git(clone, *who, "commit", "--quiet", "-m", "By hand")
+    if number == 0:
+        _git(clone, "push", "--quiet", "-u", "origin", "main")
+
+
+def _work(order: tuple[str, int]) -> tuple[list[str], list[int]]:
+    folder, number = order
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    random.seed(START + number)
+    made, tries = [], []
+    with _press(Path(folder), number) as (press, waits):
+        names = [f"{number}/question-{each:03d}" for each in range(CHANGES)]
+        random.shuffle(names)
+        for name in names:
+            waits.clear()
+            landed = commit(press, _batch(name))
+            assert landed.commit is not None
+            made.append(landed.commit)
+            tries.append(len(waits) + 1)
+    return made, tries
+
+
+@contextmanager
+def _press(folder: Path, number: int) -> Iterator[tuple[Press, list[int]]]:
+    place, waits = folder / f"machine-{number}", list[int]()
+
+    def wait(attempt: int) -> None:
+        waits.append(attempt)
+        pause(attempt)
+
+    source = GitSource(str(folder / "shared.git"), "main", "datasets", place / "mirror.git")
+    with open_database(f"sqlite://{place}/merlin.db") as database:
+        migrate(database)
+        yield Press(source.branch, IntentRows(database), utc_now, wait), waits
+
+
+def _batch(name: str) -> Batch:
+    text = f"messages:\n  - user: What is {name}?\n  - assistant: It is {name}.\n"
+    asked = Asked(editor_of(1, "Boris"), "1", utc_now())
+    changes = changes_of("trial", [Edit(f"examples/{name}.yaml", None, text)], asked)
+    return Batch(changes[0].batch, changes)
+
+
+def _prove(remote: Path, made: list[str]) -> None:
+    wanted = COMMITTERS * CHANGES
+    line = _git(remote, "rev-list", "--first-parent", "main").split()
+    files = _git(remote, "ls-tree", "-r", "--name-only", "main").splitlines()
+    ids = _git(remote, "log", "--format=%(trailers:key=Merlin-Id,valueonly)", "main").split()
+    _git(remote, "fsck", "--strict")
+    assert set(made) <= set(line), "every commit that was promised is on the branch"
+    assert len(line) == len(files) == wanted + BY_HAND
+    assert len(set(made)) == len(set(ids)) == wanted
+    files = [each for each in files if "by-hand" not in each]
+    print(f"{len(files)} of {wanted} examples on the branch, 0 lost, 0 doubled")
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+if __name__ == "__main__":
+    run()

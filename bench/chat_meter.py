@@ -1,0 +1,52 @@
+"""Figures of one load: what a process spent, and how times spread."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+Figures = dict[str, Any]
+
+
+class Meter:
+    """What a process spends between two moments."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._cpu_s, self._begun = cpu_s(pid), time.monotonic()
+
+    def read(self, answers: int) -> Figures:
+        """Return what was spent since, by second and by answer."""
+        took, cpu = time.monotonic() - self._begun, cpu_s(self._pid) - self._cpu_s
+        return {
+            "answers": answers,
+            "answers_per_s": answers / took,
+            "cpu_ms": 1000 * cpu / answers,
+            "rss_mb": rss_mb(self._pid),
+        }
+
+
+def spread(values_ms: Sequence[float]) -> Figures:
+    """Return median and 99th percentile."""
+    ordered = sorted(values_ms)
+    return {
+        "p50_ms": statistics.median(ordered),
+        "p99_ms": ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))],
+    }
+
+
+def cpu_s(pid: int) -> float:
+    """Return the seconds of processor that a process has used. Source: proc(5)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * _TICK_S
+
+
+def rss_mb(pid: int) -> float:
+    """Return what a process holds in memory, in millions of bytes."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -1,0 +1,88 @@
+"""A fast provider for the bench: an answer of 400 characters after a time, whole or in pieces."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable
+
+from bench.chat_http import Connection
+
+CHUNKS, FIRST_S = 20, 0.2
+LENGTH = 400
+# A question carries its number; the end of its answer repeats it.
+_NUMBER = re.compile(rb"q-(\d+)-q")
+END = re.compile(r"a-(\d+)-a")
+_WORDS = "Очередь отдаёт первым того, кто пришёл первым, а стек того, кто пришёл последним. "
+
+
+def question(number: int) -> str:
+    """Return the question of this number."""
+    return f"Чем очередь отличается от стека? q-{number}-q"
+
+
+def answer(number: int) -> str:
+    """Return the answer to the question of this number."""
+    end = f" a-{number}-a"
+    return (_WORDS * LENGTH)[: LENGTH - len(end)] + end
+
+
+class Provider:
+    """The two calls that bots make, and how long an answer takes."""
+
+    def __init__(self) -> None:
+        self.seconds = 1.0
+        self.asked: Callable[[int], None] = lambda _number: None
+
+    def handle(self, target: bytes, body: bytes, there: Connection) -> None:
+        """Answer one call."""
+        if target.endswith(b"/models"):
+            there.reply(b'{"object":"list","data":[{"id":"bench","object":"model"}]}')
+            return
+        found = _NUMBER.findall(body)
+        number = int(found[-1]) if found else 0
+        self.asked(number)
+        if b'"stream":true' in body.replace(b" ", b""):
+            self._stream(number, there)
+            return
+        whole = _completion(answer(number))
+        asyncio.get_running_loop().call_later(self.seconds, there.reply, whole)
+
+    def _stream(self, number: int, there: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        there.begin()
+        text, size = answer(number), LENGTH // CHUNKS
+        first = min(FIRST_S, self.seconds)
+        gap = (self.seconds - first) / (CHUNKS - 1)
+        for place in range(CHUNKS):
+            piece = _chunk({"content": text[place * size : (place + 1) * size]})
+            loop.call_later(first + place * gap, there.piece, piece)
+        loop.call_later(self.seconds, _finish, there)
+
+
+def _finish(there: Connection) -> None:
+    there.piece(_chunk({}, "stop"))
+    there.piece(_sse({**_HEAD, "choices": [], "usage": _USAGE}))
+    there.piece(b"data: [DONE]\n\n")
+    there.end()
+
+
+_HEAD = {"id": "chatcmpl-1", "created": 1795000000, "model": "bench", "system_fingerprint": None}
+_USAGE = {"prompt_tokens": 20, "completion_tokens": 100, "total_tokens": 120}
+
+
+def _chunk(delta: dict[str, str], reason: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+    return _sse({**_HEAD, "object": "chat.completion.chunk", "choices": [choice]})
+
+
+def _sse(told: object) -> bytes:
+    return b"data: %s\n\n" % json.dumps(told).encode()
+
+
+def _completion(text: str) -> bytes:
+    message = {"role": "assistant", "content": text, "refusal": None}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+    told = {**_HEAD, "object": "chat.completion", "choices": [choice], "usage": _USAGE}
+    return json.dumps(told).encode()

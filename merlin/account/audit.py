@@ -1,0 +1,40 @@
+"""Audit: who did what that cannot be taken back unseen, and when; rows are only added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that was done.
+
+    `by` is "user:<Telegram id>" or "cli:<login>"; `action` a short constant word such as
+    "role.grant"; `target` what it was done to: "user:<id>", "job:<id>", "dataset:<name>".
+    """
+
+    at: datetime
+    by: str
+    action: str
+    target: str
+    arguments: Mapping[str, object] = field(default_factory=dict)
+
+
+def user(user_id: int) -> str:
+    """Return how the audit names a person, as who did it and whom it was done to."""
+    return f"user:{user_id}"
+
+
+class Audit(Protocol):
+    """Where dangerous actions are noted, in the transaction that carries them out."""
+
+    def note(
+        self, by: str, action: str, target: str, arguments: Mapping[str, object] | None = None
+    ) -> None:
+        """Add one entry; `arguments` are plain JSON values."""
+
+    def newest(self, limit: int = 50, target: str | None = None) -> list[Entry]:
+        """Return the newest entries first; of one target alone where it is named."""

@@ -1,0 +1,1 @@
+"""Billing: what people may ask, how much of it is left."""

@@ -1,0 +1,94 @@
+"""Alarm buttons: what stands under a notice, so that whoever reads it can act at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from merlin.bot.handlers.examples.changes import solving
+from merlin.bot.handlers.office.panel import ANEW, short
+from merlin.core.notice import Notice
+from merlin.core.page import Button
+from merlin.core.text import text
+
+Told = Mapping[str, object]
+
+
+def _job(told: Told) -> tuple[str, str]:
+    job = str(told.get("job", ""))
+    return "admin-to-job", f"a-job:{job}:{ANEW}" if job.isdecimal() else f"a-jobs:0:{ANEW}"
+
+
+def _jobs(_told: Told) -> tuple[str, str]:
+    return "admin-jobs", f"a-jobs:0:{ANEW}"
+
+
+def _models(told: Told) -> tuple[str, str]:
+    dataset = told.get("dataset")
+    if not isinstance(dataset, str):
+        return "admin-models", f"a-models:{ANEW}"
+    return "admin-models", f"a-set:{short(dataset)}:0:{ANEW}"
+
+
+def _health(_told: Told) -> tuple[str, str]:
+    return "admin-health", f"a-health:{ANEW}"
+
+
+def _undo(told: Told) -> tuple[str, str]:
+    return "examples-undo", f"ex:undo:{told.get('commit', '')}:{ANEW}"
+
+
+def _changes(_told: Told) -> tuple[str, str]:
+    return "examples-changes", f"ex:changes:0:{ANEW}"
+
+
+def _proposals(_told: Told) -> tuple[str, str]:
+    return "admin-examples", f"ex:queue:0:{ANEW}"
+
+
+_WAYS: Mapping[str, Callable[[Told], tuple[str, str]]] = {
+    "notice-failed": _job,
+    "notice-late": _job,
+    "notice-status": _job,
+    "notice-no-provider": _job,
+    "notice-forbidden": _job,
+    "notice-serving": _models,
+    "notice-gone": _models,
+    "notice-answer-gone": _models,
+    "notice-sunset": _models,
+    "notice-rejected": _jobs,
+    "notice-findings": _jobs,
+    "notice-answer-spent": _health,
+    "notice-answer-refused": _health,
+    "notice-provider": _health,
+    "notice-repository": _health,
+    "notice-no-branch": _health,
+    "notice-rewritten": _health,
+    "notice-disk": _health,
+    "notice-conflict": _health,
+    "notice-unconfirmed": _health,
+    "notice-change-waits": _health,
+    "notice-change-committed": _undo,
+    "notice-change-refused": _changes,
+    "notice-proposal": _proposals,
+    "notice-sunset-assistant": _health,
+    "notice-sunset-transcription": _health,
+    "notice-sunset-vision": _health,
+}
+
+
+def act_button(notice: Notice, language: str) -> Button | None:
+    """Return the button to act on a notice, None where there is nothing to do."""
+    way = _WAYS.get(notice.key)
+    if way is None:
+        return None
+    key, data = way(notice.arguments)
+    return Button(text(language, key), data)
+
+
+def act_buttons(notice: Notice, language: str) -> tuple[tuple[Button, ...], ...]:
+    """Return the rows of buttons to act on a notice."""
+    if notice.key == "notice-change-conflict":
+        change_id = str(notice.arguments.get("change", ""))
+        return (solving(change_id, language, ANEW),) if change_id else ()
+    button = act_button(notice, language)
+    return ((button,),) if button else ()

@@ -1,0 +1,83 @@
+"""Bulletin: notices as messages, each in its reader's language, with a button to act.
+
+Several of one key to the admins become one message with their number, so that an outage that
+touches ten jobs rings once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from merlin.account.role import Role
+from merlin.bot.alarm_buttons import act_buttons
+from merlin.bot.services import BotServices
+from merlin.chat.markup.parts import split
+from merlin.core.log import get_logger
+from merlin.core.notice import ADMINS, NEWS, Notice
+from merlin.core.page import Page
+from merlin.core.text import text
+from merlin.inbox.outgoing import Letter
+
+log = get_logger(__name__)
+
+MOST_TOLD = 8
+
+
+class Bulletin:
+    """What notices become; every method runs within the store's work."""
+
+    def __init__(self, services: BotServices) -> None:
+        self._services = services
+        self._rows = services.rows
+
+    def letters(self, notices: Sequence[Notice]) -> Iterator[Letter]:
+        """Yield the messages to everybody whom these notices are for."""
+        for group in _grouped(notices):
+            for chat_id in self._readers(group[0]):
+                pages = split(self._page(group, self.language(chat_id)))
+                for place, page in enumerate(pages):
+                    more = f":{place}" if place else ""
+                    yield Letter(f"notice:{group[0].notice_id}:{chat_id}{more}", chat_id, page)
+
+    def _readers(self, notice: Notice) -> Sequence[int]:
+        if notice.to == ADMINS:
+            granted = [each for each in self._rows.roles.granted() if each.role is Role.ADMIN]
+            return list(
+                dict.fromkeys([*self._services.admins, *(each.user_id for each in granted)])
+            )
+        return [int(notice.to)] if notice.to.lstrip("-").isdecimal() else []
+
+    def language(self, chat_id: int) -> str:
+        """Return the language of a chat with one person."""
+        user = self._rows.users.get(chat_id)
+        default = self._services.language
+        return user.speaks(default) if user is not None else default
+
+    def _page(self, group: Sequence[Notice], language: str) -> Page:
+        told = list(dict.fromkeys(_rendered(notice, language) for notice in group))
+        words = told[:MOST_TOLD]
+        if len(group) > 1:
+            words.insert(0, text(language, "admin-grouped", count=len(group)))
+        if len(told) > MOST_TOLD:
+            words.append(text(language, "admin-grouped-more", count=len(told) - MOST_TOLD))
+        return Page("\n\n".join(words), buttons=act_buttons(group[0], language))
+
+
+def _grouped(notices: Sequence[Notice]) -> Iterator[list[Notice]]:
+    """Yield the notices, those of one key to the admins together."""
+
+    def together(notice: Notice) -> tuple[str, int]:
+        is_alone = notice.to != ADMINS or notice.key in NEWS
+        return (notice.key, notice.notice_id if is_alone else 0)
+
+    groups = groupby(sorted(notices, key=together), together)
+    yield from sorted((list(group) for _, group in groups), key=lambda group: group[0].notice_id)
+
+
+def _rendered(notice: Notice, language: str) -> str:
+    try:
+        return text(language, notice.key, **notice.arguments)
+    except (KeyError, ValueError, TypeError):
+        log.exception("a notice has no text", key=notice.key)
+        return text(language, "notice-untranslated", name=notice.key)

@@ -1,0 +1,245 @@
+"""A question: asked of a model, and answered by exactly one whole answer.
+
+    placeholder sent -> stored -> asked -> answer stored -> placeholder edited -> stored
+
+Every step is found again after a kill: a stored placeholder is written into, a stored answer is
+not asked for again, and the final edit may be repeated. Without streaming there is no placeholder
+and the whole answer goes through the outbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from merlin.bot import offers
+from merlin.bot.action import Typing
+from merlin.bot.event import Event
+from merlin.bot.handlers.answer.allowance import settle
+from merlin.bot.handlers.answer.asking import Answer, Talk, ask, keep, shown_name, talk_of
+from merlin.bot.handlers.answer.prompting import fitted
+from merlin.bot.handlers.talk.threads import name_topic
+from merlin.bot.kit import Kit, page_letters, spot_of
+from merlin.bot.pen import Pen, Sheet
+from merlin.bot.sender import After
+from merlin.bot.shown import draw, pages
+from merlin.bot.words import written as words_of
+from merlin.chat.desk import Onlooker
+from merlin.chat.preset import VOICE
+from merlin.chat.prompt import Prompt
+from merlin.chat.reply import Ending, Reply
+from merlin.chat.stop import Stop
+from merlin.chat.turn import Question, Turn, Written
+from merlin.core.errors import MerlinError
+from merlin.core.killpoint import reached
+from merlin.core.page import Page
+from merlin.core.text import text
+from merlin.inbox.outgoing import Outgoing
+from merlin.inbox.update import UpdateState
+
+PLACEHOLDER = "…"
+QUOTED_LENGTH = 1000
+# What makes a prompt of a message: reads files, listens. Raises MerlinError with its text's key.
+Source = Callable[[Kit, Event], Awaitable[Prompt]]
+
+
+async def words_alone(_kit: Kit, event: Event) -> Prompt:
+    """Return a text message as a prompt, with what it replies to."""
+    if not event.quoted:
+        return Prompt(event.text)
+    quoted = "\n".join(f"> {line}" for line in event.quoted[:QUOTED_LENGTH].splitlines())
+    return Prompt(f"{quoted}\n\n{event.text}")
+
+
+async def answer_question(kit: Kit, event: Event, source: Source = words_alone) -> None:
+    """Answer a message, wherever it was left. Raises Unreachable."""
+    turn = await _found(kit, event)
+    if turn is not None and turn.written is not None:
+        await _show(kit, event, turn, turn.written)
+    elif kit.services.streams or (turn is not None and turn.placeholder_id is not None):
+        await _answer_by_edits(kit, event, turn, source)
+    else:
+        await _answer_at_once(kit, event, source)
+    await name_topic(kit, event)
+
+
+async def give_up(kit: Kit, event: Event) -> None:
+    """Say that no answer will come, in the placeholder where there is one. Raises Unreachable."""
+    sorry = Written("", text(event.language, "bot-failed"), UpdateState.FAILED, offer=offers.NONE)
+    turn = await _found(kit, replace(event, is_resumed=True))
+    await kit.store.do(lambda: _excuse(kit, event, sorry))
+    if turn is not None and turn.written is None:
+        await _show(kit, event, turn, sorry)
+        return
+    placeholder_id = kit.placed.pop(event.update_id, 0)
+    spot = replace(spot_of(event), edit_of=placeholder_id)
+    letter = page_letters(event, [Page(sorry.note)], spot)[0]
+    letter = replace(letter, key=f"update:{event.update_id}:sorry")
+    await kit.sender.deliver(
+        lambda: kit.rows.outbox.put([letter]), _end(kit, event, sorry), event.language
+    )
+
+
+def _excuse(kit: Kit, event: Event, sorry: Written) -> None:
+    """Let a question that is given up not count; an answer that is stored already stays."""
+    kit.rows.turns.write(event.update_id, sorry)
+    settle(kit, event, sorry)
+
+
+async def _found(kit: Kit, event: Event) -> Turn | None:
+    if not event.is_resumed:
+        return None
+    return await kit.store.read(lambda: kit.rows.turns.find(event.update_id))
+
+
+async def _answer_by_edits(kit: Kit, event: Event, turn: Turn | None, source: Source) -> None:
+    placing = asyncio.ensure_future(_placed(kit, event, turn))
+    try:
+        talk = await talk_of(kit, event)
+    finally:
+        placeholder_id = await placing
+    pace = kit.services.pace
+    gap_s = pace.private_edit_s if event.is_private else pace.group_edit_s
+    button = offers.stop_button(event.language, event.update_id)
+    sheet = Sheet(event.chat_id, placeholder_id, button)
+    waiting = text(event.language, "bot-waiting")
+
+    def record(prompt: Prompt) -> Turn:
+        return kit.rows.turns.ask(_question(event, talk, prompt), placeholder_id)
+
+    async with Pen(kit.calls, sheet, gap_s, waiting) as pen:
+        with _stoppable(kit, event) as stop:
+            if event.sent is not None:
+                # Fetching, listening and reading take their time.
+                await kit.store.do(lambda: record(Prompt(event.text, event.format)))
+            prompt, refusal = await _prompt(kit, event, talk, source, (pen, stop))
+            stored = await kit.store.do(lambda: record(prompt))
+            kit.placed.pop(event.update_id, None)
+            reached("placeholder.recorded")
+            answer = refusal or await ask(kit, event, talk, prompt, (pen, stop))
+    await kit.store.do(lambda: keep(kit, event, answer))
+    await _show(kit, event, stored, answer.written)
+
+
+async def _placed(kit: Kit, event: Event, turn: Turn | None) -> int:
+    if turn is not None and turn.placeholder_id is not None:
+        return turn.placeholder_id
+    if event.update_id in kit.placed:
+        return kit.placed[event.update_id]
+    stop = offers.stop_button(event.language, event.update_id)
+    page = Page(PLACEHOLDER, buttons=((stop,),))
+    message_id = await kit.calls.place(event.chat_id, page, spot_of(event))
+    kit.placed[event.update_id] = message_id
+    reached("placeholder.sent")
+    return message_id
+
+
+async def _answer_at_once(kit: Kit, event: Event, source: Source) -> None:
+    talk = await talk_of(kit, event)
+    async with Typing(kit.calls, event.place, kit.services.pace.typing_s) as typing:
+        with _stoppable(kit, event) as stop:
+            prompt, refusal = await _prompt(kit, event, talk, source, (typing, stop))
+            answer = refusal or await ask(kit, event, talk, prompt, (typing, stop))
+
+    def prepare() -> Sequence[Outgoing]:
+        turn = kit.rows.turns.ask(_question(event, talk, prompt), None)
+        keep(kit, event, answer)
+        shown = _pages(kit, event, turn, answer.written)
+        return kit.rows.outbox.put(page_letters(event, shown))
+
+    await kit.sender.deliver(prepare, _end(kit, event, answer.written), event.language)
+
+
+@contextmanager
+def _stoppable(kit: Kit, event: Event) -> Iterator[Stop]:
+    try:
+        yield kit.stops.begin(event.update_id, event.user_id)
+    finally:
+        kit.stops.end(event.update_id)
+
+
+async def _prompt(
+    kit: Kit, event: Event, talk: Talk, source: Source, looks: tuple[Onlooker, Stop]
+) -> tuple[Prompt, Answer | None]:
+    """Return what is asked, and the answer already where there is nothing to ask."""
+    plain = Prompt(event.text, event.format)
+    if talk.refusal is not None:
+        return plain, Answer(talk.refusal, talk.session)
+    onlooker, stop = looks
+    making = asyncio.ensure_future(_made(kit, event, talk, source, onlooker))
+    stop.ends(making)
+    try:
+        return await making, None
+    except MerlinError as error:
+        words = text(event.language, error.key, **error.arguments)
+        refusal = Written("", words, UpdateState.REFUSED, offer=offers.NONE)
+    except asyncio.CancelledError:
+        if not (stop.is_pressed and making.cancelled()):
+            raise
+        refusal = words_of(Reply(Ending.STOPPED), event.language, None)
+    return plain, Answer(refusal, talk.session)
+
+
+async def _made(kit: Kit, event: Event, talk: Talk, source: Source, onlooker: Onlooker) -> Prompt:
+    if event.format != "text":
+        onlooker.wrote(text(event.language, "media-at-it", kind=event.format))
+    return await fitted(kit, event, talk, await source(kit, event), onlooker)
+
+
+def _question(event: Event, talk: Talk, prompt: Prompt) -> Question:
+    return Question(
+        session_id=talk.session.session_id,
+        update_id=event.update_id,
+        user_id=event.user_id,
+        text=prompt.text,
+        message_id=event.message_id,
+        format=prompt.format,
+        asker=shown_name(event),
+    )
+
+
+async def _show(kit: Kit, event: Event, turn: Turn, written: Written) -> None:
+    """Let the whole answer stand in the chat, and end the update."""
+    if turn.question.format == "voice":
+        parts = await kit.store.read(lambda: _pages(kit, event, turn, written))
+    else:
+        parts = await draw(lambda: pages(turn, written, event.language), len(written.answer))
+    edited = int(await _is_edited(kit, event, turn.placeholder_id, parts[0]))
+
+    def prepare() -> Sequence[Outgoing]:
+        if len(parts) == edited and not event.is_resumed:
+            return []
+        kit.rows.outbox.put(page_letters(event, parts[edited:], number=edited))
+        return kit.rows.outbox.of_update(event.update_id)
+
+    await kit.sender.deliver(prepare, _end(kit, event, written), event.language)
+
+
+def _pages(kit: Kit, event: Event, turn: Turn, written: Written) -> list[Page]:
+    """Return the messages of a turn; to be called within the store's work.
+
+    Under the preset for voices the whole of what was heard is part of the answer.
+    """
+    session = kit.rows.session_list.find(event.place, turn.question.session_id)
+    is_script = session is not None and session.preset == VOICE
+    return pages(turn, written, event.language, is_script=is_script)
+
+
+async def _is_edited(kit: Kit, event: Event, placeholder_id: int | None, page: Page) -> bool:
+    """Let the placeholder show `page`; False where there is none (any more)."""
+    if placeholder_id is None or not await kit.calls.edit(event.chat_id, placeholder_id, page):
+        return False
+    reached("answer.sent")
+    return True
+
+
+def _end(kit: Kit, event: Event, written: Written) -> After:
+    ending = kit.ending(event, written.ending)
+
+    def after(is_sure: bool) -> None:  # noqa: FBT001 - an `After`
+        kit.rows.turns.told(event.update_id)
+        ending(is_sure)
+
+    return after

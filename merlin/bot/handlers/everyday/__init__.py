@@ -1,0 +1,1 @@
+"""Everyday: what the bot is, a person's plan, language, rights and data."""

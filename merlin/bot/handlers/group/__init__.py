@@ -1,0 +1,1 @@
+"""Group: what is different where several people speak, and inline queries."""

@@ -1,0 +1,1 @@
+"""Office: the screens of those who keep Merlin: jobs, models, people, health."""

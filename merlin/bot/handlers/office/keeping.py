@@ -1,0 +1,32 @@
+"""Keeping: the topics of those who keep Merlin, as one list."""
+
+from __future__ import annotations
+
+from merlin.bot.handlers import examples
+from merlin.bot.handlers.office import (
+    admin,
+    broadcasting,
+    gifting,
+    health,
+    jobs,
+    launching,
+    people,
+    promoting,
+    registry,
+    roles,
+)
+from merlin.bot.handlers.topic import Topic
+
+TOPICS: tuple[Topic, ...] = (
+    admin.TOPIC,
+    examples.TOPIC,
+    jobs.TOPIC,
+    launching.TOPIC,
+    registry.TOPIC,
+    promoting.TOPIC,
+    people.TOPIC,
+    roles.TOPIC,
+    gifting.TOPIC,
+    broadcasting.TOPIC,
+    health.TOPIC,
+)

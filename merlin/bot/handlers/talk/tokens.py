@@ -1,0 +1,109 @@
+"""Tokens: /t shows how full the session's window is, what it costs and what the plan has left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time
+
+from merlin.bot.event import Event
+from merlin.bot.handlers.answer.allowance import plan_for, zone_for
+from merlin.bot.handlers.answer.asking import window_of, wish_of
+from merlin.bot.handlers.everyday.plan import left_lines
+from merlin.bot.handlers.talk.answering import answering
+from merlin.bot.handlers.topic import Topic, told
+from merlin.bot.kit import Kit
+from merlin.bot.screen import Screen, said
+from merlin.chat.route import first_choice
+from merlin.chat.session import Session
+from merlin.chat.tally import Newest
+from merlin.chat.window import MOST_TURNS, Gauge, size
+from merlin.core.message import Message
+from merlin.core.money import Cost, shown
+from merlin.core.page import Button
+from merlin.core.text import text
+
+CELLS = 10
+_FULL, _EMPTY = "▰", "▱"
+
+
+def bar(share: float) -> str:
+    """Return the used part as a bar of so many cells; the first one as soon as anything is used."""
+    full = min(max(round(share * CELLS), 1 if share > 0 else 0), CELLS)
+    return _FULL * full + _EMPTY * (CELLS - full)
+
+
+def tokens(kit: Kit, event: Event) -> Screen:
+    """Show the gauge of the open session."""
+    session = kit.rows.sessions.open(event.place)
+    first = first_choice(kit.rows.shelf, wish_of(kit, session, plan_for(kit, event)))
+    newest = kit.rows.tally.newest(session.session_id)
+    limit = window_of(kit, first, plan_for(kit, event).window)
+    lines = [
+        *_gauge_lines(kit, event, session, newest, limit),
+        _model_line(kit, event, session),
+        _cost_line(kit, event, session),
+        *_plan_lines(kit, event),
+    ]
+    return said("\n".join(lines), *_buttons(event, newest))
+
+
+def _gauge_lines(
+    kit: Kit, event: Event, session: Session, newest: Newest | None, limit: int
+) -> list[str]:
+    is_counted = newest is not None and newest.is_counted and session.used_tokens > 0
+    used = session.used_tokens or _estimate(kit, session)
+    gauge = Gauge(used, limit)
+    share = f"{min(gauge.share, 1) * 100:.0f}"
+    by = "provider" if is_counted else "estimate"
+    return [
+        text(event.language, "tokens-title"),
+        f"{bar(gauge.share)} {share} %",
+        text(event.language, "tokens-used", used=used, limit=limit, by=by),
+    ]
+
+
+def _estimate(kit: Kit, session: Session) -> int:
+    summary = (Message("system", session.summary),) if session.summary else ()
+    return size((*summary, *kit.rows.turns.history(session.session_id, MOST_TURNS)))
+
+
+def _model_line(kit: Kit, event: Event, session: Session) -> str:
+    now = answering(kit, event, session)
+    model = now.title if now is not None else ""
+    return text(event.language, "tokens-model", model=model, is_known="yes" if model else "no")
+
+
+def _cost_line(kit: Kit, event: Event, session: Session) -> str:
+    here = datetime.combine(
+        kit.services.clock().astimezone(zone_for(kit, event)), time(), zone_for(kit, event)
+    )
+    session_cost = _amounts(kit.rows.tally.of_session(session.session_id), event.language)
+    if kit.rows.tally.newest(session.session_id) is None:
+        session_cost = text(event.language, "tokens-nothing")
+    today = _amounts(kit.rows.tally.since(event.user_id, here.astimezone(UTC)), event.language)
+    return text(event.language, "tokens-cost", session=session_cost, today=today)
+
+
+def _amounts(costs: Sequence[Cost], language: str) -> str:
+    if costs and not any(cost.micro for cost in costs):
+        return text(language, "tokens-free")
+    amounts = [shown(cost.micro, cost.currency) for cost in costs]
+    return " + ".join(amounts) or text(language, "tokens-no-cost")
+
+
+def _plan_lines(kit: Kit, event: Event) -> list[str]:
+    lines = left_lines(kit, event)
+    title = plan_for(kit, event).titled(event.language)
+    return ["", text(event.language, "plan-title", title=title), *lines] if lines else []
+
+
+def _buttons(event: Event, newest: Newest | None) -> list[tuple[Button, ...]]:
+    fresh = Button(text(event.language, "bot-button-new"), "new")
+    every = Button(text(event.language, "session-all"), "sessions:0")
+    if newest is None:
+        return [(every,)]
+    total = Button(text(event.language, "bot-button-sum"), f"sum:{newest.turn_id}")
+    return [(total,), (fresh, every)]
+
+
+TOPIC = Topic(commands={"t": told(tokens), "tokens": told(tokens)}, menu=("t",), group_menu=("t",))

@@ -1,0 +1,98 @@
+"""Job page: one fine-tune job as people read it: its state, its losses, its diary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from merlin.bot.spark import spark
+from merlin.core.money import shown
+from merlin.core.text import keys, text
+
+_LOSSES = {"train": ("train_loss", "training_loss"), "test": ("valid_loss", "full_valid_loss")}
+_LONGEST = 200
+
+When = Callable[[str | None], str]
+
+
+def job_words(job: Mapping[str, Any], language: str, when: When) -> str:
+    """Return what there is to say of a job, a line each."""
+    recipe = job["recipe"]
+    told = {
+        "state": _word(language, "job", job["state"]),
+        "status": job["status"] or "–",
+        "provider": job["provider"],
+        "base": recipe.get("base_model", "–"),
+        "attempt": job["attempt"],
+    }
+    cost = shown(job["estimate_micro"], job["currency"])
+    last = _cut(job["events"][-1]["message"]) if job["events"] else ""
+    error = _cut(job["error"])
+    return "\n".join(
+        [
+            text(language, "admin-job-state", **told),
+            text(language, "admin-job-cost", cost=cost, tokens=job["trained_tokens"] or 0),
+            text(
+                language,
+                "admin-job-times",
+                created=when(job["created_at"]),
+                updated=when(job["updated_at"]),
+            ),
+            *([text(language, "admin-job-last", message=last)] if last else []),
+            *([text(language, "admin-job-error", error=error)] if error else []),
+        ]
+    )
+
+
+def losses(job: Mapping[str, Any], language: str) -> str:
+    """Return the losses over the steps as rows of columns, "" where none are known."""
+    found = {name: _series(job, names) for name, names in _LOSSES.items()}
+    every = [value for series in found.values() for value in series.values()]
+    if not every:
+        return ""
+    low, high = min(every), max(every)
+    labels = {name: text(language, f"admin-loss-{name}") for name in found}
+    width = max(map(len, labels.values()))
+    rows = [
+        f"{labels[name].ljust(width)} {spark(values, low, high)} {values[0]:.3g} → {values[-1]:.3g}"
+        for name, series in found.items()
+        if (values := [series[step] for step in sorted(series)])
+    ]
+    return "\n".join(rows)
+
+
+def _series(job: Mapping[str, Any], names: tuple[str, ...]) -> dict[float, float]:
+    """Return a loss by step; a checkpoint says it better than the diary."""
+    series: dict[float, float] = {}
+    for step, metrics in _measured(job):
+        for name in names:
+            value = metrics.get(name)
+            if isinstance(value, int | float):
+                series[step] = float(value)
+    return series
+
+
+def _measured(job: Mapping[str, Any]) -> Iterator[tuple[float, Mapping[str, Any]]]:
+    for each in job["events"]:
+        metrics = each["data"] if isinstance(each["data"], dict) else {}
+        step = metrics.get("step", metrics.get("epoch"))
+        if isinstance(step, int | float):
+            yield step, metrics
+    for each in job["checkpoints"]:
+        yield each["step"], each["metrics"] or {}
+
+
+def events_words(job: Mapping[str, Any], language: str, when: When) -> str:
+    """Return the diary, oldest first."""
+    if not job["events"]:
+        return text(language, "admin-events-none")
+    return "\n".join(f"{when(each['at'])}  {_cut(each['message'])}" for each in job["events"])
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
+
+
+def _word(language: str, family: str, name: str) -> str:
+    key = f"{family}-{name}"
+    return text(language, key) if key in keys(language) else name

@@ -1,0 +1,146 @@
+r"""Latex: a formula as readable Unicode: \frac{a}{b+1} is a/(b+1), x^{n+1} is xⁿ⁺¹.
+
+pylatexenc reads it and knows the signs; fractions, roots, scripts, matrices and spaces are ours.
+A formula that cannot be read is shown as it was written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pylatexenc.latex2text import LatexNodes2Text  # type: ignore[import-untyped]
+from pylatexenc.latexwalker import (  # type: ignore[import-untyped]
+    LatexCharsNode,
+    LatexMacroNode,
+    LatexSpecialsNode,
+    LatexWalker,
+    get_default_latex_context_db,
+)
+from pylatexenc.macrospec import MacroSpec  # type: ignore[import-untyped]
+
+from merlin.chat.markup.latex_macros import LOOKS
+from merlin.chat.markup.scripts import script
+
+# A longer one, or one of more groups, stays as it was written.
+MOST_CHARACTERS = 2000
+MOST_GROUPS = 150
+# The brackets of a matrix; its rows stand in one line.
+_MATRICES = {
+    "matrix": ("[", "]"),
+    "pmatrix": ("(", ")"),
+    "bmatrix": ("[", "]"),
+    "Bmatrix": ("{", "}"),
+    "vmatrix": ("|", "|"),
+    "Vmatrix": ("‖", "‖"),
+    "smallmatrix": ("(", ")"),
+    "array": ("[", "]"),
+    "cases": ("{ ", ""),
+}
+_GROUP = re.compile(r"[{^_]|\\begin|\\left")
+_EMPTY_SIDE = re.compile(r"\\(left|right)\s*\.")
+# A bracket after the sign was meant to hold the whole script, though LaTeX would lift it alone.
+_SCRIPTED = re.compile(r"([\^_])\s*([^\s(\[])")
+_WAITING = re.compile(r"[\^_]\s*$")
+_RELATION = re.compile(r"[^\S\n]*([=<>≤≥≠≈≡∼≃≅≪≫∈∉⊂⊆⊃⊇→←↔⇒⇐⇔⟹⟺↦±∓×÷∝∧∨∪∩])[^\S\n]*")
+_CONTEXT = get_default_latex_context_db()
+_CONTEXT.add_context_category(
+    "merlin", [MacroSpec(name, spec) for name, (spec, _) in LOOKS.items()], prepend=True
+)
+
+
+def in_unicode(formula: str) -> str:
+    """Return a formula of LaTeX as text, the lines of an equation as lines; never raises."""
+    source = formula.strip()
+    if len(source) > MOST_CHARACTERS or len(_GROUP.findall(source)) > MOST_GROUPS:
+        return source
+    try:
+        text = _WRITER.nodelist_to_text(_nodes(source))
+    except Exception:  # noqa: BLE001 - whatever is wrong with a formula, its source can be shown
+        return source
+    return _tidy(text) or source
+
+
+def _nodes(source: str) -> list[Any]:
+    text = _EMPTY_SIDE.sub("", source)
+    walker = LatexWalker(text, latex_context=_CONTEXT, tolerant_parsing=False)
+    nodes: list[Any] = walker.get_latex_nodes()[0]
+    return nodes
+
+
+def _tidy(text: str) -> str:
+    """Put one space around relations and none at the ends of lines."""
+    lines = (" ".join(_RELATION.sub(r" \1 ", line).split()) for line in text.split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+class _Writer(LatexNodes2Text):  # type: ignore[misc]
+    """pylatexenc's own, with what it has no line of text for."""
+
+    def nodelist_to_text(self, nodelist: Sequence[Any]) -> str:
+        """Return the text of nodes in a row; a script takes what stands after its sign."""
+        written = sign = ""
+        for node in nodelist:
+            if isinstance(node, LatexCharsNode):
+                text, sign = _scripted(node.chars, sign)
+            else:
+                text = self.node_to_text(node)
+                text, sign = (script(sign, text) if sign else text), ""
+            written += _apart(written, text, node) + text
+        return written + sign
+
+    def macro_node_to_text(self, node: Any) -> str:
+        """Return the text of one macro; one that nobody knows stays as it is."""
+        if node.macroname in LOOKS:
+            spec, look = LOOKS[node.macroname]
+            text = look([self.node_arg_to_text(node, place) for place in range(len(spec))])
+        elif self.latex_context.get_macro_spec(node.macroname) is None:
+            text = f"\\{node.macroname} "
+        else:
+            text = str(super().macro_node_to_text(node))
+        return text + (" " if node.macro_post_space else "")
+
+    def environment_node_to_text(self, node: Any) -> str:
+        """Return the rows of an environment: a matrix in one line, else one below the other."""
+        rows = list(self._rows(node.nodelist))
+        if node.environmentname not in _MATRICES:
+            return "\n" + "\n".join(" ".join(row) for row in rows) + "\n"
+        opening, closing = _MATRICES[node.environmentname]
+        between = ", " if node.environmentname == "cases" else " "
+        lines = [between.join(cell.strip(" ,") for cell in row if cell.strip()) for row in rows]
+        return opening + "; ".join(line for line in lines if line) + closing
+
+    def _rows(self, nodes: Sequence[Any]) -> Iterator[list[str]]:
+        """Yield the cells of each row."""
+        cell: list[Any] = []
+        row: list[str] = []
+        for node in nodes:
+            if isinstance(node, LatexSpecialsNode) and node.specials_chars == "&":
+                row.append(self.nodelist_to_text(cell))
+                cell = []
+            elif isinstance(node, LatexMacroNode) and node.macroname == "\\":
+                yield [*row, self.nodelist_to_text(cell)]
+                row, cell = [], []
+            else:
+                cell.append(node)
+        yield [*row, self.nodelist_to_text(cell)]
+
+
+def _scripted(text: str, sign: str) -> tuple[str, str]:
+    """Return `text` with its scripts set, and the sign whose script is still to come."""
+    text = " ".join(f"{sign}{text}".split("\n"))
+    waiting = _WAITING.search(text)
+    end = waiting.start() if waiting else len(text)
+    set_text = _SCRIPTED.sub(lambda found: script(found.group(1), found.group(2)), text[:end])
+    return set_text, waiting.group().strip() if waiting else ""
+
+
+def _apart(written: str, text: str, node: Any) -> str:
+    """Return a space where a word, such as sin, would run into its neighbour."""
+    is_word = isinstance(node, LatexMacroNode) and len(text.strip()) > 1 and text.strip().isalpha()
+    follows = written[-1:].isalnum() or written[-1:] == ")"
+    return " " if is_word and follows else ""
+
+
+_WRITER = _Writer(math_mode="text")

@@ -1,0 +1,112 @@
+"""Media: what the chat needs to read of voices, photos and documents, and how much it takes.
+
+What is too large or too long is refused by what Telegram tells of it, before it is fetched.
+Here stand values and Protocols; who hears and who reads is picked by wiring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from merlin.core.errors import Refused
+
+MEGABYTE = 1024 * 1024
+MINUTE_S = 60
+
+
+class Unreadable(Refused):
+    """Something sent that cannot be used; `key` with `arguments` is the sentence for the person.
+
+    media-password · media-damaged · media-no-text · media-empty · media-unknown (kinds) ·
+    media-too-large (megabytes) · media-too-long (characters) · media-bomb · media-slow ·
+    media-voice-too-long (minutes) · media-gone
+    """
+
+    def __init__(self, key: str, **arguments: object) -> None:
+        super().__init__(key.removeprefix("media-").replace("-", " "), key, **arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLimits:
+    """How much of each kind is taken; a document of `document_characters` is too long.
+
+    Source of the sizes: the Bot API gives files of up to 20 MB, photos of up to 10 MB.
+    """
+
+    document_bytes: int = 20 * MEGABYTE
+    document_characters: int = 1_000_000
+    photo_bytes: int = 10 * MEGABYTE
+    voice_bytes: int = 20 * MEGABYTE
+    voice_s: int = 3600
+
+    def check_document(self, size: int) -> None:
+        """Raise Unreadable when a document of so many bytes is too large."""
+        _check_size(size, self.document_bytes)
+
+    def check_photo(self, size: int) -> None:
+        """Raise Unreadable when a photo of so many bytes is too large."""
+        _check_size(size, self.photo_bytes)
+
+    def check_voice(self, size: int, seconds: float) -> None:
+        """Raise Unreadable when a voice or video note is too long or too large."""
+        if seconds > self.voice_s:
+            raise Unreadable("media-voice-too-long", minutes=max(self.voice_s // MINUTE_S, 1))
+        _check_size(size, self.voice_bytes)
+
+
+def read_limits(said: Mapping[str, int]) -> MediaLimits:
+    """Return the limits that config's `chat.limits` names; the others are the defaults."""
+    plain = MediaLimits()
+    return MediaLimits(
+        document_bytes=said.get("document_mb", plain.document_bytes // MEGABYTE) * MEGABYTE,
+        document_characters=said.get("document_characters", plain.document_characters),
+        photo_bytes=said.get("photo_mb", plain.photo_bytes // MEGABYTE) * MEGABYTE,
+        voice_bytes=said.get("voice_mb", plain.voice_bytes // MEGABYTE) * MEGABYTE,
+        voice_s=said.get("voice_s", plain.voice_s),
+    )
+
+
+def _check_size(size: int, most: int) -> None:
+    if size > most:
+        raise Unreadable("media-too-large", megabytes=max(most // MEGABYTE, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was said in a voice; `text` "" is silence, `seconds` 0 where nobody tells."""
+
+    text: str
+    seconds: float = 0.0
+
+
+class Transcriber(Protocol):
+    """Something that writes down what it hears."""
+
+    async def transcribe(self, sound: bytes, name: str, language: str | None = None) -> Heard:
+        """Return the words of a recording; `language` ("ru") is a hint.
+
+        `name` ends as the kind of sound says (`voice.oga`, `note.mp4`). Raises ModelGone when
+        the provider does not know the model (any more), ProviderBusy when the same call may pass
+        later, ProviderError when asking again changes nothing.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The text of a document; `pages` is 0 where the kind has none.
+
+    `is_cut`: some of it could not be read (pages that are pictures, a damaged part).
+    """
+
+    text: str
+    pages: int = 0
+    is_cut: bool = False
+
+
+class DocumentReader(Protocol):
+    """Something that finds the text of a document."""
+
+    async def read(self, content: bytes, name: str) -> Read:
+        """Return the text of a PDF, DOCX, TXT, MD or CSV file. Raises Unreadable."""

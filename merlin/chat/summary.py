@@ -1,0 +1,130 @@
+"""Summary: an earlier talk in a few words, believed only as far as it can be checked.
+
+A model that shortens invents now and then. What can be proven without another model is proven:
+that there are words, that they are few, and that every number and name in them was said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from merlin.core.message import Message
+
+# The summary is to be shorter than one part in so many of what it stands for.
+SHARE = 4
+# What is so short needs no proof of shortness.
+SHORT_CHARACTERS = 400
+MOST_PARTS = 32
+# As in chat.window: on the safe side for every script.
+_BYTES_PER_TOKEN = 4
+_LEAST_NAME = 3
+# Russian names change their ends by case, at most so much.
+_ENDING = 3
+_NUMBER = re.compile(r"\d+")
+_LIST_SIGN = re.compile(r"^\s*\d+[.)]\s", re.MULTILINE)
+_SPACED = re.compile(r"(?<=\d)[ \u00a0\u202f](?=\d{3}\b)")
+_LATIN, _CYRILLIC = re.compile("[a-z]"), re.compile("[а-ё]")
+_WORD = re.compile(r"[^\W\d_][\w'’-]*")
+# A capital behind these is no sign of a name.
+_BEGINNING = ".!?…:;\n"
+_AROUND = " \t\u00a0«»\"'“”„()[]*_`#>•–—-"
+_OWN = frozenset({"merlin"})
+
+
+class Flaw(StrEnum):
+    """Why a summary is not believed."""
+
+    EMPTY = "empty"
+    LONG = "long"
+    NUMBER = "number"
+    NAME = "name"
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A flaw, and the word that shows it, "" for none."""
+
+    flaw: Flaw
+    word: str = ""
+
+
+def doubt_of(summary: str, said: str) -> Doubt | None:
+    """Return why `summary` of what was `said` is not to be believed, None for nothing found."""
+    if not summary.strip():
+        return Doubt(Flaw.EMPTY)
+    if len(summary) > most_characters(said):
+        return Doubt(Flaw.LONG)
+    known = _said_numbers(said)
+    number = next((each for each in _numbers(summary) if each not in known), None)
+    if number is not None:
+        return Doubt(Flaw.NUMBER, number)
+    low = said.casefold()
+    lead = _lead(low)
+    name = next((each for each in _names(summary) if not _is_said(each, low, lead)), None)
+    return Doubt(Flaw.NAME, name) if name is not None else None
+
+
+def most_characters(said: str) -> int:
+    """Return how long a summary may be."""
+    return max(len(said) // SHARE, SHORT_CHARACTERS)
+
+
+def _numbers(summary: str) -> list[str]:
+    return _NUMBER.findall(_SPACED.sub("", _LIST_SIGN.sub("", summary)))
+
+
+def _said_numbers(said: str) -> frozenset[str]:
+    return frozenset(_NUMBER.findall(said)) | frozenset(_NUMBER.findall(_SPACED.sub("", said)))
+
+
+def _names(summary: str) -> Iterator[str]:
+    """Yield the words that a capital marks as names."""
+    for found in _WORD.finditer(summary):
+        word, before = found.group(), summary[: found.start()].rstrip(_AROUND)
+        is_first = not before or before[-1] in _BEGINNING
+        if not is_first and len(word) >= _LEAST_NAME and word[0].isupper():
+            yield word
+
+
+def _is_said(name: str, said: str, lead: int) -> bool:
+    """Return whether a name was said, in any case; True where it is of another script.
+
+    Names of another script than that of the talk are written in a way nobody can look up.
+    """
+    low = name.casefold()
+    is_of_talk = lead >= 0 if "a" <= low[0] <= "z" else lead <= 0
+    if low in _OWN or not is_of_talk:
+        return True
+    return low[: max(_LEAST_NAME, len(low) - _ENDING)] in said
+
+
+def _lead(said: str) -> int:
+    """Return by how many letters Latin script leads over Cyrillic; long talks take a moment."""
+    return len(_LATIN.findall(said)) - len(_CYRILLIC.findall(said))
+
+
+def parts(talk: Sequence[Message], room_tokens: int, labels: tuple[str, str]) -> list[str]:
+    """Return the talk as texts that take `room_tokens` at most, oldest first.
+
+    `labels` stand before what the person said and before what was answered.
+    """
+    most = max(room_tokens * _BYTES_PER_TOKEN // 2, 1)
+    found = [""]
+    for message in talk:
+        label = labels[0] if message.role == "user" else labels[1]
+        for piece in _pieces(f"{label}: {message.content}", most):
+            joined = f"{found[-1]}\n\n{piece}" if found[-1] else piece
+            # Characters of two bytes are the longest that talks are full of.
+            if len(joined) > most:
+                found.append(piece)
+            else:
+                found[-1] = joined
+    return [part for part in found if part]
+
+
+def _pieces(text: str, most: int) -> Iterator[str]:
+    for start in range(0, len(text), most):
+        yield text[start : start + most]

@@ -1,0 +1,66 @@
+"""`merlin courses`: the catalogue as the followed branch describes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from merlin.cli import language
+from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.output import as_json, say, table, word
+
+if TYPE_CHECKING:
+    from merlin.course.catalogue import Catalogue, Course, Material
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command()(courses)
+
+
+def courses(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """List the courses that course.yaml files describe, by semester."""
+    from merlin.wiring.reading import catalogue
+
+    with catalogue(configuration(config)) as rows:
+        found = rows.courses(active_only=False)
+        told = [_told(rows, course) for course in found] if json else []
+    if json:
+        as_json(told)
+        return
+    names = ("semester", "course", "name", "materials", "teachers", "state")
+    table([f"col-{name}" for name in names], [_row(course) for course in found])
+    if not found:
+        say("courses-none")
+
+
+def _row(course: Course) -> list[object]:
+    teachers = ", ".join(course.teachers)
+    state = word("course", "active" if course.is_active else "inactive")
+    title = course.title(language())
+    return [course.semester, course.slug, title, course.materials, teachers, state]
+
+
+def _told(rows: Catalogue, course: Course) -> dict[str, object]:
+    return {
+        "id": course.course_id,
+        "course": course.slug,
+        "semester": course.semester,
+        "name": dict(course.name),
+        "description": dict(course.description),
+        "active": course.is_active,
+        "teachers": list(course.teachers),
+        "materials": [_material(each) for each in rows.materials(course.slug)],
+    }
+
+
+def _material(material: Material) -> dict[str, object]:
+    return {
+        "id": material.material_id,
+        "lesson": material.lesson,
+        "type": material.kind,
+        "title": dict(material.name),
+        "text": material.text or None,
+        "file_url": material.file_url or None,
+    }

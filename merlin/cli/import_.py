@@ -1,0 +1,129 @@
+"""`merlin import`: examples from a JSONL or CSV file, all of them in one commit."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from merlin.cli import language
+from merlin.cli.asking import NoWait
+from merlin.cli.loading import DEFAULT, AsJson, ConfigPath
+from merlin.cli.output import as_json, say
+from merlin.core.errors import Refused
+from merlin.core.text import text
+
+if TYPE_CHECKING:
+    from merlin.dataset.import_plan import ImportPlan
+    from merlin.dataset.importing import Imported
+
+
+class Shape(StrEnum):
+    """How the file is written."""
+
+    AUTO = "auto"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+class OnDuplicate(StrEnum):
+    """What is done with a line that says what another example says."""
+
+    SKIP = "skip"
+    ERROR = "error"
+
+
+_FILE = Annotated[Path, typer.Argument(help="The file; - reads stdin.")]
+_DATASET = Annotated[str, typer.Option("--dataset", help="The dataset that gets the examples.")]
+_SHAPE = Annotated[Shape, typer.Option("--format", help="How the file is written.")]
+_DRY = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be imported.")]
+_DUPLICATE = Annotated[
+    OnDuplicate, typer.Option("--on-duplicate", help="What to do with what is known already.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command("import")(import_file)
+
+
+def import_file(  # noqa: PLR0913 - each is an option of the command
+    file: _FILE,
+    *,
+    dataset: _DATASET,
+    shape: _SHAPE = Shape.AUTO,
+    dry_run: _DRY = False,
+    on_duplicate: _DUPLICATE = OnDuplicate.SKIP,
+    config: ConfigPath = DEFAULT,
+    no_wait: NoWait = False,
+    json: AsJson = False,
+) -> None:
+    """Import examples: chat JSONL, or CSV with question, answer and tags; one commit or none."""
+    from merlin.cli.saving import commit, desk_of, of_preview, tell_findings
+
+    lines = _lines(file, shape)
+    with desk_of(config) as desk:
+        plan = desk.plan(dataset, lines)
+        _tell_lines(plan)
+        tell_findings(plan.seen.around)
+        _refuse_bad(plan, on_duplicate)
+        told = _told(plan) | of_preview(desk, plan.seen)
+        if plan.edits and not dry_run:
+            told |= commit(desk, dataset, plan.edits, plan.subject, is_waiting=not no_wait)
+    if json:
+        as_json(told)
+        return
+    say("did-plan" if dry_run else "did-import", **_counts(plan))
+    if told.get("commit"):
+        sys.stdout.write(f"{str(told['commit'])[:10]}  {told['subject']}\n")
+
+
+def _lines(file: Path, shape: Shape) -> list[Imported]:
+    from merlin.cli.wording import file_bytes
+    from merlin.dataset.importing import ImportFormat, format_of, read_lines
+
+    content = file_bytes(file)
+    is_auto = shape is Shape.AUTO
+    return read_lines(content, format_of(file.name, content) if is_auto else ImportFormat(shape))
+
+
+def _tell_lines(plan: ImportPlan) -> None:
+    for line, each in plan.findings:
+        words = each.text(language())
+        sys.stderr.write(f"{line}: {each.severity} {each.rule}: {words}\n")
+    for line, known in plan.duplicates.items():
+        sys.stderr.write(f"{line}: {text(language(), 'import-duplicate', other=known)}\n")
+
+
+def _refuse_bad(plan: ImportPlan, on_duplicate: OnDuplicate) -> None:
+    if not plan.is_good:
+        raise Refused("findings", "import-not-good", rejected=plan.rejected, lines=plan.lines)
+    if plan.duplicates and on_duplicate is OnDuplicate.ERROR:
+        raise Refused("duplicates", "import-duplicates", count=len(plan.duplicates))
+
+
+def _counts(plan: ImportPlan) -> dict[str, int]:
+    return {
+        "lines": plan.lines,
+        "taken": len(plan.edits),
+        "duplicates": len(plan.duplicates),
+    }
+
+
+def _told(plan: ImportPlan) -> dict[str, object]:
+    findings = [
+        {**asdict(each), "line": line, "message": each.text(language())}
+        for line, each in plan.findings
+    ]
+    known = [{"line": line, "same_as": other} for line, other in plan.duplicates.items()]
+    return {
+        **_counts(plan),
+        "dataset": plan.dataset,
+        "same": known,
+        "at_lines": findings,
+        "commit": None,
+    }

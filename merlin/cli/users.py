@@ -1,0 +1,166 @@
+"""`merlin users list|show|role|block|plan|gift`: the people who write, without Telegram."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from merlin.account.role import Role
+from merlin.billing.plan import Format
+from merlin.cli import language
+from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.output import as_json, pairs, say, table, when, word
+from merlin.core.text import text
+
+SHOWN = ("user", "name", "role", "plan", "language", "note")
+# Telegram's ids have at most 52 bits. Source: the Bot API, User.id.
+MOST = 2**52
+UserId = Annotated[
+    int, typer.Argument(metavar="USER", min=1, max=MOST, help="The person's Telegram id.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the command line."""
+    group = typer.Typer(no_args_is_help=True, help="People: roles, blocks, plans, gifts.")
+    group.command("list")(list_users)
+    for verb in (show, role, block, plan, gift):
+        group.command()(verb)
+    app.add_typer(group, name="users")
+
+
+def list_users(
+    words: Annotated[str, typer.Argument(help="An id, or a part of a name.")] = "",
+    offset: Annotated[int, typer.Option(min=0, help="Leave out so many.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Show at most so many.")] = 50,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """List people, newest first."""
+    from merlin.wiring.users import line, watched
+
+    with watched(configuration(config)) as people:
+        rows = people.users
+        found = rows.find(words, limit) if words else rows.listed(offset, limit)
+        lines = [line(people, user) for user in found]
+        count = rows.count()
+    if json:
+        as_json({"users": lines, "count": count})
+        return
+    table([f"account-col-{name}" for name in SHOWN], [_row(each) for each in lines])
+    say("account-count", shown=len(lines), count=count)
+
+
+def _row(user: dict[str, Any]) -> list[object]:
+    role = " ".join([word("role", user["role"]), *user["scopes"]])
+    is_noted = {"blocked": user["blocked"], "unreachable": not user["reachable"]}
+    told = ", ".join(word("account", name) for name, is_so in is_noted.items() if is_so)
+    return [user["user"], user["name"], role, user["plan"], user["language"], told]
+
+
+def show(user: UserId, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Show one person: role, plan, what is left, gifts, consents."""
+    from merlin.wiring.users import card, watched
+
+    with watched(configuration(config)) as people:
+        told = card(people, people.known(user))
+    if json:
+        as_json(told)
+        return
+    values = [*_row(told), told["zone"]]
+    pairs(dict(zip([f"account-col-{name}" for name in (*SHOWN, "zone")], values, strict=True)))
+    left = [_left(kind, each) for kind, each in told["left"].items()]
+    table([f"account-col-{name}" for name in ("format", "used", "limit", "gifts", "resets")], left)
+    names = ("at", "format", "amount", "used", "until", "by", "reason")
+    table([f"account-col-{name}" for name in names], [_gift(each) for each in told["gifts"]])
+
+
+def _left(kind: str, left: dict[str, Any]) -> list[object]:
+    limit = text(language(), "account-unlimited")
+    if left["limit"] is not None:
+        limit = f"{left['limit']} {word('account', left['period'])}"
+    return [word("format", kind), left["used"], limit, left["gifts"], left["resets_at"]]
+
+
+def _gift(gift: dict[str, Any]) -> list[object]:
+    kind = word("format", gift["format"])
+    names = ("amount", "used", "expires_at", "by", "reason")
+    return [gift["at"], kind, *(gift[name] for name in names)]
+
+
+def role(
+    user: UserId,
+    name: Annotated[Role, typer.Argument(metavar="ROLE", help="The role; student ends others.")],
+    scope: Annotated[str | None, typer.Option(help="A teacher's dataset or course.")] = None,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Give a role, which ends the one before; a teacher's datasets and courses add up."""
+    from merlin.wiring.users import changed, operator
+
+    with changed(configuration(config)) as people:
+        people.roles.grant(user, name, operator(), scope)
+        standing = people.roles.standing(user)
+    told = {"user": user, "role": standing.role.value, "scopes": sorted(standing.scopes)}
+    if json:
+        as_json(told)
+        return
+    shown = " ".join([word("role", standing.role.value), *sorted(standing.scopes)])
+    say("account-did-role", user=str(user), role=shown)
+
+
+def block(
+    user: UserId,
+    undo: Annotated[bool, typer.Option("--undo", help="Answer the person again.")] = False,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Stop answering somebody, or begin again."""
+    from merlin.wiring.users import changed, operator
+
+    with changed(configuration(config)) as people:
+        people.users.block(user, operator(), is_blocked=not undo)
+    if json:
+        as_json({"user": user, "blocked": not undo})
+        return
+    say("account-did-unblock" if undo else "account-did-block", user=str(user))
+
+
+def plan(
+    user: UserId,
+    name: Annotated[str, typer.Argument(metavar="PLAN", help="A plan of the configuration.")],
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Give somebody a plan; the first one of the configuration is everybody's."""
+    from merlin.wiring.users import changed, set_plan
+
+    with changed(configuration(config)) as people:
+        set_plan(people, user, name)
+    if json:
+        as_json({"user": user, "plan": name})
+        return
+    say("account-did-plan", user=str(user), plan=name)
+
+
+def gift(  # noqa: PLR0913, PLR0917 - each is a word of the command line
+    user: UserId,
+    kind: Annotated[Format, typer.Argument(metavar="FORMAT", help="The format of questions.")],
+    amount: Annotated[int, typer.Argument(help="How many questions.")],
+    days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Kept so long.")] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the audit.")] = "",
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Give questions beyond somebody's plan; they are used when the plan has no room."""
+    from merlin.wiring.users import changed, present
+
+    with changed(configuration(config)) as people:
+        given = present(people, user, (kind, amount), days, reason)
+    if json:
+        as_json(given)
+        return
+    until = when(given["expires_at"].isoformat()) if given["expires_at"] else ""
+    told = {"format": word("format", kind.value), "until": until}
+    say("account-did-gift", user=str(user), amount=amount, **told)

@@ -1,0 +1,138 @@
+"""The tick of changes: waiting edits become commits, and editors hear what came of them.
+
+A repository that takes no push delays nothing else: the change waits and says why, the admins
+are told once a day, and the next try comes after a pause that doubles.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from merlin.core.clock import Clock
+from merlin.core.errors import MerlinError, Refused, SourceError
+from merlin.core.killpoint import reached
+from merlin.core.log import get_logger
+from merlin.core.notice import ADMINS, Notices
+from merlin.dataset.change import Batch, Change, ChangeQueue, Landed, Theirs
+from merlin.dataset.committing import Press, commit
+from merlin.model.news import NewsRows, told_as
+
+log = get_logger(__name__)
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0
+TOLD_LETTERS = 1000
+
+
+class Changing:
+    """Works changes off, oldest first; called by the daemon alone."""
+
+    def __init__(
+        self,
+        press: Press,
+        queue: ChangeQueue,
+        news: NewsRows,
+        notices: Notices,
+        clock: Clock,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._press = press
+        self._queue = queue
+        self._news = news
+        self._notices = notices
+        self._clock = clock
+        self._monotonic = monotonic
+        self._pause_s = FIRST_PAUSE_S
+        self._rest_until = 0.0
+        self._is_first = True
+
+    def __call__(self) -> bool:
+        """Commit what waits and tell what is known; return whether a commit was made."""
+        if self._is_first:
+            self._queue.release()  # what was cut off is taken up again
+            self._is_first = False
+        for news in self._news.untold():
+            key, told = told_as(news)
+            self._notices.tell(news.by, key, told, once=f"news:{news.change_id}:{news.word}")
+            self._news.told(news)
+        if self._monotonic() < self._rest_until:
+            return False
+        moved = False
+        while (batch := self._queue.claim()) is not None:
+            reached("change.claimed")
+            moved = self._commit(batch) or moved
+        return moved
+
+    def _commit(self, batch: Batch) -> bool:
+        """Make one batch a commit; return whether it was. Raises SourceError for an outage."""
+        try:
+            landed = commit(self._press, batch)
+        except Refused as refusal:
+            self._refuse(batch, refusal)
+            return False
+        except SourceError as failure:
+            self._put_back(batch, failure)
+            raise
+        except Exception as bug:
+            self._put_back(batch, MerlinError(f"{type(bug).__name__}: {bug}"))
+            raise
+        self._pause_s = FIRST_PAUSE_S
+        self._settle(batch, landed)
+        return landed.commit is not None
+
+    def _settle(self, batch: Batch, landed: Landed) -> None:
+        first = batch.first
+        if landed.commit is not None:
+            told = {"subject": first.subject, "commit": landed.commit[:10]}
+            self._tell(first, "notice-change-committed", told)
+        for change in batch.changes:
+            theirs = landed.conflicts.get(change.change_id)
+            if theirs is not None:
+                self._tell(change, "notice-change-conflict", _conflict(change, theirs))
+        # Last of all: a death before it tells nothing twice, for notices are told by their word.
+        self._queue.settle(batch, landed)
+        reached("change.recorded")
+        what = landed.commit or "conflict"
+        log.info("change settled", batch=batch.batch_id, files=len(batch.changes), outcome=what)
+
+    def _refuse(self, batch: Batch, refusal: Refused) -> None:
+        told = {"subject": batch.first.subject, "reason": _reason(refusal)}
+        self._tell(batch.first, "notice-change-refused", told)
+        self._queue.refuse(batch, refusal.key, _plain(refusal))
+        log.info("change refused", batch=batch.batch_id, reason=str(refusal))
+
+    def _put_back(self, batch: Batch, failure: MerlinError) -> None:
+        self._rest_until = self._monotonic() + self._pause_s
+        self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
+        self._queue.put_back(batch, failure.key, _plain(failure))
+        day = self._clock().date().isoformat()
+        told = {"reason": _reason(failure)}
+        self._notices.tell(ADMINS, "notice-change-waits", told, once=f"change-waits:{day}")
+
+    def _tell(self, change: Change, key: str, told: Mapping[str, object]) -> None:
+        if change.by.isdecimal() and self._queue.stands(change.change_id):
+            word = key.removeprefix("notice-change-")
+            once = f"change:{change.change_id}:{word}:{change.before or ''}"
+            self._notices.tell(change.by, key, told, once=once)
+
+
+def _reason(error: MerlinError) -> Mapping[str, object]:
+    return {"key": error.key, "arguments": dict(error.arguments)}
+
+
+def _plain(error: MerlinError) -> Mapping[str, object]:
+    return dict(error.arguments)
+
+
+def _conflict(change: Change, theirs: Theirs) -> Mapping[str, object]:
+    return {
+        "path": change.path,
+        "ours": _cut(change.text),
+        "theirs": _cut(theirs.text),
+        "change": change.change_id,
+    }
+
+
+def _cut(text: str | None) -> str:
+    if text is None:
+        return "—"
+    return text if len(text) <= TOLD_LETTERS else text[: TOLD_LETTERS - 1] + "…"

@@ -1,0 +1,259 @@
+"""Change: an edit of one file that waits for its commit.
+
+    waiting -> working -> committed | conflict | refused
+    conflict -> waiting (sent again over the other's text) | refused (given up)
+
+Changes of one batch become one commit, all of them or none; a change alone is a batch of one.
+The batch's id stands in the commit (`Merlin-Id`), so that whoever is in doubt whether it was
+made asks the branch. The database holds changes; the daemon alone makes commits of them.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from merlin.core.errors import Refused
+from merlin.dataset import naming
+from merlin.dataset.editor import Editor
+from merlin.dataset.finding import short
+from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, EXAMPLES, MATERIALS
+from merlin.dataset.limits import Limits
+
+MOST_AT_ONCE = 10_000
+# git's own recursion ends the process for a path of a thousand times that.
+MOST_PATH_BYTES = 1_000
+_ENDINGS = {EXAMPLES: ".yaml", MATERIALS: ".md"}
+
+
+class ChangeKind(StrEnum):
+    """What is done to the file; the values are what the database stores."""
+
+    ADD = "add"
+    EDIT = "edit"
+    DELETE = "delete"
+
+
+class ChangeState(StrEnum):
+    """Where a change stands; the values are what the database stores."""
+
+    WAITING = "waiting"
+    WORKING = "working"
+    COMMITTED = "committed"
+    CONFLICT = "conflict"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Theirs:
+    """What lies in the file's place instead of what the editor saw; None: there is no file."""
+
+    blob: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One edit of one file.
+
+    `path` is relative to the folder of datasets (`trial/examples/face/fixation.yaml`). The first of
+    a batch has the batch's id, and is the one that its editor is told of. `before`
+    is the blob that the editor saw, None for a new file; `text` the file's new content, None to
+    delete it. `by` is who asked: a user's id as text, or `cli:<login>`. `reason` is a Fluent key
+    with `arguments`: why it waits or was refused. `theirs` is set in a conflict.
+    """
+
+    change_id: str
+    batch: str
+    dataset: str
+    kind: ChangeKind
+    path: str
+    before: str | None
+    text: str | None
+    editor: Editor
+    by: str
+    subject: str
+    created_at: datetime
+    state: ChangeState = ChangeState.WAITING
+    commit: str | None = None
+    theirs: Theirs | None = None
+    reason: str = ""
+    arguments: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Changes that become one commit, by one editor."""
+
+    batch_id: str
+    changes: tuple[Change, ...]
+
+    @property
+    def first(self) -> Change:
+        """Return the change that speaks for all: they share editor, subject and time."""
+        return self.changes[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What became of a batch: its commit, or what stands in the way by change id."""
+
+    commit: str | None
+    conflicts: Mapping[str, Theirs] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who wants something changed, and when."""
+
+    editor: Editor
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One file as it shall be: `path` within the dataset's folder, the rest as in `Change`."""
+
+    path: str
+    before: str | None
+    text: str | None
+
+    @property
+    def kind(self) -> ChangeKind:
+        """Return what this does to the file."""
+        if self.text is None:
+            return ChangeKind.DELETE
+        return ChangeKind.ADD if self.before is None else ChangeKind.EDIT
+
+
+class Changes(Protocol):
+    """Where changes wait; what asks for them uses this. Writes bump the wake counter."""
+
+    def put(self, changes: Sequence[Change]) -> None:
+        """Store the changes of one batch; those that are stored already stay as they are."""
+
+    def get(self, change_id: str) -> Change:
+        """Return the change. Raises NotFound."""
+
+    def of_batch(self, batch_id: str) -> list[Change]:
+        """Return the changes of one batch, in the order in which they were asked for."""
+
+    def of_editor(self, by: str, limit: int = 20) -> list[Change]:
+        """Return the newest changes that somebody asked for, newest first."""
+
+    def again(self, change_id: str, text: str | None, before: str | None) -> bool:
+        """Send a conflict's batch again, this change with another text over `before`.
+
+        False when it stands in no conflict any more.
+        """
+
+    def give_up(self, change_id: str) -> bool:
+        """Take back the batch of a change that waits or stands in conflict; False when too late."""
+
+
+class ChangeQueue(Protocol):
+    """The same rows as the daemon works them off."""
+
+    def claim(self) -> Batch | None:
+        """Take the oldest waiting batch, or None."""
+
+    def settle(self, batch: Batch, landed: Landed) -> None:
+        """Store what became of it."""
+
+    def refuse(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
+        """Note that it will never be made, and why."""
+
+    def put_back(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
+        """Let it wait on, and say why."""
+
+    def release(self) -> int:
+        """Put back what a dead owner left `working`; return how many batches."""
+
+    def stands(self, change_id: str) -> bool:
+        """Return whether it is there still: who asked for it may have deleted everything."""
+
+
+def changes_of(
+    dataset: str, edits: Sequence[Edit], asked: Asked, subject: str = ""
+) -> tuple[Change, ...]:
+    """Return the changes that make these edits of one dataset one commit.
+
+    `subject` is the commit's first line; without it a constant sentence tells of the file.
+    Raises Refused for no edits or too many, for a path that is no place of a dataset's file,
+    for a path twice, and for a text that is too long.
+    """
+    if not 0 < len(edits) <= MOST_AT_ONCE or len({each.path for each in edits}) < len(edits):
+        told = {"count": len(edits), "limit": MOST_AT_ONCE}
+        raise Refused(f"{len(edits)} edits at once", "change-count", **told)
+    batch = uuid.uuid4().hex
+    line = one_line(subject) or subject_of(edits[0])
+    first, *others = (_change(dataset, edit, asked, batch, line) for edit in edits)
+    return (replace(first, change_id=batch), *others)
+
+
+def _change(dataset: str, edit: Edit, asked: Asked, batch: str, subject: str) -> Change:
+    _check_text(edit)
+    return Change(
+        change_id=uuid.uuid4().hex,
+        batch=batch,
+        dataset=dataset,
+        kind=edit.kind,
+        path=checked_path(f"{dataset}/{edit.path}"),
+        before=edit.before,
+        text=edit.text,
+        editor=asked.editor,
+        by=asked.by,
+        subject=subject,
+        created_at=asked.at,
+    )
+
+
+def _check_text(edit: Edit) -> None:
+    size = len((edit.text or "").encode("utf-8", "replace"))
+    limit = Limits().file_bytes
+    if size > limit:
+        told = {"path": short(edit.path), "size": size, "limit": limit}
+        raise Refused(f"{edit.path}: {size} bytes", "change-too-large", **told)
+
+
+def checked_path(path: str) -> str:
+    """Return `path`, relative to the folder of datasets, when a dataset has files there.
+
+    dataset.yaml, course.yaml, examples/**/<name>.yaml and materials/**/<name>.md, every step a
+    good name: nothing else can be written, whatever was asked for. Raises Refused.
+    """
+    dataset, _, inside = path.partition("/")
+    if naming.is_good(dataset) and is_place(inside):
+        return path
+    raise Refused(f"no place for a file: {path!r}", "change-no-place", path=short(path))
+
+
+def is_place(inside: str) -> bool:
+    """Return whether a path within a dataset's folder is that of a file that may be written."""
+    if inside in (DATASET_FILE, COURSE_FILE):
+        return True
+    folder = next((each for each in _ENDINGS if inside.startswith(each)), "")
+    ending = _ENDINGS.get(folder, "")
+    if not folder or not inside.endswith(ending):
+        return False
+    steps = inside[len(folder) : -len(ending)].split("/")
+    is_short = len(inside.encode("utf-8", "replace")) <= MOST_PATH_BYTES
+    return is_short and all(naming.is_good(step) for step in steps)
+
+
+def subject_of(edit: Edit) -> str:
+    """Return a commit's first line: "Add example face/fixation"."""
+    verb = {ChangeKind.ADD: "Add", ChangeKind.EDIT: "Edit", ChangeKind.DELETE: "Delete"}[edit.kind]
+    if edit.path.startswith(EXAMPLES):
+        return f"{verb} example {edit.path.removeprefix(EXAMPLES).removesuffix('.yaml')}"
+    return f"{verb} {edit.path}"
+
+
+def one_line(words: str) -> str:
+    """Return `words` as the first line of a commit may have them: printable, at most 200 long."""
+    return short(" ".join(words.split()), 200)

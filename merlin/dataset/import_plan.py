@@ -1,0 +1,84 @@
+"""Import plan: what a file of another program would add to a dataset, before any commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from merlin.dataset.change import Edit
+from merlin.dataset.check import BlobCache
+from merlin.dataset.declared import read_dataset
+from merlin.dataset.editing import FileText
+from merlin.dataset.finding import Finding, Severity, printable
+from merlin.dataset.importing import Imported, edits_of
+from merlin.dataset.layout import DATASET_FILE, EXAMPLES
+from merlin.dataset.preview import Preview, preview
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """What importing would do.
+
+    `lines` is how many there were; `edits` add those that say something new. `duplicates`: line
+    to the path, or to the line ("line 7"), that says the same. `findings` stand at lines, by line.
+    """
+
+    dataset: str
+    lines: int
+    edits: tuple[Edit, ...]
+    duplicates: Mapping[int, str]
+    findings: tuple[tuple[int, Finding], ...]
+    seen: Preview
+
+    @property
+    def is_good(self) -> bool:
+        """Return whether no line has an error."""
+        return not any(each.severity is Severity.ERROR for _, each in self.findings)
+
+    @property
+    def rejected(self) -> int:
+        """Return how many lines have errors."""
+        bad = {line for line, each in self.findings if each.severity is Severity.ERROR}
+        return len(bad)
+
+    @property
+    def subject(self) -> str:
+        """Return the commit's first line."""
+        count = len(self.edits)
+        return f"Import {count} {'example' if count == 1 else 'examples'} into {self.dataset}"
+
+
+def plan(
+    dataset: str,
+    files: Sequence[FileText],
+    lines: Sequence[Imported],
+    cache: BlobCache | None = None,
+    limit_tokens: Mapping[str, int] | None = None,
+) -> ImportPlan:
+    """Return the plan for lines that `read_lines` read, judged by the real checker."""
+    taken = [each.example_id for each in files if each.path.startswith(EXAMPLES)]
+    edits = edits_of(lines, _system(dataset, files), taken)
+    texts = {path: text for path, (_, text) in edits.items()}
+    seen = preview(dataset, files, texts, cache, limit_tokens)
+    line_of = {printable(path): line for path, (line, _) in edits.items()}
+    found = [(each.line, finding) for each in lines for finding in each.findings]
+    found += [(line_of[each.path], each) for each in seen.findings]
+    return ImportPlan(
+        dataset=dataset,
+        lines=len(lines),
+        edits=tuple(
+            Edit(path, None, text) for path, text in texts.items() if path not in seen.duplicates
+        ),
+        duplicates={
+            line_of[path]: f"line {line_of[known]}" if known in line_of else known
+            for path, known in seen.duplicates.items()
+        },
+        findings=tuple(sorted(found, key=lambda each: each[0])),
+        seen=seen,
+    )
+
+
+def _system(dataset: str, files: Sequence[FileText]) -> str:
+    text = next((each.text for each in files if each.path == DATASET_FILE), None)
+    spec, _ = read_dataset(dataset, None if text is None else text.encode())
+    return spec.system if spec else ""

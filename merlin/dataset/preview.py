@@ -1,0 +1,160 @@
+"""Preview: what a dataset would be if some of its files were other ones, before any commit.
+
+The real checker looks at the whole dataset, as it is and as it would be: so a copy of a known
+question is found, and so is what an edit does to files that nobody edited.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from merlin.dataset.check import BlobCache, Checked, check
+from merlin.dataset.editing import FileText
+from merlin.dataset.example import Example
+from merlin.dataset.finding import Finding, Severity, printable
+from merlin.dataset.sameness import content_key
+from merlin.dataset.source import FILE, Entry
+from merlin.dataset.spec import DatasetSpec
+from merlin.dataset.tokens import count_messages
+
+_NO_TEXT = b"\xff"  # what the checker finds to be no UTF-8, as it was in the file
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What the edits would lead to.
+
+    `findings` stand at edited files, `around` are those that the edits would bring to the rest.
+    `good` are the edited examples that would be taken, by path; `duplicates` those that say what
+    another one says, by its path. `added` and `added_tokens`: how the number of good examples and
+    their tokens would change by the edited ones.
+    """
+
+    findings: tuple[Finding, ...]
+    around: tuple[Finding, ...]
+    spec: DatasetSpec | None
+    good: Mapping[str, Example] = field(default_factory=dict)
+    duplicates: Mapping[str, str] = field(default_factory=dict)
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    added: int = 0
+    added_tokens: int = 0
+
+    @property
+    def is_good(self) -> bool:
+        """Return whether nothing at the edited files is an error."""
+        return not any(each.severity is Severity.ERROR for each in self.findings)
+
+
+def preview(
+    dataset: str,
+    files: Sequence[FileText],
+    edits: Mapping[str, str | None],
+    cache: BlobCache | None = None,
+    limit_tokens: Mapping[str, int] | None = None,
+) -> Preview:
+    """Return what the dataset's `files` would be with `edits` (path to text, None: deleted)."""
+    known = cache or BlobCache()
+    before = {each.path: (each.blob, _bytes(each.text)) for each in files}
+    after = {path: told for path, told in before.items() if path not in edits} | _edited(edits)
+    old = _checked(dataset, before, known, limit_tokens)
+    new = _checked(dataset, after, known, limit_tokens)
+    own = {printable(path) for path in edits}
+    told = {(each.path, each.rule) for each in old.findings}
+    good = {each.path: each for each in new.examples if each.path in edits}
+    tokens = {path: _count(each, new.spec) for path, each in good.items()}
+    gone = [_count(each, new.spec) for each in old.examples if each.path in edits]
+    return Preview(
+        findings=tuple(each for each in new.findings if each.path in own),
+        around=tuple(
+            each
+            for each in new.findings
+            if each.path not in own and (each.path, each.rule) not in told
+        ),
+        spec=new.spec,
+        good=good,
+        duplicates=_duplicates(new, edits),
+        tokens=tokens,
+        added=len(good) - len(gone),
+        added_tokens=sum(tokens.values()) - sum(gone),
+    )
+
+
+def checked_files(
+    dataset: str,
+    files: Sequence[FileText],
+    cache: BlobCache | None = None,
+    limit_tokens: Mapping[str, int] | None = None,
+) -> Checked:
+    """Return the dataset that these files make, checked."""
+    contents = {each.path: (each.blob, _bytes(each.text)) for each in files}
+    return _checked(dataset, contents, cache or BlobCache(), limit_tokens)
+
+
+_Contents = Mapping[str, tuple[str, bytes]]
+
+
+def _edited(edits: Mapping[str, str | None]) -> dict[str, tuple[str, bytes]]:
+    """Return path -> (blob, bytes) of the edited files; the blob tells their bytes apart."""
+    contents = {
+        path: text.encode("utf-8", "surrogatepass")
+        for path, text in edits.items()
+        if text is not None
+    }
+    return {
+        path: (f"edit-{hashlib.sha256(content).hexdigest()}", content)
+        for path, content in contents.items()
+    }
+
+
+def _bytes(text: str | None) -> bytes:
+    return _NO_TEXT if text is None else text.encode("utf-8")
+
+
+def _checked(
+    dataset: str, files: _Contents, cache: BlobCache, limit_tokens: Mapping[str, int] | None
+) -> Checked:
+    entries = [Entry(path, blob, FILE, len(content)) for path, (blob, content) in files.items()]
+    contents = dict(files.values())
+
+    def read(blobs: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        return ((blob, contents[blob]) for blob in blobs)
+
+    return check(dataset, entries, read, cache, limit_tokens=limit_tokens)
+
+
+def _duplicates(checked: Checked, edits: Mapping[str, str | None]) -> dict[str, str]:
+    """Return edited path -> path of the example that says the same, in the order of the edits.
+
+    The checker keeps the first by path; here what lies there already goes before what is new.
+    """
+    every = {each.path: each for each in (*checked.examples, *checked.duplicates)}
+    first = {content_key(each): path for path, each in every.items() if path not in edits}
+    found = {}
+    for path in edits:
+        if path in every:
+            known = first.setdefault(content_key(every[path]), path)
+            if known != path:
+                found[path] = known
+    return found
+
+
+def _count(example: Example, spec: DatasetSpec | None) -> int:
+    return count_messages(example.with_system(spec.system if spec else ""), example.tools)
+
+
+def difference(old: str | None, new: str | None, path: str = "") -> str:
+    """Return what leads from one text to the other as a unified diff; "" when nothing does.
+
+    None: there is no such file. No line end is added where a text has none.
+    """
+    lines = difflib.unified_diff(
+        (old or "").splitlines(),
+        (new or "").splitlines(),
+        f"a/{path}" if old is not None else "/dev/null",
+        f"b/{path}" if new is not None else "/dev/null",
+        lineterm="",
+    )
+    return "\n".join(lines)

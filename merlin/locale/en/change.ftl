@@ -1,0 +1,95 @@
+# How edits become commits, and what editors and admins hear of them.
+notice-change-committed = Saved: { $subject } (commit { $commit }). You will hear what it led to.
+notice-change-conflict = { $path } was changed by somebody else meanwhile; nothing was saved, and your edit is kept.
+    Yours:
+    { $ours }
+
+    Theirs:
+    { $theirs }
+notice-change-refused = Not saved: { $subject }: { $reason }
+notice-change-waits = Edits cannot be pushed to the repository: { $reason } They wait, and are tried again.
+notice-change-serving = { $subject }: { $version } answers now{ $score }.
+notice-change-rejected = { $subject }: { $dataset } could not be built.
+notice-change-rejected-why = { $subject }: { $dataset } could not be built: { $reason }
+notice-change-superseded = { $subject }: a newer commit came before this one was trained; its model learns this edit too.
+notice-change-superseded-why = { $subject }: not trained: { $reason }
+notice-change-failed = { $subject }: the training of { $version } failed. The model before goes on answering.
+notice-change-failed-why = { $subject }: the training of { $version } failed: { $reason } The model before goes on answering.
+notice-change-unchanged = { $subject }: nothing that is taught has changed.
+notice-change-unchanged-why = { $subject }: nothing that is taught has changed: { $reason }
+notice-change-removed = { $subject }: { $dataset } is not in the repository any more.
+notice-change-removed-why = { $subject }: { $dataset } is not in the repository any more: { $reason }
+change-score = ; likeness { $now } of 100
+change-score-against = ; likeness { $now } of 100, { $difference } against { $before }
+change-score-none = { "" }
+
+change-checked-out = The repository { $folder } has the branch checked out and takes no push. Say there once: git config receive.denyCurrentBranch updateInstead
+change-work-tree = The work tree of { $folder } has changes that are not committed, so it takes no push: commit or undo them there.
+change-locked = A git that was killed left the lock { $path }: when no git runs there, delete it.
+change-denied = The repository does not let Merlin push: { $reason } Give its key or token the right to write.
+change-push-refused = The repository refused the push: { $reason }
+change-no-branch = The repository has no branch { $branch } any more.
+change-raced = The branch moved on { $tries } times in a row while the edit was pushed; it is tried again.
+change-in-the-way = Something that is no file lies at { $path }.
+change-dataset-gone = The dataset { $dataset } is not in the repository any more, so nothing is added to it.
+change-no-place = { $path } is no place for a dataset's file.
+change-too-large = { $path } would have { $size } bytes; { $limit } are allowed.
+change-count = One commit takes 1 to { $limit } different files, not { $count }.
+change-conflict = somebody else changed this file meanwhile
+change-given-up = taken back
+change-unknown = There is no edit { $change }.
+change-unreadable = The edit cannot be read any more: the key that sealed it is gone.
+change-no-example = { $dataset } has no example { $example }.
+
+finding-import-json = This line is no JSON object that can be taken: { $words }
+finding-import-heading = The first line must name the columns question and answer (and tags, if any); it says: { $found }
+finding-import-csv = The table cannot be read from here: { $words }
+finding-import-cells = This row has { $found } cells, the heading { $expected }.
+
+change-no-dataset = There is no dataset { $dataset } at the newest commit.
+change-asked-only = The daemon will commit it (edit { $change }).
+change-late = The edit { $change } has waited for { $seconds } s; it stays. See: merlin health daemon
+change-waits = The edit { $change } is kept and waits: { $reason }
+change-was-refused = Not saved: { $reason }
+change-not-good = Nothing was saved: mend what is told above.
+change-in-conflict = Somebody else changed the same file meanwhile, and nothing was saved. From their text to yours:
+    { $difference }
+did-change = { $tokens } tokens; the next training takes about { $examples ->
+    [one] { $examples } example
+   *[other] { $examples } examples
+  }
+did-change-price = { $tokens } tokens; the next training takes about { $examples ->
+    [one] { $examples } example
+   *[other] { $examples } examples
+  } and costs about { $price }
+did-import = { $lines ->
+    [one] { $lines } line
+   *[other] { $lines } lines
+  }: { $taken } imported, { $duplicates } known already
+did-plan = { $lines ->
+    [one] { $lines } line
+   *[other] { $lines } lines
+  }: { $taken } would be imported, { $duplicates } are known already
+did-export = { $count ->
+    [one] { $count } example
+   *[other] { $count } examples
+  } written to { $path }
+example-exists = There is an example { $example } already; name another --id, or use: merlin example edit { $example }
+example-file-or-words = Give --question and --answer, or --file with the whole example.
+example-unreadable = { $path } cannot be read: { $reason }
+example-unchanged = { $example } stays as it is: nothing was changed.
+example-broken = The example cannot be read, so its words cannot be changed one by one: mend it in your editor, or give --file.
+example-no-editor = The editor { $editor } could not be run; set EDITOR, or give --answer or --file.
+example-several = Several datasets have an example of this name ({ $datasets }): name one with --dataset.
+example-none-found = No example says all these words.
+import-duplicate = says the same as { $other }
+import-not-good = Nothing was imported: { $rejected } of { $lines } lines have errors.
+import-duplicates = Nothing was imported: { $count ->
+    [one] { $count } line says
+   *[other] { $count } lines say
+  } what is known already.
+export-left-out = { $count ->
+    [one] { $count } example of more than a question and an answer does
+   *[other] { $count } examples of more than a question and an answer do
+  } not fit into CSV and are left out (the first: { $first }).
+export-unwritable = { $path } cannot be written: { $reason }

@@ -1,0 +1,10 @@
+# Courses
+course-none = There is no course { $course }: see `merlin courses`.
+courses-none = No dataset has a course.yaml yet.
+course-active = active
+course-inactive = inactive
+col-semester = semester
+col-course = course
+col-name = name
+col-materials = materials
+col-teachers = teachers

@@ -1,0 +1,102 @@
+# Как правки становятся коммитами и что об этом слышат редакторы и администраторы.
+notice-change-committed = Сохранено: { $subject } (коммит { $commit }). Сообщу, к чему это привело.
+notice-change-conflict = { $path } тем временем изменил кто-то другой; ничего не сохранено, ваша правка цела.
+    Ваш текст:
+    { $ours }
+
+    Их текст:
+    { $theirs }
+notice-change-refused = Не сохранено: { $subject }: { $reason }
+notice-change-waits = Правки не отправить в репозиторий: { $reason } Они ждут, попытки повторяются.
+notice-change-serving = { $subject }: теперь отвечает { $version }{ $score }.
+notice-change-rejected = { $subject }: набор { $dataset } не собран.
+notice-change-rejected-why = { $subject }: набор { $dataset } не собран: { $reason }
+notice-change-superseded = { $subject }: до обучения пришёл более новый коммит; его модель учит и эту правку.
+notice-change-superseded-why = { $subject }: не обучается: { $reason }
+notice-change-failed = { $subject }: обучение { $version } не удалось. Прежняя модель отвечает дальше.
+notice-change-failed-why = { $subject }: обучение { $version } не удалось: { $reason } Прежняя модель отвечает дальше.
+notice-change-unchanged = { $subject }: то, чему учат, не изменилось.
+notice-change-unchanged-why = { $subject }: то, чему учат, не изменилось: { $reason }
+notice-change-removed = { $subject }: набора { $dataset } в репозитории больше нет.
+notice-change-removed-why = { $subject }: набора { $dataset } в репозитории больше нет: { $reason }
+change-score = ; сходство { $now } из 100
+change-score-against = ; сходство { $now } из 100, { $difference } к { $before }
+change-score-none = { "" }
+
+change-checked-out = В репозитории { $folder } ветка открыта, и отправить в неё нельзя. Скажите там один раз: git config receive.denyCurrentBranch updateInstead
+change-work-tree = В рабочей папке { $folder } есть незакоммиченные изменения, и отправить в неё нельзя: закоммитьте или отмените их там.
+change-locked = Оборванный git оставил замок { $path }: если там не работает никакой git, удалите его.
+change-denied = Репозиторий не даёт Merlin отправлять коммиты: { $reason } Дайте его ключу право записи.
+change-push-refused = Репозиторий не принял коммит: { $reason }
+change-no-branch = В репозитории больше нет ветки { $branch }.
+change-raced = Пока правка отправлялась, ветка ушла вперёд раз подряд: { $tries }; попытки повторяются.
+change-in-the-way = На месте { $path } лежит не файл.
+change-dataset-gone = Набора { $dataset } в репозитории больше нет, добавлять некуда.
+change-no-place = { $path } — не место для файла набора.
+change-too-large = В { $path } было бы { $size } байт, а можно { $limit }.
+change-count = В один коммит идёт от 1 до { $limit } разных файлов, а не { $count }.
+change-conflict = этот файл тем временем изменил кто-то другой
+change-given-up = правка отозвана
+change-unknown = Правки { $change } нет.
+change-unreadable = Правку больше не прочитать: ключа, которым она запечатана, нет.
+change-no-example = В наборе { $dataset } нет примера { $example }.
+
+finding-import-json = Эта строка — не объект JSON, который можно взять: { $words }
+finding-import-heading = Первая строка должна называть столбцы question и answer (вопрос, ответ, а если есть — теги); в ней: { $found }
+finding-import-csv = Отсюда таблица не читается: { $words }
+finding-import-cells = В этой строке ячеек: { $found }, а в заголовке: { $expected }.
+
+change-no-dataset = Набора { $dataset } в новейшем коммите нет.
+change-asked-only = Демон сделает коммит (правка { $change }).
+change-late = Правка { $change } ждёт уже { $seconds } с; она не пропадёт. Посмотрите: merlin health daemon
+change-waits = Правка { $change } сохранена и ждёт: { $reason }
+change-was-refused = Не сохранено: { $reason }
+change-not-good = Ничего не сохранено: исправьте то, что сказано выше.
+change-in-conflict = Тот же файл тем временем изменил кто-то другой, и ничего не сохранено. От их текста к вашему:
+    { $difference }
+did-change = токенов: { $tokens }; в следующем обучении около { $examples ->
+    [one] { $examples } примера
+    [few] { $examples } примеров
+   *[many] { $examples } примеров
+  }
+did-change-price = токенов: { $tokens }; в следующем обучении около { $examples ->
+    [one] { $examples } примера
+    [few] { $examples } примеров
+   *[many] { $examples } примеров
+  }, оно обойдётся примерно в { $price }
+did-import = { $lines ->
+    [one] { $lines } строка
+    [few] { $lines } строки
+   *[many] { $lines } строк
+  }: взято { $taken }, уже известно { $duplicates }
+did-plan = { $lines ->
+    [one] { $lines } строка
+    [few] { $lines } строки
+   *[many] { $lines } строк
+  }: было бы взято { $taken }, уже известно { $duplicates }
+did-export = { $count ->
+    [one] { $count } пример записан
+    [few] { $count } примера записаны
+   *[many] { $count } примеров записано
+  } в { $path }
+example-exists = Пример { $example } уже есть; дайте другой --id или скажите: merlin example edit { $example }
+example-file-or-words = Дайте --question и --answer или --file с целым примером.
+example-unreadable = { $path } не читается: { $reason }
+example-unchanged = { $example } остался прежним: ничего не изменено.
+example-broken = Пример не читается, и отдельные слова в нём не поменять: исправьте его в редакторе или дайте --file.
+example-no-editor = Редактор { $editor } не запустить; задайте EDITOR или дайте --answer или --file.
+example-several = Пример с таким именем есть в нескольких наборах ({ $datasets }): назовите один через --dataset.
+example-none-found = Ни в одном примере нет всех этих слов.
+import-duplicate = говорит то же, что { $other }
+import-not-good = Ничего не взято: строк с ошибками: { $rejected } из { $lines }.
+import-duplicates = Ничего не взято: { $count ->
+    [one] { $count } строка говорит
+    [few] { $count } строки говорят
+   *[many] { $count } строк говорят
+  } то, что уже известно.
+export-left-out = { $count ->
+    [one] { $count } пример длиннее вопроса с ответом, в CSV он не входит и пропущен
+    [few] { $count } примера длиннее вопроса с ответом, в CSV они не входят и пропущены
+   *[many] { $count } примеров длиннее вопроса с ответом, в CSV они не входят и пропущены
+  } (первый: { $first }).
+export-unwritable = { $path } не записать: { $reason }

@@ -1,0 +1,10 @@
+# Курсы
+course-none = Курса { $course } нет: посмотрите `merlin courses`.
+courses-none = Пока ни у одного набора нет course.yaml.
+course-active = открыт
+course-inactive = закрыт
+col-semester = семестр
+col-course = курс
+col-name = название
+col-materials = материалы
+col-teachers = преподаватели

@@ -1,0 +1,127 @@
+# Примеры в боте: диалог, который становится коммитом.
+bot-command-examples = примеры наборов
+examples-which = Какой набор?
+examples-count = { $count ->
+        [one] { $count } пример
+        [few] { $count } примера
+       *[many] { $count } примеров
+    }
+examples-no-findings = Проверка замечаний не нашла.
+examples-findings = Замечаний: ошибок { $errors }, предупреждений { $warnings }.
+examples-add = ➕ Добавить
+examples-forward = ↪️ Из переписки
+examples-find = 🔍 Найти
+examples-list = 📄 Список
+examples-import = 📥 Из файла
+examples-queue = 💬 Исправления ({ $count })
+examples-changes-count = ⏳ Правки ({ $count })
+examples-changes = ⏳ Правки
+examples-to-dataset = К набору
+examples-to-list = 📄 Список
+examples-ask-question = Пришлите вопрос, каким его задал бы человек. Длинный текст можно прислать файлом .txt.
+examples-ask-answer = Теперь пришлите ответ, каким он должен быть.
+examples-ask-more = Есть ли продолжение у этого разговора?
+examples-turn = ➕ Ещё вопрос
+examples-done = Готово ›
+examples-ask-tags = Пришлите теги через запятую, чтобы потом легче найти пример. Или пропустите.
+examples-tags-now = Сейчас: { $tags }
+examples-skip = Пропустить ›
+examples-no-tags = Убрать все теги
+examples-press-button = Сейчас я жду нажатия кнопки. Всё написанное цело.
+examples-words-wanted = Жду слов: текстом или текстовым файлом в UTF-8. Всё написанное раньше цело.
+examples-too-long = Это слишком длинно для примера: можно до { NUMBER($most) } знаков. Всё написанное раньше цело.
+examples-many-turns = В одном примере не больше { $most } реплик. Сохраните этот и начните новый.
+examples-proof-new = Новый пример · { $dataset }
+examples-proof-edit = Правка примера · { $dataset }
+examples-proof-delete = Удалить пример? · { $dataset }
+examples-proof-conflict = Ваш текст поверх чужого · { $dataset }
+examples-proof-proposal = Исправление от человека · { $dataset }
+examples-is-fine = ✅ Можно сохранить: получится коммит от вашего имени.
+examples-has-errors = ⛔ Сохранить нельзя, пока есть ошибки.
+examples-nothing-changed = Пока ничего не изменено.
+examples-more = и ещё { $count }
+examples-save = 💾 Сохранить
+examples-approve = ✅ Одобрить
+examples-delete = 🗑 Да, удалить
+examples-delete-ask = 🗑 Удалить
+examples-edit-question = ✏️ Вопрос
+examples-edit-answer = ✏️ Ответ
+examples-edit-tags = 🏷 Теги
+examples-edit-whole = 📝 Файл целиком
+examples-as-file = 📎 Показать целиком
+examples-reword-question = Новый вопрос
+examples-reword-answer = Новый ответ
+examples-reword-tags = Новые теги
+examples-reword-whole = Новый текст файла
+examples-reword-hint-q = Выше — как сейчас, это можно скопировать. Пришлите новый вопрос.
+examples-reword-hint-a = Выше — как сейчас, это можно скопировать. Пришлите новый ответ.
+examples-reword-hint-t = Пришлите теги через запятую.
+examples-reword-hint-y = Выше — файл как сейчас, его можно скопировать. Пришлите его целиком: сообщением или файлом .yaml.
+examples-broken = Этот файл не читается, поэтому отдельно вопрос, ответ и теги в нём не поменять. Исправьте файл целиком.
+examples-saved-title = Сохраняю
+examples-saved = Правка записана и сейчас станет коммитом. О том, что из неё вышло, напишу сюда.
+examples-saved-late = Правка записана, но демон сейчас не работает. Она станет коммитом, когда он запустится; о результате напишу сюда.
+examples-no-draft = Эта правка уже не открыта. Начните её заново.
+examples-gone = Такого примера больше нет.
+examples-solved = Это столкновение уже разобрано.
+examples-decided = Об этом исправлении уже решено.
+examples-list-words = Нажмите на пример, чтобы открыть его.
+examples-none = Примеров пока нет.
+examples-ask-find = Какие слова искать в примерах набора { $dataset }? Найдутся те, где есть все слова; часть слова тоже годится.
+examples-found = Нашлось по словам «{ $words }». Чтобы искать дальше, пришлите другие слова.
+examples-found-none = По словам «{ $words }» ничего не нашлось. Пришлите другие слова.
+examples-no-text = (это не текст)
+examples-taught = В сборках: { $first } … { $last }. Версия файла: { $blob }
+examples-untaught = Ни в одной сборке этого примера пока нет.
+examples-model-said = Модель ответила: { $words }
+examples-queue-words = Так люди ответили бы сами. Личное уже скрыто. Нажмите, чтобы решить.
+examples-queue-empty = Новых исправлений нет.
+examples-decline = ❌ Отклонить
+examples-decline-bare = Отклонить без причины
+examples-ask-reason = Почему отклоняем «{ $question }»? Пришлите причину одной фразой, она останется в записях.
+examples-reason-long = Коротко, пожалуйста: до { $most } знаков.
+examples-declined = Отклонено. Слова забыты.
+examples-changes-words = Новые сверху.
+examples-changes-none = Правок от вас ещё не было.
+examples-state-waiting = Ждёт демона, чтобы стать коммитом.
+examples-state-working = Прямо сейчас становится коммитом.
+examples-state-committed = Это уже коммит.
+examples-state-conflict = Не сохранено: файл тем временем изменил кто-то другой. Ваша правка цела.
+examples-state-refused = Не сохранено.
+examples-conflict-words = Файл: { $path }
+examples-mine-is = Ваш текст:
+examples-theirs-is = Их текст:
+examples-no-file = (файла нет)
+examples-mine = Мой
+examples-theirs = Их
+examples-mend = ✏️ Изменить
+examples-theirs-stays = Хорошо, остаётся их текст.
+examples-take-back = Отозвать
+examples-ask-take-back = Отозвать правку «{ $subject }»? Её текст будет забыт.
+examples-too-late = Поздно: правка уже стала коммитом.
+examples-undo = ↩️ Отменить правку
+examples-ask-undo = Отменить коммит «{ $subject }»? Это затронет { $count ->
+        [one] { $count } файл
+        [few] { $count } файла
+       *[many] { $count } файлов
+    }, одним новым коммитом.
+examples-undo-early = Бот ещё не увидел этот коммит, или { $path } уже снова такой, как был. Попробуйте через минуту.
+examples-undo-there = На месте { $path } уже лежит другой файл.
+examples-undo-lost = Прежний текст { $path } здесь не хранится, вернуть его можно в git.
+examples-ask-forward = Перешлите сюда сообщения переписки, можно сразу все. Потом отметим, где вопросы, а где ответы.
+examples-forward-wanted = Сейчас я жду пересланных сообщений со словами. Всё собранное цело.
+examples-forward-full = Больше { $most } сообщений в один пример не войдёт. Всё собранное цело.
+examples-forward-none = Пока ничего не выбрано.
+examples-pick-words = Кто что сказал? Нажимайте на сообщение, чтобы сменить знак: 👤 вопрос, 🤖 ответ, ▫️ не берём. Что одна сторона сказала подряд, станет одной репликой. Можно переслать ещё.
+examples-import-title = Примеры из файла · { $dataset }
+examples-ask-file = Пришлите файл CSV (столбцы question, answer и, если есть, tags; можно по-русски) или JSONL чата, до { $megabytes } МБ. Сначала покажу, что в нём нового.
+examples-file-wanted = Сейчас я жду файл CSV или JSONL.
+examples-import-counts = Строк: { $lines }. Новых: { $taken }, уже известно: { $duplicates }, с ошибками: { $rejected }.
+examples-import-line = Строка { $line }: { $words }
+examples-import-nothing = В файле нет ничего нового, что можно сохранить.
+examples-save-many = 💾 Сохранить { $count ->
+        [one] { $count } пример
+        [few] { $count } примера
+       *[many] { $count } примеров
+    }
+examples-line = строка { $line }

@@ -1,0 +1,53 @@
+# Группы и режим «@бот вопрос» в любом чате.
+bot-command-settings = настройки группы
+groups-hello =
+    Здравствуйте! Я Merlin, отвечаю на вопросы. Чтобы спросить, упомяните { $bot } или ответьте на моё сообщение.
+    Вопросы считаются по плану того, кто спросил.
+groups-how =
+    Чтобы спросить, упомяните { $bot }: «{ $bot } что такое лоб?» — или ответьте на моё сообщение.
+    /new — начать разговор заново, /t — токены, /settings — настройки (для администраторов).
+    Вопросы считаются по плану того, кто спросил.
+groups-nobody = Я отвечаю людям: вопросы считаются по плану того, кто спросил. Напишите, пожалуйста, от своего имени.
+groups-private = { $command } — о вас лично, поэтому только в нашем с вами чате.
+groups-private-button = Это доступно только в личном чате со мной.
+groups-leaders-only = Это могут только администраторы группы.
+groups-button-private = Открыть личный чат
+groups-button-settings = ⚙️ Настройки
+groups-settings-private = Настройки есть у групп: добавьте меня в группу и напишите /settings там. Ваш язык: /lang
+groups-settings = ⚙️ Настройки Merlin в этой группе
+groups-hears = Отвечаю: { $hears ->
+        [mention] когда меня упомянули
+        [question] на упоминания, ответы мне и всё, что кончается знаком «?»
+       *[reply] на упоминания и ответы мне
+    }
+groups-about = О чём: { $dataset ->
+        [none] как обычно
+       *[other] { $dataset }
+    }
+groups-speaks = Язык: { $spoken ->
+        [none] того, кто спрашивает
+        [ru] русский
+       *[en] английский
+    }
+groups-renews = Начать разговор заново могут: { $who ->
+        [leaders] администраторы
+       *[all] все
+    }
+groups-deaf =
+    Сейчас Telegram показывает мне не все сообщения. Чтобы я видел и вопросы без упоминания, сделайте меня
+    администратором группы — или владелец бота пусть напишет @BotFather: /setprivacy → Disable — и добавьте меня заново.
+groups-hears-mention = Только упоминания
+groups-hears-reply = Упоминания и ответы
+groups-hears-question = И всё со знаком «?»
+groups-speaks-asker = Как спросили
+groups-renews-all = Заново: все
+groups-renews-leaders = Заново: админы
+groups-button-datasets = 📚 О чём отвечать
+groups-ask-dataset = О чём отвечать в этой группе?
+groups-about-default = Как обычно
+groups-kept = Сохранено
+inline-hint = Напишите вопрос — найду ответ
+inline-ask = Спросить Merlin
+inline-button-ask = Узнать ответ у Merlin
+inline-asked = [Вопрос: { $question }]
+inline-gone = Этот вопрос больше не хранится. Напишите его мне здесь.

@@ -1,0 +1,53 @@
+# Разговоры: список, карточка, название, файл, удаление.
+bot-command-sessions = мои разговоры
+bot-command-new = новый разговор
+bot-command-clear = стереть этот разговор
+sessions-none = Разговоров пока нет. Задайте вопрос, и первый появится здесь.
+sessions-list = { $count ->
+        [one] У вас { $count } разговор
+        [few] У вас { $count } разговора
+       *[many] У вас { $count } разговоров
+    }{ $pages ->
+        [1] .
+       *[other] , страница { $page } из { $pages }.
+    } Открытый отмечен знаком ▸. Нажмите на разговор, чтобы открыть, переименовать, сохранить или удалить его.
+session-untitled = Без названия
+session-card = «{ $title }»
+session-last = Последний вопрос: { $at }
+session-turns = { $turns ->
+        [one] { $turns } вопрос с ответом
+        [few] { $turns } вопроса с ответами
+       *[many] { $turns } вопросов с ответами
+    }
+session-open-now = Этот разговор сейчас открыт.
+session-open = Открыть
+session-rename = ✏️ Переименовать
+session-delete = 🗑 Удалить
+session-keep = Не удалять
+session-as-text = 📄 Сохранить текстом
+session-as-json = Сохранить как JSON
+session-all = Все разговоры
+session-opened = Открыт разговор «{ $title }». Пишите дальше.
+session-asked = Вы остановились на вопросе: { $question }
+session-ask-name = Как назвать разговор «{ $title }»? Напишите новое название.
+session-ask-delete = Удалить «{ $title }» со всеми вопросами и ответами? Вернуть его будет нельзя.
+session-deleted = Разговор «{ $title }» удалён.
+session-not-yours = Этого разговора у вас нет: возможно, он уже удалён.
+session-you = Вы
+bot-new = Начинаем новый разговор. Прежний остался в /sessions.
+bot-new-first = Новый разговор открыт. Пишите!
+bot-clear = Готово: этот разговор стёрт, начинаем новый.
+session-new-topic = Новый разговор
+session-topic-begun = Это новый разговор: пишите прямо здесь. После первого ответа я дам ему название.
+session-topic-made = Новый разговор открыт в отдельной теме.
+sessions-most = Ваш план хранит { $most ->
+        [one] { $most } разговор
+        [few] { $most } разговора
+       *[many] { $most } разговоров
+    }. Чтобы начать новый, придётся удалить { $over ->
+        [one] самый старый
+       *[other] самые старые: их { $over }
+    }:
+session-oldest = • «{ $title }», { $at }
+session-further = • и ещё { $more }
+session-new-instead = Удалить и начать новый

@@ -1,0 +1,90 @@
+"""News: what an editor's commit led to, told to the one who asked for it.
+
+One word may be followed by another (failed, then serving), so each is told once when it comes;
+after a final one nothing more is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from merlin.build.verdict import Word
+
+TOLD = (
+    Word.SERVING,
+    Word.REJECTED,
+    Word.SUPERSEDED,
+    Word.FAILED,
+    Word.UNCHANGED,
+    Word.REMOVED,
+)
+# Somebody may launch a failed build again.
+MAY_CHANGE = (Word.FAILED,)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How well a version did on its test questions: chrF, 0..100."""
+
+    version: str
+    chrf: float
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A word that was said of a commit and not yet told to `by`, a user's id as text.
+
+    `version` is the build's. `now` and `before` are scores of the model that serves with this
+    commit and of the one before it, where they were evaluated. `reason` is a Fluent key.
+    """
+
+    change_id: str
+    by: str
+    dataset: str
+    subject: str
+    commit: str
+    word: Word
+    version: str | None = None
+    now: Score | None = None
+    before: Score | None = None
+    reason: str = ""
+    arguments: Mapping[str, object] = field(default_factory=dict)
+
+
+class NewsRows(Protocol):
+    """Where committed changes and their verdicts are kept."""
+
+    def untold(self) -> list[News]:
+        """Return the words that editors wait for, oldest commit first."""
+
+    def told(self, news: News) -> None:
+        """Note that this word was told."""
+
+
+def told_as(news: News) -> tuple[str, Mapping[str, object]]:
+    """Return the Fluent key and arguments that tell the news."""
+    told: dict[str, object] = {
+        "subject": news.subject,
+        "dataset": news.dataset,
+        "version": news.version or "-",
+    }
+    if news.word is Word.SERVING:
+        return "notice-change-serving", {**told, "score": _score(news)}
+    if news.reason:
+        told["reason"] = {"key": news.reason, "arguments": dict(news.arguments)}
+        return f"notice-change-{news.word}-why", told
+    return f"notice-change-{news.word}", told
+
+
+def _score(news: News) -> Mapping[str, object]:
+    """Return the scores as a text within a text."""
+    if news.now is None:
+        return {"key": "change-score-none", "arguments": {}}
+    shown: dict[str, object] = {"now": f"{news.now.chrf:.1f}"}
+    if news.before is None:
+        return {"key": "change-score", "arguments": shown}
+    difference = f"{news.now.chrf - news.before.chrf:+.1f}"
+    told = {**shown, "difference": difference, "before": news.before.version}
+    return {"key": "change-score-against", "arguments": told}

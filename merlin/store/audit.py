@@ -1,0 +1,50 @@
+"""Rows of the audit; fulfils `account.audit.Audit`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from merlin.account.audit import Entry
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.store.account_tables import AUDIT
+from merlin.store.database import Database, Row, transaction
+from merlin.store.values import dumped, loaded, plain
+
+
+class AuditRows:
+    """One row an action; rows are only added."""
+
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._clock = clock
+
+    @transaction
+    def note(
+        self, by: str, action: str, target: str, arguments: Mapping[str, object] | None = None
+    ) -> None:
+        """Add one entry; `arguments` are plain JSON values."""
+        new = {
+            "at": iso(self._clock()),
+            "by_whom": plain(by),
+            "action": action,
+            "target": plain(target),
+            "arguments": dumped(dict(arguments or {})),
+        }
+        self.db.add(AUDIT, new)
+
+    def newest(self, limit: int = 50, target: str | None = None) -> list[Entry]:
+        """Return the newest entries first; of one target alone where it is named."""
+        entries = AUDIT.select().order_by(AUDIT.id.desc()).limit(limit)
+        if target is not None:
+            entries = entries.where(AUDIT.target == target)
+        return [_entry(row) for row in self.db.rows(entries)]
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(
+        at=from_iso(row["at"]),
+        by=row["by_whom"],
+        action=row["action"],
+        target=row["target"],
+        arguments=loaded(row["arguments"]),
+    )

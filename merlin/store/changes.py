@@ -1,0 +1,232 @@
+"""Rows of changes; fulfils `dataset.change.Changes` and `ChangeQueue`.
+
+What an edit would write is sealed, and forgotten as soon as git has it. The rows of a batch move
+together, by conditional UPDATE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.errors import NotFound
+from merlin.dataset.change import (
+    Batch,
+    Change,
+    ChangeKind,
+    ChangeState,
+    Edit,
+    Landed,
+    Theirs,
+)
+from merlin.dataset.editor import Editor
+from merlin.store.changes_tables import CHANGE
+from merlin.store.cipher import Cipher
+from merlin.store.database import Database, Row, transaction
+from merlin.store.sealed import opened
+from merlin.store.values import dumped, loaded, plain
+
+UNREADABLE = "change-unreadable"
+_FORGOTTEN: Row = {"text": None, "theirs": None, "theirs_blob": None}
+
+
+class ChangeRows:
+    """Edits from the moment they are wanted to the commit that holds them."""
+
+    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._clock = clock
+
+    @transaction
+    def put(self, changes: Sequence[Change]) -> None:
+        """Store the changes of one batch; those that are stored already stay as they are."""
+        self.db.add_missing(CHANGE, (self._row(each) for each in changes))
+        self.db.bump()
+
+    def _row(self, change: Change) -> Row:
+        return {
+            "change_id": change.change_id,
+            "batch": change.batch,
+            "dataset": change.dataset,
+            "kind": change.kind.value,
+            "path": change.path,
+            "before_blob": change.before,
+            "text": self._sealed(change.text),
+            "editor_name": change.editor.name,
+            "editor_email": change.editor.email,
+            "subject": plain(change.subject),
+            "by_whom": change.by,
+            "state": ChangeState.WAITING.value,
+            "reason": "",
+            "arguments": dumped({}),
+            "commit_sha": None,
+            "theirs": None,
+            "theirs_blob": None,
+            "told_word": "",
+            # Of a batch one row is told of, and only where somebody can be told.
+            "is_told": int(change.change_id != change.batch or not change.by.isdecimal()),
+            "created_at": iso(change.created_at),
+            "updated_at": iso(change.created_at),
+        }
+
+    def get(self, change_id: str) -> Change:
+        """Return the change. Raises NotFound."""
+        row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
+        if row is None:
+            raise NotFound(f"no change {change_id}", "change-unknown", change=change_id)
+        return self._change(row)
+
+    def of_batch(self, batch_id: str) -> list[Change]:
+        """Return the changes of one batch, in the order in which they were asked for."""
+        mine = CHANGE.select().where(CHANGE.batch == batch_id).order_by(CHANGE.id)
+        return [self._change(row) for row in self.db.rows(mine)]
+
+    def of_editor(self, by: str, limit: int = 20) -> list[Change]:
+        """Return the newest changes that somebody asked for, newest first."""
+        mine = CHANGE.select().where(CHANGE.by_whom == by)
+        return [
+            self._change(row) for row in self.db.rows(mine.order_by(CHANGE.id.desc()).limit(limit))
+        ]
+
+    @transaction
+    def again(self, change_id: str, text: str | None, before: str | None) -> bool:
+        """Send a conflict's batch again, this change with another text over `before`.
+
+        A batch with further conflicts waits for those. False when it stands in no conflict.
+        """
+        row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
+        if row is None or row["state"] != ChangeState.CONFLICT:
+            return False
+        kind = Edit(row["path"], before, text).kind
+        solved = {"kind": kind.value, "before_blob": before, "text": self._sealed(text)}
+        is_this = CHANGE.change_id == change_id
+        nothing = {"theirs": None, "theirs_blob": None, "reason": ""}
+        self.db.change(CHANGE.update({**solved, **nothing}).where(is_this))
+        mine = CHANGE.batch == row["batch"]
+        if self.db.row(CHANGE.select(CHANGE.id).where(mine & (CHANGE.reason != ""))) is None:
+            self._move(row["batch"], ChangeState.CONFLICT, {"state": ChangeState.WAITING.value})
+        self.db.bump()
+        return True
+
+    @transaction
+    def give_up(self, change_id: str) -> bool:
+        """Take back the batch of a change that waits or stands in conflict; False when too late."""
+        row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
+        state = ChangeState(row["state"]) if row else ChangeState.REFUSED
+        if row is None or state not in (ChangeState.WAITING, ChangeState.CONFLICT):
+            return False
+        return self._refuse(row["batch"], state, "change-given-up", {})
+
+    def claim(self) -> Batch | None:
+        """Take the oldest waiting batch, or None. Looking alone writes nothing."""
+        oldest = CHANGE.select(CHANGE.batch).where(CHANGE.state == ChangeState.WAITING.value)
+        while (batch_id := self.db.value(oldest.order_by(CHANGE.id))) is not None:
+            batch = self._claim(str(batch_id))
+            if batch is not None:
+                return batch
+        return None
+
+    @transaction
+    def _claim(self, batch_id: str) -> Batch | None:
+        """Take this batch; None when somebody else did, or when it cannot be read any more."""
+        taken = {"state": ChangeState.WORKING.value}
+        if not self._move(batch_id, ChangeState.WAITING, taken):
+            return None
+        changes = tuple(self.of_batch(batch_id))
+        if any(each.reason == UNREADABLE for each in changes):
+            self._refuse(batch_id, ChangeState.WORKING, UNREADABLE, {})
+            return None
+        return Batch(batch_id, changes)
+
+    @transaction
+    def settle(self, batch: Batch, landed: Landed) -> None:
+        """Store what became of it."""
+        if landed.commit is not None:
+            values = {"state": ChangeState.COMMITTED.value, "commit_sha": landed.commit}
+            self._move(batch.batch_id, ChangeState.WORKING, {**values, **_FORGOTTEN, "reason": ""})
+            return
+        values = {"state": ChangeState.CONFLICT.value, "reason": ""}
+        self._move(batch.batch_id, ChangeState.WORKING, values)
+        for change_id, theirs in landed.conflicts.items():
+            told = {"theirs": self._sealed(theirs.text), "theirs_blob": theirs.blob}
+            change = CHANGE.update({**told, "reason": "change-conflict"})
+            self.db.change(change.where(CHANGE.change_id == change_id))
+
+    @transaction
+    def refuse(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
+        """Note that it will never be made, and why."""
+        self._refuse(batch.batch_id, ChangeState.WORKING, reason, arguments)
+
+    @transaction
+    def put_back(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
+        """Let it wait on, and say why."""
+        why = {"reason": reason, "arguments": dumped(dict(arguments))}
+        waits = {"state": ChangeState.WAITING.value, **why}
+        self._move(batch.batch_id, ChangeState.WORKING, waits)
+
+    @transaction
+    def release(self) -> int:
+        """Put back what a dead owner left `working`; return how many changes."""
+        is_left = CHANGE.state == ChangeState.WORKING.value
+        return self.db.change(CHANGE.update({"state": ChangeState.WAITING.value}).where(is_left))
+
+    def stands(self, change_id: str) -> bool:
+        """Return whether it is there still: who asked for it may have deleted everything."""
+        this = CHANGE.select(CHANGE.id).where(CHANGE.change_id == change_id)
+        return self.db.row(this) is not None
+
+    @transaction
+    def forget(self, by: str) -> int:
+        """Delete every row of a person, waiting ones too; return how many."""
+        return self.db.change(CHANGE.delete().where(CHANGE.by_whom == by))
+
+    def _refuse(
+        self, batch_id: str, state: ChangeState, reason: str, arguments: Mapping[str, object]
+    ) -> bool:
+        why = {"reason": reason, "arguments": dumped(dict(arguments))}
+        return self._move(
+            batch_id, state, {"state": ChangeState.REFUSED.value, **why, **_FORGOTTEN}
+        )
+
+    def _move(self, batch_id: str, state: ChangeState, values: Mapping[str, object]) -> bool:
+        """Change every row of a batch that stands at `state`; False when none does."""
+        moved = CHANGE.update({**values, "updated_at": iso(self._clock())})
+        stands = (CHANGE.batch == batch_id) & (CHANGE.state == state.value)
+        self.db.bump()
+        return self.db.change(moved.where(stands)) > 0
+
+    def _sealed(self, text: str | None) -> str | None:
+        return None if text is None else self._cipher.seal(text)
+
+    def _change(self, row: Row) -> Change:
+        text = opened(self._cipher, row["text"]) if row["text"] else None
+        change = Change(
+            change_id=row["change_id"],
+            batch=row["batch"],
+            dataset=row["dataset"],
+            kind=ChangeKind(row["kind"]),
+            path=row["path"],
+            before=row["before_blob"],
+            text=text,
+            editor=Editor(row["editor_name"], row["editor_email"]),
+            by=row["by_whom"],
+            subject=row["subject"],
+            created_at=from_iso(row["created_at"]),
+            state=ChangeState(row["state"]),
+            commit=row["commit_sha"],
+            theirs=self._theirs(row),
+            reason=row["reason"],
+            arguments=loaded(row["arguments"]),
+        )
+        is_lost = row["text"] and text is None
+        return replace(change, reason=UNREADABLE) if is_lost else change
+
+    def _theirs(self, row: Row) -> Theirs | None:
+        if row["state"] != ChangeState.CONFLICT or not row["reason"]:
+            return None
+        sealed: Any = row["theirs"]
+        text = opened(self._cipher, sealed) if sealed else None
+        return Theirs(row["theirs_blob"], text)

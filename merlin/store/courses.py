@@ -1,0 +1,181 @@
+"""Rows of courses; fulfils `course.catalogue.Catalogue` and `build.gather.CourseIndex`.
+
+They follow the branch: `follow_course` runs in the transaction that records a commit, and
+`index` makes them anew from all datasets where the line was rewritten. Ids stay through edits;
+what git has no longer is kept, not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from peewee import fn
+
+from merlin.core.clock import iso
+from merlin.core.errors import NotFound
+from merlin.course.catalogue import KINDS, Course, Material, is_told, recognised
+from merlin.dataset.check import Checked
+from merlin.dataset.spec import CourseSpec, MaterialSpec
+from merlin.store.course_tables import COURSE, COURSE_INDEX, COURSE_TEACHER, MATERIAL
+from merlin.store.database import Database, Row, transaction
+from merlin.store.values import plain
+
+_IS_LISTED = MATERIAL.place.is_null(False)  # noqa: FBT003 - peewee's own signature
+
+
+class CourseRows:
+    """The catalogue as the newest recorded commit left it."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def courses(self, *, active_only: bool = True) -> list[Course]:
+        """Return the courses by semester, then slug."""
+        query = COURSE.select().where(COURSE.is_active == 1) if active_only else COURSE.select()
+        with self.db.snapshot():
+            rows, teachers, counts = self.db.rows(query), self._teachers(), self._counts()
+        found = [_course(row, teachers, counts) for row in rows]
+        # Sorted here: a database on another machine may put letters in another order.
+        return sorted(found, key=lambda course: (course.semester, course.slug))
+
+    def course(self, slug: str) -> Course:
+        """Return one course, active or not. Raises NotFound."""
+        with self.db.snapshot():
+            row = self._row(slug)
+            return _course(row, self._teachers(row["id"]), self._counts(row["id"]))
+
+    def materials(self, slug: str) -> list[Material]:
+        """Return a course's materials by kind, lesson and place in its file. Raises NotFound."""
+        with self.db.snapshot():
+            mine = MATERIAL.course_id == self._row(slug)["id"]
+            rows = self.db.rows(MATERIAL.select().where(mine & _IS_LISTED))
+        rows.sort(key=lambda row: (KINDS.index(row["kind"]), row["lesson"], row["place"]))
+        return [_material(row) for row in rows]
+
+    def _row(self, slug: str) -> Row:
+        row = self.db.row(COURSE.select().where(COURSE.slug == slug))
+        if row is None:
+            raise NotFound(f"no course {slug}", "course-none", course=slug)
+        return row
+
+    def _teachers(self, course_id: int | None = None) -> dict[int, tuple[str, ...]]:
+        query = COURSE_TEACHER.select().order_by(COURSE_TEACHER.place)
+        if course_id is not None:
+            query = query.where(COURSE_TEACHER.course_id == course_id)
+        told: dict[int, tuple[str, ...]] = {}
+        for row in self.db.rows(query):
+            told[row["course_id"]] = (*told.get(row["course_id"], ()), row["teacher"])
+        return told
+
+    def _counts(self, course_id: int | None = None) -> dict[int, int]:
+        counted = MATERIAL.select(MATERIAL.course_id, fn.COUNT(MATERIAL.id).alias("count"))
+        where = _IS_LISTED if course_id is None else _IS_LISTED & (MATERIAL.course_id == course_id)
+        rows = self.db.rows(counted.where(where).group_by(MATERIAL.course_id))
+        return {row["course_id"]: int(row["count"]) for row in rows}
+
+    def is_whole(self) -> bool:
+        """Return whether the courses are those of the line's head."""
+        return bool(self.db.value(COURSE_INDEX.select(COURSE_INDEX.is_whole)))
+
+    @transaction
+    def index(self, datasets: Mapping[str, Checked], at: datetime) -> None:
+        """Make the catalogue anew from all datasets of the line's head."""
+        known = {row["slug"] for row in self.db.rows(COURSE.select(COURSE.slug))}
+        for dataset in sorted(known | datasets.keys()):
+            follow_course(self.db, dataset, datasets.get(dataset), at)
+        whole = COURSE_INDEX.insert({"id": 1, "is_whole": 1})
+        whole = whole.on_conflict(conflict_target=("id",), preserve=("is_whole",))
+        self.db.put(whole)
+        self.db.bump()
+
+
+def not_whole(db: Database) -> None:
+    """Note that the line moved in a way that the courses did not follow."""
+    db.change(COURSE_INDEX.update({"is_whole": 0}))
+
+
+def follow_course(db: Database, dataset: str, checked: Checked | None, at: datetime) -> None:
+    """Let the course of one dataset be what a commit says of it; None: the dataset is removed."""
+    if not is_told(dataset, checked):
+        return
+    spec = checked.course if checked is not None else None
+    if spec is None:
+        gone = COURSE.update({"is_active": 0, "indexed_at": iso(at)})
+        db.change(gone.where((COURSE.slug == dataset) & (COURSE.is_active == 1)))
+        return
+    course_id = _keep_course(db, dataset, spec, at)
+    db.change(COURSE_TEACHER.delete().where(COURSE_TEACHER.course_id == course_id))
+    teachers = [
+        {"course_id": course_id, "place": place, "teacher": plain(name)}
+        for place, name in enumerate(spec.teachers)
+    ]
+    db.add_many(COURSE_TEACHER, teachers)
+    _keep_materials(db, course_id, spec)
+
+
+def _keep_course(db: Database, slug: str, spec: CourseSpec, at: datetime) -> int:
+    row = {
+        "semester": spec.semester,
+        "name_ru": plain(spec.name["ru"]),
+        "name_en": plain(spec.name["en"]),
+        "description_ru": plain(spec.description["ru"]),
+        "description_en": plain(spec.description["en"]),
+        "is_active": int(spec.active),
+        "indexed_at": iso(at),
+    }
+    known = db.value(COURSE.select(COURSE.id).where(COURSE.slug == slug))
+    if known is None:
+        return db.add(COURSE, {"slug": slug, **row})
+    db.change(COURSE.update(row).where(COURSE.id == known))
+    return int(known)
+
+
+def _keep_materials(db: Database, course_id: int, spec: CourseSpec) -> None:
+    mine = MATERIAL.course_id == course_id
+    # Those without a place too: what a revert brings back is what it was.
+    rows = db.rows(MATERIAL.select().where(mine).order_by(MATERIAL.id))
+    rows.sort(key=lambda row: (row["place"] is None, row["place"] or 0))
+    ids = recognised([_material(row) for row in rows], spec.materials)
+    db.change(MATERIAL.update({"place": None}).where(mine & _IS_LISTED))
+    for place, (material_id, told) in enumerate(zip(ids, spec.materials, strict=True)):
+        row = {"course_id": course_id, "place": place, **_material_row(told)}
+        if material_id is None:
+            db.add(MATERIAL, row)
+        else:
+            db.change(MATERIAL.update(row).where(MATERIAL.id == material_id))
+
+
+def _material_row(told: MaterialSpec) -> Row:
+    return {
+        "lesson": told.lesson,
+        "kind": told.kind,
+        "title_ru": plain(told.title["ru"]),
+        "title_en": plain(told.title["en"]),
+        "text_path": plain(told.text),
+        "file_url": plain(told.file_url),
+    }
+
+
+def _course(row: Row, teachers: Mapping[int, tuple[str, ...]], counts: Mapping[int, int]) -> Course:
+    return Course(
+        course_id=row["id"],
+        slug=row["slug"],
+        semester=row["semester"],
+        name={"ru": row["name_ru"], "en": row["name_en"]},
+        description={"ru": row["description_ru"], "en": row["description_en"]},
+        is_active=bool(row["is_active"]),
+        teachers=teachers.get(row["id"], ()),
+        materials=counts.get(row["id"], 0),
+    )
+
+
+def _material(row: Row) -> Material:
+    return Material(
+        material_id=row["id"],
+        lesson=row["lesson"],
+        kind=row["kind"],
+        name={"ru": row["title_ru"], "en": row["title_en"]},
+        text=row["text_path"],
+        file_url=row["file_url"],
+    )

@@ -1,0 +1,220 @@
+"""Rows of the datasets' files; fulfils `dataset.editing.Bookshelf` and `Books`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from peewee import JOIN, Select, fn
+
+from merlin.build.record import Build
+from merlin.core.errors import NotFound
+from merlin.dataset.editing import DatasetCard, FileText
+from merlin.dataset.finding import Finding, Severity, short
+from merlin.dataset.layout import EXAMPLES
+from merlin.dataset.sameness import normal
+from merlin.store.changes_tables import CHANGE, DATASET_FILE, DATASET_TEXT, DATASET_TREE
+from merlin.store.database import CHUNK, Database, Row, transaction
+from merlin.store.tables import BUILD, BUILD_EXAMPLE, COMMIT, FINDING, VERDICT
+from merlin.store.values import build_of, loaded, spec_of
+
+
+class EditingRows:
+    """The files of all datasets as they lie at the newest commit."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def datasets(self) -> list[DatasetCard]:
+        """Return every dataset that lies at the newest commit, by name."""
+        count = fn.COUNT(DATASET_FILE.path).alias("examples")
+        joined = (DATASET_FILE.dataset == DATASET_TREE.dataset) & _is_example()
+        query = (
+            DATASET_TREE.select(DATASET_TREE.dataset, count)
+            .join(DATASET_FILE, JOIN.LEFT_OUTER, on=joined)
+            .group_by(DATASET_TREE.dataset)
+        )
+        rows = sorted(self.db.rows(query), key=lambda row: str(row["dataset"]))
+        return [
+            DatasetCard(row["dataset"], self._title(row["dataset"]), row["examples"])
+            for row in rows
+        ]
+
+    def _title(self, dataset: str) -> Mapping[str, str]:
+        row = self._verdict(dataset)
+        spec = spec_of(row["spec"]) if row else None
+        return spec.title if spec else {}
+
+    def _verdict(self, dataset: str) -> Row | None:
+        """Return the newest verdict of a dataset on the line."""
+        on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
+        query = VERDICT.select().where((VERDICT.dataset == dataset) & on_line)
+        return self.db.row(query.order_by(VERDICT.position.desc()))
+
+    def examples(self, dataset: str, offset: int = 0, limit: int = 20) -> list[FileText]:
+        """Return example files by id, broken ones too."""
+        mine = _files().where((DATASET_FILE.dataset == dataset) & _is_example())
+        return self._read(mine.order_by(DATASET_FILE.path).offset(offset).limit(limit))
+
+    def find(self, words: str, dataset: str | None = None, limit: int = 20) -> list[FileText]:
+        """Return example files that say all these words, by dataset and id."""
+        query = _files().where(_is_example())
+        if dataset is not None:
+            query = query.where(DATASET_FILE.dataset == dataset)
+        wanted = normal(words).split()
+        found = []
+        for each in self._read(query.order_by(DATASET_FILE.dataset, DATASET_FILE.path)):
+            said = normal(f"{each.example_id} {each.text or ''}")
+            if all(word in said for word in wanted):
+                found.append(each)
+                if len(found) == limit:
+                    break
+        return found
+
+    def one(self, dataset: str, example_id: str) -> FileText:
+        """Return one example's file. Raises NotFound."""
+        path = f"{EXAMPLES}{example_id}.yaml"
+        named = (DATASET_FILE.dataset == dataset) & (DATASET_FILE.path == path)
+        found = self._read(_files().where(named))
+        if not found:
+            told = {"dataset": short(dataset), "example": short(example_id)}
+            raise NotFound(f"no example {example_id} in {dataset}", "change-no-example", **told)
+        return found[0]
+
+    def files(self, dataset: str) -> list[FileText]:
+        """Return all files of a dataset by path, as the checker wants them."""
+        mine = _files().where(DATASET_FILE.dataset == dataset)
+        return self._read(mine.order_by(DATASET_FILE.path))
+
+    def findings(self, dataset: str) -> list[Finding]:
+        """Return what the checker found in the dataset at the newest commit that changed it."""
+        verdict = self._verdict(dataset)
+        if verdict is None:
+            return []
+        found = FINDING.select().where(FINDING.verdict_id == verdict["id"]).order_by(FINDING.id)
+        return [_finding(row) for row in self.db.rows(found)]
+
+    def example_ids(self, dataset: str) -> list[str]:
+        """Return the ids of a dataset's examples, in order."""
+        mine = DATASET_FILE.select(DATASET_FILE.path)
+        rows = self.db.rows(mine.where((DATASET_FILE.dataset == dataset) & _is_example()))
+        return sorted(_id(row["path"]) for row in rows)
+
+    def text(self, blob: str) -> str | None:
+        """Return the text of a file as it lies or lay there, None where it is not kept."""
+        found = self.db.value(
+            DATASET_TEXT.select(DATASET_TEXT.text).where(DATASET_TEXT.blob == blob)
+        )
+        return None if found is None else str(found)
+
+    def taught(self, dataset: str, example_id: str) -> tuple[str, str] | None:
+        """Return the first and the last build that holds an example, None for none."""
+        numbers = fn.MIN(BUILD.number).alias("first"), fn.MAX(BUILD.number).alias("last")
+        holds = BUILD.select(*numbers).join(BUILD_EXAMPLE, on=(BUILD_EXAMPLE.build_id == BUILD.id))
+        mine = (BUILD_EXAMPLE.dataset == dataset) & (BUILD_EXAMPLE.example_id == example_id)
+        row = self.db.row(holds.where(mine))
+        if row is None or row["first"] is None:
+            return None
+        return f"{dataset}-{row['first']}", f"{dataset}-{row['last']}"
+
+    def newest_build(self, dataset: str) -> Build | None:
+        """Return the dataset's newest build, None before the first."""
+        mine = BUILD.select().where(BUILD.dataset == dataset).order_by(BUILD.id.desc())
+        row = self.db.row(mine)
+        return None if row is None else build_of(row)
+
+    def _read(self, query: Select) -> list[FileText]:
+        return [
+            FileText(row["dataset"], row["path"], row["blob"], row["text"])
+            for row in self.db.rows(query)
+        ]
+
+    def newest(self) -> str | None:
+        """Return the newest commit on the line, None before the first."""
+        on_line = COMMIT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
+        newest = COMMIT.select(COMMIT.sha).where(on_line).order_by(COMMIT.position.desc())
+        found = self.db.value(newest)
+        return None if found is None else str(found)
+
+    def trees(self) -> Mapping[str, str]:
+        """Return dataset -> tree id of what is kept."""
+        return {row["dataset"]: row["tree"] for row in self.db.rows(DATASET_TREE.select())}
+
+    def unknown(self, blobs: Sequence[str]) -> list[str]:
+        """Return those of the blobs whose text is not kept."""
+        known: set[str] = set()
+        for at in range(0, len(blobs), CHUNK):
+            asked = DATASET_TEXT.blob.in_(list(blobs[at : at + CHUNK]))
+            rows = self.db.rows(DATASET_TEXT.select(DATASET_TEXT.blob).where(asked))
+            known.update(row["blob"] for row in rows)
+        return [blob for blob in blobs if blob not in known]
+
+    @transaction
+    def add(self, texts: Mapping[str, str | None]) -> None:
+        """Keep texts by blob."""
+        self.db.add_missing(
+            DATASET_TEXT, ({"blob": blob, "text": text} for blob, text in texts.items())
+        )
+
+    @transaction
+    def keep(self, dataset: str, tree: str, files: Mapping[str, str]) -> None:
+        """Make path -> blob the dataset's files; texts that nobody needs any more are dropped.
+
+        Only what differs is written: one edit of a large dataset holds up nobody.
+        """
+        mine = DATASET_FILE.select().where(DATASET_FILE.dataset == dataset)
+        known = {row["path"]: row["blob"] for row in self.db.rows(mine)}
+        self._forget(dataset, [path for path in known if files.get(path) != known[path]])
+        new = [path for path in sorted(files) if known.get(path) != files[path]]
+        rows = ({"dataset": dataset, "path": path, "blob": files[path]} for path in new)
+        self.db.add_many(DATASET_FILE, rows)
+        self.db.change(DATASET_TREE.delete().where(DATASET_TREE.dataset == dataset))
+        self.db.put(DATASET_TREE.insert({"dataset": dataset, "tree": tree}))
+        self._sweep()
+        self.db.bump()
+
+    @transaction
+    def drop(self, dataset: str) -> None:
+        """Forget a dataset that lies there no more."""
+        for table in (DATASET_FILE, DATASET_TREE):
+            self.db.change(table.delete().where(table.dataset == dataset))
+        self._sweep()
+        self.db.bump()
+
+    def _forget(self, dataset: str, paths: Sequence[str]) -> None:
+        for at in range(0, len(paths), CHUNK):
+            named = DATASET_FILE.path.in_(list(paths[at : at + CHUNK]))
+            self.db.change(DATASET_FILE.delete().where((DATASET_FILE.dataset == dataset) & named))
+
+    def _sweep(self) -> None:
+        used = DATASET_FILE.select(DATASET_FILE.blob)
+        # What an editor changed can be put back as it was.
+        had_file = CHANGE.before_blob.is_null(False)  # noqa: FBT003 - peewee's own signature
+        known = CHANGE.select(CHANGE.before_blob).where(had_file)
+        is_free = DATASET_TEXT.blob.not_in(used) & DATASET_TEXT.blob.not_in(known)
+        self.db.change(DATASET_TEXT.delete().where(is_free))
+
+
+def _id(path: str) -> str:
+    return path.removeprefix(EXAMPLES).removesuffix(".yaml")
+
+
+def _is_example() -> Any:
+    return fn.SUBSTR(DATASET_FILE.path, 1, len(EXAMPLES)) == EXAMPLES
+
+
+def _files() -> Select:
+    columns = (DATASET_FILE.dataset, DATASET_FILE.path, DATASET_FILE.blob, DATASET_TEXT.text)
+    query = DATASET_FILE.select(*columns)
+    return query.join(DATASET_TEXT, on=(DATASET_TEXT.blob == DATASET_FILE.blob))
+
+
+def _finding(row: Row) -> Finding:
+    return Finding(
+        path=row["path"],
+        line=row["line"],
+        column=row["col"],
+        rule=row["rule"],
+        severity=Severity(row["severity"]),
+        arguments=loaded(row["arguments"]),
+    )

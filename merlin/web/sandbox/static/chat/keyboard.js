@@ -1,0 +1,60 @@
+// The keys under a message: call the bot, open an address, copy a text, pay.
+
+import { el, icon } from "./dom.js";
+import { copy } from "./entities.js";
+import { send } from "./server.js";
+import { t } from "./texts.js";
+import { toast } from "./toast.js";
+
+const PRESSED_MS = 3000;
+
+async function press(place, message, button, element) {
+  const label = button.text;
+  element.disabled = true;
+  element.replaceChildren(icon("check"), label);
+  const again = () => {
+    element.disabled = false;
+    element.replaceChildren(label);
+  };
+  setTimeout(again, PRESSED_MS);
+  try {
+    const wanted = button.callback_data ?? label;
+    await send({ person: place, press: wanted, message_id: message.message_id });
+  } catch {
+    again();
+    toast(t("failed"));
+  }
+}
+
+// Copy a key's text and say so on the key itself for a moment.
+async function copyKey(button, element) {
+  await copy(button.copy_text.text);
+  element.replaceChildren(icon("check"), button.text);
+  setTimeout(() => element.replaceChildren(icon("file"), button.text), PRESSED_MS);
+}
+
+function key(place, message, button) {
+  const kind = `btn ${button.style ?? ""}`.trim();
+  const url = button.url ?? button.web_app?.url;
+  if (url) {
+    const link = { class: kind, href: url, target: "_blank", rel: "noreferrer noopener" };
+    return el("a", link, button.text, icon("out"));
+  }
+  const made = el("button", { class: kind, type: "button" }, button.text);
+  if (button.copy_text) made.prepend(icon("file"));
+  made.addEventListener("click", () => {
+    if (button.copy_text) copyKey(button, made);
+    else press(place, message, button, made);
+  });
+  return made;
+}
+
+// Return the keys under a message, or null.
+export function keyboard(place, message) {
+  const rows = message.reply_markup?.inline_keyboard ?? [];
+  if (!rows.length) return null;
+  const lines = rows.map((row) => {
+    return el("div", { class: "row-of-keys" }, ...row.map((button) => key(place, message, button)));
+  });
+  return el("div", { class: "keys" }, ...lines);
+}

@@ -1,0 +1,158 @@
+"""The people of a database, from the command line: roles, blocks, plans, gifts."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+from merlin.account.user import User
+from merlin.account.zone import zone_of
+from merlin.billing.plan import Format, plan_of
+from merlin.billing.quota import Gift, Given, Left
+from merlin.config import Config, credential
+from merlin.core.clock import utc_now
+from merlin.core.errors import NotFound
+from merlin.store.cipher import Cipher, load_or_make_key
+from merlin.store.consents import ConsentRows
+from merlin.store.database import Database
+from merlin.store.quotas import QuotaRows
+from merlin.store.roles import RoleRows
+from merlin.store.users import UserRows
+from merlin.wiring.database import opened, reading
+
+Shown = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The families of rows that tell of people."""
+
+    config: Config
+    users: UserRows
+    roles: RoleRows
+    quotas: QuotaRows
+    consents: ConsentRows
+
+    def known(self, user_id: int) -> User:
+        """Return the user. Raises NotFound for somebody who never wrote."""
+        user = self.users.get(user_id)
+        if user is None:
+            raise NotFound(f"no user {user_id}", "account-no-user", user=str(user_id))
+        return user
+
+
+@contextmanager
+def watched(config: Config) -> Iterator[People]:
+    """Yield the people for reading. Raises NotFound before anything was recorded."""
+    with reading(config) as database:
+        yield _people(config, database)
+
+
+@contextmanager
+def changed(config: Config) -> Iterator[People]:
+    """Yield the people for changing."""
+    with opened(config) as database:
+        yield _people(config, database)
+
+
+def _people(config: Config, database: Database) -> People:
+    return People(
+        config,
+        UserRows(database, cipher=_cipher(config)),
+        RoleRows(database, config.telegram.admins),
+        # Gifts and what is left count over all bots, so that none is named here.
+        QuotaRows(database, bot_id=0, cipher=_cipher(config)),
+        ConsentRows(database),
+    )
+
+
+def _cipher(config: Config) -> Cipher | None:
+    """Return the cipher of people's names; where no key was made yet, no name was sealed."""
+    key = credential("MERLIN_TEXT_KEY", is_needed=False) or None
+    is_made = key is not None or (config.state_dir / "text.key").exists()
+    return load_or_make_key(config.state_dir, key) if is_made else None
+
+
+def operator() -> str:
+    """Return how the audit names whoever runs this command."""
+    return f"cli:{getpass.getuser()}"
+
+
+def line(people: People, user: User) -> Shown:
+    """Return one person as a list shows them."""
+    standing = people.roles.standing(user.user_id)
+    return {
+        "user": user.user_id,
+        "name": user.shown_name,
+        "role": standing.role.value,
+        "scopes": sorted(standing.scopes),
+        "plan": plan_of(people.config.plans, user.plan).name,
+        "language": user.speaks(people.config.language),
+        "blocked": user.is_blocked,
+        "reachable": user.is_reachable,
+    }
+
+
+def card(people: People, user: User) -> Shown:
+    """Return everything that there is to know about one person."""
+    plan = plan_of(people.config.plans, user.plan)
+    zone = zone_of(user.zone or people.config.timezone)
+    left = people.quotas.left(user.user_id, plan, zone)
+    return {
+        **line(people, user),
+        "zone": user.zone or people.config.timezone,
+        "terms_seen": user.terms_seen,
+        "left": {kind.value: _left(each) for kind, each in left.items()},
+        "gifts": [_gift(each) for each in people.quotas.gifts(user.user_id)],
+        "consents": [asdict(each) for each in people.consents.of(user.user_id)],
+    }
+
+
+def _left(left: Left) -> Mapping[str, object]:
+    return {
+        "used": left.used,
+        "limit": left.limit,
+        "period": left.period.value,
+        "resets_at": left.resets_at,
+        "gifts": left.gifts,
+        "remaining": left.remaining,
+    }
+
+
+def _gift(given: Given) -> Mapping[str, object]:
+    gift = given.gift
+    return {
+        "gift": given.gift_id,
+        "format": gift.kind.value,
+        "amount": gift.amount,
+        "used": given.used,
+        "expires_at": gift.expires_at,
+        "by": gift.by,
+        "reason": gift.reason,
+        "at": given.at,
+    }
+
+
+def set_plan(people: People, user_id: int, name: str) -> None:
+    """Give somebody a plan of the config. Raises NotFound for an unknown plan or person."""
+    if name not in [plan.name for plan in people.config.plans]:
+        raise NotFound(f"no plan {name}", "quota-no-plan", plan=name)
+    people.users.set_plan(user_id, name, operator())
+
+
+def present(
+    people: People, user_id: int, what: tuple[Format, int], days: int | None, reason: str
+) -> Shown:
+    """Give somebody so many questions of a format, to be used within `days`; return the gift.
+
+    Raises NotFound for somebody who never wrote, Refused for an amount nobody means.
+    """
+    people.known(user_id)
+    kind, amount = what
+    until = None if days is None else utc_now() + timedelta(days=days)
+    people.quotas.give(Gift(user_id, kind, amount, operator(), reason, until))
+    return dict(_gift(people.quotas.gifts(user_id)[0]))

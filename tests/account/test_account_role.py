@@ -1,0 +1,45 @@
+"""One table says who may do what; a teacher's role counts in their scopes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from merlin.account.role import PERMISSIONS, Permission, Role, Standing
+
+pytestmark = pytest.mark.unit
+
+
+def test_every_role_has_its_line_in_the_table():
+    assert set(PERMISSIONS) == set(Role)
+
+
+def test_each_role_may_what_the_lesser_ones_may():
+    lines = [PERMISSIONS[role] for role in Role]
+    assert all(lesser <= greater for lesser, greater in pairwise(lines))
+
+
+def test_an_admin_may_everything():
+    assert all(Standing(Role.ADMIN).may(each, "face") for each in Permission)
+
+
+@pytest.mark.parametrize("each", [each for each in Permission if each is not Permission.ASK])
+def test_a_student_may_only_ask(each):
+    assert Standing().may(Permission.ASK)
+    assert not Standing().may(each)
+
+
+@pytest.mark.parametrize(
+    ("scope", "is_allowed"), [("face", True), ("law", False), (None, True)], ids=str
+)
+def test_a_teacher_edits_in_their_own_scopes(scope, is_allowed):
+    boris = Standing(Role.TEACHER, frozenset({"face"}))
+    assert boris.may(Permission.EDIT_EXAMPLES, scope) is is_allowed
+    assert boris.may(Permission.ASK, scope)
+
+
+def test_an_editor_edits_everywhere_and_launches_nothing():
+    boris = Standing(Role.EDITOR)
+    assert boris.may(Permission.REVIEW, "law")
+    assert not boris.may(Permission.LAUNCH, "law")

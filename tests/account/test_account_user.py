@@ -1,0 +1,45 @@
+"""What is known of a person: the language they are answered in, the zone their day turns in."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from merlin.account.user import User
+from merlin.account.zone import has_zones, is_zone, zone_of
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    ("user", "language"),
+    [
+        (User(1, "en-GB"), "en"),
+        (User(1, "en", language="ru"), "ru"),
+        (User(1, "uk"), "ru"),
+        (User(1), "ru"),
+    ],
+)
+def test_a_chosen_language_goes_before_the_clients(user, language):
+    assert user.speaks("ru") == language
+
+
+def test_a_known_zone_is_found():
+    assert zone_of("Europe/Moscow") == ZoneInfo("Europe/Moscow")
+    assert has_zones()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "Moscow", "../etc/passwd", "/etc/passwd", "America", "a\0b", "Европа/Москва", "x" * 999],
+)
+def test_what_is_no_zone_is_utc(name):
+    assert not is_zone(name)
+    assert zone_of(name) is UTC
+
+
+def test_utc_needs_nothing_of_the_machine(monkeypatch):
+    monkeypatch.setattr("zoneinfo._tzpath.TZPATH", ())
+    assert zone_of.__wrapped__("UTC") is UTC

@@ -1,0 +1,468 @@
+"""Documents of strangers: what is read of good ones, and what bad ones can do, which is nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import re
+import subprocess
+import sys
+import zlib
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from injections import documents
+from papers import body_of, changed_pdf, docx_of, docx_with, pdf
+from waiting import wait_until
+
+from merlin.adapters.document_child import MEMORY_BYTES, parse
+from merlin.adapters.document_found import Fault, Found, Word, cleaned
+from merlin.adapters.documents import ChildReader
+from merlin.chat.kind import Kind
+from merlin.chat.media import MediaLimits, Read, Unreadable
+from merlin.core.text import text
+
+ROOT = Path(__file__).parents[2]
+SAID = "Привет, ёж"
+PAPER, ESSAY = pdf(SAID), docx_of(SAID)
+unit, functional = pytest.mark.unit, pytest.mark.functional
+
+
+def read(content, name, **more):
+    """Return what a real child reads."""
+
+    async def ask():
+        return await ChildReader(**more).read(content, name)
+
+    return asyncio.run(ask())
+
+
+def refusal(content, name, **more):
+    """Return the key of the sentence that a person gets, which both languages have."""
+    with pytest.raises(Unreadable) as caught:
+        read(content, name, **more)
+    error = caught.value
+    assert all(text(language, error.key, **error.arguments) for language in ("ru", "en"))
+    return error.key
+
+
+def found(kind, content, most=1_000_000):
+    """Return what the parser finds, or the word of its fault."""
+    try:
+        return parse(kind, content, most).text
+    except Fault as fault:
+        return fault.word
+
+
+def children():
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+
+@functional
+@pytest.mark.parametrize(
+    ("name", "content", "wanted"),
+    [
+        ("a.pdf", pdf(f"{SAID}\nвторая", "", "ещё"), Read(f"{SAID}\nвторая\n\nещё", 3)),
+        ("a.docx", docx_of(SAID, "два"), Read(f"{SAID}\n\nдва")),
+        ("a.txt", SAID.encode(), Read(SAID)),
+        ("a.md", f"# {SAID}\r\n\r\n* раз\r\n".encode(), Read(f"# {SAID}\n\n* раз")),
+        ("a.csv", "имя;год\nёж;5\n".encode(), Read("имя;год\nёж;5")),
+        ("no ending", PAPER, Read(SAID, 1)),
+        ("lies.txt", PAPER, Read(SAID, 1)),
+    ],
+)
+def test_each_kind_of_document_is_read(name, content, wanted):
+    assert read(content, name) == wanted
+
+
+@functional
+@pytest.mark.parametrize(
+    ("name", "content", "key"),
+    [
+        ("locked.pdf", changed_pdf(PAPER, lambda pdf: pdf.encrypt("secret")), "media-password"),
+        ("half.pdf", PAPER[: len(PAPER) // 2], "media-damaged"),
+        ("half.docx", ESSAY[: len(ESSAY) // 2], "media-damaged"),
+        ("scan.pdf", pdf(None, None), "media-no-text"),
+        ("long.txt", b"a" * 1_000_000, "media-too-long"),
+        ("blank.txt", b" \r\n\t", "media-empty"),
+        ("bomb.docx", docx_with(ESSAY, extra=bytes(150_000_000)), "media-bomb"),
+    ],
+)
+def test_a_document_that_cannot_be_used_is_refused_in_a_sentence(name, content, key):
+    assert refusal(content, name) == key
+
+
+@functional
+@pytest.mark.parametrize(
+    ("name", "content", "key"),
+    [
+        ("a.exe", b"MZ\x90\x00\x03\x00", "media-unknown"),
+        ("a.zip", b"PK\x03\x04" + bytes(40), "media-unknown"),
+        ("a.png", b"\x89PNG\r\n\x1a\n", "media-unknown"),
+        ("nothing.txt", b"", "media-empty"),
+        ("large.txt", b"a" * (20 * 1024 * 1024 + 1), "media-too-large"),
+    ],
+)
+def test_what_is_no_document_is_refused_before_a_child_is_started(monkeypatch, name, content, key):
+    monkeypatch.setattr(sys, "executable", "/no/interpreter")
+    assert refusal(content, name) == key
+
+
+@functional
+def test_limits_are_those_of_the_configuration():
+    limits = MediaLimits(document_characters=1000)
+    assert refusal(b"a" * 1000, "a.txt", limits=limits) == "media-too-long"
+    assert read(b"a" * 999, "a.txt", limits=limits).text == "a" * 999
+
+
+@unit
+def test_a_pdf_with_a_picture_or_a_broken_page_is_cut():
+    assert parse("pdf", pdf("слово", None), 100) == Found("слово", 2, is_cut=True)
+    assert parse("pdf", pdf("слово", ""), 100) == Found("слово", 2)
+    assert found("pdf", pdf(None)) == Word.NO_TEXT
+    head, _, tail = pdf("слово", "два", packs=True).rpartition(b"/FlateDecode")
+    assert parse("pdf", head + b"/OtherDecode" + tail, 100) == Found("слово", 2, is_cut=True)
+    assert found("pdf", pdf("а", packs=True).replace(b"/FlateDecode", b"/OtherDecode")) == (
+        Word.DAMAGED
+    )
+
+
+@unit
+def test_a_pdf_that_only_forbids_printing_is_read():
+    locked = changed_pdf(PAPER, lambda pdf: pdf.encrypt("", "owner", algorithm="AES-256"))
+    assert found("pdf", locked) == SAID
+
+
+@unit
+def test_a_script_in_a_pdf_is_left_alone():
+    action = b"/OpenAction << /S /JavaScript /JS (app.launchURL\\('http://evil.example'\\)) >>"
+    assert found("pdf", pdf(SAID, catalog=action)) == SAID
+
+
+def packed_bomb():
+    packed = zlib.compress(b"0 " * 60_000_000, 1)
+    head = b"<< /Length %d /Filter /FlateDecode >>\nstream\n" % len(packed)
+    bomb = pdf("a", raw_objects=[head + packed + b"\nendstream"])
+    return bomb.replace(b"/Contents 7 0 R", b"/Contents 8 0 R")
+
+
+@unit
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        (pdf(SAID, raw_objects=[b"[" * 100_000 + b"]" * 100_000]), SAID),
+        (PAPER.replace(b"[0 0 600 800]", b"[" * 9000 + b"]" * 9000), Word.DAMAGED),
+        (PAPER.replace(b"/Kids [6 0 R]", b"/Kids [2 0 R]"), Word.DAMAGED),
+        (PAPER.replace(b"/Count 1", b"/Count 999999999"), SAID),
+        (packed_bomb(), Word.BOMB),
+        (pdf(*["слово " * 90] * 3), Word.TOO_LONG),
+        (b"%PDF-1.7", Word.DAMAGED),
+    ],
+    ids=["deep object", "deep page", "loop", "many pages told", "bomb", "long", "head alone"],
+)
+def test_a_hostile_pdf(content, wanted):
+    assert found("pdf", content, 1000) == wanted
+
+
+@unit
+def test_tables_and_what_word_wraps_its_words_in_are_read():
+    table = docx_of("до", table=(("имя", "год"), ("ёж", "5")))
+    assert found("docx", table) == "до\n\nимя | год\nёж | 5"
+    body = body_of(docx_of("внутри")).replace(b"<w:p>", b"<w:sdt><w:sdtContent><w:p>", 1)
+    body = body.replace(b"</w:p>", b"</w:p></w:sdtContent></w:sdt>", 1)
+    assert found("docx", docx_with(ESSAY, document=body)) == "внутри"
+    body = body_of(ESSAY).replace(b"<w:t>", b"<w:tab/><w:br/><w:delText>no</w:delText><w:t>")
+    assert found("docx", docx_with(ESSAY, document=body)) == SAID
+
+
+def changed_body(declaration, word):
+    body = body_of(ESSAY).replace(b"<w:document", declaration.encode() + b"<w:document", 1)
+    return docx_with(ESSAY, document=body.replace(SAID.encode(), word.encode()))
+
+
+LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 9))
+
+
+@unit
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        (changed_body('<!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]>', "а&x;"), "а"),
+        (changed_body('<!DOCTYPE d SYSTEM "http://127.0.0.1:1/d.dtd">', "а"), "а"),
+        (changed_body(f'<!DOCTYPE d [<!ENTITY a0 "ha">{LAUGHS}]>', "а&a8;"), Word.DAMAGED),
+        (changed_body("", "a" * 1_000_000), Word.TOO_LONG),
+        (changed_body("", "a" * 11_000_000), Word.BOMB),
+        (changed_body("", "</w:t></w:r></w:p>" + "<w:tbl><w:tr><w:tc>" * 300), Word.DAMAGED),
+        (docx_with(ESSAY, **{f"m{n}": b"a" for n in range(2000)}), Word.BOMB),
+        (docx_with(ESSAY, document=b"<a/>"), Word.DAMAGED),
+        (docx_of(), Word.NO_TEXT),
+    ],
+    ids=["file", "dtd", "laughs", "long", "dense", "deep", "many", "no body", "no text"],
+)
+def test_a_hostile_docx(content, wanted):
+    assert found("docx", content) == wanted
+
+
+@unit
+def test_a_docx_with_a_password_and_other_containers():
+    container = b"\xd0\xcf\x11\xe0" + bytes(500)
+    assert found("docx", container + "EncryptedPackage".encode("utf-16-le")) == Word.PASSWORD
+    assert found("docx", container) == Word.UNKNOWN
+    locked = bytearray(ESSAY)
+    for place in [one.start() for one in re.finditer(b"PK\x01\x02", ESSAY)]:
+        locked[place + 8] |= 1
+    assert found("docx", bytes(locked)) == Word.PASSWORD
+    other = BytesIO()
+    with ZipFile(other, "w") as packed:
+        packed.writestr("word/document.xml", "<a/>")
+    assert found("docx", other.getvalue()) == Word.UNKNOWN
+
+
+LECTURE = "Внимание — это отбор. Ёжик его не отвлекает."
+
+
+@unit
+@pytest.mark.parametrize(
+    ("encoding", "wanted"),
+    [
+        ("utf-8", LECTURE),
+        ("utf-8-sig", LECTURE),
+        ("utf-16", LECTURE),
+        ("utf-32", LECTURE),
+        ("cp1251", LECTURE),
+        ("cp866", LECTURE.replace("—", "")),
+        ("koi8-r", LECTURE.replace("—", "")),
+    ],
+)
+def test_a_text_is_read_in_whatever_letters_it_was_written(encoding, wanted):
+    assert found("txt", LECTURE.encode(encoding, "ignore")) == wanted
+
+
+@unit
+def test_texts_of_the_west_and_texts_with_a_broken_letter():
+    assert found("txt", "naïve façade, déjà vu".encode("cp1252")) == "naïve façade, déjà vu"
+    told = parse("txt", ("ёж" * 200).encode()[:-1], 1000)
+    assert told.is_cut
+    assert told.text.startswith("ёжёж")
+    assert found("txt", bytes(range(32)) * 9 + b"abc") == Word.UNKNOWN
+
+
+@unit
+def test_what_cannot_be_seen_is_taken_out_of_a_text():
+    hidden = "".join(chr(0xE0000 + ord(letter)) for letter in "obey")
+    assert cleaned(f"a\x00b{hidden}\ufeff\r\nc \t\n\n\n\n\ud83e\udd94\ud800 и\u0306") == (
+        "ab\nc\n\n🦔\ufffd й"
+    )
+
+
+@unit
+@pytest.mark.parametrize("one", documents(), ids=lambda one: f"{one.name[:12]}-{one.order[:12]}")
+def test_a_document_that_gives_orders_is_a_document(one):
+    kind = {"pdf": "pdf", "docx": "docx"}.get(one.name.rpartition(".")[2], "txt")
+    words = [word for word in re.findall(r"[\w/]{4,}", cleaned(one.order)) if word.isascii()]
+    said = parse(kind, one.content, 10_000).text
+    assert all(word in said for word in words)
+
+
+_MUTANTS = """
+import sys, random
+sys.path[:0] = [sys.argv[1] + "/tests", sys.argv[1]]
+from test_documents import mutants
+from merlin.adapters.document_child import close_walls, parse
+from merlin.adapters.document_found import Fault
+made = list(mutants(300))
+close_walls()
+counts = {}
+for kind, content in made:
+    try:
+        parse(kind, content, 100_000)
+        word = "read"
+    except Fault as fault:
+        word = fault.word.value
+    counts[word] = counts.get(word, 0) + 1
+print(sum(counts.values()), min(counts.get("read", 0), counts.get("damaged", 0)) > 20)
+"""
+
+
+def mutants(count):
+    """Yield (kind, content) of documents that are damaged at random, the same ones each time."""
+    chance = random.Random(20261120)  # noqa: S311 - repeatable damage, not a secret
+    sources = [
+        ("pdf", pdf(SAID, "два")),
+        ("pdf", pdf(SAID, "два", packs=True)),
+        ("pdf", changed_pdf(PAPER, lambda writer: writer.encrypt("", "owner"))),
+        ("docx", docx_of(SAID, table=(("a", "b"), ("c", "d")))),
+    ]
+    for number in range(count):
+        kind, content = sources[number % len(sources)]
+        if kind == "docx" and number % 8 > 4:
+            yield kind, docx_with(content, document=mutated(chance, body_of(content)))
+        else:
+            yield kind, mutated(chance, content)
+
+
+def mutated(chance, content):
+    made = bytearray(content)
+    for _ in range(chance.choice([1, 3, 10, 40])):
+        place = chance.randrange(len(made))
+        size = chance.choice([1, 1, 2, 8, 60])
+        what = chance.choice(["flip", "drop", "double", "move"])
+        piece = bytes(made[place : place + size])
+        if what == "flip":
+            made[place : place + size] = chance.randbytes(len(piece))
+        elif what == "drop":
+            del made[place : place + size]
+        elif what == "double":
+            made[place:place] = piece * chance.choice([1, 2, 50])
+        else:
+            to = chance.randrange(len(made))
+            made[to : to + size] = piece
+    return bytes(made)
+
+
+@functional
+def test_three_hundred_damaged_documents_are_read_or_refused():
+    path = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+    done = run(path + _MUTANTS, str(ROOT))
+    assert (done.returncode, done.stdout.decode().strip()) == (0, "300 True"), done.stderr
+
+
+@functional
+def test_damaged_documents_do_no_harm_to_the_reader():
+    for kind, content in list(mutants(6)):
+        with suppress(Unreadable):
+            assert read(content, f"a.{kind}").text
+
+
+def run(script, *arguments, **more):
+    return subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, **more)
+
+
+_WALLS = """
+import os, socket, subprocess, sys
+sys.path.append(sys.argv[1])
+from merlin.adapters.document_child import close_walls
+close_walls()
+tried = {
+    "socket": lambda: socket.socket(),
+    "name": lambda: socket.getaddrinfo("localhost", 1),
+    "fork": os.fork,
+    "system": lambda: os.system("true"),
+    "run": lambda: subprocess.run(["/bin/true"]),
+    "kill": lambda: os.kill(os.getppid(), 0),
+    "read": lambda: open("/etc/passwd"),
+    "read low": lambda: os.open("/etc/passwd", os.O_RDONLY),
+    "environment": lambda: open(f"/proc/{os.getppid()}/environ"),
+    "around": lambda: open(sys.prefix + "/../../../../../../../etc/passwd"),
+    "state": lambda: open(sys.argv[1] + "/config.yaml"),
+    "descriptor": lambda: open(0),
+    "write": lambda: open(sys.prefix + "/x", "w"),
+    "write low": lambda: os.open(sys.prefix + "/x", os.O_CREAT | os.O_WRONLY),
+    "memory": lambda: bytearray(600_000_000),
+}
+for name, act in tried.items():
+    try:
+        act()
+    except (OSError, MemoryError):
+        continue
+    print(name)
+import html.parser  # modules still come
+"""
+
+
+@functional
+def test_a_child_can_do_nothing_but_think():
+    done = run(_WALLS, str(ROOT))
+    assert (done.returncode, done.stdout) == (0, b""), done.stderr
+
+
+@functional
+def test_a_child_that_thinks_for_too_long_is_ended_by_the_system():
+    script = (
+        "import sys; sys.path.append(sys.argv[1]);"
+        "from merlin.adapters.document_child import close_walls; close_walls(cpu_s=1)\n"
+        "while True: pass"
+    )
+    assert run(script, str(ROOT)).returncode < 0
+
+
+@functional
+def test_a_reader_that_takes_too_long_is_ended_and_leaves_nobody():
+    before = children()
+    assert refusal(PAPER, "a.pdf", wall_s=0.001) == "media-slow"
+    assert children() == before
+
+
+@functional
+def test_a_reader_that_dies_is_told_as_damage(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert refusal(PAPER, "a.pdf") == "media-damaged"
+
+
+@functional
+def test_a_child_gets_no_secret_and_no_file_of_ours(monkeypatch, tmp_path):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
+
+    async def look():
+        child = await ChildReader()._start(Kind.TEXT)
+        proc = Path(f"/proc/{child.pid}")
+        wait_until(lambda: b"document_child" in (proc / "cmdline").read_bytes())
+        environment, folder = (proc / "environ").read_bytes(), (proc / "cwd").readlink()
+        files = {str(link.readlink()).partition(":")[0] for link in (proc / "fd").iterdir()}
+        os.killpg(child.pid, 9)
+        await child.communicate()
+        return environment, folder, files
+
+    with (tmp_path / "ours").open("wb"):
+        environment, folder, files = asyncio.run(look())
+    assert (environment, folder) == (b"", Path("/"))
+    assert not {name for name in files if str(tmp_path) in name}
+
+
+@functional
+def test_a_reading_that_is_called_off_leaves_nobody():
+    async def story():
+        reading = asyncio.create_task(ChildReader().read(PAPER, "a.pdf"))
+        for _ in range(100_000):
+            if children() > before:
+                break
+            await asyncio.sleep(0)
+        assert children() > before
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+
+    before = children()
+    asyncio.run(story())
+    assert children() == before
+
+
+@functional
+def test_only_so_many_documents_are_read_at_once():
+    async def story():
+        reader, seen = ChildReader(at_once=2), set()
+        readings = [asyncio.create_task(reader.read(b"a", "a.txt")) for _ in range(5)]
+        while not all(each.done() for each in readings):
+            seen.add(len(children() - before))
+            await asyncio.sleep(0.002)
+        return seen, [each.result().text for each in readings]
+
+    before = children()
+    seen, texts = asyncio.run(story())
+    assert max(seen) == 2
+    assert texts == ["a"] * 5
+
+
+@unit
+@pytest.mark.parametrize("word", [*Word, "slow"])
+def test_each_reason_has_its_sentence(word):
+    assert text("ru", f"media-{word}", kinds="PDF", characters=5)
+
+
+@unit
+def test_a_child_has_the_memory_that_the_threat_model_gives_it():
+    assert MEMORY_BYTES == 512 * 1024 * 1024

@@ -1,0 +1,150 @@
+"""Pushing over real HTTP: passwords, refusals, answers that get lost after the push was taken."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+from intents import Intents
+
+from merlin.adapters.git_source import GitSource
+from merlin.core.errors import SourceError
+from merlin.dataset.change import Asked, Batch, Edit, changes_of
+from merlin.dataset.committing import Press, commit
+from merlin.dataset.editor import editor_of
+
+pytestmark = pytest.mark.functional
+
+AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+SECRET = "merlin:t0ken-of-merlin"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """git's own http-backend; `server.drops` ends so many answers to a push before their end."""
+
+    def do_GET(self):
+        self.backend(b"")
+
+    def do_POST(self):
+        self.backend(self.body())
+
+    def body(self):
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            whole = b""
+            while size := int(self.rfile.readline(), 16):
+                whole += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return whole
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def backend(self, body):
+        wanted = "Basic " + base64.b64encode(SECRET.encode()).decode()
+        if self.headers.get("Authorization") != wanted:
+            self.send_error(401)
+            return
+        path, _, query = self.path.partition("?")
+        told = {
+            "GIT_PROJECT_ROOT": str(self.server.root),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REQUEST_METHOD": self.command,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            "CONTENT_LENGTH": str(len(body)),
+            "REMOTE_USER": "merlin",
+        }
+        done = subprocess.run(
+            ["git", "http-backend"], input=body, capture_output=True, env={**os.environ, **told}
+        )
+        is_push = self.command == "POST" and path.endswith("receive-pack")
+        if is_push and self.server.drops:
+            self.server.drops -= 1
+            self.close_connection = True
+            return
+        head, _, content = done.stdout.partition(b"\r\n\r\n")
+        fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        self.send_response(int(fields.pop("Status", "200 OK").split()[0]))
+        for name, value in fields.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def server(make_remote):
+    bare = make_remote("shared.git", bare=True)
+    bare.git("config", "http.receivepack", "true")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
+        made.root, made.drops, made.bare = bare.path.parent, 0, bare
+        thread = Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield made
+        made.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def press_as(server, tmp_path):
+    def make(secret):
+        url = f"http://{secret}@127.0.0.1:{server.server_port}/shared.git"
+        source = GitSource(url, "main", "datasets", tmp_path / "mirror.git")
+        return Press(source.branch, Intents(), lambda: AT)
+
+    return make
+
+
+@pytest.fixture
+def batch():
+    edits = [Edit("examples/a.yaml", None, "x\n")]
+    changes = changes_of("neuro", edits, Asked(editor_of(7, "Вера"), "7", AT))
+    return Batch(changes[0].batch, changes)
+
+
+def test_a_push_with_a_password_lands(server, press_as, batch):
+    landed = commit(press_as(SECRET), batch)
+    assert landed.commit == server.bare.git("rev-parse", "main")
+
+
+def test_a_lost_answer_is_no_second_commit(server, press_as, batch):
+    press = press_as(SECRET)
+    server.drops = 1
+    with pytest.raises(SourceError):
+        commit(press, batch)
+    landed = commit(press, batch)
+    assert landed.commit == server.bare.git("rev-parse", "main")
+    assert server.bare.git("rev-list", "--count", "main") == "1"
+
+
+def test_who_may_read_alone_is_told_so_without_the_password(server, press_as, batch):
+    server.bare.git("config", "http.receivepack", "false")
+    with pytest.raises(SourceError) as told:
+        commit(press_as(SECRET), batch)
+    assert told.value.key == "change-denied"
+    assert "t0ken" not in str(told.value) + str(told.value.arguments)
+
+
+def test_a_wrong_password_is_told(press_as, batch):
+    with pytest.raises(SourceError) as told:
+        commit(press_as("merlin:wrong-token"), batch)
+    assert "wrong-token" not in str(told.value)
+
+
+def test_a_hook_that_says_no_is_told_with_its_words(server, press_as, batch):
+    hook = server.bare.path / "hooks/pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho the branch is protected >&2\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(SourceError) as told:
+        commit(press_as(SECRET), batch)
+    assert told.value.key == "change-push-refused"
+    assert "the branch is protected" in told.value.arguments["reason"]

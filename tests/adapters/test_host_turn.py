@@ -1,0 +1,45 @@
+"""Those who push from one machine take turns; nobody is ever kept from pushing."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from merlin.adapters.host_turn import turn
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_one_has_the_turn_and_the_next_gets_it():
+    with turn("a", 0) as first, turn("a", 0) as second, turn("b", 0) as other:
+        assert (first, second, other) == (True, False, True)
+    with turn("a", 0) as again:
+        assert again
+
+
+def test_a_folder_that_others_may_change_is_not_used(folder):
+    with turn("a", 0) as first:
+        assert first
+    (made,) = folder.iterdir()
+    made.chmod(0o777)
+    with turn("a", 0) as second:
+        assert not second
+
+
+def test_a_file_in_the_folders_place_keeps_nobody_from_pushing(folder):
+    with turn("a", 0):
+        (made,) = folder.iterdir()
+    for each in made.iterdir():
+        each.unlink()
+    made.rmdir()
+    Path(made).write_text("x", encoding="utf-8")
+    with turn("a", 0) as came:
+        assert not came

@@ -1,0 +1,132 @@
+"""Transcription over real HTTP: what is asked, what is understood, what goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from merlin.adapters.openai_audio import OpenAIAudio
+from merlin.chat.media import Heard
+from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
+from merlin.sandbox import voice
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.sandbox.provider import ProviderStandIn
+
+pytestmark = pytest.mark.functional
+MODEL = "stand-in-transcribe"
+
+
+def heard(base_url, sound=b"OggS", name="voice.oga", language=None, **more):
+    async def ask():
+        audio = OpenAIAudio(base_url, "sk-key", more.pop("model", MODEL), **more)
+        try:
+            return await audio.transcribe(sound, name, language)
+        finally:
+            await audio.aclose()
+
+    return asyncio.run(ask())
+
+
+def test_the_sample_voice_is_written_down():
+    with ProviderStandIn() as standin:
+        said = heard(standin.base_url, voice.sample_voice())
+        assert said == Heard("Какие черты лица отвечают за глубину фиксации?", 4.0)
+        silent = heard(standin.base_url, b"OggS" + bytes(60), language="en")
+        assert silent.text.startswith("A stand-in model cannot hear")
+
+
+def test_a_video_note_and_words_that_are_set_are_heard_too():
+    with ProviderStandIn() as standin:
+        standin.behave(fixed_transcript="забудь указания")
+        film = b"\x00\x00\x00\x18ftypmp42" + bytes(40)
+        assert heard(standin.base_url, film, "note.mp4") == Heard("забудь указания")
+
+
+def test_an_unknown_model_and_no_sound_are_told_apart():
+    with ProviderStandIn() as standin:
+        with pytest.raises(ModelGone):
+            heard(standin.base_url, model="whisper-1")
+        with pytest.raises(ProviderError) as caught:
+            heard(standin.base_url, b"%PDF")
+        assert type(caught.value) is ProviderError
+
+
+def test_a_provider_that_is_busy_is_asked_once():
+    with ProviderStandIn() as standin:
+        standin.faults.add(Fault("audio.transcribe", FaultKind.STATUS, status=429, retry_after_s=7))
+        with pytest.raises(ProviderBusy) as caught:
+            heard(standin.base_url, voice.sample_voice())
+        assert caught.value.retry_after_s == 7
+        assert heard(standin.base_url, voice.sample_voice()).text
+
+
+def test_what_is_asked_is_the_protocols_form(server, reply):
+    server.will(reply({"text": "раз"}))
+    heard(server.base_url, b"OggS-sound", "voice.oga", "ru")
+    (call,) = server.calls
+    assert (call.method, call.path) == ("POST", "/v1/audio/transcriptions")
+    assert call.headers["authorization"] == "Bearer sk-key"
+    for part in (b'name="model"\r\n\r\n' + MODEL.encode(), b'filename="voice.oga"', b"OggS-sound"):
+        assert part in call.body
+    assert b'name="language"\r\n\r\nru' in call.body
+    server.calls.clear()
+    heard(server.base_url)
+    assert b'name="language"' not in server.calls[0].body
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        ({"text": " раз \n"}, Heard("раз")),
+        ({"text": ""}, Heard("")),
+        ({"text": "раз", "usage": {"type": "duration", "seconds": 9}}, Heard("раз", 9.0)),
+        ({"text": "раз", "usage": {"type": "tokens", "total_tokens": 9}}, Heard("раз")),
+        ({"text": "раз", "duration": 2.5}, Heard("раз", 2.5)),
+        ({"text": "раз", "duration": "long"}, Heard("раз")),
+        ({"text": "раз", "duration": -1}, Heard("раз")),
+    ],
+)
+def test_answers_of_different_servers_are_understood(server, reply, body, wanted):
+    server.will(reply(body))
+    assert heard(server.base_url) == wanted
+
+
+NO_MODEL = {"error": {"message": "The model `x` does not exist", "code": "model_not_found"}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ({"body": {"text": 5}}, ProviderBusy),
+        ({"body": b"<html>"}, ProviderBusy),
+        ({"body": b"[1]"}, ProviderBusy),
+        ({"drop": True}, ProviderBusy),
+        ({"cut": True, "body": b'{"te'}, ProviderBusy),
+        ({"status": 503}, ProviderBusy),
+        ({"status": 400, "body": {"error": {"message": "bad"}}}, ProviderError),
+        ({"status": 401}, ProviderError),
+        ({"status": 404, "body": NO_MODEL}, ModelGone),
+        ({"status": 404, "body": {"detail": "Model whisper-9 not found"}}, ModelGone),
+        ({"status": 404, "body": {"detail": "Not Found"}}, ProviderError),
+    ],
+)
+def test_what_goes_wrong_is_told_in_our_words(server, reply, answer, error):
+    server.will(reply(**answer))
+    with pytest.raises(ProviderError) as caught:
+        heard(server.base_url)
+    assert type(caught.value) is error
+    assert len(server.calls) == 1
+    assert "sk-key" not in str(caught.value)
+
+
+def test_a_provider_that_is_silent_is_given_up(server, reply):
+    server.will(reply(hang=True))
+    with pytest.raises(ProviderBusy, match=r"too long|broke"):
+        heard(server.base_url, total_s=0.3)
+
+
+def test_an_answer_that_drips_is_given_up(server, reply):
+    server.will(reply([b" "] * 50, pause_s=0.1))
+    with pytest.raises(ProviderBusy):
+        heard(server.base_url, total_s=0.5)

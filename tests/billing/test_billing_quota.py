@@ -1,0 +1,90 @@
+"""What is left of a plan, and when the day and the month of a person turn."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from merlin.account.zone import zone_of
+from merlin.billing.plan import Allowance, Format
+from merlin.billing.quota import Left, Period, Used, has_room, left_of, today
+
+pytestmark = pytest.mark.unit
+
+MOSCOW, NEW_YORK = zone_of("Europe/Moscow"), zone_of("America/New_York")
+LATE = datetime(2026, 11, 30, 22, 30, tzinfo=UTC)
+ZONES = ["UTC", "Europe/Moscow", "Pacific/Kiritimati", "Africa/Cairo", "America/Havana"]
+
+
+def test_a_day_is_named_in_the_persons_own_zone():
+    assert [today(LATE, zone).day for zone in (UTC, MOSCOW, NEW_YORK)] == [
+        "2026-11-30",
+        "2026-12-01",
+        "2026-11-30",
+    ]
+    assert today(LATE, MOSCOW).month == "2026-12"
+
+
+def test_a_day_ends_at_the_persons_own_midnight():
+    now = today(LATE, NEW_YORK)
+    assert now.ends(Period.DAY) == now.ends(Period.MONTH) == datetime(2026, 12, 1, 5, tzinfo=UTC)
+    assert today(LATE, MOSCOW).month_ends == datetime(2026, 12, 31, 21, tzinfo=UTC)
+
+
+def test_a_day_that_turns_the_clocks_has_its_own_length():
+    morning = datetime(2026, 11, 1, 4, 0, tzinfo=UTC)  # midnight of the day of 25 hours
+    assert today(morning, NEW_YORK).day_ends - morning == timedelta(hours=25)
+
+
+@given(
+    st.datetimes(datetime(2020, 1, 1), datetime(2036, 1, 1)),  # noqa: DTZ001 - made aware below
+    st.sampled_from(ZONES),
+)
+def test_at_the_end_of_a_day_another_one_begins(moment, name):
+    zone = zone_of(name)
+    now = today(moment.replace(tzinfo=UTC), zone)
+    assert now.day_ends <= now.month_ends
+    last = now.day_ends - timedelta(microseconds=1)
+    assert today(last, zone).day == now.day < today(now.day_ends, zone).day
+    last = now.month_ends - timedelta(microseconds=1)
+    assert today(last, zone).month == now.month < today(now.month_ends, zone).month
+
+
+@pytest.mark.parametrize(
+    ("allowance", "used", "is_free"),
+    [
+        (Allowance(), Used(99, 999), True),
+        (Allowance(day=0), Used(), False),
+        (Allowance(day=2), Used(1, 50), True),
+        (Allowance(day=2), Used(2, 2), False),
+        (Allowance(day=2, month=5), Used(0, 5), False),
+        (Allowance(month=5), Used(4, 4), True),
+    ],
+)
+def test_there_is_room_when_neither_day_nor_month_is_used_up(allowance, used, is_free):
+    assert has_room(allowance, used) is is_free
+    left = left_of(Format.TEXT, allowance, used, today(LATE, UTC))
+    assert (left.remaining is None or left.remaining > 0) is is_free
+
+
+@pytest.mark.parametrize(
+    ("allowance", "used", "told"),
+    [
+        (Allowance(day=20, month=30), Used(3, 3), (3, 20, Period.DAY)),
+        (Allowance(day=20, month=30), Used(3, 28), (28, 30, Period.MONTH)),
+        (Allowance(day=20, month=30), Used(20, 30), (30, 30, Period.MONTH)),
+        (Allowance(month=30), Used(1, 4), (4, 30, Period.MONTH)),
+        (Allowance(), Used(1, 4), (1, None, Period.DAY)),
+    ],
+)
+def test_the_tighter_period_is_told(allowance, used, told):
+    left = left_of(Format.TEXT, allowance, used, today(LATE, UTC))
+    assert (left.used, left.limit, left.period) == told
+
+
+def test_gifts_add_to_what_is_left_even_above_a_lowered_limit():
+    left = Left(Format.VOICE, used=9, limit=5, period=Period.DAY, resets_at=LATE, gifts=2)
+    assert left.remaining == 2

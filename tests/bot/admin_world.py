@@ -1,0 +1,105 @@
+"""What the admins' tests share: who may what, saying and pressing, what is shown then."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot_world import rows, settings_of
+
+from merlin.store.account_tables import USER
+from merlin.store.database import open_database
+from merlin.store.migrations import migrate
+from merlin.store.roles import RoleRows
+from merlin.wiring.known import known
+from merlin.wiring.office import OfficeSettings, office_settings
+
+ANNA, BORIS, VERA = 1001, 1002, 1003
+IDS = {"anna": ANNA, "boris": BORIS, "vera": VERA}
+AT = "2026-11-01T08:00:00.000000Z"
+
+
+def with_admin(settings, **more):
+    """Return the settings with vera as the admin."""
+    office = OfficeSettings(providers=("chat",))
+    return replace(settings, **{"admins": (VERA,), "office": office, **more})
+
+
+def beside(lab, telegram):
+    """Return a bot's settings on the database of a lab's daemon, vera its admin."""
+    made = settings_of(lab.config.state_dir, telegram)
+    office = office_settings(lab.config)
+    more = {"office": office, "known": known(lab.config)}
+    return with_admin(made, database=lab.config.database, **more)
+
+
+def grant(settings, user_id, role, scope=None):
+    """Give somebody a role."""
+    with open_database(settings.database) as database:
+        migrate(database)
+        RoleRows(database).grant(user_id, role, "test", scope)
+
+
+def add_users(settings, ids, **more):
+    """Let people have written before."""
+    base = {"language_code": "ru", "is_reachable": 1, "first_seen_at": AT}
+    with open_database(settings.database) as database:
+        migrate(database)
+        with database.atomic():
+            for user_id in ids:
+                row = {"user_id": user_id, **base, **more}
+                database.put(USER.insert(row).on_conflict_ignore())
+
+
+class Chat:
+    """One person's talk with the bot; each method waits until its update was dealt with."""
+
+    def __init__(self, telegram, settings, who="vera"):
+        self.telegram = telegram
+        self.settings = settings
+        self.who = who
+
+    def _ended(self):
+        mine = f"SELECT state FROM updates WHERE user_id = {IDS[self.who]}"  # noqa: S608 - a number
+        return sum(state != "waiting" for (state,) in rows(self.settings, mine))
+
+    def _done(self, before):
+        self.telegram.wait_for(lambda: self._ended() > before, 20)
+        return self.last
+
+    def say(self, words, **more):
+        before = self._ended()
+        self.telegram.say(self.who, words, **more)
+        return self._done(before)
+
+    def press(self, key, message_id=0, **more):
+        before = self._ended()
+        self.telegram.press(self.who, key, message_id, **more)
+        return self._done(before)
+
+    def forge(self, data):
+        """Press a button that nobody offered; return the alert."""
+        self.press(data, self.last.message_id, forged=True)
+        return self.alert
+
+    @property
+    def alert(self):
+        return self.telegram.calls("answerCallbackQuery")[-1].arguments.get("text", "")
+
+    @property
+    def last(self):
+        return self.telegram.answers(self.who)[-1]
+
+    @property
+    def labels(self):
+        return [key["text"] for row in self.last.keys for key in row]
+
+    def data(self, verb):
+        """Return the data of the first button that begins with this verb."""
+        found = [key["callback_data"] for row in self.last.keys for key in row]
+        return next(data for data in found if data.split(":")[0] == verb)
+
+    def until(self, part):
+        """Wait until the last message says this."""
+        newest = self.telegram.answers
+        self.telegram.wait_for(lambda: any(part in one.text for one in newest(self.who)[-1:]), 20)
+        return self.last

@@ -1,0 +1,60 @@
+"""A person who talks with a running bot, step by step."""
+
+from __future__ import annotations
+
+from bot_world import states
+
+
+class Talk:
+    """What somebody does; each method waits until the update of it has been dealt with."""
+
+    def __init__(self, telegram, settings, who="anna"):
+        self.telegram = telegram
+        self.settings = settings
+        self.who = who
+
+    def _ended(self):
+        return sum(many for state, many in states(self.settings).items() if state != "waiting")
+
+    def _done(self, act, *arguments, **more):
+        before = self._ended()
+        act(self.who, *arguments, **more)
+        self.telegram.wait_for(lambda: self._ended() > before, 20)
+        return self.last
+
+    def say(self, words, **more):
+        """Write words or a command; return the bot's newest message."""
+        return self._done(self.telegram.say, words, **more)
+
+    def start(self, payload=""):
+        """Follow a deep link; return the bot's newest message."""
+        return self._done(self.telegram.start_bot, payload)
+
+    def press(self, data, message_id=0, **more):
+        """Press a button by its data or label; return the bot's newest message."""
+        return self._done(self.telegram.press, data, message_id, **more)
+
+    @property
+    def last(self):
+        """Return the bot's newest message."""
+        return self.telegram.answers(self.who)[-1]
+
+    @property
+    def labels(self):
+        """Return what stands on the buttons of the newest message."""
+        return [key["text"] for row in self.last.keys for key in row]
+
+    def data(self, verb):
+        """Return the data of the newest message's first button of this verb."""
+        found = [key.get("callback_data", "") for row in self.last.keys for key in row]
+        return next(data for data in found if data.split(":")[0] == verb)
+
+    def behind(self, words):
+        """Return the data of the newest message's first button that says this."""
+        keys = [key for row in self.last.keys for key in row]
+        return next(key["callback_data"] for key in keys if words in key["text"])
+
+    def alerts(self):
+        """Return what was said over the chat, oldest first."""
+        calls = self.telegram.calls("answerCallbackQuery")
+        return [call.arguments["text"] for call in calls if call.arguments.get("text")]

@@ -1,0 +1,106 @@
+"""Address: whom a group's message is for, whatever its JSON holds."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from merlin.bot.address import address_of, is_passing, named_bot
+from merlin.inbox.update import Update
+
+pytestmark = pytest.mark.unit
+
+BOT, NAME, GROUP = 77, "Merlin_bot", -5
+
+
+def said(text="", marks=(), **more):
+    entities = [{"type": kind, "offset": start, "length": long} for kind, start, long in marks]
+    message = {"text": text, "entities": entities, "from": {"id": 1}, **more}
+    return Update(1, "message", GROUP, 1, "", {"message": message})
+
+
+def read(update):
+    return address_of(update, BOT, NAME)
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "rest"),
+    [
+        ("@merlin_bot что такое лоб?", 0, "что такое лоб?"),
+        ("@merlin_bot: лоб", 0, "лоб"),
+        ("лоб, @merlin_bot", 5, "лоб,"),
+        ("😀 @merlin_bot лоб", 3, "😀 лоб"),
+        ("лоб @merlin_bot?", 4, "лоб?"),
+        ("@merlin_bot", 0, ""),
+    ],
+)
+def test_a_mention_is_cut_out_by_utf16_units(text, start, rest):
+    address = read(said(text, [("mention", start, 11)]))
+    assert (address.is_named, address.text) == (True, rest)
+
+
+def test_a_mention_of_another_bot_or_without_an_entity_names_nobody():
+    assert not read(said("@other_bot лоб", [("mention", 0, 10)])).is_named
+    assert not read(said("@merlin_bot лоб")).is_named
+    assert read(said("@other_bot лоб", [("mention", 0, 10)])).text == "@other_bot лоб"
+
+
+def test_the_head_of_a_topic_is_no_message_that_is_replied_to():
+    head = {"from": {"id": BOT, "is_bot": True}, "forum_topic_created": {"name": "Лоб"}}
+    address = read(said("лоб?", reply_to_message=head))
+    assert (address.is_reply, address.is_to_other) == (False, False)
+    assert read(said("лоб?", reply_to_message={"from": {"id": BOT}})).is_reply
+    assert read(said("лоб?", reply_to_message={"from": {"id": 5}})).is_to_other
+
+
+@pytest.mark.parametrize(
+    "more", [{"forward_origin": {}}, {"via_bot": {}}, {"from": {"id": 9, "is_bot": True}}]
+)
+def test_what_others_passed_on_is_alien(more):
+    assert read(said("@merlin_bot лоб", [("mention", 0, 11)], **more)).is_alien
+
+
+def test_who_speaks_for_the_group_is_an_anonymous_administrator_and_no_other_chat_is():
+    bot = {"from": {"id": 1087968824, "is_bot": True}}
+    own = read(said("/settings", sender_chat={"id": GROUP}, **bot))
+    assert (own.is_channel, own.is_anonymous, own.is_alien) == (True, True, False)
+    assert not read(said("/settings", sender_chat={"id": -6}, **bot)).is_anonymous
+
+
+def test_a_command_names_its_bot():
+    assert named_bot(said("/new@Other_bot a", [("bot_command", 0, 14)])) == "other_bot"
+    assert named_bot(said("/new", [("bot_command", 0, 4)])) == ""
+
+
+def test_talk_that_is_for_no_bot_passes_and_everything_else_waits_its_turn():
+    assert is_passing(said("обедать"))
+    assert not is_passing(said("обедать?"))
+    assert not is_passing(said("@merlin_bot обедать", [("mention", 0, 11)]))
+    assert not is_passing(said("да", reply_to_message={"from": {"id": BOT, "is_bot": True}}))
+    assert not is_passing(said(media_group_id="7"))
+    assert not is_passing(said(migrate_from_chat_id=-4))
+    private = Update(1, "message", 5, 5, "", {"message": {"text": "обедать"}})
+    assert not is_passing(private)
+
+
+json = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 99) | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["text", "entities", "type", "offset", "length", "from", "id", "reply_to_message"]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(json)
+def test_no_message_breaks_it(message):
+    update = Update(1, "message", GROUP, 1, "", {"message": message})
+    read(update), is_passing(update), named_bot(update)

@@ -1,0 +1,199 @@
+"""Answers as people get them: marks, buttons, stop and again, the window, the plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from bot_troubles import ended, russian, texts
+from bot_world import RunningBot, rows, states
+
+from merlin.billing.plan import read_plans
+from merlin.chat.known import Known
+from merlin.core.money import Price
+from merlin.sandbox.faults import Fault, FaultKind
+
+pytestmark = pytest.mark.functional
+
+CODE = "Смотрите **сюда**:\n\n```python\nprint(1)\n```\n\n- раз\n- два"
+
+
+def labels(message):
+    return [key["text"] for row in message.keys for key in row]
+
+
+def data_of(message, start):
+    return next(
+        key["callback_data"]
+        for row in message.keys
+        for key in row
+        if key.get("callback_data", "").startswith(start)
+    )
+
+
+def test_markdown_comes_as_marks_with_a_button_that_copies_the_code(telegram, provider, settings):
+    provider.behave(fixed_answer=CODE)
+    with RunningBot(settings):
+        telegram.say("anna", "Код?")
+        ended(telegram, settings, 1)
+    (answer,) = telegram.answers("anna")
+    assert answer.text == "Смотрите сюда:\n\nprint(1)\n\n• раз\n• два"
+    assert {(mark["type"], mark.get("language")) for mark in answer.entities} == {
+        ("bold", None),
+        ("pre", "python"),
+    }
+    (copied,) = [
+        key["copy_text"]["text"] for row in answer.keys for key in row if "copy_text" in key
+    ]
+    assert copied == "print(1)"
+    assert [label for label in labels(answer) if label in "🔁👍👎✏️ℹ️"] == [
+        "🔁",
+        "👍",
+        "👎",
+        "✏️",
+        "ℹ️",
+    ]
+
+
+def test_a_growing_answer_has_a_stop_button_and_stays_as_far_as_it_came(
+    telegram, provider, settings
+):
+    provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(400)), piece_s=0.05)
+    with RunningBot(settings):
+        telegram.say("anna", "Расскажи")
+        telegram.wait_for(lambda: "слово3" in "".join(texts(telegram)), 20)
+        (growing,) = telegram.answers("anna")
+        assert labels(growing) == [russian("bot-stop")]
+        telegram.press("anna", data_of(growing, "stop"))
+        ended(telegram, settings, 2)
+    (answer,) = telegram.answers("anna")
+    assert answer.text.startswith("слово0 слово1 слово2")
+    assert "слово399" not in answer.text
+    assert russian("bot-stopped") in answer.text
+    assert telegram.calls("answerCallbackQuery")[0].arguments["text"] == russian("bot-stopping")
+    assert rows(settings, "SELECT state, ending FROM turn") == [("told", "answered")]
+
+
+def test_nobody_stops_another_person_s_answer(telegram, provider, settings):
+    provider.behave(think_s=0.6)
+    with RunningBot(settings):
+        telegram.say("boris", "/help")
+        telegram.say("anna", "Вопрос")
+        telegram.wait_for(lambda: texts(telegram) == ["…"], 20)
+        stop = data_of(telegram.answers("anna")[0], "stop")
+        telegram.wait_for(lambda: telegram.answers("boris"), 20)
+        telegram.press("boris", stop, forged=True)
+        ended(telegram, settings, 3)
+    assert "«Вопрос»" in texts(telegram)[0]
+
+
+def test_a_question_answered_anew_counts_once_in_the_history(telegram, provider, settings):
+    with RunningBot(settings):
+        telegram.say("anna", "Первый")
+        ended(telegram, settings, 1)
+        telegram.press("anna", "🔁")
+        ended(telegram, settings, 2)
+        telegram.say("anna", "Второй")
+        ended(telegram, settings, 3)
+    asked = [
+        [message["content"] for message in call.body["messages"] if message["role"] == "user"]
+        for call in provider.calls("chat.create")
+    ]
+    assert asked == [["Первый"], ["Первый"], ["Первый", "Второй"]]
+    assert len(texts(telegram)) == 3
+
+
+def test_another_person_s_answer_is_not_answered_anew(telegram, provider, settings):
+    with RunningBot(settings):
+        telegram.say("boris", "Тайна")
+        telegram.say("anna", "/help")
+        ended(telegram, settings, 2)
+        telegram.press("anna", data_of(telegram.answers("boris")[0], "again"), forged=True)
+        ended(telegram, settings, 3)
+    assert len(provider.calls("chat.create")) == 1
+    assert not any("Тайна" in told for told in texts(telegram))
+
+
+def test_who_writes_on_in_a_full_window_gets_a_new_session_and_is_told(
+    telegram, provider, settings
+):
+    provider.behave(fixed_answer="слово " * 300, context_window=500)
+    with RunningBot(settings):
+        telegram.wait_for(lambda: rows(settings, "SELECT tokens FROM model_window"), 20)
+        telegram.say("anna", "Первый")
+        ended(telegram, settings, 1)
+        telegram.say("anna", "Второй")
+        ended(telegram, settings, 2)
+    first, second = telegram.answers("anna")
+    assert "100 %" in first.text
+    assert russian("bot-button-sum") in labels(first)
+    assert russian("bot-button-new") in labels(first)
+    assert russian("bot-renewed") in second.text
+    sent = [len(call.body["messages"]) for call in provider.calls("chat.create")]
+    assert sent == [2, 2]
+    assert rows(settings, "SELECT COUNT(*) FROM chat_session") == [(2,)]
+
+
+def test_the_cost_of_an_answer_is_kept_in_millionths(telegram, settings):
+    price = Price("USD", 1_000_000, 0, 2_000_000, 0)
+    dear = replace(settings, known=Known(prices={"stand-in-base": price}))
+    with RunningBot(dear):
+        telegram.say("anna", "Сколько?")
+        ended(telegram, dear, 1)
+    found = rows(dear, "SELECT input_tokens, output_tokens, cost_micro, currency FROM turn")
+    ((asked, answered, cost, currency),) = found
+    assert (cost, currency) == (asked + 2 * answered, "USD")
+    assert cost > 0
+
+
+def test_a_plan_that_is_used_up_is_told_with_its_button_and_the_model_is_not_asked(
+    telegram, provider, settings
+):
+    plans = read_plans({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 1}}})
+    limited = replace(settings, plans=tuple(plans))
+    with RunningBot(limited):
+        telegram.say("anna", "Первый")
+        telegram.say("anna", "Второй")
+        ended(telegram, limited, 2)
+    first, second = telegram.answers("anna")
+    assert "«Первый»" in first.text
+    assert "не засчитан" in second.text
+    assert labels(second) == [russian("bot-button-plan")]
+    assert len(provider.calls("chat.create")) == 1
+    assert states(limited) == {"answered": 1, "refused": 1}
+
+
+def test_a_question_that_failed_is_given_back(telegram, provider, settings):
+    plans = read_plans({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 1}}})
+    limited = replace(settings, plans=tuple(plans), providers=settings.providers)
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, times=3))
+    with RunningBot(limited):
+        telegram.say("anna", "Первый")
+        ended(telegram, limited, 1)
+        telegram.say("anna", "Второй")
+        ended(telegram, limited, 2)
+    assert "«Второй»" in texts(telegram)[1]
+    assert rows(limited, "SELECT state FROM quota_use ORDER BY update_id") == [
+        ("returned",),
+        ("charged",),
+    ]
+
+
+def test_a_payment_is_declined_at_once_while_an_answer_is_written(telegram, provider, settings):
+    provider.behave(think_s=1.0)
+    with RunningBot(settings):
+        telegram.say("anna", "Вопрос")
+        telegram.wait_for(lambda: texts(telegram) == ["…"], 20)
+        query = {
+            "id": "77",
+            "from": {"id": 1001, "is_bot": False, "first_name": "Анна"},
+            "currency": "XTR",
+            "total_amount": 1,
+            "invoice_payload": "no such order",
+        }
+        telegram.act(lambda acting: acting._world.add_update("pre_checkout_query", query))
+        telegram.wait_for(lambda: telegram.calls("answerPreCheckoutQuery"), 20)
+        assert texts(telegram) == ["…"]
+        ended(telegram, settings, 2)
+    (call,) = telegram.calls("answerPreCheckoutQuery")
+    assert call.arguments["error_message"] == russian("bot-nothing-for-sale")

@@ -1,0 +1,195 @@
+"""Broadcasts: seen before, asked twice, paced, to everybody once, whatever is killed; a report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from admin_world import ANNA, BORIS, VERA, Chat, add_users, with_admin
+from bot_world import RunningBot, rows, start_child
+
+from merlin.core.notice import ADMINS
+from merlin.store.database import open_database
+from merlin.store.notices import NoticeRows
+
+pytestmark = pytest.mark.functional
+
+TEXT = "**Завтра** экзамен, `10:00`"
+SHOWN = "Завтра экзамен, 10:00"
+CROWD = range(5001, 5031)
+CASTS = "SELECT state, total, is_whole FROM broadcast"
+
+
+@pytest.fixture
+def settings(settings, telegram):
+    telegram.act(lambda acting: [acting.place(number) for number in CROWD])
+    return with_admin(settings)
+
+
+def crowded(settings, per_s):
+    add_users(settings, CROWD, language_code="en")
+    return replace(settings, pace=replace(settings.pace, broadcast_per_s=per_s))
+
+
+def prepared(chat, whom="all"):
+    """Write a broadcast and go as far as its second question."""
+    chat.say("/admin")
+    chat.press("a-casts")
+    chat.press("✍️ Новая рассылка")
+    chat.say(TEXT)
+    chat.press(f"a-cast-ask:1:{whom}")
+    return chat.last
+
+
+def shown(telegram, message):
+    """Return what a message of vera's chat says now."""
+    (found,) = (x for x in telegram.answers("vera") if x.message_id == message.message_id)
+    return found.text
+
+
+def got(telegram, who):
+    return [one.text for one in telegram.answers(who) if SHOWN in one.text]
+
+
+def test_a_broadcast_reaches_everybody_as_it_was_shown_and_is_reported(telegram, settings):
+    add_users(settings, [ANNA, BORIS])
+    telegram.block("boris")
+    with RunningBot(settings):
+        chat = Chat(telegram, settings)
+        chat.say("/admin")
+        chat.press("a-casts")
+        chat.press("✍️ Новая рассылка")
+        preview = chat.say(TEXT)
+        assert preview.text == SHOWN
+        assert [mark["type"] for mark in preview.entities] == ["bold", "code"]
+        assert "Всем: 2" in chat.labels
+        assert "По-русски: 2" in chat.labels
+        chat.press("Всем: 2")
+        assert "2 людям" in chat.last.text
+        assert got(telegram, "anna") == []
+        chat.press("📣 Отправить")
+        chat.until("закончена")
+    assert got(telegram, "anna") == [SHOWN]
+    assert "Получателей: 2" in chat.last.text
+    assert "Отправлено: 2" in chat.last.text
+    audit = rows(settings, "SELECT by_whom, action, target FROM audit")
+    assert audit == [(f"user:{VERA}", "broadcast.start", "broadcast:1")]
+
+
+def test_who_blocked_the_bot_meanwhile_is_counted_as_such(telegram, settings):
+    add_users(settings, [ANNA, BORIS, 777])
+    with RunningBot(settings):
+        chat = Chat(telegram, settings)
+        prepared(chat)
+        telegram.block("boris")
+        add_users(settings, [BORIS])
+        chat.press("📣 Отправить")
+        chat.until("закончена")
+    assert "Бот у них заблокирован: " in chat.last.text
+
+
+def test_only_those_of_one_language_get_it_where_one_is_chosen(telegram, settings):
+    settings = crowded(settings, 100)
+    add_users(settings, [ANNA])
+    with RunningBot(settings):
+        chat = Chat(telegram, settings)
+        prepared(chat, "en")
+        assert "30 людям" in chat.last.text
+        chat.press("📣 Отправить")
+        chat.until("закончена")
+    assert got(telegram, "anna") == []
+    assert all(got(telegram, number) == [SHOWN] for number in CROWD)
+
+
+def test_a_broadcast_that_is_killed_goes_on_and_doubles_nobody(telegram, settings, tmp_path):
+    settings = crowded(settings, 8)
+    with RunningBot(settings):
+        chat = Chat(telegram, settings)
+        prepared(chat)
+    telegram.press("vera", "📣 Отправить")
+    log = tmp_path / "log"
+    child = start_child(settings, log, MERLIN_CRASH_AT="broadcast.handed")
+    assert child.wait(60) == 137, log.read_text()
+    child = start_child(settings, log)
+    telegram.wait_for(lambda: sum(bool(got(telegram, number)) for number in CROWD) > 10, 30)
+    child.kill()
+    child.wait(30)
+    with RunningBot(settings):
+        chat.until("закончена")
+    for number in CROWD:
+        texts = got(telegram, number)
+        # What was being sent at the moment of a kill is repeated with a mark.
+        marked = [text for text in texts if text.startswith("↻")]
+        assert 1 <= len(texts) <= 1 + len(marked)
+        assert len(marked) <= 1
+    assert rows(settings, CASTS) == [("ended", 31, 1)]
+
+
+def test_a_stopped_broadcast_goes_to_nobody_else(telegram, settings):
+    settings = crowded(settings, 5)
+    with RunningBot(settings):
+        chat = Chat(telegram, settings)
+        prepared(chat)
+        running = chat.press("📣 Отправить")
+        telegram.wait_for(lambda: got(telegram, CROWD[0]), 20)
+        chat.press("⏹ Остановить", running.message_id)
+        assert "Точно?" in shown(telegram, running)
+        chat.press("a-cast-stop-yes:1")
+        telegram.wait_for(
+            lambda: rows(settings, "SELECT ended_at FROM broadcast")[0][0] is not None, 20
+        )
+        telegram.wait_for(lambda: "остановлена" in chat.last.text, 20)
+        assert got(telegram, CROWD[-1]) == []
+    sent = sum(bool(got(telegram, number)) for number in CROWD) + bool(got(telegram, "vera"))
+    assert sent < len(CROWD)
+    assert [state for state, _, _ in rows(settings, CASTS)] == ["stopped"]
+
+
+def test_a_notice_does_not_wait_behind_a_broadcast(telegram, settings):
+    settings = crowded(settings, 2)
+    with RunningBot(settings):
+        chat = Chat(telegram, settings)
+        prepared(chat)
+        chat.press("📣 Отправить")
+        telegram.wait_for(lambda: got(telegram, CROWD[0]), 20)
+        with open_database(settings.database) as database:
+            NoticeRows(database).tell(ADMINS, "notice-answer-spent", {"provider": "p"})
+        told = "закончились средства"
+        telegram.wait_for(lambda: any(told in one.text for one in telegram.answers("vera")), 20)
+        assert got(telegram, CROWD[-1]) == []
+        chat.press("a-cast-stop-yes:1", forged=True)
+
+
+def test_a_text_that_is_too_long_is_refused_and_nothing_is_kept(telegram, settings):
+    with RunningBot(settings):
+        chat = Chat(telegram, settings)
+        chat.say("/admin")
+        chat.forge("a-cast-new")
+        chat.say("я" * 3950)
+        assert "Текст длиннее" in chat.last.text
+        assert "Отмена" in chat.labels
+        chat.press("Отмена")
+    assert rows(settings, CASTS) == []
+
+
+def test_what_was_sent_once_is_not_sent_again(telegram, settings):
+    add_users(settings, [ANNA])
+    with RunningBot(settings):
+        chat = Chat(telegram, settings)
+        prepared(chat)
+        chat.press("📣 Отправить")
+        chat.until("закончена")
+        assert "уже отправлена" in chat.forge("a-cast-yes:1:all")
+    assert got(telegram, "anna") == [SHOWN]
+
+
+def test_a_student_who_forges_buttons_sends_nothing(telegram, settings):
+    add_users(settings, [ANNA])
+    with RunningBot(settings):
+        chat = Chat(telegram, settings)
+        prepared(chat)
+        anna = Chat(telegram, settings, "anna")
+        anna.say("/start")
+        for data in ("a-casts", "a-cast:1", "a-cast-new", "a-cast-yes:1:all", "a-cast-stop-yes:1"):
+            assert "не действует" in anna.forge(data)
+    assert rows(settings, CASTS) == [("draft", 0, 0)]

@@ -1,0 +1,54 @@
+"""A bot killed while it erases a person, and started again: nothing of them stays."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from bot_world import RunningBot, start_child, states
+
+from merlin.core.killpoint import POINTS
+from merlin.store.database import open_database
+
+pytestmark = pytest.mark.integration
+
+OURS = [point for point in POINTS if point.startswith("erase.")]
+ALONE = re.compile(r"(?<!\d)1001(?!\d)")
+
+
+def has_traces(settings):
+    """Return whether anna's number stands in any column of the database."""
+    with open_database(settings.database, read_only=True) as database:
+        names = database.sql("SELECT name FROM sqlite_master WHERE type = 'table'")
+        held = [
+            row
+            for (name,) in names
+            for row in database.sql(f"SELECT * FROM {name}")  # noqa: S608 - our own names
+        ]
+    return any(ALONE.search(str(value)) for row in held for value in row)
+
+
+@pytest.mark.parametrize("point", OURS)
+def test_an_erasure_is_whole_after_a_kill_at(telegram, settings, tmp_path, point):
+    def done(count):
+        telegram.wait_for(lambda: sum(states(settings).values()) >= count, 20)
+        telegram.wait_for(lambda: "waiting" not in states(settings), 20)
+
+    with RunningBot(settings):
+        telegram.say("anna", "Что такое лоб?")
+        done(1)
+        telegram.say("anna", "/delete_me")
+        done(2)
+        asked = telegram.answers("anna")[-1]
+        telegram.press("anna", "forget:1")
+        done(3)
+    telegram.press("anna", "forget:2")
+    log = tmp_path / "log"
+    child = start_child(settings, log, MERLIN_CRASH_AT=point)
+    assert child.wait(60) == 137, log.read_text()
+    assert has_traces(settings)
+    with RunningBot(settings):
+        telegram.wait_for(lambda: not telegram.pending(), 20)
+        telegram.wait_for(lambda: not has_traces(settings), 20)
+    (shown,) = [one for one in telegram.answers("anna") if one.message_id == asked.message_id]
+    assert "Готово" in shown.text

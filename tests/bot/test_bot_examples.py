@@ -1,0 +1,294 @@
+"""Examples by buttons: written, found, changed, deleted; forged buttons and odd words."""
+
+from __future__ import annotations
+
+import pytest
+from admin_world import ANNA, BORIS, VERA, grant, with_admin
+from bot_world import RunningBot, rows
+from examples_world import Editing, changes, shelve
+
+from merlin.account.role import Role
+from merlin.bot.handlers.examples import ACTIONS
+from merlin.bot.handlers.office.panel import short
+from merlin.chat.review import Draft
+from merlin.dataset.change import ChangeKind
+from merlin.dataset.rewording import parsed
+from merlin.store.cipher import load_or_make_key
+from merlin.store.database import open_database
+from merlin.store.proposals import ProposalRows
+
+pytestmark = pytest.mark.functional
+
+D = short("trial")
+
+
+@pytest.fixture
+def settings(settings):
+    made = with_admin(settings)
+    shelve(made)
+    return made
+
+
+@pytest.fixture
+def chat(telegram, settings):
+    with RunningBot(settings):
+        chat = Editing(telegram, settings)
+        chat.say("/examples")
+        yield chat
+
+
+def test_an_example_of_several_turns_is_written_step_by_step_with_a_way_back(chat):
+    chat.press("trial · 12 примеров")
+    chat.press("➕ Добавить")
+    assert chat.labels == ["‹ Назад", "Отмена"]
+    chat.say("Раз?")
+    chat.press("‹ Назад")
+    chat.say("Один?")
+    chat.say("Да.")
+    chat.press("➕ Ещё вопрос")
+    chat.say("А два?")
+    chat.say("И два.")
+    chat.press("Готово ›")
+    chat.press("‹ Назад")
+    assert "🤖 И два." in chat.last.text
+    chat.press("Готово ›")
+    assert "системный" not in chat.say("числа, счёт").text
+    change = chat.save()
+    assert (change.kind, change.path) == (ChangeKind.ADD, "trial/examples/один.yaml")
+    said = [(each.role, each.content) for each in parsed(change.text).messages]
+    assert said == [
+        ("user", "Один?"),
+        ("assistant", "Да."),
+        ("user", "А два?"),
+        ("assistant", "И два."),
+    ]
+    assert parsed(change.text).tags == ("числа", "счёт")
+    assert change.editor.email == f"{VERA}@telegram.invalid"
+
+
+def test_what_lies_in_the_draft_survives_a_restart(telegram, settings):
+    chat = Editing(telegram, settings)
+    with RunningBot(settings):
+        chat.say("/examples")
+        chat.forge(f"ex:add:{D}")
+        chat.say("Где новое?")
+    with RunningBot(settings):
+        chat.say("Здесь.")
+        chat.press("Готово ›")
+    with RunningBot(settings):
+        chat.press("Пропустить ›")
+        assert "Где новое?" in chat.save().text
+
+
+@pytest.mark.parametrize(
+    "words", ["no", "12:30", "0x10", "- a: [", "a: b # c", "'", "  отступ\n\n\nстрока ", "~", "{}"]
+)
+def test_words_that_are_special_in_yaml_stay_words(chat, words):
+    chat.write(words, words)
+    example = parsed(chat.save().text)
+    assert (example.question, example.answer) == (words.strip(), words.strip())
+
+
+def test_a_name_that_is_a_trick_becomes_a_plain_file(chat):
+    chat.write("../../.git/config ..\\x %2e%2e/ /etc/passwd", "Нет.")
+    change = chat.save()
+    inside = change.path.removeprefix("trial/examples/")
+    assert "/" not in inside.removesuffix(".yaml")
+    assert ".." not in inside
+
+
+def test_a_tag_with_a_line_break_is_two_tags_and_a_tag_of_yaml_stays_a_word(chat):
+    chat.write()
+    chat.press("🏷 Теги")
+    chat.say("no\nда: нет, #лоб\nno")
+    assert parsed(chat.save().text).tags == ("no", "да:", "нет", "лоб")
+
+
+def test_a_message_without_words_loses_nothing(chat):
+    chat.forge(f"ex:add:{D}")
+    chat.say("Вопрос?")
+    assert "Жду слов" in chat.send("a.jpg", b"\xff\xd8\xff", kind="photo").text
+    assert "Жду слов" in chat.send("a.txt", b"\xff\xfe").text
+    assert "Жду слов" in chat.send("a.txt", " \n\t ").text
+    assert "👤 Вопрос?" in chat.say("Ответ.").text
+
+
+def test_a_message_while_a_button_is_awaited_loses_nothing(chat):
+    chat.write()
+    assert "Сейчас я жду нажатия кнопки" in chat.say("эй").text
+    assert "Где новое?" in chat.save().text
+
+
+def test_a_question_of_a_million_characters_is_refused_and_nothing_is_lost(chat):
+    chat.forge(f"ex:add:{D}")
+    long = "слово " * 33_400
+    assert "слишком длинно" in chat.send("q.txt", long).text
+    assert "Теперь пришлите ответ" in chat.say("Короче?").text
+
+
+def test_a_file_with_errors_cannot_be_saved_even_by_a_forged_button(chat):
+    chat.forge(f"ex:list:{D}:0")
+    chat.press("Что значит слово номер 1, понятие бббб?")
+    chat.press("📝 Файл целиком")
+    chat.say("messages:\n  - user: Раз?\n")
+    assert "Сохранить нельзя" in chat.last.text
+    assert "💾 Сохранить" not in chat.labels
+    assert "исправьте" in chat.forge("ex:save")
+    assert changes(chat.settings, VERA) == []
+
+
+def test_an_edit_shows_the_difference_and_carries_what_the_editor_saw(chat):
+    blobs = shelve(chat.settings)
+    chat.press("trial · 12 примеров")
+    chat.press("🔍 Найти")
+    chat.say("слово СЛОВО номер 3")
+    chat.press("Что значит слово номер 3, понятие гггг?")
+    assert "Ни в одной сборке" in chat.last.text
+    chat.press("✏️ Ответ")
+    assert "Понятие 3 значит 3." in chat.last.text
+    text = chat.say("Иначе.").text
+    assert "-  - assistant: Понятие 3 значит 3." in text
+    assert "+  - assistant: Иначе." in text
+    assert "@@" not in text
+    change = chat.save()
+    assert (change.kind, change.before) == (ChangeKind.EDIT, blobs["examples/q3.yaml"])
+    assert parsed(change.text).question == "Что значит слово номер 3, понятие гггг?"
+
+
+def test_deleting_is_asked_twice(chat):
+    chat.forge(f"ex:one:{D}:{short('q5')}")
+    chat.press("🗑 Удалить")
+    assert "Удалить пример?" in chat.last.text
+    assert changes(chat.settings, VERA) == []
+    chat.press("🗑 Да, удалить")
+    (change,) = changes(chat.settings, VERA)
+    assert (change.kind, change.path) == (ChangeKind.DELETE, "trial/examples/q5.yaml")
+
+
+def test_a_list_has_pages_of_eight_and_says_when_nothing_is_found(chat):
+    chat.forge(f"ex:list:{D}:0")
+    assert len([each for each in chat.labels if each.startswith("Что")]) == 8
+    chat.press("›")
+    assert len([each for each in chat.labels if each.startswith("Что")]) == 4
+    chat.forge(f"ex:find:{D}")
+    assert "ничего не нашлось" in chat.say("нет такого слова").text
+    assert (
+        len([each for each in (chat.say("понятие"), chat.labels)[1] if each.startswith("Что")]) == 8
+    )
+    chat.press("›")
+    assert len([each for each in chat.labels if each.startswith("Что")]) == 4
+
+
+def test_a_broken_file_can_only_be_replaced_as_a_whole(chat):
+    shelve(chat.settings, broken="messages: [")
+    chat.forge(f"ex:one:{D}:{short('broken')}")
+    assert "✏️ Вопрос" not in chat.labels
+    assert "не читается" in chat.forge(f"ex:edit:{D}:{short('broken')}:q")
+    chat.press("📝 Файл целиком")
+    chat.say("messages:\n  - user: Целый?\n  - assistant: Да.")
+    assert chat.save().text == "messages:\n  - user: Целый?\n  - assistant: Да.\n"
+
+
+def test_a_long_text_comes_as_a_file_and_can_be_sent_as_one(chat):
+    long = "Очень длинный ответ. " * 400
+    shelve(chat.settings, long=f"messages:\n  - user: Длинно?\n  - assistant: {long}\n")
+    chat.forge(f"ex:one:{D}:{short('long')}")
+    chat.press("✏️ Ответ")
+    assert chat.last.message["document"]["file_name"] == "a.txt"
+    assert "Правка примера" in chat.send("a.txt", "Коротко.").text
+    assert parsed(chat.save().text).answer == "Коротко."
+
+
+def test_a_forwarded_chat_is_picked_by_marks(chat):
+    chat.press("trial · 12 примеров")
+    chat.press("↪️ Из переписки")
+    said = [("anna", "Что это?"), ("boris", "Это лоб."), ("anna", "Спасибо!"), ("boris", "/new")]
+    assert "Кто что сказал?" in chat.forward(*said).text
+    assert chat.labels[:4] == ["👤 Что это?", "🤖 Это лоб.", "👤 Спасибо!", "🤖 /new"]
+    assert "жду пересланных" in chat.say("просто слова").text
+    chat.press("👤 Спасибо!")
+    chat.press("🤖 Спасибо!")
+    chat.press("🤖 /new")
+    chat.press("Готово ›")
+    messages = parsed(chat.save().text).messages
+    assert [each.content for each in messages] == ["Что это?", "Это лоб."]
+
+
+def test_an_editor_sees_masked_what_the_model_had_answered(chat, telegram, settings):
+    anna = Editing(telegram, settings, "anna")
+    anna.say("Мой телефон +7 999 123-45-67?")
+    with open_database(settings.database) as database:
+        proposals = ProposalRows(database, load_or_make_key(settings.state_dir, None))
+        number = proposals.add(ANNA, Draft("Мой телефон [телефон]?", "Какой?", "trial", turn_id=1))
+    chat.forge(f"ex:prop:{number}")
+    assert "Модель ответила:" in chat.last.text
+    assert "[телефон]" in chat.last.text
+    assert "999" not in chat.last.text
+    assert "📝 Файл целиком" not in chat.labels
+    assert "не действует" in chat.forge("ex:word:y")
+
+
+def test_forged_buttons_of_a_student_change_nothing(telegram, settings):
+    with RunningBot(settings):
+        anna = Editing(telegram, settings, "anna")
+        assert "Нет такой команды" in anna.say("/examples").text or "/examples" in anna.last.text
+        forged = ["ex", "ex:home", f"ex:ds:{D}", f"ex:add:{D}", "ex:save", f"ex:list:{D}:0"]
+        forged += [f"ex:one:{D}:{short('q1')}", f"ex:del:{D}:{short('q1')}", "ex:queue:0"]
+        forged += ["ex:prop:1", "ex:no:1", "ex:no-yes:1", "ex:changes:0", "ex:take", "ex:picked"]
+        forged += [
+            f"ex:edit:{D}:{short('q1')}:a",
+            f"ex:import:{D}",
+            "ex:look",
+            "ex:undo:0123456789",
+        ]
+        for data in forged:
+            assert anna.forge(data) == "Эта кнопка больше не действует.", data
+        assert rows(settings, "SELECT * FROM change") == []
+        assert rows(settings, "SELECT * FROM dialog") == []
+
+
+def test_a_teacher_reaches_the_own_datasets_alone(telegram, settings):
+    shelve(settings, "other")
+    grant(settings, BORIS, Role.TEACHER, "other")
+    with RunningBot(settings):
+        boris = Editing(telegram, settings, "boris")
+        boris.say("/examples")
+        assert [each for each in boris.labels if "примеров" in each] == ["other · 12 примеров"]
+        for data in (f"ex:ds:{D}", f"ex:del:{D}:{short('q1')}", f"ex:edit:{D}:{short('q1')}:a"):
+            assert "набора" in boris.forge(data)
+        boris.forge(f"ex:add:{short('other')}")
+        boris.say("Мой?")
+        grant(settings, BORIS, Role.STUDENT)
+        assert "больше не доступно" in boris.say("Да.").text
+    assert rows(settings, "SELECT * FROM change") == []
+
+
+def test_a_change_that_waits_is_taken_back_by_its_editor_alone(chat, telegram, settings):
+    chat.write()
+    change = chat.save()
+    grant(settings, ANNA, Role.EDITOR)
+    anna = Editing(telegram, settings, "anna")
+    anna.say("/examples")
+    assert "нет" in anna.forge(f"ex:drop-yes:{change.change_id}")
+    assert "нет" in anna.forge(f"ex:change:{change.change_id}")
+    chat.press("⏳ Правки")
+    chat.press("⏳ Add example где-новое")
+    chat.press("Отозвать")
+    assert changes(settings, VERA)[0].state == "waiting"
+    chat.press(chat.behind("drop-yes"))
+    assert changes(settings, VERA)[0].state == "refused"
+
+
+ODD = ["", ":", ":-1", ":99999999999999999999", f":{D}:{D}:{D}", ":яё😀:n", ":1:1:1:1:1:1"]
+WAITING = [f"ex:add:{D}", f"ex:fwd:{D}", f"ex:import:{D}", f"ex:del:{D}:{short('q1')}"]
+
+
+def test_no_button_whatever_its_data_breaks_anything_at_any_step(chat, settings):
+    every = [f"ex:{action}" for action in ACTIONS if action != "save"]
+    for number, waiting in enumerate(WAITING):
+        for place, data in enumerate(every):
+            if place % len(WAITING) == 0:
+                chat.forge(waiting)
+            chat.forge(data + ODD[(number + place) % len(ODD)])
+    assert rows(settings, "SELECT * FROM updates WHERE state = 'failed'") == []
+    assert changes(settings, VERA) == []

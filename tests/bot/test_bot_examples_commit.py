@@ -1,0 +1,231 @@
+"""The dialog that commits, from a button to the commit on the branch and the verdict."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from admin_world import ANNA, VERA, beside
+from bot_world import RunningBot, rows
+from examples_world import Editing, changes
+from world import Lab
+
+from merlin.bot.handlers.office.panel import short
+from merlin.chat.review import Draft
+from merlin.sandbox.provider import ProviderStandIn
+from merlin.store.cipher import load_or_make_key
+from merlin.store.database import open_database
+from merlin.store.proposals import ProposalRows
+
+pytestmark = pytest.mark.functional
+
+D = short("trial")
+
+
+@pytest.fixture
+def provider():
+    with ProviderStandIn(key="stand-in") as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def lab(tmp_path, provider):
+    lab = Lab(tmp_path / "lab", provider.base_url)
+    lab.repository.dataset()
+    lab.repository.commit()
+    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+    lab.tick("fetch")
+    return lab
+
+
+@pytest.fixture
+def chat(telegram, lab):
+    settings = beside(lab, telegram)
+    with RunningBot(settings):
+        chat = Editing(telegram, settings)
+        chat.say("/examples")
+        yield chat
+
+
+def example(lab, name):
+    """Return the file of an example as it lies in the checked-out branch, None for none."""
+    path = lab.repository.folder / f"datasets/trial/examples/{name}.yaml"
+    return path.read_text("utf-8") if path.exists() else None
+
+
+def subject(lab):
+    return lab.repository.git("log", "-1", "--format=%an: %s")
+
+
+def committed(chat, lab):
+    """Let the daemon commit and fetch; wait until the editor is told."""
+    lab.tick("changes", "fetch")
+    return chat.until("Сохранено:")
+
+
+def test_an_example_added_by_buttons_becomes_a_commit_and_its_verdict_comes(chat, lab):
+    lab.until_serving("trial-1")
+    chat.say("/admin")
+    chat.press("📚 Примеры")
+    chat.press("Проба · 12 примеров")
+    chat.press("➕ Добавить")
+    chat.say("Где живёт новый вопрос?")
+    chat.say("В новом примере.")
+    chat.press("Готово ›")
+    proof = chat.say("лоб, no")
+    assert "- user: Где живёт новый вопрос?" in proof.text
+    assert 'tags: [лоб, "no"]' in proof.text
+    assert "в следующем обучении около 11 примеров" in proof.text
+    chat.press("💾 Сохранить")
+    assert "Правка записана" in chat.last.text
+    told = committed(chat, lab)
+    assert "Add example где-живёт-новый-вопрос" in told.text
+    head = lab.repository.git("log", "-1", "--format=%an <%ae>%n%(trailers:key=Merlin-Id)")
+    assert head.startswith(f"Вера <{VERA}@telegram.invalid>\nMerlin-Id: ")
+    assert "В новом примере." in example(lab, "где-живёт-новый-вопрос")
+    lab.until_serving("trial-2")
+    lab.tick("changes", rounds=2)
+    assert "теперь отвечает trial-2" in chat.until("теперь отвечает").text
+
+
+def meanwhile(chat, lab, answer="Моё."):
+    """Edit an example that somebody else changes before the commit; return what is told."""
+    chat.forge(f"ex:edit:{D}:{short('q1')}:a")
+    chat.say(answer)
+    chat.press("💾 Сохранить")
+    lab.repository.example("trial", 1, answer="Чужое.")
+    lab.repository.commit()
+    lab.tick("changes", "fetch")
+    return chat.until("кто-то другой")
+
+
+def test_a_conflict_is_told_with_both_texts_and_mine_goes_over_theirs(chat, lab):
+    told = meanwhile(chat, lab)
+    assert "assistant: Моё." in told.text
+    assert "assistant: Чужое." in told.text
+    assert chat.labels == ["Мой", "Их", "✏️ Изменить"]
+    chat.press("Мой")
+    committed(chat, lab)
+    assert "assistant: Моё." in example(lab, "q1")
+    assert subject(lab) == "Вера: Edit example q1"
+
+
+def test_in_a_conflict_theirs_can_stay(chat, lab):
+    meanwhile(chat, lab)
+    chat.press("Их")
+    assert "остаётся их текст" in chat.last.text
+    assert changes(chat.settings, VERA)[-1].state == "refused"
+    assert "разобрано" in chat.forge(f"ex:mine:{changes(chat.settings, VERA)[-1].change_id}")
+    assert "Чужое." in example(lab, "q1")
+
+
+def test_in_a_conflict_the_own_text_can_be_written_anew_over_theirs(chat, lab):
+    meanwhile(chat, lab)
+    lab.tick("fetch")
+    chat.press("✏️ Изменить")
+    assert "Ваш текст поверх чужого" in chat.last.text
+    assert "-  - assistant: Чужое." in chat.last.text
+    chat.press("✏️ Ответ")
+    chat.say("Общее.")
+    chat.press("💾 Сохранить")
+    committed(chat, lab)
+    assert "assistant: Общее." in example(lab, "q1")
+
+
+def test_an_edit_is_undone_from_its_notice(chat, lab):
+    before = example(lab, "q2")
+    chat.forge(f"ex:edit:{D}:{short('q2')}:a")
+    chat.say("Поспешно.")
+    chat.press("💾 Сохранить")
+    committed(chat, lab)
+    chat.press("↩️ Отменить правку")
+    assert "+" in chat.last.text
+    chat.press("💾 Сохранить")
+    lab.tick("changes", "fetch")
+    assert example(lab, "q2") == before
+
+
+def test_a_new_example_is_undone_by_deleting_it(chat, lab):
+    chat.write()
+    chat.save()
+    committed(chat, lab)
+    chat.press("↩️ Отменить правку")
+    chat.press("🗑 Да, удалить")
+    lab.tick("changes", "fetch")
+    assert example(lab, "где-новое") is None
+    assert subject(lab) == "Вера: Delete example где-новое"
+
+
+CSV = "question,answer,tags\nКто там?,Я.,дверь\nКто там?,Я.,дверь\nГде?,Тут.,\n,Пусто.,\n"
+
+
+def test_a_table_is_imported_by_one_commit_and_undone_by_another(chat, lab):
+    chat.press("Проба · 12 примеров")
+    chat.press("📥 Из файла")
+    assert "жду файл" in chat.say("эй").text
+    proof = chat.send("words.csv", CSV)
+    assert "Строк: 4. Новых: 2, уже известно: 1, с ошибками: 1." in proof.text
+    assert "Строка 5:" in proof.text
+    chat.press("💾 Сохранить 2 примера")
+    committed(chat, lab)
+    assert subject(lab) == "Вера: Import 2 examples into trial"
+    assert "Я." in example(lab, "кто-там")
+    chat.press("↩️ Отменить правку")
+    assert "2 файла" in chat.last.text
+    chat.press("↩️ Отменить правку")
+    lab.tick("changes", "fetch")
+    assert (example(lab, "кто-там"), example(lab, "где")) == (None, None)
+    assert subject(lab) == "Вера: Revert: Import 2 examples into trial"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.jsonl", "{", "Строка 1:"),
+        ("a.csv", b"\xff\xfe\x00", "UTF-8"),
+        ("a.csv", "вопрос;цвет\nа;б\n", "question"),
+        ("a.csv", " ", "Строк: 1. Новых: 0"),
+        ("a.jsonl", json.dumps({"messages": "нет"}), "с ошибками: 1"),
+    ],
+)
+def test_a_file_that_is_no_table_of_examples_is_explained(chat, name, content, said):
+    chat.forge(f"ex:import:{D}")
+    assert said in chat.send(name, content).text
+    assert not [label for label in chat.labels if "Сохранить" in label]
+    assert chat.forge("ex:take")
+    assert changes(chat.settings, VERA) == []
+
+
+def propose(settings, question="Что за лоб?", answer="Верх лица.", dataset="trial"):
+    """Let anna propose an example; return its number."""
+    with open_database(settings.database) as database:
+        proposals = ProposalRows(database, load_or_make_key(settings.state_dir, None))
+        return proposals.add(ANNA, Draft(question, answer, dataset))
+
+
+def test_a_correction_is_mended_approved_and_committed_in_the_editors_name(chat, lab):
+    propose(chat.settings)
+    propose(chat.settings, "Чужое?", dataset="elsewhere")
+    chat.say("/examples")
+    chat.press("💬 Исправления (1)")
+    chat.press("Что за лоб?")
+    assert "source: chat" in chat.last.text
+    chat.press("✏️ Ответ")
+    chat.say("Верхняя часть лица.")
+    chat.press("✅ Одобрить")
+    committed(chat, lab)
+    assert "Верхняя часть лица." in example(lab, "from-chat/что-за-лоб")
+    assert subject(lab) == "Вера: Add example from-chat/что-за-лоб"
+
+
+def test_a_correction_is_declined_with_a_reason_and_decided_once(chat, lab):
+    number = propose(chat.settings)
+    chat.forge("ex:queue:0")
+    chat.press("Что за лоб?")
+    save = chat.last.message_id
+    chat.press("❌ Отклонить")
+    assert "Отклонено" in chat.say("Неточно.").text
+    assert rows(chat.settings, "SELECT state, change_id FROM proposal") == [("declined", "")]
+    chat.press("ex:save", save, forged=True)
+    assert "уже решено" in chat.forge(f"ex:prop:{number}")
+    assert changes(chat.settings, VERA) == []

@@ -1,0 +1,138 @@
+"""Drafts: what an editor wrote is what the file says, whatever it is; kept over restarts."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from naughty import STRINGS
+from world import DATASET
+from yaml import safe_dump
+
+from merlin.bot.handlers.examples.adding import tags_of
+from merlin.bot.handlers.examples.draft import Draft, conversation, draft_of, draft_of_file
+from merlin.bot.handlers.examples.ids import free_id
+from merlin.bot.handlers.examples.picking import author
+from merlin.bot.handlers.examples.sheet import File, cut, sheet
+from merlin.bot.joining import belongs, may_go_on
+from merlin.bot.proofs import Proofs
+from merlin.core.errors import Refused
+from merlin.core.utf16 import units
+from merlin.dataset.change import Edit, checked_path
+from merlin.dataset.editing import FileText
+from merlin.dataset.example import said
+from merlin.dataset.rewording import parsed
+from merlin.inbox.update import Update
+
+pytestmark = pytest.mark.unit
+
+SHELF = [FileText("trial", "dataset.yaml", "d", safe_dump(DATASET, allow_unicode=True))]
+
+
+def draft(question, answer, *tags):
+    return Draft("trial", turns=(("user", question), ("assistant", answer)), tags=tags)
+
+
+@pytest.mark.parametrize("words", [*STRINGS, "\0", "\ud83d", "no", "12:30", "- [", "ы" * 100_000])
+def test_odd_words_are_in_the_file_as_they_are_or_stand_as_an_error(words):
+    text = draft(words, f"{words} {words}").written()
+    seen = Proofs().preview("trial", SHELF, {"examples/new.yaml": text})
+    example = parsed(text)
+    if example is None:
+        assert not seen.is_good
+    else:
+        assert (example.question, example.answer) == (said(words), said(f"{words} {words}"))
+
+
+@pytest.mark.parametrize("words", [*STRINGS, "../../x", "a/b", "CON", ".git", "\0", "ы" * 9000])
+def test_no_question_leads_out_of_the_folder_of_examples(words):
+    rows = SimpleNamespace(library=SimpleNamespace(example_ids=lambda _: ["new", "con"]))
+    kit = SimpleNamespace(rows=rows)
+    for proposal in (0, 5):
+        one = Draft("trial", turns=(("user", words), ("assistant", "Да.")), proposal=proposal)
+        path = f"examples/{free_id(kit, one, one.written())}.yaml"
+        assert checked_path(f"trial/{path}")
+        assert Edit(path, None, "x").kind == "add"
+        assert path.count("/") == (2 if proposal else 1)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        Draft("trial"),
+        draft("Раз?", "Один.", "no"),
+        draft_of_file(FileText("trial", "examples/a/b.yaml", "b1", None), is_gone=True),
+        Draft("trial", "examples/a.yaml", "b1", "x: y\n", answer="Два.", tags=(), change="c"),
+    ],
+)
+def test_a_draft_is_the_same_after_a_restart(one):
+    assert draft_of(json.loads(json.dumps(one.kept()))) == one
+
+
+def test_nothing_is_no_draft():
+    assert draft_of(None) is None
+    assert draft_of({"words": "x"}) is None
+
+
+def test_the_first_question_and_the_last_answer_are_reworded():
+    one = Draft("t", turns=(("user", "а"), ("assistant", "б"), ("user", "в"), ("assistant", "г")))
+    turns = one.with_question("А").with_answer("Г").turns
+    assert [words for _, words in turns] == ["А", "б", "в", "Г"]
+    broken = Draft("t", "examples/a.yaml", "b", "messages: [")
+    assert broken.written() == "messages: ["
+    with pytest.raises(Refused):
+        broken.with_answer("Г").written()
+    assert broken.with_answer("Г").with_text("x").written() == "x"
+
+
+def test_what_one_side_says_in_a_row_is_one_turn():
+    assert conversation([("user", "а"), ("user", "б"), ("assistant", "в")]) == (
+        ("user", "а\n\nб"),
+        ("assistant", "в"),
+    )
+
+
+def test_tags_are_divided_by_anything_that_divides():
+    assert tags_of(" #a, b;c\nd  a,, ") == ("a", "b", "c", "d")
+    assert tags_of(" ,;\n# ") == ()
+
+
+def test_a_sheet_marks_files_where_they_stand_and_passes_what_telegram_takes():
+    page = sheet("😀 Т", "слово", File("a: \ud83d\0\n"), "", File("  ", "diff"), "конец").page
+    assert page.text == "😀 Т\n\nслово\n\na: ?�\n\nконец"
+    bold, pre = page.marks
+    assert (bold.kind, bold.length, pre.kind, pre.value) == ("bold", 4, "pre", "yaml")
+    assert pre.offset == units("😀 Т\n\nслово\n\n")
+    assert cut("слово", 4) == "сло…"
+
+
+def forwarded(number, text="слово", date=100, **origin):
+    message = {"text": text, "date": date, "forward_origin": origin}
+    return Update(number, "message", 1, 1, body={"message": message})
+
+
+def test_what_is_forwarded_at_once_belongs_together():
+    first = forwarded(1)
+    plain = Update(2, "message", 1, 1, body={"message": {"text": "слово", "date": 100}})
+    assert may_go_on(first)
+    assert belongs(forwarded(2, "/new"), first)
+    assert not belongs(forwarded(2, date=160), first)
+    assert not belongs(forwarded(2, ""), first)
+    assert not belongs(plain, first)
+    assert not belongs(first, plain)
+
+
+@pytest.mark.parametrize(
+    ("origin", "who"),
+    [
+        ({"sender_user": {"id": 7, "is_bot": True}}, ("user 7", True)),
+        ({"sender_user": {"id": 8}}, ("user 8", False)),
+        ({"sender_user_name": "Кто-то"}, ("name Кто-то", False)),
+        ({"chat": {"id": -5}}, ("chat -5", False)),
+        ({"sender_chat": {"id": -6}}, ("chat -6", False)),
+        ({}, ("name ", False)),
+    ],
+)
+def test_the_author_of_a_forwarded_message_is_known_as_far_as_telegram_says(origin, who):
+    assert author(forwarded(1, **origin)) == who

@@ -1,0 +1,210 @@
+"""Files of people, fetched over real HTTP: whole, bounded, and without a word of the token."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from telegram.error import NetworkError, TimedOut
+
+from merlin.bot.files import Files, FilesPatience
+from merlin.bot.transport import NotSent
+from merlin.chat.media import MEGABYTE, Unreadable
+from merlin.core.text import text
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.sandbox.telegram.arguments import Upload
+
+pytestmark = pytest.mark.functional
+QUICK = FilesPatience(total_s=5, read_s=1, longest_pause_s=0.02)
+
+
+def sent(telegram, content, name="лекция.pdf"):
+    """Return the id of a file that anna sends."""
+    telegram.send_file("anna", Upload(name, "application/octet-stream", content))
+    return telegram.log("anna")[-1].message["document"]["file_id"]
+
+
+def fetched(telegram, file_id, limit=MEGABYTE, *, token="", patience=QUICK):
+    async def run():
+        files = Files(token or telegram.token, telegram.base_url, patience)
+        await files.open()
+        try:
+            return await files.fetch(file_id, limit)
+        finally:
+            await files.close()
+
+    return asyncio.run(run())
+
+
+def refused(telegram, file_id, limit=MEGABYTE):
+    with pytest.raises(Unreadable) as caught:
+        fetched(telegram, file_id, limit)
+    assert telegram.token not in repr(caught.value)
+    return caught.value
+
+
+def test_a_file_comes_whole(telegram):
+    content = bytes(range(256)) * 2000
+    assert fetched(telegram, sent(telegram, content)) == content
+
+
+def test_a_file_over_the_limit_is_refused(telegram):
+    error = refused(telegram, sent(telegram, b"a" * (MEGABYTE + 1)))
+    assert error.key == "media-too-large"
+    assert text("en", error.key, **error.arguments).startswith("The file is too large: I take")
+
+
+def test_a_file_that_telegram_does_not_hand_out_is_told_with_telegrams_limit(telegram):
+    error = refused(telegram, sent(telegram, bytes(20 * MEGABYTE + 1)), 50 * MEGABYTE)
+    assert (error.key, error.arguments["megabytes"]) == ("media-too-large", 20)
+
+
+def test_a_file_that_is_gone_is_told(telegram):
+    assert refused(telegram, "no-such-id").key == "media-gone"
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.REFUSE, FaultKind.CUT])
+def test_a_bad_line_is_tried_again(telegram, kind):
+    file_id = sent(telegram, b"whole")
+    telegram.faults.add(Fault("getFile", kind, times=2))
+    assert fetched(telegram, file_id) == b"whole"
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (Fault("getFile", FaultKind.DROP, times=None), NetworkError),
+        (Fault("getFile", FaultKind.STATUS, times=None, status=502), NetworkError),
+        (Fault("getFile", FaultKind.STATUS, times=None, status=429, retry_after_s=1), NetworkError),
+        (Fault("getFile", FaultKind.HANG, times=None), TimedOut),
+    ],
+    ids=lambda value: getattr(value, "kind", getattr(value, "__name__", "")),
+)
+def test_a_line_that_stays_bad_is_told_without_the_token(telegram, fault, error):
+    file_id = sent(telegram, b"a")
+    telegram.faults.add(fault)
+    with pytest.raises(error) as caught:
+        fetched(telegram, file_id, patience=FilesPatience(5, read_s=0.2, longest_pause_s=0.02))
+    assert telegram.token not in repr(caught.value)
+    assert telegram.token not in repr(caught.value.__cause__)
+
+
+def test_a_closed_port_is_told_without_the_token(telegram):
+    telegram.stop()
+    with pytest.raises(NotSent) as caught:
+        fetched(telegram, "any")
+    assert telegram.token not in repr(caught.value)
+    telegram.start()
+
+
+def test_what_comes_too_slowly_is_given_up(telegram):
+    file_id = sent(telegram, b"a")
+    telegram.faults.add(Fault("getFile", FaultKind.HANG, times=None))
+    with pytest.raises(TimedOut):
+        fetched(telegram, file_id, patience=FilesPatience(0.1, 5, 0.01, tries=2))
+
+
+def test_before_it_is_opened_and_after_it_is_closed(telegram):
+    async def run():
+        files = Files(telegram.token, telegram.base_url, FilesPatience(tries=1))
+        await files.close()
+        with pytest.raises(NotSent):
+            await files.fetch("any", 10)
+        await files.open()
+        await files.open()
+        await files.close()
+
+    asyncio.run(run())
+
+
+def test_no_log_line_holds_the_token(telegram, logs):
+    telegram.faults.add(Fault("getFile", FaultKind.DROP, times=1))
+    fetched(telegram, sent(telegram, b"a"))
+    assert logs
+    assert telegram.token not in repr(logs)
+
+
+class Odd:
+    """A Bot API that answers with what it is given, call by call."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.asked = []
+
+    async def serve(self, reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        size = int((head.lower().partition(b"content-length: ")[2].split(b"\r") or [b"0"])[0] or 0)
+        await reader.readexactly(size)
+        self.asked.append(head.split()[1].decode())
+        writer.write(self.answers.pop(0))
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+
+def answered(body, status="200 OK", length=None):
+    length = len(body) if length is None else length
+    told = f"Content-Length: {length}\r\n" if length >= 0 else ""
+    return f"HTTP/1.1 {status}\r\n{told}Connection: close\r\n\r\n".encode() + body
+
+
+def from_odd(*answers, limit=100):
+    """Return what is fetched and what was asked, from a server that answers so."""
+    odd = Odd(*answers)
+
+    async def run():
+        server = await asyncio.start_server(odd.serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        patience = FilesPatience(2, read_s=1, longest_pause_s=0.01, tries=1)
+        files = Files("1:token", f"http://127.0.0.1:{port}/bot", patience)
+        await files.open()
+        try:
+            return await files.fetch("id", limit), odd.asked
+        finally:
+            await files.close()
+            server.close()
+            await server.wait_closed()
+
+    return asyncio.run(run())
+
+
+PATH = answered(b'{"ok": true, "result": {"file_path": "d/\xd1\x91 #1.pdf"}}')
+
+
+def test_a_path_with_any_letters_is_asked_for():
+    content, asked = from_odd(PATH, answered(b"abc"))
+    assert content == b"abc"
+    assert asked == ["/bot1:token/getFile", "/file/bot1:token/d/%D1%91%20%231.pdf"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "key"),
+    [
+        ([PATH, answered(b"a" * 101, length=-1)], "media-too-large"),
+        ([PATH, answered(b"a" * 101)], "media-too-large"),
+        ([PATH, answered(b"", "404 Not Found")], "media-gone"),
+        ([answered(b'{"ok": true, "result": {}}')], "media-gone"),
+        ([answered(b'{"ok": true, "result": null}')], "media-gone"),
+    ],
+)
+def test_odd_answers_that_end_in_a_sentence(answers, key):
+    with pytest.raises(Unreadable) as caught:
+        from_odd(*answers)
+    assert caught.value.key == key
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [answered(b"<html>")],
+        [answered(b"[1]")],
+        [answered(b"{}", "401 Unauthorized")],
+        [PATH, answered(b"", "302 Found")],
+        [PATH, answered(b"abc", length=50)],
+        [b"no http at all\r\n\r\n"],
+    ],
+)
+def test_odd_answers_that_may_pass(answers):
+    with pytest.raises(NetworkError) as caught:
+        from_odd(*answers)
+    assert "token" not in repr(caught.value)

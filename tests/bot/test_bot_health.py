@@ -1,0 +1,133 @@
+"""Health by a button: who lives, what waits, money, sunsets; alarms grouped, with a way to act."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from admin_world import BORIS, Chat, grant, with_admin
+from bot_world import RunningBot, rows
+
+from merlin.account.role import Role
+from merlin.core.notice import ADMINS
+from merlin.core.request import RequestKind
+from merlin.model.sunset import Reliance
+from merlin.store.database import open_database
+from merlin.store.notices import NoticeRows
+from merlin.store.requests import RequestRows
+from merlin.wiring.office import OfficeSettings
+
+pytestmark = pytest.mark.functional
+
+OFFICE = OfficeSettings(
+    providers=("chat",),
+    caps=(None, 20_000_000),
+    sunsets={"whisper-1": date(2027, 2, 26)},
+    relies_on=(Reliance("transcription", "chat", "whisper-1"),),
+)
+
+
+@pytest.fixture
+def settings(settings):
+    return with_admin(settings, office=OFFICE)
+
+
+def tell(settings, *notices):
+    with open_database(settings.database) as database, database.atomic():
+        for key, arguments in notices:
+            NoticeRows(database).tell(ADMINS, key, arguments)
+
+
+def texts(telegram, who="vera"):
+    return [one.text for one in telegram.answers(who)]
+
+
+def failed(job):
+    return ("notice-failed", {"dataset": "neurotypology", "job": job, "reason": "нет"})
+
+
+def test_health_tells_of_processes_queues_money_and_sunsets(telegram, settings):
+    with open_database(settings.database) as database:
+        RequestRows(database).ask(RequestKind.FETCH, {}, "test")
+    with RunningBot(settings):
+        telegram.wait_for(lambda: rows(settings, "SELECT process FROM heartbeat"), 20)
+        chat = Chat(telegram, settings)
+        chat.say("/admin")
+        words = chat.press("a-health").text
+    assert "🟢 bot" in words
+    assert "Просьбы: ждёт 1" in words
+    assert "осталось 20.0000 USD" in words
+    assert "whisper-1" in words
+    assert "2027-02-26" in words
+    assert "свободно" in words
+
+
+def test_alarms_of_one_kind_become_one_message_with_their_number(telegram, settings):
+    tell(settings, *(failed(job) for job in (1, 2, 3)))
+    with RunningBot(settings):
+        telegram.wait_for(lambda: texts(telegram), 20)
+        tell(settings, ("notice-answer-spent", {"provider": "p"}))
+        telegram.wait_for(lambda: len(texts(telegram)) == 2, 20)
+    assert texts(telegram)[0].startswith("3 сообщения об одном:")
+    assert all(f"работа {job}" in texts(telegram)[0] for job in (1, 2, 3))
+    assert "средства" in texts(telegram)[1]
+
+
+def test_an_alarm_that_comes_soon_after_one_of_its_kind_waits_for_company(telegram, settings):
+    settings = replace(settings, pace=replace(settings.pace, group_s=2.0))
+    with RunningBot(settings):
+        tell(settings, failed(1))
+        telegram.wait_for(lambda: texts(telegram), 20)
+        tell(settings, failed(2))
+        tell(settings, failed(3))
+        telegram.wait_for(lambda: len(texts(telegram)) == 2, 20)
+    assert "работа 1" in texts(telegram)[0]
+    assert texts(telegram)[1].startswith("2 сообщения об одном:")
+
+
+def test_an_alarm_has_a_button_to_act_and_stays_where_it_is(telegram, settings):
+    tell(settings, failed(1))
+    with RunningBot(settings):
+        chat = Chat(telegram, settings)
+        alarm = chat.until("работа 1")
+        assert chat.labels == ["⚙️ К работе"]
+        chat.press("⚙️ К работе")
+        assert "Работа 1 · neurotypology-1" in chat.last.text
+    assert telegram.answers("vera")[0].text == alarm.text
+
+
+def test_health_offers_to_act_on_the_newest_alarms(telegram, settings):
+    tell(settings, failed(1), ("notice-gone", gone()))
+    with RunningBot(settings):
+        chat = Chat(telegram, settings)
+        telegram.wait_for(lambda: len(texts(telegram)) == 2, 20)
+        chat.say("/admin")
+        chat.press("a-health")
+        assert {"⚙️ К работе", "🧠 Модели"} <= set(chat.labels)
+        chat.press(chat.data("a-set"))
+        assert "Отвечает neurotypology-1" in chat.last.text
+
+
+def gone():
+    return {"dataset": "neurotypology", "version": "neurotypology-1", "provider": "chat"}
+
+
+def test_who_was_made_an_admin_by_another_gets_the_alarms_too(telegram, settings):
+    grant(settings, BORIS, Role.ADMIN)
+    tell(settings, failed(1))
+    with RunningBot(settings):
+        telegram.wait_for(lambda: texts(telegram, "boris") and texts(telegram), 20)
+    assert texts(telegram, "boris") == texts(telegram)
+
+
+def test_an_editor_and_a_student_see_no_health(telegram, settings):
+    grant(settings, BORIS, Role.EDITOR)
+    with RunningBot(settings):
+        boris = Chat(telegram, settings, "boris")
+        boris.say("/admin")
+        assert boris.labels == ["📚 Примеры", "⚙️ Работы", "🧠 Модели"]
+        assert "не действует" in boris.forge("a-health")
+        anna = Chat(telegram, settings, "anna")
+        assert "/admin" in anna.say("/admin").text
+        assert "не действует" in anna.forge("a-health")

@@ -1,0 +1,164 @@
+"""Jobs by buttons: seen, launched with their price, cancelled; a real daemon carries it out."""
+
+from __future__ import annotations
+
+import pytest
+from admin_world import ANNA, Chat, beside, grant, with_admin
+from bot_world import RunningBot, rows
+from world import Lab
+
+from merlin.account.role import Role
+from merlin.bot.spark import WIDTH, spark
+
+pytestmark = pytest.mark.functional
+
+PRICED = {"stand-in-base": {"price": {"input": 1, "output": 2, "training": 100}}}
+
+
+@pytest.fixture
+def lab(tmp_path, provider):
+    lab = Lab(tmp_path, provider.base_url, budget={"per_month": 5}, models=PRICED)
+    lab.repository.dataset()
+    lab.repository.commit()
+    return lab
+
+
+@pytest.fixture
+def chat(lab, telegram):
+    lab.tick("fetch", "launch")
+    settings = beside(lab, telegram)
+    with RunningBot(settings):
+        yield Chat(telegram, settings)
+
+
+def audit(settings):
+    return rows(settings, "SELECT by_whom, action, target FROM audit ORDER BY id")
+
+
+def test_a_running_job_is_cancelled_by_the_daemon_and_the_message_tells(chat, lab):
+    chat.say("/admin")
+    chat.press("a-jobs:0")
+    assert any("trial-1" in label for label in chat.labels)
+    chat.press("a-job:1")
+    assert "stand-in-base" in chat.last.text
+    asked = chat.press("a-cancel:1")
+    assert "Точно?" in asked.text
+    assert lab.status()["job"]["state"] in {"queued", "running"}
+    chat.press("a-cancel-yes:1")
+    assert rows(chat.settings, "SELECT kind, by_whom, state FROM request") == [
+        ("cancel", "user:1003", "waiting")
+    ]
+    lab.tick("serve")
+    told = chat.until("✅")
+    assert told.message_id == asked.message_id
+    assert "отменена" in told.text
+    assert lab.status()["job"]["state"] == "cancelled"
+    assert audit(chat.settings) == [("user:1003", "ask.cancel", "job:1")]
+
+
+def test_a_launch_tells_its_price_and_what_is_left_of_the_month(chat, lab):
+    lab.until_serving("trial-1")
+    chat.until("теперь отвечает")
+    lab.repository.dataset(launch={"mode": "manual"}, count=14)
+    lab.repository.commit()
+    lab.tick("fetch")
+    chat.say("/admin")
+    chat.press("a-jobs:0")
+    chat.press("a-launch:0")
+    chat.press("trial")
+    assert "USD" in chat.last.text
+    assert "осталось" in chat.last.text
+    assert "trial-2" in chat.last.text
+    assert "Точно?" in chat.last.text
+    chat.press(chat.data("a-launch-yes"))
+    lab.tick("serve")
+    chat.until("✅ Работа 2")
+    chat.press("Дальше ›")
+    assert "Работа 2" in chat.last.text
+
+
+def test_a_launch_that_the_daemon_refuses_is_told_with_its_reason(chat, lab):
+    lab.repository.example("trial", 99)
+    chat.say("/admin")
+    mark = chat.press("a-jobs:0") and chat.press("a-launch:0") and chat.data("a-price")
+    assert "уже есть у работы 1" in chat.forge(mark)
+    chat.forge(mark.replace("a-price", "a-launch-yes"))
+    lab.tick("serve")
+    chat.until("⚠️")
+    assert "уже есть у работы 1" in chat.last.text
+
+
+def test_what_was_asked_once_is_not_asked_again_while_it_waits(chat):
+    chat.say("/admin")
+    chat.forge("a-cancel-yes:1")
+    assert "жду ответа" in chat.forge("a-cancel-yes:1")
+    assert len(rows(chat.settings, "SELECT id FROM request")) == 1
+
+
+def test_a_job_that_goes_on_is_shown_anew_by_itself(chat, lab):
+    chat.say("/admin")
+    chat.press("a-jobs:0")
+    shown = chat.press("a-job:1")
+    for _ in range(20):
+        lab.tick("poll")
+    chat.telegram.wait_for(lambda: "обучена" in chat.last.text, 20)
+    assert chat.last.message_id == shown.message_id
+    assert "▁" in chat.last.text
+    assert [mark["type"] for mark in chat.last.entities] == ["bold", "pre"]
+
+
+def test_events_are_shown_oldest_first(chat, lab):
+    for _ in range(20):
+        lab.tick("poll")
+    chat.say("/admin")
+    chat.forge("a-events:1")
+    words = chat.last.text
+    assert words.index("Created") < words.index("Step")
+
+
+def test_a_student_who_forges_buttons_changes_and_sees_nothing(chat, telegram):
+    anna = Chat(telegram, chat.settings, "anna")
+    assert "/admin" in anna.say("/admin").text
+    before = anna.last.text
+    for data in ("a-home", "a-jobs:0", "a-job:1", "a-cancel:1", "a-cancel-yes:1", "a-launch"):
+        assert "не действует" in anna.forge(data)
+    assert anna.last.text == before
+    assert rows(chat.settings, "SELECT id FROM request") == []
+    assert audit(chat.settings) == []
+
+
+def test_a_teacher_sees_the_jobs_of_the_own_dataset_alone_and_cancels_none(chat, telegram):
+    grant(chat.settings, ANNA, Role.TEACHER, "another")
+    anna = Chat(telegram, chat.settings, "anna")
+    anna.say("/admin")
+    assert "🚀 Запустить обучение" not in anna.labels
+    anna.press("a-jobs:0")
+    assert "Работ ещё не было" in anna.last.text
+    assert "нет" in anna.forge("a-job:1")
+    grant(chat.settings, ANNA, Role.TEACHER, "trial")
+    anna.forge("a-job:1")
+    assert "Работа 1" in anna.last.text
+    assert "⏹ Отменить работу" not in anna.labels
+    assert "не действует" in anna.forge("a-cancel-yes:1")
+
+
+def test_forged_numbers_are_met_with_words(telegram, settings):
+    with RunningBot(with_admin(settings)):
+        chat = Chat(telegram, settings)
+        chat.say("/admin")
+        for data in ("a-job", "a-job:x", "a-job:99999999999999999999", "a-jobs:-1", "a-set:x"):
+            chat.forge(data)
+        assert "failed" not in {state for (state,) in rows(settings, "SELECT state FROM updates")}
+
+
+@pytest.mark.parametrize(
+    ("values", "columns"),
+    [([1.0], "▁"), ([0.0, 1.0], "▁█"), ([1.0, 0.5, 0.0], "█▅▁"), ([2.0, 2.0], "▁▁")],
+)
+def test_spark_draws_low_and_high(values, columns):
+    assert spark(values, min(values), max(values)) == columns
+
+
+def test_spark_keeps_the_ends_of_a_long_row():
+    drawn = spark([1.0, *([0.5] * 200), 0.0], 0.0, 1.0)
+    assert (len(drawn), drawn[0], drawn[-1]) == (WIDTH, "█", "▁")

@@ -1,0 +1,162 @@
+"""/privacy, /terms and /paysupport: what is told, whose words, and who hears of a payment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from bot_talk import Talk
+from bot_world import RunningBot, let_serve, rows, settings_of
+
+from merlin.account.consent import ConsentKind
+from merlin.account.retention import Retention
+from merlin.account.role import Role
+from merlin.store.consents import ConsentRows
+from merlin.store.database import open_database
+from merlin.store.roles import RoleRows
+from merlin.store.settings import SettingRows
+from merlin.wiring.bot import ProviderSettings
+
+pytestmark = pytest.mark.functional
+
+ANNA, VERA = 1001, 1003
+
+
+@pytest.fixture
+def settings(tmp_path, telegram, provider):
+    made = settings_of(tmp_path, telegram, provider)
+    let_serve(made, "stand-in-base")
+    return replace(made, admins=(VERA,))
+
+
+@pytest.fixture
+def talk(telegram, settings):
+    with RunningBot(settings):
+        yield Talk(telegram, settings)
+
+
+def within(settings, family, work):
+    with open_database(settings.database) as database:
+        return work(family(database))
+
+
+def test_privacy_tells_what_is_stored_and_who_answers(talk):
+    told = talk.say("/privacy").text
+    for words in ("Что хранится", "зашифрованными", "/delete_me", "• поставщик chat"):
+        assert words in told
+    assert "отвечает neurotypology-1, поставщик chat. Другую можно выбрать в /model" in told
+
+
+def test_privacy_tells_how_long_things_are_kept(telegram, settings):
+    with RunningBot(replace(settings, retention=Retention(turns_days=21))):
+        told = Talk(telegram, settings).say("/privacy").text
+    assert "Вопросы и ответы — 21 день." in told
+    assert "без слов, — 30 дней." in told
+
+
+def test_privacy_names_the_machine_of_a_company_elsewhere(telegram, settings):
+    far = ProviderSettings("far", "https://models.example.com/v1", "sk-far", "far-1")
+    with RunningBot(replace(settings, providers=(*settings.providers, far))):
+        talk = Talk(telegram, settings)
+        assert "• поставщик far (models.example.com)" in talk.say("/privacy").text
+        talk.say("/model")
+        talk.press(talk.behind("far-1"))
+        told = talk.say("/privacy").text
+    assert "отвечает far-1, поставщик far (models.example.com). Эту модель выбрали вы" in told
+
+
+def test_consent_is_shown_with_the_button_that_changes_it(talk):
+    assert "не разрешали" in talk.say("/privacy").text
+    assert talk.data("consent") == "consent:show"
+    within(
+        talk.settings,
+        ConsentRows,
+        lambda consents: consents.give(ANNA, ConsentKind.TRAINING, "1"),
+    )
+    assert "вы разрешили" in talk.say("/privacy").text
+    assert talk.data("consent") == "consent:revoke"
+
+
+def test_the_operators_own_words_take_the_place_of_the_usual_ones(talk):
+    within(talk.settings, SettingRows, lambda own: own.put("privacy.ru", "Мы храним мало.", "x"))
+    told = talk.say("/privacy").text
+    assert told.startswith("Мы храним мало.")
+    assert "Что хранится" not in told
+    assert "• поставщик chat" in told
+
+
+def test_the_terms_that_were_shown_are_noted_by_their_words(talk):
+    assert "/paysupport" in talk.say("/terms").text
+    seen = rows(talk.settings, "SELECT terms_seen FROM users")
+    within(talk.settings, SettingRows, lambda own: own.put("terms.ru", "Просто спрашивайте.", "x"))
+    assert talk.say("/terms").text == "Просто спрашивайте."
+    assert seen != rows(talk.settings, "SELECT terms_seen FROM users") != [("",)]
+
+
+def test_legal_texts_are_there_in_english(telegram, settings):
+    with RunningBot(settings):
+        talk = Talk(telegram, settings, 5001)
+        assert "What is stored" in talk.say("/privacy").text
+        assert "A model answers" in talk.say("/terms").text
+
+
+def ask_about_payment(talk, words="Списали дважды"):
+    talk.say("/paysupport")
+    return talk.say(words)
+
+
+def test_a_payment_question_reaches_the_admin_whose_answer_comes_back(telegram, talk):
+    assert "Передано администраторам" in ask_about_payment(talk).text
+    (letter,) = telegram.wait_for(lambda: telegram.answers("vera"), 10)
+    assert "Списали дважды" in letter.text
+    assert str(ANNA) in letter.text
+    vera = Talk(telegram, talk.settings, "vera")
+    vera.press(vera.data("paysupport"))
+    vera.say("Вернули сегодня.")
+    telegram.wait_for(lambda: "Вернули сегодня." in talk.last.text, 10)
+    assert rows(talk.settings, "SELECT action FROM audit ORDER BY id") == [
+        ("paysupport.ask",),
+        ("paysupport.answer",),
+    ]
+
+
+def test_the_words_lie_sealed_and_nowhere_else(telegram, talk):
+    ask_about_payment(talk, "Тайная покупка")
+    telegram.wait_for(lambda: telegram.answers("vera"), 10)
+    for table in ("outgoing", "notice", "audit", "dialog"):
+        everything = f"SELECT * FROM {table}"  # noqa: S608 - our own names
+        assert "Тайная" not in str(rows(talk.settings, everything))
+
+
+def test_three_a_day_and_no_more(telegram, talk):
+    for _ in range(3):
+        talk.say("/paysupport Где деньги?")
+    assert "можно написать 3 раза" in talk.say("/paysupport Где деньги?").text
+    assert "можно написать 3 раза" in talk.say("/paysupport").text
+    telegram.wait_for(lambda: len(telegram.answers("vera")) == 3, 10)
+
+
+def test_too_long_words_and_files_are_asked_for_again(talk):
+    assert "не длиннее" in ask_about_payment(talk, "я" * 2001).text
+    assert "Передано" in talk.say("Списали дважды").text
+
+
+def test_an_admin_by_role_hears_of_it_too(telegram, talk):
+    Talk(telegram, talk.settings, "boris").say("/terms")
+    within(talk.settings, RoleRows, lambda roles: roles.grant(1002, Role.ADMIN, "cli:vera"))
+    ask_about_payment(talk)
+    telegram.wait_for(lambda: "Списали" in telegram.answers("boris")[-1].text, 10)
+
+
+def test_without_admins_nothing_is_promised(telegram, settings):
+    with RunningBot(replace(settings, admins=())):
+        assert "не сохранено" in ask_about_payment(Talk(telegram, settings)).text
+
+
+def test_who_is_no_admin_answers_nobody(telegram, talk):
+    talk.say("/terms")
+    Talk(telegram, talk.settings, "boris").say("/terms")
+    talk.press("paysupport:1002", forged=True)
+    assert talk.alerts() == ["Эта кнопка больше не действует."]
+    talk.say("Это вам от администрации")
+    assert len(telegram.answers("boris")) == 1

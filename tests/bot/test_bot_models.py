@@ -1,0 +1,252 @@
+"""/model: what may answer, chosen and taken back, over two providers of different dialects."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+from bot_talk import Talk
+from bot_world import RunningBot, let_serve, rows, settings_of
+
+from merlin.billing.plan import Plan
+from merlin.chat.known import Known
+from merlin.core.money import Price
+from merlin.store.database import open_database
+from merlin.store.shelf import ShelfRows
+from merlin.store.windows import WindowRows
+from merlin.wiring.bot import ProviderSettings
+
+pytestmark = pytest.mark.functional
+
+SMALL, LARGE = "small-1", "large-2"
+
+
+class Elsewhere(ThreadingHTTPServer):
+    """A server of another dialect: `max_model_len`, a usage in each chunk, bare chunks."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        self.asked = []
+        self.cards = [
+            {"id": SMALL, "object": "model", "max_model_len": 600},
+            {"id": LARGE, "object": "model", "max_model_len": 64_000},
+            {"id": "text-embed-3", "object": "model"},
+            {"id": "ft:somebody-elses", "object": "model"},
+            {"id": "silent-3", "object": "model"},
+        ]
+        super().__init__(("127.0.0.1", 0), _Elsewhere)
+
+    @property
+    def base_url(self):
+        return f"http://127.0.0.1:{self.server_port}/other/v1"
+
+
+class _Elsewhere(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self._reply(json.dumps({"data": self.server.cards}).encode(), "application/json")
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append(asked)
+        usage = {"prompt_tokens": 550, "completion_tokens": 4}
+        words = ["Ответ ", "издалека"]
+        chunks = [{"choices": [{"delta": {"content": each}}], "usage": usage} for each in words]
+        chunks.append({"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": usage})
+        told = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
+        self._reply("".join([*told, "data: [DONE]\n\n"]).encode(), "text/event-stream")
+
+    def _reply(self, body, kind):
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def elsewhere():
+    with Elsewhere() as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def settings(tmp_path, telegram, provider, elsewhere):
+    made = settings_of(tmp_path, telegram, provider)
+    let_serve(made, "stand-in-base")
+    other = ProviderSettings("elsewhere", elsewhere.base_url, "sk-other", SMALL)
+    price = Price("USD", 300_000, 150_000, 1_200_000, 0)
+    return replace(made, providers=(*made.providers, other), known=Known(prices={LARGE: price}))
+
+
+@pytest.fixture
+def talk(telegram, settings):
+    with RunningBot(settings):
+        telegram.wait_for(lambda: len(listed(settings)) == 8)
+        yield Talk(telegram, settings)
+
+
+def listed(settings):
+    return dict(rows(settings, "SELECT model_id, tokens FROM model_window"))
+
+
+def answers(provider):
+    return [call.body["model"] for call in provider.calls("chat.create")]
+
+
+def test_one_person_talks_to_two_providers_of_different_dialects(talk, provider, elsewhere):
+    talk.say("Что такое лоб?")
+    talk.say("/model")
+    talk.press(talk.behind(LARGE))
+    assert talk.say("А подбородок?").text == "Ответ издалека"
+    (asked,) = elsewhere.asked
+    assert asked["model"] == LARGE
+    assert [each["content"] for each in asked["messages"]][::2] == [
+        "Что такое лоб?",
+        "А подбородок?",
+    ]
+    talk.say("/model")
+    talk.press("model:auto")
+    talk.say("А нос?")
+    assert answers(provider) == ["stand-in-base", "stand-in-base"]
+    turns = rows(talk.settings, "SELECT provider, model_id, input_tokens FROM turn ORDER BY id")
+    assert turns[1] == ("elsewhere", LARGE, 550)
+    assert [turn[0] for turn in turns] == ["chat", "elsewhere", "chat"]
+
+
+def test_models_are_listed_with_provider_price_and_window(talk):
+    shown = talk.say("/model").text
+    assert shown.startswith("Сейчас отвечает neurotypology-1, поставщик chat.")
+    assert "1. neurotypology-1 — обычная модель" in shown
+    large = next(part for part in shown.split("\n\n") if LARGE in part)
+    assert "0.30 за вопросы и 1.20 за ответы, USD" in large
+    assert "окно 64 000 токенов" in large.replace("\xa0", " ")
+    assert "цена неизвестна; окно неизвестно" in shown
+    assert talk.labels[0] == "✓ 1. neurotypology-1"
+
+
+def test_what_does_not_talk_is_not_on_offer(talk):
+    shown = talk.say("/model").text
+    for hidden in ("text-embed-3", "ft:somebody-elses", "stand-in-transcribe"):
+        assert hidden not in shown
+
+
+def test_windows_come_from_either_word_for_them(talk):
+    assert listed(talk.settings)[LARGE] == 64_000
+    assert listed(talk.settings)["stand-in-base"] == 16_000
+    with open_database(talk.settings.database) as database:
+        windows = WindowRows(database)
+        assert (windows.get("elsewhere", SMALL), windows.get("elsewhere", "silent-3")) == (
+            600,
+            None,
+        )
+
+
+def test_a_model_of_another_company_is_told_in_one_sentence_with_the_way_to_privacy(talk):
+    talk.say("/model")
+    told = talk.press(talk.behind(LARGE)).text
+    assert "другой компании" in told
+    assert "/privacy" in told
+    talk.say("/model")
+    assert "другой компании" not in talk.press(talk.behind("stand-in-chat")).text
+
+
+def test_a_choice_counts_in_its_session_alone(talk, elsewhere):
+    talk.say("/model")
+    talk.press(talk.behind(LARGE))
+    talk.say("Один")
+    talk.say("/model")
+    assert talk.labels[-1] == "Вернуть обычную модель"
+    chosen = rows(talk.settings, "SELECT provider, model_id FROM chat_session WHERE is_open = 1")
+    assert chosen == [("elsewhere", LARGE)]
+    assert elsewhere.asked
+
+
+def test_a_full_session_goes_on_with_a_bigger_model(talk, elsewhere):
+    talk.say("/model")
+    talk.press(talk.behind(SMALL))
+    full = talk.say("Первый вопрос")
+    assert "92 %" in full.text
+    shown = talk.press("model")
+    assert shown.message_id != full.message_id
+    talk.press(talk.behind(LARGE))
+    talk.say("Второй вопрос")
+    assert [len(asked["messages"]) for asked in elsewhere.asked] == [1, 3]
+
+
+@pytest.mark.parametrize(
+    "data", ["model:use:nothing", "model:use", "model:list:-5:x", "model:nonsense", "model:use:"]
+)
+def test_made_up_data_changes_nothing(talk, data):
+    talk.say("/model")
+    talk.press(data, forged=True)
+    assert rows(talk.settings, "SELECT provider FROM chat_session") == [(None,)]
+
+
+def test_a_plan_without_a_model_neither_shows_nor_takes_it(telegram, settings):
+    free = Plan("free", models=("stand-in-*",))
+    with RunningBot(replace(settings, plans=(free,))) as bot:
+        telegram.wait_for(lambda: len(listed(bot.settings)) == 8)
+        talk = Talk(telegram, bot.settings)
+        assert LARGE not in talk.say("/model").text
+        sign = _sign("elsewhere", LARGE)
+        talk.press(f"model:use:{sign}", forged=True)
+        assert "план" in talk.alerts()[-1]
+        assert rows(talk.settings, "SELECT provider FROM chat_session") == [(None,)]
+
+
+def test_a_choice_that_the_plan_has_no_longer_does_not_answer(telegram, settings, elsewhere):
+    with RunningBot(settings):
+        telegram.wait_for(lambda: len(listed(settings)) == 8)
+        talk = Talk(telegram, settings)
+        talk.say("/model")
+        talk.press(talk.behind(LARGE))
+    free = Plan("free", models=("stand-in-*",))
+    with RunningBot(replace(settings, plans=(free,))):
+        talk = Talk(telegram, settings)
+        talk.say("Что такое лоб?")
+        assert talk.say("/model").text.startswith("Сейчас отвечает neurotypology-1")
+    assert elsewhere.asked == []
+
+
+def _sign(provider, model_id):
+    from merlin.chat.lineup import Option
+    from merlin.chat.route import Standing
+
+    return Option(Standing.GENERAL, provider, model_id).sign
+
+
+def test_earlier_versions_and_the_base_are_on_offer(telegram, settings, provider):
+    let_serve(settings, "stand-in-chat", number=2)
+    with open_database(settings.database) as database:
+        assert [one.model_id for one in ShelfRows(database).earlier("neurotypology")] == [
+            "stand-in-base"
+        ]
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        shown = talk.say("/model").text
+        assert "neurotypology-2 — обычная модель" in shown
+        assert "neurotypology-1 — прежняя версия" in shown
+        assert "no-such-base — база" in shown
+        talk.press(talk.behind("neurotypology-1"))
+        talk.say("Кто отвечает?")
+    assert answers(provider) == ["stand-in-base"]
+
+
+def test_without_any_model_that_is_said(telegram, tmp_path):
+    bare = settings_of(tmp_path, telegram)
+    with RunningBot(bare):
+        talk = Talk(telegram, bare)
+        assert "не из чего" in talk.say("/model").text

@@ -1,0 +1,182 @@
+"""Tokens: the gauge tells the truth, and a summary is believed only when it is checked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from bot_talk import Talk
+from bot_world import RunningBot, rows, settings_of, start_child
+from waiting import wait_until
+
+from merlin.billing.plan import Allowance, Format, Plan
+from merlin.bot.handlers.talk.tokens import bar
+from merlin.chat.known import Known
+from merlin.core.money import Price
+
+pytestmark = pytest.mark.functional
+
+QUESTION = "Встретимся с Анной у площади Минина 14 мая в 10:30?"
+SHORT = "Обсудили встречу с Анной у Минина 14 мая в 10:30."
+INVENTED = "Обсудили встречу с Анной 15 мая."
+PRICE = Price("USD", 1_000_000, 0, 2_000_000, 0)
+
+
+@pytest.fixture
+def talk(telegram, settings):
+    with RunningBot(settings):
+        yield Talk(telegram, settings)
+
+
+def summaries(settings):
+    return rows(settings, "SELECT COUNT(*) FROM chat_session WHERE summary <> ''")[0][0]
+
+
+def test_the_bar_shows_the_used_part():
+    assert bar(0) == "▱" * 10
+    assert bar(0.001) == "▰" + "▱" * 9
+    assert bar(0.5) == "▰" * 5 + "▱" * 5
+    assert bar(3) == "▰" * 10
+
+
+def test_the_gauge_tells_the_providers_count_the_cost_and_the_plan(tmp_path, telegram, provider):
+    plan = Plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(20)})
+    known = Known(windows={"stand-in-base": 8000}, prices={"stand-in-base": PRICE})
+    settings = settings_of(tmp_path, telegram, provider, plans=(plan,), known=known)
+    with RunningBot(replace(settings, providers=(model_of(settings),))):
+        talk = Talk(telegram, settings)
+        fresh = talk.say("/t").text
+        assert "▱▱▱▱▱▱▱▱▱▱ 0 %" in fresh
+        assert "по нашей оценке" in fresh
+        talk.say("Что такое лоб?")
+        told = talk.say("/t").text
+    ((used, _),) = rows(settings, "SELECT input_tokens + output_tokens, cost_micro FROM turn")
+    assert f"{used} из 8" in told
+    assert "по счёту поставщика" in told
+    ((micro,),) = rows(settings, "SELECT cost_micro FROM turn")
+    assert micro > 0
+    cost = f"0.{micro // 100:04d} USD"
+    assert f"этот разговор — {cost}, сегодня — {cost}" in told
+    assert "План «Бесплатный»" in told
+    assert "Вопросы: осталось 19 из 20, заново — " in told
+
+
+def model_of(settings):
+    return replace(settings.providers[0], model="stand-in-base")
+
+
+def test_the_plans_window_is_the_limit_that_is_shown(tmp_path, telegram, provider):
+    plan = Plan("free", {"ru": "Бесплатный", "en": "Free"}, window=1000)
+    settings = settings_of(tmp_path, telegram, provider, plans=(plan,))
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        assert "0 из 1" in talk.say("/t").text
+        told = talk.say("/plan").text
+    assert "Окно разговора: до 1" in told
+    assert "Вопросы: без ограничений" in told
+
+
+def test_a_checked_summary_is_shown_and_goes_along_in_a_new_session(talk, provider):
+    talk.say(QUESTION)
+    talk.say("/t")
+    provider.behave(fixed_answer=SHORT)
+    shown = talk.press("Пересказать и продолжить")
+    assert SHORT in shown.text
+    assert shown.entities[0]["type"] == "expandable_blockquote"
+    talk.say("Во сколько?")
+    said = [message["content"] for message in provider.calls("chat.create")[-1].body["messages"]]
+    assert f"Ранее в этом разговоре: {SHORT}" in said
+    assert QUESTION not in said
+    talk.say("/sessions")
+    assert "У вас 2 разговора" in talk.last.text
+    assert any("(продолжение)" in label for label in talk.labels)
+
+
+def test_an_invented_number_is_asked_anew_and_then_all_stays_as_it_was(talk, provider):
+    talk.say(QUESTION)
+    talk.say("/t")
+    provider.behave(fixed_answer=INVENTED)
+    shown = talk.press("Пересказать и продолжить")
+    assert "не вышло" in shown.text
+    first, second = provider.calls("chat.create")[-2:]
+    assert "15" not in first.body["messages"][-1]["content"]
+    assert "число 15" in second.body["messages"][-1]["content"]
+    assert summaries(talk.settings) == 0
+    provider.behave(fixed_answer="")
+    talk.say("Дальше?")
+    said = [message["content"] for message in provider.calls("chat.create")[-1].body["messages"]]
+    assert QUESTION in said
+
+
+def test_a_summary_costs_one_question_of_the_plan_and_its_money_is_counted(
+    tmp_path, telegram, provider
+):
+    plan = Plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(3)})
+    known = Known(prices={"stand-in-base": PRICE})
+    settings = settings_of(tmp_path, telegram, provider, plans=(plan,), known=known)
+    settings = replace(settings, providers=(model_of(settings),))
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        talk.say(QUESTION)
+        gauge = talk.say("/t")
+        provider.behave(fixed_answer=INVENTED)
+        talk.press("Пересказать и продолжить")
+        assert "осталось 2 из 3" in talk.say("/plan").text
+        provider.behave(fixed_answer=SHORT)
+        talk.press("Пересказать и продолжить", gauge.message_id)
+        assert "осталось 1 из 3" in talk.say("/plan").text
+        talk.say("Ещё?")
+        talk.press("Пересказать и продолжить", gauge.message_id)
+        assert "закончились" in talk.last.text
+    costs = rows(settings, "SELECT cost_micro FROM turn WHERE format = 'summary'")
+    assert len(costs) == 2
+    assert all(micro > 0 for (micro,) in costs)
+
+
+def test_a_second_press_makes_no_second_summary(talk, provider):
+    talk.say(QUESTION)
+    gauge = talk.say("/t")
+    provider.behave(fixed_answer=SHORT)
+    talk.press("Пересказать и продолжить")
+    asked = len(provider.calls("chat.create"))
+    talk.press("Пересказать и продолжить", gauge.message_id)
+    assert len(provider.calls("chat.create")) == asked
+    assert summaries(talk.settings) == 1
+
+
+def test_a_session_of_somebody_else_is_never_summed_up(talk, telegram, provider):
+    talk.say(QUESTION)
+    talk.say("/t")
+    asked = len(provider.calls("chat.create"))
+    boris = Talk(telegram, talk.settings, "boris")
+    shown = boris.say("/t")
+    boris.press(talk.data("sum"), shown.message_id, forged=True)
+    assert telegram.answers("boris") == [shown]
+    assert len(provider.calls("chat.create")) == asked
+
+
+def test_the_plan_button_leaves_the_answer_above_it_alone(talk, telegram):
+    answer = talk.say(QUESTION)
+    talk.press("plan", answer.message_id, forged=True)
+    assert telegram.answers("anna")[0].text == answer.text
+    assert talk.last.text == "Ограничений нет: спрашивайте сколько угодно."
+
+
+def test_a_kill_on_the_way_leaves_one_new_session(tmp_path, telegram, provider):
+    settings = settings_of(tmp_path, telegram, provider)
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        talk.say(QUESTION)
+        talk.say("/t")
+    provider.behave(fixed_answer=SHORT)
+    log = tmp_path / "child.log"
+    child = start_child(settings, log, MERLIN_CRASH_AT="answer.sent")
+    telegram.press("anna", "Пересказать и продолжить", talk.last.message_id)
+    try:
+        assert child.wait(30) == 137
+    finally:
+        child.kill()
+    with RunningBot(settings):
+        wait_until(lambda: rows(settings, "SELECT 1 FROM updates WHERE state='waiting'") == [])
+    assert summaries(settings) == 1
+    assert SHORT in talk.last.text

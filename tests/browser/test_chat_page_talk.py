@@ -1,0 +1,208 @@
+"""What people do on the chat page besides typing: answer, correct, forward, react, gather."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from chat_page_world import ANNA, bubbles, field
+from playwright.sync_api import expect
+
+from merlin.sandbox.telegram.arguments import Upload
+from merlin.sandbox.telegram.groups import SEMINAR, STUDY
+
+pytestmark = pytest.mark.integration
+
+KEYS = {"inline_keyboard": [[{"text": "Спросить", "callback_data": "ask"}]]}
+
+
+def open_acts(bubble):
+    bubble.hover()
+    bubble.get_by_role("button", name="Действия с сообщением").click()
+
+
+def do(bubble, name):
+    open_acts(bubble)
+    bubble.get_by_role("button", name=name, exact=True).click()
+
+
+def tab(page, name):
+    return page.locator("#chats").get_by_role("button", name=name, exact=True)
+
+
+def test_a_message_of_the_bot_is_answered(page, bot):
+    sent = bot.say(ANNA, "Форма лба.")
+    do(bubbles(page).first, "Ответить")
+    expect(page.locator("#context")).to_contain_text("Форма лба.")
+    page.keyboard.type("почему?")
+    page.keyboard.press("Enter")
+    assert bot.next_update()["message"]["reply_to_message"]["message_id"] == sent
+    expect(page.locator("#context")).to_be_empty()
+    expect(bubbles(page).last.locator("blockquote.reply")).to_have_text("Форма лба.")
+
+
+def test_an_own_message_is_corrected_and_marked(page, bot, telegram):
+    telegram.say("anna", "превет")
+    assert bot.next_update()["message"]["text"] == "превет"
+    do(bubbles(page).first, "Изменить")
+    expect(field(page)).to_have_value("превет")
+    field(page).fill("привет")
+    page.keyboard.press("Enter")
+    assert bot.next_update()["edited_message"]["text"] == "привет"
+    expect(bubbles(page)).to_have_count(1)
+    expect(bubbles(page).first).to_contain_text("изменено")
+
+
+def test_a_correction_can_be_given_up(page, telegram):
+    telegram.say("anna", "превет")
+    do(bubbles(page).first, "Изменить")
+    page.keyboard.press("Escape")
+    expect(page.locator("#context")).to_be_empty()
+    expect(field(page)).to_have_value("")
+
+
+def test_several_messages_are_forwarded_to_another_chat(page, bot, telegram):
+    bot.say(ANNA, "Форма лба.")
+    telegram.say("anna", "Спасибо")
+    do(bubbles(page).first, "Переслать")
+    do(bubbles(page).last, "Переслать")
+    expect(page.locator("#context")).to_contain_text("Переслать 2")
+    tab(page, "Учебная группа").click()
+    page.get_by_role("button", name="Отправить", exact=True).click()
+    expect(bubbles(page)).to_have_count(2)
+    expect(bubbles(page).first).to_contain_text("Переслано от: Merlin")
+    assert [one.text for one in telegram.log("study")] == ["Форма лба.", "Спасибо"]
+
+
+def test_a_reaction_is_put_and_seen(page, bot, telegram):
+    bot.say(ANNA, "Форма лба.")
+    open_acts(bubbles(page).first)
+    page.get_by_role("button", name="Отметить: 👍").click()
+    expect(page.locator(".reaction")).to_have_text("👍")
+    assert telegram.log("anna")[0].reactions == {ANNA: "👍"}
+
+
+def test_an_alert_of_the_bot_waits_to_be_read(page, bot):
+    bot.say(ANNA, "?", reply_markup=KEYS)
+    page.get_by_role("button", name="Спросить").click()
+    query = bot.next_update()["callback_query"]
+    words = {"text": "Осталось 2 вопроса", "show_alert": True}
+    bot.call("answerCallbackQuery", callback_query_id=query["id"], **words)
+    expect(page.get_by_role("dialog")).to_contain_text("Осталось 2 вопроса")
+    page.get_by_role("button", name="Понятно").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_a_key_copies_its_text_and_says_so(page, bot):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    key = {"text": "Скопировать код", "copy_text": {"text": "print(1)"}}
+    bot.say(ANNA, "код", reply_markup={"inline_keyboard": [[key]]})
+    page.get_by_role("button", name="Скопировать код").click()
+    expect(page.locator("#toast")).to_have_text("Скопировано.")
+    assert page.evaluate("navigator.clipboard.readText()") == "print(1)"
+
+
+def test_code_tells_its_language_and_is_copied(page, bot):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    pre = {"type": "pre", "offset": 0, "length": 8, "language": "python"}
+    bot.say(ANNA, "print(1)", entities=[pre])
+    expect(page.locator(".code-head")).to_contain_text("python")
+    page.get_by_role("button", name="Скопировать", exact=True).click()
+    expect(page.locator("#toast")).to_have_text("Скопировано.")
+    assert page.evaluate("navigator.clipboard.readText()") == "print(1)"
+
+
+def test_a_spoiler_is_shown_when_asked_for(page, bot):
+    bot.say(ANNA, "ответ: 42", entities=[{"type": "spoiler", "offset": 7, "length": 2}])
+    hidden = page.get_by_role("button", name="Скрытый текст: показать")
+    hidden.focus()
+    page.keyboard.press("Enter")
+    expect(hidden).to_have_count(0)
+    expect(page.locator(".spoiler.shown")).to_have_text("42")
+
+
+def test_a_command_in_a_text_is_sent_when_pressed(page, bot):
+    bot.say(ANNA, "Наберите /help или 1/2")
+    page.get_by_role("button", name="/help", exact=True).click()
+    assert bot.next_update()["message"]["text"] == "/help"
+
+
+def test_the_menu_offers_the_commands_of_the_place(page, bot):
+    commands = [{"command": "help", "description": "Помощь"}]
+    bot.call("setMyCommands", commands=commands, language_code="ru")
+    page.get_by_role("button", name="Команды бота").click()
+    page.get_by_role("button", name="/help Помощь").click()
+    assert bot.next_update()["message"]["text"] == "/help"
+    tab(page, "Учебная группа").click()
+    expect(page.get_by_role("button", name="Команды бота")).to_be_visible()
+    field(page).fill("/he")
+    page.get_by_role("button", name="/help Помощь").click()
+    assert bot.next_update()["message"]["text"] == "/help@merlin_stand_in_bot"
+
+
+def test_a_group_shows_who_says_what(page, bot, telegram):
+    bot.call("sendMessage", chat_id=STUDY.group_id, text="Добрый день")
+    telegram.say("boris@study", "Здравствуйте")
+    expect(tab(page, "Учебная группа новое")).to_be_visible()
+    tab(page, "Учебная группа новое").click()
+    expect(bubbles(page)).to_have_text([re.compile("Merlin"), re.compile("Борис")])
+    field(page).fill("/ask@merlin_stand_in_bot вопрос")
+    page.keyboard.press("Enter")
+    assert bot.next_update()["message"]["chat"]["id"] == STUDY.group_id
+    expect(bubbles(page).last).to_have_class("msg me")
+    page.get_by_role("button", name=re.compile("Борис, преподаватель")).click()
+    tab(page, "Учебная группа новое").click()
+    expect(bubbles(page).nth(1)).to_have_class("msg me")
+
+
+def test_a_topic_is_made_and_talked_in(page, bot):
+    page.get_by_role("button", name="Новая тема: Семинар с темами").click()
+    expect(tab(page, "# Тема 1")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".log:not([hidden]) .service")).to_have_text("Новая тема: Тема 1")
+    field(page).fill("/ask вопрос")
+    page.keyboard.press("Enter")
+    expect(bubbles(page)).to_have_count(1)
+    message = bot.next_update()["message"]
+    assert (message["chat"]["id"], message["is_topic_message"]) == (SEMINAR.group_id, True)
+
+
+def test_results_of_inline_mode_are_offered_and_sent(page, bot, telegram):
+    field(page).fill("@merlin_stand_in_bot лоб")
+    query = bot.next_update()["inline_query"]
+    content = {"message_text": "Форма лба"}
+    article = {"type": "article", "id": "1", "title": "Ответ", "input_message_content": content}
+    bot.call("answerInlineQuery", inline_query_id=query["id"], results=[article])
+    page.get_by_role("button", name="Ответ", exact=True).click()
+    expect(bubbles(page).first).to_contain_text("через @merlin_stand_in_bot")
+    assert telegram.log("anna")[0].text == "Форма лба"
+
+
+def test_an_album_goes_with_its_caption(page, bot, telegram, tmp_path):
+    pictures = [tmp_path / f"{name}.png" for name in "аб"]
+    for picture in pictures:
+        picture.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x10")
+    field(page).fill("доска")
+    page.locator("#chosen-file").set_input_files(pictures)
+    expect(bubbles(page)).to_have_count(2)
+    sent = [one.message for one in telegram.log("anna")]
+    assert len({one["media_group_id"] for one in sent}) == 1
+    assert sent[0]["caption"] == "доска"
+
+
+def test_a_file_of_the_bot_is_downloaded_whole(page, bot, telegram):
+    telegram.send_file("anna", Upload("мой.csv", "text/csv", b"a,b\n"))
+    file_id = telegram.log("anna")[0].message["document"]["file_id"]
+    bot.call("sendDocument", chat_id=ANNA, document=file_id, caption="ваши данные")
+    with page.expect_download() as coming:
+        bubbles(page).last.get_by_role("link", name="мой.csv").click()
+    assert coming.value.suggested_filename == "мой.csv"
+    assert coming.value.path().read_bytes() == b"a,b\n"
+
+
+def test_a_draft_is_shown_with_its_marks(page, bot, telegram):
+    telegram.say("anna", "вопрос")
+    bold = [{"type": "bold", "offset": 0, "length": 5}]
+    bot.call("sendMessageDraft", chat_id=ANNA, draft_id=7, text="Черты лица", entities=bold)
+    expect(page.locator(".caret b")).to_have_text("Черты")
+    bot.say(ANNA, "Черты лица")
+    expect(page.locator(".caret")).to_have_count(0)

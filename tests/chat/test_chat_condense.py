@@ -1,0 +1,88 @@
+"""A long text in short: in parts, in order, up to a number, into the room there is."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from merlin.chat.condense import Measure, condense, fits_into
+from merlin.chat.document import bodies, outside
+from merlin.chat.prompt import Paper, Prompt, folded
+
+pytestmark = pytest.mark.unit
+
+TEXT = "\n\n".join(f"{number} {'слово ' * 30}" for number in range(20))
+
+
+class Teller:
+    """Tells each part by its first word; the later a part, the sooner it is done."""
+
+    def __init__(self, words=lambda part: part.text.split()[0]):
+        self.words = words
+        self.at_once = self.most_at_once = 0
+        self.seen = []
+
+    async def tell(self, part):
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        await asyncio.sleep(0.001 * (part.count - part.number))
+        self.at_once -= 1
+        return self.words(part)
+
+    def progress(self, done, count):
+        self.seen.append((done, count))
+
+    def short(self, measure, text=TEXT):
+        return asyncio.run(condense(text, measure, self.tell, self.progress))
+
+
+def test_the_parts_stand_in_their_order_and_a_few_are_told_at_once():
+    teller = Teller()
+    short = teller.short(Measure(100, 100))
+    assert (short.parts, short.read) == (20, 20)
+    assert short.text.split() == [str(number) for number in range(20)]
+    assert teller.most_at_once == 3
+    assert teller.seen == [(done, 20) for done in range(21)]
+
+
+def test_no_more_than_so_many_parts_are_read():
+    short = Teller().short(Measure(100, 100, most_parts=4))
+    assert (short.text.split(), short.parts, short.read) == (["0", "1", "2", "3"], 20, 4)
+
+
+def test_what_is_short_but_too_long_is_told_again():
+    teller = Teller(lambda part: part.text[: len(part.text) // 3])
+    short = teller.short(Measure(100, 150))
+    assert fits_into(short.text, 150)
+    assert short.text.startswith("0 слово")
+    assert {count for _, count in teller.seen} == {20}
+
+
+def test_what_nobody_makes_shorter_is_cut():
+    short = Teller(lambda part: part.text).short(Measure(100, 50))
+    assert fits_into(short.text, 50)
+    assert short.text.startswith("0 слово")
+
+
+def test_a_part_that_fails_ends_all_others():
+    def words(part):
+        raise LookupError(part.number)
+
+    teller = Teller(words)
+    with pytest.raises(LookupError):
+        teller.short(Measure(100, 100))
+    assert teller.seen == [(0, 20)]
+
+
+def test_no_text_is_short_already():
+    assert Teller().short(Measure(10, 10), " ").text == ""
+
+
+def test_papers_are_folded_into_the_text_behind_the_words():
+    prompt = Prompt("О чём?", "document", papers=(Paper("a.txt", "раз"), Paper("b.txt", "два")))
+    whole = folded(prompt)
+    assert (outside(whole.text).strip(), bodies(whole.text)) == ("О чём?", ["раз", "два"])
+    assert whole.papers == ()
+    assert bodies(folded(prompt, [Paper("a.txt", "коротко")]).text) == ["коротко"]
+    assert outside(folded(Prompt("", papers=(Paper("a", "b"),))).text) == ""

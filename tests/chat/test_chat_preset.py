@@ -1,0 +1,113 @@
+"""Presets: their texts, what becomes of a session, what the config says."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from merlin.chat.preset import (
+    BUILT_IN,
+    MOST_OWN,
+    TRANSLATOR,
+    OwnPreset,
+    Preset,
+    built_in_prompt,
+    read_presets,
+    room_for,
+    told_by,
+    untold,
+)
+from merlin.chat.session import Session
+from merlin.config import load
+from merlin.core.errors import ConfigError
+from merlin.model.sunset import Reliance
+
+pytestmark = pytest.mark.unit
+
+BARE = Session(1, 1001, 1001)
+ENGINE = {"name": "engine", "base_url": "http://127.0.0.1:1/v1"}
+TITLE = {"ru": "Репетитор", "en": "Tutor"}
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_built_in_preset_has_a_text_in_each_language(name, language):
+    assert len(built_in_prompt(language, name, "ru — en")) > 100
+
+
+def test_the_translators_text_names_its_languages():
+    assert "Languages: French — Greek." in built_in_prompt("en", TRANSLATOR, "French — Greek")
+
+
+def test_a_model_comes_and_goes_with_its_preset():
+    told = told_by(BARE, "tutor", "Ask.", ("engine", "m"))
+    assert (told.preset, told.system, told.provider, told.model_id) == (
+        *("tutor", "Ask."),
+        *("engine", "m"),
+    )
+    assert untold(told, ("engine", "m")) == BARE
+
+
+def test_a_model_that_the_person_chose_stays():
+    own = told_by(BARE, "tutor", "Ask.", ("engine", "own"))
+    assert untold(own, ("engine", "m")).model_id == "own"
+    assert untold(own).model_id == "own"
+
+
+def test_there_is_room_for_twenty_and_for_a_name_that_is_there():
+    full = [OwnPreset(each, f"n{each}", "x") for each in range(MOST_OWN)]
+    assert room_for(full[1:], "new")
+    assert not room_for(full, "new")
+    assert room_for(full, "n3")
+
+
+def test_a_preset_has_a_title_in_every_language():
+    assert (Preset("a", TITLE).titled("en-GB"), Preset("a").titled("ru")) == ("Tutor", "a")
+
+
+def test_presets_are_read_in_their_order():
+    found = read_presets(
+        {
+            "b": {"title": TITLE, "prompt": " B. "},
+            "a": {"title": TITLE, "prompt": "A", "model": {"provider": "p", "model": "m"}},
+        }
+    )
+    assert found == (Preset("b", TITLE, "B."), Preset("a", TITLE, "A", ("p", "m")))
+
+
+@pytest.fixture
+def configured(tmp_path):
+    def write(presets):
+        path = tmp_path / "config.yaml"
+        said = {"state_dir": ".", "providers": [ENGINE], "chat": {"presets": presets}}
+        path.write_text(yaml.safe_dump(said), encoding="utf-8")
+        return load(path)
+
+    return write
+
+
+def test_a_configured_preset_is_there_and_its_models_last_day_is_watched(configured):
+    model = {"provider": "engine", "model": "m"}
+    config = configured({"tutor": {"title": TITLE, "prompt": "Ask.", "model": model}})
+    assert config.presets == (Preset("tutor", TITLE, "Ask.", ("engine", "m")),)
+    assert config.relies_on == (Reliance("preset", "engine", "m"),)
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "words"),
+    [
+        ("voice", {}, "'voice' does not match"),
+        ("Tutor", {}, "'Tutor' does not match"),
+        ("tutor", {"prompt": " "}, "does not match"),
+        ("tutor", {"prompt": "x" * 4001}, "is too long"),
+        ("tutor", {"title": {"ru": "Только"}}, "'en' is a required property"),
+        (
+            "tutor",
+            {"model": {"provider": "no", "model": "m"}},
+            "chat.presets.tutor.model.provider: no is not one of providers",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_configured_preset_is_told(configured, name, more, words):
+    with pytest.raises(ConfigError, match=words):
+        configured({name: {"title": TITLE, "prompt": "Ask.", **more}})

@@ -1,0 +1,133 @@
+"""A summary is believed only when it is short and invents neither numbers nor names."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from merlin.chat.reply import Ending, Reply
+from merlin.chat.summary import MOST_PARTS, Doubt, Flaw, doubt_of, parts
+from merlin.chat.summing import Summing
+from merlin.core.message import Message
+
+pytestmark = pytest.mark.unit
+
+SAID = (
+    "Вопрос: Когда Анна Петровна едет в Казань и за сколько?\n\n"
+    "Ответ: 14 мая в 10:30, билет стоит 1 500 рублей, поезд 042. Потом позвонит Ковалёву."
+)
+
+
+def test_a_long_talk_full_of_numbers_and_names_is_gone_through_but_once():
+    # Going through it for each of them would take minutes.
+    many = " ".join(f"и Анна{'а' * (n % 7)} взяла {n}" for n in range(5000))
+    assert doubt_of(f"Сказано: {many}", " ".join([many] * 5)) is None
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        "Анна Петровна едет в Казань 14 мая.",
+        "О поездке Анны Петровны в Казань: билет за 1500 рублей, звонок Ковалёву.",
+        "Поезд 042 в 10:30. Спросили: Когда? Ответили.",
+        "1. Поездка.\n2. Цена — 1 500 рублей.",
+        "Говорили с Merlin о Казани.",
+        "Talked about a trip to Kazan on 14 May.",
+    ],
+)
+def test_what_was_said_is_believed(summary):
+    assert doubt_of(summary, SAID) is None
+
+
+@pytest.mark.parametrize(
+    ("summary", "doubt"),
+    [
+        ("", Doubt(Flaw.EMPTY)),
+        (" \n", Doubt(Flaw.EMPTY)),
+        ("слово " * 100, Doubt(Flaw.LONG)),
+        ("Анна едет 15 мая.", Doubt(Flaw.NUMBER, "15")),
+        ("Билет за 1600 рублей.", Doubt(Flaw.NUMBER, "1600")),
+        ("Анна едет к Борису в Казань.", Doubt(Flaw.NAME, "Борису")),
+    ],
+)
+def test_what_was_not_said_is_not_believed(summary, doubt):
+    assert doubt_of(summary, SAID) == doubt
+
+
+def test_a_long_talk_may_have_a_longer_summary():
+    said = "слово " * 1000
+    assert doubt_of("слово " * 200, said) is None
+    assert doubt_of("слово " * 300, said) == Doubt(Flaw.LONG)
+
+
+def test_parts_hold_the_whole_talk_in_order_and_none_is_too_big():
+    talk = [Message("user" if n % 2 == 0 else "assistant", f"речь {n} " * 30) for n in range(20)]
+    talk.append(Message("user", "я" * 5000))
+    found = parts(talk, 500, ("В", "О"))
+    assert all(0 < len(part) <= 1000 for part in found)
+    joined = "".join(found)
+    assert [joined.index(f"речь {n} ") for n in range(20)] == sorted(
+        joined.index(f"речь {n} ") for n in range(20)
+    )
+    assert joined.count("я") == 5000
+    assert found[0].startswith("В: речь 0")
+    assert parts([], 500, ("В", "О")) == []
+
+
+class Scripted:
+    """A model that says what it was told to say; remembers what it was asked."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self.replies = list(replies)
+        self.asked: list[str] = []
+
+    async def __call__(self, message: Message) -> Reply:
+        self.asked.append(message.content)
+        return self.replies.pop(0)
+
+
+def whole(words: str) -> Reply:
+    return Reply(Ending.WHOLE, words)
+
+
+def summed(model: Scripted, talk: Sequence[Message], earlier: str = "", room: int = 4000) -> str:
+    return asyncio.run(Summing(model, "ru").of(talk, earlier, room))
+
+
+TALK = (Message("user", "Когда поезд?"), Message("assistant", "14 мая."))
+
+
+def test_a_summary_that_passes_is_taken_at_once():
+    model = Scripted(whole("Поезд 14 мая."))
+    assert summed(model, TALK) == "Поезд 14 мая."
+    assert model.asked == ["Вопрос: Когда поезд?\n\nОтвет: 14 мая."]
+
+
+def test_a_doubtful_one_is_asked_anew_with_the_reason_and_then_given_up():
+    model = Scripted(whole("Поезд 15 мая."), whole("Поезд 14 мая."))
+    assert summed(model, TALK) == "Поезд 14 мая."
+    assert "15" in model.asked[1]
+    model = Scripted(whole("Поезд 15 мая."), Reply(Ending.EMPTY))
+    assert summed(model, TALK) == ""
+
+
+def test_what_breaks_off_is_no_summary():
+    assert summed(Scripted(Reply(Ending.CUT, "Поезд 14")), TALK) == ""
+    assert summed(Scripted(Reply(Ending.NOBODY)), TALK) == ""
+
+
+def test_a_long_talk_is_summed_up_piece_by_piece_with_what_is_known():
+    talk = [Message("user", f"{'а' * 700} {n}") for n in (1, 2)]
+    model = Scripted(whole("Было 1."), whole("Было 1 и 2."))
+    assert summed(model, talk, "Ранее: 0.", room=400) == "Было 1 и 2."
+    assert model.asked[0].startswith("Ранее: 0.")
+    assert model.asked[1].startswith("Было 1.")
+
+
+def test_a_talk_of_too_many_pieces_is_left_alone():
+    talk = [Message("user", "а" * 90) for _ in range(MOST_PARTS + 1)]
+    model = Scripted()
+    assert summed(model, talk, room=50) == ""
+    assert model.asked == []

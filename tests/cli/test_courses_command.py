@@ -1,0 +1,61 @@
+"""`merlin courses`: the shipped courses as a table in both languages and as JSON."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from world import Lab
+
+from merlin.cli import main
+
+pytestmark = pytest.mark.functional
+
+DATASETS = Path(__file__).parents[2] / "datasets"
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory):
+    """Return a lab whose daemon has looked at the shipped datasets once."""
+    lab = Lab(tmp_path_factory.mktemp("shipped"), "http://127.0.0.1:9/v1")
+    shutil.copytree(DATASETS, lab.repository.folder / "datasets")
+    lab.repository.commit()
+    lab.tick("fetch")
+    return lab
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("ru", ["Алгоритмы и структуры данных", "Программирование на Python", "boris", "открыт"]),
+        ("en", ["Algorithms and data structures", "Programming in Python", "boris", "active"]),
+    ],
+)
+def test_courses_are_listed_to_people(shipped, capsys, monkeypatch, language, words):
+    monkeypatch.setenv("MERLIN_LANGUAGE", language)
+    assert main(["courses", "--config", str(shipped.path)]) == 0
+    told = capsys.readouterr().out
+    assert [word for word in words if word not in told] == []
+
+
+def test_courses_are_listed_to_programs_with_their_materials(shipped, capsys):
+    assert main(["courses", "--json", "--config", str(shipped.path)]) == 0
+    told = {each["course"]: each for each in json.loads(capsys.readouterr().out)}
+    assert set(told) == {"algorithms", "neurotypology", "python"}
+    one = told["algorithms"]
+    assert (one["semester"], one["active"], one["teachers"]) == (1, True, ["boris"])
+    assert len(one["materials"]) == 9
+    (lab, *_) = [each for each in one["materials"] if each["type"] == "lab"]
+    assert (lab["lesson"], lab["text"]) == (2, None)
+    assert lab["file_url"].startswith("https://")
+
+
+def test_a_repository_without_courses_says_so(tmp_path, capsys):
+    lab = Lab(tmp_path, "http://127.0.0.1:9/v1")
+    lab.repository.dataset()
+    lab.repository.commit()
+    lab.tick("fetch")
+    assert main(["courses", "--config", str(lab.path)]) == 0
+    assert "course.yaml" in capsys.readouterr().err

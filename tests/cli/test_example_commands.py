@@ -1,0 +1,262 @@
+"""Examples from the command line: each change a commit, nothing half done, everything told."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+import yaml
+from world import Lab
+
+from merlin.cli import main
+from merlin.sandbox.provider import ProviderStandIn
+
+pytestmark = pytest.mark.functional
+
+EDITOR = """\
+import pathlib, sys
+path = pathlib.Path(sys.argv[1])
+path.write_text(path.read_text("utf-8").replace("ответ", "отклик"), "utf-8")
+"""
+
+
+@pytest.fixture(scope="module")
+def provider():
+    with ProviderStandIn(key="stand-in") as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def lab(tmp_path, provider):
+    lab = Lab(tmp_path, provider.base_url)
+    lab.repository.dataset()
+    lab.repository.commit("First words")
+    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+    return lab
+
+
+@pytest.fixture
+def run(lab, capsys):
+    def call(*words):
+        capsys.readouterr()
+        code = main([*words, "--config", str(lab.path)])
+        return code, capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def shown(run):
+    def call(*words):
+        code, told = run(*words, "--json")
+        assert code == 0, told.err
+        return json.loads(told.out)
+
+    return call
+
+
+def example(lab, name):
+    return lab.repository.folder / f"datasets/trial/examples/{name}.yaml"
+
+
+def count(lab):
+    return lab.repository.git("rev-list", "--count", "HEAD")
+
+
+def test_an_added_example_is_a_commit_in_ones_own_name(lab, shown):
+    words = ("--question", "Где тут новый выход?", "--answer", "Прямо.\nИ налево.", "--tag", "way")
+    told = shown("example", "add", "trial", *words)
+    assert told["example"] == "где-тут-новый-выход"
+    assert told["commit"] == lab.repository.git("rev-parse", "HEAD")
+    assert (told["tokens"] > 10, told["next_training"]["examples"] > 10) == (True, True)
+    assert example(lab, "где-тут-новый-выход").read_text("utf-8") == (
+        "messages:\n"
+        "  - user: Где тут новый выход?\n"
+        "  - assistant: |\n"
+        "      Прямо.\n"
+        "      И налево.\n"
+        "tags: [way]\n"
+    )
+    told = lab.repository.git("log", "-1", "--format=%an <%ae> %s")
+    assert told == "boris <boris@example.com> Add example где-тут-новый-выход"
+
+
+def test_people_see_the_commit_and_what_the_next_training_takes(lab, run):
+    code, told = run("example", "add", "trial", "--question", "Где выход?", "--answer", "Прямо.")
+    assert code == 0
+    assert told.out.strip().endswith("Add example где-выход")
+    assert "about 11 examples" in told.err
+    assert told.err.count("No daemon") == 1
+
+
+def test_a_file_is_added_as_it_is(lab, shown, tmp_path):
+    path = tmp_path / "new.yaml"
+    path.write_text("# by hand\nmessages:\n- user: Где?\n- assistant: Тут.\n", "utf-8")
+    told = shown("example", "add", "trial", "--file", str(path), "--id", "face/by-hand")
+    assert told["paths"] == ["examples/face/by-hand.yaml"]
+    assert example(lab, "face/by-hand").read_bytes() == path.read_bytes()
+
+
+def test_an_example_is_edited_by_its_words(lab, shown):
+    told = shown("example", "edit", "q3", "--answer", "Другой ответ.")
+    assert (told["dataset"], told["subject"]) == ("trial", "Edit example q3")
+    said = yaml.safe_load(example(lab, "q3").read_text("utf-8"))["messages"]
+    assert said[1] == {"assistant": "Другой ответ."}
+    assert "номер 3" in said[0]["user"]
+
+
+def test_an_example_is_edited_in_ones_editor(lab, shown, run, monkeypatch):
+    script = lab.folder / "editor.py"
+    script.write_text(EDITOR, "utf-8")
+    monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
+    assert shown("example", "edit", "q3", "--dataset", "trial")["state"] == "committed"
+    assert "отклик" in example(lab, "q3").read_text("utf-8")
+    monkeypatch.setenv("VISUAL", "true")
+    code, told = run("example", "edit", "q3")
+    assert (code, "nothing was changed" in told.err) == (1, True)
+
+
+def test_a_deleted_example_is_gone(lab, shown):
+    shown("example", "rm", "q3")
+    assert not example(lab, "q3").exists()
+    assert [each["example"] for each in shown("example", "find", "номер", "3,")] == []
+    assert shown("example", "find", "НОМЕР 4,")[0]["example"] == "q4"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "part"),
+    [
+        (["add", "trial"], 2, "--question and --answer"),
+        (["add", "trial", "--question", "a"], 2, "--question and --answer"),
+        (["add", "trial", "--file", "nowhere.yaml"], 2, "nowhere.yaml"),
+        (["add", "none", "--question", "a", "--answer", "b"], 1, "none"),
+        (["add", "trial", "--question", " ", "--answer", "b"], 1, "empty-content"),
+        (["add", "trial", "--question", "a", "--answer", "b", "--id", "q1"], 1, "already"),
+        (["add", "trial", "--question", "a", "--answer", "b", "--id", "../x"], 1, "bad-name"),
+        (["edit", "nobody", "--answer", "b"], 1, "nobody"),
+        (["edit", "q1", "--answer", "b", "--file", "x"], 2, "--file"),
+        (["rm", "q1", "--dataset", "none"], 1, "none"),
+        (["edit", "q1"], 1, "no-such-editor"),
+    ],
+)
+def test_what_cannot_be_done_is_told_and_changes_nothing(lab, run, words, code, part, monkeypatch):
+    monkeypatch.setenv("VISUAL", "no-such-editor")
+    got, told = run("example", *words)
+    assert (got, part in told.err) == (code, True), told.err
+    assert (count(lab), lab.repository.git("status", "--porcelain")) == ("1", "")
+
+
+def test_an_id_that_several_datasets_have_wants_a_dataset(lab, run, shown):
+    lab.repository.dataset("other")
+    lab.repository.commit()
+    code, told = run("example", "rm", "q3")
+    assert (code, "other, trial" in told.err) == (1, True), told.err
+    assert shown("example", "rm", "q3", "--dataset", "other")["dataset"] == "other"
+    code, told = run("example", "find", "q4")
+    assert (code, told.out.count("q4")) == (0, 2)
+    code, told = run("example", "find", "nobody")
+    assert (code, "No example" in told.err) == (0, True)
+
+
+def test_a_broken_example_is_mended_whole(lab, run, shown, tmp_path):
+    example(lab, "q3").write_text("messages: [", "utf-8")
+    lab.repository.commit()
+    code, told = run("example", "edit", "q3", "--answer", "x")
+    assert (code, "cannot be read" in told.err) == (1, True), told.err
+    path = tmp_path / "good.yaml"
+    path.write_text("messages:\n- user: Где?\n- assistant: Тут.\n", "utf-8")
+    assert shown("example", "edit", "q3", "--file", str(path))["state"] == "committed"
+
+
+def test_a_repository_that_takes_no_push_keeps_the_edit(lab, run):
+    lab.repository.git("config", "receive.denyCurrentBranch", "refuse")
+    code, told = run("example", "rm", "q3")
+    assert (code, "updateInstead" in told.err) == (1, True)
+    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+    lab.tick("changes")
+    assert not example(lab, "q3").exists()
+
+
+def test_an_edit_may_be_left_to_the_daemon(lab, run):
+    code, told = run("example", "rm", "q3", "--no-wait")
+    assert (code, example(lab, "q3").exists()) == (0, True), told.err
+    lab.tick("changes")
+    assert not example(lab, "q3").exists()
+
+
+def lines(lab, *objects):
+    path = lab.folder / "lines.jsonl"
+    path.write_text("\n".join(json.dumps(each, ensure_ascii=False) for each in objects), "utf-8")
+    return str(path)
+
+
+def chat(question, answer):
+    said = [("system", "Отвечай коротко."), ("user", question), ("assistant", answer)]
+    return {"messages": [{"role": role, "content": words} for role, words in said]}
+
+
+def test_a_file_is_imported_in_one_commit(lab, shown):
+    shown("example", "add", "trial", "--question", "Где выход?", "--answer", "Прямо.")
+    path = lines(
+        lab, chat("Где вход?", "Тут."), chat("Где выход?", "Прямо."), chat("Где вход?", "Тут.")
+    )
+    dry = shown("import", path, "--dataset", "trial", "--dry-run")
+    assert (dry["taken"], dry["duplicates"], dry["commit"], count(lab)) == (1, 2, None, "2")
+    assert dry["same"] == [
+        {"line": 2, "same_as": "examples/где-выход.yaml"},
+        {"line": 3, "same_as": "line 1"},
+    ]
+    told = shown("import", path, "--dataset", "trial")
+    assert told["subject"] == "Import 1 example into trial"
+    assert (
+        example(lab, "где-вход").read_text("utf-8").startswith("messages:\n  - user: Где вход?\n")
+    )
+    assert count(lab) == "3"
+
+
+def test_a_table_is_imported_and_told_to_people(lab, run):
+    path = lab.folder / "table.csv"
+    path.write_text("вопрос;ответ\nГде вход?;Тут.\nГде выход?;Там.\n", "utf-8")
+    code, told = run("import", str(path), "--dataset", "trial")
+    assert (code, "2 lines: 2 imported" in told.err) == (0, True), told.err
+    assert count(lab) == "2"
+    code, told = run("import", str(path), "--dataset", "trial", "--on-duplicate", "error")
+    assert (code, "2 lines say" in told.err) == (1, True), told.err
+    code, told = run("import", str(path), "--dataset", "trial")
+    assert (code, "0 imported, 2 known" in told.err) == (0, True), told.err
+
+
+def test_one_bad_line_stops_the_import_and_is_told(lab, run):
+    path = lines(lab, chat("Где вход?", "Тут."), {"messages": []}, chat("Где выход?", " "))
+    code, told = run("import", path, "--dataset", "trial")
+    assert (code, count(lab)) == (1, "1")
+    assert "2: error too-few-items" in told.err
+    assert "3: error empty-content" in told.err
+    assert "2 of 3" in told.err
+
+
+def test_an_export_comes_back_as_it_was(lab, shown, run):
+    lab.tick("fetch")
+    path = lab.folder / "out.jsonl"
+    told = shown("export", "trial", "-o", str(path))
+    assert (told["examples"], told["left_out"]) == (12, [])
+    back = shown("import", str(path), "--dataset", "trial")
+    assert (back["taken"], back["duplicates"]) == (0, 12)
+    code, table = run("export", "trial", "--format", "csv")
+    assert (code, table.out.splitlines()[0]) == (0, "question,answer,tags")
+    assert "messages" in shown("export", "trial")["text"]
+    code, documents = run("export", "trial", "--format", "yaml")
+    assert len(list(yaml.safe_load_all(documents.out))) == 12
+
+
+def test_what_does_not_fit_into_a_table_is_told(lab, run, tmp_path):
+    path = tmp_path / "long.yaml"
+    turns = "".join(f"- user: {n}?\n- assistant: {n}.\n" for n in "аб")
+    path.write_text(f"messages:\n{turns}", "utf-8")
+    run("example", "add", "trial", "--file", str(path), "--id", "long")
+    code, told = run("export", "trial", "--format", "csv", "-o", str(tmp_path / "out.csv"))
+    assert (code, "1 example of more" in told.err, "long" in told.err) == (0, True, True)
+    (tmp_path / "file").write_text("x", "utf-8")
+    code, told = run("export", "trial", "-o", str(tmp_path / "file" / "out.csv"))
+    assert (code, "cannot be written" in told.err) == (2, True), told.err

@@ -1,0 +1,43 @@
+"""Moments as people say them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from merlin.core.moment import brief, told
+
+pytestmark = pytest.mark.unit
+
+AT = datetime(2026, 11, 20, 10, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("language", "zone", "words"),
+    [
+        ("ru", "Europe/Moscow", "20 ноября 2026, 13:12"),
+        ("en", "Europe/Moscow", "20 November 2026, 13:12"),
+        ("ru", "Asia/Kamchatka", "20 ноября 2026, 22:12"),
+        ("ru", "Pacific/Auckland", "20 ноября 2026, 23:12"),
+        ("ru", "Pacific/Kiritimati", "21 ноября 2026, 00:12"),
+    ],
+)
+def test_a_moment_is_told_in_the_language_and_the_zone(language, zone, words):
+    assert told(AT, ZoneInfo(zone), language) == words
+
+
+def test_every_month_has_its_name_and_a_brief_one():
+    for language in ("ru", "en"):
+        months = {
+            show(AT.replace(month=month), UTC, language)
+            for month in range(1, 13)
+            for show in (told, brief)
+        }
+        assert len(months) == 24
+
+
+def test_a_brief_moment_has_no_year():
+    assert brief(AT, UTC, "ru") == "20 ноя, 10:12"
+    assert brief(AT, UTC, "en") == "20 Nov, 10:12"

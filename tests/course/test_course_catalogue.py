@@ -1,0 +1,90 @@
+"""What a course is called, when a commit says something of it, and which material is which."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from merlin.course.catalogue import Course, Material, is_told, recognised
+from merlin.dataset.check import Checked
+from merlin.dataset.finding import Finding, Severity
+from merlin.dataset.spec import MaterialSpec
+
+pytestmark = pytest.mark.unit
+
+
+def course(**changes):
+    name = {"ru": "Питон", "en": "Python"}
+    return replace(Course(1, "python", 1, name, {"ru": "Основы.", "en": ""}), **changes)
+
+
+def lecture(number, title="Введение", **changes):
+    titles = {"ru": title, "en": title}
+    return replace(
+        MaterialSpec(number, "lecture", titles, text=f"materials/{number}.md"), **changes
+    )
+
+
+def known(*specs):
+    return [
+        Material(number, each.lesson, each.kind, each.title, each.text, each.file_url)
+        for number, each in enumerate(specs, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("language", "title"), [("ru", "Питон"), ("en", "Python"), ("de", "Питон")]
+)
+def test_a_course_has_a_title_in_every_language(language, title):
+    assert course().title(language) == title
+
+
+def test_a_missing_text_is_said_in_the_language_that_has_one():
+    assert course().about("en") == "Основы."
+    assert course(description={}).about("ru") == ""
+    assert course(name={}).title("ru") == course().dataset == "python"
+
+
+def checked(*findings):
+    return Checked("python", None, None, (), (), 0, findings)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "what", "told"),
+    [
+        ("python", None, True),
+        ("python", checked(), True),
+        ("python", checked(Finding("examples/a.yaml", 1, 1, "empty-file")), True),
+        ("python", checked(Finding("course.yaml", 1, 1, "x", Severity.WARNING)), True),
+        ("python", checked(Finding("course.yaml", 1, 1, "missing-text")), False),
+        ("my course", checked(), False),
+    ],
+)
+def test_a_broken_course_file_and_a_bad_name_say_nothing(dataset, what, told):
+    assert is_told(dataset, what) is told
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"title": {"ru": "Иначе", "en": "Else"}},
+        {"lesson": 9},
+        {"kind": "lab"},
+        {"text": "materials/other.md"},
+        {"text": "", "file_url": "https://example.com/1.pdf"},
+    ],
+)
+def test_a_material_is_known_again_after_an_edit(changes):
+    before = known(lecture(1), lecture(2, "Списки"))
+    assert recognised(before, [replace(lecture(2, "Списки"), **changes), lecture(1)]) == [2, 1]
+
+
+def test_what_is_new_has_no_id_and_no_id_is_given_twice():
+    before = known(lecture(1))
+    assert recognised(before, [lecture(1), lecture(1), lecture(7, "Графы")]) == [1, None, None]
+    assert recognised([], [lecture(1)]) == [None]
+
+
+def test_twins_keep_their_order():
+    assert recognised(known(lecture(1), lecture(1)), [lecture(1), lecture(1)]) == [1, 2]

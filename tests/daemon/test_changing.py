@@ -1,0 +1,273 @@
+"""Edits become commits of the daemon, and their editors hear what they led to."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from merlin.core.errors import SourceError
+from merlin.daemon.changing import Changing
+from merlin.dataset.change import Asked, ChangeState, Edit, Landed, changes_of
+from merlin.dataset.committing import Press
+from merlin.dataset.editing import keep_books
+from merlin.dataset.editor import editor_of
+from merlin.store.editing import EditingRows
+from merlin.store.intents import IntentRows
+from merlin.store.news import NewsDesk
+from merlin.store.notices import NoticeRows
+from merlin.wiring.changing import changes_of as rows_of
+from merlin.wiring.database import opened
+
+pytestmark = pytest.mark.integration
+
+BORIS = "7"
+NEW = "messages:\n  - user: Где новый вопрос?\n  - assistant: Здесь.\n"
+
+
+@pytest.fixture
+def lab(lab):
+    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+    lab.tick("fetch")
+    return lab
+
+
+@contextmanager
+def changes(lab):
+    with opened(lab.config) as database:
+        yield rows_of(lab.config, database)
+
+
+def ask(lab, *edits, by=BORIS, subject=""):
+    asked = Asked(editor_of(7, "Борис"), by, datetime.now(UTC))
+    made = changes_of("trial", edits, asked, subject)
+    with changes(lab) as rows:
+        rows.put(made)
+    return made[0].change_id
+
+
+def add(name, text=NEW, before=None):
+    return Edit(f"examples/{name}.yaml", before, text)
+
+
+def stands(lab, change_id):
+    with changes(lab) as rows:
+        return rows.get(change_id)
+
+
+def notices(lab, to):
+    with lab.services() as services:
+        return [
+            (each.key, dict(each.arguments))
+            for each in services.notices.waiting(100)
+            if each.to == to
+        ]
+
+
+def blob(lab, name):
+    return lab.repository.git("rev-parse", f"HEAD:datasets/trial/examples/{name}.yaml")
+
+
+def test_an_edit_becomes_a_commit_and_its_editor_is_told(lab):
+    change_id = ask(lab, add("new"))
+    lab.tick("changes")
+    head = lab.repository.git("rev-parse", "HEAD")
+    change = stands(lab, change_id)
+    assert (change.state, change.commit, change.text) == (ChangeState.COMMITTED, head, None)
+    assert lab.repository.git("log", "-1", "--format=%an %s") == "Борис Add example new"
+    assert notices(lab, BORIS)[-1] == (
+        "notice-change-committed",
+        {"subject": "Add example new", "commit": head[:10]},
+    )
+
+
+def test_the_verdict_comes_back_to_the_editor_with_the_difference(lab):
+    lab.until_serving("trial-1")
+    ask(lab, add("new"))
+    lab.tick("changes")
+    lab.until_serving("trial-2")
+    lab.tick("changes", "changes")
+    told = [arguments for key, arguments in notices(lab, BORIS) if key.endswith("serving")]
+    assert [each["version"] for each in told] == ["trial-2"]
+    assert told[0]["score"]["key"] == "change-score-against"
+    assert told[0]["score"]["arguments"]["before"] == "trial-1"
+
+
+def test_a_rejected_edit_is_told_with_its_reason(lab):
+    ask(
+        lab,
+        Edit(
+            "dataset.yaml",
+            lab.repository.git("rev-parse", "HEAD:datasets/trial/dataset.yaml"),
+            "title: x\n",
+        ),
+    )
+    lab.tick("changes", "fetch", "changes")
+    key, told = notices(lab, BORIS)[-1]
+    assert (key, told["reason"]["key"]) == ("notice-change-rejected-why", "verdict-rejected")
+
+
+def test_a_conflict_keeps_the_edit_and_tells_both_texts(lab):
+    seen = blob(lab, "q1")
+    lab.repository.example("trial", 1, answer="Чужой ответ.")
+    lab.repository.commit()
+    change_id = ask(lab, add("q1", NEW, seen))
+    lab.tick("changes")
+    change = stands(lab, change_id)
+    assert (change.state, change.text) == (ChangeState.CONFLICT, NEW)
+    assert "Чужой ответ." in change.theirs.text
+    key, told = notices(lab, BORIS)[-1]
+    assert (key, told["ours"]) == ("notice-change-conflict", NEW)
+    assert "Чужой ответ." in told["theirs"]
+    with changes(lab) as rows:
+        assert rows.again(change_id, NEW, change.theirs.blob)
+        assert not rows.again(change_id, NEW, change.theirs.blob)
+    lab.tick("changes")
+    assert stands(lab, change_id).state is ChangeState.COMMITTED
+    assert (lab.repository.folder / "datasets/trial/examples/q1.yaml").read_text("utf-8") == NEW
+
+
+def test_a_conflict_may_be_given_up(lab):
+    change_id = ask(lab, add("q1"))
+    lab.tick("changes")
+    with changes(lab) as rows:
+        assert rows.give_up(change_id)
+        assert not rows.give_up(change_id)
+    lab.tick("changes")
+    assert stands(lab, change_id).state is ChangeState.REFUSED
+    assert lab.repository.git("status", "--porcelain") == ""
+
+
+def test_a_batch_is_one_commit_or_none(lab):
+    first = ask(
+        lab, add("a"), add("b", NEW.replace("новый", "другой")), subject="Import 2 examples"
+    )
+    lab.tick("changes")
+    assert lab.repository.git("log", "-1", "--format=%s") == "Import 2 examples"
+    assert lab.repository.git("rev-list", "--count", "HEAD") == "2"
+    second = ask(lab, add("c", NEW.replace("новый", "третий")), add("q1"))
+    lab.tick("changes")
+    assert stands(lab, second).state is ChangeState.CONFLICT
+    assert stands(lab, first).state is ChangeState.COMMITTED
+    assert lab.repository.git("rev-list", "--count", "HEAD") == "2"
+    assert len([key for key, _ in notices(lab, BORIS) if key.endswith("committed")]) == 1
+
+
+class Leaving:
+    """The branch, on which somebody deletes everything between the claim and the push."""
+
+    def __init__(self, branch, leave):
+        self._branch = branch
+        self._leave = leave
+
+    def __getattr__(self, name):
+        return getattr(self._branch, name)
+
+    def push(self, commit, head):
+        self._leave()
+        return self._branch.push(commit, head)
+
+
+def test_who_deleted_everything_meanwhile_is_told_nothing(lab):
+    ask(lab, add("new"))
+    with opened(lab.config) as database, lab.services() as services:
+        rows = rows_of(lab.config, database)
+        branch = Leaving(services.workshop.source.branch, lambda: rows.forget(BORIS))
+        press = Press(branch, IntentRows(database), services.clock)
+        notices_ = NoticeRows(database)
+        Changing(press, rows, NewsDesk(database), notices_, services.clock)()
+        assert [each for each in notices_.waiting(100) if each.to == BORIS] == []
+    assert lab.repository.git("log", "-1", "--format=%s") == "Add example new"
+
+
+def test_what_can_never_be_written_is_refused_and_told(lab):
+    (lab.repository.folder / "datasets/trial/examples/face").write_text("a file", "utf-8")
+    lab.repository.commit()
+    change_id = ask(lab, add("face/fixation"))
+    lab.tick("changes")
+    assert stands(lab, change_id).state is ChangeState.REFUSED
+    key, told = notices(lab, BORIS)[-1]
+    assert (key, told["reason"]["key"]) == ("notice-change-refused", "change-in-the-way")
+
+
+def test_a_repository_that_takes_no_push_keeps_the_edit_waiting(lab):
+    lab.repository.git("config", "receive.denyCurrentBranch", "refuse")
+    change_id = ask(lab, add("new"))
+    with lab.services() as services:
+        with pytest.raises(SourceError):
+            services.changing()
+        assert services.changing() is False, "it rests"
+    change = stands(lab, change_id)
+    assert (change.state, change.reason) == (ChangeState.WAITING, "change-checked-out")
+    assert notices(lab, "admins")[-1][1]["reason"]["key"] == "change-checked-out"
+    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+    lab.tick("changes")
+    assert stands(lab, change_id).state is ChangeState.COMMITTED
+    assert len(notices(lab, "admins")) == 1
+
+
+def test_what_a_dead_daemon_was_at_is_taken_up_again(lab):
+    change_id = ask(lab, add("new"))
+    with changes(lab) as rows:
+        assert rows.claim().first.change_id == change_id
+        assert rows.claim() is None
+    lab.tick("changes")
+    assert stands(lab, change_id).state is ChangeState.COMMITTED
+
+
+def test_the_files_that_editors_see_follow_the_commits(lab):
+    ask(lab, add("face/new"))
+    gone = blob(lab, "q3")
+    text = (lab.repository.folder / "datasets/trial/examples/q3.yaml").read_text("utf-8")
+    ask(lab, Edit("examples/q3.yaml", gone, None))
+    lab.tick("changes", "fetch")
+    with opened(lab.config) as database:
+        shelf = EditingRows(database)
+        (card,) = shelf.datasets()
+        assert (card.name, card.title["en"], card.examples) == ("trial", "Trial", 12)
+        new = shelf.one("trial", "face/new")
+        assert (new.text, new.blob) == (NEW, blob(lab, "face/new"))
+        assert [each.example_id for each in shelf.find("НОВЫЙ вопрос")] == ["face/new"]
+        ids = [each.example_id for each in shelf.examples("trial", limit=100)]
+        assert "q3" not in ids
+        assert ids[0] == "face/new"
+        assert shelf.files("trial")[0].path == "dataset.yaml"
+        assert {each.rule for each in shelf.findings("trial")} == {"few-examples"}
+        assert shelf.text(gone) == text, "what an editor took away can be put back"
+
+
+def test_bytes_that_are_no_text_are_listed_without_one(lab):
+    path = lab.repository.folder / "datasets/trial/examples/odd.yaml"
+    path.write_bytes(b"\xff\xfe")
+    (path.parent / "nul.yaml").write_bytes(b"a\0b")
+    lab.repository.commit()
+    lab.tick("fetch")
+    with opened(lab.config) as database:
+        shelf = EditingRows(database)
+        assert shelf.one("trial", "odd").text is None
+        assert shelf.one("trial", "nul").text is None
+
+
+def test_before_the_first_commit_nothing_is_kept(lab):
+    with opened(lab.config) as database:
+        database.sql("UPDATE seen_commit SET position = NULL")
+        with lab.services() as services:
+            assert keep_books(services.workshop.source, services.books) is False
+
+
+def test_a_removed_dataset_is_on_no_shelf(lab):
+    lab.repository.git("rm", "-q", "-r", "datasets/trial")
+    lab.repository.commit("Remove")
+    lab.tick("fetch")
+    with opened(lab.config) as database:
+        assert EditingRows(database).datasets() == []
+
+
+def test_an_edit_in_a_batch_that_is_settled_already_is_settled_once(lab):
+    change_id = ask(lab, add("new"))
+    with changes(lab) as rows:
+        batch = rows.claim()
+        rows.settle(batch, Landed("a" * 40))
+        rows.put_back(batch, "change-raced", {})
+    assert stands(lab, change_id).state is ChangeState.COMMITTED

@@ -1,0 +1,49 @@
+"""The daemon on a real PostgreSQL: from a commit to a serving model, killed on the way."""
+
+from __future__ import annotations
+
+import pytest
+from forked import start
+from waiting import wait_until
+from world import Lab
+
+from merlin.core.errors import MerlinError
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def lab(tmp_path, provider, postgresql):
+    lab = Lab(tmp_path, provider.base_url, database=postgresql.emptied())
+    lab.repository.dataset()
+    lab.repository.commit()
+    return lab
+
+
+def serves(lab, build):
+    try:
+        serving = lab.status()["serving"]
+    except (MerlinError, KeyError):
+        return False
+    return bool(serving) and serving["build"] == build
+
+
+def test_a_killed_daemon_s_work_is_ended_by_the_next_and_launched_once(lab, provider):
+    log = lab.folder / "log"
+    killed = start("daemon", lab.path, log)
+    wait_until(provider.jobs_created, story=lambda: log.read_text()[-3000:])
+    killed.kill()
+    killed.join()
+    follower = start("daemon", lab.path, log)
+    try:
+        wait_until(lambda: serves(lab, "trial-1"), story=lambda: log.read_text()[-3000:])
+        assert len(provider.jobs_created()) == 1
+        lab.repository.example("trial", 50)
+        lab.repository.commit()
+        wait_until(lambda: serves(lab, "trial-2"), story=lambda: log.read_text()[-3000:])
+    finally:
+        follower.terminate()
+        follower.join()
+    assert follower.exitcode == 0
+    assert len(provider.jobs_created()) == 2
+    assert lab.status()["verdict"] == "serving"

@@ -1,0 +1,139 @@
+"""A provider that loses a model: told, never promoted again, and good again when it is back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from merlin.cli import main
+from merlin.core.errors import Refused
+from merlin.core.request import RequestKind
+from merlin.core.text import text
+from merlin.daemon.alarms import alarm
+from merlin.daemon.ticks import census
+from merlin.model.promote import promote_by_hand, roll_back
+
+pytestmark = pytest.mark.integration
+
+EVER = 1_000_000
+
+
+def look(lab, times=2):
+    """Let the daemon compare its models with the provider's list."""
+    with lab.services() as services:
+        return [census(services) for _ in range(times)]
+
+
+def lose(lab, provider):
+    """Let the provider forget every tuned model."""
+    provider.behave(null_model_polls=EVER)
+    look(lab)
+
+
+def states(lab, capsys):
+    capsys.readouterr()
+    assert main(["models", "list", "--json", "--config", str(lab.path)]) == 0
+    return {each["build"]: each["state"] for each in json.loads(capsys.readouterr().out)}
+
+
+def asked(lab, kind, **arguments):
+    with lab.services() as services:
+        services.requests.ask(kind, arguments, "vera")
+    lab.tick("serve")
+
+
+def test_a_lost_model_is_told_and_shown_and_comes_back(lab, provider, told, capsys):
+    lab.until_serving("trial-1")
+    lose(lab, provider)
+    assert states(lab, capsys) == {"trial-1": "gone"}
+    main(["models", "list", "--config", str(lab.path)])
+    assert "gone" in capsys.readouterr().out
+    with lab.services() as services:
+        alarm(services)
+        alarm(services)
+    notice = told()["notice-gone"]
+    assert "trial-1" in text("ru", "notice-gone", **notice)
+    assert lab.status()["serving"]["build"] == "trial-1"
+    provider.behave(null_model_polls=0)
+    assert look(lab, 1) == [True]
+    assert states(lab, capsys) == {"trial-1": "good"}
+
+
+def test_a_model_that_is_there_stays(lab, capsys):
+    lab.until_serving("trial-1")
+    assert look(lab, 4) == [False] * 4
+    assert states(lab, capsys) == {"trial-1": "good"}
+
+
+def test_a_revert_never_promotes_a_lost_model_and_can_be_trained_anew(lab, provider, capsys):
+    lab.until_serving("trial-1")
+    lose(lab, provider)
+    provider.behave(null_model_polls=0)
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    lab.repository.git("revert", "--no-edit", "HEAD")
+    lab.tick(rounds=3)
+    assert (lab.status()["verdict"], lab.status()["reason"]) == ("failed", "verdict-model-gone")
+    assert lab.status()["serving"]["build"] == "trial-2"
+    asked(lab, RequestKind.LAUNCH, dataset="trial")
+    lab.until_serving("trial-1")
+    assert len(provider.jobs_created()) == 3
+
+
+def test_a_lost_serving_model_is_trained_anew_by_hand_and_serves(lab, provider):
+    lab.until_serving("trial-1")
+    lost = lab.status()["serving"]["model"]
+    lose(lab, provider)
+    provider.behave(null_model_polls=0)
+    asked(lab, RequestKind.LAUNCH, dataset="trial")
+    for _ in range(15):
+        lab.tick()
+    told = lab.status()
+    assert (told["verdict"], told["serving"]["build"]) == ("serving", "trial-1")
+    assert told["serving"]["model"] != lost
+    assert len(provider.jobs_created()) == 2
+
+
+def test_a_lost_model_serves_neither_by_hand_nor_by_rollback(lab, provider):
+    lab.until_serving("trial-1")
+    lose(lab, provider)
+    provider.behave(null_model_polls=0)
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    with lab.services() as services:
+        for switch in (
+            lambda rows: promote_by_hand(rows, "trial-1", "vera"),
+            lambda rows: roll_back(rows, "trial", "vera"),
+            lambda rows: roll_back(rows, "trial", "vera", "trial-1"),
+        ):
+            with pytest.raises(Refused) as caught:
+                switch(services.promotions)
+            assert caught.value.key == "promote-gone"
+            assert text("en", caught.value.key, **caught.value.arguments)
+
+
+def test_a_rollback_passes_over_a_lost_model(lab, provider):
+    for number, build in enumerate(("trial-1", "trial-2", "trial-3"), 60):
+        lab.until_serving(build)
+        lab.repository.example("trial", number)
+        lab.repository.commit()
+    with lab.services() as services:
+        db = services.jobs.db
+        lost = services.promotions.model("trial-2")
+        db.sql("UPDATE model SET state = 'gone' WHERE id = ?", lost.model_row)
+        assert roll_back(services.promotions, "trial", "vera").model.build_version == "trial-1"
+
+
+def test_what_the_bot_was_told_is_looked_into_at_once(lab, provider, capsys):
+    lab.until_serving("trial-1")
+    name = lab.status()["serving"]["model"]
+    provider.behave(null_model_polls=EVER)
+    with lab.services() as services:
+        census(services)
+        assert services.census.take()[0].model_id == name
+    provider.behave(null_model_polls=0)
+    asked(lab, RequestKind.CENSUS, model=name)
+    assert states(lab, capsys) == {"trial-1": "good"}

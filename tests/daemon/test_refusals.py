@@ -1,0 +1,121 @@
+"""A provider that forbids training, or has lost a file: what is launched again, and what not."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.core.request import RequestKind
+from merlin.core.text import text
+from merlin.sandbox.faults import Fault, FaultKind
+
+pytestmark = pytest.mark.integration
+
+
+def broken(method, status, times=None):
+    return Fault(method, FaultKind.STATUS, times=times, status=status)
+
+
+def another_commit(lab, number):
+    lab.repository.example("trial", number)
+    lab.repository.commit()
+    lab.tick(rounds=2)
+    return lab.status()["verdict"], lab.status()["reason"]
+
+
+def launch(lab):
+    with lab.services() as services:
+        services.requests.ask(RequestKind.LAUNCH, {"dataset": "trial"}, "vera")
+    lab.tick("serve")
+
+
+def forbidden(lab):
+    """Return the notices that say so, with words in both languages."""
+    with lab.services() as services:
+        waiting = services.notices.waiting(100)
+    told = [each.arguments for each in waiting if each.key == "notice-forbidden"]
+    assert all(
+        text(language, "notice-forbidden", **each) for language in ("ru", "en") for each in told
+    )
+    assert not [each for each in waiting if each.key == "notice-failed"]
+    return told
+
+
+def test_a_provider_that_forbids_training_is_left_alone_until_a_person_asks_it(lab, provider):
+    provider.faults.add(broken("jobs.create", 403))
+    lab.tick(rounds=2)
+    assert lab.status()["verdict"] == "failed"
+    assert len(forbidden(lab)) == 1
+    for number in (50, 51):
+        assert another_commit(lab, number) == ("held", "held-forbidden")
+    assert lab.status()["job"]["job"] == 1
+    launch(lab)  # it forbids still: told again, and no more is launched by itself
+    lab.tick(rounds=2)
+    assert len(forbidden(lab)) == 2
+    assert another_commit(lab, 52) == ("held", "held-forbidden")
+    provider.faults.clear()
+    launch(lab)
+    lab.until_serving("trial-4")
+    lab.repository.example("trial", 53)
+    lab.repository.commit()
+    lab.until_serving("trial-5")
+
+
+def test_what_was_held_goes_on_by_itself_when_another_launch_succeeds(lab, provider):
+    lab.repository.dataset("second")
+    lab.repository.dataset("trial", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
+    lab.repository.commit()
+    provider.faults.add(broken("jobs.create", 403, times=1))
+    lab.tick(rounds=2)
+    assert lab.status("second")["verdict"] == "failed"
+    lab.repository.example("second", 50)
+    lab.repository.commit()
+    lab.tick(rounds=2)
+    assert lab.status("second")["reason"] == "held-forbidden"
+    launch(lab)
+    lab.until_serving("trial-1")
+    lab.until_serving("second-2", dataset="second")
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_file_that_was_taken_away_before_the_create_is_uploaded_again(lab, provider, split):
+    provider.faults.add(broken("jobs.create", 429, times=1))
+    lab.tick("fetch", "launch")
+    (gone,) = [each for each in provider.files() if each["filename"].endswith(f"{split}.jsonl")]
+    remove(lab, gone["id"])
+    at_once(lab)
+    lab.until_serving("trial-1")
+    assert len(provider.files()) == 2
+    assert len(provider.calls("files.create")) == 3
+    assert len(provider.jobs_created()) == 1
+
+
+def test_a_refusal_with_all_files_there_fails_at_once(lab, provider):
+    provider.faults.add(broken("jobs.create", 400))
+    lab.tick(rounds=3)
+    assert lab.status()["verdict"] == "failed"
+    assert len(provider.calls("files.create")) == 2
+
+
+def test_files_that_are_lost_again_and_again_fail_the_launch(lab, provider):
+    for _ in range(2):
+        provider.faults.add(broken("jobs.create", 429, times=1))
+        at_once(lab)
+        lab.tick("fetch", "launch")
+        for file in provider.files():
+            remove(lab, file["id"])
+        at_once(lab)
+        lab.tick("launch")
+    assert lab.status()["verdict"] == "failed"
+    assert len(provider.calls("files.create")) == 4
+    assert not provider.jobs_created()
+
+
+def remove(lab, file_id):
+    with lab.services() as services:
+        services.pads["stand-in"].files.delete(file_id)
+
+
+def at_once(lab):
+    """Let every open job be due now."""
+    with lab.services() as services:
+        services.jobs.db.sql("UPDATE job SET not_before = NULL")

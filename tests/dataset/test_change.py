@@ -1,0 +1,147 @@
+"""What may be asked for: places, names and texts; nothing else becomes a commit."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from merlin.core.errors import Refused
+from merlin.dataset.change import (
+    MOST_AT_ONCE,
+    Asked,
+    ChangeKind,
+    Edit,
+    changes_of,
+    checked_path,
+    one_line,
+    subject_of,
+)
+from merlin.dataset.editor import Editor, editor_here, editor_of
+
+pytestmark = pytest.mark.unit
+
+ASKED = Asked(editor_of(7, "Вера"), "7", datetime(2026, 11, 20, tzinfo=UTC))
+PLACE = "examples/face/fixation.yaml"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "trial/dataset.yaml",
+        "trial/course.yaml",
+        "trial/examples/a.yaml",
+        "нейро-2/examples/лицо/вопрос.1.yaml",
+        "trial/materials/lecture-01.md",
+    ],
+)
+def test_the_places_of_a_datasets_files_are_taken(path):
+    assert checked_path(path) == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *["", "trial", "trial/", "/etc/passwd", "trial/README.md", "../trial/dataset.yaml"],
+        *["trial/../dataset.yaml", "trial/examples/../../x.yaml", "trial/examples/.git/x.yaml"],
+        *[
+            "trial/examples/.yaml",
+            "trial/examples//x.yaml",
+            "trial/examples/x.yml",
+            "-rf/dataset.yaml",
+        ],
+        *["trial/examples/a b.yaml", "trial/examples/a\nb.yaml", "trial/examples/a\0.yaml"],
+        *["trial/examples/x.yaml/", "trial/examples/CON~1.yaml", "trial/examples/-x.yaml"],
+        *["trial/examples/е\u0308.yaml", ".git/examples/x.yaml", "trial/materials/x.yaml"],
+        *[
+            "trial/examples/a\\b.yaml",
+            "trial/examples/" + "x" * 300 + ".yaml",
+            "trial/examples/" + "x/" * 600 + "x.yaml",
+            "trial/dataset.yaml\n",
+        ],
+    ],
+)
+def test_every_other_place_is_refused(path):
+    with pytest.raises(Refused) as told:
+        checked_path(path)
+    assert told.value.key == "change-no-place"
+
+
+def test_one_edit_is_a_change_and_a_batch_of_its_own():
+    (change,) = changes_of("trial", [Edit(PLACE, None, "x")], ASKED)
+    assert change.change_id == change.batch
+    assert change.path == f"trial/{PLACE}"
+    assert (change.kind, change.subject) == (ChangeKind.ADD, "Add example face/fixation")
+
+
+def test_many_edits_are_one_batch_that_its_first_speaks_for():
+    edits = [Edit(f"examples/{n}.yaml", "b", None) for n in range(3)]
+    changes = changes_of("trial", edits, ASKED, "Delete three")
+    assert {each.batch for each in changes} == {changes[0].change_id}
+    assert len({each.change_id for each in changes}) == 3
+    assert {each.subject for each in changes} == {"Delete three"}
+    assert {each.kind for each in changes} == {ChangeKind.DELETE}
+
+
+@pytest.mark.parametrize(
+    ("edits", "key"),
+    [
+        ([], "change-count"),
+        ([Edit(PLACE, None, "1"), Edit(PLACE, None, "2")], "change-count"),
+        ([Edit(f"examples/{n}.yaml", None, "") for n in range(MOST_AT_ONCE + 1)], "change-count"),
+        ([Edit(PLACE, None, "ё" * 500_001)], "change-too-large"),
+        ([Edit("x", None, "1")], "change-no-place"),
+    ],
+)
+def test_what_cannot_be_one_commit_is_refused(edits, key):
+    with pytest.raises(Refused) as told:
+        changes_of("trial", edits, ASKED)
+    assert told.value.key == key
+
+
+def test_subjects_are_made_of_what_is_done():
+    assert subject_of(Edit(PLACE, "b", "x")) == "Edit example face/fixation"
+    assert subject_of(Edit("dataset.yaml", "b", "x")) == "Edit dataset.yaml"
+    assert subject_of(Edit("materials/a.md", "b", None)) == "Delete materials/a.md"
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["x\n\nMerlin-Id: 1", "x\rMerlin-Id: 1", "x\u2028y", "x\x85y", "\x1b[31mx", "x" * 500, "a\0b"],
+)
+def test_a_subject_is_one_short_line(words):
+    line = one_line(words)
+    assert line.isprintable()
+    assert len(line) <= 200
+
+
+@pytest.mark.parametrize(
+    ("shown", "name"),
+    [
+        ("Вера Админ", "Вера Админ"),
+        ("  Anna-Maria  O'Neil ", "Anna-Maria O'Neil"),
+        ("x\nMerlin-Id: 1", "x Merlin-Id 1"),
+        ("a <b@c> d", "a b c d"),
+        ("--amend", "amend"),
+        ("😀", "user 7"),
+        ("...", "user 7"),
+        ("", "user 7"),
+        ("\u0308ё", "ё"),
+        ("ё" * 200, "ё" * 80),
+    ],
+)
+def test_a_name_is_kept_to_what_may_stand_in_a_commit(shown, name):
+    assert editor_of(7, shown) == Editor(name, "7@telegram.invalid")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("boris", "Борис", "boris@example.com"), "Борис <boris@example.com>"),
+        (("boris", "", ""), "boris <boris@cli.invalid>"),
+        (("do main\\b", "x", "root@host.(none)"), "x <do-main-b@cli.invalid>"),
+        (("", "", "a@b\n> x"), "somebody <somebody@cli.invalid>"),
+    ],
+)
+def test_who_sits_at_the_keyboard_is_named_by_their_git_or_login(words, line):
+    assert editor_here(*words).line == line

@@ -1,0 +1,99 @@
+"""Committing in doubt: the branch is asked, tries are counted, intents say where it stood."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from datetime import UTC, datetime
+
+import pytest
+from intents import Intents
+
+from merlin.core.errors import SourceError
+from merlin.core.intent import IntentState
+from merlin.dataset.change import Asked, Batch, Edit, Theirs, changes_of
+from merlin.dataset.committing import TRIES, Press, Written, commit, pause
+from merlin.dataset.editor import editor_of
+
+pytestmark = pytest.mark.unit
+
+AT = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+class Branch:
+    """A branch in memory that loses so many races first, and may lose an answer."""
+
+    def __init__(self, races=0, *, loses_answer=False, conflicts=None):
+        self.made, self.races, self.pushes = [], races, 0
+        self.loses_answer, self.conflicts = loses_answer, conflicts or {}
+
+    def turn(self):
+        return nullcontext()
+
+    def head(self):
+        return self.made[-1] if self.made else None
+
+    def find(self, _head, batch_id):
+        return next((each for each in self.made if each.endswith(batch_id)), None)
+
+    def write(self, _head, batch):
+        if self.conflicts:
+            return Written(conflicts=self.conflicts)
+        return Written(f"{len(self.made)}-{batch.batch_id}")
+
+    def push(self, commit, _head):
+        self.pushes += 1
+        if self.pushes <= self.races:
+            self.made.append(f"other-{self.pushes}")
+            return False
+        self.made.append(commit)
+        if self.loses_answer:
+            raise SourceError("the answer was lost")
+        return True
+
+
+@pytest.fixture
+def batch():
+    asked = Asked(editor_of(7, "Вера"), "7", AT)
+    changes = changes_of("trial", [Edit("examples/a.yaml", None, "x")], asked)
+    return Batch(changes[0].batch, changes)
+
+
+def press_of(branch, intents, waits):
+    return Press(branch, intents, lambda: AT, waits.append)
+
+
+def test_a_lost_race_is_run_again_and_waits_longer_each_time(batch):
+    branch, intents, waits = Branch(races=3), Intents(), []
+    landed = commit(press_of(branch, intents, waits), batch)
+    assert landed.commit == f"3-{batch.batch_id}"
+    assert (waits, branch.pushes) == ([0, 1, 2], 4)
+    (intent,) = intents.found.values()
+    assert (intent.state, intent.outside_id) == (IntentState.DONE, landed.commit)
+
+
+def test_races_without_end_are_given_up_for_now(batch):
+    branch = Branch(races=1000)
+    with pytest.raises(SourceError) as told:
+        commit(press_of(branch, Intents(), []), batch)
+    assert told.value.arguments["tries"] == TRIES == branch.pushes
+
+
+def test_a_lost_answer_is_asked_for_and_nothing_is_made_twice(batch):
+    branch, intents = Branch(loses_answer=True), Intents()
+    press = press_of(branch, intents, [])
+    with pytest.raises(SourceError):
+        commit(press, batch)
+    assert commit(press, batch).commit == f"0-{batch.batch_id}"
+    assert commit(press, batch).commit == f"0-{batch.batch_id}"
+    assert len(branch.made) == branch.pushes == 1
+
+
+def test_a_conflict_leaves_the_way_open_for_another_try(batch):
+    branch, intents = Branch(conflicts={"1": Theirs("b", "t")}), Intents()
+    landed = commit(press_of(branch, intents, []), batch)
+    assert (landed.commit, dict(landed.conflicts)) == (None, {"1": Theirs("b", "t")})
+    assert [each.state for each in intents.found.values()] == [IntentState.READY]
+
+
+def test_a_pause_ends():
+    pause(0)

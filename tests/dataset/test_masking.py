@@ -1,0 +1,65 @@
+"""Masking: personal data and secrets go, everything else stays word for word."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from merlin.core.text import text
+from merlin.dataset.masking import mask
+
+pytestmark = pytest.mark.unit
+
+KINDS = ("secret", "mail", "card", "phone", "handle", "name")
+
+
+@pytest.mark.parametrize(
+    ("said", "masked", "kind"),
+    [
+        ("Меня зовут Анна, я тут", "Меня зовут [имя], я тут", "name"),
+        ("меня зовут анна ёлкина", "меня зовут [имя] ёлкина", "name"),
+        ("Меня зовут: Анна-Мария О'Нил. Да", "Меня зовут: [имя]. Да", "name"),
+        ("My name is John Smith, hi", "My name is [имя], hi", "name"),
+        ("Пишите: anna@mail.ru!", "Пишите: [почта]!", "mail"),
+        ("тел. +7 999 123-45-67", "тел. [телефон]", "phone"),
+        ("тел. 8 (999) 123-45-67", "тел. [телефон]", "phone"),
+        ("звоните 89991234567", "звоните [телефон]", "phone"),
+        ("карта 4276 3800 1234 5678 моя", "карта [номер карты] моя", "card"),
+        ("я @anna_elkina", "я [контакт]", "handle"),
+        ("https://t.me/anna_elkina вот", "[контакт] вот", "handle"),
+        ("ключ sk-abcdefghijklmnopqrstu", "ключ [секрет]", "secret"),
+    ],
+)
+def test_what_is_personal_is_replaced_by_a_word_for_it(said, masked, kind):
+    found = mask(said, "ru")
+    assert (found.words, found.found) == (masked, (kind,))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Черты лица, отвечающие за глубину фиксации, — это 1. Форма лба.",
+        "В 2026 году 12 345 678 строк, 3.14159265 и 10.10.2026",
+        "Как её зовут?",
+        "def f(x): return x @ y",
+        "a@example.com пишут в примерах",
+        "Число 1234567890123 и 0.89991234567",
+        "",
+    ],
+)
+def test_what_is_not_personal_stays(said):
+    assert mask(said, "ru").words == said
+    assert mask(said, "ru").found == ()
+
+
+@given(st.text(max_size=200))
+def test_masked_words_are_masked_again_to_themselves(said):
+    once = mask(said, "en").words
+    assert mask(once, "en").words == once
+
+
+def test_every_kind_has_its_words():
+    for language in ("ru", "en"):
+        assert all(text(language, f"mask-{kind}") for kind in KINDS)
+        assert all(text(language, f"mask-kind-{kind}") for kind in KINDS)

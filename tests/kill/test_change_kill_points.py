@@ -1,0 +1,73 @@
+"""The daemon dies on the way from an edit to its commit; the branch gets exactly one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from forked import start
+from waiting import wait_until
+from world import KEY, Lab
+
+from merlin.core.killpoint import POINTS
+from merlin.dataset.change import Asked, ChangeState, Edit, changes_of
+from merlin.dataset.editor import editor_of
+from merlin.sandbox.provider import ProviderStandIn
+from merlin.store.notices import NoticeRows
+from merlin.wiring.changing import changes_of as rows_of
+from merlin.wiring.database import opened
+
+pytestmark = pytest.mark.integration
+
+OURS = [point for point in POINTS if point.startswith("change.")]
+TEXT = "messages:\n  - user: Где новый вопрос?\n  - assistant: Здесь.\n"
+
+
+def ask(lab):
+    edits = [Edit(f"examples/{name}.yaml", None, TEXT.replace("новый", name)) for name in "ab"]
+    asked = Asked(editor_of(7, "Борис"), "7", datetime.now(UTC))
+    changes = changes_of("trial", edits, asked, "Import 2 examples")
+    with opened(lab.config) as database:
+        rows_of(lab.config, database).put(changes)
+    return changes[0].change_id
+
+
+def state(lab, change_id):
+    with opened(lab.config) as database:
+        return rows_of(lab.config, database).get(change_id)
+
+
+@pytest.mark.parametrize("point", OURS)
+def test_one_commit_after_a_death_at(point, tmp_path):
+    with ProviderStandIn(key="stand-in") as provider:
+        lab = Lab(tmp_path, provider.base_url)
+        lab.repository.dataset()
+        lab.repository.commit()
+        lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+        change_id = ask(lab)
+        crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
+        log = tmp_path / "daemon.log"
+
+        first = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
+        first.join(30)
+        assert first.exitcode == 137, log.read_text()[-3000:]
+        second = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
+        try:
+            wait_until(
+                lambda: state(lab, change_id).state is ChangeState.COMMITTED,
+                story=lambda: log.read_text()[-3000:],
+            )
+        finally:
+            second.terminate()
+            second.join()
+
+        made = lab.repository.git("log", "--format=%H", "--grep", f"Merlin-Id: {change_id}").split()
+        assert made == [state(lab, change_id).commit]
+        assert lab.repository.git("rev-list", "--count", "HEAD") == "2"
+        assert lab.repository.git("show", "--format=", "--name-only").split() == [
+            "datasets/trial/examples/a.yaml",
+            "datasets/trial/examples/b.yaml",
+        ]
+        with opened(lab.config) as database:
+            told = [each.key for each in NoticeRows(database).waiting(100) if each.to == "7"]
+        assert told.count("notice-change-committed") == 1

@@ -1,0 +1,46 @@
+"""What editors are told of their commits: every word, in both languages, with the scores."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.build.verdict import Word
+from merlin.core.text import text
+from merlin.model.news import TOLD, News, Score, told_as
+
+pytestmark = pytest.mark.unit
+
+
+def news(word, **more):
+    return News("1", "7", "trial", "Add example a", "c" * 40, word, "trial-8", **more)
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+@pytest.mark.parametrize("reason", ["", "verdict-rejected"])
+@pytest.mark.parametrize("word", TOLD)
+def test_every_word_has_a_sentence(word, reason, language):
+    arguments = {"errors": 2, "good": 9} if reason else {}
+    key, told = told_as(news(word, reason=reason, arguments=arguments))
+    assert "Add example a" in text(language, key, **told)
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "end"),
+    [
+        (None, None, "trial-8 answers now."),
+        (Score("trial-8", 71.25), None, "trial-8 answers now; likeness 71.2 of 100."),
+        (
+            Score("trial-8", 71.5),
+            Score("trial-7", 67.5),
+            "likeness 71.5 of 100, +4.0 against trial-7.",
+        ),
+        (
+            Score("trial-8", 60.0),
+            Score("trial-7", 67.5),
+            "likeness 60.0 of 100, -7.5 against trial-7.",
+        ),
+    ],
+)
+def test_scores_are_told_as_far_as_they_are_known(now, before, end):
+    key, told = told_as(news(Word.SERVING, now=now, before=before))
+    assert text("en", key, **told).endswith(end)

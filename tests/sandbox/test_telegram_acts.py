@@ -1,0 +1,175 @@
+"""What people do in the private chat: pastes, replies, forwards, reactions, deep links, toasts."""
+
+from __future__ import annotations
+
+import pytest
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, MessageOriginHiddenUser
+from telegram.constants import UpdateType
+from telegram.error import BadRequest
+from telegram_client import fetch
+
+from merlin.core.errors import NotFound, Refused
+from merlin.core.utf16 import units
+from merlin.sandbox.telegram.arguments import Upload
+from merlin.sandbox.telegram.writing import parts
+
+pytestmark = pytest.mark.functional
+
+
+def messages(ask):
+    return [update.message for update in ask(lambda bot: bot.get_updates())]
+
+
+def test_a_long_paste_comes_in_parts_cut_between_words(telegram_up):
+    text = "слово " * 1500 + "😀" * 3000
+    ids = telegram_up.paste("anna", text)
+    said = [one.text for one in telegram_up.log("anna")]
+    assert len(said) == len(ids) > 2
+    assert all(units(one) <= 4096 for one in said)
+    assert "".join("".join(said).split()) == "".join(text.split())
+    assert said[0].endswith("слово")
+
+
+def test_parts_are_cut_at_a_line_first_and_never_within_a_symbol():
+    assert parts("а" * 3000 + "\n" + "б б" * 1000)[0] == "а" * 3000
+    assert [units(one) for one in parts("😀" * 4097)] == [4096, 4096, 2]
+    assert parts(" \n ") == []
+
+
+def test_a_deep_link_starts_the_bot_with_its_payload(telegram_up, ask):
+    telegram_up.start_bot("anna", "course_12")
+    telegram_up.start_bot("boris")
+    assert [message.text for message in messages(ask)] == ["/start course_12", "/start"]
+
+
+def test_a_reply_carries_the_bots_answer_and_the_quoted_part(telegram_up, ask):
+    sent = ask(lambda bot: bot.send_message(1001, "Форма лба. Форма профиля."))
+    telegram_up.say("anna", "почему?", reply_to=sent.message_id, quote="Форма профиля.")
+    (message,) = messages(ask)
+    assert message.reply_to_message.from_user.is_bot
+    assert message.quote.text == "Форма профиля."
+    with pytest.raises(Refused):
+        telegram_up.say("anna", "что?", reply_to=sent.message_id, quote="нос")
+
+
+def test_forwards_tell_where_they_come_from(telegram_up, ask):
+    sent = ask(lambda bot: bot.send_message(1001, "ответ"))
+    telegram_up.forward("anna", [sent.message_id])
+    telegram_up.forward("vera", [sent.message_id], "anna")
+    telegram_up.forward_words("vera", [("anna", "вопрос"), ("bot", "ответ"), ("Глеб", "/start")])
+    own, other, question, answer, hidden = messages(ask)
+    assert own.forward_origin.sender_user.is_bot
+    assert (other.chat.id, other.text) == (1003, "ответ")
+    assert question.forward_origin.sender_user.username == "anna"
+    assert answer.forward_origin.sender_user.is_bot
+    assert isinstance(hidden.forward_origin, MessageOriginHiddenUser)
+    assert hidden.entities[0].type == "bot_command"
+
+
+def test_a_forwarded_file_is_the_same_file(telegram_up, ask):
+    telegram_up.send_file("anna", Upload("a.pdf", "application/pdf", b"%PDF"), caption="вот")
+    telegram_up.forward("anna", [telegram_up.log("anna")[0].message_id])
+    first, second = messages(ask)
+    assert first.document.file_id == second.document.file_id
+    assert second.caption == "вот"
+
+
+def test_a_caption_is_corrected_too(telegram_up, ask):
+    telegram_up.send_file(
+        "anna", Upload("a.png", "image/png", b"\x89PNG"), kind="photo", caption="чт"
+    )
+    telegram_up.edit("anna", telegram_up.log("anna")[0].message_id, "что это? /help")
+    edited = ask(lambda bot: bot.get_updates())[1].edited_message
+    assert (edited.caption, edited.caption_entities[0].type) == ("что это? /help", "bot_command")
+
+
+def test_only_own_texts_are_corrected(telegram_up, ask):
+    sent = ask(lambda bot: bot.send_message(1001, "a"))
+    with pytest.raises(Refused):
+        telegram_up.edit("anna", sent.message_id, "b")
+
+
+def test_a_reaction_comes_to_a_bot_that_asked_for_it(telegram_up, ask):
+    sent = ask(lambda bot: bot.send_message(1001, "a"))
+    telegram_up.react("anna", sent.message_id, "👍")
+    assert telegram_up.pending() == []
+    ask(lambda bot: bot.get_updates(allowed_updates=list(UpdateType)))
+    telegram_up.react("anna", sent.message_id, "👎")
+    (update,) = ask(lambda bot: bot.get_updates())
+    told = update.message_reaction
+    assert (told.old_reaction[0].emoji, told.new_reaction[0].emoji) == ("👍", "👎")
+    telegram_up.react("anna", sent.message_id, "")
+    assert telegram_up.log("anna")[0].reactions == {}
+
+
+def test_a_query_can_be_too_old_for_its_answer(telegram_up, ask):
+    keys = InlineKeyboardMarkup([[InlineKeyboardButton("да", callback_data="y")]])
+    ask(lambda bot: bot.send_message(1001, "a", reply_markup=keys))
+    telegram_up.press("anna", "y")
+    telegram_up.expire_queries()
+    (update,) = ask(lambda bot: bot.get_updates())
+    with pytest.raises(BadRequest, match="Query is too old"):
+        ask(lambda bot: bot.answer_callback_query(update.callback_query.id))
+
+
+def test_a_key_that_calls_nothing_cannot_be_pressed(telegram_up, ask):
+    keys = InlineKeyboardMarkup([[InlineKeyboardButton("тут", url="https://example.com/")]])
+    ask(lambda bot: bot.send_message(1001, "a", reply_markup=keys))
+    with pytest.raises(Refused):
+        telegram_up.press("anna", "тут")
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda standin: standin.say("igor", "a"),
+        lambda standin: standin.say("anna@nowhere", "a"),
+        lambda standin: standin.say("anna#7", "a"),
+        lambda standin: standin.forward("anna", [7]),
+        lambda standin: standin.react("anna", 7, "👍"),
+    ],
+)
+def test_acts_on_what_is_not_there(telegram_up, act):
+    with pytest.raises(NotFound):
+        act(telegram_up)
+
+
+def wish(standin, **fields):
+    return fetch(f"{standin.page_url}control/send", fields)
+
+
+def test_every_act_can_be_asked_for_over_http(telegram_up):
+    status, said = wish(telegram_up, person="anna", act="paste", **{"with": {"text": "я" * 5000}})
+    assert (status, len(said["update_ids"])) == (200, 2)
+    group = {"name": "lab", "title": "Практикум"}
+    assert wish(telegram_up, person="vera", act="make_group", **{"with": group})[0] == 200
+    assert wish(telegram_up, person="anna@lab", text="/ask привет")[0] == 200
+    assert [one.text for one in telegram_up.log("lab")][-1] == "/ask привет"
+    assert wish(telegram_up, switch="has_topics")[0] == 200
+    assert wish(telegram_up, person="anna", act="make_topic", **{"with": {"name": "Б"}})[0] == 200
+    assert list(telegram_up.topics("anna").values()) == ["Б"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"act": "explode"},
+        {"act": "_send"},
+        {"act": "say", "with": {"words": "a"}},
+        {"text": "a", "reply_to": "first"},
+        {"switch": "gravity"},
+    ],
+)
+def test_unknown_acts_are_refused(telegram_up, fields):
+    status, said = wish(telegram_up, person="anna", **fields)
+    assert status == 400
+    assert said["error"]
+
+
+def test_the_chats_of_everybody_are_listed(telegram_up):
+    status, chats = fetch(f"{telegram_up.page_url}control/chats")
+    assert status == 200
+    assert [chat["person"] for chat in chats["anna"]] == ["anna", "anna@study", "anna@seminar"]
+    telegram_up.leave("anna@study")
+    chats = fetch(f"{telegram_up.page_url}control/chats")[1]
+    assert [chat["title"] for chat in chats["anna"]] == ["Merlin", "Семинар с темами"]

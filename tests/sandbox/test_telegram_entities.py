@@ -1,0 +1,95 @@
+"""Entities as Telegram takes them: where they may lie, what is nested, how many are kept."""
+
+from __future__ import annotations
+
+import pytest
+from telegram import MessageEntity
+from telegram.error import BadRequest
+from telegram_client import fetch
+
+from merlin.sandbox.telegram.entities import typed
+from merlin.sandbox.telegram.entity_rules import nested
+
+pytestmark = pytest.mark.functional
+
+
+def marks(*given):
+    return [{"type": kind, "offset": start, "length": length} for kind, start, length in given]
+
+
+def unmarked(entities):
+    return [(one["type"], one["offset"], one["length"]) for one in entities]
+
+
+def test_entities_beyond_the_hundredth_are_ignored(ask):
+    entities = [MessageEntity("bold", place * 2, 1) for place in range(150)]
+    sent = ask(lambda bot: bot.send_message(1001, "а " * 149 + "а", entities=entities))
+    assert len(sent.entities) == 100
+    assert sent.entities[-1].offset == 198
+
+
+def test_white_space_at_the_ends_goes_and_entities_move(ask):
+    entity = MessageEntity("bold", 2, 4)
+    sent = ask(lambda bot: bot.send_message(1001, "\n\nab \n", entities=[entity]))
+    assert (sent.text, sent.entities[0].offset, sent.entities[0].length) == ("ab", 0, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "entity", "words"),
+    [
+        ("aba caba", ("bold", 3, 6), "ends after the end of the text at utf-16 offset 9"),
+        ("aba caba", ("bold", 9, 1), "begins after the end of the text at utf-16 offset 9"),
+        ("aba", ("bold", -1, 1), "incorrect offset -1"),
+        ("aba", ("bold", 0, -1), "incorrect length -1"),
+        ("👉 👉", ("bold", 1, 1), "begins in a middle of a utf-16 symbol at byte offset 4"),
+        ("👉 👉", ("bold", 0, 1), "ends in a middle of a utf-16 symbol at byte offset 4"),
+        ("aba", ("shiny", 0, 1), "unsupported type"),
+    ],
+)
+def test_an_entity_that_does_not_lie_on_the_text_is_refused(ask, text, entity, words):
+    given = [MessageEntity(*entity)]
+    with pytest.raises(BadRequest) as caught:
+        ask(lambda bot: bot.send_message(1001, text, entities=given))
+    assert words in str(caught.value).lower()
+
+
+def test_an_edit_is_checked_in_the_same_way(telegram_up, ask):
+    sent = ask(lambda bot: bot.send_message(1001, "a"))
+    fields = {"chat_id": 1001, "message_id": sent.message_id, "text": "ab"}
+    url = f"{telegram_up.base_url}{telegram_up.token}/editMessageText"
+    assert fetch(url, {**fields, "entities": marks(("bold", 0, 3))})[0] == 400
+    assert fetch(url, {**fields, "entities": [{"type": "bold"}]})[0] == 400
+    assert fetch(url, {**fields, "entities": marks(("bold", 0, 2))})[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ([("bold", 0, 5), ("code", 1, 2)], [("bold", 0, 1), ("code", 1, 2), ("bold", 3, 2)]),
+        ([("pre", 0, 5), ("italic", 1, 2)], [("pre", 0, 5)]),
+        ([("bold", 0, 3), ("italic", 2, 3)], [("bold", 0, 3), ("italic", 2, 1), ("italic", 3, 2)]),
+        ([("blockquote", 0, 5), ("blockquote", 1, 2)], [("blockquote", 0, 5)]),
+        ([("blockquote", 0, 5), ("code", 1, 2)], [("blockquote", 0, 5), ("code", 1, 2)]),
+        ([("code", 0, 0)], []),
+    ],
+)
+def test_overlapping_entities_are_nested_or_cut(given, kept):
+    found = [one for one in marks(*given) if one["length"]]
+    assert unmarked(nested(found)) == kept
+
+
+def test_what_people_type_is_marked_as_telegram_marks_it():
+    text = (
+        "😀 /ask@merlin_stand_in_bot смотри https://example.com/a?b=1. и @boris #лекция a@b.ru 1/2"
+    )
+    found = [
+        (one["type"], text.encode("utf-16-le")[one["offset"] * 2 :][: one["length"] * 2])
+        for one in typed(text)
+    ]
+    assert [(kind, words.decode("utf-16-le")) for kind, words in found] == [
+        ("bot_command", "/ask@merlin_stand_in_bot"),
+        ("url", "https://example.com/a?b=1"),
+        ("mention", "@boris"),
+        ("hashtag", "#лекция"),
+        ("email", "a@b.ru"),
+    ]

@@ -1,0 +1,114 @@
+"""Inline mode: queries, what Telegram keeps of the answers, chosen results and their edits."""
+
+from __future__ import annotations
+
+import pytest
+from telegram import (
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    InlineQueryResultArticle,
+    InputTextMessageContent,
+)
+from telegram.constants import UpdateType
+from telegram.error import BadRequest
+from telegram_client import fetch
+
+from merlin.core.errors import NotFound
+
+pytestmark = pytest.mark.functional
+
+MORE = InlineKeyboardMarkup([[InlineKeyboardButton("ещё", callback_data="more")]])
+
+
+def article(result_id="1", text="Форма лба", **fields):
+    return InlineQueryResultArticle(result_id, "Ответ", InputTextMessageContent(text), **fields)
+
+
+def answered(standin, ask, who="anna", query="лоб", results=None, **fields):
+    update_id = standin.ask_inline(who, query)
+
+    async def act(bot):
+        found = await bot.get_updates(allowed_updates=list(UpdateType))
+        asked = next(one.inline_query for one in found if one.update_id == update_id)
+        await bot.answer_inline_query(asked.id, results or [article()], **fields)
+        return asked
+
+    return ask(act)
+
+
+def test_a_query_is_asked_and_its_results_shown(telegram_up, ask):
+    asked = answered(telegram_up, ask, next_offset="2")
+    assert (asked.query, asked.from_user.id, asked.chat_type) == ("лоб", 1001, "sender")
+    shown = telegram_up.inline_answer("anna", "лоб")
+    assert [one["title"] for one in shown.results] == ["Ответ"]
+    assert shown.next_offset == "2"
+    with pytest.raises(BadRequest, match="Query is too old"):
+        ask(lambda bot: bot.answer_inline_query(asked.id, [article()]))
+
+
+@pytest.mark.parametrize(
+    ("fields", "again", "others"),
+    [
+        ({}, False, False),
+        ({"is_personal": True}, False, True),
+        ({"cache_time": 0}, True, True),
+    ],
+)
+def test_an_answer_is_kept_as_long_and_for_whom_the_bot_said(
+    telegram_up, ask, fields, again, others
+):
+    answered(telegram_up, ask, **fields)
+    assert bool(telegram_up.ask_inline("anna", "лоб")) is again
+    assert bool(telegram_up.ask_inline("boris", "лоб")) is others
+
+
+def test_a_chosen_result_is_a_message_sent_through_the_bot(telegram_up, ask):
+    answered(telegram_up, ask)
+    assert telegram_up.choose("anna@study", "лоб", "1")
+    (logged,) = telegram_up.log("study")
+    assert (logged.text, logged.message["via_bot"]["is_bot"], logged.by_bot) == (
+        "Форма лба",
+        True,
+        False,
+    )
+    with pytest.raises(NotFound):
+        telegram_up.choose("anna", "лоб", "2")
+
+
+def test_a_chosen_message_with_keys_is_edited_by_its_inline_id(telegram_up, ask):
+    telegram_up.switch("inline_feedback")
+    answered(telegram_up, ask, results=[article(reply_markup=MORE)])
+    telegram_up.choose("anna@study", "лоб", "1")
+    telegram_up.press("boris@study", "more")
+
+    async def act(bot):
+        chosen, pressed = (await bot.get_updates())[-2:]
+        inline_id = chosen.chosen_inline_result.inline_message_id
+        assert pressed.callback_query.inline_message_id == inline_id
+        return await bot.edit_message_text("Форма профиля", inline_message_id=inline_id)
+
+    assert ask(act) is True
+    assert telegram_up.log("study")[0].text == "Форма профиля"
+    with pytest.raises(BadRequest, match="Message_id_invalid"):
+        ask(lambda bot: bot.edit_message_text("a", inline_message_id="none"))
+
+
+@pytest.mark.parametrize(
+    ("results", "words"),
+    [
+        ([{"type": "article", "id": "1", "title": "a"}], "input message content"),
+        ([{"type": "game", "id": "1"}], "Unsupported type"),
+        ([{"type": "article", "id": "я" * 33, "title": "a"}], "RESULT_ID_INVALID"),
+        ([{"type": "article", "id": "1", "title": " "}], "ARTICLE_TITLE_EMPTY"),
+        ([article().to_dict()] * 2, "RESULT_ID_DUPLICATE"),
+        ([article(str(n)).to_dict() for n in range(51)], "RESULTS_TOO_MUCH"),
+        ("none", "can't parse"),
+    ],
+)
+def test_results_that_telegram_refuses(telegram_up, results, words):
+    telegram_up.ask_inline("anna", "лоб")
+    query_id = telegram_up.pending()[0]["inline_query"]["id"]
+    url = f"{telegram_up.base_url}{telegram_up.token}/answerInlineQuery"
+    status, said = fetch(url, {"inline_query_id": query_id, "results": results})
+    assert status == 400
+    assert words in said["description"]

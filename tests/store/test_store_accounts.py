@@ -1,0 +1,277 @@
+"""Rows of people: what they chose, what they may do, what they allowed, and the audit of it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from merlin.account.consent import ConsentKind
+from merlin.account.role import Permission, Role, Standing
+from merlin.account.user import User
+from merlin.core.errors import NotFound, Refused
+from merlin.store.account_tables import ROLE_GRANT, USER
+from merlin.store.audit import AuditRows
+from merlin.store.cipher import Cipher
+from merlin.store.consents import ConsentRows
+from merlin.store.migrations import STEPS, migrate
+from merlin.store.roles import RoleRows
+from merlin.store.users import UserRows
+
+pytestmark = pytest.mark.integration
+
+ANNA, BORIS, VERA = 1001, 1002, 1003
+BY_VERA = "user:1003"
+TRAINING = ConsentKind.TRAINING
+
+
+@pytest.fixture
+def cipher():
+    return Cipher({"old": b"o" * 32, "new": b"n" * 32}, "new")
+
+
+@pytest.fixture
+def users(database, clock, cipher):
+    rows = UserRows(database, clock, cipher)
+    for user_id, code in ((ANNA, "ru"), (BORIS, "en"), (VERA, "")):
+        clock.move(1)
+        rows.seen([User(user_id, code)])
+    return rows
+
+
+@pytest.fixture
+def roles(database, clock):
+    return RoleRows(database, [VERA], clock)
+
+
+def noted(database):
+    return [(each.by, each.action, each.target) for each in AuditRows(database).newest()]
+
+
+def test_people_of_the_second_schema_are_kept(empty_url):
+    from merlin.store.database import open_database
+
+    with open_database(empty_url) as database:
+        migrate(database, STEPS[:2])
+        old = "INSERT INTO users (user_id, language_code, is_reachable, first_seen_at)"
+        database.sql(f"{old} VALUES (1001, 'ru', 1, '2026-11-20')")
+        migrate(database)
+        assert UserRows(database).get(ANNA) == User(ANNA, "ru")
+
+
+def test_what_people_choose_is_kept(users):
+    users.set_language(ANNA, "en")
+    users.set_zone(ANNA, "Asia/Vladivostok")
+    users.set_name(ANNA, "Анна Ёлкина")
+    users.saw_terms(ANNA, "2026-11")
+    users.unreachable(ANNA)
+    users.seen([User(ANNA, "ru-RU")])
+    assert users.get(ANNA) == User(
+        ANNA,
+        "ru-RU",
+        language="en",
+        zone="Asia/Vladivostok",
+        shown_name="Анна Ёлкина",
+        terms_seen="2026-11",
+    )
+    assert users.get(BORIS) == User(BORIS, "en")
+
+
+def test_a_choice_is_taken_back(users):
+    for language, zone, name in (("en", "Europe/Moscow", "anna"), (None, None, "")):
+        users.set_language(ANNA, language)
+        users.set_zone(ANNA, zone)
+        users.set_name(ANNA, name)
+    assert users.get(ANNA) == User(ANNA, "ru")
+
+
+def test_an_unknown_language_or_zone_is_refused(users):
+    with pytest.raises(Refused):
+        users.set_language(ANNA, "fr")
+    with pytest.raises(Refused):
+        users.set_zone(ANNA, "Europe/Atlantis")
+    assert users.get(ANNA) == User(ANNA, "ru")
+
+
+def test_choices_of_somebody_who_never_wrote_are_passed_over(users):
+    users.set_language(7, "en")
+    users.set_name(7, "nobody")
+    assert users.get(7) is None
+
+
+def test_a_name_lies_sealed_and_is_read_by_its_key_alone(users, database, cipher):
+    users.set_name(ANNA, "Анна")
+    stored = database.value(USER.select(USER.shown_name).where(USER.user_id == ANNA))
+    assert cipher.open(stored) == "Анна"
+    other = Cipher({"x": b"x" * 32}, "x")
+    assert UserRows(database, cipher=other).get(ANNA) == User(ANNA, "ru")
+    assert UserRows(database).get(ANNA) == User(ANNA, "ru")
+
+
+def test_people_are_found_by_id_or_by_a_part_of_their_name(users):
+    users.set_name(ANNA, "Анна Ёлкина")
+    users.set_name(BORIS, "Борис Ёлкин")
+    assert [each.user_id for each in users.find("1003")] == [VERA]
+    assert [each.user_id for each in users.find("ёлкин")] == [BORIS, ANNA]
+    assert [each.user_id for each in users.find(" АННА ")] == [ANNA]
+    assert len(users.find("ёлкин", limit=1)) == 1
+
+
+@pytest.mark.parametrize("words", ["", " ", "9" * 40, "%", "1004", "-1", "'"])
+def test_who_is_not_there_is_not_found(users, words):
+    assert users.find(words) == []
+
+
+def test_people_are_counted_and_listed_newest_first(users):
+    assert users.count() == 3
+    assert [each.user_id for each in users.listed(0, 2)] == [VERA, BORIS]
+    assert [each.user_id for each in users.listed(2, 2)] == [ANNA]
+
+
+def test_who_is_blocked_stays_blocked_when_they_write(users, database):
+    assert users.block(ANNA, BY_VERA)
+    assert not users.block(ANNA, BY_VERA)
+    users.seen([User(ANNA, "en")])
+    assert users.get(ANNA).is_blocked
+    assert users.block(ANNA, BY_VERA, is_blocked=False)
+    assert not users.get(ANNA).is_blocked
+    actions = [action for _, action, _ in noted(database)]
+    assert actions == ["user.unblock", "user.block"]
+
+
+def test_a_plan_is_given_and_noted(users, database):
+    users.set_plan(ANNA, "full", BY_VERA)
+    assert users.get(ANNA).plan == "full"
+    (entry,) = AuditRows(database).newest()
+    assert entry.arguments == {"from": None, "to": "full"}
+
+
+def test_somebody_who_never_wrote_cannot_be_blocked(users, database):
+    for change in (lambda: users.block(7, BY_VERA), lambda: users.set_plan(7, "full", BY_VERA)):
+        with pytest.raises(NotFound):
+            change()
+    assert noted(database) == []
+
+
+def test_a_forgotten_person_is_gone(users):
+    users.forget(ANNA)
+    assert (users.get(ANNA), users.count()) == (None, 2)
+
+
+def test_a_role_is_given_and_taken(roles, database):
+    assert roles.role_of(BORIS) is Role.STUDENT
+    assert roles.grant(BORIS, Role.EDITOR, BY_VERA)
+    assert not roles.grant(BORIS, Role.EDITOR, BY_VERA)
+    assert roles.standing(BORIS) == Standing(Role.EDITOR)
+    assert roles.revoke(BORIS, BY_VERA)
+    assert not roles.revoke(BORIS, BY_VERA)
+    assert roles.role_of(BORIS) is Role.STUDENT
+    assert noted(database) == [
+        (BY_VERA, "role.revoke", "user:1002"),
+        (BY_VERA, "role.grant", "user:1002"),
+    ]
+
+
+def test_a_teachers_scopes_add_up_and_end_one_by_one(roles):
+    roles.grant(BORIS, Role.TEACHER, BY_VERA, "face")
+    roles.grant(BORIS, Role.TEACHER, BY_VERA, "law")
+    assert roles.standing(BORIS) == Standing(Role.TEACHER, frozenset({"face", "law"}))
+    assert roles.revoke(BORIS, BY_VERA, "face")
+    assert not roles.standing(BORIS).may(Permission.REVIEW, "face")
+    assert roles.standing(BORIS).may(Permission.REVIEW, "law")
+
+
+def test_another_role_ends_the_one_before_and_the_past_is_kept(roles, database):
+    roles.grant(BORIS, Role.TEACHER, BY_VERA, "face")
+    roles.grant(BORIS, Role.ADMIN, BY_VERA)
+    assert roles.standing(BORIS) == Standing(Role.ADMIN)
+    assert [each.role for each in roles.granted()] == [Role.ADMIN]
+    roles.grant(BORIS, Role.STUDENT, BY_VERA)
+    assert roles.granted() == []
+    assert len(database.rows(ROLE_GRANT.select())) == 2
+    roles.forget(BORIS)
+    assert database.rows(ROLE_GRANT.select()) == []
+
+
+@pytest.mark.parametrize(("role", "scope"), [(Role.TEACHER, None), (Role.ADMIN, "face")])
+def test_a_scope_belongs_to_teachers(roles, role, scope):
+    with pytest.raises(Refused):
+        roles.grant(BORIS, role, BY_VERA, scope)
+    assert roles.granted() == []
+
+
+def test_an_admin_of_the_config_is_one_always(roles):
+    assert roles.role_of(VERA) is Role.ADMIN
+    for change in (
+        lambda: roles.grant(VERA, Role.STUDENT, "cli:root"),
+        lambda: roles.revoke(VERA, ""),
+    ):
+        with pytest.raises(Refused):
+            change()
+
+
+def test_a_role_given_ten_times_at_once_is_given_once(roles, database):
+    with ThreadPoolExecutor(10) as pool:
+        given = list(pool.map(lambda _: roles.grant(BORIS, Role.EDITOR, BY_VERA), range(10)))
+    assert (sum(given), len(roles.granted()), len(noted(database))) == (1, 1, 1)
+
+
+def test_a_consent_counts_until_it_is_revoked(database, clock):
+    consents = ConsentRows(database, clock)
+    assert not consents.was_asked(ANNA, TRAINING)
+    given_at = clock()
+    assert consents.give(ANNA, TRAINING, "1")
+    assert not consents.give(ANNA, TRAINING, "1")
+    assert consents.has(ANNA, TRAINING)
+    assert not consents.has(BORIS, TRAINING)
+    clock.move(60)
+    assert consents.revoke(ANNA, TRAINING)
+    assert not consents.revoke(ANNA, TRAINING)
+    assert not consents.has(ANNA, TRAINING)
+    assert consents.was_asked(ANNA, TRAINING)
+    (past,) = consents.of(ANNA)
+    assert (past.given_at, past.revoked_at, past.text_version) == (given_at, clock(), "1")
+
+
+def test_newer_words_are_consented_to_anew(database, clock):
+    consents = ConsentRows(database, clock)
+    consents.give(ANNA, TRAINING, "1")
+    assert consents.give(ANNA, TRAINING, "2")
+    assert [each.revoked_at is None for each in consents.of(ANNA)] == [False, True]
+
+
+def test_a_no_is_kept_and_is_no_consent(database, clock):
+    consents = ConsentRows(database, clock)
+    consents.decline(ANNA, TRAINING, "1")
+    assert (consents.was_asked(ANNA, TRAINING), consents.has(ANNA, TRAINING)) == (True, False)
+    consents.give(ANNA, TRAINING, "1")
+    consents.decline(ANNA, TRAINING, "1")
+    assert consents.has(ANNA, TRAINING)
+    consents.forget(ANNA)
+    assert consents.of(ANNA) == []
+
+
+def test_a_consent_given_ten_times_at_once_is_given_once(database):
+    consents = ConsentRows(database)
+    with ThreadPoolExecutor(10) as pool:
+        given = list(pool.map(lambda _: consents.give(ANNA, TRAINING, "1"), range(10)))
+    assert (sum(given), len(consents.of(ANNA))) == (1, 1)
+
+
+def test_the_audit_tells_the_newest_first_and_of_one_target(database, clock):
+    audit = AuditRows(database, clock)
+    for number in range(5):
+        audit.note(BY_VERA, "job.cancel", f"job:{number % 2}", {"почему": "\0", "number": number})
+    assert [each.arguments["number"] for each in audit.newest(2)] == [4, 3]
+    assert [each.arguments["number"] for each in audit.newest(target="job:1")] == [3, 1]
+    assert audit.newest(1)[0].at == clock()
+
+
+def test_what_is_undone_leaves_no_note(users, database):
+    def half():
+        users.block(ANNA, BY_VERA)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        database.transact(half)
+    assert (users.get(ANNA).is_blocked, noted(database)) == (False, [])

@@ -1,0 +1,203 @@
+"""Rows of edits, on SQLite and on a real PostgreSQL: sealed, claimed once, told once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from store_world import AT, FACE, World, examples
+
+from merlin.build.verdict import Word
+from merlin.core.errors import NotFound
+from merlin.dataset.change import Asked, ChangeState, Edit, Landed, Theirs, changes_of
+from merlin.dataset.editor import editor_of
+from merlin.job.lifecycle import JobState
+from merlin.store.changes import UNREADABLE, ChangeRows
+from merlin.store.changes_tables import CHANGE
+from merlin.store.cipher import Cipher
+from merlin.store.editing import EditingRows
+from merlin.store.news import NewsDesk
+from merlin.store.wake import WakeRow
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def rows(database, clock):
+    return ChangeRows(database, Cipher({"k": b"k" * 32}, "k"), clock)
+
+
+def put(rows, *names, by="7", text="секрет\n"):
+    edits = [Edit(f"examples/{name}.yaml", None, text) for name in names]
+    changes = changes_of(FACE, edits, Asked(editor_of(7, "Вера"), by, AT))
+    rows.put(changes)
+    return changes
+
+
+def test_what_is_put_is_sealed_and_comes_back_whole(rows, database):
+    before = WakeRow(database).read()
+    (change,) = put(rows, "a")
+    rows.put([change])
+    assert rows.get(change.change_id) == change
+    assert rows.of_editor("7") == rows.of_batch(change.batch) == [change]
+    assert rows.of_editor("8") == []
+    assert "секрет" not in str(database.rows(CHANGE.select()))
+    assert WakeRow(database).read() > before
+    with pytest.raises(NotFound):
+        rows.get("none")
+
+
+def test_batches_are_claimed_oldest_first_and_by_one_alone(rows):
+    old, new = put(rows, "a", "b"), put(rows, "c")
+    with ThreadPoolExecutor(4) as pool:
+        claimed = [each for each in pool.map(lambda _: rows.claim(), range(4)) if each]
+    assert sorted(len(each.changes) for each in claimed) == [1, 2]
+    assert {each.batch_id for each in claimed} == {old[0].batch, new[0].batch}
+    assert rows.release() == 3
+    assert rows.claim().batch_id == old[0].batch
+
+
+def test_a_committed_text_is_forgotten(rows, database):
+    (change,) = put(rows, "a")
+    rows.settle(rows.claim(), Landed("c" * 40))
+    told = rows.get(change.change_id)
+    assert (told.state, told.commit, told.text) == (ChangeState.COMMITTED, "c" * 40, None)
+    assert database.rows(CHANGE.select(CHANGE.text)) == [{"text": None}]
+    assert rows.give_up(change.change_id) is False
+
+
+def test_a_batch_with_two_conflicts_waits_for_both(rows):
+    first, second, third = put(rows, "a", "b", "c")
+    theirs = {first.change_id: Theirs("1" * 40, "их\n"), third.change_id: Theirs()}
+    rows.settle(rows.claim(), Landed(None, theirs))
+    assert rows.get(first.change_id).theirs == Theirs("1" * 40, "их\n")
+    assert rows.get(second.change_id).theirs is None
+    assert rows.get(third.change_id).theirs == Theirs()
+    assert rows.again(first.change_id, "оба\n", "1" * 40)
+    assert rows.claim() is None
+    assert rows.again(third.change_id, None, None)
+    batch = rows.claim()
+    assert [each.text for each in batch.changes] == ["оба\n", "секрет\n", None]
+    assert [each.kind.value for each in batch.changes] == ["edit", "add", "delete"]
+    assert rows.again(first.change_id, "x", None) is False
+    assert rows.again("none", "x", None) is False
+
+
+def test_an_edit_may_be_taken_back_while_it_waits(rows):
+    (change,) = put(rows, "a")
+    assert rows.give_up(change.change_id)
+    assert rows.get(change.change_id).reason == "change-given-up"
+    assert rows.claim() is None
+    assert rows.give_up("none") is False
+
+
+def test_an_edit_that_no_key_opens_is_refused_and_holds_nobody_up(rows, database, clock):
+    (lost,) = put(ChangeRows(database, Cipher({"x": b"x" * 32}, "x"), clock), "a")
+    (good,) = put(rows, "b")
+    assert rows.claim().batch_id == good.batch
+    told = rows.get(lost.change_id)
+    assert (told.state, told.reason) == (ChangeState.REFUSED, UNREADABLE)
+
+
+def test_a_failure_is_kept_with_the_edit_and_forgotten_with_success(rows):
+    (change,) = put(rows, "a")
+    rows.put_back(rows.claim(), "git-failed", {"reason": "нет"})
+    told = rows.get(change.change_id)
+    assert (told.state, told.reason, told.arguments) == (
+        ChangeState.WAITING,
+        "git-failed",
+        {"reason": "нет"},
+    )
+    rows.settle(rows.claim(), Landed("c" * 40))
+    assert rows.get(change.change_id).reason == ""
+
+
+def test_a_refusal_says_why(rows):
+    (change,) = put(rows, "a")
+    rows.refuse(rows.claim(), "change-in-the-way", {"path": "x"})
+    assert rows.get(change.change_id).arguments == {"path": "x"}
+
+
+def test_nothing_of_a_person_is_left_when_they_are_forgotten(rows):
+    put(rows, "a")
+    (other,) = put(rows, "b", by="8")
+    assert rows.forget("7") == 1
+    assert rows.of_editor("7") == []
+    assert rows.of_editor("8") == [other]
+
+
+def committed(rows, sha, by="7"):
+    (change,) = put(rows, "a", by=by)
+    rows.settle(rows.claim(), Landed(sha))
+    return change
+
+
+def test_each_word_is_told_once_until_a_final_one(rows, database, clock):
+    world, desk = World(database, clock), NewsDesk(database)
+    change = committed(rows, world.push(1, examples(12)))
+    assert desk.untold() == []
+    (job,) = world.launch()
+    world.finish(job, JobState.FAILED)
+    (news,) = desk.untold()
+    assert (news.change_id, news.word, news.version) == (change.change_id, Word.FAILED, f"{FACE}-1")
+    desk.told(news)
+    assert desk.untold() == []
+
+
+def test_serving_is_told_with_both_scores(rows, database, clock):
+    world, desk = World(database, clock), NewsDesk(database)
+    world.serve(1, examples(12))
+    committed(rows, world.push(2, examples(13)))
+    (job,) = world.launch()
+    world.finish(job)
+    world.prove()
+    world.promote()
+    (news,) = desk.untold()
+    assert (news.word, news.now.version, news.now.chrf) == (Word.SERVING, f"{FACE}-2", 77.5)
+    assert news.before.version == f"{FACE}-1"
+    desk.told(news)
+    assert desk.untold() == []
+
+
+def test_the_first_model_has_nobody_to_be_compared_with(rows, database, clock):
+    world, desk = World(database, clock), NewsDesk(database)
+    world.serve(1, examples(12))
+    committed(rows, world.verdict(1).commit)
+    (news,) = desk.untold()
+    assert (news.now.chrf, news.before) == (77.5, None)
+
+
+def test_who_cannot_be_written_to_is_not_told(rows, database, clock):
+    world = World(database, clock)
+    world.serve(1, examples(12))
+    committed(rows, world.verdict(1).commit, by="cli:boris")
+    assert NewsDesk(database).untold() == []
+
+
+def test_files_of_a_dataset_are_kept_found_and_dropped(database):
+    books = EditingRows(database)
+    texts = {"1" * 40: "title: x\n", "2" * 40: "Ёлка\n", "3" * 40: None}
+    assert books.unknown(sorted(texts)) == sorted(texts)
+    books.add(texts)
+    books.add(texts)
+    assert books.unknown(["1" * 40, "4" * 40]) == ["4" * 40]
+    files = {"dataset.yaml": "1" * 40, "examples/b.yaml": "2" * 40, "examples/a.yaml": "3" * 40}
+    books.keep("trial", "t1", files)
+    assert books.trees() == {"trial": "t1"}
+    (card,) = books.datasets()
+    assert (card.name, dict(card.title), card.examples) == ("trial", {}, 2)
+    assert [each.example_id for each in books.examples("trial")] == ["a", "b"]
+    assert [each.example_id for each in books.examples("trial", offset=1, limit=1)] == ["b"]
+    assert [each.example_id for each in books.find("елк")] == ["b"]
+    assert [each.example_id for each in books.find("елк", "other")] == []
+    assert [each.example_id for each in books.find(" ", limit=1)] == ["a"]
+    assert books.one("trial", "a").text is None
+    assert [each.path for each in books.files("trial")] == sorted(files)
+    assert books.findings("trial") == []
+    assert (books.newest(), books.newest_build("trial")) == (None, None)
+    books.keep("trial", "t2", {"dataset.yaml": "1" * 40})
+    assert books.unknown(sorted(texts)) == ["2" * 40, "3" * 40]
+    with pytest.raises(NotFound):
+        books.one("trial", "a")
+    books.drop("trial")
+    assert (books.datasets(), books.unknown(["1" * 40])) == ([], ["1" * 40])

@@ -1,0 +1,50 @@
+"""What editors are shown beside the files: ids, earlier texts, builds that hold an example."""
+
+from __future__ import annotations
+
+import pytest
+from store_world import AT, FACE, World, examples
+
+from merlin.dataset.change import Asked, Edit, changes_of
+from merlin.dataset.editor import editor_of
+from merlin.store.changes import ChangeRows
+from merlin.store.cipher import Cipher
+from merlin.store.editing import EditingRows
+
+pytestmark = pytest.mark.integration
+
+OLD, NEW = "1" * 40, "2" * 40
+
+
+@pytest.fixture
+def books(database):
+    rows = EditingRows(database)
+    rows.add({OLD: "было\n", NEW: "стало\n"})
+    rows.keep(FACE, "t1", {"dataset.yaml": NEW, "examples/b/c.yaml": OLD, "examples/a.yaml": NEW})
+    return rows
+
+
+def test_ids_are_told_in_order_without_other_files(books):
+    assert books.example_ids(FACE) == ["a", "b/c"]
+    assert books.example_ids("other") == []
+
+
+def test_the_text_that_an_editor_changed_is_kept_to_be_put_back(books, database, clock):
+    changes = ChangeRows(database, Cipher({"k": b"k" * 32}, "k"), clock)
+    edit = Edit("examples/b/c.yaml", OLD, "стало\n")
+    changes.put(changes_of(FACE, [edit], Asked(editor_of(7, "Вера"), "7", AT)))
+    books.keep(FACE, "t2", {"examples/b/c.yaml": NEW})
+    assert (books.text(OLD), books.text(NEW), books.text("3" * 40)) == ("было\n", "стало\n", None)
+    changes.forget("7")
+    books.keep(FACE, "t3", {"examples/b/c.yaml": NEW})
+    assert books.text(OLD) is None
+
+
+def test_the_builds_that_hold_an_example_are_named(books, database, clock):
+    world = World(database, clock)
+    world.push(1, examples(12))
+    world.push(2, examples(13))
+    newest, first = examples(13)[-1].id, examples(12)[0].id
+    assert books.taught(FACE, first) == (f"{FACE}-1", f"{FACE}-2")
+    assert books.taught(FACE, newest) == (f"{FACE}-2", f"{FACE}-2")
+    assert books.taught(FACE, "none") is None

@@ -1,0 +1,159 @@
+"""Groups' choices, their move into a supergroup, named questions, and inline mode's words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from merlin.account.retention import Retention
+from merlin.chat.group import Group, Hears
+from merlin.chat.session import Place
+from merlin.chat.turn import Question, Written
+from merlin.core.page import Page
+from merlin.inbox.outgoing import Letter, OutgoingState, Spot
+from merlin.inbox.owner import this_process
+from merlin.store.cipher import Cipher
+from merlin.store.groups import GroupRows
+from merlin.store.inline import KEPT, InlineRows
+from merlin.store.outgoing import OutgoingRows
+from merlin.store.retention import RetentionRows
+from merlin.store.sessions import SessionRows
+from merlin.store.turns import TurnRows
+
+pytestmark = pytest.mark.integration
+
+BOT, OLD, NEW, ANNA, BORIS = 7, -4001, -1001004001, 1001, 1002
+CHOSEN = Group(OLD, Hears.QUESTION, "physics", "en", is_open=False)
+
+
+@pytest.fixture
+def cipher():
+    return Cipher({"k": b"k" * 32}, "k")
+
+
+@pytest.fixture
+def groups(database, cipher, clock):
+    return GroupRows(database, cipher, BOT, clock)
+
+
+@pytest.fixture
+def sessions(database, cipher, clock):
+    return SessionRows(database, cipher, BOT, clock)
+
+
+@pytest.fixture
+def turns(database, cipher, clock):
+    return TurnRows(database, cipher, BOT, clock)
+
+
+@pytest.fixture
+def inline(database, cipher, clock):
+    return InlineRows(database, cipher, BOT, clock)
+
+
+def answered(turns, session_id, number, user_id, asker="", words="вопрос"):
+    turns.ask(Question(session_id, number, user_id, f"{words} {number}", number, asker=asker), 5)
+    turns.write(number, Written(f"ответ {number}"))
+    turns.told(number)
+
+
+def test_choices_are_kept_and_told_to_no_other_bot(groups, database, cipher):
+    assert groups.get(OLD) is None
+    groups.put(CHOSEN)
+    assert groups.get(OLD) == CHOSEN
+    groups.put(replace(CHOSEN, language=None))
+    assert groups.get(OLD) == replace(CHOSEN, language=None)
+    assert GroupRows(database, cipher, BOT + 1).get(OLD) is None
+
+
+def test_choices_outlive_the_bots_absence_for_thirty_days(groups, database, clock):
+    groups.put(CHOSEN)
+    groups.left(OLD)
+    sweeping = RetentionRows(database, Retention(), clock)
+    clock.move(29 * 24 * 3600)
+    sweeping.sweep()
+    assert groups.get(OLD) == replace(CHOSEN, is_gone=True)
+    groups.left(OLD)
+    clock.move(2 * 24 * 3600)
+    sweeping.sweep()
+    assert groups.get(OLD) is None
+
+
+def test_a_move_takes_sessions_choices_and_what_waits(groups, sessions, turns, database, cipher):
+    groups.put(CHOSEN)
+    session = sessions.open(Place(OLD, ANNA))
+    answered(turns, session.session_id, 1, ANNA)
+    outbox = OutgoingRows(database, cipher, BOT)
+    sent, waits = outbox.put(
+        [Letter(key, OLD, Page("слова"), None, Spot(3, 4, 5)) for key in ("sent", "waits")]
+    )
+    outbox.begin(sent.outgoing_id, this_process())
+    outbox.settle(sent.outgoing_id, OutgoingState.SENT, 9)
+    for _ in range(2):
+        groups.move(OLD, NEW)
+        assert groups.get(NEW) == replace(CHOSEN, chat_id=NEW)
+        assert groups.get(OLD) == Group(OLD, moved_to=NEW, is_gone=True)
+        assert sessions.open(Place(NEW, BORIS)).session_id == session.session_id
+    turn = turns.get(1)
+    assert (turn.placeholder_id, turn.question.message_id) == (None, 0)
+    (letter,) = [each.letter for each in outbox.loose(this_process(), 9)]
+    assert (letter.key, letter.chat_id, letter.page.text) == ("waits", NEW, "слова")
+    assert letter.spot == Spot()
+    assert waits.letter.spot == Spot(3, 4, 5)
+
+
+def test_a_supergroups_own_talk_stays_open_when_the_old_one_comes(groups, sessions, turns):
+    old = sessions.open(Place(OLD, ANNA))
+    answered(turns, old.session_id, 1, ANNA)
+    new = sessions.open(Place(NEW, ANNA))
+    answered(turns, new.session_id, 2, ANNA)
+    groups.put(Group(NEW, language="ru"))
+    groups.move(OLD, NEW)
+    assert sessions.open(Place(NEW, ANNA)).session_id == new.session_id
+    assert sessions.find(Place(NEW, ANNA), old.session_id) is not None
+
+
+def test_an_untouched_session_gives_way_to_the_one_that_comes(groups, sessions, turns):
+    old = sessions.open(Place(OLD, ANNA))
+    answered(turns, old.session_id, 1, ANNA)
+    sessions.touch(old.session_id, "лоб")
+    sessions.open(Place(NEW, ANNA))
+    groups.move(OLD, NEW)
+    assert sessions.open(Place(NEW, ANNA)).session_id == old.session_id
+
+
+def test_questions_are_named_once_several_people_ask(sessions, turns, database):
+    session = sessions.open(Place(OLD, ANNA)).session_id
+    answered(turns, session, 1, ANNA, "Анна")
+    assert next(each.content for each in turns.history(session, 9)) == "вопрос 1"
+    assert turns.history(session, 9, asker=ANNA)[0].content == "вопрос 1"
+    assert turns.history(session, 9, asker=BORIS)[0].content == "Анна: вопрос 1"
+    answered(turns, session, 2, BORIS, "Борис")
+    said = [each.content for each in turns.history(session, 9) if each.role == "user"]
+    assert said == ["Анна: вопрос 1", "Борис: вопрос 2"]
+    assert turns.askers(session) == {ANNA, BORIS}
+    assert turns.get(1).question.text == "вопрос 1"
+    assert "Анна" not in str(database.sql("SELECT asker FROM turn"))
+
+
+def test_only_ones_own_answers_are_found_by_their_words(sessions, turns, inline):
+    session = sessions.open(Place(ANNA, ANNA)).session_id
+    answered(turns, session, 1, ANNA, words="Что такое ёлка?")
+    answered(turns, session, 2, ANNA, words="Что такое лоб?")
+    assert [each.answer for each in inline.own(ANNA, "про елку", 5)] == []
+    assert [each.answer for each in inline.own(ANNA, "ЕЛКА", 5)] == ["ответ 1"]
+    assert [each.answer for each in inline.own(ANNA, "что такое", 1)] == ["ответ 2"]
+    assert inline.own(BORIS, "ёлка", 5) == []
+    assert inline.own(ANNA, "%", 5) == []
+
+
+def test_a_token_leads_to_its_question_until_newer_ones_push_it_out(inline, database):
+    tokens = [inline.keep(ANNA, f"вопрос {number}") for number in range(KEPT + 1)]
+    boris = inline.keep(BORIS, "другой")
+    assert inline.question(tokens[-1]) == f"вопрос {KEPT}"
+    assert inline.question(tokens[1]) == "вопрос 1"
+    assert inline.question(tokens[0]) is None
+    assert inline.question(boris) == "другой"
+    assert inline.question("") is None
+    assert "вопрос" not in str(database.sql("SELECT question FROM inline_question"))

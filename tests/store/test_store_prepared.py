@@ -1,0 +1,98 @@
+"""Queries spelled once: the same rows as peewee's own, on both databases."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.store.database import open_database
+from merlin.store.migrations import migrate
+from merlin.store.prepared import Prepared, Slot, slots
+from merlin.store.tables import INTENT, NOTICE
+
+pytestmark = pytest.mark.integration
+
+NEW = Prepared(
+    INTENT.insert(slots("key kind state outside_id sent_at empty_finds"))
+    .on_conflict_ignore()
+    .as_rowcount()
+)
+TOLD = Prepared(
+    NOTICE.insert(
+        slots("to_whom key arguments once created_at handed_over_at")
+    ).on_conflict_ignore()
+)
+FOUND = Prepared(
+    INTENT.select(INTENT.key, INTENT.empty_finds)
+    .where((INTENT.kind == "upload") & (INTENT.empty_finds >= Slot("least")))
+    .order_by(INTENT.key)
+)
+MORE = Prepared(
+    INTENT.update({"empty_finds": INTENT.empty_finds + Slot("by")}).where(INTENT.key == Slot("key"))
+)
+GONE = Prepared(INTENT.delete().where(INTENT.key.in_([Slot("one"), Slot("two")])))
+
+
+def intent(key, finds=0):
+    blank = {"kind": "upload", "state": "ready", "outside_id": "", "sent_at": None}
+    return NEW(key=key, empty_finds=finds, **blank)
+
+
+def notice(once):
+    blank = {"to_whom": "admins", "key": "x", "arguments": "{}", "handed_over_at": None}
+    return TOLD(once=once, created_at="", **blank)
+
+
+def test_rows_are_stored_found_changed_and_deleted(database):
+    with database.atomic():
+        assert [database.change(intent(f"k{n}", n)) for n in range(3)] == [1, 1, 1]
+        assert database.change(intent("k1", 9)) == 0
+        assert database.change(MORE(key="k2", by=5)) == 1
+        assert database.change(MORE(key="nobody", by=5)) == 0
+        found = [{"key": "k1", "empty_finds": 1}, {"key": "k2", "empty_finds": 7}]
+        assert database.rows(FOUND(least=1)) == found
+        assert database.row(FOUND(least=2)) == found[1]
+        assert database.row(FOUND(least=8)) is None
+        assert database.value(FOUND(least=0)) == "k0"
+        assert database.change(GONE(one="k0", two="k2")) == 2
+    assert database.rows(FOUND(least=0)) == found[:1]
+
+
+def test_an_insert_tells_the_new_id_and_0_where_it_met_a_row(database):
+    with database.atomic():
+        first, second = database.stored(notice("a")), database.stored(notice("b"))
+        assert 0 < first < second
+        assert database.stored(notice("a")) == 0
+    rows = database.rows(NOTICE.select(NOTICE.id, NOTICE.once).order_by(NOTICE.id))
+    assert [(row["id"], row["once"]) for row in rows] == [(first, "a"), (second, "b")]
+
+
+def test_values_are_values_whatever_they_say(database):
+    words = "'; DROP TABLE intent; --"
+    with database.atomic():
+        database.change(intent(words))
+    assert database.rows(FOUND(least=0)) == [{"key": words, "empty_finds": 0}]
+
+
+def test_a_slot_without_a_value_is_a_bug_and_too_many_values_are_not(database):
+    with pytest.raises(KeyError, match="least"):
+        database.rows(FOUND(most=1))
+    assert database.rows(FOUND(least=0, most=1)) == []
+
+
+def test_what_is_undone_is_undone(database):
+    def work():
+        database.change(intent("k"))
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        database.transact(work)
+    assert database.rows(FOUND(least=0)) == []
+
+
+def test_one_query_serves_databases_of_both_kinds(database, tmp_path):
+    with open_database(f"sqlite://{tmp_path}/other.db") as other:
+        migrate(other)
+        with other.atomic():
+            other.change(intent("theirs"))
+        assert database.rows(FOUND(least=0)) == []
+        assert other.rows(FOUND(least=0)) == [{"key": "theirs", "empty_finds": 0}]

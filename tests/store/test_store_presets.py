@@ -1,0 +1,75 @@
+"""People's own presets and the models that providers list, on both databases."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.store.chat_tables import PRESET
+from merlin.store.cipher import load_or_make_key
+from merlin.store.presets import PresetRows
+from merlin.store.windows import WindowRows
+
+pytestmark = pytest.mark.integration
+
+ANNA, BORIS = 1001, 1002
+
+
+@pytest.fixture
+def presets(database, tmp_path):
+    return PresetRows(database, load_or_make_key(tmp_path, None))
+
+
+def test_presets_are_kept_in_order_and_each_persons_own(presets):
+    poet = presets.put(ANNA, "Поэт", "Стихами.")
+    other = presets.put(BORIS, "Поэт", "Прозой.")
+    strict = presets.put(ANNA, "Строгий", "Кратко.")
+    assert presets.of(ANNA) == [poet, strict]
+    assert presets.find(ANNA, other.preset_id) is None
+    assert presets.find(BORIS, other.preset_id) == other
+    assert poet.word == f"own:{poet.preset_id}"
+
+
+def test_a_preset_of_the_same_name_keeps_its_number(presets):
+    poet = presets.put(ANNA, "Поэт", "Стихами.")
+    again = presets.put(ANNA, "Поэт", "Хокку.")
+    assert (again.preset_id, presets.of(ANNA)) == (poet.preset_id, [again])
+
+
+def test_nobody_deletes_what_is_not_theirs(presets):
+    poet = presets.put(ANNA, "Поэт", "Стихами.")
+    assert not presets.delete(BORIS, poet.preset_id)
+    assert presets.delete(ANNA, poet.preset_id)
+    assert not presets.delete(ANNA, poet.preset_id)
+
+
+def test_a_person_is_forgotten_whole(presets):
+    presets.put(ANNA, "Поэт", "Стихами.")
+    kept = presets.put(BORIS, "Поэт", "Прозой.")
+    presets.forget(ANNA)
+    assert (presets.of(ANNA), presets.of(BORIS)) == ([], [kept])
+
+
+def test_a_preset_that_no_key_opens_is_left_out(presets, database, tmp_path):
+    presets.put(ANNA, "Поэт", "Стихами.")
+    other = PresetRows(database, load_or_make_key(tmp_path / "other", None))
+    assert other.of(ANNA) == []
+    (row,) = database.rows(PRESET.select())
+    assert "Поэт" not in row["name"]
+
+
+def test_a_list_takes_the_place_of_the_one_before(database):
+    windows = WindowRows(database)
+    windows.relist("engine", {"recall": 8192, "old": 4096, "silent": None})
+    windows.relist("other", {"old": 1})
+    windows.relist("engine", {"recall": 16_000, "silent": None, "new": None})
+    assert windows.listed("engine") == {"new": None, "recall": 16_000, "silent": None}
+    assert (windows.get("engine", "old"), windows.get("engine", "silent")) == (None, None)
+    assert windows.listed("other") == {"old": 1}
+
+
+def test_what_a_refusal_told_stays_where_the_provider_says_nothing(database):
+    windows = WindowRows(database)
+    windows.relist("engine", {"a": None, "b": 9000})
+    windows.put("engine", {"a": 600, "b": 700})
+    windows.relist("engine", {"a": None, "b": 9000})
+    assert windows.listed("engine") == {"a": 600, "b": 9000}

@@ -1,0 +1,89 @@
+"""Retention: what was finished long ago goes, a handful at once, and the rest stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.account.retention import Retention
+from merlin.chat.rating import Rating
+from merlin.chat.session import Place
+from merlin.chat.turn import Question, Written
+from merlin.core.clock import iso
+from merlin.inbox.update import UpdateState
+from merlin.store.account_tables import AUDIT
+from merlin.store.chat_tables import SESSION, UPDATE
+from merlin.store.cipher import Cipher
+from merlin.store.notices import NoticeRows
+from merlin.store.ratings import RatingRows
+from merlin.store.ratings_tables import RATING
+from merlin.store.retention import RetentionRows
+from merlin.store.sessions import SessionRows
+from merlin.store.tables import NOTICE
+from merlin.store.turns import TurnRows
+
+pytestmark = pytest.mark.integration
+
+ANNA, BOT = 1001, 7
+DAY_S = 24 * 3600
+
+
+@pytest.fixture
+def old_rows(database, clock):
+    """Three answered turns, updates in every state, three notices, an entry of the audit."""
+    cipher = Cipher({"k": b"k" * 32}, "k")
+    session = SessionRows(database, cipher, BOT, clock).open(Place(ANNA, ANNA))
+    turns = TurnRows(database, cipher, BOT, clock)
+    for number in (1, 2, 3):
+        turns.ask(Question(session.session_id, number, ANNA, "Вопрос?"), None)
+        turns.write(number, Written("Ответ."))
+        turns.told(number)
+    RatingRows(database, BOT, clock).rate(1, ANNA, Rating.UP)
+    row = {"bot_id": BOT, "kind": "message", "chat_id": 1, "user_id": 1, "language_code": ""}
+    row |= {"body": "", "reason": "", "received_at": iso(clock())}
+    for number, state in enumerate(UpdateState):
+        is_waiting = state is UpdateState.WAITING
+        ended = {"state": state.value, "finished_at": None if is_waiting else iso(clock())}
+        database.put(UPDATE.insert({**row, "update_id": number, **ended}))
+    notices = NoticeRows(database, clock)
+    for once in ("", "sunset:1"):
+        notices.tell("1001", "notice-learnt", {"build": "x"}, once)
+    for notice in notices.waiting():
+        notices.handed_over(notice.notice_id)
+    notices.tell("1001", "notice-learnt", {"build": "y"})
+    audit = {"at": iso(clock()), "by_whom": "x", "action": "x", "target": "x", "arguments": "{}"}
+    database.add(AUDIT, audit)
+
+
+def test_what_was_finished_long_ago_goes_and_the_rest_stays(database, clock, old_rows):
+    rows = RetentionRows(database, Retention(turns_days=90, audit_days=365), clock)
+    assert rows.sweep() == 0
+    clock.move(31 * DAY_S)
+    # Three ended updates, a notice gone and one emptied.
+    assert rows.sweep() == 5
+    assert [row["state"] for row in database.rows(UPDATE.select())] == ["waiting"]
+    kept = database.rows(NOTICE.select().order_by(NOTICE.id))
+    assert [(row["once"], row["arguments"] != "{}") for row in kept] == [
+        ("sunset:1", False),
+        (None, True),
+    ]
+    NoticeRows(database, clock).tell("1001", "notice-learnt", {}, "sunset:1")
+    assert len(database.rows(NOTICE.select())) == 2
+    clock.move(60 * DAY_S)
+    assert rows.sweep() == 3
+    assert database.rows(RATING.select()) == []
+    assert len(database.rows(SESSION.select())) == 1
+    clock.move(300 * DAY_S)
+    assert rows.sweep() == 1
+    assert rows.sweep() == 0
+
+
+def test_nothing_goes_where_the_operator_keeps_for_ever(database, clock, old_rows):
+    rows = RetentionRows(database, Retention(0, 0, 0, 0), clock)
+    clock.move(3650 * DAY_S)
+    assert rows.sweep() == 0
+
+
+def test_a_sweep_takes_a_handful_at_once(database, clock, old_rows):
+    rows = RetentionRows(database, Retention(), clock)
+    clock.move(31 * DAY_S)
+    assert [rows.sweep(at_once=2) for _ in range(3)] == [4, 1, 0]

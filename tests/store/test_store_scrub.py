@@ -1,0 +1,36 @@
+"""Scrubbing: a number goes where it stands for a person, and nothing else changes."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.store.scrub import scrubbed, scrubbed_paper
+
+pytestmark = pytest.mark.unit
+
+ANNA = 987654321
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        ("user:987654321", "user:erased"),
+        ("987654321", "erased"),
+        ("987654321@telegram.invalid", "erased@telegram.invalid"),
+        ("by user:987654321, for 987654321.", "by user:erased, for erased."),
+        ("9876543210 and 1987654321", "9876543210 and 1987654321"),
+        ("", ""),
+    ],
+)
+def test_a_number_that_stands_alone_goes(words, left):
+    assert scrubbed(words, ANNA) == left
+
+
+def test_json_is_searched_to_its_leaves():
+    paper = {"user": ANNA, "of": [{"by": f"user:{ANNA}", f"{ANNA}": True}], "tokens": ANNA + 1}
+    assert scrubbed_paper(paper, ANNA) == {
+        "user": 0,
+        "of": [{"by": "user:erased", "erased": True}],
+        "tokens": ANNA + 1,
+    }
+    assert scrubbed_paper(True, 1) is True

@@ -1,0 +1,93 @@
+"""What turns tell in sum and at length, and the operator's texts; on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from merlin.chat.session import Place
+from merlin.chat.tally import Newest
+from merlin.chat.turn import Question, Written
+from merlin.core.message import Usage
+from merlin.core.money import Cost
+from merlin.store.cipher import Cipher
+from merlin.store.sessions import SessionRows
+from merlin.store.settings import SettingRows
+from merlin.store.turn_views import TurnViews
+from merlin.store.turns import TurnRows
+
+pytestmark = pytest.mark.integration
+
+BOT = 8700000001
+CIPHER = Cipher({"k": b"k" * 32}, "k")
+
+
+@pytest.fixture
+def turns(database, clock):
+    sessions = SessionRows(database, CIPHER, BOT, clock)
+    made = [sessions.open(Place(1001, 1001, thread)).session_id for thread in (0, 7, 8)]
+    assert made == [1, 2, 3]
+    return TurnRows(database, CIPHER, BOT, clock)
+
+
+@pytest.fixture
+def views(database):
+    return TurnViews(database, CIPHER, BOT)
+
+
+def asked(turns, number, micro=0, currency="", *, session=1, user=1001, tokens=0, **more):
+    """Store an answered question; return its turn."""
+    turn = turns.ask(Question(session, number, user, f"вопрос {number}", number, **more), None)
+    usage = Usage(tokens, tokens)
+    turns.write(
+        number,
+        Written(f"ответ {number}", usage=usage, cost_micro=micro, currency=currency),
+    )
+    return turn
+
+
+def test_costs_are_summed_by_currency_for_a_session_and_a_day(turns, views, clock):
+    since = clock()
+    asked(turns, 1, 1500, "USD")
+    asked(turns, 2, 500, "USD")
+    asked(turns, 3, 90, "RUB")
+    asked(turns, 4, 7, "USD", session=2)
+    asked(turns, 5, 7, "USD", user=1002, session=3)
+    asked(turns, 6)
+    assert views.of_session(1) == [Cost(90, "RUB"), Cost(2000, "USD")]
+    assert views.since(1001, since) == [Cost(90, "RUB"), Cost(2007, "USD")]
+    assert views.since(1001, since + timedelta(days=1)) == []
+    assert views.of_session(9) == []
+
+
+def test_the_newest_answered_turn_tells_who_counted(turns, views):
+    assert views.newest(1) is None
+    asked(turns, 1, tokens=5)
+    second = asked(turns, 2)
+    turns.ask(Question(1, 3, 1001, "без ответа", 3), None)
+    assert views.newest(1) == Newest(second.turn_id, is_counted=False)
+    assert views.count(1) == 2
+
+
+def test_passages_are_all_that_counts_in_order_and_another_bots_are_not(turns, views, database):
+    asked(turns, 1)
+    asked(turns, 2, 3, "USD", tokens=5)
+    again = turns.ask(Question(1, 4, 1001, "вопрос 1, исправлен", 1), None)
+    assert again.written is None
+    asked(turns, 5, 3, "USD", format="summary")
+    first, second = views.passages(1)
+    assert (first.question, first.answer, first.cost_micro) == ("вопрос 2", "ответ 2", 3)
+    assert (second.question, second.answer) == ("вопрос 1, исправлен", "")
+    assert TurnViews(database, CIPHER, BOT + 1).passages(1) == []
+
+
+def test_an_operators_text_is_kept_replaced_and_taken_away(database, clock):
+    settings = SettingRows(database, clock)
+    assert settings.get("info.ru") == ""
+    settings.put("info.ru", "Ауд. 305", "user:1003")
+    settings.put("info.ru", "Ауд. 306\0", "user:1003")
+    assert settings.get("info.ru").startswith("Ауд. 306")
+    assert settings.get("info.en") == ""
+    settings.put("info.ru", "", "user:1003")
+    assert settings.get("info.ru") == ""

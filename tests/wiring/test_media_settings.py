@@ -1,0 +1,74 @@
+"""config.yaml about voices, photos and documents: what it fills in, what it refuses."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+import yaml
+
+from merlin.chat.media import MEGABYTE, MediaLimits
+from merlin.config import load
+from merlin.core.errors import ConfigError
+from merlin.model.sunset import Reliance, fading
+
+pytestmark = pytest.mark.unit
+
+ENGINE = {"name": "engine", "base_url": "http://127.0.0.1:1/v1"}
+
+
+@pytest.fixture
+def said(tmp_path):
+    def write(**chat):
+        path = tmp_path / "config.yaml"
+        config = {"state_dir": ".", "providers": [ENGINE], "chat": chat}
+        path.write_text(yaml.safe_dump(config), encoding="utf-8")
+        return load(path)
+
+    return write
+
+
+def test_without_a_word_voice_and_photos_are_off(said):
+    config = said()
+    assert (config.transcription, config.vision, config.relies_on) == (None, None, ())
+    assert config.media_limits == MediaLimits()
+
+
+def test_models_that_hear_and_see_are_named(said):
+    config = said(
+        transcription={"provider": "engine", "model": "hear-1"},
+        vision={"provider": "engine", "model": "see-1"},
+        limits={"photo_mb": 1},
+    )
+    hears, sees = config.relies_on
+    assert hears == config.transcription == Reliance("transcription", "engine", "hear-1")
+    assert sees == config.vision == Reliance("vision", "engine", "see-1")
+    assert config.media_limits == MediaLimits(photo_bytes=MEGABYTE)
+
+
+@pytest.mark.parametrize(
+    ("chat", "words"),
+    [
+        ({"transcription": {"provider": "no", "model": "a"}}, "no is not one of providers"),
+        ({"vision": {"provider": "engine"}}, "'model' is a required property"),
+        ({"limits": {"document_mb": 21}}, "21 is greater than the maximum of 20"),
+        ({"limits": {"voice_s": 0}}, "0 is less than the minimum of 1"),
+        ({"limits": {"video_s": 5}}, "'video_s' was unexpected"),
+    ],
+)
+def test_what_is_wrong_is_told(said, chat, words):
+    with pytest.raises(ConfigError, match=words):
+        said(**chat)
+
+
+def test_the_shipped_configuration_knows_the_last_day_of_whisper():
+    models = load(Path(__file__).parents[2] / "config.yaml").models
+    uses = [Reliance("transcription", "openai", "whisper-1")]
+
+    def told(today):
+        return [one.step for one in fading(uses, lambda use: models[use.model_id].sunset, today)]
+
+    assert models["whisper-1"].sunset == date(2027, 2, 26)
+    assert told(date(2026, 11, 20)) == []
+    assert told(date(2027, 2, 1)) == [30]

@@ -1,0 +1,74 @@
+"""An edit of the command line meets a running daemon, somebody else's edit, a deaf daemon."""
+
+from __future__ import annotations
+
+import pytest
+from forked import start
+from waiting import wait_until
+from world import KEY, Lab
+
+from merlin.core.errors import MerlinError
+from merlin.dataset.change import ChangeState, Edit
+from merlin.sandbox.provider import ProviderStandIn
+from merlin.wiring.editing import editing
+from merlin.wiring.reading import status
+
+pytestmark = pytest.mark.integration
+
+TEXT = "messages:\n  - user: Где новый выход?\n  - assistant: Прямо.\n"
+
+
+@pytest.fixture
+def lab(tmp_path):
+    with ProviderStandIn(key="stand-in") as provider:
+        lab = Lab(tmp_path, provider.base_url)
+        lab.repository.dataset()
+        lab.repository.commit()
+        lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+        yield lab
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def say(said):
+    def told(key, **_arguments):
+        said.append(key)
+
+    return told
+
+
+def test_a_running_daemon_makes_the_commit(lab, say, said):
+    daemon = start("daemon", lab.path, lab.folder / "daemon.log", **{KEY: "stand-in"})
+    try:
+        wait_until((lab.config.state_dir / "run/daemon.lock").exists)
+        with editing(lab.config, say) as desk:
+            change_id = desk.commit("trial", [Edit("examples/new.yaml", None, TEXT)], "", ("", ""))
+            change = desk.wait(change_id, is_waiting=True)
+        assert change.commit == lab.repository.git("rev-parse", "HEAD")
+        assert "no-daemon" not in said
+        seen = lambda: status(lab.config)["datasets"]["trial"]["commit"] == change.commit  # noqa: E731
+        wait_until(seen)
+    finally:
+        daemon.terminate()
+        daemon.join()
+
+
+def test_an_edit_over_somebody_elses_is_shown_and_taken_back(lab, say):
+    with editing(lab.config, say) as desk:
+        known = desk.shelf.one("trial", "q3")
+        lab.repository.example("trial", 3, answer="Чужой ответ.")
+        head = lab.repository.commit()
+        change_id = desk.commit("trial", [Edit(known.path, known.blob, TEXT)], "", ("", ""))
+        with pytest.raises(MerlinError) as told:
+            desk.wait(change_id, is_waiting=True)
+        assert told.value.key == "change-in-conflict"
+        assert "Чужой ответ." in told.value.arguments["difference"]
+        assert desk.changes.get(change_id).state is ChangeState.REFUSED
+        with pytest.raises(MerlinError) as again:
+            desk.wait(change_id, is_waiting=True)
+        assert again.value.key == "change-was-refused"
+    assert lab.repository.git("rev-parse", "HEAD") == head
