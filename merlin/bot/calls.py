@@ -23,6 +23,7 @@ from merlin.bot.limiter import GaveWay, Lane
 from merlin.bot.line import Line
 from merlin.bot.transport import NotSent
 from merlin.bot.wire import Wire, captioned, keyboard, shown, spotted
+from merlin.chat.session import Place
 from merlin.core.log import get_logger, redact
 from merlin.core.page import Button, Page
 from merlin.inbox.outgoing import Spot
@@ -227,6 +228,26 @@ class Calls:
             return False
         except TelegramError as error:
             return self._note(error, chat_id) in {Meaning.SAME, Meaning.MOVED}
+        self._line.works()
+        return True
+
+    async def draft(self, place: Place, draft_id: int, page: Page) -> bool:
+        """Show a draft for half a minute; False when that did not come about.
+
+        Raises Unreachable.
+        """
+        fields = {
+            "chat_id": place.chat_id,
+            "draft_id": draft_id,
+            **spotted(Spot(place.thread_id)),
+            **shown(page),
+        }
+        try:
+            await self._wire.call("sendMessageDraft", fields, Lane.PROGRESS)
+        except GaveWay:
+            return False
+        except TelegramError as error:
+            return self._note(error, place.chat_id) is Meaning.SAME
         self._line.works()
         return True
 

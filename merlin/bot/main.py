@@ -103,7 +103,7 @@ class Bot:
         parts.append(asyncio.create_task(self._greet()))
         self._notify("READY=1")
         log.info(
-            "bot started", polls=self._services.webhook is None, streams=self._services.streams
+            "bot started", polls=self._services.webhook is None, streaming=self._services.streaming
         )
         await stop.wait()
         self._notify("STOPPING=1")

@@ -50,6 +50,10 @@ from merlin.inbox.update import Inbox
 
 T = TypeVar("T")
 
+# How an answer is shown while it is written: in its message, by drafts where Telegram has them
+# (private chats; edits elsewhere), or not at all.
+EDITS, DRAFTS, OFF = "edits", "drafts", "off"
+
 
 class Store(Protocol):
     """Runs work on the database beside the event loop."""
@@ -146,7 +150,7 @@ class BotServices:
     `presets` are the operator's; `retention` is how long what is kept; `hosts` the machine of each
     provider, "" for this one.
     `webhook` (address and secret): updates come into the inbox by the api, and nothing
-    is polled. `streams` False: no placeholder, the whole answer at once. `notify` hears what
+    is polled. `streaming` is one of EDITS, DRAFTS, OFF. `notify` hears what
     systemd wants to hear.
     """
 
@@ -176,7 +180,7 @@ class BotServices:
     language: str = "ru"
     default_dataset: str | None = None
     webhook: tuple[str, str] | None = None
-    streams: bool = True
+    streaming: str = EDITS
     limits: Limits = field(default_factory=Limits)
     pace: Pace = field(default_factory=Pace)
     patience: Patience = field(default_factory=Patience)

@@ -88,9 +88,9 @@ class BotSettings:
 
     `database` is a URL; `telegram_url` the Bot API's server. `mode` is polling or webhook; then
     `webhook_url` and `webhook_secret` are told to Telegram. `limits`: overall a second, private a
-    second, group a minute; 0 lifts one. `streaming` is edits or off. `text_key` is the credential
-    MERLIN_TEXT_KEY, None without one. `transcription` hears voices, `vision` sees pictures; None:
-    that is not switched on.
+    second, group a minute; 0 lifts one. `streaming` is edits, drafts or off. `text_key` is the
+    credential MERLIN_TEXT_KEY, None without one. `transcription` hears voices, `vision` sees
+    pictures; None: that is not switched on.
     """
 
     state_dir: Path
@@ -206,7 +206,7 @@ def _services(
         language=settings.language,
         default_dataset=settings.default_dataset,
         webhook=(settings.webhook_url, settings.webhook_secret) if is_webhook else None,
-        streams=settings.streaming != "off",
+        streaming=settings.streaming,
         limits=Limits(*settings.limits),
         pace=settings.pace,
         patience=settings.patience,

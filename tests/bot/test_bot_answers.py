@@ -179,6 +179,20 @@ def test_a_question_that_failed_is_given_back(telegram, provider, settings):
     ]
 
 
+def test_drafts_show_the_growing_answer_and_one_message_is_left(telegram, provider, settings):
+    provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(30)), piece_s=0.03)
+    with RunningBot(replace(settings, streaming="drafts")):
+        telegram.say("anna", "Расскажи")
+        ended(telegram, settings, 1)
+    (answer,) = telegram.answers("anna")
+    assert len(answer.versions) == 1
+    assert answer.text.endswith("слово29")
+    drafts = [call.arguments for call in telegram.calls("sendMessageDraft")]
+    assert drafts[0]["text"] == ""
+    assert any(draft["text"].startswith("слово0") for draft in drafts)
+    assert len({draft["draft_id"] for draft in drafts}) == 1
+
+
 def test_a_payment_is_declined_at_once_while_an_answer_is_written(telegram, provider, settings):
     provider.behave(think_s=1.0)
     with RunningBot(settings):

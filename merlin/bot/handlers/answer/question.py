@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from merlin.bot import offers
 from merlin.bot.action import Typing
+from merlin.bot.drafting import Drafting
 from merlin.bot.event import Event
 from merlin.bot.handlers.answer.allowance import settle
 from merlin.bot.handlers.answer.asking import Answer, Talk, ask, keep, shown_name, talk_of
@@ -24,6 +25,7 @@ from merlin.bot.handlers.talk.threads import name_topic
 from merlin.bot.kit import Kit, page_letters, spot_of
 from merlin.bot.pen import Pen, Sheet
 from merlin.bot.sender import After
+from merlin.bot.services import DRAFTS, EDITS
 from merlin.bot.shown import draw, pages
 from merlin.bot.words import written as words_of
 from merlin.chat.desk import Onlooker
@@ -58,7 +60,7 @@ async def answer_question(kit: Kit, event: Event, source: Source = words_alone) 
     turn = await _found(kit, event)
     if turn is not None and turn.written is not None:
         await _show(kit, event, turn, turn.written)
-    elif kit.services.streams or (turn is not None and turn.placeholder_id is not None):
+    elif _grows(kit, event) or (turn is not None and turn.placeholder_id is not None):
         await _answer_by_edits(kit, event, turn, source)
     else:
         await _answer_at_once(kit, event, source)
@@ -138,10 +140,10 @@ async def _placed(kit: Kit, event: Event, turn: Turn | None) -> int:
 
 async def _answer_at_once(kit: Kit, event: Event, source: Source) -> None:
     talk = await talk_of(kit, event)
-    async with Typing(kit.calls, event.place, kit.services.pace.typing_s) as typing:
+    async with _unseen(kit, event) as onlooker:
         with _stoppable(kit, event) as stop:
-            prompt, refusal = await _prompt(kit, event, talk, source, (typing, stop))
-            answer = refusal or await ask(kit, event, talk, prompt, (typing, stop))
+            prompt, refusal = await _prompt(kit, event, talk, source, (onlooker, stop))
+            answer = refusal or await ask(kit, event, talk, prompt, (onlooker, stop))
 
     def prepare() -> Sequence[Outgoing]:
         turn = kit.rows.turns.ask(_question(event, talk, prompt), None)
@@ -150,6 +152,20 @@ async def _answer_at_once(kit: Kit, event: Event, source: Source) -> None:
         return kit.rows.outbox.put(page_letters(event, shown))
 
     await kit.sender.deliver(prepare, _end(kit, event, answer.written), event.language)
+
+
+def _grows(kit: Kit, event: Event) -> bool:
+    """Return whether the answer grows in a message of its own."""
+    streaming = kit.services.streaming
+    return streaming == EDITS or (streaming == DRAFTS and not event.is_private)
+
+
+def _unseen(kit: Kit, event: Event) -> Drafting | Typing:
+    """Return what shows that an answer is written for which no message stands yet."""
+    pace = kit.services.pace
+    if kit.services.streaming == DRAFTS:
+        return Drafting(kit.calls, event.place, event.update_id, pace.private_edit_s)
+    return Typing(kit.calls, event.place, pace.typing_s)
 
 
 @contextmanager
