@@ -7,6 +7,7 @@ and shows placeholders without it; who asks a model before its client is made wa
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -37,9 +38,15 @@ class _Made(Generic[C]):
     async def get(self) -> C:
         """Return the client, made now if it never was."""
         if self._making is None or (self._making.done() and self._making.exception()):
-            self._making = asyncio.create_task(asyncio.to_thread(self._make))
+            self._making = asyncio.create_task(asyncio.to_thread(self._kept))
         # One who gives up waiting leaves the others theirs.
         return await asyncio.shield(self._making)
+
+    def _kept(self) -> C:
+        made = self._make()
+        if gc.get_freeze_count():  # as the process wants it: what was imported stays for ever
+            gc.freeze()
+        return made
 
     async def aclose(self) -> None:
         """Close the client, if there is one."""

@@ -56,9 +56,20 @@ async def forever(name: str, work: Round, longest_pause_s: float) -> None:
 
 
 def counter(wake: Wake, read: Callable[[Callable[[], int]], Awaitable[int]]) -> Look:
-    """Return what reads the wake counter beside the event loop."""
+    """Return what reads the wake counter beside the event loop; for many at once it reads once."""
+    reading: asyncio.Future[int] | None = None
+    read_at = -LOOK_S
 
     async def look() -> int:
-        return await read(wake.read)
+        nonlocal reading, read_at
+        now = asyncio.get_running_loop().time()
+        if reading is None or now - read_at >= LOOK_S or _failed(reading):
+            reading, read_at = asyncio.ensure_future(read(wake.read)), now
+        # One who gives up waiting leaves the others theirs.
+        return await asyncio.shield(reading)
 
     return look
+
+
+def _failed(reading: asyncio.Future[int]) -> bool:
+    return reading.done() and (reading.cancelled() or reading.exception() is not None)

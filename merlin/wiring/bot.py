@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -125,6 +126,9 @@ def run_bot(settings: BotSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigError for a wrong token or key."""
     setup("bot")
     hide([settings.token, *(provider.key for provider in settings.providers)])
+    # What was imported stays for ever: looking through it for garbage would cost long pauses.
+    gc.collect()
+    gc.freeze()
     uvloop.run(_until_signal(settings))
 
 

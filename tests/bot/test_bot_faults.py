@@ -203,7 +203,7 @@ def test_a_button_under_a_file_leads_to_a_new_message(telegram, settings):
 
 
 def test_a_long_growing_answer_is_shown_by_edits_that_all_differ(telegram, provider, settings):
-    provider.behave(fixed_answer="- *пункт* и `код`\n" * 1500, piece_s=0.0002)
+    provider.behave(fixed_answer="- *пункт* и `код`\n" * 500, piece_s=0.0006)
     with RunningBot(settings):
         telegram.say("anna", "Вопрос")
         ended(telegram, settings, 1)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from image import Builder, base_files, why_not
-from machine import in_memory, needed, wheels
+from machine import in_memory, made, wheels
 
 from merlin.core.free_port import free_ports
 
@@ -18,7 +18,7 @@ START_S = 30.0
 
 @pytest.fixture(scope="session")
 def builder(request, tmp_path_factory):
-    needed(why_not())
+    made(why_not())
     archive = base_files(request.config.cache.mkdir("merlin-base"))
     packages = wheels(request.config.cache.mkdir("merlin-packages"))
     with in_memory(tmp_path_factory.mktemp("image")) as folder:

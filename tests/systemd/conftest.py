@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from installed import Installed, why_not
-from machine import in_memory, needed, wheels
+from machine import in_memory, made, wheels
 
 
 @pytest.fixture(scope="session")
 def machine(request, tmp_path_factory):
-    needed(why_not())
+    made(why_not())
     packages = wheels(request.config.cache.mkdir("merlin-packages"))
     with in_memory(tmp_path_factory.mktemp("upper")) as upper:
         machine = Installed(upper, packages)
