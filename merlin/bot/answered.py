@@ -7,9 +7,9 @@ presses again, and what the press did is stored by then.
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
 from typing import Any, Self
 
+from merlin.bot.aside import Aside
 from merlin.bot.calls import Calls
 from merlin.bot.event import Event
 from merlin.bot.screen import Screen
@@ -18,15 +18,15 @@ from merlin.bot.screen import Screen
 ALERT_LENGTH = 200
 
 
-class Answered:
+class Answered(Aside):
     """Answers the query of one event within `async with`, once the screen is known."""
 
     def __init__(self, calls: Calls, event: Event) -> None:
+        super().__init__()
         self._calls = calls
         self._query_id = event.query_id if event.update.kind == "callback_query" else ""
         self._known: asyncio.Future[Screen] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
-        self._task: asyncio.Task[None] | None = None
 
     def knows(self, screen: Screen) -> None:
         """Take the screen; called by the thread that writes to the database."""
@@ -38,22 +38,14 @@ class Answered:
             self._known.set_result(screen)
 
     async def __aenter__(self) -> Self:
-        if self._query_id:
-            self._task = asyncio.create_task(self._answer())
-        return self
+        return await super().__aenter__() if self._query_id else self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._task is not None:
-            if kind is not None:
-                self._task.cancel()
-            await asyncio.wait({self._task})
+    def is_called_off(self, *, is_in_trouble: bool) -> bool:
+        """Tell whether there is nothing to wait for: the screen of a failed press never comes."""
+        return is_in_trouble
 
-    async def _answer(self) -> None:
+    async def run(self) -> None:
+        """Answer the query as soon as the screen is known."""
         screen = await self._known
         fields: dict[str, Any] = {"callback_query_id": self._query_id}
         if screen.alert:

@@ -1,4 +1,4 @@
-"""Aside: something that runs beside an answer for as long as it is being written."""
+"""Aside: something that runs beside a piece of work, within `async with`, and ends with it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Self
 
 
 class Aside(ABC):
-    """Runs within `async with`; whatever it is at then ends at once."""
+    """Runs until the end of its `async with`; the work's end waits for its end."""
 
     def __init__(self) -> None:
         self._task: asyncio.Task[None] | None = None
@@ -24,10 +24,19 @@ class Aside(ABC):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._task is not None:
+        if self._task is None:
+            return
+        if self.is_called_off(is_in_trouble=kind is not None):
             self._task.cancel()
-            await asyncio.wait({self._task})
+        await asyncio.wait({self._task})
+
+    def is_called_off(self, *, is_in_trouble: bool) -> bool:  # noqa: ARG002 - for those who ask
+        """Tell whether it is cancelled at the work's end, which may have come by an error.
+
+        Whatever it is at ends at once, unless who runs says otherwise.
+        """
+        return True
 
     @abstractmethod
     async def run(self) -> None:
-        """Go on until it is cancelled."""
+        """Go on until it is done or cancelled."""

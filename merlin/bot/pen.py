@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Self
 
+from merlin.bot.aside import Aside
 from merlin.bot.calls import Calls
 from merlin.bot.limiter import GaveWay
 from merlin.bot.shown import draw
@@ -34,10 +33,11 @@ class Sheet:
     stop: Button
 
 
-class Pen:
+class Pen(Aside):
     """Fulfils `chat.desk.Onlooker` for one placeholder; writes within `async with`."""
 
     def __init__(self, calls: Calls, sheet: Sheet, gap_s: float, waiting_words: str) -> None:
+        super().__init__()
         self._calls = calls
         self._sheet = sheet
         self._gap_s = gap_s
@@ -48,7 +48,6 @@ class Pen:
         self._is_editing = False
         self._is_lifted = False
         self._news = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
 
     def wrote(self, text: str) -> None:
         """Take the text as it stands now."""
@@ -60,25 +59,13 @@ class Pen:
         if not self._text:
             self.wrote(self._waiting_words)
 
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._write())
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop; after an answer no edit is on its way any more that could come after the final."""
-        if self._task is None:
-            return
+    def is_called_off(self, *, is_in_trouble: bool) -> bool:
+        """Let an edit that is on its way arrive: none may come after the final one."""
         self._is_lifted = True
-        if not self._is_editing or kind is not None:
-            self._task.cancel()
-        await asyncio.wait({self._task})
+        return is_in_trouble or not self._is_editing
 
-    async def _write(self) -> None:
+    async def run(self) -> None:
+        """Edit the placeholder until the pen is lifted."""
         # Counted from the first words: an answer that is whole by then needs no edit but the last.
         await self._news.wait()
         rest_s = self._gap_s

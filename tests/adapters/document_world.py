@@ -1,0 +1,49 @@
+"""What tests of documents share: a real reading child, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from papers import docx_of, pdf
+
+from merlin.adapters.document_child import parse
+from merlin.adapters.document_found import Fault
+from merlin.adapters.documents import ChildReader
+from merlin.chat.media import Unreadable
+from merlin.core.text import text
+
+SAID = "Привет, ёж"
+PAPER, ESSAY = pdf(SAID), docx_of(SAID)
+
+
+def read(content, name, **more):
+    """Return what a real child reads."""
+
+    async def ask():
+        return await ChildReader(**more).read(content, name)
+
+    return asyncio.run(ask())
+
+
+def refusal(content, name, **more):
+    """Return the key of the sentence that a person gets, which both languages have."""
+    with pytest.raises(Unreadable) as caught:
+        read(content, name, **more)
+    error = caught.value
+    assert all(text(language, error.key, **error.arguments) for language in ("ru", "en"))
+    return error.key
+
+
+def found(kind, content, most=1_000_000):
+    """Return what the parser finds, or the word of its fault."""
+    try:
+        return parse(kind, content, most).text
+    except Fault as fault:
+        return fault.word
+
+
+def children():
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())

@@ -1,0 +1,226 @@
+"""The child that reads documents: what damage does to it, what it may do, when it is ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from document_world import PAPER, SAID, children, read, refusal
+from papers import body_of, changed_pdf, docx_of, docx_with, pdf
+from waiting import wait_until
+
+from merlin.adapters.document_child import MEMORY_BYTES
+from merlin.adapters.document_found import Word
+from merlin.adapters.documents import ChildReader
+from merlin.chat.kind import Kind
+from merlin.chat.media import Unreadable
+from merlin.core.text import text
+
+ROOT = Path(__file__).parents[2]
+unit, functional = pytest.mark.unit, pytest.mark.functional
+
+
+_MUTANTS = """
+import sys, random
+sys.path[:0] = [sys.argv[1] + "/tests", sys.argv[1]]
+from test_document_child import mutants
+from merlin.adapters.document_child import close_walls, parse
+from merlin.adapters.document_found import Fault
+made = list(mutants(300))
+close_walls()
+counts = {}
+for kind, content in made:
+    try:
+        parse(kind, content, 100_000)
+        word = "read"
+    except Fault as fault:
+        word = fault.word.value
+    counts[word] = counts.get(word, 0) + 1
+print(sum(counts.values()), min(counts.get("read", 0), counts.get("damaged", 0)) > 20)
+"""
+
+
+def mutants(count):
+    """Yield (kind, content) of documents that are damaged at random, the same ones each time."""
+    chance = random.Random(20261120)  # noqa: S311 - repeatable damage, not a secret
+    sources = [
+        ("pdf", pdf(SAID, "два")),
+        ("pdf", pdf(SAID, "два", packs=True)),
+        ("pdf", changed_pdf(PAPER, lambda writer: writer.encrypt("", "owner"))),
+        ("docx", docx_of(SAID, table=(("a", "b"), ("c", "d")))),
+    ]
+    for number in range(count):
+        kind, content = sources[number % len(sources)]
+        if kind == "docx" and number % 8 > 4:
+            yield kind, docx_with(content, document=mutated(chance, body_of(content)))
+        else:
+            yield kind, mutated(chance, content)
+
+
+def mutated(chance, content):
+    made = bytearray(content)
+    for _ in range(chance.choice([1, 3, 10, 40])):
+        place = chance.randrange(len(made))
+        size = chance.choice([1, 1, 2, 8, 60])
+        what = chance.choice(["flip", "drop", "double", "move"])
+        piece = bytes(made[place : place + size])
+        if what == "flip":
+            made[place : place + size] = chance.randbytes(len(piece))
+        elif what == "drop":
+            del made[place : place + size]
+        elif what == "double":
+            made[place:place] = piece * chance.choice([1, 2, 50])
+        else:
+            to = chance.randrange(len(made))
+            made[to : to + size] = piece
+    return bytes(made)
+
+
+@functional
+def test_three_hundred_damaged_documents_are_read_or_refused():
+    path = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+    done = run(path + _MUTANTS, str(ROOT))
+    assert (done.returncode, done.stdout.decode().strip()) == (0, "300 True"), done.stderr
+
+
+@functional
+def test_damaged_documents_do_no_harm_to_the_reader():
+    for kind, content in list(mutants(6)):
+        with suppress(Unreadable):
+            assert read(content, f"a.{kind}").text
+
+
+def run(script, *arguments, **more):
+    return subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, **more)
+
+
+_WALLS = """
+import os, socket, subprocess, sys
+sys.path.append(sys.argv[1])
+from merlin.adapters.document_child import close_walls
+close_walls()
+tried = {
+    "socket": lambda: socket.socket(),
+    "name": lambda: socket.getaddrinfo("localhost", 1),
+    "fork": os.fork,
+    "system": lambda: os.system("true"),
+    "run": lambda: subprocess.run(["/bin/true"]),
+    "kill": lambda: os.kill(os.getppid(), 0),
+    "read": lambda: open("/etc/passwd"),
+    "read low": lambda: os.open("/etc/passwd", os.O_RDONLY),
+    "environment": lambda: open(f"/proc/{os.getppid()}/environ"),
+    "around": lambda: open(sys.prefix + "/../../../../../../../etc/passwd"),
+    "state": lambda: open(sys.argv[1] + "/config.yaml"),
+    "descriptor": lambda: open(0),
+    "write": lambda: open(sys.prefix + "/x", "w"),
+    "write low": lambda: os.open(sys.prefix + "/x", os.O_CREAT | os.O_WRONLY),
+    "memory": lambda: bytearray(600_000_000),
+}
+for name, act in tried.items():
+    try:
+        act()
+    except (OSError, MemoryError):
+        continue
+    print(name)
+import html.parser  # modules still come
+"""
+
+
+@functional
+def test_a_child_can_do_nothing_but_think():
+    done = run(_WALLS, str(ROOT))
+    assert (done.returncode, done.stdout) == (0, b""), done.stderr
+
+
+@functional
+def test_a_child_that_thinks_for_too_long_is_ended_by_the_system():
+    script = (
+        "import sys; sys.path.append(sys.argv[1]);"
+        "from merlin.adapters.document_child import close_walls; close_walls(cpu_s=1)\n"
+        "while True: pass"
+    )
+    assert run(script, str(ROOT)).returncode < 0
+
+
+@functional
+def test_a_reader_that_takes_too_long_is_ended_and_leaves_nobody():
+    before = children()
+    assert refusal(PAPER, "a.pdf", wall_s=0.001) == "media-slow"
+    assert children() == before
+
+
+@functional
+def test_a_reader_that_dies_is_told_as_damage(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert refusal(PAPER, "a.pdf") == "media-damaged"
+
+
+@functional
+def test_a_child_gets_no_secret_and_no_file_of_ours(monkeypatch, tmp_path):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
+
+    async def look():
+        child = await ChildReader()._start(Kind.TEXT)
+        proc = Path(f"/proc/{child.pid}")
+        wait_until(lambda: b"document_child" in (proc / "cmdline").read_bytes())
+        environment, folder = (proc / "environ").read_bytes(), (proc / "cwd").readlink()
+        files = {str(link.readlink()).partition(":")[0] for link in (proc / "fd").iterdir()}
+        os.killpg(child.pid, 9)
+        await child.communicate()
+        return environment, folder, files
+
+    with (tmp_path / "ours").open("wb"):
+        environment, folder, files = asyncio.run(look())
+    assert (environment, folder) == (b"", Path("/"))
+    assert not {name for name in files if str(tmp_path) in name}
+
+
+@functional
+def test_a_reading_that_is_called_off_leaves_nobody():
+    async def story():
+        reading = asyncio.create_task(ChildReader().read(PAPER, "a.pdf"))
+        for _ in range(100_000):
+            if children() > before:
+                break
+            await asyncio.sleep(0)
+        assert children() > before
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+
+    before = children()
+    asyncio.run(story())
+    assert children() == before
+
+
+@functional
+def test_only_so_many_documents_are_read_at_once():
+    async def story():
+        reader, seen = ChildReader(at_once=2), set()
+        readings = [asyncio.create_task(reader.read(b"a", "a.txt")) for _ in range(5)]
+        while not all(each.done() for each in readings):
+            seen.add(len(children() - before))
+            await asyncio.sleep(0.002)
+        return seen, [each.result().text for each in readings]
+
+    before = children()
+    seen, texts = asyncio.run(story())
+    assert max(seen) == 2
+    assert texts == ["a"] * 5
+
+
+@unit
+@pytest.mark.parametrize("word", [*Word, "slow"])
+def test_each_reason_has_its_sentence(word):
+    assert text("ru", f"media-{word}", kinds="PDF", characters=5)
+
+
+@unit
+def test_a_child_has_the_memory_that_the_threat_model_gives_it():
+    assert MEMORY_BYTES == 512 * 1024 * 1024

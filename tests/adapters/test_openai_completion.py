@@ -1,0 +1,110 @@
+"""Whole answers over real HTTP: for the proof by threads, for a chat as one piece."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from merlin.adapters.openai_chat import OpenAIChat
+from merlin.chat.answerer import Piece
+from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
+from merlin.core.message import Message, Usage
+from merlin.model.evaluate import Answer
+
+pytestmark = pytest.mark.functional
+QUESTION = (Message("system", "Кратко."), Message("user", "Что такое очередь?", {"weight": 0}))
+
+
+@pytest.fixture
+def chat(server):
+    made = OpenAIChat(server.base_url, "sk-key")
+    yield made
+    made.close()
+
+
+def completion(content="Очередь", reason="stop", **other):
+    choice = {"index": 0, "message": {"role": "assistant", "content": content}}
+    return {"id": "c1", "choices": [{**choice, "finish_reason": reason}], **other}
+
+
+def test_a_whole_answer_is_told_with_usage_and_whether_it_was_known(server, chat):
+    usage = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
+    server.will(completion(usage=usage, merlin={"known": False, "confidence": 0.1}))
+    assert chat.ask("ft:x", QUESTION) == Answer("Очередь", Usage(12, 3), known=False)
+    (call,) = server.calls
+    assert call.json["messages"][1] == {"role": "user", "content": "Что такое очередь?"}
+    assert "stream" not in call.json
+
+
+@pytest.mark.parametrize("tokens", [-5, 10**30, 1e300])
+def test_a_count_of_tokens_that_cannot_be_is_none(server, chat, tokens):
+    usage = {"prompt_tokens": 12, "completion_tokens": tokens}
+    server.will(completion(usage=usage))
+    assert chat.ask("ft:x", QUESTION) == Answer("Очередь", Usage())
+
+
+def test_an_empty_answer_keeps_its_reason(server, chat):
+    server.will(completion(None, "content_filter"))
+    assert chat.ask("ft:x", QUESTION) == Answer("", finish_reason="content_filter")
+
+
+@pytest.mark.parametrize("choices", [[], None, "x", [{}], [{"message": "x"}], [None]])
+def test_a_completion_without_an_answer_is_unreadable(server, chat, choices):
+    server.will({"id": "c1", "choices": choices})
+    with pytest.raises(ProviderBusy):
+        chat.ask("ft:x", QUESTION)
+
+
+def test_a_question_ends_when_the_asker_says(server, chat, reply):
+    server.will(reply(hang=True))
+    with pytest.raises(ProviderBusy):
+        chat.ask("ft:x", QUESTION, timeout_s=0.2)
+    assert len(server.calls) <= 1
+
+
+def whole(server, **more):
+    """Return the pieces of an answer that is asked for at once."""
+
+    async def read():
+        chat = OpenAIChat(server.base_url, "sk-key", in_pieces=False, **more)
+        try:
+            return [piece async for piece in chat.stream("ft:x", QUESTION)]
+        finally:
+            await chat.aclose()
+
+    return asyncio.run(read())
+
+
+def test_an_answer_asked_for_at_once_comes_as_one_piece(server):
+    usage = {"prompt_tokens": 12, "completion_tokens": 3}
+    server.will(completion(usage=usage, merlin={"known": True, "confidence": 0.9}))
+    assert whole(server) == [Piece("Очередь", Usage(12, 3), known=True, finish_reason="stop")]
+    (call,) = server.calls
+    assert call.path == "/v1/chat/completions"
+    assert "stream" not in call.json
+    assert [set(message) for message in call.json["messages"]] == [{"role", "content"}] * 2
+
+
+@pytest.mark.parametrize(
+    ("told", "kind"),
+    [
+        ({"status": 500}, ProviderBusy),
+        ({"status": 404, "body": {"error": {"code": "model_not_found"}}}, ModelGone),
+        ({"body": b"no json"}, ProviderBusy),
+        ({"body": {"choices": []}}, ProviderBusy),
+        ({"drop": True}, ProviderBusy),
+        ({"body": b"{", "cut": True}, ProviderBusy),
+    ],
+)
+def test_what_goes_wrong_with_an_answer_at_once_is_told_by_kind(server, reply, told, kind):
+    server.will(reply(**told))
+    with pytest.raises(ProviderError) as caught:
+        whole(server)
+    assert type(caught.value) is kind
+
+
+def test_an_answer_at_once_is_waited_for_no_longer_than_in_total(server, reply):
+    server.will(reply(hang=True))
+    with pytest.raises(ProviderBusy):
+        whole(server, total_s=0.2)

@@ -1,0 +1,58 @@
+"""What tests of Markdown share: an answer with everything in it, and what every page must be."""
+
+from __future__ import annotations
+
+from merlin.core.utf16 import units
+
+ANSWER = """# Ответ
+
+Вот **краткий** ответ 😀 про *Python*:
+1. Списки `[1, 2]`
+2. Кортежи
+   - неизменяемые
+   - быстрые
+
+```python
+def f(x):
+    return x
+```
+
+> Цитата с **жирным**
+
+| Имя | Счёт |
+|:--|--:|
+| Анна | 5 |
+
+Формула $x^2$ и [сайт](https://merlin.example/).
+"""
+
+
+def shown(page, mark):
+    return page.text.encode("utf-16-le")[2 * mark.offset : 2 * (mark.offset + mark.length)].decode(
+        "utf-16-le"
+    )
+
+
+def marks(page):
+    return [(mark.kind, shown(page, mark), mark.value) for mark in page.marks]
+
+
+def is_whole(page):
+    """Check all that Telegram asks of a text and its marks."""
+    assert page.text == page.text.rstrip()
+    assert [(one.offset, -one.length) for one in page.marks] == sorted(
+        (one.offset, -one.length) for one in page.marks
+    )
+    for place, mark in enumerate(page.marks):
+        text = shown(page, mark)
+        assert mark.length > 0
+        assert 0 <= mark.offset <= units(page.text) - mark.length
+        is_indented = mark.kind in ("pre", "blockquote")
+        assert text == (text.rstrip() if is_indented else text.strip())
+        for other in page.marks[place + 1 :]:
+            if other.offset < mark.offset + mark.length:
+                assert other.offset + other.length <= mark.offset + mark.length
+                assert mark.kind not in ("code", "pre")
+                assert other.kind != mark.kind
+                assert {mark.kind, other.kind} != {"text_link", "code"}
+                assert (mark.kind == "blockquote") or other.kind not in ("code", "pre")

@@ -1,0 +1,150 @@
+"""Whatever Markdown comes, it is shown: random, naughty, growing, made to hurt."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich_world import ANSWER, is_whole, marks
+
+from merlin.chat.markup.rich import DEEPEST, MOST_CHARACTERS, plain, rich
+from merlin.core.page import Mark, Page
+
+pytestmark = pytest.mark.unit
+
+SIGNS = "ab яж12 \n\n\t*_~`[]()<>#|-+!\\$&;:.{}^=😀"
+PIECES = ["**", "*", "`", "~~", "[", "](https://a.ru/)", "![", "a", " ", "я", "\n", "\n\n", "> "]
+PIECES += ["- ", "1. ", "```\n", "    ", "# ", "|", "\n|-|-|\n", "$", "\\(", "\\)", "^2", "<b>"]
+NAUGHTY = [
+    "\0",
+    "\ud800 \udc00",
+    "\ufeff\u200b\u200d\u2060",
+    "\u202eтекст\u202c",
+    "Ṱ̺̺̕o͞ ̷i̲̬͇̪͙n̝̗͕v̟̜̘̦͟o̶̙̰̠kè͚̮̺̪̹̱̤ ̖t̝͕̳̣̻̪͞h̼͓̲̦̳̘̲e͇̣̰̦̬͎ ̢̼̻̱̘h͚͎͙̜̣̲ͅi̦̲̣̰̤v̻͍e̺̭̳̪̰-m̢iͅn̖̺̞̲̯̰d̵̼̟͙̩̼̘̳",
+    "👩‍👩‍👧🇷🇺👍🏽" * 5,
+    "<script>alert(1)</script>",
+    "${jndi:ldap://x}",
+    "[a](javascript:alert(1))",
+    "[a](http://[)",
+    "[a](http://a.b:99999999/)",
+    "[a](http://a.b:0/)",
+    "![a](\\)",
+    "$$\n\\frac{\n$$",
+    "\\(\\frac{\\(\\)",
+    "\\[\\begin{a}\\]",
+    "$\\input{/etc/passwd}$",
+    "|\n|-|\n|",
+    "|a|\n|-|\n|\\||",
+    "99999999999. a",
+    "&#0; &#xD800; &nbsp;",
+    "\r\n\r\r\n",
+    "```\0\n```",
+    "-\n-\n  -",
+    ">\n>>\n>",
+    "- [x]\n- [ ]",
+]
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.text(SIGNS, max_size=120))
+def test_whatever_comes_is_shown_and_its_marks_fit(text):
+    page = rich(text)
+    is_whole(page)
+    assert bool(page.text.strip()) == bool(text.strip())
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(PIECES), max_size=40))
+def test_marks_within_marks_are_as_telegram_wants_them(pieces):
+    is_whole(rich("".join(pieces)))
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.text("аб *_#>-+!<\n", max_size=80))
+def test_no_word_is_lost(text):
+    words = re.compile(r"[\W_]+")
+    assert words.sub("", rich(text).text) == words.sub("", text)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(st.text("аб,.-!?()«»—+= \n", max_size=20), max_size=8).map("\n".join))
+def test_a_text_without_signs_is_the_same_as_if_it_were_parsed(text):
+    page = rich(text)
+    if page == Page(text):
+        assert rich(f"{text}\n\n`x`").text == f"{text}\n\nx".lstrip("\n")
+
+
+@pytest.mark.parametrize("text", ["Просто ответ.\n\nВторой абзац — с тире.", "a, b (c): 5 > 3"])
+def test_a_plain_answer_is_left_alone(text):
+    assert rich(text) == Page(text)
+
+
+@pytest.mark.parametrize("text", NAUGHTY)
+def test_naughty_strings_are_shown(text):
+    for page in (rich(text), rich(f"**{text}**"), rich(f"- a\n  > {text}\n"), plain(text)):
+        page.text.encode("utf-16-le")
+        assert not {"\0", "\r"} & set(page.text)
+    is_whole(rich(f"# {text}"))
+
+
+def test_every_beginning_of_an_answer_can_be_shown():
+    for end in range(len(ANSWER)):
+        is_whole(rich(ANSWER[:end]))
+
+
+def test_what_is_finished_stays_as_it_is_while_the_answer_grows():
+    blocks = ANSWER.strip().split("\n\n")
+    whole = rich(ANSWER)
+    for count in range(1, len(blocks)):
+        grown = rich("\n\n".join(blocks[:count]))
+        assert whole.text.startswith(grown.text)
+        assert whole.marks[: len(grown.marks)] == grown.marks
+
+
+def test_an_open_fence_is_code_already():
+    page = rich("Так:\n```python\nfor i in x:\n")
+    assert marks(page) == [("pre", "for i in x:", "python")]
+    assert rich("Так:\n```python").text == "Так:"
+    assert rich("```").text == "```"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 50_000,
+        "![" * 1000,
+        "*" * 50_000,
+        "*a_" * 16_000,
+        "> " * 20_000,
+        "- " * 20_000,
+        "`" * 50_000,
+        "$" * 50_000,
+        "\\(" * 20_000,
+        "|a" * 2400 + "|\n" + "|-" * 2400 + "|\n",
+        "<" * 50_000,
+        "![" * 900 + "](b)" * 900,
+        "".join("  " * depth + "- a\n" for depth in range(150)),
+        "```\n" * 10_000,
+        "a" * (MOST_CHARACTERS + 1) + "**b**",
+    ],
+    ids=lambda text: f"{text[:6]!r}…{len(text)}",
+)
+def test_a_text_made_to_hurt_is_shown(text):
+    page = rich(text)
+    is_whole(Page(page.text, page.marks[:50]))
+    assert page.text.strip()
+
+
+def test_what_is_nested_too_deep_is_shown_as_it_is():
+    text = "> " * (DEEPEST + 5) + "слово"
+    assert rich(text) == Page(text)
+
+
+def test_plain_text_has_no_marks():
+    assert plain("**a**\r\n\0\ud800") == Page("**a**\n\ufffd\ufffd")
+
+
+def test_marks_are_counted_in_utf16_units():
+    assert rich("😀😀 **b**").marks == (Mark("bold", 5, 1),)
