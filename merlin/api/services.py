@@ -5,8 +5,23 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from merlin.account.audit import Audit
+from merlin.account.consent import Consents
+from merlin.account.key import Keys
+from merlin.account.role import Roles
+from merlin.account.sign_in import SignIns
+from merlin.account.user import Register, Users
+from merlin.billing.plan import Plan
+from merlin.billing.quota import Quotas
 from merlin.core.clock import Clock
 from merlin.core.heartbeat import Heartbeat
+from merlin.core.notice import Notices
+from merlin.core.request import Requests
+from merlin.core.store import Store
+from merlin.course.catalogue import Catalogue
+from merlin.course.favourite import Favourites
+from merlin.dataset.change import Changes
+from merlin.dataset.editing import Bookshelf
 from merlin.inbox.update import Update
 from merlin.model.registry import Serving
 
@@ -25,6 +40,26 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """The families of rows that the api works on; their methods are called within `Store`."""
+
+    courses: Catalogue
+    favourites: Favourites
+    library: Bookshelf
+    changes: Changes
+    users: Users
+    register: Register
+    roles: Roles
+    sign_ins: SignIns
+    keys: Keys
+    consents: Consents
+    quotas: Quotas
+    audit: Audit
+    requests: Requests
+    notices: Notices
+
+
+@dataclass(frozen=True, slots=True)
 class ApiServices:
     """Functions of the api; each raises MerlinError when the database does not answer.
 
@@ -32,9 +67,12 @@ class ApiServices:
     and there is no telegram hook. `telegram_secret` is the word that Telegram repeats.
     `ask_fetch` asks the daemon to look at the repository, `ask_poll` at the providers' jobs,
     unless somebody asked already.
-    `still_alive` tells the service manager, about once a second.
+    `still_alive` tells the service manager, about once a second. `public_url` is the address by
+    which people know this api, "" where the config does not say.
     """
 
+    store: Store
+    rows: Rows
     look: Callable[[], Awaitable[Picture]]
     wake: Callable[[], Awaitable[None]]
     ask_fetch: Callable[[], Awaitable[None]]
@@ -44,3 +82,7 @@ class ApiServices:
     clock: Clock
     still_alive: Callable[[], object]
     language: str = "ru"
+    public_url: str = ""
+    plans: Sequence[Plan] = ()
+    timezone: str = "UTC"
+    default_dataset: str | None = None

@@ -12,12 +12,13 @@ from merlin.bot.files import Files
 from merlin.bot.me import Me
 from merlin.bot.screen import Screen
 from merlin.bot.sender import After, Sender
-from merlin.bot.services import BotServices, Rows, Store
+from merlin.bot.services import BotServices, Rows
 from merlin.bot.watches import Watches
 from merlin.chat.desk import Desk
 from merlin.chat.markup.parts import split
 from merlin.chat.stop import Stops
 from merlin.core.page import Page
+from merlin.core.store import Store
 from merlin.inbox.outgoing import Letter, Outgoing, Spot
 from merlin.inbox.update import Outcome, UpdateState
 

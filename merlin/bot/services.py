@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from merlin.account.audit import Audit
 from merlin.account.consent import Consents
@@ -41,6 +41,7 @@ from merlin.core.clock import Clock, utc_now
 from merlin.core.heartbeat import Heartbeats
 from merlin.core.notice import Notices
 from merlin.core.request import Requests
+from merlin.core.store import Store
 from merlin.core.wake import Wake
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.change import Changes
@@ -48,24 +49,9 @@ from merlin.inbox.outgoing import Outbox
 from merlin.inbox.owner import Owner
 from merlin.inbox.update import Inbox
 
-T = TypeVar("T")
-
 # How an answer is shown while it is written: in its message, by drafts where Telegram has them
 # (private chats; edits elsewhere), or not at all.
 EDITS, DRAFTS, OFF = "edits", "drafts", "off"
-
-
-class Store(Protocol):
-    """Runs work on the database beside the event loop."""
-
-    async def do(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, once all it wrote is stored as one transaction."""
-
-    async def read(self, work: Callable[[], T]) -> T:
-        """Return what `work`, which only reads, returns."""
-
-    def apart(self, work: Callable[[], T]) -> T:
-        """Return what `work`, a part of other work, returns; its error undoes it alone."""
 
 
 class Lead(Protocol):

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from merlin.bot.calls import Calls, Unreachable
 from merlin.bot.limiter import GaveWay
-from merlin.bot.services import Store
 from merlin.core.log import get_logger
 from merlin.core.page import Page
+from merlin.core.store import Store
 
 log = get_logger(__name__)
 

@@ -83,6 +83,12 @@ class Catalogue(Protocol):
     def materials(self, slug: str) -> list[Material]:
         """Return a course's materials by kind, lesson and place in its file. Raises NotFound."""
 
+    def numbered(self, course_id: int) -> Course:
+        """Return one course by its number, active or not. Raises NotFound."""
+
+    def version(self) -> int:
+        """Return the number that grows with each change of anything that the catalogue says."""
+
 
 def said(texts: Localised, language: str) -> str:
     """Return the text in `language`, else in another that has one, else ""."""

@@ -19,5 +19,6 @@ COURSE_TEACHER = _table("course_teacher", "course_id place teacher")
 MATERIAL = _table(
     "material", "id course_id place lesson kind title_ru title_en text_path file_url", "id"
 )
-# One row: whether every dataset of the line's head has been looked at.
-COURSE_INDEX = _table("course_index", "id is_whole")
+# One row: whether every dataset of the line's head has been looked at, and the number of the
+# newest change of anything that the catalogue says.
+COURSE_INDEX = _table("course_index", "id is_whole version")

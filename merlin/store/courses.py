@@ -74,6 +74,16 @@ class CourseRows:
         rows = self.db.rows(counted.where(where).group_by(MATERIAL.course_id))
         return {row["course_id"]: int(row["count"]) for row in rows}
 
+    def numbered(self, course_id: int) -> Course:
+        """Return one course by its number, active or not. Raises NotFound."""
+        with self.db.snapshot():
+            slug = self.db.value(COURSE.select(COURSE.slug).where(COURSE.id == course_id))
+            return self.course(str(course_id) if slug is None else slug)
+
+    def version(self) -> int:
+        """Return the number that grows with each change of anything that the catalogue says."""
+        return int(self.db.value(COURSE_INDEX.select(COURSE_INDEX.version)) or 0)
+
     def is_whole(self) -> bool:
         """Return whether the courses are those of the line's head."""
         return bool(self.db.value(COURSE_INDEX.select(COURSE_INDEX.is_whole)))
@@ -84,7 +94,7 @@ class CourseRows:
         known = {row["slug"] for row in self.db.rows(COURSE.select(COURSE.slug))}
         for dataset in sorted(known | datasets.keys()):
             follow_course(self.db, dataset, datasets.get(dataset), at)
-        whole = COURSE_INDEX.insert({"id": 1, "is_whole": 1})
+        whole = COURSE_INDEX.insert({"id": 1, "is_whole": 1, "version": 1})
         whole = whole.on_conflict(conflict_target=("id",), preserve=("is_whole",))
         self.db.put(whole)
         self.db.bump()
@@ -95,10 +105,18 @@ def not_whole(db: Database) -> None:
     db.change(COURSE_INDEX.update({"is_whole": 0}))
 
 
+def changed(db: Database) -> None:
+    """Note that the catalogue says something else now; in the transaction that lets it."""
+    first = COURSE_INDEX.insert({"id": 1, "is_whole": 0, "version": 1})
+    grown = {COURSE_INDEX.version: COURSE_INDEX.version + 1}
+    db.put(first.on_conflict(conflict_target=("id",), update=grown))
+
+
 def follow_course(db: Database, dataset: str, checked: Checked | None, at: datetime) -> None:
     """Let the course of one dataset be what a commit says of it; None: the dataset is removed."""
     if not is_told(dataset, checked):
         return
+    changed(db)
     spec = checked.course if checked is not None else None
     if spec is None:
         gone = COURSE.update({"is_active": 0, "indexed_at": iso(at)})

@@ -10,8 +10,10 @@ from merlin.store.chat_tables import DIALOG, LEASE, SETTING
 from merlin.store.group_tables import GROUP_SETTING
 from merlin.store.ratings_tables import LEFT_BEHIND, RATING
 from merlin.store.tables import Table
+from merlin.store.web_tables import ACCOUNT
 
 _KEYS: Mapping[Table, tuple[str, ...]] = {
+    ACCOUNT: ("user_id",),
     DIALOG: ("bot_id", "chat_id", "user_id"),
     GROUP_SETTING: ("bot_id", "chat_id"),
     ERRAND: ("bot_id", "request_id"),

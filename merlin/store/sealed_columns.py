@@ -14,6 +14,7 @@ from merlin.store.chat_tables import DIALOG, OUTGOING, PRESET, SESSION, TURN, UP
 from merlin.store.group_tables import INLINE_QUESTION
 from merlin.store.ratings_tables import PROPOSAL
 from merlin.store.tables import Table
+from merlin.store.web_tables import API_KEY, IDEMPOTENCY, LOGIN_CODE, SIGN_IN
 
 # Table -> its sealed columns; "" and NULL in them are words that were forgotten.
 SEALED: Mapping[Table, tuple[str, ...]] = {
@@ -28,4 +29,8 @@ SEALED: Mapping[Table, tuple[str, ...]] = {
     CHANGE: ("text", "theirs"),
     PROPOSAL: ("question", "answer", "reason"),
     BROADCAST: ("body",),
+    SIGN_IN: ("agent",),
+    LOGIN_CODE: ("agent", "place"),
+    API_KEY: ("label",),
+    IDEMPOTENCY: ("body",),
 }

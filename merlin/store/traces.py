@@ -49,6 +49,7 @@ from merlin.store.tables import (
     WAKE,
     Table,
 )
+from merlin.store.web_tables import ACCOUNT, API_KEY, FAVOURITE, IDEMPOTENCY, LOGIN_CODE, SIGN_IN
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,12 @@ TRACES: tuple[Traces, ...] = (
     Traces(ERRAND, ids=("chat_id",)),
     Traces(PRESET, ids=("user_id",)),
     Traces(CONSENT, ids=("user_id",)),
+    Traces(FAVOURITE, ids=("user_id",)),
+    Traces(SIGN_IN, ids=("user_id",)),
+    Traces(LOGIN_CODE, ids=("user_id",)),
+    Traces(API_KEY, ids=("user_id",)),
+    Traces(IDEMPOTENCY, ids=("user_id",)),
+    Traces(ACCOUNT, ids=("user_id",)),
     Traces(QUOTA_USE, ids=("user_id",)),
     Traces(QUOTA_GIFT, ids=("user_id",), names=("by_whom", "reason")),
     Traces(ROLE_GRANT, ids=("user_id",), names=("by_whom",)),

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 import uvloop
@@ -69,8 +68,7 @@ from merlin.store.writer import Writer
 from merlin.wiring.bot_token import bot_id
 from merlin.wiring.leading import Leading
 from merlin.wiring.office import OfficeSettings, office_of, outreach_of
-
-T = TypeVar("T")
+from merlin.wiring.store import WriterStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +185,7 @@ def _services(
     return BotServices(
         token=settings.token,
         base_url=_bot_url(settings.telegram_url),
-        store=_Store(writer),
+        store=WriterStore(writer),
         rows=_rows(settings, database),
         lead=leading,
         owner=this_process(),
@@ -275,22 +273,3 @@ def _host(base_url: str) -> str:
 def _bot_url(telegram_url: str) -> str:
     root = telegram_url.rstrip("/")
     return root if root.endswith("/bot") else f"{root}/bot"
-
-
-class _Store:
-    """Fulfils `bot.services.Store` by the writer."""
-
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-
-    async def do(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, once it is stored."""
-        return await self._writer.do(lambda _db: work())
-
-    async def read(self, work: Callable[[], T]) -> T:
-        """Return what `work`, which only reads, returns."""
-        return await self._writer.read(lambda _db: work())
-
-    def apart(self, work: Callable[[], T]) -> T:
-        """Return what `work`, a part of other work, returns; its error undoes it alone."""
-        return self._writer.db.transact(work)

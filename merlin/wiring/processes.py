@@ -103,5 +103,10 @@ def start_api(config: Config) -> None:
             telegram_token=token,
             telegram_secret=webhook_secret(token) if token else "",
             text_key=credential("MERLIN_TEXT_KEY", is_needed=False) or None,
+            public_url=config.api_public_url,
+            admins=config.telegram.admins,
+            plans=config.plans,
+            timezone=config.timezone,
+            default_dataset=config.default_dataset or None,
         )
     )

@@ -56,9 +56,11 @@ class Desk:
             assert self.changed.wait_for(condition, timeout=10)
 
 
-def services_of(desk):
-    """Return services that do everything at the desk."""
+def services_of(desk, store=None, rows=None):
+    """Return services that do everything at the desk; what the database holds is not asked."""
     return ApiServices(
+        store=store,
+        rows=rows,
         look=desk.look,
         wake=desk.wake,
         ask_fetch=desk.ask_fetch,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from api_world import Desk, services_of, serving
+from site_world import running
 
 from merlin.api.app import create_app
 from merlin.core.free_port import free_ports
@@ -56,3 +57,10 @@ def taken_port():
 @pytest.fixture
 def free_port():
     return free_ports(1)[0]
+
+
+@pytest.fixture
+def site(tmp_path):
+    """An api of its own with a few courses: `site_world.COURSES`."""
+    with running(tmp_path) as site:
+        yield site

@@ -21,6 +21,7 @@ from merlin.store import (
     group_tables,
     ratings_tables,
     tables,
+    web_tables,
 )
 from merlin.store.account_tables import AUDIT, QUOTA_USE
 from merlin.store.admin_tables import BROADCAST
@@ -48,6 +49,7 @@ ROOMS = (
     group_tables,
     ratings_tables,
     tables,
+    web_tables,
 )
 # Columns that only somebody's number or name can stand in.
 PERSONAL = {"user_id", "chat_id", "by_whom", "by_user", "to_whom", "target", "reviewed_by"}

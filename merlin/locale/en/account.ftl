@@ -39,3 +39,4 @@ role-editor = editor
 role-admin = admin
 role-scope = a teacher needs a dataset or course (--scope), every other role counts everywhere
 role-config-admin = { $user } is an admin by the configuration (telegram.admins) and stays one
+account-key-refused = a key needs a scope at least and a short name; nobody can have more than { $limit } keys

@@ -17,6 +17,13 @@ api-problem-unavailable-detail = Merlin cannot answer at the moment. Please try 
 api-problem-bug = Error in Merlin
 api-problem-bug-detail = Something went wrong on our side. Tell the operator the request_id: it finds the cause in the log.
 
+api-problem-sign-in = Sign in first
+api-problem-sign-in-detail = Sign in on the page, or send a key in the Authorization header.
+api-problem-blocked = Access is closed
+api-problem-blocked-detail = An administrator has closed your access. Write to them if this is a mistake.
+api-problem-foreign-origin = A call from another site
+api-problem-foreign-origin-detail = A page of another site sent this call. Open our own page and repeat it there.
+
 api-front-title = Merlin
 api-front-lead = Merlin's API answers here. Merlin turns example conversations in git into a model that people talk to in Telegram.
 api-front-healthz = the process lives

@@ -8,3 +8,4 @@ col-course = course
 col-name = name
 col-materials = materials
 col-teachers = teachers
+course-too-many-favourites = No more than { $limit } courses can be kept at hand: let some go that you do not need.

@@ -17,6 +17,13 @@ api-problem-unavailable-detail = Merlin сейчас не может ответ�
 api-problem-bug = Ошибка в Merlin
 api-problem-bug-detail = Что-то пошло не так на нашей стороне. Сообщите администратору request_id: по нему причина найдётся в журнале.
 
+api-problem-sign-in = Нужен вход
+api-problem-sign-in-detail = Войдите на странице или передайте ключ в заголовке Authorization.
+api-problem-blocked = Доступ закрыт
+api-problem-blocked-detail = Администратор закрыл вам доступ. Напишите ему, если это ошибка.
+api-problem-foreign-origin = Запрос с чужой страницы
+api-problem-foreign-origin-detail = Этот запрос отправила страница другого сайта. Откройте нашу страницу и повторите там.
+
 api-front-title = Merlin
 api-front-lead = Здесь отвечает API Merlin. Merlin превращает примеры диалогов из git в модель, с которой люди беседуют в Telegram.
 api-front-healthz = процесс работает

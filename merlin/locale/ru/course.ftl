@@ -8,3 +8,4 @@ col-course = курс
 col-name = название
 col-materials = материалы
 col-teachers = преподаватели
+course-too-many-favourites = Больше { $limit } курсов в «Мои курсы» не добавить: уберите те, что не нужны.

@@ -1,0 +1,109 @@
+"""Rows of API keys; fulfils `account.key.Keys`. Of a key its SHA-256 is kept, and how it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from peewee import fn
+
+from merlin.account.audit import user as told_user
+from merlin.account.key import PREFIX, ApiKey, Scope, digest, new_secret
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.errors import Refused
+from merlin.store.audit import AuditRows
+from merlin.store.cipher import Cipher
+from merlin.store.database import Database, Row, transaction
+from merlin.store.sealed import opened
+from merlin.store.web_tables import API_KEY
+
+MOST_KEYS, MOST_LABEL = 50, 80
+_HINT = len(PREFIX) + 4
+
+
+class KeyRows:
+    """One row a key, the revoked ones too; what its owner calls it is sealed."""
+
+    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._clock = clock
+        self._audit = AuditRows(db, clock)
+
+    @transaction
+    def make(
+        self,
+        user_id: int,
+        label: str,
+        scopes: Collection[Scope],
+        expires_at: datetime | None = None,
+    ) -> tuple[ApiKey, str]:
+        """Return a new key and its secret, which nobody can read again.
+
+        Raises Refused for no scope, for a label that is too long, and for too many keys.
+        """
+        counted = API_KEY.select(fn.COUNT(API_KEY.id)).where(self._mine(user_id))
+        if not scopes or len(label) > MOST_LABEL or int(self.db.value(counted)) >= MOST_KEYS:
+            raise Refused("a key that cannot be", "account-key-refused", limit=MOST_KEYS)
+        secret = new_secret()
+        row = {
+            "key_hash": digest(secret),
+            "hint": secret[:_HINT],
+            "user_id": user_id,
+            "label": self._cipher.seal(label),
+            "scopes": " ".join(sorted(scopes)),
+            "at": iso(self._clock()),
+            "expires_at": iso(expires_at) if expires_at else None,
+            "used_at": None,
+        }
+        key = self._key({"id": self.db.add(API_KEY, row), **row})
+        told = {"key": key.key_id, "scopes": row["scopes"]}
+        self._audit.note(told_user(user_id), "key.make", told_user(user_id), told)
+        return key, secret
+
+    def find(self, secret: str) -> ApiKey | None:
+        """Return the key that counts now, None for one that is unknown, revoked or expired."""
+        row = self.db.row(API_KEY.select().where((API_KEY.key_hash == digest(secret)) & self._on()))
+        return None if row is None else self._key(row)
+
+    @transaction
+    def used(self, key_id: int) -> None:
+        """Note that it was used now."""
+        now = {"used_at": iso(self._clock())}
+        self.db.change(API_KEY.update(now).where(API_KEY.id == key_id))
+
+    def of(self, user_id: int) -> list[ApiKey]:
+        """Return a person's keys that count, newest first."""
+        mine = API_KEY.select().where(self._mine(user_id))
+        return [self._key(row) for row in self.db.rows(mine.order_by(API_KEY.id.desc()))]
+
+    @transaction
+    def revoke(self, user_id: int, key_id: int) -> bool:
+        """End a key; False where the person has no such key."""
+        now = {"revoked_at": iso(self._clock())}
+        this = self._mine(user_id) & (API_KEY.id == key_id)
+        is_ended = self.db.change(API_KEY.update(now).where(this)) > 0
+        if is_ended:
+            who = told_user(user_id)
+            self._audit.note(who, "key.revoke", who, {"key": key_id})
+        return is_ended
+
+    def _on(self) -> Any:
+        is_in_time = API_KEY.expires_at.is_null() | (API_KEY.expires_at > iso(self._clock()))
+        return API_KEY.revoked_at.is_null() & is_in_time
+
+    def _mine(self, user_id: int) -> Any:
+        return (API_KEY.user_id == user_id) & self._on()
+
+    def _key(self, row: Row) -> ApiKey:
+        return ApiKey(
+            key_id=row["id"],
+            user_id=row["user_id"],
+            label=opened(self._cipher, row["label"]) or "",
+            hint=row["hint"],
+            scopes=frozenset(Scope(word) for word in row["scopes"].split()),
+            created_at=from_iso(row["at"]),
+            expires_at=from_iso(row["expires_at"]) if row["expires_at"] else None,
+            used_at=from_iso(row["used_at"]) if row["used_at"] else None,
+        )

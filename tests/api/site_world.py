@@ -1,0 +1,128 @@
+"""A whole api over a real database: courses from files, people, keys, signed-in browsers."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+from api_world import serving
+from dataset_tree import DATASET_YAML, Tree
+
+from merlin.account.key import Scope
+from merlin.account.role import Role
+from merlin.account.sign_in import How
+from merlin.account.user import User
+from merlin.api.app import create_app
+from merlin.core.clock import utc_now
+from merlin.store.courses import CourseRows
+from merlin.store.database import open_database
+from merlin.store.editing import EditingRows
+from merlin.store.migrations import migrate
+from merlin.store.writer import Writer
+from merlin.wiring.api import ApiSettings, services_of
+
+ANNA, BORIS, VERA = 1001, 1002, 1003
+ALGORITHMS = {
+    "course.yaml": """\
+semester: 1
+name: {ru: Алгоритмы и структуры данных, en: Algorithms and data structures}
+description: {ru: "Изучение основных алгоритмов: сортировка, графы.", en: The main algorithms.}
+teachers: [boris]
+materials:
+  - {lesson: 1, type: lecture, title: {ru: Введение в алгоритмы}, text: materials/lecture-01.md}
+  - {lesson: 1, type: seminar, title: {ru: Сложность}, file_url: "https://example.com/s1.pdf"}
+  - {lesson: 2, type: lecture, title: {ru: Сортировки}, text: materials/lecture-02.md}
+  - {lesson: 1, type: lab, title: {ru: "Практика: сортировки"}, file_url: "https://example.com/l1.pdf"}
+""",
+    "materials/lecture-01.md": "# Введение\n\nАлгоритм — это **конечный** набор шагов.\n",
+    "materials/lecture-02.md": "# Сортировки\n\n```python\nsorted([3, 1, 2])\n```\n",
+}
+NETWORKS = {
+    "course.yaml": """\
+semester: 2
+name: {ru: Компьютерные сети, en: Computer networks}
+description: {ru: От провода до HTTP., en: From the wire to HTTP.}
+materials: []
+""",
+}
+CLOSED = {
+    "course.yaml": """\
+semester: 2
+name: {ru: Закрытый курс, en: A closed course}
+active: false
+materials:
+  - {lesson: 1, type: lecture, title: {ru: Тайна}, file_url: "https://example.com/secret.pdf"}
+""",
+}
+COURSES = {"algorithms": ALGORITHMS, "networks": NETWORKS, "closed": CLOSED}
+
+
+class Site:
+    """One api with its database; `client` is a program that is not signed in."""
+
+    def __init__(self, folder: Path, database, services, address) -> None:
+        self.folder = folder
+        self.database = database
+        self.services = services
+        self.rows = services.rows
+        self.address = address
+        self.client = httpx.Client(base_url=address)
+
+    def teach(self, datasets):
+        """Let the catalogue say what these files say: dataset -> path -> text."""
+        trees = {
+            name: Tree({"dataset.yaml": DATASET_YAML, **files}) for name, files in datasets.items()
+        }
+        checked = {name: tree.check(name) for name, tree in trees.items()}
+        CourseRows(self.database).index(checked, utc_now())
+        books = EditingRows(self.database)
+        for name, tree in trees.items():
+            books.add({blob: data.decode() for blob, data in tree.blobs.items()})
+            paths = {entry.path: entry.blob for entry in tree.entries}
+            books.keep(name, str(hash(tuple(sorted(paths.items())))), paths)
+
+    def course_id(self, slug):
+        return self.rows.courses.course(slug).course_id
+
+    def person(self, user_id, role=Role.STUDENT, scope=None, language="ru"):
+        """Let somebody be known, with a role."""
+        self.rows.users.seen([User(user_id, language)])
+        if role is not Role.STUDENT:
+            self.rows.roles.grant(user_id, role, "cli:vera", scope)
+        return user_id
+
+    def key(self, user_id, *scopes):
+        """Return the headers of a program with a new key of this person; all scopes by default."""
+        _, secret = self.rows.keys.make(user_id, "test", scopes or list(Scope))
+        return {"Authorization": f"Bearer {secret}"}
+
+    def program(self, user_id, *scopes):
+        """Return a client that sends a key."""
+        return httpx.Client(base_url=self.address, headers=self.key(user_id, *scopes))
+
+    def browser(self, user_id):
+        """Return a client that keeps the cookie of somebody who is signed in."""
+        _, token = self.rows.sign_ins.open(user_id, How.CODE, "Firefox, Linux")
+        said = {"Origin": self.address}
+        return httpx.Client(base_url=self.address, cookies={"merlin": token}, headers=said)
+
+
+@contextmanager
+def running(folder, database_url="", **settings):
+    """Run an api with COURSES in its catalogue."""
+    url = database_url or f"sqlite://{folder}/merlin.db"
+    made = ApiSettings(database=url, state_dir=folder, host="127.0.0.1", port=0)
+    with open_database(url) as database:
+        migrate(database)
+        writer = Writer(database)
+        try:
+            services = services_of(replace(made, **settings), writer)
+            with serving(create_app(services)) as address:
+                site = Site(folder, database, services, address)
+                site.teach(COURSES)
+                with site.client:
+                    yield site
+        finally:
+            writer.close()
