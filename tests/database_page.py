@@ -1,0 +1,218 @@
+"""Draw every table of the database into docs/database.md; `make docs` calls it.
+
+The tables are peewee's own (`merlin.store.*_tables`), their types those of a database that all
+migrations have just made. An arrow with a solid line is a foreign key, one with a dotted line a
+number that is looked up there and may outlive it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import merlin.store
+from merlin.store.database import Database, open_database
+from merlin.store.migrations import migrate
+from merlin.store.row_keys import key_of
+from merlin.store.sealed_columns import SEALED
+from merlin.store.tables import Table
+from merlin.store.traces import NOBODY
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "database.md"
+# Room of tables -> its title; what one row of each table is stands in `ROWS`.
+FAMILIES: Mapping[str, str] = {
+    "account_tables": "People, roles and quotas",
+    "web_tables": "Browsers, programs and favourites",
+    "course_tables": "Courses",
+    "chat_tables": "Questions and answers",
+    "ratings_tables": "Ratings and proposals",
+    "group_tables": "Groups and inline questions",
+    "tables": "From commits to the serving model, and what processes tell each other",
+    "changes_tables": "Edits and the files that editors see",
+    "admin_tables": "Admins' errands and broadcasts",
+}
+ROWS: Mapping[str, str] = {
+    "account": "a name and password (argon2id) of somebody who may sign in without Telegram",
+    "api_key": "a key of a program, as SHA-256, with its scopes",
+    "audit": "a dangerous action: who did what to what; rows are only added",
+    "broadcast": "a message to everybody, and how far it has come",
+    "build": "a build: what a dataset was made into at a commit",
+    "build_example": "an example as one build taught it",
+    "change": "an edit of one file that waits for its commit, or what became of it",
+    "checkpoint": "a checkpoint of a job",
+    "consent": "a yes or no to a text, from when to when",
+    "course": "a course as course.yaml tells it",
+    "course_index": "whether the courses are those of the newest commit; the catalogue's version",
+    "course_teacher": "a teacher's account name at a course",
+    "dataset_file": "a file of a dataset at the newest commit",
+    "dataset_text": "the text of such a file",
+    "dataset_tree": "which tree of git the kept files of a dataset are",
+    "dialog": "where a person stands in the bot's dialog",
+    "errand": "a chat that waits for what becomes of a request",
+    "evaluation": "how a model did in the test",
+    "example": "an example at the newest commit that changed it",
+    "example_text": "the words of an example, by content",
+    "favourite": "a course that somebody keeps at hand",
+    "finding": "what is wrong in a file at a commit",
+    "group_setting": "what a group's admins chose",
+    "heartbeat": "the newest words of a process on a host",
+    "idempotency": "a call that must not be carried out twice, and its answer",
+    "inline_question": "a question asked from another chat",
+    "intent": "a call to the outside, written before it is made",
+    "job": "a fine-tune job",
+    "job_change": "a state that a job came to",
+    "job_event": "an event of a job",
+    "chat_lease": "which process serves a chat now",
+    "left_behind": "what outlives an erasure, under a keyed hash",
+    "login_code": "a sign-in that waits to be confirmed in the bot, five minutes long",
+    "material": "a material of a course",
+    "migration": "a step that made this schema",
+    "model": "a tuned model",
+    "noted": "a commit's note in git, as it was written",
+    "notice": "what a person is to be told",
+    "outgoing": "a message that the bot sends",
+    "preset": "a person's own system text",
+    "promotion": "a switch from one serving model to another; rows are only added",
+    "proposal": "a corrected answer that may become an example",
+    "quota_gift": "questions beyond the plan",
+    "quota_use": "a question that counts",
+    "rating": "what somebody thought of an answer",
+    "request": "what one process asks another to do",
+    "role_grant": "a role that somebody was given, the ended ones too",
+    "seen_commit": "a commit on the followed branch",
+    "serving": "the model that serves a dataset now",
+    "chat_session": "a live chat with its own history, model and window",
+    "setting": "a text of the operator's",
+    "sign_in": "a browser that somebody is signed in with, its token as SHA-256",
+    "turn": "a question and its answer",
+    "updates": "an event of Telegram, and how it ended",
+    "users": "a person, by Telegram's number or one of our own",
+    "verdict": "what a commit led to in a dataset",
+    "wake": "one counter that tells every process to look",
+    "model_window": "what is known of a model's window",
+}
+# Columns that hold the number of a row elsewhere without being a foreign key.
+LINKS: Mapping[str, tuple[str, str]] = {
+    "user_id": ("users", "user_id"),
+    "by_user": ("users", "user_id"),
+    "course_id": ("course", "id"),
+    "session_id": ("chat_session", "id"),
+    "turn_id": ("turn", "id"),
+    "gift_id": ("quota_gift", "id"),
+    "request_id": ("request", "id"),
+    "build_id": ("build", "id"),
+    "job_id": ("job", "id"),
+    "verdict_id": ("verdict", "id"),
+    "commit_sha": ("seen_commit", "sha"),
+    "model_row": ("model", "id"),
+    "text_digest": ("example_text", "digest"),
+    "blob": ("dataset_text", "blob"),
+}
+_HEAD = """\
+# The database
+
+Written by `tests/database_page.py` (`make docs`) from the peewee tables in `merlin/store/`; not
+to be edited. The same on SQLite and PostgreSQL: times are text in UTC (ISO 8601), flags 0 or 1,
+JSON is text. PK: the column, or the columns together, that tell rows apart. 🔒 sealed: people's
+words, encrypted under the key (`MERLIN_TEXT_KEY`). 👤 keeps something of a person: told by
+`/export`, erased by `/delete_me`. A solid line is a foreign key; a dotted one a number that is
+looked up there and may outlive it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column with its type; `target` (table, column, is a key) is where its numbers lead."""
+
+    name: str
+    type: str
+    target: tuple[str, str, bool] | None = None
+
+
+def rooms() -> dict[str, dict[str, Table]]:
+    """Return every room's tables by their names in the database, as the code has them."""
+    found: dict[str, dict[str, Table]] = {}
+    for path in sorted(Path(merlin.store.__file__).parent.glob("*tables.py")):
+        each = vars(import_module(f"merlin.store.{path.stem}")).values()
+        found[path.stem] = {name_of(table): table for table in each if isinstance(table, Table)}
+    return found
+
+
+def name_of(table: Table) -> str:
+    """Return a table's name in the database."""
+    return str(table.__name__)
+
+
+def columns(db: Database, table: str) -> list[Column]:
+    """Return the columns that the migrations have made, with what they refer to."""
+    asked = 'SELECT "from", "table", "to" FROM pragma_foreign_key_list(?)'
+    keys = {column: (to, its, True) for column, to, its in db.sql(asked, table)}
+    told = db.sql("SELECT name, type FROM pragma_table_info(?)", table)
+    return [Column(name, type_.lower(), keys.get(name, _link(table, name))) for name, type_ in told]
+
+
+def _link(table: str, column: str) -> tuple[str, str, bool] | None:
+    link = LINKS.get(column)
+    return (*link, False) if link and link[0] != table else None
+
+
+def page(db: Database) -> str:
+    """Return docs/database.md."""
+    nobody = {name_of(table) for table in NOBODY}
+    sections = [_HEAD]
+    for room, tables in sorted(rooms().items(), key=lambda each: list(FAMILIES).index(each[0])):
+        shown = {name: columns(db, name) for name in tables}
+        sections.append(f"## {FAMILIES[room]}\n\n`merlin/store/{room}.py`\n\n{_drawing(shown)}")
+        for name, table in tables.items():
+            person = "" if name in nobody else " 👤"
+            rows = "\n".join(_row(table, each) for each in shown[name])
+            head = "| column | type | | leads to |\n| --- | --- | --- | --- |"
+            sections.append(f"### {name}{person}\n\nOne row: {ROWS[name]}.\n\n{head}\n{rows}\n")
+    return "\n".join(sections)
+
+
+def _row(table: Table, column: Column) -> str:
+    marks = ["PK"] * (column.name in key_of(table)) + ["🔒"] * (
+        column.name in SEALED.get(table, ())
+    )
+    leads = f"{column.target[0]}.{column.target[1]}" if column.target else ""
+    return f"| {column.name} | {column.type} | {' '.join(marks)} | {leads} |"
+
+
+def _drawing(tables: Mapping[str, list[Column]]) -> str:
+    return "```mermaid\nerDiagram\n" + "\n".join(_lines(tables)) + "\n```\n"
+
+
+def _lines(tables: Mapping[str, list[Column]]) -> Iterator[str]:
+    for name, its in tables.items():
+        for column in its:
+            if column.target:
+                line = "--" if column.target[2] else ".."
+                yield f"    {column.target[0]} ||{line}o{{ {name} : {column.name}"
+    for name, its in tables.items():
+        yield f"    {name} {{"
+        yield from (f"        {column.type} {column.name}" for column in its)
+        yield "    }"
+
+
+def drawn() -> str:
+    """Return the page as it must stand."""
+    with TemporaryDirectory() as folder, open_database(f"sqlite://{folder}/merlin.db") as db:
+        migrate(db)
+        return page(db)
+
+
+def main() -> int:
+    """Write the page; return the exit code."""
+    PAGE.write_text(drawn(), encoding="utf-8")
+    sys.stdout.write(f"{PAGE.relative_to(ROOT)}: {sum(map(len, rooms().values()))} tables\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
