@@ -31,6 +31,7 @@ check: venv
 
 docs: venv
 	$(BIN)/python tests/matrix.py
+	$(BIN)/python tests/database_page.py
 
 bench: venv
 	$(BIN)/python -m bench

@@ -17,7 +17,6 @@ from tempfile import TemporaryDirectory
 import merlin.store
 from merlin.store.database import Database, open_database
 from merlin.store.migrations import migrate
-from merlin.store.row_keys import key_of
 from merlin.store.sealed_columns import SEALED
 from merlin.store.tables import Table
 from merlin.store.traces import NOBODY
@@ -131,6 +130,7 @@ class Column:
 
     name: str
     type: str
+    is_key: bool
     target: tuple[str, str, bool] | None = None
 
 
@@ -152,8 +152,11 @@ def columns(db: Database, table: str) -> list[Column]:
     """Return the columns that the migrations have made, with what they refer to."""
     asked = 'SELECT "from", "table", "to" FROM pragma_foreign_key_list(?)'
     keys = {column: (to, its, True) for column, to, its in db.sql(asked, table)}
-    told = db.sql("SELECT name, type FROM pragma_table_info(?)", table)
-    return [Column(name, type_.lower(), keys.get(name, _link(table, name))) for name, type_ in told]
+    told = db.sql("SELECT name, type, pk FROM pragma_table_info(?)", table)
+    return [
+        Column(name, type_.lower(), bool(key), keys.get(name, _link(table, name)))
+        for name, type_, key in told
+    ]
 
 
 def _link(table: str, column: str) -> tuple[str, str, bool] | None:
@@ -177,9 +180,7 @@ def page(db: Database) -> str:
 
 
 def _row(table: Table, column: Column) -> str:
-    marks = ["PK"] * (column.name in key_of(table)) + ["🔒"] * (
-        column.name in SEALED.get(table, ())
-    )
+    marks = ["PK"] * column.is_key + ["🔒"] * (column.name in SEALED.get(table, ()))
     leads = f"{column.target[0]}.{column.target[1]}" if column.target else ""
     return f"| {column.name} | {column.type} | {' '.join(marks)} | {leads} |"
 
@@ -196,7 +197,7 @@ def _lines(tables: Mapping[str, list[Column]]) -> Iterator[str]:
                 yield f"    {column.target[0]} ||{line}o{{ {name} : {column.name}"
     for name, its in tables.items():
         yield f"    {name} {{"
-        yield from (f"        {column.type} {column.name}" for column in its)
+        yield from (f"        {each.type} {each.name}{' PK' * each.is_key}" for each in its)
         yield "    }"
 
 
