@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Each of the many processes that tests start would compile whole libraries anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: venv demo run test check bench install docs
 
@@ -32,6 +34,8 @@ check: venv
 docs: venv
 	$(BIN)/python tests/matrix.py
 	$(BIN)/python tests/database_page.py
+	$(BIN)/python tests/openapi_page.py
+	$(BIN)/python tests/role_table.py
 
 bench: venv
 	$(BIN)/python -m bench

@@ -1,6 +1,7 @@
 """`make bench`: run the measurements that take minutes; `python -m bench NAME` runs one.
 
-`kills`, `storm` and `chat` take longest and are run by name alone; `chat` takes names of its rows.
+`kills`, `storm`, `chat` and `api` take longest and are run by name alone; the last two take names
+of their rows.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ import sys
 from importlib import import_module
 
 QUICK = ("demo", "recall", "engine", "dataset")
-NAMES = (*QUICK, "changes", "kills", "storm", "chat")
+NAMES = (*QUICK, "changes", "kills", "storm", "contract", "chat", "api")
 
 
 def main() -> None:
     """Run the named measurements, or all quick ones."""
-    if sys.argv[1:2] == ["chat"]:
-        import_module("bench.chat").run(sys.argv[2:])
+    if sys.argv[1:2] in (["chat"], ["api"]):
+        import_module(f"bench.{sys.argv[1]}").run(sys.argv[2:])
         return
     for name in sys.argv[1:] or QUICK:
         if name not in NAMES:

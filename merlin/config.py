@@ -25,6 +25,7 @@ from merlin.billing.plan import Plan, read_plans
 from merlin.chat.media import MediaLimits, read_limits
 from merlin.chat.preset import Preset, read_presets
 from merlin.core.errors import ConfigError
+from merlin.core.listening import Listening, address_of, read_listening
 from merlin.core.log import hide
 from merlin.core.loopback import is_loopback
 from merlin.core.money import MICRO, Price
@@ -77,6 +78,7 @@ class TelegramConfig:
     base_url: str = "https://api.telegram.org"
     mode: str = "polling"
     webhook_url: str = ""
+    link_url: str = "https://t.me"
     admins: tuple[int, ...] = ()
     overall_per_s: float = 30.0
     private_per_s: float = 1.0
@@ -106,8 +108,8 @@ class Config:
     default_dataset: str = ""
     plans: tuple[Plan, ...] = ()
     retention: Retention = field(default_factory=Retention)
-    api_listen: tuple[str, int] = ("127.0.0.1", 8701)
-    api_public_url: str = ""
+    allows_plain: bool = False
+    api: Listening = field(default_factory=Listening)
     engine_listen: tuple[str, int] = ("127.0.0.1", 8702)
     engine_credential: str = "MERLIN_ENGINE_KEY"
     engine_pace_s: float = 0.0
@@ -125,7 +127,7 @@ class Config:
 def load(path: Path) -> Config:
     """Return the configuration at `path`. Raises ConfigError with every fault found."""
     try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        said = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except OSError as error:
         raise ConfigError(
             f"{path}: {error.strerror}", "config-unreadable", path=str(path)
@@ -136,7 +138,7 @@ def load(path: Path) -> Config:
     if faults := [*_schema_faults(said)]:
         raise ConfigError("\n".join(f"{path}: {fault}" for fault in faults))
     config = _filled(said, path.resolve().parent)
-    faults = [*_zone_faults(config), *_reliance_faults(config)]
+    faults = [*_zone_faults(config), *_reliance_faults(config), *config.api.faults()]
     if not said.get("allow_plain_http", False):
         faults += _address_faults(config)
     if faults:
@@ -147,7 +149,7 @@ def load(path: Path) -> Config:
 @cache
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of config.yaml, descriptions and examples included."""
-    loaded: dict[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     return loaded
 
 
@@ -161,7 +163,7 @@ def _schema_faults(said: object) -> Sequence[str]:
 
 def _filled(said: Mapping[str, Any], base: Path) -> Config:
     state_dir = (base / said["state_dir"]).resolve()
-    api, chat, engine, daemon = (said.get(key, {}) for key in ("api", "chat", "engine", "daemon"))
+    chat, engine, daemon = (said.get(key, {}) for key in ("chat", "engine", "daemon"))
     repository = said.get("repository")
     return Config(
         state_dir=state_dir,
@@ -183,9 +185,9 @@ def _filled(said: Mapping[str, Any], base: Path) -> Config:
         default_dataset=said.get("datasets", {}).get("default", ""),
         plans=read_plans(said.get("plans", {})),
         retention=read_retention(said.get("retention", {})),
-        api_listen=_listen(api.get("listen", "127.0.0.1:8701")),
-        api_public_url=api.get("public_url", ""),
-        engine_listen=_listen(engine.get("listen", "127.0.0.1:8702")),
+        allows_plain=said.get("allow_plain_http", False),
+        api=read_listening(said.get("api", {}), base),
+        engine_listen=address_of(engine.get("listen", "127.0.0.1:8702")),
         engine_credential=engine.get("credential", "MERLIN_ENGINE_KEY"),
         engine_pace_s=engine.get("pace_s", 0.0),
         tick_s=daemon.get("tick_s", 1.0),
@@ -248,13 +250,6 @@ def _telegram(said: Mapping[str, Any]) -> TelegramConfig:
     return TelegramConfig(**plain, admins=tuple(said.get("admins", ())), **said.get("limits", {}))
 
 
-def _listen(said: str) -> tuple[str, int]:
-    host, _, port = said.rpartition(":")
-    if not host or not port.isdigit():
-        raise ConfigError(f"listen: {said!r} is not host:port")
-    return host.strip("[]"), int(port)
-
-
 def _zone_faults(config: Config) -> list[str]:
     # A machine without any time zones says so when it needs one; there no name can be judged.
     is_known = is_zone(config.timezone) or not has_zones()
@@ -281,6 +276,8 @@ def _address_faults(config: Config) -> list[str]:
         for provider in config.providers
         if not _is_safe(provider.base_url)
     ]
+    if config.api.openid and not _is_safe(config.api.openid.issuer):
+        faults.append(f"api.openid.issuer: {config.api.openid.issuer} is not https")
     if not _is_safe(config.telegram.base_url):
         faults.append(f"telegram.base_url: {config.telegram.base_url} is not https")
     if config.telegram.webhook_url and not _is_safe(config.telegram.webhook_url):

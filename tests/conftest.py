@@ -19,12 +19,14 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost", ""}
+# A command that runs in the tests' own process names the folder of its secrets for good.
+_OURS = ("GIT_", "MERLIN_", "CREDENTIALS_DIRECTORY")
 
 
 @pytest.fixture(autouse=True)
 def home_is_a_temporary_folder(tmp_path_factory, monkeypatch):
     home = tmp_path_factory.mktemp("home")
-    for name in [key for key in os.environ if key.startswith(("GIT_", "MERLIN_"))]:
+    for name in [key for key in os.environ if key.startswith(_OURS)]:
         if name != "MERLIN_REQUIRE_ALL":
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))

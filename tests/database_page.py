@@ -83,6 +83,7 @@ ROWS: Mapping[str, str] = {
     "rating": "what somebody thought of an answer",
     "request": "what one process asks another to do",
     "role_grant": "a role that somebody was given, the ended ones too",
+    "search_entry": "the words of a course or material as search finds them",
     "seen_commit": "a commit on the followed branch",
     "serving": "the model that serves a dataset now",
     "chat_session": "a live chat with its own history, model and window",

@@ -1,6 +1,6 @@
 """Real processes of Merlin that start at once: forked from a server that has imported them.
 
-A fresh interpreter imports for 1.6 s before the first line of a daemon runs, most of it the
+A fresh interpreter imports for 2 s before the first line of a daemon runs, most of it the
 `openai` package. A forked one is the same process in all that tests ask of it: its own memory,
 its own death.
 """
@@ -12,8 +12,34 @@ import os
 import sys
 from pathlib import Path
 
+from merlin.cli import GROUPS
+
+# Merlin's own modules, and what those import only once they are asked for something.
+_PROCESSES = ("wiring.daemon", "wiring.bot", "wiring.api", "wiring.known", "engine.main")
+_OPENAI = ("chat", "audio", "files", "fine_tuning", "models")
+_LATER = (
+    "git",
+    "h11",
+    "httptools",
+    "anyio.streams.tls",
+    "apscheduler.triggers.interval",
+    "openai.lib.streaming.chat",
+    "sacrebleu",
+    "tiktoken",
+    "truststore",
+    "uvicorn.lifespan.on",
+    "uvicorn.protocols.http.httptools_impl",
+)
+
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["merlin.wiring.daemon", "merlin.wiring.bot", "merlin.wiring.api"])
+_CONTEXT.set_forkserver_preload(
+    [
+        *(f"merlin.{name}" for name in _PROCESSES),
+        *(f"merlin.cli.{name}" for name in GROUPS),
+        *(f"openai.resources.{name}" for name in _OPENAI),
+        *_LATER,
+    ]
+)
 
 
 def start(verb, config, log, **environment):
@@ -24,6 +50,12 @@ def start(verb, config, log, **environment):
 def start_bot(settings, log, **environment):
     """Start a bot with these settings, its outputs appended to `log`."""
     return _started(_serve, settings, log, environment)
+
+
+def code_of(process, within_s=60):
+    """Return the exit code of a process that ends by itself; None when it goes on."""
+    process.join(within_s)
+    return process.exitcode
 
 
 def _started(work, said, log, environment):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from xdist.scheduler import LoadScopeScheduling
 
 MACHINES = ("tests/image/test_image_built.py", "tests/systemd/test_systemd_booted.py")
+# Their tests look at one world, and a second one would cost as much as they do.
+WORLDS = ("tests/api/test_api_contract.py", "tests/api/test_api_matrix.py")
 
 
 class MachinesFirst(LoadScopeScheduling):
@@ -16,4 +18,4 @@ class MachinesFirst(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return path if path in MACHINES else nodeid
+        return path if path in MACHINES + WORLDS else nodeid

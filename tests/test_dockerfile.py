@@ -114,5 +114,5 @@ def test_only_the_api_has_a_port_outside_and_only_on_this_machine():
 
 def test_the_configuration_of_the_containers_is_good():
     config = load(DEPLOY / "config.yaml")
-    assert config.api_listen == ("0.0.0.0", 8701)  # noqa: S104 - inside a container
+    assert config.api.address == ("0.0.0.0", 8701)  # noqa: S104 - inside a container
     assert [provider.base_url for provider in config.providers] == ["http://engine:8702/v1"]

@@ -9,11 +9,13 @@ import hashlib
 import secrets
 import string
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
+
+from merlin.account.role import Permission, Standing
 
 PREFIX = "mrl_"
 _RANDOM, _CHECK = 32, 6
@@ -30,6 +32,15 @@ class Scope(StrEnum):
     ACCOUNT_READ = "account:read"
     JOBS_READ = "jobs:read"
     JOBS_ADMIN = "jobs:admin"
+
+
+# What a key's owner must be allowed, for a scope to be of any use.
+NEEDS: Mapping[Scope, Permission] = {
+    Scope.MATERIALS_WRITE: Permission.EDIT_MATERIALS,
+    Scope.CHAT_WRITE: Permission.ASK,
+    Scope.JOBS_READ: Permission.WATCH,
+    Scope.JOBS_ADMIN: Permission.LAUNCH,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,12 @@ class Keys(Protocol):
 
     def revoke(self, user_id: int, key_id: int) -> bool:
         """End a key; False where the person has no such key."""
+
+
+def beyond(standing: Standing, scopes: Collection[Scope]) -> list[Scope]:
+    """Return the scopes that are of no use to somebody of this standing, each once."""
+    found = {each for each in scopes if each in NEEDS and not standing.may(NEEDS[each])}
+    return sorted(found)
 
 
 def new_secret() -> str:

@@ -39,8 +39,13 @@ class SignIn:
 class SignIns(Protocol):
     """Where they are kept, their tokens as SHA-256; each method is one transaction."""
 
-    def open(self, user_id: int, how: How, agent: str) -> tuple[SignIn, str]:
-        """Return a new one and its token, which nobody can read again."""
+    def open(
+        self, user_id: int, how: How, agent: str, source: str | None = None
+    ) -> tuple[SignIn, str]:
+        """Return a new one and its token, which nobody can read again.
+
+        `source` marks what it was opened by, where that can come twice: the one before ends.
+        """
 
     def find(self, token: str) -> SignIn | None:
         """Return the one that counts now; None for an unknown token and one that has ended."""

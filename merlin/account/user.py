@@ -59,7 +59,7 @@ class Users(Choices, Protocol):
         """Store who wrote, with their newest language; who writes can be reached again."""
 
     def met(self, user: User) -> None:
-        """Store who asked in a group; no message of ours can reach them for it."""
+        """Store who asked in a group or signed in; no message of ours can reach them for it."""
 
     def get(self, user_id: int) -> User | None:
         """Return the user, None for somebody who never wrote."""

@@ -5,13 +5,12 @@ Fulfils Transcriber. How often to try again is the caller's to decide.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
-from openai import omit
+import aiohttp
 
-from merlin.adapters.openai_errors import Garbage, provider_errors
-from merlin.adapters.openai_wire import async_client, json_object, patience
+from merlin.adapters.openai_calls import Calls, call_errors
+from merlin.adapters.openai_faults import Garbage
 from merlin.chat.media import Heard
 from merlin.core.utf16 import whole
 
@@ -26,27 +25,23 @@ class OpenAIAudio:
         self, base_url: str, credential: str, model_id: str, total_s: float = TOTAL_S
     ) -> None:
         """Take one entry of `providers` and the model; `total_s` bounds one call as a whole."""
-        self._client = async_client(base_url, credential, total_s)
+        self._calls = Calls(base_url, credential)
         self._model_id = model_id
         self._total_s = total_s
 
     async def transcribe(self, sound: bytes, name: str, language: str | None = None) -> Heard:
-        transcriptions = self._client.audio.transcriptions.with_raw_response
-        with provider_errors():
-            async with asyncio.timeout(self._total_s):
-                raw = await transcriptions.create(
-                    model=self._model_id,
-                    file=(name, sound),
-                    language=language or omit,
-                    response_format="json",
-                    # Nothing comes before all was heard: silence is no sign here.
-                    timeout=patience(self._total_s, between_s=self._total_s),
-                )
-            return _heard(json_object(raw))
+        form = aiohttp.FormData()
+        form.add_field("model", self._model_id)
+        if language:
+            form.add_field("language", language)
+        form.add_field("response_format", "json")
+        form.add_field("file", sound, filename=name)
+        with call_errors():
+            return _heard(await self._calls.json("/audio/transcriptions", form, self._total_s))
 
     async def aclose(self) -> None:
         """Let all connections go; to be awaited in the loop that transcribed."""
-        await self._client.close()
+        await self._calls.aclose()
 
 
 def _heard(told: Mapping[str, object]) -> Heard:

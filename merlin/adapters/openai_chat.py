@@ -1,41 +1,30 @@
-"""Answers from any server of the OpenAI protocol: whole for the proof, in pieces for the chat.
+"""Answers from any server of the OpenAI protocol, in pieces for a chat.
 
-Fulfils Asker and Answerer. How often to try again is the caller's to decide.
+Fulfils Answerer. How often to try again is the caller's to decide.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, cast
-
-import httpx2
-import openai
 
 from merlin.adapters import openai_shapes as shapes
-from merlin.adapters.openai_errors import Garbage, provider_errors
+from merlin.adapters.openai_calls import Calls, call_errors
 from merlin.adapters.openai_events import Events
-from merlin.adapters.openai_wire import (
-    BETWEEN_BYTES_S,
-    async_client,
-    json_object,
-    patience,
-    sync_client,
-)
+from merlin.adapters.openai_faults import Garbage, of_words
 from merlin.chat.answerer import Piece
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.message import Message, Usage
 from merlin.job.provider import ModelCard
-from merlin.model.evaluate import Answer
 
 TOTAL_S = 120.0
-_KEEP = 4
+BETWEEN_BYTES_S = 30.0
+ANSWERS = "/chat/completions"
 Json = Mapping[str, object]
 
 
 class OpenAIChat:
-    """One account at one server, asked by threads (`ask`) and by one event loop (the rest)."""
+    """One account at one server, asked by one event loop."""
 
     def __init__(
         self,
@@ -50,31 +39,17 @@ class OpenAIChat:
         `total_s` bounds the waiting for one streamed answer as a whole. Without `in_pieces` the
         answer is asked for whole and comes as one piece.
         """
-        self._sync = sync_client(base_url, credential, total_s, keep=_KEEP)
-        self._async = async_client(base_url, credential, total_s)
+        self._calls = Calls(base_url, credential)
         self._total_s = total_s
         self._in_pieces = in_pieces
 
-    def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 60.0) -> Answer:
-        """Return the whole answer, at most `timeout_s` from now."""
-        completions = self._sync.chat.completions.with_raw_response
-        with provider_errors():
-            raw = completions.create(
-                model=model_id,
-                messages=_wire(messages),
-                # The first byte comes when the last word is found: silence is no sign here.
-                timeout=patience(timeout_s, between_s=timeout_s),
-            )
-            return shapes.answer(json_object(raw))
-
     async def stream(self, model_id: str, messages: Sequence[Message]) -> AsyncIterator[Piece]:
         if not self._in_pieces:
-            for piece in await self._whole(model_id, messages):
-                yield piece
+            yield await self._whole(model_id, messages)
             return
         usage: Usage | None = None
         is_whole = False
-        with provider_errors():
+        with call_errors():
             async for chunk in self._chunks(model_id, messages):
                 piece = _piece(chunk)
                 usage = piece.usage or usage
@@ -86,51 +61,32 @@ class OpenAIChat:
         if usage is not None:
             yield Piece(usage=usage)
 
-    async def _whole(self, model_id: str, messages: Sequence[Message]) -> list[Piece]:
-        with provider_errors():
-            async with asyncio.timeout(self._total_s):
-                response = await self._post({"model": model_id, "messages": _wire(messages)})
-                answer = shapes.answer(json_object(response))
-        told = Piece(answer.text, answer.usage, answer.known, answer.finish_reason)
-        return [told]
+    async def _whole(self, model_id: str, messages: Sequence[Message]) -> Piece:
+        asked = {"model": model_id, "messages": wire(messages)}
+        with call_errors():
+            answer = shapes.answer(await self._calls.json(ANSWERS, asked, self._total_s))
+        return Piece(answer.text, answer.usage, answer.known, answer.finish_reason)
 
     async def _chunks(self, model_id: str, messages: Sequence[Message]) -> AsyncIterator[Json]:
-        """Yield the chunks of an answer. Raises openai.APIError for an error among them."""
+        """Yield the chunks of an answer. Raises ProviderError for an error among them."""
         asked = {
             "model": model_id,
-            "messages": _wire(messages),
+            "messages": wire(messages),
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        left_s = self._total_s
+        left_s, events = self._total_s, Events()
         begun = time.monotonic()
-        async with asyncio.timeout(left_s):
-            response = await self._post(asked, is_stream=True)
-        events = Events()
-        try:
-            async for told in cast("httpx2.AsyncByteStream", response.stream):
+        async with self._calls.send(ANSWERS, asked, left_s, BETWEEN_BYTES_S) as answer:
+            async for told in answer.content.iter_any():
                 left_s -= time.monotonic() - begun
                 if left_s < 0:
                     raise TimeoutError
                 for chunk in events.feed(told):
                     if chunk.get("error"):
-                        raise _told_error(chunk, response.request)
+                        raise of_words(chunk["error"], ProviderBusy)
                     yield chunk
                 begun = time.monotonic()
-        finally:
-            await response.aclose()
-
-    async def _post(self, asked: Json, *, is_stream: bool = False) -> httpx2.Response:
-        # The first byte of a whole answer comes with its last: silence is no sign there.
-        between_s = BETWEEN_BYTES_S if is_stream else self._total_s
-        # The SDK's typed `create` walks every message by its annotations: 3 ms for 20 turns.
-        return await self._async.post(
-            "/chat/completions",
-            cast_to=httpx2.Response,
-            body=asked,
-            options={"timeout": patience(self._total_s, between_s)},
-            stream=is_stream,
-        )
 
     async def first_model(self) -> str:
         cards = await self.models()
@@ -139,26 +95,13 @@ class OpenAIChat:
         return cards[0].model_id
 
     async def models(self) -> list[ModelCard]:
-        with provider_errors():
-            async with asyncio.timeout(self._total_s):
-                raw = await self._async.models.with_raw_response.list()
-            return [shapes.model_card(row) for row in shapes.rows(json_object(raw))]
-
-    def close(self) -> None:
-        """Let the connections of `ask` go."""
-        self._sync.close()
+        with call_errors():
+            told = await self._calls.json("/models", None, self._total_s)
+            return [shapes.model_card(row) for row in shapes.rows(told)]
 
     async def aclose(self) -> None:
-        """Let all connections go; to be awaited in the loop that streamed."""
-        self.close()
-        await self._async.close()
-
-
-def _told_error(chunk: Json, request: httpx2.Request) -> openai.APIError:
-    error = chunk["error"]
-    message = error.get("message") if isinstance(error, Mapping) else None
-    words = message if isinstance(message, str) else "an error in the stream"
-    return openai.APIError(words, request, body=error)
+        """Let all connections go; to be awaited in the loop that asked."""
+        await self._calls.aclose()
 
 
 def _piece(chunk: Json) -> Piece:
@@ -178,7 +121,7 @@ def _piece(chunk: Json) -> Piece:
     )
 
 
-def _wire(messages: Sequence[Message]) -> Any:
+def wire(messages: Sequence[Message]) -> list[dict[str, object]]:
     """Return the messages as the protocol has them; `weight` is for training alone."""
     told = [message.as_json() for message in messages]
-    return cast("Any", [{key: row[key] for key in row if key != "weight"} for row in told])
+    return [{key: row[key] for key in row if key != "weight"} for row in told]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from merlin.adapters.openai_errors import Garbage
+from merlin.adapters.openai_faults import Garbage
 
 _DONE = b"[DONE]"
 LARGEST_EVENT = 1_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from merlin.adapters import openai_shapes as shapes
-from merlin.adapters.openai_errors import Garbage
+from merlin.adapters.openai_faults import Garbage
 from merlin.adapters.openai_wire import Raw, json_object
 
 _MOST_PAGES = 1000

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
-from merlin.adapters.openai_errors import Garbage
+from merlin.adapters.openai_faults import Garbage
 from merlin.core.message import Usage
 from merlin.job.provider import Checkpoint, JobEvent, JobReport, ModelCard, TrainingFile
 from merlin.model.evaluate import Answer

@@ -1,11 +1,10 @@
-"""Connections to servers of the OpenAI protocol: who waits how long, and nobody tries twice.
+"""The SDK's connections to servers of the OpenAI protocol, for threads: who waits how long, once.
 
 Retries of the SDK are off: it repeats creating calls too, and each repeat is a paid job.
 """
 
 from __future__ import annotations
 
-import json
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -15,15 +14,12 @@ from typing import Protocol, cast
 import httpx2
 import openai
 
-from merlin.adapters.openai_errors import Garbage
+from merlin.adapters.openai_calls import json_object as read_object
 from merlin.core.loopback import is_loopback
 
 CONNECT_S = 5.0
 BETWEEN_BYTES_S = 30.0
-KEEP_S = 20.0
 LARGEST_ANSWER = 64_000_000
-# The word of aiohttp for it; None would leave its own limit of 100.
-_ANY_NUMBER = 0
 _DEADLINE = "merlin_deadline"
 
 
@@ -60,28 +56,6 @@ def sync_client(base_url: str, credential: str, total_s: float, keep: int) -> op
     )
 
 
-def async_client(base_url: str, credential: str, total_s: float) -> openai.AsyncOpenAI:
-    """Return a client that keeps as many connections as calls run side by side.
-
-    It goes by aiohttp: httpx2's own way walks the list of all connections for each call.
-    """
-    http = openai.DefaultAioHttpClient(
-        timeout=patience(total_s),
-        verify=_trust(),
-        limits=httpx2.Limits(max_connections=_ANY_NUMBER, keepalive_expiry=KEEP_S),
-        follow_redirects=False,
-        headers={"Accept-Encoding": "identity"},
-        trust_env=not is_here(base_url),
-    )
-    return openai.AsyncOpenAI(
-        base_url=base_url,
-        api_key=credential or "none",
-        max_retries=0,
-        timeout=patience(total_s),
-        http_client=http,
-    )
-
-
 @cache
 def _trust() -> ssl.SSLContext:
     """Return whom we trust, read once: it takes 20 ms."""
@@ -103,13 +77,7 @@ class Raw(Protocol):
 
 def json_object(raw: Raw) -> Mapping[str, object]:
     """Return the answer's JSON object. Raises Garbage for everything else."""
-    try:
-        told = json.loads(raw.content)
-    except ValueError as error:
-        raise Garbage(f"no JSON: {raw.content[:60]!r}") from error
-    if not isinstance(told, dict):
-        raise Garbage(f"no JSON object: {raw.content[:60]!r}")
-    return told
+    return read_object(raw.content)
 
 
 class _Bounded(httpx2.SyncByteStream):

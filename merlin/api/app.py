@@ -5,18 +5,81 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import ModuleType
 
 from fastapi import FastAPI
-from starlette.staticfiles import StaticFiles
 
 from merlin import __version__
+from merlin.api.alias import Alias
 from merlin.api.bell import Bell
+from merlin.api.contract import add_description
+from merlin.api.door.opening import opened
+from merlin.api.entrance import Gate
 from merlin.api.guards import Guards
+from merlin.api.limits import Limits, LimitsLayer
+from merlin.api.pages.site import add_pages
 from merlin.api.problems import add_problems
-from merlin.api.routes import front, health, hooks
+from merlin.api.quick import Quick
+from merlin.api.routes import (
+    builds,
+    changes,
+    courses,
+    datasets,
+    examples,
+    favourites,
+    health,
+    hooks,
+    jobs,
+    keys,
+    me,
+    models,
+    office,
+    openai,
+    people,
+    plans,
+    ratings,
+    reference,
+    searching,
+    sessions,
+    sign_in,
+    sign_in_code,
+    sign_in_openid,
+    teaching,
+    usage,
+    verdicts,
+)
 from merlin.api.services import ApiServices
+from merlin.api.state import CatalogueState
 from merlin.api.traffic import Traffic
+from merlin.api.weight import Weight
 from merlin.core.server import say_alive
+
+# The open API, one file a topic; each router's prefix begins with /api, and `Alias` lets the same
+# calls come under /api/v1. A route's name is its operation id, so no two may be alike.
+API: tuple[ModuleType, ...] = (
+    searching,
+    courses,
+    favourites,
+    me,
+    sign_in,
+    sign_in_code,
+    sign_in_openid,
+    keys,
+    plans,
+    ratings,
+    sessions,
+    usage,
+    teaching,
+    changes,
+    examples,
+    datasets,
+    builds,
+    jobs,
+    models,
+    verdicts,
+    office,
+    people,
+)
 
 
 def create_app(services: ApiServices) -> FastAPI:
@@ -24,16 +87,26 @@ def create_app(services: ApiServices) -> FastAPI:
     app = FastAPI(
         title="Merlin",
         version=__version__,
-        docs_url=None,  # its page loads scripts from elsewhere, which our policy forbids
+        docs_url=None,  # its page loads scripts from elsewhere: `routes.reference` is ours
         redoc_url=None,
+        redirect_slashes=False,  # it would repeat whatever Host header came
+        generate_unique_id_function=lambda route: route.name,
         lifespan=_lifespan(services),
     )
     app.state.services = services
     app.state.traffic = Traffic()
+    app.state.catalogue = CatalogueState(app)
+    app.state.gate = Gate()
+    app.state.limits = Limits(services.limits)
     add_problems(app)
-    for topic in (health, hooks, front):
+    add_description(app)
+    for topic in (*API, health, hooks, openai, reference):
         app.include_router(topic.router)
-    app.mount("/static", StaticFiles(directory=front.WEB / "static"), name="static")
+    add_pages(app)
+    app.add_middleware(Quick)
+    app.add_middleware(Alias)
+    app.add_middleware(Weight)
+    app.add_middleware(LimitsLayer, limits=app.state.limits)
     app.add_middleware(Guards, traffic=app.state.traffic)
     return app
 
@@ -49,7 +122,9 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         app.state.bells = {name: Bell(name, deed) for name, deed in deeds.items()}
         beside = [asyncio.create_task(bell.serve()) for bell in app.state.bells.values()]
         beside.append(asyncio.create_task(say_alive(services.still_alive)))
-        yield
+        beside.append(asyncio.create_task(app.state.catalogue.freshness.watch(services)))
+        async with opened(app):
+            yield
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)

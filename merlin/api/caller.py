@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -22,11 +23,12 @@ from starlette.requests import Request
 from merlin.account.key import Scope, is_secret
 from merlin.account.role import Permission, Standing
 from merlin.account.user import User
+from merlin.api.cookies import SIGN_IN, kept
+from merlin.api.limits import Limits
 from merlin.api.origin import refuse_foreign
 from merlin.api.problems import Problem
 from merlin.api.services import ApiServices
 
-COOKIE, HOST_COOKIE = "merlin", "__Host-merlin"
 # How exactly it is known when a key or a browser was used last.
 SEEN = timedelta(minutes=1)
 _NOBODY = Standing()
@@ -90,12 +92,16 @@ async def _read(request: Request) -> Caller:
             raise Problem(HTTPStatus.UNAUTHORIZED, "unauthorized")
     else:
         refuse_foreign(request)
-        token = request.cookies.get(HOST_COOKIE) or request.cookies.get(COOKIE) or ""
-        found = await services.store.read(lambda: _of_token(services, token, By.COOKIE))
+        token = kept(request, SIGN_IN)
+        look = partial(_of_token, services, token, By.COOKIE)
+        found = await services.store.read(look) if token else None
     caller, seen_at = found or (Caller(), None)
     if caller.user is not None and caller.user.is_blocked:
         raise Problem(HTTPStatus.FORBIDDEN, "blocked")
-    await _note(services, caller, seen_at)
+    if caller.user is not None:
+        limits: Limits = request.app.state.limits
+        limits.recognise(request.scope, caller.user_id)
+        await _note(services, caller, seen_at)
     return caller
 
 
@@ -114,7 +120,7 @@ def _of_bearer(services: ApiServices, secret: str) -> Found | None:
 
 
 def _of_token(services: ApiServices, token: str, by: By) -> Found | None:
-    sign_in = services.rows.sign_ins.find(token) if token else None
+    sign_in = services.rows.sign_ins.find(token)
     if sign_in is None:
         return None
     user = services.rows.users.get(sign_in.user_id) or User(sign_in.user_id)
@@ -124,11 +130,23 @@ def _of_token(services: ApiServices, token: str, by: By) -> Found | None:
 
 async def _note(services: ApiServices, caller: Caller, seen_at: datetime | None) -> None:
     """Note when a key or browser was used, once in `SEEN`."""
-    if caller.user is None or (seen_at is not None and services.clock() - seen_at < SEEN):
+    if seen_at is not None and services.clock() - seen_at < SEEN:
         return
     rows = services.rows
     note = rows.keys.used if caller.by is By.KEY else rows.sign_ins.seen
     await services.store.do(lambda: note(caller.credential))
+
+
+async def person(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
+    """Return who is signed in in person. Raises Problem 401, and 403 for a program with a key.
+
+    What opens and closes doors is no program's: a stolen key must not make itself at home.
+    """
+    if caller.user is None:
+        raise Problem(HTTPStatus.UNAUTHORIZED, "sign-in")
+    if caller.by is By.KEY:
+        raise Problem(HTTPStatus.FORBIDDEN, "person-only")
+    return caller
 
 
 async def signed_in(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
@@ -136,6 +154,23 @@ async def signed_in(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
     if caller.user is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "sign-in")
     return caller
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What a route needs: a scope of a key, and a right of a person."""
+
+    scope: Scope
+    permission: Permission | None = None
+
+
+# What each dependency of `holding` asks for, so that the description of the api can tell it.
+_NEEDED: dict[Callable[..., object], Needed] = {}
+
+
+def needed_by(dependency: Callable[..., object]) -> Needed | None:
+    """Return what a dependency made by `holding` needs, None for any other."""
+    return _NEEDED.get(dependency)
 
 
 def holding(
@@ -151,8 +186,10 @@ def holding(
             raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
         return caller
 
+    _NEEDED[allowed] = Needed(scope, permission)
     return allowed
 
 
 Anyone = Annotated[Caller, Depends(caller_of)]
 SignedIn = Annotated[Caller, Depends(signed_in)]
+Person = Annotated[Caller, Depends(person)]

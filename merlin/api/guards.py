@@ -24,6 +24,8 @@ from merlin.core.log import get_logger
 
 log = get_logger(__name__)
 
+# Over plain http browsers pass it over, and on this machine it would shut other programs out.
+HSTS = "max-age=31536000"
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # Probes come every few seconds; their lines would bury the others.
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -35,7 +37,6 @@ HEADERS = {
     ),
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Referrer-Policy": "no-referrer",
-    "Strict-Transport-Security": "max-age=31536000",
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -54,7 +55,7 @@ class Guards:
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
-        call = _Call(send, request_id)
+        call = _Call(send, request_id, is_secure=scope.get("scheme") == "https")
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, call.send)
@@ -83,9 +84,10 @@ class Guards:
 class _Call:
     """One call's answer on its way out."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, *, is_secure: bool) -> None:
         self._send = send
         self._request_id = request_id
+        self._is_secure = is_secure
         self.status = 0
         self.began = time.perf_counter()
 
@@ -102,6 +104,8 @@ class _Call:
             headers.setdefault(name, value)
         headers.setdefault("Cache-Control", "no-store")
         headers["X-Request-Id"] = self._request_id
+        if self._is_secure:
+            headers["Strict-Transport-Security"] = HSTS
 
 
 def _request_id(scope: Scope) -> str:

@@ -38,4 +38,7 @@ def _is_own(request: Request, origin: str) -> bool:
     services: ApiServices = request.app.state.services
     public = urlsplit(services.public_url).netloc
     own = {request.headers.get("host", ""), public} - {""}
-    return urlsplit(origin).netloc in own
+    try:
+        return urlsplit(origin).netloc in own
+    except ValueError:  # half an IPv6 address, which no browser says
+        return False

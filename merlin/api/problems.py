@@ -6,15 +6,19 @@ A problem never tells what went on inside: the request id finds it in the log.
 from __future__ import annotations
 
 from http import HTTPStatus
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from merlin.api.door import shape
 from merlin.api.language import headers_of, language_of_request
-from merlin.core.errors import MerlinError
+from merlin.api.wrong import wrong_values
+from merlin.core.errors import DatasetError, MerlinError, NotFound, Refused
 from merlin.core.log import get_logger, redact
 from merlin.core.text import text
 
@@ -28,9 +32,15 @@ _CODES = {
     404: "not-found",
     405: "wrong-method",
     413: "too-large",
-    422: "bad-request",
+    422: "wrong-value",
     503: "unavailable",
 }
+# What was refused on purpose; any other MerlinError is about an outside service, and may pass.
+_REFUSALS: tuple[tuple[type[MerlinError], HTTPStatus, str], ...] = (
+    (NotFound, HTTPStatus.NOT_FOUND, "not-found"),
+    (Refused, HTTPStatus.CONFLICT, "refused"),
+    (DatasetError, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-value"),
+)
 
 
 class Problem(Exception):
@@ -41,6 +51,7 @@ class Problem(Exception):
         self.status = status
         self.code = code
         self.arguments = arguments
+        self.headers: dict[str, str] = {}
 
 
 def add_problems(app: FastAPI) -> None:
@@ -48,23 +59,49 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(Problem)
     async def of_problem(request: Request, error: Problem) -> Response:
-        return answer(request, error.status, error.code, **error.arguments)
+        response = answer(request, error.status, error.code, **error.arguments)
+        response.headers.update(error.headers)
+        return response
 
     @app.exception_handler(HTTPException)
     async def of_http(request: Request, error: HTTPException) -> Response:
-        code = _CODES.get(error.status_code, "bad-request")
-        response = answer(request, HTTPStatus(error.status_code), code)
+        status = HTTPStatus(error.status_code)
+        if status is HTTPStatus.BAD_REQUEST:  # a body that is no text, as one that is no JSON
+            status = HTTPStatus.UNPROCESSABLE_ENTITY
+        response = answer(request, status, _CODES.get(status, "bad-request"))
         response.headers.update(error.headers or {})
-        return response
+        return _with_methods(app, request, response)
 
     @app.exception_handler(RequestValidationError)
-    async def of_wrong_values(request: Request, _error: RequestValidationError) -> Response:
-        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request")
+    async def of_wrong_values(request: Request, error: RequestValidationError) -> Response:
+        return _of_values(request, error)
 
     @app.exception_handler(MerlinError)
     async def of_merlin(request: Request, error: MerlinError) -> Response:
+        for kind, status, code in _REFUSALS:
+            if isinstance(error, kind):
+                return _shown(request, _in_its_words(request, status, code, error))
         log.warning("the database did not answer", reason=redact(str(error)))
         return unavailable(request)
+
+
+def _of_values(request: Request, error: RequestValidationError) -> Response:
+    if isinstance(error.body, bytes):  # FastAPI reads what is called JSON, and nothing else
+        return answer(request, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json")
+    errors = wrong_values(error.errors(), language_of_request(request))
+    said = problem_of(request, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-value")
+    return _shown(request, {**said, "errors": errors})
+
+
+def _with_methods(app: FastAPI, request: Request, response: Response) -> Response:
+    """Let `Allow` name the methods of every route at this address; each knows its own alone."""
+    if "allow" in response.headers:
+        here = request.scope["path"]
+        every = (one for one in iter_route_contexts(app.routes) if one.methods)
+        met = (one.methods or () for one in every if one.path_regex.match(here))
+        found = {method for methods in met for method in methods}
+        response.headers["Allow"] = ", ".join(sorted(found))
+    return response
 
 
 def unavailable(request: Request) -> Response:
@@ -76,13 +113,38 @@ def unavailable(request: Request) -> Response:
 
 def answer(request: Request, status: HTTPStatus, code: str, **arguments: object) -> Response:
     """Return one problem; title and detail in the caller's language."""
+    return _shown(request, problem_of(request, status, code, **arguments))
+
+
+def problem_of(
+    request: Request, status: HTTPStatus, code: str, **arguments: object
+) -> dict[str, object]:
+    """Return what a problem says; title and detail in the caller's language."""
     language = language_of_request(request)
-    body = {
+    return {
         "type": f"urn:merlin:problem:{code}",
         "title": text(language, f"api-problem-{code}"),
         "status": status.value,
         "detail": text(language, f"api-problem-{code}-detail", **arguments),
-        "instance": request.url.path,
+        # Not of `request.url`, which a wild Host header breaks.
+        "instance": quote(request.scope["path"], errors="replace"),
         "request_id": getattr(request.state, "request_id", ""),
     }
-    return JSONResponse(body, status.value, headers_of(language), MEDIA_TYPE)
+
+
+def _in_its_words(
+    request: Request, status: HTTPStatus, code: str, error: MerlinError
+) -> dict[str, object]:
+    """Return the problem of an error, whose own text is the detail where it has one."""
+    said = problem_of(request, status, code)
+    if error.key != "error-plain":
+        said["detail"] = text(language_of_request(request), error.key, **error.arguments)
+    return said
+
+
+def _shown(request: Request, said: dict[str, object]) -> Response:
+    headers = headers_of(language_of_request(request))
+    status = int(str(said["status"]))
+    if request.scope["path"].startswith(shape.ROOT):
+        return JSONResponse(shape.of_problem(said), status, headers)
+    return JSONResponse(said, status, headers, MEDIA_TYPE)

@@ -5,23 +5,44 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from merlin.account.account import Accounts
 from merlin.account.audit import Audit
 from merlin.account.consent import Consents
 from merlin.account.key import Keys
+from merlin.account.login import Logins
+from merlin.account.people import People
+from merlin.account.repeat import Repeats
 from merlin.account.role import Roles
 from merlin.account.sign_in import SignIns
 from merlin.account.user import Register, Users
+from merlin.api.door.behind import Behind
+from merlin.api.entrance import Entrance
+from merlin.api.limits import Allowed
+from merlin.api.office.pipeline import Pipeline
+from merlin.api.teaching.proofs import Proofs
 from merlin.billing.plan import Plan
-from merlin.billing.quota import Quotas
+from merlin.billing.quota import Quotas, Uses
+from merlin.chat.about import Showcase
+from merlin.chat.interest import Interest
+from merlin.chat.lineage import Lineage
+from merlin.chat.own import OwnTalks
+from merlin.chat.rating import Ratings
+from merlin.chat.review import Proposals
+from merlin.chat.route import Shelf
+from merlin.chat.setting import Settings
 from merlin.core.clock import Clock
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.notice import Notices
-from merlin.core.request import Requests
+from merlin.core.request import RequestList, Requests
 from merlin.core.store import Store
+from merlin.core.wake import Wake
 from merlin.course.catalogue import Catalogue
 from merlin.course.favourite import Favourites
-from merlin.dataset.change import Changes
-from merlin.dataset.editing import Bookshelf
+from merlin.course.listing import Listing
+from merlin.course.reading import Readings
+from merlin.course.search import Searcher
+from merlin.dataset.change import ChangeList, Changes
+from merlin.dataset.editing import Archive, Bookshelf
 from merlin.inbox.update import Update
 from merlin.model.registry import Serving
 
@@ -44,18 +65,38 @@ class Rows:
     """The families of rows that the api works on; their methods are called within `Store`."""
 
     courses: Catalogue
+    listing: Listing
+    search: Searcher
     favourites: Favourites
+    readings: Readings
     library: Bookshelf
+    archive: Archive
     changes: Changes
+    change_list: ChangeList
     users: Users
     register: Register
     roles: Roles
     sign_ins: SignIns
+    accounts: Accounts
+    logins: Logins
+    settings: Settings
     keys: Keys
     consents: Consents
     quotas: Quotas
+    uses: Uses
+    repeats: Repeats
+    talks: OwnTalks
+    ratings: Ratings
+    interest: Interest
+    proposals: Proposals
+    people: People
+    shelf: Shelf
+    showcase: Showcase
+    lineage: Lineage
     audit: Audit
+    wake: Wake
     requests: Requests
+    asked: RequestList
     notices: Notices
 
 
@@ -68,7 +109,9 @@ class ApiServices:
     `ask_fetch` asks the daemon to look at the repository, `ask_poll` at the providers' jobs,
     unless somebody asked already.
     `still_alive` tells the service manager, about once a second. `public_url` is the address by
-    which people know this api, "" where the config does not say.
+    which people know this api, "" where the config does not say. `entrance` is how people may sign
+    in, `limits` how many calls they may make. `proofs` checks edits, `pipeline` is
+    what is read of builds, jobs and models; None: nothing is.
     """
 
     store: Store
@@ -86,3 +129,8 @@ class ApiServices:
     plans: Sequence[Plan] = ()
     timezone: str = "UTC"
     default_dataset: str | None = None
+    door: Behind = field(default_factory=Behind)
+    entrance: Entrance = field(default_factory=Entrance)
+    limits: Allowed = field(default_factory=Allowed)
+    proofs: Proofs = field(default_factory=Proofs)
+    pipeline: Pipeline | None = None

@@ -156,6 +156,13 @@ class Quotas(Protocol):
         """Return every gift the person got, newest first, the ended ones too."""
 
 
+class Uses(Protocol):
+    """What was reserved by one process, for all of its kind to put right."""
+
+    def give_back_before(self, at: datetime) -> int:
+        """Let questions not count that were reserved before then and never settled."""
+
+
 def today(now: datetime, zone: tzinfo) -> Today:
     """Return the day and the month that `now` belongs to in `zone`."""
     here = now.astimezone(zone).date()

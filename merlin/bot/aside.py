@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Awaitable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+T = TypeVar("T")
+S = TypeVar("S")
 
 
 class Aside(ABC):
@@ -40,3 +44,14 @@ class Aside(ABC):
     @abstractmethod
     async def run(self) -> None:
         """Go on until it is done or cancelled."""
+
+
+async def both(first: Awaitable[T], beside: Awaitable[S]) -> tuple[T, S]:
+    """Return what both return, done side by side; where the first breaks, the other ends."""
+    other = asyncio.ensure_future(beside)
+    try:
+        return await first, await other
+    finally:
+        if not other.done():
+            other.cancel()
+            await asyncio.wait({other})

@@ -12,18 +12,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from telegram import (
+    Bot,
     BotCommand,
     BotCommandScopeAllGroupChats,
     BotCommandScopeAllPrivateChats,
     BotCommandScopeChat,
 )
 from telegram.error import TelegramError
-from telegram.ext import ExtBot
 
 from merlin.bot.handlers.dispatch import GROUP_MENU, MENU, TOPICS
 from merlin.bot.handlers.everyday.helping import staff_menu
 from merlin.bot.intake import WANTED
-from merlin.bot.limiter import Lane
 from merlin.bot.line import Line
 from merlin.bot.rounds import forever
 from merlin.bot.services import BotServices
@@ -41,7 +40,7 @@ _ROLE = "role."
 _CODES = ("", *LANGUAGES)
 
 
-async def greet(bot: ExtBot[Lane], line: Line, services: BotServices) -> None:
+async def greet(bot: Bot, line: Line, services: BotServices) -> None:
     """Tell Telegram all of it, each part until it has been taken; then keep menus up to date."""
     for scope, names in (
         (BotCommandScopeAllPrivateChats(), MENU),
@@ -65,7 +64,7 @@ def _menu(names: Sequence[str], language: str) -> list[BotCommand]:
 class StaffMenus:
     """The menus of those who may do more than ask, each in the chat with the bot."""
 
-    def __init__(self, bot: ExtBot[Lane], services: BotServices) -> None:
+    def __init__(self, bot: Bot, services: BotServices) -> None:
         self._bot = bot
         self._services = services
         self._told: dict[int, tuple[str, ...]] = {}

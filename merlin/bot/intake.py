@@ -17,6 +17,7 @@ from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from telegram.request import BaseRequest
 
 from merlin.account.user import User
+from merlin.bot.known import Known, known_of
 from merlin.bot.lanes import Lanes
 from merlin.bot.line import Line
 from merlin.bot.services import BotServices
@@ -140,15 +141,17 @@ class Intake:
         reached("update.stored")
         if updates:
             self._offset = updates[-1].update_id + 1
-        self._lanes.add(fresh)
+        self._lanes.add([update for update, _ in fresh], known=[known for _, known in fresh])
 
-    async def _stored(self, updates: Sequence[Update]) -> list[Update]:
+    async def _stored(self, updates: Sequence[Update]) -> list[tuple[Update, Known]]:
         """Store a batch, however often that must be tried; return what this process is to do."""
         rows = self._services.rows
 
-        def work() -> list[Update]:
+        def work() -> list[tuple[Update, Known]]:
             rows.users.seen(writers(updates))
-            return rows.inbox.store(updates, self._services.owner)
+            fresh = rows.inbox.store(updates, self._services.owner)
+            # Read here, because every question would have to go and ask for it.
+            return [(update, known_of(rows, update)) for update in fresh]
 
         # Telegram keeps the batch until it is stored.
         return await surely(self._services, work, "updates could not be stored")

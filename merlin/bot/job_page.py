@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from merlin.bot.spark import spark
 from merlin.core.money import shown
 from merlin.core.text import keys, text
+from merlin.job.losses import losses_of
 
-_LOSSES = {"train": ("train_loss", "training_loss"), "test": ("valid_loss", "full_valid_loss")}
 _LONGEST = 200
 
 When = Callable[[str | None], str]
@@ -46,8 +46,8 @@ def job_words(job: Mapping[str, Any], language: str, when: When) -> str:
 
 def losses(job: Mapping[str, Any], language: str) -> str:
     """Return the losses over the steps as rows of columns, "" where none are known."""
-    found = {name: _series(job, names) for name, names in _LOSSES.items()}
-    every = [value for series in found.values() for value in series.values()]
+    found = losses_of(job)
+    every = [value for series in found.values() for _, value in series]
     if not every:
         return ""
     low, high = min(every), max(every)
@@ -56,30 +56,9 @@ def losses(job: Mapping[str, Any], language: str) -> str:
     rows = [
         f"{labels[name].ljust(width)} {spark(values, low, high)} {values[0]:.3g} → {values[-1]:.3g}"
         for name, series in found.items()
-        if (values := [series[step] for step in sorted(series)])
+        if (values := [value for _, value in series])
     ]
     return "\n".join(rows)
-
-
-def _series(job: Mapping[str, Any], names: tuple[str, ...]) -> dict[float, float]:
-    """Return a loss by step; a checkpoint says it better than the diary."""
-    series: dict[float, float] = {}
-    for step, metrics in _measured(job):
-        for name in names:
-            value = metrics.get(name)
-            if isinstance(value, int | float):
-                series[step] = float(value)
-    return series
-
-
-def _measured(job: Mapping[str, Any]) -> Iterator[tuple[float, Mapping[str, Any]]]:
-    for each in job["events"]:
-        metrics = each["data"] if isinstance(each["data"], dict) else {}
-        step = metrics.get("step", metrics.get("epoch"))
-        if isinstance(step, int | float):
-            yield step, metrics
-    for each in job["checkpoints"]:
-        yield each["step"], each["metrics"] or {}
 
 
 def events_words(job: Mapping[str, Any], language: str, when: When) -> str:

@@ -12,10 +12,11 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 from merlin.bot.beside import Way, takes_room, way_of
 from merlin.bot.joining import MOST_PARTS, WAIT_S, belongs, may_go_on
+from merlin.bot.known import Known
 from merlin.inbox.update import Update
 
 AT_ONCE = 256
@@ -26,11 +27,13 @@ MOST_WAITING = 5
 class Task:
     """An update to work on; `is_resumed`: somebody may have begun with it before.
 
-    `joined` are those behind it that belong to it.
+    `joined` are those behind it that belong to it. `known` is what was read of its person, None
+    where that is to be read when its turn comes.
     """
 
     update: Update
     is_resumed: bool = False
+    known: Known | None = None
     joined: tuple[Update, ...] = ()
 
 
@@ -63,6 +66,10 @@ class _Lane:
             joined.append(self.waiting.popleft().update)
         return replace(task, joined=tuple(joined)) if joined else task
 
+    def is_free(self) -> bool:
+        """Return whether what comes now is worked on at once."""
+        return not (self.is_working or self.waiting)
+
 
 # A chat, and which of its lanes.
 Key = tuple[int, Way]
@@ -84,6 +91,7 @@ class Lanes:
     ) -> None:
         self._work = work
         self._refuse = refuse
+        self._at_once = at_once
         self._most_waiting = most_waiting
         self._slots = asyncio.Semaphore(at_once)
         self._lanes: dict[Key, _Lane] = {}
@@ -106,13 +114,20 @@ class Lanes:
         """Return the updates that were added and are not dealt with yet."""
         return frozenset(self._in_hand)
 
-    def add(self, updates: Sequence[Update], *, is_resumed: bool = False) -> None:
+    def add(
+        self,
+        updates: Sequence[Update],
+        *,
+        known: Sequence[Known] = (),
+        is_resumed: bool = False,
+    ) -> None:
         """Queue updates in this order; messages that a chat has no room for are refused.
 
-        Resumed ones had their room already; one that is in hand is not queued again.
+        `known` is what was read with each, or nothing. Resumed ones had their room already; one
+        that is in hand is not queued again.
         """
         refused: dict[Key, list[Update]] = {}
-        for update in updates:
+        for update, read in zip_longest(updates, known):
             if update.update_id in self._in_hand:
                 continue
             self._in_hand.add(update.update_id)
@@ -120,7 +135,9 @@ class Lanes:
             lane = self._lane(key)
             may_wait = is_resumed or not takes_room(update)
             if may_wait or lane.has_room(update, self._most_waiting):
-                lane.waiting.append(Task(update, is_resumed))
+                # Behind another one, what was read may not be true any more.
+                is_next = lane.is_free() and len(self._running) <= self._at_once
+                lane.waiting.append(Task(update, is_resumed, read if is_next else None))
             else:
                 refused.setdefault(key, []).append(update)
         for key, those in refused.items():
@@ -168,18 +185,24 @@ class Lanes:
 
     async def _do_next(self, lane: _Lane) -> None:
         lane.is_working = True
-        await self._complete(lane)
+        has_waited = await self._complete(lane)
         task = lane.take()
+        if has_waited:
+            task = replace(task, known=None)
         await self._work(task)
         self._let_go((task.update, *task.joined))
         lane.is_working = False
 
-    async def _complete(self, lane: _Lane) -> None:
-        """Wait a little where more that belongs to the next update may be on its way."""
+    async def _complete(self, lane: _Lane) -> bool:
+        """Wait a little where more that belongs to the next update may be on its way.
+
+        Return whether that took any time.
+        """
         seen = 0
         while may_go_on(lane.waiting[-1].update) and len(lane.waiting) > seen:
             seen = len(lane.waiting)
             await asyncio.sleep(WAIT_S)
+        return seen > 0
 
     async def close(self, within_s: float) -> None:
         """Let what is being worked on end within so many seconds, then stop it.

@@ -16,7 +16,6 @@ from enum import StrEnum
 from typing import Any
 
 from telegram.error import RetryAfter, TelegramError
-from telegram.ext import BaseRateLimiter
 
 from merlin.bot.bucket import Bucket
 from merlin.core.log import get_logger
@@ -63,7 +62,7 @@ class Chat:
         return self.bucket.is_full(now) and self.cool_until <= now
 
 
-class ChatLimiter(BaseRateLimiter[Lane]):
+class ChatLimiter:
     """Paces every request but getUpdates; a 429 is waited out here, for its own chat alone."""
 
     def __init__(self, limits: Limits) -> None:
@@ -72,12 +71,6 @@ class ChatLimiter(BaseRateLimiter[Lane]):
         # A sixth of a second's worth at once: the worst second stays near the limit.
         self._overall = Bucket(per_s, max(1.0, per_s / 6))
         self._chats: dict[str, Chat] = {}
-
-    async def initialize(self) -> None:
-        """Do nothing; there is nothing to open."""
-
-    async def shutdown(self) -> None:
-        """Do nothing; there is nothing to close."""
 
     async def process_request(
         self,

@@ -12,8 +12,8 @@ import socket
 from collections.abc import Awaitable, Callable, Set
 from functools import partial
 
+from telegram import Bot as TelegramBot
 from telegram.error import InvalidToken, TelegramError
-from telegram.ext import ExtBot
 
 from merlin.bot.calls import Calls
 from merlin.bot.files import Files
@@ -24,8 +24,9 @@ from merlin.bot.housekeeping import Housekeeping
 from merlin.bot.intake import Intake, writers
 from merlin.bot.kit import Kit
 from merlin.bot.lanes import AT_ONCE, Lanes
-from merlin.bot.limiter import ChatLimiter, Lane
+from merlin.bot.limiter import ChatLimiter
 from merlin.bot.line import Line
+from merlin.bot.me import Me
 from merlin.bot.post import Post
 from merlin.bot.results import Results
 from merlin.bot.rounds import counter, every, forever, walk
@@ -62,20 +63,20 @@ class Bot:
         self._services = services
         self._line = Line(services.pace.longest_pause_s)
         pace = ChatLimiter(services.limits)
-        self._telegram: ExtBot[Lane] = ExtBot(
+        # For what belongs to no chat and needs no pace; the library's ExtBot takes 4 MB more.
+        self._telegram = TelegramBot(
             services.token,
             base_url=services.base_url,
             request=transport,
             get_updates_request=transport,
-            rate_limiter=pace,
         )
         wire = Wire(f"{services.base_url}{services.token}", transport, pace)
         calls = Calls(wire, self._line, self._moved)
         sender = Sender(services, calls, self._line)
         self._files = Files(services.token, services.base_url)
         desk = Desk(services.answerers, services.patience)
-        kit = Kit(services, calls, sender, desk, self._files)
-        self._me = kit.me
+        self._me = Me(services.link_url)
+        kit = Kit(services, calls, sender, desk, self._files, me=self._me)
         work = Work(kit)
         self._watch = partial(kit.watches.round, services.store, calls)
         self._lanes = Lanes(work.do, work.refuse)
@@ -114,6 +115,7 @@ class Bot:
         look = counter(self._services.rows.wake, self._services.store.read)
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("heartbeat", self._beat),
+            ("introduction", self._introduce),
             ("takeover", lambda: walk(self._take_over, look)),
             ("post", lambda: walk(self._post.round, look)),
             ("housekeeping", lambda: walk(self._housekeeping.round, look, HOUSE_S)),
@@ -150,6 +152,17 @@ class Bot:
         log.info("a group became a supergroup", old=old_id, new=new_id)
         groups = self._services.rows.groups
         await self._services.store.do(lambda: groups.move(old_id, new_id))
+
+    async def _introduce(self) -> None:
+        """Leave word of who we are as soon as Telegram has said it, then rest."""
+        attempt = 0
+        while not self._me.name:
+            await self._line.pause(attempt)
+            await self._check_token()
+            attempt += 1
+        settings = self._services.rows.settings
+        await self._services.store.do(lambda: self._me.leave_word(settings))
+        await asyncio.Event().wait()
 
     async def _greet(self) -> None:
         await greet(self._telegram, self._line, self._services)

@@ -6,10 +6,14 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from merlin.chat.setting import BOT_ID, BOT_NAME, Settings
+
 # How long an answer about who somebody is in a chat is good for.
 KNOWN_S = 60.0
 _LEADING = frozenset({"creator", "administrator"})
 _MOST_KNOWN = 1024
+# Who wrote these settings.
+BY = "bot"
 
 
 class Asking(Protocol):
@@ -25,9 +29,10 @@ class Me:
     `user_id` is 0 and `name` "" until then; `hears_all`: privacy mode is switched off.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, link_url: str = "https://t.me") -> None:
         self.user_id = 0
         self.name = ""
+        self._link_url = link_url.rstrip("/")
         self.hears_all = False
         self._leads: dict[tuple[int, int], tuple[float, bool]] = {}
 
@@ -45,9 +50,14 @@ class Me:
         self.name = str(told.get("username", ""))
         self.hears_all = told.get("can_read_all_group_messages") is True
 
+    def leave_word(self, settings: Settings) -> None:
+        """Store who the bot is, for the api, which knows no token; within the store's work."""
+        settings.put(BOT_ID, str(self.user_id), BY)
+        settings.put(BOT_NAME, self.name, BY)
+
     def link(self, payload: str) -> str:
         """Return the address that opens the private chat with these words for /start."""
-        return f"https://t.me/{self.name}?start={payload}"
+        return f"{self._link_url}/{self.name}?start={payload}"
 
     async def leads(self, calls: Asking, chat_id: int, user_id: int) -> bool:
         """Return whether somebody administers a chat, as Telegram said within a minute."""

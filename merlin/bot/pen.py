@@ -26,15 +26,17 @@ MOST_CHARACTERS = 16_000
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The placeholder that is written into; `stop` is the button under it while it grows."""
+    """Where a placeholder is written into; `stop` is the button under it while it grows."""
 
     chat_id: int
-    message_id: int
     stop: Button
 
 
 class Pen(Aside):
-    """Fulfils `chat.desk.Onlooker` for one placeholder; writes within `async with`."""
+    """Fulfils `chat.desk.Onlooker` for one placeholder; writes within `async with`.
+
+    The answer may begin before the placeholder stands; nothing is written until it does.
+    """
 
     def __init__(self, calls: Calls, sheet: Sheet, gap_s: float, waiting_words: str) -> None:
         super().__init__()
@@ -48,6 +50,13 @@ class Pen(Aside):
         self._is_editing = False
         self._is_lifted = False
         self._news = asyncio.Event()
+        self._message_id = 0
+        self._stands = asyncio.Event()
+
+    def stands(self, message_id: int) -> None:
+        """Take the placeholder's message, as soon as it stands."""
+        self._message_id = message_id
+        self._stands.set()
 
     def wrote(self, text: str) -> None:
         """Take the text as it stands now."""
@@ -68,6 +77,7 @@ class Pen(Aside):
         """Edit the placeholder until the pen is lifted."""
         # Counted from the first words: an answer that is whole by then needs no edit but the last.
         await self._news.wait()
+        await self._stands.wait()
         rest_s = self._gap_s
         while not self._is_lifted:
             await asyncio.sleep(rest_s)
@@ -85,7 +95,7 @@ class Pen(Aside):
             return self._gap_s
         self._is_editing = True
         try:
-            if await self._calls.progress(self._sheet.chat_id, self._sheet.message_id, page):
+            if await self._calls.progress(self._sheet.chat_id, self._message_id, page):
                 self._shown = page
             else:
                 self._news.set()

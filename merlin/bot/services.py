@@ -8,6 +8,7 @@ from typing import Protocol
 
 from merlin.account.audit import Audit
 from merlin.account.consent import Consents
+from merlin.account.login import Logins
 from merlin.account.people import People
 from merlin.account.retention import Retained, Retention
 from merlin.account.role import Roles
@@ -75,6 +76,7 @@ class Rows:
     users: Users
     register: Register
     roles: Roles
+    logins: Logins
     audit: Audit
     consents: Consents
     quotas: Quotas
@@ -135,9 +137,9 @@ class BotServices:
     not switched on. `reader` None: documents are not read.
     `presets` are the operator's; `retention` is how long what is kept; `hosts` the machine of each
     provider, "" for this one.
-    `webhook` (address and secret): updates come into the inbox by the api, and nothing
-    is polled. `streaming` is one of EDITS, DRAFTS, OFF. `notify` hears what
-    systemd wants to hear.
+    `webhook` (address and secret): updates come into the inbox by the api, and nothing is polled.
+    `link_url` is where links open the bot. `streaming` is one of EDITS, DRAFTS, OFF. `notify`
+    hears what systemd wants to hear.
     """
 
     token: str
@@ -166,6 +168,7 @@ class BotServices:
     language: str = "ru"
     default_dataset: str | None = None
     webhook: tuple[str, str] | None = None
+    link_url: str = "https://t.me"
     streaming: str = EDITS
     limits: Limits = field(default_factory=Limits)
     pace: Pace = field(default_factory=Pace)

@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from merlin.account.user import User
 from merlin.bot.calls import Shut, Unreachable
 from merlin.bot.event import Event, read_event
 from merlin.bot.handlers.answer.question import give_up
 from merlin.bot.handlers.dispatch import handle
 from merlin.bot.joining import joined_text
 from merlin.bot.kit import Kit
+from merlin.bot.known import known_of
 from merlin.bot.lanes import MOST_WAITING, Task
 from merlin.bot.pause import pause
 from merlin.bot.surely import surely, surely_read
-from merlin.chat.dialog import Dialog
 from merlin.core.log import get_logger
 from merlin.core.page import Page
 from merlin.core.text import text
@@ -49,22 +48,21 @@ class Work:
 
     async def _known(self, event: Event, task: Task) -> Event:
         """Return the event with what is known of the person and what belongs to it."""
-        rows = self._kit.rows
-
-        def read() -> tuple[User, Dialog | None]:
-            user = rows.users.get(event.user_id) or User(event.user_id)
-            return user, rows.dialogs.get(event.chat_id, event.user_id)
-
-        # A lane that broke here would leave all that waits in it to the next start.
-        trouble = "a person could not be looked up"
-        user, dialog = await surely_read(self._kit.services, read, trouble)
+        known = task.known
+        if known is None:
+            # A lane that broke here would leave all that waits in it to the next start.
+            trouble = "a person could not be looked up"
+            services = self._kit.services
+            known = await surely_read(
+                services, lambda: known_of(services.rows, event.update), trouble
+            )
         return replace(
             event,
             text=joined_text(event.text, task.joined) if task.joined else event.text,
-            language=user.speaks(event.language),
+            language=known.user.speaks(event.language),
             joined=task.joined,
-            dialog=dialog,
-            user=user,
+            dialog=known.dialog,
+            user=known.user,
         )
 
     async def _is_done(self, event: Event, *, is_first: bool) -> bool:

@@ -1,10 +1,14 @@
-"""Setting: texts that the operator writes in the bot, such as what /info says of this bot."""
+"""Setting: texts that the operator writes in the bot, such as what /info says of this bot.
+
+The bot itself leaves here who it is, for the api, which has no token to ask Telegram with.
+"""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 MOST_CHARACTERS = 1500
+BOT_ID, BOT_NAME = "bot.id", "bot.name"
 
 
 class Settings(Protocol):

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -72,11 +73,17 @@ def language() -> str:
     return language_of(named or locale.split("_")[0], default="en")
 
 
+@cache
+def _register_all() -> None:
+    """Add every group's commands, once a process: a second time would add them all anew."""
+    for name in GROUPS:
+        import_module(f"merlin.cli.{name}").register(app)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     setup("cli", quiet=True)
-    for name in GROUPS:
-        import_module(f"merlin.cli.{name}").register(app)
+    _register_all()
     try:
         app(args=None if argv is None else list(argv), standalone_mode=True)
     except SystemExit as end:  # Typer's own: 0 done, 2 wrong usage, 130 Ctrl-C

@@ -1,4 +1,4 @@
-"""`merlin users list|show|role|block|plan|gift`: the people who write, without Telegram."""
+"""`merlin users list|show|role|block|plan|gift`: people and what they may do, without Telegram."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from typing import Annotated, Any
 
 import typer
 
+from merlin.account.account import LAST_ID
 from merlin.account.role import Role
 from merlin.billing.plan import Format
 from merlin.cli import language
+from merlin.cli.accounts import add, name, password
 from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import as_json, pairs, say, table, when, word
+from merlin.cli.user_keys import key
 from merlin.core.text import text
 
-SHOWN = ("user", "name", "role", "plan", "language", "note")
-# Telegram's ids have at most 52 bits. Source: the Bot API, User.id.
-MOST = 2**52
+SHOWN = ("user", "name", "account", "role", "plan", "language", "note")
+# Telegram's ids have at most 52 bits (the Bot API, User.id), those of people without it one more.
 UserId = Annotated[
-    int, typer.Argument(metavar="USER", min=1, max=MOST, help="The person's Telegram id.")
+    int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="The person's id, Telegram's.")
 ]
 
 
@@ -25,7 +27,7 @@ def register(app: typer.Typer) -> None:
     """Add the group to the command line."""
     group = typer.Typer(no_args_is_help=True, help="People: roles, blocks, plans, gifts.")
     group.command("list")(list_users)
-    for verb in (show, role, block, plan, gift):
+    for verb in (show, role, block, plan, gift, add, name, password, key):
         group.command()(verb)
     app.add_typer(group, name="users")
 
@@ -56,7 +58,7 @@ def _row(user: dict[str, Any]) -> list[object]:
     role = " ".join([word("role", user["role"]), *user["scopes"]])
     is_noted = {"blocked": user["blocked"], "unreachable": not user["reachable"]}
     told = ", ".join(word("account", name) for name, is_so in is_noted.items() if is_so)
-    return [user["user"], user["name"], role, user["plan"], user["language"], told]
+    return [user["user"], user["name"], user["account"], role, user["plan"], user["language"], told]
 
 
 def show(user: UserId, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:

@@ -72,3 +72,10 @@ class Requests(Protocol):
 
     def release(self) -> int:
         """Put back what a dead owner left `working`; return how many. Called by the leader."""
+
+
+class RequestList(Protocol):
+    """The same rows as they are looked through."""
+
+    def of(self, by: str, limit: int = 50) -> list[Request]:
+        """Return the newest requests of somebody, newest first."""

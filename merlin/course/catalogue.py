@@ -6,8 +6,8 @@ says what they hold and which of them is which, and knows neither git nor a data
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from merlin.core.text import LANGUAGES
@@ -25,7 +25,8 @@ class Course:
     """A course; `slug` is its name in addresses and the name of its dataset.
 
     `course_id` stays for as long as the database does. `semester` counts from 1; `teachers` are
-    account names; `materials` is how many there are. One that git has no longer is not active.
+    account names; `materials` is how many there are, `counts` how many of each kind. One that git
+    has no longer is not active.
     """
 
     course_id: int
@@ -36,6 +37,7 @@ class Course:
     is_active: bool = True
     teachers: tuple[str, ...] = ()
     materials: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def dataset(self) -> str:
@@ -92,8 +94,8 @@ class Catalogue(Protocol):
 
 def said(texts: Localised, language: str) -> str:
     """Return the text in `language`, else in another that has one, else ""."""
-    wanted = (language, *LANGUAGES)
-    return next((texts[each] for each in wanted if texts.get(each)), "")
+    # Said of every course of a list: mostly the wanted one is there.
+    return texts.get(language) or next((texts[each] for each in LANGUAGES if texts.get(each)), "")
 
 
 def is_told(dataset: str, checked: Checked | None) -> bool:

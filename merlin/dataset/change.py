@@ -156,6 +156,22 @@ class Changes(Protocol):
         """Take back the batch of a change that waits or stands in conflict; False when too late."""
 
 
+class ChangeList(Protocol):
+    """The same rows as they are looked through."""
+
+    def pending(self, dataset: str) -> list[Change]:
+        """Return the changes of a dataset that are to become commits, oldest first."""
+
+    def committed(self, dataset: str, since: datetime) -> list[Change]:
+        """Return the changes of a dataset that became commits since then, oldest first."""
+
+    def batches(self, by: str | None, limit: int, before: str = "") -> list[Change]:
+        """Return the first change of each batch, newest first, of one person or of all (None).
+
+        `before` is the id of the batch that ended the part before, "" begins at the newest.
+        """
+
+
 class ChangeQueue(Protocol):
     """The same rows as the daemon works them off."""
 

@@ -71,6 +71,19 @@ class Bookshelf(Protocol):
         """Return what the checker found in the dataset at the newest commit that changed it."""
 
 
+class Archive(Protocol):
+    """The same files, for who edits them one after the other."""
+
+    def text(self, blob: str) -> str | None:
+        """Return the text of a file as it lies or lay there, None where it is not kept."""
+
+    def example_ids(self, dataset: str) -> list[str]:
+        """Return the ids of a dataset's examples, in order."""
+
+    def following(self, dataset: str, after: str, limit: int) -> list[FileText]:
+        """Return the example files whose ids come after one, by id; "" begins with the first."""
+
+
 class Books(Protocol):
     """The same files, as the daemon keeps them."""
 

@@ -1,4 +1,4 @@
-"""Rows of changes; fulfils `dataset.change.Changes` and `ChangeQueue`.
+"""Rows of changes; fulfils `dataset.change.Changes`, `ChangeList` and `ChangeQueue`.
 
 What an edit would write is sealed, and forgotten as soon as git has it. The rows of a batch move
 together, by conditional UPDATE.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
@@ -90,6 +91,29 @@ class ChangeRows:
         return [
             self._change(row) for row in self.db.rows(mine.order_by(CHANGE.id.desc()).limit(limit))
         ]
+
+    def pending(self, dataset: str) -> list[Change]:
+        """Return the changes of a dataset that are to become commits, oldest first."""
+        goes_on = CHANGE.state.in_([ChangeState.WAITING.value, ChangeState.WORKING.value])
+        mine = CHANGE.select().where((CHANGE.dataset == dataset) & goes_on)
+        return [self._change(row) for row in self.db.rows(mine.order_by(CHANGE.id))]
+
+    def committed(self, dataset: str, since: datetime) -> list[Change]:
+        """Return the changes of a dataset that became commits since then, oldest first."""
+        is_new = (CHANGE.state == ChangeState.COMMITTED.value) & (CHANGE.updated_at >= iso(since))
+        mine = CHANGE.select().where((CHANGE.dataset == dataset) & is_new)
+        return [self._change(row) for row in self.db.rows(mine.order_by(CHANGE.id))]
+
+    def batches(self, by: str | None, limit: int, before: str = "") -> list[Change]:
+        """Return the first change of each batch, newest first, of one person or of all (None)."""
+        query = CHANGE.select().where(CHANGE.change_id == CHANGE.batch)
+        if by is not None:
+            query = query.where(CHANGE.by_whom == by)
+        if before:
+            place = CHANGE.select(CHANGE.id).where(CHANGE.change_id == before)
+            query = query.where(CHANGE.id < place)
+        rows = self.db.rows(query.order_by(CHANGE.id.desc()).limit(limit))
+        return [self._change(row) for row in rows]
 
     @transaction
     def again(self, change_id: str, text: str | None, before: str | None) -> bool:

@@ -7,21 +7,26 @@ what git has no longer is kept, not shown.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
-from peewee import fn
+from peewee import Case
 
-from merlin.core.clock import iso
+from merlin.core.clock import iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.course.catalogue import KINDS, Course, Material, is_told, recognised
 from merlin.dataset.check import Checked
 from merlin.dataset.spec import CourseSpec, MaterialSpec
 from merlin.store.course_tables import COURSE, COURSE_INDEX, COURSE_TEACHER, MATERIAL
 from merlin.store.database import Database, Row, transaction
+from merlin.store.prepared import Prepared
+from merlin.store.search_entries import follow_entries
 from merlin.store.values import plain
 
 _IS_LISTED = MATERIAL.place.is_null(False)  # noqa: FBT003 - peewee's own signature
+# Read with each answer that is not kept.
+_VERSION = Prepared(COURSE_INDEX.select(COURSE_INDEX.version).limit(1))
 
 
 class CourseRows:
@@ -34,8 +39,8 @@ class CourseRows:
         """Return the courses by semester, then slug."""
         query = COURSE.select().where(COURSE.is_active == 1) if active_only else COURSE.select()
         with self.db.snapshot():
-            rows, teachers, counts = self.db.rows(query), self._teachers(), self._counts()
-        found = [_course(row, teachers, counts) for row in rows]
+            rows, teachers = self.db.rows(query), self._teachers()
+        found = [_course(row, teachers) for row in rows]
         # Sorted here: a database on another machine may put letters in another order.
         return sorted(found, key=lambda course: (course.semester, course.slug))
 
@@ -43,7 +48,7 @@ class CourseRows:
         """Return one course, active or not. Raises NotFound."""
         with self.db.snapshot():
             row = self._row(slug)
-            return _course(row, self._teachers(row["id"]), self._counts(row["id"]))
+            return _course(row, self._teachers(row["id"]))
 
     def materials(self, slug: str) -> list[Material]:
         """Return a course's materials by kind, lesson and place in its file. Raises NotFound."""
@@ -68,21 +73,17 @@ class CourseRows:
             told[row["course_id"]] = (*told.get(row["course_id"], ()), row["teacher"])
         return told
 
-    def _counts(self, course_id: int | None = None) -> dict[int, int]:
-        counted = MATERIAL.select(MATERIAL.course_id, fn.COUNT(MATERIAL.id).alias("count"))
-        where = _IS_LISTED if course_id is None else _IS_LISTED & (MATERIAL.course_id == course_id)
-        rows = self.db.rows(counted.where(where).group_by(MATERIAL.course_id))
-        return {row["course_id"]: int(row["count"]) for row in rows}
-
     def numbered(self, course_id: int) -> Course:
         """Return one course by its number, active or not. Raises NotFound."""
         with self.db.snapshot():
             slug = self.db.value(COURSE.select(COURSE.slug).where(COURSE.id == course_id))
-            return self.course(str(course_id) if slug is None else slug)
+            if slug is None:
+                raise NotFound(f"no course {course_id}", "course-unknown")
+            return self.course(slug)
 
     def version(self) -> int:
         """Return the number that grows with each change of anything that the catalogue says."""
-        return int(self.db.value(COURSE_INDEX.select(COURSE_INDEX.version)) or 0)
+        return int(self.db.value(_VERSION()) or 0)
 
     def is_whole(self) -> bool:
         """Return whether the courses are those of the line's head."""
@@ -106,10 +107,17 @@ def not_whole(db: Database) -> None:
 
 
 def changed(db: Database) -> None:
-    """Note that the catalogue says something else now; in the transaction that lets it."""
-    first = COURSE_INDEX.insert({"id": 1, "is_whole": 0, "version": 1})
-    grown = {COURSE_INDEX.version: COURSE_INDEX.version + 1}
+    """Note that the catalogue says something else now; in the transaction that lets it.
+
+    Versions are milliseconds since 1970, or the next number: so a database that was restored or
+    made anew never gives one again that stood for something else. Who keeps answers is woken.
+    """
+    now = int(utc_now().timestamp() * 1000)
+    first = COURSE_INDEX.insert({"id": 1, "is_whole": 0, "version": now})
+    following = COURSE_INDEX.version + 1
+    grown = {COURSE_INDEX.version: Case(None, [(following > now, following)], now)}
     db.put(first.on_conflict(conflict_target=("id",), update=grown))
+    db.bump()
 
 
 def follow_course(db: Database, dataset: str, checked: Checked | None, at: datetime) -> None:
@@ -119,8 +127,7 @@ def follow_course(db: Database, dataset: str, checked: Checked | None, at: datet
     changed(db)
     spec = checked.course if checked is not None else None
     if spec is None:
-        gone = COURSE.update({"is_active": 0, "indexed_at": iso(at)})
-        db.change(gone.where((COURSE.slug == dataset) & (COURSE.is_active == 1)))
+        _let_go(db, dataset, at)
         return
     course_id = _keep_course(db, dataset, spec, at)
     db.change(COURSE_TEACHER.delete().where(COURSE_TEACHER.course_id == course_id))
@@ -130,6 +137,16 @@ def follow_course(db: Database, dataset: str, checked: Checked | None, at: datet
     ]
     db.add_many(COURSE_TEACHER, teachers)
     _keep_materials(db, course_id, spec)
+    follow_entries(db, course_id)
+
+
+def _let_go(db: Database, slug: str, at: datetime) -> None:
+    here = (COURSE.slug == slug) & (COURSE.is_active == 1)
+    course_id = db.value(COURSE.select(COURSE.id).where(here))
+    if course_id is not None:
+        gone = COURSE.update({"is_active": 0, "indexed_at": iso(at)})
+        db.change(gone.where(COURSE.id == course_id))
+        follow_entries(db, int(course_id))
 
 
 def _keep_course(db: Database, slug: str, spec: CourseSpec, at: datetime) -> int:
@@ -141,12 +158,18 @@ def _keep_course(db: Database, slug: str, spec: CourseSpec, at: datetime) -> int
         "description_en": plain(spec.description["en"]),
         "is_active": int(spec.active),
         "indexed_at": iso(at),
+        **_counts(spec),
     }
     known = db.value(COURSE.select(COURSE.id).where(COURSE.slug == slug))
     if known is None:
         return db.add(COURSE, {"slug": slug, **row})
     db.change(COURSE.update(row).where(COURSE.id == known))
     return int(known)
+
+
+def _counts(spec: CourseSpec) -> dict[str, int]:
+    counted = Counter(each.kind for each in spec.materials)
+    return {kind: counted[kind] for kind in KINDS}
 
 
 def _keep_materials(db: Database, course_id: int, spec: CourseSpec) -> None:
@@ -175,7 +198,7 @@ def _material_row(told: MaterialSpec) -> Row:
     }
 
 
-def _course(row: Row, teachers: Mapping[int, tuple[str, ...]], counts: Mapping[int, int]) -> Course:
+def _course(row: Row, teachers: Mapping[int, tuple[str, ...]]) -> Course:
     return Course(
         course_id=row["id"],
         slug=row["slug"],
@@ -184,7 +207,8 @@ def _course(row: Row, teachers: Mapping[int, tuple[str, ...]], counts: Mapping[i
         description={"ru": row["description_ru"], "en": row["description_en"]},
         is_active=bool(row["is_active"]),
         teachers=teachers.get(row["id"], ()),
-        materials=counts.get(row["id"], 0),
+        materials=sum(row[kind] for kind in KINDS),
+        counts={kind: row[kind] for kind in KINDS},
     )
 
 

@@ -70,7 +70,7 @@ class Database:
         """
         self._ready()
         if self._handle.in_transaction():
-            self._still_begun()
+            self.still_begun()
             with self._handle.atomic():
                 yield
             return
@@ -87,7 +87,7 @@ class Database:
         self._patiently(whole.__enter__)
         try:
             yield
-            self._still_begun()
+            self.still_begun()
         except BaseException as error:
             # A connection that broke has nothing left to undo; why it broke is what is told.
             with suppress(PeeweeException):
@@ -96,7 +96,7 @@ class Database:
         with faults():
             whole.__exit__(None, None, None)
 
-    def _still_begun(self) -> None:
+    def still_begun(self) -> None:
         """Raise DatabaseAway when SQLite has ended the transaction by itself.
 
         It may do so on a full disk: what came before is lost, what comes after would be stored
@@ -256,6 +256,16 @@ class Database:
         found = [str(row[0]) for row in self.sql("PRAGMA quick_check(3)")]
         if found != ["ok"]:
             raise DatabaseDamaged(f"quick_check: {found}", "store-damaged", found="; ".join(found))
+
+    def let_log_grow(self, pages: int) -> None:
+        """Let commits of this thread write SQLite's log back only where it has so many pages."""
+        if self.dialect == "sqlite" and not self.is_read_only:
+            self.sql(f"PRAGMA wal_autocheckpoint = {int(pages)}")
+
+    def checkpoint(self) -> None:
+        """Write SQLite's log back into the file, beside whoever reads or writes."""
+        if self.dialect == "sqlite" and not self.is_read_only:
+            self.sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     def open(self) -> None:
         """Open this thread's connection now. Raises DatabaseAway, DatabaseDamaged, DatabaseBusy."""

@@ -1,4 +1,4 @@
-"""Rows of the datasets' files; fulfils `dataset.editing.Bookshelf` and `Books`."""
+"""Rows of the datasets' files; fulfils `dataset.editing.Bookshelf`, `Archive`, `Books`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from merlin.dataset.finding import Finding, Severity, short
 from merlin.dataset.layout import EXAMPLES
 from merlin.dataset.sameness import normal
 from merlin.store.changes_tables import CHANGE, DATASET_FILE, DATASET_TEXT, DATASET_TREE
+from merlin.store.courses import changed
 from merlin.store.database import CHUNK, Database, Row, transaction
 from merlin.store.tables import BUILD, BUILD_EXAMPLE, COMMIT, FINDING, VERDICT
 from merlin.store.values import build_of, loaded, spec_of
@@ -55,6 +56,12 @@ class EditingRows:
         """Return example files by id, broken ones too."""
         mine = _files().where((DATASET_FILE.dataset == dataset) & _is_example())
         return self._read(mine.order_by(DATASET_FILE.path).offset(offset).limit(limit))
+
+    def following(self, dataset: str, after: str, limit: int) -> list[FileText]:
+        """Return the example files whose ids come after one, by id; "" begins with the first."""
+        later = DATASET_FILE.path > (f"{EXAMPLES}{after}.yaml" if after else "")
+        mine = _files().where((DATASET_FILE.dataset == dataset) & _is_example() & later)
+        return self._read(mine.order_by(DATASET_FILE.path).limit(limit))
 
     def find(self, words: str, dataset: str | None = None, limit: int = 20) -> list[FileText]:
         """Return example files that say all these words, by dataset and id."""
@@ -171,6 +178,7 @@ class EditingRows:
         self.db.change(DATASET_TREE.delete().where(DATASET_TREE.dataset == dataset))
         self.db.put(DATASET_TREE.insert({"dataset": dataset, "tree": tree}))
         self._sweep()
+        changed(self.db)  # the catalogue shows the texts of materials
         self.db.bump()
 
     @transaction
@@ -179,6 +187,7 @@ class EditingRows:
         for table in (DATASET_FILE, DATASET_TREE):
             self.db.change(table.delete().where(table.dataset == dataset))
         self._sweep()
+        changed(self.db)  # the catalogue shows the texts of materials
         self.db.bump()
 
     def _forget(self, dataset: str, paths: Sequence[str]) -> None:

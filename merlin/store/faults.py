@@ -7,10 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import peewee
-import psycopg
 
 from merlin.core.errors import MerlinError
 from merlin.core.log import redact
+
+Errors = tuple[type[Exception], ...]
+try:
+    import psycopg
+except ImportError:  # left out by `store.drivers`
+    _POSTGRESQL: Errors = ()
+    _LOST: Errors = ()
+else:
+    _POSTGRESQL = (psycopg.Error,)
+    _LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 
 # What PostgreSQL says when two transactions met: serialization, deadlock, lock not available.
 _MET = frozenset({"40001", "40P01", "55P03"})
@@ -48,7 +57,7 @@ def fault_of(error: Exception) -> MerlinError | None:
     if isinstance(cause, sqlite3.Error) and _code(cause) in _SQLITE_DAMAGED:
         return DatabaseDamaged(told, "store-damaged", found=told)
     is_away = isinstance(cause, sqlite3.Error) and _code(cause) in _SQLITE_AWAY
-    if is_away or (isinstance(cause, psycopg.Error) and _is_away(cause)):
+    if is_away or (isinstance(cause, _POSTGRESQL) and _is_away(cause)):
         return DatabaseAway(told, "store-away", reason=told)
     return None
 
@@ -65,15 +74,15 @@ def _code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def _is_away(error: psycopg.Error) -> bool:
+def _is_away(error: BaseException) -> bool:
     """Return whether the server is not there, goes down, is full, or lets nobody in."""
-    state = error.sqlstate
+    state: str | None = getattr(error, "sqlstate", None)
     if state is None:
-        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        return isinstance(error, _LOST)
     return state[:2] in ("08", "28", "3D", "53", "57", "58") or state == "25006"
 
 
-DRIVER_ERRORS = (peewee.PeeweeException, sqlite3.Error, psycopg.Error)
+DRIVER_ERRORS: Errors = (peewee.PeeweeException, sqlite3.Error, *_POSTGRESQL)
 
 
 @contextmanager
@@ -81,7 +90,7 @@ def faults() -> Iterator[None]:
     """Raise DatabaseAway or DatabaseDamaged for a driver's error that means it; others pass."""
     try:
         yield
-    except (peewee.PeeweeException, sqlite3.Error, psycopg.Error) as error:
+    except DRIVER_ERRORS as error:
         fault = fault_of(error)
         if fault is None:
             raise

@@ -27,7 +27,7 @@ class FavouriteRows:
         """
         here = (COURSE.id == course_id) & (COURSE.is_active == 1)
         if self.db.value(COURSE.select(COURSE.id).where(here)) is None:
-            raise NotFound(f"no course {course_id}", "course-none", course=str(course_id))
+            raise NotFound(f"no course {course_id}", "course-unknown")
         mine = FAVOURITE.user_id == user_id
         kept = FAVOURITE.select(FAVOURITE.id).where(mine & (FAVOURITE.course_id == course_id))
         if self.db.value(kept) is not None:

@@ -12,14 +12,15 @@ import hashlib
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import LiteralString
-
-import psycopg
+from typing import TYPE_CHECKING, LiteralString
 
 from merlin.core.errors import LeadTaken
 from merlin.core.lock import taken
 from merlin.store.connections import CONNECT_S
-from merlin.store.faults import faults
+from merlin.store.faults import DatabaseAway, faults
+
+if TYPE_CHECKING:
+    import psycopg
 
 _HELD = "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
 
@@ -61,6 +62,8 @@ class Lead:
     def _take_session(self) -> bool:
         if not self._url.startswith("postgres"):
             return True
+        import psycopg  # noqa: PLC0415 - not there where nobody uses it, see `store.drivers`
+
         with faults():
             self._session = psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_S)
             return self._asked("SELECT pg_try_advisory_lock(%s)", self._number)
@@ -70,8 +73,9 @@ class Lead:
         if self._file is None or self._session is None:
             return self._file is not None
         try:
-            return self._asked(_HELD)
-        except psycopg.OperationalError:
+            with faults():
+                return self._asked(_HELD)
+        except DatabaseAway:
             return False
 
     def keep(self) -> bool:

@@ -76,7 +76,8 @@ class PeopleRows:
         sealed = {name: row[name] for name in SEALED.get(traces.table, ()) if row[name]}
         words = {name: opened(self._cipher, text) for name, text in sealed.items()}
         papers = {name: loaded(row[name] or None) for name in traces.papers}
-        return {**row, **words, **papers}
+        told = {name: value for name, value in row.items() if name not in traces.secrets}
+        return {**told, **words, **papers}
 
     @transaction
     def forget(self, user_id: int, until: datetime, spared: int | None = None) -> Mapping[str, int]:

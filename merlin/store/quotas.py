@@ -1,4 +1,4 @@
-"""Rows of what people used of their plans; fulfils `billing.quota.Quotas`.
+"""Rows of what people used of their plans; fulfils `billing.quota.Quotas` and `Uses`.
 
 One row a question, by bot and update. What was used is counted from these rows each time; who
 reserves holds the person's row until the transaction ends, so nobody counts beside them.
@@ -7,7 +7,7 @@ reserves holds the person's row until the transaction ends, so nobody counts bes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 
 from merlin.billing.plan import UNLIMITED, Format, Plan
 from merlin.billing.quota import (
@@ -44,6 +44,10 @@ VALUES (?, ?, ?, ?, 'reserved', ?, ?, ?, ?)
 ON CONFLICT (bot_id, update_id) DO UPDATE SET user_id = excluded.user_id,
 format = excluded.format, state = excluded.state, gift_id = excluded.gift_id,
 day = excluded.day, month = excluded.month, at = excluded.at
+"""
+# The state is spelled out, so that SQLite takes the index of what is reserved.
+_ABANDONED = """
+SELECT update_id FROM quota_use WHERE state = 'reserved' AND bot_id = ? AND at < ?
 """
 _SETTLE = """
 UPDATE quota_use SET state = ? WHERE bot_id = ? AND update_id = ? AND state = 'reserved'
@@ -98,6 +102,14 @@ class QuotaRows:
     def give_back(self, update_id: int) -> None:
         """Let a reserved question not count; nothing where nothing is reserved."""
         self._settle(update_id, UseState.RETURNED)
+
+    @transaction
+    def give_back_before(self, at: datetime) -> int:
+        """Let this bot's questions not count that were reserved before then and never settled."""
+        found = self.db.sql(_ABANDONED, self._bot_id, iso(at))
+        for (update_id,) in found:
+            self._settle(update_id, UseState.RETURNED)
+        return len(found)
 
     def left(self, user_id: int, plan: Plan, zone: tzinfo) -> Mapping[Format, Left]:
         """Return what is left of every format."""

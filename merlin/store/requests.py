@@ -1,4 +1,4 @@
-"""Rows by which one process asks another to act; fulfils `core.request.Requests`."""
+"""Rows by which one process asks another to act; fulfils `core.request.Requests`, `RequestList`."""
 
 from __future__ import annotations
 
@@ -65,6 +65,13 @@ class RequestRows:
         if row is None:
             raise NotFound(f"no request {request_id}", "store-no-request", request=request_id)
         return _request(row)
+
+    def of(self, by: str, limit: int = 50) -> list[Request]:
+        """Return the newest requests of somebody, newest first."""
+        mine = REQUEST.select().where(REQUEST.by_whom == plain(by))
+        return [
+            _request(row) for row in self.db.rows(mine.order_by(REQUEST.id.desc()).limit(limit))
+        ]
 
     @transaction
     def release(self) -> int:

@@ -26,12 +26,20 @@ class SignInRows:
         self._clock = clock
 
     @transaction
-    def open(self, user_id: int, how: How, agent: str) -> tuple[SignIn, str]:
-        """Return a new one and its token, which nobody can read again."""
+    def open(
+        self, user_id: int, how: How, agent: str, source: str | None = None
+    ) -> tuple[SignIn, str]:
+        """Return a new one and its token, which nobody can read again.
+
+        One that was opened by the same `source` before ends.
+        """
         now, token = self._clock(), secrets.token_urlsafe(_TOKEN_BYTES)
-        self.db.change(SIGN_IN.delete().where(SIGN_IN.expires_at <= iso(now)))
+        is_over = SIGN_IN.expires_at <= iso(now)
+        is_again = SIGN_IN.source == source if source else None
+        self.db.change(SIGN_IN.delete().where(is_over if is_again is None else is_over | is_again))
         row = {
             "token_hash": digest(token),
+            "source": source,
             "user_id": user_id,
             "how": how.value,
             "agent": self._cipher.seal(agent),
@@ -39,7 +47,17 @@ class SignInRows:
             "seen_at": iso(now),
             "expires_at": iso(_end(how, now, now)),
         }
-        return self._sign_in({"id": self.db.add(SIGN_IN, row), **row}), token
+        # Two at one moment by one source: the later one stays.
+        newest = {name: value for name, value in row.items() if name != "source"}
+        new = SIGN_IN.insert(row).on_conflict(conflict_target=(SIGN_IN.source,), update=newest)
+        self.db.put(new)
+        return self._of_token(token), token
+
+    def _of_token(self, token: str) -> SignIn:
+        found = self.find(token)
+        if found is None:
+            raise RuntimeError("a new sign-in is not there")
+        return found
 
     def find(self, token: str) -> SignIn | None:
         """Return the one that counts now; None for an unknown token and one that has ended."""

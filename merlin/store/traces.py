@@ -21,7 +21,13 @@ from merlin.store.chat_tables import (
     UPDATE,
     WINDOW,
 )
-from merlin.store.course_tables import COURSE, COURSE_INDEX, COURSE_TEACHER, MATERIAL
+from merlin.store.course_tables import (
+    COURSE,
+    COURSE_INDEX,
+    COURSE_TEACHER,
+    MATERIAL,
+    SEARCH_ENTRY,
+)
 from merlin.store.group_tables import GROUP_SETTING, INLINE_QUESTION
 from merlin.store.ratings_tables import LEFT_BEHIND, PROPOSAL, RATING
 from merlin.store.tables import (
@@ -59,7 +65,7 @@ class Traces:
     Rows go where a column of `ids` holds their number or one of `owners` names them. Else the row
     stays: numbers in `numbers` become 0, words in `names` that name them become "user:erased",
     and so do mentions within the JSON of `papers`; `blanks` are emptied together with `numbers`,
-    `nulls` become NULL.
+    `nulls` become NULL. `secrets` go like everything else, and are told to nobody.
     """
 
     table: Table
@@ -70,6 +76,7 @@ class Traces:
     names: tuple[str, ...] = ()
     papers: tuple[str, ...] = ()
     nulls: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
 
 
 # In the order in which rows can go: what refers to others before those.
@@ -87,11 +94,11 @@ TRACES: tuple[Traces, ...] = (
     Traces(PRESET, ids=("user_id",)),
     Traces(CONSENT, ids=("user_id",)),
     Traces(FAVOURITE, ids=("user_id",)),
-    Traces(SIGN_IN, ids=("user_id",)),
-    Traces(LOGIN_CODE, ids=("user_id",)),
-    Traces(API_KEY, ids=("user_id",)),
-    Traces(IDEMPOTENCY, ids=("user_id",)),
-    Traces(ACCOUNT, ids=("user_id",)),
+    Traces(SIGN_IN, ids=("user_id",), secrets=("token_hash", "source")),
+    Traces(LOGIN_CODE, ids=("user_id",), secrets=("code_hash", "browser_hash")),
+    Traces(API_KEY, ids=("user_id",), secrets=("key_hash",)),
+    Traces(IDEMPOTENCY, ids=("user_id",), secrets=("key_hash", "request_hash")),
+    Traces(ACCOUNT, ids=("user_id",), secrets=("password", "browsers")),
     Traces(QUOTA_USE, ids=("user_id",)),
     Traces(QUOTA_GIFT, ids=("user_id",), names=("by_whom", "reason")),
     Traces(ROLE_GRANT, ids=("user_id",), names=("by_whom",)),
@@ -133,6 +140,7 @@ NOBODY: tuple[Table, ...] = (
     MIGRATION,
     MODEL,
     NOTED,
+    SEARCH_ENTRY,
     SERVING,
     VERDICT,
     WAKE,

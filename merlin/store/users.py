@@ -61,8 +61,9 @@ class UserRows:
 
     @transaction
     def met(self, user: User) -> None:
-        """Store who asked in a group; no message of ours can reach them for it."""
+        """Store who asked in a group or signed in; no message of ours can reach them for it."""
         code = plain(user.language_code)
+        blocked = self._leaving.blocked([user.user_id]) if self._leaving is not None else set()
         first = {"user_id": user.user_id, "first_seen_at": iso(self._clock()), "is_reachable": 0}
         new = USER.insert({**first, "language_code": code})
         is_other = USER.language_code != code
@@ -71,6 +72,8 @@ class UserRows:
                 conflict_target=(USER.user_id,), update={"language_code": code}, where=is_other
             )
         )
+        for user_id in blocked:
+            self._change(user_id, is_blocked=1)
 
     def get(self, user_id: int) -> User | None:
         """Return the user, None for somebody who never wrote."""

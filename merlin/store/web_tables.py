@@ -10,8 +10,8 @@ def _table(name: str, columns: str, key: str | None = None) -> Table:
 
 
 FAVOURITE = _table("favourite", "id user_id course_id at", "id")
-ACCOUNT = _table("account", "user_id name password changed_at failures failed_at")
-SIGN_IN = _table("sign_in", "id token_hash user_id how agent at seen_at expires_at", "id")
+ACCOUNT = _table("account", "user_id name password browsers changed_at")
+SIGN_IN = _table("sign_in", "id token_hash source user_id how agent at seen_at expires_at", "id")
 LOGIN_CODE = _table(
     "login_code",
     "id code_hash browser_hash number agent place state user_id at expires_at",
@@ -21,5 +21,5 @@ API_KEY = _table(
     "api_key", "id key_hash hint user_id label scopes at expires_at used_at revoked_at", "id"
 )
 IDEMPOTENCY = _table(
-    "idempotency", "id user_id key_hash request_hash status media_type body at", "id"
+    "idempotency", "id user_id key_hash request_hash number status media_type headers body at", "id"
 )

@@ -1,8 +1,10 @@
 """Writer: the one writing thread of an asyncio process, with group commit.
 
-Everything that waits at one moment is stored by one transaction, each piece in a savepoint of
-its own, and each caller goes on after the COMMIT that holds its piece. Reading has a few
-threads beside it.
+Everything that waits at one moment is stored by one transaction, and each caller goes on after the
+COMMIT that holds its piece. Where a piece fails, all are done again, each in a savepoint.
+
+Reading has a few threads beside it, and one of them now and then writes the log of SQLite back into
+its file: SQLite would let the COMMIT that fills the log do it, and all behind it wait for that.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -25,6 +28,10 @@ T = TypeVar("T")
 
 MOST_AT_ONCE = 500
 READERS = 4
+# So many groups make about a thousand pages of log, at which SQLite itself would begin.
+GROUPS_A_CHECKPOINT = 100
+# Where writers never rest, no checkpoint beside them ever meets the end of the log.
+MOST_LOG_PAGES = 16_000
 
 
 @dataclass(slots=True)
@@ -38,6 +45,10 @@ class _Piece:
     error: BaseException | None = None
 
 
+class _PieceFailed(Exception):
+    """One piece of a group failed; all of it was undone."""
+
+
 class Writer:
     """Writes and reads for coroutines; `close` before the database is closed."""
 
@@ -47,6 +58,7 @@ class Writer:
         self._lock = threading.Lock()
         self._is_closed = False
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="merlin-reader")
+        self._checkpoint: Future[None] | None = None
         self._thread = threading.Thread(target=self._run, name="merlin-writer", daemon=True)
         self._thread.start()
 
@@ -54,7 +66,7 @@ class Writer:
         """Return what `work` returns, once it is stored; an error of it undoes it alone.
 
         `work` runs in the writing thread, may run again when writers of other processes stood
-        in the way, and does nothing but work on the database.
+        in the way or another's work failed, and does nothing but work on the database.
         """
         loop = asyncio.get_running_loop()
         piece = _Piece(work, loop.create_future(), loop)
@@ -81,10 +93,22 @@ class Writer:
 
     def _run(self) -> None:
         is_open = True
+        groups = 0
+        # Where that fails, whoever writes first is told why.
+        with suppress(Exception):
+            self.db.let_log_grow(MOST_LOG_PAGES)
         while is_open:
             pieces, is_open = self._waiting()
             if pieces:
                 self._store(pieces)
+                groups += 1
+            if is_open and groups % GROUPS_A_CHECKPOINT == 0:
+                self._write_back()
+
+    def _write_back(self) -> None:
+        """Begin a checkpoint beside the writing, unless the last one is still at it."""
+        if self._checkpoint is None or self._checkpoint.done():
+            self._checkpoint = self._readers.submit(self.db.checkpoint)
 
     def _waiting(self) -> tuple[list[_Piece], bool]:
         """Return what waits now, at least one piece, and whether more may come."""
@@ -102,7 +126,10 @@ class Writer:
 
     def _store(self, pieces: list[_Piece]) -> None:
         try:
-            self.db.transact(lambda: self._try_each(pieces))
+            try:
+                self.db.transact(lambda: self._do_all(pieces))
+            except _PieceFailed:
+                self.db.transact(lambda: self._try_each(pieces))
         except BaseException as error:  # noqa: BLE001 - it is handed to everyone who waits
             log.warning("a group of writes was not stored", writes=len(pieces), reason=str(error))
             for piece in pieces:
@@ -110,7 +137,19 @@ class Writer:
         for loop in {piece.loop for piece in pieces}:
             _hand_over(loop, [piece for piece in pieces if piece.loop is loop])
 
+    def _do_all(self, pieces: list[_Piece]) -> None:
+        """Do all of it as if nothing could fail: savepoints take as long as the work."""
+        for piece in pieces:
+            self.db.still_begun()
+            try:
+                piece.result = piece.work(self.db)
+            except Exception as error:
+                if is_met(error):
+                    raise
+                raise _PieceFailed from error
+
     def _try_each(self, pieces: list[_Piece]) -> None:
+        """Do each in a savepoint of its own, so that one that fails undoes itself alone."""
         for piece in pieces:
             piece.result = piece.error = None
             try:

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from merlin.account.telegram_data import PRODUCTION
+from merlin.adapters.openid import HttpIssuer, OpenIdSettings
 from merlin.adapters.systemd import READY, STOPPING, WATCHDOG, notify
+from merlin.api.door.behind import Behind
+from merlin.api.entrance import Entrance
+from merlin.api.limits import Allowed
 from merlin.api.main import serve
 from merlin.api.services import ApiServices, Picture, Rows
+from merlin.api.teaching.proofs import Proofs
 from merlin.api.wish import wish
 from merlin.billing.plan import Plan
+from merlin.chat.desk import Patience
+from merlin.chat.door import Means
+from merlin.chat.known import Known
+from merlin.chat.route import General
 from merlin.core.clock import utc_now
+from merlin.core.listening import Listening
 from merlin.core.request import RequestKind
+from merlin.course.search import Searcher
 from merlin.inbox.update import Update
+from merlin.store.accounts import AccountRows
 from merlin.store.audit import AuditRows
 from merlin.store.changes import ChangeRows
 from merlin.store.cipher import Cipher, load_or_make_key
@@ -25,19 +38,35 @@ from merlin.store.editing import EditingRows
 from merlin.store.favourites import FavouriteRows
 from merlin.store.gauges import Gauges
 from merlin.store.heartbeats import HeartbeatRows
+from merlin.store.interest import InterestRows
 from merlin.store.keys import KeyRows
+from merlin.store.lineage import LineageRows
+from merlin.store.listing import ListingRows
+from merlin.store.logins import LoginRows
 from merlin.store.migrations import migrate
 from merlin.store.notices import NoticeRows
+from merlin.store.own_talks import OwnTalkRows
+from merlin.store.people import PeopleRows
 from merlin.store.promotions import PromotionRows
+from merlin.store.proposals import ProposalRows
 from merlin.store.quotas import QuotaRows
+from merlin.store.ratings import RatingRows
+from merlin.store.readings import ReadingRows
+from merlin.store.repeats import RepeatRows
 from merlin.store.requests import RequestRows
 from merlin.store.roles import RoleRows
+from merlin.store.search import SearchRows
+from merlin.store.settings import SettingRows
+from merlin.store.shelf import ShelfRows
 from merlin.store.sign_ins import SignInRows
 from merlin.store.updates import UpdateRows
 from merlin.store.users import UserRows
 from merlin.store.wake import WakeRow
 from merlin.store.writer import Writer
+from merlin.wiring.answering import ProviderSettings, answerers_of
 from merlin.wiring.bot_token import bot_id
+from merlin.wiring.office import OfficeSettings
+from merlin.wiring.pipeline import pipeline_of
 from merlin.wiring.store import WriterStore
 
 
@@ -47,25 +76,37 @@ class ApiSettings:
 
     `database` is a URL; `telegram_token` is the bot's in webhook mode, else empty, and then
     there is no telegram hook. `text_key` is the credential MERLIN_TEXT_KEY, None without one.
+    `link_url` is where links open the bot, `telegram_keys` are by what Telegram signs;
+    `allows_plain`: people may sign in from elsewhere without https.
     """
 
     database: str
     state_dir: Path
-    host: str
-    port: int
+    listening: Listening = field(default_factory=Listening)
     language: str = "ru"
     telegram_token: str = ""
     telegram_secret: str = ""
     text_key: str | None = None
-    public_url: str = ""
     admins: tuple[int, ...] = ()
     plans: tuple[Plan, ...] = ()
     timezone: str = "UTC"
     default_dataset: str | None = None
+    providers: tuple[ProviderSettings, ...] = ()
+    assistant: General | None = None
+    vision: General | None = None
+    patience: Patience = field(default_factory=Patience)
+    link_url: str = "https://t.me"
+    telegram_keys: tuple[str, ...] = (PRODUCTION,)
+    allows_plain: bool = False
+    openid: OpenIdSettings | None = None
+    office: OfficeSettings = field(default_factory=OfficeSettings)
+    known: Known = field(default_factory=Known)
 
 
 # Questions that come through the api belong to no bot of Telegram.
 NO_BOT = 0
+# How often it is looked for questions that a killed api left behind.
+KEEP_S = 60.0
 
 
 def run_api(settings: ApiSettings) -> None:
@@ -75,7 +116,7 @@ def run_api(settings: ApiSettings) -> None:
         writer = Writer(database)
         try:
             services = services_of(settings, writer)
-            serve(services, settings.host, settings.port, partial(notify, READY))
+            serve(services, settings.listening, partial(notify, READY))
             notify(STOPPING)
         finally:
             writer.close()
@@ -84,6 +125,7 @@ def run_api(settings: ApiSettings) -> None:
 def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
     """Return the api's services over one database."""
     cipher = load_or_make_key(settings.state_dir, settings.text_key)
+    where = settings.listening
     return ApiServices(
         store=WriterStore(writer),
         rows=_rows(settings, writer.db, cipher),
@@ -96,29 +138,74 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
         clock=utc_now,
         still_alive=partial(notify, WATCHDOG),
         language=settings.language,
-        public_url=settings.public_url,
+        public_url=settings.listening.public_url,
         plans=settings.plans,
         timezone=settings.timezone,
         default_dataset=settings.default_dataset,
+        door=_door(settings),
+        entrance=Entrance(
+            keys=settings.telegram_keys,
+            token=settings.telegram_token,
+            link_url=settings.link_url,
+            allows_plain=settings.allows_plain,
+            issuer=HttpIssuer(settings.openid) if settings.openid else None,
+        ),
+        limits=Allowed(where.anonymous_per_min, where.person_per_min),
+        proofs=Proofs(settings.office.example_tokens),
+        pipeline=pipeline_of(settings.office, settings.known, settings.state_dir, writer.db),
     )
+
+
+def _door(settings: ApiSettings) -> Behind:
+    answerers = answerers_of(settings.providers)
+
+    async def aclose() -> None:
+        for each in answerers.values():
+            await each.aclose()
+
+    general = [(each.name, each.model) for each in settings.providers]
+    means = Means(general, settings.assistant, settings.vision)
+    return Behind(answerers, means, settings.patience, KEEP_S, aclose)
 
 
 def _rows(settings: ApiSettings, database: Database, cipher: Cipher) -> Rows:
     users = UserRows(database, cipher=cipher)
+    uses = QuotaRows(database, NO_BOT, cipher=cipher)
+    courses = CourseRows(database)
     return Rows(
-        courses=CourseRows(database),
+        courses=courses,
+        listing=ListingRows(database),
+        search=Searcher(SearchRows(database), courses.version),
         favourites=FavouriteRows(database),
+        readings=ReadingRows(database),
         library=EditingRows(database),
+        archive=EditingRows(database),
         changes=ChangeRows(database, cipher),
+        change_list=ChangeRows(database, cipher),
         users=users,
         register=users,
         roles=RoleRows(database, settings.admins),
         sign_ins=SignInRows(database, cipher),
+        accounts=AccountRows(database),
+        logins=LoginRows(database, cipher),
+        settings=SettingRows(database),
         keys=KeyRows(database, cipher),
         consents=ConsentRows(database),
-        quotas=QuotaRows(database, NO_BOT, cipher=cipher),
+        quotas=uses,
+        uses=uses,
+        repeats=RepeatRows(database, cipher),
+        talks=OwnTalkRows(database, cipher),
+        ratings=RatingRows(database, NO_BOT),
+        interest=InterestRows(database, cipher, settings.default_dataset),
+        proposals=ProposalRows(database, cipher),
+        people=PeopleRows(database, cipher),
+        shelf=ShelfRows(database),
+        showcase=ShelfRows(database),
+        lineage=LineageRows(database),
         audit=AuditRows(database),
+        wake=WakeRow(database),
         requests=RequestRows(database),
+        asked=RequestRows(database),
         notices=NoticeRows(database),
     )
 
@@ -137,10 +224,13 @@ def _picture(db: Database) -> Picture:
 def _ask(writer: Writer, kind: RequestKind) -> Callable[[], Awaitable[None]]:
     asked: int | None = None
 
-    async def ask() -> None:
+    def wished(db: Database) -> None:
+        # Noted where it is stored: whoever asked may be gone by the time it is.
         nonlocal asked
-        before = asked
-        asked = await writer.do(lambda db: wish(RequestRows(db), kind, before))
+        asked = wish(RequestRows(db), kind, asked)
+
+    async def ask() -> None:
+        await writer.do(wished)
 
     return ask
 

@@ -15,7 +15,8 @@ import uvloop
 
 from merlin.account.retention import Retention
 from merlin.adapters.documents import ChildReader
-from merlin.adapters.later import LaterAudio, LaterChat
+from merlin.adapters.openai_audio import OpenAIAudio
+from merlin.adapters.openai_chat import OpenAIChat
 from merlin.adapters.systemd import notify
 from merlin.billing.plan import Plan
 from merlin.bot.limiter import Limits
@@ -44,6 +45,7 @@ from merlin.store.heartbeats import HeartbeatRows
 from merlin.store.inline import InlineRows
 from merlin.store.lead import Lead
 from merlin.store.lineage import LineageRows
+from merlin.store.logins import LoginRows
 from merlin.store.migrations import migrate
 from merlin.store.notices import NoticeRows
 from merlin.store.outgoing import OutgoingRows
@@ -65,6 +67,7 @@ from merlin.store.users import UserRows
 from merlin.store.wake import WakeRow
 from merlin.store.windows import WindowRows
 from merlin.store.writer import Writer
+from merlin.wiring.answering import ProviderSettings, answerers_of
 from merlin.wiring.bot_token import bot_id
 from merlin.wiring.leading import Leading
 from merlin.wiring.office import OfficeSettings, office_of, outreach_of
@@ -72,24 +75,14 @@ from merlin.wiring.store import WriterStore
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderSettings:
-    """One service of the OpenAI protocol; `model` None: the first that it lists."""
-
-    name: str
-    base_url: str
-    key: str
-    model: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class BotSettings:
     """What the bot is started with.
 
     `database` is a URL; `telegram_url` the Bot API's server. `mode` is polling or webhook; then
-    `webhook_url` and `webhook_secret` are told to Telegram. `limits`: overall a second, private a
-    second, group a minute; 0 lifts one. `streaming` is edits, drafts or off. `text_key` is the
-    credential MERLIN_TEXT_KEY, None without one. `transcription` hears voices, `vision` sees
-    pictures; None: that is not switched on.
+    `webhook_url` and `webhook_secret` are told to Telegram. `link_url` is where links open the bot.
+    `limits`: overall a second, private a second, group a minute; 0 lifts one. `streaming` is edits,
+    drafts or off. `text_key` is the credential MERLIN_TEXT_KEY, None without one. `transcription`
+    hears voices, `vision` sees pictures; None: that is not switched on.
     """
 
     state_dir: Path
@@ -99,6 +92,7 @@ class BotSettings:
     mode: str = "polling"
     webhook_url: str = ""
     webhook_secret: str = ""
+    link_url: str = "https://t.me"
     admins: tuple[int, ...] = ()
     limits: tuple[float, float, float] = (30.0, 1.0, 20.0)
     streaming: str = "edits"
@@ -148,10 +142,7 @@ async def serve(
         writer = Writer(database)
         stack.callback(writer.close)
         streams = settings.streaming != "off"
-        answerers = {
-            each.name: LaterChat(each.base_url, each.key, in_pieces=streams)
-            for each in settings.providers
-        }
+        answerers = answerers_of(settings.providers, in_pieces=streams)
         for answerer in answerers.values():
             stack.push_async_callback(answerer.aclose)
         name = f"bot-{bot_id(settings.token)}"
@@ -164,20 +155,20 @@ async def serve(
         await run(replace(services, transcriber=transcriber), stop)
 
 
-def _transcriber(settings: BotSettings) -> LaterAudio | None:
+def _transcriber(settings: BotSettings) -> OpenAIAudio | None:
     """Return what hears voices, None where nothing is named or its provider is not there."""
     name, model_id = settings.transcription or ("", None)
     provider = next((each for each in settings.providers if each.name == name), None)
     if provider is None or not model_id:
         return None
-    return LaterAudio(provider.base_url, provider.key, model_id)
+    return OpenAIAudio(provider.base_url, provider.key, model_id)
 
 
 def _services(
     settings: BotSettings,
     database: Database,
     writer: Writer,
-    answerers: dict[str, LaterChat],
+    answerers: dict[str, OpenAIChat],
     told: Callable[[str], object] | None,
     leading: Leading,
 ) -> BotServices:
@@ -207,6 +198,7 @@ def _services(
         timezone=settings.timezone,
         language=settings.language,
         default_dataset=settings.default_dataset,
+        link_url=settings.link_url,
         webhook=(settings.webhook_url, settings.webhook_secret) if is_webhook else None,
         streaming=settings.streaming,
         limits=Limits(*settings.limits),
@@ -231,6 +223,7 @@ def _rows(settings: BotSettings, database: Database) -> Rows:
         users=users,
         register=users,
         roles=RoleRows(database, settings.admins),
+        logins=LoginRows(database, cipher),
         audit=AuditRows(database),
         consents=ConsentRows(database),
         quotas=QuotaRows(database, bot, cipher=cipher),

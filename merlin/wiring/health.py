@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import urllib.request
 
 from merlin.config import Config
@@ -20,17 +21,20 @@ def illness(config: Config, process: str) -> str | None:
     if process == "engine":
         return _silent(config.engine_listen)
     if process == "api":
-        return _silent(config.api_listen)
+        return _silent(config.api.address, by_tls=config.api.tls is not None)
     if process in ("daemon", "bot"):
         return _still(config, process)
     raise ConfigError(f"no process {process}", "health-unknown", process=process)
 
 
-def _silent(address: tuple[str, int]) -> str | None:
+def _silent(address: tuple[str, int], *, by_tls: bool = False) -> str | None:
     host = _HERE.get(address[0], address[0])
-    url = f"http://{f'[{host}]' if ':' in host else host}:{address[1]}/healthz"
+    place = f"{f'[{host}]' if ':' in host else host}:{address[1]}"
+    url = f"{'https' if by_tls else 'http'}://{place}/healthz"
+    # Whether it lives is asked here, not who it is: a certificate names no loopback address.
+    context = ssl._create_unverified_context() if by_tls else None  # noqa: S323 - see above
     try:
-        with urllib.request.urlopen(url, timeout=ANSWER_S):
+        with urllib.request.urlopen(url, timeout=ANSWER_S, context=context):  # noqa: S310 - ours
             return None
     except OSError as error:
         return f"{url}: {error}"

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from merlin.config import Config, ProviderConfig, credential
 from merlin.core.log import setup
 from merlin.core.loopback import is_loopback
-from merlin.wiring.bot_token import webhook_secret
+from merlin.store.drivers import leave_out_unused
+from merlin.wiring.bot_token import bot_id, webhook_secret
+
+if TYPE_CHECKING:
+    from merlin.adapters.openid import OpenIdSettings
 
 
 def names(config: Config) -> list[str]:
@@ -45,16 +50,15 @@ def start_engine(config: Config) -> None:
 
 def start_bot(config: Config) -> None:
     """Answer people in Telegram until told to stop."""
-    from merlin.wiring.bot import BotSettings, ProviderSettings, run_bot
+    telegram = config.telegram
+    token = credential("TELEGRAM_BOT_TOKEN")
+    bot_id(token)  # A wrong one is told before all that takes its time.
+    leave_out_unused(config.database)
+    from merlin.wiring.answering import providers_of
+    from merlin.wiring.bot import BotSettings, run_bot
     from merlin.wiring.known import assistant, known, leaned_on
     from merlin.wiring.office import office_settings
 
-    telegram = config.telegram
-    token = credential("TELEGRAM_BOT_TOKEN")
-    providers = tuple(
-        ProviderSettings(each.name, each.base_url, credential(each.credential), each.model)
-        for each in config.providers
-    )
     run_bot(
         BotSettings(
             state_dir=config.state_dir,
@@ -64,6 +68,7 @@ def start_bot(config: Config) -> None:
             mode=telegram.mode,
             webhook_url=telegram.webhook_url,
             webhook_secret=webhook_secret(token),
+            link_url=telegram.link_url,
             admins=telegram.admins,
             limits=(telegram.overall_per_s, telegram.private_per_s, telegram.group_per_min),
             streaming=config.streaming,
@@ -72,7 +77,7 @@ def start_bot(config: Config) -> None:
             plans=config.plans,
             retention=config.retention,
             timezone=config.timezone,
-            providers=providers,
+            providers=providers_of(config),
             assistant=assistant(config),
             transcription=leaned_on(config.transcription),
             vision=leaned_on(config.vision),
@@ -87,26 +92,43 @@ def start_bot(config: Config) -> None:
 
 def start_api(config: Config) -> None:
     """Listen to the world until told to stop."""
+    from merlin.wiring.answering import providers_of
     from merlin.wiring.api import ApiSettings, run_api
+    from merlin.wiring.known import assistant, known, leaned_on
+    from merlin.wiring.office import office_settings
 
     is_webhook = config.telegram.mode == "webhook"
     token = credential("TELEGRAM_BOT_TOKEN") if is_webhook else ""
-    host, port = config.api_listen
     setup("api")
     run_api(
         ApiSettings(
             database=config.database,
             state_dir=config.state_dir,
-            host=host,
-            port=port,
+            listening=config.api,
             language=config.language,
             telegram_token=token,
             telegram_secret=webhook_secret(token) if token else "",
             text_key=credential("MERLIN_TEXT_KEY", is_needed=False) or None,
-            public_url=config.api_public_url,
+            link_url=config.telegram.link_url,
+            allows_plain=config.allows_plain,
+            openid=_openid(config),
+            office=office_settings(config),
+            known=known(config),
             admins=config.telegram.admins,
             plans=config.plans,
             timezone=config.timezone,
             default_dataset=config.default_dataset or None,
+            providers=providers_of(config, all_needed=False),
+            assistant=assistant(config),
+            vision=leaned_on(config.vision),
         )
     )
+
+
+def _openid(config: Config) -> OpenIdSettings | None:
+    from merlin.adapters.openid import OpenIdSettings
+
+    said = config.api.openid
+    if said is None:
+        return None
+    return OpenIdSettings(said.issuer, said.client_id, credential(said.credential))

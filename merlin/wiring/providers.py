@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import date
 
-from merlin.adapters.openai_chat import OpenAIChat
+from merlin.adapters.openai_asker import OpenAIAsker
 from merlin.adapters.openai_provider import OpenAIProvider
 from merlin.config import Config, ProviderConfig, credential
 from merlin.core.clock import utc_now
@@ -27,9 +27,9 @@ def trainer(provider: ProviderConfig) -> OpenAIProvider:
     return OpenAIProvider(provider.base_url, key, provider.dialect)
 
 
-def asker(provider: ProviderConfig) -> OpenAIChat:
+def asker(provider: ProviderConfig) -> OpenAIAsker:
     """Return what asks the provider's models. Raises ConfigError without its credential."""
-    return OpenAIChat(provider.base_url, credential(provider.credential))
+    return OpenAIAsker(provider.base_url, credential(provider.credential))
 
 
 def terms(config: Config, provider: ProviderConfig, service: OpenAIProvider) -> Terms:

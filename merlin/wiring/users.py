@@ -16,6 +16,7 @@ from merlin.billing.quota import Gift, Given, Left
 from merlin.config import Config, credential
 from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound
+from merlin.store.accounts import AccountRows
 from merlin.store.cipher import Cipher, load_or_make_key
 from merlin.store.consents import ConsentRows
 from merlin.store.database import Database
@@ -36,6 +37,7 @@ class People:
     roles: RoleRows
     quotas: QuotaRows
     consents: ConsentRows
+    accounts: AccountRows
 
     def known(self, user_id: int) -> User:
         """Return the user. Raises NotFound for somebody who never wrote."""
@@ -67,6 +69,7 @@ def _people(config: Config, database: Database) -> People:
         # Gifts and what is left count over all bots, so that none is named here.
         QuotaRows(database, bot_id=0, cipher=_cipher(config)),
         ConsentRows(database),
+        AccountRows(database),
     )
 
 
@@ -85,9 +88,11 @@ def operator() -> str:
 def line(people: People, user: User) -> Shown:
     """Return one person as a list shows them."""
     standing = people.roles.standing(user.user_id)
+    account = people.accounts.of(user.user_id)
     return {
         "user": user.user_id,
         "name": user.shown_name,
+        "account": account.name if account else "",
         "role": standing.role.value,
         "scopes": sorted(standing.scopes),
         "plan": plan_of(people.config.plans, user.plan).name,

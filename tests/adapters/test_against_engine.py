@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 from waiting import wait_until
 
+from merlin.adapters.openai_asker import OpenAIAsker
 from merlin.adapters.openai_chat import OpenAIChat
 from merlin.adapters.openai_provider import OpenAIProvider
 from merlin.core.errors import ModelGone, ProviderError
@@ -51,7 +52,7 @@ def provider(address):
 
 @pytest.fixture(scope="module")
 def chat(address):
-    made = OpenAIChat(address, KEY)
+    made = OpenAIAsker(address, KEY)
     yield made
     made.close()
 

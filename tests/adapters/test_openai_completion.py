@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from merlin.adapters.openai_asker import OpenAIAsker
 from merlin.adapters.openai_chat import OpenAIChat
 from merlin.chat.answerer import Piece
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
@@ -17,8 +18,8 @@ QUESTION = (Message("system", "Кратко."), Message("user", "Что тако
 
 
 @pytest.fixture
-def chat(server):
-    made = OpenAIChat(server.base_url, "sk-key")
+def asker(server):
+    made = OpenAIAsker(server.base_url, "sk-key")
     yield made
     made.close()
 
@@ -28,38 +29,38 @@ def completion(content="Очередь", reason="stop", **other):
     return {"id": "c1", "choices": [{**choice, "finish_reason": reason}], **other}
 
 
-def test_a_whole_answer_is_told_with_usage_and_whether_it_was_known(server, chat):
+def test_a_whole_answer_is_told_with_usage_and_whether_it_was_known(server, asker):
     usage = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
     server.will(completion(usage=usage, merlin={"known": False, "confidence": 0.1}))
-    assert chat.ask("ft:x", QUESTION) == Answer("Очередь", Usage(12, 3), known=False)
+    assert asker.ask("ft:x", QUESTION) == Answer("Очередь", Usage(12, 3), known=False)
     (call,) = server.calls
     assert call.json["messages"][1] == {"role": "user", "content": "Что такое очередь?"}
     assert "stream" not in call.json
 
 
 @pytest.mark.parametrize("tokens", [-5, 10**30, 1e300])
-def test_a_count_of_tokens_that_cannot_be_is_none(server, chat, tokens):
+def test_a_count_of_tokens_that_cannot_be_is_none(server, asker, tokens):
     usage = {"prompt_tokens": 12, "completion_tokens": tokens}
     server.will(completion(usage=usage))
-    assert chat.ask("ft:x", QUESTION) == Answer("Очередь", Usage())
+    assert asker.ask("ft:x", QUESTION) == Answer("Очередь", Usage())
 
 
-def test_an_empty_answer_keeps_its_reason(server, chat):
+def test_an_empty_answer_keeps_its_reason(server, asker):
     server.will(completion(None, "content_filter"))
-    assert chat.ask("ft:x", QUESTION) == Answer("", finish_reason="content_filter")
+    assert asker.ask("ft:x", QUESTION) == Answer("", finish_reason="content_filter")
 
 
 @pytest.mark.parametrize("choices", [[], None, "x", [{}], [{"message": "x"}], [None]])
-def test_a_completion_without_an_answer_is_unreadable(server, chat, choices):
+def test_a_completion_without_an_answer_is_unreadable(server, asker, choices):
     server.will({"id": "c1", "choices": choices})
     with pytest.raises(ProviderBusy):
-        chat.ask("ft:x", QUESTION)
+        asker.ask("ft:x", QUESTION)
 
 
-def test_a_question_ends_when_the_asker_says(server, chat, reply):
+def test_a_question_ends_when_the_asker_says(server, asker, reply):
     server.will(reply(hang=True))
     with pytest.raises(ProviderBusy):
-        chat.ask("ft:x", QUESTION, timeout_s=0.2)
+        asker.ask("ft:x", QUESTION, timeout_s=0.2)
     assert len(server.calls) <= 1
 
 

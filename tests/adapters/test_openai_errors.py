@@ -10,8 +10,9 @@ from email.utils import format_datetime
 import httpx2
 import pytest
 
-from merlin.adapters.openai_chat import OpenAIChat
-from merlin.adapters.openai_errors import provider_errors, retry_after_s
+from merlin.adapters.openai_asker import OpenAIAsker
+from merlin.adapters.openai_errors import provider_errors
+from merlin.adapters.openai_faults import retry_after_s
 from merlin.adapters.openai_provider import OpenAIProvider
 from merlin.core.clock import utc_now
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderDoubt, ProviderError
@@ -187,7 +188,7 @@ GONE = [
 @pytest.mark.parametrize(("status", "body"), GONE)
 def test_a_model_that_is_not_there_is_gone(server, reply, status, body):
     server.will(reply(body, status))
-    with closing(OpenAIChat(server.base_url, "key")) as chat:
+    with closing(OpenAIAsker(server.base_url, "key")) as chat:
         question = [Message("user", "?")]
         assert type(fault(lambda: chat.ask("ft:x", question))) is ModelGone
 
@@ -195,13 +196,13 @@ def test_a_model_that_is_not_there_is_gone(server, reply, status, body):
 @pytest.mark.parametrize("body", [{"detail": "Not Found"}, HTML, b""])
 def test_a_wrong_address_is_not_taken_for_a_model_that_is_gone(server, reply, body):
     server.will(reply(body, 404))
-    with closing(OpenAIChat(server.base_url, "key")) as chat:
+    with closing(OpenAIAsker(server.base_url, "key")) as chat:
         question = [Message("user", "?")]
         assert type(fault(lambda: chat.ask("ft:x", question))) is ProviderError
 
 
 def test_words_that_no_json_can_hold_are_an_error(server):
-    with closing(OpenAIChat(server.base_url, "key")) as chat:
+    with closing(OpenAIAsker(server.base_url, "key")) as chat:
         question = [Message("user", "\ud800")]
         assert type(fault(lambda: chat.ask("ft:x", question))) is ProviderError
     assert server.calls == []

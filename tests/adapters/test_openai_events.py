@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from merlin.adapters.openai_errors import Garbage
 from merlin.adapters.openai_events import LARGEST_EVENT, Events
+from merlin.adapters.openai_faults import Garbage
 
 pytestmark = pytest.mark.unit
 TOLD = [{"n": 1, "text": "Ёж"}, {"n": 2, "text": "два\nряда"}]

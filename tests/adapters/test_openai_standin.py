@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import closing
 
 import pytest
 from waiting import wait_until
 
+from merlin.adapters.openai_asker import OpenAIAsker
 from merlin.adapters.openai_chat import OpenAIChat
 from merlin.adapters.openai_provider import OpenAIProvider
 from merlin.core.errors import ModelGone
@@ -85,20 +87,18 @@ def test_the_first_model_answers_whole_and_in_pieces(standin):
         try:
             model = await chat.first_model()
             pieces = [piece async for piece in chat.stream(model, question)]
-            return chat.ask(model, question), pieces
+            return model, pieces
         finally:
             await chat.aclose()
 
-    whole, pieces = asyncio.run(read())
+    model, pieces = asyncio.run(read())
+    with closing(OpenAIAsker(standin.base_url, "any")) as asker:
+        whole = asker.ask(model, question)
     assert "".join(piece.text for piece in pieces) == whole.text
     assert whole.text
     assert pieces[-1].usage == whole.usage
 
 
 def test_a_model_that_was_never_there_is_gone(standin):
-    chat = OpenAIChat(standin.base_url, "any")
-    try:
-        with pytest.raises(ModelGone):
-            chat.ask("ft:nobody", [Message("user", "?")])
-    finally:
-        chat.close()
+    with closing(OpenAIAsker(standin.base_url, "any")) as asker, pytest.raises(ModelGone):
+        asker.ask("ft:nobody", [Message("user", "?")])

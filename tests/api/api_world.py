@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import uvicorn
 
 from merlin.api.services import ApiServices, Picture
+from merlin.core.errors import MerlinError
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SECRET = "s3cret-of-the-webhook"
@@ -56,10 +57,19 @@ class Desk:
             assert self.changed.wait_for(condition, timeout=10)
 
 
+class Away:
+    """A store whose database does not answer."""
+
+    async def read(self, _work):
+        raise MerlinError("there is no database here")
+
+    do = read
+
+
 def services_of(desk, store=None, rows=None):
     """Return services that do everything at the desk; what the database holds is not asked."""
     return ApiServices(
-        store=store,
+        store=store or Away(),
         rows=rows,
         look=desk.look,
         wake=desk.wake,

@@ -59,6 +59,13 @@ def free_port():
     return free_ports(1)[0]
 
 
+@pytest.fixture(scope="session")
+def still_site(tmp_path_factory):
+    """The same for all tests that leave nothing behind in it; a start costs half a second."""
+    with running(tmp_path_factory.mktemp("still")) as site:
+        yield site
+
+
 @pytest.fixture
 def site(tmp_path):
     """An api of its own with a few courses: `site_world.COURSES`."""

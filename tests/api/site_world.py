@@ -16,6 +16,7 @@ from merlin.account.sign_in import How
 from merlin.account.user import User
 from merlin.api.app import create_app
 from merlin.core.clock import utc_now
+from merlin.core.listening import Listening
 from merlin.store.courses import CourseRows
 from merlin.store.database import open_database
 from merlin.store.editing import EditingRows
@@ -24,6 +25,8 @@ from merlin.store.writer import Writer
 from merlin.wiring.api import ApiSettings, services_of
 
 ANNA, BORIS, VERA = 1001, 1002, 1003
+# On a machine with a crowd of tests.
+PATIENCE_S = 60
 ALGORITHMS = {
     "course.yaml": """\
 semester: 1
@@ -56,6 +59,7 @@ materials:
   - {lesson: 1, type: lecture, title: {ru: Тайна}, file_url: "https://example.com/secret.pdf"}
 """,
 }
+NOT_LIMITED = Listening(("127.0.0.1", 0), anonymous_per_min=0, person_per_min=0)
 COURSES = {"algorithms": ALGORITHMS, "networks": NETWORKS, "closed": CLOSED}
 
 
@@ -68,7 +72,7 @@ class Site:
         self.services = services
         self.rows = services.rows
         self.address = address
-        self.client = httpx.Client(base_url=address)
+        self.client = httpx.Client(base_url=address, timeout=PATIENCE_S)
 
     def teach(self, datasets):
         """Let the catalogue say what these files say: dataset -> path -> text."""
@@ -100,20 +104,24 @@ class Site:
 
     def program(self, user_id, *scopes):
         """Return a client that sends a key."""
-        return httpx.Client(base_url=self.address, headers=self.key(user_id, *scopes))
+        return httpx.Client(
+            base_url=self.address, headers=self.key(user_id, *scopes), timeout=PATIENCE_S
+        )
 
     def browser(self, user_id):
         """Return a client that keeps the cookie of somebody who is signed in."""
         _, token = self.rows.sign_ins.open(user_id, How.CODE, "Firefox, Linux")
         said = {"Origin": self.address}
-        return httpx.Client(base_url=self.address, cookies={"merlin": token}, headers=said)
+        return httpx.Client(
+            base_url=self.address, cookies={"merlin": token}, headers=said, timeout=PATIENCE_S
+        )
 
 
 @contextmanager
 def running(folder, database_url="", **settings):
     """Run an api with COURSES in its catalogue."""
     url = database_url or f"sqlite://{folder}/merlin.db"
-    made = ApiSettings(database=url, state_dir=folder, host="127.0.0.1", port=0)
+    made = ApiSettings(database=url, state_dir=folder, listening=NOT_LIMITED)
     with open_database(url) as database:
         migrate(database)
         writer = Writer(database)

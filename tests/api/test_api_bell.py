@@ -68,7 +68,7 @@ def test_a_deed_cut_off_by_the_end_is_done_at_the_end():
     async def deed():
         if not begun.is_set():
             begun.set()
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         deeds.append("done")
 
     async def play(bell):

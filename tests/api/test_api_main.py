@@ -17,9 +17,11 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from api_world import Desk, services_of
 from merlin.api.main import serve
+from merlin.core.listening import Listening
 from merlin.core.log import setup
 setup("api")
-serve(services_of(Desk()), "127.0.0.1", int(sys.argv[2]), lambda: print("ready", flush=True))
+where = Listening(("127.0.0.1", int(sys.argv[2])))
+serve(services_of(Desk()), where, lambda: print("ready", flush=True))
 print("stopped", flush=True)
 """
 

@@ -32,8 +32,6 @@ def settings(tmp_path):
     return ApiSettings(
         database=f"sqlite://{tmp_path}/merlin.db",
         state_dir=tmp_path,
-        host="127.0.0.1",
-        port=0,
         telegram_token=TOKEN,
         telegram_secret="word",
     )
@@ -107,7 +105,7 @@ def test_the_payment_hook_moves_the_wake_counter(settings, database, writer):
 
 
 def test_a_token_that_is_none_is_refused_without_being_shown(tmp_path, writer):
-    settings = ApiSettings("sqlite:///x", tmp_path, "127.0.0.1", 0, telegram_token="geheim")
+    settings = ApiSettings("sqlite:///x", tmp_path, telegram_token="geheim")
     with pytest.raises(ConfigError) as caught:
         services_of(settings, writer)
     assert "geheim" not in str(caught.value)

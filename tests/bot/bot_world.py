@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
-import os
-import pickle
 import selectors
-import subprocess
-import sys
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime
+
+from served import AT, SYSTEM, let_serve  # noqa: F401 - part of this world
 
 from merlin.bot.services import Pace
 from merlin.chat.desk import Patience
-from merlin.core.clock import iso
 from merlin.store.database import open_database
-from merlin.store.migrations import migrate
-from merlin.store.tables import BUILD, EVALUATION, JOB, MODEL, PROMOTION, SERVING
 from merlin.wiring.bot import BotSettings, ProviderSettings, serve
 
-AT = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
-SYSTEM = "MerlinGPT is a good service!"
 QUICK = Pace(poll_s=5, conflict_s=0.2, private_edit_s=0.05, typing_s=0.5, longest_pause_s=0.2)
 
 
@@ -92,110 +82,6 @@ def rows(settings, sql):
 def states(settings):
     """Return how many updates there are in each state."""
     return dict(rows(settings, "SELECT state, COUNT(*) FROM updates GROUP BY state"))
-
-
-def let_serve(settings, model_id, *, number=1, dataset="neurotypology", provider="chat"):
-    """Let a model of a new build serve the dataset."""
-    with open_database(settings.database) as database:
-        migrate(database)
-        with database.atomic():
-            build_id = database.add(BUILD, _build(dataset, number))
-            job_id = database.add(JOB, _job(dataset, build_id, provider))
-            model_row = database.add(MODEL, _model(dataset, build_id, job_id, provider, model_id))
-            served = {"since": iso(AT), "position": number, "is_pinned": 0}
-            database.change(SERVING.delete().where(SERVING.dataset == dataset))
-            serving = {"dataset": dataset, "model_row": model_row, **served}
-            database.put(SERVING.insert(serving))
-            scores = {"questions": 12, "chrf": 81.25, "equal_share": 0.75, "unknown_share": 0.0}
-            database.put(EVALUATION.insert({"model_row": model_row, **scores, "at": iso(AT)}))
-            database.add(PROMOTION, _promotion(dataset, model_id))
-            database.bump()
-
-
-def _build(dataset, number):
-    recipe = {"provider": "chat", "base_model": "no-such-base"}
-    return {
-        "dataset": dataset,
-        "number": number,
-        "digest": f"{dataset}-{number}",
-        "folder": "",
-        "system": SYSTEM,
-        "train": 60,
-        "test": 12,
-        "train_tokens": 1,
-        "test_tokens": 1,
-        "manifest": json.dumps({"recipe": recipe}),
-        "created_at": iso(AT),
-    }
-
-
-def _job(dataset, build_id, provider):
-    return {
-        "launch_key": f"{dataset}-{build_id}",
-        "wish": "",
-        "dataset": dataset,
-        "build_id": build_id,
-        "provider": provider,
-        "recipe": "{}",
-        "attempt": 1,
-        "state": "succeeded",
-        "provider_job_id": "job-1",
-        "status": "succeeded",
-        "model_id": None,
-        "trained_tokens": 0,
-        "estimate_micro": 0,
-        "currency": "USD",
-        "error": "",
-        "not_before": None,
-        "created_at": iso(AT),
-        "updated_at": iso(AT),
-    }
-
-
-def _model(dataset, build_id, job_id, provider, model_id):
-    return {
-        "provider": provider,
-        "model_id": model_id,
-        "dataset": dataset,
-        "build_id": build_id,
-        "job_id": job_id,
-        "state": "good",
-        "probes": 0,
-        "not_before": None,
-        "note": "",
-        "created_at": iso(AT),
-    }
-
-
-def _promotion(dataset, model_id):
-    return {
-        "dataset": dataset,
-        "from_model": None,
-        "to_model": model_id,
-        "why": "newest",
-        "by_whom": "merlin",
-        "at": iso(AT),
-    }
-
-
-_CHILD = """
-import base64, pickle, sys
-from merlin.wiring.bot import run_bot
-
-run_bot(pickle.loads(base64.b64decode(sys.argv[1])))
-"""
-
-
-def start_child(settings, log, **environment):
-    """Start a bot as a process of its own; its standard error goes to the file `log`."""
-    told = base64.b64encode(pickle.dumps(settings)).decode()
-    with log.open("ab") as errors:
-        return subprocess.Popen(
-            [sys.executable, "-c", _CHILD, told],
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            stderr=errors,
-        )
 
 
 class _Jump(selectors.SelectSelector):

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 from admin_world import ANNA, BORIS, VERA, Chat, add_users, with_admin
-from bot_world import RunningBot, rows, start_child
+from bot_world import RunningBot, rows
+from forked import code_of, start_bot
 
 from merlin.core.notice import ADMINS
 from merlin.store.database import open_database
@@ -108,12 +109,12 @@ def test_a_broadcast_that_is_killed_goes_on_and_doubles_nobody(telegram, setting
         prepared(chat)
     telegram.press("vera", "📣 Отправить")
     log = tmp_path / "log"
-    child = start_child(settings, log, MERLIN_CRASH_AT="broadcast.handed")
-    assert child.wait(60) == 137, log.read_text()
-    child = start_child(settings, log)
+    child = start_bot(settings, log, MERLIN_CRASH_AT="broadcast.handed")
+    assert code_of(child) == 137, log.read_text()
+    child = start_bot(settings, log)
     telegram.wait_for(lambda: sum(bool(got(telegram, number)) for number in CROWD) > 10, 30)
     child.kill()
-    child.wait(30)
+    child.join()
     with RunningBot(settings):
         chat.until("закончена")
     for number in CROWD:

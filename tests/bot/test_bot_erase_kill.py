@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from bot_world import RunningBot, start_child, states
+from bot_world import RunningBot, states
+from forked import code_of, start_bot
 
 from merlin.core.killpoint import POINTS
 from merlin.store.database import open_database
@@ -44,8 +45,8 @@ def test_an_erasure_is_whole_after_a_kill_at(telegram, settings, tmp_path, point
         done(3)
     telegram.press("anna", "forget:2")
     log = tmp_path / "log"
-    child = start_child(settings, log, MERLIN_CRASH_AT=point)
-    assert child.wait(60) == 137, log.read_text()
+    child = start_bot(settings, log, MERLIN_CRASH_AT=point)
+    assert code_of(child) == 137, log.read_text()
     assert has_traces(settings)
     with RunningBot(settings):
         telegram.wait_for(lambda: not telegram.pending(), 20)

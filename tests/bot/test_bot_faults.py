@@ -8,7 +8,8 @@ from functools import partial
 import pytest
 from bot_talk import Talk
 from bot_troubles import ended, russian, texts
-from bot_world import RunningBot, rows, start_child, states
+from bot_world import RunningBot, rows, states
+from forked import code_of, start_bot
 from waiting import wait_until
 
 from merlin.billing.plan import Allowance, Format, Plan
@@ -64,8 +65,8 @@ def test_words_that_answered_a_dialog_are_no_question_after_a_kill(
         Talk(telegram, settings).say("/system")
         Talk(telegram, settings).press("system:set")
     telegram.say("anna", "Отвечай стихами")
-    child = start_child(settings, tmp_path / "log", MERLIN_CRASH_AT="answer.sent")
-    assert child.wait(60) == 137
+    child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT="answer.sent")
+    assert code_of(child) == 137
     with RunningBot(settings):
         ended(telegram, settings, 3)
     assert not provider.calls("chat.create")
@@ -79,14 +80,14 @@ def test_a_question_stays_one_though_a_dialog_was_opened_before_a_kill(
         Talk(telegram, settings).say("Первый")
         (session,) = rows(settings, "SELECT id FROM chat_session")[0]
     provider.behave(think_s=2.0)
-    child = start_child(settings, tmp_path / "log")
+    child = start_bot(settings, tmp_path / "log")
     telegram.say("anna", "Второй")
     telegram.wait_for(lambda: texts(telegram)[-1] == "…", 30)
     wait_until(lambda: len(rows(settings, "SELECT id FROM turn")) == 2, 20)
     telegram.press("anna", f"session-name:{session}", forged=True)
     wait_until(lambda: rows(settings, "SELECT step FROM dialog"), 20)
     child.kill()
-    child.wait(20)
+    child.join()
     provider.behave(think_s=0.0)
     with RunningBot(settings):
         ended(telegram, settings, 3)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 from bot_troubles import ended, texts
-from bot_world import RunningBot, rows, start_child, states
+from bot_world import RunningBot, rows, states
+from forked import code_of, start_bot
 from media_world import PHOTO, after, charged, questions, send, with_media
 
 from merlin.bot.joining import belongs, joined_text
@@ -52,8 +53,8 @@ def test_a_paste_while_an_answer_is_written_is_one_question_too(telegram, provid
 @pytest.mark.parametrize("point", ["update.stored", "answer.sent"])
 def test_a_paste_is_one_question_over_a_kill(telegram, provider, media, tmp_path, point):
     parts = telegram.paste("anna", PASTE)
-    child = start_child(replace(media, plans=()), tmp_path / "log", MERLIN_CRASH_AT=point)
-    assert child.wait(60) == 137, (tmp_path / "log").read_text()
+    child = start_bot(replace(media, plans=()), tmp_path / "log", MERLIN_CRASH_AT=point)
+    assert code_of(child) == 137, (tmp_path / "log").read_text()
     with RunningBot(media):
         ended(telegram, media, len(parts))
     assert len([text for text in texts(telegram, "anna") if text != "…"]) == 1
@@ -65,8 +66,8 @@ def test_an_album_is_one_question_over_a_kill(telegram, provider, media, tmp_pat
     album = [Upload(f"{n}.png", "image/png", PHOTO + bytes([n])) for n in range(3)]
     telegram.send_album("anna", album, caption="Сравни")
     at = {"MERLIN_CRASH_AT": "placeholder.recorded"}
-    child = start_child(replace(media, plans=()), tmp_path / "log", **at)
-    assert child.wait(60) == 137, (tmp_path / "log").read_text()
+    child = start_bot(replace(media, plans=()), tmp_path / "log", **at)
+    assert code_of(child) == 137, (tmp_path / "log").read_text()
     with RunningBot(media):
         ended(telegram, media, 3)
     assert len(texts(telegram, "anna")) == 1
@@ -198,11 +199,11 @@ def test_a_forwarded_command_commands_nothing_and_is_a_question(telegram, provid
 
 def test_a_kill_while_a_document_is_read_leaves_one_answer(telegram, provider, media, tmp_path):
     provider.behave(think_s=2.0)
-    child = start_child(replace(media, plans=()), tmp_path / "log")
+    child = start_bot(replace(media, plans=()), tmp_path / "log")
     send(telegram, "Лоб высокий.".encode(), caption="О чём это?")
     telegram.wait_for(lambda: telegram.calls("getFile"), 30)
     child.kill()
-    child.wait()
+    child.join()
     provider.behave(think_s=0.0)
     with RunningBot(media):
         ended(telegram, media, 1)

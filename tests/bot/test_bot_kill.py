@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import signal
 from dataclasses import replace
 
 import pytest
-from bot_world import RunningBot, start_child, states
+from bot_world import RunningBot, states
+from forked import code_of, start_bot
 
 from merlin.core import killpoint
 
@@ -23,8 +23,8 @@ def killed_and_started_again(telegram, settings, point, log, *questions):
     """Let a bot die at `point` with these questions, and another one finish."""
     for question in questions:
         telegram.say("anna", question)
-    child = start_child(settings, log, MERLIN_CRASH_AT=point)
-    assert child.wait(60) == 137, log.read_text()
+    child = start_bot(settings, log, MERLIN_CRASH_AT=point)
+    assert code_of(child) == 137, log.read_text()
     with RunningBot(settings):
         telegram.wait_for(lambda: "waiting" not in states(settings) and states(settings), 40)
         telegram.wait_for(lambda: not telegram.pending(), 10)
@@ -76,11 +76,11 @@ def test_several_waiting_questions_keep_their_order_over_a_kill(telegram, settin
 
 def test_a_stop_lets_the_running_answer_end(telegram, provider, settings, tmp_path):
     provider.behave(think_s=1.0)
-    child = start_child(settings, tmp_path / "log")
+    child = start_bot(settings, tmp_path / "log")
     telegram.say("anna", QUESTION)
     telegram.wait_for(lambda: telegram.answers("anna"), 40)
-    child.send_signal(signal.SIGTERM)
-    assert child.wait(30) == 0
+    child.terminate()
+    assert code_of(child, 30) == 0
     (answer,) = telegram.answers("anna")
     assert f"«{QUESTION}»" in answer.text
     assert states(settings) == {"answered": 1}

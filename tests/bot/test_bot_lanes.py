@@ -7,6 +7,8 @@ import asyncio
 import pytest
 from bot_world import run_jumping
 
+from merlin.account.user import User
+from merlin.bot.known import Known
 from merlin.bot.lanes import Lanes
 from merlin.inbox.update import Update
 
@@ -167,3 +169,27 @@ def test_closing_stops_what_takes_too_long():
         return story
 
     assert run_jumping(run()).done == []
+
+
+def test_what_was_read_with_a_message_is_used_where_it_is_next_and_read_anew_behind_another():
+    async def run():
+        seen = []
+        ended = asyncio.Event()
+
+        async def work(task):
+            seen.append((task.update.update_id, task.known))
+            if len(seen) == 3:
+                ended.set()
+
+        lanes = Lanes(work, no_refusal)
+        updates = [*messages(1, 1, 2), *messages(2, 3)]
+        lanes.add(updates, known=[Known(User(update.user_id)) for update in updates])
+        await ended.wait()
+        return seen
+
+    known = dict(asyncio.run(run()))
+    assert known == {1: Known(User(1)), 2: None, 3: Known(User(2))}
+
+
+async def no_refusal(_updates, _is_news):
+    raise AssertionError

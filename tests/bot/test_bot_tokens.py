@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 from bot_talk import Talk
-from bot_world import RunningBot, rows, settings_of, start_child
+from bot_world import RunningBot, rows, settings_of
+from forked import code_of, start_bot
 from waiting import wait_until
 
 from merlin.billing.plan import Allowance, Format, Plan
@@ -170,10 +171,10 @@ def test_a_kill_on_the_way_leaves_one_new_session(tmp_path, telegram, provider):
         talk.say("/t")
     provider.behave(fixed_answer=SHORT)
     log = tmp_path / "child.log"
-    child = start_child(settings, log, MERLIN_CRASH_AT="answer.sent")
+    child = start_bot(settings, log, MERLIN_CRASH_AT="answer.sent")
     telegram.press("anna", "Пересказать и продолжить", talk.last.message_id)
     try:
-        assert child.wait(30) == 137
+        assert code_of(child, 30) == 137
     finally:
         child.kill()
     with RunningBot(settings):

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import pytest
 from chat_page_world import Bot, opened
 from chromium_here import ARGUMENTS, CHROMIUM
+from course_world import Visitor, course_site, visiting
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from staff_world import staff_site
 
 from merlin.sandbox.telegram import TelegramStandIn
 
@@ -44,3 +46,28 @@ def bot(telegram: TelegramStandIn) -> Bot:
 @pytest.fixture
 def page(chromium: Browser, telegram: TelegramStandIn) -> Iterator[Page]:
     yield from opened(chromium, telegram)
+
+
+@pytest.fixture(scope="module")
+def courses(tmp_path_factory):
+    """A site that the tests of one module share; each test is somebody else there."""
+    with course_site(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture
+def visitor(chromium: Browser, courses) -> Iterator[Visitor]:
+    yield from visiting(chromium, courses)
+
+
+@pytest.fixture(scope="module")
+def staff(tmp_path_factory):
+    """A site whose pipeline has been at work for some hours."""
+    with staff_site(tmp_path_factory.mktemp("staff")) as site:
+        yield site
+
+
+@pytest.fixture
+def colleague(chromium: Browser, staff) -> Iterator[Visitor]:
+    """A visitor of that site."""
+    yield from visiting(chromium, staff)

@@ -2,61 +2,36 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from world import Lab
 
 from merlin.cli import app, main
 from merlin.core.errors import LeadTaken
-from merlin.sandbox.provider import ProviderStandIn
 
 pytestmark = pytest.mark.functional
 
 
-@pytest.fixture(scope="module")
-def provider():
-    with ProviderStandIn(key="stand-in") as stand_in:
-        yield stand_in
-
-
 @pytest.fixture
-def lab(tmp_path, provider):
-    lab = Lab(tmp_path, provider.base_url)
-    lab.repository.dataset()
-    lab.repository.commit("First words")
-    lab.until_serving("trial-1")
-    return lab
+def lab(serving):
+    return serving
 
 
-def run(capsys, lab, *words):
-    capsys.readouterr()
-    code = main([*words, "--config", str(lab.path)])
-    return code, capsys.readouterr()
-
-
-def shown(capsys, lab, *words):
-    code, told = run(capsys, lab, *words, "--json")
-    assert code == 0, told.err
-    return json.loads(told.out)
-
-
-def test_what_happened_is_shown_as_json(lab, capsys):
-    status = shown(capsys, lab, "status")
+def test_what_happened_is_shown_as_json(shown):
+    status = shown("status")
     trial = status["datasets"]["trial"]
     assert (trial["verdict"], trial["build"], trial["job"]["state"]) == (
         "serving",
         "trial-1",
         "succeeded",
     )
-    assert shown(capsys, lab, "builds")[0]["build"] == "trial-1"
-    assert shown(capsys, lab, "jobs", "list")[0]["job"] == 1
-    assert shown(capsys, lab, "jobs", "show", "1")["changes"][-1]["to"] == "succeeded"
-    assert shown(capsys, lab, "jobs", "events", "1")
-    assert shown(capsys, lab, "models", "list")[0]["serves"] is True
-    assert shown(capsys, lab, "models", "history")[0]["why"] == "newest"
-    assert shown(capsys, lab, "log", "trial")[0]["subject"] == "First words"
-    build = shown(capsys, lab, "show", "trial-1")
+    assert shown("builds")[0]["build"] == "trial-1"
+    assert shown("jobs", "list")[0]["job"] == 1
+    assert shown("jobs", "show", "1")["changes"][-1]["to"] == "succeeded"
+    assert shown("jobs", "events", "1")
+    assert shown("models", "list")[0]["serves"] is True
+    assert shown("models", "history")[0]["why"] == "newest"
+    assert shown("log", "trial")[0]["subject"] == "First words"
+    build = shown("show", "trial-1")
     assert len(build["manifest"]["examples"]) == 12
     assert set(build["authors"].values()) == {"boris"}
 
@@ -75,22 +50,22 @@ def test_what_happened_is_shown_as_json(lab, capsys):
         (["models", "history"], "trial-1"),
     ],
 )
-def test_what_happened_is_shown_to_people(lab, capsys, words, part):
-    code, told = run(capsys, lab, *words)
+def test_what_happened_is_shown_to_people(run, words, part):
+    code, told = run(*words)
     assert (code, part in told.out) == (0, True), told
 
 
-def test_a_question_is_answered_by_the_serving_model(lab, capsys):
-    answer = shown(capsys, lab, "ask", "Что значит слово номер 3?")
+def test_a_question_is_answered_by_the_serving_model(shown):
+    answer = shown("ask", "Что значит слово номер 3?")
     assert (answer["build"], bool(answer["answer"])) == ("trial-1", True)
 
 
-def test_two_builds_differ_by_their_examples(lab, capsys):
+def test_two_builds_differ_by_their_examples(lab, shown):
     lab.repository.example("trial", 40)
     lab.repository.example("trial", 3, answer="Другими словами.")
     lab.repository.commit()
     lab.until_serving("trial-2")
-    assert shown(capsys, lab, "diff", "trial-1", "trial-2") == {
+    assert shown("diff", "trial-1", "trial-2") == {
         "added": ["q40"],
         "removed": [],
         "changed": ["q3"],
@@ -98,21 +73,21 @@ def test_two_builds_differ_by_their_examples(lab, capsys):
     }
 
 
-def test_without_a_daemon_the_command_does_the_work_itself(lab, capsys):
+def test_without_a_daemon_the_command_does_the_work_itself(lab, shown):
     lab.repository.example("trial", 41)
     head = lab.repository.commit()
-    built = shown(capsys, lab, "build", "trial")
+    built = shown("build", "trial")
     assert (built["build"], built["commit"]) == ("trial-2", head)
 
 
-def test_a_rollback_names_what_serves_now(lab, capsys):
+def test_a_rollback_names_what_serves_now(lab, shown):
     lab.repository.example("trial", 42)
     lab.repository.commit()
     lab.until_serving("trial-2")
-    assert shown(capsys, lab, "models", "rollback", "trial")["build"] == "trial-1"
-    assert shown(capsys, lab, "models", "promote", "trial-2")["build"] == "trial-2"
-    assert shown(capsys, lab, "models", "pin", "trial")["pinned"] is True
-    assert shown(capsys, lab, "models", "unpin", "trial")["pinned"] is False
+    assert shown("models", "rollback", "trial")["build"] == "trial-1"
+    assert shown("models", "promote", "trial-2")["build"] == "trial-2"
+    assert shown("models", "pin", "trial")["pinned"] is True
+    assert shown("models", "unpin", "trial")["pinned"] is False
 
 
 @pytest.mark.parametrize(
@@ -129,27 +104,27 @@ def test_a_rollback_names_what_serves_now(lab, capsys):
         (["ask", "?", "--dataset", "nothing"], "nothing"),
     ],
 )
-def test_what_cannot_be_done_is_refused_in_a_sentence(lab, capsys, words, part):
-    code, told = run(capsys, lab, *words)
+def test_what_cannot_be_done_is_refused_in_a_sentence(run, words, part):
+    code, told = run(*words)
     last = told.err.strip().splitlines()[-1]
     assert (code, last.startswith("merlin: "), part in last) == (1, True, True), told.err
 
 
-def test_a_process_that_is_silent_is_not_well(lab, capsys):
-    assert run(capsys, lab, "health", "daemon")[0] == 1
-    assert run(capsys, lab, "health", "engine")[0] == 1
-    assert run(capsys, lab, "health", "nobody")[0] == 2
+def test_a_process_that_is_silent_is_not_well(run):
+    assert run("health", "daemon")[0] == 1
+    assert run("health", "engine")[0] == 1
+    assert run("health", "nobody")[0] == 2
 
 
-def test_a_request_may_be_left_to_the_daemon(lab, capsys):
-    code, told = run(capsys, lab, "jobs", "launch", "trial", "--no-wait")
+def test_a_request_may_be_left_to_the_daemon(run):
+    code, told = run("jobs", "launch", "trial", "--no-wait")
     assert (code, "request" in told.err) == (0, True)
 
 
 def test_before_the_first_look_commands_say_so(tmp_path, provider, capsys):
     lab = Lab(tmp_path, provider.base_url)
-    code, told = run(capsys, lab, "status")
-    assert (code, "recorded yet" in told.err) == (1, True)
+    assert main(["status", "--config", str(lab.path)]) == 1
+    assert "recorded yet" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

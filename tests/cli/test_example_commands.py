@@ -7,10 +7,6 @@ import sys
 
 import pytest
 import yaml
-from world import Lab
-
-from merlin.cli import main
-from merlin.sandbox.provider import ProviderStandIn
 
 pytestmark = pytest.mark.functional
 
@@ -21,39 +17,9 @@ path.write_text(path.read_text("utf-8").replace("ответ", "отклик"), "
 """
 
 
-@pytest.fixture(scope="module")
-def provider():
-    with ProviderStandIn(key="stand-in") as stand_in:
-        yield stand_in
-
-
 @pytest.fixture
-def lab(tmp_path, provider):
-    lab = Lab(tmp_path, provider.base_url)
-    lab.repository.dataset()
-    lab.repository.commit("First words")
-    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
-    return lab
-
-
-@pytest.fixture
-def run(lab, capsys):
-    def call(*words):
-        capsys.readouterr()
-        code = main([*words, "--config", str(lab.path)])
-        return code, capsys.readouterr()
-
-    return call
-
-
-@pytest.fixture
-def shown(run):
-    def call(*words):
-        code, told = run(*words, "--json")
-        assert code == 0, told.err
-        return json.loads(told.out)
-
-    return call
+def lab(committed):
+    return committed
 
 
 def example(lab, name):

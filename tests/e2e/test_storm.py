@@ -7,7 +7,7 @@ from storm import weather
 
 pytestmark = pytest.mark.load
 
-COMMITS, SEED = 3, 20261120
+COMMITS, SEED = 2, 20261120
 
 
 def test_each_commit_gets_one_job_whatever_breaks(tmp_path):

@@ -18,7 +18,16 @@ pytestmark = pytest.mark.integration
 
 # Those of edits are in test_change_kill_points.py, those of the bot and the engine in
 # tests/bot/test_bot_kill.py and tests/engine.
-OTHERS = ("change.", "update.", "placeholder.", "answer.", "broadcast.", "erase.", "engine.")
+OTHERS = (
+    "change.",
+    "update.",
+    "placeholder.",
+    "answer.",
+    "broadcast.",
+    "erase.",
+    "engine.",
+    "door.",
+)
 POINTS = tuple(point for point in killpoint.POINTS if not point.startswith(OTHERS))
 SERVE_S = 60
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from migrated import put_migrated
+from store_world import BOT
 from waiting import wait_until
 
+from merlin.store.cipher import Cipher
 from merlin.store.database import open_database
-from merlin.store.migrations import migrate
+from merlin.store.outgoing import OutgoingRows
+from merlin.store.sessions import SessionRows
+from merlin.store.turns import TurnRows
+from merlin.store.updates import UpdateRows
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -29,8 +35,7 @@ def url(request, tmp_path):
     if request.param == "postgresql":
         return request.getfixturevalue("postgresql").emptied()
     address = f"sqlite://{tmp_path}/state/merlin.db"
-    with open_database(address) as database:
-        migrate(database)
+    put_migrated(address)
     return address
 
 
@@ -56,6 +61,31 @@ class Watch:
 @pytest.fixture
 def clock():
     return Watch()
+
+
+@pytest.fixture
+def cipher():
+    return Cipher({"k": b"k" * 32}, "k")
+
+
+@pytest.fixture
+def inbox(database, cipher, clock):
+    return UpdateRows(database, cipher, BOT, clock)
+
+
+@pytest.fixture
+def outbox(database, cipher, clock):
+    return OutgoingRows(database, cipher, BOT, clock)
+
+
+@pytest.fixture
+def sessions(database, cipher, clock):
+    return SessionRows(database, cipher, BOT, clock)
+
+
+@pytest.fixture
+def turns(database, cipher, clock):
+    return TurnRows(database, cipher, BOT, clock)
 
 
 @pytest.fixture

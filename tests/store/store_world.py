@@ -33,6 +33,7 @@ from merlin.store.verdicts import verdicts
 
 AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 FACE = "neurotypology"
+BOT = 8700000001
 
 
 def examples(count=12, changed=()):

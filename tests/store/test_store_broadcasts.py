@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from store_world import BOT
 
 from merlin.account.user import User
 from merlin.core.notice import ADMINS
@@ -15,22 +16,15 @@ from merlin.inbox.errand import Errand
 from merlin.inbox.outgoing import Letter, OutgoingState
 from merlin.inbox.owner import this_process
 from merlin.store.broadcasts import BroadcastRows
-from merlin.store.cipher import Cipher
 from merlin.store.errands import ErrandRows
 from merlin.store.gauges import Gauges
 from merlin.store.notices import NoticeRows
-from merlin.store.outgoing import OutgoingRows
 from merlin.store.requests import RequestRows
 from merlin.store.users import UserRows
 
 pytestmark = pytest.mark.integration
 
-BOT, VERA = 7, 1003
-
-
-@pytest.fixture
-def cipher():
-    return Cipher({"key": b"k" * 32}, "key")
+VERA = 1003
 
 
 @pytest.fixture
@@ -44,11 +38,6 @@ def users(database, clock):
 @pytest.fixture
 def casts(database, cipher, clock, users):
     return BroadcastRows(database, cipher, BOT, "ru", clock)
-
-
-@pytest.fixture
-def outbox(database, cipher, clock):
-    return OutgoingRows(database, cipher, BOT, clock)
 
 
 def begun(casts, language=""):

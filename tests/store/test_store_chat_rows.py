@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from store_world import BOT
 
 from merlin.account.user import User
 from merlin.chat.session import Place
@@ -15,35 +16,17 @@ from merlin.inbox.outgoing import Letter, OutgoingState
 from merlin.inbox.owner import LEASE_S, this_process
 from merlin.inbox.update import Outcome, Update, UpdateState
 from merlin.store.cipher import Cipher
-from merlin.store.outgoing import OutgoingRows
 from merlin.store.sessions import SessionRows
-from merlin.store.turns import TurnRows
 from merlin.store.updates import UpdateRows
 from merlin.store.users import UserRows
 from merlin.store.wake import WakeRow
 
 pytestmark = pytest.mark.integration
 
-BOT = 8700000001
 ME = this_process()
 # Somewhere else nobody can see whether they live.
 OTHER = replace(ME, host="elsewhere")
 DEAD = replace(ME, pid=2**22 - 1, started=1)
-
-
-@pytest.fixture
-def cipher():
-    return Cipher({"k": b"k" * 32}, "k")
-
-
-@pytest.fixture
-def inbox(database, cipher, clock):
-    return UpdateRows(database, cipher, BOT, clock)
-
-
-@pytest.fixture
-def outbox(database, cipher, clock):
-    return OutgoingRows(database, cipher, BOT, clock)
 
 
 def updates(chat_id, *numbers, text="вопрос"):
@@ -241,8 +224,7 @@ def test_a_chat_s_waiting_letters_are_dropped(outbox):
     assert outbox.of_update(2)[0].state is OutgoingState.PENDING
 
 
-def test_a_chat_has_one_open_session(database, cipher, clock):
-    sessions = SessionRows(database, cipher, BOT, clock)
+def test_a_chat_has_one_open_session(sessions):
     first = sessions.open(Place(5, 5))
     assert sessions.open(Place(5, 5)) == first
     assert sessions.open(Place(6, 6)) != first
@@ -252,13 +234,8 @@ def test_a_chat_has_one_open_session(database, cipher, clock):
 
 
 @pytest.fixture
-def turns(database, cipher, clock):
-    return TurnRows(database, cipher, BOT, clock)
-
-
-@pytest.fixture
-def session_id(database, cipher, clock):
-    return SessionRows(database, cipher, BOT, clock).open(Place(5, 5)).session_id
+def session_id(sessions):
+    return sessions.open(Place(5, 5)).session_id
 
 
 def test_a_turn_goes_from_asked_to_told(turns, session_id):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from store_world import BOT
 
 from merlin.account.retention import Retention
 from merlin.chat.group import Group, Hears
@@ -13,38 +14,20 @@ from merlin.chat.turn import Question, Written
 from merlin.core.page import Page
 from merlin.inbox.outgoing import Letter, OutgoingState, Spot
 from merlin.inbox.owner import this_process
-from merlin.store.cipher import Cipher
 from merlin.store.groups import GroupRows
 from merlin.store.inline import KEPT, InlineRows
 from merlin.store.outgoing import OutgoingRows
 from merlin.store.retention import RetentionRows
-from merlin.store.sessions import SessionRows
-from merlin.store.turns import TurnRows
 
 pytestmark = pytest.mark.integration
 
-BOT, OLD, NEW, ANNA, BORIS = 7, -4001, -1001004001, 1001, 1002
+OLD, NEW, ANNA, BORIS = -4001, -1001004001, 1001, 1002
 CHOSEN = Group(OLD, Hears.QUESTION, "physics", "en", is_open=False)
-
-
-@pytest.fixture
-def cipher():
-    return Cipher({"k": b"k" * 32}, "k")
 
 
 @pytest.fixture
 def groups(database, cipher, clock):
     return GroupRows(database, cipher, BOT, clock)
-
-
-@pytest.fixture
-def sessions(database, cipher, clock):
-    return SessionRows(database, cipher, BOT, clock)
-
-
-@pytest.fixture
-def turns(database, cipher, clock):
-    return TurnRows(database, cipher, BOT, clock)
 
 
 @pytest.fixture

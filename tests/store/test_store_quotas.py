@@ -266,3 +266,17 @@ def test_the_states_of_a_use_are_those_that_rows_have(quotas, database):
     quotas.give_back(2)
     asked(quotas, 3)
     assert set(uses(database)) == set(UseState)
+
+
+def test_what_was_reserved_long_ago_and_never_settled_is_given_back(quotas, database, clock):
+    for update_id in (1, 2):
+        asked(quotas, update_id)
+    quotas.charge(2)
+    other = QuotaRows(database, BOT + 1, clock)
+    asked(other, 1, user_id=BORIS)
+    assert quotas.give_back_before(clock()) == 0
+    clock.move(600)
+    assert quotas.give_back_before(clock()) == 1
+    assert quotas.give_back_before(clock()) == 0
+    assert left(quotas).used == 1
+    assert other.give_back_before(clock()) == 1

@@ -14,7 +14,7 @@ from merlin.store.faults import DatabaseAway, DatabaseBusy
 from merlin.store.migrations import migrate
 from merlin.store.notices import NoticeRows
 from merlin.store.tables import NOTICE
-from merlin.store.writer import Writer
+from merlin.store.writer import GROUPS_A_CHECKPOINT, Writer
 
 pytestmark = pytest.mark.integration
 
@@ -190,3 +190,19 @@ def with_writer(database, main):
         return asyncio.run(main(writer))
     finally:
         writer.close()
+
+
+def test_the_log_of_sqlite_is_written_back_beside_the_writing(tmp_path):
+    path = tmp_path / "merlin.db"
+    with open_database(f"sqlite://{path}") as database:
+        migrate(database)
+        database.checkpoint()
+        before = path.read_bytes()
+
+        async def main(writer):
+            for number in range(GROUPS_A_CHECKPOINT):
+                await writer.do(tell(f"good {number}"))
+
+        with_writer(database, main)
+        assert b"good 7" not in before
+        assert b"good 7" in path.read_bytes()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -19,19 +21,55 @@ from merlin.core.log import get_logger, redact
 
 log = get_logger(__name__)
 
-router = APIRouter()
+router = APIRouter(tags=["process"])
 
 ANSWER_S = 3.0
+_METRICS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}}
+}
 OTHERS = ("daemon", "bot")
 
 
-@router.get("/healthz")
-async def healthz() -> dict[str, str]:
+class Alive(BaseModel):
+    """A process that lives."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: str
+
+
+class ProcessShown(BaseModel):
+    """Another process, as its heartbeat tells."""
+
+    model_config = ConfigDict(frozen=True)
+
+    alive: bool
+    age_s: float | None = Field(description="seconds since its last heartbeat; null: none came")
+    step: str
+
+
+class Ready(BaseModel):
+    """Whether calls can be served, and how the other processes do."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ready: bool
+    database: str = Field(description="ok or silent")
+    processes: dict[str, ProcessShown]
+
+
+@router.get("/healthz", summary="Whether the process lives")
+async def healthz() -> Alive:
     """Say that the process lives; touches nothing else, so a restart would mend a silence."""
-    return {"status": "ok"}
+    return Alive(status="ok")
 
 
-@router.get("/readyz")
+@router.get(
+    "/readyz",
+    summary="Whether calls can be served",
+    response_model=Ready,
+    responses={503: {"model": Ready, "description": "The database is silent"}},
+)
 async def readyz(request: Request) -> Response:
     """Say whether calls can be served: 200 when the database answers, else 503.
 
@@ -59,7 +97,9 @@ def _processes(beats: Sequence[Heartbeat], now: datetime) -> dict[str, dict[str,
     return told
 
 
-@router.get("/metrics")
+@router.get(
+    "/metrics", summary="Everything countable", response_class=PlainTextResponse, responses=_METRICS
+)
 async def metrics(request: Request) -> Response:
     """Return everything countable, for Prometheus; this process's own part always."""
     state = request.app.state

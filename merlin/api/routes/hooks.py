@@ -9,25 +9,45 @@ from __future__ import annotations
 import hmac
 import json
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.body import HOOK_BYTES, read_body
+from merlin.api.described import problems
 from merlin.api.problems import Problem
 from merlin.api.services import ApiServices
 from merlin.core.killpoint import reached
 from merlin.inbox.update import Update, read_update
 
-router = APIRouter(prefix="/hooks")
+router = APIRouter(prefix="/hooks", tags=["hooks"])
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
 # Only who knows the secret gets so far; a refusal would make Telegram send it for ever.
 TELEGRAM_BYTES = 1024 * 1024
+_EMPTY: dict[str, Any] = {"description": "Nothing more is said", "content": {}}
+_RUNG: dict[int | str, dict[str, Any]] = {202: _EMPTY, **problems(400, 413)}
+_SECRET = {
+    "name": SECRET_HEADER,
+    "in": "header",
+    "description": "the word that Telegram was told when the hook was set",
+    "schema": {"type": "string"},
+}
+_UPDATE = {
+    "description": "https://core.telegram.org/bots/api#update",
+    "content": {"application/json": {"schema": {"type": "object"}}},
+}
 
 
-@router.post("/telegram")
+@router.post(
+    "/telegram",
+    summary="An update of Telegram",
+    response_class=Response,
+    responses={200: _EMPTY, **problems(400, 401, 404, 413)},
+    openapi_extra={"parameters": [_SECRET], "requestBody": _UPDATE},
+)
 async def telegram(request: Request) -> Response:
     """Store one update, then answer 200; whatever else is answered, Telegram sends it again."""
     services: ApiServices = request.app.state.services
@@ -49,19 +69,37 @@ def _update_in(body: bytes) -> Update:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-request") from error
 
 
-@router.post("/git", status_code=HTTPStatus.ACCEPTED)
+@router.post(
+    "/git",
+    summary="The repository has a new commit",
+    status_code=HTTPStatus.ACCEPTED,
+    response_class=Response,
+    responses=_RUNG,
+)
 async def git(request: Request) -> Response:
     """Let the daemon fetch the repository now."""
     return await _rung(request, "git")
 
 
-@router.post("/provider", status_code=HTTPStatus.ACCEPTED)
+@router.post(
+    "/provider",
+    summary="A fine-tune job has news",
+    status_code=HTTPStatus.ACCEPTED,
+    response_class=Response,
+    responses=_RUNG,
+)
 async def provider(request: Request) -> Response:
     """Let the daemon look at its fine-tune jobs now."""
     return await _rung(request, "provider")
 
 
-@router.post("/payment", status_code=HTTPStatus.ACCEPTED)
+@router.post(
+    "/payment",
+    summary="A payment has news",
+    status_code=HTTPStatus.ACCEPTED,
+    response_class=Response,
+    responses=_RUNG,
+)
 async def payment(request: Request) -> Response:
     """Wake whoever waits for a payment."""
     return await _rung(request, "payment")

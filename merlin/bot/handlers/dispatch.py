@@ -16,6 +16,7 @@ from merlin.bot.handlers.everyday import (
     own_words,
     pay_support,
     plan,
+    signing_in,
 )
 from merlin.bot.handlers.everyday.helping import help_topic
 from merlin.bot.handlers.group import group_settings
@@ -42,6 +43,7 @@ from merlin.inbox.update import UpdateState
 
 TOPICS: tuple[Topic, ...] = (
     basics.TOPIC,
+    signing_in.TOPIC,
     renewal.TOPIC,
     sessions.TOPIC,
     tokens.TOPIC,

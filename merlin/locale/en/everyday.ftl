@@ -45,7 +45,6 @@ bot-start =
     /help — what I can do
     /info — which model answers now
     /lang — язык, language
-bot-start-login = Signing in through the bot opens together with the course page. Questions are welcome already.
 bot-help = Write a question as a plain message, and I will answer. I remember our conversation until you begin a new one. You may also ask by voice, with a photo or a document where that is switched on.
 bot-help-end = If I do not know the answer, I say so.
 help-talk = Conversations

@@ -9,3 +9,5 @@ col-name = название
 col-materials = материалы
 col-teachers = преподаватели
 course-too-many-favourites = Больше { $limit } курсов в «Мои курсы» не добавить: уберите те, что не нужны.
+course-unknown = Такого курса нет.
+material-unknown = Такого материала в этом курсе нет.

@@ -195,6 +195,7 @@ def _configuration(place: Place) -> Mapping[str, object]:
         },
         "telegram": {
             "base_url": f"http://127.0.0.1:{ports.chat}",
+            "link_url": f"http://127.0.0.1:{ports.chat}",
             "admins": [ADMIN_ID],
             "limits": {"overall_per_s": 0, "private_per_s": 0, "group_per_min": 0},
         },

@@ -53,6 +53,8 @@ class Page:
         """Return the page's routes."""
         return [
             Route("/", self._show),
+            # Where links open the bot, as t.me/<bot>?start=… does.
+            Route(f"/{BOT_NAME}", self._show),
             Route("/texts/{language}.json", self._texts),
             Route("/control/files/{file_id}", self._file),
             Route("/control/pipeline", self._pipeline),

@@ -18,13 +18,13 @@ CREATE TABLE account (
     user_id BIGINT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     password TEXT NOT NULL,
-    changed_at TEXT NOT NULL,
-    failures BIGINT NOT NULL DEFAULT 0,
-    failed_at TEXT
+    browsers TEXT NOT NULL,
+    changed_at TEXT NOT NULL
 );
 CREATE TABLE sign_in (
     id NUMBERED,
     token_hash TEXT NOT NULL UNIQUE,
+    source TEXT UNIQUE,
     user_id BIGINT NOT NULL,
     how TEXT NOT NULL,
     agent TEXT NOT NULL,
@@ -64,13 +64,16 @@ CREATE TABLE idempotency (
     user_id BIGINT NOT NULL,
     key_hash TEXT NOT NULL,
     request_hash TEXT NOT NULL,
+    number BIGINT NOT NULL,
     status BIGINT,
     media_type TEXT NOT NULL,
+    headers TEXT NOT NULL,
     body TEXT NOT NULL,
     at TEXT NOT NULL,
     UNIQUE (user_id, key_hash)
 );
 CREATE INDEX idempotency_at ON idempotency (at);
+CREATE INDEX quota_use_reserved ON quota_use (bot_id, at) WHERE state = 'reserved';
 """
 
 

@@ -13,7 +13,7 @@ from merlin.chat.prompt import Prompt
 from merlin.chat.turn import Turn
 from merlin.core.text import text
 
-MOST_DIGITS = 16
+MOST_DIGITS = 17
 
 
 async def stop(kit: Kit, event: Event) -> None:

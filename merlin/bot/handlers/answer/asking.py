@@ -17,12 +17,11 @@ from merlin.chat.reply import Reply, Trouble
 from merlin.chat.route import Choice, Wish, choices, first_choice, only
 from merlin.chat.session import Session, title_of
 from merlin.chat.stop import Stop
+from merlin.chat.trouble import report
 from merlin.chat.turn import Written, named
 from merlin.chat.window import CAUTIOUS_TOKENS, MOST_TURNS, Gauge, fits, limit_of, size
 from merlin.core.message import Message, Usage
 from merlin.core.money import Cost
-from merlin.core.notice import ADMINS
-from merlin.core.request import RequestKind
 from merlin.core.text import text
 
 # How much of a name a model is told.
@@ -242,20 +241,5 @@ def keep(kit: Kit, event: Event, answer: Answer) -> None:
     if answer.limit_tokens and answer.written.model_id:
         learnt = {answer.written.model_id: answer.limit_tokens}
         kit.rows.windows.put(answer.written.provider, learnt)
-    _report(kit, answer)
-
-
-def _report(kit: Kit, answer: Answer) -> None:
-    """Tell admins of each trouble once an hour."""
-    hour = f"{kit.services.clock():%Y-%m-%dT%H}"
-    for trouble in answer.troubles:
-        told = {
-            "provider": trouble.provider,
-            "model": trouble.model_id,
-            "reason": trouble.reason,
-        }
-        once = f"answer:{trouble.kind}:{trouble.provider}:{trouble.model_id}:{hour}"
-        is_news = kit.rows.notices.tell(ADMINS, f"notice-answer-{trouble.kind}", told, once)
-        if is_news and trouble.kind == "gone":
-            # The daemon looks at once which models there still are.
-            kit.rows.requests.ask(RequestKind.CENSUS, {"model": trouble.model_id}, "bot")
+    rows = kit.rows
+    report(rows.notices, rows.requests, answer.troubles, kit.services.clock(), "bot")

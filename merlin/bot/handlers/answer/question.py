@@ -1,9 +1,12 @@
 """A question: asked of a model, and answered by exactly one whole answer.
 
-    placeholder sent -> stored -> asked -> answer stored -> placeholder edited -> stored
+    placeholder sent -> stored \
+                                answer stored -> placeholder edited -> stored
+    reserved -> asked ---------/
 
 Every step is found again after a kill: a stored placeholder is written into, a stored answer is
-not asked for again, and the final edit may be repeated. Without streaming there is no placeholder
+not asked for again, and the final edit may be repeated. No answer is stored or shown before its
+placeholder is stored; where that fails, the asking ends. Without streaming there is no placeholder
 and the whole answer goes through the outbox.
 """
 
@@ -16,6 +19,7 @@ from dataclasses import replace
 
 from merlin.bot import offers
 from merlin.bot.action import Typing
+from merlin.bot.aside import both
 from merlin.bot.drafting import Drafting
 from merlin.bot.event import Event
 from merlin.bot.handlers.answer.allowance import settle
@@ -97,45 +101,67 @@ async def _found(kit: Kit, event: Event) -> Turn | None:
 
 
 async def _answer_by_edits(kit: Kit, event: Event, turn: Turn | None, source: Source) -> None:
-    placing = asyncio.ensure_future(_placed(kit, event, turn))
+    talk = await talk_of(kit, event)
+    pen = _pen(kit, event)
+    placing = asyncio.ensure_future(_placed(kit, event, turn, pen))
     try:
-        talk = await talk_of(kit, event)
+        stored, answer = await _asked(kit, event, talk, source, (pen, placing))
+    except Exception:
+        # One that is on its way is known to the next try.
+        await placing
+        raise
     finally:
-        placeholder_id = await placing
-    pace = kit.services.pace
-    gap_s = pace.private_edit_s if event.is_private else pace.group_edit_s
-    button = offers.stop_button(event.language, event.update_id)
-    sheet = Sheet(event.chat_id, placeholder_id, button)
-    waiting = text(event.language, "bot-waiting")
-
-    def record(prompt: Prompt) -> Turn:
-        return kit.rows.turns.ask(_question(event, talk, prompt), placeholder_id)
-
-    async with Pen(kit.calls, sheet, gap_s, waiting) as pen:
-        with _stoppable(kit, event) as stop:
-            if event.sent is not None:
-                # Fetching, listening and reading take their time.
-                await kit.store.do(lambda: record(Prompt(event.text, event.format)))
-            prompt, refusal = await _prompt(kit, event, talk, source, (pen, stop))
-            stored = await kit.store.do(lambda: record(prompt))
-            kit.placed.pop(event.update_id, None)
-            reached("placeholder.recorded")
-            answer = refusal or await ask(kit, event, talk, prompt, (pen, stop))
+        placing.cancel()
     await kit.store.do(lambda: keep(kit, event, answer))
     await _show(kit, event, stored, answer.written)
 
 
-async def _placed(kit: Kit, event: Event, turn: Turn | None) -> int:
-    if turn is not None and turn.placeholder_id is not None:
-        return turn.placeholder_id
-    if event.update_id in kit.placed:
-        return kit.placed[event.update_id]
+def _pen(kit: Kit, event: Event) -> Pen:
+    pace = kit.services.pace
+    gap_s = pace.private_edit_s if event.is_private else pace.group_edit_s
+    sheet = Sheet(event.chat_id, offers.stop_button(event.language, event.update_id))
+    return Pen(kit.calls, sheet, gap_s, text(event.language, "bot-waiting"))
+
+
+async def _placed(kit: Kit, event: Event, turn: Turn | None, pen: Pen) -> int:
+    """Return the placeholder's message, an earlier try's where there is one."""
+    message_id = turn.placeholder_id if turn is not None else None
+    message_id = message_id or kit.placed.get(event.update_id) or await _place(kit, event)
+    pen.stands(message_id)
+    return message_id
+
+
+async def _place(kit: Kit, event: Event) -> int:
     stop = offers.stop_button(event.language, event.update_id)
     page = Page(PLACEHOLDER, buttons=((stop,),))
     message_id = await kit.calls.place(event.chat_id, page, spot_of(event))
     kit.placed[event.update_id] = message_id
     reached("placeholder.sent")
     return message_id
+
+
+async def _asked(
+    kit: Kit, event: Event, talk: Talk, source: Source, paper: tuple[Pen, Awaitable[int]]
+) -> tuple[Turn, Answer]:
+    """Return the turn and its answer, which is asked for while its placeholder is stored."""
+    pen, placing = paper
+
+    async def record(prompt: Prompt) -> Turn:
+        question, placeholder_id = _question(event, talk, prompt), await placing
+        stored = await kit.store.do(lambda: kit.rows.turns.ask(question, placeholder_id))
+        kit.placed.pop(event.update_id, None)
+        reached("placeholder.recorded")
+        return stored
+
+    async with pen:
+        with _stoppable(kit, event) as stop:
+            if event.sent is not None:
+                # Fetching, listening and reading take their time.
+                await record(Prompt(event.text, event.format))
+            prompt, refusal = await _prompt(kit, event, talk, source, (pen, stop))
+            if refusal is not None:
+                return await record(prompt), refusal
+            return await both(record(prompt), ask(kit, event, talk, prompt, (pen, stop)))
 
 
 async def _answer_at_once(kit: Kit, event: Event, source: Source) -> None:

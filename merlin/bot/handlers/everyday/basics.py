@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from merlin.bot.event import Event
+from merlin.bot.handlers.everyday.signing_in import open_login
 from merlin.bot.handlers.talk.courses import open_course
 from merlin.bot.handlers.topic import Topic, told
 from merlin.bot.kit import Kit
@@ -25,10 +26,9 @@ def start(kit: Kit, event: Event) -> Screen:
     kind, _, rest = event.words.partition(_SEPARATOR)
     if kind == "course" and rest:
         return _greeted(event, open_course(kit, event, rest))
-    greeting = text(event.language, "bot-start")
     if kind == "login" and rest:
-        greeting = f"{greeting}\n\n{text(event.language, 'bot-start-login')}"
-    return said(greeting)
+        return open_login(kit, event, rest)
+    return said(text(event.language, "bot-start"))
 
 
 def _greeted(event: Event, screen: Screen) -> Screen:

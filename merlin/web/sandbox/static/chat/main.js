@@ -3,6 +3,7 @@
 import { alertOf } from "./alert.js";
 import { markFresh, refreshChats, startChats } from "./chats.js";
 import { changeDraft, compose, sendText } from "./compose.js";
+import { offerLink } from "./link.js";
 import { Log } from "./log.js";
 import { menuAt, resultsCame, startMenu } from "./menu.js";
 import { watchPipeline } from "./pipeline.js";
@@ -113,6 +114,7 @@ async function opened() {
 document.getElementById("no-script").remove();
 startChats(show);
 compose(() => current);
+offerLink(() => current);
 startMenu((command) => sendText(current, command));
 listen(hear, opened, tellLost);
 watchPipeline();

@@ -1,0 +1,100 @@
+"""A catalogue of made-up courses in a new SQLite file, as commits would have left it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.chat_sides import ROOT
+from merlin.core.clock import iso
+from merlin.course.catalogue import KINDS
+from merlin.course.words import folded, words
+from merlin.store.course_tables import COURSE, COURSE_TEACHER, MATERIAL, SEARCH_ENTRY
+from merlin.store.courses import changed
+from merlin.store.database import Database, open_database
+from merlin.store.migrations import migrate
+from merlin.store.search_entries import entries_of
+
+AT = iso(datetime(2026, 11, 20, 8, 30, tzinfo=UTC))
+LESSONS = 10
+# What is taught here, as it is written: 2,300 Russian words in their forms, 240 English ones.
+_SAID = "".join(path.read_text("utf-8") for path in sorted(ROOT.glob("datasets/*/materials/*.md")))
+_WORDS = sorted({word for word in words(folded(_SAID)) if len(word) > 3 and word.isalpha()})
+_ENGLISH = [word for word in _WORDS if word.isascii()]
+_RUSSIAN = [word for word in _WORDS if not word.isascii()]
+Row = dict[str, Any]
+
+
+def fill(state: Path, courses: int) -> None:
+    """Make `state`/merlin.db with so many courses of ten materials each."""
+    state.mkdir(parents=True)
+    with open_database(f"sqlite://{state}/merlin.db") as database:
+        migrate(database)
+        dealt = random.Random(courses)  # noqa: S311 - the same catalogue each time
+        with database.atomic():
+            database.add_many(COURSE, (_course(number, dealt) for number in range(courses)))
+            rows = database.rows(COURSE.select())
+            database.add_many(COURSE_TEACHER, (_teacher(row["id"]) for row in rows))
+            database.add_many(MATERIAL, _materials(rows, dealt))
+            database.add_many(SEARCH_ENTRY, _entries(database, rows))
+            changed(database)
+
+
+def _some(dealt: random.Random, of: list[str], least: int, most: int) -> str:
+    return " ".join(dealt.choices(of, k=dealt.randint(least, most))).capitalize()
+
+
+def _course(number: int, dealt: random.Random) -> Row:
+    return {
+        "slug": f"course-{number:05d}",
+        "semester": 1 + number % 8,
+        "name_ru": _some(dealt, _RUSSIAN, 2, 6),
+        "name_en": _some(dealt, _ENGLISH, 2, 4),
+        "description_ru": _some(dealt, _RUSSIAN, 10, 40),
+        "description_en": _some(dealt, _ENGLISH, 10, 40),
+        "is_active": 1,
+        "indexed_at": AT,
+        **{kind: len(range(place, LESSONS, len(KINDS))) for place, kind in enumerate(KINDS)},
+    }
+
+
+def _teacher(course_id: int) -> Row:
+    return {"course_id": course_id, "place": 0, "teacher": f"teacher-{course_id % 40}"}
+
+
+def _materials(courses: list[Row], dealt: random.Random) -> Iterator[Row]:
+    for course in courses:
+        for lesson in range(LESSONS):
+            title = _some(dealt, _RUSSIAN, 1, 5)
+            yield {
+                "course_id": course["id"],
+                "place": lesson,
+                "lesson": 1 + lesson // len(KINDS),
+                "kind": KINDS[lesson % len(KINDS)],
+                "title_ru": title,
+                "title_en": title,
+                "text_path": "",
+                "file_url": f"https://example.com/{course['slug']}/{lesson}.pdf",
+            }
+
+
+def _entries(database: Database, courses: list[Row]) -> Iterator[Row]:
+    by_course: dict[int, list[Row]] = {}
+    for row in database.rows(MATERIAL.select()):
+        by_course.setdefault(row["course_id"], []).append(row)
+    for course in courses:
+        yield from entries_of(course, by_course[course["id"]])
+
+
+def queries(count: int) -> list[str]:
+    """Return what people type: one to three words, one of five English, one of four half typed."""
+    dealt = random.Random(count)  # noqa: S311 - the same queries each time
+    told = []
+    for number in range(count):
+        said = dealt.choices(_RUSSIAN if number % 5 else _ENGLISH, k=1 + number % 3)
+        said[-1] = said[-1][: dealt.randint(3, 6)] if number % 4 == 0 else said[-1]
+        told.append(" ".join(said))
+    return told

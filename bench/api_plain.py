@@ -1,0 +1,115 @@
+"""The list of courses as FastAPI's own pages teach it: models, a loop over rows, response_model.
+
+`python -m bench.api_plain DATABASE PORT`. It says what Merlin says of a course; of the ways to do
+so it has a fast one: three queries for all rows, no access log.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter, defaultdict
+
+import peewee
+import uvicorn
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+database = peewee.SqliteDatabase(None)
+
+
+class Base(peewee.Model):
+    """A model of the one database."""
+
+    class Meta:
+        """Where it is."""
+
+        database = database
+
+
+class Course(Base):
+    """A course."""
+
+    slug = peewee.TextField()
+    semester = peewee.IntegerField()
+    name_ru = peewee.TextField()
+    name_en = peewee.TextField()
+    description_ru = peewee.TextField()
+    description_en = peewee.TextField()
+    is_active = peewee.IntegerField()
+
+
+class CourseTeacher(Base):
+    """Who leads it."""
+
+    course = peewee.ForeignKeyField(Course, backref="teachers")
+    place = peewee.IntegerField()
+    teacher = peewee.TextField()
+
+    class Meta:
+        """How it is called."""
+
+        table_name = "course_teacher"
+        primary_key = peewee.CompositeKey("course", "place")
+
+
+class Material(Base):
+    """A material of it."""
+
+    course = peewee.ForeignKeyField(Course, backref="materials")
+    place = peewee.IntegerField(null=True)
+    kind = peewee.TextField()
+
+
+class Counts(BaseModel):
+    """How many materials of each type."""
+
+    lecture: int = 0
+    seminar: int = 0
+    lab: int = 0
+
+
+class CourseOut(BaseModel):
+    """What is said of a course."""
+
+    id: int
+    slug: str
+    name: str
+    description: str
+    semester: int
+    teachers: list[str]
+    materials: int
+    counts: Counts
+
+
+app = FastAPI()
+
+
+@app.get("/api/courses", response_model=list[CourseOut])
+def list_courses() -> list[CourseOut]:
+    """Return the active courses."""
+    teachers: dict[int, list[str]] = defaultdict(list)
+    for row in CourseTeacher.select():
+        teachers[row.course_id].append(row.teacher)
+    counts: dict[int, Counter[str]] = defaultdict(Counter)
+    grouped = Material.select(Material.course, Material.kind, peewee.fn.COUNT(Material.id))
+    for course_id, kind, count in grouped.group_by(Material.course, Material.kind).tuples():
+        counts[course_id][kind] = count
+    courses = Course.select().where(Course.is_active == 1).order_by(Course.semester, Course.slug)
+    return [
+        CourseOut(
+            id=row.id,
+            slug=row.slug,
+            name=row.name_ru,
+            description=row.description_ru,
+            semester=row.semester,
+            teachers=teachers[row.id],
+            materials=counts[row.id].total(),
+            counts=Counts(**counts[row.id]),
+        )
+        for row in courses
+    ]
+
+
+if __name__ == "__main__":
+    database.init(sys.argv[1], pragmas={"journal_mode": "wal"})
+    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[2]), access_log=False, log_level="error")

@@ -1,0 +1,40 @@
+"""The api as `merlin api` serves it, but that no answer is kept.
+
+`python -m bench.api_unkept STATE PORT`
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import cast
+
+import uvloop
+from fastapi import FastAPI
+
+from merlin.api.kept import Kept
+from merlin.api.main import server_config
+from merlin.core.listening import Listening
+from merlin.core.log import setup
+from merlin.core.server import Server, listen
+from merlin.store.database import open_database
+from merlin.store.writer import Writer
+from merlin.wiring.api import ApiSettings, services_of
+
+
+def main(state: Path, port: int) -> None:
+    """Serve until killed."""
+    setup("api")
+    where = Listening(address=("127.0.0.1", port), anonymous_per_min=0, person_per_min=0)
+    url = f"sqlite://{state}/merlin.db"
+    with open_database(url) as database:
+        settings = ApiSettings(database=url, state_dir=state, listening=where)
+        config = server_config(services_of(settings, Writer(database)), where)
+        cast("FastAPI", config.app).state.catalogue.kept = Kept(most_bytes=0)
+        server = Server(config, lambda: None)
+        with listen("bench", *where.address) as listener:
+            uvloop.run(server.serve([listener]))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

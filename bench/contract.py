@@ -1,0 +1,50 @@
+"""Ten thousand cases that schemathesis makes of the api's description, sent to a real api.
+
+`python -m bench contract` sends those at the edges of every value, and draws others, by turns
+right, wrong, and right at the address of something that is there, until there are enough.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import tempfile
+import time
+from itertools import count
+from pathlib import Path
+
+import structlog
+
+CASES = 10_000
+AT_ONCE = 12
+
+
+def run() -> None:
+    """Print how many cases there were, which statuses, and each kind of failure once."""
+    tests = Path(__file__).parents[1] / "tests"
+    sys.path[:0] = [str(tests), str(tests / "api")]
+    from contract_cases import Contract
+    from whole_world import whole
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, whole(Path(folder)) as site:
+        contract = Contract(site)
+        for operation in contract.operations:
+            contract.edges(operation)
+        for number in count(1):
+            if contract.judged.count >= CASES:
+                break
+            for operation in contract.operations:
+                contract.draw(operation, AT_ONCE, number)
+        _print(contract.judged, time.monotonic() - begun)
+
+
+def _print(judged, seconds: float) -> None:
+    statuses = ", ".join(f"{count} × {status}" for status, count in sorted(judged.statuses.items()))
+    print(f"{judged.count} cases in {seconds:.0f} s: {len(judged.wrong)} failures")
+    print(statuses)
+    for (label, title), words in judged.wrong.items():
+        print(f"\n{label}: {title}\n{words}")
+    if judged.wrong:
+        sys.exit(1)

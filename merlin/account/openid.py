@@ -1,0 +1,91 @@
+"""OpenID Connect: "Log In With Telegram" for public sites, as the standard says and no more.
+
+Authorization Code with PKCE: what a browser set out with (`Journey`) lies in its own cookie, so
+that nobody can make it arrive with somebody else's code. Sources: OpenID Connect Core 1.0, 3.1;
+RFC 7636; core.telegram.org/bots/telegram-login. Who it is says the claim `id`: Telegram's `sub`
+is another one for each site.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+from merlin.account.telegram_data import MOST_ID
+from merlin.core.errors import MerlinError
+from merlin.core.utf16 import whole
+
+# Between setting out and arriving.
+LIFE = timedelta(minutes=10)
+_BYTES, _PARTS, _NAME_LENGTH = 32, 3, 129
+_SEPARATOR = "."
+
+
+class OpenIdRefused(MerlinError):
+    """The issuer did not vouch for anybody, or not in words that can be believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """What a browser set out with; none of it is ever in an address but `state` and `nonce`."""
+
+    state: str
+    nonce: str
+    verifier: str
+
+    @property
+    def challenge(self) -> str:
+        """Return what the issuer is told of the verifier: its SHA-256 (S256)."""
+        said = hashlib.sha256(self.verifier.encode()).digest()
+        return base64.urlsafe_b64encode(said).decode().rstrip("=")
+
+    def written(self) -> str:
+        """Return it as one word, for a cookie."""
+        return _SEPARATOR.join((self.state, self.nonce, self.verifier))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIdPerson:
+    """Whom the issuer vouches for, by Telegram's number."""
+
+    user_id: int
+    name: str
+
+
+class Issuer(Protocol):
+    """The service that knows people."""
+
+    async def address(self, journey: Journey, redirect_uri: str) -> str:
+        """Return where the browser is sent. Raises OpenIdRefused where the issuer is silent."""
+
+    async def arrived(self, code: str, journey: Journey, redirect_uri: str) -> OpenIdPerson:
+        """Return who came back with this code. Raises OpenIdRefused."""
+
+
+def new_journey() -> Journey:
+    """Return what nobody can guess."""
+    return Journey(*(secrets.token_urlsafe(_BYTES) for _ in range(_PARTS)))
+
+
+def read_journey(written: str, state: str) -> Journey | None:
+    """Return the journey of a cookie; None where it is not the one that comes back."""
+    parts = written.split(_SEPARATOR)
+    if len(parts) != _PARTS or not all(parts):
+        return None
+    return Journey(*parts) if hmac.compare_digest(parts[0].encode(), state.encode()) else None
+
+
+def person_of(claims: Mapping[str, Any]) -> OpenIdPerson:
+    """Return whom verified claims tell of. Raises OpenIdRefused for nobody of Telegram."""
+    said = claims.get("id")
+    user_id = int(said) if isinstance(said, str) and said.isascii() and said.isdecimal() else said
+    if type(user_id) is not int or not 0 < user_id < MOST_ID:
+        raise OpenIdRefused("the claims name nobody")
+    name = claims.get("name")
+    return OpenIdPerson(user_id, whole(name)[:_NAME_LENGTH] if isinstance(name, str) else "")

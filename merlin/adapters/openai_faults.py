@@ -1,0 +1,119 @@
+"""What a provider's refusal means, whichever client heard it.
+
+5xx, unreadable                                   ProviderDoubt when the call creates, else Busy
+429                                               ProviderBusy, ProviderError without credit
+404 about a model                                 ModelGone
+every other 3xx, 4xx                              ProviderError
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from merlin.core.clock import utc_now
+from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
+from merlin.core.log import redact
+
+NO_CREDIT = "insufficient_quota"
+NO_MODEL = "model_not_found"
+_LATER = frozenset({408, 425})
+_NOT_THERE, _BUSY, _BAD, _NOT_MADE, _SERVER = 404, 429, 400, 501, 500
+# The file was taken and is not ready yet: the one 400 that passes by itself.
+# Source: LearnPrompt/LLMs-cookbook#1.
+_FILE_NOT_READY = re.compile(r"still being processed|not ready", re.IGNORECASE)
+_FILE_WAIT_S = 5.0
+_LONGEST = 300
+_ABOUT_MODELS = ("/chat/completions", "/models", "/audio/")
+
+
+class Garbage(Exception):
+    """The answer is not what the protocol says: treated as a 5xx."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer of a status other than 2xx; `told` is its JSON, or the `error` in it."""
+
+    status: int
+    headers: Mapping[str, str]
+    told: object
+    path: str
+
+
+def of_status(refusal: Refusal, unsure: type[ProviderBusy]) -> ProviderError:
+    """Judge an answer by its status; `unsure` is what a doubt about the call is."""
+    status, code = refusal.status, _code_of(refusal.told)
+    words = _words(refusal, code)
+    wait_s = retry_after_s(refusal.headers)
+    if status in _LATER or (status >= _SERVER and status != _NOT_MADE):
+        return unsure(words, code=code, status=status, retry_after_s=wait_s)
+    if status == _BUSY and code != NO_CREDIT:
+        return ProviderBusy(words, code=code, status=status, retry_after_s=wait_s)
+    if status == _BAD and _FILE_NOT_READY.search(words):
+        return ProviderBusy(words, code=code, status=status, retry_after_s=_FILE_WAIT_S)
+    if code == NO_MODEL or (status == _NOT_THERE and _is_about_a_model(refusal)):
+        return ModelGone(words, code=code, status=status)
+    return ProviderError(words, code=code, status=status)
+
+
+def of_words(told: object, unsure: type[ProviderBusy], otherwise: str = "") -> ProviderError:
+    """Judge an error that came inside an answer of status 200; `otherwise` is its words."""
+    code, words = _code_of(told), short(_message(told) or otherwise or "an error in the answer")
+    if code == NO_CREDIT:
+        return ProviderError(words, code=code)
+    return ModelGone(words, code=code) if code == NO_MODEL else unsure(words, code=code)
+
+
+def _code_of(told: object) -> str:
+    """Return the protocol's word for an error, "" where there is none."""
+    if not isinstance(told, Mapping):
+        return ""
+    is_credit = told.get("type") == NO_CREDIT
+    return str(told.get("code") or (NO_CREDIT if is_credit else ""))
+
+
+def _is_about_a_model(refusal: Refusal) -> bool:
+    """Tell an unknown model from a wrong address, which answers 404 as well."""
+    is_there = any(part in refusal.path for part in _ABOUT_MODELS)
+    return is_there and "model" in _message(refusal.told).lower()
+
+
+def _message(told: object) -> str:
+    if not isinstance(told, Mapping):
+        return ""
+    message = told.get("message") or told.get("detail") or ""
+    return message if isinstance(message, str) else ""
+
+
+def _words(refusal: Refusal, code: str) -> str:
+    """Return status, code, message and request id in one line; a page of HTML is not repeated."""
+    named = refusal.headers.get("x-request-id")
+    request_id = f" (request {named})" if named else ""
+    words = " ".join(part for part in (code, _message(refusal.told)) if part)
+    return f"{refusal.status} {short(words) or 'without a word'}{short(request_id)}"
+
+
+def short(words: str) -> str:
+    """Return words of others as one line that tells no secret."""
+    return redact(" ".join(words.split()))[:_LONGEST]
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Return how many seconds the provider asks us to wait; None where it does not say.
+
+    Source: RFC 9110, 10.2.3 (seconds or a date); `retry-after-ms` is OpenAI's.
+    """
+    try:
+        if "retry-after-ms" in headers:
+            return max(0.0, float(headers["retry-after-ms"]) / 1000)
+        told = headers["retry-after"]
+        return max(0.0, float(told) if told[:1].isdigit() else _until(told))
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _until(moment: str) -> float:
+    return (parsedate_to_datetime(moment) - utc_now()).total_seconds()

@@ -1,0 +1,159 @@
+"""The issuer of OpenID Connect over HTTP; fulfils `account.openid.Issuer`.
+
+Its addresses are read from its own description; all of them must lie at the issuer's host, no
+redirect is followed, and of its answers no more is read than they need.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote_plus, urlencode, urlsplit
+
+import aiohttp
+import jwt
+
+from merlin.account.openid import Journey, OpenIdPerson, OpenIdRefused, person_of
+from merlin.core.loopback import is_loopback
+
+ANSWER_S = 10.0
+KNOWN_S = 3600.0
+MOST_BYTES = 64 * 1024
+_LEEWAY_S = 30
+_ALGORITHMS = ("RS256", "ES256", "EdDSA")
+_WANTED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIdSettings:
+    """The issuer's address, and who we are to it.
+
+    `again_s`: how soon its keys are asked for again because one is not known.
+    """
+
+    issuer: str
+    client_id: str
+    secret: str = field(repr=False)
+    again_s: float = 30.0
+
+
+class HttpIssuer:
+    """One issuer; what it says of itself is asked again each hour."""
+
+    def __init__(self, settings: OpenIdSettings) -> None:
+        self._settings = settings
+        self._told: Mapping[str, Any] = {}
+        self._told_at = 0.0
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._keys_at = 0.0
+        self._lock = asyncio.Lock()
+
+    async def address(self, journey: Journey, redirect_uri: str) -> str:
+        """Return where the browser is sent. Raises OpenIdRefused where the issuer is silent."""
+        asked = {
+            "response_type": "code",
+            "client_id": self._settings.client_id,
+            "redirect_uri": redirect_uri,
+            "scope": "openid profile",
+            "state": journey.state,
+            "nonce": journey.nonce,
+            "code_challenge": journey.challenge,
+            "code_challenge_method": "S256",
+        }
+        return f"{(await self._description())['authorization_endpoint']}?{urlencode(asked)}"
+
+    async def arrived(self, code: str, journey: Journey, redirect_uri: str) -> OpenIdPerson:
+        """Return who came back with this code. Raises OpenIdRefused."""
+        told = await self._description()
+        sent = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "client_id": self._settings.client_id,
+            "code_verifier": journey.verifier,
+        }
+        answer = await self._post(told["token_endpoint"], sent)
+        return person_of(await self._claims(str(answer.get("id_token", "")), journey))
+
+    async def _claims(self, token: str, journey: Journey) -> Mapping[str, Any]:
+        try:
+            key = await self._key(str(jwt.get_unverified_header(token).get("kid", "")))
+            claims: Mapping[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=_ALGORITHMS,
+                audience=self._settings.client_id,
+                issuer=self._settings.issuer,
+                leeway=_LEEWAY_S,
+                options={"require": ["iss", "aud", "exp", "iat"]},
+            )
+        except jwt.PyJWTError as error:
+            raise OpenIdRefused(f"id_token: {error}") from error
+        if claims.get("nonce") != journey.nonce:
+            raise OpenIdRefused("id_token: another nonce")
+        return claims
+
+    async def _key(self, kid: str) -> jwt.PyJWK:
+        async with self._lock:
+            age_s = time.monotonic() - self._keys_at
+            is_due = kid not in self._keys and age_s >= self._settings.again_s
+            if is_due or age_s > KNOWN_S or not self._keys:
+                told = await self._description()
+                found = await self._get(told["jwks_uri"])
+                keys = jwt.PyJWKSet.from_dict(dict(found)).keys
+                self._keys = {str(key.key_id): key for key in keys}
+                self._keys_at = time.monotonic()
+        if kid not in self._keys:
+            raise OpenIdRefused("id_token: signed by an unknown key")
+        return self._keys[kid]
+
+    async def _description(self) -> Mapping[str, Any]:
+        if not self._told or time.monotonic() - self._told_at > KNOWN_S:
+            root = self._settings.issuer.rstrip("/")
+            told = await self._get(f"{root}/.well-known/openid-configuration")
+            _check(told, self._settings.issuer)
+            self._told, self._told_at = told, time.monotonic()
+        return self._told
+
+    async def _get(self, url: str) -> Mapping[str, Any]:
+        return await self._answer("GET", url)
+
+    async def _post(self, url: str, sent: Mapping[str, str]) -> Mapping[str, Any]:
+        # RFC 6749, 2.3.1: both are written as in a form before they are joined.
+        who = f"{quote_plus(self._settings.client_id)}:{quote_plus(self._settings.secret)}"
+        basic = base64.b64encode(who.encode()).decode()
+        return await self._answer(
+            "POST", url, data=sent, headers={"Authorization": f"Basic {basic}"}
+        )
+
+    async def _answer(self, method: str, url: str, **more: Any) -> Mapping[str, Any]:
+        timeout = aiohttp.ClientTimeout(total=ANSWER_S)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=timeout) as session,
+                session.request(method, url, allow_redirects=False, **more) as answer,
+            ):
+                said = await answer.content.read(MOST_BYTES)
+                if answer.status != 200:  # noqa: PLR2004 - OK
+                    raise OpenIdRefused(f"the issuer answered {answer.status}")
+                found = json.loads(said)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise OpenIdRefused(f"the issuer: {type(error).__name__}") from error
+        if not isinstance(found, dict):
+            raise OpenIdRefused("the issuer answered no object")
+        return found
+
+
+def _check(told: Mapping[str, Any], issuer: str) -> None:
+    """Raise OpenIdRefused for a description of somebody else, or that leads elsewhere."""
+    own = urlsplit(issuer)
+    addresses = [urlsplit(str(told.get(name, ""))) for name in _WANTED]
+    is_near = all((each.scheme, each.netloc) == (own.scheme, own.netloc) for each in addresses)
+    is_safe = own.scheme == "https" or is_loopback(own.hostname)
+    if told.get("issuer") != issuer or not is_near or not is_safe:
+        raise OpenIdRefused("the issuer's description leads elsewhere")

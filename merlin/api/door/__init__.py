@@ -1,0 +1,1 @@
+"""The door: questions that come through the api, in the words of the OpenAI protocol."""

@@ -1,0 +1,131 @@
+"""Allowance: what a question of the door may cost whom, reserved before it is asked.
+
+Everything here is to be called within the store's work.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from http import HTTPStatus
+from math import ceil
+
+from merlin.account.zone import zone_of
+from merlin.api.caller import Caller
+from merlin.api.door.shape import QUOTA, Refusal
+from merlin.api.services import ApiServices
+from merlin.billing.plan import UNLIMITED, Plan, plan_of
+from merlin.billing.quota import Left, Spent
+from merlin.chat.door import ALONE, NUMBER_BITS, Asked, is_known, name_of, wish_of
+from merlin.chat.reply import Reply
+from merlin.chat.route import Choice, first_choice
+from merlin.chat.trouble import report
+from merlin.chat.window import fits
+from merlin.core import moment
+from merlin.core.errors import NotFound
+from merlin.dataset.naming import is_good
+
+BY = "api:door"
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks: a person with a plan, whose day turns in `zone`; `number` is the question's."""
+
+    user_id: int
+    plan: Plan
+    zone: tzinfo
+    language: str
+    number: int
+
+
+def asker_of(services: ApiServices, caller: Caller, language: str, number: int = 0) -> Asker:
+    """Return who asks; without a `number` the question gets one that nobody guesses."""
+    user = caller.user
+    plan = plan_of(services.plans, user.plan if user else None)
+    zone = zone_of((user.zone if user else None) or services.timezone)
+    number = number or secrets.randbits(NUMBER_BITS)
+    return Asker(caller.user_id, plan, zone, language, number)
+
+
+def offered(services: ApiServices) -> dict[str, datetime | None]:
+    """Return the door's models with since when each serves, None where a general one answers."""
+    rows, found = services.rows, dict[str, datetime | None]()
+    served = {each.dataset: each.since for each in rows.showcase.all_serving()}
+    default = rows.shelf.serving(services.default_dataset)
+    found[ALONE] = default.since if default else None
+    for dataset in [*served, *(course.slug for course in rows.courses.courses())]:
+        found.setdefault(name_of(dataset), served.get(dataset))
+    return found
+
+
+def opened(services: ApiServices, asked: Asked, asker: Asker) -> Choice | None:
+    """Return who is to answer, with the question reserved where plans count.
+
+    Raises Refusal: there is no such model, the talk is too long, or the plan has no room.
+    """
+    if not _is_offered(services, asked):
+        names = ", ".join(offered(services))
+        status = HTTPStatus.NOT_FOUND
+        raise Refusal(status, "no-model", "model_not_found", "model", model=asked.name, names=names)
+    first = first_choice(services.rows.shelf, wish_of(asked, services.door.means))
+    _refuse_too_long(asker.plan, asked, first)
+    if asker.plan is not UNLIMITED:
+        found = services.rows.quotas.reserve(
+            asker.user_id, asker.number, asked.kind, asker.plan, asker.zone
+        )
+        if isinstance(found, Spent):
+            raise _spent(asker, found.left, services.clock())
+    return first
+
+
+def _is_offered(services: ApiServices, asked: Asked) -> bool:
+    if not is_known(asked.name):
+        return False
+    dataset = asked.dataset
+    if asked.name == ALONE or dataset is None:
+        return True
+    if not is_good(dataset):
+        return False
+    return services.rows.shelf.serving(dataset) is not None or _is_course(services, dataset)
+
+
+def _is_course(services: ApiServices, dataset: str) -> bool:
+    try:
+        return services.rows.courses.course(dataset).is_active
+    except NotFound:
+        return False
+
+
+def _refuse_too_long(plan: Plan, asked: Asked, first: Choice | None) -> None:
+    before = first.before if first is not None else ()
+    if plan.window is not None and not fits((*before, *asked.talk), plan.window):
+        code = "context_length_exceeded"
+        raise Refusal(HTTPStatus.BAD_REQUEST, "window", code, "messages", limit=str(plan.window))
+
+
+def _spent(asker: Asker, left: Left, now: datetime) -> Refusal:
+    kind, status = left.kind.value, HTTPStatus.TOO_MANY_REQUESTS
+    if left.limit == 0:
+        return Refusal(status, "closed", QUOTA, kind=kind)
+    refusal = Refusal(
+        status,
+        "spent",
+        QUOTA,
+        kind=kind,
+        limit=left.limit or 0,
+        period=left.period.value,
+        until=moment.told(left.resets_at, asker.zone, asker.language),
+    )
+    refusal.retry_after_s = max(ceil((left.resets_at - now).total_seconds()), 1)
+    return refusal
+
+
+def settle(services: ApiServices, asker: Asker, reply: Reply) -> None:
+    """Charge an answered question, give back any other, and tell admins of what went wrong."""
+    rows = services.rows
+    if asker.plan is not UNLIMITED:
+        end = rows.quotas.charge if reply.text else rows.quotas.give_back
+        end(asker.number)
+    report(rows.notices, rows.requests, reply.troubles, services.clock(), BY)

@@ -1,0 +1,1 @@
+"""What those who watch the pipeline read, and what they ask the daemon for."""

@@ -1,0 +1,1 @@
+"""The pages that people open in a browser or within Telegram: routes, views, templates, assets."""

@@ -1,0 +1,212 @@
+"""A job: its state, its curve, its diary; while it runs, a script asks for them once a second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from merlin.account.role import Permission
+from merlin.api.office.shown import JobDetails, LossPoint
+from merlin.api.pages.admin.progress import Progress, progress_of
+from merlin.api.pages.admin.rooms import Asked, AskedView, ask, asked_view, rooms
+from merlin.api.pages.answering import part, shown
+from merlin.api.pages.chip import Chip, chip
+from merlin.api.pages.curve import Curve, Words, curve_of
+from merlin.api.pages.doing import Mark, call
+from merlin.api.pages.frame import Link
+from merlin.api.pages.room import Launching, Watching
+from merlin.api.pages.telling import money, number, when, whole
+from merlin.api.pages.trouble import PageRoute
+from merlin.api.pages.visit import Visit
+from merlin.api.routes import jobs as job_routes
+from merlin.api.shape import Id
+from merlin.job.lifecycle import FINAL
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+MOST_LINES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class LossRow:
+    """One step in the table below the curve; "" where nothing was measured."""
+
+    step: str
+    train: str
+    test: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiaryLine:
+    """One line of the diary."""
+
+    at: str
+    words: str
+    is_bad: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LiveView:
+    """What changes while a job runs; `href` asks for it again, "" once the job is over.
+
+    `share` is per cent, None where nobody knows; `told` says the figures of the curve.
+    """
+
+    job_id: int
+    title: str
+    href: str
+    seen: str
+    chip: Chip
+    about: str
+    share: int | None
+    error: str
+    curve: Curve | None
+    told: str
+    rows: tuple[LossRow, ...]
+    diary: tuple[DiaryLine, ...]
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job's page."""
+
+    rooms: tuple[Link, ...]
+    asked: AskedView | None
+    live: LiveView
+    facts: tuple[tuple[str, str], ...]
+    model: Link | None
+    build: Link | None
+    may_cancel: bool
+
+
+@router.get("/admin/jobs/{job_id}")
+async def show_job(visit: Watching, job_id: Id, asked: Asked = 0) -> Response:
+    """Return a job's page."""
+    job = await job_routes.show_job(await call(visit), visit.caller, job_id)
+    view = JobView(
+        rooms=rooms(visit),
+        asked=await asked_view(visit, asked),
+        live=_live(visit, job),
+        facts=_facts(visit, job),
+        model=Link(f"/admin/models?dataset={job.dataset}", job.model) if job.model else None,
+        build=Link(f"/admin/builds/{job.build}", job.build) if job.build else None,
+        may_cancel=job.state not in FINAL and visit.caller.may(Permission.LAUNCH, job.dataset),
+    )
+    return shown(visit, "admin_job.html", v=view)
+
+
+@router.get("/admin/jobs/{job_id}/live")
+async def show_live(
+    visit: Watching, job_id: Id, seen: Annotated[str, Query(max_length=80)] = ""
+) -> Response:
+    """Return what changed of a job since `seen`; nothing where nothing did."""
+    job = await job_routes.show_job(await call(visit), visit.caller, job_id)
+    view = _live(visit, job)
+    if view.seen == seen:
+        return Response(status_code=204)
+    was = seen.partition(".")[0]
+    return part(visit, "admin_job_live.html", v=view, is_news=was != job.state.value)
+
+
+@router.post("/admin/jobs/{job_id}/cancel")
+async def cancel_job(visit: Launching, job_id: Id, once: Mark) -> Response:
+    """Ask the daemon to stop a job."""
+
+    async def deed(request: Request) -> Response:
+        return await job_routes.cancel_job(request, visit.caller, job_id)
+
+    return await ask(visit, once, deed, f"/admin/jobs/{job_id}")
+
+
+def _live(visit: Visit, job: JobDetails) -> LiveView:
+    how_far, state = progress_of(job), chip(visit, "job", job.state)
+    train, test = job.losses.train, job.losses.test
+    words = Words(visit.say("loss-train"), visit.say("loss-test"), visit.language)
+    is_over = job.state in FINAL
+    seen = f"{job.state.value}.{len(job.events)}.{len(train)}.{len(test)}.{job.updated_at:%H%M%S}"
+    return LiveView(
+        job_id=job.id,
+        title=job.build or job.dataset,
+        href="" if is_over else f"/admin/jobs/{job.id}/live?seen={seen}",
+        seen=seen,
+        chip=state,
+        about=_about(visit, job, how_far),
+        share=None if is_over else how_far.share,
+        error=job.error,
+        curve=curve_of(_points(train), _points(test), 0 if is_over else how_far.steps, words),
+        told=_told(visit, job),
+        rows=_rows(visit, job),
+        diary=_diary(visit, job),
+        said=visit.say("job-now", state=state.words),
+    )
+
+
+def _points(series: list[LossPoint]) -> list[tuple[float, float]]:
+    return [(each.step, each.loss) for each in series]
+
+
+def _about(visit: Visit, job: JobDetails, how_far: Progress) -> str:
+    said = [str(job.recipe.get("base_model", "")), job.provider]
+    if how_far.epoch and job.state not in FINAL:
+        epoch = number(visit.language, how_far.epoch, 0)
+        of = number(visit.language, how_far.epochs, 0)
+        key = "epoch-of" if how_far.epochs else "epoch"
+        said.append(visit.say(key, epoch=epoch, epochs=of))
+    said.append(money(visit, job.estimate_micro, job.currency))
+    return " · ".join(each for each in dict.fromkeys(said) if each)
+
+
+def _told(visit: Visit, job: JobDetails) -> str:
+    """Return the curve in words: from where to where each line went."""
+    said = []
+    for name, series in (("train", job.losses.train), ("test", job.losses.test)):
+        if series:
+            first, last = series[0], series[-1]
+            ends = {
+                "first": number(visit.language, first.loss),
+                "last": number(visit.language, last.loss),
+                "step": number(visit.language, last.step, 0),
+            }
+            said.append(visit.say(f"curve-{name}", **ends))
+    return " ".join(said)
+
+
+def _rows(visit: Visit, job: JobDetails) -> tuple[LossRow, ...]:
+    train = {each.step: each.loss for each in job.losses.train}
+    test = {each.step: each.loss for each in job.losses.test}
+
+    def told(series: dict[float, float], step: float) -> str:
+        return number(visit.language, series[step], 3) if step in series else ""
+
+    steps = sorted(train.keys() | test.keys())[-MOST_LINES:]
+    return tuple(
+        LossRow(f"{step:g}", told(train, step), told(test, step)) for step in reversed(steps)
+    )
+
+
+def _diary(visit: Visit, job: JobDetails) -> tuple[DiaryLine, ...]:
+    return tuple(
+        DiaryLine(when(visit, each.at), each.message, each.level == "error")
+        for each in reversed(job.events[-MOST_LINES:])
+    )
+
+
+def _facts(visit: Visit, job: JobDetails) -> tuple[tuple[str, str], ...]:
+    facts = [
+        (visit.say("began"), when(visit, job.created_at)),
+        (visit.say("news"), when(visit, job.updated_at)),
+        (visit.say("attempt"), str(job.attempt)),
+        (visit.say("estimate"), money(visit, job.estimate_micro, job.currency)),
+    ]
+    if job.trained_tokens is not None:
+        facts.append((visit.say("trained-tokens"), whole(visit, job.trained_tokens)))
+    if job.provider_job:
+        facts.append((visit.say("at-provider"), job.provider_job))
+    if job.status:
+        facts.append((visit.say("its-word"), job.status))
+    return tuple(facts)

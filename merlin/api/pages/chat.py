@@ -1,0 +1,181 @@
+"""The chat of a course: its serving model answers, through the same door that programs use.
+
+With a script the answer is streamed from /v1/chat/completions; without one the form brings the
+whole talk, and the page comes back with the answer. Nothing of the talk is kept here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from merlin.account.key import Scope
+from merlin.account.role import Permission
+from merlin.account.zone import zone_of
+from merlin.api.caller import Caller, Person
+from merlin.api.door.allowance import asker_of
+from merlin.api.door.asking import begun
+from merlin.api.door.shape import Refusal
+from merlin.api.door.told import note, refusal_of
+from merlin.api.pages.answering import NEVER_KEPT, shown
+from merlin.api.pages.bot_link import bot_href
+from merlin.api.pages.course import Number, course_of
+from merlin.api.pages.frame import course_href
+from merlin.api.pages.trouble import PageRoute
+from merlin.api.pages.visit import Visit, Visiting
+from merlin.api.problems import Problem
+from merlin.billing.plan import Format, plan_of
+from merlin.billing.quota import Left
+from merlin.chat.door import Asked, name_of
+from merlin.core import moment
+from merlin.core.errors import MerlinError
+from merlin.core.message import Message
+from merlin.course.catalogue import Course
+from merlin.model.registry import Serving
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+MOST_CHARACTERS = 4000
+# What is said again with each question: enough for a talk, and bounded.
+MOST_SAID, SAID_CHARACTERS = 20, 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bubble:
+    """One message; `foot` says who answered, `note` what a person should know of it."""
+
+    text: str
+    is_mine: bool
+    foot: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatView:
+    """The chat's page; `serving` is the build that answers now, `draft` what was not sent."""
+
+    href: str
+    course_href: str
+    title: str
+    model: str
+    serving: str
+    since: str
+    left: str
+    bot_href: str
+    may_ask: bool
+    bubbles: tuple[Bubble, ...] = ()
+    draft: str = ""
+    wrong: str = ""
+    most: int = MOST_CHARACTERS
+
+
+@router.get("/courses/{course_id}/chat")
+async def chat(visit: Visiting, course_id: Number) -> Response:
+    """Return the empty chat."""
+    course = await course_of(visit, course_id)
+    return shown(visit, "chat.html", v=await _view(visit, course), keep=NEVER_KEPT)
+
+
+@router.post("/courses/{course_id}/chat")
+async def ask(
+    request: Request,
+    visit: Visiting,
+    course_id: Number,
+    caller: Person,
+    q: Annotated[str, Form()] = "",
+    said: Annotated[list[str] | None, Form()] = None,
+) -> Response:
+    """Ask without a script, and return the chat with the answer."""
+    course = await course_of(visit, course_id)
+    if not _may_ask(caller):
+        raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
+    before = tuple(one[:SAID_CHARACTERS] for one in (said or [])[-MOST_SAID:])
+    bubbles = tuple(Bubble(one, place % 2 == 0) for place, one in enumerate(before))
+    view = replace(await _view(visit, course), bubbles=bubbles)
+    question = q.strip()
+    if not question or len(question) > MOST_CHARACTERS or len(before) % 2:
+        wrong = visit.say("question-too-long", limit=MOST_CHARACTERS) if question else ""
+        return shown(visit, "chat.html", v=replace(view, draft=q, wrong=wrong), keep=NEVER_KEPT)
+    try:
+        answer = await _answer(request, visit, course, (*before, question))
+    except (Refusal, MerlinError) as error:
+        view = replace(view, draft=question, wrong=_why(visit, error))
+        return shown(visit, "chat.html", v=view, keep=NEVER_KEPT)
+    asked = Bubble(question, is_mine=True)
+    view = replace(await _view(visit, course), bubbles=(*bubbles, asked, answer))
+    return shown(visit, "chat.html", v=view, keep=NEVER_KEPT)
+
+
+def _why(visit: Visit, error: Refusal | MerlinError) -> str:
+    if isinstance(error, Refusal):
+        return error.words(visit.language)
+    return visit.say("no-answer")
+
+
+@router.get("/courses/{course_id}/chat/left")
+async def left(visit: Visiting, course_id: Number) -> Response:
+    """Return what is left of the plan, in words, for the script to say after an answer."""
+    await course_of(visit, course_id)
+    return PlainTextResponse(await _left(visit), headers={"Cache-Control": NEVER_KEPT})
+
+
+async def _answer(request: Request, visit: Visit, course: Course, talk: tuple[str, ...]) -> Bubble:
+    roles = ("user", "assistant")
+    messages = tuple(Message(roles[place % 2], one) for place, one in enumerate(talk))
+    asked = Asked(name_of(course.slug), course.dataset, messages)
+    asker = asker_of(visit.services, visit.caller, visit.language)
+    reply = await begun(request, asked, asker).reply()
+    refusal = refusal_of(reply)
+    if refusal is not None:
+        raise refusal
+    origin = await request.app.state.origins.of(reply.model_id)
+    foot = (origin.build if origin else "") or reply.model_id
+    return Bubble(reply.text, is_mine=False, foot=foot, note=note(visit.language, reply))
+
+
+def _may_ask(caller: Caller) -> bool:
+    return caller.has(Scope.CHAT_WRITE) and caller.may(Permission.ASK)
+
+
+async def _view(visit: Visit, course: Course) -> ChatView:
+    services = visit.services
+
+    def read() -> tuple[str, Serving | None]:
+        return bot_href(services, course), services.rows.shelf.serving(course.dataset)
+
+    href, serving = await services.store.read(read)
+    user = visit.caller.user
+    zone = zone_of((user.zone if user else None) or services.timezone)
+    return ChatView(
+        href=f"{course_href(course)}/chat",
+        course_href=course_href(course),
+        title=course.title(visit.language),
+        model=name_of(course.slug),
+        serving=serving.model.build_version if serving else "",
+        since=moment.brief(serving.since, zone, visit.language) if serving else "",
+        left=await _left(visit),
+        bot_href=href,
+        may_ask=_may_ask(visit.caller),
+    )
+
+
+async def _left(visit: Visit) -> str:
+    """Return "осталось 12 из 20, обновится …", "" where nothing is counted."""
+    services, user = visit.services, visit.caller.user
+    if user is None or not services.plans:
+        return ""
+    plan, zone = plan_of(services.plans, user.plan), zone_of(user.zone or services.timezone)
+
+    def read() -> Left:
+        return services.rows.quotas.left(user.user_id, plan, zone)[Format.TEXT]
+
+    of_text = await services.store.read(read)
+    if of_text.remaining is None:
+        return ""
+    until = moment.brief(of_text.resets_at, zone, visit.language)
+    return visit.say("left-questions", remaining=of_text.remaining, until=until)

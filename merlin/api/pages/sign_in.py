@@ -1,0 +1,145 @@
+"""Signing in and out on a page: by Telegram, by user name and password; each leads back.
+
+/sign-in            the ways there are
+/sign-in/code       a number and a link: the person says yes in the bot
+/sign-in/password   a user name and its password
+/sign-out
+
+Forms that need no script; what they do is done by the routes of /api/auth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from merlin.account.login import PAYLOAD, LoginState
+from merlin.api.cookies import SIGN_IN, forget
+from merlin.api.own_page import own_page
+from merlin.api.pages.answering import NEVER_KEPT, own_address, seen_other, shown
+from merlin.api.pages.trouble import PageRoute
+from merlin.api.pages.visit import Visit, Visiting
+from merlin.api.problems import Problem
+from merlin.api.routes.sign_in import PasswordSaid, sign_in_by_password
+from merlin.api.routes.sign_in_code import finish_login, look_at_login, start_login
+from merlin.core.text import text
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+Next = Annotated[str, Form()]
+_FROM_HERE = [Depends(own_page)]
+
+
+@dataclass(frozen=True, slots=True)
+class SignInView:
+    """The ways to sign in; `name` was typed before `wrong` came of it."""
+
+    next: str
+    has_openid: bool
+    name: str = ""
+    wrong: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeView:
+    """A login that waits for a yes in the bot.
+
+    `url` opens the bot; where nobody knows its name, `command` is what to write to it. Both are
+    "" once the page was loaded again: the link was shown once.
+    """
+
+    next: str
+    state: str
+    number: str
+    url: str = ""
+    command: str = ""
+    poll_s: int = 2
+
+
+@router.get("/sign-in")
+async def sign_in(visit: Visiting, next: str = "/") -> Response:  # noqa: A002 - the address
+    """Return the ways to sign in; who is signed in already goes on."""
+    back = own_address(next)
+    if visit.caller.user is not None:
+        return seen_other(back)
+    return _ways(visit, back)
+
+
+@router.post("/sign-in/password", dependencies=_FROM_HERE)
+async def by_password(
+    request: Request,
+    visit: Visiting,
+    name: Annotated[str, Form(max_length=200)] = "",
+    password: Annotated[str, Form(max_length=1000)] = "",
+    next: Next = "/",  # noqa: A002 - the form's field
+) -> Response:
+    """Sign in by user name and password, or say why not."""
+    back = own_address(next)
+    response = seen_other(back)
+    try:
+        said = PasswordSaid(name=name.strip(), password=password)
+        await sign_in_by_password(request, response, said)
+    except ValidationError:
+        return _ways(visit, back, name, visit.say("both-needed"), 422)
+    except Problem as problem:
+        words = text(visit.language, f"api-problem-{problem.code}-detail", **problem.arguments)
+        return _ways(visit, back, name, words, int(problem.status))
+    return response
+
+
+def _ways(visit: Visit, back: str, name: str = "", wrong: str = "", status: int = 200) -> Response:
+    has_openid = visit.services.entrance.issuer is not None
+    view = SignInView(back, has_openid, name, wrong)
+    return shown(visit, "sign_in.html", v=view, status=status, keep=NEVER_KEPT)
+
+
+@router.post("/sign-in/code", dependencies=_FROM_HERE)
+async def by_code(request: Request, visit: Visiting, next: Next = "/") -> Response:  # noqa: A002
+    """Begin a login that is confirmed in the bot, and show its number and link."""
+    kept = Response()
+    login = await start_login(request, kept)
+    view = CodeView(
+        next=own_address(next),
+        state=LoginState.PENDING.value,
+        number=str(login.number),
+        url=login.url or "",
+        command="" if login.url else f"/start {PAYLOAD}{login.key}",
+        poll_s=login.poll_s,
+    )
+    return _with_cookies(shown(visit, "sign_in_code.html", v=view, keep=NEVER_KEPT), kept)
+
+
+@router.post("/sign-in/code/finish", dependencies=_FROM_HERE)
+async def finish(request: Request, visit: Visiting, next: Next = "/") -> Response:  # noqa: A002
+    """Go on where the person has said yes in the bot; else say how far it has come."""
+    back = own_address(next)
+    response = seen_other(back)
+    done = await finish_login(request, response)
+    if done.signed_in is not None:
+        return response
+    login = await look_at_login(request)
+    view = CodeView(back, login.state.value, str(login.number or ""))
+    return shown(visit, "sign_in_code.html", v=view, keep=NEVER_KEPT)
+
+
+@router.post("/sign-out", dependencies=_FROM_HERE)
+async def sign_out(request: Request, visit: Visiting) -> Response:
+    """End this sign-in; other browsers stay signed in."""
+    response = seen_other("/")
+    caller, sign_ins = visit.caller, visit.services.rows.sign_ins
+    if caller.token:
+        await visit.services.store.do(lambda: sign_ins.close(caller.user_id, caller.credential))
+    forget(request, response, SIGN_IN)
+    # Nothing of a person's pages is left for whoever goes back in this browser.
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
+
+
+def _with_cookies(response: Response, kept: Response) -> Response:
+    for value in kept.headers.getlist("set-cookie"):
+        response.headers.append("set-cookie", value)
+    return response

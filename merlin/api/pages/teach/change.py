@@ -1,0 +1,215 @@
+"""A change on its way to a commit: where it stands, both texts in a conflict, and the ways back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from merlin.account.role import Permission
+from merlin.api.pages.answering import part, seen_other, shown
+from merlin.api.pages.chip import Chip, chip
+from merlin.api.pages.doing import REFUSALS, Deed, Mark, asked, call, done, shaped, why
+from merlin.api.pages.frame import Link
+from merlin.api.pages.room import Teaching, nowhere
+from merlin.api.pages.teach.proof import DiffLine, diff_lines
+from merlin.api.pages.telling import when
+from merlin.api.pages.trouble import PageRoute
+from merlin.api.pages.visit import Visit
+from merlin.api.routes import changes as routes
+from merlin.api.shape import Hex
+from merlin.api.teaching.shown import ChangeShown, FileChange
+from merlin.core.errors import NotFound
+from merlin.dataset.change import ChangeState
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+Noted = Annotated[str, Query(pattern="^([0-9a-f]{32})?$")]
+_OVER = frozenset({ChangeState.COMMITTED, ChangeState.CONFLICT, ChangeState.REFUSED})
+_COMMIT_LETTERS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class NoteView:
+    """A line that tells how far an edit is; `live_href` "" once it ended."""
+
+    href: str
+    live_href: str
+    subject: str
+    chip: Chip
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """One file; in a conflict `yours` and `theirs` are the texts, None: no file."""
+
+    path: str
+    lines: tuple[DiffLine, ...]
+    is_conflict: bool
+    yours: str | None
+    theirs: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeView:
+    """A change; `live_href` asks for it again, "" once it ended; `hint` says what that means."""
+
+    change_id: str
+    seen: str
+    live_href: str
+    subject: str
+    about: str
+    chip: Chip
+    hint: str
+    reason: str
+    files: tuple[ChangedFile, ...]
+    is_conflict: bool
+    may_drop: bool
+    may_undo: bool
+    course: Link | None
+    verdict_href: str
+
+
+@router.get("/changes/{change_id}")
+async def show_change(visit: Teaching, change_id: Hex) -> Response:
+    """Return the page of a change."""
+    return await _page(visit, change_id)
+
+
+@router.get("/changes/{change_id}/live")
+async def show_live(
+    visit: Teaching, change_id: Hex, seen: Annotated[str, Query(max_length=40)] = ""
+) -> Response:
+    """Return the change as it is now; nothing where it is as it was."""
+    view = await _view(visit, change_id)
+    if view.seen == seen:
+        return Response(status_code=204)
+    return part(visit, "change_part.html", v=view)
+
+
+@router.get("/changes/{change_id}/note")
+async def show_note(visit: Teaching, change_id: Hex) -> Response:
+    """Return the line that tells how far an edit is."""
+    view = await note_view(visit, change_id)
+    if view is None:
+        raise nowhere()
+    return part(visit, "note_part.html", v=view)
+
+
+@router.post("/changes/{change_id}/again")
+async def solve_change(
+    visit: Teaching, change_id: Hex, once: Mark, take: Annotated[Literal["mine", "theirs"], Form()]
+) -> Response:
+    """Solve a conflict: my text over theirs, or theirs."""
+    body = routes.Solution(take=take)
+
+    async def deed(request: Request) -> Response:
+        response = Response()
+        return shaped(await routes.solve_change(request, response, visit.caller, change_id, body))
+
+    return await _act(visit, change_id, once, deed)
+
+
+@router.post("/changes/{change_id}/drop")
+async def drop_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
+    """Take an edit back before it is a commit."""
+
+    async def deed(request: Request) -> Response:
+        await routes.drop_change(request, visit.caller, change_id)
+        return shaped(None)
+
+    return await _act(visit, change_id, once, deed)
+
+
+@router.post("/changes/{change_id}/undo")
+async def undo_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
+    """Ask for a commit that takes this one back, and lead to its page."""
+
+    async def deed(request: Request) -> Response:
+        return await routes.undo_change(request, visit.caller, change_id)
+
+    try:
+        answer = await asked(visit, once, deed)
+    except REFUSALS as error:
+        return await _page(visit, change_id, why(visit, error))
+    if not answer.is_good:
+        return await _page(visit, change_id, str(answer.said.get("detail", "")))
+    return seen_other(f"/changes/{answer.said['id']}")
+
+
+async def _act(visit: Visit, change_id: str, once: str, deed: Deed) -> Response:
+    try:
+        await done(visit, once, deed)
+    except REFUSALS as error:
+        return await _page(visit, change_id, why(visit, error))
+    return seen_other(f"/changes/{change_id}")
+
+
+async def note_view(visit: Visit, change_id: str) -> NoteView | None:
+    """Return how far an edit is, None for none that the person may see."""
+    if not change_id:
+        return None
+    try:
+        told = await routes.show_change(await call(visit), visit.caller, change_id)
+    except NotFound:
+        return None
+    href = f"/changes/{change_id}"
+    live = "" if told.state in _OVER else f"{href}/note"
+    return NoteView(href, live, told.subject, chip(visit, "page-change", told.state))
+
+
+async def _page(visit: Visit, change_id: str, wrong: str = "") -> Response:
+    view = await _view(visit, change_id)
+    status = 409 if wrong else 200
+    return shown(visit, "change.html", v=view, wrong_words=wrong, status=status)
+
+
+async def _view(visit: Visit, change_id: str) -> ChangeView:
+    told = await routes.show_change(await call(visit), visit.caller, change_id)
+    seen = f"{told.state.value}.{len(told.reason)}"
+    is_over, is_conflict = told.state in _OVER, told.state is ChangeState.CONFLICT
+    return ChangeView(
+        change_id=change_id,
+        seen=seen,
+        live_href="" if is_over else f"/changes/{change_id}/live?seen={seen}",
+        subject=told.subject,
+        about=_about(visit, told),
+        chip=chip(visit, "page-change", told.state),
+        hint=visit.say(f"change-{told.state.value}-hint"),
+        reason=told.reason,
+        files=tuple(map(_file, told.files)),
+        is_conflict=is_conflict,
+        may_drop=told.state is ChangeState.WAITING,
+        may_undo=told.state is ChangeState.COMMITTED,
+        course=await _course(visit, told.dataset),
+        verdict_href=_verdict(visit, told),
+    )
+
+
+def _about(visit: Visit, told: ChangeShown) -> str:
+    said = [told.dataset, when(visit, told.asked_at)]
+    if told.commit:
+        said.append(visit.say("commit", commit=told.commit[:_COMMIT_LETTERS]))
+    return " · ".join(said)
+
+
+def _verdict(visit: Visit, told: ChangeShown) -> str:
+    is_seen = told.commit and visit.caller.may(Permission.WATCH, told.dataset)
+    return f"/admin/verdicts?commit={told.commit}" if is_seen else ""
+
+
+def _file(told: FileChange) -> ChangedFile:
+    lines = diff_lines(told.difference)
+    return ChangedFile(told.path, lines, told.is_conflict, told.yours, told.theirs)
+
+
+async def _course(visit: Visit, dataset: str) -> Link | None:
+    courses = visit.services.rows.courses
+    try:
+        course = await visit.services.store.read(lambda: courses.course(dataset))
+    except NotFound:
+        return None
+    return Link(f"/courses/{course.course_id}/edit", course.title(visit.language))

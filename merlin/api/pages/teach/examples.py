@@ -1,0 +1,247 @@
+"""Examples: what a course's model learns from: look through, find, add, change, remove."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Form, Query
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from merlin.api.pages.answering import seen_other, shown
+from merlin.api.pages.doing import REFUSALS, Answer, Mark, asked, call, done, tried, why
+from merlin.api.pages.listing import listed
+from merlin.api.pages.mark import PATTERN, mark
+from merlin.api.pages.room import Teaching, course_led
+from merlin.api.pages.teach.proof import ProofView, proof_of
+from merlin.api.pages.trouble import PageRoute
+from merlin.api.pages.visit import Visit
+from merlin.api.paging import Page, page_of
+from merlin.api.routes import examples as routes
+from merlin.api.shape import Id, Sought
+from merlin.course.catalogue import Course
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+_ACCEPTED, _STALE = 202, 409
+# Letters of a question that a list shows.
+_SHORT = 300
+ExampleId = Annotated[str, Query(min_length=1, max_length=200)]
+
+
+class ExampleForm(BaseModel):
+    """An example as its form says it; `example` "" for a new one."""
+
+    example: str = Field(default="", max_length=200)
+    question: str = Field(default="", max_length=100_000)
+    answer: str = Field(default="", max_length=100_000)
+    tags: str = Field(default="", max_length=5_000)
+    revision: str = ""
+    act: Literal["check", "save"] = "check"
+    once: str = Field(default_factory=mark, pattern=PATTERN)
+
+    def body(self) -> routes.ExampleBody:
+        """Return what the api is asked for. Raises ValidationError."""
+        return routes.ExampleBody(
+            question=_plain(self.question),
+            answer=_plain(self.answer),
+            tags=[each for each in map(str.strip, self.tags.split(",")) if each],
+            revision=self.revision or None,
+        )
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether nothing is missing."""
+        return bool(self.question.strip() and self.answer.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleRow:
+    """One example in the list; `is_broken`: it cannot be read."""
+
+    href: str
+    question: str
+    answer: str
+    tags: tuple[str, ...]
+    example_id: str
+    is_broken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExamplesView:
+    """The list."""
+
+    course_id: int
+    title: str
+    query: str
+    rows: tuple[ExampleRow, ...]
+    next_href: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleView:
+    """The form of one example."""
+
+    course_id: int
+    title: str
+    form: ExampleForm
+    wrong: str
+    proof: ProofView | None
+
+
+@router.get("/courses/{course_id}/examples")
+async def show_examples(
+    visit: Teaching,
+    course_id: Id,
+    page: Annotated[Page, Depends(page_of)],
+    query: Sought = "",
+) -> Response:
+    """Return one part of a course's examples, or those that say some words."""
+    course = await course_led(visit, course_id)
+
+    async def read(request: Request, response: Response) -> list[routes.ExampleShown]:
+        told = await routes.list_examples(
+            request, response, visit.caller, course.dataset, page, query
+        )
+        return told.examples
+
+    found = await listed(visit, read)
+    view = ExamplesView(
+        course_id=course_id,
+        title=course.title(visit.language),
+        query=query,
+        rows=tuple(_row(course, each) for each in found.rows),
+        next_href="" if query.strip() else found.next_href,
+    )
+    return shown(visit, "teach_examples.html", v=view)
+
+
+@router.get("/courses/{course_id}/examples/new")
+async def new_example(visit: Teaching, course_id: Id) -> Response:
+    """Return an empty form."""
+    course = await course_led(visit, course_id)
+    return _page(visit, course, ExampleForm())
+
+
+@router.get("/courses/{course_id}/examples/one")
+async def show_example(visit: Teaching, course_id: Id, example: ExampleId) -> Response:
+    """Return the form of one example."""
+    course = await course_led(visit, course_id)
+    seen = await routes.show_example(await call(visit), visit.caller, course.dataset, example)
+    form = ExampleForm(
+        example=seen.id,
+        question=seen.question or "",
+        answer=seen.answer or "",
+        tags=", ".join(seen.tags),
+        revision=seen.revision,
+    )
+    wrong = "" if seen.question is not None else visit.say("example-broken")
+    return _page(visit, course, form, wrong)
+
+
+@router.post("/courses/{course_id}/examples")
+async def save_example(
+    visit: Teaching, course_id: Id, form: Annotated[ExampleForm, Form()]
+) -> Response:
+    """Check an example, or ask for the commit that adds or changes it."""
+    course = await course_led(visit, course_id)
+    if not form.is_whole:
+        return _page(visit, course, form, visit.say("needs-both"))
+    try:
+        answer = await _answer(visit, course, form)
+    except REFUSALS as error:
+        return _page(visit, course, form, why(visit, error))
+    if answer.status == _ACCEPTED:
+        return seen_other(f"/changes/{answer.said['id']}")
+    return _told(visit, course, form, answer)
+
+
+@router.post("/courses/{course_id}/examples/remove")
+async def remove_example(
+    visit: Teaching,
+    course_id: Id,
+    once: Mark,
+    example: Annotated[str, Form(min_length=1, max_length=200)],
+    revision: Annotated[str, Form(max_length=80)],
+) -> Response:
+    """Ask for a commit without the example; its page offers the way back."""
+    course = await course_led(visit, course_id)
+
+    async def deed(request: Request) -> Response:
+        return await routes.remove_example(
+            request, visit.caller, course.dataset, example, revision=revision
+        )
+
+    form = ExampleForm(example=example, revision=revision)
+    try:
+        answer = await done(visit, once, deed)
+    except REFUSALS as error:
+        return _page(visit, course, form, why(visit, error))
+    if answer.is_good:
+        return seen_other(f"/changes/{answer.said['id']}")
+    return _told(visit, course, form, answer)
+
+
+async def _answer(visit: Visit, course: Course, form: ExampleForm) -> Answer:
+    body, is_dry = form.body(), form.act == "check"
+
+    async def deed(request: Request) -> Response:
+        caller, dataset = visit.caller, course.dataset
+        if not form.example:
+            return await routes.add_example(request, caller, dataset, body, dry_run=is_dry)
+        return await routes.edit_example(
+            request, caller, dataset, form.example, body, dry_run=is_dry
+        )
+
+    if is_dry:
+        return await tried(visit, deed)
+    ask = done if form.example else asked
+    return await ask(visit, form.once, deed)
+
+
+def _told(visit: Visit, course: Course, form: ExampleForm, answer: Answer) -> Response:
+    """Return the form with what the checker said, or with what lies there instead."""
+    if answer.status == _STALE and "revision" in answer.said:
+        seen = form.model_copy(update={"revision": answer.said["revision"]})
+        return _page(visit, course, seen, visit.say("stale-example"))
+    if answer.is_good or "findings" in answer.said:
+        wrong = "" if answer.is_good else visit.say("not-good")
+        return _page(visit, course, form, wrong, proof_of(visit, answer.said))
+    return _page(visit, course, form, str(answer.said.get("detail", "")))
+
+
+def _page(
+    visit: Visit,
+    course: Course,
+    form: ExampleForm,
+    wrong: str = "",
+    proof: ProofView | None = None,
+) -> Response:
+    view = ExampleView(
+        course_id=course.course_id,
+        title=course.title(visit.language),
+        form=form,
+        wrong=wrong,
+        proof=proof,
+    )
+    return shown(visit, "teach_example.html", v=view, status=422 if wrong else 200)
+
+
+def _row(course: Course, told: routes.ExampleShown) -> ExampleRow:
+    named = urlencode({"example": told.id})
+    return ExampleRow(
+        href=f"/courses/{course.course_id}/examples/one?{named}",
+        question=(told.question or "")[:_SHORT],
+        answer=(told.answer or "")[:_SHORT],
+        tags=tuple(told.tags),
+        example_id=told.id,
+        is_broken=told.question is None,
+    )
+
+
+def _plain(words: str) -> str:
+    """Return what was typed with plain line ends; browsers send others."""
+    return words.replace("\r\n", "\n").strip()

@@ -1,0 +1,153 @@
+"""/v1: any client of the OpenAI protocol talks to the serving models.
+
+The model `merlin/<dataset>` is whatever serves that dataset at the moment of the question, so a
+promotion counts with the next one. Errors have the protocol's shape (`door.shape`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from merlin.account.key import Scope
+from merlin.account.role import Permission
+from merlin.api.body import read_body
+from merlin.api.caller import Caller, holding
+from merlin.api.door import described, told
+from merlin.api.door.allowance import asker_of, offered
+from merlin.api.door.asked import BODY_BYTES, asked_of, read_asked
+from merlin.api.door.asking import Asking, begun
+from merlin.api.door.shape import Refusal, answered
+from merlin.api.door.shape import error as error_of
+from merlin.api.door.told import Sheet
+from merlin.api.idempotent import KEY_HEADER, once
+from merlin.api.language import language_of_request
+from merlin.api.services import ApiServices
+from merlin.chat.door import Asked
+from merlin.core.errors import MerlinError
+from merlin.core.log import get_logger, redact
+from merlin.core.text import text
+
+log = get_logger(__name__)
+
+router = APIRouter(prefix="/v1", tags=["openai"])
+
+Asker = Annotated[Caller, Depends(holding(Scope.CHAT_WRITE, Permission.ASK))]
+
+
+@router.get("/models", summary="List the models", responses=described.LISTED)
+async def list_openai_models(
+    request: Request,
+    caller: Asker,  # noqa: ARG001 - a right
+) -> Response:
+    """Return every model of the door: the default one, and one a dataset or course."""
+    services: ApiServices = request.app.state.services
+    found = await services.store.read(lambda: offered(services))
+    shown = [_card(name, since) for name, since in found.items()]
+    return JSONResponse({"object": "list", "data": shown})
+
+
+@router.get("/models/{name:path}", summary="Show a model", responses=described.SHOWN)
+async def show_openai_model(
+    request: Request,
+    caller: Asker,  # noqa: ARG001 - a right
+    name: str,
+) -> Response:
+    """Return one model of the door."""
+    services: ApiServices = request.app.state.services
+    found = await services.store.read(lambda: offered(services))
+    if name in found:
+        return JSONResponse(_card(name, found[name]))
+    status, names = HTTPStatus.NOT_FOUND, ", ".join(found)
+    code = "model_not_found"
+    return answered(request, Refusal(status, "no-model", code, "model", model=name, names=names))
+
+
+def _card(name: str, since: datetime | None) -> dict[str, Any]:
+    created = int(since.timestamp()) if since else 0
+    return {"id": name, "object": "model", "created": created, "owned_by": "merlin"}
+
+
+@router.post(
+    "/chat/completions",
+    summary="Ask a serving model",
+    responses=described.ANSWERED,
+    openapi_extra=described.ASKED,
+)
+async def create_chat_completion(request: Request, caller: Asker) -> Response:
+    """Answer the last question of a talk, whole or streamed."""
+    body = await read_body(request, BODY_BYTES)
+    services: ApiServices = request.app.state.services
+    try:
+        read = read_asked(body, language_of_request(request))
+        sees = services.door.means.vision is not None
+        asked = asked_of(read, services.default_dataset, sees=sees)
+        if read.stream:
+            return await _streamed(request, caller, asked, with_usage=read.wants_usage)
+        whole = partial(_whole, request, caller, asked)
+        return await once(request, caller, whole, body)
+    except Refusal as refusal:
+        return answered(request, refusal)
+
+
+async def _whole(request: Request, caller: Caller, asked: Asked, number: int) -> Response:
+    asker = asker_of(request.app.state.services, caller, language_of_request(request), number)
+    # Who named the call with a key comes again for the answer: it is not stopped.
+    asking = begun(request, asked, asker, is_stoppable=KEY_HEADER not in request.headers)
+    reply = await asking.reply()
+    refusal = told.refusal_of(reply)
+    if refusal is not None:
+        return answered(request, refusal)
+    sheet = await _sheet(request, asked, reply.model_id)
+    headers = told.lineage(reply.choice, reply.model_id, sheet.origin)
+    return JSONResponse(told.completion(sheet, reply), headers=headers)
+
+
+async def _streamed(
+    request: Request, caller: Caller, asked: Asked, *, with_usage: bool
+) -> Response:
+    """Return a stream that begins with the first word; before it a failure has its own status."""
+    asker = asker_of(request.app.state.services, caller, language_of_request(request))
+    asking = begun(request, asked, asker)
+    await asking.begins()
+    refusal = told.refusal_of(asking.task.result()) if asking.task.done() else None
+    if refusal is not None:
+        return answered(request, refusal)
+    choice = asking.choice
+    model_id = choice.model_id if choice is not None else None
+    sheet = await _sheet(request, asked, model_id)
+    headers = {**told.lineage(choice, model_id, sheet.origin), "X-Accel-Buffering": "no"}
+    events = _events(asking, sheet, with_usage=with_usage)
+    return StreamingResponse(events, headers=headers, media_type="text/event-stream")
+
+
+async def _events(asking: Asking, sheet: Sheet, *, with_usage: bool) -> AsyncIterator[bytes]:
+    try:
+        yield told.event(told.first_chunk(sheet))
+        async for piece in asking.pieces():
+            yield told.event(told.piece_chunk(sheet, piece))
+        reply = await asking.reply()
+        yield told.event(told.last_chunk(sheet, reply))
+        if with_usage:
+            yield told.event(told.usage_chunk(sheet, reply))
+        yield told.event("[DONE]")
+    except MerlinError as error:
+        log.warning("an answer could not be settled", reason=redact(str(error)))
+        words = text(sheet.language, "door-busy")
+        yield told.event(error_of(HTTPStatus.SERVICE_UNAVAILABLE, words, "unavailable"))
+    finally:
+        asking.stop.press()
+
+
+async def _sheet(request: Request, asked: Asked, model_id: str | None) -> Sheet:
+    state = request.app.state
+    origin = await state.origins.of(model_id)
+    language = language_of_request(request)
+    return Sheet(asked.name, state.services.clock(), language, told.new_id(), origin)

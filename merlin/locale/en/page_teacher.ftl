@@ -1,0 +1,145 @@
+# The pages of those who lead courses.
+page-nav-teach = Teaching
+page-teach = Courses I lead
+page-teach-lead = Materials and examples of your courses. Every edit becomes a commit.
+page-teach-none = You lead no course yet
+page-teach-none-hint = An admin gives you one; then it will be here.
+page-materials = Materials
+page-examples = Examples
+page-questions = Questions
+page-asked-in = Questions in { $days ->
+        [one] { $days } day
+       *[other] { $days } days
+    }
+page-disliked-answers = Disliked
+page-course-rooms = Rooms of the course
+page-course-edit = Materials
+page-course-examples = Examples
+page-course-questions = Questions
+page-as-student = As students see it
+page-edit-course = Edit the course
+
+page-add-material = Add a material
+page-new-material = A new material
+page-no-materials-teach = Add the first one: a lecture, a seminar or a lab.
+page-move-up = Up: “{ $title }”
+page-move-down = Down: “{ $title }”
+page-remove = Remove
+page-remove-sure = Remove “{ $title }”? The page of the edit has the way back.
+page-yes-remove = Yes, remove
+page-removing = Removing…
+page-waits-commit = waits for its commit
+page-card = Course card
+page-name-ru = Name in Russian
+page-name-en = Name in English
+page-about-ru = Description in Russian
+page-about-en = Description in English
+page-semester-number = Semester
+page-teachers = Teachers
+page-teachers-hint = Account names with a space between.
+page-active = Students see it
+page-save-card = Save the card
+page-stale-card = While you were editing, somebody else changed the course. Nothing was saved; this is what is there now.
+
+page-title-ru = Title in Russian
+page-title-en = Title in English
+page-kind-lecture = Lecture
+page-kind-seminar = Seminar
+page-kind-lab = Lab
+page-lesson-number = Number
+page-file-url = Address of a file (https)
+page-text-markdown = Text (Markdown)
+page-preview = How it will look
+page-preview-empty = The text will be here.
+page-check = Check
+page-check-again = Check again
+page-saving = Saving…
+page-save-over = Save mine over it
+page-save-hint = Once saved, the edit waits for its commit, usually a few seconds.
+page-needs-title = Give it a title in one language at least.
+page-needs-text = A text or the address of a file is needed.
+page-not-good = Not saved: the check found errors. Mend them and check again.
+page-stale = While you were editing, somebody else changed this material. Nothing was saved; your text is in the form below.
+page-stale-hint = To save means to write your text over this one.
+page-theirs = What is there now
+page-yours = Your text
+page-take-theirs = Take their text
+page-no-file = (no file)
+
+page-proof = What will change
+page-proof-good = no errors
+page-proof-bad = errors
+page-proof-tokens = The model will read { $count ->
+        [one] { $count } token
+       *[other] { $count } tokens
+    }.
+page-proof-whole = All of course.yaml has to be written anew: its comments will be lost.
+page-proof-around = In other files
+page-at-line = { $path }, line { $line }
+page-difference-of = Changes in { $path }
+
+page-the-change = Edit
+page-change-waiting = waits for its commit
+page-change-working = being made
+page-change-committed = in the repository
+page-change-conflict = conflict
+page-change-refused = not taken
+page-change-waiting-hint = The edit is saved and waits for its commit.
+page-change-working-hint = The commit is being made right now.
+page-change-committed-hint = Done: the edit is in the repository.
+page-change-conflict-hint = Somebody else changed this file in the meantime. Your edit is safe; decide whose text stays.
+page-change-refused-hint = This edit will not be made.
+page-take-mine = Write my text over theirs
+page-give-up = Leave their text
+page-take-back = Take the edit back
+page-undo-commit = Undo the edit
+page-undo-sure = Put everything back as it was before this edit? It will be one more commit.
+page-yes-undo = Yes, undo
+page-no = No
+page-busy = Working…
+page-what-became = What came of it
+page-look-again = Look again
+page-commit = Commit { $commit }
+
+page-asked-told = In { $days ->
+        [one] { $days } day
+       *[other] { $days } days
+    }: { $count ->
+        [one] { $count } question
+       *[other] { $count } questions
+    }, { $bad ->
+        [one] { $bad } answer was disliked
+       *[other] { $bad } answers were disliked
+    }.
+page-span = Which time
+page-span-28 = 4 weeks
+page-span-182 = Half a year
+page-span-364 = A year
+page-bars-all = questions
+page-bars-bad = answers that were disliked
+page-by-numbers = In numbers
+page-when = When
+page-day = { $day } { $month }
+page-no-questions = No questions in this time
+page-no-questions-hint = As soon as students ask, you will see here what and when.
+page-disliked-title = What was disliked
+page-disliked-hint = Only the words of those who allow their use; names are hidden.
+page-disliked-none = There are no such answers.
+page-votes = liked: { $liked }, disliked: { $disliked }
+
+page-add-example = Add an example
+page-example = Example
+page-find-example = Find by words
+page-broken = cannot be read
+page-examples-not-found = No such examples: “{ $query }”
+page-examples-not-found-hint = Examples that say all these words are shown. Try a single word.
+page-no-examples = No examples yet
+page-no-examples-hint = An example teaches the model to answer: a student's question and the answer you would give.
+page-example-question = Question
+page-example-answer = Answer
+page-example-tags = Tags
+page-example-tags-hint = With commas between; may be empty.
+page-example-broken = The example's file cannot be read: write question and answer anew, or mend it in git.
+page-remove-example-sure = Remove the example? The page of the edit has the way back.
+page-needs-both = Both question and answer are needed.
+page-stale-example = While you were editing, somebody else changed this example. Nothing was saved. Check again: saving will write your text over theirs.

@@ -1,0 +1,30 @@
+# What teachers and editors change through the API.
+course-broken = The course.yaml of this course cannot be read (line { $line }): { $reason } Only git can mend it.
+course-unwritable = These words cannot be written into course.yaml.
+material-none = This course has no material { $material }.
+teaching-unchanged = Nothing is changed.
+teaching-no-revision = Name the revision that you saw, in the body or as the header If-Match.
+change-not-committed = Only what became a commit can be undone.
+change-undo-early = This commit is not seen here yet, or { $path } is as it was already. Try again in a minute.
+change-undo-there = Another file lies in the place of { $path } by now.
+change-undo-lost = The earlier text of { $path } is not kept here; git can bring it back.
+change-solved = This conflict is solved already.
+change-too-late = Too late: this edit became a commit or was refused.
+model-not-serving = The model { $model } does not serve now, so there is nothing to pin.
+
+api-problem-stale = Not as it was
+api-problem-stale-detail = Somebody else changed this while you edited. The answer holds both texts and the new revision.
+api-problem-not-good = There are errors
+api-problem-not-good-detail = The check found errors, so there will be no commit. They are listed in findings.
+api-problem-not-good-text = There are errors
+api-problem-not-good-text-detail = { $path }, line { $line }: { $reason }
+api-problem-busy-file = Too many edits at once
+api-problem-busy-file-detail = Others are changing this file right now. Try again.
+api-problem-question-and-answer = A question and an answer are needed
+api-problem-question-and-answer-detail = A new example needs question and answer; an editor may send the whole file as text.
+api-problem-too-long-example = Too long
+api-problem-too-long-example-detail = Question and answer may have { $limit } characters at most.
+api-problem-consent-needed = Consent is needed
+api-problem-consent-needed-detail = Your words can become an example only with your consent. Give it to the bot: the command /privacy.
+api-problem-too-many-proposals = Too many proposals
+api-problem-too-many-proposals-detail = Your earlier proposals still wait for the editors. Let them decide first.

@@ -1,0 +1,138 @@
+# Страницы, которые открывают в браузере и внутри Telegram: рамка, каталог, курс, материал.
+
+page-skip = К содержанию
+page-home = Merlin, на главную
+page-rooms = Разделы
+page-nav-courses = Курсы
+page-other-language = en
+page-other-language-name = English version
+page-to-dark = Включить тёмную тему
+page-to-light = Включить светлую тему
+page-sign-in = Войти
+page-me-of = Мой кабинет: { $person }
+
+page-courses = Курсы
+page-courses-lead = Лекции, семинары и лабораторные. По каждому курсу можно спросить: отвечает модель, обученная на его примерах.
+page-find-course = Найти курс
+page-find-hint = Название или тема
+page-all-courses = ВСЕ КУРСЫ
+page-some-of = { $here } из { $total }
+page-found =
+    { $count ->
+        [0] Ничего не нашлось
+        [one] Найден { $count } курс
+        [few] Найдено { $count } курса
+       *[other] Найдено { $count } курсов
+    }
+page-meant = Искали «{ $query }»: показано по запросу «{ $meant }».
+page-nothing-found = Ничего не нашлось: «{ $query }»
+page-nothing-found-hint = Проверьте слово или поищите тему шире: «сортировка», «графы», «SQL».
+page-show-all = Показать все курсы
+page-no-courses = Здесь пока пусто
+page-no-courses-hint = Курсы появятся, как только преподаватель добавит первый.
+page-more-courses =
+    { $count ->
+        [one] Ещё { $count } курс не показан: напишите в поле слово из названия.
+        [few] Ещё { $count } курса не показаны: напишите в поле слово из названия.
+       *[other] Ещё { $count } курсов не показаны: напишите в поле слово из названия.
+    }
+page-list-failed = Не удалось загрузить курсы
+page-list-failed-hint = Сервер не ответил. Ваши курсы на месте.
+page-case = Номер случая: { $case }
+page-again = Повторить
+page-semester = { $number }-й семестр
+page-count-lecture =
+    { $count ->
+        [one] { $count } лекция
+        [few] { $count } лекции
+       *[other] { $count } лекций
+    }
+page-count-seminar =
+    { $count ->
+        [one] { $count } семинар
+        [few] { $count } семинара
+       *[other] { $count } семинаров
+    }
+page-count-lab = { $count } лаб.
+page-count-none = материалов пока нет
+
+page-mine = Мои курсы
+page-mine-none = Нажмите «+» у курса, и он будет здесь.
+page-keep = Добавить «{ $name }» в мои курсы
+page-let-go = Убрать «{ $name }» из моих курсов
+page-let-go-short = Убрать «{ $name }»
+page-said-added = Курс «{ $name }» теперь в моих курсах.
+page-said-removed = Курс «{ $name }» убран из моих курсов.
+page-undo = Вернуть
+page-failed = Не получилось сохранить: нет связи. Повторите чуть позже.
+
+page-back-to-courses = Все курсы
+page-taught-by =
+    { $count ->
+        [one] преподаватель: { $teachers }
+       *[other] преподаватели: { $teachers }
+    }
+page-ask-course = Спросить по курсу
+page-not-active = скрыт от студентов
+page-kind-of = Тип материала
+page-kind-all = Все
+page-kinds-lecture = Лекции
+page-kinds-seminar = Семинары
+page-kinds-lab = Лабораторные
+page-shown =
+    { $count ->
+        [one] Показан { $count } материал
+        [few] Показано { $count } материала
+       *[other] Показано { $count } материалов
+    }
+page-no-materials = Здесь пока пусто
+page-no-materials-hint = Материалы появятся, когда преподаватель добавит первый. Курс уже можно сохранить.
+page-lesson-lecture = Лекция { $lesson }
+page-lesson-seminar = Семинар { $lesson }
+page-lesson-lab = Лабораторная { $lesson }
+page-text = Текст
+page-file = Файл
+page-at-host = на { $host }
+page-minutes =
+    { $count ->
+        [one] { $count } минута
+        [few] { $count } минуты
+       *[other] { $count } минут
+    }
+
+page-back = Назад
+page-ask = Спросить
+page-ask-this-lecture = Спросить об этой лекции
+page-ask-this-seminar = Спросить об этом семинаре
+page-ask-this-lab = Спросить об этой работе
+page-opens-at = откроется на { $host }
+page-open-file = Открыть файл
+page-no-text = Текст ещё не загружен
+page-no-text-hint = Он появится через минуту после правки в репозитории. Обновите страницу.
+page-beside = Соседние материалы
+page-on-this-page = На этой странице
+page-contents = Содержание
+page-code = Код
+page-table = Таблица
+page-copy = Скопировать
+page-copied = Скопировано
+
+page-to-courses = К курсам
+page-trouble-403 = Сюда нельзя
+page-trouble-403-hint = У вас нет на это права, или запрос пришёл со страницы другого сайта. Ничего не изменилось.
+page-trouble-404 = Такой страницы нет
+page-trouble-404-hint = Курс или материал могли скрыть, а в адресе могла быть опечатка. Поищите в списке курсов.
+page-trouble-405 = Так не получится
+page-trouble-405-hint = Этот адрес открывают иначе. Вернитесь к курсам.
+page-trouble-409 = Сейчас так сделать нельзя
+page-trouble-409-hint = Ничего не изменилось. Вернитесь на страницу и посмотрите, как там сейчас.
+page-trouble-413 = Слишком много данных
+page-trouble-413-hint = Форма приносит больше одного мегабайта. Ничего не изменилось: сократите текст.
+page-trouble-422 = Форма заполнена не так
+page-trouble-422-hint = Чего-то не хватило, или значение не подошло. Ничего не изменилось: вернитесь и исправьте.
+page-trouble-429 = Слишком часто
+page-trouble-429-hint = Подождите минуту и повторите. Ничего не потеряно.
+page-trouble-500 = Что-то сломалось у нас
+page-trouble-500-hint = Ваши курсы и вопросы на месте. Повторите, а если не поможет, назовите преподавателю номер случая.
+page-trouble-503 = Merlin сейчас не отвечает
+page-trouble-503-hint = Ваши курсы и вопросы на месте. Повторите через несколько секунд.

@@ -1,0 +1,150 @@
+# Страницы тех, кто ведёт курсы.
+page-nav-teach = Веду
+page-teach = Я веду
+page-teach-lead = Материалы и примеры курсов. Каждая правка становится коммитом.
+page-teach-none = Вы пока не ведёте ни одного курса
+page-teach-none-hint = Курс даёт администратор: после этого он появится здесь.
+page-materials = Материалы
+page-examples = Примеры
+page-questions = Вопросы
+page-asked-in = Вопросов за { $days ->
+        [one] { $days } день
+        [few] { $days } дня
+       *[other] { $days } дней
+    }
+page-disliked-answers = Не понравилось
+page-course-rooms = Разделы курса
+page-course-edit = Материалы
+page-course-examples = Примеры
+page-course-questions = Вопросы
+page-as-student = Как видит студент
+page-edit-course = Править курс
+
+page-add-material = Добавить материал
+page-new-material = Новый материал
+page-no-materials-teach = Добавьте первый: лекцию, семинар или лабораторную.
+page-move-up = Выше: «{ $title }»
+page-move-down = Ниже: «{ $title }»
+page-remove = Удалить
+page-remove-sure = Удалить «{ $title }»? Вернуть можно на странице правки.
+page-yes-remove = Да, удалить
+page-removing = Удаляю…
+page-waits-commit = ждёт коммита
+page-card = Карточка курса
+page-name-ru = Название по-русски
+page-name-en = Название по-английски
+page-about-ru = Описание по-русски
+page-about-en = Описание по-английски
+page-semester-number = Семестр
+page-teachers = Преподаватели
+page-teachers-hint = Имена учётных записей через пробел.
+page-active = Виден студентам
+page-save-card = Сохранить карточку
+page-stale-card = Пока вы правили, курс изменил кто-то другой. Ничего не сохранено; здесь то, что есть сейчас.
+
+page-title-ru = Заголовок по-русски
+page-title-en = Заголовок по-английски
+page-kind-lecture = Лекция
+page-kind-seminar = Семинар
+page-kind-lab = Лабораторная
+page-lesson-number = Номер
+page-file-url = Адрес файла (https)
+page-text-markdown = Текст (Markdown)
+page-preview = Как это увидят
+page-preview-empty = Здесь появится текст.
+page-check = Проверить
+page-check-again = Проверить ещё раз
+page-saving = Сохраняю…
+page-save-over = Сохранить моё поверх
+page-save-hint = После сохранения правка ждёт коммита, обычно несколько секунд.
+page-needs-title = Назовите материал хотя бы на одном языке.
+page-needs-text = Нужен текст или адрес файла.
+page-not-good = Не сохранено: проверка нашла ошибки. Исправьте их и проверьте ещё раз.
+page-stale = Пока вы правили, этот материал изменил кто-то другой. Ничего не сохранено; ваш текст в форме ниже.
+page-stale-hint = Сохранить значит записать ваш текст поверх этого.
+page-theirs = Сейчас там лежит
+page-yours = Ваш текст
+page-take-theirs = Взять их текст
+page-no-file = (файла нет)
+
+page-proof = Что изменится
+page-proof-good = ошибок нет
+page-proof-bad = есть ошибки
+page-proof-tokens = Модель прочтёт { $count ->
+        [one] { $count } токен
+        [few] { $count } токена
+       *[other] { $count } токенов
+    }.
+page-proof-whole = Файл course.yaml придётся записать заново: его комментарии пропадут.
+page-proof-around = В других файлах
+page-at-line = { $path }, строка { $line }
+page-difference-of = Изменения в { $path }
+
+page-the-change = Правка
+page-change-waiting = ждёт коммита
+page-change-working = делается
+page-change-committed = в репозитории
+page-change-conflict = столкновение
+page-change-refused = не принято
+page-change-waiting-hint = Правка сохранена и ждёт коммита.
+page-change-working-hint = Коммит делается прямо сейчас.
+page-change-committed-hint = Готово: правка в репозитории.
+page-change-conflict-hint = Этот файл тем временем изменил кто-то другой. Ваша правка цела; решите, чей текст останется.
+page-change-refused-hint = Правки не будет.
+page-take-mine = Записать мой текст поверх
+page-give-up = Оставить их текст
+page-take-back = Забрать правку
+page-undo-commit = Отменить правку
+page-undo-sure = Вернуть всё, как было до этой правки? Будет ещё один коммит.
+page-yes-undo = Да, вернуть
+page-no = Нет
+page-busy = Делаю…
+page-what-became = К чему это привело
+page-look-again = Посмотреть ещё раз
+page-commit = Коммит { $commit }
+
+page-asked-told = За { $days ->
+        [one] { $days } день
+        [few] { $days } дня
+       *[other] { $days } дней
+    }: { $count ->
+        [one] { $count } вопрос
+        [few] { $count } вопроса
+       *[other] { $count } вопросов
+    }, не понравилось { $bad ->
+        [one] { $bad } ответ
+        [few] { $bad } ответа
+       *[other] { $bad } ответов
+    }.
+page-span = За какое время
+page-span-28 = 4 недели
+page-span-182 = Полгода
+page-span-364 = Год
+page-bars-all = вопросы
+page-bars-bad = ответы, которые не понравились
+page-by-numbers = Числами
+page-when = Когда
+page-day = { $day } { $month }
+page-no-questions = За это время вопросов не было
+page-no-questions-hint = Когда студенты начнут спрашивать, здесь будет видно, о чём и когда.
+page-disliked-title = Что не понравилось
+page-disliked-hint = Только слова тех, кто разрешил их использовать; имена скрыты.
+page-disliked-none = Таких ответов нет.
+page-votes = понравилось: { $liked }, не понравилось: { $disliked }
+
+page-add-example = Добавить пример
+page-example = Пример
+page-find-example = Найти по словам
+page-broken = не читается
+page-examples-not-found = Таких примеров нет: «{ $query }»
+page-examples-not-found-hint = Нужны примеры, в которых есть все эти слова. Попробуйте одно слово.
+page-no-examples = Примеров пока нет
+page-no-examples-hint = Пример учит модель отвечать: вопрос студента и ответ, который вы дали бы сами.
+page-example-question = Вопрос
+page-example-answer = Ответ
+page-example-tags = Метки
+page-example-tags-hint = Через запятую, можно без них.
+page-example-broken = Файл примера не читается: запишите вопрос и ответ заново или исправьте его в git.
+page-remove-example-sure = Удалить пример? Вернуть можно на странице правки.
+page-needs-both = Нужны и вопрос, и ответ.
+page-stale-example = Пока вы правили, этот пример изменил кто-то другой. Ничего не сохранено. Проверьте ещё раз: сохранение запишет ваш текст поверх.

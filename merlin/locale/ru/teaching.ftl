@@ -1,0 +1,30 @@
+# Что меняют через API преподаватели и редакторы.
+course-broken = course.yaml этого курса не читается (строка { $line }): { $reason } Исправить его можно только в git.
+course-unwritable = Эти слова нельзя записать в course.yaml.
+material-none = Материала { $material } в этом курсе нет.
+teaching-unchanged = Ничего не изменено.
+teaching-no-revision = Назовите revision, которую вы видели: полем тела или заголовком If-Match.
+change-not-committed = Отменить можно только то, что стало коммитом.
+change-undo-early = Этот коммит здесь ещё не виден, или { $path } уже снова такой, как был. Повторите через минуту.
+change-undo-there = На месте { $path } уже лежит другой файл.
+change-undo-lost = Прежний текст { $path } здесь не хранится, вернуть его можно в git.
+change-solved = Это столкновение уже разобрано.
+change-too-late = Поздно: правка уже стала коммитом или отклонена.
+model-not-serving = Модель { $model } сейчас не отвечает, закреплять нечего.
+
+api-problem-stale = Уже не то
+api-problem-stale-detail = Пока вы правили, это изменил кто-то другой. В ответе оба текста и новая revision.
+api-problem-not-good = Есть ошибки
+api-problem-not-good-detail = Проверка нашла ошибки, коммита не будет. Они перечислены в findings.
+api-problem-not-good-text = Есть ошибки
+api-problem-not-good-text-detail = { $path }, строка { $line }: { $reason }
+api-problem-busy-file = Слишком много правок сразу
+api-problem-busy-file-detail = Этот файл как раз меняют другие. Повторите.
+api-problem-question-and-answer = Нужны вопрос и ответ
+api-problem-question-and-answer-detail = Для нового примера нужны question и answer; редактор может прислать весь файл в text.
+api-problem-too-long-example = Слишком длинно
+api-problem-too-long-example-detail = Вопрос и ответ могут быть не длиннее { $limit } знаков.
+api-problem-consent-needed = Нужно согласие
+api-problem-consent-needed-detail = Ваши слова можно взять в примеры только с вашего согласия. Дайте его боту: команда /privacy.
+api-problem-too-many-proposals = Слишком много предложений
+api-problem-too-many-proposals-detail = Ваши прежние предложения ещё ждут редакторов. Дождитесь их решения.

@@ -1,0 +1,97 @@
+"""Rows of calls that carry a key of their own; fulfils `account.repeat.Repeats`.
+
+Keys and requests are kept as SHA-256, answers are sealed.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from datetime import datetime
+
+from merlin.account.key import digest
+from merlin.account.repeat import KEPT, NUMBER_BITS, PATIENCE, Answer, Begun, Clash, Named
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.store.cipher import Cipher
+from merlin.store.database import Database, Row, transaction
+from merlin.store.sealed import opened
+from merlin.store.web_tables import IDEMPOTENCY
+
+
+class RepeatRows:
+    """One row a person and key; `status` is NULL while the call is under way."""
+
+    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._clock = clock
+
+    @transaction
+    def begin(self, named: Named) -> Begun | Answer | Clash:
+        """Begin a call, or say what is known of it; of two at once one begins."""
+        self.clear(self._clock())
+        key_hash = digest(named.key)
+        new = IDEMPOTENCY.insert(self._new(named, key_hash))
+        is_new = self.db.put(new.on_conflict_ignore())
+        mine = (IDEMPOTENCY.user_id == named.user_id) & (IDEMPOTENCY.key_hash == key_hash)
+        row = self.db.row(IDEMPOTENCY.select().where(mine))
+        if row is None:  # another process has just forgotten it
+            return Clash.RUNNING
+        if is_new:
+            return Begun(row["id"], row["number"])
+        if row["request_hash"] != digest(named.request):
+            return Clash.OTHER
+        return self._known(row)
+
+    def _new(self, named: Named, key_hash: str) -> Row:
+        return {
+            "user_id": named.user_id,
+            "key_hash": key_hash,
+            "request_hash": digest(named.request),
+            "number": 1 + secrets.randbits(NUMBER_BITS),
+            "status": None,
+            "media_type": "",
+            "headers": "",
+            "body": "",
+            "at": iso(self._clock()),
+        }
+
+    def _known(self, row: Row) -> Begun | Answer | Clash:
+        if row["status"] is None:
+            return self._taken_over(row)
+        body = opened(self._cipher, row["body"])
+        if body is None:  # sealed under a key that is gone: what happened cannot be told again
+            return Clash.RUNNING
+        return Answer(row["status"], row["media_type"], body, json.loads(row["headers"]))
+
+    def _taken_over(self, row: Row) -> Begun | Clash:
+        """Return the call begun anew, where whoever began it has not ended it in time."""
+        now = self._clock()
+        if now - from_iso(row["at"]) < PATIENCE:
+            return Clash.RUNNING
+        same = (IDEMPOTENCY.id == row["id"]) & (IDEMPOTENCY.at == row["at"])
+        again = IDEMPOTENCY.update({"at": iso(now)}).where(same & IDEMPOTENCY.status.is_null())
+        return Begun(row["id"], row["number"]) if self.db.change(again) else Clash.RUNNING
+
+    @transaction
+    def end(self, begun: Begun, answer: Answer) -> None:
+        """Keep what the call was answered with; the first answer stays."""
+        told = {
+            "status": answer.status,
+            "media_type": answer.media_type,
+            "headers": json.dumps(dict(answer.headers)),
+            "body": self._cipher.seal(answer.body) if answer.body else "",
+        }
+        this = (IDEMPOTENCY.id == begun.repeat_id) & IDEMPOTENCY.status.is_null()
+        self.db.change(IDEMPOTENCY.update(told).where(this))
+
+    @transaction
+    def forget(self, begun: Begun) -> None:
+        """Let the key be free again, because nothing happened."""
+        this = (IDEMPOTENCY.id == begun.repeat_id) & IDEMPOTENCY.status.is_null()
+        self.db.change(IDEMPOTENCY.delete().where(this))
+
+    @transaction
+    def clear(self, now: datetime) -> int:
+        """Remove what is older than `KEPT`; return how many."""
+        return self.db.change(IDEMPOTENCY.delete().where(IDEMPOTENCY.at <= iso(now - KEPT)))

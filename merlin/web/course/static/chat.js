@@ -1,0 +1,171 @@
+// The chat of a course: a question goes to /v1/chat/completions, the answer grows as it is written.
+
+import { asked, events } from "./chat_stream.js";
+import { headers, token } from "./server.js";
+
+const log = document.getElementById("log");
+const form = document.getElementById("say");
+const field = document.getElementById("question");
+const [send, stop] = ["send-it", "stop-it"].map((id) => document.getElementById(id));
+const words = form?.dataset ?? {};
+const store = `merlin.talk${location.pathname}`;
+let talk = JSON.parse(sessionStorage.getItem(store) ?? "[]");
+let running = null;
+
+function el(name, className, text = "") {
+  const made = document.createElement(name);
+  made.className = className;
+  made.textContent = text;
+  return made;
+}
+
+const isAtEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+
+// Change the log, and follow its end only where it was in view.
+function follow(change) {
+  const follows = isAtEnd();
+  const made = change();
+  if (follows) log.scrollTop = log.scrollHeight;
+  return made;
+}
+
+function bubble(text, isMine) {
+  document.getElementById("nothing-said")?.remove();
+  const message = el("div", isMine ? "msg me" : "msg");
+  const inside = el("div", "bub");
+  inside.append(el("p", "text", text));
+  message.append(inside);
+  follow(() => log.append(message));
+  return inside;
+}
+
+function dots() {
+  const made = el("span", "dots");
+  made.setAttribute("role", "img");
+  made.setAttribute("aria-label", words.preparing);
+  made.append(el("b", ""), el("b", ""), el("b", ""));
+  return made;
+}
+
+function finish(inside, { note, foot }) {
+  inside.querySelector(".caret")?.classList.remove("caret");
+  follow(() => {
+    if (note) inside.append(el("p", "note meta", note));
+    if (foot) inside.append(el("span", "meta", foot));
+  });
+}
+
+async function answerInto(inside, messages, signal) {
+  const line = inside.querySelector(".text");
+  const answer = await asked(words.model, messages, signal);
+  const told = { foot: answer.headers.get("Merlin-Build") ?? answer.headers.get("Merlin-Model") ?? "", text: "" };
+  told.foot = decodeURIComponent(told.foot);
+  try {
+    for await (const event of events(answer.body)) {
+      if (event.error) throw Object.assign(new Error(event.error.message), { isTold: true });
+      told.text += event.choices?.[0]?.delta?.content ?? "";
+      told.note = event.merlin?.note ?? told.note;
+      if (told.text) follow(() => { line.textContent = told.text; line.classList.add("caret"); });
+    }
+  } catch (error) {
+    if (!told.text) throw error;
+    told.note = error.name === "AbortError" ? words.stopped : (error.isTold && error.message) || words.noAnswer;
+  }
+  return told;
+}
+
+function failed(inside, error, question) {
+  inside.parentElement.remove();
+  const line = el("p", "wrong", (error.isTold && error.message) || words.noAnswer);
+  line.setAttribute("role", "alert");
+  const again = el("button", "btn small", words.again);
+  again.type = "button";
+  again.addEventListener("click", () => { line.remove(); ask(question, true); });
+  line.append(again);
+  follow(() => log.append(line));
+}
+
+function busy(isBusy) {
+  send.hidden = isBusy;
+  stop.hidden = !isBusy;
+  log.ariaBusy = isBusy;
+}
+
+async function ask(question, isShown = false) {
+  if (!isShown) bubble(question, true);
+  const inside = bubble("", false);
+  inside.querySelector(".text").append(dots());
+  running = new AbortController();
+  busy(true);
+  const messages = [...talk, { role: "user", content: question }];
+  try {
+    const told = await answerInto(inside, messages, running.signal);
+    finish(inside, told);
+    talk = [...messages, { role: "assistant", content: told.text, foot: told.foot }].slice(-20);
+    keep();
+    left();
+  } catch (error) {
+    if (error.name === "AbortError") {
+      inside.parentElement.remove();
+      field.value ||= question;
+    } else {
+      failed(inside, error, question);
+    }
+  } finally {
+    running = null;
+    busy(false);
+    field.focus({ preventScroll: true });
+  }
+}
+
+function keep() {
+  try {
+    sessionStorage.setItem(store, JSON.stringify(talk));
+  } catch {
+    // Too long a talk, or no room: it lives as long as the page.
+  }
+}
+
+async function left() {
+  const answer = await fetch(words.left, { headers: headers() }).catch(() => null);
+  if (answer?.ok) document.getElementById("left").textContent = await answer.text();
+}
+
+function grow() {
+  field.style.height = "auto";
+  field.style.height = `${Math.min(field.scrollHeight + 2, 160)}px`;
+}
+
+// Within Telegram one may be signed in only once the page is here.
+function letAsk() {
+  if (!token() || !form?.hidden) return;
+  form.hidden = false;
+  document.getElementById("nothing-said")?.remove();
+}
+
+document.addEventListener("merlin:signed-in", letAsk);
+letAsk();
+
+if (form) {
+  for (const one of talk) {
+    const inside = bubble(one.content, one.role === "user");
+    if (one.foot) finish(inside, one);
+  }
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const question = field.value.trim();
+    if (!question || running) return;
+    field.value = "";
+    grow();
+    ask(question);
+  });
+  field.addEventListener("input", grow);
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      form.requestSubmit();
+    }
+  });
+  stop.addEventListener("click", () => running?.abort());
+}
+log.scrollTop = log.scrollHeight;

@@ -1,0 +1,24 @@
+// What every page does once it is here. All of it works without, a little slower.
+
+import { load, paint } from "./keep.js";
+import { startList } from "./list.js";
+import { headers } from "./server.js";
+import "./theme.js";
+
+document.body.addEventListener("htmx:configRequest", (event) => {
+  Object.assign(event.detail.headers, headers());
+});
+document.body.addEventListener("htmx:afterSwap", () => paint());
+document.body.addEventListener("htmx:responseError", ({ detail }) => {
+  if (detail.xhr.status === 401) sessionStorage.removeItem("merlin.token");
+});
+startList();
+
+const isInTelegram = location.hash.includes("tgWebAppData=") || sessionStorage.getItem("merlin.telegram");
+if (isInTelegram) {
+  document.documentElement.classList.add("tg");
+  const { startTelegram } = await import("./telegram.js");
+  await startTelegram();
+} else {
+  load();
+}

@@ -1,0 +1,85 @@
+// The page within Telegram: signed in by what Telegram says, in its colours, with its buttons.
+// Telegram's own script is asked for, and done without when it does not come in time.
+
+import { load } from "./keep.js";
+import { ask, isSignedIn } from "./server.js";
+import { bridge } from "./telegram_bridge.js";
+import { isReadable, light } from "./telegram_colours.js";
+
+const SCRIPT = "https://telegram.org/js/telegram-web-app.js";
+const PATIENCE_MS = 1500;
+const STORE = "merlin.telegram";
+const root = document.documentElement;
+
+function launched() {
+  const said = new URLSearchParams(location.hash.slice(1));
+  if (said.get("tgWebAppData")) sessionStorage.setItem(STORE, said.toString());
+  return new URLSearchParams(sessionStorage.getItem(STORE) ?? "");
+}
+
+function official() {
+  return new Promise((resolve) => {
+    const script = document.createElement("script");
+    script.src = SCRIPT;
+    script.onload = () => resolve(window.Telegram?.WebApp ?? null);
+    script.onerror = () => resolve(null);
+    setTimeout(() => resolve(null), PATIENCE_MS);
+    document.head.append(script);
+  });
+}
+
+function dress(app) {
+  const theme = app.themeParams ?? {};
+  root.classList.add("tg");
+  root.classList.toggle("tg-colours", isReadable(theme));
+  for (const [name, color] of Object.entries(theme)) {
+    if (/^#[0-9a-f]{6}$/i.test(color)) root.style.setProperty(`--tg-theme-${name.replaceAll("_", "-")}`, color);
+  }
+  if (theme.bg_color) root.dataset.theme = light(theme.bg_color) < 0.4 ? "dark" : "light";
+  const ground = getComputedStyle(document.body).backgroundColor.match(/\d+/g).slice(0, 3);
+  const color = `#${ground.map((one) => Number(one).toString(16).padStart(2, "0")).join("")}`;
+  app.setHeaderColor?.(color);
+  app.setBackgroundColor?.(color);
+}
+
+async function signIn(said) {
+  if (isSignedIn()) return;
+  const entered = await ask("POST", "/api/auth/telegram", { init_data: said.get("tgWebAppData") });
+  sessionStorage.setItem("merlin.token", entered.token);
+  document.dispatchEvent(new Event("merlin:signed-in"));
+}
+
+function goBack() {
+  const link = document.querySelector("[data-back]");
+  if (link) link.click();
+  else history.back();
+}
+
+export async function startTelegram() {
+  const said = launched();
+  const entering = signIn(said).then(load, () => { root.dataset.stranger = ""; });
+  // The next page comes without its header from the first moment on.
+  document.cookie = "merlin_within=telegram;path=/;samesite=lax";
+  const app = (await official()) ?? bridge(said);
+  app.ready();
+  app.expand();
+  dress(app);
+  app.onEvent("themeChanged", (data) => {
+    if (data?.theme_params) app.themeParams = data.theme_params;
+    dress(app);
+  });
+  if (location.pathname !== "/") {
+    app.BackButton.show();
+    app.BackButton.onClick(goBack);
+  }
+  const link = document.querySelector("[data-ask]");
+  if (link) {
+    const style = getComputedStyle(root);
+    const params = { text: link.textContent.trim(), is_visible: true };
+    const [color, text] = ["--accent", "--on-accent"].map((name) => style.getPropertyValue(name).trim());
+    if (/^#[0-9a-f]{6}$/i.test(color)) Object.assign(params, { color, text_color: /^#[0-9a-f]{6}$/i.test(text) ? text : "#ffffff" });
+    app.MainButton.setParams(params);
+    app.MainButton.onClick(() => link.click());
+  }
+  await entering;
+}

@@ -1,0 +1,44 @@
+// The way to the Telegram app without Telegram's script: what this page needs of it, no more.
+
+export function bridge(said) {
+  const heard = {};
+  const send = (type, data = "") => {
+    const body = JSON.stringify(data);
+    if (window.TelegramWebviewProxy) window.TelegramWebviewProxy.postEvent(type, body);
+    else if (window.external && "notify" in window.external) window.external.notify(JSON.stringify({ eventType: type, eventData: data }));
+    else if (window.parent !== window) window.parent.postMessage(JSON.stringify({ eventType: type, eventData: data }), "https://web.telegram.org");
+  };
+  const receive = (type, data) => heard[type]?.forEach((act) => act(data ?? {}));
+  const view = { receiveEvent: receive };
+  window.Telegram = { WebView: view };
+  window.TelegramGameProxy = view;
+  window.addEventListener("message", (event) => {
+    if (event.source !== window.parent || !/^https:\/\/([a-z]+\.)?telegram\.org$/.test(event.origin)) return;
+    try {
+      const { eventType, eventData } = JSON.parse(event.data);
+      receive(eventType, eventData);
+    } catch {
+      // Not a message of Telegram's.
+    }
+  });
+  const on = (type, act) => (heard[type] ??= []).push(act);
+  const main = { text: "", is_visible: false, is_active: true };
+  const showMain = (change) => send("web_app_setup_main_button", Object.assign(main, change));
+  return {
+    initData: said.get("tgWebAppData") ?? "",
+    themeParams: JSON.parse(said.get("tgWebAppThemeParams") ?? "{}"),
+    ready: () => send("web_app_ready"),
+    expand: () => send("web_app_expand"),
+    onEvent: (type, act) => on({ themeChanged: "theme_changed" }[type], (data) => act(data)),
+    setHeaderColor: (color) => send("web_app_set_header_color", { color }),
+    setBackgroundColor: (color) => send("web_app_set_background_color", { color }),
+    BackButton: {
+      show: () => send("web_app_setup_back_button", { is_visible: true }),
+      onClick: (act) => on("back_button_pressed", act),
+    },
+    MainButton: {
+      setParams: showMain,
+      onClick: (act) => on("main_button_pressed", act),
+    },
+  };
+}

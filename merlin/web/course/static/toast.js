@@ -1,0 +1,32 @@
+// One message at a time, in the page's status region; it stays while it is read.
+
+const SHOWN_MS = 6000;
+const place = document.getElementById("toast");
+let timer = 0;
+
+function rest() {
+  clearTimeout(timer);
+  timer = setTimeout(() => place.replaceChildren(), SHOWN_MS);
+}
+
+export function toast(words, undo) {
+  const said = document.createElement("span");
+  said.textContent = words;
+  place.replaceChildren(said);
+  if (undo) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = document.getElementById("keep").dataset.undo;
+    button.addEventListener("click", () => {
+      place.replaceChildren();
+      undo();
+    });
+    place.append(button);
+  }
+  rest();
+}
+
+for (const kind of ["pointerenter", "focusin"]) place.addEventListener(kind, () => clearTimeout(timer));
+for (const kind of ["pointerleave", "focusout"]) place.addEventListener(kind, rest);
+// What a form left to say without a script goes by itself too.
+if (place.firstChild) rest();

@@ -1,0 +1,93 @@
+"""Accounts, from the command line: people without Telegram, user names, passwords."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+from merlin.account.account import good_name
+from merlin.account.password import hashed, judge
+from merlin.account.role import Role
+from merlin.config import Config, credential
+from merlin.core.errors import NotFound
+from merlin.store.accounts import AccountRows
+from merlin.store.cipher import load_or_make_key
+from merlin.store.database import Database
+from merlin.store.roles import RoleRows
+from merlin.store.sign_ins import SignInRows
+from merlin.store.users import UserRows
+from merlin.wiring.database import opened
+from merlin.wiring.users import operator
+
+Shown = dict[str, Any]
+_RANDOM_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """Somebody to be added; `password` None: one is made up."""
+
+    name: str
+    role: Role = Role.STUDENT
+    scope: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+def add_account(config: Config, new: NewAccount) -> Shown:
+    """Add somebody without Telegram; return what was made, a password that was made up too.
+
+    Raises Refused, and adds nobody then, for a name, password or role that cannot be.
+    """
+    name = good_name(new.name)
+    password, kept = _password(new.password, name)
+    with opened(config) as database, database.atomic():
+        roles = RoleRows(database, config.telegram.admins)
+        accounts = AccountRows(database)
+        user_id = accounts.make(name, operator())
+        accounts.set_password(user_id, kept, operator())
+        if new.role is not Role.STUDENT or new.scope:
+            roles.grant(user_id, new.role, operator(), new.scope)
+        standing = roles.standing(user_id)
+    told = {"user": user_id, "name": name, "role": standing.role.value}
+    shown = None if new.password else password
+    return {**told, "scopes": sorted(standing.scopes), "password": shown}
+
+
+def give_name(config: Config, user_id: int, name: str) -> str:
+    """Give somebody a user name; return it. Raises NotFound, Refused for a taken one."""
+    given = good_name(name)
+    with opened(config) as database, database.atomic():
+        if UserRows(database).get(user_id) is None:
+            raise NotFound(f"no user {user_id}", "account-no-user", user=str(user_id))
+        AccountRows(database).set_name(user_id, given, operator())
+    return given
+
+
+def give_password(config: Config, name: str, password: str | None) -> Shown:
+    """Give an account a new password and end its sign-ins; return one that was made up too.
+
+    Raises NotFound for a name that nobody has, Refused for an easy password.
+    """
+    with opened(config) as database:
+        account = AccountRows(database).named(name)
+        if account is None:
+            raise NotFound(f"no account {name}", "account-no-account", name=name)
+        given, kept = _password(password, account.name)
+        with database.atomic():
+            AccountRows(database).set_password(account.user_id, kept, operator())
+            _sign_ins(config, database).close_all(account.user_id)
+    shown = None if password else given
+    return {"user": account.user_id, "name": account.name, "password": shown}
+
+
+def _password(given: str | None, name: str) -> tuple[str, str]:
+    """Return a password and its hash."""
+    password = given if given is not None else secrets.token_urlsafe(_RANDOM_BYTES)
+    judge(password, name)
+    return password, hashed(password)
+
+
+def _sign_ins(config: Config, database: Database) -> SignInRows:
+    key = credential("MERLIN_TEXT_KEY", is_needed=False) or None
+    return SignInRows(database, load_or_make_key(config.state_dir, key))

@@ -1,0 +1,34 @@
+"""The pipeline as the api reads it, put together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from merlin.api.office.pipeline import Pipeline
+from merlin.chat.known import Known
+from merlin.store.database import Database
+from merlin.store.heartbeats import HeartbeatRows
+from merlin.store.pipeline import PipelineRows
+from merlin.store.reports import Reports
+from merlin.wiring.office import OfficeSettings, office_of
+
+
+def pipeline_of(
+    settings: OfficeSettings, known: Known, state_dir: Path, database: Database
+) -> Pipeline:
+    """Return what the routes of the pipeline read; caps, prices and sunsets as the bot has them."""
+    office = office_of(settings, known, state_dir, database)
+    return Pipeline(
+        lists=PipelineRows(database),
+        reports=Reports(database),
+        gauges=office.gauges,
+        spending=office.spending,
+        verdicts=office.verdicts,
+        launching=office.launching,
+        heartbeats=HeartbeatRows(database),
+        caps=office.caps,
+        currencies=office.currencies,
+        sunsets=office.sunsets,
+        relies_on=office.relies_on,
+        state_dir=state_dir,
+    )

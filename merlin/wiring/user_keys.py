@@ -1,0 +1,67 @@
+"""API keys of people, made from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from merlin.account.audit import user as told_user
+from merlin.account.key import Scope, beyond
+from merlin.config import Config, credential
+from merlin.core.clock import utc_now
+from merlin.core.errors import NotFound, Refused
+from merlin.store.audit import AuditRows
+from merlin.store.cipher import load_or_make_key
+from merlin.store.database import Database
+from merlin.store.keys import KeyRows
+from merlin.store.roles import RoleRows
+from merlin.store.users import UserRows
+from merlin.wiring.database import opened
+from merlin.wiring.users import operator
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """What is asked for; `days` None: the key stays until it is revoked."""
+
+    user_id: int
+    label: str
+    scopes: Sequence[Scope]
+    days: int | None = None
+
+
+def make_key(config: Config, asked: NewKey) -> dict[str, Any]:
+    """Return a person's new key with its secret, which nobody can read again.
+
+    Raises NotFound for somebody unknown, Refused for a scope beyond their role.
+    """
+    with opened(config) as database, database.atomic():
+        _refuse_vain(config, database, asked)
+        cipher = load_or_make_key(
+            config.state_dir, credential("MERLIN_TEXT_KEY", is_needed=False) or None
+        )
+        ends = utc_now() + timedelta(days=asked.days) if asked.days else None
+        rows = KeyRows(database, cipher)
+        key, secret = rows.make(asked.user_id, asked.label, set(asked.scopes), ends)
+        told = {"key": key.key_id}
+        AuditRows(database).note(operator(), "key.give", told_user(asked.user_id), told)
+    return {
+        "user": asked.user_id,
+        "key": key.key_id,
+        "scopes": sorted(key.scopes),
+        "expires_at": key.expires_at,
+        "secret": secret,
+    }
+
+
+def _refuse_vain(config: Config, database: Database, asked: NewKey) -> None:
+    if UserRows(database).get(asked.user_id) is None:
+        words = f"no user {asked.user_id}"
+        raise NotFound(words, "account-no-user", user=str(asked.user_id))
+    standing = RoleRows(database, config.telegram.admins).standing(asked.user_id)
+    vain = beyond(standing, asked.scopes)
+    if vain:
+        named = ", ".join(vain)
+        raise Refused(f"beyond the role: {named}", "account-key-beyond", scopes=named)

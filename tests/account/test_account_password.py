@@ -1,0 +1,186 @@
+"""Passwords and user names: which are good, how they are kept, how guessing slows down."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.account.account import (
+    FIRST_ID,
+    LAST_ID,
+    good_name,
+    is_of_telegram,
+    new_id,
+    own_name,
+)
+from merlin.account.browser import agent_of, place_of
+from merlin.account.password import hashed, judge, matches
+from merlin.account.throttle import FORGOTTEN_S, Throttle, pause_s
+from merlin.core.errors import Refused
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "семь зелёных слонов",
+        "correct horse battery",
+        "x7#Kq9!mLp2$",
+        "   много   пробелов   тут",
+        "🐘🦊🐝🐙🦉 и ещё сова",
+    ],
+)
+def test_a_few_words_that_nobody_says_are_a_good_password(password):
+    judge(password, "boris")
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password123!",
+        "P@ssw0rd2026",
+        "qwertyuiop",
+        "йцукенгшщз",
+        "Пароль12345",
+        "1234567890",
+        "0987654321",
+        "abcdefghijkl",
+        "aaaaaaaaaaaaaa",
+        "abababababab",
+        "dragondragon",
+        "boris-boris",
+        "Boris2026!!",
+        "merlin-2026!",
+        "ＰＡＳＳＷＯＲＤ１２３",
+    ],
+)
+def test_what_stands_in_every_list_is_none(password):
+    with pytest.raises(Refused) as caught:
+        judge(password, "boris")
+    assert caught.value.key == "account-password-common"
+
+
+@pytest.mark.parametrize("password", ["", "короткий", "x" * 257])
+def test_a_password_is_neither_short_nor_endless(password):
+    with pytest.raises(Refused) as caught:
+        judge(password, "boris")
+    assert caught.value.key == "account-password-length"
+
+
+def test_a_password_is_kept_as_its_argon2id_hash_with_a_salt():
+    first, second = hashed("семь слонов ё"), hashed("семь слонов ё")
+    assert first != second
+    assert first.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert matches(first, "семь слонов ё")  # the same letters, composed another way
+    assert not matches(first, "семь слонов е")
+
+
+@pytest.mark.parametrize("stored", ["", "x", "$argon2id$v=19$m=19456,t=2,p=1$x$y"])
+def test_what_is_no_hash_matches_nothing(stored):
+    assert not matches(stored, "")
+    assert not matches(stored, "семь слонов ё")
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("Boris", "boris"),
+        (" anna.b ", "anna.b"),
+        ("ＶＥＲＡ", "vera"),
+        ("a1", "a1"),
+        ("x-y_z", "x-y_z"),
+    ],
+)
+def test_a_name_has_one_spelling(said, kept):
+    assert good_name(said) == kept
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "a", "1a", "-a", "a-", "a..b", "борис", "a b", "a/b", "a" * 33, "a\nb", "a\0b", "аnna"],
+)
+def test_what_could_be_taken_for_another_name_is_none(name):
+    with pytest.raises(Refused):
+        good_name(name)
+
+
+@pytest.mark.parametrize("name", ["admin", "MERLIN", "boris"])
+def test_names_of_teachers_and_of_the_house_are_not_taken_but_given(name):
+    with pytest.raises(Refused) as caught:
+        own_name(name, frozenset({"boris"}))
+    assert caught.value.key == "account-name-reserved"
+    assert own_name("petrov", frozenset({"boris"})) == "petrov"
+
+
+def test_people_without_telegram_have_numbers_of_their_own():
+    made = {new_id() for _ in range(200)}
+    assert len(made) == 200
+    assert all(FIRST_ID <= each <= LAST_ID and not is_of_telegram(each) for each in made)
+    assert is_of_telegram(FIRST_ID - 1)
+
+
+def test_pauses_grow_and_end():
+    assert [pause_s(count) for count in (0, 4, 5, 6, 7, 12, 13, 14, 1000)] == [
+        *(0, 0, 1, 2, 4, 128, 256, 300, 300)
+    ]
+
+
+def test_failures_count_by_name_and_are_forgotten():
+    throttle = Throttle()
+    for _ in range(6):
+        throttle.failed("boris", 100.0)
+    assert throttle.wait_s("boris", 100.5) == 1.5
+    assert throttle.wait_s("anna", 100.5) == 0
+    assert throttle.wait_s("boris", 102.0) == 0
+    assert throttle.wait_s("boris", 100.0 + FORGOTTEN_S + 1) == 0
+    throttle.passed("boris")
+    assert throttle.wait_s("boris", 100.5) == 0
+
+
+def test_a_right_try_uncounts_itself_alone():
+    throttle = Throttle(free=2)
+    for _ in range(3):
+        throttle.failed("here", 0.0)
+    throttle.right("here")
+    assert throttle.wait_s("here", 0.0) == 1.0
+    throttle.right("here")
+    throttle.right("here")
+    throttle.right("here")
+    assert throttle.wait_s("here", 0.0) == 0
+
+
+def test_a_crowd_of_names_fills_no_memory():
+    throttle = Throttle(most=100)
+    for number in range(1000):
+        throttle.failed(f"name{number}", 0.0)
+    assert throttle.wait_s("name0", 0.0) == 0
+    assert len(throttle._failures) == 100
+
+
+@pytest.mark.parametrize(
+    ("header", "agent"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko Firefox/140.0", "Firefox, Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0) Chrome/140.0 Safari/537.36 Edg/140.0", "Edge, Windows"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Safari/604.1", "Safari, iPhone"),
+        ("<script>alert(1)</script>", ""),
+        ("", ""),
+    ],
+)
+def test_a_browser_is_named_in_words_of_ours_alone(header, agent):
+    assert agent_of(header) == agent
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("203.0.113.7", "203.0.*.*"),
+        ("2001:db8:1:2::7", "2001:db8:*"),
+        ("::ffff:203.0.113.7", "203.0.*.*"),
+        ("fe80::1%eth0", "fe80:0:*"),
+        ("testclient", ""),
+        ("", ""),
+    ],
+)
+def test_a_place_is_an_address_without_its_end(address, place):
+    assert place_of(address) == place

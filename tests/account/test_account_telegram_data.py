@@ -1,0 +1,123 @@
+"""What Telegram signed for a Mini App: believed, or not."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl
+
+import pytest
+
+from merlin.account.telegram_data import PRODUCTION, TEST, Signers, read_telegram_data
+
+pytestmark = pytest.mark.unit
+
+# The example of Telegram-Mini-Apps/tma.js, which its authors published with its dead token.
+AT = datetime.fromtimestamp(1733509682, UTC)
+BOT = 7342037359
+TOKEN = ":".join([str(BOT), "AAHI25ES9xCOMPokpYoz-p8XVrZUdygo2J4"])
+LIVE = (
+    "user=%7B%22id%22%3A279058397%2C%22first_name%22%3A%22Vladislav%20%2B%20-%20%3F%20%5C%2F%22%2C"
+    "%22last_name%22%3A%22Kibenko%22%2C%22username%22%3A%22vdkfrost%22%2C%22language_code%22%3A%22"
+    "ru%22%2C%22is_premium%22%3Atrue%2C%22allows_write_to_pm%22%3Atrue%2C%22photo_url%22%3A%22http"
+    "s%3A%5C%2F%5C%2Ft.me%5C%2Fi%5C%2Fuserpic%5C%2F320%5C%2F4FPEE4tmP3ATHa57u6MqTDih13LTOiMoKoLDR"
+    "G4PnSA.svg%22%7D&chat_instance=8134722200314281151&chat_type=private&auth_date=1733509682&sig"
+    "nature=TYJxVcisqbWjtodPepiJ6ghziUL94-KNpG8Pau-X7oNNLNBM72APCpi_RKiUlBvcqo5L-LAxIc3dnTzcZX_PDg"
+    "&hash=a433d8f9847bd6addcc563bff7cc82c89e97ea0d90c11fe5729cae6796a36d73"
+)
+BY_SIGNATURE = Signers(BOT)
+BY_TOKEN = Signers(token=TOKEN)
+
+
+def read(text, signers=BY_SIGNATURE, after=timedelta()):
+    return read_telegram_data(text, signers, AT + after)
+
+
+@pytest.mark.parametrize("signers", [BY_SIGNATURE, BY_TOKEN, Signers(BOT, (TEST, PRODUCTION))])
+def test_what_telegram_signed_is_believed(signers):
+    person = read(LIVE, signers)
+    assert person.user_id == 279058397
+    assert person.name == "Vladislav + - ? / Kibenko"
+    assert person.language_code == "ru"
+
+
+@pytest.mark.parametrize(
+    "signers",
+    [Signers(), Signers(BOT + 1), Signers(BOT, (TEST,)), Signers(BOT, ()), Signers(token="1:x")],
+)
+def test_another_bots_or_servers_signature_is_not_believed(signers):
+    assert read(LIVE, signers) is None
+
+
+@pytest.mark.parametrize(
+    ("after", "is_taken"),
+    [
+        (timedelta(hours=1), True),
+        (timedelta(hours=1, seconds=1), False),
+        (timedelta(seconds=-30), True),
+        (timedelta(seconds=-31), False),
+    ],
+)
+def test_it_counts_for_an_hour_and_clocks_may_differ_a_little(after, is_taken):
+    assert (read(LIVE, after=after) is not None) is is_taken
+
+
+def test_the_same_data_written_another_way_has_the_same_source():
+    other = "&".join(reversed(LIVE.split("&"))).replace("%20", "+")
+    assert read(other).source == read(LIVE).source
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "&",
+        "hash",
+        LIVE + "&user=%7B%7D",
+        LIVE + "&x=" + "y" * 4096,
+        "&".join(f"k{number}=v" for number in range(33)),
+        LIVE.replace("chat_type=private", "chat_type=pri%0Avate"),
+        LIVE.replace("ru%22", "%FF%22"),
+        LIVE + "\ud800",
+        LIVE.replace("1733509682", "1" * 400),
+        LIVE.replace("1733509682", "١٧٣٣٥٠٩٦٨٢"),
+        "[" * 3000,
+    ],
+)
+@pytest.mark.parametrize("signers", [BY_SIGNATURE, BY_TOKEN])
+def test_what_telegram_never_writes_is_refused(text, signers):
+    assert read(text, signers) is None
+
+
+def meaning(text):
+    """Return what a text says beside its proofs."""
+    pairs = parse_qsl(text, keep_blank_values=True)
+    return sorted(pair for pair in pairs if pair[0] not in {"hash", "signature"})
+
+
+def mutated(rng, text):
+    place, kind = rng.randrange(len(text)), rng.randrange(4)
+    letter = chr(rng.choice([rng.randrange(32, 127), rng.randrange(0x250), 10, 38]))
+    swapped = text[place + 1 : place + 2] + text[place]
+    changes = (letter + text[place + 1 :], letter + text[place:], text[place + 1 :])
+    return text[:place] + (*changes, swapped + text[place + 2 :])[kind]
+
+
+@pytest.mark.parametrize("signers", [BY_SIGNATURE, BY_TOKEN])
+def test_no_mutation_is_believed(signers):
+    rng = random.Random(20261120)  # noqa: S311 - repeatable on purpose
+    for _ in range(600):
+        text = mutated(rng, LIVE)
+        person = read(text, signers)
+        # "%7b" is "%7B": the same said; the proof that is not asked for proves nothing either way.
+        assert person is None or meaning(text) == meaning(LIVE), text
+
+
+def test_a_change_of_the_proof_that_is_asked_for_is_not_believed():
+    rng = random.Random(7)  # noqa: S311 - repeatable on purpose
+    for name, signers in (("signature", BY_SIGNATURE), ("hash", BY_TOKEN)):
+        start = LIVE.index(f"{name}=") + len(name) + 1
+        for place in range(start, start + 64):
+            others = [each for each in "abcdef0123456789_-AZ" if each != LIVE[place]]
+            text = LIVE[:place] + rng.choice(others) + LIVE[place + 1 :]
+            assert read(text, signers) is None

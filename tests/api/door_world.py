@@ -1,0 +1,63 @@
+"""The door's world: an api with a provider's stand-in behind it, and a model that serves."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import contextmanager
+
+import httpx
+from served import serve_in
+from site_world import ANNA, running
+
+from merlin.account.key import Scope
+from merlin.billing.plan import Allowance, Format, Plan
+from merlin.chat.desk import Patience
+from merlin.sandbox.provider import ProviderStandIn
+from merlin.wiring.answering import ProviderSettings
+
+MODEL = "stand-in-base"
+TWO_A_DAY = Plan("student", {"ru": "Студент"}, {Format.TEXT: Allowance(day=2)})
+
+
+@contextmanager
+def opened(folder, **settings):
+    """Run an api whose course `algorithms` has a model; yield site and provider."""
+    with ProviderStandIn() as provider:
+        said = (ProviderSettings("chat", provider.base_url, "sk-of-the-tests"),)
+        patience = Patience(first_pause_s=0.05, total_s=0.5)
+        with running(folder, **{"providers": said, "patience": patience, **settings}) as site:
+            serve_in(site.database, MODEL, dataset="algorithms")
+            site.person(ANNA)
+            yield site, provider
+
+
+def talk(*said, **more):
+    """Return the body of a question, `said` by user and assistant in turns."""
+    roles = ("user", "assistant")
+    messages = [{"role": roles[place % 2], "content": each} for place, each in enumerate(said)]
+    return {"model": "merlin/algorithms", "messages": messages, **more}
+
+
+def asker(site, user_id=ANNA):
+    """Return a program that may ask."""
+    return httpx.Client(
+        base_url=f"{site.address}/v1", headers=site.key(user_id, Scope.CHAT_WRITE), timeout=30
+    )
+
+
+def uses(site):
+    """Return how many questions stand in which state."""
+    rows = site.database.sql("SELECT state, COUNT(*) FROM quota_use GROUP BY state")
+    return dict(rows)
+
+
+def raw_call(site, body, **headers):
+    """Send a question over a bare socket and return it, nothing read."""
+    host, port = site.address.removeprefix("http://").split(":")
+    named = {**site.key(ANNA, Scope.CHAT_WRITE), **headers, "Host": host}
+    said = httpx.Request("POST", "http://x/", json=body).content
+    lines = [f"{name}: {value}" for name, value in {**named, "Content-Length": len(said)}.items()]
+    head = "\r\n".join(["POST /v1/chat/completions HTTP/1.1", *lines, "", ""])
+    connection = socket.create_connection((host, int(port)))
+    connection.sendall(head.encode() + said)
+    return connection

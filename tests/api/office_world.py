@@ -1,0 +1,67 @@
+"""An api beside a real daemon: repository, builds, jobs and models are real ones."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+from api_world import serving
+from site_world import NOT_LIMITED, VERA, Site
+from world import Lab
+
+from merlin.account.role import Role
+from merlin.api.app import create_app
+from merlin.sandbox.provider import ProviderStandIn
+from merlin.store.database import open_database
+from merlin.store.migrations import migrate
+from merlin.store.writer import Writer
+from merlin.wiring.api import ApiSettings, services_of
+from merlin.wiring.known import known
+from merlin.wiring.office import office_settings
+
+PRICED = {"stand-in-base": {"price": {"input": 1, "output": 2, "training": 100}}}
+
+
+class Office(Site):
+    """A site whose daemon is ticked by hand; `admin` is vera's program."""
+
+    def __init__(self, lab, *parts) -> None:
+        super().__init__(lab.folder, *parts)
+        self.lab = lab
+        self.person(VERA, Role.ADMIN)
+        self.admin = self.program(VERA)
+
+    def served(self, answer):
+        """Let the daemon do what was asked for; return what the request says then."""
+        assert answer.status_code == 202, answer.json()
+        self.lab.tick("serve")
+        return self.admin.get(answer.headers["location"]).json()
+
+
+@contextmanager
+def office(folder, **changes):
+    """Run an api over the database of a daemon whose repository holds the dataset `trial`."""
+    with ProviderStandIn() as provider:
+        budget = {"budget": {"per_month": 5}, "models": PRICED}
+        lab = Lab(folder, provider.base_url, **{**budget, **changes})
+        lab.repository.dataset()
+        lab.repository.commit()
+        lab.tick("fetch", "launch")
+        config = lab.config
+        made = ApiSettings(
+            database=config.database,
+            state_dir=config.state_dir,
+            listening=NOT_LIMITED,
+            office=office_settings(config),
+            known=known(config),
+        )
+        with open_database(made.database) as database:
+            migrate(database)
+            writer = Writer(database)
+            try:
+                services = services_of(made, writer)
+                with serving(create_app(services)) as address:
+                    site = Office(lab, database, services, address)
+                    with site.client, site.admin:
+                        yield site
+            finally:
+                writer.close()

@@ -1,0 +1,49 @@
+"""A richer catalogue: the courses that lie in this repository, and some with long or hard names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from site_world import CLOSED, NETWORKS
+
+_DATASETS = Path(__file__).parents[2] / "datasets"
+
+
+def _sample(name):
+    """Return the files of a dataset of this repository, without its examples."""
+    folder = _DATASETS / name
+    paths = [folder / "course.yaml", *sorted(folder.glob("materials/*.md"))]
+    return {str(path.relative_to(folder)): path.read_text("utf-8") for path in paths}
+
+
+def _plain(semester, russian, english, about="", about_en=""):
+    said = f"description: {{ru: {about!r}, en: {about_en!r}}}\n" if about else ""
+    return {
+        "course.yaml": f"semester: {semester}\nname: {{ru: {russian!r}, en: {english!r}}}\n{said}"
+        "teachers: [boris]\n"
+        "materials:\n"
+        "  - {lesson: 1, type: lecture, title: {ru: Введение},"
+        ' file_url: "https://example.com/introduction.pdf"}\n'
+    }
+
+
+COURSES = {
+    **{name: _sample(name) for name in ("algorithms", "neurotypology", "python")},
+    "networks": NETWORKS,
+    "closed": CLOSED,
+    "databases": _plain(
+        2,
+        "Базы данных",
+        "Databases",
+        "Модель данных, SQL, транзакции и индексы. Как хранить, чтобы потом найти.",
+        "The data model, SQL, transactions and indexes. How to store what is to be found again.",
+    ),
+    "hci": _plain(
+        3,
+        "Проектирование человеко-компьютерного взаимодействия",
+        "Design of human-computer interaction",
+        "Наблюдать за людьми, делать наброски, проверять. Доступность с первого дня.",
+        "Watch people, sketch, check. Accessible from the first day on.",
+    ),
+    "statistics": _plain(2, "Теория вероятностей и статистика", "Probability and statistics"),
+}

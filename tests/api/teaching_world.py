@@ -1,0 +1,45 @@
+"""Changes that become commits beside a site: what the daemon would do, without a repository."""
+
+from __future__ import annotations
+
+from merlin.dataset.change import Landed, Theirs
+from merlin.dataset.waiting import blob_of
+
+
+class Keeper:
+    """Commits what waits, as the daemon does, and lets the catalogue see it."""
+
+    def __init__(self, site, datasets):
+        self.site = site
+        self.files = {name: dict(files) for name, files in datasets.items()}
+        self.commits = 0
+
+    def commit(self, *, is_seen=True):
+        """Commit all that waits; return what became of the last batch."""
+        landed = None
+        while (batch := self.site.rows.changes.claim()) is not None:
+            landed = self._landed(batch)
+            self.site.rows.changes.settle(batch, landed)
+        if is_seen:
+            self.site.teach(self.files)
+        return landed
+
+    def _landed(self, batch):
+        conflicts = {}
+        for change in batch.changes:
+            here = self.files[change.dataset].get(self._path(change))
+            blob = None if here is None else blob_of(here)
+            if blob != change.before:
+                conflicts[change.change_id] = Theirs(blob, here)
+        if conflicts:
+            return Landed(None, conflicts)
+        for change in batch.changes:
+            files = self.files[change.dataset]
+            files.pop(self._path(change), None)
+            if change.text is not None:
+                files[self._path(change)] = change.text
+        self.commits += 1
+        return Landed(f"{self.commits:040x}")
+
+    def _path(self, change):
+        return change.path.removeprefix(f"{change.dataset}/")

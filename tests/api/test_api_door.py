@@ -1,0 +1,230 @@
+"""What becomes of a question of the door when its caller leaves, many ask, or a page asks once."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import httpx
+import pytest
+from api_world import serving
+from door_world import TWO_A_DAY, asker, opened, raw_call, talk, uses
+from served import serve_in
+from site_world import ANNA
+from starlette.responses import Response
+from waiting import wait_until
+
+from merlin.api.app import create_app
+from merlin.api.caller import caller_of
+from merlin.api.door.asking import following
+from merlin.api.door.once import ask_once
+from merlin.billing.plan import Allowance, Format, Plan
+from merlin.core.clock import utc_now
+from merlin.core.message import Message
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.wiring.answering import ProviderSettings
+
+functional, unit = pytest.mark.functional, pytest.mark.unit
+QUESTION = "Что такое граф?"
+MANY = Plan("many", {}, {Format.TEXT: Allowance(day=1000)})
+
+
+def silent_until_left(listener, left, said=b""):
+    """Take one call, answer no more than `said`, and note when the caller has gone."""
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(said)
+        while connection.recv(65536):
+            pass
+    left.set()
+
+
+@contextmanager
+def provider_that_falls_silent(said=b""):
+    """Serve one call of a model's; yield settings of an api that asks there, and who has left."""
+    left = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        thread = threading.Thread(target=silent_until_left, args=(listener, left, said))
+        thread.start()
+        yield {"providers": (ProviderSettings("chat", url, "sk"),), "plans": (TWO_A_DAY,)}, left
+        thread.join()
+
+
+FIRST_WORD = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+    b'data: {"choices": [{"delta": {"content": "one"}}]}\n\n'
+)
+
+
+@functional
+@pytest.mark.parametrize("stream", [False, True])
+def test_who_leaves_before_a_word_came_is_not_charged_and_frees_the_provider(tmp_path, stream):
+    with (
+        provider_that_falls_silent() as (settings, left),
+        opened(tmp_path, **settings) as (site, _),
+    ):
+        with raw_call(site, talk(QUESTION, stream=stream)):
+            wait_until(lambda: uses(site) == {"reserved": 1})
+        wait_until(lambda: uses(site) == {"returned": 1})
+        assert left.wait(10)
+
+
+@functional
+def test_who_leaves_in_the_middle_has_got_words_for_it_and_frees_the_provider(tmp_path):
+    silent = provider_that_falls_silent(FIRST_WORD)
+    with silent as (settings, left), opened(tmp_path, **settings) as (site, _):
+        with raw_call(site, talk(QUESTION, stream=True)) as connection:
+            wait_until(lambda: b"one" in connection.recv(65536))
+        wait_until(lambda: uses(site) == {"charged": 1})
+        assert left.wait(10)
+
+
+@functional
+def test_what_a_killed_api_left_reserved_is_given_back_after_ten_minutes(tmp_path):
+    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
+        quotas, zone = site.rows.quotas, utc_now().tzinfo
+        for number in (1, 2):
+            quotas.reserve(ANNA, number, Format.TEXT, TWO_A_DAY, zone)
+        quotas.charge(2)
+        now = utc_now()
+        assert site.rows.uses.give_back_before(now - timedelta(minutes=10)) == 0
+        assert uses(site) == {"reserved": 1, "charged": 1}
+        assert site.rows.uses.give_back_before(now + timedelta(seconds=1)) == 1
+        assert uses(site) == {"returned": 1, "charged": 1}
+
+
+@functional
+def test_the_api_looks_for_abandoned_questions_by_itself(tmp_path):
+    later = replace_clock(minutes=11)
+    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
+        site.rows.quotas.reserve(ANNA, 1, Format.TEXT, TWO_A_DAY, utc_now().tzinfo)
+        with serving(create_app(replace(site.services, clock=later))):
+            wait_until(lambda: uses(site) == {"returned": 1})
+
+
+def replace_clock(**ahead):
+    return lambda: utc_now() + timedelta(**ahead)
+
+
+@functional
+def test_many_questions_at_once_never_exceed_a_plan(tmp_path):
+    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+        provider.behave(think_s=0.2)
+
+        def ask(number):
+            body = talk(f"вопрос {number}", stream=number % 2 == 0)
+            return client.post("/chat/completions", json=body).status_code
+
+        with ThreadPoolExecutor(16) as pool:
+            statuses = sorted(pool.map(ask, range(16)))
+        assert statuses == [200, 200, *[429] * 14]
+        assert uses(site) == {"charged": 2}
+        assert len(provider.calls("chat.create")) == 2
+
+
+@pytest.mark.load
+def test_fifty_streams_at_once_block_nobody(tmp_path):
+    with opened(tmp_path, plans=(MANY,)) as (site, provider), asker(site) as client:
+        provider.behave(fixed_answer="раз два три четыре", think_s=1.0)
+        key = client.headers["Authorization"]
+        begun = threading.Barrier(51)
+
+        def stream(number):
+            begun.wait()
+            body = talk(f"вопрос {number}", stream=True)
+            headers = {"Authorization": key}
+            address = f"{site.address}/v1/chat/completions"
+            return httpx.post(address, json=body, headers=headers, timeout=60).text
+
+        with ThreadPoolExecutor(50) as pool:
+            asked = [pool.submit(stream, number) for number in range(50)]
+            begun.wait()
+            wait_until(lambda: uses(site).get("reserved", 0) >= 40)
+            assert site.client.get("/healthz").status_code == 200
+            assert uses(site).get("charged", 0) < 50
+            told = [each.result() for each in asked]
+        assert all(each.endswith("data: [DONE]\n\n") for each in told)
+        assert uses(site) == {"charged": 50}
+
+
+@contextmanager
+def a_page(site):
+    """Serve a page whose form asks once; yield what asks by it and returns what it was told."""
+    app = create_app(site.services)
+    found = []
+
+    async def page(request):
+        said = [Message("user", "раз"), Message("assistant", "два"), Message("user", QUESTION)]
+        slug = request.query_params["slug"]
+        found.append(await ask_once(request, await caller_of(request), slug, said))
+        return Response(status_code=204)
+
+    app.add_route("/try", page, methods=["POST"])
+    with serving(app) as address, httpx.Client(base_url=address, timeout=30) as browser:
+
+        def ask(cookies, slug="algorithms", language="ru"):
+            browser.cookies = cookies
+            said = {"Origin": address, "Accept-Language": language}
+            browser.post("/try", params={"slug": slug}, headers=said)
+            return found[-1]
+
+        yield ask
+
+
+@functional
+def test_a_pages_form_gets_an_answer_with_words_for_every_ending(tmp_path):
+    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), a_page(site) as ask:
+        with site.browser(ANNA) as browser:
+            anna = browser.cookies
+        told = ask(anna)
+        assert told.is_answer
+        assert f"«{QUESTION}»" in told.words
+        assert (told.build, told.note, told.status) == ("algorithms-1", "", 200)
+        assert ask(None).status == 401
+        provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=503))
+        busy = ask(anna)
+        assert (busy.status, busy.is_answer) == (503, False)
+        assert "не отвечает" in busy.words
+        provider.faults.clear()
+        assert ask(anna, slug="nowhere").status == 404
+        assert ask(anna).is_answer
+        spent = ask(anna, language="en")
+        assert spent.status == 429
+        assert "Questions for today are used up" in spent.words
+        assert uses(site) == {"charged": 2, "returned": 1}
+
+
+@unit
+@pytest.mark.parametrize(
+    ("text", "sent", "piece", "then"),
+    [
+        ("  раз", 0, "раз", 5),
+        ("раз  ", 0, "раз", 3),
+        ("раз  два", 3, "  два", 8),
+        ("раз  ", 3, "", 3),
+        ("  ", 0, "", 0),
+        ("да\ud83d", 0, "да", 2),
+        ("да\ud83d\ude00", 2, "😀", 4),
+        ("", 0, "", 0),
+    ],
+)
+def test_pieces_hold_back_what_is_not_whole_yet(text, sent, piece, then):
+    assert following(text, sent) == (piece, then)
+
+
+@functional
+def test_another_model_may_serve_while_an_answer_is_written(tmp_path):
+    with opened(tmp_path) as (site, provider), asker(site) as client:
+        provider.behave(fixed_answer="раз два три", piece_s=0.05)
+        with client.stream("POST", "/chat/completions", json=talk(QUESTION, stream=True)) as stream:
+            assert stream.headers["merlin-build"] == "algorithms-1"
+            serve_in(site.database, "stand-in-chat", dataset="algorithms", number=2)
+            said = stream.read().decode()
+        assert '"build": "algorithms-1"' in said
+        assert said.endswith("data: [DONE]\n\n")

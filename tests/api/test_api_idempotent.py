@@ -1,0 +1,208 @@
+"""A call with a key of its own: sent again it is answered again, nothing is done twice."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from api_world import serving
+from door_world import TWO_A_DAY, asker, opened, raw_call, talk, uses
+from site_world import ANNA, BORIS
+from starlette.responses import JSONResponse
+from waiting import wait_until
+
+from merlin.account.repeat import PATIENCE
+from merlin.api.app import create_app
+from merlin.api.caller import caller_of
+from merlin.api.idempotent import once
+from merlin.api.problems import Problem
+from merlin.core.clock import iso, utc_now
+from merlin.core.errors import MerlinError, Refused
+from merlin.sandbox.faults import Fault, FaultKind
+
+functional = pytest.mark.functional
+QUESTION = "Что такое граф?"
+
+
+def ask(client, question=QUESTION, key="one", **more):
+    headers = {"Idempotency-Key": key}
+    return client.post("/chat/completions", json=talk(question, **more), headers=headers)
+
+
+@functional
+def test_the_same_question_is_answered_byte_for_byte_and_charged_once(tmp_path):
+    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+        first, again = ask(client), ask(client)
+        assert first.status_code == again.status_code == 200
+        assert first.content == again.content
+        assert first.headers["merlin-build"] == again.headers["merlin-build"]
+        assert again.headers["content-type"] == first.headers["content-type"]
+        assert again.headers["idempotency-replayed"] == "true"
+        assert "idempotency-replayed" not in first.headers
+        assert len(provider.calls("chat.create")) == 1
+        assert uses(site) == {"charged": 1}
+        assert ask(client, key="two").status_code == 200
+        assert uses(site) == {"charged": 2}
+
+
+@functional
+def test_the_same_key_belongs_to_one_call_of_one_person(tmp_path):
+    with opened(tmp_path) as (site, _), asker(site) as anna:
+        ask(anna)
+        other = ask(anna, "Другой вопрос")
+        assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_other")
+        site.person(BORIS)
+        with asker(site, BORIS) as boris:
+            told = ask(boris, "Другой вопрос")
+        assert told.status_code == 200
+        assert "idempotency-replayed" not in told.headers
+
+
+@functional
+def test_of_many_at_once_one_is_asked_and_the_others_wait(tmp_path):
+    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+        provider.behave(think_s=1.0)
+        with ThreadPoolExecutor(12) as pool:
+            told = list(pool.map(lambda _: ask(client), range(12)))
+        statuses = sorted(each.status_code for each in told)
+        assert statuses == [200, *[409] * 11]
+        waits = next(each for each in told if each.status_code == 409)
+        assert waits.json()["error"]["code"] == "idempotency_running"
+        assert waits.headers["retry-after"] == "5"
+        assert ask(client).headers["idempotency-replayed"] == "true"
+        assert len(provider.calls("chat.create")) == 1
+        assert uses(site) == {"charged": 1}
+
+
+@functional
+def test_a_failure_frees_the_key_because_nothing_happened(tmp_path):
+    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+        provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=503))
+        assert ask(client).status_code == 503
+        provider.faults.clear()
+        assert ask(client).status_code == 200
+        assert ask(client, key="two").status_code == 200
+        assert ask(client, key="three").status_code == 429
+        assert ask(client, key="three").status_code == 429
+        assert uses(site) == {"charged": 2, "returned": 1}
+
+
+@functional
+def test_who_leaves_after_naming_the_question_finds_its_answer(tmp_path):
+    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+        provider.behave(think_s=1.0)
+        with raw_call(site, talk(QUESTION), **{"Idempotency-Key": "one"}):
+            wait_until(lambda: uses(site) == {"reserved": 1})
+        again = wait_until(lambda: (told := ask(client)).status_code == 200 and told)
+        assert again.headers["idempotency-replayed"] == "true"
+        assert len(provider.calls("chat.create")) == 1
+        assert uses(site) == {"charged": 1}
+
+
+@functional
+@pytest.mark.parametrize("key", ["", "a b", "x" * 256, "ключ"])
+def test_a_key_that_cannot_be_one_is_refused(tmp_path, key):
+    with opened(tmp_path) as (site, _), asker(site) as client:
+        headers = {"Idempotency-Key": key.encode()}
+        told = client.post("/chat/completions", json=talk(QUESTION), headers=headers)
+        assert (told.status_code, told.json()["error"]["code"]) == (400, "idempotency_key")
+
+
+@functional
+def test_no_words_of_a_kept_answer_lie_open(tmp_path):
+    with opened(tmp_path) as (site, _), asker(site) as client:
+        ask(client, "Тайный вопрос")
+        ((body, key_hash),) = site.database.sql("SELECT body, key_hash FROM idempotency")
+        assert body
+        assert "Тайный" not in body
+        assert len(key_hash) == 64
+
+
+@contextmanager
+def a_launch(site, *outcomes):
+    """Serve a route that launches; yield what calls it, and the numbers of its launches."""
+    app = create_app(site.services)
+    numbers, left = [], list(outcomes)
+
+    async def launch(request):
+        async def deed(number):
+            numbers.append(number)
+            outcome = left.pop(0)
+            if isinstance(outcome, Exception):
+                raise outcome
+            said = {"launched": len(numbers)}
+            return JSONResponse(said, outcome, headers={"Location": "/api/jobs/1"})
+
+        return await once(request, await caller_of(request), deed)
+
+    app.add_route("/launch", launch, methods=["POST"])
+    with serving(app) as address, httpx.Client(base_url=address, timeout=30) as client:
+
+        def call(body=b"{}", key="one", path="/launch"):
+            named = {"Idempotency-Key": key} if key else {}
+            headers = {**site.key(ANNA), **named}
+            return client.post(path, content=body, headers=headers)
+
+        yield call, numbers
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    with opened(tmp_path_factory.mktemp("launch")) as (site, _):
+        yield site
+
+
+@pytest.fixture(autouse=True)
+def no_calls_are_kept(request):
+    yield
+    if "site" in request.fixturenames:
+        request.getfixturevalue("site").database.sql("DELETE FROM idempotency")
+
+
+@functional
+def test_a_launch_is_told_again_with_its_place(site):
+    with a_launch(site, 202) as (call, numbers):
+        first, again = call(), call()
+        assert (again.status_code, again.headers["location"]) == (202, "/api/jobs/1")
+        assert first.content == again.content
+        assert len(numbers) == 1
+
+
+@functional
+def test_without_a_key_each_call_is_one_of_its_own(site):
+    with a_launch(site, 202, 202) as (call, numbers):
+        call(key="")
+        call(key="")
+        assert len(set(numbers)) == 2
+        assert all(numbers)
+
+
+@functional
+def test_another_body_path_or_query_is_another_call(site):
+    with a_launch(site, 202) as (call, _):
+        call()
+        assert call(b"{ }").status_code == 422
+        assert call(path="/launch?now=1").json()["type"] == "urn:merlin:problem:idempotency-other"
+
+
+@functional
+@pytest.mark.parametrize("refusal", [Problem(403, "forbidden"), Refused("no"), 404, 503])
+def test_what_was_refused_may_be_tried_again_at_once(site, refusal):
+    with a_launch(site, refusal, 202) as (call, numbers):
+        assert call().status_code >= 400
+        assert call().status_code == 202
+        assert numbers[0] != numbers[1]
+
+
+@functional
+@pytest.mark.parametrize("doubt", [MerlinError("the database is silent"), ValueError("a bug")])
+def test_what_nobody_knows_of_counts_as_running_and_comes_again_by_its_number(site, doubt):
+    with a_launch(site, doubt, 202) as (call, numbers):
+        assert call().status_code >= 500
+        assert call().status_code == 409
+        site.database.sql("UPDATE idempotency SET at = ?", iso(utc_now() - PATIENCE))
+        assert call().status_code == 202
+        assert numbers[0] == numbers[1]
+        assert call().headers["idempotency-replayed"] == "true"

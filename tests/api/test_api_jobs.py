@@ -1,0 +1,211 @@
+"""Jobs and models through the api: seen, launched, cancelled, promoted; a real daemon does it."""
+
+from __future__ import annotations
+
+import pytest
+from office_world import office
+from site_world import ANNA, BORIS
+
+from merlin.account.key import Scope
+from merlin.account.role import Role
+from merlin.core.heartbeat import Heartbeat
+from merlin.store.heartbeats import HeartbeatRows
+from merlin.store.requests import RequestRows
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture
+def site(tmp_path):
+    with office(tmp_path) as site:
+        yield site
+
+
+def train(site):
+    """Let the dataset have two models, the second one serving."""
+    site.lab.until_serving("trial-1")
+    site.lab.repository.example("trial", 1, answer="Другое слово.")
+    site.lab.repository.commit("Change one")
+    site.lab.until_serving("trial-2")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A site with two models that all tests may look at; none lets another one serve."""
+    with office(tmp_path_factory.mktemp("served")) as site:
+        train(site)
+        yield site
+
+
+def test_a_job_is_told_with_its_diary_its_checkpoints_and_its_losses(site):
+    (job,) = site.admin.get("/api/jobs").json()["jobs"]
+    assert (job["dataset"], job["build"], job["currency"]) == ("trial", "trial-1", "USD")
+    site.lab.until_serving("trial-1")
+    told = site.admin.get(f"/api/jobs/{job['id']}").json()
+    assert told["state"] == "succeeded"
+    assert [each["to"] for each in told["changes"]][-1] == "succeeded"
+    assert told["events"]
+    assert told["losses"]["train"]
+    assert told["losses"]["train"][0]["loss"] > told["losses"]["train"][-1]["loss"]
+    assert site.admin.get("/api/jobs", params={"dataset": "trial"}).json()["jobs"]
+    assert site.admin.get("/api/jobs/99").status_code == 404
+
+
+def test_a_job_is_cancelled_by_the_daemon_and_the_request_tells(site):
+    answer = site.admin.post("/api/jobs/1/cancel")
+    waiting = site.admin.get(answer.headers["location"]).json()
+    assert (waiting["state"], waiting["kind"]) == ("waiting", "cancel")
+    assert waiting["arguments"] == {"job": 1}
+    told = site.served(answer)
+    assert (told["state"], told["result"]["state"]) == ("done", "cancelled")
+    (entry,) = site.rows.audit.newest(1)
+    assert (entry.by, entry.action, entry.target) == ("user:1003", "ask.cancel", "job:1")
+    late = site.served(site.admin.post("/api/jobs/1/cancel"))
+    assert late["state"] == "failed"
+    assert "закончена" in late["reason"]
+    assert [each["state"] for each in site.admin.get("/api/requests").json()["requests"]] == [
+        "failed",
+        "done",
+    ]
+
+
+def test_a_launch_tells_its_price_and_why_it_was_refused(site):
+    assert site.admin.get("/api/datasets/trial/quote").status_code == 409
+    refused = site.served(site.admin.post("/api/jobs", json={"dataset": "trial"}))
+    assert refused["state"] == "failed"
+    assert "работы 1" in refused["reason"]
+    english = {"Accept-Language": "en"}
+    again = site.admin.get(f"/api/requests/{refused['id']}", headers=english).json()
+    assert "1" in again["reason"]
+    assert again["reason"] != refused["reason"]
+    site.lab.repository.dataset(launch={"mode": "manual"}, count=14)
+    site.lab.repository.commit()
+    site.lab.tick("fetch")
+    quote = site.admin.get("/api/datasets/trial/quote").json()
+    assert (quote["build"], quote["cap_micro"]) == ("trial-2", 5_000_000)
+    assert quote["cost_micro"] > 0
+    assert site.served(site.admin.post("/api/jobs", json={"dataset": "trial"}))["result"]["job"]
+
+
+def test_a_launch_with_a_key_is_asked_for_once(site):
+    headers = {"Idempotency-Key": "night"}
+    body = {"dataset": "trial"}
+    first = site.admin.post("/api/jobs", json=body, headers=headers)
+    again = site.admin.post("/api/jobs", json=body, headers=headers)
+    assert first.json() == again.json()
+    assert again.headers["location"] == first.headers["location"]
+    assert len(RequestRows(site.database).of("user:1003")) == 1
+    other = site.admin.post("/api/jobs/1/cancel", headers=headers)
+    assert other.status_code == 422
+
+
+def test_what_is_not_there_is_asked_for_by_nobody(served):
+    site, before = served, len(RequestRows(served.database).of("user:1003"))
+    for address, body in (
+        ("/api/jobs", {"dataset": "none"}),
+        ("/api/jobs/77/cancel", None),
+        ("/api/models/77/promote", None),
+        ("/api/models/77/pin", None),
+        ("/api/datasets/none/rollback", None),
+    ):
+        assert site.admin.post(address, json=body).status_code == 404, address
+    assert len(RequestRows(site.database).of("user:1003")) == before
+
+
+def test_models_are_told_promoted_pinned_and_rolled_back(site):
+    train(site)
+    newer, older = site.admin.get("/api/models").json()["models"]
+    assert (newer["build"], newer["serves"], older["serves"]) == ("trial-2", True, False)
+    assert newer["evaluation"]["questions"] == 2
+    told = site.served(site.admin.post(f"/api/models/{older['id']}/promote"))
+    assert told["result"]["build"] == "trial-1"
+    assert site.admin.get(f"/api/models/{older['id']}").json()["serves"]
+    assert site.admin.post(f"/api/models/{newer['id']}/pin").status_code == 409
+    pinned = site.served(site.admin.post(f"/api/models/{older['id']}/pin"))
+    assert pinned["result"] == {"dataset": "trial", "pinned": True}
+    site.served(site.admin.post(f"/api/models/{older['id']}/unpin"))
+    back = site.admin.post("/api/datasets/trial/rollback", json={"to": newer["model"]})
+    assert site.served(back)["result"]["build"] == "trial-2"
+    plain = site.served(site.admin.post("/api/datasets/trial/rollback"))
+    assert plain["result"]["build"] == "trial-1"
+    history = site.admin.get("/api/promotions").json()["promotions"]
+    assert [each["to"] for each in history[:2]] == [older["model"], newer["model"]]
+    assert history[0]["from"] == newer["model"]
+
+
+def test_long_lists_come_in_parts(served):
+    for address, key in (
+        ("/api/jobs", "jobs"),
+        ("/api/models", "models"),
+        ("/api/builds", "builds"),
+        ("/api/promotions", "promotions"),
+        ("/api/verdicts", "verdicts"),
+    ):
+        whole = served.admin.get(address).json()[key]
+        first = served.admin.get(address, params={"limit": 1})
+        rest = served.admin.get(first.links["next"]["url"])
+        assert len(whole) == 2, address
+        assert [*first.json()[key], *rest.json()[key]] == whole
+        assert "next" not in rest.links
+        assert served.admin.get(address, params={"cursor": "x"}).status_code == 422
+
+
+def test_a_teacher_sees_the_pipeline_of_their_own_datasets_alone(served):
+    job = served.admin.get("/api/jobs").json()["jobs"][0]["id"]
+    model = served.admin.get("/api/models").json()["models"][0]["id"]
+    asked = served.admin.post("/api/jobs", json={"dataset": "trial"}).json()["id"]
+    served.person(BORIS, Role.TEACHER, "other")
+    served.person(ANNA, Role.TEACHER, "trial")
+    addresses = [
+        f"/api/jobs/{job}",
+        f"/api/models/{model}",
+        "/api/builds/trial-1",
+        "/api/builds/trial-1/diff/trial-2",
+        "/api/datasets/trial",
+        "/api/jobs?dataset=trial",
+        "/api/verdicts?dataset=trial",
+        f"/api/requests/{asked}",
+    ]
+    with served.program(BORIS) as other, served.program(ANNA) as own:
+        for address in addresses:
+            assert other.get(address).status_code == 404, address
+            assert own.get(address).status_code == 200, address
+        for name in ("jobs", "models", "builds", "promotions", "verdicts", "datasets"):
+            assert other.get(f"/api/{name}").json()[name] == []
+            assert own.get(f"/api/{name}").json()[name]
+        assert other.get("/api/status").json()["datasets"] == []
+        assert own.post("/api/jobs", json={"dataset": "trial"}).status_code == 403
+        assert own.post(f"/api/models/{model}/promote").status_code == 403
+
+
+def test_a_key_that_may_watch_may_not_launch(served):
+    site = served
+    with site.program(1003, Scope.JOBS_READ) as reader:
+        assert reader.get("/api/jobs").status_code == 200
+        assert reader.post("/api/jobs", json={"dataset": "trial"}).status_code == 403
+        assert reader.get("/api/datasets/trial/quote").status_code == 403
+    with site.program(1003, Scope.JOBS_ADMIN) as writer:
+        assert writer.get("/api/jobs").status_code == 403
+        assert writer.post("/api/jobs", json={"dataset": "trial"}).status_code == 202
+
+
+def test_a_number_that_json_cannot_say_is_told_as_null(site):
+    with site.database.atomic():
+        site.database.sql(
+            "INSERT INTO job_event (job_id, event_id, at, level, message, kind, data)"
+            " VALUES (1, 'e9', '2026-11-20T10:00:00.000000Z', 'info', 'x', 'metrics', ?)",
+            '{"step": 1, "train_loss": NaN}',
+        )
+    told = site.admin.get("/api/jobs/1")
+    assert told.status_code == 200
+    assert told.json()["events"][-1]["data"] == {"step": 1, "train_loss": None}
+    assert told.json()["losses"]["train"] == []
+
+
+def test_status_tells_who_is_alive(site):
+    now = site.services.clock()
+    HeartbeatRows(site.database).beat(Heartbeat("daemon", "here", 1, now, now, "poll"))
+    told = site.admin.get("/api/status").json()
+    assert [(each["process"], each["alive"]) for each in told["processes"]] == [("daemon", True)]
+    assert told["datasets"][0]["name"] == "trial"
+    assert told["queues"]["jobs"] == 1

@@ -1,0 +1,132 @@
+"""Keys: made, listed and revoked by people who are signed in; the secret is shown once."""
+
+from __future__ import annotations
+
+import pytest
+from site_world import ANNA, BORIS, VERA, running
+from talks_world import forgotten
+
+from merlin.account.key import Scope, is_secret
+from merlin.account.role import Role
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture
+def site(shared):
+    return forgotten(shared)
+
+
+KEYS = "/api/user/keys"
+ASK = {"label": "мой бот", "scopes": ["chat:write", "account:read"]}
+
+
+@pytest.fixture
+def anna(site):
+    site.person(ANNA)
+    with site.browser(ANNA) as browser:
+        yield browser
+
+
+def test_a_new_key_is_shown_with_its_secret_once(site, anna):
+    made = anna.post(KEYS, json={**ASK, "expires_in_days": 30})
+    told = made.json()
+    assert made.status_code == 201
+    assert is_secret(told["secret"])
+    assert told["secret"].startswith(told["hint"])
+    assert told["scopes"] == ["account:read", "chat:write"]
+    assert told["expires_at"] is not None
+    (listed,) = anna.get(KEYS).json()["keys"]
+    assert listed == {name: value for name, value in told.items() if name != "secret"}
+    assert made.headers["cache-control"] == "no-store"
+    assert told["secret"] not in str(site.database.sql("SELECT * FROM api_key"))
+
+
+def test_a_key_works_until_it_is_revoked_and_tells_its_last_use(site, anna):
+    made = anna.post(KEYS, json=ASK).json()
+    said = {"Authorization": f"Bearer {made['secret']}"}
+    assert site.client.get("/api/user/usage", headers=said).status_code == 200
+    (listed,) = anna.get(KEYS).json()["keys"]
+    assert listed["used_at"] is not None
+    assert anna.delete(f"{KEYS}/{made['id']}").status_code == 204
+    assert site.client.get("/api/user/usage", headers=said).status_code == 401
+    assert anna.delete(f"{KEYS}/{made['id']}").status_code == 404
+    assert anna.get(KEYS).json() == {"keys": []}
+
+
+def test_no_key_makes_lists_or_revokes_keys(site):
+    site.person(ANNA)
+    with site.program(ANNA) as program:
+        answers = [program.get(KEYS), program.post(KEYS, json=ASK), program.delete(f"{KEYS}/1")]
+    assert [each.status_code for each in answers] == [403, 403, 403]
+    assert len(site.rows.keys.of(ANNA)) == 1
+
+
+def test_nobody_revokes_anothers_key(site, anna):
+    site.person(BORIS)
+    made = anna.post(KEYS, json=ASK).json()
+    with site.browser(BORIS) as boris:
+        assert boris.delete(f"{KEYS}/{made['id']}").status_code == 404
+        assert boris.get(KEYS).json() == {"keys": []}
+    assert len(site.rows.keys.of(ANNA)) == 1
+
+
+@pytest.mark.parametrize(
+    ("role", "scope", "status"),
+    [
+        (Role.STUDENT, Scope.JOBS_ADMIN, 422),
+        (Role.STUDENT, Scope.JOBS_READ, 422),
+        (Role.STUDENT, Scope.MATERIALS_WRITE, 422),
+        (Role.STUDENT, Scope.FAVOURITES_WRITE, 201),
+        (Role.EDITOR, Scope.JOBS_READ, 201),
+        (Role.EDITOR, Scope.JOBS_ADMIN, 422),
+        (Role.ADMIN, Scope.JOBS_ADMIN, 201),
+    ],
+)
+def test_a_scope_beyond_the_role_is_refused_by_name(site, role, scope, status):
+    site.person(VERA, role)
+    with site.browser(VERA) as browser:
+        told = browser.post(KEYS, json={"label": "x", "scopes": [scope.value]})
+    assert told.status_code == status
+    if status == 422:
+        assert told.json()["type"] == "urn:merlin:problem:scope-beyond-role"
+        assert scope.value in told.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"label": ""},
+        {"label": "x" * 81},
+        {"label": 5},
+        {"scopes": []},
+        {"scopes": ["everything"]},
+        {"scopes": "chat:write"},
+        {"expires_in_days": 0},
+        {"expires_in_days": 2**70},
+        {"user_id": BORIS},
+    ],
+)
+def test_a_wrong_wish_is_refused_with_the_place(anna, wrong):
+    told = anna.post(KEYS, json={**ASK, **wrong})
+    assert told.status_code == 422
+    assert told.json()["errors"][0]["pointer"].startswith(f"/{next(iter(wrong))}")
+    assert anna.get(KEYS).json() == {"keys": []}
+
+
+def test_nobody_makes_keys_without_signing_in(site):
+    assert site.client.get(KEYS).status_code == 401
+    assert site.client.post(KEYS, json=ASK, headers={"Origin": site.address}).status_code == 401
+
+
+def test_there_is_an_end_to_keys(site, anna):
+    for _ in range(50):
+        site.key(ANNA)
+    told = anna.post(KEYS, json=ASK)
+    assert told.status_code == 409

@@ -1,0 +1,121 @@
+"""Limits over real HTTP: who has how much, what is free, whose word on addresses counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import httpx
+import pytest
+from sign_in_world import with_bot
+from site_world import ANNA, NOT_LIMITED, running
+
+from merlin.account.key import Scope
+
+pytestmark = pytest.mark.functional
+
+FEW = replace(NOT_LIMITED, anonymous_per_min=4, person_per_min=6)
+
+
+@pytest.fixture
+def limited(tmp_path):
+    with running(tmp_path, listening=FEW) as site:
+        with_bot(site)
+        yield site
+
+
+def statuses(client, path, count, **more):
+    return [client.get(path, **more).status_code for _ in range(count)]
+
+
+def left(answer):
+    """Return how many calls are left; when the bucket is empty depends on the clock."""
+    return answer.headers["ratelimit"].rpartition(";")[0]
+
+
+def test_who_is_not_signed_in_has_so_many_calls_and_is_told_so(limited):
+    answer = limited.client.get("/api/user")
+    assert answer.headers["ratelimit-policy"] == '"anonymous";q=4;w=60'
+    assert left(answer) == '"anonymous";r=3'
+    assert statuses(limited.client, "/api/user", 3) == [401] * 3
+    refused = limited.client.get("/api/user")
+    assert refused.status_code == 429
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert 0 < int(refused.headers["retry-after"]) <= 15
+    assert refused.json()["type"] == "urn:merlin:problem:too-many"
+    assert refused.json()["request_id"] == refused.headers["x-request-id"]
+
+
+def test_pages_have_more_and_what_machines_ask_is_not_counted(limited):
+    statuses(limited.client, "/api/user", 6)
+    page = limited.client.get("/")
+    assert page.status_code != 429
+    assert page.headers["ratelimit-policy"] == '"page";q=40;w=60'
+    for path in ("/healthz", "/static/none.css", "/metrics"):
+        assert 429 not in statuses(limited.client, path, 10)
+        assert "ratelimit" not in limited.client.get(path).headers
+
+
+def test_a_person_has_more_with_all_their_browsers_and_keys_together(limited):
+    limited.person(ANNA)
+    with limited.browser(ANNA) as browser, limited.program(ANNA, Scope.ACCOUNT_READ) as program:
+        answer = browser.get("/api/user")
+        assert answer.headers["ratelimit-policy"] == '"person";q=6;w=60'
+        assert left(answer) == '"person";r=5'
+        assert left(program.get("/api/user")) == '"person";r=4'
+        assert statuses(browser, "/api/user", 4) == [200] * 4
+        assert program.get("/api/user").status_code == 429
+    # What was counted as the address's before they were recognised has been given back.
+    assert left(limited.client.get("/api/user")) == '"anonymous";r=3'
+
+
+def test_who_looks_new_at_each_call_has_no_more_calls_for_it(limited):
+    limited.person(ANNA)
+    with limited.browser(ANNA) as browser:
+        token = browser.cookies["merlin"]
+    said = [{"Cookie": f"merlin={token}; other={number}"} for number in range(14)]
+    answers = [limited.client.get("/api/user", headers=each).status_code for each in said]
+    assert answers == [200] * 10 + [429] * 4  # their own six, and their address's four
+
+
+def test_a_person_without_a_limit_is_not_counted(tmp_path):
+    with running(tmp_path, listening=replace(FEW, person_per_min=0)) as site:
+        site.person(ANNA)
+        with site.browser(ANNA) as browser:
+            assert statuses(browser, "/api/user", 12) == [200] * 12
+
+
+def test_what_has_not_changed_costs_nothing(limited):
+    tag = limited.client.get("/api/courses").headers["etag"]
+    answers = [
+        limited.client.get("/api/courses", headers={"If-None-Match": tag}) for _ in range(12)
+    ]
+    assert {each.status_code for each in answers} == {304}
+    assert left(answers[-1]) == '"anonymous";r=3'
+    assert left(limited.client.get("/api/courses")) == '"anonymous";r=2'
+
+
+def test_keys_that_nobody_has_bring_no_calls(limited):
+    made_up = [{"Authorization": f"Bearer token-{number}"} for number in range(5)]
+    answers = [limited.client.get("/api/user", headers=each).status_code for each in made_up]
+    assert answers == [401] * 4 + [429]
+
+
+def test_the_version_in_the_path_opens_no_second_bucket(limited):
+    assert statuses(limited.client, "/api/user", 4) == [401] * 4
+    assert limited.client.get("/api/v1/user").status_code == 429
+
+
+def test_an_address_is_believed_from_a_proxy_alone(limited, tmp_path):
+    for number in range(3):
+        elsewhere = {"X-Forwarded-For": f"203.0.113.{number}"}
+        assert statuses(limited.client, "/api/user", 4, headers=elsewhere) == [401] * 4
+    client = httpx.Client(base_url=limited.address, transport=httpx.HTTPTransport())
+    with client:
+        chain = {"X-Forwarded-For": "198.51.100.1, 203.0.113.0"}
+        assert client.get("/api/user", headers=chain).status_code == 429
+
+
+def test_zero_lifts_a_limit(tmp_path):
+    with running(tmp_path, listening=NOT_LIMITED) as site:
+        assert statuses(site.client, "/api/user", 80) == [401] * 80
+        assert "ratelimit" not in site.client.get("/api/user").headers

@@ -1,0 +1,406 @@
+"""The door by the real `openai` package: any client of the protocol talks to the serving models."""
+
+from __future__ import annotations
+
+import base64
+
+import httpx
+import openai
+import pytest
+from door_world import MODEL, TWO_A_DAY, asker, opened, talk, uses
+from served import SYSTEM, came_from, serve_in
+from site_world import ANNA, BORIS, VERA
+
+from merlin.account.key import Scope
+from merlin.billing.plan import Allowance, Format, Plan
+from merlin.sandbox.faults import Fault, FaultKind
+
+pytestmark = pytest.mark.functional
+
+QUESTION = "Что такое граф?"
+PICTURE = "data:image/png;base64," + base64.b64encode(b"\x89PNG but small").decode()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """One api for all tests that leave nothing behind in it."""
+    with opened(tmp_path_factory.mktemp("door")) as (site, provider):
+        yield site, provider
+
+
+@pytest.fixture
+def site(shared):
+    return shared[0]
+
+
+@pytest.fixture
+def provider(shared):
+    return shared[1]
+
+
+@pytest.fixture
+def client(site):
+    with asker(site) as client:
+        yield client
+
+
+def package(site, user_id=ANNA, **headers):
+    """Return a client of the real package with a new key."""
+    key = site.key(user_id, Scope.CHAT_WRITE)["Authorization"].removeprefix("Bearer ")
+    return openai.OpenAI(
+        base_url=f"{site.address}/v1", api_key=key, max_retries=0, default_headers=headers
+    )
+
+
+def ask(client, *said, **more):
+    return client.post("/chat/completions", json=talk(*said, **more))
+
+
+def test_the_package_gets_a_whole_answer_with_where_it_comes_from(site):
+    with package(site) as client:
+        raw = client.chat.completions.with_raw_response.create(**talk(QUESTION))
+    told = raw.parse()
+    assert f"«{QUESTION}»" in told.choices[0].message.content
+    assert (told.model, told.system_fingerprint) == ("merlin/algorithms", "algorithms-1")
+    assert told.choices[0].finish_reason == "stop"
+    assert told.usage.total_tokens == told.usage.prompt_tokens + told.usage.completion_tokens > 0
+    assert raw.headers["merlin-model"] == MODEL
+    assert raw.headers["merlin-build"] == "algorithms-1"
+    assert raw.headers["merlin-standing"] == "serving"
+    extension = told.model_extra["merlin"]
+    assert (extension["standing"], extension["build"]) == ("serving", "algorithms-1")
+    assert (extension["ending"], extension["note"]) == ("whole", "")
+
+
+def test_the_package_streams_the_same_answer_in_pieces(site, provider):
+    words = " ".join(f"слово{number}" for number in range(40))
+    provider.behave(fixed_answer=f"  {words}\n\nконец  ", piece_s=0.002)
+    asked = talk(QUESTION, stream=True, stream_options={"include_usage": True})
+    with package(site) as client:
+        raw = client.chat.completions.with_raw_response.create(**asked)
+        chunks = list(raw.parse())
+    provider.behave(fixed_answer="", piece_s=0.0)
+    pieces = [each.choices[0].delta.content or "" for each in chunks if each.choices]
+    assert "".join(pieces) == f"{words}\n\nконец"
+    assert len(pieces) > 10
+    assert raw.headers["merlin-build"] == "algorithms-1"
+    last, usage = chunks[-2:]
+    assert last.choices[0].finish_reason == "stop"
+    assert last.model_extra["merlin"]["build"] == "algorithms-1"
+    assert usage.choices == []
+    assert usage.usage.completion_tokens > 0
+    assert len({each.id for each in chunks}) == 1
+
+
+def test_the_package_lists_and_shows_the_models(site):
+    with package(site) as client:
+        names = [each.id for each in client.models.list()]
+        shown = client.models.retrieve("merlin/algorithms")
+    assert names == ["merlin", "merlin/algorithms", "merlin/networks"]
+    assert (shown.id, shown.owned_by) == ("merlin/algorithms", "merlin")
+    assert shown.created > 0
+
+
+def test_merlin_alone_is_the_default_dataset(tmp_path):
+    with opened(tmp_path, default_dataset="other") as (site, _), asker(site) as client:
+        serve_in(site.database, "stand-in-chat", dataset="other")
+        told = ask(client, QUESTION, model="merlin")
+        assert told.headers["merlin-build"] == "other-1"
+
+
+def test_the_model_is_asked_exactly_as_it_was_taught(client, provider):
+    ask(client, "Первый вопрос", "Первый ответ", QUESTION)
+    assert provider.calls("chat.create")[-1].body["messages"] == [
+        {"role": "system", "content": SYSTEM},
+        {"role": "user", "content": "Первый вопрос"},
+        {"role": "assistant", "content": "Первый ответ"},
+        {"role": "user", "content": QUESTION},
+    ]
+
+
+def test_a_promotion_counts_with_the_next_question(tmp_path):
+    with opened(tmp_path) as (site, _), asker(site) as client:
+        assert ask(client, QUESTION).headers["merlin-build"] == "algorithms-1"
+        serve_in(site.database, "stand-in-chat", dataset="algorithms", number=2)
+        told = ask(client, QUESTION)
+        assert told.headers["merlin-build"] == "algorithms-2"
+        assert told.json()["merlin"]["model"] == "stand-in-chat"
+
+
+def test_the_commit_of_the_build_is_told(tmp_path):
+    with opened(tmp_path) as (site, _), asker(site) as client:
+        came_from(site.database, "c0ffee" * 6, "algorithms")
+        told = ask(client, QUESTION)
+        assert told.headers["merlin-commit"] == "c0ffee" * 6
+        assert told.json()["merlin"]["commit"] == "c0ffee" * 6
+
+
+def test_a_system_text_of_the_callers_own_is_for_a_general_model(client, provider):
+    messages = [
+        {"role": "developer", "content": "Отвечай стихами."},
+        {"role": "user", "content": [{"type": "text", "text": QUESTION}]},
+    ]
+    told = client.post("/chat/completions", json={"model": "merlin", "messages": messages})
+    assert told.headers["merlin-standing"] == "general"
+    assert "merlin-build" not in told.headers
+    sent = provider.calls("chat.create")[-1].body
+    assert sent["messages"][0] == {"role": "system", "content": "Отвечай стихами."}
+    assert sent["model"] == "stand-in-chat"
+
+
+def test_a_course_without_a_model_is_answered_by_a_general_one_that_says_so(client):
+    told = ask(client, QUESTION, model="merlin/networks").json()
+    assert told["merlin"]["standing"] == "alone"
+    assert "stand-in-chat" in told["merlin"]["note"]
+
+
+@pytest.mark.parametrize(
+    "name", ["gpt-4o", "merlin/", "merlin/nowhere", "merlin/closed", "merlin/a\0b", "merlin/../x"]
+)
+def test_an_unknown_model_is_refused_with_those_that_there_are(client, name):
+    told = ask(client, QUESTION, model=name)
+    error = told.json()["error"]
+    assert (told.status_code, error["code"], error["param"]) == (404, "model_not_found", "model")
+    assert "merlin/algorithms" in error["message"]
+
+
+def test_the_package_raises_its_own_errors(site):
+    with package(site) as client:
+        with pytest.raises(openai.NotFoundError) as unknown:
+            client.models.retrieve("gpt-4o")
+        with pytest.raises(openai.BadRequestError) as wrong:
+            client.chat.completions.create(model="merlin", messages=[])
+    assert unknown.value.code == "model_not_found"
+    assert (wrong.value.param, wrong.value.type) == ("messages", "invalid_request_error")
+    stranger = openai.OpenAI(base_url=f"{site.address}/v1", api_key="mrl_wrong")
+    with stranger, pytest.raises(openai.AuthenticationError) as refused:
+        stranger.models.list()
+    assert refused.value.code == "invalid_api_key"
+
+
+def user(content=QUESTION, role="user"):
+    return {"role": role, "content": content}
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"messages": None}, "messages"),
+        ({"messages": [user()] * 201}, "messages"),
+        ({"messages": ["text"]}, "messages[0]"),
+        ({"messages": [user(role="tool")]}, "messages[0].role"),
+        ({"messages": [user(role="system")]}, "messages[0].role"),
+        ({"messages": [user(), user("да", "assistant")]}, "messages[1].role"),
+        ({"messages": [user("  ")]}, "messages[0].content"),
+        ({"messages": [user(None)]}, "messages[0].content"),
+        ({"messages": [user(5)]}, "messages[0].content"),
+        ({"messages": [user([{"type": "text"}])]}, "messages[0].content[0]"),
+        ({"messages": [user([{"type": "audio"}])]}, "messages[0].content[0]"),
+        ({"model": None}, "model"),
+        ({"model": 5}, "model"),
+        ({"n": 2}, "n"),
+        ({"tools": [{"type": "function"}]}, "tools"),
+        ({"response_format": {"type": "json_object"}}, "response_format.type"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"stream": "yes"}, "stream"),
+    ],
+)
+def test_a_field_that_cannot_be_taken_is_named(client, change, param):
+    told = ask(client, QUESTION, **change)
+    error = told.json()["error"]
+    assert (told.status_code, error["param"]) == (400, param)
+    assert error["type"] == "invalid_request_error"
+    assert error["message"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"model": "\\ud800"}', b"[" * 9000])
+def test_a_body_that_is_no_json_object_is_refused(client, body):
+    told = client.post("/chat/completions", content=body)
+    assert told.status_code == 400
+    assert told.json()["error"]["code"] == "invalid_value"
+
+
+def test_a_body_that_is_too_long_is_refused_unread(client):
+    told = client.post("/chat/completions", content=b" " * (1024 * 1024 + 1))
+    assert (told.status_code, told.json()["error"]["code"]) == (413, "too_large")
+
+
+def test_what_only_steers_the_writing_is_accepted(client):
+    told = ask(
+        client,
+        QUESTION,
+        temperature=0.2,
+        top_p=1,
+        max_tokens=50,
+        stop=["\n"],
+        seed=7,
+        user="anna",
+        tools=[],
+        response_format={"type": "text"},
+        logit_bias=None,
+        metadata={"a": "b"},
+    )
+    assert told.status_code == 200
+
+
+def test_errors_below_v1_have_the_shape_of_the_protocol(site, client):
+    nowhere, wrong_method = client.get("/embeddings"), client.get("/chat/completions")
+    assert (nowhere.status_code, nowhere.json()["error"]["code"]) == (404, "not_found")
+    assert (wrong_method.status_code, wrong_method.json()["error"]["code"]) == (405, "wrong_method")
+    elsewhere = site.client.get("/api/nowhere")
+    assert elsewhere.json()["type"] == "urn:merlin:problem:not-found"
+
+
+def test_nobody_who_is_not_signed_in_may_ask(site):
+    told = site.client.post("/v1/chat/completions", json=talk(QUESTION))
+    assert (told.status_code, told.json()["error"]["code"]) == (401, "invalid_api_key")
+    assert site.client.get("/v1/models").status_code == 401
+
+
+def test_a_key_without_the_scope_may_not_ask(site):
+    with site.program(ANNA, Scope.COURSES_READ) as program:
+        told = program.post("/v1/chat/completions", json=talk(QUESTION))
+    assert (told.status_code, told.json()["error"]["code"]) == (403, "forbidden")
+
+
+def test_a_page_asks_with_its_cookie_and_no_other_sites_page_does(site):
+    with site.browser(ANNA) as browser:
+        told = browser.post("/v1/chat/completions", json=talk(QUESTION))
+        foreign = browser.post(
+            "/v1/chat/completions", json=talk(QUESTION), headers={"Origin": "https://evil.example"}
+        )
+    assert told.status_code == 200
+    assert (foreign.status_code, foreign.json()["error"]["code"]) == (403, "foreign_origin")
+
+
+def test_pictures_are_refused_politely_where_nothing_sees_them(client):
+    parts = [
+        {"type": "text", "text": QUESTION},
+        {"type": "image_url", "image_url": {"url": PICTURE}},
+    ]
+    told = client.post("/chat/completions", json={"model": "merlin", "messages": [user(parts)]})
+    assert (told.status_code, told.json()["error"]["param"]) == (400, "messages")
+
+
+def test_pictures_go_to_the_model_that_sees_and_nothing_is_fetched(tmp_path):
+    plan = Plan("student", {}, {Format.PHOTO: Allowance(day=1)})
+    settings = {"vision": ("chat", "stand-in-chat"), "plans": (plan,)}
+    with opened(tmp_path, **settings) as (site, provider), asker(site) as client:
+        parts = [{"type": "image_url", "image_url": {"url": PICTURE}}]
+        asked = {"model": "merlin/algorithms", "messages": [user(parts)]}
+        told = client.post("/chat/completions", json=asked)
+        assert "image/png" in told.json()["choices"][0]["message"]["content"]
+        assert provider.calls("chat.create")[-1].body["model"] == "stand-in-chat"
+        assert site.database.sql("SELECT format, state FROM quota_use") == [("photo", "charged")]
+        spent = client.post("/chat/completions", json=asked)
+        assert spent.status_code == 429
+        for url in ("https://example.com/a.png", "data:image/png;base64,###", "data:text/html,x"):
+            parts[0]["image_url"]["url"] = url
+            assert client.post("/chat/completions", json=asked).status_code == 400
+
+
+def test_a_plan_is_charged_once_a_question_and_then_says_when_it_resets(tmp_path):
+    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
+        with asker(site) as client:
+            assert ask(client, QUESTION).status_code == 200
+            assert ask(client, QUESTION, stream=True).text.endswith("data: [DONE]\n\n")
+            told = ask(client, QUESTION)
+            english = client.post(
+                "/chat/completions", json=talk(QUESTION), headers={"Accept-Language": "en"}
+            )
+        error = told.json()["error"]
+        assert (told.status_code, error["code"]) == (429, "insufficient_quota")
+        assert error["type"] == "insufficient_quota"
+        assert "Вопросы на сегодня закончились" in error["message"]
+        assert "Questions for today are used up" in english.json()["error"]["message"]
+        assert 0 < int(told.headers["retry-after"]) <= 24 * 3600
+        assert told.headers["x-should-retry"] == "false"
+        assert uses(site) == {"charged": 2}
+        with package(site) as client, pytest.raises(openai.RateLimitError):
+            client.chat.completions.create(**talk(QUESTION))
+        site.person(BORIS)
+        with asker(site, BORIS) as other:
+            assert ask(other, QUESTION).status_code == 200
+
+
+def test_a_format_that_the_plan_does_not_have_is_closed(tmp_path):
+    plan = Plan("none", {}, {Format.TEXT: Allowance(day=0)})
+    with opened(tmp_path, plans=(plan,)) as (_site, _), asker(_site) as client:
+        told = ask(client, QUESTION)
+        assert (told.status_code, told.json()["error"]["code"]) == (429, "insufficient_quota")
+        assert "retry-after" not in told.headers
+
+
+def test_a_talk_beyond_the_plans_window_is_refused_before_it_counts(tmp_path):
+    plan = Plan("short", {}, {Format.TEXT: Allowance(day=5)}, window=100)
+    with opened(tmp_path, plans=(plan,)) as (site, _), asker(site) as client:
+        told = ask(client, "слово " * 200)
+        assert told.json()["error"]["code"] == "context_length_exceeded"
+        assert uses(site) == {}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_failure_is_given_back_and_told_with_its_status(tmp_path, stream):
+    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+        provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=503))
+        told = ask(client, QUESTION, stream=stream)
+        assert (told.status_code, told.json()["error"]["code"]) == (503, "model_busy")
+        assert told.json()["error"]["type"] == "server_error"
+        assert told.headers["retry-after"] == "5"
+        assert uses(site) == {"returned": 1}
+
+
+def test_nobody_to_ask_is_told_so(tmp_path):
+    with opened(tmp_path, providers=()) as (site, _), asker(site) as client:
+        told = ask(client, QUESTION)
+        assert (told.status_code, told.json()["error"]["code"]) == (503, "no_model")
+
+
+def test_an_answer_that_breaks_off_is_told_as_far_as_it_came(tmp_path):
+    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+        provider.faults.add(Fault("chat.create", FaultKind.CUT))
+        provider.behave(fixed_answer="Начало ответа и его конец.", piece_s=0.02)
+        told = ask(client, QUESTION).json()
+        assert told["choices"][0]["message"]["content"].startswith("Начало")
+        assert told["choices"][0]["finish_reason"] == "length"
+        assert told["merlin"]["ending"] == "cut"
+        assert "оборвался" in told["merlin"]["note"]
+        assert uses(site) == {"charged": 1}
+
+
+def test_admins_hear_once_of_a_model_that_is_gone(tmp_path):
+    with opened(tmp_path) as (site, _), asker(site) as client:
+        serve_in(site.database, "ft:deleted", dataset="algorithms", number=2)
+        told = [ask(client, QUESTION).json()["merlin"] for _ in range(2)]
+        assert [each["standing"] for each in told] == ["earlier", "earlier"]
+        asked = site.database.sql("SELECT kind, by_whom FROM request")
+        assert asked == [("census", "api:door")]
+
+
+def test_names_of_datasets_in_any_script_fit_into_headers(tmp_path):
+    with opened(tmp_path) as (site, _), asker(site) as client:
+        serve_in(site.database, "stand-in-chat", dataset="нейро")
+        told = ask(client, QUESTION, model="merlin/нейро")
+        assert told.json()["system_fingerprint"] == "нейро-1"
+        assert told.headers["merlin-build"] == "%D0%BD%D0%B5%D0%B9%D1%80%D0%BE-1"
+
+
+def test_somebody_who_is_blocked_may_not_ask(tmp_path):
+    with opened(tmp_path) as (site, _), asker(site) as client:
+        site.rows.register.block(ANNA, f"user:{VERA}")
+        told = ask(client, QUESTION)
+        assert (told.status_code, told.json()["error"]["code"]) == (403, "blocked")
+
+
+def test_the_description_names_the_errors_of_the_protocol(site):
+    told = httpx.get(f"{site.address}/openapi.json").json()
+    route = told["paths"]["/v1/chat/completions"]["post"]
+    answers = route["responses"]
+    assert {"200", "400", "401", "403", "404", "409", "413", "422", "429", "502", "503"} <= set(
+        answers
+    )
+    shared = told["components"]["responses"][answers["429"]["$ref"].rpartition("/")[2]]
+    assert "ErrorAnswer" in str(shared)
+    schema = route["requestBody"]["content"]["application/json"]["schema"]
+    assert set(schema["required"]) == {"model", "messages"}

@@ -1,0 +1,187 @@
+"""Signing in by OpenID Connect, against a small issuer over real HTTP."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from urllib.parse import parse_qsl, urlsplit
+
+import jwt
+import pytest
+from openid_issuer import CLIENT, SECRET, TWO, StandInIssuer
+from sign_in_world import page
+from site_world import ANNA, BORIS, NOT_LIMITED, running
+
+from merlin.adapters.openid import OpenIdSettings
+from merlin.config import load
+from merlin.core.errors import ConfigError
+
+pytestmark = pytest.mark.functional
+
+PUBLIC = "https://merlin.example.com"
+
+
+@pytest.fixture
+def issuer():
+    with StandInIssuer() as made:
+        yield made
+
+
+@pytest.fixture
+def site(tmp_path, issuer):
+    openid = OpenIdSettings(issuer.url, CLIENT, SECRET)
+    where = replace(NOT_LIMITED, public_url=PUBLIC)
+    with running(tmp_path, openid=openid, listening=where) as site:
+        yield site
+
+
+def set_out(browser):
+    answer = browser.get("/api/auth/openid")
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
+
+
+def come_back(browser, code, state):
+    return browser.get("/api/auth/openid/callback", params={"code": code, "state": state})
+
+
+def arrived(site, issuer, user_id=ANNA):
+    """Go there and back; return the answer and the browser's cookies."""
+    with page(site) as browser:
+        answer = come_back(browser, *issuer.allow(set_out(browser), user_id))
+        return answer, dict(browser.cookies)
+
+
+def test_somebody_goes_out_comes_back_and_is_signed_in(site, issuer):
+    with page(site) as browser:
+        address = set_out(browser)
+        asked = dict(parse_qsl(urlsplit(address).query))
+        assert address.startswith(f"{issuer.url}/auth?")
+        assert asked["redirect_uri"] == f"{PUBLIC}/api/auth/openid/callback"
+        assert (asked["response_type"], asked["code_challenge_method"]) == ("code", "S256")
+        answer = come_back(browser, *issuer.allow(address))
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        told = browser.get("/api/user").json()
+    assert (told["id"], told["shown_name"]) == (ANNA, "Анна")
+
+
+def test_a_code_counts_for_the_browser_that_set_out_alone(site, issuer):
+    with page(site) as browser, page(site) as victim:
+        code, state = issuer.allow(set_out(browser), BORIS)
+        set_out(victim)
+        answer = come_back(victim, code, state)
+        assert answer.status_code == 401
+        assert "merlin" not in victim.cookies
+        assert come_back(browser, code, state).status_code == 303
+        assert come_back(browser, code, state).status_code == 401
+
+
+@pytest.mark.parametrize("sent", [{}, {"code": "x"}, {"state": "x"}, {"code": "x", "state": "ё"}])
+def test_who_comes_without_setting_out_is_nobody(site, sent):
+    with page(site) as browser:
+        assert browser.get("/api/auth/openid/callback", params=sent).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"iss": "https://evil.example"},
+        {"aud": "another-site"},
+        {"exp": 1},
+        {"exp": None},
+        {"iat": time.time() + 9999},
+        {"nonce": "another"},
+        {"nonce": None},
+        {"id": None},
+        {"id": "anna"},
+        {"id": True},
+        {"id": 2**52},
+        {"id": -1},
+    ],
+)
+def test_what_the_issuer_does_not_vouch_for_lets_nobody_in(site, issuer, claims):
+    issuer.claims = claims
+    answer, cookies = arrived(site, issuer)
+    assert answer.status_code == 401
+    assert answer.json()["type"] == "urn:merlin:problem:openid"
+    assert "merlin" not in cookies
+
+
+def test_a_token_signed_by_another_key_lets_nobody_in(site, issuer):
+    issuer.published = {"one": TWO}
+    assert arrived(site, issuer)[0].status_code == 401
+
+
+def test_tokens_without_a_signature_let_nobody_in(site, issuer):
+    def unsigned(sent, _authorization):
+        claims = {"iss": issuer.url, "aud": CLIENT, "id": ANNA, "iat": 1, "exp": 9**12}
+        return {"id_token": jwt.encode(claims, None, "none", {"kid": "one"})}
+
+    issuer.token = unsigned
+    assert arrived(site, issuer)[0].status_code == 401
+
+
+def test_keys_are_not_asked_for_at_every_call(site, issuer):
+    assert arrived(site, issuer)[0].status_code == 303
+    issuer.signs_by = "two"
+    for _ in range(3):
+        assert arrived(site, issuer)[0].status_code == 401
+    assert issuer.asked.count("/jwks") == 1
+    assert issuer.asked.count("/.well-known/openid-configuration") == 1
+
+
+def test_a_new_key_of_the_issuer_is_learnt(tmp_path, issuer):
+    openid = OpenIdSettings(issuer.url, CLIENT, SECRET, again_s=0)
+    with running(tmp_path, openid=openid) as site:
+        assert arrived(site, issuer)[0].status_code == 303
+        issuer.keys["two"], issuer.signs_by = TWO, "two"
+        assert arrived(site, issuer)[0].status_code == 303
+        assert arrived(site, issuer)[0].status_code == 303
+    assert issuer.asked.count("/jwks") == 2
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"issuer": "https://evil.example"},
+        {"authorization_endpoint": "https://evil.example/auth"},
+        {"token_endpoint": "http://127.0.0.1:1/token"},
+        {"jwks_uri": None},
+    ],
+)
+def test_no_browser_is_sent_to_another_host(site, issuer, described):
+    issuer.described = described
+    with page(site) as browser:
+        answer = browser.get("/api/auth/openid")
+    assert answer.status_code == 401
+    assert "location" not in answer.headers
+
+
+def test_an_issuer_that_is_silent_is_told_as_a_problem(site, issuer):
+    issuer.get = {}.get
+    with page(site) as browser:
+        assert browser.get("/api/auth/openid").status_code == 401
+
+
+def test_somebody_who_is_blocked_does_not_come_in(site, issuer):
+    site.rows.register.block(site.person(ANNA), "cli:vera")
+    assert arrived(site, issuer)[0].status_code == 403
+
+
+def test_without_an_issuer_there_is_no_such_way(tmp_path):
+    with running(tmp_path) as site, page(site) as browser:
+        assert browser.get("/api/auth/openid").status_code == 404
+        assert browser.get("/api/auth/openid/callback").status_code == 404
+
+
+def test_the_config_needs_an_address_to_come_back_to(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("state_dir: state\napi: {openid: {client_id: '1'}}\n")
+    with pytest.raises(ConfigError, match=r"api\.public_url"):
+        load(config)
+    config.write_text(
+        f"state_dir: state\napi: {{public_url: '{PUBLIC}',"
+        " openid: {client_id: '1', issuer: 'http://far.example'}}\n"
+    )
+    with pytest.raises(ConfigError, match=r"api\.openid\.issuer"):
+        load(config)

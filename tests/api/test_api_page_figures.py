@@ -1,0 +1,91 @@
+"""Curves, bars, differences and amounts, as numbers before any drawing."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.api.pages.bars import Count, bars_of
+from merlin.api.pages.curve import MOST_POINTS, Words, curve_of
+from merlin.api.pages.teach.proof import MOST_LINES, diff_lines
+from merlin.api.pages.telling import number
+
+pytestmark = pytest.mark.unit
+
+WORDS = Words("учебные", "проверочные", "ru")
+
+
+def test_no_loss_is_no_curve():
+    assert curve_of([], [], 100, WORDS) is None
+
+
+def test_a_curve_begins_at_zero_and_leaves_room_for_what_is_to_come():
+    curve = curve_of([(0, 3.0), (50, 1.5)], [(50, 2.0)], 100, WORDS)
+    assert curve.train == "0,0 500,150"
+    assert curve.dots == ((500, 100),)
+    assert [tick.words for tick in curve.rows] == ["0", "1", "2", "3"]
+    assert [tick.words for tick in curve.columns] == ["0", "25", "50", "75", "100"]
+    assert curve.rows[0].place == pytest.approx(86)
+    assert curve.columns[0].place == pytest.approx(6)
+
+
+def test_names_stand_beside_the_ends_with_the_last_loss():
+    curve = curve_of([(0, 3.0), (50, 0.5)], [(50, 2.0)], 100, WORDS)
+    train, test = curve.names
+    assert (train.words, train.anchor, train.dx) == ("учебные 0,50", "start", 8)
+    assert (test.words, test.style) == ("проверочные 2,00", "t")
+
+
+def test_beyond_seven_tenths_names_stand_above_and_end_at_the_line():
+    (name,) = curve_of([(0, 3.0), (100, 0.5)], [], 100, WORDS).names
+    assert (name.anchor, name.dx, name.dy) == ("end", 0, -9)
+
+
+def test_two_names_that_would_lie_over_one_another_go_apart():
+    upper, lower = curve_of([(100, 0.50)], [(100, 0.52)], 100, WORDS).names
+    assert upper.style == "t"
+    assert upper.dy < 0 < lower.dy
+
+
+@pytest.mark.parametrize(
+    ("train", "total"),
+    [([(0, 0.0)], 0), ([(5, 1e-9)], 0), ([(1, 1e9)], 3), ([(0.5, 0.1), (1, 0.1)], 0)],
+)
+def test_odd_losses_still_are_a_drawing(train, total):
+    curve = curve_of(train, [], total, WORDS)
+    places = [float(value) for point in curve.train.split() for value in point.split(",")]
+    assert all(0 <= value <= 1000 for value in places)
+    assert len(curve.rows) > 1
+
+
+def test_a_long_job_is_drawn_by_no_more_points_than_can_be_seen_the_last_among_them():
+    curve = curve_of([(step, 1.0) for step in range(5000)], [], 5000, WORDS)
+    points = curve.train.split()
+    assert len(points) <= MOST_POINTS + 1
+    assert points[-1].startswith("999.8,")
+
+
+def test_bars_are_as_high_as_the_highest_count_and_disliked_ones_stand_in_them():
+    bars = bars_of([Count("1 ноя", 4, 1), Count("2 ноя", 0), Count("3 ноя", 2, 5)])
+    assert [bar.height for bar in bars.bars] == [100, 0, 50]
+    assert [bar.bad_height for bar in bars.bars] == [25, 0, 50]
+    assert (bars.most, bars.first, bars.last) == (4, "1 ноя", "3 ноя")
+    assert bars_of([Count("1 ноя", 0)]) is None
+
+
+def test_a_difference_is_told_by_lines_without_its_headers():
+    lines = diff_lines("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+++ new\n same\n")
+    assert [(line.style, line.words) for line in lines] == [
+        ("at", "@@ -1 +1 @@"),
+        ("del", "-old"),
+        ("add", "+++ new"),
+        ("", " same"),
+    ]
+    assert diff_lines(None) == ()
+    assert diff_lines("+a\n" * 5000)[-1].words == "…"
+    assert len(diff_lines("+a\n" * 5000)) == MOST_LINES + 2
+
+
+def test_numbers_are_written_as_the_language_does():
+    assert number("ru", 1234.5) == "1\u00a0234,50"
+    assert number("en", 1234.5) == "1,234.50"
+    assert number("ru", 7, 0) == "7"

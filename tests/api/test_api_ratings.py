@@ -1,0 +1,138 @@
+"""Ratings of one's own answers; a correction goes to the editors masked, and with consent alone."""
+
+from __future__ import annotations
+
+import pytest
+from served import serve_in
+from site_world import ANNA, BORIS, running
+from talks_world import Talk, forgotten
+
+from merlin.account.consent import ConsentKind
+from merlin.account.key import Scope
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("site")) as site:
+        serve_in(site.database, "stand-in-base", dataset="algorithms")
+        yield site
+
+
+@pytest.fixture
+def site(shared):
+    return forgotten(shared)
+
+
+TRAINING = ConsentKind.TRAINING
+
+
+@pytest.fixture
+def anna(site):
+    site.person(ANNA)
+    with site.program(ANNA) as program:
+        yield program
+
+
+@pytest.fixture
+def talk(site):
+    return Talk(site)
+
+
+def path(turn_id):
+    return f"/api/user/turns/{turn_id}/rating"
+
+
+def test_a_rating_is_kept_changed_and_taken_back(site, anna, talk):
+    turn = path(talk.ask(1))
+    assert anna.get(turn).json() == {"value": None, "correction": None}
+    assert anna.post(turn, json={"value": "up"}).json()["value"] == "up"
+    assert anna.post(turn, json={"value": "down"}).status_code == 200
+    assert anna.get(turn).json()["value"] == "down"
+    assert site.rows.ratings.thumbs("stand-in-base").down == 1
+    assert anna.delete(turn).status_code == 204
+    assert anna.delete(turn).status_code == 204
+    assert anna.get(turn).json()["value"] is None
+
+
+def test_nobody_rates_anothers_answer(site, anna, talk):
+    turn = path(talk.ask(1))
+    site.person(BORIS)
+    with site.program(BORIS) as boris:
+        answers = [boris.get(turn), boris.post(turn, json={"value": "down"}), boris.delete(turn)]
+    assert [each.status_code for each in answers] == [404, 404, 404]
+    assert site.database.sql("SELECT * FROM rating") == []
+
+
+def test_a_correction_waits_for_an_editor_with_personal_data_masked(site, anna, talk):
+    site.rows.consents.give(ANNA, TRAINING, "2026-11")
+    turn = path(talk.ask(1, "Меня зовут Анна. Что такое граф?"))
+    words = "Граф — это пара множеств. Звоните: +7 999 123-45-67."
+    told = anna.post(turn, json={"value": "down", "correction": words}).json()
+    assert told["correction"]["dataset"] == "algorithms"
+    assert "Анна" not in told["correction"]["question"]
+    assert "123-45-67" not in told["correction"]["answer"]
+    (proposal,) = site.rows.proposals.of_user(ANNA)
+    assert proposal.draft.answer == told["correction"]["answer"]
+    assert site.database.sql("SELECT key FROM notice") == [("notice-proposal",)]
+
+
+def test_without_a_consent_nothing_is_kept_of_a_correction(site, anna, talk):
+    turn = path(talk.ask(1))
+    told = anna.post(turn, json={"value": "down", "correction": "иначе"})
+    assert (told.status_code, told.json()["type"]) == (409, "urn:merlin:problem:no-consent")
+    assert site.rows.proposals.of_user(ANNA) == []
+    assert anna.get(turn).json()["value"] is None
+
+
+@pytest.mark.parametrize("more", [{"format": "photo"}, {"words": "слово " * 2000}])
+def test_what_can_be_no_example_is_refused(site, anna, talk, more):
+    site.rows.consents.give(ANNA, TRAINING, "2026-11")
+    told = anna.post(path(talk.ask(1, **more)), json={"value": "down", "correction": "иначе"})
+    assert (told.status_code, told.json()["type"]) == (409, "urn:merlin:problem:no-example")
+
+
+def test_what_was_asked_in_a_group_is_rated_but_not_corrected(site, anna):
+    site.rows.consents.give(ANNA, TRAINING, "2026-11")
+    turn = path(Talk(site, chat_id=-5005).ask(1))
+    assert anna.post(turn, json={"value": "up"}).status_code == 200
+    told = anna.post(turn, json={"value": "up", "correction": "иначе"})
+    assert told.json()["type"] == "urn:merlin:problem:no-example"
+
+
+def test_a_question_without_an_answer_is_not_rated(anna, talk):
+    told = anna.post(path(talk.ask(1, answer="")), json={"value": "up"})
+    assert (told.status_code, told.json()["type"]) == (409, "urn:merlin:problem:not-rateable")
+
+
+def test_too_many_corrections_are_refused(site, anna, talk):
+    site.rows.consents.give(ANNA, TRAINING, "2026-11")
+    said = {"value": "down", "correction": "иначе"}
+    statuses = [anna.post(path(talk.ask(number)), json=said).status_code for number in range(1, 22)]
+    assert statuses == [*[200] * 20, 409]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"value": "great"},
+        {"value": None},
+        {"value": "up", "correction": " "},
+        {"value": "up", "correction": "x" * 8001},
+        {"value": "up", "user_id": BORIS},
+    ],
+)
+def test_a_wrong_rating_is_refused(anna, talk, wrong):
+    assert anna.post(path(talk.ask(1)), json=wrong).status_code == 422
+
+
+def test_scopes_of_keys_are_kept(site, talk):
+    site.person(ANNA)
+    turn = path(talk.ask(1))
+    with site.program(ANNA, Scope.ACCOUNT_READ) as reader:
+        assert reader.get(turn).status_code == 200
+        assert reader.post(turn, json={"value": "up"}).status_code == 403
+        assert reader.delete(turn).status_code == 403
+    assert site.client.get(turn).status_code == 401

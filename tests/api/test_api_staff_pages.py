@@ -1,0 +1,184 @@
+"""Pages of teachers and admins are not there for those who may not open them; forms act once."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "browser"))
+
+from staff_world import ANNA, BORIS, VERA, XSS, propose, staff_site
+
+from merlin.account.role import Role
+from merlin.api.pages.site import STAFF
+from merlin.core.request import RequestKind
+
+pytestmark = pytest.mark.integration
+
+# A teacher of another course, and somebody who may watch and edit everything but keep nobody.
+CLARA, EDITOR = 1005, 1006
+KEEPING = ("/admin/users", "/admin/health")
+
+
+@pytest.fixture(scope="module")
+def staff(tmp_path_factory):
+    with staff_site(tmp_path_factory.mktemp("staff")) as site:
+        site.person(CLARA, Role.TEACHER, "hci")
+        site.person(EDITOR, Role.EDITOR)
+        site.change = propose(site, "materials/rights.md", None, "# Право\n")
+        yield site
+
+
+def routes():
+    """Return (method, path) of every page of teachers and admins, as the application has them."""
+    return sorted(
+        (method, route.path)
+        for topic in STAFF
+        for route in topic.router.routes
+        for method in route.methods
+    )
+
+
+def filled(staff, path):
+    """Return a path about what is there: the algorithms, the running job, boris's change."""
+    named = {
+        "course_id": staff.course_id("algorithms"),
+        "material_id": staff.rows.courses.materials("algorithms")[0].material_id,
+        "change_id": staff.change,
+        "job_id": staff.job_id,
+        "model_id": 1,
+        "version": "algorithms-2",
+        "user_id": ANNA,
+        "number": 1,
+        "act": "promote" if "models" in path else "block",
+    }
+    query = "?example=graphs/bfs" if path.endswith("/one") else ""
+    return path.format(**named) + query
+
+
+FORM = {
+    "place": "0",
+    "revision": "x",
+    "take": "mine",
+    "dataset": "algorithms",
+    "example": "graphs/bfs",
+    "role": "admin",
+    "scope": "algorithms",
+    "kind": "text",
+    "amount": "5",
+    "question": "Что?",
+    "answer": "То.",
+    "title_ru": "Новое",
+    "text": "Текст",
+    "act": "save",
+    "name_ru": "Имя",
+}
+
+
+def send(client, method, path):
+    data = {**FORM, "once": secrets.token_hex(16)} if method == "POST" else None
+    return client.request(method, path, data=data)
+
+
+def state_of(staff):
+    """Return all that any of these forms could change."""
+    asked = [one.request_id for one in staff.rows.asked.of(f"user:{VERA}")]
+    changes = [one.change_id for one in staff.rows.change_list.batches(None, 100)]
+    audit = len(staff.rows.audit.newest(1000))
+    return asked, changes, audit
+
+
+@pytest.mark.parametrize(("method", "path"), routes())
+def test_a_page_is_not_there_for_those_who_may_not_open_it(staff, method, path):
+    address = filled(staff, path)
+    before = state_of(staff)
+    strangers = [ANNA]
+    if path not in {"/teach", "/admin"} and "{" in path:
+        strangers.append(CLARA)
+    if path.startswith(KEEPING):
+        strangers += [BORIS, EDITOR, CLARA]
+    if path.startswith("/admin") and method == "POST":
+        strangers += [BORIS, EDITOR, CLARA]
+    for user_id in strangers:
+        with staff.browser(user_id) as client:
+            assert send(client, method, address).status_code == 404, user_id
+    assert state_of(staff) == before
+
+
+@pytest.mark.parametrize("path", sorted({path for method, path in routes() if method == "GET"}))
+def test_somebody_who_is_not_signed_in_is_led_to_sign_in_and_back(staff, path):
+    answer = staff.client.get(filled(staff, path))
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/sign-in?next=")
+
+
+def test_a_program_with_a_key_opens_no_page_of_staff(staff):
+    with staff.program(VERA) as client:
+        assert client.get("/admin/users").status_code == 403
+
+
+def test_a_form_of_another_site_is_refused(staff):
+    with staff.browser(VERA) as client:
+        client.headers["Origin"] = "https://evil.example"
+        answer = send(client, "POST", f"/admin/users/{ANNA}/block")
+    assert answer.status_code == 403
+    assert not staff.rows.users.get(ANNA).is_blocked
+
+
+def test_a_form_that_is_sent_twice_acts_once_and_leads_to_the_same_page(staff):
+    data = {**FORM, "once": secrets.token_hex(16), "title_ru": "Дважды", "kind": "lecture"}
+    path = f"/courses/{staff.course_id('algorithms')}/edit/materials"
+    with staff.browser(BORIS) as client:
+        places = {client.post(path, data=data).headers["location"] for _ in range(3)}
+        other = client.post(path, data={**data, "once": secrets.token_hex(16)})
+    assert len(places) == 1
+    assert other.headers["location"] not in places
+    with staff.browser(VERA) as client:
+        form = {"once": secrets.token_hex(16)}
+        path = f"/admin/jobs/{staff.job_id}/cancel"
+        places = {client.post(path, data=form).headers["location"] for _ in range(3)}
+    asked = [one for one in staff.rows.asked.of(f"user:{VERA}") if one.kind == RequestKind.CANCEL]
+    assert len(places) == len(asked) == 1
+
+
+def test_a_form_without_its_mark_or_with_nonsense_does_nothing(staff):
+    with staff.browser(VERA) as client:
+        for data in ({}, {"once": "x"}, {"once": "0" * 31 + "\n"}):
+            assert client.post(f"/admin/jobs/{staff.job_id}/cancel", data=data).status_code == 422
+        for address in ("/admin/jobs/0", f"/admin/jobs/{2**60}", "/admin/jobs/x", "/changes/zz"):
+            assert client.get(address).status_code == 404, address
+        assert client.get("/admin/jobs?cursor=%00").status_code == 422
+
+
+def test_words_of_others_are_never_markup(staff):
+    roads = (
+        (VERA, "/admin"),
+        (VERA, "/admin/jobs"),
+        (VERA, f"/admin/jobs/{staff.job_id}"),
+        (VERA, f"/admin/jobs/{staff.job_id - 1}"),
+        (VERA, "/admin/verdicts"),
+        (VERA, f"/admin/verdicts?commit={staff.rejected}"),
+        (VERA, "/admin/users"),
+        (VERA, f"/admin/users/{ANNA}"),
+        (BORIS, f"/courses/{staff.course_id('algorithms')}/questions"),
+        (BORIS, f"/courses/{staff.course_id('algorithms')}/examples"),
+    )
+    for user_id, road in roads:
+        with staff.browser(user_id) as client:
+            page = client.get(road)
+        assert page.status_code == 200
+        assert XSS not in page.text, road
+        assert "&lt;img src=x onerror=alert(1)&gt;" in page.text, road
+        assert not re.search(r"<img|<script>|style=|onerror=\w+\(1\)>", page.text), road
+
+
+def test_a_poll_that_finds_nothing_new_sends_nothing(staff):
+    with staff.browser(VERA) as client:
+        page = client.get(f"/admin/jobs/{staff.job_id}").text
+        live = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
+        assert client.get(live).status_code == 204
+        assert client.get(live.partition("?")[0]).status_code == 200

@@ -1,0 +1,152 @@
+"""TLS by an own certificate: a real listener, and files that are no good."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from merlin.api.tls import tls_context
+from merlin.config import load
+from merlin.core.clock import utc_now
+from merlin.core.errors import ConfigError
+from merlin.wiring.health import illness
+
+pytestmark = pytest.mark.functional
+
+PROGRAM = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from api_world import Desk, services_of
+from merlin.api.main import serve
+from merlin.core.listening import Listening
+from merlin.core.log import setup
+setup("api")
+folder = Path(sys.argv[3])
+where = Listening(("127.0.0.1", int(sys.argv[2])), tls=(folder / "cert.pem", folder / "key.pem"))
+serve(services_of(Desk()), where, lambda: print("ready", flush=True))
+"""
+
+
+def new_key():
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def write_key(path, key, password=None):
+    way = serialization.BestAvailableEncryption(password) if password else None
+    kind = serialization.PrivateFormat.PKCS8
+    shut = way or serialization.NoEncryption()
+    path.write_bytes(key.private_bytes(serialization.Encoding.PEM, kind, shut))
+
+
+def certify(folder, key):
+    """Write cert.pem of the loopback address, signed by the key itself."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "merlin.example.com")])
+    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(utc_now() - timedelta(days=1))
+        .not_valid_after(utc_now() + timedelta(days=1))
+        .add_extension(here, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+
+
+@pytest.fixture
+def files(tmp_path):
+    key = new_key()
+    certify(tmp_path, key)
+    write_key(tmp_path / "key.pem", key)
+    return tmp_path
+
+
+@pytest.fixture
+def port(files, free_port):
+    words = [sys.executable, "-c", PROGRAM, str(Path(__file__).parent), str(free_port), str(files)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        yield free_port
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+def test_the_api_speaks_https_by_its_own_certificate(files, port):
+    trust = ssl.create_default_context(cafile=str(files / "cert.pem"))
+    with httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=trust) as client:
+        answer = client.get("/healthz")
+        assert answer.status_code == 200
+        assert answer.headers["strict-transport-security"] == "max-age=31536000"
+    with pytest.raises(httpx.HTTPError), httpx.Client() as client:
+        client.get(f"http://127.0.0.1:{port}/healthz")
+    (files / "config.yaml").write_text(
+        f"state_dir: state\napi: {{listen: '127.0.0.1:{port}',"
+        " tls: {certificate: cert.pem, key: key.pem}}\n"
+    )
+    assert illness(load(files / "config.yaml"), "api") is None
+    assert _version(files, port, ssl.TLSVersion.TLSv1_3) == "TLSv1.3"
+    assert _version(files, port, ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
+
+
+def _version(files, port, newest):
+    trust = ssl.create_default_context(cafile=str(files / "cert.pem"))
+    trust.maximum_version = newest
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
+        trust.wrap_socket(plain, server_hostname="127.0.0.1") as wrapped,
+    ):
+        return wrapped.version()
+
+
+def test_nothing_older_than_tls_1_2_is_spoken(files):
+    context = tls_context(files / "cert.pem", files / "key.pem")
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def refusal(certificate, key):
+    with pytest.raises(ConfigError) as caught:
+        tls_context(certificate, key)
+    return caught.value
+
+
+def test_a_file_that_is_missing_is_named_with_its_key_of_the_config(files):
+    error = refusal(files / "none.pem", files / "key.pem")
+    assert (error.key, error.arguments["setting"]) == ("api-tls-unreadable", "api.tls.certificate")
+    assert refusal(files / "cert.pem", files).arguments["setting"] == "api.tls.key"
+
+
+@pytest.mark.parametrize("content", [b"", b"no PEM", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
+def test_what_is_no_certificate_is_told_so(files, content):
+    (files / "cert.pem").write_bytes(content)
+    assert refusal(files / "cert.pem", files / "key.pem").key == "api-tls-mismatch"
+
+
+def test_another_certificates_key_and_one_with_a_password_are_told_so(files):
+    write_key(files / "other.pem", new_key())
+    assert refusal(files / "cert.pem", files / "other.pem").key == "api-tls-mismatch"
+    write_key(files / "shut.pem", new_key(), b"secret")
+    assert refusal(files / "cert.pem", files / "shut.pem").key == "api-tls-mismatch"
+
+
+@pytest.mark.parametrize("proxy", ["300.1.1.1", "10.0.0.1/8", "1.2.3.4/99"])
+def test_a_proxy_that_is_no_address_is_a_fault_of_the_config(tmp_path, proxy):
+    (tmp_path / "config.yaml").write_text(f"state_dir: state\napi: {{proxies: ['{proxy}']}}\n")
+    with pytest.raises(ConfigError, match=r"api\.proxies"):
+        load(tmp_path / "config.yaml")

@@ -1,0 +1,139 @@
+"""An api in which there is something of everything: each route has what it can be asked for."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+from api_world import SECRET, serving
+from dataset_tree import good_files
+from office_world import PRICED, Office
+from sign_in_world import TOKEN, with_bot, with_password
+from site_world import ANNA, BORIS, COURSES, NOT_LIMITED
+from talks_world import Talk
+from world import Lab
+
+from merlin.account.key import Scope
+from merlin.account.role import Role
+from merlin.account.sign_in import How
+from merlin.api.app import create_app
+from merlin.chat.desk import Patience
+from merlin.chat.rating import Rating
+from merlin.sandbox.provider import ProviderStandIn
+from merlin.store.database import open_database
+from merlin.store.migrations import migrate
+from merlin.store.writer import Writer
+from merlin.wiring.answering import ProviderSettings
+from merlin.wiring.api import ApiSettings, services_of
+from merlin.wiring.known import known
+from merlin.wiring.office import office_settings
+
+# Beside anna, boris and vera: another student, another course's teacher, an editor, and somebody
+# shut out; `SOMEBODY` is whom admins look after.
+OTHER, ELSEWHERE, EDITOR, BLOCKED, SOMEBODY = 1004, 1005, 1006, 1007, 1008
+TAUGHT = {**COURSES, "algorithms": {**COURSES["algorithms"], **good_files(4)}}
+
+
+class Whole(Office):
+    """A site with people, talks, edits, builds, jobs and models."""
+
+    def fill(self):
+        """Put something of everything there; what belongs to somebody is anna's or boris's."""
+        self.teach(TAUGHT)
+        self.person(BORIS, Role.TEACHER, "algorithms")
+        self.rows.roles.grant(BORIS, Role.TEACHER, "cli:vera", "trial")
+        self.person(ELSEWHERE, Role.TEACHER, "networks")
+        self.person(EDITOR, Role.EDITOR)
+        for user_id in (ANNA, OTHER, BLOCKED, SOMEBODY):
+            self.person(user_id)
+        self.rows.register.block(BLOCKED, "cli:vera")
+        with_bot(self)
+        with_password(self, ANNA, "anna")
+        self.course = self.course_id("algorithms")
+        self.rows.favourites.add(ANNA, self.course)
+        talk = Talk(self, ANNA)
+        turn = talk.ask(1)
+        self.rows.ratings.rate(turn, ANNA, Rating.UP)
+        key, _ = self.rows.keys.make(ANNA, "hers", list(Scope))
+        sign_in, _ = self.rows.sign_ins.open(ANNA, How.CODE, "Firefox, Linux")
+        with self.program(BORIS) as boris:
+            said = {"title": {"ru": "Ещё одна"}, "type": "lab", "lesson": 9, "text": "Слова.\n"}
+            edit = boris.post(f"/api/courses/{self.course}/materials", json=said)
+        asked = self.admin.post("/api/jobs", json={"dataset": "trial"})
+        # What the parts of a path are called, where there is something at it.
+        self.homes = {
+            "course_id": self.course,
+            "material_id": self.rows.courses.materials("algorithms")[0].material_id,
+            "change_id": edit.json()["id"],
+            "dataset": "trial",
+            "example_id": "q1",
+            "version": "trial-1",
+            "old": "trial-1",
+            "new": "trial-1",
+            "job_id": 1,
+            "model_id": 1,
+            "request_id": asked.json()["id"],
+            "user_id": SOMEBODY,
+            "turn_id": turn,
+            "session_id": talk.session_id,
+            "sign_in_id": sign_in.sign_in_id,
+            "key_id": key.key_id,
+            "name": "merlin/trial",
+        }
+        file = self.rows.library.one("trial", "q1")
+        self.revision = file.blob
+
+    def body(self, name, sample):
+        """Return the body of an operation, that of its sample where that fits this world."""
+        own = {
+            "add_favourite": {"course_id": self.course},
+            "launch_job": {"dataset": "trial"},
+            "edit_example": {"answer": "Другое.", "revision": self.revision},
+        }
+        return own.get(name, sample)
+
+    def fresh(self, user_id):
+        """Return the headers of a browser that somebody has just signed in with."""
+        browser = self.browser(user_id)
+        with browser:
+            return {"Cookie": f"merlin={browser.cookies['merlin']}", "Origin": self.address}
+
+
+@contextmanager
+def whole(folder, models=1):
+    """Run an api over the database of a daemon whose dataset `trial` has so many models."""
+    with ProviderStandIn() as provider:
+        lab = Lab(folder, provider.base_url, budget={"per_month": 5}, models=PRICED)
+        lab.repository.dataset()
+        lab.repository.commit()
+        lab.until_serving("trial-1")
+        with _over(lab, provider) as site:
+            site.fill()
+            yield site
+
+
+@contextmanager
+def _over(lab, provider):
+    config = lab.config
+    made = ApiSettings(
+        database=config.database,
+        state_dir=config.state_dir,
+        listening=NOT_LIMITED,
+        telegram_token=TOKEN,
+        telegram_secret=SECRET,
+        providers=(ProviderSettings("stand-in", provider.base_url, "sk-of-the-tests"),),
+        patience=Patience(first_pause_s=0.05, total_s=0.5),
+        default_dataset="trial",
+        office=office_settings(config),
+        known=known(config),
+    )
+    with open_database(made.database) as database:
+        migrate(database)
+        writer = Writer(database)
+        try:
+            with serving(create_app(services_of(made, writer))) as address:
+                site = Whole(lab, database, services_of(made, writer), address)
+                site.folder = config.state_dir
+                with site.client, site.admin:
+                    yield site
+        finally:
+            writer.close()

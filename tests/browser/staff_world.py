@@ -1,0 +1,198 @@
+"""What teachers and admins look at: jobs with losses, models, verdicts, people, questions.
+
+Names and words of others try to be markup here, so that every test of these pages is one of that.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+
+# What the rows' own tests share serves here too.
+sys.path.append(str(Path(__file__).parents[1] / "store"))
+
+import shelf_world
+from site_world import running
+from store_world import World, checked, commit, examples, finding, spec
+from teaching_world import Keeper
+
+from merlin.account.consent import ConsentKind
+from merlin.account.role import Role
+from merlin.billing.plan import Allowance, Format, Plan
+from merlin.build.gather import Outcome
+from merlin.build.verdict import Word
+from merlin.chat.known import Known
+from merlin.chat.rating import Rating
+from merlin.chat.session import Place
+from merlin.chat.turn import Question, Written
+from merlin.core.clock import utc_now
+from merlin.core.heartbeat import Heartbeat
+from merlin.core.money import Price
+from merlin.dataset.change import Asked, Edit, changes_of
+from merlin.dataset.editor import editor_of
+from merlin.job.lifecycle import JobState
+from merlin.job.provider import Checkpoint, JobEvent
+from merlin.store.cipher import load_or_make_key
+from merlin.store.heartbeats import HeartbeatRows
+from merlin.store.ratings import RatingRows
+from merlin.store.sessions import SessionRows
+from merlin.store.turns import TurnRows
+from merlin.wiring.office import OfficeSettings
+
+BORIS, VERA, ANNA = 1002, 1003, 1001
+XSS = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
+PLAN = Plan("student", {"ru": "Студент", "en": "Student"}, {Format.TEXT: Allowance(day=20)})
+# A thousandth of a dollar a million tokens.
+KNOWN = Known(own={("engine", "recall"): Price("USD", 0, 0, 0, 1_000)})
+EPOCHS, STEPS = 4, 120
+
+
+class Past:
+    """A clock that begins some hours ago and goes on when it is told to."""
+
+    def __init__(self):
+        self.now = utc_now() - timedelta(hours=9)
+
+    def __call__(self):
+        return self.now
+
+    def move(self, seconds):
+        self.now += timedelta(seconds=seconds * 60)
+
+
+def example(question, answer, tags=""):
+    """Return an example's file."""
+    said = f"tags: [{tags}]\n" if tags else ""
+    return f"messages:\n  - user: {question!r}\n  - assistant: {answer!r}\n{said}"
+
+
+EXAMPLES = {
+    "examples/graphs/bfs.yaml": example("Что такое обход в ширину?", "Соседи раньше дальних."),
+    "examples/graphs/dfs.yaml": example("Что такое обход в глубину?", "Сначала вглубь.", "графы"),
+    "examples/xss/one.yaml": example(f"Что значит {XSS}?".replace("'", ""), "Это текст."),
+}
+COURSES = {
+    **shelf_world.COURSES,
+    "algorithms": {**shelf_world.COURSES["algorithms"], **EXAMPLES},
+}
+
+
+@contextmanager
+def staff_site(folder):
+    """Run a site whose pipeline has been at work for some hours."""
+    office = OfficeSettings(
+        providers=("engine",),
+        caps=(None, 5_000_000),
+        sunsets={"recall": utc_now().date() + timedelta(days=40)},
+    )
+    with running(folder, plans=(PLAN,), office=office, known=KNOWN) as site:
+        site.teach(COURSES)
+        site.numbers = count(7000)
+        people(site)
+        pipeline(site)
+        talks(site)
+        site.keeper = Keeper(site, COURSES)
+        yield site
+
+
+def people(site):
+    """Let an admin, a teacher and students be known."""
+    site.person(VERA, Role.ADMIN)
+    site.person(BORIS, Role.TEACHER, "algorithms")
+    site.rows.roles.grant(BORIS, Role.TEACHER, "cli:vera", "neurotypology")
+    site.person(ANNA)
+    for number, name in ((VERA, "Вера"), (BORIS, "Борис"), (ANNA, XSS)):
+        site.rows.users.set_name(number, name)
+    beats = HeartbeatRows(site.database)
+    now = utc_now()
+    beats.beat(Heartbeat("daemon", "merlin-1", 7, now - timedelta(hours=9), now, "polls"))
+    beats.beat(
+        Heartbeat("bot", "merlin-1", 8, now - timedelta(hours=9), now - timedelta(minutes=5), "")
+    )
+
+
+def pipeline(site):
+    """Let models serve, a job run, one fail, one commit be rejected and one be held."""
+    world = site.world = World(site.database, Past())
+    told = spec("algorithms", hyperparameters={"n_epochs": EPOCHS})
+    world.serve(1, examples(12), told=told)
+    world.serve(2, examples(14), told=told)
+    world.push(3, examples(15), told=spec("python"), author=XSS[:40])
+    (job,) = world.launch()
+    world.jobs.save(job, _moved(world, job, JobState.FAILED, error=f"insufficient_quota {XSS}"))
+    world.push(4, examples(16), told=told)
+    (job,) = world.launch()
+    world.jobs.save(job, _moved(world, job, JobState.RUNNING, provider_job_id="ftjob-81c2"))
+    site.job_id = job.job_id
+    measure(site, range(1, 70))
+    made, at = commit(5, message=XSS), world.clock()
+    seen = checked(spec("hci"), (), (finding(),))
+    told = {"reason": "verdict-rejected", "arguments": {"errors": 1, "good": 0}}
+    world.journal.record(made, [Outcome("hci", Word.REJECTED, seen, **told)], at)
+    site.rejected = made.sha
+
+
+def _moved(world, job, state, **more):
+    return replace(job, state=state, updated_at=world.clock(), **more)
+
+
+def measure(site, steps):
+    """Let the running job tell its losses at these steps, and a checkpoint after each epoch."""
+    world = site.world
+    events = [
+        JobEvent(
+            event_id=f"e{step}",
+            at=world.clock(),
+            level="info",
+            message=f"Step {step}: {XSS}" if step == 3 else f"Step {step}",
+            kind="metrics",
+            data={
+                "step": step,
+                "epoch": step * EPOCHS / STEPS,
+                "total_steps": STEPS,
+                "train_loss": 0.4 + 2.4 * math.exp(-step / 25) + 0.06 * math.sin(step * 1.7),
+            },
+        )
+        for step in steps
+    ]
+    saved = [
+        Checkpoint(f"ft:ckpt-{step}", step, {"valid_loss": 0.6 + 2.2 * math.exp(-step / 22)})
+        for step in steps
+        if step % (STEPS // EPOCHS) == 0
+    ]
+    world.jobs.add_diary(site.job_id, events, saved)
+
+
+def finish(site):
+    """Let the running job succeed."""
+    world = site.world
+    old = world.jobs.get(site.job_id)
+    world.jobs.save(old, _moved(world, old, JobState.SUCCEEDED, model_id="ft:algorithms:last"))
+
+
+def talks(site):
+    """Let students ask, and not like some answers; one of them allows the use of their words."""
+    site.rows.consents.give(ANNA, ConsentKind.TRAINING, "2026-11")
+    cipher = load_or_make_key(site.folder, None)
+    sessions, turns = SessionRows(site.database, cipher, 1), TurnRows(site.database, cipher, 1)
+    session = sessions.open(Place(ANNA, ANNA))
+    sessions.change(replace(session, dataset="algorithms"))
+    for number in range(1, 10):
+        asked = Question(session.session_id, number, ANNA, f"Что такое {XSS}? ({number})")
+        turn = turns.ask(asked, 1)
+        turns.write(number, Written("Не знаю.", model_id="ft:algorithms:1"))
+        if number % 3 == 0:
+            RatingRows(site.database, 1).rate(turn.turn_id, ANNA, Rating.DOWN)
+
+
+def propose(site, path, before, text, by=BORIS, dataset="algorithms"):
+    """Ask for a change of one file in somebody's name; return its id."""
+    asked = Asked(editor_of(by, "Борис"), str(by), utc_now())
+    changes = changes_of(dataset, [Edit(path, before, text)], asked)
+    site.rows.changes.put(changes)
+    return changes[0].batch

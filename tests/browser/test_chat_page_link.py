@@ -1,0 +1,29 @@
+"""A link to the bot opens the chat page, and whoever writes there goes by it."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from merlin.sandbox.telegram.people import BOT_NAME
+
+pytestmark = pytest.mark.integration
+
+
+def test_somebody_goes_by_a_link_when_they_press_start(page, telegram, bot):
+    page.goto(f"{telegram.base_url.removesuffix('/bot')}/{BOT_NAME}?start=login_a-key_17")
+    expect(page.locator("#link")).to_contain_text("Сюда привела ссылка на бота")
+    page.locator("[data-person=boris]").click()
+    page.get_by_role("button", name="Запустить").click()
+    expect(page.locator("#link")).to_have_count(0)
+    message = bot.next_update()["message"]
+    assert (message["from"]["username"], message["text"]) == ("boris", "/start login_a-key_17")
+    assert "start" not in page.url
+
+
+@pytest.mark.parametrize("payload", ["", "a b", "%3Cscript%3E", "x" * 65])
+def test_what_is_no_payload_of_a_link_offers_nothing(page, telegram, payload):
+    page.goto(f"{telegram.base_url.removesuffix('/bot')}/{BOT_NAME}?start={payload}")
+    expect(page.locator("#message")).to_be_visible()
+    expect(page.locator("[data-person=anna]")).to_be_visible()
+    expect(page.locator("#link")).to_have_count(0)

@@ -1,0 +1,120 @@
+"""Signing in, and one's own account, in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from course_world import is_at, with_password
+from playwright.sync_api import expect
+from sign_in_world import PASSWORD
+
+pytestmark = pytest.mark.integration
+
+
+def part(page, name):
+    return page.get_by_role("region", name=name)
+
+
+def test_the_page_waits_for_a_yes_in_the_bot_and_goes_on_by_itself(visitor, courses):
+    anna = visitor.person()
+    page = visitor.open("/sign-in?next=%2F%3Fq%3D%25D0%25B3%25D1%2580")
+    page.get_by_role("button", name="Войти через Telegram").click()
+    link = page.get_by_role("link", name="Открыть бота").get_attribute("href")
+    assert link.startswith("https://t.me/merlin_test_bot?start=login_")
+    expect(page.get_by_role("status").filter(has_text="Жду, когда вы откроете")).to_be_visible()
+    login = courses.rows.logins.show(link.partition("login_")[2], anna)
+    expect(page.get_by_role("status").filter(has_text="Бот открыт")).to_be_visible()
+    expect(page.locator(".number")).to_contain_text(str(login.number))
+    courses.rows.logins.settle(login.login_id, anna, is_own=True)
+    page.wait_for_url("**/?q=*")
+    expect(page.get_by_role("link", name="Мой кабинет: Анна")).to_be_visible()
+
+
+def test_a_no_in_the_bot_is_told(visitor, courses):
+    page = visitor.open("/sign-in")
+    page.get_by_role("button", name="Войти через Telegram").click()
+    link = page.get_by_role("link", name="Открыть бота").get_attribute("href")
+    anna = visitor.person()
+    login = courses.rows.logins.show(link.partition("login_")[2], anna)
+    courses.rows.logins.settle(login.login_id, anna, is_own=False)
+    expect(page.get_by_text("В боте ответили «Это не я».")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "evil", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)"]
+)
+def test_signing_in_leads_to_no_other_site(visitor, courses, evil):
+    name = f"anna-{abs(hash(evil)) % 10**6}"
+    with_password(courses, visitor.person(), name)
+    page = visitor.page()
+    page.goto(f"{courses.address}/sign-in?next={evil}")
+    page.get_by_label("Имя").fill(name)
+    page.get_by_label("Пароль").fill(PASSWORD)
+    page.get_by_role("button", name="Войти", exact=True).click()
+    page.wait_for_url(f"{courses.address}/")
+
+
+def test_a_key_is_made_shown_once_and_revoked(visitor, courses):
+    anna = visitor.person()
+    page = visitor.open("/me", anna)
+    keys = part(page, "Ключи для программ")
+    keys.get_by_text("Новый ключ").click()
+    keys.get_by_label("Для чего").fill("мой скрипт")
+    keys.get_by_role("button", name="Создать ключ").click()
+    secret = keys.locator("pre").inner_text()
+    assert courses.rows.keys.find(secret).user_id == anna
+    assert courses.rows.keys.find(secret).scopes == {"courses:read", "chat:write"}
+    page.goto(courses.address + "/me")
+    expect(keys).to_contain_text("мой скрипт")
+    assert secret not in page.content()
+    keys.get_by_text("Отозвать", exact=True).click()
+    keys.get_by_role("button", name="Да, отозвать").click()
+    expect(keys).not_to_contain_text("мой скрипт")
+    assert courses.rows.keys.find(secret) is None
+
+
+def test_another_browser_is_signed_out_from_here_and_then_all(visitor, courses):
+    anna = visitor.person()
+    other = visitor.open("/me", anna)
+    page = visitor.open("/me", anna)
+    places = part(page, "Где я вошёл")
+    expect(places.get_by_role("listitem")).to_have_count(2)
+    places.get_by_role("button", name=re.compile("Выйти: Firefox")).click()
+    expect(places.get_by_role("listitem")).to_have_count(1)
+    other.reload()
+    is_at(other, "/sign-in?next=/me")
+    places.get_by_text("Выйти везде", exact=True).click()
+    places.get_by_role("button", name="Да, выйти везде").click()
+    is_at(page, "/")
+    assert courses.rows.sign_ins.of(anna) == []
+
+
+def test_a_name_and_a_password_are_set_and_refused(visitor, courses):
+    anna = visitor.person()
+    page = visitor.open("/me", anna)
+    place = part(page, "Имя и пароль")
+    place.get_by_text("Задать имя и пароль").click()
+    place.get_by_label("Имя").fill("anna-of-me")
+    place.get_by_label("Новый пароль").fill("1234567890")
+    place.get_by_role("button", name="Сохранить").click()
+    expect(place.get_by_role("alert")).to_be_visible()
+    place.get_by_label("Новый пароль").fill("восемь тихих сов")
+    place.get_by_role("button", name="Сохранить").click()
+    expect(place).to_contain_text("Пароль задан")
+    account = courses.rows.accounts.of(anna)
+    assert (account.name, account.has_password) == ("anna-of-me", True)
+
+
+def test_the_language_is_chosen_for_pages_and_bot_and_all_is_downloaded(visitor, courses):
+    anna = visitor.person()
+    page = visitor.open("/me", anna)
+    page.get_by_label("Язык").select_option("en")
+    part(page, "Вид").get_by_role("button", name="Сохранить").click()
+    expect(page.get_by_role("heading", name="Where I am signed in")).to_be_visible()
+    assert courses.rows.users.get(anna).language == "en"
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    kept = json.loads(download.value.path().read_text("utf-8"))
+    assert str(anna) in json.dumps(kept)

@@ -1,0 +1,205 @@
+"""An admin watches the training, and acts: by mouse, by keyboard and without a script."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from axe_looks import faults_of
+from course_world import DESK, PHONE
+from playwright.sync_api import expect
+from staff_world import ANNA, BORIS, VERA, XSS, finish, measure
+
+from merlin.core.request import RequestKind, RequestState
+
+pytestmark = pytest.mark.integration
+
+
+def asked_of_daemon(staff, kind):
+    """Return what was asked of the daemon in vera's name."""
+    every = staff.rows.asked.of(f"user:{VERA}")
+    return [one for one in every if one.kind == kind.value]
+
+
+def test_home_says_first_what_needs_somebody(colleague, staff):
+    page = colleague.open("/admin", VERA)
+    cares = page.locator(".cares li")
+    expect(cares.filter(has_text="Обучение python-1 не удалось")).to_contain_text(XSS)
+    expect(cares.filter(has_text="отклонён: hci")).to_be_visible()
+    expect(cares.filter(has_text="recall отключат через 40 дней")).to_be_visible()
+    page.get_by_role("link", name="Обучение python-1 не удалось").click()
+    expect(page.get_by_text(f"insufficient_quota {XSS}")).to_be_visible()
+
+
+def test_a_running_job_is_redrawn_and_what_was_opened_stays_open(colleague, staff):
+    page = colleague.open(f"/admin/jobs/{staff.job_id}", VERA)
+    picture = page.get_by_role("img", name="Потери algorithms-3")
+    expect(picture).to_be_visible()
+    page.locator("summary", has_text="Потери числами").click()
+    first = page.locator("#losses tbody tr").first.locator("td").first
+    expect(first).to_have_text("69")
+    line = page.locator("polyline.l:not(.t)").get_attribute("points")
+    measure(staff, range(70, 91))
+    expect(first).to_have_text("90")
+    expect(page.get_by_text("эпоха 3 из 4")).to_be_visible()
+    assert page.locator("polyline.l:not(.t)").get_attribute("points") != line
+    assert page.locator(".chart path.d").count() == 3
+    told = page.locator("#loss-told").text_content()
+    assert re.search(r"Проверочные потери: от 1,\d\d до 0,\d\d к шагу 90", told)
+
+
+def test_a_job_is_stopped_by_the_keyboard_after_it_was_asked_twice(colleague, staff):
+    page = colleague.open(f"/admin/jobs/{staff.job_id}", VERA)
+    summary = page.locator("summary", has_text="Остановить")
+    summary.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Да, остановить")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Да, остановить")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Нет", exact=True)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(summary).to_be_focused()
+    expect(page.get_by_role("button", name="Да, остановить")).to_be_hidden()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Да, остановить").dblclick()
+    expect(page.get_by_text(f"Остановить работу {staff.job_id}")).to_be_visible()
+    (asked,) = asked_of_daemon(staff, RequestKind.CANCEL)
+    staff.rows.requests.claim([RequestKind.CANCEL])
+    staff.rows.requests.finish(
+        asked.request_id, RequestState.FAILED, {"key": "cancel-final", "arguments": {"job": "4"}}
+    )
+    expect(page.get_by_text("работа 4 уже закончена")).to_be_visible()
+    audited = [one.action for one in staff.rows.audit.newest(50, f"job:{staff.job_id}")]
+    assert audited == ["ask.cancel"]
+
+
+def test_without_a_script_a_model_is_rolled_back_pinned_and_compared(colleague, staff):
+    page = colleague.open("/admin/models", VERA, java_script_enabled=False, **PHONE)
+    page.get_by_text("Откатить", exact=True).click()
+    page.get_by_role("button", name="Да, откатить").click()
+    expect(page.get_by_text("Вернуть прежнюю модель: algorithms")).to_be_visible()
+    page.get_by_text("Закрепить", exact=True).click()
+    page.get_by_role("button", name="Да, закрепить").click()
+    expect(page.get_by_text("Закрепить модель: algorithms")).to_be_visible()
+    assert len(asked_of_daemon(staff, RequestKind.ROLLBACK)) == 1
+    assert len(asked_of_daemon(staff, RequestKind.PIN)) == 1
+    for name in ("algorithms-1", "algorithms-2"):
+        page.get_by_label(f"Выбрать {name} для сравнения").check()
+    page.get_by_role("button", name="Сравнить две").click()
+    expect(page.get_by_role("columnheader", name="algorithms-1")).to_be_visible()
+    expect(page.get_by_role("row", name="Сходство ответов")).to_contain_text("77,5 из 100")
+
+
+def test_training_is_launched_after_a_look_at_its_price(colleague, staff):
+    page = colleague.open("/admin/jobs", VERA)
+    page.get_by_label("Набор").select_option("python")
+    page.get_by_role("button", name="Узнать цену").click()
+    page.wait_for_url("**/admin/jobs?launch=python*")
+    expect(page.get_by_text("Цена, около")).to_be_visible()
+    page.get_by_role("button", name=re.compile("Обучить: около")).click()
+    expect(page.get_by_text("Обучить python")).to_be_visible()
+    assert len(asked_of_daemon(staff, RequestKind.LAUNCH)) == 1
+
+
+def test_a_commit_is_followed_step_by_step_to_what_answers(colleague, staff):
+    page = colleague.open("/admin/verdicts", VERA)
+    page.get_by_role("link", name="a002000").click()
+    steps = page.locator(".steps li")
+    expect(steps).to_have_count(5)
+    expect(steps.last).to_contain_text("Отвечает людям")
+    expect(page.locator("[aria-current=step]")).to_have_count(1)
+    page.get_by_role("link", name="Сборка algorithms-2").click()
+    expect(page.get_by_role("heading", name="Против algorithms-1")).to_be_visible()
+    page.goto(f"{staff.address}/admin/verdicts?commit={staff.rejected}")
+    expect(page.get_by_text("examples/x.yaml, строка 3")).to_be_visible()
+    expect(page.get_by_text(XSS, exact=True)).to_be_visible()
+
+
+def test_people_are_found_given_a_role_questions_and_shut_out(colleague, staff):
+    number = staff.person(next(staff.numbers))
+    staff.rows.users.set_name(number, f"Пётр {XSS}")
+    page = colleague.open("/admin/users", VERA)
+    page.get_by_role("searchbox").fill("Пётр")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Пётр").click()
+    page.get_by_text("Сменить роль").click()
+    page.get_by_label("преподаватель").check()
+    page.get_by_label("Курс преподавателя").select_option("hci")
+    page.get_by_role("button", name="Да, дать эту роль").click()
+    expect(page.get_by_text("Сделано.")).to_be_visible()
+    assert staff.rows.roles.standing(number).scopes == {"hci"}
+    page.get_by_text("Выбрать", exact=True).click()
+    page.get_by_label("Сколько").fill("7")
+    page.get_by_role("button", name="Да, подарить").dblclick()
+    expect(page.get_by_text("Подарено.")).to_be_visible()
+    expect(page.get_by_text("27 из 20")).to_be_visible()
+    page.get_by_text("Закрыть доступ", exact=True).click()
+    page.get_by_role("button", name="Да, закрыть").click()
+    expect(page.get_by_text("закрыт", exact=True)).to_be_visible()
+    audited = {one.action for one in staff.rows.audit.newest(50, f"user:{number}")}
+    assert {"role.grant", "quota.gift"} <= audited
+    page.goto(f"{staff.address}/admin/users/{VERA}")
+    expect(page.get_by_text("Свою роль меняет другой администратор.")).to_be_visible()
+
+
+def test_links_of_the_header_are_for_those_who_may(colleague, staff):
+    def rooms(user_id):
+        page = colleague.open("/", user_id)
+        return page.get_by_role("navigation", name="Разделы").get_by_role("link").all_inner_texts()
+
+    assert rooms(None) == ["Курсы"]
+    assert rooms(ANNA) == ["Курсы"]
+    assert rooms(BORIS) == ["Курсы", "Веду", "Работы"]
+    page = colleague.open("/admin", BORIS)
+    names = page.get_by_role("navigation", name="Разделы управления").get_by_role("link")
+    assert names.all_inner_texts() == ["Обзор", "Работы", "Модели", "Сборки", "Коммиты"]
+    expect(page.get_by_text("python-1")).to_have_count(0)
+
+
+def test_health_tells_who_is_silent_and_what_goes_dark(colleague, staff):
+    page = colleague.open("/admin/health", VERA)
+    expect(page.locator("li", has_text="bot")).to_contain_text("молчит")
+    expect(page.get_by_text("через 40 дней")).to_be_visible()
+
+
+def roads(staff):
+    return {
+        "home": "/admin",
+        "jobs": "/admin/jobs",
+        "launch": "/admin/jobs?launch=python",
+        "job": f"/admin/jobs/{staff.job_id}",
+        "failed": f"/admin/jobs/{staff.job_id - 1}",
+        "models": "/admin/models",
+        "compare": "/admin/models/compare?model=1&model=2",
+        "compare-none": "/admin/models/compare",
+        "builds": "/admin/builds",
+        "build": "/admin/builds/algorithms-2",
+        "verdicts": "/admin/verdicts",
+        "verdict": f"/admin/verdicts?commit={staff.rejected}",
+        "no-verdict": "/admin/verdicts?commit=ffff",
+        "users": "/admin/users",
+        "nobody": "/admin/users?query=ъъъъ",
+        "user": f"/admin/users/{ANNA}",
+        "teacher": f"/admin/users/{BORIS}",
+        "health": "/admin/health",
+    }
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_axe_finds_no_fault_on_an_admins_pages(colleague, staff, language):
+    page = colleague.page(VERA, locale=language, **DESK)
+    faults = {}
+    for place, (name, path) in enumerate(roads(staff).items()):
+        page.goto(staff.address + path)
+        page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
+        faults |= faults_of(page, name, place)
+    assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
+
+
+def test_a_job_that_ends_is_followed_no_longer(colleague, staff):
+    page = colleague.open(f"/admin/jobs/{staff.job_id}", VERA)
+    finish(staff)
+    expect(page.get_by_role("status").filter(has_text="Работа: обучена")).to_be_attached()
+    expect(page.locator("[hx-get]")).to_have_count(0)

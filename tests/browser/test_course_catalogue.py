@@ -1,0 +1,190 @@
+"""U1–U4, U10, U18: the catalogue: opened smoothly, filtered while one types, told of on hover."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from course_world import PHONE, cards, in_bar, is_at
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.integration
+
+
+def asked(page):
+    """Return a list that grows with each time the page asks for the list of courses."""
+    calls: list[str] = []
+    page.on("request", lambda call: calls.append(call.url) if "/courses" in call.url else None)
+    return calls
+
+
+def test_u1_u2_u18_all_courses_asks_the_server_once_and_drops_down_by_semester(visitor):
+    page = visitor.open("/")
+    calls = asked(page)
+    expect(page.get_by_role("heading", name="ВСЕ КУРСЫ")).to_be_visible()
+    expect(in_bar(page)).to_contain_text("7")
+    expect(cards(page)).to_have_count(0)
+    in_bar(page).click()
+    expect(cards(page)).to_have_count(7)
+    expect(page.get_by_role("heading", level=3)).to_have_text(
+        ["1-й семестр", "2-й семестр", "3-й семестр"]
+    )
+    first = page.locator(".sem").first
+    expect(first.locator(".card > a")).to_have_text(
+        ["Алгоритмы и структуры данных", "Программирование на Python"]
+    )
+    expect(page).to_have_url(re.compile(r"/\?all=1$"))
+    in_bar(page).click()
+    expect(cards(page).first).to_be_hidden()
+    expect(page).to_have_url(re.compile(r":\d+/$"))
+    in_bar(page).click()
+    expect(cards(page).first).to_be_visible()
+    assert len(calls) == 1
+
+
+def test_u3_the_list_opens_smoothly_and_at_once_for_who_wants_no_motion(visitor):
+    assert len(heights_while_opening(visitor.open("/"))) > 5
+    still = visitor.open("/", reduced_motion="reduce")
+    assert len(heights_while_opening(still)) <= 2
+
+
+def heights_while_opening(page):
+    """Return the heights through which the list goes; they only grow."""
+    page.evaluate(WATCH_HEIGHT)
+    in_bar(page).click()
+    expect(cards(page)).to_have_count(7)
+    heights = page.evaluate("window.seen.done")
+    assert heights == sorted(heights)
+    return heights
+
+
+WATCH_HEIGHT = """() => {
+  const all = document.getElementById("all");
+  const heights = [];
+  let still = 0;
+  window.seen = {done: new Promise((resolve) => {
+    const look = () => {
+      const height = all.getBoundingClientRect().height;
+      if (height !== heights.at(-1)) { heights.push(height); still = 0; }
+      else if (all.open) still += 1;
+      if (still > 20) resolve(heights);
+      else requestAnimationFrame(look);
+    };
+    look();
+  })};
+}"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "name", "count"),
+    [
+        ("алгоритмов", "Алгоритмы и структуры данных", "1 из 7"),
+        ("СТРУКТУРЫ ДАН", "Алгоритмы и структуры данных", "1 из 7"),
+        ("нейротиполагия", "Нейротипология", "1 из 7"),
+        ("взаимодействие", "Проектирование человеко-компьютерного взаимодействия", "1 из 7"),
+    ],
+)
+def test_u4_courses_filter_while_one_types(visitor, typed, name, count):
+    page = visitor.open("/")
+    page.get_by_role("searchbox", name="Найти курс").press_sequentially(typed)
+    expect(in_bar(page)).to_contain_text(count)
+    expect(cards(page)).to_have_count(1)
+    expect(cards(page).get_by_role("link")).to_have_text(name)
+    expect(page.locator("mark").first).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Найден 1 курс")).to_be_attached()
+    is_at(page, f"/?q={typed}")
+    page.reload()
+    expect(cards(page).get_by_role("link")).to_have_text(name)
+    expect(page.get_by_role("searchbox")).to_have_value(typed)
+
+
+def test_u4_a_word_only_in_the_description_shows_it(visitor):
+    page = visitor.open("/?q=индексы")
+    expect(page.locator(".card.why .mini mark")).to_have_text("индексы")
+    expect(page.locator(".card.why .mini")).to_be_visible()
+
+
+def test_u4_what_was_mistyped_is_told(visitor):
+    page = visitor.open("/?q=граффы")
+    expect(page.locator(".meant")).to_contain_text("Искали «граффы»")
+
+
+def test_u4_an_answer_that_comes_too_late_is_dropped(visitor):
+    page = visitor.open("/?all=1")
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/courses?q=%D0%B1", hold)
+    field = page.get_by_role("searchbox")
+    with page.expect_request("**/courses?q=%D0%B1"):
+        field.press_sequentially("б")
+    field.press_sequentially("азы")
+    expect(cards(page)).to_have_count(1)
+    expect(cards(page).get_by_role("link")).to_have_text("Базы данных")
+    for route in held:
+        route.abort()
+    expect(cards(page)).to_have_count(1)
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_nothing_found_says_what_to_do(visitor):
+    page = visitor.open("/")
+    page.get_by_role("searchbox").press_sequentially("ъъъыыы")
+    expect(page.get_by_text("Ничего не нашлось: «ъъъыыы»")).to_be_visible()
+    expect(in_bar(page)).to_contain_text("0 из 7")
+    page.get_by_role("link", name="Показать все курсы").click()
+    expect(cards(page)).to_have_count(7)
+    expect(page.get_by_role("searchbox")).to_be_focused()
+
+
+def test_a_list_that_does_not_come_is_told_and_asked_again(visitor):
+    page = visitor.open("/")
+    page.route("**/courses", lambda route: route.abort(), times=1)
+    in_bar(page).click()
+    expect(page.get_by_role("alert")).to_contain_text("Не удалось загрузить курсы")
+    page.get_by_role("button", name="Повторить").click()
+    expect(cards(page)).to_have_count(7)
+
+
+def test_a_failure_of_the_server_names_its_case(visitor):
+    page = visitor.open("/")
+    page.route(
+        "**/courses",
+        lambda route: route.fulfill(status=503, headers={"X-Request-Id": "7f3k-case"}),
+        times=1,
+    )
+    in_bar(page).click()
+    expect(page.get_by_role("alert")).to_contain_text("Номер случая: 7f3k-case")
+
+
+def test_u10_hover_and_focus_show_a_description_that_escape_closes(visitor):
+    page = visitor.open("/?all=1")
+    card = cards(page).filter(has_text="Базы данных")
+    about = card.locator(".mini")
+    expect(about).to_be_hidden()
+    card.hover()
+    expect(about).to_be_visible()
+    expect(about).to_contain_text("Модель данных, SQL")
+    about.hover()
+    expect(about).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(about).to_be_hidden()
+    page.mouse.move(5, 5)
+    link = card.get_by_role("link")
+    link.focus()
+    expect(about).to_be_visible()
+    described = link.get_attribute("aria-describedby")
+    expect(page.locator(f"#{described}")).to_contain_text("Модель данных")
+
+
+def test_u10_on_a_phone_the_description_stands_on_the_card(visitor):
+    page = visitor.open("/?all=1", **PHONE)
+    expect(cards(page).filter(has_text="Базы данных").locator(".mini")).to_be_visible()
+
+
+def test_what_is_looked_for_is_only_text(visitor):
+    page = visitor.open("/?q=" + "%3Cimg+src%3Dx+onerror%3Dalert(1)%3E")
+    expect(page.get_by_text("Ничего не нашлось: «<img src=x onerror=alert(1)>»")).to_be_visible()
+    expect(page.get_by_role("searchbox")).to_have_value(re.compile("<img src=x"))

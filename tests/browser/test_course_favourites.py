@@ -1,0 +1,153 @@
+"""U8, U9, U12–U17: «+», «✔» and «−», the Sider and its messages."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from course_world import PHONE, cards, is_at, ready, sider
+from playwright.sync_api import expect
+from waiting import wait_until
+
+pytestmark = pytest.mark.integration
+
+NETWORKS = "Компьютерные сети"
+
+
+def star(page, name):
+    return cards(page).filter(has_text=name).get_by_role("button")
+
+
+def calls_of(page):
+    """Return a list that grows with each call of the Sider's api."""
+    calls: list[tuple] = []
+    page.on(
+        "request",
+        lambda call: (
+            calls.append((call.method, call.url.partition("/api/")[2], call.post_data))
+            if "/api/user/courses" in call.url
+            else None
+        ),
+    )
+    return calls
+
+
+def message(page):
+    return page.locator("#toast")
+
+
+def test_u8_u9_u12_u13_u14_plus_adds_a_course_to_the_sider_without_a_reload(visitor, courses):
+    anna = visitor.person()
+    page = ready(visitor.open("/?all=1", anna))
+    calls = calls_of(page)
+    page.evaluate("window.isTheSame = true")
+    expect(page.get_by_text("Нажмите «+» у курса, и он будет здесь.")).to_be_visible()
+    with page.expect_response("**/api/user/courses") as answer:
+        star(page, NETWORKS).click()
+    number = courses.course_id("networks")
+    assert answer.value.status == 201
+    assert [(method, path, json.loads(body)) for method, path, body in calls] == [
+        ("POST", "user/courses", {"course_id": number})
+    ]
+    expect(star(page, NETWORKS)).to_have_attribute("aria-pressed", "true")
+    expect(star(page, NETWORKS)).to_have_accessible_name(f"Убрать «{NETWORKS}» из моих курсов")
+    expect(sider(page).get_by_role("link")).to_have_text([NETWORKS])
+    expect(message(page)).to_have_text(f"Курс «{NETWORKS}» теперь в моих курсах.")
+    assert page.evaluate("window.isTheSame")
+    assert courses.rows.favourites.of(anna) == [number]
+    sider(page).get_by_role("link").click()
+    is_at(page, f"/courses/{number}")
+
+
+def test_u15_u16_minus_takes_it_away_and_undo_brings_it_back(visitor, courses):
+    anna = visitor.person()
+    for slug in ("algorithms", "networks"):
+        courses.rows.favourites.add(anna, courses.course_id(slug))
+    page = ready(visitor.open("/?all=1", anna))
+    calls = calls_of(page)
+    with page.expect_response(re.compile("/api/user/courses/")) as answer:
+        sider(page).get_by_role("button", name=f"Убрать «{NETWORKS}»").click()
+    number = courses.course_id("networks")
+    assert answer.value.status == 204
+    assert calls == [("DELETE", f"user/courses/{number}", None)]
+    expect(sider(page).get_by_role("link")).to_have_text(["Алгоритмы и структуры данных"])
+    expect(message(page)).to_contain_text(f"Курс «{NETWORKS}» убран из моих курсов.")
+    expect(star(page, NETWORKS)).to_have_attribute("aria-pressed", "false")
+    assert courses.rows.favourites.of(anna) == [courses.course_id("algorithms")]
+    expect(sider(page).get_by_role("button")).to_be_focused()
+    with page.expect_response("**/api/user/courses"):
+        page.get_by_role("button", name="Вернуть").click()
+    expect(sider(page).get_by_role("link")).to_have_count(2)
+    assert number in courses.rows.favourites.of(anna)
+
+
+def test_u17_favourites_are_asked_for_on_page_load(visitor, courses):
+    anna = visitor.person()
+    courses.rows.favourites.add(anna, courses.course_id("algorithms"))
+    page = visitor.page(anna)
+    with page.expect_response("**/api/user/courses") as answer:
+        page.goto(courses.address + "/")
+    assert (answer.value.request.method, answer.value.status) == ("GET", 200)
+    expect(sider(page).get_by_role("link")).to_have_text(["Алгоритмы и структуры данных"])
+    page.locator("#all > summary").click()
+    expect(star(page, "Алгоритмы")).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_course_that_is_open_stands_out_in_the_sider(visitor, courses):
+    anna = visitor.person()
+    number = courses.course_id("algorithms")
+    courses.rows.favourites.add(anna, number)
+    page = ready(visitor.open(f"/courses/{number}", anna))
+    expect(sider(page).get_by_role("link")).to_have_attribute("aria-current", "page")
+
+
+def test_what_the_server_refuses_goes_back_and_is_told(visitor, courses):
+    anna = visitor.person()
+    page = ready(visitor.open("/?all=1", anna))
+    page.route("**/api/user/courses", lambda route: route.abort())
+    star(page, NETWORKS).click()
+    expect(message(page)).to_contain_text("Не получилось сохранить")
+    expect(star(page, NETWORKS)).to_have_attribute("aria-pressed", "false")
+    expect(sider(page).get_by_role("link")).to_have_count(0)
+
+
+def test_quick_presses_end_as_the_last_one_said(visitor, courses):
+    anna = visitor.person()
+    page = ready(visitor.open("/?all=1", anna))
+    calls = []
+    page.on("request", lambda call: calls.append(call) if "/api/" in call.url else None)
+    for _ in range(5):
+        star(page, NETWORKS).click()
+    expect(star(page, NETWORKS)).to_have_attribute("aria-pressed", "true")
+    # Each undid the one before; the last answer is the fifth.
+    wait_until(lambda: len(calls) == 5 and all(one.response() for one in calls))
+    assert courses.rows.favourites.of(anna) == [courses.course_id("networks")]
+
+
+def test_who_is_not_signed_in_is_asked_to_and_comes_back_with_the_course(visitor, courses):
+    page = ready(visitor.open("/?q=сети"))
+    star(page, NETWORKS).click()
+    expect(page.get_by_role("heading", name="Вход")).to_be_visible()
+    anna = visitor.person()
+    with courses.browser(anna) as client:
+        cookie = {"name": "merlin", "value": client.cookies["merlin"], "url": courses.address}
+    page.context.add_cookies([cookie])
+    page.reload()
+    is_at(page, "/?q=сети")
+    expect(sider(page).get_by_role("link")).to_have_text([NETWORKS])
+    expect(message(page)).to_contain_text("теперь в моих курсах")
+
+
+def test_on_a_phone_all_of_it_is_under_the_thumb(visitor, courses):
+    anna = visitor.person()
+    page = ready(visitor.open("/?all=1", anna, **PHONE))
+    star(page, NETWORKS).tap()
+    expect(sider(page).get_by_role("link")).to_have_text([NETWORKS])
+    area = star(page, NETWORKS).evaluate(
+        "(it) => getComputedStyle(it, '::after').inset + ' ' + it.offsetWidth"
+    )
+    assert area == "-5px 36"
+    sider(page).get_by_role("button").tap()
+    expect(sider(page).get_by_role("link")).to_have_count(0)
+    wait_until(lambda: courses.rows.favourites.of(anna) == [])

@@ -1,0 +1,100 @@
+"""The whole road by keyboard alone: U1–U17 without a mouse."""
+
+from __future__ import annotations
+
+import pytest
+from course_world import cards, is_at, ready, sider
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.integration
+
+FOCUS = """() => {
+  const it = document.activeElement;
+  const name = it.getAttribute("aria-label") ?? it.labels?.[0]?.innerText ?? it.innerText;
+  return name.trim().replaceAll("\u00a0", " ");
+}"""
+
+
+def walk(page, wanted, most=40):
+    """Press Tab until the focus stands on what is wanted; return what it passed."""
+    passed = []
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        name = page.evaluate(FOCUS)
+        passed.append(name)
+        if wanted in name:
+            return passed
+    raise AssertionError(f"{wanted!r} is not reached: {passed}")
+
+
+def press(page, wanted, key="Enter"):
+    walk(page, wanted)
+    page.keyboard.press(key)
+
+
+def test_from_the_catalogue_to_a_material_and_back(visitor, courses):
+    anna = visitor.person()
+    page = ready(visitor.open("/", anna))
+    assert walk(page, "К содержанию") == ["К содержанию"]
+    passed = walk(page, "ВСЕ КУРСЫ")
+    assert passed == [
+        *("Merlin, на главную", "Курсы", "English version", "Включить тёмную тему"),
+        *("Мой кабинет: Анна", "Найти курс"),
+        "ВСЕ КУРСЫ\n7",
+    ]
+    page.keyboard.press("Enter")
+    expect(cards(page)).to_have_count(7)
+    expect(page.locator("#all > summary")).to_be_focused()
+    walk(page, "Базы данных")
+    about = cards(page).filter(has_text="Базы данных").locator(".mini")
+    expect(about).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(about).to_be_hidden()
+    press(page, "Добавить «Базы данных»", "Space")
+    expect(sider(page).get_by_role("link")).to_have_text(["Базы данных"])
+    expect(page.locator("#toast")).to_contain_text("теперь в моих курсах")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Базы данных")
+    press(page, "Лекции")
+    is_at(page, f"/courses/{courses.course_id('databases')}?type=lecture")
+    press(page, "Введение")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Введение")
+    press(page, "Назад")
+    expect(page.locator(".rows > li")).to_have_count(1)
+    press(page, "Убрать «Базы данных»", "Space")
+    expect(page.locator("#toast")).to_contain_text("убран из моих курсов")
+
+
+def test_something_is_looked_for_and_the_sider_is_emptied(visitor, courses):
+    anna = visitor.person()
+    for slug in ("algorithms", "networks"):
+        courses.rows.favourites.add(anna, courses.course_id(slug))
+    page = ready(visitor.open("/", anna))
+    walk(page, "Найти курс")
+    page.keyboard.type("вероятность")
+    expect(cards(page)).to_have_count(1)
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(cards(page)).to_have_count(1)
+    page.reload()
+    ready(page)
+    press(page, "Убрать «Алгоритмы", "Space")
+    expect(sider(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
+    page.keyboard.press("Space")
+    expect(sider(page).get_by_role("link")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Мои курсы")).to_be_focused()
+    press(page, "Вернуть")
+    expect(sider(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
+
+
+def test_the_focus_can_be_seen(visitor):
+    page = visitor.open("/?all=1")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        ring = page.evaluate(
+            "(() => { const it = document.activeElement, s = getComputedStyle(it);"
+            " const f = it.closest('.field'); return f ? getComputedStyle(f).boxShadow"
+            " : s.outlineStyle + s.outlineWidth; })()"
+        )
+        assert ring not in {"none", "none0px", ""}, page.evaluate(FOCUS)

@@ -1,0 +1,194 @@
+"""How the pages look: no fault that axe-core knows, nothing cut off, quick to come, and pictures.
+
+The pictures stand in docs/pictures; SHOTS_FOLDER names another folder for them, and KEEP_SHOTS=1
+writes those of the docs anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+from axe_looks import CLASHES, faults_in, is_whole, looks_of
+from course_world import DESK, PHONE, with_password
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.integration
+
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
+SHOWN = ("front", "catalogue", "found", "course", "material", "chat", "sign-in", "me")
+NARROW = {"viewport": {"width": 320, "height": 700}, "has_touch": True, "is_mobile": True}
+
+
+def roads(site):
+    """Return name -> address of every page, and whether somebody is signed in there."""
+    course = site.course_id("algorithms")
+    materials = site.rows.courses.materials("algorithms")
+    text = next(one.material_id for one in materials if one.text)
+    file = next(one.material_id for one in materials if one.file_url)
+    return {
+        "front": ("/", False),
+        "catalogue": ("/?all=1", True),
+        "found": ("/?q=алгоритмов", True),
+        "nothing-found": ("/?q=ъъъыыы", False),
+        "course": (f"/courses/{course}", True),
+        "course-empty": (f"/courses/{site.course_id('networks')}", False),
+        "material": (f"/courses/{course}/materials/{text}", True),
+        "material-file": (f"/courses/{course}/materials/{file}", False),
+        "chat": (f"/courses/{course}/chat", True),
+        "chat-sign-in": (f"/courses/{course}/chat", False),
+        "sign-in": ("/sign-in", False),
+        "me": ("/me", True),
+        "lost": ("/nowhere", False),
+    }
+
+
+@pytest.fixture(scope="module")
+def anna(courses):
+    """A person who has something on every page."""
+    number = courses.person(4001)
+    courses.rows.users.set_name(number, "Анна")
+    for slug in ("algorithms", "hci"):
+        courses.rows.favourites.add(number, courses.course_id(slug))
+    courses.rows.keys.make(number, "мой скрипт", ["courses:read", "chat:write"])
+    with_password(courses, number, "anna")
+    courses.browser(number).close()
+    return number
+
+
+def still(page):
+    """Let nothing move, so that every picture is the same and axe sees whole colours."""
+    page.emulate_media(reduced_motion="reduce")
+    page.mouse.move(0, 0)
+    page.wait_for_load_state("networkidle")
+    # A picture of the same page is the same tomorrow.
+    page.evaluate(FREEZE)
+
+
+# Moments and secrets' beginnings, as they were on one day.
+FREEZE = """() => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let at = walker.nextNode(); at; at = walker.nextNode()) {
+    at.data = at.data.replace(/\\d+ [a-zа-я]+, \\d\\d:\\d\\d/gi, "20 ноя, 12:00");
+    at.data = at.data.replace(/mrl_\\w+/g, "mrl_Ab12");
+  }
+}"""
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_axe_finds_no_fault_on_any_page_in_any_light(visitor, courses, anna, language, pictures):
+    faults = {}
+    seen = {
+        signed: visitor.page(anna if signed else None, locale=language) for signed in (False, True)
+    }
+    for place, (name, (path, signed)) in enumerate(roads(courses).items()):
+        page = seen[signed]
+        page.goto(courses.address + path)
+        still(page)
+        for width, theme in looks_of(place):
+            faults |= faults_in(page, name, width, theme)
+            if language == "ru" and name in SHOWN:
+                made = pictures / f"{name}-{width}-{theme}.png"
+                page.screenshot(path=str(made), animations="disabled", caret="hide")
+        assert page.evaluate(CLASHES) == [], name
+    assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
+    if language == "ru":
+        made = {one.name for one in pictures.glob("*.png")}
+        kept = {one.name for one in PICTURES.glob("*.png")}
+        assert made == kept if is_whole() else made <= kept
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Where the pictures of this run go."""
+    folder = Path(os.environ.get("SHOTS_FOLDER") or tmp_path / "pictures")
+    folder = PICTURES if os.environ.get("KEEP_SHOTS") == "1" else folder
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def test_nothing_is_wider_than_a_narrow_screen_or_large_letters(visitor, courses, anna):
+    page = visitor.page(anna, **NARROW)
+    for name, (path, _) in roads(courses).items():
+        page.goto(courses.address + path)
+        wide = page.evaluate(WIDE)
+        assert wide == [], f"{name}: {wide}"
+    large = visitor.page(anna, **DESK)
+    for name, (path, _) in roads(courses).items():
+        large.goto(courses.address + path)
+        large.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert large.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+
+
+# What stands out beyond the window, but for what scrolls within itself.
+WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? []
+  : [...document.querySelectorAll("body *")]
+    .filter((it) => it.getBoundingClientRect().right > innerWidth + 1)
+    .filter((it) => !it.closest(".sider ul, pre, .scroll"))
+    .map((it) => it.outerHTML.slice(0, 120))"""
+
+
+def test_what_can_be_pressed_is_large_enough_for_a_thumb(visitor, courses, anna):
+    page = visitor.page(anna, **PHONE)
+    for name, (path, _) in roads(courses).items():
+        page.goto(courses.address + path)
+        assert page.evaluate(SMALL) == [], name
+
+
+SMALL = """() => [...document.querySelectorAll("button, .btn, summary, .seg a")]
+  .filter((it) => it.checkVisibility({visibilityProperty: true}))
+  .filter((it) => !it.matches(".skip, .fav, .small"))
+  .filter((it) => it.getBoundingClientRect().height < 40)
+  .map((it) => it.outerHTML)"""
+
+
+def test_the_first_load_is_light_and_asks_nobody_else(visitor, courses):
+    page = visitor.page()
+    sizes, hosts = {}, set()
+
+    def note(answer):
+        hosts.add(answer.url.split("/")[2])
+        kind = answer.url.split("?")[0].rpartition(".")[2]
+        kind = kind if kind in {"js", "css", "svg"} else "html"
+        sizes[kind] = sizes.get(kind, 0) + answer.request.sizes()["responseBodySize"]
+
+    page.on("requestfinished", lambda call: note(call.response()))
+    page.goto(courses.address + "/?all=1")
+    page.wait_for_load_state("networkidle")
+    assert hosts == {courses.address.removeprefix("http://")}
+    assert sizes["html"] <= 10_000
+    assert sizes["css"] <= 6_000
+    assert sizes["js"] <= 22_000
+    assert sum(sizes.values()) <= 40_000
+
+
+def test_nothing_jumps_while_a_page_comes(visitor, courses, anna):
+    page = visitor.page(anna)
+    page.add_init_script(WATCH_SHIFTS)
+    for path in ("/", "/?all=1", f"/courses/{courses.course_id('algorithms')}"):
+        page.goto(courses.address + path)
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate("window.shifted") <= 0.02, path
+
+
+WATCH_SHIFTS = """
+window.shifted = 0;
+new PerformanceObserver((list) => {
+  for (const one of list.getEntries()) if (!one.hadRecentInput) window.shifted += one.value;
+}).observe({type: "layout-shift", buffered: true});
+"""
+
+
+def test_theme_follows_the_system_until_the_person_chooses(visitor):
+    page = visitor.open("/", color_scheme="dark")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(ground) == "rgb(17, 22, 27)"
+    page.get_by_role("link", name="Включить светлую тему").click()
+    assert page.evaluate(ground) == "rgb(246, 245, 241)"
+    expect(page.get_by_role("link", name="Включить тёмную тему")).to_be_focused()
+    page.reload()
+    assert page.evaluate(ground) == "rgb(246, 245, 241)"
+    assert re.search("merlin_theme=light", page.evaluate("document.cookie"))

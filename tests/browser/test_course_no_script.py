@@ -1,0 +1,109 @@
+"""The whole road without JavaScript: U2, U4–U9, U11, favourites, signing in, asking."""
+
+from __future__ import annotations
+
+import pytest
+from course_world import cards, is_at, sider
+from playwright.sync_api import expect
+from sign_in_world import PASSWORD, with_password
+
+pytestmark = pytest.mark.integration
+
+PLAIN = {"java_script_enabled": False}
+
+
+def test_courses_open_are_found_and_lead_to_materials(visitor):
+    page = visitor.open("/", **PLAIN)
+    page.get_by_role("link", name="ВСЕ КУРСЫ").click()
+    is_at(page, "/?all=1")
+    expect(cards(page)).to_have_count(7)
+    page.locator(".sem > summary").first.click()
+    expect(cards(page).first).to_be_hidden()
+    page.get_by_role("searchbox").fill("алгоритмов")
+    page.get_by_role("searchbox").press("Enter")
+    expect(cards(page)).to_have_count(1)
+    expect(page.locator("mark").first).to_have_text("Алгоритмы")
+    cards(page).get_by_role("link").click()
+    page.get_by_role("link", name="Лекции").click()
+    expect(page.locator(".rows > li")).to_have_count(4)
+    page.get_by_role("link", name="Введение в алгоритмы").click()
+    expect(page.get_by_role("article")).to_contain_text("Алгоритм — это конечное описание")
+    page.get_by_role("link", name="Назад", exact=True).click()
+    expect(page.locator(".rows > li")).to_have_count(9)
+    page.get_by_role("link", name="Все курсы", exact=True).click()
+    expect(cards(page)).to_have_count(7)
+
+
+def test_favourites_are_kept_by_plain_forms(visitor, courses):
+    anna = visitor.person()
+    page = visitor.open("/?all=1", anna, **PLAIN)
+    page.get_by_role("button", name="Добавить «Базы данных» в мои курсы").click()
+    is_at(page, "/?all=1")
+    expect(page.locator("#toast")).to_contain_text("Курс «Базы данных» теперь в моих курсах.")
+    expect(sider(page).get_by_role("link")).to_have_text(["Базы данных"])
+    sider(page).get_by_role("button", name="Убрать «Базы данных»").click()
+    expect(page.locator("#toast")).to_contain_text("убран из моих курсов")
+    expect(sider(page).get_by_role("link")).to_have_count(0)
+    page.get_by_role("button", name="Вернуть").click()
+    assert courses.rows.favourites.of(anna) == [courses.course_id("databases")]
+    page.reload()
+    expect(page.locator("#toast")).to_be_empty()
+
+
+def test_who_is_not_signed_in_signs_in_and_comes_back(visitor, courses):
+    with_password(courses, visitor.person(), "anna-plain")
+    page = visitor.open("/?q=сети", **PLAIN)
+    page.get_by_role("button", name="Добавить «Компьютерные сети»").click()
+    page.get_by_label("Имя").fill("anna-plain")
+    page.get_by_label("Пароль").fill("не тот пароль")
+    page.get_by_role("button", name="Войти", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("Имя или пароль не подошли")
+    expect(page.get_by_label("Имя")).to_have_value("anna-plain")
+    page.get_by_label("Пароль").fill(PASSWORD)
+    page.get_by_role("button", name="Войти", exact=True).click()
+    is_at(page, "/?q=сети")
+    expect(page.get_by_role("link", name="Мой кабинет: Анна")).to_be_visible()
+
+
+def test_a_login_is_confirmed_in_the_bot(visitor, courses):
+    anna = visitor.person()
+    page = visitor.open("/sign-in?next=%2F%3Fall%3D1", **PLAIN)
+    page.get_by_role("button", name="Войти через Telegram").click()
+    link = page.get_by_role("link", name="Открыть бота").get_attribute("href")
+    key = link.partition("login_")[2]
+    page.get_by_role("button", name="Уже нажато, войти").click()
+    expect(page.get_by_text("Жду, когда вы откроете бота.")).to_be_visible()
+    login = courses.rows.logins.show(key, anna)
+    assert page.locator(".number").inner_text().endswith(str(login.number))
+    courses.rows.logins.settle(login.login_id, anna, is_own=True)
+    page.get_by_role("button", name="Уже нажато, войти").click()
+    is_at(page, "/?all=1")
+    page.get_by_role("link", name="Мой кабинет: Анна").click()
+    page.get_by_role("button", name="Выйти", exact=True).click()
+    is_at(page, "/")
+    expect(page.get_by_role("link", name="Войти")).to_be_visible()
+
+
+def test_theme_and_language_are_links_that_are_remembered(visitor):
+    page = visitor.open("/", color_scheme="light", **PLAIN)
+    page.get_by_role("link", name="Включить тёмную тему").click()
+    is_at(page, "/")
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.get_by_role("link", name="English version").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Courses")
+    page.goto(visitor.site.address + "/?all=1")
+    expect(page.locator(".sem h3").first).to_have_text("Semester 1")
+    expect(page.get_by_role("link", name="Switch to the light theme")).to_be_visible()
+
+
+def test_a_question_is_asked_and_answered(visitor, courses):
+    page = visitor.open(
+        f"/courses/{courses.course_id('algorithms')}/chat", visitor.person(), **PLAIN
+    )
+    page.get_by_role("textbox", name="Вопрос").fill("Что такое граф?")
+    page.get_by_role("button", name="Отправить").click()
+    expect(page.locator(".msg.me")).to_have_text(["Что такое граф?"])
+    expect(page.locator(".msg:not(.me)")).to_have_count(1)
+    page.get_by_role("textbox", name="Вопрос").fill("А дерево?")
+    page.get_by_role("button", name="Отправить").click()
+    expect(page.locator(".msg")).to_have_count(4)

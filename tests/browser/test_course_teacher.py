@@ -1,0 +1,209 @@
+"""A teacher edits a course by mouse, by keyboard and without a script; every edit a change."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from axe_looks import faults_of
+from course_world import DESK, PHONE
+from playwright.sync_api import expect
+from staff_world import BORIS, XSS, propose
+
+pytestmark = pytest.mark.integration
+
+
+def course(staff):
+    return staff.course_id("algorithms")
+
+
+def edit(staff, slug="algorithms"):
+    return f"/courses/{staff.course_id(slug)}/edit"
+
+
+def lying(staff, path, dataset="algorithms"):
+    return next(each for each in staff.rows.library.files(dataset) if each.path == path)
+
+
+def subject(page):
+    return page.get_by_role("heading", level=1)
+
+
+def test_a_lecture_is_written_checked_saved_and_seen_to_become_a_commit(colleague, staff):
+    page = colleague.open(edit(staff, "neurotypology"), BORIS)
+    page.get_by_role("link", name="Добавить материал").click()
+    page.get_by_label("Заголовок по-русски").fill("Кучи")
+    page.get_by_label("Номер").fill("9")
+    page.get_by_label("Текст (Markdown)").fill(f"# Кучи\n\n**Куча** лежит. {XSS}")
+    preview = page.locator("#preview")
+    expect(preview.locator("strong")).to_have_text("Куча")
+    expect(preview).to_contain_text("<img src=x")
+    page.get_by_role("button", name="Проверить").click()
+    expect(page.get_by_text("ошибок нет")).to_be_visible()
+    expect(page.get_by_role("region", name="Изменения в materials/lecture-09.md")).to_contain_text(
+        "**Куча** лежит."
+    )
+    page.get_by_role("button", name="Сохранить").click()
+    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
+    staff.keeper.commit()
+    expect(page.get_by_text("Готово: правка в репозитории.")).to_be_visible()
+    assert lying(staff, "materials/lecture-09.md", "neurotypology").text.startswith(
+        "# Кучи\n\n**Куча**"
+    )
+    page.get_by_text("Отменить правку").click()
+    page.get_by_role("button", name="Да, вернуть").click()
+    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
+    staff.keeper.commit()
+    expect(page.get_by_text("Готово: правка в репозитории.")).to_be_visible()
+    assert "materials/lecture-09.md" not in {
+        one.path for one in staff.rows.library.files("neurotypology")
+    }
+
+
+def test_without_a_script_a_material_is_edited_moved_and_removed(colleague, staff):
+    page = colleague.open(edit(staff), BORIS, java_script_enabled=False, **PHONE)
+    page.get_by_role("link", name="Сортировки", exact=True).click()
+    page.get_by_label("Заголовок по-английски").fill("Sorting it out")
+    page.get_by_role("button", name="Проверить").click()
+    expect(page.get_by_role("region", name="Изменения в course.yaml")).to_contain_text(
+        "Sorting it out"
+    )
+    page.get_by_role("button", name="Сохранить").click()
+    page.wait_for_url("**/changes/*")
+    staff.keeper.commit()
+    page.reload()
+    expect(page.get_by_text("Готово: правка в репозитории.")).to_be_visible()
+    page.goto(staff.address + edit(staff))
+    before = page.locator(".edits .what").all_inner_texts()
+    page.get_by_role("button", name="Ниже: «Введение в алгоритмы»").click()
+    expect(page.get_by_role("link", name="Правка", exact=True)).to_be_visible()
+    after = page.locator(".edits .what").all_inner_texts()
+    assert after[:2] == [before[1], before[0]]
+    staff.keeper.commit()
+    page.goto(staff.address + edit(staff))
+    row = page.locator(".edits li").filter(has_text="Практика: графы")
+    row.get_by_text("Удалить", exact=True).click()
+    row.get_by_role("button", name="Да, удалить").click()
+    page.get_by_role("button", name="Забрать правку").click()
+    expect(page.get_by_text("Правки не будет.")).to_be_visible()
+    page.goto(staff.address + edit(staff))
+    expect(page.get_by_role("link", name="Практика: графы")).to_be_visible()
+
+
+def test_what_is_missing_is_said_and_nothing_that_was_typed_is_lost(colleague, staff):
+    page = colleague.open(f"{edit(staff)}/materials/new", BORIS)
+    page.get_by_label("Текст (Markdown)").fill("Слова")
+    page.get_by_role("button", name="Сохранить").click()
+    expect(page.get_by_role("alert")).to_have_text("Назовите материал хотя бы на одном языке.")
+    expect(page.get_by_label("Текст (Markdown)")).to_have_value("Слова")
+
+
+def test_a_conflict_shows_both_texts_and_mine_goes_over_theirs(colleague, staff):
+    path = "materials/seminar-01.md"
+    before = lying(staff, path)
+    change = propose(staff, path, before.blob, "# Моё\n")
+    staff.keeper.files["algorithms"][path] = f"# Их {XSS}\n"
+    page = colleague.open(f"/changes/{change}", BORIS)
+    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
+    staff.keeper.commit()
+    expect(page.get_by_role("region", name="Ваш текст")).to_have_text("# Моё\n")
+    expect(page.get_by_role("region", name="Сейчас там лежит")).to_have_text(f"# Их {XSS}\n")
+    page.get_by_role("button", name="Записать мой текст поверх").click()
+    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
+    staff.keeper.commit()
+    expect(page.get_by_text("Готово: правка в репозитории.")).to_be_visible()
+    assert lying(staff, path).text == "# Моё\n"
+
+
+def test_who_edits_what_another_has_changed_meanwhile_loses_nothing(colleague, staff):
+    path = "materials/lecture-04.md"
+    page = colleague.open(edit(staff), BORIS)
+    page.get_by_role("link", name="Графы и обходы").click()
+    page.get_by_label("Текст (Markdown)").fill("# Мои графы\n")
+    staff.keeper.files["algorithms"][path] = "# Их графы\n"
+    staff.keeper.commit()
+    page.get_by_role("button", name="Сохранить").click()
+    expect(page.get_by_role("alert")).to_contain_text("изменил кто-то другой")
+    expect(page.get_by_role("region", name="Сейчас там лежит")).to_have_text("# Их графы\n")
+    expect(page.get_by_label("Текст (Markdown)")).to_have_value("# Мои графы\n")
+    page.get_by_role("button", name="Сохранить моё поверх").click()
+    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
+    staff.keeper.commit()
+    expect(page.get_by_text("Готово: правка в репозитории.")).to_be_visible()
+    assert lying(staff, path).text == "# Мои графы\n"
+
+
+def test_an_example_is_found_added_and_read_by_the_model(colleague, staff):
+    page = colleague.open(f"/courses/{course(staff)}/examples", BORIS)
+    page.get_by_role("searchbox").fill("глубину")
+    page.keyboard.press("Enter")
+    expect(page.locator(".samples li")).to_have_count(1)
+    page.get_by_role("link", name="Добавить пример").click()
+    page.get_by_label("Вопрос").fill("Что такое куча?")
+    page.get_by_label("Ответ").fill("Дерево, где родитель не меньше детей.")
+    page.get_by_label("Метки").fill("деревья, кучи")
+    page.get_by_role("button", name="Проверить").click()
+    expect(page.get_by_text(re.compile(r"Модель прочтёт \d+"))).to_be_visible()
+    page.get_by_role("button", name="Сохранить").dblclick()
+    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
+    staff.keeper.commit()
+    texts = [one.text for one in staff.rows.library.files("algorithms") if "/" in one.path]
+    assert sum("родитель не меньше детей" in (text or "") for text in texts) == 1
+
+
+def test_the_card_is_changed_by_the_keyboard_alone(colleague, staff):
+    page = colleague.open(edit(staff), BORIS)
+    page.locator("summary", has_text="Карточка курса").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Описание по-английски")).to_be_visible()
+    page.get_by_label("Описание по-английски").focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("New words")
+    for _ in range(4):
+        page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Сохранить карточку")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Правка", exact=True)).to_be_visible()
+    staff.keeper.commit()
+    expect(page.get_by_text("в репозитории")).to_be_visible()
+    assert "New words" in lying(staff, "course.yaml").text
+
+
+def test_questions_are_told_as_a_drawing_and_in_numbers(colleague, staff):
+    page = colleague.open(f"/courses/{course(staff)}/questions", BORIS)
+    picture = page.get_by_role("img", name="Вопросы")
+    expect(picture).to_be_visible()
+    page.locator("summary", has_text="Числами").click()
+    expect(page.get_by_role("row").nth(1)).to_contain_text("9")
+    page.get_by_role("link", name="Полгода").click()
+    expect(picture).to_be_visible()
+
+
+def roads(staff):
+    change = propose(staff, "materials/new.md", None, f"# Новое {XSS}\n")
+    material = staff.rows.courses.materials("algorithms")[0].material_id
+    base = f"/courses/{course(staff)}"
+    return {
+        "teach": "/teach",
+        "edit": f"{base}/edit",
+        "new": f"{base}/edit/materials/new",
+        "material": f"{base}/edit/materials/{material}",
+        "examples": f"{base}/examples",
+        "nothing-found": f"{base}/examples?query=ъъъъ",
+        "example": f"{base}/examples/one?example=xss%2Fone",
+        "new-example": f"{base}/examples/new",
+        "questions": f"{base}/questions",
+        "change": f"/changes/{change}",
+    }
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_axe_finds_no_fault_on_a_teachers_pages(colleague, staff, language):
+    page = colleague.page(BORIS, locale=language, **DESK)
+    faults = {}
+    for place, (name, path) in enumerate(roads(staff).items()):
+        page.goto(staff.address + path)
+        page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
+        faults |= faults_of(page, name, place)
+    assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)

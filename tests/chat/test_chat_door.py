@@ -1,0 +1,58 @@
+"""Names of the door's models, and what a question of it wishes for."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.billing.plan import Format
+from merlin.chat.door import Asked, Means, dataset_of, is_known, name_of, wish_of
+from merlin.core.message import Image, Message
+
+pytestmark = pytest.mark.unit
+
+MEANS = Means([("chat", None)], ("chat", "helper"), ("eyes", "sees"))
+PICTURE = Message("user", "Что это?", images=(Image(b"1", "image/png"),))
+
+
+def asked(*talk, dataset="algorithms", system=""):
+    return Asked("merlin/algorithms", dataset, talk or (Message("user", "Граф?"),), system)
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("merlin", True),
+        ("merlin/algorithms", True),
+        ("merlin/нейро", True),
+        ("merlin/", False),
+        ("Merlin", False),
+        ("gpt-4", False),
+        ("", False),
+    ],
+)
+def test_the_door_knows_its_names(name, known):
+    assert is_known(name) is known
+
+
+def test_a_name_means_a_dataset_and_merlin_alone_the_default_one():
+    assert dataset_of(name_of("algorithms"), "other") == "algorithms"
+    assert dataset_of("merlin", "other") == "other"
+    assert dataset_of("merlin", None) is None
+
+
+def test_a_question_in_words_goes_to_what_serves():
+    wish = wish_of(asked(), MEANS)
+    assert (wish.dataset, wish.chosen, wish.system) == ("algorithms", None, "")
+    assert wish.general == [("chat", None)]
+
+
+def test_a_system_text_of_ones_own_is_answered_by_the_assistant():
+    wish = wish_of(asked(system="Отвечай стихами."), MEANS)
+    assert (wish.system, wish.assistant) == ("Отвечай стихами.", ("chat", "helper"))
+
+
+def test_a_picture_anywhere_in_the_talk_goes_to_the_model_that_sees():
+    question = asked(PICTURE, Message("assistant", "Кот."), Message("user", "Какой?"))
+    assert wish_of(question, MEANS).chosen == ("eyes", "sees")
+    assert question.kind is Format.PHOTO
+    assert asked().kind is Format.TEXT

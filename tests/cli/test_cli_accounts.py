@@ -1,0 +1,118 @@
+"""`merlin users add|name|password`: accounts for who has no Telegram at hand."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+
+from merlin.account.account import FIRST_ID
+from merlin.account.password import matches
+from merlin.account.user import User
+from merlin.cli import main
+from merlin.store.accounts import AccountRows
+from merlin.store.audit import AuditRows
+from merlin.store.database import open_database
+from merlin.store.migrations import migrate
+from merlin.store.users import UserRows
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
+    with open_database(f"sqlite://{tmp_path}/state/merlin.db") as database:
+        migrate(database)
+        UserRows(database).seen([User(1001, "ru")])
+    return tmp_path
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    """Let the next password come from a pipe."""
+
+    def type_(words):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(words))
+
+    return type_
+
+
+def run(capsys, place, *words):
+    capsys.readouterr()
+    code = main(["users", *words, "--config", str(place / "config.yaml")])
+    return code, capsys.readouterr()
+
+
+def shown(capsys, place, *words):
+    code, told = run(capsys, place, *words, "--json")
+    assert code == 0, told.err
+    return json.loads(told.out)
+
+
+def kept(place, read):
+    with open_database(f"sqlite://{place}/state/merlin.db", read_only=True) as database:
+        return read(database)
+
+
+def password_of(place, name):
+    return kept(place, lambda database: AccountRows(database).named(name).password)
+
+
+def test_somebody_without_telegram_is_added_with_a_password_shown_once(place, capsys):
+    told = shown(capsys, place, "add", "Boris", "--role", "teacher", "--scope", "algorithms")
+    assert told["user"] >= FIRST_ID
+    assert (told["name"], told["role"], told["scopes"]) == ("boris", "teacher", ["algorithms"])
+    assert matches(password_of(place, "boris"), told["password"])
+    entries = kept(place, lambda database: AuditRows(database).newest())
+    actions = {each.action for each in entries}
+    assert actions == {"account.name", "account.password", "role.grant"}
+    assert told["password"] not in repr(entries)
+    card = shown(capsys, place, "show", str(told["user"]))
+    assert (card["account"], card["reachable"]) == ("boris", False)
+
+
+def test_a_password_may_be_given_instead(place, capsys, typed):
+    typed("семь зелёных слонов\n")
+    told = shown(capsys, place, "add", "petrova", "--ask")
+    assert told["password"] is None
+    assert matches(password_of(place, "petrova"), "семь зелёных слонов")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("add", "Б"),
+        ("add", "petrova", "--role", "teacher"),
+        ("add", "petrova", "--scope", "algorithms"),
+        ("name", "1001", "no good"),
+        ("name", "1002", "petrova"),
+        ("password", "nobody"),
+    ],
+)
+def test_what_cannot_be_changes_nothing(place, capsys, words):
+    code, told = run(capsys, place, *words)
+    assert code == 1
+    assert told.err.startswith("merlin: ")
+    assert kept(place, lambda database: database.sql("SELECT COUNT(*) FROM account")) == [(0,)]
+    assert kept(place, lambda database: database.sql("SELECT COUNT(*) FROM users")) == [(1,)]
+
+
+def test_an_easy_password_is_refused_and_the_old_one_stays(place, capsys, typed):
+    first = shown(capsys, place, "add", "petrova")["password"]
+    typed("petrova-petrova\n")
+    assert run(capsys, place, "password", "petrova", "--ask")[0] == 1
+    assert matches(password_of(place, "petrova"), first)
+    second = shown(capsys, place, "password", "petrova")["password"]
+    assert matches(password_of(place, "petrova"), second)
+    assert second != first
+
+
+def test_a_name_is_given_to_who_writes_in_telegram(place, capsys):
+    assert shown(capsys, place, "name", "1001", "Boris") == {"user": 1001, "name": "boris"}
+    code, told = run(capsys, place, "list")
+    assert code == 0
+    assert "boris" in told.out
+    assert run(capsys, place, "add", "boris")[0] == 1

@@ -1,0 +1,80 @@
+"""`merlin users key`: a key for somebody's programs, its secret shown once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from merlin.account.key import Scope, is_secret
+from merlin.account.user import User
+from merlin.cli import main
+from merlin.store.cipher import load_or_make_key
+from merlin.store.database import open_database
+from merlin.store.keys import KeyRows
+from merlin.store.migrations import migrate
+from merlin.store.users import UserRows
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
+    with open_database(f"sqlite://{tmp_path}/state/merlin.db") as database:
+        migrate(database)
+        UserRows(database).seen([User(1001, "ru")])
+    return tmp_path
+
+
+@pytest.fixture
+def run(place, capsys):
+    def run(*words):
+        capsys.readouterr()
+        code = main(["users", "key", *words, "--config", str(place / "config.yaml")])
+        return code, capsys.readouterr()
+
+    return run
+
+
+def found(place, secret):
+    with open_database(f"sqlite://{place}/state/merlin.db", read_only=True) as database:
+        key = KeyRows(database, load_or_make_key(place / "state", None)).find(secret)
+        who = database.sql("SELECT by_whom FROM audit WHERE action = 'key.give'")
+    return key, who
+
+
+def test_a_key_is_made_and_its_secret_stands_alone_on_the_output(place, run):
+    code, told = run("1001", "--scope", "chat:write", "--scope", "account:read", "--days", "30")
+    secret = told.out.strip()
+    assert code == 0
+    assert is_secret(secret)
+    key, who = found(place, secret)
+    assert (key.user_id, key.scopes) == (1001, {Scope.CHAT_WRITE, Scope.ACCOUNT_READ})
+    assert key.expires_at is not None
+    assert who[0][0].startswith("cli:")
+
+
+def test_the_key_is_told_as_json(run):
+    _, told = run("1001", "--scope", "chat:write", "--json")
+    said = json.loads(told.out)
+    assert said["scopes"] == ["chat:write"]
+    assert said["expires_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["1001", "--scope", "jobs:admin"], 1),
+        (["1002", "--scope", "chat:write"], 1),
+        (["1001", "--scope", "everything"], 2),
+        (["1001"], 2),
+        (["1001", "--scope", "chat:write", "--label", "x" * 81], 1),
+    ],
+)
+def test_what_cannot_be_is_refused_and_no_key_made(place, run, words, code):
+    found_code, told = run(*words)
+    assert found_code == code
+    assert told.out == ""
+    with open_database(f"sqlite://{place}/state/merlin.db", read_only=True) as database:
+        assert database.sql("SELECT * FROM api_key") == []

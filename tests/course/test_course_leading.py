@@ -1,0 +1,32 @@
+"""Whose course it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.account.role import Role, Standing
+from merlin.course.catalogue import Course
+from merlin.course.leading import leads
+
+pytestmark = pytest.mark.unit
+
+COURSE = Course(1, "algorithms", 1, {"ru": "Алгоритмы"}, {}, teachers=("Boris",))
+TEACHER_HERE = Standing(Role.TEACHER, frozenset({"algorithms"}))
+TEACHER_ELSEWHERE = Standing(Role.TEACHER, frozenset({"networks"}))
+
+
+@pytest.mark.parametrize(
+    ("standing", "name", "is_led"),
+    [
+        (Standing(), "", False),
+        (Standing(), "boris", False),
+        (TEACHER_HERE, "", True),
+        (TEACHER_ELSEWHERE, "", False),
+        (TEACHER_ELSEWHERE, "anna", False),
+        (TEACHER_ELSEWHERE, "boris", True),
+        (Standing(Role.EDITOR), "", True),
+        (Standing(Role.ADMIN), "", True),
+    ],
+)
+def test_teachers_lead_what_they_were_given_and_what_names_them(standing, name, is_led):
+    assert leads(standing, name, COURSE) is is_led

@@ -1,0 +1,181 @@
+"""Words, the vocabulary, what a query asks for, and where in a text it was found."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.course.highlight import spans
+from merlin.course.search import Found, Hit, Searcher, Term, terms_of
+from merlin.course.vocabulary import Vocabulary
+from merlin.course.words import folded, places, searchable, stem, words
+
+pytestmark = pytest.mark.unit
+
+TEXTS = ("алгоритмы и структуры данных\nalgorithms", "базы данных\nизучение sql и c++")
+
+
+@pytest.fixture
+def vocabulary():
+    return Vocabulary(TEXTS)
+
+
+class Shelf:
+    """An index of one text, which notes what it was asked."""
+
+    def __init__(self, *hits):
+        self.hits = hits
+        self.read = 0
+
+    def ranked(self, terms, _kind, most):
+        is_known = all(set(term.stems) & {stem("алгоритмы")} for term in terms)
+        return list(self.hits)[:most] if is_known else []
+
+    def holding(self, letters, _kind, most):
+        return list(self.hits)[:most] if letters in TEXTS[0] else []
+
+    def texts(self):
+        self.read += 1
+        return TEXTS
+
+
+@pytest.mark.parametrize(
+    ("said", "compared"),
+    [
+        ("  ЁЛКА\tи \n пень ", "елка и пень"),
+        ("е\u0308лка", "елка"),
+        ("за\u0301мок", "замок"),
+        ("Straße", "strasse"),
+        ("a\0b\ud800c\x1fd", "a b c d"),
+        ("йод", "йод"),
+        ("", ""),
+    ],
+)
+def test_letter_case_yo_accents_and_blanks_make_no_difference(said, compared):
+    assert folded(said) == compared
+
+
+@pytest.mark.parametrize(
+    ("text", "its"),
+    [
+        ("c++ и c# не c", ["cplusplus", "и", "csharp", "не", "c"]),
+        ('"a" NEAR(b) col:c*', ["a", "NEAR", "b", "col", "c"]),
+        ("snake_case", ["snake", "case"]),
+        ("!!!", []),
+        ("я" * 100, ["я" * 64]),
+    ],
+)
+def test_words_are_letters_and_digits_alone(text, its):
+    assert words(text) == its
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("сортировок", "сортировка"),
+        ("чисел", "число"),
+        ("тестировать", "тестирование"),
+        ("систему", "системы"),
+        ("люди", "человек"),
+        ("graphs", "graph"),
+    ],
+)
+def test_forms_of_a_word_have_one_stem(one, other):
+    assert stem(one) == stem(other)
+
+
+def test_an_index_holds_a_word_beside_its_stem():
+    assert searchable("Матрицы, граф") == "матриц матрицы граф"
+
+
+def test_the_last_word_may_be_half_typed_and_small_ones_say_nothing():
+    assert terms_of("базы и данн") == (Term(("баз",)), Term(("дан",), "данн"))
+    assert terms_of("и") == (Term(("и",), "и"),)
+    assert terms_of("") == ()
+    assert len(terms_of("слово " * 20)) == 8
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("алгаритмы", [("алгоритмы",)]),
+        ("лагоритмы", [("алгоритмы",)]),
+        ("алгоритмыы", [("алгоритмы",)]),
+        ("алгритмы", [("алгоритмы",)]),
+        ("алгаритмам", [("алгоритмы",)]),
+        ("алгари", [("алгоритмы",)]),
+        ("базы днаных", [("базы",), ("данных",)]),
+        ("fkujhbnvs", [("алгоритмы",)]),
+        (",fps lfyys[", [("базы",), ("данных",)]),
+        ("фдпщкшерьы", [("algorithms",)]),
+    ],
+)
+def test_one_slip_of_the_finger_and_the_wrong_keyboard_are_put_right(vocabulary, said, meant):
+    assert vocabulary.meant(said, 8) == meant
+
+
+@pytest.mark.parametrize("said", ["алгоритм", "алг", "данными", "ломоносов", "abc", "sq", "", "!"])
+def test_what_is_known_or_like_nothing_known_is_left_as_it_is(vocabulary, said):
+    assert vocabulary.meant(said, 8) is None
+
+
+def test_the_words_are_learnt_once_for_each_version():
+    version, shelf = [1], Shelf(Hit(1))
+    searcher = Searcher(shelf, lambda: version[0])
+    for _ in range(3):
+        assert searcher.search("алгаритмы").suggestion == "алгоритмы"
+    assert shelf.read == 1
+    version[0] = 2
+    searcher.search("алгаритмы")
+    assert shelf.read == 2
+
+
+def test_a_query_that_finds_enough_is_not_put_right():
+    shelf = Shelf(Hit(1), Hit(2), Hit(3))
+    found = Searcher(shelf, lambda: 1).search("алгоритм")
+    assert (found.hits, found.suggestion, shelf.read) == ((Hit(1), Hit(2), Hit(3)), "", 0)
+
+
+@pytest.mark.parametrize("query", ["", "   ", "\0", "\u0301"])
+def test_a_query_of_nothing_finds_nothing(query):
+    assert Searcher(Shelf(Hit(1)), lambda: 1).search(query) == Found()
+
+
+def marked(text, query, *more):
+    letters = folded(query)
+    found = Found(terms=(*terms_of(letters), *more), letters=letters)
+    return [text[span.start : span.start + span.length] for span in spans(text, found)]
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "parts"),
+    [
+        ("Алгоритмы и алгоритмика", "алгоритмов", ["Алгоритмы"]),
+        ("Алгоритмы и алгоритмика", "алгор", ["Алгор", "алгор"]),
+        ("Курс «Базы данных»: данные", "база данные", ["Базы", "данных", "данные"]),
+        ("Свёрточные СЕТИ", "сверточная сеть", ["Свёрточные", "СЕТИ"]),
+        ("за\u0301мок у озера", "замок", ["за\u0301мок"]),
+        ("е\u0308лки", "елка", ["е\u0308лки"]),
+        ("Язык C++", "c++", ["C++"]),
+        ("Два  слова", "два слова", ["Два  слова"]),
+        ("нейронные", "йронн", ["йронн"]),
+        ("ﬁnal Straße", "strass", ["Straße"]),
+        ("ничего", "другое", []),
+        ("", "слово", []),
+    ],
+)
+def test_what_was_found_is_marked_in_the_text_as_it_stands(text, query, parts):
+    assert marked(text, query) == parts
+
+
+def test_what_was_meant_is_marked_too():
+    assert marked("Алгоритмы", "алгаритмы", Term((stem("алгоритмы"),))) == ["Алгоритмы"]
+
+
+def test_every_word_of_a_text_has_its_place():
+    text = "За\u0301мок, C++ и Ёж"
+    assert [(word, text[start:end]) for word, start, end in places(text)] == [
+        ("замок", "За\u0301мок"),
+        ("cplusplus", "C++"),
+        ("и", "и"),
+        ("еж", "Ёж"),
+    ]

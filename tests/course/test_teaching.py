@@ -1,0 +1,135 @@
+"""A teacher's edits of a course: course.yaml and the files of texts, as one commit."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.core.errors import NotFound, Refused
+from merlin.course.catalogue import Material
+from merlin.course.teaching import Book, Draft
+from merlin.dataset.change import ChangeKind
+from merlin.dataset.course_writing import course_value
+from merlin.dataset.editing import FileText
+
+pytestmark = pytest.mark.unit
+
+YAML = """\
+semester: 1  # осень
+name: {ru: Проба}
+materials:
+  - {lesson: 1, type: lecture, title: {ru: Начало}, text: materials/lecture-01.md}
+  - {lesson: 2, type: lab, title: {ru: Ссылка}, file_url: "https://example.com/a"}
+  - {lesson: 3, type: lab, title: {ru: Повтор}, text: materials/lecture-01.md}
+"""
+LINK = Draft("lab", 2, {"ru": "Ссылка"}, file_url="https://example.com/a")
+
+
+def book(yaml=YAML, **texts):
+    files = {"course.yaml": yaml, "materials/lecture-01.md": "# Начало\n", **texts}
+    return Book([FileText("trial", path, f"blob-{path}", text) for path, text in files.items()])
+
+
+def paths(proposed):
+    return [(each.kind, each.path) for each in proposed.edits]
+
+
+def wanted(proposed):
+    return course_value(next(e.text for e in proposed.edits if e.path == "course.yaml"))
+
+
+def test_a_text_gets_a_name_that_nothing_has():
+    draft = Draft("lecture", 1, {"ru": "Ещё"}, text="a")
+    taken = {"materials/Lecture-01-2.md": "x"}
+    proposed = book(**taken).added(draft)
+    assert paths(proposed)[1] == (ChangeKind.ADD, "materials/lecture-01-3.md")
+    assert proposed.edits[1].text == "a\n"
+    assert proposed.subject == "Add lecture 1"
+
+
+def test_a_material_is_put_where_it_was_wanted():
+    proposed = book().added(Draft("lab", 4, {"ru": "Ещё"}, file_url="https://a.example", place=1))
+    assert [each["lesson"] for each in wanted(proposed)["materials"]] == [1, 4, 2, 3]
+    last = book().added(Draft("lab", 4, {"ru": "Ещё"}, file_url="https://a.example", place=900))
+    assert [each["lesson"] for each in wanted(last)["materials"]] == [1, 2, 3, 4]
+
+
+def test_a_course_without_materials_gets_its_first():
+    proposed = book("semester: 1\nname: {ru: А}\n").added(LINK)
+    assert len(wanted(proposed)["materials"]) == 1
+
+
+def test_a_text_in_the_place_of_a_link_is_a_new_file_and_the_other_way_round():
+    alone = YAML.replace(
+        "lesson: 3, type: lab, title: {ru: Повтор}, text: materials/lecture-01.md",
+        'lesson: 3, type: lab, title: {ru: Повтор}, file_url: "https://b.example"',
+    )
+    proposed = book().changed(1, Draft("lab", 2, {"ru": "Ссылка"}, text="слова"))
+    assert paths(proposed)[1] == (ChangeKind.ADD, "materials/lab-02.md")
+    back = book(alone).changed(
+        0, Draft("lecture", 1, {"ru": "Начало"}, file_url="https://c.example")
+    )
+    assert paths(back)[1] == (ChangeKind.DELETE, "materials/lecture-01.md")
+    assert wanted(back)["materials"][0]["file_url"] == "https://c.example"
+
+
+def test_a_text_that_another_material_names_stays():
+    proposed = book().changed(
+        0, Draft("lecture", 1, {"ru": "Начало"}, file_url="https://c.example")
+    )
+    assert paths(proposed) == [(ChangeKind.EDIT, "course.yaml")]
+    assert paths(book().dropped(2)) == [(ChangeKind.EDIT, "course.yaml")]
+
+
+def test_the_same_text_is_not_written_again():
+    draft = Draft("lecture", 1, {"ru": "Иначе"}, text="# Начало")
+    assert paths(book().changed(0, draft)) == [(ChangeKind.EDIT, "course.yaml")]
+
+
+def test_a_text_that_was_named_and_never_lay_there_is_written():
+    alone = "semester: 1\nname: {ru: А}\nmaterials:\n- {lesson: 1, type: lab, title: {ru: Б}, text: materials/b.md}\n"  # noqa: E501 - a file
+    proposed = book(alone).changed(0, Draft("lab", 1, {"ru": "Б"}, text="слова"))
+    assert paths(proposed) == [(ChangeKind.ADD, "materials/b.md")]
+    assert paths(book(alone).dropped(0)) == [(ChangeKind.EDIT, "course.yaml")]
+
+
+def test_what_changes_nothing_is_refused():
+    with pytest.raises(Refused):
+        book().changed(1, LINK)
+    with pytest.raises(Refused):
+        book().with_card({"semester": 1})
+
+
+def test_the_card_loses_what_is_taken_away_and_keeps_its_comments():
+    yaml = YAML.replace("materials:", "description: {ru: О чём}\nmaterials:")
+    proposed = book(yaml).with_card({"description": None, "semester": 2})
+    assert proposed.edits[0].text == YAML.replace("semester: 1", "semester: 2")
+
+
+def test_a_revision_moves_with_what_it_stands_for_alone():
+    now, later = book(), book(YAML.replace("Ссылка", "Адрес"))
+    assert now.revision == later.revision
+    ours, theirs = now.lessons([]), later.lessons([])
+    assert [one.revision == two.revision for one, two in zip(ours, theirs, strict=True)] == [
+        True,
+        False,
+        True,
+    ]
+    edited = book(**{"materials/lecture-01.md": "иначе"})
+    assert edited.lessons([])[0].revision == ours[0].revision  # the test's blobs are their paths
+
+
+def test_a_material_is_known_by_its_id():
+    known = [Material(7, 2, "lab", {"ru": "Ссылка", "en": "Ссылка"}, "", "https://example.com/a")]
+    found = book().lesson(known, 7)
+    assert (found.place, found.words) == (1, None)
+    with pytest.raises(NotFound):
+        book().lesson(known, 8)
+
+
+def test_the_card_tells_what_is_given_alone():
+    assert book().card() == {"semester": 1, "name": {"ru": "Проба"}}
+
+
+def test_a_missing_course_is_refused():
+    with pytest.raises(Refused):
+        Book([])

@@ -1,0 +1,388 @@
+"""A course.yaml says what was meant after an edit, and all that was not meant stays as it was."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from merlin.core.errors import Refused
+from merlin.dataset.course_writing import course_value, rewritten, write_course
+from merlin.dataset.yaml_words import scalar, within
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted((ROOT / "datasets").glob("*/course.yaml"))
+NEW = {"lesson": 9, "type": "lab", "title": {"ru": "Новое: имя"}, "text": "materials/lab-09.md"}
+
+WORDS = st.one_of(
+    st.text(
+        st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff"),
+        min_size=1,
+        max_size=20,
+    ),
+    st.sampled_from(
+        [
+            *["no", "3", "a: b", "a #b", "# a", "- a", "[a", "{a}", "'", '"', "a, b", " a", "a "],
+            *["Много\nстрок", "с концом\n", "\nс начала", "  глубоко\nмелко", "~", "a:", "---"],
+            *["x\n# нет\ny", "\ttab", "a\n\n\nb", "a\n\n", "null", "true", "?", "? a", "&a", "*a"],
+        ]
+    ),
+)
+LOCALISED = st.dictionaries(st.sampled_from(["ru", "en"]), WORDS, min_size=1)
+MATERIAL = st.fixed_dictionaries(
+    {
+        "lesson": st.integers(1, 1000),
+        "type": st.sampled_from(["lecture", "seminar", "lab"]),
+        "title": LOCALISED,
+        "file_url": st.sampled_from(["https://example.com/a.pdf", "https://e.org/?a=1#b,c"]),
+    },
+    optional={"text": st.sampled_from(["materials/a.md", "materials/no.md"])},
+)
+COURSE = st.fixed_dictionaries(
+    {"semester": st.integers(1, 12), "name": LOCALISED},
+    optional={
+        "description": LOCALISED,
+        "active": st.booleans(),
+        "teachers": st.lists(WORDS.filter(lambda w: len(w) < 20), max_size=3, unique=True),
+        "materials": st.lists(MATERIAL, max_size=4),
+    },
+)
+
+
+class Scribe:
+    """Writes a value as people write YAML: every style, with comments that are numbered."""
+
+    def __init__(self, draw):
+        self.draw = draw
+        self.comments = 0
+
+    def chance(self):
+        return self.draw(st.booleans())
+
+    def note(self, indent):
+        if not self.chance():
+            return ""
+        self.comments += 1
+        return f"{' ' * indent}# note {self.comments}\n"
+
+    def tail(self):
+        return "  # beside" if self.chance() else ""
+
+    def below(self, value, indent):
+        if isinstance(value, dict) and self.chance():
+            return f"\n{self.map(value, indent + 2)}"
+        if isinstance(value, list) and value and self.chance():
+            deep = indent + self.draw(st.sampled_from([0, 2, 4]))
+            return "\n" + "".join(self.item(each, deep) for each in value)
+        if isinstance(value, str) and "\n" in value and self.chance():
+            return f" {scalar(value, indent)}\n"
+        quoted = self.chance()
+        return f" {within(value, is_quoted=quoted)}{self.tail()}\n"
+
+    def item(self, value, indent):
+        before = self.note(indent)
+        if isinstance(value, dict) and self.chance():
+            return f"{before}{' ' * indent}- {self.map(value, indent + 2).lstrip()}"
+        return f"{before}{' ' * indent}- {within(value)}{self.tail()}\n"
+
+    def map(self, value, indent):
+        keys = self.draw(st.permutations(list(value)))
+        lines = []
+        for number, key in enumerate(keys):
+            before = self.note(indent) if number else ""
+            lines.append(f"{before}{' ' * indent}{key}:{self.below(value[key], indent)}")
+        return "".join(lines)
+
+
+@st.composite
+def written_courses(draw):
+    value, scribe = draw(COURSE), Scribe(draw)
+    if draw(st.integers(0, 9)) == 0:
+        text = within(value) + "\n"
+    else:
+        text = scribe.note(0) + scribe.map(value, 0) + scribe.note(0)
+    return text if draw(st.booleans()) else text.removesuffix("\n")
+
+
+@st.composite
+def edits(draw, value):
+    """One thing that an editor does."""
+    wanted = copy.deepcopy(value)
+    materials = wanted.get("materials", [])
+    kind = draw(st.sampled_from(["card", "add", "change", "drop", "move"]))
+    if kind == "card" or (kind != "add" and not materials):
+        wanted.update(draw(st.fixed_dictionaries({}, optional=COURSE_PARTS)))
+    elif kind == "add":
+        place = draw(st.integers(0, len(materials)))
+        wanted["materials"] = [*materials[:place], draw(MATERIAL), *materials[place:]]
+    elif kind == "change":
+        materials[draw(st.integers(0, len(materials) - 1))] = draw(MATERIAL)
+    else:
+        one = materials.pop(draw(st.integers(0, len(materials) - 1)))
+        if kind == "move":
+            materials.insert(draw(st.integers(0, len(materials))), one)
+    return wanted
+
+
+COURSE_PARTS = {
+    "semester": st.integers(1, 12),
+    "name": LOCALISED,
+    "description": LOCALISED,
+    "active": st.booleans(),
+    "teachers": st.lists(WORDS.filter(lambda w: len(w) < 20), max_size=3, unique=True),
+}
+
+
+def comments(text):
+    return [line.strip() for line in text.split("\n") if line.strip().startswith("# note")]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_any_edit_of_any_course_says_what_was_meant(data):
+    text = data.draw(written_courses())
+    try:
+        value = course_value(text)
+    except Refused:  # words that no course may hold
+        return
+    wanted = data.draw(edits(value))
+    found = rewritten(text, wanted)
+    assert course_value(found.text) == wanted
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_comments_of_what_is_not_edited_stay(data):
+    text = data.draw(written_courses())
+    try:
+        value = course_value(text)
+    except Refused:
+        return
+    semester = value["semester"] % 12 + 1
+    found = rewritten(text, {**value, "semester": semester})
+    assert not found.is_whole
+    assert comments(found.text) == comments(text)
+    before, after = text.split("\n"), found.text.split("\n")
+    assert len(before) == len(after)
+    assert sum(one != other for one, other in zip(before, after, strict=True)) == 1
+
+
+@given(COURSE)
+@settings(max_examples=100, deadline=None)
+def test_the_canonical_form_reads_back(value):
+    try:
+        told = course_value(write_course(value))
+    except Refused:
+        return
+    assert told == value
+
+
+def changed(text, wanted):
+    """Return the lines that differ, as a diff shows them, and whether all was written anew."""
+    found = rewritten(text, wanted)
+    assert course_value(found.text) == wanted
+    lines = difflib.unified_diff(text.splitlines(), found.text.splitlines(), lineterm="", n=0)
+    return [line for line in lines if line[:3] not in ("---", "+++", "@@ ")], found.is_whole
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
+def test_a_shipped_course_keeps_every_line_that_was_not_meant(path):
+    text = path.read_text(encoding="utf-8")
+    value = course_value(text)
+    for place in range(len(value["materials"])):
+        for edit in ("title", "drop", "add", "move"):
+            wanted = copy.deepcopy(value)
+            materials = wanted["materials"]
+            if edit == "title":
+                materials[place]["title"]["ru"] = "Другое: имя"
+            elif edit == "add":
+                materials.insert(place, NEW)
+            else:
+                one = materials.pop(place)
+                if edit == "move":
+                    materials.insert(0, one)
+            lines, is_whole = changed(text, wanted)
+            assert not is_whole
+            assert len(lines) <= 10
+            kept = [line for line in text.splitlines() if "#" in line]
+            assert [line for line in rewritten(text, wanted).text.splitlines() if "#" in line][
+                : len(kept)
+            ] == kept or edit == "drop"
+
+
+def test_only_the_words_that_were_changed_are_written_anew():
+    text = SHIPPED[0].read_text(encoding="utf-8")
+    wanted = course_value(text)
+    wanted["materials"][2]["lesson"] = 7
+    lines, _ = changed(text, wanted)
+    old = "  - {lesson: 2, type: lecture, title: {ru: Сортировки, en: Sorting}"
+    assert [line.split(", text")[0] for line in lines] == [f"-{old}", f"+{old.replace('2', '7')}"]
+
+
+def test_a_new_material_looks_like_its_neighbours():
+    text = "semester: 1\nname: {ru: А}\nmaterials:\n- lesson: 1\n  type: lab\n  title: {ru: Б}\n  text: materials/b.md\n"  # noqa: E501 - a file
+    wanted = course_value(text)
+    wanted["materials"].append(NEW)
+    lines, _ = changed(text, wanted)
+    assert lines == [
+        "+- lesson: 9",
+        "+  type: lab",
+        '+  title: {ru: "Новое: имя"}',
+        "+  text: materials/lab-09.md",
+    ]
+
+
+def test_the_first_material_stands_below_its_key():
+    text = "semester: 1\nname: {ru: А}\nmaterials: []  # пока пусто\nactive: true\n"
+    wanted = course_value(text)
+    wanted["materials"] = [NEW]
+    found = rewritten(text, wanted)
+    assert "materials:\n  - lesson: 9\n" in found.text
+    assert found.text.endswith("active: true\n")
+
+
+FORMS = [
+    # what stands there, what changes, what stands there then
+    ("teachers: [a, b, c]", {"teachers": ["b", "c"]}, "teachers: [b, c]"),
+    ("teachers: [a, b, c]", {"teachers": ["a", "b"]}, "teachers: [a, b]"),
+    ("teachers: [a, b]", {"teachers": ["x", "a", "b"]}, "teachers: [x, a, b]"),
+    ("teachers: [a, ]", {"teachers": []}, "teachers: []"),
+    ("teachers: [a]", {"teachers": []}, "teachers: []"),
+    ("teachers: []", {"teachers": ["a, b"]}, 'teachers: ["a, b"]'),
+    ("teachers:\n- a\n- b # two", {"teachers": ["a", "x", "b"]}, "teachers:\n- a\n- x\n- b # two"),
+    ("teachers:\n  # who\n  -\n    a\n  - b", {"teachers": ["b"]}, "teachers:\n  # who\n  - b"),
+    ("teachers:\n- a", {"teachers": []}, "teachers: []"),
+    ("teachers: # who\n- a", {"teachers": []}, "teachers: [] # who"),
+    (
+        "description: {en: A}",
+        {"description": {"ru": "Б", "en": "A"}},
+        "description: {ru: Б, en: A}",
+    ),
+    ("description: {en: A}", {"description": {"en": "A\nB"}}, 'description: {en: "A\\nB"}'),
+    (
+        "description:\n  en: A",
+        {"description": {"ru": "Б", "en": "A"}},
+        "description:\n  ru: Б\n  en: A",
+    ),
+    (
+        "description:\n  ru: |\n    А\n    Б\n\n  # тут\n  en: A",
+        {"description": {"ru": "В", "en": "A"}},
+        "description:\n  ru: В\n  # тут\n  en: A",
+    ),
+    (
+        "description:\n  ru: >-\n    А\n    Б",
+        {"description": {"ru": "А Б", "en": "C"}},
+        "description:\n  ru: >-\n    А\n    Б\n  en: C",
+    ),
+    (
+        "description:\n  ru: |\n    А",
+        {"description": {"ru": "А\n", "en": "C"}},
+        "description:\n  ru: |\n    А\n  en: C",
+    ),
+    ("description: {ru: А}", {"active": True}, "description: {ru: А}\nactive: true"),
+    (
+        "materials:\n- text: materials/a.md\n  lesson: 1\n  type: lab\n  title: {ru: А}",
+        {
+            "materials": [
+                {"lesson": 1, "type": "lab", "title": {"ru": "А"}, "file_url": "https://a.b"}
+            ]
+        },
+        "materials:\n- lesson: 1\n  type: lab\n  title: {ru: А}\n  file_url: https://a.b",
+    ),
+    (
+        "materials: [{lesson: 1, type: lab, title: {ru: А}, text: a.md}]",
+        {"materials": [{"lesson": 1, "type": "lab", "title": {"ru": "Б"}, "text": "a.md"}]},
+        "materials: [{lesson: 1, type: lab, title: {ru: Б}, text: a.md}]",
+    ),
+]
+
+
+@pytest.mark.parametrize(("old", "changes", "new"), FORMS)
+def test_each_form_keeps_its_own_look(old, changes, new):
+    head = "# Курс\nsemester: 1\nname: {ru: А}\n"
+    text = f"{head}{old}\n"
+    found = rewritten(text, {**course_value(text), **changes})
+    assert found.text == f"{head}{new}\n"
+    assert not found.is_whole
+
+
+def test_a_whole_file_in_brackets_stays_so():
+    text = "{semester: 1, name: {ru: А}}\n"
+    found = rewritten(text, {**course_value(text), "active": False, "materials": [NEW]})
+    assert found.text == (
+        "{semester: 1, name: {ru: А}, active: false, materials: [{lesson: 9, type: lab, title: "
+        '{ru: "Новое: имя"}, text: materials/lab-09.md}]}\n'
+    )
+
+
+def test_an_empty_list_in_brackets_gets_its_first_item_there():
+    text = "{semester: 1, name: {ru: А}, materials: []}\n"
+    found = rewritten(text, {**course_value(text), "materials": [NEW]})
+    assert not found.is_whole
+    assert found.text.startswith("{semester: 1, name: {ru: А}, materials: [{lesson: 9,")
+
+
+def test_a_key_of_its_own_goes_to_the_end():
+    text = "semester: 1\nname: {ru: А}\n"
+    assert rewritten(text, {**course_value(text), "zone": 7}).text == f"{text}zone: 7\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("semester: 1\nname: {ru: А}\n", {"semester": 1, "name": "А"}),
+        ("semester: 1\nname:\n  ru: А\n", {"semester": 1, "name": {}}),
+    ],
+)
+def test_what_becomes_of_another_kind_is_written_anew_as_a_whole(text, wanted):
+    assert rewritten(text, wanted).is_whole
+
+
+def test_windows_line_ends_stay():
+    text = "semester: 1\r\nname: {ru: А}\r\nactive: true # да\r\n"
+    found = rewritten(text, {**course_value(text), "active": False, "teachers": ["boris"]})
+    assert found.text == (
+        "semester: 1\r\nname: {ru: А}\r\nactive: false # да\r\nteachers: [boris]\r\n"
+    )
+
+
+def test_what_takes_too_many_steps_is_written_anew_as_a_whole_and_told():
+    lines = [
+        f"- {{lesson: {n + 1}, type: lab, title: {{ru: А}}, text: materials/a.md}}"
+        for n in range(60)
+    ]
+    text = "semester: 1 # один\nname: {ru: А}\nmaterials:\n" + "\n".join(lines) + "\n"
+    wanted = course_value(text)
+    wanted["materials"].reverse()
+    found = rewritten(text, wanted)
+    assert found.is_whole
+    assert course_value(found.text) == wanted
+    assert found.text == write_course(wanted)
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"name": {"ru": "a\0b"}}, {"description": {"ru": "a\x80b"}}], ids=["set", "added"]
+)
+def test_words_that_no_file_may_hold_are_refused(wanted):
+    text = "semester: 1\nname: {ru: А}\n"
+    with pytest.raises(Refused) as refused:
+        rewritten(text, {"semester": 1, "name": {"ru": "А"}, **wanted})
+    assert refused.value.key == "course-unwritable"
+
+
+@pytest.mark.parametrize("text", [None, "", "a: [", "semester: 1\n", "semester: 0\nname: {ru: А}"])
+def test_a_broken_course_is_refused(text):
+    with pytest.raises(Refused) as refused:
+        course_value(text)
+    assert refused.value.key == "course-broken"
+
+
+def test_no_difference_changes_nothing():
+    text = "name: {ru: А}   # как есть\nsemester: 1"
+    assert rewritten(text, course_value(text)).text == text

@@ -1,0 +1,97 @@
+"""Files as they will lie, and commits taken back."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from merlin.core.errors import Refused
+from merlin.dataset.change import Asked, ChangeState, Edit, changes_of
+from merlin.dataset.editing import FileText
+from merlin.dataset.editor import editor_of
+from merlin.dataset.undoing import reversing
+from merlin.dataset.waiting import blob_of, is_behind, with_waiting
+
+pytestmark = pytest.mark.unit
+
+ASKED = Asked(editor_of(7, "Вера"), "7", datetime(2026, 11, 20, tzinfo=UTC))
+ONE = "examples/a.yaml"
+
+
+def change(before, text, path=ONE, dataset="trial"):
+    (made,) = changes_of(dataset, [Edit(path, before, text)], ASKED)
+    return made
+
+
+def file(text, path=ONE):
+    return FileText("trial", path, blob_of(text), text)
+
+
+def committed(*changes):
+    return [replace(each, state=ChangeState.COMMITTED, commit="c" * 40) for each in changes]
+
+
+@pytest.mark.parametrize("kind", ["sha1", "sha256"])
+def test_a_blob_has_the_id_that_git_gives_it(tmp_path, kind):
+    subprocess.run(["git", "init", "-q", f"--object-format={kind}", tmp_path], check=True)
+    (tmp_path / "a").write_text("слова\n", encoding="utf-8")
+    asked = ["git", "-C", tmp_path, "hash-object", "a"]
+    told = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
+    assert blob_of("слова\n", told) == told
+
+
+def test_edits_in_a_row_build_on_each_other():
+    first = change(blob_of("a"), "b")
+    second = change(blob_of("b"), "c")
+    added = change(None, "new", "examples/b.yaml")
+    files = with_waiting("trial", [file("a")], [first, second, added])
+    assert [(each.path, each.text) for each in files] == [(ONE, "c"), ("examples/b.yaml", "new")]
+    assert with_waiting("trial", [file("a")], [change(blob_of("a"), None)]) == []
+
+
+def test_what_does_not_fit_or_is_elsewhere_is_passed_over():
+    strangers = [change(blob_of("x"), "b"), change(blob_of("a"), "b", dataset="other")]
+    assert with_waiting("trial", [file("a")], strangers) == [file("a")]
+
+
+def test_files_are_behind_until_a_commit_shows_in_them():
+    done = committed(change(blob_of("a"), "b"), change(blob_of("b"), "c"))
+    assert is_behind([file("a")], done)
+    assert is_behind([file("b")], done)
+    assert not is_behind([file("c")], done)
+    assert is_behind([], committed(change(None, "b")))
+
+
+def test_a_commit_is_taken_back_last_file_first():
+    edited, added = change(blob_of("a"), "b"), change(None, "new", "examples/b.yaml")
+    removed = change(blob_of("old"), None, "examples/c.yaml")
+    blobs = {ONE: blob_of("b"), "examples/b.yaml": blob_of("new")}
+    texts = {blob_of("a"): "a", blob_of("old"): "old"}
+    edits = reversing(committed(edited, added, removed), blobs, texts.get)
+    assert edits == [
+        Edit("examples/c.yaml", None, "old"),
+        Edit("examples/b.yaml", blob_of("new"), None),
+        Edit(ONE, blob_of("b"), "a"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("made", "blobs", "texts", "key"),
+    [
+        (change(blob_of("a"), "b"), {ONE: blob_of("a")}, {}, "change-undo-early"),
+        (change(blob_of("a"), None), {ONE: "x"}, {blob_of("a"): "a"}, "change-undo-there"),
+        (change(blob_of("a"), "b"), {ONE: blob_of("b")}, {}, "change-undo-lost"),
+    ],
+)
+def test_what_cannot_be_known_is_not_taken_back(made, blobs, texts, key):
+    with pytest.raises(Refused) as refused:
+        reversing(committed(made), blobs, texts.get)
+    assert refused.value.key == key
+
+
+def test_what_is_no_commit_is_not_taken_back():
+    with pytest.raises(Refused):
+        reversing([change(None, "a")], {}, {}.get)

@@ -1,0 +1,130 @@
+"""The api dies on the way of a question: nothing stays reserved, and nothing is charged twice."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import timedelta
+
+import httpx
+import pytest
+import yaml
+from forked import start
+from served import serve_in
+from waiting import wait_until
+
+from merlin.account.key import Scope
+from merlin.account.user import User
+from merlin.config import load
+from merlin.core.clock import iso, utc_now
+from merlin.core.free_port import free_ports
+from merlin.core.killpoint import POINTS
+from merlin.sandbox.provider import ProviderStandIn
+from merlin.store.cipher import load_or_make_key
+from merlin.store.keys import KeyRows
+from merlin.store.users import UserRows
+from merlin.wiring.database import opened, reading
+
+pytestmark = pytest.mark.integration
+
+OURS = [point for point in POINTS if point.startswith("door.")]
+ANNA, KEY = 1001, "STAND_IN_KEY"
+ASKED = {"model": "merlin/trial", "messages": [{"role": "user", "content": "Что такое граф?"}]}
+ELEVEN_MINUTES = timedelta(minutes=11)
+
+
+class Api:
+    """One api in a process of its own, with a model that serves and a plan that counts."""
+
+    def __init__(self, folder, provider_url):
+        self.folder = folder
+        (port,) = free_ports(1)
+        self.address = f"http://127.0.0.1:{port}"
+        said = {
+            "state_dir": "state",
+            "api": {"listen": f"127.0.0.1:{port}"},
+            "providers": [{"name": "chat", "base_url": provider_url, "credential": KEY}],
+            "plans": {"student": {"title": {"ru": "Студент", "en": "Student"}, "text": 5}},
+        }
+        self.path = folder / "config.yaml"
+        self.path.write_text(yaml.safe_dump(said), encoding="utf-8")
+        self.config = load(self.path)
+        with opened(self.config) as database:
+            serve_in(database, "stand-in-chat", dataset="trial")
+            UserRows(database).seen([User(ANNA)])
+            keys = KeyRows(database, load_or_make_key(self.config.state_dir, None))
+            _, self.key = keys.make(ANNA, "test", [Scope.CHAT_WRITE])
+
+    @contextmanager
+    def running(self, **environment):
+        """Run the api until the end of the block, where it may have died."""
+        log = self.folder / "api.log"
+        process = start("api", self.path, log, **{KEY: "stand-in", **environment})
+        try:
+            wait_until(self.is_ready, story=lambda: log.read_text()[-3000:])
+            yield process
+        finally:
+            process.terminate()
+            process.join()
+
+    def is_ready(self):
+        try:
+            return httpx.get(f"{self.address}/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def ask(self, **headers):
+        said = {"Authorization": f"Bearer {self.key}", **headers}
+        address = f"{self.address}/v1/chat/completions"
+        return httpx.post(address, json=ASKED, headers=said, timeout=30)
+
+    def dies_at(self, point, **headers):
+        """Let the api die at a point of a question that is asked with these headers."""
+        with self.running(MERLIN_CRASH_AT=point) as process:
+            with pytest.raises(httpx.TransportError):
+                self.ask(**headers)
+            process.join(30)
+            assert process.exitcode == 137, (self.folder / "api.log").read_text()[-3000:]
+
+    def uses(self):
+        """Return how many questions stand in which state."""
+        with reading(self.config) as database:
+            return dict(database.sql("SELECT state, COUNT(*) FROM quota_use GROUP BY state"))
+
+    def time_passes(self):
+        """Let everything have happened eleven minutes earlier."""
+        with opened(self.config) as database, database.atomic():
+            then = iso(utc_now() - ELEVEN_MINUTES)
+            database.sql("UPDATE quota_use SET at = ?", then)
+            database.sql("UPDATE idempotency SET at = ?", then)
+
+
+@pytest.fixture
+def provider():
+    with ProviderStandIn(key="stand-in") as provider:
+        yield provider
+
+
+@pytest.mark.parametrize("point", OURS)
+def test_nothing_stays_reserved_after_a_death_at(point, tmp_path, provider):
+    api = Api(tmp_path, provider.base_url)
+    api.dies_at(point)
+    is_charged = point == "door.answered"
+    assert api.uses() == {"charged" if is_charged else "reserved": 1}
+    api.time_passes()
+    with api.running():
+        wait_until(lambda: api.uses() == {"charged" if is_charged else "returned": 1})
+
+
+@pytest.mark.parametrize("point", OURS)
+def test_a_named_question_is_charged_once_after_a_death_at(point, tmp_path, provider):
+    api, named = Api(tmp_path, provider.base_url), {"Idempotency-Key": "one"}
+    api.dies_at(point, **named)
+    with api.running():
+        assert api.ask(**named).status_code == 409
+        api.time_passes()
+        told = api.ask(**named)
+        assert told.status_code == 200
+        again = api.ask(**named)
+        assert again.headers["idempotency-replayed"] == "true"
+        assert again.content == told.content
+    assert api.uses() == {"charged": 1}

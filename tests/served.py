@@ -1,0 +1,126 @@
+"""Models that serve: rows as the daemon leaves them after a promotion."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from migrated import put_migrated
+
+from merlin.core.clock import iso
+from merlin.store.database import open_database
+from merlin.store.migrations import migrate
+from merlin.store.tables import (
+    BUILD,
+    COMMIT,
+    EVALUATION,
+    JOB,
+    MODEL,
+    PROMOTION,
+    SERVING,
+    VERDICT,
+)
+
+AT = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
+SYSTEM = "MerlinGPT is a good service!"
+
+
+def let_serve(settings, model_id, **more):
+    """Let a model of a new build serve a dataset, in the database that the settings name."""
+    put_migrated(settings.database)
+    with open_database(settings.database) as database:
+        migrate(database)
+        serve_in(database, model_id, **more)
+
+
+def serve_in(database, model_id, *, number=1, dataset="neurotypology", provider="chat"):
+    """Let a model of a new build serve the dataset."""
+    with database.atomic():
+        build_id = database.add(BUILD, _build(dataset, number))
+        job_id = database.add(JOB, _job(dataset, build_id, provider))
+        model_row = database.add(MODEL, _model(dataset, build_id, job_id, provider, model_id))
+        served = {"since": iso(AT), "position": number, "is_pinned": 0}
+        database.change(SERVING.delete().where(SERVING.dataset == dataset))
+        serving = {"dataset": dataset, "model_row": model_row, **served}
+        database.put(SERVING.insert(serving))
+        scores = {"questions": 12, "chrf": 81.25, "equal_share": 0.75, "unknown_share": 0.0}
+        database.put(EVALUATION.insert({"model_row": model_row, **scores, "at": iso(AT)}))
+        database.add(PROMOTION, _promotion(dataset, model_id))
+        database.bump()
+
+
+def came_from(database, sha, dataset, build_id=1):
+    """Let a commit be what led to a build."""
+    words = dict.fromkeys(("author_name", "author_email", "subject", "message"), "")
+    seen = {"sha": sha, "parent": None, "position": 1, "seen_at": iso(AT), "committed_at": iso(AT)}
+    database.put(COMMIT.insert({**words, **seen}))
+    told = dict.fromkeys(("word", "wish", "reason", "arguments"), "")
+    times = {"seen_at": iso(AT), "updated_at": iso(AT)}
+    verdict = {"commit_sha": sha, "dataset": dataset, "position": 1, "build_id": build_id}
+    database.add(VERDICT, {**told, **times, **verdict})
+
+
+def _build(dataset, number):
+    recipe = {"provider": "chat", "base_model": "no-such-base"}
+    return {
+        "dataset": dataset,
+        "number": number,
+        "digest": f"{dataset}-{number}",
+        "folder": "",
+        "system": SYSTEM,
+        "train": 60,
+        "test": 12,
+        "train_tokens": 1,
+        "test_tokens": 1,
+        "manifest": json.dumps({"recipe": recipe}),
+        "created_at": iso(AT),
+    }
+
+
+def _job(dataset, build_id, provider):
+    return {
+        "launch_key": f"{dataset}-{build_id}",
+        "wish": "",
+        "dataset": dataset,
+        "build_id": build_id,
+        "provider": provider,
+        "recipe": "{}",
+        "attempt": 1,
+        "state": "succeeded",
+        "provider_job_id": "job-1",
+        "status": "succeeded",
+        "model_id": None,
+        "trained_tokens": 0,
+        "estimate_micro": 0,
+        "currency": "USD",
+        "error": "",
+        "not_before": None,
+        "created_at": iso(AT),
+        "updated_at": iso(AT),
+    }
+
+
+def _model(dataset, build_id, job_id, provider, model_id):
+    return {
+        "provider": provider,
+        "model_id": model_id,
+        "dataset": dataset,
+        "build_id": build_id,
+        "job_id": job_id,
+        "state": "good",
+        "probes": 0,
+        "not_before": None,
+        "note": "",
+        "created_at": iso(AT),
+    }
+
+
+def _promotion(dataset, model_id):
+    return {
+        "dataset": dataset,
+        "from_model": None,
+        "to_model": model_id,
+        "why": "newest",
+        "by_whom": "merlin",
+        "at": iso(AT),
+    }

@@ -1,0 +1,155 @@
+"""A person's own talks over all bots: read by them alone, told with what they took, deleted."""
+
+from __future__ import annotations
+
+import pytest
+from store_world import BOT
+
+from merlin.chat.rating import Rating
+from merlin.chat.session import Place
+from merlin.chat.transcript import SUMMARY
+from merlin.chat.turn import Question, Written
+from merlin.core.clock import iso
+from merlin.core.message import Usage
+from merlin.core.money import Cost
+from merlin.store.own_talks import OwnTalkRows
+from merlin.store.ratings import RatingRows
+from merlin.store.sessions import SessionRows
+from merlin.store.turns import TurnRows
+
+pytestmark = pytest.mark.integration
+
+ANNA, BORIS, GROUP = 1001, 1002, -5005
+OTHER_BOT = BOT + 1
+
+
+@pytest.fixture
+def talks(database, cipher):
+    return OwnTalkRows(database, cipher)
+
+
+class Chat:
+    """One bot's chat with one person, or in a group."""
+
+    def __init__(self, database, cipher, clock, bot=BOT, user=ANNA, chat=None):
+        self._sessions = SessionRows(database, cipher, bot, clock)
+        self._turns = TurnRows(database, cipher, bot, clock)
+        self._clock = clock
+        self.place = Place(chat or user, user)
+        self.session = self._sessions.open(self.place)
+
+    def ask(self, update_id, words="вопрос", answer="ответ", **more):
+        """Ask and answer; return the turn's number."""
+        self._clock.move(60)
+        question = Question(self.session.session_id, update_id, self.place.user_id, words, **more)
+        turn = self._turns.ask(question, None)
+        told = Written(answer, model_id="ft:1", usage=Usage(10, 5), cost_micro=7, currency="USD")
+        self._turns.write(update_id, told)
+        self._sessions.touch(self.session.session_id, f"о чём: {words}")
+        return turn.turn_id
+
+
+@pytest.fixture
+def chat(database, cipher, clock):
+    def of(**more):
+        return Chat(database, cipher, clock, **more)
+
+    return of
+
+
+def test_sessions_of_all_bots_are_told_newest_first(talks, chat):
+    first, second = chat(), chat(bot=OTHER_BOT)
+    first.ask(1, "раз")
+    second.ask(1, "два")
+    found = talks.sessions(ANNA, 10)
+    assert [each.title for each in found] == ["о чём: два", "о чём: раз"]
+    assert found[0].session_id == second.session.session_id
+
+
+def test_a_session_is_told_with_what_it_took(talks, chat):
+    mine = chat()
+    mine.ask(1)
+    mine.ask(2)
+    (told,) = talks.sessions(ANNA, 10)
+    assert (told.turns, told.usage, told.costs) == (2, Usage(20, 10), (Cost(14, "USD"),))
+
+
+def test_lists_go_on_after_the_last_one(talks, chat):
+    for number in range(5):
+        chat(bot=BOT + number).ask(number + 1)
+    whole = talks.sessions(ANNA, 10)
+    first = talks.sessions(ANNA, 2)
+    last = first[-1]
+    rest = talks.sessions(ANNA, 10, (iso(last.touched_at), last.session_id))
+    assert [*first, *rest] == list(whole)
+    assert len(whole) == 5
+
+
+def test_nobody_reads_or_deletes_what_is_not_theirs(talks, chat):
+    mine = chat()
+    turn_id = mine.ask(1)
+    session_id = mine.session.session_id
+    assert talks.sessions(BORIS, 10) == []
+    assert talks.session(BORIS, session_id) is None
+    assert talks.turn(BORIS, turn_id) is None
+    assert talks.delete(BORIS, session_id) is False
+    assert talks.turn(ANNA, turn_id).answer == "ответ"
+
+
+def test_a_groups_talk_is_no_ones_own_but_its_turns_are_who_asked(talks, chat):
+    there = chat(chat=GROUP)
+    turn_id = there.ask(1)
+    assert talks.sessions(ANNA, 10) == []
+    assert talks.session(ANNA, there.session.session_id) is None
+    assert talks.delete(ANNA, there.session.session_id) is False
+    assert talks.turn(ANNA, turn_id).is_private is False
+
+
+def test_turns_are_told_oldest_first_without_what_was_asked_anew(talks, chat):
+    mine = chat()
+    mine.ask(1, "первый", message_id=7)
+    mine.ask(2, "первый, иначе", message_id=7)
+    mine.ask(3, "второй")
+    mine.ask(4, "итог", format=SUMMARY)
+    found = talks.turns(mine.session.session_id, 10)
+    assert [each.question for each in found] == ["первый, иначе", "второй"]
+    assert found[0].cost == Cost(7, "USD")
+    assert talks.turns(mine.session.session_id, 10, found[0].turn_id) == [found[1]]
+
+
+def test_a_turn_is_told_with_what_its_asker_thinks_of_it(talks, chat, database):
+    turn_id = chat().ask(1)
+    ratings = RatingRows(database, 0)
+    ratings.rate(turn_id, BORIS, Rating.DOWN)
+    assert talks.turn(ANNA, turn_id).rating == ""
+    ratings.rate(turn_id, ANNA, Rating.UP)
+    assert talks.turn(ANNA, turn_id).rating == "up"
+
+
+def test_a_deleted_session_takes_its_turns_and_ratings_along(talks, chat, database):
+    mine, other = chat(), chat(bot=OTHER_BOT)
+    turn_id, kept = mine.ask(1), other.ask(1)
+    for each in (turn_id, kept):
+        RatingRows(database, 0).rate(each, ANNA, Rating.UP)
+    assert talks.delete(ANNA, mine.session.session_id) is True
+    assert talks.delete(ANNA, mine.session.session_id) is False
+    assert talks.turn(ANNA, turn_id) is None
+    assert database.sql("SELECT turn_id FROM rating") == [(kept,)]
+
+
+def test_what_a_person_has_spent_since_a_moment(talks, chat, clock):
+    mine = chat()
+    mine.ask(1)
+    since = clock()
+    mine.ask(2)
+    chat(bot=OTHER_BOT).ask(3)
+    chat(user=BORIS).ask(4)
+    clock.move(1)
+    told = talks.spent(ANNA, since)
+    assert told.questions == 3
+    assert talks.spent(ANNA, clock()).costs == ()
+
+
+def test_sessions_that_were_never_used_are_not_told(talks, chat):
+    chat()
+    assert talks.sessions(ANNA, 10) == []

@@ -1,0 +1,166 @@
+"""Rows of user names, logins and sign-ins, on both databases."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from merlin.account.account import FIRST_ID
+from merlin.account.login import LIFE, LoginState
+from merlin.account.sign_in import How
+from merlin.account.user import User
+from merlin.core.errors import Refused
+from merlin.store.accounts import MOST_BROWSERS, AccountRows
+from merlin.store.audit import AuditRows
+from merlin.store.cipher import Cipher
+from merlin.store.logins import LoginRows
+from merlin.store.people import PeopleRows
+from merlin.store.sign_ins import SignInRows
+from merlin.store.users import UserRows
+
+pytestmark = pytest.mark.integration
+
+ANNA, BORIS = 1001, 1002
+BY = "cli:vera"
+
+
+@pytest.fixture
+def cipher():
+    return Cipher({"only": b"k" * 32}, "only")
+
+
+@pytest.fixture
+def accounts(database, clock):
+    return AccountRows(database, clock)
+
+
+@pytest.fixture
+def logins(database, cipher, clock):
+    return LoginRows(database, cipher, clock)
+
+
+@pytest.fixture
+def sign_ins(database, cipher, clock):
+    return SignInRows(database, cipher, clock)
+
+
+def at_once(work, count=8):
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(work, range(count)))
+
+
+def test_a_name_has_one_owner_even_where_all_take_it_at_once(accounts):
+    def take(number):
+        try:
+            accounts.set_name(ANNA + number, "petrova", BY)
+        except Refused:
+            return None
+        return ANNA + number
+
+    (owner,) = filter(None, at_once(take))
+    assert accounts.named(" PETROVA ").user_id == owner
+    entries = [each for each in AuditRows(accounts.db).newest() if each.action == "account.name"]
+    assert [each.target for each in entries] == [f"user:{owner}"]
+
+
+def test_a_new_name_frees_the_old_one_and_keeps_the_password(accounts):
+    accounts.set_name(ANNA, "anna", BY)
+    accounts.set_password(ANNA, "$hash", BY)
+    accounts.set_name(ANNA, "petrova", BY)
+    accounts.set_name(BORIS, "anna", BY)
+    assert accounts.named("petrova").password == "$hash"
+    assert accounts.named("anna").user_id == BORIS
+    assert not accounts.of(BORIS).has_password
+    with pytest.raises(Refused):
+        accounts.set_name(BORIS, "petrova", BY)
+    assert accounts.of(BORIS).name == "anna"
+
+
+def test_somebody_without_telegram_is_a_person_whom_no_message_reaches(accounts):
+    user_id = accounts.make("petrova", BY)
+    user = UserRows(accounts.db).get(user_id)
+    assert user_id >= FIRST_ID
+    assert not user.is_reachable
+    with pytest.raises(Refused):
+        accounts.make("petrova", BY)
+    assert UserRows(accounts.db).count() == 1
+
+
+def test_a_password_needs_a_name(accounts):
+    with pytest.raises(Refused):
+        accounts.set_password(ANNA, "$hash", BY)
+    assert AuditRows(accounts.db).newest() == []
+
+
+def test_the_newest_browsers_are_known_until_the_password_changes(accounts):
+    accounts.set_name(ANNA, "anna", BY)
+    met = [accounts.meet(ANNA) for _ in range(MOST_BROWSERS + 1)]
+    known = [accounts.knows(ANNA, each) for each in met]
+    assert known == [False] + [True] * MOST_BROWSERS
+    assert not accounts.knows(BORIS, met[-1])
+    assert not accounts.knows(ANNA, "")
+    accounts.set_password(ANNA, "$hash", BY)
+    assert not accounts.knows(ANNA, met[-1])
+
+
+def test_a_confirmed_login_is_taken_once_by_all_who_ask_at_once(logins):
+    started = logins.start("Firefox", "203.0.*.*")
+    login = logins.show(started.key, ANNA)
+    answers = at_once(lambda _: logins.settle(login.login_id, ANNA, is_own=True))
+    assert sum(each is not None for each in answers) == 1
+    taken = [each for each in at_once(lambda _: logins.take(started.browser)) if each]
+    assert [each.user_id for each in taken] == [ANNA]
+    assert logins.of_browser(started.browser) is None
+
+
+def test_a_login_says_what_the_browser_said_and_ends(logins, clock):
+    started = logins.start("Firefox", "203.0.*.*")
+    found = logins.of_browser(started.browser)
+    assert (found.agent, found.place, found.state) == ("Firefox", "203.0.*.*", LoginState.PENDING)
+    assert logins.take(started.browser) is None
+    clock.move(LIFE.total_seconds())
+    assert logins.of_browser(started.browser) is None
+    assert logins.show(started.key, ANNA) is None
+    logins.start("", "")
+    assert logins.db.sql("SELECT COUNT(*) FROM login_code") == [(1,)]
+
+
+def test_one_source_has_one_sign_in(sign_ins):
+    tokens = at_once(lambda _: sign_ins.open(ANNA, How.TELEGRAM, "x", "the-source")[1])
+    counting = [token for token in tokens if sign_ins.find(token)]
+    assert len(counting) == 1
+    assert len(sign_ins.of(ANNA)) == 1
+    for _ in range(2):
+        sign_ins.open(ANNA, How.CODE, "x")
+    assert len(sign_ins.of(ANNA)) == 3
+
+
+def test_all_of_it_goes_with_the_person_and_no_hash_is_told(
+    accounts, logins, sign_ins, cipher, clock
+):
+    UserRows(accounts.db).seen([User(ANNA)])
+    accounts.set_name(ANNA, "petrova", BY)
+    accounts.set_password(ANNA, "$argon2id$", BY)
+    logins.show(logins.start("Firefox", "").key, ANNA)
+    _, token = sign_ins.open(ANNA, How.CODE, "Firefox")
+    people = PeopleRows(accounts.db, cipher, clock)
+    told = people.told(ANNA)["tables"]
+    assert told["account"][0]["name"] == "petrova"
+    assert told["sign_in"][0]["agent"] == "Firefox"
+    assert not {"password", "token_hash", "code_hash"} & {
+        name for rows in told.values() for row in rows for name in row
+    }
+    people.forget(ANNA, clock() + timedelta(days=1))
+    assert accounts.named("petrova") is None
+    assert sign_ins.find(token) is None
+
+
+def test_who_was_blocked_and_left_is_blocked_when_they_come_by_the_page(database, cipher, clock):
+    users = UserRows(database, clock, cipher)
+    users.seen([User(ANNA)])
+    users.block(ANNA, BY)
+    PeopleRows(database, cipher, clock).forget(ANNA, clock() + timedelta(days=1))
+    users.met(User(ANNA))
+    assert users.get(ANNA).is_blocked

@@ -1,0 +1,194 @@
+"""What teachers and watchers read, on both databases: edits, interest, parts of long lists."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from store_world import AT, FACE, World, examples, finding
+
+from merlin.account.consent import ConsentKind
+from merlin.chat.interest import Stretch
+from merlin.chat.rating import Rating
+from merlin.chat.session import Place
+from merlin.chat.turn import Question, Written
+from merlin.core.errors import NotFound
+from merlin.core.request import RequestKind
+from merlin.dataset.change import Asked, Edit, Landed, changes_of
+from merlin.dataset.editor import editor_of
+from merlin.store.changes import ChangeRows
+from merlin.store.cipher import Cipher
+from merlin.store.consents import ConsentRows
+from merlin.store.editing import EditingRows
+from merlin.store.interest import InterestRows
+from merlin.store.pipeline import PipelineRows
+from merlin.store.ratings import RatingRows
+from merlin.store.requests import RequestRows
+from merlin.store.sessions import SessionRows
+from merlin.store.turns import TurnRows
+
+pytestmark = pytest.mark.integration
+
+ANNA, BORIS, BOT = 1001, 1002, 7
+OLD = date(2026, 1, 1)
+
+
+@pytest.fixture
+def cipher():
+    return Cipher({"k": b"k" * 32}, "k")
+
+
+@pytest.fixture
+def changes(database, cipher, clock):
+    return ChangeRows(database, cipher, clock)
+
+
+def put(changes, *names, by="7", dataset=FACE):
+    edits = [Edit(f"examples/{name}.yaml", None, f"{name}\n") for name in names]
+    made = changes_of(dataset, edits, Asked(editor_of(7, "Вера"), by, AT))
+    changes.put(made)
+    return made[0].change_id
+
+
+def test_changes_are_pending_until_they_are_commits(changes, clock):
+    first, second = put(changes, "a", "b"), put(changes, "c")
+    put(changes, "d", dataset="other")
+    assert [each.change_id for each in changes.pending(FACE)[::2]] == [first, second]
+    batch = changes.claim()
+    assert len(changes.pending(FACE)) == 3
+    before = clock()
+    clock.move(5)
+    changes.settle(batch, Landed("c" * 40))
+    assert [each.path for each in changes.pending(FACE)] == [f"{FACE}/examples/c.yaml"]
+    done = changes.committed(FACE, before)
+    assert [each.path for each in done] == [f"{FACE}/examples/{name}.yaml" for name in "ab"]
+    assert changes.committed(FACE, clock() + timedelta(seconds=1)) == []
+
+
+def test_batches_are_listed_by_parts_of_one_person_or_of_all(changes):
+    ids = [put(changes, f"a{number}", f"b{number}", by=by) for number, by in enumerate("7787")]
+    own = [ids[3], ids[1], ids[0]]
+    assert [each.change_id for each in changes.batches("7", 10)] == own
+    assert [each.change_id for each in changes.batches("7", 1, own[0])] == own[1:2]
+    assert [each.change_id for each in changes.batches(None, 10)] == ids[::-1]
+    assert changes.batches(None, 10, "f" * 32) == []
+
+
+def test_examples_follow_one_another_by_id(database):
+    books = EditingRows(database)
+    books.add({"1" * 40: "было\n"})
+    names = ["dataset.yaml", *(f"examples/{name}.yaml" for name in ("a", "b/c", "я"))]
+    books.keep(FACE, "t1", dict.fromkeys(names, "1" * 40))
+    assert [each.example_id for each in books.following(FACE, "", 2)] == ["a", "b/c"]
+    assert [each.example_id for each in books.following(FACE, "b/c", 2)] == ["я"]
+    assert books.following(FACE, "я", 2) == []
+
+
+def test_requests_of_somebody_come_newest_first(database, clock):
+    rows = RequestRows(database, clock)
+    ids = [rows.ask(RequestKind.LAUNCH, {"n": number}, "user:7") for number in range(3)]
+    rows.ask(RequestKind.LAUNCH, {}, "user:8")
+    assert [each.request_id for each in rows.of("user:7", 2)] == ids[:0:-1]
+
+
+class Talk:
+    """What people ask a bot."""
+
+    def __init__(self, database, cipher, clock):
+        self.sessions = SessionRows(database, cipher, BOT, clock)
+        self.turns = TurnRows(database, cipher, BOT, clock)
+        self.ratings = RatingRows(database, BOT, clock)
+        self.count = 0
+
+    def ask(self, user_id, words, rating=None, dataset=None, model="ft:face:1", message=0):
+        place = Place(user_id, user_id)
+        session = self.sessions.open(place) if message else self.sessions.renew(place)
+        self.sessions.change(replace(session, dataset=dataset))
+        self.count += 1
+        asked = Question(session.session_id, self.count, user_id, words, message or self.count)
+        turn = self.turns.ask(asked, self.count)
+        self.turns.write(self.count, Written(f"Ответ: {words}", model_id=model))
+        if rating:
+            self.ratings.rate(turn.turn_id, user_id, rating)
+
+
+@pytest.fixture
+def talk(database, cipher, clock):
+    return Talk(database, cipher, clock)
+
+
+def test_days_count_questions_and_what_people_thought(database, cipher, clock, talk):
+    rows = InterestRows(database, cipher)
+    talk.ask(ANNA, "раз", Rating.UP, FACE)
+    talk.ask(ANNA, "два", Rating.DOWN, FACE)
+    talk.ask(BORIS, "иное", Rating.DOWN, "other")
+    clock.move(24 * 3600)
+    talk.ask(BORIS, "три", None, FACE)
+    first, second = date(2026, 11, 20), date(2026, 11, 21)
+    assert rows.days(FACE, OLD) == [Stretch(first, 2, 1, 1), Stretch(second, 1)]
+    assert rows.days(FACE, second) == [Stretch(second, 1)]
+
+
+def test_a_talk_without_a_dataset_is_about_the_default_one_or_its_models(
+    database, cipher, clock, talk
+):
+    model = World(database, clock).serve(1, examples(12))
+    talk.ask(ANNA, "чья?", None, None, model)
+    assert InterestRows(database, cipher).days(FACE, OLD)[0].questions == 1
+    assert InterestRows(database, cipher).days("other", OLD) == []
+    assert InterestRows(database, cipher, "other").days("other", OLD)[0].questions == 1
+
+
+def test_a_question_that_was_edited_counts_once(database, cipher, talk):
+    talk.ask(ANNA, "было", None, FACE, message=9)
+    talk.ask(ANNA, "стало", None, FACE, message=9)
+    assert [each.questions for each in InterestRows(database, cipher).days(FACE, OLD)] == [1]
+
+
+def test_disliked_words_are_those_of_people_who_allow_it(database, cipher, talk, clock):
+    rows, consents = InterestRows(database, cipher), ConsentRows(database, clock)
+    talk.ask(ANNA, "плохо", Rating.DOWN, FACE)
+    talk.ask(ANNA, "хорошо", Rating.UP, FACE)
+    talk.ask(BORIS, "тайна", Rating.DOWN, FACE)
+    assert rows.disliked(FACE, OLD, 10) == []
+    consents.give(ANNA, ConsentKind.TRAINING, "1")
+    consents.decline(BORIS, ConsentKind.TRAINING, "1")
+    (told,) = rows.disliked(FACE, OLD, 10)
+    assert (told.question, told.answer, told.down) == ("плохо", "Ответ: плохо", 1)
+    consents.revoke(ANNA, ConsentKind.TRAINING)
+    assert rows.disliked(FACE, OLD, 10) == []
+
+
+@pytest.fixture
+def world(database, clock):
+    world = World(database, clock)
+    world.serve(1, examples(12))
+    world.serve(2, examples(13), name="b", findings=[finding()])
+    return world
+
+
+@pytest.mark.parametrize("name", ["builds", "jobs", "models", "promotions", "verdicts"])
+def test_long_lists_are_read_by_parts(database, world, name):
+    read = getattr(PipelineRows(database), name)
+    newer, older = read(None, 10)
+    assert newer["id"] > older["id"]
+    assert read([FACE], 1) == [newer]
+    assert read([FACE], 10, newer["id"]) == [older]
+    assert read(["other"], 10) == read([], 10) == []
+
+
+def test_verdicts_bring_their_findings_and_are_found_by_commit(database, world):
+    rows = PipelineRows(database)
+    newest = rows.verdicts(None, 1)[0]
+    assert len(newest["findings"]) == 1
+    found = rows.verdicts(None, 10, commit=newest["commit"][:6])
+    assert found == [newest]
+
+
+def test_one_model_is_told_by_its_number(database, world):
+    rows = PipelineRows(database)
+    newest = rows.models(None, 1)[0]
+    assert rows.model(newest["id"]) == newest
+    with pytest.raises(NotFound):
+        rows.model(99)

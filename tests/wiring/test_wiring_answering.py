@@ -1,0 +1,43 @@
+"""The providers that answer people: with their credentials, and without those that have none."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.config import load
+from merlin.core.errors import ConfigError
+from merlin.wiring.answering import providers_of
+
+pytestmark = pytest.mark.unit
+
+SAID = """\
+state_dir: state
+providers:
+  - {name: here, base_url: "http://127.0.0.1:1/v1", credential: HERE_KEY, model: small}
+  - {name: there, base_url: "http://127.0.0.1:2/v1", credential: THERE_KEY}
+"""
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    monkeypatch.setenv("HERE_KEY", "sk-here")
+    (tmp_path / "config.yaml").write_text(SAID, encoding="utf-8")
+    return load(tmp_path / "config.yaml")
+
+
+def test_a_process_that_cannot_do_without_one_is_told_which_is_missing(config):
+    with pytest.raises(ConfigError, match="THERE_KEY"):
+        providers_of(config)
+
+
+def test_a_process_that_can_do_without_asks_those_that_have_a_credential(config):
+    (found,) = providers_of(config, all_needed=False)
+    assert (found.name, found.key, found.model) == ("here", "sk-here", "small")
+
+
+def test_providers_keep_the_order_of_the_config(config, monkeypatch):
+    monkeypatch.setenv("THERE_KEY", "sk-there")
+    assert [(each.name, each.model) for each in providers_of(config)] == [
+        ("here", "small"),
+        ("there", None),
+    ]
