@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import socket
 
+# Before any command of the bot, run in this process, can leave PostgreSQL's driver out of it
+# (`store.drivers`): the tests after it may want it.
+import peewee  # noqa: F401
 import pytest
 
 # Two BLAS threads on a busy machine take five times as long as one; set before numpy loads.

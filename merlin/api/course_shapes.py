@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from merlin.api.shape import MOST_ID, Whole
+from merlin.api.shape import MOST_ID, WHOLE
 
 
 class Shape(BaseModel):
@@ -139,4 +139,4 @@ class Favourite(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    course_id: Whole = Field(ge=1, le=MOST_ID)
+    course_id: Annotated[int, Field(ge=1, le=MOST_ID), WHOLE]

@@ -26,8 +26,9 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-# No text, no true or false; but 3.0 is 3, as JSON Schema has it (2020-12, 6.1.1).
-Whole = Annotated[int, BeforeValidator(_whole), Field(strict=True)]
+# For strict numbers: no text, no true or false; but 3.0 is 3, as JSON Schema has it (2020-12,
+# 6.1.1). It stands after the bounds, or the description would not tell them.
+WHOLE = BeforeValidator(_whole)
 Line = Annotated[str, StringConstraints(pattern=LINE)]
 Words = Annotated[str, StringConstraints(pattern=WORDS)]
 Id = Annotated[int, Path(ge=1, le=MOST_ID)]

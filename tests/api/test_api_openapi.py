@@ -83,6 +83,21 @@ def test_schema_is_one_of_json_schema_2020_12(name):
     )
 
 
+def keys_of(node):
+    """Yield each key within a description."""
+    children = node.values() if isinstance(node, dict) else node
+    yield from node if isinstance(node, dict) else ()
+    for child in children:
+        if isinstance(child, dict | list):
+            yield from keys_of(child)
+
+
+def test_bounds_have_the_names_of_json_schema():
+    """Pydantic tells those that it cannot place in its own words, which nobody else knows."""
+    assert {"maximum", "minimum", "maxLength"} <= set(keys_of(TOLD))
+    assert not {"ge", "le", "gt", "lt", "min_length", "max_length"} & set(keys_of(TOLD))
+
+
 @every_operation
 def test_operation_has_its_words_and_its_topic(path, verb, operation):
     assert operation["summary"][0].isupper()

@@ -122,7 +122,7 @@ ANSWERED: Responses = {
     200: {
         "model": Completion,
         "description": "The answer, or a stream of chunks that ends with [DONE]",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {}},
         "headers": {
             name: {"description": words, "schema": {"type": "string"}}
             for name, words in _HEADERS.items()

@@ -15,7 +15,7 @@ from merlin.api.caller import Caller, Person
 from merlin.api.described import problems
 from merlin.api.problems import Problem
 from merlin.api.services import ApiServices
-from merlin.api.shape import Whole
+from merlin.api.shape import WHOLE
 from merlin.core.errors import NotFound
 
 router = APIRouter(prefix="/api/user/keys", tags=["keys"])
@@ -60,8 +60,8 @@ class KeySaid(BaseModel):
 
     label: str = Field(min_length=1, max_length=LABEL_LENGTH, description="for its owner")
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
-    expires_in_days: Whole | None = Field(
-        default=None, ge=1, le=MOST_DAYS, description="null: it stays until it is revoked"
+    expires_in_days: Annotated[int, Field(ge=1, le=MOST_DAYS, strict=True), WHOLE] | None = Field(
+        default=None, description="null: it stays until it is revoked"
     )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from merlin.api.course_words import TYPE_VALUES, kind_of
-from merlin.api.shape import Body, Both, Line, Shape, Texts, Title, Whole, Words, needs
+from merlin.api.shape import WHOLE, Body, Both, Line, Shape, Texts, Title, Words, needs
 from merlin.course.catalogue import Course
 from merlin.course.teaching import Book, Draft, Lesson
 
@@ -41,16 +41,13 @@ class MaterialBody(Body):
 
     title: Title
     type: Kind
-    lesson: Whole = Field(ge=1, le=1000)
+    lesson: Annotated[int, Field(ge=1, le=1000, strict=True), WHOLE]
     text: Annotated[Words, Field(min_length=1, max_length=MOST_LETTERS)] | None = Field(
         default=None, description="Markdown"
     )
     file_url: Address | None = Field(default=None, description="https only")
-    place: Whole | None = Field(
-        default=None,
-        ge=0,
-        le=1000,
-        description="where in the file, from 0; null: where it is",
+    place: Annotated[int, Field(ge=0, le=1000, strict=True), WHOLE] | None = Field(
+        default=None, description="where in the file, from 0; null: where it is"
     )
     revision: Revision | None = Field(
         default=None, description="the one that you saw; needed where one lies there"
@@ -79,7 +76,7 @@ class CourseBody(Body):
 
     name: Title | None = None
     description: Texts | None = Field(default=None, description="{} takes it away")
-    semester: Whole | None = Field(default=None, ge=1, le=12)
+    semester: Annotated[int, Field(ge=1, le=12, strict=True), WHOLE] | None = None
     active: bool | None = Field(default=None, strict=True)
     teachers: (
         Annotated[
