@@ -9,6 +9,7 @@ import socket
 # (`store.drivers`): the tests after it may want it.
 import peewee  # noqa: F401
 import pytest
+import structlog
 
 # Two BLAS threads on a busy machine take five times as long as one; set before numpy loads.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -65,3 +66,11 @@ def postgresql():
     needed(postgres.why_not())
     with postgres.running() as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def logs_are_set_up_by_nobody_else():
+    """Forget what a command that ran in this process said of its logs."""
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()

@@ -1,7 +1,7 @@
 """How pages are looked at: widths, lights, and what axe-core finds wrong there.
 
-Where everything is required (MERLIN_REQUIRE_ALL=1) each page is looked at in each light at each
-width; else in one of the four ways, another one for each page after the other.
+With LOOKS=all each page is looked at in each light at each width, which takes minutes and makes
+all pictures; else in one of the four ways, another one for each page after the other.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CLASHES = """() => {
 
 def is_whole():
     """Return whether every page is looked at in every way."""
-    return os.environ.get("MERLIN_REQUIRE_ALL") == "1"
+    return os.environ.get("LOOKS") == "all"
 
 
 def looks_of(place):

@@ -1,7 +1,7 @@
 """How the pages look: no fault that axe-core knows, nothing cut off, quick to come, and pictures.
 
 The pictures stand in docs/pictures; SHOTS_FOLDER names another folder for them, and KEEP_SHOTS=1
-writes those of the docs anew.
+writes those of the docs anew; with LOOKS=all there are all of them.
 """
 
 from __future__ import annotations
