@@ -6,6 +6,7 @@ import socket
 from contextlib import contextmanager
 
 import httpx
+import openai
 from served import serve_in
 from site_world import ANNA, running
 
@@ -61,3 +62,16 @@ def raw_call(site, body, **headers):
     connection = socket.create_connection((host, int(port)))
     connection.sendall(head.encode() + said)
     return connection
+
+
+def package(site, user_id=ANNA, **headers):
+    """Return a client of the real package with a new key."""
+    key = site.key(user_id, Scope.CHAT_WRITE)["Authorization"].removeprefix("Bearer ")
+    return openai.OpenAI(
+        base_url=f"{site.address}/v1", api_key=key, max_retries=0, default_headers=headers
+    )
+
+
+def ask(client, *said, **more):
+    """Return the answer to a question over plain HTTP."""
+    return client.post("/chat/completions", json=talk(*said, **more))

@@ -7,13 +7,12 @@ import base64
 import httpx
 import openai
 import pytest
-from door_world import MODEL, TWO_A_DAY, asker, opened, talk, uses
+from door_world import MODEL, ask, asker, opened, package, talk
 from served import SYSTEM, came_from, serve_in
-from site_world import ANNA, BORIS, VERA
+from site_world import ANNA
 
 from merlin.account.key import Scope
 from merlin.billing.plan import Allowance, Format, Plan
-from merlin.sandbox.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
 
@@ -42,18 +41,6 @@ def provider(shared):
 def client(site):
     with asker(site) as client:
         yield client
-
-
-def package(site, user_id=ANNA, **headers):
-    """Return a client of the real package with a new key."""
-    key = site.key(user_id, Scope.CHAT_WRITE)["Authorization"].removeprefix("Bearer ")
-    return openai.OpenAI(
-        base_url=f"{site.address}/v1", api_key=key, max_retries=0, default_headers=headers
-    )
-
-
-def ask(client, *said, **more):
-    return client.post("/chat/completions", json=talk(*said, **more))
 
 
 def test_the_package_gets_a_whole_answer_with_where_it_comes_from(site):
@@ -298,99 +285,6 @@ def test_pictures_go_to_the_model_that_sees_and_nothing_is_fetched(tmp_path):
         for url in ("https://example.com/a.png", "data:image/png;base64,###", "data:text/html,x"):
             parts[0]["image_url"]["url"] = url
             assert client.post("/chat/completions", json=asked).status_code == 400
-
-
-def test_a_plan_is_charged_once_a_question_and_then_says_when_it_resets(tmp_path):
-    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
-        with asker(site) as client:
-            assert ask(client, QUESTION).status_code == 200
-            assert ask(client, QUESTION, stream=True).text.endswith("data: [DONE]\n\n")
-            told = ask(client, QUESTION)
-            english = client.post(
-                "/chat/completions", json=talk(QUESTION), headers={"Accept-Language": "en"}
-            )
-        error = told.json()["error"]
-        assert (told.status_code, error["code"]) == (429, "insufficient_quota")
-        assert error["type"] == "insufficient_quota"
-        assert "Вопросы на сегодня закончились" in error["message"]
-        assert "Questions for today are used up" in english.json()["error"]["message"]
-        assert 0 < int(told.headers["retry-after"]) <= 24 * 3600
-        assert told.headers["x-should-retry"] == "false"
-        assert uses(site) == {"charged": 2}
-        with package(site) as client, pytest.raises(openai.RateLimitError):
-            client.chat.completions.create(**talk(QUESTION))
-        site.person(BORIS)
-        with asker(site, BORIS) as other:
-            assert ask(other, QUESTION).status_code == 200
-
-
-def test_a_format_that_the_plan_does_not_have_is_closed(tmp_path):
-    plan = Plan("none", {}, {Format.TEXT: Allowance(day=0)})
-    with opened(tmp_path, plans=(plan,)) as (_site, _), asker(_site) as client:
-        told = ask(client, QUESTION)
-        assert (told.status_code, told.json()["error"]["code"]) == (429, "insufficient_quota")
-        assert "retry-after" not in told.headers
-
-
-def test_a_talk_beyond_the_plans_window_is_refused_before_it_counts(tmp_path):
-    plan = Plan("short", {}, {Format.TEXT: Allowance(day=5)}, window=100)
-    with opened(tmp_path, plans=(plan,)) as (site, _), asker(site) as client:
-        told = ask(client, "слово " * 200)
-        assert told.json()["error"]["code"] == "context_length_exceeded"
-        assert uses(site) == {}
-
-
-@pytest.mark.parametrize("stream", [False, True])
-def test_a_failure_is_given_back_and_told_with_its_status(tmp_path, stream):
-    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
-        provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=503))
-        told = ask(client, QUESTION, stream=stream)
-        assert (told.status_code, told.json()["error"]["code"]) == (503, "model_busy")
-        assert told.json()["error"]["type"] == "server_error"
-        assert told.headers["retry-after"] == "5"
-        assert uses(site) == {"returned": 1}
-
-
-def test_nobody_to_ask_is_told_so(tmp_path):
-    with opened(tmp_path, providers=()) as (site, _), asker(site) as client:
-        told = ask(client, QUESTION)
-        assert (told.status_code, told.json()["error"]["code"]) == (503, "no_model")
-
-
-def test_an_answer_that_breaks_off_is_told_as_far_as_it_came(tmp_path):
-    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
-        provider.faults.add(Fault("chat.create", FaultKind.CUT))
-        provider.behave(fixed_answer="Начало ответа и его конец.", piece_s=0.02)
-        told = ask(client, QUESTION).json()
-        assert told["choices"][0]["message"]["content"].startswith("Начало")
-        assert told["choices"][0]["finish_reason"] == "length"
-        assert told["merlin"]["ending"] == "cut"
-        assert "оборвался" in told["merlin"]["note"]
-        assert uses(site) == {"charged": 1}
-
-
-def test_admins_hear_once_of_a_model_that_is_gone(tmp_path):
-    with opened(tmp_path) as (site, _), asker(site) as client:
-        serve_in(site.database, "ft:deleted", dataset="algorithms", number=2)
-        told = [ask(client, QUESTION).json()["merlin"] for _ in range(2)]
-        assert [each["standing"] for each in told] == ["earlier", "earlier"]
-        asked = site.database.sql("SELECT kind, by_whom FROM request")
-        assert asked == [("census", "api:door")]
-
-
-def test_names_of_datasets_in_any_script_fit_into_headers(tmp_path):
-    with opened(tmp_path) as (site, _), asker(site) as client:
-        serve_in(site.database, "stand-in-chat", dataset="нейро")
-        told = ask(client, QUESTION, model="merlin/нейро")
-        assert told.json()["system_fingerprint"] == "нейро-1"
-        assert told.headers["merlin-build"] == "%D0%BD%D0%B5%D0%B9%D1%80%D0%BE-1"
-
-
-def test_somebody_who_is_blocked_may_not_ask(tmp_path):
-    with opened(tmp_path) as (site, _), asker(site) as client:
-        site.rows.register.block(ANNA, f"user:{VERA}")
-        told = ask(client, QUESTION)
-        assert (told.status_code, told.json()["error"]["code"]) == (403, "blocked")
 
 
 def test_the_description_names_the_errors_of_the_protocol(site):

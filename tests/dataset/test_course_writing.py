@@ -7,136 +7,18 @@ import difflib
 from pathlib import Path
 
 import pytest
+from course_scribe import COURSE, edits, written_courses
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from merlin.core.errors import Refused
 from merlin.dataset.course_writing import course_value, rewritten, write_course
-from merlin.dataset.yaml_words import scalar, within
 
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "datasets").glob("*/course.yaml"))
 NEW = {"lesson": 9, "type": "lab", "title": {"ru": "Новое: имя"}, "text": "materials/lab-09.md"}
-
-WORDS = st.one_of(
-    st.text(
-        st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff"),
-        min_size=1,
-        max_size=20,
-    ),
-    st.sampled_from(
-        [
-            *["no", "3", "a: b", "a #b", "# a", "- a", "[a", "{a}", "'", '"', "a, b", " a", "a "],
-            *["Много\nстрок", "с концом\n", "\nс начала", "  глубоко\nмелко", "~", "a:", "---"],
-            *["x\n# нет\ny", "\ttab", "a\n\n\nb", "a\n\n", "null", "true", "?", "? a", "&a", "*a"],
-        ]
-    ),
-)
-LOCALISED = st.dictionaries(st.sampled_from(["ru", "en"]), WORDS, min_size=1)
-MATERIAL = st.fixed_dictionaries(
-    {
-        "lesson": st.integers(1, 1000),
-        "type": st.sampled_from(["lecture", "seminar", "lab"]),
-        "title": LOCALISED,
-        "file_url": st.sampled_from(["https://example.com/a.pdf", "https://e.org/?a=1#b,c"]),
-    },
-    optional={"text": st.sampled_from(["materials/a.md", "materials/no.md"])},
-)
-COURSE = st.fixed_dictionaries(
-    {"semester": st.integers(1, 12), "name": LOCALISED},
-    optional={
-        "description": LOCALISED,
-        "active": st.booleans(),
-        "teachers": st.lists(WORDS.filter(lambda w: len(w) < 20), max_size=3, unique=True),
-        "materials": st.lists(MATERIAL, max_size=4),
-    },
-)
-
-
-class Scribe:
-    """Writes a value as people write YAML: every style, with comments that are numbered."""
-
-    def __init__(self, draw):
-        self.draw = draw
-        self.comments = 0
-
-    def chance(self):
-        return self.draw(st.booleans())
-
-    def note(self, indent):
-        if not self.chance():
-            return ""
-        self.comments += 1
-        return f"{' ' * indent}# note {self.comments}\n"
-
-    def tail(self):
-        return "  # beside" if self.chance() else ""
-
-    def below(self, value, indent):
-        if isinstance(value, dict) and self.chance():
-            return f"\n{self.map(value, indent + 2)}"
-        if isinstance(value, list) and value and self.chance():
-            deep = indent + self.draw(st.sampled_from([0, 2, 4]))
-            return "\n" + "".join(self.item(each, deep) for each in value)
-        if isinstance(value, str) and "\n" in value and self.chance():
-            return f" {scalar(value, indent)}\n"
-        quoted = self.chance()
-        return f" {within(value, is_quoted=quoted)}{self.tail()}\n"
-
-    def item(self, value, indent):
-        before = self.note(indent)
-        if isinstance(value, dict) and self.chance():
-            return f"{before}{' ' * indent}- {self.map(value, indent + 2).lstrip()}"
-        return f"{before}{' ' * indent}- {within(value)}{self.tail()}\n"
-
-    def map(self, value, indent):
-        keys = self.draw(st.permutations(list(value)))
-        lines = []
-        for number, key in enumerate(keys):
-            before = self.note(indent) if number else ""
-            lines.append(f"{before}{' ' * indent}{key}:{self.below(value[key], indent)}")
-        return "".join(lines)
-
-
-@st.composite
-def written_courses(draw):
-    value, scribe = draw(COURSE), Scribe(draw)
-    if draw(st.integers(0, 9)) == 0:
-        text = within(value) + "\n"
-    else:
-        text = scribe.note(0) + scribe.map(value, 0) + scribe.note(0)
-    return text if draw(st.booleans()) else text.removesuffix("\n")
-
-
-@st.composite
-def edits(draw, value):
-    """One thing that an editor does."""
-    wanted = copy.deepcopy(value)
-    materials = wanted.get("materials", [])
-    kind = draw(st.sampled_from(["card", "add", "change", "drop", "move"]))
-    if kind == "card" or (kind != "add" and not materials):
-        wanted.update(draw(st.fixed_dictionaries({}, optional=COURSE_PARTS)))
-    elif kind == "add":
-        place = draw(st.integers(0, len(materials)))
-        wanted["materials"] = [*materials[:place], draw(MATERIAL), *materials[place:]]
-    elif kind == "change":
-        materials[draw(st.integers(0, len(materials) - 1))] = draw(MATERIAL)
-    else:
-        one = materials.pop(draw(st.integers(0, len(materials) - 1)))
-        if kind == "move":
-            materials.insert(draw(st.integers(0, len(materials))), one)
-    return wanted
-
-
-COURSE_PARTS = {
-    "semester": st.integers(1, 12),
-    "name": LOCALISED,
-    "description": LOCALISED,
-    "active": st.booleans(),
-    "teachers": st.lists(WORDS.filter(lambda w: len(w) < 20), max_size=3, unique=True),
-}
 
 
 def comments(text):
