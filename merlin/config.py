@@ -22,6 +22,7 @@ from jsonschema import Draft202012Validator
 from merlin.account.retention import Retention, read_retention
 from merlin.account.zone import has_zones, is_zone
 from merlin.billing.plan import Plan, read_plans
+from merlin.billing.selling import Selling, plan_faults, read_selling
 from merlin.chat.media import MediaLimits, read_limits
 from merlin.chat.preset import Preset, read_presets
 from merlin.core.errors import ConfigError
@@ -107,6 +108,7 @@ class Config:
     presets: tuple[Preset, ...] = ()
     default_dataset: str = ""
     plans: tuple[Plan, ...] = ()
+    selling: Selling = field(default_factory=Selling)
     retention: Retention = field(default_factory=Retention)
     allows_plain: bool = False
     api: Listening = field(default_factory=Listening)
@@ -137,8 +139,12 @@ def load(path: Path) -> Config:
     said = {} if said is None else said
     if faults := [*_schema_faults(said)]:
         raise ConfigError("\n".join(f"{path}: {fault}" for fault in faults))
-    config = _filled(said, path.resolve().parent)
+    try:
+        config = _filled(said, path.resolve().parent)
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}") from error
     faults = [*_zone_faults(config), *_reliance_faults(config), *config.api.faults()]
+    faults += plan_faults(config.plans, config.selling)
     if not said.get("allow_plain_http", False):
         faults += _address_faults(config)
     if faults:
@@ -184,6 +190,7 @@ def _filled(said: Mapping[str, Any], base: Path) -> Config:
         presets=read_presets(chat.get("presets", {})),
         default_dataset=said.get("datasets", {}).get("default", ""),
         plans=read_plans(said.get("plans", {})),
+        selling=read_selling(said.get("payments", {})),
         retention=read_retention(said.get("retention", {})),
         allows_plain=said.get("allow_plain_http", False),
         api=read_listening(said.get("api", {}), base),
@@ -278,6 +285,9 @@ def _address_faults(config: Config) -> list[str]:
     ]
     if config.api.openid and not _is_safe(config.api.openid.issuer):
         faults.append(f"api.openid.issuer: {config.api.openid.issuer} is not https")
+    shop = config.selling.yookassa
+    if shop is not None and not _is_safe(shop.base_url):
+        faults.append(f"payments.yookassa.base_url: {shop.base_url} is not https")
     if not _is_safe(config.telegram.base_url):
         faults.append(f"telegram.base_url: {config.telegram.base_url} is not https")
     if config.telegram.webhook_url and not _is_safe(config.telegram.webhook_url):

@@ -14,7 +14,8 @@ class User:
     """One person by Telegram's id; `language_code` is what their client says ("en-GB", "").
 
     `language` ("ru", "en") and `zone` (an IANA name) are their own choices, None without one.
-    `plan` None is the default plan. `shown_name` is what they are called, for commits in their
+    `plan` None is the default plan; `terms` are the plans that they have for a time and that run
+    now. `shown_name` is what they are called, for commits in their
     name; `terms_seen` the version of the terms that they were shown; "" without one.
     """
 
@@ -27,6 +28,12 @@ class User:
     is_blocked: bool = False
     shown_name: str = ""
     terms_seen: str = ""
+    terms: tuple[str, ...] = ()
+
+    @property
+    def plans(self) -> tuple[str, ...]:
+        """Return the names of all plans that they have now beside the default one."""
+        return self.terms if self.plan is None else (self.plan, *self.terms)
 
     def speaks(self, default: str) -> str:
         """Return the language to answer in: their choice, else their client's, else `default`."""

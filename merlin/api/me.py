@@ -36,7 +36,7 @@ def me(services: ApiServices, user: User, standing: Standing) -> Me:
     rows = services.rows
     account = rows.accounts.of(user.user_id)
     name = account.name if account else ""
-    plan = plan_of(services.plans, user.plan).name if services.plans else None
+    plan = plan_of(services.plans, user.plans).name if services.plans else None
     return Me(
         id=user.user_id,
         name=name or None,

@@ -20,8 +20,10 @@ from merlin.api.entrance import Entrance
 from merlin.api.limits import Allowed
 from merlin.api.office.pipeline import Pipeline
 from merlin.api.teaching.proofs import Proofs
+from merlin.billing.books import Books
 from merlin.billing.plan import Plan
 from merlin.billing.quota import Quotas, Uses
+from merlin.billing.selling import Selling
 from merlin.chat.about import Showcase
 from merlin.chat.interest import Interest
 from merlin.chat.lineage import Lineage
@@ -83,6 +85,7 @@ class Rows:
     keys: Keys
     consents: Consents
     quotas: Quotas
+    books: Books
     uses: Uses
     repeats: Repeats
     talks: OwnTalks
@@ -127,6 +130,7 @@ class ApiServices:
     language: str = "ru"
     public_url: str = ""
     plans: Sequence[Plan] = ()
+    selling: Selling = field(default_factory=Selling)
     timezone: str = "UTC"
     default_dataset: str | None = None
     door: Behind = field(default_factory=Behind)

@@ -1,13 +1,18 @@
-"""Plan: what may be asked, how many of which format in a day and a month, and with which models."""
+"""Plan: what may be asked, how many of which format in a day and a month, and with which models.
+
+A plan that costs something is bought: for some days, once or again and again, or as a pack of
+questions that come on top of whatever plan one has.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
+from merlin.billing.amount import Amount, roubles, stars
 from merlin.core.text import language_of
 
 
@@ -42,11 +47,36 @@ FREELY = Allowance()
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """How a plan is sold: for `days`, or as a `pack` of questions by format, which `days` limits.
+
+    A price of None is not asked in that currency. `is_renewed`: it is paid again when it ends,
+    until the person says no. `trial_days` may be had once by everybody for nothing; 0: no trial.
+    """
+
+    rub: Amount | None = None
+    xtr: Amount | None = None
+    days: int | None = None
+    pack: Mapping[Format, int] = field(default_factory=dict)
+    is_renewed: bool = False
+    trial_days: int = 0
+
+    @property
+    def is_sold(self) -> bool:
+        """Return whether it has any price."""
+        return self.rub is not None or self.xtr is not None
+
+
+NOT_SOLD = Offer()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One plan of the config; what it does not name is not limited.
 
-    `title` by language. `window` is the most tokens of a session, `sessions` how many of them
-    are kept. `models` are patterns of ids as in file names ("neuro*"); empty: every model.
+    `title` and `about` by language. `window` is the most tokens of a session, `sessions` how many
+    of them are kept. `models` are patterns of ids as in file names ("neuro*"); empty: every model.
+    `courses`: it counts for questions about these alone, with a count of its own; empty: for all.
     """
 
     name: str
@@ -55,6 +85,19 @@ class Plan:
     window: int | None = None
     models: tuple[str, ...] = ()
     sessions: int | None = None
+    about: Mapping[str, str] = field(default_factory=dict)
+    offer: Offer = NOT_SOLD
+    courses: tuple[str, ...] = ()
+
+    @property
+    def is_pack(self) -> bool:
+        """Return whether this is nothing that one has, but questions on top of what one has."""
+        return bool(self.offer.pack)
+
+    @property
+    def scope(self) -> str:
+        """Return what its questions are counted under: "" together with those of other plans."""
+        return self.name if self.courses else ""
 
     def allowance(self, kind: Format) -> Allowance:
         """Return how many questions of this format the plan has."""
@@ -65,27 +108,56 @@ class Plan:
         patterns = self.models
         return not patterns or any(fnmatchcase(model_id, pattern) for pattern in patterns)
 
+    def counts_for(self, dataset: str | None) -> bool:
+        """Return whether questions about a dataset are the plan's; None: about nothing special."""
+        return not self.courses or dataset in self.courses
+
     def titled(self, language: str) -> str:
         """Return the plan's title in a language, its name where it has none."""
         return self.title.get(language_of(language), self.name)
+
+    def described(self, language: str) -> str:
+        """Return what is said of the plan in a language, "" for nothing."""
+        return self.about.get(language_of(language), "")
 
 
 # What counts where the config has no plans: nothing is limited, and nothing is counted.
 UNLIMITED = Plan("")
 
 
-def plan_of(plans: Sequence[Plan], name: str | None) -> Plan:
-    """Return the plan `name`, else the first one, else UNLIMITED.
+def plan_of(plans: Sequence[Plan], names: Iterable[str], dataset: str | None = None) -> Plan:
+    """Return the plan that counts for somebody who has the plans `names`.
 
-    Somebody whose plan was taken out of the config has the default one.
+    The one that stands last in the config, of a course's own plans and then of all others, else
+    the first one of the config, else UNLIMITED. Somebody whose plan was taken out of the config
+    has the default one.
     """
-    named = [plan for plan in plans if plan.name == name]
-    return next(iter(named or plans), UNLIMITED)
+    had = {*names}
+    mine = [each for each in plans if each.name in had and not each.is_pack]
+    own = [each for each in mine if each.courses and each.counts_for(dataset)]
+    general = [each for each in mine if not each.courses]
+    return next(reversed(own or general or plans[:1]), UNLIMITED)
+
+
+def plan_named(plans: Sequence[Plan], name: str) -> Plan | None:
+    """Return the plan of this name, None where the config has none."""
+    return next((each for each in plans if each.name == name), None)
+
+
+def on_sale(plans: Sequence[Plan]) -> list[Plan]:
+    """Return what may be bought, in the config's order."""
+    return [each for each in plans if each.offer.is_sold]
 
 
 def read_plans(said: Mapping[str, Mapping[str, Any]]) -> tuple[Plan, ...]:
-    """Return the plans of the config's `plans`, in its order; its schema has judged them."""
-    return tuple(_read(name, each) for name, each in said.items())
+    """Return the plans of the config's `plans`, in its order; its schema has judged them.
+
+    Raises ValueError for a price that is no whole number of kopecks.
+    """
+    try:
+        return tuple(_read(name, each) for name, each in said.items())
+    except ValueError as error:
+        raise ValueError(f"plans: {error}") from None
 
 
 def _read(name: str, said: Mapping[str, Any]) -> Plan:
@@ -96,6 +168,21 @@ def _read(name: str, said: Mapping[str, Any]) -> Plan:
         window=_whole(said.get("window")),
         models=tuple(said.get("models", ())),
         sessions=_whole(said.get("sessions")),
+        about=dict(said.get("about", {})),
+        offer=_offer(said),
+        courses=tuple(said.get("courses", ())),
+    )
+
+
+def _offer(said: Mapping[str, Any]) -> Offer:
+    price = said.get("price", {})
+    return Offer(
+        rub=roubles(price["rub"]) if "rub" in price else None,
+        xtr=stars(int(price["stars"])) if "stars" in price else None,
+        days=_whole(said.get("days")),
+        pack={kind: int(said["pack"][kind]) for kind in Format if kind in said.get("pack", {})},
+        is_renewed=said.get("renewed", False),
+        trial_days=int(said.get("trial_days", 0)),
     )
 
 

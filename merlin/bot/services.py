@@ -13,8 +13,10 @@ from merlin.account.people import People
 from merlin.account.retention import Retained, Retention
 from merlin.account.role import Roles
 from merlin.account.user import Register, Users
+from merlin.billing.books import Books
 from merlin.billing.plan import Plan
 from merlin.billing.quota import Quotas
+from merlin.billing.selling import Selling
 from merlin.bot.limiter import Limits
 from merlin.bot.office import Office, Outreach
 from merlin.bot.proofs import Library, Proofs
@@ -80,6 +82,7 @@ class Rows:
     audit: Audit
     consents: Consents
     quotas: Quotas
+    books: Books
     sessions: Sessions
     session_list: SessionList
     turns: Turns
@@ -164,6 +167,7 @@ class BotServices:
     hosts: Mapping[str, str] = field(default_factory=dict)
     admins: Sequence[int] = ()
     plans: Sequence[Plan] = ()
+    selling: Selling = field(default_factory=Selling)
     timezone: str = "UTC"
     language: str = "ru"
     default_dataset: str | None = None

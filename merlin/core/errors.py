@@ -7,6 +7,9 @@
     ├── Refused              exit 1, asked for something that may not be done now
     ├── DatasetError         exit 1, an example cannot be used; carries the findings
     ├── SourceError          exit 1, the git repository cannot be read; may pass later
+    ├── TillError            exit 1, who takes the money said no; will not pass by itself
+    │   └── TillAway         it was surely not asked; the same call may pass later
+    │       └── TillDoubt    nobody knows whether the call was carried out
     └── ProviderError        exit 1, the model provider said no; will not pass by itself
         ├── ModelGone        the provider does not know this model (any more)
         └── ProviderBusy     the same call may pass later; carries `retry_after_s`
@@ -60,6 +63,26 @@ class DatasetError(MerlinError):
 
 class SourceError(MerlinError):
     """The git repository cannot be read now."""
+
+
+class TillError(MerlinError):
+    """Who takes the money refused; asking again changes nothing. `code` is its own word."""
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message, "error-till")
+        self.code = code
+
+
+class TillAway(TillError):
+    """Who takes the money could not be asked; the same call may pass later."""
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message, code=code)
+        self.key = "error-till-away"
+
+
+class TillDoubt(TillAway):
+    """The connection ended after the call was sent: it may have been carried out."""
 
 
 class ProviderError(MerlinError):

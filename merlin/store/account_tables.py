@@ -18,6 +18,6 @@ ROLE_GRANT = _table("role_grant", "id user_id role scope by_whom at revoked_at",
 AUDIT = _table("audit", "id at by_whom action target arguments", "id")
 CONSENT = _table("consent", "id user_id kind text_version given_at revoked_at", "id")
 QUOTA_USE = _table(
-    "quota_use", "id bot_id update_id user_id format state gift_id day month at", "id"
+    "quota_use", "id bot_id update_id user_id format state gift_id scope day month at", "id"
 )
 QUOTA_GIFT = _table("quota_gift", "id user_id format amount expires_at by_whom reason key at", "id")

@@ -1,4 +1,4 @@
-"""What outlives an erasure, under a keyed hash: how much of a plan was used, and a block.
+"""What outlives an erasure, under a keyed hash: how much of a plan was used, trials, a block.
 
 Without it, deleting everything and coming back would fill the plan up again, or end a block.
 """
@@ -11,9 +11,12 @@ from typing import Any
 
 from peewee import Case, fn
 
+from merlin.billing.plan import Format
 from merlin.billing.quota import UseState
+from merlin.billing.term import Source
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.store.account_tables import QUOTA_USE, USER
+from merlin.store.billing_tables import TERM
 from merlin.store.cipher import Cipher
 from merlin.store.database import Database, Row, transaction
 from merlin.store.prepared import Prepared, Slot
@@ -21,7 +24,11 @@ from merlin.store.ratings_tables import LEFT_BEHIND
 
 # Stands in the place of a format; a block ends only by an admin's word.
 BLOCK = "block"
+# The same with a plan's name behind it: the trial of this plan was had.
+_TRIAL = "trial:"
 _ALWAYS = "9999-12-31"
+_FORMATS = frozenset(kind.value for kind in Format)
+_NOTHING: Row = {"day": "", "day_used": 0, "month": "", "month_used": 0}
 _IS_BLOCK = LEFT_BEHIND.format == BLOCK
 # Every question passes the first of these, every batch of updates the second.
 _KEPT = Prepared(
@@ -50,14 +57,17 @@ class LeavingRows:
             self._put(marks[0], _added(row, old), iso(until))
         is_blocked = USER.select(USER.is_blocked).where(USER.user_id == user_id)
         if self.db.value(is_blocked):
-            none = {"day": "", "day_used": 0, "month": "", "month_used": 0}
-            self._put(marks[0], {"format": BLOCK, **none}, _ALWAYS)
+            self._put(marks[0], {"format": BLOCK, **_NOTHING}, _ALWAYS)
+        is_trial = (TERM.user_id == user_id) & (TERM.source == Source.TRIAL.value)
+        for row in self.db.rows(TERM.select(TERM.plan).where(is_trial)):
+            self._put(marks[0], {"format": f"{_TRIAL}{row['plan']}", **_NOTHING}, _ALWAYS)
 
     def _used(self, user_id: int) -> list[Row]:
         """Return what the plan paid for in the person's newest day and month, by format."""
         paid = (
             (QUOTA_USE.user_id == user_id)
             & QUOTA_USE.gift_id.is_null()
+            & (QUOTA_USE.scope == "")
             & (QUOTA_USE.state != UseState.RETURNED.value)
         )
         newest = self.db.row(QUOTA_USE.select(fn.MAX(QUOTA_USE.day).alias("day")).where(paid))
@@ -85,7 +95,13 @@ class LeavingRows:
     def left(self, user_id: int) -> list[Row]:
         """Return what the person had used before they left, by format."""
         found = self._found(self._cipher.marks(str(user_id)))
-        return [row for row in found if row["format"] != BLOCK]
+        return [row for row in found if row["format"] in _FORMATS]
+
+    def had_trial(self, user_id: int, plan: str) -> bool:
+        """Return whether the person had the trial of a plan before they left."""
+        marks = self._cipher.marks(str(user_id))
+        this = LEFT_BEHIND.mark.in_(marks) & (LEFT_BEHIND.format == f"{_TRIAL}{plan}")
+        return self.db.value(LEFT_BEHIND.select(LEFT_BEHIND.mark).where(this)) is not None
 
     def blocked(self, user_ids: Collection[int]) -> set[int]:
         """Return those of the people who were blocked when they left."""

@@ -24,26 +24,27 @@ from merlin.billing.quota import (
     today,
 )
 from merlin.core.clock import Clock, iso, utc_now
-from merlin.store.account_tables import QUOTA_USE, USER
+from merlin.store.account_tables import QUOTA_USE
 from merlin.store.cipher import Cipher
 from merlin.store.database import Database, transaction
 from merlin.store.gifts import GiftRows
+from merlin.store.holding import hold_user
 from merlin.store.leaving import LeavingRows
 
 # Every question passes these: as plain statements they take a tenth of the time.
-_HOLD = "SELECT user_id FROM users WHERE user_id = ? FOR UPDATE"
 _FIND = "SELECT state, format, gift_id FROM quota_use WHERE bot_id = ? AND update_id = ?"
 _USED = """
 SELECT format, SUM(CASE WHEN day = ? THEN 1 ELSE 0 END), COUNT(*) FROM quota_use
-WHERE user_id = ? AND month = ? AND gift_id IS NULL AND state <> 'returned' GROUP BY format
+WHERE user_id = ? AND month = ? AND scope = ? AND gift_id IS NULL AND state <> 'returned'
+GROUP BY format
 """
 _TAKE = """
 INSERT INTO quota_use
-(bot_id, update_id, user_id, format, state, gift_id, day, month, at)
-VALUES (?, ?, ?, ?, 'reserved', ?, ?, ?, ?)
+(bot_id, update_id, user_id, format, state, gift_id, scope, day, month, at)
+VALUES (?, ?, ?, ?, 'reserved', ?, ?, ?, ?, ?)
 ON CONFLICT (bot_id, update_id) DO UPDATE SET user_id = excluded.user_id,
 format = excluded.format, state = excluded.state, gift_id = excluded.gift_id,
-day = excluded.day, month = excluded.month, at = excluded.at
+scope = excluded.scope, day = excluded.day, month = excluded.month, at = excluded.at
 """
 # The state is spelled out, so that SQLite takes the index of what is reserved.
 _ABANDONED = """
@@ -80,18 +81,22 @@ class QuotaRows:
         """
         if plan == UNLIMITED:
             return Reserved(update_id, kind)
-        self._hold(user_id)
+        hold_user(self.db, user_id, self._clock)
         for state, stored, gift_id in self.db.sql(_FIND, self._bot_id, update_id):
             if state != UseState.RETURNED.value:
                 return Reserved(update_id, Format(stored), gift_id)
         now, allowance = today(self._clock(), zone), plan.allowance(kind)
-        used = self._used(user_id, now).get(kind, Used()) if allowance.is_limited else Used()
+        used = (
+            self._used(user_id, now, plan.scope).get(kind, Used())
+            if allowance.is_limited
+            else Used()
+        )
         if has_room(allowance, used):
-            return self._take(user_id, Reserved(update_id, kind), now)
+            return self._take(user_id, Reserved(update_id, kind), plan.scope, now)
         gift_id = self._gifts.open_gift(user_id, kind)
         if gift_id is None:
             return Spent(update_id, left_of(kind, allowance, used, now))
-        return self._take(user_id, Reserved(update_id, kind, gift_id), now)
+        return self._take(user_id, Reserved(update_id, kind, gift_id), plan.scope, now)
 
     @transaction
     def charge(self, update_id: int) -> None:
@@ -114,7 +119,7 @@ class QuotaRows:
     def left(self, user_id: int, plan: Plan, zone: tzinfo) -> Mapping[Format, Left]:
         """Return what is left of every format."""
         now = today(self._clock(), zone)
-        used, gifts = self._used(user_id, now), self._gifts.unused(user_id)
+        used, gifts = self._used(user_id, now, plan.scope), self._gifts.unused(user_id)
         return {
             kind: left_of(
                 kind, plan.allowance(kind), used.get(kind, Used()), now, gifts.get(kind, 0)
@@ -139,21 +144,14 @@ class QuotaRows:
         self.db.change(QUOTA_USE.delete().where(QUOTA_USE.user_id == user_id))
         self._gifts.forget(user_id)
 
-    def _hold(self, user_id: int) -> None:
-        """Hold the person's row until the transaction ends; who has none gets one."""
-        if self.db.dialect == "sqlite":  # whose transactions that write are alone anyway
-            return
-        if not self.db.sql(_HOLD, user_id):
-            first = {"user_id": user_id, "language_code": "", "is_reachable": 1}
-            new = USER.insert({**first, "first_seen_at": iso(self._clock())})
-            self.db.put(new.on_conflict_ignore())
-            self.db.sql(_HOLD, user_id)
-
-    def _used(self, user_id: int, now: Today) -> Mapping[Format, Used]:
+    def _used(self, user_id: int, now: Today, scope: str) -> Mapping[Format, Used]:
         """Return what the plan has paid for, by format, counted from the rows."""
-        rows = self.db.sql(_USED, now.day, user_id, now.month)
+        rows = self.db.sql(_USED, now.day, user_id, now.month, scope)
         used = {Format(kind): Used(int(day), int(month)) for kind, day, month in rows}
-        return used | self._left_behind(user_id, now, used) if self._leaving else used
+        # What was left behind was counted for the plans that everybody may have.
+        if self._leaving is None or scope:
+            return used
+        return used | self._left_behind(user_id, now, used)
 
     def _left_behind(
         self, user_id: int, now: Today, used: Mapping[Format, Used]
@@ -168,9 +166,9 @@ class QuotaRows:
             sums[kind] = Used(here.day + day, here.month + month)
         return sums
 
-    def _take(self, user_id: int, reserved: Reserved, now: Today) -> Reserved:
+    def _take(self, user_id: int, reserved: Reserved, scope: str, now: Today) -> Reserved:
         use = (self._bot_id, reserved.update_id, user_id, reserved.kind.value, reserved.gift_id)
-        self.db.sql(_TAKE, *use, now.day, now.month, iso(self._clock()))
+        self.db.sql(_TAKE, *use, scope, now.day, now.month, iso(self._clock()))
         return reserved
 
     def _settle(self, update_id: int, state: UseState) -> None:

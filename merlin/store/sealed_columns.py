@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from merlin.store.account_tables import USER
 from merlin.store.admin_tables import BROADCAST
+from merlin.store.billing_tables import PURCHASE, RENEWAL
 from merlin.store.changes_tables import CHANGE
 from merlin.store.chat_tables import DIALOG, OUTGOING, PRESET, SESSION, TURN, UPDATE
 from merlin.store.group_tables import INLINE_QUESTION
@@ -33,4 +34,6 @@ SEALED: Mapping[Table, tuple[str, ...]] = {
     LOGIN_CODE: ("agent", "place"),
     API_KEY: ("label",),
     IDEMPOTENCY: ("body",),
+    PURCHASE: ("contact",),
+    RENEWAL: ("method", "contact"),
 }

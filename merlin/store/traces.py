@@ -9,6 +9,15 @@ from dataclasses import dataclass
 
 from merlin.store.account_tables import AUDIT, CONSENT, QUOTA_GIFT, QUOTA_USE, ROLE_GRANT, USER
 from merlin.store.admin_tables import BROADCAST, ERRAND
+from merlin.store.billing_tables import (
+    LEDGER,
+    PROMO,
+    PROMO_USE,
+    PURCHASE,
+    REFUND,
+    RENEWAL,
+    TERM,
+)
 from merlin.store.changes_tables import CHANGE, DATASET_FILE, DATASET_TEXT, DATASET_TREE
 from merlin.store.chat_tables import (
     DIALOG,
@@ -101,6 +110,13 @@ TRACES: tuple[Traces, ...] = (
     Traces(ACCOUNT, ids=("user_id",), secrets=("password", "browsers")),
     Traces(QUOTA_USE, ids=("user_id",)),
     Traces(QUOTA_GIFT, ids=("user_id",), names=("by_whom", "reason")),
+    Traces(TERM, ids=("user_id",), names=("by_whom",)),
+    Traces(RENEWAL, ids=("user_id",), secrets=("method",)),
+    Traces(PROMO_USE, ids=("user_id",)),
+    # What was paid stays for the accountant, without the person.
+    Traces(PURCHASE, numbers=("user_id",), blanks=("contact", "pay_url")),
+    Traces(REFUND, names=("by_whom",)),
+    Traces(PROMO, names=("by_whom",)),
     Traces(ROLE_GRANT, ids=("user_id",), names=("by_whom",)),
     Traces(CHANGE, owners=("by_whom",), papers=("arguments",)),
     # What git still has stays, without the person, until the daemon has taken it out.
@@ -135,6 +151,7 @@ NOBODY: tuple[Table, ...] = (
     JOB,
     JOB_CHANGE,
     JOB_EVENT,
+    LEDGER,
     LEFT_BEHIND,
     MATERIAL,
     MIGRATION,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from peewee import fn
@@ -15,6 +16,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.text import LANGUAGES
 from merlin.store.account_tables import USER
 from merlin.store.audit import AuditRows
+from merlin.store.billing_tables import TERM
 from merlin.store.cipher import Cipher
 from merlin.store.database import Database, Row, transaction
 from merlin.store.leaving import LeavingRows
@@ -23,6 +25,13 @@ from merlin.store.sealed import opened
 from merlin.store.values import plain
 
 _GET = Prepared(USER.select().where(USER.user_id == Slot("user_id")).limit(1))
+_RUNNING = Prepared(
+    TERM.select(TERM.plan).where(
+        (TERM.user_id == Slot("user_id"))
+        & (TERM.starts_at <= Slot("now"))
+        & (TERM.ends_at > Slot("now"))
+    )
+)
 _IS_OTHER = (USER.language_code != Slot("language_code")) | (USER.is_reachable == 0)
 _SEEN = Prepared(
     USER.insert({**slots("user_id language_code first_seen_at"), "is_reachable": 1})
@@ -78,7 +87,11 @@ class UserRows:
     def get(self, user_id: int) -> User | None:
         """Return the user, None for somebody who never wrote."""
         row = self.db.row(_GET(user_id=user_id))
-        return None if row is None else self._user(row)
+        if row is None:
+            return None
+        running = self.db.rows(_RUNNING(user_id=user_id, now=iso(self._clock())))
+        user = self._user(row)
+        return replace(user, terms=tuple(each["plan"] for each in running)) if running else user
 
     @transaction
     def unreachable(self, user_id: int) -> None:

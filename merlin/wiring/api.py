@@ -18,6 +18,7 @@ from merlin.api.services import ApiServices, Picture, Rows
 from merlin.api.teaching.proofs import Proofs
 from merlin.api.wish import wish
 from merlin.billing.plan import Plan
+from merlin.billing.selling import Selling
 from merlin.chat.desk import Patience
 from merlin.chat.door import Means
 from merlin.chat.known import Known
@@ -64,6 +65,7 @@ from merlin.store.users import UserRows
 from merlin.store.wake import WakeRow
 from merlin.store.writer import Writer
 from merlin.wiring.answering import ProviderSettings, answerers_of
+from merlin.wiring.books import books_of
 from merlin.wiring.bot_token import bot_id
 from merlin.wiring.office import OfficeSettings
 from merlin.wiring.pipeline import pipeline_of
@@ -89,6 +91,7 @@ class ApiSettings:
     text_key: str | None = None
     admins: tuple[int, ...] = ()
     plans: tuple[Plan, ...] = ()
+    selling: Selling = field(default_factory=Selling)
     timezone: str = "UTC"
     default_dataset: str | None = None
     providers: tuple[ProviderSettings, ...] = ()
@@ -140,6 +143,7 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
         language=settings.language,
         public_url=settings.listening.public_url,
         plans=settings.plans,
+        selling=settings.selling,
         timezone=settings.timezone,
         default_dataset=settings.default_dataset,
         door=_door(settings),
@@ -192,6 +196,7 @@ def _rows(settings: ApiSettings, database: Database, cipher: Cipher) -> Rows:
         keys=KeyRows(database, cipher),
         consents=ConsentRows(database),
         quotas=uses,
+        books=books_of(database, cipher),
         uses=uses,
         repeats=RepeatRows(database, cipher),
         talks=OwnTalkRows(database, cipher),

@@ -19,6 +19,7 @@ from merlin.adapters.openai_audio import OpenAIAudio
 from merlin.adapters.openai_chat import OpenAIChat
 from merlin.adapters.systemd import notify
 from merlin.billing.plan import Plan
+from merlin.billing.selling import Selling
 from merlin.bot.limiter import Limits
 from merlin.bot.main import run
 from merlin.bot.proofs import Proofs
@@ -68,6 +69,7 @@ from merlin.store.wake import WakeRow
 from merlin.store.windows import WindowRows
 from merlin.store.writer import Writer
 from merlin.wiring.answering import ProviderSettings, answerers_of
+from merlin.wiring.books import books_of
 from merlin.wiring.bot_token import bot_id
 from merlin.wiring.leading import Leading
 from merlin.wiring.office import OfficeSettings, office_of, outreach_of
@@ -97,6 +99,7 @@ class BotSettings:
     limits: tuple[float, float, float] = (30.0, 1.0, 20.0)
     streaming: str = "edits"
     plans: tuple[Plan, ...] = ()
+    selling: Selling = field(default_factory=Selling)
     timezone: str = "UTC"
     language: str = "ru"
     default_dataset: str | None = None
@@ -195,6 +198,7 @@ def _services(
         hosts={each.name: _host(each.base_url) for each in settings.providers},
         admins=settings.admins,
         plans=settings.plans,
+        selling=settings.selling,
         timezone=settings.timezone,
         language=settings.language,
         default_dataset=settings.default_dataset,
@@ -227,6 +231,7 @@ def _rows(settings: BotSettings, database: Database) -> Rows:
         audit=AuditRows(database),
         consents=ConsentRows(database),
         quotas=QuotaRows(database, bot, cipher=cipher),
+        books=books_of(database, cipher),
         sessions=SessionRows(database, cipher, bot),
         session_list=SessionRows(database, cipher, bot),
         turns=turns,

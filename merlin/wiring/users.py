@@ -95,7 +95,7 @@ def line(people: People, user: User) -> Shown:
         "account": account.name if account else "",
         "role": standing.role.value,
         "scopes": sorted(standing.scopes),
-        "plan": plan_of(people.config.plans, user.plan).name,
+        "plan": plan_of(people.config.plans, user.plans).name,
         "language": user.speaks(people.config.language),
         "blocked": user.is_blocked,
         "reachable": user.is_reachable,
@@ -104,7 +104,7 @@ def line(people: People, user: User) -> Shown:
 
 def card(people: People, user: User) -> Shown:
     """Return everything that there is to know about one person."""
-    plan = plan_of(people.config.plans, user.plan)
+    plan = plan_of(people.config.plans, user.plans)
     zone = zone_of(user.zone or people.config.timezone)
     left = people.quotas.left(user.user_id, plan, zone)
     return {

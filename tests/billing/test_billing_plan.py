@@ -48,10 +48,10 @@ def test_models_are_matched_by_patterns(model, is_allowed):
 
 def test_the_first_plan_is_everybodys():
     plans = (Plan("free"), Plan("full"))
-    assert plan_of(plans, None).name == "free"
-    assert plan_of(plans, "full").name == "full"
-    assert plan_of(plans, "gone").name == "free"
-    assert plan_of((), "full") is UNLIMITED
+    assert plan_of(plans, ()).name == "free"
+    assert plan_of(plans, ["full"]).name == "full"
+    assert plan_of(plans, ["gone"]).name == "free"
+    assert plan_of((), ["full"]) is UNLIMITED
 
 
 def config_of(tmp_path, text):

@@ -43,7 +43,7 @@ class Asker:
 def asker_of(services: ApiServices, caller: Caller, language: str, number: int = 0) -> Asker:
     """Return who asks; without a `number` the question gets one that nobody guesses."""
     user = caller.user
-    plan = plan_of(services.plans, user.plan if user else None)
+    plan = plan_of(services.plans, user.plans if user else ())
     zone = zone_of((user.zone if user else None) or services.timezone)
     number = number or secrets.randbits(NUMBER_BITS)
     return Asker(caller.user_id, plan, zone, language, number)

@@ -169,7 +169,7 @@ async def _left(visit: Visit) -> str:
     services, user = visit.services, visit.caller.user
     if user is None or not services.plans:
         return ""
-    plan, zone = plan_of(services.plans, user.plan), zone_of(user.zone or services.timezone)
+    plan, zone = plan_of(services.plans, user.plans), zone_of(user.zone or services.timezone)
 
     def read() -> Left:
         return services.rows.quotas.left(user.user_id, plan, zone)[Format.TEXT]

@@ -112,7 +112,7 @@ async def _page(visit: Visit, secret: str = "", wrong: str = "", form: str = "")
     services, user_id = visit.services, visit.caller.user_id
     rows = services.rows
     user = visit.caller.user
-    plan = plan_of(services.plans, user.plan if user else None)
+    plan = plan_of(services.plans, user.plans if user else ())
     zone = zone_of((user.zone if user else None) or services.timezone)
 
     def read() -> tuple[Me, Mapping[Format, Left], list[ApiKey], list[SignIn]]:

@@ -39,6 +39,7 @@ class PersonShown(Shape):
     role: Role
     scopes: list[str] = Field(description="the datasets that a teacher was given")
     plan: str | None = Field(description="null: the usual one")
+    terms: list[str] = Field(description="the plans that they have for a time, and now")
     blocked: bool
     reachable: bool
 
@@ -264,6 +265,8 @@ def _tell(services: ApiServices, user_id: int) -> None:
 def _shown(services: ApiServices, person: User) -> PersonShown:
     standing = services.rows.roles.standing(person.user_id)
     account = services.rows.accounts.of(person.user_id)
+    # Where many are listed, nobody's terms were read.
+    person = services.rows.users.get(person.user_id) or person
     return PersonShown(
         id=person.user_id,
         name=account.name if account else None,
@@ -271,6 +274,7 @@ def _shown(services: ApiServices, person: User) -> PersonShown:
         role=standing.role,
         scopes=sorted(standing.scopes),
         plan=person.plan,
+        terms=list(person.terms),
         blocked=person.is_blocked,
         reachable=person.is_reachable,
     )

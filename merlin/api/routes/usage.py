@@ -74,7 +74,7 @@ async def show_usage(request: Request, response: Response, caller: Reader) -> Us
     """Return what is left of each format and when it comes back, and what this month took."""
     services: ApiServices = request.app.state.services
     user, rows = caller.user, services.rows
-    plan = plan_of(services.plans, user.plan if user else None)
+    plan = plan_of(services.plans, user.plans if user else ())
     zone = zone_of((user.zone if user else None) or services.timezone)
     since = _month_began(services.clock(), zone)
 

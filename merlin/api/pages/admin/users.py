@@ -264,7 +264,11 @@ def _chips(visit: Visit, person: PersonShown) -> list[Chip]:
 
 def _facts(visit: Visit, person: PersonShown) -> list[tuple[str, str]]:
     services = visit.services
-    plan = plan_of(services.plans, person.plan).titled(visit.language) if services.plans else "–"
+    plan = (
+        plan_of(services.plans, [person.plan or "", *person.terms]).titled(visit.language)
+        if services.plans
+        else "–"
+    )
     return [
         (visit.say("telegram-id"), str(person.id)),
         (visit.say("user-name"), person.name or "–"),
@@ -278,7 +282,7 @@ async def _left(visit: Visit, person: PersonShown) -> tuple[tuple[str, str], ...
         return ()
     user = await services.store.read(lambda: services.rows.users.get(person.id))
     zone = zone_of((user.zone if user else None) or services.timezone)
-    plan = plan_of(services.plans, person.plan)
+    plan = plan_of(services.plans, [person.plan or "", *person.terms])
     left = await services.store.read(lambda: services.rows.quotas.left(person.id, plan, zone))
     told = []
     for each in left.values():

@@ -16,9 +16,9 @@ from merlin.core.text import text
 from merlin.inbox.update import UpdateState
 
 
-def plan_for(kit: Kit, event: Event) -> Plan:
-    """Return the person's plan."""
-    return plan_of(kit.services.plans, event.user.plan)
+def plan_for(kit: Kit, event: Event, dataset: str | None = None) -> Plan:
+    """Return the person's plan, for questions about a dataset where one is named."""
+    return plan_of(kit.services.plans, event.user.plans, dataset)
 
 
 def zone_for(kit: Kit, event: Event) -> tzinfo:
@@ -26,12 +26,12 @@ def zone_for(kit: Kit, event: Event) -> tzinfo:
     return zone_of(event.user.zone or kit.services.timezone)
 
 
-def reserve(kit: Kit, event: Event) -> Written | None:
-    """Reserve the question; return what is said where there is no room for it.
+def reserve(kit: Kit, event: Event, dataset: str | None) -> Written | None:
+    """Reserve a question about a dataset; return what is said where there is no room for it.
 
     To be called within the store's work.
     """
-    plan = plan_for(kit, event)
+    plan = plan_for(kit, event, dataset)
     if plan is UNLIMITED:
         return None
     kind = Format(event.format)

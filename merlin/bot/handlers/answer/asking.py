@@ -77,8 +77,8 @@ def open_talk(kit: Kit, event: Event) -> Talk:
 
     The question is reserved in the person's plan. To be called within the store's work.
     """
-    refusal = reserve(kit, event)
     session = kit.rows.sessions.open(event.place)
+    refusal = reserve(kit, event, dataset_of(kit, session))
     if session.is_full:
         return _renewed(kit, event, refusal)
     talk = _talk(kit, event, session, refusal)
@@ -96,7 +96,7 @@ def _renewed(kit: Kit, event: Event, refusal: Written | None) -> Talk:
 
 
 def _talk(kit: Kit, event: Event, session: Session, refusal: Written | None) -> Talk:
-    plan = plan_for(kit, event)
+    plan = plan_for(kit, event, dataset_of(kit, session))
     wish = wish_of(kit, session, plan)
     first = first_choice(kit.rows.shelf, wish)
     history = kit.rows.turns.history(

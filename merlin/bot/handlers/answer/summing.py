@@ -16,7 +16,7 @@ from merlin.bot.action import Typing
 from merlin.bot.event import Event
 from merlin.bot.handlers.answer.allowance import reserve, settle
 from merlin.bot.handlers.answer.asked_again import own_turn
-from merlin.bot.handlers.answer.asking import window_of
+from merlin.bot.handlers.answer.asking import dataset_of, window_of
 from merlin.bot.handlers.topic import Topic
 from merlin.bot.kit import Kit, letters
 from merlin.bot.screen import Screen, alert, said
@@ -82,7 +82,7 @@ def _open(kit: Kit, event: Event) -> _Task | Screen:
     now = kit.rows.sessions.open(event.place)
     if now.summary and not now.used_tokens:
         return alert(text(event.language, "sum-done"), is_loud=True)
-    refusal = reserve(kit, event)
+    refusal = reserve(kit, event, dataset_of(kit, session))
     if refusal is not None:
         rows = offers.offered(refusal.offer, 0, event.language)
         return Screen(Page(refusal.note, buttons=rows), is_new=True)

@@ -122,7 +122,7 @@ def card(kit: Kit, event: Event, person: User) -> Screen:
 
 def _words(kit: Kit, event: Event, person: User) -> str:
     standing = kit.rows.roles.standing(person.user_id)
-    plan = plan_of(kit.services.plans, person.plan)
+    plan = plan_of(kit.services.plans, person.plans)
     role = panel.word(event, "role", standing.role.value)
     marks = [
         text(event.language, f"account-{name}")
@@ -146,7 +146,7 @@ def _words(kit: Kit, event: Event, person: User) -> str:
 
 def _left(kit: Kit, event: Event, person: User) -> list[str]:
     """Return what the person has used of the plan, a line a format."""
-    plan = plan_of(kit.services.plans, person.plan)
+    plan = plan_of(kit.services.plans, person.plans)
     if plan is UNLIMITED:
         return []
     zone = zone_of(person.zone or kit.services.timezone)
@@ -201,7 +201,7 @@ def unblock(kit: Kit, event: Event) -> Screen:
 def choose_plan(kit: Kit, event: Event) -> Screen:
     """Show the plans."""
     person = person_of(kit, event)
-    now = plan_of(kit.services.plans, person.plan)
+    now = plan_of(kit.services.plans, person.plans)
     rows = [
         (
             Button(

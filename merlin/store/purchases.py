@@ -1,0 +1,217 @@
+"""Rows of purchases; fulfils `billing.purchase.Purchases` and `Asking`.
+
+Every change of a state is an UPDATE that names the states it may come from, so of two that meet
+one happens.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from merlin.billing.amount import Amount, Currency
+from merlin.billing.purchase import (
+    ID_LENGTH,
+    LOOKED_FOR,
+    Order,
+    Purchase,
+    PurchaseState,
+    Till,
+    next_look,
+    read_promise,
+)
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.errors import NotFound
+from merlin.store.billing_tables import PROMO_USE, PURCHASE
+from merlin.store.cipher import Cipher
+from merlin.store.database import Database, Row, transaction
+from merlin.store.holding import hold_user
+from merlin.store.sealed import opened
+from merlin.store.values import dumped, loaded, plain, read_time
+
+_OPEN = tuple(state.value for state in PurchaseState if state.is_open)
+_UNASKED = (PurchaseState.CREATED.value, PurchaseState.ASKING.value)
+_MOST_REASON = 100
+
+
+class PurchaseRows:
+    """One row an order; where a receipt goes is sealed."""
+
+    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._clock = clock
+
+    @transaction
+    def order(self, order: Order, lasts: timedelta, key: str = "") -> Purchase:
+        """Store an order and return it, or the open one that is the same in everything.
+
+        So a button pressed twice buys once. With a `key` there is one for it, whatever its state.
+        """
+        hold_user(self.db, order.user_id, self._clock)
+        if key:
+            purchase_id = sha256(key.encode()).hexdigest()[:ID_LENGTH]
+            self.db.put(PURCHASE.insert(self._new(purchase_id, order, lasts)).on_conflict_ignore())
+            return self.get(purchase_id)
+        now = self._clock()
+        for row in self.db.rows(_of(order.user_id).where(PURCHASE.state.in_(_OPEN))):
+            same = self._purchase(row)
+            if same.order == order and same.may_be_paid(now):
+                return same
+        purchase_id = secrets.token_hex(ID_LENGTH // 2)
+        self.db.put(PURCHASE.insert(self._new(purchase_id, order, lasts)))
+        return self.get(purchase_id)
+
+    def _new(self, purchase_id: str, order: Order, lasts: timedelta) -> Row:
+        now = self._clock()
+        return {
+            "id": purchase_id,
+            "user_id": order.user_id,
+            "till": order.till.value,
+            "plan": order.promise.plan,
+            "promise": dumped(order.promise.as_json()),
+            "amount": order.amount.minor,
+            "currency": order.amount.currency.value,
+            "is_test": int(order.is_test),
+            "contact": self._cipher.seal(plain(order.contact)) if order.contact else "",
+            "promo": plain(order.promo),
+            "keeps_method": int(order.keeps_method),
+            "renewal_id": order.renewal_id,
+            "state": PurchaseState.CREATED.value,
+            "outside_id": "",
+            "pay_url": "",
+            "reason": "",
+            "created_at": iso(now),
+            "expires_at": iso(now + lasts),
+            "asked_at": None,
+            "look_at": iso(now + lasts),
+            "looks": 0,
+        }
+
+    def get(self, purchase_id: str) -> Purchase:
+        """Return a purchase. Raises NotFound."""
+        row = self.db.row(PURCHASE.select().where(PURCHASE.id == plain(purchase_id)))
+        if row is None:
+            raise NotFound(f"no purchase {purchase_id}", "billing-no-purchase")
+        return self._purchase(row)
+
+    def of(self, user_id: int, limit: int = 50) -> list[Purchase]:
+        """Return somebody's purchases, newest first."""
+        return [self._purchase(row) for row in self.db.rows(_of(user_id).limit(limit))]
+
+    def newest(self, limit: int = 50, before: str = "", state: str = "") -> list[Purchase]:
+        """Return everybody's purchases, newest first; those after a purchase, of a state."""
+        query = PURCHASE.select().order_by(PURCHASE.created_at.desc(), PURCHASE.id.desc())
+        if before:
+            at = iso(self.get(before).created_at)
+            is_older = (PURCHASE.created_at == at) & (PURCHASE.id < before)
+            query = query.where((PURCHASE.created_at < at) | is_older)
+        if state:
+            query = query.where(PURCHASE.state == state)
+        return [self._purchase(row) for row in self.db.rows(query.limit(limit))]
+
+    def by_outside(self, till: Till, outside_id: str) -> Purchase | None:
+        """Return the purchase of a till's payment, None for an unknown one."""
+        if not outside_id:
+            return None
+        this = (PURCHASE.till == till.value) & (PURCHASE.outside_id == plain(outside_id))
+        row = self.db.row(PURCHASE.select().where(this))
+        return None if row is None else self._purchase(row)
+
+    @transaction
+    def give_up(self, purchase_id: str, state: PurchaseState, reason: str = "") -> bool:
+        """End an open purchase as canceled or expired; False for one that is not open."""
+        # A payment that was begun may still be made: it is looked at for a while.
+        look_at = {} if state is PurchaseState.EXPIRED else {"look_at": None}
+        told = {"state": state.value, "reason": plain(reason)[:_MOST_REASON], **look_at}
+        this = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(_OPEN)
+        is_done = self.db.change(PURCHASE.update(told).where(this)) > 0
+        if is_done:
+            self.db.change(PROMO_USE.delete().where(PROMO_USE.purchase_id == purchase_id))
+        return is_done
+
+    @transaction
+    def asking(self, purchase_id: str, at: datetime, patience: timedelta) -> bool:
+        """Note that the till is asked now; False when another asked within `patience`."""
+        is_free = PURCHASE.asked_at.is_null() | (PURCHASE.asked_at <= iso(at - patience))
+        this = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(_UNASKED) & is_free
+        told = {"state": PurchaseState.ASKING.value, "asked_at": iso(at)}
+        told["look_at"] = iso(at + next_look(0))
+        return self.db.change(PURCHASE.update(told).where(this)) > 0
+
+    @transaction
+    def pending(self, purchase_id: str, outside_id: str, pay_url: str, look_at: datetime) -> bool:
+        """Note what the till said; False when the purchase is further already."""
+        this = PURCHASE.id == purchase_id
+        told = {"outside_id": plain(outside_id), "pay_url": plain(pay_url)}
+        # Also of one that was given up in between: what is paid late is known by it.
+        self.db.change(PURCHASE.update(told).where(this & (PURCHASE.outside_id == "")))
+        next_step = {
+            "state": PurchaseState.PENDING.value,
+            "look_at": iso(look_at),
+            "looks": 0,
+        }
+        is_before = PURCHASE.state.in_(_UNASKED)
+        return self.db.change(PURCHASE.update(next_step).where(this & is_before)) > 0
+
+    @transaction
+    def held(self, purchase_id: str) -> bool:
+        """Note that the money is held; False when the purchase is further already."""
+        before = [state.value for state in PurchaseState if state.rank < PurchaseState.HELD.rank]
+        this = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(before)
+        return self.db.change(PURCHASE.update({"state": PurchaseState.HELD.value}).where(this)) > 0
+
+    @transaction
+    def due(self, now: datetime, limit: int = 20) -> list[Purchase]:
+        """Return the purchases to look at, and move the next look of each on: nobody else looks."""
+        is_due = PURCHASE.look_at <= iso(now)
+        rows = self.db.rows(PURCHASE.select().where(is_due).order_by(PURCHASE.look_at).limit(limit))
+        return [self._purchase(row) for row in rows if self._is_mine(row, now)]
+
+    def _is_mine(self, row: Row, now: datetime) -> bool:
+        """Take one look; False where another process took it, or nobody looks any more."""
+        looks = row["looks"] + 1
+        is_over = now - from_iso(row["created_at"]) > LOOKED_FOR
+        told = {"looks": looks, "look_at": None if is_over else iso(now + next_look(looks))}
+        this = (PURCHASE.id == row["id"]) & (PURCHASE.look_at == row["look_at"])
+        return self.db.change(PURCHASE.update(told).where(this)) > 0
+
+    @transaction
+    def look(self, purchase_id: str, at: datetime) -> bool:
+        """Let the next look be at `at` where it would be later."""
+        is_later = PURCHASE.look_at.is_null() | (PURCHASE.look_at > iso(at))
+        this = (PURCHASE.id == purchase_id) & is_later
+        return self.db.change(PURCHASE.update({"look_at": iso(at)}).where(this)) > 0
+
+    def _purchase(self, row: Row) -> Purchase:
+        order = Order(
+            user_id=row["user_id"],
+            till=Till(row["till"]),
+            promise=read_promise(loaded(row["promise"])),
+            amount=Amount(row["amount"], Currency(row["currency"])),
+            is_test=bool(row["is_test"]),
+            contact=(opened(self._cipher, row["contact"]) or "") if row["contact"] else "",
+            promo=row["promo"],
+            keeps_method=bool(row["keeps_method"]),
+            renewal_id=row["renewal_id"],
+        )
+        return Purchase(
+            purchase_id=row["id"],
+            order=order,
+            state=PurchaseState(row["state"]),
+            created_at=from_iso(row["created_at"]),
+            expires_at=from_iso(row["expires_at"]),
+            outside_id=row["outside_id"],
+            pay_url=row["pay_url"],
+            reason=row["reason"],
+            asked_at=read_time(row["asked_at"]),
+            look_at=read_time(row["look_at"]),
+            looks=row["looks"],
+        )
+
+
+def _of(user_id: int) -> Any:
+    mine = PURCHASE.select().where(PURCHASE.user_id == user_id)
+    return mine.order_by(PURCHASE.created_at.desc(), PURCHASE.id.desc())

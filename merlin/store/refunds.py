@@ -1,0 +1,160 @@
+"""Rows of money that is to go back; fulfils `billing.refund.Refunds`."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from merlin.account.audit import user as told_user
+from merlin.billing.amount import Amount, Currency
+from merlin.billing.ledger import Entry, EntryKind, Returned
+from merlin.billing.purchase import ID_LENGTH, Till, next_look
+from merlin.billing.refund import MOST_REASON, Refund, RefundState
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.errors import NotFound, Refused
+from merlin.store.audit import AuditRows
+from merlin.store.billing_tables import LEDGER, PURCHASE, REFUND
+from merlin.store.cipher import Cipher
+from merlin.store.database import Database, Row, transaction
+from merlin.store.ledger import LedgerRows
+from merlin.store.values import plain
+
+_UNDER_WAY = (RefundState.WANTED.value, RefundState.SENDING.value)
+# Who sends a refund has so long; then another process asks what became of it.
+_PATIENCE = timedelta(seconds=30)
+
+
+class RefundRows:
+    """One row a refund; of one grant one is under way at a time."""
+
+    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._clock = clock
+        self._ledger = LedgerRows(db, cipher, clock)
+        self._audit = AuditRows(db, clock)
+
+    @transaction
+    def want(
+        self, grant_id: int, amount: Amount | None, reason: str, by: str, key: str = ""
+    ) -> Refund:
+        """Store the wish for a refund, None: of all that is left; note it in the audit.
+
+        The one of the same `key` stays. Raises NotFound for an unknown grant, Refused for nothing,
+        for more than is left, for a part of a payment in Stars, and where one is under way.
+        """
+        made = sha256(key.encode()).hexdigest()[:ID_LENGTH] if key else ""
+        if made and (known := self.db.row(REFUND.select().where(REFUND.id == made))) is not None:
+            return self._refund(known)
+        row = self._grant(grant_id)
+        rest = self._ledger.rest(grant_id)
+        wanted = amount or rest
+        self._judge(row, wanted, rest)
+        paid = self.db.row(LEDGER.select().where(LEDGER.id == row["refers"])) or {}
+        now = iso(self._clock())
+        new = {
+            "id": made or secrets.token_hex(ID_LENGTH // 2),
+            "purchase_id": row["purchase_id"],
+            "grant_id": grant_id,
+            "till": row["till"],
+            "payment_id": paid["outside_id"],
+            "amount": wanted.minor,
+            "currency": wanted.currency.value,
+            "reason": plain(reason)[:MOST_REASON],
+            "by_whom": plain(by),
+            "state": RefundState.WANTED.value,
+            "at": now,
+            "look_at": now,
+            "looks": 0,
+            "outside_id": "",
+            "trouble": "",
+        }
+        self.db.put(REFUND.insert(new))
+        self.db.bump()
+        told = {"purchase": row["purchase_id"], "amount": wanted.decimal, "reason": new["reason"]}
+        told["currency"] = wanted.currency.value
+        refund = self._refund(new)
+        self._audit.note(by, "payment.refund", told_user(refund.user_id), told)
+        return refund
+
+    def _grant(self, grant_id: int) -> Row:
+        is_grant = (LEDGER.id == grant_id) & (LEDGER.kind == EntryKind.GRANT.value)
+        row = self.db.row(LEDGER.select().where(is_grant))
+        if row is None:
+            raise NotFound(f"no grant {grant_id}", "billing-no-payment")
+        # Held, so that two who refund at once do not both count what is left.
+        self.db.row(self.db.locked(PURCHASE.select().where(PURCHASE.id == row["purchase_id"])))
+        return row
+
+    def _judge(self, grant: Row, wanted: Amount, rest: Amount) -> None:
+        """Raise Refused where this may not go back."""
+        is_same = wanted.currency is rest.currency
+        if not rest.minor:
+            raise Refused("all of it went back", "billing-refund-done")
+        if not is_same or not 0 < wanted.minor <= rest.minor:
+            words = f"{wanted.decimal} of {rest.decimal}"
+            raise Refused(words, "billing-refund-too-much", rest=rest.decimal)
+        if grant["till"] == Till.STARS.value and wanted.minor != rest.minor:
+            raise Refused("Stars go back whole", "billing-refund-stars")
+        mine = (REFUND.grant_id == grant["id"]) & REFUND.state.in_(_UNDER_WAY)
+        if self.db.value(REFUND.select(REFUND.id).where(mine)) is not None:
+            raise Refused("a refund is under way", "billing-refund-under-way")
+
+    @transaction
+    def due(self, till: Till, now: datetime, limit: int = 20) -> list[Refund]:
+        """Return the refunds to send or to ask about, as sending; nobody else gets them now."""
+        is_due = (REFUND.till == till.value) & (REFUND.look_at <= iso(now))
+        rows = self.db.rows(REFUND.select().where(is_due).order_by(REFUND.look_at).limit(limit))
+        return [self._refund(row) for row in rows if self._is_mine(row, now)]
+
+    def _is_mine(self, row: Row, now: datetime) -> bool:
+        looks = row["looks"] + 1
+        look_at = now + (_PATIENCE if looks == 1 else next_look(looks))
+        told = {"state": RefundState.SENDING.value, "looks": looks, "look_at": iso(look_at)}
+        this = (REFUND.id == row["id"]) & (REFUND.look_at == row["look_at"])
+        return self.db.change(REFUND.update(told).where(this)) > 0
+
+    @transaction
+    def done(self, refund_id: str, returned: Returned) -> Entry | None:
+        """Note that the money went back, with the ledger's rows; None where that is known."""
+        row = self.db.row(REFUND.select().where(REFUND.id == plain(refund_id)))
+        if row is None:
+            raise NotFound(f"no refund {refund_id}", "billing-no-payment")
+        entry = self._ledger.returned(Till(row["till"]), returned)
+        told = {
+            "state": RefundState.DONE.value,
+            "outside_id": plain(returned.outside_id),
+            "look_at": None,
+        }
+        self.db.change(REFUND.update(told).where(REFUND.id == row["id"]))
+        return entry
+
+    @transaction
+    def refused(self, refund_id: str, trouble: str) -> bool:
+        """Note that the till refused for good."""
+        this = (REFUND.id == plain(refund_id)) & REFUND.state.in_(_UNDER_WAY)
+        told = {"state": RefundState.REFUSED.value, "trouble": plain(trouble)[:MOST_REASON]}
+        return self.db.change(REFUND.update({**told, "look_at": None}).where(this)) > 0
+
+    def of(self, purchase_id: str) -> list[Refund]:
+        """Return the refunds of a purchase, oldest first."""
+        mine = REFUND.select().where(REFUND.purchase_id == plain(purchase_id))
+        return [self._refund(row) for row in self.db.rows(mine.order_by(REFUND.at, REFUND.id))]
+
+    def _refund(self, row: Row) -> Refund:
+        whose = PURCHASE.select(PURCHASE.user_id).where(PURCHASE.id == row["purchase_id"])
+        return Refund(
+            refund_id=row["id"],
+            purchase_id=row["purchase_id"],
+            grant_id=row["grant_id"],
+            till=Till(row["till"]),
+            payment_id=row["payment_id"],
+            user_id=int(self.db.value(whose)),
+            amount=Amount(row["amount"], Currency(row["currency"])),
+            reason=row["reason"],
+            by=row["by_whom"],
+            state=RefundState(row["state"]),
+            at=from_iso(row["at"]),
+            outside_id=row["outside_id"],
+            trouble=row["trouble"],
+        )
