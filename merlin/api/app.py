@@ -16,6 +16,7 @@ from merlin.api.contract import add_description
 from merlin.api.door.opening import opened
 from merlin.api.entrance import Gate
 from merlin.api.guards import Guards
+from merlin.api.kept import Kept
 from merlin.api.limits import Limits, LimitsLayer
 from merlin.api.pages.site import add_pages
 from merlin.api.problems import add_problems
@@ -95,7 +96,7 @@ def create_app(services: ApiServices) -> FastAPI:
     )
     app.state.services = services
     app.state.traffic = Traffic()
-    app.state.catalogue = CatalogueState(app)
+    app.state.catalogue = CatalogueState(app, kept=Kept(services.bounds.kept_bytes))
     app.state.gate = Gate()
     app.state.limits = Limits(services.limits)
     add_problems(app)
@@ -105,7 +106,7 @@ def create_app(services: ApiServices) -> FastAPI:
     add_pages(app)
     app.add_middleware(Quick)
     app.add_middleware(Alias)
-    app.add_middleware(Weight)
+    app.add_middleware(Weight, most_bytes=services.bounds.body_bytes)
     app.add_middleware(LimitsLayer, limits=app.state.limits)
     app.add_middleware(Guards, traffic=app.state.traffic)
     return app

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from merlin import __version__
 
-MOST_BYTES = 32 * 1024 * 1024
 CACHE_CONTROL = b"public, max-age=60, stale-while-revalidate=600"
 _TAG_BYTES = 16
 # What an entry costs beside its bytes.
@@ -83,7 +82,7 @@ def headers_of_tag(tag: str, language: str, *, is_packed: bool) -> list[tuple[by
 class Kept:
     """The answers of one version; those that nobody asked for the longest make room for others."""
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._version: int | None = None
         self._bytes = 0

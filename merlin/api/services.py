@@ -15,6 +15,7 @@ from merlin.account.repeat import Repeats
 from merlin.account.role import Roles
 from merlin.account.sign_in import SignIns
 from merlin.account.user import Register, Users
+from merlin.api.bounds import USUAL, Bounds
 from merlin.api.door.behind import Behind
 from merlin.api.entrance import Entrance
 from merlin.api.limits import Allowed
@@ -24,6 +25,7 @@ from merlin.billing.books import Books
 from merlin.billing.plan import Plan
 from merlin.billing.quota import Quotas, Uses
 from merlin.billing.selling import Selling
+from merlin.billing.till import Payments, Returns
 from merlin.chat.about import Showcase
 from merlin.chat.interest import Interest
 from merlin.chat.lineage import Lineage
@@ -114,7 +116,8 @@ class ApiServices:
     `still_alive` tells the service manager, about once a second. `public_url` is the address by
     which people know this api, "" where the config does not say. `entrance` is how people may sign
     in, `limits` how many calls they may make. `proofs` checks edits, `pipeline` is
-    what is read of builds, jobs and models; None: nothing is.
+    what is read of builds, jobs and models; None: nothing is. `payments` and `returns` are the
+    shop at YooKassa; None: there is none.
     """
 
     store: Store
@@ -131,6 +134,8 @@ class ApiServices:
     public_url: str = ""
     plans: Sequence[Plan] = ()
     selling: Selling = field(default_factory=Selling)
+    payments: Payments | None = None
+    returns: Returns | None = None
     timezone: str = "UTC"
     default_dataset: str | None = None
     door: Behind = field(default_factory=Behind)
@@ -138,3 +143,4 @@ class ApiServices:
     limits: Allowed = field(default_factory=Allowed)
     proofs: Proofs = field(default_factory=Proofs)
     pipeline: Pipeline | None = None
+    bounds: Bounds = USUAL

@@ -17,8 +17,8 @@ class CatalogueState:
     """The kept answers of one application, and how new they are."""
 
     app: FastAPI
+    kept: Kept
     freshness: Freshness = field(default_factory=Freshness)
-    kept: Kept = field(default_factory=Kept)
 
     @property
     def services(self) -> ApiServices:

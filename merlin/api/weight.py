@@ -13,8 +13,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.api.problems import answer
 
-# The longest file of a dataset, where JSON writes each letter as an escape.
-MOST_BYTES = 8 * 1024 * 1024
 _OWN_WAYS = ("/hooks/", "/v1/")
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -22,8 +20,9 @@ _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 class Weight:
     """A layer of the application; a body that is too long is answered with 413."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
         self._app = app
+        self._most_bytes = most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call as long as its body is not too long."""
@@ -32,13 +31,13 @@ class Weight:
             await self._app(scope, receive, send)
             return
         told = Headers(scope=scope).get("content-length", "")
-        scales = _Scales(receive, send)
-        if told.isascii() and told.isdigit() and int(told) > MOST_BYTES:
+        scales = _Scales(receive, send, self._most_bytes)
+        if told.isascii() and told.isdigit() and int(told) > self._most_bytes:
             scales.is_over = True
         else:
             await self._app(scope, scales.receive, scales.send)
         if scales.is_over and not scales.is_answered:
-            limit = MOST_BYTES // 1024
+            limit = self._most_bytes // 1024
             refusal = answer(
                 Request(scope), HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", limit=limit
             )
@@ -48,9 +47,10 @@ class Weight:
 class _Scales:
     """One call's body on its way in; once it is too long the caller seems to have gone."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send, most_bytes: int) -> None:
         self._receive = receive
         self._send = send
+        self._most_bytes = most_bytes
         self._bytes = 0
         self.is_over = False
         self.is_answered = False
@@ -59,7 +59,7 @@ class _Scales:
         """Return the next piece."""
         message = await self._receive()
         self._bytes += len(message.get("body", b""))
-        if self._bytes > MOST_BYTES:
+        if self._bytes > self._most_bytes:
             self.is_over = True
             return {"type": "http.disconnect"}
         return message

@@ -15,9 +15,10 @@ from merlin.store.web_tables import FAVOURITE
 class FavouriteRows:
     """One row a person and course."""
 
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
+    def __init__(self, db: Database, clock: Clock = utc_now, most: int = MOST) -> None:
         self.db = db
         self._clock = clock
+        self._most = most
 
     @transaction
     def add(self, user_id: int, course_id: int) -> bool:
@@ -32,8 +33,9 @@ class FavouriteRows:
         kept = FAVOURITE.select(FAVOURITE.id).where(mine & (FAVOURITE.course_id == course_id))
         if self.db.value(kept) is not None:
             return False
-        if int(self.db.value(FAVOURITE.select(fn.COUNT(FAVOURITE.id)).where(mine))) >= MOST:
-            raise Refused(f"{MOST} favourites", "course-too-many-favourites", limit=MOST)
+        if int(self.db.value(FAVOURITE.select(fn.COUNT(FAVOURITE.id)).where(mine))) >= self._most:
+            words = f"{self._most} favourites"
+            raise Refused(words, "course-too-many-favourites", limit=self._most)
         row = {"user_id": user_id, "course_id": course_id, "at": iso(self._clock())}
         return self.db.put(FAVOURITE.insert(row).on_conflict_ignore())
 

@@ -15,6 +15,7 @@ from merlin.account.role import Role
 from merlin.account.sign_in import How
 from merlin.account.user import User
 from merlin.api.app import create_app
+from merlin.api.bounds import USUAL
 from merlin.core.clock import utc_now
 from merlin.core.listening import Listening
 from merlin.store.courses import CourseRows
@@ -66,8 +67,10 @@ COURSES = {"algorithms": ALGORITHMS, "networks": NETWORKS, "closed": CLOSED}
 class Site:
     """One api with its database; `client` is a program that is not signed in."""
 
-    def __init__(self, folder: Path, database, services, address) -> None:
+    def __init__(self, folder: Path, database, app, address) -> None:
+        services = app.state.services
         self.folder = folder
+        self.app = app
         self.database = database
         self.services = services
         self.rows = services.rows
@@ -86,6 +89,11 @@ class Site:
             books.add({blob: data.decode() for blob, data in tree.blobs.items()})
             paths = {entry.path: entry.blob for entry in tree.entries}
             books.keep(name, str(hash(tuple(sorted(paths.items())))), paths)
+
+    def bound(self, **bounds):
+        """Let the api that runs take other numbers: fields of `api.bounds.Bounds`."""
+        services = self.app.state.services
+        self.app.state.services = replace(services, bounds=replace(services.bounds, **bounds))
 
     def course_id(self, slug):
         return self.rows.courses.course(slug).course_id
@@ -118,7 +126,7 @@ class Site:
 
 
 @contextmanager
-def running(folder, database_url="", **settings):
+def running(folder, database_url="", bounds=USUAL, **settings):
     """Run an api with COURSES in its catalogue."""
     url = database_url or f"sqlite://{folder}/merlin.db"
     made = ApiSettings(database=url, state_dir=folder, listening=NOT_LIMITED)
@@ -127,8 +135,9 @@ def running(folder, database_url="", **settings):
         writer = Writer(database)
         try:
             services = services_of(replace(made, **settings), writer)
-            with serving(create_app(services)) as address:
-                site = Site(folder, database, services, address)
+            app = create_app(replace(services, bounds=bounds))
+            with serving(app) as address:
+                site = Site(folder, database, app, address)
                 site.teach(COURSES)
                 with site.client:
                     yield site

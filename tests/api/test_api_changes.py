@@ -12,7 +12,6 @@ from teaching_world import Keeper
 from merlin.account.consent import ConsentKind
 from merlin.account.key import Scope
 from merlin.account.role import Role
-from merlin.api.teaching import asking
 from merlin.core.notice import ADMINS
 
 pytestmark = pytest.mark.functional
@@ -146,13 +145,13 @@ def test_an_edit_that_waits_is_taken_back(site, teacher, keeper):
     assert teacher.delete(f"/api/changes/{done['id']}").status_code == 409
 
 
-def test_a_commit_is_undone_by_another(site, teacher, keeper, monkeypatch):
+def test_a_commit_is_undone_by_another(site, teacher, keeper):
     before = lying(site)[ONE]
     change = edit(teacher, "Моё")
     address = f"/api/changes/{change['id']}/undo"
     assert teacher.post(address).status_code == 409
     keeper.commit(is_seen=False)
-    monkeypatch.setattr(asking, "PATIENCE_S", 0.2)
+    site.bound(commit_wait_s=0.2)
     assert teacher.post(address).json()["type"] == "urn:merlin:problem:busy-file"
     site.teach(keeper.files)
     answer = teacher.post(address)

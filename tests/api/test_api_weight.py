@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.api import weight
+from merlin.api.bounds import Bounds
 
 pytestmark = pytest.mark.functional
 
 
-@pytest.fixture(autouse=True)
-def few(monkeypatch):
-    monkeypatch.setattr(weight, "MOST_BYTES", 64 * 1024)
+@pytest.fixture
+def client(serve_with):
+    with serve_with(bounds=Bounds(body_bytes=64 * 1024)) as client:
+        yield client
 
 
 def pieces(count):

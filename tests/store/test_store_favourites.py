@@ -115,9 +115,8 @@ def test_what_is_not_active_cannot_be_kept_and_is_not_shown(catalogue, database)
     assert rows.of(ANNA) == [course.course_id]
 
 
-def test_nobody_keeps_more_than_the_most(catalogue, database, monkeypatch):
-    monkeypatch.setattr("merlin.store.favourites.MOST", 2)
-    rows = FavouriteRows(database)
+def test_nobody_keeps_more_than_the_most(catalogue, database):
+    rows = FavouriteRows(database, most=2)
     ids = [catalogue.rows.course(slug).course_id for slug in ("a", "b", "Z")]
     assert [rows.add(ANNA, each) for each in ids[:2]] == [True, True]
     with pytest.raises(Refused):

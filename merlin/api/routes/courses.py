@@ -36,8 +36,6 @@ from merlin.course.listing import START, Place
 
 router = APIRouter(prefix="/api", tags=["courses"])
 
-# Without a limit, a longer catalogue comes in parts after all.
-MOST_AT_ONCE = 1_000
 CourseId = Annotated[int, Path(ge=1, le=MOST_ID)]
 Languages = Annotated[
     Literal["all"] | None, Query(description="`all`: names and descriptions in every language too")
@@ -86,7 +84,8 @@ def _part(
     listing = services.rows.listing
     if limit is None:
         total = sum(count for _, count in listing.semesters())
-        limit = MOST_AT_ONCE if total <= MOST_AT_ONCE else USUAL
+        most = services.bounds.list_at_once
+        limit = most if total <= most else USUAL
     part = listing.part(limit + 1, after, semester)
     if len(part) <= limit:
         return part, None

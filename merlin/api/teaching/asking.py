@@ -31,8 +31,7 @@ from merlin.dataset.editor import editor_of
 from merlin.dataset.waiting import is_behind, with_waiting
 
 TRIES = 5
-# How long a commit may take to be seen here before another edit is told to come again.
-PATIENCE_S, LOOK_S = 5.0, 0.1
+LOOK_S = 0.1
 _FRESH = timedelta(seconds=30)
 
 
@@ -141,7 +140,7 @@ def _numbered(changes: Sequence[Change], number: int) -> Sequence[Change]:
 
 async def _seen(services: ApiServices, dataset: str) -> Shelf:
     """Return what lies there once the newest commit is seen. Raises Problem 409 when it is not."""
-    until = asyncio.get_running_loop().time() + PATIENCE_S
+    until = asyncio.get_running_loop().time() + services.bounds.commit_wait_s
     while True:
         shelf = await services.store.read(lambda: shelf_of(services, dataset))
         if not shelf.is_behind:
