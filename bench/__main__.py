@@ -1,7 +1,7 @@
 """`make bench`: run the measurements that take minutes; `python -m bench NAME` runs one.
 
-`kills`, `storm`, `chat` and `api` take longest and are run by name alone; the last two take names
-of their rows.
+`kills`, `storm`, `billing`, `chat` and `api` take longest and are run by name alone; the last two
+take names of their rows.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from importlib import import_module
 
 QUICK = ("demo", "recall", "engine", "dataset")
-NAMES = (*QUICK, "changes", "kills", "storm", "contract", "chat", "api")
+NAMES = (*QUICK, "changes", "billing", "kills", "storm", "contract", "chat", "api")
 
 
 def main() -> None:

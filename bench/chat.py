@@ -101,11 +101,17 @@ def echo() -> list[Figure]:
 
 
 def flood() -> list[Figure]:
-    """Let one chat wait for 12 s."""
+    """Let one chat wait for 12 s; also while 200 answers are being written."""
     with running(Ours) as (world, pid):
         world.do("closed", pid=pid, users=2, answers=4)
         ours = world.do("flood")
+    with running(Ours) as (world, pid):
+        world.do("closed", pid=pid, users=2, answers=4)
+        world.do("model", seconds=6)
+        crowd = world.do("crowd")
     figures = [
+        Figure.most("200 answers, pre-checkout usually after", crowd, "usual_s", 0.2, 0.1),
+        Figure.most("200 answers, pre-checkout at worst after", crowd, "worst_s", 1.0, 0.2),
         Figure.most("12 s flood wait, pre-checkout after", ours, "pre_checkout_s", 0.1, 0.02),
         Figure.most("12 s flood wait, other chats delayed", ours, "others_s", 0.1, 0.02),
     ]

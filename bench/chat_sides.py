@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.chat_order import let_order
 from bench.chat_serving import let_serve
 from bench.chat_telegram import TOKEN
 
@@ -114,6 +115,7 @@ class Ours:
             )
         )
         let_serve(self.state)
+        let_order(self.state)
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start the bot, or start it again."""

@@ -21,8 +21,9 @@ from jsonschema import Draft202012Validator
 
 from merlin.account.retention import Retention, read_retention
 from merlin.account.zone import has_zones, is_zone
+from merlin.billing.guard import AnswerCaps
 from merlin.billing.plan import Plan, read_plans
-from merlin.billing.selling import Selling, plan_faults, read_selling
+from merlin.billing.selling import Selling, plan_faults, read_selling, shop_faults
 from merlin.chat.media import MediaLimits, read_limits
 from merlin.chat.preset import Preset, read_presets
 from merlin.core.errors import ConfigError
@@ -99,6 +100,7 @@ class Config:
     models: Mapping[str, ModelConfig] = field(default_factory=dict)
     per_job_micro: int | None = None
     per_month_micro: int | None = None
+    answer_caps: AnswerCaps = field(default_factory=AnswerCaps)
     telegram: TelegramConfig = field(default_factory=TelegramConfig)
     streaming: str = "edits"
     assistant: Reliance | None = None
@@ -145,6 +147,7 @@ def load(path: Path) -> Config:
         raise ConfigError(f"{path}: {error}") from error
     faults = [*_zone_faults(config), *_reliance_faults(config), *config.api.faults()]
     faults += plan_faults(config.plans, config.selling)
+    faults += shop_faults(config.selling, config.api.public_url)
     if not said.get("allow_plain_http", False):
         faults += _address_faults(config)
     if faults:
@@ -181,6 +184,7 @@ def _filled(said: Mapping[str, Any], base: Path) -> Config:
         models={name: _model(each) for name, each in said.get("models", {}).items()},
         per_job_micro=_micro(said.get("budget", {}).get("per_job")),
         per_month_micro=_micro(said.get("budget", {}).get("per_month")),
+        answer_caps=_answer_caps(said.get("budget", {}).get("answers", {})),
         telegram=_telegram(said.get("telegram", {})),
         streaming=chat.get("streaming", "edits"),
         assistant=_reliance("assistant", chat),
@@ -250,6 +254,10 @@ def _reliance(purpose: str, chat: Mapping[str, Any]) -> Reliance | None:
 
 def _micro(amount: float | None) -> int | None:
     return None if amount is None else round(amount * MICRO)
+
+
+def _answer_caps(said: Mapping[str, Any]) -> AnswerCaps:
+    return AnswerCaps(_micro(said.get("per_day")), _micro(said.get("per_person_per_day")))
 
 
 def _telegram(said: Mapping[str, Any]) -> TelegramConfig:

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from merlin.api.app import create_app
+from merlin.api.bounds import USUAL
 from merlin.api.door.behind import Behind
 from merlin.api.limits import Allowed
 from merlin.api.services import ApiServices
@@ -28,7 +29,7 @@ Json = dict[str, Any]
 def described() -> Json:
     """Return the description of all routes; nothing of a running api is needed for it."""
     return create_app(
-        cast("ApiServices", SimpleNamespace(limits=Allowed(), door=Behind()))
+        cast("ApiServices", SimpleNamespace(limits=Allowed(), door=Behind(), bounds=USUAL))
     ).openapi()
 
 

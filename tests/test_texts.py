@@ -29,7 +29,9 @@ def arguments(entry):
             value = dict(enumerate(value))
         if isinstance(value, dict):
             if value.get("type") == "VariableReference":
-                found.add(value["id"]["name"])
+                name = value["id"]["name"]
+                # A title comes in both languages, and each text takes its own.
+                found.add("title" if name in {"ru", "en"} else name)
             for each in value.values():
                 walk(each)
 

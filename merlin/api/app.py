@@ -22,6 +22,7 @@ from merlin.api.pages.site import add_pages
 from merlin.api.problems import add_problems
 from merlin.api.quick import Quick
 from merlin.api.routes import (
+    billing,
     builds,
     changes,
     courses,
@@ -29,6 +30,7 @@ from merlin.api.routes import (
     examples,
     favourites,
     health,
+    hook_payment,
     hooks,
     jobs,
     keys,
@@ -36,10 +38,14 @@ from merlin.api.routes import (
     models,
     office,
     openai,
+    orders,
+    payments,
     people,
     plans,
+    promos,
     ratings,
     reference,
+    renewals,
     searching,
     sessions,
     sign_in,
@@ -51,6 +57,7 @@ from merlin.api.routes import (
 )
 from merlin.api.services import ApiServices
 from merlin.api.state import CatalogueState
+from merlin.api.till.cashier import Cashier, is_wanted
 from merlin.api.traffic import Traffic
 from merlin.api.weight import Weight
 from merlin.core.server import say_alive
@@ -67,6 +74,8 @@ API: tuple[ModuleType, ...] = (
     sign_in_openid,
     keys,
     plans,
+    orders,
+    renewals,
     ratings,
     sessions,
     usage,
@@ -80,6 +89,9 @@ API: tuple[ModuleType, ...] = (
     verdicts,
     office,
     people,
+    payments,
+    billing,
+    promos,
 )
 
 
@@ -101,7 +113,7 @@ def create_app(services: ApiServices) -> FastAPI:
     app.state.limits = Limits(services.limits)
     add_problems(app)
     add_description(app)
-    for topic in (*API, health, hooks, openai, reference):
+    for topic in (*API, health, hooks, hook_payment, openai, reference):
         app.include_router(topic.router)
     add_pages(app)
     app.add_middleware(Quick)
@@ -118,12 +130,14 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         deeds = {
             "git": services.ask_fetch,
             "provider": services.ask_poll,
-            "payment": services.wake,
         }
         app.state.bells = {name: Bell(name, deed) for name, deed in deeds.items()}
         beside = [asyncio.create_task(bell.serve()) for bell in app.state.bells.values()]
         beside.append(asyncio.create_task(say_alive(services.still_alive)))
         beside.append(asyncio.create_task(app.state.catalogue.freshness.watch(services)))
+        app.state.cashier = Cashier(services)
+        if is_wanted(services):
+            beside.append(asyncio.create_task(app.state.cashier.serve()))
         async with opened(app):
             yield
         for task in beside:

@@ -18,7 +18,14 @@ from starlette.responses import JSONResponse, Response
 from merlin.api.door import shape
 from merlin.api.language import headers_of, language_of_request
 from merlin.api.wrong import wrong_values
-from merlin.core.errors import DatasetError, MerlinError, NotFound, Refused
+from merlin.core.errors import (
+    DatasetError,
+    MerlinError,
+    NotFound,
+    Refused,
+    TillAway,
+    TillError,
+)
 from merlin.core.log import get_logger, redact
 from merlin.core.text import text
 
@@ -83,6 +90,17 @@ def add_problems(app: FastAPI) -> None:
                 return _shown(request, _in_its_words(request, status, code, error))
         log.warning("the database did not answer", reason=redact(str(error)))
         return unavailable(request)
+
+    app.add_exception_handler(TillError, _of_till)
+
+
+def _of_till(request: Request, error: Exception) -> Response:
+    """Return what became of a payment that was asked for; why is in the log."""
+    if not isinstance(error, TillAway):
+        return answer(request, HTTPStatus.BAD_GATEWAY, "till-refused")
+    response = answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "till-away")
+    response.headers["Retry-After"] = "30"
+    return response
 
 
 def _of_values(request: Request, error: RequestValidationError) -> Response:

@@ -26,6 +26,10 @@ BODIES: Mapping[str, Any] = {
         "model": "merlin",
         "messages": [{"role": "user", "content": "Что такое граф?"}],
     },
+    "place_order": {"plan": "plus"},
+    "redeem_code": {"code": "LETO"},
+    "refund_payment": {"minor": 10000, "reason": "не подошло"},
+    "make_promo": {"code": "LETO", "plan": "plus", "percent": 20},
     "rate": {"value": "up"},
     "set_name": {"name": "anna.k"},
     "set_password": {"password": "семь синих слонов"},
@@ -42,6 +46,10 @@ BODIES: Mapping[str, Any] = {
     "launch_job": {"dataset": "algorithms"},
     "grant_role": {"role": "teacher", "scope": "algorithms"},
     "telegram": {"update_id": 1},
+    "payment": {
+        "event": "payment.succeeded",
+        "object": {"id": "22e12f66-000f-5000-8000-18db351245c7"},
+    },
 }
 # By the name of the parameter.
 PLACES: Mapping[str, int | str] = {
@@ -62,5 +70,9 @@ PLACES: Mapping[str, int | str] = {
     "sign_in_id": 1,
     "key_id": 1,
     "name": "merlin",
+    "plan": "plus",
+    "order_id": "00000000000000000000000000000000",
+    "renewal_id": 1,
+    "code": "LETO",
     "query": "алгоритм",
 }

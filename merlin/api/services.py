@@ -22,6 +22,7 @@ from merlin.api.limits import Allowed
 from merlin.api.office.pipeline import Pipeline
 from merlin.api.teaching.proofs import Proofs
 from merlin.billing.books import Books
+from merlin.billing.guard import AnswerCaps, Costs
 from merlin.billing.plan import Plan
 from merlin.billing.quota import Quotas, Uses
 from merlin.billing.selling import Selling
@@ -87,6 +88,7 @@ class Rows:
     keys: Keys
     consents: Consents
     quotas: Quotas
+    costs: Costs
     books: Books
     uses: Uses
     repeats: Repeats
@@ -123,7 +125,6 @@ class ApiServices:
     store: Store
     rows: Rows
     look: Callable[[], Awaitable[Picture]]
-    wake: Callable[[], Awaitable[None]]
     ask_fetch: Callable[[], Awaitable[None]]
     ask_poll: Callable[[], Awaitable[None]]
     store_update: Callable[[Update], Awaitable[None]] | None
@@ -134,6 +135,7 @@ class ApiServices:
     public_url: str = ""
     plans: Sequence[Plan] = ()
     selling: Selling = field(default_factory=Selling)
+    caps: AnswerCaps = field(default_factory=AnswerCaps)
     payments: Payments | None = None
     returns: Returns | None = None
     timezone: str = "UTC"

@@ -11,7 +11,8 @@ TOPICS: Mapping[str, str] = {
     "sessions": "Your talks with the models.",
     "ratings": "What you think of an answer.",
     "usage": "What is left of your plan, and all that is kept of you.",
-    "plans": "What may be asked, and how often.",
+    "plans": "What may be asked, how often, and what that costs.",
+    "orders": "What you buy: orders, the way to pay them, renewals, codes.",
     "me": "Who you are here: browsers, user name, password.",
     "sign-in": "Ways in and out, for browsers.",
     "keys": "Keys for your programs.",
@@ -25,6 +26,7 @@ TOPICS: Mapping[str, str] = {
     "verdicts": "What commits and requests led to.",
     "office": "How Merlin stands.",
     "people": "People and their roles, for admins.",
+    "payments": "What was paid and went back, sums and codes, for admins.",
     "process": "Signs of life, for machines that watch this one.",
     "hooks": "What outside services call when something has happened.",
 }

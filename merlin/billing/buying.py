@@ -13,9 +13,10 @@ from merlin.billing.amount import Amount
 from merlin.billing.books import Books
 from merlin.billing.plan import Plan, plan_named
 from merlin.billing.promo import priced
-from merlin.billing.purchase import Order, Purchase, Till, promise_of
+from merlin.billing.purchase import Order, Purchase, PurchaseState, Till, promise_of
 from merlin.billing.selling import Selling
 from merlin.billing.term import Source
+from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 
 
@@ -42,7 +43,7 @@ class Shop:
         """Return what is sold under this name. Raises NotFound."""
         found = plan_named(self.plans, name)
         if found is None or not found.offer.is_sold:
-            raise NotFound(f"{name} is not sold", "billing-not-sold")
+            raise NotFound(f"{name} is not sold", "billing-not-sold", plan=name)
         return found
 
     def price(self, plan: Plan, till: Till, amounts: tuple[Amount | None, Amount | None]) -> Amount:
@@ -55,36 +56,36 @@ class Shop:
         return price
 
 
-def order(books: Books, shop: Shop, wanted: Wanted) -> Purchase:
+def order(books: Books, shop: Shop, wanted: Wanted, clock: Clock = utc_now) -> Purchase:
     """Store what somebody wants to buy; the same wish again is the same purchase.
 
-    Raises NotFound for what is not sold, Refused for a till that does not take it, a code that is
-    no good, and a receipt without an address.
+    An open order that holds the same code and is another (another till, another address for the
+    receipt) is given up for it. Raises NotFound for what is not sold, Refused for a till that does
+    not take it, a code that is no good, and a receipt without an address.
     """
     plan = shop.plan(wanted.plan)
-    known = _known(books, plan, wanted)
-    if known is not None:
-        return known
-    promo = books.promos.find(wanted.user_id, wanted.promo, plan.name) if wanted.promo else None
-    if promo is not None and not promo.percent:
+    if not wanted.promo:
+        price = shop.price(plan, wanted.till, priced(plan, None))
+        return books.purchases.order(_order(shop, plan, wanted, price), _lasts(shop))
+    promo = books.promos.find(wanted.user_id, wanted.promo, plan.name)
+    if not promo.percent:
         raise Refused("a code that gives days", "promo-is-days", code=promo.code)
     price = shop.price(plan, wanted.till, priced(plan, promo))
-    purchase = books.purchases.order(_order(shop, plan, wanted, price), _lasts(shop))
-    if promo is not None:
-        books.promos.hold(wanted.user_id, promo.code, purchase.purchase_id)
+    new = _order(shop, plan, wanted, price)
+    for each in _holding(books, wanted.user_id, promo.code):
+        if each.order == new and each.may_be_paid(clock()):
+            return each
+        state = PurchaseState.CANCELED if clock() < each.expires_at else PurchaseState.EXPIRED
+        books.purchases.give_up(each.purchase_id, state)
+    purchase = books.purchases.order(new, _lasts(shop))
+    books.promos.hold(wanted.user_id, promo.code, purchase.purchase_id)
     return purchase
 
 
-def _known(books: Books, plan: Plan, wanted: Wanted) -> Purchase | None:
-    """Return the open purchase of somebody whose code this very purchase holds already."""
-    if not wanted.promo:
-        return None
-    code = wanted.promo.strip().upper()
-    for each in books.purchases.of(wanted.user_id):
-        same = each.order.promo == code and each.order.promise == promise_of(plan)
-        if same and each.order.till is wanted.till and each.state.is_open:
-            return each
-    return None
+def _holding(books: Books, user_id: int, code: str) -> list[Purchase]:
+    """Return somebody's unpaid orders that hold a code."""
+    mine = books.purchases.of(user_id)
+    return [each for each in mine if each.order.promo == code and each.state.is_unpaid]
 
 
 def _order(shop: Shop, plan: Plan, wanted: Wanted, price: Amount) -> Order:
@@ -114,9 +115,16 @@ def renewing(
 ) -> Purchase:
     """Store the order by which a plan is paid again; `renewal` is its id and which try this is.
 
-    The same try is the same purchase. Raises Refused where the plan is not sold so any more.
+    The same try is the same purchase, and while one try is open there is no other. Raises Refused
+    where the plan is not sold so any more, NotFound where the person has no such renewal.
     """
     renewal_id, number = renewal
+    for each in books.purchases.of(wanted.user_id):
+        if each.order.renewal_id == renewal_id and each.state.is_open:
+            return each
+    due = next((x for x in books.renewals.of(wanted.user_id) if x.renewal_id == renewal_id), None)
+    if due is None:
+        raise NotFound(f"no renewal {renewal_id}", "billing-no-purchase")
     price = shop.price(plan, wanted.till, priced(plan, None))
     order_ = Order(
         user_id=wanted.user_id,
@@ -127,7 +135,9 @@ def renewing(
         contact=wanted.contact,
         renewal_id=renewal_id,
     )
-    return books.purchases.order(order_, _lasts(shop), f"renewal:{renewal_id}:{number}")
+    # The number begins anew with each payment; the day does not.
+    key = f"renewal:{renewal_id}:{number}:{iso(due.next_at)}"
+    return books.purchases.order(order_, _lasts(shop), key)
 
 
 def begin_trial(books: Books, shop: Shop, user_id: int, name: str, by: str) -> int:

@@ -31,7 +31,8 @@ class EntryKind(StrEnum):
 class Entry:
     """One row. `refers` is the row that it rests on, None for a payment.
 
-    `outside_id` is the till's own id of a payment or refund. `by` and `reason` as in the audit.
+    `outside_id` is the till's own id of a payment or refund. `by` says what made it: "billing",
+    "cli", "user"; who that was, and why, stands in the `refund`. `reason` is the till's own word.
     """
 
     entry_id: int

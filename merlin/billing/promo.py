@@ -12,6 +12,7 @@ from merlin.billing.amount import Amount
 from merlin.billing.plan import Plan
 
 MOST_DAYS = 3650
+MOST_PERCENT = 99
 # Letters that people can tell from each other and type on a phone; `-` and `_` within.
 _CODE = re.compile(r"[0-9A-ZА-ЯЁ][0-9A-ZА-ЯЁ_-]{2,31}")
 
@@ -50,7 +51,10 @@ class Promos(Protocol):
     """
 
     def add(self, promo: Promo) -> None:
-        """Store a code, noted in the audit. Raises Refused for one that is there or is no code."""
+        """Store a code, noted in the audit.
+
+        Raises Refused for one that is there, is no code, or gives what no code can.
+        """
 
     def stop(self, code: str, by: str) -> None:
         """Let nobody use a code any more. Raises NotFound."""
@@ -62,10 +66,21 @@ class Promos(Protocol):
         """Use up a code that gives days, and give them."""
 
     def find(self, user_id: int, code: str, plan: str = "") -> Promo:
-        """Return a code that this person may use now, for a plan where one is named."""
+        """Return a code that this person may use now, for a plan where one is named.
+
+        One that an unpaid order of theirs holds may be used: for that order, or in its place.
+        """
 
     def hold(self, user_id: int, code: str, purchase_id: str) -> None:
         """Keep one use for an order; the same order keeps it once, and loses it unpaid."""
+
+
+def is_sound(promo: Promo, now: datetime) -> bool:
+    """Return whether a code gives either days or a lower price, to somebody, for some time."""
+    has_days = 0 < promo.days <= MOST_DAYS and not promo.percent
+    has_percent = 0 < promo.percent <= MOST_PERCENT and not promo.days
+    is_for_some = promo.most_uses is None or promo.most_uses > 0
+    return (has_days or has_percent) and is_for_some and (not promo.ends_at or promo.ends_at > now)
 
 
 def written(code: str) -> str:

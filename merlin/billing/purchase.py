@@ -6,7 +6,8 @@ r"""Purchase: one order of one plan by one person, from the first tap to the las
 
 The row is committed before anything is asked outside, and its id is the key that is asked under,
 so asking again is the same order. States have ranks: what comes late or twice never goes back.
-Money that comes for an order that was given up is taken as what it is: the order is paid.
+Money that comes for an order that was given up is taken as what it is: the order is paid; and one
+of which all went back, and that is paid once more, is refunded in part.
 """
 
 from __future__ import annotations
@@ -52,6 +53,11 @@ class PurchaseState(StrEnum):
     def is_open(self) -> bool:
         """Return whether the purchase waits to be paid."""
         return self.rank < _RANKS[PurchaseState.CANCELED]
+
+    @property
+    def is_unpaid(self) -> bool:
+        """Return whether the purchase is open and no money lies there for it."""
+        return self.rank < _RANKS[PurchaseState.HELD]
 
     @property
     def is_paid(self) -> bool:

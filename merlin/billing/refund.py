@@ -59,7 +59,8 @@ class Refunds(Protocol):
         """Store the wish for a refund, None: of all that is left; note it in the audit.
 
         The one of the same `key` stays. Raises NotFound for an unknown grant, Refused for nothing,
-        for more than is left, for a part of a payment in Stars, and where one is under way.
+        for more than is left, for a part of a payment in Stars, for Stars of somebody who left,
+        and where one is under way.
         """
 
     def due(self, till: Till, now: datetime, limit: int = 20) -> list[Refund]:

@@ -1,8 +1,8 @@
 """Renewal: a plan that is paid again when it ends, for as long as its owner wants that.
 
-Telegram renews what is paid in Stars by itself. With a saved method the api asks for the payment
-a day before the plan ends, and again a day later, three times at most; three days before, the
-person is told and can say no.
+Telegram renews what is paid in Stars by itself, until the bot tells it to stop. With a saved method
+the api asks for the payment a day before the plan ends, and again a day later, three times at most;
+three days before, the person is told and can say no.
 """
 
 from __future__ import annotations
@@ -21,9 +21,13 @@ MOST_TRIES = 3
 
 
 class RenewalState(StrEnum):
-    """Whether a plan is renewed; FAILED: nothing could be paid any more."""
+    """Whether a plan is renewed; FAILED: nothing could be paid any more.
+
+    STOPPING: its owner said no, and Telegram, which renews what is paid in Stars, has not heard it.
+    """
 
     ON = "on"
+    STOPPING = "stopping"
     OFF = "off"
     FAILED = "failed"
 
@@ -59,7 +63,16 @@ class Renewals(Protocol):
         """Return somebody's renewals, those that are on first."""
 
     def stop(self, renewal_id: int, user_id: int, state: RenewalState = RenewalState.OFF) -> bool:
-        """End somebody's renewal; False for one that is not on, or not theirs."""
+        """End somebody's renewal; False for one that is not on, or not theirs.
+
+        One in Stars is STOPPING until `stopped`: the bot has to tell Telegram.
+        """
+
+    def stopping(self, limit: int = 20) -> list[Renewal]:
+        """Return the renewals of which Telegram has to hear that they end."""
+
+    def stopped(self, renewal_id: int) -> bool:
+        """Note that Telegram has heard it; False where it was known."""
 
     def due(self, now: datetime, limit: int = 20) -> list[Renewal]:
         """Return the renewals of saved methods to pay now; each is put off by AGAIN_AFTER."""

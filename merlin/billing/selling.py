@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import Any
 
 from merlin.billing.plan import Plan
@@ -95,6 +96,20 @@ def _shop(said: Mapping[str, Any]) -> YooKassaConfig:
         receipt=None if receipt is None else Receipt(**receipt),
         networks=tuple(said.get("networks", NETWORKS)),
     )
+
+
+def shop_faults(selling: Selling, public_url: str) -> Iterator[str]:
+    """Return a line for everything without which nobody can pay at YooKassa."""
+    shop = selling.yookassa
+    if shop is None:
+        return
+    if not public_url:
+        yield "payments.yookassa: needs api.public_url, to which people come back"
+    for each in shop.networks:
+        try:
+            ip_network(each)
+        except ValueError:
+            yield f"payments.yookassa.networks: {each} is neither an address nor a network"
 
 
 def plan_faults(plans: Sequence[Plan], selling: Selling) -> Iterator[str]:

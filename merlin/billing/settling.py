@@ -107,8 +107,10 @@ def cancel(books: Books, notices: Notices, purchase: Purchase, reason: str) -> b
     """End a purchase that will not be paid, and tell the person why; False for an ended one."""
     if not books.purchases.give_up(purchase.purchase_id, PurchaseState.CANCELED, reason):
         return False
-    # Who pays nothing for an hour is not told that nothing was paid.
-    if purchase.user_id and reason != "expired_on_confirmation":
+    # Who pays nothing for an hour is not told that nothing was paid; of a plan that was not renewed
+    # more is told than this.
+    is_by_hand = purchase.user_id and purchase.order.renewal_id is None
+    if is_by_hand and reason != "expired_on_confirmation":
         key = reason_key(reason)
         reason_told = {"reason": {"key": key, "arguments": {}}}
         told = {**_bought(purchase, purchase.order.amount), **reason_told}

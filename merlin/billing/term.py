@@ -14,6 +14,8 @@ from typing import Protocol
 
 from merlin.billing.amount import Amount
 
+_TICK = timedelta(microseconds=1)
+
 
 class Source(StrEnum):
     """Why somebody has a plan; the values are what is stored."""
@@ -78,7 +80,9 @@ def shortened(of: Term, length: timedelta, paid: Amount, rest: Amount, now: date
     `length` is how long it was when all of it was paid. With nothing left it ends at once; one
     that has not begun has no time at all.
     """
-    kept = length * rest.minor // paid.minor if paid.minor else timedelta(0)
+    # Whole numbers: a timedelta times a sum of kopecks is more days than one can hold.
+    whole = length // _TICK
+    kept = _TICK * (whole * rest.minor // paid.minor if paid.minor else 0)
     floor = max(of.starts_at, min(now, of.ends_at))
     return replace(of, ends_at=min(of.ends_at, max(of.starts_at + kept, floor)))
 

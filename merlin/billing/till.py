@@ -98,8 +98,15 @@ class Payments(Protocol):
 class Returns(Protocol):
     """The till's refunds; errors as in `Payments`."""
 
-    async def refund(self, key: str, payment_id: str, amount: Amount, words: str) -> SeenRefund:
-        """Ask for a refund under a key of ours."""
+    async def refund(
+        self,
+        key: str,
+        payment_id: str,
+        amount: Amount,
+        words: str,
+        bought: Purchase | None = None,
+    ) -> SeenRefund:
+        """Ask for a refund under a key of ours; `bought` is what its receipt names."""
 
     async def find_refund(self, outside_id: str) -> SeenRefund:
         """Read one refund."""

@@ -45,6 +45,22 @@ def _proposals(_told: Told) -> tuple[str, str]:
     return "admin-examples", f"ex:queue:0:{ANEW}"
 
 
+def _plan(_told: Told) -> tuple[str, str]:
+    return "bot-button-plan", "plan"
+
+
+def _purchase(told: Told) -> tuple[str, str]:
+    return "pay-button-order-of", f"a-buy:{told.get('purchase', '')}:{ANEW}"
+
+
+def _payments(_told: Told) -> tuple[str, str]:
+    return "admin-payments", f"a-pay:{ANEW}"
+
+
+def _buyer(told: Told) -> tuple[str, str]:
+    return "pay-button-purchases", f"a-buys:{told.get('user', '')}:0:{ANEW}"
+
+
 _WAYS: Mapping[str, Callable[[Told], tuple[str, str]]] = {
     "notice-failed": _job,
     "notice-late": _job,
@@ -70,6 +86,24 @@ _WAYS: Mapping[str, Callable[[Told], tuple[str, str]]] = {
     "notice-change-committed": _undo,
     "notice-change-refused": _changes,
     "notice-proposal": _proposals,
+    "notice-paid": _plan,
+    "notice-payment-canceled": _plan,
+    "notice-refunded": _plan,
+    "notice-plan-gift": _plan,
+    "notice-plan-ends": _plan,
+    "notice-renewal-soon": _plan,
+    "notice-renewal-soon-stars": _plan,
+    "notice-renewal-failed": _plan,
+    "notice-renewal-over": _plan,
+    "notice-renewal-gone": _plan,
+    "notice-paid-nobody": _purchase,
+    "notice-payment-wrong": _purchase,
+    "notice-refund-refused": _purchase,
+    "notice-stars-refused": _purchase,
+    "notice-stars-unknown": _buyer,
+    "notice-stars-left": _buyer,
+    "notice-stars-missing": _payments,
+    "notice-payment-unread": _buyer,
     "notice-sunset-assistant": _health,
     "notice-sunset-transcription": _health,
     "notice-sunset-vision": _health,

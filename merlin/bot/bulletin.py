@@ -6,12 +6,13 @@ touches ten jobs rings once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from merlin.account.role import Role
 from merlin.bot.alarm_buttons import act_buttons
 from merlin.bot.services import BotServices
+from merlin.bot.stars.words import read_amount
 from merlin.chat.markup.parts import split
 from merlin.core.log import get_logger
 from merlin.core.notice import ADMINS, NEWS, Notice
@@ -75,9 +76,15 @@ def _grouped(notices: Sequence[Notice]) -> Iterator[list[Notice]]:
     yield from sorted((list(group) for _, group in groups), key=lambda group: group[0].notice_id)
 
 
+def _spoken(told: Mapping[str, object], language: str) -> Mapping[str, object]:
+    """Return the arguments with the amount as people say it: "299.00 RUB" is 299 ₽."""
+    amount = read_amount(str(told.get("amount", "")))
+    return told if amount is None else {**told, "amount": amount.told(language)}
+
+
 def _rendered(notice: Notice, language: str) -> str:
     try:
-        return text(language, notice.key, **notice.arguments)
+        return text(language, notice.key, **_spoken(notice.arguments, language))
     except (KeyError, ValueError, TypeError):
         log.exception("a notice has no text", key=notice.key)
         return text(language, "notice-untranslated", name=notice.key)

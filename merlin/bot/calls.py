@@ -269,6 +269,19 @@ class Calls:
             log.info("a call was not taken", method=method, reason=redact(str(error)))
             return None
 
+    async def once(self, method: str, fields: Mapping[str, Any]) -> Any:
+        """Return what a call brings, tried once.
+
+        Raises Unreachable, and TelegramError: BadRequest where it is refused for good.
+        """
+        try:
+            found = await self._wire.call(method, fields)
+        except TelegramError as error:
+            self._note(error, int(fields.get("chat_id", 0)))
+            raise
+        self._line.works()
+        return found
+
     def _note(self, error: TelegramError, chat_id: int) -> Meaning:
         """Return what the error means. Raises Unreachable when nobody is there, Shut."""
         what = meaning(error)

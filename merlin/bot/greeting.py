@@ -1,8 +1,9 @@
 """Greeting: what the bot tells Telegram of itself at the start, and of its menus later.
 
-Its commands in each language, for private chats and for groups; to each admin and editor those of
-their role too, anew whenever a role changes. In webhook mode also where updates shall go; a
-webhook that somebody else has set is never taken away.
+Its commands in each language, for private chats and for groups, and the course page as the button
+beside the field; to each admin and editor the commands of their role too, anew whenever a role
+changes. In webhook mode also where updates shall go; a webhook that somebody else has set is never
+taken away.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from telegram import (
     BotCommandScopeAllGroupChats,
     BotCommandScopeAllPrivateChats,
     BotCommandScopeChat,
+    MenuButtonWebApp,
+    WebAppInfo,
 )
 from telegram.error import TelegramError
 
@@ -36,6 +39,8 @@ _AGAIN_S = 60.0
 # How far back a role that was taken away while nobody served is looked for.
 _LOOK_BACK = 200
 _ROLE = "role."
+# Telegram opens no other page.
+_SECURE = "https://"
 # "" is what Telegram shows to people of every other language.
 _CODES = ("", *LANGUAGES)
 
@@ -50,6 +55,10 @@ async def greet(bot: Bot, line: Line, services: BotServices) -> None:
             menu = _menu(names, code or services.language)
             call = partial(bot.set_my_commands, menu, scope, language_code=code or None)
             await _until_taken(line, call)
+    if services.public_url.startswith(_SECURE):
+        words = text(services.language, "bot-menu-courses")
+        button = MenuButtonWebApp(words, WebAppInfo(services.public_url))
+        await _until_taken(line, partial(bot.set_chat_menu_button, menu_button=button))
     if services.webhook is not None:
         url, secret = services.webhook
         call = partial(bot.set_webhook, url, secret_token=secret, allowed_updates=list(WANTED))

@@ -32,6 +32,10 @@ from merlin.bot.results import Results
 from merlin.bot.rounds import counter, every, forever, walk
 from merlin.bot.sender import Sender
 from merlin.bot.services import BotServices
+from merlin.bot.stars.comparing import Comparing
+from merlin.bot.stars.sending import StarsDesk
+from merlin.bot.stars.teller import EVERY_S as TELLER_S
+from merlin.bot.stars.teller import Teller
 from merlin.bot.transport import AiohttpRequest
 from merlin.bot.windows import ModelLists
 from merlin.bot.wire import Wire
@@ -85,6 +89,9 @@ class Bot:
         self._housekeeping = Housekeeping(services)
         self._results = Results(services)
         self._herald = Herald(services)
+        stars = StarsDesk(calls)
+        self._teller = Teller(services, stars)
+        self._comparing = Comparing(services, stars)
         self._since = services.clock()
 
     async def serve(self, stop: asyncio.Event) -> None:
@@ -121,6 +128,8 @@ class Bot:
             ("housekeeping", lambda: walk(self._housekeeping.round, look, HOUSE_S)),
             ("results", lambda: walk(self._results.round, look)),
             ("herald", lambda: walk(self._herald.round, look, EVERY_S)),
+            ("teller", lambda: walk(self._teller.round, look, TELLER_S)),
+            ("comparing", self._comparing.run),
             ("watches", lambda: every(self._watch, self._services.pace.watch_s)),
             ("windows", ModelLists(self._services).run),
         ]

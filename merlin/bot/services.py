@@ -14,6 +14,7 @@ from merlin.account.retention import Retained, Retention
 from merlin.account.role import Roles
 from merlin.account.user import Register, Users
 from merlin.billing.books import Books
+from merlin.billing.guard import AnswerCaps, Costs
 from merlin.billing.plan import Plan
 from merlin.billing.quota import Quotas
 from merlin.billing.selling import Selling
@@ -82,6 +83,7 @@ class Rows:
     audit: Audit
     consents: Consents
     quotas: Quotas
+    costs: Costs
     books: Books
     sessions: Sessions
     session_list: SessionList
@@ -141,8 +143,8 @@ class BotServices:
     `presets` are the operator's; `retention` is how long what is kept; `hosts` the machine of each
     provider, "" for this one.
     `webhook` (address and secret): updates come into the inbox by the api, and nothing is polled.
-    `link_url` is where links open the bot. `streaming` is one of EDITS, DRAFTS, OFF. `notify`
-    hears what systemd wants to hear.
+    `link_url` is where links open the bot, `public_url` where our pages are, "" for none.
+    `streaming` is one of EDITS, DRAFTS, OFF. `notify` hears what systemd wants to hear.
     """
 
     token: str
@@ -168,6 +170,8 @@ class BotServices:
     admins: Sequence[int] = ()
     plans: Sequence[Plan] = ()
     selling: Selling = field(default_factory=Selling)
+    caps: AnswerCaps = field(default_factory=AnswerCaps)
+    public_url: str = ""
     timezone: str = "UTC"
     language: str = "ru"
     default_dataset: str | None = None

@@ -40,6 +40,7 @@ GROUPS = (
     "models",
     "courses",
     "users",
+    "billing",
     "key",
     "ask",
     "status",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -60,11 +60,23 @@ def _explain(
             _explain(root, items, lines, depth + 1)
         elif isinstance(entries, Mapping):
             lines.append(f"{pad}{key}:")
-            name = value.get("propertyNames", {}).get("example", "gpt-4o-mini-2024-07-18")
-            lines.append(f"{pad}  {name}:")
-            _explain(root, _resolved(root, entries), lines, depth + 2)
+            for name, entry in _entries(value, _resolved(root, entries)):
+                lines.append(f"{pad}  {name}:")
+                _explain(root, entry, lines, depth + 2)
         else:
             lines.append(f"{pad}{key}: {_written(value.get('example'))}")
+
+
+def _entries(
+    node: Mapping[str, Any], entry: Mapping[str, Any]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield names with what stands under each: all keys, or those that the example shares out."""
+    shared: Mapping[str, Sequence[str]] | None = node.get("example")
+    if shared is None:
+        yield node.get("propertyNames", {}).get("example", "gpt-4o-mini-2024-07-18"), entry
+        return
+    for name, keys in shared.items():
+        yield name, {"properties": {key: entry["properties"][key] for key in keys}}
 
 
 def _resolved(root: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from merlin.cli.loading import ConfigPath
+from merlin.cli.loading import ConfigPath, configuration
 
 
 def register(app: typer.Typer) -> None:
@@ -40,13 +40,16 @@ def demo(
     sys.exit(run_demo(folder or FOLDER, port, _language()))
 
 
-def stage(config: ConfigPath, chat_port: int, model_port: int, way_port: int) -> None:
+def stage(
+    config: ConfigPath, chat_port: int, till_port: int, model_port: int, way_port: int
+) -> None:
     """Run the demo's stand-ins; `merlin demo` starts it."""
     from merlin.core.log import setup
-    from merlin.sandbox.demo.stage import run_stage
+    from merlin.sandbox.demo.stage import StagePorts, run_stage
 
     setup("stage")
-    run_stage(config, chat_port, model_port, way_port, _language())
+    ports = StagePorts(chat_port, till_port, model_port, way_port)
+    run_stage(configuration(config), config.parent / "stand-ins", ports, _language())
 
 
 def _language() -> str:

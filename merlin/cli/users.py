@@ -1,4 +1,4 @@
-"""`merlin users list|show|role|block|plan|gift`: people and what they may do, without Telegram."""
+"""`merlin users list|show|role|block|plan|give-plan|gift`: people and what they may do."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from merlin.account.account import LAST_ID
 from merlin.account.role import Role
 from merlin.billing.plan import Format
+from merlin.billing.promo import MOST_DAYS
 from merlin.cli import language
 from merlin.cli.accounts import add, name, password
 from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
     group.command("list")(list_users)
     for verb in (show, role, block, plan, gift, add, name, password, key):
         group.command()(verb)
+    group.command("give-plan")(give_plan)
     app.add_typer(group, name="users")
 
 
@@ -144,6 +146,24 @@ def plan(
         as_json({"user": user, "plan": name})
         return
     say("account-did-plan", user=str(user), plan=name)
+
+
+def give_plan(
+    user: UserId,
+    name: Annotated[str, typer.Argument(metavar="PLAN", help="A plan of the configuration.")],
+    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="For so many days.")],
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Give somebody a plan for some days, from when the same plan ends."""
+    from merlin.wiring.users import changed, lend_plan
+
+    with changed(configuration(config)) as people:
+        ends = lend_plan(people, user, name, days)
+    if json:
+        as_json({"user": user, "plan": name, "days": days, "ends_at": ends})
+        return
+    say("account-did-give-plan", user=str(user), plan=name, until=when(ends.isoformat()))
 
 
 def gift(  # noqa: PLR0913, PLR0917 - each is a word of the command line

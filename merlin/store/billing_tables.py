@@ -16,7 +16,7 @@ PURCHASE = _table(
 )
 LEDGER = _table(
     "ledger",
-    "id key kind purchase_id till refers amount currency outside_id at by_whom reason is_test",
+    "id key kind purchase_id till refers amount currency outside_id at by_what reason is_test",
 )
 TERM = _table("plan_term", "id user_id plan starts_at ends_at source key grant_id by_whom at")
 REFUND = _table(
@@ -30,4 +30,6 @@ RENEWAL = _table(
     " reminded_for",
 )
 PROMO = _table("promo", "id code plan days percent most_uses ends_at by_whom at stopped_at")
+# Under a keyed hash instead of a name: what answers cost a day.
+ANSWER_COST = Table("answer_cost", ("day", "mark", "currency", "micro"))
 PROMO_USE = _table("promo_use", "id promo_id user_id purchase_id at")

@@ -19,3 +19,9 @@ def hold_user(db: Database, user_id: int, clock: Clock = utc_now) -> None:
         new = USER.insert({**first, "first_seen_at": iso(clock())})
         db.put(new.on_conflict_ignore())
         db.sql(_HOLD, user_id)
+
+
+def hold_known(db: Database, user_id: int) -> None:
+    """Hold the person's row as `hold_user` does; who has none gets none."""
+    if db.dialect != "sqlite":
+        db.sql(_HOLD, user_id)

@@ -1,4 +1,4 @@
-"""What outlives an erasure, under a keyed hash: how much of a plan was used, trials, a block.
+"""What outlives an erasure, under a keyed hash: what of a plan was used, trials, codes, a block.
 
 Without it, deleting everything and coming back would fill the plan up again, or end a block.
 """
@@ -16,7 +16,7 @@ from merlin.billing.quota import UseState
 from merlin.billing.term import Source
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.store.account_tables import QUOTA_USE, USER
-from merlin.store.billing_tables import TERM
+from merlin.store.billing_tables import PROMO, PROMO_USE, TERM
 from merlin.store.cipher import Cipher
 from merlin.store.database import Database, Row, transaction
 from merlin.store.prepared import Prepared, Slot
@@ -24,8 +24,8 @@ from merlin.store.ratings_tables import LEFT_BEHIND
 
 # Stands in the place of a format; a block ends only by an admin's word.
 BLOCK = "block"
-# The same with a plan's name behind it: the trial of this plan was had.
-_TRIAL = "trial:"
+# The same with a plan's or a code's name behind it: this trial was had, this code was used.
+_TRIAL, _PROMO = "trial:", "promo:"
 _ALWAYS = "9999-12-31"
 _FORMATS = frozenset(kind.value for kind in Format)
 _NOTHING: Row = {"day": "", "day_used": 0, "month": "", "month_used": 0}
@@ -61,6 +61,9 @@ class LeavingRows:
         is_trial = (TERM.user_id == user_id) & (TERM.source == Source.TRIAL.value)
         for row in self.db.rows(TERM.select(TERM.plan).where(is_trial)):
             self._put(marks[0], {"format": f"{_TRIAL}{row['plan']}", **_NOTHING}, _ALWAYS)
+        codes = PROMO.select(PROMO.code).join(PROMO_USE, on=(PROMO_USE.promo_id == PROMO.id))
+        for row in self.db.rows(codes.where(PROMO_USE.user_id == user_id)):
+            self._put(marks[0], {"format": f"{_PROMO}{row['code']}", **_NOTHING}, _ALWAYS)
 
     def _used(self, user_id: int) -> list[Row]:
         """Return what the plan paid for in the person's newest day and month, by format."""
@@ -99,8 +102,15 @@ class LeavingRows:
 
     def had_trial(self, user_id: int, plan: str) -> bool:
         """Return whether the person had the trial of a plan before they left."""
+        return self._had(user_id, f"{_TRIAL}{plan}")
+
+    def had_promo(self, user_id: int, code: str) -> bool:
+        """Return whether the person used a code before they left."""
+        return self._had(user_id, f"{_PROMO}{code}")
+
+    def _had(self, user_id: int, what: str) -> bool:
         marks = self._cipher.marks(str(user_id))
-        this = LEFT_BEHIND.mark.in_(marks) & (LEFT_BEHIND.format == f"{_TRIAL}{plan}")
+        this = LEFT_BEHIND.mark.in_(marks) & (LEFT_BEHIND.format == what)
         return self.db.value(LEFT_BEHIND.select(LEFT_BEHIND.mark).where(this)) is not None
 
     def blocked(self, user_ids: Collection[int]) -> set[int]:

@@ -18,17 +18,19 @@ from merlin.billing.term import Source, Term, begins
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.store.account_tables import QUOTA_GIFT
-from merlin.store.billing_tables import LEDGER, PURCHASE
+from merlin.store.billing_tables import LEDGER, PROMO, PROMO_USE, PURCHASE
 from merlin.store.cipher import Cipher
 from merlin.store.database import Database, Row, transaction
 from merlin.store.gifts import GiftRows
-from merlin.store.holding import hold_user
+from merlin.store.holding import hold_known
 from merlin.store.purchases import PurchaseRows
+from merlin.store.renewals import RenewalRows
 from merlin.store.terms import TermRows
 from merlin.store.values import plain
 
 BY = "billing"
 _MOST_TEXT = 250
+_REFUNDED, _IN_PART = PurchaseState.REFUNDED.value, PurchaseState.REFUNDED_IN_PART.value
 
 
 class LedgerRows:
@@ -40,6 +42,7 @@ class LedgerRows:
         self._purchases = PurchaseRows(db, cipher, clock)
         self._terms = TermRows(db, clock)
         self._gifts = GiftRows(db, clock)
+        self._renewals = RenewalRows(db, cipher)
 
     @transaction
     def paid(self, purchase_id: str, paid: Paid) -> Entry | None:
@@ -67,7 +70,29 @@ class LedgerRows:
             raise AssertionError(f"payment {payment_id} was granted before it was stored")
         self._give(purchase, grant_id)
         self._move(purchase, PurchaseState.PAID)
+        self._move_on(purchase)
+        self._known_as(purchase, paid.outside_id)
+        self._keep_promo(purchase)
         return self._entry(grant_id)
+
+    def _move_on(self, purchase: Purchase) -> None:
+        """Let an order of which all went back, and that is paid once more, say so."""
+        this = (PURCHASE.id == purchase.purchase_id) & (PURCHASE.state == _REFUNDED)
+        self.db.change(PURCHASE.update({"state": _IN_PART}).where(this))
+
+    def _known_as(self, purchase: Purchase, outside_id: str) -> None:
+        """Let the order be found by its payment, also where nobody heard the till's answer."""
+        this = (PURCHASE.id == purchase.purchase_id) & (PURCHASE.outside_id == "")
+        self.db.change(PURCHASE.update({"outside_id": plain(outside_id)}).where(this))
+
+    def _keep_promo(self, purchase: Purchase) -> None:
+        """Use up the code of an order that was given up, and paid all the same."""
+        if purchase.order.promo and purchase.user_id:
+            this = PROMO.code == purchase.order.promo
+            promo_id = self.db.value(PROMO.select(PROMO.id).where(this))
+            use = {"promo_id": promo_id, "user_id": purchase.user_id, "at": iso(self._clock())}
+            use["purchase_id"] = purchase.purchase_id
+            self.db.put(PROMO_USE.insert(use).on_conflict_ignore())
 
     def _give(self, purchase: Purchase, grant_id: int) -> None:
         """Give what was promised; who has left gets nothing, and admins hear of it."""
@@ -101,7 +126,8 @@ class LedgerRows:
         if self._find(key) is not None:
             return None
         before = self.rest(grant.entry_id)
-        if returned.amount.minor > before.minor:
+        is_same = returned.amount.currency is before.currency
+        if not is_same or not 0 < returned.amount.minor <= before.minor:
             words = "more than was paid"
             raise Refused(words, "billing-refund-too-much", rest=before.decimal)
         refund_id = self._add(
@@ -112,7 +138,8 @@ class LedgerRows:
             refers=grant.entry_id,
             outside_id=returned.outside_id,
             at=iso(returned.at),
-            by_whom=plain(returned.by),
+            # Who it was stands in the refund, from where it can be erased.
+            by_what=plain(returned.by).partition(":")[0],
             reason=plain(returned.reason)[:_MOST_TEXT],
         )
         if refund_id is None:
@@ -127,16 +154,29 @@ class LedgerRows:
             key = f"revocation:{grant.entry_id}"
             refers = grant.entry_id
             self._add(purchase, key, EntryKind.REVOCATION, nothing, refers=refers)
-            self._end_gifts(grant.entry_id)
+            self._end_gifts(purchase.user_id, grant.entry_id)
         length = timedelta(days=promise.days or 0)
         self._terms.shorten(grant.entry_id, length, grant.amount, rest)
+        if not rest.minor:
+            self._end_renewal(purchase)
         is_all_back = all(not self.rest(each).minor for each in self._grants(purchase.purchase_id))
         is_back = PurchaseState.REFUNDED if is_all_back else PurchaseState.REFUNDED_IN_PART
         self._move(purchase, is_back)
 
-    def _end_gifts(self, grant_id: int) -> None:
+    def _end_renewal(self, purchase: Purchase) -> None:
+        """Let nothing be paid again by who got all back and has nothing left."""
+        plan, now = purchase.order.promise.plan, self._clock()
+        terms = self._terms.of(purchase.user_id)
+        if any(each.plan == plan and each.ends_at > now for each in terms):
+            return
+        for renewal in self._renewals.of(purchase.user_id):
+            if renewal.plan == plan:
+                self._renewals.stop(renewal.renewal_id, purchase.user_id)
+
+    def _end_gifts(self, user_id: int, grant_id: int) -> None:
         now = iso(self._clock())
-        is_of_grant = QUOTA_GIFT.key.startswith(f"grant:{grant_id}:")
+        is_of_grant = QUOTA_GIFT.user_id == user_id
+        is_of_grant &= QUOTA_GIFT.key.startswith(f"grant:{grant_id}:")
         is_open = QUOTA_GIFT.expires_at.is_null() | (QUOTA_GIFT.expires_at > now)
         self.db.change(QUOTA_GIFT.update({"expires_at": now}).where(is_of_grant & is_open))
 
@@ -171,7 +211,7 @@ class LedgerRows:
         """Return the purchase, held until the transaction ends, and its person with it."""
         purchase = self._purchases.get(purchase_id)
         if purchase.user_id:
-            hold_user(self.db, purchase.user_id, self._clock)
+            hold_known(self.db, purchase.user_id)
         self.db.row(self.db.locked(PURCHASE.select().where(PURCHASE.id == purchase.purchase_id)))
         return self._purchases.get(purchase_id)
 
@@ -195,7 +235,7 @@ class LedgerRows:
             "currency": amount.currency.value,
             "outside_id": "",
             "at": iso(self._clock()),
-            "by_whom": BY,
+            "by_what": BY,
             "reason": "",
             "is_test": int(purchase.order.is_test),
             **more,
@@ -232,7 +272,7 @@ def _entry(row: Row) -> Entry:
         at=from_iso(row["at"]),
         refers=row["refers"],
         outside_id=row["outside_id"],
-        by=row["by_whom"],
+        by=row["by_what"],
         reason=row["reason"],
         is_test=bool(row["is_test"]),
     )

@@ -19,6 +19,7 @@ from merlin.store.changes_tables import CHANGE
 from merlin.store.chat_tables import SESSION, TURN, UPDATE
 from merlin.store.cipher import Cipher
 from merlin.store.database import CHUNK, Database, Row, transaction
+from merlin.store.holding import hold_known
 from merlin.store.leaving import LeavingRows
 from merlin.store.proposals import ProposalRows, example_yaml
 from merlin.store.ratings_tables import PROPOSAL
@@ -82,6 +83,8 @@ class PeopleRows:
     @transaction
     def forget(self, user_id: int, until: datetime, spared: int | None = None) -> Mapping[str, int]:
         """Remove every trace of the person; return how many rows of each table that met."""
+        # The person first, then what is theirs: whoever grants something takes them in this order.
+        hold_known(self.db, user_id)
         self._leaving.keep(user_id, until)
         self._put_back_approved(user_id)
         self._proposals.withdraw(user_id)

@@ -7,6 +7,7 @@ one happens.
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -15,6 +16,7 @@ from merlin.billing.amount import Amount, Currency
 from merlin.billing.purchase import (
     ID_LENGTH,
     LOOKED_FOR,
+    LOOKS,
     Order,
     Purchase,
     PurchaseState,
@@ -23,17 +25,19 @@ from merlin.billing.purchase import (
     read_promise,
 )
 from merlin.core.clock import Clock, from_iso, iso, utc_now
-from merlin.core.errors import NotFound
+from merlin.core.errors import NotFound, Refused
 from merlin.store.billing_tables import PROMO_USE, PURCHASE
 from merlin.store.cipher import Cipher
 from merlin.store.database import Database, Row, transaction
 from merlin.store.holding import hold_user
 from merlin.store.sealed import opened
-from merlin.store.values import dumped, loaded, plain, read_time
+from merlin.store.values import dumped, loaded, plain, read_time, stored_time
 
 _OPEN = tuple(state.value for state in PurchaseState if state.is_open)
 _UNASKED = (PurchaseState.CREATED.value, PurchaseState.ASKING.value)
 _MOST_REASON = 100
+# More unpaid orders than anybody means to have.
+MOST_OPEN = 20
 
 
 class PurchaseRows:
@@ -49,20 +53,28 @@ class PurchaseRows:
         """Store an order and return it, or the open one that is the same in everything.
 
         So a button pressed twice buys once. With a `key` there is one for it, whatever its state.
+        Raises Refused for somebody who has too many orders open.
         """
         hold_user(self.db, order.user_id, self._clock)
+        order = replace(order, contact=plain(order.contact), promo=plain(order.promo))
         if key:
             purchase_id = sha256(key.encode()).hexdigest()[:ID_LENGTH]
             self.db.put(PURCHASE.insert(self._new(purchase_id, order, lasts)).on_conflict_ignore())
             return self.get(purchase_id)
         now = self._clock()
-        for row in self.db.rows(_of(order.user_id).where(PURCHASE.state.in_(_OPEN))):
-            same = self._purchase(row)
-            if same.order == order and same.may_be_paid(now):
+        waiting = [each for each in self._open(order.user_id) if each.may_be_paid(now)]
+        for same in waiting:
+            if same.order == order:
                 return same
+        if len(waiting) >= MOST_OPEN:
+            raise Refused(f"{len(waiting)} open orders", "billing-too-many")
         purchase_id = secrets.token_hex(ID_LENGTH // 2)
         self.db.put(PURCHASE.insert(self._new(purchase_id, order, lasts)))
         return self.get(purchase_id)
+
+    def _open(self, user_id: int) -> list[Purchase]:
+        rows = self.db.rows(_of(user_id).where(PURCHASE.state.in_(_OPEN)))
+        return [self._purchase(row) for row in rows]
 
     def _new(self, purchase_id: str, order: Order, lasts: timedelta) -> Row:
         now = self._clock()
@@ -75,8 +87,8 @@ class PurchaseRows:
             "amount": order.amount.minor,
             "currency": order.amount.currency.value,
             "is_test": int(order.is_test),
-            "contact": self._cipher.seal(plain(order.contact)) if order.contact else "",
-            "promo": plain(order.promo),
+            "contact": self._cipher.seal(order.contact) if order.contact else "",
+            "promo": order.promo,
             "keeps_method": int(order.keeps_method),
             "renewal_id": order.renewal_id,
             "state": PurchaseState.CREATED.value,
@@ -123,14 +135,17 @@ class PurchaseRows:
     @transaction
     def give_up(self, purchase_id: str, state: PurchaseState, reason: str = "") -> bool:
         """End an open purchase as canceled or expired; False for one that is not open."""
-        # A payment that was begun may still be made: it is looked at for a while.
-        look_at = {} if state is PurchaseState.EXPIRED else {"look_at": None}
-        told = {"state": state.value, "reason": plain(reason)[:_MOST_REASON], **look_at}
-        this = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(_OPEN)
-        is_done = self.db.change(PURCHASE.update(told).where(this)) > 0
-        if is_done:
-            self.db.change(PROMO_USE.delete().where(PROMO_USE.purchase_id == purchase_id))
-        return is_done
+        told = {"state": state.value, "reason": plain(reason)[:_MOST_REASON]}
+        this = PURCHASE.id == plain(purchase_id)
+        is_open = PURCHASE.state.in_(_OPEN)
+        if not self.db.change(PURCHASE.update(told).where(this & is_open)):
+            return False
+        # A payment that was begun may still be made: it is looked at for a while, unless it is
+        # the till itself that gave it up, with a reason.
+        is_over = this if reason else this & PURCHASE.asked_at.is_null()
+        self.db.change(PURCHASE.update({"look_at": None}).where(is_over))
+        self.db.change(PROMO_USE.delete().where(PROMO_USE.purchase_id == plain(purchase_id)))
+        return True
 
     @transaction
     def asking(self, purchase_id: str, at: datetime, patience: timedelta) -> bool:
@@ -146,7 +161,8 @@ class PurchaseRows:
         """Note what the till said; False when the purchase is further already."""
         this = PURCHASE.id == purchase_id
         told = {"outside_id": plain(outside_id), "pay_url": plain(pay_url)}
-        # Also of one that was given up in between: what is paid late is known by it.
+        # Also of one that was given up in between: what is paid late is known by it, and found.
+        told["look_at"] = iso(look_at)
         self.db.change(PURCHASE.update(told).where(this & (PURCHASE.outside_id == "")))
         next_step = {
             "state": PurchaseState.PENDING.value,
@@ -167,16 +183,25 @@ class PurchaseRows:
     def due(self, now: datetime, limit: int = 20) -> list[Purchase]:
         """Return the purchases to look at, and move the next look of each on: nobody else looks."""
         is_due = PURCHASE.look_at <= iso(now)
-        rows = self.db.rows(PURCHASE.select().where(is_due).order_by(PURCHASE.look_at).limit(limit))
+        # In one order everywhere, so that two who take the same rows never wait for each other.
+        query = PURCHASE.select().where(is_due).order_by(PURCHASE.look_at, PURCHASE.id)
+        rows = self.db.rows(query.limit(limit))
         return [self._purchase(row) for row in rows if self._is_mine(row, now)]
 
     def _is_mine(self, row: Row, now: datetime) -> bool:
         """Take one look; False where another process took it, or nobody looks any more."""
         looks = row["looks"] + 1
-        is_over = now - from_iso(row["created_at"]) > LOOKED_FOR
-        told = {"looks": looks, "look_at": None if is_over else iso(now + next_look(looks))}
+        told = {"looks": looks, "look_at": stored_time(self._next(row, now, looks))}
         this = (PURCHASE.id == row["id"]) & (PURCHASE.look_at == row["look_at"])
         return self.db.change(PURCHASE.update(told).where(this)) > 0
+
+    def _next(self, row: Row, now: datetime, looks: int) -> datetime | None:
+        """Return when to look again: also just when the order ends; None: never."""
+        ends = from_iso(row["expires_at"])
+        if now > max(from_iso(row["created_at"]) + LOOKED_FOR, ends + LOOKS[-1]):
+            return None
+        later = now + next_look(looks)
+        return min(later, ends) if now < ends else later
 
     @transaction
     def look(self, purchase_id: str, at: datetime) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -41,12 +42,13 @@ class RefundRows:
         """Store the wish for a refund, None: of all that is left; note it in the audit.
 
         The one of the same `key` stays. Raises NotFound for an unknown grant, Refused for nothing,
-        for more than is left, for a part of a payment in Stars, and where one is under way.
+        for more than is left, for a part of a payment in Stars, for Stars of somebody who left,
+        and where one is under way.
         """
+        row = self._grant(grant_id)
         made = sha256(key.encode()).hexdigest()[:ID_LENGTH] if key else ""
         if made and (known := self.db.row(REFUND.select().where(REFUND.id == made))) is not None:
             return self._refund(known)
-        row = self._grant(grant_id)
         rest = self._ledger.rest(grant_id)
         wanted = amount or rest
         self._judge(row, wanted, rest)
@@ -96,6 +98,8 @@ class RefundRows:
             raise Refused(words, "billing-refund-too-much", rest=rest.decimal)
         if grant["till"] == Till.STARS.value and wanted.minor != rest.minor:
             raise Refused("Stars go back whole", "billing-refund-stars")
+        if grant["till"] == Till.STARS.value and not self._payer(grant["purchase_id"]):
+            raise Refused("nobody knows whose the Stars are", "billing-refund-left")
         mine = (REFUND.grant_id == grant["id"]) & REFUND.state.in_(_UNDER_WAY)
         if self.db.value(REFUND.select(REFUND.id).where(mine)) is not None:
             raise Refused("a refund is under way", "billing-refund-under-way")
@@ -104,12 +108,13 @@ class RefundRows:
     def due(self, till: Till, now: datetime, limit: int = 20) -> list[Refund]:
         """Return the refunds to send or to ask about, as sending; nobody else gets them now."""
         is_due = (REFUND.till == till.value) & (REFUND.look_at <= iso(now))
-        rows = self.db.rows(REFUND.select().where(is_due).order_by(REFUND.look_at).limit(limit))
+        query = REFUND.select().where(is_due).order_by(REFUND.look_at, REFUND.id)
+        rows = self.db.rows(query.limit(limit))
         return [self._refund(row) for row in rows if self._is_mine(row, now)]
 
     def _is_mine(self, row: Row, now: datetime) -> bool:
         looks = row["looks"] + 1
-        look_at = now + (_PATIENCE if looks == 1 else next_look(looks))
+        look_at = now + (_PATIENCE if looks == 1 else next_look(looks - 2))
         told = {"state": RefundState.SENDING.value, "looks": looks, "look_at": iso(look_at)}
         this = (REFUND.id == row["id"]) & (REFUND.look_at == row["look_at"])
         return self.db.change(REFUND.update(told).where(this)) > 0
@@ -120,7 +125,8 @@ class RefundRows:
         row = self.db.row(REFUND.select().where(REFUND.id == plain(refund_id)))
         if row is None:
             raise NotFound(f"no refund {refund_id}", "billing-no-payment")
-        entry = self._ledger.returned(Till(row["till"]), returned)
+        # The reason stands here, from where it can be erased.
+        entry = self._ledger.returned(Till(row["till"]), replace(returned, reason=""))
         told = {
             "state": RefundState.DONE.value,
             "outside_id": plain(returned.outside_id),
@@ -141,15 +147,18 @@ class RefundRows:
         mine = REFUND.select().where(REFUND.purchase_id == plain(purchase_id))
         return [self._refund(row) for row in self.db.rows(mine.order_by(REFUND.at, REFUND.id))]
 
+    def _payer(self, purchase_id: str) -> int:
+        whose = PURCHASE.select(PURCHASE.user_id).where(PURCHASE.id == purchase_id)
+        return int(self.db.value(whose))
+
     def _refund(self, row: Row) -> Refund:
-        whose = PURCHASE.select(PURCHASE.user_id).where(PURCHASE.id == row["purchase_id"])
         return Refund(
             refund_id=row["id"],
             purchase_id=row["purchase_id"],
             grant_id=row["grant_id"],
             till=Till(row["till"]),
             payment_id=row["payment_id"],
-            user_id=int(self.db.value(whose)),
+            user_id=self._payer(row["purchase_id"]),
             amount=Amount(row["amount"], Currency(row["currency"])),
             reason=row["reason"],
             by=row["by_whom"],

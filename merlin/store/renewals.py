@@ -58,20 +58,41 @@ class RenewalRows:
 
     @transaction
     def stop(self, renewal_id: int, user_id: int, state: RenewalState = RenewalState.OFF) -> bool:
-        """End somebody's renewal; False for one that is not on, or not theirs."""
+        """End somebody's renewal; False for one that is not on, or not theirs.
+
+        One in Stars is STOPPING until `stopped`: the bot has to tell Telegram.
+        """
         this = (RENEWAL.id == renewal_id) & (RENEWAL.user_id == user_id) & _IS_ON
+        by_bot = this & (RENEWAL.till == Till.STARS.value)
+        if self.db.change(RENEWAL.update({"state": RenewalState.STOPPING.value}).where(by_bot)):
+            self.db.bump()
+            return True
         return self.db.change(RENEWAL.update({"state": state.value}).where(this)) > 0
+
+    def stopping(self, limit: int = 20) -> list[Renewal]:
+        """Return the renewals of which Telegram has to hear that they end."""
+        is_asked = RENEWAL.state == RenewalState.STOPPING.value
+        rows = self.db.rows(RENEWAL.select().where(is_asked).order_by(RENEWAL.id).limit(limit))
+        return [self._renewal(row) for row in rows]
+
+    @transaction
+    def stopped(self, renewal_id: int) -> bool:
+        """Note that Telegram has heard it; False where it was known."""
+        this = (RENEWAL.id == renewal_id) & (RENEWAL.state == RenewalState.STOPPING.value)
+        return self.db.change(RENEWAL.update({"state": RenewalState.OFF.value}).where(this)) > 0
 
     @transaction
     def due(self, now: datetime, limit: int = 20) -> list[Renewal]:
         """Return the renewals of saved methods to pay now; each is put off by AGAIN_AFTER."""
         is_due = _IS_ON & (RENEWAL.till == Till.YOOKASSA.value)
         is_due &= (RENEWAL.next_at <= iso(now + PAY_BEFORE)) & (RENEWAL.tries < MOST_TRIES)
-        rows = self.db.rows(RENEWAL.select().where(is_due).order_by(RENEWAL.next_at).limit(limit))
-        return [self._renewal(row) for row in rows if self._is_mine(row)]
+        query = RENEWAL.select().where(is_due).order_by(RENEWAL.next_at, RENEWAL.id)
+        rows = self.db.rows(query.limit(limit))
+        return [self._renewal(row) for row in rows if self._is_mine(row, now)]
 
-    def _is_mine(self, row: Row) -> bool:
-        next_at = from_iso(row["next_at"]) + AGAIN_AFTER
+    def _is_mine(self, row: Row, now: datetime) -> bool:
+        # After a long sleep too a day lies between two tries.
+        next_at = max(from_iso(row["next_at"]), now + PAY_BEFORE) + AGAIN_AFTER
         this = (RENEWAL.id == row["id"]) & (RENEWAL.tries == row["tries"]) & _IS_ON
         told = {"tries": row["tries"] + 1, "next_at": iso(next_at)}
         return self.db.change(RENEWAL.update(told).where(this)) > 0
@@ -86,12 +107,19 @@ class RenewalRows:
     def to_remind(self, now: datetime, limit: int = 20) -> list[Renewal]:
         """Return the renewals whose owners are to be told now; each once a payment."""
         is_near = _IS_ON & (RENEWAL.next_at <= iso(now + REMIND_BEFORE)) & (RENEWAL.tries == 0)
+        is_near &= RENEWAL.next_at > iso(now)
         is_new = RENEWAL.reminded_for != RENEWAL.next_at
-        rows = self.db.rows(RENEWAL.select().where(is_near & is_new).limit(limit))
-        for row in rows:
-            told = {"reminded_for": row["next_at"]}
-            self.db.change(RENEWAL.update(told).where(RENEWAL.id == row["id"]))
-        return [self._renewal(row) for row in rows]
+        rows = self.db.rows(
+            RENEWAL.select().where(is_near & is_new).order_by(RENEWAL.id).limit(limit)
+        )
+        return [self._renewal(row) for row in rows if self._is_untold(row)]
+
+    def _is_untold(self, row: Row) -> bool:
+        """Note that somebody is reminded; False where another process did it."""
+        is_before = RENEWAL.reminded_for == row["reminded_for"]
+        told = {"reminded_for": row["next_at"]}
+        query = RENEWAL.update(told).where((RENEWAL.id == row["id"]) & is_before)
+        return self.db.change(query) > 0
 
     def _renewal(self, row: Row) -> Renewal:
         return Renewal(

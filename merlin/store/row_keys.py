@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from merlin.store.account_tables import USER
 from merlin.store.admin_tables import ERRAND
+from merlin.store.billing_tables import ANSWER_COST
 from merlin.store.chat_tables import DIALOG, LEASE, SETTING
 from merlin.store.group_tables import GROUP_SETTING
 from merlin.store.ratings_tables import LEFT_BEHIND, RATING
@@ -14,6 +15,7 @@ from merlin.store.web_tables import ACCOUNT
 
 _KEYS: Mapping[Table, tuple[str, ...]] = {
     ACCOUNT: ("user_id",),
+    ANSWER_COST: ("day", "mark", "currency"),
     DIALOG: ("bot_id", "chat_id", "user_id"),
     GROUP_SETTING: ("bot_id", "chat_id"),
     ERRAND: ("bot_id", "request_id"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from merlin.store.account_tables import AUDIT, CONSENT, QUOTA_GIFT, QUOTA_USE, ROLE_GRANT, USER
 from merlin.store.admin_tables import BROADCAST, ERRAND
 from merlin.store.billing_tables import (
+    ANSWER_COST,
     LEDGER,
     PROMO,
     PROMO_USE,
@@ -112,10 +113,11 @@ TRACES: tuple[Traces, ...] = (
     Traces(QUOTA_GIFT, ids=("user_id",), names=("by_whom", "reason")),
     Traces(TERM, ids=("user_id",), names=("by_whom",)),
     Traces(RENEWAL, ids=("user_id",), secrets=("method",)),
-    Traces(PROMO_USE, ids=("user_id",)),
+    # That a code was used still counts.
+    Traces(PROMO_USE, numbers=("user_id",)),
     # What was paid stays for the accountant, without the person.
-    Traces(PURCHASE, numbers=("user_id",), blanks=("contact", "pay_url")),
-    Traces(REFUND, names=("by_whom",)),
+    Traces(REFUND, names=("by_whom", "reason")),
+    Traces(PURCHASE, numbers=("user_id",), blanks=("contact", "pay_url", "reason")),
     Traces(PROMO, names=("by_whom",)),
     Traces(ROLE_GRANT, ids=("user_id",), names=("by_whom",)),
     Traces(CHANGE, owners=("by_whom",), papers=("arguments",)),
@@ -135,6 +137,7 @@ AUTHORS: tuple[Table, ...] = (COMMIT, EXAMPLE, BUILD_EXAMPLE)
 
 # What is kept of those who left is under a keyed hash; datasets are what git has.
 NOBODY: tuple[Table, ...] = (
+    ANSWER_COST,
     BUILD,
     CHECKPOINT,
     COURSE,

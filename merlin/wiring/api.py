@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from merlin.account.telegram_data import PRODUCTION
 from merlin.adapters.openid import HttpIssuer, OpenIdSettings
@@ -17,6 +18,7 @@ from merlin.api.main import serve
 from merlin.api.services import ApiServices, Picture, Rows
 from merlin.api.teaching.proofs import Proofs
 from merlin.api.wish import wish
+from merlin.billing.guard import AnswerCaps
 from merlin.billing.plan import Plan
 from merlin.billing.selling import Selling
 from merlin.chat.desk import Patience
@@ -29,6 +31,7 @@ from merlin.core.request import RequestKind
 from merlin.course.search import Searcher
 from merlin.inbox.update import Update
 from merlin.store.accounts import AccountRows
+from merlin.store.answer_costs import AnswerCostRows
 from merlin.store.audit import AuditRows
 from merlin.store.changes import ChangeRows
 from merlin.store.cipher import Cipher, load_or_make_key
@@ -71,6 +74,9 @@ from merlin.wiring.office import OfficeSettings
 from merlin.wiring.pipeline import pipeline_of
 from merlin.wiring.store import WriterStore
 
+if TYPE_CHECKING:
+    from merlin.adapters.yookassa_gateway import YooKassaGateway
+
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
@@ -79,7 +85,8 @@ class ApiSettings:
     `database` is a URL; `telegram_token` is the bot's in webhook mode, else empty, and then
     there is no telegram hook. `text_key` is the credential MERLIN_TEXT_KEY, None without one.
     `link_url` is where links open the bot, `telegram_keys` are by what Telegram signs;
-    `allows_plain`: people may sign in from elsewhere without https.
+    `allows_plain`: people may sign in from elsewhere without https. `till` takes roubles, None
+    where nobody sells for any.
     """
 
     database: str
@@ -92,6 +99,8 @@ class ApiSettings:
     admins: tuple[int, ...] = ()
     plans: tuple[Plan, ...] = ()
     selling: Selling = field(default_factory=Selling)
+    caps: AnswerCaps = field(default_factory=AnswerCaps)
+    till: YooKassaGateway | None = None
     timezone: str = "UTC"
     default_dataset: str | None = None
     providers: tuple[ProviderSettings, ...] = ()
@@ -122,6 +131,8 @@ def run_api(settings: ApiSettings) -> None:
             serve(services, settings.listening, partial(notify, READY))
             notify(STOPPING)
         finally:
+            if settings.till is not None:
+                settings.till.close()
             writer.close()
 
 
@@ -133,7 +144,6 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
         store=WriterStore(writer),
         rows=_rows(settings, writer.db, cipher),
         look=partial(writer.read, _picture),
-        wake=partial(writer.do, lambda db: WakeRow(db).bump()),
         ask_fetch=_ask(writer, RequestKind.FETCH),
         ask_poll=_ask(writer, RequestKind.POLL),
         store_update=_store_update(settings, writer, cipher) if settings.telegram_token else None,
@@ -144,6 +154,9 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
         public_url=settings.listening.public_url,
         plans=settings.plans,
         selling=settings.selling,
+        caps=settings.caps,
+        payments=settings.till,
+        returns=settings.till,
         timezone=settings.timezone,
         default_dataset=settings.default_dataset,
         door=_door(settings),
@@ -169,7 +182,7 @@ def _door(settings: ApiSettings) -> Behind:
 
     general = [(each.name, each.model) for each in settings.providers]
     means = Means(general, settings.assistant, settings.vision)
-    return Behind(answerers, means, settings.patience, KEEP_S, aclose)
+    return Behind(answerers, means, settings.known, settings.patience, KEEP_S, aclose)
 
 
 def _rows(settings: ApiSettings, database: Database, cipher: Cipher) -> Rows:
@@ -196,6 +209,7 @@ def _rows(settings: ApiSettings, database: Database, cipher: Cipher) -> Rows:
         keys=KeyRows(database, cipher),
         consents=ConsentRows(database),
         quotas=uses,
+        costs=AnswerCostRows(database, cipher),
         books=books_of(database, cipher),
         uses=uses,
         repeats=RepeatRows(database, cipher),

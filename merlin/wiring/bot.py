@@ -18,6 +18,7 @@ from merlin.adapters.documents import ChildReader
 from merlin.adapters.openai_audio import OpenAIAudio
 from merlin.adapters.openai_chat import OpenAIChat
 from merlin.adapters.systemd import notify
+from merlin.billing.guard import AnswerCaps
 from merlin.billing.plan import Plan
 from merlin.billing.selling import Selling
 from merlin.bot.limiter import Limits
@@ -32,6 +33,7 @@ from merlin.chat.route import General
 from merlin.core.log import hide, setup
 from merlin.core.loopback import is_loopback
 from merlin.inbox.owner import this_process
+from merlin.store.answer_costs import AnswerCostRows
 from merlin.store.audit import AuditRows
 from merlin.store.changes import ChangeRows
 from merlin.store.cipher import load_or_make_key
@@ -100,6 +102,8 @@ class BotSettings:
     streaming: str = "edits"
     plans: tuple[Plan, ...] = ()
     selling: Selling = field(default_factory=Selling)
+    caps: AnswerCaps = field(default_factory=AnswerCaps)
+    public_url: str = ""
     timezone: str = "UTC"
     language: str = "ru"
     default_dataset: str | None = None
@@ -199,6 +203,8 @@ def _services(
         admins=settings.admins,
         plans=settings.plans,
         selling=settings.selling,
+        caps=settings.caps,
+        public_url=settings.public_url,
         timezone=settings.timezone,
         language=settings.language,
         default_dataset=settings.default_dataset,
@@ -231,6 +237,7 @@ def _rows(settings: BotSettings, database: Database) -> Rows:
         audit=AuditRows(database),
         consents=ConsentRows(database),
         quotas=QuotaRows(database, bot, cipher=cipher),
+        costs=AnswerCostRows(database, cipher),
         books=books_of(database, cipher),
         sessions=SessionRows(database, cipher, bot),
         session_list=SessionRows(database, cipher, bot),

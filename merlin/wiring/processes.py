@@ -14,6 +14,7 @@ from merlin.wiring.bot_token import bot_id, webhook_secret
 
 if TYPE_CHECKING:
     from merlin.adapters.openid import OpenIdSettings
+    from merlin.adapters.yookassa_gateway import YooKassaGateway
 
 
 def names(config: Config) -> list[str]:
@@ -76,6 +77,8 @@ def start_bot(config: Config) -> None:
             default_dataset=config.default_dataset or None,
             plans=config.plans,
             selling=config.selling,
+            caps=config.answer_caps,
+            public_url=config.api.public_url,
             retention=config.retention,
             timezone=config.timezone,
             providers=providers_of(config),
@@ -118,6 +121,8 @@ def start_api(config: Config) -> None:
             admins=config.telegram.admins,
             plans=config.plans,
             selling=config.selling,
+            caps=config.answer_caps,
+            till=_till(config),
             timezone=config.timezone,
             default_dataset=config.default_dataset or None,
             providers=providers_of(config, all_needed=False),
@@ -125,6 +130,13 @@ def start_api(config: Config) -> None:
             vision=leaned_on(config.vision),
         )
     )
+
+
+def _till(config: Config) -> YooKassaGateway | None:
+    from merlin.wiring.till import gateway_of
+
+    shop = config.selling.yookassa
+    return None if shop is None else gateway_of(shop)
 
 
 def _openid(config: Config) -> OpenIdSettings | None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import getpass
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from merlin.account.user import User
 from merlin.account.zone import zone_of
-from merlin.billing.plan import Format, plan_of
+from merlin.billing.plan import Format, plan_named, plan_of
 from merlin.billing.quota import Gift, Given, Left
+from merlin.billing.term import Source
 from merlin.config import Config, credential
 from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound
@@ -22,6 +24,7 @@ from merlin.store.consents import ConsentRows
 from merlin.store.database import Database
 from merlin.store.quotas import QuotaRows
 from merlin.store.roles import RoleRows
+from merlin.store.terms import TermRows
 from merlin.store.users import UserRows
 from merlin.wiring.database import opened, reading
 
@@ -38,6 +41,7 @@ class People:
     quotas: QuotaRows
     consents: ConsentRows
     accounts: AccountRows
+    terms: TermRows
 
     def known(self, user_id: int) -> User:
         """Return the user. Raises NotFound for somebody who never wrote."""
@@ -64,16 +68,17 @@ def changed(config: Config) -> Iterator[People]:
 def _people(config: Config, database: Database) -> People:
     return People(
         config,
-        UserRows(database, cipher=_cipher(config)),
+        UserRows(database, cipher=cipher_of(config)),
         RoleRows(database, config.telegram.admins),
         # Gifts and what is left count over all bots, so that none is named here.
-        QuotaRows(database, bot_id=0, cipher=_cipher(config)),
+        QuotaRows(database, bot_id=0, cipher=cipher_of(config)),
         ConsentRows(database),
         AccountRows(database),
+        TermRows(database),
     )
 
 
-def _cipher(config: Config) -> Cipher | None:
+def cipher_of(config: Config) -> Cipher | None:
     """Return the cipher of people's names; where no key was made yet, no name was sealed."""
     key = credential("MERLIN_TEXT_KEY", is_needed=False) or None
     is_made = key is not None or (config.state_dir / "text.key").exists()
@@ -147,6 +152,20 @@ def set_plan(people: People, user_id: int, name: str) -> None:
     if name not in [plan.name for plan in people.config.plans]:
         raise NotFound(f"no plan {name}", "quota-no-plan", plan=name)
     people.users.set_plan(user_id, name, operator())
+
+
+def lend_plan(people: People, user_id: int, name: str, days: int) -> datetime:
+    """Give somebody a plan of the config for so many days; return when it ends.
+
+    Raises NotFound for an unknown plan, for a pack, and for somebody who never wrote.
+    """
+    plan = plan_named(people.config.plans, name)
+    if plan is None or plan.is_pack:
+        raise NotFound(f"no plan {name}", "quota-no-plan", plan=name)
+    people.known(user_id)
+    key = f"gift:{secrets.token_hex(8)}"
+    people.terms.add(user_id, name, days, Source.GIFT, key, operator())
+    return next(each.ends_at for each in people.terms.of(user_id) if each.key == key)
 
 
 def present(

@@ -24,7 +24,6 @@ class Desk:
         self.picture = Picture()
         self.error = None
         self.updates = []
-        self.wakes = 0
         self.fetches = 0
         self.polls = 0
         self.changed = threading.Condition()
@@ -39,9 +38,6 @@ class Desk:
     async def look(self):
         self._note("picture", lambda picture: picture)
         return self.picture
-
-    async def wake(self):
-        self._note("wakes", lambda count: count + 1)
 
     async def ask_fetch(self):
         self._note("fetches", lambda count: count + 1)
@@ -72,7 +68,6 @@ def services_of(desk, store=None, rows=None):
         store=store or Away(),
         rows=rows,
         look=desk.look,
-        wake=desk.wake,
         ask_fetch=desk.ask_fetch,
         ask_poll=desk.ask_poll,
         store_update=desk.store_update,

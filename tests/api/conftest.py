@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from api_world import Desk, services_of, serving
+from pay_world import as_new, market
 from site_world import running
 
 from merlin.api.app import create_app
@@ -64,6 +65,19 @@ def still_site(tmp_path_factory):
     """The same for all tests that leave nothing behind in it; a start costs half a second."""
     with running(tmp_path_factory.mktemp("still")) as site:
         yield site
+
+
+@pytest.fixture(scope="session")
+def shared_market(tmp_path_factory):
+    """One shop with its stand-in for all tests about paying; everybody who buys there is new."""
+    with market(tmp_path_factory.mktemp("market")) as made:
+        yield made
+
+
+@pytest.fixture
+def shop(shared_market):
+    """The shop, with a stand-in that behaves."""
+    return as_new(shared_market)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The four hooks over real HTTP."""
+"""The hooks over real HTTP; that of payments is in test_api_forged.py."""
 
 from __future__ import annotations
 
@@ -67,18 +67,12 @@ def test_without_webhook_mode_there_is_no_telegram_hook(serve_with, missing):
 def test_the_git_hook_asks_for_a_fetch(ringing, desk):
     assert ringing.post("/hooks/git", content=b"anything at all").status_code == 202
     desk.wait_for(lambda: desk.fetches == 1)
-    assert desk.wakes == 0
+    assert desk.polls == 0
 
 
 def test_the_provider_hook_asks_for_a_look_at_the_jobs(ringing, desk):
     assert ringing.post("/hooks/provider", json={"forged": True}).status_code == 202
     desk.wait_for(lambda: desk.polls == 1)
-    assert desk.wakes == desk.fetches == 0
-
-
-def test_the_payment_hook_only_wakes(ringing, desk):
-    assert ringing.post("/hooks/payment", json={"forged": True}).status_code == 202
-    desk.wait_for(lambda: desk.wakes == 1)
     assert desk.fetches == 0
 
 
@@ -97,7 +91,7 @@ def test_a_hook_is_not_forgotten_while_the_database_is_silent(serve_with, desk):
     assert desk.fetches == 1
 
 
-@pytest.mark.parametrize("name", ["git", "provider", "payment"])
+@pytest.mark.parametrize("name", ["git", "provider"])
 def test_a_body_may_be_64_kilobytes_and_no_byte_more(client, name):
     assert client.post(f"/hooks/{name}", content=b"x" * HOOK_BYTES).status_code == 202
     response = client.post(f"/hooks/{name}", content=b"x" * (HOOK_BYTES + 1))

@@ -34,6 +34,7 @@ RIGHTS = {
     #          nobody anna other boris elsewhere editor admin poor blocked
     "public": "ok     ok   ok    ok    ok        ok     ok    ok   ok",
     "course": "ok     ok   ok    ok    ok        ok     ok    ok   ok",
+    "priced": "ok    ok   ok    ok    ok        ok     ok    ok   403",
     "self": "401    ok   ok    ok    ok        ok     ok    403  403",
     "anna's": "401    ok   404   404   404       404    404   403  403",
     "boris's": "401   404  404   ok    404       404    ok    403  403",
@@ -47,17 +48,19 @@ RIGHTS = {
 }
 OPERATIONS = {
     "public": """
-        healthz readyz metrics git provider payment list_plans
+        healthz readyz metrics git provider payment
         sign_in_by_telegram sign_in_by_password start_login look_at_login finish_login
         begin_openid finish_openid telegram search_courses search list_courses list_semesters
         list_teachers""",
     "course": "get_course list_materials get_material",
+    "priced": "list_plans",
     "self": """
-        list_favourites add_favourite remove_favourite show_me list_sign_ins close_all_sign_ins
-        set_name set_password sign_out list_keys make_key list_sessions show_usage export
-        list_taught_courses list_changes list_requests
-        list_openai_models show_openai_model create_chat_completion""",
+        place_order list_orders list_renewals redeem_code try_plan list_favourites add_favourite
+        remove_favourite show_me list_sign_ins close_all_sign_ins set_name set_password sign_out
+        list_keys make_key list_sessions show_usage export list_taught_courses list_changes
+        list_requests list_openai_models show_openai_model create_chat_completion""",
     "anna's": """
+        show_order pay_order give_up_order stop_renewal
         close_sign_in revoke_key show_rating rate unrate show_session delete_session list_turns""",
     "boris's": "show_change drop_change solve_change undo_change",
     "leads": """
@@ -73,7 +76,8 @@ OPERATIONS = {
     "admin": """
         quote_launch launch_job cancel_job promote_model pin_model unpin_model roll_back
         show_health list_users show_user grant_role revoke_role block_user unblock_user
-        list_audit""",
+        list_audit list_payments show_payment refund_payment show_billing list_promos make_promo
+        stop_promo""",
 }
 JUDGED = {name: right for right, names in OPERATIONS.items() for name in names.split()}
 TOLD = {
@@ -81,6 +85,9 @@ TOLD = {
     for path, verbs in described()["paths"].items()
     for verb, operation in verbs.items()
 }
+HIDDEN = [
+    f"{each}_id" for each in ("session", "turn", "change", "job", "request", "order", "renewal")
+]
 # What a call notes of whoever made it, and what a sign-in of these tests leaves behind.
 PASSING = {"sign_in", "api_key", "heartbeat", "wake"}
 ORDER = ("get", "put", "patch", "post", "delete")
@@ -177,7 +184,7 @@ def test_who_may_not_is_told_so_and_nothing_is_changed(site, callers):
     assert wrong == []
 
 
-@pytest.mark.parametrize("hidden", ["session_id", "turn_id", "change_id", "job_id", "request_id"])
+@pytest.mark.parametrize("hidden", HIDDEN)
 def test_what_is_anothers_is_answered_as_what_is_not_there(site, callers, hidden):
     names = [
         name
@@ -185,7 +192,7 @@ def test_what_is_anothers_is_answered_as_what_is_not_there(site, callers, hidden
         if f"{{{hidden}}}" in path and JUDGED[name] in ("anna's", "boris's", "asked", "watched")
     ]
     assert names
-    missing = "7" * 32 if hidden == "change_id" else 777
+    missing = "7" * 32 if hidden in {"change_id", "order_id"} else 777
     for name in names:
         theirs = callers.call(name, "elsewhere")
         none = callers.call(name, "elsewhere", **{hidden: missing})

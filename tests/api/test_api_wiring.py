@@ -96,14 +96,6 @@ def test_at_most_one_fetch_of_hooks_waits(settings, database, writer):
         assert waiting_fetches(database) == 1
 
 
-def test_the_payment_hook_moves_the_wake_counter(settings, database, writer):
-    before = WakeRow(database).read()
-    app = create_app(services_of(settings, writer))
-    with serving(app) as address, Client(base_url=address) as client:
-        client.post("/hooks/payment")
-    assert WakeRow(database).read() == before + 1
-
-
 def test_a_token_that_is_none_is_refused_without_being_shown(tmp_path, writer):
     settings = ApiSettings("sqlite:///x", tmp_path, telegram_token="geheim")
     with pytest.raises(ConfigError) as caught:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 
 from api_world import SECRET, serving
 from dataset_tree import good_files
 from office_world import PRICED, Office
+from pay_world import PACK, PLUS, selling_at
 from sign_in_world import TOKEN, with_bot, with_password
 from site_world import ANNA, BORIS, COURSES, NOT_LIMITED
 from talks_world import Talk
@@ -16,9 +19,15 @@ from merlin.account.key import Scope
 from merlin.account.role import Role
 from merlin.account.sign_in import How
 from merlin.api.app import create_app
+from merlin.billing import buying
+from merlin.billing.buying import Shop, Wanted
+from merlin.billing.plan import Plan
+from merlin.billing.purchase import Till
+from merlin.billing.renewal import Renewal, RenewalState
 from merlin.chat.desk import Patience
 from merlin.chat.rating import Rating
 from merlin.sandbox.provider import ProviderStandIn
+from merlin.sandbox.yookassa import YooKassaStandIn
 from merlin.store.database import open_database
 from merlin.store.migrations import migrate
 from merlin.store.writer import Writer
@@ -30,6 +39,7 @@ from merlin.wiring.office import office_settings
 # Beside anna, boris and vera: another student, another course's teacher, an editor, and somebody
 # shut out; `SOMEBODY` is whom admins look after.
 OTHER, ELSEWHERE, EDITOR, BLOCKED, SOMEBODY = 1004, 1005, 1006, 1007, 1008
+MONTH = timedelta(days=30)
 TAUGHT = {**COURSES, "algorithms": {**COURSES["algorithms"], **good_files(4)}}
 
 
@@ -79,8 +89,21 @@ class Whole(Office):
             "key_id": key.key_id,
             "name": "merlin/trial",
         }
+        self._sell()
         file = self.rows.library.one("trial", "q1")
         self.revision = file.blob
+
+    def _sell(self):
+        """Let anna have an order that waits to be paid, and a plan that renews itself."""
+        shop = Shop(self.services.plans, self.services.selling)
+        wanted = Wanted(ANNA, "plus", Till.YOOKASSA)
+        order = buying.order(self.rows.books, shop, wanted)
+        now = self.services.clock()
+        renewal_id = self.rows.books.renewals.begin(
+            Renewal(0, ANNA, "plus", Till.YOOKASSA, "m", RenewalState.ON, now, now + MONTH)
+        )
+        self.homes |= {"plan": "plus", "order_id": order.purchase_id, "renewal_id": renewal_id}
+        self.homes["code"] = "LETO"
 
     def body(self, name, sample):
         """Return the body of an operation, that of its sample where that fits this world."""
@@ -101,23 +124,23 @@ class Whole(Office):
 @contextmanager
 def whole(folder, models=1):
     """Run an api over the database of a daemon whose dataset `trial` has so many models."""
-    with ProviderStandIn() as provider:
+    with ProviderStandIn() as provider, YooKassaStandIn() as shop:
         lab = Lab(folder, provider.base_url, budget={"per_month": 5}, models=PRICED)
         lab.repository.dataset()
         lab.repository.commit()
         lab.until_serving("trial-1")
-        with _over(lab, provider) as site:
+        with selling_at(shop) as (selling, till), _over(lab, provider, selling, till) as site:
             site.fill()
             yield site
 
 
 @contextmanager
-def _over(lab, provider):
+def _over(lab, provider, selling, till):
     config = lab.config
     made = ApiSettings(
         database=config.database,
         state_dir=config.state_dir,
-        listening=NOT_LIMITED,
+        listening=replace(NOT_LIMITED, public_url="https://merlin.example"),
         telegram_token=TOKEN,
         telegram_secret=SECRET,
         providers=(ProviderSettings("stand-in", provider.base_url, "sk-of-the-tests"),),
@@ -125,13 +148,17 @@ def _over(lab, provider):
         default_dataset="trial",
         office=office_settings(config),
         known=known(config),
+        plans=(Plan("usual"), PLUS, PACK),
+        selling=selling,
+        till=till,
     )
     with open_database(made.database) as database:
         migrate(database)
         writer = Writer(database)
         try:
-            with serving(create_app(services_of(made, writer))) as address:
-                site = Whole(lab, database, services_of(made, writer), address)
+            app = create_app(services_of(made, writer))
+            with serving(app) as address:
+                site = Whole(lab, database, app, address)
                 site.folder = config.state_dir
                 with site.client, site.admin:
                     yield site

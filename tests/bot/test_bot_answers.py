@@ -210,4 +210,4 @@ def test_a_payment_is_declined_at_once_while_an_answer_is_written(telegram, prov
         assert texts(telegram) == ["…"]
         ended(telegram, settings, 2)
     (call,) = telegram.calls("answerPreCheckoutQuery")
-    assert call.arguments["error_message"] == russian("bot-nothing-for-sale")
+    assert call.arguments["error_message"] == russian("pay-refused-unknown")

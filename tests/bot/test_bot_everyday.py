@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -191,6 +192,19 @@ def test_menus_are_set_in_each_language_for_chats_and_groups(talk, telegram):
     english = {each["command"]: each["description"] for each in telegram.menu(5001)}
     assert russian["new"] == "новый разговор"
     assert english["new"] == "a new conversation"
+
+
+def test_the_course_page_is_the_button_beside_the_field(tmp_path, telegram):
+    settings = settings_of(tmp_path, telegram, public_url="https://merlin.example.com")
+    with RunningBot(settings):
+        telegram.wait_for(lambda: telegram.calls("setChatMenuButton"))
+    (call,) = telegram.calls("setChatMenuButton")
+    button = json.loads(call.arguments["menu_button"])
+    assert button == {
+        "type": "web_app",
+        "text": "Курсы",
+        "web_app": {"url": "https://merlin.example.com"},
+    }
 
 
 def test_the_menu_of_an_admin_follows_the_role(talk, telegram):

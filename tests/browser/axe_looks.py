@@ -1,7 +1,9 @@
 """How pages are looked at: widths, lights, and what axe-core finds wrong there.
 
 With LOOKS=all each page is looked at in each light at each width, which takes minutes and makes
-all pictures; else in one of the four ways, another one for each page after the other.
+all pictures; else in one of the four ways, another one for each page after the other. The pictures
+stand in docs/pictures; SHOTS_FOLDER names another folder for them, and KEEP_SHOTS=1 writes those of
+the docs anew.
 """
 
 from __future__ import annotations
@@ -9,7 +11,9 @@ from __future__ import annotations
 import os
 from importlib.resources import files
 from itertools import product
+from pathlib import Path
 
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 # All that axe knows in light; in dark what a colour can change.
 RULES = {
@@ -60,3 +64,52 @@ def faults_of(page, name, place):
     if page.evaluate(CLASHES):
         faults[f"{name}: ids"] = page.evaluate(CLASHES)
     return faults
+
+
+def still(page):
+    """Let nothing move, so that every picture is the same and axe sees whole colours."""
+    page.emulate_media(reduced_motion="reduce")
+    page.mouse.move(0, 0)
+    page.wait_for_load_state("networkidle")
+    # A picture of the same page is the same tomorrow.
+    page.evaluate(FREEZE)
+
+
+# Moments and secrets' beginnings, as they were on one day.
+FREEZE = """() => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let at = walker.nextNode(); at; at = walker.nextNode()) {
+    at.data = at.data.replace(/\\d+ [a-zа-я]+, \\d\\d:\\d\\d/gi, "20 ноя, 12:00");
+    at.data = at.data.replace(/\\d+ [a-zа-я]+ 20\\d\\d/gi, "20 дек 2026");
+    at.data = at.data.replace(/mrl_\\w+/g, "mrl_Ab12");
+    at.data = at.data.replace(/\\b[0-9a-f]{8}\\b/g, "c0ffee12");
+  }
+}"""
+
+
+def pictures_folder(tmp_path):
+    """Return where the pictures of this run go."""
+    folder = Path(os.environ.get("SHOTS_FOLDER") or tmp_path / "pictures")
+    folder = PICTURES if os.environ.get("KEEP_SHOTS") == "1" else folder
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def pictured(folder, names):
+    """Return the pictures of these pages that lie in a folder, by file name."""
+    every = {one.name for one in folder.glob("*.png")}
+    return {one for one in every if one.rsplit("-", 2)[0] in names}
+
+
+# What stands out beyond the window, but for what scrolls within itself.
+WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? []
+  : [...document.querySelectorAll("body *")]
+    .filter((it) => it.getBoundingClientRect().right > innerWidth + 1)
+    .filter((it) => !it.closest(".sider ul, pre, .scroll"))
+    .map((it) => it.outerHTML.slice(0, 120))"""
+
+SMALL = """() => [...document.querySelectorAll("button, .btn, summary, .seg a")]
+  .filter((it) => it.checkVisibility({visibilityProperty: true}))
+  .filter((it) => !it.matches(".skip, .fav, .small"))
+  .filter((it) => it.getBoundingClientRect().height < 40)
+  .map((it) => it.outerHTML)"""

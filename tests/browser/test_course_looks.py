@@ -1,24 +1,31 @@
 """How the pages look: no fault that axe-core knows, nothing cut off, quick to come, and pictures.
 
-The pictures stand in docs/pictures; SHOTS_FOLDER names another folder for them, and KEEP_SHOTS=1
-writes those of the docs anew; with LOOKS=all there are all of them.
+Where the pictures go and which there are, `axe_looks` says.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-from pathlib import Path
 
 import pytest
-from axe_looks import CLASHES, faults_in, is_whole, looks_of
+from axe_looks import (
+    CLASHES,
+    PICTURES,
+    SMALL,
+    WIDE,
+    faults_in,
+    is_whole,
+    looks_of,
+    pictured,
+    pictures_folder,
+    still,
+)
 from course_world import DESK, PHONE, with_password
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.integration
 
-PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 SHOWN = ("front", "catalogue", "found", "course", "material", "chat", "sign-in", "me")
 NARROW = {"viewport": {"width": 320, "height": 700}, "has_touch": True, "is_mobile": True}
 
@@ -59,25 +66,6 @@ def anna(courses):
     return number
 
 
-def still(page):
-    """Let nothing move, so that every picture is the same and axe sees whole colours."""
-    page.emulate_media(reduced_motion="reduce")
-    page.mouse.move(0, 0)
-    page.wait_for_load_state("networkidle")
-    # A picture of the same page is the same tomorrow.
-    page.evaluate(FREEZE)
-
-
-# Moments and secrets' beginnings, as they were on one day.
-FREEZE = """() => {
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  for (let at = walker.nextNode(); at; at = walker.nextNode()) {
-    at.data = at.data.replace(/\\d+ [a-zа-я]+, \\d\\d:\\d\\d/gi, "20 ноя, 12:00");
-    at.data = at.data.replace(/mrl_\\w+/g, "mrl_Ab12");
-  }
-}"""
-
-
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_axe_finds_no_fault_on_any_page_in_any_light(visitor, courses, anna, language, pictures):
     faults = {}
@@ -96,18 +84,14 @@ def test_axe_finds_no_fault_on_any_page_in_any_light(visitor, courses, anna, lan
         assert page.evaluate(CLASHES) == [], name
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
     if language == "ru":
-        made = {one.name for one in pictures.glob("*.png")}
-        kept = {one.name for one in PICTURES.glob("*.png")}
+        made, kept = pictured(pictures, SHOWN), pictured(PICTURES, SHOWN)
         assert made == kept if is_whole() else made <= kept
 
 
 @pytest.fixture
 def pictures(tmp_path):
     """Where the pictures of this run go."""
-    folder = Path(os.environ.get("SHOTS_FOLDER") or tmp_path / "pictures")
-    folder = PICTURES if os.environ.get("KEEP_SHOTS") == "1" else folder
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return pictures_folder(tmp_path)
 
 
 def test_nothing_is_wider_than_a_narrow_screen_or_large_letters(visitor, courses, anna):
@@ -123,26 +107,11 @@ def test_nothing_is_wider_than_a_narrow_screen_or_large_letters(visitor, courses
         assert large.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
 
 
-# What stands out beyond the window, but for what scrolls within itself.
-WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? []
-  : [...document.querySelectorAll("body *")]
-    .filter((it) => it.getBoundingClientRect().right > innerWidth + 1)
-    .filter((it) => !it.closest(".sider ul, pre, .scroll"))
-    .map((it) => it.outerHTML.slice(0, 120))"""
-
-
 def test_what_can_be_pressed_is_large_enough_for_a_thumb(visitor, courses, anna):
     page = visitor.page(anna, **PHONE)
     for name, (path, _) in roads(courses).items():
         page.goto(courses.address + path)
         assert page.evaluate(SMALL) == [], name
-
-
-SMALL = """() => [...document.querySelectorAll("button, .btn, summary, .seg a")]
-  .filter((it) => it.checkVisibility({visibilityProperty: true}))
-  .filter((it) => !it.matches(".skip, .fav, .small"))
-  .filter((it) => it.getBoundingClientRect().height < 40)
-  .map((it) => it.outerHTML)"""
 
 
 def test_the_first_load_is_light_and_asks_nobody_else(visitor, courses):

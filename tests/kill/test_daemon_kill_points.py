@@ -27,6 +27,9 @@ OTHERS = (
     "erase.",
     "engine.",
     "door.",
+    "pay.",
+    "payment.",
+    "refund.",
 )
 POINTS = tuple(point for point in killpoint.POINTS if not point.startswith(OTHERS))
 SERVE_S = 60

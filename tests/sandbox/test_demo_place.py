@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from merlin.config import load
 from merlin.core.errors import Refused
-from merlin.sandbox.demo.place import Ports, clear, laid_out
+from merlin.sandbox.demo.place import clear, laid_out
+from merlin.sandbox.demo.ports import Ports
 
 pytestmark = pytest.mark.functional
 
@@ -24,6 +26,26 @@ def test_a_folder_holds_one_demo_at_a_time(tmp_path):
         pass
     clear(folder)
     assert not folder.exists()
+
+
+def test_the_demo_sells_for_roubles_and_stars_and_its_till_is_a_test(tmp_path):
+    with laid_out(tmp_path / "demo", Ports.free()) as place:
+        config = load(place.config)
+        free, plus, voices = config.plans
+        assert (free.offer.is_sold, plus.offer.is_renewed, plus.offer.trial_days) == (
+            False,
+            True,
+            3,
+        )
+        assert [each.offer.rub.minor for each in (plus, voices)] == [29_900, 9_900]
+        assert [each.offer.xtr.minor for each in (plus, voices)] == [200, 70]
+        shop = config.selling.yookassa
+        assert (shop.is_test, shop.has_bot_button, shop.saves_methods) == (True, True, True)
+        assert shop.base_url == f"{place.till_url}v3"
+        assert shop.networks == ("127.0.0.1/32",)
+        key = (place.folder / "credentials" / shop.secret_key).read_text()
+        assert key.startswith("test_")
+    assert Ports.from_first(8700).till == 8703
 
 
 def test_what_is_no_demo_is_neither_used_nor_removed(tmp_path):

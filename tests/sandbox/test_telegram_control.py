@@ -21,7 +21,8 @@ from merlin.sandbox.telegram.arguments import Upload
 pytestmark = pytest.mark.functional
 
 WEB = Path(__file__).parents[2] / "merlin" / "web"
-PAGE_FILES = sorted([*(WEB / "sandbox").rglob("*.js"), *(WEB / "sandbox").rglob("*.html")])
+TEMPLATE = WEB / "sandbox" / "templates" / "chat.html"
+PAGE_FILES = sorted([*(WEB / "sandbox" / "static" / "chat").rglob("*.js"), TEMPLATE])
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from merlin.core.clock import iso
 from merlin.store import (
     account_tables,
     admin_tables,
+    billing_tables,
     changes_tables,
     chat_tables,
     course_tables,
@@ -25,6 +26,7 @@ from merlin.store import (
 )
 from merlin.store.account_tables import AUDIT, QUOTA_USE
 from merlin.store.admin_tables import BROADCAST
+from merlin.store.billing_tables import LEDGER, PURCHASE
 from merlin.store.changes_tables import CHANGE
 from merlin.store.chat_tables import SESSION, TURN, UPDATE
 from merlin.store.cipher import Cipher
@@ -43,6 +45,7 @@ GROUP = -100200300
 ROOMS = (
     account_tables,
     admin_tables,
+    billing_tables,
     changes_tables,
     chat_tables,
     course_tables,
@@ -120,11 +123,15 @@ def fill(database, cipher, who):
         row = {
             column: value(cipher, table, column, who, is_number=is_number)
             for column, is_number in types(database, table.__name__).items()
-            if column not in {"id", "gift_id"}
+            if column not in {"id", "gift_id"} or (column == "id" and not is_number)
         }
         if table in {TURN, RATING}:
             row |= {"session_id": 1} if table is TURN else {"turn_id": 1}
         database.put(table.insert(row).on_conflict_ignore())
+        if table is PURCHASE:
+            kinds = types(database, "ledger")
+            paid = {name: 1 if kinds[name] else row["id"] for name in kinds if name != "id"}
+            database.add(LEDGER, {**paid, "refers": None})
 
 
 def parents(database, cipher, who):

@@ -15,6 +15,7 @@ from merlin.account.zone import zone_of
 from merlin.api.caller import Caller
 from merlin.api.door.shape import QUOTA, Refusal
 from merlin.api.services import ApiServices
+from merlin.billing.guard import Guard
 from merlin.billing.plan import UNLIMITED, Plan, plan_of
 from merlin.billing.quota import Left, Spent
 from merlin.chat.door import ALONE, NUMBER_BITS, Asked, is_known, name_of, wish_of
@@ -24,6 +25,7 @@ from merlin.chat.trouble import report
 from merlin.chat.window import fits
 from merlin.core import moment
 from merlin.core.errors import NotFound
+from merlin.core.money import Cost
 from merlin.dataset.naming import is_good
 
 BY = "api:door"
@@ -40,10 +42,19 @@ class Asker:
     number: int
 
 
-def asker_of(services: ApiServices, caller: Caller, language: str, number: int = 0) -> Asker:
-    """Return who asks; without a `number` the question gets one that nobody guesses."""
+def asker_of(
+    services: ApiServices,
+    caller: Caller,
+    language: str,
+    number: int = 0,
+    dataset: str | None = None,
+) -> Asker:
+    """Return who asks, with the plan that counts for questions about a dataset.
+
+    Without a `number` the question gets one that nobody guesses.
+    """
     user = caller.user
-    plan = plan_of(services.plans, user.plans if user else ())
+    plan = plan_of(services.plans, user.plans if user else (), dataset)
     zone = zone_of((user.zone if user else None) or services.timezone)
     number = number or secrets.randbits(NUMBER_BITS)
     return Asker(caller.user_id, plan, zone, language, number)
@@ -71,6 +82,7 @@ def opened(services: ApiServices, asked: Asked, asker: Asker) -> Choice | None:
         raise Refusal(status, "no-model", "model_not_found", "model", model=asked.name, names=names)
     first = first_choice(services.rows.shelf, wish_of(asked, services.door.means))
     _refuse_too_long(asker.plan, asked, first)
+    _refuse_too_dear(services, asker)
     if asker.plan is not UNLIMITED:
         found = services.rows.quotas.reserve(
             asker.user_id, asker.number, asked.kind, asker.plan, asker.zone
@@ -105,6 +117,30 @@ def _refuse_too_long(plan: Plan, asked: Asked, first: Choice | None) -> None:
         raise Refusal(HTTPStatus.BAD_REQUEST, "window", code, "messages", limit=str(plan.window))
 
 
+def is_free(services: ApiServices, asker: Asker) -> bool:
+    """Return whether nothing is counted of what somebody asks."""
+    return asker.plan is UNLIMITED and not services.caps.is_set
+
+
+def _guard(services: ApiServices) -> Guard:
+    return Guard(services.caps, services.rows.costs, zone_of(services.timezone))
+
+
+def _refuse_too_dear(services: ApiServices, asker: Asker) -> None:
+    """Refuse where today's answers cost as much as they may."""
+    now = services.clock()
+    found = _guard(services).over(asker.user_id, now)
+    if found is not None:
+        until = moment.told(found.until, asker.zone, asker.language)
+        status, key = HTTPStatus.TOO_MANY_REQUESTS, f"guard-{found.reach.value}"
+        raise _later(Refusal(status, key, QUOTA, until=until), found.until, now)
+
+
+def _later(refusal: Refusal, until: datetime, now: datetime) -> Refusal:
+    refusal.retry_after_s = max(ceil((until - now).total_seconds()), 1)
+    return refusal
+
+
 def _spent(asker: Asker, left: Left, now: datetime) -> Refusal:
     kind, status = left.kind.value, HTTPStatus.TOO_MANY_REQUESTS
     if left.limit == 0:
@@ -118,14 +154,23 @@ def _spent(asker: Asker, left: Left, now: datetime) -> Refusal:
         period=left.period.value,
         until=moment.told(left.resets_at, asker.zone, asker.language),
     )
-    refusal.retry_after_s = max(ceil((left.resets_at - now).total_seconds()), 1)
-    return refusal
+    return _later(refusal, left.resets_at, now)
 
 
 def settle(services: ApiServices, asker: Asker, reply: Reply) -> None:
     """Charge an answered question, give back any other, and tell admins of what went wrong."""
     rows = services.rows
+    cost = _cost(services, reply)
+    if cost is not None:
+        _guard(services).note(rows.notices, asker.user_id, cost, services.clock())
     if asker.plan is not UNLIMITED:
         end = rows.quotas.charge if reply.text else rows.quotas.give_back
         end(asker.number)
     report(rows.notices, rows.requests, reply.troubles, services.clock(), BY)
+
+
+def _cost(services: ApiServices, reply: Reply) -> Cost | None:
+    """Return what a reply cost, None where nobody knows."""
+    if reply.choice is None:
+        return None
+    return services.door.known.cost(reply.choice, reply.model_id, reply.usage)

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 
 from starlette.requests import Request
 
-from merlin.api.door.allowance import Asker, opened, settle
+from merlin.api.door.allowance import Asker, is_free, opened, settle
 from merlin.api.door.shape import Refusal
 from merlin.api.services import ApiServices
 from merlin.billing.plan import UNLIMITED
@@ -123,7 +123,7 @@ class Asking:
             yield choice
 
     async def _settle(self, reply: Reply) -> None:
-        if self._asker.plan is not UNLIMITED or reply.troubles:
+        if not is_free(self._services, self._asker) or reply.troubles:
             await self._services.store.do(lambda: settle(self._services, self._asker, reply))
 
     async def _give_back(self) -> None:

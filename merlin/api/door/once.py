@@ -53,7 +53,7 @@ async def ask_once(
         return Told(text(language, "door-sign-in"), status=HTTPStatus.UNAUTHORIZED)
     services: ApiServices = request.app.state.services
     asked = Asked(name_of(slug), slug, tuple(messages))
-    asking = begun(request, asked, asker_of(services, caller, language))
+    asking = begun(request, asked, asker_of(services, caller, language, dataset=slug))
     try:
         reply = await asking.reply()
         refusal = refusal_of(reply)

@@ -26,6 +26,7 @@ from merlin.api.pages.answering import NEVER_KEPT, shown
 from merlin.api.pages.bot_link import bot_href
 from merlin.api.pages.course import Number, course_of
 from merlin.api.pages.frame import course_href
+from merlin.api.pages.shop import has_shop
 from merlin.api.pages.trouble import PageRoute
 from merlin.api.pages.visit import Visit, Visiting
 from merlin.api.problems import Problem
@@ -43,6 +44,8 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 MOST_CHARACTERS = 4000
 # What is said again with each question: enough for a talk, and bounded.
 MOST_SAID, SAID_CHARACTERS = 20, 20_000
+# Says to the script, beside the words, that the plan has no question left.
+OVER = "Merlin-Over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,10 @@ class Bubble:
 
 @dataclass(frozen=True, slots=True)
 class ChatView:
-    """The chat's page; `serving` is the build that answers now, `draft` what was not sent."""
+    """The chat's page; `serving` is the build that answers now, `draft` what was not sent.
+
+    `is_over`: the plan has no question left, which is where more of them are offered.
+    """
 
     href: str
     course_href: str
@@ -66,12 +72,20 @@ class ChatView:
     serving: str
     since: str
     left: str
+    is_over: bool
+    has_shop: bool
     bot_href: str
     may_ask: bool
     bubbles: tuple[Bubble, ...] = ()
     draft: str = ""
     wrong: str = ""
     most: int = MOST_CHARACTERS
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    words: str = ""
+    is_over: bool = False
 
 
 @router.get("/courses/{course_id}/chat")
@@ -120,15 +134,16 @@ def _why(visit: Visit, error: Refusal | MerlinError) -> str:
 @router.get("/courses/{course_id}/chat/left")
 async def left(visit: Visiting, course_id: Number) -> Response:
     """Return what is left of the plan, in words, for the script to say after an answer."""
-    await course_of(visit, course_id)
-    return PlainTextResponse(await _left(visit), headers={"Cache-Control": NEVER_KEPT})
+    told = await _left(visit, await course_of(visit, course_id))
+    headers = {"Cache-Control": NEVER_KEPT, OVER: "1" if told.is_over else "0"}
+    return PlainTextResponse(told.words, headers=headers)
 
 
 async def _answer(request: Request, visit: Visit, course: Course, talk: tuple[str, ...]) -> Bubble:
     roles = ("user", "assistant")
     messages = tuple(Message(roles[place % 2], one) for place, one in enumerate(talk))
     asked = Asked(name_of(course.slug), course.dataset, messages)
-    asker = asker_of(visit.services, visit.caller, visit.language)
+    asker = asker_of(visit.services, visit.caller, visit.language, dataset=asked.dataset)
     reply = await begun(request, asked, asker).reply()
     refusal = refusal_of(reply)
     if refusal is not None:
@@ -149,6 +164,7 @@ async def _view(visit: Visit, course: Course) -> ChatView:
         return bot_href(services, course), services.rows.shelf.serving(course.dataset)
 
     href, serving = await services.store.read(read)
+    told = await _left(visit, course)
     user = visit.caller.user
     zone = zone_of((user.zone if user else None) or services.timezone)
     return ChatView(
@@ -158,24 +174,28 @@ async def _view(visit: Visit, course: Course) -> ChatView:
         model=name_of(course.slug),
         serving=serving.model.build_version if serving else "",
         since=moment.brief(serving.since, zone, visit.language) if serving else "",
-        left=await _left(visit),
+        left=told.words,
+        is_over=told.is_over,
+        has_shop=has_shop(visit),
         bot_href=href,
         may_ask=_may_ask(visit.caller),
     )
 
 
-async def _left(visit: Visit) -> str:
+async def _left(visit: Visit, course: Course) -> _Left:
     """Return "осталось 12 из 20, обновится …", "" where nothing is counted."""
     services, user = visit.services, visit.caller.user
     if user is None or not services.plans:
-        return ""
-    plan, zone = plan_of(services.plans, user.plans), zone_of(user.zone or services.timezone)
+        return _Left()
+    plan = plan_of(services.plans, user.plans, course.dataset)
+    zone = zone_of(user.zone or services.timezone)
 
     def read() -> Left:
         return services.rows.quotas.left(user.user_id, plan, zone)[Format.TEXT]
 
     of_text = await services.store.read(read)
     if of_text.remaining is None:
-        return ""
+        return _Left()
     until = moment.brief(of_text.resets_at, zone, visit.language)
-    return visit.say("left-questions", remaining=of_text.remaining, until=until)
+    words = visit.say("left-questions", remaining=of_text.remaining, until=until)
+    return _Left(words, is_over=of_text.remaining == 0)

@@ -52,11 +52,28 @@ _LOOKS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "conflict": ("bad", "warn"),
         "refused": _BAD,
     },
+    "page-order": {
+        "created": _WAIT,
+        "asking": _WAIT,
+        "pending": _WAIT,
+        "held": _RUN,
+        "canceled": ("", "close"),
+        "expired": ("", "clock"),
+        "paid": _OK,
+        "refunded-in-part": ("warn", "undo"),
+        "refunded": ("", "undo"),
+    },
+    "page-return": {
+        "wanted": _WAIT,
+        "sending": _RUN,
+        "done": ("ok", "undo"),
+        "refused": _BAD,
+    },
     "page-asked": {"waiting": _WAIT, "working": _RUN, "done": _OK, "failed": _BAD},
 }
 
 
 def chip(visit: Visit, family: str, state: str) -> Chip:
-    """Return a state of a family: job, word (of a verdict), model, page-change, page-asked."""
+    """Return a state of a family: job, word (of a verdict), model, page-<what>."""
     style, icon = _LOOKS[family].get(state, _PLAIN)
     return Chip(style, icon, word(visit, family, state))

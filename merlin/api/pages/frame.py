@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 from merlin.account.role import Permission
 from merlin.api.pages.speech import is_in_telegram
 from merlin.api.pages.visit import SAID_COOKIE, Visit
+from merlin.billing.plan import on_sale
 from merlin.core.text import LANGUAGES
 from merlin.course.catalogue import Course
 
@@ -103,6 +104,8 @@ ROOMS: tuple[tuple[str, str, Permission | None], ...] = (
 )
 
 
+# Where things are bought.
+_SHOP = ("/plans", "/checkout", "/orders")
 # Pages of a course that only those open who lead it.
 _LED = re.compile(r"/changes/|/courses/\d+/(edit|examples|questions)(/|$)")
 
@@ -113,7 +116,16 @@ def _links(visit: Visit) -> tuple[Link, ...]:
         Link(href, visit.say(f"nav-{name}"), _is_within(path, href))
         for href, name, right in ROOMS
         if right is None or visit.caller.may(right)
-    )
+    ) + _shop_link(visit)
+
+
+def _shop_link(visit: Visit) -> tuple[Link, ...]:
+    """Return the way to what is on sale, where anything is."""
+    if not on_sale(visit.services.plans):
+        return ()
+    path = visit.request.scope["path"]
+    is_here = any(path == room or path.startswith(f"{room}/") for room in _SHOP)
+    return (Link("/plans", visit.say("nav-plans"), is_here),)
 
 
 def _is_within(path: str, room: str) -> bool:

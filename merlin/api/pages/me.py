@@ -26,6 +26,7 @@ from merlin.api.cookies import SIGN_IN, forget
 from merlin.api.me import Me, me_of
 from merlin.api.own_page import own_page
 from merlin.api.pages.answering import NEVER_KEPT, seen_other, shown
+from merlin.api.pages.my_plan import MyPlan, my_plan
 from merlin.api.pages.speech import LANGUAGE_COOKIE, remember
 from merlin.api.pages.trouble import PageRoute
 from merlin.api.pages.visit import Visit, Visiting
@@ -94,6 +95,7 @@ class MeView:
     role: str
     plan: str
     left: tuple[LeftRow, ...]
+    mine: MyPlan
     keys: tuple[KeyRow, ...]
     scopes: tuple[ScopeChoice, ...]
     sign_ins: tuple[SignInRow, ...]
@@ -115,17 +117,19 @@ async def _page(visit: Visit, secret: str = "", wrong: str = "", form: str = "")
     plan = plan_of(services.plans, user.plans if user else ())
     zone = zone_of((user.zone if user else None) or services.timezone)
 
-    def read() -> tuple[Me, Mapping[Format, Left], list[ApiKey], list[SignIn]]:
+    def read() -> tuple[Me, Mapping[Format, Left], list[ApiKey], list[SignIn], MyPlan]:
         left = rows.quotas.left(user_id, plan, zone) if services.plans else {}
-        return me_of(services, user_id), left, rows.keys.of(user_id), rows.sign_ins.of(user_id)
+        keys, sign_ins = rows.keys.of(user_id), rows.sign_ins.of(user_id)
+        return me_of(services, user_id), left, keys, sign_ins, my_plan(visit)
 
-    me, left, keys, sign_ins = await services.store.read(read)
+    me, left, keys, sign_ins, mine = await services.store.read(read)
     view = MeView(
         me=me,
         title=me.shown_name or me.name or str(me.id),
         role=visit.say(f"role-{me.role.value}"),
         plan=plan.titled(visit.language) if services.plans else "",
         left=tuple(_left(visit, each, zone) for each in left.values() if _is_offered(plan, each)),
+        mine=mine,
         keys=tuple(_key(visit, key, zone) for key in keys),
         scopes=tuple(_scopes(visit)),
         sign_ins=tuple(_sign_in(visit, each, zone) for each in sign_ins),
@@ -138,7 +142,7 @@ async def _page(visit: Visit, secret: str = "", wrong: str = "", form: str = "")
 
 
 def _is_offered(plan: Plan, left: Left) -> bool:
-    return not plan.allowance(left.kind).is_closed or left.gifts > 0
+    return not plan.allowance(left.kind).is_closed
 
 
 def _left(visit: Visit, left: Left, zone: tzinfo) -> LeftRow:
@@ -146,7 +150,9 @@ def _left(visit: Visit, left: Left, zone: tzinfo) -> LeftRow:
     if left.limit is None or left.remaining is None:
         return LeftRow(title, visit.say("left-any"), None)
     until = moment.brief(left.resets_at, zone, visit.language)
-    said = visit.say("left", remaining=left.remaining, limit=left.limit, until=until)
+    # Packs and gifts are told apart from it.
+    remaining = left.remaining - left.gifts
+    said = visit.say("left", remaining=remaining, limit=left.limit, until=until)
     share = min(100, round(100 * left.used / left.limit)) if left.limit else 100
     return LeftRow(title, said, share)
 

@@ -39,6 +39,7 @@ Teaching = Annotated[Visit, Depends(room(Permission.EDIT_MATERIALS))]
 Watching = Annotated[Visit, Depends(room(Permission.WATCH))]
 Launching = Annotated[Visit, Depends(room(Permission.LAUNCH))]
 Promoting = Annotated[Visit, Depends(room(Permission.PROMOTE))]
+Selling = Annotated[Visit, Depends(room(Permission.REFUNDS))]
 Keeping = Annotated[Visit, Depends(room(Permission.USERS))]
 
 

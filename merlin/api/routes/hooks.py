@@ -1,7 +1,7 @@
 """The hooks: what outside services call when something has happened.
 
-Telegram's update is stored before it is answered, so none is lost. The other three are believed
-in nothing: they only wake somebody who asks the service itself.
+Telegram's update is stored before it is answered, so none is lost. The others are believed in
+nothing: they only wake somebody who asks the service itself.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ router = APIRouter(prefix="/hooks", tags=["hooks"])
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
 # Only who knows the secret gets so far; a refusal would make Telegram send it for ever.
 TELEGRAM_BYTES = 1024 * 1024
-_EMPTY: dict[str, Any] = {"description": "Nothing more is said", "content": {}}
-_RUNG: dict[int | str, dict[str, Any]] = {202: _EMPTY, **problems(400, 413)}
+EMPTY: dict[str, Any] = {"description": "Nothing more is said", "content": {}}
+_RUNG: dict[int | str, dict[str, Any]] = {202: EMPTY, **problems(400, 413)}
 _SECRET = {
     "name": SECRET_HEADER,
     "in": "header",
@@ -45,7 +45,7 @@ _UPDATE = {
     "/telegram",
     summary="An update of Telegram",
     response_class=Response,
-    responses={200: _EMPTY, **problems(400, 401, 404, 413)},
+    responses={200: EMPTY, **problems(400, 401, 404, 413)},
     openapi_extra={"parameters": [_SECRET], "requestBody": _UPDATE},
 )
 async def telegram(request: Request) -> Response:
@@ -91,18 +91,6 @@ async def git(request: Request) -> Response:
 async def provider(request: Request) -> Response:
     """Let the daemon look at its fine-tune jobs now."""
     return await _rung(request, "provider")
-
-
-@router.post(
-    "/payment",
-    summary="A payment has news",
-    status_code=HTTPStatus.ACCEPTED,
-    response_class=Response,
-    responses=_RUNG,
-)
-async def payment(request: Request) -> Response:
-    """Wake whoever waits for a payment."""
-    return await _rung(request, "payment")
 
 
 async def _rung(request: Request, name: str) -> Response:

@@ -98,7 +98,8 @@ async def create_chat_completion(request: Request, caller: Asker) -> Response:
 
 
 async def _whole(request: Request, caller: Caller, asked: Asked, number: int) -> Response:
-    asker = asker_of(request.app.state.services, caller, language_of_request(request), number)
+    services, language = request.app.state.services, language_of_request(request)
+    asker = asker_of(services, caller, language, number, asked.dataset)
     # Who named the call with a key comes again for the answer: it is not stopped.
     asking = begun(request, asked, asker, is_stoppable=KEY_HEADER not in request.headers)
     reply = await asking.reply()
@@ -114,7 +115,8 @@ async def _streamed(
     request: Request, caller: Caller, asked: Asked, *, with_usage: bool
 ) -> Response:
     """Return a stream that begins with the first word; before it a failure has its own status."""
-    asker = asker_of(request.app.state.services, caller, language_of_request(request))
+    services, language = request.app.state.services, language_of_request(request)
+    asker = asker_of(services, caller, language, dataset=asked.dataset)
     asking = begun(request, asked, asker)
     await asking.begins()
     refusal = told.refusal_of(asking.task.result()) if asking.task.done() else None

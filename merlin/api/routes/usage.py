@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -19,8 +19,9 @@ from merlin.api.described import problems
 from merlin.api.language import headers_of, language_of_request
 from merlin.api.routes.sessions import CostShown, UsageShown, costs_shown
 from merlin.api.services import ApiServices
-from merlin.billing.plan import Format, Plan, plan_of
+from merlin.billing.plan import Format, plan_of
 from merlin.billing.quota import Left
+from merlin.billing.term import Source, Term
 from merlin.chat.own import Spending
 
 router = APIRouter(prefix="/api/user", tags=["usage"])
@@ -58,6 +59,18 @@ class MonthShown(BaseModel):
     costs: list[CostShown]
 
 
+class TermShown(BaseModel):
+    """A plan that somebody has for a time."""
+
+    model_config = ConfigDict(frozen=True)
+
+    plan: str
+    title: str
+    starts_at: datetime
+    ends_at: datetime
+    source: Source = Field(description="why they have it")
+
+
 class UsageLeft(BaseModel):
     """A person's plan and what is left of it."""
 
@@ -65,6 +78,7 @@ class UsageLeft(BaseModel):
 
     plan: str = Field(description='"" where nothing is limited')
     title: str
+    terms: list[TermShown] = Field(description="what runs or will run, the first to end first")
     formats: dict[Format, LeftShown]
     month: MonthShown
 
@@ -78,14 +92,21 @@ async def show_usage(request: Request, response: Response, caller: Reader) -> Us
     zone = zone_of((user.zone if user else None) or services.timezone)
     since = _month_began(services.clock(), zone)
 
-    def read() -> tuple[Mapping[Format, Left], Spending]:
+    def read() -> tuple[Mapping[Format, Left], Spending, list[Term]]:
         left = rows.quotas.left(caller.user_id, plan, zone)
-        return left, rows.talks.spent(caller.user_id, since)
+        terms = rows.books.terms.of(caller.user_id)
+        return left, rows.talks.spent(caller.user_id, since), terms
 
-    left, spent = await services.store.read(read)
+    left, spent, terms = await services.store.read(read)
     language = language_of_request(request)
     response.headers.update(headers_of(language))
-    return _usage(plan, language, left, _month(since, spent))
+    return UsageLeft(
+        plan=plan.name,
+        title=plan.titled(language),
+        terms=_terms(services, language, terms),
+        formats=_formats(left),
+        month=_month(since, spent),
+    )
 
 
 @router.get(
@@ -114,8 +135,23 @@ def _month(since: datetime, spent: Spending) -> MonthShown:
     return MonthShown(since=since, questions=spent.questions, usage=usage, costs=costs)
 
 
-def _usage(plan: Plan, language: str, left: Mapping[Format, Left], month: MonthShown) -> UsageLeft:
-    formats = {
+def _terms(services: ApiServices, language: str, terms: Iterable[Term]) -> list[TermShown]:
+    now, titles = services.clock(), {each.name: each.titled(language) for each in services.plans}
+    counting = (each for each in terms if each.ends_at > max(now, each.starts_at))
+    return [
+        TermShown(
+            plan=each.plan,
+            title=titles.get(each.plan, each.plan),
+            starts_at=each.starts_at,
+            ends_at=each.ends_at,
+            source=each.source,
+        )
+        for each in sorted(counting, key=lambda term: (term.ends_at, term.term_id))
+    ]
+
+
+def _formats(left: Mapping[Format, Left]) -> dict[Format, LeftShown]:
+    return {
         kind: LeftShown(
             used=each.used,
             limit=each.limit,
@@ -126,4 +162,3 @@ def _usage(plan: Plan, language: str, left: Mapping[Format, Left], month: MonthS
         )
         for kind, each in left.items()
     }
-    return UsageLeft(plan=plan.name, title=plan.titled(language), formats=formats, month=month)

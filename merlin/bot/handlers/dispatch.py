@@ -15,7 +15,6 @@ from merlin.bot.handlers.everyday import (
     my_data,
     own_words,
     pay_support,
-    plan,
     signing_in,
 )
 from merlin.bot.handlers.everyday.helping import help_topic
@@ -25,6 +24,9 @@ from merlin.bot.handlers.group.group_talk import in_group, pressed_in_group
 from merlin.bot.handlers.group.inline import answer_inline, ask_linked, is_shared
 from merlin.bot.handlers.group.links import asked_token, led_to
 from merlin.bot.handlers.office import keeping
+from merlin.bot.handlers.pay import shop
+from merlin.bot.handlers.pay.checkout import checkout
+from merlin.bot.handlers.pay.payment import money_moved
 from merlin.bot.handlers.shut_out import is_turned_away, turn_away
 from merlin.bot.handlers.talk import (
     courses,
@@ -38,6 +40,7 @@ from merlin.bot.handlers.talk import (
 from merlin.bot.handlers.topic import Handler, Topic
 from merlin.bot.kit import Kit
 from merlin.bot.screen import Screen, alert
+from merlin.bot.stars.told import is_of_money
 from merlin.core.text import text
 from merlin.inbox.update import UpdateState
 
@@ -50,7 +53,7 @@ TOPICS: tuple[Topic, ...] = (
     group_settings.TOPIC,
     summing.TOPIC,
     language.TOPIC,
-    plan.TOPIC,
+    *shop.TOPICS,
     about.TOPIC,
     own_words.TOPIC,
     asked_again.TOPIC,
@@ -87,6 +90,8 @@ async def handle(kit: Kit, event: Event) -> None:
     if not event.update.body and kind == "message" and event.chat_id > 0:
         # Stored under a key that is not here any more.
         await kit.say(event, text(event.language, "bot-failed"), UpdateState.FAILED, "unreadable")
+    elif is_of_money(event.update):
+        await money_moved(kit, event)
     elif is_turned_away(event) and (event.verb or not is_group):
         await turn_away(kit, event)
     else:
@@ -178,14 +183,6 @@ async def _no_such_button(kit: Kit, event: Event) -> None:
     await kit.show(event, lambda: alert(words), UpdateState.REFUSED, "no such button")
 
 
-async def _decline_checkout(kit: Kit, event: Event) -> None:
-    """Refuse a payment at once: nothing is for sale yet, and silence would hold the payer up."""
-    words = text(event.language, "bot-nothing-for-sale")
-    refusal = {"pre_checkout_query_id": event.query_id, "ok": False, "error_message": words}
-    await kit.calls.answer("answerPreCheckoutQuery", refusal)
-    await kit.end(event, UpdateState.REFUSED, "nothing for sale")
-
-
 async def _membership(kit: Kit, event: Event) -> None:
     """Note that a person blocked the bot or let it in again."""
     body = event.update.body.get("my_chat_member")
@@ -215,7 +212,7 @@ _ALONE: dict[str, Handler] = {
     "edited_message": _message,
     "callback_query": _pressed,
     "message_reaction": rating.reacted,
-    "pre_checkout_query": _decline_checkout,
+    "pre_checkout_query": checkout,
     "inline_query": answer_inline,
     "my_chat_member": _membership,
 }

@@ -32,6 +32,14 @@ api-problem-refused = Not possible now
 api-problem-refused-detail = This cannot be done now.
 api-problem-no-type = No such type of material
 api-problem-no-type-detail = There are: { $types }.
+api-problem-contact = Wrong address for the receipt
+api-problem-contact-detail = An e-mail address (anna@example.com) or a telephone number (+7 916 123-45-67) is needed.
+api-problem-bad-time = Wrong time
+api-problem-bad-time-detail = Two days such as 2026-11-20 are needed, the first not after the second, and no more than { $days } days between them.
+api-problem-till-away = YooKassa does not answer
+api-problem-till-away-detail = YooKassa does not answer now. Nothing was paid, and the order is kept. Try again in a minute: there will be no second payment.
+api-problem-till-refused = YooKassa refused
+api-problem-till-refused-detail = YooKassa did not take this order, and no money was taken. The log tells the admin why; try to order anew.
 api-problem-bad-cursor = Wrong cursor
 api-problem-bad-cursor-detail = We gave no such cursor. Take it from the Link header, or begin with the first part.
 

@@ -6,7 +6,7 @@ bot-stop = ⏹ Stop
 bot-stopping = Stopping
 bot-stop-late = The answer is already there
 bot-stopped = [Stopped as you asked.]
-bot-button-plan = What the plan includes
+bot-button-plan = Plans, and what is left
 bot-button-copy = 📋 Copy code
 bot-button-sum = Summarise and go on
 bot-button-new = New conversation
@@ -15,7 +15,6 @@ bot-button-old = This button does not work any more.
 bot-not-yours = This is not your answer.
 bot-again-photo = Photos are not kept: please send it again.
 bot-again-done = This question has been answered anew: see below.
-bot-nothing-for-sale = Nothing is for sale here yet. You have not been charged.
 bot-unknown-command = I have no command { $command }. All commands: /help
 bot-queue-full = You write faster than I answer. First I will answer { $waiting ->
         [one] the { $waiting } question of yours
@@ -56,3 +55,4 @@ bot-plan-spent = { $kind ->
         [day] for today
        *[month] for this month
     } are used up: your plan has { $limit }. More from { $until }. This one was not counted.
+bot-menu-courses = Courses

@@ -31,6 +31,7 @@ demo-step-training = training
 demo-step-proved = proved
 demo-step-serving = serving
 demo-chat = Chat with the bot: { $url }
+demo-till = Till that takes no money: { $url }
 demo-api = API: { $url }
 demo-engine = Engine (OpenAI protocol): { $url }
 demo-repository = Commit examples here: { $path }

@@ -43,7 +43,9 @@ terms-text =
     4. How much you may ask and in which form is told by your plan: /plan
     5. Whoever disturbs the work of the bot may lose access to it.
     6. How your data is kept: /privacy
-    7. Questions about payments and refunds: /paysupport. Telegram's own support does not deal with them.
+    7. Paid plans and packs of questions are digital goods: in Telegram they are sold for Stars. What they hold, for how long and at what price is said before you pay; what you buy is there at once.
+    8. A plan that renews itself is called so before you pay. You can stop the renewal on any day: /plan; the days you have paid for stay yours.
+    9. If something is wrong with a payment, or you need a refund, write to /paysupport. The admins of this bot will answer; Telegram's own support does not deal with such questions. With the money goes back what was bought for it.
 paysupport-ask = Write in one message what happened with your payment: when, how much, for what. I will hand it to the admins, and their answer will come here.
 paysupport-bad = Please write it in words, in at most { $most ->
         [one] { NUMBER($most) } character

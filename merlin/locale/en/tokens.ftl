@@ -1,6 +1,6 @@
 # Tokens: the gauge of a conversation, its summary, the plan.
 bot-command-t = how full the window is, what the plan has left
-bot-command-plan = what the plan includes
+bot-command-plan = your plan: what is left and what can be bought
 tokens-title = The window of this conversation
 tokens-used = { $used } of { $limit } tokens, { $by ->
         [provider] counted by the model's provider
@@ -24,8 +24,8 @@ plan-freely = • { $kind }: not limited
 plan-closed = • { $kind }: not included
 plan-left = • { $kind }: { $left } of { $limit } left, anew on { $at }
 plan-gifts = {" "}(and { $gifts ->
-        [one] { $gifts } question as a gift
-       *[other] { $gifts } questions as a gift
+        [one] { $gifts } question beyond the plan
+       *[other] { $gifts } questions beyond the plan
     })
 plan-window = • Window of a conversation: up to { $tokens } tokens
 plan-sessions = • Conversations kept: { $most }

@@ -32,6 +32,14 @@ api-problem-refused = Сейчас нельзя
 api-problem-refused-detail = Сейчас этого сделать нельзя.
 api-problem-no-type = Нет такого вида материалов
 api-problem-no-type-detail = Есть такие: { $types }.
+api-problem-contact = Неверный адрес для чека
+api-problem-contact-detail = Нужна электронная почта (anna@example.com) или телефон (+7 916 123-45-67).
+api-problem-bad-time = Неверное время
+api-problem-bad-time-detail = Нужны два дня вида 2026-11-20, первый не позже второго, и не больше { $days } дней между ними.
+api-problem-till-away = ЮKassa не отвечает
+api-problem-till-away-detail = ЮKassa сейчас не отвечает. Ничего не оплачено, заказ сохранён. Повторите через минуту: второго платежа не будет.
+api-problem-till-refused = ЮKassa отказала
+api-problem-till-refused-detail = ЮKassa не приняла этот заказ, деньги не списаны. Администратор об этом узнает из журнала; попробуйте оформить заказ заново.
 api-problem-bad-cursor = Неверный курсор
 api-problem-bad-cursor-detail = Такого курсора мы не давали. Возьмите его из заголовка Link или начните с первой части.
 

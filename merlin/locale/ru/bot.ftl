@@ -6,7 +6,7 @@ bot-stop = ⏹ Стоп
 bot-stopping = Останавливаю
 bot-stop-late = Ответ уже готов
 bot-stopped = [Остановлено по вашей просьбе.]
-bot-button-plan = Что входит в план
+bot-button-plan = Планы и что осталось
 bot-button-copy = 📋 Копировать код
 bot-button-sum = Пересказать и продолжить
 bot-button-new = Новый разговор
@@ -15,7 +15,6 @@ bot-button-old = Эта кнопка больше не действует.
 bot-not-yours = Это не ваш ответ.
 bot-again-photo = Фотография не хранится: пришлите её ещё раз.
 bot-again-done = Этот вопрос уже отвечен заново: новый ответ ниже.
-bot-nothing-for-sale = Здесь пока ничего не продаётся. Деньги не списаны.
 bot-unknown-command = Команды { $command } у меня нет. Список команд: /help
 bot-queue-full = Вы пишете быстрее, чем я отвечаю. Сначала отвечу на { $waiting ->
         [one] { $waiting } ваш вопрос
@@ -57,3 +56,4 @@ bot-plan-spent = { $kind ->
         [day] на сегодня
        *[month] на этот месяц
     } закончились: их в вашем плане { $limit }. Снова можно с { $until }. Этот вопрос не засчитан.
+bot-menu-courses = Курсы

@@ -33,6 +33,7 @@ demo-step-training = обучение
 demo-step-proved = проверка ответов
 demo-step-serving = отвечает людям
 demo-chat = Разговор с ботом: { $url }
+demo-till = Касса, где ничего не списывают: { $url }
 demo-api = API: { $url }
 demo-engine = Движок (протокол OpenAI): { $url }
 demo-repository = Примеры коммитьте сюда: { $path }

@@ -1,6 +1,6 @@
 # Токены: шкала разговора, пересказ, план.
 bot-command-t = сколько токенов занято и что осталось в плане
-bot-command-plan = что входит в план
+bot-command-plan = план: что осталось и что можно купить
 tokens-title = Окно этого разговора
 tokens-used = { $used } из { $limit } токенов, { $by ->
         [provider] по счёту поставщика модели
@@ -24,9 +24,9 @@ plan-freely = • { $kind }: без ограничений
 plan-closed = • { $kind }: не входят
 plan-left = • { $kind }: осталось { $left } из { $limit }, заново — { $at }
 plan-gifts = {" "}(и { $gifts ->
-        [one] { $gifts } подаренный вопрос
-        [few] { $gifts } подаренных вопроса
-       *[many] { $gifts } подаренных вопросов
+        [one] { $gifts } вопрос сверх плана
+        [few] { $gifts } вопроса сверх плана
+       *[many] { $gifts } вопросов сверх плана
     })
 plan-window = • Окно разговора: до { $tokens } токенов
 plan-sessions = • Разговоров хранится: { $most }

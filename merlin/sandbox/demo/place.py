@@ -5,65 +5,19 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from merlin.core.errors import Refused
-from merlin.core.free_port import free_ports
 from merlin.core.lock import taken
+from merlin.sandbox.demo.ports import Ports
+from merlin.sandbox.demo.settings import settings
 from merlin.sandbox.telegram.people import TOKEN
 
-ADMIN_ID = 1003
 FOLDER = Path(".merlin-demo")
 _LOCK = "demo.lock"
-# Limits that are seen, and that nobody meets who tries the demo out.
-_FREE = {
-    "title": {"ru": "Бесплатный", "en": "Free"},
-    "text": {"day": 200},
-    "voice": {"day": 20},
-    "photo": {"day": 20},
-    "document": {"day": 20},
-    "sessions": 50,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """The demo's ports on 127.0.0.1.
-
-    Chat page, api, engine, the chat model's stand-in, and the newest commit's way as JSON.
-    """
-
-    chat: int
-    api: int
-    engine: int
-    model: int
-    way: int
-
-    @classmethod
-    def from_first(cls, first: int) -> Ports:
-        """Return the usual ports; the fourth number is kept for payments."""
-        return cls(first, first + 1, first + 2, first + 4, first + 5)
-
-    @classmethod
-    def free(cls) -> Ports:
-        """Return ports that nobody listens on now."""
-        return cls(*free_ports(len(fields(cls))))
-
-    def taken(self) -> list[int]:
-        """Return those that somebody listens on."""
-        return [port for port in astuple(self) if _is_open(port)]
-
-
-def _is_open(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +47,11 @@ class Place:
         """Return the chat page's address."""
         return f"http://127.0.0.1:{self.ports.chat}/"
 
+    @property
+    def till_url(self) -> str:
+        """Return the address of the newest payments."""
+        return f"http://127.0.0.1:{self.ports.till}/"
+
 
 @contextmanager
 def laid_out(folder: Path, ports: Ports) -> Iterator[Place]:
@@ -107,8 +66,7 @@ def laid_out(folder: Path, ports: Ports) -> Iterator[Place]:
     _take(folder, place.config)
     with _held(folder):
         _keep_credentials(place.folder / "credentials")
-        said = yaml.safe_dump(_configuration(place), allow_unicode=True, sort_keys=False)
-        place.config.write_text(said, encoding="utf-8")
+        place.config.write_text(settings(place.ports), encoding="utf-8")
         yield place
 
 
@@ -157,56 +115,11 @@ def _keep_credentials(folder: Path) -> None:
         "TELEGRAM_BOT_TOKEN": TOKEN,
         "MERLIN_ENGINE_KEY": secrets.token_urlsafe(24),
         "MERLIN_STAND_IN_KEY": "stand-in",
+        "YOOKASSA_SHOP_ID": "100500",
+        "YOOKASSA_SECRET_KEY": f"test_{secrets.token_urlsafe(24)}",
     }
     for name, value in values.items():
         path = folder / name
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(value, encoding="utf-8")
-
-
-def _configuration(place: Place) -> Mapping[str, object]:
-    ports = place.ports
-    return {
-        "state_dir": "state",
-        "language": "ru",
-        "repository": {"url": "repository", "branch": "main", "interval_s": 0.5},
-        "providers": [
-            {
-                "name": "engine",
-                "base_url": f"http://127.0.0.1:{ports.engine}/v1",
-                "limits": {"active_jobs": 4},
-                "settle_s": 0,
-                "poll_s": 0.2,
-            },
-            {
-                "name": "stand-in",
-                "base_url": f"http://127.0.0.1:{ports.model}/v1",
-                "credential": "MERLIN_STAND_IN_KEY",
-                "settle_s": 0,
-            },
-        ],
-        "models": {
-            "recall": {
-                "price": {"currency": "USD", "input": 0, "output": 0, "training": 0},
-                "context": 8192,
-                "training_example": 8192,
-            }
-        },
-        "telegram": {
-            "base_url": f"http://127.0.0.1:{ports.chat}",
-            "link_url": f"http://127.0.0.1:{ports.chat}",
-            "admins": [ADMIN_ID],
-            "limits": {"overall_per_s": 0, "private_per_s": 0, "group_per_min": 0},
-        },
-        "chat": {
-            "assistant": {"provider": "stand-in", "model": "stand-in-chat"},
-            "transcription": {"provider": "stand-in", "model": "stand-in-transcribe"},
-            "vision": {"provider": "stand-in", "model": "stand-in-chat"},
-        },
-        "datasets": {"default": "neurotypology"},
-        "plans": {"free": _FREE},
-        "api": {"listen": f"127.0.0.1:{ports.api}"},
-        "engine": {"listen": f"127.0.0.1:{ports.engine}", "pace_s": 0.1},
-        "daemon": {"tick_s": 0.2, "quiet_s": 1},
-    }

@@ -13,7 +13,8 @@ from merlin.config import Config, load
 from merlin.core.errors import MerlinError
 from merlin.sandbox.demo.actors import answers_at
 from merlin.sandbox.demo.check import check
-from merlin.sandbox.demo.place import Place, Ports, laid_out
+from merlin.sandbox.demo.place import Place, laid_out
+from merlin.sandbox.demo.ports import Ports
 from merlin.sandbox.demo.repository import make
 from merlin.sandbox.demo.story import Story, addresses, anew
 from merlin.supervisor import Child, Supervisor
@@ -136,7 +137,8 @@ def _begin(place: Place, language: str) -> tuple[Story, Config]:
 def _children(place: Place) -> list[Child]:
     at = ["--config", str(place.config)]
     ports = place.ports
-    stage = ["stage", *at, str(ports.chat), str(ports.model), str(ports.way)]
+    stands = (ports.chat, ports.till, ports.model, ports.way)
+    stage = ["stage", *at, *map(str, stands)]
     names = ("engine", "daemon", "bot", "api")
     processes = [Child(name, [name, *at]) for name in names]
     return [Child("stage", stage), *processes]

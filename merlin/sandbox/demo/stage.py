@@ -1,13 +1,14 @@
 """The demo's stand-ins in one process.
 
-Telegram with its chat page, a chat model, and the way of the newest commit as JSON, for the
-right side of that page.
+Telegram with its chat page, a chat model, YooKassa with its payment page, and the way of the
+newest commit as JSON, for the right side of the chat page.
 """
 
 from __future__ import annotations
 
 import signal
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -17,7 +18,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from merlin.config import Config, load
+from merlin.billing.selling import YooKassaConfig
+from merlin.config import Config, credential
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.text import language_of
 from merlin.sandbox.demo.steps import newest, nothing
@@ -26,6 +28,8 @@ from merlin.sandbox.provider.app import create_app as create_provider
 from merlin.sandbox.serving import ServerThread
 from merlin.sandbox.telegram import TelegramSettings
 from merlin.sandbox.telegram import create_app as create_telegram
+from merlin.sandbox.yookassa import ShopSettings
+from merlin.sandbox.yookassa import create_app as create_shop
 from merlin.wiring.reading import reports
 
 
@@ -64,18 +68,25 @@ class WayApp:
             return nothing(self._config.default_dataset)  # the database is not made yet
 
 
-def run_stage(
-    config_path: Path, chat_port: int, model_port: int, way_port: int, language: str
-) -> None:
-    """Serve all three until SIGTERM or SIGINT; what people said survives a restart."""
-    config = load(config_path)
-    folder = config_path.parent / "stand-ins"
-    way = f"http://127.0.0.1:{way_port}/"
+@dataclass(frozen=True, slots=True)
+class StagePorts:
+    """Where each of the stand-ins listens."""
+
+    chat: int
+    till: int
+    model: int
+    way: int
+
+
+def run_stage(config: Config, folder: Path, ports: StagePorts, language: str) -> None:
+    """Serve them all until SIGTERM or SIGINT; what people said and paid survives a restart."""
+    way = f"http://127.0.0.1:{ports.way}/"
     telegram = TelegramSettings(folder / "telegram", pipeline_url=way, language=language)
     servers = [
-        ServerThread(lambda: create_telegram(telegram), chat_port),
-        ServerThread(lambda: create_provider(ProviderSettings(folder / "provider")), model_port),
-        ServerThread(lambda: WayApp(config), way_port),
+        ServerThread(lambda: create_telegram(telegram), ports.chat),
+        ServerThread(lambda: create_provider(ProviderSettings(folder / "provider")), ports.model),
+        ServerThread(lambda: create_shop(_shop(config, folder / "yookassa", language)), ports.till),
+        ServerThread(lambda: WayApp(config), ports.way),
     ]
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -85,3 +96,16 @@ def run_stage(
     stop.wait()
     for server in servers:
         server.stop()
+
+
+def _shop(config: Config, folder: Path, language: str) -> ShopSettings:
+    """Return the shop that the configuration speaks of; it tells our api of every payment."""
+    shop = config.selling.yookassa or YooKassaConfig()
+    host, port = config.api.address
+    return ShopSettings(
+        shop_id=credential(shop.shop_id),
+        key=credential(shop.secret_key),
+        notify_url=f"http://{host}:{port}/hooks/payment",
+        language=language,
+        folder=folder,
+    )

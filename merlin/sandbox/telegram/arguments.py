@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -31,6 +31,8 @@ class Arguments:
 
     values: Mapping[str, Any] = field(default_factory=dict)
     uploads: Mapping[str, Upload] = field(default_factory=dict)
+    # Where the stand-in is, as the bot calls it: what it makes links of.
+    address: str = ""
 
     def text(self, name: str, default: str = "") -> str:
         """Return a text, `default` when it was not sent."""
@@ -75,8 +77,9 @@ async def read_arguments(request: Request) -> Arguments:
     """Return the arguments of a call. Raises BotApiError when the body cannot be read."""
     values: dict[str, Any] = dict(parse_qsl(request.scope["query_string"].decode("latin-1")))
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    address = f"http://{request.headers.get('host', '')}/"
     if kind == "multipart/form-data":
-        return await _multipart(request, values)
+        return replace(await _multipart(request, values), address=address)
     body = await request.body()
     if len(body) > UPLOAD_BYTES:
         raise BotApiError(413, "Request Entity Too Large")
@@ -84,7 +87,7 @@ async def read_arguments(request: Request) -> Arguments:
         values.update(_json_object(body))
     elif body:
         values.update(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
-    return Arguments(values)
+    return Arguments(values, address=address)
 
 
 def _json_object(body: bytes) -> dict[str, Any]:

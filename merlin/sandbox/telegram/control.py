@@ -38,6 +38,8 @@ class ControlSide:
                 Route("/control/chats", self._chats),
                 Route("/control/menu", self._menu),
                 Route("/control/inline", self._inline),
+                Route("/control/wallet", self._wallet),
+                Route("/control/invoice", self._invoice),
                 Route("/control/events", self._stream),
                 *fault_routes(faults),
                 *self._page.routes(),
@@ -91,6 +93,12 @@ class ControlSide:
         return await self._answered(
             self._views.inline(asked.get("person", ""), asked.get("query", ""))
         )
+
+    async def _wallet(self, request: Request) -> Response:
+        return await self._answered(self._views.wallet(request.query_params.get("person", "")))
+
+    async def _invoice(self, request: Request) -> Response:
+        return await self._answered(self._views.invoice(request.query_params.get("slug", "")))
 
     async def _stream(self, _request: Request) -> Response:
         headers = {"Cache-Control": "no-store"}

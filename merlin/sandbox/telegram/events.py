@@ -15,7 +15,7 @@ KEEP_ALIVE_S = 15.0
 _SHOWN = frozenset(
     {
         *("message", "edit", "delete", "reaction", "action", "draft", "answer", "inline"),
-        *("group", "topic", "setting"),
+        *("group", "topic", "setting", "stars"),
     }
 )
 

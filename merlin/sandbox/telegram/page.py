@@ -55,6 +55,8 @@ class Page:
             Route("/", self._show),
             # Where links open the bot, as t.me/<bot>?start=… does.
             Route(f"/{BOT_NAME}", self._show),
+            # Where invoices open that a bot made links to.
+            Route("/invoice/{slug}", self._show),
             Route("/texts/{language}.json", self._texts),
             Route("/control/files/{file_id}", self._file),
             Route("/control/pipeline", self._pipeline),

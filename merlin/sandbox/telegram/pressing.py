@@ -12,11 +12,12 @@ from merlin.sandbox.telegram.groups import LEADING, Group
 from merlin.sandbox.telegram.inline import InlineAnswer, kept_answer
 from merlin.sandbox.telegram.logged import LoggedMessage
 from merlin.sandbox.telegram.markup import find_button
+from merlin.sandbox.telegram.paying import Paying
 from merlin.sandbox.telegram.people import BOT_ID, bot_user
-from merlin.sandbox.telegram.presence import Place, Presence
+from merlin.sandbox.telegram.presence import Place
 
 
-class Pressing(Presence):
+class Pressing(Paying):
     """People's keys."""
 
     def press(
@@ -29,7 +30,7 @@ class Pressing(Presence):
         place = self.place(who)
         logged, button = self._key(place, wanted, message_id, forged=forged)
         if button.get("pay"):
-            return self._checkout(place, logged)
+            return self.pay_message(place.person, logged)
         if "callback_data" not in button:
             raise Refused("this key calls nothing at the bot")
         query = {
@@ -61,18 +62,6 @@ class Pressing(Presence):
         if forged and standing:
             return standing[0], {"callback_data": wanted}
         raise NotFound(f"no key {wanted}")
-
-    def _checkout(self, place: Place, logged: LoggedMessage) -> int:
-        invoice = logged.message["invoice"]
-        payload = f"payload:{place.chat.chat_id}:{logged.message_id}"
-        query = {
-            "id": str(secrets.randbits(62)),
-            "from": place.person.as_user(),
-            "currency": invoice["currency"],
-            "total_amount": invoice["total_amount"],
-            "invoice_payload": self._world.settings[payload],
-        }
-        return self._world.add_update("pre_checkout_query", query)
 
     def react(self, who: str | int, message_id: int, emoji: str) -> int:
         """Put a reaction under a message, "" takes it away; groups tell their administrators."""

@@ -16,6 +16,7 @@ from merlin.sandbox.telegram.groups import Group
 from merlin.sandbox.telegram.logged import Call, LoggedMessage
 from merlin.sandbox.telegram.menus import menu_for
 from merlin.sandbox.telegram.people import TOKEN
+from merlin.sandbox.telegram.stars import balance
 from merlin.sandbox.telegram.world import World
 
 T = TypeVar("T")
@@ -99,6 +100,10 @@ class TelegramStandIn(StandIn):
     rename_topic = _by_people(Acting.rename_topic)
     close_topic = _by_people(Acting.close_topic)
     switch = _by_people(Acting.switch)
+    pay = _by_people(Acting.pay)
+    renew = _by_people(Acting.renew)
+    take_back = _by_people(Acting.take_back)
+    give_stars = _by_people(Acting.give_stars)
     expire_queries = _by_people(Acting.expire_queries)
 
     def act(self, what: Callable[[Acting], T]) -> T:
@@ -147,6 +152,18 @@ class TelegramStandIn(StandIn):
     def answers(self, chat: str | int) -> list[LoggedMessage]:
         """Return what the bot's messages in a chat now say, without deleted ones."""
         return [one for one in self.log(chat) if one.by_bot and not one.deleted_at]
+
+    def stars(self, who: str | int) -> int:
+        """Return how many Stars somebody has."""
+        return self._read(lambda: balance(self._world, self._acting.person(who).person_id))
+
+    def transactions(self) -> list[dict[str, Any]]:
+        """Return every movement of Stars, oldest first."""
+        return self._read(lambda: list(self._world.transactions))
+
+    def subscriptions(self) -> dict[str, dict[str, Any]]:
+        """Return the subscriptions by their first charge."""
+        return self._read(lambda: dict(self._world.subscriptions))
 
     def calls(self, method: str = "") -> list[Call]:
         """Return the bot's calls, oldest first; all, or those of one method."""

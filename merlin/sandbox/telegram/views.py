@@ -8,6 +8,7 @@ from merlin.sandbox.telegram.acting import Acting
 from merlin.sandbox.telegram.groups import PRESENT, Chat, Group
 from merlin.sandbox.telegram.menus import menu_for
 from merlin.sandbox.telegram.people import PEOPLE, Person
+from merlin.sandbox.telegram.stars import balance
 from merlin.sandbox.telegram.threads import has_topics
 from merlin.sandbox.telegram.world import World
 
@@ -62,6 +63,22 @@ class Views:
             "results": answer.results if answer else [],
             "next_offset": answer.next_offset if answer else "",
         }
+
+    async def wallet(self, who: str) -> dict[str, Any]:
+        """Return the Stars of a person, and what they pay for every month. Raises NotFound."""
+        person_id = self._acting.person(who).person_id
+        mine = [
+            {"charge": charge, **one}
+            for charge, one in self._world.subscriptions.items()
+            if one["person_id"] == person_id
+        ]
+        return {"stars": balance(self._world, person_id), "subscriptions": mine}
+
+    async def invoice(self, slug: str) -> dict[str, Any]:
+        """Return what an invoice behind a link asks for; nothing for an unknown one."""
+        found = self._world.invoices.get(slug, {})
+        shown = ("title", "description", "total_amount", "period")
+        return {name: found[name] for name in shown if name in found}
 
     async def menu(self, who: str) -> list[dict[str, Any]]:
         """Return the commands that a client offers in a place. Raises NotFound."""

@@ -26,6 +26,7 @@ ACTS = frozenset(
         *("press", "react", "block", "ask_inline", "choose"),
         *("make_group", "set_bot", "join", "leave", "migrate"),
         *("make_topic", "rename_topic", "close_topic"),
+        *("pay", "renew", "take_back", "give_stars"),
     }
 )
 

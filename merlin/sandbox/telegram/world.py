@@ -21,6 +21,8 @@ from merlin.sandbox.telegram.logged import Call, LoggedMessage, version_of
 from merlin.sandbox.telegram.people import PEOPLE, Person, stranger
 
 MOST_CALLS = 50_000
+# What everybody has at first; enough for a demo, and it can be spent.
+FIRST_STARS = 5000
 Listener = Callable[[str, Mapping[str, Any]], None]
 
 
@@ -52,6 +54,14 @@ class World:
     settings: dict[str, Any] = field(default_factory=dict)
     # Messages sent through the bot's inline mode: (chat id, message id) by inline_message_id.
     inline_messages: dict[str, tuple[int, int]] = field(default_factory=dict)
+    # Stars that people have, where it is not FIRST_STARS; every movement, oldest first.
+    stars: dict[int, int] = field(default_factory=dict)
+    transactions: list[dict[str, Any]] = field(default_factory=list)
+    # Invoices behind links by slug, subscriptions by their first charge.
+    invoices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    subscriptions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # What each pre-checkout query is about: `slug`, or `chat_id` and `message_id`; `period`.
+    checkouts: dict[str, dict[str, Any]] = field(default_factory=dict)
     # The bot's answers to inline queries by query id; kept in memory alone, as a cache is.
     inline_answers: dict[str, Any] = field(default_factory=dict)
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=MOST_CALLS))
@@ -153,6 +163,22 @@ class World:
 
     def _apply_inline_message(self, inline_message_id: str, chat_id: int, message_id: int) -> None:
         self.inline_messages[inline_message_id] = (chat_id, message_id)
+
+    def _apply_stars(
+        self, person_id: int, count: int, transaction: dict[str, Any] | None = None
+    ) -> None:
+        self.stars[person_id] = self.stars.get(person_id, FIRST_STARS) + count
+        if transaction is not None:
+            self.transactions.append(transaction)
+
+    def _apply_invoice(self, slug: str, invoice: dict[str, Any]) -> None:
+        self.invoices[slug] = invoice
+
+    def _apply_subscription(self, charge: str, subscription: dict[str, Any]) -> None:
+        self.subscriptions[charge] = subscription
+
+    def _apply_checkout(self, query_id: str, about: dict[str, Any]) -> None:
+        self.checkouts[query_id] = about
 
     def _apply_expire(self) -> None:
         for query in self.queries.values():

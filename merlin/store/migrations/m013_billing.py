@@ -1,4 +1,4 @@
-"""Step 13: what is bought, paid, granted and given back; plans for a time; codes.
+"""Step 13: what is bought, paid, granted, given back; plans for a time; codes; costs of answers.
 
 The ledger refuses to be changed, by the database itself.
 """
@@ -47,7 +47,7 @@ CREATE TABLE ledger (
     currency TEXT NOT NULL,
     outside_id TEXT NOT NULL,
     at TEXT NOT NULL,
-    by_whom TEXT NOT NULL,
+    by_what TEXT NOT NULL,
     reason TEXT NOT NULL,
     is_test BIGINT NOT NULL
 );
@@ -103,7 +103,7 @@ CREATE TABLE renewal (
     reminded_for TEXT NOT NULL,
     UNIQUE (user_id, plan)
 );
-CREATE INDEX renewal_next ON renewal (next_at) WHERE state = 'on';
+CREATE INDEX renewal_next ON renewal (state, next_at);
 CREATE TABLE promo (
     id NUMBERED,
     code TEXT NOT NULL UNIQUE,
@@ -121,11 +121,18 @@ CREATE TABLE promo_use (
     promo_id BIGINT NOT NULL REFERENCES promo (id),
     user_id BIGINT NOT NULL,
     purchase_id TEXT,
-    at TEXT NOT NULL,
-    UNIQUE (promo_id, user_id)
+    at TEXT NOT NULL
 );
+CREATE UNIQUE INDEX promo_use_once ON promo_use (promo_id, user_id) WHERE user_id <> 0;
 CREATE INDEX promo_use_user ON promo_use (user_id);
 CREATE INDEX promo_use_purchase ON promo_use (purchase_id);
+CREATE TABLE answer_cost (
+    day TEXT NOT NULL,
+    mark TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    micro BIGINT NOT NULL,
+    PRIMARY KEY (day, mark, currency)
+);
 ALTER TABLE quota_use ADD COLUMN scope TEXT NOT NULL DEFAULT '';
 """
 _SQLITE = """

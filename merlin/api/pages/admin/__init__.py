@@ -1,5 +1,22 @@
-"""The pages of those who watch and keep the pipeline: jobs, models, builds, verdicts, people."""
+"""The pages of those who watch and keep the pipeline: jobs, models, builds, verdicts, people.
 
-from merlin.api.pages.admin import builds, health, home, job, jobs, models, rooms, users, verdicts
+And of those who keep the money: payments, refunds, codes.
+"""
 
-TOPICS = (home, rooms, jobs, job, models, builds, verdicts, users, health)
+from merlin.api.pages.admin import (
+    billing,
+    billing_payment,
+    billing_promos,
+    builds,
+    health,
+    home,
+    job,
+    jobs,
+    models,
+    rooms,
+    users,
+    verdicts,
+)
+
+MONEY = (billing, billing_promos, billing_payment)
+TOPICS = (home, rooms, jobs, job, models, builds, verdicts, users, *MONEY, health)

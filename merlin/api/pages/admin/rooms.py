@@ -35,6 +35,7 @@ ROOMS: tuple[tuple[str, str, Permission], ...] = (
     ("/admin/builds", "builds", Permission.WATCH),
     ("/admin/verdicts", "verdicts", Permission.WATCH),
     ("/admin/users", "users", Permission.USERS),
+    ("/admin/billing", "billing", Permission.REFUNDS),
     ("/admin/health", "health", Permission.USERS),
 )
 _OVER = frozenset({RequestState.DONE, RequestState.FAILED})

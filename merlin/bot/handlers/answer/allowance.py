@@ -1,19 +1,25 @@
-"""Allowance: what a person's plan lets them ask, reserved and settled with the question."""
+"""Allowance: what plan and money let a person ask, reserved and settled with the question."""
 
 from __future__ import annotations
 
 from datetime import tzinfo
 
 from merlin.account.zone import zone_of
+from merlin.billing.guard import Guard
 from merlin.billing.plan import UNLIMITED, Format, Plan, plan_of
 from merlin.billing.quota import Left, Reserved
 from merlin.bot import offers
 from merlin.bot.event import Event
 from merlin.bot.kit import Kit
+from merlin.bot.stars.words import pack_words
 from merlin.chat.turn import Written
 from merlin.core import moment
+from merlin.core.money import Cost
 from merlin.core.text import text
 from merlin.inbox.update import UpdateState
+
+# So few questions left are told of, before they are gone.
+NEAR = 2
 
 
 def plan_for(kit: Kit, event: Event, dataset: str | None = None) -> Plan:
@@ -26,11 +32,19 @@ def zone_for(kit: Kit, event: Event) -> tzinfo:
     return zone_of(event.user.zone or kit.services.timezone)
 
 
+def is_free(kit: Kit, event: Event) -> bool:
+    """Return whether nothing is counted of what the person asks."""
+    return plan_for(kit, event) is UNLIMITED and not kit.services.caps.is_set
+
+
 def reserve(kit: Kit, event: Event, dataset: str | None) -> Written | None:
     """Reserve a question about a dataset; return what is said where there is no room for it.
 
     To be called within the store's work.
     """
+    too_dear = _too_dear(kit, event)
+    if too_dear is not None:
+        return too_dear
     plan = plan_for(kit, event, dataset)
     if plan is UNLIMITED:
         return None
@@ -42,6 +56,20 @@ def reserve(kit: Kit, event: Event, dataset: str | None) -> Written | None:
         return None
     words = spent_words(kit, event, found.left)
     return Written("", words, UpdateState.REFUSED, offer=offers.PLAN)
+
+
+def _too_dear(kit: Kit, event: Event) -> Written | None:
+    """Return what is said where today's answers cost as much as they may."""
+    found = _guard(kit).over(event.user_id, kit.services.clock())
+    if found is None:
+        return None
+    until = moment.told(found.until, zone_for(kit, event), event.language)
+    key = f"guard-{found.reach.value}"
+    return Written("", text(event.language, key, until=until), UpdateState.REFUSED)
+
+
+def _guard(kit: Kit) -> Guard:
+    return Guard(kit.services.caps, kit.rows.costs, zone_of(kit.services.timezone))
 
 
 def spent_words(kit: Kit, event: Event, left: Left) -> str:
@@ -59,11 +87,35 @@ def spent_words(kit: Kit, event: Event, left: Left) -> str:
     )
 
 
+def left_note(kit: Kit, event: Event, dataset: str | None) -> str:
+    """Return what is said under the answer where hardly any question of its format is left."""
+    plan, kind = plan_for(kit, event, dataset), Format(event.format)
+    if plan is UNLIMITED or not plan.allowance(kind).is_limited:
+        return ""
+    left = kit.rows.quotas.left(event.user_id, plan, zone_for(kit, event))[kind]
+    if left.remaining is None or left.remaining > NEAR:
+        return ""
+    # What is beyond the plan does not come anew with the day.
+    is_beyond = left.limit == 0 or left.gifts > 0
+    told = {"kind": kind.value, "period": "beyond" if is_beyond else left.period.value}
+    if not left.remaining:
+        return text(event.language, "pay-left-none", **told)
+    what = pack_words({kind: left.remaining}, event.language)
+    return text(event.language, "pay-left", **told, what=what)
+
+
 def settle(kit: Kit, event: Event, written: Written) -> None:
     """Charge an answered question, give back any other; within the store's work."""
+    note_cost(kit, event, written)
     if plan_for(kit, event) is UNLIMITED:
         return
     if written.answer:
         kit.rows.quotas.charge(event.update_id)
     else:
         kit.rows.quotas.give_back(event.update_id)
+
+
+def note_cost(kit: Kit, event: Event, written: Written) -> None:
+    """Add up what an answer cost where that is capped; within the store's work."""
+    cost = Cost(written.cost_micro, written.currency)
+    _guard(kit).note(kit.rows.notices, event.user_id, cost, kit.services.clock())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from merlin.billing.plan import UNLIMITED, Plan
 from merlin.bot.event import Event
-from merlin.bot.handlers.answer.allowance import plan_for, reserve, settle
+from merlin.bot.handlers.answer.allowance import is_free, left_note, plan_for, reserve, settle
 from merlin.bot.kit import Kit
 from merlin.bot.words import window_note, written
 from merlin.chat.desk import Onlooker
@@ -34,7 +34,8 @@ class Talk:
 
     `first` is the model that is to answer, `limit` its window in tokens. `is_renewed`: the
     question opened this session, because the one before it was full. `refusal` is what is said
-    instead of an answer where the plan allows no more. `asker` names who asks, where several do.
+    instead of an answer where the plan allows no more. `asker` names who asks, where several do;
+    `left` is what is said under the answer of a plan that is nearly used up.
     """
 
     session: Session
@@ -45,6 +46,7 @@ class Talk:
     is_renewed: bool = False
     refusal: Written | None = None
     asker: str = ""
+    left: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ async def talk_of(kit: Kit, event: Event) -> Talk:
 def _standing(kit: Kit, event: Event) -> Talk | None:
     """Return the talk of an open session with room, of a person whose plan counts nothing."""
     session = kit.rows.sessions.opened(event.place)
-    if session is None or session.is_full or plan_for(kit, event) is not UNLIMITED:
+    if session is None or session.is_full or not is_free(kit, event):
         return None
     talk = _talk(kit, event, session, None)
     return talk if _has_room(talk, event) else None
@@ -78,11 +80,13 @@ def open_talk(kit: Kit, event: Event) -> Talk:
     The question is reserved in the person's plan. To be called within the store's work.
     """
     session = kit.rows.sessions.open(event.place)
-    refusal = reserve(kit, event, dataset_of(kit, session))
+    dataset = dataset_of(kit, session)
+    refusal = reserve(kit, event, dataset)
+    left = "" if refusal is not None else left_note(kit, event, dataset)
     if session.is_full:
-        return _renewed(kit, event, refusal)
+        return replace(_renewed(kit, event, refusal), left=left)
     talk = _talk(kit, event, session, refusal)
-    return talk if _has_room(talk, event) else _renewed(kit, event, refusal)
+    return replace(talk if _has_room(talk, event) else _renewed(kit, event, refusal), left=left)
 
 
 def _has_room(talk: Talk, event: Event) -> bool:
@@ -199,7 +203,8 @@ def _answer(kit: Kit, event: Event, talk: Talk, prompt: Prompt, reply: Reply) ->
     if reply.text:
         note, offer = window_note(gauge, event.language, is_warned=talk.session.is_warned)
     renewed = text(event.language, "bot-renewed") if talk.is_renewed else ""
-    notes = [words.note, prompt.note if reply.text else "", note, renewed]
+    left = talk.left if reply.text else ""
+    notes = [words.note, prompt.note if reply.text else "", note, renewed, left]
     session = replace(
         talk.session,
         title=talk.session.title or title_of(event.text or outside(prompt.text)),

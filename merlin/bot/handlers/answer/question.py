@@ -112,8 +112,10 @@ async def _answer_by_edits(kit: Kit, event: Event, turn: Turn | None, source: So
         raise
     finally:
         placing.cancel()
-    await kit.store.do(lambda: keep(kit, event, answer))
-    await _show(kit, event, stored, answer.written)
+    # Drawn while it is stored, shown once it is.
+    storing = kit.store.do(lambda: keep(kit, event, answer))
+    _, parts = await both(storing, _drawn(kit, event, stored, answer.written))
+    await _stand(kit, event, stored, answer.written, parts)
 
 
 def _pen(kit: Kit, event: Event) -> Pen:
@@ -242,12 +244,22 @@ def _question(event: Event, talk: Talk, prompt: Prompt) -> Question:
     )
 
 
-async def _show(kit: Kit, event: Event, turn: Turn, written: Written) -> None:
-    """Let the whole answer stand in the chat, and end the update."""
+async def _drawn(kit: Kit, event: Event, turn: Turn, written: Written) -> list[Page]:
+    """Return the messages that the answer takes."""
     if turn.question.format == "voice":
-        parts = await kit.store.read(lambda: _pages(kit, event, turn, written))
-    else:
-        parts = await draw(lambda: pages(turn, written, event.language), len(written.answer))
+        return await kit.store.read(lambda: _pages(kit, event, turn, written))
+    return await draw(lambda: pages(turn, written, event.language), len(written.answer))
+
+
+async def _show(kit: Kit, event: Event, turn: Turn, written: Written) -> None:
+    """Let a stored answer stand in the chat, and end the update."""
+    await _stand(kit, event, turn, written, await _drawn(kit, event, turn, written))
+
+
+async def _stand(
+    kit: Kit, event: Event, turn: Turn, written: Written, parts: Sequence[Page]
+) -> None:
+    """Let the whole answer stand in the chat, and end the update."""
     edited = int(await _is_edited(kit, event, turn.placeholder_id, parts[0]))
 
     def prepare() -> Sequence[Outgoing]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from merlin.bot import offers
 from merlin.bot.action import Typing
 from merlin.bot.event import Event
-from merlin.bot.handlers.answer.allowance import reserve, settle
+from merlin.bot.handlers.answer.allowance import note_cost, reserve, settle
 from merlin.bot.handlers.answer.asked_again import own_turn
 from merlin.bot.handlers.answer.asking import dataset_of, window_of
 from merlin.bot.handlers.topic import Topic
@@ -156,6 +156,7 @@ def _account(
         cost_micro=sum(cost.micro for cost in costs if cost),
         currency=next((cost.currency for cost in costs if cost), ""),
     )
+    note_cost(kit, event, written)
     question = Question(old.session_id, event.update_id, event.user_id, "", format=SUMMARY)
     kit.rows.turns.ask(question, None)
     kit.rows.turns.write(event.update_id, written)

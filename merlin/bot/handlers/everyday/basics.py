@@ -1,6 +1,6 @@
 """Basics: /start with its deep links, /cancel, and a hint for commands that do not exist.
 
-t.me/<bot>?start=course_<slug> | ref_<number> | login_<key>
+t.me/<bot>?start=course_<slug> | plan | ref_<number> | login_<key>
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from merlin.bot.event import Event
 from merlin.bot.handlers.everyday.signing_in import open_login
+from merlin.bot.handlers.pay.plan import plan
 from merlin.bot.handlers.talk.courses import open_course
 from merlin.bot.handlers.topic import Topic, told
 from merlin.bot.kit import Kit
@@ -26,6 +27,8 @@ def start(kit: Kit, event: Event) -> Screen:
     kind, _, rest = event.words.partition(_SEPARATOR)
     if kind == "course" and rest:
         return _greeted(event, open_course(kit, event, rest))
+    if kind == "plan":
+        return plan(kit, event)
     if kind == "login" and rest:
         return open_login(kit, event, rest)
     return said(text(event.language, "bot-start"))

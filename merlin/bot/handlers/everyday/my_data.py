@@ -27,6 +27,7 @@ from merlin.bot.handlers.answer.consent import take_back
 from merlin.bot.handlers.topic import Topic, told
 from merlin.bot.kit import Kit
 from merlin.bot.screen import Screen, alert, said
+from merlin.bot.stars.leaving import end_subscriptions
 from merlin.core.killpoint import reached
 from merlin.core.page import Attachment, Button, Page
 from merlin.core.text import text
@@ -104,6 +105,7 @@ def _surely(event: Event) -> Screen:
 async def _erase(kit: Kit, event: Event) -> None:
     await kit.calls.answer("answerCallbackQuery", {"callback_query_id": event.query_id})
     reached("erase.before")
+    await end_subscriptions(kit, event.user_id)
     models, removed = await kit.store.do(lambda: _forget(kit, event))
     reached("erase.after")
     lines = _table(event, removed)

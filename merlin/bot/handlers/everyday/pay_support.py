@@ -5,12 +5,15 @@ Telegram's terms ask every bot that takes money to answer there.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from merlin.account.audit import user
 from merlin.account.role import Permission, Role
 from merlin.bot.event import Event
 from merlin.bot.handlers.answer.asked_again import number
+from merlin.bot.handlers.office.panel import ANEW
+from merlin.bot.handlers.pay.orders import order_line
 from merlin.bot.handlers.topic import Topic, told
 from merlin.bot.kit import Kit
 from merlin.bot.screen import Screen, alert, said
@@ -28,6 +31,8 @@ _ANSWERED = "paysupport.answer"
 _DAY = timedelta(days=1)
 # Enough of the newest entries to see three of one day among them.
 _LOOK_BACK = 50
+# So many of the newest orders go along.
+_PURCHASES = 3
 
 
 def pay_support(kit: Kit, event: Event) -> Screen:
@@ -88,7 +93,17 @@ def _letter(kit: Kit, event: Event, admin: int, words: str) -> Letter:
         words=words,
     )
     reply = Button(text(language, "paysupport-button-answer"), f"paysupport:{event.user_id}")
-    page = Page(told_words, buttons=((reply,),))
+    bought = kit.rows.books.purchases.of(event.user_id, _PURCHASES)
+    if not bought:
+        return _sealed(event, admin, Page(told_words, buttons=((reply,),)))
+    lines = [order_line(kit, replace(event, language=language), each) for each in bought]
+    words = "\n".join([told_words, "", text(language, "pay-bought"), *lines])
+    label = text(language, "pay-button-purchases")
+    every = Button(label, f"a-buys:{event.user_id}:0:{ANEW}")
+    return _sealed(event, admin, Page(words, buttons=((reply, every),)))
+
+
+def _sealed(event: Event, admin: int, page: Page) -> Letter:
     return Letter(f"paysupport:{event.update_id}:{admin}", admin, page)
 
 

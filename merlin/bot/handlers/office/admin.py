@@ -1,6 +1,6 @@
 """Admin: /admin, the home of those who keep Merlin.
 
-    home -> examples | jobs | models | users | broadcast | health
+    home -> examples | jobs | models | users | payments | broadcast | health
 
 Everybody sees the doors they may open, a teacher those of the own datasets.
 """
@@ -22,6 +22,7 @@ _DOORS = (
     ("admin-jobs", "a-jobs:0", Permission.WATCH),
     ("admin-models", "a-models", Permission.WATCH),
     ("admin-users", "a-users:0", Permission.USERS),
+    ("admin-payments", "a-pay", Permission.REFUNDS),
     ("admin-broadcast", "a-casts", Permission.BROADCAST),
     ("admin-health", "a-health", Permission.USERS),
 )

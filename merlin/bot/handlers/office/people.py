@@ -115,6 +115,12 @@ def card(kit: Kit, event: Event, person: User) -> Screen:
             )
             if has_plans
             else (),
+            (
+                panel.button(event, "people-term", f"a-term:{user_id}"),
+                panel.button(event, "people-purchases", f"a-buys:{user_id}:0"),
+            )
+            if has_plans
+            else (),
             panel.back(event, "a-users:0"),
         ],
     )

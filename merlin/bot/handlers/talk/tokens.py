@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, time
 
+from merlin.billing.plan import Plan
 from merlin.bot.event import Event
 from merlin.bot.handlers.answer.allowance import plan_for, zone_for
-from merlin.bot.handlers.answer.asking import window_of, wish_of
-from merlin.bot.handlers.everyday.plan import left_lines
+from merlin.bot.handlers.answer.asking import dataset_of, window_of, wish_of
+from merlin.bot.handlers.pay.left import left_lines
 from merlin.bot.handlers.talk.answering import answering
 from merlin.bot.handlers.topic import Topic, told
 from merlin.bot.kit import Kit
@@ -35,14 +36,15 @@ def bar(share: float) -> str:
 def tokens(kit: Kit, event: Event) -> Screen:
     """Show the gauge of the open session."""
     session = kit.rows.sessions.open(event.place)
-    first = first_choice(kit.rows.shelf, wish_of(kit, session, plan_for(kit, event)))
+    plan = plan_for(kit, event, dataset_of(kit, session))
+    first = first_choice(kit.rows.shelf, wish_of(kit, session, plan))
     newest = kit.rows.tally.newest(session.session_id)
-    limit = window_of(kit, first, plan_for(kit, event).window)
+    limit = window_of(kit, first, plan.window)
     lines = [
         *_gauge_lines(kit, event, session, newest, limit),
         _model_line(kit, event, session),
         _cost_line(kit, event, session),
-        *_plan_lines(kit, event),
+        *_plan_lines(kit, event, plan),
     ]
     return said("\n".join(lines), *_buttons(event, newest))
 
@@ -91,9 +93,9 @@ def _amounts(costs: Sequence[Cost], language: str) -> str:
     return " + ".join(amounts) or text(language, "tokens-no-cost")
 
 
-def _plan_lines(kit: Kit, event: Event) -> list[str]:
-    lines = left_lines(kit, event)
-    title = plan_for(kit, event).titled(event.language)
+def _plan_lines(kit: Kit, event: Event, plan: Plan) -> list[str]:
+    lines = left_lines(kit, event, plan)
+    title = plan.titled(event.language)
     return ["", text(event.language, "plan-title", title=title), *lines] if lines else []
 
 

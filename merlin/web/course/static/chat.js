@@ -110,6 +110,7 @@ async function ask(question, isShown = false) {
       field.value ||= question;
     } else {
       failed(inside, error, question);
+      left();
     }
   } finally {
     running = null;
@@ -128,7 +129,10 @@ function keep() {
 
 async function left() {
   const answer = await fetch(words.left, { headers: headers() }).catch(() => null);
-  if (answer?.ok) document.getElementById("left").textContent = await answer.text();
+  if (!answer?.ok) return;
+  document.getElementById("left").textContent = await answer.text();
+  const more = document.getElementById("more");
+  if (more) more.hidden = answer.headers.get("Merlin-Over") !== "1";
 }
 
 function grow() {

@@ -1,8 +1,9 @@
 // Files, photos, voices and invoices in a bubble.
 
 import { el, icon, wave } from "./dom.js";
-import { fileUrl } from "./server.js";
+import { act, fileUrl } from "./server.js";
 import { lengthOf, sizeOf, t } from "./texts.js";
+import { toast } from "./toast.js";
 
 // A small picture that opens the whole one.
 function photo(sizes) {
@@ -46,10 +47,23 @@ function voice(sent) {
   return el("div", { class: "att" }, button, wave(sent.file_unique_id), about);
 }
 
-function invoice(sent) {
-  const price = el("span", { class: "meta" }, `⭐ ${sent.total_amount}`);
+function invoice(sent, isPaid) {
+  const price = el("b", { class: "price" }, `⭐ ${sent.total_amount}`);
   const text = el("div", { class: "text" }, el("b", {}, sent.title), `\n${sent.description}`);
-  return el("div", {}, text, price);
+  const paid = isPaid ? el("span", { class: "chip ok" }, icon("check"), t("paid")) : null;
+  return el("div", { class: "invoice" }, text, ...[price, paid].filter(Boolean));
+}
+
+// A payment; what is paid every month can be paid again at once, for whoever tries things out.
+function payment(message) {
+  const { successful_payment: sent, from } = message;
+  const words = el("div", { class: "text" }, `${t("paid")}: ⭐ ${sent.total_amount}`);
+  if (!sent.is_recurring) return words;
+  const again = el("button", { class: "btn small", type: "button" }, icon("run"), t("renew-now"));
+  again.addEventListener("click", () => {
+    act(String(from.id), "renew", {}).catch((error) => toast(error.message));
+  });
+  return el("div", {}, words, again);
 }
 
 // Return what a message carries besides text, or null.
@@ -58,9 +72,10 @@ export function attachment(message) {
   if (message.document) return file(message.document);
   if (message.voice ?? message.audio) return voice(message.voice ?? message.audio);
   if (message.video_note ?? message.video) return video(message.video_note ?? message.video);
-  if (message.invoice) return invoice(message.invoice);
-  if (message.successful_payment) {
-    const stars = `${t("paid")}: ⭐ ${message.successful_payment.total_amount}`;
+  if (message.invoice) return invoice(message.invoice, message.receipt);
+  if (message.successful_payment) return payment(message);
+  if (message.refunded_payment) {
+    const stars = `${t("refunded")}: ⭐ ${message.refunded_payment.total_amount}`;
     return el("div", { class: "text" }, stars);
   }
   return null;

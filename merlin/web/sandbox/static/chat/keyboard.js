@@ -2,6 +2,7 @@
 
 import { el, icon } from "./dom.js";
 import { copy } from "./entities.js";
+import { askForMessage } from "./pay.js";
 import { send } from "./server.js";
 import { t } from "./texts.js";
 import { toast } from "./toast.js";
@@ -44,6 +45,7 @@ function key(place, message, button) {
   if (button.copy_text) made.prepend(icon("file"));
   made.addEventListener("click", () => {
     if (button.copy_text) copyKey(button, made);
+    else if (button.pay) askForMessage(place, message);
     else press(place, message, button, made);
   });
   return made;

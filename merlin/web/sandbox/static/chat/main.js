@@ -6,6 +6,7 @@ import { changeDraft, compose, sendText } from "./compose.js";
 import { offerLink } from "./link.js";
 import { Log } from "./log.js";
 import { menuAt, resultsCame, startMenu } from "./menu.js";
+import { offerInvoice, showStars } from "./pay.js";
 import { watchPipeline } from "./pipeline.js";
 import { listen, readLog } from "./server.js";
 import { t } from "./texts.js";
@@ -28,6 +29,7 @@ function show(one) {
   for (const log of logs.values()) log.element.hidden = log !== current;
   current.toEnd();
   menuAt(one.place);
+  showStars(one.place).catch(tellLost);
 }
 
 // Changes that come while a log is read wait, so that the newest state is drawn last; of several
@@ -71,6 +73,7 @@ function apply(kind, change) {
   if (kind === "answer") answer(change);
   else if (kind === "inline") resultsCame();
   else if (kind === "setting") settingCame(change);
+  else if (kind === "stars") showStars(current.place).catch(tellLost);
   else if (!ACTS[kind]) refreshChats();
   else {
     const chatId = change.chat_id ?? change.message.chat.id;
@@ -101,6 +104,7 @@ async function opened() {
   try {
     await refreshChats();
     await Promise.all(known.map(load));
+    await offerInvoice(() => current);
     offline.textContent = "";
   } catch {
     tellLost();

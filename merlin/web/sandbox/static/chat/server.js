@@ -35,6 +35,8 @@ export async function readLog(chatId) {
 export const readChats = () => read("chats");
 export const readMenu = (place) => read("menu", { person: place });
 export const readResults = (place, query) => read("inline", { person: place, query });
+export const readWallet = (person) => read("wallet", { person });
+export const readInvoice = (slug) => read("invoice", { slug });
 export const readPipeline = () => read("pipeline");
 
 export function fileUrl(id) {
@@ -43,7 +45,7 @@ export function fileUrl(id) {
 
 const KINDS = [
   ...["message", "edit", "delete", "reaction", "action", "draft", "answer", "inline"],
-  ...["group", "topic", "setting"],
+  ...["group", "topic", "setting", "stars"],
 ];
 
 // Hear every change: `hear(kind, change)`; `opened` at each (re)connection, `lost` in between.

@@ -1,0 +1,128 @@
+"""Ten thousand histories with the shop, and payments told by threads of killed processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
+from pathlib import Path
+
+HISTORIES = 10_000
+STEPS = 15
+SEED = 20261120
+THREADS, PAYMENTS, MOST, KILLS = 50, 20, 50, 5
+
+
+def run() -> None:
+    """Print how many histories held what must hold, and what came of the payments."""
+    tests = Path(__file__).parents[1] / "tests"
+    sys.path[:0] = [str(tests)]
+    from merlin.core.log import setup
+
+    setup("bench", quiet=True)
+    _histories()
+    for name, place in (("SQLite", _sqlite), ("PostgreSQL", _postgresql)):
+        with place() as url:
+            _storm(name, url)
+
+
+def _histories() -> None:
+    begun, workers = time.monotonic(), os.cpu_count() or 1
+    parts = [range(number, HISTORIES, workers) for number in range(workers)]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        found = [*pool.map(lived, parts)]
+    steps = sum(each[0] for each in found)
+    faults = [line for each in found for line in each[1]]
+    print(
+        f"{HISTORIES} histories, {steps} steps, each checked: {len(faults)} faults,"
+        f" {time.monotonic() - begun:.0f} s"
+    )
+    for line in faults[:20]:
+        print(line)
+
+
+class Watch:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """Return the time."""
+        return self.now
+
+    def move(self, seconds: float) -> None:
+        """Let so much time pass, or be taken back."""
+        self.now += timedelta(seconds=seconds)
+
+
+def lived(numbers: range) -> tuple[int, list[str]]:
+    """Live some histories on a database of their own; return how many steps, and what was wrong."""
+    sys.path[:0] = [str(Path(__file__).parents[1] / "tests")]
+    import random
+
+    from billing_histories import History, shop_of
+
+    from merlin.core.log import setup
+    from merlin.store.cipher import Cipher
+
+    setup("bench", quiet=True)
+    steps, wrong = 0, list[str]()
+    with _sqlite() as url, _opened(url) as database:
+        world = shop_of(database, Cipher({"k": b"k" * 32}, "k"), Watch())
+        for number in numbers:
+            dice = random.Random(SEED + number)  # noqa: S311 - a measurement's own dice
+            try:
+                with database.atomic():
+                    history = History(dice, world, 5000 + number)
+                    for _ in range(STEPS):
+                        history.step()
+                        history.check()
+                        steps += 1
+            except AssertionError as fault:
+                wrong.append(f"history {number}: {fault}")
+        wrong += world.faults()
+    return steps, wrong
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[object]:
+    from merlin.store.database import open_database
+    from merlin.store.migrations import migrate
+
+    with open_database(url) as database:
+        migrate(database)
+        yield database
+
+
+@contextmanager
+def _sqlite() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield f"sqlite://{folder}/merlin.db"
+
+
+@contextmanager
+def _postgresql() -> Iterator[str]:
+    from postgres import running
+
+    with running() as server:
+        yield server.make()
+
+
+def _storm(name: str, url: str) -> None:
+    from billing_storm import storm
+
+    begun = time.monotonic()
+    with _opened(url):
+        came = storm(url, SEED, THREADS, PAYMENTS, MOST, KILLS)
+    print(
+        f"{name}: {THREADS} threads, {PAYMENTS} payments told {came['tellings']} times,"
+        f" {KILLS} SIGKILLs: {came['grants']} grants, {came['given']} given,"
+        f" {came['paid']} of {came['wanted']} minor units, {time.monotonic() - begun:.0f} s"
+    )

@@ -1,0 +1,31 @@
+"""An order that waits to be paid, stored as the bot would have stored it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+
+from bench.chat_loads import FIRST_CHAT
+from merlin.billing.amount import stars
+from merlin.billing.purchase import ID_LENGTH, Order, Promise, Till
+from merlin.store.cipher import load_or_make_key
+from merlin.store.database import open_database
+from merlin.store.purchases import PurchaseRows
+
+BUYER = FIRST_CHAT - 2
+PRICE = 1
+_KEY = "bench"
+# Under a key of its own an order has a number that is known before it is made.
+PAYLOAD = sha256(_KEY.encode()).hexdigest()[:ID_LENGTH]
+
+
+def let_order(state: Path) -> None:
+    """Let BUYER have ordered something for a Star, in the SQLite file below `state`."""
+    with open_database(f"sqlite://{state}/merlin.db") as database:
+        rows = PurchaseRows(database, load_or_make_key(state, None))
+        promise = Promise("pack", {"ru": "Пакет", "en": "Pack"}, 30)
+        order = Order(BUYER, Till.STARS, promise, stars(PRICE))
+        made = rows.order(order, timedelta(days=1), _KEY)
+    if made.purchase_id != PAYLOAD:
+        raise AssertionError(f"the order is {made.purchase_id}, not {PAYLOAD}")

@@ -1,0 +1,276 @@
+"""Checkout: what is bought, what it costs, where the receipt goes, and the way to pay.
+
+GET  /checkout/{plan}           the price; ?code= makes it lower
+POST /checkout/{plan}           the order is stored and YooKassa asked; then to its page of payment
+
+Pressed twice it is one order: the same wish is the same purchase, asked for under one key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from merlin.account.account import is_of_telegram
+from merlin.api.caller import Person
+from merlin.api.own_page import own_page
+from merlin.api.pages.answering import NEVER_KEPT, seen_other, shown
+from merlin.api.pages.plan_words import Brought, brings, goods
+from merlin.api.pages.shop import Ways, may_be_led_to, shop_of, takes_roubles, ways
+from merlin.api.pages.trouble import PageRoute
+from merlin.api.pages.visit import Visit, Visiting
+from merlin.api.till import desk
+from merlin.billing.amount import MOST_MINOR, Amount
+from merlin.billing.buying import Wanted
+from merlin.billing.contact import contact_of
+from merlin.billing.plan import Plan
+from merlin.billing.promo import Promo, priced
+from merlin.billing.purchase import Till, promise_of
+from merlin.core.errors import MerlinError, NotFound, Refused, TillError
+from merlin.core.log import get_logger, redact
+from merlin.core.text import text
+
+log = get_logger(__name__)
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+_FROM_HERE = [Depends(own_page)]
+PlanName = Annotated[str, Path(max_length=100)]
+# More than any code or address has; what is longer is told to be wrong, not cut.
+_MOST = 500
+
+
+class Bill(BaseModel):
+    """What the form says; `price` is what its button said, in kopecks."""
+
+    model_config = ConfigDict(frozen=True)
+
+    price: int = Field(ge=0, le=MOST_MINOR)
+    code: str = Field(default="", max_length=_MOST)
+    contact: str = Field(default="", max_length=_MOST)
+    keeps: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutView:
+    """The page; sums as they are told, "" for what is not there.
+
+    `price` is what the button says in kopecks, so that nobody pays another price than they saw.
+    `consent` is what one agrees to who lets the plan renew itself, "" where that cannot be.
+    """
+
+    plan: str
+    title: str
+    about: str
+    goods: str
+    brings: tuple[Brought, ...]
+    full: str
+    saved: str
+    percent: int
+    total: str
+    price: int
+    ways: Ways
+    code: str
+    wrong_code: str
+    needs_contact: bool
+    contact: str
+    wrong_contact: str
+    consent: str
+    keeps: bool
+    is_test: bool
+    has_terms: bool
+    wrong: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """What the person typed, and what was wrong with it."""
+
+    code: str = ""
+    contact: str = ""
+    keeps: bool = False
+    wrong_contact: str = ""
+    wrong: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What is read of rows: the code where it is good, why it is not, the ways to pay."""
+
+    promo: Promo | None
+    wrong_code: str
+    ways: Ways
+    has_terms: bool
+
+
+@router.get("/checkout/{name}")
+async def show_checkout(
+    visit: Visiting,
+    caller: Person,  # noqa: ARG001 - asks to sign in
+    name: PlanName,
+    code: Annotated[str, Query(max_length=_MOST)] = "",
+) -> Response:
+    """Return what a plan costs."""
+    plan = _plan(visit, name)
+    if plan is None:
+        return not_sold(visit)
+    return await _page(visit, plan, _Typed(code=code))
+
+
+@router.post("/checkout/{name}", dependencies=_FROM_HERE)
+async def buy(
+    visit: Visiting, caller: Person, name: PlanName, bill: Annotated[Bill, Form()]
+) -> Response:
+    """Store the order, ask for its page of payment, and lead there."""
+    plan = _plan(visit, name)
+    if plan is None or not takes_roubles(visit, plan):
+        return not_sold(visit)
+    typed = _Typed(bill.code, bill.contact, bill.keeps)
+    needs = _needs_contact(visit)
+    address = contact_of(bill.contact) if needs else ""
+    if needs and not address:
+        words = visit.say("contact-wrong" if bill.contact.strip() else "contact-none")
+        return await _page(visit, plan, replace(typed, wrong_contact=words))
+    read = await _read(visit, plan, typed)
+    now = priced(plan, read.promo)[0]
+    if read.wrong_code or now is None or now.minor != bill.price:
+        words = "" if read.wrong_code else visit.say("price-changed")
+        return await _page(visit, plan, replace(typed, wrong=words))
+    wanted = Wanted(caller.user_id, plan.name, Till.YOOKASSA, bill.code, address, bill.keeps)
+    return await _ordered(visit, plan, wanted, typed)
+
+
+async def _ordered(visit: Visit, plan: Plan, wanted: Wanted, typed: _Typed) -> Response:
+    try:
+        purchase = await desk.placed(visit.services, wanted)
+    except (NotFound, Refused) as error:
+        words = text(visit.language, error.key, **error.arguments)
+        return await _page(visit, plan, replace(typed, wrong=words))
+    return await led_to_pay(visit, purchase.purchase_id)
+
+
+async def led_to_pay(visit: Visit, purchase_id: str) -> Response:
+    """Return the way to the page of payment, or to the order, which says why there is none."""
+    try:
+        purchase = await desk.asked(visit.services, purchase_id)
+    except TillError as error:
+        log.warning("a till was asked in vain", purchase=purchase_id, reason=redact(str(error)))
+        return seen_other(f"/orders/{purchase_id}?said=silent")
+    except MerlinError:
+        # It is over, or not the till's: the order's page says what is so.
+        return seen_other(f"/orders/{purchase_id}")
+    if purchase.state.is_open and may_be_led_to(visit, purchase):
+        return seen_other(f"/orders/{purchase_id}/pay")
+    return seen_other(f"/orders/{purchase_id}")
+
+
+def not_sold(visit: Visit) -> Response:
+    """Return what is said instead of a plan that nobody can buy here."""
+    return shown(visit, "shop_lost.html", about="plan", status=404, keep=NEVER_KEPT)
+
+
+def _plan(visit: Visit, name: str) -> Plan | None:
+    try:
+        return shop_of(visit).plan(name)
+    except NotFound:
+        return None
+
+
+def _needs_contact(visit: Visit) -> bool:
+    shop = visit.services.selling.yookassa
+    return shop is not None and shop.receipt is not None
+
+
+async def _read(visit: Visit, plan: Plan, typed: _Typed) -> _Read:
+    rows, user_id, code = visit.services.rows, visit.caller.user_id, typed.code.strip()
+
+    def read() -> _Read:
+        promo, wrong = None, ""
+        if code:
+            promo, wrong = _judged(visit, plan, code, user_id)
+        has_terms = bool(rows.settings.get(f"terms.{visit.language}"))
+        return _Read(promo, wrong, ways(visit, plan), has_terms)
+
+    return await visit.services.store.read(read)
+
+
+def _judged(visit: Visit, plan: Plan, code: str, user_id: int) -> tuple[Promo | None, str]:
+    """Return a code that makes this plan cheaper, or the words for why it does not."""
+    books = visit.services.rows.books
+    try:
+        promo = books.promos.find(user_id, code, plan.name)
+    except (NotFound, Refused) as error:
+        held = _held(visit, plan, code, user_id)
+        if held is not None:
+            return held, ""
+        return None, text(visit.language, error.key, **error.arguments)
+    if not promo.percent:
+        return None, visit.say("promo-gives-days")
+    return promo, ""
+
+
+def _held(visit: Visit, plan: Plan, code: str, user_id: int) -> Promo | None:
+    """Return a code that an open order of the same person for the same plan holds already."""
+    books, wanted = visit.services.rows.books, code.upper()
+    for each in books.purchases.of(user_id):
+        same = each.order.promo == wanted and each.order.promise == promise_of(plan)
+        if same and each.state.is_open and each.order.till is Till.YOOKASSA:
+            listed = (one.promo for one in books.promos.all() if one.promo.code == wanted)
+            return next(listed, None)
+    return None
+
+
+async def _page(visit: Visit, plan: Plan, typed: _Typed) -> Response:
+    read = await _read(visit, plan, typed)
+    language, full = visit.language, plan.offer.rub
+    total = priced(plan, read.promo)[0]
+    is_rouble = bool(read.ways.roubles) and full is not None and total is not None
+    shop = visit.services.selling.yookassa
+    view = CheckoutView(
+        plan=plan.name,
+        title=plan.titled(language),
+        about=plan.described(language),
+        goods=goods(visit, promise_of(plan)),
+        brings=brings(visit, plan),
+        full=full.told(language) if is_rouble and full else "",
+        saved=_saved(language, full, total) if is_rouble else "",
+        percent=read.promo.percent if read.promo else 0,
+        total=total.told(language) if is_rouble and total else "",
+        price=total.minor if is_rouble and total else 0,
+        ways=read.ways,
+        code=typed.code.strip(),
+        wrong_code=read.wrong_code,
+        needs_contact=_needs_contact(visit),
+        contact=typed.contact,
+        wrong_contact=typed.wrong_contact,
+        consent=_consent(visit, plan),
+        keeps=typed.keeps,
+        is_test=shop is not None and shop.is_test,
+        has_terms=read.has_terms,
+        wrong=typed.wrong,
+    )
+    is_wrong = typed.wrong or typed.wrong_contact
+    status = 409 if typed.wrong else 422 if is_wrong else 200
+    return shown(visit, "checkout.html", v=view, keep=NEVER_KEPT, status=status)
+
+
+def _saved(language: str, full: Amount | None, total: Amount | None) -> str:
+    if full is None or total is None or full.minor == total.minor:
+        return ""
+    return Amount(full.minor - total.minor, full.currency).told(language)
+
+
+def _consent(visit: Visit, plan: Plan) -> str:
+    """Return what one agrees to: how much, how often, from when, how to stop it."""
+    shop, offer = visit.services.selling.yookassa, plan.offer
+    if shop is None or not (shop.saves_methods and offer.is_renewed) or offer.rub is None:
+        return ""
+    is_told = is_of_telegram(visit.caller.user_id)
+    return visit.say(
+        "consent",
+        price=offer.rub.told(visit.language),
+        days=visit.say("days-every", count=offer.days or 0),
+        told="yes" if is_told else "no",
+    )

@@ -1,0 +1,157 @@
+"""Cashier: beside the server, looks at payments that are silent, sends refunds, renews plans.
+
+Any number of api processes have one: whatever is to be done is claimed by a conditional change,
+so of two that see it one does it, and what a killed one had claimed comes again by itself. No more
+than a few calls are under way at a time, and none of them waits in the way of a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from merlin.api.services import ApiServices
+from merlin.api.till.attending import attend
+from merlin.api.till.checking import EVERY, check
+from merlin.api.till.renewing import order_due
+from merlin.api.till.returning import send
+from merlin.api.till.telling import remind, tell_ends
+from merlin.api.till.trouble import note
+from merlin.billing.purchase import Purchase, Till
+from merlin.billing.refund import Refund
+from merlin.core.clock import iso, utc_now
+from merlin.core.errors import MerlinError, TillError
+from merlin.core.log import get_logger, redact
+
+log = get_logger(__name__)
+
+EVERY_S = 1.0
+AFTER_FAILURE_S = 5.0
+# What a calendar says is looked up this often; a day more or less means nothing there.
+CALENDAR = timedelta(minutes=1)
+FIRST_CHECK = timedelta(hours=1)
+# Fewer than the gateway has threads: people who pay find one free.
+AT_ONCE = 4
+
+
+@dataclass
+class Cashier:
+    """The loop of one process."""
+
+    services: ApiServices
+    every_s: float = EVERY_S
+    after_failure_s: float = AFTER_FAILURE_S
+    _rung: asyncio.Event = field(default_factory=asyncio.Event)
+    _under_way: set[asyncio.Task[None]] = field(default_factory=set)
+    _calendar_at: datetime | None = None
+    _check_at: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Leave the first check until the api has run for a while."""
+        self._check_at = utc_now() + FIRST_CHECK
+
+    def ring(self) -> None:
+        """Let the next round be now; returns at once."""
+        self._rung.set()
+
+    async def serve(self) -> None:
+        """Go round until cancelled."""
+        try:
+            while True:
+                pause_s = self.every_s if await self._survived() else self.after_failure_s
+                try:
+                    await asyncio.wait_for(self._rung.wait(), pause_s)
+                except TimeoutError:
+                    continue
+                finally:
+                    self._rung.clear()
+        finally:
+            for task in self._under_way:
+                task.cancel()
+            await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def _survived(self) -> bool:
+        try:
+            await self.round()
+        except MerlinError as error:
+            log.warning("payments wait", reason=redact(str(error)))
+        except Exception:
+            log.exception("payments wait")
+        else:
+            return True
+        return False
+
+    async def round(self) -> None:
+        """Begin what is due, as far as there is room."""
+        now = self.services.clock()
+        before = self._calendar_at
+        if before is None or now - before >= CALENDAR:
+            self._calendar_at = now
+            self._begin(self._turned(now, before), calendar=iso(now))
+        if self.services.payments is not None and now >= self._check_at:
+            self._check_at = now + EVERY
+            self._begin(self._checked(now), check=iso(now))
+        free = AT_ONCE - len(self._under_way)
+        if free <= 0:
+            return
+        refunds, purchases = await self.services.store.do(lambda: self._claimed(now, free))
+        for refund in refunds:
+            self._begin(send(self.services, refund), refund=refund.refund_id)
+        for purchase in purchases:
+            self._begin(attend(self.services, purchase), purchase=purchase.purchase_id)
+
+    async def _turned(self, now: datetime, before: datetime | None) -> None:
+        await self.services.store.do(lambda: turn_pages(self.services, now, before))
+
+    async def _checked(self, now: datetime) -> None:
+        try:
+            await check(self.services, now)
+        except TillError as error:
+            await note(self.services, error)
+
+    def _claimed(self, now: datetime, free: int) -> tuple[list[Refund], list[Purchase]]:
+        books = self.services.rows.books
+        has_shop = self.services.returns is not None
+        refunds = books.refunds.due(Till.YOOKASSA, now, free) if has_shop else []
+        left = free - len(refunds)
+        return refunds, books.asking.due(now, left) if left else []
+
+    def _begin(self, work: Coroutine[None, None, None], **about: str) -> None:
+        task = asyncio.create_task(_surely(work, about))
+        self._under_way.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if len(self._under_way) == AT_ONCE - 1:  # others waited for room
+            self.ring()
+
+
+def turn_pages(services: ApiServices, now: datetime, before: datetime | None = None) -> None:
+    """Do what the calendar says: remind, order what is renewed, tell what ends.
+
+    `before` is when this was done last, None for never.
+    """
+    remind(services, now)
+    if services.payments is not None:
+        order_due(services, now)
+    tell_ends(services, now, before)
+
+
+async def _surely(work: Coroutine[None, None, None], about: dict[str, str]) -> None:
+    """Do one piece of work; what fails comes again by itself."""
+    try:
+        await work
+    except TillError:
+        pass  # It was noted where it happened.
+    except MerlinError as error:
+        log.warning("a payment waits", reason=redact(str(error)), **about)
+    except Exception:
+        log.exception("a payment waits", **about)
+
+
+def is_wanted(services: ApiServices) -> bool:
+    """Return whether there is anything that somebody must look after."""
+    return services.payments is not None or bool(services.plans)

@@ -1,0 +1,144 @@
+"""Renewing: plans that are paid again by a saved method; everything runs within the store's work.
+
+Who agreed is reminded three days before, the payment is asked for a day before the plan ends and
+on the two days after that, and then no more. An order of its own is written for each try in the
+step that claims it, so that a kill neither forgets nor doubles one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+
+from merlin.api.services import ApiServices
+from merlin.api.till.shop import shop_of
+from merlin.api.till.telling import named, tell
+from merlin.billing import buying
+from merlin.billing.books import Books
+from merlin.billing.buying import Wanted
+from merlin.billing.purchase import Purchase, PurchaseState, Till
+from merlin.billing.renewal import MOST_TRIES, Renewal, RenewalState
+from merlin.billing.settling import reason_key
+from merlin.billing.till import Seen
+from merlin.core.errors import NotFound, Refused
+from merlin.core.log import get_logger
+
+log = get_logger(__name__)
+
+# After these words of YooKassa no other try would be any better.
+_NEVER_AGAIN = frozenset({"permission_revoked"})
+
+
+def plan_ends(books: Books, user_id: int, plan: str) -> datetime | None:
+    """Return when the last of somebody's terms of a plan ends, None for no term."""
+    terms = [each for each in books.terms.of(user_id) if each.plan == plan]
+    return max((each.ends_at for each in terms), default=None)
+
+
+def renewal_of(books: Books, purchase: Purchase) -> Renewal | None:
+    """Return the renewal that an order was made for, None where there is none any more."""
+    mine = books.renewals.of(purchase.user_id) if purchase.user_id else []
+    wanted = purchase.order.renewal_id
+    return next((each for each in mine if each.renewal_id == wanted), None)
+
+
+def renewed(services: ApiServices, purchase: Purchase, seen: Seen) -> None:
+    """Let a payment that was just made begin a renewal, or move the one that runs on."""
+    books, plan, user_id = services.rows.books, purchase.order.promise.plan, purchase.user_id
+    ends = plan_ends(books, user_id, plan) if user_id else None
+    if ends is None:
+        return
+    runs = [each for each in books.renewals.of(user_id) if _runs(each, plan)]
+    if purchase.order.keeps_method and seen.method_id:
+        # What Telegram renews by itself is not paid twice; until it has heard of its end, it does.
+        if not any(_is_telegrams(each, plan) for each in books.renewals.of(user_id)):
+            books.renewals.begin(_begun(purchase, seen, ends))
+        return
+    for each in runs:
+        if each.till is Till.YOOKASSA:
+            books.renewals.paid(each.renewal_id, ends)
+
+
+def _is_telegrams(renewal: Renewal, plan: str) -> bool:
+    is_known = renewal.state in {RenewalState.ON, RenewalState.STOPPING}
+    return renewal.plan == plan and renewal.till is Till.STARS and is_known
+
+
+def _runs(renewal: Renewal, plan: str) -> bool:
+    return renewal.plan == plan and renewal.state is RenewalState.ON
+
+
+def _begun(purchase: Purchase, seen: Seen, ends: datetime) -> Renewal:
+    return Renewal(
+        renewal_id=0,
+        user_id=purchase.user_id,
+        plan=purchase.order.promise.plan,
+        till=Till.YOOKASSA,
+        method=seen.method_id,
+        state=RenewalState.ON,
+        consented_at=purchase.created_at,
+        next_at=ends,
+        method_title=seen.method_title,
+        contact=purchase.order.contact,
+    )
+
+
+def not_renewed(services: ApiServices, purchase: Purchase, reason: str) -> None:
+    """Tell why a plan was not paid again; after the last try nobody tries any more."""
+    books = services.rows.books
+    renewal = renewal_of(books, purchase) if purchase.order.renewal_id is not None else None
+    if renewal is None or renewal.state is not RenewalState.ON:
+        return
+    is_last = renewal.tries >= MOST_TRIES or reason in _NEVER_AGAIN
+    if is_last:
+        books.renewals.stop(renewal.renewal_id, renewal.user_id, RenewalState.FAILED)
+    key = "notice-renewal-over" if is_last else "notice-renewal-failed"
+    why = {"key": reason_key(reason), "arguments": {}}
+    told = {**named(services, renewal.plan), "reason": why}
+    tell(services, renewal.user_id, key, told, f"not-renewed:{purchase.purchase_id}")
+
+
+def order_due(services: ApiServices, now: datetime) -> int:
+    """Write the orders of the renewals that are due, to be asked for at once; return how many."""
+    due = services.rows.books.renewals.due(now)
+    for renewal in due:
+        try:
+            services.store.apart(partial(_order, services, renewal))
+        except Exception:  # Nobody else's plan waits for this one, which is tried again in a day.
+            log.exception("a plan could not be renewed", renewal=renewal.renewal_id)
+    return len(due)
+
+
+def _order(services: ApiServices, renewal: Renewal) -> None:
+    books, shop = services.rows.books, shop_of(services)
+    ends = plan_ends(books, renewal.user_id, renewal.plan)
+    if ends is not None and ends > renewal.next_at:
+        # It was paid in another way, or given: the next time is when that ends.
+        books.renewals.paid(renewal.renewal_id, ends)
+        return
+    wanted = Wanted(renewal.user_id, renewal.plan, Till.YOOKASSA, contact=renewal.contact)
+    number = renewal.tries + 1
+    try:
+        plan = shop.plan(renewal.plan)
+        order = buying.renewing(books, shop, plan, wanted, (renewal.renewal_id, number))
+    except (NotFound, Refused) as error:
+        log.warning("a plan is not renewed", plan=renewal.plan, reason=str(error))
+        books.renewals.stop(renewal.renewal_id, renewal.user_id, RenewalState.FAILED)
+        once = f"renewal-gone:{renewal.renewal_id}:{number}"
+        told = named(services, renewal.plan)
+        tell(services, renewal.user_id, "notice-renewal-gone", told, once)
+        return
+    books.asking.look(order.purchase_id, services.clock())
+
+
+def stop_refunded(services: ApiServices, purchase: Purchase) -> None:
+    """End the renewal of a plan whose money went back whole, where nothing of it is left."""
+    books, plan = services.rows.books, purchase.order.promise.plan
+    if purchase.state is not PurchaseState.REFUNDED or not purchase.user_id:
+        return
+    ends = plan_ends(books, purchase.user_id, plan)
+    if ends is not None and ends > services.clock():
+        return
+    for each in books.renewals.of(purchase.user_id):
+        if _runs(each, plan) and each.till is Till.YOOKASSA:
+            books.renewals.stop(each.renewal_id, each.user_id)

@@ -1,0 +1,112 @@
+"""Report: what came in and went back, by month, till and plan, and each row for the accountant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, tzinfo
+
+from merlin.billing.amount import Amount, Currency
+from merlin.billing.ledger import Entry, EntryKind
+from merlin.billing.purchase import Purchase, Till
+
+COLUMNS = (
+    "date",
+    "kind",
+    "order",
+    "till",
+    "plan",
+    "title",
+    "paid",
+    "returned",
+    "currency",
+    "vat_code",
+    "till_id",
+    "test",
+)
+# A table program takes a cell that begins so for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """What one plan brought by one till in one month, in kopecks or Stars; tests apart."""
+
+    month: str
+    till: Till
+    currency: Currency
+    plan: str
+    is_test: bool
+    payments: int = 0
+    paid: int = 0
+    refunds: int = 0
+    returned: int = 0
+
+    @property
+    def net(self) -> int:
+        """Return what stayed; less than nothing in a month in which more went back than came."""
+        return self.paid - self.returned
+
+
+def sums(rows: Iterable[tuple[Entry, Purchase]], zone: tzinfo) -> list[Sum]:
+    """Return the sums of a ledger's rows, the oldest month first; months are those of `zone`."""
+    found: dict[tuple[str, Till, Currency, str, bool], Sum] = {}
+    for entry, purchase in rows:
+        if entry.kind not in {EntryKind.PAYMENT, EntryKind.REFUND}:
+            continue
+        month, plan = f"{entry.at.astimezone(zone):%Y-%m}", purchase.order.promise.plan
+        key = (month, entry.till, entry.amount.currency, plan, entry.is_test)
+        found[key] = _added(found.get(key) or Sum(*key), entry)
+    return [found[key] for key in sorted(found)]
+
+
+def _added(to: Sum, entry: Entry) -> Sum:
+    minor = entry.amount.minor
+    if entry.kind is EntryKind.PAYMENT:
+        return replace(to, payments=to.payments + 1, paid=to.paid + minor)
+    return replace(to, refunds=to.refunds + 1, returned=to.returned + minor)
+
+
+def begins(day: date, zone: tzinfo) -> datetime:
+    """Return the first moment of a day of `zone`, in UTC."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def written(minor: int, currency: Currency) -> str:
+    """Return a sum as a number, "-150.00" for less than nothing."""
+    sign = "-" if minor < 0 else ""
+    return sign + Amount(abs(minor), currency).decimal
+
+
+def lines(
+    rows: Iterable[tuple[Entry, Purchase]], zone: tzinfo, vat_code: int | None
+) -> Iterator[Mapping[str, str]]:
+    """Yield a line for every payment and refund, under COLUMNS; no cell is ever a formula.
+
+    `vat_code` is the one of receipts, None where none are made.
+    """
+    for entry, purchase in rows:
+        if entry.kind not in {EntryKind.PAYMENT, EntryKind.REFUND}:
+            continue
+        amount, is_payment = entry.amount.decimal, entry.kind is EntryKind.PAYMENT
+        promise = purchase.order.promise
+        in_roubles = entry.amount.currency is Currency.RUB
+        told = {
+            "date": f"{entry.at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
+            "kind": entry.kind.value,
+            "order": entry.purchase_id,
+            "till": entry.till.value,
+            "plan": promise.plan,
+            "title": promise.title.get("ru", promise.plan),
+            "paid": amount if is_payment else "",
+            "returned": "" if is_payment else amount,
+            "currency": entry.amount.currency.value,
+            "vat_code": str(vat_code) if vat_code is not None and in_roubles else "",
+            "till_id": entry.outside_id,
+            "test": "test" if entry.is_test else "",
+        }
+        yield {name: _harmless(cell) for name, cell in told.items()}
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell

@@ -1,0 +1,1 @@
+"""Plans as they are told and bought in the bot."""

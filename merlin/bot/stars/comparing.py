@@ -1,0 +1,157 @@
+"""Comparing: each night what Telegram says of Stars is held against the ledger.
+
+What the ledger lacks is stored as if Telegram had just told it; what cannot be explained is told
+to the admins, once. Also at the start: a bot that was away for a day has lost updates.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from merlin.account.zone import zone_of
+from merlin.billing.ledger import EntryKind
+from merlin.billing.plan import on_sale
+from merlin.billing.purchase import Till
+from merlin.bot.pause import pause
+from merlin.bot.services import BotServices
+from merlin.bot.stars.sending import MOST_MOVED, StarsDesk
+from merlin.bot.stars.taking import Taken, take, take_back
+from merlin.bot.stars.told import moved
+from merlin.core.clock import from_iso, iso
+from merlin.core.log import get_logger
+from merlin.core.notice import ADMINS
+
+log = get_logger(__name__)
+
+SETTING = "stars.reconciled"
+BY = "bot"
+NIGHT_HOUR = 4
+LOOK_S = 60.0
+# What Telegram may not have listed yet, and how far clocks may lie apart.
+FRESH = timedelta(minutes=15)
+_MOST_KEPT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What differed: `kind` is paid or returned (stored now), odd, or missing at Telegram."""
+
+    kind: str
+    charge: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the last comparison came to: when, how many movements there were, what differed."""
+
+    at: datetime | None = None
+    seen: int = 0
+    differences: Sequence[Difference] = field(default_factory=tuple)
+
+
+def read_compared(said: str) -> Compared:
+    """Return what was kept of the last comparison; nothing where that cannot be read."""
+    try:
+        kept = json.loads(said)
+        found = [Difference(str(each["kind"]), str(each["charge"])) for each in kept["differences"]]
+        return Compared(from_iso(kept["at"]), int(kept["seen"]), tuple(found))
+    except (ValueError, KeyError, TypeError):
+        return Compared()
+
+
+class Comparing:
+    """Compares at the start, and every night after it."""
+
+    def __init__(self, services: BotServices, desk: StarsDesk) -> None:
+        self._services = services
+        self._rows = services.rows
+        self._desk = desk
+
+    async def run(self) -> None:
+        """Compare now and then, until cancelled; a bot that sells for no Stars has nothing to."""
+        if not await self._services.store.read(self._is_of_use):
+            # What is sold is said by the config: it changes with the next start.
+            await asyncio.Event().wait()
+        attempt = 0
+        while not await self.compare():
+            await pause(attempt, self._services.pace.longest_pause_s)
+            attempt += 1
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if await self._services.store.read(self._is_due):
+                await self.compare()
+
+    def _is_of_use(self) -> bool:
+        is_sold = any(each.offer.xtr is not None for each in on_sale(self._services.plans))
+        return is_sold or bool(self._rows.settings.get(SETTING))
+
+    def _is_due(self) -> bool:
+        zone = zone_of(self._services.timezone)
+        here = self._services.clock().astimezone(zone)
+        last = read_compared(self._rows.settings.get(SETTING)).at
+        is_new_day = last is None or last.astimezone(zone).date() < here.date()
+        return is_new_day and here.hour >= NIGHT_HOUR
+
+    async def compare(self) -> bool:
+        """Compare once; False where Telegram did not answer to the end."""
+        store, began = self._services.store, self._services.clock()
+        last = read_compared(await store.read(lambda: self._rows.settings.get(SETTING)))
+        # The last page is read again: at its end something may have been under way.
+        offset, found, charges = max(last.seen - MOST_MOVED, 0), [], set()
+        while True:
+            page = await self._desk.moved(offset)
+            if page is None:
+                return False
+            found += await store.do(partial(self._settle, page))
+            charges |= {str(each.get("id")) for each in page}
+            offset += len(page)
+            if len(page) < MOST_MOVED:
+                break
+        found += await store.read(lambda: self._missing(last.at, began, charges))
+        await store.do(partial(self._keep, Compared(began, offset, found)))
+        log.info("stars were compared", seen=offset, differences=len(found))
+        return True
+
+    def _settle(self, page: Sequence[Mapping[str, Any]]) -> list[Difference]:
+        """Store what the ledger lacks; return what differed."""
+        found: list[Difference] = []
+        for each in page:
+            paid, back = moved(each, "source"), moved(each, "receiver")
+            if paid is not None and (taken := take(self._rows, paid)) is not Taken.KNOWN:
+                found.append(Difference("paid" if taken is Taken.NEW else "odd", paid.charge))
+            if back is not None and (taken := take_back(self._rows, back)) is not Taken.KNOWN:
+                found.append(Difference("returned" if taken is Taken.NEW else "odd", back.charge))
+        return found
+
+    def _missing(
+        self, since: datetime | None, began: datetime, charges: set[str]
+    ) -> list[Difference]:
+        """Return the payments of the ledger since the last time that Telegram does not list."""
+        if since is None:
+            return []
+        entries = self._rows.books.ledger.between(since - FRESH, began - FRESH)
+        return [
+            Difference("missing", entry.outside_id)
+            for entry, _ in entries
+            if entry.till is Till.STARS
+            and entry.kind is EntryKind.PAYMENT
+            and entry.outside_id not in charges
+        ]
+
+    def _keep(self, compared: Compared) -> None:
+        told = {
+            "at": iso(compared.at or self._services.clock()),
+            "seen": compared.seen,
+            "differences": [asdict(each) for each in compared.differences[:_MOST_KEPT]],
+        }
+        self._rows.settings.put(SETTING, json.dumps(told), BY)
+        missing = [each.charge for each in compared.differences if each.kind == "missing"]
+        for charge in missing:
+            said = {"charge": charge}
+            self._rows.notices.tell(ADMINS, "notice-stars-missing", said, f"missing:{charge}")

@@ -1,0 +1,232 @@
+"""The gateway to YooKassa when it gives no answer, or not the one that was asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from till_world import BACK, answering, gateway_at, purchase, raw, silent
+from waiting import wait_until
+
+from merlin.adapters.yookassa_gateway import YooKassaGateway
+from merlin.adapters.yookassa_lane import DEADLINE_S, THREADS, CallLane
+from merlin.billing.till import Wish
+from merlin.core.errors import TillAway, TillDoubt, TillError
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.sandbox.yookassa import YooKassaStandIn
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[YooKassaStandIn]:
+    with YooKassaStandIn() as standin:
+        yield standin
+
+
+@pytest.fixture(autouse=True)
+def no_faults(shop):
+    yield
+    shop.faults.clear()
+
+
+@pytest.fixture
+def gateway(shop) -> Iterator[YooKassaGateway]:
+    with gateway_at(shop.base_url) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "code"),
+    [
+        (400, TillError, "invalid_request"),
+        (401, TillError, "invalid_credentials"),
+        (403, TillError, "forbidden"),
+        (404, TillError, "not_found"),
+        (405, TillError, "internal_server_error"),
+        (429, TillAway, "too_many_requests"),
+        (202, TillDoubt, "http_202"),
+        (500, TillDoubt, "internal_server_error"),
+        (502, TillDoubt, "internal_server_error"),
+    ],
+)
+def test_a_status_becomes_our_error_and_is_not_asked_twice(shop, gateway, status, kind, code):
+    shop.faults.add(Fault("payments.create", FaultKind.STATUS, status=status))
+    asked = len(shop.calls())
+    with pytest.raises(TillError) as caught:
+        asyncio.run(gateway.create(Wish(purchase(10), BACK, "")))
+    assert (type(caught.value), caught.value.code) == (kind, code)
+    assert len(shop.calls()) == asked
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.REFUSE, FaultKind.CUT])
+def test_a_connection_that_ends_after_the_call_leaves_a_doubt(shop, gateway, kind):
+    shop.faults.add(Fault("payments.create", kind))
+    wish = Wish(purchase(11), BACK, "")
+    with pytest.raises(TillDoubt):
+        asyncio.run(gateway.create(wish))
+    asyncio.run(gateway.create(wish))
+    made = [one for one in shop.payments() if one["metadata"]["purchase"] == f"{11:032x}"]
+    assert len(made) == 1
+
+
+def test_what_was_done_and_yet_answered_badly_is_one_payment_too(shop, gateway):
+    wish = Wish(purchase(12), BACK, "")
+    for status in (500, 202):
+        shop.faults.add(Fault("payments.create", FaultKind.DONE_STATUS, status=status))
+        with pytest.raises(TillDoubt):
+            asyncio.run(gateway.create(wish))
+    asyncio.run(gateway.create(wish))
+    made = [one for one in shop.payments() if one["metadata"]["purchase"] == f"{12:032x}"]
+    assert len(made) == 1
+
+
+def test_nobody_at_the_address_was_surely_not_asked():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: refused
+        with (
+            gateway_at(f"http://127.0.0.1:{taken.getsockname()[1]}/v3") as gateway,
+            pytest.raises(TillAway) as away,
+        ):
+            asyncio.run(gateway.create(Wish(purchase(), BACK, "")))
+    assert type(away.value) is TillAway
+
+
+def test_a_till_without_tls_was_surely_not_asked(shop):
+    with (
+        gateway_at(shop.base_url.replace("http:", "https:")) as gateway,
+        pytest.raises(TillAway) as away,
+    ):
+        asyncio.run(gateway.create(Wish(purchase(13), BACK, "")))
+    assert type(away.value) is TillAway
+
+
+def drips_head(connection: socket.socket) -> None:
+    connection.recv(65_536)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    while True:
+        connection.sendall(b"a")
+        time.sleep(0.02)
+
+
+def drips_body(connection: socket.socket) -> None:
+    connection.recv(65_536)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    while True:
+        connection.sendall(b" ")
+        time.sleep(0.02)
+
+
+def till_threads() -> int:
+    return sum(one.name.startswith("till") for one in threading.enumerate())
+
+
+@pytest.mark.parametrize("serve", [silent, drips_head, drips_body])
+def test_a_till_that_never_ends_is_left_in_time_and_frees_its_thread(serve):
+    before = till_threads()
+    with raw(serve) as url, gateway_at(url, deadline_s=0.3) as gateway, pytest.raises(TillDoubt):
+        asyncio.run(gateway.create(Wish(purchase(), BACK, "")))
+    # Its connection is shut down from outside, so no read holds the thread.
+    wait_until(lambda: till_threads() <= before)
+    assert DEADLINE_S < 10
+
+
+def test_stuck_calls_block_nobody_and_take_no_more_threads():
+    with raw(silent) as url, gateway_at(url, deadline_s=0.5) as gateway:
+
+        async def crowd() -> list[BaseException]:
+            ticks = 0
+
+            async def tick() -> None:
+                nonlocal ticks
+                while True:
+                    ticks += 1
+                    await asyncio.sleep(0.01)
+
+            ticking = asyncio.create_task(tick())
+            finds = (gateway.find(f"p{number}") for number in range(3 * THREADS))
+            ended = await asyncio.gather(*finds, return_exceptions=True)
+            assert till_threads() <= THREADS
+            ticking.cancel()
+            assert ticks > 5
+            return ended
+
+        kinds = [type(one) for one in asyncio.run(crowd())]
+    assert set(kinds) <= {TillAway, TillDoubt}
+
+
+def test_who_waited_for_a_thread_was_surely_not_asked():
+    lane, let_go = CallLane(deadline_s=0.2, threads=1), threading.Event()
+
+    async def crowd() -> list[object]:
+        waits = (lane.run(lambda _call: let_go.wait()) for _ in range(3))
+        return await asyncio.gather(*waits, return_exceptions=True)
+
+    try:
+        assert [type(one) for one in asyncio.run(crowd())] == [TillAway] * 3
+    finally:
+        let_go.set()
+        lane.close()
+
+
+def test_an_asker_who_is_gone_takes_their_call_along():
+    before = till_threads()
+    with raw(silent) as url, gateway_at(url) as gateway:
+
+        async def leave() -> None:
+            task = asyncio.create_task(gateway.find("p1"))
+            await asyncio.sleep(0.05)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(leave())
+    wait_until(lambda: till_threads() <= before)
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"", b"[]", b'"x"', b"{}", b'{"id": 1}', b"\xff"])
+def test_an_answer_that_cannot_be_read_is_a_doubt_when_something_was_asked_for(content):
+    with answering(content) as url, gateway_at(url) as gateway:
+        with pytest.raises(TillDoubt):
+            asyncio.run(gateway.create(Wish(purchase(), BACK, "")))
+        with pytest.raises(TillError):
+            asyncio.run(gateway.find("p1"))
+
+
+def test_an_error_without_json_keeps_its_status():
+    with (
+        answering(b"<html>", "503 Busy") as url,
+        gateway_at(url) as gateway,
+        pytest.raises(TillDoubt) as doubt,
+    ):
+        asyncio.run(gateway.find("p1"))
+    assert doubt.value.code == "http_503"
+
+
+def test_a_redirect_is_not_followed_with_the_credentials(shop):
+    to = f"Location: {shop.base_url}/payments\r\n"
+    before = len(shop.calls())
+    with (
+        answering(b"", "307 Elsewhere", to) as url,
+        gateway_at(url) as gateway,
+        pytest.raises(TillError) as refused,
+    ):
+        asyncio.run(gateway.create(Wish(purchase(14), BACK, "")))
+    assert refused.value.code == "http_307"
+    assert len(shop.calls()) == before
+
+
+def test_another_payment_than_the_one_asked_for_is_not_taken():
+    told = {"id": "p2", "status": "succeeded", "paid": True}
+    told["amount"] = {"value": "299.00", "currency": "RUB"}
+    with (
+        answering(json.dumps(told).encode()) as url,
+        gateway_at(url) as gateway,
+        pytest.raises(TillError),
+    ):
+        asyncio.run(gateway.find("p1"))

@@ -1,0 +1,232 @@
+"""A shop: an api whose plans are sold, and a stand-in for YooKassa that takes the money."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+from site_world import NOT_LIMITED, VERA, running
+from waiting import wait_until
+
+from merlin.account.role import Role
+from merlin.adapters.yookassa_gateway import YooKassaGateway
+from merlin.billing import buying
+from merlin.billing.amount import roubles, stars
+from merlin.billing.buying import Shop, Wanted
+from merlin.billing.ledger import EntryKind, faults
+from merlin.billing.plan import Allowance, Format, Offer, Plan
+from merlin.billing.purchase import Till
+from merlin.billing.selling import Selling, YooKassaConfig
+from merlin.core.clock import from_iso, iso
+from merlin.core.notice import ADMINS
+from merlin.core.text import LANGUAGES, text
+from merlin.sandbox.yookassa import Behaviour, YooKassaStandIn
+
+FREE = Plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=20)})
+PLUS = Plan(
+    "plus",
+    {"ru": "Плюс", "en": "Plus"},
+    {Format.TEXT: Allowance(day=200)},
+    about={"ru": "Больше вопросов", "en": "More questions"},
+    offer=Offer(roubles(299), stars(200), 30, is_renewed=True, trial_days=3),
+)
+PACK = Plan(
+    "pack",
+    {"ru": "Голос", "en": "Voice"},
+    offer=Offer(roubles(99), stars(70), pack={Format.VOICE: 10}),
+)
+STARRY = Plan("starry", {"ru": "Звёздный", "en": "Starry"}, offer=Offer(None, stars(5), 7))
+PLANS = (FREE, PLUS, PACK, STARRY)
+PUBLIC_URL = "https://merlin.example"
+# What the gateway waits for in these tests.
+DEADLINE_S = 1.0
+# How often the cashier goes round.
+ROUND_S = 0.05
+
+
+class Market:
+    """One api with one shop; everybody who buys there is somebody new."""
+
+    def __init__(self, site, shop) -> None:
+        self.site = site
+        self.till = shop
+        self.rows = site.rows
+        self.books = site.rows.books
+        self._ids = itertools.count(5001)
+        self._clients = []
+        cashier = site.app.state.cashier
+        cashier.every_s = cashier.after_failure_s = ROUND_S
+        site.person(VERA, Role.ADMIN)
+        self.admin = self.browser(VERA)
+
+    def browser(self, user_id):
+        self._clients.append(self.site.browser(user_id))
+        return self._clients[-1]
+
+    def close(self):
+        for each in self._clients:
+            each.close()
+
+    def buyer(self):
+        return Buyer(self, self.site.person(next(self._ids)))
+
+    def sql(self, query, *values):
+        with self.site.database.atomic():
+            return self.site.database.sql(query, *values)
+
+    def of(self, order_id):
+        return self.books.purchases.get(order_id)
+
+    def state(self, order_id):
+        return self.of(order_id).state.value
+
+    def until(self, order_id, state):
+        """Wait until an order stands so; return it."""
+        wait_until(lambda: self.state(order_id) == state, story=lambda: str(self.of(order_id)))
+        return self.of(order_id)
+
+    def due(self, order_id):
+        """Let the cashier look at an order now."""
+        self.sql(
+            "UPDATE purchase SET look_at = ? WHERE id = ?", "2026-01-01T00:00:00.000000Z", order_id
+        )
+
+    def looked(self, order_id):
+        """Let the cashier look at an order, and wait until it has."""
+        looks = self.of(order_id).looks
+        self.due(order_id)
+        wait_until(lambda: self.of(order_id).looks > looks)
+
+    def older(self, order_id, **by):
+        """Let an order have been made earlier."""
+        row = self.sql(
+            "SELECT created_at, expires_at, asked_at FROM purchase WHERE id = ?", order_id
+        )[0]
+        moved = [None if at is None else iso(from_iso(at) - timedelta(**by)) for at in row]
+        self.sql(
+            "UPDATE purchase SET created_at = ?, expires_at = ?, asked_at = ? WHERE id = ?",
+            *moved,
+            order_id,
+        )
+
+    def asked(self, order_id):
+        """Return the payments that the stand-in made for an order."""
+        made = self.till.payments()
+        return [each for each in made if each["metadata"].get("purchase") == order_id]
+
+    def order_in_stars(self, buyer):
+        services = self.site.app.state.services
+        shop = Shop(services.plans, services.selling)
+        return buying.order(self.books, shop, Wanted(buyer.user_id, "plus", Till.STARS)).purchase_id
+
+    def grants(self, order_id):
+        return self.kinds(order_id).count(EntryKind.GRANT)
+
+    def kinds(self, order_id):
+        return [each.kind for each in self.books.ledger.entries(order_id)]
+
+    def faults(self):
+        """Return what is wrong with the ledger, which never is anything."""
+        every = [row[0] for row in self.sql("SELECT id FROM purchase")]
+        entries = [entry for each in every for entry in self.books.ledger.entries(each)]
+        return list(faults(entries))
+
+    def told(self, user_id):
+        return self._said(self.rows.notices.newest(str(user_id), 50))
+
+    def told_admins(self, **arguments):
+        found = self.rows.notices.newest(ADMINS, 100)
+        return self._said(each for each in found if arguments.items() <= each.arguments.items())
+
+    def _said(self, notices):
+        """Return the keys of notices, each of which has its words in every language."""
+        told = list(notices)
+        assert all(
+            text(language, each.key, **each.arguments) for each in told for language in LANGUAGES
+        )
+        return [each.key for each in told]
+
+
+class Buyer:
+    """Somebody who is signed in with a browser."""
+
+    def __init__(self, market, user_id) -> None:
+        self.market = market
+        self.user_id = user_id
+        self.http = market.browser(user_id)
+
+    def order(self, plan="plus", **more):
+        told = self.http.post("/api/orders", json={"plan": plan, **more})
+        assert told.status_code == 201, told.text
+        return told.json()["id"]
+
+    def pay(self, order_id):
+        return self.http.post(f"/api/orders/{order_id}/pay")
+
+    def ordered(self, plan="plus", **more):
+        """Order and ask for the page of payment; return the order's id."""
+        order_id = self.order(plan, **more)
+        told = self.pay(order_id)
+        assert told.status_code == 200, told.text
+        return order_id
+
+    def bought(self, plan="plus", **more):
+        """Buy; return the order's id once it is paid."""
+        order_id = self.ordered(plan, **more)
+        self.market.till.choose(order_id, "paid")
+        self.market.until(order_id, "paid")
+        return order_id
+
+    @property
+    def terms(self):
+        return self.market.books.terms.of(self.user_id)
+
+    @property
+    def renewals(self):
+        return self.market.books.renewals.of(self.user_id)
+
+    @property
+    def told(self):
+        return self.market.told(self.user_id)
+
+
+@contextmanager
+def selling_at(shop, deadline_s=DEADLINE_S, **config):
+    """Give what is sold at a stand-in, and the gateway to it."""
+    base = {"base_url": shop.base_url, "is_test": True, "saves_methods": True}
+    said = YooKassaConfig(**{**base, "networks": ("127.0.0.0/8",), **config})
+    till = YooKassaGateway(said, shop.shop_id, shop.key, deadline_s)
+    try:
+        yield Selling(said), till
+    finally:
+        till.close()
+
+
+@contextmanager
+def market(folder, plans=PLANS, **config):
+    """Run an api beside a stand-in."""
+    listening = replace(NOT_LIMITED, public_url=PUBLIC_URL)
+    with YooKassaStandIn() as shop, selling_at(shop, **config) as (selling, till):
+        settings = {"plans": plans, "selling": selling, "till": till, "listening": listening}
+        with running(folder, **settings) as site:
+            shop.notify_to(f"{site.address}/hooks/payment")
+            with closing(Market(site, shop)) as made:
+                yield made
+
+
+def as_new(market):
+    """Let the stand-in behave as it does at first."""
+    usual = Behaviour()
+    market.till.faults.clear()
+    market.till.behave(
+        outcome=usual.outcome,
+        renewal=usual.renewal,
+        refund=usual.refund,
+        notifications=usual.notifications,
+        is_test=usual.is_test,
+        key_s=usual.key_s,
+        times=usual.times,
+    )
+    return market

@@ -1,0 +1,44 @@
+"""The money guard at the door: once answers cost as much as they may, questions are refused."""
+
+from __future__ import annotations
+
+import pytest
+from door_world import MODEL, TWO_A_DAY, ask, asker, opened, uses
+from site_world import BORIS
+
+from merlin.billing.guard import AnswerCaps
+from merlin.chat.known import Known
+from merlin.core.money import Price
+
+pytestmark = pytest.mark.functional
+
+DEAR = Known(prices={MODEL: Price("USD", 1_000_000, 1_000_000, 1_000_000, 0)})
+
+
+@pytest.mark.parametrize("plans", [(), (TWO_A_DAY,)])
+def test_who_costs_too_much_is_told_until_when_and_others_are_answered(tmp_path, plans):
+    caps = AnswerCaps(per_person_micro=1)
+    with opened(tmp_path, plans=plans, caps=caps, known=DEAR) as (site, _), asker(site) as client:
+        assert ask(client, "Что такое граф?").status_code == 200
+        refused = ask(client, "А что такое дерево?")
+        error = refused.json()["error"]
+        assert (refused.status_code, error["code"]) == (429, "insufficient_quota")
+        assert "обошлись слишком дорого" in error["message"]
+        assert 0 < int(refused.headers["retry-after"]) <= 24 * 3600
+        assert uses(site) == ({"charged": 1} if plans else {})
+        site.person(BORIS)
+        with asker(site, BORIS) as other:
+            assert ask(other, "Что такое граф?").status_code == 200
+        told = site.database.sql("SELECT key FROM notice WHERE to_whom = 'admins'")
+        assert told == [("notice-answers-person",)]
+
+
+def test_a_spent_day_is_over_for_everybody(tmp_path):
+    caps = AnswerCaps(per_day_micro=1)
+    with opened(tmp_path, caps=caps, known=DEAR) as (site, _), asker(site) as client:
+        assert ask(client, "Что такое граф?", stream=True).status_code == 200
+        site.person(BORIS)
+        with asker(site, BORIS) as other:
+            refused = ask(other, "Что такое граф?", stream=True)
+        assert refused.status_code == 429
+        assert "закончились деньги на ответы" in refused.json()["error"]["message"]

@@ -1,0 +1,157 @@
+"""Notifications that YooKassa did not send, or that say what is not so: none is believed (Y2)."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.api.body import HOOK_BYTES
+from merlin.api.till.hint import Hint, is_from, read_hint
+
+pytestmark = pytest.mark.functional
+
+ELSEWHERE = {"X-Forwarded-For": "203.0.113.7"}
+BILLING = ("purchase", "ledger", "plan_term", "refund", "renewal", "quota_gift", "notice")
+
+
+def said(event="payment.succeeded", **thing):
+    return {"type": "notification", "event": event, "object": thing}
+
+
+def paid(order, **other):
+    """Return what YooKassa would say of a paid order, but for what differs."""
+    usual = {
+        "id": order.outside_id,
+        "status": "succeeded",
+        "paid": True,
+        "amount": {"value": "299.00", "currency": "RUB"},
+        "metadata": {"purchase": order.purchase_id, "user": str(order.user_id)},
+        "test": True,
+    }
+    return said(**{**usual, **other})
+
+
+def kinds(mine, other, done):
+    """Return ten kinds of forgeries: who makes them knows `mine`, and has paid `done`."""
+    return {
+        "never paid": paid(mine),
+        "for a kopeck": paid(mine, amount={"value": "0.01", "currency": "RUB"}),
+        "another currency": paid(mine, amount={"value": "299.00", "currency": "USD"}),
+        "another's payment": paid(mine, id=other.outside_id),
+        "another's order": paid(mine, metadata={"purchase": other.purchase_id, "user": "1"}),
+        "another shop's": paid(mine, recipient={"account_id": "7", "gateway_id": "7"}),
+        "a replay": paid(done),
+        "an unknown payment": paid(mine, id="2d000000-000f-5000-8000-000000000000"),
+        "a refund": said(
+            "refund.succeeded",
+            id="r-1",
+            payment_id=done.outside_id,
+            status="succeeded",
+            amount={"value": "299.00", "currency": "RUB"},
+        ),
+        "from elsewhere": paid(mine),
+    }
+
+
+def rows(shop):
+    """Return all that is written of money, but when it is looked at next."""
+    told = {}
+    for name in BILLING:
+        columns = [row[1] for row in shop.sql(f"PRAGMA table_info({name})")]
+        kept = ", ".join(each for each in columns if each not in {"look_at", "looks"})
+        told[name] = shop.sql(f"SELECT {kept} FROM {name} ORDER BY id")  # noqa: S608 - our own names
+    return told
+
+
+def test_of_fifty_forgeries_of_ten_kinds_none_is_accepted(shop):
+    eve, anna = shop.buyer(), shop.buyer()
+    mine, other = shop.of(eve.ordered()), shop.of(anna.ordered())
+    done = shop.of(anna.bought("pack"))
+    before, count = rows(shop), 0
+    for name, body in kinds(mine, other, done).items():
+        headers = ELSEWHERE if name == "from elsewhere" else {}
+        for _ in range(5):
+            assert shop.till.forge(body, headers) == (403 if headers else 200)
+            count += 1
+    shop.looked(mine.purchase_id)
+    shop.looked(other.purchase_id)
+    shop.looked(done.purchase_id)
+    assert count == 50
+    assert rows(shop) == before
+    assert (eve.terms, shop.state(mine.purchase_id)) == ([], "pending")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{}", b'{"event": 7, "object": []}', b'{"object": {"id": {"a": 1}}}', b'{"object": null}'],
+)
+def test_what_cannot_be_read_is_taken_and_forgotten(shop, body):
+    before = rows(shop)
+    assert shop.site.client.post("/hooks/payment", content=body).status_code == 200
+    assert rows(shop) == before
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7", b"null", b"\xff\xfe", b"[" * 60_000])
+def test_what_is_no_json_is_a_bad_request(shop, body):
+    assert shop.site.client.post("/hooks/payment", content=body).status_code == 400
+
+
+def test_a_notification_has_an_end(shop):
+    told = shop.site.client.post("/hooks/payment", content=b"x" * (HOOK_BYTES + 1))
+    assert told.status_code == 413
+
+
+def test_an_order_that_was_never_asked_for_is_not_looked_at(shop):
+    order_id = shop.buyer().order()
+    before = shop.of(order_id)
+    body = said(id="made-up", metadata={"purchase": order_id})
+    assert shop.till.forge(body) == 200
+    assert shop.of(order_id) == before
+
+
+def test_the_last_hop_of_a_proxy_counts_and_no_other(shop):
+    order_id = shop.buyer().ordered()
+    shop.till.behave(notifications="never")
+    shop.till.choose(order_id, "paid")
+    body = paid(shop.of(order_id))
+    spoofed = {"X-Forwarded-For": "185.71.76.1, 203.0.113.7"}
+    assert shop.till.forge(body, spoofed) == 403
+    assert shop.till.forge(body) == 200
+    shop.until(order_id, "paid")
+
+
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        (b'{"event": "payment.succeeded", "object": {"id": "p"}}', Hint("payment.succeeded", "p")),
+        (
+            b'{"event": "refund.succeeded", "object": {"id": "r", "payment_id": "p"}}',
+            Hint("refund.succeeded", "p"),
+        ),
+        (b'{"object": {"id": "p", "metadata": {"purchase": "o"}}}', Hint("", "p", "o")),
+        (b'{"event": "\\u0000", "object": {"id": "\\ud800"}}', Hint()),
+        (b'{"object": {"id": "' + b"x" * 65 + b'"}}', Hint()),
+    ],
+)
+def test_a_hint_says_no_more_than_short_words(body, hint):
+    assert read_hint(body) == hint
+
+
+@pytest.mark.parametrize(
+    ("host", "is_inside"),
+    [
+        ("185.71.76.1", True),
+        ("::ffff:185.71.76.1", True),
+        ("2a02:5180:0:1509::1", True),
+        ("185.71.78.1", False),
+        ("127.0.0.1", False),
+        ("", False),
+        ("testclient", False),
+    ],
+)
+def test_networks_are_yookassas(host, is_inside):
+    networks = ("185.71.76.0/27", "2a02:5180:0:1509::/64")
+    assert is_from(host, networks) is is_inside
+
+
+def test_without_a_shop_there_is_no_hook(site):
+    assert site.client.post("/hooks/payment", json={}).status_code == 404

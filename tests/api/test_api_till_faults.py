@@ -1,0 +1,119 @@
+"""A till that hangs, refuses, breaks: people are told in time, and nothing is paid twice."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from pay_world import market
+from waiting import wait_until
+
+from merlin.sandbox.faults import Fault, FaultKind
+
+pytestmark = pytest.mark.functional
+
+FAULTS = {
+    "hangs": Fault("payments.create", FaultKind.HANG, times=None),
+    "refuses": Fault("payments.create", FaultKind.REFUSE, times=None),
+    "drops": Fault("payments.create", FaultKind.DROP, times=None),
+    "is cut": Fault("payments.create", FaultKind.CUT, times=None),
+    "breaks": Fault("payments.create", FaultKind.STATUS, times=None, status=500),
+    "breaks when done": Fault("payments.create", FaultKind.DONE_STATUS, times=None, status=500),
+    "is not ready": Fault("payments.create", FaultKind.STATUS, times=None, status=202),
+    "has enough": Fault("payments.create", FaultKind.STATUS, times=None, status=429),
+}
+# What the tests' gateway waits, and what a machine with a crowd of tests takes on top.
+IN_TIME_S = 10
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_who_pays_is_told_in_time_and_pays_once(shop, name):
+    anna, boris = shop.buyer(), shop.buyer()
+    order_id = anna.order("pack")
+    shop.till.faults.add(FAULTS[name])
+    began = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(anna.pay, order_id)
+        # Whoever else calls is answered meanwhile.
+        assert boris.http.get("/api/orders").status_code == 200
+        assert asked.result().status_code == 503
+    told = asked.result()
+    assert time.monotonic() - began < IN_TIME_S
+    assert told.json()["type"] == "urn:merlin:problem:till-away"
+    assert "второго платежа не будет" in told.json()["detail"]
+    assert int(told.headers["retry-after"]) > 0
+    shop.till.faults.clear()
+    assert anna.pay(order_id).status_code == 200
+    assert len(shop.asked(order_id)) == 1
+
+
+def test_a_hanging_till_holds_up_no_other_order(shop):
+    anna, boris = shop.buyer(), shop.buyer()
+    hers, his = anna.order("pack"), boris.order("pack")
+    hang = Fault("payments.create", FaultKind.HANG, times=None, only={"purchase": hers})
+    shop.till.faults.add(hang)
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(anna.pay, hers) for _ in range(3)]
+        assert boris.pay(his).status_code == 200
+        assert {each.result().status_code for each in asked} == {503}
+
+
+def test_a_till_that_is_down_is_told_and_the_order_stands(shop):
+    anna = shop.buyer()
+    order_id = anna.order("pack")
+    shop.till.stop()
+    try:
+        told = anna.pay(order_id)
+    finally:
+        shop.till.start()
+    assert told.status_code == 503
+    assert anna.pay(order_id).status_code == 200
+
+
+def test_a_return_page_of_a_silent_till_shows_the_order_as_it_was(shop):
+    anna = shop.buyer()
+    order_id = anna.ordered("pack")
+    shop.till.faults.add(Fault("payments.retrieve", FaultKind.HANG, times=None))
+    shop.looked(order_id)
+    assert shop.state(order_id) == "pending"
+
+
+def test_wrong_credentials_are_told_to_admins_once_and_the_order_stands(tmp_path):
+    with market(tmp_path) as shop:
+        kept, shop.till.key = shop.till.key, "another"
+        gateway = shop.site.app.state.services.payments
+        gateway._credentials = ("100500", "another")
+        anna = shop.buyer()
+        order_id = anna.order()
+        told = anna.pay(order_id)
+        assert told.status_code == 502
+        assert anna.pay(order_id).status_code == 502
+        assert shop.told_admins(reason="invalid_credentials") == ["notice-till-key"]
+        assert shop.state(order_id) == "asking"
+        gateway._credentials = ("100500", kept)
+        assert anna.pay(order_id).status_code == 200
+
+
+def test_what_yookassa_refuses_for_good_ends_the_order(shop):
+    anna = shop.buyer()
+    order_id = anna.order()
+    refusal = Fault("payments.create", FaultKind.STATUS, status=400)
+    shop.till.faults.add(refusal)
+    told = anna.pay(order_id)
+    assert (told.status_code, told.json()["type"]) == (502, "urn:merlin:problem:till-refused")
+    assert shop.state(order_id) == "canceled"
+    assert anna.pay(order_id).status_code == 409
+    assert anna.order() != order_id
+
+
+def test_the_cashier_goes_on_where_one_order_hangs(shop):
+    anna, boris = shop.buyer(), shop.buyer()
+    hers, his = anna.ordered("pack"), boris.ordered("pack")
+    shop.till.behave(notifications="never")
+    shop.till.choose(his, "paid")
+    shop.till.faults.add(Fault("payments.retrieve", FaultKind.HANG, times=1))
+    shop.due(hers)
+    wait_until(lambda: shop.of(hers).looks > 0)
+    shop.due(his)
+    shop.until(his, "paid")

@@ -1,0 +1,48 @@
+"""Amounts: whole kopecks and Stars, read and written without ever being a fraction."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from merlin.billing.amount import MOST_MINOR, Amount, Currency, roubles, stars
+
+pytestmark = pytest.mark.unit
+
+
+@given(st.integers(0, MOST_MINOR))
+def test_kopecks_are_written_and_read_back_as_they_were(minor):
+    amount = Amount(minor, Currency.RUB)
+    assert roubles(amount.decimal) == amount
+
+
+@given(st.decimals(0, 10**9, places=2))
+def test_two_decimals_are_exact_as_text_and_as_yaml_reads_them(said):
+    assert roubles(str(said)).minor == said * 100
+    assert roubles(float(str(said))).minor == said * 100
+
+
+@pytest.mark.parametrize(
+    "said", ["0.001", 299.999, "-1", -0.01, "nan", "inf", float("inf"), "", "12,5", 1e13, "1e99"]
+)
+def test_what_is_no_amount_is_refused(said):
+    with pytest.raises(ValueError, match=r"amount|kopecks|range"):
+        roubles(said)
+
+
+@pytest.mark.parametrize(
+    ("amount", "russian", "english"),
+    [
+        (roubles(299), "299\u00a0₽", "₽299"),
+        (roubles("1299.9"), "1\u00a0299,90\u00a0₽", "₽1,299.90"),
+        (roubles("0.05"), "0,05\u00a0₽", "₽0.05"),
+        (stars(200), "200 ⭐", "200 ⭐"),
+    ],
+)
+def test_an_amount_is_told_as_people_write_it(amount, russian, english):
+    assert (amount.told("ru"), amount.told("en")) == (russian, english)
+
+
+def test_stars_have_no_fraction():
+    assert (stars(200).decimal, roubles(2).decimal) == ("200", "2.00")

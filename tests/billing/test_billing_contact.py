@@ -1,0 +1,39 @@
+"""Where a receipt goes: addresses and numbers as people write them, nonsense refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.billing.contact import contact_of
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("anna@example.com", "anna@example.com"),
+        ("  Anna.B+bot@mail.example.com ", "Anna.B+bot@mail.example.com"),
+        ("+7 916 123-45-67", "79161234567"),
+        ("8 (916) 123-45-67", "79161234567"),
+        ("9161234567", "79161234567"),
+        ("+375 29 123-45-67", "375291234567"),
+        ("8\u2011916\u2013123\u201445\u00a067", "79161234567"),
+    ],
+)
+def test_what_people_write_is_understood(said, kept):
+    assert contact_of(said) == kept
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("", " ", "anna", "anna@", "@example.com", "anna@example", "anna@@example.com"),
+        *("anna@exa mple.com", "a..b@example.com", "anna@example.com\nbcc: boris@example.com"),
+        *("анна@example.com", "anna@example.com\x00", "a" * 65 + "@example.com"),
+        *("12345", "+7 916", "1" * 16, "+0 916 123 45 67", "seven", "7916123456x", "٧٩١٦١٢٣٤٥٦٧"),
+        "a" * 300 + "@example.com",
+    ],
+)
+def test_what_is_no_address_is_refused(said):
+    assert contact_of(said) == ""

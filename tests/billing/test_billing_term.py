@@ -1,0 +1,86 @@
+"""Terms as pure functions: what is shortened is never longer, never negative, and leaves no gap."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from merlin.billing.amount import Amount, Currency
+from merlin.billing.term import Source, Term, begins, moved_up, shortened
+
+pytestmark = pytest.mark.unit
+
+START = datetime(2026, 11, 20, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def rub(minor):
+    return Amount(minor, Currency.RUB)
+
+
+def term(starts, days=30, number=1):
+    begin = START + starts * DAY
+    return Term(number, 1001, "plus", begin, begin + days * DAY, Source.GRANT, f"grant:{number}")
+
+
+@given(
+    starts=st.integers(-40, 40),
+    length=st.integers(1, 3650),
+    paid=st.integers(1, 10**9),
+    data=st.data(),
+)
+def test_a_shorter_term_keeps_its_paid_part_and_what_is_past(starts, length, paid, data):
+    rest = data.draw(st.integers(0, paid))
+    before = term(starts, length)
+    after = shortened(before, length * DAY, rub(paid), rub(rest), START)
+    assert after.starts_at == before.starts_at <= after.ends_at <= before.ends_at
+    assert after.ends_at >= min(before.ends_at, before.starts_at + length * rest // paid * DAY)
+    if rest == paid:
+        assert after == before
+    if rest == 0:
+        assert not after.runs(START)
+        assert after.ends_at == max(before.starts_at, min(START, before.ends_at))
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=6), st.data())
+def test_terms_behind_each_other_stay_behind_each_other(lengths, data):
+    terms, now = [], START
+    for number, days in enumerate(lengths):
+        begin = begins(terms, "plus", now)
+        ends = begin + days * DAY
+        terms.append(Term(number, 1, "plus", begin, ends, Source.GRANT, str(number)))
+    which = data.draw(st.integers(0, len(terms) - 1))
+    now = START + data.draw(st.integers(0, sum(lengths) - 1)) * DAY
+    before = terms[which]
+    rest = data.draw(st.integers(0, 100))
+    after = shortened(before, before.ends_at - before.starts_at, rub(100), rub(rest), now)
+    moved = {each.term_id: each for each in [after, *moved_up(terms, before, after)]}
+    new = [moved.get(each.term_id, each) for each in terms]
+    for first, second in pairwise(new):
+        assert first.ends_at == second.starts_at
+    for old, each in zip(terms, new, strict=True):
+        if old.term_id != before.term_id:
+            assert each.ends_at - each.starts_at == old.ends_at - old.starts_at
+    # What was paid for and is not over is not lost.
+    lost = sum((old.ends_at - each.ends_at for old, each in zip(terms, new, strict=True)), 0 * DAY)
+    assert lost == (before.ends_at - after.ends_at) * (len(terms) - which)
+
+
+def test_other_plans_and_other_times_do_not_move():
+    other = Term(9, 1001, "course", START + 30 * DAY, START + 60 * DAY, Source.GRANT, "k")
+    past = term(-100, 10, 2)
+    before = term(0)
+    after = shortened(before, 30 * DAY, rub(10), rub(0), START + DAY)
+    assert moved_up([other, past, before], before, after) == []
+    assert moved_up([term(30, 30, 3)], before, before) == []
+
+
+def test_a_new_term_begins_now_or_where_the_last_one_ends():
+    assert begins([], "plus", START) == START
+    assert begins([term(-50, 10)], "plus", START) == START
+    assert begins([term(0), term(30, 30, 2)], "plus", START) == START + 60 * DAY
+    assert begins([term(0)], "course", START) == START

@@ -1,0 +1,398 @@
+"""One person's history with the shop, from seeded dice; what should be is kept beside the rows.
+
+Buys, pays late, twice and out of order, gives up, gets money back in parts, asks questions, tries,
+uses codes, is given things, travels, and lives through clocks that jump. `check` compares what the
+rows say with what happened; it is told in `tests/store` for hundreds of histories, in
+`bench/billing.py` for ten thousand.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Counts
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from shop_world import STARS, YOOKASSA, Counter
+
+from merlin.account.user import User
+from merlin.account.zone import zone_of
+from merlin.billing.buying import Shop
+from merlin.billing.plan import Format, plan_of, read_plans
+from merlin.billing.promo import Promo
+from merlin.billing.purchase import PurchaseState
+from merlin.billing.quota import Gift, Reserved
+from merlin.billing.selling import Selling, YooKassaConfig
+from merlin.billing.settling import expire
+from merlin.billing.term import Source
+from merlin.billing.till import Status
+from merlin.core.errors import MerlinError, Refused
+from merlin.store.quotas import QuotaRows
+
+BOT = 4242
+ZONES = ("UTC", "Europe/Moscow", "America/New_York", "Pacific/Chatham", "Asia/Kathmandu")
+PLANS = read_plans(
+    {
+        "free": {"title": {"ru": "Б", "en": "F"}, "text": 2, "voice": 0},
+        "plus": {
+            "title": {"ru": "П", "en": "P"},
+            "text": {"day": 3, "month": 7},
+            "voice": 1,
+            "price": {"rub": 299.9, "stars": 200},
+            "days": 30,
+            "renewed": True,
+            "trial_days": 3,
+        },
+        "pack": {
+            "title": {"ru": "Г", "en": "V"},
+            "pack": {"voice": 3, "text": 2},
+            "price": {"rub": 99.01, "stars": 70},
+            "days": 20,
+        },
+        "course": {
+            "title": {"ru": "К", "en": "C"},
+            "text": 2,
+            "price": {"rub": 150, "stars": 100},
+            "days": 7,
+            "courses": ["algorithms"],
+        },
+    }
+)
+SHOP = Shop(PLANS, Selling(YooKassaConfig()))
+DAYS = {"plus": 30, "course": 7}
+PACK = {Format.VOICE: 3, Format.TEXT: 2}
+JUMPS = (60, 3 * 3600, 26 * 3600, 9 * 86_400, 33 * 86_400, -3600)
+CODES = (Promo("DAYS", "plus", days=5), Promo("LESS", "plus", percent=33))
+
+
+@dataclass
+class Bought:
+    """What should have become of one payment."""
+
+    purchase: object
+    outside_id: str
+    paid: int
+    grant: object
+    back: int = 0
+    refunds: list[tuple[str, int]] = field(default_factory=list)
+
+
+@dataclass
+class Use:
+    """One question that was let in."""
+
+    kind: Format
+    scope: str
+    day: str
+    month: str
+    gift_id: int | None
+    state: str = "reserved"
+
+
+class History:
+    """One person; `world` is the shop's counter, shared by all of one database."""
+
+    def __init__(self, dice, world, user_id):
+        self.dice = dice
+        self.world = world
+        self.clock = world.clock
+        self.user_id = user_id
+        self.quotas = QuotaRows(world.db, BOT, world.clock)
+        self.zone = zone_of(dice.choice(ZONES))
+        self.orders, self.bought, self.uses, self.gifts = [], [], {}, {}
+        self.had = Counts()
+        self.counts = Counts()
+        world.users.seen([User(user_id, "ru")])
+
+    def step(self):
+        """Do one thing."""
+        steps = [self.order, self.pay, self.ask, self.ask, self.settle, self.pass_time]
+        steps += [self.pay_again, self.refund, self.refund_again, self.hear_out_of_order]
+        steps += [self.give_up, self.travel, self.given, self.trial, self.redeem]
+        doing = self.dice.choice(steps)
+        self.counts[doing.__name__] += 1
+        doing()
+
+    # Buying.
+
+    def order(self):
+        plan, till = (
+            self.dice.choice(["plus", "pack", "course"]),
+            self.dice.choice([STARS, YOOKASSA]),
+        )
+        promo = "LESS" if plan == "plus" and self.dice.random() < 0.3 else ""
+        try:
+            made = [self.world.order(self.user_id, plan, till, promo=promo) for _ in range(2)]
+        except Refused:
+            # Used up by what was paid with it, and by nothing else.
+            assert any(each.purchase.order.promo == promo != "" for each in self.bought)
+            return
+        # A second tap is the same order.
+        assert made[0].purchase_id == made[1].purchase_id
+        if made[0].purchase_id not in {each.purchase_id for each in self.orders}:
+            self.orders.append(made[0])
+
+    def pay(self):
+        """Pay an order, though it may be old, given up, or paid before by another link."""
+        if not self.orders:
+            return
+        purchase = self.dice.choice(self.orders)
+        is_again = any(each.purchase == purchase for each in self.bought)
+        if is_again and purchase.order.till is YOOKASSA:
+            return
+        outside_id = f"{self.user_id}-{len(self.bought)}"
+        grant = self.world.pay(purchase, outside_id)
+        assert grant is not None
+        paid = purchase.order.amount.minor
+        self.bought.append(Bought(purchase, outside_id, paid, grant))
+        if purchase.order.promise.pack:
+            self._remember_gifts(grant)
+
+    def _remember_gifts(self, grant):
+        ends = self.clock() + timedelta(days=20)
+        keys = {f"grant:{grant.entry_id}:{kind.value}": kind for kind in PACK}
+        for each in self.quotas.gifts(self.user_id):
+            if each.gift.key in keys:
+                kind = keys[each.gift.key]
+                self.gifts[each.gift_id] = [kind, PACK[kind], ends]
+
+    def pay_again(self):
+        """Tell of a payment that is known."""
+        if self.bought:
+            each = self.dice.choice(self.bought)
+            assert self.world.pay(each.purchase, each.outside_id) is None
+
+    def hear_out_of_order(self):
+        """Tell what was true before, or never."""
+        if not self.orders:
+            return
+        purchase = self.dice.choice(self.orders)
+        known = next((each for each in self.bought if each.purchase == purchase), None)
+        if purchase.order.till is STARS:
+            return
+        status = self.dice.choice([Status.PENDING, Status.HELD, Status.CANCELED, Status.SUCCEEDED])
+        if known is None and status is Status.SUCCEEDED:
+            return
+        outside_id = known.outside_id if known else f"{self.user_id}-none"
+        self.world.settle(purchase, self.world.seen(purchase, outside_id, status, reason="x"))
+
+    def give_up(self):
+        if self.orders:
+            purchase = self.dice.choice(self.orders)
+            state = PurchaseState.CANCELED
+            self.world.books.purchases.give_up(purchase.purchase_id, state)
+            expire(self.world.books, self.dice.choice(self.orders), self.clock())
+
+    def refund(self):
+        """Send back a part or all of a payment; never more than is left."""
+        paid = [each for each in self.bought if each.back < each.paid]
+        if not paid:
+            return
+        each = self.dice.choice(paid)
+        rest = each.paid - each.back
+        is_whole = each.purchase.order.till is STARS or self.dice.random() < 0.4
+        minor = rest if is_whole else self.dice.randint(1, rest)
+        outside_id = f"{each.outside_id}-back-{len(each.refunds)}"
+        try:
+            self.world.give_back(each.grant, rest + 1, f"{outside_id}-too-much")
+        except Refused:
+            self.counts["refused"] += 1
+        assert self.world.give_back(each.grant, minor, outside_id) is not None
+        each.back += minor
+        each.refunds.append((outside_id, minor))
+        if each.back == each.paid:
+            self._end_gifts(each)
+
+    def _end_gifts(self, each):
+        keys = {f"grant:{each.grant.entry_id}:{kind.value}" for kind in PACK}
+        for given in self.quotas.gifts(self.user_id):
+            if given.gift.key in keys:
+                gift = self.gifts[given.gift_id]
+                gift[2] = min(gift[2], self.clock())
+
+    def refund_again(self):
+        back = [(each, refund) for each in self.bought for refund in each.refunds]
+        if back:
+            each, (outside_id, minor) = self.dice.choice(back)
+            assert self.world.give_back(each.grant, minor, outside_id) is None
+
+    # What costs nothing.
+
+    def trial(self):
+        had_plan = any(each.plan == "plus" for each in self.world.books.terms.of(self.user_id))
+        try:
+            self.world.trial(self.user_id)
+        except MerlinError:
+            assert had_plan
+            return
+        assert not had_plan
+        self.had["trial"] += 1
+
+    def redeem(self):
+        try:
+            self.world.books.promos.redeem(self.user_id, "days")
+        except Refused:
+            assert self.had["promo"] == 1
+            return
+        self.had["promo"] += 1
+
+    def given(self):
+        amount, hours = self.dice.randint(1, 2), self.dice.choice([None, 1, 30])
+        if self.dice.random() < 0.3:
+            key = f"admin:{self.had['gift']}"
+            terms = self.world.books.terms
+            assert terms.add(self.user_id, "plus", amount, Source.GIFT, key, "user:1003")
+            self.had["gift"] += 1
+            return
+        ends = None if hours is None else self.clock() + timedelta(hours=hours)
+        gift = Gift(self.user_id, Format.TEXT, amount, "user:1003", expires_at=ends)
+        self.gifts[self.quotas.give(gift)] = [Format.TEXT, amount, ends]
+
+    # Asking.
+
+    def plan(self, dataset=None):
+        return plan_of(PLANS, self.world.users.get(self.user_id).plans, dataset)
+
+    def today(self):
+        here = self.clock().astimezone(self.zone)
+        return f"{here:%Y-%m-%d}", f"{here:%Y-%m}"
+
+    def counted(self, **wanted):
+        return sum(
+            use.state != "returned" and all(getattr(use, key) == wanted[key] for key in wanted)
+            for use in self.uses.values()
+        )
+
+    def open_gifts(self, kind):
+        return {
+            gift_id: amount - self.counted(gift_id=gift_id)
+            for gift_id, (of, amount, ends) in self.gifts.items()
+            if of is kind
+            and (ends is None or ends > self.clock())
+            and amount > self.counted(gift_id=gift_id)
+        }
+
+    def used(self, kind, plan):
+        day, month = self.today()
+        mine = {"kind": kind, "scope": plan.scope, "gift_id": None, "month": month}
+        return self.counted(**mine, day=day), self.counted(**mine)
+
+    def has_room(self, kind, plan):
+        allowance, (of_day, of_month) = plan.allowance(kind), self.used(kind, plan)
+        is_day_free = allowance.day is None or of_day < allowance.day
+        return is_day_free and (allowance.month is None or of_month < allowance.month)
+
+    def ask(self):
+        update_id = self.user_id * 1000 + self.dice.randrange(40)
+        kind, plan = self.dice.choice([Format.TEXT, Format.VOICE]), self.plan(self.dataset())
+        known = self.uses.get(update_id)
+        has_room, gifts = self.has_room(kind, plan), self.open_gifts(kind)
+        got = self.quotas.reserve(self.user_id, update_id, kind, plan, self.zone)
+        if known is not None and known.state != "returned":
+            assert got == Reserved(update_id, known.kind, known.gift_id)
+            return
+        assert isinstance(got, Reserved) is bool(has_room or gifts)
+        if isinstance(got, Reserved):
+            assert got.gift_id is None if has_room else got.gift_id in gifts
+            self.uses[update_id] = Use(kind, plan.scope, *self.today(), got.gift_id)
+
+    def dataset(self):
+        return self.dice.choice([None, "algorithms", "history"])
+
+    def settle(self):
+        if not self.uses:
+            return
+        update_id = self.dice.choice([*self.uses])
+        word = self.dice.choice(["charged", "charged", "returned"])
+        call = self.quotas.charge if word == "charged" else self.quotas.give_back
+        call(update_id)
+        if self.uses[update_id].state == "reserved":
+            self.uses[update_id].state = word
+
+    # The world.
+
+    def travel(self):
+        self.zone = zone_of(self.dice.choice(ZONES))
+
+    def pass_time(self):
+        self.clock.move(self.dice.choice(JUMPS))
+
+    # What must hold.
+
+    def check(self):
+        """Compare the rows with what happened."""
+        self._check_money()
+        self._check_terms()
+        for dataset in (None, "algorithms"):
+            self._check_quota(self.plan(dataset))
+
+    def _check_money(self):
+        for purchase in self.orders:
+            mine = [each for each in self.bought if each.purchase == purchase]
+            entries = self.world.books.ledger.entries(purchase.purchase_id)
+            kinds = Counts(each.kind.value for each in entries)
+            sums = Counts()
+            for each in entries:
+                sums[each.kind.value] += each.amount.minor
+            whole = sum(each.back == each.paid for each in mine)
+            assert kinds["payment"] == kinds["grant"] == len(mine)
+            assert kinds["revocation"] == whole
+            assert sums["payment"] == sums["grant"] == sum(each.paid for each in mine)
+            assert sums["refund"] == sum(each.back for each in mine)
+            state = self.world.books.purchases.get(purchase.purchase_id).state
+            assert state.is_paid is bool(mine)
+            is_back = PurchaseState.REFUNDED if whole == len(mine) else None
+            is_back = is_back or (PurchaseState.REFUNDED_IN_PART if sums["refund"] else None)
+            assert not mine or state is (is_back or PurchaseState.PAID)
+
+    def _check_terms(self):
+        terms = self.world.books.terms.of(self.user_id)
+        grants = {each.grant.entry_id: each for each in self.bought}
+        assert Counts(each.source for each in terms)[Source.TRIAL] == self.had["trial"]
+        for term in terms:
+            assert term.starts_at <= term.ends_at
+            paid = grants.get(term.grant_id)
+            if paid is None:
+                continue
+            length = term.ends_at - term.starts_at
+            whole = timedelta(days=DAYS[term.plan])
+            assert length <= whole
+            if not paid.back:
+                assert length == whole
+            if paid.back == paid.paid:
+                assert not self._runs_after_the_last_jump_back(term)
+        for plan in DAYS:
+            self._check_order(sorted((t.starts_at, t.ends_at) for t in terms if t.plan == plan))
+
+    def _runs_after_the_last_jump_back(self, term):
+        # A clock that jumped back stands before the end that it gave itself.
+        return term.runs(self.clock() + timedelta(hours=24))
+
+    def _check_order(self, spans: list[tuple[datetime, datetime]]):
+        for (_, first_ends), (second_starts, _) in pairwise(spans):
+            assert first_ends <= second_starts
+
+    def _check_quota(self, plan):
+        told = self.quotas.left(self.user_id, plan, self.zone)
+        for kind in (Format.TEXT, Format.VOICE):
+            allowance, (of_day, of_month) = plan.allowance(kind), self.used(kind, plan)
+            left, gifts = told[kind], sum(self.open_gifts(kind).values())
+            assert left.gifts == gifts
+            assert left.used == (of_day if left.period.value == "day" else of_month)
+            rooms = [
+                limit - used
+                for limit, used in ((allowance.day, of_day), (allowance.month, of_month))
+                if limit is not None
+            ]
+            assert left.remaining == (max(min(rooms), 0) + gifts if rooms else None)
+        used = {each.gift_id: each.used for each in self.quotas.gifts(self.user_id)}
+        assert used == {gift_id: self.counted(gift_id=gift_id) for gift_id in self.gifts}
+        assert all(used[gift_id] <= gift[1] for gift_id, gift in self.gifts.items())
+
+
+def shop_of(database, cipher, clock):
+    """Return a counter whose codes are made."""
+    world = Counter(database, cipher, clock, SHOP)
+    for promo in CODES:
+        world.books.promos.add(promo)
+    return world

@@ -1,0 +1,115 @@
+"""Payments told by many threads at once, each often and in any order, by processes that are killed.
+
+`python billing_storm.py URL SEED THREADS MOST` tells of every open order's payment; each line of
+its output is one telling that came to its end. Whoever runs it kills it in between.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+from collections import Counter as Counts
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from shop_world import Counter
+
+from merlin.billing.ledger import EntryKind
+from merlin.core.clock import utc_now
+from merlin.store.cipher import Cipher
+from merlin.store.database import open_database
+
+CIPHER = Cipher({"k": b"k" * 32}, "k")
+
+
+def counter(database):
+    return Counter(database, CIPHER, utc_now)
+
+
+def placed(url, payments):
+    """Order so many things by as many people; return what is to be paid, in minor units."""
+    with open_database(url) as database:
+        shop = counter(database)
+        plans = ("plus", "voices", "algorithms")
+        orders = [
+            shop.order(2000 + n % 7, plans[n % 3], promo="", contact=f"{n}@example.com")
+            for n in range(payments)
+        ]
+        return sum(each.order.amount.minor for each in orders)
+
+
+def tell(url, seed, threads, most):
+    """Tell of each order's payment 1 to `most` times, shuffled, in so many threads."""
+    dice = random.Random(seed)  # noqa: S311 - a test's own dice
+    with open_database(url) as database:
+        orders = counter(database).books.purchases.newest(1000)
+        tellings = [each for each in orders for _ in range(dice.randint(1, most))]
+        dice.shuffle(tellings)
+        waiting = SimpleQueue()
+        for each in tellings:
+            waiting.put(each)
+        told = [threading.Thread(target=_tell, args=(database, waiting)) for _ in range(threads)]
+        for each in told:
+            each.start()
+        for each in told:
+            each.join()
+
+
+def _tell(database, waiting):
+    shop = counter(database)
+    while True:
+        try:
+            purchase = waiting.get_nowait()
+        except Empty:
+            return
+        shop.pay(purchase, f"pay-{purchase.purchase_id}")
+        sys.stdout.write("told\n")
+        sys.stdout.flush()
+
+
+def storm(url, seed, threads=50, payments=20, most=50, kills=5):
+    """Let it all happen; return how many tellings, grants, and what was paid and was to be paid."""
+    dice = random.Random(seed)  # noqa: S311 - a test's own dice
+    wanted = placed(url, payments)
+    tellings = sum(_killed(url, dice, threads, most) for _ in range(kills))
+    told = subprocess.run(_command(url, seed, threads, most), capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    with open_database(url) as database:
+        shop = counter(database)
+        assert shop.faults() == []
+        kinds = Counts(each.kind for each in shop.entries())
+        paid = sum(each.amount.minor for each in shop.entries() if each.kind is EntryKind.PAYMENT)
+        things = database.sql("SELECT COUNT(*) FROM plan_term")[0][0]
+        things += database.sql("SELECT COUNT(*) FROM quota_gift WHERE format = 'voice'")[0][0]
+    tellings += told.stdout.count("told\n")
+    return {
+        "tellings": tellings,
+        "grants": kinds[EntryKind.GRANT],
+        "given": things,
+        "paid": paid,
+        "wanted": wanted,
+    }
+
+
+def _command(url, seed, threads, most):
+    return [sys.executable, __file__, url, str(seed), str(threads), str(most)]
+
+
+def _killed(url, dice, threads, most):
+    """Run the tellers until some were told, and kill them in the midst; return how many were."""
+    command = _command(url, dice.randrange(10**6), threads, most)
+    seen = 0
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as each:
+        for _ in range(dice.randint(1, threads)):
+            seen += bool(each.stdout.readline())
+        each.kill()
+    return seen
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent))
+    tell(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

@@ -1,0 +1,45 @@
+"""The money guard in the bot: once answers cost as much as they may, it says so, and until when."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from bot_troubles import ended
+from bot_world import RunningBot, rows, states
+
+from merlin.billing.guard import AnswerCaps
+from merlin.billing.plan import read_plans
+from merlin.chat.known import Known
+from merlin.core.money import Price
+
+pytestmark = pytest.mark.functional
+
+DEAR = Known(prices={"stand-in-base": Price("USD", 1_000_000, 1_000_000, 2_000_000, 0)})
+PLANS = tuple(read_plans({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": 9}}))
+
+
+@pytest.mark.parametrize(
+    ("caps", "words", "answered"),
+    [
+        (AnswerCaps(per_person_micro=1), "обошлись слишком дорого", 2),
+        (AnswerCaps(per_day_micro=1), "закончились деньги на ответы", 1),
+    ],
+)
+def test_a_cap_that_is_reached_stops_whom_it_is_for(
+    telegram, provider, settings, caps, words, answered
+):
+    # With a plan for the person's cap, without one for everybody's.
+    plans = PLANS if answered == 2 else ()
+    guarded = replace(settings, caps=caps, known=DEAR, plans=plans)
+    with RunningBot(guarded):
+        for number, name in enumerate(("anna", "anna", "boris"), 1):
+            telegram.say(name, f"Вопрос {number}")
+            ended(telegram, guarded, number)
+    assert words in telegram.answers("anna")[1].text
+    assert ("Вопрос 3" in telegram.answers("boris")[0].text) is (answered == 2)
+    assert len(provider.calls("chat.create")) == answered
+    assert states(guarded) == {"answered": answered, "refused": 3 - answered}
+    assert rows(guarded, "SELECT COUNT(*) FROM quota_use") == [(2 if plans else 0,)]
+    ((to, key),) = {*rows(guarded, "SELECT to_whom, key FROM notice")}
+    assert (to, key) == ("admins", f"notice-answers-{'person' if answered == 2 else 'day'}")

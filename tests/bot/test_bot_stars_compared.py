@@ -1,0 +1,127 @@
+"""A bot that was away: what Telegram says of Stars is held against the ledger."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from bot_world import RunningBot, rows
+from stars_world import Buyer, change, compared, ledger, ordered, selling, with_books
+
+from merlin.core.clock import iso, utc_now
+from merlin.sandbox.telegram.invoices import invoice_of
+from merlin.sandbox.telegram.stars import pay
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def settings(tmp_path, telegram):
+    return selling(tmp_path, telegram)
+
+
+def times(telegram):
+    return len(telegram.calls("getStarTransactions"))
+
+
+def paid_unseen(telegram, buyer):
+    """Let Telegram take Stars of which its bot never hears."""
+
+    def act(acting):
+        world, person = acting._world, acting.person(buyer.who)
+        sent = [one for one in world.messages[person.chat_id].values() if "invoice" in one.message]
+        update_id = pay(world, person, invoice_of(world, sent[-1]))
+        world.record("confirm", update_ids=[update_id])
+
+    telegram.act(act)
+
+
+def test_what_was_paid_and_sent_back_while_a_bot_was_away_is_stored_at_its_start(
+    telegram, settings
+):
+    buyer = ordered(telegram, settings)
+    paid_unseen(telegram, buyer)
+    with RunningBot(settings):
+        buyer.until("Paid")
+        assert compared(settings)["differences"] == [{"kind": "paid", "charge": buyer.paid()[0][3]}]
+    telegram.take_back(buyer.who, buyer.paid()[0][3])
+    gone = [update["update_id"] for update in telegram.pending()]
+    telegram.act(lambda acting: acting._world.record("confirm", update_ids=gone))
+    with RunningBot(settings):
+        buyer.until("money back")
+    assert [each[1:3] for each in ledger(settings)] == [
+        ("payment", 50),
+        ("grant", 50),
+        ("refund", 50),
+        ("revocation", 0),
+    ]
+    assert compared(settings)["seen"] == 2
+    with RunningBot(settings):
+        telegram.wait_for(lambda: times(telegram) == 4, 20)
+    assert len(ledger(settings)) == 4
+
+
+def test_a_subscription_begun_while_a_bot_was_away_can_be_stopped(telegram, settings):
+    with RunningBot(settings):
+        buyer = Buyer(telegram, settings)
+        buyer.plan("Always")
+        link = buyer.press(buyer.behind("Buy for")).keys[0][0]["url"]
+
+    def act(acting):
+        invoice = acting._world.invoices[link.rsplit("/", 1)[1]]
+        update_id = pay(acting._world, acting.person(buyer.who), invoice)
+        acting._world.record("confirm", update_ids=[update_id])
+
+    telegram.act(act)
+    with RunningBot(settings):
+        buyer.until("Paid")
+        assert buyer.renewals()[0].state == "on"
+        assert buyer.renewals()[0].method in telegram.subscriptions()
+
+
+def test_what_nobody_can_explain_is_told_to_the_admins_once(telegram, settings):
+    buyer = ordered(telegram, settings)
+    odd = {"id": "gift", "amount": 7, "date": 1795190000}
+    person = {"type": "user", "user": {"id": buyer.user_id}, "invoice_payload": "nobody's"}
+    out = {"type": "fragment"}
+    more = [{**odd, "source": person}, {**odd, "id": "out", "receiver": out}, {"id": 5}]
+    telegram.act(lambda acting: acting._world.transactions.extend(more))
+    for _ in range(2):
+        asked = times(telegram)
+        with RunningBot(settings):
+            telegram.wait_for(lambda before=asked: times(telegram) > before, 20)
+            telegram.wait_for(lambda: compared(settings)["seen"] == 3, 20)
+    told = rows(settings, "SELECT key FROM notice WHERE to_whom = 'admins' ORDER BY id")
+    assert told == [("notice-stars-unknown",)]
+    assert not ledger(settings)
+
+
+def test_a_payment_that_telegram_does_not_list_is_told(telegram, settings):
+    buyer = ordered(telegram, settings)
+    with RunningBot(settings):
+        buyer.pay()
+    telegram.act(lambda acting: acting._world.transactions.clear())
+    past = iso(utc_now() - timedelta(hours=1))
+    change(settings, "DROP TRIGGER ledger_no_update")
+    change(settings, "UPDATE ledger SET at = ?", past)
+    last = compared(settings) | {"at": "2026-01-01T00:00:00.000000Z"}
+    change(settings, "UPDATE setting SET value = ? WHERE name LIKE 'stars.%'", json.dumps(last))
+    with RunningBot(settings):
+        found = "SELECT COUNT(*) FROM notice WHERE key = 'notice-stars-missing'"
+        telegram.wait_for(lambda: rows(settings, found) == [(1,)], 20)
+
+
+def test_a_stopped_renewal_reaches_telegram_after_a_silence(telegram, settings):
+    with RunningBot(settings):
+        buyer = Buyer(telegram, settings)
+        buyer.plan("Always")
+        link = buyer.press(buyer.behind("Buy for")).keys[0][0]["url"]
+        buyer.pay(link.rsplit("/", 1)[1])
+    (renewal,) = buyer.renewals()
+    stop = renewal.renewal_id, buyer.user_id
+    with_books(settings, lambda books: books.renewals.stop(*stop))
+    assert buyer.renewals()[0].state == "stopping"
+    with RunningBot(settings):
+        telegram.wait_for(lambda: buyer.renewals()[0].state == "off", 20)
+    assert [one["is_canceled"] for one in telegram.subscriptions().values()] == [True]

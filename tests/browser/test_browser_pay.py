@@ -1,0 +1,235 @@
+"""Buying by a real browser: from the plans to the till's page and back to what is true."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import count
+
+import pytest
+from axe_looks import (
+    PICTURES,
+    SMALL,
+    WIDE,
+    faults_of,
+    is_whole,
+    looks_of,
+    pictured,
+    pictures_folder,
+    still,
+)
+from course_world import PHONE, Visitor, visiting
+from pay_world import PUBLIC_URL
+from playwright.sync_api import expect
+from shop_pages_world import pressed, shop_pages
+from site_world import VERA
+
+from merlin.billing.amount import roubles
+from merlin.billing.promo import Promo
+
+pytestmark = pytest.mark.integration
+
+SHOWN = ("plans", "checkout", "order", "billing")
+# Made of the same parts as others: these are looked at when all are.
+ALIKE = {"plans-of-nobody", "checkout-stars", "plan-lost", "terms", "orders", "leading", "me"}
+NARROW = {"viewport": {"width": 320, "height": 700}, "has_touch": True, "is_mobile": True}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A shop for real money, by its own word."""
+    with shop_pages(tmp_path_factory.mktemp("market"), is_test=False) as made:
+        made.till.behave(is_test=False)
+        made.site.numbers = count(8000)
+        made.books.promos.add(Promo("LESS20", "plus", percent=20, by="cli:vera"))
+        yield made
+
+
+@pytest.fixture
+def visitor(chromium, shop):
+    yield from visiting(chromium, shop.site)
+
+
+def at_home(visitor: Visitor, page):
+    """Let the public address, at which the till lets people come back, be the site's own."""
+    home = visitor.site.address
+
+    def lead(route):
+        address = route.request.url.replace(PUBLIC_URL, home)
+        route.fulfill(status=302, headers={"Location": address})
+
+    page.context.route(f"{PUBLIC_URL}/**", lead)
+    return page
+
+
+def orders_of(shop, user_id):
+    return shop.books.purchases.of(user_id)
+
+
+def checkout(visitor, user_id, **options):
+    """Go from the plans to the page of "Plus", and fill it in."""
+    page = at_home(visitor, visitor.open("/plans", user_id, **options))
+    page.get_by_role("listitem").filter(has_text="Плюс").get_by_role(
+        "link", name=re.compile("^Купить")
+    ).click()
+    page.get_by_label("Куда прислать чек").fill("anna@example.com")
+    return page
+
+
+def test_from_the_plans_to_the_till_and_back_to_an_order_that_is_paid(visitor, shop):
+    anna = visitor.person()
+    page = checkout(visitor, anna)
+    expect(page.get_by_role("checkbox")).not_to_be_checked()
+    page.get_by_role("button", name="Оплатить 299 ₽").dblclick()
+    page.wait_for_url(f"{shop.till.base_url.removesuffix('/v3')}/pay/*")
+    page.locator("#pay").click()
+    page.wait_for_url("**/orders/*")
+    expect(page.get_by_role("status").first).to_contain_text("Спасибо! 299 ₽ получены")
+    expect(page.get_by_text("План «Плюс» до")).to_be_visible()
+    (order,) = orders_of(shop, anna)
+    assert shop.grants(order.purchase_id) == 1
+    assert len([one for one in shop.till.payments() if one["metadata"]["user"] == str(anna)]) == 1
+
+
+def test_who_leaves_the_till_comes_back_pays_later_and_hears_why_it_was_declined(visitor, shop):
+    anna = visitor.person()
+    page = checkout(visitor, anna)
+    page.get_by_role("button", name="Оплатить 299 ₽").click()
+    page.locator("#leave").wait_for()
+    # Back leads to the page of buying, not to one that leads away again.
+    page.go_back()
+    expect(page.get_by_role("heading", name="Покупка: Плюс")).to_be_visible()
+    expect(page.get_by_role("button", name="Оплатить 299 ₽")).to_be_enabled()
+    page.goto(f"{shop.site.address}/orders")
+    page.get_by_role("link", name="«Плюс», 30 дней").click()
+    expect(page.get_by_text("Ждём 299 ₽")).to_be_visible()
+    page.get_by_role("link", name="Оплатить", exact=True).click()
+    page.locator("#reason").select_option("insufficient_funds")
+    page.locator("#decline").click()
+    page.wait_for_url("**/orders/*")
+    expect(page.get_by_text("не хватило денег")).to_be_visible()
+    page.get_by_role("link", name="Купить снова").click()
+    expect(page.get_by_role("heading", name="Покупка: Плюс")).to_be_visible()
+    assert len(orders_of(shop, anna)) == 1
+
+
+def test_an_open_page_learns_by_itself_that_it_is_paid(visitor, shop):
+    anna = shop.buyer()
+    order_id = pressed(anna, "voices")
+    page = visitor.open(f"/orders/{order_id}", anna.user_id)
+    check = page.get_by_role("link", name="Проверить сейчас")
+    check.focus()
+    with page.expect_response("**/live?*"):
+        pass
+    # Nothing new: what one is about to press stays where it is.
+    expect(check).to_be_focused()
+    shop.till.choose(order_id, "paid")
+    expect(page.get_by_text("20 голосовых вопросов до")).to_be_visible()
+    expect(check).to_have_count(0)
+
+
+def test_without_a_script_the_whole_road_is_the_same(visitor, shop):
+    anna = visitor.person()
+    page = checkout(visitor, anna, java_script_enabled=False, **PHONE)
+    page.get_by_text("Есть код?").click()
+    page.get_by_label("Код", exact=True).fill("less20")
+    page.get_by_role("button", name="Применить").click()
+    page.get_by_label("Куда прислать чек").fill("+7 916 123-45-67")
+    page.get_by_role("button", name="Оплатить 239,20 ₽").click()
+    page.locator("#pay").click()
+    page.wait_for_url("**/orders/*")
+    expect(page.get_by_text("Спасибо! 239,20 ₽ получены")).to_be_visible()
+
+
+def test_an_admin_sends_money_back_after_saying_so_twice(visitor, shop):
+    anna = shop.buyer()
+    order_id = pressed(anna, "voices")
+    shop.till.choose(order_id, "paid")
+    shop.until(order_id, "paid")
+    page = visitor.open(f"/admin/billing/{order_id}", VERA)
+    page.locator("summary", has_text="Вернуть деньги").click()
+    page.get_by_label("Сколько, ₽").fill("40")
+    page.get_by_label("Причина").fill("Попросили")
+    page.get_by_role("button", name="Дальше").click()
+    yes = page.get_by_role("button", name="Да, вернуть")
+    expect(yes).to_be_focused()
+    yes.dblclick()
+    expect(page.locator("#refunds .chip")).to_contain_text("возвращено")
+    assert [each.amount for each in shop.books.refunds.of(order_id)] == [roubles(40)]
+
+
+@pytest.fixture(scope="module")
+def roads(shop):
+    """Name -> address of every page of the shop, and who opens it; vera is an admin."""
+    anna, boris = shop.buyer(), shop.buyer()
+    shop.rows.users.set_name(boris.user_id, "Борис")
+    paid = pressed(anna, "voices")
+    shop.till.choose(paid, "paid")
+    shop.until(paid, "paid")
+    waits = pressed(anna, "max")
+    lead = f"/orders/{waits}/pay"
+    shop.admin.post("/admin/billing/promos", data=CODE)
+    return {
+        "plans": ("/plans", anna.user_id),
+        "plans-of-nobody": ("/plans", None),
+        "checkout": ("/checkout/plus?code=LESS20", boris.user_id),
+        "checkout-wrong": ("/checkout/plus?code=NO", boris.user_id),
+        "checkout-stars": ("/checkout/course", boris.user_id),
+        "order": (f"/orders/{paid}", anna.user_id),
+        "order-waits": (f"/orders/{waits}", anna.user_id),
+        "orders": ("/orders", anna.user_id),
+        "order-lost": (f"/orders/{paid}", boris.user_id),
+        "plan-lost": ("/checkout/nothing", boris.user_id),
+        "terms": ("/terms", None),
+        "me": ("/me", anna.user_id),
+        "billing": ("/admin/billing", VERA),
+        "payment": (f"/admin/billing/{paid}", VERA),
+        "promos": ("/admin/billing/promos", VERA),
+        "leading": (lead, anna.user_id),
+    }
+
+
+CODE = {"code": "AUTUMN", "plan": "plus", "gives": "percent", "number": 10}
+
+
+def opened(page, shop, name, path):
+    """Open a page; the one that leads away stays where it is, as by an answer without a page."""
+    if name == "leading":
+        page.context.route(
+            f"{shop.till.base_url.removesuffix('/v3')}/**", lambda way: way.fulfill(status=204)
+        )
+    page.goto(shop.site.address + path)
+
+
+def test_axe_finds_no_fault_on_any_page_of_the_shop(visitor, shop, roads, pictures):
+    faults, pages = {}, {}
+    for place, (name, (path, user_id)) in enumerate(roads.items()):
+        if name in ALIKE and not is_whole():
+            continue
+        page = pages.get(user_id) or pages.setdefault(user_id, visitor.page(user_id))
+        opened(page, shop, name, path)
+        still(page)
+        faults |= faults_of(page, name, place)
+        for width, theme in looks_of(place) if name in SHOWN else ():
+            page.set_viewport_size({"width": width, "height": 800})
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            made = pictures / f"{name}-{width}-{theme}.png"
+            page.screenshot(path=str(made), animations="disabled", caret="hide", full_page=True)
+    assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
+    made, kept = pictured(pictures, SHOWN), pictured(PICTURES, SHOWN)
+    assert made == kept if is_whole() else made <= kept
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Where the pictures of this run go."""
+    return pictures_folder(tmp_path)
+
+
+def test_nothing_of_the_shop_is_too_wide_or_too_small_for_a_thumb(visitor, shop, roads):
+    pages = {}
+    for name, (path, user_id) in roads.items():
+        page = pages.get(user_id) or pages.setdefault(user_id, visitor.page(user_id, **NARROW))
+        opened(page, shop, name, path)
+        assert page.evaluate(WIDE) == [], name
+        assert page.evaluate(SMALL) == [], name

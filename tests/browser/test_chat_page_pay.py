@@ -1,0 +1,66 @@
+"""Stars on the chat page: an invoice, what is asked before it is paid, links to subscriptions."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.integration
+
+INVOICE = {
+    "chat_id": 1001,
+    "title": "Двадцать голосовых",
+    "description": "Сверх вашего плана: 20 голосовых вопросов",
+    "payload": "order-1",
+    "provider_token": "",
+    "currency": "XTR",
+    "prices": [{"label": "20", "amount": 50}],
+}
+
+
+def test_an_invoice_is_paid_after_a_question_and_shows_that_it_is(page, bot, telegram):
+    bot.call("sendInvoice", **INVOICE)
+    expect(page.locator("#stars")).to_have_text("⭐ 5000")
+    page.get_by_role("button", name="⭐ 50").click()
+    expect(page.locator("#pay")).to_contain_text("20 голосовых вопросов")
+    page.get_by_role("button", name="Отменить").click()
+    assert not telegram.pending()
+    page.get_by_role("button", name="⭐ 50").click()
+    page.get_by_role("button", name="Заплатить ⭐ 50").click()
+    asked = bot.next_update()["pre_checkout_query"]
+    assert asked["invoice_payload"] == "order-1"
+    bot.call("answerPreCheckoutQuery", pre_checkout_query_id=asked["id"], ok=True)
+    expect(page.locator(".invoice")).to_contain_text("Оплачено звёздами")
+    expect(page.get_by_role("button", name="⭐ 50")).to_have_count(0)
+    expect(page.locator("#stars")).to_have_text("⭐ 4950")
+
+
+def test_a_refused_payment_says_why(page, bot):
+    bot.call("sendInvoice", **INVOICE)
+    page.get_by_role("button", name="⭐ 50").click()
+    page.get_by_role("button", name="Заплатить ⭐ 50").click()
+    asked = bot.next_update()["pre_checkout_query"]
+    refusal = {"ok": False, "error_message": "Счёт устарел"}
+    bot.call("answerPreCheckoutQuery", pre_checkout_query_id=asked["id"], **refusal)
+    expect(page.locator("#alert-text")).to_have_text("Счёт устарел")
+
+
+def test_a_link_to_a_subscription_opens_and_is_paid_and_renewed(page, bot, telegram):
+    said = {name: value for name, value in INVOICE.items() if name != "chat_id"}
+    link = bot.call("createInvoiceLink", subscription_period=2592000, **said)
+    page.goto(link)
+    expect(page.locator("#pay")).to_contain_text("каждые 30 дней")
+    page.get_by_role("button", name="Заплатить ⭐ 50").click()
+    asked = bot.next_update()["pre_checkout_query"]
+    bot.call("answerPreCheckoutQuery", pre_checkout_query_id=asked["id"], ok=True)
+    first = bot.next_update()["message"]["successful_payment"]
+    assert first["is_first_recurring"]
+    page.get_by_role("button", name="Продлить сейчас").click()
+    again = bot.next_update()["message"]["successful_payment"]
+    assert again["is_recurring"]
+    assert again["subscription_expiration_date"] > first["subscription_expiration_date"]
+
+
+def test_a_link_to_no_invoice_says_so(page, telegram):
+    page.goto(f"{telegram.page_url}invoice/nothing")
+    expect(page.locator("#toast")).to_contain_text("Такого счёта здесь нет")

@@ -1,0 +1,128 @@
+"""YooKassa's stand-in as tests and the demo hold it: acts, faults, rules, and what it remembers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import requests
+from till_client import WAIT_S, Client, asked
+from waiting import wait_until
+
+from merlin.core.free_port import free_ports
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.sandbox.yookassa import Behaviour, YooKassaStandIn
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture
+def client():
+    with YooKassaStandIn() as shop:
+        yield Client(shop)
+
+
+def test_the_control_side_acts_as_the_door_for_tests_does(client):
+    paid = client.pay("p1")
+    assert client.control("choose", payment="p1", outcome="paid")[1]["status"] == "succeeded"
+    assert client.control("choose", payment="p1", outcome="paid")[0] == 400
+    assert client.control("choose", payment="p9", outcome="paid")[0] == 404
+    assert client.control("choose", payment="p1")[0] == 400
+    assert client.control("refund", payment=paid["id"], amount="99.00")[0] == 200
+    assert client.control("refund", payment=paid["id"], amount="999.00")[0] == 400
+    assert client.control("behaviour", renewal="insufficient_funds") == (200, {"ok": True})
+    assert client.control("behaviour", notifications="sometimes")[0] == 400
+    assert client.control("behaviour", nothing=1)[0] == 400
+    client.pay("p2")
+    assert client.control("expire", payment="p2")[1]["status"] == "canceled"
+    assert client.shown("payments")[0]["id"] == paid["id"]
+    assert [one["amount"]["value"] for one in client.shown("refunds")] == ["99.00"]
+    assert [one["name"] for one in client.shown("calls")] == ["payments.create"] * 2
+    assert client.shown("receipts") == client.shown("notifications") == []
+
+
+def test_another_site_may_not_write_here(client):
+    client.pay("p1")
+    said = {"payment": "p1", "outcome": "paid"}
+    headers = {"Origin": "https://elsewhere.example.com"}
+    url = f"{client.root}/control/choose"
+    assert requests.post(url, json=said, headers=headers, timeout=WAIT_S).status_code == 403
+    assert client.shop.payment("p1")["status"] == "pending"
+
+
+def test_a_rule_ends_every_new_payment(client):
+    client.shop.behave(outcome="paid")
+    assert client.pay("p1")["status"] == "succeeded"
+    client.shop.behave(outcome="fraud_suspected")
+    assert client.pay("p2")["cancellation_details"]["reason"] == "fraud_suspected"
+    client.shop.behave(is_test=False)
+    assert client.pay("p3")["test"] is False
+
+
+def test_a_fault_hits_one_purchase_alone(client):
+    client.shop.faults.add(
+        Fault("payments.create", FaultKind.DONE_STATUS, status=202, only={"purchase": "p2"})
+    )
+    client.pay("p1")
+    status, told = client.ask("POST", "/payments", asked("p2"), "k")
+    assert (status, told["type"]) == (202, "processing")
+    assert client.pay("p2", key="k")["id"] == client.shop.payment("p2")["id"]
+    assert len(client.shop.payments()) == 2
+
+
+def test_down_and_back_it_knows_its_payments(client):
+    made = client.pay("p1")
+    client.shop.stop()
+    with pytest.raises(requests.ConnectionError):
+        client.ask("GET", "/payments")
+    client.shop.start()
+    assert client.ask("GET", f"/payments/{made['id']}")[1]["id"] == made["id"]
+
+
+def test_a_behaviour_is_judged():
+    with pytest.raises(TypeError):
+        Behaviour().changed({"times": "many"})
+    with pytest.raises(ValueError, match="unknown"):
+        Behaviour().changed({"colour": "red"})
+
+
+class Served:
+    """The stand-in as a process of its own."""
+
+    def __init__(self, folder):
+        [self.port] = free_ports(1)
+        self.base_url, self.shop_id, self.key = f"http://127.0.0.1:{self.port}/v3", "7", "secret"
+        words = ["--port", str(self.port), "--shop-id", "7", "--key", "secret"]
+        module = [sys.executable, "-m", "merlin.sandbox.yookassa"]
+        self.process = subprocess.Popen([*module, *words, "--folder", str(folder)])
+        wait_until(self._answers)
+
+    def _answers(self):
+        try:
+            return requests.get(self.base_url, timeout=WAIT_S).status_code == 404
+        except requests.ConnectionError:
+            return False
+
+
+def test_as_a_process_it_remembers_over_a_kill(tmp_path):
+    served = Served(tmp_path / "till")
+    client = Client(served)
+    paid = client.pay("p1", key="one", save_payment_method=True)
+    client.pay("p2")
+    client.control("choose", payment="p1", outcome="paid")
+    client.control("refund", payment="p1", amount="1.00")
+    served.process.kill()
+    served.process.wait()
+    again = Served(tmp_path / "till")
+    client = Client(again)
+    assert client.pay("p1", key="one", save_payment_method=True) == paid
+    told = client.ask("GET", f"/payments/{paid['id']}")[1]
+    assert (told["status"], told["refunded_amount"]["value"]) == ("succeeded", "1.00")
+    renewed = client.pay("p3", confirmation=None, payment_method_id=paid["id"])
+    assert renewed["status"] == "succeeded"
+    assert [one["status"] for one in client.shown("payments")] == [
+        *("succeeded", "pending", "succeeded")
+    ]
+    again.process.terminate()
+    again.process.wait(timeout=WAIT_S)

@@ -1,0 +1,112 @@
+"""The payment page of YooKassa's stand-in: every end can be chosen, in both languages."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import requests
+from till_client import WAIT_S, Client
+
+from merlin.sandbox.yookassa import YooKassaStandIn
+
+pytestmark = pytest.mark.functional
+
+BACK = "http://127.0.0.1:9/orders/1"
+
+
+@pytest.fixture(scope="module")
+def client():
+    with YooKassaStandIn() as shop:
+        yield Client(shop)
+
+
+def page(url, **said):
+    return requests.get(url, timeout=WAIT_S, **said)
+
+
+def press(url, **form):
+    return requests.post(url, data=form, timeout=WAIT_S, allow_redirects=False)
+
+
+def opened(client, purchase, **more):
+    return client.pay(purchase, **more)["confirmation"]["confirmation_url"]
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "reason"),
+    [
+        ({"outcome": "paid"}, "succeeded", None),
+        ({"outcome": "declined", "reason": "insufficient_funds"}, "canceled", "insufficient_funds"),
+        ({"outcome": "declined", "reason": "<b>"}, "canceled", "general_decline"),
+        ({"outcome": "left"}, "pending", None),
+    ],
+)
+def test_an_end_is_chosen_and_leads_back(client, form, status, reason):
+    url = opened(client, "one")
+    answer = press(url, **form)
+    assert (answer.status_code, answer.headers["location"]) == (303, BACK)
+    told = client.shop.payment("one")
+    assert told["status"] == status
+    assert told.get("cancellation_details", {}).get("reason") == reason
+
+
+@pytest.mark.parametrize(("outcome", "status"), [("paid", "succeeded"), ("failed", "canceled")])
+def test_the_bank_s_check_is_a_second_step(client, outcome, status):
+    url = opened(client, "secure")
+    assert press(url, outcome="3ds").headers["location"].endswith("/3ds")
+    assert client.shop.payment("secure")["status"] == "pending"
+    assert 'id="secure-pay"' in page(f"{url}/3ds").text
+    assert press(f"{url}/3ds", outcome=outcome).headers["location"] == BACK
+    told = client.shop.payment("secure")
+    assert told["status"] == status
+    assert (told["paid"], "cancellation_details" in told) == (outcome == "paid", outcome != "paid")
+
+
+def test_the_page_says_what_is_paid_and_that_it_is_a_stand_in(client):
+    url = opened(client, "words", description="Плюс <на> 30 дней", save_payment_method=True)
+    said = page(f"{url}?lang=ru").text
+    assert "Оплатить 299\N{NO-BREAK SPACE}₽" in said
+    assert "деньги не списываются" in said
+    assert "Плюс &lt;на&gt; 30 дней" in said
+    assert "запомнить способ оплаты" in said
+    english = page(url, headers={"Accept-Language": "en-GB,en"}).text
+    assert '<html lang="en">' in english
+    assert "Pay ₽299" in english
+    assert set(re.findall(r'<(?:button|select)[^>]* id="([a-z]+)"', said)) == {
+        *("pay", "secure", "decline", "leave", "reason")
+    }
+
+
+def test_its_forms_may_lead_to_the_shop_and_nowhere_else(client):
+    policy = page(opened(client, "safe")).headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "form-action 'self' http://127.0.0.1:9" in policy
+    assert "unsafe" not in policy
+
+
+def test_a_second_tap_pays_nothing_and_shows_how_it_ended(client):
+    url = opened(client, "twice")
+    press(url, outcome="paid")
+    again = press(url, outcome="declined")
+    assert again.headers["location"] == f"/pay/{client.shop.payment('twice')['id']}"
+    assert client.shop.payment("twice")["status"] == "succeeded"
+    ended = page(url).text
+    assert "оплачено" in ended
+    assert 'id="to-shop"' in ended
+    assert 'id="pay"' not in ended
+
+
+def test_a_payment_that_is_not_there_is_said_to_be_none(client):
+    answer = page(f"{client.root}/pay/nobody")
+    assert answer.status_code == 404
+    assert "Такого платежа нет" in answer.text
+    assert press(f"{client.root}/pay/nobody", outcome="paid").status_code == 404
+
+
+def test_the_newest_payments_are_listed_with_how_they_stand(client):
+    url = opened(client, "listed")
+    said = page(f"{client.root}/").text
+    assert url.removeprefix(client.root) in said
+    for path in set(re.findall(r'(?:href|src)="(/static/[^"]+)"', said)):
+        assert page(client.root + path).status_code == 200

@@ -1,0 +1,145 @@
+"""A shop for the tests: plans that are sold, and its books on real rows under a still clock."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import count
+
+from merlin.billing import buying, settling
+from merlin.billing.buying import Shop, Wanted
+from merlin.billing.ledger import EntryKind, Paid, Returned, faults
+from merlin.billing.plan import read_plans
+from merlin.billing.purchase import Till
+from merlin.billing.renewal import Renewal, RenewalState
+from merlin.billing.selling import Selling, YooKassaConfig
+from merlin.billing.till import Seen, Status
+from merlin.store.ledger import LedgerRows
+from merlin.store.notices import NoticeRows
+from merlin.store.users import UserRows
+from merlin.wiring.books import books_of
+
+ANNA, BORIS, VERA = 1001, 1002, 1003
+STARS, YOOKASSA = Till.STARS, Till.YOOKASSA
+SAID = {
+    "free": {"title": {"ru": "Бесплатный", "en": "Free"}, "text": 20, "voice": 0},
+    "plus": {
+        "title": {"ru": "Плюс", "en": "Plus"},
+        "text": 200,
+        "voice": 20,
+        "price": {"rub": 299.9, "stars": 200},
+        "days": 30,
+        "renewed": True,
+        "trial_days": 3,
+    },
+    "voices": {
+        "title": {"ru": "Голос", "en": "Voice"},
+        "pack": {"voice": 10, "photo": 5},
+        "price": {"rub": 99, "stars": 70},
+        "days": 90,
+    },
+    "algorithms": {
+        "title": {"ru": "Алгоритмы", "en": "Algorithms"},
+        "text": 50,
+        "price": {"rub": 150, "stars": 100},
+        "days": 10,
+        "courses": ["algorithms"],
+    },
+}
+PLANS = read_plans(SAID)
+SHOP = Shop(PLANS, Selling(YooKassaConfig(saves_methods=True)))
+
+
+class Counter:
+    """The counter of a shop: what buyers, tills and admins do, on the rows of one database."""
+
+    def __init__(self, database, cipher, clock, shop=SHOP):
+        self.db = database
+        self.clock = clock
+        self.shop = shop
+        self.books = books_of(database, cipher, clock)
+        self.notices = NoticeRows(database, clock)
+        self.users = UserRows(database, clock, cipher)
+        # The rows themselves tell more than the Protocol.
+        self.ledger = LedgerRows(database, cipher, clock)
+        self._numbers = count(1)
+
+    def order(self, user_id=ANNA, plan="plus", till=YOOKASSA, **more):
+        wanted = Wanted(user_id, plan, till, **more)
+        return self.db.transact(lambda: buying.order(self.books, self.shop, wanted, self.clock))
+
+    def seen(self, purchase, outside_id, status=Status.SUCCEEDED, **more):
+        """Return the payment as YooKassa tells it when all is well."""
+        said = {"is_paid": status is Status.SUCCEEDED, "amount": purchase.order.amount}
+        said |= {"is_test": False, "purchase_id": purchase.purchase_id}
+        said |= {"user_id": str(purchase.user_id), "at": self.clock()}
+        return Seen(outside_id, status, **{**said, **more})
+
+    def settle(self, purchase, seen):
+        return self.db.transact(lambda: settling.settle(self.books, self.notices, purchase, seen))
+
+    def pay(self, purchase, outside_id=""):
+        """Let a purchase be paid; return its grant, None for a payment that is known."""
+        outside_id = outside_id or f"pay-{next(self._numbers)}"
+        paid = Paid(outside_id, purchase.order.amount, self.clock())
+        return self.db.transact(lambda: settling.pay(self.books, self.notices, purchase, paid))
+
+    def bought(self, user_id=ANNA, plan="plus", till=YOOKASSA, **more):
+        """Order and pay; return the purchase as it then is, and the grant."""
+        purchase = self.order(user_id, plan, till, **more)
+        grant = self.pay(purchase)
+        return self.books.purchases.get(purchase.purchase_id), grant
+
+    def give_back(self, grant, minor=None, outside_id=""):
+        """Let money go back at the till; return the ledger's row."""
+        amount = self.books.ledger.rest(grant.entry_id)
+        amount = amount if minor is None else type(amount)(minor, amount.currency)
+        outside_id = outside_id or f"back-{next(self._numbers)}"
+        paid = self.payment_of(grant)
+        returned = Returned(outside_id, paid.outside_id, amount, self.clock())
+        return self.db.transact(
+            lambda: settling.give_back(self.books, self.notices, grant.till, returned)
+        )
+
+    def payment_of(self, grant):
+        entries = self.books.ledger.entries(grant.purchase_id)
+        return next(each for each in entries if each.entry_id == grant.refers)
+
+    def trial(self, user_id=ANNA, plan="plus"):
+        """Begin a trial; return its days."""
+        return self.db.transact(
+            lambda: buying.begin_trial(self.books, self.shop, user_id, plan, f"user:{user_id}")
+        )
+
+    def renewal(self, user_id=ANNA, till=YOOKASSA, days=30):
+        """Let a plan renew itself; return the renewal's id."""
+        now = self.clock()
+        next_at = now + timedelta(days=days)
+        new = Renewal(0, user_id, "plus", till, "card-1", RenewalState.ON, now, next_at)
+        return self.books.renewals.begin(new)
+
+    def entries(self):
+        far = timedelta(days=40_000)
+        rows = self.books.ledger.between(self.clock() - far, self.clock() + far)
+        return [entry for entry, _ in rows]
+
+    def kinds(self):
+        return [each.kind.value for each in self.entries()]
+
+    def faults(self):
+        return [*faults(self.entries())]
+
+    def sums(self):
+        """Return what was paid and what went back, in minor units by currency."""
+        told = {}
+        for each in self.entries():
+            if each.kind in {EntryKind.PAYMENT, EntryKind.REFUND}:
+                key = (each.kind.value, each.amount.currency.value)
+                told[key] = told.get(key, 0) + each.amount.minor
+        return told
+
+    def told(self, to):
+        return [each.key for each in self.notices.newest(str(to), 100)][::-1]
+
+    def plans(self, user_id=ANNA):
+        user = self.users.get(user_id)
+        return list(user.terms) if user else []

@@ -1,0 +1,152 @@
+"""What answers cost a day is added up, and a cap closes until the day ends in the config's zone."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from shop_world import ANNA, BORIS
+
+from merlin.billing.guard import AnswerCaps, Guard, Reach
+from merlin.core.money import Cost
+from merlin.store.answer_costs import AnswerCostRows
+from merlin.store.cipher import Cipher
+from merlin.store.database import open_database
+from merlin.store.notices import NoticeRows
+from merlin.store.people import PeopleRows
+
+pytestmark = pytest.mark.integration
+
+BOTH = AnswerCaps(per_day_micro=1000, per_person_micro=400)
+
+
+def usd(micro):
+    return Cost(micro, "USD")
+
+
+class Till:
+    """The guard of one bot, with the rows behind it."""
+
+    def __init__(self, database, cipher, clock, caps=BOTH, zone=UTC):
+        self.rows = AnswerCostRows(database, cipher)
+        self.guard = Guard(caps, self.rows, zone)
+        self.notices = NoticeRows(database, clock)
+        self.clock = clock
+
+    def answered(self, user_id, micro, currency="USD"):
+        self.guard.note(self.notices, user_id, Cost(micro, currency), self.clock())
+
+    def over(self, user_id):
+        return self.guard.over(user_id, self.clock())
+
+    def told(self):
+        return [each.key for each in self.notices.newest("admins", 10)]
+
+
+@pytest.fixture
+def till(database, cipher, clock):
+    return Till(database, cipher, clock)
+
+
+def test_a_person_may_cost_so_much_and_then_others_still_may(till, clock):
+    till.answered(ANNA, 399)
+    assert till.over(ANNA) is None
+    till.answered(ANNA, 1)
+    over = till.over(ANNA)
+    assert (over.reach, over.spent, over.cap_micro) == (Reach.PERSON, usd(400), 400)
+    assert over.until == clock().replace(hour=0) + timedelta(days=1)
+    assert till.over(BORIS) is None
+
+
+def test_all_together_may_cost_so_much_and_then_nobody_may(till):
+    for user_id in (1, 2, 3, 4):
+        till.answered(user_id, 300)
+    assert till.over(ANNA).reach is Reach.DAY
+    assert till.over(ANNA).spent == usd(1200)
+
+
+def test_each_currency_is_added_up_by_itself(till):
+    till.answered(ANNA, 300)
+    till.answered(ANNA, 300, "RUB")
+    assert till.over(ANNA) is None
+    till.answered(ANNA, 100, "RUB")
+    assert till.over(ANNA).spent == Cost(400, "RUB")
+
+
+def test_admins_hear_of_each_cap_once_a_day(till, clock):
+    for _ in range(3):
+        till.answered(ANNA, 400)
+        till.answered(BORIS, 400)
+    assert sorted(till.told()) == ["notice-answers-day", "notice-answers-person"]
+    notice = till.notices.newest("admins", 1)[0]
+    assert notice.arguments["until"] == "2026-11-21 00:00"
+    clock.move(86_400)
+    till.answered(ANNA, 5000)
+    assert len(till.told()) == 3
+
+
+def test_the_day_ends_in_the_configs_zone(database, cipher, clock):
+    till = Till(database, cipher, clock, zone=ZoneInfo("Asia/Vladivostok"))
+    till.answered(ANNA, 5000)
+    until = till.over(ANNA).until
+    assert until.isoformat() == "2026-11-20T14:00:00+00:00"
+    clock.now = until - timedelta(seconds=1)
+    assert till.over(ANNA) is not None
+    clock.now = until
+    assert till.over(ANNA) is None
+
+
+def test_days_that_are_over_are_forgotten(till, clock, database):
+    for _ in range(5):
+        till.answered(ANNA, 10)
+        clock.move(86_400)
+    assert database.sql("SELECT COUNT(*) FROM answer_cost") == [(3,)]
+
+
+def test_without_a_cap_nothing_is_added_up(database, cipher, clock):
+    till = Till(database, cipher, clock, AnswerCaps())
+    till.answered(ANNA, 10**9)
+    assert till.over(ANNA) is None
+    assert database.sql("SELECT COUNT(*) FROM answer_cost") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("caps", "reach"),
+    [(AnswerCaps(per_day_micro=0), Reach.DAY), (AnswerCaps(per_person_micro=0), Reach.PERSON)],
+)
+def test_a_cap_of_nothing_closes_with_the_first_answer(database, cipher, clock, caps, reach):
+    till = Till(database, cipher, clock, caps)
+    till.answered(ANNA, 1)
+    assert till.over(ANNA).reach is reach
+
+
+def test_deleting_everything_opens_no_cap(till, database, cipher, clock):
+    till.answered(ANNA, 400)
+    PeopleRows(database, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
+    assert till.over(ANNA) is not None
+    assert str(ANNA) not in str(database.sql("SELECT * FROM answer_cost"))
+    newer = Cipher({"k": b"k" * 32, "new": b"n" * 32}, "new")
+    other = Till(database, newer, clock)
+    other.answered(ANNA, 1)
+    assert other.over(ANNA).spent == usd(401)
+
+
+def test_answers_that_come_at_once_are_all_added(url, cipher, clock):
+    gate = threading.Barrier(6)
+
+    def answer():
+        with open_database(url) as mine:
+            rows = AnswerCostRows(mine, cipher)
+            gate.wait()
+            for _ in range(5):
+                rows.add("2026-11-20", ANNA, usd(7))
+
+    threads = [threading.Thread(target=answer) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with open_database(url) as database:
+        assert AnswerCostRows(database, cipher).of_day("2026-11-20") == [usd(210)]

@@ -1,0 +1,24 @@
+"""Many random histories with the shop: the money, the plans and what is left always agree."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from billing_histories import History, shop_of
+
+pytestmark = pytest.mark.integration
+
+
+def test_hundreds_of_histories_keep_money_plans_and_questions_right(database, cipher, clock):
+    """On PostgreSQL fewer: a call there takes a way over a socket."""
+    dice = random.Random(20261120)  # noqa: S311 - a test's own dice
+    world = shop_of(database, cipher, clock)
+    for number in range(200 if database.dialect == "sqlite" else 40):
+        with database.atomic():
+            history = History(dice, world, 5000 + number)
+            for _ in range(3):
+                for _ in range(4):
+                    history.step()
+                history.check()
+    assert world.faults() == []

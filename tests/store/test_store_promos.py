@@ -1,0 +1,225 @@
+"""Promo codes: so many people, each once; a lower price is held by the order that has it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from shop_world import ANNA, BORIS, STARS, VERA, YOOKASSA, Counter
+
+from merlin.account.user import User
+from merlin.billing.promo import Promo
+from merlin.billing.purchase import PurchaseState
+from merlin.core.errors import NotFound, Refused
+from merlin.store.database import open_database
+from merlin.store.people import PeopleRows
+
+pytestmark = pytest.mark.integration
+
+DAY = timedelta(days=1)
+WEEK = Promo("WEEK-2026", "plus", days=7, by="cli:vera")
+HALF = Promo("HALF", "plus", percent=50, by="cli:vera")
+
+
+@pytest.fixture
+def shop(database, cipher, clock):
+    counter = Counter(database, cipher, clock)
+    counter.users.seen([User(each, "ru") for each in (ANNA, BORIS, VERA)])
+    for promo in (WEEK, HALF):
+        counter.books.promos.add(promo)
+    return counter
+
+
+def refused_as(call, *arguments, **named):
+    with pytest.raises(Refused) as refused:
+        call(*arguments, **named)
+    return refused.value.key
+
+
+def give_up(shop, purchase, state=PurchaseState.CANCELED):
+    return shop.books.purchases.give_up(purchase.purchase_id, state)
+
+
+def uses(shop, code="HALF"):
+    return next(each.uses for each in shop.books.promos.all() if each.promo.code == code)
+
+
+def test_a_code_gives_days_to_each_once(shop):
+    redeem = shop.books.promos.redeem
+    assert redeem(ANNA, " week-2026 ").days == 7
+    assert shop.plans() == ["plus"]
+    assert refused_as(redeem, ANNA, "WEEK-2026") == "promo-used"
+    assert redeem(BORIS, "WEEK-2026").plan == "plus"
+    assert len(shop.books.terms.of(ANNA)) == 1
+    assert uses(shop, "WEEK-2026") == 2
+
+
+def test_a_code_that_is_used_up_over_stopped_or_unknown_says_so(shop, clock):
+    promos = shop.books.promos
+    promos.add(Promo("ONE", "plus", days=1, most_uses=1))
+    promos.add(Promo("TODAY", "plus", days=1, ends_at=clock() + DAY))
+    promos.redeem(ANNA, "ONE")
+    assert refused_as(promos.redeem, BORIS, "ONE") == "promo-used-up"
+    clock.move(86_400)
+    assert refused_as(promos.redeem, ANNA, "TODAY") == "promo-over"
+    promos.stop("week-2026", "cli:vera")
+    assert refused_as(promos.redeem, ANNA, "WEEK-2026") == "promo-unknown"
+    for code in ("NOTHING", "", "x' OR 1=1 --"):
+        assert refused_as(promos.redeem, ANNA, code) == "promo-unknown"
+    with pytest.raises(NotFound):
+        promos.stop("WEEK-2026", "cli:vera")
+
+
+def test_a_code_of_one_kind_is_not_taken_for_the_other(shop):
+    assert refused_as(shop.books.promos.redeem, ANNA, "HALF") == "promo-is-percent"
+    assert refused_as(shop.order, promo="WEEK-2026") == "promo-is-days"
+    assert refused_as(shop.order, plan="voices", promo="HALF") == "promo-other-plan"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"days": 0},
+        {"days": 3651},
+        {"days": -1},
+        {"percent": 100, "days": 0},
+        {"percent": -5, "days": 0},
+        {"percent": 10},
+        {"most_uses": 0},
+    ],
+)
+def test_a_code_that_gives_nothing_sound_is_refused(shop, fault):
+    said = {"code": "SOUND", "plan": "plus", "days": 7, **fault}
+    assert refused_as(shop.books.promos.add, Promo(**said)) == "promo-wrong"
+
+
+def test_a_code_is_made_once_and_is_a_code(shop, clock):
+    add = shop.books.promos.add
+    assert refused_as(add, Promo("week-2026", "plus", days=1)) == "promo-there"
+    for code in ("", "ab", "with space", "-x-", "a" * 33, "a\nb"):
+        assert refused_as(add, Promo(code, "plus", days=1)) == "promo-no-code"
+    add(Promo("ёлка_24", "plus", days=1))
+    assert shop.books.promos.redeem(ANNA, "Ёлка_24").code == "ЁЛКА_24"
+    past = Promo("PAST", "plus", days=1, ends_at=clock())
+    assert refused_as(add, past) == "promo-wrong"
+
+
+def test_the_price_is_lower_and_the_use_is_held_by_the_order(shop):
+    purchase = shop.order(promo="half")
+    assert (purchase.order.amount.minor, purchase.order.promo) == (14_995, "HALF")
+    assert shop.order(promo="HALF") == purchase
+    assert uses(shop) == 1
+    shop.pay(purchase)
+    assert refused_as(shop.order, promo="HALF") == "promo-used"
+    assert uses(shop) == 1
+
+
+@pytest.mark.parametrize("ended", [PurchaseState.CANCELED, PurchaseState.EXPIRED])
+def test_an_order_that_is_given_up_frees_its_use(shop, ended):
+    purchase = shop.order(promo="HALF")
+    assert give_up(shop, purchase, ended)
+    assert uses(shop) == 0
+    again = shop.order(promo="HALF")
+    assert again.purchase_id != purchase.purchase_id
+    assert uses(shop) == 1
+
+
+def test_an_order_that_is_too_old_frees_its_use_for_a_new_one(shop, clock):
+    old = shop.order(promo="HALF")
+    clock.move(25 * 3600)
+    new = shop.order(promo="HALF")
+    assert new.purchase_id != old.purchase_id
+    assert shop.books.purchases.get(old.purchase_id).state is PurchaseState.EXPIRED
+    assert uses(shop) == 1
+
+
+def test_who_changes_the_till_or_the_address_keeps_the_code(shop):
+    made = [
+        shop.order(promo="HALF", contact="anna@example.com"),
+        shop.order(promo="HALF", contact="other@example.com"),
+        shop.order(promo="HALF", till=STARS),
+    ]
+    states = [shop.books.purchases.get(each.purchase_id).state for each in made]
+    assert [each.value for each in states] == ["canceled", "canceled", "created"]
+    assert made[-1].order.amount.minor == 100
+    assert uses(shop) == 1
+
+
+def test_money_that_is_held_keeps_the_code_for_good(shop):
+    purchase = shop.order(promo="HALF")
+    assert shop.books.asking.held(purchase.purchase_id)
+    assert refused_as(shop.order, promo="HALF", till=STARS) == "promo-used"
+
+
+def test_what_was_given_up_and_paid_all_the_same_has_used_the_code(shop):
+    purchase = shop.order(promo="HALF")
+    give_up(shop, purchase)
+    shop.pay(purchase)
+    assert refused_as(shop.order, promo="HALF") == "promo-used"
+    assert uses(shop) == 1
+
+
+def test_a_code_looks_usable_to_who_holds_it_and_to_nobody_beyond_its_number(shop):
+    promos = shop.books.promos
+    promos.add(Promo("LAST", "plus", percent=10, most_uses=1))
+    shop.order(promo="LAST")
+    assert promos.find(ANNA, "LAST", "plus").percent == 10
+    assert refused_as(promos.find, BORIS, "LAST") == "promo-used-up"
+    assert shop.order(promo="LAST", till=STARS).order.amount.minor == 180
+
+
+def test_a_price_is_never_nothing(shop):
+    shop.books.promos.add(Promo("CHEAP", "plus", percent=99))
+    assert shop.order(promo="CHEAP", till=STARS).order.amount.minor == 2
+    assert shop.order(BORIS, promo="CHEAP").order.amount.minor == 299
+
+
+@pytest.mark.parametrize("people", [[ANNA] * 4, [1, 2, 3, 4, 5, 6]])
+def test_those_who_use_a_code_at_once_are_as_many_as_it_says(url, cipher, clock, people):
+    with open_database(url) as database:
+        shop = Counter(database, cipher, clock)
+        shop.books.promos.add(Promo("THREE", "plus", percent=30, most_uses=3))
+    gate, made = threading.Barrier(len(people)), []
+
+    def order(user_id):
+        with open_database(url) as mine:
+            gate.wait()
+            try:
+                made.append(Counter(mine, cipher, clock).order(user_id, promo="THREE").purchase_id)
+            except Refused as refused:
+                made.append(refused.key)
+
+    threads = [threading.Thread(target=order, args=(each,)) for each in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    orders = {each for each in made if each != "promo-used-up"}
+    assert len(made) == len(people)
+    assert len(orders) == (1 if len(set(people)) == 1 else 3)
+    with open_database(url) as database:
+        shop = Counter(database, cipher, clock)
+        assert uses(shop, "THREE") == len(orders) == len(shop.books.purchases.newest())
+
+
+def test_a_code_is_not_had_again_by_deleting_everything(shop, cipher, clock):
+    shop.books.promos.redeem(ANNA, "WEEK-2026")
+    shop.bought(promo="HALF")
+    PeopleRows(shop.db, cipher, clock).forget(ANNA, clock() + DAY)
+    clock.move(100 * 86_400)
+    shop.users.seen([User(ANNA, "ru")])
+    assert refused_as(shop.books.promos.redeem, ANNA, "WEEK-2026") == "promo-used"
+    assert refused_as(shop.order, promo="HALF") == "promo-used"
+    assert (uses(shop), uses(shop, "WEEK-2026")) == (1, 1)
+    assert shop.plans() == []
+    PeopleRows(shop.db, cipher, clock).forget(BORIS, clock() + DAY)
+    assert shop.books.promos.redeem(BORIS, "WEEK-2026").days == 7
+
+
+def test_all_codes_are_listed_newest_first(shop):
+    shop.order(promo="HALF", till=YOOKASSA)
+    shop.books.promos.stop("HALF", "cli:vera")
+    half, week = shop.books.promos.all()
+    assert (half.promo.code, half.uses, half.is_stopped) == ("HALF", 1, True)
+    assert (week.promo, week.is_stopped) == (WEEK, False)

@@ -1,0 +1,138 @@
+"""Settling: what YooKassa says of a payment, in any order and however often, becomes one truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+from shop_world import ANNA, BORIS, Counter
+
+from merlin.account.user import User
+from merlin.billing.amount import Amount, Currency
+from merlin.billing.purchase import PurchaseState
+from merlin.billing.settling import REASONS, Settled, expire, reason_key
+from merlin.billing.till import Mismatch, Status
+from merlin.core.text import LANGUAGES, keys
+from merlin.store.people import PeopleRows
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def shop(database, cipher, clock):
+    counter = Counter(database, cipher, clock)
+    counter.users.seen([User(ANNA, "ru"), User(BORIS, "en")])
+    return counter
+
+
+@pytest.fixture
+def purchase(shop, clock):
+    """An order whose payment was asked for."""
+    made = shop.order()
+    asking = shop.books.asking
+    assert asking.asking(made.purchase_id, clock(), timedelta(seconds=30))
+    assert asking.pending(made.purchase_id, "out", "https://pay", clock() + timedelta(minutes=1))
+    return shop.books.purchases.get(made.purchase_id)
+
+
+def state(shop, purchase):
+    return shop.books.purchases.get(purchase.purchase_id).state
+
+
+def test_a_payment_is_settled_once_however_often_it_is_read(shop, purchase):
+    seen = shop.seen(purchase, "out")
+    assert [shop.settle(purchase, seen).value for _ in range(4)] == ["paid", *["nothing"] * 3]
+    assert shop.kinds() == ["payment", "grant"]
+    assert shop.told(ANNA) == ["notice-paid"]
+
+
+@pytest.mark.parametrize(
+    ("forged", "differs"),
+    [
+        ({"amount": Amount(29_989, Currency.RUB)}, Mismatch.AMOUNT),
+        ({"amount": Amount(29_990, Currency.XTR)}, Mismatch.CURRENCY),
+        ({"outside_id": "other"}, Mismatch.ID),
+        ({"purchase_id": "0" * 32}, Mismatch.ORDER),
+        ({"purchase_id": ""}, Mismatch.ORDER),
+        ({"user_id": str(BORIS)}, Mismatch.USER),
+        ({"user_id": ""}, Mismatch.USER),
+        ({"is_test": True}, Mismatch.TEST),
+    ],
+)
+def test_a_payment_that_is_not_the_orders_grants_nothing(shop, purchase, forged, differs):
+    seen = replace(shop.seen(purchase, "out"), **forged)
+    for _ in range(2):
+        assert shop.settle(purchase, seen) is Settled.WRONG
+    assert shop.entries() == []
+    assert state(shop, purchase) is PurchaseState.PENDING
+    assert shop.told("admins") == ["notice-payment-wrong"]
+    (notice,) = shop.notices.newest("admins", 5)
+    assert notice.arguments["differs"] == differs.value
+    assert shop.told(ANNA) == []
+
+
+def test_what_says_that_it_succeeded_and_is_not_paid_grants_nothing(shop, purchase):
+    seen = replace(shop.seen(purchase, "out"), is_paid=False)
+    assert shop.settle(purchase, seen) is Settled.NOTHING
+    assert shop.entries() == []
+
+
+STEPS = {
+    "held": (Status.HELD, {}),
+    "canceled": (Status.CANCELED, {"reason": "general_decline"}),
+    "succeeded": (Status.SUCCEEDED, {}),
+    "refunded": (Status.SUCCEEDED, {"refunded": 29_990}),
+}
+
+
+@pytest.mark.parametrize("order", [*permutations(STEPS)], ids="-".join)
+def test_in_whatever_order_four_states_are_read_money_is_granted_once(shop, purchase, order):
+    came = []
+    for name in order:
+        status, more = STEPS[name]
+        came.append(shop.settle(purchase, shop.seen(purchase, "out", status, **more)))
+    assert state(shop, purchase) is PurchaseState.PAID
+    assert shop.kinds() == ["payment", "grant"]
+    # Of the money that went back the ledger knows nothing yet: somebody is to read the refunds.
+    assert Settled.RETURNED in came
+    assert shop.faults() == []
+
+
+def test_who_pays_nothing_in_time_hears_nothing_and_a_refusal_is_told_in_words(shop, purchase):
+    canceled = shop.seen(purchase, "out", Status.CANCELED, reason="expired_on_confirmation")
+    assert shop.settle(purchase, canceled) is Settled.CANCELED
+    assert shop.told(ANNA) == []
+    other = shop.order()
+    refused = shop.seen(other, "out-2", Status.CANCELED, reason="insufficient_funds")
+    assert [shop.settle(other, refused).value for _ in range(2)] == ["canceled", "nothing"]
+    (notice,) = shop.notices.newest(str(ANNA), 5)
+    assert notice.key == "notice-payment-canceled"
+    assert notice.arguments["reason"]["key"] == "payment-reason-insufficient-funds"
+    assert notice.arguments["amount"] == "299.90 RUB"
+
+
+def test_every_reason_has_words_in_both_languages():
+    named = {reason_key(each) for each in [*REASONS, "a_new_one", ""]}
+    for language in LANGUAGES:
+        assert named <= keys(language)
+    assert reason_key("a_new_one") == "payment-reason"
+
+
+def test_an_order_that_nobody_pays_expires_in_its_time(shop, purchase, clock):
+    assert not expire(shop.books, purchase, clock())
+    clock.move(24 * 3600)
+    assert expire(shop.books, purchase, clock())
+    assert not expire(shop.books, purchase, clock())
+    assert state(shop, purchase) is PurchaseState.EXPIRED
+    assert shop.settle(purchase, shop.seen(purchase, "out")) is Settled.PAID
+    assert state(shop, purchase) is PurchaseState.PAID
+
+
+def test_what_somebody_who_left_paid_is_believed_and_told_to_admins(shop, purchase, cipher, clock):
+    seen = shop.seen(purchase, "out")
+    PeopleRows(shop.db, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
+    assert shop.settle(purchase, seen) is Settled.PAID
+    assert shop.told("admins") == ["notice-paid-nobody"]
+    assert shop.faults() == []

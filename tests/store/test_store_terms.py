@@ -1,0 +1,152 @@
+"""Terms: plans for a time, one behind the other; a trial is had once, even by who comes back."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from shop_world import ANNA, BORIS, Counter
+
+from merlin.account.user import User
+from merlin.billing.plan import plan_of
+from merlin.billing.term import Source, Term
+from merlin.core.errors import NotFound, Refused
+from merlin.store.audit import AuditRows
+from merlin.store.database import open_database
+from merlin.store.people import PeopleRows
+from merlin.store.users import UserRows
+
+pytestmark = pytest.mark.integration
+
+DAY = timedelta(days=1)
+VERA = "user:1003"
+
+
+@pytest.fixture
+def shop(database, cipher, clock):
+    counter = Counter(database, cipher, clock)
+    counter.users.seen([User(ANNA, "ru"), User(BORIS, "en")])
+    return counter
+
+
+def give(shop, key, days=10, plan="plus", source=Source.GIFT):
+    return shop.books.terms.add(ANNA, plan, days, source, key, VERA)
+
+
+def test_a_plan_is_had_from_its_first_moment_up_to_its_last(shop, clock):
+    term = Term(0, ANNA, "plus", clock() + DAY, clock() + 2 * DAY, Source.GIFT, "k")
+    assert shop.books.terms.give(term)
+    assert shop.plans() == []
+    clock.move(86_400)
+    assert shop.plans() == ["plus"]
+    clock.move(86_400)
+    assert shop.plans() == []
+
+
+def test_what_has_a_key_is_given_once_to_each(shop):
+    assert give(shop, "welcome")
+    assert not give(shop, "welcome")
+    assert shop.books.terms.add(BORIS, "plus", 10, Source.GIFT, "welcome", VERA)
+    assert len(shop.books.terms.of(ANNA)) == 1
+    notes = AuditRows(shop.db).newest(10)
+    assert [each.action for each in notes] == ["plan.give", "plan.give"]
+
+
+def test_a_plan_that_is_given_begins_where_the_same_plan_ends(shop, clock):
+    for key in ("a", "b", "c"):
+        clock.move(3600)
+        give(shop, key)
+    give(shop, "d", plan="algorithms")
+    other, *same = shop.books.terms.of(ANNA)
+    assert other.starts_at == clock()
+    assert same[0].starts_at == same[1].ends_at == same[2].ends_at + 10 * DAY
+    assert sorted(shop.plans()) == ["algorithms", "plus"]
+
+
+def test_the_higher_plan_counts_and_then_the_lower_one_again(shop, clock):
+    shop.users.set_plan(ANNA, "free", VERA)
+    give(shop, "a")
+    plans = shop.users.get(ANNA).plans
+    assert plan_of(shop.shop.plans, plans).name == "plus"
+    clock.move(10 * 86_400)
+    assert plan_of(shop.shop.plans, shop.users.get(ANNA).plans).name == "free"
+
+
+def test_a_trial_is_had_once(shop, clock):
+    assert shop.trial() == 3
+    assert shop.plans() == ["plus"]
+    for _ in range(2):
+        with pytest.raises(Refused) as refused:
+            shop.trial()
+        assert refused.value.key == "billing-trial-had"
+        clock.move(100 * 86_400)
+    assert shop.plans() == []
+    assert shop.trial(BORIS) == 3
+
+
+def test_who_had_the_plan_needs_no_trial_of_it(shop):
+    shop.bought()
+    with pytest.raises(Refused):
+        shop.trial()
+
+
+def test_a_plan_without_a_trial_has_none(shop):
+    for name in ("free", "voices", "nothing"):
+        with pytest.raises(NotFound):
+            shop.trial(plan=name)
+
+
+def test_a_trial_is_not_had_again_by_deleting_everything(shop, cipher, clock):
+    shop.trial()
+    for _ in range(2):
+        PeopleRows(shop.db, cipher, clock).forget(ANNA, clock() + DAY)
+        clock.move(1000 * 86_400)
+        shop.users.seen([User(ANNA, "ru")])
+        assert shop.plans() == []
+        with pytest.raises(Refused):
+            shop.trial()
+    assert shop.trial(BORIS) == 3
+    assert str(ANNA) not in str(shop.db.sql("SELECT * FROM left_behind"))
+
+
+def test_a_trial_that_two_processes_begin_at_once_is_one(url, cipher, clock):
+    with open_database(url) as database:
+        UserRows(database).seen([User(ANNA, "ru")])
+    gate, had = threading.Barrier(4), []
+
+    def begin():
+        with open_database(url) as mine:
+            gate.wait()
+            try:
+                had.append(Counter(mine, cipher, clock).trial())
+            except Refused:
+                had.append(0)
+
+    threads = [threading.Thread(target=begin) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(had) == [0, 0, 0, 3]
+    with open_database(url) as database:
+        assert len(Counter(database, cipher, clock).books.terms.of(ANNA)) == 1
+
+
+def test_what_ends_soon_is_told_unless_more_of_it_follows(shop, clock):
+    give(shop, "a")
+    give(shop, "b", plan="algorithms")
+    give(shop, "c")
+    soon = shop.books.terms.ending(clock() + 9 * DAY, clock() + 11 * DAY)
+    assert [each.plan for each in soon] == ["algorithms"]
+    later = shop.books.terms.ending(clock() + 19 * DAY, clock() + 21 * DAY)
+    assert [each.plan for each in later] == ["plus"]
+
+
+def test_what_was_taken_back_before_it_began_ends_for_nobody(shop, clock):
+    shop.bought()
+    _, second = shop.bought()
+    shop.give_back(second)
+    ends = clock() + 30 * DAY
+    found = shop.books.terms.ending(ends - DAY, ends + DAY)
+    assert [each.starts_at for each in found] == [clock()]
