@@ -9,84 +9,22 @@ rows say with what happened; it is told in `tests/store` for hundreds of histori
 from __future__ import annotations
 
 from collections import Counter as Counts
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from billing_goods import BOT, CODES, DAYS, JUMPS, PACK, PLANS, SHOP, ZONES, Bought, Use
 from shop_world import STARS, YOOKASSA, Counter
 
 from merlin.account.user import User
 from merlin.account.zone import zone_of
-from merlin.billing.buying import Shop
-from merlin.billing.plan import Format, plan_of, read_plans
-from merlin.billing.promo import Promo
+from merlin.billing.plan import Format, plan_of
 from merlin.billing.purchase import PurchaseState
 from merlin.billing.quota import Gift, Reserved
-from merlin.billing.selling import Selling, YooKassaConfig
 from merlin.billing.settling import expire
 from merlin.billing.term import Source
 from merlin.billing.till import Status
 from merlin.core.errors import MerlinError, Refused
 from merlin.store.quotas import QuotaRows
-
-BOT = 4242
-ZONES = ("UTC", "Europe/Moscow", "America/New_York", "Pacific/Chatham", "Asia/Kathmandu")
-PLANS = read_plans(
-    {
-        "free": {"title": {"ru": "Б", "en": "F"}, "text": 2, "voice": 0},
-        "plus": {
-            "title": {"ru": "П", "en": "P"},
-            "text": {"day": 3, "month": 7},
-            "voice": 1,
-            "price": {"rub": 299.9, "stars": 200},
-            "days": 30,
-            "renewed": True,
-            "trial_days": 3,
-        },
-        "pack": {
-            "title": {"ru": "Г", "en": "V"},
-            "pack": {"voice": 3, "text": 2},
-            "price": {"rub": 99.01, "stars": 70},
-            "days": 20,
-        },
-        "course": {
-            "title": {"ru": "К", "en": "C"},
-            "text": 2,
-            "price": {"rub": 150, "stars": 100},
-            "days": 7,
-            "courses": ["algorithms"],
-        },
-    }
-)
-SHOP = Shop(PLANS, Selling(YooKassaConfig()))
-DAYS = {"plus": 30, "course": 7}
-PACK = {Format.VOICE: 3, Format.TEXT: 2}
-JUMPS = (60, 3 * 3600, 26 * 3600, 9 * 86_400, 33 * 86_400, -3600)
-CODES = (Promo("DAYS", "plus", days=5), Promo("LESS", "plus", percent=33))
-
-
-@dataclass
-class Bought:
-    """What should have become of one payment."""
-
-    purchase: object
-    outside_id: str
-    paid: int
-    grant: object
-    back: int = 0
-    refunds: list[tuple[str, int]] = field(default_factory=list)
-
-
-@dataclass
-class Use:
-    """One question that was let in."""
-
-    kind: Format
-    scope: str
-    day: str
-    month: str
-    gift_id: int | None
-    state: str = "reserved"
 
 
 class History:

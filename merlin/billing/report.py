@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, tzinfo
+from typing import TypeVar
 
 from merlin.billing.amount import Amount, Currency
 from merlin.billing.ledger import Entry, EntryKind
@@ -24,8 +25,41 @@ COLUMNS = (
     "till_id",
     "test",
 )
+_MONEY = frozenset({EntryKind.PAYMENT, EntryKind.REFUND})
+Counted = TypeVar("Counted", "Sum", "Total")
 # A table program takes a cell that begins so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What one till brought in a currency, in kopecks or Stars; tests are no money."""
+
+    till: Till
+    currency: Currency
+    payments: int = 0
+    paid: int = 0
+    refunds: int = 0
+    returned: int = 0
+
+    @property
+    def net(self) -> int:
+        """Return what stayed; less than nothing where more of earlier money went back."""
+        return self.paid - self.returned
+
+    def amount(self, minor: int) -> Amount:
+        """Return kopecks or Stars as an amount of this currency."""
+        return Amount(minor, self.currency)
+
+
+def totals(entries: Iterable[Entry]) -> list[Total]:
+    """Return the totals of real money, a till and currency each, Stars last."""
+    found: dict[tuple[Till, Currency], Total] = {}
+    for each in entries:
+        if each.kind in _MONEY and not each.is_test:
+            key = (each.till, each.amount.currency)
+            found[key] = _added(found.get(key) or Total(*key), each)
+    return [found[key] for key in sorted(found, reverse=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +86,7 @@ def sums(rows: Iterable[tuple[Entry, Purchase]], zone: tzinfo) -> list[Sum]:
     """Return the sums of a ledger's rows, the oldest month first; months are those of `zone`."""
     found: dict[tuple[str, Till, Currency, str, bool], Sum] = {}
     for entry, purchase in rows:
-        if entry.kind not in {EntryKind.PAYMENT, EntryKind.REFUND}:
+        if entry.kind not in _MONEY:
             continue
         month, plan = f"{entry.at.astimezone(zone):%Y-%m}", purchase.order.promise.plan
         key = (month, entry.till, entry.amount.currency, plan, entry.is_test)
@@ -60,7 +94,7 @@ def sums(rows: Iterable[tuple[Entry, Purchase]], zone: tzinfo) -> list[Sum]:
     return [found[key] for key in sorted(found)]
 
 
-def _added(to: Sum, entry: Entry) -> Sum:
+def _added(to: Counted, entry: Entry) -> Counted:
     minor = entry.amount.minor
     if entry.kind is EntryKind.PAYMENT:
         return replace(to, payments=to.payments + 1, paid=to.paid + minor)
@@ -86,7 +120,7 @@ def lines(
     `vat_code` is the one of receipts, None where none are made.
     """
     for entry, purchase in rows:
-        if entry.kind not in {EntryKind.PAYMENT, EntryKind.REFUND}:
+        if entry.kind not in _MONEY:
             continue
         amount, is_payment = entry.amount.decimal, entry.kind is EntryKind.PAYMENT
         promise = purchase.order.promise

@@ -58,9 +58,9 @@ def office(folder, **changes):
             migrate(database)
             writer = Writer(database)
             try:
-                services = services_of(made, writer)
-                with serving(create_app(services)) as address:
-                    site = Office(lab, database, services, address)
+                app = create_app(services_of(made, writer))
+                with serving(app) as address:
+                    site = Office(lab, database, app, address)
                     with site.client, site.admin:
                         yield site
             finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import json
@@ -12,26 +11,18 @@ import time
 
 import pytest
 import yaml
-from shop_world import ANNA, BORIS, SAID, STARS, Counter
+from billing_desk import BACK, KEY, SHOP_ID, At, pay, with_gateway
+from shop_world import ANNA, BORIS, SAID, STARS
 
 from merlin.account.user import User
-from merlin.adapters.yookassa_gateway import YooKassaGateway
-from merlin.billing.buying import Shop
 from merlin.billing.ledger import Returned
-from merlin.billing.plan import read_plans
-from merlin.billing.selling import Selling, YooKassaConfig
 from merlin.billing.till import Wish
 from merlin.cli import main
 from merlin.core.clock import utc_now
 from merlin.sandbox.yookassa import YooKassaStandIn
-from merlin.store.cipher import load_or_make_key
-from merlin.store.database import open_database
-from merlin.store.migrations import migrate
 from merlin.store.settings import SettingRows
 
 pytestmark = pytest.mark.functional
-
-SHOP_ID, KEY, BACK = "100500", "test_stand-in", "http://127.0.0.1:8701/orders/1"
 
 
 @pytest.fixture(scope="module")
@@ -58,41 +49,6 @@ def made(shop, tmp_path_factory):
         pay(told, shop, told.order(contact="anna@example.com"))
         told.bought(BORIS, "voices", STARS)
     return folder
-
-
-class At:
-    """The shop's counter on a folder's database; `with At(place, shop) as told:`."""
-
-    def __init__(self, place, shop):
-        self.place = place
-        config = YooKassaConfig(base_url=shop.base_url, is_test=True)
-        self.shop = Shop(read_plans(SAID), Selling(config))
-        self.database = open_database(f"sqlite://{place}/state/merlin.db")
-
-    def __enter__(self):
-        migrate(self.database)
-        cipher = load_or_make_key(self.place / "state", None)
-        return Counter(self.database, cipher, utc_now, self.shop)
-
-    def __exit__(self, *_):
-        self.database.close()
-
-
-def pay(told, shop, purchase):
-    """Let an order be paid at YooKassa's stand-in, and stored; return the payment's id."""
-    asked = with_gateway(shop, lambda gateway: gateway.create(Wish(purchase, BACK, "Плюс")))
-    shop.choose(asked.outside_id, "paid")
-    seen = with_gateway(shop, lambda gateway: gateway.find(asked.outside_id))
-    assert told.settle(purchase, seen).value == "paid"
-    return asked.outside_id
-
-
-def with_gateway(shop, call):
-    gateway = YooKassaGateway(YooKassaConfig(base_url=shop.base_url, is_test=True), SHOP_ID, KEY)
-    try:
-        return asyncio.run(call(gateway))
-    finally:
-        gateway.close()
 
 
 @pytest.fixture

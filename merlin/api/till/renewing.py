@@ -16,7 +16,7 @@ from merlin.api.till.telling import named, tell
 from merlin.billing import buying
 from merlin.billing.books import Books
 from merlin.billing.buying import Wanted
-from merlin.billing.purchase import Purchase, PurchaseState, Till
+from merlin.billing.purchase import Purchase, Till
 from merlin.billing.renewal import MOST_TRIES, Renewal, RenewalState
 from merlin.billing.settling import reason_key
 from merlin.billing.till import Seen
@@ -129,16 +129,3 @@ def _order(services: ApiServices, renewal: Renewal) -> None:
         tell(services, renewal.user_id, "notice-renewal-gone", told, once)
         return
     books.asking.look(order.purchase_id, services.clock())
-
-
-def stop_refunded(services: ApiServices, purchase: Purchase) -> None:
-    """End the renewal of a plan whose money went back whole, where nothing of it is left."""
-    books, plan = services.rows.books, purchase.order.promise.plan
-    if purchase.state is not PurchaseState.REFUNDED or not purchase.user_id:
-        return
-    ends = plan_ends(books, purchase.user_id, plan)
-    if ends is not None and ends > services.clock():
-        return
-    for each in books.renewals.of(purchase.user_id):
-        if _runs(each, plan) and each.till is Till.YOOKASSA:
-            books.renewals.stop(each.renewal_id, each.user_id)

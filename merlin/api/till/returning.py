@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from functools import partial
 
 from merlin.api.services import ApiServices
-from merlin.api.till.renewing import stop_refunded
 from merlin.api.till.shop import KEY_LIVES, returns_of
 from merlin.api.till.trouble import is_final, note
 from merlin.billing.amount import Amount
@@ -91,7 +90,6 @@ def _record(services: ApiServices, refund: Refund, seen: SeenRefund | None) -> N
     books.refunds.done(refund.refund_id, returned)
     purchase = books.purchases.get(refund.purchase_id)
     tell_returned(notices, purchase, returned)
-    stop_refunded(services, purchase)
 
 
 def _refused(services: ApiServices, refund: Refund, trouble: str) -> None:
@@ -114,16 +112,15 @@ async def read_returns(services: ApiServices, purchase_id: str) -> None:
         await services.store.do(lambda: books.asking.look(purchase_id, later))
         return
     listed = [*await returns_of(services).refunds(purchase.outside_id)]
-    await services.store.do(lambda: _give_back(services, purchase_id, listed))
+    await services.store.do(lambda: _give_back(services, listed))
 
 
-def _give_back(services: ApiServices, purchase_id: str, listed: Iterable[SeenRefund]) -> None:
+def _give_back(services: ApiServices, listed: Iterable[SeenRefund]) -> None:
     books, notices = services.rows.books, services.rows.notices
     for seen in listed:
         if seen.is_done:
             returned = _returned(seen, BY_HAND, seen.reason)
             give_back(books, notices, Till.YOOKASSA, returned)
-    stop_refunded(services, books.purchases.get(purchase_id))
 
 
 def _returned(seen: SeenRefund, by: str, reason: str) -> Returned:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from merlin.account.zone import zone_of
 from merlin.api.pages.admin.rooms import rooms
-from merlin.api.pages.admin.sums import Day, Sum, days_of, how_many_tests, months, sums_of
+from merlin.api.pages.admin.sums import Day, days_of, how_many_tests, months
 from merlin.api.pages.answering import NEVER_KEPT, shown
 from merlin.api.pages.bars import Bars, Count, bars_of
 from merlin.api.pages.chip import Chip
@@ -29,6 +29,7 @@ from merlin.api.shape import MOST_ID
 from merlin.billing.amount import Amount, Currency
 from merlin.billing.ledger import Entry
 from merlin.billing.purchase import ID_LENGTH, Purchase, PurchaseState
+from merlin.billing.report import Total, totals
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound
 from merlin.core.text import text
@@ -193,10 +194,10 @@ def payment_row(visit: Visit, purchase: Purchase) -> PaymentRow:
 
 
 def _month(visit: Visit, name: str, entries: Sequence[Entry]) -> Month:
-    return Month(visit.say(f"month-{name}"), tuple(_sum(visit, each) for each in sums_of(entries)))
+    return Month(visit.say(f"month-{name}"), tuple(_sum(visit, each) for each in totals(entries)))
 
 
-def _sum(visit: Visit, each: Sum) -> SumRow:
+def _sum(visit: Visit, each: Total) -> SumRow:
     def told(minor: int) -> str:
         said = each.amount(abs(minor)).told(visit.language)
         return f"−{said}" if minor < 0 else said

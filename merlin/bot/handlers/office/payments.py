@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, time
 
 from merlin.account.role import Permission
-from merlin.billing.amount import Amount, Currency
-from merlin.billing.ledger import EntryKind
+from merlin.billing.amount import Currency
 from merlin.billing.purchase import Till
+from merlin.billing.report import Total, totals
 from merlin.bot.event import Event
 from merlin.bot.handlers.answer.allowance import zone_for
 from merlin.bot.handlers.office import panel
@@ -42,15 +42,14 @@ def _month(kit: Kit, event: Event) -> list[str]:
     first = datetime.combine(now.astimezone(zone).date().replace(day=1), time(), zone)
     found = kit.rows.books.ledger.between(first.astimezone(UTC), now)
     lines = []
+    brought = {each.till: each for each in totals(entry for entry, _ in found)}
     for till, currency in _TILLS.items():
-        mine = [entry for entry, _ in found if entry.till is till and not entry.is_test]
-        came = [each.amount.minor for each in mine if each.kind is EntryKind.PAYMENT]
-        back = [each.amount.minor for each in mine if each.kind is EntryKind.REFUND]
+        total = brought.get(till) or Total(till, currency)
         told = {
             "till": text(event.language, f"pay-till-{till.value}"),
-            "came": Amount(sum(came), currency).told(event.language),
-            "count": len(came),
-            "back": Amount(sum(back), currency).told(event.language),
+            "came": total.amount(total.paid).told(event.language),
+            "count": total.payments,
+            "back": total.amount(total.returned).told(event.language),
         }
         lines.append(text(event.language, "pay-admin-month", **told))
     return lines
