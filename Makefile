@@ -23,7 +23,7 @@ run: venv
 	$(BIN)/merlin run
 
 test: venv
-	$(BIN)/python -m pytest -q -n auto --dist loadgroup
+	MERLIN_SAMPLE=1 $(BIN)/python -m pytest -n auto --dist loadgroup -q
 
 check: venv
 	$(BIN)/ruff check .

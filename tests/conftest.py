@@ -9,6 +9,7 @@ import socket
 # (`store.drivers`): the tests after it may want it.
 import peewee  # noqa: F401
 import pytest
+import sample
 import structlog
 
 # Two BLAS threads on a busy machine take five times as long as one; set before numpy loads.
@@ -20,6 +21,18 @@ def pytest_xdist_make_scheduler(config, log):
     from schedule import MachinesFirst
 
     return MachinesFirst(config, log)
+
+
+def pytest_collection_modifyitems(config, items):
+    if sample.is_wanted():
+        items[:], left_out = sample.parted(items)
+        config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_terminal_summary(terminalreporter):
+    if sample.is_wanted():
+        told = f"a sample, MERLIN_SEED={sample.seed()}; MERLIN_REQUIRE_ALL=1 runs every test"
+        terminalreporter.write_line(told)
 
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost", ""}

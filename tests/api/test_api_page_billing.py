@@ -13,10 +13,11 @@ from site_world import BORIS
 from waiting import wait_until
 
 from merlin.account.role import Role
-from merlin.api.pages.admin.sums import days_of, how_many_tests, months, sums_of
+from merlin.api.pages.admin.sums import days_of, how_many_tests, months
 from merlin.billing.amount import Currency, roubles, stars
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.purchase import Till
+from merlin.billing.report import totals
 
 pytestmark = pytest.mark.functional
 
@@ -206,12 +207,12 @@ def test_sums_leave_tests_out_and_may_be_below_nothing():
         entry(EntryKind.PAYMENT, 100, at, is_test=True),
         entry(EntryKind.PAYMENT, 200, at, currency=Currency.XTR),
     ]
-    by_card, by_stars = sums_of(entries)
+    by_card, by_stars = totals(entries)
     assert (by_card.paid, by_card.returned, by_card.net) == (29_900, 49_900, -20_000)
     assert (by_card.payments, by_card.refunds) == (1, 1)
     assert (by_stars.till, by_stars.net) == (Till.STARS, 200)
     assert how_many_tests(entries) == 1
-    assert sums_of([]) == []
+    assert totals([]) == []
 
 
 def test_months_and_days_turn_in_the_zone_of_the_shop():

@@ -332,6 +332,8 @@ def test_every_column_that_somebody_seals_is_known():
         "outgoing",
         "presets",
         "proposals",
+        "purchases",
+        "renewals",
         "repeats",
         "sessions",
         "sign_ins",
