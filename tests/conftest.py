@@ -23,6 +23,12 @@ def pytest_xdist_make_scheduler(config, log):
     return MachinesFirst(config, log)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    # Tests wait for processes and files a third of their time.
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(config, items):
     if sample.is_wanted():
         items[:], left_out = sample.parted(items)
