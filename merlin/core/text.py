@@ -6,26 +6,67 @@ test proves. A missing key is a bug and raises KeyError.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from threading import RLock
 
 from fluent.runtime import FluentBundle
+from fluent.runtime.resolver import Message
 from fluent.syntax import FluentParser
 
 LANGUAGES = ("ru", "en")
 _LOCALE = Path(__file__).parents[1] / "locale"
 
 
+# A text begins at its line's start; another text within one is named in braces.
+_KEY = re.compile(r"^([a-z][a-z0-9-]*) *=", re.MULTILINE)
+_NAMED = re.compile(r"\{ *([a-z][a-z0-9-]*) *\}")
+
+
+class _Texts:
+    """The texts of one language; each file is parsed when the first of its texts is wanted.
+
+    A process says a part of them, and parsed all together they take 4 MB a language.
+    """
+
+    def __init__(self, language: str) -> None:
+        # Isolation marks around arguments would show up in terminals and in copied text.
+        self.bundle = FluentBundle([language], use_isolating=False)
+        paths = sorted((_LOCALE / language).glob("*.ftl"))
+        self.places = {key: path for path in paths for key in _KEY.findall(_read(path))}
+        # Where in its file each text stands would take as much memory as the texts.
+        self._parser = FluentParser(with_spans=False)
+        self._parsed: set[Path] = set()
+        self._lock = RLock()
+
+    def message(self, key: str) -> Message:
+        """Return a text as it was parsed. Raises KeyError."""
+        path = self.places[key]
+        if path not in self._parsed:
+            self._parse(path)
+        return self.bundle.get_message(key)
+
+    def _parse(self, path: Path) -> None:
+        with self._lock:
+            if path in self._parsed:
+                return
+            said = _read(path)
+            self.bundle.add_resource(self._parser.parse(said))
+            for key in _NAMED.findall(said):
+                if self.places.get(key, path) != path:
+                    self._parse(self.places[key])
+            self._parsed.add(path)
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
 @cache
-def _bundle(language: str) -> FluentBundle:
-    # Isolation marks around arguments would show up in terminals and in copied text.
-    bundle = FluentBundle([language], use_isolating=False)
-    # Where in its file each text stands would take as much memory as the texts.
-    parser = FluentParser(with_spans=False)
-    for path in sorted((_LOCALE / language).glob("*.ftl")):
-        bundle.add_resource(parser.parse(path.read_text(encoding="utf-8")))
-    return bundle
+def _texts(language: str) -> _Texts:
+    return _Texts(language)
 
 
 def language_of(code: str | None, default: str = "ru") -> str:
@@ -50,12 +91,12 @@ def _fixed(language: str, key: str) -> str:
 
 
 def _filled(language: str, key: str, arguments: Mapping[str, object]) -> str:
-    bundle = _bundle(language)
-    pattern = bundle.get_message(key).value
+    texts = _texts(language)
+    pattern = texts.message(key).value
     if pattern is None:
         raise KeyError(key)
     said = {name: _said(language, value) for name, value in arguments.items()}
-    filled, errors = bundle.format_pattern(pattern, said)
+    filled, errors = texts.bundle.format_pattern(pattern, said)
     if errors:
         raise ValueError(f"text {key}: {errors[0]}")
     return str(filled)
@@ -69,5 +110,4 @@ def _said(language: str, value: object) -> object:
 
 def keys(language: str) -> frozenset[str]:
     """Return the keys that `language` has."""
-    # Fluent publishes no list of its messages.
-    return frozenset(_bundle(language)._messages)
+    return frozenset(_texts(language).places)
