@@ -10,7 +10,7 @@ import sys
 from importlib import import_module
 
 QUICK = ("demo", "recall", "engine", "dataset")
-NAMES = (*QUICK, "changes", "billing", "kills", "storm", "contract", "chat", "api")
+NAMES = (*QUICK, "changes", "billing", "kills", "storm", "contract", "page", "chat", "api")
 
 
 def main() -> None:

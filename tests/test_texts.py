@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fluent.syntax import ast, parse
 
-from merlin.core.text import keys
+from merlin.core.text import LANGUAGES, keys
 
 pytestmark = pytest.mark.unit
 
@@ -57,6 +57,12 @@ def test_both_languages_use_the_same_arguments(topic):
     russian = {entry.id.name: arguments(entry) for entry in entries("ru", topic)}
     english = {entry.id.name: arguments(entry) for entry in entries("en", topic)}
     assert russian == english
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_is_found_by_its_key(language):
+    found = {entry.id.name for topic in TOPICS for entry in entries(language, topic)}
+    assert keys(language) == found
 
 
 def test_no_key_stands_in_two_topics():

@@ -21,8 +21,8 @@ _LOCALE = Path(__file__).parents[1] / "locale"
 
 
 # A text begins at its line's start; another text within one is named in braces.
-_KEY = re.compile(r"^([a-z][a-z0-9-]*) *=", re.MULTILINE)
-_NAMED = re.compile(r"\{ *([a-z][a-z0-9-]*) *\}")
+_KEY = re.compile(r"^([a-zA-Z][\w-]*) *=", re.MULTILINE)
+_NAMED = re.compile(r"\{ *([a-zA-Z][\w-]*) *\}")
 
 
 class _Texts:

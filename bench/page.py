@@ -1,0 +1,62 @@
+"""How soon the course page is seen on a slow phone: a real Chromium, 4× CPU, 1.6 Mbit/s, 150 ms.
+
+`python -m bench page`: first contentful paint of the catalogue, each run with an empty cache.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from bench.figures import line
+
+RUNS = 9
+SLOWER, LATENCY_MS, BYTES_PER_S = 4, 150, 1_600_000 / 8
+PAGES = ("/", "/plans")
+_PAINT = """() => new Promise(done => new PerformanceObserver(list => {
+    const seen = list.getEntriesByName("first-contentful-paint");
+    if (seen.length) done(seen[0].startTime);
+}).observe({type: "paint", buffered: true}))"""
+
+
+def run() -> None:
+    """Print minimum, median and maximum for each page."""
+    tests = Path(__file__).parents[1] / "tests"
+    sys.path[:0] = [str(tests), str(tests / "api"), str(tests / "browser")]
+    from chromium_here import ARGUMENTS, CHROMIUM
+    from playwright.sync_api import sync_playwright
+    from shop_pages_world import shop_pages
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        shop_pages(Path(folder)) as made,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        for page in PAGES:
+            address = made.site.address + page
+            seen = [_seen(browser, address) for _ in range(RUNS + 1)][1:]
+            print(line(f"first contentful paint of {page}", seen))
+        browser.close()
+
+
+def _seen(browser: Any, address: str) -> float:
+    """Return after how many seconds the first of a page is seen."""
+    context = browser.new_context(viewport={"width": 360, "height": 780}, is_mobile=True)
+    page = context.new_page()
+    slow = context.new_cdp_session(page)
+    slow.send("Network.enable")
+    slow.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
+    limits = {"latency": LATENCY_MS, "downloadThroughput": BYTES_PER_S}
+    limits["uploadThroughput"] = BYTES_PER_S
+    slow.send("Network.emulateNetworkConditions", {"offline": False, **limits})
+    page.goto(address)
+    seen: float = page.evaluate(_PAINT)
+    context.close()
+    return seen / 1000
