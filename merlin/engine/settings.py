@@ -2,11 +2,76 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from merlin.core.errors import ConfigError
 from merlin.core.loopback import is_loopback
+
+CPU = "cpu"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """One base model of `engine.models`.
+
+    `source` is a folder, a .gguf file, or a hub id (`owner/name`, at `revision`); `backend` is who
+    answers ("transformers", "vllm", "llama.cpp"), the last two at `url`, with a key from
+    `credential`. `dtype` and `quantised` are for training and for our own backend.
+    """
+
+    name: str
+    source: str
+    revision: str = "main"
+    licence: str = ""
+    backend: str = "transformers"
+    url: str = ""
+    credential: str = ""
+    context: int = 0
+    training_example: int = 0
+    dtype: str = "auto"
+    quantised: str = "none"
+    is_embedding: bool = False
+    sunset: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """Where language models are trained.
+
+    Each group of `devices` takes one job at a time; a group of several is one job on all of them
+    through accelerate. `workers` above 0: a Ray cluster at `cluster` (its address) with so many of
+    them takes one job. `quota_bytes` 0: adapters may fill the disk.
+    """
+
+    devices: Sequence[Sequence[str]] = ((CPU,),)
+    cluster: str = ""
+    workers: int = 0
+    quota_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweringSettings:
+    """How our own backend answers: on `device`, so many at once, so many waiting.
+
+    `adapters` are kept in memory; after `idle_s` without a question the base is let go of, 0 never.
+    """
+
+    device: str = CPU
+    at_once: int = 8
+    waiting: int = 64
+    adapters: int = 20
+    idle_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """One address that hears of jobs that ended; `secret` signs (`whsec_…`)."""
+
+    url: str
+    secret: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +89,10 @@ class EngineSettings:
     key: str
     pace_s: float = 0.0
     language: str = "ru"
+    models: Sequence[ModelSettings] = ()
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    answering: AnsweringSettings = field(default_factory=AnsweringSettings)
+    webhooks: Sequence[WebhookSettings] = ()
 
     def check(self) -> None:
         """Raise ConfigError where the engine would be open to everybody, or the pace is no time."""

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from merlin.core.message import ROLES as MESSAGE_ROLES
 from merlin.core.message import Message
 from merlin.engine.parts import text_of
+
+T = TypeVar("T")
 
 LEAST_EXAMPLES = 10
 MOST_EXAMPLES = 200_000
@@ -25,12 +29,33 @@ class BadFile(Exception):
     """The file cannot be trained on; the text names the line and says what to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """A conversation with the better and the worse way to go on (the protocol's dpo format)."""
+
+    asked: Sequence[Message]
+    better: Sequence[Message]
+    worse: Sequence[Message]
+
+
 def conversations(path: Path, least: int = LEAST_EXAMPLES) -> Iterator[list[Message]]:
     """Yield each line's conversation. Raises BadFile, also at the end for too few of them."""
+    return _examples(path, least, _conversation)
+
+
+def preferences(path: Path, least: int = LEAST_EXAMPLES) -> Iterator[Preference]:
+    """Yield each line's pair of preferences. Raises BadFile as `conversations`.
+
+    Source: OpenAI's guide "Direct preference optimization", data format.
+    """
+    return _examples(path, least, _preference)
+
+
+def _examples(path: Path, least: int, read: Callable[[bytes], T]) -> Iterator[T]:
     n = 0
     for number, line in _lines(path):
         try:
-            yield _conversation(line)
+            yield read(line)
         except BadFile as error:
             raise BadFile(f"Line {number}: {error}") from error
         n += 1
@@ -54,21 +79,48 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _conversation(line: bytes) -> list[Message]:
+    read = _messages(_object(line).get("messages"), "messages")
+    if not any(message.role == "user" for message in read):
+        raise BadFile("no message has the role 'user'.")
+    if read[-1].role != "assistant":
+        raise BadFile("the last message must have the role 'assistant'.")
+    return read
+
+
+def _preference(line: bytes) -> Preference:
+    told = _object(line)
+    asked = told.get("input")
+    if not isinstance(asked, dict):
+        words = "an object with 'input', 'preferred_output' and 'non_preferred_output' is needed."
+        raise BadFile(words)
+    before = _messages(asked.get("messages"), "input.messages")
+    if before[-1].role == "assistant":
+        raise BadFile("input.messages: the last message must not have the role 'assistant'.")
+    better, worse = (_output(told, name) for name in ("preferred_output", "non_preferred_output"))
+    return Preference(before, better, worse)
+
+
+def _output(told: Mapping[str, object], name: str) -> list[Message]:
+    read = _messages(told.get(name), name)
+    if any(message.role != "assistant" for message in read):
+        raise BadFile(f"{name}: every message must have the role 'assistant'.")
+    return read
+
+
+def _object(line: bytes) -> dict[str, object]:
     try:
         told = json.loads(line.decode())
     except UnicodeDecodeError as error:
         raise BadFile(f"not UTF-8 at byte {error.start + 1} of the line.") from error
     except (ValueError, RecursionError) as error:
         raise BadFile(f"not JSON: {str(error)[:100]}.") from error
-    messages = told.get("messages") if isinstance(told, dict) else None
-    if not isinstance(messages, list) or not messages:
-        raise BadFile("an object with a list 'messages' is needed.")
-    read = [_message(number, message) for number, message in enumerate(messages, start=1)]
-    if not any(message.role == "user" for message in read):
-        raise BadFile("no message has the role 'user'.")
-    if read[-1].role != "assistant":
-        raise BadFile("the last message must have the role 'assistant'.")
-    return read
+    return told if isinstance(told, dict) else {}
+
+
+def _messages(told: object, name: str) -> list[Message]:
+    if not isinstance(told, list) or not told:
+        raise BadFile(f"an object with a list '{name}' is needed.")
+    return [_message(number, message) for number, message in enumerate(told, start=1)]
 
 
 def _message(number: int, told: object) -> Message:

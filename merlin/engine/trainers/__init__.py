@@ -1,47 +1,99 @@
-"""Trainers: what a job may train with, behind one small Protocol and one explicit dict.
+"""Trainers: what a job may train with, behind one small Protocol.
 
-A trainer knows nothing of jobs, files' rows or HTTP. It gets conversations, yields what happened
-after every epoch, and reads its own model files back. A new one is one package and one line here.
+A trainer knows nothing of jobs, files' rows or HTTP. It gets files and a folder, tells what
+happened, and writes models. Which bases it trains stands in `bases`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 from merlin.core.message import Message
 
 Conversation = Sequence[Message]
+SUPERVISED, DPO = "supervised", "dpo"
+
+
+@dataclass(frozen=True, slots=True)
+class BaseFiles:
+    """Where a base model lies and how it is loaded.
+
+    `dtype`: "auto" (bf16 where the device has it), "float32", "bfloat16"; `quantised`: "none",
+    "8bit", "4bit"; `longest`: tokens of one training example, 0 for the model's own window.
+    """
+
+    folder: Path
+    dtype: str = "auto"
+    quantised: str = "none"
+    longest: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to work: devices of this machine ("cpu", "cuda:0"), or workers of a Ray cluster."""
+
+    devices: Sequence[str] = ("cpu",)
+    cluster: str = ""
+    workers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to train on: conversations, checked hyper-parameters, and a seed.
+    """What to train on: files already checked, complete hyper-parameters, and a seed.
 
-    The same task gives the same model, byte for byte, on the same machine.
+    The same task gives the same model on the same machine. `base` is None where the trainer has
+    its own. `folder` belongs to this job alone: what a trainer keeps there it finds again when
+    the job is begun anew after a kill; whoever ends the job removes it.
     """
 
-    train: Sequence[Conversation]
-    test: Sequence[Conversation]
+    method: str
+    train: Path
+    test: Path | None
     hyperparameters: Mapping[str, object]
     seed: int
+    folder: Path
+    base: BaseFiles | None = None
+    place: Place = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Some steps are done since the last one told; `metrics` as in Epoch."""
+
+    step: int
+    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One pass over the examples is done.
+    """One pass over the examples is done: a model that can be served.
 
     `metrics` are named as the job's events show them; `save` writes the model as it is after this
-    epoch to a path, at any later time.
+    epoch to a path (a file or a folder), at any later time. `tokens` were shown so far, epochs
+    counted.
     """
 
     number: int
     step: int
     metrics: Mapping[str, float]
     save: Callable[[Path], None]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Told first, once the files were read: what "auto" came to, and how much there is to do.
+
+    `steps` there will be, 0 where nobody knows yet; `done` were done by an earlier run whose work
+    goes on, 0 where this one begins from the start.
+    """
+
+    hyperparameters: Mapping[str, object]
+    steps: int = 0
+    done: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +105,18 @@ class Remark:
 
 
 class Untrainable(Exception):
-    """The examples cannot be trained on; `key` and `arguments` say why in a Fluent text."""
+    """The job cannot be trained; `key` and `arguments` say why, and what to do, in a Fluent text.
 
-    def __init__(self, code: str, key: str, **arguments: object) -> None:
+    `param` is the field of the job that is to blame, None where it is none.
+    """
+
+    def __init__(
+        self, code: str, key: str, param: str | None = "training_file", **arguments: object
+    ) -> None:
         super().__init__(f"{code}: {key} {arguments}")
         self.code = code
         self.key = key
+        self.param = param
         self.arguments: Mapping[str, object] = arguments
 
 
@@ -70,53 +128,23 @@ class BadHyperparameter(ValueError):
         self.name = name
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a model answers: `text` is empty when it does not know; `confidence` is 0..1."""
-
-    text: str
-    confidence: float
-    known: bool
-
-
-class Answerer(Protocol):
-    """A model in memory."""
-
-    def answer(self, messages: Sequence[Message]) -> Answer:
-        """Answer the last question of a conversation."""
+Told = Settled | Step | Epoch | Remark
 
 
 class Trainer(Protocol):
-    """One way to train and to answer."""
+    """One way to train."""
 
-    def hyperparameters(self, given: Mapping[str, object]) -> dict[str, object]:
-        """Return all hyper-parameters with "auto" filled in. Raises BadHyperparameter."""
+    def hyperparameters(self, method: str, given: Mapping[str, object]) -> dict[str, object]:
+        """Return all hyper-parameters of a method, "auto" where the trainer decides.
 
-    def train(self, task: Task) -> Iterator[Epoch | Remark]:
-        """Train, yielding after every epoch; the last epoch is the final model.
-
-        The caller may stop between two yields. Raises Untrainable.
+        Raises BadHyperparameter; KeyError for a method it has not.
         """
 
-    def load(self, path: Path) -> Answerer:
-        """Read a model that `Epoch.save` wrote."""
+    def train(self, task: Task) -> Iterator[Told]:
+        """Train, telling what happened: Settled first; the last epoch told is the final model.
 
-    def untrained(self) -> Answerer:
-        """Return the base as it answers before any training."""
-
-
-def _recall() -> Trainer:
-    from merlin.engine.trainers.recall import (  # noqa: PLC0415 - it imports this module
-        RecallTrainer,
-    )
-
-    return RecallTrainer()
-
-
-TRAINERS: Mapping[str, Callable[[], Trainer]] = {"recall": _recall}
-
-
-@cache
-def trainer_of(base: str) -> Trainer:
-    """Return the one trainer of a base model. Raises KeyError for a base nobody knows."""
-    return TRAINERS[base]()
+        The caller may stop between two of them by closing the iterator, and call again with the
+        same task: the training goes on from what the folder holds, or from its start, and ends as
+        an unbroken one would. What was told may be told again, in the same words. Raises
+        Untrainable.
+        """

@@ -1,0 +1,109 @@
+"""What a model is asked, what comes back, and the Protocol of those who answer.
+
+One Protocol for `recall`, our own transformers process, and servers of others (vLLM, llama.cpp).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from merlin.core.message import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """What was trained onto a base: a folder in PEFT's layout, named by what it holds.
+
+    `digest` is the sha256 of its weights in hex: one digest never means two adapters, so a
+    backend that has loaded it needs not look again.
+    """
+
+    digest: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A conversation to go on with, and how.
+
+    `most_tokens` 0: up to the window's end. `temperature` 0: greedy. `logprobs` None: not wanted;
+    n: each token's own and those of the n likeliest. `is_json`: the answer must be one JSON
+    object.
+    """
+
+    messages: Sequence[Message]
+    most_tokens: int = 0
+    temperature: float = 1.0
+    top_p: float = 1.0
+    seed: int | None = None
+    stops: Sequence[str] = ()
+    logprobs: int | None = None
+    is_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TokenChance:
+    """One token with its natural logarithm of probability, and the likeliest in its place."""
+
+    token: str
+    logprob: float
+    likeliest: Sequence[tuple[str, float]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some more of the answer; never a part of a character, never a part of a stop."""
+
+    text: str
+    chances: Sequence[TokenChance] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The answer is whole. `reason`: "stop" or "length". Tokens by the model's own tokenizer.
+
+    `extension` is what the engine adds to the protocol's answer under `merlin`.
+    """
+
+    reason: str
+    prompt_tokens: int
+    completion_tokens: int
+    extension: Mapping[str, object] = field(default_factory=dict)
+
+
+class Busy(Exception):
+    """The queue is full; `retry_after_s` is when it is worth asking again."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"busy; again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+class Unavailable(Exception):
+    """The backend cannot answer now; the text says why and what to do."""
+
+
+class Backend(Protocol):
+    """Who answers for one base and every adapter trained onto it."""
+
+    def ask(self, adapter: Adapter | None, asking: Asking) -> AsyncIterator[Piece | Ending]:
+        """Answer in pieces, an Ending last; closing the iterator stops the work on it.
+
+        The model starts to answer when the first piece is asked for. Raises Busy, Unavailable, and
+        Refusal 400 "context_length_exceeded" where the messages are too long.
+        """
+
+    async def embed(self, texts: Sequence[str]) -> tuple[Sequence[Sequence[float]], int]:
+        """Return a vector a text, and how many tokens they have. Raises as `ask`.
+
+        Refusal 400 where the base cannot.
+        """
+
+    def figures(self) -> Mapping[str, float]:
+        """Return what there is to watch: requests running and waiting, tokens made, adapters."""
+
+    async def close(self) -> None:
+        """Let go of what it holds."""
