@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from engine_world import engine_in_thread, jsonl
+from torch_here import needs_torch  # noqa: F401 - a fixture
 
 
 @pytest.fixture(scope="session")
