@@ -1,11 +1,12 @@
 # `make demo` shows everything on this machine; `make test` runs the tests. Both install first.
 PYTHON ?= python3
 BIN := .venv/bin
+CPU_TORCH := torch==2.13.0+cpu
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Each of the many processes that tests start would compile whole libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: venv demo run test check bench install docs
+.PHONY: venv engine locks demo run test check bench install docs
 
 venv: .venv/installed
 
@@ -15,6 +16,26 @@ venv: .venv/installed
 	$(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements-build.txt -r requirements-test.txt
 	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
+
+# The extras of the engine: language models. Beside a CPU wheel of torch (pip's find-links) they
+# come without the GPU's libraries, which are several GB.
+engine: venv .venv/engine
+
+.venv/engine: .venv/installed requirements-engine.txt requirements-engine-cpu.txt
+	@lock=requirements-engine.txt; \
+	if $(BIN)/python -m pip install -q --dry-run --no-deps --ignore-installed $(CPU_TORCH) >/dev/null 2>&1; \
+	then lock=requirements-engine-cpu.txt; fi; \
+	echo "The engine's packages come from $$lock"; \
+	$(BIN)/python -m pip install -q --require-hashes --no-deps -r $$lock
+	@touch $@
+
+# Both locks of the engine anew, by uv; PIP_FIND_LINKS names the folder with torch's CPU wheel.
+UV ?= uv
+COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command "make locks" -c requirements-test.txt -c requirements-build.txt requirements-engine.in
+locks:
+	$(COMPILE) -o requirements-engine.txt
+	echo "$(CPU_TORCH)" | $(COMPILE) --override - --find-links "$(PIP_FIND_LINKS)" -o requirements-engine-cpu.txt
 
 demo: venv
 	$(BIN)/merlin demo

@@ -1,0 +1,57 @@
+"""The extras of the engine and their two locks say the same."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[1]
+LOCKS = ("requirements-engine.txt", "requirements-engine-cpu.txt")
+GPU = re.compile(r"(nvidia|cuda|triton)")
+
+
+def pins(name):
+    """Return a lock's lines `name==version ; marker`, without hashes."""
+    lines = (ROOT / name).read_text("utf-8").splitlines()
+    return {line.removesuffix(" \\") for line in lines if re.match(r"\S+==", line)}
+
+
+def plain(pin):
+    return pin.partition(" ;")[0].replace("+cpu", "")
+
+
+def test_every_extra_stands_in_the_list_that_is_locked():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    listed = (ROOT / "requirements-engine.in").read_text("utf-8").splitlines()
+    wanted = {each for named in extras["optional-dependencies"].values() for each in named}
+    assert wanted <= set(listed)
+
+
+def test_the_two_locks_differ_in_the_libraries_of_the_gpu_alone():
+    full, light = ({plain(pin) for pin in pins(name)} for name in LOCKS)
+    assert light <= full
+    assert all(GPU.match(pin) for pin in full - light)
+
+
+def test_the_engine_changes_no_version_of_what_merlin_runs_on():
+    ours = dict(pin.split("==") for pin in map(plain, pins("requirements-test.txt")))
+    for pin in map(plain, pins(LOCKS[0])):
+        name, _, version = pin.partition("==")
+        # Two versions of one package are told apart by markers.
+        known = {p for p in map(plain, pins("requirements-test.txt")) if p.startswith(f"{name}==")}
+        assert name not in ours or f"{name}=={version}" in known
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_package_of_a_lock_has_a_hash_and_no_place_stands_in_it(name):
+    text = (ROOT / name).read_text("utf-8")
+    for block in re.split(r"\n(?=\S+==)", text)[1:]:
+        assert "--hash=sha256:" in block, block.splitlines()[0]
+    assert "://" not in text
+    assert "--find-links" not in text
+    assert "--index" not in text
