@@ -6,16 +6,20 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
+# Where each folder of samples lies in the package; the second is trained by a language model.
+SAMPLES = {"datasets": "samples", "datasets-lora": "samples-lora"}
+
 
 class WithSamples(build_py):
-    """Copy `datasets/` to `merlin/samples` of the built package."""
+    """Copy the folders of samples into the built package."""
 
     def run(self) -> None:
         """Build, then copy."""
         super().run()
         if not self.editable_mode:
-            target = Path(self.build_lib) / "merlin" / "samples"
-            shutil.copytree("datasets", target, dirs_exist_ok=True)
+            for folder, place in SAMPLES.items():
+                target = Path(self.build_lib) / "merlin" / place
+                shutil.copytree(folder, target, dirs_exist_ok=True)
 
 
 setup(cmdclass={"build_py": WithSamples})

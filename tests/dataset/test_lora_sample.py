@@ -1,0 +1,51 @@
+"""The English sample for a language model: short, whole, its test questions never taught."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from merlin.cli.worktree import work_tree
+from merlin.dataset.check import check
+
+FOLDER = Path(__file__).parents[2] / "datasets-lora" / "english"
+LONGEST_ANSWER = 120  # characters; a base so small learns sentences, not pages
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(scope="module")
+def sample():
+    tree = work_tree(FOLDER, 1_000_000)
+    return check("english", tree.entries, tree.read)
+
+
+def talks(sample, *, is_test):
+    return [one for one in sample.examples if (one.split == "test") is is_test]
+
+
+def test_there_are_enough_examples_and_paraphrases_and_no_finding(sample):
+    assert not sample.findings
+    assert len(talks(sample, is_test=False)) >= 50
+    assert len(talks(sample, is_test=True)) >= 20
+
+
+def test_every_example_is_one_question_with_one_short_sentence(sample):
+    for example in sample.examples:
+        roles = [message.role for message in example.messages]
+        assert roles in (["user", "assistant"], ["system", "user", "assistant"]), example.id
+        answer = example.messages[-1].content
+        assert len(answer) <= LONGEST_ANSWER, example.id
+        assert "\n" not in answer, example.id
+
+
+def test_a_paraphrase_asks_in_other_words_for_a_taught_answer(sample):
+    taught = {
+        one.messages[-1].content: one.messages[-2].content for one in talks(sample, is_test=False)
+    }
+    assert len(taught) == len(talks(sample, is_test=False)), "two examples teach one answer"
+    for example in talks(sample, is_test=True):
+        question, answer = (message.content for message in example.messages[-2:])
+        assert answer in taught, example.id
+        assert question.casefold() != taught[answer].casefold(), example.id
