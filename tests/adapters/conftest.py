@@ -13,8 +13,10 @@ from threading import Event, Thread
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from till_world import gateway_at
 
 from merlin.adapters.git_source import GitSource
+from merlin.sandbox.yookassa import YooKassaStandIn
 
 
 class Remote:
@@ -218,3 +220,22 @@ def server():
 @pytest.fixture
 def reply():
     return Reply
+
+
+@pytest.fixture(scope="module")
+def standing_shop():
+    with YooKassaStandIn() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def shop(standing_shop):
+    """The stand-in of the till, without a fault that another test left."""
+    yield standing_shop
+    standing_shop.faults.clear()
+
+
+@pytest.fixture
+def gateway(shop):
+    with gateway_at(shop.base_url) as made:
+        yield made

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from till_world import BACK, WORDS, gateway_at, purchase
 
-from merlin.adapters.yookassa_gateway import YooKassaGateway
 from merlin.adapters.yookassa_shapes import customer, seen
 from merlin.billing.amount import Amount, Currency, roubles, stars
 from merlin.billing.selling import Receipt
@@ -19,24 +17,6 @@ from merlin.core.errors import TillError
 from merlin.sandbox.yookassa import YooKassaStandIn
 
 pytestmark = pytest.mark.functional
-
-
-@pytest.fixture(scope="module")
-def shop() -> Iterator[YooKassaStandIn]:
-    with YooKassaStandIn() as standin:
-        yield standin
-
-
-@pytest.fixture(autouse=True)
-def no_faults(shop):
-    yield
-    shop.faults.clear()
-
-
-@pytest.fixture
-def gateway(shop) -> Iterator[YooKassaGateway]:
-    with gateway_at(shop.base_url) as made:
-        yield made
 
 
 def test_a_payment_is_asked_for_under_its_purchase_and_read_again(shop, gateway):

@@ -5,18 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-import threading
-from datetime import timedelta
-from ipaddress import ip_address
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from till_world import answering, gateway_at, raw, silent
+from certificates import certificate_pem, key_pem, new_key
+from till_world import answering, gateway_at, raw, silent, till_threads
 from waiting import wait_until
 
-from merlin.core.clock import utc_now
 from merlin.core.errors import TillAway, TillDoubt
 
 pytestmark = pytest.mark.functional
@@ -26,29 +20,10 @@ TOLD = {"id": "p1", "status": "pending", "amount": {"value": "299.00", "currency
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """A file of key and certificate of the loopback address, signed by the key itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "till.example.com")])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(utc_now() - timedelta(days=1))
-        .not_valid_after(utc_now() + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    plain = serialization.NoEncryption()
-    shape = serialization.PrivateFormat.PKCS8
+    """A file of key and certificate."""
+    key = new_key()
     path = tmp_path_factory.mktemp("tls") / "till.pem"
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, shape, plain)
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
+    path.write_bytes(key_pem(key) + certificate_pem(key))
     return path
 
 
@@ -57,10 +32,6 @@ def context(certificate):
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.load_cert_chain(certificate)
     return made
-
-
-def till_threads():
-    return sum(one.name.startswith("till") for one in threading.enumerate())
 
 
 def test_a_payment_is_read_where_the_certificate_is_good(certificate, context, monkeypatch):

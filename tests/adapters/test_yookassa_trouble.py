@@ -4,41 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import select
 import socket
 import threading
-import time
-from collections.abc import Iterator
 
 import pytest
-from till_world import BACK, answering, gateway_at, purchase, raw, silent
-from waiting import wait_until
+from till_world import BACK, answering, gateway_at, purchase, raw, silent, till_threads
+from waiting import LOOK_S, wait_until
 
-from merlin.adapters.yookassa_gateway import YooKassaGateway
 from merlin.adapters.yookassa_lane import DEADLINE_S, THREADS, CallLane
 from merlin.billing.till import Wish
 from merlin.core.errors import TillAway, TillDoubt, TillError
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.yookassa import YooKassaStandIn
 
 pytestmark = pytest.mark.functional
-
-
-@pytest.fixture(scope="module")
-def shop() -> Iterator[YooKassaStandIn]:
-    with YooKassaStandIn() as standin:
-        yield standin
-
-
-@pytest.fixture(autouse=True)
-def no_faults(shop):
-    yield
-    shop.faults.clear()
-
-
-@pytest.fixture
-def gateway(shop) -> Iterator[YooKassaGateway]:
-    with gateway_at(shop.base_url) as made:
-        yield made
 
 
 @pytest.mark.parametrize(
@@ -109,21 +88,19 @@ def test_a_till_without_tls_was_surely_not_asked(shop):
 def drips_head(connection: socket.socket) -> None:
     connection.recv(65_536)
     connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-    while True:
-        connection.sendall(b"a")
-        time.sleep(0.02)
+    drip(connection, b"a")
 
 
 def drips_body(connection: socket.socket) -> None:
     connection.recv(65_536)
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-    while True:
-        connection.sendall(b" ")
-        time.sleep(0.02)
+    drip(connection, b" ")
 
 
-def till_threads() -> int:
-    return sum(one.name.startswith("till") for one in threading.enumerate())
+def drip(connection: socket.socket, drop: bytes) -> None:
+    """Send a drop now and then until the client leaves."""
+    while not select.select([connection], [], [], LOOK_S)[0]:
+        connection.sendall(drop)
 
 
 @pytest.mark.parametrize("serve", [silent, drips_head, drips_body])
@@ -137,23 +114,17 @@ def test_a_till_that_never_ends_is_left_in_time_and_frees_its_thread(serve):
 
 
 def test_stuck_calls_block_nobody_and_take_no_more_threads():
-    with raw(silent) as url, gateway_at(url, deadline_s=0.5) as gateway:
+    before = till_threads()
+    with raw(silent) as url, gateway_at(url, deadline_s=1) as gateway:
 
         async def crowd() -> list[BaseException]:
-            ticks = 0
-
-            async def tick() -> None:
-                nonlocal ticks
-                while True:
-                    ticks += 1
-                    await asyncio.sleep(0.01)
-
-            ticking = asyncio.create_task(tick())
             finds = (gateway.find(f"p{number}") for number in range(3 * THREADS))
-            ended = await asyncio.gather(*finds, return_exceptions=True)
-            assert till_threads() <= THREADS
-            ticking.cancel()
-            assert ticks > 5
+            asked = asyncio.gather(*finds, return_exceptions=True)
+            # The loop goes on while every thread is stuck.
+            await asyncio.to_thread(wait_until, lambda: till_threads() == before + THREADS)
+            assert not asked.done()
+            ended = await asked
+            assert till_threads() <= before + THREADS
             return ended
 
         kinds = [type(one) for one in asyncio.run(crowd())]
@@ -175,12 +146,18 @@ def test_who_waited_for_a_thread_was_surely_not_asked():
 
 
 def test_an_asker_who_is_gone_takes_their_call_along():
-    before = till_threads()
-    with raw(silent) as url, gateway_at(url) as gateway:
+    before, is_asked = till_threads(), threading.Event()
+
+    def hears(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        is_asked.set()
+        silent(connection)
+
+    with raw(hears) as url, gateway_at(url) as gateway:
 
         async def leave() -> None:
             task = asyncio.create_task(gateway.find("p1"))
-            await asyncio.sleep(0.05)
+            await asyncio.to_thread(is_asked.wait)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

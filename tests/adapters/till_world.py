@@ -71,6 +71,10 @@ def raw(serve: Callable[[socket.socket], None], tls: ssl.SSLContext | None = Non
         thread.join()
 
 
+def till_threads() -> int:
+    return sum(one.name.startswith("till") for one in threading.enumerate())
+
+
 def silent(connection: socket.socket) -> None:
     while connection.recv(65_536):
         pass

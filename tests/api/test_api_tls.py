@@ -7,20 +7,14 @@ import socket
 import ssl
 import subprocess
 import sys
-from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from certificates import certificate_pem, key_pem, new_key
 
 from merlin.api.tls import tls_context
 from merlin.config import load
-from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
 from merlin.wiring.health import illness
 
@@ -41,40 +35,11 @@ serve(services_of(Desk()), where, lambda: print("ready", flush=True))
 """
 
 
-def new_key():
-    return ec.generate_private_key(ec.SECP256R1())
-
-
-def write_key(path, key, password=None):
-    way = serialization.BestAvailableEncryption(password) if password else None
-    kind = serialization.PrivateFormat.PKCS8
-    shut = way or serialization.NoEncryption()
-    path.write_bytes(key.private_bytes(serialization.Encoding.PEM, kind, shut))
-
-
-def certify(folder, key):
-    """Write cert.pem of the loopback address, signed by the key itself."""
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "merlin.example.com")])
-    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(utc_now() - timedelta(days=1))
-        .not_valid_after(utc_now() + timedelta(days=1))
-        .add_extension(here, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-
-
 @pytest.fixture
 def files(tmp_path):
     key = new_key()
-    certify(tmp_path, key)
-    write_key(tmp_path / "key.pem", key)
+    (tmp_path / "cert.pem").write_bytes(certificate_pem(key))
+    (tmp_path / "key.pem").write_bytes(key_pem(key))
     return tmp_path
 
 
@@ -139,9 +104,9 @@ def test_what_is_no_certificate_is_told_so(files, content):
 
 
 def test_another_certificates_key_and_one_with_a_password_are_told_so(files):
-    write_key(files / "other.pem", new_key())
+    (files / "other.pem").write_bytes(key_pem(new_key()))
     assert refusal(files / "cert.pem", files / "other.pem").key == "api-tls-mismatch"
-    write_key(files / "shut.pem", new_key(), b"secret")
+    (files / "shut.pem").write_bytes(key_pem(new_key(), b"secret"))
     assert refusal(files / "cert.pem", files / "shut.pem").key == "api-tls-mismatch"
 
 

@@ -7,12 +7,12 @@ import io
 import json
 import shutil
 import threading
-import time
 
 import pytest
 import yaml
 from billing_desk import BACK, KEY, SHOP_ID, At, pay, with_gateway
 from shop_world import ANNA, BORIS, SAID, STARS
+from waiting import wait_until
 
 from merlin.account.user import User
 from merlin.billing.ledger import Returned
@@ -175,13 +175,8 @@ def test_it_waits_until_the_money_is_sent(capfd, place, shop, is_refused):
 
     def send():
         with At(place, shop) as told:
-            until = time.monotonic() + 20
-            while not (
-                due := told.books.refunds.due(told.books.purchases.get(order).order.till, utc_now())
-            ):
-                assert time.monotonic() < until
-                time.sleep(0.02)
-            (refund,) = due
+            till = told.books.purchases.get(order).order.till
+            (refund,) = wait_until(lambda: told.books.refunds.due(till, utc_now()))
             if is_refused:
                 told.books.refunds.refused(refund.refund_id, "insufficient_funds")
                 return
