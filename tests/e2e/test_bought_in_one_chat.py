@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
 from html import unescape
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from forked import start
-from waiting import wait_until
+from browser_world import bot_and_api, browser_at, sign_in
 from world import Lab
 
-from merlin.chat.setting import BOT_NAME
-from merlin.core.errors import MerlinError
 from merlin.core.free_port import free_ports
 from merlin.sandbox.provider import ProviderStandIn
 from merlin.sandbox.telegram import TelegramStandIn
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.voice import SAMPLE_MIME, sample_voice
 from merlin.sandbox.yookassa import YooKassaStandIn
-from merlin.store.database import open_database
-from merlin.store.settings import SettingRows
 
 pytestmark = pytest.mark.integration
 
@@ -72,27 +65,8 @@ def address(tmp_path, telegram, till, monkeypatch):
             plans=PLANS,
             payments={"yookassa": shop},
         )
-        processes = [
-            start(name, lab.path, lab.folder / f"{name}.log", **os.environ)
-            for name in ("bot", "api")
-        ]
-        try:
+        with bot_and_api(lab):
             yield public
-        finally:
-            for process in processes:
-                process.terminate()
-            for process in processes:
-                process.join()
-
-
-def is_up(folder, browser):
-    """Return whether the api answers and the bot has left word of its name."""
-    try:
-        browser.get("/healthz")
-        with open_database(f"sqlite://{folder}/state/merlin.db", read_only=True) as database:
-            return SettingRows(database).get(BOT_NAME) != ""
-    except (httpx.TransportError, MerlinError):
-        return False
 
 
 def newest(telegram, part):
@@ -111,23 +85,12 @@ def speak(telegram):
     telegram.send_file("anna", Upload("v.oga", SAMPLE_MIME, sample_voice()), kind="voice")
 
 
-def sign_in(telegram, browser):
-    told = browser.post("/api/auth/start").json()
-    (payload,) = parse_qs(urlsplit(told["url"]).query)["start"]
-    telegram.start_bot("anna", payload)
-    newest(telegram, str(told["number"]))
-    telegram.press("anna", "Это я, войти")
-    wait_until(lambda: browser.get("/api/auth/wait").json()["state"] == "confirmed", 30)
-    browser.post("/api/auth/wait")
-
-
 def found(pattern, page):
     return unescape(re.search(pattern, page.text)[1])
 
 
 def test_from_a_limit_to_the_answer_that_was_paid_for(address, telegram, till, tmp_path):
-    with httpx.Client(base_url=address, headers={"Origin": address}, timeout=30) as browser:
-        wait_until(lambda: is_up(tmp_path, browser), 60)
+    with browser_at(address, tmp_path) as browser:
         sign_in(telegram, browser)
         # A voice is not part of the free plan; one tap leads to what there is.
         speak(telegram)

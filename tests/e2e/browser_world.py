@@ -1,0 +1,59 @@
+"""Bot and api as processes of their own over one database, and a browser that is signed in."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+from forked import start
+from waiting import wait_until
+
+from merlin.chat.setting import BOT_NAME
+from merlin.core.errors import MerlinError
+from merlin.store.database import open_database
+from merlin.store.settings import SettingRows
+
+
+@contextmanager
+def bot_and_api(lab):
+    processes = [
+        start(name, lab.path, lab.folder / f"{name}.log", **os.environ) for name in ("bot", "api")
+    ]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join()
+
+
+@contextmanager
+def browser_at(address, folder):
+    """Give a browser once the api answers and the bot has left word of its name."""
+    with httpx.Client(base_url=address, headers={"Origin": address}, timeout=30) as browser:
+        wait_until(lambda: _is_up(folder, browser), 60)
+        yield browser
+
+
+def _is_up(folder, browser):
+    try:
+        browser.get("/healthz")
+        with open_database(f"sqlite://{folder}/state/merlin.db", read_only=True) as database:
+            return SettingRows(database).get(BOT_NAME) != ""
+    except (httpx.TransportError, MerlinError):
+        return False
+
+
+def sign_in(telegram, browser):
+    """Sign anna in; return how it began, and who is signed in."""
+    told = browser.post("/api/auth/start").json()
+    (payload,) = parse_qs(urlsplit(told["url"]).query)["start"]
+    telegram.start_bot("anna", payload)
+    number = f"Число на странице: {told['number']}"
+    telegram.wait_for(lambda: any(number in said.text for said in telegram.answers("anna")), 30)
+    telegram.press("anna", "Это я, войти")
+    wait_until(lambda: browser.get("/api/auth/wait").json()["state"] == "confirmed", 30)
+    return told, browser.post("/api/auth/wait").json()
