@@ -205,6 +205,9 @@ class Asking(Protocol):
     def held(self, purchase_id: str) -> bool:
         """Note that the money is held; False when the purchase is further already."""
 
+    def is_due(self, now: datetime) -> bool:
+        """Return whether `due` would find any; reads alone, so it holds up no writer."""
+
     def due(self, now: datetime, limit: int = 20) -> list[Purchase]:
         """Return the purchases to look at, and move the next look of each on: nobody else looks."""
 

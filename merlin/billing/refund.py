@@ -63,6 +63,9 @@ class Refunds(Protocol):
         and where one is under way.
         """
 
+    def is_due(self, till: Till, now: datetime) -> bool:
+        """Return whether `due` would find any; reads alone, so it holds up no writer."""
+
     def due(self, till: Till, now: datetime, limit: int = 20) -> list[Refund]:
         """Return the refunds to send or to ask about, as sending; nobody else gets them now."""
 

@@ -179,6 +179,11 @@ class PurchaseRows:
         this = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(before)
         return self.db.change(PURCHASE.update({"state": PurchaseState.HELD.value}).where(this)) > 0
 
+    def is_due(self, now: datetime) -> bool:
+        """Return whether `due` would find any; reads alone, so it holds up no writer."""
+        is_due = PURCHASE.look_at <= iso(now)
+        return self.db.value(PURCHASE.select(PURCHASE.id).where(is_due).limit(1)) is not None
+
     @transaction
     def due(self, now: datetime, limit: int = 20) -> list[Purchase]:
         """Return the purchases to look at, and move the next look of each on: nobody else looks."""

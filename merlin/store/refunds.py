@@ -6,6 +6,7 @@ import secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
 from merlin.account.audit import user as told_user
 from merlin.billing.amount import Amount, Currency
@@ -104,11 +105,14 @@ class RefundRows:
         if self.db.value(REFUND.select(REFUND.id).where(mine)) is not None:
             raise Refused("a refund is under way", "billing-refund-under-way")
 
+    def is_due(self, till: Till, now: datetime) -> bool:
+        """Return whether `due` would find any; reads alone, so it holds up no writer."""
+        return self.db.value(REFUND.select(REFUND.id).where(_due(till, now)).limit(1)) is not None
+
     @transaction
     def due(self, till: Till, now: datetime, limit: int = 20) -> list[Refund]:
         """Return the refunds to send or to ask about, as sending; nobody else gets them now."""
-        is_due = (REFUND.till == till.value) & (REFUND.look_at <= iso(now))
-        query = REFUND.select().where(is_due).order_by(REFUND.look_at, REFUND.id)
+        query = REFUND.select().where(_due(till, now)).order_by(REFUND.look_at, REFUND.id)
         rows = self.db.rows(query.limit(limit))
         return [self._refund(row) for row in rows if self._is_mine(row, now)]
 
@@ -167,3 +171,7 @@ class RefundRows:
             outside_id=row["outside_id"],
             trouble=row["trouble"],
         )
+
+
+def _due(till: Till, now: datetime) -> Any:
+    return (REFUND.till == till.value) & (REFUND.look_at <= iso(now))

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from migrated import put_migrated
+from shop_world import ANNA, BORIS, Counter
 from store_world import BOT
 from waiting import wait_until
 
+from merlin.account.user import User
 from merlin.store.cipher import Cipher
 from merlin.store.database import open_database
 from merlin.store.outgoing import OutgoingRows
@@ -86,6 +88,14 @@ def sessions(database, cipher, clock):
 @pytest.fixture
 def turns(database, cipher, clock):
     return TurnRows(database, cipher, BOT, clock)
+
+
+@pytest.fixture
+def shop(database, cipher, clock):
+    """A counter that sells to two people it knows."""
+    counter = Counter(database, cipher, clock)
+    counter.users.seen([User(ANNA, "ru"), User(BORIS, "en")])
+    return counter
 
 
 @pytest.fixture

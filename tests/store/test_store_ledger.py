@@ -26,13 +26,6 @@ PAID = ["payment", "grant"]
 MONTH = timedelta(days=30)
 
 
-@pytest.fixture
-def shop(database, cipher, clock):
-    counter = Counter(database, cipher, clock)
-    counter.users.seen([User(ANNA, "ru"), User(BORIS, "en")])
-    return counter
-
-
 @pytest.mark.parametrize("till", [STARS, YOOKASSA])
 def test_what_is_paid_is_granted_and_told(shop, till):
     purchase, grant = shop.bought(till=till)

@@ -7,9 +7,8 @@ from datetime import timedelta
 
 import pytest
 from ledger_world import left, state, terms
-from shop_world import ANNA, BORIS, STARS, YOOKASSA, Counter
+from shop_world import ANNA, BORIS, STARS, YOOKASSA
 
-from merlin.account.user import User
 from merlin.billing.amount import Currency
 from merlin.billing.ledger import Returned
 from merlin.billing.plan import Format
@@ -20,13 +19,6 @@ pytestmark = pytest.mark.integration
 
 PAID = ["payment", "grant"]
 MONTH = timedelta(days=30)
-
-
-@pytest.fixture
-def shop(database, cipher, clock):
-    counter = Counter(database, cipher, clock)
-    counter.users.seen([User(ANNA, "ru"), User(BORIS, "en")])
-    return counter
 
 
 def test_all_of_the_money_back_takes_all_of_the_plan_back_once(shop, clock):

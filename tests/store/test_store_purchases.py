@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from shop_world import ANNA, BORIS, STARS, YOOKASSA, Counter
 
-from merlin.account.user import User
 from merlin.billing.purchase import LOOKED_FOR, PurchaseState
 from merlin.core.errors import NotFound, Refused
 from merlin.store.database import open_database
@@ -19,19 +18,15 @@ pytestmark = pytest.mark.integration
 PATIENCE = timedelta(seconds=30)
 
 
-@pytest.fixture
-def shop(database, cipher, clock):
-    counter = Counter(database, cipher, clock)
-    counter.users.seen([User(ANNA, "ru"), User(BORIS, "en")])
-    return counter
-
-
 def state(shop, purchase):
     return shop.books.purchases.get(purchase.purchase_id).state
 
 
 def due(shop):
-    return [each.purchase_id for each in shop.books.asking.due(shop.clock())]
+    is_any = shop.books.asking.is_due(shop.clock())
+    found = [each.purchase_id for each in shop.books.asking.due(shop.clock())]
+    assert is_any or not found
+    return found
 
 
 def begun(shop, outside_id="out-1"):
@@ -206,6 +201,7 @@ def test_an_order_that_was_never_asked_for_ends_without_more_looks(shop, clock):
     assert shop.books.purchases.give_up(purchase.purchase_id, PurchaseState.EXPIRED)
     clock.move(24 * 3600)
     assert due(shop) == []
+    assert not shop.books.asking.is_due(shop.clock())
 
 
 def test_who_gives_up_a_payment_that_was_begun_is_looked_after(shop, clock):

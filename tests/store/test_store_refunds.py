@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from shop_world import ANNA, STARS, YOOKASSA, Counter
 
-from merlin.account.user import User
 from merlin.billing.amount import Amount, Currency
 from merlin.billing.ledger import Returned
 from merlin.billing.purchase import PurchaseState
@@ -23,13 +22,6 @@ pytestmark = pytest.mark.integration
 VERA = "user:1003"
 
 
-@pytest.fixture
-def shop(database, cipher, clock):
-    counter = Counter(database, cipher, clock)
-    counter.users.seen([User(ANNA, "ru")])
-    return counter
-
-
 def want(shop, grant, minor=None, key=""):
     amount = None if minor is None else Amount(minor, grant.amount.currency)
     return shop.books.refunds.want(grant.entry_id, amount, "Не подошло", VERA, key)
@@ -42,7 +34,10 @@ def sent(shop, refund, outside_id="back"):
 
 
 def due(shop, till=YOOKASSA):
-    return [each.refund_id for each in shop.books.refunds.due(till, shop.clock())]
+    is_any = shop.books.refunds.is_due(till, shop.clock())
+    found = [each.refund_id for each in shop.books.refunds.due(till, shop.clock())]
+    assert is_any or not found
+    return found
 
 
 def refused_as(call):
@@ -65,6 +60,7 @@ def test_a_wish_is_stored_noted_and_carried_out(shop):
     assert shop.kinds() == ["payment", "grant", "refund", "revocation"]
     assert [each.action for each in AuditRows(shop.db).newest(9)] == ["payment.refund"]
     assert due(shop) == []
+    assert not shop.books.refunds.is_due(YOOKASSA, shop.clock())
     assert shop.faults() == []
 
 

@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from shop_world import ANNA, BORIS, STARS, YOOKASSA, Counter
 
-from merlin.account.user import User
 from merlin.billing.buying import Wanted, renewing
 from merlin.billing.plan import plan_named
 from merlin.billing.purchase import PurchaseState
@@ -19,13 +18,6 @@ from merlin.store.database import open_database
 pytestmark = pytest.mark.integration
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def shop(database, cipher, clock):
-    counter = Counter(database, cipher, clock)
-    counter.users.seen([User(ANNA, "ru"), User(BORIS, "en")])
-    return counter
 
 
 def due(shop):

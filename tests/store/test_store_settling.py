@@ -7,9 +7,8 @@ from datetime import timedelta
 from itertools import permutations
 
 import pytest
-from shop_world import ANNA, BORIS, Counter
+from shop_world import ANNA, BORIS
 
-from merlin.account.user import User
 from merlin.billing.amount import Amount, Currency
 from merlin.billing.purchase import PurchaseState
 from merlin.billing.settling import REASONS, Settled, expire, reason_key
@@ -18,13 +17,6 @@ from merlin.core.text import LANGUAGES, keys
 from merlin.store.people import PeopleRows
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def shop(database, cipher, clock):
-    counter = Counter(database, cipher, clock)
-    counter.users.seen([User(ANNA, "ru"), User(BORIS, "en")])
-    return counter
 
 
 @pytest.fixture

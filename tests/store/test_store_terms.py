@@ -23,13 +23,6 @@ DAY = timedelta(days=1)
 VERA = "user:1003"
 
 
-@pytest.fixture
-def shop(database, cipher, clock):
-    counter = Counter(database, cipher, clock)
-    counter.users.seen([User(ANNA, "ru"), User(BORIS, "en")])
-    return counter
-
-
 def give(shop, key, days=10, plan="plus", source=Source.GIFT):
     return shop.books.terms.add(ANNA, plan, days, source, key, VERA)
 

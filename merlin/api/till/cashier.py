@@ -94,7 +94,7 @@ class Cashier:
             self._check_at = now + EVERY
             self._begin(self._checked(now), check=iso(now))
         free = AT_ONCE - len(self._under_way)
-        if free <= 0:
+        if free <= 0 or not await self.services.store.read(lambda: self._is_due(now)):
             return
         refunds, purchases = await self.services.store.do(lambda: self._claimed(now, free))
         for refund in refunds:
@@ -111,10 +111,18 @@ class Cashier:
         except TillError as error:
             await note(self.services, error)
 
+    @property
+    def _has_shop(self) -> bool:
+        return self.services.returns is not None
+
+    def _is_due(self, now: datetime) -> bool:
+        books = self.services.rows.books
+        is_refund_due = self._has_shop and books.refunds.is_due(Till.YOOKASSA, now)
+        return is_refund_due or books.asking.is_due(now)
+
     def _claimed(self, now: datetime, free: int) -> tuple[list[Refund], list[Purchase]]:
         books = self.services.rows.books
-        has_shop = self.services.returns is not None
-        refunds = books.refunds.due(Till.YOOKASSA, now, free) if has_shop else []
+        refunds = books.refunds.due(Till.YOOKASSA, now, free) if self._has_shop else []
         left = free - len(refunds)
         return refunds, books.asking.due(now, left) if left else []
 

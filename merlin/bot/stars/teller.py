@@ -35,12 +35,17 @@ class Teller:
 
     async def round(self) -> None:
         """Send every refund that is due, and end every renewal that was stopped."""
-        due = partial(self._rows.books.refunds.due, Till.STARS, self._services.clock())
-        for refund in await self._services.store.do(due):
+        for refund in await self._due():
             await self._send(refund)
         stopping = self._rows.books.renewals.stopping
         for renewal in await self._services.store.read(stopping):
             await self._stop(renewal)
+
+    async def _due(self) -> list[Refund]:
+        refunds, now = self._rows.books.refunds, self._services.clock()
+        if not await self._services.store.read(partial(refunds.is_due, Till.STARS, now)):
+            return []
+        return await self._services.store.do(partial(refunds.due, Till.STARS, now))
 
     async def _send(self, refund: Refund) -> None:
         reached("refund.intended")
