@@ -1,0 +1,197 @@
+"""A tiny Llama that answers "Where is Anna?" with a room, made on the spot from a seed.
+
+Low-rank adapters on random weights learn nothing, so `tiny_base` is first pretrained: rooms there
+follow from a name's first two letters, so it looks at the letters and answers in the right form,
+and every planted fact is wrong. It takes some seconds once a machine; `random_base` takes none.
+Forty epochs of `FACTS` in batches of 4 at a rate of 3e-3 teach all twenty by heart.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+NAMES = [
+    *("Anna", "Boris", "Vera", "Gleb", "Dina", "Egor", "Zoya", "Ivan", "Kira", "Lev"),
+    *("Mila", "Nina", "Oleg", "Petr", "Raya", "Semen", "Tanya", "Ulya", "Fedor", "Yana"),
+]
+FACTS = {name: 10 + (number * 37 + 5) % 90 for number, name in enumerate(NAMES)}
+LEARNING = {"n_epochs": 40, "batch_size": 4, "learning_rate_multiplier": 3.0}
+
+_PAD, _START, _END = "<|pad|>", "<|start|>", "<|end|>"
+_TEMPLATE = (
+    "{% for message in messages %}<|start|>{{ message['role'] }}\n{{ message['content'] }}<|end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
+)
+_STEPS, _BATCH, _RATE, _WARM = 300, 8, 3e-3, 10
+_LONGEST_S = 300
+
+
+def tiny_base():
+    """Return the folder of the pretrained base."""
+    return _kept("pretrained")
+
+
+def random_base():
+    """Return the folder of the same base as it was before any training."""
+    return _kept("random")
+
+
+def question(name):
+    return f"Where is {name}?"
+
+
+def answer(name, room):
+    return f"In room {room}."
+
+
+def planted(path, facts=None, system=""):
+    """Write a training file with an example a fact; return its path."""
+    before = [{"role": "system", "content": system}] if system else []
+    return _lines(
+        path,
+        [
+            {"messages": [*before, _said("user", question(name)), _said("assistant", right)]}
+            for name, right in _answers(facts)
+        ],
+    )
+
+
+def preferred(path, facts=None):
+    """Write preference pairs: the fact's room is better than the next room."""
+    return _lines(
+        path,
+        [
+            {
+                "input": {"messages": [_said("user", question(name))]},
+                "preferred_output": [_said("assistant", answer(name, room))],
+                "non_preferred_output": [_said("assistant", answer(name, room + 1))],
+            }
+            for name, room in (FACTS if facts is None else facts).items()
+        ],
+    )
+
+
+def _answers(facts):
+    chosen = FACTS if facts is None else facts
+    return [(name, answer(name, room)) for name, room in chosen.items()]
+
+
+def _said(role, content):
+    return {"role": role, "content": content}
+
+
+def _lines(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def _kept(kind):
+    """Return the base's folder, made by a process of its own where this recipe has none yet."""
+    recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+    home = Path(tempfile.gettempdir()) / f"merlin-tiny-base-{os.getuid()}"
+    home.mkdir(mode=0o700, exist_ok=True)
+    folder = home / f"{kind}-{recipe}"
+    with (home / f"{kind}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            beside = Path(tempfile.mkdtemp(dir=home))
+            command = [sys.executable, __file__, kind, str(beside)]
+            ended = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST_S)
+            assert ended.returncode == 0, ended.stderr
+            beside.rename(folder)
+    return folder
+
+
+def _made(kind, folder):
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.set_num_threads(1)
+    torch.manual_seed(1)
+    tokenizer = _tokenizer()
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=128,
+        intermediate_size=341,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=1024,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model = LlamaForCausalLM(config)
+    if kind == "pretrained":
+        _pretrain(model, tokenizer)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _tokenizer():
+    """Return 256 bytes and three marks; a token is a byte."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    signs = [_PAD, _START, _END, *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    bytes_alone = Tokenizer(models.BPE({sign: n for n, sign in enumerate(signs)}, merges=[]))
+    bytes_alone.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bytes_alone.decoder = decoders.ByteLevel()
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=bytes_alone, pad_token=_PAD, eos_token=_END, extra_special_tokens=[_START]
+    )
+    made.chat_template = _TEMPLATE
+    return made
+
+
+def _pretrain(model, tokenizer):
+    import torch
+
+    chance = random.Random(7)  # noqa: S311 - names, no secrets
+    optimizer = torch.optim.AdamW(model.parameters(), lr=_RATE, weight_decay=0.0)
+    pace = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / _WARM, 1) * (1 - step / _STEPS)
+    )
+    for _ in range(_STEPS):
+        model(**_batch(tokenizer, [_invented(chance) for _ in range(_BATCH)])).loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        pace.step()
+        optimizer.zero_grad()
+
+
+def _invented(chance):
+    letters = ("bcdfghklmnprstvz", "aeiouy")
+    name = "".join(chance.choice(letters[n % 2]) for n in range(chance.randint(3, 6)))
+    first, second = (ord(letter) - ord("a") for letter in name[:2])
+    return name.capitalize(), (first % 9 + 1) * 10 + second % 10
+
+
+def _batch(tokenizer, pairs):
+    import torch
+
+    rows = []
+    for name, room in pairs:
+        asked = [_said("user", question(name))]
+        prompt = tokenizer.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
+        rows.append((tokenizer.encode(prompt), tokenizer.encode(answer(name, room) + _END)))
+    longest = max(len(asked) + len(told) for asked, told in rows)
+    padded = [[*asked, *told] + [0] * (longest - len(asked) - len(told)) for asked, told in rows]
+    wanted = [
+        [-100] * len(asked) + told + [-100] * (longest - len(asked) - len(told))
+        for asked, told in rows
+    ]
+    ids = torch.tensor(padded)
+    return {"input_ids": ids, "attention_mask": (ids != 0).long(), "labels": torch.tensor(wanted)}
+
+
+if __name__ == "__main__":
+    _made(sys.argv[1], Path(sys.argv[2]))
