@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, tzinfo
-from typing import TypeVar
 
 from merlin.billing.amount import Amount, Currency
 from merlin.billing.ledger import Entry, EntryKind
@@ -26,17 +26,14 @@ COLUMNS = (
     "test",
 )
 _MONEY = frozenset({EntryKind.PAYMENT, EntryKind.REFUND})
-Counted = TypeVar("Counted", "Sum", "Total")
 # A table program takes a cell that begins so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Total:
-    """What one till brought in a currency, in kopecks or Stars; tests are no money."""
+class Brought:
+    """Payments and refunds of one currency with what they came to, in kopecks or Stars."""
 
-    till: Till
-    currency: Currency
     payments: int = 0
     paid: int = 0
     refunds: int = 0
@@ -47,6 +44,22 @@ class Total:
         """Return what stayed; less than nothing where more of earlier money went back."""
         return self.paid - self.returned
 
+    def __add__(self, entry: Entry) -> Brought:
+        """Return this with one payment or refund more."""
+        minor = entry.amount.minor
+        if entry.kind is EntryKind.PAYMENT:
+            return replace(self, payments=self.payments + 1, paid=self.paid + minor)
+        return replace(self, refunds=self.refunds + 1, returned=self.returned + minor)
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What one till brought in a currency; tests are no money."""
+
+    till: Till
+    currency: Currency
+    brought: Brought = Brought()
+
     def amount(self, minor: int) -> Amount:
         """Return kopecks or Stars as an amount of this currency."""
         return Amount(minor, self.currency)
@@ -54,51 +67,34 @@ class Total:
 
 def totals(entries: Iterable[Entry]) -> list[Total]:
     """Return the totals of real money, a till and currency each, Stars last."""
-    found: dict[tuple[Till, Currency], Total] = {}
+    found: defaultdict[tuple[Till, Currency], Brought] = defaultdict(Brought)
     for each in entries:
         if each.kind in _MONEY and not each.is_test:
-            key = (each.till, each.amount.currency)
-            found[key] = _added(found.get(key) or Total(*key), each)
-    return [found[key] for key in sorted(found, reverse=True)]
+            found[each.till, each.amount.currency] += each
+    return [Total(*key, found[key]) for key in sorted(found, reverse=True)]
 
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """What one plan brought by one till in one month, in kopecks or Stars; tests apart."""
+    """What one plan brought by one till in one month; tests apart."""
 
     month: str
     till: Till
     currency: Currency
     plan: str
     is_test: bool
-    payments: int = 0
-    paid: int = 0
-    refunds: int = 0
-    returned: int = 0
-
-    @property
-    def net(self) -> int:
-        """Return what stayed; less than nothing in a month in which more went back than came."""
-        return self.paid - self.returned
+    brought: Brought
 
 
 def sums(rows: Iterable[tuple[Entry, Purchase]], zone: tzinfo) -> list[Sum]:
     """Return the sums of a ledger's rows, the oldest month first; months are those of `zone`."""
-    found: dict[tuple[str, Till, Currency, str, bool], Sum] = {}
+    found: defaultdict[tuple[str, Till, Currency, str, bool], Brought] = defaultdict(Brought)
     for entry, purchase in rows:
         if entry.kind not in _MONEY:
             continue
         month, plan = f"{entry.at.astimezone(zone):%Y-%m}", purchase.order.promise.plan
-        key = (month, entry.till, entry.amount.currency, plan, entry.is_test)
-        found[key] = _added(found.get(key) or Sum(*key), entry)
-    return [found[key] for key in sorted(found)]
-
-
-def _added(to: Counted, entry: Entry) -> Counted:
-    minor = entry.amount.minor
-    if entry.kind is EntryKind.PAYMENT:
-        return replace(to, payments=to.payments + 1, paid=to.paid + minor)
-    return replace(to, refunds=to.refunds + 1, returned=to.returned + minor)
+        found[month, entry.till, entry.amount.currency, plan, entry.is_test] += entry
+    return [Sum(*key, found[key]) for key in sorted(found)]
 
 
 def begins(day: date, zone: tzinfo) -> datetime:

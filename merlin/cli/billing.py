@@ -57,11 +57,11 @@ def _sum(each: Sum) -> dict[str, Any]:
         "plan": each.plan,
         "currency": each.currency.value,
         "test": each.is_test,
-        "payments": each.payments,
-        "paid": written(each.paid, each.currency),
-        "refunds": each.refunds,
-        "returned": written(each.returned, each.currency),
-        "net": written(each.net, each.currency),
+        "payments": each.brought.payments,
+        "paid": written(each.brought.paid, each.currency),
+        "refunds": each.brought.refunds,
+        "returned": written(each.brought.returned, each.currency),
+        "net": written(each.brought.net, each.currency),
     }
 
 
@@ -69,7 +69,7 @@ def _row(each: Sum) -> list[object]:
     told, code = _sum(each), each.currency.value
     money = {name: f"{told[name]} {code}" for name in ("paid", "returned", "net")}
     till = word("till", each.till.value)
-    counts = [each.payments, money["paid"], each.refunds, money["returned"], money["net"]]
+    counts = [told["payments"], money["paid"], told["refunds"], money["returned"], money["net"]]
     return [each.month, till, each.plan, *counts, word("billing", "test") if each.is_test else ""]
 
 

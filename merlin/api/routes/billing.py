@@ -99,8 +99,8 @@ def _shown(each: Sum) -> SumShown:
         currency=each.currency,
         plan=each.plan,
         is_test=each.is_test,
-        payments=each.payments,
-        paid=each.paid,
-        refunds=each.refunds,
-        returned=each.returned,
+        payments=each.brought.payments,
+        paid=each.brought.paid,
+        refunds=each.brought.refunds,
+        returned=each.brought.returned,
     )

@@ -202,13 +202,14 @@ def _sum(visit: Visit, each: Total) -> SumRow:
         said = each.amount(abs(minor)).told(visit.language)
         return f"−{said}" if minor < 0 else said
 
-    count = visit.say("payments-count", count=each.payments)
-    back = visit.say("refunds-count", count=each.refunds) if each.refunds else ""
+    brought = each.brought
+    count = visit.say("payments-count", count=brought.payments)
+    back = visit.say("refunds-count", count=brought.refunds) if brought.refunds else ""
     return SumRow(
         till=visit.say(f"till-{each.till.value}"),
-        paid=told(each.paid),
-        returned=told(each.returned),
-        net=told(each.net),
+        paid=told(brought.paid),
+        returned=told(brought.returned),
+        net=told(brought.net),
         count=", ".join(filter(None, [count, back])),
     )
 

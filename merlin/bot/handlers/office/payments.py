@@ -47,9 +47,9 @@ def _month(kit: Kit, event: Event) -> list[str]:
         total = brought.get(till) or Total(till, currency)
         told = {
             "till": text(event.language, f"pay-till-{till.value}"),
-            "came": total.amount(total.paid).told(event.language),
-            "count": total.payments,
-            "back": total.amount(total.returned).told(event.language),
+            "came": total.amount(total.brought.paid).told(event.language),
+            "count": total.brought.payments,
+            "back": total.amount(total.brought.returned).told(event.language),
         }
         lines.append(text(event.language, "pay-admin-month", **told))
     return lines
