@@ -1,0 +1,257 @@
+"""Answers by way of vLLM: adapters by digest, streams, refusals, restarts."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from backend_world import adapter_in, answer_of, ask, asking, in_loop
+from standin_server import serving
+from vllm_standin import VllmStandin
+from waiting import wait_until
+
+from merlin.core.free_port import free_ports
+from merlin.engine.answering.asking import Busy, Ending, Unavailable
+from merlin.engine.answering.vllm import VllmBackend, name_of
+from merlin.engine.refusal import Refusal
+from merlin.engine.settings import ModelSettings
+
+pytestmark = pytest.mark.functional
+
+
+def backend_at(url, key="", **more):
+    return VllmBackend(ModelSettings("base", "x", backend="vllm", url=url, **more), key)
+
+
+@pytest.fixture
+def vllm():
+    return VllmStandin()
+
+
+@pytest.fixture
+def url(vllm):
+    with serving(vllm.app) as address:
+        yield address
+
+
+def test_the_base_answers_piece_by_piece_with_its_own_usage(vllm, url):
+    text, pieces, ending = ask(backend_at(url))
+    assert text == "the base hears: What is a queue?"
+    assert len(pieces) == 7
+    assert (ending.reason, ending.prompt_tokens, ending.completion_tokens) == ("stop", 4, 7)
+    assert "model" not in vllm.echo.asked[0]
+
+
+def test_an_address_with_v1_at_its_end_is_the_same_server(url):
+    assert ask(backend_at(f"{url}/v1/"))[0].startswith("the base hears")
+
+
+def test_an_adapter_is_loaded_once_by_its_digest_and_asked_by_that_name(vllm, url, tmp_path):
+    adapter = adapter_in(tmp_path, "neuro")
+
+    async def twice(backend):
+        return [(await answer_of(backend, adapter))[0] for _ in range(2)]
+
+    name = f"merlin-{adapter.digest[:12]}"
+    assert in_loop(backend_at(url), twice) == [f"{name} hears: What is a queue?"] * 2
+    assert vllm.loaded == {name: adapter.path}
+
+
+def test_many_who_ask_for_a_new_adapter_at_once_load_it_once(vllm, url, tmp_path):
+    adapter = adapter_in(tmp_path, "neuro")
+
+    async def eight(backend):
+        return await asyncio.gather(*(answer_of(backend, adapter) for _ in range(8)))
+
+    assert len(in_loop(backend_at(url), eight)) == 8
+    assert list(vllm.loaded) == [name_of(adapter)]
+
+
+def test_an_adapter_that_an_earlier_engine_loaded_is_there(vllm, url, tmp_path):
+    adapter = adapter_in(tmp_path, "neuro")
+    ask(backend_at(url), adapter)
+    assert ask(backend_at(url), adapter)[0].startswith(name_of(adapter))
+
+
+def test_after_a_restart_of_vllm_the_adapter_is_loaded_again(vllm, url, tmp_path):
+    adapter = adapter_in(tmp_path, "neuro")
+
+    async def around_a_restart(backend):
+        await answer_of(backend, adapter)
+        vllm.forget()
+        return (await answer_of(backend, adapter))[0]
+
+    assert in_loop(backend_at(url), around_a_restart).startswith(name_of(adapter))
+
+
+def test_where_there_is_no_room_the_one_asked_longest_ago_goes(tmp_path):
+    vllm = VllmStandin(room=2)
+    first, second, third = (adapter_in(tmp_path, name) for name in ("one", "two", "three"))
+
+    async def all_of_them(backend):
+        for adapter in (first, second, first, third):
+            await answer_of(backend, adapter)
+        return backend.figures()["adapters"]
+
+    with serving(vllm.app) as url:
+        assert in_loop(backend_at(url), all_of_them) == 2
+    assert vllm.unloaded == [name_of(second)]
+    assert set(vllm.loaded) == {name_of(first), name_of(third)}
+
+
+def test_an_adapter_that_answers_is_never_unloaded(tmp_path):
+    vllm = VllmStandin(room=1)
+    vllm.echo.is_held = True
+    first, second = adapter_in(tmp_path, "one"), adapter_in(tmp_path, "two")
+
+    async def one_beside_another(backend):
+        held = backend.ask(first, asking())
+        await anext(held)
+        with pytest.raises(Unavailable, match="max_loras is 1"):
+            await answer_of(backend, second)
+        await held.aclose()
+
+    with serving(vllm.app) as url:
+        in_loop(backend_at(url), one_beside_another)
+    assert vllm.unloaded == []
+
+
+def test_every_option_reaches_vllm(vllm, url):
+    options = {
+        "most_tokens": 9,
+        "temperature": 0.25,
+        "top_p": 0.5,
+        "seed": 7,
+        "stops": ["queue?"],
+        "logprobs": 2,
+        "is_json": True,
+    }
+    text, pieces, ending = ask(backend_at(url), **options)
+    (asked,) = vllm.echo.asked
+    assert asked["messages"] == [{"role": "user", "content": "What is a queue?"}]
+    wanted = {
+        "max_tokens": 9,
+        "temperature": 0.25,
+        "top_p": 0.5,
+        "seed": 7,
+        "stop": ["queue?"],
+        "logprobs": True,
+        "top_logprobs": 2,
+        "response_format": {"type": "json_object"},
+    }
+    assert wanted.items() <= asked.items()
+    assert (text, ending.reason) == ("the base hears: What is a ", "stop")
+    (chance,) = pieces[0].chances
+    assert (chance.token, chance.logprob) == ("the ", -0.5)
+    assert chance.likeliest == [("the 0", -1.0), ("the 1", -2.0)]
+
+
+def test_what_was_not_asked_for_is_left_to_the_protocols_default(vllm, url):
+    ask(backend_at(url))
+    unsaid = {"max_tokens", "seed", "stop", "logprobs", "top_logprobs", "response_format"}
+    assert not unsaid & set(vllm.echo.asked[0])
+
+
+def test_sampling_is_as_asked_not_as_the_models_own_defaults_say(vllm, url):
+    ask(backend_at(url))
+    neutral = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
+    assert neutral.items() <= vllm.echo.asked[0].items()
+
+
+def test_an_answer_at_its_limit_says_so(url):
+    text, _, ending = ask(backend_at(url), most_tokens=2)
+    assert (text, ending.reason, ending.completion_tokens) == ("the base ", "length", 2)
+
+
+def test_closing_the_iterator_hangs_up(vllm, url):
+    vllm.echo.is_held = True
+
+    async def first_piece(backend):
+        pieces = backend.ask(None, asking())
+        first = await anext(pieces)
+        running = backend.figures()["running"]
+        await pieces.aclose()
+        return first.text, running, backend.figures()["running"]
+
+    assert in_loop(backend_at(url), first_piece) == ("the ", 1, 0)
+    wait_until(lambda: vllm.echo.left == 1)
+
+
+@pytest.mark.parametrize(("status", "told", "seconds"), [(429, "7", 7), (503, None, 1)])
+def test_a_full_queue_is_passed_on(vllm, url, status, told, seconds):
+    vllm.echo.refusals = [(status, {"Retry-After": told} if told else {})]
+    with pytest.raises(Busy) as busy:
+        ask(backend_at(url))
+    assert busy.value.retry_after_s == seconds
+
+
+def test_too_long_a_conversation_is_refused_in_the_protocols_word(url):
+    with pytest.raises(Refusal, match="maximum context length is 50") as refused:
+        ask(backend_at(url), None, "word " * 51)
+    assert (refused.value.status, refused.value.code) == (400, "context_length_exceeded")
+    assert refused.value.param == "messages"
+
+
+def test_an_answer_that_breaks_off_is_no_answer(vllm, url):
+    vllm.echo.is_broken = True
+    with pytest.raises(Unavailable, match="out of memory"):
+        ask(backend_at(url))
+
+
+def test_a_server_that_is_not_there_is_named():
+    (port,) = free_ports(1)
+    with pytest.raises(Unavailable, match=rf"vLLM at http://127.0.0.1:{port}.*start it"):
+        ask(backend_at(f"http://127.0.0.1:{port}"))
+
+
+def test_a_wrong_key_is_told_apart():
+    with serving(VllmStandin(key="secret").app) as url:
+        assert ask(backend_at(url, "secret"))[0].startswith("the base")
+        with pytest.raises(Unavailable, match="refuses the engine's key"):
+            ask(backend_at(url, "wrong"))
+
+
+def test_a_vllm_that_loads_no_adapters_is_told_how_to(tmp_path):
+    with (
+        serving(VllmStandin(may_load=False).app) as url,
+        pytest.raises(Unavailable, match="VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"),
+    ):
+        ask(backend_at(url), adapter_in(tmp_path, "neuro"))
+
+
+def test_a_folder_that_vllm_does_not_see_is_named(url, tmp_path):
+    adapter = adapter_in(tmp_path, "neuro")
+    (adapter.path / "adapter_config.json").unlink()
+    with pytest.raises(Unavailable, match="under the same path"):
+        ask(backend_at(url), adapter)
+
+
+def test_embeddings_come_in_the_order_of_the_texts():
+    with serving(VllmStandin(can_embed=True).app) as url:
+        backend = backend_at(url, is_embedding=True)
+        vectors, used = in_loop(backend, lambda there: there.embed(["one two", "three"]))
+    assert (vectors, used) == ([[7.0, 2.5], [5.0, 1.5]], 3)
+
+
+@pytest.mark.parametrize("is_embedding", [False, True])
+def test_a_base_without_embeddings_says_so(url, is_embedding):
+    backend = backend_at(url, is_embedding=is_embedding)
+    with pytest.raises(Refusal, match="no embeddings") as refused:
+        in_loop(backend, lambda there: there.embed(["one"]))
+    assert refused.value.status == 400
+
+
+def test_figures_count_what_runs_and_what_was_made(url):
+    async def then_figures(backend):
+        await answer_of(backend)
+        return backend.figures()
+
+    assert in_loop(backend_at(url), then_figures) == {"running": 0, "tokens": 7, "adapters": 0}
+
+
+def test_an_ending_is_the_last_that_comes(url):
+    async def kinds(backend):
+        return [type(piece) async for piece in backend.ask(None, asking())]
+
+    *_, last = in_loop(backend_at(url), kinds)
+    assert last is Ending

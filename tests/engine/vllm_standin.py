@@ -1,0 +1,107 @@
+"""A stand-in of vLLM's OpenAI server (0.33.0), as far as the engine calls it.
+
+It is honest about what vLLM checks: an adapter that is not loaded is 404, one loaded twice is
+400, a folder without an adapter is 404, calls that load adapters are there only where the
+environment allows them. It has no model; it says who was asked.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from openai_standin import Echo, embeddings, error
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+
+class VllmStandin:
+    """One server: `loaded` by name, `echo` for what was asked; `forget` is a restart."""
+
+    def __init__(self, *, key="", room=None, may_load=True, can_embed=False):
+        self.echo = Echo()
+        self.loaded = {}
+        self.unloaded = []
+        self.key, self.room, self.can_embed = key, room, can_embed
+        routes = [
+            Route("/v1/chat/completions", self._chat, methods=["POST"]),
+            Route("/v1/embeddings", self._embed, methods=["POST"]),
+        ]
+        if may_load:
+            routes += [
+                Route("/v1/load_lora_adapter", self._load, methods=["POST"]),
+                Route("/v1/unload_lora_adapter", self._unload, methods=["POST"]),
+            ]
+        missing = {404: lambda *_: JSONResponse({"detail": "Not Found"}, 404)}
+        self.app = Starlette(routes=routes, exception_handlers=missing)
+
+    def forget(self):
+        """Be as after a restart: nothing is loaded."""
+        self.loaded.clear()
+
+    def _refused(self, request):
+        if self.key and request.headers.get("authorization") != f"Bearer {self.key}":
+            return JSONResponse({"error": "Unauthorized"}, 401)
+        if self.echo.refusals:
+            status, headers = self.echo.refusals.pop(0)
+            return error(status, "the queue is full", "ServiceUnavailableError", **headers)
+        return None
+
+    async def _chat(self, request):
+        asked = await request.json()
+        self.echo.asked.append(asked)
+        if (refused := self._refused(request) or self._invalid(asked)) is not None:
+            return refused
+        return self.echo.stream(asked, asked.get("model", "the base"))
+
+    def _invalid(self, asked):
+        name = asked.get("model")
+        if name is not None and name not in self.loaded:
+            text = f"The model `{name}` does not exist. Valid aliases: base."
+            return error(404, text, "NotFoundError", "model")
+        if asked.get("top_logprobs") and not asked.get("logprobs"):
+            text = "when using `top_logprobs`, `logprobs` must be set to true."
+            return error(400, text, "BadRequestError", "top_logprobs")
+        if asked.get("stream_options") and not asked.get("stream"):
+            return error(400, "Stream options need stream.", "BadRequestError", "stream_options")
+        if (count := self.echo.count(asked)) > self.echo.window:
+            text = (
+                f"This model's maximum context length is {self.echo.window} tokens. However, your"
+                f" request has {count} input tokens. Please reduce the length of the messages."
+            )
+            return error(400, text, "BadRequestError", "input_tokens")
+        return None
+
+    async def _embed(self, request):
+        if not self.can_embed:
+            text = "The model does not support Embeddings API"
+            return error(501, text, "NotImplementedError")
+        return JSONResponse(embeddings(await request.json()))
+
+    async def _load(self, request):
+        asked = await request.json()
+        if (refused := self._refused(request)) is not None:
+            return refused
+        name, path = asked["lora_name"], Path(asked["lora_path"])
+        if name in self.loaded:
+            text = (
+                f"The lora adapter '{name}' has already been loaded. If you want to load the"
+                " adapter in place, set 'load_inplace' to True."
+            )
+            return error(400, text, "InvalidUserInput")
+        if not (path / "adapter_config.json").exists():
+            text = f"Loading lora {name} failed: No adapter found for {path}"
+            return error(404, text, "NotFoundError")
+        if self.room is not None and len(self.loaded) >= self.room:
+            text = f"No free lora slots: max_loras is {self.room}"
+            return error(500, text, "InternalServerError")
+        self.loaded[name] = path
+        return Response(f"Success: LoRA adapter '{name}' added successfully.")
+
+    async def _unload(self, request):
+        name = (await request.json())["lora_name"]
+        if name not in self.loaded:
+            return error(404, f"The lora adapter '{name}' cannot be found.", "NotFoundError")
+        del self.loaded[name]
+        self.unloaded.append(name)
+        return Response(f"Success: LoRA adapter '{name}' removed successfully.")
