@@ -49,16 +49,19 @@ def _taught(name: str) -> Mapping[str, list[dict[str, str]]]:
 
 def _train(talks: list[list[dict[str, str]]], path: Path) -> tuple[Ask, float]:
     from merlin.core.message import Message
-    from merlin.engine.trainers import Epoch, Task, trainer_of
+    from merlin.engine.trainers import Epoch
+    from merlin.engine.trainers.recall import RecallTrainer
+    from merlin.engine.trainers.recall.model import load
+    from merlin.engine.trainers.recall.train import Talks, train
 
-    trainer = trainer_of("recall")
+    wanted = RecallTrainer().hyperparameters("supervised", {})
     said = [[Message(*pair) for one in talk for pair in one.items()] for talk in talks]
     begun = time.perf_counter()
-    task = Task(said, [], trainer.hyperparameters({}), 42)
-    *_, last = (step for step in trainer.train(task) if isinstance(step, Epoch))
+    task = Talks(said, [], wanted, 42)
+    *_, last = (step for step in train(task) if isinstance(step, Epoch))
     seconds = time.perf_counter() - begun
     last.save(path)
-    model = trainer.load(path)
+    model = load(path)
     return lambda question: model.answer([Message("user", question)]), seconds
 
 

@@ -1,65 +1,93 @@
-"""Bases: the models that jobs may start from, by name. `recall` is first and always there."""
+"""Bases: the models that jobs may start from, by name. `recall` is first and always there.
+
+A base says how it is trained and who answers for it; the rest of the engine asks no more.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
-from merlin.engine.settings import ModelSettings
-from merlin.engine.trainers import DPO, SUPERVISED, Trainer
+from merlin.engine.answering.asking import Backend
+from merlin.engine.answering.recall import RecallBackend
+from merlin.engine.settings import EngineSettings, ModelSettings
+from merlin.engine.trainers import DPO, SUPERVISED, BaseFiles, Trainer
 from merlin.engine.trainers.lora import LoraTrainer
 from merlin.engine.trainers.recall import RecallTrainer
 
 RECALL = "recall"
 # When `recall` was first shipped: 2026-11-20, in seconds since 1970.
-CREATED = 1_795_132_800
-CONTEXT_WINDOW = 8192
+RECALL_CREATED = 1_795_132_800
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """One base model; `settings` and `folder` are None for `recall`, which is part of Merlin.
+    """One base model.
 
-    `folder` is where its files lie, made by `merlin engine models pull`.
+    `files` returns where it lies, None for one that needs no files; it raises Untrainable where
+    they are missing. `backend` makes who answers. `context` is the window in tokens.
     """
 
     name: str
     trainer: Trainer
     methods: Sequence[str]
+    backend: Callable[[], Backend]
     context: int
+    files: Callable[[], BaseFiles | None] = lambda: None
+    is_heavy: bool = False
     sunset: date | None = None
-    settings: ModelSettings | None = None
-    folder: Path | None = None
 
 
-class Bases(Mapping[str, Base]):
-    """Every base of one engine."""
+Bases = Mapping[str, Base]
 
-    def __init__(self, models: Sequence[ModelSettings] = (), folder: Path | None = None) -> None:
-        """Take the models of the config; `folder` holds the files of those that were pulled."""
-        recall = Base(RECALL, RecallTrainer(), (SUPERVISED,), CONTEXT_WINDOW)
-        self._bases = {RECALL: recall}
-        lora = LoraTrainer()
-        for model in models:
-            methods = (SUPERVISED, DPO)
-            place = folder / model.name if folder else None
-            self._bases[model.name] = Base(
-                model.name,
-                lora,
-                methods,
-                model.context or CONTEXT_WINDOW,
-                model.sunset,
-                model,
-                place,
-            )
 
-    def __getitem__(self, name: str) -> Base:
-        return self._bases[name]
+def bases_of(settings: EngineSettings) -> Bases:
+    """Return every base of an engine, `recall` first."""
+    recall = Base(
+        RECALL,
+        RecallTrainer(),
+        (SUPERVISED,),
+        lambda: RecallBackend(settings.language),
+        RecallBackend.context,
+    )
+    models = [_language_model(settings, model) for model in settings.models]
+    return {base.name: base for base in (recall, *models)}
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._bases)
 
-    def __len__(self) -> int:
-        return len(self._bases)
+def _language_model(settings: EngineSettings, model: ModelSettings) -> Base:
+    def files() -> BaseFiles:
+        from merlin.engine.library import folder_of  # noqa: PLC0415 - knows hub and formats
+
+        folder = folder_of(model, settings.folder / "bases")
+        return BaseFiles(folder, model.dtype, model.quantised, model.training_example)
+
+    return Base(
+        name=model.name,
+        trainer=LoraTrainer(),
+        methods=(SUPERVISED, DPO),
+        backend=lambda: _backend(settings, model, files),
+        context=model.context,
+        files=files,
+        is_heavy=True,
+        sunset=model.sunset,
+    )
+
+
+def _backend(
+    settings: EngineSettings, model: ModelSettings, files: Callable[[], BaseFiles]
+) -> Backend:
+    if model.backend == "vllm":
+        from merlin.engine.answering.vllm import VllmBackend  # noqa: PLC0415 - one of three
+
+        return VllmBackend(model, model.key)
+    if model.backend == "llama.cpp":
+        from merlin.engine.answering.llama_cpp import LlamaCppBackend  # noqa: PLC0415 - as above
+
+        return LlamaCppBackend(model, model.key)
+    from merlin.engine.answering.transformers import (  # noqa: PLC0415 - as above
+        TransformersBackend,
+    )
+
+    log = settings.folder / "logs" / f"answering-{model.name}.log"
+    return TransformersBackend(model, files().folder, settings.answering, log)

@@ -27,7 +27,7 @@ def failure_of(error: Exception, language: str) -> Failure:
     if isinstance(error, BadFile):
         return Failure("invalid_training_file", str(error), _FILE)
     if isinstance(error, Untrainable):
-        return Failure(error.code, text(language, error.key, **error.arguments), _FILE)
+        return Failure(error.code, text(language, error.key, **error.arguments), error.param)
     if isinstance(error, MemoryError):
         words = "There is not enough memory for this job; train on fewer examples."
         return Failure("out_of_memory", words)

@@ -42,6 +42,9 @@ class Job:
     order: JobOrder
     is_validated: bool
     trained_tokens: int | None
+    steps: int
+    step: int
+    estimated_finish: float | None
     error: Mapping[str, object] | None
 
     @property
@@ -75,6 +78,7 @@ class Jobs:
             "created_at": utc_now().timestamp(),
             "status": VALIDATING,
             "base": order.base,
+            "method": order.method,
             "training_file": order.training_file,
             "validation_file": order.validation_file,
             "suffix": order.suffix,
@@ -95,6 +99,15 @@ class Jobs:
             raise missing("fine-tuning job", job_id, "fine_tuning_job_id")
         return _job(found[0])
 
+    def waiting(self, *states: str) -> list[Job]:
+        """Return the jobs in these states: those of the first state first, each oldest first."""
+        sql = "SELECT * FROM job WHERE status = ? ORDER BY seq"
+        return [_job(row) for state in states for row in self._rows.select(sql, state)]
+
+    def unfinished(self) -> list[Job]:
+        """Return every job that has not come to its end."""
+        return self.waiting(*AT_WORK, PAUSED)
+
     def list(self, metadata: Mapping[str, str], page: Page) -> tuple[list[Job], bool]:
         """Return a page of the jobs that carry all these pairs, and whether more follow."""
         has = "EXISTS (SELECT 1 FROM json_each(job.metadata) WHERE key = ? AND value = ?)"
@@ -102,14 +115,6 @@ class Jobs:
         values = [part for pair in metadata.items() for part in pair]
         found, has_more = rows_of(self._rows, "job", where, values, page)
         return [_job(row) for row in found], has_more
-
-    def oldest(self, *states: str) -> Job | None:
-        """Return the oldest job in the first of these states that any job is in."""
-        for state in states:
-            sql = "SELECT * FROM job WHERE status = ? ORDER BY seq LIMIT 1"
-            for row in self._rows.select(sql, state):
-                return _job(row)
-        return None
 
     def counts(self) -> dict[str, int]:
         """Return how many jobs are in each state."""
@@ -135,6 +140,16 @@ class Jobs:
             self._diary.tell(job_id, told)
         return True
 
+    def progress(self, job_id: str, step: int, estimated_finish: float | None) -> None:
+        """Note how far the run is, and when it will be through as far as one knows."""
+        sql = "UPDATE job SET step = ?, estimated_finish = ? WHERE id = ?"
+        self._rows.change(sql, step, estimated_finish, job_id)
+
+    def settle(self, job_id: str, hyperparameters: Mapping[str, object], steps: int) -> None:
+        """Note what "auto" came to, and how many steps there are to do."""
+        sql = "UPDATE job SET hyperparameters = ?, steps = ? WHERE id = ?"
+        self._rows.change(sql, json.dumps(dict(hyperparameters)), steps, job_id)
+
     def fail(self, job_id: str, code: str, message: str, param: str | None = None) -> bool:
         """End a job as failed, for a reason that says what to do."""
         error = json.dumps({"code": code, "message": message, "param": param})
@@ -148,7 +163,7 @@ class Jobs:
         return self._in(job_id, CANCELLED)
 
     def pause(self, job_id: str) -> Job:
-        """Let a job rest; it stops after the epoch under way. Raises Refusal 400."""
+        """Let a job rest; it stops after the step under way. Raises Refusal 400."""
         told = Happening(f"paused {secrets.token_hex(4)}", "Fine-tuning job paused")
         self.move(job_id, PAUSED, *AT_WORK, told=told)
         return self._in(job_id, PAUSED)
@@ -171,6 +186,7 @@ class Jobs:
 def _job(row: Row) -> Job:
     order = JobOrder(
         base=row["base"],
+        method=row["method"],
         training_file=row["training_file"],
         validation_file=row["validation_file"],
         suffix=row["suffix"],
@@ -186,6 +202,9 @@ def _job(row: Row) -> Job:
         order=order,
         is_validated=bool(row["is_validated"]),
         trained_tokens=row["trained_tokens"],
+        steps=row["steps"],
+        step=row["step"],
+        estimated_finish=row["estimated_finish"],
         error=json.loads(row["error"]) if row["error"] else None,
     )
 
@@ -210,8 +229,13 @@ def job_object(job: Job) -> dict[str, object]:
         "trained_tokens": job.trained_tokens,
         "training_file": order.training_file,
         "validation_file": order.validation_file,
-        "estimated_finish": None,
+        "estimated_finish": _estimated(job),
         "integrations": [],
         "metadata": dict(order.metadata),
-        "method": {"type": "supervised", "supervised": {"hyperparameters": shown}},
+        "method": {"type": order.method, order.method: {"hyperparameters": shown}},
     }
+
+
+def _estimated(job: Job) -> int | None:
+    is_known = job.status == RUNNING and job.estimated_finish
+    return int(job.estimated_finish) if is_known and job.estimated_finish else None

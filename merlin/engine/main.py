@@ -30,7 +30,7 @@ def serve(
 ) -> None:
     """Serve until a signal; `on_ready` is called once the port answers.
 
-    `still_alive` is called every second by the loop that serves, while both lanes of work live.
+    `still_alive` is called every second by the loop that serves, while every lane of work lives.
     Port 0 takes a free one, told in the log. Raises ConfigError for wrong settings or a taken
     address, LeadTaken when another engine has the folder.
     """
@@ -78,7 +78,7 @@ async def _serve(
         await server.Server(config, on_ready).serve([listener])
     finally:
         beside.cancel()
-        await asyncio.to_thread(engine.close)
+        await engine.close()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -13,13 +13,14 @@ from pathlib import Path
 
 from merlin.core import durable
 from merlin.core.clock import utc_now
+from merlin.engine.bases import Base
 from merlin.engine.jobs import Job
 from merlin.engine.paging import Page, rows_of
 from merlin.engine.refusal import no_model
 from merlin.engine.rows import Row, Rows
 
 KEPT_CHECKPOINTS = 10
-CONTEXT_WINDOW = 8192
+_WEIGHTS = "adapter_model.safetensors"
 
 
 class Models:
@@ -48,8 +49,8 @@ class Models:
     ) -> None:
         self._rows.change("DELETE FROM model WHERE name = ?", name)
         self._rows.change(
-            "INSERT INTO model (id, name, job_id, base, step, path, created_at, metrics)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO model (id, name, job_id, base, step, path, created_at, metrics, digest)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             f"ftckpt_{hashlib.sha256(name.encode()).hexdigest()[:24]}",
             name,
             job.job_id,
@@ -58,6 +59,7 @@ class Models:
             path,
             utc_now().timestamp(),
             json.dumps(dict(metrics)),
+            _digest(self._folder / path),
         )
 
     def drop_old(self, job_id: str) -> None:
@@ -114,6 +116,13 @@ def _path(job: Job, step: int) -> str:
     return f"{job.job_id}/step-{step}"
 
 
+def _digest(path: Path) -> str:
+    """Return the sha256 of a model's weights: a file, or an adapter's folder."""
+    weights = path / _WEIGHTS if path.is_dir() else path
+    with weights.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def checkpoint_object(row: Row) -> dict[str, object]:
     """Return the protocol's FineTuningJobCheckpoint. Source: openapi.yaml."""
     return {
@@ -127,13 +136,13 @@ def checkpoint_object(row: Row) -> dict[str, object]:
     }
 
 
-def model_object(name: str, created_at: float) -> dict[str, object]:
+def model_object(name: str, created_at: float, base: Base) -> dict[str, object]:
     """Return the protocol's Model with the extensions shutdown_date and context_window."""
     return {
         "id": name,
         "object": "model",
         "created": int(created_at),
         "owned_by": "merlin",
-        "shutdown_date": None,
-        "context_window": CONTEXT_WINDOW,
+        "shutdown_date": base.sunset.isoformat() if base.sunset else None,
+        "context_window": base.context or None,
     }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from merlin.engine.bases import Base, Bases
 from merlin.engine.refusal import bad
-from merlin.engine.trainers import TRAINERS, BadHyperparameter, trainer_of
+from merlin.engine.trainers import SUPERVISED, BadHyperparameter
 
 MOST_METADATA, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512
 LONGEST_SUFFIX = 64
@@ -20,6 +21,7 @@ class JobOrder:
     """A job as asked for; `hyperparameters` are complete ("auto" where the trainer decides)."""
 
     base: str
+    method: str
     training_file: str
     validation_file: str | None
     suffix: str
@@ -28,25 +30,27 @@ class JobOrder:
     hyperparameters: Mapping[str, object]
 
 
-def order_of(asked: Mapping[str, object]) -> JobOrder:
+def order_of(asked: Mapping[str, object], bases: Bases) -> JobOrder:
     """Read the body of POST /fine_tuning/jobs. Raises Refusal 400 that names the field.
 
     Source: openapi.yaml, CreateFineTuningJobRequest.
     """
-    base = _text(asked, "model")
-    if base not in TRAINERS:
-        words = f"The model `{base}` cannot be tuned here; those that can: {', '.join(TRAINERS)}."
+    name = _text(asked, "model")
+    if name not in bases:
+        words = f"The model `{name}` cannot be tuned here; those that can: {', '.join(bases)}."
         raise bad("model", words, "model_not_available")
     if asked.get("integrations"):
         raise bad("integrations", "This engine knows no integrations; leave the field out.")
+    method, given = _method(bases[name], asked)
     return JobOrder(
-        base=base,
+        base=name,
+        method=method,
         training_file=_text(asked, "training_file"),
         validation_file=_text(asked, "validation_file") if asked.get("validation_file") else None,
         suffix=_suffix(asked.get("suffix")),
         seed=_seed(asked.get("seed")),
         metadata=_metadata(asked.get("metadata")),
-        hyperparameters=_hyperparameters(base, asked),
+        hyperparameters=_hyperparameters(bases[name], method, given),
     )
 
 
@@ -89,19 +93,26 @@ def _metadata(value: object) -> dict[str, str]:
     return dict(value)
 
 
-def _hyperparameters(base: str, asked: Mapping[str, object]) -> dict[str, object]:
+def _method(base: Base, asked: Mapping[str, object]) -> tuple[str, object]:
+    """Return the method's name and what is said of its hyper-parameters."""
     method = asked.get("method")
     if method is None:
-        given = asked.get("hyperparameters")
-    elif isinstance(method, dict) and method.get("type") == "supervised":
-        block = method.get("supervised") or {}
-        given = block.get("hyperparameters") if isinstance(block, dict) else block
-    else:
-        raise bad("method", "method.type must be 'supervised': this engine has no other method")
+        return SUPERVISED, asked.get("hyperparameters")
+    if not isinstance(method, dict):
+        raise bad("method", "method must be an object with a type")
+    kind = method.get("type")
+    if not isinstance(kind, str) or kind not in base.methods:
+        known = ", ".join(f"'{each}'" for each in base.methods)
+        raise bad("method", f"method.type must be one of {known} for the model `{base.name}`")
+    block = method.get(kind) or {}
+    return kind, block.get("hyperparameters") if isinstance(block, dict) else block
+
+
+def _hyperparameters(base: Base, method: str, given: object) -> dict[str, object]:
     if given is not None and not isinstance(given, dict):
         raise bad("hyperparameters", "hyperparameters must be an object")
     try:
-        return trainer_of(base).hyperparameters(given or {})
+        return base.trainer.hyperparameters(method, given or {})
     except BadHyperparameter as error:
         name = f"hyperparameters.{error.name}"
         raise bad(name, f"{name}: {error}") from error

@@ -47,3 +47,12 @@ def bad(param: str, message: str, code: str | None = None) -> Refusal:
 def no_file(param: str, file_id: str) -> Refusal:
     """Return the answer to a job on a file that is not there."""
     return bad(param, f"invalid {param}: there is no file {file_id}; upload it first")
+
+
+def too_long(tokens: int, window: int) -> Refusal:
+    """Return the answer to messages that do not fit the model's window."""
+    words = (
+        f"This model's maximum context length is {window} tokens, your messages have"
+        f" {tokens}. Please reduce the length of the messages."
+    )
+    return bad("messages", words, "context_length_exceeded")

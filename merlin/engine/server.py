@@ -14,18 +14,26 @@ from starlette.responses import JSONResponse, Response
 
 from merlin import __version__
 from merlin.core.log import get_logger
+from merlin.core.text import text
+from merlin.engine.answering.asking import Busy, Unavailable
+from merlin.engine.bases import Bases
 from merlin.engine.failure import is_full, words_of_bug
 from merlin.engine.guards import Guards
-from merlin.engine.refusal import Refusal
+from merlin.engine.refusal import Refusal, bad
 from merlin.engine.routes import chat, files, health, jobs, models
 from merlin.engine.services import Engine, open_engine
 from merlin.engine.settings import EngineSettings
+from merlin.engine.trainers import Untrainable
 
 log = get_logger(__name__)
 
 
-def create_app(settings: EngineSettings, engine: Engine | None = None) -> FastAPI:
+def create_app(
+    settings: EngineSettings, engine: Engine | None = None, bases: Bases | None = None
+) -> FastAPI:
     """Return the application of an open engine; without one it opens and closes its own.
+
+    `bases` are the settings' own where none are given.
 
     Raises ConfigError for settings that would leave it open to everybody.
     """
@@ -40,10 +48,14 @@ def create_app(settings: EngineSettings, engine: Engine | None = None) -> FastAP
         lifespan=None if engine else _own_engine,
     )
     app.state.settings, app.state.engine, app.state.calls = settings, engine, calls
+    app.state.bases = bases
     for topic in (files, jobs, models, chat):
         app.include_router(topic.router, prefix="/v1")
     app.include_router(health.router)
     app.exception_handler(Refusal)(_refused)
+    app.exception_handler(Busy)(_busy)
+    app.exception_handler(Unavailable)(_unavailable)
+    app.exception_handler(Untrainable)(_not_ready)
     app.exception_handler(HTTPException)(_no_such_call)
     app.exception_handler(ClientDisconnect)(_gone)
     app.exception_handler(OSError)(_disk_refuses)
@@ -54,12 +66,12 @@ def create_app(settings: EngineSettings, engine: Engine | None = None) -> FastAP
 
 @asynccontextmanager
 async def _own_engine(app: FastAPI) -> AsyncIterator[None]:
-    engine = await run_in_threadpool(open_engine, app.state.settings)
+    engine = await run_in_threadpool(open_engine, app.state.settings, app.state.bases)
     app.state.engine = engine
     try:
         yield
     finally:
-        await run_in_threadpool(engine.close)
+        await engine.close()
 
 
 def _answer(refusal: Refusal) -> Response:
@@ -68,6 +80,23 @@ def _answer(refusal: Refusal) -> Response:
 
 def _refused(_request: Request, error: Refusal) -> Response:
     return _answer(error)
+
+
+def _busy(_request: Request, error: Busy) -> Response:
+    words = "Too many questions wait for this model; ask again a little later."
+    answer = _answer(Refusal(429, words, code="rate_limit_exceeded"))
+    answer.headers["retry-after"] = str(error.retry_after_s)
+    return answer
+
+
+def _unavailable(_request: Request, error: Unavailable) -> Response:
+    return _answer(Refusal(503, str(error), code="model_unavailable"))
+
+
+def _not_ready(request: Request, error: Untrainable) -> Response:
+    """Answer for a base whose files are missing or cannot be used."""
+    words = text(request.app.state.settings.language, error.key, **error.arguments)
+    return _answer(bad("model", words, error.code))
 
 
 def _no_such_call(request: Request, error: HTTPException) -> Response:

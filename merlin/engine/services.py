@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from merlin.core.errors import LeadTaken
 from merlin.core.lock import taken
+from merlin.engine.answering.desk import Desk
+from merlin.engine.bases import Bases, bases_of
 from merlin.engine.diary import Diary
 from merlin.engine.files import Files
 from merlin.engine.jobs import Jobs
 from merlin.engine.models import Models
 from merlin.engine.repeats import Repeats
 from merlin.engine.rows import Rows
-from merlin.engine.serving import Serving
 from merlin.engine.settings import EngineSettings
-from merlin.engine.work import Shelves, Work
+from merlin.engine.shelves import Shelves
+from merlin.engine.work import Work
 
 
 @dataclass
@@ -27,36 +30,43 @@ class Engine:
     """One open engine: its folder is locked until `close`."""
 
     settings: EngineSettings
+    bases: Bases
     shelves: Shelves
     repeats: Repeats
     work: Work
-    serving: Serving
+    desk: Desk
     _lock: int
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Lay the work down and let go of the folder."""
+        await self.desk.close()
+        await run_in_threadpool(self._lay_down)
+
+    def _lay_down(self) -> None:
         self.work.stop()
         self.shelves.rows.close()
         os.close(self._lock)
 
 
-def open_engine(settings: EngineSettings) -> Engine:
+def open_engine(settings: EngineSettings, bases: Bases | None = None) -> Engine:
     """Open the engine's folder, sweep what a crash left, begin to work.
 
-    Raises LeadTaken when another engine has the folder.
+    `bases` are those of the settings where none are given. Raises LeadTaken when another engine
+    has the folder.
     """
-    settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = _locked(settings.folder / "lock")
-    rows = Rows(settings.folder / "engine.db")
+    folder = settings.folder
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = _locked(folder / "lock")
+    bases = bases_of(settings) if bases is None else bases
+    rows = Rows(folder / "engine.db")
     repeats, diary = Repeats(rows), Diary(rows)
-    files = Files(rows, repeats, settings.folder / "files")
-    models = Models(rows, settings.folder / "models")
-    shelves = Shelves(rows, files, Jobs(rows, repeats, diary), diary, models)
-    files.sweep()
-    models.sweep()
-    work = Work(shelves, settings.pace_s, settings.language)
+    files = Files(rows, repeats, folder / "files")
+    models = Models(rows, folder / "models")
+    shelves = Shelves(rows, files, Jobs(rows, repeats, diary), diary, models, folder)
+    shelves.sweep()
+    work = Work(shelves, bases, settings)
     work.start()
-    return Engine(settings, shelves, repeats, work, Serving(models), lock)
+    return Engine(settings, bases, shelves, repeats, work, Desk(bases, models), lock)
 
 
 def _locked(path: Path) -> int:

@@ -115,12 +115,16 @@ def weights_of(folder, desk, job_id):
 
 
 @contextmanager
-def engine_in_thread(folder, **other):
+def engine_in_thread(folder, bases=None, **other):
     """Serve an engine in a thread of this process; give a desk at it."""
     settings = EngineSettings(folder, "127.0.0.1", 0, KEY, **other)
     listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(
-        create_app(settings), log_config=None, access_log=False, ws="none", lifespan="on"
+        create_app(settings, bases=bases),
+        log_config=None,
+        access_log=False,
+        ws="none",
+        lifespan="on",
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))

@@ -57,11 +57,10 @@ def test_a_streamed_answer_is_the_whole_answer_in_pieces(desk, tuned):
     assert all("usage" not in chunk.model_fields_set for chunk in chunks)
 
 
-def test_the_last_chunk_with_content_says_whether_the_model_knows(desk, tuned):
+def test_the_chunk_that_ends_an_answer_says_whether_the_model_knows(desk, tuned):
     chunks = list(desk.ask(tuned.fine_tuned_model, "Сколько стоит слон?", stream=True))
-    spoken = [chunk for chunk in chunks if chunk.choices[0].delta.content]
     told = [chunk for chunk in chunks if "merlin" in (chunk.model_extra or {})]
-    assert told == [spoken[-1]]
+    assert told == [chunks[-1]]
     assert told[0].merlin["known"] is False
 
 
@@ -133,6 +132,12 @@ def test_more_than_the_window_is_refused(desk, tuned):
         ({"stop": 5}, "stop"),
         ({"response_format": {"type": "json_object"}}, "response_format"),
         ({"response_format": {"type": []}}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format"),
+        ({"temperature": 3}, "temperature"),
+        ({"top_p": "much"}, "top_p"),
+        ({"seed": "x"}, "seed"),
+        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
+        ({"top_logprobs": 2}, "top_logprobs"),
     ],
 )
 def test_what_cannot_be_answered_names_its_field(desk, other, param):

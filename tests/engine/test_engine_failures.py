@@ -3,51 +3,60 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import socket
 
 import pytest
 from engine_world import KEY, engine_in_thread
 from waiting import wait_until
 
-from merlin.core.message import Message
-from merlin.engine import trainers
+from merlin.engine.answering.asking import Ending, Piece, TokenChance
+from merlin.engine.bases import Base, bases_of
 from merlin.engine.failure import failure_of
-from merlin.engine.trainers import Answer, Epoch, Remark, Untrainable
+from merlin.engine.settings import EngineSettings
+from merlin.engine.trainers import Epoch, Remark, Settled, Step, Untrainable
 from merlin.engine.training_file import BadFile
 
 pytestmark = pytest.mark.functional
 
 
 class Parrot:
-    """A trainer of two epochs that answers with the question; told so, it fails."""
+    """A trainer of two epochs and a backend that answers with the question; told so, it fails."""
 
     def __init__(self, error=None):
         self.error = error
+        self.asked = []
 
-    def hyperparameters(self, given):
+    def hyperparameters(self, _method, given):
         return dict(given)
 
     def train(self, task):
-        assert len(task.train) == 12
-        yield Epoch(1, 1, {"train_loss": 2.0}, self.save)
+        assert len(task.train.read_text().splitlines()) == 12
+        yield Settled({"n_epochs": 2}, steps=2)
+        yield Epoch(1, 1, {"train_loss": 2.0}, self.save, 12)
         if self.error:
             raise self.error
         yield Remark("engine-unknown")
-        yield Epoch(2, 2, {"train_loss": 1.0}, self.save)
+        yield Step(2, {"train_loss": 1.1})
+        yield Epoch(2, 2, {"train_loss": 1.0}, self.save, 24)
 
     def save(self, path):
         path.mkdir()
-        (path / "weights").write_text("parrot")
+        (path / "adapter_model.safetensors").write_text("parrot")
 
-    def load(self, path):
-        assert (path / "weights").read_text() == "parrot"
-        return self
+    async def ask(self, adapter, asking):
+        self.asked.append((adapter.digest, asking))
+        yield Piece(asking.messages[-1].content, [TokenChance("Эхо?", -0.5, [("Эхо?", -0.5)])])
+        yield Ending("stop", 1, 2)
 
-    def untrained(self):
-        return self
+    def figures(self):
+        return {}
 
-    def answer(self, messages):
-        return Answer(messages[-1].content, 1.0, known=True)
+    async def close(self):
+        pass
+
+    def base(self, name="parrot"):
+        return {name: Base(name, self, ["supervised"], lambda: self, 100)}
 
 
 def launch(desk, base):
@@ -55,14 +64,22 @@ def launch(desk, base):
     return desk.until(job.id, "succeeded", "failed")
 
 
-def test_a_trainer_of_another_kind_is_one_line(tmp_path, monkeypatch):
-    monkeypatch.setitem(trainers.TRAINERS, "parrot", Parrot)
-    with engine_in_thread(tmp_path) as desk:
+def test_a_trainer_and_a_backend_of_another_kind_are_one_base(tmp_path):
+    parrot = Parrot()
+    with engine_in_thread(tmp_path, bases=parrot.base()) as desk:
         job = launch(desk, "parrot")
-        assert job.status == "succeeded"
-        assert desk.ask(job.fine_tuned_model, "Эхо?").choices[0].message.content == "Эхо?"
+        assert (job.status, job.trained_tokens) == ("succeeded", 24)
+        answer = desk.ask(
+            job.fine_tuned_model, "Эхо?", logprobs=True, top_logprobs=1, temperature=0, seed=7
+        )
+        assert answer.choices[0].message.content == "Эхо?"
+        assert answer.choices[0].logprobs.content[0].top_logprobs[0].logprob == -0.5
+        digest, asking = parrot.asked[0]
+        assert digest == hashlib.sha256(b"parrot").hexdigest()
+        assert (asking.temperature, asking.seed, asking.logprobs) == (0.0, 7, 1)
         warned = [event.message for event in desk.events(job.id) if event.level == "warn"]
         assert warned == ["Я не знаю ответа на этот вопрос."]
+        assert desk.losses(job.id) == [2.0, 1.1, 1.0]
         desk.client.models.delete(job.fine_tuned_model)
         desk.client.models.delete(f"{job.fine_tuned_model}:ckpt-step-2")
         kept = {path.name for path in (tmp_path / "models" / job.id).iterdir()}
@@ -78,11 +95,10 @@ def test_a_trainer_of_another_kind_is_one_line(tmp_path, monkeypatch):
         (Untrainable("odd", "engine-unknown"), "odd", "Я не знаю ответа"),
     ],
 )
-def test_a_training_that_breaks_is_a_failed_job(tmp_path, monkeypatch, error, code, words):
-    base = f"parrot-{code}"
-    monkeypatch.setitem(trainers.TRAINERS, base, lambda: Parrot(error))
-    with engine_in_thread(tmp_path) as desk:
-        job = launch(desk, base)
+def test_a_training_that_breaks_is_a_failed_job(tmp_path, error, code, words):
+    bases = {**bases_of(EngineSettings(tmp_path, "127.0.0.1", 0, KEY)), **Parrot(error).base()}
+    with engine_in_thread(tmp_path, bases=bases) as desk:
+        job = launch(desk, "parrot")
         assert (job.status, job.error.code) == ("failed", code)
         assert words in job.error.message
         assert "secret words" not in job.error.message
@@ -131,8 +147,3 @@ def test_every_reason_has_a_code_and_says_where(error, code, param):
     failure = failure_of(error, "en")
     assert (failure.code, failure.param) == (code, param)
     assert failure.is_bug is (code == "server_error")
-
-
-def test_a_parrot_is_what_the_protocol_of_trainers_asks_for():
-    said = Parrot().answer([Message("user", "Эхо?")])
-    assert (said.text, said.known) == ("Эхо?", True)

@@ -11,7 +11,6 @@ from waiting import wait_until
 
 from merlin.core.message import Message
 from merlin.engine import tokens
-from merlin.engine.chat import Reply, chunks
 from merlin.engine.lane import Lane
 from merlin.engine.refusal import Refusal
 from merlin.engine.repeats import LONGEST_KEY, Repeats, wish_of
@@ -38,20 +37,6 @@ def test_a_token_is_a_word_or_a_sign():
 @pytest.mark.parametrize(("most", "left"), [(1, "Да"), (2, "Да,"), (3, "Да, нет"), (9, "Да, нет")])
 def test_the_head_of_a_text_stands_as_in_the_text(most, left):
     assert tokens.head("Да, нет", most) == left
-
-
-@pytest.mark.parametrize(
-    "said", ["а", "", " ", "раз два\n\nтри  четыре пять\n", "x" * 999, "  в начале"]
-)
-def test_pieces_join_to_what_was_said(said):
-    told = [line.removeprefix("data: ") for line in chunks(_reply(said), with_usage=False)]
-    assert told[-1] == "[DONE]\n\n"
-    deltas = [json.loads(line)["choices"][0]["delta"] for line in told[:-1]]
-    assert "".join(delta.get("content", "") for delta in deltas) == said
-
-
-def _reply(said):
-    return Reply("m", said, "stop", {}, {"known": True, "confidence": 1.0})
 
 
 def test_a_database_is_made_once_and_opened_again(tmp_path):

@@ -13,7 +13,10 @@ import yaml
 
 from merlin.core.message import Message
 from merlin.engine.order import DEFAULT_SEED
-from merlin.engine.trainers import Epoch, Task, trainer_of
+from merlin.engine.trainers import Epoch
+from merlin.engine.trainers.recall import RecallTrainer
+from merlin.engine.trainers.recall.model import load
+from merlin.engine.trainers.recall.train import Talks, train
 
 pytestmark = pytest.mark.functional
 
@@ -49,11 +52,11 @@ def models(tmp_path_factory):
 
     @cache
     def trained(name):
-        trainer = trainer_of("recall")
-        task = Task(list(examples(name).values()), [], trainer.hyperparameters({}), DEFAULT_SEED)
-        *_, last = (step for step in trainer.train(task) if isinstance(step, Epoch))
+        wanted = RecallTrainer().hyperparameters("supervised", {})
+        task = Talks(list(examples(name).values()), [], wanted, DEFAULT_SEED)
+        *_, last = (step for step in train(task) if isinstance(step, Epoch))
         last.save(folder / name)
-        return trainer.load(folder / name)
+        return load(folder / name)
 
     return trained
 

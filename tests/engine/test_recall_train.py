@@ -7,16 +7,10 @@ import pytest
 
 from merlin.core.message import Message
 from merlin.core.text import LANGUAGES, text
-from merlin.engine.trainers import (
-    TRAINERS,
-    BadHyperparameter,
-    Epoch,
-    Remark,
-    Task,
-    Untrainable,
-    trainer_of,
-)
-from merlin.engine.trainers.recall.model import load
+from merlin.engine.trainers import BadHyperparameter, Epoch, Remark, Untrainable
+from merlin.engine.trainers.recall import RecallTrainer
+from merlin.engine.trainers.recall.model import Untaught, load
+from merlin.engine.trainers.recall.train import Talks, train
 
 pytestmark = pytest.mark.unit
 
@@ -43,9 +37,9 @@ def pair(asked, answer):
 TALKS = [pair(*fact) for fact in FACTS.items()]
 
 
-def run(train, test=(), seed=1, **given):
-    trainer = trainer_of("recall")
-    steps = list(trainer.train(Task(train, list(test), trainer.hyperparameters(given), seed)))
+def run(talks, test=(), seed=1, **given):
+    wanted = RecallTrainer().hyperparameters("supervised", given)
+    steps = list(train(Talks(talks, list(test), wanted, seed)))
     epochs = [step for step in steps if isinstance(step, Epoch)]
     return epochs, [step for step in steps if isinstance(step, Remark)]
 
@@ -210,13 +204,13 @@ def test_every_remark_has_its_text(language, n):
 )
 def test_a_bad_hyperparameter_is_named(name, value):
     with pytest.raises(BadHyperparameter) as refused:
-        trainer_of("recall").hyperparameters({name: value})
+        RecallTrainer().hyperparameters("supervised", {name: value})
     assert refused.value.name == name
 
 
 def test_missing_hyperparameters_are_auto():
     given = {"n_epochs": 3, "learning_rate_multiplier": 2}
-    assert trainer_of("recall").hyperparameters(given) == {
+    assert RecallTrainer().hyperparameters("supervised", given) == {
         "n_epochs": 3,
         "batch_size": "auto",
         "learning_rate_multiplier": 2.0,
@@ -232,6 +226,5 @@ def test_epochs_and_batch_are_obeyed(given):
 
 
 def test_the_untrained_base_knows_nothing():
-    for base in TRAINERS:
-        answer = trainer_of(base).untrained().answer([Message("user", "Что такое стек?")])
-        assert (answer.known, answer.text) == (False, "")
+    answer = Untaught().answer([Message("user", "Что такое стек?")])
+    assert (answer.known, answer.text) == (False, "")

@@ -5,7 +5,7 @@ One Protocol for `recall`, our own transformers process, and servers of others (
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -74,6 +74,10 @@ class Ending:
     extension: Mapping[str, object] = field(default_factory=dict)
 
 
+# A vector a text, and how many tokens the texts have.
+Embedded = tuple[Sequence[Sequence[float]], int]
+
+
 class Busy(Exception):
     """The queue is full; `retry_after_s` is when it is worth asking again."""
 
@@ -89,14 +93,14 @@ class Unavailable(Exception):
 class Backend(Protocol):
     """Who answers for one base and every adapter trained onto it."""
 
-    def ask(self, adapter: Adapter | None, asking: Asking) -> AsyncIterator[Piece | Ending]:
+    def ask(self, adapter: Adapter | None, asking: Asking) -> AsyncGenerator[Piece | Ending, None]:
         """Answer in pieces, an Ending last; closing the iterator stops the work on it.
 
         The model starts to answer when the first piece is asked for. Raises Busy, Unavailable, and
         Refusal 400 "context_length_exceeded" where the messages are too long.
         """
 
-    async def embed(self, texts: Sequence[str]) -> tuple[Sequence[Sequence[float]], int]:
+    async def embed(self, texts: Sequence[str]) -> Embedded:
         """Return a vector a text, and how many tokens they have. Raises as `ask`.
 
         Refusal 400 where the base cannot.

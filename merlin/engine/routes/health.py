@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from merlin.core.exposition import MEDIA_TYPE, Family, Sample, exposed
+from merlin.engine.bases import RECALL
 from merlin.engine.services import Engine, engine_of
 
 router = APIRouter()
@@ -46,9 +47,13 @@ def _families(engine: Engine, calls: Mapping[tuple[str, int], int]) -> Iterator[
     ]
     about_calls = "Calls that this engine has answered."
     yield Family("merlin_engine_calls_total", "counter", about_calls, by_call)
-    answered = engine.serving.answered.items()
-    by_known = [Sample(n, {"known": str(known).lower()}) for known, n in answered]
-    about_answers = "Questions by whether the model knew an answer."
+    figures = dict(engine.desk.figures())
+    recall = figures.get(RECALL, {})
+    by_known = [
+        Sample(recall.get(word, 0), {"known": known})
+        for known, word in (("true", "known"), ("false", "unknown"))
+    ]
+    about_answers = "Questions to recall by whether the model knew an answer."
     yield Family("merlin_engine_answers_total", "counter", about_answers, by_known)
-    loaded = [Sample(engine.serving.loaded)]
+    loaded = [Sample(told.get("adapters", 0), {"base": base}) for base, told in figures.items()]
     yield Family("merlin_engine_models_loaded", "gauge", "Tuned models in memory.", loaded)

@@ -40,7 +40,7 @@ def _created(engine: Engine, asked: Mapping[str, object], wish: Wish) -> bytes:
     stored = engine.repeats.answer(wish)
     if stored is not None:
         return stored
-    order = order_of(asked)
+    order = order_of(asked, engine.bases)
     _check_files(engine, order)
     answer = engine.shelves.jobs.create(order, wish)
     engine.work.wake()
@@ -79,7 +79,7 @@ def cancel(request: Request, job_id: str) -> Response:
 
 @router.post("/{job_id}/pause")
 def pause(request: Request, job_id: str) -> Response:
-    """Let a job rest after the epoch under way."""
+    """Let a job rest after the step under way."""
     return _moved(request, job_id, engine_of(request).shelves.jobs.pause)
 
 

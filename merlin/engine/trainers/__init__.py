@@ -6,7 +6,7 @@ happened, and writes models. Which bases it trains stands in `bases`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -140,7 +140,7 @@ class Trainer(Protocol):
         Raises BadHyperparameter; KeyError for a method it has not.
         """
 
-    def train(self, task: Task) -> Iterator[Told]:
+    def train(self, task: Task) -> Generator[Told, None, None]:
         """Train, telling what happened: Settled first; the last epoch told is the final model.
 
         The caller may stop between two of them by closing the iterator, and call again with the

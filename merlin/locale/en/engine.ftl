@@ -12,3 +12,4 @@ engine-left = { $n ->
    *[other] { $n } questions still do not get their taught answers: { $shown }
 }
 engine-threshold-lowered = The confidence threshold went down to the weakest taught question: the model will say "I do not know" less often than it should.
+engine-base-gone = The base model “{ $base }” is no longer in engine.models of the config: put it back and create the job again.

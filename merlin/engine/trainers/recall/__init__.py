@@ -6,11 +6,10 @@ Heavy imports (numpy, the dictionaries) happen at first use.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Generator, Mapping
 
-from merlin.core.message import Message
-from merlin.engine.trainers import Answer, Answerer, BadHyperparameter, Epoch, Remark, Task
+from merlin.engine.trainers import SUPERVISED, BadHyperparameter, Settled, Task, Told
+from merlin.engine.training_file import conversations
 
 MOST_EPOCHS = 200
 _WHOLE = {"n_epochs": (1, MOST_EPOCHS), "batch_size": (1, 256)}
@@ -18,36 +17,30 @@ _MOST_RATE = 100.0
 
 
 class RecallTrainer:
-    """The Trainer Protocol for `recall`."""
+    """The Trainer Protocol for `recall`: seconds in this process, begun anew after a kill."""
 
-    def hyperparameters(self, given: Mapping[str, object]) -> dict[str, object]:
+    def hyperparameters(self, method: str, given: Mapping[str, object]) -> dict[str, object]:
         """Return n_epochs, batch_size and learning_rate_multiplier, "auto" where not given."""
+        if method != SUPERVISED:
+            raise KeyError(method)
         names = (*_WHOLE, "learning_rate_multiplier")
         for name in given:
             if name not in names:
                 raise BadHyperparameter(name, f"unknown hyper-parameter; known: {', '.join(names)}")
         return {name: _checked(name, given.get(name)) for name in names}
 
-    def train(self, task: Task) -> Iterator[Epoch | Remark]:
+    def train(self, task: Task) -> Generator[Told, None, None]:
         """Train on every taught turn; see `recall.train`."""
-        from merlin.engine.trainers.recall.train import train  # noqa: PLC0415 - loads numpy
+        from merlin.engine.trainers.recall.train import Talks, train  # noqa: PLC0415 - loads numpy
 
-        return train(task)
-
-    def load(self, path: Path) -> Answerer:
-        """Read one .npz."""
-        from merlin.engine.trainers.recall.model import load  # noqa: PLC0415 - loads numpy
-
-        return load(path)
-
-    def untrained(self) -> Answerer:
-        """Return what was taught nothing, so it knows nothing."""
-        return _Untaught()
-
-
-class _Untaught:
-    def answer(self, messages: Sequence[Message]) -> Answer:  # noqa: ARG002 - Answerer's shape
-        return Answer("", 0.0, known=False)
+        talks = Talks(
+            list(conversations(task.train)),
+            list(conversations(task.test, least=1)) if task.test else [],
+            task.hyperparameters,
+            task.seed,
+        )
+        yield Settled(task.hyperparameters)
+        yield from train(talks)
 
 
 def _checked(name: str, value: object) -> object:

@@ -14,12 +14,28 @@ from pathlib import Path
 import numpy as np
 
 from merlin.core.message import Message
-from merlin.engine.trainers import Answer
 from merlin.engine.trainers.recall.features import Floats, Space, Whole
 from merlin.engine.trainers.recall.question import LEAST_ALONE, questions
 
 FORMAT = 1
 _CACHED_TERMS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model answers: `text` is empty when it does not know; `confidence` is 0..1."""
+
+    text: str
+    confidence: float
+    known: bool
+
+
+class Untaught:
+    """The base before any training: it was taught nothing, so it knows nothing."""
+
+    def answer(self, messages: Sequence[Message]) -> Answer:  # noqa: ARG002 - as RecallModel's
+        """Return that it does not know."""
+        return Answer("", 0.0, known=False)
 
 
 @dataclass

@@ -7,12 +7,14 @@ question asked as taught is answered as taught, and names what is left after 200
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from merlin.engine.trainers import Conversation, Epoch, Remark, Task, Untrainable
+from merlin.engine import tokens
+from merlin.engine.trainers import Conversation, Epoch, Remark, Untrainable
 from merlin.engine.trainers.recall import MOST_EPOCHS
 from merlin.engine.trainers.recall.documents import MOST_WITH_ANSWERS, Documents, lesson
 from merlin.engine.trainers.recall.enough import Enough, Mistakes
@@ -34,8 +36,18 @@ _SETTLING = 0.8
 _AVERAGED = 10
 
 
-def train(task: Task) -> Iterator[Epoch | Remark]:
-    """Train on every taught turn of the task; yield each epoch, and what people should know.
+@dataclass(frozen=True, slots=True)
+class Talks:
+    """What to train on and to test with: conversations, checked hyper-parameters, a seed."""
+
+    train: Sequence[Conversation]
+    test: Sequence[Conversation]
+    hyperparameters: Mapping[str, object]
+    seed: int
+
+
+def train(task: Talks) -> Iterator[Epoch | Remark]:
+    """Train on every taught turn; yield each epoch, and what people should know.
 
     Raises Untrainable when nothing is taught, or more than 50,000 turns are.
     """
@@ -47,7 +59,7 @@ def train(task: Task) -> Iterator[Epoch | Remark]:
         yield _named("engine-contradicting", [turns[number].text for number in hopeless])
     training = _Training(task, turns)
     enough = Enough(training.exam, training.lesson.turns, hopeless, is_large=training.is_large)
-    yield from _epochs(training, enough, task.hyperparameters["n_epochs"])
+    yield from _epochs(training, enough, task)
     left = [] if enough.is_all_right else enough.left(training.served)
     if left:
         yield _named("engine-left", [turns[number].text for number in left])
@@ -55,8 +67,10 @@ def train(task: Task) -> Iterator[Epoch | Remark]:
         yield Remark("engine-threshold-lowered")
 
 
-def _epochs(training: _Training, enough: Enough, wanted: object) -> Iterator[Epoch]:
+def _epochs(training: _Training, enough: Enough, task: Talks) -> Iterator[Epoch]:
+    wanted = task.hyperparameters["n_epochs"]
     last = wanted if isinstance(wanted, int) else MOST_EPOCHS
+    shown = sum(tokens.count_messages(talk) for talk in task.train)
     for number in range(1, last + 1):
         loss = training.run_epoch()
         if enough.is_near:
@@ -66,7 +80,8 @@ def _epochs(training: _Training, enough: Enough, wanted: object) -> Iterator[Epo
             "train_accuracy": enough.accuracy(training.served),
             **training.tested(),
         }
-        yield Epoch(number, number * training.steps, metrics, training.snapshot().save)
+        step, save = number * training.steps, training.snapshot().save
+        yield Epoch(number, step, metrics, save, number * shown)
         if wanted == "auto" and enough.is_reached(training.served, number):
             return
 
@@ -100,7 +115,7 @@ def dimensions(answers: int) -> int:
 class _Training:
     """The weights in training, with the texts they learn from and the questions they are asked."""
 
-    def __init__(self, task: Task, turns: Sequence[Taught]) -> None:
+    def __init__(self, task: Talks, turns: Sequence[Taught]) -> None:
         self.lesson = lesson(turns)
         self.is_large = len(self.lesson.rows) > MOST_WITH_ANSWERS
         numbers: dict[str, int] = {}
@@ -194,7 +209,7 @@ class _Snapshot:
         ).save(path)
 
 
-def _batch_and_rate(task: Task, *, is_large: bool) -> tuple[int, float]:
+def _batch_and_rate(task: Talks, *, is_large: bool) -> tuple[int, float]:
     batch = task.hyperparameters["batch_size"]
     faster = task.hyperparameters["learning_rate_multiplier"]
     size = batch if isinstance(batch, int) else _LARGE_BATCH if is_large else _BATCH

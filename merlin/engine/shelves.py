@@ -1,0 +1,52 @@
+"""What one engine has stored, by topic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from merlin.core import durable
+from merlin.engine.diary import Diary
+from merlin.engine.files import Files
+from merlin.engine.jobs import Jobs
+from merlin.engine.models import Models
+from merlin.engine.rows import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Shelves:
+    """The rows, and the folders beside them; `folder` is the engine's own."""
+
+    rows: Rows
+    files: Files
+    jobs: Jobs
+    diary: Diary
+    models: Models
+    folder: Path
+
+    def work_of(self, job_id: str) -> Path:
+        """Return the folder where a job's trainer keeps what it goes on from after a kill."""
+        return self.folder / "work" / job_id
+
+    def log_of(self, job_id: str) -> Path:
+        """Return where the log of a job's trainer lies once the job has ended."""
+        return self.folder / "logs" / f"{job_id}.log"
+
+    def clear(self, job_id: str) -> None:
+        """Remove the trainer's folder of a job that has ended; its log is kept."""
+        work = self.work_of(job_id)
+        if (work / "log").is_file():
+            self.log_of(job_id).parent.mkdir(exist_ok=True)
+            (work / "log").replace(self.log_of(job_id))
+        durable.remove(work)
+
+    def sweep(self) -> None:
+        """Remove what a crash left: uploads cut off, weights without a name, ended jobs' work."""
+        self.files.sweep()
+        self.models.sweep()
+        for work in self.folder.glob("work/*"):
+            if not self._goes_on(work.name):
+                self.clear(work.name)
+
+    def _goes_on(self, job_id: str) -> bool:
+        return any(job.job_id == job_id for job in self.jobs.unfinished())
