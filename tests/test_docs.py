@@ -63,12 +63,19 @@ def commands():
         import_module(f"merlin.cli.{name}").register(app)
     found = {}
     for name, command in typer.main.get_command(app).commands.items():
-        inside = getattr(command, "commands", {"": command})
-        for verb, each in inside.items():
-            if not command.hidden:
-                options = {option for parameter in each.params for option in parameter.opts}
-                found[f"{name} {verb}".strip()] = options | {"--help"}
+        if not command.hidden:
+            found.update(verbs_of(name, command))
     return found
+
+
+def verbs_of(words, command):
+    """Yield every verb below some words with its options; a few groups do work themselves."""
+    inside = getattr(command, "commands", {})
+    if not inside or command.invoke_without_command:
+        options = {option for parameter in command.params for option in parameter.opts}
+        yield words, options | {"--help"}
+    for verb, each in inside.items():
+        yield from verbs_of(f"{words} {verb}", each)
 
 
 EXISTING = commands()
@@ -78,18 +85,22 @@ def named_commands(text):
     """Yield (command, options) for each `merlin …` in a text; "…" stands for any verb."""
     for words in re.findall(r"(?:^|[\s/])merlin ([^|;>&#]+)", text):
         tokens = [token for token in words.split() if token != "…"]
-        verbs = [token for token in tokens[:2] if re.fullmatch(r"[a-z]+", token)]
+        verbs = [token for token in tokens[:3] if re.fullmatch(r"[a-z]+", token)]
         if verbs:
             yield verbs, {token.split("=")[0] for token in tokens if token.startswith("--")}
 
 
 def command_of(verbs):
     """Return the words of the command that is meant, None where there is no such command."""
-    both = " ".join(verbs)
-    if both in EXISTING or verbs[0] in EXISTING:
-        return both if both in EXISTING else verbs[0]
-    is_group = len(verbs) == 1 and any(name.startswith(f"{verbs[0]} ") for name in EXISTING)
-    return verbs[0] if is_group else None
+    for most in range(len(verbs), 0, -1):
+        words = " ".join(verbs[:most])
+        if words in EXISTING or (most == len(verbs) and is_group(words)):
+            return words
+    return None
+
+
+def is_group(words):
+    return any(name.startswith(f"{words} ") for name in EXISTING)
 
 
 def codes_and_commands(one):

@@ -29,6 +29,7 @@ BUG, INTERRUPTED = 3, 130
 GROUPS = (
     "demo",
     "processes",
+    "engine",
     "init",
     "check",
     "example",

@@ -1,4 +1,4 @@
-"""`merlin run|daemon|bot|api|engine`: the processes of Merlin, alone or together."""
+"""`merlin run|daemon|bot|api`: the processes of Merlin, alone or together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from merlin.cli.loading import DEFAULT, ConfigPath, configuration
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
-    for verb in (run, daemon, bot, api, engine):
+    for verb in (run, daemon, bot, api):
         app.command()(verb)
 
 
@@ -45,10 +45,3 @@ def api(config: ConfigPath = DEFAULT) -> None:
     from merlin.wiring.processes import start_api
 
     start_api(configuration(config))
-
-
-def engine(config: ConfigPath = DEFAULT) -> None:
-    """Serve the OpenAI protocol with Merlin's own trainers."""
-    from merlin.wiring.processes import start_engine
-
-    start_engine(configuration(config))

@@ -18,8 +18,8 @@ class ModelSettings:
     """One base model of `engine.models`.
 
     `source` is a folder, a .gguf file, or a hub id (`owner/name`, at `revision`); `backend` is who
-    answers ("transformers", "vllm", "llama.cpp"), the last two at `url`, with a key from
-    `credential`. `dtype` and `quantised` are for training and for our own backend.
+    answers ("transformers", "vllm", "llama.cpp"), the last two at `url`, with `key` where they
+    want one. `dtype` and `quantised` are for training and for our own backend.
     """
 
     name: str
@@ -28,7 +28,7 @@ class ModelSettings:
     licence: str = ""
     backend: str = "transformers"
     url: str = ""
-    credential: str = ""
+    key: str = field(default="", repr=False)
     context: int = 0
     training_example: int = 0
     dtype: str = "auto"
@@ -80,7 +80,8 @@ class EngineSettings:
 
     `key` is the bearer key of every /v1 call; "" checks nothing and is allowed on loopback only.
     `pace_s` is waited between a job's states. `language` is that of "I do not know" and of what
-    a trainer remarks; the protocol's own words are English.
+    a trainer remarks; the protocol's own words are English. `hearing` is the Whisper model that
+    writes speech down, "" for none.
     """
 
     folder: Path
@@ -93,6 +94,7 @@ class EngineSettings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     answering: AnsweringSettings = field(default_factory=AnsweringSettings)
     webhooks: Sequence[WebhookSettings] = ()
+    hearing: str = ""
 
     def check(self) -> None:
         """Raise ConfigError where the engine would be open to everybody, or the pace is no time."""

@@ -19,7 +19,7 @@ _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not list
 def illness(config: Config, process: str) -> str | None:
     """Return what is wrong with a process, None when it is well. Raises ConfigError."""
     if process == "engine":
-        return _silent(config.engine_listen)
+        return _silent(config.engine.listen)
     if process == "api":
         return _silent(config.api.address, by_tls=config.api.tls is not None)
     if process in ("daemon", "bot"):

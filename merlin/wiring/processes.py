@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -25,28 +24,9 @@ def names(config: Config) -> list[str]:
 
 
 def _is_engine(config: Config, provider: ProviderConfig) -> bool:
-    host, port = config.engine_listen
+    host, port = config.engine.listen
     asked = urlsplit(provider.base_url)
     return asked.port == port and (is_loopback(asked.hostname) or asked.hostname == host)
-
-
-def start_engine(config: Config) -> None:
-    """Run the engine until it is told to stop."""
-    from merlin.adapters.systemd import READY, WATCHDOG, notify
-    from merlin.engine.main import serve
-    from merlin.engine.settings import EngineSettings
-
-    setup("engine")
-    host, port = config.engine_listen
-    settings = EngineSettings(
-        folder=config.state_dir / "engine",
-        host=host,
-        port=port,
-        key=credential(config.engine_credential),
-        pace_s=config.engine_pace_s,
-        language=config.language,
-    )
-    serve(settings, partial(notify, READY), partial(notify, WATCHDOG))
 
 
 def start_bot(config: Config) -> None:

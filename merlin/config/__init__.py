@@ -26,14 +26,15 @@ from merlin.billing.plan import Plan, read_plans
 from merlin.billing.selling import Selling, plan_faults, read_selling, shop_faults
 from merlin.chat.media import MediaLimits, read_limits
 from merlin.chat.preset import Preset, read_presets
+from merlin.config.engine import EngineConfig, read_engine, told_models
 from merlin.core.errors import ConfigError
-from merlin.core.listening import Listening, address_of, read_listening
+from merlin.core.listening import Listening, read_listening
 from merlin.core.log import hide
 from merlin.core.loopback import is_loopback
 from merlin.core.money import MICRO, Price
 from merlin.model.sunset import Reliance
 
-SCHEMA = Path(__file__).with_name("config.schema.yaml")
+SCHEMA = Path(__file__).parents[1] / "config.schema.yaml"
 DEFAULT_CREDENTIALS = {"engine": "MERLIN_ENGINE_KEY"}
 
 
@@ -114,9 +115,7 @@ class Config:
     retention: Retention = field(default_factory=Retention)
     allows_plain: bool = False
     api: Listening = field(default_factory=Listening)
-    engine_listen: tuple[str, int] = ("127.0.0.1", 8702)
-    engine_credential: str = "MERLIN_ENGINE_KEY"
-    engine_pace_s: float = 0.0
+    engine: EngineConfig = field(default_factory=EngineConfig)
     tick_s: float = 1.0
     quiet_s: float | None = None
 
@@ -146,6 +145,7 @@ def load(path: Path) -> Config:
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from error
     faults = [*_zone_faults(config), *_reliance_faults(config), *config.api.faults()]
+    faults += config.engine.faults()
     faults += plan_faults(config.plans, config.selling)
     faults += shop_faults(config.selling, config.api.public_url)
     if not said.get("allow_plain_http", False):
@@ -172,7 +172,7 @@ def _schema_faults(said: object) -> Sequence[str]:
 
 def _filled(said: Mapping[str, Any], base: Path) -> Config:
     state_dir = (base / said["state_dir"]).resolve()
-    chat, engine, daemon = (said.get(key, {}) for key in ("chat", "engine", "daemon"))
+    chat, daemon = said.get("chat", {}), said.get("daemon", {})
     repository = said.get("repository")
     return Config(
         state_dir=state_dir,
@@ -181,7 +181,7 @@ def _filled(said: Mapping[str, Any], base: Path) -> Config:
         timezone=said.get("timezone", "UTC"),
         repository=_repository(repository, base) if repository else None,
         providers=tuple(_provider(each) for each in said.get("providers", ())),
-        models={name: _model(each) for name, each in said.get("models", {}).items()},
+        models={name: _model(each) for name, each in told_models(said).items()},
         per_job_micro=_micro(said.get("budget", {}).get("per_job")),
         per_month_micro=_micro(said.get("budget", {}).get("per_month")),
         answer_caps=_answer_caps(said.get("budget", {}).get("answers", {})),
@@ -198,9 +198,7 @@ def _filled(said: Mapping[str, Any], base: Path) -> Config:
         retention=read_retention(said.get("retention", {})),
         allows_plain=said.get("allow_plain_http", False),
         api=read_listening(said.get("api", {}), base),
-        engine_listen=address_of(engine.get("listen", "127.0.0.1:8702")),
-        engine_credential=engine.get("credential", "MERLIN_ENGINE_KEY"),
-        engine_pace_s=engine.get("pace_s", 0.0),
+        engine=read_engine(said.get("engine", {}), base),
         tick_s=daemon.get("tick_s", 1.0),
         quiet_s=daemon.get("quiet_s"),
     )
@@ -290,6 +288,11 @@ def _address_faults(config: Config) -> list[str]:
         f"providers.{provider.name}.base_url: {provider.base_url} is not https"
         for provider in config.providers
         if not _is_safe(provider.base_url)
+    ]
+    faults += [
+        f"{place}: {url} is not https"
+        for place, url in config.engine.addresses()
+        if not _is_safe(url)
     ]
     if config.api.openid and not _is_safe(config.api.openid.issuer):
         faults.append(f"api.openid.issuer: {config.api.openid.issuer} is not https")

@@ -1,0 +1,93 @@
+"""Wiring of the engine: its settings out of the configuration, and its start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from merlin.config import Config, credential
+from merlin.core.log import setup
+
+if TYPE_CHECKING:
+    from merlin.engine.settings import EngineSettings, ModelSettings, TrainingSettings
+
+GB = 10**9
+
+
+def start_engine(config: Config) -> None:
+    """Run the engine until it is told to stop."""
+    from merlin.adapters.systemd import READY, WATCHDOG, notify
+    from merlin.engine.main import serve
+
+    setup("engine")
+    serve(engine_settings(config), partial(notify, READY), partial(notify, WATCHDOG))
+
+
+def folder(config: Config) -> Path:
+    """Return the engine's folder in the state folder."""
+    return config.state_dir / "engine"
+
+
+def engine_settings(config: Config) -> EngineSettings:
+    """Return what the engine runs with. Raises ConfigError for a credential that is missing."""
+    from merlin.engine.settings import AnsweringSettings, EngineSettings, WebhookSettings
+
+    said = config.engine
+    host, port = said.listen
+    return EngineSettings(
+        folder=folder(config),
+        host=host,
+        port=port,
+        key=credential(said.credential),
+        pace_s=said.pace_s,
+        language=config.language,
+        models=model_settings(config, has_keys=True),
+        training=_training(config),
+        answering=AnsweringSettings(**said.answering),
+        webhooks=[
+            WebhookSettings(each["url"], credential(each["credential"])) for each in said.webhooks
+        ],
+        hearing=said.hearing,
+    )
+
+
+def model_settings(config: Config, *, has_keys: bool = False) -> Sequence[ModelSettings]:
+    """Return the bases of `engine.models`, with the keys of their servers only where asked for.
+
+    Raises ConfigError for a credential that is missing.
+    """
+    from merlin.engine.settings import ModelSettings
+
+    models = []
+    for name, said in config.engine.models.items():
+        known = config.models[name]
+        wanted = ("revision", "licence", "backend", "url", "dtype", "quantised")
+        secret = said.get("credential") if has_keys else None
+        models.append(
+            ModelSettings(
+                name=name,
+                source=said.get("path") or said["hub"],
+                key=credential(secret) if secret else "",
+                context=known.context or 0,
+                training_example=known.training_example or 0,
+                is_embedding=said.get("embeddings", False),
+                sunset=known.sunset,
+                **{key: said[key] for key in wanted if key in said},
+            )
+        )
+    return models
+
+
+def _training(config: Config) -> TrainingSettings:
+    from merlin.engine.settings import CPU, TrainingSettings
+
+    said = config.engine.training
+    devices = [[each] if isinstance(each, str) else each for each in said.get("devices", [CPU])]
+    return TrainingSettings(
+        devices=devices,
+        cluster=said.get("cluster", ""),
+        workers=said.get("workers", 0),
+        quota_bytes=round(said.get("quota_gb", 0) * GB),
+    )

@@ -1,0 +1,150 @@
+"""The engine's settings are what the configuration says, and one entry of a base is enough."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+import yaml
+
+from merlin.config import load
+from merlin.core.errors import ConfigError
+from merlin.wiring.engine import engine_settings, model_settings
+
+pytestmark = pytest.mark.unit
+
+HUB = {"hub": "Qwen/Qwen3-0.6B"}
+FREE = {"input": 0, "output": 0, "training": 0}
+
+
+@pytest.fixture
+def said(tmp_path, monkeypatch):
+    monkeypatch.setenv("MERLIN_ENGINE_KEY", "k")
+
+    def write(engine, **other):
+        path = tmp_path / "config.yaml"
+        whole = {"state_dir": "state", "engine": engine, **other}
+        path.write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")
+        return load(path)
+
+    return write
+
+
+def test_without_a_word_the_engine_has_its_defaults(said, tmp_path):
+    settings = engine_settings(said({}))
+    assert (settings.host, settings.port, settings.key) == ("127.0.0.1", 8702, "k")
+    assert settings.folder == tmp_path / "state" / "engine"
+    assert (settings.models, settings.webhooks, settings.hearing) == ([], [], "")
+    assert settings.training.devices == [["cpu"]]
+    assert settings.answering.at_once == 8
+
+
+def test_every_key_reaches_the_settings(said, monkeypatch, tmp_path):
+    monkeypatch.setenv("VLLM_KEY", "of vllm")
+    monkeypatch.setenv("HOOK", "whsec_c2VjcmV0")
+    settings = engine_settings(
+        said(
+            {
+                "listen": "127.0.0.1:1",
+                "pace_s": 2,
+                "models": {
+                    "small": {
+                        "path": "bases/small",
+                        "licence": "MIT",
+                        "context": 512,
+                        "training_example": 256,
+                        "dtype": "float32",
+                        "quantised": "4bit",
+                        "embeddings": True,
+                        "sunset": "2030-01-01",
+                    },
+                    "large": {
+                        **HUB,
+                        "revision": "abc",
+                        "backend": "vllm",
+                        "url": "http://127.0.0.1:8000",
+                        "credential": "VLLM_KEY",
+                    },
+                },
+                "training": {
+                    "devices": ["cuda:0", ["cuda:1", "cuda:2"]],
+                    "cluster": "local",
+                    "workers": 2,
+                    "quota_gb": 1.5,
+                },
+                "answering": {"device": "cuda", "at_once": 4, "waiting": 9, "idle_s": 0},
+                "hearing": {"model": "Systran/faster-whisper-small"},
+                "webhooks": [{"url": "https://example.com/x", "credential": "HOOK"}],
+            }
+        )
+    )
+    small, large = settings.models
+    assert (small.source, small.licence) == (str(tmp_path / "bases" / "small"), "MIT")
+    assert (small.context, small.training_example, small.sunset) == (512, 256, date(2030, 1, 1))
+    assert (small.dtype, small.quantised, small.is_embedding) == ("float32", "4bit", True)
+    assert (large.source, large.revision) == ("Qwen/Qwen3-0.6B", "abc")
+    assert (large.backend, large.url, large.key) == ("vllm", "http://127.0.0.1:8000", "of vllm")
+    assert settings.training.devices == [["cuda:0"], ["cuda:1", "cuda:2"]]
+    assert (settings.training.cluster, settings.training.workers) == ("local", 2)
+    assert settings.training.quota_bytes == 1_500_000_000
+    assert (settings.answering.device, settings.answering.at_once) == ("cuda", 4)
+    assert (settings.answering.waiting, settings.answering.idle_s) == (9, 0)
+    assert settings.hearing == "Systran/faster-whisper-small"
+    assert [(each.url, each.secret) for each in settings.webhooks] == [
+        ("https://example.com/x", "whsec_c2VjcmV0")
+    ]
+    assert "of vllm" not in repr(settings)
+
+
+def test_a_base_of_the_engine_counts_as_a_model_of_the_table(said):
+    base = {**HUB, "price": FREE, "context": 4096, "training_example": 512, "sunset": "2030-01-01"}
+    known = said({"models": {"qwen": base}}).models["qwen"]
+    assert (known.context, known.training_example) == (4096, 512)
+    assert known.sunset == date(2030, 1, 1)
+    assert known.price is not None
+    assert known.price.training_micro == 0
+
+
+def test_what_the_table_says_of_a_base_counts_more(said):
+    table = {"qwen": {"context": 1024}, "other": {"context": 9}}
+    config = said({"models": {"qwen": {**HUB, "context": 4096, "price": FREE}}}, models=table)
+    assert (config.models["qwen"].context, config.models["other"].context) == (1024, 9)
+    assert config.models["qwen"].price is not None
+    assert [model.context for model in model_settings(config)] == [1024]
+
+
+def test_who_only_looks_at_the_bases_needs_no_key_of_their_servers(said):
+    base = {**HUB, "backend": "vllm", "url": "http://127.0.0.1:1", "credential": "NOWHERE"}
+    config = said({"models": {"qwen": base}})
+    assert model_settings(config)[0].key == ""
+    with pytest.raises(ConfigError, match="NOWHERE"):
+        engine_settings(config)
+
+
+@pytest.mark.parametrize(
+    ("engine", "fault"),
+    [
+        ({"models": {"a": {}}}, "engine.models.a: give either path"),
+        ({"models": {"a": {**HUB, "path": "x"}}}, "engine.models.a: give either path"),
+        ({"models": {"recall": HUB}}, "engine.models.recall: this name"),
+        ({"models": {"../a": HUB}}, "engine.models: '../a'"),
+        ({"models": {"a": {"hub": "https://example.com/a"}}}, "engine.models.a.hub"),
+        ({"models": {"a": {**HUB, "backend": "vllm"}}}, "engine.models.a.url: missing"),
+        (
+            {"models": {"a": {**HUB, "backend": "vllm", "url": "http://example.com"}}},
+            "engine.models.a.url: http://example.com is not https",
+        ),
+        ({"models": {"a": {**HUB, "dtype": "int8"}}}, "engine.models.a.dtype"),
+        ({"training": {"devices": ["gpu"]}}, "engine.training.devices.0"),
+        ({"training": {"workers": 2}}, "engine.training.cluster: missing"),
+        ({"webhooks": [{"url": "https://example.com"}]}, "engine.webhooks.0"),
+        (
+            {"webhooks": [{"url": "http://example.com", "credential": "A"}]},
+            "engine.webhooks.0.url: http://example.com is not https",
+        ),
+    ],
+)
+def test_a_fault_is_told_by_its_key(said, engine, fault):
+    with pytest.raises(ConfigError) as raised:
+        said(engine)
+    assert fault in str(raised.value)
