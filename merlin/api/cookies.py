@@ -15,6 +15,7 @@ from starlette.responses import Response
 from merlin.api.problems import Problem
 from merlin.api.services import ApiServices
 from merlin.core.loopback import is_loopback
+from merlin.core.web.speech import is_secure
 
 SIGN_IN = "merlin"
 # The browser that waits for a yes in the bot; the browser that a password was right in before.
@@ -31,11 +32,6 @@ class Kept:
     value: str
     seconds: int
     is_framed: bool = False
-
-
-def is_secure(request: Request) -> bool:
-    """Return whether the call came over https, to us or to a proxy that we believe."""
-    return bool(request.scope["scheme"] == "https")
 
 
 def name_of(request: Request, name: str) -> str:

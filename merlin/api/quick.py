@@ -17,8 +17,8 @@ from http import HTTPStatus
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from merlin.api.kept import Answer, Key, headers_of_tag, quoted
-from merlin.api.language import language_of_header
 from merlin.api.state import state_of
+from merlin.core.web.language import language_of_header
 
 PLACES = ("/api/courses", "/api/search", "/api/semesters", "/api/teachers")
 # Below this, packing gains nothing.

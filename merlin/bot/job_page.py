@@ -8,7 +8,7 @@ from typing import Any
 from merlin.bot.spark import spark
 from merlin.core.money import shown
 from merlin.core.text import keys, text
-from merlin.job.losses import losses_of
+from merlin.core.losses import losses_of
 
 _LONGEST = 200
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from merlin.api.pages.bars import Count, bars_of
-from merlin.api.pages.curve import MOST_POINTS, Words, curve_of
 from merlin.api.pages.teach.proof import MOST_LINES, diff_lines
-from merlin.api.pages.telling import number
+from merlin.core.curve import MOST_POINTS, Words, curve_of
+from merlin.core.number import number
 
 pytestmark = pytest.mark.unit
 

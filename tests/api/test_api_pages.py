@@ -15,9 +15,10 @@ from site_world import ANNA, running
 
 from merlin.account.role import Role
 from merlin.api.app import create_app
-from merlin.api.pages.answering import own_address
-from merlin.api.pages.assets import FOLDERS, Assets, assets
+from merlin.api.pages.assets import assets
 from merlin.core.errors import MerlinError
+from merlin.core.web.answering import own_address
+from merlin.core.web.assets import STATIC, WEB, Assets
 
 pytestmark = pytest.mark.functional
 
@@ -153,14 +154,14 @@ def test_htmx_is_the_file_that_was_looked_at():
 
 
 def test_own_scripts_and_templates_write_no_markup_and_run_no_text():
-    for path in (path for folder in FOLDERS for path in folder.glob("*.js")):
+    for path in [*STATIC.glob("*.js"), *WEB.glob("*/static/*.js")]:
         text = path.read_text("utf-8")
         if path.name not in {"htmx.min.js", "reference.js"}:
             assert not re.search(r"innerHTML|outerHTML|insertAdjacent|eval\(|Function\(", text), (
                 path
             )
             assert text.count("\n") <= 175, path
-    for path in (FOLDERS[1].parent / "templates").glob("*.html"):
+    for path in WEB.glob("**/templates/*.html"):
         text = path.read_text("utf-8")
         assert not re.search(r"\|\s*safe|style=|\son[a-z]+=|javascript:", text), path
 

@@ -12,10 +12,10 @@ from pydantic import ConfigDict, Field
 from merlin.api.shape import Both, Shape
 from merlin.api.teaching.shown import FindingShown, finding_shown
 from merlin.build.verdict import Word
+from merlin.core.losses import losses_of
 from merlin.core.text import keys, text
 from merlin.dataset.finding import Finding, Severity
 from merlin.job.lifecycle import JobState
-from merlin.job.losses import losses_of
 from merlin.model.registry import ModelState
 
 Told = Mapping[str, Any]

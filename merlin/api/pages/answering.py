@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import Response
 
-from merlin.api.pages.assets import accepts_gzip
 from merlin.api.pages.drawing import drawn, edition
 from merlin.api.pages.frame import frame_of
-from merlin.api.pages.speech import (
+from merlin.api.pages.speech import is_in_telegram
+from merlin.api.pages.visit import SAID_COOKIE, Visit
+from merlin.core.web.answering import ASKED_AGAIN, VARY, own_address, packed, seen_other
+from merlin.core.web.speech import (
     LANGUAGE_COOKIE,
     THEME_COOKIE,
     THEMES,
-    is_in_telegram,
     language_asked,
     remember,
 )
-from merlin.api.pages.visit import SAID_COOKIE, Visit
-
-VARY = "Accept-Language, Accept-Encoding, Cookie, HX-Request"
-# A browser may keep a page, and asks each time whether it is still the same.
-ASKED_AGAIN, NEVER_KEPT = "private, no-cache", "no-store"
-# Below this, packing gains nothing.
-_SMALL = 700
-_LONGEST_ADDRESS = 1000
 
 
 def shown(visit: Visit, template: str, **view: object) -> Response:
@@ -59,17 +49,6 @@ def part(visit: Visit, template: str, **view: object) -> Response:
     return response
 
 
-def packed(request: Request, page: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
-    """Return text as an answer, by gzip where the browser takes it."""
-    content = page.encode("utf-8", "replace")
-    # By "no-referrer" browsers would not say where our own forms come from.
-    headers = {"Vary": VARY, "Referrer-Policy": "same-origin"}
-    if len(content) > _SMALL and accepts_gzip(request):
-        content = gzip.compress(content, 5, mtime=0)
-        headers["Content-Encoding"] = "gzip"
-    return HTMLResponse(content, status.value, headers)
-
-
 def same(visit: Visit, *said: object) -> tuple[str, Response | None]:
     """Return the tag of an anonymous page, and the answer "as before" if the browser has it.
 
@@ -97,26 +76,6 @@ def tagged(response: Response, tag: str) -> Response:
     if tag:
         response.headers["ETag"] = tag
     return response
-
-
-def seen_other(to: str) -> Response:
-    """Return the way to another page after a form."""
-    return RedirectResponse(to, HTTPStatus.SEE_OTHER.value, {"Cache-Control": NEVER_KEPT})
-
-
-def own_address(text: str) -> str:
-    r"""Return an address to come back to if it is one of this site, else the front page's.
-
-    "//host", "/\host" and all that browsers read as one of another site are none of ours.
-    """
-    is_plain = text.startswith("/") and text.isprintable() and "\\" not in text
-    if not is_plain or text.startswith("//") or len(text) > _LONGEST_ADDRESS:
-        return "/"
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return "/"
-    return "/" if parts.scheme or parts.netloc else text
 
 
 def _with_theme(visit: Visit, theme: str) -> Response:

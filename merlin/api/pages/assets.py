@@ -1,93 +1,18 @@
-"""Assets: styles, scripts and drawings of the pages, under names that say what is in them.
-
-    merlin.css  →  /static/merlin.3fa9c1d2.css
-
-A name changes with its content, so browsers keep each file for a year and never ask again. A
-script names the scripts that it imports; those names are replaced first, so that its own name
-changes when any of them does. All of it is read and packed once, at the start.
-"""
+"""Assets of the course pages, and of what all pages share."""
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from fastapi import APIRouter
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from merlin.core.web.assets import PREFIX, STATIC, WEB, Assets, sent
+
 router = APIRouter()
 
-WEB = Path(__file__).parents[2] / "web"
-FOLDERS = (WEB / "static", WEB / "course" / "static")
-PREFIX = "/static/"
-FOREVER = "public, max-age=31536000, immutable"
-_IMPORT = re.compile(r"""(?<=["'])\./([a-z_]+\.js)(?=["'])""")
-_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """One file as it is sent; `packed` is the same by gzip."""
-
-    name: str
-    media_type: str
-    plain: bytes
-    packed: bytes
-
-
-class Assets:
-    """All assets: by the name that templates say, and by the one that browsers ask for."""
-
-    def __init__(self, *folders: Path) -> None:
-        self._sources = {path.name: path for folder in folders for path in _files(folder)}
-        self._made: dict[str, Asset] = {}
-        for name in self._sources:
-            self._make(name)
-        self.by_address: Mapping[str, Asset] = {one.name: one for one in self._made.values()}
-        self.version = _digest("".join(sorted(self.by_address)).encode())
-
-    def address(self, name: str) -> str:
-        """Return the path under which browsers ask for the asset. Raises KeyError for none."""
-        return PREFIX + self._made[name].name
-
-    def text(self, name: str) -> str:
-        """Return what an asset says. Raises KeyError for none."""
-        return self._made[name].plain.decode()
-
-    def _make(self, name: str) -> Asset:
-        made = self._made.get(name)
-        if made is None:
-            path = self._sources[name]
-            made = self._made[name] = _asset(path, self._content(path))
-        return made
-
-    def _content(self, path: Path) -> bytes:
-        if path.suffix != ".js":
-            return path.read_bytes()
-        text = path.read_text(encoding="utf-8")
-        return _IMPORT.sub(lambda found: f"./{self._make(found[1]).name}", text).encode()
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix in _TYPES)
-
-
-def _asset(path: Path, content: bytes) -> Asset:
-    name = f"{path.name.removesuffix(path.suffix)}.{_digest(content)}{path.suffix}"
-    kind = _TYPES[path.suffix]
-    # Without the time of packing the bytes follow from the content alone.
-    return Asset(name, kind, content, gzip.compress(content, 9, mtime=0))
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:8]
+FOLDERS = (STATIC, WEB / "course" / "static")
 
 
 @cache
@@ -99,17 +24,4 @@ def assets() -> Assets:
 @router.get(PREFIX + "{name}", include_in_schema=False)
 async def asset(request: Request, name: str) -> Response:
     """Return one asset; a name that is not, or no longer, known is not found."""
-    found = assets().by_address.get(name)
-    if found is None:
-        raise HTTPException(404)
-    headers = {"Cache-Control": FOREVER, "Vary": "Accept-Encoding"}
-    if not accepts_gzip(request):
-        return Response(found.plain, media_type=found.media_type, headers=headers)
-    headers["Content-Encoding"] = "gzip"
-    return Response(found.packed, media_type=found.media_type, headers=headers)
-
-
-def accepts_gzip(request: Request) -> bool:
-    """Return whether the browser unpacks gzip; every one that is in use does."""
-    said = request.headers.get("accept-encoding", "")
-    return any(part.strip().partition(";")[0] == "gzip" for part in said.split(","))
+    return sent(assets(), request, name)

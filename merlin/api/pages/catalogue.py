@@ -15,11 +15,12 @@ from urllib.parse import urlencode
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from merlin.api.pages.answering import part, same, seen_other, shown, tagged
+from merlin.api.pages.answering import part, same, shown, tagged
 from merlin.api.pages.finding import Found, Piece, everything, find
 from merlin.api.pages.frame import course_href
 from merlin.api.pages.trouble import PageRoute
 from merlin.api.pages.visit import Visit, Visiting
+from merlin.core.web.answering import seen_other
 from merlin.course.catalogue import KINDS
 from merlin.course.search import LONGEST
 

@@ -22,7 +22,7 @@ from merlin.api.door.allowance import asker_of
 from merlin.api.door.asking import begun
 from merlin.api.door.shape import Refusal
 from merlin.api.door.told import note, refusal_of
-from merlin.api.pages.answering import NEVER_KEPT, shown
+from merlin.api.pages.answering import shown
 from merlin.api.pages.bot_link import bot_href
 from merlin.api.pages.course import Number, course_of
 from merlin.api.pages.frame import course_href
@@ -36,6 +36,7 @@ from merlin.chat.door import Asked, name_of
 from merlin.core import moment
 from merlin.core.errors import MerlinError
 from merlin.core.message import Message
+from merlin.core.web.answering import NEVER_KEPT
 from merlin.course.catalogue import Course
 from merlin.model.registry import Serving
 

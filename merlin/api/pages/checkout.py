@@ -18,7 +18,7 @@ from starlette.responses import Response
 from merlin.account.account import is_of_telegram
 from merlin.api.caller import Person
 from merlin.api.own_page import own_page
-from merlin.api.pages.answering import NEVER_KEPT, seen_other, shown
+from merlin.api.pages.answering import shown
 from merlin.api.pages.plan_words import Brought, brings, goods
 from merlin.api.pages.shop import Ways, may_be_led_to, shop_of, takes_roubles, ways
 from merlin.api.pages.trouble import PageRoute
@@ -33,6 +33,7 @@ from merlin.billing.purchase import Till, promise_of
 from merlin.core.errors import MerlinError, NotFound, Refused, TillError
 from merlin.core.log import get_logger, redact
 from merlin.core.text import text
+from merlin.core.web.answering import NEVER_KEPT, seen_other
 
 log = get_logger(__name__)
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

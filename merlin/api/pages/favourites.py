@@ -11,12 +11,12 @@ from typing import Annotated
 from fastapi import APIRouter, Form
 from starlette.responses import Response
 
-from merlin.api.pages.answering import own_address, seen_other
 from merlin.api.pages.course import MOST_ID
 from merlin.api.pages.frame import sign_in_href
 from merlin.api.pages.trouble import PageRoute
 from merlin.api.pages.visit import SAID_COOKIE, Visiting
 from merlin.api.problems import Problem
+from merlin.core.web.answering import own_address, seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -25,9 +25,8 @@ from merlin.api.caller import Person
 from merlin.api.cookies import SIGN_IN, forget
 from merlin.api.me import Me, me_of
 from merlin.api.own_page import own_page
-from merlin.api.pages.answering import NEVER_KEPT, seen_other, shown
+from merlin.api.pages.answering import shown
 from merlin.api.pages.my_plan import MyPlan, my_plan
-from merlin.api.pages.speech import LANGUAGE_COOKIE, remember
 from merlin.api.pages.trouble import PageRoute
 from merlin.api.pages.visit import Visit, Visiting
 from merlin.api.problems import Problem
@@ -38,6 +37,8 @@ from merlin.billing.quota import Left
 from merlin.core import moment
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.text import LANGUAGES, text
+from merlin.core.web.answering import NEVER_KEPT, seen_other
+from merlin.core.web.speech import LANGUAGE_COOKIE, remember
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 _FROM_HERE = [Depends(own_page)]

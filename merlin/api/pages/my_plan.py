@@ -14,7 +14,6 @@ from starlette.responses import Response
 from merlin.account import audit
 from merlin.api.caller import Person
 from merlin.api.own_page import own_page
-from merlin.api.pages.answering import seen_other
 from merlin.api.pages.plan_words import pack_words, until
 from merlin.api.pages.shop import has_shop
 from merlin.api.pages.trouble import PageRoute
@@ -24,6 +23,7 @@ from merlin.billing.purchase import Till
 from merlin.billing.quota import Given
 from merlin.billing.renewal import PAY_BEFORE, Renewal, RenewalState
 from merlin.billing.term import Term
+from merlin.core.web.answering import seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

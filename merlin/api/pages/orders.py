@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from merlin.api.caller import Person
 from merlin.api.own_page import own_page
-from merlin.api.pages.answering import NEVER_KEPT, part, seen_other, shown
+from merlin.api.pages.answering import part, shown
 from merlin.api.pages.checkout import led_to_pay
 from merlin.api.pages.order_view import OrderRow, OrderView, order_row, order_view, read_order
 from merlin.api.pages.shop import may_be_led_to, may_be_paid_here
@@ -29,6 +29,7 @@ from merlin.api.pages.visit import Visit, Visiting
 from merlin.api.till import desk
 from merlin.billing.purchase import ID_LENGTH, LOOKED_FOR, Purchase, Till
 from merlin.core.errors import NotFound
+from merlin.core.web.answering import NEVER_KEPT, seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 _FROM_HERE = [Depends(own_page)]

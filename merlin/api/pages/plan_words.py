@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from merlin.account.zone import zone_of
-from merlin.api.pages.telling import day_of_year, number
+from merlin.api.pages.telling import day_of_year
 from merlin.api.pages.visit import Visit
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.billing.purchase import Promise
+from merlin.core.number import number
 from merlin.core.text import language_of
 
 

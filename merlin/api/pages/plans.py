@@ -20,7 +20,7 @@ from starlette.responses import Response
 from merlin.account import audit
 from merlin.api.caller import Person
 from merlin.api.own_page import own_page
-from merlin.api.pages.answering import NEVER_KEPT, seen_other, shown
+from merlin.api.pages.answering import shown
 from merlin.api.pages.frame import sign_in_href
 from merlin.api.pages.plan_words import Brought, brings, lasts, until
 from merlin.api.pages.room import nowhere
@@ -34,6 +34,7 @@ from merlin.billing.renewal import RenewalState
 from merlin.billing.term import Source, Term
 from merlin.core.errors import NotFound, Refused
 from merlin.core.text import text
+from merlin.core.web.answering import NEVER_KEPT, seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 _FROM_HERE = [Depends(own_page)]

@@ -21,13 +21,14 @@ from starlette.responses import Response
 from merlin.account.login import PAYLOAD, LoginState
 from merlin.api.cookies import SIGN_IN, forget
 from merlin.api.own_page import own_page
-from merlin.api.pages.answering import NEVER_KEPT, own_address, seen_other, shown
+from merlin.api.pages.answering import shown
 from merlin.api.pages.trouble import PageRoute
 from merlin.api.pages.visit import Visit, Visiting
 from merlin.api.problems import Problem
 from merlin.api.routes.sign_in import PasswordSaid, sign_in_by_password
 from merlin.api.routes.sign_in_code import finish_login, look_at_login, start_login
 from merlin.core.text import text
+from merlin.core.web.answering import NEVER_KEPT, own_address, seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Next = Annotated[str, Form()]

@@ -8,6 +8,7 @@ from merlin.account.zone import zone_of
 from merlin.api.pages.visit import Visit
 from merlin.core import moment
 from merlin.core.money import MICRO
+from merlin.core.number import number
 from merlin.core.text import keys, text
 
 _SIGNS = {"USD": "$", "RUB": "₽", "EUR": "€"}
@@ -44,14 +45,6 @@ def span(visit: Visit, length: timedelta) -> str:
         if seconds >= unit:
             return text(visit.language, f"health-{name}", count=seconds // unit)
     return text(visit.language, "health-seconds", count=seconds)
-
-
-def number(language: str, value: float, digits: int = 2) -> str:
-    """Return a number as the language writes it: 0,79; whole ones by thousands."""
-    said = f"{value:,.{digits}f}"
-    if language == "ru":
-        said = said.replace(",", _NBSP).replace(".", ",")
-    return said
 
 
 def whole(visit: Visit, value: int) -> str:

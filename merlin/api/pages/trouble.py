@@ -18,14 +18,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.caller import Caller
-from merlin.api.pages.answering import NEVER_KEPT, packed, seen_other
 from merlin.api.pages.drawing import drawn
 from merlin.api.pages.frame import Frame, sign_in_href
-from merlin.api.pages.speech import language_shown, theme_shown
+from merlin.api.pages.speech import language_shown
 from merlin.api.pages.visit import here
 from merlin.api.problems import Problem, answer
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.log import get_logger, redact
+from merlin.core.web.answering import NEVER_KEPT, packed, seen_other
+from merlin.core.web.speech import theme_shown
 
 log = get_logger(__name__)
 

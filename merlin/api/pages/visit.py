@@ -12,9 +12,10 @@ from starlette.requests import Request
 from merlin.account.role import Role
 from merlin.api.caller import Anyone, By, Caller
 from merlin.api.pages.shelf import Shelf, Shelves
-from merlin.api.pages.speech import language_shown, theme_shown
+from merlin.api.pages.speech import language_shown
 from merlin.api.services import ApiServices
 from merlin.core.text import text
+from merlin.core.web.speech import theme_shown
 from merlin.course.catalogue import Course
 
 # What the address says of how a page is shown; links to the same page leave it out.

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from merlin.account.zone import zone_of
 from merlin.api.pages.admin.rooms import rooms
 from merlin.api.pages.admin.sums import Day, days_of, how_many_tests, months
-from merlin.api.pages.answering import NEVER_KEPT, shown
+from merlin.api.pages.answering import shown
 from merlin.api.pages.bars import Bars, Count, bars_of
 from merlin.api.pages.chip import Chip
 from merlin.api.pages.frame import Link
@@ -33,6 +33,7 @@ from merlin.billing.report import Total, totals
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound
 from merlin.core.text import text
+from merlin.core.web.answering import NEVER_KEPT
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from merlin.account import audit
 from merlin.account.zone import zone_of
 from merlin.api.pages.admin.rooms import rooms
-from merlin.api.pages.answering import NEVER_KEPT, seen_other, shown
+from merlin.api.pages.answering import shown
 from merlin.api.pages.chip import Chip
 from merlin.api.pages.frame import Link
 from merlin.api.pages.plan_words import until
@@ -27,6 +27,7 @@ from merlin.billing.promo import Listed, Promo
 from merlin.billing.quota import MOST
 from merlin.core.errors import NotFound, Refused
 from merlin.core.text import text
+from merlin.core.web.answering import NEVER_KEPT, seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

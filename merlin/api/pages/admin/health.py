@@ -8,12 +8,12 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from merlin.api.pages.admin.rooms import rooms
-from merlin.api.pages.answering import NEVER_KEPT, shown
+from merlin.api.pages.answering import shown
 from merlin.api.pages.chip import Chip
 from merlin.api.pages.doing import call
 from merlin.api.pages.frame import Link
 from merlin.api.pages.room import Keeping
-from merlin.api.pages.telling import day_of_year, money, number, span, when, whole, word
+from merlin.api.pages.telling import day_of_year, money, span, when, whole, word
 from merlin.api.pages.trouble import PageRoute
 from merlin.api.pages.visit import Visit
 from merlin.api.routes.office import (
@@ -24,6 +24,8 @@ from merlin.api.routes.office import (
     SpentShown,
     show_health,
 )
+from merlin.core.number import number
+from merlin.core.web.answering import NEVER_KEPT
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

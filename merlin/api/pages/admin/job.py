@@ -15,15 +15,16 @@ from merlin.api.pages.admin.progress import Progress, progress_of
 from merlin.api.pages.admin.rooms import Asked, AskedView, ask, asked_view, rooms
 from merlin.api.pages.answering import part, shown
 from merlin.api.pages.chip import Chip, chip
-from merlin.api.pages.curve import Curve, Words, curve_of
 from merlin.api.pages.doing import Mark, call
 from merlin.api.pages.frame import Link
 from merlin.api.pages.room import Launching, Watching
-from merlin.api.pages.telling import money, number, when, whole
+from merlin.api.pages.telling import money, when, whole
 from merlin.api.pages.trouble import PageRoute
 from merlin.api.pages.visit import Visit
 from merlin.api.routes import jobs as job_routes
 from merlin.api.shape import Id
+from merlin.core.curve import Curve, Words, curve_of
+from merlin.core.number import number
 from merlin.job.lifecycle import FINAL
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

@@ -21,13 +21,14 @@ from merlin.api.pages.doing import Mark, call
 from merlin.api.pages.frame import Link
 from merlin.api.pages.listing import listed
 from merlin.api.pages.room import Promoting, Watching
-from merlin.api.pages.telling import day_of_year, number, when, word
+from merlin.api.pages.telling import day_of_year, when, word
 from merlin.api.pages.trouble import PageRoute
 from merlin.api.pages.visit import Visit
 from merlin.api.paging import Page, page_of
 from merlin.api.routes import datasets as dataset_routes
 from merlin.api.routes import models as routes
 from merlin.api.shape import MOST_ID, DatasetName, Id
+from merlin.core.number import number
 from merlin.model.registry import ModelState
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from merlin.account.role import Permission
 from merlin.api.office.asked import RequestShown
 from merlin.api.office.right import pipeline_of
-from merlin.api.pages.answering import part, seen_other
+from merlin.api.pages.answering import part
 from merlin.api.pages.chip import Chip, chip
 from merlin.api.pages.doing import Deed, asked, call
 from merlin.api.pages.frame import Link
@@ -22,6 +22,7 @@ from merlin.api.problems import Problem
 from merlin.api.routes.verdicts import show_request
 from merlin.api.shape import Id
 from merlin.core.request import RequestState
+from merlin.core.web.answering import seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -19,7 +19,7 @@ from merlin.api.pages.frame import Link
 from merlin.api.pages.listing import listed
 from merlin.api.pages.room import Watching
 from merlin.api.pages.teach.proof import FindingView, findings_of
-from merlin.api.pages.telling import money, number, when
+from merlin.api.pages.telling import money, when
 from merlin.api.pages.trouble import PageRoute
 from merlin.api.pages.visit import Visit
 from merlin.api.paging import Page, page_of
@@ -28,6 +28,7 @@ from merlin.api.routes import jobs as job_routes
 from merlin.api.routes import models as model_routes
 from merlin.api.routes import verdicts as routes
 from merlin.api.shape import DatasetName
+from merlin.core.number import number
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.answering import seen_other, shown
+from merlin.api.pages.answering import shown
 from merlin.api.pages.doing import REFUSALS, Answer, Mark, call, done, why
 from merlin.api.pages.mark import PATTERN, mark
 from merlin.api.pages.room import Teaching, course_led, nowhere
@@ -27,6 +27,7 @@ from merlin.api.teaching.lesson import (
     TaughtDetails,
     TaughtMaterial,
 )
+from merlin.core.web.answering import seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

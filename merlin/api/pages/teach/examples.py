@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.answering import seen_other, shown
+from merlin.api.pages.answering import shown
 from merlin.api.pages.doing import REFUSALS, Answer, Mark, asked, call, done, tried, why
 from merlin.api.pages.listing import listed
 from merlin.api.pages.mark import PATTERN, mark
@@ -22,6 +22,7 @@ from merlin.api.pages.visit import Visit
 from merlin.api.paging import Page, page_of
 from merlin.api.routes import examples as routes
 from merlin.api.shape import Id, Sought
+from merlin.core.web.answering import seen_other
 from merlin.course.catalogue import Course
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

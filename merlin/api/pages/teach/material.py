@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.answering import part, seen_other, shown
+from merlin.api.pages.answering import part, shown
 from merlin.api.pages.doing import REFUSALS, Answer, asked, done, tried, why
 from merlin.api.pages.frame import Link
 from merlin.api.pages.mark import PATTERN, mark
@@ -29,6 +29,7 @@ from merlin.api.pages.visit import Visit
 from merlin.api.routes import teaching as routes
 from merlin.api.shape import Id, Texts
 from merlin.api.teaching.lesson import MOST_LETTERS, MaterialBody
+from merlin.core.web.answering import seen_other
 from merlin.course.catalogue import KINDS, Course
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ def losses_of(job: Mapping[str, Any]) -> dict[str, list[tuple[float, float]]]:
     """Return (step, loss) by step, for "train" and "test"; empty where none are known.
 
     `job` has `events` with `data` and `checkpoints` with `step` and `metrics`; a checkpoint says
-    it better than the diary.
+    it better than the diary. A loss that is no number is left out.
     """
     return {name: sorted(_series(job, names).items()) for name, names in NAMES.items()}
 
@@ -25,7 +26,7 @@ def _series(job: Mapping[str, Any], names: tuple[str, ...]) -> dict[float, float
     for step, metrics in _measured(job):
         for name in names:
             value = metrics.get(name)
-            if isinstance(value, int | float):
+            if isinstance(value, int | float) and math.isfinite(value):
                 series[step] = float(value)
     return series
 

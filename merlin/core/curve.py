@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from merlin.api.pages.telling import number
+from merlin.core.number import number
 
 WIDE, HIGH = 1000, 300
 # Where the inner drawing lies within the outer one, in per cent.
@@ -67,10 +67,30 @@ class Words:
     language: str
 
 
-def curve_of(
-    train: Sequence[Point], test: Sequence[Point], total: float, words: Words
-) -> Curve | None:
-    """Return the drawing of (step, loss) series, None without any.
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Where a (step, loss) lies; `rows` and `columns` are the losses and steps that are numbered.
+
+    `last` is the step at the right end, `most` the loss at the top.
+    """
+
+    last: float
+    most: float
+    rows: tuple[float, ...]
+    columns: tuple[float, ...]
+
+    def point(self, at: Point) -> Point:
+        """Return the place of a (step, loss) in the inner drawing."""
+        step, loss = at
+        return round(WIDE * step / self.last, 1), round(HIGH * (1 - loss / self.most), 1)
+
+    def line(self, series: Sequence[Point]) -> str:
+        """Return the places of a series, "x,y" each."""
+        return " ".join(f"{x:g},{y:g}" for x, y in map(self.point, series))
+
+
+def scale_of(train: Sequence[Point], test: Sequence[Point], total: float) -> Scale | None:
+    """Return the scale on which all of both series lies, None without any.
 
     `total` is how many steps there will be, 0 where nobody knows.
     """
@@ -79,34 +99,29 @@ def curve_of(
         return None
     last, most = max(total, *(step for step, _ in every)), max(loss for _, loss in every)
     columns, rows = _ticks(last or 1.0, is_whole=True), _ticks(most or 1.0)
-    scale = _Scale(max(last, columns[-1] if not total else 0.0) or 1.0, rows[-1])
+    end = max(last, columns[-1] if not total else 0.0) or 1.0
+    return Scale(end, rows[-1], tuple(rows), tuple(each for each in columns if each <= end))
+
+
+def curve_of(
+    train: Sequence[Point], test: Sequence[Point], total: float, words: Words
+) -> Curve | None:
+    """Return the drawing of (step, loss) series, None without any; `total` as in `scale_of`."""
+    scale = scale_of(train, test, total)
+    if scale is None:
+        return None
     lines = [("", train, words.train), ("t", test, words.test)]
     names = [
         _name(style, scale, series[-1], said, words) for style, series, said in lines if series
     ]
     return Curve(
-        train=scale.line(_thin(train)),
-        test=scale.line(_thin(test)),
-        dots=tuple(scale.point(each) for each in _thin(test)),
-        rows=tuple(_row(scale, each, words.language) for each in rows),
-        columns=tuple(
-            _column(scale, each, words.language) for each in columns if each <= scale.last
-        ),
+        train=scale.line(thin(train)),
+        test=scale.line(thin(test)),
+        dots=tuple(scale.point(each) for each in thin(test)),
+        rows=tuple(_row(scale, each, words.language) for each in scale.rows),
+        columns=tuple(_column(scale, each, words.language) for each in scale.columns),
         names=_apart(names),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    last: float
-    most: float
-
-    def point(self, at: Point) -> Point:
-        step, loss = at
-        return round(WIDE * step / self.last, 1), round(HIGH * (1 - loss / self.most), 1)
-
-    def line(self, series: Sequence[Point]) -> str:
-        return " ".join(f"{x:g},{y:g}" for x, y in map(self.point, series))
 
 
 def _ticks(most: float, *, is_whole: bool = False) -> list[float]:
@@ -119,22 +134,23 @@ def _ticks(most: float, *, is_whole: bool = False) -> list[float]:
     return [step * place for place in range(math.ceil(most / step - 1e-9) + 1)]
 
 
-def _row(scale: _Scale, value: float, language: str) -> Tick:
+def _row(scale: Scale, value: float, language: str) -> Tick:
     _, line = scale.point((0, value))
-    return Tick(round(TOP + HEIGHT * line / HIGH, 1), line, _short(value, language))
+    return Tick(round(TOP + HEIGHT * line / HIGH, 1), line, brief(value, language))
 
 
-def _column(scale: _Scale, value: float, language: str) -> Tick:
+def _column(scale: Scale, value: float, language: str) -> Tick:
     line, _ = scale.point((value, 0))
-    return Tick(round(LEFT + WIDTH * line / WIDE, 1), line, _short(value, language))
+    return Tick(round(LEFT + WIDTH * line / WIDE, 1), line, brief(value, language))
 
 
-def _short(value: float, language: str) -> str:
+def brief(value: float, language: str) -> str:
+    """Return a number with the digits that it has and no more."""
     said = f"{value:.10g}"
     return number(language, value, len(said.partition(".")[2]))
 
 
-def _name(style: str, scale: _Scale, end: Point, said: str, words: Words) -> Name:
+def _name(style: str, scale: Scale, end: Point, said: str, words: Words) -> Name:
     x, y = scale.point(end)
     is_late = x > _LATE * WIDE
     return Name(
@@ -161,7 +177,7 @@ def _moved(name: Name, dy: int) -> Name:
     return Name(name.style, name.x, name.y, name.dx, dy, name.anchor, name.words)
 
 
-def _thin(series: Sequence[Point]) -> Sequence[Point]:
+def thin(series: Sequence[Point]) -> Sequence[Point]:
     """Return so many points as can be seen, the last one among them."""
     if len(series) <= MOST_POINTS:
         return series

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.job.losses import losses_of
+from merlin.core.losses import losses_of
 
 pytestmark = pytest.mark.unit
 
@@ -13,7 +13,7 @@ def test_losses_are_told_by_step_and_checkpoints_know_better():
     events = [
         {"data": {"step": 2, "train_loss": 1.5, "valid_loss": 2}},
         {"data": {"epoch": 1, "train_loss": 3.0}},
-        {"data": {"step": 3, "train_loss": "many"}},
+        {"data": {"step": 3, "train_loss": "many", "valid_loss": float("nan")}},
         {"data": {"train_loss": 9.0}},
         {"data": None},
     ]

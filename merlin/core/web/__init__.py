@@ -1,0 +1,1 @@
+"""What pages of different processes are made of: assets, drawing, language, origin."""
