@@ -1,0 +1,99 @@
+"""The loss picture: a PNG of the asked size that shows what it is given, in both lights."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from merlin.core.picture import DARK, LIGHT, PictureWords, loss_picture
+
+pytestmark = pytest.mark.unit
+
+WORDS = PictureWords("neurotypology-8", "учебные", "проверочные", "шаги", "Пока пусто", "ru")
+TRAIN = [(step, 3 - step / 50) for step in range(1, 101)]
+TEST = [(25, 2.8), (50, 2.4), (75, 2.0), (100, 1.6)]
+
+
+def opened(content):
+    picture = Image.open(BytesIO(content))
+    assert picture.format == "PNG"
+    return picture.convert("RGB")
+
+
+def count(picture, colour, most_off=24):
+    """Return how many pixels are of a colour, or nearly so."""
+    wanted = tuple(int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    pixels = picture.get_flattened_data()
+    return sum(
+        max(abs(a - b) for a, b in zip(one, wanted, strict=True)) <= most_off for one in pixels
+    )
+
+
+def ground(colours):
+    return tuple(int(colours.ground[place : place + 2], 16) for place in (1, 3, 5))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_picture_has_the_asked_size_and_both_lines_in_the_colours_of_its_light(dark):
+    colours = DARK if dark else LIGHT
+    picture = opened(loss_picture(TRAIN, TEST, WORDS, width=640, height=360, dark=dark))
+    assert picture.size == (640, 360)
+    assert picture.getpixel((1, 1)) == ground(colours)
+    assert count(picture, colours.train) > 500
+    assert count(picture, colours.test) > 300
+
+
+def test_without_a_test_file_there_is_one_line():
+    picture = opened(loss_picture(TRAIN, [], WORDS, width=640, height=360))
+    assert count(picture, LIGHT.train) > 500
+    assert count(picture, LIGHT.test) == 0
+
+
+def test_before_the_first_loss_the_picture_says_that_there_is_none():
+    told = opened(loss_picture([], [], WORDS, width=640, height=360))
+    silent = PictureWords(WORDS.title, "", "", WORDS.steps, "", "ru")
+    assert told.tobytes() != opened(loss_picture([], [], silent, width=640, height=360)).tobytes()
+
+
+def test_a_single_loss_is_a_dot():
+    picture = opened(loss_picture([(1, 2.0)], [], WORDS, width=640, height=360))
+    assert count(picture, LIGHT.train) > 40
+
+
+def test_russian_letters_are_drawn_each_in_its_own_shape():
+    letters = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя0123456789«»"
+    pictures = {
+        loss_picture([], [], PictureWords(letter * 5, "", "", "", "", "ru"), width=320, height=180)
+        for letter in letters
+    }
+    assert len(pictures) == len(letters)
+
+
+@pytest.mark.parametrize(
+    "words", ["n" * 500, "", "model\nof two lines", "модель 🦅", "\x00\ud800\u202e"]
+)
+def test_any_title_makes_a_picture(words):
+    told = PictureWords(words, "a", "b", "c", "d", "en")
+    assert opened(loss_picture(TRAIN, TEST, told, width=640, height=360)).size == (640, 360)
+
+
+@pytest.mark.parametrize(
+    "train", [[(0, 0.0)], [(5, 1e-9)], [(1, 1e9), (2, 3.0)], [(1, 1.0)] * 2, [(0.5, 0.1), (1, 0.1)]]
+)
+def test_odd_losses_still_are_a_picture(train):
+    assert opened(loss_picture(train, train, WORDS, width=640, height=360)).size == (640, 360)
+
+
+def test_the_same_losses_make_the_same_bytes_and_few_of_them():
+    first = loss_picture(TRAIN, TEST, WORDS)
+    assert first == loss_picture(TRAIN, TEST, WORDS)
+    assert len(first) < 40_000
+
+
+def test_a_process_that_draws_nothing_does_not_load_the_library():
+    code = "import sys, merlin.core.picture; sys.exit('PIL' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
