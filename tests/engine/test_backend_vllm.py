@@ -246,7 +246,8 @@ def test_figures_count_what_runs_and_what_was_made(url):
         await answer_of(backend)
         return backend.figures()
 
-    assert in_loop(backend_at(url), then_figures) == {"running": 0, "tokens": 7, "adapters": 0}
+    wanted = {"running": 0, "prompt_tokens": 4, "completion_tokens": 7, "adapters": 0}
+    assert in_loop(backend_at(url), then_figures) == wanted
 
 
 def test_an_ending_is_the_last_that_comes(url):

@@ -20,6 +20,7 @@ import aiohttp
 from merlin.engine.answering.asking import (
     Adapter,
     Asking,
+    Embedded,
     Ending,
     Piece,
     TokenChance,
@@ -35,6 +36,7 @@ SILENCE_S = 300.0
 _OK = 200
 _CHAT, _EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
 _NO_EMBEDDINGS = (400, 404, 501)
+_COUNTED = ("prompt_tokens", "completion_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class Proxied(ABC):
         self.calls = calls
         self._sampling = sampling
         self._can_embed = can_embed
-        self._figures: Counter[str] = Counter(running=0, tokens=0)
+        self._figures: Counter[str] = Counter(running=0)
 
     @abstractmethod
     def target(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
@@ -135,7 +137,7 @@ class Proxied(ABC):
                             stream = Stream(self.calls.who, answer.content)
                             async for piece in stream:
                                 yield piece
-                            self._figures["tokens"] += stream.made
+                            self._figures.update(stream.usage)
                             return
                         unknown = await self._unknown(answer, target)
         raise unknown
@@ -156,7 +158,7 @@ class Proxied(ABC):
             return told.refusal()
         raise told.refusal()
 
-    async def embed(self, texts: Sequence[str]) -> tuple[Sequence[Sequence[float]], int]:
+    async def embed(self, texts: Sequence[str]) -> Embedded:
         """Return a vector a text, and how many tokens they have; see Backend.embed."""
         if not self._can_embed:
             raise no_embeddings()
@@ -208,13 +210,8 @@ class Stream:
         self._who = who
         self._lines = lines
         self._reason = ""
-        self._usage: Mapping[str, int] = {}
+        self.usage: dict[str, int] = {}
         self._is_over = False
-
-    @property
-    def made(self) -> int:
-        """Return how many tokens were made, 0 before the end."""
-        return self._usage.get("completion_tokens", 0)
 
     def __aiter__(self) -> Self:
         return self
@@ -238,7 +235,8 @@ class Stream:
         if not isinstance(told, dict) or "error" in told:
             raise Unavailable(f"{self._who} broke off its answer: {said_in(data)}")
         try:
-            self._usage = told.get("usage") or self._usage
+            if used := told.get("usage"):
+                self.usage = {name: int(used[name]) for name in _COUNTED}
             return self._choice(told["choices"][0]) if told["choices"] else None
         except (KeyError, TypeError, AttributeError) as error:
             raise Unavailable(f"{self._who} sent no answer: {said_in(data)}") from error
@@ -251,10 +249,10 @@ class Stream:
 
     def _ending(self) -> Ending:
         self._is_over = True
-        if not self._reason or not self._usage:
+        if not self._reason or not self.usage:
             raise Unavailable(f"{self._who} ended its answer in the middle: look at its log.")
         reason = "length" if self._reason == "length" else "stop"
-        return Ending(reason, self._usage["prompt_tokens"], self.made)
+        return Ending(reason, *(self.usage[name] for name in _COUNTED))
 
 
 def chances_of(told: Mapping[str, Any] | None) -> list[TokenChance]:
@@ -269,7 +267,7 @@ def chances_of(told: Mapping[str, Any] | None) -> list[TokenChance]:
     ]
 
 
-def vectors_of(answer: Answer) -> tuple[list[list[float]], int]:
+def vectors_of(answer: Answer) -> Embedded:
     """Read CreateEmbeddingResponse. Raises Unavailable for anything else."""
     try:
         told = json.loads(answer.body)

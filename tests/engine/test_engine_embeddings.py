@@ -1,0 +1,88 @@
+"""Texts as vectors, by the openai package as it is, with a stand-in of vLLM behind the engine."""
+
+from __future__ import annotations
+
+import base64
+import struct
+
+import openai
+import pytest
+from engine_world import engine_in_thread
+from standin_server import serving
+from vllm_standin import VllmStandin
+
+from merlin.engine.settings import ModelSettings
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    with serving(VllmStandin(can_embed=True).app) as url:
+        models = [
+            ModelSettings("vectors", "x", backend="vllm", url=url, is_embedding=True),
+            ModelSettings("words", "x", backend="vllm", url=url),
+        ]
+        folder = tmp_path_factory.mktemp("engine")
+        with engine_in_thread(folder, models=models) as desk:
+            yield desk.client
+
+
+def test_a_list_of_texts_comes_back_as_vectors_in_its_order(client):
+    made = client.embeddings.create(model="vectors", input=["one two", "three"])
+    assert [row.embedding for row in made.data] == [[7.0, 2.5], [5.0, 1.5]]
+    assert [row.index for row in made.data] == [0, 1]
+    assert made.model == "vectors"
+    assert (made.usage.prompt_tokens, made.usage.total_tokens) == (3, 3)
+
+
+def test_one_text_is_a_list_of_one(client):
+    made = client.embeddings.create(model="vectors", input="three", encoding_format="float")
+    assert [row.embedding for row in made.data] == [[5.0, 1.5]]
+
+
+def test_base64_is_of_little_endian_floats(client):
+    asked = {"model": "vectors", "input": "three", "encoding_format": "base64"}
+    told = client.post("/embeddings", body=asked, cast_to=object)
+    packed = base64.b64decode(told["data"][0]["embedding"])
+    assert struct.unpack("<2f", packed) == (5.0, 1.5)
+
+
+def test_a_base_without_embeddings_is_refused_in_words(client):
+    for model in ("words", "recall"):
+        with pytest.raises(openai.BadRequestError, match="embeddings") as refused:
+            client.embeddings.create(model=model, input="three")
+        assert refused.value.param == "model"
+
+
+def test_an_unknown_model_is_named(client):
+    with pytest.raises(openai.NotFoundError) as refused:
+        client.embeddings.create(model="nobody", input="three")
+    assert refused.value.code == "model_not_found"
+
+
+def test_a_tuned_model_points_at_its_base(desk, tuned):
+    with pytest.raises(openai.BadRequestError, match="come from bases: recall"):
+        desk.client.embeddings.create(model=tuned.fine_tuned_model, input="three")
+
+
+@pytest.mark.parametrize(
+    ("other", "param"),
+    [
+        ({"model": ""}, "model"),
+        ({"input": []}, "input"),
+        ({"input": ""}, "input"),
+        ({"input": ["one", ""]}, "input"),
+        ({"input": [[1, 2]]}, "input"),
+        ({"input": ["x"] * 2049}, "input"),
+        ({"dimensions": 8}, "dimensions"),
+        ({"encoding_format": "hex"}, "encoding_format"),
+        ({"encoding_format": []}, "encoding_format"),
+        ({"encoding_format": None}, "encoding_format"),
+    ],
+)
+def test_what_cannot_be_embedded_names_its_field(client, other, param):
+    asked = {"model": "vectors", "input": "three", **other}
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.post("/embeddings", body=asked, cast_to=object)
+    assert refused.value.param == param
