@@ -17,5 +17,11 @@ class Store(Protocol):
     async def read(self, work: Callable[[], T]) -> T:
         """Return what `work`, which only reads, returns."""
 
+    async def glance(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, a few short reads that somebody waits for.
+
+        Where a read is quicker than a change of threads it holds the event loop up for so long.
+        """
+
     def apart(self, work: Callable[[], T]) -> T:
         """Return what `work`, a part of other work, returns; its error undoes it alone."""

@@ -82,6 +82,13 @@ class Writer:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._readers, work, self.db)
 
+    async def glance(self, work: Callable[[Database], T]) -> T:
+        """Return what `work`, a few short reads, returns; on SQLite done here and now.
+
+        They take a fraction of a millisecond there, and a reading thread one to be heard.
+        """
+        return work(self.db) if self.db.dialect == "sqlite" else await self.read(work)
+
     def close(self) -> None:
         """Store what waits, then end the threads."""
         with self._lock:

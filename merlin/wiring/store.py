@@ -24,6 +24,10 @@ class WriterStore:
         """Return what `work`, which only reads, returns."""
         return await self._writer.read(lambda _db: work())
 
+    async def glance(self, work: Callable[[], T]) -> T:
+        """Return what `work`, a few short reads, returns."""
+        return await self._writer.glance(lambda _db: work())
+
     def apart(self, work: Callable[[], T]) -> T:
         """Return what `work`, a part of other work, returns; its error undoes it alone."""
         return self._writer.db.transact(work)

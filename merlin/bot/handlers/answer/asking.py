@@ -61,7 +61,7 @@ class Answer:
 
 async def talk_of(kit: Kit, event: Event) -> Talk:
     """Return the talk that a question belongs to; where it is there already nothing is written."""
-    found = await kit.store.read(lambda: _standing(kit, event))
+    found = await kit.store.glance(lambda: _standing(kit, event))
     return await kit.store.do(lambda: open_talk(kit, event)) if found is None else found
 
 
