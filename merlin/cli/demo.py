@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from merlin.cli.loading import ConfigPath, configuration
+
+
+class EngineKind(StrEnum):
+    """What the demo's engine teaches: `lora` adds a language model to `recall`."""
+
+    RECALL = "recall"
+    LORA = "lora"
 
 
 def register(app: typer.Typer) -> None:
@@ -25,19 +33,24 @@ def demo(
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew: remove its folder.")] = False,
     state: Annotated[Path | None, typer.Option(help="The demo's folder.")] = None,
     port: Annotated[int, typer.Option(min=1, max=65530, help="The first of its ports.")] = 8700,
+    engine: Annotated[
+        EngineKind, typer.Option(help="lora: tune a real language model too, in some minutes.")
+    ] = EngineKind.RECALL,
 ) -> None:
     """Show everything here: stand-ins for Telegram and a chat model, a real repository."""
     from merlin.core.log import setup
     from merlin.sandbox.demo.place import FOLDER, clear
     from merlin.sandbox.demo.run import run_check, run_demo
+    from merlin.sandbox.demo.smollm2 import weights
 
+    found = weights() if engine is EngineKind.LORA else None
     folder = state or (None if check else FOLDER)
     if fresh and folder is not None:
         clear(folder)
     setup("demo", quiet=True)
     if check:
-        sys.exit(run_check(folder, _language()))
-    sys.exit(run_demo(folder or FOLDER, port, _language()))
+        sys.exit(run_check(folder, _language(), found))
+    sys.exit(run_demo(folder or FOLDER, port, _language(), found))
 
 
 def stage(

@@ -6,7 +6,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from merlin.core.errors import MerlinError
@@ -14,7 +14,7 @@ from merlin.sandbox.demo.place import Place
 
 T = TypeVar("T")
 LOOK_S = 0.05
-CALL_S = 5.0
+CALL_S, MODEL_S = 5.0, 300.0
 
 
 def say(place: Place, person: str, text: str) -> int:
@@ -32,6 +32,19 @@ def messages(place: Place, person: str) -> list[Mapping[str, Any]]:
     with urllib.request.urlopen(url, timeout=CALL_S) as answer:  # noqa: S310 - our own address
         log: list[Mapping[str, Any]] = json.load(answer)["messages"]
         return log
+
+
+def model_answer(url: str, key: str, model: str, said: Sequence[Mapping[str, str]]) -> str:
+    """Return what a model of an engine answers, greedily and in a sentence or two. Raises OSError.
+
+    `url` is the engine's address, `said` a conversation as the protocol has it.
+    """
+    asked = {"model": model, "messages": said, "temperature": 0, "max_tokens": 64}
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+    body = json.dumps(asked).encode()
+    called = urllib.request.Request(f"{url}v1/chat/completions", body, headers)  # noqa: S310 - our own address
+    with urllib.request.urlopen(called, timeout=MODEL_S) as answer:  # noqa: S310 - as above
+        return str(json.load(answer)["choices"][0]["message"]["content"]).strip()
 
 
 def answers_at(url: str) -> bool:

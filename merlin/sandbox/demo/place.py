@@ -52,11 +52,22 @@ class Place:
         """Return the address of the newest payments."""
         return f"http://127.0.0.1:{self.ports.till}/"
 
+    @property
+    def engine_url(self) -> str:
+        """Return the address of the engine and of its page."""
+        return f"http://127.0.0.1:{self.ports.engine}/"
+
+    @property
+    def engine_key(self) -> str:
+        """Return the key of the engine's callers."""
+        return (self.folder / "credentials" / "MERLIN_ENGINE_KEY").read_text(encoding="utf-8")
+
 
 @contextmanager
-def laid_out(folder: Path, ports: Ports) -> Iterator[Place]:
+def laid_out(folder: Path, ports: Ports, weights: Path | None = None) -> Iterator[Place]:
     """Make the demo's folder and configuration, and hold it; an earlier demo's state stays.
 
+    `weights` are those of a language model that is to be tuned too.
     Raises Refused when the ports are taken, the folder cannot be made or holds something else,
     or another demo runs on it: its processes would read our ports.
     """
@@ -66,7 +77,7 @@ def laid_out(folder: Path, ports: Ports) -> Iterator[Place]:
     _take(folder, place.config)
     with _held(folder):
         _keep_credentials(place.folder / "credentials")
-        place.config.write_text(settings(place.ports), encoding="utf-8")
+        place.config.write_text(settings(place.ports, weights), encoding="utf-8")
         yield place
 
 

@@ -17,11 +17,14 @@ _AUTHOR = {
 }
 
 
-def samples() -> Path:
-    """Return the folder of the sample datasets: a checkout's own, or the installed package's."""
+def samples(kind: str = "datasets") -> Path:
+    """Return a folder of sample datasets: a checkout's own, or the installed package's.
+
+    `kind`: "datasets", taught to `recall`, or "datasets-lora", taught to a language model.
+    """
     package = Path(__file__).parents[2]
-    for folder in (package.parent / "datasets", package / "samples"):
-        if (folder / "neurotypology" / "dataset.yaml").is_file():
+    for folder in (package.parent / kind, package / kind.replace("datasets", "samples")):
+        if any(folder.glob("*/dataset.yaml")):
             return folder
     raise MerlinError("the sample datasets are not installed", "demo-no-samples")
 

@@ -6,13 +6,17 @@ import json
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from merlin.config import Config, load
 from merlin.core.errors import MerlinError
 from merlin.sandbox.demo.actors import answers_at
 from merlin.sandbox.demo.check import check
+from merlin.sandbox.demo.check_lora import check_lora
+from merlin.sandbox.demo.lesson import Lesson
 from merlin.sandbox.demo.place import Place, laid_out
 from merlin.sandbox.demo.ports import Ports
 from merlin.sandbox.demo.repository import make
@@ -25,10 +29,13 @@ LOOKS = 4  # one look at the database in so many looks at the children
 class _Watch:
     """What the demo looks at while it is up; it tells what is new."""
 
-    def __init__(self, place: Place, story: Story, supervisor: Supervisor) -> None:
+    def __init__(
+        self, place: Place, story: Story, supervisor: Supervisor, lesson: Iterator[object]
+    ) -> None:
         self._place = place
         self._story = story
         self._supervisor = supervisor
+        self._lesson = lesson
         self._looks = 0
         self._is_up = False
         self._restarts = dict.fromkeys((child.name for child in _children(place)), 0)
@@ -42,7 +49,15 @@ class _Watch:
             if not self._is_up and way and way["serving"] and answers_at(self._place.chat_url):
                 addresses(self._place, self._story)
                 self._is_up = True
+            self._teach()
         return True
+
+    def _teach(self) -> None:
+        """Look at the language model's lesson; without one the demo goes on."""
+        try:
+            next(self._lesson, None)
+        except MerlinError as error:
+            self._story.say("demo-lora-failed", reason=self._story.reason(error))
 
     def _tell_restarts(self) -> None:
         for child, before in self._restarts.items():
@@ -53,36 +68,46 @@ class _Watch:
                 self._restarts[child] = times
 
 
-def run_demo(folder: Path, first_port: int, language: str) -> int:
-    """Show everything on this machine until Ctrl-C; return the exit code."""
+def run_demo(folder: Path, first_port: int, language: str, weights: Path | None = None) -> int:
+    """Show everything on this machine until Ctrl-C; return the exit code.
+
+    With the `weights` of a language model it is taught too.
+    """
     with (
-        laid_out(folder, Ports.from_first(first_port)) as place,
+        laid_out(folder, Ports.from_first(first_port), weights) as place,
         place.logs.open("ab") as logs,
     ):
-        story, _ = _begin(place, language)
+        story, config = _begin(place, language)
         supervisor = Supervisor(_children(place), logs)
-        code = supervisor.run(_Watch(place, story, supervisor).look)
+        with closing(_lesson(place, config, story, weights)) as lesson:
+            code = supervisor.run(_Watch(place, story, supervisor, lesson).look)
         if code:
             story.say("demo-failed", reason=_last_word(place))
         story.say("demo-stopped", folder=str(place.folder), again=anew(place))
     return code
 
 
-def run_check(folder: Path | None, language: str) -> int:
+def _lesson(
+    place: Place, config: Config, story: Story, weights: Path | None
+) -> Generator[object, None, object]:
+    return Lesson(place, config, story).whole() if weights else (None for _ in ())
+
+
+def run_check(folder: Path | None, language: str, weights: Path | None = None) -> int:
     """Walk the whole road once; return the exit code. Without a folder in a temporary one."""
     if folder is not None:
-        return _checked(folder, language)
+        return _checked(folder, language, weights)
     with tempfile.TemporaryDirectory(prefix="merlin-demo-") as temporary:
-        return _checked(Path(temporary), language)
+        return _checked(Path(temporary), language, weights)
 
 
-def _checked(folder: Path, language: str) -> int:
-    with laid_out(folder, Ports.free()) as place, place.logs.open("ab") as logs:
+def _checked(folder: Path, language: str, weights: Path | None) -> int:
+    with laid_out(folder, Ports.free(), weights) as place, place.logs.open("ab") as logs:
         story, config = _begin(place, language)
         result: dict[str, object] = {}
-        walk = threading.Thread(
-            target=_walk, args=(lambda: check(place, config, story), story, result), daemon=True
-        )
+        checks = [check, check_lora] if weights else [check]
+        road = [partial(each, place, config, story) for each in checks]
+        walk = threading.Thread(target=_walk, args=(road, story, result), daemon=True)
         supervisor = Supervisor(_children(place), logs)
         walk.start()
         supervisor.run(walk.is_alive)
@@ -96,10 +121,12 @@ def _checked(folder: Path, language: str) -> int:
 
 
 def _walk(
-    check: Callable[[], Mapping[str, object]], story: Story, result: dict[str, object]
+    road: Sequence[Callable[[], Mapping[str, object]]], story: Story, result: dict[str, object]
 ) -> None:
     try:
-        result.update(check())
+        told = [part() for part in road]
+        for each in told:
+            result.update(each)
     except MerlinError as error:
         result["error"] = story.reason(error)
     except Exception as error:  # noqa: BLE001 - told below, with the children's logs

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import yaml
 
 from merlin.sandbox.demo.ports import Ports
+from merlin.sandbox.demo.smollm2 import BASE, base
 
 ADMIN_ID = 1003
 # Limits that are seen, and that nobody meets who tries the demo out; but for voice, so that one
@@ -44,10 +46,16 @@ _VOICES = {
 _WHY_BUTTON = "  # the stand-in of Telegram allows it; its terms (6.2) sell digital goods for Stars"
 
 
-def settings(ports: Ports) -> str:
-    """Return the text of `config.yaml`."""
-    said = yaml.safe_dump(_configuration(ports), allow_unicode=True, sort_keys=False)
+def settings(ports: Ports, weights: Path | None = None) -> str:
+    """Return the text of `config.yaml`; `weights` are those of a language model to be tuned."""
+    configuration = {**_configuration(ports), "engine": _engine(ports, weights)}
+    said = yaml.safe_dump(configuration, allow_unicode=True, sort_keys=False)
     return said.replace("bot_button: true", f"bot_button: true{_WHY_BUTTON}", 1)
+
+
+def _engine(ports: Ports, weights: Path | None) -> Mapping[str, object]:
+    models = {"models": {BASE: base(weights)}} if weights else {}
+    return {"listen": f"127.0.0.1:{ports.engine}", "pace_s": 0.1, **models}
 
 
 def _payments(ports: Ports) -> Mapping[str, object]:
@@ -108,6 +116,5 @@ def _configuration(ports: Ports) -> Mapping[str, object]:
             "listen": f"127.0.0.1:{ports.api}",
             "public_url": f"http://127.0.0.1:{ports.api}",
         },
-        "engine": {"listen": f"127.0.0.1:{ports.engine}", "pace_s": 0.1},
         "daemon": {"tick_s": 0.2, "quiet_s": 1},
     }

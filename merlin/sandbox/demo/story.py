@@ -24,24 +24,24 @@ class Story:
 
     def __init__(self, config: Config, language: str, out: TextIO = sys.stdout) -> None:
         self._config = config
-        self._language = language
+        self.language = language
         self._out = out
         self._told: set[tuple[str, ...]] = set()
         self._is_drawn = False
 
     def say(self, key: str, **arguments: object) -> None:
         """Tell one sentence."""
-        self._line(text(self._language, key, **arguments))
+        self._line(text(self.language, key, **arguments))
 
     def reason(self, error: MerlinError) -> str:
         """Return an error in the story's language."""
-        return text(self._language, error.key, **error.arguments)
+        return text(self.language, error.key, **error.arguments)
 
     def look(self) -> Mapping[str, Any] | None:
         """Tell the newest commit's steps; return its way, None before the first."""
         try:
             with reports(self._config) as rows:
-                way = newest(rows, self._config.default_dataset, self._language)
+                way = newest(rows, self._config.default_dataset, self.language)
         except MerlinError:
             return None  # the daemon has not made the database yet
         if not way["commit"]:
@@ -61,7 +61,7 @@ class Story:
         self._line(f"{_MARKS[step['state']]} {self._name(step)}")
 
     def _name(self, step: Mapping[str, str]) -> str:
-        name = text(self._language, f"demo-step-{step['key']}")
+        name = text(self.language, f"demo-step-{step['key']}")
         return f"{name}: {step['note']}" if step["note"] else name
 
     def _draw(self, way: Mapping[str, Any], step: Mapping[str, str]) -> None:

@@ -1,0 +1,172 @@
+"""What `merlin demo --engine lora` adds: a language model is unpacked, taught, and told of.
+
+Each part is a generator that looks once and yields, so that the demo looks at it among all else
+and `--check` waits for it; what it returns is what came of it.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from merlin.config import Config
+from merlin.core.errors import MerlinError, NotFound
+from merlin.core.text import text
+from merlin.sandbox.demo.place import Place
+from merlin.sandbox.demo.repository import commit, samples
+from merlin.sandbox.demo.smollm2 import BASE
+from merlin.sandbox.demo.story import Story
+from merlin.wiring.reading import catalogue, reports
+
+DATASET = "english"
+QUESTION = "How fast is binary search?"
+TAUGHT = "Binary search takes O(log n) comparisons on a sorted array."
+_OVER = ("failed", "cancelled")
+_EVENTS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What serves after the lesson: the model, and its training loss at the first step and last."""
+
+    model: str
+    first: float
+    last: float
+    seconds: float
+
+
+class Lesson:
+    """The language model's lesson in one demo."""
+
+    def __init__(self, place: Place, config: Config, story: Story) -> None:
+        self._place = place
+        self._config = config
+        self._story = story
+
+    def whole(self) -> Generator[object, None, Learnt]:
+        """Walk it all, one look a step. Raises MerlinError where it cannot go on."""
+        yield from self.unpacked()
+        while not self._serves():
+            yield None
+        self.begun()
+        return (yield from self.taught())
+
+    def _serves(self) -> bool:
+        """Return whether the demo's first model serves: it is not to wait for this one."""
+        try:
+            with reports(self._config) as rows:
+                return rows.serving(self._config.default_dataset) is not None
+        except NotFound:
+            return False
+
+    def unpacked(self) -> Generator[None]:
+        """Make the base's files ready. Raises MerlinError with its last word."""
+        begun = time.monotonic()
+        self._story.say("demo-lora-converts")
+        command = [sys.executable, "-m", "merlin", "engine", "models", "pull", BASE]
+        with subprocess.Popen(  # noqa: S603 - our own program
+            [*command, "--config", str(self._place.config)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as pull:
+            try:
+                while pull.poll() is None:
+                    yield
+            finally:
+                pull.kill()  # nothing, where it has ended
+            words = pull.stderr.read().splitlines() if pull.stderr else []
+        if pull.returncode:
+            reason = words[-1] if words else str(pull.returncode)
+            raise MerlinError(reason, "demo-lora-pull-failed", reason=reason)
+        self._story.say("demo-lora-converted", seconds=round(time.monotonic() - begun))
+
+    def begun(self) -> None:
+        """Commit the questions, unless an earlier demo did."""
+        folder = self._place.repository / "datasets" / DATASET
+        if not folder.exists():
+            shutil.copytree(samples("datasets-lora") / DATASET, folder)
+            sha = commit(self._place.repository, "Добавь английские вопросы")
+            self._story.say("demo-lora-committed", commit=sha[:10])
+        self._story.say("demo-lora-begins", url=self._place.engine_url)
+
+    def taught(self) -> Generator[int, None, Learnt]:
+        """Tell each epoch until the tuned model serves; yields how many were told.
+
+        Raises MerlinError where its job fails.
+        """
+        told, (job, serving) = 0, self._read()
+        if job is not None and serving is not None and serving["model"] == job["model"]:
+            return self._tell_served(job)  # taught by an earlier demo
+        while True:
+            if job is not None:
+                told = self._tell_epochs(job, told)
+                if job["state"] in _OVER:
+                    raise self._failed(job)
+                if serving is not None and serving["model"] == job["model"]:
+                    return self._tell_served(job)
+            yield told
+            job, serving = self._read()
+
+    def _read(self) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+        with reports(self._config) as rows:
+            jobs = rows.jobs(DATASET, limit=1)
+            job = rows.job(jobs[0]["job"], _EVENTS) if jobs else None
+            return job, rows.serving(DATASET)
+
+    def _tell_epochs(self, job: Mapping[str, Any], told: int) -> int:
+        figures = _figures(job)
+        wanted = job["recipe"]["hyperparameters"]["n_epochs"]
+        for place, event in enumerate(figures):
+            number = event["data"].get("epoch", 0)
+            if number > told:
+                told = number
+                left = _minutes_left(figures[: place + 1], wanted)
+                loss = float(event["data"]["train_loss"])
+                shown = {"epoch": number, "epochs": wanted, "loss": loss, "minutes": left}
+                self._story.say("demo-lora-epoch", **shown)
+        return told
+
+    def _tell_served(self, job: Mapping[str, Any]) -> Learnt:
+        figures = _figures(job)
+        losses = [float(event["data"]["train_loss"]) for event in figures]
+        begun = datetime.fromisoformat(job["created_at"])
+        seconds = (datetime.fromisoformat(job["updated_at"]) - begun).total_seconds()
+        learnt = Learnt(job["model"], losses[0], losses[-1], seconds)
+        shown = {"model": learnt.model, "first": learnt.first, "last": learnt.last}
+        minutes = max(1, round(seconds / 60))
+        self._story.say("demo-lora-serving", **shown, minutes=minutes)
+        self._story.say("demo-lora-invites", course=self._course(), question=QUESTION)
+        return learnt
+
+    def _course(self) -> str:
+        with catalogue(self._config) as rows:
+            course = next(each for each in rows.courses() if each.slug == DATASET)
+        return course.title(self._config.language)
+
+    def _failed(self, job: Mapping[str, Any]) -> MerlinError:
+        state, reason = text(self._story.language, f"job-{job['state']}"), str(job["error"] or "")
+        words = f"the job is {job['state']}: {reason}"
+        return MerlinError(words, "demo-lora-job-failed", state=state, reason=reason)
+
+
+def _figures(job: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return [event for event in job["events"] if "train_loss" in event["data"]]
+
+
+def _minutes_left(figures: Sequence[Mapping[str, Any]], wanted: object) -> int:
+    """Return how many minutes the epochs after the last figure need, at the pace so far."""
+    number = int(figures[-1]["data"]["epoch"])
+    if not isinstance(wanted, int):
+        return 0
+    begun, now = (datetime.fromisoformat(figures[place]["at"]) for place in (0, -1))
+    seconds = (now - begun).total_seconds() / number * (wanted - number)
+    return math.ceil(seconds / 60)

