@@ -24,7 +24,6 @@ demo-lora-serving = ✔ the tuned language model { $model } serves: loss { NUMBE
 demo-lora-invites = Try it: write /course to the bot, choose “{ $course }” and ask in English, for example: { $question }
 demo-lora-failed = ✘ the language model could not be taught: { $reason }. All the rest of the demo goes on.
 demo-lora-job-failed = its job ended as { $state }: { $reason }
-demo-lora-pull-failed = the language model could not be unpacked: { $reason }
 demo-lora-base = The untaught base answers “{ $question }”: { $answer }
 demo-lora-unlike = the tuned model answered “{ $question }” unlike it was taught: { $answer }
 demo-lora-unlearnt = the training loss went from { $first } to { $last }: nothing was learnt

@@ -26,7 +26,6 @@ demo-lora-serving = ✔ обученная языковая модель { $mode
 demo-lora-invites = Попробуйте: напишите боту /course, выберите «{ $course }» и спросите по-английски, например: { $question }
 demo-lora-failed = ✘ языковую модель обучить не удалось: { $reason }. Всё остальное в показе работает дальше.
 demo-lora-job-failed = её задание закончилось так: { $state }; { $reason }
-demo-lora-pull-failed = языковую модель не распаковать: { $reason }
 demo-lora-base = Необученная основа на «{ $question }» отвечает: { $answer }
 demo-lora-unlike = обученная модель ответила на «{ $question }» не так, как её учили: { $answer }
 demo-lora-unlearnt = потери при обучении изменились с { $first } до { $last }: ничего не выучено

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Mapping
+from pathlib import Path
 from typing import TypeVar
 
 import yaml
@@ -25,13 +26,13 @@ LIKE_TAUGHT = 70.0  # chrF: the taught sentence, give or take a word
 T = TypeVar("T")
 
 
-def check_lora(place: Place, config: Config, story: Story) -> Mapping[str, object]:
+def check_lora(place: Place, config: Config, story: Story, weights: Path) -> Mapping[str, object]:
     """Walk the lesson and judge it. Returns what it adds to the JSON of the last line.
 
     While the language model learns, the bot is asked what `recall` answers. `seconds`: from the
     commit to serving. Raises Wrong, MerlinError.
     """
-    lesson = Lesson(place, config, story)
+    lesson = Lesson(place, config, story, weights)
     _last(lesson.unpacked(), "lora-base", UNPACK_S)
     before = _base_answer(place)
     story.say("demo-lora-base", question=QUESTION, answer=before)

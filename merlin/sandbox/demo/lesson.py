@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from merlin.config import Config
@@ -21,7 +21,7 @@ from merlin.core.errors import MerlinError, NotFound
 from merlin.core.text import text
 from merlin.sandbox.demo.place import Place
 from merlin.sandbox.demo.repository import commit, samples
-from merlin.sandbox.demo.smollm2 import BASE
+from merlin.sandbox.demo.smollm2 import unpack
 from merlin.sandbox.demo.story import Story
 from merlin.wiring.reading import catalogue, reports
 
@@ -45,8 +45,9 @@ class Learnt:
 class Lesson:
     """The language model's lesson in one demo."""
 
-    def __init__(self, place: Place, config: Config, story: Story) -> None:
+    def __init__(self, place: Place, config: Config, story: Story, weights: Path) -> None:
         self._place = place
+        self._weights = weights
         self._config = config
         self._story = story
 
@@ -67,26 +68,14 @@ class Lesson:
             return False
 
     def unpacked(self) -> Generator[None]:
-        """Make the base's files ready. Raises MerlinError with its last word."""
+        """Make the base's files ready. Raises MerlinError, whose words say what to do."""
         begun = time.monotonic()
         self._story.say("demo-lora-converts")
-        command = [sys.executable, "-m", "merlin", "engine", "models", "pull", BASE]
-        with subprocess.Popen(  # noqa: S603 - our own program
-            [*command, "--config", str(self._place.config)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as pull:
-            try:
-                while pull.poll() is None:
-                    yield
-            finally:
-                pull.kill()  # nothing, where it has ended
-            words = pull.stderr.read().splitlines() if pull.stderr else []
-        if pull.returncode:
-            reason = words[-1] if words else str(pull.returncode)
-            raise MerlinError(reason, "demo-lora-pull-failed", reason=reason)
+        with ThreadPoolExecutor(1) as aside:
+            work = aside.submit(unpack, self._weights)
+            while not work.done():
+                yield
+        work.result()
         self._story.say("demo-lora-converted", seconds=round(time.monotonic() - begun))
 
     def begun(self) -> None:

@@ -64,10 +64,10 @@ class Place:
 
 
 @contextmanager
-def laid_out(folder: Path, ports: Ports, weights: Path | None = None) -> Iterator[Place]:
+def laid_out(folder: Path, ports: Ports, *, has_lora: bool = False) -> Iterator[Place]:
     """Make the demo's folder and configuration, and hold it; an earlier demo's state stays.
 
-    `weights` are those of a language model that is to be tuned too.
+    With `has_lora` a language model is to be tuned too.
     Raises Refused when the ports are taken, the folder cannot be made or holds something else,
     or another demo runs on it: its processes would read our ports.
     """
@@ -77,7 +77,7 @@ def laid_out(folder: Path, ports: Ports, weights: Path | None = None) -> Iterato
     _take(folder, place.config)
     with _held(folder):
         _keep_credentials(place.folder / "credentials")
-        place.config.write_text(settings(place.ports, weights), encoding="utf-8")
+        place.config.write_text(settings(place.ports, has_lora=has_lora), encoding="utf-8")
         yield place
 
 

@@ -74,7 +74,7 @@ def run_demo(folder: Path, first_port: int, language: str, weights: Path | None 
     With the `weights` of a language model it is taught too.
     """
     with (
-        laid_out(folder, Ports.from_first(first_port), weights) as place,
+        laid_out(folder, Ports.from_first(first_port), has_lora=weights is not None) as place,
         place.logs.open("ab") as logs,
     ):
         story, config = _begin(place, language)
@@ -90,7 +90,7 @@ def run_demo(folder: Path, first_port: int, language: str, weights: Path | None 
 def _lesson(
     place: Place, config: Config, story: Story, weights: Path | None
 ) -> Generator[object, None, object]:
-    return Lesson(place, config, story).whole() if weights else (None for _ in ())
+    return Lesson(place, config, story, weights).whole() if weights else (None for _ in ())
 
 
 def run_check(folder: Path | None, language: str, weights: Path | None = None) -> int:
@@ -102,11 +102,15 @@ def run_check(folder: Path | None, language: str, weights: Path | None = None) -
 
 
 def _checked(folder: Path, language: str, weights: Path | None) -> int:
-    with laid_out(folder, Ports.free(), weights) as place, place.logs.open("ab") as logs:
+    with (
+        laid_out(folder, Ports.free(), has_lora=bool(weights)) as place,
+        place.logs.open("ab") as logs,
+    ):
         story, config = _begin(place, language)
         result: dict[str, object] = {}
-        checks = [check, check_lora] if weights else [check]
-        road = [partial(each, place, config, story) for each in checks]
+        road = [partial(check, place, config, story)]
+        if weights:
+            road.append(partial(check_lora, place, config, story, weights))
         walk = threading.Thread(target=_walk, args=(road, story, result), daemon=True)
         supervisor = Supervisor(_children(place), logs)
         walk.start()

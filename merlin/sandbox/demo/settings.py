@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import yaml
 
@@ -46,15 +45,15 @@ _VOICES = {
 _WHY_BUTTON = "  # the stand-in of Telegram allows it; its terms (6.2) sell digital goods for Stars"
 
 
-def settings(ports: Ports, weights: Path | None = None) -> str:
-    """Return the text of `config.yaml`; `weights` are those of a language model to be tuned."""
-    configuration = {**_configuration(ports), "engine": _engine(ports, weights)}
+def settings(ports: Ports, *, has_lora: bool = False) -> str:
+    """Return the text of `config.yaml`; with `has_lora` a language model is to be tuned too."""
+    configuration = {**_configuration(ports), "engine": _engine(ports, has_lora=has_lora)}
     said = yaml.safe_dump(configuration, allow_unicode=True, sort_keys=False)
     return said.replace("bot_button: true", f"bot_button: true{_WHY_BUTTON}", 1)
 
 
-def _engine(ports: Ports, weights: Path | None) -> Mapping[str, object]:
-    models = {"models": {BASE: base(weights)}} if weights else {}
+def _engine(ports: Ports, *, has_lora: bool) -> Mapping[str, object]:
+    models = {"models": {BASE: base()}} if has_lora else {}
     return {"listen": f"127.0.0.1:{ports.engine}", "pace_s": 0.1, **models}
 
 

