@@ -252,7 +252,7 @@ class Stream:
         if not self._reason or not self.usage:
             raise Unavailable(f"{self._who} ended its answer in the middle: look at its log.")
         reason = "length" if self._reason == "length" else "stop"
-        return Ending(reason, *(self.usage[name] for name in _COUNTED))
+        return Ending(reason, self.usage["prompt_tokens"], self.usage["completion_tokens"])
 
 
 def chances_of(told: Mapping[str, Any] | None) -> list[TokenChance]:

@@ -1,0 +1,106 @@
+"""A stand-in of llama.cpp's server, as far as the engine calls it; also a program of that name.
+
+It is honest about what llama-server checks: adapters come at its start alone, and must be GGUF
+adapters; a question names them by number, and a number that is not there is refused. It has no
+model; it says which adapters it was asked with.
+
+    python llama_standin.py -m base.gguf --host 127.0.0.1 --port 1234 --lora a.gguf,b.gguf
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import sys
+from pathlib import Path
+
+import uvicorn
+from openai_standin import Echo, embeddings, error
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+MAGIC = b"GGUF"
+
+
+class LlamaStandin:
+    """One server with the adapters it was started with; `scale` is what each has by itself."""
+
+    def __init__(self, files=(), *, scale=1.0, key="", can_embed=False):
+        self.echo = Echo()
+        self.files = [str(file) for file in files]
+        self.scale, self.key, self.can_embed = scale, key, can_embed
+        routes = [
+            Route("/health", self._health),
+            Route("/lora-adapters", self._adapters),
+            Route("/v1/chat/completions", self._chat, methods=["POST"]),
+            Route("/v1/embeddings", self._embed, methods=["POST"]),
+        ]
+        self.app = Starlette(routes=routes)
+
+    def _health(self, _request):
+        return JSONResponse({"status": "ok"})
+
+    def _adapters(self, request):
+        listed = [
+            {"id": number, "path": file, "scale": self.scale}
+            for number, file in enumerate(self.files)
+        ]
+        return self._refused(request) or JSONResponse(listed)
+
+    def _refused(self, request):
+        if self.key and request.headers.get("authorization") != f"Bearer {self.key}":
+            return error(401, "Invalid API Key", "authentication_error")
+        return None
+
+    async def _chat(self, request):
+        asked = await request.json()
+        self.echo.asked.append(asked)
+        named = {each["id"]: each["scale"] for each in asked.get("lora", [])}
+        if any(number >= len(self.files) for number in named):
+            return error(400, "invalid adapter id", "invalid_request_error")
+        if self._refused(request) is not None:
+            return self._refused(request)
+        if (count := self.echo.count(asked)) > self.echo.window:
+            text = f"the request exceeds the available context size, try increasing it ({count})"
+            return error(400, text, "exceed_context_size_error")
+        return self.echo.stream(asked, self._name(named))
+
+    def _name(self, named):
+        """Say which adapters are on; without a word in the question, those that always are."""
+        default = 0.0 if named else self.scale
+        on = [
+            Path(file).stem for number, file in enumerate(self.files) if named.get(number, default)
+        ]
+        return "+".join(on) or "the base"
+
+    async def _embed(self, request):
+        if not self.can_embed:
+            text = "This server does not support embeddings. Start it with `--embeddings`"
+            return error(501, text, "not_supported_error")
+        return JSONResponse(embeddings(await request.json()))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-m", type=Path, required=True)
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("-c", type=int)
+    parser.add_argument("--lora", default="")
+    parser.add_argument("--lora-init-without-apply", action="store_true")
+    parser.add_argument("--embeddings", action="store_true")
+    told = parser.parse_args()
+    files = next(csv.reader([told.lora]), [])
+    for file in [told.m, *map(Path, files)]:
+        if not file.is_file() or not file.read_bytes().startswith(MAGIC):
+            sys.exit(f"error: failed to load {file}")
+    scale = 0.0 if told.lora_init_without_apply else 1.0
+    key = os.environ.get("LLAMA_API_KEY", "")
+    standin = LlamaStandin(files, scale=scale, key=key, can_embed=told.embeddings)
+    uvicorn.run(standin.app, host=told.host, port=told.port, log_config=None, lifespan="off")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""PEFT adapters as GGUF: read back and compared with the arithmetic of both sides."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import numpy as np
+import pytest
+from peft_folder import ALPHA, HEAD, HEADS, KV_HEADS, LAYERS, RANK, WIDTH, base_in, tuned_in
+
+from merlin.engine.answering.gguf_adapter import Inconvertible, write_adapter
+
+pytestmark = [pytest.mark.functional, pytest.mark.usefixtures("needs_torch")]
+
+PLACES = {"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "mlp.down_proj": "ffn_down"}
+
+
+def converted(folder, kind="llama", **tuning):
+    """Return the adapter's tensors, and the fields and tensors of its GGUF file."""
+    import gguf
+
+    adapter, tensors = tuned_in(folder / "adapter", **tuning)
+    target = folder / "adapter.gguf"
+    write_adapter(adapter.path, base_in(folder / "base", kind), target)
+    reader = gguf.GGUFReader(target)
+    fields = {name: field.contents() for name, field in reader.fields.items()}
+    return tensors, fields, {tensor.name: np.array(tensor.data) for tensor in reader.tensors}
+
+
+def pair(tensors, layer, module):
+    name = f"base_model.model.model.layers.{layer}.{module}"
+    return tensors[f"{name}.lora_A.weight"], tensors[f"{name}.lora_B.weight"]
+
+
+def halves_turned(heads, angle):
+    """RoPE as transformers has it: the first half of a head with the second."""
+    first, second = heads[:, : HEAD // 2], heads[:, HEAD // 2 :]
+    turned = first * np.cos(angle) - second * np.sin(angle)
+    return np.concatenate([turned, second * np.cos(angle) + first * np.sin(angle)], axis=1)
+
+
+def neighbours_turned(heads, angle):
+    """RoPE as llama.cpp has it for llama: neighbouring numbers are a pair."""
+    even, odd = heads[:, ::2], heads[:, 1::2]
+    turned = np.empty_like(heads)
+    turned[:, ::2] = even * np.cos(angle) - odd * np.sin(angle)
+    turned[:, 1::2] = odd * np.cos(angle) + even * np.sin(angle)
+    return turned
+
+
+def test_the_file_says_what_it_is(tmp_path):
+    _, fields, made = converted(tmp_path)
+    assert fields["general.architecture"] == "llama"
+    assert (fields["general.type"], fields["adapter.type"]) == ("adapter", "lora")
+    assert fields["adapter.lora.alpha"] == ALPHA
+    wanted = {
+        f"blk.{layer}.{place}.weight.lora_{side}"
+        for layer in range(LAYERS)
+        for place in PLACES.values()
+        for side in "ab"
+    }
+    assert set(made) == wanted
+
+
+def test_layers_without_heads_keep_the_order_of_their_rows(tmp_path):
+    tensors, _, made = converted(tmp_path)
+    for layer in range(LAYERS):
+        a, b = pair(tensors, layer, "mlp.down_proj")
+        assert np.array_equal(made[f"blk.{layer}.ffn_down.weight.lora_a"], a)
+        assert np.array_equal(made[f"blk.{layer}.ffn_down.weight.lora_b"], b)
+
+
+def test_attention_of_base_and_adapter_is_the_same_number_on_both_sides(tmp_path):
+    """q·k of one position with another, through W + BA and each side's own RoPE."""
+    tensors, _, made = converted(tmp_path)
+    draw = np.random.default_rng(2)
+    scale, angle = ALPHA / RANK, np.array([1.0, 0.3, 0.1, 0.01])
+    ours, theirs = [], []
+    for module, place, count, position in (
+        ("self_attn.q_proj", "attn_q", HEADS, 7),
+        ("self_attn.k_proj", "attn_k", KV_HEADS, 3),
+    ):
+        weight = draw.normal(size=(count * HEAD, WIDTH))
+        seen = draw.normal(size=WIDTH)
+        a, b = pair(tensors, 1, module)
+        heads = ((weight + scale * b @ a) @ seen).reshape(count, HEAD)
+        ours.append(halves_turned(heads, angle * position))
+        # What convert_hf_to_gguf does to the base, row by row.
+        order = [
+            head * HEAD + half * HEAD // 2 + step
+            for head in range(count)
+            for step in range(HEAD // 2)
+            for half in range(2)
+        ]
+        a, b = (made[f"blk.1.{place}.weight.lora_{side}"] for side in "ab")
+        heads = ((weight[order] + scale * b @ a) @ seen).reshape(count, HEAD)
+        theirs.append(neighbours_turned(heads, angle * position))
+    shared = np.repeat(np.arange(KV_HEADS), HEADS // KV_HEADS)
+    scores = [np.einsum("hd,hd->h", q, k[shared]) for q, k in (ours, theirs)]
+    assert np.allclose(*scores, rtol=1e-5)
+
+
+def test_families_that_turn_halves_in_llama_cpp_keep_their_rows(tmp_path):
+    tensors, fields, made = converted(tmp_path, "qwen3")
+    assert fields["general.architecture"] == "qwen3"
+    _, b = pair(tensors, 0, "self_attn.q_proj")
+    assert np.array_equal(made["blk.0.attn_q.weight.lora_b"], b)
+
+
+def test_rank_stabilised_scale_is_kept(tmp_path):
+    _, fields, _ = converted(tmp_path, use_rslora=True)
+    # llama.cpp scales by alpha / rank, rank-stabilised adapters by alpha / sqrt(rank).
+    assert fields["adapter.lora.alpha"] / RANK == pytest.approx(ALPHA / RANK**0.5)
+
+
+def test_bfloat16_weights_are_read(tmp_path):
+    import gguf
+
+    adapter, tensors = tuned_in(tmp_path / "adapter")
+    name, matrix = next(iter(tensors.items()))
+    short = (matrix.view("<u4") >> 16).astype("<u2")
+    told = {"dtype": "BF16", "shape": matrix.shape, "data_offsets": [0, short.nbytes]}
+    header = json.dumps({name: told}).encode()
+    weights = struct.pack("<Q", len(header)) + header + short.tobytes()
+    (adapter.path / "adapter_model.safetensors").write_bytes(weights)
+    write_adapter(adapter.path, base_in(tmp_path / "base"), tmp_path / "a.gguf")
+    (made,) = gguf.GGUFReader(tmp_path / "a.gguf").tensors
+    assert np.allclose(made.data, matrix, rtol=2**-7)
+
+
+@pytest.mark.parametrize(
+    ("kind", "tuning", "words"),
+    [
+        ("mamba", {}, "`mamba` are not converted"),
+        ("llama", {"use_dora": True}, "use_dora"),
+        ("llama", {"modules_to_save": ["lm_head"]}, "modules_to_save"),
+    ],
+)
+def test_what_has_no_form_in_llama_cpp_is_refused_and_leaves_nothing(tmp_path, kind, tuning, words):
+    with pytest.raises(Inconvertible, match=words):
+        converted(tmp_path, kind, **tuning)
+    assert not list(tmp_path.glob("*.gguf*"))

@@ -1,0 +1,179 @@
+"""Answers by way of llama.cpp's server: one that runs elsewhere, and the engine's own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from backend_world import adapter_in, answer_of, ask, asking, in_loop
+from llama_standin import LlamaStandin
+from peft_folder import base_in, tuned_in
+from standin_server import serving
+from waiting import wait_until
+
+from merlin.engine.answering.asking import Unavailable
+from merlin.engine.answering.llama_cpp import LlamaCppBackend, file_name
+from merlin.engine.answering.llama_process import quoted
+from merlin.engine.refusal import Refusal
+from merlin.engine.settings import ModelSettings
+from merlin.engine.trainers import BaseFiles
+
+pytestmark = pytest.mark.functional
+trains = pytest.mark.usefixtures("needs_torch")
+
+
+def backend_of(source, url="", key="", folder=Path(), **more):
+    model = ModelSettings("base", str(source), backend="llama.cpp", url=url, **more)
+    return LlamaCppBackend(model, key, lambda: BaseFiles(folder))
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Put the stand-in on the PATH as llama-server; give a base file."""
+    program = tmp_path / "bin" / "llama-server"
+    program.parent.mkdir()
+    standin = Path(__file__).with_name("llama_standin.py")
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} {standin} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(standin.parents[1]))
+    base = tmp_path / "base.gguf"
+    base.write_bytes(b"GGUF of no meaning")
+    return base
+
+
+def test_a_server_elsewhere_answers_with_the_adapter_it_was_given(tmp_path):
+    first, second = adapter_in(tmp_path, "one"), adapter_in(tmp_path, "two")
+    llama = LlamaStandin([f"/far/away/{file_name(adapter)}" for adapter in (first, second)])
+
+    async def each(backend):
+        return [(await answer_of(backend, adapter))[0] for adapter in (None, first, second)]
+
+    with serving(llama.app) as url:
+        said = in_loop(backend_of("x", url), each)
+    names = ["the base", *(f"merlin-{adapter.digest[:12]}" for adapter in (first, second))]
+    assert said == [f"{name} hears: What is a queue?" for name in names]
+
+
+def test_every_adapter_is_named_so_that_none_is_on_by_itself(tmp_path):
+    adapter = adapter_in(tmp_path, "one")
+    llama = LlamaStandin(["/other.gguf", f"/{file_name(adapter)}"])
+    with serving(llama.app) as url:
+        ask(backend_of("x", url), adapter)
+    (asked,) = llama.echo.asked
+    assert asked["lora"] == [{"id": 0, "scale": 0.0}, {"id": 1, "scale": 1.0}]
+    assert {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}.items() <= asked.items()
+
+
+def test_an_adapter_that_a_server_elsewhere_has_not_is_named(tmp_path):
+    adapter = adapter_in(tmp_path, "one")
+    with (
+        serving(LlamaStandin().app) as url,
+        pytest.raises(Unavailable, match=f"has no {file_name(adapter)}"),
+    ):
+        ask(backend_of("x", url), adapter)
+
+
+def test_too_long_a_conversation_is_refused_in_the_protocols_word():
+    with serving(LlamaStandin().app) as url, pytest.raises(Refusal) as refused:
+        ask(backend_of("x", url), None, "word " * 51)
+    assert refused.value.code == "context_length_exceeded"
+
+
+def test_embeddings_come_from_a_server_that_was_started_for_them():
+    with serving(LlamaStandin(can_embed=True).app) as url:
+        backend = backend_of("x", url, is_embedding=True)
+        assert in_loop(backend, lambda there: there.embed(["three"])) == ([[5.0, 1.5]], 1)
+
+
+def test_a_server_that_was_not_started_for_embeddings_says_so():
+    with serving(LlamaStandin().app) as url:
+        backend = backend_of("x", url, is_embedding=True)
+        with pytest.raises(Refusal, match="--embeddings"):
+            in_loop(backend, lambda there: there.embed(["three"]))
+
+
+def test_the_engines_own_server_starts_at_the_first_question(installed):
+    assert ask(backend_of(installed))[0].startswith("the base hears")
+
+
+@trains
+def test_a_new_adapter_is_converted_and_the_server_started_again_with_it(installed, tmp_path):
+    base = base_in(tmp_path / "hf")
+    first, second = (tuned_in(tmp_path / name, seed)[0] for seed, name in enumerate("ab"))
+
+    async def each(backend):
+        order = (None, first, second, first, None)
+        said = [(await answer_of(backend, adapter))[0].split()[0] for adapter in order]
+        return said, backend.figures()["adapters"]
+
+    said, count = in_loop(backend_of(installed, folder=base), each)
+    names = [f"merlin-{adapter.digest[:12]}" for adapter in (first, second)]
+    assert said == ["the", *names, names[0], "the"]
+    assert count == 2
+    assert (first.path / file_name(first)).read_bytes().startswith(b"GGUF")
+
+
+@trains
+def test_no_answer_is_cut_by_the_start_for_a_new_adapter(installed, tmp_path):
+    base = base_in(tmp_path / "hf")
+    adapter, _ = tuned_in(tmp_path / "a")
+
+    async def one_beside_another(backend):
+        under_way = backend.ask(None, asking("a b c d e f g h"))
+        first = await anext(under_way)
+        new = asyncio.create_task(answer_of(backend, adapter))
+        rest = [piece async for piece in under_way]
+        return first.text, rest[-1].completion_tokens, (await new)[0]
+
+    first, made, said = in_loop(backend_of(installed, folder=base), one_beside_another)
+    assert (first, made) == ("the ", 11)
+    assert said.startswith(f"merlin-{adapter.digest[:12]}")
+
+
+def test_a_server_that_died_is_started_again(installed):
+    async def around_a_kill(backend):
+        await answer_of(backend)
+        child = backend._process._child
+        child.kill()
+        await child.wait()
+        return (await answer_of(backend))[0]
+
+    assert in_loop(backend_of(installed), around_a_kill).startswith("the base")
+
+
+def test_the_server_ends_with_the_backend(installed):
+    async def pid(backend):
+        await answer_of(backend)
+        return backend._process._child.pid
+
+    gone = Path("/proc") / str(in_loop(backend_of(installed), pid))
+    wait_until(lambda: not gone.exists())
+
+
+def test_a_server_that_does_not_start_says_why(installed):
+    installed.write_bytes(b"no model at all")
+    with pytest.raises(Unavailable, match=r"at its start:.*failed to load"):
+        ask(backend_of(installed))
+
+
+def test_without_llama_cpp_the_words_say_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Unavailable, match=r"install llama\.cpp"):
+        ask(backend_of(tmp_path / "base.gguf"))
+
+
+def test_a_source_that_is_no_gguf_is_named(installed):
+    with pytest.raises(Unavailable, match=r"the source of base is owner/name"):
+        ask(backend_of("owner/name"))
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [("/a/b.gguf", "/a/b.gguf"), ("/a,b/c", '"/a,b/c"'), ('/a"b', '"/a""b"')],
+)
+def test_paths_with_a_comma_or_a_quote_stay_one_field(path, field):
+    assert quoted(path) == field
