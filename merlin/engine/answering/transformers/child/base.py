@@ -1,0 +1,94 @@
+"""Loading a base once: its weights, its tokenizer, what ends an answer, how it is gone through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+
+from merlin.engine.answering.transformers.child.threads import choose_threads
+from merlin.engine.answering.transformers.child.wire import Setup
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+# Where neither the config nor the base says how much it reads.
+WINDOW = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A base that is loaded; `window` in tokens, `ends` the tokens after which nothing comes."""
+
+    model: Any
+    tokenizer: Any
+    window: int
+    ends: frozenset[int]
+
+    @property
+    def device(self) -> torch.device:
+        """Return where it is."""
+        device: torch.device = self.model.device
+        return device
+
+
+def load(setup: Setup) -> Base:
+    """Load what lies in a folder: safetensors alone, no code of the base's own."""
+    tokenizer: Any = AutoTokenizer.from_pretrained(setup.folder, trust_remote_code=False)
+    kind: Any = AutoModel if setup.is_embedding else AutoModelForCausalLM
+    model = kind.from_pretrained(
+        setup.folder,
+        dtype=_dtype(setup),
+        device_map={"": setup.device},
+        quantization_config=_quantisation(setup.quantised),
+        trust_remote_code=False,
+        use_safetensors=True,
+        local_files_only=True,
+    ).eval()
+    ends = frozenset() if setup.is_embedding else _ends(model, tokenizer)
+    base = Base(model, tokenizer, _window(setup, model), ends)
+    if setup.device == "cpu":
+        choose_threads(lambda: model(input_ids=torch.ones(1, 16, dtype=torch.long)))
+    return base
+
+
+def _dtype(setup: Setup) -> torch.dtype:
+    if setup.dtype != "auto":
+        return _DTYPES[setup.dtype]
+    has_half = setup.device.startswith("cuda") and torch.cuda.is_bf16_supported()
+    return torch.bfloat16 if has_half else torch.float32
+
+
+def _quantisation(quantised: str) -> BitsAndBytesConfig | None:
+    if quantised == "none":
+        return None
+    if quantised == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
+    )
+
+
+def _window(setup: Setup, model: Any) -> int:
+    config = model.config.get_text_config()
+    own: int | None = getattr(config, "max_position_embeddings", None)
+    return setup.context or own or WINDOW
+
+
+def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Return every token that ends an answer: the base's own, and its template's end of a turn."""
+    told = model.generation_config.eos_token_id
+    own = told if isinstance(told, list) else [told, tokenizer.eos_token_id]
+    return frozenset(one for one in [*own, *_turn_end(tokenizer)] if one is not None)
+
+
+def _turn_end(tokenizer: Any) -> Sequence[int]:
+    """Return the special token that the template puts after an answer, if there is one."""
+    if not tokenizer.chat_template:
+        return []
+    said = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "merlin"}]
+    text = tokenizer.apply_chat_template(said, tokenize=False)
+    after = tokenizer.encode(text.rpartition("merlin")[2], add_special_tokens=False)
+    marks = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
+    return [token for token in after[:1] if token in marks]

@@ -1,0 +1,28 @@
+"""A conversation as a base reads it, by its own chat template: the same in training and serving.
+
+A model asked in other words than it was taught in answers worse without an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from merlin.core.message import Message
+
+_NOT_FOR_TEMPLATES = frozenset({"weight"})
+
+
+def rendered(tokenizer: Any, said: Sequence[Message], *, is_asked: bool = False) -> str:
+    """Return the text; `is_asked`: with the beginning of the answer that is wanted.
+
+    The text holds every special token already. Raises jinja2's TemplateError where the template
+    refuses the conversation.
+    """
+    shown = [_shown(message) for message in said]
+    return str(tokenizer.apply_chat_template(shown, tokenize=False, add_generation_prompt=is_asked))
+
+
+def _shown(message: Message) -> dict[str, object]:
+    told = message.as_json()
+    return {key: value for key, value in told.items() if key not in _NOT_FOR_TEMPLATES}
