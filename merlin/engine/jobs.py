@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from merlin.core.clock import utc_now
 from merlin.core.killpoint import reached
 from merlin.engine.diary import Diary, Happening
+from merlin.engine.limits import no_limit
 from merlin.engine.order import JobOrder
 from merlin.engine.paging import Page, rows_of
 from merlin.engine.refusal import Refusal, missing
@@ -65,13 +66,23 @@ class Jobs:
         self._repeats = repeats
         self._diary = diary
 
-    def create(self, order: JobOrder, wish: Wish) -> bytes:
-        """Keep a new job; return the answer, the first one when the call is repeated."""
-        answer, _ = self._repeats.once(wish, lambda: job_object(self._insert(order)))
+    def create(
+        self, order: JobOrder, wish: Wish, let_queue: Callable[[], object] = no_limit
+    ) -> bytes:
+        """Keep a new job; return the answer, the first one when the call is repeated.
+
+        `let_queue` is asked first, and raises where the owner has too many jobs.
+        """
+
+        def insert() -> dict[str, object]:
+            let_queue()
+            return job_object(self._insert(order, wish.owner))
+
+        answer, _ = self._repeats.once(wish, insert)
         reached("engine.job_recorded")
         return answer
 
-    def _insert(self, order: JobOrder) -> Job:
+    def _insert(self, order: JobOrder, owner: str) -> Job:
         job_id = f"ftjob-{secrets.token_hex(12)}"
         row = {
             "id": job_id,
@@ -85,6 +96,7 @@ class Jobs:
             "seed": order.seed,
             "metadata": json.dumps(dict(order.metadata)),
             "hyperparameters": json.dumps(dict(order.hyperparameters)),
+            "owner": owner,
         }
         marks = ", ".join("?" * len(row))
         sql = f"INSERT INTO job ({', '.join(row)}) VALUES ({marks})"  # noqa: S608 - our own names
@@ -108,11 +120,16 @@ class Jobs:
         """Return every job that has not come to its end."""
         return self.waiting(*AT_WORK, PAUSED)
 
-    def list(self, metadata: Mapping[str, str], page: Page) -> tuple[list[Job], bool]:
-        """Return a page of the jobs that carry all these pairs, and whether more follow."""
+    def list(
+        self, metadata: Mapping[str, str], page: Page, owner: str = ""
+    ) -> tuple[list[Job], bool]:
+        """Return a page of the jobs that carry all these pairs, and whether more follow.
+
+        Only an owner's where one is named.
+        """
         has = "EXISTS (SELECT 1 FROM json_each(job.metadata) WHERE key = ? AND value = ?)"
-        where = " AND ".join(["1", *[has] * len(metadata)])
-        values = [part for pair in metadata.items() for part in pair]
+        where = " AND ".join(["? IN ('', owner)", *[has] * len(metadata)])
+        values = [owner, *(part for pair in metadata.items() for part in pair)]
         found, has_more = rows_of(self._rows, "job", where, values, page)
         return [_job(row) for row in found], has_more
 

@@ -86,9 +86,16 @@ class Models:
         """Return where a model's weights lie."""
         return self._folder / str(row["path"])
 
-    def final(self) -> list[Row]:
-        """Return the tuned models, newest first; checkpoints stand in their job's own list."""
-        return self._rows.select("SELECT * FROM model WHERE step IS NULL ORDER BY seq DESC")
+    def final(self, owner: str = "") -> list[Row]:
+        """Return the tuned models, newest first, only an owner's where one is named.
+
+        Checkpoints stand in their job's own list.
+        """
+        sql = (
+            "SELECT model.* FROM model JOIN job ON job.id = model.job_id"
+            " WHERE model.step IS NULL AND ? IN ('', job.owner) ORDER BY model.seq DESC"
+        )
+        return self._rows.select(sql, owner)
 
     def checkpoints(self, job_id: str, page: Page) -> tuple[list[Row], bool]:
         """Return a page of a job's checkpoints, newest first, and whether more follow."""

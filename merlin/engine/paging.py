@@ -43,14 +43,16 @@ def rows_of(
     condition, given = where, list(values)
     if page.after:
         condition += f" AND seq {sign} ?"
-        given.append(_place(rows, table, page.after))
+        given.append(_place(rows, table, (where, values), page.after))
     sql = f"SELECT * FROM {table} WHERE {condition} ORDER BY seq {order} LIMIT ?"  # noqa: S608 - no caller's words
     found = rows.select(sql, *given, page.limit + 1)
     return found[: page.limit], len(found) > page.limit
 
 
-def _place(rows: Rows, table: str, after: str) -> int:
-    found = rows.select(f"SELECT seq FROM {table} WHERE id = ?", after)  # noqa: S608 - no caller's words
+def _place(rows: Rows, table: str, among: tuple[str, Sequence[object]], after: str) -> int:
+    where, values = among
+    sql = f"SELECT seq FROM {table} WHERE {where} AND id = ?"  # noqa: S608 - no caller's words
+    found = rows.select(sql, *values, after)
     if not found:
         raise bad("after", f"after: nothing in this list has the id {after[:80]}")
     return int(found[0]["seq"])

@@ -5,12 +5,20 @@ Source: openai/openai-openapi, `openapi.yaml`, Error.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 _CODES = {401: "invalid_api_key"}
 _SERVER_FAULT = 500
 
 
 class Refusal(Exception):
-    """One refused call: HTTP status and the protocol's error object."""
+    """One refused call: HTTP status, the protocol's error object, headers where it has some.
+
+    `kind` is the error's type: "" for the one that the status means.
+    """
+
+    kind = ""
+    headers: Mapping[str, str] | None = None
 
     def __init__(
         self, status: int, message: str, *, code: str | None = None, param: str | None = None
@@ -23,7 +31,7 @@ class Refusal(Exception):
     def as_json(self) -> dict[str, object]:
         """Return the answer's body."""
         is_ours = self.status >= _SERVER_FAULT
-        kind = "server_error" if is_ours else "invalid_request_error"
+        kind = self.kind or ("server_error" if is_ours else "invalid_request_error")
         error = {"message": str(self), "type": kind, "param": self.param, "code": self.code}
         return {"error": error}
 

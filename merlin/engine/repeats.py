@@ -22,18 +22,23 @@ LONGEST_KEY = 255
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A creating call: its Idempotency-Key ("" for none) and the digest of what it asks."""
+    """A creating call: its Idempotency-Key ("" for none), the digest of what it asks, by whom.
+
+    Keys of two owners never meet: who uses another's is not told what the other made.
+    """
 
     key: str
     digest: str
+    owner: str = ""
 
 
-def wish_of(call: str, key: str, asked: object) -> Wish:
+def wish_of(call: str, key: str, asked: object, owner: str = "") -> Wish:
     """Return the wish of a call ("files", "jobs"). Raises Refusal 400 for an overlong key."""
     if len(key) > LONGEST_KEY:
         raise Refusal(400, f"Idempotency-Key has more than {LONGEST_KEY} characters")
     told = json.dumps(asked, sort_keys=True, ensure_ascii=False)
-    return Wish(f"{call} {key}" if key else "", hashlib.sha256(told.encode()).hexdigest())
+    named = " ".join(filter(None, [owner, call, key])) if key else ""
+    return Wish(named, hashlib.sha256(told.encode()).hexdigest(), owner)
 
 
 class Repeats:

@@ -74,7 +74,7 @@ _M003 = (
     # the client who made it, '' for the engine's own key; a model is its job's
     "ALTER TABLE file ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE job ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
-    # state: on, paused (failed for long; deliveries wait), gone (it said so; nothing is kept for it)
+    # state: on, paused (failed for long; deliveries wait), gone (it said so: nothing more is kept)
     (
         "CREATE TABLE endpoint (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
         " owner TEXT NOT NULL, is_of_config INTEGER NOT NULL, name TEXT NOT NULL,"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -17,10 +17,11 @@ from merlin.core.log import get_logger
 from merlin.core.text import text
 from merlin.engine.answering.asking import Busy, Unavailable
 from merlin.engine.bases import Bases
+from merlin.engine.caller import owned
 from merlin.engine.failure import is_full, words_of_bug
 from merlin.engine.guards import Guards
 from merlin.engine.refusal import Refusal, bad
-from merlin.engine.routes import chat, files, health, jobs, models
+from merlin.engine.routes import chat, embeddings, files, health, jobs, models
 from merlin.engine.services import Engine, open_engine
 from merlin.engine.settings import EngineSettings
 from merlin.engine.trainers import Untrainable
@@ -49,8 +50,8 @@ def create_app(
     )
     app.state.settings, app.state.engine, app.state.calls = settings, engine, calls
     app.state.bases = bases
-    for topic in (files, jobs, models, chat):
-        app.include_router(topic.router, prefix="/v1")
+    for topic in (files, jobs, models, chat, embeddings):
+        app.include_router(topic.router, prefix="/v1", dependencies=[Depends(owned)])
     app.include_router(health.router)
     app.exception_handler(Refusal)(_refused)
     app.exception_handler(Busy)(_busy)
@@ -75,7 +76,7 @@ async def _own_engine(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _answer(refusal: Refusal) -> Response:
-    return JSONResponse(refusal.as_json(), refusal.status)
+    return JSONResponse(refusal.as_json(), refusal.status, refusal.headers)
 
 
 def _refused(_request: Request, error: Refusal) -> Response:

@@ -14,6 +14,7 @@ from merlin.core.errors import LeadTaken
 from merlin.core.lock import taken
 from merlin.engine.answering.desk import Desk
 from merlin.engine.bases import Bases, bases_of
+from merlin.engine.clients import Clients
 from merlin.engine.diary import Diary
 from merlin.engine.files import Files
 from merlin.engine.jobs import Jobs
@@ -35,6 +36,7 @@ class Engine:
     repeats: Repeats
     work: Work
     desk: Desk
+    clients: Clients
     _lock: int
 
     async def close(self) -> None:
@@ -66,7 +68,7 @@ def open_engine(settings: EngineSettings, bases: Bases | None = None) -> Engine:
     shelves.sweep()
     work = Work(shelves, bases, settings)
     work.start()
-    return Engine(settings, bases, shelves, repeats, work, Desk(bases, models), lock)
+    return Engine(settings, bases, shelves, repeats, work, Desk(bases, models), Clients(rows), lock)
 
 
 def _locked(path: Path) -> int:

@@ -68,9 +68,9 @@ def connect(port, key=KEY):
 class Desk:
     """What tests do with an engine, through the openai package."""
 
-    def __init__(self, port):
-        self.port = port
-        self.client = connect(port)
+    def __init__(self, port, key=KEY):
+        self.port, self.key = port, key
+        self.client = connect(port, key)
         self.jobs = self.client.fine_tuning.jobs
 
     def upload(self, content=None, name="train.jsonl", **other):
@@ -117,7 +117,7 @@ def weights_of(folder, desk, job_id):
 @contextmanager
 def engine_in_thread(folder, bases=None, **other):
     """Serve an engine in a thread of this process; give a desk at it."""
-    settings = EngineSettings(folder, "127.0.0.1", 0, KEY, **other)
+    settings = EngineSettings(folder, "127.0.0.1", 0, **{"key": KEY, **other})
     listener = listen("127.0.0.1", 0)
     config = uvicorn.Config(
         create_app(settings, bases=bases),

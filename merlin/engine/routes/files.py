@@ -10,6 +10,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from merlin.core import durable
 from merlin.engine.body import form_of, spill
+from merlin.engine.caller import let_keep, owner_of
 from merlin.engine.files import PURPOSE, file_object
 from merlin.engine.paging import list_object, page_of
 from merlin.engine.refusal import bad
@@ -39,8 +40,8 @@ async def create(request: Request) -> Response:
         try:
             digest = await spill(upload, part)
             key = request.headers.get("idempotency-key", "")
-            wish = wish_of("files", key, [name, purpose, digest])
-            answer = await run_in_threadpool(files.add, name, part, wish)
+            wish = wish_of("files", key, [name, purpose, digest], owner_of(request))
+            answer = await run_in_threadpool(files.add, name, part, wish, let_keep(request))
         finally:
             durable.remove(part)
     return Response(answer, media_type="application/json")
@@ -60,7 +61,8 @@ def listed(request: Request) -> Response:
     """List files, newest first unless `order=asc`."""
     query = request.query_params
     page = page_of(query, MOST_FILES, MOST_FILES)
-    found = engine_of(request).shelves.files.list(query.get("purpose", ""), page)
+    purpose, files = query.get("purpose", ""), engine_of(request).shelves.files
+    found = files.list(purpose, page, owner_of(request))
     return JSONResponse(list_object(found, file_object))
 
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.engine.body import json_object
+from merlin.engine.caller import let_queue, owner_of
 from merlin.engine.diary import event_object
 from merlin.engine.jobs import Job, job_object
 from merlin.engine.models import checkpoint_object
@@ -31,26 +32,28 @@ _METADATA = re.compile(r"metadata\[(.+)\]", re.DOTALL)
 async def create(request: Request) -> Response:
     """Keep a new job; the same Idempotency-Key and body give the first answer again."""
     asked = await json_object(request)
-    wish = wish_of("jobs", request.headers.get("idempotency-key", ""), asked)
-    answer = await run_in_threadpool(_created, engine_of(request), asked, wish)
+    key = request.headers.get("idempotency-key", "")
+    wish = wish_of("jobs", key, asked, owner_of(request))
+    answer = await run_in_threadpool(_created, request, asked, wish)
     return Response(answer, media_type="application/json")
 
 
-def _created(engine: Engine, asked: Mapping[str, object], wish: Wish) -> bytes:
+def _created(request: Request, asked: Mapping[str, object], wish: Wish) -> bytes:
+    engine = engine_of(request)
     stored = engine.repeats.answer(wish)
     if stored is not None:
         return stored
     order = order_of(asked, engine.bases)
-    _check_files(engine, order)
-    answer = engine.shelves.jobs.create(order, wish)
+    _check_files(engine, order, wish.owner)
+    answer = engine.shelves.jobs.create(order, wish, let_queue(request))
     engine.work.wake()
     return answer
 
 
-def _check_files(engine: Engine, order: JobOrder) -> None:
+def _check_files(engine: Engine, order: JobOrder, owner: str) -> None:
     wanted = {"training_file": order.training_file, "validation_file": order.validation_file}
     for param, file_id in wanted.items():
-        if file_id is not None and not engine.shelves.files.has(file_id):
+        if file_id is not None and not engine.shelves.files.has(file_id, owner):
             raise no_file(param, file_id)
 
 
@@ -62,7 +65,8 @@ def listed(request: Request) -> Response:
     wanted = {
         found[1]: value for name, value in query.items() if (found := _METADATA.fullmatch(name))
     }
-    return JSONResponse(list_object(engine_of(request).shelves.jobs.list(wanted, page), job_object))
+    jobs = engine_of(request).shelves.jobs.list(wanted, page, owner_of(request))
+    return JSONResponse(list_object(jobs, job_object))
 
 
 @router.get("/{job_id}")

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.engine.bases import RECALL, RECALL_CREATED
+from merlin.engine.caller import owner_of
 from merlin.engine.models import model_object
 from merlin.engine.refusal import Refusal
 from merlin.engine.rows import Row
@@ -20,7 +21,7 @@ def listed(request: Request) -> Response:
     """List every model but the checkpoints, which stand in their job's own list."""
     engine = engine_of(request)
     shown = [model_object(base.name, RECALL_CREATED, base) for base in engine.bases.values()]
-    shown += [_tuned(engine, row) for row in engine.shelves.models.final()]
+    shown += [_tuned(engine, row) for row in engine.shelves.models.final(owner_of(request))]
     return JSONResponse({"object": "list", "data": shown})
 
 

@@ -1,0 +1,219 @@
+"""Clients: who may call this engine besides its owner, by a key of their own, and how much.
+
+A key is `mre_` and 256 random bits, shown once; its SHA-256 alone is kept, which is enough for a
+secret that nobody can guess. The rows are read at every call, so what `merlin engine keys` changes
+counts at once, also while the engine runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from merlin.core.clock import Clock, utc_now
+from merlin.core.errors import NotFound, Refused
+from merlin.engine.jobs import AT_WORK, PAUSED
+from merlin.engine.limits import Bucket, Limits, TooMany, headers_of, until_midnight_s
+from merlin.engine.refusal import Refusal
+from merlin.engine.rows import Row, Rows
+
+PREFIX = "mre_"
+LONGEST_NAME = 64
+_BYTES = 32
+_HINT = len(PREFIX) + 4
+_JOB_AGAIN_S = 60.0
+_ADD = (
+    "INSERT INTO client (id, name, digest, hint, created_at, requests_per_minute, tokens_per_day,"
+    " most_jobs, most_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+    " digest = excluded.digest, hint = excluded.hint, created_at = excluded.created_at,"
+    " requests_per_minute = excluded.requests_per_minute, most_jobs = excluded.most_jobs,"
+    " tokens_per_day = excluded.tokens_per_day, most_bytes = excluded.most_bytes,"
+    " used_on = NULL, revoked_at = NULL WHERE revoked_at IS NOT NULL"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One client; `hint` is how the key begins. Times are seconds since 1970, UTC."""
+
+    client_id: str
+    name: str
+    hint: str
+    limits: Limits
+    created_at: float
+    used_on: str | None = None
+    revoked_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a client has used: today's answers and tokens, and what it holds now."""
+
+    answers: int = 0
+    tokens: int = 0
+    jobs: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A call that was let in; `headers` tell what is left."""
+
+    client: Client
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Clients:
+    """The clients of one engine; every method may be called from any thread."""
+
+    def __init__(self, rows: Rows, clock: Clock = utc_now) -> None:
+        self._rows = rows
+        self._clock = clock
+        self._buckets: dict[str, Bucket] = {}
+        self._lock = threading.Lock()
+
+    def add(self, name: str, limits: Limits) -> str:
+        """Make a client's key and return it; nobody can read it again.
+
+        A name whose key was revoked is the same client again, with all that it made. Raises
+        Refused for a name that cannot be used, and for one whose key counts.
+        """
+        if not name.isprintable() or not 0 < len(name.strip()) <= LONGEST_NAME:
+            raise Refused("a name that cannot be used", "engine-key-bad-name", most=LONGEST_NAME)
+        key = PREFIX + secrets.token_urlsafe(_BYTES)
+        client_id, now = f"client_{secrets.token_hex(12)}", self._clock().timestamp()
+        made = self._rows.change(
+            _ADD,
+            *(client_id, name, _digest(key), key[:_HINT], now),
+            *(limits.requests_per_minute, limits.tokens_per_day, limits.jobs, limits.bytes),
+        )
+        if not made:
+            raise Refused(f"{name} has a key", "engine-key-taken", name=name)
+        return key
+
+    def revoke(self, name: str) -> None:
+        """Let a client's key count no more; what it made stays. Raises NotFound."""
+        sql = "UPDATE client SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL"
+        if not self._rows.change(sql, self._clock().timestamp(), name):
+            raise NotFound(f"no key of {name}", "engine-key-unknown", name=name)
+
+    def every(self) -> list[Client]:
+        """Return all clients by name, those with a revoked key among them."""
+        return [_client(row) for row in self._rows.select("SELECT * FROM client ORDER BY name")]
+
+    def enter(self, key: str) -> Entered:
+        """Let one call with a client's key in.
+
+        Raises Refusal 401 for a key that does not count, TooMany for a call too many.
+        """
+        found = self._rows.select("SELECT * FROM client WHERE digest = ?", _digest(key))
+        if not found:
+            raise Refusal(401, "Incorrect API key provided. Ask the engine's owner for a new one.")
+        if found[0]["revoked_at"] is not None:
+            raise Refusal(401, "This API key was revoked. Ask the engine's owner for a new one.")
+        client, now = _client(found[0]), self._clock()
+        today = _day(now)
+        if client.used_on != today:
+            used = "UPDATE client SET used_on = ? WHERE id = ?"
+            self._rows.change(used, today, client.client_id)
+        headers = {**self._take(client), **self._left(client, now)}
+        return Entered(client, headers)
+
+    def _take(self, client: Client) -> Mapping[str, str]:
+        size = client.limits.requests_per_minute
+        if not size:
+            return {}
+        now = time.monotonic()
+        with self._lock:
+            bucket = self._buckets.get(client.client_id)
+            if bucket is None or bucket.size != size:
+                bucket = self._buckets[client.client_id] = Bucket(size, size, now)
+            again_in_s = bucket.take(now)
+            headers = headers_of("requests", size, bucket.left, bucket.whole_in_s)
+        if again_in_s:
+            words = f"Rate limit reached: {size} requests a minute. Ask again a little later."
+            raise TooMany(words, "requests", again_in_s, headers)
+        return headers
+
+    def _left(self, client: Client, now: datetime) -> Mapping[str, str]:
+        limit = client.limits.tokens_per_day
+        if not limit:
+            return {}
+        left = limit - self._today(client, now).tokens
+        return headers_of("tokens", limit, left, until_midnight_s(now))
+
+    def let_ask(self, client: Client) -> None:
+        """Raise TooMany where the day's tokens are spent."""
+        limit, now = client.limits.tokens_per_day, self._clock()
+        if limit and self._today(client, now).tokens >= limit:
+            words = f"Rate limit reached: {limit} tokens a day. The day ends at midnight UTC."
+            raise TooMany(words, "tokens", until_midnight_s(now))
+
+    def let_queue(self, client: Client) -> None:
+        """Raise TooMany where so many of the client's jobs have not ended."""
+        most = client.limits.jobs
+        if most and self._jobs(client) >= most:
+            words = f"So many jobs may be unfinished: {most}. Wait for one to end, or cancel one."
+            raise TooMany(words, "jobs", _JOB_AGAIN_S)
+
+    def let_keep(self, client: Client, more: int) -> None:
+        """Raise Refusal 403 where `more` bytes of files would be too many."""
+        most, kept = client.limits.bytes, self._bytes(client)
+        if most and kept + more > most:
+            words = f"Your files may have {most} bytes, they have {kept}: delete some first."
+            raise Refusal(403, words, code="storage_quota_exceeded")
+
+    def spent(self, client: Client, tokens: int) -> None:
+        """Count an answer of so many tokens, those asked among them."""
+        sql = (
+            "INSERT INTO spent (client_id, day, answers, tokens) VALUES (?, ?, 1, ?) ON CONFLICT"
+            " DO UPDATE SET answers = answers + 1, tokens = tokens + excluded.tokens"
+        )
+        self._rows.change(sql, client.client_id, _day(self._clock()), tokens)
+
+    def use(self, client: Client) -> Use:
+        """Return what a client has used today, and what it holds."""
+        today = self._today(client, self._clock())
+        return Use(today.answers, today.tokens, self._jobs(client), self._bytes(client))
+
+    def _today(self, client: Client, now: datetime) -> Use:
+        sql = "SELECT answers, tokens FROM spent WHERE client_id = ? AND day = ?"
+        found = self._rows.select(sql, client.client_id, _day(now))
+        return Use(**found[0]) if found else Use()
+
+    def _jobs(self, client: Client) -> int:
+        open_states = (*AT_WORK, PAUSED)
+        marks = ", ".join("?" * len(open_states))
+        sql = f"SELECT COUNT(*) AS n FROM job WHERE owner = ? AND status IN ({marks})"  # noqa: S608 - marks alone
+        return int(self._rows.select(sql, client.client_id, *open_states)[0]["n"])
+
+    def _bytes(self, client: Client) -> int:
+        sql = "SELECT COALESCE(SUM(bytes), 0) AS n FROM file WHERE owner = ?"
+        return int(self._rows.select(sql, client.client_id)[0]["n"])
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _day(now: datetime) -> str:
+    return now.date().isoformat()
+
+
+def _client(row: Row) -> Client:
+    return Client(
+        client_id=row["id"],
+        name=row["name"],
+        hint=row["hint"],
+        limits=Limits(
+            row["requests_per_minute"], row["tokens_per_day"], row["most_jobs"], row["most_bytes"]
+        ),
+        created_at=row["created_at"],
+        used_on=row["used_on"],
+        revoked_at=row["revoked_at"],
+    )
