@@ -39,6 +39,7 @@ GROUPS = (
     "build",
     "jobs",
     "models",
+    "provider",
     "courses",
     "users",
     "billing",

@@ -1,0 +1,163 @@
+"""Chat: one question, answered whole, within the limits that were asked for."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import openai
+from openai.types.chat import ChatCompletion
+
+from merlin.adapters.conformance.check import check
+from merlin.adapters.conformance.server import Server
+from merlin.adapters.conformance.verdict import (
+    BAD,
+    GONE,
+    Missing,
+    Wrong,
+    error_object,
+    holds,
+    lacking,
+    one_of,
+    refusal,
+    same,
+)
+
+NO_MODEL = "no-such-model-of-merlin"
+REASONS = ("stop", "length", "tool_calls", "content_filter", "function_call")
+AT_ONCE = 8
+_FEW = 2
+_BUSY = 429
+_ENDS_EARLY = "length"
+# What UTF-8 looks like when it was taken for another encoding: the first bytes of Russian letters.
+_BROKEN = ("\ufffd", "Ð", "Ñ", "Р°", "????")
+
+
+@check("chat.plain")
+def plain(server: Server) -> ChatCompletion:
+    """Prove that POST /chat/completions answers a ChatCompletion of the base model."""
+    with lacking("POST /chat/completions"):
+        told = server.ask()
+    same("object", told.object, "chat.completion")
+    holds(told.id, "id", told.id, '!= ""')
+    same("choices", len(told.choices), 1)
+    same("choices[0].index", told.choices[0].index, 0)
+    same("choices[0].message.role", told.choices[0].message.role, "assistant")
+    holds(text_of(told), "choices[0].message.content", text_of(told), '!= ""')
+    return told
+
+
+def text_of(told: ChatCompletion) -> str:
+    """Return what was answered."""
+    return told.choices[0].message.content or ""
+
+
+@check("chat.finish_reason", plain)
+def finish_reason(_server: Server, told: ChatCompletion) -> None:
+    """Prove that the answer says why it ended."""
+    one_of("finish_reason", told.choices[0].finish_reason, REASONS)
+
+
+@check("chat.usage", plain)
+def usage(_server: Server, told: ChatCompletion) -> None:
+    """Prove that `usage` counts both sides, and its sum is their sum."""
+    adds_up(told.usage)
+
+
+def adds_up(usage: object) -> None:
+    """Raise Wrong unless figures of usage add up."""
+    counts = [getattr(usage, f"{side}_tokens", None) for side in ("prompt", "completion", "total")]
+    asked, made, total = counts
+    holds(all(isinstance(count, int) for count in counts), "usage", usage, "3 numbers")
+    holds((asked or 0) > 0, "prompt_tokens", asked, "> 0")
+    holds((made or 0) > 0, "completion_tokens", made, "> 0")
+    same("total_tokens", total, (asked or 0) + (made or 0))
+
+
+@check("chat.max_tokens", plain)
+def most_tokens(server: Server, _plain: object) -> None:
+    """Prove that `max_tokens` cuts the answer, which says so by `length`."""
+    told = server.ask(most=_FEW)
+    same("finish_reason", told.choices[0].finish_reason, _ENDS_EARLY)
+    made = told.usage.completion_tokens if told.usage else 0
+    holds(made <= _FEW, "completion_tokens", made, f"<= {_FEW}")
+
+
+@check("chat.stop", plain)
+def stopped(server: Server, told: ChatCompletion) -> None:
+    """Prove that an answer ends before a text of `stop`."""
+    words = text_of(told).split()
+    sign = words[1] if len(words) > 1 else text_of(told)[1:2]
+    holds(sign, "choices[0].message.content", text_of(told), "2 words")
+    cut = server.ask(stop=[sign])
+    holds(sign not in text_of(cut), "choices[0].message.content", text_of(cut), f"…[{sign}]")
+    same("finish_reason", cut.choices[0].finish_reason, "stop")
+
+
+@check("chat.unicode", plain)
+def russian(server: Server, told: ChatCompletion) -> None:
+    """Prove that Russian letters come whole, in a plain answer and in a streamed one."""
+    with server.streamed() as response:
+        flow = response.read().decode()
+    for words in (text_of(told), flow):
+        if any(sign in words for sign in _BROKEN):
+            raise Wrong("broken-text", words=words)
+
+
+@check("chat.n", plain)
+def several(server: Server, _plain: object) -> None:
+    """Prove that `n` = 2 gives two choices, or is refused with an error object."""
+    try:
+        told = server.ask(n=2)
+    except openai.APIStatusError as error:
+        error_object(error.response, BAD)
+        return
+    if len(told.choices) == 1:
+        raise Missing("unheeded", what="n=2")
+    same("choices", [choice.index for choice in told.choices], [0, 1])
+
+
+@check("chat.temperature", plain)
+def temperature(server: Server, _plain: object) -> None:
+    """Prove that a temperature is taken, or refused with an error object."""
+    try:
+        told = server.ask(temperature=0.5)
+    except openai.APIStatusError as error:
+        error_object(error.response, BAD)
+        return
+    same("object", told.object, "chat.completion")
+
+
+@check("chat.unknown_model", plain)
+def unknown_model(server: Server, _plain: object) -> None:
+    """Prove that a model that is not there is 404."""
+    refusal(lambda: server.ask(model=NO_MODEL), GONE)
+
+
+@check("chat.empty", plain)
+def empty(server: Server, _plain: object) -> None:
+    """Prove that a conversation without a message is refused."""
+    refusal(lambda: server.ask(messages=[]), BAD)
+
+
+@check("chat.role", plain)
+def role(server: Server, _plain: object) -> None:
+    """Prove that a message of a role that there is not is refused."""
+    refusal(lambda: server.ask(messages=[{"role": "boss", "content": "?"}]), BAD)
+
+
+@check("chat.concurrent", plain)
+def concurrent(server: Server, _plain: object) -> None:
+    """Prove that eight questions at once are answered, or put off with 429 and an error object."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(_answered, [server] * AT_ONCE))
+    holds(sum(answers) > 0, "choices", sum(answers), ">= 1")
+
+
+def _answered(server: Server) -> bool:
+    try:
+        told = server.ask()
+    except openai.RateLimitError as error:
+        error_object(error.response, (_BUSY,))
+        return False
+    holds(text_of(told), "choices[0].message.content", text_of(told), '!= ""')
+    return True

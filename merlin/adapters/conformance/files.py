@@ -1,0 +1,122 @@
+"""Files: what is uploaded comes back byte for byte, what cannot be used is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from openai.types import FileObject
+
+from merlin.adapters.conformance import examples
+from merlin.adapters.conformance.check import check
+from merlin.adapters.conformance.paging import walk
+from merlin.adapters.conformance.server import Server
+from merlin.adapters.conformance.verdict import (
+    BAD,
+    GONE,
+    Missing,
+    holds,
+    lacking,
+    refusal,
+    same,
+)
+
+NAME = "merlin-проверка-train.jsonl"
+PURPOSE = "fine-tune"
+_NO_FILE = "file-0000000000000000deadbeef"
+
+
+def upload(server: Server, content: bytes, name: str = NAME, purpose: Any = PURPOSE) -> FileObject:
+    """Upload a training file, to be deleted at the end."""
+    with lacking("POST /files"):
+        made = server.sdk.files.create(file=(name, content), purpose=purpose)
+    server.undo("DELETE", f"/files/{made.id}")
+    return made
+
+
+@check("files.upload")
+def uploaded(server: Server) -> FileObject:
+    """Prove that POST /files answers an OpenAIFile with the size that was sent."""
+    content = examples.training_file(examples.FEW)
+    made = upload(server, content)
+    same("object", made.object, "file")
+    same("purpose", made.purpose, PURPOSE)
+    same("bytes", made.bytes, len(content))
+    holds(made.created_at > 0, "created_at", made.created_at, "> 0")
+    return made
+
+
+@check("files.name", uploaded)
+def name(_server: Server, made: FileObject) -> None:
+    """Prove that a file's name comes back as it was sent, Russian letters too."""
+    same("filename", made.filename, NAME)
+
+
+@check("files.retrieve", uploaded)
+def retrieve(server: Server, made: FileObject) -> None:
+    """Prove that GET /files/{id} tells of the same file."""
+    told = server.sdk.files.retrieve(made.id)
+    same("id", told.id, made.id)
+    same("bytes", told.bytes, made.bytes)
+
+
+@check("files.content", uploaded)
+def content(server: Server, made: FileObject) -> None:
+    """Prove that GET /files/{id}/content returns the bytes as they were sent."""
+    with lacking("GET /files/{id}/content"):
+        told = server.sdk.files.content(made.id).content
+    same("content", told, examples.training_file(examples.FEW))
+
+
+@check("files.list", uploaded)
+def listed(server: Server, made: FileObject) -> None:
+    """Prove that GET /files has the new file."""
+    with lacking("GET /files"):
+        ids = [each.id for each in server.sdk.files.list(limit=100, order="desc").data]
+    holds(made.id in ids, "data", ids[:3], made.id)
+
+
+@check("files.filter", listed, uploaded)
+def filtered(server: Server, _listed: None, made: FileObject) -> None:
+    """Prove that `purpose` lists the files of that purpose alone."""
+    ids = [each.id for each in server.sdk.files.list(purpose=PURPOSE, limit=100).data]
+    holds(made.id in ids, "data", ids[:3], made.id)
+    others = server.sdk.files.list(purpose="batch", limit=100).data
+    if made.id in [each.id for each in others]:
+        raise Missing("unheeded", what="purpose=batch")
+
+
+@check("files.paging", listed)
+def paging(server: Server, _listed: None) -> None:
+    """Prove that `limit` and `after` give every file once."""
+    upload(server, examples.training_file(examples.FEW + 1))
+    walk(server.sdk.files.list, 1)
+
+
+@check("files.unknown", uploaded)
+def unknown(server: Server, _made: FileObject) -> None:
+    """Prove that a file that is not there is 404."""
+    refusal(lambda: server.sdk.files.retrieve(_NO_FILE), GONE)
+
+
+@check("files.purpose", uploaded)
+def bad_purpose(server: Server, _made: FileObject) -> None:
+    """Prove that an upload for a purpose that there is not is refused."""
+    content = examples.training_file(examples.FEW)
+    refusal(lambda: upload(server, content, purpose="no-such-purpose"), BAD)
+
+
+@check("files.not_jsonl", uploaded)
+def not_jsonl(server: Server, _made: FileObject) -> None:
+    """Prove that a file to train on whose name does not end with .jsonl is refused at once."""
+    refusal(lambda: upload(server, b"question,answer\n", "examples.csv"), BAD)
+
+
+@check("files.delete", uploaded)
+def deleted(server: Server, _made: FileObject) -> None:
+    """Prove that a deleted file is gone: DELETE says so, GET is 404."""
+    spare = upload(server, examples.training_file(examples.FEW + 2))
+    with lacking("DELETE /files/{id}"):
+        told = server.sdk.files.delete(spare.id)
+    holds(told.deleted, "deleted", told.deleted, "true")
+    same("id", told.id, spare.id)
+    refusal(lambda: server.sdk.files.retrieve(spare.id), GONE)

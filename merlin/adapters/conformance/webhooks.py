@@ -1,0 +1,142 @@
+"""Webhooks: an endpoint is made, hears of the job, and can tell a true call from a forged one.
+
+Source: Standard Webhooks, and `openai`'s `client.webhooks`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+import openai
+from openai.types.fine_tuning import FineTuningJob
+
+from merlin.adapters.conformance.check import check
+from merlin.adapters.conformance.jobs import succeeded
+from merlin.adapters.conformance.receiver import Delivery, Receiver
+from merlin.adapters.conformance.server import Server
+from merlin.adapters.conformance.verdict import (
+    BAD,
+    GONE,
+    Missing,
+    Wrong,
+    error_object,
+    holds,
+    lacking,
+    refusal,
+    same,
+)
+from merlin.core.log import hide
+
+SUCCEEDED: Final = "fine_tuning.job.succeeded"
+_FAILED = "fine_tuning.job.failed"
+MOST_PATIENCE_S = 60.0
+_NAME = "merlin-test"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint of the server, the secret that its calls are signed with, and who takes them."""
+
+    endpoint_id: str
+    secret: str
+    receiver: Receiver
+
+
+@check("webhooks.create")
+def created(server: Server) -> Endpoint:
+    """Prove that POST /webhook_endpoints answers an endpoint with its signing secret."""
+    if not server.is_here:
+        raise Missing("far")
+    receiver = Receiver()
+    server.closing(receiver.close)
+    with lacking("POST /webhook_endpoints"):
+        try:
+            made = server.sdk.webhooks.create(name=_NAME, url=receiver.url, event_types=[SUCCEEDED])
+        except openai.APIStatusError as error:
+            if error.status_code in BAD:
+                error_object(error.response, BAD)
+                raise Missing("no-local-receiver", words=error.message) from error
+            raise
+    hide([made.signing_secret])
+    server.undo("DELETE", f"/webhook_endpoints/{made.id}")
+    same("object", made.object, "webhook_endpoint")
+    same("url", made.url, receiver.url)
+    same("event_types", made.event_types, [SUCCEEDED])
+    holds(made.signing_secret, "signing_secret", "", '!= ""')
+    return Endpoint(made.id, made.signing_secret, receiver)
+
+
+@check("webhooks.list", created)
+def listed(server: Server, endpoint: Endpoint) -> None:
+    """Prove that the endpoint is listed and told of; its secret is not told again."""
+    ids = [each.id for each in server.sdk.webhooks.list(limit=100).data]
+    holds(endpoint.endpoint_id in ids, "data", ids[:3], endpoint.endpoint_id)
+    told = server.sdk.webhooks.retrieve(endpoint.endpoint_id)
+    same("id", told.id, endpoint.endpoint_id)
+    is_told = endpoint.secret in told.to_json()
+    holds(not is_told, "signing_secret", "signing_secret", "–")
+
+
+@check("webhooks.delivered", created, succeeded)
+def delivered(server: Server, endpoint: Endpoint, done: FineTuningJob) -> Delivery:
+    """Prove that the endpoint hears that the job succeeded."""
+    came = endpoint.receiver.wait(1, _patience_s(server))
+    if not came:
+        raise Wrong("undelivered", seconds=f"{_patience_s(server):g}", type=SUCCEEDED)
+    event = json.loads(came[0].body)
+    same("type", event["type"], SUCCEEDED)
+    same("data.id", event["data"]["id"], done.id)
+    return came[0]
+
+
+def _patience_s(server: Server) -> float:
+    return min(MOST_PATIENCE_S, server.timeout_s)
+
+
+@check("webhooks.signed", created, delivered)
+def signed(server: Server, endpoint: Endpoint, delivery: Delivery) -> None:
+    """Prove that `client.webhooks.unwrap` takes the call as it came."""
+    unwrap = server.sdk.webhooks.unwrap
+    try:
+        event = unwrap(delivery.body, delivery.headers, secret=endpoint.secret)
+    except (openai.InvalidWebhookSignatureError, ValueError) as error:
+        raise Wrong("signature", words=str(error)) from error
+    same("type", event.type, SUCCEEDED)
+
+
+@check("webhooks.forged", signed, created, delivered)
+def forged(server: Server, _signed: None, endpoint: Endpoint, delivery: Delivery) -> None:
+    """Prove that a call is refused when its body, its id or its moment was changed on the way."""
+    moment = str(int(delivery.headers["webhook-timestamp"]) - 1)
+    changed: tuple[tuple[bytes, dict[str, str]], ...] = (
+        (delivery.body.replace(SUCCEEDED.encode(), _FAILED.encode()), {}),
+        (delivery.body, {"webhook-id": f"{delivery.webhook_id}0"}),
+        (delivery.body, {"webhook-timestamp": moment}),
+    )
+    for body, headers in changed:
+        told = {**delivery.headers, **headers}
+        try:
+            server.sdk.webhooks.unwrap(body, told, secret=endpoint.secret)
+        except openai.InvalidWebhookSignatureError:
+            continue
+        raise Wrong("forged", field=next(iter(headers), "body"))
+
+
+@check("webhooks.repeated", created, delivered)
+def repeated(server: Server, endpoint: Endpoint, first: Delivery) -> None:
+    """Prove that a call that was put off comes again, with the same webhook-id and event."""
+    came = endpoint.receiver.wait(2, _patience_s(server))
+    if len(came) == 1:
+        raise Wrong("unrepeated", seconds=f"{_patience_s(server):g}")
+    same("webhook-id", came[1].webhook_id, first.webhook_id)
+    same("id", json.loads(came[1].body).get("id"), json.loads(first.body).get("id"))
+
+
+@check("webhooks.delete", created)
+def deleted(server: Server, endpoint: Endpoint) -> None:
+    """Prove that a deleted endpoint is gone."""
+    told = server.sdk.webhooks.delete(endpoint.endpoint_id)
+    holds(told.deleted, "deleted", told.deleted, "true")
+    refusal(lambda: server.sdk.webhooks.retrieve(endpoint.endpoint_id), GONE)

@@ -1,0 +1,114 @@
+"""`merlin provider test`: what a server of the OpenAI protocol can do, checked call by call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from merlin.cli import language
+from merlin.cli.loading import AsJson
+from merlin.cli.output import as_json, say, table, word
+from merlin.core.errors import ConfigError
+from merlin.core.text import text
+
+if TYPE_CHECKING:
+    from merlin.adapters.conformance.check import Check
+    from merlin.adapters.conformance.run import Outcome
+
+FAMILY = "provider-test"
+FAILED = 1
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to the command line."""
+    group = typer.Typer(no_args_is_help=True, help="Servers of the OpenAI protocol.")
+    group.command("test")(probe)
+    app.add_typer(group, name="provider")
+
+
+def probe(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="The server, with or without /v1.")
+    ] = "",
+    model: Annotated[str | None, typer.Option(help="The base model to tune and to ask.")] = None,
+    timeout_s: Annotated[float, typer.Option(min=1, help="Seconds that a job may take.")] = 600,
+    only: Annotated[list[str] | None, typer.Option(help="Only this check or family.")] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Name the checks, ask nobody.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave files and models there.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Check a server of the OpenAI protocol; the key is read from OPENAI_API_KEY.
+
+    Exit code 1 when a check failed; what the server lacks is missing, not failed.
+    """
+    from merlin.adapters.conformance.suite import chosen
+
+    checks = chosen(only or (), keep=keep)
+    if listed:
+        _list(checks, json)
+        return
+    if not url:
+        raise ConfigError("no URL", f"{FAMILY}-no-url")
+    outcomes = _run(checks, url, model, timeout_s, keep)
+    _show(outcomes, json)
+    if any(outcome.result == "failed" for outcome in outcomes):
+        raise typer.Exit(FAILED)
+
+
+def _list(checks: Sequence[Check], json: bool) -> None:
+    if json:
+        as_json({"checks": [{"name": each.name, "title": _title(each.name)} for each in checks]})
+        return
+    headings = [f"{FAMILY}-col-{name}" for name in ("check", "title")]
+    table(headings, [[each.name, _title(each.name)] for each in checks])
+
+
+def _run(
+    checks: Sequence[Check], url: str, model: str | None, timeout_s: float, keep: bool
+) -> list[Outcome]:
+    from merlin.adapters.conformance.run import Run
+    from merlin.adapters.conformance.server import found
+
+    server = found(url, os.environ.get("OPENAI_API_KEY", ""), model, timeout_s)
+    count = 0
+
+    def tell(outcome: Outcome) -> None:
+        nonlocal count
+        count += 1
+        result = word(f"{FAMILY}-result", outcome.result)
+        say(f"{FAMILY}-step", n=count, of=len(checks), name=outcome.name, result=result)
+
+    say(f"{FAMILY}-begin", url=server.base_url, model=server.model)
+    try:
+        return Run(server, tell).over(checks)
+    finally:
+        server.close(keep=keep)
+
+
+def _show(outcomes: Sequence[Outcome], json: bool) -> None:
+    if json:
+        told = [
+            {"name": each.name, "result": each.result, "detail": _detail(each)} for each in outcomes
+        ]
+        as_json({"checks": told})
+    else:
+        headings = [f"{FAMILY}-col-{name}" for name in ("check", "title", "result", "detail")]
+        rows = [
+            [each.name, _title(each.name), word(f"{FAMILY}-result", each.result), _detail(each)]
+            for each in outcomes
+        ]
+        table(headings, rows)
+    results = [each.result for each in outcomes]
+    counts = {name: results.count(name) for name in ("passed", "failed", "missing")}
+    say(f"{FAMILY}-sum", **counts)
+
+
+def _title(name: str) -> str:
+    return text(language(), f"{FAMILY}-title-{name.replace('.', '-').replace('_', '-')}")
+
+
+def _detail(outcome: Outcome) -> str:
+    return text(language(), outcome.key, **outcome.arguments) if outcome.key else ""
