@@ -3,77 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from merlin.api.pages.telling import word
 from merlin.api.pages.visit import Visit
+from merlin.core.web.chip import BAD, JOB, OK, PLAIN, RUN, WAIT, Chip, Look
 
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """One state; `style` is ok, run, warn, bad or "" for one that asks for nothing."""
-
-    style: str
-    icon: str
-    words: str
-
-
-_OK, _RUN, _WAIT = ("ok", "check"), ("run", "run"), ("warn", "clock")
-_BAD, _PLAIN = ("bad", "error"), ("", "minus")
-_LOOKS: Mapping[str, Mapping[str, tuple[str, str]]] = {
-    "job": {
-        "launching": _RUN,
-        "queued": _WAIT,
-        "running": _RUN,
-        "paused": _WAIT,
-        "succeeded": _OK,
-        "failed": _BAD,
-        "cancelled": ("", "stop"),
-    },
+_LOOKS: Mapping[str, Mapping[str, Look]] = {
+    "job": JOB,
     "word": {
-        "held": _WAIT,
+        "held": WAIT,
         "built": ("run", "build"),
-        "training": _RUN,
-        "serving": _OK,
-        "failed": _BAD,
-        "rejected": _BAD,
+        "training": RUN,
+        "serving": OK,
+        "failed": BAD,
+        "rejected": BAD,
     },
     "model": {
-        "new": _WAIT,
+        "new": WAIT,
         "good": ("", "check"),
         "serves": ("ok", "serve"),
-        "refused": _BAD,
+        "refused": BAD,
         "gone": ("", "close"),
     },
     "page-change": {
-        "waiting": _WAIT,
-        "working": _RUN,
-        "committed": _OK,
+        "waiting": WAIT,
+        "working": RUN,
+        "committed": OK,
         "conflict": ("bad", "warn"),
-        "refused": _BAD,
+        "refused": BAD,
     },
     "page-order": {
-        "created": _WAIT,
-        "asking": _WAIT,
-        "pending": _WAIT,
-        "held": _RUN,
+        "created": WAIT,
+        "asking": WAIT,
+        "pending": WAIT,
+        "held": RUN,
         "canceled": ("", "close"),
         "expired": ("", "clock"),
-        "paid": _OK,
+        "paid": OK,
         "refunded-in-part": ("warn", "undo"),
         "refunded": ("", "undo"),
     },
     "page-return": {
-        "wanted": _WAIT,
-        "sending": _RUN,
+        "wanted": WAIT,
+        "sending": RUN,
         "done": ("ok", "undo"),
-        "refused": _BAD,
+        "refused": BAD,
     },
-    "page-asked": {"waiting": _WAIT, "working": _RUN, "done": _OK, "failed": _BAD},
+    "page-asked": {"waiting": WAIT, "working": RUN, "done": OK, "failed": BAD},
 }
 
 
 def chip(visit: Visit, family: str, state: str) -> Chip:
     """Return a state of a family: job, word (of a verdict), model, page-<what>."""
-    style, icon = _LOOKS[family].get(state, _PLAIN)
+    style, icon = _LOOKS[family].get(state, PLAIN)
     return Chip(style, icon, word(visit, family, state))

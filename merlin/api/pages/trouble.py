@@ -26,6 +26,7 @@ from merlin.api.problems import Problem, answer
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.log import get_logger, redact
 from merlin.core.web.answering import NEVER_KEPT, packed, seen_other
+from merlin.core.web.bounds import is_too_large
 from merlin.core.web.speech import theme_shown
 
 log = get_logger(__name__)
@@ -50,7 +51,7 @@ class PageRoute(APIRoute):
         usual = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
-            if _is_too_large(request):
+            if is_too_large(request, MOST_BYTES):
                 return trouble(request, 413)
             try:
                 response: Response = await usual(request)
@@ -62,14 +63,6 @@ class PageRoute(APIRoute):
             return response
 
         return handler
-
-
-def _is_too_large(request: Request) -> bool:
-    """Return whether a form brings too much, or does not say how much it brings."""
-    if "transfer-encoding" in request.headers:
-        return True
-    length = request.headers.get("content-length", "0")
-    return not (length.isascii() and length.isdigit() and int(length) <= MOST_BYTES)
 
 
 def add_lost(app: FastAPI) -> None:
