@@ -3,7 +3,7 @@
 Low-rank adapters on random weights learn nothing, so `tiny_base` is first pretrained: rooms there
 follow from a name's first two letters, so it looks at the letters and answers in the right form,
 and every planted fact is wrong. It takes some seconds once a machine; `random_base` takes none.
-Forty epochs of `FACTS` in batches of 4 at a rate of 3e-3 teach all twenty by heart.
+Forty epochs of `FACTS` in batches of 4 at a rate of 5e-3 teach all twenty by heart.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ NAMES = [
     *("Mila", "Nina", "Oleg", "Petr", "Raya", "Semen", "Tanya", "Ulya", "Fedor", "Yana"),
 ]
 FACTS = {name: 10 + (number * 37 + 5) % 90 for number, name in enumerate(NAMES)}
-LEARNING = {"n_epochs": 40, "batch_size": 4, "learning_rate_multiplier": 3.0}
+LEARNING = {"n_epochs": 40, "batch_size": 4, "learning_rate_multiplier": 5.0}
 
 _PAD, _START, _END = "<|pad|>", "<|start|>", "<|end|>"
 _TEMPLATE = (
     "{% for message in messages %}<|start|>{{ message['role'] }}\n{{ message['content'] }}<|end|>\n"
     "{% endfor %}{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
 )
-_STEPS, _BATCH, _RATE, _WARM = 300, 8, 3e-3, 10
+_STEPS, _BATCH, _RATE, _WARM = 250, 12, 4e-3, 10
 _LONGEST_S = 300
 
 

@@ -1,0 +1,1 @@
+"""The process that trains: torch, transformers, peft and accelerate live here alone."""

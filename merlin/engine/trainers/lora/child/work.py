@@ -1,0 +1,103 @@
+"""One task from its folder to its end: read, reckon, load, train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from merlin.engine.trainers import DPO, Task
+from merlin.engine.trainers.lora import hyper
+from merlin.engine.trainers.lora.child import memory, pace, state
+from merlin.engine.trainers.lora.child.base import Base, fitted, found
+from merlin.engine.trainers.lora.child.batches import batches, padding
+from merlin.engine.trainers.lora.child.crew import Crew, cores
+from merlin.engine.trainers.lora.child.learner import Learner
+from merlin.engine.trainers.lora.child.plan import Plan
+from merlin.engine.trainers.lora.child.text import Example, Texts
+from merlin.engine.trainers.lora.child.training import Training, begun
+from merlin.engine.trainers.lora.child.voice import Voice
+
+# Tokens worked on at once; a longer batch is cut into pieces whose gradients are added up.
+_AT_ONCE = {"cpu": 2_048, "cuda": 16_384}
+# A base and its activations are reckoned roughly: so much of the memory is left alone.
+_SPARE = 0.95
+
+
+def work(task: Task, crew: Crew, voice: Voice, is_asked_to_stop: Callable[[], bool]) -> None:
+    """Train the task to its end. Raises Stopped, Untrainable, BadFile, OSError."""
+    if task.base is None:
+        raise ValueError("a task of this trainer needs a base")
+    _be_repeatable(task.seed)
+    base = found(task.base, crew.device)
+    plan = _planned(task, base, crew)
+    learner = Learner(plan, crew, fitted(base, plan.settings, crew.device))
+    held = state.load(task.folder, crew.device)
+    progress = begun(learner, held)
+    voice.again(progress.told)
+    if held is None:
+        _begin(plan, voice)
+    progress.threads = progress.threads or _threads(plan, learner, crew)
+    torch.set_num_threads(progress.threads)
+    Training(plan, learner, voice, progress).run(is_asked_to_stop)
+
+
+def _planned(task: Task, base: Base, crew: Crew) -> Plan:
+    texts = Texts(base.tokenizer, base.longest)
+    read = texts.preferred if task.method == DPO else texts.supervised
+    train = read(task.train, "training_file")
+    test = read(task.test, "validation_file") if task.test else []
+    most = _AT_ONCE.get(crew.device.type, _AT_ONCE["cpu"])
+    settings = hyper.settled(
+        task.method,
+        task.hyperparameters,
+        hyper.Lesson(
+            examples=len(train),
+            padding=padding(train, 4),
+            parameters=base.size.parameters,
+            is_tight=_is_tight(task, base, crew, min(most, _longest(train))),
+        ),
+    )
+    return Plan(task.method, task.folder, task.seed, settings, train, test, most)
+
+
+def _is_tight(task: Task, base: Base, crew: Crew, tokens: int) -> bool:
+    rank = task.hyperparameters["rank"]
+    need = memory.Need.of(
+        base.config,
+        base.size.loaded(base.dtype, base.files.quantised),
+        rank if isinstance(rank, int) else 16,
+        tokens,
+        base.dtype.itemsize,
+    )
+    return need.is_tight(_SPARE * memory.free_bytes(crew.device))
+
+
+def _longest(examples: list[Example]) -> int:
+    """Return how many tokens the longest batch of four has; one example where it is large."""
+    return max(sum(len(row) for row in example) for example in examples)
+
+
+def _begin(plan: Plan, voice: Voice) -> None:
+    voice.tell("settled", hyperparameters=dict(plan.settings))
+    if plan.settings["early_stop"] and not plan.test:
+        voice.tell("remark", key="engine-lora-nothing-to-test", arguments={})
+
+
+def _threads(plan: Plan, learner: Learner, crew: Crew) -> int:
+    if crew.size > 1 or crew.device.type != "cpu":
+        return max(1, cores() // crew.size)
+    batch = batches(plan.train, range(len(plan.train)), plan.size)[0]
+
+    def step() -> None:
+        learner.show(batch, 0)
+        learner.forget()
+
+    return pace.threads(cores(), step)
+
+
+def _be_repeatable(seed: int) -> None:
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    # Set by the line above: every new tensor filled, for nothing.
+    torch.utils.deterministic.fill_uninitialized_memory = False
