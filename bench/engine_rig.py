@@ -24,18 +24,43 @@ from merlin.sandbox.demo import smollm2
 from merlin.sandbox.demo.repository import samples
 
 KEY = "the-key-of-the-measurement"
-LOOK_S, MOST_TOKENS, AT_ONCE = 0.2, 64, 8
+LOOK_S, MOST_TOKENS, AT_ONCE = 0.05, 64, 8
+# For what trains and answers with torch; everything else has no device.
+DEVICE = os.environ.get("BENCH_DEVICE", "cpu")
 Model = Mapping[str, object]
 Talk = Sequence[Mapping[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rig:
     """One engine: its client, folder and process."""
 
     client: openai.OpenAI
+    url: str
     folder: Path
-    process: subprocess.Popen[bytes]
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """Return the engine's process."""
+        assert self._process is not None
+        return self._process
+
+    def start(self) -> None:
+        """Start the engine, the first time or after its death, and wait until it listens."""
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "merlin",
+                "engine",
+                "--config",
+                str(self.folder / "config.yaml"),
+            ],
+            env={**os.environ, "MERLIN_ENGINE_KEY": KEY},
+            stderr=(self.folder / "log").open("ab"),
+        )
+        self.client.models.list()  # the client tries again until the engine listens
 
     def upload(self, path: Path) -> str:
         """Upload a training file; return its id."""
@@ -89,27 +114,17 @@ def engine(models: Mapping[str, Model] | None = None) -> Iterator[Rig]:
         folder = Path(place)
         (port,) = free_ports(1)
         settings = {"listen": f"127.0.0.1:{port}", "models": dict(models or {})}
-        config = folder / "config.yaml"
-        config.write_text(yaml.safe_dump({"state_dir": "state", "engine": settings}))
-        process = merlin(config)
+        config = yaml.safe_dump({"state_dir": "state", "engine": settings})
+        (folder / "config.yaml").write_text(config)
         url = f"http://127.0.0.1:{port}/v1"
-        try:
-            with openai.OpenAI(api_key=KEY, base_url=url, max_retries=20, timeout=3600) as client:
-                client.models.list()  # the client tries again until the engine listens
-                yield Rig(client, folder, process)
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def merlin(config: Path, *verbs: str) -> subprocess.Popen[bytes]:
-    """Start `merlin engine …` on a configuration."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "merlin", "engine", *verbs, "--config", str(config)],
-        env={**os.environ, "MERLIN_ENGINE_KEY": KEY},
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
+        with openai.OpenAI(api_key=KEY, base_url=url, max_retries=20, timeout=3600) as client:
+            rig = Rig(client, url, folder)
+            rig.start()
+            try:
+                yield rig
+            finally:
+                rig.process.terminate()
+                rig.process.wait()
 
 
 def smollm() -> Mapping[str, Model]:

@@ -1,0 +1,51 @@
+"""Our own backend, asked directly: what answering costs without HTTP and without the engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.engine_rig import DEVICE
+from merlin.core.message import Message
+from merlin.engine.answering.asking import Adapter, Asking, Ending
+from merlin.engine.answering.transformers import TransformersBackend
+from merlin.engine.settings import AnsweringSettings, ModelSettings
+from merlin.sandbox.demo.smollm2 import BASE
+
+SYSTEM = "Answer in one sentence."
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One answer: seconds to its first piece, and how many tokens it has."""
+
+    first_s: float
+    tokens: int
+
+
+@asynccontextmanager
+async def answering(base: Path, log: Path) -> AsyncIterator[TransformersBackend]:
+    """Yield a backend for a base; its process ends with it."""
+    settings = AnsweringSettings(DEVICE, idle_s=0)
+    backend = TransformersBackend(ModelSettings(BASE, str(base)), base, settings, log)
+    try:
+        yield backend
+    finally:
+        await backend.close()
+
+
+async def ask(
+    backend: TransformersBackend, adapter: Adapter, question: str, most_tokens: int
+) -> Answered:
+    """Ask greedily, and read to the end."""
+    said = (Message("system", SYSTEM), Message("user", question))
+    begun, first = time.perf_counter(), 0.0
+    tokens = 0
+    async for each in backend.ask(adapter, Asking(said, most_tokens, temperature=0.0)):
+        first = first or time.perf_counter() - begun
+        if isinstance(each, Ending):
+            tokens = each.completion_tokens
+    return Answered(first, tokens)
