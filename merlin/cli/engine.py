@@ -9,7 +9,7 @@ import typer
 from merlin.cli.loading import DEFAULT, ConfigPath, configuration
 
 # Each adds its verbs to the group by `register`.
-TOPICS: tuple[str, ...] = ()
+TOPICS = ("engine_models",)
 
 
 def register(app: typer.Typer) -> None:

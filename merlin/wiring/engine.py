@@ -25,7 +25,7 @@ def start_engine(config: Config) -> None:
     serve(engine_settings(config), partial(notify, READY), partial(notify, WATCHDOG))
 
 
-def folder(config: Config) -> Path:
+def engine_folder(config: Config) -> Path:
     """Return the engine's folder in the state folder."""
     return config.state_dir / "engine"
 
@@ -37,14 +37,14 @@ def engine_settings(config: Config) -> EngineSettings:
     said = config.engine
     host, port = said.listen
     return EngineSettings(
-        folder=folder(config),
+        folder=engine_folder(config),
         host=host,
         port=port,
         key=credential(said.credential),
         pace_s=said.pace_s,
         language=config.language,
         models=model_settings(config, has_keys=True),
-        training=_training(config),
+        training=training_settings(config),
         answering=AnsweringSettings(**said.answering),
         webhooks=[
             WebhookSettings(each["url"], credential(each["credential"])) for each in said.webhooks
@@ -80,7 +80,8 @@ def model_settings(config: Config, *, has_keys: bool = False) -> Sequence[ModelS
     return models
 
 
-def _training(config: Config) -> TrainingSettings:
+def training_settings(config: Config) -> TrainingSettings:
+    """Return where language models are trained."""
     from merlin.engine.settings import CPU, TrainingSettings
 
     said = config.engine.training

@@ -1,0 +1,172 @@
+"""`merlin engine models pull|list|rm`: the bases that this machine has."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from merlin.cli import language
+from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.output import as_json, say, table, word
+from merlin.core.text import text
+
+if TYPE_CHECKING:
+    from merlin.engine.library.shelf import Entry
+    from merlin.engine.library.worker import Tell
+    from merlin.wiring.library import Shelf
+
+COLUMNS = ("name", "source", "licence", "size", "training", "answering", "state", "standing")
+GB, MB = 1e9, 1e6
+# So much of an id that a hub's or a file's own name is told.
+LONGEST_SOURCE = 48
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group to `merlin engine`."""
+    group = typer.Typer(no_args_is_help=True, help="Bases: bring, list and remove them.")
+    group.command()(pull)
+    group.command("list")(list_bases)
+    group.command("rm")(remove)
+    app.add_typer(group, name="models")
+
+
+def pull(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Bases of engine.models; all when none is named.")
+    ] = None,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Bring bases: from the hub, out of a .gguf file; goes on where it broke off."""
+    shelf = _shelf(config)
+    wanted = shelf.named(names or [])
+    if not wanted:
+        say("library-none")
+    for model in wanted:
+        say("library-pulling", name=model.name, source=model.source)
+        with _progress() as tell:
+            folder, is_new = shelf.pull(model, tell)
+        say("library-pulled" if is_new else "library-here", name=model.name, folder=str(folder))
+    if json:
+        pulled = {model.name for model in wanted}
+        as_json({"models": [_plain(each) for each in shelf.listed() if each.name in pulled]})
+
+
+def list_bases(
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare every byte with its checksum.")
+    ] = False,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """List bases: licence, size, memory they need, and what stands on them."""
+    shelf = _shelf(config)
+    found = shelf.listed(is_thorough=verify)
+    if json:
+        as_json({"models": [_plain(each) for each in found]})
+    elif found:
+        table([f"library-col-{name}" for name in COLUMNS], [_row(each) for each in found])
+        devices = shelf.devices
+        say("library-estimates", training=devices.training, answering=devices.answering)
+    else:
+        say("library-none")
+    for each in found:
+        if each.problem:
+            say(each.problem.key, **each.problem.arguments)
+    if any(each.state == "base_damaged" for each in found):
+        raise typer.Exit(1)
+
+
+def remove(
+    name: Annotated[str, typer.Argument(help="The base.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Even if tuned models stand on it.")
+    ] = False,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Take a base's files away; refused while tuned models or jobs stand on it."""
+    shelf = _shelf(config)
+    freed, is_kept = shelf.remove(name, is_forced=force)
+    if json:
+        as_json({"name": name, "freed_bytes": freed})
+    elif is_kept:
+        say("library-stays", name=name, folder=shelf.named([name])[0].source)
+    else:
+        say("library-removed", name=name, freed=_size(freed))
+
+
+def _shelf(config: ConfigPath) -> Shelf:
+    from merlin.wiring.library import Shelf
+
+    return Shelf(configuration(config))
+
+
+@contextmanager
+def _progress() -> Iterator[Tell]:
+    """Show a bar a file or stage on a terminal; elsewhere a line when one begins."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn("  {task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    ) as bars:
+        tasks = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(word("library-stage", what), total=total)
+                if not console.is_terminal:
+                    sys.stderr.write(f"  {word('library-stage', what)}\n")
+            bars.update(tasks[what], completed=done)
+
+        yield tell
+
+
+def _row(entry: Entry) -> list[object]:
+    card = entry.card
+    return [
+        entry.name,
+        entry.source[-LONGEST_SOURCE:],
+        entry.licence,
+        _size(card.size) if card else None,
+        _size(entry.training_bytes),
+        _size(entry.answering_bytes),
+        word("library-state", entry.state),
+        ", ".join(entry.standing),
+    ]
+
+
+def _plain(entry: Entry) -> dict[str, object]:
+    card = entry.card
+    return {
+        "name": entry.name,
+        "source": entry.source,
+        "state": entry.state,
+        "folder": str(entry.folder),
+        "commit": card.commit if card else None,
+        "licence": entry.licence or None,
+        "size_bytes": card.size if card else None,
+        "parameters": entry.parameters,
+        "context": entry.context,
+        "training_bytes": entry.training_bytes,
+        "answering_bytes": entry.answering_bytes,
+        "standing": list(entry.standing),
+    }
+
+
+def _size(size: int | None) -> str | None:
+    if size is None:
+        return None
+    if size < GB:
+        return text(language(), "library-size-small", amount=f"{size / MB:.0f}")
+    return text(language(), "library-size", amount=f"{size / GB:.1f}")

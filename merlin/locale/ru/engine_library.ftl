@@ -1,0 +1,67 @@
+### Библиотека баз: что показывает `merlin engine models` и почему базой нельзя пользоваться.
+
+library-no-folder = Папки { $folder } нет. Поправьте engine.models в настройках или скопируйте базу туда.
+library-no-config = В { $folder } нет config.json, значит, это не база. Нужны config.json, веса в .safetensors и токенизатор.
+library-no-tokenizer = В { $folder } нет токенизатора (tokenizer.json или tokenizer.model). Скопируйте его оттуда, откуда взята база.
+library-no-template = У базы в { $folder } нет шаблона чата, и неизвестно, как её спрашивать. Возьмите её вариант instruct или положите chat_template.jinja рядом с токенизатором.
+library-no-shard = В { $folder } не хватает части весов: { $file }. Скопируйте её оттуда, откуда взята база.
+library-pickled = Веса в { $folder } сохранены через pickle (.bin, .pt), а чтение такого файла может запустить чужой код. Возьмите базу в .safetensors.
+library-no-weights = В { $folder } нет весов (model.safetensors). Скопируйте их оттуда, откуда взята база.
+library-broken-weights = { $folder }: { $file } — не целый файл safetensors. Скопируйте его заново.
+library-not-pulled = Файлов базы { $name } здесь ещё нет. Выполните: merlin engine models pull { $name }
+library-other-source = База { $name }, которая лежит здесь, взята не оттуда, откуда велят настройки. Выполните: merlin engine models pull { $name }
+library-damaged = База { $name } повреждена: файл { $file } уже не тот. Выполните: merlin engine models pull { $name }
+
+library-gguf-unreadable = { $path } не читается как модель: { $reason } Возьмите другой её файл .gguf или базу в .safetensors.
+library-no-extra = Пакет { $package } не установлен. Выполните: pip install 'merlin[engine]'
+library-gated = { $hub } выдают только тем, кто принял лицензию. Примите её на странице модели на хабе, создайте там токен для чтения и задайте его в HF_TOKEN.
+library-not-at-hub = Хаб не знает { $hub }, или модель закрыта. Поправьте hub в engine.models или задайте в HF_TOKEN токен, которому можно её читать.
+library-no-revision = У { $hub } нет версии { $revision }. Поправьте revision в engine.models.
+library-hub-refuses = Хаб отказался выдать { $hub } (код { $status }). Попробуйте позже.
+library-hub-away = Хаб недоступен: { $reason }. Полученное сохранено; выполните команду ещё раз.
+library-offline = Задано HF_HUB_OFFLINE, а в кэше клиента хаба нет { $hub }. Снимите его или скопируйте базу сюда и укажите её path в engine.models.
+library-hub-no-safetensors = У { $hub } нет .safetensors, а другие веса не загружаются: их чтение может запустить чужой код. Возьмите вариант, где они есть.
+library-no-room = На диске мало места: нужно { $needed } ГБ, свободно { $free } ГБ. Освободите место; полученное сохранено.
+library-wrong-checksum = { $file } пришёл не с теми байтами, что обещал хаб, и выброшен. Выполните команду ещё раз.
+library-disk-full = Диск полон; записанная часть базы убрана. Освободите место и выполните команду ещё раз.
+library-child-died = Процесс, который доставал базу, завершился (код { $code }). Его последние слова — в { $log }; возможно, ему не хватило памяти.
+library-busy = Другой процесс прямо сейчас получает или удаляет { $name }. Повторите, когда он закончит.
+library-no-file = Файла { $path } нет. Поправьте engine.models в настройках или скопируйте его туда.
+library-swapped = { $n ->
+    [one] На базе { $name }, какая она сейчас, стоит { $n } дообученная модель или работа ({ $standing }), а здесь встали бы другие веса.
+    [few] На базе { $name }, какая она сейчас, стоят { $n } дообученные модели или работы ({ $standing } …), а здесь встали бы другие веса.
+   *[other] На базе { $name }, какая она сейчас, стоит { $n } дообученных моделей или работ ({ $standing } …), а здесь встали бы другие веса.
+} Дайте новой базе другое имя или сначала уберите эту: merlin engine models rm { $name } --force
+library-nothing-here = Базы { $name } здесь нет. Посмотрите: merlin engine models list
+library-stood-on = { $n ->
+    [one] На базе { $name } стоит { $n } дообученная модель или работа ({ $standing }), без неё она не сможет отвечать.
+    [few] На базе { $name } стоят { $n } дообученные модели или работы ({ $standing } …), без неё они не смогут отвечать.
+   *[other] На базе { $name } стоит { $n } дообученных моделей или работ ({ $standing } …), без неё они не смогут отвечать.
+} Сначала удалите их или добавьте --force.
+
+library-unknown = В engine.models нет базы { $name }. Есть: { $known }.
+library-none = В engine.models ещё нет ни одной базы. Какую взять, рассказывает страница docs/ru/bases.md.
+library-pulling = { $name }: { $source }
+library-stage-tokenizer = чтение токенизатора
+library-stage-weights = чтение весов
+library-stage-writing = запись папки
+library-pulled = База { $name } здесь: { $folder }
+library-here = База { $name } уже была здесь: { $folder }
+library-removed = База { $name } удалена; освободилось { $freed }.
+library-stays = { $name }: удалена только карточка Мерлина; папка { $folder } ваша и остаётся.
+library-estimates = Память — оценка: для работ LoRA на { $training }, для ответов на { $answering }.
+library-size = { $amount } ГБ
+library-size-small = { $amount } МБ
+library-col-name = база
+library-col-source = откуда
+library-col-licence = лицензия
+library-col-size = размер
+library-col-training = обучение
+library-col-answering = ответы
+library-col-state = состояние
+library-col-standing = стоят на ней
+library-state-ready = здесь
+library-state-base_not_pulled = не получена
+library-state-base_damaged = повреждена
+library-state-base_unusable = непригодна
+library-state-left_over = осталась

@@ -1,0 +1,127 @@
+"""`merlin engine models`: bases are brought, listed and taken away, in words and in JSON."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import struct
+
+import pytest
+import yaml
+
+from merlin.cli import main
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture
+def base(tmp_path):
+    """Return the folder of a base that is whole but for sense: 100 weights."""
+    folder = tmp_path / "bases" / "small"
+    folder.mkdir(parents=True)
+    header = json.dumps({"a": {"dtype": "F32", "shape": [10, 10], "data_offsets": [0, 400]}})
+    (folder / "model.safetensors").write_bytes(
+        struct.pack("<Q", len(header)) + header.encode() + bytes(400)
+    )
+    (folder / "config.json").write_text('{"max_position_embeddings": 512}', encoding="utf-8")
+    (folder / "tokenizer.json").write_text("{}", encoding="utf-8")
+    (folder / "chat_template.jinja").write_text("{{ messages }}", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def merlin(base, tmp_path, capsys):
+    """Return what runs a command of `merlin engine`: (code, stdout, stderr)."""
+    models = {
+        "small": {"path": "bases/small", "licence": "MIT"},
+        "far": {"hub": "anna/far"},
+    }
+    path = tmp_path / "config.yaml"
+    said = {"state_dir": "state", "engine": {"models": models}}
+    path.write_text(yaml.safe_dump(said, sort_keys=False), encoding="utf-8")
+
+    def run(*words):
+        code = main(["engine", *words, "--config", str(path)])
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return run
+
+
+def test_bases_are_listed_with_what_they_need(merlin, base):
+    code, out, _ = merlin("models", "list", "--json")
+    small, far = json.loads(out)["models"]
+    assert code == 0
+    assert (small["name"], small["state"], small["licence"]) == ("small", "ready", "MIT")
+    assert (small["folder"], small["parameters"], small["context"]) == (str(base), 100, 512)
+    assert small["training_bytes"] > small["answering_bytes"] > 0
+    assert (far["name"], far["state"], far["size_bytes"]) == ("far", "base_not_pulled", None)
+
+
+def test_a_table_says_what_to_run_for_what_is_missing(merlin):
+    code, out, err = merlin("models", "list")
+    assert code == 0
+    assert "small" in out
+    assert "MIT" in out
+    assert "merlin engine models pull far" in err
+
+
+def test_a_pull_tells_where_the_base_is_and_that_it_was_there(merlin, base):
+    assert merlin("models", "pull", "small")[0] == 0
+    code, out, err = merlin("models", "pull", "small", "--json")
+    (told,) = json.loads(out)["models"]
+    assert (code, told["state"], told["folder"]) == (0, "ready", str(base))
+    assert f"was already here: {base}" in err
+
+
+def test_damage_is_found_and_ends_with_one(merlin, base):
+    merlin("models", "pull", "small")
+    weights = base / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    assert merlin("models", "list")[0] == 0
+    code, _, err = merlin("models", "list", "--verify")
+    assert code == 1
+    assert "model.safetensors is not what it was" in err
+
+
+def test_a_base_is_taken_away_and_its_owners_folder_stays(merlin, base):
+    merlin("models", "pull", "small")
+    code, out, _ = merlin("models", "rm", "small", "--json")
+    assert (code, json.loads(out)["name"]) == (0, "small")
+    assert base.is_dir()
+    code, _, err = merlin("models", "rm", "small")
+    assert (code, "No base small lies here" in err) == (1, True)
+
+
+def test_a_base_that_a_model_stands_on_is_kept_unless_forced(merlin, tmp_path):
+    merlin("models", "pull", "small")
+    with sqlite3.connect(tmp_path / "state" / "engine" / "engine.db") as rows:
+        rows.execute("CREATE TABLE model (seq INTEGER, name TEXT, base TEXT, step INTEGER)")
+        rows.execute("CREATE TABLE job (seq INTEGER, id TEXT, base TEXT, status TEXT)")
+        rows.execute("INSERT INTO model VALUES (1, 'ft:small:a', 'small', NULL)")
+    code, _, err = merlin("models", "rm", "small")
+    assert (code, "ft:small:a" in err, "--force" in err) == (1, True, True)
+    assert merlin("models", "rm", "small", "--force")[0] == 0
+
+
+def test_an_unknown_base_is_refused_with_those_that_there_are(merlin):
+    code, _, err = merlin("models", "pull", "large")
+    assert (code, "small, far" in err) == (1, True)
+
+
+def test_the_words_come_in_russian_too(merlin, monkeypatch):
+    monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
+    assert "не получена" in merlin("models", "list")[1]
+
+
+def test_options_of_a_command_stand_after_it(capsys, tmp_path):
+    code = main(["engine", "--config", str(tmp_path / "x.yaml"), "models", "list"])
+    assert (code, "after models" in capsys.readouterr().err) == (2, True)
+
+
+def test_alone_it_serves_and_needs_its_key(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("MERLIN_ENGINE_KEY", raising=False)
+    path = tmp_path / "config.yaml"
+    path.write_text("state_dir: s", encoding="utf-8")
+    assert main(["engine", "--config", str(path)]) == 2
+    assert "MERLIN_ENGINE_KEY" in capsys.readouterr().err

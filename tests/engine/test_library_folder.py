@@ -1,0 +1,154 @@
+"""A base that is a folder here: used where it lies, once it is seen to be whole and harmless."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hub_standin import base_files
+from library_world import Library, written
+
+from merlin.core.errors import NotFound, Refused
+from merlin.core.text import LANGUAGES, text
+from merlin.engine.library import listed
+from merlin.engine.library.shelf import Devices
+from merlin.engine.trainers import Untrainable
+
+pytestmark = pytest.mark.functional
+
+WEIGHTS = "model.safetensors"
+SHARDS = {
+    "model.safetensors.index.json": json.dumps(
+        {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    ).encode(),
+    "model-1.safetensors": base_files()[WEIGHTS],
+    "model-2.safetensors": base_files()[WEIGHTS],
+}
+
+
+@pytest.fixture
+def library(tmp_path):
+    return Library.of(tmp_path / "engine", written(tmp_path / "base"))
+
+
+def entries(library, **other):
+    return list(listed([library.model], library.engine, Devices(), **other))
+
+
+def test_a_folder_is_used_where_it_lies_without_being_pulled(library, tmp_path):
+    assert library.folder() == tmp_path / "base"
+    (entry,) = entries(library)
+    assert (entry.state, entry.parameters, entry.context) == ("ready", 6000, 512)
+
+
+def test_a_pull_looks_at_it_and_leaves_its_files_alone(library, tmp_path):
+    before = {path.name: path.read_bytes() for path in (tmp_path / "base").iterdir()}
+    card, _ = library.pull()
+    assert set(card.files) == set(before)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "base").iterdir()} == before
+    assert [path.name for path in (library.root / "tiny").iterdir()] == ["merlin.json"]
+
+
+@pytest.mark.parametrize(
+    ("without", "more", "key"),
+    [
+        (["config.json"], {}, "library-no-config"),
+        (["tokenizer.json"], {}, "library-no-tokenizer"),
+        (["tokenizer_config.json"], {}, "library-no-template"),
+        ([WEIGHTS], {}, "library-no-weights"),
+        ([WEIGHTS], {"pytorch_model.bin": b"x"}, "library-pickled"),
+        ([WEIGHTS], {"model.pt": b"x"}, "library-pickled"),
+        ([WEIGHTS, *list(SHARDS)[2:]], dict(list(SHARDS.items())[:2]), "library-no-shard"),
+    ],
+)
+def test_a_folder_that_is_no_base_says_what_it_lacks(library, tmp_path, without, more, key):
+    for name in without:
+        (tmp_path / "base" / name).unlink(missing_ok=True)
+    written(tmp_path / "base", more)
+    with pytest.raises(Untrainable) as refused:
+        library.folder()
+    error = refused.value
+    assert (error.code, error.key, error.param) == ("base_unusable", key, "model")
+    for language in LANGUAGES:
+        assert str(tmp_path / "base") in text(language, error.key, **error.arguments)
+
+
+def test_a_folder_that_is_not_there_is_named(library, tmp_path):
+    library.model = replace(library.model, source=str(tmp_path / "nowhere"))
+    with pytest.raises(Untrainable, match="library-no-folder"):
+        library.folder()
+
+
+def test_weights_in_several_files_are_counted_together(library, tmp_path):
+    (tmp_path / "base" / WEIGHTS).unlink()
+    written(tmp_path / "base", SHARDS)
+    card, _ = library.pull()
+    assert card.parameters == 12_000
+
+
+def test_weights_that_end_too_early_are_refused(library, tmp_path):
+    (tmp_path / "base" / WEIGHTS).write_bytes(b"\xff" * 20)
+    with pytest.raises(Refused) as refused:
+        library.pull()
+    assert refused.value.key == "library-broken-weights"
+
+
+def test_a_base_for_embeddings_needs_no_chat_template(library, tmp_path):
+    (tmp_path / "base" / "tokenizer_config.json").unlink()
+    library.model = replace(library.model, is_embedding=True)
+    assert library.folder() == tmp_path / "base"
+
+
+def test_a_file_that_changed_since_the_pull_is_found_by_its_size_or_its_bytes(library, tmp_path):
+    library.pull()
+    weights = tmp_path / "base" / WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    assert [each.state for each in entries(library)] == ["ready"]
+    (entry,) = entries(library, is_thorough=True)
+    assert (entry.state, entry.problem.arguments["file"]) == ("base_damaged", WEIGHTS)
+    weights.write_bytes(b"")
+    assert [each.state for each in entries(library)] == ["base_damaged"]
+
+
+def test_a_base_that_models_stand_on_stays_unless_forced(library, tmp_path):
+    library.pull()
+    library.stands("ft:tiny:a")
+    (entry,) = entries(library)
+    assert entry.standing == ["ft:tiny:a"]
+    with pytest.raises(Refused) as refused:
+        library.remove()
+    assert refused.value.key == "library-stood-on"
+    freed, is_kept = library.remove(is_forced=True)
+    assert freed > 0
+    assert is_kept
+    assert library.folder() == tmp_path / "base"
+    assert library.lies == set()
+
+
+@pytest.mark.parametrize("name", ["other", "..", ".tiny.part", "../base", "", "tiny/.."])
+def test_only_what_lies_in_the_library_can_be_taken_away(library, tmp_path, name):
+    from merlin.engine.library import remove
+
+    library.pull()
+    with pytest.raises(NotFound):
+        remove(name, [library.model], library.engine)
+    assert (tmp_path / "base").is_dir()
+
+
+def test_what_the_configuration_no_longer_names_is_listed_too(library):
+    library.pull()
+    (entry,) = listed([], library.engine, Devices())
+    assert (entry.name, entry.state) == ("tiny", "left_over")
+
+
+def test_memory_is_estimated_by_the_type_of_the_weights_and_the_device(library):
+    def needed(device, **other):
+        model = replace(library.model, **other)
+        (entry,) = listed([model], library.engine, Devices(device, device))
+        return entry.training_bytes, entry.answering_bytes
+
+    on_cpu, on_gpu = needed("cpu"), needed("cuda:0")
+    assert on_cpu[0] > on_gpu[0] > needed("cuda:0", quantised="4bit")[0]
+    assert on_cpu[0] > on_cpu[1] > on_gpu[1]
+    assert needed("cuda:0", dtype="float32") == on_cpu

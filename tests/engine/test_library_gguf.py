@@ -1,0 +1,163 @@
+"""A .gguf file becomes a folder that loads and answers exactly as the model it was made of."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from library_world import Library
+from tiny_base import random_base
+
+from merlin.core.errors import NotFound, Refused
+from merlin.engine.trainers import Untrainable
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
+
+PARTS = {
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+    "input_layernorm": "attn_norm",
+    "post_attention_layernorm": "ffn_norm",
+    "embed_tokens": "token_embd",
+    "norm": "output_norm",
+}
+
+
+@pytest.fixture(scope="module")
+def gguf_file(tmp_path_factory):
+    """Return the random tiny base as one file of 32-bit weights, tied ones left out."""
+    path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
+    _write(random_base(), path)
+    return path
+
+
+@pytest.fixture
+def library(tmp_path, gguf_file):
+    return Library.of(tmp_path / "engine", gguf_file, licence="MIT")
+
+
+def test_the_converted_base_answers_as_the_one_it_was_made_of(library):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    card, is_new = library.pull()
+    folder = library.folder()
+    assert (is_new, card.licence, len(card.commit)) == (True, "MIT", 64)
+    made = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    first = AutoModelForCausalLM.from_pretrained(random_base(), dtype=torch.float32)
+    ids = torch.arange(3, 40)[None]
+    with torch.no_grad():
+        assert torch.allclose(made(ids).logits, first(ids).logits, atol=1e-5)
+    asked = [{"role": "user", "content": "Where is Anna?"}]
+    both = [AutoTokenizer.from_pretrained(each) for each in (folder, random_base())]
+    texts = {each.apply_chat_template(asked, tokenize=False) for each in both}
+    assert len(texts) == 1
+    assert len({tuple(each.encode("Anna")) for each in both}) == 1
+
+
+def test_the_folder_forgets_the_quantisation_and_tied_weights(library):
+    library.pull()
+    folder = library.folder()
+    assert "quantization_config" not in json.loads((folder / "config.json").read_text("utf-8"))
+    with (folder / "model.safetensors").open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    assert header.pop("__metadata__") == {"format": "pt"}
+    assert "lm_head.weight" not in header
+
+
+def test_it_is_converted_once_and_again_when_the_file_is_another(library, tmp_path, gguf_file):
+    own = tmp_path / "own.gguf"
+    own.write_bytes(gguf_file.read_bytes())
+    library = Library.of(library.engine, own)
+    stages = []
+    library.pull(stages)
+    assert {what for what, _, _ in stages} == {"tokenizer", "weights", "writing"}
+    assert library.pull()[1] is False
+    own.write_bytes(own.read_bytes() + bytes(32))
+    assert library.pull()[1] is True
+    own.unlink()
+    assert library.folder().is_dir()
+
+
+def test_before_the_pull_it_says_what_to_run(library):
+    with pytest.raises(Untrainable) as refused:
+        library.folder()
+    assert (refused.value.code, refused.value.arguments) == ("base_not_pulled", {"name": "tiny"})
+
+
+@pytest.mark.parametrize("content", [b"", b"GGUF", b"no model at all" * 99])
+def test_a_file_that_is_no_model_leaves_nothing_behind(library, tmp_path, content):
+    path = tmp_path / "broken.gguf"
+    path.write_bytes(content)
+    library = Library.of(library.engine, path)
+    with pytest.raises(Refused) as refused:
+        library.pull()
+    assert refused.value.key == "library-gguf-unreadable"
+    assert library.lies == set()
+
+
+def test_a_file_that_is_not_there_is_named(library, tmp_path):
+    library = Library.of(library.engine, tmp_path / "nowhere.gguf")
+    with pytest.raises(NotFound) as refused:
+        library.pull()
+    assert refused.value.key == "library-no-file"
+
+
+def _write(folder, path):
+    import gguf
+    from safetensors.numpy import load_file
+    from transformers import AutoTokenizer
+
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(config["num_attention_heads"])
+    writer.add_head_count_kv(config["num_key_value_heads"])
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_rope_freq_base(10000.0)
+    writer.add_vocab_size(config["vocab_size"])
+    _add_tokenizer(writer, tokenizer)
+    for name, value in load_file(folder / "model.safetensors").items():
+        writer.add_tensor(*_tensor(name, value, config["num_attention_heads"]))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def _add_tokenizer(writer, tokenizer):
+    import gguf
+
+    tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    marks = set(tokenizer.all_special_tokens)
+    kinds = gguf.TokenType
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(tokens)
+    writer.add_token_types([kinds.CONTROL if one in marks else kinds.NORMAL for one in tokens])
+    # Merges, of which there are none, follow from the vocabulary then.
+    writer.add_token_scores([0.0] * len(tokens))
+    writer.add_eos_token_id(tokenizer.eos_token_id)
+    writer.add_pad_token_id(tokenizer.pad_token_id)
+    writer.add_chat_template(tokenizer.chat_template)
+
+
+def _tensor(name, value, heads):
+    """Return a weight as the format names it; rows of queries and keys in the format's order."""
+    words = name.removeprefix("model.").removesuffix(".weight").split(".")
+    if words[0] != "layers":
+        return f"{PARTS[words[0]]}.weight", value
+    part = PARTS[".".join(words[2:])]
+    if part in ("attn_q", "attn_k"):
+        rows, columns = value.shape
+        halves = value.reshape(heads, 2, rows // heads // 2, columns)
+        value = halves.swapaxes(1, 2).reshape(rows, columns).copy()
+    return f"blk.{words[1]}.{part}.weight", value

@@ -1,0 +1,224 @@
+"""A base from the hub: resumed where it broke off, verified, never there by half."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hub_standin import COMMIT, LICENCE, REPOSITORY, HubStandIn, base_files
+from library_world import Library
+from waiting import wait_until
+
+from merlin.core.errors import LeadTaken, Refused
+from merlin.engine.library.card import read_card
+from merlin.engine.trainers import Untrainable
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
+
+WEIGHTS = "model.safetensors"
+# The hub's client writes by so many bytes.
+WRITTEN = 10 * 1024 * 1024
+PULL = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path;"
+    "from library_world import Library; Library.of(Path(sys.argv[2])).pull()"
+)
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    with HubStandIn() as made:
+        monkeypatch.setenv("HF_ENDPOINT", made.url)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "client"))
+        for name in ("HF_TOKEN", "HF_HUB_OFFLINE"):
+            monkeypatch.delenv(name, raising=False)
+        yield made
+
+
+@pytest.fixture
+def library(hub, tmp_path):
+    return Library.of(tmp_path / "engine")
+
+
+def test_a_base_comes_with_a_card_of_every_file(hub, library):
+    told = []
+    card, is_new = library.pull(told)
+    folder = library.folder()
+    assert is_new
+    assert {path.name for path in folder.iterdir()} == {*hub.files, "merlin.json"}
+    assert all((folder / name).read_bytes() == content for name, content in hub.files.items())
+    assert (card.source, card.revision, card.commit) == (REPOSITORY, "main", COMMIT)
+    assert (card.licence, card.parameters, card.context) == (LICENCE, 6000, 512)
+    assert read_card(folder) == card
+    assert (WEIGHTS, len(hub.files[WEIGHTS]), len(hub.files[WEIGHTS])) in told
+    assert library.lies == {"tiny"}
+
+
+def test_only_what_loads_without_code_is_fetched(hub, library):
+    hub.files |= {"modeling_tiny.py": b"1/0", "pytorch_model.bin": b"x", "onnx/model.onnx": b"y"}
+    library.pull()
+    assert not {"modeling_tiny.py", "pytorch_model.bin", "onnx"} & {
+        path.name for path in library.folder().iterdir()
+    }
+    assert not [path for _, path, _ in hub.asked if path.endswith((".py", ".bin", ".onnx"))]
+
+
+def test_what_is_whole_is_not_asked_for_again(hub, library):
+    library.pull()
+    hub.asked.clear()
+    _, is_new = library.pull()
+    assert (is_new, hub.asked) == (False, [])
+
+
+def test_a_broken_connection_goes_on_by_a_range(hub, library):
+    hub.files = base_files(rows=250_000)
+    hub.breaks(WEIGHTS, at=15_000_000)
+    library.pull()
+    assert hub.ranges(WEIGHTS) == [None, f"bytes={WRITTEN}-"]
+    assert (library.folder() / WEIGHTS).read_bytes() == hub.files[WEIGHTS]
+
+
+def test_a_killed_pull_goes_on_where_it_was(hub, library):
+    hub.files = base_files(rows=250_000)
+    hub.stalls(WEIGHTS, at=15_000_000)
+    part = library.root / ".tiny.part" / f"{WEIGHTS}.part"
+    command = [sys.executable, "-c", PULL, str(Path(__file__).parent), str(library.engine)]
+    with subprocess.Popen(command) as pulling:
+        wait_until(lambda: part.exists() and part.stat().st_size == WRITTEN)
+        pulling.kill()
+    assert library.lies == {".tiny.part"}
+    with pytest.raises(Untrainable, match="base_not_pulled"):
+        library.folder()
+    hub.goes_on()
+    hub.asked.clear()
+    wait_until(library.is_free)
+    library.pull()
+    assert hub.ranges(WEIGHTS) == [f"bytes={WRITTEN}-"]
+    assert hub.ranges("config.json") == []
+    assert (library.folder() / WEIGHTS).read_bytes() == hub.files[WEIGHTS]
+
+
+def test_a_wrong_checksum_is_refused_and_thrown_away(hub, library):
+    hub.lies.add(WEIGHTS)
+    with pytest.raises(Refused) as refused:
+        library.pull()
+    assert (refused.value.key, refused.value.arguments["file"]) == (
+        "library-wrong-checksum",
+        WEIGHTS,
+    )
+    assert library.lies == {".tiny.part"}
+    hub.lies.clear()
+    library.pull()
+    assert library.lies == {"tiny"}
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"source": "anna/unknown"}, "library-not-at-hub"),
+        ({"revision": "v9"}, "library-no-revision"),
+    ],
+)
+def test_what_the_hub_does_not_know_is_told(library, change, key):
+    library.model = replace(library.model, **change)
+    with pytest.raises(Refused) as refused:
+        library.pull()
+    assert refused.value.key == key
+
+
+def test_a_gated_base_needs_a_token_of_who_accepted_its_licence(hub, library, monkeypatch):
+    hub.gate = "hf_token"
+    with pytest.raises(Refused) as refused:
+        library.pull()
+    assert refused.value.key == "library-gated"
+    monkeypatch.setenv("HF_TOKEN", "hf_token")
+    library.pull()
+    assert library.folder()
+
+
+@pytest.mark.parametrize(
+    ("status", "key"), [(401, "library-not-at-hub"), (503, "library-hub-refuses")]
+)
+def test_a_hub_that_refuses_is_told(hub, library, status, key):
+    hub.status = status
+    with pytest.raises(Refused) as refused:
+        library.pull()
+    assert refused.value.key == key
+
+
+def test_a_hub_that_cannot_be_reached_is_told(library, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(Refused) as refused:
+        library.pull()
+    assert refused.value.key == "library-hub-away"
+
+
+def test_weights_that_are_pickled_alone_are_not_fetched(hub, library):
+    hub.files["pytorch_model.bin"] = hub.files.pop(WEIGHTS)
+    with pytest.raises(Refused) as refused:
+        library.pull()
+    assert refused.value.key == "library-hub-no-safetensors"
+    assert not hub.ranges("pytorch_model.bin")
+
+
+def test_without_the_network_the_clients_cache_is_asked(hub, library, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(Refused) as refused:
+        library.pull()
+    assert (refused.value.key, hub.asked) == ("library-offline", [])
+    cached = tmp_path / "client" / "hub" / "models--anna--tiny"
+    (cached / "refs").mkdir(parents=True)
+    (cached / "refs" / "main").write_text(COMMIT)
+    (cached / "snapshots" / COMMIT).mkdir(parents=True)
+    for name, content in base_files().items():
+        (cached / "snapshots" / COMMIT / name).write_bytes(content)
+    card, _ = library.pull()
+    assert (card.commit, hub.asked) == (COMMIT, [])
+
+
+def test_a_base_that_was_damaged_comes_again_as_it_was(hub, library):
+    library.pull()
+    weights = library.folder() / WEIGHTS
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(Untrainable, match="base_damaged"):
+        library.folder()
+    hub.asked.clear()
+    _, is_new = library.pull()
+    assert is_new
+    assert f"/api/models/{REPOSITORY}/revision/{COMMIT}" in {path for _, path, _ in hub.asked}
+    assert library.folder()
+
+
+def test_a_base_from_elsewhere_is_pulled_anew_unless_models_stand_on_it(hub, library):
+    library.pull()
+    library.model = replace(library.model, revision=COMMIT)
+    with pytest.raises(Untrainable, match="library-other-source"):
+        library.folder()
+    library.stands("ft:tiny:a", "ft:tiny:b")
+    with pytest.raises(Refused) as refused:
+        library.pull()
+    assert (refused.value.key, refused.value.arguments["n"]) == ("library-swapped", 2)
+    library.remove(is_forced=True)
+    card, _ = library.pull()
+    assert card.revision == COMMIT
+
+
+def test_two_pulls_at_once_are_one_too_many(library):
+    with library.taken(), pytest.raises(LeadTaken) as refused:
+        library.pull()
+    assert refused.value.key == "library-busy"
+
+
+def test_a_base_that_needs_more_than_the_disk_has_is_not_begun(hub, library):
+    real = hub.card
+    hub.card = lambda: {
+        **real(),
+        "siblings": [{**each, "size": 10**15} for each in real()["siblings"]],
+    }
+    with pytest.raises(Refused) as refused:
+        library.pull()
+    assert refused.value.key == "library-no-room"
+    assert refused.value.arguments["needed"] == "5000000.1"
+    assert not hub.ranges("config.json")
