@@ -104,19 +104,16 @@ class Proxy:
             answer = self.after(await self._asked(scope, call), call)
         else:
             answer = call
-        await _send(answer, send)
+        await send_answer(answer, send)
 
     async def _asked(self, scope, call):
         came, headers = [], {**call.headers, "content-length": str(len(call.body))}
-        latin = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
         told = {
             **scope,
             "method": call.method,
             "path": call.path,
             "query_string": urlencode(call.query).encode(),
-            "headers": [
-                (name.encode(), value.encode("latin-1")) for name, value in headers.items()
-            ],
+            "headers": _on_the_wire(headers),
         }
         body = iter([{"type": "http.request", "body": call.body, "more_body": False}])
 
@@ -144,9 +141,14 @@ async def _call_of(scope, receive):
     return Call(scope["method"], scope["path"], query, headers, body)
 
 
-async def _send(answer, send):
+def _on_the_wire(headers):
+    return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+
+async def send_answer(answer, send):
+    """Send an answer as an application does."""
     headers = {**answer.headers, "content-length": str(len(answer.body))}
-    told = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    told = _on_the_wire(headers)
     await send({"type": "http.response.start", "status": answer.status, "headers": told})
     await send({"type": "http.response.body", "body": answer.body})
 

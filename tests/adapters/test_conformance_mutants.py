@@ -7,12 +7,14 @@ import threading
 from dataclasses import replace
 
 import pytest
-from conformance_world import answered, proxied, results
+from conformance_world import Proxy, answered, proxied, results, send_answer
 
 pytestmark = pytest.mark.integration
 CHAT, JOBS, FILES, MODELS = (
     f"/v1/{path}" for path in ("chat/completions", "fine_tuning/jobs", "files", "models")
 )
+# The first stream of `stream.disconnect` is the second of its run.
+STREAMS = 2
 HTML = "<html><body>Nothing here</body></html>"
 
 
@@ -461,6 +463,35 @@ def test_suite_finds_a_server_that_one_caller_fills(proxy):
 
     proxy.before = crowded
     assert told(proxy, ["chat.concurrent"]) == {"chat.concurrent": "failed"}
+
+
+class Frail(Proxy):
+    """Serves nobody else once a client has left in the middle of a stream."""
+
+    streams = 0
+
+    async def __call__(self, scope, receive, send):
+        if self.streams < STREAMS:
+            await super().__call__(scope, receive, self._cut(send))
+        else:
+            await send_answer(answered(500, HTML, "text/html"), send)
+
+    def _cut(self, send):
+        async def cut(message):
+            body = message.get("body", b"")
+            if b"[DONE]" in body:
+                self.streams += 1
+                if self.streams == STREAMS:
+                    message = {**message, "body": body[:100], "more_body": True}
+            await send(message)
+
+        return cut
+
+
+def test_suite_finds_a_server_that_a_leaving_client_breaks(tmp_path):
+    with proxied(tmp_path, Frail) as frail:
+        wanted = {"stream.chunks": "passed", "stream.disconnect": "failed"}
+        assert told(frail, wanted) == wanted
 
 
 def test_a_busy_server_may_put_questions_off(proxy):
