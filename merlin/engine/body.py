@@ -36,17 +36,18 @@ async def json_object(request: Request) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def form_of(request: Request) -> AsyncIterator[FormData]:
+async def form_of(
+    request: Request, most_bytes: int = MOST_BYTES, needs: str = "'file' and 'purpose'"
+) -> AsyncIterator[FormData]:
     """Give a multipart form; its file lies on disk above 1 MB.
 
-    Raises Refusal 400, or 413 above 512 MB.
+    Raises Refusal 400 with what the form `needs`, or 413 above `most_bytes`.
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise Refusal(400, "Send the file as multipart/form-data with 'file' and 'purpose'.")
-    most = MOST_BYTES + _FRAMING
-    stream = pieces(request, most, _too_large(most))
+        raise Refusal(400, f"Send the file as multipart/form-data with {needs}.")
+    stream = pieces(request, most_bytes + _FRAMING, _too_large(most_bytes))
     try:
-        form = await MultiPartParser(request.headers, stream, max_files=1, max_fields=8).parse()
+        form = await MultiPartParser(request.headers, stream, max_files=1, max_fields=16).parse()
     except (MultiPartException, KeyError, ValueError) as error:
         raise Refusal(400, f"The form cannot be read: {error}") from error
     try:

@@ -1,0 +1,205 @@
+"""Speech written down, by the openai package, with a tiny Whisper of random weights.
+
+It writes nonsense, the same for the same tone: what is tested is the way there and back.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from importlib.util import find_spec
+from pathlib import Path
+
+import httpx2
+import openai
+import pytest
+from engine_world import KEY, engine_in_thread
+from machine import needed
+from recordings import tone
+from tiny_whisper import whisper_in
+from waiting import wait_until
+
+from merlin.engine.hearing import Heard
+from merlin.engine.hearing.shapes import SHAPES, stamp
+
+pytestmark = pytest.mark.functional
+unit = pytest.mark.unit
+TIME = r"\d\d:\d\d:\d\d[.,]\d\d\d"
+HEARD = Heard("en", 3661.5, [{"start": 0.0, "end": 3661.5, "text": " One\n\ntwo."}])
+
+
+@pytest.fixture(scope="module")
+def whisper(needs_torch, tmp_path_factory):
+    words = "run `make engine`: not installed is faster_whisper"
+    needed(None if find_spec("faster_whisper") else words)
+    return whisper_in(tmp_path_factory.mktemp("whisper") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def ears(whisper, tmp_path_factory):
+    """An engine that hears; tests leave its child as it is."""
+    folder = tmp_path_factory.mktemp("engine")
+    with engine_in_thread(folder, hearing=str(whisper)) as desk:
+        yield desk
+
+
+def hear(desk, sound=None, **other):
+    asked = {"model": "tiny", "file": ("tone.wav", sound or tone()), **other}
+    return desk.client.audio.transcriptions.create(**asked)
+
+
+def children():
+    """Return the pids of the children that hear, started by this process."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            is_one = b"merlin.engine.hearing.child" in path.read_bytes()
+            stat = (path.parent / "stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if is_one and int(stat[1]) == os.getpid():
+            found.append(int(path.parent.name))
+    return found
+
+
+def test_a_recording_comes_back_as_text_with_its_length(ears):
+    heard = hear(ears)
+    assert heard.text
+    assert (heard.usage.type, heard.usage.seconds) == ("duration", 2)
+
+
+def test_the_model_is_also_called_as_openai_calls_it(ears):
+    assert hear(ears, model="whisper-1").text == hear(ears).text
+
+
+def test_the_same_recording_is_heard_the_same(ears):
+    assert hear(ears, temperature=0, language="ru").text == hear(ears, language="RU").text
+
+
+def test_every_form_of_the_protocol_is_given(ears):
+    text = hear(ears).text
+    assert hear(ears, response_format="text") == f"{text}\n"
+    srt = hear(ears, response_format="srt")
+    assert re.match(rf"1\n{TIME} --> {TIME}\n", srt)
+    vtt = hear(ears, response_format="vtt")
+    assert re.match(rf"WEBVTT\n\n{TIME} --> {TIME}\n", vtt)
+    assert ("," in srt.split("\n")[1], "." in vtt.split("\n")[2]) == (True, True)
+
+
+def test_the_long_form_has_segments_and_on_wish_words(ears):
+    long = hear(ears, response_format="verbose_json", language="de")
+    assert (long.language, float(long.duration), long.words) == ("de", 2.0, None)
+    assert "".join(segment.text for segment in long.segments).strip() == long.text
+    assert all(segment.avg_logprob < 0 for segment in long.segments)
+    both = ["segment", "word"]
+    timed = hear(ears, response_format="verbose_json", timestamp_granularities=both)
+    assert timed.words
+    assert all(word.start <= word.end for word in timed.words)
+
+
+def test_a_prompt_is_accepted(ears):
+    assert hear(ears, prompt="A lecture on queues.").text
+
+
+@pytest.mark.parametrize("sound", [b"no sound at all", b"\x00" * 100_000, tone(0.0)])
+def test_a_file_that_is_no_audio_is_refused_and_the_next_one_heard(ears, sound):
+    with pytest.raises(openai.BadRequestError) as refused:
+        hear(ears, sound)
+    assert refused.value.param == "file"
+    assert hear(ears).text
+
+
+@pytest.mark.parametrize(
+    ("other", "param"),
+    [
+        ({"language": "klingon"}, "language"),
+        ({"temperature": 2}, "temperature"),
+        ({"response_format": "html"}, "response_format"),
+        ({"timestamp_granularities": ["word"]}, "timestamp_granularities"),
+        ({"extra_body": {"stream": "true"}}, "stream"),
+    ],
+)
+def test_what_cannot_be_done_names_its_field(ears, other, param):
+    with pytest.raises(openai.BadRequestError) as refused:
+        hear(ears, **other)
+    assert refused.value.param == param
+
+
+def test_another_model_is_not_found(ears):
+    with pytest.raises(openai.NotFoundError, match="written down by tiny"):
+        hear(ears, model="large")
+
+
+def test_a_recording_over_the_limit_is_refused(ears):
+    with pytest.raises(openai.APIStatusError) as refused:
+        hear(ears, b"x" * 27_000_000)
+    assert refused.value.status_code == 413
+    assert "25 MB" in refused.value.message
+
+
+def test_a_call_without_a_file_says_what_it_needs(ears):
+    url = f"http://127.0.0.1:{ears.port}/v1/audio/transcriptions"
+    head = {"Authorization": f"Bearer {KEY}"}
+    told = httpx2.post(url, headers=head, content=b"x").json()["error"]["message"]
+    assert "'file' and 'model'" in told
+    form = {"model": (None, "tiny")}
+    assert httpx2.post(url, headers=head, files=form).json()["error"]["param"] == "file"
+
+
+def test_a_killed_child_is_started_again(ears):
+    hear(ears)
+    for pid in children():
+        os.kill(pid, signal.SIGKILL)
+    # The first call may still meet the dead one; the engine goes on either way.
+    assert wait_until(lambda: _heard_or_none(ears))
+
+
+def _heard_or_none(desk):
+    try:
+        return hear(desk).text
+    except openai.InternalServerError:
+        return None
+
+
+def test_the_child_is_let_go_of_when_nobody_speaks(whisper, tmp_path):
+    from merlin.engine.settings import AnsweringSettings
+
+    idle = AnsweringSettings(idle_s=0.1)
+    before = set(children())
+    with engine_in_thread(tmp_path, hearing=str(whisper), answering=idle) as desk:
+        hear(desk)
+        wait_until(lambda: not set(children()) - before)
+        assert hear(desk).text
+
+
+def test_the_child_ends_with_the_engine(whisper, tmp_path):
+    before = set(children())
+    with engine_in_thread(tmp_path, hearing=str(whisper)) as desk:
+        hear(desk)
+        assert set(children()) - before
+    assert not set(children()) - before
+
+
+def test_an_engine_without_a_model_says_what_to_set(desk):
+    with pytest.raises(openai.BadRequestError, match=r"engine\.hearing"):
+        hear(desk)
+
+
+def test_a_folder_without_a_model_is_named(needs_torch, tmp_path):
+    with (
+        engine_in_thread(tmp_path / "engine", hearing=str(tmp_path)) as desk,
+        pytest.raises(openai.BadRequestError, match=re.escape(str(tmp_path))),
+    ):
+        hear(desk, model=tmp_path.name)
+
+
+@unit
+def test_subtitles_have_no_empty_line_within_a_cue():
+    assert SHAPES["srt"](HEARD).body == b"1\n00:00:00,000 --> 01:01:01,500\nOne\ntwo.\n"
+    assert SHAPES["vtt"](HEARD).body == b"WEBVTT\n\n00:00:00.000 --> 01:01:01.500\nOne\ntwo.\n"
+
+
+@unit
+def test_a_time_carries_over():
+    assert stamp(59.9996, ".") == "00:01:00.000"
