@@ -149,7 +149,8 @@ class Calls:
         at = {"chat_id": chat_id, **spotted(spot)}
         if page.file is None:
             return await self._wire.call("sendMessage", at | shown(page))
-        return await self._wire.call("sendDocument", at | captioned(page), file=page.file)
+        method = "sendPhoto" if page.file.is_picture else "sendDocument"
+        return await self._wire.call(method, at | captioned(page), file=page.file)
 
     async def place(self, chat_id: int, page: Page, spot: Spot = NOWHERE) -> int:
         """Send a placeholder; return its id. In doubt another one is sent: at worst one is left.

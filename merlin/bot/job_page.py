@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from merlin.bot.spark import spark
-from merlin.core.money import shown
-from merlin.core.text import keys, text
 from merlin.core.losses import losses_of
+from merlin.core.money import shown
+from merlin.core.picture import PictureWords, loss_picture
+from merlin.core.text import keys, text
 
 _LONGEST = 200
 
@@ -59,6 +60,22 @@ def losses(job: Mapping[str, Any], language: str) -> str:
         if (values := [value for _, value in series])
     ]
     return "\n".join(rows)
+
+
+def picture(job: Mapping[str, Any], language: str) -> bytes:
+    """Return the losses over the steps as a PNG, b"" where none are known; takes 0.1 s."""
+    found = losses_of(job)
+    if not any(found.values()):
+        return b""
+    words = PictureWords(
+        title=str(job["build"] or job["dataset"]),
+        train=text(language, "admin-loss-train"),
+        test=text(language, "admin-loss-test"),
+        steps=text(language, "admin-loss-steps"),
+        none="",
+        language=language,
+    )
+    return loss_picture(found["train"], found["test"], words)
 
 
 def events_words(job: Mapping[str, Any], language: str, when: When) -> str:

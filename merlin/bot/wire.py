@@ -38,7 +38,8 @@ class Wire:
         parameters = [RequestParameter(name, value, None) for name, value in fields.items()]
         if file is not None:
             content = InputFile(file.content, filename=file.name)
-            parameters.append(RequestParameter.from_input("document", content))
+            field = "photo" if file.is_picture else "document"
+            parameters.append(RequestParameter.from_input(field, content))
         return await self._pace.process_request(
             self._transport.post,
             (f"{self._method_url}{method}", RequestData(parameters)),

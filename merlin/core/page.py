@@ -45,10 +45,14 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that goes along; the page's text becomes its caption."""
+    """A file that goes along; the page's text becomes its caption.
+
+    `is_picture`: shown in the chat as it is, rather than as a file to open.
+    """
 
     name: str
     content: bytes
+    is_picture: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,10 @@ def written(page: Page, spot: Spot) -> str:
     if page.buttons:
         said["buttons"] = [[_of_button(button) for button in row] for row in page.buttons]
     if page.file is not None:
-        content = base64.b64encode(page.file.content).decode()
-        said["file"] = {"name": page.file.name, "content": content}
+        file, content = page.file, base64.b64encode(page.file.content).decode()
+        said["file"] = {"name": file.name, "content": content}
+        if file.is_picture:
+            said["file"]["picture"] = True
     if spot != Spot():
         said["spot"] = _of_spot(spot)
     return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
@@ -45,7 +47,8 @@ def read(text: str) -> tuple[Page, Spot]:
     return page, Spot(*said.get("spot", ()))
 
 
-def _file(said: Mapping[str, str] | None) -> Attachment | None:
+def _file(said: Mapping[str, Any] | None) -> Attachment | None:
     if said is None:
         return None
-    return Attachment(said["name"], base64.b64decode(said["content"]))
+    content = base64.b64decode(said["content"])
+    return Attachment(said["name"], content, is_picture=said.get("picture", False))

@@ -177,6 +177,18 @@ def test_words_of_others_are_never_markup(staff):
         assert not re.search(r"<img|<script>|style=|onerror=\w+\(1\)>", page.text), road
 
 
+def test_the_losses_of_a_job_are_a_picture_too_in_either_light(staff):
+    with staff.browser(VERA) as client:
+        road = f"/admin/jobs/{staff.job_id}/loss.png"
+        assert road in client.get(f"/admin/jobs/{staff.job_id}").text
+        light, dark = client.get(road), client.get(f"{road}?theme=dark")
+    assert light.headers["content-type"] == "image/png"
+    assert light.content[:4] == dark.content[:4] == b"\x89PNG"
+    assert light.content != dark.content
+    with staff.browser(ANNA) as client:
+        assert client.get(road).status_code == 403
+
+
 def test_a_poll_that_finds_nothing_new_sends_nothing(staff):
     with staff.browser(VERA) as client:
         page = client.get(f"/admin/jobs/{staff.job_id}").text

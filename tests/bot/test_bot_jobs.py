@@ -107,6 +107,31 @@ def test_a_job_that_goes_on_is_shown_anew_by_itself(chat, lab):
     assert [mark["type"] for mark in chat.last.entities] == ["bold", "pre"]
 
 
+def test_losses_come_as_a_picture_with_the_row_of_columns_below_it(chat, lab):
+    for _ in range(20):
+        lab.tick("poll")
+    chat.say("/admin")
+    chat.press("a-jobs:0")
+    chat.press("a-job:1")
+    before = chat.last.message_id
+    shown = chat.press("a-losses:1")
+    assert shown.message_id != before
+    (call,) = chat.telegram.calls("sendPhoto")
+    assert "Работа 1" in call.arguments["caption"]
+    assert "▁" in call.arguments["caption"]
+    largest = shown.message["photo"][-1]
+    assert (largest["width"], largest["height"]) == (1280, 720)
+
+
+def test_a_job_that_measured_nothing_offers_no_picture_and_draws_none(chat):
+    chat.say("/admin")
+    chat.press("a-jobs:0")
+    chat.press("a-job:1")
+    assert "📈 Потери картинкой" not in chat.labels
+    assert "Потерь пока не измерено" in chat.forge("a-losses:1")
+    assert chat.telegram.calls("sendPhoto") == []
+
+
 def test_events_are_shown_oldest_first(chat, lab):
     for _ in range(20):
         lab.tick("poll")
@@ -120,7 +145,15 @@ def test_a_student_who_forges_buttons_changes_and_sees_nothing(chat, telegram):
     anna = Chat(telegram, chat.settings, "anna")
     assert "/admin" in anna.say("/admin").text
     before = anna.last.text
-    for data in ("a-home", "a-jobs:0", "a-job:1", "a-cancel:1", "a-cancel-yes:1", "a-launch"):
+    for data in (
+        "a-home",
+        "a-jobs:0",
+        "a-job:1",
+        "a-losses:1",
+        "a-cancel:1",
+        "a-cancel-yes:1",
+        "a-launch",
+    ):
         assert "не действует" in anna.forge(data)
     assert anna.last.text == before
     assert rows(chat.settings, "SELECT id FROM request") == []
@@ -146,7 +179,14 @@ def test_forged_numbers_are_met_with_words(telegram, settings):
     with RunningBot(with_admin(settings)):
         chat = Chat(telegram, settings)
         chat.say("/admin")
-        for data in ("a-job", "a-job:x", "a-job:99999999999999999999", "a-jobs:-1", "a-set:x"):
+        for data in (
+            "a-job",
+            "a-losses:x",
+            "a-job:x",
+            "a-job:99999999999999999999",
+            "a-jobs:-1",
+            "a-set:x",
+        ):
             chat.forge(data)
         assert "failed" not in {state for (state,) in rows(settings, "SELECT state FROM updates")}
 

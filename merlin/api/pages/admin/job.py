@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -25,6 +26,8 @@ from merlin.api.routes import jobs as job_routes
 from merlin.api.shape import Id
 from merlin.core.curve import Curve, Words, curve_of
 from merlin.core.number import number
+from merlin.core.picture import PictureWords, loss_picture
+from merlin.core.web.answering import NEVER_KEPT
 from merlin.job.lifecycle import FINAL
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -112,6 +115,24 @@ async def show_live(
         return Response(status_code=204)
     was = seen.partition(".")[0]
     return part(visit, "admin_job_live.html", v=view, is_news=was != job.state.value)
+
+
+@router.get("/admin/jobs/{job_id}/loss.png")
+async def show_picture(visit: Watching, job_id: Id, theme: str = "") -> Response:
+    """Return a job's losses as a picture, in the light of the pages or the one asked for."""
+    job = await job_routes.show_job(await call(visit), visit.caller, job_id)
+    words = PictureWords(
+        title=job.build or job.dataset,
+        train=visit.say("loss-train"),
+        test=visit.say("loss-test"),
+        steps=visit.say("losses-steps"),
+        none=visit.say("no-losses"),
+        language=visit.language,
+    )
+    series = _points(job.losses.train), _points(job.losses.test)
+    is_dark = (theme or visit.theme) == "dark"
+    content = await run_in_threadpool(loss_picture, *series, words, dark=is_dark)
+    return Response(content, media_type="image/png", headers={"Cache-Control": NEVER_KEPT})
 
 
 @router.post("/admin/jobs/{job_id}/cancel")

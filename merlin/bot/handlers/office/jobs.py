@@ -1,12 +1,14 @@
 """Jobs: what is being trained, how far it is, launch and cancel.
 
-    list -> job -> events | cancel (asked twice)
+    list -> job -> events | losses as a picture | cancel (asked twice)
 
 A job that goes on is shown anew every few seconds for two minutes.
 """
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,11 +20,12 @@ from merlin.bot.handlers.office.admin import to_home
 from merlin.bot.handlers.office.asked import ask
 from merlin.bot.handlers.office.panel import guarded
 from merlin.bot.handlers.topic import Topic
-from merlin.bot.job_page import events_words, job_words, losses
+from merlin.bot.job_page import events_words, job_words, losses, picture
 from merlin.bot.kit import Kit
-from merlin.bot.screen import Screen
+from merlin.bot.screen import Screen, alert
 from merlin.core.errors import MerlinError, NotFound
-from merlin.core.page import Button, Page
+from merlin.core.losses import losses_of
+from merlin.core.page import Attachment, Button, Page
 from merlin.core.request import RequestKind
 from merlin.core.text import text
 from merlin.job.lifecycle import FINAL
@@ -74,7 +77,7 @@ def shown(kit: Kit, event: Event) -> Screen:
     rows = [
         (panel.button(event, "admin-refresh", f"a-job:{job['job']}"),) if is_open else (),
         (panel.button(event, "admin-events", f"a-events:{job['job']}"), *_cancel(kit, event, job)),
-        _model(job, event),
+        (*_losses(job, event), *_model(job, event)),
         panel.back(event, _LIST),
     ]
     words = job_words(job, event.language, partial(panel.when, kit, event))
@@ -86,6 +89,11 @@ def _cancel(kit: Kit, event: Event, job: dict[str, Any]) -> tuple[Button, ...]:
     if not is_open or not panel.standing(kit, event).may(Permission.LAUNCH, job["dataset"]):
         return ()
     return (panel.button(event, "admin-cancel-job", f"a-cancel:{job['job']}", "danger"),)
+
+
+def _losses(job: dict[str, Any], event: Event) -> tuple[Button, ...]:
+    is_measured = any(losses_of(job).values())
+    return (panel.button(event, "admin-losses", f"a-losses:{job['job']}"),) if is_measured else ()
 
 
 def _model(job: dict[str, Any], event: Event) -> tuple[Button, ...]:
@@ -121,6 +129,31 @@ def _is_open(page: Page, event: Event) -> bool:
     return any(refresh in row for row in page.buttons)
 
 
+async def pictured(kit: Kit, event: Event) -> None:
+    """Send a job's losses as a picture; it is drawn beside the database's work."""
+
+    def look() -> dict[str, Any] | None:
+        try:
+            return _found(kit, event)
+        except MerlinError:
+            return None
+
+    seen = await kit.store.read(look)
+    content = await asyncio.to_thread(picture, seen, event.language) if seen else b""
+
+    def act(kit: Kit, event: Event) -> Screen:
+        job = _found(kit, event)
+        if not content:
+            return alert(text(event.language, "admin-losses-none"))
+        title = text(event.language, "admin-job", job=job["job"], build=job["build"])
+        screen = panel.block(panel.panel(title), losses(job, event.language))
+        file = Attachment(f"losses-{job['job']}.png", content, is_picture=True)
+        page = screen.page or Page("")
+        return Screen(replace(page, file=file), is_new=True)
+
+    await guarded(Permission.WATCH, act)(kit, event)
+
+
 def events(kit: Kit, event: Event) -> Screen:
     """Show the newest lines of a job's diary."""
     job = _found(kit, event, events=15)
@@ -147,6 +180,7 @@ TOPIC = Topic(
     buttons={
         "a-jobs": guarded(Permission.WATCH, listed),
         "a-job": watched,
+        "a-losses": pictured,
         "a-events": guarded(Permission.WATCH, events),
         "a-cancel": guarded(Permission.LAUNCH, ask_cancel),
         "a-cancel-yes": guarded(Permission.LAUNCH, cancel),
