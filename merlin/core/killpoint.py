@@ -58,6 +58,8 @@ POINTS = (
     "engine.epoch_done",
     "engine.model_written",
     "engine.job_succeeded",
+    "engine.webhook_sent",
+    "engine.webhook_recorded",
 )
 
 

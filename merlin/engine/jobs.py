@@ -61,8 +61,16 @@ class Job:
 class Jobs:
     """The engine's jobs."""
 
-    def __init__(self, rows: Rows, repeats: Repeats, diary: Diary) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        repeats: Repeats,
+        diary: Diary,
+        ended: Callable[[str, str], object] = no_limit,
+    ) -> None:
+        """Keep jobs in `rows`; `ended` hears of each that ends, and how, in that transaction."""
         self._rows = rows
+        self._ended = ended
         self._repeats = repeats
         self._diary = diary
 
@@ -155,6 +163,8 @@ class Jobs:
             if not self._rows.change(sql, *fields.values(), job_id, *states):
                 return False
             self._diary.tell(job_id, told)
+            if to in FINAL:
+                self._ended(job_id, to)
         return True
 
     def progress(self, job_id: str, step: int, estimated_finish: float | None) -> None:

@@ -101,6 +101,9 @@ class Rows:
     def __init__(self, path: Path) -> None:
         """Open the file, made where there is none, and bring its schema up to date."""
         self._lock = threading.RLock()
+        # It holds secrets that sign webhooks: nobody else reads it.
+        path.touch(mode=0o600)
+        path.chmod(0o600)
         self._db = SqliteDatabase(
             str(path),
             pragmas={"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1},

@@ -21,7 +21,16 @@ from merlin.engine.caller import owned
 from merlin.engine.failure import is_full, words_of_bug
 from merlin.engine.guards import Guards
 from merlin.engine.refusal import Refusal, bad
-from merlin.engine.routes import chat, embeddings, files, health, jobs, models
+from merlin.engine.routes import (
+    audio,
+    chat,
+    embeddings,
+    files,
+    health,
+    jobs,
+    models,
+    webhooks,
+)
 from merlin.engine.services import Engine, open_engine
 from merlin.engine.settings import EngineSettings
 from merlin.engine.trainers import Untrainable
@@ -50,7 +59,7 @@ def create_app(
     )
     app.state.settings, app.state.engine, app.state.calls = settings, engine, calls
     app.state.bases = bases
-    for topic in (files, jobs, models, chat, embeddings):
+    for topic in (files, jobs, models, chat, embeddings, audio, webhooks):
         app.include_router(topic.router, prefix="/v1", dependencies=[Depends(owned)])
     app.include_router(health.router)
     app.exception_handler(Refusal)(_refused)

@@ -158,6 +158,7 @@ class EngineProcess:
 
     def __init__(self, folder, **environment):
         self.folder = folder
+        self.settings = {}
         self.environment = environment
         self.desk = None
         self.starts = 0
@@ -166,7 +167,7 @@ class EngineProcess:
     def start(self):
         """Start, or start again, and return a desk at it."""
         self.starts += 1
-        settings = EngineSettings(self.folder, "127.0.0.1", 0, KEY)
+        settings = EngineSettings(self.folder, "127.0.0.1", 0, KEY, **self.settings)
         heard, told = _FORKS.Pipe(duplex=False)
         self._process = _FORKS.Process(target=_serve, args=(settings, self.environment, told))
         self._process.start()

@@ -208,12 +208,16 @@ def hers(place):
     desk = Desk(place.port, place.clients.add("anna", Limits()))
     job = desk.train()
     assert job.status == "succeeded"
+    types = desk.client.webhooks.event_types.list().data
+    url = "http://127.0.0.1:9/hook"
+    hook = desk.client.webhooks.create(name="hers", url=url, event_types=types)
     yield (
         desk,
         {
             "file_id": job.training_file,
             "job_id": job.id,
             "name": job.fine_tuned_model,
+            "endpoint_id": hook.id,
         },
     )
     desk.close()
@@ -240,6 +244,7 @@ def look(desk, things):
         desk.client.files.retrieve(things["file_id"]),
         desk.jobs.retrieve(things["job_id"]),
         desk.client.models.retrieve(things["name"]),
+        desk.client.webhooks.retrieve(things["endpoint_id"]),
         desk.events(things["job_id"]),
     )
 

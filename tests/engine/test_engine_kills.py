@@ -6,8 +6,10 @@ import openai
 import pytest
 from engine_world import ANSWER, EngineProcess, jsonl, many, weights_of
 from waiting import wait_until
+from webhook_world import SECRET, listening
 
 from merlin.core.killpoint import POINTS
+from merlin.engine.settings import WebhookSettings
 
 pytestmark = pytest.mark.integration
 OURS = [point for point in POINTS if point.startswith("engine.")]
@@ -20,10 +22,12 @@ def engine(tmp_path, request):
     point = getattr(request, "param", "")
     mark = tmp_path / "mark"
     crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(mark)} if point else {}
-    made = EngineProcess(tmp_path / "engine", **crash)
-    made.mark = mark
-    yield made
-    made.close()
+    with listening() as ear:
+        made = EngineProcess(tmp_path / "engine", **crash)
+        made.settings = {"webhooks": [WebhookSettings(ear.url, SECRET)]}
+        made.mark, made.ear, made.point = mark, ear, point
+        yield made
+        made.close()
 
 
 def persist(engine, act):
@@ -77,6 +81,11 @@ def test_killed_at_a_kill_point_all_ends_once_and_whole(engine):
     assert epochs == list(range(1, EPOCHS + 1))
     assert len(desk.jobs.checkpoints.list(job.id).data) == EPOCHS
     assert {path.name for path in (engine.folder / "files").iterdir()} == {file.id}
+    wait_until(lambda: not next(iter(desk.client.webhooks.list())).merlin["waiting"])
+    told = engine.ear.told
+    assert len(told) == (2 if engine.point == "engine.webhook_sent" else 1)
+    assert len({each.webhook_id for each in told}) == 1
+    assert {each.event().data.id for each in told} == {job.id}
 
 
 def test_killed_in_the_middle_of_a_run_the_job_goes_on_to_the_same_model(engine):

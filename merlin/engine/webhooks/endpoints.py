@@ -1,0 +1,224 @@
+"""Endpoints: who wants to hear of jobs that ended, by which secret, and how it goes.
+
+    on -> paused: failed for a week, its deliveries wait   -> on: it was changed, or took a test
+    on -> gone: it answered 410, nothing more is kept      -> on: as above
+
+Their secrets lie in the engine's database, whose file only its own user can read; no log and no
+answer but the first tells them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from merlin.core.clock import Clock, utc_now
+from merlin.engine.paging import Page, rows_of
+from merlin.engine.refusal import Refusal, bad, missing
+from merlin.engine.rows import Row, Rows
+from merlin.engine.settings import WebhookSettings
+from merlin.engine.webhooks.signing import hint_of, new_secret
+
+EVENT_TYPES = tuple(f"fine_tuning.job.{word}" for word in ("succeeded", "failed", "cancelled"))
+ON, PAUSED, GONE = "on", "paused", "gone"
+OLD_SECRET_S = 24 * 3600.0
+PAUSED_AFTER_S = 7 * 24 * 3600.0
+LONGEST_NAME = 256
+MOST_OF_ONE = 50
+_AFRESH = "state = 'on', failing_since = NULL, not_before = 0"
+_CHANGE = (
+    "UPDATE endpoint SET name = ?, url = ?, event_types = ?, updated_at = ?,"  # noqa: S608 - as below
+    f" {_AFRESH} WHERE id = ?"
+)
+_WELL = f"UPDATE endpoint SET {_AFRESH} WHERE id = ?"  # noqa: S608 - our own words
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a call says of an endpoint; None where it says nothing."""
+
+    name: str | None = None
+    url: str | None = None
+    event_types: Sequence[str] | None = None
+
+
+def wanted_of(asked: Mapping[str, object], *, is_new: bool) -> Wanted:
+    """Read a call's body. Raises Refusal 400 that names the field.
+
+    Source: openai, webhook_create_params and webhook_update_params.
+    """
+    for field in ("name", "url", "event_types"):
+        if is_new and asked.get(field) is None:
+            raise bad(field, f"Missing required parameter: '{field}'.")
+    name, url, types = asked.get("name"), asked.get("url"), asked.get("event_types")
+    if name is not None:
+        is_text = isinstance(name, str) and name.isprintable()
+        if not isinstance(name, str) or not is_text or not 0 < len(name) <= LONGEST_NAME:
+            raise bad("name", f"name must be a printable text of 1 to {LONGEST_NAME} characters")
+    if url is not None and not isinstance(url, str):
+        raise bad("url", "url must be a text")
+    return Wanted(name, url, None if types is None else _types(types))
+
+
+def _types(told: object) -> list[str]:
+    if not isinstance(told, list) or not told:
+        raise bad("event_types", "event_types must be a list of at least one")
+    for each in told:
+        event_type(each, "event_types")
+    return sorted(set(told))
+
+
+def event_type(told: object, param: str = "event_type") -> str:
+    """Return a type of event that this engine has. Raises Refusal 400."""
+    if not isinstance(told, str) or told not in EVENT_TYPES:
+        raise bad(param, f"{param}: this engine has the events {', '.join(EVENT_TYPES)}")
+    return told
+
+
+class Endpoints:
+    """The endpoints of one engine; every method may be called from any thread."""
+
+    def __init__(self, rows: Rows, clock: Clock = utc_now) -> None:
+        self._rows = rows
+        self._clock = clock
+
+    def add(self, wanted: Wanted, owner: str) -> Row:
+        """Keep a new endpoint with a new secret. Raises Refusal 400 where the owner has many."""
+        with self._rows.transaction():
+            sql = "SELECT COUNT(*) AS n FROM endpoint WHERE owner = ?"
+            if self._rows.select(sql, owner)[0]["n"] >= MOST_OF_ONE:
+                raise Refusal(400, f"There are {MOST_OF_ONE} webhook endpoints; delete one first.")
+            endpoint_id = f"we_{secrets.token_hex(12)}"
+            self._insert(endpoint_id, wanted, new_secret(), owner)
+        return self.get(endpoint_id)
+
+    def _insert(
+        self, endpoint_id: str, wanted: Wanted, secret: str, owner: str = "", of_config: int = 0
+    ) -> None:
+        now = self._clock().timestamp()
+        self._rows.change(
+            "INSERT INTO endpoint (id, owner, is_of_config, name, url, event_types, secret,"
+            " created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(endpoint_id, owner, of_config, wanted.name, wanted.url),
+            *(json.dumps(wanted.event_types), secret, now, now),
+        )
+
+    def get(self, endpoint_id: str) -> Row:
+        """Return an endpoint. Raises Refusal 404."""
+        found = self._rows.select("SELECT * FROM endpoint WHERE id = ?", endpoint_id)
+        if not found:
+            raise missing("webhook endpoint", endpoint_id, "webhook_endpoint_id")
+        return found[0]
+
+    def list(self, page: Page, owner: str = "") -> tuple[list[Row], bool]:
+        """Return a page of an owner's endpoints ("" for all), and whether more follow."""
+        return rows_of(self._rows, "endpoint", "? IN ('', owner)", [owner], page)
+
+    def change(self, endpoint_id: str, wanted: Wanted) -> Row:
+        """Change what the call names, and begin to send again. Raises Refusal 400, 404."""
+        row = self._own(endpoint_id)
+        new = {
+            "name": row["name"] if wanted.name is None else wanted.name,
+            "url": row["url"] if wanted.url is None else wanted.url,
+            "event_types": row["event_types"]
+            if wanted.event_types is None
+            else json.dumps(wanted.event_types),
+        }
+        now = self._clock().timestamp()
+        is_other = any(row[field] != value for field, value in new.items())
+        updated = now if is_other else row["updated_at"]
+        with self._rows.transaction():
+            self._rows.change(_CHANGE, *new.values(), updated, endpoint_id)
+            self._due_now(endpoint_id, now)
+        return self.get(endpoint_id)
+
+    def rotate(self, endpoint_id: str, *, keeps_old: bool) -> Row:
+        """Give an endpoint a new secret; the old one signs too for 24 hours where it is kept."""
+        row, now = self._own(endpoint_id), self._clock().timestamp()
+        old, until = (row["secret"], now + OLD_SECRET_S) if keeps_old else (None, None)
+        self._rows.change(
+            "UPDATE endpoint SET secret = ?, old_secret = ?, old_until = ?, updated_at = ?"
+            " WHERE id = ?",
+            *(new_secret(), old, until, now, endpoint_id),
+        )
+        return self.get(endpoint_id)
+
+    def delete(self, endpoint_id: str) -> None:
+        """Forget an endpoint, with what waits for it. Raises Refusal 400, 404."""
+        self._own(endpoint_id)
+        self._rows.change("DELETE FROM endpoint WHERE id = ?", endpoint_id)
+
+    def _own(self, endpoint_id: str) -> Row:
+        row = self.get(endpoint_id)
+        if row["is_of_config"]:
+            words = "This endpoint stands in engine.webhooks of the configuration; change it there."
+            raise Refusal(400, words, code="endpoint_of_config")
+        return row
+
+    def keep_config(self, said: Sequence[WebhookSettings]) -> None:
+        """Make the endpoints of the configuration those of `said`; a start sends afresh."""
+        named = {f"we_{hashlib.sha256(each.url.encode()).hexdigest()[:24]}": each for each in said}
+        now = self._clock().timestamp()
+        with self._rows.transaction():
+            for row in self._rows.select("SELECT * FROM endpoint WHERE is_of_config = 1"):
+                if row["id"] not in named:
+                    self._rows.change("DELETE FROM endpoint WHERE id = ?", row["id"])
+            for endpoint_id, each in named.items():
+                known = self._rows.select("SELECT * FROM endpoint WHERE id = ?", endpoint_id)
+                if not known:
+                    wanted = Wanted("engine.webhooks", each.url, EVENT_TYPES)
+                    self._insert(endpoint_id, wanted, each.secret, of_config=1)
+                    continue
+                sql = f"UPDATE endpoint SET secret = ?, {_AFRESH} WHERE id = ?"  # noqa: S608 - our own words
+                self._rows.change(sql, each.secret, endpoint_id)
+                self._due_now(endpoint_id, now)
+
+    def well(self, endpoint_id: str) -> None:
+        """Note that it took a delivery: it is on, whatever was before."""
+        now, row = self._clock().timestamp(), self.get(endpoint_id)
+        self._rows.change(_WELL, endpoint_id)
+        if row["state"] != ON:
+            self._due_now(endpoint_id, now)
+
+    def failed(self, endpoint_id: str, again_in_s: float, *, is_gone: bool) -> str:
+        """Note that a try failed, and send nothing for so long; return the state after it."""
+        now = self._clock().timestamp()
+        self._rows.change(
+            "UPDATE endpoint SET failing_since = COALESCE(failing_since, ?), not_before = ?,"
+            " state = CASE WHEN ? THEN 'gone' WHEN state = 'on' AND failing_since < ? THEN 'paused'"
+            " ELSE state END WHERE id = ?",
+            *(now, now + again_in_s, is_gone, now - PAUSED_AFTER_S, endpoint_id),
+        )
+        return str(self.get(endpoint_id)["state"])
+
+    def secrets_of(self, row: Row) -> Sequence[str]:
+        """Return what signs for an endpoint now, the newest first."""
+        is_old_good = row["old_secret"] and row["old_until"] > self._clock().timestamp()
+        return [row["secret"], row["old_secret"]] if is_old_good else [row["secret"]]
+
+    def _due_now(self, endpoint_id: str, now: float) -> None:
+        sql = "UPDATE delivery SET due_at = ? WHERE endpoint_id = ? AND delivered_at IS NULL"
+        self._rows.change(sql, now, endpoint_id)
+
+
+def endpoint_object(row: Row, waiting: Mapping[str, object]) -> dict[str, object]:
+    """Return the protocol's WebhookEndpoint; the extension `merlin` says how it goes."""
+    return {
+        "id": row["id"],
+        "object": "webhook_endpoint",
+        "created_at": int(row["created_at"]),
+        "event_types": json.loads(row["event_types"]),
+        "name": row["name"],
+        "url": row["url"],
+        "signing_secret_hint": hint_of(row["secret"]),
+        "updated_at": int(row["updated_at"]),
+        "merlin": {
+            "state": row["state"],
+            "failing_since": int(row["failing_since"]) if row["failing_since"] else None,
+            "is_of_config": bool(row["is_of_config"]),
+            **waiting,
+        },
+    }

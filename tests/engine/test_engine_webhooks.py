@@ -1,0 +1,417 @@
+"""Webhooks: who hears of a job that ended, by what signature, and how often it is tried."""
+
+from __future__ import annotations
+
+import stat
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import openai
+import pytest
+from engine_world import Desk, connect, engine_in_thread
+from waiting import wait_until
+from webhook_world import SECRET, listening
+
+from merlin.core.clock import utc_now
+from merlin.core.errors import ConfigError
+from merlin.engine.clients import Clients
+from merlin.engine.limits import Limits
+from merlin.engine.rows import Rows
+from merlin.engine.server import create_app
+from merlin.engine.services import open_engine
+from merlin.engine.settings import EngineSettings, WebhookSettings
+from merlin.engine.webhooks.endpoints import PAUSED_AFTER_S, Endpoints
+from merlin.engine.webhooks.outbox import LADDER_S, Outbox, pause_s
+from merlin.engine.webhooks.sending import LONGEST_RETRY_AFTER_S, retry_after_s
+from merlin.engine.webhooks.signing import hint_of, key_of, new_secret
+from merlin.engine.webhooks.walls import Walls, is_public
+
+pytestmark = pytest.mark.functional
+
+TYPES = [f"fine_tuning.job.{word}" for word in ("succeeded", "failed", "cancelled")]
+
+
+@pytest.fixture
+def ear():
+    with listening() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("webhooks")
+    with engine_in_thread(folder) as desk, closing(Rows(folder / "engine.db")) as rows:
+        desk.folder, desk.rows = folder, rows
+        desk.hooks = desk.client.webhooks
+        yield desk
+
+
+@pytest.fixture
+def endpoint(place, ear):
+    made = place.hooks.create(name="tests", url=ear.url, event_types=TYPES)
+    yield made
+    if place.rows.select("SELECT 1 FROM endpoint WHERE id = ?", made.id):
+        place.hooks.delete(made.id)
+
+
+def heard(ear, n=1):
+    wait_until(lambda: len(ear.told) >= n)
+    return ear.told
+
+
+def again(place):
+    """Let what waits be due now, as if the time had passed."""
+    place.rows.change("UPDATE delivery SET due_at = 0 WHERE delivered_at IS NULL")
+    place.rows.change("UPDATE endpoint SET not_before = 0")
+
+
+def settled(place, hook, tries):
+    """Wait until so many tries of the only waiting delivery were noted."""
+
+    def noted():
+        sql = "SELECT * FROM delivery WHERE endpoint_id = ? AND tries >= ?"
+        return place.rows.select(sql, hook.id, tries)
+
+    return wait_until(noted)[0]
+
+
+def test_a_job_that_ends_is_told_signed_in_the_shape_of_the_openai_package(place, endpoint, ear):
+    job = place.train()
+    (told,) = heard(ear)
+    event = told.event(endpoint.signing_secret)
+    assert (event.type, event.data.id) == ("fine_tuning.job.succeeded", job.id)
+    assert event.object == "event"
+    assert abs(event.created_at - job.finished_at) <= 1
+    assert told.webhook_id.startswith("wh_")
+    assert told.headers["content-type"] == "application/json"
+    with pytest.raises(openai.InvalidWebhookSignatureError):
+        told.event(new_secret())
+
+
+@pytest.mark.parametrize("word", ["failed", "cancelled"])
+def test_every_end_has_its_event(place, endpoint, ear, word):
+    job = place.launch(place.upload(b'{"messages": []}\n' * 10).id) if word == "failed" else None
+    if job is None:
+        job = place.launch(hyperparameters={"n_epochs": 200})
+        place.jobs.cancel(job.id)
+    place.until(job.id, word)
+    (told,) = heard(ear)
+    event = told.event(endpoint.signing_secret)
+    assert (event.type, event.data.id) == (f"fine_tuning.job.{word}", job.id)
+
+
+def test_only_what_was_asked_for_is_told(place, endpoint, ear):
+    place.hooks.update(endpoint.id, event_types=["fine_tuning.job.failed"])
+    place.train()
+    place.train(place.upload(b"{}\n" * 10).id)
+    (told,) = heard(ear)
+    assert told.event(endpoint.signing_secret).type == "fine_tuning.job.failed"
+
+
+def test_endpoints_are_made_read_changed_and_deleted_by_the_openai_package(place, endpoint, ear):
+    assert endpoint.signing_secret.startswith("whsec_")
+    assert len(key_of(endpoint.signing_secret)) == 32
+    seen = place.hooks.retrieve(endpoint.id)
+    assert (seen.name, seen.url, seen.event_types) == ("tests", ear.url, sorted(TYPES))
+    assert seen.signing_secret_hint == hint_of(endpoint.signing_secret)
+    assert endpoint.signing_secret not in seen.model_dump_json()
+    assert seen.merlin["state"] == "on"
+    assert place.hooks.update(endpoint.id, name="other").name == "other"
+    second = place.hooks.create(name="second", url=ear.url, event_types=TYPES[:1])
+    assert [each.id for each in place.hooks.list(limit=1)][:2] == [second.id, endpoint.id]
+    assert place.hooks.delete(second.id).deleted
+    with pytest.raises(openai.NotFoundError):
+        place.hooks.retrieve(second.id)
+    assert place.hooks.event_types.list().data == TYPES
+
+
+@pytest.mark.parametrize("keeps_old", [False, True])
+def test_after_a_rotation_the_new_secret_signs_and_for_a_day_the_old_one_too(
+    place, endpoint, ear, keeps_old
+):
+    new = place.hooks.rotate_secret(
+        endpoint.id, keep_old_secret_active_for_24_hours=keeps_old
+    ).signing_secret
+    place.hooks.test(endpoint.id, event_type=TYPES[0])
+    (told,) = heard(ear)
+    told.event(new)
+    if keeps_old:
+        told.event(endpoint.signing_secret)
+        late = Endpoints(place.rows, lambda: utc_now() + timedelta(hours=24, seconds=1))
+        assert late.secrets_of(late.get(endpoint.id)) == [new]
+    else:
+        with pytest.raises(openai.InvalidWebhookSignatureError):
+            told.event(endpoint.signing_secret)
+
+
+def test_a_test_tells_what_the_endpoint_answered(place, endpoint, ear):
+    ear.script = [418]
+    told = place.hooks.test(endpoint.id, event_type=TYPES[1])
+    assert (told.status_code, told.success, told.event_type) == (418, True, TYPES[1])
+    assert place.hooks.test(endpoint.id, event_type=TYPES[1]).status_code == 200
+    ear.shutdown()
+    ear.server_close()
+    with pytest.raises(openai.BadRequestError, match="gave no answer"):
+        place.hooks.test(endpoint.id, event_type=TYPES[1])
+
+
+def test_what_is_not_taken_is_told_again_under_the_same_id(place, endpoint, ear):
+    ear.script = [500, 302]
+    job = place.train()
+    for tries in (1, 2):
+        waiting = settled(place, endpoint, tries)
+        assert waiting["delivered_at"] is None
+        assert place.hooks.retrieve(endpoint.id).merlin["waiting"] == 1
+        again(place)
+        place.hooks.update(endpoint.id)
+    told = heard(ear, 3)
+    assert len({each.webhook_id for each in told}) == 1
+    assert len({each.body for each in told}) == 1
+    assert told[-1].event(endpoint.signing_secret).data.id == job.id
+    wait_until(lambda: place.hooks.retrieve(endpoint.id).merlin["waiting"] == 0)
+
+
+def test_a_redirect_is_not_followed(place, endpoint, ear):
+    with listening() as other:
+        ear.script = [(307, {"location": other.url})]
+        place.train()
+        assert "307" in settled(place, endpoint, 1)["trouble"]
+        assert other.told == []
+
+
+def test_retry_after_is_obeyed(place, endpoint, ear):
+    ear.script = [(503, {"retry-after": "3600"})]
+    place.train()
+    settled(place, endpoint, 1)
+
+    def not_before():
+        sql = "SELECT not_before FROM endpoint WHERE id = ?"
+        return place.rows.select(sql, endpoint.id)[0]["not_before"]
+
+    wait_until(not_before)
+    assert not_before() > utc_now().timestamp() + 3500
+
+
+def test_an_endpoint_that_is_gone_is_told_nothing_more_until_it_is_changed(place, endpoint, ear):
+    ear.script = [410]
+    place.train()
+    wait_until(lambda: place.hooks.retrieve(endpoint.id).merlin["state"] == "gone")
+    place.train()
+    assert place.hooks.retrieve(endpoint.id).merlin["waiting"] == 1
+    assert len(ear.told) == 1
+    assert place.hooks.update(endpoint.id, name="here again").merlin["state"] == "on"
+    assert len(heard(ear, 2)) == 2
+
+
+def test_an_endpoint_that_fails_for_a_week_is_paused_and_what_waits_is_kept(place, endpoint, ear):
+    ear.script = [500, 500]
+    place.train()
+    settled(place, endpoint, 1)
+    long_ago = utc_now().timestamp() - PAUSED_AFTER_S - 60
+    wait_until(lambda: place.hooks.retrieve(endpoint.id).merlin["failing_since"])
+    place.rows.change("UPDATE endpoint SET failing_since = ? WHERE id = ?", long_ago, endpoint.id)
+    again(place)
+    place.train()
+    wait_until(lambda: place.hooks.retrieve(endpoint.id).merlin["state"] == "paused")
+    told = place.hooks.retrieve(endpoint.id).merlin
+    assert told["waiting"] == 2
+    assert told["trouble"] == "HTTP 500"
+    assert place.hooks.test(endpoint.id, event_type=TYPES[0]).status_code == 200
+    wait_until(lambda: place.hooks.retrieve(endpoint.id).merlin["waiting"] == 0)
+    assert place.hooks.retrieve(endpoint.id).merlin["state"] == "on"
+
+
+def test_a_dead_endpoint_holds_up_nobody(place, endpoint, ear):
+    with listening() as dead:
+        dead.is_silent.set()
+        hook = place.hooks.create(name="dead", url=dead.url, event_types=TYPES)
+        for number in (1, 2):
+            place.train()
+            heard(ear, number)
+        assert len(dead.told) == 1
+        place.hooks.delete(hook.id)
+
+
+def test_an_endpoint_of_the_configuration_needs_no_call(tmp_path, ear):
+    with engine_in_thread(tmp_path, webhooks=[WebhookSettings(ear.url, SECRET)]) as desk:
+        job = desk.train()
+        (told,) = heard(ear)
+        assert told.event().data.id == job.id
+        (hook,) = desk.client.webhooks.list()
+        assert (hook.url, hook.merlin["is_of_config"]) == (ear.url, True)
+        for act in (desk.client.webhooks.delete, desk.client.webhooks.rotate_secret):
+            with pytest.raises(openai.BadRequestError, match=r"engine\.webhooks"):
+                act(hook.id)
+    with engine_in_thread(tmp_path) as desk:
+        assert list(desk.client.webhooks.list()) == []
+
+
+def test_what_waited_when_the_engine_stopped_is_told_after_its_next_start(tmp_path, ear):
+    said = [WebhookSettings(ear.url, SECRET)]
+    ear.script = [500]
+    with engine_in_thread(tmp_path, webhooks=said) as desk:
+        desk.train()
+        (first,) = heard(ear)
+    with engine_in_thread(tmp_path, webhooks=said):
+        assert heard(ear, 2)[1].webhook_id == first.webhook_id
+
+
+@pytest.mark.parametrize(
+    ("url", "secret"),
+    [
+        ("ftp://a.example/", SECRET),
+        ("", SECRET),
+        ("https://a.example/", "whsec_?"),
+        ("https://a.example/", ""),
+    ],
+)
+def test_webhooks_of_the_configuration_that_cannot_be_sent_stop_the_start(tmp_path, url, secret):
+    settings = EngineSettings(
+        tmp_path / "e", "127.0.0.1", 0, "k", webhooks=[WebhookSettings(url, secret)]
+    )
+    with pytest.raises(ConfigError, match=r"engine\.webhooks"):
+        open_engine(settings)
+
+
+def test_a_client_hears_of_its_own_jobs_and_sees_its_own_endpoints(place, endpoint, ear):
+    key = Clients(place.rows).add("anna", Limits())
+    with closing(Desk(place.port, key)) as anna, listening() as hers:
+        hook = anna.client.webhooks.create(name="hers", url=hers.url, event_types=TYPES)
+        assert [each.id for each in anna.client.webhooks.list()] == [hook.id]
+        with pytest.raises(openai.NotFoundError):
+            anna.client.webhooks.retrieve(endpoint.id)
+        with pytest.raises(openai.BadRequestError, match="after"):
+            anna.client.webhooks.list(after=endpoint.id)
+        place.train()
+        job = anna.train()
+        heard(ear, 2)
+        (told,) = heard(hers)
+        assert told.event(hook.signing_secret).data.id == job.id
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", ""),
+        ("name", 5),
+        ("name", "x" * 257),
+        ("event_types", []),
+        ("event_types", ["batch.completed"]),
+        ("event_types", "fine_tuning.job.failed"),
+        ("url", 5),
+        ("url", "https://user:word@example.com/"),
+        ("url", "https://example.com/#there"),
+        ("url", "https://пример.рф/"),
+        ("url", "https://[::1/"),
+        ("url", "gopher://example.com/"),
+        ("url", "http://example.com/"),
+        ("url", "https://10.0.0.1/"),
+        ("url", "https://169.254.169.254/latest"),
+        ("url", "https://[::ffff:10.0.0.1]/"),
+        ("url", "https://[fd00::1]/"),
+        ("url", "https://2130706433/"),
+        ("url", "https://0/"),
+        ("url", "https://" + "a" * 2048),
+    ],
+)
+def test_an_endpoint_that_cannot_be_is_refused_by_its_field(place, field, value):
+    asked = {"name": "tests", "url": "https://example.com/", "event_types": TYPES, field: value}
+    with pytest.raises(openai.BadRequestError) as refused:
+        place.client.post("/webhook_endpoints", body=asked, cast_to=object)
+    assert refused.value.param == field
+
+
+def open_to_all(*webhooks):
+    return EngineSettings(Path("nowhere"), "0.0.0.0", 0, "key", webhooks=webhooks)  # noqa: S104
+
+
+@pytest.mark.unit
+def test_a_name_that_leads_to_this_machine_is_not_called_by_an_engine_that_serves_others():
+    walls = Walls(open_to_all())
+    walls.check("https://localhost/")
+    assert not walls.lets("localhost", "127.0.0.1")
+    assert walls.lets("example.com", "93.184.216.34")
+
+
+@pytest.mark.unit
+def test_a_host_that_the_configuration_names_may_be_a_private_one():
+    walls = Walls(open_to_all(WebhookSettings("http://api:8701/hooks/provider", SECRET)))
+    walls.check("http://api:8701/hooks/provider")
+    assert walls.lets("api", "10.0.0.1")
+    assert not walls.lets("other", "10.0.0.1")
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("address", "is_open"),
+    [
+        ("93.184.216.34", True),
+        ("2606:2800:220:1::1", True),
+        ("127.0.0.1", False),
+        ("10.1.2.3", False),
+        ("100.64.0.1", False),
+        ("169.254.169.254", False),
+        ("0.0.0.0", False),  # noqa: S104 - judged
+        ("224.0.0.1", False),
+        ("::1", False),
+        ("fe80::1%eth0", False),
+        ("fd00::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("::ffff:93.184.216.34", True),
+        ("2002:7f00:1::", False),
+        ("64:ff9b::7f00:1", False),
+    ],
+)
+def test_only_addresses_of_the_public_internet_are_open(address, is_open):
+    assert is_public(address) is is_open
+
+
+@pytest.mark.unit
+def test_tries_come_later_and_later_and_never_all_at_once():
+    for tries, usual in enumerate([*LADDER_S, LADDER_S[-1]]):
+        pauses = {pause_s(tries) for _ in range(20)}
+        assert len(pauses) > 1
+        assert all(0.8 * usual <= pause <= 1.2 * usual for pause in pauses)
+    assert (LADDER_S[0], LADDER_S[-1]) == (5, 12 * 3600)
+
+
+@pytest.mark.unit
+def test_retry_after_is_a_number_or_a_date_and_never_for_ever():
+    assert retry_after_s("120") == 120
+    assert 50 < retry_after_s(format_datetime(utc_now() + timedelta(minutes=1))) <= 60
+    assert retry_after_s(format_datetime(datetime(2020, 1, 1, tzinfo=UTC))) == 0
+    assert retry_after_s("9" * 30) == LONGEST_RETRY_AFTER_S
+    assert [retry_after_s(told) for told in ("", "soon", "-5", "1.5")] == [0, 0, 0, 0]
+
+
+def test_only_its_own_user_reads_the_engines_database(place):
+    for path in place.folder.glob("engine.db*"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_what_was_taken_long_ago_is_forgotten(tmp_path):
+    with closing(Rows(tmp_path / "engine.db")) as rows:
+        Endpoints(rows).keep_config([WebhookSettings("https://a.example/", SECRET)])
+        rows.change(
+            "INSERT INTO job (id, created_at, status, base, training_file, suffix, seed, metadata,"
+            " hyperparameters) VALUES ('j', 0, 'running', 'recall', 'f', '', 1, '{}', '{}')"
+        )
+        for days in (40, 0):
+            outbox = Outbox(rows, lambda days=days: utc_now() - timedelta(days=days))
+            outbox.job_ended("j", "succeeded")
+            outbox.delivered(outbox.heads()[0]["id"])
+        assert outbox.figures() == {"waiting": 0, "delivered": 1}
+
+
+def test_every_route_of_webhooks_reads_a_bounded_body(place, endpoint):
+    app = create_app(EngineSettings("nowhere", "127.0.0.1", 0, "key"))
+    paths = [path for path in app.openapi()["paths"] if "webhook_endpoints" in path]
+    assert paths
+    with connect(place.port) as client:
+        for path in paths:
+            where = path.removeprefix("/v1").format(endpoint_id=endpoint.id)
+            with pytest.raises(openai.APIStatusError) as refused:
+                client.post(where, body={"name": "x" * 4_000_001}, cast_to=object)
+            assert refused.value.status_code == 413

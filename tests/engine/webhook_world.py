@@ -1,0 +1,74 @@
+"""Somebody who is told of webhooks: keeps what came, and answers as the test says."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import openai
+
+SECRET = "whsec_" + "c2VjcmV0IG9mIHRoZSB0ZXN0cyBvZiB3ZWJob29rcy4="
+
+
+@dataclass(frozen=True)
+class Told:
+    path: str
+    headers: dict
+    body: bytes
+
+    @property
+    def webhook_id(self):
+        return self.headers["webhook-id"]
+
+    def event(self, secret=SECRET):
+        """Return the event as the openai package reads it, its signature proven."""
+        with openai.OpenAI(api_key="none") as client:
+            return client.webhooks.unwrap(self.body, self.headers, secret=secret)
+
+
+class Ear(ThreadingHTTPServer):
+    """Answers by `script` (a status, or a status and headers), then always 200."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        self.told, self.script = [], []
+        self.is_silent = threading.Event()
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}/hook"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.told.append(Told(self.path, headers, body))
+        if self.server.is_silent.is_set():
+            self.connection.recv(1)  # until the engine has had enough
+            return
+        script = self.server.script
+        answer = script.pop(0) if script else 200
+        status, more = answer if isinstance(answer, tuple) else (answer, {})
+        self.send_response(status)
+        for name, value in more.items():
+            self.send_header(name, value)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *arguments):
+        pass
+
+
+@contextmanager
+def listening():
+    with Ear() as ear:
+        thread = threading.Thread(target=ear.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield ear
+        ear.shutdown()
+        thread.join()
