@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 
 from merlin.engine.trainers import BaseFiles, Untrainable
 from merlin.engine.trainers.lora.child.memory import Size
@@ -97,7 +98,7 @@ def _loaded(base: Base, device: torch.device) -> Any:
             quantization_config=_quantisation(base.files.quantised, base.dtype),
             device_map={"": device} if base.files.quantised != "none" else None,
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise _damaged(base.files, error) from error
     if base.files.quantised == "none":
         return model.to(device)

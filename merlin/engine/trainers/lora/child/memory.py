@@ -26,6 +26,8 @@ _LOGITS = 3
 # Weight, gradient and Adam's two moments of a trained number, in float32.
 _TRAINED_BYTES = 16
 _BYTES = {"none": None, "8bit": 1.0, "4bit": 0.6}
+# The length of the header that follows.
+_START = 8
 # Torch, CUDA and the tokens themselves.
 _REST = 400 * 2**20
 
@@ -120,17 +122,13 @@ def _numbers(file: Path) -> int:
     Source: huggingface/safetensors, README, "Format".
     """
     with file.open("rb") as opened:
-        length = opened.read(8)
-        if len(length) < 8:  # noqa: PLR2004 - the format's first 8 bytes
+        start = opened.read(_START)
+        if len(start) < _START:
             raise ValueError(f"{file.name}: too short")
-        header = json.loads(opened.read(struct.unpack("<Q", length)[0]))
-    end = max(
-        (held["data_offsets"][1] for key, held in header.items() if _is_tensor(key)), default=0
-    )
-    if file.stat().st_size < end:
-        raise ValueError(f"{file.name}: {file.stat().st_size} bytes, {end} announced")
-    return sum(prod(held["shape"]) for key, held in header.items() if _is_tensor(key))
-
-
-def _is_tensor(key: str) -> bool:
-    return key != "__metadata__"
+        length = struct.unpack("<Q", start)[0]
+        header = json.loads(opened.read(length))
+    tensors = [held for key, held in header.items() if key != "__metadata__"]
+    announced = _START + length + max((held["data_offsets"][1] for held in tensors), default=0)
+    if file.stat().st_size != announced:
+        raise ValueError(f"{file.name}: {file.stat().st_size} bytes instead of {announced}")
+    return sum(prod(held["shape"]) for held in tensors)

@@ -12,9 +12,10 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from merlin.core.message import Message
+from merlin.engine.template import rendered
 from merlin.engine.trainers import Untrainable
 from merlin.engine.training_file import conversations, preferences
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _ASSISTANT = "assistant"
-_NOT_FOR_TEMPLATES = frozenset({"weight"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +109,7 @@ class Texts:
         return self._row(text, [(_shared(before, text), len(text))])
 
     def _rendered(self, said: Sequence[Message], *, is_asked: bool = False) -> str:
-        shown = [_shown(message) for message in said]
-        return str(
-            self._tokenizer.apply_chat_template(
-                shown, tokenize=False, add_generation_prompt=is_asked
-            )
-        )
+        return rendered(self._tokenizer, said, is_asked=is_asked)
 
     def _row(self, text: str, spans: Sequence[tuple[int, int]]) -> Row:
         made = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
@@ -139,11 +134,6 @@ def _shared(before: str, text: str) -> int:
 
 def _is_taught(message: Message) -> bool:
     return message.role == _ASSISTANT and message.extra.get("weight") != 0
-
-
-def _shown(message: Message) -> dict[str, Any]:
-    told = message.as_json()
-    return {key: value for key, value in told.items() if key not in _NOT_FOR_TEMPLATES}
 
 
 def _refused_by_line(

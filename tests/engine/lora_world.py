@@ -1,0 +1,72 @@
+"""Tasks of the `lora` trainer on tiny bases, and what comes of them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+
+import tiny_base
+
+from merlin.engine.trainers import SUPERVISED, BaseFiles, Epoch, Place, Task
+from merlin.engine.trainers.lora import LoraTrainer, papers
+
+TRAINER = LoraTrainer()
+
+
+def task(folder, train, method=SUPERVISED, test=None, base=None, place=None, **hyper):
+    """Return a task with its own folder; what is not given is "auto"."""
+    return Task(
+        method,
+        train,
+        test,
+        TRAINER.hyperparameters(method, hyper),
+        seed=42,
+        folder=folder,
+        base=base or BaseFiles(tiny_base.random_base()),
+        place=place or Place(),
+    )
+
+
+def weights(folder):
+    """Return the sha256 of an adapter's weights."""
+    return hashlib.sha256((folder / "adapter_model.safetensors").read_bytes()).hexdigest()
+
+
+def epochs(told):
+    return [each for each in told if isinstance(each, Epoch)]
+
+
+def children(folder):
+    """Return the ids of the processes that were started for a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            said = (path / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if str(folder).encode() in said and path.name != str(os.getpid()):
+            found.append(int(path.name))
+    return found
+
+
+def kill(folder):
+    """Kill a folder's child as the system's memory guard would."""
+    for pid in children(folder):
+        os.kill(pid, signal.SIGKILL)
+
+
+def in_this_process(made):
+    """Train as the child does, without starting it; return what it says."""
+    from merlin.engine.trainers.lora.child.__main__ import trained
+    from merlin.engine.trainers.lora.child.voice import Voice
+
+    made.folder.mkdir(parents=True, exist_ok=True)
+    papers.write_task(made)
+    out = io.BytesIO()
+    trained(made.folder, Voice(made.folder, out), threading.Event())
+    return [json.loads(line) for line in out.getvalue().splitlines()]

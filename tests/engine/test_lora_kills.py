@@ -1,0 +1,91 @@
+"""A training that is killed or stopped at any point ends as an unbroken one."""
+
+from __future__ import annotations
+
+import random
+import threading
+
+import pytest
+import tiny_base
+from lora_world import TRAINER, children, epochs, kill, task, weights
+from waiting import wait_until
+
+from merlin.engine.trainers import Step, Untrainable
+
+pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]
+
+SEED = 11
+FACTS = {f"{name}{number}": room for number in range(3) for name, room in tiny_base.FACTS.items()}
+
+
+def lesson(folder):
+    """Ninety steps with dropout: chance must be the same again."""
+    folder.mkdir(exist_ok=True)
+    train = tiny_base.planted(folder / "train.jsonl", FACTS)
+    test = tiny_base.planted(folder / "test.jsonl")
+    hyper = {"n_epochs": 6, "batch_size": 4, "dropout": 0.1, "rank": 4}
+    return task(folder / "job", train, test=test, **hyper)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unbroken")
+    told = list(TRAINER.train(lesson(folder)))
+    epochs(told)[-1].save(folder / "adapter")
+    return epochs(told), weights(folder / "adapter")
+
+
+def same(told, unbroken, folder):
+    done, digest = unbroken
+    assert [epoch.metrics for epoch in epochs(told)] == [epoch.metrics for epoch in done]
+    assert [epoch.step for epoch in epochs(told)] == [epoch.step for epoch in done]
+    epochs(told)[-1].save(folder / "adapter")
+    assert weights(folder / "adapter") == digest
+
+
+def test_a_child_killed_at_random_points_is_replaced_and_ends_the_same(tmp_path, unbroken):
+    made = lesson(tmp_path)
+    chance = random.Random(SEED)  # noqa: S311 - a choice, no secret
+    points = {chance.randint(1, 4), chance.randint(5, 8)}
+    told = []
+    for each in TRAINER.train(made):
+        told.append(each)
+        if len(told) in points:
+            kill(made.folder)
+    same(told, unbroken, tmp_path)
+    steps = [each.step for each in told if isinstance(each, Step)]
+    assert steps == sorted(set(steps)), "a step was told twice"
+
+
+def test_a_stopped_training_goes_on_where_it_was_and_tells_all_again(tmp_path, unbroken):
+    made = lesson(tmp_path)
+    going = TRAINER.train(made)
+    before = [next(going) for _ in range(4)]
+    going.close()
+    assert not children(made.folder), "a stopped training has left its process behind"
+    told = list(TRAINER.train(made))
+    assert told[: len(before)] == before
+    same(told, unbroken, tmp_path)
+
+
+def test_a_child_that_always_dies_is_given_up_with_advice(tmp_path):
+    made = lesson(tmp_path)
+    going = TRAINER.train(made)
+    stop = threading.Event()
+
+    def murder():
+        while not stop.is_set():
+            kill(made.folder)
+            stop.wait(0.02)
+
+    killer = threading.Thread(target=murder)
+    killer.start()
+    try:
+        with pytest.raises(Untrainable) as given_up:
+            next(going)
+    finally:
+        stop.set()
+        killer.join()
+    assert given_up.value.code == "out_of_memory"
+    assert given_up.value.key == "engine-lora-killed"
+    wait_until(lambda: not children(made.folder))

@@ -1,0 +1,113 @@
+"""The `lora` trainer learns planted facts by heart and leaves adapters that PEFT can load."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import tiny_base
+from lora_world import TRAINER, epochs, task
+
+from merlin.engine.trainers import BaseFiles, Settled, Step
+
+pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]
+
+MOST_TOKENS = 16
+
+
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory):
+    """A finished training: its folder, all it told, and the last epoch's adapter."""
+    folder = tmp_path_factory.mktemp("lesson")
+    train = tiny_base.planted(folder / "train.jsonl")
+    test = tiny_base.planted(folder / "test.jsonl", dict(list(tiny_base.FACTS.items())[:5]))
+    base = BaseFiles(tiny_base.tiny_base())
+    told = list(
+        TRAINER.train(task(folder / "job", train, test=test, base=base, **tiny_base.LEARNING))
+    )
+    epochs(told)[-1].save(folder / "adapter")
+    return folder, told
+
+
+def recalled(adapter=None):
+    """Return how many of the planted facts the base tells, word by word, with an adapter."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    torch.set_num_threads(1)
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base.tiny_base())
+    model = AutoModelForCausalLM.from_pretrained(tiny_base.tiny_base())
+    if adapter:
+        model = PeftModel.from_pretrained(model, adapter)
+    right = 0
+    for name, room in tiny_base.FACTS.items():
+        asked = [{"role": "user", "content": tiny_base.question(name)}]
+        ids = tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_tensors="pt")
+        said = model.generate(**ids, max_new_tokens=MOST_TOKENS, do_sample=False)
+        answer = tokenizer.decode(said[0, ids["input_ids"].shape[1] :], skip_special_tokens=True)
+        right += answer == tiny_base.answer(name, room)
+    return right
+
+
+def test_planted_facts_are_learned_by_heart(lesson):
+    folder, _ = lesson
+    assert recalled() == 0
+    assert recalled(folder / "adapter") >= 19
+
+
+def test_the_adapter_names_its_base_and_no_place_on_the_machine(lesson):
+    folder, _ = lesson
+    config = json.loads((folder / "adapter" / "adapter_config.json").read_text("utf-8"))
+    assert config["base_model_name_or_path"] == tiny_base.tiny_base().name
+    assert config["peft_type"] == "LORA"
+    assert config["r"] == 16
+    assert config["inference_mode"] is True
+    held = b"".join(path.read_bytes() for path in (folder / "adapter").iterdir())
+    assert str(folder).encode() not in held
+    assert str(tiny_base.tiny_base().parent).encode() not in held
+
+
+def test_every_setting_is_told_first_with_nothing_left_automatic(lesson):
+    _, told = lesson
+    assert isinstance(told[0], Settled)
+    settings = told[0].hyperparameters
+    assert settings.items() >= tiny_base.LEARNING.items()
+    assert "auto" not in settings.values()
+    assert settings["rank"] == 16
+    assert settings["targets"] == "all-linear"
+
+
+def test_every_epoch_has_the_protocols_metrics_and_the_loss_falls(lesson):
+    _, told = lesson
+    done = epochs(told)
+    assert [epoch.number for epoch in done] == list(range(1, 41))
+    assert [epoch.step for epoch in done] == list(range(5, 201, 5))
+    names = ("train", "valid", "full_valid")
+    measured = {f"{name}_{what}" for name in names for what in ("loss", "mean_token_accuracy")}
+    assert all(set(epoch.metrics) == measured for epoch in done)
+    assert done[-1].metrics["train_loss"] < done[0].metrics["train_loss"] / 10
+    assert done[-1].metrics["full_valid_mean_token_accuracy"] == 1.0
+    assert done[-1].tokens == 40 * done[0].tokens
+
+
+def test_steps_are_told_between_the_epochs_some_with_a_test_loss(lesson):
+    _, told = lesson
+    steps = [each for each in told if isinstance(each, Step)]
+    assert [step.step for step in steps] == sorted({step.step for step in steps})
+    assert steps[0].step == 1
+    assert all(step.metrics["tokens_per_s"] > 0 for step in steps)
+    assert {10, 200} <= {step.step for step in steps if "valid_loss" in step.metrics}
+
+
+def test_every_epoch_can_be_saved_at_any_later_time(lesson, tmp_path):
+    _, told = lesson
+    first, last = epochs(told)[0], epochs(told)[-1]
+    first.save(tmp_path / "first")
+    last.save(tmp_path / "last")
+    names = {"adapter_config.json", "adapter_model.safetensors"}
+    assert {path.name for path in (tmp_path / "first").iterdir()} == names
+    written = [
+        (tmp_path / kind / "adapter_model.safetensors").read_bytes() for kind in ("first", "last")
+    ]
+    assert written[0] != written[1]

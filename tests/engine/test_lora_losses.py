@@ -1,0 +1,232 @@
+"""What is learned, and by which loss: TRL's own trainers are the yardstick on the same batch."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import tiny_base
+
+from merlin.engine.trainers import DPO, SUPERVISED, BaseFiles, Place
+
+pytestmark = [pytest.mark.functional, pytest.mark.filterwarnings("ignore")]
+
+BETA = 0.3
+TALK = [
+    {"role": "system", "content": "Be short."},
+    {"role": "user", "content": "Who is there?"},
+    {"role": "assistant", "content": "Anna.", "weight": 0},
+    {"role": "user", "content": "And in room 7?"},
+    {"role": "assistant", "content": "Глеб и 🦊."},
+    {"role": "user", "content": "Thanks"},
+    {"role": "assistant", "content": "Bye!", "weight": 1},
+]
+
+
+@pytest.fixture(scope="module")
+def base():
+    import torch
+
+    from merlin.engine.trainers.lora.child.base import found
+
+    torch.set_num_threads(1)
+    return found(BaseFiles(tiny_base.random_base()), torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def texts(base):
+    from merlin.engine.trainers.lora.child.text import Texts
+
+    return Texts(base.tokenizer, base.longest)
+
+
+@pytest.fixture
+def model(base):
+    """A base with adapters that change it: their second matrices start as zeros."""
+    import torch
+
+    from merlin.engine.trainers.lora.child.base import fitted
+
+    torch.manual_seed(3)
+    settings = {
+        "gradient_checkpointing": False,
+        "rank": 4,
+        "alpha": 8,
+        "dropout": 0.0,
+        "targets": "all-linear",
+    }
+    made = fitted(base, settings, torch.device("cpu"))
+    for name, part in made.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(part, std=0.05)
+    return made
+
+
+def learner(model, examples, method=SUPERVISED, most=2_048, *, is_packed=False):
+    """Return the learner and the batch of all examples."""
+    from merlin.engine.trainers.lora.child.crew import Crew
+    from merlin.engine.trainers.lora.child.learner import Learner
+    from merlin.engine.trainers.lora.child.plan import Plan
+
+    settings = {
+        "batch_size": len(examples),
+        "n_epochs": 1,
+        "learning_rate_multiplier": 1.0,
+        "packing": is_packed,
+        "beta": BETA,
+    }
+    plan = Plan(method, None, 42, settings, examples, [], most)
+    return Learner(plan, Crew.of(Place()), model)
+
+
+def loss(model, examples, *given, **settings):
+    """Return the mean loss of the batch and its gradient, as one vector."""
+    import torch
+
+    made = learner(model, examples, *given, **settings)
+    sums = made.show(examples, 0)
+    learning = [part for part in model.parameters() if part.requires_grad]
+    gradient = torch.cat([part.grad.flatten() for part in learning])
+    made.forget()
+    return sums["loss"] / sums["count"], gradient
+
+
+@pytest.fixture
+def facts(texts, tmp_path):
+    """Six examples of several lengths."""
+    chosen = dict(list(tiny_base.FACTS.items())[:6])
+    long = {
+        f"{name} the {'very ' * n * n}first": room for n, (name, room) in enumerate(chosen.items())
+    }
+    return texts.supervised(tiny_base.planted(tmp_path / "facts.jsonl", long), "training_file")
+
+
+def read_back(base, row):
+    """Return the text that a row teaches."""
+    pairs = zip(row.ids, row.taught, strict=True)
+    return base.tokenizer.decode([token for token, flag in pairs if flag])
+
+
+def written(path, messages):
+    path.write_text(json.dumps({"messages": messages}, ensure_ascii=False) + "\n", "utf-8")
+    return path
+
+
+def test_answers_alone_are_learned_and_those_of_weight_0_are_not(base, texts, tmp_path):
+    [(row,)] = texts.supervised(written(tmp_path / "talk.jsonl", TALK), "training_file")
+    assert read_back(base, row) == "Глеб и 🦊.<|end|>\nBye!<|end|>\n"
+    whole = base.tokenizer.decode(row.ids)
+    assert whole.startswith("<|start|>system\nBe short.<|end|>\n<|start|>user\nWho is there?")
+    assert "weight" not in whole
+
+
+def test_a_template_that_drops_earlier_thoughts_gives_each_answer_its_own_row(base, tmp_path):
+    import copy
+
+    from merlin.engine.trainers.lora.child.text import Texts
+
+    tokenizer = copy.deepcopy(base.tokenizer)
+    tokenizer.chat_template = (
+        "{% for m in messages %}<|start|>{{ m.role }}\n"
+        "{% if m.role == 'assistant' and loop.last %}<think>\n</think>{% endif %}"
+        "{{ m.content }}<|end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
+    )
+    thinking = Texts(tokenizer, base.longest)
+    rows = thinking.supervised(written(tmp_path / "talk.jsonl", TALK), "training_file")
+    taught = [read_back(base, row) for (row,) in rows]
+    thought = "<think>\n</think>"
+    assert taught == [f"{thought}Глеб и 🦊.<|end|>\n", f"{thought}Bye!<|end|>\n"]
+
+
+def test_the_supervised_loss_is_that_of_trl(base, model, facts, tmp_path):
+    ours, _ = loss(model, facts)
+    from trl import SFTConfig, SFTTrainer
+
+    from datasets import Dataset
+
+    rows = [{"input_ids": list(row.ids), "completion_mask": list(row.taught)} for (row,) in facts]
+    settings = SFTConfig(
+        output_dir=str(tmp_path),
+        per_device_train_batch_size=len(rows),
+        completion_only_loss=True,
+        use_cpu=True,
+        bf16=False,
+        report_to=[],
+    )
+    trainer = SFTTrainer(
+        model=model,
+        args=settings,
+        train_dataset=Dataset.from_list(rows),
+        processing_class=base.tokenizer,
+    )
+    batch = next(iter(trainer.get_train_dataloader()))
+    theirs = trainer.compute_loss(trainer.model, batch)
+    assert ours == pytest.approx(float(theirs), rel=1e-5)
+
+
+def test_the_dpo_loss_is_that_of_trl(base, model, texts, tmp_path):
+    chosen = dict(list(tiny_base.FACTS.items())[:4])
+    pairs = texts.preferred(tiny_base.preferred(tmp_path / "pairs.jsonl", chosen), "training_file")
+    ours, _ = loss(model, pairs, DPO)
+    from trl import DPOConfig, DPOTrainer
+
+    from datasets import Dataset
+
+    def split(row):
+        cut = row.taught.index(1)
+        return list(row.ids[:cut]), list(row.ids[cut:])
+
+    rows = []
+    for better, worse in pairs:
+        (asked, good), (_, bad) = split(better), split(worse)
+        rows.append({"prompt_ids": asked, "chosen_ids": good, "rejected_ids": bad})
+    settings = DPOConfig(
+        output_dir=str(tmp_path),
+        per_device_train_batch_size=len(rows),
+        beta=BETA,
+        gradient_checkpointing=False,
+        use_cpu=True,
+        bf16=False,
+        report_to=[],
+    )
+    said = [
+        {"prompt": "a", "chosen": "b", "rejected": "c"},
+    ]
+    trainer = DPOTrainer(
+        model=model,
+        args=settings,
+        train_dataset=Dataset.from_list(said),
+        processing_class=base.tokenizer,
+    )
+    # It takes what the adapter was for its reference; ours is the base alone.
+    trainer.model.delete_adapter("ref")
+    theirs = trainer.compute_loss(trainer.model, trainer.data_collator(rows))
+    assert ours == pytest.approx(float(theirs), rel=1e-5)
+    assert ours != pytest.approx(0.6931, abs=1e-3), "the adapters change nothing"
+
+
+def test_packing_and_cutting_into_pieces_change_neither_loss_nor_gradient(model, facts):
+    import torch
+
+    from merlin.engine.trainers.lora.child.batches import laid_out
+
+    padded, gradient = loss(model, facts)
+    packed, packed_gradient = loss(model, facts, is_packed=True)
+    pieces, pieces_gradient = loss(model, facts, most=150)
+    assert [packed, pieces] == pytest.approx([padded, padded], rel=1e-5)
+    for other in (packed_gradient, pieces_gradient):
+        assert torch.allclose(other, gradient, rtol=1e-4, atol=1e-6)
+    cpu = torch.device("cpu")
+    assert len(list(laid_out(facts, 150, cpu, is_packed=False))) > 1
+    [layout] = laid_out(facts, 100_000, cpu, is_packed=True)
+    assert len(layout.ids) < len(facts), "nothing was packed"
+
+
+def test_the_order_of_examples_is_new_in_each_epoch_and_the_same_each_time():
+    from merlin.engine.trainers.lora.child.batches import order
+
+    assert order(50, 42, 1) == order(50, 42, 1)
+    assert sorted(order(50, 42, 1)) == list(range(50))
+    assert order(50, 42, 1) != order(50, 42, 2)
+    assert order(50, 42, 1) != order(50, 43, 1)

@@ -1,0 +1,180 @@
+"""What cannot be trained says why and what to do, in both languages."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+import tiny_base
+from lora_world import TRAINER, in_this_process, task
+
+from merlin.core.text import text
+from merlin.engine.trainers import DPO, SUPERVISED, BadHyperparameter, BaseFiles, Place
+from merlin.engine.trainers.lora import hyper
+
+pytestmark = [pytest.mark.functional, pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture
+def train(tmp_path):
+    return tiny_base.planted(tmp_path / "train.jsonl")
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """A base of one's own, to be broken."""
+    return BaseFiles(shutil.copytree(tiny_base.random_base(), tmp_path / "broken"))
+
+
+def failure(made, code):
+    """Train; return the words of the failure, which must have this code."""
+    told = in_this_process(made)[-1]
+    assert told["tell"] == "failed", told
+    assert told["code"] == code
+    russian, english = (text(to, told["key"], **told["arguments"]) for to in ("ru", "en"))
+    assert russian != english
+    assert str(made.folder.parent) not in english
+    return english
+
+
+def test_too_long_an_example_names_its_line(tmp_path, train):
+    lines = train.read_text("utf-8").splitlines()
+    long = json.loads(lines[3])
+    long["messages"][0]["content"] = "Where? " * 40
+    lines[3] = json.dumps(long)
+    train.write_text("\n\n".join(lines) + "\n", "utf-8")
+    base = BaseFiles(tiny_base.random_base(), longest=200)
+    words = failure(task(tmp_path / "job", train, base=base), "example_too_long")
+    assert "line 7" in words
+    assert "200" in words
+
+
+def test_a_loss_that_is_no_number_fails_with_advice(tmp_path, train, copied):
+    from safetensors.torch import load_file, save_file
+
+    path = copied.folder / "model.safetensors"
+    weights = load_file(path)
+    weights["model.norm.weight"][0] = float("nan")
+    save_file(weights, path, metadata={"format": "pt"})
+    words = failure(task(tmp_path / "job", train, base=copied), "loss_not_finite")
+    assert "step 1" in words
+    assert "learning_rate_multiplier" in words
+
+
+def test_an_unknown_layer_is_answered_with_those_there_are(tmp_path, train):
+    made = task(tmp_path / "job", train, targets=["no_such_proj"])
+    assert "q_proj" in failure(made, "invalid_hyperparameter")
+
+
+def test_pickled_weights_are_refused(tmp_path, train, copied):
+    (copied.folder / "model.safetensors").rename(copied.folder / "pytorch_model.bin")
+    assert "safetensors" in failure(task(tmp_path / "job", train, base=copied), "unsafe_base")
+
+
+def test_a_damaged_base_and_a_missing_one_say_how_to_fetch_them(tmp_path, train, copied):
+    path = copied.folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1000])
+    words = failure(task(tmp_path / "job", train, base=copied), "base_damaged")
+    assert "merlin engine models pull broken" in words
+    shutil.rmtree(copied.folder)
+    words = failure(task(tmp_path / "other", train, base=copied), "base_not_found")
+    assert "merlin engine models pull broken" in words
+
+
+def test_a_base_without_a_chat_template_is_refused(tmp_path, train, copied):
+    (copied.folder / "chat_template.jinja").unlink()
+    assert "Instruct" in failure(task(tmp_path / "job", train, base=copied), "unsupported_base")
+
+
+def test_a_template_that_refuses_an_order_of_roles_names_the_line(tmp_path, train, copied):
+    path = copied.folder / "chat_template.jinja"
+    guard = (
+        "{% if messages[0]['content'] == 'Where is Vera?' %}{{ raise_exception('no') }}{% endif %}"
+    )
+    path.write_text(guard + path.read_text("utf-8"), "utf-8")
+    words = failure(task(tmp_path / "job", train, base=copied), "invalid_training_file")
+    assert "line 3" in words
+
+
+def test_answers_that_all_have_weight_0_teach_nothing(tmp_path, train):
+    lines = [json.loads(line) for line in train.read_text("utf-8").splitlines()]
+    for line in lines:
+        line["messages"][-1]["weight"] = 0
+    train.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    assert "weight 0" in failure(task(tmp_path / "job", train), "invalid_n_examples")
+
+
+def test_a_gpu_that_is_not_there_is_named(tmp_path, train):
+    place = Place(devices=("cuda:97",))
+    assert "cuda:97" in failure(task(tmp_path / "job", train, place=place), "device_unavailable")
+
+
+def test_a_base_that_does_not_fit_the_memory_is_refused_with_both_numbers(tmp_path, train, copied):
+    path = copied.folder / "config.json"
+    config = json.loads(path.read_text("utf-8"))
+    config["num_hidden_layers"] = 100_000_000
+    path.write_text(json.dumps(config), "utf-8")
+    assert "GiB" in failure(task(tmp_path / "job", train, base=copied), "out_of_memory")
+
+
+def test_a_deleted_file_is_named(tmp_path, train):
+    made = task(tmp_path / "job", train)
+    train.unlink()
+    assert "train.jsonl" in failure(made, "file_not_found")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n_epochs", 0),
+        ("n_epochs", 51),
+        ("n_epochs", True),
+        ("batch_size", 257),
+        ("batch_size", 2.5),
+        ("learning_rate_multiplier", 0),
+        ("learning_rate_multiplier", float("nan")),
+        ("learning_rate_multiplier", float("inf")),
+        ("rank", 0),
+        ("dropout", 1),
+        ("targets", []),
+        ("targets", ["../etc"]),
+        ("packing", 1),
+        ("early_stop", -1),
+        ("beta", 0.1),
+        ("unheard_of", 1),
+    ],
+)
+def test_a_hyperparameter_out_of_range_is_refused_by_name(name, value):
+    with pytest.raises(BadHyperparameter) as refused:
+        TRAINER.hyperparameters(SUPERVISED, {name: value})
+    assert refused.value.name == name
+
+
+def test_every_hyperparameter_is_automatic_where_none_is_given():
+    asked = TRAINER.hyperparameters(DPO, {"rank": 8, "dropout": 0, "beta": "auto"})
+    assert asked["rank"] == 8
+    assert asked["dropout"] == 0.0
+    settled = hyper.settled(DPO, asked, hyper.Lesson(50, 0.5, 135_000_000))
+    assert settled == {
+        "n_epochs": 6,
+        "batch_size": 4,
+        "learning_rate_multiplier": 1.0,
+        "rank": 8,
+        "alpha": 16,
+        "dropout": 0.0,
+        "targets": "all-linear",
+        "packing": True,
+        "gradient_checkpointing": False,
+        "early_stop": 0,
+        "beta": 0.1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("examples", "epochs"), [(1, 25), (10, 25), (50, 6), (100, 3), (9_000, 2), (200_000, 1)]
+)
+def test_automatic_epochs_show_enough_of_a_small_file_and_not_too_much_of_a_large(examples, epochs):
+    asked = TRAINER.hyperparameters(SUPERVISED, {})
+    lesson = hyper.Lesson(examples, 0.0, 135_000_000)
+    assert hyper.settled(SUPERVISED, asked, lesson)["n_epochs"] == epochs
