@@ -186,7 +186,7 @@ def test_the_losses_of_a_job_are_a_picture_too_in_either_light(staff):
     assert light.content[:4] == dark.content[:4] == b"\x89PNG"
     assert light.content != dark.content
     with staff.browser(ANNA) as client:
-        assert client.get(road).status_code == 403
+        assert client.get(road).status_code == 404
 
 
 def test_a_poll_that_finds_nothing_new_sends_nothing(staff):

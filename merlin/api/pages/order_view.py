@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from merlin.api.pages.bot_link import PLANS, bot_opened
-from merlin.api.pages.chip import Chip, chip
+from merlin.api.pages.chip import chip
 from merlin.api.pages.plan_words import goods, pack_words, until
 from merlin.api.pages.shop import may_be_led_to, may_be_paid_here
 from merlin.api.pages.telling import when
@@ -20,6 +20,7 @@ from merlin.billing.refund import Refund, RefundState
 from merlin.billing.settling import reason_key
 from merlin.billing.term import Term
 from merlin.core.text import text
+from merlin.core.web.chip import Chip
 
 _SHORT = 8
 _UNASKED = (PurchaseState.CREATED, PurchaseState.ASKING)

@@ -17,7 +17,6 @@ from merlin.api.pages.admin.rooms import rooms
 from merlin.api.pages.admin.sums import Day, days_of, how_many_tests, months
 from merlin.api.pages.answering import shown
 from merlin.api.pages.bars import Bars, Count, bars_of
-from merlin.api.pages.chip import Chip
 from merlin.api.pages.frame import Link
 from merlin.api.pages.order_view import state_chip
 from merlin.api.pages.plan_words import goods
@@ -34,6 +33,7 @@ from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound
 from merlin.core.text import text
 from merlin.core.web.answering import NEVER_KEPT
+from merlin.core.web.chip import Chip
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

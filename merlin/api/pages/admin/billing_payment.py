@@ -16,7 +16,7 @@ from starlette.responses import Response
 from merlin.account import audit
 from merlin.api.pages.admin.rooms import rooms
 from merlin.api.pages.answering import shown
-from merlin.api.pages.chip import Chip, chip
+from merlin.api.pages.chip import chip
 from merlin.api.pages.frame import Link
 from merlin.api.pages.mark import PATTERN
 from merlin.api.pages.order_view import state_chip
@@ -34,6 +34,7 @@ from merlin.billing.settling import reason_key
 from merlin.core.errors import NotFound, Refused
 from merlin.core.text import text
 from merlin.core.web.answering import NEVER_KEPT, seen_other
+from merlin.core.web.chip import Chip
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -16,7 +16,6 @@ from merlin.account import audit
 from merlin.account.zone import zone_of
 from merlin.api.pages.admin.rooms import rooms
 from merlin.api.pages.answering import shown
-from merlin.api.pages.chip import Chip
 from merlin.api.pages.frame import Link
 from merlin.api.pages.plan_words import until
 from merlin.api.pages.room import Selling
@@ -28,6 +27,7 @@ from merlin.billing.quota import MOST
 from merlin.core.errors import NotFound, Refused
 from merlin.core.text import text
 from merlin.core.web.answering import NEVER_KEPT, seen_other
+from merlin.core.web.chip import Chip
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

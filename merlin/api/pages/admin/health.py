@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from merlin.api.pages.admin.rooms import rooms
 from merlin.api.pages.answering import shown
-from merlin.api.pages.chip import Chip
 from merlin.api.pages.doing import call
 from merlin.api.pages.frame import Link
 from merlin.api.pages.room import Keeping
@@ -26,6 +25,7 @@ from merlin.api.routes.office import (
 )
 from merlin.core.number import number
 from merlin.core.web.answering import NEVER_KEPT
+from merlin.core.web.chip import Chip
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -15,7 +15,7 @@ from merlin.api.office.shown import JobDetails, LossPoint
 from merlin.api.pages.admin.progress import Progress, progress_of
 from merlin.api.pages.admin.rooms import Asked, AskedView, ask, asked_view, rooms
 from merlin.api.pages.answering import part, shown
-from merlin.api.pages.chip import Chip, chip
+from merlin.api.pages.chip import chip
 from merlin.api.pages.doing import Mark, call
 from merlin.api.pages.frame import Link
 from merlin.api.pages.room import Launching, Watching
@@ -28,6 +28,7 @@ from merlin.core.curve import Curve, Words, curve_of
 from merlin.core.number import number
 from merlin.core.picture import PictureWords, loss_picture
 from merlin.core.web.answering import NEVER_KEPT
+from merlin.core.web.chip import Chip
 from merlin.job.lifecycle import FINAL
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

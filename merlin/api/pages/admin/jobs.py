@@ -13,7 +13,7 @@ from merlin.account.role import Permission
 from merlin.api.office.shown import JobShown
 from merlin.api.pages.admin.rooms import Asked, AskedView, ask, asked_view, rooms
 from merlin.api.pages.answering import shown
-from merlin.api.pages.chip import Chip, chip
+from merlin.api.pages.chip import chip
 from merlin.api.pages.doing import REFUSALS, Mark, call, why
 from merlin.api.pages.frame import Link
 from merlin.api.pages.listing import Listed, listed
@@ -25,6 +25,7 @@ from merlin.api.paging import Page, page_of
 from merlin.api.routes import datasets as dataset_routes
 from merlin.api.routes import jobs as job_routes
 from merlin.api.shape import DatasetName
+from merlin.core.web.chip import Chip
 from merlin.job.lifecycle import FINAL
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

@@ -16,7 +16,7 @@ from merlin.api.office.right import pipeline_of
 from merlin.api.office.shown import DatasetShown, ModelShown, PromotionShown, Scores
 from merlin.api.pages.admin.rooms import Asked, AskedView, ask, asked_view, rooms
 from merlin.api.pages.answering import shown
-from merlin.api.pages.chip import Chip, chip
+from merlin.api.pages.chip import chip
 from merlin.api.pages.doing import Mark, call
 from merlin.api.pages.frame import Link
 from merlin.api.pages.listing import listed
@@ -29,6 +29,7 @@ from merlin.api.routes import datasets as dataset_routes
 from merlin.api.routes import models as routes
 from merlin.api.shape import MOST_ID, DatasetName, Id
 from merlin.core.number import number
+from merlin.core.web.chip import Chip
 from merlin.model.registry import ModelState
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

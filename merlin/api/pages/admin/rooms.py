@@ -12,7 +12,7 @@ from merlin.account.role import Permission
 from merlin.api.office.asked import RequestShown
 from merlin.api.office.right import pipeline_of
 from merlin.api.pages.answering import part
-from merlin.api.pages.chip import Chip, chip
+from merlin.api.pages.chip import chip
 from merlin.api.pages.doing import Deed, asked, call
 from merlin.api.pages.frame import Link
 from merlin.api.pages.room import Watching, nowhere
@@ -23,6 +23,7 @@ from merlin.api.routes.verdicts import show_request
 from merlin.api.shape import Id
 from merlin.core.request import RequestState
 from merlin.core.web.answering import seen_other
+from merlin.core.web.chip import Chip
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -16,7 +16,6 @@ from merlin.account.role import Permission, Role
 from merlin.account.zone import zone_of
 from merlin.api.pages.admin.rooms import rooms
 from merlin.api.pages.answering import shown
-from merlin.api.pages.chip import Chip
 from merlin.api.pages.doing import REFUSALS, Mark, call, done, shaped, why
 from merlin.api.pages.frame import Link
 from merlin.api.pages.listing import listed
@@ -32,6 +31,7 @@ from merlin.billing.plan import Format, plan_of
 from merlin.billing.quota import MOST, Gift
 from merlin.core.errors import NotFound
 from merlin.core.web.answering import NEVER_KEPT, seen_other
+from merlin.core.web.chip import Chip
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from merlin.api.office.shown import JobDetails, ModelShown, VerdictShown
 from merlin.api.pages.admin.rooms import rooms
 from merlin.api.pages.answering import shown
-from merlin.api.pages.chip import Chip, chip
+from merlin.api.pages.chip import chip
 from merlin.api.pages.doing import call
 from merlin.api.pages.frame import Link
 from merlin.api.pages.listing import listed
@@ -29,6 +29,7 @@ from merlin.api.routes import models as model_routes
 from merlin.api.routes import verdicts as routes
 from merlin.api.shape import DatasetName
 from merlin.core.number import number
+from merlin.core.web.chip import Chip
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

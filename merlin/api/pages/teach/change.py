@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from merlin.account.role import Permission
 from merlin.api.pages.answering import part, shown
-from merlin.api.pages.chip import Chip, chip
+from merlin.api.pages.chip import chip
 from merlin.api.pages.doing import REFUSALS, Deed, Mark, asked, call, done, shaped, why
 from merlin.api.pages.frame import Link
 from merlin.api.pages.room import Teaching, nowhere
@@ -24,6 +24,7 @@ from merlin.api.shape import Hex
 from merlin.api.teaching.shown import ChangeShown, FileChange
 from merlin.core.errors import NotFound
 from merlin.core.web.answering import seen_other
+from merlin.core.web.chip import Chip
 from merlin.dataset.change import ChangeState
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
