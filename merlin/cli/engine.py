@@ -9,7 +9,7 @@ import typer
 from merlin.cli.loading import DEFAULT, ConfigPath, configuration
 
 # Each adds its verbs to the group by `register`.
-TOPICS = ("engine_models",)
+TOPICS = ("engine_models", "engine_keys")
 
 
 def register(app: typer.Typer) -> None:

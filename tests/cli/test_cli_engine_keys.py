@@ -1,0 +1,72 @@
+"""`merlin engine keys`: a key is shown once, counts while the engine runs, and is revoked."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from merlin.cli import main
+from merlin.config import load
+from merlin.engine.refusal import Refusal
+from merlin.wiring.engine_keys import clients_of
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture
+def keys(tmp_path, capsys, monkeypatch):
+    """Return what runs a command of the group: (code, stdout, stderr)."""
+    monkeypatch.setenv("MERLIN_LANGUAGE", "en")
+    path = tmp_path / "config.yaml"
+    path.write_text("state_dir: state\n", encoding="utf-8")
+
+    def run(*words):
+        code = main(["engine", "keys", *words, "--config", str(path)])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    run.config = load(path)
+    return run
+
+
+def test_a_key_is_shown_once_and_opens_the_engine(keys):
+    code, key, said = keys("add", "course")
+    assert (code, key.strip()[:4]) == (0, "mre_")
+    assert "once" in said
+    with clients_of(keys.config) as clients:
+        assert clients.enter(key.strip()).client.name == "course"
+    code, listed, _ = keys("list")
+    assert key.strip() not in listed
+    assert key[:8] in listed
+
+
+def test_the_list_tells_limits_and_use(keys):
+    words = ("--per-minute", "5", "--tokens", "1000", "--jobs", "2", "--megabytes", "3")
+    made = json.loads(keys("add", "course", *words, "--json")[1])
+    with clients_of(keys.config) as clients:
+        clients.spent(clients.enter(made["key"]).client, 70)
+    (told,) = json.loads(keys("list", "--json")[1])["keys"]
+    limits = {"requests_per_minute": 5, "tokens_per_day": 1000, "jobs": 2, "bytes": 3_000_000}
+    assert told["limits"] == made["limits"] == limits
+    assert told["use"] == {"answers": 1, "tokens": 70, "jobs": 0, "bytes": 0}
+    assert (told["state"], told["hint"]) == ("good", made["key"][:8])
+    assert "70/1000" in keys("list")[1]
+
+
+def test_a_revoked_key_opens_nothing_and_its_name_may_have_another(keys):
+    _, first, _ = keys("add", "course")
+    assert keys("revoke", "course")[0] == 0
+    with clients_of(keys.config) as clients, pytest.raises(Refusal, match="revoked"):
+        clients.enter(first.strip())
+    assert json.loads(keys("list", "--json")[1])["keys"][0]["state"] == "revoked"
+    assert keys("add", "course")[0] == 0
+
+
+def test_what_cannot_be_done_says_what_to_do(keys):
+    keys("add", "course")
+    code, _, said = keys("add", "course")
+    assert (code, "Revoke it first" in said) == (1, True)
+    code, _, said = keys("revoke", "nobody")
+    assert (code, "merlin engine keys list" in said) == (1, True)
+    assert keys("add", " ")[0] == 1
