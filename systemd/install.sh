@@ -1,5 +1,6 @@
 #!/bin/sh
 # Install Merlin as systemd services, or bring an installation up to date; may be run again.
+# EXTRA=engine adds language models to the engine; an installation that has them keeps them.
 # /opt/merlin: program · /etc/merlin: configuration and credentials · /var/lib/merlin: state.
 set -eu
 umask 022
@@ -9,11 +10,13 @@ home=/opt/merlin
 config=/etc/merlin
 state=/var/lib/merlin
 units=/etc/systemd/system
+dropin=$units/merlin-engine.service.d/torch.conf
 
 say() { printf '%s\n' "$*"; }
 fail() { printf 'install: %s\n' "$*" >&2; exit 1; }
 
 [ "$(id -u)" = 0 ] || fail "must be run as root: sudo make install"
+case ${EXTRA:-} in ''|engine) ;; *) fail "EXTRA may be engine, not $EXTRA" ;; esac
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "$python is not Python 3.11 or newer"
 
 program() {
@@ -29,6 +32,19 @@ program() {
     "$source/README.md" "$source/requirements.in" "$copy"
   $pip install --no-deps --no-build-isolation --force-reinstall "$copy"
   "$home/bin/python" -m pip --disable-pip-version-check check
+}
+
+# torch's CPU wheel, where pip finds it (PIP_FIND_LINKS), spares the GPU's libraries: several GB.
+language_models() {
+  [ "${EXTRA:-}" = engine ] || [ -e "$dropin" ] || return 0
+  lock=requirements-engine.txt
+  if $pip install --dry-run --no-deps --ignore-installed torch==2.13.0+cpu >/dev/null 2>&1; then
+    lock=requirements-engine-cpu.txt
+  fi
+  say "The engine's packages come from $lock"
+  $pip install --no-deps --require-hashes -r "$source/$lock"
+  install -d -m 755 "$units" "$(dirname "$dropin")"
+  install -m 644 "$source/systemd/torch.conf" "$dropin"
 }
 
 person() {
@@ -69,6 +85,7 @@ next_steps() {
 }
 
 program
+language_models
 person
 configuration
 services

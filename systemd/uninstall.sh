@@ -8,6 +8,6 @@ if [ -d /run/systemd/system ]; then
 fi
 rm -f "$units"/merlin.target "$units"/merlin-daemon.service "$units"/merlin-bot.service \
   "$units"/merlin-api.service "$units"/merlin-engine.service "$units"/merlin-alert@.service
-rm -rf "$units/merlin-.service.d" "$units/merlin.target.wants" /opt/merlin
+rm -rf "$units/merlin-.service.d" "$units/merlin-engine.service.d" "$units/merlin.target.wants" /opt/merlin
 if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 echo "Taken away. Left as they were: /etc/merlin, /var/lib/merlin, the user merlin."

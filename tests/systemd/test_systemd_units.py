@@ -57,6 +57,20 @@ def test_a_service_is_hardly_exposed(analyzed, name):
     assert done.returncode == 0, done.stdout[-500:]
 
 
+def test_an_engine_with_language_models_is_judged_as_well(analyzed, tmp_path):
+    beside = tmp_path / "merlin-engine.service.d"
+    beside.mkdir()
+    shutil.move(tmp_path / "torch.conf", beside)
+    done = analyzed("verify", "--man=no", "./merlin-engine.service")
+    assert (done.returncode, done.stderr) == (0, "")
+    done = analyzed(
+        "security", "--offline=true", f"--threshold={WORST_EXPOSURE}", "./merlin-engine.service"
+    )
+    assert done.returncode == 0, done.stdout[-500:]
+    loosened = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("✗")}
+    assert {"MemoryDenyWriteExecute=", "PrivateDevices="} <= loosened
+
+
 @pytest.mark.parametrize("process", PROCESSES)
 def test_a_process_is_watched_restarted_and_its_failure_told(process):
     parsed = unit(f"merlin-{process}.service")
