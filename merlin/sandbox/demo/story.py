@@ -87,24 +87,24 @@ def addresses(place: Place, story: Story) -> None:
     story.say("demo-till", url=place.till_url)
     story.say("demo-api", url=f"http://127.0.0.1:{place.ports.api}/")
     story.say("demo-engine", url=f"http://127.0.0.1:{place.ports.engine}/v1")
-    story.say("demo-repository", path=_near(place.repository))
-    story.say("demo-commands", merlin=command(), path=_near(place.config))
+    story.say("demo-repository", path=near(place.repository))
+    story.say("demo-commands", merlin=command(), path=near(place.config))
 
 
 def command() -> str:
     """Return how this very program is called from the shell that it was started in."""
     called, known = Path(sys.argv[0]), shutil.which("merlin")
     is_known = known is not None and called.exists() and called.samefile(known)
-    return "merlin" if is_known or called.name != "merlin" else _near(called.absolute())
+    return "merlin" if is_known or called.name != "merlin" else near(called.absolute())
 
 
 def anew(place: Place) -> str:
     """Return the command that begins this demo anew."""
     is_usual = place.folder == FOLDER.absolute()
-    return f"{command()} demo --fresh" + ("" if is_usual else f" --state {_near(place.folder)}")
+    return f"{command()} demo --fresh" + ("" if is_usual else f" --state {near(place.folder)}")
 
 
-def _near(path: Path) -> str:
+def near(path: Path) -> str:
     """Return a path as seen from here, where it lies below."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
