@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 from engine_world import engine_in_thread, jsonl
-from torch_here import needs_torch  # noqa: F401 - a fixture
+from generator_world import ALL, Reference, speaking
+from machine import needed
+from tiny_base import tiny_base
+from torch_here import needs_torch, why_not  # noqa: F401 - a fixture
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +28,30 @@ def tuned(desk):
     job = desk.train(train.id, validation_file=test.id, suffix="neuro", metadata={"of": "tuned"})
     assert job.status == "succeeded", job.error
     return job
+
+
+@pytest.fixture(scope="session")
+def speaker(tmp_path_factory):
+    """Our own backend over the tiny base, shared by the tests that leave it as it is."""
+    needed(why_not())
+    with speaking(tiny_base(), tmp_path_factory.mktemp("speaker") / "child.log") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def reference():
+    """The same base under transformers' own `generate`."""
+    needed(why_not())
+    return Reference(tiny_base())
+
+
+@pytest.fixture(scope="session")
+def adapters(reference, tmp_path_factory):
+    """Five adapters of several ranks and layers, by number from 1."""
+    folder = tmp_path_factory.mktemp("adapters")
+    kinds = {1: (4, ALL), 2: (8, ["q_proj", "v_proj"]), 3: (16, ALL), 4: (4, ["down_proj"])}
+    kinds[5] = (6, ["o_proj", "up_proj"])
+    return {
+        seed: reference.adapter(folder / str(seed), seed, rank, targets)
+        for seed, (rank, targets) in kinds.items()
+    }

@@ -69,7 +69,7 @@ class Batch:
 
     def _read(self) -> None:
         first = self._joining[0]
-        if len(first.prompt) > MOST_READ:
+        if self._passes.can_part and len(first.prompt) > MOST_READ:
             self._read_half(first)
             return
         rows = self._alike(first)

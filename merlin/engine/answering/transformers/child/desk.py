@@ -18,8 +18,8 @@ from merlin.engine.answering.transformers.child.base import Base, load
 from merlin.engine.answering.transformers.child.batch import Batch
 from merlin.engine.answering.transformers.child.embedding import embed
 from merlin.engine.answering.transformers.child.mix import Mix
-from merlin.engine.answering.transformers.child.passes import passes_of
 from merlin.engine.answering.transformers.child.prompt import prompt_of
+from merlin.engine.answering.transformers.child.proof import passes_of
 from merlin.engine.answering.transformers.child.row import Row
 from merlin.engine.answering.transformers.child.shelf import Shelf
 from merlin.engine.answering.transformers.child.speech import Spelling

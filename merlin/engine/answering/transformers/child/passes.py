@@ -14,8 +14,8 @@ from merlin.engine.answering.transformers.child.memory import RowMemory
 from merlin.engine.answering.transformers.child.mix import Low, Mix
 
 Tokens = Sequence[Sequence[int]]
-# Largest difference between a row together and alone, of the spread of its logits.
-_CLOSE, _CLOSE_HALF = 1e-3, 0.05
+# What forward methods call what was read so far.
+_MEMORY_NAMES = ("past_key_values", "cache_params")
 _FULL, _SLIDING = "full_attention", "sliding_attention"
 
 
@@ -32,7 +32,9 @@ class Memory(Protocol):
 
 
 class Passes(Protocol):
-    """One way to go through the model."""
+    """One way to go through the model; `can_part`: a prompt may be read in several passes."""
+
+    can_part: bool
 
     def memory(self, rows: int) -> Memory:
         """Return an empty memory of so many rows."""
@@ -47,6 +49,8 @@ class Passes(Protocol):
 
 class Together:
     """Every row in one pass: a mask and positions of our own for each."""
+
+    can_part = True
 
     def __init__(self, model: Any, mix: Mix) -> None:
         self._model = model
@@ -125,11 +129,15 @@ class OwnMemories:
 class OneByOne:
     """Every row in a pass of its own: for bases whose memory is no plain list of keys."""
 
+    # The state of such layers is mostly made for one more token, or for a whole beginning.
+    can_part = False
+
     def __init__(self, model: Any, mix: Mix) -> None:
         self._model = model
         self._mix = mix
-        can_keep = "logits_to_keep" in signature(model.forward).parameters
-        self._last_alone = {"logits_to_keep": 1} if can_keep else {}
+        taken = signature(model.forward).parameters
+        self._last_alone = {"logits_to_keep": 1} if "logits_to_keep" in taken else {}
+        self._memory_name = next(name for name in _MEMORY_NAMES if name in taken)
 
     def memory(self, rows: int) -> OwnMemories:
         """Return an empty memory of so many rows."""
@@ -137,9 +145,8 @@ class OneByOne:
 
     def read(self, memory: OwnMemories, tokens: Tokens, adapters: Sequence[Low | None]) -> Tensor:
         """Read the next tokens of each row, one row after another."""
-        return torch.cat(
-            [self._row(memory, row, tokens[row], adapters[row]) for row in range(len(tokens))]
-        )
+        rows = range(len(tokens))
+        return torch.cat([self._row(memory, row, tokens[row], adapters[row]) for row in rows])
 
     def _row(
         self, memory: OwnMemories, row: int, tokens: Sequence[int], adapter: Low | None
@@ -147,9 +154,8 @@ class OneByOne:
         self._mix.choose([adapter])
         logits = self._model(
             input_ids=torch.tensor([list(tokens)], device=self._model.device),
-            past_key_values=memory.caches[row],
             use_cache=True,
-            **self._last_alone,
+            **{self._memory_name: memory.caches[row], **self._last_alone},
         ).logits
         memory.lengths[row] += len(tokens)
         return as_read(logits)
@@ -158,38 +164,3 @@ class OneByOne:
 def as_read(logits: Tensor) -> Tensor:
     """Return the logits of the last place of each row as sampling takes them."""
     return logits[:, -1].float()
-
-
-def passes_of(model: Any, mix: Mix) -> tuple[Passes, str]:
-    """Return how to go through this model, and why not together where it is not.
-
-    Whether a base can be batched so is proven by trying, not read off a list of architectures:
-    two rows together must say what each says alone.
-    """
-    alone = OneByOne(model, mix)
-    config = model.config.get_text_config()
-    kinds: set[str] = set(getattr(config, "layer_types", None) or ())
-    if kinds - {_FULL, _SLIDING} or getattr(config, "num_kv_shared_layers", None):
-        return alone, "its layers keep more than keys and values"
-    together = Together(model, mix)
-    try:
-        gap = _gap(together, alone)
-    except Exception as error:  # noqa: BLE001 - whatever this base cannot do, rows of one it can
-        return alone, f"a pass over several rows failed: {error}"
-    tolerance = _CLOSE if model.dtype == torch.float32 else _CLOSE_HALF
-    return (together, "") if gap < tolerance else (alone, f"rows differ by {gap:.2g} together")
-
-
-def _gap(one: Passes, other: Passes) -> float:
-    """Return the largest difference of two ways, as a share of how far the logits spread."""
-    first, second = _tried(one), _tried(other)
-    return float((first - second).abs().max() / (second.max() - second.min()))
-
-
-def _tried(passes: Passes) -> Tensor:
-    """Read two rows of 3 and 5 tokens and one more each, the longer one having joined later."""
-    memory, joining = passes.memory(1), passes.memory(1)
-    first = passes.read(memory, [[1, 2, 3]], [None])
-    second = passes.read(joining, [[4, 3, 2, 1, 0]], [None])
-    memory.take(joining)
-    return torch.cat([first, second, passes.read(memory, [[5], [6]], [None, None])])

@@ -1,0 +1,186 @@
+"""Our own backend: what a batch says is what each row would have said alone."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from tiny_base import NAMES, question
+
+from merlin.engine.answering.asking import Adapter
+from merlin.engine.refusal import Refusal
+
+pytestmark = pytest.mark.integration
+
+GREEDY = {"temperature": 0, "most_tokens": 40}
+WILD = {"temperature": 2.0, "most_tokens": 60}
+
+
+def padded(number):
+    """Return a question whose length differs from its neighbours'."""
+    return question(NAMES[number % len(NAMES)]) + " please" * (number % 5)
+
+
+def test_rows_of_many_adapters_in_one_batch_say_what_each_says_alone(speaker, reference, adapters):
+    asks = [(padded(n), adapters.get(n % 5), GREEDY) for n in range(12)]
+    right = [reference.text(asked, adapter) for asked, adapter, _ in asks]
+    assert speaker.together(*asks) == right
+    assert len(set(right)) > 5
+
+
+def test_a_row_that_joins_and_leaves_changes_nothing_for_the_others(speaker, reference, adapters):
+    long = {**WILD, "most_tokens": 300}
+    alone = speaker.text("Tell me.", adapters[2], seed=5, **long)
+    stream = speaker.stream("Tell me.", adapters[2], seed=5, **long)
+    begun = [stream.next() for _ in range(3)]
+    between = speaker.text(padded(3), adapters[1], **GREEDY)
+    rest = stream.rest()
+    assert between == reference.text(padded(3), adapters[1])
+    assert "".join(piece.text for piece in [*begun, *rest[:-1]]) == alone
+
+
+def test_a_long_prompt_is_read_in_parts_and_says_the_same(speaker, reference):
+    asked = "Where is Anna? " * 55
+    assert reference.tokens(asked).shape[1] > 512
+    asks = [(asked, None, GREEDY), (padded(1), None, GREEDY)]
+    assert speaker.together(*asks) == [reference.text(one, None) for one, _, _ in asks]
+
+
+def test_usage_is_counted_by_the_models_own_tokenizer(speaker, reference):
+    text, _, ending = speaker.ask(question("Anna"), temperature=0)
+    assert ending.reason == "stop"
+    assert ending.prompt_tokens == reference.tokens(question("Anna")).shape[1]
+    assert ending.completion_tokens == len(reference.tokenizer.encode(text))
+
+
+def test_an_answer_that_is_cut_says_so(speaker):
+    text, _, ending = speaker.ask(question("Anna"), temperature=0, most_tokens=4)
+    assert (text, ending.reason, ending.completion_tokens) == ("In r", "length", 4)
+
+
+def test_a_prompt_beyond_the_window_is_refused_with_both_numbers(speaker):
+    with pytest.raises(Refusal) as refused:
+        speaker.ask("a" * 2000)
+    assert (refused.value.status, refused.value.code) == (400, "context_length_exceeded")
+    assert "1024" in str(refused.value)
+    assert "20" in str(refused.value)
+
+
+def test_an_answer_ends_where_the_window_does(speaker):
+    _, _, ending = speaker.ask("a" * 980, temperature=2.0, seed=1)
+    assert ending.prompt_tokens + ending.completion_tokens <= 1024
+
+
+def test_a_stop_of_several_tokens_cuts_and_is_never_seen_in_part(speaker):
+    whole = speaker.text(question("Anna"), temperature=0)
+    stops = [whole[3:9], "nothing"]
+    text, pieces, ending = speaker.ask(question("Anna"), temperature=0, stops=stops)
+    assert (text, ending.reason) == (whole[:3], "stop")
+    assert all("r" not in piece.text for piece in pieces)
+
+
+def test_what_only_began_like_a_stop_is_told_in_the_end(speaker):
+    whole = speaker.text(question("Anna"), temperature=0)
+    assert speaker.text(question("Anna"), temperature=0, stops=[f"{whole[-3:]}x"]) == whole
+
+
+def test_a_seed_gives_the_same_text_whatever_runs_beside(speaker, adapters):
+    alone = [speaker.text(padded(n), seed=n, **WILD) for n in range(3)]
+    others = [(padded(n), adapters[n % 5 + 1], WILD) for n in range(4)]
+    seeded = [(padded(n), None, {"seed": n, **WILD}) for n in range(3)]
+    assert speaker.together(*others, *seeded)[4:] == alone
+    assert len(set(alone)) == 3
+
+
+def test_a_tiny_top_p_leaves_the_likeliest_token_alone(speaker):
+    greedy = speaker.text(question("Anna"), temperature=0)
+    assert speaker.text(question("Anna"), temperature=1.5, top_p=1e-6, seed=1) == greedy
+
+
+def test_logprobs_are_the_models_own_for_each_token(speaker, reference):
+    import torch
+
+    text, pieces, ending = speaker.ask(question("Anna"), temperature=0, logprobs=20)
+    chances = [chance for piece in pieces for chance in piece.chances]
+    assert "".join(chance.token for chance in chances) == text
+    assert len(chances) == ending.completion_tokens
+    logs = torch.log_softmax(reference.last_logits(question("Anna")), -1)
+    assert chances[0].logprob == pytest.approx(float(logs.max()), abs=1e-4)
+    for chance in chances:
+        assert chance.likeliest[0] == (chance.token, chance.logprob)
+        assert 0.5 < sum(math.exp(one) for _, one in chance.likeliest) <= 1.0001
+
+
+def test_logprobs_of_what_a_stop_cut_off_are_not_told(speaker):
+    _, pieces, _ = speaker.ask(question("Anna"), temperature=0, logprobs=0, stops=["room"])
+    told = [chance for piece in pieces for chance in piece.chances]
+    assert "".join(chance.token for chance in told) == "In "
+    assert not told[0].likeliest
+
+
+def test_json_is_always_one_object_that_can_be_read(speaker, adapters):
+    shapes = [{"most_tokens": most} for most in (2, 7, 60)] + [{"top_p": 0.5, "most_tokens": 90}]
+    asks = [
+        (padded(n), adapters.get(n % 4), {"is_json": True, "seed": n, **shapes[n % 4]})
+        for n in range(24)
+    ]
+    for told in speaker.together(*asks, (padded(1), None, {"is_json": True, **GREEDY})):
+        assert isinstance(json.loads(told), dict)
+
+
+def test_json_in_one_token_is_refused(speaker):
+    with pytest.raises(Refusal, match="at least 2 tokens"):
+        speaker.ask("x", is_json=True, most_tokens=1)
+
+
+def test_no_piece_ever_holds_half_a_character(speaker):
+    for seed in range(6):
+        text, pieces, _ = speaker.ask("Где Анна?", temperature=1.8, seed=seed, most_tokens=60)
+        assert not any(piece.text.endswith("�") for piece in pieces)
+        assert "".join(piece.text for piece in pieces) == text
+
+
+def test_an_adapter_that_is_damaged_is_refused_and_others_go_on(speaker, adapters, tmp_path):
+    folder = tmp_path / "damaged"
+    folder.mkdir()
+    (folder / "adapter_config.json").write_bytes(
+        (adapters[1].path / "adapter_config.json").read_bytes()
+    )
+    (folder / "adapter_model.safetensors").write_bytes(b"no weights")
+    damaged = Adapter("0" * 64, folder)
+    bad, good = speaker.together((padded(1), damaged, GREEDY), (question("Anna"), None, GREEDY))
+    assert isinstance(bad, Refusal)
+    assert bad.code == "model_damaged"
+    assert good.startswith("In room")
+
+
+def test_an_adapter_of_another_base_is_refused_with_the_layer(speaker, adapters, tmp_path):
+    import torch
+    from safetensors.torch import save_file
+
+    folder = tmp_path / "other"
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text('{"peft_type": "LORA", "lora_alpha": 8}')
+    name = "base_model.model.model.layers.0.self_attn.q_proj.lora_{}.weight"
+    parts = {name.format("A"): torch.zeros(4, 64), name.format("B"): torch.zeros(64, 4)}
+    save_file(parts, folder / "adapter_model.safetensors")
+    with pytest.raises(
+        Refusal, match=r"does not fit the layer model\.layers\.0\.self_attn\.q_proj"
+    ):
+        speaker.ask("x", Adapter("1" * 64, folder))
+
+
+def test_scales_of_single_layers_and_of_rank_stabilised_adapters_are_kept(
+    speaker, reference, tmp_path
+):
+    shapes = {"rank_pattern": {"q_proj": 3}, "alpha_pattern": {"layers.0.self_attn.q_proj": 40}}
+    made = reference.adapter(tmp_path / "own", 9, 4, ["q_proj", "down_proj"], **shapes)
+    stable = reference.adapter(tmp_path / "stable", 10, 9, ["v_proj"], use_rslora=True)
+    asks = [(padded(n), adapter, GREEDY) for n in (1, 2) for adapter in (made, stable)]
+    assert speaker.together(*asks) == [reference.text(one, low) for one, low, _ in asks]
+
+
+def test_embeddings_of_a_base_that_makes_none_are_refused(speaker):
+    with pytest.raises(Refusal, match="makes no embeddings"):
+        speaker.run(speaker.backend.embed(["a"]))

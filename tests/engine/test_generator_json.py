@@ -1,0 +1,82 @@
+"""The automaton that keeps an answer one JSON object: whatever it lets pass can be read."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from merlin.engine.answering.transformers.child.json_prefix import MOST_DEPTH, JsonPrefix
+
+pytestmark = pytest.mark.unit
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text()
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=12,
+)  # fmt: skip
+OBJECTS = st.dictionaries(st.text(), VALUES)
+# More of the bytes that mean something than there would be by chance.
+BYTES = st.lists(st.sampled_from(b'{}[]",:0-.e+tfn\\u a') | st.integers(0, 255), max_size=60)
+
+
+def led(wanted):
+    """Return the bytes that the automaton let pass of those wanted, and where it stands."""
+    prefix, written = JsonPrefix(), b""
+    for byte in wanted:
+        if then := prefix.step(byte):
+            prefix, written = then, written + bytes([byte])
+    return prefix, written
+
+
+@given(BYTES)
+def test_whatever_was_let_pass_becomes_an_object_by_its_closing(wanted):
+    prefix, written = led(wanted)
+    assert isinstance(json.loads((written + prefix.closing()).decode()), dict)
+    closed = prefix.then(prefix.closing())
+    assert closed is not None
+    assert closed.is_whole
+
+
+@given(BYTES)
+def test_every_byte_of_the_closing_brings_the_end_one_byte_nearer(wanted):
+    prefix, _ = led(wanted)
+    while not prefix.is_whole:
+        left = prefix.closing()
+        prefix = prefix.step(left[0])
+        assert prefix is not None
+        assert len(prefix.closing()) == len(left) - 1
+
+
+@given(OBJECTS, st.booleans(), st.sampled_from([None, 2]))
+def test_every_object_that_people_write_is_let_pass(written, is_ascii, indent):
+    text = json.dumps(written, ensure_ascii=is_ascii, indent=indent)
+    found = JsonPrefix().then(text.encode())
+    assert found is not None
+    assert found.is_whole
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("[", "1", '"a"', "{]", "{,", '{"a"}', '{"a":}', '{"a":1,}', '{"a":[1,]}', '{"a":01}'),
+        *('{"a":1.}', '{"a":-}', '{"a":+1}', '{"a":tru }', '{"a":"\n"}', '{"a":"\\x"}', "{} "),
+        *('{"a":"\\u12g4"}', "{'a':1}", '{"a":1]', '{"a":.5}', '{"a":1e}', "{} {}"),
+    ],
+)
+def test_what_is_no_object_is_not_let_pass(wrong):
+    assert JsonPrefix().then(wrong.encode()) is None
+
+
+@pytest.mark.parametrize("wrong", [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xc3(", b"\xf5"])
+def test_what_is_no_utf_8_is_not_let_pass(wrong):
+    assert JsonPrefix().then(b'{"' + wrong) is None
+
+
+def test_depth_digits_and_spaces_have_an_end():
+    assert JsonPrefix().then(b'{"a":' + b"[" * MOST_DEPTH) is None
+    assert JsonPrefix().then(b'{"a":' + b"1" * 100) is None
+    assert JsonPrefix().then(b"{" + b" " * 100) is None

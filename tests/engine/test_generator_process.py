@@ -1,0 +1,135 @@
+"""The process behind our own backend: its line, its end, its adapters, its memory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from generator_world import speaking
+from tiny_base import question, tiny_base
+
+from merlin.engine.answering.asking import Busy, Unavailable
+from merlin.engine.refusal import Refusal
+from merlin.engine.settings import AnsweringSettings
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
+
+NARROW = AnsweringSettings(at_once=2, waiting=1, adapters=3)
+GREEDY = {"temperature": 0, "most_tokens": 40}
+ENDLESS = {"temperature": 2.0, "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory, needs_torch):
+    log = tmp_path_factory.mktemp("narrow") / "child.log"
+    with speaking(tiny_base(), log, settings=NARROW) as made:
+        yield made
+
+
+def test_who_goes_away_takes_the_row_out_of_the_batch(narrow):
+    stream = narrow.stream("Tell me.", **ENDLESS)
+    stream.next()
+    narrow.wait_for(rows=1, running=1)
+    before = narrow.figure("completion_tokens")
+    stream.close()
+    narrow.wait_for(rows=0, running=0)
+    assert narrow.figure("completion_tokens") == before
+
+
+def test_a_full_line_is_busy_and_those_in_it_are_answered(narrow):
+    first, second, third = (narrow.stream("Tell me.", **ENDLESS) for _ in range(3))
+    first.next()
+    second.next()
+    waiting = third.begin()
+    narrow.wait_for(running=2, waiting=1)
+    with pytest.raises(Busy) as busy:
+        narrow.ask("Tell me.")
+    assert busy.value.retry_after_s >= 1
+    first.close()
+    waiting.result(30)
+    for stream in (second, third):
+        stream.close()
+    narrow.wait_for(rows=0, running=0, waiting=0)
+
+
+def test_five_adapters_take_turns_in_three_places(narrow, reference, adapters):
+    for _ in range(2):
+        for number, adapter in adapters.items():
+            asked = question("Anna") + "!" * number
+            assert narrow.text(asked, adapter, **GREEDY) == reference.text(asked, adapter)
+    assert narrow.figure("adapters") == 3
+
+
+def test_an_adapter_in_use_is_not_read_again(narrow, adapters):
+    narrow.text("x", adapters[1], **GREEDY)
+    before = narrow.figure("adapters_read")
+    narrow.together(*[("x", adapters[1], GREEDY)] * 3)
+    assert narrow.figure("adapters_read") == before
+
+
+def test_a_killed_process_is_told_of_and_the_next_question_starts_it_anew(narrow):
+    right = narrow.text(question("Anna"), **GREEDY)
+    stream = narrow.stream("Tell me.", **ENDLESS)
+    stream.next()
+    os.kill(narrow.backend.pid, signal.SIGKILL)
+    with pytest.raises(Unavailable, match="killed"):
+        stream.rest()
+    assert narrow.text(question("Anna"), **GREEDY) == right
+    assert narrow.figure("restarts") == 1
+    assert narrow.figure("resident_bytes") > 50_000_000
+
+
+def test_a_base_nobody_asks_is_let_go_of_and_comes_back(tmp_path):
+    settings = AnsweringSettings(idle_s=0.05)
+    with speaking(tiny_base(), tmp_path / "child.log", settings=settings) as idle:
+        first = idle.text(question("Anna"), **GREEDY)
+        idle.wait_for(resident_bytes=0)
+        assert idle.backend.pid is None
+        assert idle.text(question("Anna"), **GREEDY) == first
+        assert idle.figure("restarts") == 0
+
+
+def test_a_base_for_embeddings_gives_vectors_of_length_one_and_answers_nobody(tmp_path):
+    with speaking(tiny_base(), tmp_path / "child.log", is_embedding=True) as made:
+        texts = ["queue", "a queue of people who wait", "ы"]
+        vectors, tokens = made.run(made.backend.embed(texts))
+        assert tokens == sum(len(text.encode()) for text in texts)
+        assert [sum(one * one for one in vector) for vector in vectors] == pytest.approx([1.0] * 3)
+        alone, _ = made.run(made.backend.embed(texts[:1]))
+        assert alone[0] == pytest.approx(vectors[0], abs=1e-5)
+        with pytest.raises(Refusal, match="embeddings alone"):
+            made.ask("x")
+        with pytest.raises(Refusal, match="at most 1024 tokens"):
+            made.run(made.backend.embed(["a" * 1025]))
+
+
+def test_a_base_that_cannot_be_loaded_is_unavailable_with_the_reason(tmp_path):
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    for path in tiny_base().iterdir():
+        content = b"no weights" if path.suffix == ".safetensors" else path.read_bytes()
+        (folder / path.name).write_bytes(content)
+    with (
+        speaking(folder, tmp_path / "child.log") as broken,
+        pytest.raises(Unavailable, match=r"tiny cannot answer: \w*Error"),
+    ):
+        broken.ask("x")
+
+
+def test_a_base_whose_files_are_not_there_says_how_to_get_them(tmp_path):
+    with (
+        speaking(tmp_path / "nowhere", tmp_path / "child.log") as nowhere,
+        pytest.raises(Unavailable, match="merlin engine models pull tiny"),
+    ):
+        nowhere.ask("x")
+
+
+def test_the_engines_side_never_imports_torch():
+    code = (
+        "import sys, merlin.engine.answering.transformers;"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'numpy')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -1,0 +1,50 @@
+"""Stops: nothing of a stop is ever shown, and nothing else is lost."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from merlin.engine.answering.transformers.child.stops import Stops
+
+pytestmark = pytest.mark.unit
+
+LETTERS = st.text(alphabet="ab", min_size=1, max_size=4)
+
+
+def told(stops, pieces):
+    """Return what is shown after each piece, until a stop, and the rest."""
+    guard, shown = Stops(stops), []
+    for piece in pieces:
+        shown.append(guard.add(piece))
+        if guard.is_met:
+            return shown, True
+    return [*shown, guard.rest()], False
+
+
+@given(st.lists(LETTERS, max_size=3), st.lists(st.text(alphabet="abc", max_size=3), max_size=20))
+def test_what_is_shown_is_the_text_up_to_the_first_stop_to_come(stops, pieces):
+    shown, is_met = told(stops, pieces)
+    whole = "".join(pieces)
+    heard = ""
+    for piece in pieces:
+        heard += piece
+        if found := [heard.find(stop) for stop in stops if stop in heard]:
+            assert is_met
+            assert "".join(shown) == whole[: min(found)]
+            return
+    assert not is_met
+    assert "".join(shown) == whole
+
+
+def test_text_that_may_begin_a_stop_waits_and_no_more_than_that():
+    guard = Stops(["END"])
+    assert [guard.add(piece) for piece in ("one E", "N", "x", " EN", "D!")] == [
+        *("one ", "", "ENx", " ", "")
+    ]
+    assert guard.is_met
+
+
+def test_without_stops_nothing_waits():
+    assert told([], ["a", "b"]) == (["a", "b", ""], False)

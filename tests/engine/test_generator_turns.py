@@ -1,0 +1,112 @@
+"""The line before the process, and the pause after its deaths."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import pytest
+
+from merlin.engine.answering.asking import Busy, Unavailable
+from merlin.engine.answering.transformers.deaths import Deaths
+from merlin.engine.answering.transformers.turns import Turns
+
+pytestmark = pytest.mark.unit
+
+LOOKS = 100
+
+
+async def settled(turns, running, waiting):
+    """Let everybody come as far as they can."""
+    for _ in range(LOOKS):
+        if (turns.running, turns.waiting) == (running, waiting):
+            return
+        await asyncio.sleep(0)
+    pytest.fail(f"{turns.running} run and {turns.waiting} wait")
+
+
+def in_line(at_once, most_waiting, names, going):
+    """Let people come one after another; `going(turns, doors)` opens the doors they leave by."""
+    order = []
+
+    async def run():
+        turns = Turns(at_once, most_waiting)
+        doors = {name: asyncio.Event() for name in names}
+
+        async def come(name):
+            async with turns.turn():
+                order.append(name)
+                await doors[name].wait()
+
+        people = {name: asyncio.create_task(come(name)) for name in names}
+        await going(turns, doors, people)
+        for door in doors.values():
+            door.set()
+        return await asyncio.gather(*people.values(), return_exceptions=True)
+
+    return order, asyncio.run(run())
+
+
+def test_turns_are_had_in_order_of_arrival():
+    async def going(turns, doors, people):
+        await settled(turns, 2, 3)
+        doors["b"].set()
+        await people["b"]
+        await settled(turns, 2, 2)
+
+    order, _ = in_line(2, 8, "abcde", going)
+    assert order == list("abcde")
+
+
+def test_who_comes_to_a_full_line_hears_when_to_come_again():
+    async def going(turns, doors, people):
+        await settled(turns, 1, 2)
+
+    order, ended = in_line(1, 2, "abcd", going)
+    assert order == ["a", "b", "c"]
+    assert isinstance(ended[3], Busy)
+    assert 1 <= ended[3].retry_after_s <= 600
+
+
+def test_who_goes_away_while_waiting_leaves_the_place_to_the_next():
+    async def going(turns, doors, people):
+        await settled(turns, 1, 2)
+        people["b"].cancel()
+        await settled(turns, 1, 1)
+        doors["a"].set()
+        await people["a"]
+        await settled(turns, 1, 0)
+
+    order, ended = in_line(1, 2, "abc", going)
+    assert order == ["a", "c"]
+    assert isinstance(ended[1], asyncio.CancelledError)
+
+
+def test_the_wait_that_is_told_grows_with_the_line():
+    turns = Turns(2, 64)
+    short = turns.retry_after_s()
+    turns.waiting = 40
+    assert turns.retry_after_s() > short
+
+
+def test_one_death_may_be_followed_by_a_new_start_at_once():
+    deaths = Deaths("tiny")
+    assert "killed" in deaths.met(-signal.SIGKILL, "")
+    deaths.check()
+
+
+def test_deaths_in_a_row_are_followed_by_a_pause_with_the_reason_and_advice():
+    deaths = Deaths("tiny")
+    for _ in range(2):
+        deaths.met(-signal.SIGKILL, "")
+    with pytest.raises(Unavailable, match=r"want of memory.*quantised: 4bit.*2 times in a row"):
+        deaths.check()
+
+
+def test_an_answer_ends_the_row_of_deaths():
+    deaths = Deaths("tiny")
+    deaths.met(1, "no such device")
+    deaths.forget()
+    assert "no such device" in deaths.met(1, "no such device")
+    deaths.check()
+    assert deaths.restarts == 2
