@@ -370,7 +370,7 @@ ANSWERED = [
     (wrong_usage_in_stream, {"stream.usage": "failed"}),
     (wrong_usage, {"chat.usage": "failed", "chat.plain": "passed"}),
     (no_reason, {"chat.finish_reason": "failed"}),
-    (broken_letters, {"chat.unicode": "failed"}),
+    (broken_letters, {"chat.unicode": "failed", "stream.unicode": "failed"}),
     (
         errors_of_another_shape,
         {"files.unknown": "failed", "jobs.unknown": "failed", "chat.unknown_model": "failed"},

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 import openai
-from openai.types.chat import ChatCompletion
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from merlin.adapters.openai_errors import provider_errors
 from merlin.adapters.openai_faults import short
@@ -92,9 +92,14 @@ class Server:
         create: Callable[..., ChatCompletion] = self.sdk.chat.completions.create
         return create(**asked)
 
+    def stream(self, **other: Any) -> list[ChatCompletionChunk]:
+        """Ask a short question with `stream` through the SDK; return every chunk."""
+        create: Callable[..., Iterable[ChatCompletionChunk]] = self.sdk.chat.completions.create
+        return list(create(**self.question(stream=True, **other)))
+
     @contextmanager
     def streamed(self, **other: Any) -> Iterator[httpx2.Response]:
-        """Give the open answer to a streamed question."""
+        """Give the open answer to a streamed question, as it stands on the wire."""
         asked = self.question(stream=True, **other)
         url = f"{self.base_url}/chat/completions"
         with self.http.stream("POST", url, json=asked, headers=self.headers()) as response:

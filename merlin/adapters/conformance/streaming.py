@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterable
 
 from openai.types.chat import ChatCompletionChunk
 
-from merlin.adapters.conformance.chat import REASONS, adds_up, plain, text_of
+from merlin.adapters.conformance.chat import REASONS, adds_up, plain, text_of, whole
 from merlin.adapters.conformance.check import check
 from merlin.adapters.conformance.server import Server
 from merlin.adapters.conformance.verdict import Missing, Wrong, holds, one_of, same
@@ -16,25 +16,29 @@ DONE = "[DONE]"
 _FIELD = "data: "
 
 
-def chunks_of(server: Server, **other: Any) -> list[ChatCompletionChunk]:
-    """Ask with `stream` through the SDK; return every chunk."""
-    asked: dict[str, Any] = server.question(stream=True, **other)
-    return list(server.sdk.chat.completions.create(**asked))
+def words_of(told: Iterable[ChatCompletionChunk]) -> str:
+    """Return what was answered."""
+    return "".join(choice.delta.content or "" for chunk in told for choice in chunk.choices)
 
 
 @check("stream.chunks", plain)
 def chunks(server: Server, _plain: object) -> list[ChatCompletionChunk]:
     """Prove that a streamed answer comes in chunks of one id, the first of which names the role."""
-    told = chunks_of(server)
+    told = server.stream()
     holds(told, "data", told, ">= 1")
     for chunk in told:
         same("object", chunk.object, "chat.completion.chunk")
         same("id", chunk.id, told[0].id)
     deltas = [choice.delta for chunk in told for choice in chunk.choices]
     same("delta.role", deltas[0].role if deltas else None, "assistant")
-    words = "".join(delta.content or "" for delta in deltas)
-    holds(words, "delta.content", words, '!= ""')
+    holds(words_of(told), "delta.content", words_of(told), '!= ""')
     return told
+
+
+@check("stream.unicode", chunks)
+def russian(_server: Server, told: list[ChatCompletionChunk]) -> None:
+    """Prove that Russian letters come whole in a stream, wherever it is cut."""
+    whole(words_of(told))
 
 
 @check("stream.finish_reason", chunks)
@@ -70,7 +74,7 @@ def _json(event: str) -> None:
 @check("stream.usage", chunks)
 def usage(server: Server, _told: object) -> None:
     """Prove that with `include_usage` the last chunk has figures that add up, and no choice."""
-    told = chunks_of(server, stream_options={"include_usage": True})
+    told = server.stream(stream_options={"include_usage": True})
     counted = [chunk for chunk in told if chunk.usage]
     if not counted:
         raise Missing("unheeded", what="stream_options.include_usage")
@@ -82,7 +86,7 @@ def usage(server: Server, _told: object) -> None:
 @check("stream.max_tokens", chunks)
 def most_tokens(server: Server, _told: object) -> None:
     """Prove that `max_tokens` cuts a streamed answer too."""
-    told = chunks_of(server, most=2)
+    told = server.stream(most=2)
     reasons = [choice.finish_reason for chunk in told for choice in chunk.choices]
     same("finish_reason", reasons[-1] if reasons else None, "length")
 

@@ -8,7 +8,7 @@ from merlin.adapters.conformance.chat import plain, text_of
 from merlin.adapters.conformance.check import check
 from merlin.adapters.conformance.jobs import succeeded
 from merlin.adapters.conformance.server import Server
-from merlin.adapters.conformance.streaming import chunks, chunks_of
+from merlin.adapters.conformance.streaming import chunks, words_of
 from merlin.adapters.conformance.verdict import GONE, holds, lacking, refusal, same
 
 
@@ -38,8 +38,8 @@ def chat(server: Server, done: FineTuningJob, _plain: object) -> None:
 @check("tuned.stream", succeeded, chunks)
 def stream(server: Server, done: FineTuningJob, _chunks: object) -> None:
     """Prove that the tuned model answers in a stream."""
-    told = chunks_of(server, model=done.fine_tuned_model)
-    words = "".join(each.delta.content or "" for chunk in told for each in chunk.choices)
+    told = server.stream(model=done.fine_tuned_model)
+    words = words_of(told)
     holds(words, "delta.content", words, '!= ""')
 
 

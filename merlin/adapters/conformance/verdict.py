@@ -20,6 +20,7 @@ ABSENT = (404, 405, 501)
 BAD = (400, 422)
 GONE = (404,)
 _OK = range(200, 300)
+_LONGEST = 160
 _ERROR_FIELDS = ("message", "type", "param", "code")
 
 
@@ -129,7 +130,8 @@ def _error_in(response: httpx2.Response) -> Mapping[str, object]:
 def _shown(value: object) -> str:
     """Return a value as a detail shows it: one line, no secret, nothing that moves a terminal."""
     words = short(value if isinstance(value, str) and value else repr(value))
-    return words if words.isprintable() else repr(words)[1:-1]
+    words = words if words.isprintable() else repr(words)[1:-1]
+    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
 
 
 def _words(statuses: tuple[int, ...]) -> str:

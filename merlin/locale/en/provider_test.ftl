@@ -68,6 +68,7 @@ provider-test-title-chat-empty = refuses a conversation without messages
 provider-test-title-chat-role = refuses an unknown role
 provider-test-title-chat-concurrent = answers eight questions at once
 provider-test-title-stream-chunks = streams an answer in chunks
+provider-test-title-stream-unicode = Russian letters come whole in a stream
 provider-test-title-stream-finish-reason = the last chunk says why the answer ended
 provider-test-title-stream-done = a stream ends with [DONE]
 provider-test-title-stream-usage = usage in the stream, when asked for

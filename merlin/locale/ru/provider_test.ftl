@@ -68,6 +68,7 @@ provider-test-title-chat-empty = отклоняет разговор без со
 provider-test-title-chat-role = отклоняет неизвестную роль
 provider-test-title-chat-concurrent = отвечает на восемь вопросов сразу
 provider-test-title-stream-chunks = отдаёт ответ по частям
+provider-test-title-stream-unicode = русские буквы приходят целыми и в потоке
 provider-test-title-stream-finish-reason = последняя часть говорит, почему ответ закончился
 provider-test-title-stream-done = поток кончается на [DONE]
 provider-test-title-stream-usage = расход в потоке, если о нём просят
