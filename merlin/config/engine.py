@@ -21,7 +21,7 @@ class EngineConfig:
     """What stands under `engine`, judged by the schema.
 
     Of a model under `models`, `path` is absolute; the key `price` is the daemon's alone. `hearing`
-    is the model that writes speech down, "" for none.
+    is the folder of the model that writes speech down, "" for none.
     """
 
     listen: tuple[str, int] = ("127.0.0.1", 8702)
@@ -41,8 +41,8 @@ class EngineConfig:
                 yield f"{place}: this name is that of Merlin's own base; choose another"
             if ("path" in said) == ("hub" in said):
                 yield f"{place}: give either path (a folder or a .gguf file) or hub (owner/name)"
-            if said.get("backend", OWN_BACKEND) != OWN_BACKEND and "url" not in said:
-                yield f"{place}.url: missing; the address of the {said['backend']} server"
+            if fault := _backend_fault(said):
+                yield f"{place}.url: missing; {fault}"
         if self.training.get("workers", 0) and "cluster" not in self.training:
             yield "engine.training.cluster: missing; the address of the Ray cluster, or local"
 
@@ -65,7 +65,7 @@ def read_engine(said: Mapping[str, Any], base: Path) -> EngineConfig:
         training=said.get("training", {}),
         answering=said.get("answering", {}),
         webhooks=said.get("webhooks", ()),
-        hearing=said.get("hearing", {}).get("model", ""),
+        hearing=_placed(said["hearing"]["model"], base) if "hearing" in said else "",
     )
 
 
@@ -79,6 +79,18 @@ def told_models(said: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def _model(said: Mapping[str, Any], base: Path) -> Mapping[str, Any]:
-    if "path" not in said:
-        return said
-    return {**said, "path": str((base / Path(said["path"]).expanduser()).resolve())}
+    return {**said, "path": _placed(said["path"], base)} if "path" in said else said
+
+
+def _placed(path: str, base: Path) -> str:
+    return str((base / Path(path).expanduser()).resolve())
+
+
+def _backend_fault(said: Mapping[str, Any]) -> str:
+    backend = said.get("backend", OWN_BACKEND)
+    if "url" in said or backend == OWN_BACKEND:
+        return ""
+    if backend == "llama.cpp":
+        is_own = str(said.get("path", "")).lower().endswith(".gguf")
+        return "" if is_own else "the address of a llama.cpp server, or path of a .gguf file"
+    return f"the address of the {backend} server"

@@ -73,7 +73,7 @@ def test_every_key_reaches_the_settings(said, monkeypatch, tmp_path):
                     "quota_gb": 1.5,
                 },
                 "answering": {"device": "cuda", "at_once": 4, "waiting": 9, "idle_s": 0},
-                "hearing": {"model": "Systran/faster-whisper-small"},
+                "hearing": {"model": "bases/whisper"},
                 "webhooks": [{"url": "https://example.com/x", "credential": "HOOK"}],
             }
         )
@@ -89,7 +89,7 @@ def test_every_key_reaches_the_settings(said, monkeypatch, tmp_path):
     assert settings.training.quota_bytes == 1_500_000_000
     assert (settings.answering.device, settings.answering.at_once) == ("cuda", 4)
     assert (settings.answering.waiting, settings.answering.idle_s) == (9, 0)
-    assert settings.hearing == "Systran/faster-whisper-small"
+    assert settings.hearing == str(tmp_path / "bases" / "whisper")
     assert [(each.url, each.secret) for each in settings.webhooks] == [
         ("https://example.com/x", "whsec_c2VjcmV0")
     ]
@@ -113,6 +113,12 @@ def test_what_the_table_says_of_a_base_counts_more(said):
     assert [model.context for model in model_settings(config)] == [1024]
 
 
+def test_llama_cpp_needs_no_address_where_it_serves_a_file_of_ours(said, tmp_path):
+    config = said({"models": {"small": {"path": "a.gguf", "backend": "llama.cpp"}}})
+    (model,) = model_settings(config)
+    assert (model.source, model.backend, model.url) == (str(tmp_path / "a.gguf"), "llama.cpp", "")
+
+
 def test_who_only_looks_at_the_bases_needs_no_key_of_their_servers(said):
     base = {**HUB, "backend": "vllm", "url": "http://127.0.0.1:1", "credential": "NOWHERE"}
     config = said({"models": {"qwen": base}})
@@ -133,6 +139,10 @@ def test_who_only_looks_at_the_bases_needs_no_key_of_their_servers(said):
         (
             {"models": {"a": {**HUB, "backend": "vllm", "url": "http://example.com"}}},
             "engine.models.a.url: http://example.com is not https",
+        ),
+        (
+            {"models": {"a": {**HUB, "backend": "llama.cpp"}}},
+            "engine.models.a.url: missing; the address of a llama.cpp server, or path",
         ),
         ({"models": {"a": {**HUB, "dtype": "int8"}}}, "engine.models.a.dtype"),
         ({"training": {"devices": ["gpu"]}}, "engine.training.devices.0"),
