@@ -48,7 +48,8 @@ def trained(folder: Path, voice: Voice, stop: threading.Event) -> int:
 
     try:
         task = papers.read_task(folder)
-        work(task, Crew.of(task.place), voice, stop.is_set)
+        dtype = task.base.dtype if task.base else "auto"
+        work(task, Crew.of(task.place, dtype), voice, stop.is_set)
     except Stopped:
         log.info("stopped")
         return 0

@@ -59,7 +59,7 @@ def fitted(base: Base, settings: Mapping[str, Any], device: torch.device) -> Any
 
     model = _loaded(base, device)
     if settings["gradient_checkpointing"]:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.activation_checkpointing_enable({"use_reentrant": False})
         model.enable_input_require_grads()
     config = LoraConfig(
         task_type="CAUSAL_LM",

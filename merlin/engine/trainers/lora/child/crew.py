@@ -21,12 +21,15 @@ class Crew:
     accelerator: Accelerator
 
     @classmethod
-    def of(cls, place: Place) -> Crew:
-        """Join the others. Raises Untrainable where a device is not there."""
+    def of(cls, place: Place, dtype: str = "auto") -> Crew:
+        """Join the others, to work in the `dtype` of BaseFiles.
+
+        Raises Untrainable where a device is not there.
+        """
         is_cpu = all(device == "cpu" for device in place.devices)
         if not is_cpu:
             _check_devices(place)
-        able = not is_cpu and torch.cuda.is_bf16_supported()
+        able = not is_cpu and dtype != "float32" and torch.cuda.is_bf16_supported()
         return cls(Accelerator(cpu=is_cpu, mixed_precision="bf16" if able else "no"))
 
     @property

@@ -22,6 +22,8 @@ from merlin.engine.trainers.lora.child.voice import Voice
 _AT_ONCE = {"cpu": 2_048, "cuda": 16_384}
 # A base and its activations are reckoned roughly: so much of the memory is left alone.
 _SPARE = 0.95
+# Examples a step, as `hyper.settled` has it for small files.
+_SMALL_BATCH = 4
 
 
 def work(task: Task, crew: Crew, voice: Voice, is_asked_to_stop: Callable[[], bool]) -> None:
@@ -53,9 +55,9 @@ def _planned(task: Task, base: Base, crew: Crew) -> Plan:
         task.hyperparameters,
         hyper.Lesson(
             examples=len(train),
-            padding=padding(train, 4),
+            padding=padding(train, _SMALL_BATCH),
             parameters=base.size.parameters,
-            is_tight=_is_tight(task, base, crew, min(most, _longest(train))),
+            is_tight=_is_tight(task, base, crew, _at_once(train, most)),
         ),
     )
     return Plan(task.method, task.folder, task.seed, settings, train, test, most)
@@ -73,9 +75,10 @@ def _is_tight(task: Task, base: Base, crew: Crew, tokens: int) -> bool:
     return need.is_tight(_SPARE * memory.free_bytes(crew.device))
 
 
-def _longest(examples: list[Example]) -> int:
-    """Return how many tokens the longest batch of four has; one example where it is large."""
-    return max(sum(len(row) for row in example) for example in examples)
+def _at_once(examples: list[Example], most: int) -> int:
+    """Return how many tokens are worked on at once at worst; an example is never cut."""
+    longest = max(sum(len(row) for row in example) for example in examples)
+    return max(longest, min(most, _SMALL_BATCH * longest))
 
 
 def _begin(plan: Plan, voice: Voice) -> None:

@@ -1,0 +1,106 @@
+"""Each setting does what it says: seen from what a training tells."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import tiny_base
+from lora_world import TRAINER, epochs, in_this_process, task
+
+from merlin.engine.trainers import DPO, BaseFiles, Place
+
+pytestmark = [pytest.mark.functional, pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture
+def train(tmp_path):
+    return tiny_base.planted(tmp_path / "train.jsonl")
+
+
+def told(made, kind):
+    return [line for line in in_this_process(made) if line["tell"] == kind]
+
+
+def losses(folder, train, **settings):
+    """Return the train loss of each of two epochs."""
+    made = task(folder, train, n_epochs=2, batch_size=6, **settings)
+    return [epoch["metrics"]["train_loss"] for epoch in told(made, "epoch")]
+
+
+@pytest.fixture
+def plain(tmp_path, train):
+    return losses(tmp_path / "plain", train)
+
+
+def test_checkpointing_saves_memory_and_changes_no_loss(tmp_path, train, plain):
+    assert losses(tmp_path / "job", train, gradient_checkpointing=True) == pytest.approx(plain)
+
+
+def test_a_base_in_bf16_learns_nearly_the_same(tmp_path, train, plain):
+    base = BaseFiles(tiny_base.random_base(), dtype="bfloat16")
+    assert losses(tmp_path / "job", train, base=base) == pytest.approx(plain, rel=0.02)
+
+
+def test_named_layers_alone_get_adapters(tmp_path, train):
+    made = task(tmp_path / "job", train, n_epochs=1, rank=2, targets=["v_proj", "q_proj"])
+    assert told(made, "done")
+    config = json.loads((made.folder / "epochs" / "1" / "adapter_config.json").read_text("utf-8"))
+    assert config["target_modules"] == ["q_proj", "v_proj"]
+    assert (config["r"], config["lora_alpha"]) == (2, 4)
+
+
+def test_the_same_task_gives_the_same_model_and_another_seed_another(tmp_path, train):
+    import dataclasses
+
+    made = [task(tmp_path / name, train, n_epochs=1, dropout=0.2) for name in ("a", "b", "c")]
+    made[2] = dataclasses.replace(made[2], seed=7)
+    for each in made:
+        assert told(each, "done")
+    name = "epochs/1/adapter_model.safetensors"
+    one, same, other = [(each.folder / name).read_bytes() for each in made]
+    assert one == same
+    assert one != other
+
+
+def test_early_stop_ends_when_the_test_loss_gets_no_better_and_says_which_epoch_was_best(
+    tmp_path, train
+):
+    facts = dict(list(tiny_base.FACTS.items())[:5])
+    test = tiny_base.planted(tmp_path / "test.jsonl", dict.fromkeys(facts, 99))
+    base = BaseFiles(tiny_base.tiny_base())
+    asked = {**tiny_base.LEARNING, "early_stop": 2}
+    said = in_this_process(task(tmp_path / "job", train, test=test, base=base, **asked))
+    done = [line for line in said if line["tell"] == "epoch"]
+    assert len(done) < tiny_base.LEARNING["n_epochs"]
+    tested = [epoch["metrics"]["full_valid_loss"] for epoch in done]
+    best = tested.index(min(tested)) + 1
+    assert len(done) == best + 2
+    [remark] = [line for line in said if line["tell"] == "remark"]
+    assert remark["key"] == "engine-lora-early-stop"
+    assert remark["arguments"] == {"epoch": len(done), "best": best}
+
+
+def test_early_stop_without_a_test_file_is_remarked(tmp_path, train):
+    made = task(tmp_path / "job", train, n_epochs=1, early_stop=1)
+    [remark] = told(made, "remark")
+    assert remark["key"] == "engine-lora-nothing-to-test"
+
+
+def test_preferences_are_learned(tmp_path):
+    pairs = tiny_base.preferred(tmp_path / "pairs.jsonl")
+    base = BaseFiles(tiny_base.tiny_base())
+    asked = {"n_epochs": 8, "batch_size": 10, "learning_rate_multiplier": 50}
+    done = told(task(tmp_path / "job", pairs, DPO, test=pairs, base=base, **asked), "epoch")
+    first, last = done[0]["metrics"], done[-1]["metrics"]
+    assert last["train_loss"] < first["train_loss"]
+    assert last["full_valid_rewards_accuracies"] >= 0.9
+    assert last["full_valid_rewards_margins"] > first["full_valid_rewards_margins"]
+
+
+def test_two_processes_learn_what_one_does(tmp_path, train, plain):
+    place = Place(devices=("cpu", "cpu"))
+    made = task(tmp_path / "job", train, place=place, n_epochs=2, batch_size=6)
+    done = epochs(TRAINER.train(made))
+    assert [epoch.metrics["train_loss"] for epoch in done] == pytest.approx(plain, rel=1e-5)
+    assert [epoch.step for epoch in done] == [4, 8]
