@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from merlin.core.clock import utc_now
 from merlin.engine.paging import Page, rows_of
@@ -53,6 +54,15 @@ class Diary:
     def forget_run(self, job_id: str) -> None:
         """Remove what a broken run told; the run that follows tells it again."""
         self._rows.change("DELETE FROM event WHERE job_id = ? AND is_of_run = 1", job_id)
+
+    def measured(self, job_id: str) -> list[dict[str, Any]]:
+        """Return what a job's metrics events hold, oldest first."""
+        sql = "SELECT content FROM event WHERE job_id = ? AND kind = 'metrics' ORDER BY seq"
+        return [json.loads(row["content"]) for row in self._rows.select(sql, job_id)]
+
+    def newest(self) -> int:
+        """Return a number that is another one after every event of any job."""
+        return int(self._rows.select("SELECT COALESCE(MAX(seq), 0) AS seq FROM event")[0]["seq"])
 
     def page(self, job_id: str, page: Page) -> tuple[list[Row], bool]:
         """Return a page of a job's events, and whether more follow."""

@@ -29,6 +29,7 @@ from merlin.engine.routes import (
     health,
     jobs,
     models,
+    page,
     webhooks,
 )
 from merlin.engine.services import Engine, open_engine
@@ -62,6 +63,7 @@ def create_app(
     for topic in (files, jobs, models, chat, embeddings, audio, webhooks):
         app.include_router(topic.router, prefix="/v1", dependencies=[Depends(owned)])
     app.include_router(health.router)
+    app.include_router(page.router)
     app.exception_handler(Refusal)(_refused)
     app.exception_handler(Busy)(_busy)
     app.exception_handler(Unavailable)(_unavailable)

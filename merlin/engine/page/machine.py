@@ -1,0 +1,199 @@
+"""Machine: what the engine takes of its computer: processors, memory, GPUs, disk.
+
+Read from Linux' /proc and by `nvidia-smi`; where there is no such thing, nothing is told of it.
+Sources: proc(5); `nvidia-smi --help-query-gpu`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROC = Path("/proc")
+# A look at GPUs and folders costs more than anybody needs every second.
+LOOK_AGAIN_S = 5.0
+_MEBI = 2**20
+_ASK = (
+    "--query-gpu=name,utilization.gpu,memory.used,memory.total",
+    "--format=csv,noheader,nounits",
+)
+_ASK_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One GPU; `share` of its time in per cent, memory in bytes, of all processes together."""
+
+    name: str
+    share: float
+    used: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What is taken; bytes, and `cpu` in per cent of all cores. None: nobody can tell.
+
+    `own` is the memory of the engine with its children, `used` that of all processes of `total`;
+    `models` is what tuned models and checkpoints take of the disk.
+    """
+
+    cores: int
+    cpu: float | None
+    own: int | None
+    used: int | None
+    total: int | None
+    gpus: Sequence[Gpu]
+    models: int
+    disk_free: int
+    disk_total: int
+
+    def as_json(self) -> dict[str, object]:
+        """Return the use as programs read it."""
+        return {
+            "cores": self.cores,
+            "cpu_percent": self.cpu,
+            "memory_own_bytes": self.own,
+            "memory_used_bytes": self.used,
+            "memory_total_bytes": self.total,
+            "gpus": [
+                {
+                    "name": gpu.name,
+                    "percent": gpu.share,
+                    "memory_used_bytes": gpu.used,
+                    "memory_total_bytes": gpu.total,
+                }
+                for gpu in self.gpus
+            ],
+            "models_bytes": self.models,
+            "disk_free_bytes": self.disk_free,
+            "disk_total_bytes": self.disk_total,
+        }
+
+
+@dataclass
+class Machine:
+    """Looks at the machine; the share of a processor's time is that since the last look."""
+
+    folder: Path
+    _ticks: tuple[int, int] = (0, 0)
+    _cpu: float | None = None
+    _gpus: Sequence[Gpu] = ()
+    _models: int = 0
+    _looked_at: float = float("-inf")
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def use(self) -> Use:
+        """Return what is taken now. Blocks for some milliseconds; may be called by any thread."""
+        with self._lock:
+            self._look()
+            own = sum(map(_resident, _family(os.getpid()))) or None
+            total, free = _memory()
+            disk = shutil.disk_usage(self.folder)
+            return Use(
+                cores=os.cpu_count() or 1,
+                cpu=self._cpu,
+                own=own,
+                used=total - free if total else None,
+                total=total or None,
+                gpus=self._gpus,
+                models=self._models,
+                disk_free=disk.free,
+                disk_total=disk.total,
+            )
+
+    def _look(self) -> None:
+        busy, every = _cpu_ticks()
+        if every > self._ticks[1]:
+            spent = every - self._ticks[1]
+            self._cpu = round(100 * (busy - self._ticks[0]) / spent, 1)
+            self._ticks = busy, every
+        if time.monotonic() - self._looked_at >= LOOK_AGAIN_S:
+            self._gpus = tuple(gpus())
+            self._models = bytes_of(self.folder / "models")
+            self._looked_at = time.monotonic()
+
+
+def bytes_of(folder: Path) -> int:
+    """Return how many bytes the files of a folder and of all below take; what is gone counts 0."""
+    found = 0
+    for path in folder.rglob("*"):
+        try:
+            found += path.stat().st_size if path.is_file() else 0
+        except OSError:
+            continue
+    return found
+
+
+def gpus() -> Iterator[Gpu]:
+    """Yield the GPUs of this machine, none where nothing knows of them."""
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return
+    try:
+        told = subprocess.run(  # noqa: S603 - a fixed command
+            [command, *_ASK], capture_output=True, text=True, timeout=_ASK_S, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return
+    yield from gpus_told(told)
+
+
+def gpus_told(said: str) -> Iterator[Gpu]:
+    """Yield the GPUs that `nvidia-smi` names, a line each; memory is told in MiB."""
+    for line in said.splitlines():
+        name, *numbers = (part.strip() for part in line.rsplit(",", 3))
+        try:
+            share, used, total = (float(each) for each in numbers)
+        except ValueError:  # "[N/A]" on some devices, or words instead of an answer
+            continue
+        yield Gpu(name, share, int(used * _MEBI), int(total * _MEBI))
+
+
+def _cpu_ticks() -> tuple[int, int]:
+    """Return (busy, all) ticks of all cores since the machine's start, zeros where unknown."""
+    try:
+        first = (PROC / "stat").read_text("ascii").partition("\n")[0]
+    except OSError:
+        return 0, 0
+    # user nice system idle iowait irq softirq steal; what follows is in them already
+    ticks = [int(each) for each in first.split()[1:9]]
+    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
+
+
+def _memory() -> tuple[int, int]:
+    """Return total and available memory in bytes, zeros where unknown."""
+    try:
+        lines = (PROC / "meminfo").read_text("ascii").splitlines()
+    except OSError:
+        return 0, 0
+    told = {name: rest for name, _, rest in (line.partition(":") for line in lines)}
+    total, free = (int(told[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
+    return total * 1024, free * 1024
+
+
+def _family(process: int) -> Iterator[int]:
+    """Yield a process and all that come from it."""
+    yield process
+    for path in (PROC / str(process) / "task").glob("*/children"):
+        try:
+            children = path.read_text("ascii").split()
+        except OSError:  # ended meanwhile
+            continue
+        for child in children:
+            yield from _family(int(child))
+
+
+def _resident(process: int) -> int:
+    """Return the memory of a process in bytes, 0 for one that has ended."""
+    try:
+        pages = (PROC / str(process) / "statm").read_text("ascii").split()[1]
+    except (OSError, IndexError):
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,330 @@
+"""The engine's pages: who sees them, what they tell, what may be done there, in both languages."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from io import BytesIO
+
+import httpx
+import pytest
+from engine_world import KEY, TAUGHT, engine_in_thread
+from page_world import BASE, MISSING, SHOWN, STEPS, pages_in_thread
+from PIL import Image
+from waiting import wait_until
+
+from merlin.engine.page.answering import HEADERS
+from merlin.engine.page.entrance import COOKIE, FREE_TRIES
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    with pages_in_thread(tmp_path_factory.mktemp("pages")) as made:
+        wait_until(lambda: len(made.desk.losses(made.jobs["running"])) >= SHOWN)
+        yield made
+
+
+@contextmanager
+def client(pages, **headers):
+    """Give a browser that was let in by the key."""
+    headers = {"Accept-Language": "ru", **headers}
+    with httpx.Client(base_url=pages.address, headers=headers, timeout=30) as made:
+        answer = made.post("/sign-in", data={"key": KEY}, headers=own(pages))
+        assert answer.status_code == 303, answer.text
+        yield made
+
+
+def own(pages):
+    """Return what a browser says when the engine's own page sends a form."""
+    return {"Origin": pages.address, "Sec-Fetch-Site": "same-origin"}
+
+
+def words(page):
+    """Return what a person reads."""
+    shown = re.sub(r"<[^>]+>", " ", page.text)
+    return " ".join(shown.replace("&#39;", "'").split())
+
+
+def test_board_tells_of_each_job_each_base_and_the_machine(pages):
+    with client(pages) as browser:
+        page = browser.get("/")
+        told = words(page)
+    for said in ("neurotypology-8", "обучается", "эпоха 2 из 4", f"шаг {SHOWN} из {STEPS}"):
+        assert said in told
+    for said in ("в очереди", "на паузе", "обучена", "не вышло", "отменена"):
+        assert said in told
+    assert "There is not enough memory" in told
+    assert "1\u00a0240\u00a0токенов/с" in page.text
+    for name in ("recall", BASE, MISSING, "Apache-2.0", "не скачана"):
+        assert name in told
+    assert "Память" in told
+    assert "Свободно на диске" in told
+    assert f"ft:{BASE}:merlin:algorithms-12:" in told
+
+
+def test_board_draws_the_curve_of_what_is_trained_without_a_script(pages):
+    with client(pages) as browser:
+        page = browser.get("/").text
+    assert re.search(r'<polyline class="l" points="[\d., ]{200,}"', page)
+    assert re.search(r'<polyline class="l t" points="', page)
+    assert "Учебные потери: от " in page
+    assert f'value="{round(100 * SHOWN / STEPS)}"' in page
+    assert '<noscript><meta http-equiv="refresh"' in page
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """An engine whose jobs a test may move."""
+    with pages_in_thread(tmp_path) as made:
+        yield made
+
+
+def test_a_curve_grows_while_its_job_goes_on_and_the_page_asks_for_it(fresh):
+    job_id = fresh.jobs["running"]
+    with client(fresh) as browser:
+        live = re.search(r'hx-get="(/jobs/[^"]+)"', browser.get(f"/jobs/{job_id}").text)[1]
+        wait_until(lambda: len(browser.get(f"/jobs/{job_id}/view").json()["train"]) == SHOWN)
+        fresh.trainer.steps.release(10)
+        seen = f"/jobs/{job_id}/view"
+        wait_until(lambda: len(browser.get(seen).json()["train"]) == SHOWN + 10)
+        grown = browser.get(live.replace("&amp;", "&"))
+        assert grown.status_code == 200
+        assert f"шаг {SHOWN + 10} из {STEPS}" in words(grown)
+        told = browser.get(seen).json()
+        assert (told["step"], told["tokens_per_second"]) == (SHOWN + 10, 1240.0)
+
+
+def test_a_poll_that_finds_nothing_new_sends_nothing(tmp_path):
+    with pages_in_thread(tmp_path, is_empty=True) as pages, client(pages) as browser:
+        live = re.search(r'hx-get="(/live[^"]+)"', browser.get("/").text)[1]
+        assert browser.get(live).status_code == 204
+        pages.desk.train()
+        assert browser.get(live).status_code == 200
+
+
+def test_an_engine_without_jobs_says_how_they_come_about(tmp_path):
+    with pages_in_thread(tmp_path, is_empty=True) as pages, client(pages) as browser:
+        told = words(browser.get("/"))
+    assert "Работ ещё не было" in told
+    assert "/v1/fine_tuning/jobs" in told
+    assert "Пока ни одной" in told
+
+
+def test_a_job_is_paused_gone_on_with_and_stopped_by_its_buttons(fresh):
+    job_id = fresh.jobs["running"]
+
+    def press(move):
+        answer = browser.post(f"/jobs/{job_id}/{move}", headers=own(fresh))
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/jobs/{job_id}")
+        return fresh.desk.jobs.retrieve(job_id).status
+
+    with client(fresh) as browser:
+        assert press("pause") == "paused"
+        page = browser.get(f"/jobs/{job_id}").text
+        assert "/resume" in page
+        assert "/pause" not in page
+        assert press("resume") in {"queued", "running"}
+        assert press("cancel") == "cancelled"
+        page = browser.get(f"/jobs/{job_id}")
+        assert "hx-get" not in page.text
+        assert "отменена" in words(page)
+        late = browser.post(f"/jobs/{job_id}/pause", headers=own(fresh))
+        assert late.status_code == 409
+        assert f'href="/jobs/{job_id}"' in late.text
+    assert fresh.desk.jobs.retrieve(job_id).status == "cancelled"
+
+
+def test_a_page_of_another_site_moves_no_job_and_opens_no_session(pages):
+    job_id = pages.jobs["queued"]
+    foreign = ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {})
+    with client(pages) as browser:
+        for headers in foreign:
+            answer = browser.post(f"/jobs/{job_id}/cancel", headers=headers)
+            assert answer.status_code == 403, headers
+            assert "Отсюда нельзя" in words(answer)
+    for headers in foreign[:2]:
+        answer = httpx.post(f"{pages.address}/sign-in", data={"key": KEY}, headers=headers)
+        assert (answer.status_code, COOKIE in answer.cookies) == (403, False)
+    assert pages.desk.jobs.retrieve(job_id).status == "queued"
+
+
+def test_nobody_sees_anything_without_the_key(pages):
+    roads = ("/", "/live", "/machine", "/view", *every(pages))
+    for road in roads:
+        answer = httpx.get(pages.address + road)
+        assert answer.status_code in {303, 401}, road
+        assert "neurotypology" not in answer.text
+        if answer.status_code == 303:
+            assert answer.headers["location"].startswith("/sign-in")
+    polled = httpx.get(f"{pages.address}/live", headers={"HX-Request": "true"})
+    assert (polled.status_code, polled.headers["hx-refresh"]) == (204, "true")
+    assert httpx.post(f"{pages.address}/jobs/{pages.jobs['queued']}/cancel").status_code == 303
+
+
+def every(pages):
+    """Return all addresses of one job."""
+    job_id = pages.jobs["running"]
+    return [f"/jobs/{job_id}{end}" for end in ("", "/live", "/view", "/loss.png")]
+
+
+def test_a_session_is_a_cookie_that_no_script_reads_and_no_other_site_sends(pages):
+    answer = httpx.post(
+        f"{pages.address}/sign-in",
+        data={"key": f" {KEY}\n", "next": f"/jobs/{pages.jobs['running']}"},
+        headers=own(pages),
+    )
+    cookie = answer.headers["set-cookie"]
+    assert answer.headers["location"] == f"/jobs/{pages.jobs['running']}"
+    assert cookie.startswith(f"{COOKIE}=")
+    assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(cookie.split("; "))
+    assert KEY not in cookie
+    with client(pages) as browser:
+        browser.post("/sign-out", headers=own(pages))
+        assert browser.get("/").status_code == 303
+
+
+@pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "/\\evil.example"])
+def test_signing_in_leads_to_no_other_site(pages, back):
+    data = {"key": KEY, "next": back}
+    answer = httpx.post(f"{pages.address}/sign-in", data=data, headers=own(pages))
+    assert answer.headers["location"] == "/"
+
+
+def test_who_tries_many_keys_waits(fresh):
+    with httpx.Client(base_url=fresh.address, headers={"Accept-Language": "ru"}) as browser:
+
+        def send(key):
+            return browser.post("/sign-in", data={"key": key}, headers=own(fresh))
+
+        for number in range(FREE_TRIES):
+            answer = send(f"wrong-{number}ё\ud7ff")
+            assert answer.status_code == 401
+            assert "Ключ не подходит" in words(answer)
+            assert number == 0 or COOKIE not in browser.cookies
+        late = send(KEY)
+        assert late.status_code == 429
+        assert int(late.headers["retry-after"]) >= 1
+        assert "Слишком много" in words(late)
+
+
+def test_without_a_key_this_machine_sees_the_pages_under_its_own_names_alone(tmp_path):
+    with pages_in_thread(tmp_path, is_empty=True, key="") as pages:
+        assert httpx.get(pages.address).status_code == 200
+        for host in ("localhost:8702", "127.0.0.1", "[::1]:8702"):
+            assert httpx.get(pages.address, headers={"Host": host}).status_code == 200
+        for host in ("evil.example", "evil.example:8702", "[::1", "10.0.0.7:8702"):
+            assert httpx.get(pages.address, headers={"Host": host}).status_code == 403, host
+
+
+def test_every_page_is_careful_with_browsers(pages):
+    with client(pages) as browser:
+        for road in ("/", "/live", "/sign-in?next=/", "/jobs/nope", *every(pages)):
+            answer = browser.get(road)
+            if answer.status_code != 303:
+                assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS, road
+            assert "style=" not in answer.text
+            assert not re.search(r"<script(?![^>]*src=)", answer.text)
+
+
+def test_words_of_clients_are_never_markup(tmp_path):
+    evil = "<img src=x onerror=alert(1)>"
+    with pages_in_thread(tmp_path, is_empty=True) as pages:
+        job = pages.desk.train(metadata={"merlin_build": evil})
+        with client(pages) as browser:
+            for road in ("/", f"/jobs/{job.id}"):
+                page = browser.get(road).text
+                assert "<img" not in page
+                assert "&lt;img src=x" in page
+
+
+def test_no_page_holds_a_text_that_was_trained_on(tmp_path):
+    with engine_in_thread(tmp_path) as desk:
+        job = desk.train()
+        headers = {"Authorization": f"Bearer {KEY}"}
+        for road in ("/", "/view", f"/jobs/{job.id}", f"/jobs/{job.id}/view"):
+            page = httpx.get(f"http://127.0.0.1:{desk.port}{road}", headers=headers)
+            assert page.status_code == 200
+            for question, answer in TAUGHT.items():
+                assert question not in page.text
+                assert answer not in page.text
+
+
+def test_job_page_tells_its_settings_its_diary_its_log_and_what_can_be_asked(pages):
+    with client(pages) as browser:
+        told = words(browser.get(f"/jobs/{pages.jobs['running']}"))
+        done = words(browser.get(f"/jobs/{pages.jobs['succeeded']}"))
+    for said in ("lora_targets", "q_proj, v_proj", "0,5", "Files validated", "Checkpoint saved"):
+        assert said in told
+    assert "step 79 of 120" in told
+    assert ":ckpt-step-60" in told
+    assert "готовая модель" in done
+    assert "48 000" in done
+    assert "step 79 of 120" in done
+
+
+def test_losses_are_a_picture_in_both_lights(pages):
+    with client(pages) as browser:
+        road = f"/jobs/{pages.jobs['succeeded']}/loss.png"
+        light, dark = browser.get(road), browser.get(f"{road}?theme=dark")
+    for answer in (light, dark):
+        assert answer.headers["content-type"] == "image/png"
+        assert Image.open(BytesIO(answer.content)).size == (1280, 720)
+    assert light.content != dark.content
+
+
+def test_pages_speak_the_language_that_the_browser_likes_or_that_was_chosen(pages):
+    with client(pages, **{"Accept-Language": "en-GB,ru;q=0.5"}) as browser:
+        assert "Running now" in words(browser.get("/"))
+        assert "about the job" in words(browser.get(f"/jobs/{pages.jobs['running']}")).lower()
+        assert "Идут сейчас" in words(browser.get("/?lang=ru"))
+        assert "Идут сейчас" in words(browser.get("/"))
+        assert browser.get("/?theme=dark").headers["location"] == "/"
+        assert 'data-theme="dark"' in browser.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("road", "status", "said"),
+    [
+        ("/jobs/ftjob-nope", 404, "Такой страницы нет"),
+        ("/jobs/%00", 404, "Такой страницы нет"),
+        ("/?after=nope", 400, "Запрос непонятен"),
+        (f"/live?seen={'x' * 100}", 422, "Запрос непонятен"),
+    ],
+)
+def test_what_is_not_there_is_said_in_words(pages, road, status, said):
+    with client(pages) as browser:
+        answer = browser.get(road)
+    assert (answer.status_code, said in words(answer)) == (status, True)
+
+
+def test_programs_read_the_same_as_json_with_the_key(pages):
+    headers = {"Authorization": f"Bearer {KEY}"}
+    told = httpx.get(f"{pages.address}/view", headers=headers).json()
+    states = {job["id"]: job["state"] for job in told["jobs"]}
+    assert states == {job_id: state for state, job_id in pages.jobs.items()}
+    assert {base["name"]: base["licence"] for base in told["bases"]}[BASE] == "Apache-2.0"
+    assert told["counts"]["running"] == 1
+    assert told["machine"]["memory_total_bytes"] > told["machine"]["memory_own_bytes"] > 0
+    assert httpx.get(f"{pages.address}/view").status_code == 401
+    missing = httpx.get(f"{pages.address}/jobs/nope/view", headers=headers)
+    assert missing.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_a_form_that_brings_too_much_is_refused(pages):
+    answer = httpx.post(f"{pages.address}/sign-in", data={"key": "x" * 20_000}, headers=own(pages))
+    assert answer.status_code == 413
+
+
+def test_older_jobs_stand_on_further_pages(tmp_path):
+    with pages_in_thread(tmp_path, is_empty=True) as pages, client(pages) as browser:
+        file_id = pages.desk.upload().id
+        for number in range(25):
+            pages.desk.jobs.cancel(pages.desk.launch(file_id, suffix=f"old-{number}").id)
+        first = browser.get("/")
+        older = browser.get(re.search(r'href="(/\?after=[^"]+)"', first.text)[1])
+    assert "old-24" in words(first)
+    assert "old-4" not in words(first).split()
+    assert {f"old-{number}" for number in range(5)} <= set(words(older).split())
+    assert 'hx-get="/live' not in older.text
