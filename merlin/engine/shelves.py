@@ -44,9 +44,10 @@ class Shelves:
         """Remove what a crash left: uploads cut off, weights without a name, ended jobs' work."""
         self.files.sweep()
         self.models.sweep()
-        for work in self.folder.glob("work/*"):
-            if not self._goes_on(work.name):
-                self.clear(work.name)
+        for job_id in self.ended_work():
+            self.clear(job_id)
 
-    def _goes_on(self, job_id: str) -> bool:
-        return any(job.job_id == job_id for job in self.jobs.unfinished())
+    def ended_work(self) -> list[str]:
+        """Return the jobs that have ended and whose trainers' folders are still there."""
+        unfinished = {job.job_id for job in self.jobs.unfinished()}
+        return [work.name for work in self.folder.glob("work/*") if work.name not in unfinished]

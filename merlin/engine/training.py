@@ -21,6 +21,7 @@ from merlin.engine.bases import Base, Bases
 from merlin.engine.diary import Happening
 from merlin.engine.failure import failure_of
 from merlin.engine.jobs import Job
+from merlin.engine.room import Room
 from merlin.engine.run import Run
 from merlin.engine.shelves import Shelves
 from merlin.engine.trainers import Epoch, Place, Remark, Settled, Step, Task, Told, Untrainable
@@ -51,11 +52,15 @@ class Turns:
 
 @dataclass(frozen=True)
 class Manner:
-    """How jobs are worked: the pace between states, the language of remarks, when to stop."""
+    """How jobs are worked: the pace between states, the language of remarks, when to stop.
+
+    `room` is the disk that they have.
+    """
 
     pace_s: float
     language: str
     stop: threading.Event
+    room: Room
 
     def pace(self) -> bool:
         """Wait between two states; return whether to go on."""
@@ -96,6 +101,7 @@ class Training:
 
     def train_next(self) -> bool:
         """Train the job whose turn it is; False where none waits. A lane's `work`."""
+        self._clear_ended()
         waiting = (job for job in self._jobs.waiting(states.RUNNING, states.QUEUED))
         with self._turns.taken(job for job in waiting if self._is_ours(job)) as job:
             if job is None or not self._manner.pace():
@@ -106,6 +112,13 @@ class Training:
                 self._shelves.clear(job.job_id)
             return True
 
+    def _clear_ended(self) -> None:
+        """Remove the folders of jobs that ended while they rested."""
+        with self._turns.lock:
+            for job_id in self._shelves.ended_work():
+                if job_id not in self._turns.in_hand:
+                    self._shelves.clear(job_id)
+
     def _is_ours(self, job: Job) -> bool:
         base = self._bases.get(job.order.base)
         return (self._place is not None) == (base is not None and base.is_heavy)
@@ -113,6 +126,7 @@ class Training:
     def _train(self, job: Job) -> None:
         told = Happening("started", "Fine-tuning job started")
         if self._jobs.move(job.job_id, states.RUNNING, job.status, told=told):
+            self._make_room(job, 0)
             run = Run(job, self._base(job).trainer.train(self._task(job)))
             with closing(run.told):
                 self._go_on(run)
@@ -206,6 +220,14 @@ class Training:
                 self._shelves.diary.tell(job.job_id, told)
         run.were_kept()
         models.drop_old(job.job_id)
+        self._make_room(job, run.last.step if run.last else 0)
+
+    def _make_room(self, job: Job, step: int) -> None:
+        cleared = self._manner.room.make(job)
+        if cleared:
+            words = text(self._manner.language, "engine-checkpoints-cleared", n=cleared)
+            told = Happening(f"room {step}", words, "warn", is_of_run=True)
+            self._shelves.diary.tell(job.job_id, told)
 
     def _succeed(self, run: Run) -> None:
         job, last = run.job, run.last

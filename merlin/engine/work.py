@@ -12,6 +12,7 @@ from merlin.engine import jobs as states
 from merlin.engine.bases import Bases
 from merlin.engine.checking import check
 from merlin.engine.lane import Lane
+from merlin.engine.room import Room
 from merlin.engine.settings import EngineSettings, TrainingSettings
 from merlin.engine.shelves import Shelves
 from merlin.engine.trainers import Place
@@ -24,7 +25,8 @@ class Work:
     def __init__(self, shelves: Shelves, bases: Bases, settings: EngineSettings) -> None:
         self._shelves = shelves
         self._stop = threading.Event()
-        self._manner = Manner(settings.pace_s, settings.language, self._stop)
+        room = Room(shelves, settings.training.quota_bytes)
+        self._manner = Manner(settings.pace_s, settings.language, self._stop, room)
         self._checking = Lane("engine-check", self._check_next, self._stop)
         turns = Turns()
         places: list[Place | None] = [None]
