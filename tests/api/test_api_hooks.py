@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from api_world import SECRET
+from api_world import SECRET, serving
+from openai import OpenAI
 
 from merlin.api.body import HOOK_BYTES
 from merlin.core.errors import MerlinError
+from merlin.engine.server import create_app as engine_app
+from merlin.engine.settings import EngineSettings, WebhookSettings
 
 pytestmark = pytest.mark.functional
 
@@ -74,6 +77,17 @@ def test_the_provider_hook_asks_for_a_look_at_the_jobs(ringing, desk):
     assert ringing.post("/hooks/provider", json={"forged": True}).status_code == 202
     desk.wait_for(lambda: desk.polls == 1)
     assert desk.fetches == 0
+
+
+def test_a_job_that_ends_at_our_own_engine_rings_the_provider_hook(ringing, desk, tmp_path):
+    hook = WebhookSettings(f"{ringing.base_url}/hooks/provider", f"whsec_{'c2VjcmV0' * 4}")
+    engine = engine_app(EngineSettings(tmp_path, "127.0.0.1", 0, "key", webhooks=[hook]))
+    with serving(engine) as address, OpenAI(api_key="key", base_url=f"{address}/v1") as client:
+        file = client.files.create(file=("train.jsonl", b"no example"), purpose="fine-tune")
+        client.fine_tuning.jobs.create(model="recall", training_file=file.id)
+        desk.wait_for(lambda: desk.polls == 1)
+        (endpoint,) = client.webhooks.list()
+        assert endpoint.merlin["state"] == "on"
 
 
 def test_a_flood_of_hooks_becomes_a_few_wishes(ringing, desk):

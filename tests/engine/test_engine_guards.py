@@ -82,6 +82,23 @@ def test_a_body_over_the_limit_is_refused(desk):
     assert answer.status_code == 413
 
 
+def posts():
+    """Return every call of the engine that may bring a body, from the app's own table."""
+    app = create_app(EngineSettings(Path("nowhere"), "127.0.0.1", 0, KEY))
+    found = app.openapi()["paths"].items()
+    return sorted(path for path, calls in found if path.startswith("/v1") and "post" in calls)
+
+
+@pytest.mark.parametrize("path", posts())
+def test_no_call_reads_a_body_without_end(desk, path):
+    """A body of JSON ends at 4 MB; forms have their own bound, and some calls read no body."""
+    place = path.format(job_id="none", endpoint_id="none")
+    answer = get(desk, place, method="POST", content=b" " * 4_000_001)
+    wanted = {"/v1/files": 400, "/v1/audio/transcriptions": 400}.get(path, 413)
+    is_bodiless = path.endswith(("/cancel", "/pause", "/resume"))
+    assert answer.status_code == (404 if is_bodiless else wanted), answer.text
+
+
 def test_every_answer_has_a_request_id(desk):
     ids = {get(desk, "/v1/models").headers["x-request-id"] for _ in range(2)}
     assert len(ids) == 2

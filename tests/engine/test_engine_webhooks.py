@@ -10,7 +10,7 @@ from pathlib import Path
 
 import openai
 import pytest
-from engine_world import Desk, connect, engine_in_thread
+from engine_world import Desk, engine_in_thread
 from waiting import wait_until
 from webhook_world import SECRET, listening
 
@@ -19,7 +19,6 @@ from merlin.core.errors import ConfigError
 from merlin.engine.clients import Clients
 from merlin.engine.limits import Limits
 from merlin.engine.rows import Rows
-from merlin.engine.server import create_app
 from merlin.engine.services import open_engine
 from merlin.engine.settings import EngineSettings, WebhookSettings
 from merlin.engine.webhooks.endpoints import PAUSED_AFTER_S, Endpoints
@@ -403,15 +402,3 @@ def test_what_was_taken_long_ago_is_forgotten(tmp_path):
             outbox.job_ended("j", "succeeded")
             outbox.delivered(outbox.heads()[0]["id"])
         assert outbox.figures() == {"waiting": 0, "delivered": 1}
-
-
-def test_every_route_of_webhooks_reads_a_bounded_body(place, endpoint):
-    app = create_app(EngineSettings("nowhere", "127.0.0.1", 0, "key"))
-    paths = [path for path in app.openapi()["paths"] if "webhook_endpoints" in path]
-    assert paths
-    with connect(place.port) as client:
-        for path in paths:
-            where = path.removeprefix("/v1").format(endpoint_id=endpoint.id)
-            with pytest.raises(openai.APIStatusError) as refused:
-                client.post(where, body={"name": "x" * 4_000_001}, cast_to=object)
-            assert refused.value.status_code == 413
