@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 import typer
@@ -249,12 +250,12 @@ def test_api_page_names_exactly_the_routes_that_there_are(language):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_engine_page_names_exactly_the_routes_that_there_are(language):
     told = {key for key in page("docs", language, "engine.md").keys if " /" in key}
-    topics = [
-        import_module(f"{engine_routes.__name__}.{name}").router
-        for name in ("files", "jobs", "models", "chat")
-    ]
-    watching = import_module(f"{engine_routes.__name__}.health").router
-    assert told == routes_of(topics, "/v1") | routes_of([watching])
+    routers = {
+        name: import_module(f"{engine_routes.__name__}.{name}").router
+        for _, name, _ in iter_modules(engine_routes.__path__)
+    }
+    watching = [routers.pop("health"), routers.pop("page")]
+    assert told == routes_of(routers.values(), "/v1") | routes_of(watching)
 
 
 @unit

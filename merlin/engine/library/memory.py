@@ -17,16 +17,17 @@ ANSWERING, ANSWERING_ITSELF = 1.1, 0.7e9
 
 def for_training(parameters: int, model: ModelSettings, device: str) -> int:
     """Return the bytes that a LoRA job on a device takes, about."""
-    kind = _dtype(model, device) if model.quantised == "none" else model.quantised
-    return round(parameters * BYTES[kind] * TRAINING + TRAINING_ITSELF)
+    return round(parameters * BYTES[_kind(model, device)] * TRAINING + TRAINING_ITSELF)
 
 
 def for_answering(parameters: int, model: ModelSettings, device: str) -> int:
     """Return the bytes that our own backend takes for answers on a device, about."""
-    return round(parameters * BYTES[_dtype(model, device)] * ANSWERING + ANSWERING_ITSELF)
+    return round(parameters * BYTES[_kind(model, device)] * ANSWERING + ANSWERING_ITSELF)
 
 
-def _dtype(model: ModelSettings, device: str) -> str:
+def _kind(model: ModelSettings, device: str) -> str:
+    if model.quantised != "none":
+        return model.quantised
     if model.dtype != "auto":
         return model.dtype
     return "float32" if device == CPU else "bfloat16"
