@@ -146,6 +146,11 @@ class Jobs:
         found = self._rows.select("SELECT status, COUNT(*) AS n FROM job GROUP BY status")
         return dict.fromkeys(STATES, 0) | {row["status"]: row["n"] for row in found}
 
+    def counts_by_base(self) -> dict[tuple[str, str], int]:
+        """Return how many jobs are there by base and state."""
+        found = self._rows.select("SELECT base, status, COUNT(*) AS n FROM job GROUP BY 1, 2")
+        return {(row["base"], row["status"]): row["n"] for row in found}
+
     def is_in(self, job_id: str, state: str) -> bool:
         """Return whether the job is in this state now."""
         sql = "SELECT 1 FROM job WHERE id = ? AND status = ?"

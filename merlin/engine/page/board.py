@@ -223,7 +223,7 @@ def questions_told(visit: Visit) -> tuple[tuple[str, Pairs], ...]:
     )
 
 
-_SHOWN = ("running", "waiting", "adapters", "prompt_tokens", "completion_tokens")
+_SHOWN = ("running", "waiting", "adapters", "prompt_tokens", "completion_tokens", "restarts")
 
 
 def _figures(visit: Visit, figures: Mapping[str, float]) -> Pairs:
@@ -248,7 +248,9 @@ def machine_told(visit: Visit, use: Use) -> Pairs:
     for gpu in use.gpus:
         share, room = visit.number(gpu.share), _of(visit, gpu.used, gpu.total)
         said.append((gpu.name, visit.say("gpu-of", share=share, memory=room)))
-    said.append((visit.say("models-size"), visit.size(use.models)))
+    quota = visit.engine.settings.training.quota_bytes
+    taken = _of(visit, use.models, quota) if quota else visit.size(use.models)
+    said.append((visit.say("models-size"), taken))
     said.append((visit.say("disk-free"), _of(visit, use.disk_free, use.disk_total)))
     return tuple(said)
 

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class Use:
     """What is taken; bytes, and `cpu` in per cent of all cores. None: nobody can tell.
 
     `own` is the memory of the engine with its children, `used` that of all processes of `total`;
-    `models` is what tuned models and checkpoints take of the disk.
+    `models` is what models, checkpoints and jobs take of the disk.
     """
 
     cores: int
@@ -79,9 +79,13 @@ class Use:
 
 @dataclass
 class Machine:
-    """Looks at the machine; the share of a processor's time is that since the last look."""
+    """Looks at the machine; the share of a processor's time is that since the last look.
+
+    `room` tells how many bytes models and jobs take of the disk that `folder` is on.
+    """
 
     folder: Path
+    room: Callable[[], int]
     _ticks: tuple[int, int] = (0, 0)
     _cpu: float | None = None
     _gpus: Sequence[Gpu] = ()
@@ -116,19 +120,8 @@ class Machine:
             self._ticks = busy, every
         if time.monotonic() - self._looked_at >= LOOK_AGAIN_S:
             self._gpus = tuple(gpus())
-            self._models = bytes_of(self.folder / "models")
+            self._models = self.room()
             self._looked_at = time.monotonic()
-
-
-def bytes_of(folder: Path) -> int:
-    """Return how many bytes the files of a folder and of all below take; what is gone counts 0."""
-    found = 0
-    for path in folder.rglob("*"):
-        try:
-            found += path.stat().st_size if path.is_file() else 0
-        except OSError:
-            continue
-    return found
 
 
 def gpus() -> Iterator[Gpu]:

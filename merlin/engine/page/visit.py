@@ -19,6 +19,7 @@ from merlin.core.web.origin import is_foreign
 from merlin.core.web.speech import language_chosen, theme_shown
 from merlin.engine.page.entrance import entrance_of
 from merlin.engine.page.machine import Machine
+from merlin.engine.room import Room
 from merlin.engine.services import Engine, engine_of
 
 PREFIX = "engine-page"
@@ -101,7 +102,9 @@ def machine_of(request: Request) -> Machine:
     """Return what looks at the machine that a call's engine works on."""
     state = request.app.state
     if not hasattr(state, "machine"):
-        state.machine = Machine(engine_of(request).settings.folder)
+        shelves = engine_of(request).shelves
+        room = Room(shelves, 0)
+        state.machine = Machine(shelves.folder, lambda: room.used_bytes)
     machine: Machine = state.machine
     return machine
 

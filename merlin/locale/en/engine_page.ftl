@@ -81,6 +81,7 @@ engine-page-figure-running = Being answered
 engine-page-figure-waiting = Waiting
 engine-page-figure-adapters = Models in memory
 engine-page-figure-prompt-tokens = Tokens in questions
+engine-page-figure-restarts = Started anew
 engine-page-figure-completion-tokens = Tokens in answers
 
 engine-page-bases = Bases

@@ -82,6 +82,7 @@ engine-page-figure-running = Отвечает сейчас
 engine-page-figure-waiting = Ждут ответа
 engine-page-figure-adapters = Моделей в памяти
 engine-page-figure-prompt-tokens = Токенов в вопросах
+engine-page-figure-restarts = Начат заново
 engine-page-figure-completion-tokens = Токенов в ответах
 
 engine-page-bases = Основы

@@ -1,0 +1,74 @@
+"""What the engine exposes to Prometheus, and what it reads of its machine."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+from page_world import BASE, SHOWN, pages_in_thread
+from waiting import wait_until
+
+from merlin.engine.page.machine import Gpu, Machine, gpus_told
+
+MIB = 2**20
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory):
+    """The samples of an engine that has jobs in every state and was asked once."""
+    with pages_in_thread(tmp_path_factory.mktemp("figures")) as pages:
+        wait_until(lambda: len(pages.desk.losses(pages.jobs["running"])) >= SHOWN)
+        pages.desk.ask("recall")
+        page = httpx.get(f"{pages.address}/metrics").text
+    return dict(re.findall(r"^(merlin_engine_\S+) (\S+)$", page, re.MULTILINE))
+
+
+@pytest.mark.functional
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ('jobs{status="running"}', "1"),
+        (f'base_jobs{{base="{BASE}",status="failed"}}', "1"),
+        (f'training_tokens_per_second{{base="{BASE}"}}', "1240"),
+        ('questions{base="recall",state="waiting"}', "0"),
+        ('tokens_total{base="recall",kind="prompt"}', "4"),
+        ('models_loaded{base="recall"}', "0"),
+        ("webhooks_waiting", "0"),
+    ],
+)
+def test_engine_exposes(figures, name, value):
+    assert figures[f"merlin_engine_{name}"] == value
+
+
+@pytest.mark.functional
+def test_engine_exposes_what_it_takes_of_the_machine(figures):
+    assert float(figures["merlin_engine_memory_bytes"]) > 10 * MIB
+    assert float(figures["merlin_engine_models_bytes"]) >= 4 * 4096
+    assert float(figures["merlin_engine_disk_free_bytes"]) > 0
+
+
+@pytest.mark.unit
+def test_gpus_are_read_from_what_nvidia_smi_says():
+    said = (
+        "NVIDIA H100 80GB HBM3, 37, 1024, 81559\n"
+        "Odd, name, 0, 1, 2\n"
+        "GRID, [N/A], 1, 2\n"
+        "NVIDIA-SMI has failed because it could not reach the driver.\n\n"
+    )
+    assert list(gpus_told(said)) == [
+        Gpu("NVIDIA H100 80GB HBM3", 37.0, 1024 * MIB, 81559 * MIB),
+        Gpu("Odd, name", 0.0, MIB, 2 * MIB),
+    ]
+
+
+@pytest.mark.unit
+def test_machine_is_looked_at_again_and_again(tmp_path):
+    machine = Machine(tmp_path, lambda: 7)
+    first = machine.use()
+    wait_until(lambda: machine.use().cpu is not None)
+    again = machine.use()
+    assert first.models == again.models == 7
+    assert 0 <= again.cpu <= 100
+    assert 0 < again.own < again.total
+    assert again.used <= again.total
