@@ -1,0 +1,181 @@
+"""`python -m merlin.engine.trainers.lora.cluster FOLDER`: the same training on workers of Ray.
+
+It stands where the child stands (`launch`): JSON lines on standard output, the word to stop on
+standard input, whose end means that the engine is dead. Ray Train starts the workers, gives each
+its rank and joins them by torch.distributed (gloo on CPUs, nccl on GPUs); each of them runs what
+the child runs. The folder, the base and the job's files lie where every machine sees them.
+
+Source: ray-project/ray 2.60, python/ray/train/torch, "Get Started with Distributed Training using
+PyTorch". Why Ray: docs/adr/0018-several-machines-by-ray.md.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import secrets
+import socket
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+from urllib.parse import urlsplit
+
+from merlin.engine.trainers import Place
+from merlin.engine.trainers.lora import papers
+from merlin.engine.trainers.lora.child.__main__ import trained
+from merlin.engine.trainers.lora.child.voice import Voice, stdout_alone
+
+_FAILED, _BUG = 1, 70
+_CONNECT_S = 5.0
+log = logging.getLogger(__name__)
+
+
+class Line:
+    """The way of what the first worker says to this process: what is written comes out there."""
+
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
+
+    def write(self, said: bytes) -> int:
+        """Hand bytes on, in their order."""
+        self._queue.put(said)
+        return len(said)
+
+    def flush(self) -> None:
+        """Do nothing: what was written is on its way."""
+
+
+def main(folder: Path) -> int:
+    """Train on the cluster of the folder's task; return the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    out, stop = stdout_alone(), threading.Event()
+    threading.Thread(target=_listen, args=[stop], daemon=True).start()
+    with (folder / papers.LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        place = papers.read_task(folder).place
+        # Read at import: no call of Ray's own home, and nobody else in a cluster of our own.
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        if not place.cluster:
+            os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        try:
+            import ray  # noqa: PLC0415 - the extra's
+        except ImportError:
+            return _refused(folder, out, "trainer_not_installed", "engine-cluster-missing")
+        if not is_there(place.cluster):
+            return _away(folder, out, place)
+        try:
+            ray.init(**_where(place))
+        except (ConnectionError, RuntimeError, TimeoutError, ValueError):
+            log.exception("no cluster")
+            return _away(folder, out, place)
+        code = _driven(folder, place, out, stop)
+        ray.shutdown()
+        return code
+
+
+def _driven(folder: Path, place: Place, out: BinaryIO, stop: threading.Event) -> int:
+    """Pass on what the workers say until they end; return the exit code."""
+    from ray.util.queue import Queue  # noqa: PLC0415 - the extra's
+
+    said, orders = Queue(), Queue()
+    threading.Thread(target=_pass_on, args=[stop, orders], daemon=True).start()
+    threading.Thread(target=_run, args=[folder, place, said, orders], daemon=True).start()
+    while isinstance(line := said.get(), bytes):
+        # Who does not listen any more has asked for the end: the workers keep their state first.
+        with suppress(BrokenPipeError):
+            out.write(line)
+            out.flush()
+    return int(line)
+
+
+def is_there(cluster: str) -> bool:
+    """Return whether somebody listens at a cluster's address; Ray itself would try for minutes."""
+    told = urlsplit(cluster if "://" in cluster else f"//{cluster}")
+    if told.hostname is None or told.port is None:
+        return True
+    try:
+        socket.create_connection((told.hostname, told.port), _CONNECT_S).close()
+    except OSError:
+        return False
+    return True
+
+
+def _away(folder: Path, out: BinaryIO, place: Place) -> int:
+    where = place.cluster or "127.0.0.1"
+    return _refused(folder, out, "cluster_unavailable", "engine-cluster-away", cluster=where)
+
+
+def _refused(folder: Path, out: BinaryIO, code: str, key: str, **arguments: object) -> int:
+    """Say why nothing can be trained here."""
+    Voice(folder, out).mention("failed", code=code, key=key, param=None, arguments=arguments)
+    return _FAILED
+
+
+def _where(place: Place) -> dict[str, object]:
+    """Return what ray.init needs: a cluster that runs, or one of this machine alone."""
+    if place.cluster:
+        return {"address": place.cluster, "configure_logging": False}
+    return {"num_cpus": place.workers, "include_dashboard": False, "configure_logging": False}
+
+
+def _run(folder: Path, place: Place, said: Any, orders: Any) -> None:
+    """Let the workers train; the last that is said is an exit code."""
+    from ray.train import RunConfig, ScalingConfig  # noqa: PLC0415 - the extra's
+    from ray.train.torch import TorchConfig, TorchTrainer  # noqa: PLC0415 - as above
+
+    has_gpu = any(device.startswith("cuda") for device in place.devices)
+    trainer = TorchTrainer(
+        work,
+        train_loop_config={"folder": str(folder), "said": said, "orders": orders},
+        scaling_config=ScalingConfig(num_workers=place.workers or 1, use_gpu=has_gpu),
+        torch_config=TorchConfig(backend="nccl" if has_gpu else "gloo"),
+        run_config=RunConfig(name="run", storage_path=str(folder / "ray")),
+    )
+    try:
+        trainer.fit()
+    except Exception:
+        log.exception("the workers broke")
+        said.put(_BUG)
+
+
+def work(told: dict[str, Any]) -> None:
+    """Train in one worker, as a child does; the first of them speaks."""
+    from ray.train import get_context  # noqa: PLC0415 - the extra's
+
+    folder, stop = Path(told["folder"]), threading.Event()
+    is_first = get_context().get_world_rank() == 0
+    out = cast("BinaryIO", Line(told["said"])) if is_first else None
+    if is_first:
+        threading.Thread(target=_await_stop, args=[told["orders"], stop], daemon=True).start()
+    code = trained(folder, Voice(folder, out), stop)
+    if is_first:
+        told["said"].put(code)
+
+
+def _await_stop(orders: Any, stop: threading.Event) -> None:
+    orders.get()
+    stop.set()
+
+
+def _pass_on(stop: threading.Event, orders: Any) -> None:
+    stop.wait()
+    orders.put(papers.STOP)
+
+
+def _listen(stop: threading.Event) -> None:
+    """Hear the word to stop; leave, and the workers with us, where standard input ends."""
+    while heard := os.read(0, 1024):
+        if papers.STOP.encode() in heard:
+            stop.set()
+    if not stop.is_set():
+        os._exit(_FAILED)
+
+
+if __name__ == "__main__":
+    # By its own name, so that workers find what they are to run.
+    from merlin.engine.trainers.lora.cluster import main as by_name
+
+    sys.exit(by_name(Path(sys.argv[1])))
