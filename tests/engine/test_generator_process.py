@@ -127,6 +127,24 @@ def test_a_base_whose_files_are_not_there_says_how_to_get_them(tmp_path):
         nowhere.ask("x")
 
 
+def test_a_gpu_that_is_not_there_is_said_in_words(tmp_path):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    settings = AnsweringSettings(device="cuda:0")
+    with (
+        speaking(tiny_base(), tmp_path / "child.log", settings=settings) as wished,
+        pytest.raises(Unavailable, match="torch sees no GPU here; set it to cpu"),
+    ):
+        wished.ask("x")
+
+
+def test_the_process_leaves_at_once_when_the_engine_is_gone():
+    command = [sys.executable, "-m", "merlin.engine.answering.transformers.child", "{}"]
+    assert subprocess.run(command, stdin=subprocess.DEVNULL, timeout=30).returncode == 0
+
+
 def test_the_engines_side_never_imports_torch():
     code = (
         "import sys, merlin.engine.answering.transformers;"

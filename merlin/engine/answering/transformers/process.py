@@ -20,8 +20,9 @@ Line = Mapping[str, Any]
 _LONGEST = 16 * 1024 * 1024
 _LEAVING_S = 5.0
 _BY_NUMBER = ("piece", "end", "vector", "vectors", "refused", "failed")
-# Nothing is fetched from a hub, and no second pool of threads beside torch's.
-_ENVIRONMENT = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+# Secrets of ours, which the process needs not.
+_OURS = ("MERLIN_", "CREDENTIALS_DIRECTORY")
+_PACKAGES = str(Path(__file__).parents[4])
 
 
 class Process:
@@ -49,7 +50,7 @@ class Process:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
                 limit=_LONGEST,
-                env={**os.environ, **_ENVIRONMENT},
+                env=_environment(),
             )
         return cls(child, met)
 
@@ -119,3 +120,11 @@ class Process:
             answer = answers(number)
             if answer:
                 answer.put_nowait(line)
+
+
+def _environment() -> dict[str, str]:
+    """Return the process's own: no way to a hub, no second pool of threads beside torch's."""
+    theirs = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    path = os.pathsep.join(filter(None, [_PACKAGES, theirs.get("PYTHONPATH")]))
+    added = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": path}
+    return theirs | added

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -15,6 +16,10 @@ from merlin.engine.answering.transformers.child.wire import Setup
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # Where neither the config nor the base says how much it reads.
 WINDOW = 8192
+
+
+class Unservable(Exception):
+    """The base cannot be answered with; the text says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,11 @@ class Base:
 
 
 def load(setup: Setup) -> Base:
-    """Load what lies in a folder: safetensors alone, no code of the base's own."""
+    """Load what lies in a folder: safetensors alone, no code of the base's own.
+
+    Raises Unservable, and whatever transformers raises of files it cannot read.
+    """
+    _check(setup)
     tokenizer: Any = AutoTokenizer.from_pretrained(setup.folder, trust_remote_code=False)
     kind: Any = AutoModel if setup.is_embedding else AutoModelForCausalLM
     model = kind.from_pretrained(
@@ -46,11 +55,23 @@ def load(setup: Setup) -> Base:
         use_safetensors=True,
         local_files_only=True,
     ).eval()
+    if not setup.is_embedding and not tokenizer.chat_template:
+        raise Unservable("the base has no chat template; take one that is made for conversations")
     ends = frozenset() if setup.is_embedding else _ends(model, tokenizer)
     base = Base(model, tokenizer, _window(setup, model), ends)
     if setup.device == "cpu":
         choose_threads(lambda: model(input_ids=torch.ones(1, 16, dtype=torch.long)))
     return base
+
+
+def _check(setup: Setup) -> None:
+    if setup.device.startswith("cuda") and not torch.cuda.is_available():
+        raise Unservable(
+            f"engine.answering.device is {setup.device}, but torch sees no GPU here; set it to cpu,"
+            " or install the driver and a torch built for it"
+        )
+    if setup.quantised != "none" and find_spec("bitsandbytes") is None:
+        raise Unservable(f"quantised: {setup.quantised} needs bitsandbytes; pip install it")
 
 
 def _dtype(setup: Setup) -> torch.dtype:

@@ -36,7 +36,7 @@ class Batch:
     @property
     def adapters(self) -> list[Low | None]:
         """Return the adapters at work."""
-        return [row.adapter for row in (*self._rows, *self._joining)]
+        return [row.wish.adapter for row in (*self._rows, *self._joining)]
 
     def join(self, row: Row) -> None:
         """Let a row in."""
@@ -44,10 +44,10 @@ class Batch:
 
     def leave(self, number: int) -> None:
         """Let a row go before it is over, if it is here."""
-        if self._joining and self._joining[0].number == number:
+        if self._joining and self._joining[0].wish.number == number:
             self._half = None
-        self._joining = deque(row for row in self._joining if row.number != number)
-        for place in [n for n, row in enumerate(self._rows) if row.number == number]:
+        self._joining = deque(row for row in self._joining if row.wish.number != number)
+        for place in [n for n, row in enumerate(self._rows) if row.wish.number == number]:
             _remove(self._rows, self._memory, place)
 
     def give_up(self) -> list[Row]:
@@ -64,36 +64,36 @@ class Batch:
             self._read()
         if self._rows:
             last = [row.said[-1:] for row in self._rows]
-            logits = self._passes.read(self._memory, last, [row.adapter for row in self._rows])
+            logits = self._passes.read(self._memory, last, [row.wish.adapter for row in self._rows])
             _take(self._rows, self._memory, logits)
 
     def _read(self) -> None:
         first = self._joining[0]
-        if self._passes.can_part and len(first.prompt) > MOST_READ:
+        if self._passes.can_part and len(first.wish.prompt) > MOST_READ:
             self._read_half(first)
             return
         rows = self._alike(first)
         memory = self._passes.memory(len(rows))
-        prompts, adapters = [row.prompt for row in rows], [row.adapter for row in rows]
+        prompts, adapters = [row.wish.prompt for row in rows], [row.wish.adapter for row in rows]
         self._let_in(rows, memory, self._passes.read(memory, prompts, adapters))
 
     def _read_half(self, row: Row) -> None:
         """Read the next piece of a prompt that is too long for one step."""
         memory = self._half or self._passes.memory(1)
         start = memory.lengths[0]
-        piece = row.prompt[start : start + MOST_READ]
-        logits = self._passes.read(memory, [piece], [row.adapter])
-        is_read = start + len(piece) == len(row.prompt)
+        piece = row.wish.prompt[start : start + MOST_READ]
+        logits = self._passes.read(memory, [piece], [row.wish.adapter])
+        is_read = start + len(piece) == len(row.wish.prompt)
         self._half = None if is_read else memory
         if is_read:
             self._let_in([row], memory, logits)
 
     def _alike(self, first: Row) -> list[Row]:
         """Return the first that wait, of one adapter, as many as may be read in one step."""
-        alike = list(takewhile(lambda row: row.adapter is first.adapter, self._joining))
+        alike = list(takewhile(lambda row: row.wish.adapter is first.wish.adapter, self._joining))
         rows = [first]
         for row in alike[1:]:
-            longest = max(len(one.prompt) for one in (*rows, row))
+            longest = max(len(one.wish.prompt) for one in (*rows, row))
             if longest * (len(rows) + 1) > MOST_READ:
                 break
             rows.append(row)

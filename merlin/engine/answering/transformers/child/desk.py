@@ -14,13 +14,13 @@ from merlin.core.log import get_logger
 from merlin.engine.answering.asking import Ending, Piece
 from merlin.engine.answering.transformers.child import wire
 from merlin.engine.answering.transformers.child.adapter import BadAdapter
-from merlin.engine.answering.transformers.child.base import Base, load
+from merlin.engine.answering.transformers.child.base import Base, Unservable, load
 from merlin.engine.answering.transformers.child.batch import Batch
 from merlin.engine.answering.transformers.child.embedding import embed
 from merlin.engine.answering.transformers.child.mix import Mix
 from merlin.engine.answering.transformers.child.prompt import prompt_of
 from merlin.engine.answering.transformers.child.proof import passes_of
-from merlin.engine.answering.transformers.child.row import Row
+from merlin.engine.answering.transformers.child.row import Row, Wish
 from merlin.engine.answering.transformers.child.shelf import Shelf
 from merlin.engine.answering.transformers.child.speech import Spelling
 from merlin.engine.refusal import Refusal, bad
@@ -98,7 +98,7 @@ class Desk:
         except Exception as error:
             log.exception("a step failed")
             for row in batch.give_up():
-                self._tell({"failed": row.number, "why": words_of(error)})
+                self._tell({"failed": row.wish.number, "why": words_of(error)})
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
         if len(batch) != before:
@@ -121,9 +121,8 @@ class Desk:
         except BadAdapter as error:
             words = f"this model's adapter cannot be used: {error}; train it again or restore it"
             raise bad("model", words, "model_damaged") from error
-        row = Row(line["ask"], prompt, low, asking, self._tell_of)
-        row.begin(self._base, self._spelling)
-        self._batch.join(row)
+        wish = Wish(line["ask"], prompt, low, asking, self._tell_of)
+        self._batch.join(Row(wish, self._base, self._spelling))
         self._tell_figures()
 
     def _embed(self, line: Line) -> None:
@@ -152,6 +151,8 @@ class Desk:
 
 def words_of(error: BaseException) -> str:
     """Return what went wrong, and what to do where that is known."""
+    if isinstance(error, Unservable):
+        return str(error)
     told = f"{type(error).__name__}: {error}".strip()
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in told:
         return (

@@ -22,6 +22,7 @@ class RowMemory(Cache):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__(layers=[])
         self.lengths: list[int] = []
+        self._places: tuple[Tensor, Tensor] | None = None
         self._keys: dict[int, Tensor] = {}
         self._values: dict[int, Tensor] = {}
 
@@ -32,13 +33,18 @@ class RowMemory(Cache):  # type: ignore[misc]
         """Return the longest row's length; the forward pass gets positions and mask from us."""
         return max(self.lengths, default=0)
 
+    def begin(self, places: Tensor) -> None:
+        """Say where the coming tokens are written; shape: rows x new tokens."""
+        rows = torch.arange(len(self), device=places.device)
+        self._places = (rows, places[:, 0]) if places.shape[1] == 1 else None
+
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any
     ) -> tuple[Tensor, Tensor]:
         """Write new tokens behind each row's length; return all of the rows up to the longest.
 
         Shape: rows x heads x new tokens x width. Where several tokens are new, every row must be
-        of one length. `lengths` are changed by `grown` once all layers have been here.
+        of one length. `begin` comes before the first layer, `grown` after the last.
         """
         end = self.get_seq_length() + key_states.shape[2]
         kept = []
@@ -75,13 +81,12 @@ class RowMemory(Cache):  # type: ignore[misc]
             self._values.clear()
 
     def _write(self, kept: Tensor, new: Tensor) -> None:
-        if new.shape[2] > 1:
+        if self._places:
+            rows, places = self._places
+            kept[rows, :, places] = new[:, :, 0]
+        else:
             start = self.lengths[0]
             kept[: len(self), :, start : start + new.shape[2]] = new
-            return
-        rows = torch.arange(len(self), device=new.device)
-        places = torch.tensor(self.lengths, device=new.device)
-        kept[rows, :, places] = new[:, :, 0]
 
     def _roomy(self, kept: Tensor | None, like: Tensor, end: int) -> Tensor:
         """Return `kept` with room for all rows and `end` tokens, itself where it has it."""

@@ -75,6 +75,7 @@ class Together:
         padded = [[*row, *[0] * (max(counts) - len(row))] for row in tokens]
         starts = torch.tensor(memory.lengths, device=device)
         places = starts[:, None] + torch.arange(max(counts), device=device)
+        memory.begin(places)
         logits = self._model(
             input_ids=torch.tensor(padded, device=device),
             attention_mask=self._masks(places, max(memory.lengths) + max(counts)),

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from merlin.engine.answering.transformers.child.base import Unservable
 from merlin.engine.answering.transformers.child.mix import Mix
 from merlin.engine.answering.transformers.child.passes import OneByOne, Passes, Together, as_read
 
@@ -15,10 +16,6 @@ _CLOSE, _CLOSE_HALF = 1e-3, 0.05
 _SIMPLE = {"full_attention", "sliding_attention"}
 # Two rows, and what is read after them.
 _ROWS, _MORE = ([1, 2, 3], [4, 3, 2, 1, 0]), ([5], [6])
-
-
-class Unservable(Exception):
-    """The base cannot be answered with; the text says why."""
 
 
 def passes_of(model: Any, mix: Mix) -> tuple[Passes, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -16,26 +17,26 @@ from merlin.engine.answering.transformers.child.sampling import Sampling, chance
 from merlin.engine.answering.transformers.child.speech import Speech, Spelling
 from merlin.engine.answering.transformers.child.stops import Stops
 
-Tell = Callable[[int, Piece | Ending], None]
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What one asker wants: `prompt` in tokens; `tell` takes the pieces and the ending."""
+
+    number: int
+    prompt: Sequence[int]
+    adapter: Low | None
+    asking: Asking
+    tell: Callable[[int, Piece | Ending], None]
 
 
 class Row:
-    """An answer under way; `number` is its asker's, `tell` takes the pieces and the ending."""
+    """An answer under way, in the words of a base."""
 
-    def __init__(
-        self, number: int, prompt: Sequence[int], adapter: Low | None, asking: Asking, tell: Tell
-    ) -> None:
-        self.number = number
-        self.prompt = prompt
-        self.adapter = adapter
+    def __init__(self, wish: Wish, base: Base, spelling: Spelling) -> None:
+        asking, room = wish.asking, base.window - len(wish.prompt)
+        self.wish = wish
         self.said: list[int] = []
         self.is_over = False
-        self._asking = asking
-        self._tell = tell
-
-    def begin(self, base: Base, spelling: Spelling) -> None:
-        """Get ready to speak with a base's words."""
-        asking, room = self._asking, base.window - len(self.prompt)
         self._most = min(asking.most_tokens or room, room)
         self._ends = base.ends
         self._tokenizer: Any = base.tokenizer
@@ -77,7 +78,7 @@ class Row:
         told = [one for start, one in self._chances if is_all or start < self._shown]
         self._chances = self._chances[len(told) :]
         if text or told:
-            self._tell(self.number, Piece(text, told))
+            self._tell(Piece(text, told))
 
     def _end(self, reason: str) -> None:
         if not self._stops.is_met:
@@ -85,12 +86,16 @@ class Row:
         if not self._stops.is_met:
             self._show(self._stops.rest(), is_last=True)
         self.is_over = True
-        self._tell(self.number, Ending(reason, len(self.prompt), len(self.said)))
+        self._tell(Ending(reason, len(self.wish.prompt), len(self.said)))
+
+    def _tell(self, told: Piece | Ending) -> None:
+        self.wish.tell(self.wish.number, told)
 
     def _keep_chance(self, logits: Tensor, token: int) -> None:
-        if self._asking.logprobs is None:
+        most = self.wish.asking.logprobs
+        if most is None:
             return
-        own, likeliest = chances_of(logits, token, self._asking.logprobs)
+        own, likeliest = chances_of(logits, token, most)
         named = [(self._tokenizer.decode([one]), chance) for one, chance in likeliest]
         chance = TokenChance(self._tokenizer.decode([token]), own, named)
         self._chances.append((self._heard, chance))
