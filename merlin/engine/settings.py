@@ -71,7 +71,7 @@ class WebhookSettings:
     """One address that hears of jobs that ended; `secret` signs (`whsec_…`)."""
 
     url: str
-    secret: str
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class EngineSettings:
     folder: Path
     host: str
     port: int
-    key: str
+    key: str = field(repr=False)
     pace_s: float = 0.0
     language: str = "ru"
     models: Sequence[ModelSettings] = ()

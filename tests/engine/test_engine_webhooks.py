@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import stat
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import openai
 import pytest
+from certificates import certificate_pem, key_pem, new_key
 from engine_world import Desk, engine_in_thread
 from waiting import wait_until
 from webhook_world import SECRET, listening
@@ -170,6 +172,19 @@ def test_what_is_not_taken_is_told_again_under_the_same_id(place, endpoint, ear)
     assert len({each.body for each in told}) == 1
     assert told[-1].event(endpoint.signing_secret).data.id == job.id
     wait_until(lambda: place.hooks.retrieve(endpoint.id).merlin["waiting"] == 0)
+
+
+def test_a_certificate_of_nobodys_is_not_trusted(place, tmp_path):
+    key = new_key()
+    (tmp_path / "hook.pem").write_bytes(key_pem(key) + certificate_pem(key))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "hook.pem")
+    with listening(context) as ear:
+        hook = place.hooks.create(name="tls", url=ear.url, event_types=TYPES)
+        with pytest.raises(openai.BadRequestError, match="Certificate"):
+            place.hooks.test(hook.id, event_type=TYPES[0])
+        place.hooks.delete(hook.id)
+        assert ear.told == []
 
 
 def test_a_redirect_is_not_followed(place, endpoint, ear):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,7 +41,11 @@ class Ear(ThreadingHTTPServer):
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server_port}/hook"
+        scheme = "https" if isinstance(self.socket, ssl.SSLSocket) else "http"
+        return f"{scheme}://127.0.0.1:{self.server_port}/hook"
+
+    def handle_error(self, request, client_address):
+        """Say nothing of a caller who left: a test may be about just that."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -65,8 +70,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def listening():
+def listening(tls=None):
     with Ear() as ear:
+        if tls is not None:
+            ear.socket = tls.wrap_socket(ear.socket, server_side=True)
         thread = threading.Thread(target=ear.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield ear
