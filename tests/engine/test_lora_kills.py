@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 import tiny_base
@@ -11,10 +14,12 @@ from lora_world import TRAINER, children, epochs, kill, task, weights
 from waiting import wait_until
 
 from merlin.engine.trainers import Step, Untrainable
+from merlin.engine.trainers.lora import papers
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]
 
 SEED = 11
+_ROOT = Path(__file__).parents[2]
 FACTS = {f"{name}{number}": room for number in range(3) for name, room in tiny_base.FACTS.items()}
 
 
@@ -63,8 +68,12 @@ def test_a_stopped_training_goes_on_where_it_was_and_tells_all_again(tmp_path, u
     before = [next(going) for _ in range(4)]
     going.close()
     assert not children(made.folder), "a stopped training has left its process behind"
+    assert (made.folder / papers.STATE).exists()
     told = list(TRAINER.train(made))
-    assert told[: len(before)] == before
+    assert told[1 : len(before)] == before[1:]
+    assert (before[0].steps, before[0].done) == (90, 0)
+    assert told[0].steps == 90
+    assert 0 < told[0].done < 90
     same(told, unbroken, tmp_path)
 
 
@@ -88,4 +97,24 @@ def test_a_child_that_always_dies_is_given_up_with_advice(tmp_path):
         killer.join()
     assert given_up.value.code == "out_of_memory"
     assert given_up.value.key == "engine-lora-killed"
+    wait_until(lambda: not children(made.folder))
+
+
+def test_a_training_leaves_when_the_engine_that_watches_it_is_killed(tmp_path):
+    made = lesson(tmp_path)
+    made.folder.mkdir()
+    papers.write_task(made)
+    watching = (
+        "import sys; from pathlib import Path\n"
+        "from merlin.engine.trainers.lora import papers, watch\n"
+        "for told in watch.watched(papers.read_task(Path(sys.argv[1]))): print(told, flush=True)"
+    )
+    engine = subprocess.Popen(
+        [sys.executable, "-c", watching, str(made.folder)], stdout=subprocess.PIPE, cwd=_ROOT
+    )
+    with engine:
+        engine.stdout.readline()
+        left = [pid for pid in children(made.folder) if pid != engine.pid]
+        assert left, "nothing is trained"
+        engine.kill()
     wait_until(lambda: not children(made.folder))

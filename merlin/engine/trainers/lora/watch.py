@@ -51,7 +51,8 @@ class _Hearing:
     kept: int = -1
     _step: int = -1
     _epoch: int = 0
-    _once: set[str] = field(default_factory=set)
+    _is_settled: bool = False
+    _remarked: set[str] = field(default_factory=set)
     _deaths: int = 0
 
     def take(self, said: Mapping[str, Any]) -> Told | None:
@@ -93,16 +94,17 @@ class _Hearing:
 
     def remark(self, said: Mapping[str, Any]) -> Remark | None:
         """Return a remark that was not told yet."""
-        return Remark(said["key"], said["arguments"]) if self._is_new(said) else None
+        before = len(self._remarked)
+        self._remarked.add(repr(said))
+        is_new = len(self._remarked) > before
+        return Remark(said["key"], said["arguments"]) if is_new else None
 
     def settled(self, said: Mapping[str, Any]) -> Settled | None:
-        """Return the hyper-parameters where they were not told yet."""
-        return Settled(said["hyperparameters"]) if self._is_new(said) else None
-
-    def _is_new(self, said: Mapping[str, Any]) -> bool:
-        before = len(self._once)
-        self._once.add(repr(said))
-        return len(self._once) > before
+        """Return what was settled, as the first child says it."""
+        if self._is_settled:
+            return None
+        self._is_settled = True
+        return Settled(said["hyperparameters"], said["steps"], said["done"])
 
 
 _READ: Mapping[str, Callable[[_Hearing, Mapping[str, Any]], Told | None]] = {

@@ -40,9 +40,14 @@ class Plan:
         """How many batches an epoch has."""
         return -(-len(self.train) // self.size)
 
+    @property
+    def steps(self) -> int:
+        """How many steps there are at most."""
+        return self.steps_an_epoch * self.epochs
+
     def rate(self, step: int) -> float:
         """Return the learning rate of a step: up in a short warm-up, then straight down to 0."""
-        steps = self.steps_an_epoch * self.epochs
+        steps = self.steps
         warm = max(1, int(steps * _WARM_SHARE))
         highest = RATE[self.method] * float(self.settings["learning_rate_multiplier"])
         return highest * min((step + 1) / warm, (steps - step) / max(1, steps - warm), 1.0)

@@ -36,9 +36,11 @@ def work(task: Task, crew: Crew, voice: Voice, is_asked_to_stop: Callable[[], bo
     learner = Learner(plan, crew, fitted(base, plan.settings, crew.device))
     held = state.load(task.folder, crew.device)
     progress = begun(learner, held)
+    shown = {"hyperparameters": dict(plan.settings), "steps": plan.steps}
+    voice.mention("settled", **shown, done=progress.step)
     voice.again(progress.told)
-    if held is None:
-        _begin(plan, voice)
+    if held is None and plan.settings["early_stop"] and not plan.test:
+        voice.tell("remark", key="engine-lora-nothing-to-test", arguments={})
     progress.threads = progress.threads or _threads(plan, learner, crew)
     torch.set_num_threads(progress.threads)
     Training(plan, learner, voice, progress).run(is_asked_to_stop)
@@ -79,12 +81,6 @@ def _at_once(examples: list[Example], most: int) -> int:
     """Return how many tokens are worked on at once at worst; an example is never cut."""
     longest = max(sum(len(row) for row in example) for example in examples)
     return max(longest, min(most, _SMALL_BATCH * longest))
-
-
-def _begin(plan: Plan, voice: Voice) -> None:
-    voice.tell("settled", hyperparameters=dict(plan.settings))
-    if plan.settings["early_stop"] and not plan.test:
-        voice.tell("remark", key="engine-lora-nothing-to-test", arguments={})
 
 
 def _threads(plan: Plan, learner: Learner, crew: Crew) -> int:
