@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 from library_world import Library
+from machine import needed
 from tiny_base import random_base
 
-from merlin.core.errors import NotFound, Refused
+from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.engine.library import pull
+from merlin.engine.library.worker import CHILD
 from merlin.engine.trainers import Untrainable
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
@@ -101,11 +109,49 @@ def test_a_file_that_is_no_model_leaves_nothing_behind(library, tmp_path, conten
     assert library.lies == set()
 
 
+def test_a_disk_that_is_full_is_told_and_nothing_is_left(library):
+    needed(None if os.geteuid() == 0 else "a small disk of its own needs root")
+    library.root.mkdir(parents=True)
+    with small_disk(library.root):
+        with pytest.raises(Refused) as refused:
+            library.pull()
+        assert refused.value.key == "library-disk-full"
+        assert library.lies == set()
+
+
+def test_a_child_that_is_killed_is_told_with_its_log(library):
+    with pytest.raises(MerlinError) as told:
+        pull(library.model, library.engine, lambda *_: _kill_the_child())
+    assert told.value.key == "library-child-died"
+    assert Path(told.value.arguments["log"]).is_file()
+    assert library.lies == set()
+    assert library.pull()[1] is True
+
+
 def test_a_file_that_is_not_there_is_named(library, tmp_path):
     library = Library.of(library.engine, tmp_path / "nowhere.gguf")
     with pytest.raises(NotFound) as refused:
         library.pull()
     assert refused.value.key == "library-no-file"
+
+
+@contextmanager
+def small_disk(folder):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tests", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def _kill_the_child():
+    """Kill the process that brings the base, and no other child of the tests."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            _, _, rest = stat.read_text("utf-8").rpartition(")")
+            is_ours = int(rest.split()[1]) == os.getpid()
+            if is_ours and CHILD in stat.with_name("cmdline").read_text("utf-8"):
+                os.kill(int(stat.parent.name), signal.SIGKILL)
 
 
 def _write(folder, path):

@@ -6,16 +6,19 @@ forget the quantisation, which the weights no longer have, and to leave tied wei
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from merlin.engine.library.child.telling import Progress, Trouble
 
 STAGES = ("tokenizer", "weights", "writing")
+DISK_SAID = re.compile(r"os error (\d+)")
 # Above this many bytes of quantised weights their exact values would fill memory and disk.
 LARGE = 10**9
 
@@ -62,4 +65,9 @@ def _write(model: torch.nn.Module, draft: Path) -> None:
     weights = {name: value.contiguous() for name, value in model.state_dict().items()}
     if model.config.tie_word_embeddings:
         weights.pop("lm_head.weight", None)
-    save_file(weights, draft / "model.safetensors", metadata={"format": "pt"})
+    try:
+        save_file(weights, draft / "model.safetensors", metadata={"format": "pt"})
+    except SafetensorError as error:
+        # It tells what the disk said in its words alone.
+        told = DISK_SAID.search(str(error))
+        raise (OSError(int(told[1]), str(error)) if told else error) from error
