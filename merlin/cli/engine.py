@@ -9,7 +9,7 @@ import typer
 from merlin.cli.loading import DEFAULT, ConfigPath, configuration
 
 # Each adds its verbs to the group by `register`.
-TOPICS = ("engine_models", "engine_keys")
+TOPICS = ("engine_models", "engine_keys", "engine_views")
 
 
 def register(app: typer.Typer) -> None:

@@ -6,10 +6,14 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from merlin.cli import language
 from merlin.core.clock import from_iso, iso
 from merlin.core.text import keys, text
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def as_json(value: object) -> None:
@@ -29,16 +33,23 @@ WIDE = 400
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table; `headings` are Fluent keys. Cells are text, None shows as nothing."""
     from rich.console import Console
+
+    shown = drawn(headings, rows)
+    # Without a terminal a row is a line, however long: other programs cut it as they like.
+    Console(width=None if sys.stdout.isatty() else WIDE).print(shown)
+
+
+def drawn(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """Return a table ready to be printed; see `table`."""
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(box=None, pad_edge=False, header_style="bold")
+    made = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
-        shown.add_column(text(language(), heading), overflow="fold")
+        made.add_column(text(language(), heading), overflow="fold")
     for row in rows:
-        shown.add_row(*(Text(cell(value)) for value in row))
-    # Without a terminal a row is a line, however long: other programs cut it as they like.
-    Console(width=None if sys.stdout.isatty() else WIDE).print(shown)
+        made.add_row(*(Text(cell(value)) for value in row))
+    return made
 
 
 def cell(value: object) -> str:

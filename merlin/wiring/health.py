@@ -27,10 +27,14 @@ def illness(config: Config, process: str) -> str | None:
     raise ConfigError(f"no process {process}", "health-unknown", process=process)
 
 
-def _silent(address: tuple[str, int], *, by_tls: bool = False) -> str | None:
+def place_of(address: tuple[str, int]) -> str:
+    """Return how an address that a process listens on is written in a URL of this machine."""
     host = _HERE.get(address[0], address[0])
-    place = f"{f'[{host}]' if ':' in host else host}:{address[1]}"
-    url = f"{'https' if by_tls else 'http'}://{place}/healthz"
+    return f"{f'[{host}]' if ':' in host else host}:{address[1]}"
+
+
+def _silent(address: tuple[str, int], *, by_tls: bool = False) -> str | None:
+    url = f"{'https' if by_tls else 'http'}://{place_of(address)}/healthz"
     # Whether it lives is asked here, not who it is: a certificate names no loopback address.
     context = ssl._create_unverified_context() if by_tls else None  # noqa: S323 - see above
     try:
