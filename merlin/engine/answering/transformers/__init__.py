@@ -25,7 +25,7 @@ from merlin.engine.answering.transformers.process import Line, Process
 from merlin.engine.answering.transformers.turns import Turns
 from merlin.engine.settings import AnsweringSettings, ModelSettings
 
-NEEDED = ("torch", "transformers", "safetensors")
+NEEDED = ("torch", "transformers", "accelerate", "safetensors")
 
 
 class TransformersBackend:

@@ -13,7 +13,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from merlin.core.log import get_logger
 from merlin.engine.answering.transformers.child.wire import Setup
+
+log = get_logger(__name__)
 
 Line = Mapping[str, Any]
 # The longest line of the process: one vector of an embedding, one piece with its chances.
@@ -113,6 +116,13 @@ class Process:
     def _take(self, line: Line) -> None:
         self.figures = line.get("figures", self.figures)
         self._broken = line.get("broken", self._broken)
+        if "ready" in line:
+            said = {
+                "window": line["ready"],
+                "threads": line["threads"],
+                "row_by_row": line["alone"],
+            }
+            log.info("a base is loaded", pid=self.pid, **said)
         number = next((line[kind] for kind in _BY_NUMBER if kind in line), None)
         if number in self._answers:
             is_last = not ("piece" in line or "vector" in line)
