@@ -45,7 +45,7 @@ async def completion(model: str, answering: Answering) -> dict[str, object]:
     if ending is None:
         raise RuntimeError("the backend ended without an Ending")
     chances = [chance for piece in said for chance in piece.chances]
-    message = {
+    message: dict[str, object] = {
         "role": "assistant",
         "content": "".join(piece.text for piece in said),
         "refusal": None,
