@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from peft_folder import ALPHA, HEAD, HEADS, KV_HEADS, LAYERS, RANK, WIDTH, base_in, tuned_in
 
-from merlin.engine.answering.gguf_adapter import Inconvertible, write_adapter
+from merlin.engine.answering.gguf_adapter import Inconvertible, file_name, write_adapter
 
 pytestmark = [pytest.mark.functional, pytest.mark.usefixtures("needs_torch")]
 
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 PLACES = {"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "mlp.down_proj": "ffn_down"}
 
 
@@ -141,3 +146,15 @@ def test_what_has_no_form_in_llama_cpp_is_refused_and_leaves_nothing(tmp_path, k
     with pytest.raises(Inconvertible, match=words):
         converted(tmp_path, kind, **tuning)
     assert not list(tmp_path.glob("*.gguf*"))
+
+
+def test_an_adapter_is_converted_by_hand_under_the_name_that_the_engine_looks_for(tmp_path):
+    adapter, _ = tuned_in(tmp_path / "adapter")
+    command = [sys.executable, "-m", "merlin.engine.answering.gguf_adapter"]
+    folders = [str(adapter.path), str(base_in(tmp_path / "base"))]
+    done = subprocess.run([*command, *folders], cwd=tmp_path, env=ENVIRONMENT, check=True)
+    assert done.returncode == 0
+    assert (tmp_path / file_name(adapter.digest)).read_bytes().startswith(b"GGUF")
+    wrong = subprocess.run([*command, *folders[::-1]], env=ENVIRONMENT, capture_output=True)
+    assert wrong.returncode == 1
+    assert b"adapter_model.safetensors" in wrong.stderr

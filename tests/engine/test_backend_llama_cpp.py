@@ -15,7 +15,8 @@ from standin_server import serving
 from waiting import wait_until
 
 from merlin.engine.answering.asking import Unavailable
-from merlin.engine.answering.llama_cpp import LlamaCppBackend, file_name
+from merlin.engine.answering.gguf_adapter import file_name
+from merlin.engine.answering.llama_cpp import LlamaCppBackend
 from merlin.engine.answering.llama_process import quoted
 from merlin.engine.refusal import Refusal
 from merlin.engine.settings import ModelSettings
@@ -47,7 +48,7 @@ def installed(tmp_path, monkeypatch):
 
 def test_a_server_elsewhere_answers_with_the_adapter_it_was_given(tmp_path):
     first, second = adapter_in(tmp_path, "one"), adapter_in(tmp_path, "two")
-    llama = LlamaStandin([f"/far/away/{file_name(adapter)}" for adapter in (first, second)])
+    llama = LlamaStandin([f"/far/away/{file_name(adapter.digest)}" for adapter in (first, second)])
 
     async def each(backend):
         return [(await answer_of(backend, adapter))[0] for adapter in (None, first, second)]
@@ -60,7 +61,7 @@ def test_a_server_elsewhere_answers_with_the_adapter_it_was_given(tmp_path):
 
 def test_every_adapter_is_named_so_that_none_is_on_by_itself(tmp_path):
     adapter = adapter_in(tmp_path, "one")
-    llama = LlamaStandin(["/other.gguf", f"/{file_name(adapter)}"])
+    llama = LlamaStandin(["/other.gguf", f"/{file_name(adapter.digest)}"])
     with serving(llama.app) as url:
         ask(backend_of("x", url), adapter)
     (asked,) = llama.echo.asked
@@ -72,7 +73,7 @@ def test_an_adapter_that_a_server_elsewhere_has_not_is_named(tmp_path):
     adapter = adapter_in(tmp_path, "one")
     with (
         serving(LlamaStandin().app) as url,
-        pytest.raises(Unavailable, match=f"has no {file_name(adapter)}"),
+        pytest.raises(Unavailable, match=f"has no {file_name(adapter.digest)}"),
     ):
         ask(backend_of("x", url), adapter)
 
@@ -114,7 +115,7 @@ def test_a_new_adapter_is_converted_and_the_server_started_again_with_it(install
     names = [f"merlin-{adapter.digest[:12]}" for adapter in (first, second)]
     assert said == ["the", *names, names[0], "the"]
     assert count == 2
-    assert (first.path / file_name(first)).read_bytes().startswith(b"GGUF")
+    assert (first.path / file_name(first.digest)).read_bytes().startswith(b"GGUF")
 
 
 @trains

@@ -20,13 +20,10 @@ from recordings import tone
 from tiny_whisper import whisper_in
 from waiting import wait_until
 
-from merlin.engine.hearing import Heard
-from merlin.engine.hearing.shapes import SHAPES, stamp
+from merlin.engine.settings import AnsweringSettings
 
 pytestmark = pytest.mark.functional
-unit = pytest.mark.unit
 TIME = r"\d\d:\d\d:\d\d[.,]\d\d\d"
-HEARD = Heard("en", 3661.5, [{"start": 0.0, "end": 3661.5, "text": " One\n\ntwo."}])
 
 
 @pytest.fixture(scope="module")
@@ -163,8 +160,6 @@ def _heard_or_none(desk):
 
 
 def test_the_child_is_let_go_of_when_nobody_speaks(whisper, tmp_path):
-    from merlin.engine.settings import AnsweringSettings
-
     idle = AnsweringSettings(idle_s=0.1)
     before = set(children())
     with engine_in_thread(tmp_path, hearing=str(whisper), answering=idle) as desk:
@@ -192,14 +187,3 @@ def test_a_folder_without_a_model_is_named(needs_torch, tmp_path):
         pytest.raises(openai.BadRequestError, match=re.escape(str(tmp_path))),
     ):
         hear(desk, model=tmp_path.name)
-
-
-@unit
-def test_subtitles_have_no_empty_line_within_a_cue():
-    assert SHAPES["srt"](HEARD).body == b"1\n00:00:00,000 --> 01:01:01,500\nOne\ntwo.\n"
-    assert SHAPES["vtt"](HEARD).body == b"WEBVTT\n\n00:00:00.000 --> 01:01:01.500\nOne\ntwo.\n"
-
-
-@unit
-def test_a_time_carries_over():
-    assert stamp(59.9996, ".") == "00:01:00.000"

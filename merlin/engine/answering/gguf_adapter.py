@@ -5,13 +5,19 @@ pairs where the `llama` family of transformers turns halves: the rows of such a 
 another order when it was made into GGUF, so the rows of B must be as well (W + BA stays the sum).
 Source: ggml-org/llama.cpp 0c1e570, convert_lora_to_gguf.py, conversion/llama.py (`permute`),
 src/llama-adapter.cpp; huggingface/safetensors, README, "Format".
+
+    python -m merlin.engine.answering.gguf_adapter ADAPTER BASE [TARGET]
+
+converts one by hand, for a llama.cpp server that runs elsewhere.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float32]
 
+WEIGHTS = "adapter_model.safetensors"
 _FLOATS = {"F32": "<f4", "F16": "<f2", "F64": "<f8"}
 _PREFIX = "base_model.model."
 _A, _B = ".lora_A.weight", ".lora_B.weight"
@@ -61,7 +68,7 @@ def write_adapter(adapter: Path, base: Path, target: Path) -> None:
     tuning = json.loads((adapter / "adapter_config.json").read_bytes())
     config = json.loads((base / "config.json").read_bytes())
     family = _family(config)
-    tensors = dict(_tensors(adapter / "adapter_model.safetensors"))
+    tensors = dict(_tensors(adapter / WEIGHTS))
     alpha = _alpha(tuning)
     named = dict(_named(tensors, family, config))
     durable.write(target, lambda path: _write(path, family, alpha, named))
@@ -152,3 +159,26 @@ def _write(path: Path, family: Family, alpha: float, tensors: Mapping[str, Matri
         writer.write_tensors_to_file()
     finally:
         writer.close()
+
+
+def file_name(digest: str) -> str:
+    """Return the name that the file of an adapter has, by the sha256 of its weights."""
+    return f"merlin-{digest[:12]}.gguf"
+
+
+def main(told: Sequence[str]) -> str:
+    """Convert by hand; return what is wrong, "" where all went well."""
+    if len(told) not in (2, 3):
+        return "give the adapter's folder, the base's folder and, if you like, the file to write"
+    adapter, base, *targets = map(Path, told)
+    try:
+        weights = (adapter / WEIGHTS).read_bytes()
+        target = targets[0] if targets else Path(file_name(hashlib.sha256(weights).hexdigest()))
+        write_adapter(adapter, base, target)
+    except (OSError, Inconvertible, ImportError) as error:
+        return str(error)
+    return ""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]) or 0)

@@ -21,7 +21,7 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path, PurePosixPath
 
 from merlin.engine.answering.asking import Adapter, Unavailable
-from merlin.engine.answering.gguf_adapter import Inconvertible, write_adapter
+from merlin.engine.answering.gguf_adapter import Inconvertible, file_name, write_adapter
 from merlin.engine.answering.llama_process import LlamaProcess
 from merlin.engine.answering.proxied import Calls, Proxied, Target
 from merlin.engine.settings import ModelSettings
@@ -64,7 +64,7 @@ class LlamaCppBackend(Proxied):
             yield await self._at(url, adapter)
 
     async def _at(self, url: str, adapter: Adapter | None) -> Target:
-        wanted = file_name(adapter) if adapter else ""
+        wanted = file_name(adapter.digest) if adapter else ""
         listed = await self._listed(url)
         if wanted and wanted not in listed:
             words = f"has no {wanted}: convert {adapter.path if adapter else ''} and start it anew"
@@ -88,7 +88,7 @@ class LlamaCppBackend(Proxied):
 
     async def _converted(self, adapter: Adapter) -> Path:
         """Return the adapter as GGUF; it lies beside its weights and goes with them."""
-        file = adapter.path / file_name(adapter)
+        file = adapter.path / file_name(adapter.digest)
         async with self._converting:
             if not file.exists():
                 await asyncio.to_thread(self._convert, adapter, file)
@@ -108,8 +108,3 @@ class LlamaCppBackend(Proxied):
         await super().close()
         if self._process is not None:
             await self._process.stop()
-
-
-def file_name(adapter: Adapter) -> str:
-    """Return the name of an adapter's GGUF file."""
-    return f"merlin-{adapter.digest[:12]}.gguf"

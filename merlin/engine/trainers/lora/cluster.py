@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
+from merlin.core.loopback import is_loopback
 from merlin.engine.trainers import Place
 from merlin.engine.trainers.lora import papers
 from merlin.engine.trainers.lora.child.__main__ import trained
@@ -30,6 +31,8 @@ from merlin.engine.trainers.lora.child.voice import Voice, stdout_alone
 
 _FAILED, _BUG = 1, 70
 _CONNECT_S = 5.0
+# A cluster of this machine alone, started for one job.
+_HERE = ("", "local")
 log = logging.getLogger(__name__)
 
 
@@ -58,7 +61,7 @@ def main(folder: Path) -> int:
         place = papers.read_task(folder).place
         # Read at import: no call of Ray's own home, and nobody else in a cluster of our own.
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-        if not place.cluster:
+        if place.cluster in _HERE:
             os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         try:
             import ray  # noqa: PLC0415 - the extra's
@@ -93,18 +96,22 @@ def _driven(folder: Path, place: Place, out: BinaryIO, stop: threading.Event) ->
 
 def is_there(cluster: str) -> bool:
     """Return whether somebody listens at a cluster's address; Ray itself would try for minutes."""
+    from ray.util import get_node_ip_address  # noqa: PLC0415 - the extra's
+
     told = urlsplit(cluster if "://" in cluster else f"//{cluster}")
     if told.hostname is None or told.port is None:
         return True
+    # Ray takes the loopback for this machine's own address, and listens there alone.
+    host = get_node_ip_address() if is_loopback(told.hostname) else told.hostname
     try:
-        socket.create_connection((told.hostname, told.port), _CONNECT_S).close()
+        socket.create_connection((host, told.port), _CONNECT_S).close()
     except OSError:
         return False
     return True
 
 
 def _away(folder: Path, out: BinaryIO, place: Place) -> int:
-    where = place.cluster or "127.0.0.1"
+    where = place.cluster or "local"
     return _refused(folder, out, "cluster_unavailable", "engine-cluster-away", cluster=where)
 
 
@@ -116,9 +123,10 @@ def _refused(folder: Path, out: BinaryIO, code: str, key: str, **arguments: obje
 
 def _where(place: Place) -> dict[str, object]:
     """Return what ray.init needs: a cluster that runs, or one of this machine alone."""
-    if place.cluster:
-        return {"address": place.cluster, "configure_logging": False}
-    return {"num_cpus": place.workers, "include_dashboard": False, "configure_logging": False}
+    if place.cluster in _HERE:
+        alone = {"num_cpus": place.workers or 1, "include_dashboard": False}
+        return {"address": "local", "configure_logging": False, **alone}
+    return {"address": place.cluster, "configure_logging": False}
 
 
 def _run(folder: Path, place: Place, said: Any, orders: Any) -> None:

@@ -1,0 +1,21 @@
+"""What was heard, in the forms that subtitles have."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.engine.hearing import Heard
+from merlin.engine.hearing.shapes import SHAPES, stamp
+
+pytestmark = pytest.mark.unit
+
+HEARD = Heard("en", 3661.5, [{"start": 0.0, "end": 3661.5, "text": " One\n\ntwo."}])
+
+
+def test_subtitles_have_no_empty_line_within_a_cue():
+    assert SHAPES["srt"](HEARD).body == b"1\n00:00:00,000 --> 01:01:01,500\nOne\ntwo.\n"
+    assert SHAPES["vtt"](HEARD).body == b"WEBVTT\n\n00:00:00.000 --> 01:01:01.500\nOne\ntwo.\n"
+
+
+def test_a_time_carries_over():
+    assert stamp(59.9996, ".") == "00:01:00.000"
