@@ -84,7 +84,7 @@ def _backend(
     if model.backend == "llama.cpp":
         from merlin.engine.answering.llama_cpp import LlamaCppBackend  # noqa: PLC0415 - as above
 
-        return LlamaCppBackend(model, model.key)
+        return LlamaCppBackend(model, model.key, files)
     from merlin.engine.answering.transformers import (  # noqa: PLC0415 - as above
         TransformersBackend,
     )
