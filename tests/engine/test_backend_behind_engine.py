@@ -1,0 +1,51 @@
+"""A base that another server answers for, asked through the engine by the openai package."""
+
+from __future__ import annotations
+
+import openai
+import pytest
+from engine_world import engine_in_thread
+from standin_server import serving
+from vllm_standin import VllmStandin
+
+from merlin.engine.settings import ModelSettings
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture
+def vllm():
+    return VllmStandin()
+
+
+@pytest.fixture
+def behind(vllm, tmp_path):
+    """An engine whose base `words` is answered for by a stand-in of vLLM."""
+    with serving(vllm.app) as url:
+        models = [ModelSettings("words", "x", backend="vllm", url=url)]
+        with engine_in_thread(tmp_path, models=models) as desk:
+            yield desk
+
+
+def test_a_base_of_another_server_is_asked_like_any_other(behind):
+    whole = behind.ask("words", "What is a queue?")
+    assert whole.choices[0].message.content == "the base hears: What is a queue?"
+    assert (whole.usage.prompt_tokens, whole.usage.completion_tokens) == (4, 7)
+    chunks = list(behind.ask("words", "What is a queue?", stream=True))
+    pieces = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
+    assert "".join(pieces) == whole.choices[0].message.content
+    assert len([piece for piece in pieces if piece]) == 7
+
+
+def test_its_full_queue_is_the_engines(behind, vllm):
+    vllm.echo.refusals = [(429, {"Retry-After": "7"})]
+    with pytest.raises(openai.RateLimitError) as refused:
+        behind.ask("words")
+    assert refused.value.response.headers["retry-after"] == "7"
+
+
+def test_what_is_wrong_with_it_is_said_with_503(behind, vllm):
+    vllm.echo.refusals = [(401, {})]
+    with pytest.raises(openai.InternalServerError, match="refuses the engine's key") as refused:
+        behind.ask("words")
+    assert refused.value.status_code == 503
