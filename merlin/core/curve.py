@@ -17,7 +17,7 @@ WIDE, HIGH = 1000, 300
 LEFT, TOP, WIDTH, HEIGHT = 6.0, 4.0, 84.0, 82.0
 MOST_POINTS = 400
 # Beyond it a name beside the line's end would leave the drawing.
-_LATE = 0.6
+_LATE = 0.7
 # Nearer than that, in per cent of the height, two names would lie over one another.
 _NEAR = 9.0
 

@@ -35,7 +35,7 @@ def test_names_stand_beside_the_ends_with_the_last_loss():
     assert (test.words, test.style) == ("проверочные 2,00", "t")
 
 
-def test_beyond_six_tenths_names_stand_above_and_end_at_the_line():
+def test_beyond_seven_tenths_names_stand_above_and_end_at_the_line():
     (name,) = curve_of([(0, 3.0), (100, 0.5)], [], 100, WORDS).names
     assert (name.anchor, name.dx, name.dy) == ("end", 0, -9)
 
