@@ -1,0 +1,74 @@
+"""`merlin demo --engine lora` from its first line to its invitation, on a base of no size."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from merlin.core.free_port import free_ports
+from merlin.engine.library.card import Card, files_in, sha256_of
+
+sys.path.append(str(Path(__file__).parents[1] / "engine"))
+
+from tiny_base import tiny_base
+from torch_here import needs_torch  # noqa: F401 - a fixture
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
+
+DEMO = """
+import sys
+from pathlib import Path
+from merlin.sandbox.demo.run import run_demo
+sys.exit(run_demo(Path("demo"), int(sys.argv[1]), "en", Path(sys.argv[2])))
+"""
+
+
+@pytest.fixture
+def unpacked_before(tmp_path):
+    """Return a cache in which a tiny base stands as what these weights were unpacked to."""
+    weights, library = tmp_path / "small.gguf", tmp_path / "cache" / "merlin" / "bases"
+    weights.write_bytes(b"weights")
+    place = library / "smollm2"
+    shutil.copytree(tiny_base(), place)
+    Card(
+        source=str(weights),
+        revision="main",
+        commit=sha256_of(weights),
+        licence="Apache-2.0",
+        parameters=1,
+        context=2048,
+        files=files_in(place),
+    ).write(place)
+    return weights, tmp_path / "cache"
+
+
+def test_the_language_model_is_told_of_until_it_invites_to_ask(unpacked_before, tmp_path):
+    weights, cache = unpacked_before
+    (port,) = free_ports(1)
+    with subprocess.Popen(
+        [sys.executable, "-c", DEMO, str(port), str(weights)],
+        env={**os.environ, "XDG_CACHE_HOME": str(cache), "OMP_NUM_THREADS": "1"},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as demo:
+        said = []
+        for line in demo.stdout:
+            said.append(line)
+            if line.startswith(("Try it", "✘")):
+                break
+        demo.send_signal(signal.SIGINT)
+        demo.communicate(timeout=60)
+    story = "".join(said)
+    assert "committed sixty English questions" in story
+    epochs = [line for line in said if line.startswith("● the language model: epoch")]
+    assert [line.split(",")[0][-6:] for line in epochs] == [f"{n} of 6" for n in range(1, 7)]
+    assert "Chat with the bot" in story, "the bot answers while the language model learns"
+    assert "write /course to the bot, choose “Вопросы по-английски”" in said[-1]
+    assert demo.returncode == 0
