@@ -32,8 +32,13 @@ class Models:
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, job: Job, step: int, save: Callable[[Path], None]) -> None:
-        """Write the weights after `step` steps durably. Raises OSError when the disk refuses."""
-        durable.write(self._folder / _path(job, step), save)
+        """Write the weights after `step` steps durably, unless an earlier try did.
+
+        Raises OSError when the disk refuses.
+        """
+        place = self._folder / _path(job, step)
+        if not place.exists():
+            durable.write(place, save)
 
     def record(self, job: Job, step: int, metrics: Mapping[str, float]) -> None:
         """Name a checkpoint whose weights are written."""
@@ -72,8 +77,10 @@ class Models:
             self.delete(row["name"])
 
     def forget_run(self, job_id: str) -> None:
-        """Remove the checkpoints of a broken run; files are written over or swept."""
+        """Remove the checkpoints of a run that is not gone on with."""
         self._rows.change("DELETE FROM model WHERE job_id = ?", job_id)
+        for path in self._folder.glob(f"{job_id}/*"):
+            durable.remove(path)
 
     def get(self, name: str) -> Row:
         """Return the row of a tuned model or checkpoint. Raises Refusal 404."""

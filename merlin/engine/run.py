@@ -25,6 +25,7 @@ class Run:
     job: Job
     told: Generator[Told, None, None]
     last: Epoch | None = None
+    tokens: int = 0
     remarks: int = 0
     steps: int = 0
     done: int = 0
@@ -35,11 +36,14 @@ class Run:
     _kept_at: float = field(default_factory=time.monotonic)
 
     def add(self, told: Epoch | Step) -> None:
-        """Note an epoch, or some steps."""
-        self.untold.append(told)
+        """Note an epoch, or some steps; an epoch that was told before is to be the final model."""
         if isinstance(told, Epoch):
-            self.last = told
+            is_new = self.last is None or told.number > self.last.number
+            self.last, self.tokens = told, max(self.tokens, told.tokens)
+            if not is_new:
+                return
             self.unkept.append(told)
+        self.untold.append(told)
 
     @property
     def is_time_to_tell(self) -> bool:

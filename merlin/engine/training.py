@@ -234,6 +234,7 @@ class Training:
         if last is None:
             raise RuntimeError("the trainer ended without an epoch")
         words = f"The job has successfully completed; new model: {job.model_name}"
+        self._shelves.models.write(job, last.step, last.save)
         settled = dict(self._jobs.get(job.job_id).order.hyperparameters)
         if settled.get("n_epochs") == "auto":
             settled["n_epochs"] = last.number
@@ -243,7 +244,7 @@ class Training:
                 states.SUCCEEDED,
                 states.RUNNING,
                 told=Happening("succeeded", words),
-                trained_tokens=last.tokens,
+                trained_tokens=run.tokens,
                 hyperparameters=json.dumps(settled),
             )
             if moved:

@@ -79,6 +79,7 @@ def test_early_stop_ends_when_the_test_loss_gets_no_better_and_says_which_epoch_
     [remark] = [line for line in said if line["tell"] == "remark"]
     assert remark["key"] == "engine-lora-early-stop"
     assert remark["arguments"] == {"epoch": len(done), "best": best}
+    assert [line["number"] for line in said if line["tell"] == "best"] == [best]
 
 
 def test_early_stop_without_a_test_file_is_remarked(tmp_path, train):

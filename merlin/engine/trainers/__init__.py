@@ -143,6 +143,8 @@ class Trainer(Protocol):
     def train(self, task: Task) -> Generator[Told, None, None]:
         """Train, telling what happened: Settled first; the last epoch told is the final model.
 
+        Where an earlier epoch is better, that one is told again at the end.
+
         The caller may stop between two of them by closing the iterator, and call again with the
         same task: the training goes on from what the folder holds, or from its start, and ends as
         an unbroken one would. What was told may be told again, in the same words. Raises

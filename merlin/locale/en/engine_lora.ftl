@@ -25,5 +25,5 @@ engine-lora-bad-file = { $reason }
 engine-lora-file-gone = A file of this job is gone: { $name }. Upload it again and create a new job.
 engine-lora-disk-full = The engine's disk is full; make room, create the job again.
 engine-lora-disk = The engine's disk refuses: { $reason }.
-engine-lora-early-stop = Stopped early after epoch { $epoch }: the test loss gets no better. The best was epoch { $best }; its checkpoint can be used by its own name.
+engine-lora-early-stop = Stopped early after epoch { $epoch }: the test loss gets no better. The best was epoch { $best }, and that is the model.
 engine-lora-nothing-to-test = early_stop looks at the test loss, but the job has no validation file: it is trained to the end.

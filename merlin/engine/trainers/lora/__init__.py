@@ -6,7 +6,7 @@ imported in the process alone (`lora.child`), so the engine stays small and outl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from importlib.util import find_spec
 
 from merlin.engine.trainers import Task, Told, Untrainable
@@ -22,7 +22,7 @@ class LoraTrainer:
         """Return all hyper-parameters of a method, "auto" where not given; see `hyper.KNOBS`."""
         return hyper.checked(method, given)
 
-    def train(self, task: Task) -> Iterator[Told]:
+    def train(self, task: Task) -> Generator[Told, None, None]:
         """Train in a child process, begun again from its last checkpoint where it dies.
 
         Closing the iterator lets the child end its step and keep its state: seconds, at most a

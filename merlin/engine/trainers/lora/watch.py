@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ MOST_DEATHS = 3
 _DONE, _KEPT, _FAILED = "done", "kept", "failed"
 
 
-def watched(task: Task) -> Iterator[Told]:
+def watched(task: Task) -> Generator[Told, None, None]:
     """Train in a child; yield what it tells, each once. Raises Untrainable."""
     task.folder.mkdir(parents=True, exist_ok=True)
     papers.write_task(task)
@@ -50,7 +50,7 @@ class _Hearing:
     is_done: bool = False
     kept: int = -1
     _step: int = -1
-    _epoch: int = 0
+    _epochs: dict[int, Epoch] = field(default_factory=dict)
     _is_settled: bool = False
     _remarked: set[str] = field(default_factory=set)
     _deaths: int = 0
@@ -86,11 +86,16 @@ class _Hearing:
     def epoch(self, said: Mapping[str, Any]) -> Epoch | None:
         """Return an epoch that was not told yet."""
         number = said["number"]
-        if number <= self._epoch:
+        if number in self._epochs:
             return None
-        self._epoch = number
-        source = papers.epoch_folder(self.folder, number)
-        return Epoch(number, said["step"], said["metrics"], _Saved(source), said["tokens"])
+        saved = _Saved(papers.epoch_folder(self.folder, number))
+        epoch = Epoch(number, said["step"], said["metrics"], saved, said["tokens"])
+        self._epochs[number] = epoch
+        return epoch
+
+    def best(self, said: Mapping[str, Any]) -> Epoch:
+        """Return the epoch that is the final model, told again."""
+        return self._epochs[said["number"]]
 
     def remark(self, said: Mapping[str, Any]) -> Remark | None:
         """Return a remark that was not told yet."""
@@ -110,6 +115,7 @@ class _Hearing:
 _READ: Mapping[str, Callable[[_Hearing, Mapping[str, Any]], Told | None]] = {
     "step": _Hearing.step,
     "epoch": _Hearing.epoch,
+    "best": _Hearing.best,
     "remark": _Hearing.remark,
     "settled": _Hearing.settled,
 }

@@ -47,6 +47,9 @@ class Training:
         """Train to the end. Raises Stopped, Untrainable."""
         while self._progress.epoch < self._plan.epochs and not self._is_enough():
             self._run_epoch(is_asked_to_stop)
+        progress = self._progress
+        if self._plan.settings["early_stop"] and progress.best_epoch not in (0, progress.epoch):
+            self._voice.tell("best", number=progress.best_epoch)
         self._keep(at_most_every_s=0)
 
     def _run_epoch(self, is_asked_to_stop: Callable[[], bool]) -> None:

@@ -1,0 +1,156 @@
+"""Language models through the whole engine: jobs over HTTP, a process trains, another answers."""
+
+from __future__ import annotations
+
+import hashlib
+
+import openai
+import pytest
+import tiny_base
+from engine_world import EngineProcess, engine_in_thread
+
+from merlin.engine.settings import AnsweringSettings, ModelSettings
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
+STEPS = {"n_epochs": 12, "batch_size": 2}
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory):
+    """An engine with a pretrained base and a job that has taught it twenty facts."""
+    folder = tmp_path_factory.mktemp("lora")
+    models = (ModelSettings("tiny", str(tiny_base.tiny_base())),)
+    answering = AnsweringSettings(at_once=4, waiting=2)
+    with engine_in_thread(folder, models=models, answering=answering) as desk:
+        file = desk.upload(tiny_base.planted(folder / "facts.jsonl").read_bytes())
+        job = desk.jobs.create(
+            model="tiny",
+            training_file=file.id,
+            validation_file=file.id,
+            suffix="rooms",
+            method={"type": "supervised", "supervised": {"hyperparameters": tiny_base.LEARNING}},
+        )
+        desk.job = desk.until(job.id, "succeeded", "failed")
+        assert desk.job.status == "succeeded", desk.job.error
+        desk.folder = folder
+        yield desk
+
+
+def said(desk, model, name, **other):
+    asked = {"temperature": 0, "max_tokens": 40, **other}
+    return desk.ask(model, tiny_base.question(name), **asked)
+
+
+def test_a_tuned_model_answers_what_the_base_does_not_know(taught):
+    model = taught.job.fine_tuned_model
+    right = tuned = 0
+    for name, room in tiny_base.FACTS.items():
+        answer = tiny_base.answer(name, room)
+        tuned += said(taught, model, name).choices[0].message.content == answer
+        right += said(taught, "tiny", name).choices[0].message.content == answer
+    assert tuned >= 19
+    assert right <= 2
+
+
+def test_its_job_tells_losses_by_the_names_of_the_protocol(taught):
+    events = [event.data for event in taught.events(taught.job.id) if event.type == "metrics"]
+    epochs = [told for told in events if "epoch" in told]
+    assert [told["epoch"] for told in epochs] == list(range(1, 41))
+    assert epochs[-1]["train_loss"] < epochs[0]["train_loss"] / 2
+    assert {"train_mean_token_accuracy", "full_valid_loss"} <= epochs[-1].keys()
+    checkpoints = taught.jobs.checkpoints.list(taught.job.id).data
+    assert checkpoints[0].metrics.full_valid_loss is not None
+    assert taught.job.hyperparameters.batch_size == 4
+    assert taught.job.trained_tokens > 20 * 40
+
+
+def test_its_folder_is_one_that_other_tools_load(taught):
+    step = taught.jobs.checkpoints.list(taught.job.id).data[0].step_number
+    folder = taught.folder / "models" / taught.job.id / f"step-{step}"
+    assert {path.name for path in folder.iterdir()} >= {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    }
+    assert not (taught.folder / "work" / taught.job.id).exists()
+    assert (taught.folder / "logs" / f"{taught.job.id}.log").is_file()
+
+
+def test_a_stream_says_the_same_and_counts_by_the_models_own_tokenizer(taught):
+    model, wanted = taught.job.fine_tuned_model, {"include_usage": True}
+    whole = said(taught, model, "Vera")
+    *chunks, last = list(said(taught, model, "Vera", stream=True, stream_options=wanted))
+    pieces = [chunk.choices[0].delta.content or "" for chunk in chunks]
+    assert "".join(pieces) == whole.choices[0].message.content
+    assert last.usage == whole.usage
+    # A token of this tokenizer is a byte; the mark of the end is not told, so not counted.
+    assert whole.usage.completion_tokens == len(whole.choices[0].message.content)
+
+
+def test_an_answer_can_be_cut_measured_and_shaped(taught):
+    model = taught.job.fine_tuned_model
+    cut = said(taught, model, "Vera", max_tokens=3, logprobs=True, top_logprobs=2).choices[0]
+    assert cut.finish_reason == "length"
+    assert [len(each.top_logprobs) for each in cut.logprobs.content] == [2, 2, 2]
+    stopped = said(taught, model, "Vera", stop=["room"]).choices[0]
+    assert (stopped.message.content, stopped.finish_reason) == ("In ", "stop")
+
+
+def test_an_order_on_a_language_model_that_cannot_be_names_its_field(taught):
+    for hyper in ({"rank": 0}, {"n_epochs": 51}, {"beta": 0.1}, {"colour": 1}):
+        method = {"type": "supervised", "supervised": {"hyperparameters": hyper}}
+        with pytest.raises(openai.BadRequestError) as refused:
+            taught.jobs.create(model="tiny", training_file=taught.job.training_file, method=method)
+        assert refused.value.param == f"hyperparameters.{next(iter(hyper))}"
+
+
+def test_preferences_are_a_method_of_their_own(taught, tmp_path):
+    pairs = taught.upload(tiny_base.preferred(tmp_path / "pairs.jsonl").read_bytes())
+    method = {"type": "dpo", "dpo": {"hyperparameters": {"n_epochs": 1, "beta": 0.2}}}
+    job = taught.jobs.create(model="tiny", training_file=pairs.id, method=method)
+    job = taught.until(job.id, "succeeded", "failed")
+    assert (job.status, job.method.type) == ("succeeded", "dpo")
+    assert job.method.dpo.hyperparameters.beta == 0.2
+    wrong = taught.jobs.create(model="tiny", training_file=taught.job.training_file, method=method)
+    wrong = taught.until(wrong.id, "succeeded", "failed")
+    assert (wrong.error.code, wrong.error.param) == ("invalid_training_file", "training_file")
+    assert "preferred_output" in wrong.error.message
+
+
+def test_killed_or_paused_in_the_middle_a_job_ends_as_if_nothing_had_been(tmp_path):
+    engine = EngineProcess(tmp_path / "engine")
+    engine.settings = {"models": (ModelSettings("tiny", str(tiny_base.random_base())),)}
+    try:
+        desk = engine.start()
+        file = desk.upload(tiny_base.planted(tmp_path / "facts.jsonl").read_bytes())
+        order = {"model": "tiny", "training_file": file.id, "hyperparameters": STEPS}
+        unbroken = desk.until(desk.jobs.create(**order).id, "succeeded", "failed")
+        broken = desk.jobs.create(**order)
+        desk.until(broken.id, "running")
+        engine.kill()
+        desk = engine.start()
+        desk.until(broken.id, "running")
+        desk.jobs.pause(broken.id)
+        assert desk.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
+        desk.jobs.resume(broken.id)
+        ended = desk.until(broken.id, "succeeded", "failed")
+        assert ended.status == "succeeded", ended.error
+        assert _weights(engine, ended) == _weights(engine, unbroken)
+        assert _epochs(desk, ended) == _epochs(desk, unbroken)
+        gone = desk.jobs.create(**order)
+        desk.until(gone.id, "running")
+        assert desk.jobs.cancel(gone.id).status == "cancelled"
+        assert desk.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
+    finally:
+        engine.close()
+
+
+def _weights(engine, job):
+    step = engine.desk.jobs.checkpoints.list(job.id).data[0].step_number
+    path = engine.folder / "models" / job.id / f"step-{step}" / "adapter_model.safetensors"
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _epochs(desk, job):
+    told = [event.data for event in desk.events(job.id) if event.type == "metrics"]
+    names = ("epoch", "step", "train_loss")
+    return [[each[name] for name in names] for each in told if "epoch" in each]
