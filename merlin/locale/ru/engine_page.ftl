@@ -85,7 +85,7 @@ engine-page-figure-prompt-tokens = Токенов в вопросах
 engine-page-figure-restarts = Начат заново
 engine-page-figure-completion-tokens = Токенов в ответах
 
-engine-page-bases = Основы
+engine-page-bases = Базовые модели
 engine-page-bases-hint = Модели, от которых можно обучать и которые отвечают сами.
 engine-page-pulled = на месте
 engine-page-not-pulled = не скачана
@@ -109,7 +109,7 @@ engine-page-cancelling = Останавливаю…
 engine-page-cancel-sure = Остановить обучение насовсем? Контрольные точки останутся.
 engine-page-yes-cancel = Да, остановить
 engine-page-facts = О работе
-engine-page-base = Основа
+engine-page-base = Базовая модель
 engine-page-method = Способ
 engine-page-created = Создана
 engine-page-finished = Закончена
@@ -154,7 +154,7 @@ engine-page-to-board = На главную
 engine-page-to-job = К работе
 
 col-engine-job = работа
-col-base = основа
+col-base = база
 col-progress = шаги
 col-train-loss = учебные
 col-test-loss = проверочные

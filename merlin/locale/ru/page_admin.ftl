@@ -45,7 +45,7 @@ page-no-serving-hint = Первая появится, когда обучени�
 page-answers-since = Отвечает с
 page-score = Сходство
 page-score-of = { $score } из 100
-page-base = Основа
+page-base = Базовая модель
 
 page-jobs-lead = Что обучается и что уже обучено.
 page-jobs-running = Идут сейчас
