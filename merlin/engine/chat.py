@@ -26,8 +26,8 @@ class Question:
     is_usage_wanted: bool
 
 
-def question_of(asked: Mapping[str, object]) -> Question:
-    """Read a call's body. Raises Refusal 400 that names the field.
+def question_of(asked: Mapping[str, object], asker: str = "") -> Question:
+    """Read the body of `asker`'s call. Raises Refusal 400 that names the field.
 
     Source: openapi.yaml, CreateChatCompletionRequest.
     """
@@ -38,10 +38,10 @@ def question_of(asked: Mapping[str, object]) -> Question:
         raise bad("n", "n must be 1: this engine gives one answer to a question")
     options = asked.get("stream_options") or {}
     wants_usage = isinstance(options, dict) and bool(options.get("include_usage"))
-    return Question(model, _asking(asked), bool(asked.get("stream")), wants_usage)
+    return Question(model, _asking(asked, asker), bool(asked.get("stream")), wants_usage)
 
 
-def _asking(asked: Mapping[str, object]) -> Asking:
+def _asking(asked: Mapping[str, object], asker: str) -> Asking:
     return Asking(
         messages=_messages(asked.get("messages")),
         most_tokens=_limit(asked),
@@ -51,6 +51,7 @@ def _asking(asked: Mapping[str, object]) -> Asking:
         stops=_stops(asked.get("stop")),
         logprobs=_logprobs(asked),
         is_json=_is_json(asked.get("response_format")),
+        asker=asker,
     )
 
 

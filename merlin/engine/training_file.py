@@ -10,6 +10,7 @@ import codecs
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -120,7 +121,13 @@ def _object(line: bytes) -> dict[str, object]:
 def _messages(told: object, name: str) -> list[Message]:
     if not isinstance(told, list) or not told:
         raise BadFile(f"an object with a list '{name}' is needed.")
-    return [_message(number, message) for number, message in enumerate(told, start=1)]
+    read = [_message(number, message) for number, message in enumerate(told, start=1)]
+    for number, (before, message) in enumerate(pairwise(read), start=2):
+        if message.role == "system" and before.role != "system":
+            raise BadFile(f"message {number}: system must stand before every other role.")
+        if message.role == "tool" and before.role not in {"assistant", "tool"}:
+            raise BadFile(f"message {number}: tool must follow an assistant that called it.")
+    return read
 
 
 def _message(number: int, told: object) -> Message:

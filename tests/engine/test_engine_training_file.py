@@ -8,7 +8,7 @@ import pytest
 from engine_world import jsonl
 
 from merlin.engine import training_file
-from merlin.engine.training_file import BadFile, conversations
+from merlin.engine.training_file import BadFile, conversations, preferences
 
 pytestmark = pytest.mark.unit
 GOOD = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}
@@ -70,6 +70,8 @@ USER, SAID = {"role": "user", "content": "q"}, {"role": "assistant", "content": 
         (b"[]\n", "list 'messages'"),
         (b'{"messages": []}\n', "list 'messages'"),
         (line("x", SAID), "message 1 is not an object"),
+        (line(USER, {"role": "system", "content": "s"}, SAID), "message 2: system must stand"),
+        (line(USER, {"role": "tool", "content": "r"}, SAID), "message 2: tool must follow"),
         (line({"role": "boss", "content": "x"}, SAID), "role is 'boss'"),
         (line({"role": ["user"], "content": "x"}, SAID), "role is ['user']"),
         (line(USER, {"role": "assistant", "content": "  "}), "message 2 (assistant)"),
@@ -96,3 +98,35 @@ def test_a_line_without_an_end_is_refused_without_being_read(tmp_path):
 def test_too_few_examples_are_counted(tmp_path):
     with pytest.raises(BadFile, match=r"12 example\(s\); at least 13"):
         read(tmp_path, jsonl(), least=13)
+
+
+def pair(**changes):
+    told = {"input": {"messages": [USER]}, "preferred_output": [SAID]}
+    return json.dumps({**told, "non_preferred_output": [SAID], **changes}).encode() + b"\n"
+
+
+def test_a_pair_of_preferences_is_a_question_and_two_answers(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    path.write_bytes(pair() * 2)
+    [first, _] = preferences(path, 2)
+    assert [message.content for message in first.asked] == ["q"]
+    assert [message.content for message in (*first.better, *first.worse)] == ["a", "a"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (line(USER, SAID), "'preferred_output'"),
+        (pair(input={"messages": []}), "list 'input.messages'"),
+        (pair(input={"messages": [USER, SAID]}), "must not have the role 'assistant'"),
+        (pair(preferred_output=[USER]), "preferred_output: every message"),
+        (pair(non_preferred_output=None), "list 'non_preferred_output'"),
+    ],
+)
+def test_a_pair_that_is_none_is_refused_with_its_line(tmp_path, bad, words):
+    path = tmp_path / "pairs.jsonl"
+    path.write_bytes(pair() + bad)
+    with pytest.raises(BadFile) as refused:
+        list(preferences(path, 1))
+    assert str(refused.value).startswith("Line 2: ")
+    assert words in str(refused.value)

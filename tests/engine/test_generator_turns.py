@@ -34,7 +34,7 @@ def in_line(at_once, most_waiting, names, going):
         doors = {name: asyncio.Event() for name in names}
 
         async def come(name):
-            async with turns.turn():
+            async with turns.turn(name[:1]):
                 order.append(name)
                 await doors[name].wait()
 
@@ -56,6 +56,14 @@ def test_turns_are_had_in_order_of_arrival():
 
     order, _ = in_line(2, 8, "abcde", going)
     assert order == list("abcde")
+
+
+def test_who_asks_much_holds_up_nobody():
+    async def going(turns, doors, people):
+        await settled(turns, 1, 5)
+
+    order, _ = in_line(1, 8, ["a1", "a2", "a3", "a4", "b1", "c1"], going)
+    assert order == ["a1", "a2", "b1", "c1", "a3", "a4"]
 
 
 def test_who_comes_to_a_full_line_hears_when_to_come_again():

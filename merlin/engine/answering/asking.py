@@ -31,7 +31,7 @@ class Asking:
 
     `most_tokens` 0: up to the window's end. `temperature` 0: greedy. `logprobs` None: not wanted;
     n: each token's own and those of the n likeliest. `is_json`: the answer must be one JSON
-    object.
+    object. `asker` is who asks, so that nobody's many questions hold up another's one.
     """
 
     messages: Sequence[Message]
@@ -42,6 +42,7 @@ class Asking:
     stops: Sequence[str] = ()
     logprobs: int | None = None
     is_json: bool = False
+    asker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from merlin.engine.answering.asking import Ending, Piece
 from merlin.engine.body import json_object
-from merlin.engine.caller import let_ask, metered
+from merlin.engine.caller import let_ask, metered, owner_of
 from merlin.engine.chat import Question, question_of
 from merlin.engine.completion import chunks, completion
 from merlin.engine.refusal import Refusal
@@ -26,7 +26,7 @@ Answering = AsyncGenerator[Piece | Ending, None]
 @router.post("/chat/completions")
 async def create(request: Request) -> Response:
     """Let a model go on with a conversation; who goes away stops it."""
-    question = question_of(await json_object(request))
+    question = question_of(await json_object(request), owner_of(request))
     await let_ask(request, question.model)
     asked = engine_of(request).desk.ask(question.model, question.asking)
     answering = metered(request, question.asking, asked)

@@ -50,7 +50,7 @@ class TransformersBackend:
         self, adapter: Adapter | None, asking: Asking
     ) -> AsyncGenerator[Piece | Ending, None]:
         """Answer in pieces, an Ending last; see Backend."""
-        async with self._lines(asked(0, adapter, asking)) as lines:
+        async with self._lines(asked(0, adapter, asking), asking.asker) as lines:
             async for line in lines:
                 if "piece" in line:
                     yield piece_of(line)
@@ -96,9 +96,9 @@ class TransformersBackend:
         return self._process.pid if self._process and self._process.is_alive else None
 
     @asynccontextmanager
-    async def _lines(self, question: Line) -> AsyncIterator[AsyncIterator[Line]]:
+    async def _lines(self, question: Line, asker: str = "") -> AsyncIterator[AsyncIterator[Line]]:
         """Ask, in one's turn, and give the lines of the answer; leaving early stops the work."""
-        async with self._turns.turn():
+        async with self._turns.turn(asker):
             self._stay_awake()
             try:
                 process = await self._running()

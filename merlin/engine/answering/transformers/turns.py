@@ -1,11 +1,15 @@
-"""The line before the process: so many run, so many wait, by order of arrival."""
+"""The line before the process: so many run, so many wait, and who asks much holds up nobody.
+
+Each asker's questions have their order of arrival; of several askers each has one turn after the
+other.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import math
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,17 +27,18 @@ class Turns:
     def __init__(self, at_once: int, most_waiting: int) -> None:
         self._at_once = at_once
         self._most_waiting = most_waiting
-        self._free = asyncio.Semaphore(at_once)
+        self._free = at_once
+        self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._took_s: deque[float] = deque(maxlen=_REMEMBERED)
         self.running = 0
         self.waiting = 0
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def turn(self, asker: str = "") -> AsyncIterator[None]:
         """Wait for one's turn, and have it. Raises Busy where too many wait already."""
-        if self._free.locked() and self.waiting >= self._most_waiting:
+        if not self._free and self.waiting >= self._most_waiting:
             raise Busy(self.retry_after_s())
-        await self._wait()
+        await self._wait(asker)
         began = time.monotonic()
         self.running += 1
         try:
@@ -41,7 +46,7 @@ class Turns:
             self._took_s.append(time.monotonic() - began)
         finally:
             self.running -= 1
-            self._free.release()
+            self._pass_on()
 
     def retry_after_s(self) -> int:
         """Return when there should be room, by how long the last answers took."""
@@ -49,9 +54,33 @@ class Turns:
         rounds = (self.waiting + 1) / self._at_once
         return max(1, min(math.ceil(mean_s * rounds), _LONGEST_S))
 
-    async def _wait(self) -> None:
+    async def _wait(self, asker: str) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._lines.setdefault(asker, deque()).append(called)
         self.waiting += 1
         try:
-            await self._free.acquire()
+            await called
+        except asyncio.CancelledError:
+            # Called and gone at the same moment: the turn is the next one's.
+            if called.done() and not called.cancelled():
+                self._pass_on()
+            raise
         finally:
             self.waiting -= 1
+
+    def _pass_on(self) -> None:
+        """Call the first of the asker who had no turn for longest, or let the place be free."""
+        while self._lines:
+            asker, line = next(iter(self._lines.items()))
+            called = line.popleft()
+            if line:
+                self._lines.move_to_end(asker)
+            else:
+                del self._lines[asker]
+            if not called.done():
+                called.set_result(None)
+                return
+        self._free += 1
