@@ -63,11 +63,11 @@ def _is_json(told: object) -> bool:
     return _SHAPES[kind]
 
 
-def _number(asked: Mapping[str, object], name: str, least: float, most: float) -> float:
-    """Return a field's number, 1 where it is not given, as the protocol has it."""
+def _number(asked: Mapping[str, object], name: str, least: float, most: float) -> float | None:
+    """Return a field's number, None where it is not given."""
     told = asked.get(name)
     if told is None:
-        return 1.0
+        return None
     if not isinstance(told, int | float) or isinstance(told, bool) or not least <= told <= most:
         raise bad(name, f"{name} must be a number from {least:g} to {most:g}")
     return float(told)

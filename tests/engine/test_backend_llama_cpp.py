@@ -63,7 +63,7 @@ def test_every_adapter_is_named_so_that_none_is_on_by_itself(tmp_path):
     adapter = adapter_in(tmp_path, "one")
     llama = LlamaStandin(["/other.gguf", f"/{file_name(adapter.digest)}"])
     with serving(llama.app) as url:
-        ask(backend_of("x", url), adapter)
+        ask(backend_of("x", url), adapter, temperature=1.0)
     (asked,) = llama.echo.asked
     assert asked["lora"] == [{"id": 0, "scale": 0.0}, {"id": 1, "scale": 1.0}]
     assert {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}.items() <= asked.items()
@@ -75,7 +75,7 @@ def test_an_adapter_that_a_server_elsewhere_has_not_is_named(tmp_path):
         serving(LlamaStandin().app) as url,
         pytest.raises(Unavailable, match=f"has no {file_name(adapter.digest)}"),
     ):
-        ask(backend_of("x", url), adapter)
+        ask(backend_of("x", url), adapter, temperature=1.0)
 
 
 def test_too_long_a_conversation_is_refused_in_the_protocols_word():

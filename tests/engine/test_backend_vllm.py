@@ -148,12 +148,22 @@ def test_every_option_reaches_vllm(vllm, url):
 
 def test_what_was_not_asked_for_is_left_to_the_protocols_default(vllm, url):
     ask(backend_at(url))
-    unsaid = {"max_tokens", "seed", "stop", "logprobs", "top_logprobs", "response_format"}
+    unsaid = {
+        "temperature",
+        "top_p",
+        "top_k",
+        "max_tokens",
+        "seed",
+        "stop",
+        "logprobs",
+        "top_logprobs",
+        "response_format",
+    }
     assert not unsaid & set(vllm.echo.asked[0])
 
 
 def test_sampling_is_as_asked_not_as_the_models_own_defaults_say(vllm, url):
-    ask(backend_at(url))
+    ask(backend_at(url), temperature=0.7)
     neutral = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
     assert neutral.items() <= vllm.echo.asked[0].items()
 

@@ -93,6 +93,12 @@ def test_a_seed_gives_the_same_text_whatever_runs_beside(speaker, adapters):
     assert len(set(alone)) == 3
 
 
+def test_without_a_word_on_chance_the_base_answers_as_its_makers_say(speaker):
+    # This one's generation config draws no lots.
+    greedy = speaker.text(question("Anna"), temperature=0, most_tokens=40)
+    assert speaker.text(question("Anna"), most_tokens=40) == greedy
+
+
 def test_a_tiny_top_p_leaves_the_likeliest_token_alone(speaker):
     greedy = speaker.text(question("Anna"), temperature=0)
     assert speaker.text(question("Anna"), temperature=1.5, top_p=1e-6, seed=1) == greedy

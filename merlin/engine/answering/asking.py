@@ -29,15 +29,16 @@ class Adapter:
 class Asking:
     """A conversation to go on with, and how.
 
-    `most_tokens` 0: up to the window's end. `temperature` 0: greedy. `logprobs` None: not wanted;
+    `most_tokens` 0: up to the window's end. `temperature` 0: greedy; None, as
+    `top_p`: as the base's own generation config has it. `logprobs` None: not wanted;
     n: each token's own and those of the n likeliest. `is_json`: the answer must be one JSON
     object. `asker` is who asks, so that nobody's many questions hold up another's one.
     """
 
     messages: Sequence[Message]
     most_tokens: int = 0
-    temperature: float = 1.0
-    top_p: float = 1.0
+    temperature: float | None = None
+    top_p: float | None = None
     seed: int | None = None
     stops: Sequence[str] = ()
     logprobs: int | None = None

@@ -131,7 +131,7 @@ class Proxied(ABC):
         with self._running():
             async with aclosing(self.target(adapter)) as targets:
                 async for target in targets:
-                    body = {**body_of(asking), **self._sampling, **target.fields}
+                    body = {**body_of(asking), **self._added(asking), **target.fields}
                     async with self.calls.send(f"{target.url}{_CHAT}", body) as answer:
                         if answer.status == _OK:
                             stream = Stream(self.calls.who, answer.content)
@@ -172,6 +172,11 @@ class Proxied(ABC):
             raise answer.refusal()
         return vectors_of(answer)
 
+    def _added(self, asking: Asking) -> Mapping[str, object]:
+        """Return what the body needs beside the asking; who says nothing of chance adds nothing."""
+        is_left = asking.temperature is None and asking.top_p is None
+        return {} if is_left else self._sampling
+
     def figures(self) -> Mapping[str, float]:
         """Return what there is to watch; what waits, waits in the other server."""
         return {**self._figures, "adapters": self.adapters}
@@ -185,11 +190,12 @@ def body_of(asking: Asking) -> Json:
     """Return a streamed question as the protocol writes it."""
     body: Json = {
         "messages": [message.as_json() for message in asking.messages],
-        "temperature": asking.temperature,
-        "top_p": asking.top_p,
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+    for name, value in (("temperature", asking.temperature), ("top_p", asking.top_p)):
+        if value is not None:
+            body[name] = value
     if asking.most_tokens:
         body["max_tokens"] = asking.most_tokens
     if asking.seed is not None:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
+from merlin.engine.answering.asking import Asking
 from merlin.engine.answering.transformers.child.threads import choose_threads
 from merlin.engine.answering.transformers.child.wire import Setup
 
@@ -36,6 +37,19 @@ class Base:
         """Return where it is."""
         device: torch.device = self.model.device
         return device
+
+    def manner(self, asking: Asking) -> tuple[float, float]:
+        """Return temperature and top_p of an answer.
+
+        A question that says neither is answered as the base's makers mean it to be: by its
+        generation config, and greedily where that draws no lots. So a taught answer comes as it
+        was taught.
+        """
+        if asking.temperature is None and asking.top_p is None:
+            own = self.model.generation_config
+            return (own.temperature or 1.0, own.top_p or 1.0) if own.do_sample else (0.0, 1.0)
+        temperature = 1.0 if asking.temperature is None else asking.temperature
+        return temperature, 1.0 if asking.top_p is None else asking.top_p
 
 
 def load(setup: Setup) -> Base:

@@ -40,7 +40,7 @@ class Row:
         self._most = min(asking.most_tokens or room, room)
         self._ends = base.ends
         self._tokenizer: Any = base.tokenizer
-        self._sampling = Sampling(asking.temperature, asking.top_p, Random(asking.seed))  # noqa: S311
+        self._sampling = Sampling(*base.manner(asking), Random(asking.seed))  # noqa: S311
         self._speech = Speech(base.tokenizer)
         self._stops = Stops(asking.stops)
         self._object = Object(spelling) if asking.is_json else None
