@@ -12,8 +12,9 @@ import pytest
 import sample
 import structlog
 
-# Two BLAS threads on a busy machine take five times as long as one; set before numpy loads.
-os.environ["OPENBLAS_NUM_THREADS"] = "1"
+# Two threads of BLAS or torch on a busy machine take five times as long as one; set before
+# either loads.
+os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -10,7 +10,13 @@ from xdist.scheduler import LoadScopeScheduling
 
 MACHINES = ("tests/image/test_image_built.py", "tests/systemd/test_systemd_booted.py")
 # Their tests look at one world, and a second one would cost as much as they do.
-WORLDS = ("tests/api/test_api_contract.py", "tests/api/test_api_matrix.py")
+WORLDS = (
+    "tests/api/test_api_contract.py",
+    "tests/api/test_api_matrix.py",
+    "tests/adapters/test_conformance_run.py",
+    "tests/engine/test_engine_lora.py",
+    "tests/engine/test_generator_answers.py",
+)
 
 
 class MachinesFirst(LoadScopeScheduling):

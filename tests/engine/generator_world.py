@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import threading
 import warnings
 from contextlib import contextmanager
@@ -96,7 +95,6 @@ class Stream:
 def speaking(folder, log, name="tiny", settings=None, **model):
     """Give a Speaker over a base; its child is gone afterwards."""
     # Several threads on a busy machine hold each other up.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
