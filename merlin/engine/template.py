@@ -20,7 +20,12 @@ def rendered(tokenizer: Any, said: Sequence[Message], *, is_asked: bool = False)
     refuses the conversation.
     """
     shown = [_shown(message) for message in said]
-    return str(tokenizer.apply_chat_template(shown, tokenize=False, add_generation_prompt=is_asked))
+    # Examples teach answers, no thoughts: bases that can think (Qwen3, SmolLM3) are told not to, or
+    # an empty thought would be taught and told. Other templates do not know the word.
+    text = tokenizer.apply_chat_template(
+        shown, tokenize=False, add_generation_prompt=is_asked, enable_thinking=False
+    )
+    return str(text)
 
 
 def _shown(message: Message) -> dict[str, object]:

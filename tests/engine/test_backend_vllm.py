@@ -138,6 +138,7 @@ def test_every_option_reaches_vllm(vllm, url):
         "logprobs": True,
         "top_logprobs": 2,
         "response_format": {"type": "json_object"},
+        "chat_template_kwargs": {"enable_thinking": False},
     }
     assert wanted.items() <= asked.items()
     assert (text, ending.reason) == ("the base hears: What is a ", "stop")

@@ -120,23 +120,41 @@ def test_answers_alone_are_learned_and_those_of_weight_0_are_not(base, texts, tm
     assert "weight" not in whole
 
 
-def test_a_template_that_drops_earlier_thoughts_gives_each_answer_its_own_row(base, tmp_path):
+def taught_by(base, template, path):
+    """Return what each answer of the talk teaches under another template."""
     import copy
 
     from merlin.engine.trainers.lora.child.text import Texts
 
     tokenizer = copy.deepcopy(base.tokenizer)
-    tokenizer.chat_template = (
+    tokenizer.chat_template = template
+    rows = Texts(tokenizer, base.longest).supervised(written(path, TALK), "training_file")
+    return [read_back(base, row) for (row,) in rows]
+
+
+def test_a_template_that_drops_earlier_thoughts_gives_each_answer_its_own_row(base, tmp_path):
+    template = (
         "{% for m in messages %}<|start|>{{ m.role }}\n"
         "{% if m.role == 'assistant' and loop.last %}<think>\n</think>{% endif %}"
         "{{ m.content }}<|end|>\n{% endfor %}"
         "{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
     )
-    thinking = Texts(tokenizer, base.longest)
-    rows = thinking.supervised(written(tmp_path / "talk.jsonl", TALK), "training_file")
-    taught = [read_back(base, row) for (row,) in rows]
     thought = "<think>\n</think>"
+    taught = taught_by(base, template, tmp_path / "talk.jsonl")
     assert taught == [f"{thought}Глеб и 🦊.<|end|>\n", f"{thought}Bye!<|end|>\n"]
+
+
+def test_a_base_that_can_think_is_taught_answers_without_empty_thoughts(base, tmp_path):
+    # As Qwen3 has it: the beginning of an answer holds the thought where none is wanted.
+    template = (
+        "{% for m in messages %}<|start|>{{ m.role }}\n"
+        "{% if m.role == 'assistant' and loop.last %}<think>\n</think>{% endif %}"
+        "{{ m.content }}<|end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|start|>assistant\n"
+        "{% if enable_thinking is false %}<think>\n</think>{% endif %}{% endif %}"
+    )
+    taught = taught_by(base, template, tmp_path / "talk.jsonl")
+    assert taught == ["Глеб и 🦊.<|end|>\n", "Bye!<|end|>\n"]
 
 
 def test_the_supervised_loss_is_that_of_trl(base, model, facts, tmp_path):

@@ -190,6 +190,8 @@ def body_of(asking: Asking) -> Json:
     """Return a streamed question as the protocol writes it."""
     body: Json = {
         "messages": [message.as_json() for message in asking.messages],
+        # As in training: see merlin.engine.template.
+        "chat_template_kwargs": {"enable_thinking": False},
         "stream": True,
         "stream_options": {"include_usage": True},
     }
