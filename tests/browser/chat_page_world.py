@@ -65,7 +65,7 @@ def opened(
     yield page
     context.close()
     # Chromium's own word when a quick navigation overtakes a view transition.
-    assert [one for one in complaints if one != "Transition was skipped"] == []
+    assert [one for one in complaints if not one.startswith("Transition was")] == []
 
 
 def field(page: Page):

@@ -22,7 +22,7 @@ DESK = {"viewport": {"width": 1280, "height": 900}}
 # Chromium's own words when a quick navigation overtakes a view transition, and what it says of
 # answers that a test wants to be refused.
 _FINE = (
-    *("Transition was skipped", "net::ERR_", "the server responded with a status of"),
+    *("Transition was", "net::ERR_", "the server responded with a status of"),
     *("htmx:sendError", "htmx:responseError", "htmx:sendAbort", "htmx:afterRequest"),
     "Response Status Error Code",
 )

@@ -38,7 +38,7 @@ def test_from_the_catalogue_to_a_material_and_back(visitor, courses):
     assert walk(page, "К содержанию") == ["К содержанию"]
     passed = walk(page, "ВСЕ КУРСЫ")
     assert passed == [
-        *("Merlin, на главную", "Курсы", "English version", "Включить тёмную тему"),
+        *("Merlin, на главную", "Курсы", "EN: English version", "Включить тёмную тему"),
         *("Мой кабинет: Анна", "Найти курс"),
         "ВСЕ КУРСЫ\n7",
     ]

@@ -1,0 +1,27 @@
+"""A client's pace, and how it is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.engine.limits import Bucket, span
+
+pytestmark = pytest.mark.unit
+
+
+def test_a_bucket_fills_again_with_time():
+    bucket = Bucket(60, 60, at=0.0)
+    assert [bucket.take(0.0) for _ in range(60)] == [0.0] * 60
+    assert bucket.take(0.0) == 1.0
+    assert bucket.take(1.0) == 0.0
+    assert bucket.take(1.5) == 0.5
+    assert bucket.take(1000.0) == 0.0
+    assert bucket.whole_in_s == 1.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0, "0ms"), (0.12, "120ms"), (1, "1s"), (60, "1m0s"), (361, "6m1s"), (7261, "2h1m1s")],
+)
+def test_a_time_is_written_as_the_protocol_has_it(seconds, told):
+    assert span(seconds) == told
