@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -77,6 +78,9 @@ from merlin.wiring.leading import Leading
 from merlin.wiring.office import OfficeSettings, office_of, outreach_of
 from merlin.wiring.store import WriterStore
 
+# Who waits for what another thread has stored gets on five times sooner than by Python's default.
+_SWITCH_S = 0.001
+
 
 @dataclass(frozen=True, slots=True)
 class BotSettings:
@@ -128,6 +132,7 @@ def run_bot(settings: BotSettings) -> None:
     # What was imported stays for ever: looking through it for garbage would cost long pauses.
     gc.collect()
     gc.freeze()
+    sys.setswitchinterval(_SWITCH_S)
     uvloop.run(_until_signal(settings))
 
 
