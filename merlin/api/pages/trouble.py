@@ -6,13 +6,10 @@ what they can do, and the number of the case. Such a page asks no database.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,7 +23,7 @@ from merlin.api.problems import Problem, answer
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.log import get_logger, redact
 from merlin.core.web.answering import NEVER_KEPT, packed, seen_other
-from merlin.core.web.bounds import is_too_large
+from merlin.core.web.page_route import Troubles, page_route
 from merlin.core.web.speech import theme_shown
 
 log = get_logger(__name__)
@@ -41,28 +38,6 @@ _PROGRAMS = ("/api/", "/v1/", "/hooks/", "/static/")
 
 _EXPECTED = (Problem, HTTPException, RequestValidationError, MerlinError)
 _REFUSALS = ((NotFound, 404), (Refused, 409))
-
-
-class PageRoute(APIRoute):
-    """A route whose errors are pages."""
-
-    def get_route_handler(self) -> Callable[[Request], Any]:
-        """Return the handler that says troubles in words."""
-        usual = super().get_route_handler()
-
-        async def handler(request: Request) -> Response:
-            if is_too_large(request, MOST_BYTES):
-                return trouble(request, 413)
-            try:
-                response: Response = await usual(request)
-            except _EXPECTED as error:
-                return _page_of(request, error)
-            except Exception:
-                log.exception("a page failed", path=request.scope["path"])
-                return trouble(request, 500)
-            return response
-
-        return handler
 
 
 def add_lost(app: FastAPI) -> None:
@@ -128,3 +103,7 @@ def _bare(request: Request) -> Frame:
         links=(),
         kept=(),
     )
+
+
+# The class of every page's route.
+PageRoute = page_route(Troubles(trouble, _page_of, _EXPECTED, MOST_BYTES))

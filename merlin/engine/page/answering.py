@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -19,8 +16,8 @@ from merlin.core.log import get_logger
 from merlin.core.text import LANGUAGES
 from merlin.core.web.answering import NEVER_KEPT, own_address, packed, seen_other
 from merlin.core.web.assets import STATIC, WEB, Assets
-from merlin.core.web.bounds import is_too_large
 from merlin.core.web.drawing import Drawing
+from merlin.core.web.page_route import Troubles, page_route
 from merlin.core.web.speech import (
     LANGUAGE_COOKIE,
     THEME_COOKIE,
@@ -127,28 +124,6 @@ def trouble(request: Request, status: int, back: str = "/") -> Response:
     return shown(visit, "trouble.html", status, number=known, back=back)
 
 
-class PageRoute(APIRoute):
-    """A route whose errors are pages; programs that ask for JSON get the protocol's errors."""
-
-    def get_route_handler(self) -> Callable[[Request], Any]:
-        """Return the handler that says troubles in words."""
-        usual = super().get_route_handler()
-
-        async def handler(request: Request) -> Response:
-            if is_too_large(request, MOST_BYTES):
-                return trouble(request, 413)
-            try:
-                response: Response = await usual(request)
-            except _EXPECTED as error:
-                return _trouble_of(request, error)
-            except Exception:
-                log.exception("a page failed", path=request.scope["path"])
-                return trouble(request, 500)
-            return response
-
-        return handler
-
-
 _EXPECTED = (NotLetIn, Foreign, Refusal, HTTPException, RequestValidationError)
 
 
@@ -187,3 +162,7 @@ def _refused(request: Request, error: Refusal) -> Response:
 def _wants_json(request: Request) -> bool:
     path: str = request.scope["path"]
     return path.endswith("/view")
+
+
+# The class of every page's route.
+PageRoute = page_route(Troubles(trouble, _trouble_of, _EXPECTED, MOST_BYTES))

@@ -1,0 +1,76 @@
+"""Where webhooks may go, and when they are tried again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+from webhook_world import SECRET
+
+from merlin.core.clock import utc_now
+from merlin.engine.settings import EngineSettings, WebhookSettings
+from merlin.engine.webhooks.outbox import LADDER_S, pause_s
+from merlin.engine.webhooks.sending import LONGEST_RETRY_AFTER_S, retry_after_s
+from merlin.engine.webhooks.walls import Walls, is_public
+
+pytestmark = pytest.mark.unit
+
+
+def open_to_all(*webhooks):
+    return EngineSettings(Path("nowhere"), "0.0.0.0", 0, "key", webhooks=webhooks)  # noqa: S104
+
+
+def test_a_name_that_leads_to_this_machine_is_not_called_by_an_engine_that_serves_others():
+    walls = Walls(open_to_all())
+    walls.check("https://localhost/")
+    assert not walls.lets("localhost", "127.0.0.1")
+    assert walls.lets("example.com", "93.184.216.34")
+
+
+def test_a_host_that_the_configuration_names_may_be_a_private_one():
+    walls = Walls(open_to_all(WebhookSettings("http://api:8701/hooks/provider", SECRET)))
+    walls.check("http://api:8701/hooks/provider")
+    assert walls.lets("api", "10.0.0.1")
+    assert not walls.lets("other", "10.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("address", "is_open"),
+    [
+        ("93.184.216.34", True),
+        ("2606:2800:220:1::1", True),
+        ("127.0.0.1", False),
+        ("10.1.2.3", False),
+        ("100.64.0.1", False),
+        ("169.254.169.254", False),
+        ("0.0.0.0", False),  # noqa: S104 - judged
+        ("224.0.0.1", False),
+        ("::1", False),
+        ("fe80::1%eth0", False),
+        ("fd00::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("::ffff:93.184.216.34", True),
+        ("2002:7f00:1::", False),
+        ("64:ff9b::7f00:1", False),
+    ],
+)
+def test_only_addresses_of_the_public_internet_are_open(address, is_open):
+    assert is_public(address) is is_open
+
+
+def test_tries_come_later_and_later_and_never_all_at_once():
+    for tries, usual in enumerate([*LADDER_S, LADDER_S[-1]]):
+        pauses = {pause_s(tries) for _ in range(20)}
+        assert len(pauses) > 1
+        assert all(0.8 * usual <= pause <= 1.2 * usual for pause in pauses)
+    assert (LADDER_S[0], LADDER_S[-1]) == (5, 12 * 3600)
+
+
+def test_retry_after_is_a_number_or_a_date_and_never_for_ever():
+    assert retry_after_s("120") == 120
+    assert 50 < retry_after_s(format_datetime(utc_now() + timedelta(minutes=1))) <= 60
+    assert retry_after_s(format_datetime(datetime(2020, 1, 1, tzinfo=UTC))) == 0
+    assert retry_after_s("9" * 30) == LONGEST_RETRY_AFTER_S
+    assert [retry_after_s(told) for told in ("", "soon", "-5", "1.5")] == [0, 0, 0, 0]
