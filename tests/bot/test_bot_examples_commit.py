@@ -65,6 +65,8 @@ def committed(chat, lab):
 
 def test_an_example_added_by_buttons_becomes_a_commit_and_its_verdict_comes(chat, lab):
     lab.until_serving("trial-1")
+    # Told while one is at it, it would be the newest message.
+    chat.until("теперь отвечает trial-1")
     chat.say("/admin")
     chat.press("📚 Примеры")
     chat.press("Проба · 12 примеров")
