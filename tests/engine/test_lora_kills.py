@@ -16,7 +16,11 @@ from waiting import wait_until
 from merlin.engine.trainers import Step, Untrainable
 from merlin.engine.trainers.lora import papers
 
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.usefixtures("needs_torch"),
+    pytest.mark.filterwarnings("ignore"),
+]
 
 SEED = 11
 _ROOT = Path(__file__).parents[2]

@@ -10,7 +10,11 @@ from lora_world import TRAINER, epochs, task
 
 from merlin.engine.trainers import BaseFiles, Settled, Step
 
-pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.usefixtures("needs_torch"),
+    pytest.mark.filterwarnings("ignore"),
+]
 
 MOST_TOKENS = 16
 

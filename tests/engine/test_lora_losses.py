@@ -9,7 +9,11 @@ import tiny_base
 
 from merlin.engine.trainers import DPO, SUPERVISED, BaseFiles, Place
 
-pytestmark = [pytest.mark.functional, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.functional,
+    pytest.mark.usefixtures("needs_torch"),
+    pytest.mark.filterwarnings("ignore"),
+]
 
 BETA = 0.3
 TALK = [

@@ -10,7 +10,11 @@ from lora_world import TRAINER, epochs, in_this_process, task
 
 from merlin.engine.trainers import DPO, BaseFiles, Place
 
-pytestmark = [pytest.mark.functional, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.functional,
+    pytest.mark.usefixtures("needs_torch"),
+    pytest.mark.filterwarnings("ignore"),
+]
 
 
 @pytest.fixture

@@ -13,7 +13,11 @@ from merlin.core.text import text
 from merlin.engine.trainers import DPO, SUPERVISED, BadHyperparameter, BaseFiles, Place
 from merlin.engine.trainers.lora import hyper
 
-pytestmark = [pytest.mark.functional, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.functional,
+    pytest.mark.usefixtures("needs_torch"),
+    pytest.mark.filterwarnings("ignore"),
+]
 
 
 @pytest.fixture
