@@ -13,6 +13,7 @@ from threading import Event, Thread
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from conformance_world import proxied
 from till_world import gateway_at
 
 from merlin.adapters.git_source import GitSource
@@ -239,3 +240,17 @@ def shop(standing_shop):
 def gateway(shop):
     with gateway_at(shop.base_url) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    """A proxy before a real engine: what the conformance suite is tried on."""
+    with proxied(tmp_path_factory.mktemp("engine")) as made:
+        yield made
+
+
+@pytest.fixture
+def proxy(engine):
+    """The same, changing nothing until a test says what."""
+    engine.mend()
+    return engine

@@ -23,18 +23,6 @@ pytestmark = pytest.mark.integration
 STREAMS = 2
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory):
-    with proxied(tmp_path_factory.mktemp("engine")) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def proxy(engine):
-    engine.mend()
-    return engine
-
-
 def named(value):
     return value.__name__ if callable(value) else ""
 

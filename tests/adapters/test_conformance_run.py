@@ -7,25 +7,13 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from conformance_world import KEY, answered, proxied, results
+from conformance_world import KEY, answered, results
 
 from merlin.adapters.conformance.server import found
 from merlin.adapters.conformance.suite import CHECKS, chosen
 from merlin.core.errors import ConfigError, ProviderBusy, Refused
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory):
-    with proxied(tmp_path_factory.mktemp("engine")) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def proxy(engine):
-    engine.mend()
-    return engine
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from conformance_world import answered, proxied, results
+from conformance_world import answered, results
 
 pytestmark = pytest.mark.integration
 ENDPOINTS = "/v1/webhook_endpoints"
@@ -71,18 +71,6 @@ def meddling():
         meddler.server.shutdown()
         thread.join()
         meddler.server.server_close()
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory):
-    with proxied(tmp_path_factory.mktemp("engine")) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def proxy(engine):
-    engine.mend()
-    return engine
 
 
 @pytest.fixture
