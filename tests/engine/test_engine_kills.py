@@ -15,6 +15,7 @@ pytestmark = pytest.mark.integration
 OURS = [point for point in POINTS if point.startswith("engine.")]
 LAUNCH = {"merlin_launch": "key-of-the-launch"}
 EPOCHS = 6
+TOLD = {"engine.webhook_sent": (2,), "engine.job_succeeded": (1, 2)}
 
 
 @pytest.fixture
@@ -83,7 +84,9 @@ def test_killed_at_a_kill_point_all_ends_once_and_whole(engine):
     assert {path.name for path in (engine.folder / "files").iterdir()} == {file.id}
     wait_until(lambda: not next(iter(desk.client.webhooks.list())).merlin["waiting"])
     told = engine.ear.told
-    assert len(told) == (2 if engine.point == "engine.webhook_sent" else 1)
+    # Told again after a death between telling and noting it: there, and by chance where a job's
+    # end has just been written and the telling goes on beside the death.
+    assert len(told) in TOLD.get(engine.point, (1,))
     assert len({each.webhook_id for each in told}) == 1
     assert {each.event().data.id for each in told} == {job.id}
 
