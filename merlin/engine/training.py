@@ -24,7 +24,17 @@ from merlin.engine.jobs import Job
 from merlin.engine.room import Room
 from merlin.engine.run import Run
 from merlin.engine.shelves import Shelves
-from merlin.engine.trainers import Epoch, Place, Remark, Settled, Step, Task, Told, Untrainable
+from merlin.engine.trainers import (
+    Epoch,
+    Place,
+    Quiet,
+    Remark,
+    Settled,
+    Step,
+    Task,
+    Told,
+    Untrainable,
+)
 
 log = get_logger(__name__)
 
@@ -172,6 +182,8 @@ class Training:
                 self._begin(run, told)
             case Remark():
                 self._remark(run, told)
+            case Quiet():
+                pass
             case Epoch() | Step():
                 run.add(told)
                 if run.is_time_to_tell:

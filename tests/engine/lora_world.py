@@ -8,11 +8,12 @@ import json
 import os
 import signal
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import tiny_base
 
-from merlin.engine.trainers import SUPERVISED, BaseFiles, Epoch, Place, Task
+from merlin.engine.trainers import SUPERVISED, BaseFiles, Epoch, Place, Quiet, Task
 from merlin.engine.trainers.lora import LoraTrainer, papers
 
 TRAINER = LoraTrainer()
@@ -30,6 +31,12 @@ def task(folder, train, method=SUPERVISED, test=None, base=None, place=None, **h
         base=base or BaseFiles(tiny_base.random_base()),
         place=place or Place(),
     )
+
+
+def training(made):
+    """Train; yield what is told, without the silences, of which a busy machine has more."""
+    with closing(TRAINER.train(made)) as told:
+        yield from (each for each in told if not isinstance(each, Quiet))
 
 
 def weights(folder):

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import pytest
 import tiny_base
-from lora_world import TRAINER, children, epochs, task
+from lora_world import children, epochs, task, training
 from machine import needed
 from waiting import wait_until
 
@@ -28,15 +28,15 @@ def losses(told):
 
 def test_two_workers_that_were_stopped_learn_what_one_process_learns(tmp_path):
     train = tiny_base.planted(tmp_path / "train.jsonl")
-    alone = list(TRAINER.train(task(tmp_path / "alone", train, **HYPER)))
+    alone = list(training(task(tmp_path / "alone", train, **HYPER)))
 
     on_two = task(tmp_path / "two", train, place=Place(workers=2), **HYPER)
-    training = TRAINER.train(on_two)
-    first = next(told for told in training if epochs([told]))
-    training.close()
+    going = training(on_two)
+    first = next(told for told in going if epochs([told]))
+    going.close()
     wait_until(lambda: not children(on_two.folder))
     assert first.number == 1
-    together = list(TRAINER.train(on_two))
+    together = list(training(on_two))
 
     assert losses(together) == pytest.approx(losses(alone), abs=1e-3)
     epochs(together)[-1].save(tmp_path / "adapter")
@@ -47,6 +47,6 @@ def test_a_cluster_that_is_not_there_is_named(tmp_path):
     train = tiny_base.planted(tmp_path / "train.jsonl")
     away = Place(cluster="127.0.0.1:9", workers=2)
     with pytest.raises(Untrainable) as refused:
-        list(TRAINER.train(task(tmp_path / "job", train, place=away, **HYPER)))
+        list(training(task(tmp_path / "job", train, place=away, **HYPER)))
     assert refused.value.code == "cluster_unavailable"
     assert refused.value.arguments == {"cluster": "127.0.0.1:9"}

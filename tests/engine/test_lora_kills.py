@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -10,10 +11,10 @@ from pathlib import Path
 
 import pytest
 import tiny_base
-from lora_world import TRAINER, children, epochs, kill, task, weights
+from lora_world import TRAINER, children, epochs, kill, task, training, weights
 from waiting import wait_until
 
-from merlin.engine.trainers import Step, Untrainable
+from merlin.engine.trainers import Quiet, Step, Untrainable
 from merlin.engine.trainers.lora import papers
 
 pytestmark = [
@@ -39,7 +40,7 @@ def lesson(folder):
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
-    told = list(TRAINER.train(lesson(folder)))
+    told = list(training(lesson(folder)))
     epochs(told)[-1].save(folder / "adapter")
     return epochs(told), weights(folder / "adapter")
 
@@ -57,7 +58,7 @@ def test_a_child_killed_at_random_points_is_replaced_and_ends_the_same(tmp_path,
     chance = random.Random(SEED)  # noqa: S311 - a choice, no secret
     points = {chance.randint(1, 4), chance.randint(5, 8)}
     told = []
-    for each in TRAINER.train(made):
+    for each in training(made):
         told.append(each)
         if len(told) in points:
             kill(made.folder)
@@ -68,12 +69,12 @@ def test_a_child_killed_at_random_points_is_replaced_and_ends_the_same(tmp_path,
 
 def test_a_stopped_training_goes_on_where_it_was_and_tells_all_again(tmp_path, unbroken):
     made = lesson(tmp_path)
-    going = TRAINER.train(made)
+    going = training(made)
     before = [next(going) for _ in range(4)]
     going.close()
     assert not children(made.folder), "a stopped training has left its process behind"
     assert (made.folder / papers.STATE).exists()
-    told = list(TRAINER.train(made))
+    told = list(training(made))
     assert told[1 : len(before)] == before[1:]
     assert (before[0].steps, before[0].done) == (90, 0)
     assert told[0].steps == 90
@@ -81,9 +82,21 @@ def test_a_stopped_training_goes_on_where_it_was_and_tells_all_again(tmp_path, u
     same(told, unbroken, tmp_path)
 
 
+def test_a_training_that_still_loads_is_ended_at_once(tmp_path):
+    made = lesson(tmp_path)
+    made.train.unlink()
+    # Whoever opens it waits for a writer, who never comes: a file that takes for ever to read.
+    os.mkfifo(made.train)
+    going = TRAINER.train(made)
+    assert isinstance(next(going), Quiet)
+    assert children(made.folder)
+    going.close()
+    assert not children(made.folder), "whoever cancels a job waits until it is loaded"
+
+
 def test_a_child_that_always_dies_is_given_up_with_advice(tmp_path):
     made = lesson(tmp_path)
-    going = TRAINER.train(made)
+    going = training(made)
     stop = threading.Event()
 
     def murder():

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import tiny_base
-from lora_world import TRAINER, epochs, task
+from lora_world import epochs, task, training
 
 from merlin.engine.trainers import BaseFiles, Settled, Step
 
@@ -26,9 +26,7 @@ def lesson(tmp_path_factory):
     train = tiny_base.planted(folder / "train.jsonl")
     test = tiny_base.planted(folder / "test.jsonl", dict(list(tiny_base.FACTS.items())[:5]))
     base = BaseFiles(tiny_base.tiny_base())
-    told = list(
-        TRAINER.train(task(folder / "job", train, test=test, base=base, **tiny_base.LEARNING))
-    )
+    told = list(training(task(folder / "job", train, test=test, base=base, **tiny_base.LEARNING)))
     epochs(told)[-1].save(folder / "adapter")
     return folder, told
 

@@ -104,6 +104,14 @@ class Remark:
     arguments: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Nothing is to be told yet: the caller may look whether the job is still wanted.
+
+    So that nobody waits for a large base that is being loaded for a job that was cancelled.
+    """
+
+
 class Untrainable(Exception):
     """The job cannot be trained; `key` and `arguments` say why, and what to do, in a Fluent text.
 
@@ -128,7 +136,7 @@ class BadHyperparameter(ValueError):
         self.name = name
 
 
-Told = Settled | Step | Epoch | Remark
+Told = Settled | Step | Epoch | Remark | Quiet
 
 
 class Trainer(Protocol):
@@ -142,6 +150,8 @@ class Trainer(Protocol):
 
     def train(self, task: Task) -> Generator[Told, None, None]:
         """Train, telling what happened: Settled first; the last epoch told is the final model.
+
+        Quiet may stand anywhere, and must where nothing else is told for long.
 
         Where an earlier epoch is better, that one is told again at the end.
 

@@ -26,7 +26,7 @@ class LoraTrainer:
         """Train in a child process, begun again from its last checkpoint where it dies.
 
         Closing the iterator lets the child end its step and keep its state: seconds, at most a
-        minute.
+        minute. A child that still loads is ended at once.
         """
         missing = [part for part in _PARTS if find_spec(part) is None]
         if missing:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from merlin.core.log import get_logger
-from merlin.engine.trainers import Epoch, Remark, Settled, Step, Task, Told, Untrainable
+from merlin.engine.trainers import Epoch, Quiet, Remark, Settled, Step, Task, Told, Untrainable
 from merlin.engine.trainers.lora import papers
 from merlin.engine.trainers.lora.process import Child
 
@@ -31,7 +31,7 @@ def watched(task: Task) -> Generator[Told, None, None]:
         child = Child(task)
         try:
             for said in child.lines():
-                told = hearing.take(said)
+                told = Quiet() if said is None else hearing.take(said)
                 if told is not None:
                     yield told
         finally:
