@@ -6,13 +6,15 @@ their own SQL. WAL with synchronous=FULL: what was committed survives a loss of 
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from peewee import SqliteDatabase
+from peewee import OperationalError, SqliteDatabase
 
 Row = dict[str, Any]
 
@@ -91,12 +93,17 @@ _M003 = (
     ),
     "CREATE INDEX delivery_due ON delivery (endpoint_id, due_at) WHERE delivered_at IS NULL",
 )
+# What SQLite says of the disk, and what the system would.
+_REFUSALS = {"SQLITE_FULL": errno.ENOSPC, "SQLITE_IOERR": errno.EIO}
 # Oldest first; a step that has shipped is never edited.
 STEPS: tuple[tuple[str, ...], ...] = (_M001, _M002, _M003)
 
 
 class Rows:
-    """The open database; every method may be called from any thread."""
+    """The open database; every method may be called from any thread.
+
+    Each raises OSError where the disk refuses, as whoever writes a file hears it.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open the file, made where there is none, and bring its schema up to date."""
@@ -125,22 +132,48 @@ class Rows:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Do what follows as a whole or not at all; nothing else is written meanwhile."""
-        with self._lock, self._db.atomic("IMMEDIATE"):
+        with self._lock, _disk_heard(), self._db.atomic("IMMEDIATE"):
             yield
 
     def select(self, sql: str, *values: object) -> list[Row]:
         """Return the rows of a query by column name."""
-        with self._lock:
+        with self._lock, _disk_heard():
             cursor = self._db.execute_sql(sql, values)
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def change(self, sql: str, *values: object) -> int:
         """Carry out one INSERT, UPDATE or DELETE; return how many rows it touched."""
-        with self._lock:
+        with self._lock, _disk_heard():
             return int(self._db.execute_sql(sql, values).rowcount)
 
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
             self._db.close()
+
+
+@contextmanager
+def _disk_heard() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        refusal = _refusal(error)
+        if refusal is None:
+            raise
+        raise OSError(refusal, os.strerror(refusal)) from error
+
+
+def _refusal(error: BaseException | None) -> int | None:
+    """Return what the disk said, as a number of `errno`; None where it said nothing.
+
+    SQLite rolls back by itself where the disk is full, and what it said of that stands behind the
+    complaint that there is nothing to roll back.
+    """
+    while error is not None:
+        name = str(getattr(error, "sqlite_errorname", ""))
+        for said, number in _REFUSALS.items():
+            if name.startswith(said):
+                return number
+        error = error.__context__
+    return None

@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import socket
+from contextlib import suppress
 
+import openai
 import pytest
 from engine_world import KEY, engine_in_thread
+from small_disk import small_disk
 from waiting import wait_until
 
 from merlin.engine.answering.asking import Ending, Piece, TokenChance
@@ -114,6 +117,26 @@ def test_a_disk_that_refuses_the_weights_fails_the_job_alone(tmp_path):
         assert desk.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
     with engine_in_thread(tmp_path) as desk:
         assert not (tmp_path / "models" / job.id).exists()
+
+
+def test_a_disk_without_room_for_a_row_is_told_as_such_and_serves_again_with_room(tmp_path):
+    with small_disk(tmp_path / "engine"), engine_in_thread(tmp_path / "engine") as desk:
+        file_id = desk.upload().id
+        filling = tmp_path / "engine" / "filling"
+        fill(filling)
+        with pytest.raises(openai.APIStatusError) as full:
+            desk.launch(file_id)
+        assert (full.value.status_code, full.value.code) == (507, "disk_full")
+        filling.unlink()
+        assert desk.jobs.list().data == []
+        assert desk.train(file_id).status == "succeeded"
+
+
+def fill(path):
+    """Write until the disk has no room left."""
+    with path.open("wb", 0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(512))
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(tmp_path):

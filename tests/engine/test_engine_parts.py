@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 
@@ -46,6 +47,25 @@ def test_a_database_is_made_once_and_opened_again(tmp_path):
         assert rows.select("PRAGMA synchronous") == [{"synchronous": 2}]
         assert rows.select("PRAGMA journal_mode") == [{"journal_mode": "wal"}]
         rows.close()
+
+
+def test_a_full_disk_is_told_as_for_files_and_what_was_begun_is_undone(rows):
+    kept = "INSERT INTO repeat VALUES (?, 'd', 'm', ?, 0)"
+    rows.change(kept, "before", b"")
+    (size,) = rows.select("PRAGMA page_count")
+    rows.select(f"PRAGMA max_page_count = {size['page_count'] + 2}")
+
+    def too_much():
+        with rows.transaction():
+            rows.change(kept, "little", b"")
+            rows.change(kept, "much", bytes(100_000))
+
+    for attempt in (too_much, lambda: rows.change(kept, "much", bytes(100_000))):
+        with pytest.raises(OSError, match="No space left") as full:
+            attempt()
+        assert full.value.errno == errno.ENOSPC
+    assert rows.select("SELECT key FROM repeat") == [{"key": "before"}]
+    rows.change(kept, "after", b"")
 
 
 def test_a_transaction_is_whole_or_nothing(rows):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from library_world import Library
-from machine import needed
+from small_disk import small_disk
 from tiny_base import random_base
 
 from merlin.core.errors import MerlinError, NotFound, Refused
@@ -110,7 +109,6 @@ def test_a_file_that_is_no_model_leaves_nothing_behind(library, tmp_path, conten
 
 
 def test_a_disk_that_is_full_is_told_and_nothing_is_left(library):
-    needed(None if os.geteuid() == 0 else "a small disk of its own needs root")
     library.root.mkdir(parents=True)
     with small_disk(library.root):
         with pytest.raises(Refused) as refused:
@@ -133,15 +131,6 @@ def test_a_file_that_is_not_there_is_named(library, tmp_path):
     with pytest.raises(NotFound) as refused:
         library.pull()
     assert refused.value.key == "library-no-file"
-
-
-@contextmanager
-def small_disk(folder):
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tests", folder], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def _kill_the_child():

@@ -8,6 +8,7 @@ import shutil
 import pytest
 import tiny_base
 from lora_world import TRAINER, in_this_process, task
+from small_disk import small_disk
 
 from merlin.core.text import text
 from merlin.engine.trainers import DPO, SUPERVISED, BadHyperparameter, BaseFiles, Place
@@ -52,6 +53,15 @@ def test_too_long_an_example_names_its_line(tmp_path, train):
     words = failure(task(tmp_path / "job", train, base=base), "example_too_long")
     assert "line 7" in words
     assert "200" in words
+
+
+@pytest.mark.parametrize("rank", [16, 64])
+def test_a_disk_that_fills_up_in_the_middle_of_a_checkpoint_is_told_as_such(tmp_path, train, rank):
+    # The optimizer of rank 16 has no room beside its adapter, nor has the adapter of rank 64.
+    with small_disk(tmp_path / "job"):
+        made = task(tmp_path / "job", train, n_epochs=1, rank=rank)
+        assert "make room" in failure(made, "disk_full")
+        assert not list((tmp_path / "job").rglob("*.part")), "half a file was left"
 
 
 def test_a_loss_that_is_no_number_fails_with_advice(tmp_path, train, copied):

@@ -7,16 +7,22 @@ learning rate one of the step, so the adapter, the optimizer and some sums are a
 from __future__ import annotations
 
 import json
+import os
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from merlin.core import durable
 from merlin.engine.trainers.lora import papers
+
+# How safetensors tells of a disk that refuses: "I/O error: … (os error 28)".
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 @dataclass
@@ -41,13 +47,16 @@ class Progress:
 
 
 def keep(folder: Path, progress: Progress, model: Any, optimizer: torch.optim.Optimizer) -> None:
-    """Write the checkpoint; a kill at any moment leaves the one before or this one."""
+    """Write the checkpoint; a kill at any moment leaves the one before or this one.
+
+    Raises OSError where the disk refuses, as `keep_epoch`.
+    """
     held = {
         "progress": asdict(progress),
         "adapter": _adapter(model),
         "optimizer": optimizer.state_dict(),
     }
-    durable.write(folder / papers.STATE, lambda beside: torch.save(held, beside))
+    durable.write(folder / papers.STATE, lambda beside: _save(held, beside))
 
 
 def load(folder: Path, device: torch.device) -> dict[str, Any] | None:
@@ -73,10 +82,23 @@ def keep_epoch(folder: Path, number: int, model: Any) -> None:
         durable.write(target, lambda beside: _export(model, beside))
 
 
+def _save(held: dict[str, Any], path: Path) -> None:
+    with path.open("wb") as file:
+        try:
+            torch.save(held, file)
+        except RuntimeError as error:
+            # torch hides what the disk said behind words of its own.
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+
+
 def _export(model: Any, folder: Path) -> None:
     folder.mkdir(parents=True)
     weights = {name: value.cpu().contiguous() for name, value in _adapter(model).items()}
-    save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    try:
+        save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    except SafetensorError as error:
+        said = _OS_ERROR.search(str(error))
+        raise OSError(int(said[1]), os.strerror(int(said[1]))) if said else error from error
     config = model.peft_config["default"].to_dict() | {"inference_mode": True}
     text = json.dumps(config, default=_plain, indent=2, sort_keys=True)
     (folder / "adapter_config.json").write_text(text, "utf-8")
