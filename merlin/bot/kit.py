@@ -15,6 +15,7 @@ from merlin.bot.sender import After, Sender
 from merlin.bot.services import BotServices, Rows
 from merlin.bot.watches import Watches
 from merlin.chat.desk import Desk
+from merlin.chat.dialog import Dialog
 from merlin.chat.markup.parts import split
 from merlin.chat.stop import Stops
 from merlin.core.page import Page
@@ -56,6 +57,11 @@ class Kit:
         ids = (event.update_id, *(update.update_id for update in event.joined))
         outcomes = [Outcome(update_id, state, reason) for update_id in ids]
         self.rows.inbox.finish(self.services.owner, event.chat_id, outcomes)
+
+    def wait(self, event: Event, dialog: Dialog) -> None:
+        """Let the person's next message belong to a dialog; within the store's work."""
+        asked = replace(dialog, asked_by=event.update_id)
+        self.rows.dialogs.put(event.chat_id, event.user_id, asked)
 
     def ending(self, event: Event, state: UpdateState, reason: str = "") -> After:
         """Return what ends the update, when it is known whether its answer was confirmed."""

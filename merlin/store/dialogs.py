@@ -6,13 +6,15 @@ import json
 from typing import Any
 
 from merlin.chat.dialog import Dialog
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.store.chat_tables import DIALOG
 from merlin.store.cipher import Cipher
 from merlin.store.database import Database, transaction
 from merlin.store.prepared import Prepared, Slot
 from merlin.store.sealed import opened
 
+# Within the sealed words, beside what was said: the update that led to the dialog.
+_SAID, _BY = "said", "by"
 _GET = Prepared(
     DIALOG.select()
     .where(
@@ -39,15 +41,18 @@ class DialogRows:
         said = opened(self._cipher, row["said"]) if row is not None else None
         if row is None or said is None:
             return None
-        return Dialog(row["step"], json.loads(said))
+        kept = json.loads(said)
+        if set(kept) != {_SAID, _BY}:  # as earlier versions kept it
+            kept = {_SAID: kept, _BY: 0}
+        return Dialog(row["step"], kept[_SAID], kept[_BY], from_iso(row["at"]))
 
     @transaction
     def put(self, chat_id: int, user_id: int, dialog: Dialog) -> None:
         """Wait for this from now on, and for nothing else."""
-        said = json.dumps(dict(dialog.said), ensure_ascii=False)
+        kept = {_SAID: dict(dialog.said), _BY: dialog.asked_by}
         newest = {
             "step": dialog.step,
-            "said": self._cipher.seal(said),
+            "said": self._cipher.seal(json.dumps(kept, ensure_ascii=False)),
             "at": iso(self._clock()),
         }
         key = {"bot_id": self._bot_id, "chat_id": chat_id, "user_id": user_id}

@@ -117,10 +117,16 @@ async def _message(kit: Kit, event: Event) -> None:
         await _command(kit, event)
     elif event.is_resumed and await _gone_on(kit, event):
         return
-    elif event.dialog is not None and event.dialog.step in STEPS:
-        await STEPS[event.dialog.step](kit, event)
     else:
-        await _said(kit, event)
+        await _awaited(kit, event)(kit, event)
+
+
+def _awaited(kit: Kit, event: Event) -> Handler:
+    """Return what takes the words: the dialog that asked for them, or whoever answers."""
+    dialog = event.dialog
+    if dialog is None or not dialog.awaits(event.update_id, kit.services.clock()):
+        return _said
+    return STEPS.get(dialog.step, _said)
 
 
 async def _gone_on(kit: Kit, event: Event) -> bool:

@@ -126,7 +126,7 @@ def _dataset(kit: Kit, turn: Turn) -> str:
 
 
 def _wait(kit: Kit, event: Event, step: str, values: Mapping[str, Any]) -> None:
-    kit.rows.dialogs.put(event.chat_id, event.user_id, Dialog(step, values))
+    kit.wait(event, Dialog(step, values))
 
 
 def _said(event: Event) -> Mapping[str, Any]:

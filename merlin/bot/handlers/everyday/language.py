@@ -98,7 +98,7 @@ def choose_zone(kit: Kit, event: Event) -> Screen:
 
 def ask_zone(kit: Kit, event: Event) -> Screen:
     """Ask for the name of a zone."""
-    kit.rows.dialogs.put(event.chat_id, event.user_id, Dialog(TYPING))
+    kit.wait(event, Dialog(TYPING))
     return _asks(event, "zone-ask-name")
 
 

@@ -48,7 +48,7 @@ def choose(kit: Kit, event: Event) -> Screen:
     if not _is_text(event.args):
         kit.rows.dialogs.end(event.chat_id, event.user_id)
         return _all(event)
-    kit.rows.dialogs.put(event.chat_id, event.user_id, Dialog(WRITING, {"text": list(event.args)}))
+    kit.wait(event, Dialog(WRITING, {"text": list(event.args)}))
     return _asks(kit, event, ".".join(event.args))
 
 

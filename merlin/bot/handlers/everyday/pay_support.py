@@ -42,7 +42,7 @@ def pay_support(kit: Kit, event: Event) -> Screen:
         return _hand_over(kit, event, rest[0])
     if _is_enough(kit, event):
         return said(text(event.language, "paysupport-enough", most=MOST_A_DAY))
-    kit.rows.dialogs.put(event.chat_id, event.user_id, Dialog(STEP))
+    kit.wait(event, Dialog(STEP))
     return said(text(event.language, "paysupport-ask"), _cancel(event))
 
 
@@ -119,7 +119,7 @@ def answer(kit: Kit, event: Event) -> Screen:
     asker = number(event)
     if not _may_answer(kit, event) or kit.rows.users.get(asker) is None:
         return alert(text(event.language, "bot-button-old"))
-    kit.rows.dialogs.put(event.chat_id, event.user_id, Dialog(ANSWER_STEP, {"user": asker}))
+    kit.wait(event, Dialog(ANSWER_STEP, {"user": asker}))
     asked = said(text(event.language, "paysupport-answer-ask"), _cancel(event))
     return Screen(asked.page, is_new=True)
 

@@ -52,7 +52,7 @@ def _entry(cast: Broadcast) -> str:
 
 def write(kit: Kit, event: Event) -> Screen:
     """Ask for the text."""
-    kit.rows.dialogs.put(event.chat_id, event.user_id, Dialog(WRITING))
+    kit.wait(event, Dialog(WRITING))
     return panel.waits_for(event, text(event.language, "cast-ask-text"), "a-casts")
 
 

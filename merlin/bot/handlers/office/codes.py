@@ -123,7 +123,7 @@ def choose_plan(kit: Kit, event: Event) -> Screen:
 def ask_code(kit: Kit, event: Event) -> Screen:
     """Ask for the code and what it gives."""
     plan = _plan(kit, "".join(event.args[:1]))
-    kit.rows.dialogs.put(event.chat_id, event.user_id, Dialog(ADDING, {"plan": plan.name}))
+    kit.wait(event, Dialog(ADDING, {"plan": plan.name}))
     words = text(event.language, "pay-admin-code-write", title=plan.titled(event.language))
     return panel.waits_for(event, words, "a-codes:0")
 

@@ -47,7 +47,7 @@ def choose_amount(kit: Kit, event: Event) -> Screen:
     """Ask how many; a number may be written too."""
     person, kind = person_of(kit, event), _format(event)
     said = {"user": person.user_id, "format": kind.value}
-    kit.rows.dialogs.put(event.chat_id, event.user_id, Dialog(AMOUNT, said))
+    kit.wait(event, Dialog(AMOUNT, said))
     return _asks_amount(event, person, kind, "people-ask-amount")
 
 

@@ -60,7 +60,7 @@ def called(event: Event, person: User) -> str:
 
 def find(kit: Kit, event: Event) -> Screen:
     """Ask whom to look for."""
-    kit.rows.dialogs.put(event.chat_id, event.user_id, Dialog(FINDING))
+    kit.wait(event, Dialog(FINDING))
     return panel.waits_for(event, text(event.language, "people-ask-find"), "a-users:0")
 
 

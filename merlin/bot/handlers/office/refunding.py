@@ -38,7 +38,7 @@ def choose(kit: Kit, event: Event) -> Screen:
     purchase, rest = _payment(kit, event)
     if purchase.order.till is Till.STARS:
         return _asks_reason(kit, event, {**_named(event), "amount": None})
-    kit.rows.dialogs.put(event.chat_id, event.user_id, Dialog(PART, _named(event)))
+    kit.wait(event, Dialog(PART, _named(event)))
     return _asks_part(event, purchase, rest, "pay-admin-ask-part")
 
 
@@ -90,7 +90,7 @@ def part(kit: Kit, event: Event) -> Screen:
 
 
 def _asks_reason(kit: Kit, event: Event, said: dict[str, Any]) -> Screen:
-    kit.rows.dialogs.put(event.chat_id, event.user_id, Dialog(REASON, said))
+    kit.wait(event, Dialog(REASON, said))
     words = text(event.language, "pay-admin-ask-reason", most=MOST_REASON)
     return panel.waits_for(event, words, f"a-buy:{said['purchase']}")
 
@@ -105,7 +105,7 @@ def reason(kit: Kit, event: Event) -> Screen:
     purchase, rest = _granted(kit, grant, purchase_id)
     amount = _amount(said) or rest
     kept = {**said, "reason": why, "asked": event.update_id}
-    kit.rows.dialogs.put(event.chat_id, event.user_id, Dialog(SURE, kept))
+    kit.wait(event, Dialog(SURE, kept))
     is_renewed = purchase.order.till is Till.STARS
     words = text(
         event.language,

@@ -24,7 +24,7 @@ MOST_TRIES = 5
 
 def ask(kit: Kit, event: Event) -> Screen:
     """Ask for the code."""
-    kit.rows.dialogs.put(event.chat_id, event.user_id, Dialog(STEP, {"tries": 0}))
+    kit.wait(event, Dialog(STEP, {"tries": 0}))
     return _asks(event, text(event.language, "pay-ask-code"))
 
 
@@ -43,7 +43,7 @@ def typed(kit: Kit, event: Event) -> Screen:
         if tries >= MOST_TRIES:
             kit.rows.dialogs.end(event.chat_id, event.user_id)
             return said(f"{words}\n\n{text(event.language, 'pay-code-enough')}")
-        kit.rows.dialogs.put(event.chat_id, event.user_id, Dialog(STEP, {"tries": tries}))
+        kit.wait(event, Dialog(STEP, {"tries": tries}))
         return _asks(event, f"{words}\n\n{text(event.language, 'pay-code-again')}")
 
 

@@ -110,7 +110,7 @@ def _ask_pair(event: Event) -> Screen:
 def _pair(kit: Kit, event: Event) -> Screen:
     if _word(event) == _RU_EN:
         return _translate(kit, event, text(event.language, "presets-pair-ru-en"))
-    kit.rows.dialogs.put(event.chat_id, event.user_id, Dialog(PAIR_STEP))
+    kit.wait(event, Dialog(PAIR_STEP))
     return said(text(event.language, "presets-pair-type"), cancelling(event))
 
 

@@ -128,7 +128,7 @@ def _cut(words: str) -> str:
 def rename(kit: Kit, event: Event, session: Session) -> Screen:
     """Ask for a new name."""
     waits = Dialog(NAMING, {"session": session.session_id})
-    kit.rows.dialogs.put(event.chat_id, event.user_id, waits)
+    kit.wait(event, waits)
     return _asks_name(event, session)
 
 

@@ -52,7 +52,7 @@ def _shown(kit: Kit, event: Event) -> Screen:
 
 
 def _wait(kit: Kit, event: Event, step: str, key: str) -> Screen:
-    kit.rows.dialogs.put(event.chat_id, event.user_id, Dialog(step))
+    kit.wait(event, Dialog(step))
     return said(text(event.language, key, most=PROMPT_LENGTH), cancelling(event))
 
 
