@@ -43,6 +43,14 @@ class Fetcher:
                     return fetched
                 git_mirror.move_aside(self._mirror)
 
+    def newest(self) -> str | None:
+        """Ask the repository for its branch's newest commit, None without one; fetch nothing.
+
+        Raises SourceError when the repository cannot be read.
+        """
+        git_mirror.settle(self._mirror, self._place)
+        return self._there().get(self._branch)
+
     def _try(self, lock: int) -> Fetched | None:
         """Return what the fetch found, or None when the mirror is damaged and worth a new one."""
         git_mirror.settle(self._mirror, self._place)

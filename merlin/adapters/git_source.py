@@ -154,6 +154,11 @@ class GitSource:
         with git_mirror.plain_errors():
             return self._fetcher.fetch()
 
+    def newest(self) -> str | None:
+        """Return the branch's newest commit as the repository has it, None where none is there."""
+        with git_mirror.plain_errors():
+            return self._fetcher.newest()
+
     def line(self, head: str, known: Collection[str]) -> list[Commit]:
         _check_names([head])
         with self._reading():

@@ -11,7 +11,7 @@ import platform
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -107,11 +107,16 @@ def _exit_code(problem: BaseException) -> int:
 
 def _say(error: MerlinError) -> int:
     try:
-        words = text(language(), error.key, **error.arguments)
+        words = sentence(error.key, error.arguments)
     except (KeyError, ValueError):
-        words = str(error)
-    sys.stderr.write(f"merlin: {redact(words)}\n")
+        words = redact(str(error))
+    sys.stderr.write(f"merlin: {words}\n")
     return error.exit_code
+
+
+def sentence(key: str, arguments: Mapping[str, object]) -> str:
+    """Return a text that was found as its key with what fills it, secrets taken out."""
+    return redact(text(language(), key, **arguments))
 
 
 def _report(bug: BaseException) -> int:

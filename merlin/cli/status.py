@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from merlin.cli import sentence
 from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import as_json, say, table, word
 
@@ -53,7 +54,8 @@ def health(
     if reason is None:
         say("health-good", process=process)
         return
-    say("health-bad", process=process, reason=reason)
+    told = sentence(reason.key, reason.arguments)
+    say("health-bad", process=process, reason=told)
     sys.exit(1)
 
 
@@ -61,13 +63,14 @@ def doctor(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Look at everything that Merlin needs: configuration, credentials, places, services."""
     from merlin.wiring.doctor import examine
 
-    findings = examine(configuration(config))
+    found = [
+        (each.is_good, each.what, sentence(each.key, each.arguments))
+        for each in examine(configuration(config))
+    ]
     if json:
-        as_json(
-            [{"what": each.what, "good": each.is_good, "detail": each.detail} for each in findings]
-        )
+        as_json([{"what": what, "good": good, "detail": detail} for good, what, detail in found])
     else:
-        lines = [["✔" if each.is_good else "✘", each.what, each.detail] for each in findings]
+        lines = [["✔" if good else "✘", what, detail] for good, what, detail in found]
         table(["col-good", "col-what", "col-detail"], lines)
-    if not all(each.is_good for each in findings):
+    if not all(good for good, _, _ in found):
         sys.exit(1)

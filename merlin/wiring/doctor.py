@@ -2,79 +2,155 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
-from collections.abc import Callable, Iterator
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from merlin.config import Config, ProviderConfig, credential
-from merlin.core.errors import MerlinError
-from merlin.core.log import redact
-from merlin.store.database import open_database
-from merlin.wiring.health import illness
+from merlin.adapters.git_source import GitSource
+from merlin.config import Config, ProviderConfig, RepositoryConfig, credential
+from merlin.core.errors import ConfigError, MerlinError, NotFound
+from merlin.store.reports import Reports
+from merlin.wiring.bot_token import bot_id
+from merlin.wiring.database import reading
+from merlin.wiring.health import illness, plain_reason
+from merlin.wiring.processes import names
 from merlin.wiring.providers import trainer
 
 LEAST_FREE = 1 << 30
+ANSWER_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One thing looked at."""
+    """One thing looked at, and what was found: a text by its key, with what fills it."""
 
     what: str
     is_good: bool
-    detail: str
+    key: str
+    arguments: Mapping[str, object]
 
 
-def examine(config: Config) -> list[Examined]:
-    """Return a finding for each thing, good or not."""
-    return list(_examined(config))
+class _Found(MerlinError):
+    """Something is not as it must be; the text says what to do."""
 
 
-def _examined(config: Config) -> Iterator[Examined]:
-    yield _tried("database", lambda: _database(config))
-    yield _tried("disk", lambda: _disk(config))
-    yield _tried("git", _git)
-    yield _tried("TELEGRAM_BOT_TOKEN", lambda: _secret("TELEGRAM_BOT_TOKEN"))
+_Good = tuple[str, Mapping[str, object]]
+
+
+def examine(config: Config) -> Iterator[Examined]:
+    """Yield a finding for each thing, good or not, as soon as it was looked at."""
+    yield _tried("state_dir", partial(_folder, config.state_dir))
+    yield _tried("database", partial(_database, config))
+    if config.repository is not None:
+        yield _tried("git", _git)
+        yield _tried("repository", partial(_repository, config.repository))
+    if config.default_dataset:
+        yield _tried("datasets.default", partial(_default, config))
+    yield _tried("telegram", partial(_telegram, config.telegram.base_url))
     for provider in config.providers:
         yield _tried(f"provider {provider.name}", partial(_provider, provider))
-    for process in ("daemon", "bot", "api"):
-        reason = illness(config, process)
-        yield Examined(process, reason is None, reason or "")
+    for process in names(config):
+        yield _tried(process, partial(_process, config, process))
 
 
-def _tried(what: str, look: Callable[[], str]) -> Examined:
+def _tried(what: str, look: Callable[[], _Good]) -> Examined:
     try:
-        return Examined(what, is_good=True, detail=look())
-    except (MerlinError, OSError) as error:
-        return Examined(what, is_good=False, detail=redact(str(error)))
+        key, arguments = look()
+    except MerlinError as error:
+        return Examined(what, is_good=False, key=error.key, arguments=error.arguments)
+    except OSError as error:
+        told = {"message": str(error)}
+        return Examined(what, is_good=False, key="error-plain", arguments=told)
+    return Examined(what, is_good=True, key=key, arguments=arguments)
 
 
-def _database(config: Config) -> str:
-    with open_database(config.database, read_only=True) as database:
-        database.quick_check()
-        return database.dialect
-
-
-def _disk(config: Config) -> str:
-    free = shutil.disk_usage(config.state_dir).free
+def _folder(folder: Path) -> _Good:
+    """Look at the state's folder, or at where it would be made."""
+    place = next(each for each in (folder, *folder.parents) if each.exists())
+    told = {"folder": str(folder)}
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        raise _Found(f"{place} cannot be written to", "doctor-folder-closed", **told)
+    free = shutil.disk_usage(place).free
     if free < LEAST_FREE:
-        raise OSError(f"{free >> 20} MiB free")
-    return f"{free >> 30} GiB free"
+        raise _Found(f"{free >> 20} MiB free", "doctor-folder-full", free=free >> 20, **told)
+    return "doctor-folder", {"free": free >> 30, **told}
 
 
-def _git() -> str:
+def _database(config: Config) -> _Good:
+    try:
+        with reading(config) as database:
+            database.quick_check()
+            return "doctor-database", {"dialect": database.dialect}
+    except NotFound:
+        return "doctor-database-new", {}
+
+
+def _git() -> _Good:
     path = shutil.which("git")
     if path is None:
-        raise OSError("git is not installed")
-    return path
+        raise ConfigError("git is not installed", "git-absent")
+    return "doctor-git", {"path": path}
 
 
-def _secret(name: str) -> str:
-    credential(name)
-    return "set"
+def _repository(repository: RepositoryConfig) -> _Good:
+    """Ask the repository itself; the mirror is the daemon's."""
+    told = {"url": repository.url, "branch": repository.branch}
+    place = (repository.url, repository.branch, repository.directory)
+    with TemporaryDirectory(prefix="merlin-") as folder:
+        newest = GitSource(*place, Path(folder), timeout_s=ANSWER_S).newest()
+    if newest is None:
+        raise _Found("no such branch", "doctor-no-branch", **told)
+    return "doctor-repository", {"commit": newest[:7], **told}
 
 
-def _provider(provider: ProviderConfig) -> str:
-    with trainer(provider) as service:
-        return f"{len(service.models())} models"
+def _default(config: Config) -> _Good:
+    """Compare the default dataset with what was seen in the repository, once something was."""
+    try:
+        with reading(config) as database:
+            seen = sorted(Reports(database).status()["datasets"])
+    except NotFound:
+        seen = []
+    told = {"dataset": config.default_dataset, "known": ", ".join(seen)}
+    if seen and config.default_dataset not in seen:
+        raise _Found("no such dataset", "doctor-no-default", **told)
+    return "doctor-default", told
+
+
+def _telegram(base_url: str) -> _Good:
+    token = credential("TELEGRAM_BOT_TOKEN")
+    bot_id(token)
+    try:
+        with urllib.request.urlopen(f"{base_url}/bot{token}/getMe", timeout=ANSWER_S) as answer:  # noqa: S310 - judged when the configuration was read
+            return "doctor-telegram", {"bot": json.load(answer)["result"]["username"]}
+    except urllib.error.HTTPError as error:
+        if error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
+            raise ConfigError("Telegram does not know the token", "bot-bad-token") from None
+        raise _away(base_url, plain_reason(error)) from None
+    except OSError as error:
+        raise _away(base_url, plain_reason(error)) from None
+    except (ValueError, KeyError, TypeError):
+        raise _away(base_url, "not an answer of the Bot API") from None
+
+
+def _away(url: str, reason: str) -> _Found:
+    return _Found(f"{url}: {reason}", "doctor-telegram-away", url=url, reason=reason)
+
+
+def _provider(provider: ProviderConfig) -> _Good:
+    with trainer(provider, ANSWER_S) as service:
+        return "doctor-provider", {"count": len(service.models())}
+
+
+def _process(config: Config, process: str) -> _Good:
+    ill = illness(config, process)
+    if ill is not None:
+        raise ill
+    return "doctor-well", {}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ssl
+import urllib.error
 import urllib.request
 
 from merlin.config import Config
 from merlin.core.clock import utc_now
-from merlin.core.errors import ConfigError, MerlinError
+from merlin.core.errors import ConfigError, MerlinError, NotFound
 from merlin.store.heartbeats import HeartbeatRows
 from merlin.wiring.database import reading
 
@@ -16,7 +17,11 @@ ANSWER_S = 5.0
 _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
 
 
-def illness(config: Config, process: str) -> str | None:
+class NotWell(MerlinError):
+    """A process does not do what it is there for; the text says how that shows."""
+
+
+def illness(config: Config, process: str) -> MerlinError | None:
     """Return what is wrong with a process, None when it is well. Raises ConfigError."""
     if process == "engine":
         return _silent(config.engine.listen)
@@ -33,7 +38,15 @@ def place_of(address: tuple[str, int]) -> str:
     return f"{f'[{host}]' if ':' in host else host}:{address[1]}"
 
 
-def _silent(address: tuple[str, int], *, by_tls: bool = False) -> str | None:
+def plain_reason(error: OSError) -> str:
+    """Return why a call failed, without what urllib and Python put around it."""
+    inner = error.reason if isinstance(error, urllib.error.URLError) else error
+    told = inner.strerror if isinstance(inner, OSError) else str(inner)
+    code = f"{error.code} " if isinstance(error, urllib.error.HTTPError) else ""
+    return code + (told or str(inner))
+
+
+def _silent(address: tuple[str, int], *, by_tls: bool = False) -> MerlinError | None:
     url = f"{'https' if by_tls else 'http'}://{place_of(address)}/healthz"
     # Whether it lives is asked here, not who it is: a certificate names no loopback address.
     context = ssl._create_unverified_context() if by_tls else None  # noqa: S323 - see above
@@ -41,19 +54,23 @@ def _silent(address: tuple[str, int], *, by_tls: bool = False) -> str | None:
         with urllib.request.urlopen(url, timeout=ANSWER_S, context=context):  # noqa: S310 - ours
             return None
     except OSError as error:
-        return f"{url}: {error}"
+        told = {"url": url, "reason": plain_reason(error)}
+        return NotWell(f"{url}: {error}", "ill-silent", **told)
 
 
-def _still(config: Config, process: str) -> str | None:
+def _still(config: Config, process: str) -> MerlinError | None:
     """Return why a process that writes heartbeats is not well."""
     try:
         with reading(config) as database:
             beats = [beat for beat in HeartbeatRows(database).all() if beat.process == process]
+    except NotFound:
+        beats = []
     except MerlinError as error:
-        return str(error)
+        return error
     if not beats:
-        return "no heartbeat"
+        return NotWell("no heartbeat", "ill-never")
     newest = max(beats, key=lambda beat: beat.at)
     if newest.is_alive(utc_now()):
         return None
-    return f"silent since {newest.at.isoformat(timespec='seconds')}"
+    at = newest.at.isoformat(timespec="seconds")
+    return NotWell(f"silent since {at}", "ill-still", at=at)

@@ -21,10 +21,10 @@ log = get_logger(__name__)
 DAY_S, AGAIN_S = 86_400.0, 60.0
 
 
-def trainer(provider: ProviderConfig) -> OpenAIProvider:
+def trainer(provider: ProviderConfig, timeout_s: float = 60.0) -> OpenAIProvider:
     """Return the provider's files, jobs and models. Raises ConfigError without its credential."""
     key = credential(provider.credential)
-    return OpenAIProvider(provider.base_url, key, provider.dialect)
+    return OpenAIProvider(provider.base_url, key, provider.dialect, timeout_s)
 
 
 def asker(provider: ProviderConfig) -> OpenAIAsker:

@@ -1,0 +1,22 @@
+# merlin health, merlin doctor: what was found, and what to do about it
+ill-silent = { $url } does not answer: { $reason }. Is it started? (merlin run)
+ill-never = it was never started (merlin run)
+ill-still = no sign of life since { $at } (merlin run)
+doctor-well = well
+doctor-folder = { $folder }, { $free } GiB free
+doctor-folder-closed = { $folder } cannot be written to: give it to the user that runs Merlin, or name another state_dir
+doctor-folder-full = { $folder }: only { $free } MiB free, 1024 are needed; make room
+doctor-database = { $dialect }, no damage found
+doctor-database-new = not made yet: the first process to start makes it
+doctor-git = { $path }
+doctor-repository = { $url }, { $branch } at { $commit }
+doctor-no-branch = { $url } has no branch { $branch }: commit something to it, or name another one in repository.branch
+doctor-default = { $dataset }
+doctor-no-default = the repository has no dataset { $dataset }, it has: { $known }. Name one of them in datasets.default
+doctor-telegram = the token is that of @{ $bot }
+doctor-telegram-away = { $url } cannot be asked: { $reason }
+doctor-provider =
+    { $count ->
+        [one] answers, lists { $count } model
+       *[other] answers, lists { $count } models
+    }

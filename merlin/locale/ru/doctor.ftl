@@ -1,0 +1,23 @@
+# merlin health, merlin doctor: что найдено и что с этим делать
+ill-silent = { $url } не отвечает: { $reason }. Запущен ли он? (merlin run)
+ill-never = ещё ни разу не запускался (merlin run)
+ill-still = не подаёт признаков жизни с { $at } (merlin run)
+doctor-well = всё хорошо
+doctor-folder = { $folder }, свободно { $free } ГиБ
+doctor-folder-closed = в { $folder } нельзя писать: отдайте папку пользователю, от имени которого работает Merlin, или назовите другую в state_dir
+doctor-folder-full = { $folder }: свободно только { $free } МиБ, а нужно 1024; освободите место
+doctor-database = { $dialect }, повреждений нет
+doctor-database-new = её ещё нет: создаст первый запущенный процесс
+doctor-git = { $path }
+doctor-repository = { $url }, { $branch } на коммите { $commit }
+doctor-no-branch = в { $url } нет ветви { $branch }: закоммитьте туда что-нибудь или назовите другую в repository.branch
+doctor-default = { $dataset }
+doctor-no-default = набора { $dataset } в репозитории нет, есть: { $known }. Назовите один из них в datasets.default
+doctor-telegram = токен принадлежит @{ $bot }
+doctor-telegram-away = { $url }: спросить не удалось: { $reason }
+doctor-provider =
+    { $count ->
+        [one] отвечает, предлагает { $count } модель
+        [few] отвечает, предлагает { $count } модели
+       *[other] отвечает, предлагает { $count } моделей
+    }

@@ -1,0 +1,122 @@
+"""`merlin doctor` and `merlin health`: each thing that may be missing, with what to do about it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+
+import pytest
+from world import Lab
+
+from merlin.cli import main
+from merlin.sandbox.telegram import TelegramStandIn
+from merlin.sandbox.telegram.people import BOT_NAME, TOKEN
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture(scope="module")
+def telegram():
+    with TelegramStandIn() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def fresh(tmp_path, provider, telegram, monkeypatch):
+    """Return a lab that nobody has started yet; its repository holds no commit."""
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", TOKEN)
+    base_url = telegram.page_url.rstrip("/")
+    return Lab(tmp_path, provider.base_url, telegram={"base_url": base_url}, **DEFAULT)
+
+
+DEFAULT = {"datasets": {"default": "trial"}}
+
+
+def examined(lab, capsys):
+    """Return what the doctor says of each thing: (is it good, in which words)."""
+    capsys.readouterr()
+    main(["doctor", "--json", "--config", str(lab.path)])
+    return {each["what"]: (each["good"], each["detail"]) for each in json.loads(told(capsys))}
+
+
+def told(capsys):
+    return capsys.readouterr().out
+
+
+def test_before_the_first_start_only_what_is_missing_is_wrong(fresh, capsys):
+    found = examined(fresh, capsys)
+    assert {what for what, (good, _) in found.items() if not good} == {
+        "repository",
+        "daemon",
+        "bot",
+        "api",
+    }
+    assert "has no branch main: commit something" in found["repository"][1]
+    assert found["database"][1].startswith("not made yet")
+    assert found["telegram"] == (True, f"the token is that of @{BOT_NAME}")
+    assert found["bot"][1] == "it was never started (merlin run)"
+    assert not (fresh.folder / "state").exists()
+
+
+def test_a_repository_is_asked_itself_and_named_by_its_newest_commit(fresh, capsys):
+    fresh.repository.dataset()
+    head = fresh.repository.commit()
+    good, words = examined(fresh, capsys)["repository"]
+    assert (good, head[:7] in words) == (True, True)
+
+
+def test_a_folder_that_is_no_repository_is_told_with_its_path(fresh, capsys):
+    (fresh.folder / "repository" / ".git").rename(fresh.folder / "gone")
+    good, words = examined(fresh, capsys)["repository"]
+    assert (good, str(fresh.folder / "repository") in words) == (False, True)
+
+
+def test_a_default_dataset_that_was_never_seen_is_told_with_those_that_were(serving, capsys):
+    said = serving.path.read_text("utf-8") + "datasets: {default: tria1}\n"
+    serving.path.write_text(said, "utf-8")
+    good, words = examined(serving, capsys)["datasets.default"]
+    assert (good, "it has: trial." in words) == (False, True)
+
+
+@pytest.mark.parametrize("token", ["", "no-token", "123456789:AAthisOneNobodyKnows"])
+def test_a_token_that_telegram_cannot_know_is_told_and_never_shown(
+    fresh, capsys, monkeypatch, token
+):
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", token)
+    good, words = examined(fresh, capsys)["telegram"]
+    assert (good, "TELEGRAM_BOT_TOKEN" in words) == (False, True)
+    assert not token or token not in words
+
+
+@contextmanager
+def away(outside):
+    outside.stop()
+    try:
+        yield
+    finally:
+        outside.start()
+
+
+def test_services_that_cannot_be_reached_are_told_by_their_names(fresh, capsys, telegram, provider):
+    with away(telegram), away(provider):
+        found = examined(fresh, capsys)
+    assert found["telegram"][0] is found["provider stand-in"][0] is False
+    assert "Connection refused" in found["telegram"][1]
+    assert TOKEN not in found["telegram"][1]
+
+
+def test_a_state_that_cannot_be_written_is_told(fresh, capsys):
+    (fresh.folder / "state").write_text("a file in its place", "utf-8")
+    good, words = examined(fresh, capsys)["state_dir"]
+    assert (good, "cannot be written to" in words) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("ru", "ни разу не запускался"), ("en", "never started")]
+)
+def test_both_languages_are_spoken(fresh, capsys, monkeypatch, language, words):
+    monkeypatch.setenv("MERLIN_LANGUAGE", language)
+    assert main(["doctor", "--config", str(fresh.path)]) == 1
+    assert words in told(capsys)
+    assert main(["health", "bot", "--config", str(fresh.path)]) == 1
+    assert words in capsys.readouterr().err
