@@ -7,13 +7,27 @@ and a tenth of a second of a start.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
 
 
 def leave_out_unused(url: str) -> None:
-    """Let this process do without PostgreSQL's driver where its database is SQLite.
+    """Load peewee without PostgreSQL's driver where this process's database is SQLite.
 
-    To be said before `peewee` is imported; later it changes nothing.
+    Where peewee is loaded already it changes nothing.
     """
     if url.startswith("sqlite:") and "peewee" not in sys.modules:
-        # Python's own way of saying that a module is not to be had.
-        sys.modules["psycopg"] = None  # type: ignore[assignment]
+        with _hidden("psycopg"):
+            import_module("peewee")
+
+
+@contextmanager
+def _hidden(name: str) -> Iterator[None]:
+    """Let nobody import a module meanwhile; whoever asks for it by name later gets it."""
+    # Python's own way of saying that a module is not to be had.
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,14 +13,10 @@ from merlin.core.errors import MerlinError
 from merlin.core.log import redact
 
 Errors = tuple[type[Exception], ...]
-try:
-    import psycopg
-except ImportError:  # left out by `store.drivers`
-    _POSTGRESQL: Errors = ()
-    _LOST: Errors = ()
-else:
-    _POSTGRESQL = (psycopg.Error,)
-    _LOST = (psycopg.OperationalError, psycopg.InterfaceError)
+# peewee has loaded it just above, unless `store.drivers` left it out.
+_psycopg = sys.modules.get("psycopg")
+_POSTGRESQL: Errors = (_psycopg.Error,) if _psycopg else ()
+_LOST: Errors = (_psycopg.OperationalError, _psycopg.InterfaceError) if _psycopg else ()
 
 # What PostgreSQL says when two transactions met: serialization, deadlock, lock not available.
 _MET = frozenset({"40001", "40P01", "55P03"})
