@@ -28,6 +28,8 @@ REQUIRED = {"en": "required", "ru": "обязателен"}
 NAMES = sorted(path.name for path in (ROOT / "docs" / "en").glob("*.md"))
 PAGES = pages()
 PATH = re.compile(r"(?:merlin|tests|docs|systemd|deploy|datasets|bench|\.ci)/\S*")
+# A command within a sentence; what follows its verbs may be words of the sentence.
+TOLD = re.compile(r"\bmerlin ([a-z]+(?: [a-z]+)*)")
 unit = pytest.mark.unit
 
 
@@ -177,6 +179,15 @@ def test_named_command_exists_with_its_options(one):
             command = command_of(verbs)
             assert command, f"merlin {' '.join(verbs)}"
             assert options <= EXISTING.get(command, set()), text
+
+
+@unit
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_command_that_a_text_tells_people_to_give_exists(language):
+    paths = sorted((ROOT / "merlin" / "locale" / language).glob("*.ftl"))
+    told = [found for path in paths for found in TOLD.findall(path.read_text("utf-8"))]
+    assert told
+    assert not [words for words in told if command_of(words.split()[:3]) is None]
 
 
 @unit

@@ -1,7 +1,7 @@
 # The database
 store-busy = The database is busy: another process has been writing for too long. Try again.
 store-away = The database cannot be opened: { $reason }
-store-damaged = The database is damaged: { $found }. Stop Merlin and restore it from a backup: merlin restore
+store-damaged = The database is damaged: { $found }. Stop Merlin and put your copy of it in its place.
 store-newer-schema = The database was made by a newer Merlin (steps { $steps }). Install that version, or restore an older backup.
 store-bad-url = database must be sqlite:///absolute/path or postgresql://…, not { $scheme ->
         [empty] an address without a scheme
