@@ -8,20 +8,22 @@ learns that it exists.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from merlin.engine import tokens
-from merlin.engine.answering.asking import Asking, Ending, Piece
-from merlin.engine.clients import Client
+from merlin.engine.answering.asking import Asking, Embedded, Ending, Piece
+from merlin.engine.clients import Client, Hold
 from merlin.engine.limits import no_limit
 from merlin.engine.refusal import Refusal, missing, no_model
 from merlin.engine.services import Engine, engine_of
 
 Answering = AsyncGenerator[Piece | Ending, None]
+# What is reckoned for an answer whose longest length is not asked for, in tokens.
+USUAL_ANSWER = 1000
 _MODEL = (
     "SELECT 1 FROM model JOIN job ON job.id = model.job_id WHERE model.name = ? AND job.owner = ?"
 )
@@ -67,14 +69,10 @@ def owned(request: Request) -> None:
 
 
 async def let_ask(request: Request, model: str) -> None:
-    """Let the caller ask a model.
-
-    Raises Refusal 404 for another's, TooMany where the caller's tokens of the day are spent.
-    """
+    """Let the caller ask a model. Raises Refusal 404 for another's."""
     client, engine = client_of(request), engine_of(request)
     if client is not None:
         await run_in_threadpool(_check, engine, client, "name", model)
-        await run_in_threadpool(engine.clients.let_ask, client)
 
 
 def let_keep(request: Request) -> Callable[[int], object]:
@@ -89,31 +87,54 @@ def let_queue(request: Request) -> Callable[[], object]:
     return no_limit if client is None else partial(engine_of(request).clients.let_queue, client)
 
 
-async def spent(request: Request, count: int) -> None:
-    """Count an answer of so many tokens, those asked among them."""
+def metered(request: Request, asking: Asking, answering: Answering) -> Answering:
+    """Return an answer that is counted as it comes; one that is left counts as far as it came.
+
+    Its first piece raises TooMany where the caller's tokens of the day are spent.
+    """
     client = client_of(request)
-    if client is not None:
-        await run_in_threadpool(engine_of(request).clients.spent, client, count)
+    if client is None:
+        return answering
+    asked = tokens.count_messages(asking.messages)
+    reckoned = asked + (asking.most_tokens or USUAL_ANSWER)
+    return _metered(engine_of(request).clients.hold(client, reckoned), asked, answering)
 
 
-async def metered(request: Request, asking: Asking, answering: Answering) -> Answering:
-    """Yield an answer as it comes and count it; one that was left counts as far as it came."""
-    ending, pieces = None, 0
+async def _metered(hold: Hold, asked: int, answering: Answering) -> Answering:
+    pieces = 0
     try:
+        await run_in_threadpool(hold.take)
         async for part in answering:
             if isinstance(part, Ending):
-                ending = part
-                await spent(request, part.prompt_tokens + part.completion_tokens)
+                made = part.prompt_tokens + part.completion_tokens
+                await run_in_threadpool(hold.settle, made)
             pieces += 1
             yield part
     finally:
+        _let_go(hold, asked + pieces if pieces else 0)
         await answering.aclose()
-        client = client_of(request)
-        if client is not None and pieces and ending is None:
-            count = tokens.count_messages(asking.messages) + pieces
-            clients = engine_of(request).clients
-            # Not awaited: who left has cancelled this call.
-            asyncio.get_running_loop().run_in_executor(None, clients.spent, client, count)
+
+
+async def metered_vectors(
+    request: Request, texts: Sequence[str], embed: Callable[[Sequence[str]], Awaitable[Embedded]]
+) -> Embedded:
+    """Return the vectors of texts, counted. Raises TooMany as `metered`."""
+    client = client_of(request)
+    if client is None:
+        return await embed(texts)
+    hold = engine_of(request).clients.hold(client, sum(map(tokens.count, texts)))
+    try:
+        await run_in_threadpool(hold.take)
+        embedded = await embed(texts)
+        await run_in_threadpool(hold.settle, embedded[1])
+        return embedded
+    finally:
+        _let_go(hold, 0)
+
+
+def _let_go(hold: Hold, count: int) -> None:
+    """Settle what is not settled; not awaited: who left has cancelled this call."""
+    asyncio.get_running_loop().run_in_executor(None, hold.settle, count)
 
 
 def _check(engine: Engine, client: Client, param: str, name: str) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +28,7 @@ LONGEST_NAME = 64
 _BYTES = 32
 _HINT = len(PREFIX) + 4
 _JOB_AGAIN_S = 60.0
+_ANSWER_AGAIN_S = 5.0
 _ADD = (
     "INSERT INTO client (id, name, digest, hint, created_at, requests_per_minute, tokens_per_day,"
     " most_jobs, most_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
@@ -34,6 +36,10 @@ _ADD = (
     " requests_per_minute = excluded.requests_per_minute, most_jobs = excluded.most_jobs,"
     " tokens_per_day = excluded.tokens_per_day, most_bytes = excluded.most_bytes,"
     " used_on = NULL, revoked_at = NULL WHERE revoked_at IS NOT NULL"
+)
+_SPENT = (
+    "INSERT INTO spent (client_id, day, answers, tokens) VALUES (?, ?, 1, ?) ON CONFLICT"
+    " DO UPDATE SET answers = answers + 1, tokens = tokens + excluded.tokens"
 )
 
 
@@ -76,6 +82,8 @@ class Clients:
         self._clock = clock
         self._buckets: dict[str, Bucket] = {}
         self._lock = threading.Lock()
+        self._held: Counter[str] = Counter()
+        self._settling = threading.Lock()
 
     def add(self, name: str, limits: Limits) -> str:
         """Make a client's key and return it; nobody can read it again.
@@ -144,15 +152,40 @@ class Clients:
         limit = client.limits.tokens_per_day
         if not limit:
             return {}
-        left = limit - self._today(client, now).tokens
+        left = limit - self._today(client, now).tokens - self._held[client.client_id]
         return headers_of("tokens", limit, left, until_midnight_s(now))
 
-    def let_ask(self, client: Client) -> None:
-        """Raise TooMany where the day's tokens are spent."""
+    def hold(self, client: Client, count: int) -> Hold:
+        """Return what sets `count` tokens of the client's day aside for one answer."""
+        return Hold(self, client, count)
+
+    def take(self, client: Client, count: int) -> None:
+        """Set tokens of today aside for an answer; `settle` gives them back.
+
+        Raises TooMany where the day's tokens are spent, or set aside for answers under way: so
+        many questions at once overstep the limit by one answer at most, as far as answers are no
+        longer than was reckoned.
+        """
         limit, now = client.limits.tokens_per_day, self._clock()
-        if limit and self._today(client, now).tokens >= limit:
-            words = f"Rate limit reached: {limit} tokens a day. The day ends at midnight UTC."
-            raise TooMany(words, "tokens", until_midnight_s(now))
+        with self._settling:
+            used = self._today(client, now).tokens if limit else 0
+            held = self._held[client.client_id]
+            if limit and used >= limit:
+                words = f"Rate limit reached: {limit} tokens a day. The day ends at midnight UTC."
+                raise TooMany(words, "tokens", until_midnight_s(now))
+            if limit and used + held >= limit:
+                words = "Your answers under way may need the rest of the day's tokens: let them end"
+                raise TooMany(f"Rate limit reached: {words}.", "tokens", _ANSWER_AGAIN_S)
+            self._held[client.client_id] += count
+
+    def settle(self, client: Client, count: int, tokens: int) -> None:
+        """Give `count` tokens back that were set aside, and count those of the answer, if any."""
+        with self._settling:
+            try:
+                if tokens:
+                    self._rows.change(_SPENT, client.client_id, _day(self._clock()), tokens)
+            finally:
+                self._held[client.client_id] -= count
 
     def let_queue(self, client: Client) -> None:
         """Raise TooMany where so many of the client's jobs have not ended."""
@@ -167,14 +200,6 @@ class Clients:
         if most and kept + more > most:
             words = f"Your files may have {most} bytes, they have {kept}: delete some first."
             raise Refusal(403, words, code="storage_quota_exceeded")
-
-    def spent(self, client: Client, tokens: int) -> None:
-        """Count an answer of so many tokens, those asked among them."""
-        sql = (
-            "INSERT INTO spent (client_id, day, answers, tokens) VALUES (?, ?, 1, ?) ON CONFLICT"
-            " DO UPDATE SET answers = answers + 1, tokens = tokens + excluded.tokens"
-        )
-        self._rows.change(sql, client.client_id, _day(self._clock()), tokens)
 
     def use(self, client: Client) -> Use:
         """Return what a client has used today, and what it holds."""
@@ -195,6 +220,27 @@ class Clients:
     def _bytes(self, client: Client) -> int:
         sql = "SELECT COALESCE(SUM(bytes), 0) AS n FROM file WHERE owner = ?"
         return int(self._rows.select(sql, client.client_id)[0]["n"])
+
+
+class Hold:
+    """Tokens of a client's day that are set aside for one answer, from `take` to `settle`."""
+
+    def __init__(self, clients: Clients, client: Client, count: int) -> None:
+        self._clients = clients
+        self._client = client
+        self._count = count
+        self._is_taken = False
+
+    def take(self) -> None:
+        """Set them aside. Raises TooMany."""
+        self._clients.take(self._client, self._count)
+        self._is_taken = True
+
+    def settle(self, tokens: int) -> None:
+        """Count an answer of so many tokens, those asked among them; only the first call counts."""
+        if self._is_taken:
+            self._is_taken = False
+            self._clients.settle(self._client, self._count, tokens)
 
 
 def _digest(key: str) -> str:

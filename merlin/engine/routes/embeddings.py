@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from merlin.engine.answering.asking import Embedded
 from merlin.engine.body import json_object
-from merlin.engine.caller import let_ask, spent
+from merlin.engine.caller import let_ask, metered_vectors
 from merlin.engine.refusal import bad
 from merlin.engine.services import Engine, engine_of
 
@@ -41,8 +41,8 @@ async def create(request: Request) -> Response:
     await let_ask(request, wanted.model)
     if wanted.model not in engine.bases:
         await run_in_threadpool(_refuse_tuned, engine, wanted.model)
-    embedded = await engine.desk.backend_of(wanted.model).embed(wanted.texts)
-    await spent(request, embedded[1])
+    embed = engine.desk.backend_of(wanted.model).embed
+    embedded = await metered_vectors(request, wanted.texts, embed)
     return JSONResponse(await run_in_threadpool(embeddings_object, wanted, embedded))
 
 
