@@ -6,10 +6,11 @@ import json
 import re
 
 import pytest
+import yaml
 from axe_looks import faults_of
 from course_world import DESK, PHONE
 from playwright.sync_api import expect
-from staff_world import BORIS, XSS, propose
+from staff_world import BORIS, VERA, XSS, propose
 
 pytestmark = pytest.mark.integration
 
@@ -24,6 +25,22 @@ def edit(staff, slug="algorithms"):
 
 def lying(staff, path, dataset="algorithms"):
     return next(each for each in staff.rows.library.files(dataset) if each.path == path)
+
+
+def rewrite(staff, dataset, path, before, after):
+    """Let another change a file meanwhile."""
+    files = staff.keeper.files[dataset]
+    assert before in files[path]
+    files[path] = files[path].replace(before, after)
+    staff.keeper.commit()
+
+
+def drop_materials(staff, dataset):
+    """Let another remove every material of a course meanwhile."""
+    files = staff.keeper.files[dataset]
+    card = {**yaml.safe_load(files["course.yaml"]), "materials": []}
+    files["course.yaml"] = yaml.safe_dump(card, allow_unicode=True)
+    staff.keeper.commit()
 
 
 def subject(page):
@@ -126,12 +143,75 @@ def test_who_edits_what_another_has_changed_meanwhile_loses_nothing(colleague, s
     page.get_by_role("button", name="Сохранить").click()
     expect(page.get_by_role("alert")).to_contain_text("изменил кто-то другой")
     expect(page.get_by_role("region", name="Сейчас там лежит")).to_have_text("# Их графы\n")
-    expect(page.get_by_label("Текст (Markdown)")).to_have_value("# Мои графы\n")
+    expect(page.get_by_role("textbox", name="Текст (Markdown)")).to_have_value("# Мои графы\n")
     page.get_by_role("button", name="Сохранить моё поверх").click()
     expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
     staff.keeper.commit()
     expect(page.get_by_text("Готово: правка в репозитории.")).to_be_visible()
     assert lying(staff, path).text == "# Мои графы\n"
+
+
+def test_a_card_that_two_edit_keeps_what_was_typed_and_shows_both(colleague, staff):
+    page = colleague.open(edit(staff, "python"), VERA)
+    page.locator("summary", has_text="Карточка курса").click()
+    page.get_by_label("Описание по-русски").fill("Моё описание")
+    rewrite(staff, "python", "course.yaml", "Программирование на Python", "Питон")
+    page.get_by_role("button", name="Сохранить карточку").click()
+    expect(page.get_by_role("alert")).to_contain_text("ваша карточка цела")
+    expect(page.get_by_role("textbox", name="Описание по-русски")).to_have_value("Моё описание")
+    mine = page.get_by_role("region", name="Ваш текст: Название по-русски")
+    theirs = page.get_by_role("region", name="Сейчас там лежит: Название по-русски")
+    expect(mine).to_have_text("Программирование на Python")
+    expect(theirs.locator("mark")).to_have_text("Питон")
+    page.get_by_role("textbox", name="Название по-русски").fill("Питон")
+    page.get_by_role("button", name="Сохранить моё поверх").click()
+    expect(page.get_by_role("link", name="Правка", exact=True)).to_be_visible()
+    staff.keeper.commit()
+    card = lying(staff, "course.yaml", "python").text
+    assert "Моё описание" in card
+    assert "Питон" in card
+
+
+def test_an_example_that_two_edit_shows_both_and_one_removed_is_saved_anew(colleague, staff):
+    page = colleague.open(f"/courses/{course(staff)}/examples/one?example=graphs%2Fbfs", BORIS)
+    page.get_by_label("Ответ").fill("Моё: волной.\nДальше.")
+    rewrite(staff, "algorithms", "examples/graphs/bfs.yaml", "Соседи раньше дальних.", "Их слова.")
+    page.get_by_role("button", name="Сохранить").click()
+    expect(page.get_by_role("alert")).to_contain_text("изменил кто-то другой")
+    expect(page.get_by_role("region", name="Сейчас там лежит: Ответ")).to_have_text("Их слова.")
+    expect(page.get_by_role("textbox", name="Ответ")).to_have_value("Моё: волной.\nДальше.")
+    del staff.keeper.files["algorithms"]["examples/graphs/bfs.yaml"]
+    staff.keeper.commit()
+    page.get_by_role("button", name="Сохранить моё поверх").click()
+    expect(page.get_by_role("alert")).to_contain_text("удалил кто-то другой")
+    page.get_by_role("button", name="Сохранить").click()
+    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
+    staff.keeper.commit()
+    texts = [one.text for one in staff.rows.library.files("algorithms") if "/" in one.path]
+    assert sum("Моё: волной." in (text or "") for text in texts) == 1
+
+
+def test_an_example_that_another_has_changed_is_not_removed_unseen(colleague, staff):
+    path = "examples/graphs/dfs.yaml"
+    page = colleague.open(f"/courses/{course(staff)}/examples/one?example=graphs%2Fdfs", BORIS)
+    page.get_by_text("Удалить", exact=True).click()
+    rewrite(staff, "algorithms", path, "Сначала вглубь.", "Вглубь до конца.")
+    page.get_by_role("button", name="Да, удалить").click()
+    expect(page.get_by_role("alert")).to_contain_text("Он не удалён")
+    expect(page.get_by_label("Ответ")).to_have_value("Вглубь до конца.")
+    assert lying(staff, path).text
+
+
+def test_a_material_that_another_has_removed_is_saved_as_a_new_one(colleague, staff):
+    page = colleague.open(edit(staff, "statistics"), VERA)
+    page.locator(".edits .what a").first.click()
+    page.get_by_label("Текст (Markdown)").fill("# Моё\n\nСлова, которых нигде больше нет.")
+    drop_materials(staff, "statistics")
+    page.get_by_role("button", name="Сохранить").click()
+    expect(page.get_by_role("alert")).to_contain_text("удалил кто-то другой")
+    expect(page.get_by_label("Текст (Markdown)")).to_have_value(re.compile("нигде больше нет"))
+    page.get_by_role("button", name="Сохранить").click()
+    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
 
 
 def test_an_example_is_found_added_and_read_by_the_model(colleague, staff):

@@ -15,6 +15,7 @@ from merlin.api.pages.chip import chip
 from merlin.api.pages.doing import REFUSALS, Deed, Mark, asked, call, done, shaped, why
 from merlin.api.pages.frame import Link
 from merlin.api.pages.room import Teaching, nowhere
+from merlin.api.pages.teach.clash import Clash, clash
 from merlin.api.pages.teach.proof import DiffLine, diff_lines
 from merlin.api.pages.telling import when
 from merlin.api.pages.trouble import PageRoute
@@ -46,13 +47,11 @@ class NoteView:
 
 @dataclass(frozen=True, slots=True)
 class ChangedFile:
-    """One file; in a conflict `yours` and `theirs` are the texts, None: no file."""
+    """One file; `clash` are both texts where they are in conflict."""
 
     path: str
     lines: tuple[DiffLine, ...]
-    is_conflict: bool
-    yours: str | None
-    theirs: str | None
+    clash: Clash | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +180,8 @@ async def _view(visit: Visit, change_id: str) -> ChangeView:
         about=_about(visit, told),
         chip=chip(visit, "page-change", told.state),
         hint=visit.say(f"change-{told.state.value}-hint"),
-        reason=told.reason,
+        # A conflict's reason is what its hint says.
+        reason="" if is_conflict else told.reason,
         files=tuple(map(_file, told.files)),
         is_conflict=is_conflict,
         may_drop=told.state is ChangeState.WAITING,
@@ -204,8 +204,8 @@ def _verdict(visit: Visit, told: ChangeShown) -> str:
 
 
 def _file(told: FileChange) -> ChangedFile:
-    lines = diff_lines(told.difference)
-    return ChangedFile(told.path, lines, told.is_conflict, told.yours, told.theirs)
+    both = clash(told.path, told.yours, told.theirs) if told.is_conflict else None
+    return ChangedFile(told.path, diff_lines(told.difference), both)
 
 
 async def _course(visit: Visit, dataset: str) -> Link | None:

@@ -15,6 +15,7 @@ from merlin.api.pages.doing import REFUSALS, Answer, Mark, call, done, why
 from merlin.api.pages.mark import PATTERN, mark
 from merlin.api.pages.room import Teaching, course_led, nowhere
 from merlin.api.pages.teach.change import Noted, NoteView, note_view
+from merlin.api.pages.teach.clash import Clash, clashes
 from merlin.api.pages.teach.home import of_language
 from merlin.api.pages.teach.proof import ProofView, proof_of
 from merlin.api.pages.trouble import PageRoute
@@ -60,6 +61,19 @@ class CardForm(BaseModel):
             revision=self.revision,
         )
 
+    def fields(self, visit: Visit) -> dict[str, str]:
+        """Return what each field says, by its name in the person's language."""
+        said = {
+            "name-ru": self.name_ru.strip(),
+            "name-en": self.name_en.strip(),
+            "about-ru": self.about_ru.strip().replace("\r\n", "\n"),
+            "about-en": self.about_en.strip().replace("\r\n", "\n"),
+            "semester-number": str(self.semester),
+            "teachers": " ".join(self.teachers.replace(",", " ").split()),
+            "active": visit.say("is-so" if self.active else "is-not-so"),
+        }
+        return {visit.say(name): words for name, words in said.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class MaterialRow:
@@ -77,7 +91,10 @@ class MaterialRow:
 
 @dataclass(frozen=True, slots=True)
 class EditView:
-    """The page; `note` tells of the edit that was just made, `wrong` why one was not."""
+    """The page; `note` tells of the edit that was just made, `wrong` why one was not.
+
+    `clashes` are what another wrote of the card meanwhile, where somebody did (`is_stale`).
+    """
 
     course_id: int
     title: str
@@ -87,6 +104,18 @@ class EditView:
     note: NoteView | None = None
     wrong: str = ""
     proof: ProofView | None = None
+    is_stale: bool = False
+    clashes: tuple[Clash, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a form led to, besides a change; `card` is what was typed, None: another form."""
+
+    wrong: str = ""
+    card: CardForm | None = None
+    proof: ProofView | None = None
+    is_stale: bool = False
 
 
 @router.get("/courses/{course_id}/edit")
@@ -107,7 +136,7 @@ async def save_card(visit: Teaching, course_id: Id, form: Annotated[CardForm, Fo
     try:
         answer = await done(visit, form.once, deed)
     except REFUSALS as error:
-        return await _page(visit, course_id, card=form, wrong=why(visit, error))
+        return await _page(visit, course_id, came=Outcome(why(visit, error), form))
     return await _after(visit, course_id, answer, form)
 
 
@@ -138,7 +167,7 @@ async def move_material(
     try:
         answer = await done(visit, once, deed)
     except REFUSALS as error:
-        return await _page(visit, course_id, wrong=why(visit, error))
+        return await _page(visit, course_id, came=Outcome(why(visit, error)))
     return await _after(visit, course_id, answer)
 
 
@@ -157,7 +186,7 @@ async def remove_material(
     try:
         answer = await done(visit, once, deed)
     except REFUSALS as error:
-        return await _page(visit, course_id, wrong=why(visit, error))
+        return await _page(visit, course_id, came=Outcome(why(visit, error)))
     if answer.is_good:
         return seen_other(f"/changes/{answer.said['id']}")
     return await _after(visit, course_id, answer)
@@ -183,35 +212,42 @@ async def _after(
     """Return what follows an edit: the page with its note, or with why nothing was done."""
     if answer.is_good:
         return seen_other(f"/courses/{course_id}/edit?changed={answer.said['id']}")
-    if answer.status == _STALE:
-        return await _page(visit, course_id, wrong=visit.say("stale-card"))
-    proof = proof_of(visit, answer.said)
-    wrong = visit.say("not-good")
-    return await _page(visit, course_id, card=card, wrong=wrong, proof=proof)
+    return await _page(visit, course_id, came=_outcome(visit, answer, card))
+
+
+def _outcome(visit: Visit, answer: Answer, card: CardForm | None) -> Outcome:
+    if answer.status == _STALE and "revision" in answer.said:
+        if card is None:
+            return Outcome(visit.say("stale-course"))
+        return Outcome(visit.say("stale-card"), card, is_stale=True)
+    if "findings" in answer.said:
+        return Outcome(visit.say("not-good"), card, proof_of(visit, answer.said))
+    return Outcome(str(answer.said.get("detail", "")), card)
 
 
 async def _page(
-    visit: Visit,
-    course_id: int,
-    changed: str = "",
-    *,
-    card: CardForm | None = None,
-    wrong: str = "",
-    proof: ProofView | None = None,
+    visit: Visit, course_id: int, changed: str = "", came: Outcome | None = None
 ) -> Response:
+    came = came or Outcome()
     told = await details_of(visit, course_id)
-    last = len(told.materials) - 1
+    lying, last = _card(told), len(told.materials) - 1
+    card = came.card or lying
+    if came.is_stale:
+        # Who saves now has seen what lies there.
+        card = card.model_copy(update={"revision": told.revision})
     view = EditView(
         course_id=course_id,
         title=of_language(told.name, visit.language) or told.slug,
         is_active=told.active,
-        card=card or _card(told),
+        card=card,
         rows=tuple(_row(visit, each, last) for each in told.materials),
         note=await note_view(visit, changed),
-        wrong=wrong,
-        proof=proof,
+        wrong=came.wrong,
+        proof=came.proof,
+        is_stale=came.is_stale,
+        clashes=clashes(card.fields(visit), lying.fields(visit)) if came.is_stale else (),
     )
-    status = 422 if wrong else 200
+    status = 422 if came.wrong else 200
     return shown(visit, "teach_course.html", v=view, status=status)
 
 

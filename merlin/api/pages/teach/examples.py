@@ -16,12 +16,14 @@ from merlin.api.pages.doing import REFUSALS, Answer, Mark, asked, call, done, tr
 from merlin.api.pages.listing import listed
 from merlin.api.pages.mark import PATTERN, mark
 from merlin.api.pages.room import Teaching, course_led
+from merlin.api.pages.teach.clash import Clash, clashes
 from merlin.api.pages.teach.proof import ProofView, proof_of
 from merlin.api.pages.trouble import PageRoute
 from merlin.api.pages.visit import Visit
 from merlin.api.paging import Page, page_of
 from merlin.api.routes import examples as routes
 from merlin.api.shape import Id, Sought
+from merlin.core.errors import NotFound
 from merlin.core.web.answering import seen_other
 from merlin.course.catalogue import Course
 
@@ -58,6 +60,15 @@ class ExampleForm(BaseModel):
         """Return whether nothing is missing."""
         return bool(self.question.strip() and self.answer.strip())
 
+    def fields(self, visit: Visit) -> dict[str, str]:
+        """Return what each field says, by its name in the person's language."""
+        tags = ", ".join(each for each in map(str.strip, self.tags.split(",")) if each)
+        return {
+            visit.say("example-question"): _plain(self.question),
+            visit.say("example-answer"): _plain(self.answer),
+            visit.say("example-tags"): tags,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class ExampleRow:
@@ -84,13 +95,15 @@ class ExamplesView:
 
 @dataclass(frozen=True, slots=True)
 class ExampleView:
-    """The form of one example."""
+    """The form of one example; `clashes` are what another wrote meanwhile, None: nobody did."""
 
     course_id: int
     title: str
     form: ExampleForm
     wrong: str
     proof: ProofView | None
+    clashes: tuple[Clash, ...] | None
+    href: str
 
 
 @router.get("/courses/{course_id}/examples")
@@ -131,15 +144,8 @@ async def new_example(visit: Teaching, course_id: Id) -> Response:
 async def show_example(visit: Teaching, course_id: Id, example: ExampleId) -> Response:
     """Return the form of one example."""
     course = await course_led(visit, course_id)
-    seen = await routes.show_example(await call(visit), visit.caller, course.dataset, example)
-    form = ExampleForm(
-        example=seen.id,
-        question=seen.question or "",
-        answer=seen.answer or "",
-        tags=", ".join(seen.tags),
-        revision=seen.revision,
-    )
-    wrong = "" if seen.question is not None else visit.say("example-broken")
+    form = await _lying(visit, course, example)
+    wrong = "" if form.question else visit.say("example-broken")
     return _page(visit, course, form, wrong)
 
 
@@ -152,11 +158,21 @@ async def save_example(
     if not form.is_whole:
         return _page(visit, course, form, visit.say("needs-both"))
     try:
-        answer = await _answer(visit, course, form)
+        return await _saved(visit, course, form)
+    except NotFound:
+        # Removed by somebody meanwhile: the same words make a new one.
+        anew = form.model_copy(update={"example": "", "revision": ""})
+        return _page(visit, course, anew, visit.say("gone-example"))
     except REFUSALS as error:
         return _page(visit, course, form, why(visit, error))
+
+
+async def _saved(visit: Visit, course: Course, form: ExampleForm) -> Response:
+    answer = await _answer(visit, course, form)
     if answer.status == _ACCEPTED:
         return seen_other(f"/changes/{answer.said['id']}")
+    if form.example and _is_stale(answer):
+        return _clashing(visit, course, form, await _lying(visit, course, form.example))
     return _told(visit, course, form, answer)
 
 
@@ -176,14 +192,39 @@ async def remove_example(
             request, visit.caller, course.dataset, example, revision=revision
         )
 
-    form = ExampleForm(example=example, revision=revision)
     try:
         answer = await done(visit, once, deed)
     except REFUSALS as error:
-        return _page(visit, course, form, why(visit, error))
+        return _page(visit, course, await _lying(visit, course, example), why(visit, error))
     if answer.is_good:
         return seen_other(f"/changes/{answer.said['id']}")
+    form = await _lying(visit, course, example)
+    if _is_stale(answer):
+        return _page(visit, course, form, visit.say("stale-removal"))
     return _told(visit, course, form, answer)
+
+
+def _is_stale(answer: Answer) -> bool:
+    return answer.status == _STALE and "revision" in answer.said
+
+
+async def _lying(visit: Visit, course: Course, example: str) -> ExampleForm:
+    """Return an example as it lies there. Raises NotFound."""
+    seen = await routes.show_example(await call(visit), visit.caller, course.dataset, example)
+    return ExampleForm(
+        example=seen.id,
+        question=seen.question or "",
+        answer=seen.answer or "",
+        tags=", ".join(seen.tags),
+        revision=seen.revision,
+    )
+
+
+def _clashing(visit: Visit, course: Course, form: ExampleForm, theirs: ExampleForm) -> Response:
+    """Return the form with what lies there instead; who saves now has seen that."""
+    seen = form.model_copy(update={"revision": theirs.revision})
+    told = clashes(form.fields(visit), theirs.fields(visit))
+    return _page(visit, course, seen, visit.say("stale-example"), told=told)
 
 
 async def _answer(visit: Visit, course: Course, form: ExampleForm) -> Answer:
@@ -204,10 +245,7 @@ async def _answer(visit: Visit, course: Course, form: ExampleForm) -> Answer:
 
 
 def _told(visit: Visit, course: Course, form: ExampleForm, answer: Answer) -> Response:
-    """Return the form with what the checker said, or with what lies there instead."""
-    if answer.status == _STALE and "revision" in answer.said:
-        seen = form.model_copy(update={"revision": answer.said["revision"]})
-        return _page(visit, course, seen, visit.say("stale-example"))
+    """Return the form with what the checker said."""
     if answer.is_good or "findings" in answer.said:
         wrong = "" if answer.is_good else visit.say("not-good")
         return _page(visit, course, form, wrong, proof_of(visit, answer.said))
@@ -220,6 +258,8 @@ def _page(
     form: ExampleForm,
     wrong: str = "",
     proof: ProofView | None = None,
+    *,
+    told: tuple[Clash, ...] | None = None,
 ) -> Response:
     view = ExampleView(
         course_id=course.course_id,
@@ -227,20 +267,25 @@ def _page(
         form=form,
         wrong=wrong,
         proof=proof,
+        clashes=told,
+        href=_href(course, form.example) if form.example else "",
     )
     return shown(visit, "teach_example.html", v=view, status=422 if wrong else 200)
 
 
 def _row(course: Course, told: routes.ExampleShown) -> ExampleRow:
-    named = urlencode({"example": told.id})
     return ExampleRow(
-        href=f"/courses/{course.course_id}/examples/one?{named}",
+        href=_href(course, told.id),
         question=(told.question or "")[:_SHORT],
         answer=(told.answer or "")[:_SHORT],
         tags=tuple(told.tags),
         example_id=told.id,
         is_broken=told.question is None,
     )
+
+
+def _href(course: Course, example: str) -> str:
+    return f"/courses/{course.course_id}/examples/one?{urlencode({'example': example})}"
 
 
 def _plain(words: str) -> str:

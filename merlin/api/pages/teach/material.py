@@ -22,13 +22,15 @@ from merlin.api.pages.frame import Link
 from merlin.api.pages.mark import PATTERN, mark
 from merlin.api.pages.markdown import Words, rendered
 from merlin.api.pages.room import Teaching, course_led
+from merlin.api.pages.teach.clash import Clash, clashes
 from merlin.api.pages.teach.course import material_of
 from merlin.api.pages.teach.proof import ProofView, proof_of
 from merlin.api.pages.trouble import PageRoute
 from merlin.api.pages.visit import Visit
 from merlin.api.routes import teaching as routes
 from merlin.api.shape import Id, Texts
-from merlin.api.teaching.lesson import MOST_LETTERS, MaterialBody
+from merlin.api.teaching.lesson import MOST_LETTERS, MaterialBody, TaughtMaterial
+from merlin.core.errors import NotFound
 from merlin.core.web.answering import seen_other
 from merlin.course.catalogue import KINDS, Course
 
@@ -72,10 +74,21 @@ class MaterialForm(BaseModel):
             return "needs-title"
         return "" if self.words.strip() or self.file_url.strip() else "needs-text"
 
+    def fields(self, visit: Visit) -> dict[str, str]:
+        """Return what each field says, by its name in the person's language."""
+        return {
+            visit.say("title-ru"): self.title_ru.strip(),
+            visit.say("title-en"): self.title_en.strip(),
+            visit.say("kind-of"): visit.say(f"kind-{self.kind}") if self.kind in KINDS else "",
+            visit.say("lesson-number"): str(self.lesson),
+            visit.say("file-url"): self.file_url.strip(),
+            visit.say("text-markdown"): self.words,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class MaterialView:
-    """The page; `theirs` is the text that lies there instead of what the editor saw."""
+    """The page; `clashes` are what lies there instead of what the editor saw, where it does."""
 
     course: Link
     course_id: int
@@ -87,17 +100,19 @@ class MaterialView:
     proof: ProofView | None
     wrong: str
     is_stale: bool
-    theirs: str
+    clashes: tuple[Clash, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a form led to, besides a change: what the checker says, or why it was refused."""
+    """What a form led to, besides a change: what the checker says, or why it was refused.
+
+    `clashes` None: nobody else changed the material meanwhile.
+    """
 
     proof: ProofView | None = None
     wrong: str = ""
-    theirs: str | None = None
-    revision: str = ""
+    clashes: tuple[Clash, ...] | None = None
 
 
 @router.get("/courses/{course_id}/edit/materials/new")
@@ -112,16 +127,7 @@ async def show_material(visit: Teaching, course_id: Id, material_id: Id) -> Resp
     """Return the form of a material as its files say it."""
     course = await course_led(visit, course_id)
     seen = await material_of(visit, course_id, material_id)
-    form = MaterialForm(
-        title_ru=seen.title.ru or "",
-        title_en=seen.title.en or "",
-        kind=seen.type.value,
-        lesson=seen.lesson,
-        text=seen.text or "",
-        file_url=seen.file_url or "",
-        revision=seen.revision,
-    )
-    return _page(visit, course, material_id, form, Outcome())
+    return _page(visit, course, material_id, _form_of(seen), Outcome())
 
 
 @router.post("/courses/{course_id}/edit/preview")
@@ -157,12 +163,46 @@ async def _submitted(
     if form.lacks():
         return _page(visit, course, material_id, form, Outcome(wrong=visit.say(form.lacks())))
     try:
-        answer = await _answer(visit, course_id, material_id, form)
+        return await _saved(visit, course, material_id, form)
+    except NotFound:
+        # Removed by somebody meanwhile: the same words make a new one.
+        anew = form.model_copy(update={"revision": ""})
+        return _page(visit, course, None, anew, Outcome(wrong=visit.say("gone-material")))
     except REFUSALS as error:
         return _page(visit, course, material_id, form, Outcome(wrong=why(visit, error)))
+
+
+async def _saved(
+    visit: Visit, course: Course, material_id: int | None, form: MaterialForm
+) -> Response:
+    answer = await _answer(visit, course.course_id, material_id, form)
     if answer.status == _ACCEPTED:
         return seen_other(f"/changes/{answer.said['id']}")
+    if material_id and answer.status == _STALE and "revision" in answer.said:
+        theirs = _form_of(await material_of(visit, course.course_id, material_id))
+        return _clashing(visit, course, material_id, form, theirs)
     return _page(visit, course, material_id, form, _outcome(visit, answer))
+
+
+def _clashing(
+    visit: Visit, course: Course, material_id: int, form: MaterialForm, theirs: MaterialForm
+) -> Response:
+    """Return the form with what lies there instead; who saves now has seen that."""
+    seen = form.model_copy(update={"revision": theirs.revision})
+    told = clashes(form.fields(visit), theirs.fields(visit))
+    return _page(visit, course, material_id, seen, Outcome(wrong=visit.say("stale"), clashes=told))
+
+
+def _form_of(seen: TaughtMaterial) -> MaterialForm:
+    return MaterialForm(
+        title_ru=seen.title.ru or "",
+        title_en=seen.title.en or "",
+        kind=seen.type.value,
+        lesson=seen.lesson,
+        text=seen.text or "",
+        file_url=seen.file_url or "",
+        revision=seen.revision,
+    )
 
 
 async def _answer(
@@ -188,9 +228,6 @@ async def _answer(
 def _outcome(visit: Visit, answer: Answer) -> Outcome:
     if answer.is_good:
         return Outcome(proof_of(visit, answer.said))
-    if answer.status == _STALE and "revision" in answer.said:
-        theirs = answer.said["theirs"] or ""
-        return Outcome(wrong=visit.say("stale"), theirs=theirs, revision=answer.said["revision"])
     if "findings" in answer.said:
         return Outcome(proof_of(visit, answer.said), visit.say("not-good"))
     return Outcome(wrong=str(answer.said.get("detail", "")))
@@ -200,22 +237,18 @@ def _page(
     visit: Visit, course: Course, material_id: int | None, form: MaterialForm, came: Outcome
 ) -> Response:
     base = f"/courses/{course.course_id}/edit"
-    kept = {"text": form.words}
-    if came.theirs is not None:
-        # Who saves now has seen what lies there.
-        kept["revision"] = came.revision
     view = MaterialView(
         course=Link(base, course.title(visit.language)),
         course_id=course.course_id,
         material_id=material_id,
         action=f"{base}/materials" + (f"/{material_id}" if material_id else ""),
-        form=form.model_copy(update=kept),
+        form=form.model_copy(update={"text": form.words}),
         kinds=tuple((each, visit.say(f"kind-{each}")) for each in KINDS),
         preview=markdown(visit, form.words),
         proof=came.proof,
         wrong=came.wrong,
-        is_stale=came.theirs is not None,
-        theirs=came.theirs or "",
+        is_stale=came.clashes is not None,
+        clashes=came.clashes or (),
     )
     status = 422 if came.wrong else 200
     return shown(visit, "teach_material.html", v=view, status=status)
