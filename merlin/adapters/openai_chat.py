@@ -5,14 +5,26 @@ Fulfils Answerer. How often to try again is the caller's to decide.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
 
 from merlin.adapters import openai_shapes as shapes
-from merlin.adapters.openai_calls import Calls, call_errors
+from merlin.adapters.openai_calls import Calls, call_errors, json_object
 from merlin.adapters.openai_events import Events
 from merlin.adapters.openai_faults import Garbage, of_words
+from merlin.adapters.openai_steering import (
+    NEW_LIMIT,
+    OLD_LIMIT,
+    blamed,
+    fields_of,
+    wants_new_limit,
+)
 from merlin.chat.answerer import Piece
+from merlin.chat.steering import FREELY, Steering, WishRefused
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.message import Message, Usage
 from merlin.job.provider import ModelCard
@@ -42,15 +54,19 @@ class OpenAIChat:
         self._calls = Calls(base_url, credential)
         self._total_s = total_s
         self._in_pieces = in_pieces
+        self._limit = OLD_LIMIT
 
-    async def stream(self, model_id: str, messages: Sequence[Message]) -> AsyncIterator[Piece]:
+    async def stream(
+        self, model_id: str, messages: Sequence[Message], steering: Steering = FREELY
+    ) -> AsyncIterator[Piece]:
+        asked: Json = {"model": model_id, "messages": wire(messages)}
         if not self._in_pieces:
-            yield await self._whole(model_id, messages)
+            yield await self._whole(asked, steering)
             return
         usage: Usage | None = None
         is_whole = False
         with call_errors():
-            async for chunk in self._chunks(model_id, messages):
+            async for chunk in self._chunks(asked, steering):
                 piece = _piece(chunk)
                 usage = piece.usage or usage
                 is_whole = is_whole or piece.finish_reason is not None
@@ -61,23 +77,20 @@ class OpenAIChat:
         if usage is not None:
             yield Piece(usage=usage)
 
-    async def _whole(self, model_id: str, messages: Sequence[Message]) -> Piece:
-        asked = {"model": model_id, "messages": wire(messages)}
+    async def _whole(self, asked: Json, steering: Steering) -> Piece:
         with call_errors():
-            answer = shapes.answer(await self._calls.json(ANSWERS, asked, self._total_s))
+            async with asyncio.timeout(self._total_s):
+                # The first byte comes with the last: silence is no sign here.
+                async with self._sent(asked, steering, self._total_s) as told:
+                    answer = shapes.answer(json_object(await told.read()))
         return Piece(answer.text, answer.usage, answer.known, answer.finish_reason)
 
-    async def _chunks(self, model_id: str, messages: Sequence[Message]) -> AsyncIterator[Json]:
+    async def _chunks(self, asked: Json, steering: Steering) -> AsyncIterator[Json]:
         """Yield the chunks of an answer. Raises ProviderError for an error among them."""
-        asked = {
-            "model": model_id,
-            "messages": wire(messages),
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
+        asked = {**asked, "stream": True, "stream_options": {"include_usage": True}}
         left_s, events = self._total_s, Events()
         begun = time.monotonic()
-        async with self._calls.send(ANSWERS, asked, left_s, BETWEEN_BYTES_S) as answer:
+        async with self._sent(asked, steering, BETWEEN_BYTES_S) as answer:
             async for told in answer.content.iter_any():
                 left_s -= time.monotonic() - begun
                 if left_s < 0:
@@ -87,6 +100,34 @@ class OpenAIChat:
                         raise of_words(chunk["error"], ProviderBusy)
                     yield chunk
                 begun = time.monotonic()
+
+    @asynccontextmanager
+    async def _sent(
+        self, asked: Json, steering: Steering, between_s: float
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Yield what answers a question; what was learnt of the limit's name is used at once."""
+        async with AsyncExitStack() as held:
+            try:
+                answer = await self._call(held, asked, steering, between_s)
+            except WishRefused as refused:
+                if self._limit == NEW_LIMIT or not wants_new_limit(refused):
+                    raise
+                self._limit = NEW_LIMIT
+                answer = await self._call(held, asked, steering, between_s)
+            yield answer
+
+    async def _call(
+        self, held: AsyncExitStack, asked: Json, steering: Steering, between_s: float
+    ) -> aiohttp.ClientResponse:
+        wishes = fields_of(steering, self._limit)
+        sending = self._calls.send(ANSWERS, {**asked, **wishes}, self._total_s, between_s)
+        try:
+            return await held.enter_async_context(sending)
+        except ProviderError as error:
+            refused = blamed(error, wishes)
+            if refused is None:
+                raise
+            raise refused from error
 
     async def first_model(self) -> str:
         cards = await self.models()

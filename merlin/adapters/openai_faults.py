@@ -56,7 +56,7 @@ def of_status(refusal: Refusal, unsure: type[ProviderBusy]) -> ProviderError:
         return ProviderBusy(words, code=code, status=status, retry_after_s=_FILE_WAIT_S)
     if code == NO_MODEL or (status == _NOT_THERE and _is_about_a_model(refusal)):
         return ModelGone(words, code=code, status=status)
-    return ProviderError(words, code=code, status=status)
+    return ProviderError(words, code=code, status=status, param=_param_of(refusal.told))
 
 
 def of_words(told: object, unsure: type[ProviderBusy], otherwise: str = "") -> ProviderError:
@@ -73,6 +73,11 @@ def _code_of(told: object) -> str:
         return ""
     is_credit = told.get("type") == NO_CREDIT
     return str(told.get("code") or (NO_CREDIT if is_credit else ""))
+
+
+def _param_of(told: object) -> str:
+    """Return the field that the provider blames, "" where it names none."""
+    return str(told.get("param") or "") if isinstance(told, Mapping) else ""
 
 
 def _is_about_a_model(refusal: Refusal) -> bool:

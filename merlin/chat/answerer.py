@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from merlin.chat.steering import FREELY, Steering
 from merlin.core.message import Message, Usage
 from merlin.job.provider import ModelCard
 
@@ -35,8 +36,10 @@ class Answerer(Protocol):
     off in the middle), ProviderError when asking again changes nothing.
     """
 
-    def stream(self, model_id: str, messages: Sequence[Message]) -> AsyncIterator[Piece]:
-        """Yield the answer as it is written.
+    def stream(
+        self, model_id: str, messages: Sequence[Message], steering: Steering = FREELY
+    ) -> AsyncIterator[Piece]:
+        """Yield the answer as it is written. Raises WishRefused too, before the first piece.
 
         An error after the first piece means that the answer is cut off: what came is all there
         is of it. An iterator that ends without an error has brought the whole answer.

@@ -16,6 +16,7 @@ from merlin.chat.answerer import Answerer
 from merlin.chat.breaker import Breaker, is_spent
 from merlin.chat.reply import Draft, Ending, Reply, Trouble
 from merlin.chat.route import Choice
+from merlin.chat.steering import FREELY, Steering, WishRefused
 from merlin.chat.stop import Stop
 from merlin.chat.window import told_limit
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
@@ -58,6 +59,7 @@ class _Seat:
     talk: Sequence[Message]
     onlooker: Onlooker
     stop: Stop | None
+    steering: Steering
 
 
 class Desk:
@@ -74,13 +76,16 @@ class Desk:
         talk: Sequence[Message],
         onlooker: Onlooker,
         stop: Stop | None = None,
+        steering: Steering = FREELY,
     ) -> Reply:
-        """Return the reply of the first model of `route` that gives one; raises nothing of its own.
+        """Return the reply of the first model of `route` that gives one.
 
         `talk` is the history and the question, without a system text. When `stop` is pressed,
-        what came until then is the reply.
+        what came until then is the reply. Raises nothing of its own but WishRefused: another model
+        would be no help, the wish is to be another one.
         """
-        asking = asyncio.ensure_future(self._first_of(route, talk, onlooker, stop))
+        first = self._first_of(route, talk, onlooker, stop, steering)
+        asking = asyncio.ensure_future(first)
         if stop is not None:
             stop.ends(asking)
         try:
@@ -97,6 +102,7 @@ class Desk:
         talk: Sequence[Message],
         onlooker: Onlooker,
         stop: Stop | None,
+        steering: Steering,
     ) -> Reply:
         timer = asyncio.get_running_loop().call_later(self._patience.busy_word_s, onlooker.waits)
         troubles: list[Trouble] = []
@@ -104,7 +110,7 @@ class Desk:
             async for choice in route:
                 if choice.provider not in self._answerers:
                     continue
-                seat = _Seat(choice, talk, onlooker, stop)
+                seat = _Seat(choice, talk, onlooker, stop, steering)
                 reply = await self._ask_choice(seat, troubles)
                 if reply is not None:
                     return replace(reply, troubles=tuple(troubles))
@@ -120,6 +126,8 @@ class Desk:
         except ProviderBusy as busy:
             log.warning("model stays busy", provider=choice.provider, reason=str(busy))
             return Reply(Ending.BUSY, choice=choice)
+        except WishRefused:
+            raise
         except ModelGone as gone:
             troubles.append(_trouble("gone", choice, gone))
         except ProviderError as refusal:
@@ -167,7 +175,8 @@ class Desk:
         try:
             async with asyncio.timeout(self._patience.answer_s):
                 model_id = model_id or await answerer.first_model()
-                async for piece in answerer.stream(model_id, (*seat.choice.before, *seat.talk)):
+                asked = (*seat.choice.before, *seat.talk)
+                async for piece in answerer.stream(model_id, asked, seat.steering):
                     draft.take(piece)
                     if piece.text:
                         seat.onlooker.wrote(draft.text)
@@ -182,7 +191,8 @@ class Desk:
             if isinstance(error, TimeoutError):
                 raise ProviderBusy("no answer in time") from error
             raise
-        return draft.reply(seat.choice, model_id, draft.ending())
+        ending = draft.ending(may_be_empty=seat.steering.may_silence)
+        return draft.reply(seat.choice, model_id, ending)
 
 
 def _trouble(kind: str, choice: Choice, error: ProviderError) -> Trouble:

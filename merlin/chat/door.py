@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from merlin.billing.plan import Format
 from merlin.chat.route import General, Wish
+from merlin.chat.steering import FREELY, Steering
 from merlin.core.message import Message
 
 ALONE = "merlin"
@@ -27,13 +28,15 @@ class Asked:
     """One question with all that was said before it.
 
     `name` is the model as the caller called it, `dataset` what is meant by it, None for the
-    default one. `talk` ends with the question; `system` is the caller's own system text.
+    default one. `talk` ends with the question; `system` is the caller's own system text,
+    `steering` what it wishes of the answer.
     """
 
     name: str
     dataset: str | None
     talk: tuple[Message, ...]
     system: str = ""
+    steering: Steering = FREELY
 
     @property
     def has_images(self) -> bool:

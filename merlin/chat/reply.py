@@ -56,6 +56,11 @@ class Reply:
     troubles: tuple[Trouble, ...] = ()
     limit_tokens: int | None = None
 
+    @property
+    def is_answer(self) -> bool:
+        """Return whether this is what the model had to say, be it not a word as it was wished."""
+        return bool(self.text) or self.ending in (Ending.WHOLE, Ending.LENGTH)
+
 
 @dataclass(slots=True)
 class Draft:
@@ -75,11 +80,14 @@ class Draft:
         self.known = self.known if piece.known is None else piece.known
         self.finish_reason = piece.finish_reason or self.finish_reason
 
-    def ending(self) -> Ending:
-        """Return how an answer that the provider called finished has ended."""
+    def ending(self, *, may_be_empty: bool = False) -> Ending:
+        """Return how an answer that the provider called finished has ended.
+
+        `may_be_empty`: whoever asked had the model stop where not a word may have come.
+        """
         if self.finish_reason == "content_filter":
             return Ending.FILTERED
-        if not self.text.strip():
+        if not self.text.strip() and not may_be_empty:
             return Ending.EMPTY
         return Ending.LENGTH if self.finish_reason == "length" else Ending.WHOLE
 

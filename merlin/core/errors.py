@@ -88,13 +88,15 @@ class TillDoubt(TillAway):
 class ProviderError(MerlinError):
     """The provider refused; asking again changes nothing.
 
-    `code` and `status` are the provider's own words where it gave any.
+    `code`, `status` and `param` (the field it blames) are the provider's own words where it gave
+    any.
     """
 
-    def __init__(self, message: str, *, code: str = "", status: int = 0) -> None:
+    def __init__(self, message: str, *, code: str = "", status: int = 0, param: str = "") -> None:
         super().__init__(message, "error-provider")
         self.code = code
         self.status = status
+        self.param = param
 
 
 class ModelGone(ProviderError):

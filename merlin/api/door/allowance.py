@@ -164,7 +164,7 @@ def settle(services: ApiServices, asker: Asker, reply: Reply) -> None:
     if cost is not None:
         _guard(services).note(rows.notices, asker.user_id, cost, services.clock())
     if asker.plan is not UNLIMITED:
-        end = rows.quotas.charge if reply.text else rows.quotas.give_back
+        end = rows.quotas.charge if reply.is_answer else rows.quotas.give_back
         end(asker.number)
     report(rows.notices, rows.requests, reply.troubles, services.clock(), BY)
 

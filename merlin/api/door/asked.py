@@ -1,8 +1,9 @@
 """A call's body, read: POST /v1/chat/completions in the words of the protocol.
 
-What steers how a model writes (temperature, top_p, max_tokens, stop, seed …) is accepted and has
-no effect: the serving model answers as it was taught. What would change the meaning of an answer
-(tools, another response_format, several answers) is refused.
+What steers how a model writes (temperature, top_p, max_tokens, stop, seed, response_format …) goes
+to the provider that serves; a model that does not take it says so (`chat.steering`). What nothing
+here can do (tools, several answers, log probabilities, speech) is refused by name, and what changes
+no answer (user, metadata, store …) is passed over.
 
 Source: openai/openai-openapi, `openapi.yaml`, CreateChatCompletionRequest.
 """
@@ -16,9 +17,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from merlin.api.door.shape import wrong
+from merlin.api.door.shape import not_here, wrong
 from merlin.api.wrong import wrong_values
 from merlin.chat.door import ALONE, Asked, dataset_of
+from merlin.chat.steering import Steering
 from merlin.core.message import Image, Message
 
 BODY_BYTES = 1024 * 1024
@@ -26,8 +28,21 @@ MOST_MESSAGES = 200
 _PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 _SYSTEM = ("system", "developer")
 _EITHER = ("content", "stop")
-_Steering = Annotated[float | None, Field(default=None, description="accepted, without effect")]
-_Limit = Annotated[int | None, Field(default=None, ge=1, description="accepted, without effect")]
+MOST_STOPS, LONGEST_STOP, MOST_TOKENS, MOST_SEED = 4, 500, 1_000_000, 2**63 - 1
+# What is asked for in vain -> the text `door-not-<key>` that says what to do instead.
+_NOT_HERE = {
+    "n": "several",
+    "tools": "tools",
+    "functions": "tools",
+    "logprobs": "logprobs",
+    "top_logprobs": "logprobs",
+    "logit_bias": "bias",
+    "modalities": "speech",
+    "audio": "speech",
+}
+_Penalty = Annotated[float | None, Field(default=None, ge=-2, le=2, allow_inf_nan=False)]
+_Limit = Annotated[int | None, Field(default=None, ge=1, le=MOST_TOKENS)]
+_Stop = Annotated[str, Field(max_length=LONGEST_STOP)]
 
 
 class _Read(BaseModel):
@@ -71,10 +86,28 @@ class StreamOptions(_Read):
     include_usage: bool = False
 
 
-class ResponseFormat(_Read):
-    """Answers are plain text."""
+class Plain(_Read):
+    """An answer in words, or any JSON object."""
 
-    type: Literal["text"]
+    type: Literal["text", "json_object"]
+
+
+class Shape(_Read):
+    """A JSON Schema (`schema`) by its name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(min_length=1, max_length=64)
+
+
+class Shaped(_Read):
+    """An answer of a shape of the caller's own."""
+
+    type: Literal["json_schema"]
+    json_schema: Shape
+
+
+_Format = Annotated[Plain | Shaped, Field(discriminator="type")]
 
 
 class ChatAsked(_Read):
@@ -85,20 +118,44 @@ class ChatAsked(_Read):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     n: Literal[1] | None = None
-    response_format: ResponseFormat | None = None
     tools: list[Any] | None = Field(default=None, max_length=0)
     functions: list[Any] | None = Field(default=None, max_length=0)
-    temperature: _Steering
-    top_p: _Steering
+    logprobs: Literal[False] | None = None
+    top_logprobs: Literal[0] | None = None
+    logit_bias: dict[str, Any] | None = Field(default=None, max_length=0)
+    modalities: list[Literal["text"]] | None = None
+    audio: None = None
+    temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
+    top_p: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
+    presence_penalty: _Penalty
+    frequency_penalty: _Penalty
+    seed: int | None = Field(default=None, ge=-MOST_SEED - 1, le=MOST_SEED)
     max_tokens: _Limit
     max_completion_tokens: _Limit
-    stop: str | list[str] | None = Field(default=None, description="accepted, without effect")
+    stop: _Stop | Annotated[list[_Stop], Field(max_length=MOST_STOPS)] | None = None
+    response_format: _Format | None = None
     user: str | None = Field(default=None, description="accepted, without effect")
 
     @property
     def wants_usage(self) -> bool:
         """Return whether a stream is to end with what it took."""
         return self.stream_options is not None and self.stream_options.include_usage
+
+    @property
+    def steering(self) -> Steering:
+        """Return what is wished of the answer; the newer name of the limit counts first."""
+        stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        shape = self.response_format
+        return Steering(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            presence_penalty=self.presence_penalty,
+            frequency_penalty=self.frequency_penalty,
+            seed=self.seed,
+            most_tokens=self.max_completion_tokens or self.max_tokens,
+            stops=tuple(stop for stop in stops if stop),
+            response_format=shape.model_dump() if shape and shape.type != "text" else None,
+        )
 
 
 def read_asked(body: bytes, language: str) -> ChatAsked:
@@ -109,6 +166,9 @@ def read_asked(body: bytes, language: str) -> ChatAsked:
         found = error.errors(include_url=False)
         # Of the kinds that a field may have, the one that was got furthest into is meant.
         field = _param(found[0]["loc"])
+        top = str(found[0]["loc"][0]) if found[0]["loc"] else ""
+        if top in _NOT_HERE:
+            raise not_here(top, _NOT_HERE[top]) from error
         first = max(
             (each for each in found if _param(each["loc"]).startswith(field)),
             key=lambda each: len(each["loc"]),
@@ -122,8 +182,10 @@ def read_asked(body: bytes, language: str) -> ChatAsked:
 def _param(path: Sequence[int | str]) -> str:
     """Return a field as the protocol names it: `messages[2].role`.
 
-    Within what may be a text or a list pydantic names the kinds that it tried: they are left out.
+    Within what may be of several kinds pydantic names those that it tried: they are left out.
     """
+    if path[:1] == ("response_format",):
+        path = (path[0], *path[2:])
     either = next((place for place, each in enumerate(path) if each in _EITHER), len(path))
     inside = [each for each in path[either + 1 :] if isinstance(each, int)]
     said = [*path[: either + 1], *inside[:1]]
@@ -141,7 +203,8 @@ def asked_of(read: ChatAsked, default: str | None, *, sees: bool) -> Asked:
         raise wrong(f"{last}.role", "no-question")
     if not said[-1].content.strip() and not said[-1].images:
         raise wrong(f"{last}.content", "empty-question")
-    asked = Asked(read.model, dataset_of(read.model or ALONE, default), said, system.strip())
+    dataset = dataset_of(read.model or ALONE, default)
+    asked = Asked(read.model, dataset, said, system.strip(), read.steering)
     if asked.has_images and not sees:
         raise wrong("messages", "no-pictures")
     return asked

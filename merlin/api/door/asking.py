@@ -15,13 +15,14 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 
 from merlin.api.door.allowance import Asker, is_free, opened, settle
-from merlin.api.door.shape import Refusal
+from merlin.api.door.shape import Refusal, unwished
 from merlin.api.services import ApiServices
 from merlin.billing.plan import UNLIMITED
 from merlin.chat.desk import Desk
 from merlin.chat.door import Asked, wish_of
 from merlin.chat.reply import Ending, Reply
 from merlin.chat.route import Choice, choices, only
+from merlin.chat.steering import WishRefused
 from merlin.chat.stop import Stop
 from merlin.core.errors import MerlinError
 from merlin.core.killpoint import reached
@@ -94,12 +95,17 @@ class Asking:
             log.warning("a question was not answered", reason=redact(str(error)))
 
     async def _run(self) -> Reply:
-        first = await self._opened()
+        asked, first = self._asked, await self._opened()
         reached("door.reserved")
         try:
-            reply = await self._desk.reply(self._route(first), self._asked.talk, self, self.stop)
+            reply = await self._desk.reply(
+                self._route(first), asked.talk, self, self.stop, asked.steering
+            )
             reached("door.asked")
             await self._settle(reply)
+        except WishRefused as refused:
+            await self._give_back()
+            raise unwished(refused) from refused
         except BaseException:
             await self._give_back()
             raise

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.api.language import headers_of, language_of_request
+from merlin.chat.steering import WishRefused
 from merlin.core.text import text
 
 ROOT = "/v1/"
@@ -43,6 +44,16 @@ class Refusal(Exception):
 def wrong(param: str, key: str, **arguments: object) -> Refusal:
     """Return the refusal of a field that cannot be taken."""
     return Refusal(HTTPStatus.BAD_REQUEST, key, "invalid_value", param, **arguments)
+
+
+def not_here(param: str, key: str) -> Refusal:
+    """Return the refusal of something that nothing here can do, `door-not-<key>` in words."""
+    return Refusal(HTTPStatus.BAD_REQUEST, f"not-{key}", "unsupported_parameter", param)
+
+
+def unwished(refused: WishRefused) -> Refusal:
+    """Return the refusal of a wish that the serving model does not take."""
+    return wrong(refused.field, "unwished", field=refused.field, why=str(refused))
 
 
 def answered(request: Request, refusal: Refusal) -> Response:

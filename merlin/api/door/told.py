@@ -70,7 +70,7 @@ def new_id() -> str:
 
 def refusal_of(reply: Reply) -> Refusal | None:
     """Return why there is no answer, None where there is one."""
-    if reply.text or reply.ending is Ending.FILTERED:
+    if reply.is_answer or reply.ending is Ending.FILTERED:
         return None
     if reply.ending is Ending.TOO_LONG:
         code = "context_length_exceeded"

@@ -27,7 +27,9 @@ QUOTED_CHARACTERS = 300
 BYTES_PER_TOKEN = 4
 FRAMING_TOKENS = 3
 IMAGE_TOKENS = 256
-_SUMMARY = re.compile(r"summar|конспект|резюм|кратк|пересказ|сумм(?:ир|ар)", re.IGNORECASE)
+_SUMMARY = re.compile(
+    r"summar|\bsum\b[\w ]* up\b|конспект|резюм|кратк|переска[зж]|сумм(?:ир|ар)", re.IGNORECASE
+)
 _TRANSLATION = re.compile(r"translat|перевед|перевод", re.IGNORECASE)
 _CYRILLIC = re.compile(r"[А-Яа-яЁё]")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
@@ -91,6 +93,22 @@ def answer(messages: Sequence[Mapping[str, Any]]) -> str:
 def taught(answer_: str) -> str:
     """Return a taught answer with the word that a stand-in gives it."""
     return text(_language_of(answer_), "stand-in-taught", answer=answer_)
+
+
+def ended(said: str, asked: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what is left of an answer by `stop` and the limit of tokens, and why it ends.
+
+    Raises ProtocolError for a shape: what is composed by rule keeps to none.
+    """
+    if (asked.get("response_format") or {"type": "text"}) != {"type": "text"}:
+        raise bad_field("response_format", "Invalid parameter: a stand-in answers in text alone.")
+    stops = asked.get("stop") or []
+    for stop in [stops] if isinstance(stops, str) else stops:
+        said = said.partition(str(stop))[0]
+    limit = asked.get("max_completion_tokens") or asked.get("max_tokens")
+    if not limit or count_tokens(said) <= limit:
+        return said, "stop"
+    return said.encode()[: limit * BYTES_PER_TOKEN].decode("utf-8", "ignore"), "length"
 
 
 def last_question(messages: Sequence[Mapping[str, Any]]) -> str:

@@ -53,7 +53,8 @@ class Completions:
         """Answer POST /v1/chat/completions."""
         asked = await json_object(request)
         messages = chat.read_messages(asked.get("messages"))
-        said = self._answer(str(asked.get("model", "")), messages)
+        whole = self._answer(str(asked.get("model", "")), messages)
+        said, reason = chat.ended(whole, asked)
         used = self._usage(messages, said)
         head = {
             "id": f"chatcmpl-{secrets.token_hex(12)}",
@@ -64,14 +65,14 @@ class Completions:
             options = asked.get("stream_options") or {}
             usage = used if options.get("include_usage") else None
             return StreamingResponse(
-                self._stream(head, said, usage), media_type="text/event-stream"
+                self._stream(head, said, usage, reason), media_type="text/event-stream"
             )
         await asyncio.sleep(self._account.behaviour.think_s)
         choice = {
             "index": 0,
             "message": {"role": "assistant", "content": said, "refusal": None},
             "logprobs": None,
-            "finish_reason": "stop",
+            "finish_reason": reason,
         }
         return JSONResponse(
             {**head, "object": "chat.completion", "choices": [choice], "usage": used}
@@ -110,7 +111,7 @@ class Completions:
         }
 
     async def _stream(
-        self, head: Mapping[str, Any], said: str, usage: Mapping[str, Any] | None
+        self, head: Mapping[str, Any], said: str, usage: Mapping[str, Any] | None, reason: str
     ) -> AsyncIterator[str]:
         base = {**head, "object": "chat.completion.chunk"}
         behaviour = self._account.behaviour
@@ -119,7 +120,7 @@ class Completions:
         for piece in _WORD.findall(said):
             yield _chunk(base, {"content": piece}, None)
             await asyncio.sleep(behaviour.piece_s)
-        yield _chunk(base, {}, "stop")
+        yield _chunk(base, {}, reason)
         if usage is not None:
             yield _event({**base, "choices": [], "usage": usage})
         yield "data: [DONE]\n\n"

@@ -1,0 +1,106 @@
+"""How an answer is to be written, on the wire, and what a server refuses of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from merlin.adapters.openai_chat import OpenAIChat
+from merlin.adapters.openai_steering import blamed, fields_of
+from merlin.chat.steering import FREELY, Steering, WishRefused
+from merlin.core.errors import ProviderError
+from merlin.core.message import Message
+
+QUESTION = (Message("user", "Что такое очередь?"),)
+WISHES = Steering(temperature=0.0, seed=7, most_tokens=5, stops=("я",))
+EVENTS = b'data: {"choices": [{"delta": {"content": "A"}, "finish_reason": "stop"}]}\n\n'
+WHOLE = {"choices": [{"message": {"content": "A"}, "finish_reason": "stop"}]}
+NEW_NAME = (
+    "Unsupported parameter: 'max_tokens' is not supported with this model."
+    " Use 'max_completion_tokens' instead."
+)
+
+
+def told(server, steering, *, in_pieces=True, times=1):
+    """Return the words of the last of some answers."""
+
+    async def read():
+        chat = OpenAIChat(server.base_url, "key", total_s=5.0, in_pieces=in_pieces)
+        try:
+            for _ in range(times):
+                pieces = [piece async for piece in chat.stream("ft:x", QUESTION, steering)]
+        finally:
+            await chat.aclose()
+        return "".join(piece.text for piece in pieces)
+
+    return asyncio.run(read())
+
+
+def error(message, param=None, code=None):
+    return json.dumps({"error": {"message": message, "param": param, "code": code}}).encode()
+
+
+@pytest.mark.unit
+def test_only_what_is_wished_is_said():
+    shape = {"type": "json_object"}
+    assert fields_of(FREELY) == {}
+    assert fields_of(Steering(temperature=0.0, response_format=shape)) == {
+        "temperature": 0.0,
+        "response_format": shape,
+    }
+    assert fields_of(WISHES, "max_completion_tokens")["max_completion_tokens"] == 5
+
+
+@pytest.mark.functional
+@pytest.mark.parametrize("in_pieces", [True, False])
+def test_wishes_stand_beside_the_question(server, reply, in_pieces):
+    server.will(reply(EVENTS if in_pieces else WHOLE))
+    assert told(server, WISHES, in_pieces=in_pieces) == "A"
+    (call,) = server.calls
+    said = {name: call.json[name] for name in call.json if name not in ("model", "messages")}
+    said = {name: value for name, value in said.items() if not name.startswith("stream")}
+    assert said == {"temperature": 0.0, "seed": 7, "max_tokens": 5, "stop": ["я"]}
+
+
+@pytest.mark.functional
+@pytest.mark.parametrize("in_pieces", [True, False])
+def test_a_server_that_knows_the_limit_by_its_new_name_is_asked_by_it_from_then_on(
+    server, reply, in_pieces
+):
+    good = reply(EVENTS if in_pieces else WHOLE)
+    server.will(reply(error(NEW_NAME, "max_tokens"), status=400), good, good)
+    assert told(server, WISHES, in_pieces=in_pieces, times=2) == "A"
+    names = ("max_tokens", "max_completion_tokens")
+    asked = [[name for name in names if name in call.json] for call in server.calls]
+    assert asked == [["max_tokens"], ["max_completion_tokens"], ["max_completion_tokens"]]
+
+
+@pytest.mark.functional
+def test_a_wish_that_is_refused_twice_is_told(server, reply):
+    server.will(*[reply(error(NEW_NAME, "max_tokens"), status=400)] * 3)
+    with pytest.raises(WishRefused) as refused:
+        told(server, WISHES)
+    assert refused.value.field == "max_tokens"
+    assert len(server.calls) == 2
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("status", "param", "words", "field"),
+    [
+        (400, "temperature", "is too hot", "temperature"),
+        (400, "response_format.type", "is unknown", "response_format"),
+        (422, "", "400 temperature: must be at most 1", "temperature"),
+        (400, "messages", "the temperature of the talk", ""),
+        (400, "", "the temperatures differ", ""),
+        (400, "", "no such thing", ""),
+        (404, "temperature", "not here", ""),
+        (400, "top_p", "was never sent", ""),
+    ],
+)
+def test_only_a_wish_that_was_sent_is_blamed(status, param, words, field):
+    sent = {"temperature": 1.5, "response_format": {"type": "json_object"}}
+    found = blamed(ProviderError(words, status=status, param=param), sent)
+    assert (found.field if found else "") == field

@@ -1,0 +1,134 @@
+"""What steers an answer (`temperature`, `stop` …): passed on, bounded, or refused by name."""
+
+from __future__ import annotations
+
+import pytest
+from door_world import TWO_A_DAY, ask, asker, opened, package, talk, uses
+
+from merlin.core.text import text
+
+pytestmark = pytest.mark.functional
+
+QUESTION = "Что такое граф?"
+PLAIN = {"model", "messages", "stream", "stream_options"}
+NOT_HERE = {
+    "n": (3, "several"),
+    "tools": ([{"type": "function"}], "tools"),
+    "logprobs": (True, "logprobs"),
+    "logit_bias": ({"50256": -100}, "bias"),
+    "audio": ({"voice": "alloy"}, "speech"),
+}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    with opened(tmp_path_factory.mktemp("door")) as (site, provider):
+        yield site, provider
+
+
+@pytest.fixture
+def provider(shared):
+    return shared[1]
+
+
+@pytest.fixture(scope="module")
+def client(shared):
+    """One key for all: a person has only so many."""
+    with asker(shared[0]) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def sdk(shared):
+    with package(shared[0]) as client:
+        yield client
+
+
+def test_what_steers_the_writing_goes_to_the_provider_and_the_rest_does_not(client, provider):
+    shape = {"type": "text"}
+    told = ask(
+        client,
+        QUESTION,
+        temperature=0.2,
+        top_p=1,
+        presence_penalty=-1,
+        frequency_penalty=0.5,
+        max_tokens=9,
+        max_completion_tokens=50,
+        stop="###",
+        seed=-7,
+        user="anna",
+        tools=[],
+        response_format=shape,
+        logit_bias=None,
+        metadata={"a": "b"},
+    )
+    assert told.status_code == 200
+    asked = provider.calls("chat.create")[-1].body
+    assert {name: asked[name] for name in asked if name not in PLAIN} == {
+        "temperature": 0.2,
+        "top_p": 1,
+        "presence_penalty": -1,
+        "frequency_penalty": 0.5,
+        "max_tokens": 50,
+        "stop": ["###"],
+        "seed": -7,
+    }
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("wish", "words", "reason"),
+    [
+        ({"max_tokens": 2}, "один", "length"),
+        ({"stop": ["два", "три"]}, "один", "stop"),
+        ({"stop": "один"}, "", "stop"),
+        ({}, "один два три", "stop"),
+    ],
+)
+def test_an_answer_ends_where_it_was_wished(sdk, provider, wish, words, reason, stream):
+    provider.behave(fixed_answer="один два три")
+    told = sdk.chat.completions.create(**talk(QUESTION, stream=stream, **wish))
+    if stream:
+        choices = [each.choices[0] for each in told]
+        said = "".join(each.delta.content or "" for each in choices)
+        ended = choices[-1].finish_reason
+    else:
+        said, ended = told.choices[0].message.content, told.choices[0].finish_reason
+    provider.behave(fixed_answer="")
+    assert (said, ended) == (words, reason)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_wish_that_the_model_does_not_take_is_refused_in_its_words(client, provider, stream):
+    before = len(provider.calls("chat.create"))
+    told = ask(client, QUESTION, response_format={"type": "json_object"}, stream=stream)
+    error = told.json()["error"]
+    assert (told.status_code, error["param"]) == (400, "response_format")
+    assert error["code"] == "invalid_value"
+    assert "answers in text alone" in error["message"]
+    assert len(provider.calls("chat.create")) == before + 1
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+@pytest.mark.parametrize("field", NOT_HERE)
+def test_what_nothing_here_can_do_is_refused_by_name(client, field, language):
+    value, why = NOT_HERE[field]
+    asked = talk(QUESTION, **{field: value})
+    told = client.post("/chat/completions", json=asked, headers={"Accept-Language": language})
+    error = told.json()["error"]
+    assert (told.status_code, error["param"]) == (400, field)
+    assert error["code"] == "unsupported_parameter"
+    assert error["message"] == text(language, f"door-not-{why}")
+
+
+def test_silence_that_was_wished_is_charged_as_an_answer(tmp_path):
+    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+        provider.behave(fixed_answer="один два")
+        assert ask(client, QUESTION, stop=["один"]).status_code == 200
+        assert uses(site) == {"charged": 1}
+        refused = ask(client, QUESTION, response_format={"type": "json_object"})
+        assert refused.status_code == 400
+        assert uses(site) == {"charged": 1, "returned": 1}
+        told = site.database.sql("SELECT COUNT(*) FROM notice")
+        assert told == [(0,)]
