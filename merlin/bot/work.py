@@ -112,7 +112,6 @@ class Work:
         """End messages of one chat that found no room; say so to the person the first time."""
         services = self._kit.services
         newest = read_event(updates[-1], self._language)
-        words = text(newest.language, "bot-queue-full", waiting=MOST_WAITING)
         outcomes = [
             Outcome(update.update_id, UpdateState.REFUSED, "queue full") for update in updates
         ]
@@ -120,6 +119,8 @@ class Work:
         def work() -> None:
             if is_news and newest.is_private:
                 key = f"full:{newest.update_id}"
+                speaks = known_of(services.rows, newest.update).user.speaks(newest.language)
+                words = text(speaks, "bot-queue-full", waiting=MOST_WAITING)
                 services.rows.outbox.put([Letter(key, newest.chat_id, Page(words))])
             services.rows.inbox.finish(services.owner, newest.chat_id, outcomes)
 

@@ -21,11 +21,14 @@ class Newest:
 class Tally(Protocol):
     """What the turns of one bot add up to; it is only read."""
 
-    def of_session(self, session_id: int) -> Sequence[Cost]:
-        """Return what a session has cost, one sum a currency; none where nobody knows."""
+    def of_session(self, session_id: int) -> Sequence[Cost] | None:
+        """Return what a session has cost, one sum a currency; None before the first question.
 
-    def since(self, user_id: int, at: datetime) -> Sequence[Cost]:
-        """Return what a person's questions have cost since then, one sum a currency."""
+        No sums: nobody knows what it cost.
+        """
+
+    def since(self, user_id: int, at: datetime) -> Sequence[Cost] | None:
+        """Return what a person's questions have cost since then, in the same way."""
 
     def count(self, session_id: int) -> int:
         """Return how many answered turns a session has."""

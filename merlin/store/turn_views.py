@@ -28,12 +28,12 @@ class TurnViews:
         self._cipher = cipher
         self._bot_id = bot_id
 
-    def of_session(self, session_id: int) -> list[Cost]:
-        """Return what a session has cost, one sum a currency; none where nobody knows."""
+    def of_session(self, session_id: int) -> list[Cost] | None:
+        """Return what a session has cost, one sum a currency; None before the first question."""
         return self._costs(TURN.session_id == session_id)
 
-    def since(self, user_id: int, at: datetime) -> list[Cost]:
-        """Return what a person's questions have cost since then, one sum a currency."""
+    def since(self, user_id: int, at: datetime) -> list[Cost] | None:
+        """Return what a person's questions have cost since then, in the same way."""
         return self._costs((TURN.user_id == user_id) & (TURN.asked_at >= iso(at)))
 
     def count(self, session_id: int) -> int:
@@ -56,12 +56,15 @@ class TurnViews:
         rows = self.db.rows(TURN.select().where(these).order_by(TURN.id))
         return [self._passage(row) for row in rows]
 
-    def _costs(self, these: Any) -> list[Cost]:
-        known = self._mine() & these & (TURN.currency != "")
+    def _costs(self, these: Any) -> list[Cost] | None:
         spent = fn.SUM(TURN.cost_micro).alias("micro")
-        sums = TURN.select(TURN.currency, spent).where(known).group_by(TURN.currency)
-        rows = self.db.rows(sums.order_by(TURN.currency))
-        return [Cost(int(row["micro"]), row["currency"]) for row in rows]
+        # What was refused has cost nothing; a summary costs without an answer.
+        these &= self._mine() & ((TURN.answer != "") | (TURN.currency != ""))
+        sums = TURN.select(TURN.currency, spent).where(these)
+        rows = self.db.rows(sums.group_by(TURN.currency).order_by(TURN.currency))
+        # Without a currency stands what nobody knows the price of.
+        known = [row for row in rows if row["currency"]]
+        return [Cost(int(row["micro"]), row["currency"]) for row in known] if rows else None
 
     def _mine(self) -> Any:
         return TURN.bot_id == self._bot_id

@@ -49,6 +49,7 @@ def test_the_gauge_tells_the_providers_count_the_cost_and_the_plan(tmp_path, tel
         fresh = talk.say("/t").text
         assert "▱▱▱▱▱▱▱▱▱▱ 0 %" in fresh
         assert "по нашей оценке" in fresh
+        assert "этот разговор — пока ничего, сегодня — пока ничего" in fresh
         talk.say("Что такое лоб?")
         told = talk.say("/t").text
     ((used, _),) = rows(settings, "SELECT input_tokens + output_tokens, cost_micro FROM turn")
@@ -91,6 +92,15 @@ def test_a_checked_summary_is_shown_and_goes_along_in_a_new_session(talk, provid
     talk.say("/sessions")
     assert "У вас 2 разговора" in talk.last.text
     assert any("(продолжение)" in label for label in talk.labels)
+
+
+def test_the_stand_in_sums_a_talk_up_by_its_first_sentences(talk):
+    """So that the demo shows what the button does."""
+    talk.say(QUESTION)
+    talk.say("/t")
+    shown = talk.press("Пересказать и продолжить").text
+    assert shown.startswith(f"О чём мы говорили:\n\nВопрос: {QUESTION}")
+    assert "Вы спросили: «Вопрос:" not in shown
 
 
 def test_an_invented_number_is_asked_anew_and_then_all_stays_as_it_was(talk, provider):

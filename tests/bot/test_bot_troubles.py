@@ -167,6 +167,21 @@ def test_a_flood_of_one_person_is_refused_kindly_and_once(telegram, provider, se
     assert "«вопрос»" in texts(telegram, "boris")[0]
 
 
+def test_a_flood_is_told_of_in_the_language_that_the_person_chose(telegram, provider, settings):
+    provider.behave(think_s=60.0)
+    with RunningBot(settings):
+        telegram.say("anna", "/lang")
+        ended(telegram, settings, 1)
+        telegram.press("anna", "lang:en")
+        ended(telegram, settings, 2)
+        for number in range(8):
+            telegram.say("anna", f"вопрос {number}")
+        telegram.wait_for(lambda: any("faster than" in told for told in texts(telegram)), 20)
+        assert not any("быстрее" in told for told in texts(telegram))
+        provider.behave(think_s=0.0)
+        telegram.press("anna", "⏹ Stop")
+
+
 def test_updates_that_come_again_are_answered_once(telegram, settings):
     # The batch was handed out, but its way to the bot broke: Telegram sends it again.
     telegram.faults.add(Fault("getUpdates", FaultKind.LAG, seconds=0.1, times=2))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import openai
 import pytest
 
+from merlin.core.text import text
 from merlin.sandbox import voice
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider import ProviderStandIn
@@ -62,6 +63,12 @@ def test_a_summary_is_the_leading_sentences(client):
     assert said.startswith("Сокол взлетел. Он увидел поле. Поле было пустым.\n")
     assert "вернулся" not in said
     assert "Подставная модель" in said
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_a_talk_is_summed_up_where_the_bot_asks_for_it(client, language):
+    said = answer(client, STORY, system=text(language, "sum-system"))
+    assert said.startswith("Сокол взлетел. Он увидел поле. Поле было пустым.\n")
 
 
 def test_a_translation_is_the_marked_source(client):

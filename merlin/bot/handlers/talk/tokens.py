@@ -80,13 +80,13 @@ def _cost_line(kit: Kit, event: Event, session: Session) -> str:
         kit.services.clock().astimezone(zone_for(kit, event)), time(), zone_for(kit, event)
     )
     session_cost = _amounts(kit.rows.tally.of_session(session.session_id), event.language)
-    if kit.rows.tally.newest(session.session_id) is None:
-        session_cost = text(event.language, "tokens-nothing")
     today = _amounts(kit.rows.tally.since(event.user_id, here.astimezone(UTC)), event.language)
     return text(event.language, "tokens-cost", session=session_cost, today=today)
 
 
-def _amounts(costs: Sequence[Cost], language: str) -> str:
+def _amounts(costs: Sequence[Cost] | None, language: str) -> str:
+    if costs is None:
+        return text(language, "tokens-nothing")
     if costs and not any(cost.micro for cost in costs):
         return text(language, "tokens-free")
     amounts = [shown(cost.micro, cost.currency) for cost in costs]
