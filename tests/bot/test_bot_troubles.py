@@ -180,6 +180,7 @@ def test_a_flood_is_told_of_in_the_language_that_the_person_chose(telegram, prov
         assert not any("быстрее" in told for told in texts(telegram))
         provider.behave(think_s=0.0)
         telegram.press("anna", "⏹ Stop")
+        ended(telegram, settings, 11)
 
 
 def test_updates_that_come_again_are_answered_once(telegram, settings):
