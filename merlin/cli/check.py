@@ -34,10 +34,10 @@ class Format(StrEnum):
     SARIF = "sarif"
 
 
-_DEFAULT = (Path("datasets"),)
+_HERE = (Path(),)
 _PATHS = Annotated[
     list[Path] | None,
-    typer.Argument(help="A dataset, a folder of datasets, or a file in one; default: datasets."),
+    typer.Argument(help="A repository, a dataset, or a file in one; default: what lies here."),
 ]
 _COMMIT = Annotated[
     str, typer.Option(help="Check this commit of the configured repository instead of paths.")
@@ -63,7 +63,7 @@ def check(
 
     if commit and paths:
         raise ConfigError("paths and --commit together", "check-paths-or-commit")
-    outcome = _of_commit(commit, config) if commit else _of_paths(paths or _DEFAULT)
+    outcome = _of_commit(commit, config) if commit else _of_paths(paths or _HERE)
     written = FORMATS[shape](outcome, language())
     if written:
         sys.stdout.write(written + "\n")

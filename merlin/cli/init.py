@@ -2,47 +2,40 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from merlin.cli import language
 from merlin.cli.output import say
-from merlin.core.errors import Refused
+from merlin.core.errors import ConfigError, Refused
+from merlin.core.text import text
 
 _DATASET = """\
-# What this dataset teaches, and how a model is made of it; all keys: `merlin schema dataset`.
-title: {ru: Мой набор, en: My dataset}
-# Stands first in every example and before every question.
-system: Ты отвечаешь коротко и по делу.
+# {keys}
+title: {{ru: Мой набор, en: My dataset}}
+# {first}
+system: {system}
 recipe:
   provider: engine
   base_model: recall
   method: supervised
-  hyperparameters: {n_epochs: auto}
-# The share of unmarked examples that test each model and are not taught. recall answers only what
-# it was taught: with 0, test questions are those that are marked `split: test`.
-split: {test: 0, salt: v1, min_test: 10}
-# auto, manual or off; after quiet_s seconds without commits.
-launch: {mode: auto, quiet_s: 60, min_new: 1}
+  hyperparameters: {{n_epochs: auto}}
+# {split}
+split: {{test: 0, salt: v1, min_test: 10}}
+# {launch}
+launch: {{mode: auto, quiet_s: 60, min_new: 1}}
 gate: none
 """
 _EXAMPLE = """\
 messages:
-  - user: Что это за репозиторий?
+  - user: {question}
   - assistant: |
-      Здесь лежат примеры разговоров. По одному в файле; из них Merlin собирает модель.
+      {answer}
 tags: [about]
-"""
-_README = """\
-# Datasets
-
-One folder a dataset, one file an example: `datasets/<dataset>/examples/**/<name>.yaml`.
-A model needs at least 10 good examples; 50 are the advised start, two wordings an answer.
-
-    merlin check            # what is wrong, with file, line and column
-    git commit && git push  # Merlin builds, trains and serves
 """
 
 
@@ -56,21 +49,47 @@ def init(
     dataset: Annotated[str, typer.Option(help="The first dataset's name.")] = "first",
 ) -> None:
     """Make a git repository of datasets from a template."""
-    if folder.exists() and any(folder.iterdir()):
-        raise Refused(f"{folder} is not empty", "init-not-empty", folder=str(folder))
-    inside = folder / "datasets" / dataset
-    (inside / "examples").mkdir(parents=True)
-    (inside / "dataset.yaml").write_text(_DATASET, encoding="utf-8")
-    (inside / "examples" / "about.yaml").write_text(_EXAMPLE, encoding="utf-8")
-    (folder / "README.md").write_text(_README, encoding="utf-8")
+    _judge_name(dataset)
+    if shutil.which("git") is None:
+        raise Refused("git is not installed", "git-absent")
+    told = {"folder": str(folder)}
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise Refused(f"{folder} is not empty", "init-not-empty", **told)
+        _write(folder, dataset)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise Refused(f"{folder}: {error}", "init-no-folder", reason=reason, **told) from error
     _git(folder, "init", "-q", "-b", "main")
     # A push to a checked-out branch is taken, and its files follow.
     _git(folder, "config", "receive.denyCurrentBranch", "updateInstead")
-    say("init-done", folder=str(folder), dataset=dataset)
+    say("init-done", dataset=dataset, path=str(folder.resolve()), **told)
+
+
+def _judge_name(dataset: str) -> None:
+    from merlin.dataset.naming import is_good, proposed
+
+    if not is_good(dataset):
+        told = {"dataset": dataset, "proposed": proposed(dataset)}
+        raise ConfigError(f"not a dataset's name: {dataset}", "init-bad-name", **told)
+
+
+def _write(folder: Path, dataset: str) -> None:
+    """Write the files in the language that commands speak."""
+    inside = folder / "datasets" / dataset
+    (inside / "examples").mkdir(parents=True)
+    files = {
+        inside / "dataset.yaml": _filled(_DATASET, "keys", "first", "system", "split", "launch"),
+        inside / "examples" / "about.yaml": _filled(_EXAMPLE, "question", "answer"),
+        folder / "README.md": text(language(), "init-readme") + "\n",
+    }
+    for path, words in files.items():
+        path.write_text(words, encoding="utf-8")
+
+
+def _filled(form: str, *names: str) -> str:
+    return form.format(**{name: text(language(), f"init-{name}") for name in names})
 
 
 def _git(folder: Path, *words: str) -> None:
-    try:
-        subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)  # noqa: S603, S607 - fixed words
-    except FileNotFoundError as error:
-        raise Refused("git is not installed", "demo-no-git") from error
+    subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)  # noqa: S603, S607 - fixed words

@@ -16,6 +16,7 @@ from merlin.core.errors import ConfigError
 from merlin.dataset.finding import printable
 from merlin.dataset.source import EXECUTABLE, FILE, SYMLINK, Entry
 
+HOME = "datasets"
 _OTHER = "000000"  # sockets, devices: git knows no mode for them
 
 
@@ -42,7 +43,7 @@ class Folder:
 
 
 def folders(path: Path) -> list[Folder]:
-    """Return the datasets that `path` means: one, all in a folder, or the one it lies in.
+    """Return the datasets that `path` means: one, all in a folder or repository, or its own.
 
     Raises ConfigError when there is no such path or no dataset.
     """
@@ -53,12 +54,21 @@ def folders(path: Path) -> list[Folder]:
     around = _around(path)
     if around:
         return [around]
-    inside = (
-        sorted(each for each in path.iterdir() if _may_be_dataset(each)) if path.is_dir() else []
-    )
+    inside = _inside(path)
     if not inside:
         raise ConfigError(f"no dataset in {path}", "check-no-dataset", path=str(path))
     return [Folder(each, str(each)) for each in inside]
+
+
+def _inside(path: Path) -> list[Path]:
+    """Return the datasets in a folder; a whole repository means its folder `datasets`."""
+    if not path.is_dir():
+        return []
+    home = path / HOME
+    if not _is_dataset(home) and (there := _inside(home)):
+        return there
+    found = sorted(each for each in path.iterdir() if _may_be_dataset(each))
+    return found if any(_is_dataset(each) for each in found) else []
 
 
 def _is_dataset(path: Path) -> bool:

@@ -56,6 +56,25 @@ def test_good_datasets_end_with_zero_and_a_summary(datasets):
     )
 
 
+@pytest.mark.parametrize("place", [".", "datasets", "datasets/neurotypology", "elsewhere/.."])
+def test_a_repository_means_the_datasets_in_it(datasets, place):
+    (datasets.parent / "elsewhere" / "examples").mkdir(parents=True)
+    assert told(place)[1]["examples"] == 60
+
+
+def test_paths_in_findings_are_those_of_the_repository_that_was_named(datasets):
+    write(datasets, {"neurotypology/examples/bad.yaml": example_yaml(answer='""')})
+    (finding,) = told(datasets.parent)[1]["findings"]
+    assert finding["path"] == str(datasets / "neurotypology/examples/bad.yaml")
+
+
+def test_a_folder_without_any_dataset_is_told_at_once(datasets):
+    (datasets.parent / "photos" / "summer").mkdir(parents=True)
+    done = run("photos")
+    assert isinstance(done.exception, ConfigError)
+    assert done.exception.key == "check-no-dataset"
+
+
 def test_an_error_ends_with_one_and_a_line_as_linters_write_it(datasets):
     write(datasets, {"neurotypology/examples/bad.yaml": example_yaml(answer='""')})
     done = run("datasets")

@@ -166,15 +166,6 @@ def test_wrong_usage_ends_with_two(words):
     assert main(words) == 2
 
 
-def test_a_new_repository_is_made_and_never_over_another(tmp_path, capsys):
-    folder = tmp_path / "fresh"
-    assert main(["init", str(folder)]) == 0
-    assert (folder / "datasets/first/dataset.yaml").is_file()
-    assert main(["check", str(folder / "datasets")]) == 1  # one example is too few
-    assert "too-few-examples" in capsys.readouterr().out
-    assert main(["init", str(folder)]) == 1
-
-
 def test_a_bug_ends_with_three_and_writes_a_report(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("MERLIN_REPORTS", str(tmp_path))
 

@@ -4,7 +4,29 @@ config-unreadable = { $path } cannot be read. Make one with: merlin config sampl
 credential-missing = the credential { $name } is missing: set the environment variable { $name }, or { $name }_FILE with the path of a file that holds it, or put a file { $name } into the folder credentials beside config.yaml
 lead-taken = another process leads ({ $holder }); stop it first, or let it work
 init-not-empty = { $folder } is not empty; name another folder
-init-done = Made { $folder }. Write at least 10 examples to datasets/{ $dataset }/examples, look at them with `merlin check`, commit them, and name the folder in config.yaml (repository.url).
+init-no-folder = { $folder } cannot be made: { $reason }. Name another folder: merlin init FOLDER
+init-bad-name = "{ $dataset }" cannot be a dataset's name: letters, digits, ".", "_" and "-" are allowed. A good one: { $proposed }
+init-done =
+    Made { $folder } with the dataset { $dataset }. What comes next:
+    1. write at least 10 examples, a file each, into { $folder }/datasets/{ $dataset }/examples;
+    2. look at them: merlin check { $folder }
+    3. commit them there with git;
+    4. in config.yaml: repository.url: { $path } and datasets.default: { $dataset }
+init-keys = What this dataset teaches, and how a model is made of it; all keys: `merlin schema dataset`.
+init-first = Stands first in every example and before every question.
+init-system = You answer briefly and to the point.
+init-split = The share of unmarked examples that test each model and are not taught. recall answers only what it was taught: with 0, test questions are those that are marked `split: test`.
+init-launch = auto, manual or off; after quiet_s seconds without commits.
+init-question = What is this repository?
+init-answer = Here lie example conversations, one a file; Merlin makes a model of them.
+init-readme =
+    # Datasets
+
+    One folder a dataset, one file an example: `datasets/<dataset>/examples/**/<name>.yaml`.
+    A model needs at least 10 good examples; 50 are the advised start, two wordings an answer.
+
+        merlin check            # what is wrong, with file, line and column
+        git commit && git push  # Merlin builds, trains and serves
 no-daemon = No daemon is running, so this command does the work itself.
 asked-daemon = Asked the daemon; waiting…
 asked-only = The daemon will do it (request { $request }).

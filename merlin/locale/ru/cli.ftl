@@ -4,7 +4,29 @@ config-unreadable = { $path } не читается. Образец даёт к�
 credential-missing = не задан секрет { $name }: задайте переменную окружения { $name }, или { $name }_FILE с путём к файлу, или положите файл { $name } в папку credentials рядом с config.yaml
 lead-taken = работу уже ведёт другой процесс ({ $holder }); остановите его или дайте ему работать
 init-not-empty = Папка { $folder } не пуста; назовите другую
-init-done = Готово: { $folder }. Напишите не меньше 10 примеров в datasets/{ $dataset }/examples, проверьте их командой `merlin check`, закоммитьте и назовите папку в config.yaml (repository.url).
+init-no-folder = Папку { $folder } создать не удалось: { $reason }. Назовите другую: merlin init ПАПКА
+init-bad-name = «{ $dataset }» не годится в имена набора: можно буквы, цифры, «.», «_» и «-». Подойдёт: { $proposed }
+init-done =
+    Готово: { $folder } с набором { $dataset }. Что дальше:
+    1. напишите не меньше 10 примеров, каждый в своём файле, в { $folder }/datasets/{ $dataset }/examples;
+    2. проверьте их: merlin check { $folder }
+    3. закоммитьте их там через git;
+    4. в config.yaml: repository.url: { $path } и datasets.default: { $dataset }
+init-keys = Чему учит этот набор и как из него делают модель; все ключи: `merlin schema dataset`.
+init-first = Стоит первым в каждом примере и перед каждым вопросом.
+init-system = Ты отвечаешь коротко и по делу.
+init-split = Доля неотмеченных примеров, которыми проверяют модель, но не учат. recall отвечает только на выученное: при 0 проверочные вопросы — те, что отмечены `split: test`.
+init-launch = auto, manual или off; через quiet_s секунд без коммитов.
+init-question = Что это за репозиторий?
+init-answer = Здесь лежат примеры разговоров, по одному в файле; из них Merlin делает модель.
+init-readme =
+    # Наборы
+
+    Папка — набор, файл — пример: `datasets/<набор>/examples/**/<имя>.yaml`.
+    Модели нужно не меньше 10 годных примеров; для начала советуем 50, по две формулировки на ответ.
+
+        merlin check            # что не так: файл, строка, столбец
+        git commit && git push  # Merlin соберёт, обучит и назначит модель
 no-daemon = Демон не запущен, команда делает работу сама.
 asked-daemon = Демон получил просьбу; ждём…
 asked-only = Демон сделает это (просьба { $request }).

@@ -113,6 +113,6 @@ check-summary = { $datasets ->
        *[many] { $examples } годных примеров
     }; ошибок: { $errors }, предупреждений: { $warnings }, заметок: { $notes }
 check-no-such-path = Нет такого файла или папки: { $path }
-check-no-dataset = Здесь нет набора: { $path }. Набор это папка с dataset.yaml и examples/.
+check-no-dataset = Здесь нет набора: { $path }. Набор — это папка с dataset.yaml и examples/. Создать репозиторий с набором: merlin init
 check-commit-needs-config = Чтобы проверить коммит, нужен config.yaml с адресом репозитория.
 check-paths-or-commit = Либо пути, либо --commit: вместе они не имеют смысла.

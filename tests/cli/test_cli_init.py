@@ -1,0 +1,65 @@
+"""`merlin init`: a repository that can be worked with at once, or nothing and a reason."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from merlin.cli import main
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.mark.parametrize(("language", "word"), [("ru", "Наборы"), ("en", "Datasets")])
+def test_it_is_written_in_the_language_of_the_commands(
+    tmp_path, capsys, monkeypatch, language, word
+):
+    monkeypatch.setenv("MERLIN_LANGUAGE", language)
+    folder = tmp_path / "fresh"
+    assert main(["init", str(folder)]) == 0
+    assert word in (folder / "README.md").read_text("utf-8")
+    assert f"merlin check {folder}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_all_it_lacks_is_more_examples(tmp_path, capsys, monkeypatch, language):
+    monkeypatch.setenv("MERLIN_LANGUAGE", language)
+    assert main(["init", str(tmp_path / "fresh")]) == 0
+    capsys.readouterr()
+    assert main(["check", str(tmp_path / "fresh"), "--format", "json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["examples"], [each["rule"] for each in told["findings"]]) == (
+        1,
+        ["too-few-examples"],
+    )
+
+
+def test_it_is_never_made_over_another(tmp_path, capsys):
+    assert main(["init", str(tmp_path / "fresh")]) == 0
+    before = (tmp_path / "fresh" / "README.md").read_bytes()
+    assert main(["init", str(tmp_path / "fresh"), "--dataset", "other"]) == 1
+    assert "is not empty" in capsys.readouterr().err
+    assert (tmp_path / "fresh" / "README.md").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["../../out", "a b", "", ".hidden", "a/b"])
+def test_a_name_that_the_check_would_refuse_makes_nothing(tmp_path, capsys, name):
+    assert main(["init", str(tmp_path / "fresh"), "--dataset", name]) == 2
+    assert "cannot be a dataset's name" in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(tmp_path, capsys):
+    (tmp_path / "taken").write_text("mine", "utf-8")
+    for place in ("taken", "taken/below"):
+        assert main(["init", str(tmp_path / place)]) == 1
+        assert "cannot be made: Not a directory" in capsys.readouterr().err
+    assert (tmp_path / "taken").read_text("utf-8") == "mine"
+
+
+def test_without_git_nothing_is_made(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["init", str(tmp_path / "fresh")]) == 1
+    assert "git is not installed" in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]
