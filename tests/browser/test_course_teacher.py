@@ -260,6 +260,20 @@ def test_questions_are_told_as_a_drawing_and_in_numbers(colleague, staff):
     expect(picture).to_be_visible()
 
 
+def test_a_question_that_was_answered_badly_becomes_an_example_by_one_press(colleague, staff):
+    page = colleague.open(
+        f"/courses/{course(staff)}/questions", BORIS, java_script_enabled=False, **PHONE
+    )
+    asked = page.locator("li.panel .said").first.inner_text()
+    page.get_by_role("button", name="Добавить пример").first.click()
+    expect(page.get_by_label("Вопрос")).to_have_value(asked)
+    expect(page.get_by_label("Ответ")).to_have_value("")
+    assert page.url.endswith("/examples/new")
+    page.get_by_label("Ответ").fill("Это разметка.")
+    page.get_by_role("button", name="Сохранить").click()
+    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
+
+
 def roads(staff):
     change = propose(staff, "materials/new.md", None, f"# Новое {XSS}\n")
     material = staff.rows.courses.materials("algorithms")[0].material_id

@@ -140,6 +140,15 @@ async def new_example(visit: Teaching, course_id: Id) -> Response:
     return _page(visit, course, ExampleForm())
 
 
+@router.post("/courses/{course_id}/examples/new")
+async def begin_example(
+    visit: Teaching, course_id: Id, question: Annotated[str, Form(max_length=100_000)] = ""
+) -> Response:
+    """Return a form with a question that somebody asked; it stands in no address and no log."""
+    course = await course_led(visit, course_id)
+    return _page(visit, course, ExampleForm(question=_plain(question)))
+
+
 @router.get("/courses/{course_id}/examples/one")
 async def show_example(visit: Teaching, course_id: Id, example: ExampleId) -> Response:
     """Return the form of one example."""
