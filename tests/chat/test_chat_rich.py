@@ -27,6 +27,10 @@ pytestmark = pytest.mark.unit
             [("bold", "a", ""), ("code", "b", ""), ("bold", "c", "")],
         ),
         ("snake_case и 2 * 3 * 4", "snake_case и 2 * 3 * 4", []),
+        ("S = a*b*c, 2*3*4", "S = a*b*c, 2*3*4", []),
+        ("(a+b)*(c+d)*n, x**2 + y**2", "(a+b)*(c+d)*n, x**2 + y**2", []),
+        ("**2*3*4** = 24", "2*3*4 = 24", [("bold", "2*3*4", "")]),
+        ("**слово**м, *кур*сив", "словом, курсив", [("bold", "слово", ""), ("italic", "кур", "")]),
         (r"\*звёзды\* &lt;b&gt; a\_b", "*звёзды* <b> a_b", []),
         ("**не закрыт", "**не закрыт", []),
         ("<b>x</b><!-- y --> a<br>b", "<b>x</b><!-- y --> a<br>b", []),
@@ -133,6 +137,12 @@ def test_a_table_that_fits_a_telephone_is_in_columns():
         )
     )
     assert [mark.kind for mark in page.marks] == ["pre"]
+
+
+def test_a_line_break_within_a_cell_is_one():
+    assert rich("| a | b |\n|--|--|\n| раз<br>два | x<BR />y |").text.endswith("раз два | x y")
+    wide = f"| Имя | О ней |\n|--|--|\n| Анна | {'слово ' * 12}<br>**ещё**<br/>одно |"
+    assert rich(wide).text.endswith("слово\nещё\nодно")
 
 
 def test_a_wide_table_and_one_with_links_is_in_lines():

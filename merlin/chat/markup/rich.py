@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 
 from merlin.chat.markup.blocks import Blocks
 from merlin.chat.markup.formulas import with_formulas
+from merlin.chat.markup.products import with_products
 from merlin.chat.markup.sheet import Sheet
 from merlin.core.log import get_logger
 from merlin.core.page import Page
@@ -34,7 +35,7 @@ _LINE_SIGN = re.compile(r"[-+=>#]|\d{1,9}[.)]")
 def _parser() -> MarkdownIt:
     options = {"html": False, "maxNesting": DEEPEST}
     parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
-    return with_formulas(parser.disable(["reference", "lheading"]))
+    return with_products(with_formulas(parser.disable(["reference", "lheading"])))
 
 
 _PARSER = _parser()

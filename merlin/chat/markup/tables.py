@@ -6,8 +6,9 @@ links, so a table with links is written as lines: "heading: value", a group of l
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from markdown_it.token import Token
@@ -20,6 +21,8 @@ from merlin.core.page import Page
 MOST_COLUMNS = 46
 _BETWEEN = " | "
 _CROSSING = "-+-"
+# Markdown has no other way to write two lines into one cell.
+_LINE_BREAK = re.compile(r"\s*<br\s*/?>\s*", re.IGNORECASE)
 
 
 class Cell(NamedTuple):
@@ -42,8 +45,20 @@ def rows_of(tokens: Sequence[Token]) -> list[list[Cell]]:
         elif token.type in {"th_open", "td_open"}:
             side = str(token.attrs.get("style", "")).removeprefix("text-align:")
         elif token.type == "inline":
-            rows[-1].append(Cell(token.children or [], side))
+            rows[-1].append(Cell(list(_broken(token.children or [])), side))
     return rows
+
+
+def _broken(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Yield the tokens of a cell, each <br> of its text as the line break that it means."""
+    for token in tokens:
+        if token.type != "text":
+            yield token
+            continue
+        for place, line in enumerate(_LINE_BREAK.split(token.content)):
+            if place:
+                yield Token("hardbreak", "br", 0)
+            yield token.copy(content=line)
 
 
 def write_table(sheet: Sheet, rows: Sequence[Row]) -> None:
