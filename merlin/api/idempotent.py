@@ -9,7 +9,8 @@ An answer is kept for a day where something happened: 2xx. A refusal (4xx) and a
 route itself tells (5xx) mean that nothing did, so the key is free again: who had no quota left may
 send the same call tomorrow. Where nobody knows (a bug, a silent database, a kill) the call counts
 as running, and what comes again after ten minutes carries the same number, by which the effect
-knows whether it happened. Answers that are streamed are not kept.
+knows whether it happened. An answer in pieces is kept whole once its last word was said, whoever
+has left by then.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ _OURS = "merlin-"
 _NOTHING_HAPPENED = (Problem, Refusal, NotFound, Refused, DatasetError)
 # What is done: it gets the number of the call, and answers with a status that says what happened.
 Deed = Callable[[int], Awaitable[Response]]
+# Keeps what is to be told again.
+Keep = Callable[[Response], Awaitable[None]]
+# As a deed, but what it answers comes in pieces: once it is whole it keeps that by itself.
+LongDeed = Callable[[int, Keep | None], Awaitable[Response]]
 
 
 async def once(request: Request, caller: Caller, deed: Deed, body: bytes | None = None) -> Response:
@@ -49,9 +54,26 @@ async def once(request: Request, caller: Caller, deed: Deed, body: bytes | None 
     `body` is needed where the route has read it by itself. Without a key the deed gets a number
     that nobody else has. Raises Problem 400 for a wrong key, and whatever the deed raises.
     """
+
+    async def whole(number: int, keep: Keep | None) -> Response:
+        response = await deed(number)
+        if keep is not None and response.status_code < HTTPStatus.BAD_REQUEST:
+            await keep(response)
+        return response
+
+    return await once_in_pieces(request, caller, whole, body)
+
+
+async def once_in_pieces(
+    request: Request, caller: Caller, deed: LongDeed, body: bytes | None = None
+) -> Response:
+    """Return what `deed` answers; with a key what it has kept of its first answer; else as `once`.
+
+    Without a key there is nothing to keep.
+    """
     key = request.headers.get(KEY_HEADER)
     if key is None:
-        return await deed(1 + secrets.randbits(NUMBER_BITS))
+        return await deed(1 + secrets.randbits(NUMBER_BITS), None)
     if not _KEY.fullmatch(key):
         raise Problem(HTTPStatus.BAD_REQUEST, "idempotency-key")
     services: ApiServices = request.app.state.services
@@ -65,24 +87,30 @@ async def once(request: Request, caller: Caller, deed: Deed, body: bytes | None 
     return await _done(services, found, deed)
 
 
-async def _done(services: ApiServices, begun: Begun, deed: Deed) -> Response:
+async def _done(services: ApiServices, begun: Begun, deed: LongDeed) -> Response:
     repeats = services.rows.repeats
+
+    async def keep(response: Response) -> None:
+        answer = _answer_of(response)
+        await services.store.do(lambda: repeats.end(begun, answer))
+
     try:
-        response = await deed(begun.number)
+        response = await deed(begun.number, keep)
     except _NOTHING_HAPPENED:
         await services.store.do(lambda: repeats.forget(begun))
         raise
     if response.status_code >= HTTPStatus.BAD_REQUEST:
         await services.store.do(lambda: repeats.forget(begun))
-        return response
-    kept = Answer(
+    return response
+
+
+def _answer_of(response: Response) -> Answer:
+    return Answer(
         response.status_code,
         response.media_type or "",
         bytes(response.body).decode(),
         {name: value for name, value in response.headers.items() if _is_kept(name)},
     )
-    await services.store.do(lambda: repeats.end(begun, kept))
-    return response
 
 
 def _digest(request: Request, body: bytes) -> str:

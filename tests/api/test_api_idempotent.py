@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -99,6 +100,55 @@ def test_who_leaves_after_naming_the_question_finds_its_answer(tmp_path):
         assert again.headers["idempotency-replayed"] == "true"
         assert len(provider.calls("chat.create")) == 1
         assert uses(site) == {"charged": 1}
+
+
+def words_of(told):
+    """Return the id and the words of a stream that has its end."""
+    assert told.content.endswith(b"data: [DONE]\n\n")
+    events = [line.removeprefix("data: ") for line in told.text.splitlines() if line]
+    chunks = [json.loads(each) for each in events[:-1]]
+    said = "".join(each["choices"][0]["delta"].get("content", "") for each in chunks)
+    return {each["id"] for each in chunks}, said, chunks[-1]["merlin"]
+
+
+@functional
+def test_a_streamed_answer_is_told_again_as_a_stream_and_charged_once(tmp_path):
+    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+        first, again = ask(client, stream=True), ask(client, stream=True)
+        assert words_of(first) == words_of(again)
+        assert QUESTION in words_of(again)[1]
+        assert again.headers["content-type"] == first.headers["content-type"]
+        assert again.headers["merlin-build"] == first.headers["merlin-build"]
+        assert again.headers["idempotency-replayed"] == "true"
+        assert ask(client).json()["error"]["code"] == "idempotency_other"
+        assert len(provider.calls("chat.create")) == 1
+        assert uses(site) == {"charged": 1}
+
+
+@functional
+def test_who_leaves_a_named_stream_in_its_middle_finds_the_whole_of_it(tmp_path):
+    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+        provider.behave(fixed_answer="один два три четыре пять шесть", piece_s=0.2)
+        with raw_call(site, talk(QUESTION, stream=True), **{"Idempotency-Key": "one"}) as left:
+            assert left.recv(1)  # the first word is on its way
+            assert ask(client, stream=True).status_code == 409
+        again = wait_until(lambda: (told := ask(client, stream=True)).status_code == 200 and told)
+        assert again.headers["idempotency-replayed"] == "true"
+        _, words, origin = words_of(again)
+        assert (words, origin["ending"]) == ("один два три четыре пять шесть", "whole")
+        assert len(provider.calls("chat.create")) == 1
+        assert uses(site) == {"charged": 1}
+
+
+@functional
+def test_a_stream_that_fails_before_its_first_word_frees_the_key(tmp_path):
+    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+        provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=503))
+        assert ask(client, stream=True).status_code == 503
+        provider.faults.clear()
+        assert ask(client, stream=True, response_format={"type": "json_object"}).status_code == 400
+        assert ask(client, stream=True).status_code == 200
+        assert uses(site) == {"charged": 1, "returned": 2}
 
 
 @functional

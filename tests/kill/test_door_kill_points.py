@@ -72,16 +72,16 @@ class Api:
         except httpx.TransportError:
             return False
 
-    def ask(self, **headers):
+    def ask(self, *, stream=False, **headers):
         said = {"Authorization": f"Bearer {self.key}", **headers}
         address = f"{self.address}/v1/chat/completions"
-        return httpx.post(address, json=ASKED, headers=said, timeout=30)
+        return httpx.post(address, json={**ASKED, "stream": stream}, headers=said, timeout=30)
 
-    def dies_at(self, point, **headers):
-        """Let the api die at a point of a question that is asked with these headers."""
+    def dies_at(self, point, **said):
+        """Let the api die at a point of a question that is asked like this."""
         with self.running(MERLIN_CRASH_AT=point) as process:
             with pytest.raises(httpx.TransportError):
-                self.ask(**headers)
+                self.ask(**said)
             process.join(30)
             assert process.exitcode == 137, (self.folder / "api.log").read_text()[-3000:]
 
@@ -127,4 +127,16 @@ def test_a_named_question_is_charged_once_after_a_death_at(point, tmp_path, prov
         again = api.ask(**named)
         assert again.headers["idempotency-replayed"] == "true"
         assert again.content == told.content
+    assert api.uses() == {"charged": 1}
+
+
+@pytest.mark.parametrize("point", OURS)
+def test_a_named_stream_is_charged_once_after_a_death_at(point, tmp_path, provider):
+    api, named = Api(tmp_path, provider.base_url), {"stream": True, "Idempotency-Key": "one"}
+    api.dies_at(point, **named)
+    with api.running():
+        assert api.ask(**named).status_code == 409
+        api.time_passes()
+        assert api.ask(**named).content.endswith(b"[DONE]\n\n")
+        assert api.ask(**named).headers["idempotency-replayed"] == "true"
     assert api.uses() == {"charged": 1}

@@ -10,7 +10,7 @@ reserved is given back by `keeping`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.requests import Request
 
@@ -35,14 +35,26 @@ log = get_logger(__name__)
 _HALF = ("\ud800", "\udbff")
 
 
+# What is done with a reply once it is settled; it is over only then.
+Then = Callable[[Reply], Awaitable[None]]
+
+
 class Asking:
     """One question; fulfils `chat.desk.Onlooker`."""
 
-    def __init__(self, services: ApiServices, desk: Desk, asked: Asked, asker: Asker) -> None:
+    def __init__(
+        self,
+        services: ApiServices,
+        desk: Desk,
+        asked: Asked,
+        asker: Asker,
+        then: Then | None = None,
+    ) -> None:
         self._services = services
         self._desk = desk
         self._asked = asked
         self._asker = asker
+        self._then = then
         self._text = ""
         self._news = asyncio.Event()
         self.stop = Stop()
@@ -110,6 +122,8 @@ class Asking:
             await self._give_back()
             raise
         reached("door.answered")
+        if self._then is not None:
+            await self._then(reply)
         return reply
 
     async def _opened(self) -> Choice | None:
@@ -152,10 +166,17 @@ def following(text: str, sent: int) -> tuple[str, int]:
     return whole(piece), start + len(piece) if piece else sent
 
 
-def begun(request: Request, asked: Asked, asker: Asker, *, is_stoppable: bool = True) -> Asking:
+def begun(
+    request: Request,
+    asked: Asked,
+    asker: Asker,
+    *,
+    is_stoppable: bool = True,
+    then: Then | None = None,
+) -> Asking:
     """Return a question that is being asked; one that is stoppable ends with its caller's call."""
     state = request.app.state
-    asking = Asking(state.services, state.desk, asked, asker)
+    asking = Asking(state.services, state.desk, asked, asker, then)
     state.askings.add(asking.task)
     asking.task.add_done_callback(state.askings.discard)
     if is_stoppable:

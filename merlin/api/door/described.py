@@ -153,7 +153,7 @@ def _asked() -> dict[str, Any]:
     key = {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "lets a call that is sent again be answered once (not where it streams)",
+        "description": "lets a call that is sent again be answered once",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     }
     return {

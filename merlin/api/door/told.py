@@ -24,6 +24,7 @@ from merlin.core.text import text
 Json = dict[str, object]
 _SAFE = " /:-_.~@+,;=()"
 BUSY_S = 5
+DONE = "[DONE]"
 _REASONS = {
     Ending.LENGTH: "length",
     # What came is all there is: to a program it ends too early, as by a limit.
@@ -109,6 +110,12 @@ def piece_chunk(sheet: Sheet, piece: str) -> Json:
 def last_chunk(sheet: Sheet, reply: Reply) -> Json:
     """Return how a stream ends."""
     return {**_chunk(sheet, {}, _reason(reply)), "merlin": extension(sheet, reply)}
+
+
+def last_chunks(sheet: Sheet, reply: Reply, *, with_usage: bool) -> list[Json]:
+    """Return all that follows the words of a stream but its end."""
+    usage_told = [usage_chunk(sheet, reply)] if with_usage else []
+    return [last_chunk(sheet, reply), *usage_told]
 
 
 def usage_chunk(sheet: Sheet, reply: Reply) -> Json:

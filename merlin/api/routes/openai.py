@@ -7,6 +7,7 @@ promotion counts with the next one. Errors have the protocol's shape (`door.shap
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -22,15 +23,17 @@ from merlin.api.body import read_body
 from merlin.api.caller import Caller, holding
 from merlin.api.door import described, told
 from merlin.api.door.allowance import asker_of, offered
-from merlin.api.door.asked import BODY_BYTES, asked_of, read_asked
+from merlin.api.door.asked import BODY_BYTES, ChatAsked, asked_of, read_asked
 from merlin.api.door.asking import Asking, begun
 from merlin.api.door.shape import Refusal, answered
 from merlin.api.door.shape import error as error_of
 from merlin.api.door.told import Sheet
-from merlin.api.idempotent import KEY_HEADER, once
+from merlin.api.idempotent import KEY_HEADER, Keep, once, once_in_pieces
 from merlin.api.language import language_of_request
 from merlin.api.services import ApiServices
 from merlin.chat.door import Asked
+from merlin.chat.lineage import Origin
+from merlin.chat.reply import Reply
 from merlin.core.errors import MerlinError
 from merlin.core.log import get_logger, redact
 from merlin.core.text import text
@@ -39,6 +42,8 @@ log = get_logger(__name__)
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 
+_STREAM = "text/event-stream"
+_UNBUFFERED = {"X-Accel-Buffering": "no"}
 Asker = Annotated[Caller, Depends(holding(Scope.CHAT_WRITE, Permission.ASK))]
 
 
@@ -90,7 +95,8 @@ async def create_chat_completion(request: Request, caller: Asker) -> Response:
         sees = services.door.means.vision is not None
         asked = asked_of(read, services.default_dataset, sees=sees)
         if read.stream:
-            return await _streamed(request, caller, asked, with_usage=read.wants_usage)
+            streamed = partial(_streamed, request, caller, read, asked)
+            return await once_in_pieces(request, caller, streamed, body)
         whole = partial(_whole, request, caller, asked)
         return await once(request, caller, whole, body)
     except Refusal as refusal:
@@ -106,50 +112,78 @@ async def _whole(request: Request, caller: Caller, asked: Asked, number: int) ->
     refusal = told.refusal_of(reply)
     if refusal is not None:
         return answered(request, refusal)
-    sheet = await _sheet(request, asked, reply.model_id)
+    origin = await _origin(request, reply.model_id)
+    sheet = replace(_sheet(request, asked), origin=origin)
     headers = told.lineage(reply.choice, reply.model_id, sheet.origin)
     return JSONResponse(told.completion(sheet, reply), headers=headers)
 
 
 async def _streamed(
-    request: Request, caller: Caller, asked: Asked, *, with_usage: bool
+    request: Request,
+    caller: Caller,
+    read: ChatAsked,
+    asked: Asked,
+    number: int,
+    keep: Keep | None,
 ) -> Response:
     """Return a stream that begins with the first word; before it a failure has its own status."""
     services, language = request.app.state.services, language_of_request(request)
-    asker = asker_of(services, caller, language, dataset=asked.dataset)
-    asking = begun(request, asked, asker)
+    asker = asker_of(services, caller, language, number, asked.dataset)
+    sheet, with_usage = _sheet(request, asked), read.wants_usage
+
+    async def keep_whole(reply: Reply) -> None:
+        if keep is not None and told.refusal_of(reply) is None:
+            origin = await _origin(request, reply.model_id)
+            await keep(_again(replace(sheet, origin=origin), reply, with_usage=with_usage))
+
+    # Who named the call with a key comes again for the answer: it is not stopped.
+    asking = begun(request, asked, asker, is_stoppable=keep is None, then=keep_whole)
     await asking.begins()
     refusal = told.refusal_of(asking.task.result()) if asking.task.done() else None
     if refusal is not None:
         return answered(request, refusal)
     choice = asking.choice
     model_id = choice.model_id if choice is not None else None
-    sheet = await _sheet(request, asked, model_id)
-    headers = {**told.lineage(choice, model_id, sheet.origin), "X-Accel-Buffering": "no"}
-    events = _events(asking, sheet, with_usage=with_usage)
-    return StreamingResponse(events, headers=headers, media_type="text/event-stream")
+    sheet = replace(sheet, origin=await _origin(request, model_id))
+    headers = {**told.lineage(choice, model_id, sheet.origin), **_UNBUFFERED}
+    events = _events(asking, sheet, with_usage=with_usage, is_stoppable=keep is None)
+    return StreamingResponse(events, headers=headers, media_type=_STREAM)
 
 
-async def _events(asking: Asking, sheet: Sheet, *, with_usage: bool) -> AsyncIterator[bytes]:
+def _again(sheet: Sheet, reply: Reply, *, with_usage: bool) -> Response:
+    """Return a whole stream, its words in one piece."""
+    said = [told.first_chunk(sheet), told.piece_chunk(sheet, reply.text)]
+    chunks = [*said, *told.last_chunks(sheet, reply, with_usage=with_usage)]
+    events = [*(told.event(chunk) for chunk in chunks), told.event(told.DONE)]
+    headers = told.lineage(reply.choice, reply.model_id, sheet.origin)
+    return Response(b"".join(events), headers=headers, media_type=_STREAM)
+
+
+async def _events(
+    asking: Asking, sheet: Sheet, *, with_usage: bool, is_stoppable: bool
+) -> AsyncIterator[bytes]:
     try:
         yield told.event(told.first_chunk(sheet))
         async for piece in asking.pieces():
             yield told.event(told.piece_chunk(sheet, piece))
         reply = await asking.reply()
-        yield told.event(told.last_chunk(sheet, reply))
-        if with_usage:
-            yield told.event(told.usage_chunk(sheet, reply))
-        yield told.event("[DONE]")
+        for chunk in told.last_chunks(sheet, reply, with_usage=with_usage):
+            yield told.event(chunk)
+        yield told.event(told.DONE)
     except MerlinError as error:
         log.warning("an answer could not be settled", reason=redact(str(error)))
         words = text(sheet.language, "door-busy")
         yield told.event(error_of(HTTPStatus.SERVICE_UNAVAILABLE, words, "unavailable"))
     finally:
-        asking.stop.press()
+        if is_stoppable:
+            asking.stop.press()
 
 
-async def _sheet(request: Request, asked: Asked, model_id: str | None) -> Sheet:
-    state = request.app.state
-    origin = await state.origins.of(model_id)
-    language = language_of_request(request)
-    return Sheet(asked.name, state.services.clock(), language, told.new_id(), origin)
+def _sheet(request: Request, asked: Asked) -> Sheet:
+    now = request.app.state.services.clock()
+    return Sheet(asked.name, now, language_of_request(request), told.new_id())
+
+
+async def _origin(request: Request, model_id: str | None) -> Origin | None:
+    found: Origin | None = await request.app.state.origins.of(model_id)
+    return found
