@@ -22,6 +22,7 @@ from merlin.bot.handlers.dispatch import COMMANDS
 from merlin.cli import GROUPS
 from merlin.dataset.schemas import schema_text
 from merlin.engine import routes as engine_routes
+from merlin.wiring.processes import names
 
 LANGUAGES = ("en", "ru")
 REQUIRED = {"en": "required", "ru": "обязателен"}
@@ -143,12 +144,29 @@ def test_shipped_configuration_is_valid():
     assert config.load(ROOT / "config.yaml").providers
 
 
-@pytest.mark.functional
-def test_printed_sample_is_a_valid_configuration(tmp_path):
+@pytest.fixture(scope="module")
+def sample():
     command = [sys.executable, "-m", "merlin", "config", "sample"]
-    done = subprocess.run(command, capture_output=True, check=True)
-    (tmp_path / "sample.yaml").write_bytes(done.stdout)
-    assert config.load(tmp_path / "sample.yaml").repository.branch == "main"
+    return subprocess.run(command, capture_output=True, check=True).stdout.decode()
+
+
+@pytest.mark.functional
+def test_printed_sample_is_a_configuration_to_start_with(sample, tmp_path):
+    (tmp_path / "config.yaml").write_text(sample, "utf-8")
+    told = config.load(tmp_path / "config.yaml")
+    assert told.repository.url == str(tmp_path / "merlin-datasets")
+    assert names(told) == ["engine", "daemon", "bot", "api"]
+    assert [told.plans, told.telegram.admins, told.relies_on] == [(), (), ()]
+
+
+@pytest.mark.functional
+def test_every_key_of_the_printed_sample_may_be_set_as_it_is_shown(sample, tmp_path):
+    every = re.sub(r"^( *)#(?=\S)", r"\1", sample, flags=re.MULTILINE)
+    (tmp_path / "config.yaml").write_text(every, "utf-8")
+    assert config.load(tmp_path / "config.yaml").selling.yookassa
+    shown = {line.strip().partition(":")[0] for line in every.splitlines() if ":" in line}
+    keys = {re.sub(r"\[\]", "", path).rpartition(".")[2] for path, _, _ in CONFIG_KEYS}
+    assert {key for key in keys if not key.startswith("<")} <= shown
 
 
 @unit

@@ -1,4 +1,4 @@
-"""`merlin config check|sample`: judge a configuration, print one with every key."""
+"""`merlin config check|sample`: judge a configuration, print one to start with."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ import yaml
 
 from merlin.cli.loading import DEFAULT, ConfigPath
 from merlin.cli.output import say
+
+_HEAD = (
+    "# A configuration to start with; put it into config.yaml: merlin config sample > config.yaml",
+    "# A key right behind a # is left out and shows an example. To set it, take the # away, and that",
+    "# of the keys that it stands under.",
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -30,14 +36,11 @@ def check(config: ConfigPath = DEFAULT) -> None:
 
 
 def sample() -> None:
-    """Print a configuration with every key, its meaning and its example."""
+    """Print a configuration to start with, and every other key behind a comment sign."""
     from merlin.config import schema
 
     said = schema()
-    lines: list[str] = [
-        "# Every key with an example, to copy from; not a configuration to start with.",
-        "# What is left out has its default: state_dir, repository and providers are enough.",
-    ]
+    lines = [*_HEAD]
     _explain(said, said, lines, 0)
     sys.stdout.write("\n".join(lines) + "\n")
 
@@ -45,26 +48,50 @@ def sample() -> None:
 def _explain(
     root: Mapping[str, Any], node: Mapping[str, Any], lines: list[str], depth: int
 ) -> None:
-    pad = "  " * depth
     for key, raw in node.get("properties", {}).items():
         value = _resolved(root, raw)
+        pad = "  " * depth
+        lines += [""] if depth == 0 else []
         lines.append(f"{pad}# {value.get('description', '')}")
-        items = _resolved(root, value.get("items", {}))
-        entries = value.get("additionalProperties")
-        if "properties" in value:
-            lines.append(f"{pad}{key}:")
-            _explain(root, value, lines, depth + 1)
-        elif "properties" in items:
-            lines.append(f"{pad}{key}:")
-            lines.append(f"{pad}-")
-            _explain(root, items, lines, depth + 1)
-        elif isinstance(entries, Mapping):
-            lines.append(f"{pad}{key}:")
-            for name, entry in _entries(value, _resolved(root, entries)):
-                lines.append(f"{pad}  {name}:")
-                _explain(root, entry, lines, depth + 2)
-        else:
-            lines.append(f"{pad}{key}: {_written(value.get('example'))}")
+        _show(root, value, lines, f"{pad}{_sign(root, value)}", key, depth)
+
+
+def _show(
+    root: Mapping[str, Any],
+    value: Mapping[str, Any],
+    lines: list[str],
+    pad: str,
+    key: str,
+    depth: int,
+) -> None:
+    """Add a key's own lines: its value, or what stands below it."""
+    items = _resolved(root, value.get("items", {}))
+    entries = value.get("additionalProperties")
+    if "properties" in value:
+        lines.append(f"{pad}{key}:")
+        _explain(root, value, lines, depth + 1)
+    elif "properties" in items:
+        lines += [f"{pad}{key}:", f"{pad}-"]
+        _explain(root, items, lines, depth + 1)
+    elif isinstance(entries, Mapping):
+        lines.append(f"{pad}{key}:")
+        for name, entry in _entries(value, _resolved(root, entries)):
+            lines.append(f"  {pad}{name}:")
+            _explain(root, entry, lines, depth + 2)
+    else:
+        lines.append(f"{pad}{key}: {_written(value.get('start', value.get('example')))}")
+
+
+def _sign(root: Mapping[str, Any], value: Mapping[str, Any]) -> str:
+    """Return what stands before a key: nothing where it, or one below it, belongs to a start."""
+    return "" if _starts(root, value) else "#"
+
+
+def _starts(root: Mapping[str, Any], raw: Mapping[str, Any]) -> bool:
+    value = _resolved(root, raw)
+    below = [*value.get("properties", {}).values()]
+    below += [value["items"]] if "items" in value else []
+    return "start" in value or any(_starts(root, each) for each in below)
 
 
 def _entries(

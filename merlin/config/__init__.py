@@ -132,9 +132,9 @@ def load(path: Path) -> Config:
     try:
         said = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except OSError as error:
-        raise ConfigError(
-            f"{path}: {error.strerror}", "config-unreadable", path=str(path)
-        ) from error
+        key = "config-absent" if isinstance(error, FileNotFoundError) else "config-unreadable"
+        told = {"path": str(path), "reason": error.strerror or str(error)}
+        raise ConfigError(f"{path}: {error.strerror}", key, **told) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from error
     said = {} if said is None else said

@@ -1,6 +1,7 @@
 cli-bug = a bug in Merlin. A report was written to { $path }: please send it to the project.
 config-good = { $path } is good.
-config-unreadable = { $path } cannot be read. Make one with: merlin config sample
+config-absent = there is no { $path }: name one (--config FILE), or make one to start with: merlin config sample > config.yaml
+config-unreadable = { $path } cannot be read: { $reason }
 credential-missing = the credential { $name } is missing: set the environment variable { $name }, or { $name }_FILE with the path of a file that holds it, or put a file { $name } into the folder credentials beside config.yaml
 lead-taken = another process leads ({ $holder }); stop it first, or let it work
 init-not-empty = { $folder } is not empty; name another folder

@@ -1,6 +1,7 @@
 cli-bug = ошибка в самом Merlin. Отчёт записан в { $path }: пришлите его в проект.
 config-good = { $path }: всё верно.
-config-unreadable = { $path } не читается. Образец даёт команда: merlin config sample
+config-absent = файла { $path } нет: назовите другой (--config ФАЙЛ) или создайте начальный: merlin config sample > config.yaml
+config-unreadable = { $path } не читается: { $reason }
 credential-missing = не задан секрет { $name }: задайте переменную окружения { $name }, или { $name }_FILE с путём к файлу, или положите файл { $name } в папку credentials рядом с config.yaml
 lead-taken = работу уже ведёт другой процесс ({ $holder }); остановите его или дайте ему работать
 init-not-empty = Папка { $folder } не пуста; назовите другую
