@@ -20,13 +20,19 @@ class OpenAIProvider:
     """`files` fulfils TrainingFiles, `jobs` FineTuneJobs, the provider itself ModelList."""
 
     def __init__(
-        self, base_url: str, credential: str, dialect: Dialect = "openai", timeout_s: float = 60.0
+        self,
+        base_url: str,
+        credential: str,
+        dialect: Dialect = "openai",
+        timeout_s: float = 60.0,
+        language: str = "",
     ) -> None:
         """Take one entry of `providers` in config.yaml; no call is made yet.
 
-        `timeout_s` is the whole of one call; an upload has ten minutes.
+        `timeout_s` is the whole of one call; an upload has ten minutes. `language` is that of
+        whoever reads why a job failed, "" whatever the server speaks.
         """
-        self._client = sync_client(base_url, credential, timeout_s, keep=0)
+        self._client = sync_client(base_url, credential, timeout_s, keep=0, language=language)
         self.files = OpenAIFiles(self._client)
         self.jobs = OpenAIJobs(self._client, dialect)
 

@@ -34,8 +34,12 @@ def patience(total_s: float, between_s: float = BETWEEN_BYTES_S) -> httpx2.Timeo
     )
 
 
-def sync_client(base_url: str, credential: str, total_s: float, keep: int) -> openai.OpenAI:
+def sync_client(
+    base_url: str, credential: str, total_s: float, keep: int, language: str = ""
+) -> openai.OpenAI:
     """Return a client whose every call ends within `total_s`; `keep`: idle connections kept.
+
+    `language` is asked for where a server can word why a job failed in several.
 
     With none kept no call meets a connection that the server has closed meanwhile, which would
     look like a call that may have been carried out.
@@ -53,6 +57,7 @@ def sync_client(base_url: str, credential: str, total_s: float, keep: int) -> op
         max_retries=0,
         timeout=patience(total_s),
         http_client=http,
+        default_headers={"Accept-Language": language} if language else None,
     )
 
 

@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from merlin.core.log import get_logger
 from merlin.engine import jobs as states
 from merlin.engine.diary import Happening
 from merlin.engine.jobs import Job
 from merlin.engine.shelves import Shelves
-from merlin.engine.trainers import DPO
+from merlin.engine.trainers import DPO, Untrainable
 from merlin.engine.training_file import LEAST_EXAMPLES, BadFile, conversations, preferences
-
-log = get_logger(__name__)
 
 Reader = Callable[[Path, int], Iterator[object]]
 
 
 def check(shelves: Shelves, job: Job) -> bool:
-    """Read the job's files and move it on: to the queue, or to its failure with the bad line.
+    """Read the job's files and move it on to the queue.
 
-    Returns whether it waits in the queue now. Raises OSError, FileNotFoundError for a file that
-    was deleted.
+    Returns whether it waits in the queue now. Raises Untrainable for a file that cannot be trained
+    on, OSError, FileNotFoundError for one that was deleted.
     """
     order = job.order
     read: Reader = preferences if order.method == DPO else conversations
@@ -34,9 +31,7 @@ def check(shelves: Shelves, job: Job) -> bool:
         try:
             n = sum(1 for _ in read(shelves.files.path(file_id), least))
         except BadFile as error:
-            log.warning("job failed", job=job.job_id, code=f"invalid_{param}")
-            shelves.jobs.fail(job.job_id, f"invalid_{param}", str(error), param)
-            return False
+            raise Untrainable(f"invalid_{param}", error.key, param, **error.arguments) from error
         counted.append(f"{param} {n} examples")
     message = f"Files validated ({', '.join(counted)}), moving job to queued state"
     told = Happening("validated", message)

@@ -18,6 +18,7 @@ from typing import Any
 from merlin.core.clock import utc_now
 from merlin.core.killpoint import reached
 from merlin.engine.diary import Diary, Happening
+from merlin.engine.failure import ENGLISH, Failure, error_object
 from merlin.engine.limits import no_limit
 from merlin.engine.order import JobOrder
 from merlin.engine.paging import Page, rows_of
@@ -34,7 +35,10 @@ STATES = (*AT_WORK, PAUSED, *FINAL)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job as it stood when it was read; times are seconds since 1970, UTC."""
+    """One job as it stood when it was read; times are seconds since 1970, UTC.
+
+    `error` is why it failed, as `failure` keeps it.
+    """
 
     job_id: str
     created_at: float
@@ -182,11 +186,11 @@ class Jobs:
         sql = "UPDATE job SET hyperparameters = ?, steps = ? WHERE id = ?"
         self._rows.change(sql, json.dumps(dict(hyperparameters)), steps, job_id)
 
-    def fail(self, job_id: str, code: str, message: str, param: str | None = None) -> bool:
+    def fail(self, job_id: str, failure: Failure) -> bool:
         """End a job as failed, for a reason that says what to do."""
-        error = json.dumps({"code": code, "message": message, "param": param})
-        told = Happening("failed", f"Job failed: {message}", "error")
-        return self.move(job_id, FAILED, *AT_WORK, told=told, error=error)
+        error = failure.stored()
+        told = Happening("failed", f"Job failed: {error['message']}", "error")
+        return self.move(job_id, FAILED, *AT_WORK, told=told, error=json.dumps(error))
 
     def cancel(self, job_id: str) -> Job:
         """Stop a job for good. Raises Refusal 400 when it has ended otherwise."""
@@ -241,15 +245,15 @@ def _job(row: Row) -> Job:
     )
 
 
-def job_object(job: Job) -> dict[str, object]:
-    """Return the protocol's FineTuningJob. Source: openapi.yaml."""
+def job_object(job: Job, language: str = ENGLISH) -> dict[str, object]:
+    """Return the protocol's FineTuningJob, why it failed in a language. Source: openapi.yaml."""
     order = job.order
     shown = dict(order.hyperparameters)
     return {
         "id": job.job_id,
         "object": "fine_tuning.job",
         "created_at": int(job.created_at),
-        "error": job.error,
+        "error": error_object(job.error, language),
         "fine_tuned_model": job.model_name if job.status == SUCCEEDED else None,
         "finished_at": int(job.finished_at) if job.finished_at else None,
         "hyperparameters": shown,

@@ -18,7 +18,7 @@ from merlin.core.text import text
 from merlin.engine.answering.asking import Busy, Unavailable
 from merlin.engine.bases import Bases
 from merlin.engine.caller import owned
-from merlin.engine.failure import is_full, words_of_bug
+from merlin.engine.failure import is_full, language_asked, words_of_bug
 from merlin.engine.guards import Guards
 from merlin.engine.refusal import Refusal, bad
 from merlin.engine.routes import (
@@ -107,7 +107,7 @@ def _unavailable(_request: Request, error: Unavailable) -> Response:
 
 def _not_ready(request: Request, error: Untrainable) -> Response:
     """Answer for a base whose files are missing or cannot be used."""
-    words = text(request.app.state.settings.language, error.key, **error.arguments)
+    words = text(language_asked(request), error.key, **error.arguments)
     return _answer(bad("model", words, error.code))
 
 

@@ -78,17 +78,17 @@ class Manner:
 
 
 @contextmanager
-def failing(shelves: Shelves, job: Job, language: str) -> Iterator[None]:
+def failing(shelves: Shelves, job: Job) -> Iterator[None]:
     """Turn what goes wrong with one job into its failure; the queue goes on."""
     try:
         yield
     except Exception as error:
-        failure = failure_of(error, language)
+        failure = failure_of(error)
         if failure.is_bug:
             log.exception("job failed by a bug", job=job.job_id)
         else:
             log.warning("job failed", job=job.job_id, code=failure.code)
-        shelves.jobs.fail(job.job_id, failure.code, failure.message, failure.param)
+        shelves.jobs.fail(job.job_id, failure)
 
 
 class Training:
@@ -116,7 +116,7 @@ class Training:
         with self._turns.taken(job for job in waiting if self._is_ours(job)) as job:
             if job is None or not self._manner.pace():
                 return False
-            with failing(self._shelves, job, self._manner.language):
+            with failing(self._shelves, job):
                 self._train(job)
             if self._jobs.get(job.job_id).finished_at is not None:
                 self._shelves.clear(job.job_id)

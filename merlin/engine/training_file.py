@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from merlin.core.message import ROLES as MESSAGE_ROLES
 from merlin.core.message import Message
+from merlin.core.text import text
 from merlin.engine.parts import text_of
 
 T = TypeVar("T")
@@ -27,7 +28,17 @@ ROLES = (*MESSAGE_ROLES, "developer")  # the protocol's newer word for system
 
 
 class BadFile(Exception):
-    """The file cannot be trained on; the text names the line and says what to do."""
+    """The file cannot be trained on; `key` and `arguments` say where and why, in a Fluent text."""
+
+    def __init__(self, key: str, **arguments: object) -> None:
+        super().__init__(text("en", key, **arguments))
+        self.key = key
+        self.arguments: Mapping[str, object] = arguments
+
+    def at(self, line: int) -> BadFile:
+        """Return the same of a line, counted from 1."""
+        reason = {"key": self.key, "arguments": self.arguments}
+        return BadFile("engine-file-line", line=str(line), reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +69,12 @@ def _examples(path: Path, least: int, read: Callable[[bytes], T]) -> Iterator[T]
         try:
             yield read(line)
         except BadFile as error:
-            raise BadFile(f"Line {number}: {error}") from error
+            raise error.at(number) from error
         n += 1
         if n > MOST_EXAMPLES:
-            raise BadFile(f"The file has more than {MOST_EXAMPLES} examples; split it.")
+            raise BadFile("engine-file-too-many", most=MOST_EXAMPLES)
     if n < least:
-        raise BadFile(f"The file has {n} example(s); at least {least} are needed.")
+        raise BadFile("engine-file-too-few", n=n, least=least)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -72,7 +83,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
         while line := file.readline(LONGEST_LINE + 1):
             number += 1
             if len(line) > LONGEST_LINE:
-                raise BadFile(f"Line {number}: it has more than {LONGEST_LINE} bytes.")
+                raise BadFile("engine-file-long-line", most=LONGEST_LINE).at(number)
             if number == 1:
                 line = line.removeprefix(codecs.BOM_UTF8)
             if line.strip():
@@ -82,9 +93,9 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 def _conversation(line: bytes) -> list[Message]:
     read = _messages(_object(line).get("messages"), "messages")
     if not any(message.role == "user" for message in read):
-        raise BadFile("no message has the role 'user'.")
+        raise BadFile("engine-file-no-user")
     if read[-1].role != "assistant":
-        raise BadFile("the last message must have the role 'assistant'.")
+        raise BadFile("engine-file-not-answered")
     return read
 
 
@@ -92,11 +103,10 @@ def _preference(line: bytes) -> Preference:
     told = _object(line)
     asked = told.get("input")
     if not isinstance(asked, dict):
-        words = "an object with 'input', 'preferred_output' and 'non_preferred_output' is needed."
-        raise BadFile(words)
+        raise BadFile("engine-file-no-preference")
     before = _messages(asked.get("messages"), "input.messages")
     if before[-1].role == "assistant":
-        raise BadFile("input.messages: the last message must not have the role 'assistant'.")
+        raise BadFile("engine-file-answered-before")
     better, worse = (_output(told, name) for name in ("preferred_output", "non_preferred_output"))
     return Preference(before, better, worse)
 
@@ -104,7 +114,7 @@ def _preference(line: bytes) -> Preference:
 def _output(told: Mapping[str, object], name: str) -> list[Message]:
     read = _messages(told.get(name), name)
     if any(message.role != "assistant" for message in read):
-        raise BadFile(f"{name}: every message must have the role 'assistant'.")
+        raise BadFile("engine-file-output-role", name=name)
     return read
 
 
@@ -112,39 +122,40 @@ def _object(line: bytes) -> dict[str, object]:
     try:
         told = json.loads(line.decode())
     except UnicodeDecodeError as error:
-        raise BadFile(f"not UTF-8 at byte {error.start + 1} of the line.") from error
+        raise BadFile("engine-file-not-utf8", at=str(error.start + 1)) from error
     except (ValueError, RecursionError) as error:
-        raise BadFile(f"not JSON: {str(error)[:100]}.") from error
+        raise BadFile("engine-file-not-json", reason=str(error)[:100]) from error
     return told if isinstance(told, dict) else {}
 
 
 def _messages(told: object, name: str) -> list[Message]:
     if not isinstance(told, list) or not told:
-        raise BadFile(f"an object with a list '{name}' is needed.")
+        raise BadFile("engine-file-no-list", name=name)
     read = [_message(number, message) for number, message in enumerate(told, start=1)]
     for number, (before, message) in enumerate(pairwise(read), start=2):
         if message.role == "system" and before.role != "system":
-            raise BadFile(f"message {number}: system must stand before every other role.")
+            raise BadFile("engine-file-late-system", number=str(number))
         if message.role == "tool" and before.role not in {"assistant", "tool"}:
-            raise BadFile(f"message {number}: tool must follow an assistant that called it.")
+            raise BadFile("engine-file-alone-tool", number=str(number))
     return read
 
 
 def _message(number: int, told: object) -> Message:
     if not isinstance(told, dict):
-        raise BadFile(f"message {number} is not an object.")
+        raise BadFile("engine-file-no-message", number=str(number))
     role = told.get("role")
     if role not in ROLES:
-        raise BadFile(f"message {number}: role is {role!r:.40}; known: {', '.join(ROLES)}.")
+        told = {"role": f"{role!r:.40}", "known": ", ".join(ROLES)}
+        raise BadFile("engine-file-role", number=str(number), **told)
     content = told.get("content")
     if content is None and role == "assistant" and told.get("tool_calls"):
         content = ""
     elif isinstance(content, list):
         content = _joined(number, content)
     elif not isinstance(content, str) or not content.strip():
-        raise BadFile(f"message {number} ({role}): content must be a text that is not empty.")
+        raise BadFile("engine-file-no-text", number=str(number), role=role)
     if told.get("weight") not in (None, 0, 1):
-        raise BadFile(f"message {number}: weight must be 0 or 1.")
+        raise BadFile("engine-file-weight", number=str(number))
     extra = {key: value for key, value in told.items() if key not in {"role", "content"}}
     return Message("system" if role == "developer" else role, content, extra)
 
@@ -152,5 +163,5 @@ def _message(number: int, told: object) -> Message:
 def _joined(number: int, parts: list[object]) -> str:
     joined = text_of(parts) if parts else None
     if joined is None:
-        raise BadFile(f"message {number}: only parts of type 'text' can be trained on.")
+        raise BadFile("engine-file-parts", number=str(number))
     return joined

@@ -67,7 +67,7 @@ class Work:
         job = next(iter(self._shelves.jobs.waiting(states.VALIDATING)), None)
         if job is None or not self._manner.pace():
             return False
-        with failing(self._shelves, job, self._manner.language):
+        with failing(self._shelves, job):
             if check(self._shelves, job):
                 self.wake()
         return True

@@ -108,7 +108,10 @@ def services_of(
         raise ConfigError("config.yaml names no repository", "config-no-repository")
     with ExitStack() as stack:
         providers = {each.name: each for each in config.providers}
-        trainers = {name: stack.enter_context(trainer(each)) for name, each in providers.items()}
+        trainers = {
+            name: stack.enter_context(trainer(each, language=config.language))
+            for name, each in providers.items()
+        }
         askers = {name: stack.enter_context(closing(asker(p))) for name, p in providers.items()}
         jobs, builds = JobRows(database), config.state_dir / "builds"
         intents, bench = IntentRows(database), Bench(ModelRows(database), askers, utc_now)

@@ -21,10 +21,15 @@ log = get_logger(__name__)
 DAY_S, AGAIN_S = 86_400.0, 60.0
 
 
-def trainer(provider: ProviderConfig, timeout_s: float = 60.0) -> OpenAIProvider:
-    """Return the provider's files, jobs and models. Raises ConfigError without its credential."""
+def trainer(
+    provider: ProviderConfig, timeout_s: float = 60.0, language: str = ""
+) -> OpenAIProvider:
+    """Return the provider's files, jobs and models, its words in a language where it has several.
+
+    Raises ConfigError without its credential.
+    """
     key = credential(provider.credential)
-    return OpenAIProvider(provider.base_url, key, provider.dialect, timeout_s)
+    return OpenAIProvider(provider.base_url, key, provider.dialect, timeout_s, language)
 
 
 def asker(provider: ProviderConfig) -> OpenAIAsker:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 import threading
+from dataclasses import replace
 
 import pytest
 import uvicorn
@@ -112,6 +113,19 @@ def test_a_succeeded_job_names_its_model_and_counts_its_tokens(done):
     assert done.model_id.startswith("ft:recall:merlin:neuro:")
     assert done.trained_tokens > 0
     assert done.finished_at >= done.created_at
+
+
+def test_why_a_job_failed_comes_in_the_language_that_is_asked_for(address, order, tmp_path):
+    path = tmp_path / "short.jsonl"
+    path.write_text("no json\n", "utf-8")
+    with OpenAIProvider(address, KEY, language="ru") as russian:
+        file = russian.files.upload("merlin-bad-0123456789ab-train.jsonl", path)
+        bad = replace(order, train_file=file.file_id, test_file=None, metadata={LAUNCH_KEY: "bad"})
+        job_id = russian.jobs.create(bad).provider_job_id
+        failed = wait_until(
+            lambda: (told := russian.jobs.report(job_id)).status == "failed" and told
+        )
+    assert "Строка 1: это не JSON" in failed.error
 
 
 def test_events_come_oldest_first_and_only_new_ones(provider, done):

@@ -95,7 +95,7 @@ def test_a_trainer_and_a_backend_of_another_kind_are_one_base(tmp_path):
         (RuntimeError("secret words"), "server_error", "A bug in the engine: RuntimeError"),
         (MemoryError(), "out_of_memory", "fewer examples"),
         (OSError(errno.ENOSPC, "No space left on device"), "disk_full", "make room"),
-        (Untrainable("odd", "engine-unknown"), "odd", "Я не знаю ответа"),
+        (Untrainable("odd", "engine-unknown"), "odd", "I do not know"),
     ],
 )
 def test_a_training_that_breaks_is_a_failed_job(tmp_path, error, code, words):
@@ -159,7 +159,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("error", "code", "param"),
     [
-        (BadFile("Line 3: not JSON."), "invalid_training_file", "training_file"),
+        (BadFile("engine-file-no-user").at(3), "invalid_training_file", "training_file"),
         (FileNotFoundError(2, "no"), "file_not_found", "training_file"),
         (OSError(errno.EDQUOT, "quota"), "disk_full", None),
         (OSError(errno.EIO, "Input/output error"), "disk_error", None),
@@ -167,6 +167,6 @@ def test_an_upload_that_breaks_off_leaves_nothing(tmp_path):
     ],
 )
 def test_every_reason_has_a_code_and_says_where(error, code, param):
-    failure = failure_of(error, "en")
+    failure = failure_of(error)
     assert (failure.code, failure.param) == (code, param)
     assert failure.is_bug is (code == "server_error")

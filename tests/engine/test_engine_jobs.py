@@ -153,7 +153,7 @@ def test_a_page_that_cannot_be_is_refused(desk):
     [
         (b"no json\n", "Line 1: not JSON"),
         (jsonl() + b'{"messages": [{"role": "boss", "content": "x"}]}\n', "Line 13"),
-        (jsonl({QUESTION: "a"}), "1 example(s); at least 10"),
+        (jsonl({QUESTION: "a"}), "1 example; at least 10"),
     ],
 )
 def test_a_bad_training_file_fails_the_job_and_the_queue_goes_on(desk, content, words):
@@ -162,6 +162,17 @@ def test_a_bad_training_file_fails_the_job_and_the_queue_goes_on(desk, content, 
     assert words in job.error.message
     assert job.fine_tuned_model is None
     assert desk.jobs.list_events(job.id).data[0].level == "error"
+
+
+def test_why_a_job_failed_is_said_in_the_language_asked_for(desk):
+    job = desk.train(desk.upload(b"no json\n").id)
+    asked = {"Accept-Language": "ru"}
+    told = desk.jobs.retrieve(job.id, extra_headers=asked)
+    assert told.error.message.startswith("Строка 1: это не JSON")
+    (listed,) = [each for each in desk.jobs.list(extra_headers=asked) if each.id == job.id]
+    assert listed.error.message == told.error.message
+    assert told.error.code == job.error.code == "invalid_training_file"
+    assert set(told.error.model_dump()) == {"code", "message", "param"}
 
 
 def test_a_bad_validation_file_is_named_as_such(desk, tuned):

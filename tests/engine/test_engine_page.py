@@ -55,7 +55,7 @@ def test_board_tells_of_each_job_each_base_and_the_machine(pages):
         assert said in told
     for said in ("в очереди", "на паузе", "обучена", "не вышло", "отменена"):
         assert said in told
-    assert "There is not enough memory" in told
+    assert "не хватает памяти" in told
     assert "1\u00a0240\u00a0токенов/с" in page.text
     for name in ("recall", BASE, MISSING, "Apache-2.0", "не скачана"):
         assert name in told

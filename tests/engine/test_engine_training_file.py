@@ -7,6 +7,7 @@ import json
 import pytest
 from engine_world import jsonl
 
+from merlin.core.text import text
 from merlin.engine import training_file
 from merlin.engine.training_file import BadFile, conversations, preferences
 
@@ -88,6 +89,7 @@ def test_a_bad_line_is_named_with_its_reason(tmp_path, bad, words):
         read(tmp_path, json.dumps(GOOD).encode() + b"\n" + bad)
     assert str(found.value).startswith("Line 2: ")
     assert words in str(found.value)
+    assert text("ru", found.value.key, **found.value.arguments).startswith("Строка 2: ")
 
 
 def test_a_line_without_an_end_is_refused_without_being_read(tmp_path):
@@ -96,7 +98,7 @@ def test_a_line_without_an_end_is_refused_without_being_read(tmp_path):
 
 
 def test_too_few_examples_are_counted(tmp_path):
-    with pytest.raises(BadFile, match=r"12 example\(s\); at least 13"):
+    with pytest.raises(BadFile, match="12 examples; at least 13"):
         read(tmp_path, jsonl(), least=13)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from merlin.core.curve import Curve, Words, curve_of
 from merlin.core.text import text
 from merlin.core.web.chip import Chip
+from merlin.engine.failure import words_of
 from merlin.engine.jobs import FINAL, RUNNING, Job
 from merlin.engine.page.facts import BaseFacts, JobFacts, base_facts, job_facts, title_of
 from merlin.engine.page.machine import Use
@@ -124,12 +125,11 @@ def _card(visit: Visit, facts: JobFacts) -> JobCard:
 
 
 def _line(visit: Visit, job: Job) -> JobLine:
-    error = job.error or {}
     return JobLine(
         href=f"/jobs/{job.job_id}",
         title=title_of(job),
         about=_what(visit, job),
-        error=str(error.get("message", "")),
+        error=words_of(job.error, visit.language),
         at=visit.when(job.finished_at or job.created_at),
         chip=visit.chip(job.status),
     )

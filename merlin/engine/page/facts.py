@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from merlin.core.clock import utc_now
 from merlin.core.curve import Point
 from merlin.core.losses import losses_of
+from merlin.engine.failure import error_object
 from merlin.engine.jobs import FINAL, RUNNING, Job
 from merlin.engine.services import Engine
 from merlin.engine.shelves import Shelves
@@ -39,8 +40,8 @@ class JobFacts:
         """Return whether nothing will change any more."""
         return self.job.status in FINAL
 
-    def as_json(self) -> dict[str, object]:
-        """Return the job as programs read it."""
+    def as_json(self, language: str) -> dict[str, object]:
+        """Return the job as programs read it, why it failed in a language."""
         job = self.job
         return {
             "id": job.job_id,
@@ -56,7 +57,7 @@ class JobFacts:
             "seconds_left": round(self.left_s) or None,
             "train_loss": self.train[-1][1] if self.train else None,
             "valid_loss": self.test[-1][1] if self.test else None,
-            "error": job.error,
+            "error": error_object(job.error, language),
             "created_at": int(job.created_at),
             "finished_at": int(job.finished_at) if job.finished_at else None,
         }

@@ -9,6 +9,7 @@ from merlin.core.curve import Curve
 from merlin.core.log import redact
 from merlin.core.picture import PictureWords, loss_picture
 from merlin.core.web.chip import Chip
+from merlin.engine.failure import words_of
 from merlin.engine.jobs import AT_WORK, PAUSED, SUCCEEDED, Job
 from merlin.engine.page.board import Pairs, about, curve_shown, curve_told, jobs_seen, share_of
 from merlin.engine.page.facts import JobFacts, job_facts
@@ -77,7 +78,7 @@ def live_view(visit: Visit, job_id: str) -> LiveView:
         chip=chip,
         about=about(visit, facts),
         share=share_of(facts),
-        error=str((job.error or {}).get("message", "")),
+        error=words_of(job.error, visit.language),
         curve=curve_shown(visit, facts),
         told=curve_told(visit, facts),
         diary=_diary(visit, job),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -13,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from merlin.engine.body import json_object
 from merlin.engine.caller import let_queue, owner_of
 from merlin.engine.diary import event_object
+from merlin.engine.failure import language_asked
 from merlin.engine.jobs import Job, job_object
 from merlin.engine.models import checkpoint_object
 from merlin.engine.order import JobOrder, order_of
@@ -66,13 +68,14 @@ def listed(request: Request) -> Response:
         found[1]: value for name, value in query.items() if (found := _METADATA.fullmatch(name))
     }
     jobs = engine_of(request).shelves.jobs.list(wanted, page, owner_of(request))
-    return JSONResponse(list_object(jobs, job_object))
+    return JSONResponse(list_object(jobs, partial(job_object, language=language_asked(request))))
 
 
 @router.get("/{job_id}")
 def retrieve(request: Request, job_id: str) -> Response:
     """Return a job as it stands."""
-    return JSONResponse(job_object(engine_of(request).shelves.jobs.get(job_id)))
+    job = engine_of(request).shelves.jobs.get(job_id)
+    return JSONResponse(job_object(job, language_asked(request)))
 
 
 @router.post("/{job_id}/cancel")
@@ -96,7 +99,7 @@ def resume(request: Request, job_id: str) -> Response:
 def _moved(request: Request, job_id: str, move: Callable[[str], Job]) -> Response:
     job = move(job_id)
     engine_of(request).work.wake()
-    return JSONResponse(job_object(job))
+    return JSONResponse(job_object(job, language_asked(request)))
 
 
 @router.get("/{job_id}/events")

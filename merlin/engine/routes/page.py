@@ -60,7 +60,7 @@ def view_all(visit: Known) -> Response:
     shelves = visit.engine.shelves
     jobs, _ = shelves.jobs.list({}, Page(limit=MOST_JOBS))
     told = {
-        "jobs": [job_facts(shelves, job).as_json() for job in jobs],
+        "jobs": [job_facts(shelves, job).as_json(visit.language) for job in jobs],
         "counts": shelves.jobs.counts(),
         "bases": [base.as_json() for base in base_facts(visit.engine)],
         "models": [row["name"] for row in shelves.models.final()],
@@ -89,7 +89,7 @@ def show_live(visit: Known, job_id: str, seen: Seen = "") -> Response:
 def view_job(visit: Known, job_id: str) -> Response:
     """Return a job and its losses for programs."""
     facts = job_facts(visit.engine.shelves, visit.engine.shelves.jobs.get(job_id))
-    told = {**facts.as_json(), "train": facts.train, "test": facts.test}
+    told = {**facts.as_json(visit.language), "train": facts.train, "test": facts.test}
     return JSONResponse(told, headers=HEADERS)
 
 

@@ -18,9 +18,7 @@ def untrainable(error: Exception) -> Untrainable | None:
     if isinstance(error, Untrainable):
         return error
     if isinstance(error, BadFile):
-        return Untrainable(
-            "invalid_training_file", "engine-lora-bad-file", "training_file", reason=str(error)
-        )
+        return Untrainable("invalid_training_file", error.key, "training_file", **error.arguments)
     if _is_memory(error):
         return Untrainable("out_of_memory", "engine-lora-out-of-memory", None)
     if isinstance(error, OSError):
@@ -37,8 +35,9 @@ def _is_memory(error: Exception) -> bool:
 
 def _of_disk(error: OSError) -> Untrainable:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return Untrainable("disk_full", "engine-lora-disk-full", None)
+        return Untrainable("disk_full", "engine-disk-full", None)
     if isinstance(error, FileNotFoundError):
         name = Path(str(error.filename)).name
-        return Untrainable("file_not_found", "engine-lora-file-gone", "training_file", name=name)
-    return Untrainable("disk_error", "engine-lora-disk", None, reason=error.strerror or "")
+        return Untrainable("file_not_found", "engine-file-gone", "training_file", name=name)
+    reason = error.strerror or type(error).__name__
+    return Untrainable("disk_error", "engine-disk-refuses", None, reason=reason)

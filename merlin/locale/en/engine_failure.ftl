@@ -1,0 +1,29 @@
+### Why a job failed: its files, the disk, the memory.
+
+engine-file-line = Line { $line }: { $reason }
+engine-file-too-many = The file has more than { $most } examples; split it.
+engine-file-too-few = { $n ->
+    [one] The file has { $n } example; at least { $least } are needed. Add some.
+   *[other] The file has { $n } examples; at least { $least } are needed. Add some.
+}
+engine-file-long-line = it has more than { $most } bytes. Split the conversation, or see whether line breaks are missing.
+engine-file-not-utf8 = not UTF-8 at byte { $at } of the line. Save the file as UTF-8.
+engine-file-not-json = not JSON: { $reason }. A training file holds one JSON object a line (JSON Lines).
+engine-file-no-list = an object with a list '{ $name }' is needed.
+engine-file-no-preference = an object with 'input', 'preferred_output' and 'non_preferred_output' is needed.
+engine-file-no-user = no message has the role 'user'. Add the question.
+engine-file-not-answered = the last message must have the role 'assistant': it is what is taught.
+engine-file-answered-before = input.messages: the last message must not have the role 'assistant'.
+engine-file-output-role = { $name }: every message must have the role 'assistant'.
+engine-file-late-system = message { $number }: system must stand before every other role.
+engine-file-alone-tool = message { $number }: tool must follow an assistant that called it.
+engine-file-no-message = message { $number } is not an object.
+engine-file-role = message { $number }: role is { $role }; known: { $known }.
+engine-file-no-text = message { $number } ({ $role }): content must be a text that is not empty.
+engine-file-weight = message { $number }: weight must be 0 or 1.
+engine-file-parts = message { $number }: only parts of type 'text' can be trained on.
+engine-file-gone = A file of this job was deleted: { $name }. Upload it again and create a new job.
+engine-memory-out = There is not enough memory for this job. Train on fewer examples, or on a machine with more memory.
+engine-disk-full = The engine's disk is full. Please make room on it, then create the job again.
+engine-disk-refuses = The engine's disk refuses: { $reason }. See whether it is whole and may be written to, then create the job again.
+engine-bug = A bug in the engine: { $kind }; its log says more.
