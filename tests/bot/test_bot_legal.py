@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 from bot_talk import Talk
 from bot_world import RunningBot, let_serve, rows, settings_of
+from media_world import PHOTO
 
 from merlin.account.consent import ConsentKind
 from merlin.account.retention import Retention
 from merlin.account.role import Role
+from merlin.sandbox.telegram.arguments import Upload
 from merlin.store.consents import ConsentRows
 from merlin.store.database import open_database
 from merlin.store.roles import RoleRows
@@ -120,12 +122,30 @@ def test_a_payment_question_reaches_the_admin_whose_answer_comes_back(telegram, 
     ]
 
 
+def test_who_sends_a_file_about_a_payment_hears_that_only_the_words_went_along(telegram, talk):
+    talk.say("/paysupport")
+    receipt = Upload("a.png", "image/png", PHOTO)
+    talk._done(telegram.send_file, receipt, kind="photo", caption="Списали дважды")
+    assert talk.last.text.startswith("Передано администраторам")
+    assert "Файл не передан" in talk.last.text
+    (letter,) = telegram.wait_for(lambda: telegram.answers("vera"), 10)
+    assert "Списали дважды" in letter.text
+
+
 def test_the_words_lie_sealed_and_nowhere_else(telegram, talk):
     ask_about_payment(talk, "Тайная покупка")
     telegram.wait_for(lambda: telegram.answers("vera"), 10)
     for table in ("outgoing", "notice", "audit", "dialog"):
         everything = f"SELECT * FROM {table}"  # noqa: S608 - our own names
         assert "Тайная" not in str(rows(talk.settings, everything))
+
+
+def test_who_declines_from_the_privacy_page_is_told_of_no_rating(talk):
+    talk.say("/privacy")
+    talk.press("Разрешить обучение")
+    declined = talk.press("Не разрешаю")
+    assert "исправления я не собираю" in declined.text
+    assert "Ваша оценка" not in declined.text
 
 
 def test_three_a_day_and_no_more(telegram, talk):

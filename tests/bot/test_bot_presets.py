@@ -82,6 +82,27 @@ def test_other_languages_are_typed(talk, provider):
     assert "Языки: русский — казахский." in asked(provider)[1][0]["content"]
 
 
+@pytest.mark.parametrize("command", ["/new", "/clear"])
+def test_what_was_chosen_goes_on_in_a_new_session_and_that_is_said(talk, command):
+    assert "Осталось как было" not in talk.say("/new").text
+    talk.say("/system Говори стихами")
+    talk.say("Что такое лоб?")
+    assert talk.say(command).text.endswith("Осталось как было: ваши указания (/system).")
+    talk.say("/preset")
+    talk.press("Переводчик")
+    talk.press("русский ↔ английский")
+    talk.say("/model")
+    talk.press(talk.behind("no-such-base"))
+    talk.say("Что такое лоб?")
+    told = talk.say(command).text
+    assert told.endswith("модель no-such-base (/model); пресет «Переводчик» (/preset).")
+
+
+def test_a_deleted_preset_leaves_a_text_without_a_name(talk):
+    talk.say("/system Говори стихами")
+    assert talk.say("/system").text.startswith("Системный текст этого разговора:\n\nГовори")
+
+
 def test_a_text_is_summarised(talk, provider):
     talk.say("/preset")
     talk.press("preset:set:summary")

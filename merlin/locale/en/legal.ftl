@@ -57,6 +57,7 @@ paysupport-enough = You can write { $most ->
     } a day, and you have done so. The admins have received it all and will answer here.
 paysupport-nobody = There is nobody to hand it to yet: this bot has no admins. Your message was not kept.
 paysupport-sent = Handed to the admins. Their answer will come here.
+paysupport-words-only = The file was not handed over: I pass words on, nothing else. What matters in it, describe in one more message.
 paysupport-letter =
     A question about a payment from { $name } (id { $user }):
 

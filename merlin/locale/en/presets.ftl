@@ -43,7 +43,10 @@ presets-off = Done: the usual model of this conversation answers.
 presets-button-off = Turn off
 presets-button-list = List of presets
 system-none = This conversation has no system text of its own. With one you tell the model how to answer: in which language, tone and role.
-system-now = System text of this conversation ({ $name }):
+system-now = { $name ->
+        [none] The system text of this conversation:
+       *[other] The system text of this conversation, preset “{ $name }”:
+    }
 system-ask = Write how the model shall answer: role, tone, language. Up to { $most ->
         [one] { NUMBER($most) } character
        *[other] { NUMBER($most) } characters

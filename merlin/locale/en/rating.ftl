@@ -33,7 +33,7 @@ consent-asked =
 consent-yes = I allow it
 consent-no = I do not
 consent-thanks = Thank you, your consent is kept. You can take it back at any time: /privacy.
-consent-declined = All right, I do not collect corrections. Your rating is kept.
+consent-declined = All right, I do not collect corrections. Ratings 👍 and 👎 work all the same.
 consent-change = Change my mind
 consent-given = You have allowed the model to learn from your corrections. { $count ->
     [0] You have sent none so far.

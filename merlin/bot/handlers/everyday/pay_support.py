@@ -62,7 +62,13 @@ def _hand_over(kit: Kit, event: Event, words: str) -> Screen:
         return said(text(event.language, "paysupport-nobody"))
     kit.rows.audit.note(user(event.user_id), _ASKED, user(event.user_id))
     kit.rows.outbox.put([_letter(kit, event, admin, words.strip()) for admin in admins])
-    return said(text(event.language, "paysupport-sent"))
+    return said(_handed(event, "paysupport-sent"))
+
+
+def _handed(event: Event, key: str) -> str:
+    """Return what is said to whoever handed words over, and that a file did not go along."""
+    lost = text(event.language, "paysupport-words-only") if event.sent is not None else ""
+    return "\n\n".join(filter(None, [text(event.language, key), lost]))
 
 
 def _is_good(words: str) -> bool:
@@ -135,7 +141,7 @@ def answered(kit: Kit, event: Event) -> Screen:
     words = text(_language(kit, asker), "paysupport-answered", words=event.text.strip())
     kit.rows.outbox.put([Letter(f"paysupport:{event.update_id}:{asker}", asker, Page(words))])
     kit.rows.audit.note(user(event.user_id), _ANSWERED, user(asker))
-    return said(text(event.language, "paysupport-answer-sent"))
+    return said(_handed(event, "paysupport-answer-sent"))
 
 
 def _may_answer(kit: Kit, event: Event) -> bool:

@@ -10,6 +10,7 @@ from merlin.bot.handlers.answer.allowance import plan_for, zone_for
 from merlin.bot.handlers.answer.asked_again import number
 from merlin.bot.handlers.talk.sessions import titled
 from merlin.bot.handlers.talk.threads import begin_topic, open_in_topic
+from merlin.bot.handlers.talk.under import chosen
 from merlin.bot.handlers.topic import Topic, told
 from merlin.bot.kit import Kit, letters
 from merlin.bot.screen import Screen, said
@@ -59,8 +60,17 @@ def fresh(kit: Kit, event: Event) -> Screen:
     if over:
         return _offer(kit, event, over)
     old = kit.rows.sessions.open(event.place)
-    kit.rows.sessions.renew(event.place)
-    return said(text(event.language, "bot-new" if old.touched_at else "bot-new-first"))
+    return _begun(kit, event, "bot-new" if old.touched_at else "bot-new-first")
+
+
+def _begun(kit: Kit, event: Event, key: str) -> Screen:
+    """Open a new session, and say what of the choices made in the old one goes on."""
+    new = kit.rows.sessions.renew(event.place)
+    words = [text(event.language, key)]
+    choices = chosen(kit, event, new)
+    if choices:
+        words.append(text(event.language, "bot-new-keeps", choices="; ".join(choices)))
+    return said("\n\n".join(words))
 
 
 def beyond(kit: Kit, event: Event) -> Sequence[Session]:
@@ -100,18 +110,18 @@ def instead(kit: Kit, event: Event) -> Screen:
     if over and (over[0].session_id, len(over)) != (number(event), number(event, 1)):
         return _offer(kit, event, over)
     # Renewed first: what is deleted may be what is open, and its choices go on.
-    kit.rows.sessions.renew(event.place)
+    screen = _begun(kit, event, "bot-new-first")
     for session in over:
         kit.rows.session_list.delete(event.place, session.session_id)
-    return said(text(event.language, "bot-new-first"))
+    return screen
 
 
 def clear(kit: Kit, event: Event) -> Screen:
     """Forget what was said in the session: it is deleted, and a new one begins."""
     old = kit.rows.sessions.open(event.place)
-    kit.rows.sessions.renew(event.place)
+    screen = _begun(kit, event, "bot-clear")
     kit.rows.session_list.delete(event.place, old.session_id)
-    return said(text(event.language, "bot-clear"))
+    return screen
 
 
 TOPIC = Topic(

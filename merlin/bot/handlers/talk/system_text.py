@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from merlin.bot.event import Event
 from merlin.bot.handlers.talk.answering import abroad
-from merlin.bot.handlers.talk.under import cancelling, named, off, put, to_presets
+from merlin.bot.handlers.talk.under import cancelling, off, put, titled, to_presets
 from merlin.bot.handlers.topic import Act, Topic, told
 from merlin.bot.kit import Kit
 from merlin.bot.screen import Screen, alert, said
@@ -45,7 +45,8 @@ def _shown(kit: Kit, event: Event) -> Screen:
     session = kit.rows.sessions.open(event.place)
     if not session.system:
         return said(text(event.language, "system-none"), (_button(event, "set"),))
-    head = text(event.language, "system-now", name=named(kit, event, session))
+    title = titled(kit, event, session.preset)
+    head = text(event.language, "system-now", name=title or "none")
     quote = Mark("expandable_blockquote", units(head) + 2, units(session.system))
     rows = ((_button(event, "set"), _button(event, "save")), (_button(event, "clear"),))
     return Screen(Page(f"{head}\n\n{session.system}", (quote,), rows))

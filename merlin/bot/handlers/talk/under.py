@@ -33,6 +33,25 @@ def named(kit: Kit, event: Event, session: Session) -> str:
     return title or text(event.language, "presets-nameless")
 
 
+def chosen(kit: Kit, event: Event, session: Session) -> list[str]:
+    """Return what the person chose for a session: its course, its model, its system text.
+
+    To be called within the store's work.
+    """
+    found: list[tuple[str, str]] = []
+    if session.dataset:
+        courses = kit.rows.courses.courses()
+        titles = {each.dataset: each.title(event.language) for each in courses}
+        found.append(("course", titles.get(session.dataset, session.dataset)))
+    now = answering(kit, event, session) if bared(kit, session).provider else None
+    if now is not None:
+        found.append(("model", now.title))
+    if session.system:
+        title = titled(kit, event, session.preset)
+        found.append(("preset" if title else "system", title))
+    return [text(event.language, f"chosen-{what}", name=name) for what, name in found]
+
+
 def put(kit: Kit, event: Event, preset: Preset) -> Session | None:
     """Put the open session under a preset and store it; None where no model could answer so.
 
