@@ -17,10 +17,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--folder", type=Path, help="keeps files and jobs over restarts")
+    parser.add_argument("--key", default="", help="the one key that counts; any without it")
     parser.add_argument("--behaviour", type=json.loads, default={}, help="fields as a JSON object")
     asked = parser.parse_args()
     behaviour = Behaviour().changed(asked.behaviour)
-    serve(create_app(ProviderSettings(asked.folder, behaviour=behaviour)), asked.host, asked.port)
+    settings = ProviderSettings(asked.folder, asked.key, behaviour)
+    serve(create_app(settings), asked.host, asked.port)
 
 
 if __name__ == "__main__":

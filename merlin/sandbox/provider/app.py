@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
@@ -70,7 +71,8 @@ class ProviderApp:
             ),
             *(self._route(*one) for one in rest.table()),
         ]
-        app = Starlette(routes=[*self._routes, *control_routes(account, faults)])
+        routes = [*self._routes, *control_routes(account, faults)]
+        app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_call})
         self._gate = FaultGate(app, faults, self._name, _fault_answer)
 
     async def open(self) -> None:
@@ -132,6 +134,12 @@ async def _json_body(request: Request) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
+
+
+async def _no_such_call(request: Request, error: Exception) -> Response:
+    words = f"Invalid URL ({request.method} {request.url.path})"
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    return JSONResponse(ProtocolError(status, words, code="unknown_url").as_json(), status)
 
 
 def _fault_answer(fault: Fault) -> Response:

@@ -22,6 +22,7 @@ from merlin.chat.document import bodies, outside
 from merlin.core.text import text
 from merlin.sandbox.provider.errors import bad_field
 
+ROLES = ("developer", "system", "user", "assistant", "tool", "function")
 SUMMARY_SENTENCES = 3
 QUOTED_CHARACTERS = 300
 BYTES_PER_TOKEN = 4
@@ -73,6 +74,9 @@ def read_messages(messages: object) -> list[Mapping[str, Any]]:
     for number, message in enumerate(messages):
         if not isinstance(message, dict) or "role" not in message:
             raise bad_field(f"messages.[{number}].role", "Missing required parameter: 'role'")
+        if message["role"] not in ROLES:
+            words = f"'{message['role']}' is not one of {list(ROLES)} - 'messages.{number}.role'"
+            raise bad_field(f"messages.[{number}].role", words)
     return messages
 
 

@@ -79,17 +79,16 @@ class Completions:
         )
 
     def _answer(self, model: str, messages: list[Mapping[str, Any]]) -> str:
-        tuned = self._account.models()
-        if model not in tuned and model not in {CHAT_MODEL, BASE_MODEL}:
+        maker = self._account.maker(model)
+        if maker is None and model not in {CHAT_MODEL, BASE_MODEL}:
             raise no_model(model)
         if model != CHAT_MODEL and chat.has_images(messages):
             words = "Invalid content type. image_url is only supported by certain models."
             raise bad_field("messages", words)
         if self._account.behaviour.fixed_answer:
             return self._account.behaviour.fixed_answer
-        if model in tuned:
-            question = chat.last_question(messages)
-            known = self._account.taught_answer(tuned[model], question)
+        if maker is not None:
+            known = self._account.taught_answer(maker, chat.last_question(messages))
             if known:
                 return chat.taught(known)
         return chat.answer(messages)

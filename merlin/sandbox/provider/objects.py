@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from merlin.sandbox.provider.training import EPOCHS, FINAL, Account, TrainingJob
+from merlin.sandbox.provider.training import CHECKPOINT, EPOCHS, FINAL, Account, TrainingJob
 
 STEPS = 10
 
@@ -92,7 +92,7 @@ def checkpoint_objects(job: TrainingJob) -> list[dict[str, Any]]:
             "id": f"ftckpt_{_digest(job.job_id, step)}",
             "object": "fine_tuning.job.checkpoint",
             "created_at": int(job.created_at),
-            "fine_tuned_model_checkpoint": f"{job.model_id}:ckpt-step-{step}",
+            "fine_tuned_model_checkpoint": f"{job.model_id}{CHECKPOINT}{step}",
             "fine_tuning_job_id": job.job_id,
             "metrics": {"step": step, "train_loss": loss, "valid_loss": loss + 0.1},
             "step_number": step,

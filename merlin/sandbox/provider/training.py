@@ -22,8 +22,13 @@ from merlin.sandbox.provider.errors import ProtocolError, bad_field, missing
 
 BASES = ("stand-in-base", "gpt-4o-mini-2024-07-18")
 EPOCHS = 3
+# What stands between a tuned model's id and the step of one of its checkpoints.
+CHECKPOINT = ":ckpt-step-"
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 MOST_METADATA = 16
+PURPOSES = frozenset({"assistants", "batch", "evals", "fine-tune", "user_data", "vision"})
+# What a hyper-parameter may be besides "auto".
+_RANGES = {"n_epochs": (1, 50), "batch_size": (1, 256), "learning_rate_multiplier": (0, 1000)}
 
 
 @dataclass(slots=True)
@@ -88,6 +93,8 @@ class Account:
 
     def add_file(self, name: str, purpose: str, content: bytes) -> dict[str, Any]:
         """Keep a file; return its File object."""
+        if purpose not in PURPOSES:
+            raise bad_field("purpose", f"'{purpose}' is not one of {sorted(PURPOSES)} - 'purpose'")
         if purpose == "fine-tune" and not name.endswith(".jsonl"):
             raise bad_field("file", "Invalid file format. It should be .jsonl")
         file = {
@@ -138,6 +145,7 @@ class Account:
         metadata = asked.get("metadata") or {}
         if not isinstance(metadata, dict) or len(metadata) > MOST_METADATA:
             raise bad_field("metadata", "Too many properties in 'metadata': at most 16")
+        _check_hyperparameters(asked)
 
     def job(self, job_id: str) -> TrainingJob:
         """Return a job as it stands. Raises ProtocolError 404."""
@@ -176,6 +184,10 @@ class Account:
             if job.created_at <= young and wanted.items() <= dict(_metadata(job)).items()
         ]
 
+    def maker(self, model: str) -> TrainingJob | None:
+        """Return the job that made a tuned model or a checkpoint, None for any other name."""
+        return self.models().get(model.partition(CHECKPOINT)[0])
+
     def models(self) -> dict[str, TrainingJob]:
         """Return the tuned models that can be asked, by id."""
         return {job.model_id: job for job in self.jobs.values() if self.tuned_model(job)}
@@ -196,6 +208,18 @@ class Account:
                 if asked["role"] == "user" and asked["content"] == question:
                     return str(answered["content"])
         return ""
+
+
+def _check_hyperparameters(asked: Mapping[str, Any]) -> None:
+    method = asked.get("method") or {}
+    block = method.get(method.get("type")) or asked
+    given = block.get("hyperparameters") or {}
+    for name, (least, most) in _RANGES.items():
+        value = given.get(name, "auto")
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value != "auto" and not (is_number and least <= value <= most):
+            words = f"{value!r} is not 'auto' or a number from {least} to {most}"
+            raise bad_field(f"hyperparameters.{name}", f"{words} - 'hyperparameters.{name}'")
 
 
 def _metadata(job: TrainingJob) -> Mapping[str, str]:
