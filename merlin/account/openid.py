@@ -23,7 +23,9 @@ from merlin.core.utf16 import whole
 
 # Between setting out and arriving.
 LIFE = timedelta(minutes=10)
-_BYTES, _PARTS, _NAME_LENGTH = 32, 3, 129
+_BYTES, _PARTS, _NAME_LENGTH = 32, 4, 129
+# A browser keeps no cookie over 4096 bytes.
+_LONGEST_BACK = 2048
 _SEPARATOR = "."
 
 
@@ -33,11 +35,15 @@ class OpenIdRefused(MerlinError):
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """What a browser set out with; none of it is ever in an address but `state` and `nonce`."""
+    """What a browser set out with; none of it is ever in an address but `state` and `nonce`.
+
+    `back` is the page that it is to come back to.
+    """
 
     state: str
     nonce: str
     verifier: str
+    back: str = "/"
 
     @property
     def challenge(self) -> str:
@@ -47,7 +53,9 @@ class Journey:
 
     def written(self) -> str:
         """Return it as one word, for a cookie."""
-        return _SEPARATOR.join((self.state, self.nonce, self.verifier))
+        back = base64.urlsafe_b64encode(self.back.encode()).decode()
+        is_short = len(back) <= _LONGEST_BACK
+        return _SEPARATOR.join((self.state, self.nonce, self.verifier, back if is_short else ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +76,28 @@ class Issuer(Protocol):
         """Return who came back with this code. Raises OpenIdRefused."""
 
 
-def new_journey() -> Journey:
-    """Return what nobody can guess."""
-    return Journey(*(secrets.token_urlsafe(_BYTES) for _ in range(_PARTS)))
+def new_journey(back: str = "/") -> Journey:
+    """Return what nobody can guess, and where it is to end."""
+    state, nonce, verifier = (secrets.token_urlsafe(_BYTES) for _ in range(3))
+    return Journey(state, nonce, verifier, back)
 
 
 def read_journey(written: str, state: str) -> Journey | None:
     """Return the journey of a cookie; None where it is not the one that comes back."""
     parts = written.split(_SEPARATOR)
-    if len(parts) != _PARTS or not all(parts):
+    if len(parts) != _PARTS or not all(parts[:-1]):
         return None
-    return Journey(*parts) if hmac.compare_digest(parts[0].encode(), state.encode()) else None
+    kept, nonce, verifier, back = parts
+    if not hmac.compare_digest(kept.encode(), state.encode()):
+        return None
+    return Journey(kept, nonce, verifier, _address_of(back))
+
+
+def _address_of(written: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(written.encode()).decode() or "/"
+    except ValueError:
+        return "/"
 
 
 def person_of(claims: Mapping[str, Any]) -> OpenIdPerson:

@@ -65,6 +65,70 @@ def test_somebody_goes_out_comes_back_and_is_signed_in(site, issuer):
     assert (told["id"], told["shown_name"]) == (ANNA, "Анна")
 
 
+@pytest.mark.parametrize(
+    ("asked", "back"),
+    [
+        ("/plans/checkout?plan=student&buy=1", "/plans/checkout?plan=student&buy=1"),
+        ("/courses/граф", "/courses/%D0%B3%D1%80%D0%B0%D1%84"),
+        ("https://evil.example/", "/"),
+        ("//evil.example/x", "/"),
+        ("/\\evil.example", "/"),
+        ("/\r\nSet-Cookie: a=b", "/"),
+        ("javascript:alert(1)", "/"),
+        ("/" + "ё" * 900, "/"),
+        ("", "/"),
+    ],
+)
+def test_who_comes_back_goes_on_where_they_were_and_never_to_another_site(
+    site, issuer, asked, back
+):
+    with page(site) as browser:
+        address = browser.get("/api/auth/openid", params={"next": asked}).headers["location"]
+        assert "next" not in dict(parse_qsl(urlsplit(address).query))
+        answer = come_back(browser, *issuer.allow(address))
+    assert (answer.status_code, answer.headers["location"]) == (303, back)
+    assert "merlin" in answer.cookies
+
+
+def test_a_cookie_that_somebody_changed_leads_to_no_other_site(site, issuer):
+    with page(site) as browser:
+        address = set_out(browser)
+        (name,) = (each for each in browser.cookies if "openid" in each)
+        kept = browser.cookies[name].rpartition(".")[0]
+        for written in ("Ly9ldmlsLmV4YW1wbGU=", "%%%", "gICA", "aHR0cHM6Ly9ldmlsLmV4YW1wbGU="):
+            changed = replace_cookie(browser, name, f"{kept}.{written}")
+            answer = come_back(changed, *issuer.allow(address))
+            assert (answer.status_code, answer.headers["location"]) == (303, "/")
+
+
+def replace_cookie(browser, name, value):
+    browser.cookies.clear()
+    browser.cookies.set(name, value)
+    return browser
+
+
+def test_a_person_who_was_not_let_in_is_told_so_where_they_can_try_again(site, issuer):
+    person = {"Accept": "text/html"}
+    with page(site) as browser:
+        browser.get("/api/auth/openid", params={"next": "/plans?a=1&b=2"})
+        sent = {"error": "access_denied", "state": "x"}
+        answer = browser.get("/api/auth/openid/callback", params=sent, headers=person)
+        assert answer.status_code == 303
+        place = answer.headers["location"]
+        assert place == "/sign-in?next=%2F&refused=openid"
+        for language, words in (("ru", "Telegram не подтвердил"), ("en", "did not confirm")):
+            shown = browser.get(place, headers={**person, "Accept-Language": language})
+            assert words in shown.text
+        issuer.claims = {"nonce": "another"}
+        address = browser.get("/api/auth/openid", params={"next": "/plans?a=1&b=2"})
+        code, state = issuer.allow(address.headers["location"])
+        sent = {"code": code, "state": state}
+        answer = browser.get("/api/auth/openid/callback", params=sent, headers=person)
+        assert answer.headers["location"] == "/sign-in?next=%2Fplans%3Fa%3D1%26b%3D2&refused=openid"
+        shown = browser.get(answer.headers["location"], headers=person)
+        assert "/api/auth/openid?next=/plans%3Fa%3D1%26b%3D2" in shown.text
+
+
 def test_a_code_counts_for_the_browser_that_set_out_alone(site, issuer):
     with page(site) as browser, page(site) as victim:
         code, state = issuer.allow(set_out(browser), BORIS)

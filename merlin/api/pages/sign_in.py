@@ -37,12 +37,16 @@ _FROM_HERE = [Depends(own_page)]
 
 @dataclass(frozen=True, slots=True)
 class SignInView:
-    """The ways to sign in; `name` was typed before `wrong` came of it."""
+    """The ways to sign in; `name` was typed before `wrong` came of it.
+
+    `refused` says why the issuer's page let nobody in.
+    """
 
     next: str
     has_openid: bool
     name: str = ""
     wrong: str = ""
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +66,17 @@ class CodeView:
 
 
 @router.get("/sign-in")
-async def sign_in(visit: Visiting, next: str = "/") -> Response:  # noqa: A002 - the address
+async def sign_in(
+    visit: Visiting,
+    next: str = "/",  # noqa: A002 - the address
+    refused: str = "",
+) -> Response:
     """Return the ways to sign in; who is signed in already goes on."""
     back = own_address(next)
     if visit.caller.user is not None:
         return seen_other(back)
-    return _ways(visit, back)
+    words = text(visit.language, "api-problem-openid-detail") if refused == "openid" else ""
+    return _ways(visit, back, refused=words)
 
 
 @router.post("/sign-in/password", dependencies=_FROM_HERE)
@@ -92,9 +101,17 @@ async def by_password(
     return response
 
 
-def _ways(visit: Visit, back: str, name: str = "", wrong: str = "", status: int = 200) -> Response:
+def _ways(
+    visit: Visit,
+    back: str,
+    name: str = "",
+    wrong: str = "",
+    status: int = 200,
+    *,
+    refused: str = "",
+) -> Response:
     has_openid = visit.services.entrance.issuer is not None
-    view = SignInView(back, has_openid, name, wrong)
+    view = SignInView(back, has_openid, name, wrong, refused)
     return shown(visit, "sign_in.html", v=view, status=status, keep=NEVER_KEPT)
 
 

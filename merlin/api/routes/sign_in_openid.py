@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
@@ -19,6 +20,7 @@ from merlin.api.own_page import own_page
 from merlin.api.problems import Problem
 from merlin.api.services import ApiServices
 from merlin.core.log import get_logger
+from merlin.core.web.answering import own_address
 
 log = get_logger(__name__)
 
@@ -36,14 +38,19 @@ router = APIRouter(prefix="/api/auth", tags=["sign-in"], dependencies=[Depends(o
     response_class=Response,
     responses=_FOUND | problems(401, 403, 404, 429),
 )
-async def begin_openid(request: Request) -> Response:
+async def begin_openid(
+    request: Request,
+    next: Annotated[  # noqa: A002 - as the pages call it
+        str, Query(max_length=_MOST, description="the page of this site to come back to")
+    ] = "/",
+) -> Response:
     """Send the browser to the issuer; 404 where the config names none."""
     services, issuer = _issuer(request)
-    journey = new_journey()
+    journey = new_journey(own_address(next))
     try:
         address = await issuer.address(journey, _redirect_uri(services))
     except OpenIdRefused as error:
-        raise _refused(error) from error
+        return _refused(request, error, journey.back)
     response = RedirectResponse(address, HTTPStatus.SEE_OTHER)
     keep(request, response, Kept(COOKIE, journey.written(), int(LIFE.total_seconds())))
     return response
@@ -61,15 +68,17 @@ async def finish_openid(
     state: Annotated[str, Query(max_length=_MOST)] = "",
     code: Annotated[str, Query(max_length=_MOST)] = "",
 ) -> Response:
-    """Sign in who came back with a code to the browser that set out; then show the courses."""
+    """Sign in who came back with a code to the browser that set out; then show the page it left."""
     services, issuer = _issuer(request)
     journey = read_journey(kept(request, COOKIE), state)
+    # Whoever can set cookies here must not be able to lead people elsewhere by one.
+    back = own_address(journey.back) if journey is not None else "/"
     if journey is None or not code:
-        raise _refused(OpenIdRefused("another browser, or no code"))
+        return _refused(request, OpenIdRefused("another browser, or no code"), back)
     try:
         person = await issuer.arrived(code, journey, _redirect_uri(services))
     except OpenIdRefused as error:
-        raise _refused(error) from error
+        return _refused(request, error, back)
     rows = services.rows
 
     def work() -> Entered:
@@ -80,7 +89,7 @@ async def finish_openid(
         return enter(request, rows, Known(person.user_id, How.OPENID))
 
     entered = await services.store.do(work)
-    response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+    response = RedirectResponse(back, HTTPStatus.SEE_OTHER)
     let_keep(request, response, entered)
     forget(request, response, COOKIE)
     return response
@@ -98,6 +107,10 @@ def _redirect_uri(services: ApiServices) -> str:
     return services.public_url.rstrip("/") + BACK
 
 
-def _refused(error: OpenIdRefused) -> Problem:
+def _refused(request: Request, error: OpenIdRefused, back: str) -> Response:
+    """Lead a person back to the ways to sign in, where it is said; tell a program the problem."""
     log.warning("nobody came by openid", reason=str(error))
-    return Problem(HTTPStatus.UNAUTHORIZED, "openid")
+    if "text/html" not in request.headers.get("accept", ""):
+        raise Problem(HTTPStatus.UNAUTHORIZED, "openid") from error
+    asked = urlencode({"next": back, "refused": "openid"})
+    return RedirectResponse(f"/sign-in?{asked}", HTTPStatus.SEE_OTHER)
