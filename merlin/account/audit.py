@@ -13,7 +13,8 @@ class Entry:
     """One thing that was done.
 
     `by` is "user:<Telegram id>" or "cli:<login>"; `action` a short constant word such as
-    "role.grant"; `target` what it was done to: "user:<id>", "job:<id>", "dataset:<name>".
+    "role.grant", which has a text `audit-role-grant`; `target` what it was done to: "user:<id>",
+    "job:<id>", "dataset:<name>". `number` tells entries apart, a later one has a greater one.
     """
 
     at: datetime
@@ -21,6 +22,7 @@ class Entry:
     action: str
     target: str
     arguments: Mapping[str, object] = field(default_factory=dict)
+    number: int = 0
 
 
 def user(user_id: int) -> str:
@@ -36,5 +38,7 @@ class Audit(Protocol):
     ) -> None:
         """Add one entry; `arguments` are plain JSON values."""
 
-    def newest(self, limit: int = 50, target: str | None = None) -> list[Entry]:
-        """Return the newest entries first; of one target alone where it is named."""
+    def newest(
+        self, limit: int = 50, target: str | None = None, by: str | None = None, before: int = 0
+    ) -> list[Entry]:
+        """Return the newest entries first: of one target, of who did it, older than a number."""

@@ -32,11 +32,17 @@ class AuditRows:
         }
         self.db.add(AUDIT, new)
 
-    def newest(self, limit: int = 50, target: str | None = None) -> list[Entry]:
-        """Return the newest entries first; of one target alone where it is named."""
+    def newest(
+        self, limit: int = 50, target: str | None = None, by: str | None = None, before: int = 0
+    ) -> list[Entry]:
+        """Return the newest entries first: of one target, of who did it, older than a number."""
         entries = AUDIT.select().order_by(AUDIT.id.desc()).limit(limit)
         if target is not None:
             entries = entries.where(AUDIT.target == target)
+        if by is not None:
+            entries = entries.where(AUDIT.by_whom == by)
+        if before:
+            entries = entries.where(AUDIT.id < before)
         return [_entry(row) for row in self.db.rows(entries)]
 
 
@@ -47,4 +53,5 @@ def _entry(row: Row) -> Entry:
         action=row["action"],
         target=row["target"],
         arguments=loaded(row["arguments"]),
+        number=row["id"],
     )

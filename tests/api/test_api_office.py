@@ -52,6 +52,17 @@ def test_a_role_is_given_taken_noted_and_told(site, admin):
     assert len(entries) == 2
 
 
+def test_the_audit_comes_in_parts_and_of_one_person(site, admin):
+    for act in ("block", "unblock", "block"):
+        assert admin.post(f"/api/users/{ANNA}/{act}").status_code == 200
+    first = admin.get("/api/audit", params={"limit": 2, "by": f"user:{VERA}"})
+    rest = admin.get(first.links["next"]["url"])
+    told = [each["action"] for part in (first, rest) for each in part.json()["entries"]]
+    assert told == ["user.block", "user.unblock", "user.block"]
+    assert "next" not in rest.links
+    assert admin.get("/api/audit", params={"by": f"user:{ANNA}"}).json()["entries"] == []
+
+
 def test_nobody_changes_themselves_or_shuts_another_admin_out(site, admin):
     site.person(BORIS, Role.ADMIN)
     assert admin.post(f"/api/users/{VERA}/roles", json={"role": "student"}).status_code == 409

@@ -144,6 +144,28 @@ def test_people_are_found_given_a_role_questions_and_shut_out(colleague, staff):
     expect(page.get_by_text("Свою роль меняет другой администратор.")).to_be_visible()
 
 
+def test_the_whole_log_is_read_in_parts_in_words_and_of_one_person(colleague, staff):
+    number = staff.person(next(staff.numbers))
+    staff.rows.users.set_name(number, f"Пётр {XSS}")
+    for turn in range(30):
+        by = f"user:{VERA}" if turn else "cli:root"
+        staff.rows.register.block(number, by)
+        staff.rows.register.block(number, by, is_blocked=False)
+    page = colleague.open("/admin/audit", VERA, java_script_enabled=False, **PHONE)
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(50)
+    expect(rows.first).to_contain_text("доступ открыт")
+    expect(rows.first).to_contain_text(f"Пётр {XSS}")
+    page.get_by_role("link", name="Показать более ранние").click()
+    expect(rows.filter(has_text="root (командная строка)")).to_have_count(2)
+    page.get_by_role("link", name="root (командная строка)").first.click()
+    expect(page.get_by_text("Только root (командная строка)")).to_be_visible()
+    expect(rows).to_have_count(2)
+    rows.first.get_by_role("link", name="Пётр").click()
+    page.get_by_role("link", name="Всё, что сделал этот человек").click()
+    expect(page.get_by_text("Записей нет.")).to_be_visible()
+
+
 def test_links_of_the_header_are_for_those_who_may(colleague, staff):
     def rooms(user_id):
         page = colleague.open("/", user_id)
@@ -184,6 +206,8 @@ def roads(staff):
         "user": f"/admin/users/{ANNA}",
         "teacher": f"/admin/users/{BORIS}",
         "health": "/admin/health",
+        "audit": "/admin/audit",
+        "audit-of": f"/admin/audit?by=user:{VERA}",
     }
 
 

@@ -267,6 +267,16 @@ def test_the_audit_tells_the_newest_first_and_of_one_target(database, clock):
     assert audit.newest(1)[0].at == clock()
 
 
+def test_the_audit_is_read_in_parts_and_by_who_did_it(database, clock):
+    audit = AuditRows(database, clock)
+    for number in range(5):
+        audit.note(BY_VERA if number % 2 else "cli:root", "job.cancel", f"job:{number}")
+    first = audit.newest(2)
+    rest = audit.newest(9, before=first[-1].number)
+    assert [each.target for each in (*first, *rest)] == [f"job:{n}" for n in (4, 3, 2, 1, 0)]
+    assert [each.target for each in audit.newest(by=BY_VERA)] == ["job:3", "job:1"]
+
+
 def test_what_is_undone_leaves_no_note(users, database):
     def half():
         users.block(ANNA, BY_VERA)

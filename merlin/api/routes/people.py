@@ -63,6 +63,7 @@ class RoleBody(Body):
 class AuditEntry(Shape):
     """One thing that was done."""
 
+    id: int
     at: datetime
     by: str
     action: str
@@ -201,7 +202,9 @@ async def unblock_user(request: Request, caller: Keeping, user_id: Id) -> Person
 @router.get("/audit", summary="What was done by whom", responses=problems(401, 403, 422))
 async def list_audit(
     request: Request,
+    response: Response,
     caller: Keeping,  # noqa: ARG001 - a right
+    page: Annotated[Page, Depends(page_of)],
     target: Annotated[
         str,
         Query(
@@ -210,22 +213,31 @@ async def list_audit(
             description="what it was done to: user:1001, dataset:trial",
         ),
     ] = "",
-    limit: Annotated[int, Query(ge=1, le=1000)] = USUAL,
+    by: Annotated[
+        str, Query(max_length=200, pattern=LINE, description="who did it: user:1001, cli:root")
+    ] = "",
 ) -> AuditList:
-    """Return the newest entries first."""
-    services = services_of(request)
-    found = await services.store.read(lambda: services.rows.audit.newest(limit, target or None))
-    return AuditList(
-        entries=[
-            AuditEntry(
-                at=each.at,
-                by=each.by,
-                action=each.action,
-                target=each.target,
-                arguments=finite(dict(each.arguments)),
-            )
-            for each in found
-        ]
+    """Return one part of the entries, the newest first."""
+    services, limit = services_of(request), page.limit or USUAL
+    after = read_cursor(page.cursor, int)
+    before = int(after[0]) if after else 0
+    audited = services.rows.audit
+    found = await services.store.read(
+        lambda: audited.newest(limit + 1, target or None, by or None, before)
+    )
+    has_more = len(found) > limit
+    response.headers.update(links(request, cursor(found[limit - 1].number) if has_more else None))
+    return AuditList(entries=[_entry(each) for each in found[:limit]])
+
+
+def _entry(entry: audit.Entry) -> AuditEntry:
+    return AuditEntry(
+        id=entry.number,
+        at=entry.at,
+        by=entry.by,
+        action=entry.action,
+        target=entry.target,
+        arguments=finite(dict(entry.arguments)),
     )
 
 

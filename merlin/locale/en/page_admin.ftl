@@ -9,6 +9,7 @@ page-room-models = Models
 page-room-builds = Builds
 page-room-verdicts = Commits
 page-room-users = People
+page-room-audit = Log
 page-room-health = Health
 page-older = Show earlier ones
 

@@ -9,6 +9,7 @@ page-room-models = Модели
 page-room-builds = Сборки
 page-room-verdicts = Коммиты
 page-room-users = Люди
+page-room-audit = Журнал
 page-room-health = Здоровье
 page-older = Показать более ранние
 

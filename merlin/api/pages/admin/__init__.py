@@ -8,6 +8,7 @@ from merlin.api.pages.admin import (
     billing_payment,
     billing_promos,
     builds,
+    deeds,
     health,
     home,
     job,
@@ -19,4 +20,4 @@ from merlin.api.pages.admin import (
 )
 
 MONEY = (billing, billing_promos, billing_payment)
-TOPICS = (home, rooms, jobs, job, models, builds, verdicts, users, *MONEY, health)
+TOPICS = (home, rooms, jobs, job, models, builds, verdicts, users, *MONEY, deeds, health)

@@ -38,6 +38,7 @@ ROOMS: tuple[tuple[str, str, Permission], ...] = (
     ("/admin/verdicts", "verdicts", Permission.WATCH),
     ("/admin/users", "users", Permission.USERS),
     ("/admin/billing", "billing", Permission.REFUNDS),
+    ("/admin/audit", "audit", Permission.USERS),
     ("/admin/health", "health", Permission.USERS),
 )
 _OVER = frozenset({RequestState.DONE, RequestState.FAILED})

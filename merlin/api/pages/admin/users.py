@@ -14,13 +14,13 @@ from starlette.responses import Response
 from merlin.account import audit
 from merlin.account.role import Permission, Role
 from merlin.account.zone import zone_of
+from merlin.api.pages.admin.deeds import Deed, deeds_of
 from merlin.api.pages.admin.rooms import rooms
 from merlin.api.pages.answering import shown
 from merlin.api.pages.doing import REFUSALS, Mark, call, done, shaped, why
 from merlin.api.pages.frame import Link
 from merlin.api.pages.listing import listed
 from merlin.api.pages.room import Keeping, nowhere
-from merlin.api.pages.telling import when
 from merlin.api.pages.trouble import PageRoute
 from merlin.api.pages.visit import Visit
 from merlin.api.paging import Page, page_of
@@ -83,7 +83,7 @@ class PersonView:
     may_block: bool
     may_gift: bool
     most: int
-    entries: tuple[tuple[str, str, str], ...]
+    entries: tuple[Deed, ...]
     wrong: str
 
 
@@ -207,9 +207,8 @@ async def _page(visit: Visit, user_id: int, wrong: str = "", said: str = "") -> 
         person = await routes.show_user(await call(visit), visit.caller, user_id)
     except NotFound:
         raise nowhere() from None
-    audited = await routes.list_audit(
-        await call(visit), visit.caller, audit.user(user_id), _ENTRIES
-    )
+    whose, part = audit.user(user_id), Page(_ENTRIES)
+    audited = await routes.list_audit(await call(visit), Response(), visit.caller, part, whose)
     is_self, caller = user_id == visit.caller.user_id, visit.caller
     view = PersonView(
         rooms=rooms(visit),
@@ -229,7 +228,7 @@ async def _page(visit: Visit, user_id: int, wrong: str = "", said: str = "") -> 
         may_block=not is_self and (person.blocked or person.role is not Role.ADMIN),
         may_gift=caller.may(Permission.GIFTS),
         most=MOST,
-        entries=tuple((when(visit, each.at), each.action, each.by) for each in audited.entries),
+        entries=await deeds_of(visit, audited.entries),
         wrong=wrong,
     )
     words = visit.say(f"said-{said}") if said in {"done", "given"} else ""
