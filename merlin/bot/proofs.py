@@ -34,6 +34,9 @@ class Library(Bookshelf, Protocol):
     def text(self, blob: str) -> str | None:
         """Return the text of a file as it lies or lay there, None where it is not kept."""
 
+    def blobs(self, dataset: str) -> Mapping[str, str]:
+        """Return path -> blob of all files of a dataset."""
+
     def taught(self, dataset: str, example_id: str) -> tuple[str, str] | None:
         """Return the first and the last build that holds an example, None for none."""
 

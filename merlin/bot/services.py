@@ -48,7 +48,7 @@ from merlin.core.request import Requests
 from merlin.core.store import Store
 from merlin.core.wake import Wake
 from merlin.course.catalogue import Catalogue
-from merlin.dataset.change import Changes
+from merlin.dataset.change import ChangeList, Changes
 from merlin.inbox.outgoing import Outbox
 from merlin.inbox.owner import Owner
 from merlin.inbox.update import Inbox
@@ -106,6 +106,7 @@ class Rows:
     lineage: Lineage
     library: Library
     changes: Changes
+    change_list: ChangeList
     people: People
     retained: Retained
     notices: Notices

@@ -15,6 +15,7 @@ from typing import Any
 
 from merlin.core.errors import NotFound, Refused
 from merlin.course.catalogue import Material, recognised
+from merlin.dataset import subject
 from merlin.dataset.change import Edit
 from merlin.dataset.course_writing import course_value, rewritten
 from merlin.dataset.editing import FileText
@@ -100,7 +101,7 @@ class Book:
         wanted = copy.deepcopy(self.value)
         for key, value in values.items():
             wanted.pop(key, None) if value is None else wanted.update({key: value})
-        return self._proposed(wanted, (), "Edit the course")
+        return self._proposed(wanted, (), subject.COURSE)
 
     def added(self, draft: Draft) -> Proposed:
         """Return the edits that add a material."""
@@ -111,7 +112,7 @@ class Book:
         if path:
             texts.append(Edit(path, None, _ended(draft.text)))
         materials.insert(place, _entry(draft, path))
-        return self._proposed(wanted, texts, f"Add {_named(draft.kind, draft.lesson)}")
+        return self._proposed(wanted, texts, subject.of_material("Add", draft.kind, draft.lesson))
 
     def changed(self, place: int, draft: Draft) -> Proposed:
         """Return the edits that make the material at `place` what the draft says."""
@@ -120,7 +121,7 @@ class Book:
         del wanted["materials"][place]
         at = place if draft.place is None else min(draft.place, len(wanted["materials"]))
         wanted["materials"].insert(at, _entry(draft, path))
-        return self._proposed(wanted, texts, f"Edit {_named(draft.kind, draft.lesson)}")
+        return self._proposed(wanted, texts, subject.of_material("Edit", draft.kind, draft.lesson))
 
     def dropped(self, place: int) -> Proposed:
         """Return the edits that remove the material at `place`, and its text where it is alone."""
@@ -128,16 +129,16 @@ class Book:
         old = self.spec.materials[place]
         del wanted["materials"][place]
         texts = self._removed(old.text) if old.text and self._is_alone(place) else []
-        return self._proposed(wanted, texts, f"Remove {_named(old.kind, old.lesson)}")
+        return self._proposed(wanted, texts, subject.of_material("Remove", old.kind, old.lesson))
 
-    def _proposed(self, wanted: Mapping[str, Any], texts: Sequence[Edit], subject: str) -> Proposed:
+    def _proposed(self, wanted: Mapping[str, Any], texts: Sequence[Edit], line: str) -> Proposed:
         found = rewritten(self.text, wanted)
         edits = list(texts)
         if found.text != self.text:
             edits.insert(0, Edit(COURSE_FILE, self.blob, found.text))
         if not edits:
             raise Refused("nothing is changed", "teaching-unchanged")
-        return Proposed(tuple(edits), subject, found.is_whole)
+        return Proposed(tuple(edits), line, found.is_whole)
 
     def _lesson(self, place: int, material_id: int | None) -> Lesson:
         spec, file = self.spec.materials[place], self._files.get(self._path(place))
@@ -199,10 +200,6 @@ def _entry(draft: Draft, path: str) -> dict[str, Any]:
 def _ended(text: str) -> str:
     plain = text.replace("\r\n", "\n").replace("\r", "\n")
     return plain if plain.endswith("\n") else f"{plain}\n"
-
-
-def _named(kind: str, lesson: int) -> str:
-    return f"{kind} {lesson}"
 
 
 def _digest(value: object) -> str:

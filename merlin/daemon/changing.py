@@ -16,6 +16,7 @@ from merlin.core.log import get_logger
 from merlin.core.notice import ADMINS, Notices
 from merlin.dataset.change import Batch, Change, ChangeQueue, Landed, Theirs
 from merlin.dataset.committing import Press, commit
+from merlin.dataset.subject import said
 from merlin.model.news import NewsRows, told_as
 
 log = get_logger(__name__)
@@ -82,7 +83,7 @@ class Changing:
     def _settle(self, batch: Batch, landed: Landed) -> None:
         first = batch.first
         if landed.commit is not None:
-            told = {"subject": first.subject, "commit": landed.commit[:10]}
+            told = {"subject": said(first.subject), "commit": landed.commit[:10]}
             self._tell(first, "notice-change-committed", told)
         for change in batch.changes:
             theirs = landed.conflicts.get(change.change_id)
@@ -95,7 +96,7 @@ class Changing:
         log.info("change settled", batch=batch.batch_id, files=len(batch.changes), outcome=what)
 
     def _refuse(self, batch: Batch, refusal: Refused) -> None:
-        told = {"subject": batch.first.subject, "reason": _reason(refusal)}
+        told = {"subject": said(batch.first.subject), "reason": _reason(refusal)}
         self._tell(batch.first, "notice-change-refused", told)
         self._queue.refuse(batch, refusal.key, _plain(refusal))
         log.info("change refused", batch=batch.batch_id, reason=str(refusal))

@@ -23,6 +23,7 @@ from merlin.dataset.editor import Editor
 from merlin.dataset.finding import short
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, EXAMPLES, MATERIALS
 from merlin.dataset.limits import Limits
+from merlin.dataset.subject import of_file
 
 MOST_AT_ONCE = 10_000
 # git's own recursion ends the process for a path of a thousand times that.
@@ -48,6 +49,10 @@ class ChangeState(StrEnum):
     REFUSED = "refused"
 
 
+# Nothing has become of it yet, or somebody is to decide.
+OPEN = (ChangeState.WAITING, ChangeState.WORKING, ChangeState.CONFLICT)
+
+
 @dataclass(frozen=True, slots=True)
 class Theirs:
     """What lies in the file's place instead of what the editor saw; None: there is no file."""
@@ -64,7 +69,8 @@ class Change:
     a batch has the batch's id, and is the one that its editor is told of. `before`
     is the blob that the editor saw, None for a new file; `text` the file's new content, None to
     delete it. `by` is who asked: a user's id as text, or `cli:<login>`. `reason` is a Fluent key
-    with `arguments`: why it waits or was refused. `theirs` is set in a conflict.
+    with `arguments`: why it waits or was refused. `theirs` is set in a conflict. `left` is the blob
+    that its commit left there, None for a deleted file and before there is a commit.
     """
 
     change_id: str
@@ -83,6 +89,7 @@ class Change:
     theirs: Theirs | None = None
     reason: str = ""
     arguments: Mapping[str, object] = field(default_factory=dict)
+    left: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +150,6 @@ class Changes(Protocol):
     def of_batch(self, batch_id: str) -> list[Change]:
         """Return the changes of one batch, in the order in which they were asked for."""
 
-    def of_editor(self, by: str, limit: int = 20) -> list[Change]:
-        """Return the newest changes that somebody asked for, newest first."""
-
     def again(self, change_id: str, text: str | None, before: str | None) -> bool:
         """Send a conflict's batch again, this change with another text over `before`.
 
@@ -170,6 +174,12 @@ class ChangeList(Protocol):
 
         `before` is the id of the batch that ended the part before, "" begins at the newest.
         """
+
+    def count_open(self, by: str) -> int:
+        """Return how many batches of a person wait or stand in conflict."""
+
+    def of_commit(self, by: str, mark: str) -> list[Change]:
+        """Return the changes of a person that became the commit whose id begins so, in order."""
 
 
 class ChangeQueue(Protocol):
@@ -207,7 +217,7 @@ def changes_of(
         told = {"count": len(edits), "limit": MOST_AT_ONCE}
         raise Refused(f"{len(edits)} edits at once", "change-count", **told)
     batch = uuid.uuid4().hex
-    line = one_line(subject) or subject_of(edits[0])
+    line = one_line(subject) or of_file(edits[0].kind.value, edits[0].path)
     first, *others = (_change(dataset, edit, asked, batch, line) for edit in edits)
     return (replace(first, change_id=batch), *others)
 
@@ -260,14 +270,6 @@ def is_place(inside: str) -> bool:
     steps = inside[len(folder) : -len(ending)].split("/")
     is_short = len(inside.encode("utf-8", "replace")) <= MOST_PATH_BYTES
     return is_short and all(naming.is_good(step) for step in steps)
-
-
-def subject_of(edit: Edit) -> str:
-    """Return a commit's first line: "Add example face/fixation"."""
-    verb = {ChangeKind.ADD: "Add", ChangeKind.EDIT: "Edit", ChangeKind.DELETE: "Delete"}[edit.kind]
-    if edit.path.startswith(EXAMPLES):
-        return f"{verb} example {edit.path.removeprefix(EXAMPLES).removesuffix('.yaml')}"
-    return f"{verb} {edit.path}"
 
 
 def one_line(words: str) -> str:

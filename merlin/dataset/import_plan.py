@@ -13,6 +13,7 @@ from merlin.dataset.finding import Finding, Severity, printable
 from merlin.dataset.importing import Imported, edits_of
 from merlin.dataset.layout import DATASET_FILE, EXAMPLES
 from merlin.dataset.preview import Preview, preview
+from merlin.dataset.subject import of_import
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,7 @@ class ImportPlan:
     @property
     def subject(self) -> str:
         """Return the commit's first line."""
-        count = len(self.edits)
-        return f"Import {count} {'example' if count == 1 else 'examples'} into {self.dataset}"
+        return of_import(len(self.edits), self.dataset)
 
 
 def plan(

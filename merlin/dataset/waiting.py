@@ -27,11 +27,19 @@ def blob_of(text: str, like: str = "") -> str:
 
 
 def is_behind(files: Sequence[FileText], committed: Sequence[Change]) -> bool:
-    """Return whether a commit of these is not seen in the files yet: one lies as it was before."""
+    """Return whether a commit of these, oldest first, is not seen in the files yet.
+
+    One lies as it was before, and not as the newest of them left it: an edit and its undoing
+    leave what was there before.
+    """
     blobs = {each.path: each.blob for each in files}
-    return any(
-        blobs.get(each.path.removeprefix(f"{each.dataset}/")) == each.before for each in committed
-    )
+    left = {each.path: each.left for each in committed}
+
+    def is_unseen(change: Change) -> bool:
+        now = blobs.get(change.path.removeprefix(f"{change.dataset}/"))
+        return now == change.before and now != left[change.path]
+
+    return any(is_unseen(each) for each in committed)
 
 
 def with_waiting(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from merlin.build.verdict import Word
+from merlin.dataset.subject import said
 
 TOLD = (
     Word.SERVING,
@@ -66,7 +67,7 @@ class NewsRows(Protocol):
 def told_as(news: News) -> tuple[str, Mapping[str, object]]:
     """Return the Fluent key and arguments that tell the news."""
     told: dict[str, object] = {
-        "subject": news.subject,
+        "subject": said(news.subject),
         "dataset": news.dataset,
         "version": news.version or "-",
     }

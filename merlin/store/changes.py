@@ -11,9 +11,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from peewee import fn
+
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.dataset.change import (
+    OPEN,
     Batch,
     Change,
     ChangeKind,
@@ -23,6 +26,7 @@ from merlin.dataset.change import (
     Theirs,
 )
 from merlin.dataset.editor import Editor
+from merlin.dataset.waiting import blob_of
 from merlin.store.changes_tables import CHANGE
 from merlin.store.cipher import Cipher
 from merlin.store.database import Database, Row, transaction
@@ -69,6 +73,7 @@ class ChangeRows:
             "told_word": "",
             # Of a batch one row is told of, and only where somebody can be told.
             "is_told": int(change.change_id != change.batch or not change.by.isdecimal()),
+            "left_blob": None,
             "created_at": iso(change.created_at),
             "updated_at": iso(change.created_at),
         }
@@ -84,13 +89,6 @@ class ChangeRows:
         """Return the changes of one batch, in the order in which they were asked for."""
         mine = CHANGE.select().where(CHANGE.batch == batch_id).order_by(CHANGE.id)
         return [self._change(row) for row in self.db.rows(mine)]
-
-    def of_editor(self, by: str, limit: int = 20) -> list[Change]:
-        """Return the newest changes that somebody asked for, newest first."""
-        mine = CHANGE.select().where(CHANGE.by_whom == by)
-        return [
-            self._change(row) for row in self.db.rows(mine.order_by(CHANGE.id.desc()).limit(limit))
-        ]
 
     def pending(self, dataset: str) -> list[Change]:
         """Return the changes of a dataset that are to become commits, oldest first."""
@@ -114,6 +112,18 @@ class ChangeRows:
             query = query.where(CHANGE.id < place)
         rows = self.db.rows(query.order_by(CHANGE.id.desc()).limit(limit))
         return [self._change(row) for row in rows]
+
+    def count_open(self, by: str) -> int:
+        """Return how many batches of a person wait or stand in conflict."""
+        is_open = CHANGE.state.in_([state.value for state in OPEN])
+        count = CHANGE.select(fn.COUNT(CHANGE.batch.distinct()))
+        return int(self.db.value(count.where((CHANGE.by_whom == by) & is_open)))
+
+    def of_commit(self, by: str, mark: str) -> list[Change]:
+        """Return the changes of a person that became the commit whose id begins so, in order."""
+        begins = fn.SUBSTR(CHANGE.commit_sha, 1, len(mark)) == mark
+        mine = CHANGE.select().where((CHANGE.by_whom == by) & begins).order_by(CHANGE.id)
+        return [self._change(row) for row in self.db.rows(mine)]
 
     @transaction
     def again(self, change_id: str, text: str | None, before: str | None) -> bool:
@@ -171,6 +181,7 @@ class ChangeRows:
         if landed.commit is not None:
             values = {"state": ChangeState.COMMITTED.value, "commit_sha": landed.commit}
             self._move(batch.batch_id, ChangeState.WORKING, {**values, **_FORGOTTEN, "reason": ""})
+            self._leave(batch, landed.commit)
             return
         values = {"state": ChangeState.CONFLICT.value, "reason": ""}
         self._move(batch.batch_id, ChangeState.WORKING, values)
@@ -178,6 +189,13 @@ class ChangeRows:
             told = {"theirs": self._sealed(theirs.text), "theirs_blob": theirs.blob}
             change = CHANGE.update({**told, "reason": "change-conflict"})
             self.db.change(change.where(CHANGE.change_id == change_id))
+
+    def _leave(self, batch: Batch, commit: str) -> None:
+        """Note which blob the commit left in each file's place."""
+        for each in batch.changes:
+            if each.text is not None:
+                left = CHANGE.update({"left_blob": blob_of(each.text, commit)})
+                self.db.change(left.where(CHANGE.change_id == each.change_id))
 
     @transaction
     def refuse(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
@@ -244,6 +262,7 @@ class ChangeRows:
             theirs=self._theirs(row),
             reason=row["reason"],
             arguments=loaded(row["arguments"]),
+            left=row["left_blob"],
         )
         is_lost = row["text"] and text is None
         return replace(change, reason=UNREADABLE) if is_lost else change

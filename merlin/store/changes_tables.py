@@ -1,4 +1,4 @@
-"""The tables of changes and of the files that editors see; `m005_changes` makes them."""
+"""The tables of changes and of the files that editors see; `m005_changes`, `m014_left`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ def _table(name: str, columns: str, key: str | None = None) -> Table:
 CHANGE = _table(
     "change",
     "id change_id batch dataset kind path before_blob text editor_name editor_email subject by_whom"
-    " state reason arguments commit_sha theirs theirs_blob told_word is_told created_at updated_at",
+    " state reason arguments commit_sha theirs theirs_blob told_word is_told created_at updated_at"
+    " left_blob",
     "id",
 )
 DATASET_TREE = _table("dataset_tree", "dataset tree")

@@ -93,6 +93,11 @@ class EditingRows:
         mine = _files().where(DATASET_FILE.dataset == dataset)
         return self._read(mine.order_by(DATASET_FILE.path))
 
+    def blobs(self, dataset: str) -> Mapping[str, str]:
+        """Return path -> blob of all files of a dataset."""
+        mine = DATASET_FILE.select().where(DATASET_FILE.dataset == dataset)
+        return {row["path"]: row["blob"] for row in self.db.rows(mine)}
+
     def findings(self, dataset: str) -> list[Finding]:
         """Return what the checker found in the dataset at the newest commit that changed it."""
         verdict = self._verdict(dataset)

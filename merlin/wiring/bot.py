@@ -229,7 +229,6 @@ def _rows(settings: BotSettings, database: Database) -> Rows:
     proposals = ProposalRows(database, cipher)
     turns = TurnRows(database, cipher, bot)
     users = UserRows(database, cipher=cipher)
-    views = TurnViews(database, cipher, bot)
     return Rows(
         inbox=UpdateRows(database, cipher, bot),
         groups=GroupRows(database, cipher, bot),
@@ -248,8 +247,8 @@ def _rows(settings: BotSettings, database: Database) -> Rows:
         session_list=SessionRows(database, cipher, bot),
         turns=turns,
         corrections=turns,
-        tally=views,
-        transcripts=views,
+        tally=TurnViews(database, cipher, bot),
+        transcripts=TurnViews(database, cipher, bot),
         dialogs=DialogRows(database, cipher, bot),
         settings=SettingRows(database),
         windows=WindowRows(database),
@@ -265,6 +264,7 @@ def _rows(settings: BotSettings, database: Database) -> Rows:
         lineage=LineageRows(database),
         library=EditingRows(database),
         changes=ChangeRows(database, cipher),
+        change_list=ChangeRows(database, cipher),
         people=PeopleRows(database, cipher),
         retained=RetentionRows(database, settings.retention),
         notices=NoticeRows(database),

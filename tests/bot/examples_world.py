@@ -45,7 +45,8 @@ def changes(settings, by):
     """Return what somebody asked for, oldest first."""
     with open_database(settings.database) as database:
         rows = ChangeRows(database, load_or_make_key(settings.state_dir, None))
-        return rows.of_editor(str(by), 10_000)[::-1]
+        firsts = rows.batches(str(by), 10_000)[::-1]
+        return [each for first in firsts for each in rows.of_batch(first.batch)]
 
 
 class Editing(Chat):

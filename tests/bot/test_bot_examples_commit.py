@@ -7,7 +7,7 @@ import json
 import pytest
 from admin_world import ANNA, VERA, beside
 from bot_world import RunningBot, rows
-from examples_world import Editing, changes
+from examples_world import Editing, changes, yaml_of
 from world import Lab
 
 from merlin.bot.handlers.office.panel import short
@@ -53,6 +53,12 @@ def example(lab, name):
     return path.read_text("utf-8") if path.exists() else None
 
 
+def overwrite(lab, name, text):
+    """Write an example's file as somebody else does, beside the bot."""
+    path = lab.repository.folder / f"datasets/trial/examples/{name}.yaml"
+    path.write_text(text, "utf-8")
+
+
 def subject(lab):
     return lab.repository.git("log", "-1", "--format=%an: %s")
 
@@ -81,7 +87,7 @@ def test_an_example_added_by_buttons_becomes_a_commit_and_its_verdict_comes(chat
     chat.press("💾 Сохранить")
     assert "Правка записана" in chat.last.text
     told = committed(chat, lab)
-    assert "Add example где-живёт-новый-вопрос" in told.text
+    assert "Новый пример где-живёт-новый-вопрос" in told.text
     head = lab.repository.git("log", "-1", "--format=%an <%ae>%n%(trailers:key=Merlin-Id)")
     assert head.startswith(f"Вера <{VERA}@telegram.invalid>\nMerlin-Id: ")
     assert "В новом примере." in example(lab, "где-живёт-новый-вопрос")
@@ -173,11 +179,59 @@ def test_a_table_is_imported_by_one_commit_and_undone_by_another(chat, lab):
     assert subject(lab) == "Вера: Import 2 examples into trial"
     assert "Я." in example(lab, "кто-там")
     chat.press("↩️ Отменить правку")
-    assert "2 файла" in chat.last.text
+    assert "«Из файла в trial: 2 примера»? Это затронет 2 файла" in chat.last.text
+    assert "🗑 кто-там: Кто там?\n🗑 где: Где?" in chat.last.text
     chat.press("↩️ Отменить правку")
     lab.tick("changes", "fetch")
     assert (example(lab, "кто-там"), example(lab, "где")) == (None, None)
     assert subject(lab) == "Вера: Revert: Import 2 examples into trial"
+
+
+def test_undoing_an_import_leaves_what_was_edited_since(chat, lab):
+    chat.forge(f"ex:import:{D}")
+    chat.send("words.csv", CSV)
+    chat.press("💾 Сохранить 2 примера")
+    told = committed(chat, lab)
+    overwrite(lab, "где", yaml_of("Где?", "Здесь, если точно."))
+    lab.repository.commit()
+    lab.tick("fetch")
+    chat.press("↩️ Отменить правку")
+    assert "1 файл" in chat.last.text
+    assert "🗑 кто-там: Кто там?" in chat.last.text
+    assert "правили ещё раз (1): examples/где.yaml" in chat.last.text
+    chat.press("↩️ Отменить правку")
+    lab.tick("changes", "fetch")
+    assert example(lab, "кто-там") is None
+    assert "Здесь, если точно." in example(lab, "где")
+    again = chat.forge(told.keys[0][0]["callback_data"])
+    assert "examples/где.yaml с тех пор правили ещё раз" in again
+
+
+def test_an_edit_that_somebody_wrote_over_is_undone_after_a_warning_alone(chat, lab):
+    chat.forge(f"ex:edit:{D}:{short('q2')}:a")
+    chat.say("Поспешно.")
+    chat.press("💾 Сохранить")
+    told = committed(chat, lab)
+    lab.repository.example("trial", 2, answer="Чужое и верное.")
+    lab.repository.commit()
+    lab.tick("fetch")
+    chat.forge(told.keys[0][0]["callback_data"])
+    assert "отмена уберёт и ту правку" in chat.last.text
+    assert "-  - assistant: Чужое и верное." in chat.last.text
+    assert len(changes(chat.settings, VERA)) == 1
+
+
+def test_edits_before_a_great_import_stay_in_reach(chat, lab):
+    chat.write()
+    chat.save()
+    chat.forge(f"ex:import:{D}")
+    rows_ = "".join(f"Вопрос {number} об этом?,Ответ {number}.\n" for number in range(90))
+    chat.send("many.csv", f"question,answer\n{rows_}")
+    chat.press("💾 Сохранить 90 примеров")
+    chat.forge("ex:home")
+    assert "⏳ Правки (2)" in chat.labels
+    chat.press("⏳ Правки (2)")
+    assert chat.labels[:2] == ["⏳ Из файла в trial: 90 примеров", "⏳ Новый пример где-новое"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
 import pytest
 from naughty import STRINGS
@@ -12,7 +11,7 @@ from yaml import safe_dump
 
 from merlin.bot.handlers.examples.adding import tags_of
 from merlin.bot.handlers.examples.draft import Draft, conversation, draft_of, draft_of_file
-from merlin.bot.handlers.examples.ids import free_id
+from merlin.bot.handlers.examples.ids import new_id
 from merlin.bot.handlers.examples.picking import author
 from merlin.bot.handlers.examples.sheet import File, cut, sheet
 from merlin.bot.joining import belongs, may_go_on
@@ -47,11 +46,9 @@ def test_odd_words_are_in_the_file_as_they_are_or_stand_as_an_error(words):
 
 @pytest.mark.parametrize("words", [*STRINGS, "../../x", "a/b", "CON", ".git", "\0", "ы" * 9000])
 def test_no_question_leads_out_of_the_folder_of_examples(words):
-    rows = SimpleNamespace(library=SimpleNamespace(example_ids=lambda _: ["new", "con"]))
-    kit = SimpleNamespace(rows=rows)
     for proposal in (0, 5):
         one = Draft("trial", turns=(("user", words), ("assistant", "Да.")), proposal=proposal)
-        path = f"examples/{free_id(kit, one, one.written())}.yaml"
+        path = f"examples/{new_id(one, one.written(), ['new', 'con'])}.yaml"
         assert checked_path(f"trial/{path}")
         assert Edit(path, None, "x").kind == "add"
         assert path.count("/") == (2 if proposal else 1)

@@ -78,7 +78,10 @@ def test_an_edit_becomes_a_commit_and_its_editor_is_told(lab):
     assert lab.repository.git("log", "-1", "--format=%an %s") == "Борис Add example new"
     assert notices(lab, BORIS)[-1] == (
         "notice-change-committed",
-        {"subject": "Add example new", "commit": head[:10]},
+        {
+            "subject": {"key": "subject-example-add", "arguments": {"example": "new"}},
+            "commit": head[:10],
+        },
     )
 
 

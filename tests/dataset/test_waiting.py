@@ -12,7 +12,7 @@ from merlin.core.errors import Refused
 from merlin.dataset.change import Asked, ChangeState, Edit, changes_of
 from merlin.dataset.editing import FileText
 from merlin.dataset.editor import editor_of
-from merlin.dataset.undoing import reversing
+from merlin.dataset.undoing import undoing
 from merlin.dataset.waiting import blob_of, is_behind, with_waiting
 
 pytestmark = pytest.mark.unit
@@ -31,7 +31,8 @@ def file(text, path=ONE):
 
 
 def committed(*changes):
-    return [replace(each, state=ChangeState.COMMITTED, commit="c" * 40) for each in changes]
+    done = {"state": ChangeState.COMMITTED, "commit": "c" * 40}
+    return [replace(each, **done, left=each.text and blob_of(each.text)) for each in changes]
 
 
 @pytest.mark.parametrize("kind", ["sha1", "sha256"])
@@ -65,33 +66,59 @@ def test_files_are_behind_until_a_commit_shows_in_them():
     assert is_behind([], committed(change(None, "b")))
 
 
+def test_an_edit_and_its_undoing_leave_nothing_behind():
+    done = committed(change(blob_of("a"), "b"), change(blob_of("b"), "a"))
+    assert not is_behind([file("a")], done)
+    assert is_behind([file("b")], done)
+    gone = committed(change(None, "b"), change(blob_of("b"), None))
+    assert not is_behind([], gone)
+
+
 def test_a_commit_is_taken_back_last_file_first():
     edited, added = change(blob_of("a"), "b"), change(None, "new", "examples/b.yaml")
     removed = change(blob_of("old"), None, "examples/c.yaml")
     blobs = {ONE: blob_of("b"), "examples/b.yaml": blob_of("new")}
     texts = {blob_of("a"): "a", blob_of("old"): "old"}
-    edits = reversing(committed(edited, added, removed), blobs, texts.get)
-    assert edits == [
+    found = undoing(committed(edited, added, removed), blobs, texts.get)
+    assert found.edits == (
         Edit("examples/c.yaml", None, "old"),
         Edit("examples/b.yaml", blob_of("new"), None),
         Edit(ONE, blob_of("b"), "a"),
-    ]
+    )
+    assert found.newer == ()
+
+
+def test_what_was_written_anew_since_stays_and_what_is_as_before_needs_nothing():
+    one, two = change(None, "1", "examples/1.yaml"), change(None, "2", "examples/2.yaml")
+    gone = change(None, "3", "examples/3.yaml")
+    blobs = {"examples/1.yaml": blob_of("1"), "examples/2.yaml": blob_of("mended")}
+    found = undoing(committed(one, two, gone), blobs, {}.get)
+    assert found.edits == (Edit("examples/1.yaml", blob_of("1"), None),)
+    assert found.newer == ("examples/2.yaml",)
+
+
+def test_a_commit_of_which_it_is_not_known_what_it_left_can_be_taken_back():
+    (old,) = committed(change(blob_of("a"), "b"))
+    found = undoing([replace(old, left=None)], {ONE: blob_of("c")}, {blob_of("a"): "a"}.get)
+    assert found.edits == (Edit(ONE, blob_of("c"), "a"),)
 
 
 @pytest.mark.parametrize(
     ("made", "blobs", "texts", "key"),
     [
         (change(blob_of("a"), "b"), {ONE: blob_of("a")}, {}, "change-undo-early"),
-        (change(blob_of("a"), None), {ONE: "x"}, {blob_of("a"): "a"}, "change-undo-there"),
+        (change(blob_of("a"), None), {ONE: "x"}, {blob_of("a"): "a"}, "change-undo-since"),
+        (change(blob_of("a"), "b"), {ONE: blob_of("c")}, {blob_of("a"): "a"}, "change-undo-since"),
+        (change(None, "b"), {}, {}, "change-undo-early"),
         (change(blob_of("a"), "b"), {ONE: blob_of("b")}, {}, "change-undo-lost"),
     ],
 )
 def test_what_cannot_be_known_is_not_taken_back(made, blobs, texts, key):
     with pytest.raises(Refused) as refused:
-        reversing(committed(made), blobs, texts.get)
+        undoing(committed(made), blobs, texts.get)
     assert refused.value.key == key
 
 
 def test_what_is_no_commit_is_not_taken_back():
     with pytest.raises(Refused):
-        reversing([change(None, "a")], {}, {}.get)
+        undoing([change(None, "a")], {}, {}.get)

@@ -39,8 +39,8 @@ def test_what_is_put_is_sealed_and_comes_back_whole(rows, database):
     (change,) = put(rows, "a")
     rows.put([change])
     assert rows.get(change.change_id) == change
-    assert rows.of_editor("7") == rows.of_batch(change.batch) == [change]
-    assert rows.of_editor("8") == []
+    assert rows.batches("7", 20) == rows.of_batch(change.batch) == [change]
+    assert rows.batches("8", 20) == []
     assert "секрет" not in str(database.rows(CHANGE.select()))
     assert WakeRow(database).read() > before
     with pytest.raises(NotFound):
@@ -122,8 +122,8 @@ def test_nothing_of_a_person_is_left_when_they_are_forgotten(rows):
     put(rows, "a")
     (other,) = put(rows, "b", by="8")
     assert rows.forget("7") == 1
-    assert rows.of_editor("7") == []
-    assert rows.of_editor("8") == [other]
+    assert rows.batches("7", 20) == []
+    assert rows.batches("8", 20) == [other]
 
 
 def committed(rows, sha, by="7"):

@@ -26,7 +26,8 @@ from merlin.core.errors import NotFound, Refused
 from merlin.course.teaching import Proposed
 from merlin.dataset.change import Change, ChangeState, Edit
 from merlin.dataset.finding import Severity
-from merlin.dataset.undoing import reversing
+from merlin.dataset.subject import of_undoing
+from merlin.dataset.undoing import undoing
 
 router = APIRouter(prefix="/api/changes", tags=["changes"])
 
@@ -159,8 +160,10 @@ async def undo_change(
 
     def make(shelf: Shelf) -> Proposed:
         blobs = {each.path: each.blob for each in shelf.files}
-        edits = reversing(batch, blobs, texts.get)
-        return Proposed(tuple(edits), f"Revert: {batch[0].subject}")
+        found = undoing(batch, blobs, texts.get)
+        if found.newer:  # nobody is asked here which of the files are to go back all the same
+            raise Refused("written anew", "change-undo-since", path=found.newer[0])
+        return Proposed(found.edits, of_undoing(batch[0].subject))
 
     async def deed(number: int) -> Response:
         return await asked(request, caller, batch[0].dataset, make, dry_run=dry_run, number=number)

@@ -23,6 +23,23 @@ change-score = ; likeness { $now } of 100
 change-score-against = ; likeness { $now } of 100, { $difference } against { $before }
 change-score-none = { "" }
 
+# First lines of the commits that Merlin makes: English in git, told to people like this.
+subject-example-add = New example { $example }
+subject-example-edit = Edit of the example { $example }
+subject-example-delete = Removal of the example { $example }
+subject-import = From a file into { $dataset }: { $count ->
+    [one] { $count } example
+   *[other] { $count } examples
+  }
+subject-undoing = Undone — { $subject }
+subject-course = Edit of the course card
+subject-material-add = New material: { $material }
+subject-material-edit = Edit of the material: { $material }
+subject-material-remove = Removal of the material: { $material }
+subject-file-add = New file { $path }
+subject-file-edit = Edit of { $path }
+subject-file-delete = Removal of { $path }
+
 change-checked-out = The repository { $folder } has the branch checked out and takes no push. Say there once: git config receive.denyCurrentBranch updateInstead
 change-work-tree = The work tree of { $folder } has changes that are not committed, so it takes no push: commit or undo them there.
 change-locked = A git that was killed left the lock { $path }: when no git runs there, delete it.

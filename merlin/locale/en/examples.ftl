@@ -103,9 +103,8 @@ examples-ask-undo = Undo the commit “{ $subject }”? This touches { $count ->
         [one] { $count } file
        *[other] { $count } files
     }, by one new commit.
-examples-undo-early = The bot has not seen this commit yet, or { $path } is again as it was. Try again in a minute.
-examples-undo-there = Another file lies in the place of { $path } already.
-examples-undo-lost = The earlier text of { $path } is not kept here; git can bring it back.
+examples-undo-newer = ⚠️ This example was edited again since: undoing takes that edit away too. What would go stands below.
+examples-undo-stay = These stay as they are, for they were edited again since ({ $count }): { $paths }
 examples-ask-forward = Forward the messages of a chat to me, all at once if you like. Then we mark which are questions and which are answers.
 examples-forward-wanted = Forwarded messages with words are what I wait for now. All that is collected is safe.
 examples-forward-full = No more than { $most } messages go into one example. All that is collected is safe.

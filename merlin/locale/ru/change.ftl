@@ -23,6 +23,24 @@ change-score = ; сходство { $now } из 100
 change-score-against = ; сходство { $now } из 100, { $difference } к { $before }
 change-score-none = { "" }
 
+# Первые строки коммитов, которые делает Merlin: в git они английские, людям говорятся так.
+subject-example-add = Новый пример { $example }
+subject-example-edit = Правка примера { $example }
+subject-example-delete = Удаление примера { $example }
+subject-import = Из файла в { $dataset }: { $count ->
+    [one] { $count } пример
+    [few] { $count } примера
+   *[many] { $count } примеров
+  }
+subject-undoing = Отмена — { $subject }
+subject-course = Правка карточки курса
+subject-material-add = Новый материал: { $material }
+subject-material-edit = Правка материала: { $material }
+subject-material-remove = Удаление материала: { $material }
+subject-file-add = Новый файл { $path }
+subject-file-edit = Правка { $path }
+subject-file-delete = Удаление { $path }
+
 change-checked-out = В репозитории { $folder } ветка открыта, и отправить в неё нельзя. Скажите там один раз: git config receive.denyCurrentBranch updateInstead
 change-work-tree = В рабочей папке { $folder } есть незакоммиченные изменения, и отправить в неё нельзя: закоммитьте или отмените их там.
 change-locked = Оборванный git оставил замок { $path }: если там не работает никакой git, удалите его.

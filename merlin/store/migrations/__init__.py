@@ -26,6 +26,7 @@ from merlin.store.migrations.m010_groups import m010_groups
 from merlin.store.migrations.m011_web import m011_web
 from merlin.store.migrations.m012_search import m012_search
 from merlin.store.migrations.m013_billing import m013_billing
+from merlin.store.migrations.m014_left import m014_left
 from merlin.store.tables import MIGRATION
 
 log = get_logger(__name__)
@@ -46,6 +47,7 @@ STEPS: tuple[Step, ...] = (
     m011_web,
     m012_search,
     m013_billing,
+    m014_left,
 )
 
 # Any number that no other program takes in this database.

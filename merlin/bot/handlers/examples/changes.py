@@ -22,6 +22,7 @@ from merlin.core.errors import Refused
 from merlin.core.page import Button
 from merlin.core.text import text
 from merlin.dataset.change import Change, ChangeState, Theirs
+from merlin.dataset.subject import said, words
 
 _MOST_SHOWN = 80
 _LABEL = 48
@@ -38,20 +39,19 @@ _SIGNS = {
 def changes(kit: Kit, event: Event) -> Screen:
     """Show the person's newest edits, one entry a commit."""
     reach.leave(kit, event)
-    own = kit.rows.changes.of_editor(str(event.user_id), _MOST_SHOWN)
-    batches = list({each.batch: each for each in own}.values())
+    batches = kit.rows.change_list.batches(str(event.user_id), _MOST_SHOWN)
     page = min(number(event, 1), max(len(batches) - 1, 0) // panel.AT_ONCE)
     here = batches[page * panel.AT_ONCE : (page + 1) * panel.AT_ONCE]
-    rows = [(_entry(each),) for each in here]
+    rows = [(_entry(event, each),) for each in here]
     has_more = len(batches) > (page + 1) * panel.AT_ONCE
     more = panel.turning(reach.data("changes"), page, has_more=has_more)
-    words = text(event.language, "examples-changes-words" if here else "examples-changes-none")
+    told = text(event.language, "examples-changes-words" if here else "examples-changes-none")
     title = text(event.language, "examples-changes")
-    return sheet(title, words, rows=[*rows, more, (to(event, "button-back", "home"),)])
+    return sheet(title, told, rows=[*rows, more, (to(event, "button-back", "home"),)])
 
 
-def _entry(change: Change) -> Button:
-    label = f"{_SIGNS[change.state]} {cut(change.subject, _LABEL)}"
+def _entry(event: Event, change: Change) -> Button:
+    label = f"{_SIGNS[change.state]} {cut(words(change.subject, event.language), _LABEL)}"
     return Button(label, reach.data("change", change.change_id))
 
 
@@ -60,7 +60,7 @@ def change(kit: Kit, event: Event) -> Screen:
     reach.leave(kit, event)
     one = _told(kit, own_change(kit, event, reach.word(event, 1)))
     state = text(event.language, f"examples-state-{one.state.value}")
-    title = f"{_SIGNS[one.state]} {one.subject}"
+    title = f"{_SIGNS[one.state]} {words(one.subject, event.language)}"
     parts = [state, _reason(event, one), *_files(event, one)]
     back = (to(event, "button-back", "changes", 0),)
     return sheet(title, *parts, rows=[*_rows(event, one), back])
@@ -157,9 +157,9 @@ def _conflict(kit: Kit, event: Event) -> tuple[Change, Theirs]:
 def ask_drop(kit: Kit, event: Event) -> Screen:
     """Ask whether an edit that waits is to be taken back."""
     one = own_change(kit, event, reach.word(event, 1))
-    words = text(event.language, "examples-ask-take-back", subject=one.subject)
+    told = text(event.language, "examples-ask-take-back", subject=said(one.subject))
     yes = to(event, "examples-take-back", "drop-yes", one.change_id)
-    return panel.asks(event, words, yes, reach.data("change", one.change_id))
+    return panel.asks(event, told, yes, reach.data("change", one.change_id))
 
 
 def drop(kit: Kit, event: Event) -> Screen:

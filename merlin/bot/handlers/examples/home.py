@@ -14,11 +14,8 @@ from merlin.bot.leaves import leaf, turning
 from merlin.bot.screen import Screen
 from merlin.core.page import Button
 from merlin.core.text import text
-from merlin.dataset.change import ChangeState
 from merlin.dataset.editing import DatasetCard
 from merlin.dataset.finding import Severity
-
-_OPEN = (ChangeState.WAITING, ChangeState.WORKING, ChangeState.CONFLICT)
 
 
 def home(kit: Kit, event: Event) -> Screen:
@@ -46,8 +43,7 @@ def _common(kit: Kit, event: Event) -> tuple[Button, ...]:
     """Return the doors that lead to no dataset alone."""
     names = [each.name for each in reach.datasets(kit, event)]
     waiting = kit.rows.reviews.count(names) if names else 0
-    own = kit.rows.changes.of_editor(str(event.user_id), limit=50)
-    count = len({each.batch for each in own if each.state in _OPEN})
+    count = kit.rows.change_list.count_open(str(event.user_id))
     queue = text(event.language, "examples-queue", count=waiting)
     changes = text(event.language, "examples-changes-count", count=count)
     return (Button(queue, reach.data("queue", 0)), Button(changes, reach.data("changes", 0)))

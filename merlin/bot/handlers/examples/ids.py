@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import timedelta
+
 from merlin.bot.handlers.examples.draft import Draft
 from merlin.bot.kit import Kit
-from merlin.dataset.change import ChangeKind, ChangeState
+from merlin.dataset.change import ChangeKind
 from merlin.dataset.layout import EXAMPLES
 from merlin.dataset.naming import Names
 from merlin.dataset.rewording import parsed
 
 # Where accepted corrections lie; the rows that approve them say so.
 FROM_CHAT = "from-chat/"
-_MOST_OWN = 50
+# Long enough for a commit to be seen.
+_FRESH = timedelta(hours=1)
 
 
-def free_id(kit: Kit, draft: Draft, text: str, by: str = "") -> str:
-    """Return an id that no example of the dataset has, nor one that the person asked to add."""
-    taken = [*kit.rows.library.example_ids(draft.dataset), *_asked(kit, draft.dataset, by)]
+def free_id(kit: Kit, draft: Draft, text: str) -> str:
+    """Return an id that no example of the dataset has, nor one that anybody asked to add."""
+    taken = [*kit.rows.library.example_ids(draft.dataset), *_asked(kit, draft.dataset)]
+    return new_id(draft, text, taken)
+
+
+def new_id(draft: Draft, text: str, taken: Iterable[str]) -> str:
+    """Return an id for a draft that is written as `text`, made of its question."""
     example = parsed(text)
     question = example.question if example else "new"
     if draft.proposal:
@@ -25,14 +34,12 @@ def free_id(kit: Kit, draft: Draft, text: str, by: str = "") -> str:
     return Names(taken).new(question)
 
 
-def _asked(kit: Kit, dataset: str, by: str) -> list[str]:
-    """Return the ids of what waits to be added."""
-    own = kit.rows.changes.of_editor(by, _MOST_OWN) if by else []
-    folder = f"{dataset}/{EXAMPLES}"
+def _asked(kit: Kit, dataset: str) -> list[str]:
+    """Return the ids of what waits to be added, or was and may not be seen yet."""
+    since = kit.services.clock() - _FRESH
+    rows, folder = kit.rows.change_list, f"{dataset}/{EXAMPLES}"
     return [
         each.path.removeprefix(folder).removesuffix(".yaml")
-        for each in own
-        if each.kind is ChangeKind.ADD
-        and each.state is not ChangeState.REFUSED
-        and each.path.startswith(folder)
+        for each in (*rows.pending(dataset), *rows.committed(dataset, since))
+        if each.kind is ChangeKind.ADD and each.path.startswith(folder)
     ]

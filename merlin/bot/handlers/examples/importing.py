@@ -28,6 +28,7 @@ from merlin.dataset.change import MOST_AT_ONCE, Edit, changes_of
 from merlin.dataset.finding import Severity, printable
 from merlin.dataset.import_plan import ImportPlan
 from merlin.dataset.importing import Imported, format_of, read_lines
+from merlin.dataset.subject import of_import
 
 IMPORT = "ex-import"
 MOST_BYTES = 5_000_000
@@ -76,13 +77,7 @@ def _again(kit: Kit, event: Event, name: str, note: str) -> Screen:
 
 async def _plan(kit: Kit, event: Event, name: str, file: dict[str, Any]) -> ImportPlan:
     """Return what a file would add. Raises NotFound, Refused."""
-
-    def check() -> None:
-        if not reach.may_edit(kit, event):
-            raise NotFound("not theirs", "bot-button-old")
-        reach.checked(kit, event, name)
-
-    await kit.store.read(check)
+    await kit.store.read(lambda: reach.permitted(kit, event, name))
     content = await fetch(kit, str(file["id"]), MOST_BYTES)
     files = await kit.store.read(lambda: kit.rows.library.files(name))
     if not files:
@@ -172,7 +167,7 @@ def _saved(kit: Kit, event: Event, plan: ImportPlan) -> Screen:
     name, good = reach.checked(kit, event, plan.dataset), _good(plan)
     if not good:
         raise Refused("nothing new", "examples-import-nothing")
-    subject = f"Import {len(good)} {'example' if len(good) == 1 else 'examples'} into {name}"
-    kit.rows.changes.put(changes_of(name, good, asked(kit, event), subject))
+    line = of_import(len(good), name)
+    kit.rows.changes.put(changes_of(name, good, asked(kit, event), line))
     reach.leave(kit, event)
     return saved(kit, event, name)

@@ -66,7 +66,7 @@ async def look(kit: Kit, event: Event, make: Callable[[], Draft], note: str = ""
     """Show the proof of the draft that `make`, which reads rows, returns, and end the update."""
     try:
         draft = await kit.store.read(lambda: _made(kit, event, make))
-        proof = await proved(kit, draft, str(event.user_id))
+        proof = await proved(kit, draft)
     except MerlinError as error:
         reason = error
         await reach.show(kit, event, lambda: reach.trouble(event, reason))
@@ -75,17 +75,15 @@ async def look(kit: Kit, event: Event, make: Callable[[], Draft], note: str = ""
 
 
 def _made(kit: Kit, event: Event, make: Callable[[], Draft]) -> Draft:
-    if not reach.may_edit(kit, event):
-        raise NotFound("not theirs", "bot-button-old")
     draft = make()
-    reach.checked(kit, event, draft.dataset)
+    reach.permitted(kit, event, draft.dataset)
     return draft
 
 
-async def proved(kit: Kit, draft: Draft, by: str) -> Proof:
+async def proved(kit: Kit, draft: Draft) -> Proof:
     """Return the proof of a draft. Raises NotFound for a dataset that is gone, Refused."""
     text_ = draft.written()
-    shelf = await kit.store.read(lambda: _shelf(kit, draft, text_, by))
+    shelf = await kit.store.read(lambda: _shelf(kit, draft, text_))
     proofs = kit.services.proofs
     edits = {shelf.path: text_}
     seen = await asyncio.to_thread(proofs.preview, draft.dataset, shelf.files, edits)
@@ -93,14 +91,14 @@ async def proved(kit: Kit, draft: Draft, by: str) -> Proof:
     return Proof(shelf.path, text_, shelf.old, seen, proofs.forecast(build, seen))
 
 
-def _shelf(kit: Kit, draft: Draft, text_: str | None, by: str) -> _Shelf:
+def _shelf(kit: Kit, draft: Draft, text_: str | None) -> _Shelf:
     library = kit.rows.library
     files = library.files(draft.dataset)
     if not files:
         raise NotFound("no such dataset", "admin-no-dataset")
     path = draft.path
     if not path:
-        path = f"{EXAMPLES}{free_id(kit, draft, text_ or '', by)}.yaml"
+        path = f"{EXAMPLES}{free_id(kit, draft, text_ or '')}.yaml"
     return _Shelf(files, path, library.text(draft.before) if draft.before else None)
 
 

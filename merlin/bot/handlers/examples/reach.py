@@ -91,6 +91,13 @@ def checked(kit: Kit, event: Event, name: str) -> str:
     return name
 
 
+def permitted(kit: Kit, event: Event, name: str) -> str:
+    """Return the dataset's name where the person may edit it, and here. Raises NotFound."""
+    if not may_edit(kit, event):
+        raise NotFound("not theirs", "bot-button-old")
+    return checked(kit, event, name)
+
+
 def example(kit: Kit, event: Event) -> FileText:
     """Return the example that a button names behind its dataset. Raises NotFound."""
     name, mark = dataset(kit, event), word(event, 2)
@@ -124,7 +131,7 @@ def draft(kit: Kit, event: Event) -> Draft:
 def wait(kit: Kit, event: Event, step: str, draft_: Draft | None = None, **more: object) -> None:
     """Wait for the next message at this step, and keep the draft."""
     values = {"draft": draft_.kept()} if draft_ is not None else {}
-    kit.rows.dialogs.put(event.chat_id, event.user_id, Dialog(step, {**values, **more}))
+    kit.wait(event, Dialog(step, {**values, **more}))
 
 
 def leave(kit: Kit, event: Event) -> None:

@@ -31,9 +31,7 @@ def save(kit: Kit, event: Event) -> Screen:
     elif draft.proposal:
         _approve(kit, event, draft)
     else:
-        kit.rows.changes.put(
-            changes_of(draft.dataset, [_edit(kit, event, draft)], asked(kit, event))
-        )
+        kit.rows.changes.put(changes_of(draft.dataset, [_edit(kit, draft)], asked(kit, event)))
     kit.rows.dialogs.end(event.chat_id, event.user_id)
     return saved(kit, event, draft.dataset)
 
@@ -43,11 +41,11 @@ def asked(kit: Kit, event: Event) -> Asked:
     return Asked(reach.editor(event), str(event.user_id), kit.services.clock())
 
 
-def _edit(kit: Kit, event: Event, draft: Draft) -> Edit:
+def _edit(kit: Kit, draft: Draft) -> Edit:
     written = draft.written()
     path = draft.path
     if not path:
-        path = f"{EXAMPLES}{free_id(kit, draft, written or '', str(event.user_id))}.yaml"
+        path = f"{EXAMPLES}{free_id(kit, draft, written or '')}.yaml"
     return Edit(path, draft.before, written)
 
 

@@ -1,0 +1,40 @@
+"""First lines of commits: written in English, read to people in their language."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.core.text import LANGUAGES, text
+from merlin.dataset import subject
+
+pytestmark = pytest.mark.unit
+
+LINES = [
+    (subject.of_file("add", "examples/face/глаза.yaml"), "Новый пример face/глаза"),
+    (subject.of_file("edit", "examples/a.yaml"), "Правка примера a"),
+    (subject.of_file("delete", "examples/a.yaml"), "Удаление примера a"),
+    (subject.of_file("edit", "dataset.yaml"), "Правка dataset.yaml"),
+    (subject.of_file("add", "materials/lecture-01.md"), "Новый файл materials/lecture-01.md"),
+    (subject.of_import(1, "trial"), "Из файла в trial: 1 пример"),
+    (subject.of_import(22, "trial"), "Из файла в trial: 22 примера"),
+    (subject.COURSE, "Правка карточки курса"),
+    (subject.of_material("Add", "lecture", 3), "Новый материал: Лекция 3"),
+    (subject.of_material("Remove", "lab", 1), "Удаление материала: Лабораторная 1"),
+    (
+        subject.of_undoing(subject.of_import(5, "trial")),
+        "Отмена — Из файла в trial: 5 примеров",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "told"), LINES)
+def test_what_is_written_into_git_is_said_in_ones_language(line, told):
+    assert subject.words(line, "ru").replace("\xa0", " ") == told
+    for language in LANGUAGES:
+        notice = {"subject": subject.said(line), "commit": "0123456789"}
+        assert subject.words(line, language) in text(language, "notice-change-committed", **notice)
+
+
+@pytest.mark.parametrize("line", ["", "Mend the noses", "Import many examples", "Add a b", "Слова"])
+def test_what_somebody_else_wrote_is_said_as_it_is(line):
+    assert subject.words(line, "ru") == line
