@@ -6,7 +6,7 @@ Read by hand and leniently, because Telegram adds fields and kinds without notic
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from merlin.account.user import User
@@ -20,6 +20,7 @@ from merlin.inbox.update import Update
 NOBODY = User(0)
 _AT_START = ("bot_command", 0)
 _SEPARATOR = ":"
+_FILES = frozenset({"voice", "photo", "document"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +73,25 @@ class Event:
     @property
     def format(self) -> str:
         """Return what a plan counts it as: text, voice, photo or document."""
-        is_file = self.sent is not None and self.sent.kind in {"voice", "photo", "document"}
-        return self.sent.kind if self.sent is not None and is_file else "text"
+        return self.sent.kind if self.sent is not None and self.sent.kind in _FILES else "text"
 
     @property
     def files(self) -> tuple[Sent, ...]:
         """Return what was sent with it and with the messages that belong to it."""
         others = (sent_of(_object(other.body, other.kind)) for other in self.joined)
         return tuple(each for each in (self.sent, *others) if each is not None)
+
+    def with_replied(self) -> Event:
+        """Return the event as if the file that it replies to had been sent with it.
+
+        In a private chat only a photo: of a recording or a document the talk knows the words.
+        """
+        replied = _object(_object(self.update.body, self.update.kind), "reply_to_message")
+        is_ours = _object(replied, "from").get("is_bot") is True
+        found = sent_of(replied) if self.sent is None and not is_ours else None
+        if found is None or found.kind not in ({"photo"} if self.is_private else _FILES):
+            return self
+        return replace(self, sent=found)
 
     @property
     def place(self) -> Place:

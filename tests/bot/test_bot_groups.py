@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from bot_talk import Talk
 from bot_world import RunningBot, let_serve, rows, settings_of, states
+from media_world import PHOTO, SOUND, with_media
 
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.sandbox.faults import Fault, FaultKind
+from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.groups import SEMINAR, STUDY
 from merlin.sandbox.telegram.people import BOT_NAME
 
@@ -54,6 +56,35 @@ def quiet(telegram, settings, who, words, **more):
     telegram.wait_for(lambda: "waiting" not in states(settings), 10)
     assert len(telegram.answers("study")) == before
     return reasons(settings)[-1] if reasons(settings) else ""
+
+
+@pytest.mark.parametrize(
+    ("words", "question"), [("что здесь?", "что здесь?"), ("", "Подпись к снимку")]
+)
+def test_a_mention_under_somebodys_photo_asks_about_that_photo(
+    telegram, provider, settings, words, question
+):
+    settings = with_media(settings)
+    photo = Upload("a.png", "image/png", PHOTO)
+    with RunningBot(settings):
+        telegram.send_file("boris@study", photo, kind="photo", caption="Подпись к снимку")
+        sent = telegram.log("study")[-1].message_id
+        talk(telegram, settings).say(f"{NAMED} {words}".strip(), reply_to=sent)
+    (content,) = [body for body in asked(provider) if isinstance(body, list)]
+    assert content[0]["text"] == question
+    assert content[1]["image_url"]["url"].startswith("data:image/png")
+
+
+def test_a_bare_mention_under_somebodys_voice_answers_what_it_says(telegram, provider, settings):
+    provider.behave(fixed_transcript="Что такое лоб?")
+    settings = with_media(settings)
+    with RunningBot(settings):
+        voice = Upload("a.oga", "audio/ogg", SOUND)
+        telegram.send_file("boris@study", voice, kind="voice", seconds=2)
+        sent = telegram.log("study")[-1].message_id
+        answer = talk(telegram, settings).say(NAMED, reply_to=sent)
+    assert answer.text.startswith("🎙 Что такое лоб?")
+    assert asked(provider) == ["Что такое лоб?"]
 
 
 def test_a_mention_is_answered_under_it_and_is_no_part_of_the_question(anna, provider, telegram):

@@ -91,6 +91,20 @@ def test_a_photo_goes_to_the_model_that_sees_with_its_caption(telegram, provider
     assert charged(media) == {"photo": 1}
 
 
+def test_a_reply_to_a_photo_shows_it_to_the_model_again(telegram, provider, media):
+    """The photo itself is not kept with the talk."""
+    with RunningBot(media):
+        send(telegram, PHOTO, "p.png", "image/png", kind="photo", caption="Что тут?")
+        ended(telegram, media, 1)
+        photo = next(one for one in telegram.log("anna") if "photo" in one.message)
+        telegram.say("anna", "А слева?", reply_to=photo.message_id)
+        ended(telegram, media, 2)
+    (words, image) = questions(provider)[-1]
+    assert words["text"] == "А слева?"
+    assert image["image_url"]["url"].startswith("data:image/png")
+    assert charged(media) == {"photo": 2}
+
+
 def test_a_photo_sent_as_a_file_without_a_word_is_asked_about(telegram, provider, media):
     after(telegram, media, lambda: send(telegram, PHOTO, "p.png", "image/png"))
     ((words, _),) = questions(provider)

@@ -110,7 +110,7 @@ async def _pressed(kit: Kit, event: Event) -> None:
 
 async def _message(kit: Kit, event: Event) -> None:
     if event.update.kind == "edited_message":
-        await answer_edited(kit, event)
+        await answer_edited(kit, event.with_replied())
     elif is_shared(event):
         await kit.end(event, UpdateState.REFUSED, "sent by way of the bot")
     elif event.command:
@@ -149,6 +149,7 @@ async def _gone_on(kit: Kit, event: Event) -> bool:
 
 async def _said(kit: Kit, event: Event) -> None:
     """Answer what is no command and no part of a dialog. Raises Unreachable."""
+    event = event.with_replied()
     if event.format in SOURCES:
         await answer_sent(kit, event)
     elif event.sent is not None:

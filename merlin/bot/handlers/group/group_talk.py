@@ -113,15 +113,14 @@ async def _command(kit: Kit, event: Event, commands: Mapping[str, Handler]) -> N
 
 async def _ask(kit: Kit, event: Event, address: Address, ask: Handler) -> None:
     """Ask what was said to the bot; a bare mention asks about the message it replies to."""
-    words = address.text
-    if not words and event.sent is None:
-        if not event.quoted:
-            await kit.show(event, lambda: how_to_ask(kit, event))
-            return
-        event = replace(event, text=event.quoted, quoted="")
+    is_bare = not address.text and event.sent is None
+    event = event.with_replied()
+    if is_bare and event.sent is None and not event.quoted:
+        await kit.show(event, lambda: how_to_ask(kit, event))
+    elif is_bare:
+        await ask(kit, replace(event, text=event.quoted, quoted=""))
     else:
-        event = replace(event, text=words)
-    await ask(kit, event)
+        await ask(kit, replace(event, text=address.text))
 
 
 def how_to_ask(kit: Kit, event: Event) -> Screen:
