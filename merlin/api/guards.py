@@ -1,7 +1,8 @@
 """Guards: what holds for every call, whatever its route.
 
 A request id that also stands in the log, headers that keep browsers careful, one log line and
-one count a call, and a problem instead of a trace when a route has a bug.
+one count a call, and a problem instead of a trace when a route has a bug. HEAD is answered as GET,
+without the body (RFC 9110, 9.3.2): no route has to know of it.
 """
 
 from __future__ import annotations
@@ -55,10 +56,11 @@ class Guards:
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
-        call = _Call(send, request_id, is_secure=scope.get("scheme") == "https")
+        call = _Call(scope, send, request_id)
+        asked = {**scope, "method": "GET"} if call.is_head else scope
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                await self._app(scope, receive, call.send)
+                await self._app(asked, receive, call.send)
             except Exception:
                 log.exception("a route failed", path=scope["path"])
                 if call.status:  # half an answer is out: closing the connection says so
@@ -66,10 +68,9 @@ class Guards:
                 problem = answer(Request(scope), HTTPStatus.INTERNAL_SERVER_ERROR, "bug")
                 await problem(scope, receive, call.send)
             finally:
-                self._note(scope, call)
+                self._note(scope, getattr(asked.get("route"), "path", ""), call)
 
-    def _note(self, scope: Scope, call: _Call) -> None:
-        route = getattr(scope.get("route"), "path", "")
+    def _note(self, scope: Scope, route: str, call: _Call) -> None:
         self._traffic.count(scope["method"], route, call.status)
         if scope["path"] not in _PROBES:
             log.info(
@@ -84,10 +85,11 @@ class Guards:
 class _Call:
     """One call's answer on its way out."""
 
-    def __init__(self, send: Send, request_id: str, *, is_secure: bool) -> None:
+    def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
         self._send = send
         self._request_id = request_id
-        self._is_secure = is_secure
+        self._is_secure = scope.get("scheme") == "https"
+        self.is_head = scope["method"] == "HEAD"
         self.status = 0
         self.began = time.perf_counter()
 
@@ -96,6 +98,8 @@ class _Call:
         if message["type"] == "http.response.start":
             self.status = int(message["status"])
             self._add_headers(message)
+        elif self.is_head:
+            message = {**message, "body": b""}
         await self._send(message)
 
     def _add_headers(self, message: MutableMapping[str, Any]) -> None:

@@ -118,6 +118,7 @@ def _with_methods(app: FastAPI, request: Request, response: Response) -> Respons
         every = (one for one in iter_route_contexts(app.routes) if one.methods)
         met = (one.methods or () for one in every if one.path_regex.match(here))
         found = {method for methods in met for method in methods}
+        found |= {"HEAD"} if "GET" in found else set()  # `guards` sees to it
         response.headers["Allow"] = ", ".join(sorted(found))
     return response
 
