@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from starlette.requests import Request
 
 from merlin.core.body import pieces
 from merlin.engine.files import MOST_BYTES
+from merlin.engine.parts import HalfCharacter, read_json
 from merlin.engine.refusal import Refusal
 
 MOST_JSON = 4_000_000
@@ -27,7 +27,10 @@ async def json_object(request: Request) -> dict[str, object]:
     too_large = _too_large(MOST_JSON)
     content = b"".join([piece async for piece in pieces(request, MOST_JSON, too_large)])
     try:
-        asked = json.loads(content)
+        asked = read_json(content.decode("utf-8-sig"))
+    except HalfCharacter as error:
+        words = "The body holds half a character, a lone surrogate (\\ud800 to \\udfff)."
+        raise Refusal(400, f"{words} Send whole ones.") from error
     except (ValueError, RecursionError) as error:
         raise Refusal(400, "The body is not JSON; send one JSON object.") from error
     if not isinstance(asked, dict):

@@ -13,6 +13,7 @@ from merlin.engine.refusal import bad
 from merlin.engine.training_file import ROLES
 
 MOST_STOPS, MOST_LIKELIEST = 4, 20
+_TOOLS = ("tools", "functions")
 _SHAPES = {"": False, "text": False, "json_object": True}
 
 
@@ -36,6 +37,9 @@ def question_of(asked: Mapping[str, object], asker: str = "") -> Question:
         raise bad("model", "you must provide a model parameter")
     if asked.get("n") not in (None, 1):
         raise bad("n", "n must be 1: this engine gives one answer to a question")
+    for name in _TOOLS:
+        if asked.get(name):
+            raise bad(name, f"{name}: the models of this engine call no tools; leave the field out")
     options = asked.get("stream_options") or {}
     wants_usage = isinstance(options, dict) and bool(options.get("include_usage"))
     return Question(model, _asking(asked, asker), bool(asked.get("stream")), wants_usage)
@@ -77,7 +81,7 @@ def _seed(told: object) -> int | None:
     if told is None:
         return None
     if not isinstance(told, int) or isinstance(told, bool) or abs(told) > 2**63 - 1:
-        raise bad("seed", "seed must be a whole number")
+        raise bad("seed", "seed must be a whole number of at most 64 bits")
     return told % (MOST_SEED + 1)
 
 

@@ -1,8 +1,25 @@
-"""A message's content in parts, as the chat format has it: read where every part is a text."""
+"""Small pieces of what calls and files bring: JSON without half a character, contents in parts."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+
+
+class HalfCharacter(ValueError):
+    """A text holds half of a surrogate pair: JSON's escapes allow it, no encoding of texts does."""
+
+
+def read_json(content: str) -> object:
+    """Read a JSON text. Raises ValueError or RecursionError for what is none, HalfCharacter."""
+    read = json.loads(content)
+    # Only what was escaped can be broken so.
+    if "\\u" in content:
+        try:
+            json.dumps(read, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise HalfCharacter from error
+    return read
 
 
 def text_of(parts: Sequence[object]) -> str | None:

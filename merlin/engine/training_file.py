@@ -7,7 +7,6 @@ conversations. Source of the rules: OpenAI's guide "Supervised fine-tuning", dat
 from __future__ import annotations
 
 import codecs
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,7 +16,7 @@ from typing import TypeVar
 from merlin.core.message import ROLES as MESSAGE_ROLES
 from merlin.core.message import Message
 from merlin.core.text import text
-from merlin.engine.parts import text_of
+from merlin.engine.parts import HalfCharacter, read_json, text_of
 
 T = TypeVar("T")
 
@@ -120,9 +119,11 @@ def _output(told: Mapping[str, object], name: str) -> list[Message]:
 
 def _object(line: bytes) -> dict[str, object]:
     try:
-        told = json.loads(line.decode())
+        told = read_json(line.decode())
     except UnicodeDecodeError as error:
         raise BadFile("engine-file-not-utf8", at=str(error.start + 1)) from error
+    except HalfCharacter as error:
+        raise BadFile("engine-file-half-character") from error
     except (ValueError, RecursionError) as error:
         raise BadFile("engine-file-not-json", reason=str(error)[:100]) from error
     return told if isinstance(told, dict) else {}

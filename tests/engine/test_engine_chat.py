@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import openai
 import pytest
 from engine_world import ANSWER, QUESTION, TAUGHT, UNKNOWN, engine_in_thread
@@ -138,6 +140,7 @@ def test_more_than_the_window_is_refused(desk, tuned):
         ({"seed": "x"}, "seed"),
         ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
         ({"top_logprobs": 2}, "top_logprobs"),
+        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
     ],
 )
 def test_what_cannot_be_answered_names_its_field(desk, other, param):
@@ -145,3 +148,11 @@ def test_what_cannot_be_answered_names_its_field(desk, other, param):
     with pytest.raises(openai.BadRequestError) as refused:
         desk.client.post("/chat/completions", body=asked, cast_to=object)
     assert refused.value.param == param
+
+
+@pytest.mark.parametrize("field", ["model", "messages"])
+def test_half_a_character_is_refused_and_no_bug(desk, field):
+    asked = {"model": "recall", "messages": [{"role": "user", "content": "q"}]}
+    asked[field] = "\ud800" if field == "model" else [{"role": "user", "content": "\udfff"}]
+    with pytest.raises(openai.BadRequestError, match="half a character"):
+        desk.client.post("/chat/completions", content=json.dumps(asked).encode(), cast_to=object)

@@ -68,6 +68,7 @@ USER, SAID = {"role": "user", "content": "q"}, {"role": "assistant", "content": 
         (b"{\n", "not JSON"),
         (b'"\xff"\n', "not UTF-8 at byte 2"),
         (b"[" * 50_000 + b"\n", "not JSON"),
+        (line({"role": "user", "content": "\ud800"}, SAID), "half a character"),
         (b"[]\n", "list 'messages'"),
         (b'{"messages": []}\n', "list 'messages'"),
         (line("x", SAID), "message 1 is not an object"),

@@ -9,6 +9,7 @@ engine-file-too-few = { $n ->
 engine-file-long-line = it has more than { $most } bytes. Split the conversation, or see whether line breaks are missing.
 engine-file-not-utf8 = not UTF-8 at byte { $at } of the line. Save the file as UTF-8.
 engine-file-not-json = not JSON: { $reason }. A training file holds one JSON object a line (JSON Lines).
+engine-file-half-character = half a character, a lone surrogate (\ud800 to \udfff). Write the text anew, in UTF-8.
 engine-file-no-list = an object with a list '{ $name }' is needed.
 engine-file-no-preference = an object with 'input', 'preferred_output' and 'non_preferred_output' is needed.
 engine-file-no-user = no message has the role 'user'. Add the question.

@@ -10,6 +10,7 @@ engine-file-too-few = { $n ->
 engine-file-long-line = в ней больше { $most } байт. Разделите разговор или проверьте, не потеряны ли переводы строк.
 engine-file-not-utf8 = не UTF-8, байт { $at } этой строки. Сохраните файл в UTF-8.
 engine-file-not-json = это не JSON: { $reason }. В файле для обучения на каждой строке один объект JSON (JSON Lines).
+engine-file-half-character = половина знака: одиночный суррогат (от \ud800 до \udfff). Запишите текст заново, в UTF-8.
 engine-file-no-list = нужен объект со списком «{ $name }».
 engine-file-no-preference = нужен объект с «input», «preferred_output» и «non_preferred_output».
 engine-file-no-user = нет сообщения с ролью user. Добавьте вопрос.
