@@ -20,6 +20,7 @@ from merlin import config
 from merlin.api.routes import reference
 from merlin.bot.handlers.dispatch import COMMANDS
 from merlin.cli import GROUPS
+from merlin.config.faults import schema
 from merlin.dataset.schemas import schema_text
 from merlin.engine import routes as engine_routes
 from merlin.wiring.processes import names
@@ -57,7 +58,7 @@ def keys_of(root, node, prefix=""):
         yield from keys_of(root, value, f"{prefix}{name}.")
 
 
-CONFIG_KEYS = list(keys_of(config.schema(), config.schema()))
+CONFIG_KEYS = list(keys_of(schema(), schema()))
 
 
 def commands():

@@ -14,8 +14,8 @@ from merlin.cli.output import say
 
 _HEAD = (
     "# A configuration to start with; put it into config.yaml: merlin config sample > config.yaml",
-    "# A key right behind a # is left out and shows an example. To set it, take the # away, and that",
-    "# of the keys that it stands under.",
+    "# A key right behind a # is left out and shows an example. To set it, take away its # and",
+    "# those of the keys that it stands under.",
 )
 
 
@@ -37,7 +37,7 @@ def check(config: ConfigPath = DEFAULT) -> None:
 
 def sample() -> None:
     """Print a configuration to start with, and every other key behind a comment sign."""
-    from merlin.config import schema
+    from merlin.config.faults import schema
 
     said = schema()
     lines = [*_HEAD]

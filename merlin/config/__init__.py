@@ -8,16 +8,12 @@ or systemd's credentials folder.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
-
-import yaml
-from jsonschema import Draft202012Validator
 
 from merlin.account.retention import Retention, read_retention
 from merlin.account.zone import has_zones, is_zone
@@ -27,6 +23,7 @@ from merlin.billing.selling import Selling, plan_faults, read_selling, shop_faul
 from merlin.chat.media import MediaLimits, read_limits
 from merlin.chat.preset import Preset, read_presets
 from merlin.config.engine import EngineConfig, read_engine, told_models
+from merlin.config.faults import judged, wrong
 from merlin.core.errors import ConfigError
 from merlin.core.listening import Listening, read_listening
 from merlin.core.log import hide
@@ -34,7 +31,6 @@ from merlin.core.loopback import is_loopback
 from merlin.core.money import MICRO, Price
 from merlin.model.sunset import Reliance
 
-SCHEMA = Path(__file__).parents[1] / "config.schema.yaml"
 DEFAULT_CREDENTIALS = {"engine": "MERLIN_ENGINE_KEY"}
 
 
@@ -130,20 +126,18 @@ class Config:
 def load(path: Path) -> Config:
     """Return the configuration at `path`. Raises ConfigError with every fault found."""
     try:
-        said = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        written = path.read_text(encoding="utf-8")
     except OSError as error:
         key = "config-absent" if isinstance(error, FileNotFoundError) else "config-unreadable"
         told = {"path": str(path), "reason": error.strerror or str(error)}
         raise ConfigError(f"{path}: {error.strerror}", key, **told) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-    said = {} if said is None else said
-    if faults := [*_schema_faults(said)]:
-        raise ConfigError("\n".join(f"{path}: {fault}" for fault in faults))
+    except UnicodeDecodeError as error:
+        raise wrong([{"key": "config-no-utf8", "arguments": {"place": str(path)}}]) from error
+    said = judged(path, written)
     try:
         config = _filled(said, path.resolve().parent)
     except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise wrong([f"{path}: {error}"]) from error
     faults = [*_zone_faults(config), *_reliance_faults(config), *config.api.faults()]
     faults += config.engine.faults()
     faults += plan_faults(config.plans, config.selling)
@@ -151,23 +145,8 @@ def load(path: Path) -> Config:
     if not said.get("allow_plain_http", False):
         faults += _address_faults(config)
     if faults:
-        raise ConfigError("\n".join(f"{path}: {fault}" for fault in faults))
+        raise wrong([f"{path}: {fault}" for fault in faults])
     return config
-
-
-@cache
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema of config.yaml, descriptions and examples included."""
-    loaded: dict[str, Any] = yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-    return loaded
-
-
-def _schema_faults(said: object) -> Sequence[str]:
-    errors = sorted(Draft202012Validator(schema()).iter_errors(said), key=lambda e: list(e.path))
-    return [
-        f"{'.'.join(str(part) for part in error.absolute_path) or 'config'}: {error.message}"
-        for error in errors
-    ]
 
 
 def _filled(said: Mapping[str, Any], base: Path) -> Config:

@@ -105,6 +105,8 @@ def _filled(language: str, key: str, arguments: Mapping[str, object]) -> str:
 def _said(language: str, value: object) -> object:
     if isinstance(value, Mapping):
         return text(language, str(value["key"]), **value["arguments"])
+    if isinstance(value, list | tuple):
+        return "\n".join(str(_said(language, each)) for each in value)
     return value
 
 

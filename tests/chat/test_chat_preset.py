@@ -96,11 +96,11 @@ def test_a_configured_preset_is_there_and_its_models_last_day_is_watched(configu
 @pytest.mark.parametrize(
     ("name", "more", "words"),
     [
-        ("voice", {}, "'voice' does not match"),
-        ("Tutor", {}, "'Tutor' does not match"),
-        ("tutor", {"prompt": " "}, "does not match"),
-        ("tutor", {"prompt": "x" * 4001}, "is too long"),
-        ("tutor", {"title": {"ru": "Только"}}, "'en' is a required property"),
+        ("voice", {}, "voice has not the right form, which is that of: tutor"),
+        ("Tutor", {}, "Tutor has not the right form"),
+        ("tutor", {"prompt": " "}, "has not the right form"),
+        ("tutor", {"prompt": "x" * 4001}, "too long: 4000 characters at the most"),
+        ("tutor", {"title": {"ru": "Только"}}, "tutor.title: the key en is missing"),
         (
             "tutor",
             {"model": {"provider": "no", "model": "m"}},

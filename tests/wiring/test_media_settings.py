@@ -51,10 +51,10 @@ def test_models_that_hear_and_see_are_named(said):
     ("chat", "words"),
     [
         ({"transcription": {"provider": "no", "model": "a"}}, "no is not one of providers"),
-        ({"vision": {"provider": "engine"}}, "'model' is a required property"),
-        ({"limits": {"document_mb": 21}}, "21 is greater than the maximum of 20"),
-        ({"limits": {"voice_s": 0}}, "0 is less than the minimum of 1"),
-        ({"limits": {"video_s": 5}}, "'video_s' was unexpected"),
+        ({"vision": {"provider": "engine"}}, "the key model is missing"),
+        ({"limits": {"document_mb": 21}}, "21 is too much: 20 at the most"),
+        ({"limits": {"voice_s": 0}}, "0 is too little: at least 1"),
+        ({"limits": {"video_s": 5}}, "video_s: nobody knows this key"),
     ],
 )
 def test_what_is_wrong_is_told(said, chat, words):

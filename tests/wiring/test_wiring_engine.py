@@ -133,7 +133,7 @@ def test_who_only_looks_at_the_bases_needs_no_key_of_their_servers(said):
         ({"models": {"a": {}}}, "engine.models.a: give either path"),
         ({"models": {"a": {**HUB, "path": "x"}}}, "engine.models.a: give either path"),
         ({"models": {"recall": HUB}}, "engine.models.recall: this name"),
-        ({"models": {"../a": HUB}}, "engine.models: '../a'"),
+        ({"models": {"../a": HUB}}, "engine.models: ../a has not the right form"),
         ({"models": {"a": {"hub": "https://example.com/a"}}}, "engine.models.a.hub"),
         ({"models": {"a": {**HUB, "backend": "vllm"}}}, "engine.models.a.url: missing"),
         (

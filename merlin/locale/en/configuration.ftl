@@ -1,0 +1,31 @@
+# What is wrong with config.yaml
+config-faults = { $faults }
+config-fault =
+    { $name ->
+        [none] { $place }: { $what }
+       *[other] { $place }: { $name }: { $what }
+    }
+config-no-yaml = { $place }: this is not YAML: { $reason }
+config-no-utf8 = { $place }: this is not a text in UTF-8
+config-unknown-key =
+    { $near ->
+        [none] nobody knows this key
+       *[other] nobody knows this key; is { $near } meant?
+    }
+config-missing-key = the key { $name } is missing
+config-wrong-type = { $found } stands where { $expected } is needed
+config-kind-string = a text
+config-kind-integer = a whole number
+config-kind-number = a number
+config-kind-boolean = true or false
+config-kind-array = a list, as [a, b],
+config-kind-object = a group of keys
+config-kind-either = { $first } or { $second }
+config-not-one-of = { $found } is none of: { $allowed }
+config-too-little = { $found } is too little: at least { $limit }
+config-not-more = { $found } is too little: more than { $limit }
+config-too-much = { $found } is too much: { $limit } at the most
+config-too-short = too short: { $limit } characters at least
+config-too-long = too long: { $limit } characters at the most
+config-too-few = too few entries: { $limit } at least
+config-wrong-form = { $found } has not the right form, which is that of: { $example }

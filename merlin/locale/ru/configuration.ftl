@@ -1,0 +1,31 @@
+# Что не так с config.yaml
+config-faults = { $faults }
+config-fault =
+    { $name ->
+        [none] { $place }: { $what }
+       *[other] { $place }: { $name }: { $what }
+    }
+config-no-yaml = { $place }: это не YAML: { $reason }
+config-no-utf8 = { $place }: это не текст в UTF-8
+config-unknown-key =
+    { $near ->
+        [none] такого ключа нет
+       *[other] такого ключа нет; может быть, { $near }?
+    }
+config-missing-key = не хватает ключа { $name }
+config-wrong-type = стоит { $found }, а нужно другое: { $expected }
+config-kind-string = текст
+config-kind-integer = целое число
+config-kind-number = число
+config-kind-boolean = true или false
+config-kind-array = список, например [a, b]
+config-kind-object = группа ключей
+config-kind-either = { $first } или { $second }
+config-not-one-of = { $found } не подходит, можно: { $allowed }
+config-too-little = { $found } мало: нужно не меньше { $limit }
+config-not-more = { $found } мало: нужно больше { $limit }
+config-too-much = { $found } много: нужно не больше { $limit }
+config-too-short = слишком коротко: знаков нужно не меньше { $limit }
+config-too-long = слишком длинно: знаков нужно не больше { $limit }
+config-too-few = слишком мало: записей нужно не меньше { $limit }
+config-wrong-form = { $found } не подходит, образец: { $example }

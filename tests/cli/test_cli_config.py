@@ -1,0 +1,85 @@
+"""`merlin config check`: every fault at once, at its line, in the person's language."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.cli import main
+
+pytestmark = pytest.mark.functional
+
+GOOD = "state_dir: s\n"
+FAULTS = [
+    ("repositori: {}", ":2: repositori: nobody knows this key; is repository meant?"),
+    ("zzz: 1", ":2: zzz: nobody knows this key"),
+    ("language: fr", ":2: language: fr is none of: ru, en"),
+    ("repository: {branch: main}", ":2: repository: the key url is missing"),
+    ("repository:\n  url: .\n  interval_s: soon", ":4: repository.interval_s: soon stands where"),
+    ("repository:\n  url: .\n  interval_s: 0", ":4: repository.interval_s: 0 is too little: more"),
+    ("telegram:\n  admins:\n  - 1\n  - vera", ":5: telegram.admins.1: vera stands where a whole"),
+    ("providers:\n- name: Ы\n  base_url: x", ":3: providers.0.name: Ы has not the right form"),
+    ("timezone: ''", ":2: timezone: too short: 1 characters at least"),
+    ("plans: {free: {title: {ru: а, en: a}, text: '1'}}", "a whole number or a group of keys"),
+    ("plans: {}", ":2: plans: too few entries: 1 at least"),
+]
+
+
+@pytest.fixture
+def judge(tmp_path, capsys):
+    """Return what judges a configuration and tells in which words: all but the file's name."""
+
+    def call(said):
+        path = tmp_path / "config.yaml"
+        path.write_bytes(said if isinstance(said, bytes) else said.encode())
+        code = main(["config", "check", "--config", str(path)])
+        return code, capsys.readouterr().err.replace(str(path), "")
+
+    return call
+
+
+@pytest.mark.parametrize(("said", "words"), FAULTS)
+def test_a_fault_is_told_at_its_line_in_plain_words(judge, said, words):
+    code, told = judge(GOOD + said)
+    assert (code, words in told) == (2, True), told
+
+
+def test_all_faults_are_told_at_once_a_line_each(judge):
+    code, told = judge("language: fr\nrepositori: {}\ntelegram: {admins: [vera]}\n")
+    lines = told.removeprefix("merlin: ").splitlines()
+    assert (code, len(lines)) == (2, 4)
+    assert any("the key state_dir is missing" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("state_dir: s\nproviders: [", ":3:1: this is not YAML"),
+        (b"\xff\xfe", ": this is not a text in UTF-8"),
+        ("only words", ":1: only words stands where a group of keys is needed"),
+        ("", ":1: the key state_dir is missing"),
+    ],
+)
+def test_what_is_no_configuration_at_all_is_told(judge, said, words):
+    code, told = judge(said)
+    assert (code, words in told) == (2, True), told
+
+
+def test_faults_are_told_in_russian(judge, monkeypatch):
+    monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
+    told = judge("language: fr\nrepositori: {}\n")[1]
+    assert ":1: не хватает ключа state_dir" in told
+    assert ":1: language: fr не подходит, можно: ru, en" in told
+    assert ":2: repositori: такого ключа нет; может быть, repository?" in told
+
+
+def test_where_there_is_none_it_is_said_how_to_make_one(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["status"]) == 2
+    told = capsys.readouterr().err
+    assert "there is no config.yaml" in told
+    assert "merlin config sample > config.yaml" in told
+
+
+def test_a_folder_in_its_place_is_told(tmp_path, capsys):
+    assert main(["config", "check", "--config", str(tmp_path)]) == 2
+    assert "cannot be read: Is a directory" in capsys.readouterr().err
