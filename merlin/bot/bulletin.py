@@ -36,7 +36,7 @@ class Bulletin:
         """Yield the messages to everybody whom these notices are for."""
         for group in _grouped(notices):
             for chat_id in self._readers(group[0]):
-                pages = split(self._page(group, self.language(chat_id)))
+                pages = split(self._page(group, self._services.language_of(chat_id)))
                 for place, page in enumerate(pages):
                     more = f":{place}" if place else ""
                     yield Letter(f"notice:{group[0].notice_id}:{chat_id}{more}", chat_id, page)
@@ -48,12 +48,6 @@ class Bulletin:
                 dict.fromkeys([*self._services.admins, *(each.user_id for each in granted)])
             )
         return [int(notice.to)] if notice.to.lstrip("-").isdecimal() else []
-
-    def language(self, chat_id: int) -> str:
-        """Return the language of a chat with one person."""
-        user = self._rows.users.get(chat_id)
-        default = self._services.language
-        return user.speaks(default) if user is not None else default
 
     def _page(self, group: Sequence[Notice], language: str) -> Page:
         told = list(dict.fromkeys(_rendered(notice, language) for notice in group))

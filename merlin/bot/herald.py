@@ -54,9 +54,7 @@ class Herald:
         over = self._rows.outreach.broadcasts.get(broadcast.broadcast_id) or broadcast
         if not over.by_user:  # who sent it has deleted everything
             return
-        user = self._rows.users.get(over.by_user)
-        default = self._services.language
-        language = user.speaks(default) if user is not None else default
+        language = self._services.language_of(over.by_user)
         onward = Button(text(language, "admin-broadcast"), "a-casts:n")
         page = Page(report(over, done, language), buttons=((onward,),))
         self._rows.outbox.put([Letter(f"report:{over.prefix}", over.by_user, page)])

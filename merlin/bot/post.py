@@ -62,7 +62,7 @@ class Post:
 
     async def _deliver(self, chat_id: int, waiting: Sequence[Outgoing]) -> None:
         try:
-            language = await self._services.store.read(lambda: self._bulletin.language(chat_id))
+            language = await self._services.store.read(lambda: self._services.language_of(chat_id))
             await self._sender.deliver(lambda: waiting, lambda _: None, language)
         except Unreachable:
             log.warning("nobody takes messages here", chat=chat_id)

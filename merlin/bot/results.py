@@ -32,9 +32,7 @@ class Results:
                 self._rows.wake.bump()
 
     def _letter(self, errand: Errand, request: Request) -> Letter:
-        user = self._rows.users.get(errand.chat_id)
-        default = self._services.language
-        language = user.speaks(default) if user is not None else default
+        language = self._services.language_of(errand.chat_id)
         job = request.result.get("job")
         onward = Button(text(language, "admin-onward"), f"a-job:{job}" if job else errand.back)
         page = Page(result_words(request, language), buttons=((onward,),))

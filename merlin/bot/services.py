@@ -184,3 +184,8 @@ class BotServices:
     patience: Patience = field(default_factory=Patience)
     clock: Clock = utc_now
     notify: Callable[[str], object] | None = None
+
+    def language_of(self, user_id: int) -> str:
+        """Return the language that somebody is written to in; within the store's work."""
+        user = self.rows.users.get(user_id)
+        return user.speaks(self.language) if user is not None else self.language

@@ -274,14 +274,27 @@ def test_a_correction_is_mended_approved_and_committed_in_the_editors_name(chat,
     assert subject(lab) == "Вера: Add example from-chat/что-за-лоб"
 
 
-def test_a_correction_is_declined_with_a_reason_and_decided_once(chat, lab):
+def test_a_correction_is_declined_with_a_reason_and_decided_once(chat, telegram):
+    anna = Editing(telegram, chat.settings, "anna")
+    anna.say("/start")
     number = propose(chat.settings)
     chat.forge("ex:queue:0")
     chat.press("Что за лоб?")
     save = chat.last.message_id
     chat.press("❌ Отклонить")
-    assert "Отклонено" in chat.say("Неточно.").text
+    assert "причину прочтёт тот, кто предложил" in chat.say("Неточно.").text
+    assert "«Что за лоб?»" in anna.until("Причина: Неточно.").text
     assert rows(chat.settings, "SELECT state, change_id FROM proposal") == [("declined", "")]
     chat.press("ex:save", save, forged=True)
     assert "уже решено" in chat.forge(f"ex:prop:{number}")
     assert changes(chat.settings, VERA) == []
+    assert rows(chat.settings, "SELECT COUNT(*) FROM notice WHERE arguments LIKE '%лоб%'") == [(0,)]
+
+
+def test_a_correction_that_is_declined_without_a_reason_is_told_to_nobody(chat):
+    number = propose(chat.settings)
+    chat.forge(f"ex:no:{number}")
+    chat.press("Отклонить без причины")
+    assert chat.last.text == "Отклонено. Слова забыты."
+    found = rows(chat.settings, "SELECT COUNT(*) FROM outgoing WHERE key LIKE 'declined:%'")
+    assert found == [(0,)]

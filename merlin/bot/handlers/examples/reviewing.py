@@ -20,15 +20,17 @@ from merlin.bot.screen import Screen
 from merlin.chat.review import Proposal, ProposalState
 from merlin.core.errors import Refused
 from merlin.core.message import Message
-from merlin.core.page import Button
+from merlin.core.page import Button, Page
 from merlin.core.text import text
 from merlin.dataset.example import Example
 from merlin.dataset.finding import short
 from merlin.dataset.writing import write_example
+from merlin.inbox.outgoing import Letter
 
 DECLINE = "ex-decline"
 MOST_REASON = 500
 _LABEL = 48
+_QUESTION = 200
 
 
 def queue(kit: Kit, event: Event) -> Screen:
@@ -74,7 +76,9 @@ def ask_reason(kit: Kit, event: Event) -> Screen:
     found = _waiting(kit, event, number(event, 1))
     reach.wait(kit, event, DECLINE, None, proposal=found.proposal_id)
     title = text(event.language, "examples-decline")
-    words = text(event.language, "examples-ask-reason", question=short(found.draft.question, 200))
+    words = text(
+        event.language, "examples-ask-reason", question=short(found.draft.question, _QUESTION)
+    )
     yes = to(event, "examples-decline-bare", "no-yes", found.proposal_id, style="danger")
     return sheet(title, words, rows=[(yes,), leaving(event, "prop", found.proposal_id)])
 
@@ -94,9 +98,19 @@ def reasoned(kit: Kit, event: Event, words: str) -> Screen:
 def _decline(kit: Kit, event: Event, proposal_id: int, reason: str) -> Screen:
     found = _waiting(kit, event, proposal_id)
     kit.rows.reviews.decline(found.proposal_id, event.user_id, reason)
+    if reason:
+        kit.rows.outbox.put([_letter(kit, found, reason)])
     reach.leave(kit, event)
     rows = [(Button(_queue_label(kit, event), reach.data("queue", 0)),)]
-    return sheet(text(event.language, "examples-declined"), rows=rows)
+    key = "examples-declined-told" if reason else "examples-declined"
+    return sheet(text(event.language, key), rows=rows)
+
+
+def _letter(kit: Kit, found: Proposal, reason: str) -> Letter:
+    """Return what the person who proposed reads; sealed in the outbox, as all people's words."""
+    told = {"question": short(found.draft.question, _QUESTION), "reason": reason.strip()}
+    words = text(kit.services.language_of(found.user_id), "examples-not-taken", **told)
+    return Letter(f"declined:{found.proposal_id}", found.user_id, Page(words))
 
 
 def _queue_label(kit: Kit, event: Event) -> str:
