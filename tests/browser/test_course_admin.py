@@ -211,6 +211,38 @@ def roads(staff):
     }
 
 
+# What stands out beyond the padding of its panel, but for what scrolls within itself.
+OUT = """() => [...document.querySelectorAll(".panel, .rows > li")].flatMap((panel) => {
+  const padding = parseFloat(getComputedStyle(panel).paddingRight);
+  const edge = panel.getBoundingClientRect().right - padding;
+  return [...panel.querySelectorAll("p, dd, td, .chip, .btn, progress, h2, h3, .num")]
+    .filter((it) => it.checkVisibility() && !it.closest(".scroll, pre, .vh"))
+    .filter((it) => it.getBoundingClientRect().right > edge + 1)
+    .map((it) => it.outerHTML.slice(0, 120));
+})"""
+
+
+def test_on_a_phone_nothing_leaves_its_panel_and_names_have_room(colleague, staff):
+    page = colleague.page(VERA, **PHONE)
+    for name, path in roads(staff).items():
+        page.goto(staff.address + path)
+        assert page.evaluate(OUT) == [], name
+    page.goto(f"{staff.address}/admin/models")
+    names = page.locator(".rows.models > li > div:not(.ends)")
+    assert min(each.bounding_box()["width"] for each in names.all()) > 180
+    page.goto(f"{staff.address}/admin/builds")
+    expect(page.locator("tr", has_text="algorithms-1").locator("td").last).to_be_in_viewport(
+        ratio=1
+    )
+
+
+def test_from_a_job_that_failed_one_press_leads_to_what_another_would_cost(colleague, staff):
+    page = colleague.open(f"/admin/jobs/{staff.job_id - 1}", VERA)
+    page.get_by_role("link", name="Обучить ещё раз").click()
+    expect(page.get_by_role("heading", name="python-1")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("Обучить: около"))).to_be_in_viewport()
+
+
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_axe_finds_no_fault_on_an_admins_pages(colleague, staff, language):
     page = colleague.page(VERA, locale=language, **DESK)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from course_world import PHONE, cards, in_bar, is_at
+from course_world import DESK, PHONE, cards, in_bar, is_at
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.integration
@@ -102,6 +102,12 @@ def test_u4_a_word_only_in_the_description_shows_it(visitor):
     page = visitor.open("/?q=индексы")
     expect(page.locator(".card.why .mini mark")).to_have_text("индексы")
     expect(page.locator(".card.why .mini")).to_be_visible()
+
+
+@pytest.mark.parametrize("screen", [DESK, PHONE])
+def test_u4_a_word_late_in_a_description_is_not_cut_off(visitor, screen):
+    page = visitor.open("/?q=графы", **screen)
+    expect(page.locator(".card.why mark")).to_be_in_viewport(ratio=1)
 
 
 def test_u4_what_was_mistyped_is_told(visitor):

@@ -74,6 +74,7 @@ page-stop-job-sure = Stop the training? What was paid is not returned; the model
 page-yes-stop = Yes, stop
 page-stopping = Stopping…
 page-progress-of = Progress of job { $job }
+page-launch-again = Train again
 page-job-safe = The data are safe, the job can be repeated.
 page-job-now = Job: { $state }
 page-no-losses = No losses measured yet.

@@ -76,6 +76,7 @@ page-stop-job-sure = Остановить обучение? Оплаченное
 page-yes-stop = Да, остановить
 page-stopping = Останавливаю…
 page-progress-of = Ход работы { $job }
+page-launch-again = Обучить ещё раз
 page-job-safe = Данные целы, работу можно повторить.
 page-job-now = Работа: { $state }
 page-no-losses = Потерь пока не измерено.

@@ -58,7 +58,8 @@ class DiaryLine:
 class LiveView:
     """What changes while a job runs; `href` asks for it again, "" once the job is over.
 
-    `share` is per cent, None where nobody knows; `told` says the figures of the curve.
+    `share` is per cent, None where nobody knows; `told` says the figures of the curve;
+    `again_href` leads to another try.
     """
 
     job_id: int
@@ -69,6 +70,7 @@ class LiveView:
     about: str
     share: int | None
     error: str
+    again_href: str
     curve: Curve | None
     told: str
     rows: tuple[LossRow, ...]
@@ -161,12 +163,19 @@ def _live(visit: Visit, job: JobDetails) -> LiveView:
         about=_about(visit, job, how_far),
         share=None if is_over else how_far.share,
         error=job.error,
+        again_href=_again(visit, job) if job.error and is_over else "",
         curve=curve_of(_points(train), _points(test), 0 if is_over else how_far.steps, words),
         told=_told(visit, job),
         rows=_rows(visit, job),
         diary=_diary(visit, job),
         said=visit.say("job-now", state=state.words),
     )
+
+
+def _again(visit: Visit, job: JobDetails) -> str:
+    """Return where to ask what another try would cost, "" for who may not launch it."""
+    may_launch = visit.caller.may(Permission.LAUNCH, job.dataset)
+    return f"/admin/jobs?launch={job.dataset}#launch" if may_launch else ""
 
 
 def _points(series: list[LossPoint]) -> list[tuple[float, float]]:
