@@ -51,6 +51,29 @@ def test_a_job_is_told_with_its_diary_its_checkpoints_and_its_losses(site):
     assert site.admin.get("/api/jobs/99").status_code == 404
 
 
+def test_the_losses_are_a_picture_that_is_not_sent_twice(served):
+    road = "/api/jobs/1/loss.png"
+    light, dark = served.admin.get(road), served.admin.get(road, params={"theme": "dark"})
+    for picture in (light, dark):
+        assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
+        assert picture.content.startswith(b"\x89PNG")
+        assert picture.headers["cache-control"] == "private, no-cache"
+    english = served.admin.get(road, headers={"Accept-Language": "en"})
+    tags = {each.headers["etag"] for each in (light, dark, english)}
+    assert len(tags) == len({light.content, dark.content, english.content}) == 3
+    same = served.admin.get(road, headers={"If-None-Match": light.headers["etag"]})
+    assert (same.status_code, same.content) == (304, b"")
+    assert same.headers["etag"] == light.headers["etag"]
+    assert served.admin.get(road, params={"theme": "red"}).status_code == 422
+    assert served.admin.get("/api/jobs/99/loss.png").status_code == 404
+
+
+def test_a_picture_is_for_those_who_may_see_the_job(served):
+    road = "/api/jobs/1/loss.png"
+    with served.program(ANNA, Scope.JOBS_READ) as program:
+        assert program.get(road).status_code in (403, 404)
+
+
 def test_a_job_is_cancelled_by_the_daemon_and_the_request_tells(site):
     answer = site.admin.post("/api/jobs/1/cancel")
     waiting = site.admin.get(answer.headers["location"]).json()

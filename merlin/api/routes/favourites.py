@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from http import HTTPStatus
 from typing import Annotated
 
@@ -20,6 +19,7 @@ from merlin.api.language import headers_of, language_of_request
 from merlin.api.problems import Problem
 from merlin.api.routes.courses import CourseId
 from merlin.api.services import ApiServices
+from merlin.api.tag import is_known, not_modified, tag_of, tagged
 from merlin.core.log import get_logger
 
 log = get_logger(__name__)
@@ -97,14 +97,8 @@ def _remembered(request: Request, said: list[Json]) -> Response:
     language = language_of_request(request)
     response = _json(said, language, HTTPStatus.OK)
     seed = bytes(response.body) + language.encode()
-    tag = f'"{hashlib.blake2b(seed, digest_size=16).hexdigest()}"'
-    known = {one.strip() for one in request.headers.get("if-none-match", "").split(",")}
-    if tag in known or f"W/{tag}" in known:
-        response = Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers_of(language))
-    response.headers["ETag"] = tag
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.headers["Vary"] = "Accept-Language, Authorization, Cookie"
-    return response
+    tag = tag_of(seed)
+    return tagged(not_modified(language) if is_known(request, tag) else response, tag)
 
 
 def _json(said: object, language: str, status: HTTPStatus) -> Response:

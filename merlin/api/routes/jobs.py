@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.role import Permission
-from merlin.api.described import problems
+from merlin.api.described import NOT_MODIFIED, problems
+from merlin.api.language import headers_of, language_of_request
 from merlin.api.office.asked import Wish, ask
 from merlin.api.office.listing import part
+from merlin.api.office.loss import picture_of
 from merlin.api.office.right import Launching, Watching, found, pipeline_of, seen
 from merlin.api.office.shown import JobDetails, JobShown, job_details, job_shown
 from merlin.api.paging import Page, page_of
 from merlin.api.routes.datasets import ASKED
 from merlin.api.shape import Body, DatasetName, Id, Line, Shape
+from merlin.api.tag import is_known, not_modified, tag_of, tagged
 from merlin.api.teaching.right import services_of
 from merlin.core.errors import NotFound
 from merlin.core.request import RequestKind
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"])
+
+
+_PNG = {"image/png": {"schema": {"type": "string", "contentMediaType": "image/png"}}}
+_PICTURE: dict[int | str, dict[str, Any]] = {200: {"description": "The picture", "content": _PNG}}
+Theme = Annotated[Literal["light", "dark"], Query(description="on which ground")]
 
 
 class JobList(Shape):
@@ -57,6 +65,27 @@ async def show_job(request: Request, caller: Watching, job_id: Id) -> JobDetails
     """Return it with its diary, checkpoints and losses."""
     reports = pipeline_of(request).reports
     return job_details(await found(request, caller, lambda: reports.job(job_id)))
+
+
+@router.get(
+    "/{job_id}/loss.png",
+    summary="A job's losses as a picture",
+    response_class=Response,
+    responses=_PICTURE | NOT_MODIFIED | problems(401, 403, 404, 422),
+)
+async def show_job_losses(
+    request: Request, caller: Watching, job_id: Id, theme: Theme = "light"
+) -> Response:
+    """Return them over the steps as a PNG of 1280 by 720, in the caller's language."""
+    reports, language = pipeline_of(request).reports, language_of_request(request)
+    job = job_details(await found(request, caller, lambda: reports.job(job_id)))
+    seed = f"{job.build} {job.dataset} {language} {theme} ".encode()
+    tag = tag_of(seed + job.losses.model_dump_json().encode())
+    if is_known(request, tag):
+        return tagged(not_modified(language), tag)
+    content = await picture_of(request, job, language, is_dark=theme == "dark")
+    headers = headers_of(language)
+    return tagged(Response(content, headers=headers, media_type="image/png"), tag)
 
 
 @router.post(
