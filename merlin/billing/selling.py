@@ -66,10 +66,14 @@ class YooKassaConfig:
 
 @dataclass(frozen=True, slots=True)
 class Selling:
-    """How plans are paid for; an order that nobody pays ends after `order_hours`."""
+    """How plans are paid for; an order that nobody pays ends after `order_hours`.
+
+    `invitation` is how many questions somebody gets for each new person that they bring.
+    """
 
     yookassa: YooKassaConfig | None = None
     order_hours: int = 24
+    invitation: int = 0
     physical: tuple[str, ...] = field(default=())
 
 
@@ -79,6 +83,7 @@ def read_selling(said: Mapping[str, Any]) -> Selling:
     return Selling(
         yookassa=None if shop is None else _shop(shop),
         order_hours=said.get("order_hours", 24),
+        invitation=said.get("invitation", 0),
         physical=tuple(said.get("not_digital", ())),
     )
 

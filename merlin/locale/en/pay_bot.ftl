@@ -68,6 +68,24 @@ pay-button-roubles = On our site for { $price }
 pay-button-trial = Try it for nothing
 pay-button-trial-of = { $title } · try it
 pay-button-code = I have a code
+invite-button = Invite a friend
+invite-share = Send the link
+invite-greeting = A bot that answers questions about what we study. Try it!
+invite-link =
+    This is your link:
+    { $link }
+
+    When somebody new begins by it, you get { $amount ->
+        [one] { $amount } question
+       *[other] { $amount } questions
+    } beyond your plan. You can invite up to { $most ->
+        [one] { $most } person
+       *[other] { $most } people
+    } so.
+notice-invited = Somebody new came by your link. Thank you! You have { $amount ->
+        [one] { $amount } question
+       *[other] { $amount } questions
+    } more beyond your plan: /plan
 pay-button-orders = My orders
 pay-button-renewal = Renewal of “{ $title }”
 pay-button-stop = Stop the renewal

@@ -78,6 +78,26 @@ pay-button-roubles = На сайте за { $price }
 pay-button-trial = Попробовать бесплатно
 pay-button-trial-of = { $title } · попробовать
 pay-button-code = У меня есть код
+invite-button = Пригласить друга
+invite-share = Отправить ссылку
+invite-greeting = Бот, который отвечает на вопросы по учёбе. Попробуй!
+invite-link =
+    Это ваша ссылка:
+    { $link }
+
+    Когда по ней начнёт новый человек, вы получите { $amount ->
+        [one] { $amount } вопрос
+        [few] { $amount } вопроса
+       *[many] { $amount } вопросов
+    } сверх плана. Так можно пригласить до { $most ->
+        [one] { $most } человека
+       *[many] { $most } человек
+    }.
+notice-invited = По вашей ссылке пришёл новый человек. Спасибо! У вас { $amount ->
+        [one] { $amount } вопрос
+        [few] { $amount } вопроса
+       *[many] { $amount } вопросов
+    } сверх плана: /plan
 pay-button-orders = Мои заказы
 pay-button-renewal = Продление «{ $title }»
 pay-button-stop = Остановить продление

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from merlin.bot.event import Event
 from merlin.bot.handlers.everyday.signing_in import open_login
+from merlin.bot.handlers.pay.inviting import LINK, came_by
 from merlin.bot.handlers.pay.plan import plan
 from merlin.bot.handlers.talk.courses import open_course
 from merlin.bot.handlers.topic import Topic, told
@@ -25,6 +26,8 @@ def start(kit: Kit, event: Event) -> Screen:
         # For admins who look for a person, and for commits in an editor's name.
         kit.rows.users.set_name(event.user_id, event.sender_name)
     kind, _, rest = event.words.partition(_SEPARATOR)
+    if kind == LINK:
+        came_by(kit, event, rest)
     if kind == "course" and rest:
         return _greeted(event, open_course(kit, event, rest))
     if kind == "plan":

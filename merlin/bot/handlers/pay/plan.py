@@ -1,7 +1,7 @@
 """Plan: /plan tells what a person has, what is left of it and what may be bought.
 
 plan -> offer (one plan or pack) -> buy | try
-     -> code (a step) | orders | renewal -> stopped
+     -> code (a step) | orders | renewal -> stopped | invite
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from merlin.billing.plan import UNLIMITED, Plan
 from merlin.bot.event import Event
 from merlin.bot.handlers.answer.allowance import zone_for
 from merlin.bot.handlers.pay.goods import Having, good_buttons, having
+from merlin.bot.handlers.pay.inviting import is_on
 from merlin.bot.handlers.pay.left import gift_lines, left_lines
 from merlin.bot.handlers.topic import Topic, told
 from merlin.bot.kit import Kit
@@ -118,6 +119,8 @@ def _ways(kit: Kit, event: Event, mine: Having) -> list[tuple[Button, ...]]:
         last.append(Button(text(language, "pay-button-code"), "code"))
     if kit.rows.books.purchases.of(event.user_id, 1):
         last.append(Button(text(language, "pay-button-orders"), "orders"))
+    if is_on(kit) and mine.plan is not UNLIMITED:
+        rows.append((Button(text(language, "invite-button"), "invite"),))
     return [*rows, tuple(last)] if last else rows
 
 

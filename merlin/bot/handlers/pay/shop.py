@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from merlin.bot.handlers.pay import buying, code, offer, orders, plan, stopping
+from merlin.bot.handlers.pay import buying, code, inviting, offer, orders, plan, stopping
 from merlin.bot.handlers.topic import Topic
 
 TOPICS: tuple[Topic, ...] = (
@@ -10,6 +10,7 @@ TOPICS: tuple[Topic, ...] = (
     offer.TOPIC,
     buying.TOPIC,
     code.TOPIC,
+    inviting.TOPIC,
     orders.TOPIC,
     stopping.TOPIC,
 )
