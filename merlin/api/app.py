@@ -17,6 +17,7 @@ from merlin.api.door.opening import opened
 from merlin.api.entrance import Gate
 from merlin.api.guards import Guards
 from merlin.api.kept import Kept
+from merlin.api.learning import keep_learnt
 from merlin.api.limits import Limits, LimitsLayer
 from merlin.api.pages.site import add_pages
 from merlin.api.problems import add_problems
@@ -134,7 +135,9 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         app.state.bells = {name: Bell(name, deed) for name, deed in deeds.items()}
         beside = [asyncio.create_task(bell.serve()) for bell in app.state.bells.values()]
         beside.append(asyncio.create_task(say_alive(services.still_alive)))
-        beside.append(asyncio.create_task(app.state.catalogue.freshness.watch(services)))
+        freshness = app.state.catalogue.freshness
+        beside.append(asyncio.create_task(freshness.watch(services)))
+        beside.append(asyncio.create_task(keep_learnt(services, freshness)))
         app.state.cashier = Cashier(services)
         if is_wanted(services):
             beside.append(asyncio.create_task(app.state.cashier.serve()))

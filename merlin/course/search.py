@@ -120,6 +120,11 @@ class Searcher:
         suggestion = " ".join(each[0] for each in meant)
         return replace(found, hits=hits, terms=(*found.terms, *terms), suggestion=suggestion)
 
+    @property
+    def learnt(self) -> int:
+        """Return the newest version whose words are learnt, -1 before any."""
+        return self._known[0]
+
     def vocabulary(self) -> Vocabulary:
         """Return the words of the catalogue as it is now."""
         version = self._version()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from site_world import CLOSED, NETWORKS
+from waiting import wait_until
 
 from merlin.api.course_shapes import CourseFound, Results
 
@@ -44,6 +46,14 @@ def test_an_empty_query_holds_for_every_course_and_a_missing_one_is_wrong(still_
     answer = still_site.client.get("/api/courses/search")
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/query"
+
+
+def test_the_words_of_each_version_are_learnt_before_anybody_mistypes_one(site):
+    search, courses = site.rows.search, site.rows.courses
+    wait_until(lambda: search.learnt == courses.version())
+    site.teach({"networks": NETWORKS, "algorithms": CLOSED})
+    wait_until(lambda: search.learnt == courses.version())
+    assert slugs(site, "проводв") == ["networks"]
 
 
 def test_closed_courses_are_not_found(still_site):
