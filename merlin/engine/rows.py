@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from peewee import OperationalError, SqliteDatabase
+from peewee import DatabaseError, OperationalError, SqliteDatabase
+
+from merlin.core.errors import Refused
 
 Row = dict[str, Any]
 
@@ -95,6 +97,8 @@ _M003 = (
 )
 # What SQLite says of the disk, and what the system would.
 _REFUSALS = {"SQLITE_FULL": errno.ENOSPC, "SQLITE_IOERR": errno.EIO}
+# What stands beside the database and is known by it alone.
+_KNOWN = ("files", "models")
 # Oldest first; a step that has shipped is never edited.
 STEPS: tuple[tuple[str, ...], ...] = (_M001, _M002, _M003)
 
@@ -106,8 +110,13 @@ class Rows:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the file, made where there is none, and bring its schema up to date."""
+        """Open the file, made where there is none, and bring its schema up to date.
+
+        Raises Refused for one that is damaged, was made by a newer version, or is gone from beside
+        files and models: whoever sweeps by an empty database would sweep them all away.
+        """
         self._lock = threading.RLock()
+        _check_place(path)
         # It holds secrets that sign webhooks: nobody else reads it.
         path.touch(mode=0o600)
         path.chmod(0o600)
@@ -118,11 +127,20 @@ class Rows:
             check_same_thread=False,
             timeout=10,
         )
-        self._db.connect()
-        self._migrate()
+        with _damage_told(path):
+            self._db.connect()
+            self._check_whole()
+            self._migrate(path)
 
-    def _migrate(self) -> None:
+    def _check_whole(self) -> None:
+        found = self._db.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise DatabaseError(found)
+
+    def _migrate(self, path: Path) -> None:
         done = self._db.execute_sql("PRAGMA user_version").fetchone()[0]
+        if done > len(STEPS):
+            raise Refused(f"step {done} of {path} is unknown", "engine-db-newer", path=str(path))
         for number, step in enumerate(STEPS[done:], start=done + 1):
             with self.transaction():
                 for statement in step:
@@ -153,27 +171,45 @@ class Rows:
             self._db.close()
 
 
+def _check_place(path: Path) -> None:
+    left = [name for name in _KNOWN if any((path.parent / name).glob("*"))]
+    if left and not path.exists():
+        told = {"path": str(path), "left": ", ".join(left)}
+        raise Refused(f"{path} is gone from beside {left}", "engine-db-gone", **told)
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except DatabaseError as error:
+        # Of the operational ones this alone is no passing trouble.
+        if isinstance(error, OperationalError) and "SQLITE_CANTOPEN" not in _names(error):
+            raise
+        told = {"path": str(path), "found": str(error)}
+        raise Refused(f"{path}: {error}", "engine-db-damaged", **told) from error
+
+
 @contextmanager
 def _disk_heard() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        refusal = _refusal(error)
-        if refusal is None:
-            raise
-        raise OSError(refusal, os.strerror(refusal)) from error
+        for name in _names(error):
+            for said, number in _REFUSALS.items():
+                if name.startswith(said):
+                    raise OSError(number, os.strerror(number)) from error
+        raise
 
 
-def _refusal(error: BaseException | None) -> int | None:
-    """Return what the disk said, as a number of `errno`; None where it said nothing.
+def _names(error: BaseException | None) -> list[str]:
+    """Return SQLite's names of what was raised, and of what stands behind it.
 
     SQLite rolls back by itself where the disk is full, and what it said of that stands behind the
     complaint that there is nothing to roll back.
     """
+    names = []
     while error is not None:
-        name = str(getattr(error, "sqlite_errorname", ""))
-        for said, number in _REFUSALS.items():
-            if name.startswith(said):
-                return number
+        names.append(str(getattr(error, "sqlite_errorname", "")))
         error = error.__context__
-    return None
+    return names

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import json
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 from engine_world import KEY
 from waiting import wait_until
 
+from merlin.core.errors import Refused
 from merlin.core.message import Message
+from merlin.core.text import text
 from merlin.engine import tokens
 from merlin.engine.lane import Lane
 from merlin.engine.refusal import Refusal
@@ -47,6 +51,51 @@ def test_a_database_is_made_once_and_opened_again(tmp_path):
         assert rows.select("PRAGMA synchronous") == [{"synchronous": 2}]
         assert rows.select("PRAGMA journal_mode") == [{"journal_mode": "wal"}]
         rows.close()
+
+
+def damaged(path):
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def strange(path):
+    path.write_text("no database at all, " * 50)
+
+
+def of_a_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def of_the_future(path):
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA user_version = 999")
+
+
+def gone(path):
+    path.unlink()
+    (path.parent / "models" / "ftjob-1").mkdir(parents=True)
+
+
+@pytest.mark.parametrize(
+    ("harm", "key"),
+    [
+        (damaged, "engine-db-damaged"),
+        (strange, "engine-db-damaged"),
+        (of_a_folder, "engine-db-damaged"),
+        (of_the_future, "engine-db-newer"),
+        (gone, "engine-db-gone"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_refused_and_left_as_it_is(tmp_path, harm, key):
+    path = tmp_path / "engine.db"
+    Rows(path).close()
+    harm(path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(Refused) as refused:
+        Rows(path)
+    assert refused.value.key == key
+    assert str(path) in text("ru", key, **refused.value.arguments)
+    assert [each for each in before if each not in set(tmp_path.rglob("*"))] == []
 
 
 def test_a_full_disk_is_told_as_for_files_and_what_was_begun_is_undone(rows):
