@@ -50,4 +50,6 @@ class Answered(Aside):
         fields: dict[str, Any] = {"callback_query_id": self._query_id}
         if screen.alert:
             fields |= {"text": screen.alert[:ALERT_LENGTH], "show_alert": screen.is_loud}
+        if screen.link:
+            fields["url"] = screen.link
         await self._calls.answer("answerCallbackQuery", fields)

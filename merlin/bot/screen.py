@@ -12,13 +12,15 @@ class Screen:
     """A page, and for a pressed button what stands over the chat for a moment.
 
     The page of a button takes the place of the message it stood under, unless `is_new`. Without a
-    page nothing in the chat changes. `is_loud`: the alert is a window that must be closed.
+    page nothing in the chat changes. `is_loud`: the alert is a window that must be closed. `link`
+    is opened at whoever pressed; Telegram opens none there but those that start the bot.
     """
 
     page: Page | None
     alert: str = ""
     is_new: bool = False
     is_loud: bool = False
+    link: str = ""
 
 
 def said(words: str, *rows: tuple[Button, ...]) -> Screen:

@@ -87,6 +87,18 @@ def test_a_bare_mention_under_somebodys_voice_answers_what_it_says(telegram, pro
     assert asked(provider) == ["Что такое лоб?"]
 
 
+def test_an_answer_of_a_group_is_corrected_in_the_private_chat(anna, telegram, bot):
+    anna.say(f"{NAMED} что такое лоб?")
+    anna.press("✏️")
+    (call,) = [one for one in telegram.calls("answerCallbackQuery") if "url" in one.arguments]
+    _, _, payload = call.arguments["url"].partition(f"/{BOT_NAME}?start=")
+    alone = talk(telegram, bot, "anna")
+    assert alone.start(payload).text.startswith("Напишите одним сообщением")
+    assert "Можно ли учить модель" in alone.say("Лоб — верх лица.").text
+    # The same link is nothing to anybody else.
+    assert talk(telegram, bot, "boris").start(payload).text == "Это не ваш ответ."
+
+
 def test_a_mention_is_answered_under_it_and_is_no_part_of_the_question(anna, provider, telegram):
     anna.say(f"{NAMED}, что такое лоб?")
     assert asked(provider) == ["что такое лоб?"]

@@ -5,7 +5,6 @@ rating-how-better = Sorry that the answer did not fit. If you know a better one,
 rating-fix = ✏️ Suggest an answer
 
 fix-asked = Write in one message how the answer should have been.
-fix-private = Answers are corrected in our private chat.
 fix-no-example = A correction does not fit this answer. You can rate it though: 👍 or 👎.
 fix-no-consent = You did not allow learning from your corrections, so I do not collect them. 👍 and 👎 work all the same. You can change your mind at any time.
 fix-gone = This answer is gone, so there is nothing to correct.

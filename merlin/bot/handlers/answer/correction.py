@@ -2,7 +2,8 @@
 
     ✏️ -> fix (a step) -> [consent, asked once] -> masked words shown -> sent
 
-Without a consent nothing of it is kept. Everything on the way lies sealed in the dialog.
+Under an answer in a group ✏️ leads to the private chat: t.me/<bot>?start=fix_<turn>. Without a
+consent nothing of it is kept. Everything on the way lies sealed in the dialog.
 """
 
 from __future__ import annotations
@@ -24,17 +25,21 @@ from merlin.core.page import Button
 from merlin.core.text import text
 from merlin.dataset.masking import mask
 
+LINK = "fix"
 WRITING, CONSENTING, SENDING = "fix", "fix-consent", "fix-send"
 # What was asked in these can be an example: a picture or a whole document cannot.
 _FORMATS = frozenset({"text", "voice"})
 
 
 def fix(kit: Kit, event: Event) -> Screen:
-    """Ask how the answer should have been."""
+    """Ask how the answer should have been, in the private chat."""
     turn, language = own_turn(kit, event), event.language
-    reason = "bot-not-yours" if turn is None else _refusal(kit, event, turn)
+    reason = "bot-not-yours" if turn is None else _refusal(kit, turn)
     if turn is None or reason:
-        return alert(text(language, reason), is_loud=True)
+        refusal = text(language, reason)
+        return alert(refusal, is_loud=True) if event.verb else said(refusal)
+    if not event.is_private:
+        return Screen(None, link=kit.me.link(f"{LINK}_{turn.turn_id}"))
     consents = kit.rows.consents
     was_refused = consents.was_asked(event.user_id, TRAINING)
     if was_refused and not consents.has(event.user_id, TRAINING):
@@ -44,10 +49,8 @@ def fix(kit: Kit, event: Event) -> Screen:
     return Screen(said(text(language, "fix-asked"), (_cancel(event),)).page, is_new=True)
 
 
-def _refusal(kit: Kit, event: Event, turn: Turn) -> str:
+def _refusal(kit: Kit, turn: Turn) -> str:
     """Return the key of why this turn cannot be corrected, "" where it can."""
-    if not event.is_private:
-        return "fix-private"
     question = turn.question
     if question.format not in _FORMATS or len(question.text) > MOST_LETTERS:
         return "fix-no-example"

@@ -1,6 +1,6 @@
 """Basics: /start with its deep links, /cancel, and a hint for commands that do not exist.
 
-t.me/<bot>?start=course_<slug> | plan | ref_<number> | login_<key>
+t.me/<bot>?start=course_<slug> | plan | ref_<number> | login_<key> | fix_<turn>
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from merlin.bot.event import Event
+from merlin.bot.handlers.answer import correction
 from merlin.bot.handlers.everyday.signing_in import open_login
 from merlin.bot.handlers.pay.inviting import LINK, came_by
 from merlin.bot.handlers.pay.plan import plan
@@ -32,6 +33,8 @@ def start(kit: Kit, event: Event) -> Screen:
         return _greeted(event, open_course(kit, event, rest))
     if kind == "plan":
         return plan(kit, event)
+    if kind == correction.LINK and event.is_private:
+        return correction.fix(kit, replace(event, args=(rest,)))
     if kind == "login" and rest:
         return open_login(kit, event, rest)
     return said(text(event.language, "bot-start"))

@@ -55,7 +55,9 @@ function threadOf(message) {
 }
 
 function answer(change) {
-  if (change.person_id !== current.userId || !change.text) return;
+  if (change.person_id !== current.userId) return;
+  if (change.url) location.assign(change.url);
+  if (!change.text) return;
   if (change.alert) alertOf(change.text);
   else toast(change.text);
 }
