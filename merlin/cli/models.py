@@ -43,7 +43,7 @@ def list_models(
 def _row(model: dict[str, Any]) -> list[object]:
     proof = model["evaluation"]
     told = ""
-    if isinstance(proof, dict):
+    if proof and proof["questions"]:
         told = f"{proof['chrf']:.1f} ={proof['equal_share']:.0%} ?{proof['unknown_share']:.0%}"
     serves = model["serves"] and model["state"] == "good"
     state = word("model", "serves" if serves else model["state"])

@@ -73,6 +73,18 @@ def test_two_builds_differ_by_their_examples(lab, shown):
     }
 
 
+def test_a_model_that_was_asked_nothing_has_no_scores(made, tmp_path, capsys):
+    def without_tests(lab):
+        lab.repository.dataset(tests=0)
+        lab.repository.commit()
+        lab.until_serving("trial-1")
+
+    lab = made(without_tests, tmp_path / "without")
+    assert main(["models", "list", "--config", str(lab.path)]) == 0
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if "trial-1" in line]
+    assert row.split()[-1] == "serves"
+
+
 def test_without_a_daemon_the_command_does_the_work_itself(lab, shown):
     lab.repository.example("trial", 41)
     head = lab.repository.commit()

@@ -82,7 +82,7 @@ col-updated-at = updated
 col-verdict = verdict
 col-what = what
 col-why = why
-models-legend = On the test questions: chrF, likeness to the example's answer; =, as taught; ?, does not know.
+models-legend = On the test questions: chrF, likeness to the example's answer; =, as taught; ?, does not know. Nothing: it was not asked any.
 queue-requests = requests
 queue-notices = notices
 queue-jobs = jobs
