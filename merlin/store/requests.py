@@ -59,6 +59,14 @@ class RequestRows:
         if self.db.change(ended.where((REQUEST.id == request_id) & is_working)):
             self.db.bump()
 
+    @transaction
+    def withdraw(self, request_id: int) -> None:
+        """Let nobody take up a request that still waits; one that was taken up stays as it is."""
+        gone = REQUEST.update({"state": RequestState.FAILED.value})
+        is_waiting = REQUEST.state == RequestState.WAITING.value
+        if self.db.change(gone.where((REQUEST.id == request_id) & is_waiting)):
+            self.db.bump()
+
     def get(self, request_id: int) -> Request:
         """Return the request. Raises NotFound."""
         row = self.db.row(REQUEST.select().where(REQUEST.id == request_id))

@@ -44,7 +44,12 @@ def ask(
         request_id = requests.ask(kind, arguments, f"cli:{getpass.getuser()}")
         if not is_waiting:
             raise AskedOnly("asked", "asked-only", request=request_id)
-        return _result(_waited(config, database, request_id, say))
+        try:
+            return _result(_waited(config, database, request_id, say))
+        except MerlinError:
+            # Who was told that it failed does not expect a later daemon to do it.
+            requests.withdraw(request_id)
+            raise
 
 
 def _do(config: Config, database: Database) -> None:

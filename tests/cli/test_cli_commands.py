@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from world import Lab
+from world import KEY, Lab
 
 from merlin.cli import app, main
 from merlin.core.errors import LeadTaken
@@ -53,6 +53,17 @@ def test_what_happened_is_shown_as_json(shown):
 def test_what_happened_is_shown_to_people(run, words, part):
     code, told = run(*words)
     assert (code, part in told.out) == (0, True), told
+
+
+def test_what_failed_for_want_of_a_credential_is_not_done_by_a_later_daemon(
+    lab, run, shown, monkeypatch
+):
+    with monkeypatch.context() as without:
+        without.delenv(KEY)
+        code, told = run("models", "pin", "trial")
+    assert (code, KEY in told.err) == (2, True)
+    lab.tick("serve")
+    assert shown("status")["datasets"]["trial"]["serving"]["pinned"] is False
 
 
 def test_a_question_is_answered_by_the_serving_model(shown):
