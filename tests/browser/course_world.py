@@ -61,7 +61,16 @@ class Visitor:
         if user_id is not None:
             with self.site.browser(user_id) as client:
                 token = client.cookies["merlin"]
-            context.add_cookies([{"name": "merlin", "value": token, "url": self.site.address}])
+            cookies = {"merlin": token}
+            if "locale" in options:
+                # Else the account's language would count for more than the browser's.
+                cookies["merlin_language"] = options["locale"][:2]
+            context.add_cookies(
+                [
+                    {"name": name, "value": value, "url": self.site.address}
+                    for name, value in cookies.items()
+                ]
+            )
         page = context.new_page()
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))

@@ -222,8 +222,9 @@ OUT = """() => [...document.querySelectorAll(".panel, .rows > li")].flatMap((pan
 })"""
 
 
-def test_on_a_phone_nothing_leaves_its_panel_and_names_have_room(colleague, staff):
-    page = colleague.page(VERA, **PHONE)
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_on_a_phone_nothing_leaves_its_panel_and_names_have_room(colleague, staff, language):
+    page = colleague.page(VERA, locale=language, **PHONE)
     for name, path in roads(staff).items():
         page.goto(staff.address + path)
         assert page.evaluate(OUT) == [], name
@@ -249,6 +250,7 @@ def test_axe_finds_no_fault_on_an_admins_pages(colleague, staff, language):
     faults = {}
     for place, (name, path) in enumerate(roads(staff).items()):
         page.goto(staff.address + path)
+        assert page.locator("html").get_attribute("lang") == language
         page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
         faults |= faults_of(page, name, place)
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)

@@ -76,6 +76,7 @@ def test_axe_finds_no_fault_on_any_page_in_any_light(visitor, courses, anna, lan
         page = seen[signed]
         page.goto(courses.address + path)
         still(page)
+        assert page.locator("html").get_attribute("lang") == language
         for width, theme in looks_of(place):
             faults |= faults_in(page, name, width, theme)
             if language == "ru" and name in SHOWN:
@@ -105,6 +106,13 @@ def test_nothing_is_wider_than_a_narrow_screen_or_large_letters(visitor, courses
         large.goto(courses.address + path)
         large.evaluate("document.documentElement.style.fontSize = '200%'")
         assert large.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+
+
+def test_a_name_as_long_as_telegram_allows_widens_no_page(visitor, courses):
+    page = visitor.page(visitor.person("Н" * 64), **NARROW)
+    for path in ("/me", "/"):
+        page.goto(courses.address + path)
+        assert page.evaluate(WIDE) == [], path
 
 
 def test_what_can_be_pressed_is_large_enough_for_a_thumb(visitor, courses, anna):

@@ -298,6 +298,7 @@ def test_axe_finds_no_fault_on_a_teachers_pages(colleague, staff, language):
     faults = {}
     for place, (name, path) in enumerate(roads(staff).items()):
         page.goto(staff.address + path)
+        assert page.locator("html").get_attribute("lang") == language
         page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
         faults |= faults_of(page, name, place)
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
