@@ -6,12 +6,14 @@ leads · 130 interrupted. What a command shows goes to stdout, what it says goes
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import sys
 import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -21,11 +23,22 @@ import typer
 
 from merlin import __version__
 from merlin.core.clock import iso, utc_now
-from merlin.core.errors import MerlinError
+from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.log import redact, setup
 from merlin.core.text import language_of, text
 
 BUG, INTERRUPTED = 3, 130
+# Room may be made meanwhile; what else is wrong with a place stays wrong until somebody mends it.
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_SURROUNDINGS = (
+    *_FULL,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+)
 GROUPS = (
     "demo",
     "processes",
@@ -102,6 +115,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _exit_code(problem: BaseException) -> int:
     if isinstance(problem, MerlinError):
         return _say(problem)
+    if isinstance(problem, OSError) and problem.filename and problem.errno in _SURROUNDINGS:
+        return _say(_shut(problem))
     return INTERRUPTED if isinstance(problem, KeyboardInterrupt) else _report(problem)
 
 
@@ -114,6 +129,13 @@ def _say(error: MerlinError) -> int:
     return error.exit_code
 
 
+def _shut(problem: OSError) -> MerlinError:
+    """Return what to tell of a place on the disk that cannot be used: no bug, but its owner's."""
+    told = {"path": str(problem.filename), "reason": problem.strerror or str(problem)}
+    kind = MerlinError if problem.errno in _FULL else ConfigError
+    return kind(str(problem), "cli-no-place", **told)
+
+
 def sentence(key: str, arguments: Mapping[str, object]) -> str:
     """Return a text that was found as its key with what fills it, secrets taken out."""
     return redact(text(language(), key, **arguments))
@@ -121,10 +143,6 @@ def sentence(key: str, arguments: Mapping[str, object]) -> str:
 
 def _report(bug: BaseException) -> int:
     """Write what went wrong to a file that can be sent to the project; tell where it is."""
-    folder = Path(os.environ.get("MERLIN_REPORTS", tempfile.gettempdir()))
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp = utc_now().strftime("%Y%m%dT%H%M%S")
-    path = folder / f"merlin-bug-{stamp}-{os.getpid()}.txt"
     story = "".join(traceback.format_exception(bug))
     lines = [
         f"merlin {__version__}, python {platform.python_version()}, {platform.platform()}",
@@ -132,6 +150,20 @@ def _report(bug: BaseException) -> int:
         f"command: {redact(' '.join(sys.argv[1:]))}",
         redact(story),
     ]
-    path.write_text("\n".join(lines), encoding="utf-8")
-    sys.stderr.write(f"merlin: {text(language(), 'cli-bug', path=str(path))}\n")
+    path = _kept("\n".join(lines))
+    sys.stderr.write(f"merlin: {text(language(), 'cli-bug', path=path)}\n")
     return BUG
+
+
+def _kept(report: str) -> str:
+    """Write a report where there is a place for it, else to stderr; return where."""
+    stamp = utc_now().strftime("%Y%m%dT%H%M%S")
+    asked, usual = os.environ.get("MERLIN_REPORTS"), tempfile.gettempdir()
+    for folder in (asked or usual, usual):
+        path = Path(folder) / f"merlin-bug-{stamp}-{os.getpid()}.txt"
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(report, encoding="utf-8")
+            return str(path)
+    sys.stderr.write(f"{report}\n")
+    return "stderr"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+
 import pytest
 from world import KEY, Lab
 
@@ -202,6 +204,43 @@ def test_a_bug_ends_with_three_and_writes_a_report(capsys, tmp_path, monkeypatch
     words = report.read_text(encoding="utf-8")
     assert "ZeroDivisionError" in words
     assert "sk-abc" not in words
+
+
+def test_a_bug_is_reported_though_its_folder_cannot_be_made(capsys, tmp_path, monkeypatch):
+    (tmp_path / "state").write_text("in its place", "utf-8")
+    monkeypatch.setenv("MERLIN_REPORTS", str(tmp_path / "state" / "reports"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    @app.command("burst-again", hidden=True)
+    def burst():
+        raise ZeroDivisionError
+
+    assert main(["burst-again"]) == 3
+    (report,) = tmp_path.glob("merlin-bug-*")
+    assert str(report) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["daemon"],
+        ["api"],
+        ["engine"],
+        ["build", "trial"],
+        ["key", "list"],
+        ["engine", "keys", "list"],
+    ],
+)
+def test_a_state_that_cannot_be_written_is_told_with_its_path(tmp_path, capsys, monkeypatch, words):
+    monkeypatch.setenv("MERLIN_ENGINE_KEY", "long-random-word-of-this-machine")
+    monkeypatch.delenv("MERLIN_REPORTS")
+    (tmp_path / "state").write_text("in its place", "utf-8")
+    path = tmp_path / "config.yaml"
+    path.write_text("state_dir: state\nrepository: {url: .}\n", "utf-8")
+    assert main([*words, "--config", str(path)]) == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith(f"merlin: {tmp_path / 'state'}")
+    assert "merlin doctor" in told
 
 
 def test_a_taken_lead_ends_with_seventy_five():

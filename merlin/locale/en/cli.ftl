@@ -1,4 +1,5 @@
 cli-bug = a bug in Merlin. A report was written to { $path }: please send it to the project.
+cli-no-place = { $path }: { $reason }. Give this place to the user that runs Merlin, or name another one in config.yaml; merlin doctor looks at all of them
 config-good = { $path } is good.
 config-absent = there is no { $path }: name one (--config FILE), or make one to start with: merlin config sample > config.yaml
 config-unreadable = { $path } cannot be read: { $reason }

@@ -1,4 +1,5 @@
 cli-bug = ошибка в самом Merlin. Отчёт записан в { $path }: пришлите его в проект.
+cli-no-place = { $path }: { $reason }. Отдайте это место пользователю, от имени которого работает Merlin, или назовите другое в config.yaml; все места осмотрит merlin doctor
 config-good = { $path }: всё верно.
 config-absent = файла { $path } нет: назовите другой (--config ФАЙЛ) или создайте начальный: merlin config sample > config.yaml
 config-unreadable = { $path } не читается: { $reason }
