@@ -7,6 +7,8 @@ from merlin.core.text import text
 
 # What stands under an answer instead of the usual, by the word that the turn keeps.
 FULL = "full"
+# The same in a group, where nobody chooses a model.
+SHARED = "shared"
 PLAN = "plan"
 NONE = "none"
 
@@ -25,15 +27,14 @@ def offered(offer: str, turn_id: int, language: str) -> Rows:
     if offer == PLAN:
         return ((Button(text(language, "bot-button-plan"), "plan"),),)
     usual = _usual(turn_id)
-    if offer != FULL:
+    if offer not in {FULL, SHARED}:
         return (usual,)
+    fresh = Button(text(language, "bot-button-new"), "new")
+    bigger = Button(text(language, "bot-button-bigger"), "model")
     return (
         usual,
         (Button(text(language, "bot-button-sum"), f"sum:{turn_id}"),),
-        (
-            Button(text(language, "bot-button-new"), "new"),
-            Button(text(language, "bot-button-bigger"), "model"),
-        ),
+        (fresh, bigger) if offer == FULL else (fresh,),
     )
 
 

@@ -99,6 +99,39 @@ def test_an_answer_of_a_group_is_corrected_in_the_private_chat(anna, telegram, b
     assert talk(telegram, bot, "boris").start(payload).text == "Это не ваш ответ."
 
 
+def test_a_group_is_led_to_nothing_that_it_does_not_have(anna, telegram, provider):
+    """Sessions are listed, opened again and given another model in the private chat alone."""
+    provider.behave(context_window=150)
+    assert anna.say("/t").keys == []
+    full = anna.say(f"{NAMED} {'что такое лоб ' * 12}")
+    assert [label for label in anna.labels if len(label) > 2] == [
+        "Пересказать и продолжить",
+        "Новый разговор",
+    ]
+    provider.behave(fixed_answer="Спросили, что такое лоб.", context_window=16_000)
+    summed = anna.press("Пересказать и продолжить", full.message_id)
+    assert "который это помнит" in summed.text
+    assert summed.keys == []
+    anna.say("/t")
+    assert "Все разговоры" not in anna.labels
+    assert "/sessions" not in "".join(one.text for one in telegram.answers("study"))
+    assert "больше не помню" in anna.say("/new").text
+
+
+def test_a_plan_that_is_used_up_in_a_group_is_looked_at_in_the_private_chat(
+    tmp_path, telegram, provider
+):
+    plan = Plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(0)})
+    settings = settings_of(tmp_path, telegram, provider, plans=(plan,))
+    let_serve(settings, "stand-in-base")
+    with RunningBot(settings):
+        anna = talk(telegram, settings)
+        anna.say(f"{NAMED} что такое лоб?")
+        anna.press("plan")
+    (call,) = telegram.calls("answerCallbackQuery")
+    assert call.arguments["url"].endswith(f"/{BOT_NAME}?start=go_plan")
+
+
 def test_a_mention_is_answered_under_it_and_is_no_part_of_the_question(anna, provider, telegram):
     anna.say(f"{NAMED}, что такое лоб?")
     assert asked(provider) == ["что такое лоб?"]

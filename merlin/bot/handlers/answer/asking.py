@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
 from merlin.billing.plan import UNLIMITED, Plan
+from merlin.bot import offers
 from merlin.bot.event import Event
 from merlin.bot.handlers.answer.allowance import is_free, left_note, plan_for, reserve, settle
 from merlin.bot.kit import Kit
@@ -202,7 +203,9 @@ def _answer(kit: Kit, event: Event, talk: Talk, prompt: Prompt, reply: Reply) ->
     note, offer = "", ""
     if reply.text:
         note, offer = window_note(gauge, event.language, is_warned=talk.session.is_warned)
-    renewed = text(event.language, "bot-renewed") if talk.is_renewed else ""
+        offer = offers.SHARED if offer and not event.is_private else offer
+    told = "bot-renewed" if event.is_private else "groups-renewed"
+    renewed = text(event.language, told) if talk.is_renewed else ""
     left = talk.left if reply.text else ""
     notes = [words.note, prompt.note if reply.text else "", note, renewed, left]
     session = replace(

@@ -128,11 +128,12 @@ def _goes_on(kit: Kit, event: Event, old: Session, summary: str) -> Screen:
     kit.rows.sessions.change(replace(new, summary=known))
     kit.rows.sessions.touch(new.session_id, title)
     head = text(event.language, "sum-head")
-    tail = text(event.language, "sum-tail")
+    tail = text(event.language, "sum-tail" if event.is_private else "groups-sum-tail")
     mark = Mark("expandable_blockquote", units(head) + 2, units(summary))
     back = Button(text(event.language, "sum-back"), f"session-open:{old.session_id}")
-    page = Page(f"{head}\n\n{summary}\n\n{tail}", (mark,), ((back,),))
-    return Screen(page, is_new=True)
+    # A group opens no earlier session again.
+    rows = ((back,),) if event.is_private else ()
+    return Screen(Page(f"{head}\n\n{summary}\n\n{tail}", (mark,), rows), is_new=True)
 
 
 def _account(

@@ -26,6 +26,8 @@ SETTINGS = "settings"
 # What is carried out in a group; begins or ends what the group has in common.
 _COMMANDS = frozenset({"new", "clear", "t", "tokens", "info", SETTINGS})
 _RENEWING = frozenset({"new", "clear"})
+# Buttons of a person's own things, by the command that shows them in the private chat.
+_PERSONAL = frozenset({"plan"})
 _BUTTONS = frozenset({"stop", "again", "rate", "fix", "why", "sum", "new", "group"})
 
 
@@ -143,7 +145,10 @@ async def pressed_in_group(kit: Kit, event: Event, buttons: Mapping[str, Handler
     await kit.me.learn(kit.calls)
     group = await kit.store.read(lambda: kit.rows.groups.get(event.chat_id))
     event, _ = at_home(event, group or Group(event.chat_id))
-    if event.verb not in _BUTTONS or event.chat_id > 0 or event.verb not in buttons:
+    if event.verb in _PERSONAL:
+        link = kit.me.link(f"go_{event.verb}")
+        await kit.show(event, lambda: Screen(None, link=link))
+    elif event.verb not in _BUTTONS or event.chat_id > 0 or event.verb not in buttons:
         words = text(event.language, "groups-private-button")
         await kit.show(event, lambda: alert(words, is_loud=True), UpdateState.REFUSED, "private")
     elif event.verb == "new" and not await may_renew(kit, event):

@@ -59,8 +59,9 @@ def fresh(kit: Kit, event: Event) -> Screen:
     over = beyond(kit, event)
     if over:
         return _offer(kit, event, over)
-    old = kit.rows.sessions.open(event.place)
-    return _begun(kit, event, "bot-new" if old.touched_at else "bot-new-first")
+    if kit.rows.sessions.open(event.place).touched_at is None:
+        return _begun(kit, event, "bot-new-first")
+    return _begun(kit, event, "bot-new" if event.is_private else "groups-new")
 
 
 def _begun(kit: Kit, event: Event, key: str) -> Screen:

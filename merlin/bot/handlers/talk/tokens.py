@@ -102,10 +102,11 @@ def _plan_lines(kit: Kit, event: Event, plan: Plan) -> list[str]:
 def _buttons(event: Event, newest: Newest | None) -> list[tuple[Button, ...]]:
     fresh = Button(text(event.language, "bot-button-new"), "new")
     every = Button(text(event.language, "session-all"), "sessions:0")
+    kept = (every,) if event.is_private else ()
     if newest is None:
-        return [(every,)]
+        return [kept] if kept else []
     total = Button(text(event.language, "bot-button-sum"), f"sum:{newest.turn_id}")
-    return [(total,), (fresh, every)]
+    return [(total,), (fresh, *kept)]
 
 
 TOPIC = Topic(commands={"t": told(tokens), "tokens": told(tokens)}, menu=("t",), group_menu=("t",))
