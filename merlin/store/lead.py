@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, LiteralString
@@ -22,6 +23,7 @@ from merlin.store.faults import DatabaseAway, faults
 if TYPE_CHECKING:
     import psycopg
 
+_UNLOCK = "SELECT pg_advisory_unlock(%s)"
 _HELD = "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
 
 
@@ -107,6 +109,10 @@ class Lead:
 
     def release(self) -> None:
         """Give the lead back; harmless when it is not ours."""
+        # The server sees a closed session some time after: who comes next need not wait for that.
+        with suppress(DatabaseAway), faults():
+            if self._session is not None:
+                self._session.execute(_UNLOCK, (self._number,))
         self._end_session()
         if self._file is not None:
             os.close(self._file)

@@ -114,15 +114,21 @@ def test_a_till_that_never_ends_is_left_in_time_and_frees_its_thread(serve):
 
 
 def test_stuck_calls_block_nobody_and_take_no_more_threads():
-    before = till_threads()
-    with raw(silent) as url, gateway_at(url, deadline_s=1) as gateway:
+    before, stuck = till_threads(), threading.Semaphore(0)
+
+    def hears(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        stuck.release()
+        silent(connection)
+
+    with raw(hears) as url, gateway_at(url, deadline_s=1) as gateway:
 
         async def crowd() -> list[BaseException]:
             finds = (gateway.find(f"p{number}") for number in range(3 * THREADS))
             asked = asyncio.gather(*finds, return_exceptions=True)
             # The loop goes on while every thread is stuck.
-            await asyncio.to_thread(wait_until, lambda: till_threads() == before + THREADS)
-            assert not asked.done()
+            for _ in range(THREADS):
+                assert await asyncio.to_thread(stuck.acquire, timeout=30)
             ended = await asked
             assert till_threads() <= before + THREADS
             return ended
