@@ -30,6 +30,32 @@ def user(user_id: int) -> str:
     return f"user:{user_id}"
 
 
+# What the other admins hear of at once, by the action.
+_NEWS: Mapping[str, str] = {
+    "role.grant": "notice-deed-grant",
+    "role.revoke": "notice-deed-revoke",
+    "user.block": "notice-deed-block",
+    "user.unblock": "notice-deed-unblock",
+}
+_PEOPLE = ("user:", "cli:")
+
+
+def is_person(by: str) -> bool:
+    """Return whether somebody did it, and no program."""
+    return by.startswith(_PEOPLE)
+
+
+def news(entry: Entry) -> tuple[str, Mapping[str, object]] | None:
+    """Return the notice that tells the other admins of a deed, None for one that rings nobody."""
+    key = _NEWS.get(entry.action)
+    if key is None or not is_person(entry.by):
+        return None
+    role = {"key": f"role-{entry.arguments.get('role', 'student')}", "arguments": {}}
+    scope = entry.arguments.get("scope")
+    told = {"role": role, "scope": f" ({scope})" if scope else ""}
+    return key, {"by": entry.by, "to": entry.target, **told}
+
+
 class Audit(Protocol):
     """Where dangerous actions are noted, in the transaction that carries them out."""
 

@@ -45,6 +45,11 @@ def _proposals(_told: Told) -> tuple[str, str]:
     return "admin-examples", f"ex:queue:0:{ANEW}"
 
 
+def _person(told: Told) -> tuple[str, str]:
+    number = str(told.get("to", "")).removeprefix("user:")
+    return "admin-users", f"a-user:{number}:{ANEW}" if number.isdecimal() else f"a-users:0:{ANEW}"
+
+
 def _plan(_told: Told) -> tuple[str, str]:
     return "bot-button-plan", "plan"
 
@@ -83,6 +88,15 @@ _WAYS: Mapping[str, Callable[[Told], tuple[str, str]]] = {
     "notice-conflict": _health,
     "notice-unconfirmed": _health,
     "notice-change-waits": _health,
+    "notice-deed-grant": _person,
+    "notice-deed-revoke": _person,
+    "notice-deed-block": _person,
+    "notice-deed-unblock": _person,
+    "notice-deed-promote": _models,
+    "notice-deed-rollback": _models,
+    "notice-deed-pin": _models,
+    "notice-deed-unpin": _models,
+    "notice-deed-cancel": _job,
     "notice-change-committed": _undo,
     "notice-change-refused": _changes,
     "notice-proposal": _proposals,

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
+from merlin.account.audit import user
 from merlin.account.role import Role
 from merlin.bot.alarm_buttons import act_buttons
+from merlin.bot.deeds import named
 from merlin.bot.services import BotServices
 from merlin.bot.stars.words import read_amount
 from merlin.chat.markup.parts import split
 from merlin.core.log import get_logger
-from merlin.core.notice import ADMINS, NEWS, Notice
+from merlin.core.notice import ADMINS, NEWS, OTHERS, Notice
 from merlin.core.page import Page
 from merlin.core.text import text
 from merlin.inbox.outgoing import Letter
@@ -23,6 +25,7 @@ from merlin.inbox.outgoing import Letter
 log = get_logger(__name__)
 
 MOST_TOLD = 8
+_TO_ADMINS = (ADMINS, OTHERS)
 
 
 class Bulletin:
@@ -42,15 +45,14 @@ class Bulletin:
                     yield Letter(f"notice:{group[0].notice_id}:{chat_id}{more}", chat_id, page)
 
     def _readers(self, notice: Notice) -> Sequence[int]:
-        if notice.to == ADMINS:
+        if notice.to in _TO_ADMINS:
             granted = [each for each in self._rows.roles.granted() if each.role is Role.ADMIN]
-            return list(
-                dict.fromkeys([*self._services.admins, *(each.user_id for each in granted)])
-            )
+            admins = dict.fromkeys([*self._services.admins, *(each.user_id for each in granted)])
+            return [each for each in admins if user(each) != _doer(notice)]
         return [int(notice.to)] if notice.to.lstrip("-").isdecimal() else []
 
     def _page(self, group: Sequence[Notice], language: str) -> Page:
-        told = list(dict.fromkeys(_rendered(notice, language) for notice in group))
+        told = list(dict.fromkeys(self._rendered(notice, language) for notice in group))
         words = told[:MOST_TOLD]
         if len(group) > 1:
             words.insert(0, text(language, "admin-grouped", count=len(group)))
@@ -58,27 +60,36 @@ class Bulletin:
             words.append(text(language, "admin-grouped-more", count=len(told) - MOST_TOLD))
         return Page("\n\n".join(words), buttons=act_buttons(group[0], language))
 
+    def _rendered(self, notice: Notice, language: str) -> str:
+        told = _spoken(notice.arguments, language)
+        if notice.to == OTHERS:
+            whom = {name: str(told[name]) for name in ("by", "to") if name in told}
+            named_ = {name: named(self._services, word, language) for name, word in whom.items()}
+            told = {**told, **named_}
+        try:
+            return text(language, notice.key, **told)
+        except (KeyError, ValueError, TypeError):
+            log.exception("a notice has no text", key=notice.key)
+            return text(language, "notice-untranslated", name=notice.key)
+
 
 def _grouped(notices: Sequence[Notice]) -> Iterator[list[Notice]]:
     """Yield the notices, those of one key to the admins together."""
 
-    def together(notice: Notice) -> tuple[str, int]:
-        is_alone = notice.to != ADMINS or notice.key in NEWS
-        return (notice.key, notice.notice_id if is_alone else 0)
+    def together(notice: Notice) -> tuple[str, str, int]:
+        is_alone = notice.to not in _TO_ADMINS or notice.key in NEWS
+        return (notice.key, _doer(notice), notice.notice_id if is_alone else 0)
 
     groups = groupby(sorted(notices, key=together), together)
     yield from sorted((list(group) for _, group in groups), key=lambda group: group[0].notice_id)
+
+
+def _doer(notice: Notice) -> str:
+    """Return the admin of whose deed the others are told, "" for any other notice."""
+    return str(notice.arguments.get("by", "")) if notice.to == OTHERS else ""
 
 
 def _spoken(told: Mapping[str, object], language: str) -> Mapping[str, object]:
     """Return the arguments with the amount as people say it: "299.00 RUB" is 299 ₽."""
     amount = read_amount(str(told.get("amount", "")))
     return told if amount is None else {**told, "amount": amount.told(language)}
-
-
-def _rendered(notice: Notice, language: str) -> str:
-    try:
-        return text(language, notice.key, **_spoken(notice.arguments, language))
-    except (KeyError, ValueError, TypeError):
-        log.exception("a notice has no text", key=notice.key)
-        return text(language, "notice-untranslated", name=notice.key)

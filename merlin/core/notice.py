@@ -11,13 +11,15 @@ from datetime import datetime
 from typing import Protocol
 
 ADMINS = "admins"
+# All admins but the one whom `by` in the arguments names: what one did, told to the rest.
+OTHERS = "other admins"
 # Told at once, however many come one after another.
 NEWS = frozenset({"notice-serving"})
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """To whom (`ADMINS` or a user id as text), and the Fluent key with its arguments."""
+    """To whom (`ADMINS`, `OTHERS`, or a user id as text), and the Fluent key with its arguments."""
 
     notice_id: int
     to: str

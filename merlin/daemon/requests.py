@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from merlin.account.audit import is_person
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.log import get_logger
+from merlin.core.notice import OTHERS
 from merlin.core.request import Request, RequestKind, RequestState
 from merlin.daemon.services import DaemonServices
 from merlin.job.launching import launch_by_hand
@@ -21,6 +23,14 @@ log = get_logger(__name__)
 
 Result = Mapping[str, object]
 Doer = Callable[[DaemonServices, Request], Result]
+# What the other admins hear of at once.
+_TOLD = (
+    RequestKind.PROMOTE,
+    RequestKind.ROLLBACK,
+    RequestKind.PIN,
+    RequestKind.UNPIN,
+    RequestKind.CANCEL,
+)
 
 
 def serve_requests(services: DaemonServices, fetch: Callable[[], bool]) -> bool:
@@ -46,6 +56,7 @@ def _serve(services: DaemonServices, request: Request, fetch: Callable[[], bool]
         log.exception("request failed", kind=request.kind, by=request.by)
         _refuse(services, request, MerlinError(f"{type(bug).__name__}: {bug}"))
         return
+    _tell_others(services, request, result)
     services.requests.finish(request.request_id, RequestState.DONE, result)
     log.info("request done", kind=request.kind, by=request.by, result=result)
 
@@ -53,6 +64,14 @@ def _serve(services: DaemonServices, request: Request, fetch: Callable[[], bool]
 def _refuse(services: DaemonServices, request: Request, error: MerlinError) -> None:
     told = {"key": error.key, "arguments": dict(error.arguments), "message": str(error)}
     services.requests.finish(request.request_id, RequestState.FAILED, told)
+
+
+def _tell_others(services: DaemonServices, request: Request, result: Result) -> None:
+    """Tell the other admins what one of them did to what serves or trains."""
+    if request.kind in _TOLD and is_person(request.by):
+        told = {**result, "by": request.by}
+        key, once = f"notice-deed-{request.kind}", f"deed:{request.request_id}"
+        services.notices.tell(OTHERS, key, told, once=once)
 
 
 def _word(request: Request, name: str) -> str:
@@ -109,7 +128,7 @@ def _cancel(services: DaemonServices, request: Request) -> Result:
     after = advance(job, report, services.clock())
     services.jobs.give_up(job, after.updated_at)
     services.jobs.save(job, after)
-    return {"job": job.job_id, "state": after.state.value}
+    return {"job": job.job_id, "dataset": job.dataset, "state": after.state.value}
 
 
 def _promote(services: DaemonServices, request: Request) -> Result:

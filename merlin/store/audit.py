@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from merlin.account.audit import Entry
+from merlin.account.audit import Entry, news
 from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.notice import OTHERS
 from merlin.store.account_tables import AUDIT
 from merlin.store.database import Database, Row, transaction
+from merlin.store.notices import NoticeRows
 from merlin.store.values import dumped, loaded, plain
 
 
@@ -22,15 +24,19 @@ class AuditRows:
     def note(
         self, by: str, action: str, target: str, arguments: Mapping[str, object] | None = None
     ) -> None:
-        """Add one entry; `arguments` are plain JSON values."""
+        """Add one entry; `arguments` are plain JSON values. The other admins may hear of it."""
+        entry = Entry(self._clock(), plain(by), action, plain(target), dict(arguments or {}))
         new = {
-            "at": iso(self._clock()),
-            "by_whom": plain(by),
-            "action": action,
-            "target": plain(target),
-            "arguments": dumped(dict(arguments or {})),
+            "at": iso(entry.at),
+            "by_whom": entry.by,
+            "action": entry.action,
+            "target": entry.target,
+            "arguments": dumped(entry.arguments),
         }
         self.db.add(AUDIT, new)
+        told = news(entry)
+        if told is not None:
+            NoticeRows(self.db, self._clock).tell(OTHERS, *told)
 
     def newest(
         self, limit: int = 50, target: str | None = None, by: str | None = None, before: int = 0

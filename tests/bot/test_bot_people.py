@@ -79,6 +79,23 @@ def test_a_block_is_asked_twice_ends_answers_and_can_be_lifted(chat, telegram):
     ]
 
 
+def test_the_other_admins_hear_of_a_block_and_a_role_and_who_did_it_does_not(chat, telegram):
+    grant(chat.settings, BORIS, Role.ADMIN)
+    boris = Chat(telegram, chat.settings, "boris")
+    boris.say("/start")
+    Chat(telegram, chat.settings, "anna").say("/start")
+    chat.forge(f"a-block-yes:{ANNA}")
+    assert "доступ закрыт — человек 1003" in chat.last.text
+    told = boris.until("Доступ закрыт")
+    assert told.text == f"Доступ закрыт: Анна · {ANNA}. Кто: человек {VERA}."
+    boris.press("👥 Люди")
+    assert boris.last.text.startswith(f"🚫 Анна · {ANNA}")
+    chat.forge(f"a-role-yes:{ANNA}:editor")
+    assert "редактор" in boris.until("Роль дана").text
+    sent = rows(chat.settings, "SELECT chat_id FROM outgoing WHERE key LIKE 'notice:%'")
+    assert VERA not in {chat_id for (chat_id,) in sent}
+
+
 def test_nobody_blocks_themselves_or_another_admin(chat, settings):
     assert "Себя" in chat.forge(f"a-block-yes:{VERA}")
     grant(settings, BORIS, Role.ADMIN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from admin_world import ANNA, Chat, beside, grant
+from admin_world import ANNA, BORIS, VERA, Chat, beside, grant
 from bot_world import RunningBot, rows
 from world import Lab
 
@@ -72,7 +72,7 @@ def test_an_earlier_model_is_promoted_by_hand_after_two_questions(chat, lab):
     chat.until("теперь отвечает trial-1")
     assert serving(lab) == "trial-1"
     chat.forge("a-history:" + mark_of(chat))
-    assert "(выбрана, user:1003)" in chat.last.text
+    assert "(выбрана, человек 1003)" in chat.last.text
     noted = rows(chat.settings, "SELECT by_whom, action, target FROM audit")
     assert noted == [("user:1003", "ask.promote", "dataset:trial")]
 
@@ -94,6 +94,20 @@ def test_a_rollback_names_its_model_and_is_done_once_however_often_it_is_pressed
     lab.tick("serve")
     chat.until("⚠️")
     assert serving(lab) == "trial-1"
+
+
+def test_a_rollback_is_told_to_the_other_admins(chat, lab, telegram):
+    grant(chat.settings, BORIS, Role.ADMIN)
+    boris = Chat(telegram, chat.settings, "boris")
+    boris.say("/start")
+    chat.forge(f"a-rollback:{mark_of(chat)}")
+    chat.press(chat.data("a-rollback-yes"))
+    lab.tick("serve")
+    told = boris.until("возвращена прежняя модель trial-1").text
+    assert told == f"trial: возвращена прежняя модель trial-1. Кто: человек {VERA}."
+    chat.until("снова отвечает trial-1")
+    chat.forge(f"a-history:{mark_of(chat)}")
+    assert f"человек {VERA})" in chat.last.text
 
 
 def test_a_pin_holds_and_is_taken_away(chat, lab):

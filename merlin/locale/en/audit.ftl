@@ -54,3 +54,15 @@ audit-user-block = shut out
 audit-user-erase = data erased
 audit-user-plan = plan changed
 audit-user-unblock = let in again
+
+# What one admin did is told to the others.
+notice-deed-grant = A role was given: { $to } — { $role }{ $scope }. By { $by }.
+notice-deed-revoke = A role was taken away: { $to } — was { $role }{ $scope }. By { $by }.
+notice-deed-block = Shut out: { $to }. By { $by }.
+notice-deed-unblock = Answered again: { $to }. By { $by }.
+notice-deed-promote = { $dataset }: { $build } answers now, by hand. By { $by }.
+notice-deed-rollback = { $dataset }: back to the model { $build }. By { $by }.
+notice-deed-pin = { $dataset }: the model is pinned, newer ones do not replace it. By { $by }.
+notice-deed-unpin = { $dataset }: the pin is gone, newer models replace each other again. By { $by }.
+notice-deed-cancel = { $dataset }: cancel of job { $job }. By { $by }.
+people-deed = { $at }: { $deed } — { $by }

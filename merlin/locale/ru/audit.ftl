@@ -54,3 +54,15 @@ audit-user-block = доступ закрыт
 audit-user-erase = данные удалены
 audit-user-plan = план сменён
 audit-user-unblock = доступ открыт
+
+# Что сделал один администратор, узнают остальные.
+notice-deed-grant = Роль дана: { $to } — { $role }{ $scope }. Кто: { $by }.
+notice-deed-revoke = Роль снята: { $to } — было: { $role }{ $scope }. Кто: { $by }.
+notice-deed-block = Доступ закрыт: { $to }. Кто: { $by }.
+notice-deed-unblock = Доступ снова открыт: { $to }. Кто: { $by }.
+notice-deed-promote = { $dataset }: теперь отвечает { $build }, так решил человек. Кто: { $by }.
+notice-deed-rollback = { $dataset }: возвращена прежняя модель { $build }. Кто: { $by }.
+notice-deed-pin = { $dataset }: модель закреплена, новые её не сменят. Кто: { $by }.
+notice-deed-unpin = { $dataset }: закрепление снято, новые модели снова сменяют друг друга. Кто: { $by }.
+notice-deed-cancel = { $dataset }: остановка работы { $job }. Кто: { $by }.
+people-deed = { $at }: { $deed } — { $by }

@@ -15,6 +15,7 @@ from merlin.account.user import User
 from merlin.account.zone import zone_of
 from merlin.billing.plan import UNLIMITED, plan_of
 from merlin.billing.quota import Left
+from merlin.bot.deeds import deed, named
 from merlin.bot.event import Event
 from merlin.bot.handlers.answer.allowance import zone_for
 from merlin.bot.handlers.answer.asked_again import number
@@ -176,7 +177,13 @@ def _deeds(kit: Kit, event: Event, person: User) -> list[str]:
     entries = kit.rows.audit.newest(_DEEDS, audit.user(person.user_id))
     zone = zone_for(kit, event)
     return [
-        f"{moment.brief(each.at, zone, event.language)}  {each.action}  {each.by}"
+        text(
+            event.language,
+            "people-deed",
+            at=moment.brief(each.at, zone, event.language),
+            deed=deed(each.action, event.language),
+            by=named(kit.services, each.by, event.language),
+        )
         for each in entries
     ]
 

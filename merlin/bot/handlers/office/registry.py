@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from merlin.account.role import Permission
+from merlin.bot.deeds import named
 from merlin.bot.event import Event
 from merlin.bot.handlers.answer.asked_again import number
 from merlin.bot.handlers.office import panel
@@ -108,7 +109,7 @@ def history(kit: Kit, event: Event) -> Screen:
             at=panel.when(kit, event, each["at"]),
             to=builds.get(each["to"], each["to"]),
             why=panel.word(event, "why", each["why"]),
-            by=each["by"],
+            by=named(kit.services, each["by"], event.language),
         )
         for each in reports.history(name, _HISTORY)
     ]
