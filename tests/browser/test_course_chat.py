@@ -53,6 +53,24 @@ def test_a_question_is_answered_with_its_lineage_and_what_is_left(visitor):
     expect(page.locator(".msg")).to_have_count(2)
 
 
+def test_who_signs_in_after_somebody_in_the_same_tab_does_not_find_their_talk(visitor, courses):
+    page = chat(visitor, visitor.person())
+    field(page).fill("Мой секрет")
+    page.keyboard.press("Enter")
+    expect(answers(page).locator(".meta").last).to_contain_text("algorithms-1")
+    with courses.browser(visitor.person("Другой")) as other:
+        token = other.cookies["merlin"]
+    page.context.clear_cookies()
+    page.reload()
+    expect(page.get_by_role("link", name="Войти")).to_be_visible()
+    expect(page.locator(".msg")).to_have_count(0)
+    page.context.add_cookies([{"name": "merlin", "value": token, "url": courses.address}])
+    page.reload()
+    expect(page.get_by_role("heading", name="Спросите о курсе")).to_be_visible()
+    expect(page.locator(".msg")).to_have_count(0)
+    assert "секрет" not in page.evaluate("JSON.stringify(sessionStorage)")
+
+
 def test_the_answer_grows_and_can_be_stopped(visitor, courses):
     courses.provider.faults.add(Fault("*", FaultKind.HANG, times=1, seconds=20.0))
     page = chat(visitor, visitor.person())

@@ -63,6 +63,7 @@ class Bubble:
 class ChatView:
     """The chat's page; `serving` is the build that answers now, `draft` what was not sent.
 
+    `whose`: the number of who is signed in, whose talk the browser keeps, "" for nobody.
     `is_over`: the plan has no question left, which is where more of them are offered.
     """
 
@@ -77,6 +78,7 @@ class ChatView:
     has_shop: bool
     bot_href: str
     may_ask: bool
+    whose: str
     bubbles: tuple[Bubble, ...] = ()
     draft: str = ""
     wrong: str = ""
@@ -180,6 +182,7 @@ async def _view(visit: Visit, course: Course) -> ChatView:
         has_shop=has_shop(visit),
         bot_href=href,
         may_ask=_may_ask(visit.caller),
+        whose=str(user.user_id) if user else "",
     )
 
 

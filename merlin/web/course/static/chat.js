@@ -8,9 +8,20 @@ const form = document.getElementById("say");
 const field = document.getElementById("question");
 const [send, stop] = ["send-it", "stop-it"].map((id) => document.getElementById(id));
 const words = form?.dataset ?? {};
-const store = `merlin.talk${location.pathname}`;
-let talk = JSON.parse(sessionStorage.getItem(store) ?? "[]");
+// A talk is its person's: whoever signs in after them in the same tab does not find it. `whose` is
+// "" where Telegram's word comes after the page.
+const whose = words.whose ?? "";
+const place = (person) => `merlin.talk.${person}${location.pathname}`;
+const store = place(whose);
+const told = sessionStorage.getItem(store) ?? (token() && sessionStorage.getItem(place("")));
+let talk = JSON.parse(told || "[]");
 let running = null;
+
+if (whose) {
+  for (const key of Object.keys(sessionStorage)) {
+    if (key.startsWith("merlin.talk") && !key.startsWith(`merlin.talk.${whose}/`)) sessionStorage.removeItem(key);
+  }
+}
 
 function el(name, className, text = "") {
   const made = document.createElement(name);
