@@ -16,6 +16,7 @@ from matrix import PROCESSES, markers_of, room_of
 from matrix import page as counted
 from openapi_page import described
 
+from bench import __main__ as bench
 from merlin import config
 from merlin.api.routes import reference
 from merlin.bot.handlers.dispatch import COMMANDS
@@ -30,6 +31,8 @@ REQUIRED = {"en": "required", "ru": "обязателен"}
 NAMES = sorted(path.name for path in (ROOT / "docs" / "en").glob("*.md"))
 PAGES = pages()
 PATH = re.compile(r"(?:merlin|tests|docs|systemd|deploy|datasets|bench|\.ci)/\S*")
+# Where a link leads: each page has its own way there.
+LINK = re.compile(r"\]\([^)]*\)")
 # A command within a sentence; what follows its verbs may be words of the sentence.
 TOLD = re.compile(r"\bmerlin ([a-z]+(?: [a-z]+)*)")
 unit = pytest.mark.unit
@@ -255,6 +258,33 @@ def test_both_languages_have_the_same_pages():
 @pytest.mark.parametrize("name", ["README.md", "README.ru.md"])
 def test_readme_begins_with_the_demo_and_the_tests(name):
     assert page(name).commands[:2] == ["make demo", "make test"]
+
+
+@unit
+@pytest.mark.parametrize(
+    ("readme", "short", "language", "heading"),
+    [
+        ("README.md", "Not built yet:", "en", "Nothing pretends that they are."),
+        ("README.ru.md", "Пока нет:", "ru", "Ничто не делает вид, что они есть."),
+    ],
+)
+def test_readme_and_index_say_the_same_of_what_is_not_there(readme, short, language, heading):
+    told = (ROOT / readme).read_text("utf-8").partition(f"{short}\n\n")[2].partition("\n\n")[0]
+    index = (ROOT / "docs" / language / "index.md").read_text("utf-8")
+    wanted = index.partition(f"{heading}\n\n")[2].strip()
+    assert told
+    assert LINK.sub("]", told) == LINK.sub("]", wanted)
+
+
+@unit
+@pytest.mark.parametrize("one", PAGES, ids=shown)
+def test_named_measurement_exists(one):
+    for text in codes_and_commands(one):
+        for name, row in re.findall(r"python -m bench ([a-z]+)(?: ([a-z]+))?", text):
+            assert name in (*bench.NAMES, *bench.WITH_WORDS), text
+            rows = import_module(f"bench.{name}")
+            known = getattr(rows, "PARTS", None) or getattr(rows, "ROWS", ())
+            assert not row or row in known, text
 
 
 def routes_of(routers, prefix=""):
