@@ -171,12 +171,12 @@ page-commit-head = Commit
 page-what-done = What was done
 page-verdict = Verdict
 page-no-build = No build
-page-no-job = No job yet
+page-no-job = No job
 page-job-number = Job { $job }
-page-no-model = No model yet
+page-no-model = No model
 page-model-of = Model { $model }
 page-step-serves = Answers people
-page-step-serves-not = Does not answer people yet
+page-step-serves-not = Does not answer people
 
 page-people-count = { $count ->
         [one] { $count } person is known here.

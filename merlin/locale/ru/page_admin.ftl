@@ -173,12 +173,12 @@ page-commit-head = Коммит
 page-what-done = Что сделано
 page-verdict = Вердикт
 page-no-build = Сборки нет
-page-no-job = Работы пока нет
+page-no-job = Работы нет
 page-job-number = Работа { $job }
-page-no-model = Модели пока нет
+page-no-model = Модели нет
 page-model-of = Модель { $model }
 page-step-serves = Отвечает людям
-page-step-serves-not = Людям пока не отвечает
+page-step-serves-not = Людям не отвечает
 
 page-people-count = { $count ->
         [one] Здесь известен { $count } человек.
