@@ -156,6 +156,14 @@ async def signed_in(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
     return caller
 
 
+def missing_scope(*any_of: Scope) -> Problem:
+    """Return the problem of a key that has none of these scopes (RFC 6750, 3.1)."""
+    problem = Problem(HTTPStatus.FORBIDDEN, "missing-scope", scopes=" / ".join(any_of))
+    challenge = f'Bearer error="insufficient_scope", scope="{" ".join(any_of)}"'
+    problem.headers["WWW-Authenticate"] = challenge
+    return problem
+
+
 @dataclass(frozen=True, slots=True)
 class Needed:
     """What a route needs: a scope of a key, and a right of a person."""
@@ -182,8 +190,10 @@ def holding(
     """
 
     async def allowed(caller: Annotated[Caller, Depends(signed_in)]) -> Caller:
-        if not caller.has(scope) or (permission is not None and not caller.may(permission)):
+        if permission is not None and not caller.may(permission):
             raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
+        if not caller.has(scope):
+            raise missing_scope(scope)
         return caller
 
     _NEEDED[allowed] = Needed(scope, permission)

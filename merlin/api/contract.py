@@ -61,13 +61,14 @@ SCHEMES: Mapping[str, Json] = {
     },
 }
 _BODY = frozenset({"post", "put", "patch", "delete"})
-_PASSING = frozenset({"429", "503"})
+_TELLING = {"401": "WWW-Authenticate", "429": "Retry-After", "503": "Retry-After"}
 _KINDS = {"#/components/schemas/Problem": "Problem", "#/components/schemas/ErrorAnswer": "Error"}
 HEADERS: Mapping[str, Json] = {
     "Link": {"description": "the first and the next part of the list (RFC 8288)"},
     "ETag": {"description": "for `If-None-Match`: 304 while nothing has changed"},
     "Location": {"description": "where to look what came of it"},
     "Retry-After": {"description": "seconds until the call may come again"},
+    "WWW-Authenticate": {"description": "what lets a program in: a key (RFC 6750)"},
     "X-Request-Id": {"description": "by which the operator finds the call in the log"},
 }
 
@@ -224,7 +225,7 @@ def _share(answers: Json, shared: Json) -> None:
         kind = _KINDS.get(str(told["content"][media_type]["schema"].get("$ref", "")))
         if kind is None or others:
             continue
-        headers = ["X-Request-Id", *(["Retry-After"] if status in _PASSING else [])]
+        headers = ["X-Request-Id", *([_TELLING[status]] if status in _TELLING else [])]
         shown = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
         shared.setdefault(f"{kind}{status}", {**told, "headers": shown})
         answers[status] = {"$ref": f"#/components/responses/{kind}{status}"}

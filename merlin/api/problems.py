@@ -32,6 +32,8 @@ from merlin.core.text import text
 log = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+# What lets a program in (RFC 9110, 11.6.1); browsers ask nobody for it by themselves.
+CHALLENGE = 'Bearer realm="merlin"'
 _CODES = {
     400: "bad-request",
     401: "unauthorized",
@@ -164,6 +166,8 @@ def _in_its_words(
 def _shown(request: Request, said: dict[str, object]) -> Response:
     headers = headers_of(language_of_request(request))
     status = int(str(said["status"]))
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = CHALLENGE
     if request.scope["path"].startswith(shape.ROOT):
         return JSONResponse(shape.of_problem(said), status, headers)
     return JSONResponse(said, status, headers, MEDIA_TYPE)

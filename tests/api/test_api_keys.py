@@ -60,6 +60,42 @@ def test_a_key_works_until_it_is_revoked_and_tells_its_last_use(site, anna):
     assert anna.get(KEYS).json() == {"keys": []}
 
 
+@pytest.mark.parametrize(
+    ("language", "words"), [("ru", "ему не хватает favourites:write"), ("en", "favourites:write.")]
+)
+def test_a_key_without_the_scope_is_told_which_one_it_needs(site, language, words):
+    site.person(ANNA)
+    with site.program(ANNA, Scope.COURSES_READ) as program:
+        said = {"Accept-Language": language}
+        answer = program.post("/api/user/courses", json={"course_id": 1}, headers=said)
+        assert program.get("/api/user/courses").status_code == 200
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:merlin:problem:missing-scope")
+    assert words in answer.json()["detail"]
+    told = 'Bearer error="insufficient_scope", scope="favourites:write"'
+    assert answer.headers["www-authenticate"] == told
+    with site.program(ANNA, Scope.CHAT_WRITE) as program:
+        either = program.get("/api/user/courses")
+    assert "courses:read / favourites:write" in either.json()["detail"]
+
+
+def test_more_rights_are_not_promised_to_a_key_whose_person_has_none(site):
+    site.person(ANNA)
+    with site.program(ANNA, Scope.COURSES_READ) as program:
+        answer = program.get("/api/jobs")
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:merlin:problem:forbidden")
+    assert "www-authenticate" not in answer.headers
+
+
+@pytest.mark.parametrize("road", ["/api/user", "/api/user/keys", "/v1/models"])
+@pytest.mark.parametrize("said", [{}, {"Authorization": "Bearer mrl_wrong"}])
+def test_who_is_not_let_in_is_told_what_would_let_them(site, road, said):
+    answer = site.client.get(road, headers=said)
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (
+        401,
+        'Bearer realm="merlin"',
+    )
+
+
 def test_no_key_makes_lists_or_revokes_keys(site):
     site.person(ANNA)
     with site.program(ANNA) as program:

@@ -250,7 +250,7 @@ def test_nobody_who_is_not_signed_in_may_ask(site):
 def test_a_key_without_the_scope_may_not_ask(site):
     with site.program(ANNA, Scope.COURSES_READ) as program:
         told = program.post("/v1/chat/completions", json=talk(QUESTION))
-    assert (told.status_code, told.json()["error"]["code"]) == (403, "forbidden")
+    assert (told.status_code, told.json()["error"]["code"]) == (403, "missing_scope")
 
 
 def test_a_page_asks_with_its_cookie_and_no_other_sites_page_does(site):

@@ -11,12 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.key import Scope
-from merlin.api.caller import Caller, SignedIn, holding
+from merlin.api.caller import Caller, SignedIn, holding, missing_scope
 from merlin.api.course_shapes import CourseShown, Favourite
 from merlin.api.course_words import Json, course_said
 from merlin.api.described import NOT_MODIFIED, problems
 from merlin.api.language import headers_of, language_of_request
-from merlin.api.problems import Problem
 from merlin.api.routes.courses import CourseId
 from merlin.api.services import ApiServices
 from merlin.api.tag import is_known, not_modified, tag_of, tagged
@@ -42,7 +41,7 @@ async def list_favourites(request: Request, caller: SignedIn) -> Response:
     A key needs the scope `courses:read` or `favourites:write`.
     """
     if not any(caller.has(scope) for scope in _READING):
-        raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
+        raise missing_scope(*_READING)
     services: ApiServices = request.app.state.services
     rows = services.rows
     courses = await services.store.read(

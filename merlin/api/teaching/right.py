@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from merlin.account.key import Scope
 from merlin.account.role import Permission
-from merlin.api.caller import Caller, holding
+from merlin.api.caller import Caller, holding, missing_scope
 from merlin.api.problems import Problem
 from merlin.api.services import ApiServices
 from merlin.core.errors import NotFound
@@ -58,7 +58,7 @@ def account_name(services: ApiServices, caller: Caller) -> str:
 def need(caller: Caller, scope: Scope) -> None:
     """Raise Problem 403 where the caller's key was not made for this."""
     if not caller.has(scope):
-        raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
+        raise missing_scope(scope)
 
 
 def may_edit(services: ApiServices, caller: Caller, dataset: str) -> bool:

@@ -3,7 +3,9 @@
 api-problem-bad-request = Bad request
 api-problem-bad-request-detail = The request cannot be understood.
 api-problem-unauthorized = Not authorised
-api-problem-unauthorized-detail = The secret is missing or wrong.
+api-problem-unauthorized-detail = The secret is missing, wrong, revoked or past its date. Send another one.
+api-problem-missing-scope = The key is for something else
+api-problem-missing-scope-detail = This key was not made for this: it needs { $scopes }. Make a key that has it.
 api-problem-forbidden = Forbidden
 api-problem-forbidden-detail = You may not do this.
 api-problem-not-found = Not found

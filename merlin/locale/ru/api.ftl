@@ -3,7 +3,9 @@
 api-problem-bad-request = Неверный запрос
 api-problem-bad-request-detail = Запрос не удалось разобрать.
 api-problem-unauthorized = Нет доступа
-api-problem-unauthorized-detail = Секрет не передан или неверен.
+api-problem-unauthorized-detail = Секрет не передан, неверен, отозван или его срок прошёл. Передайте другой.
+api-problem-missing-scope = Ключ не для этого
+api-problem-missing-scope-detail = Этот ключ сделан для другого: ему не хватает { $scopes }. Сделайте ключ, в котором это есть.
 api-problem-forbidden = Запрещено
 api-problem-forbidden-detail = У вас нет на это права.
 api-problem-not-found = Не найдено
