@@ -9,6 +9,8 @@ from merlin.core.text import text
 FULL = "full"
 # The same in a group, where nobody chooses a model.
 SHARED = "shared"
+# The session was left without a warning; behind the sign stands its newest turn.
+RENEWED = "renewed:"
 PLAN = "plan"
 NONE = "none"
 
@@ -27,6 +29,9 @@ def offered(offer: str, turn_id: int, language: str) -> Rows:
     if offer == PLAN:
         return ((Button(text(language, "bot-button-plan"), "plan"),),)
     usual = _usual(turn_id)
+    if offer.startswith(RENEWED):
+        label = text(language, "bot-button-sum-old")
+        return (usual, (Button(label, f"sum:{offer.removeprefix(RENEWED)}"),))
     if offer not in {FULL, SHARED}:
         return (usual,)
     fresh = Button(text(language, "bot-button-new"), "new")

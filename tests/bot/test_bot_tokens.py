@@ -94,6 +94,22 @@ def test_a_checked_summary_is_shown_and_goes_along_in_a_new_session(talk, provid
     assert any("(продолжение)" in label for label in talk.labels)
 
 
+def test_who_left_a_session_without_a_warning_may_still_take_it_along(talk, provider):
+    provider.behave(context_window=600)
+    talk.say(f"{QUESTION} {'Это важно. ' * 40}")
+    assert "Пересказать и продолжить" not in talk.labels
+    left = talk.say(f"А что взять с собой? {'Подумай. ' * 40}")
+    assert "поэтому открыт новый" in left.text
+    provider.behave(fixed_answer=SHORT, context_window=16_000)
+    summed = talk.press("Пересказать прежний и продолжить")
+    assert SHORT in summed.text
+    asked = [each["content"] for each in provider.calls("chat.create")[-1].body["messages"]]
+    assert QUESTION in "".join(asked)
+    talk.say("Во сколько?")
+    said = [message["content"] for message in provider.calls("chat.create")[-1].body["messages"]]
+    assert f"Ранее в этом разговоре: {SHORT}" in said
+
+
 def test_the_stand_in_sums_a_talk_up_by_its_first_sentences(talk):
     """So that the demo shows what the button does."""
     talk.say(QUESTION)

@@ -9,6 +9,7 @@ bot-stopped = [Stopped as you asked.]
 bot-button-plan = Plans, and what is left
 bot-button-copy = 📋 Copy code
 bot-button-sum = Summarise and go on
+bot-button-sum-old = Summarise the earlier one and go on
 bot-button-new = New conversation
 bot-button-bigger = A model with a bigger window
 bot-button-old = This button does not work any more.

@@ -9,6 +9,7 @@ bot-stopped = [Остановлено по вашей просьбе.]
 bot-button-plan = Планы и что осталось
 bot-button-copy = 📋 Копировать код
 bot-button-sum = Пересказать и продолжить
+bot-button-sum-old = Пересказать прежний и продолжить
 bot-button-new = Новый разговор
 bot-button-bigger = Модель с большим окном
 bot-button-old = Эта кнопка больше не действует.

@@ -34,7 +34,8 @@ class Talk:
     """The session that a question belongs to, and what was said in it before.
 
     `first` is the model that is to answer, `limit` its window in tokens. `is_renewed`: the
-    question opened this session, because the one before it was full. `refusal` is what is said
+    question opened this session, because the one before it was full; `left_behind` is the newest
+    turn of that one where its end was not told of before, 0 for none. `refusal` is what is said
     instead of an answer where the plan allows no more. `asker` names who asks, where several do;
     `left` is what is said under the answer of a plan that is nearly used up.
     """
@@ -45,6 +46,7 @@ class Talk:
     first: Choice | None
     limit: int
     is_renewed: bool = False
+    left_behind: int = 0
     refusal: Written | None = None
     asker: str = ""
     left: str = ""
@@ -87,7 +89,11 @@ def open_talk(kit: Kit, event: Event) -> Talk:
     if session.is_full:
         return replace(_renewed(kit, event, refusal), left=left)
     talk = _talk(kit, event, session, refusal)
-    return replace(talk if _has_room(talk, event) else _renewed(kit, event, refusal), left=left)
+    if _has_room(talk, event):
+        return replace(talk, left=left)
+    newest = kit.rows.tally.newest(session.session_id)
+    behind = newest.turn_id if newest is not None else 0
+    return replace(_renewed(kit, event, refusal), left=left, left_behind=behind)
 
 
 def _has_room(talk: Talk, event: Event) -> bool:
@@ -215,6 +221,8 @@ def _answer(kit: Kit, event: Event, talk: Talk, prompt: Prompt, reply: Reply) ->
         is_warned=talk.session.is_warned or bool(note),
         is_full=bool(offer),
     )
+    if reply.text and talk.left_behind:
+        offer = offer or f"{offers.RENEWED}{talk.left_behind}"
     shown = replace(words, note="\n".join(filter(None, notes)), offer=offer)
     return Answer(shown, session, reply.troubles, reply.limit_tokens)
 
