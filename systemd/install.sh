@@ -79,7 +79,7 @@ next_steps() {
   say "  1. the bot's token:   install -m 600 /dev/stdin $config/credentials/TELEGRAM_BOT_TOKEN"
   say "     other credentials: in the same folder, a file each, named as in $config/config.yaml"
   say "  2. the repository:    repository.url in $config/config.yaml"
-  say "  3. look it over:      $home/bin/merlin config check --config $config/config.yaml"
+  say "  3. look it over:      $home/bin/merlin doctor --config $config/config.yaml"
   say "  4. start, now and with every boot:   systemctl enable --now merlin.target"
   say "     after an upgrade:                 systemctl restart merlin.target"
 }
