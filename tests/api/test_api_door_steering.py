@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from door_world import TWO_A_DAY, ask, asker, opened, package, talk, uses
 
@@ -108,6 +110,17 @@ def test_a_wish_that_the_model_does_not_take_is_refused_in_its_words(client, pro
     assert error["code"] == "invalid_value"
     assert "answers in text alone" in error["message"]
     assert len(provider.calls("chat.create")) == before + 1
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-1e999"])
+def test_what_is_no_json_never_reaches_the_provider(client, provider, value):
+    before = len(provider.calls("chat.create"))
+    shape = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"a": ["@"]}}}
+    asked = json.dumps({**talk(QUESTION), "response_format": shape}).replace('"@"', value)
+    told = client.post("/chat/completions", content=asked)
+    error = told.json()["error"]
+    assert (told.status_code, error["param"]) == (400, "response_format.json_schema")
+    assert len(provider.calls("chat.create")) == before
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])

@@ -11,11 +11,12 @@ Source: openai/openai-openapi, `openapi.yaml`, CreateChatCompletionRequest.
 from __future__ import annotations
 
 import binascii
+import json
 from base64 import b64decode
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from merlin.api.door.shape import not_here, wrong
 from merlin.api.wrong import wrong_values
@@ -98,6 +99,12 @@ class Shape(_Read):
     model_config = ConfigDict(extra="allow")
 
     name: str = Field(min_length=1, max_length=64)
+
+    @model_validator(mode="after")
+    def _is_json(self) -> Self:
+        """Refuse what Python reads as JSON and no provider does: NaN and its like."""
+        json.dumps(self.model_dump(), allow_nan=False)
+        return self
 
 
 class Shaped(_Read):
