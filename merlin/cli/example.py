@@ -22,6 +22,7 @@ Answer = Annotated[str | None, typer.Option(help="What the assistant answers.")]
 File = Annotated[
     Path | None, typer.Option("--file", help="The whole example as YAML; - reads stdin.")
 ]
+Tag = Annotated[list[str] | None, typer.Option(help="A tag; may stand several times.")]
 ExampleId = Annotated[
     str, typer.Argument(metavar="ID", help="The example's path under examples/, without .yaml.")
 ]
@@ -41,7 +42,7 @@ def add(  # noqa: PLR0913 - each is an option of the command
     question: Question = None,
     answer: Answer = None,
     file: File = None,
-    tag: Annotated[list[str] | None, typer.Option(help="A tag; may stand several times.")] = None,
+    tag: Tag = None,
     name: Annotated[str, typer.Option("--id", help="Its id; default from the question.")] = "",
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
@@ -59,7 +60,7 @@ def add(  # noqa: PLR0913 - each is an option of the command
         if example_id in known:
             raise Refused(f"{example_id} is there", "example-exists", example=example_id)
         edits = [Edit(f"examples/{example_id}.yaml", None, text)]
-        told = save(desk, dataset, edits, is_waiting=not no_wait)
+        told = save(desk, dataset, edits, is_waiting=not no_wait, json=json)
     show({**told, "example": example_id}, json=json)
 
 
@@ -69,31 +70,34 @@ def edit(  # noqa: PLR0913 - each is an option of the command
     question: Question = None,
     answer: Answer = None,
     file: File = None,
+    tag: Tag = None,
     dataset: Dataset = None,
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
     json: AsJson = False,
 ) -> None:
-    """Change an example: its first question, its last answer, or all of it in your $EDITOR."""
+    """Change an example: first question, last answer, tags, or all of it in your $EDITOR."""
     from merlin.cli.saving import desk_of, save, show
     from merlin.cli.wording import edited, file_text
     from merlin.dataset.change import Edit
     from merlin.dataset.rewording import reworded
 
-    if file is not None and (question or answer):
+    words = [question, answer, tag or None]
+    has_words = any(each is not None for each in words)
+    if file is not None and has_words:
         raise ConfigError("--file with words", "example-file-or-words")
     with desk_of(config) as desk:
         known = _one(desk.shelf, example, dataset)
         if file is not None:
             text = file_text(file)
-        elif question or answer:
-            text = reworded(known.text, question, answer)
+        elif has_words:
+            text = reworded(known.text, question, answer, tag or None)
         else:
             text = edited(known.text or "")
         if text == known.text:
             raise Refused("nothing changed", "example-unchanged", example=known.example_id)
         edits = [Edit(known.path, known.blob, text)]
-        told = save(desk, known.dataset, edits, is_waiting=not no_wait)
+        told = save(desk, known.dataset, edits, is_waiting=not no_wait, json=json)
     show({**told, "example": known.example_id}, json=json)
 
 
@@ -111,14 +115,14 @@ def rm(
     with desk_of(config) as desk:
         known = _one(desk.shelf, example, dataset)
         edits = [Edit(known.path, known.blob, None)]
-        told = save(desk, known.dataset, edits, is_waiting=not no_wait)
+        told = save(desk, known.dataset, edits, is_waiting=not no_wait, json=json)
     show({**told, "example": known.example_id}, json=json)
 
 
 def find(
     words: Annotated[list[str], typer.Argument(help="Words that must all be said.")],
     dataset: Dataset = None,
-    limit: Annotated[int, typer.Option(help="How many examples.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="How many examples.")] = 20,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:

@@ -63,23 +63,26 @@ def import_file(  # noqa: PLR0913 - each is an option of the command
     json: AsJson = False,
 ) -> None:
     """Import examples: chat JSONL, or CSV with question, answer and tags; one commit or none."""
-    from merlin.cli.saving import commit, desk_of, of_preview, tell_findings
+    from merlin.cli.saving import commit, desk_of, of_preview, tell_commit, tell_findings
 
     lines = _lines(file, shape)
     with desk_of(config) as desk:
         plan = desk.plan(dataset, lines)
         _tell_lines(plan)
         tell_findings(plan.seen.around)
-        _refuse_bad(plan, on_duplicate)
         told = _told(plan) | of_preview(desk, plan.seen)
+        refusal = _refusal(plan, on_duplicate)
+        if refusal is not None:
+            if json:
+                as_json(told)
+            raise refusal
         if plan.edits and not dry_run:
             told |= commit(desk, dataset, plan.edits, plan.subject, is_waiting=not no_wait)
     if json:
         as_json(told)
         return
     say("did-plan" if dry_run else "did-import", **_counts(plan))
-    if told.get("commit"):
-        sys.stdout.write(f"{str(told['commit'])[:10]}  {told['subject']}\n")
+    tell_commit(told)
 
 
 def _lines(file: Path, shape: Shape) -> list[Imported]:
@@ -99,11 +102,13 @@ def _tell_lines(plan: ImportPlan) -> None:
         sys.stderr.write(f"{line}: {text(language(), 'import-duplicate', other=known)}\n")
 
 
-def _refuse_bad(plan: ImportPlan, on_duplicate: OnDuplicate) -> None:
+def _refusal(plan: ImportPlan, on_duplicate: OnDuplicate) -> Refused | None:
+    """Return why nothing is imported, None where the file is fine."""
     if not plan.is_good:
-        raise Refused("findings", "import-not-good", rejected=plan.rejected, lines=plan.lines)
+        return Refused("findings", "import-not-good", rejected=plan.rejected, lines=plan.lines)
     if plan.duplicates and on_duplicate is OnDuplicate.ERROR:
-        raise Refused("duplicates", "import-duplicates", count=len(plan.duplicates))
+        return Refused("duplicates", "import-duplicates", count=len(plan.duplicates))
+    return None
 
 
 def _counts(plan: ImportPlan) -> dict[str, int]:

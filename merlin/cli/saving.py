@@ -36,31 +36,36 @@ def save(
     desk: EditDesk,
     dataset: str,
     edits: Sequence[Edit],
-    subject: str = "",
     *,
     is_waiting: bool,
+    json: bool,
 ) -> Shown:
     """Check the edits against their dataset, commit them, and return what came of it.
 
-    Findings are told on the way. Raises Refused where one is an error.
+    Findings are told on the way. Raises Refused where one is an error; for programs they are
+    shown before.
     """
     seen = desk.preview(dataset, {each.path: each.text for each in edits})
     tell_findings(seen.findings)
     tell_findings(seen.around)
-    if not seen.is_good:
-        raise Refused("findings", "change-not-good", dataset=dataset)
     told = of_preview(desk, seen)  # before the commit: afterwards the newest build has it
-    return commit(desk, dataset, edits, subject, is_waiting=is_waiting) | told
+    if not seen.is_good:
+        if json:
+            as_json({"dataset": dataset, "commit": None, **told})
+        raise Refused("findings", "change-not-good", dataset=dataset)
+    return commit(desk, dataset, edits, "", is_waiting=is_waiting) | told
 
 
 def commit(
     desk: EditDesk, dataset: str, edits: Sequence[Edit], subject: str, *, is_waiting: bool
 ) -> Shown:
-    """Commit the edits as they are and return what came of it."""
+    """Commit the edits as they are and return what came of it, as far as is waited for."""
     from merlin.cli.identity import identity
 
     change_id = desk.commit(dataset, edits, subject, identity())
-    change = desk.wait(change_id, is_waiting=is_waiting)
+    if not is_waiting:
+        say("change-asked-only", change=change_id)
+    change = desk.wait(change_id) if is_waiting else desk.changes.get(change_id)
     return {
         "change": change_id,
         "dataset": dataset,
@@ -101,6 +106,12 @@ def tell_findings(findings: Iterable[Finding]) -> None:
         sys.stderr.write(f"{place}: {each.severity} {each.rule}: {words}\n")
 
 
+def tell_commit(told: Mapping[str, object]) -> None:
+    """Say which commit was made; nothing where it is still waited for."""
+    if told.get("commit"):
+        sys.stdout.write(f"{str(told['commit'])[:10]}  {told['subject']}\n")
+
+
 def show(told: Mapping[str, object], *, json: bool) -> None:
     """Show what came of an edit."""
     from merlin.core.money import shown
@@ -108,7 +119,7 @@ def show(told: Mapping[str, object], *, json: bool) -> None:
     if json:
         as_json(told)
         return
-    sys.stdout.write(f"{str(told['commit'])[:10]}  {told['subject']}\n")
+    tell_commit(told)
     training = told.get("next_training")
     if isinstance(training, Mapping):
         about = {"tokens": told["tokens"], "examples": training["examples"]}

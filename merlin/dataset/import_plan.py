@@ -22,6 +22,7 @@ class ImportPlan:
 
     `lines` is how many there were; `edits` add those that say something new. `duplicates`: line
     to the path, or to the line ("line 7"), that says the same. `findings` stand at lines, by line.
+    `seen` is what the dataset would be with the edits, without what it knows already.
     """
 
     dataset: str
@@ -59,19 +60,21 @@ def plan(
     taken = [each.example_id for each in files if each.path.startswith(EXAMPLES)]
     edits = edits_of(lines, _system(dataset, files), taken)
     texts = {path: text for path, (_, text) in edits.items()}
-    seen = preview(dataset, files, texts, cache, limit_tokens)
+    known = cache or BlobCache()
+    every = preview(dataset, files, texts, known, limit_tokens)
+    new = {path: text for path, text in texts.items() if path not in every.duplicates}
+    # What is known already is no part of the commit: nothing is to be told of its file.
+    seen = preview(dataset, files, new, known, limit_tokens) if every.duplicates else every
     line_of = {printable(path): line for path, (line, _) in edits.items()}
     found = [(each.line, finding) for each in lines for finding in each.findings]
     found += [(line_of[each.path], each) for each in seen.findings]
     return ImportPlan(
         dataset=dataset,
         lines=len(lines),
-        edits=tuple(
-            Edit(path, None, text) for path, text in texts.items() if path not in seen.duplicates
-        ),
+        edits=tuple(Edit(path, None, text) for path, text in new.items()),
         duplicates={
-            line_of[path]: f"line {line_of[known]}" if known in line_of else known
-            for path, known in seen.duplicates.items()
+            line_of[path]: f"line {line_of[other]}" if other in line_of else other
+            for path, other in every.duplicates.items()
         },
         findings=tuple(sorted(found, key=lambda each: each[0])),
         seen=seen,

@@ -27,7 +27,7 @@ from merlin.store.changes import ChangeRows
 from merlin.store.database import Database
 from merlin.store.editing import EditingRows
 from merlin.wiring.changing import changes_of as rows_of
-from merlin.wiring.cli import AskedOnly, ask
+from merlin.wiring.cli import ask
 from merlin.wiring.daemon import services_of
 from merlin.wiring.database import opened, reading
 from merlin.wiring.waiting import LATE_S, Say, until
@@ -108,14 +108,12 @@ class EditDesk:
         self.changes.put(changes)
         return changes[0].change_id
 
-    def wait(self, change_id: str, *, is_waiting: bool) -> Change:
+    def wait(self, change_id: str) -> Change:
         """Return the change when it is committed; without a daemon this process commits it.
 
         Raises MerlinError when it is refused, stands in conflict or cannot be pushed now (then
-        it waits on), AskedOnly when not waiting.
+        it waits on).
         """
-        if not is_waiting:
-            raise AskedOnly("asked", "change-asked-only", change=change_id)
         look = partial(_looked, self.changes, change_id)
         late = partial(self.say, "change-late", seconds=int(LATE_S), change=change_id)
         return until(self.config, look, self._work, self.say, late)

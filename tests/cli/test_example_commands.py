@@ -145,10 +145,34 @@ def test_a_repository_that_takes_no_push_keeps_the_edit(lab, run):
 
 
 def test_an_edit_may_be_left_to_the_daemon(lab, run):
-    code, told = run("example", "rm", "q3", "--no-wait")
+    code, told = run("example", "rm", "q3", "--no-wait", "--json")
     assert (code, example(lab, "q3").exists()) == (0, True), told.err
+    shown = json.loads(told.out)
+    assert (shown["state"], shown["commit"]) == ("waiting", None)
+    assert shown["change"] in told.err
     lab.tick("changes")
     assert not example(lab, "q3").exists()
+
+
+def test_a_program_gets_the_findings_of_what_was_refused(lab, run):
+    code, told = run("example", "edit", "q1", "--answer", "", "--json")
+    assert (code, count(lab)) == (1, "1")
+    shown = json.loads(told.out)
+    assert shown["commit"] is None
+    assert [each["rule"] for each in shown["findings"]] == ["empty-content"]
+
+
+def test_tags_are_changed_by_the_words_alone(lab, shown):
+    before = example(lab, "q2").read_text("utf-8")
+    shown("example", "edit", "q2", "--tag", "face", "--tag", "no")
+    assert example(lab, "q2").read_text("utf-8") == f'{before}tags: [face, "no"]\n'
+
+
+@pytest.mark.parametrize("most", ["0", "-3"])
+def test_a_number_of_examples_that_is_none_is_refused(lab, run, most):
+    lab.tick("fetch")
+    code, told = run("example", "find", "слово", "--limit", most)
+    assert (code, told.out) == (2, "")
 
 
 def lines(lab, *objects):
@@ -169,6 +193,7 @@ def test_a_file_is_imported_in_one_commit(lab, shown):
     )
     dry = shown("import", path, "--dataset", "trial", "--dry-run")
     assert (dry["taken"], dry["duplicates"], dry["commit"], count(lab)) == (1, 2, None, "2")
+    assert (dry["at_lines"], dry["findings"]) == ([], [])
     assert dry["same"] == [
         {"line": 2, "same_as": "examples/где-выход.yaml"},
         {"line": 3, "same_as": "line 1"},
@@ -195,8 +220,12 @@ def test_a_table_is_imported_and_told_to_people(lab, run):
 
 def test_one_bad_line_stops_the_import_and_is_told(lab, run):
     path = lines(lab, chat("Где вход?", "Тут."), {"messages": []}, chat("Где выход?", " "))
-    code, told = run("import", path, "--dataset", "trial")
+    code, told = run("import", path, "--dataset", "trial", "--dry-run", "--json")
     assert (code, count(lab)) == (1, "1")
+    shown = json.loads(told.out)
+    assert {(each["line"], each["rule"]) for each in shown["at_lines"]} >= {(3, "empty-content")}
+    code, told = run("import", path, "--dataset", "trial")
+    assert (code, count(lab), told.out) == (1, "1", "")
     assert "2: error too-few-items" in told.err
     assert "3: error empty-content" in told.err
     assert "2 of 3" in told.err

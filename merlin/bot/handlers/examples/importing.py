@@ -34,7 +34,6 @@ IMPORT = "ex-import"
 MOST_BYTES = 5_000_000
 _MOST_TOLD = 10
 _LETTERS = 160
-_SAID_TWICE = "duplicate"
 
 
 def ask(kit: Kit, event: Event) -> Screen:
@@ -127,11 +126,7 @@ def _shown(kit: Kit, event: Event, plan: ImportPlan, file: dict[str, Any]) -> Sc
 
 def _told(event: Event, plan: ImportPlan) -> Iterator[str]:
     """Yield the first lines that something is wrong with or that are known."""
-    found = [
-        (line, each.text(event.language))
-        for line, each in plan.findings
-        if each.rule != _SAID_TWICE  # told below, at the line that came later
-    ]
+    found = [(line, each.text(event.language)) for line, each in plan.findings]
     found += [
         (line, text(event.language, "import-duplicate", other=_other(event, known)))
         for line, known in plan.duplicates.items()
