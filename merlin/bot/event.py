@@ -5,6 +5,7 @@ Read by hand and leniently, because Telegram adds fields and kinds without notic
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +21,8 @@ from merlin.inbox.update import Update
 NOBODY = User(0)
 _AT_START = ("bot_command", 0)
 _SEPARATOR = ":"
+# Telegram marks no command in other letters, and a slash alone was sent by mistake.
+_MISTYPED = re.compile(r"/\s*(\w*)\s*/?", re.UNICODE)
 _FILES = frozenset({"voice", "photo", "document"})
 
 
@@ -120,14 +123,15 @@ def read_event(update: Update, language: str, *, is_resumed: bool = False) -> Ev
     content = _object(update.body, update.kind)
     message = _object(content, "message") if update.kind == "callback_query" else content
     text = _text(content, "text") or _text(content, "caption")
-    command, words = _command(content, text)
+    is_private = _object(message, "chat").get("type") == "private"
+    command, words = _command(content, text, is_private=is_private)
     verb, args = pressed(update)
     quoted = _object(message, "reply_to_message")
     marked = _text(_object(message, "quote"), "text")
     return Event(
         update=update,
         language=language_of(update.language_code, language),
-        is_private=_object(message, "chat").get("type") == "private",
+        is_private=is_private,
         text=text,
         command=command,
         words=words,
@@ -151,17 +155,21 @@ def pressed(update: Update) -> tuple[str, tuple[str, ...]]:
     return verb, tuple(args)
 
 
-def _command(message: Mapping[str, Any], text: str) -> tuple[str, str]:
-    """Return the command that a message begins with; a forwarded message commands nothing."""
-    marks = message.get("entities")
-    if "forward_origin" in message or not isinstance(marks, list):
+def _command(message: Mapping[str, Any], text: str, *, is_private: bool) -> tuple[str, str]:
+    """Return the command that a message begins with; a forwarded message commands nothing.
+
+    In a private chat a word behind a slash was meant as one too, and a slash alone as /help.
+    """
+    if "forward_origin" in message:
         return "", ""
-    for mark in marks:
+    marks = message.get("entities")
+    for mark in marks if isinstance(marks, list) else ():
         if isinstance(mark, Mapping) and (mark.get("type"), mark.get("offset")) == _AT_START:
             # Telegram's commands are ASCII, so units are characters here.
             length = _number(mark, "length")
             return text[1:length].partition("@")[0].lower(), text[length:].strip()
-    return "", ""
+    found = _MISTYPED.fullmatch(text.strip()) if is_private and "text" in message else None
+    return (found.group(1).lower() or "help", "") if found else ("", "")
 
 
 def _object(within: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -55,6 +55,34 @@ def test_a_question_that_waited_when_a_name_was_asked_for_is_answered(talk, tele
     assert len(provider.calls("chat.create")) == 3
 
 
+@pytest.mark.functional
+def test_a_dialog_is_left_by_the_word_on_its_button_too(talk):
+    talk.say("Что такое лоб?")
+    talk.say("/sessions")
+    talk.press(talk.data("session"))
+    talk.press("✏️ Переименовать")
+    assert talk.say(" отмена").text == "Хорошо, отменено."
+    assert rows(talk.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
+    assert "«отмена»" in talk.say("отмена").text  # with nothing to leave, it is a question
+
+
+@pytest.mark.functional
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("/старт", "Команды /старт у меня нет"),
+        ("/ new", "Начинаем новый разговор"),
+        ("/", "Напишите вопрос обычным сообщением"),
+        ("//", "Напишите вопрос обычным сообщением"),
+    ],
+)
+def test_a_mistyped_command_is_no_question(talk, provider, words, told):
+    talk.say("Что такое лоб?")
+    assert talk.say(words).text.startswith(told)
+    assert len(provider.calls("chat.create")) == 1
+    assert "«/usr/bin — это что?»" in talk.say("/usr/bin — это что?").text
+
+
 def _waiting(talk):
     sql = "SELECT COUNT(*) FROM updates WHERE state = 'waiting'"
     return rows(talk.settings, sql)[0][0]

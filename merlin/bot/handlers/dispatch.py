@@ -126,7 +126,9 @@ def _awaited(kit: Kit, event: Event) -> Handler:
     dialog = event.dialog
     if dialog is None or not dialog.awaits(event.update_id, kit.services.clock()):
         return _said
-    return STEPS.get(dialog.step, _said)
+    # Typed as it stands on the button.
+    is_left = event.text.strip().casefold() == text(event.language, "button-cancel").casefold()
+    return STEPS.get(dialog.step, _said) if not is_left else COMMANDS["cancel"]
 
 
 async def _gone_on(kit: Kit, event: Event) -> bool:
