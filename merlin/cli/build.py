@@ -42,7 +42,7 @@ def builds(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson =
     """List builds, newest first."""
     from merlin.wiring.reading import reports
 
-    with reports(configuration(config)) as rows:
+    with reports(configuration(config), dataset) as rows:
         found = rows.builds(dataset)
     if json:
         as_json(found)
@@ -104,7 +104,7 @@ def log(
     """Show what each commit led to, newest first, with its findings."""
     from merlin.wiring.reading import reports
 
-    with reports(configuration(config)) as rows:
+    with reports(configuration(config), dataset) as rows:
         verdicts = rows.log(dataset, limit)
     if json:
         as_json(verdicts)

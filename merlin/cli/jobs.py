@@ -28,7 +28,7 @@ def list_jobs(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJso
     """List jobs, newest first."""
     from merlin.wiring.reading import reports
 
-    with reports(configuration(config)) as rows:
+    with reports(configuration(config), dataset) as rows:
         jobs = rows.jobs(dataset)
     if json:
         as_json(jobs)

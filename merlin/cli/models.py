@@ -30,7 +30,7 @@ def list_models(
     """List tuned models with their scores, newest first."""
     from merlin.wiring.reading import reports
 
-    with reports(configuration(config)) as rows:
+    with reports(configuration(config), dataset) as rows:
         models = rows.models(dataset)
     if json:
         as_json(models)
@@ -87,7 +87,7 @@ def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson 
     """Show what served when, why, and by whom."""
     from merlin.wiring.reading import reports
 
-    with reports(configuration(config)) as rows:
+    with reports(configuration(config), dataset) as rows:
         promotions = rows.history(dataset)
         builds = {each["model"]: each["build"] for each in rows.models(dataset, limit=1000)}
     if json:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import closing
 
 from merlin.config import Config, ProviderConfig
-from merlin.core.errors import NotFound
+from merlin.core.errors import ConfigError, NotFound
 from merlin.core.message import Message
 from merlin.model.registry import Model
 from merlin.store.promotions import PromotionRows
@@ -21,8 +21,11 @@ def ask_model(
     """Return a model's answer with model, build, tokens, and whether it knew.
 
     `name` is a model id or a build's version; without it the serving model of `dataset`, else
-    of the default dataset, else of the first that serves. Raises NotFound, ProviderError.
+    of the default dataset, else of the first that serves. Raises ConfigError for an empty
+    question, NotFound, ProviderError.
     """
+    if not question.strip():
+        raise ConfigError("no question", "ask-empty")
     with reading(config) as database:
         shelf = ShelfRows(database)
         model = PromotionRows(database).model(name) if name else _serving(config, shelf, dataset)

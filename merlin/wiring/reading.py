@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from merlin.adapters.git_source import GitSource
 from merlin.config import Config
 from merlin.core.clock import utc_now
-from merlin.core.errors import ConfigError
+from merlin.core.errors import ConfigError, NotFound
 from merlin.core.heartbeat import Heartbeat
 from merlin.course.catalogue import Catalogue
 from merlin.store.courses import CourseRows
@@ -30,10 +30,22 @@ def source_of(config: Config) -> GitSource:
 
 
 @contextmanager
-def reports(config: Config) -> Iterator[Reports]:
-    """Yield the read side of the rows. Raises NotFound before anything was recorded."""
+def reports(config: Config, dataset: str | None = None) -> Iterator[Reports]:
+    """Yield the read side of the rows.
+
+    Raises NotFound before anything was recorded, and for a dataset that was never seen.
+    """
     with reading(config) as database:
-        yield Reports(database)
+        rows = Reports(database)
+        if dataset is not None:
+            _needs_dataset(dataset, [*rows.status()["datasets"]])
+        yield rows
+
+
+def _needs_dataset(dataset: str, known: Sequence[str]) -> None:
+    if dataset not in known:
+        told = {"dataset": dataset, "known": ", ".join(known) or "none"}
+        raise NotFound(f"no dataset {dataset}", "dataset-unknown", **told)
 
 
 @contextmanager

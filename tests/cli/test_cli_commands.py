@@ -135,6 +135,29 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(run, words, part):
     assert (code, last.startswith("merlin: "), part in last) == (1, True, True), told.err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["log", "tria1"],
+        ["builds", "--dataset", "tria1"],
+        ["jobs", "list", "--dataset", "tria1"],
+        ["models", "list", "--dataset", "tria1"],
+        ["models", "history", "--dataset", "tria1"],
+    ],
+)
+def test_a_list_of_a_dataset_that_was_never_seen_is_refused_with_those_that_were(run, words):
+    code, told = run(*words)
+    assert (code, told.out) == (1, "")
+    assert told.err == "merlin: there is no dataset tria1; there are: trial\n"
+    assert run(*words[:-1], "trial")[0] == 0
+
+
+@pytest.mark.parametrize("question", ["", "  \n"])
+def test_an_empty_question_asks_nobody(run, question):
+    code, told = run("ask", question)
+    assert (code, "write one in quotes" in told.err) == (2, True)
+
+
 def test_a_process_that_is_silent_is_not_well(run):
     assert run("health", "daemon")[0] == 1
     assert run("health", "engine")[0] == 1

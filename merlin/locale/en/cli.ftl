@@ -33,6 +33,12 @@ no-daemon = No daemon is running, so this command does the work itself.
 asked-daemon = Asked the daemon; waiting…
 asked-only = The daemon will do it (request { $request }).
 daemon-late = The daemon has not answered for { $seconds } s; the request stays ({ $request }). See: merlin health daemon
+dataset-unknown =
+    { $known ->
+        [none] there is no dataset { $dataset }, nor any other yet
+       *[other] there is no dataset { $dataset }; there are: { $known }
+    }
+ask-empty = there is no question: write one in quotes
 ask-by = answered by { $build } ({ $model })
 did-launch = job { $job } of { $dataset } is being launched; see: merlin jobs show { $job }
 did-cancel = job { $job } is { $state }

@@ -33,6 +33,12 @@ no-daemon = Демон не запущен, команда делает рабо
 asked-daemon = Демон получил просьбу; ждём…
 asked-only = Демон сделает это (просьба { $request }).
 daemon-late = Демон не отвечает { $seconds } с; просьба остаётся ({ $request }). Посмотрите: merlin health daemon
+dataset-unknown =
+    { $known ->
+        [none] набора { $dataset } нет, и других пока тоже
+       *[other] набора { $dataset } нет; есть: { $known }
+    }
+ask-empty = вопроса нет: напишите его в кавычках
 ask-by = ответила { $build } ({ $model })
 did-launch = работа { $job } набора { $dataset } запускается; посмотрите: merlin jobs show { $job }
 did-cancel = работа { $job }: { $state }
