@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.role import Permission
-from merlin.api.office.shown import JobDetails, LossPoint
+from merlin.api.office.loss import picture_of, points
+from merlin.api.office.shown import JobDetails
 from merlin.api.pages.admin.progress import Progress, progress_of
 from merlin.api.pages.admin.rooms import Asked, AskedView, ask, asked_view, rooms
 from merlin.api.pages.answering import part, shown
@@ -26,7 +26,6 @@ from merlin.api.routes import jobs as job_routes
 from merlin.api.shape import Id
 from merlin.core.curve import Curve, Words, curve_of
 from merlin.core.number import number
-from merlin.core.picture import PictureWords, loss_picture
 from merlin.core.web.answering import NEVER_KEPT
 from merlin.core.web.chip import Chip
 from merlin.job.lifecycle import FINAL
@@ -124,17 +123,8 @@ async def show_live(
 async def show_picture(visit: Watching, job_id: Id, theme: str = "") -> Response:
     """Return a job's losses as a picture, in the light of the pages or the one asked for."""
     job = await job_routes.show_job(await call(visit), visit.caller, job_id)
-    words = PictureWords(
-        title=job.build or job.dataset,
-        train=visit.say("loss-train"),
-        test=visit.say("loss-test"),
-        steps=visit.say("losses-steps"),
-        none=visit.say("no-losses"),
-        language=visit.language,
-    )
-    series = _points(job.losses.train), _points(job.losses.test)
     is_dark = (theme or visit.theme) == "dark"
-    content = await run_in_threadpool(loss_picture, *series, words, dark=is_dark)
+    content = await picture_of(visit.request, job, visit.language, is_dark=is_dark)
     return Response(content, media_type="image/png", headers={"Cache-Control": NEVER_KEPT})
 
 
@@ -164,7 +154,7 @@ def _live(visit: Visit, job: JobDetails) -> LiveView:
         share=None if is_over else how_far.share,
         error=job.error,
         again_href=_again(visit, job) if job.error and is_over else "",
-        curve=curve_of(_points(train), _points(test), 0 if is_over else how_far.steps, words),
+        curve=curve_of(points(train), points(test), 0 if is_over else how_far.steps, words),
         told=_told(visit, job),
         rows=_rows(visit, job),
         diary=_diary(visit, job),
@@ -176,10 +166,6 @@ def _again(visit: Visit, job: JobDetails) -> str:
     """Return where to ask what another try would cost, "" for who may not launch it."""
     may_launch = visit.caller.may(Permission.LAUNCH, job.dataset)
     return f"/admin/jobs?launch={job.dataset}#launch" if may_launch else ""
-
-
-def _points(series: list[LossPoint]) -> list[tuple[float, float]]:
-    return [(each.step, each.loss) for each in series]
 
 
 def _about(visit: Visit, job: JobDetails, how_far: Progress) -> str:
