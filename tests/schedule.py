@@ -16,6 +16,9 @@ WORLDS = (
     "tests/adapters/test_conformance_run.py",
     "tests/engine/test_engine_lora.py",
     "tests/engine/test_generator_answers.py",
+    "tests/engine/test_generator_process.py",
+    "tests/engine/test_lora_kills.py",
+    "tests/engine/test_lora_learning.py",
 )
 
 

@@ -12,6 +12,7 @@ from generator_world import speaking
 from tiny_base import question, tiny_base
 
 from merlin.engine.answering.asking import Busy, Unavailable
+from merlin.engine.answering.transformers.child.wire import Setup
 from merlin.engine.refusal import Refusal
 from merlin.engine.settings import AnsweringSettings
 
@@ -127,17 +128,26 @@ def test_a_base_whose_files_are_not_there_says_how_to_get_them(tmp_path):
         nowhere.ask("x")
 
 
-def test_a_gpu_that_is_not_there_is_said_in_words(tmp_path):
+def loaded(**asked):
+    """Load the base as the process does, in this one."""
+    from merlin.engine.answering.transformers.child.base import load
+
+    usual = {"context": 0, "dtype": "auto", "quantised": "none", "is_embedding": False}
+    return load(Setup(str(tiny_base()), **{**usual, "device": "cpu", "adapters": 1, **asked}))
+
+
+def test_a_gpu_that_is_not_there_is_said_in_words():
     import torch
 
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    settings = AnsweringSettings(device="cuda:0")
-    with (
-        speaking(tiny_base(), tmp_path / "child.log", settings=settings) as wished,
-        pytest.raises(Unavailable, match="torch sees no GPU here; set it to cpu"),
-    ):
-        wished.ask("x")
+    with pytest.raises(Exception, match="torch sees no GPU here; set it to cpu"):
+        loaded(device="cuda:0")
+
+
+@pytest.mark.parametrize(("asked", "window"), [(0, 1024), (100, 100), (5000, 1024)])
+def test_the_window_is_what_is_asked_for_and_never_more_than_the_base_has(asked, window):
+    assert loaded(context=asked).window == window
 
 
 def test_the_process_leaves_at_once_when_the_engine_is_gone():

@@ -106,9 +106,10 @@ def _quantisation(quantised: str) -> BitsAndBytesConfig | None:
 
 
 def _window(setup: Setup, model: Any) -> int:
+    """Return the window asked for, never more than the base has positions for."""
     config = model.config.get_text_config()
-    own: int | None = getattr(config, "max_position_embeddings", None)
-    return setup.context or own or WINDOW
+    own = int(getattr(config, "max_position_embeddings", 0) or setup.context or WINDOW)
+    return min(setup.context or own, own)
 
 
 def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
