@@ -1,6 +1,7 @@
 // The chat of a course: a question goes to /v1/chat/completions, the answer grows as it is written.
 
 import { asked, events } from "./chat_stream.js";
+import { keepTalk, keptTalk } from "./chat_talk.js";
 import { headers, token } from "./server.js";
 
 const log = document.getElementById("log");
@@ -8,20 +9,8 @@ const form = document.getElementById("say");
 const field = document.getElementById("question");
 const [send, stop] = ["send-it", "stop-it"].map((id) => document.getElementById(id));
 const words = form?.dataset ?? {};
-// A talk is its person's: whoever signs in after them in the same tab does not find it. `whose` is
-// "" where Telegram's word comes after the page.
-const whose = words.whose ?? "";
-const place = (person) => `merlin.talk.${person}${location.pathname}`;
-const store = place(whose);
-const told = sessionStorage.getItem(store) ?? (token() && sessionStorage.getItem(place("")));
-let talk = JSON.parse(told || "[]");
+let talk = keptTalk(words.whose ?? "");
 let running = null;
-
-if (whose) {
-  for (const key of Object.keys(sessionStorage)) {
-    if (key.startsWith("merlin.talk") && !key.startsWith(`merlin.talk.${whose}/`)) sessionStorage.removeItem(key);
-  }
-}
 
 function el(name, className, text = "") {
   const made = document.createElement(name);
@@ -113,7 +102,7 @@ async function ask(question, isShown = false) {
     const told = await answerInto(inside, messages, running.signal);
     finish(inside, told);
     talk = [...messages, { role: "assistant", content: told.text, foot: told.foot }].slice(-20);
-    keep();
+    keepTalk(words.whose ?? "", talk);
     left();
   } catch (error) {
     if (error.name === "AbortError") {
@@ -127,14 +116,6 @@ async function ask(question, isShown = false) {
     running = null;
     busy(false);
     field.focus({ preventScroll: true });
-  }
-}
-
-function keep() {
-  try {
-    sessionStorage.setItem(store, JSON.stringify(talk));
-  } catch {
-    // Too long a talk, or no room: it lives as long as the page.
   }
 }
 
