@@ -214,6 +214,24 @@ def test_a_material_that_another_has_removed_is_saved_as_a_new_one(colleague, st
     expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
 
 
+def test_who_was_signed_out_while_writing_signs_in_beside_and_loses_nothing(colleague, staff):
+    page = colleague.open(f"/courses/{course(staff)}/examples/new", BORIS)
+    page.get_by_label("Вопрос").fill("Что такое лес?")
+    page.get_by_label("Ответ").fill("Много деревьев.")
+    (kept,) = [each for each in page.context.cookies() if each["name"] == "merlin"]
+    page.context.clear_cookies(name="merlin")
+    page.get_by_role("button", name="Сохранить").click()
+    expect(page.get_by_role("heading", name="Войдите ещё раз")).to_be_visible()
+    beside = page.get_by_role("link", name="Войти в новой вкладке")
+    expect(beside).to_have_attribute("target", "_blank")
+    page.context.add_cookies([kept])
+    page.reload()
+    expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
+    staff.keeper.commit()
+    texts = [one.text for one in staff.rows.library.files("algorithms") if "/" in one.path]
+    assert sum("Много деревьев." in (text or "") for text in texts) == 1
+
+
 def test_an_example_is_found_added_and_read_by_the_model(colleague, staff):
     page = colleague.open(f"/courses/{course(staff)}/examples", BORIS)
     page.get_by_role("searchbox").fill("глубину")

@@ -55,7 +55,9 @@ def add_lost(app: FastAPI) -> None:
 
 def _page_of(request: Request, error: Exception) -> Response:
     if isinstance(error, Problem) and error.code == "sign-in":
-        return seen_other(sign_in_href(here(request) if request.method == "GET" else "/"))
+        if request.method == "GET":
+            return seen_other(sign_in_href(here(request)))
+        return _signed_out(request)
     status = _status(error)
     response = trouble(request, status)
     if isinstance(error, MerlinError) and status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -76,11 +78,23 @@ def _status(error: Exception) -> int:
     return next((status for kind, status in _REFUSALS if isinstance(error, kind)), 503)
 
 
+def _signed_out(request: Request) -> Response:
+    """Return the page for who sent a form after their sign-in ended.
+
+    Leading them away would lose what they wrote: the browser sends the form again when this page
+    is asked for anew.
+    """
+    return _shown(request, 401, 401)
+
+
 def trouble(request: Request, status: int) -> Response:
     """Return the page that says what happened, what is safe, and what to do."""
+    return _shown(request, status, _ALIKE.get(status, status if status in _KNOWN else 422))
+
+
+def _shown(request: Request, status: int, known: int) -> Response:
     caller: Caller | None = getattr(request.state, "caller", None)
     language = language_shown(request, caller.user if caller is not None else None)
-    known = _ALIKE.get(status, status if status in _KNOWN else 422)
     view = {
         "status": known,
         "case": getattr(request.state, "request_id", ""),

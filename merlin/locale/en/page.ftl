@@ -116,6 +116,9 @@ page-copy = Copy
 page-copied = Copied
 
 page-to-courses = To the courses
+page-trouble-401 = Sign in once more
+page-trouble-401-hint = Your sign-in has ended, and nothing was done. What you wrote is safe: sign in in a new tab, come back to this one and reload it, and the form is sent again.
+page-sign-in-beside = Sign in in a new tab
 page-trouble-403 = Not for you
 page-trouble-403-hint = You have no right to this, or the request came from another site's page. Nothing was changed.
 page-trouble-404 = There is no such page
