@@ -48,6 +48,17 @@ def test_the_demo_sells_for_roubles_and_stars_and_its_till_is_a_test(tmp_path):
     assert Ports.from_first(8700).till == 8703
 
 
+def test_a_configuration_of_ones_own_is_neither_written_over_nor_removed(tmp_path):
+    own = tmp_path / "config.yaml"
+    own.write_text("state_dir: mine")
+    with pytest.raises(Refused) as refused, laid_out(tmp_path, Ports.free()):
+        pass
+    assert refused.value.key == "demo-folder"
+    with pytest.raises(Refused):
+        clear(tmp_path)
+    assert (own.read_text(), [*tmp_path.iterdir()]) == ("state_dir: mine", [own])
+
+
 def test_what_is_no_demo_is_neither_used_nor_removed(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(Refused), laid_out(tmp_path, Ports.free()):

@@ -79,7 +79,7 @@ def laid_out(folder: Path, ports: Ports, *, has_lora: bool = False) -> Iterator[
     if taken := ports.taken():
         raise Refused(f"ports {taken} are taken", "demo-ports", ports=", ".join(map(str, taken)))
     place = Place(folder.resolve(), ports)
-    _take(folder, place.config)
+    _take(folder)
     with _held(folder):
         _keep_credentials(place.folder / "credentials")
         place.config.write_text(settings(place.ports, has_lora=has_lora), encoding="utf-8")
@@ -90,16 +90,17 @@ def clear(folder: Path) -> None:
     """Remove an earlier demo. Raises Refused when the folder holds something else or runs."""
     if not folder.exists():
         return
-    if not (folder / "config.yaml").is_file():
+    # A config.yaml alone may be that of somebody's own Merlin.
+    if not (folder / _LOCK).is_file():
         raise _foreign(folder)
     with _held(folder):
         shutil.rmtree(folder)
 
 
-def _take(folder: Path, config: Path) -> None:
+def _take(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        is_foreign = not config.exists() and any(folder.iterdir())
+        is_foreign = not (folder / _LOCK).is_file() and any(folder.iterdir())
     except OSError as error:
         words = f"{folder} cannot be made: {error.strerror}"
         told = {"folder": str(folder), "reason": error.strerror}
