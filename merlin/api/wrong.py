@@ -41,6 +41,8 @@ _WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "too_long": ("too-many", ("max_length",)),
     "enum": ("one-of", ("expected",)),
     "literal_error": ("one-of", ("expected",)),
+    "union_tag_invalid": ("kind", ("discriminator", "expected_tags")),
+    "union_tag_not_found": ("no-kind", ("discriminator",)),
 }
 
 
@@ -70,5 +72,10 @@ def _detail(error: Mapping[str, Any], language: str) -> str:
     key, names = _WORDS.get(error["type"], ("plain", ()))
     context = error.get("ctx", {})
     # As text: Fluent would write ids and bounds with spaces between the thousands.
-    told = {name.replace("_", ""): str(context.get(name, "")) for name in names}
+    told = {name.replace("_", ""): _listed(str(context.get(name, ""))) for name in names}
     return text(language, f"api-wrong-{key}", **told)
+
+
+def _listed(words: str) -> str:
+    """Return what pydantic lists, without its English "or" before the last."""
+    return words.replace("' or '", "', '")

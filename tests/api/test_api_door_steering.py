@@ -145,3 +145,28 @@ def test_silence_that_was_wished_is_charged_as_an_answer(tmp_path):
         assert uses(site) == {"charged": 1, "returned": 1}
         told = site.database.sql("SELECT COUNT(*) FROM notice")
         assert told == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"type": "input_audio"}, "'text', 'image_url'"),
+        ({"text": "x"}, "не хватает 'type'"),
+    ],
+)
+def test_a_part_of_another_kind_is_told_what_there_is(client, part, words):
+    message = {"role": "user", "content": [part]}
+    error = client.post("/chat/completions", json={"model": "merlin", "messages": [message]}).json()
+    assert error["error"]["param"] == "messages[0].content[0]"
+    assert words in error["error"]["message"]
+
+
+def test_choices_are_listed_without_a_foreign_word(client):
+    asked = {"model": "merlin", "messages": [{"role": "tool", "content": "x"}]}
+    error = client.post("/chat/completions", json=asked).json()["error"]
+    assert "'system', 'developer', 'user', 'assistant'" in error["message"]
+
+
+def test_who_sends_no_json_is_told_of_no_field(client):
+    error = client.post("/chat/completions", content=b"{").json()["error"]
+    assert (error["param"], error["code"]) == (None, "invalid_value")

@@ -71,9 +71,8 @@ def answered(request: Request, refusal: Refusal) -> Response:
 
 def error(status: int, message: str, code: str, param: str | None = None) -> _Json:
     """Return the error object."""
-    return {
-        "error": {"message": message, "type": _type(status, code), "param": param, "code": code}
-    }
+    told = {"message": message, "type": _type(status, code), "param": param or None, "code": code}
+    return {"error": told}
 
 
 def _type(status: int, code: str) -> str:

@@ -65,3 +65,5 @@ api-wrong-too-long = Too long: the greatest length is { $maxlength }.
 api-wrong-too-few = Too few: at least { $minlength }.
 api-wrong-too-many = Too many: at most { $maxlength }.
 api-wrong-one-of = Only one of these: { $expected }.
+api-wrong-kind = Its { $discriminator } can be only one of these: { $expectedtags }.
+api-wrong-no-kind = It does not say what it is: { $discriminator } is missing.

@@ -65,3 +65,5 @@ api-wrong-too-long = Слишком длинно: наибольшая длин�
 api-wrong-too-few = Слишком мало: нужно не меньше { $minlength }.
 api-wrong-too-many = Слишком много: можно не больше { $maxlength }.
 api-wrong-one-of = Можно только одно из этих: { $expected }.
+api-wrong-kind = Его { $discriminator } может быть только одним из этих: { $expectedtags }.
+api-wrong-no-kind = Не сказано, что это: не хватает { $discriminator }.
