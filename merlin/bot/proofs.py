@@ -15,7 +15,7 @@ from typing import Protocol
 from merlin.build.record import Build
 from merlin.core.money import Price
 from merlin.dataset.check import BlobCache
-from merlin.dataset.editing import Bookshelf, FileText
+from merlin.dataset.editing import Bookshelf, FileText, Writing
 from merlin.dataset.import_plan import ImportPlan, plan
 from merlin.dataset.importing import Imported
 from merlin.dataset.preview import Preview, preview
@@ -39,6 +39,9 @@ class Library(Bookshelf, Protocol):
 
     def taught(self, dataset: str, example_id: str) -> tuple[str, str] | None:
         """Return the first and the last build that holds an example, None for none."""
+
+    def versions(self, dataset: str, example_id: str) -> list[Writing]:
+        """Return the commits that wrote an example, newest first, as far as they were seen."""
 
     def newest_build(self, dataset: str) -> Build | None:
         """Return the dataset's newest build, None before the first."""

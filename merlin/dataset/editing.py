@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Protocol
 
@@ -44,6 +45,16 @@ class FileText:
     def example_id(self) -> str:
         """Return the example's id that the path says."""
         return self.path.removeprefix(EXAMPLES).removesuffix(".yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """One commit that wrote an example: by whom, when, and its first line."""
+
+    commit: str
+    author: str
+    at: datetime
+    subject: str
 
 
 class Bookshelf(Protocol):

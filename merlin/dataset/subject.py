@@ -15,6 +15,8 @@ from merlin.dataset.layout import EXAMPLES
 
 COURSE = "Edit the course"
 _REVERT = "Revert: "
+# What a dataset has beside its examples; "Add examples" is somebody's own words.
+_PATH = r"(?P<path>dataset\.yaml|course\.yaml|materials/\S+\.md)"
 _LINES: Mapping[str, re.Pattern[str]] = {
     "subject-example-add": re.compile(r"Add example (?P<example>\S+)"),
     "subject-example-edit": re.compile(r"Edit example (?P<example>\S+)"),
@@ -26,9 +28,9 @@ _LINES: Mapping[str, re.Pattern[str]] = {
     "subject-material-remove": re.compile(
         r"Remove (?P<kind>lecture|seminar|lab) (?P<lesson>\d{1,9})"
     ),
-    "subject-file-add": re.compile(r"Add (?P<path>\S+)"),
-    "subject-file-edit": re.compile(r"Edit (?P<path>\S+)"),
-    "subject-file-delete": re.compile(r"Delete (?P<path>\S+)"),
+    "subject-file-add": re.compile(rf"Add {_PATH}"),
+    "subject-file-edit": re.compile(rf"Edit {_PATH}"),
+    "subject-file-delete": re.compile(rf"Delete {_PATH}"),
 }
 
 

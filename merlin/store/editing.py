@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from peewee import JOIN, Select, fn
 
 from merlin.build.record import Build
+from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound
-from merlin.dataset.editing import DatasetCard, FileText
+from merlin.dataset.editing import DatasetCard, FileText, Writing
 from merlin.dataset.finding import Finding, Severity, short
 from merlin.dataset.layout import EXAMPLES
 from merlin.dataset.sameness import normal
 from merlin.store.changes_tables import CHANGE, DATASET_FILE, DATASET_TEXT, DATASET_TREE
 from merlin.store.courses import changed
 from merlin.store.database import CHUNK, Database, Row, transaction
-from merlin.store.tables import BUILD, BUILD_EXAMPLE, COMMIT, FINDING, VERDICT
+from merlin.store.tables import BUILD, BUILD_EXAMPLE, COMMIT, EXAMPLE, FINDING, VERDICT
 from merlin.store.values import build_of, loaded, spec_of
 
 
@@ -129,6 +132,18 @@ class EditingRows:
             return None
         return f"{dataset}-{row['first']}", f"{dataset}-{row['last']}"
 
+    def versions(self, dataset: str, example_id: str) -> list[Writing]:
+        """Return the commits that wrote an example, newest first, as far as they were seen."""
+        wrote = (
+            table.select(table.commit_sha).where(
+                (table.dataset == dataset) & (table.example_id == example_id)
+            )
+            for table in (EXAMPLE, BUILD_EXAMPLE)
+        )
+        mine = COMMIT.select().where(reduce(or_, (COMMIT.sha.in_(each) for each in wrote)))
+        newest = mine.order_by(COMMIT.committed_at.desc(), COMMIT.position.desc())
+        return [_writing(row) for row in self.db.rows(newest)]
+
     def newest_build(self, dataset: str) -> Build | None:
         """Return the dataset's newest build, None before the first."""
         mine = BUILD.select().where(BUILD.dataset == dataset).order_by(BUILD.id.desc())
@@ -221,6 +236,10 @@ def _files() -> Select:
     columns = (DATASET_FILE.dataset, DATASET_FILE.path, DATASET_FILE.blob, DATASET_TEXT.text)
     query = DATASET_FILE.select(*columns)
     return query.join(DATASET_TEXT, on=(DATASET_TEXT.blob == DATASET_FILE.blob))
+
+
+def _writing(row: Row) -> Writing:
+    return Writing(row["sha"], row["author_name"], from_iso(row["committed_at"]), row["subject"])
 
 
 def _finding(row: Row) -> Finding:

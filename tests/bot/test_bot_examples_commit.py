@@ -153,6 +153,22 @@ def test_an_edit_is_undone_from_its_notice(chat, lab):
     assert example(lab, "q2") == before
 
 
+def test_the_history_of_an_example_tells_who_wrote_it_when(chat, lab):
+    chat.forge(f"ex:edit:{D}:{short('q2')}:a")
+    chat.say("Точнее.")
+    chat.press("💾 Сохранить")
+    committed(chat, lab)
+    log = lab.repository.git("log", "--reverse", "--format=%h %an", "--abbrev=10")
+    first, newest = log.split("\n")
+    chat.forge(f"ex:one:{D}:{short('q2')}")
+    chat.press("🕘 История")
+    told = chat.last.text.split("\n")
+    assert told[2].endswith(f"— Вера: Правка примера q2 ({newest.split()[0]})")
+    assert told[3].endswith(f"— {first.split()[1]}: Add examples ({first.split()[0]})")
+    chat.press("‹ Назад")
+    assert "Точнее." in chat.last.text
+
+
 def test_a_new_example_is_undone_by_deleting_it(chat, lab):
     chat.write()
     chat.save()

@@ -48,3 +48,15 @@ def test_the_builds_that_hold_an_example_are_named(books, database, clock):
     assert books.taught(FACE, first) == (f"{FACE}-1", f"{FACE}-2")
     assert books.taught(FACE, newest) == (f"{FACE}-2", f"{FACE}-2")
     assert books.taught(FACE, "none") is None
+
+
+def test_the_commits_that_wrote_an_example_are_told_newest_first(books, database, clock):
+    world = World(database, clock)
+    one = world.push(1, examples(12))
+    two = world.push(2, examples(13), "b", "boris")
+    first, newest = examples(12)[0].id, examples(13)[-1].id
+    found = books.versions(FACE, first)
+    assert [(each.commit, each.author) for each in found] == [(one, "anna")]
+    found = books.versions(FACE, newest)
+    assert [(each.commit, each.author) for each in found] == [(two, "boris")]
+    assert books.versions(FACE, "none") == []

@@ -52,6 +52,7 @@ ACTIONS: Mapping[str, Handler] = {
     "find": acted(looking.ask_find),
     "found": looking.found,
     "one": acted(looking.one),
+    "past": acted(looking.past),
     "edit": acted(rewriting.edit),
     "del": rewriting.delete,
     "fwd": acted(picking.collect),

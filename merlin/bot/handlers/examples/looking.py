@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from merlin.bot.event import Event
+from merlin.bot.handlers.answer.allowance import zone_for
 from merlin.bot.handlers.answer.asked_again import number
 from merlin.bot.handlers.examples import reach
 from merlin.bot.handlers.examples.reach import leaving, to
@@ -12,11 +13,13 @@ from merlin.bot.handlers.examples.sheet import File, cut, sheet
 from merlin.bot.handlers.office import panel
 from merlin.bot.kit import Kit
 from merlin.bot.screen import Screen
+from merlin.core import moment
 from merlin.core.page import Button
 from merlin.core.text import text
 from merlin.dataset.editing import FileText
 from merlin.dataset.finding import printable
 from merlin.dataset.rewording import first_words, parsed
+from merlin.dataset.subject import words
 
 FIND = "ex-find"
 _LABEL = 48
@@ -24,6 +27,7 @@ _MOST_WORDS = 200
 _MOST_FOUND = 80
 _TEXT_LETTERS = 2600
 _MOST_FINDINGS = 5
+_MOST_VERSIONS = 10
 
 
 def listed(kit: Kit, event: Event) -> Screen:
@@ -111,12 +115,39 @@ def one(kit: Kit, event: Event) -> Screen:
     rows = [
         tuple(row) if parsed(file.text) else (),
         (to(event, "examples-edit-whole", "edit", mark, name, "y"),),
-        (to(event, "examples-delete-ask", "del", mark, name, style="danger"),),
+        (
+            to(event, "examples-history", "past", mark, name),
+            to(event, "examples-delete-ask", "del", mark, name, style="danger"),
+        ),
         (to(event, "examples-to-list", "list", mark, 0), to(event, "button-back", "ds", mark)),
     ]
     parts = [_lineage(kit, event, file), *_findings(kit, event, file)]
     title = f"{file.dataset} · {printable(file.example_id)}"
     return sheet(title, told, "\n".join(filter(None, parts)), rows=rows)
+
+
+def past(kit: Kit, event: Event) -> Screen:
+    """Show who wrote an example when, as far as commits were seen."""
+    file = reach.example(kit, event)
+    versions = kit.rows.library.versions(file.dataset, file.example_id)
+    zone = zone_for(kit, event)
+    lines = [
+        text(
+            event.language,
+            "examples-history-line",
+            at=moment.brief(each.at, zone, event.language),
+            author=each.author,
+            subject=cut(words(each.subject, event.language), _LABEL),
+            commit=each.commit[:10],
+        )
+        for each in versions[:_MOST_VERSIONS]
+    ]
+    if len(versions) > _MOST_VERSIONS:
+        lines.append(text(event.language, "examples-more", count=len(versions) - _MOST_VERSIONS))
+    title = f"{text(event.language, 'examples-history')} · {printable(file.example_id)}"
+    hint = text(event.language, "examples-history-words" if lines else "examples-history-none")
+    back = reach.data("one", panel.short(file.dataset), panel.short(file.example_id))
+    return sheet(title, "\n".join(lines), hint, rows=[panel.back(event, back)])
 
 
 def _lineage(kit: Kit, event: Event, file: FileText) -> str:
