@@ -35,8 +35,6 @@ def test_what_is_written_into_git_is_said_in_ones_language(line, told):
         assert subject.words(line, language) in text(language, "notice-change-committed", **notice)
 
 
-@pytest.mark.parametrize(
-    "line", ["", "Mend", "Import many examples", "Add examples", "Да"]
-)
+@pytest.mark.parametrize("line", ["", "Mend", "Import many examples", "Add examples", "Да"])
 def test_what_somebody_else_wrote_is_said_as_it_is(line):
     assert subject.words(line, "ru") == line
