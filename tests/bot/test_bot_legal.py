@@ -168,9 +168,14 @@ def test_an_admin_by_role_hears_of_it_too(telegram, talk):
     telegram.wait_for(lambda: "Списали" in telegram.answers("boris")[-1].text, 10)
 
 
-def test_without_admins_nothing_is_promised(telegram, settings):
+def test_nobody_writes_for_nobody(telegram, settings):
+    """Where nobody would read it, the person hears that before they write it all down."""
     with RunningBot(replace(settings, admins=())):
-        assert "не сохранено" in ask_about_payment(Talk(telegram, settings)).text
+        talk = Talk(telegram, settings)
+        assert "не назначены администраторы" in talk.say("/paysupport").text
+        assert "не назначены администраторы" in talk.say("/paysupport Списали дважды").text
+    assert rows(settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
+    assert rows(settings, "SELECT COUNT(*) FROM audit") == [(0,)]
 
 
 def test_who_is_no_admin_answers_nobody(telegram, talk):

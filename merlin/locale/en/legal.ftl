@@ -55,7 +55,7 @@ paysupport-enough = You can write { $most ->
         [one] { $most } time
        *[other] { $most } times
     } a day, and you have done so. The admins have received it all and will answer here.
-paysupport-nobody = There is nobody to hand it to yet: this bot has no admins. Your message was not kept.
+paysupport-nobody = There is nobody to hand it to yet: this bot has no admins. Please try again later.
 paysupport-sent = Handed to the admins. Their answer will come here.
 paysupport-words-only = The file was not handed over: I pass words on, nothing else. What matters in it, describe in one more message.
 paysupport-letter =

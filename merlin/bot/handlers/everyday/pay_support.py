@@ -42,6 +42,8 @@ def pay_support(kit: Kit, event: Event) -> Screen:
         return _hand_over(kit, event, rest[0])
     if _is_enough(kit, event):
         return said(text(event.language, "paysupport-enough", most=MOST_A_DAY))
+    if not _admins(kit):
+        return said(text(event.language, "paysupport-nobody"))
     kit.wait(event, Dialog(STEP))
     return said(text(event.language, "paysupport-ask"), _cancel(event))
 
