@@ -127,6 +127,8 @@ def _told(word: str, wanted: Any, found: object) -> tuple[str, dict[str, str | i
     if word == "anyOf":
         keys = [key for offered in wanted for key in offered.get("required", ())]
         return "missing-one-of", {"keys": ", ".join(keys)}
+    if word == "maxProperties" and wanted == 1:  # a forgotten dash joins two messages
+        return "two-in-one", {}
     if word == "type":
         return "wrong-type", {"expected": wanted if isinstance(wanted, str) else wanted[0]}
     if word in ("enum", "const"):

@@ -85,7 +85,7 @@ tools:
         ("example", "messages: []\n", [("too-few-items", 1, 11)]),
         ("example", "tags: [a]\n", [("missing-key", 1, 1)]),
         ("example", "messages:\n- user: a\n- bot: b\n", [("unknown-key", 3, 3)]),
-        ("example", "messages:\n- {user: a, assistant: b}\n", [("too-many-items", 2, 3)]),
+        ("example", "messages:\n- {user: a, assistant: b}\n", [("two-in-one", 2, 3)]),
         ("example", "messages:\n- {role: bot, content: b}\n", [("not-one-of", 2, 10)]),
         ("example", "messages:\n- {role: user}\n", [("missing-one-of", 2, 3)]),
         ("example", "messages:\n- {role: user, content: [a]}\n", [("wrong-type", 2, 25)]),

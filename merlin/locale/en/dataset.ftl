@@ -48,6 +48,7 @@ finding-too-big = The value { $found } is too big, the bound is { $limit }.
 finding-too-short = The text is too short: at least { $limit } characters are needed.
 finding-too-long = The text is too long: at most { $limit } characters are allowed.
 finding-too-few-items = Too few parts: at least { $limit } are needed.
+finding-two-in-one = Two messages in one: begin each with a dash of its own, "- user: …", then "- assistant: …".
 finding-too-many-items = Too many parts: at most { $limit } are allowed.
 finding-same-items = The list has equal items.
 finding-wrong-form = "{ $found }" does not have the right form: see the schema (merlin schema).

@@ -52,6 +52,7 @@ finding-too-big = Значение { $found } слишком велико, гр�
 finding-too-short = Текст слишком короткий: знаков нужно не меньше { $limit }.
 finding-too-long = Текст слишком длинный: знаков допустимо не больше { $limit }.
 finding-too-few-items = Слишком мало частей: нужно не меньше { $limit }.
+finding-two-in-one = Две реплики слиплись в одну: начните каждую со своего дефиса, «- user: …», затем «- assistant: …».
 finding-too-many-items = Слишком много частей: допустимо не больше { $limit }.
 finding-same-items = В списке есть одинаковые пункты.
 finding-wrong-form = Запись «{ $found }» здесь не годится: проверьте её по схеме (merlin schema).
