@@ -45,6 +45,14 @@ def test_who_is_not_signed_in_has_so_many_calls_and_is_told_so(limited):
     assert refused.json()["request_id"] == refused.headers["x-request-id"]
 
 
+def test_clients_of_the_protocol_are_told_in_its_words(limited):
+    answers = (limited.client.get("/v1/models") for _ in range(50))
+    refused = next(each for each in answers if each.status_code == 429)
+    error = refused.json()["error"]
+    assert (error["type"], error["code"]) == ("requests", "rate_limit_exceeded")
+    assert refused.headers["retry-after"] in error["message"]
+
+
 def test_pages_have_more_and_what_machines_ask_is_not_counted(limited):
     statuses(limited.client, "/api/user", 6)
     page = limited.client.get("/")

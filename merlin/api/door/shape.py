@@ -17,7 +17,12 @@ from merlin.core.text import text
 
 ROOT = "/v1/"
 # Codes by which clients of the protocol know what to do; every other one is ours.
-_CODES = {"unauthorized": "invalid_api_key", "sign-in": "invalid_api_key"}
+TOO_OFTEN = "rate_limit_exceeded"
+_CODES = {
+    "unauthorized": "invalid_api_key",
+    "sign-in": "invalid_api_key",
+    "too-many": TOO_OFTEN,
+}
 QUOTA = "insufficient_quota"
 _Json = dict[str, object]
 
@@ -78,6 +83,8 @@ def error(status: int, message: str, code: str, param: str | None = None) -> _Js
 def _type(status: int, code: str) -> str:
     if code == QUOTA:
         return QUOTA
+    if code == TOO_OFTEN:
+        return "requests"
     return "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
 
 
