@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 
 import pytest
+from people_desk import run, settled, shown
 
 from merlin.account.account import FIRST_ID
 from merlin.account.password import matches
-from merlin.account.user import User
-from merlin.cli import main
 from merlin.store.accounts import AccountRows
 from merlin.store.audit import AuditRows
 from merlin.store.database import open_database
-from merlin.store.migrations import migrate
-from merlin.store.users import UserRows
 
 pytestmark = pytest.mark.functional
 
 
 @pytest.fixture
 def place(tmp_path):
-    (tmp_path / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
-    with open_database(f"sqlite://{tmp_path}/state/merlin.db") as database:
-        migrate(database)
-        UserRows(database).seen([User(1001, "ru")])
-    return tmp_path
+    return settled(tmp_path)
 
 
 @pytest.fixture
@@ -38,18 +30,6 @@ def typed(monkeypatch):
         monkeypatch.setattr(sys, "stdin", io.StringIO(words))
 
     return type_
-
-
-def run(capsys, place, *words):
-    capsys.readouterr()
-    code = main(["users", *words, "--config", str(place / "config.yaml")])
-    return code, capsys.readouterr()
-
-
-def shown(capsys, place, *words):
-    code, told = run(capsys, place, *words, "--json")
-    assert code == 0, told.err
-    return json.loads(told.out)
 
 
 def kept(place, read):

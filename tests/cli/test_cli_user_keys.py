@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
+from people_desk import run as given
+from people_desk import settled
 
 from merlin.account.key import Scope, is_secret
-from merlin.account.user import User
-from merlin.cli import main
 from merlin.store.cipher import load_or_make_key
 from merlin.store.database import open_database
 from merlin.store.keys import KeyRows
-from merlin.store.migrations import migrate
-from merlin.store.users import UserRows
 
 pytestmark = pytest.mark.functional
 
 
 @pytest.fixture
 def place(tmp_path):
-    (tmp_path / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
-    with open_database(f"sqlite://{tmp_path}/state/merlin.db") as database:
-        migrate(database)
-        UserRows(database).seen([User(1001, "ru")])
-    return tmp_path
+    return settled(tmp_path)
 
 
 @pytest.fixture
 def run(place, capsys):
-    def run(*words):
-        capsys.readouterr()
-        code = main(["users", "key", *words, "--config", str(place / "config.yaml")])
-        return code, capsys.readouterr()
-
-    return run
+    return partial(given, capsys, place, "key")
 
 
 def found(place, secret):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 
 import pytest
+from people_desk import run, shown
 
 from merlin.account.user import User
-from merlin.cli import main
 from merlin.store.audit import AuditRows
 from merlin.store.cipher import load_or_make_key
 from merlin.store.database import open_database
@@ -44,18 +43,6 @@ def made(tmp_path_factory):
 @pytest.fixture
 def place(made, tmp_path):
     return shutil.copytree(made, tmp_path / "place")
-
-
-def run(capsys, place, *words):
-    capsys.readouterr()
-    code = main(["users", *words, "--config", str(place / "config.yaml")])
-    return code, capsys.readouterr()
-
-
-def shown(capsys, place, *words):
-    code, told = run(capsys, place, *words, "--json")
-    assert code == 0, told.err
-    return json.loads(told.out)
 
 
 def audit(place):

@@ -1,0 +1,34 @@
+"""`merlin users …` as tests give it: a place with one person, a command, what it showed."""
+
+from __future__ import annotations
+
+import json
+
+from merlin.account.user import User
+from merlin.cli import main
+from merlin.store.database import open_database
+from merlin.store.migrations import migrate
+from merlin.store.users import UserRows
+
+
+def settled(folder):
+    """Write a configuration into the folder, and a database that knows anna; return the folder."""
+    (folder / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
+    with open_database(f"sqlite://{folder}/state/merlin.db") as database:
+        migrate(database)
+        UserRows(database).seen([User(1001, "ru")])
+    return folder
+
+
+def run(capsys, place, *words):
+    """Return how a command ended, and what it wrote."""
+    capsys.readouterr()
+    code = main(["users", *words, "--config", str(place / "config.yaml")])
+    return code, capsys.readouterr()
+
+
+def shown(capsys, place, *words):
+    """Return the JSON of a command that must succeed."""
+    code, told = run(capsys, place, *words, "--json")
+    assert code == 0, told.err
+    return json.loads(told.out)
