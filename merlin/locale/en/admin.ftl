@@ -198,6 +198,5 @@ health-spent = { $provider }: { $spent } this month
 health-spent-of = { $provider }: { $spent } this month, { $left } left
 health-sunset = ⌛ { $model } ({ $used }) goes dark on { $date }, in { $days } d
 health-disk = Disk: { $free } GiB free ({ $share } %)
-health-backup = Backup: nothing known
 health-alarms = What was told last:
 bot-blocked = An admin has closed the bot to you, so I do not answer. You can still take or delete your data: /export, /delete_me

@@ -204,6 +204,5 @@ health-spent = { $provider }: в этом месяце { $spent }
 health-spent-of = { $provider }: в этом месяце { $spent }, осталось { $left }
 health-sunset = ⌛ { $model } ({ $used }) отключат { $date }, через { $days } дн
 health-disk = Диск: свободно { $free } ГиБ ({ $share } %)
-health-backup = Резервная копия: сведений нет
 health-alarms = Последнее, о чём сообщалось:
 bot-blocked = Администратор закрыл вам доступ, поэтому я не отвечаю. Свои данные можно получить и удалить: /export, /delete_me

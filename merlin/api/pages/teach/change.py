@@ -27,6 +27,7 @@ from merlin.core.errors import NotFound
 from merlin.core.web.answering import seen_other
 from merlin.core.web.chip import Chip
 from merlin.dataset.change import ChangeState
+from merlin.dataset.subject import words
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -159,7 +160,8 @@ async def note_view(visit: Visit, change_id: str) -> NoteView | None:
         return None
     href = f"/changes/{change_id}"
     live = "" if told.state in _OVER else f"{href}/note"
-    return NoteView(href, live, told.subject, chip(visit, "page-change", told.state))
+    subject = words(told.subject, visit.language)
+    return NoteView(href, live, subject, chip(visit, "page-change", told.state))
 
 
 async def _page(visit: Visit, change_id: str, wrong: str = "") -> Response:
@@ -176,7 +178,7 @@ async def _view(visit: Visit, change_id: str) -> ChangeView:
         change_id=change_id,
         seen=seen,
         live_href="" if is_over else f"/changes/{change_id}/live?seen={seen}",
-        subject=told.subject,
+        subject=words(told.subject, visit.language),
         about=_about(visit, told),
         chip=chip(visit, "page-change", told.state),
         hint=visit.say(f"change-{told.state.value}-hint"),

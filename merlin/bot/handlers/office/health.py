@@ -38,7 +38,7 @@ def health(kit: Kit, event: Event) -> Screen:
         "\n".join(_queues(kit, event, now)),
         "\n".join(_budget(kit, event, now)),
         "\n".join(_sunsets(kit, event, now.date())),
-        panel.lines(_disk(kit, event), text(event.language, "health-backup")),
+        _disk(kit, event),
         "\n".join(_alarms(kit, event, alarms)),
     )
     refresh = panel.button(event, "admin-refresh", "a-health")
