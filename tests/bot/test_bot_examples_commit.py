@@ -189,6 +189,7 @@ def test_a_table_is_imported_by_one_commit_and_undone_by_another(chat, lab):
     assert "жду файл" in chat.say("эй").text
     proof = chat.send("words.csv", CSV)
     assert "Строк: 4. Новых: 2, уже известно: 1, с ошибками: 1." in proof.text
+    assert "➕ Кто там?\n➕ Где?" in proof.text
     assert "Строка 5:" in proof.text
     chat.press("💾 Сохранить 2 примера")
     committed(chat, lab)
@@ -201,6 +202,17 @@ def test_a_table_is_imported_by_one_commit_and_undone_by_another(chat, lab):
     lab.tick("changes", "fetch")
     assert (example(lab, "кто-там"), example(lab, "где")) == (None, None)
     assert subject(lab) == "Вера: Revert: Import 2 examples into trial"
+
+
+def test_an_import_tells_what_it_would_contradict(chat, lab):
+    overwrite(lab, "я", yaml_of("А что?", "То."))
+    lab.repository.commit()
+    lab.tick("fetch")
+    chat.forge(f"ex:import:{D}")
+    lines = "question,answer\n" + "".join(f"Вопрос {n} о разном?,Ответ {n}.\n" for n in range(7))
+    proof = chat.send("words.csv", f"{lines}А что?,Иное.\n")
+    assert "➕ Вопрос 4 о разном?\nи ещё 3" in proof.text
+    assert "⚠️ я.yaml: " in proof.text
 
 
 def test_undoing_an_import_leaves_what_was_edited_since(chat, lab):

@@ -8,12 +8,13 @@ Between both the file lies with Telegram: what is saved is read again and judged
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from merlin.bot.event import Event
 from merlin.bot.handlers.examples import reach
-from merlin.bot.handlers.examples.proof import priced
+from merlin.bot.handlers.examples.proof import finding_lines, priced
 from merlin.bot.handlers.examples.reach import leaving, to
 from merlin.bot.handlers.examples.saving import asked, saved
 from merlin.bot.handlers.examples.sheet import cut, sheet
@@ -28,11 +29,13 @@ from merlin.dataset.change import MOST_AT_ONCE, Edit, changes_of
 from merlin.dataset.finding import Severity, printable
 from merlin.dataset.import_plan import ImportPlan
 from merlin.dataset.importing import Imported, format_of, read_lines
+from merlin.dataset.rewording import first_words
 from merlin.dataset.subject import of_import
 
 IMPORT = "ex-import"
 MOST_BYTES = 5_000_000
 _MOST_TOLD = 10
+_MOST_ADDED = 5
 _LETTERS = 160
 
 
@@ -119,9 +122,22 @@ def _shown(kit: Kit, event: Event, plan: ImportPlan, file: dict[str, Any]) -> Sc
     label = text(event.language, "examples-save-many", count=len(good))
     save = (Button(label, reach.data("take"), style="success"),) if good else ()
     title = text(event.language, "examples-import-title", dataset=name)
-    told = "\n".join(_told(event, plan))
+    parts = [_added(event, good), "\n".join(_told(event, plan)), _around(event, plan)]
     rows = [save, leaving(event, "ds", panel.short(name))]
-    return sheet(title, counts, told, price if good else "", rows=rows)
+    return sheet(title, counts, *parts, price if good else "", rows=rows)
+
+
+def _added(event: Event, good: Sequence[Edit]) -> str:
+    """Return the questions of the first examples that would be new."""
+    lines = [f"➕ {first_words(each.text)}" for each in good[:_MOST_ADDED]]
+    if len(good) > _MOST_ADDED:
+        lines.append(text(event.language, "examples-more", count=len(good) - _MOST_ADDED))
+    return "\n".join(lines)
+
+
+def _around(event: Event, plan: ImportPlan) -> str:
+    """Return what the import would do to examples that lie there already."""
+    return "\n".join(finding_lines(event, replace(plan.seen, findings=())))
 
 
 def _told(event: Event, plan: ImportPlan) -> Iterator[str]:
