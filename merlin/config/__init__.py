@@ -13,21 +13,19 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import parse_qs, urlsplit
 
 from merlin.account.retention import Retention, read_retention
-from merlin.account.zone import has_zones, is_zone
 from merlin.billing.guard import AnswerCaps
 from merlin.billing.plan import Plan, read_plans
 from merlin.billing.selling import Selling, plan_faults, read_selling, shop_faults
 from merlin.chat.media import MediaLimits, read_limits
 from merlin.chat.preset import Preset, read_presets
 from merlin.config.engine import EngineConfig, read_engine, told_models
-from merlin.config.faults import judged, wrong
+from merlin.config.faults import in_file, judged, wrong
+from merlin.config.meaning import unmeant
 from merlin.core.errors import ConfigError
 from merlin.core.listening import Listening, read_listening
 from merlin.core.log import hide
-from merlin.core.loopback import is_loopback
 from merlin.core.money import MICRO, Price
 from merlin.model.sunset import Reliance
 
@@ -137,15 +135,12 @@ def load(path: Path) -> Config:
     try:
         config = _filled(said, path.resolve().parent)
     except ValueError as error:
-        raise wrong([f"{path}: {error}"]) from error
-    faults = [*_zone_faults(config), *_reliance_faults(config), *config.api.faults()]
-    faults += config.engine.faults()
+        raise wrong([in_file(path, str(error))]) from error
+    faults = [*unmeant(config), *config.api.faults(), *config.engine.faults()]
     faults += plan_faults(config.plans, config.selling)
     faults += shop_faults(config.selling, config.api.public_url)
-    if not said.get("allow_plain_http", False):
-        faults += _address_faults(config)
     if faults:
-        raise wrong([f"{path}: {fault}" for fault in faults])
+        raise wrong([in_file(path, fault) for fault in faults])
     return config
 
 
@@ -240,65 +235,6 @@ def _answer_caps(said: Mapping[str, Any]) -> AnswerCaps:
 def _telegram(said: Mapping[str, Any]) -> TelegramConfig:
     plain = {key: value for key, value in said.items() if key not in ("limits", "admins")}
     return TelegramConfig(**plain, admins=tuple(said.get("admins", ())), **said.get("limits", {}))
-
-
-def _zone_faults(config: Config) -> list[str]:
-    # A machine without any time zones says so when it needs one; there no name can be judged.
-    is_known = is_zone(config.timezone) or not has_zones()
-    return [] if is_known else [f"timezone: {config.timezone} is no time zone"]
-
-
-def _reliance_faults(config: Config) -> list[str]:
-    known = {provider.name for provider in config.providers}
-    named = [(each.purpose, each.provider) for each in config.relies_on if each.purpose != "preset"]
-    named += [
-        (f"presets.{each.name}.model", each.model[0]) for each in config.presets if each.model
-    ]
-    return [
-        f"chat.{place}.provider: {provider} is not one of providers"
-        for place, provider in named
-        if provider not in known
-    ]
-
-
-def _address_faults(config: Config) -> list[str]:
-    """Return a line for every outside address that is neither encrypted nor on this machine."""
-    faults = [
-        f"providers.{provider.name}.base_url: {provider.base_url} is not https"
-        for provider in config.providers
-        if not _is_safe(provider.base_url)
-    ]
-    faults += [
-        f"{place}: {url} is not https"
-        for place, url in config.engine.addresses()
-        if not _is_safe(url)
-    ]
-    if config.api.openid and not _is_safe(config.api.openid.issuer):
-        faults.append(f"api.openid.issuer: {config.api.openid.issuer} is not https")
-    shop = config.selling.yookassa
-    if shop is not None and not _is_safe(shop.base_url):
-        faults.append(f"payments.yookassa.base_url: {shop.base_url} is not https")
-    if not _is_safe(config.telegram.base_url):
-        faults.append(f"telegram.base_url: {config.telegram.base_url} is not https")
-    if config.telegram.webhook_url and not _is_safe(config.telegram.webhook_url):
-        faults.append(f"telegram.webhook_url: {config.telegram.webhook_url} is not https")
-    url = config.repository.url if config.repository else ""
-    if "://" in url and urlsplit(url).scheme not in ("https", "ssh", "file"):
-        faults.append(f"repository.url: {url} is neither https, ssh nor a local path")
-    if config.database.startswith("postgresql://") and not _is_safe_database(config.database):
-        faults.append("database: the server is not on this machine, so add sslmode=verify-full")
-    return faults
-
-
-def _is_safe(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))
-
-
-def _is_safe_database(url: str) -> bool:
-    parts = urlsplit(url)
-    mode = parse_qs(parts.query).get("sslmode", [""])[0]
-    return not parts.hostname or is_loopback(parts.hostname) or mode == "verify-full"
 
 
 def credential(name: str, *, is_needed: bool = True) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from merlin.config.faults import Fault, at
 from merlin.core.listening import address_of
 
 OWN_BACKEND = "transformers"
@@ -33,18 +34,18 @@ class EngineConfig:
     webhooks: Sequence[Mapping[str, Any]] = ()
     hearing: str = ""
 
-    def faults(self) -> Iterator[str]:
-        """Yield a line for every base that cannot be meant as it stands."""
+    def faults(self) -> Iterator[Fault]:
+        """Yield a fault for every base that cannot be meant as it stands."""
         for name, said in self.models.items():
             place = f"engine.models.{name}"
             if name == BUILT_IN:
-                yield f"{place}: this name is that of Merlin's own base; choose another"
+                yield at(place, "config-base-own")
             if ("path" in said) == ("hub" in said):
-                yield f"{place}: give either path (a folder or a .gguf file) or hub (owner/name)"
-            if fault := _backend_fault(said):
-                yield f"{place}.url: missing; {fault}"
+                yield at(place, "config-base-place")
+            if lack := _backend_lack(said):
+                yield at(f"{place}.url", lack, backend=said["backend"])
         if self.training.get("workers", 0) and "cluster" not in self.training:
-            yield "engine.training.cluster: missing; the address of the Ray cluster, or local"
+            yield at("engine.training.cluster", "config-no-cluster")
 
     def addresses(self) -> Iterator[tuple[str, str]]:
         """Yield the outside addresses that the engine calls, each with its key."""
@@ -86,11 +87,12 @@ def _placed(path: str, base: Path) -> str:
     return str((base / Path(path).expanduser()).resolve())
 
 
-def _backend_fault(said: Mapping[str, Any]) -> str:
+def _backend_lack(said: Mapping[str, Any]) -> str:
+    """Return the text of what is missing for another server to answer for a base."""
     backend = said.get("backend", OWN_BACKEND)
     if "url" in said or backend == OWN_BACKEND:
         return ""
     if backend == "llama.cpp":
         is_own = str(said.get("path", "")).lower().endswith(".gguf")
-        return "" if is_own else "the address of a llama.cpp server, or path of a .gguf file"
-    return f"the address of the {backend} server"
+        return "" if is_own else "config-no-llama"
+    return "config-no-backend"

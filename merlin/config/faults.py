@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -57,6 +58,18 @@ def wrong(faults: Sequence[Fault]) -> ConfigError:
     return ConfigError(told, "config-faults", faults=faults)
 
 
+def at(place: str, key: str, **arguments: object) -> Fault:
+    """Return what is wrong at a key, which is told by its whole name."""
+    what = {"key": key, "arguments": arguments}
+    return {"key": "config-fault", "arguments": {"place": place, "name": "none", "what": what}}
+
+
+def in_file(path: Path, fault: Fault) -> Fault:
+    """Return a fault with the file's name before it."""
+    told = {"place": str(path), "name": "none", "what": fault}
+    return {"key": "config-fault", "arguments": told}
+
+
 def _broken(path: Path, error: yaml.YAMLError) -> Fault:
     mark = getattr(error, "problem_mark", None)
     place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
@@ -92,7 +105,7 @@ def _unknown(error: ValidationError) -> Iterator[tuple[str, str]]:
 def _said(error: ValidationError) -> tuple[str, Mapping[str, object]]:
     """Return the text for one word of JSON Schema that was not fulfilled."""
     word, limit, found = str(error.validator), cast("Any", error.validator_value), error.instance
-    told = {"found": str(found)}
+    told = {"found": _shown(found)}
     if word in _LIMITS:
         said: tuple[str, Mapping[str, object]] = (_LIMITS[word], {"limit": str(limit), **told})
     elif word == "type":
@@ -105,6 +118,11 @@ def _said(error: ValidationError) -> tuple[str, Mapping[str, object]]:
     else:
         said = ("error-plain", {"message": error.message})
     return said
+
+
+def _shown(found: object) -> str:
+    """Return a value as YAML has it: `no` without quotes is false there, as many learn here."""
+    return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, default=str)
 
 
 def _kind(expected: object) -> Fault:

@@ -18,6 +18,7 @@ FAULTS = [
     ("repository:\n  url: .\n  interval_s: 0", ":4: repository.interval_s: 0 is too little: more"),
     ("telegram:\n  admins:\n  - 1\n  - vera", ":5: telegram.admins.1: vera stands where a whole"),
     ("providers:\n- name: Ы\n  base_url: x", ":3: providers.0.name: Ы has not the right form"),
+    ("chat: {vision: {provider: no, model: m}}", ":2: chat.vision.provider: false stands where"),
     ("timezone: ''", ":2: timezone: too short: 1 characters at least"),
     ("plans: {free: {title: {ru: а, en: a}, text: '1'}}", "a whole number or a group of keys"),
     ("plans: {}", ":2: plans: too few entries: 1 at least"),
@@ -70,6 +71,19 @@ def test_faults_are_told_in_russian(judge, monkeypatch):
     assert ":1: не хватает ключа state_dir" in told
     assert ":1: language: fr не подходит, можно: ru, en" in told
     assert ":2: repositori: такого ключа нет; может быть, repository?" in told
+
+
+def test_what_cannot_be_meant_is_told_in_russian_too(judge, monkeypatch):
+    monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
+    told = judge(
+        GOOD
+        + "timezone: Europe/Atlantis\ntelegram: {base_url: 'http://example.com'}\n"
+        + "chat: {vision: {provider: other, model: m}}\nengine: {models: {a: {}}}\n"
+    )[1]
+    assert ": timezone: часового пояса Europe/Atlantis нет" in told
+    assert ": telegram.base_url: http://example.com — не https" in told
+    assert ": chat.vision.provider: other нет среди providers" in told
+    assert ": engine.models.a: задайте что-то одно" in told
 
 
 def test_where_there_is_none_it_is_said_how_to_make_one(tmp_path, capsys, monkeypatch):

@@ -29,3 +29,13 @@ config-too-short = too short: { $limit } characters at least
 config-too-long = too long: { $limit } characters at the most
 config-too-few = too few entries: { $limit } at least
 config-wrong-form = { $found } has not the right form, which is that of: { $example }
+config-no-zone = { $zone } is no time zone; one is Europe/Moscow
+config-no-provider = { $provider } is not one of providers
+config-not-https = { $url } is not https, nor on this machine; inside a network of your own set allow_plain_http: true
+config-open-repository = { $url } is neither https, ssh nor a local path
+config-open-database = the server is not on this machine, so add sslmode=verify-full
+config-base-own = this name is that of Merlin's own base; choose another
+config-base-place = give either path (a folder or a .gguf file) or hub (owner/name)
+config-no-llama = missing; the address of a llama.cpp server, or path of a .gguf file
+config-no-backend = missing; the address of the { $backend } server
+config-no-cluster = missing; the address of the Ray cluster, or local

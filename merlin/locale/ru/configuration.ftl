@@ -29,3 +29,13 @@ config-too-short = слишком коротко: знаков нужно не �
 config-too-long = слишком длинно: знаков нужно не больше { $limit }
 config-too-few = слишком мало: записей нужно не меньше { $limit }
 config-wrong-form = { $found } не подходит, образец: { $example }
+config-no-zone = часового пояса { $zone } нет; пример: Europe/Moscow
+config-no-provider = { $provider } нет среди providers
+config-not-https = { $url } — не https и не эта машина; внутри своей сети задайте allow_plain_http: true
+config-open-repository = { $url } — не https, не ssh и не путь на этой машине
+config-open-database = сервер не на этой машине, поэтому добавьте sslmode=verify-full
+config-base-own = это имя собственной базовой модели Merlin; выберите другое
+config-base-place = задайте что-то одно: path (папка или файл .gguf) или hub (владелец/имя)
+config-no-llama = не хватает адреса сервера llama.cpp или path с файлом .gguf
+config-no-backend = не хватает адреса сервера { $backend }
+config-no-cluster = не хватает адреса кластера Ray или слова local
