@@ -106,20 +106,22 @@ class OpenAIChat:
         self, asked: Json, steering: Steering, between_s: float
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Yield what answers a question; what was learnt of the limit's name is used at once."""
+        # Another question may learn it while this one is on its way.
+        limit = self._limit
         async with AsyncExitStack() as held:
             try:
-                answer = await self._call(held, asked, steering, between_s)
+                answer = await self._call(held, asked, fields_of(steering, limit), between_s)
             except WishRefused as refused:
-                if self._limit == NEW_LIMIT or not wants_new_limit(refused):
+                if limit == NEW_LIMIT or not wants_new_limit(refused):
                     raise
                 self._limit = NEW_LIMIT
-                answer = await self._call(held, asked, steering, between_s)
+                wishes = fields_of(steering, NEW_LIMIT)
+                answer = await self._call(held, asked, wishes, between_s)
             yield answer
 
     async def _call(
-        self, held: AsyncExitStack, asked: Json, steering: Steering, between_s: float
+        self, held: AsyncExitStack, asked: Json, wishes: Json, between_s: float
     ) -> aiohttp.ClientResponse:
-        wishes = fields_of(steering, self._limit)
         sending = self._calls.send(ANSWERS, {**asked, **wishes}, self._total_s, between_s)
         try:
             return await held.enter_async_context(sending)

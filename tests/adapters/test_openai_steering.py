@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Barrier, Thread
 
 import pytest
 
@@ -84,6 +86,48 @@ def test_a_wish_that_is_refused_twice_is_told(server, reply):
         told(server, WISHES)
     assert refused.value.field == "max_tokens"
     assert len(server.calls) == 2
+
+
+class OnlyNewNames(BaseHTTPRequestHandler):
+    """Refuses the old name of the limit, but not before so many have used it."""
+
+    protocol_version = "HTTP/1.1"
+    together = Barrier(3)
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        is_old = "max_tokens" in asked
+        if is_old:
+            self.together.wait(30)
+        body = error(NEW_NAME, "max_tokens") if is_old else EVENTS
+        self.send_response(400 if is_old else 200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.functional
+def test_questions_that_were_on_their_way_learn_the_new_name_too():
+    async def one(chat):
+        return [piece.text async for piece in chat.stream("ft:x", QUESTION, WISHES)]
+
+    async def all_at_once(address):
+        chat = OpenAIChat(address, "key", total_s=60.0)
+        try:
+            return await asyncio.gather(*(one(chat) for _ in range(3)))
+        finally:
+            await chat.aclose()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), OnlyNewNames) as made:
+        thread = Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        said = asyncio.run(all_at_once(f"http://127.0.0.1:{made.server_port}/v1"))
+        made.shutdown()
+        thread.join()
+    assert ["".join(pieces) for pieces in said] == ["A", "A", "A"]
 
 
 @pytest.mark.unit
