@@ -180,6 +180,14 @@ def test_links_of_the_header_are_for_those_who_may(colleague, staff):
     expect(page.get_by_text("python-1")).to_have_count(0)
 
 
+def test_money_says_that_nobody_bought_yet_apart_from_nothing_found(colleague, staff):
+    page = colleague.open("/admin/billing", VERA)
+    expect(page.get_by_role("heading", name="Заказов ещё не было")).to_be_visible()
+    page.get_by_placeholder("Номер человека").fill(str(ANNA))
+    page.get_by_role("button", name="Показать").click()
+    expect(page.get_by_role("heading", name="Таких заказов нет")).to_be_visible()
+
+
 def test_health_tells_who_is_silent_and_what_goes_dark(colleague, staff):
     page = colleague.open("/admin/health", VERA)
     expect(page.locator("li", has_text="bot")).to_contain_text("молчит")

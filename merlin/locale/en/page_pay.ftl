@@ -210,6 +210,7 @@ page-any-state = in any state
 page-person-id = A person's number
 page-person-number = A person is found by their number: it is digits alone, and stands on the page “People”.
 page-show = Show
+page-none-ordered-hint = The first one will be here as soon as somebody begins to buy.
 page-no-payments = No such orders
 page-no-payments-hint = Choose another state, or clear the person's number.
 page-left-for-good = deleted their data

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
@@ -124,14 +124,15 @@ class BillingView:
 @router.get("/admin/billing")
 async def show_billing(
     visit: Selling,
-    state: PurchaseState | None = None,
+    state: PurchaseState | Literal[""] = "",
     person: Annotated[str, Query(max_length=20)] = "",
     before: Annotated[str, Query(pattern=_ORDER)] = "",
 ) -> Response:
     """Return the sums, and the newest orders of a state or a person."""
     rows, now = visit.services.rows, visit.services.clock()
     last, this = months(now, zone_of(visit.services.timezone))
-    chosen = state.value if state else ""
+    # The form sends "" for any state.
+    chosen = str(state)
     number = _number(person)
 
     def read() -> tuple[list[Entry], list[Purchase], str]:
