@@ -71,6 +71,8 @@ def _token(part: object) -> str:
 def _detail(error: Mapping[str, Any], language: str) -> str:
     key, names = _WORDS.get(error["type"], ("plain", ()))
     context = error.get("ctx", {})
+    if error["type"] == "json_invalid" and "recursion" in str(context.get("error", "")):
+        key = "deep"
     # As text: Fluent would write ids and bounds with spaces between the thousands.
     told = {name.replace("_", ""): _listed(str(context.get(name, ""))) for name in names}
     return text(language, f"api-wrong-{key}", **told)

@@ -167,6 +167,15 @@ def test_choices_are_listed_without_a_foreign_word(client):
     assert "'system', 'developer', 'user', 'assistant'" in error["message"]
 
 
+def test_a_shape_without_an_end_is_called_what_it_is(client):
+    deep = '{"a":' * 900 + "1" + "}" * 900
+    shape = {"type": "json_schema", "json_schema": {"name": "x", "schema": "@"}}
+    asked = json.dumps({**talk(QUESTION), "response_format": shape}).replace('"@"', deep)
+    told = client.post("/chat/completions", content=asked)
+    assert told.status_code == 400
+    assert "слишком глубоко" in told.json()["error"]["message"]
+
+
 def test_who_sends_no_json_is_told_of_no_field(client):
     error = client.post("/chat/completions", content=b"{").json()["error"]
     assert (error["param"], error["code"]) == (None, "invalid_value")

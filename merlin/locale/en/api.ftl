@@ -49,6 +49,7 @@ api-wrong-plain = This value cannot be taken.
 api-wrong-missing = This value is missing.
 api-wrong-extra = There is no such field here.
 api-wrong-json = This is not JSON.
+api-wrong-deep = It is nested too deeply.
 api-wrong-object = A JSON object is needed.
 api-wrong-list = A list is needed.
 api-wrong-string = A string is needed.

@@ -49,6 +49,7 @@ api-wrong-plain = Такое значение принять нельзя.
 api-wrong-missing = Этого значения не хватает.
 api-wrong-extra = Такого поля здесь нет.
 api-wrong-json = Это не JSON.
+api-wrong-deep = Вложено слишком глубоко.
 api-wrong-object = Нужен объект JSON.
 api-wrong-list = Нужен список.
 api-wrong-string = Нужна строка.
