@@ -13,7 +13,7 @@ library-other-source = The base { $name } that lies here came from elsewhere tha
 library-damaged = The base { $name } is damaged: { $file } is not what it was. Run: merlin engine models pull { $name }
 
 library-gguf-unreadable = { $path } cannot be read as a model: { $reason } Take another .gguf file of it, or the base as .safetensors.
-library-no-extra = The package { $package } is not installed. Run: pip install 'merlin[engine]'
+library-no-extra = The package { $package } is not installed. Run: make engine in the checkout, for services sudo make install EXTRA=engine
 library-gated = { $hub } is given out only to those who accepted its licence. Accept it on its page at the hub, make a token for reading there, and set HF_TOKEN to it.
 library-not-at-hub = The hub knows no { $hub }, or it is private. Correct hub in engine.models, or set HF_TOKEN to a token that may read it.
 library-no-revision = { $hub } has no revision { $revision }. Correct revision in engine.models.

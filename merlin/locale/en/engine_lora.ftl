@@ -1,4 +1,4 @@
-engine-lora-missing = Language models cannot be trained here: { $parts } is not installed. Run pip install 'merlin[engine]' and create the job again.
+engine-lora-missing = Language models cannot be trained here: { $parts } is not installed. Run make engine in the checkout, for services sudo make install EXTRA=engine and create the job again.
 engine-lora-killed = The training process was killed several times, most likely because the memory ran out. Take a smaller batch_size, shorter examples, gradient_checkpointing, a quantised base, or a machine with more memory.
 engine-lora-died = { $n ->
     [one] The training process died { $n } time without getting further; its log says why. Create the job again; if that does not help, tell the operator.

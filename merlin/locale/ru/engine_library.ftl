@@ -13,7 +13,7 @@ library-other-source = База { $name }, которая лежит здесь,
 library-damaged = База { $name } повреждена: файл { $file } уже не тот. Выполните: merlin engine models pull { $name }
 
 library-gguf-unreadable = { $path } не читается как модель: { $reason } Возьмите другой её файл .gguf или базу в .safetensors.
-library-no-extra = Пакет { $package } не установлен. Выполните: pip install 'merlin[engine]'
+library-no-extra = Пакет { $package } не установлен. Выполните: make engine в копии репозитория, для служб sudo make install EXTRA=engine
 library-gated = { $hub } выдают только тем, кто принял лицензию. Примите её на странице модели на хабе, создайте там токен для чтения и задайте его в HF_TOKEN.
 library-not-at-hub = Хаб не знает { $hub }, или модель закрыта. Поправьте hub в engine.models или задайте в HF_TOKEN токен, которому можно её читать.
 library-no-revision = У { $hub } нет версии { $revision }. Поправьте revision в engine.models.
