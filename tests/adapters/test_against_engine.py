@@ -15,6 +15,7 @@ from waiting import wait_until
 from merlin.adapters.openai_asker import OpenAIAsker
 from merlin.adapters.openai_chat import OpenAIChat
 from merlin.adapters.openai_provider import OpenAIProvider
+from merlin.chat.steering import Steering, WishRefused
 from merlin.core.errors import ModelGone, ProviderError
 from merlin.core.message import Message, Usage
 from merlin.engine.main import listen
@@ -173,6 +174,31 @@ def test_a_streamed_answer_ends_with_what_is_known_and_counted(address, done):
     assert "".join(piece.text for piece in pieces) == TAUGHT[QUESTION[0].content]
     assert [piece.known for piece in pieces if piece.known is not None] == [True]
     assert isinstance(pieces[-1].usage, Usage)
+
+
+def test_our_engine_ends_an_answer_as_it_was_wished_and_refuses_a_shape(address, done):
+    whole = TAUGHT[QUESTION[0].content]
+    first = whole.split()[0]
+
+    async def asked(steering):
+        talk = OpenAIChat(address, KEY)
+        try:
+            pieces = [each async for each in talk.stream(done.model_id, QUESTION, steering)]
+        finally:
+            await talk.aclose()
+        reasons = [piece.finish_reason for piece in pieces if piece.finish_reason]
+        return "".join(piece.text for piece in pieces), *reasons
+
+    steered = Steering(temperature=1.5, top_p=0.5, seed=-7, presence_penalty=1.0)
+    assert asyncio.run(asked(steered)) == (whole, "stop")
+    assert asyncio.run(asked(Steering(stops=(" ",)))) == (first, "stop")
+    assert asyncio.run(asked(Steering(stops=(first,)))) == ("", "stop")
+    text, reason = asyncio.run(asked(Steering(most_tokens=1)))
+    assert (whole.startswith(text), text != whole, reason) == (True, True, "length")
+    for shape in ("json_object", "json_schema"):
+        with pytest.raises(WishRefused) as refused:
+            asyncio.run(asked(Steering(response_format={"type": shape})))
+        assert refused.value.field == "response_format"
 
 
 def test_refusals_are_told_apart(provider, chat, done):
