@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from tiny_base import question, tiny_base
 
 from merlin.engine.answering.asking import Busy, Unavailable
 from merlin.engine.answering.transformers.child.wire import Setup
+from merlin.engine.answering.transformers.process import Process
 from merlin.engine.refusal import Refusal
 from merlin.engine.settings import AnsweringSettings
 
@@ -81,6 +83,22 @@ def test_a_killed_process_is_told_of_and_the_next_question_starts_it_anew(narrow
     assert narrow.text(question("Anna"), **GREEDY) == right
     assert narrow.figure("restarts") == 1
     assert narrow.figure("resident_bytes") > 50_000_000
+
+
+def test_a_process_killed_in_the_middle_of_a_line_lets_nobody_wait_for_ever():
+    async def asked():
+        child = await asyncio.create_subprocess_exec(
+            "sh",
+            "-c",
+            'printf \'{"piece": 1, "text": "half\'; kill -9 $$',
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        process = Process(child, lambda code, _broken: f"it ended with {code}")
+        with process.asked({"ask": 0}) as answer:
+            return await answer.get()
+
+    assert asyncio.run(asked()) == {"failed": 1, "why": "it ended with -9"}
 
 
 def test_a_base_nobody_asks_is_let_go_of_and_comes_back(tmp_path):

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
@@ -106,8 +106,15 @@ class Process:
 
     async def _read(self) -> None:
         out = self._child.stdout
-        while out and (line := await out.readline()):
-            self._take(json.loads(line))
+        try:
+            while out and (line := await out.readline()):
+                self._take(json.loads(line))
+        except ValueError:
+            # Half a line is what a killed process leaves; whoever says more than a line may hold,
+            # or what is none, cannot be understood any more.
+            log.exception("a process that answers cannot be understood", pid=self.pid)
+            with suppress(ProcessLookupError):
+                self._child.kill()
         code = await self._child.wait()
         words = self._met(code, self._broken) if self._is_wanted else "it was let go of"
         for number, answer in self._answers.items():
