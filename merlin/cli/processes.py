@@ -19,10 +19,12 @@ def run(config: ConfigPath = DEFAULT) -> None:
     """Run daemon, bot and api (and the engine, where a provider is on this machine) together."""
     from merlin.core.log import setup
     from merlin.supervisor import Child, Supervisor
-    from merlin.wiring.processes import names
+    from merlin.wiring.processes import names, need_credentials
 
+    told = configuration(config)
+    need_credentials(told)
+    wanted = names(told)
     setup("run")
-    wanted = names(configuration(config))
     sys.exit(Supervisor([Child(name, [name, "--config", str(config)]) for name in wanted]).run())
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from merlin.config import Config, ProviderConfig, credential
+from merlin.config.faults import wrong
 from merlin.core.log import setup
 from merlin.core.loopback import is_loopback
 from merlin.store.drivers import leave_out_unused
@@ -21,6 +22,15 @@ def names(config: Config) -> list[str]:
     wanted = ["engine"] if any(_is_engine(config, each) for each in config.providers) else []
     wanted += ["daemon"] if config.repository is not None else []
     return [*wanted, "bot", "api"]
+
+
+def need_credentials(config: Config) -> None:
+    """Raise ConfigError that names every credential which the processes of `merlin run` lack."""
+    wanted = ["TELEGRAM_BOT_TOKEN", *(each.credential for each in config.providers)]
+    wanted += [config.engine.credential] if "engine" in names(config) else []
+    missing = [name for name in dict.fromkeys(wanted) if not credential(name, is_needed=False)]
+    if missing:
+        raise wrong([{"key": "credential-missing", "arguments": {"name": n}} for n in missing])
 
 
 def _is_engine(config: Config, provider: ProviderConfig) -> bool:

@@ -209,6 +209,24 @@ def test_a_missing_credential_is_named_and_ends_with_two(tmp_path, capsys, monke
     assert "TELEGRAM_BOT_TOKEN" in capsys.readouterr().err
 
 
+def test_all_that_are_missing_together_are_named_before_anything_starts(
+    tmp_path, capfd, monkeypatch
+):
+    for name in ("TELEGRAM_BOT_TOKEN", "MERLIN_ENGINE_KEY", "ELSEWHERE_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    path = tmp_path / "config.yaml"
+    engine = "{name: engine, base_url: 'http://127.0.0.1:8702/v1'}"
+    other = "{name: other, base_url: 'https://models.example.com/v1', credential: ELSEWHERE_KEY}"
+    path.write_text(f"state_dir: s\nproviders: [{engine}, {other}]\n", encoding="utf-8")
+    assert main(["run", "--config", str(path)]) == 2
+    told = capfd.readouterr().err.splitlines()
+    assert [line.removeprefix("merlin: ").split()[2] for line in told] == [
+        "TELEGRAM_BOT_TOKEN",
+        "MERLIN_ENGINE_KEY",
+        "ELSEWHERE_KEY",
+    ]
+
+
 @pytest.mark.parametrize("words", [["nonsense"], ["jobs", "show", "x"], []])
 def test_wrong_usage_ends_with_two(words):
     assert main(words) == 2
