@@ -37,7 +37,7 @@ def demo(
         EngineKind, typer.Option(help="lora: tune a real language model too, in some minutes.")
     ] = EngineKind.RECALL,
 ) -> None:
-    """Show everything here: stand-ins for Telegram and a chat model, a real repository."""
+    """Show everything here: a real repository, stand-ins for Telegram, chat model, YooKassa."""
     from merlin.core.log import setup
     from merlin.sandbox.demo.place import FOLDER, clear
     from merlin.sandbox.demo.run import run_check, run_demo
