@@ -12,6 +12,8 @@ from course_world import DESK, PHONE
 from playwright.sync_api import expect
 from staff_world import BORIS, VERA, XSS, propose
 
+from merlin.api.teaching.lesson import MOST_LETTERS
+
 pytestmark = pytest.mark.integration
 
 
@@ -106,6 +108,19 @@ def test_without_a_script_a_material_is_edited_moved_and_removed(colleague, staf
     expect(page.get_by_text("Правки не будет.")).to_be_visible()
     page.goto(staff.address + edit(staff))
     expect(page.get_by_role("link", name="Практика: графы")).to_be_visible()
+
+
+def test_the_longest_lecture_that_is_allowed_is_taken(colleague, staff):
+    page = colleague.open(f"{edit(staff)}/materials/new", BORIS)
+    page.get_by_label("Заголовок по-русски").fill("Длинная лекция")
+    page.get_by_label("Номер").fill("77")
+    line = "Слово за словом, и лекция длинна.\n"
+    words = line * (MOST_LETTERS // len(line) - 1)
+    # Typed in a moment: a browser takes half a minute to draw so much while it comes.
+    page.evaluate("(words) => { document.querySelector('[name=text]').value = words; }", words)
+    page.get_by_role("button", name="Сохранить").click()
+    page.get_by_role("button", name="Забрать правку").click()
+    expect(page.get_by_text("Правки не будет.")).to_be_visible()
 
 
 def test_what_is_missing_is_said_and_nothing_that_was_typed_is_lost(colleague, staff):
