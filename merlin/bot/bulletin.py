@@ -38,17 +38,21 @@ class Bulletin:
     def letters(self, notices: Sequence[Notice]) -> Iterator[Letter]:
         """Yield the messages to everybody whom these notices are for."""
         for group in _grouped(notices):
-            for chat_id in self._readers(group[0]):
+            for chat_id in self._readers(group):
                 pages = split(self._page(group, self._services.language_of(chat_id)))
                 for place, page in enumerate(pages):
                     more = f":{place}" if place else ""
                     yield Letter(f"notice:{group[0].notice_id}:{chat_id}{more}", chat_id, page)
 
-    def _readers(self, notice: Notice) -> Sequence[int]:
+    def _readers(self, group: Sequence[Notice]) -> Sequence[int]:
+        notice = group[0]
         if notice.to in _TO_ADMINS:
             granted = [each for each in self._rows.roles.granted() if each.role is Role.ADMIN]
             admins = dict.fromkeys([*self._services.admins, *(each.user_id for each in granted)])
-            return [each for each in admins if user(each) != _doer(notice)]
+            # Whom it was done to is told by a message of their own.
+            concerned = {str(each.arguments.get("to", "")) for each in group}
+            known = {_doer(notice), *(concerned if len(concerned) == 1 else ())}
+            return [each for each in admins if user(each) not in known]
         return [int(notice.to)] if notice.to.lstrip("-").isdecimal() else []
 
     def _page(self, group: Sequence[Notice], language: str) -> Page:

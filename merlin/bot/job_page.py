@@ -10,6 +10,7 @@ from merlin.core.losses import losses_of
 from merlin.core.money import shown
 from merlin.core.picture import PictureWords, loss_picture
 from merlin.core.text import keys, text
+from merlin.job.lifecycle import FINAL
 
 _LONGEST = 200
 
@@ -27,7 +28,8 @@ def job_words(job: Mapping[str, Any], language: str, when: When) -> str:
         "attempt": job["attempt"],
     }
     cost = shown(job["estimate_micro"], job["currency"])
-    last = _cut(job["events"][-1]["message"]) if job["events"] else ""
+    is_over = job["state"] in {state.value for state in FINAL}
+    last = _cut(job["events"][-1]["message"]) if job["events"] and not is_over else ""
     error = _cut(job["error"])
     return "\n".join(
         [

@@ -146,11 +146,26 @@ def test_an_edit_is_undone_from_its_notice(chat, lab):
     chat.say("Поспешно.")
     chat.press("💾 Сохранить")
     committed(chat, lab)
+    chat.forge(f"ex:change:{changes(chat.settings, VERA)[-1].change_id}")
+    commit = lab.repository.git("rev-parse", "--short=10", "HEAD")
+    assert f"Это уже коммит {commit}." in chat.last.text
     chat.press("↩️ Отменить правку")
     assert "+" in chat.last.text
     chat.press("💾 Сохранить")
     lab.tick("changes", "fetch")
     assert example(lab, "q2") == before
+
+
+def test_what_the_check_found_leads_to_its_example(chat, lab):
+    overwrite(lab, "я", yaml_of("Что значит слово номер 1, понятие бббб?", "Иное."))
+    lab.repository.commit()
+    lab.tick("fetch")
+    chat.forge(f"ex:ds:{D}")
+    chat.press("🔎 Замечания")
+    assert "⚠️ я.yaml: " in chat.last.text
+    chat.press("я")
+    assert "assistant: Иное." in chat.last.text
+    assert "• " in chat.last.text
 
 
 def test_the_history_of_an_example_tells_who_wrote_it_when(chat, lab):

@@ -102,6 +102,7 @@ def test_a_job_that_goes_on_is_shown_anew_by_itself(chat, lab):
     for _ in range(20):
         lab.tick("poll")
     chat.telegram.wait_for(lambda: "обучена" in chat.last.text, 20)
+    assert "Сейчас:" not in chat.last.text
     assert chat.last.message_id == shown.message_id
     assert "▁" in chat.last.text
     assert [mark["type"] for mark in chat.last.entities] == ["bold", "pre"]

@@ -7,6 +7,7 @@ examples-count = { $count ->
     }
 examples-no-findings = The check has nothing to say against it.
 examples-findings = Findings: errors { $errors }, warnings { $warnings }.
+examples-flaws = 🔎 Findings
 examples-add = ➕ Add
 examples-forward = ↪️ From a chat
 examples-find = 🔍 Search
@@ -90,7 +91,7 @@ examples-changes-words = Newest first.
 examples-changes-none = You have asked for no changes yet.
 examples-state-waiting = Waits for the daemon to become a commit.
 examples-state-working = Becomes a commit right now.
-examples-state-committed = This is a commit.
+examples-state-committed = It is the commit { $commit }.
 examples-state-conflict = Not saved: somebody else changed the file in the meantime. Your edit is safe.
 examples-state-refused = Not saved.
 examples-conflict-words = File: { $path }

@@ -8,6 +8,7 @@ examples-count = { $count ->
     }
 examples-no-findings = Проверка замечаний не нашла.
 examples-findings = Замечаний: ошибок { $errors }, предупреждений { $warnings }.
+examples-flaws = 🔎 Замечания
 examples-add = ➕ Добавить
 examples-forward = ↪️ Из переписки
 examples-find = 🔍 Найти
@@ -91,7 +92,7 @@ examples-changes-words = Новые сверху.
 examples-changes-none = Правок от вас ещё не было.
 examples-state-waiting = Ждёт демона, чтобы стать коммитом.
 examples-state-working = Прямо сейчас становится коммитом.
-examples-state-committed = Это уже коммит.
+examples-state-committed = Это уже коммит { $commit }.
 examples-state-conflict = Не сохранено: файл тем временем изменил кто-то другой. Ваша правка цела.
 examples-state-refused = Не сохранено.
 examples-conflict-words = Файл: { $path }

@@ -49,6 +49,7 @@ ACTIONS: Mapping[str, Handler] = {
     "whole": acted(rewriting.whole),
     "save": acted(saving.save),
     "list": acted(looking.listed),
+    "flaws": acted(looking.flaws),
     "find": acted(looking.ask_find),
     "found": looking.found,
     "one": acted(looking.one),

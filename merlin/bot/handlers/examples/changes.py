@@ -59,7 +59,8 @@ def change(kit: Kit, event: Event) -> Screen:
     """Show where one edit stands, and what can be done."""
     reach.leave(kit, event)
     one = _told(kit, own_change(kit, event, reach.word(event, 1)))
-    state = text(event.language, f"examples-state-{one.state.value}")
+    commit = (one.commit or "")[:10]
+    state = text(event.language, f"examples-state-{one.state.value}", commit=commit)
     title = f"{_SIGNS[one.state]} {words(one.subject, event.language)}"
     parts = [state, _reason(event, one), *_files(event, one)]
     back = (to(event, "button-back", "changes", 0),)

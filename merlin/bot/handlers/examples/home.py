@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from merlin.bot.event import Event
 from merlin.bot.handlers.answer.asked_again import number
 from merlin.bot.handlers.examples import reach
@@ -15,7 +17,7 @@ from merlin.bot.screen import Screen
 from merlin.core.page import Button
 from merlin.core.text import text
 from merlin.dataset.editing import DatasetCard
-from merlin.dataset.finding import Severity
+from merlin.dataset.finding import Finding, Severity
 
 
 def home(kit: Kit, event: Event) -> Screen:
@@ -55,20 +57,21 @@ def dataset(kit: Kit, event: Event) -> Screen:
     name = reach.dataset(kit, event)
     card = next(each for each in reach.datasets(kit, event) if each.name == name)
     mark = panel.short(name)
+    flaws = kit.rows.library.findings(name)
     rows = [
         (to(event, "examples-add", "add", mark), to(event, "examples-forward", "fwd", mark)),
         (to(event, "examples-find", "find", mark), to(event, "examples-list", "list", mark, 0)),
         (to(event, "examples-import", "import", mark),),
+        (to(event, "examples-flaws", "flaws", mark, 0),) if flaws else (),
         _common(kit, event),
         (to(event, "button-back", "home"),),
     ]
     count = text(event.language, "examples-count", count=card.examples)
-    return sheet(_titled(event, card), f"{name} · {count}", _health(kit, event, name), rows=rows)
+    return sheet(_titled(event, card), f"{name} · {count}", _health(event, flaws), rows=rows)
 
 
-def _health(kit: Kit, event: Event, name: str) -> str:
+def _health(event: Event, found: Sequence[Finding]) -> str:
     """Return how many findings the dataset has."""
-    found = kit.rows.library.findings(name)
     errors = sum(each.severity is Severity.ERROR for each in found)
     warnings = sum(each.severity is Severity.WARNING for each in found)
     if not errors and not warnings:

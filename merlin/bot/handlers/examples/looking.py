@@ -8,6 +8,7 @@ from merlin.bot.event import Event
 from merlin.bot.handlers.answer.allowance import zone_for
 from merlin.bot.handlers.answer.asked_again import number
 from merlin.bot.handlers.examples import reach
+from merlin.bot.handlers.examples.proof import finding_line
 from merlin.bot.handlers.examples.reach import leaving, to
 from merlin.bot.handlers.examples.sheet import File, cut, sheet
 from merlin.bot.handlers.office import panel
@@ -18,6 +19,7 @@ from merlin.core.page import Button
 from merlin.core.text import text
 from merlin.dataset.editing import FileText
 from merlin.dataset.finding import printable
+from merlin.dataset.layout import EXAMPLES
 from merlin.dataset.rewording import first_words, parsed
 from merlin.dataset.subject import words
 
@@ -54,6 +56,28 @@ def _label(file: FileText) -> str:
 
 def _way(file: FileText) -> str:
     return reach.data("one", panel.short(file.dataset), panel.short(file.example_id))
+
+
+def flaws(kit: Kit, event: Event) -> Screen:
+    """Show a page of what the check found in a dataset, with a way to each example."""
+    reach.leave(kit, event)
+    name = reach.dataset(kit, event)
+    mark = panel.short(name)
+    found = kit.rows.library.findings(name)
+    here, page, has_more = panel.page_of(found, number(event, 2))
+    ids = kit.rows.library.example_ids(name)
+    known = {printable(f"{EXAMPLES}{each}.yaml"): each for each in ids}
+    paths = dict.fromkeys(each.path for each in here if each.path in known)
+    doors = [
+        (Button(cut(printable(each), _LABEL), reach.data("one", mark, panel.short(each))),)
+        for each in map(known.__getitem__, paths)
+    ]
+    lines = "\n".join(finding_line(event, each, is_named=True) for each in here)
+    more = panel.turning(reach.data("flaws", mark), page, has_more=has_more)
+    title = f"{text(event.language, 'examples-flaws')} · {name}"
+    none = text(event.language, "examples-no-findings")
+    back = (to(event, "button-back", "ds", mark),)
+    return sheet(title, lines or none, rows=[*doors, more, back])
 
 
 def ask_find(kit: Kit, event: Event) -> Screen:

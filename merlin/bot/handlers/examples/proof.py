@@ -146,14 +146,15 @@ def _verdict(event: Event, proof: Proof) -> str:
 
 def finding_lines(event: Event, seen: Preview) -> list[str]:
     """Return the findings as lines, those at the edited files first."""
-    found = [_line(event, each) for each in seen.findings]
-    found += [_line(event, each, is_named=True) for each in seen.around]
+    found = [finding_line(event, each) for each in seen.findings]
+    found += [finding_line(event, each, is_named=True) for each in seen.around]
     more = len(found) - MOST_FINDINGS
     shown = found[:MOST_FINDINGS]
     return [*shown, text(event.language, "examples-more", count=more)] if more > 0 else shown
 
 
-def _line(event: Event, finding: Finding, *, is_named: bool = False) -> str:
+def finding_line(event: Event, finding: Finding, *, is_named: bool = False) -> str:
+    """Return a finding as one line; `is_named`: with the file that it stands at."""
     name = f"{finding.path.removeprefix(EXAMPLES)}: " if is_named else ""
     words = cut(finding.text(event.language), _FINDING_LETTERS)
     return f"{_SIGNS[finding.severity]} {name}{words}"
