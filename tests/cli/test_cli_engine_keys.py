@@ -45,7 +45,7 @@ def test_the_list_tells_limits_and_use(keys):
     words = ("--per-minute", "5", "--tokens", "1000", "--jobs", "2", "--megabytes", "3")
     made = json.loads(keys("add", "course", *words, "--json")[1])
     with clients_of(keys.config) as clients:
-        clients.spent(clients.enter(made["key"]).client, 70)
+        clients.settle(clients.enter(made["key"]).client, 0, 70)
     (told,) = json.loads(keys("list", "--json")[1])["keys"]
     limits = {"requests_per_minute": 5, "tokens_per_day": 1000, "jobs": 2, "bytes": 3_000_000}
     assert told["limits"] == made["limits"] == limits

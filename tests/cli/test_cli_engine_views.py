@@ -60,7 +60,7 @@ def test_jobs_are_listed_with_progress_losses_and_why_one_failed(merlin):
     for said in (BASE, "обучается", f"{SHOWN}/{STEPS} (66 %)", "0,688", "1\u00a0240"):
         assert said in running
     assert "не вышло" in out
-    assert "python-3: There is not enough memory" in err
+    assert "python-3: Этому заданию не хватает памяти." in err
 
 
 def test_jobs_are_one_json_document_too(merlin, pages):

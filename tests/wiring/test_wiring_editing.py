@@ -47,7 +47,7 @@ def test_a_running_daemon_makes_the_commit(lab, say, said):
         wait_until((lab.config.state_dir / "run/daemon.lock").exists)
         with editing(lab.config, say) as desk:
             change_id = desk.commit("trial", [Edit("examples/new.yaml", None, TEXT)], "", ("", ""))
-            change = desk.wait(change_id, is_waiting=True)
+            change = desk.wait(change_id)
         assert change.commit == lab.repository.git("rev-parse", "HEAD")
         assert "no-daemon" not in said
         seen = lambda: status(lab.config)["datasets"]["trial"]["commit"] == change.commit  # noqa: E731
@@ -64,11 +64,11 @@ def test_an_edit_over_somebody_elses_is_shown_and_taken_back(lab, say):
         head = lab.repository.commit()
         change_id = desk.commit("trial", [Edit(known.path, known.blob, TEXT)], "", ("", ""))
         with pytest.raises(MerlinError) as told:
-            desk.wait(change_id, is_waiting=True)
+            desk.wait(change_id)
         assert told.value.key == "change-in-conflict"
         assert "Чужой ответ." in told.value.arguments["difference"]
         assert desk.changes.get(change_id).state is ChangeState.REFUSED
         with pytest.raises(MerlinError) as again:
-            desk.wait(change_id, is_waiting=True)
+            desk.wait(change_id)
         assert again.value.key == "change-was-refused"
     assert lab.repository.git("rev-parse", "HEAD") == head
