@@ -11,6 +11,7 @@ from merlin.build.verdict import Word
 from merlin.core.errors import NotFound
 from merlin.dataset.change import Asked, ChangeState, Edit, Landed, Theirs, changes_of
 from merlin.dataset.editor import editor_of
+from merlin.dataset.waiting import blob_of
 from merlin.job.lifecycle import JobState
 from merlin.store.changes import UNREADABLE, ChangeRows
 from merlin.store.changes_tables import CHANGE
@@ -64,6 +65,21 @@ def test_a_committed_text_is_forgotten(rows, database):
     assert (told.state, told.commit, told.text) == (ChangeState.COMMITTED, "c" * 40, None)
     assert database.rows(CHANGE.select(CHANGE.text)) == [{"text": None}]
     assert rows.give_up(change.change_id) is False
+
+
+def test_a_commit_is_found_by_its_beginning_with_what_it_left(rows):
+    put(rows, "a", "b")
+    waiting = put(rows, "c")
+    rows.settle(rows.claim(), Landed("c" * 40))
+    found = rows.of_commit("7", "c" * 10)
+    assert [(each.path, each.left) for each in found] == [
+        (f"{FACE}/examples/a.yaml", blob_of("секрет\n")),
+        (f"{FACE}/examples/b.yaml", blob_of("секрет\n")),
+    ]
+    assert rows.of_commit("8", "c" * 10) == rows.of_commit("7", "d" * 10) == []
+    assert (rows.count_open("7"), rows.count_open("8")) == (1, 0)
+    rows.give_up(waiting[0].change_id)
+    assert rows.count_open("7") == 0
 
 
 def test_a_batch_with_two_conflicts_waits_for_both(rows):
