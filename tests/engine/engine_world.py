@@ -86,7 +86,8 @@ class Desk:
             job = self.jobs.retrieve(job_id)
             return job if job.status in states else None
 
-        return wait_until(there)
+        # A language model's trainer takes seconds to start, many on a busy machine.
+        return wait_until(there, DEADLINE_S)
 
     def train(self, file_id=None, **other):
         job = self.launch(file_id, **other)
