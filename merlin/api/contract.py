@@ -18,7 +18,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from merlin.api.caller import Needed, caller_of, needed_by, person, signed_in
 from merlin.api.cookies import SIGN_IN
-from merlin.api.described import FOR_ALL, components, problems
+from merlin.api.described import FOR_ALL, KEY, components, problems
 from merlin.api.samples import BODIES, PLACES
 from merlin.api.topics import TOPICS
 
@@ -188,6 +188,8 @@ def _statuses(verb: str, operation: Json, door: Door) -> set[int]:
         found |= {415, 422}
     if operation.get("parameters"):
         found |= {422}
+    if KEY in operation.get("parameters", ()):
+        found |= {400, 409}  # no key at all; the first such call still runs
     return found
 
 

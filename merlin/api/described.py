@@ -17,6 +17,14 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
 }
 # Anybody may call, and who is signed in is told more; `api.contract` names the ways in.
 FOR_ALL: dict[str, Any] = {"security": [{"key": []}, {"browser": []}, {"token": []}, {}]}
+KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "lets a call that is sent again happen once, and be answered as it was",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+# A call that `api.idempotent` lets happen once.
+NAMED: dict[str, Any] = {"parameters": [KEY]}
 # Any call can meet a bug, and any that asks the database its silence.
 EVERYWHERE = (500, 503)
 SCHEMA = {"$ref": "#/components/schemas/Problem"}

@@ -11,6 +11,7 @@ from openapi_page import OPENAPI, POSTMAN, ROOT, described, pages
 
 from merlin.account.key import Scope
 from merlin.api.contract import HEADERS
+from merlin.api.described import KEY
 from merlin.api.topics import TOPICS
 
 pytestmark = pytest.mark.unit
@@ -175,3 +176,20 @@ def test_collection_has_each_call_once_in_the_folder_of_its_topic():
     }
     assert kept["info"]["schema"].endswith("/v2.1.0/collection.json")
     assert [folder["name"] for folder in kept["item"]] == list(TOPICS)
+
+
+def test_calls_that_happen_once_say_by_which_header():
+    named = {
+        operation["operationId"]: operation["responses"]
+        for verbs in TOLD["paths"].values()
+        for operation in verbs.values()
+        if KEY in operation.get("parameters", ())
+    }
+    assert set(named) == {
+        *("launch_job", "cancel_job", "promote_model", "pin_model", "unpin_model", "roll_back"),
+        *("add_material", "add_example", "undo_change"),
+        *("place_order", "refund_payment", "create_chat_completion"),
+    }
+    assert not [
+        name for name, answers in named.items() if not {"400", "409", "422"} <= set(answers)
+    ]

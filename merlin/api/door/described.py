@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from merlin.api.described import NAMED
 from merlin.api.door.asked import ChatAsked
 
 Responses = dict[int | str, dict[str, Any]]
@@ -150,15 +151,9 @@ def _inlined(schema: Any, parts: dict[str, Any]) -> Any:
 def _asked() -> dict[str, Any]:
     schema = ChatAsked.model_json_schema()
     body = {"schema": _inlined(schema, schema.get("$defs", {}))}
-    key = {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": "lets a call that is sent again be answered once",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-    }
     return {
         "requestBody": {"required": True, "content": {"application/json": body}},
-        "parameters": [key],
+        **NAMED,
     }
 
 

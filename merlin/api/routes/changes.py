@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from merlin.account.role import Permission
 from merlin.api.caller import Caller
-from merlin.api.described import problems
+from merlin.api.described import NAMED, problems
 from merlin.api.idempotent import once
 from merlin.api.language import language_of_request
 from merlin.api.paging import USUAL, Page, cursor, links, page_of, read_cursor
@@ -136,6 +136,7 @@ async def drop_change(request: Request, caller: Leading, change_id: Hex) -> None
     summary="Take a commit back by another one",
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
+    openapi_extra=NAMED,
     responses={
         HTTPStatus.ACCEPTED.value: {"model": ChangeShown, "description": "A commit was asked for"},
         HTTPStatus.OK.value: {"model": PreviewShown, "description": "What a dry run tells"},

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.role import Permission
-from merlin.api.described import problems
+from merlin.api.described import NAMED, problems
 from merlin.api.language import language_of_request
 from merlin.api.office.asked import RequestShown, Wish, ask
 from merlin.api.office.right import (
@@ -142,6 +142,7 @@ async def quote_launch(request: Request, caller: Launching, dataset: Name) -> Qu
     summary="Let an earlier model serve again",
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
+    openapi_extra=NAMED,
     responses=ASKED,
 )
 async def roll_back(

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from merlin.account.key import Scope
 from merlin.api.caller import Caller, SignedIn
-from merlin.api.described import problems
+from merlin.api.described import NAMED, problems
 from merlin.api.idempotent import once
 from merlin.api.paging import USUAL, Page, cursor, links, page_of, read_cursor
 from merlin.api.problems import Problem
@@ -172,7 +172,7 @@ async def list_examples(
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
     responses=ADDED,
-    openapi_extra=_WHOLE,
+    openapi_extra=_WHOLE | NAMED,
 )
 async def add_example(
     request: Request,

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.role import Permission
-from merlin.api.described import NOT_MODIFIED, problems
+from merlin.api.described import NAMED, NOT_MODIFIED, problems
 from merlin.api.language import headers_of, language_of_request
 from merlin.api.office.asked import Wish, ask
 from merlin.api.office.listing import part
@@ -93,6 +93,7 @@ async def show_job_losses(
     summary="Train the newest build of a dataset",
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
+    openapi_extra=NAMED,
     responses=ASKED,
 )
 async def launch_job(request: Request, caller: Launching, body: Launch) -> Response:
@@ -111,6 +112,7 @@ async def launch_job(request: Request, caller: Launching, body: Launch) -> Respo
     summary="Stop a job",
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
+    openapi_extra=NAMED,
     responses=ASKED,
 )
 async def cancel_job(request: Request, caller: Launching, job_id: Id) -> Response:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from merlin.account.role import Permission
 from merlin.api.caller import Caller
-from merlin.api.described import problems
+from merlin.api.described import NAMED, problems
 from merlin.api.office.asked import Wish, ask
 from merlin.api.office.listing import part
 from merlin.api.office.pipeline import Shown
@@ -77,6 +77,7 @@ async def show_model(request: Request, caller: Watching, model_id: Id) -> ModelS
     summary="Let a model serve",
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
+    openapi_extra=NAMED,
     responses=ASKED,
 )
 async def promote_model(request: Request, caller: Promoting, model_id: Id) -> Response:
@@ -91,6 +92,7 @@ async def promote_model(request: Request, caller: Promoting, model_id: Id) -> Re
     summary="Keep the model that serves, whatever comes",
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
+    openapi_extra=NAMED,
     responses=ASKED,
 )
 async def pin_model(request: Request, caller: Promoting, model_id: Id) -> Response:
@@ -103,6 +105,7 @@ async def pin_model(request: Request, caller: Promoting, model_id: Id) -> Respon
     summary="Let newer models serve again",
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
+    openapi_extra=NAMED,
     responses=ASKED,
 )
 async def unpin_model(request: Request, caller: Promoting, model_id: Id) -> Response:

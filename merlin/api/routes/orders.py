@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from merlin.account.key import Scope
 from merlin.api.caller import Caller, Person, holding
-from merlin.api.described import problems
+from merlin.api.described import NAMED, problems
 from merlin.api.idempotent import once
 from merlin.api.language import headers_of, language_of_request
 from merlin.api.paging import MOST
@@ -75,6 +75,7 @@ class PayPage(Shape):
     summary="Order a plan",
     status_code=HTTPStatus.CREATED,
     response_model=None,
+    openapi_extra=NAMED,
     responses={
         201: {"model": OrderShown, "description": "The order, which waits to be paid"},
         **problems(400, 401, 403, 404, 409, 422),

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from merlin.account import audit
 from merlin.account.role import Permission
 from merlin.api.caller import Caller, Person
-from merlin.api.described import problems
+from merlin.api.described import NAMED, problems
 from merlin.api.idempotent import once
 from merlin.api.language import headers_of, language_of_request
 from merlin.api.paging import USUAL, Page, cursor, links, page_of, read_cursor
@@ -118,6 +118,7 @@ async def show_payment(
     summary="Send money back",
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
+    openapi_extra=NAMED,
     responses={
         202: {"model": RefundShown, "description": "The refund, which is sent within seconds"},
         **problems(400, 401, 403, 404, 409, 422),

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from merlin.account.key import Scope
 from merlin.account.role import Permission
 from merlin.api.caller import Caller, holding
-from merlin.api.described import problems
+from merlin.api.described import NAMED, problems
 from merlin.api.idempotent import once
 from merlin.api.language import language_of_request
 from merlin.api.shape import DryRun, Id, Shape
@@ -121,6 +121,7 @@ async def edit_course(
     summary="Add a material",
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
+    openapi_extra=NAMED,
     responses=WRITTEN,
 )
 async def add_material(
