@@ -15,7 +15,6 @@ from merlin.dataset.change import (
     changes_of,
     checked_path,
     one_line,
-    subject_of,
 )
 from merlin.dataset.editor import Editor, editor_here, editor_of
 
@@ -100,9 +99,13 @@ def test_what_cannot_be_one_commit_is_refused(edits, key):
 
 
 def test_subjects_are_made_of_what_is_done():
-    assert subject_of(Edit(PLACE, "b", "x")) == "Edit example face/fixation"
-    assert subject_of(Edit("dataset.yaml", "b", "x")) == "Edit dataset.yaml"
-    assert subject_of(Edit("materials/a.md", "b", None)) == "Delete materials/a.md"
+    edits = {
+        Edit(PLACE, "b", "x"): "Edit example face/fixation",
+        Edit("dataset.yaml", "b", "x"): "Edit dataset.yaml",
+        Edit("materials/a.md", "b", None): "Delete materials/a.md",
+    }
+    for edit, line in edits.items():
+        assert [each.subject for each in changes_of("trial", [edit], ASKED)] == [line]
 
 
 @pytest.mark.parametrize(
