@@ -43,7 +43,7 @@ def test_a_demo_whose_child_cannot_start_says_so_at_once(tmp_path):
     place = tmp_path / "demo"
     (place / "credentials").mkdir(parents=True)
     (place / "credentials" / "TELEGRAM_BOT_TOKEN").write_text("no token at all")
-    (place / "config.yaml").touch()  # an earlier demo's folder
+    (place / "demo.lock").touch()  # an earlier demo's folder
     done = merlin("demo", "--check", "--state", str(place))
     assert done.returncode == 1
     assert json.loads(done.stdout.splitlines()[-1])["ok"] is False
