@@ -57,8 +57,15 @@ def export(
 def _write(path: Path, text: str) -> None:
     from merlin.core import durable
 
+    def fill(place: Path) -> None:
+        place.write_text(text, encoding="utf-8", newline="\n")
+
     try:
-        durable.write(path, lambda beside: beside.write_text(text, encoding="utf-8", newline="\n"))
+        # A device or a pipe (/dev/stdout, /dev/null) takes the text; a rename would replace it.
+        if path.exists() and not path.is_file():
+            fill(path)
+        else:
+            durable.write(path, fill)
     except OSError as error:
         told = {"path": str(path), "reason": error.strerror or str(error)}
         raise ConfigError(f"{path}: {error}", "export-unwritable", **told) from error

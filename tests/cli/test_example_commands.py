@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 import pytest
@@ -243,6 +244,19 @@ def test_an_export_comes_back_as_it_was(lab, shown, run):
     assert "messages" in shown("export", "trial")["text"]
     code, documents = run("export", "trial", "--format", "yaml")
     assert len(list(yaml.safe_load_all(documents.out))) == 12
+
+
+def test_an_export_into_a_pipe_or_a_device_leaves_it_what_it_is(lab, run, tmp_path):
+    lab.tick("fetch")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert run("export", "trial", "-o", str(pipe))[0] == 0
+        assert len(os.read(reader, 65_536).splitlines()) == 12
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
 
 
 def test_what_does_not_fit_into_a_table_is_told(lab, run, tmp_path):
