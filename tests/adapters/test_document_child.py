@@ -206,7 +206,7 @@ def test_only_so_many_documents_are_read_at_once():
         readings = [asyncio.create_task(reader.read(b"a", "a.txt")) for _ in range(5)]
         while not all(each.done() for each in readings):
             seen.add(len(children() - before))
-            await asyncio.sleep(0.002)
+            await asyncio.wait(readings, timeout=0.002)
         return seen, [each.result().text for each in readings]
 
     before = children()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from api_world import Desk, services_of, serving
+from door_world import asker, opened
 from pay_world import as_new, market
 from site_world import running
 
@@ -85,3 +86,17 @@ def site(tmp_path):
     """An api of its own with a few courses: `site_world.COURSES`."""
     with running(tmp_path) as site:
         yield site
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory):
+    """One api with a model at its door for all tests of a file; the site, and the provider."""
+    with opened(tmp_path_factory.mktemp("door")) as (site, provider):
+        yield site, provider
+
+
+@pytest.fixture(scope="module")
+def door_client(door):
+    """One key for all: a person has only so many."""
+    with asker(door[0]) as client:
+        yield client

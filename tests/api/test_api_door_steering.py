@@ -22,27 +22,19 @@ NOT_HERE = {
 }
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    with opened(tmp_path_factory.mktemp("door")) as (site, provider):
-        yield site, provider
+@pytest.fixture
+def provider(door):
+    return door[1]
 
 
 @pytest.fixture
-def provider(shared):
-    return shared[1]
+def client(door_client):
+    return door_client
 
 
 @pytest.fixture(scope="module")
-def client(shared):
-    """One key for all: a person has only so many."""
-    with asker(shared[0]) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def sdk(shared):
-    with package(shared[0]) as client:
+def sdk(door):
+    with package(door[0]) as client:
         yield client
 
 

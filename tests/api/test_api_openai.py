@@ -20,28 +20,19 @@ QUESTION = "Что такое граф?"
 PICTURE = "data:image/png;base64," + base64.b64encode(b"\x89PNG but small").decode()
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    """One api for all tests that leave nothing behind in it."""
-    with opened(tmp_path_factory.mktemp("door")) as (site, provider):
-        yield site, provider
+@pytest.fixture
+def site(door):
+    return door[0]
 
 
 @pytest.fixture
-def site(shared):
-    return shared[0]
+def provider(door):
+    return door[1]
 
 
 @pytest.fixture
-def provider(shared):
-    return shared[1]
-
-
-@pytest.fixture(scope="module")
-def client(shared):
-    """One key for all: a person has only so many."""
-    with asker(shared[0]) as client:
-        yield client
+def client(door_client):
+    return door_client
 
 
 def test_the_package_gets_a_whole_answer_with_where_it_comes_from(site):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bot_world import let_serve, settings_of
+from bot_world import RunningBot, let_serve, settings_of
 from structlog.testing import capture_logs
 
 from merlin.sandbox.provider import ProviderStandIn
@@ -34,3 +34,10 @@ def settings(tmp_path, telegram, provider):
     made = settings_of(tmp_path, telegram, provider)
     let_serve(made, "stand-in-base")
     return made
+
+
+@pytest.fixture
+def bot(settings):
+    """A running bot; its settings."""
+    with RunningBot(settings):
+        yield settings

@@ -25,12 +25,6 @@ def settings(settings):
     return replace(settings, plans=read_plans(SAID), selling=read_selling({"invitation": 5}))
 
 
-@pytest.fixture
-def bot(settings):
-    with RunningBot(settings):
-        yield settings
-
-
 def follow(telegram, settings, who, payload):
     return Talk(telegram, settings, who).start(payload)
 

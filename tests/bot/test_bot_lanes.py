@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from bot_world import run_jumping
+from bot_world import passed, run_jumping
 
 from merlin.account.user import User
 from merlin.bot.known import Known
@@ -26,7 +26,7 @@ class Story:
 
     async def work(self, task):
         self.most_at_once = max(self.most_at_once, self.lanes.working)
-        await asyncio.sleep(1)
+        await passed(1)
         self.done.append((task.update.chat_id, task.update.update_id))
 
     async def refuse(self, updates, is_news):
@@ -41,7 +41,7 @@ def test_a_chat_keeps_its_order_and_chats_run_side_by_side():
     async def run():
         story = Story()
         story.lanes.add([*messages(1, 10, 12, 14), *messages(2, 11, 13)])
-        await asyncio.sleep(3.5)
+        await passed(3.5)
         return story, asyncio.get_running_loop().time()
 
     story, took_s = run_jumping(run())
@@ -55,7 +55,7 @@ def test_no_more_than_so_many_chats_are_worked_on_at_once():
     async def run():
         story = Story(at_once=3)
         story.lanes.add([update for chat in range(10) for update in messages(chat, chat)])
-        await asyncio.sleep(5)
+        await passed(5)
         return story
 
     story = run_jumping(run())
@@ -68,9 +68,9 @@ def test_one_is_worked_on_five_wait_and_the_rest_is_refused_and_told_once():
         story = Story()
         story.lanes.add(messages(1, *range(8)))
         story.lanes.add(messages(1, 8))
-        await asyncio.sleep(10)
+        await passed(10)
         story.lanes.add(messages(1, *range(20, 27)))
-        await asyncio.sleep(10)
+        await passed(10)
         return story
 
     story = run_jumping(run())
@@ -83,7 +83,7 @@ def test_resumed_updates_and_other_kinds_have_their_room():
         story = Story()
         story.lanes.add(messages(1, *range(8)), is_resumed=True)
         story.lanes.add(messages(1, 8, kind="my_chat_member"))
-        await asyncio.sleep(10)
+        await passed(10)
         return story
 
     story = run_jumping(run())
@@ -101,7 +101,7 @@ def test_buttons_that_ask_a_model_take_room_as_questions_do(verb):
     async def run():
         story = Story()
         story.lanes.add(presses(1, verb, *range(8)))
-        await asyncio.sleep(10)
+        await passed(10)
         return story
 
     assert run_jumping(run()).refused == [([6, 7], True)]
@@ -112,7 +112,7 @@ def test_corrections_take_room_and_leaving_never_waits_outside():
         story = Story()
         story.lanes.add(messages(1, *range(8), kind="edited_message"))
         story.lanes.add(presses(1, "forget", 8))
-        await asyncio.sleep(10)
+        await passed(10)
         return story
 
     story = run_jumping(run())
@@ -125,7 +125,7 @@ def test_a_payment_and_a_stop_wait_neither_behind_an_answer_nor_behind_a_button(
         story = Story()
         story.lanes.add([*messages(1, 1), *presses(1, "sessions", 2, 3), *presses(1, "stop", 4)])
         story.lanes.add(messages(1, 5, kind="pre_checkout_query"))
-        await asyncio.sleep(1.5)
+        await passed(1.5)
         return story
 
     assert sorted(run_jumping(run()).done) == [(1, 1), (1, 2), (1, 4)]
@@ -137,10 +137,10 @@ def test_what_is_in_hand_is_not_queued_again_and_forgotten_when_it_is_done():
         story.lanes.add(messages(1, 1, 2, 3))
         before = story.lanes.in_hand
         story.lanes.add(messages(1, 2), is_resumed=True)
-        await asyncio.sleep(3)
+        await passed(3)
         after = story.lanes.in_hand
         story.lanes.add(messages(1, 1))
-        await asyncio.sleep(3)
+        await passed(3)
         return story, before, after
 
     story, before, after = run_jumping(run())
@@ -153,7 +153,7 @@ def test_closing_lets_running_work_end_and_leaves_the_rest():
     async def run():
         story = Story()
         story.lanes.add(messages(1, 1, 2))
-        await asyncio.sleep(0.5)
+        await passed(0.5)
         await story.lanes.close(within_s=5)
         return story
 
@@ -164,7 +164,7 @@ def test_closing_stops_what_takes_too_long():
     async def run():
         story = Story()
         story.lanes.add(messages(1, 1))
-        await asyncio.sleep(0.1)
+        await passed(0.1)
         await story.lanes.close(within_s=0.2)
         return story
 

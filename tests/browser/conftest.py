@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 from chat_page_world import Bot, opened
 from chromium_here import ARGUMENTS, CHROMIUM
 from course_world import Visitor, course_site, visiting
+from machine import needed
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from staff_world import staff_site
 
@@ -19,11 +19,8 @@ from merlin.sandbox.telegram import TelegramStandIn
 # test could call asyncio.run.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        reason = f"no {CHROMIUM}: the pages are not looked at (apt-get install chromium)"
-        if os.environ.get("MERLIN_REQUIRE_ALL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    reason = f"no {CHROMIUM}: the pages are not looked at (apt-get install chromium)"
+    needed(None if CHROMIUM.exists() else reason)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         # A busy machine draws late; nothing here waits longer than it must.

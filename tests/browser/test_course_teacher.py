@@ -29,6 +29,12 @@ def lying(staff, path, dataset="algorithms"):
     return next(each for each in staff.rows.library.files(dataset) if each.path == path)
 
 
+def holding(staff, words, dataset="algorithms"):
+    """Return how many files of a dataset's folders hold these words."""
+    files = staff.rows.library.files(dataset)
+    return sum(words in (each.text or "") for each in files if "/" in each.path)
+
+
 def rewrite(staff, dataset, path, before, after):
     """Let another change a file meanwhile."""
     files = staff.keeper.files[dataset]
@@ -202,8 +208,7 @@ def test_an_example_that_two_edit_shows_both_and_one_removed_is_saved_anew(colle
     page.get_by_role("button", name="Сохранить").click()
     expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
     staff.keeper.commit()
-    texts = [one.text for one in staff.rows.library.files("algorithms") if "/" in one.path]
-    assert sum("Моё: волной." in (text or "") for text in texts) == 1
+    assert holding(staff, "Моё: волной.") == 1
 
 
 def test_an_example_that_another_has_changed_is_not_removed_unseen(colleague, staff):
@@ -261,8 +266,7 @@ def test_an_example_is_found_added_and_read_by_the_model(colleague, staff):
     page.get_by_role("button", name="Сохранить").dblclick()
     expect(page.get_by_text("Правка сохранена и ждёт коммита.")).to_be_visible()
     staff.keeper.commit()
-    texts = [one.text for one in staff.rows.library.files("algorithms") if "/" in one.path]
-    assert sum("родитель не меньше детей" in (text or "") for text in texts) == 1
+    assert holding(staff, "родитель не меньше детей") == 1
 
 
 def test_the_card_is_changed_by_the_keyboard_alone(colleague, staff):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from contextlib import closing
 from itertools import count
 
@@ -14,8 +12,6 @@ from engine_world import QUESTION, Desk, connect, engine_in_thread, jsonl
 from waiting import wait_until
 
 from merlin.core.errors import NotFound, Refused
-from merlin.engine.answering.asking import Ending, Piece
-from merlin.engine.bases import Base
 from merlin.engine.clients import Clients
 from merlin.engine.limits import Limits
 from merlin.engine.rows import Rows
@@ -146,71 +142,6 @@ def test_who_has_no_tokens_left_asks_no_more_but_may_do_all_else(enter):
     assert refused.value.type == "tokens"
     assert int(refused.value.response.headers["retry-after"]) > 0
     assert anna.upload().id in [each.id for each in anna.client.files.list()]
-
-
-class Patient:
-    """A backend whose answers end when they are let; a base whose only part is this."""
-
-    def __init__(self):
-        self.may_end = threading.Event()
-
-    async def ask(self, _adapter, _asking):
-        yield Piece("one")
-        await asyncio.to_thread(self.may_end.wait)
-        yield Piece(" two")
-        yield Ending("stop", 3, 2)
-
-    def figures(self):
-        return {}
-
-    async def close(self):
-        self.may_end.set()
-
-
-def test_answers_under_way_have_their_tokens_set_aside_until_they_end(tmp_path):
-    slow = Patient()
-    bases = {"slow": Base("slow", None, [], lambda: slow, 100)}
-    with (
-        engine_in_thread(tmp_path, bases=bases) as desk,
-        closing(Rows(tmp_path / "engine.db")) as rows,
-        closing(Desk(desk.port, Clients(rows).add("anna", Limits(tokens_per_day=1500)))) as anna,
-    ):
-        under_way = [iter(anna.ask("slow", stream=True)) for _ in range(2)]
-        for stream in under_way:
-            next(stream)
-        with pytest.raises(openai.RateLimitError, match="under way") as refused:
-            anna.ask("slow")
-        assert refused.value.type == "tokens"
-        head = call(anna, "GET", "/v1/models").headers
-        assert head["x-ratelimit-remaining-tokens"] == "0"
-        slow.may_end.set()
-        for stream in under_way:
-            assert [chunk.choices[0].finish_reason for chunk in stream][-1] == "stop"
-        head = call(anna, "GET", "/v1/models").headers
-        assert head["x-ratelimit-remaining-tokens"] == str(1500 - 2 * 5)
-        assert anna.ask("slow").usage.total_tokens == 5
-
-
-def test_an_answer_left_under_way_gives_its_tokens_back(tmp_path):
-    slow = Patient()
-    bases = {"slow": Base("slow", None, [], lambda: slow, 100)}
-    with (
-        engine_in_thread(tmp_path, bases=bases) as desk,
-        closing(Rows(tmp_path / "engine.db")) as rows,
-        closing(Desk(desk.port, Clients(rows).add("anna", Limits(tokens_per_day=900)))) as anna,
-    ):
-        with anna.ask("slow", stream=True) as stream:
-            next(iter(stream))
-            with pytest.raises(openai.RateLimitError, match="under way"):
-                anna.ask("slow")
-
-        def left():
-            head = call(anna, "GET", "/v1/models").headers
-            return int(head["x-ratelimit-remaining-tokens"])
-
-        slow.may_end.set()
-        wait_until(lambda: 0 < left() < 900)
-        assert anna.ask("slow").usage.total_tokens == 5
 
 
 def test_an_answer_that_was_left_half_way_is_counted(place, enter):

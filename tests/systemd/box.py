@@ -14,11 +14,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+
+from waiting import wait_until
 
 BOOT_S = 30.0
 STOP_S = 20.0
@@ -158,15 +159,19 @@ class SystemdBox:
     def _wait_for_boot(self) -> None:
         assert self._outside is not None
         children = Path(f"/proc/{self._outside.pid}/task/{self._outside.pid}/children")
-        deadline = time.monotonic() + BOOT_S
-        while self._outside.poll() is None and time.monotonic() < deadline:
+
+        def has_booted() -> bool:
+            assert self._outside is not None
+            assert self._outside.poll() is None, self._told()
             self._pid = int((children.read_text("ascii").split() or ["0"])[0])
-            if self._is_systemd() and self._is_up():
-                return
-            time.sleep(0.02)
+            return self._is_systemd() and self._is_up()
+
+        wait_until(has_booted, BOOT_S, self._told)
+
+    def _told(self) -> str:
         assert self._control is not None
         errors = (self._control / "errors").read_text("utf-8", "replace")
-        raise RuntimeError(f"the box did not boot: {errors[-800:]}")
+        return f"the box did not boot: {errors[-800:]}"
 
     def _is_systemd(self) -> bool:
         try:
@@ -211,10 +216,7 @@ class SystemdBox:
 
     def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:
         """Wait until `condition` holds. Raises AssertionError naming `what`."""
-        deadline = time.monotonic() + timeout_s
-        while not condition():
-            assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-            time.sleep(0.02)
+        wait_until(condition, timeout_s, lambda: f"not within {timeout_s} s: {what}")
 
     def _end(self) -> None:
         if self._outside is not None:

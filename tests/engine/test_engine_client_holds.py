@@ -1,0 +1,86 @@
+"""Tokens of a client's day that are set aside while an answer is under way."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import closing, contextmanager
+
+import openai
+import pytest
+from engine_world import Desk, engine_in_thread
+from waiting import wait_until
+
+from merlin.engine.answering.asking import Ending, Piece
+from merlin.engine.bases import Base
+from merlin.engine.clients import Clients
+from merlin.engine.limits import Limits
+from merlin.engine.rows import Rows
+
+pytestmark = pytest.mark.functional
+
+
+class Patient:
+    """A backend whose answers end when they are let; a base whose only part is this."""
+
+    def __init__(self):
+        self.may_end = threading.Event()
+
+    async def ask(self, _adapter, _asking):
+        yield Piece("one")
+        await asyncio.to_thread(self.may_end.wait)
+        yield Piece(" two")
+        yield Ending("stop", 3, 2)
+
+    def figures(self):
+        return {}
+
+    async def close(self):
+        self.may_end.set()
+
+
+@contextmanager
+def client_of_a_slow_base(folder, tokens_per_day):
+    """Yield a client of an engine, and the base `slow` that answers it."""
+    slow = Patient()
+    bases = {"slow": Base("slow", None, [], lambda: slow, 100)}
+    limits = Limits(tokens_per_day=tokens_per_day)
+    with (
+        engine_in_thread(folder, bases=bases) as desk,
+        closing(Rows(folder / "engine.db")) as rows,
+        closing(Desk(desk.port, Clients(rows).add("anna", limits))) as anna,
+    ):
+        yield anna, slow
+
+
+def left(desk):
+    """Return how many tokens of the day the engine says are left."""
+    told = desk.client.models.with_raw_response.list()
+    return int(told.headers["x-ratelimit-remaining-tokens"])
+
+
+def test_answers_under_way_have_their_tokens_set_aside_until_they_end(tmp_path):
+    with client_of_a_slow_base(tmp_path, tokens_per_day=1500) as (anna, slow):
+        under_way = [iter(anna.ask("slow", stream=True)) for _ in range(2)]
+        for stream in under_way:
+            next(stream)
+        with pytest.raises(openai.RateLimitError, match="under way") as refused:
+            anna.ask("slow")
+        assert refused.value.type == "tokens"
+        assert left(anna) == 0
+        slow.may_end.set()
+        for stream in under_way:
+            assert [chunk.choices[0].finish_reason for chunk in stream][-1] == "stop"
+        assert left(anna) == 1500 - 2 * 5
+        assert anna.ask("slow").usage.total_tokens == 5
+
+
+def test_an_answer_left_under_way_gives_its_tokens_back(tmp_path):
+    with client_of_a_slow_base(tmp_path, tokens_per_day=900) as (anna, slow):
+        with anna.ask("slow", stream=True) as stream:
+            next(iter(stream))
+            with pytest.raises(openai.RateLimitError, match="under way"):
+                anna.ask("slow")
+        slow.may_end.set()
+        wait_until(lambda: 0 < left(anna) < 900)
+        assert anna.ask("slow").usage.total_tokens == 5
