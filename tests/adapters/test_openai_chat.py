@@ -170,7 +170,7 @@ def test_a_slow_reader_loses_nothing(server, reply):
         texts = []
         async for piece in chat.stream("ft:x", QUESTION):
             texts.append(piece.text)
-            await asyncio.sleep(0.36)
+            await asyncio.sleep(0.36)  # what is tested: three times so long is over total_s
         await chat.aclose()
         return "".join(texts)
 

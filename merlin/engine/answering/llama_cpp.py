@@ -98,7 +98,7 @@ class LlamaCppBackend(Proxied):
         try:
             write_adapter(adapter.path, self._files().folder, file)
         except ImportError as error:
-            text = "Adapters become GGUF by the package gguf: pip install 'merlin[engine]'."
+            text = "Adapters become GGUF by the package gguf: run make engine in the checkout."
             raise Unavailable(text) from error
         except Inconvertible as error:
             raise Unavailable(f"The adapter cannot become GGUF: {error}.") from error

@@ -84,7 +84,7 @@ class Hearing:
         if not self._folder:
             raise bad("model", "This engine hears nothing: name a Whisper model in engine.hearing.")
         if find_spec(PACKAGE) is None:
-            raise bad("model", "This engine hears nothing yet: pip install 'merlin[whisper]'.")
+            raise bad("model", "This engine hears nothing yet: run make engine in its checkout.")
         if not (Path(self._folder) / _WEIGHTS).is_file():
             text = f"There is no Whisper model in {self._folder}: engine.hearing must be a folder"
             raise bad("model", f"{text} with {_WEIGHTS} (CTranslate2).")

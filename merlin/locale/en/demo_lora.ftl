@@ -1,7 +1,7 @@
 demo-lora-missing = merlin demo --engine lora tunes a real language model and needs two more things:
     { $torch ->
         [yes] ✔ the engine's extra is here
-       *[no] ✘ the engine's extra, some 1.6 GB:   { $python } -m pip install 'merlin[engine]'
+       *[no] ✘ the engine's extra, some 1.6 GB:   make engine, in the checkout
     }
     { $weights ->
         [yes] ✔ SmolLM2-135M-Instruct is here

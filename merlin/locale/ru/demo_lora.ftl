@@ -1,7 +1,7 @@
 demo-lora-missing = merlin demo --engine lora доучивает настоящую языковую модель, для этого нужны ещё две вещи:
     { $torch ->
         [yes] ✔ дополнение движка установлено
-       *[no] ✘ дополнение движка, около 1,6 ГБ:   { $python } -m pip install 'merlin[engine]'
+       *[no] ✘ дополнение движка, около 1,6 ГБ:   make engine, в копии репозитория
     }
     { $weights ->
         [yes] ✔ SmolLM2-135M-Instruct установлена

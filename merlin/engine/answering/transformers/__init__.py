@@ -132,7 +132,8 @@ class TransformersBackend:
         missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
         if missing:
             raise Unavailable(
-                f"{self._model.name} needs {', '.join(missing)}: pip install 'merlin[engine]'"
+                f"{self._model.name} needs {', '.join(missing)}: run make engine in the checkout,"
+                " for services sudo make install EXTRA=engine"
             )
         if not (self._folder / "config.json").is_file():
             raise Unavailable(
