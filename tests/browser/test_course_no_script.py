@@ -45,6 +45,9 @@ def test_favourites_are_kept_by_plain_forms(visitor, courses):
     expect(page.locator("#toast")).to_contain_text("убран из моих курсов")
     expect(sider(page).get_by_role("link")).to_have_count(0)
     page.get_by_role("button", name="Вернуть").click()
+    # A click waits for no page: only what the next one shows tells that it is there.
+    expect(sider(page).get_by_role("link")).to_have_text(["Базы данных"])
+    expect(page.locator("#toast")).to_contain_text("Курс «Базы данных» теперь в моих курсах.")
     assert courses.rows.favourites.of(anna) == [courses.course_id("databases")]
     page.reload()
     expect(page.locator("#toast")).to_be_empty()
