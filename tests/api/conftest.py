@@ -71,7 +71,8 @@ def still_site(tmp_path_factory):
 @pytest.fixture(scope="session")
 def shared_market(tmp_path_factory):
     """One shop with its stand-in for all tests about paying; everybody who buys there is new."""
-    with market(tmp_path_factory.mktemp("market")) as made:
+    # Long enough for a till that answers beside a crowd of tests; short for those where it hangs.
+    with market(tmp_path_factory.mktemp("market"), deadline_s=5.0) as made:
         yield made
 
 

@@ -12,6 +12,7 @@ from waiting import wait_until
 
 from merlin.account.role import Role
 from merlin.adapters.yookassa_gateway import YooKassaGateway
+from merlin.adapters.yookassa_lane import DEADLINE_S
 from merlin.billing import buying
 from merlin.billing.amount import roubles, stars
 from merlin.billing.buying import Shop, Wanted
@@ -40,8 +41,6 @@ PACK = Plan(
 STARRY = Plan("starry", {"ru": "Звёздный", "en": "Starry"}, offer=Offer(None, stars(5), 7))
 PLANS = (FREE, PLUS, PACK, STARRY)
 PUBLIC_URL = "https://merlin.example"
-# What the gateway waits for in these tests.
-DEADLINE_S = 1.0
 # How often the cashier goes round.
 ROUND_S = 0.05
 
@@ -205,10 +204,10 @@ def selling_at(shop, deadline_s=DEADLINE_S, **config):
 
 
 @contextmanager
-def market(folder, plans=PLANS, **config):
+def market(folder, plans=PLANS, deadline_s=DEADLINE_S, **config):
     """Run an api beside a stand-in."""
     listening = replace(NOT_LIMITED, public_url=PUBLIC_URL)
-    with YooKassaStandIn() as shop, selling_at(shop, **config) as (selling, till):
+    with YooKassaStandIn() as shop, selling_at(shop, deadline_s, **config) as (selling, till):
         settings = {"plans": plans, "selling": selling, "till": till, "listening": listening}
         with running(folder, **settings) as site:
             shop.notify_to(f"{site.address}/hooks/payment")
