@@ -64,9 +64,12 @@ def test_the_same_key_belongs_to_one_call_of_one_person(tmp_path):
 @functional
 def test_of_many_at_once_one_is_asked_and_the_others_wait(tmp_path):
     with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
-        provider.behave(think_s=1.0)
+        provider.behave(think_s=3600.0)
         with ThreadPoolExecutor(12) as pool:
-            told = list(pool.map(lambda _: ask(client), range(12)))
+            asked = [pool.submit(ask, client) for _ in range(12)]
+            wait_until(lambda: sum(each.done() for each in asked) == 11)
+            provider.behave(think_s=0.0)
+            told = [each.result() for each in asked]
         statuses = sorted(each.status_code for each in told)
         assert statuses == [200, *[409] * 11]
         waits = next(each for each in told if each.status_code == 409)
@@ -93,9 +96,10 @@ def test_a_failure_frees_the_key_because_nothing_happened(tmp_path):
 @functional
 def test_who_leaves_after_naming_the_question_finds_its_answer(tmp_path):
     with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
-        provider.behave(think_s=1.0)
+        provider.behave(think_s=3600.0)
         with raw_call(site, talk(QUESTION), **{"Idempotency-Key": "one"}):
             wait_until(lambda: uses(site) == {"reserved": 1})
+        provider.behave(think_s=0.0)
         again = wait_until(lambda: (told := ask(client)).status_code == 200 and told)
         assert again.headers["idempotency-replayed"] == "true"
         assert len(provider.calls("chat.create")) == 1
@@ -128,10 +132,11 @@ def test_a_streamed_answer_is_told_again_as_a_stream_and_charged_once(tmp_path):
 @functional
 def test_who_leaves_a_named_stream_in_its_middle_finds_the_whole_of_it(tmp_path):
     with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
-        provider.behave(fixed_answer="один два три четыре пять шесть", piece_s=0.2)
+        provider.behave(fixed_answer="один два три четыре пять шесть", piece_s=3600.0)
         with raw_call(site, talk(QUESTION, stream=True), **{"Idempotency-Key": "one"}) as left:
             assert left.recv(1)  # the first word is on its way
             assert ask(client, stream=True).status_code == 409
+        provider.behave(piece_s=0.0)
         again = wait_until(lambda: (told := ask(client, stream=True)).status_code == 200 and told)
         assert again.headers["idempotency-replayed"] == "true"
         _, words, origin = words_of(again)

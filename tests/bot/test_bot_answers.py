@@ -75,7 +75,7 @@ def test_a_growing_answer_has_a_stop_button_and_stays_as_far_as_it_came(
 
 
 def test_nobody_stops_another_person_s_answer(telegram, provider, settings):
-    provider.behave(think_s=0.6)
+    provider.behave(think_s=3600.0)
     with RunningBot(settings):
         telegram.say("boris", "/help")
         telegram.say("anna", "Вопрос")
@@ -83,6 +83,8 @@ def test_nobody_stops_another_person_s_answer(telegram, provider, settings):
         stop = data_of(telegram.answers("anna")[0], "stop")
         telegram.wait_for(lambda: telegram.answers("boris"), 20)
         telegram.press("boris", stop, forged=True)
+        telegram.wait_for(lambda: telegram.calls("answerCallbackQuery"), 20)
+        provider.behave(think_s=0.0)
         ended(telegram, settings, 3)
     assert "«Вопрос»" in texts(telegram)[0]
 
@@ -194,7 +196,7 @@ def test_drafts_show_the_growing_answer_and_one_message_is_left(telegram, provid
 
 
 def test_a_payment_is_declined_at_once_while_an_answer_is_written(telegram, provider, settings):
-    provider.behave(think_s=1.0)
+    provider.behave(think_s=3600.0)
     with RunningBot(settings):
         telegram.say("anna", "Вопрос")
         telegram.wait_for(lambda: texts(telegram) == ["…"], 20)
@@ -208,6 +210,7 @@ def test_a_payment_is_declined_at_once_while_an_answer_is_written(telegram, prov
         telegram.act(lambda acting: acting._world.add_update("pre_checkout_query", query))
         telegram.wait_for(lambda: telegram.calls("answerPreCheckoutQuery"), 20)
         assert texts(telegram) == ["…"]
+        provider.behave(think_s=0.0)
         ended(telegram, settings, 2)
     (call,) = telegram.calls("answerPreCheckoutQuery")
     assert call.arguments["error_message"] == russian("pay-refused-unknown")

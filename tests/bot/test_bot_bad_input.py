@@ -130,7 +130,7 @@ def test_naughty_answers_are_shown(telegram, provider, media):
 
 
 def test_buttons_of_others_do_nothing(telegram, provider, media):
-    provider.behave(think_s=1.0)
+    provider.behave(think_s=3600.0)
     with RunningBot(media):
         telegram.say("anna", "Вопрос Анны")
         telegram.wait_for(lambda: telegram.answers("anna"))
@@ -139,6 +139,8 @@ def test_buttons_of_others_do_nothing(telegram, provider, media):
         telegram.wait_for(lambda: telegram.answers("boris"))
         for data in (f"stop:{update_id}", "again:1", "sum:1", "again:x", "again:", "", "🦔:1"):
             telegram.press("boris", data or ":", forged=True)
+        telegram.wait_for(lambda: len(telegram.calls("answerCallbackQuery")) == 7)
+        provider.behave(think_s=0.0)
         ended(telegram, media, 9)
     (answer,) = texts(telegram, "anna")
     assert "«Вопрос Анны»" in answer

@@ -46,7 +46,6 @@ def test_a_question_that_waited_when_a_name_was_asked_for_is_answered(talk, tele
     telegram.say("anna", "Второй вопрос")
     talk.press("✏️ Переименовать", card)
     provider.behave(think_s=0.0)
-    talk.press("⏹ Стоп")
     telegram.wait_for(lambda: "«Второй вопрос»" in talk.last.text, 20)
     assert len(provider.calls("chat.create")) == 3
     # The name is waited for still, and comes now.

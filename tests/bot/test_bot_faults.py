@@ -79,7 +79,7 @@ def test_a_question_stays_one_though_a_dialog_was_opened_before_a_kill(
     with RunningBot(settings):
         Talk(telegram, settings).say("Первый")
         (session,) = rows(settings, "SELECT id FROM chat_session")[0]
-    provider.behave(think_s=2.0)
+    provider.behave(think_s=3600.0)
     child = start_bot(settings, tmp_path / "log")
     telegram.say("anna", "Второй")
     telegram.wait_for(lambda: texts(telegram)[-1] == "…", 30)
@@ -139,10 +139,12 @@ def test_a_session_deleted_while_it_is_summed_up_costs_nothing(telegram, provide
         talk = Talk(telegram, limited)
         talk.say("Первый")
         ((session, turn),) = rows(limited, "SELECT session_id, id FROM turn")
-        provider.behave(think_s=1.5)
+        provider.behave(think_s=3600.0)
         telegram.press("anna", f"sum:{turn}", forged=True)
         wait_until(lambda: len(provider.calls("chat.create")) == 2, 20)
         telegram.press("anna", f"session-drop-yes:{session}", forged=True)
+        wait_until(lambda: rows(limited, "SELECT COUNT(*) FROM turn") == [(0,)])
+        provider.behave(think_s=0.0)
         ended(telegram, limited, 3)
     assert uses(limited) == ["charged", "returned"]
     assert russian("session-not-yours") in talk.alerts()
@@ -156,10 +158,12 @@ def test_a_session_deleted_while_its_answer_is_written_loses_no_answer(
         talk = Talk(telegram, limited)
         talk.say("Первый")
         (session,) = rows(limited, "SELECT id FROM chat_session")[0]
-        provider.behave(think_s=1.5)
+        provider.behave(think_s=3600.0)
         telegram.say("anna", "Второй")
         wait_until(lambda: len(provider.calls("chat.create")) == 2, 20)
         telegram.press("anna", f"session-drop-yes:{session}", forged=True)
+        wait_until(lambda: not rows(limited, "SELECT id FROM chat_session"))
+        provider.behave(think_s=0.0)
         ended(telegram, limited, 3)
     assert any("«Второй»" in told for told in texts(telegram))
     assert uses(limited) == ["charged", "charged"]
@@ -172,9 +176,11 @@ def test_a_second_press_on_the_same_answer_asks_no_second_time(telegram, provide
         talk = Talk(telegram, limited)
         talk.say("Первый")
         again = talk.data("again")
-        provider.behave(think_s=0.5)
+        provider.behave(think_s=3600.0)
         telegram.press("anna", again)
         telegram.press("anna", again, forged=True)
+        wait_until(lambda: len(provider.calls("chat.create")) == 2)
+        provider.behave(think_s=0.0)
         ended(telegram, limited, 3)
     assert len(provider.calls("chat.create")) == 2
     assert russian("bot-again-done") in talk.alerts()

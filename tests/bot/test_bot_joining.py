@@ -198,7 +198,7 @@ def test_a_forwarded_command_commands_nothing_and_is_a_question(telegram, provid
 
 
 def test_a_kill_while_a_document_is_read_leaves_one_answer(telegram, provider, media, tmp_path):
-    provider.behave(think_s=2.0)
+    provider.behave(think_s=3600.0)
     child = start_bot(replace(media, plans=()), tmp_path / "log")
     send(telegram, "Лоб высокий.".encode(), caption="О чём это?")
     telegram.wait_for(lambda: telegram.calls("getFile"), 30)

@@ -75,11 +75,12 @@ def test_several_waiting_questions_keep_their_order_over_a_kill(telegram, settin
 
 
 def test_a_stop_lets_the_running_answer_end(telegram, provider, settings, tmp_path):
-    provider.behave(think_s=1.0)
+    provider.behave(think_s=3600.0)
     child = start_bot(settings, tmp_path / "log")
     telegram.say("anna", QUESTION)
     telegram.wait_for(lambda: telegram.answers("anna"), 40)
     child.terminate()
+    provider.behave(think_s=0.0)
     assert code_of(child, 30) == 0
     (answer,) = telegram.answers("anna")
     assert f"«{QUESTION}»" in answer.text

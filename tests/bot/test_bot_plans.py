@@ -177,7 +177,7 @@ def test_a_payment_waits_for_no_answer_and_no_flooded_chat(buyer, world):
     telegram, _, provider = world
     buyer.order("Twenty voices")
     askers = [str(7000 + number) for number in range(20)]
-    provider.behave(think_s=2.0)
+    provider.behave(think_s=3600.0)
     flooded = {"status": 429, "retry_after_s": 3, "only": {"chat_id": "7100"}}
     telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, **flooded))
     try:

@@ -82,10 +82,12 @@ def test_the_configured_model_goes_before_the_first_listed(tmp_path, telegram, p
 
 
 def test_a_slow_model_is_waited_for_with_a_word(telegram, provider, settings):
-    provider.behave(think_s=1.0)
+    provider.behave(think_s=3600.0)
     hasty = replace(settings, patience=Patience(busy_word_s=0.1))
     with RunningBot(hasty):
         telegram.say("anna", "вопрос")
+        telegram.wait_for(lambda: texts(telegram) == [russian("bot-waiting")])
+        provider.behave(think_s=0.0)
         ended(telegram, settings, 1)
     (answer,) = telegram.answers("anna")
     assert [version.text for version in answer.versions][:2] == ["…", russian("bot-waiting")]

@@ -148,17 +148,19 @@ def test_without_streaming_the_whole_answer_comes_at_once(telegram, tmp_path, pr
 
 
 def test_the_answer_of_one_chat_waits_for_no_other(telegram, provider, settings):
-    provider.behave(think_s=0.4)
+    provider.behave(think_s=3600.0)
     people = range(2001, 2021)
     with RunningBot(settings):
         for person in people:
             for number in range(3):
                 telegram.say(person, f"вопрос {person}-{number}")
+        # Side by side: every chat has been asked before the first answer is there.
+        telegram.wait_for(lambda: len(provider.calls("chat.create")) == len(people), 20)
+        provider.behave(think_s=0.0)
         final(telegram, settings, 60)
     for person in people:
         told = texts(telegram, person)
         assert [f"{person}-{n}" in text for n, text in enumerate(told)] == [True] * 3
-    # Side by side: more than one chat had been asked before the first answer was there.
     first = [call.body["messages"][-1]["content"] for call in provider.calls("chat.create")[:20]]
     assert {said.split("-")[1] for said in first} == {"0"}
 

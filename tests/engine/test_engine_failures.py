@@ -109,7 +109,7 @@ def test_a_training_that_breaks_is_a_failed_job(tmp_path, error, code, words):
 
 
 def test_a_disk_that_refuses_the_weights_fails_the_job_alone(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=0.3) as desk:
+    with engine_in_thread(tmp_path, pace_s=1.0) as desk:
         job = desk.launch()
         (tmp_path / "models" / job.id).write_text("a file where a folder must be")
         job = desk.until(job.id, "succeeded", "failed")

@@ -21,7 +21,7 @@ def test_a_job_that_succeeded_says_all_that_the_protocol_knows(tuned):
 
 
 def test_a_job_passes_the_states_at_the_pace_that_is_set(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=0.4) as desk:
+    with engine_in_thread(tmp_path, pace_s=1.0) as desk:
         job = desk.launch()
         seen = [job.status]
         while seen[-1] not in {"succeeded", "failed"}:
@@ -182,7 +182,7 @@ def test_a_bad_validation_file_is_named_as_such(desk, tuned):
 
 
 def test_a_file_deleted_before_its_job_ran_fails_that_job(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=0.3) as desk:
+    with engine_in_thread(tmp_path, pace_s=1.0) as desk:
         job = desk.launch()
         desk.client.files.delete(job.training_file)
         job = desk.until(job.id, "failed", "succeeded")

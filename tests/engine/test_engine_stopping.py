@@ -57,7 +57,7 @@ def test_a_paused_run_lets_others_in_and_ends_as_if_it_had_not_rested(slow):
 
 
 def test_a_job_paused_before_it_was_checked_is_checked_after(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=0.3) as desk:
+    with engine_in_thread(tmp_path, pace_s=1.0) as desk:
         job = desk.launch()
         assert desk.jobs.pause(job.id).status == "paused"
         assert desk.jobs.resume(job.id).status == "validating_files"

@@ -147,6 +147,16 @@ def test_a_fixed_answer_comes_word_for_word(provider, client):
     assert "".join(c.choices[0].delta.content or "" for c in chunks) == "  ровно  это\n\nи это "
 
 
+@pytest.mark.parametrize("waits", ["think_s", "piece_s"])
+def test_who_waits_goes_on_as_soon_as_nobody_need_wait(provider, client, waits):
+    provider.behave(**{waits: 3600.0})
+    growing = say(client, "Привет", stream=True)
+    provider.behave(context_window=9_000)
+    provider.behave(**{waits: 0.0})
+    told = "".join(c.choices[0].delta.content or "" for c in growing)
+    assert "Привет" in told
+
+
 def test_calls_are_remembered_with_their_bodies(provider, client):
     answer(client, "Привет")
     (call,) = provider.calls("chat.create")

@@ -21,7 +21,8 @@ class Behaviour:
     `len(states)` (0: at the first). A word no client knows is allowed. `ending` is succeeded,
     failed or cancelled. After success the model is null for `null_model_polls` more polls.
     `list_lag_s`: a job is missing from lists for so long after it was made.
-    `think_s` passes before an answer's first word, `piece_s` between its words.
+    `think_s` passes before an answer's first word, `piece_s` between its words; a change of either
+    holds for answers under way too.
     `fixed_answer`, when set, is every answer, word for word; `fixed_transcript` is what is heard
     in every recording.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import secrets
@@ -67,7 +66,7 @@ class Completions:
             return StreamingResponse(
                 self._stream(head, said, usage, reason), media_type="text/event-stream"
             )
-        await asyncio.sleep(self._account.behaviour.think_s)
+        await self._account.pause("think_s")
         choice = {
             "index": 0,
             "message": {"role": "assistant", "content": said, "refusal": None},
@@ -113,12 +112,11 @@ class Completions:
         self, head: Mapping[str, Any], said: str, usage: Mapping[str, Any] | None, reason: str
     ) -> AsyncIterator[str]:
         base = {**head, "object": "chat.completion.chunk"}
-        behaviour = self._account.behaviour
-        await asyncio.sleep(behaviour.think_s)
+        await self._account.pause("think_s")
         yield _chunk(base, {"role": "assistant", "content": ""}, None)
         for piece in _WORD.findall(said):
             yield _chunk(base, {"content": piece}, None)
-            await asyncio.sleep(behaviour.piece_s)
+            await self._account.pause("piece_s")
         yield _chunk(base, {}, reason)
         if usage is not None:
             yield _event({**base, "choices": [], "usage": usage})
@@ -139,7 +137,7 @@ class Completions:
         if not is_sound(content):
             raise bad_field("file", "Invalid file format. Supported formats here: oga, mp4")
         words = self._heard(content) or text(language, "stand-in-no-words")
-        await asyncio.sleep(self._account.behaviour.think_s)
+        await self._account.pause("think_s")
         if shape == "text":
             return PlainTextResponse(words)
         used = {"type": "duration", "seconds": voice.seconds(content)}

@@ -19,7 +19,7 @@ def control_routes(account: Account, faults: Faults) -> list[Route]:
 
     async def behave(request: Request) -> Response:
         try:
-            account.behaviour = account.behaviour.changed(await request.json())
+            account.behave(await request.json())
         except (ValueError, TypeError) as error:
             return JSONResponse({"error": str(error)}, 400)
         return JSONResponse({"ok": True})

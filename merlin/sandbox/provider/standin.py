@@ -42,11 +42,7 @@ class ProviderStandIn(StandIn):
 
     def behave(self, **wishes: object) -> None:
         """Change the behaviour from now on, by its field names. Raises ValueError."""
-
-        def change() -> None:
-            self._account.behaviour = self._account.behaviour.changed(wishes)
-
-        self._read(change)
+        self._read(lambda: self._account.behave(wishes))
 
     def jobs_created(self) -> list[dict[str, Any]]:
         """Return every job that was ever made, oldest first: id, created_at, asked, status."""

@@ -6,10 +6,12 @@ survives `kill -9`; `created` is what a checker counts.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -60,6 +62,7 @@ class Account:
     jobs: dict[str, TrainingJob] = field(default_factory=dict)
     _contents: Contents = field(init=False)
     _journal: Journal = field(default_factory=lambda: Journal(None))
+    _waiting: set[asyncio.Event] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._contents = Contents(self.folder and self.folder / "files")
@@ -71,6 +74,25 @@ class Account:
     def close(self) -> None:
         """Let go of the journal's file."""
         self._journal.close()
+
+    def behave(self, wishes: Mapping[str, object]) -> None:
+        """Change the behaviour from now on. Raises ValueError, TypeError."""
+        self.behaviour = self.behaviour.changed(wishes)
+        for changed in self._waiting:
+            changed.set()
+
+    async def pause(self, by: str) -> None:
+        """Let `think_s` or `piece_s` pass; a change of it holds for who waits already."""
+        began, changed = time.monotonic(), asyncio.Event()
+        self._waiting.add(changed)
+        try:
+            while (left_s := began + getattr(self.behaviour, by) - time.monotonic()) > 0:
+                changed.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left_s):
+                        await changed.wait()
+        finally:
+            self._waiting.discard(changed)
 
     def _record(self, **change: Any) -> None:
         self._journal.append(change)

@@ -179,7 +179,7 @@ class TelegramStandIn(StandIn):
         """Return whether a bot waits in getUpdates now."""
         return self._world.pollers > 0
 
-    def wait_for(self, predicate: Callable[[], T], timeout_s: float = 10.0) -> T:
+    def wait_for(self, predicate: Callable[[], T], timeout_s: float = 30.0) -> T:
         """Return the first true value of `predicate`, asked after every change.
 
         Raises TimeoutError that tells the bot's last calls.

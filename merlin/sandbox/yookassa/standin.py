@@ -113,7 +113,7 @@ class YooKassaStandIn(StandIn):
         """Post any body to the address; return the status that it was answered with, 0: none."""
         return self._server.run(self._counter.acts.post.post(body, headers))
 
-    def wait_for(self, predicate: Callable[[], T], timeout_s: float = 10.0) -> T:
+    def wait_for(self, predicate: Callable[[], T], timeout_s: float = 30.0) -> T:
         """Return the first true value of `predicate`. Raises TimeoutError with the last calls."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
