@@ -37,12 +37,12 @@ def texts(telegram, who="anna"):
 
 
 def test_answers_grow_and_go_on_in_sessions_that_are_listed_and_named(telegram, provider, settings):
-    provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(12)), piece_s=0.03)
+    provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(30)), piece_s=0.03)
     with RunningBot(settings):
         talk = Talk(telegram, settings)
         answer = talk.say(QUESTION)
         assert len(answer.versions) > 3
-        assert answer.text.endswith("слово11")
+        assert answer.text.endswith("слово29")
         provider.behave()
         talk.say("А дальше?")
         talk.say("/new")

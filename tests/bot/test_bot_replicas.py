@@ -58,7 +58,7 @@ def test_a_stop_and_what_is_said_meanwhile_reach_the_bot_that_writes(
     replicas_of, telegram, provider
 ):
     people = (2001, 2002, 2003, 2004)
-    provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(400)), piece_s=0.05)
+    provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(400)), piece_s=0.1)
     with replicas_of() as replicas:
         replicas.give(replicas.first, people[:2])
         replicas.give(replicas.second, people[2:])

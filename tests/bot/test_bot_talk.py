@@ -54,7 +54,7 @@ def test_a_question_is_answered_by_the_serving_model_in_one_message(telegram, pr
 
 
 def test_an_answer_grows_by_edits_and_no_edit_says_the_same_twice(telegram, provider, settings):
-    words = " ".join(f"слово{n}" for n in range(12))
+    words = " ".join(f"слово{n}" for n in range(30))
     provider.behave(fixed_answer=words, piece_s=0.03)
     with RunningBot(settings):
         telegram.say("anna", "Расскажи")

@@ -283,7 +283,7 @@ def _store_unread(settings, telegram):
 def test_progress_gives_way_near_a_limit_and_the_answer_is_whole(telegram, provider, settings):
     words = " ".join(f"слово{n}" for n in range(20))
     provider.behave(fixed_answer=words, piece_s=0.03)
-    narrow = replace(settings, limits=(0, 4, 0))
+    narrow = replace(settings, limits=(0, 2, 0))
     assert ask(telegram, narrow, "вопрос") == [words]
     assert len(telegram.calls("editMessageText")) < 6
 
