@@ -152,7 +152,7 @@ def test_an_answer_that_was_left_half_way_is_counted(place, enter):
 
 
 def test_unfinished_jobs_are_limited(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=30) as desk, closing(Rows(tmp_path / "engine.db")) as r:
+    with engine_in_thread(tmp_path, pace_s=600) as desk, closing(Rows(tmp_path / "engine.db")) as r:
         key = Clients(r).add("anna", Limits(jobs=1))
         with closing(connect(desk.port, key)) as client:
             file = client.files.create(file=("t.jsonl", jsonl()), purpose="fine-tune")

@@ -10,6 +10,7 @@ from contextlib import suppress
 import openai
 import pytest
 from engine_world import KEY, engine_in_thread
+from held_recall import held, holding_engine
 from small_disk import small_disk
 from waiting import wait_until
 
@@ -109,9 +110,11 @@ def test_a_training_that_breaks_is_a_failed_job(tmp_path, error, code, words):
 
 
 def test_a_disk_that_refuses_the_weights_fails_the_job_alone(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=1.0) as desk:
+    with holding_engine(tmp_path) as desk:
+        held(desk)  # the next one waits for its turn
         job = desk.launch()
         (tmp_path / "models" / job.id).write_text("a file where a folder must be")
+        desk.may_go_on.set()
         job = desk.until(job.id, "succeeded", "failed")
         assert job.error.code == "disk_error"
         assert desk.train(hyperparameters={"n_epochs": 1}).status == "succeeded"

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from itertools import pairwise
+
 import openai
 import pytest
 from engine_world import QUESTION, engine_in_thread, jsonl
 
+from merlin.engine.rows import Rows
+
 pytestmark = pytest.mark.functional
+PACE_S = 0.5
 
 
 def test_a_job_that_succeeded_says_all_that_the_protocol_knows(tuned):
@@ -21,13 +27,26 @@ def test_a_job_that_succeeded_says_all_that_the_protocol_knows(tuned):
 
 
 def test_a_job_passes_the_states_at_the_pace_that_is_set(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=1.0) as desk:
-        job = desk.launch()
-        seen = [job.status]
-        while seen[-1] not in {"succeeded", "failed"}:
-            status = desk.jobs.retrieve(job.id).status
-            seen += [status] if status != seen[-1] else []
-        assert seen == ["validating_files", "queued", "running", "succeeded"]
+    with engine_in_thread(tmp_path, pace_s=PACE_S) as desk, closing(watched(tmp_path)) as moves:
+        assert desk.train().status == "succeeded"
+        seen = moves.select("SELECT status, at FROM move ORDER BY rowid")
+    assert [each["status"] for each in seen] == [
+        *("validating_files", "queued", "running", "succeeded")
+    ]
+    # However slow a machine is, no state is passed sooner.
+    times = [each["at"] for each in seen]
+    assert all(after - before > 0.9 * PACE_S for before, after in pairwise(times))
+
+
+def watched(folder):
+    """Return the engine's rows, which note from now on when a job comes to a state."""
+    rows = Rows(folder / "engine.db")
+    rows.change("CREATE TABLE move (status TEXT, at REAL)")
+    noted = "INSERT INTO move VALUES (NEW.status, (julianday('now') - 2440587.5) * 86400)"
+    for when in ("INSERT", "UPDATE OF status"):
+        name = when.partition(" ")[0].lower()
+        rows.change(f"CREATE TRIGGER {name}ed AFTER {when} ON job BEGIN {noted}; END")
+    return rows
 
 
 def test_events_tell_the_whole_life_newest_first(desk, tuned):
@@ -67,7 +86,7 @@ def test_events_are_paged(desk, tuned):
 
 
 def test_jobs_are_found_by_metadata_newest_first(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=30) as desk:
+    with engine_in_thread(tmp_path, pace_s=600) as desk:
         file = desk.upload()
         made = [
             desk.launch(file.id, metadata={"merlin_launch": f"ключ-{n % 2}", "n": str(n)}).id
@@ -81,7 +100,7 @@ def test_jobs_are_found_by_metadata_newest_first(tmp_path):
 
 
 def test_the_same_order_with_the_same_key_is_one_job(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=30) as desk:
+    with engine_in_thread(tmp_path, pace_s=600) as desk:
         file, key = desk.upload(), {"Idempotency-Key": "launch-1"}
         raw = desk.jobs.with_raw_response
         answers = [
@@ -182,9 +201,10 @@ def test_a_bad_validation_file_is_named_as_such(desk, tuned):
 
 
 def test_a_file_deleted_before_its_job_ran_fails_that_job(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=1.0) as desk:
+    with engine_in_thread(tmp_path, pace_s=600) as desk:
         job = desk.launch()
         desk.client.files.delete(job.training_file)
+    with engine_in_thread(tmp_path) as desk:
         job = desk.until(job.id, "failed", "succeeded")
         assert job.error.code == "file_not_found"
         assert desk.train().status == "succeeded"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from engine_world import ANSWER, engine_in_thread, jsonl, many
+from engine_world import ANSWER, engine_in_thread
+from held_recall import held, holding_engine
 from waiting import wait_until
 
 from merlin.engine.settings import TrainingSettings
@@ -26,9 +29,7 @@ def used(folder):
 
 def rested(desk):
     """Return a job that was paused while it ran."""
-    job = desk.launch(desk.upload(jsonl(many(40))).id, hyperparameters={"n_epochs": 200})
-    desk.until(job.id, "running")
-    return desk.jobs.pause(job.id)
+    return desk.jobs.pause(held(desk).id)
 
 
 def within(quota_bytes):
@@ -52,8 +53,9 @@ def test_the_oldest_checkpoints_make_room_and_final_models_stay(tmp_path, first)
         assert second.status == "succeeded"
         assert len(steps(desk, second)) == EPOCHS
         assert steps(desk, first) == first.steps[-2:]
-        (warning,) = [event for event in desk.events(second.id) if event.level == "warn"]
-        assert "3" in warning.message
+        # In one go, or in several where it trains for longer than weights may wait to be kept.
+        warnings = [event.message for event in desk.events(second.id) if event.level == "warn"]
+        assert sum(int(re.search(r"\d+", words)[0]) for words in warnings) == 3
         for job in (first, second):
             assert desk.ask(job.fine_tuned_model).choices[0].message.content == ANSWER
     assert used(tmp_path) <= 7.5 * first.size
@@ -91,7 +93,7 @@ def test_without_a_quota_nothing_is_removed_and_files_stay_in_any_case(tmp_path,
 
 
 def test_a_checkpoint_of_a_job_that_rests_is_not_touched(tmp_path, first):
-    with engine_in_thread(tmp_path, pace_s=0.2) as desk:
+    with holding_engine(tmp_path) as desk:
         resting = rested(desk)
         wait_until(lambda: steps(desk, resting))
         before = steps(desk, resting)
@@ -102,7 +104,7 @@ def test_a_checkpoint_of_a_job_that_rests_is_not_touched(tmp_path, first):
 
 
 def test_the_folder_of_a_job_that_ends_while_it_rests_is_removed(tmp_path):
-    with engine_in_thread(tmp_path) as desk:
+    with holding_engine(tmp_path) as desk:
         job = rested(desk)
         assert train(desk).status == "succeeded"
         folder = tmp_path / "work" / job.id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import openai
 import pytest
 from engine_world import ANSWER, engine_in_thread, jsonl, many, weights_of
+from held_recall import HELD, held, holding_engine
 
 pytestmark = pytest.mark.functional
 EPOCHS = 100
@@ -13,19 +14,18 @@ EPOCHS = 100
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory):
     """An engine with a job to be met while it runs."""
-    with engine_in_thread(tmp_path_factory.mktemp("slow")) as desk:
+    with holding_engine(tmp_path_factory.mktemp("slow")) as desk:
         desk.large = desk.upload(jsonl(many(20))).id
         yield desk
 
 
 def running(desk):
-    job = desk.launch(desk.large, hyperparameters={"n_epochs": EPOCHS})
-    desk.until(job.id, "running")
-    return job.id
+    desk.may_go_on.clear()
+    return held(desk, desk.large, hyperparameters={"n_epochs": EPOCHS}).id
 
 
 def test_a_waiting_job_is_cancelled_for_good(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=30) as desk:
+    with engine_in_thread(tmp_path, pace_s=600) as desk:
         job = desk.launch()
         assert desk.jobs.cancel(job.id).status == "cancelled"
         job = desk.jobs.cancel(job.id)
@@ -48,19 +48,21 @@ def test_a_paused_run_lets_others_in_and_ends_as_if_it_had_not_rested(slow):
     assert slow.jobs.pause(job_id).status == "paused"
     assert slow.train().status == "succeeded"
     assert slow.jobs.retrieve(job_id).status == "paused"
+    slow.may_go_on.set()
     slow.jobs.resume(job_id)
     rested = slow.until(job_id, "succeeded", "failed")
-    unbroken = slow.train(slow.large, hyperparameters={"n_epochs": EPOCHS})
+    unbroken = slow.train(slow.large, seed=HELD, hyperparameters={"n_epochs": EPOCHS})
     losses = slow.losses(rested.id)
     assert len(losses) == EPOCHS
     assert losses == slow.losses(unbroken.id)
 
 
 def test_a_job_paused_before_it_was_checked_is_checked_after(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=1.0) as desk:
+    with engine_in_thread(tmp_path, pace_s=600) as desk:
         job = desk.launch()
         assert desk.jobs.pause(job.id).status == "paused"
         assert desk.jobs.resume(job.id).status == "validating_files"
+    with engine_in_thread(tmp_path) as desk:
         assert desk.until(job.id, "succeeded", "failed").status == "succeeded"
 
 
@@ -73,7 +75,7 @@ def test_the_final_word_stands(desk, tuned):
 
 
 def test_a_job_that_is_not_paused_cannot_be_resumed(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=30) as desk:
+    with engine_in_thread(tmp_path, pace_s=600) as desk:
         job = desk.launch()
         with pytest.raises(openai.BadRequestError, match="validating_files"):
             desk.jobs.resume(job.id)
