@@ -115,6 +115,8 @@ class LlamaProcess:
                 if answer.status == _OK:
                     return
             await asyncio.sleep(LOOK_S)
+        if self._reading is not None:
+            await self._reading  # its end may be heard before its last words
         said = " ".join(self._told.decode(errors="replace").split())
         raise Unavailable(f"llama-server ended with {child.returncode} at its start: {said}")
 
