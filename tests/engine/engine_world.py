@@ -120,8 +120,9 @@ def engine_in_thread(folder, bases=None, **other):
     """Serve an engine in a thread of this process; give a desk at it."""
     settings = EngineSettings(folder, "127.0.0.1", 0, **{"key": KEY, **other})
     listener = listen("127.0.0.1", 0)
+    app = create_app(settings, bases=bases)
     config = uvicorn.Config(
-        create_app(settings, bases=bases),
+        app,
         log_config=None,
         access_log=False,
         ws="none",
@@ -131,6 +132,7 @@ def engine_in_thread(folder, bases=None, **other):
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
     thread.start()
     desk = Desk(listener.getsockname()[1])
+    desk.app = app
     try:
         wait_until(lambda: server.started or not thread.is_alive())
         yield desk

@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import tiny_base
@@ -64,7 +64,8 @@ def children(folder):
 def kill(folder):
     """Kill a folder's child as the system's memory guard would."""
     for pid in children(folder):
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended since
+            os.kill(pid, signal.SIGKILL)
 
 
 def in_this_process(made, leave_at=0):

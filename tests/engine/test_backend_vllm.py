@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 from backend_world import adapter_in, answer_of, ask, asking, in_loop
@@ -10,7 +11,6 @@ from standin_server import serving
 from vllm_standin import VllmStandin
 from waiting import wait_until
 
-from merlin.core.free_port import free_ports
 from merlin.engine.answering.asking import Busy, Ending, Unavailable
 from merlin.engine.answering.vllm import VllmBackend, name_of
 from merlin.engine.refusal import Refusal
@@ -210,9 +210,11 @@ def test_an_answer_that_breaks_off_is_no_answer(vllm, url):
 
 
 def test_a_server_that_is_not_there_is_named():
-    (port,) = free_ports(1)
-    with pytest.raises(Unavailable, match=rf"vLLM at http://127.0.0.1:{port}.*start it"):
-        ask(backend_at(f"http://127.0.0.1:{port}"))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: refused
+        port = taken.getsockname()[1]
+        with pytest.raises(Unavailable, match=rf"vLLM at http://127.0.0.1:{port}.*start it"):
+            ask(backend_at(f"http://127.0.0.1:{port}"))
 
 
 def test_a_wrong_key_is_told_apart():

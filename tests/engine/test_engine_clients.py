@@ -49,7 +49,8 @@ def enter(place):
 
 def call(desk, method, path, **other):
     head = {"Authorization": f"Bearer {desk.key}"}
-    return httpx2.request(method, f"http://127.0.0.1:{desk.port}{path}", headers=head, **other)
+    url = f"http://127.0.0.1:{desk.port}{path}"
+    return httpx2.request(method, url, headers=head, timeout=60, **other)
 
 
 def test_a_key_opens_the_engine_until_it_is_revoked(place, enter):

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.functional
 
 def get(desk, path, key=KEY, method="GET", **other):
     head = {b"Authorization": f"Bearer {key}".encode()} if key else {}
-    return httpx2.request(method, f"http://127.0.0.1:{desk.port}{path}", headers=head, **other)
+    url = f"http://127.0.0.1:{desk.port}{path}"
+    return httpx2.request(method, url, headers=head, timeout=60, **other)
 
 
 @pytest.mark.parametrize("key", ["wrong", "", KEY[:-1], "ключ"])

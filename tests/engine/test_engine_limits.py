@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merlin.engine.limits import Bucket, span
+from merlin.engine.page.entrance import FREE_TRIES, Tries
 
 pytestmark = pytest.mark.unit
 
@@ -17,6 +18,15 @@ def test_a_bucket_fills_again_with_time():
     assert bucket.take(1.5) == 0.5
     assert bucket.take(1000.0) == 0.0
     assert bucket.whole_in_s == 1.0
+
+
+def test_wrong_keys_are_free_at_first_and_then_each_doubles_the_wait():
+    tries, waits = Tries(), []
+    for _ in range(FREE_TRIES + 3):
+        waits.append(tries.wait_s("here", 0.0))
+        tries.wrong("here", 0.0)
+    assert waits == [*([0.0] * FREE_TRIES), 1.0, 2.0, 4.0]
+    assert (tries.wait_s("here", 8.0), tries.wait_s("elsewhere", 0.0)) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 
 import httpx
@@ -17,6 +19,8 @@ from merlin.engine.page.answering import HEADERS
 from merlin.engine.page.entrance import COOKIE, FREE_TRIES
 
 pytestmark = pytest.mark.functional
+LONGEST_S = 60
+get, post = partial(httpx.get, timeout=LONGEST_S), partial(httpx.post, timeout=LONGEST_S)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,7 @@ def pages(tmp_path_factory):
 def client(pages, **headers):
     """Give a browser that was let in by the key."""
     headers = {"Accept-Language": "ru", **headers}
-    with httpx.Client(base_url=pages.address, headers=headers, timeout=30) as made:
+    with httpx.Client(base_url=pages.address, headers=headers, timeout=LONGEST_S) as made:
         answer = made.post("/sign-in", data={"key": KEY}, headers=own(pages))
         assert answer.status_code == 303, answer.text
         yield made
@@ -145,7 +149,7 @@ def test_a_page_of_another_site_moves_no_job_and_opens_no_session(pages):
             assert answer.status_code == 403, headers
             assert "Отсюда нельзя" in words(answer)
     for headers in foreign[:2]:
-        answer = httpx.post(f"{pages.address}/sign-in", data={"key": KEY}, headers=headers)
+        answer = post(f"{pages.address}/sign-in", data={"key": KEY}, headers=headers)
         assert (answer.status_code, COOKIE in answer.cookies) == (403, False)
     assert pages.desk.jobs.retrieve(job_id).status == "queued"
 
@@ -153,14 +157,14 @@ def test_a_page_of_another_site_moves_no_job_and_opens_no_session(pages):
 def test_nobody_sees_anything_without_the_key(pages):
     roads = ("/", "/live", "/machine", "/view", *every(pages))
     for road in roads:
-        answer = httpx.get(pages.address + road)
+        answer = get(pages.address + road)
         assert answer.status_code in {303, 401}, road
         assert "neurotypology" not in answer.text
         if answer.status_code == 303:
             assert answer.headers["location"].startswith("/sign-in")
-    polled = httpx.get(f"{pages.address}/live", headers={"HX-Request": "true"})
+    polled = get(f"{pages.address}/live", headers={"HX-Request": "true"})
     assert (polled.status_code, polled.headers["hx-refresh"]) == (204, "true")
-    assert httpx.post(f"{pages.address}/jobs/{pages.jobs['queued']}/cancel").status_code == 303
+    assert post(f"{pages.address}/jobs/{pages.jobs['queued']}/cancel").status_code == 303
 
 
 def every(pages):
@@ -170,7 +174,7 @@ def every(pages):
 
 
 def test_a_session_is_a_cookie_that_no_script_reads_and_no_other_site_sends(pages):
-    answer = httpx.post(
+    answer = post(
         f"{pages.address}/sign-in",
         data={"key": f" {KEY}\n", "next": f"/jobs/{pages.jobs['running']}"},
         headers=own(pages),
@@ -188,12 +192,13 @@ def test_a_session_is_a_cookie_that_no_script_reads_and_no_other_site_sends(page
 @pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "/\\evil.example"])
 def test_signing_in_leads_to_no_other_site(pages, back):
     data = {"key": KEY, "next": back}
-    answer = httpx.post(f"{pages.address}/sign-in", data=data, headers=own(pages))
+    answer = post(f"{pages.address}/sign-in", data=data, headers=own(pages))
     assert answer.headers["location"] == "/"
 
 
 def test_who_tries_many_keys_waits(fresh):
-    with httpx.Client(base_url=fresh.address, headers={"Accept-Language": "ru"}) as browser:
+    headers = {"Accept-Language": "ru"}
+    with httpx.Client(base_url=fresh.address, headers=headers, timeout=LONGEST_S) as browser:
 
         def send(key):
             return browser.post("/sign-in", data={"key": key}, headers=own(fresh))
@@ -203,6 +208,9 @@ def test_who_tries_many_keys_waits(fresh):
             assert answer.status_code == 401
             assert "Ключ не подходит" in words(answer)
             assert number == 0 or COOKIE not in browser.cookies
+        # The first wait is of one second: by now it may be over, the one after many more is not.
+        for _ in range(10):
+            fresh.desk.app.state.entrance.tries.wrong("127.0.0.1", time.monotonic())
         late = send(KEY)
         assert late.status_code == 429
         assert int(late.headers["retry-after"]) >= 1
@@ -211,11 +219,11 @@ def test_who_tries_many_keys_waits(fresh):
 
 def test_without_a_key_this_machine_sees_the_pages_under_its_own_names_alone(tmp_path):
     with pages_in_thread(tmp_path, is_empty=True, key="") as pages:
-        assert httpx.get(pages.address).status_code == 200
+        assert get(pages.address).status_code == 200
         for host in ("localhost:8702", "127.0.0.1", "[::1]:8702"):
-            assert httpx.get(pages.address, headers={"Host": host}).status_code == 200
+            assert get(pages.address, headers={"Host": host}).status_code == 200
         for host in ("evil.example", "evil.example:8702", "[::1", "10.0.0.7:8702"):
-            assert httpx.get(pages.address, headers={"Host": host}).status_code == 403, host
+            assert get(pages.address, headers={"Host": host}).status_code == 403, host
 
 
 def test_every_page_is_careful_with_browsers(pages):
@@ -244,7 +252,7 @@ def test_no_page_holds_a_text_that_was_trained_on(tmp_path):
         job = desk.train()
         headers = {"Authorization": f"Bearer {KEY}"}
         for road in ("/", "/view", f"/jobs/{job.id}", f"/jobs/{job.id}/view"):
-            page = httpx.get(f"http://127.0.0.1:{desk.port}{road}", headers=headers)
+            page = get(f"http://127.0.0.1:{desk.port}{road}", headers=headers)
             assert page.status_code == 200
             for question, answer in TAUGHT.items():
                 assert question not in page.text
@@ -303,24 +311,24 @@ def test_what_is_not_there_is_said_in_words(pages, road, status, said):
 
 def test_programs_read_the_same_as_json_with_the_key(pages):
     headers = {"Authorization": f"Bearer {KEY}"}
-    told = httpx.get(f"{pages.address}/view", headers=headers).json()
+    told = get(f"{pages.address}/view", headers=headers).json()
     states = {job["id"]: job["state"] for job in told["jobs"]}
     assert states == {job_id: state for state, job_id in pages.jobs.items()}
     assert {base["name"]: base["licence"] for base in told["bases"]}[BASE] == "Apache-2.0"
     assert told["counts"]["running"] == 1
     assert told["machine"]["memory_total_bytes"] > told["machine"]["memory_own_bytes"] > 0
-    assert httpx.get(f"{pages.address}/view").status_code == 401
-    missing = httpx.get(f"{pages.address}/jobs/nope/view", headers=headers)
+    assert get(f"{pages.address}/view").status_code == 401
+    missing = get(f"{pages.address}/jobs/nope/view", headers=headers)
     assert missing.json()["error"]["type"] == "invalid_request_error"
 
 
 def test_a_form_that_brings_too_much_is_refused(pages):
-    answer = httpx.post(f"{pages.address}/sign-in", data={"key": "x" * 20_000}, headers=own(pages))
+    answer = post(f"{pages.address}/sign-in", data={"key": "x" * 20_000}, headers=own(pages))
     assert answer.status_code == 413
 
 
 def test_older_jobs_stand_on_further_pages(tmp_path):
-    with pages_in_thread(tmp_path, is_empty=True) as pages, client(pages) as browser:
+    with pages_in_thread(tmp_path, is_empty=True, pace_s=600) as pages, client(pages) as browser:
         file_id = pages.desk.upload().id
         for number in range(25):
             pages.desk.jobs.cancel(pages.desk.launch(file_id, suffix=f"old-{number}").id)

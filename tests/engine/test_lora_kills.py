@@ -37,6 +37,14 @@ def lesson(folder):
     return task(folder / "job", train, test=test, **hyper)
 
 
+def endless(folder):
+    """The same with a file that takes for ever to read: who opens it waits for a writer."""
+    made = lesson(folder)
+    made.train.unlink()
+    os.mkfifo(made.train)
+    return made
+
+
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
@@ -83,10 +91,7 @@ def test_a_stopped_training_goes_on_where_it_was_and_tells_all_again(tmp_path, u
 
 
 def test_a_training_that_still_loads_is_ended_at_once(tmp_path):
-    made = lesson(tmp_path)
-    made.train.unlink()
-    # Whoever opens it waits for a writer, who never comes: a file that takes for ever to read.
-    os.mkfifo(made.train)
+    made = endless(tmp_path)
     going = TRAINER.train(made)
     assert isinstance(next(going), Quiet)
     assert children(made.folder)
@@ -95,7 +100,7 @@ def test_a_training_that_still_loads_is_ended_at_once(tmp_path):
 
 
 def test_a_child_that_always_dies_is_given_up_with_advice(tmp_path):
-    made = lesson(tmp_path)
+    made = endless(tmp_path)
     going = training(made)
     stop = threading.Event()
 
@@ -118,7 +123,7 @@ def test_a_child_that_always_dies_is_given_up_with_advice(tmp_path):
 
 
 def test_a_training_leaves_when_the_engine_that_watches_it_is_killed(tmp_path):
-    made = lesson(tmp_path)
+    made = endless(tmp_path)
     made.folder.mkdir()
     papers.write_task(made)
     watching = (

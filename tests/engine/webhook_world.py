@@ -76,6 +76,8 @@ def listening(tls=None):
             ear.socket = tls.wrap_socket(ear.socket, server_side=True)
         thread = threading.Thread(target=ear.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield ear
-        ear.shutdown()
-        thread.join()
+        try:
+            yield ear
+        finally:
+            ear.shutdown()
+            thread.join()

@@ -1,0 +1,27 @@
+"""An endpoint that takes what it is told and never answers is in nobody's way."""
+
+from __future__ import annotations
+
+import pytest
+from engine_world import engine_in_thread
+from waiting import wait_until
+from webhook_world import listening
+
+from merlin.engine.webhooks import sending
+
+TYPES = ["fine_tuning.job.succeeded"]
+
+
+@pytest.mark.functional
+def test_a_dead_endpoint_holds_up_nobody(tmp_path, monkeypatch):
+    # It is not given up while the test goes on, however slow a machine is.
+    monkeypatch.setattr(sending, "TIMEOUT_S", 3600.0)
+    with listening() as ear, listening() as dead, engine_in_thread(tmp_path) as desk:
+        dead.is_silent.set()
+        for name, each in (("dead", dead), ("living", ear)):
+            desk.client.webhooks.create(name=name, url=each.url, event_types=TYPES)
+        for number in (1, 2):
+            desk.train()
+            wait_until(lambda number=number: len(ear.told) >= number)
+        wait_until(lambda: dead.told)
+        assert len(dead.told) == 1
