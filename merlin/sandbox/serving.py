@@ -15,7 +15,8 @@ from starlette.types import Receive, Scope, Send
 from merlin.core.server import listen
 
 T = TypeVar("T")
-START_S = 10.0
+# A machine that does much else lets a thread stand still for long.
+START_S = 60.0
 TICK_S = 0.1
 LAST_CALLS_S = 1.0
 

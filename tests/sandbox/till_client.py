@@ -12,7 +12,7 @@ import requests
 
 from merlin.sandbox.yookassa import YooKassaStandIn
 
-WAIT_S = 10
+WAIT_S = 60
 
 
 class Client:
