@@ -152,7 +152,7 @@ def test_a_child_that_thinks_for_too_long_is_ended_by_the_system():
 def test_a_reader_that_takes_too_long_is_ended_and_leaves_nobody():
     before = children()
     assert refusal(PAPER, "a.pdf", wall_s=0.001) == "media-slow"
-    assert children() == before
+    assert children() <= before
 
 
 @functional
@@ -199,7 +199,7 @@ def test_a_reading_that_is_called_off_leaves_nobody():
 
     before = children()
     asyncio.run(story())
-    assert children() == before
+    assert children() <= before
 
 
 @functional

@@ -10,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 
 import pytest
+from waiting import wait_until
 
 from merlin.core.errors import SourceError
 
@@ -127,7 +128,8 @@ def test_a_server_that_never_answers_is_left_and_no_child_stays(remote, make_sou
         with pytest.raises(SourceError) as caught:
             make_source(url(server), timeout_s=0.3).fetch()
         assert caught.value.key == "git-slow"
-        assert not any(str(server.server_port) in line for line in command_lines())
+        # What was killed may take its time to be gone.
+        wait_until(lambda: not any(str(server.server_port) in each for each in command_lines()))
 
 
 def command_lines():

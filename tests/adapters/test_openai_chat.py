@@ -39,7 +39,7 @@ WHOLE = [
 ]
 
 
-def pieces(server, *, total_s=5.0, got=None):
+def pieces(server, *, total_s=60.0, got=None):
     """Return the pieces of one streamed answer; `got` keeps them where it breaks."""
     got = [] if got is None else got
 
@@ -166,11 +166,11 @@ def test_a_slow_reader_loses_nothing(server, reply):
     server.will(reply([*WHOLE, DONE]))
 
     async def read():
-        chat = OpenAIChat(server.base_url, "key", total_s=2.0)
+        chat = OpenAIChat(server.base_url, "key", total_s=5.0)
         texts = []
         async for piece in chat.stream("ft:x", QUESTION):
             texts.append(piece.text)
-            await asyncio.sleep(0.7)  # what is tested: three times so long is over total_s
+            await asyncio.sleep(1.7)  # what is tested: three times so long is over total_s
         await chat.aclose()
         return "".join(texts)
 

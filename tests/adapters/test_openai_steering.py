@@ -29,7 +29,7 @@ def told(server, steering, *, in_pieces=True, times=1):
     """Return the words of the last of some answers."""
 
     async def read():
-        chat = OpenAIChat(server.base_url, "key", total_s=5.0, in_pieces=in_pieces)
+        chat = OpenAIChat(server.base_url, "key", total_s=60.0, in_pieces=in_pieces)
         try:
             for _ in range(times):
                 pieces = [piece async for piece in chat.stream("ft:x", QUESTION, steering)]

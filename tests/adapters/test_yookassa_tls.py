@@ -8,7 +8,7 @@ import ssl
 
 import pytest
 from certificates import certificate_pem, key_pem, new_key
-from till_world import answering, gateway_at, raw, silent, till_threads
+from till_world import HEARD_S, answering, gateway_at, raw, silent, till_threads
 from waiting import wait_until
 
 from merlin.core.errors import TillAway, TillDoubt
@@ -53,7 +53,7 @@ def test_a_certificate_of_nobody_s_is_surely_not_asked(context):
 def test_a_silent_server_behind_tls_is_left_and_frees_its_thread(certificate, context, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     before = till_threads()
-    with raw(silent, context) as url, gateway_at(url, deadline_s=2) as gateway:
+    with raw(silent, context) as url, gateway_at(url, deadline_s=HEARD_S) as gateway:
         with pytest.raises(TillDoubt):
             asyncio.run(gateway.find("p1"))
         gateway.close()

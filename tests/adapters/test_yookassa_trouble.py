@@ -9,7 +9,7 @@ import socket
 import threading
 
 import pytest
-from till_world import BACK, answering, gateway_at, purchase, raw, silent, till_threads
+from till_world import BACK, HEARD_S, answering, gateway_at, purchase, raw, silent, till_threads
 from waiting import LOOK_S, wait_until
 
 from merlin.adapters.yookassa_lane import DEADLINE_S, THREADS, CallLane
@@ -106,7 +106,11 @@ def drip(connection: socket.socket, drop: bytes) -> None:
 @pytest.mark.parametrize("serve", [silent, drips_head, drips_body])
 def test_a_till_that_never_ends_is_left_in_time_and_frees_its_thread(serve):
     before = till_threads()
-    with raw(serve) as url, gateway_at(url, deadline_s=2) as gateway, pytest.raises(TillDoubt):
+    with (
+        raw(serve) as url,
+        gateway_at(url, deadline_s=HEARD_S) as gateway,
+        pytest.raises(TillDoubt),
+    ):
         asyncio.run(gateway.create(Wish(purchase(), BACK, "")))
     # Its connection is shut down from outside, so no read holds the thread.
     wait_until(lambda: till_threads() <= before)
@@ -121,7 +125,7 @@ def test_stuck_calls_block_nobody_and_take_no_more_threads():
         stuck.release()
         silent(connection)
 
-    with raw(hears) as url, gateway_at(url, deadline_s=1) as gateway:
+    with raw(hears) as url, gateway_at(url, deadline_s=HEARD_S) as gateway:
 
         async def crowd() -> list[BaseException]:
             finds = (gateway.find(f"p{number}") for number in range(3 * THREADS))

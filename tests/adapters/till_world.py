@@ -18,6 +18,8 @@ from merlin.billing.selling import YooKassaConfig
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 BACK = "http://127.0.0.1:8701/orders/1"
 WORDS = "Плюс на 30 дней"
+# A deadline for a till that never answers, by which it has surely been asked.
+HEARD_S = 5.0
 
 
 def purchase(number: int = 1, outside_id: str = "", contact: str = "anna@example.com") -> Purchase:
