@@ -17,3 +17,5 @@ def test_ports_differ_can_be_listened_on_and_lie_below_the_ephemeral_ones():
     assert max(ports) < 32_768
     for port in ports:
         socket.create_server(("127.0.0.1", port)).close()
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))

@@ -84,7 +84,8 @@ class LlamaProcess:
         await self._start()
 
     async def _start(self) -> None:
-        (port,) = free_ports(1)
+        # Not kept: llama-server shares its port in another way.
+        (port,) = free_ports(1, is_kept=False)
         self._url = f"http://127.0.0.1:{port}"
         command = command_of(self._model, self._files, port)
         self._told = b""
