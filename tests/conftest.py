@@ -11,10 +11,16 @@ import peewee  # noqa: F401
 import pytest
 import sample
 import structlog
+from hypothesis import HealthCheck, settings
 
 # Two threads of BLAS or torch on a busy machine take five times as long as one; set before
 # either loads.
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+
+
+# An example that meets a busy machine is as good as any other.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 
 @pytest.hookimpl(optionalhook=True)
