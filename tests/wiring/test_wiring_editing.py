@@ -10,6 +10,7 @@ from world import KEY, Lab
 from merlin.core.errors import MerlinError
 from merlin.dataset.change import ChangeState, Edit
 from merlin.sandbox.provider import ProviderStandIn
+from merlin.store.lead import Lead
 from merlin.wiring.editing import editing
 from merlin.wiring.reading import status
 
@@ -44,7 +45,8 @@ def say(said):
 def test_a_running_daemon_makes_the_commit(lab, say, said):
     daemon = start("daemon", lab.path, lab.folder / "daemon.log", **{KEY: "stand-in"})
     try:
-        wait_until((lab.config.state_dir / "run/daemon.lock").exists)
+        # Its own id stands there when the lead is its own, not before.
+        wait_until(Lead(lab.config.state_dir, lab.config.database).holder)
         with editing(lab.config, say) as desk:
             change_id = desk.commit("trial", [Edit("examples/new.yaml", None, TEXT)], "", ("", ""))
             change = desk.wait(change_id)
