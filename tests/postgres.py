@@ -21,7 +21,7 @@ from merlin.store.database import open_database
 from merlin.store.migrations import migrate
 
 BIN = Path("/usr/lib/postgresql/15/bin")
-START_S = 20
+START_S = 60
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migration'"
 QUICK = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off")
 SMALL = ("shared_buffers=16MB", "max_connections=60", "deadlock_timeout=50ms")

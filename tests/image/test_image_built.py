@@ -13,7 +13,7 @@ from merlin.core.free_port import free_ports
 
 pytestmark = pytest.mark.integration
 
-START_S = 30.0
+START_S = 120.0
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ OTHERS = (
     "refund.",
 )
 POINTS = tuple(point for point in killpoint.POINTS if not point.startswith(OTHERS))
-SERVE_S = 60
+SERVE_S = 180
 
 
 def daemon(lab, **environment):

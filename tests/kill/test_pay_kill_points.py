@@ -8,7 +8,7 @@ from datetime import timedelta
 import httpx
 import pytest
 import yaml
-from forked import start
+from forked import code_of, start
 from waiting import wait_until
 
 from merlin.account.sign_in import How
@@ -92,8 +92,7 @@ class Api:
         with self.running(point) as process:
             with suppress(httpx.TransportError):
                 deed()
-            process.join(30)
-            assert process.exitcode == 137, (self.folder / "api.log").read_text()[-3000:]
+            assert code_of(process) == 137, (self.folder / "api.log").read_text()[-3000:]
 
     def post(self, who, path, **body):
         headers = {"Cookie": f"merlin={self.tokens[who]}", "Origin": self.address}

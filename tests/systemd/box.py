@@ -21,8 +21,8 @@ from types import TracebackType
 
 from waiting import wait_until
 
-BOOT_S = 30.0
-STOP_S = 20.0
+BOOT_S = 90.0
+STOP_S = 90.0
 BOOT_SCRIPT = Path(__file__).with_name("boot.sh")
 SYSTEMD = Path("/lib/systemd/systemd")
 NAMESPACES = ("--mount", "--propagation", "private", "--pid", "--uts", "--ipc", "--cgroup", "--net")
@@ -214,7 +214,7 @@ class SystemdBox:
         """Return where a file of the box is seen from here."""
         return Path(f"/proc/{self._pid}/root") / inside.lstrip("/")
 
-    def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:
+    def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
         """Wait until `condition` holds. Raises AssertionError naming `what`."""
         wait_until(condition, timeout_s, lambda: f"not within {timeout_s} s: {what}")
 

@@ -119,7 +119,7 @@ class Installed:
         is_active = self.box.prop(f"merlin-{process}", "ActiveState") == "active"
         return is_active and self.merlin("health", process).returncode == 0
 
-    def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:
+    def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
         """Wait for a condition. Raises AssertionError with the journal's last words."""
         try:
             self.box.wait(condition, what, timeout_s)
@@ -131,7 +131,7 @@ class Installed:
     def waits_until_all_serve(self) -> None:
         """Wait for every process. Raises AssertionError naming the first that does not serve."""
         for process in PROCESSES:
-            self.wait(lambda name=process: self.is_serving(name), f"{process} serves", 60)
+            self.wait(lambda name=process: self.is_serving(name), f"{process} serves")
 
     def call(self, url: str, body: Mapping[str, object] | None = None) -> Mapping[str, Any]:
         """Return what a loopback address of the box answers; with a body it is a POST."""

@@ -37,7 +37,7 @@ def test_a_commit_is_trained_and_answered_inside_the_sandboxes(machine):
         told = json.loads(machine.merlin("status", "--json").stdout or "{}")
         return told.get("datasets", {}).get("neurotypology", {}).get("serving")
 
-    machine.wait(serves, "a model of the commit serves", 60)
+    machine.wait(serves, "a model of the commit serves", 120)
     machine.say(TAUGHT)
     machine.wait(lambda: "Форма лба" in machine.answers(), "the bot has answered")
 
