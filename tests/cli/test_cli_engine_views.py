@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,6 @@ import pytest
 import yaml
 
 from merlin.cli import main
-from merlin.core.free_port import free_ports
 
 # What the engine's own tests share serves here too.
 sys.path.append(str(Path(__file__).parents[1] / "engine"))
@@ -82,7 +82,9 @@ def test_status_tells_bases_queues_and_the_machine(merlin):
 
 
 def test_who_names_no_running_engine_hears_what_to_do(merlin):
-    code, out, err = merlin("jobs", port=free_ports(1)[0])
+    with socket.socket() as taken:  # and listened on by nobody
+        taken.bind(("127.0.0.1", 0))
+        code, out, err = merlin("jobs", port=taken.getsockname()[1])
     assert (code, out) == (1, "")
     assert "Движок не отвечает" in err
     assert "merlin engine" in err
