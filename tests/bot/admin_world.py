@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot_world import rows, settings_of
+from waiting import DEADLINE_S
 
 from merlin.store.account_tables import USER
 from merlin.store.database import open_database
@@ -63,7 +64,7 @@ class Chat:
         return sum(state != "waiting" for (state,) in rows(self.settings, mine))
 
     def _done(self, before):
-        self.telegram.wait_for(lambda: self._ended() > before, 20)
+        self.telegram.wait_for(lambda: self._ended() > before)
         return self.last
 
     def say(self, words, **more):
@@ -72,9 +73,15 @@ class Chat:
         return self._done(before)
 
     def press(self, key, message_id=0, **more):
-        before = self._ended()
+        before, answered = self._ended(), self._answered()
         self.telegram.press(self.who, key, message_id, **more)
-        return self._done(before)
+        self._done(before)
+        # By a call beside the message that changes.
+        self.telegram.wait_for(lambda: self._answered() > answered)
+        return self.last
+
+    def _answered(self):
+        return len(self.telegram.calls("answerCallbackQuery"))
 
     def forge(self, data):
         """Press a button that nobody offered; return the alert."""
@@ -98,8 +105,10 @@ class Chat:
         found = [key["callback_data"] for row in self.last.keys for key in row]
         return next(data for data in found if data.split(":")[0] == verb)
 
-    def until(self, part):
+    def until(self, part, within_s=DEADLINE_S):
         """Wait until the last message says this."""
         newest = self.telegram.answers
-        self.telegram.wait_for(lambda: any(part in one.text for one in newest(self.who)[-1:]), 20)
+        self.telegram.wait_for(
+            lambda: any(part in one.text for one in newest(self.who)[-1:]), within_s
+        )
         return self.last

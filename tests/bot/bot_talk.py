@@ -19,7 +19,7 @@ class Talk:
     def _done(self, act, *arguments, **more):
         before = self._ended()
         act(self.who, *arguments, **more)
-        self.telegram.wait_for(lambda: self._ended() > before, 20)
+        self.telegram.wait_for(lambda: self._ended() > before)
         return self.last
 
     def say(self, words, **more):
@@ -31,8 +31,14 @@ class Talk:
         return self._done(self.telegram.start_bot, payload)
 
     def press(self, data, message_id=0, **more):
-        """Press a button by its data or label; return the bot's newest message."""
-        return self._done(self.telegram.press, data, message_id, **more)
+        """Press a button by its data or label; return the bot's newest message.
+
+        The press itself is answered by a call beside that message, which is waited for too.
+        """
+        before = len(self.telegram.calls("answerCallbackQuery"))
+        self._done(self.telegram.press, data, message_id, **more)
+        self.telegram.wait_for(lambda: len(self.telegram.calls("answerCallbackQuery")) > before)
+        return self.last
 
     @property
     def last(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot_world import RunningBot, states
+from waiting import DEADLINE_S
 
 from merlin.core.text import text
 
@@ -23,8 +24,8 @@ def ask(telegram, settings, *questions, who="anna"):
 
 
 def ended(telegram, settings, count):
-    telegram.wait_for(lambda: sum(states(settings).values()) == count, 20)
-    telegram.wait_for(lambda: "waiting" not in states(settings), 30)
+    telegram.wait_for(lambda: sum(states(settings).values()) == count, DEADLINE_S + count)
+    telegram.wait_for(lambda: "waiting" not in states(settings), DEADLINE_S + count)
 
 
 def russian(key, **arguments):

@@ -8,6 +8,7 @@ import threading
 from dataclasses import replace
 
 from served import AT, SYSTEM, let_serve  # noqa: F401 - part of this world
+from waiting import DEADLINE_S
 
 from merlin.bot.services import Pace
 from merlin.chat.desk import Patience
@@ -28,7 +29,8 @@ def settings_of(tmp_path, telegram, provider=None, **more):
         limits=(0, 0, 0),
         providers=services,
         pace=QUICK,
-        patience=Patience(first_pause_s=0.1),
+        # Its word for who waits long would stand where a test looks for the placeholder.
+        patience=Patience(first_pause_s=0.1, busy_word_s=3600.0),
     )
     return replace(base, **more)
 
@@ -61,7 +63,7 @@ class RunningBot:
 
     def __enter__(self):
         self._thread.start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(DEADLINE_S)
         return self
 
     def __exit__(self, *_):

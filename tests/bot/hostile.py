@@ -30,11 +30,13 @@ def check_hostile(telegram, provider, settings, those):
     people = range(FIRST, FIRST + len(those))
     with RunningBot(settings):
         telegram.wait_for(lambda: rows(settings, "SELECT COUNT(*) FROM heartbeat") == [(1,)])
+        # Its number and its name, which it leaves at its start.
+        telegram.wait_for(lambda: rows(settings, "SELECT COUNT(*) FROM setting") == [(2,)])
         before = all_that_stays(settings)
         for person, one in zip(people, those, strict=True):
             upload = Upload(one.name, one.mime, one.content)
             telegram.send_file(person, upload, caption=CAPTION)
-        telegram.wait_for(lambda: states(settings) == {"answered": len(those)}, 20 + len(those))
+        telegram.wait_for(lambda: states(settings) == {"answered": len(those)}, 30 + len(those))
         assert all_that_stays(settings) == before
     chosen = rows(settings, f"SELECT DISTINCT {_CHOICES} FROM chat_session")  # noqa: S608 - own names
     assert chosen == [(None, None, None, "", "", "", 0, 1)]

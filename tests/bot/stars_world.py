@@ -160,5 +160,5 @@ def ordered(telegram, settings, part="Twenty voices"):
     with RunningBot(settings):
         buyer = Buyer(telegram, settings)
         buyer.order(part)
-        telegram.wait_for(lambda: compared(settings), 20)
+        telegram.wait_for(lambda: compared(settings))
     return buyer

@@ -61,9 +61,10 @@ def test_a_growing_answer_has_a_stop_button_and_stays_as_far_as_it_came(
     provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(400)), piece_s=0.05)
     with RunningBot(settings):
         telegram.say("anna", "Расскажи")
-        telegram.wait_for(lambda: "слово3" in "".join(texts(telegram)), 20)
+        telegram.wait_for(lambda: "слово3" in "".join(texts(telegram)))
         (growing,) = telegram.answers("anna")
         assert labels(growing) == [russian("bot-stop")]
+        provider.behave(piece_s=3600.0)
         telegram.press("anna", data_of(growing, "stop"))
         ended(telegram, settings, 2)
     (answer,) = telegram.answers("anna")
@@ -79,11 +80,11 @@ def test_nobody_stops_another_person_s_answer(telegram, provider, settings):
     with RunningBot(settings):
         telegram.say("boris", "/help")
         telegram.say("anna", "Вопрос")
-        telegram.wait_for(lambda: texts(telegram) == ["…"], 20)
+        telegram.wait_for(lambda: texts(telegram) == ["…"])
         stop = data_of(telegram.answers("anna")[0], "stop")
-        telegram.wait_for(lambda: telegram.answers("boris"), 20)
+        telegram.wait_for(lambda: telegram.answers("boris"))
         telegram.press("boris", stop, forged=True)
-        telegram.wait_for(lambda: telegram.calls("answerCallbackQuery"), 20)
+        telegram.wait_for(lambda: telegram.calls("answerCallbackQuery"))
         provider.behave(think_s=0.0)
         ended(telegram, settings, 3)
     assert "«Вопрос»" in texts(telegram)[0]
@@ -121,7 +122,7 @@ def test_who_writes_on_in_a_full_window_gets_a_new_session_and_is_told(
 ):
     provider.behave(fixed_answer="слово " * 300, context_window=500)
     with RunningBot(settings):
-        telegram.wait_for(lambda: rows(settings, "SELECT tokens FROM model_window"), 20)
+        telegram.wait_for(lambda: rows(settings, "SELECT tokens FROM model_window"))
         telegram.say("anna", "Первый")
         ended(telegram, settings, 1)
         telegram.say("anna", "Второй")
@@ -182,9 +183,11 @@ def test_a_question_that_failed_is_given_back(telegram, provider, settings):
 
 
 def test_drafts_show_the_growing_answer_and_one_message_is_left(telegram, provider, settings):
-    provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(30)), piece_s=0.03)
+    provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(30)), piece_s=3600.0)
     with RunningBot(replace(settings, streaming="drafts")):
         telegram.say("anna", "Расскажи")
+        telegram.wait_for(lambda: len(telegram.calls("sendMessageDraft")) > 1)
+        provider.behave(piece_s=0.03)
         ended(telegram, settings, 1)
     (answer,) = telegram.answers("anna")
     assert len(answer.versions) == 1
@@ -199,7 +202,7 @@ def test_a_payment_is_declined_at_once_while_an_answer_is_written(telegram, prov
     provider.behave(think_s=3600.0)
     with RunningBot(settings):
         telegram.say("anna", "Вопрос")
-        telegram.wait_for(lambda: texts(telegram) == ["…"], 20)
+        telegram.wait_for(lambda: texts(telegram) == ["…"])
         query = {
             "id": "77",
             "from": {"id": 1001, "is_bot": False, "first_name": "Анна"},
@@ -208,7 +211,7 @@ def test_a_payment_is_declined_at_once_while_an_answer_is_written(telegram, prov
             "invoice_payload": "no such order",
         }
         telegram.act(lambda acting: acting._world.add_update("pre_checkout_query", query))
-        telegram.wait_for(lambda: telegram.calls("answerPreCheckoutQuery"), 20)
+        telegram.wait_for(lambda: telegram.calls("answerPreCheckoutQuery"))
         assert texts(telegram) == ["…"]
         provider.behave(think_s=0.0)
         ended(telegram, settings, 2)

@@ -42,14 +42,14 @@ def test_a_question_that_waited_when_a_name_was_asked_for_is_answered(talk, tele
     card = talk.last.message_id
     provider.behave(think_s=60.0)
     telegram.say("anna", "Первый вопрос")
-    telegram.wait_for(lambda: len(provider.calls("chat.create")) == 2, 20)
+    telegram.wait_for(lambda: len(provider.calls("chat.create")) == 2)
     telegram.say("anna", "Второй вопрос")
     talk.press("✏️ Переименовать", card)
     provider.behave(think_s=0.0)
-    telegram.wait_for(lambda: "«Второй вопрос»" in talk.last.text, 20)
+    telegram.wait_for(lambda: "«Второй вопрос»" in talk.last.text)
     assert len(provider.calls("chat.create")) == 3
     # The name is waited for still, and comes now.
-    telegram.wait_for(lambda: _waiting(talk) == 0, 20)
+    telegram.wait_for(lambda: _waiting(talk) == 0)
     assert talk.say("Про лоб").text.startswith("«Про лоб»")
     assert len(provider.calls("chat.create")) == 3
 

@@ -32,8 +32,8 @@ def has_traces(settings):
 @pytest.mark.parametrize("point", OURS)
 def test_an_erasure_is_whole_after_a_kill_at(telegram, settings, tmp_path, point):
     def done(count):
-        telegram.wait_for(lambda: sum(states(settings).values()) >= count, 20)
-        telegram.wait_for(lambda: "waiting" not in states(settings), 20)
+        telegram.wait_for(lambda: sum(states(settings).values()) >= count)
+        telegram.wait_for(lambda: "waiting" not in states(settings))
 
     with RunningBot(settings):
         telegram.say("anna", "Что такое лоб?")
@@ -49,7 +49,7 @@ def test_an_erasure_is_whole_after_a_kill_at(telegram, settings, tmp_path, point
     assert code_of(child) == 137, log.read_text()
     assert has_traces(settings)
     with RunningBot(settings):
-        telegram.wait_for(lambda: not telegram.pending(), 20)
-        telegram.wait_for(lambda: not has_traces(settings), 20)
+        telegram.wait_for(lambda: not telegram.pending())
+        telegram.wait_for(lambda: not has_traces(settings))
     (shown,) = [one for one in telegram.answers("anna") if one.message_id == asked.message_id]
     assert "Готово" in shown.text

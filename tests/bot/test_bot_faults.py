@@ -82,10 +82,10 @@ def test_a_question_stays_one_though_a_dialog_was_opened_before_a_kill(
     provider.behave(think_s=3600.0)
     child = start_bot(settings, tmp_path / "log")
     telegram.say("anna", "Второй")
-    telegram.wait_for(lambda: texts(telegram)[-1] == "…", 30)
-    wait_until(lambda: len(rows(settings, "SELECT id FROM turn")) == 2, 20)
+    telegram.wait_for(lambda: texts(telegram)[-1] == "…")
+    wait_until(lambda: len(rows(settings, "SELECT id FROM turn")) == 2)
     telegram.press("anna", f"session-name:{session}", forged=True)
-    wait_until(lambda: rows(settings, "SELECT step FROM dialog"), 20)
+    wait_until(lambda: rows(settings, "SELECT step FROM dialog"))
     child.kill()
     child.join()
     provider.behave(think_s=0.0)
@@ -98,26 +98,27 @@ def test_a_question_stays_one_though_a_dialog_was_opened_before_a_kill(
 def test_a_payment_and_a_stop_wait_for_no_button_that_telegram_lets_wait(
     telegram, provider, settings
 ):
-    provider.behave(think_s=20.0)
+    provider.behave(think_s=3600.0)
     with RunningBot(replace(settings, pace=replace(settings.pace, finish_s=0.1))):
         telegram.say("anna", "Вопрос")
-        telegram.wait_for(lambda: texts(telegram) == ["…"], 20)
+        telegram.wait_for(lambda: texts(telegram) == ["…"])
         flooded(telegram, "editMessageText", "sendMessage")
         telegram.press("anna", "sessions:0", forged=True)
-        telegram.wait_for(lambda: telegram.calls("answerCallbackQuery"), 20)
+        telegram.wait_for(lambda: telegram.calls("answerCallbackQuery"))
         stop = telegram.answers("anna")[0].keys[0][0]["callback_data"]
         telegram.press("anna", stop)
         telegram.act(lambda acting: acting._world.add_update("pre_checkout_query", payment()))
-        telegram.wait_for(lambda: telegram.calls("answerPreCheckoutQuery"), 10)
-        said = [call.arguments.get("text") for call in telegram.calls("answerCallbackQuery")]
-        assert russian("bot-stopping") in said
+        telegram.wait_for(lambda: telegram.calls("answerPreCheckoutQuery"))
+        answers = partial(telegram.calls, "answerCallbackQuery")
+        stopping = russian("bot-stopping")
+        telegram.wait_for(lambda: stopping in [one.arguments.get("text") for one in answers()])
 
 
 def test_a_database_that_reads_nothing_for_a_moment_leaves_nothing_lying(telegram, settings, logs):
     with RunningBot(settings), open_database(settings.database) as other:
         other.sql("ALTER TABLE dialog RENAME TO away")
         telegram.say("anna", "Вопрос")
-        wait_until(lambda: any(log.get("exc_info") for log in logs), 20)
+        wait_until(lambda: any(log.get("exc_info") for log in logs))
         other.sql("ALTER TABLE away RENAME TO dialog")
         ended(telegram, settings, 1)
     assert "«Вопрос»" in texts(telegram)[-1]
@@ -141,7 +142,7 @@ def test_a_session_deleted_while_it_is_summed_up_costs_nothing(telegram, provide
         ((session, turn),) = rows(limited, "SELECT session_id, id FROM turn")
         provider.behave(think_s=3600.0)
         telegram.press("anna", f"sum:{turn}", forged=True)
-        wait_until(lambda: len(provider.calls("chat.create")) == 2, 20)
+        wait_until(lambda: len(provider.calls("chat.create")) == 2)
         telegram.press("anna", f"session-drop-yes:{session}", forged=True)
         wait_until(lambda: rows(limited, "SELECT COUNT(*) FROM turn") == [(0,)])
         provider.behave(think_s=0.0)
@@ -160,7 +161,7 @@ def test_a_session_deleted_while_its_answer_is_written_loses_no_answer(
         (session,) = rows(limited, "SELECT id FROM chat_session")[0]
         provider.behave(think_s=3600.0)
         telegram.say("anna", "Второй")
-        wait_until(lambda: len(provider.calls("chat.create")) == 2, 20)
+        wait_until(lambda: len(provider.calls("chat.create")) == 2)
         telegram.press("anna", f"session-drop-yes:{session}", forged=True)
         wait_until(lambda: not rows(limited, "SELECT id FROM chat_session"))
         provider.behave(think_s=0.0)

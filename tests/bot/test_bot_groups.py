@@ -7,7 +7,6 @@ from bot_world import RunningBot, let_serve, rows, settings_of, states
 from group_world import NAMED, asked, talk
 
 from merlin.billing.plan import Allowance, Format, Plan
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.groups import SEMINAR, STUDY
 
 pytestmark = pytest.mark.functional
@@ -31,8 +30,8 @@ def quiet(telegram, settings, who, words, **more):
     """Let somebody say what is not for the bot; return why it was passed over."""
     before = len(telegram.answers("study"))
     telegram.say(who, words, **more)
-    telegram.wait_for(lambda: telegram.pending() == [], 10)
-    telegram.wait_for(lambda: "waiting" not in states(settings), 10)
+    telegram.wait_for(lambda: telegram.pending() == [])
+    telegram.wait_for(lambda: "waiting" not in states(settings))
     assert len(telegram.answers("study")) == before
     return reasons(settings)[-1] if reasons(settings) else ""
 
@@ -68,7 +67,7 @@ def test_a_bare_mention_asks_about_the_message_that_it_replies_to(anna, provider
     telegram.switch("reads_all")
     telegram.say("boris@study", "что такое подбородок")
     asked_by_boris = telegram.log("study")[-1].message_id
-    anna.telegram.wait_for(lambda: reasons(anna.settings) == ["not for the bot"], 10)
+    anna.telegram.wait_for(lambda: reasons(anna.settings) == ["not for the bot"])
     anna.say(NAMED, reply_to=asked_by_boris)
     assert asked(provider) == ["что такое подбородок"]
     assert "Чтобы спросить" in anna.say(NAMED).text
@@ -88,7 +87,7 @@ def test_a_forwarded_message_commands_and_asks_nothing(telegram, bot, provider):
     telegram.switch("reads_all")
     before = len(telegram.answers("study"))
     telegram.forward_words("anna@study", [("boris", "/settings"), ("boris", f"{NAMED} лоб?")])
-    telegram.wait_for(lambda: reasons(bot) == ["not for the bot"] * 2, 10)
+    telegram.wait_for(lambda: reasons(bot) == ["not for the bot"] * 2)
     assert len(telegram.answers("study")) == before
 
 
@@ -103,7 +102,7 @@ def test_questions_carry_names_only_once_several_people_ask(telegram, bot, provi
 def test_each_topic_has_a_session_of_its_own(telegram, bot, provider):
     first = telegram.make_topic("boris@seminar", "Лоб")
     second = telegram.make_topic("boris@seminar", "Виски")
-    telegram.wait_for(lambda: states(bot) == {"refused": 2}, 10)
+    telegram.wait_for(lambda: states(bot) == {"refused": 2})
     for thread, words in ((first, "лоб"), (second, "виски")):
         anna = talk(telegram, bot, f"anna@seminar#{thread}")
         anna.say(f"{NAMED} что такое {words}?")
@@ -213,12 +212,12 @@ def test_the_bot_greets_once_and_is_silent_when_taken_out(telegram, bot):
         return [one for one in telegram.answers("study") if "упомяните" in one.text]
 
     telegram.set_bot("vera@study", "kicked")
-    telegram.wait_for(lambda: states(bot) == {"answered": 1}, 10)
+    telegram.wait_for(lambda: states(bot) == {"answered": 1})
     assert rows(bot, "SELECT COUNT(*) FROM group_setting WHERE gone_at IS NOT NULL") == [(1,)]
     telegram.set_bot("vera@study", "member")
-    telegram.wait_for(lambda: len(greetings()) == 1, 10)
+    telegram.wait_for(lambda: len(greetings()) == 1)
     telegram.set_bot("vera@study", "administrator")
-    telegram.wait_for(lambda: "waiting" not in states(bot) and len(reasons(bot)) >= 3, 10)
+    telegram.wait_for(lambda: "waiting" not in states(bot) and len(reasons(bot)) >= 3)
     vera.say(f"{NAMED} лоб?")
     assert len(greetings()) == 1
     assert rows(bot, "SELECT COUNT(*) FROM group_setting WHERE gone_at IS NOT NULL") == [(0,)]
@@ -231,8 +230,8 @@ def test_a_group_takes_session_and_settings_into_its_supergroup(telegram, bot, p
     talk(telegram, bot).say(f"{NAMED} что такое лоб?")
     telegram.migrate("boris@study")
     new_id = telegram.group("study").group_id
-    telegram.wait_for(lambda: "migrated" in reasons(bot), 10)
-    telegram.wait_for(lambda: "waiting" not in states(bot), 10)
+    telegram.wait_for(lambda: "migrated" in reasons(bot))
+    telegram.wait_for(lambda: "waiting" not in states(bot))
     assert new_id != STUDY.group_id
     assert rows(bot, "SELECT DISTINCT chat_id FROM chat_session") == [(new_id,)]
     found = rows(bot, "SELECT chat_id, language, moved_to FROM group_setting ORDER BY chat_id DESC")
@@ -242,12 +241,14 @@ def test_a_group_takes_session_and_settings_into_its_supergroup(telegram, bot, p
 
 
 def test_an_answer_is_sent_where_the_group_is_by_then(telegram, bot, provider):
-    provider.faults.add(Fault("chat.create", FaultKind.LAG, seconds=3.0))
+    provider.behave(think_s=3600.0)
     telegram.say("anna@study", f"{NAMED} что такое лоб?")
-    telegram.wait_for(lambda: telegram.answers("study"), 10)
+    telegram.wait_for(lambda: telegram.answers("study"))
     telegram.migrate("boris@study")
     new_id = telegram.group("study").group_id
-    telegram.wait_for(lambda: "waiting" not in states(bot) and telegram.pending() == [], 20)
+    telegram.wait_for(lambda: rows(bot, "SELECT DISTINCT chat_id FROM chat_session") == [(new_id,)])
+    provider.behave(think_s=0.0)
+    telegram.wait_for(lambda: telegram.pending() == [] and "waiting" not in states(bot))
     assert [one.text for one in telegram.answers(STUDY.group_id)] == ["…"]
     (answer,) = telegram.answers(new_id)
     assert "лоб" in answer.text
@@ -263,7 +264,7 @@ def test_a_closed_topic_ends_the_question_and_counts_nothing(telegram, tmp_path,
         thread = telegram.make_topic("boris@seminar", "Закрытая")
         telegram.close_topic(f"boris@seminar#{thread}")
         telegram.say(f"boris@seminar#{thread}", f"{NAMED} лоб?")
-        telegram.wait_for(lambda: states(settings).get("failed") == 1, 10)
+        telegram.wait_for(lambda: states(settings).get("failed") == 1)
         assert rows(settings, "SELECT state FROM quota_use") == [("returned",)]
         boris = talk(telegram, settings, "boris@seminar")
         boris.say(f"{NAMED} лоб?")

@@ -47,8 +47,8 @@ def asked_inline(telegram, settings, query, who="anna@study"):
     """Type `@bot query`; return what the bot answered."""
     before = len(telegram.calls("answerInlineQuery"))
     telegram.ask_inline(who, query)
-    telegram.wait_for(lambda: len(telegram.calls("answerInlineQuery")) > before, 10)
-    telegram.wait_for(lambda: "waiting" not in states(settings), 10)
+    telegram.wait_for(lambda: len(telegram.calls("answerInlineQuery")) > before)
+    telegram.wait_for(lambda: "waiting" not in states(settings))
     return telegram.inline_answer(who.partition("@")[0], query)
 
 
@@ -75,14 +75,14 @@ def test_nobody_sees_what_somebody_else_was_answered(telegram, bot):
 def test_a_found_answer_is_put_into_the_chat_and_asks_nothing(telegram, bot, provider):
     asked_inline(telegram, bot, "подбородок")
     telegram.choose("anna@study", "подбородок", "taught:0")
-    telegram.wait_for(lambda: states(bot).get("refused") == 1, 10)
+    telegram.wait_for(lambda: states(bot).get("refused") == 1)
     shown = telegram.log("study")[-1]
     assert shown.text == "Что такое подбородок?\n\nПодбородок — низ лица."
     assert [each["type"] for each in shown.entities] == ["bold", "bold"]
     assert telegram.answers("study") == []
     asked_inline(telegram, bot, "подбородки", "anna")
     telegram.choose("anna", "подбородки", "taught:0")
-    telegram.wait_for(lambda: states(bot).get("refused") == 2, 10)
+    telegram.wait_for(lambda: states(bot).get("refused") == 2)
     assert provider.calls("chat.create") == []
 
 
@@ -94,7 +94,7 @@ def test_the_button_of_a_question_asks_it_in_the_private_chat(telegram, bot, pro
     address, _, payload = key["url"].partition("?start=")
     assert address == f"https://t.me/{BOT_NAME}"
     assert len(payload) <= 64
-    telegram.wait_for(lambda: states(bot).get("refused") == 1, 10)
+    telegram.wait_for(lambda: states(bot).get("refused") == 1)
     said = Talk(telegram, bot, "boris").start(payload)
     assert "[Вопрос: что такое скулы?]" in said.text
     messages = provider.calls("chat.create")[-1].body["messages"]
@@ -131,7 +131,7 @@ def test_hostile_words_find_nothing_and_break_nothing(telegram, bot, query):
 def test_only_the_newest_typed_questions_are_kept_and_they_are_sealed(telegram, bot):
     for number in range(45):
         telegram.ask_inline("anna", f"вопрос {number}")
-    telegram.wait_for(lambda: len(telegram.calls("answerInlineQuery")) == 45, 20)
+    telegram.wait_for(lambda: len(telegram.calls("answerInlineQuery")) == 45)
     (found,) = rows(bot, "SELECT COUNT(*), MIN(id) FROM inline_question")
     assert found == (40, 6)
     assert all(

@@ -38,7 +38,7 @@ def test_who_brings_somebody_new_gets_questions_and_is_thanked(telegram, bot):
     assert "вы получите 5 вопросов сверх плана" in shown.text
     assert anna.labels == ["Отправить ссылку", "‹ Назад"]
     assert follow(telegram, bot, "boris", f"ref_{ANNA}").text.startswith("Здравствуйте!")
-    telegram.wait_for(lambda: "пришёл новый человек" in anna.last.text, 10)
+    telegram.wait_for(lambda: "пришёл новый человек" in anna.last.text)
     assert rows(bot, GIFTS) == [(ANNA, "text", 5)]
     assert "5 текстовых вопросов" in anna.say("/plan").text
     # Nothing that is kept of the one names the other.

@@ -101,7 +101,7 @@ def test_a_job_that_goes_on_is_shown_anew_by_itself(chat, lab):
     shown = chat.press("a-job:1")
     for _ in range(20):
         lab.tick("poll")
-    chat.telegram.wait_for(lambda: "обучена" in chat.last.text, 20)
+    chat.telegram.wait_for(lambda: "обучена" in chat.last.text)
     assert "Сейчас:" not in chat.last.text
     assert chat.last.message_id == shown.message_id
     assert "▁" in chat.last.text

@@ -38,12 +38,14 @@ def test_a_paste_of_ten_parts_is_one_question_with_one_answer(telegram, provider
 
 
 def test_a_paste_while_an_answer_is_written_is_one_question_too(telegram, provider, media):
-    provider.behave(think_s=0.5, context_window=200_000)
+    provider.behave(think_s=3600.0, context_window=200_000)
     with RunningBot(media):
         telegram.say("anna", "Первый вопрос")
         telegram.wait_for(lambda: telegram.answers("anna"))
         parts = telegram.paste("anna", PASTE)
         telegram.say("anna", "/help")
+        telegram.wait_for(lambda: states(media) == {"waiting": len(parts) + 2})
+        provider.behave(think_s=0.0)
         ended(telegram, media, len(parts) + 2)
     assert [len(each.split()) for each in questions(provider)] == [2, len(PASTE.split())]
     assert len(texts(telegram, "anna")) == 3
@@ -201,7 +203,7 @@ def test_a_kill_while_a_document_is_read_leaves_one_answer(telegram, provider, m
     provider.behave(think_s=3600.0)
     child = start_bot(replace(media, plans=()), tmp_path / "log")
     send(telegram, "Лоб высокий.".encode(), caption="О чём это?")
-    telegram.wait_for(lambda: telegram.calls("getFile"), 30)
+    telegram.wait_for(lambda: telegram.calls("getFile"))
     child.kill()
     child.join()
     provider.behave(think_s=0.0)

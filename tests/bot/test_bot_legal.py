@@ -109,13 +109,13 @@ def ask_about_payment(talk, words="Списали дважды"):
 
 def test_a_payment_question_reaches_the_admin_whose_answer_comes_back(telegram, talk):
     assert "Передано администраторам" in ask_about_payment(talk).text
-    (letter,) = telegram.wait_for(lambda: telegram.answers("vera"), 10)
+    (letter,) = telegram.wait_for(lambda: telegram.answers("vera"))
     assert "Списали дважды" in letter.text
     assert str(ANNA) in letter.text
     vera = Talk(telegram, talk.settings, "vera")
     vera.press(vera.data("paysupport"))
     vera.say("Вернули сегодня.")
-    telegram.wait_for(lambda: "Вернули сегодня." in talk.last.text, 10)
+    telegram.wait_for(lambda: "Вернули сегодня." in talk.last.text)
     assert rows(talk.settings, "SELECT action FROM audit ORDER BY id") == [
         ("paysupport.ask",),
         ("paysupport.answer",),
@@ -128,13 +128,13 @@ def test_who_sends_a_file_about_a_payment_hears_that_only_the_words_went_along(t
     talk._done(telegram.send_file, receipt, kind="photo", caption="Списали дважды")
     assert talk.last.text.startswith("Передано администраторам")
     assert "Файл не передан" in talk.last.text
-    (letter,) = telegram.wait_for(lambda: telegram.answers("vera"), 10)
+    (letter,) = telegram.wait_for(lambda: telegram.answers("vera"))
     assert "Списали дважды" in letter.text
 
 
 def test_the_words_lie_sealed_and_nowhere_else(telegram, talk):
     ask_about_payment(talk, "Тайная покупка")
-    telegram.wait_for(lambda: telegram.answers("vera"), 10)
+    telegram.wait_for(lambda: telegram.answers("vera"))
     for table in ("outgoing", "notice", "audit", "dialog"):
         everything = f"SELECT * FROM {table}"  # noqa: S608 - our own names
         assert "Тайная" not in str(rows(talk.settings, everything))
@@ -153,7 +153,7 @@ def test_three_a_day_and_no_more(telegram, talk):
         talk.say("/paysupport Где деньги?")
     assert "можно написать 3 раза" in talk.say("/paysupport Где деньги?").text
     assert "можно написать 3 раза" in talk.say("/paysupport").text
-    telegram.wait_for(lambda: len(telegram.answers("vera")) == 3, 10)
+    telegram.wait_for(lambda: len(telegram.answers("vera")) == 3)
 
 
 def test_too_long_words_and_files_are_asked_for_again(talk):
@@ -166,7 +166,7 @@ def test_an_admin_by_role_hears_of_it_too(telegram, talk):
     within(talk.settings, RoleRows, lambda roles: roles.grant(1002, Role.ADMIN, "cli:vera"))
     ask_about_payment(talk)
     # The new role is told of as well, before it or after.
-    telegram.wait_for(lambda: any("Списали" in one.text for one in telegram.answers("boris")), 10)
+    telegram.wait_for(lambda: any("Списали" in one.text for one in telegram.answers("boris")))
 
 
 def test_nobody_writes_for_nobody(telegram, settings):

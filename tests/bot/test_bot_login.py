@@ -128,6 +128,6 @@ def test_somebody_who_is_blocked_confirms_nothing(talk, logins):
 
 def test_the_bot_leaves_word_of_who_it_is(talk, logins, telegram):
     settings = SettingRows(logins.db)
-    telegram.wait_for(lambda: settings.get(BOT_NAME) != "", 20)
+    telegram.wait_for(lambda: settings.get(BOT_NAME) != "")
     assert (settings.get(BOT_ID), settings.get(BOT_NAME)) == (str(NUMBER), NAME)
     assert rows(talk.settings, "SELECT DISTINCT by_whom FROM setting") == [("bot",)]

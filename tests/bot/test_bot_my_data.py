@@ -25,8 +25,8 @@ def settings(tmp_path, telegram, provider):
 
 
 def done(telegram, settings, count):
-    telegram.wait_for(lambda: sum(states(settings).values()) >= count, 20)
-    telegram.wait_for(lambda: "waiting" not in states(settings), 20)
+    telegram.wait_for(lambda: sum(states(settings).values()) >= count)
+    telegram.wait_for(lambda: "waiting" not in states(settings))
 
 
 def say(telegram, settings, words, who="anna"):
@@ -61,7 +61,7 @@ def erase(telegram, settings):
     asked = say(telegram, settings, "/delete_me")
     press(telegram, settings, "forget:1")
     telegram.press("anna", "forget:2")
-    telegram.wait_for(lambda: not traces(settings), 20)
+    telegram.wait_for(lambda: not traces(settings))
     (shown,) = [one for one in telegram.answers("anna") if one.message_id == asked.message_id]
     return shown
 
@@ -114,11 +114,14 @@ def test_an_erasure_waits_for_the_answer_that_is_being_written(telegram, provide
     with RunningBot(settings):
         say(telegram, settings, "/delete_me")
         press(telegram, settings, "forget:1")
-        provider.behave(fixed_answer="слово " * 40, piece_s=0.02)
+        provider.behave(fixed_answer="слово " * 40, piece_s=3600.0)
         telegram.say("anna", "Расскажи")
         telegram.wait_for(lambda: provider.calls("chat.create"))
         telegram.press("anna", "forget:2")
-        telegram.wait_for(lambda: not traces(settings), 20)
+        telegram.wait_for(lambda: states(settings).get("waiting") == 2)
+        assert traces(settings)
+        provider.behave(piece_s=0.0)
+        telegram.wait_for(lambda: not traces(settings))
     assert traces(settings) == []
 
 

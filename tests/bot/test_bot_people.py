@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from admin_world import ANNA, BORIS, VERA, Chat, add_users, grant, with_admin
-from bot_world import RunningBot, rows, states
+from bot_world import RunningBot, rows
 
 from merlin.account.role import Role
 from merlin.billing.plan import Allowance, Format, Plan
@@ -163,9 +163,10 @@ def test_questions_are_given_for_some_days_and_the_person_is_told(chat, telegram
 def test_a_gift_that_is_pressed_twice_is_given_once(chat, telegram, settings):
     chat.forge(f"a-gift-ask:{ANNA}:voice:10:30")
     data, message_id = chat.data("a-gift-yes"), chat.last.message_id
+    ended = chat._ended()
     telegram.press("vera", data, message_id)
-    chat.press(data, message_id, forged=True)
-    telegram.wait_for(lambda: "waiting" not in states(settings), 20)
+    telegram.press("vera", data, message_id, forged=True)
+    telegram.wait_for(lambda: chat._ended() == ended + 2)
     assert rows(settings, "SELECT amount FROM quota_gift") == [(10,)]
     assert [action for _, action, _ in audit(chat)] == ["quota.gift"]
     chat.forge(f"a-gift-ask:{ANNA}:voice:10:30")

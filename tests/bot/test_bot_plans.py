@@ -183,14 +183,14 @@ def test_a_payment_waits_for_no_answer_and_no_flooded_chat(buyer, world):
     try:
         for who in [*askers, buyer.who, "7100"]:
             telegram.say(who, "Question")
-        telegram.wait_for(lambda: all(telegram.answers(who) for who in askers), 20)
+        telegram.wait_for(lambda: all(telegram.answers(who) for who in askers))
         buyer.pay()
         # All of them are being answered still.
         assert [telegram.answers(who)[-1].text for who in askers] == ["…"] * len(askers)
     finally:
         provider.behave(think_s=0.0)
         telegram.faults.clear()
-    telegram.wait_for(lambda: all(telegram.answers(who)[-1].text != "…" for who in askers), 20)
+    telegram.wait_for(lambda: all(telegram.answers(who)[-1].text != "…" for who in askers))
 
 
 def test_a_bot_that_sells_nothing_offers_nothing(world, tmp_path):

@@ -22,8 +22,8 @@ def settings(tmp_path, telegram, provider):
 
 def done(telegram, settings, count):
     """Wait until so many updates have been ended."""
-    telegram.wait_for(lambda: sum(states(settings).values()) >= count, 20)
-    telegram.wait_for(lambda: "waiting" not in states(settings), 20)
+    telegram.wait_for(lambda: sum(states(settings).values()) >= count)
+    telegram.wait_for(lambda: "waiting" not in states(settings))
 
 
 def ask(telegram, settings, words=QUESTION):

@@ -87,7 +87,7 @@ def test_a_refund_of_a_subscription_ends_it(buyer, vera, world):
     vera.press(vera.data("a-back"))
     vera.say("Передумал")
     vera.press(vera.data("a-back-yes"))
-    telegram.wait_for(lambda: buyer.renewals()[0].state == "off", 20)
+    telegram.wait_for(lambda: buyer.renewals()[0].state == "off")
     charge = buyer.paid()[0][3]
     assert telegram.subscriptions()[charge]["is_canceled"]
     assert all(not term.runs(utc_now()) for term in buyer.terms())
@@ -103,7 +103,7 @@ def test_a_refund_that_telegram_refuses_is_told_and_revokes_nothing(buyer, world
     with_books(settings, lambda books: books.refunds.want(grant.entry_id, None, "x", "cli:test"))
     states = "SELECT purchase_id, state FROM refund"
     refused = (purchase.purchase_id, "refused")
-    telegram.wait_for(lambda: refused in rows(settings, states), 20)
+    telegram.wait_for(lambda: refused in rows(settings, states))
     assert kinds(buyer) == [("payment", 50), ("grant", 50)]
     told = rows(settings, "SELECT arguments FROM notice WHERE key = 'notice-stars-refused'")
     assert any(purchase.purchase_id in said for (said,) in told)

@@ -43,7 +43,7 @@ def duplicate(telegram, buyer, change=dict):
     change(message["successful_payment"])
     before = buyer._ended()
     telegram.act(lambda acting: acting._world.add_update("message", message))
-    telegram.wait_for(lambda: buyer._ended() > before, 20)
+    telegram.wait_for(lambda: buyer._ended() > before)
 
 
 def thanks(buyer):
@@ -199,14 +199,14 @@ def test_a_subscription_is_renewed_by_telegram_and_stopped_by_its_owner(buyer, w
     (renewal,) = buyer.renewals()
     assert renewal.state == "on"
     telegram.renew(buyer.who)
-    telegram.wait_for(lambda: len(buyer.paid()) == 2, 20)
+    telegram.wait_for(lambda: len(buyer.paid()) == 2)
     assert len(buyer.terms()) == 2
     assert buyer.renewals()[0].next_at > renewal.next_at
     assert "renews itself" in buyer.say("/plan").text
     buyer.press(buyer.data("renewal"))
     assert "stay yours" in buyer.last.text
     buyer.press(buyer.data("renewal-off"))
-    telegram.wait_for(lambda: buyer.renewals()[0].state == "off", 20)
+    telegram.wait_for(lambda: buyer.renewals()[0].state == "off")
     assert [one["is_canceled"] for one in telegram.subscriptions().values()][-1]
     assert "renews itself" not in buyer.say("/plan").text
 
@@ -271,6 +271,6 @@ def test_who_deletes_everything_pays_for_nothing_more(buyer, world):
     buyer.say("/delete_me")
     buyer.press(buyer.data("forget"))
     telegram.press(buyer.who, "forget:2")
-    telegram.wait_for(lambda: telegram.subscriptions()[charge]["is_canceled"], 20)
-    telegram.wait_for(lambda: not buyer.renewals(), 20)
+    telegram.wait_for(lambda: telegram.subscriptions()[charge]["is_canceled"])
+    telegram.wait_for(lambda: not buyer.renewals())
     assert not buyer.purchases()

@@ -31,7 +31,7 @@ def test_a_payment_is_granted_and_thanked_for_once_after_a_kill_at(
     assert len(buyer.paid()) == (0 if point == "payment.before" else 1)
     with RunningBot(settings):
         buyer.until("Paid")
-        telegram.wait_for(lambda: not telegram.pending(), 20)
+        telegram.wait_for(lambda: not telegram.pending())
     assert [each[1:3] for each in ledger(settings)] == [("payment", 50), ("grant", 50)]
     assert len([one for one in telegram.answers(buyer.who) if "Thank you" in one.text]) == 1
 
@@ -50,6 +50,6 @@ def test_stars_go_back_once_after_a_kill_at(telegram, settings, tmp_path, point)
     change(settings, "UPDATE refund SET look_at = '2026-01-01' WHERE look_at IS NOT NULL")
     with RunningBot(settings):
         buyer.until("money back")
-        telegram.wait_for(lambda: rows(settings, "SELECT state FROM refund") == [("done",)], 20)
+        telegram.wait_for(lambda: rows(settings, "SELECT state FROM refund") == [("done",)])
     assert [each[1:3] for each in ledger(settings)][2:] == [("refund", 50), ("revocation", 0)]
     assert telegram.stars(buyer.who) == 5000
