@@ -21,7 +21,7 @@ from merlin.sandbox.provider import ProviderStandIn
 pytestmark = pytest.mark.functional
 
 TALK = (Message("user", "Что значит лоб?"),)
-QUICK = Patience(first_pause_s=0.05, answer_s=5.0, total_s=5.0, longest_pause_s=0.3)
+QUICK = Patience(first_pause_s=0.05, longest_pause_s=0.3)
 MODEL = "stand-in-base"
 
 
@@ -113,11 +113,25 @@ def test_a_stream_that_breaks_leaves_what_came(provider):
     assert len(reply.text) < len("Начало и конец ответа.")
 
 
-def test_an_answer_that_never_ends_is_cut(provider):
-    provider.behave(fixed_answer="слово " * 100, piece_s=0.1)
-    reply, _ = ask(provider, patience=Patience(answer_s=0.6))
-    assert reply.ending is Ending.CUT
-    assert reply.text.startswith("слово")
+class Endless:
+    """A model that says a word at once, and nothing more; `is_left` is whether it was left."""
+
+    is_left = False
+
+    async def stream(self, *_):
+        try:
+            yield Piece("слово")
+            await asyncio.Event().wait()
+        finally:
+            self.is_left = True
+
+
+def test_an_answer_that_never_ends_is_cut():
+    endless = Endless()
+    desk = Desk({"chat": endless}, Patience(answer_s=0.1))
+    reply = asyncio.run(desk.reply(route(choice()), TALK, Looks()))
+    assert (reply.ending, reply.text) == (Ending.CUT, "слово")
+    assert endless.is_left
 
 
 def test_an_answer_beyond_all_measure_is_cut(provider):
@@ -134,7 +148,7 @@ def test_an_answer_in_half_characters_is_whole():
 
 
 def test_a_silent_model_is_busy_and_waited_for_with_a_word(provider):
-    provider.behave(think_s=10)
+    provider.behave(think_s=3600.0)
     silent = Patience(tries=1, answer_s=0.4, busy_word_s=0.1)
     reply, looks = ask(provider, patience=silent)
     assert reply.ending is Ending.BUSY

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import pytest
+from waiting import wait_until
 
 from merlin.inbox.owner import this_process
 
@@ -65,8 +65,5 @@ def test_a_zombie_is_dead():
     # Its output has ended, so it has; nobody has waited for it yet.
     word = child.stdout.read().strip()
     me = this_process()
-    deadline = time.monotonic() + 10
-    while not me.outlived(word) and time.monotonic() < deadline:
-        pass
-    assert me.outlived(word)
+    wait_until(lambda: me.outlived(word))
     child.communicate()
