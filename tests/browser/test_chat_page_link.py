@@ -14,6 +14,7 @@ def test_somebody_goes_by_a_link_when_they_press_start(page, telegram, bot):
     page.goto(f"{telegram.base_url.removesuffix('/bot')}/{BOT_NAME}?start=login_a-key_17")
     expect(page.locator("#link")).to_contain_text("Сюда привела ссылка на бота")
     page.locator("[data-person=boris]").click()
+    expect(page.locator("[data-person=boris]")).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name="Запустить").click()
     expect(page.locator("#link")).to_have_count(0)
     message = bot.next_update()["message"]

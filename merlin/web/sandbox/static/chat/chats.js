@@ -10,6 +10,7 @@ const buttons = [...document.querySelectorAll("[data-person]")];
 const fresh = new Set();
 let everybody = {};
 let current = null;
+let wanted = "anna"; // who writes first: whoever was chosen before the chats came
 let opened = () => {};
 
 // Every place of a chat: the chat itself and its topics.
@@ -96,7 +97,7 @@ export function markFresh(message, thread) {
 
 export async function refreshChats() {
   everybody = await readChats();
-  const stands = placesOf(current?.who ?? "anna");
+  const stands = placesOf(current?.who ?? wanted);
   const here = stands.find((one) => one.place === current?.place);
   if (here) draw();
   else open(stands[0]);
@@ -109,7 +110,8 @@ export function startChats(give) {
   for (const button of buttons) {
     const who = button.dataset.person;
     button.addEventListener("click", () => {
-      if (who === current.who) return;
+      if (!current) wanted = who;
+      if (!current || who === current.who) return;
       last.set(current.who, current.place);
       const stands = placesOf(who);
       open(stands.find((one) => one.place === last.get(who)) ?? stands[0]);
