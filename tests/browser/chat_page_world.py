@@ -24,7 +24,7 @@ class Bot:
         body = json.dumps(fields).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(url, body, headers)  # noqa: S310 - the stand-in's address
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
             return json.loads(answer.read())["result"]
 
     def say(self, chat_id: int, text: str, **fields: object) -> int:
@@ -60,7 +60,9 @@ def opened(
             else None
         ),
     )
-    page.goto(telegram.page_url)
+    # What the page reads at first is read before the bot changes it.
+    with page.expect_response("**/control/menu?*"):
+        page.goto(telegram.page_url)
     expect(page.get_by_role("button", name="Начать", exact=True)).to_be_visible()
     yield page
     context.close()

@@ -185,6 +185,8 @@ def test_what_was_not_sent_can_be_sent_again(page, bot, telegram):
     field(page).fill("привет")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Повторить").click()
+    # Once it is there: while the bot is asked, Playwright lets no call of the page pass.
+    expect(page.locator(".msg.me:not(.broken)")).to_contain_text("привет")
     assert bot.next_update()["message"]["text"] == "привет"
     expect(page.get_by_role("alert")).to_have_count(0)
 

@@ -64,6 +64,7 @@ def test_a_correction_can_be_given_up(page, telegram):
 def test_several_messages_are_forwarded_to_another_chat(page, bot, telegram):
     bot.say(ANNA, "Форма лба.")
     telegram.say("anna", "Спасибо")
+    expect(bubbles(page)).to_have_count(2)
     do(bubbles(page).first, "Переслать")
     do(bubbles(page).last, "Переслать")
     expect(page.locator("#context")).to_contain_text("Переслать 2")
