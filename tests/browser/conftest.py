@@ -24,7 +24,7 @@ def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         # A busy machine draws late; nothing here waits longer than it must.
-        expect.set_options(timeout=15_000)
+        expect.set_options(timeout=30_000)
         yield browser
         browser.close()
 

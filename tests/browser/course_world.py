@@ -72,7 +72,7 @@ class Visitor:
                 ]
             )
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("dialog", self._refuse)
         page.on("console", self._hear)
@@ -116,6 +116,13 @@ def is_at(page: Page, address: str) -> None:
     page.wait_for_function(here, arg=address)
 
 
+def lasting(page: Page) -> Page:
+    """Return the page once nothing goes from it by itself any more: no timer of it runs out."""
+    page.clock.install(time=0)
+    page.clock.pause_at(1)
+    return page
+
+
 def sider(page: Page):
     return page.get_by_role("complementary", name="Мои курсы")
 
@@ -137,6 +144,7 @@ __all__ = [
     "course_site",
     "in_bar",
     "is_at",
+    "lasting",
     "sider",
     "visiting",
     "with_password",

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from course_world import PHONE, cards, is_at, ready, sider
+from course_world import PHONE, cards, is_at, lasting, ready, sider
 from playwright.sync_api import expect
 from waiting import wait_until
 
@@ -39,7 +39,7 @@ def message(page):
 
 def test_u8_u9_u12_u13_u14_plus_adds_a_course_to_the_sider_without_a_reload(visitor, courses):
     anna = visitor.person()
-    page = ready(visitor.open("/?all=1", anna))
+    page = lasting(ready(visitor.open("/?all=1", anna)))
     calls = calls_of(page)
     page.evaluate("window.isTheSame = true")
     expect(page.get_by_text("Нажмите «+» у курса, и он будет здесь.")).to_be_visible()
@@ -64,7 +64,7 @@ def test_u15_u16_minus_takes_it_away_and_undo_brings_it_back(visitor, courses):
     anna = visitor.person()
     for slug in ("algorithms", "networks"):
         courses.rows.favourites.add(anna, courses.course_id(slug))
-    page = ready(visitor.open("/?all=1", anna))
+    page = lasting(ready(visitor.open("/?all=1", anna)))
     calls = calls_of(page)
     with page.expect_response(re.compile("/api/user/courses/")) as answer:
         sider(page).get_by_role("button", name=f"Убрать «{NETWORKS}»").click()

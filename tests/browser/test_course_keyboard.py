@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from course_world import cards, is_at, ready, sider
+from course_world import cards, is_at, lasting, ready, sider
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.integration
@@ -78,7 +78,7 @@ def test_something_is_looked_for_and_the_sider_is_emptied(visitor, courses):
     page.keyboard.press("Enter")
     expect(cards(page)).to_have_count(1)
     page.reload()
-    ready(page)
+    lasting(ready(page))
     press(page, "Убрать «Алгоритмы", "Space")
     expect(sider(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
     page.keyboard.press("Space")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from course_world import PHONE, cards, is_at
+from course_world import PHONE, cards, is_at, lasting
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.integration
@@ -113,6 +113,7 @@ def test_code_is_copied(visitor, courses):
     granted = ["clipboard-read", "clipboard-write"]
     page = visitor.page(permissions=granted)
     page.goto(courses.address + material(courses, "Введение в алгоритмы"))
+    lasting(page)
     block = page.locator(".code").first
     block.hover()
     block.get_by_role("button", name="Скопировать").click()
