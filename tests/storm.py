@@ -17,8 +17,10 @@ from merlin.core.errors import MerlinError
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider import ProviderStandIn
 
-SERVE_S = 120
+SERVE_S = 300
 LAG_S = 0.3
+# A commit whose daemons were killed more often than this has them live longer and longer.
+OFTEN = 5
 
 
 def faults():
@@ -44,15 +46,18 @@ class Killer(threading.Thread):
         self.lab, self.provider = lab, provider
         self.chance = random.Random(seed)  # noqa: S311 - the same weather for the same seed
         self.kills = 0
+        self.in_vain = 0  # since the last commit
         self.calm = threading.Event()
 
     def run(self):
         while not self.calm.is_set():
             process = self.start_daemon()
-            process.join(self.chance.uniform(0.5, 4.0))
+            # On a slow machine no daemon would come to anything in a life that never grows.
+            process.join(self.chance.uniform(0.5, 4.0) * max(1.0, self.in_vain / OFTEN))
             process.kill()
             process.join()
             self.kills += 1
+            self.in_vain += 1
             if self.chance.random() < 0.3:
                 self.provider.stop()
                 self.calm.wait(self.chance.uniform(0.1, 0.5))
@@ -72,12 +77,15 @@ def serves(lab, build):
     return bool(serving) and serving["build"] == build
 
 
-def weather(folder, commits, seed):
-    """Return (jobs at the provider that were not cancelled, daemon kills)."""
+def weather(folder, commits, seed, still_s=0.0):
+    """Return (jobs at the provider that were not cancelled, daemon kills).
+
+    `still_s`: for how long this process, and the provider in it, may stand still.
+    """
     with ProviderStandIn(folder / "provider", key="stand-in", seed=seed) as provider:
         lab = Lab(folder, provider.base_url)
-        path = lab.path.read_text().replace("settle_s: 0", f"settle_s: {3 * LAG_S}")
-        lab.path.write_text(path)
+        said = lab.path.read_text().replace("settle_s: 0", f"settle_s: {3 * LAG_S + still_s}")
+        lab.path.write_text(said)
         provider.behave(list_lag_s=LAG_S)
         provider.faults.add(*faults())
         lab.repository.dataset()
@@ -87,6 +95,7 @@ def weather(folder, commits, seed):
             for number in range(1, commits + 1):
                 lab.repository.example("trial", 100 + number)
                 lab.repository.commit(f"Commit {number}")
+                killer.in_vain = 0
                 until = time.monotonic() + SERVE_S
                 while not serves(lab, f"trial-{number}"):
                     assert time.monotonic() < until, (folder / "daemon.log").read_text()[-4000:]
