@@ -134,6 +134,7 @@ def test_without_a_script_the_whole_road_is_the_same(visitor, shop):
     page.get_by_text("Есть код?").click()
     page.get_by_label("Код", exact=True).fill("less20")
     page.get_by_role("button", name="Применить").click()
+    expect(page.get_by_role("button", name="Оплатить 239,20 ₽")).to_be_visible()
     page.get_by_label("Куда прислать чек").fill("+7 916 123-45-67")
     page.get_by_role("button", name="Оплатить 239,20 ₽").click()
     page.locator("#pay").click()
