@@ -60,6 +60,8 @@ class Replicas:
         told = "\n".join
         wait_until(
             lambda: len(self.telegram.calls("setWebhook")) == 2 and self._listens(),
+            # Three programs begin.
+            90,
             story=lambda: told(log.read_text()[-2000:] for log in logs),
         )
         return self
@@ -68,7 +70,7 @@ class Replicas:
         for child in self._children:
             child.terminate()
         for child in self._children:
-            child.join(30)
+            child.join(60)
             if child.is_alive():
                 child.kill()
                 child.join()

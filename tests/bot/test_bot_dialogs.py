@@ -40,7 +40,7 @@ def test_a_question_that_waited_when_a_name_was_asked_for_is_answered(talk, tele
     talk.say("/sessions")
     talk.press(talk.data("session"))
     card = talk.last.message_id
-    provider.behave(think_s=60.0)
+    provider.behave(think_s=3600.0)
     telegram.say("anna", "Первый вопрос")
     telegram.wait_for(lambda: len(provider.calls("chat.create")) == 2)
     telegram.say("anna", "Второй вопрос")

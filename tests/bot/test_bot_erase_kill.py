@@ -49,7 +49,8 @@ def test_an_erasure_is_whole_after_a_kill_at(telegram, settings, tmp_path, point
     assert code_of(child) == 137, log.read_text()
     assert has_traces(settings)
     with RunningBot(settings):
-        telegram.wait_for(lambda: not telegram.pending())
+        # The dead bot's right to poll is its own for some seconds.
+        telegram.wait_for(lambda: not telegram.pending(), 60)
         telegram.wait_for(lambda: not has_traces(settings))
     (shown,) = [one for one in telegram.answers("anna") if one.message_id == asked.message_id]
     assert "Готово" in shown.text

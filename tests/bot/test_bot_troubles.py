@@ -172,7 +172,7 @@ def test_a_flood_of_one_person_is_refused_kindly_and_once(telegram, provider, se
 
 
 def test_a_flood_is_told_of_in_the_language_that_the_person_chose(telegram, provider, settings):
-    provider.behave(think_s=60.0)
+    provider.behave(think_s=3600.0)
     with RunningBot(settings):
         telegram.say("anna", "/lang")
         ended(telegram, settings, 1)
