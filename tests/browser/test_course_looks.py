@@ -134,7 +134,7 @@ def test_the_first_load_is_light_and_asks_nobody_else(visitor, courses):
         sizes[kind] = sizes.get(kind, 0) + call.sizes()["responseBodySize"]
 
     calls = []
-    page.on("requestfinished", lambda call: calls.append(call))
+    page.on("requestfinished", lambda call: calls.extend([call]))
     page.goto(courses.address + "/?all=1")
     page.wait_for_load_state("networkidle")
     for call in calls:
