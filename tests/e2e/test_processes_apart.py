@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 
+import httpx
 import pytest
 from forked import start
 from waiting import wait_until
@@ -90,7 +91,20 @@ def answered(telegram, words):
         answers = telegram.answers("anna")
         return answers[-1] if answers and words in answers[-1].text else None
 
-    return telegram.wait_for(look, timeout_s=30)
+    return telegram.wait_for(look, timeout_s=SERVE_S)
+
+
+def engine_is_up(lab):
+    """Wait until the engine answers: whoever asks before is told that it does not."""
+    address = lab.config.providers[0].base_url.removesuffix("/v1")
+
+    def looked():
+        try:
+            return httpx.get(f"{address}/healthz", timeout=30).is_success
+        except httpx.TransportError:
+            return False
+
+    wait_until(looked, SERVE_S, lambda: (lab.folder / "engine.log").read_text()[-3000:])
 
 
 def test_each_process_goes_on_without_the_others(lab, telegram):
@@ -113,5 +127,6 @@ def test_each_process_goes_on_without_the_others(lab, telegram):
         telegram.say("anna", question(3))
         answered(telegram, "не отвечает")
         with running(lab, "engine"):
+            engine_is_up(lab)
             telegram.say("anna", question(6))
             answered(telegram, "ответ 42")
