@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -50,7 +51,8 @@ def too_many(wait_s: float) -> Problem:
 class Gate:
     """What one process remembers of those who try, and its one lane for work on passwords."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
         self.names = Throttle()
         self.addresses = Throttle(free=FREE_AT_ADDRESS)
         self._starts = Limiter()

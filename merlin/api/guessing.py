@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -43,7 +42,7 @@ async def checked(request: Request, guess: Guess) -> Account:
     account, is_known = await services.store.read(look)
     # In a browser of the owner strangers' tries do not count, nor do the owner's elsewhere.
     whose = f"{name} {digest(guess.browser) if is_known else ''}"
-    network, now = network_of(request.scope), time.monotonic()
+    network, now = network_of(request.scope), gate.clock()
     _wait(gate, whose, network, now)
     gate.names.failed(whose, now)
     gate.addresses.failed(network, now)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -43,7 +43,8 @@ class Allowed:
 class Limits:
     """The limits of one process."""
 
-    def __init__(self, allowed: Allowed) -> None:
+    def __init__(self, allowed: Allowed, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
         self._anonymous = Policy("anonymous", allowed.anonymous_per_min)
         self._person = Policy("person", allowed.person_per_min)
         self._pages = Policy("page", allowed.anonymous_per_min * _PAGES)
@@ -75,7 +76,7 @@ class Limits:
                 del self._known[next(iter(self._known))]
         if charge is None or charge.policy is not self._anonymous:
             return
-        theirs = self._take(user_id, self._person, time.monotonic())
+        theirs = self._take(user_id, self._person, self.clock())
         # Who sends something else each time, to be new each time, uses up their address's calls.
         if theirs is None or theirs.wait_s <= 0:
             self._limiter.give_back(charge)
@@ -98,7 +99,8 @@ class LimitsLayer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call, or refuse it."""
-        charge = self._limits.charge(scope, time.monotonic()) if scope["type"] == "http" else None
+        limits = self._limits
+        charge = limits.charge(scope, limits.clock()) if scope["type"] == "http" else None
         if charge is None:
             await self._app(scope, receive, send)
         elif charge.wait_s > 0:

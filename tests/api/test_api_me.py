@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from sign_in_world import PASSWORD, PUBLIC, page, signed, with_bot, with_password
-from site_world import ANNA, BORIS, running
+from sign_in_world import PASSWORD, PUBLIC, page, signed, stand_still, with_bot, with_password
+from site_world import ANNA, BORIS, PATIENCE_S, running
 
 from merlin.account.key import Scope
 from merlin.account.role import Role
@@ -142,6 +142,7 @@ def test_a_password_is_changed_by_who_knows_it_and_signs_others_out(site):
 
 
 def test_guessing_the_current_password_waits_as_signing_in_does(site):
+    stand_still(site)
     with_password(site, BORIS, "boris")
     with site.browser(BORIS) as browser:
         grow_old(site)
@@ -168,5 +169,7 @@ def test_changes_are_taken_from_our_own_pages_alone(site):
             answer = browser.put(f"/api/user/{path}", json=body, headers=headers)
             assert code_of(answer) == "foreign-origin"
         token = browser.cookies["merlin"]
-    with httpx.Client(base_url=site.address, cookies={"merlin": token}) as silent:
+    with httpx.Client(
+        base_url=site.address, cookies={"merlin": token}, timeout=PATIENCE_S
+    ) as silent:
         assert silent.put("/api/user/name", json={"name": "petrova"}).status_code == 403

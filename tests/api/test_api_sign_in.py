@@ -16,6 +16,7 @@ from sign_in_world import (
     me,
     page,
     signed,
+    stand_still,
     with_bot,
     with_password,
 )
@@ -209,6 +210,7 @@ def test_a_bot_whose_name_is_not_known_has_no_link(site):
 
 
 def test_logins_of_one_address_are_not_without_end(site):
+    stand_still(site)
     with page(site) as browser:
         answers = [browser.post("/api/auth/start") for _ in range(25)]
     assert [each.status_code for each in answers[:20]] == [200] * 20

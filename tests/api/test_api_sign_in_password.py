@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sign_in_world import PASSWORD, code_of, guess, me, page, with_password
+from sign_in_world import PASSWORD, code_of, guess, me, page, stand_still, with_password
 from site_world import BORIS
 
 pytestmark = pytest.mark.functional
@@ -23,6 +23,7 @@ def test_a_name_and_its_password_sign_in_whatever_the_case_of_the_name(site):
 
 @pytest.mark.parametrize("name", ["boris", "nobody-here"])
 def test_who_guesses_waits_and_learns_nothing_of_names(site, name):
+    stand_still(site)
     with_password(site, site.person(BORIS), "boris")
     with page(site) as browser:
         answers = [guess(browser, name) for _ in range(6)]
@@ -32,6 +33,7 @@ def test_who_guesses_waits_and_learns_nothing_of_names(site, name):
 
 
 def test_guesses_at_one_moment_count_each(site):
+    stand_still(site)
     with_password(site, site.person(BORIS), "boris")
     with page(site) as browser, ThreadPoolExecutor(10) as pool:
         statuses = [
@@ -42,6 +44,7 @@ def test_guesses_at_one_moment_count_each(site):
 
 
 def test_strangers_do_not_lock_the_owner_out_of_a_known_browser(site):
+    stand_still(site)
     with_password(site, site.person(BORIS), "boris")
     with page(site) as own, page(site) as stranger:
         assert guess(own, "boris", PASSWORD).status_code == 200
@@ -52,6 +55,7 @@ def test_strangers_do_not_lock_the_owner_out_of_a_known_browser(site):
 
 
 def test_many_wrong_guesses_behind_one_address_wait_whatever_the_names(site):
+    stand_still(site)
     with page(site) as browser:
         statuses = [guess(browser, f"name{number}").status_code for number in range(31)]
     assert statuses == [401] * 30 + [429]

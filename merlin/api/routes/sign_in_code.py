@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime
 
 from fastapi import APIRouter, Depends
@@ -57,7 +56,7 @@ async def start_login(request: Request, response: Response) -> LoginShown:
     """Begin a login that is confirmed in the bot; open `url`, then ask /api/auth/wait."""
     services: ApiServices = request.app.state.services
     gate: Gate = request.app.state.gate
-    gate.start(network_of(request.scope), time.monotonic())
+    gate.start(network_of(request.scope), gate.clock())
     agent = agent_of(request.headers.get("user-agent", ""))
     place = place_of(request.client.host if request.client else "")
     rows = services.rows
