@@ -95,7 +95,8 @@ def test_wrong_credentials_are_told_to_admins_once_and_the_order_stands(tmp_path
 def test_what_yookassa_refuses_for_good_ends_the_order(shop):
     anna = shop.buyer()
     order_id = anna.order()
-    refusal = Fault("payments.create", FaultKind.STATUS, status=400)
+    only = {"purchase": order_id}
+    refusal = Fault("payments.create", FaultKind.STATUS, status=400, only=only)
     shop.till.faults.add(refusal)
     told = anna.pay(order_id)
     assert (told.status_code, told.json()["type"]) == (502, "urn:merlin:problem:till-refused")
