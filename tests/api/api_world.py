@@ -50,7 +50,7 @@ class Desk:
 
     def wait_for(self, condition):
         with self.changed:
-            assert self.changed.wait_for(condition, timeout=10)
+            assert self.changed.wait_for(condition, timeout=30)
 
 
 class Away:

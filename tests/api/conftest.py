@@ -11,7 +11,7 @@ import pytest
 from api_world import Desk, services_of, serving
 from door_world import asker, opened
 from pay_world import as_new, market
-from site_world import running
+from site_world import PATIENCE_S, running
 
 from merlin.api.app import create_app
 from merlin.core.free_port import free_ports
@@ -29,7 +29,7 @@ def serve_with(desk):
     @contextmanager
     def client_of(**changes):
         app = create_app(dataclasses.replace(services_of(desk), **changes))
-        with serving(app) as address, httpx.Client(base_url=address) as client:
+        with serving(app) as address, httpx.Client(base_url=address, timeout=PATIENCE_S) as client:
             yield client
 
     return client_of
@@ -39,7 +39,7 @@ def serve_with(desk):
 def shared_api():
     """One api for all tests that leave nothing behind in it; a start costs a fifth of a second."""
     app = create_app(services_of(Desk()))
-    with serving(app) as address, httpx.Client(base_url=address) as client:
+    with serving(app) as address, httpx.Client(base_url=address, timeout=PATIENCE_S) as client:
         yield app, client
 
 
@@ -71,8 +71,7 @@ def still_site(tmp_path_factory):
 @pytest.fixture(scope="session")
 def shared_market(tmp_path_factory):
     """One shop with its stand-in for all tests about paying; everybody who buys there is new."""
-    # Long enough for a till that answers beside a crowd of tests; short for those where it hangs.
-    with market(tmp_path_factory.mktemp("market"), deadline_s=5.0) as made:
+    with market(tmp_path_factory.mktemp("market")) as made:
         yield made
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import httpx
 import openai
 from served import serve_in
-from site_world import ANNA, running
+from site_world import ANNA, PATIENCE_S, running
 
 from merlin.account.key import Scope
 from merlin.billing.plan import Allowance, Format, Plan
@@ -42,7 +42,9 @@ def talk(*said, **more):
 def asker(site, user_id=ANNA):
     """Return a program that may ask."""
     return httpx.Client(
-        base_url=f"{site.address}/v1", headers=site.key(user_id, Scope.CHAT_WRITE), timeout=30
+        base_url=f"{site.address}/v1",
+        headers=site.key(user_id, Scope.CHAT_WRITE),
+        timeout=PATIENCE_S,
     )
 
 

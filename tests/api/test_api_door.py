@@ -16,7 +16,7 @@ from door_world import TWO_A_DAY, asker, opened, raw_call, talk, uses
 from served import serve_in
 from site_world import ANNA
 from starlette.responses import Response
-from waiting import wait_until
+from waiting import DEADLINE_S, wait_until
 
 from merlin.api.app import create_app
 from merlin.api.caller import caller_of
@@ -72,7 +72,7 @@ def test_who_leaves_before_a_word_came_is_not_charged_and_frees_the_provider(tmp
         with raw_call(site, talk(QUESTION, stream=stream)):
             wait_until(lambda: uses(site) == {"reserved": 1})
         wait_until(lambda: uses(site) == {"returned": 1})
-        assert left.wait(10)
+        assert left.wait(DEADLINE_S)
 
 
 @functional
@@ -82,7 +82,7 @@ def test_who_leaves_in_the_middle_has_got_words_for_it_and_frees_the_provider(tm
         with raw_call(site, talk(QUESTION, stream=True)) as connection:
             wait_until(lambda: b"one" in connection.recv(65536))
         wait_until(lambda: uses(site) == {"charged": 1})
-        assert left.wait(10)
+        assert left.wait(DEADLINE_S)
 
 
 @functional

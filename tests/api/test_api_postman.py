@@ -8,7 +8,7 @@ import re
 import httpx
 import pytest
 from openapi_page import POSTMAN, VARIABLES, described
-from site_world import ANNA, BORIS, VERA
+from site_world import ANNA, BORIS, PATIENCE_S, VERA
 from whole_world import whole
 
 pytestmark = pytest.mark.functional
@@ -65,7 +65,8 @@ def sent(request, values, homes):
     headers["Authorization"] = f"Bearer {filled(auth['value'], values)}"
     body = request.get("body", {}).get("raw")
     address = f"{filled(url['host'][0], values)}/{path}"
-    return httpx.request(request["method"], address, params=query, headers=headers, content=body)
+    told = {"params": query, "headers": headers, "content": body}
+    return httpx.request(request["method"], address, timeout=PATIENCE_S, **told)
 
 
 @pytest.mark.parametrize(("topic", "request_"), GETS)
