@@ -175,7 +175,7 @@ def test_postgresql_deadlock_is_done_again(postgresql):
             tries.append(first)
             _touch(database, first)
             if len(tries) <= 2:
-                met.wait(20)
+                met.wait(60)
             _touch(database, second)
 
         database.transact(work)

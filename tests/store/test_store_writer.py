@@ -143,7 +143,7 @@ def test_writers_that_met_are_done_again_as_a_group(postgresql):
             tries.append(first)
             NoticeRows(database).handed_over(first)
             if len(tries) <= 2:
-                met.wait(20)
+                met.wait(60)
             return NoticeRows(database).handed_over(second)
 
         return work
@@ -173,10 +173,10 @@ async def together(writer, works):
 
     def hold(_):
         started.set()
-        go.wait(20)
+        go.wait(60)
 
     first = asyncio.ensure_future(writer.do(hold))
-    await asyncio.to_thread(started.wait, 20)
+    await asyncio.to_thread(started.wait, 60)
     waiting = [asyncio.ensure_future(writer.do(work)) for work in works]
     await asyncio.sleep(0)
     go.set()
