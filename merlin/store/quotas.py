@@ -50,6 +50,9 @@ scope = excluded.scope, day = excluded.day, month = excluded.month, at = exclude
 _ABANDONED = """
 SELECT update_id FROM quota_use WHERE state = 'reserved' AND bot_id = ? AND at < ?
 """
+_ANEW = """
+UPDATE quota_use SET at = ? WHERE bot_id = ? AND update_id = ? AND state = 'reserved'
+"""
 _SETTLE = """
 UPDATE quota_use SET state = ? WHERE bot_id = ? AND update_id = ? AND state = 'reserved'
 """
@@ -84,6 +87,8 @@ class QuotaRows:
         hold_user(self.db, user_id, self._clock)
         for state, stored, gift_id in self.db.sql(_FIND, self._bot_id, update_id):
             if state != UseState.RETURNED.value:
+                # Whoever answers it now has as long as the first: it is not abandoned meanwhile.
+                self.db.sql(_ANEW, iso(self._clock()), self._bot_id, update_id)
                 return Reserved(update_id, Format(stored), gift_id)
         now, allowance = today(self._clock(), zone), plan.allowance(kind)
         used = (

@@ -268,6 +268,18 @@ def test_the_states_of_a_use_are_those_that_rows_have(quotas, database):
     assert set(uses(database)) == set(UseState)
 
 
+def test_what_is_reserved_again_is_not_abandoned_while_it_is_answered(quotas, clock):
+    asked(quotas, 1)
+    clock.move(600)
+    asked(quotas, 1)
+    assert quotas.give_back_before(clock()) == 0
+    quotas.charge(1)
+    clock.move(600)
+    asked(quotas, 1)
+    assert quotas.give_back_before(clock()) == 0
+    assert left(quotas).used == 1
+
+
 def test_what_was_reserved_long_ago_and_never_settled_is_given_back(quotas, database, clock):
     for update_id in (1, 2):
         asked(quotas, update_id)
