@@ -83,6 +83,7 @@ class Account:
 
     async def pause(self, by: str) -> None:
         """Let `think_s` or `piece_s` pass; a change of it holds for who waits already."""
+        await asyncio.sleep(0)  # others get their turn where nothing is waited for too
         began, changed = time.monotonic(), asyncio.Event()
         self._waiting.add(changed)
         try:
