@@ -11,18 +11,15 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode
 
 import uvicorn
-from waiting import LOOK_S
+from held_recall import held_bases
 
 from merlin.adapters.conformance.examples import LONG_EPOCHS
 from merlin.adapters.conformance.run import Run
 from merlin.adapters.conformance.server import found
 from merlin.adapters.conformance.suite import chosen
-from merlin.engine.bases import RECALL, bases_of
 from merlin.engine.main import listen
 from merlin.engine.server import create_app
 from merlin.engine.settings import EngineSettings
-from merlin.engine.trainers import Quiet
-from merlin.engine.trainers.recall import RecallTrainer
 
 KEY = "key-of-the-engine"
 TIMEOUT_S = 60
@@ -89,33 +86,15 @@ def _unchanged(told, *_more):
     return told
 
 
-class Unhurried(RecallTrainer):
-    """`recall`, but the suite's long job waits until a proxy lies of having stopped it.
-
-    Otherwise it might be done before it is paused or cancelled, which proves nothing.
-    """
-
-    def __init__(self):
-        self.is_let = defaultdict(threading.Event)
-
-    def train(self, task):
-        told = super().train(task)
-        yield next(told)
-        is_long = task.hyperparameters["n_epochs"] == LONG_EPOCHS
-        while is_long and not self.is_let[task.folder.name].wait(LOOK_S):
-            yield Quiet()
-        yield from told
-
-
 class Proxy:
     """An application around the engine's; `before` changes or answers calls, `after` answers.
 
-    `trainer` hears which jobs it said to have stopped without asking the engine to.
+    `gates` are opened for jobs that it said to have stopped without asking the engine to.
     """
 
-    def __init__(self, app, trainer):
+    def __init__(self, app, gates):
         self._app = app
-        self._trainer = trainer
+        self._gates = gates
         self.mend()
 
     def mend(self):
@@ -137,7 +116,7 @@ class Proxy:
 
     def _let_go_on(self, path, answer):
         if path.endswith(("/cancel", "/pause")) and answer.status == 200:
-            self._trainer.is_let[path.split("/")[-2]].set()
+            self._gates[path.split("/")[-2]].set()
 
     async def _asked(self, scope, call):
         came, headers = [], {**call.headers, "content-length": str(len(call.body))}
@@ -189,9 +168,14 @@ async def send_answer(answer, send):
 @contextmanager
 def proxied(folder, wrap=Proxy):
     """Serve an engine in a thread behind a proxy; give the proxy, which knows its `url`."""
-    settings, trainer = EngineSettings(folder, "127.0.0.1", 0, KEY), Unhurried()
-    recall = replace(bases_of(settings)[RECALL], trainer=trainer)
-    proxy = wrap(create_app(settings, bases={RECALL: recall}), trainer)
+    settings, gates = EngineSettings(folder, "127.0.0.1", 0, KEY), defaultdict(threading.Event)
+
+    def gate_of(task):
+        # Otherwise the long job might be done before it is paused or cancelled.
+        is_long = task.hyperparameters["n_epochs"] == LONG_EPOCHS
+        return gates[task.folder.name] if is_long else None
+
+    proxy = wrap(create_app(settings, bases=held_bases(settings, gate_of)), gates)
     listener = listen("127.0.0.1", 0)
     server = uvicorn.Server(
         uvicorn.Config(proxy, log_config=None, access_log=False, ws="none", lifespan="on")

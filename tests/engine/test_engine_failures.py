@@ -10,7 +10,7 @@ from contextlib import suppress
 import openai
 import pytest
 from engine_world import KEY, engine_in_thread
-from held_recall import held, holding_engine
+from holding_engine import held, holding_engine
 from small_disk import small_disk
 from waiting import wait_until
 

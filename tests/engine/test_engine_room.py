@@ -6,7 +6,7 @@ import re
 
 import pytest
 from engine_world import ANSWER, engine_in_thread
-from held_recall import held, holding_engine
+from holding_engine import held, holding_engine
 from waiting import wait_until
 
 from merlin.engine.settings import TrainingSettings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import openai
 import pytest
 from engine_world import ANSWER, engine_in_thread, jsonl, many, weights_of
-from held_recall import HELD, held, holding_engine
+from holding_engine import HELD, held, holding_engine
 
 pytestmark = pytest.mark.functional
 EPOCHS = 100

@@ -11,7 +11,7 @@ import openai
 import pytest
 from certificates import certificate_pem, key_pem, new_key
 from engine_world import Desk, engine_in_thread
-from held_recall import held, holding_engine
+from holding_engine import held, holding_engine
 from waiting import wait_until
 from webhook_world import SECRET, listening
 
