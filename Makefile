@@ -53,7 +53,6 @@ check: venv
 	$(MAKE) test
 
 docs: venv
-	$(BIN)/python tests/matrix.py
 	$(BIN)/python tests/database_page.py
 	$(BIN)/python tests/openapi_page.py
 	$(BIN)/python tests/role_table.py

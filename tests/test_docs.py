@@ -12,8 +12,6 @@ from pkgutil import iter_modules
 import pytest
 import typer
 from markdown_pages import ROOT, page, pages
-from matrix import PROCESSES, markers_of, room_of
-from matrix import page as counted
 from openapi_page import described
 
 from bench import __main__ as bench
@@ -327,20 +325,9 @@ def test_bot_page_names_exactly_the_commands_that_there_are(language):
 
 @unit
 def test_every_test_carries_exactly_one_marker(request):
-    odd = [item.nodeid for item in request.session.items if len(markers_of(item)) != 1]
-    assert not odd
-
-
-@unit
-def test_counted_page_has_a_row_for_each_room_and_a_sum():
-    lines = counted({("bot", "unit"): 2, ("store", "load"): 3, ("", "unit"): 1}).splitlines()
-    assert "| `tests/bot` | 2 | – | – | – | 2 |" in lines
-    assert "| `tests/store` | – | – | – | 3 | 3 |" in lines
-    assert lines[-1] == "| **all** | 3 | – | – | 3 | 6 |"
-    assert sum(line.startswith("| `tests/") for line in lines) == len(PROCESSES) + 2
-
-
-@unit
-def test_room_is_the_first_folder_below_the_tests():
-    assert room_of(ROOT / "tests" / "bot" / "deep" / "test_x.py") == "bot"
-    assert room_of(ROOT / "tests" / "test_x.py") == ""
+    markers = ("unit", "functional", "integration", "load")
+    counts = {
+        item.nodeid: sum(item.get_closest_marker(name) is not None for name in markers)
+        for item in request.session.items
+    }
+    assert not [name for name, count in counts.items() if count != 1]

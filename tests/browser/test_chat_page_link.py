@@ -22,6 +22,17 @@ def test_somebody_goes_by_a_link_when_they_press_start(page, telegram, bot):
     assert "start" not in page.url
 
 
+def test_who_is_chosen_before_the_chats_have_come_stays_chosen(page):
+    held = []
+    page.route("**/control/chats", lambda route: held.append(route))
+    with page.expect_request("**/control/chats"):
+        page.reload()
+    page.locator("[data-person=boris]").click()
+    for route in held:
+        route.continue_()
+    expect(page.locator("[data-person=boris]")).to_have_attribute("aria-pressed", "true")
+
+
 @pytest.mark.parametrize("payload", ["", "a b", "%3Cscript%3E", "x" * 65])
 def test_what_is_no_payload_of_a_link_offers_nothing(page, telegram, payload):
     page.goto(f"{telegram.base_url.removesuffix('/bot')}/{BOT_NAME}?start={payload}")
