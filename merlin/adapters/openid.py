@@ -138,15 +138,26 @@ class HttpIssuer:
                 aiohttp.ClientSession(timeout=timeout) as session,
                 session.request(method, url, allow_redirects=False, **more) as answer,
             ):
-                said = await answer.content.read(MOST_BYTES)
                 if answer.status != 200:  # noqa: PLR2004 - OK
                     raise OpenIdRefused(f"the issuer answered {answer.status}")
-                found = json.loads(said)
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                found = json.loads(await _body(answer))
+        # A body of brackets within brackets ends Python's recursion, not its syntax.
+        except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:
             raise OpenIdRefused(f"the issuer: {type(error).__name__}") from error
         if not isinstance(found, dict):
             raise OpenIdRefused("the issuer answered no object")
         return found
+
+
+async def _body(answer: aiohttp.ClientResponse) -> bytes:
+    """Return the whole body, unpacked. Raises OpenIdRefused when it is longer than MOST_BYTES."""
+    body = bytearray()
+    # One read returns what has come so far, which may be any part of a body.
+    async for piece in answer.content.iter_any():
+        body += piece
+        if len(body) > MOST_BYTES:
+            raise OpenIdRefused("the issuer's answer is too long")
+    return bytes(body)
 
 
 def _check(told: Mapping[str, Any], issuer: str) -> None:

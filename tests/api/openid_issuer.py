@@ -20,13 +20,15 @@ CLIENT, SECRET = "8700000001", "the-client-secret-of-tests"
 class StandInIssuer:
     """`claims` are laid over what is signed, `described` over its description.
 
-    `keys` sign, and stand in its list unless `published` does.
+    `keys` sign, and stand in its list unless `published` does. With `is_slow` every byte of an
+    answer is sent on its own; `raw` is sent as it stands in the place of a description.
     """
 
     def __init__(self):
         self.keys, self.published = {"one": ONE}, {}
         self.signs_by = "one"
         self.claims, self.described = {}, {}
+        self.is_slow, self.raw = False, b""
         self.asked = []
         self._journeys = {}
 
@@ -84,21 +86,25 @@ def _public(kid, key):
 
 def _handler(issuer):
     class Handler(BaseHTTPRequestHandler):
+        disable_nagle_algorithm = True
+
         def do_GET(self):
-            self._answer(issuer.get(self.path))
+            self._answer(issuer.get(self.path), issuer.raw)
 
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             sent = {name: values[0] for name, values in parse_qs(body).items()}
             self._answer(issuer.token(sent, self.headers.get("Authorization", "")))
 
-        def _answer(self, told):
-            body = json.dumps(told or {"error": "invalid_grant"}).encode()
+        def _answer(self, told, raw=b""):
+            body = raw or json.dumps(told or {"error": "invalid_grant"}).encode()
             self.send_response(200 if told else 400)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            size = 1 if issuer.is_slow else len(body)
+            for start in range(0, len(body), size):
+                self.wfile.write(body[start : start + size])
 
         def log_message(self, *_):
             """Say nothing."""

@@ -12,7 +12,7 @@ from openid_issuer import CLIENT, SECRET, TWO, StandInIssuer
 from sign_in_world import page
 from site_world import ANNA, BORIS, NOT_LIMITED, running
 
-from merlin.adapters.openid import OpenIdSettings
+from merlin.adapters.openid import MOST_BYTES, OpenIdSettings
 from merlin.config import load
 from merlin.core.errors import ConfigError
 
@@ -225,6 +225,26 @@ def test_an_issuer_that_is_silent_is_told_as_a_problem(site, issuer):
     issuer.get = {}.get
     with page(site) as browser:
         assert browser.get("/api/auth/openid").status_code == 401
+
+
+def test_an_answer_of_the_issuer_that_comes_in_pieces_is_read_whole(site, issuer):
+    issuer.is_slow = True
+    answer, cookies = arrived(site, issuer)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert "merlin" in cookies
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b'{"issuer": "' + b"x" * MOST_BYTES + b'"}', b"[" * MOST_BYTES, b'{"issuer":', b"\xff{}"],
+    ids=["too long", "brackets", "cut off", "no utf-8"],
+)
+def test_an_answer_of_the_issuer_that_cannot_be_read_is_told_as_a_problem(site, issuer, raw):
+    issuer.raw = raw
+    with page(site) as browser:
+        answer = browser.get("/api/auth/openid")
+    assert answer.status_code == 401
+    assert answer.json()["type"] == "urn:merlin:problem:openid"
 
 
 def test_somebody_who_is_blocked_does_not_come_in(site, issuer):
