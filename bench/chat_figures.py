@@ -23,7 +23,7 @@ class Figure:
     verdict: str
 
     @classmethod
-    def of(  # noqa: PLR0913 - a row has so many columns
+    def of(
         cls,
         what: str,
         ours: str,
@@ -43,7 +43,7 @@ class Figure:
         return cls(what, ours, against, round(measured, 3), least, aim, is_less, verdict)
 
     @classmethod
-    def ratio(  # noqa: PLR0913 - see above
+    def ratio(
         cls,
         what: str,
         ours: Load,

@@ -56,7 +56,7 @@ class AiohttpRequest(BaseRequest):
         if self._session is not None:
             await self._session.close()
 
-    async def do_request(  # noqa: PLR0913, PLR0917 - the base class's own shape
+    async def do_request(
         self,
         url: str,
         method: str,

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="keys")
 
 
-def add(  # noqa: PLR0913, PLR0917 - each is a word of the command line
+def add(
     name: Name,
     per_minute: Annotated[int, typer.Option(min=0, help="Calls a minute; 0: no limit.")] = 60,
     tokens: Annotated[int, typer.Option(min=0, help="Tokens a day; 0: no limit.")] = 0,

@@ -51,7 +51,7 @@ def register(app: typer.Typer) -> None:
     app.command("import")(import_file)
 
 
-def import_file(  # noqa: PLR0913 - each is an option of the command
+def import_file(
     file: _FILE,
     *,
     dataset: _DATASET,

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="promo")
 
 
-def add(  # noqa: PLR0913, PLR0917 - each is a word of the command line
+def add(
     code: Code,
     plan: Annotated[str, typer.Argument(metavar="PLAN", help="A plan of the configuration.")],
     days: Annotated[

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="provider")
 
 
-def probe(  # noqa: PLR0913, PLR0917 - each is an option of the command
+def probe(
     url: Annotated[
         str, typer.Argument(metavar="URL", help="The server, with or without /v1.")
     ] = "",

@@ -72,7 +72,7 @@ def _refund(each: dict[str, Any]) -> list[object]:
     return [each["refund"][:8], amount, state, *rest]
 
 
-def refund(  # noqa: PLR0913, PLR0917 - each is a word of the command line
+def refund(
     order: Order,
     reason: Annotated[str, typer.Option(help="Why; it stays in the records.")],
     amount: Annotated[

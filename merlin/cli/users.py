@@ -166,7 +166,7 @@ def give_plan(
     say("account-did-give-plan", user=str(user), plan=name, until=when(ends.isoformat()))
 
 
-def gift(  # noqa: PLR0913, PLR0917 - each is a word of the command line
+def gift(
     user: UserId,
     kind: Annotated[Format, typer.Argument(metavar="FORMAT", help="The format of questions.")],
     amount: Annotated[int, typer.Argument(help="How many questions.")],

@@ -24,7 +24,7 @@ def test_somebody_goes_by_a_link_when_they_press_start(page, telegram, bot):
 
 def test_who_is_chosen_before_the_chats_have_come_stays_chosen(page):
     held = []
-    page.route("**/control/chats", lambda route: held.append(route))
+    page.route("**/control/chats", lambda route: held.extend([route]))
     with page.expect_request("**/control/chats"):
         page.reload()
     page.locator("[data-person=boris]").click()

@@ -221,7 +221,7 @@ async def show_example(
     response_model=None,
     responses=EDITED,
 )
-async def edit_example(  # noqa: PLR0913 - each is a part of the call
+async def edit_example(
     request: Request,
     caller: Leading,
     dataset: Name,
@@ -252,7 +252,7 @@ async def edit_example(  # noqa: PLR0913 - each is a part of the call
     response_model=None,
     responses=EDITED,
 )
-async def remove_example(  # noqa: PLR0913 - each is a part of the call
+async def remove_example(
     request: Request,
     caller: Leading,
     dataset: Name,

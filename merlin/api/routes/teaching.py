@@ -155,7 +155,7 @@ async def add_material(
     response_model=None,
     responses=WRITTEN,
 )
-async def edit_material(  # noqa: PLR0913 - each is a part of the call
+async def edit_material(
     request: Request,
     caller: Leading,
     course_id: Id,
@@ -184,7 +184,7 @@ async def edit_material(  # noqa: PLR0913 - each is a part of the call
     response_model=None,
     responses=WRITTEN,
 )
-async def remove_material(  # noqa: PLR0913 - each is a part of the call
+async def remove_material(
     request: Request,
     caller: Leading,
     course_id: Id,
