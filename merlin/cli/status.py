@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from merlin.cli import sentence
 from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import as_json, say, table, word
+
+if TYPE_CHECKING:
+    from merlin.wiring.doctor import Examined
 
 SHORT = 7  # of a commit's id, as git shows it: the table fits into 80 columns
 
@@ -63,14 +66,19 @@ def doctor(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Look at everything that Merlin needs: configuration, credentials, places, services."""
     from merlin.wiring.doctor import examine
 
-    found = [
-        (each.is_good, each.what, sentence(each.key, each.arguments))
-        for each in examine(configuration(config))
-    ]
+    found = [(each, sentence(each.key, each.arguments)) for each in examine(configuration(config))]
     if json:
-        as_json([{"what": what, "good": good, "detail": detail} for good, what, detail in found])
+        as_json([{"what": one.what, "good": one.is_good, "detail": told} for one, told in found])
     else:
-        lines = [["✔" if good else "✘", what, detail] for good, what, detail in found]
+        lines = [[_mark(one), one.what, told] for one, told in found]
         table(["col-good", "col-what", "col-detail"], lines)
-    if not all(good for good, _, _ in found):
+    if not all(one.is_good for one, _ in found):
         sys.exit(1)
+    if any(one.is_idle for one, _ in found):
+        say("doctor-start")
+
+
+def _mark(found: Examined) -> str:
+    if found.is_idle:
+        return "–"
+    return "✔" if found.is_good else "✘"

@@ -1,4 +1,4 @@
-"""Logs: JSON lines on standard error, with secrets taken out.
+"""Logs: lines on standard error, with secrets taken out: JSON, or readable on a terminal.
 
 `setup` is called once a process. Code logs by `log = get_logger(__name__)`: the event is a
 constant phrase, values are keywords.
@@ -7,6 +7,7 @@ constant phrase, values are keywords.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterable, MutableMapping
@@ -24,6 +25,8 @@ _SECRETS = re.compile(
     r"|(?<=Bearer )[^\s\"']+"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
+# All but a tab and the line feeds of a trace.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SHORTEST_SECRET = 8
 _known: set[str] = set()
 
@@ -77,19 +80,55 @@ class _Stderr(logging.Handler):
             sys.stderr.write(self.format(record) + "\n")
 
 
-def setup(process: str, level: int = logging.INFO, *, quiet: bool = False) -> None:
-    """Send every log line of this process, our own and libraries', to stderr as JSON.
+def _is_terminal() -> bool:
+    try:
+        return sys.stderr.isatty()
+    except (AttributeError, ValueError):
+        return False  # no standard error at all, or a closed one
 
-    `quiet` leaves only errors: for commands whose output is a story.
+
+def _printable(
+    _logger: object, _name: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Take control characters out: what others sent must not steer the reader's terminal."""
+    return {
+        key: _CONTROL.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
+        for key, value in event.items()
+    }
+
+
+def _rendering() -> tuple[Processor, list[Processor]]:
+    """Return what stamps a line with its time, and what writes it out.
+
+    A person at a terminal reads plain lines in local time; services and files get JSON in UTC.
+    """
+    if not _is_terminal():
+        stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+        return stamp, [structlog.processors.JSONRenderer(ensure_ascii=False)]
+    has_colors = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    console = structlog.dev.ConsoleRenderer(
+        # The trace is text by then: secrets are taken out of it first.
+        colors=has_colors,
+        exception_formatter=structlog.dev.plain_traceback,
+    )
+    return structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), [_printable, console]
+
+
+def setup(process: str, level: int = logging.INFO, *, quiet: bool = False) -> None:
+    """Send every log line of this process, our own and libraries', to stderr.
+
+    They are JSON, or readable lines where stderr is a terminal at this moment. `quiet` leaves
+    only errors: for commands whose output is a story.
     """
     level = logging.ERROR if quiet else level
+    stamp, render = _rendering()
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         _named(process),
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        stamp,
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
@@ -104,7 +143,7 @@ def setup(process: str, level: int = logging.INFO, *, quiet: bool = False) -> No
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 _redacted,
-                structlog.processors.JSONRenderer(ensure_ascii=False),
+                *render,
             ],
         )
     )

@@ -51,9 +51,15 @@ def _serving(config: Config, shelf: ShelfRows, dataset: str | None) -> Model:
     if serving is None and dataset is None:
         serving = shelf.serving(None)
     if serving is None:
-        shown = wanted or "-"
-        raise NotFound(f"{shown} serves no model", "serves-nothing", dataset=shown)
+        raise _nothing_serves(wanted)
     return serving.model
+
+
+def _nothing_serves(dataset: str | None) -> NotFound:
+    """Return what to say when no model can be asked, with where to look."""
+    if dataset is None:
+        return NotFound("no model serves", "ask-nothing-serves")
+    return NotFound(f"{dataset} serves no model", "ask-dataset-serves-nothing", dataset=dataset)
 
 
 def _provider(config: Config, name: str) -> ProviderConfig:

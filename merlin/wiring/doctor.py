@@ -17,11 +17,12 @@ from tempfile import TemporaryDirectory
 from merlin.adapters.git_source import GitSource
 from merlin.config import Config, ProviderConfig, RepositoryConfig, credential
 from merlin.core.errors import ConfigError, MerlinError, NotFound
+from merlin.store.heartbeats import HeartbeatRows
 from merlin.store.reports import Reports
 from merlin.wiring.bot_token import bot_id
 from merlin.wiring.database import reading
 from merlin.wiring.health import illness, plain_reason
-from merlin.wiring.processes import names
+from merlin.wiring.processes import is_engine, names
 from merlin.wiring.providers import trainer
 
 LEAST_FREE = 1 << 30
@@ -30,12 +31,16 @@ ANSWER_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One thing looked at, and what was found: a text by its key, with what fills it."""
+    """One thing looked at, and what was found: a text by its key, with what fills it.
+
+    What is not started yet (`is_idle`) is no fault: `merlin run` starts it.
+    """
 
     what: str
     is_good: bool
     key: str
     arguments: Mapping[str, object]
+    is_idle: bool = False
 
 
 class _Found(MerlinError):
@@ -55,10 +60,30 @@ def examine(config: Config) -> Iterator[Examined]:
     if config.default_dataset:
         yield _tried("datasets.default", partial(_default, config))
     yield _tried("telegram", partial(_telegram, config.telegram.base_url))
+    is_new = _was_never_started(config)
     for provider in config.providers:
-        yield _tried(f"provider {provider.name}", partial(_provider, provider))
+        found = _tried(f"provider {provider.name}", partial(_provider, provider))
+        # The engine of this machine cannot answer before it is started; its key is wanted now.
+        is_idle = is_new and is_engine(config, provider) and found.key == "error-provider-busy"
+        yield _idle(found.what) if is_idle else found
     for process in names(config):
-        yield _tried(process, partial(_process, config, process))
+        found = _tried(process, partial(_process, config, process))
+        yield _idle(process) if is_new and not found.is_good else found
+
+
+def _was_never_started(config: Config) -> bool:
+    """Return whether no process of Merlin has ever run on this database."""
+    try:
+        with reading(config) as database:
+            return not HeartbeatRows(database).all()
+    except NotFound:
+        return True
+    except MerlinError:
+        return False  # what is wrong with the database is a finding of its own
+
+
+def _idle(what: str) -> Examined:
+    return Examined(what, is_good=True, key="doctor-idle", arguments={}, is_idle=True)
 
 
 def _tried(what: str, look: Callable[[], _Good]) -> Examined:

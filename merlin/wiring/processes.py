@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def names(config: Config) -> list[str]:
     """Return the processes of `merlin run`: the engine where a provider points at it."""
-    wanted = ["engine"] if any(_is_engine(config, each) for each in config.providers) else []
+    wanted = ["engine"] if any(is_engine(config, each) for each in config.providers) else []
     wanted += ["daemon"] if config.repository is not None else []
     return [*wanted, "bot", "api"]
 
@@ -33,7 +33,8 @@ def need_credentials(config: Config) -> None:
         raise wrong([{"key": "credential-missing", "arguments": {"name": n}} for n in missing])
 
 
-def _is_engine(config: Config, provider: ProviderConfig) -> bool:
+def is_engine(config: Config, provider: ProviderConfig) -> bool:
+    """Return whether a provider is the engine of this very configuration."""
     host, port = config.engine.listen
     asked = urlsplit(provider.base_url)
     return asked.port == port and (is_loopback(asked.hostname) or asked.hostname == host)

@@ -290,3 +290,17 @@ def test_a_taken_lead_ends_with_seventy_five():
         raise LeadTaken("another leads", "lead-taken", holder="1")
 
     assert main(["led"]) == 75
+
+
+def test_a_question_before_any_model_serves_says_where_to_look(made, tmp_path, capsys):
+    def without_models(lab):
+        lab.repository.dataset()
+        lab.repository.commit()
+        lab.tick("fetch")
+
+    lab = made(without_models, tmp_path / "early")
+    for dataset in ([], ["--dataset", "trial"]):
+        assert main(["ask", "?", *dataset, "--config", str(lab.path)]) == 1
+        said = capsys.readouterr().err
+        assert "merlin status" in said
+        assert "serves no model" not in said

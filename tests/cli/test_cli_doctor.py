@@ -6,11 +6,17 @@ import json
 from contextlib import contextmanager
 
 import pytest
+import yaml
 from world import Lab
 
 from merlin.cli import main
+from merlin.core.clock import utc_now
+from merlin.core.free_port import free_ports
+from merlin.core.heartbeat import Heartbeat
 from merlin.sandbox.telegram import TelegramStandIn
 from merlin.sandbox.telegram.people import BOT_NAME, TOKEN
+from merlin.store.heartbeats import HeartbeatRows
+from merlin.wiring.database import opened
 
 pytestmark = pytest.mark.functional
 
@@ -45,17 +51,45 @@ def told(capsys):
 
 def test_before_the_first_start_only_what_is_missing_is_wrong(fresh, capsys):
     found = examined(fresh, capsys)
-    assert {what for what, (good, _) in found.items() if not good} == {
-        "repository",
-        "daemon",
-        "bot",
-        "api",
-    }
+    assert {what for what, (good, _) in found.items() if not good} == {"repository"}
     assert "has no branch main: commit something" in found["repository"][1]
     assert found["database"][1].startswith("not made yet")
     assert found["telegram"] == (True, f"the token is that of @{BOT_NAME}")
-    assert found["bot"][1] == "it was never started (merlin run)"
+    assert {found[name] for name in ("daemon", "bot", "api")} == {(True, "not started yet")}
     assert not (fresh.folder / "state").exists()
+
+
+def test_before_the_first_start_a_whole_setup_has_no_red_line_and_the_next_step_is_told(
+    fresh, capsys, monkeypatch
+):
+    (engine,) = free_ports(1)
+    said = yaml.safe_load(fresh.path.read_text("utf-8"))
+    said["engine"] = {"listen": f"127.0.0.1:{engine}"}
+    said["providers"].append({"name": "engine", "base_url": f"http://127.0.0.1:{engine}/v1"})
+    fresh.path.write_text(yaml.safe_dump(said), "utf-8")
+    monkeypatch.setenv("MERLIN_ENGINE_KEY", "any-key-at-all")
+    fresh.repository.dataset()
+    fresh.repository.commit()
+    assert main(["doctor", "--config", str(fresh.path)]) == 0
+    shown = capsys.readouterr()
+    assert "✘" not in shown.out
+    idle = [line for line in shown.out.splitlines() if line.startswith("–")]
+    assert len(idle) == 5, shown.out
+    assert "merlin run" in shown.err
+
+
+def test_once_merlin_has_run_a_process_that_does_not_answer_is_wrong(fresh, capsys):
+    with opened(fresh.config) as database:
+        now = utc_now()
+        beat = Heartbeat("daemon", "here", 1, now, now, "", {})
+        HeartbeatRows(database).beat(beat)
+    found = examined(fresh, capsys)
+    assert {name: found[name][0] for name in ("daemon", "bot", "api")} == {
+        "daemon": True,
+        "bot": False,
+        "api": False,
+    }
+    assert found["bot"][1] == "it was never started (merlin run)"
 
 
 def test_a_repository_is_asked_itself_and_named_by_its_newest_commit(fresh, capsys):
@@ -112,11 +146,15 @@ def test_a_state_that_cannot_be_written_is_told(fresh, capsys):
 
 
 @pytest.mark.parametrize(
-    ("language", "words"), [("ru", "ни разу не запускался"), ("en", "never started")]
+    ("language", "idle", "words"),
+    [
+        ("ru", "ещё не запускалось", "ни разу не запускался"),
+        ("en", "not started yet", "never started"),
+    ],
 )
-def test_both_languages_are_spoken(fresh, capsys, monkeypatch, language, words):
+def test_both_languages_are_spoken(fresh, capsys, monkeypatch, language, idle, words):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     assert main(["doctor", "--config", str(fresh.path)]) == 1
-    assert words in told(capsys)
+    assert idle in told(capsys)
     assert main(["health", "bot", "--config", str(fresh.path)]) == 1
     assert words in capsys.readouterr().err

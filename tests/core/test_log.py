@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 
@@ -38,17 +39,19 @@ def test_a_known_secret_of_any_shape_is_hidden():
     assert redact("it is correct horse battery") == "it is [hidden]"
 
 
+PROGRAM = (
+    "from merlin.core.log import setup, get_logger\n"
+    "setup('bot')\n"
+    f"get_logger('x').warning('sent', url='https://t/bot{TOKEN}/x', parts=['{TOKEN}', 3])\n"
+    "import logging; logging.getLogger('lib').error('old way %s', 'sk-abcdefghijklmnop')\n"
+    "try:\n    raise ValueError('sk-abcdefghijklmnop')\n"
+    "except ValueError: get_logger('x').exception('failed', said='\x1b]0;title')\n"
+)
+
+
 def test_a_log_line_is_json_with_its_process_and_no_secret():
-    program = (
-        "from merlin.core.log import setup, get_logger\n"
-        "setup('bot')\n"
-        f"get_logger('x').warning('sent', url='https://t/bot{TOKEN}/x', parts=['{TOKEN}', 3])\n"
-        "import logging; logging.getLogger('lib').error('old way %s', 'sk-abcdefghijklmnop')\n"
-        "try:\n    raise ValueError('sk-abcdefghijklmnop')\n"
-        "except ValueError: get_logger('x').exception('failed')\n"
-    )
     ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=dict(os.environ)
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, env=dict(os.environ)
     )
     lines = [json.loads(line) for line in ended.stderr.splitlines()]
     assert [line["event"] for line in lines] == ["sent", "old way [hidden]", "failed"]
@@ -57,3 +60,36 @@ def test_a_log_line_is_json_with_its_process_and_no_secret():
     assert TOKEN not in ended.stderr
     assert "sk-abc" not in ended.stderr
     assert "ValueError" in lines[2]["exception"]
+
+
+def test_at_a_terminal_log_lines_are_readable_without_secrets_and_without_control_characters():
+    ours, theirs = pty.openpty()
+    subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        env={**os.environ, "NO_COLOR": "1"},
+        check=True,
+    )
+    os.close(theirs)
+    said = _all_of(ours)
+    assert "{" not in said
+    assert "[warning  ] sent" in said
+    assert "process=bot" in said
+    assert "ValueError: [hidden]" in said
+    for secret in (TOKEN, "sk-abc", "\x1b"):
+        assert secret not in said
+
+
+def _all_of(terminal):
+    said = b""
+    while True:
+        try:
+            part = os.read(terminal, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        said += part
+    os.close(terminal)
+    return said.decode()
