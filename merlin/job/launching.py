@@ -26,6 +26,7 @@ class NewJob:
     """A job that is about to be: everything but its row number.
 
     `month_cap_micro`: what the jobs of its provider may cost in this month together, None: no cap.
+    `most_active`: how many unfinished jobs its provider may have, this one among them, None: any.
     """
 
     launch_key: str
@@ -38,6 +39,7 @@ class NewJob:
     currency: str
     at: datetime
     month_cap_micro: int | None = None
+    most_active: int | None = None
 
 
 class LaunchRows(Protocol):
@@ -60,8 +62,9 @@ class LaunchRows(Protocol):
 
         The `older` verdicts become superseded. A verdict linked to a succeeded job is training
         until its model is promoted; one linked to a failed job becomes failed. Returns None
-        when the verdict had moved on meanwhile, or another launch has taken of the month's cap
-        what this one needs: what is spent is read in the same transaction.
+        when the verdict had moved on meanwhile, or another launch has taken what this one needs
+        of the month's cap or of the provider's unfinished jobs: both are read in the same
+        transaction.
         """
 
     def hold(self, verdict: Verdict, decision: Decision, older: Sequence[Verdict]) -> None:
@@ -111,7 +114,8 @@ class Quote:
     """What launching a verdict by hand would mean now.
 
     `cost_micro` None: nobody knows the base's price. `spent_micro`: what the provider's jobs of
-    this month may have cost. `refusal`: why caps or the base's sunset forbid it.
+    this month may have cost. `refusal`: why caps, the base's sunset or the provider's unfinished
+    jobs forbid it.
     """
 
     build: Build
@@ -135,17 +139,18 @@ def launch_by_hand(desk: Desk, verdict: Verdict) -> Job:
     """Launch the build of one verdict now, whatever its policy.
 
     A failed one, and one whose model is gone, gets a new attempt. Raises Refused when its caps or
-    the base's sunset forbid it, or when it has moved on.
+    the base's sunset forbid it, when the provider has as many unfinished jobs as it may have, or
+    when the verdict has moved on.
     """
     spec, terms = _terms(desk, verdict)
     attempt = _next_attempt(desk, verdict, spec)
-    order, refused = _order(desk, verdict, spec, terms, attempt)
+    order, refused = _order_by_hand(desk, verdict, spec, terms, attempt)
     if refused is None:
         job = desk.rows.start(verdict, order, ())
         if job is not None:
             return job
-        # Another launch may have spent what this one needs.
-        refused = _order(desk, verdict, spec, terms, attempt)[1]
+        # Another launch may have taken what this one needs.
+        refused = _order_by_hand(desk, verdict, spec, terms, attempt)[1]
     if refused is not None:
         raise Refused(refused.reason, refused.reason, **refused.arguments)
     raise Refused("the verdict moved on", "launch-moved-on")
@@ -155,7 +160,7 @@ def quote(desk: Desk, verdict: Verdict) -> Quote:
     """Return what `launch_by_hand` would do now. Raises Refused where its build has a job."""
     spec, terms = _terms(desk, verdict)
     attempt = _next_attempt(desk, verdict, spec)
-    order, refused = _order(desk, verdict, spec, terms, attempt)
+    order, refused = _order_by_hand(desk, verdict, spec, terms, attempt)
     is_priced = terms.price(spec.recipe.base_model) is not None
     return Quote(
         build=desk.rows.build(order.build_id),
@@ -231,6 +236,18 @@ def _account(desk: Desk, verdict: Verdict, spec: DatasetSpec) -> Account:
     return desk.rows.account(verdict, spec.recipe.provider, since)
 
 
+def _order_by_hand(
+    desk: Desk, verdict: Verdict, spec: DatasetSpec, terms: Terms, attempt: int
+) -> tuple[NewJob, Decision | None]:
+    """Return the job to be, and what forbids it: nothing launches it later by itself."""
+    order, refused = _order(desk, verdict, spec, terms, attempt)
+    active = _account(desk, verdict, spec).active
+    if refused is None and active >= terms.active_jobs:
+        told = {"provider": spec.recipe.provider, "count": active, "limit": terms.active_jobs}
+        refused = Decision(Step.WAIT, "launch-full", told)
+    return order, refused
+
+
 def _order(
     desk: Desk, verdict: Verdict, spec: DatasetSpec, terms: Terms, attempt: int
 ) -> tuple[NewJob, Decision | None]:
@@ -257,5 +274,6 @@ def _order(
         currency=currency,
         at=now,
         month_cap_micro=terms.caps.per_month_micro,
+        most_active=terms.active_jobs,
     )
     return order, refused

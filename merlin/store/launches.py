@@ -75,10 +75,11 @@ class LaunchRows:
                 is_gone=self._is_gone(verdict),
             )
 
-    def _active(self, provider: str) -> int:
+    def _active(self, provider: str, but: str = "") -> int:
+        """Count the provider's unfinished jobs; `but`: the launch key of one that is left out."""
         unfinished = JOB.state.not_in([state.value for state in FINAL])
-        of_provider = JOB.select(fn.COUNT(JOB.id)).where((JOB.provider == provider) & unfinished)
-        return int(self.db.value(of_provider))
+        counts = (JOB.provider == provider) & unfinished & (JOB.launch_key != but)
+        return int(self.db.value(JOB.select(fn.COUNT(JOB.id)).where(counts)))
 
     def _is_forbidden(self, provider: str) -> bool:
         """Return whether the newest launch that the provider has answered was forbidden."""
@@ -136,7 +137,8 @@ class LaunchRows:
         The `older` verdicts become superseded. A verdict linked to a succeeded job is training
         until its model is promoted; one linked to a failed or cancelled job, or to one whose
         model was refused or is gone, becomes failed. Returns None when the verdict had moved
-        on meanwhile, or the month's cap is taken; then nothing is stored.
+        on meanwhile, or the month's cap or the provider's unfinished jobs are taken; then
+        nothing is stored.
         """
         if not may_move(verdict.word, Word.TRAINING):
             return None
@@ -164,13 +166,16 @@ class LaunchRows:
         return found
 
     def _is_within(self, job: NewJob) -> bool:
-        """Return whether the month's cap has room for the job; of several one asks at a time."""
-        if job.month_cap_micro is None:
-            return True
+        """Return whether caps have room for the job; of several launches one asks at a time."""
         if self.db.dialect == "postgresql":  # an SQLite transaction that writes is alone anyway
             self.db.sql("SELECT pg_advisory_xact_lock(?)", _LOCK)
+        most, cap = job.most_active, job.month_cap_micro
+        if most is not None and self._active(job.provider, but=job.launch_key) >= most:
+            return False
+        if cap is None:
+            return True
         spent = self._spent(job.provider, month_start(job.at), but=job.launch_key)
-        return spent + job.estimate_micro <= job.month_cap_micro
+        return spent + job.estimate_micro <= cap
 
     def _join(self, verdict: Verdict, job: NewJob | Job) -> Job:
         """Return the job's row as it stands, made when it is new; nobody else changes it now."""

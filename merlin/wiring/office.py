@@ -31,8 +31,9 @@ from merlin.store.reports import Reports
 class OfficeSettings:
     """What the configuration says of money and time; caps a job and a month, in millionths.
 
-    `providers` are the names of those that may train. `example_tokens`: how many tokens one
-    training example may have, by base model.
+    `providers` are the names of those that may train, `active_jobs` how many unfinished jobs each
+    may have (1 where it is not named). `example_tokens`: how many tokens one training example may
+    have, by base model.
     """
 
     providers: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class OfficeSettings:
     sunsets: Mapping[str, date] = field(default_factory=dict)
     relies_on: tuple[Reliance, ...] = ()
     example_tokens: Mapping[str, int] = field(default_factory=dict)
+    active_jobs: Mapping[str, int] = field(default_factory=dict)
 
 
 def office_settings(config: Config) -> OfficeSettings:
@@ -54,6 +56,7 @@ def office_settings(config: Config) -> OfficeSettings:
             for name, each in config.models.items()
             if each.training_example
         },
+        active_jobs={provider.name: provider.active_jobs for provider in config.providers},
     )
 
 
@@ -95,7 +98,7 @@ def _terms(settings: OfficeSettings, known: Known, caps: Caps, provider: str) ->
 
     return Terms(
         price=partial(known.price, provider),
-        active_jobs=1,
+        active_jobs=settings.active_jobs.get(provider, 1),
         caps=caps,
         sunset_refusal=refusal,
         sunset=settings.sunsets.get,

@@ -107,6 +107,11 @@ def test_a_launch_tells_its_price_and_why_it_was_refused(site):
     quote = site.admin.get("/api/datasets/trial/quote").json()
     assert (quote["build"], quote["cap_micro"]) == ("trial-2", 5_000_000)
     assert quote["cost_micro"] > 0
+    assert "разрешено 1" in quote["refusal"]  # job 1 has not ended
+    refused = site.served(site.admin.post("/api/jobs", json={"dataset": "trial"}))
+    assert (refused["state"], refused["reason"]) == ("failed", quote["refusal"])
+    site.lab.until_serving("trial-1")
+    assert site.admin.get("/api/datasets/trial/quote").json()["refusal"] == ""
     assert site.served(site.admin.post("/api/jobs", json={"dataset": "trial"}))["result"]["job"]
 
 

@@ -88,12 +88,16 @@ def test_train_is_never_left_under_ten(number):
 
 
 def test_what_is_taken_back_is_what_a_smaller_share_would_have_left():
-    given = examples(14)
-    rule = SplitRule(test=0.9)
-    kept = [each for each in given if sides(given, rule)[each.id] == TEST]
-    highest = max(bucket(question_key(each), rule.salt) for each in kept)
-    smaller = SplitRule(test=highest + 1e-9)
-    assert sides(given, smaller) == sides(given, rule)
+    given, rule = examples(14), SplitRule(test=0.9)
+    places = {each.id: bucket(question_key(each), rule.salt) for each in given}
+    dealt = split(given, rule)
+    tested = [place for name, place in places.items() if dealt.sides[name] == TEST]
+    taught = [place for name, place in places.items() if dealt.sides[name] == TRAIN]
+    assert (len(tested), dealt.taken_back > 0) == (4, True)
+    assert max(tested) < min(taught)
+    smaller = SplitRule(test=(max(tested) + min(taught)) / 2)
+    assert dict(split(given, smaller).sides) == dict(dealt.sides)
+    assert split(given, smaller).taken_back == 0
 
 
 def test_marked_tests_are_taken_back_last():

@@ -86,6 +86,21 @@ def test_a_failed_job_fails_its_verdict_and_may_be_launched_again(lab, provider)
     assert len(provider.jobs_created()) == 2
 
 
+def test_a_build_waits_for_exactly_as_many_new_examples_as_its_dataset_wants(lab, provider):
+    lab.repository.dataset(launch={"mode": "auto", "quiet_s": 0, "min_new": 3})
+    lab.repository.commit()
+    lab.until_serving("trial-1")
+    for number in (50, 51):
+        lab.repository.example("trial", number)
+    lab.repository.commit()
+    lab.tick(rounds=3)
+    assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", "held-few-new")
+    assert len(provider.jobs_created()) == 1
+    lab.repository.example("trial", 52)
+    lab.repository.commit()
+    lab.until_serving("trial-3")
+
+
 @pytest.mark.parametrize("mode", ["manual", "off"])
 def test_a_build_is_held_when_its_dataset_says_so(lab, provider, mode):
     lab.repository.dataset(launch={"mode": mode, "quiet_s": 0, "min_new": 1})

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from merlin.cli import main
+from merlin.core.clock import utc_now
 from merlin.core.request import RequestState
+from merlin.core.text import text
 from merlin.daemon.ticks import poll
+from merlin.model.prove import prove_new
+from merlin.sandbox.faults import Fault, FaultKind
 from merlin.store.lead import Lead
+from merlin.store.models import ModelRows
 from merlin.wiring.cli import ask
 
 pytestmark = pytest.mark.integration
@@ -107,3 +116,104 @@ def test_a_wish_to_poll_makes_every_launched_job_due(lab, provider):
         services.requests.ask("poll", {}, "api:hook")
     lab.tick("serve", "poll")
     assert len(provider.calls("jobs.retrieve")) == before + 1
+
+
+def with_limit(lab, jobs):
+    said = lab.path.read_text()
+    limits = f"settle_s: 0\n  limits: {{active_jobs: {jobs}}}"
+    lab.path.write_text(said.replace("settle_s: 0", limits))
+
+
+def test_no_more_jobs_are_unfinished_than_the_provider_may_have(lab, provider):
+    with_limit(lab, 2)
+    provider.behave(states=["queued"] * 500)
+    for name in ("second", "third"):
+        lab.repository.dataset(name)
+    lab.repository.commit()
+    lab.tick("fetch", "launch", "poll", "launch", "poll", "launch")
+    assert len(provider.jobs_created()) == 2
+    names = ("trial", "second", "third")
+    (waits,) = [name for name in names if lab.status(name)["verdict"] == "built"]
+    assert lab.status(waits)["reason"] == "held-slots"
+    provider.behave(states=[])
+    lab.until_serving(f"{waits}-1", dataset=waits)
+    assert len(provider.jobs_created()) == 3
+
+
+def test_a_launch_by_hand_is_refused_while_the_provider_has_all_jobs_it_may_have(lab, provider):
+    lab.repository.dataset("second", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
+    lab.repository.commit()
+    provider.behave(states=["queued"] * 500)
+    lab.tick("fetch", "launch", "poll")
+    refused = asked(lab, "launch", dataset="second")
+    lab.tick("serve", "launch")
+    request = state(lab, refused)
+    assert (request.state, request.result["key"]) == (RequestState.FAILED, "launch-full")
+    for language in ("ru", "en"):
+        assert "stand-in" in text(language, "launch-full", **request.result["arguments"])
+    assert (len(provider.jobs_created()), lab.status("second")["verdict"]) == (1, "held")
+    provider.behave(states=[])
+    lab.until_serving("trial-1")
+    again = asked(lab, "launch", dataset="second")
+    lab.tick("serve")
+    assert state(lab, again).state is RequestState.DONE
+    lab.until_serving("second-1", dataset="second")
+
+
+def refuse_next(lab, provider):
+    """Let the next commit's model be refused: it never answers, for hours."""
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    lab.tick("fetch", "launch")
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=404))
+    with lab.services() as services:
+        while services.jobs.open_jobs():
+            poll(services)
+        for hour in range(2, 9):
+            clock = later(hour)
+            rows = ModelRows(services.bench.rows.db, clock)
+            prove_new(replace(services.bench, clock=clock, rows=rows))
+        assert services.promotions.model("trial-2").state == "refused"
+    provider.faults.clear()
+
+
+def later(hours):
+    return lambda: utc_now() + timedelta(hours=hours)
+
+
+def command(lab, capsys, *words):
+    capsys.readouterr()
+    code = main(["models", *words, "--config", str(lab.path)])
+    return code, capsys.readouterr()
+
+
+@pytest.mark.parametrize("name", ["its build", "its id"])
+def test_a_refused_model_is_not_promoted_by_hand(lab, provider, capsys, name):
+    lab.until_serving("trial-1")
+    refuse_next(lab, provider)
+    code, told = command(lab, capsys, "list", "--json")
+    model = next(each for each in json.loads(told.out) if each["build"] == "trial-2")
+    code, told = command(lab, capsys, "promote", model["build" if name == "its build" else "model"])
+    assert (code != 0, "trial-2 has not been proved" in told.err) == (True, True), told
+    lab.tick(rounds=2)
+    assert lab.status()["serving"]["build"] == "trial-1"
+
+
+def test_a_refused_model_is_not_rolled_back_to(lab, provider, capsys):
+    lab.until_serving("trial-1")
+    refuse_next(lab, provider)
+    for to in ([], ["--to", "trial-2"]):
+        code, told = command(lab, capsys, "rollback", "trial", *to)
+        assert (code != 0, "no earlier model of trial" in told.err) == (True, True), told
+    lab.tick(rounds=2)
+    assert lab.status()["serving"]["build"] == "trial-1"
+
+
+def test_a_model_that_is_not_proved_yet_is_not_promoted_by_hand(lab, provider, capsys):
+    lab.tick("fetch", "launch")
+    with lab.services() as services:
+        while services.jobs.open_jobs():
+            poll(services)
+    code, told = command(lab, capsys, "promote", "trial-1")
+    assert (code != 0, "trial-1 has not been proved" in told.err) == (True, True), told
+    assert lab.status()["serving"] is None

@@ -139,6 +139,16 @@ def test_an_example_over_the_base_models_limit_is_an_error():
     assert (checked.rejected, len(checked.examples)) == (1, 60)
 
 
+@pytest.mark.parametrize("answer", ["слово " * 500, "word " * 500])
+def test_an_example_of_exactly_the_base_models_limit_is_taken(answer):
+    files = {**good_files(60), "examples/long.yaml": example_yaml(answer=answer)}
+    too_long = check_files(files, limit_tokens={"recall": 300})
+    tokens = only_finding(too_long, "too-many-tokens").arguments["tokens"]
+    assert not check_files(files, limit_tokens={"recall": tokens}).findings
+    checked = check_files(files, limit_tokens={"recall": tokens - 1})
+    assert only_finding(checked, "too-many-tokens").path == "examples/long.yaml"
+
+
 @pytest.mark.parametrize("limits", [None, {}, {"another": 1}, {"recall": 100_000}])
 def test_without_a_limit_for_the_base_model_length_is_free(limits):
     files = {**good_files(60), "examples/long.yaml": example_yaml(answer="слово " * 500)}

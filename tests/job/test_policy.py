@@ -69,3 +69,20 @@ def test_a_held_build_says_why(rule, message, situation, reason):
 def test_a_full_provider_is_waited_for():
     decision = decide(LaunchRule(), [verdict(100)], replace(CALM, slots_free=0))
     assert (decision.step, decision.reason) == (Step.WAIT, "held-slots")
+
+
+@pytest.mark.parametrize(("new", "step"), [(4, Step.HOLD), (5, Step.LAUNCH), (6, Step.LAUNCH)])
+def test_as_many_new_examples_as_are_needed_are_enough(new, step):
+    decision = decide(LaunchRule(min_new=5), [verdict(100)], replace(CALM, new_examples=new))
+    assert decision.step is step
+
+
+@pytest.mark.parametrize("new", [0, 1])
+def test_of_one_needed_example_any_change_is_enough(new):
+    rule = LaunchRule(min_new=1)
+    assert decide(rule, [verdict(100)], replace(CALM, new_examples=new)).step is Step.LAUNCH
+
+
+@pytest.mark.parametrize(("free", "step"), [(0, Step.WAIT), (1, Step.LAUNCH)])
+def test_the_last_free_place_is_taken_and_no_more(free, step):
+    assert decide(LaunchRule(), [verdict(100)], replace(CALM, slots_free=free)).step is step

@@ -314,3 +314,18 @@ def test_a_serving_verdict_is_launched_again_only_when_its_model_is_gone(world):
     assert (switched.model.job_id, switched.position) == (job.job_id, 1)
     assert world.words() == {"a001": "serving"}
     assert world.promote() == []
+
+
+def test_a_launch_beyond_the_providers_unfinished_jobs_stores_nothing(world, clock):
+    python = spec("python")
+    for position, each in ((1, spec()), (2, python)):
+        world.journal.record(commit(position), [world.outcome(each, examples())], clock())
+    first, second = world.launches.waiting()
+    one = replace(order(first, clock), most_active=1)
+    two = replace(order(second, clock), most_active=1)
+    job = world.launches.start(first, one, ())
+    assert job is not None
+    assert world.launches.start(second, two, ()) is None
+    assert [each["dataset"] for each in world.reports.jobs()] == [FACE]
+    world.finish(job)
+    assert world.launches.start(second, two, ()) is not None

@@ -35,6 +35,10 @@ held-forbidden = the provider "{ $provider }" does not let this account train; w
 held-no-provider = config.yaml names no provider "{ $provider }"
 
 launch-already = job { $job } has this build already
+launch-full = the provider "{ $provider }" has { $count ->
+    [one] { $count } unfinished job
+   *[other] { $count } unfinished jobs
+  } and may have { $limit }: launch again when one has ended, or cancel one
 launch-moved-on = the verdict has moved on meanwhile; look again
 launch-no-spec = the dataset's settings cannot be read at that commit
 build-none = { $dataset } has no build at that commit: see `merlin log { $dataset }`

@@ -38,6 +38,11 @@ held-forbidden = поставщик «{ $provider }» не разрешает э
 held-no-provider = в config.yaml нет поставщика «{ $provider }»
 
 launch-already = эта сборка уже есть у работы { $job }
+launch-full = у поставщика «{ $provider }» { $count ->
+    [one] не кончена { $count } работа
+    [few] не кончены { $count } работы
+   *[many] не кончены { $count } работ
+  }, разрешено { $limit }: запустите снова, когда одна закончится, или отмените одну
 launch-moved-on = за это время всё изменилось; посмотрите ещё раз
 launch-no-spec = настройки набора в этом коммите не читаются
 build-none = у набора { $dataset } в этом коммите нет сборки: посмотрите `merlin log { $dataset }`
