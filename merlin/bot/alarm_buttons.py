@@ -85,6 +85,7 @@ _WAYS: Mapping[str, Callable[[Told], tuple[str, str]]] = {
     "notice-no-branch": _health,
     "notice-rewritten": _health,
     "notice-disk": _health,
+    "notice-failing": _health,
     "notice-conflict": _health,
     "notice-unconfirmed": _health,
     "notice-change-waits": _health,
