@@ -12,6 +12,7 @@ RUN python3 -m venv /opt/merlin \
         -r requirements.txt
 COPY pyproject.toml setup.py requirements.in README.md ./
 COPY datasets datasets
+COPY datasets-en datasets-en
 COPY datasets-lora datasets-lora
 COPY merlin merlin
 RUN /opt/merlin/bin/python -m pip install --no-cache-dir --no-deps --no-build-isolation .

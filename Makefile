@@ -1,4 +1,5 @@
-# `make demo` shows everything on this machine; `make test` runs the tests. Both install first.
+# `make demo` shows everything on this machine; `make test` runs the tests. Both install first: the
+# demo what Merlin runs on, the tests what they need beside it.
 PYTHON ?= python3
 BIN := .venv/bin
 CPU_TORCH := torch==2.13.0+cpu
@@ -6,15 +7,21 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Each of the many processes that tests start would compile whole libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: venv engine locks demo run test check bench install docs
+.PHONY: venv runtime engine locks demo run test check bench install docs
 
 venv: .venv/installed
 
-.venv/installed: requirements-test.txt requirements-build.txt pyproject.toml setup.py
+runtime: .venv/runtime
+
+.venv/runtime: requirements.txt requirements-build.txt pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Merlin needs Python 3.11 or newer"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements-build.txt -r requirements-test.txt
+	$(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements-build.txt -r requirements.txt
 	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/installed: .venv/runtime requirements-test.txt
+	$(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements-test.txt
 	@touch $@
 
 # The extras of the engine: language models. Beside a CPU wheel of torch (pip's find-links) they
@@ -37,10 +44,10 @@ locks:
 	$(COMPILE) -o requirements-engine.txt
 	echo "$(CPU_TORCH)" | $(COMPILE) --override - --find-links "$(PIP_FIND_LINKS)" -o requirements-engine-cpu.txt
 
-demo: venv
+demo: runtime
 	$(BIN)/merlin demo
 
-run: venv
+run: runtime
 	$(BIN)/merlin run
 
 test: venv

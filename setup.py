@@ -6,8 +6,12 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-# Where each folder of samples lies in the package; the second is trained by a language model.
-SAMPLES = {"datasets": "samples", "datasets-lora": "samples-lora"}
+# Where each folder of samples lies in the package; the last is trained by a language model.
+SAMPLES = {
+    "datasets": "samples",
+    "datasets-en": "samples-en",
+    "datasets-lora": "samples-lora",
+}
 
 
 class WithSamples(build_py):

@@ -26,7 +26,12 @@ def _survived(point: str) -> bool:
         place, mark = Path(folder) / "demo", Path(folder) / "crashed"
         done = subprocess.run(
             [sys.executable, "-m", "merlin", "demo", "--check", "--state", str(place)],
-            env={**os.environ, "MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(mark)},
+            env={
+                **os.environ,
+                "MERLIN_LANGUAGE": "ru",
+                "MERLIN_CRASH_AT": point,
+                "MERLIN_CRASH_MARK": str(mark),
+            },
             capture_output=True,
             text=True,
             check=False,

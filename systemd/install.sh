@@ -28,7 +28,7 @@ program() {
   # Built from a copy: building writes beside the sources.
   copy=$(mktemp -d)
   trap 'rm -rf "$copy"' EXIT
-  cp -R "$source/merlin" "$source/datasets" "$source/datasets-lora" "$source/pyproject.toml" \
+  cp -R "$source/merlin" "$source/datasets" "$source/datasets-en" "$source/datasets-lora" "$source/pyproject.toml" \
     "$source/setup.py" "$source/README.md" "$source/requirements.in" "$copy"
   $pip install --no-deps --no-build-isolation --force-reinstall "$copy"
   "$home/bin/python" -m pip --disable-pip-version-check check

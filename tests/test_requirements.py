@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -45,6 +47,27 @@ def test_the_engine_changes_no_version_of_what_merlin_runs_on():
         # Two versions of one package are told apart by markers.
         known = {p for p in map(plain, pins("requirements-test.txt")) if p.startswith(f"{name}==")}
         assert name not in ours or f"{name}=={version}" in known
+
+
+def test_the_tests_install_beside_what_merlin_runs_on_and_change_none_of_it():
+    assert pins("requirements.txt") <= pins("requirements-test.txt")
+
+
+def test_the_demo_installs_what_merlin_runs_on_and_nothing_of_the_tests(tmp_path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("requirements.txt", "requirements-build.txt", "requirements-test.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("pyproject.toml", "setup.py"):
+        shutil.copy(ROOT / name, tmp_path)
+    demo, tests = (
+        subprocess.run(
+            ["make", "-n", goal], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+        for goal in ("demo", "test")
+    )
+    assert "-r requirements.txt" in demo
+    assert "requirements-test.txt" not in demo
+    assert "-r requirements-test.txt" in tests
 
 
 @pytest.mark.parametrize("name", LOCKS)

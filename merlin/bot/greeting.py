@@ -29,7 +29,6 @@ from merlin.bot.intake import WANTED
 from merlin.bot.line import Line
 from merlin.bot.rounds import forever
 from merlin.bot.services import BotServices
-from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger, redact
 from merlin.core.text import LANGUAGES, text
 
@@ -46,7 +45,7 @@ _SECURE = "https://"
 _CODES = ("", *LANGUAGES)
 
 
-async def greet(bot: Bot, line: Line, services: BotServices, bugs: BugCount) -> None:
+async def greet(bot: Bot, line: Line, services: BotServices) -> None:
     """Tell Telegram all of it, each part until it has been taken; then keep menus up to date."""
     for scope, names in (
         (BotCommandScopeAllPrivateChats(), MENU),
@@ -64,7 +63,7 @@ async def greet(bot: Bot, line: Line, services: BotServices, bugs: BugCount) -> 
         url, secret = services.webhook
         call = partial(bot.set_webhook, url, secret_token=secret, allowed_updates=list(WANTED))
         await _until_taken(line, call)
-    await forever("menus", StaffMenus(bot, services).watch, services.pace.longest_pause_s, bugs)
+    await forever("menus", StaffMenus(bot, services).watch, services.pace.longest_pause_s)
 
 
 def _menu(names: Sequence[str], language: str) -> list[BotCommand]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import re
 import sys
 import tempfile
 import traceback
@@ -81,12 +82,19 @@ def _root(
 
 
 def language() -> str:
-    """Return the language that commands speak: MERLIN_LANGUAGE, else the locale's."""
-    named = os.environ.get("MERLIN_LANGUAGE")
-    locale = next(
-        (os.environ[key] for key in ("LC_ALL", "LC_MESSAGES", "LANG") if key in os.environ), ""
-    )
-    return language_of(named or locale.split("_")[0], default="en")
+    """Return the language that commands speak: MERLIN_LANGUAGE, else the locale's, else English."""
+    return language_of(locale_language(), default="en")
+
+
+def locale_language() -> str:
+    """Return the code of the language that the environment asks for, "" where it asks for none.
+
+    The first variable that holds something counts, as POSIX has it; C and POSIX are no language.
+    """
+    names = ("MERLIN_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+    named = next((value for name in names if (value := os.environ.get(name))), "")
+    code = re.split(r"[_.@-]", named, maxsplit=1)[0].lower()
+    return "" if code in ("c", "posix") else code
 
 
 @cache

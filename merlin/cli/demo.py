@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from merlin.cli import language, locale_language
 from merlin.cli.loading import ConfigPath, configuration
 
 
@@ -49,8 +49,8 @@ def demo(
         clear(folder)
     setup("demo", quiet=True)
     if check:
-        sys.exit(run_check(folder, _language(), found))
-    sys.exit(run_demo(folder or FOLDER, port, _language(), found))
+        sys.exit(run_check(folder, demo_language(), found))
+    sys.exit(run_demo(folder or FOLDER, port, demo_language(), found))
 
 
 def stage(
@@ -62,11 +62,9 @@ def stage(
 
     setup("stage")
     ports = StagePorts(chat_port, till_port, model_port, way_port)
-    run_stage(configuration(config), config.parent / "stand-ins", ports, _language())
+    run_stage(configuration(config), config.parent / "stand-ins", ports)
 
 
-def _language() -> str:
-    """Return the demo's language: Russian, unless MERLIN_LANGUAGE names another."""
-    from merlin.core.text import language_of
-
-    return language_of(os.environ.get("MERLIN_LANGUAGE"), default="ru")
+def demo_language() -> str:
+    """Return the demo's language: that of the commands, Russian where the locale says nothing."""
+    return language() if locale_language() else "ru"

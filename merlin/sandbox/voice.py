@@ -1,6 +1,6 @@
-"""The sample voice, and the words that are kept with a voice of this kind.
+"""The sample voices, and the words that are kept with a voice of this kind.
 
-An Ogg Opus file may carry comments; the sample has its own words as DESCRIPTION. The stand-in
+An Ogg Opus file may carry comments; a sample has its own words as DESCRIPTION. The stand-in
 hears nothing: it reads that comment, and says so where there is none.
 """
 
@@ -9,15 +9,16 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-SAMPLE = Path(__file__).parents[1] / "web" / "sandbox" / "static" / "voice-sample.oga"
+_STATIC = Path(__file__).parents[1] / "web" / "sandbox" / "static"
 SAMPLE_MIME = "audio/ogg"
 SAMPLE_RATE = 48_000
 _FIELD = b"DESCRIPTION="
 
 
-def sample_voice() -> bytes:
-    """Return the sample: Russian speech made by a synthesiser, Ogg Opus."""
-    return SAMPLE.read_bytes()
+def sample_voice(language: str = "ru") -> bytes:
+    """Return the sample in Russian or English: speech made by a synthesiser, Ogg Opus."""
+    name = "voice-sample.oga" if language == "ru" else "voice-sample-en.oga"
+    return (_STATIC / name).read_bytes()
 
 
 def is_ogg(content: bytes) -> bool:

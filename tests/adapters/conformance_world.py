@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl, urlencode
 
 import uvicorn
 from held_recall import held_bases
-from waiting import longest
 
 from merlin.adapters.conformance.examples import LONG_EPOCHS
 from merlin.adapters.conformance.run import Run
@@ -23,6 +22,7 @@ from merlin.engine.server import create_app
 from merlin.engine.settings import EngineSettings
 
 KEY = "key-of-the-engine"
+TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
@@ -191,9 +191,9 @@ def proxied(folder, wrap=Proxy):
         listener.close()
 
 
-def results(url, *names, key=KEY, keep=False, timeout_s=None):
+def results(url, *names, key=KEY, keep=False, timeout_s=TIMEOUT_S):
     """Make the checks of these names and what they need; return name → outcome."""
-    server = found(url, key, None, timeout_s or longest())
+    server = found(url, key, None, timeout_s)
     try:
         outcomes = Run(server, lambda _outcome: None).over(chosen(names, keep=keep))
     finally:

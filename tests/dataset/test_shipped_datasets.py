@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,18 +13,38 @@ from merlin.dataset.check import check
 
 pytestmark = pytest.mark.functional
 
-DATASETS = Path(__file__).parents[2] / "datasets"
-FEWEST_EXAMPLES = {"neurotypology": 60, "algorithms": 50, "python": 50}
+ROOT = Path(__file__).parents[2]
+FEWEST_EXAMPLES = {
+    "datasets/neurotypology": 60,
+    "datasets/algorithms": 50,
+    "datasets/python": 50,
+    "datasets-en/algorithms": 60,
+}
+CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 FEWEST_TESTS = 12
 
 
 def checked(name):
-    tree = work_tree(DATASETS / name, 1_000_000)
-    return check(name, tree.entries, tree.read, limit_tokens={"recall": 65_536})
+    tree = work_tree(ROOT / name, 1_000_000)
+    return check(Path(name).name, tree.entries, tree.read, limit_tokens={"recall": 65_536})
 
 
-def test_the_three_datasets_are_there():
-    assert {folder.name for folder in folders(DATASETS)} == set(FEWEST_EXAMPLES)
+def test_the_datasets_are_there_in_both_languages():
+    found = {
+        f"{place}/{folder.name}"
+        for place in ("datasets", "datasets-en")
+        for folder in folders(ROOT / place)
+    }
+    assert found == set(FEWEST_EXAMPLES)
+
+
+def test_the_english_dataset_is_in_english():
+    written = [path for path in (ROOT / "datasets-en").rglob("*") if path.is_file()]
+    titles = ("dataset.yaml", "course.yaml")  # these have a Russian title beside the English one
+    told = [path for path in written if path.name not in titles]
+    assert len(told) > 60
+    for path in told:
+        assert not CYRILLIC.search(path.read_text(encoding="utf-8")), path
 
 
 @pytest.mark.parametrize("name", FEWEST_EXAMPLES)

@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 
 import pytest
 
+CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 pytestmark = pytest.mark.integration
 
 
-def merlin(*words):
-    return subprocess.run([sys.executable, "-m", "merlin", *words], capture_output=True, text=True)
+LOCALE = ("MERLIN_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+
+
+def merlin(*words, lang=None):
+    """Run a command; with `lang` as on a machine whose LANG is that."""
+    env = dict(os.environ)
+    if lang is not None:
+        env = {name: value for name, value in env.items() if name not in LOCALE} | {"LANG": lang}
+    command = [sys.executable, "-m", "merlin", *words]
+    return subprocess.run(command, capture_output=True, text=True, env=env)
+
+
+def test_on_an_english_machine_the_demo_teaches_and_asks_in_english(tmp_path):
+    place = tmp_path / "demo"
+    done = merlin("demo", "--check", "--state", str(place), lang="en_GB.UTF-8")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not CYRILLIC.findall(done.stdout)
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert set(told) == {"ok", "first", "second", "jobs", "builds"}
+    assert told["first"]["answer"].startswith("Binary search keeps")
+    status = json.loads(merlin("status", "--json", "--config", f"{place}/config.yaml").stdout)
+    assert list(status["datasets"]) == ["algorithms"]
 
 
 def test_the_demo_checks_itself_and_its_folder_can_be_read_afterwards(tmp_path):
     place = tmp_path / "demo"
-    done = merlin("demo", "--check", "--state", str(place))
+    done = merlin("demo", "--check", "--state", str(place), lang="C.UTF-8")
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["ok"] is True

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from merlin.cli import language
+from merlin.cli.demo import demo_language
 from merlin.config import load
 from merlin.core.errors import Refused
 from merlin.sandbox.demo.place import clear, laid_out
 from merlin.sandbox.demo.ports import Ports
+from merlin.sandbox.demo.repository import make
+from merlin.sandbox.telegram.groups import groups_of
+from merlin.sandbox.telegram.people import people_of
 
 pytestmark = pytest.mark.functional
 
@@ -59,6 +64,20 @@ def test_a_configuration_of_ones_own_is_neither_written_over_nor_removed(tmp_pat
     assert (own.read_text(), [*tmp_path.iterdir()]) == ("state_dir: mine", [own])
 
 
+def test_a_demo_that_was_begun_in_one_language_keeps_it_until_it_is_begun_anew(tmp_path):
+    folder = tmp_path / "demo"
+    with laid_out(folder, Ports.free(), language="en") as place:
+        make(place.repository, place.script)
+        assert (place.repository / "datasets" / "algorithms").is_dir()
+    with laid_out(folder, Ports.free(), language="ru") as place:
+        config = load(place.config)
+        assert (config.language, config.default_dataset) == ("en", "algorithms")
+    clear(folder)
+    with laid_out(folder, Ports.free(), language="ru") as place:
+        config = load(place.config)
+        assert (config.language, config.default_dataset) == ("ru", "neurotypology")
+
+
 def test_what_is_no_demo_is_neither_used_nor_removed(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(Refused), laid_out(tmp_path, Ports.free()):
@@ -68,3 +87,38 @@ def test_what_is_no_demo_is_neither_used_nor_removed(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
     with pytest.raises(Refused), laid_out(tmp_path / "thesis.txt" / "demo", Ports.free()):
         pass
+
+
+@pytest.mark.parametrize(
+    ("environment", "commands", "demo"),
+    [
+        ({}, "en", "ru"),
+        ({"LANG": "C"}, "en", "ru"),
+        ({"LANG": "C.UTF-8"}, "en", "ru"),
+        ({"LANG": "POSIX"}, "en", "ru"),
+        ({"LANG": "en_US.UTF-8"}, "en", "en"),
+        ({"LANG": "ru_RU.UTF-8"}, "ru", "ru"),
+        ({"LANG": "de_DE.UTF-8"}, "en", "en"),
+        ({"LANG": "en_US.UTF-8", "LC_ALL": "ru_RU.UTF-8"}, "ru", "ru"),
+        ({"LANG": "en_US.UTF-8", "LC_ALL": ""}, "en", "en"),
+        ({"LANG": "ru_RU.UTF-8", "LC_MESSAGES": "en_GB"}, "en", "en"),
+        ({"LANG": "en_US.UTF-8", "MERLIN_LANGUAGE": "ru"}, "ru", "ru"),
+    ],
+)
+def test_commands_and_the_demo_follow_the_locale(monkeypatch, environment, commands, demo):
+    for name in ("MERLIN_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert (language(), demo_language()) == (commands, demo)
+
+
+def test_the_people_and_groups_of_an_english_demo_have_english_names_and_telegrams():
+    people, groups = people_of("en"), groups_of("en")
+    assert [(each.first_name, each.language_code) for each in people] == [
+        ("Anna", "en"),
+        ("Boris", "en"),
+        ("Vera", "en"),
+    ]
+    assert [each.title for each in groups] == ["Study group", "Seminar with topics"]
+    assert [each.person_id for each in people] == [each.person_id for each in people_of("ru")]

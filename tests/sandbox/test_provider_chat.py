@@ -168,6 +168,7 @@ def test_the_sample_voice_is_heard_as_the_words_kept_with_it(client):
     heard = client.audio.transcriptions.create(model="stand-in-transcribe", file=sample)
     assert heard.text == "Какие черты лица отвечают за глубину фиксации?"
     assert heard.usage.seconds == voice.seconds(voice.sample_voice()) == 4
+    assert voice.kept_words(voice.sample_voice("en")) == "How does binary search work?"
 
 
 def test_a_voice_without_kept_words_says_so(client):

@@ -6,8 +6,7 @@ import re
 
 import pytest
 import requests
-from till_client import Client
-from waiting import longest
+from till_client import WAIT_S, Client
 
 from merlin.sandbox.yookassa import YooKassaStandIn
 
@@ -23,11 +22,11 @@ def client():
 
 
 def page(url, **said):
-    return requests.get(url, timeout=longest(), **said)
+    return requests.get(url, timeout=WAIT_S, **said)
 
 
 def press(url, **form):
-    return requests.post(url, data=form, timeout=longest(), allow_redirects=False)
+    return requests.post(url, data=form, timeout=WAIT_S, allow_redirects=False)
 
 
 def opened(client, purchase, **more):

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from waiting import longest
 
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.store.connections import connect
@@ -176,7 +175,7 @@ def test_postgresql_deadlock_is_done_again(postgresql):
             tries.append(first)
             _touch(database, first)
             if len(tries) <= 2:
-                met.wait(longest())
+                met.wait(60)
             _touch(database, second)
 
         database.transact(work)

@@ -44,10 +44,9 @@ def take(rows: Rows, told: Told) -> Taken:
     if purchase is None:
         return Taken.ODD
     paid = Paid(told.charge, told.amount, told.at)
-    grant = settling.pay(rows.books, rows.notices, purchase, paid)
-    if grant is None:
+    if settling.pay(rows.books, rows.notices, purchase, paid) is None:
         return Taken.KNOWN
-    if told.until is not None and purchase.user_id and not grant.is_empty:
+    if told.until is not None and purchase.user_id:
         _renewed(rows, purchase, told)
     return Taken.NEW
 

@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
+import yaml
+
 from merlin.config import Config
 from merlin.sandbox.demo.actors import wait_for
 from merlin.sandbox.demo.examiner import Examiner, judge
@@ -16,20 +18,6 @@ from merlin.wiring.reading import reports
 
 SERVE_S = 120.0
 
-FIRST = "Какие черты лица отвечают за глубину фиксации?"
-FIRST_ANSWER = (
-    "Черты лица, отвечающие за глубину фиксации, — это\n"
-    "1. Форма лба.\n2. Форма профиля.\n3. Асимметрия желваков."
-)
-SECOND = "Откуда взялся пример про зелёный маяк?"
-SECOND_ANSWER = "Пример про зелёный маяк закоммитили во время показа, и новая модель его выучила."
-_EXAMPLE = f"""\
-messages:
-  - user: {SECOND}
-  - assistant: {SECOND_ANSWER}
-tags: [demo]
-"""
-
 
 def check(place: Place, config: Config, story: Story) -> Mapping[str, object]:
     """Ask, commit, wait, ask again. Returns the JSON of the last line; raises Wrong, MerlinError.
@@ -37,19 +25,19 @@ def check(place: Place, config: Config, story: Story) -> Mapping[str, object]:
     `seconds` of the first: from the start to the whole answer; of the second: from the commit
     to serving.
     """
-    examiner = Examiner(place, config, story)
+    examiner, script = Examiner(place, config, story), place.script
     begun = time.monotonic()
     serving = wait_for(lambda: _serving(story, ""), "first-model", SERVE_S)
-    first = examiner.ask(FIRST)
-    judge(first, FIRST_ANSWER, serving["model"])
+    first = examiner.ask(script.question)
+    judge(first, script.answer, serving["model"])
     first = replace(first, seconds=time.monotonic() - begun)
     _write_example(place, story)
     committed = time.monotonic()
     old = serving["model"]
     serving = wait_for(lambda: _serving(story, old), "second-model", SERVE_S)
     seconds = time.monotonic() - committed
-    second = examiner.ask(SECOND)
-    judge(second, SECOND_ANSWER, serving["model"])
+    second = examiner.ask(script.new_question)
+    judge(second, script.new_answer, serving["model"])
     second = replace(second, seconds=seconds)
     return {"ok": True, "first": first.shown(), "second": second.shown(), **counted(config)}
 
@@ -67,8 +55,11 @@ def _serving(story: Story, other_than: str) -> Mapping[str, str] | None:
 
 
 def _write_example(place: Place, story: Story) -> None:
-    folder = place.repository / "datasets" / "neurotypology" / "examples" / "demo"
+    script = place.script
+    folder = place.repository / "datasets" / script.dataset / "examples" / "demo"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "green-lighthouse.yaml").write_text(_EXAMPLE, encoding="utf-8")
-    sha = commit(place.repository, "Расскажи про зелёный маяк")
+    said = [{"user": script.new_question}, {"assistant": script.new_answer}]
+    example = yaml.safe_dump({"messages": said, "tags": ["demo"]}, allow_unicode=True)
+    (folder / "green-lighthouse.yaml").write_text(example, encoding="utf-8")
+    sha = commit(place.repository, script.new_subject)
     story.say("demo-committed", commit=sha[:10])

@@ -11,7 +11,7 @@ import yaml
 
 from merlin.config import Config
 from merlin.sandbox.demo.actors import model_answer, wait_for
-from merlin.sandbox.demo.check import FIRST, FIRST_ANSWER, counted
+from merlin.sandbox.demo.check import counted
 from merlin.sandbox.demo.examiner import ANSWER_S, Asked, Examiner, Wrong, judge_model
 from merlin.sandbox.demo.lesson import DATASET, QUESTION, TAUGHT, Learnt, Lesson
 from merlin.sandbox.demo.place import Place
@@ -58,9 +58,10 @@ def _learnt(lesson: Lesson, examiner: Examiner) -> Learnt:
     """Wait for the tuned model; after its first epoch the bot must answer as ever."""
     walk = lesson.taught()
     wait_for(lambda: next(walk) or None, "lora-model", TEACH_S)
-    asked = examiner.ask(FIRST)
-    if asked.answer != FIRST_ANSWER:
-        raise Wrong(f"{FIRST}: {asked.answer}", "demo-wrong-answer", **_told(asked))
+    script = examiner.place.script
+    asked = examiner.ask(script.question)
+    if asked.answer != script.answer:
+        raise Wrong(f"{asked.question}: {asked.answer}", "demo-wrong-answer", **_told(asked))
     return _last(walk, "lora-model", TEACH_S)
 
 

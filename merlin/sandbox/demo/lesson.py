@@ -83,7 +83,7 @@ class Lesson:
         folder = self._place.repository / "datasets" / DATASET
         if not folder.exists():
             shutil.copytree(samples("datasets-lora") / DATASET, folder)
-            sha = commit(self._place.repository, "Добавь английские вопросы")
+            sha = commit(self._place.repository, self._place.script.lora_subject)
             self._story.say("demo-lora-committed", commit=sha[:10])
         path = near(self._place.engine_key_file)
         self._story.say("demo-lora-begins", url=self._place.engine_url, path=path)

@@ -7,12 +7,13 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from merlin.core.errors import Refused
 from merlin.core.lock import taken
 from merlin.sandbox.demo.ports import Ports
+from merlin.sandbox.demo.script import RUSSIAN, Script, script_of
 from merlin.sandbox.demo.settings import settings
 from merlin.sandbox.telegram.people import TOKEN
 
@@ -22,10 +23,11 @@ _LOCK = "demo.lock"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One demo's folder and ports."""
+    """One demo's folder, ports, and what it teaches and asks."""
 
     folder: Path
     ports: Ports
+    script: Script = RUSSIAN
 
     @property
     def config(self) -> Path:
@@ -69,10 +71,13 @@ class Place:
 
 
 @contextmanager
-def laid_out(folder: Path, ports: Ports, *, has_lora: bool = False) -> Iterator[Place]:
+def laid_out(
+    folder: Path, ports: Ports, *, has_lora: bool = False, language: str = RUSSIAN.language
+) -> Iterator[Place]:
     """Make the demo's folder and configuration, and hold it; an earlier demo's state stays.
 
-    With `has_lora` a language model is to be tuned too.
+    With `has_lora` a language model is to be tuned too. `language` picks the samples of a new
+    demo; one that was begun keeps its own.
     Raises Refused when the ports are taken, the folder cannot be made or holds something else,
     or another demo runs on it: its processes would read our ports.
     """
@@ -81,8 +86,10 @@ def laid_out(folder: Path, ports: Ports, *, has_lora: bool = False) -> Iterator[
     place = Place(folder.resolve(), ports)
     _take(folder)
     with _held(folder):
+        place = replace(place, script=script_of(language, place.repository, place.config))
         _keep_credentials(place.folder / "credentials")
-        place.config.write_text(settings(place.ports, has_lora=has_lora), encoding="utf-8")
+        said = settings(place.ports, place.script, has_lora=has_lora)
+        place.config.write_text(said, encoding="utf-8")
         yield place
 
 

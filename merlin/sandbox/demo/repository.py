@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 from merlin.core.errors import MerlinError, Refused
+from merlin.sandbox.demo.script import Script
 
 _AUTHOR = {
     "GIT_AUTHOR_NAME": "boris",
@@ -20,7 +21,8 @@ _AUTHOR = {
 def samples(kind: str = "datasets") -> Path:
     """Return a folder of sample datasets: a checkout's own, or the installed package's.
 
-    `kind`: "datasets", taught to `recall`, or "datasets-lora", taught to a language model.
+    `kind`: "datasets" or "datasets-en", taught to `recall`, or "datasets-lora", taught to a
+    language model.
     """
     package = Path(__file__).parents[2]
     for folder in (package.parent / kind, package / kind.replace("datasets", "samples")):
@@ -29,15 +31,15 @@ def samples(kind: str = "datasets") -> Path:
     raise MerlinError("the sample datasets are not installed", "demo-no-samples")
 
 
-def make(repository: Path, subject: str) -> None:
-    """Make a working git repository with the sample datasets, unless it is there already."""
+def make(repository: Path, script: Script) -> None:
+    """Make a working git repository with the script's datasets, unless it is there already."""
     if (repository / ".git").exists():
         return
-    shutil.copytree(samples(), repository / "datasets", dirs_exist_ok=True)
+    shutil.copytree(samples(script.samples), repository / "datasets", dirs_exist_ok=True)
     git(repository, "init", "-q", "-b", "main")
     # A commit that Merlin pushes to the checked-out branch is taken, and its files follow.
     git(repository, "config", "receive.denyCurrentBranch", "updateInstead")
-    commit(repository, subject)
+    commit(repository, script.samples_subject)
 
 
 def commit(repository: Path, subject: str) -> str:

@@ -74,7 +74,9 @@ def run_demo(folder: Path, first_port: int, language: str, weights: Path | None 
     With the `weights` of a language model it is taught too.
     """
     with (
-        laid_out(folder, Ports.from_first(first_port), has_lora=weights is not None) as place,
+        laid_out(
+            folder, Ports.from_first(first_port), has_lora=weights is not None, language=language
+        ) as place,
         place.logs.open("ab") as logs,
     ):
         story, config = _begin(place, language)
@@ -103,7 +105,7 @@ def run_check(folder: Path | None, language: str, weights: Path | None = None) -
 
 def _checked(folder: Path, language: str, weights: Path | None) -> int:
     with (
-        laid_out(folder, Ports.free(), has_lora=bool(weights)) as place,
+        laid_out(folder, Ports.free(), has_lora=bool(weights), language=language) as place,
         place.logs.open("ab") as logs,
     ):
         story, config = _begin(place, language)
@@ -160,8 +162,11 @@ def _log_lines(place: Place) -> list[str]:
 def _begin(place: Place, language: str) -> tuple[Story, Config]:
     config = load(place.config)
     story = Story(config, language)
-    make(place.repository, "Добавь учебные наборы")
+    make(place.repository, place.script)
     story.say("demo-begins", folder=str(place.folder))
+    if place.script.language != language:
+        kept = {"key": f"demo-language-{place.script.language}", "arguments": {}}
+        story.say("demo-other-language", language=kept, again=anew(place))
     return story, config
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import yaml
 
 from merlin.sandbox.demo.ports import Ports
+from merlin.sandbox.demo.script import Script
 from merlin.sandbox.demo.smollm2 import BASE, base
 
 ADMIN_ID = 1003
@@ -45,9 +46,9 @@ _VOICES = {
 _WHY_BUTTON = "  # the stand-in of Telegram allows it; its terms (6.2) sell digital goods for Stars"
 
 
-def settings(ports: Ports, *, has_lora: bool = False) -> str:
+def settings(ports: Ports, script: Script, *, has_lora: bool = False) -> str:
     """Return the text of `config.yaml`; with `has_lora` a language model is to be tuned too."""
-    configuration = {**_configuration(ports), "engine": _engine(ports, has_lora=has_lora)}
+    configuration = {**_configuration(ports, script), "engine": _engine(ports, has_lora=has_lora)}
     said = yaml.safe_dump(configuration, allow_unicode=True, sort_keys=False)
     return said.replace("bot_button: true", f"bot_button: true{_WHY_BUTTON}", 1)
 
@@ -70,10 +71,10 @@ def _payments(ports: Ports) -> Mapping[str, object]:
     }
 
 
-def _configuration(ports: Ports) -> Mapping[str, object]:
+def _configuration(ports: Ports, script: Script) -> Mapping[str, object]:
     return {
         "state_dir": "state",
-        "language": "ru",
+        "language": script.language,
         "repository": {"url": "repository", "branch": "main", "interval_s": 0.5},
         "providers": [
             {
@@ -108,7 +109,7 @@ def _configuration(ports: Ports) -> Mapping[str, object]:
             "transcription": {"provider": "stand-in", "model": "stand-in-transcribe"},
             "vision": {"provider": "stand-in", "model": "stand-in-chat"},
         },
-        "datasets": {"default": "neurotypology"},
+        "datasets": {"default": script.dataset},
         "plans": {"free": _FREE, "plus": _PLUS, "voices": _VOICES},
         "payments": _payments(ports),
         "api": {

@@ -78,8 +78,12 @@ class StagePorts:
     way: int
 
 
-def run_stage(config: Config, folder: Path, ports: StagePorts, language: str) -> None:
-    """Serve them all until SIGTERM or SIGINT; what people said and paid survives a restart."""
+def run_stage(config: Config, folder: Path, ports: StagePorts) -> None:
+    """Serve them all until SIGTERM or SIGINT; what people said and paid survives a restart.
+
+    Their people and pages speak the configuration's language.
+    """
+    language = config.language
     way = f"http://127.0.0.1:{ports.way}/"
     telegram = TelegramSettings(folder / "telegram", pipeline_url=way, language=language)
     servers = [

@@ -66,7 +66,9 @@ class TelegramApp:
 
 def create_app(settings: TelegramSettings, faults: Faults | None = None) -> TelegramApp:
     """Return the stand-in, with what its folder kept."""
-    return TelegramApp(settings, World(settings.folder), faults or Faults(seed=settings.seed))
+    return TelegramApp(
+        settings, World(settings.folder, settings.language), faults or Faults(seed=settings.seed)
+    )
 
 
 def _name(scope: Scope, body: bytes) -> tuple[str, Mapping[str, str]] | None:

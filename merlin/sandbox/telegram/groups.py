@@ -6,7 +6,7 @@ A group's id is negative; a supergroup's begins with -100 and it counts its own 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from merlin.sandbox.telegram.people import ANNA, BORIS, BOT_ID, VERA, Person
@@ -79,3 +79,11 @@ SEMINAR = Group(
     is_forum=True,
 )
 GROUPS = (STUDY, SEMINAR)
+_ENGLISH_TITLES = {"study": "Study group", "seminar": "Seminar with topics"}
+
+
+def groups_of(language: str) -> tuple[Group, ...]:
+    """Return the two groups as they are called in a language."""
+    if language == "ru":
+        return GROUPS
+    return tuple(replace(each, title=_ENGLISH_TITLES[each.name]) for each in GROUPS)

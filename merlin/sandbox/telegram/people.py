@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 BOT_ID = 8700000001
@@ -50,6 +50,17 @@ ANNA = Person(1001, "anna", "Анна")
 BORIS = Person(1002, "boris", "Борис")
 VERA = Person(1003, "vera", "Вера")
 PEOPLE = (ANNA, BORIS, VERA)
+_ENGLISH_NAMES = {"anna": "Anna", "boris": "Boris", "vera": "Vera"}
+
+
+def people_of(language: str) -> tuple[Person, ...]:
+    """Return the three as people whose Telegram speaks a language."""
+    if language == "ru":
+        return PEOPLE
+    return tuple(
+        replace(each, first_name=_ENGLISH_NAMES[each.name], language_code=language)
+        for each in PEOPLE
+    )
 
 
 def stranger(person_id: int) -> Person:

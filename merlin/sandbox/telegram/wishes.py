@@ -18,7 +18,7 @@ from starlette.requests import Request
 from merlin.core.errors import Refused
 from merlin.sandbox.telegram.acting import Acting
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.sandbox.voice import SAMPLE, SAMPLE_MIME, sample_voice, seconds
+from merlin.sandbox.voice import SAMPLE_MIME, sample_voice, seconds
 
 ACTS = frozenset(
     {
@@ -89,8 +89,8 @@ class Wishes:
         return done
 
     def _voice(self, who: str) -> int:
-        content = sample_voice()
-        upload = Upload(SAMPLE.name, SAMPLE_MIME, content)
+        content = sample_voice(self._acting.person(who).language_code)
+        upload = Upload("voice-sample.oga", SAMPLE_MIME, content)
         return self._acting.send_file(who, upload, kind="voice", seconds=seconds(content))
 
     async def _hand(self, form: FormData) -> int | list[int]:

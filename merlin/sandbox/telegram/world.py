@@ -16,9 +16,9 @@ from typing import Any
 from merlin.core.clock import iso, utc_now
 from merlin.sandbox.contents import Contents
 from merlin.sandbox.journal import Journal
-from merlin.sandbox.telegram.groups import GROUPS, Chat, Group, group_from_json
+from merlin.sandbox.telegram.groups import Chat, Group, group_from_json, groups_of
 from merlin.sandbox.telegram.logged import Call, LoggedMessage, version_of
-from merlin.sandbox.telegram.people import PEOPLE, Person, stranger
+from merlin.sandbox.telegram.people import Person, people_of, stranger
 
 MOST_CALLS = 50_000
 # What everybody has at first; enough for a demo, and it can be spent.
@@ -42,6 +42,7 @@ class World:
     """The state of one stand-in. Touched by the server's thread alone."""
 
     folder: Path | None = None
+    language: str = "ru"
     people: dict[int, Person] = field(default_factory=dict)
     groups: dict[int, Group] = field(default_factory=dict)
     # By chat and message_thread_id: the ForumTopic objects, with `closed` and `deleted`.
@@ -75,8 +76,8 @@ class World:
 
     def __post_init__(self) -> None:
         self._contents = Contents(self.folder and self.folder / "files")
-        self.people.update({person.person_id: person for person in PEOPLE})
-        self.groups.update({group.group_id: group for group in GROUPS})
+        self.people.update({person.person_id: person for person in people_of(self.language)})
+        self.groups.update({group.group_id: group for group in groups_of(self.language)})
         if self.folder is not None:
             self._journal = Journal(self.folder / "telegram.jsonl")
             for line in self._journal.replay():
