@@ -42,7 +42,13 @@ SHOP = Shop(PLANS, Selling(YooKassaConfig()))
 DAYS = {"plus": 30, "course": 7}
 PACK = {Format.VOICE: 3, Format.TEXT: 2}
 JUMPS = (60, 3 * 3600, 26 * 3600, 9 * 86_400, 33 * 86_400, -3600)
-CODES = (Promo("DAYS", "plus", days=5), Promo("LESS", "plus", percent=33))
+# The last is for a few people of all, so that they stand in each other's way.
+FEW = 3
+CODES = (
+    Promo("DAYS", "plus", days=5),
+    Promo("LESS", "plus", percent=33),
+    Promo("FEW", "plus", percent=90, most_uses=FEW),
+)
 
 
 @dataclass
@@ -55,6 +61,11 @@ class Bought:
     grant: object
     back: int = 0
     refunds: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def code(self):
+        """Return the code that this payment used up, "" for none."""
+        return "" if self.grant.is_empty else self.purchase.order.promo
 
 
 @dataclass

@@ -12,7 +12,7 @@ from collections import Counter as Counts
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from billing_goods import BOT, CODES, DAYS, JUMPS, PACK, PLANS, SHOP, ZONES, Bought, Use
+from billing_goods import BOT, CODES, DAYS, FEW, JUMPS, PACK, PLANS, SHOP, ZONES, Bought, Use
 from shop_world import STARS, YOOKASSA, Counter
 
 from merlin.account.user import User
@@ -47,6 +47,7 @@ class History:
         steps = [self.order, self.pay, self.ask, self.ask, self.settle, self.pass_time]
         steps += [self.pay_again, self.refund, self.refund_again, self.hear_out_of_order]
         steps += [self.give_up, self.travel, self.given, self.trial, self.redeem]
+        steps += [self.begin, self.look, self.order, self.pay]
         doing = self.dice.choice(steps)
         self.counts[doing.__name__] += 1
         doing()
@@ -55,23 +56,32 @@ class History:
 
     def order(self):
         plan, till = (
-            self.dice.choice(["plus", "pack", "course"]),
+            self.dice.choice(["plus", "plus", "pack", "course"]),
             self.dice.choice([STARS, YOOKASSA]),
         )
-        promo = "LESS" if plan == "plus" and self.dice.random() < 0.3 else ""
+        promo = self.dice.choice(["LESS", "FEW", "FEW", ""]) if plan == "plus" else ""
+        contact = self.dice.choice(["", "a@example.com"])
+        said = {"promo": promo, "contact": contact}
         try:
-            made = [self.world.order(self.user_id, plan, till, promo=promo) for _ in range(2)]
-        except Refused:
-            # Used up by what was paid with it, and by nothing else.
-            assert any(each.purchase.order.promo == promo != "" for each in self.bought)
+            made = [self.world.order(self.user_id, plan, till, **said) for _ in range(2)]
+        except Refused as refused:
+            self._check_refused(promo, refused.key)
             return
         # A second tap is the same order.
         assert made[0].purchase_id == made[1].purchase_id
         if made[0].purchase_id not in {each.purchase_id for each in self.orders}:
             self.orders.append(made[0])
 
+    def _check_refused(self, promo, key):
+        """A code is used up by what was paid with it, or by others, and by nothing else."""
+        is_mine = any(each.code == promo != "" for each in self.bought)
+        assert is_mine or (key, self.uses_of(promo)) == ("promo-used-up", FEW)
+
     def pay(self):
-        """Pay an order, though it may be old, given up, or paid before by another link."""
+        """Pay an order, though it may be old, given up, or paid before by another link.
+
+        What is paid with a code that is used by then buys nothing, and goes back.
+        """
         if not self.orders:
             return
         purchase = self.dice.choice(self.orders)
@@ -79,8 +89,12 @@ class History:
         if is_again and purchase.order.till is YOOKASSA:
             return
         outside_id = f"{self.user_id}-{len(self.bought)}"
+        promo, free = purchase.order.promo, self.uses_of(purchase.order.promo) < FEW
+        held = [each.code for each in self.bought]
         grant = self.world.pay(purchase, outside_id)
         assert grant is not None
+        assert not grant.is_empty or promo in held or (promo == "FEW" and not free)
+        assert grant.is_empty or promo not in [each for each in held if each]
         paid = purchase.order.amount.minor
         self.bought.append(Bought(purchase, outside_id, paid, grant))
         if purchase.order.promise.pack:
@@ -100,6 +114,21 @@ class History:
             each = self.dice.choice(self.bought)
             assert self.world.pay(each.purchase, each.outside_id) is None
 
+    def begin(self):
+        """Let the page of an order be opened: from then on it may be paid at any time."""
+        if self.orders:
+            purchase = self.dice.choice(self.orders)
+            asking, number = self.world.books.asking, purchase.purchase_id
+            if asking.asking(number, self.clock(), timedelta(seconds=15)):
+                asking.pending(number, number, "https://pay", self.clock() + timedelta(minutes=1))
+
+    def look(self):
+        """Let the till be asked about everybody's orders; it has nothing to say."""
+        self.world.books.asking.due(self.clock(), 50)
+
+    def uses_of(self, code):
+        return next((x.uses for x in self.world.books.promos.all() if x.promo.code == code), 0)
+
     def hear_out_of_order(self):
         """Tell what was true before, or never."""
         if not self.orders:
@@ -117,8 +146,9 @@ class History:
     def give_up(self):
         if self.orders:
             purchase = self.dice.choice(self.orders)
-            state = PurchaseState.CANCELED
-            self.world.books.purchases.give_up(purchase.purchase_id, state)
+            number, state = purchase.purchase_id, PurchaseState.CANCELED
+            is_closed = self.dice.random() < 0.3
+            self.world.books.purchases.give_up(number, state, is_closed=is_closed)
             expire(self.world.books, self.dice.choice(self.orders), self.clock())
 
     def refund(self):
@@ -127,6 +157,9 @@ class History:
         if not paid:
             return
         each = self.dice.choice(paid)
+        if each.grant.is_empty:
+            self._sent_back(each)
+            return
         rest = each.paid - each.back
         is_whole = each.purchase.order.till is STARS or self.dice.random() < 0.4
         minor = rest if is_whole else self.dice.randint(1, rest)
@@ -140,6 +173,18 @@ class History:
         each.refunds.append((outside_id, minor))
         if each.back == each.paid:
             self._end_gifts(each)
+
+    def _sent_back(self, each):
+        """Let the refund be carried out that was wished for by itself."""
+        (wanted,) = self.wanted(each)
+        returned = self.world.returned(each.outside_id, wanted.refund_id, wanted.amount)
+        assert self.world.books.refunds.done(wanted.refund_id, returned) is not None
+        each.back = each.paid
+        each.refunds.append((wanted.refund_id, each.paid))
+
+    def wanted(self, each):
+        refunds = self.world.books.refunds.of(each.purchase.purchase_id)
+        return [refund for refund in refunds if refund.payment_id == each.outside_id]
 
     def _end_gifts(self, each):
         keys = {f"grant:{each.grant.entry_id}:{kind.value}" for kind in PACK}
@@ -282,6 +327,17 @@ class History:
             is_back = PurchaseState.REFUNDED if whole == len(mine) else None
             is_back = is_back or (PurchaseState.REFUNDED_IN_PART if sums["refund"] else None)
             assert not mine or state is (is_back or PurchaseState.PAID)
+            for each in mine:
+                amounts = [refund.amount.minor for refund in self.wanted(each)]
+                assert amounts == ([each.paid] if each.grant.is_empty else [])
+        self._check_codes()
+
+    def _check_codes(self):
+        """Each code is used once by a person at most, and by as many as it says."""
+        used = Counts(each.code for each in self.bought if each.code)
+        assert all(times == 1 for times in used.values())
+        assert self.uses_of("FEW") <= FEW
+        assert self.world.granted("FEW")[0] <= FEW
 
     def _check_terms(self):
         terms = self.world.books.terms.of(self.user_id)
@@ -292,6 +348,7 @@ class History:
             paid = grants.get(term.grant_id)
             if paid is None:
                 continue
+            assert not paid.grant.is_empty
             length = term.ends_at - term.starts_at
             whole = timedelta(days=DAYS[term.plan])
             assert length <= whole

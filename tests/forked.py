@@ -12,6 +12,8 @@ import os
 import sys
 from pathlib import Path
 
+from waiting import longest
+
 from merlin.cli import GROUPS
 
 # Merlin's own modules, and what those import only once they are asked for something.
@@ -54,7 +56,7 @@ def start_bot(settings, log, **environment):
 
 def code_of(process, within_s=60):
     """Return the exit code of a process that ends by itself; None when it goes on."""
-    process.join(within_s)
+    process.join(longest(within_s))
     return process.exitcode
 
 

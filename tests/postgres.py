@@ -15,13 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from waiting import longest
 
 from merlin.core.free_port import free_ports
 from merlin.store.database import open_database
 from merlin.store.migrations import migrate
 
 BIN = Path("/usr/lib/postgresql/15/bin")
-START_S = 60
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migration'"
 QUICK = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off")
 SMALL = ("shared_buffers=16MB", "max_connections=60", "deadlock_timeout=50ms")
@@ -58,7 +58,7 @@ class Server:
         settings = [f"port={self.port}", "listen_addresses=127.0.0.1", *QUICK, *SMALL]
         options = " ".join(f"-c {each}" for each in settings) + f" -k {self.folder}"
         log = self.folder / "log"
-        self._run("pg_ctl", "-w", "-t", str(START_S), "-o", options, "-l", log, "start")
+        self._run("pg_ctl", "-w", "-t", str(round(longest())), "-o", options, "-l", log, "start")
 
     def stop(self):
         self._run("pg_ctl", "-w", "-m", "immediate", "stop")

@@ -95,10 +95,23 @@ class Counter:
         amount = amount if minor is None else type(amount)(minor, amount.currency)
         outside_id = outside_id or f"back-{next(self._numbers)}"
         paid = self.payment_of(grant)
-        returned = Returned(outside_id, paid.outside_id, amount, self.clock())
+        returned = self.returned(paid.outside_id, outside_id, amount)
         return self.db.transact(
             lambda: settling.give_back(self.books, self.notices, grant.till, returned)
         )
+
+    def returned(self, payment_id, outside_id, amount):
+        """Return what a till says of money that it sent back."""
+        return Returned(outside_id, payment_id, amount, self.clock())
+
+    def granted(self, code):
+        """Return how many payments were granted something for a code, and how many nothing."""
+        query = (
+            "SELECT COUNT(*) FROM ledger JOIN purchase ON purchase.id = ledger.purchase_id"
+            " WHERE ledger.kind = 'grant' AND promo = ? AND ledger.reason {} ''"
+        )
+        counts = [self.db.sql(query.format(sign), code)[0][0] for sign in ("=", "<>")]
+        return tuple(counts)
 
     def payment_of(self, grant):
         entries = self.books.ledger.entries(grant.purchase_id)

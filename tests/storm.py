@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 
 from forked import start
+from waiting import Deadline
 from world import KEY, Lab
 
 from merlin.core.errors import MerlinError
@@ -96,9 +96,9 @@ def weather(folder, commits, seed, still_s=0.0):
                 lab.repository.example("trial", 100 + number)
                 lab.repository.commit(f"Commit {number}")
                 killer.in_vain = 0
-                until = time.monotonic() + SERVE_S
+                deadline = Deadline(SERVE_S)
                 while not serves(lab, f"trial-{number}"):
-                    assert time.monotonic() < until, (folder / "daemon.log").read_text()[-4000:]
+                    assert not deadline.is_over(), (folder / "daemon.log").read_text()[-4000:]
                     killer.calm.wait(0.1)
         finally:
             killer.calm.set()

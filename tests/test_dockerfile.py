@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from everything import everything
 
 from merlin.config import load
+from merlin.wiring.processes import credentials_of
 
 pytestmark = pytest.mark.unit
 
@@ -104,6 +106,13 @@ def test_secrets_of_a_container_are_files(name):
     expected = {f"{secret}_FILE": f"/run/secrets/{secret}" for secret in service["secrets"]}
     assert service["environment"] == expected
     assert set(service["secrets"]) <= set(known)
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_container_has_every_secret_that_its_process_asks_for(tmp_path, name):
+    path = tmp_path / "config.yaml"
+    path.write_text(everything("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
+    assert credentials_of(load(path), name).keys() <= set(compose()["services"][name]["secrets"])
 
 
 def test_only_the_api_has_a_port_outside_and_only_on_this_machine():

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import signal
-import time
 
 import pytest
+from waiting import Deadline
 
 from merlin import __version__
 from merlin.supervisor import Child, Supervisor
@@ -26,9 +26,9 @@ def test_a_folder_called_merlin_is_not_taken_for_the_package(tmp_path, monkeypat
     (tmp_path / "merlin").mkdir()
     monkeypatch.chdir(tmp_path)
     said = tmp_path / "said"
-    until = time.monotonic() + 60
+    deadline = Deadline(60)
     with said.open("wb") as out:
         Supervisor([Child("version", ["--version"])], out).run(
-            lambda: not said.stat().st_size and time.monotonic() < until
+            lambda: not said.stat().st_size and not deadline.is_over()
         )
     assert said.read_text().splitlines()[0] == __version__

@@ -5,7 +5,9 @@ Names found in the repository never become arguments of git: trees are asked for
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import codecs
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import BinaryIO
@@ -20,44 +22,92 @@ EMPTY_TREES = frozenset(
         "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
     }
 )
-_FIELDS = "%H%x00%P%x00%an%x00%ae%x00%ct%x00%B"
-_FIELD_COUNT = 6
+COMMIT_LIMIT = 2_000_000
+_PERSON = re.compile(rb"(?P<name>[^<>]*)<(?P<email>[^<>]*)> (?P<seconds>\d+)")
+_CODECS = re.compile(
+    r"utf-8|ascii|iso8859-\d+|cp\d+|koi8-[rtu]|mac-\w+|gb\w+|big5\w*|euc_\w+|shift_jis\w*|tis-620"
+)
+_LONGEST_CODEC = 40
+_ASCII = bytes(range(0x20, 0x5C))
+_MOST_DIGITS = 20
 _LAST_SECOND = 253_402_300_799  # the end of the year 9999, where datetime ends
 
 
-def commits(run: Run, head: str, known: Collection[str]) -> list[Commit]:
-    """Return the first-parent commits of `head` after the newest known one, oldest first.
+def new_line(run: Run, head: str, known: Collection[str]) -> dict[str, int]:
+    """Return id -> position of the first-parent commits of `head` after the newest known one.
 
-    `head` alone when none of the line is known.
+    Newest first; `head` alone when none of the line is known.
     """
     line = run("rev-list", "--first-parent", head, "--").decode().split()
     seen = frozenset(known)
     new = list(takewhile(lambda sha: sha not in seen, line))
     if len(new) == len(line):
         new = new[:1]
-    if not new:
-        return []
-    told = run("log", "--no-walk=unsorted", "--stdin", "-z", f"--format={_FIELDS}", feed=_ids(new))
-    fields = told.decode("utf-8", "replace").split("\0")
-    rows = [
-        fields[at : at + _FIELD_COUNT] for at in range(0, _FIELD_COUNT * len(new), _FIELD_COUNT)
-    ]
-    return [_commit(row, len(line) - at) for at, row in enumerate(rows)][::-1]
+    return {sha: len(line) - at for at, sha in enumerate(new)}
 
 
-def _commit(row: Sequence[str], position: int) -> Commit:
-    sha, parents, author_name, author_email, seconds, body = row
-    message = body.strip("\n")
+def commits(answers: BinaryIO, positions: Mapping[str, int]) -> Iterator[Commit]:
+    """Yield the commits that `cat-file --batch` answers, in the order of `positions`.
+
+    The raw object is read, not what `git log` makes of it: git shows no header at all of a commit
+    whose declared encoding it cannot convert. One whose headers cannot be read, or that is over
+    COMMIT_LIMIT bytes, comes with `is_readable` False. Raises Unreadable for one that is missing.
+    """
+    for sha, position in positions.items():
+        words = answers.readline().decode("ascii", "replace").split()
+        if len(words) != 3 or words[1] != "commit":  # noqa: PLR2004 - name, kind, size
+            raise unreadable(f"{sha} is {' '.join(words[1:]) or 'cut off'}")
+        size = int(words[2])
+        raw = answers.read(min(size, COMMIT_LIMIT))
+        rest = size - len(raw) + 1
+        while rest > 0 and (skipped := answers.read(min(rest, COMMIT_LIMIT))):
+            rest -= len(skipped)
+        if rest:
+            raise unreadable(f"{sha} is cut off")
+        yield _commit(sha, position, raw, is_whole=size <= COMMIT_LIMIT)
+
+
+def _commit(sha: str, position: int, raw: bytes, *, is_whole: bool) -> Commit:
+    head, _, body = raw.partition(b"\n\n")
+    headers: dict[bytes, bytes] = {}
+    for line in head.split(b"\n"):
+        name, _, value = line.partition(b" ")
+        headers.setdefault(name, value)  # the first parent is the one of the line
+    codec = _codec(headers.get(b"encoding", b""))
+    # git itself shows a message up to its first NUL.
+    message = body.partition(b"\0")[0].decode(codec, "replace").strip("\n")
+    author, committer = (
+        _PERSON.match(headers.get(name, b"")) for name in (b"author", b"committer")
+    )
+    parent = headers.get(b"parent", b"").decode("ascii", "replace")
     return Commit(
-        sha=sha.strip(),
-        parent=parents.split()[0] if parents else None,
+        sha=sha,
+        parent=parent or None,
         position=position,
-        author_name=author_name,
-        author_email=author_email,
-        committed_at=datetime.fromtimestamp(min(int(seconds), _LAST_SECOND), UTC),
+        author_name=author["name"].decode(codec, "replace").strip() if author else "",
+        author_email=author["email"].decode(codec, "replace") if author else "",
+        committed_at=_time(committer["seconds"] if committer else b"0"),
         subject=message.partition("\n")[0],
         message=message,
+        is_readable=is_whole and author is not None and committer is not None,
     )
+
+
+def _codec(declared: bytes) -> str:
+    """Return the codec of a commit's text: the declared one, UTF-8 where it cannot be that.
+
+    The headers are lines of ASCII, so UTF-16 and the like are never true.
+    """
+    try:
+        name = codecs.lookup(declared.decode("ascii")[:_LONGEST_CODEC]).name
+    except (LookupError, ValueError):
+        return "utf-8"
+    is_known = _CODECS.fullmatch(name) and _ASCII.decode(name, "replace") == _ASCII.decode()
+    return name if is_known else "utf-8"
+
+
+def _time(seconds: bytes) -> datetime:
+    return datetime.fromtimestamp(min(int(seconds[:_MOST_DIGITS]), _LAST_SECOND), UTC)
 
 
 def trees(run: Run, commit: str, directory: str) -> dict[str, str]:
@@ -111,10 +161,6 @@ class Unreadable(SourceError):
 def unreadable(reason: str) -> Unreadable:
     """Return the error that makes the next fetch check the mirror."""
     return Unreadable(f"the mirror is not readable: {reason}", "git-unreadable", reason=reason)
-
-
-def _ids(names: Sequence[str]) -> bytes:
-    return "".join(f"{name}\n" for name in names).encode()
 
 
 def _path(raw: bytes) -> str:

@@ -162,7 +162,11 @@ class GitSource:
     def line(self, head: str, known: Collection[str]) -> list[Commit]:
         _check_names([head])
         with self._reading():
-            return git_read.commits(self._git.run, head, known)
+            new = git_read.new_line(self._git.run, head, known)
+        if not new:
+            return []
+        with self._objects(list(new)) as answers:
+            return list(git_read.commits(answers, new))[::-1]
 
     def dataset_trees(self, commit: str) -> dict[str, str]:
         _check_names([commit])
@@ -187,11 +191,8 @@ class GitSource:
         _check_names(asked)
         if not asked:
             return
-        with self._reading(), TemporaryFile() as names:
-            names.write("".join(f"{blob}\n" for blob in asked).encode())
-            names.seek(0)
-            with self._git.stream("cat-file", "--batch", "--buffer", feed=names) as answers:
-                yield from git_read.contents(answers, asked, BLOB_LIMIT)
+        with self._objects(asked) as answers:
+            yield from git_read.contents(answers, asked, BLOB_LIMIT)
 
     def note(self, commit: str, text: str) -> None:
         _check_names([commit])
@@ -219,6 +220,15 @@ class GitSource:
             except GitFailed as failure:
                 raise NotFound(f"no commit {revision}", "git-no-commit", **told) from failure
         return found.decode().strip()
+
+    @contextmanager
+    def _objects(self, names: Sequence[str]) -> Iterator[BinaryIO]:
+        """Yield what `cat-file --batch` answers to these ids."""
+        with self._reading(), TemporaryFile() as asked:
+            asked.write("".join(f"{name}\n" for name in names).encode())
+            asked.seek(0)
+            with self._git.stream("cat-file", "--batch", "--buffer", feed=asked) as answers:
+                yield answers
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

@@ -72,7 +72,7 @@ def order(books: Books, shop: Shop, wanted: Wanted, clock: Clock = utc_now) -> P
         raise Refused("a code that gives days", "promo-is-days", code=promo.code)
     price = shop.price(plan, wanted.till, priced(plan, promo))
     new = _order(shop, plan, wanted, price)
-    for each in _holding(books, wanted.user_id, promo.code):
+    for each in holding(books, wanted.user_id, promo.code):
         if each.order == new and each.may_be_paid(clock()):
             return each
         state = PurchaseState.CANCELED if clock() < each.expires_at else PurchaseState.EXPIRED
@@ -82,7 +82,7 @@ def order(books: Books, shop: Shop, wanted: Wanted, clock: Clock = utc_now) -> P
     return purchase
 
 
-def _holding(books: Books, user_id: int, code: str) -> list[Purchase]:
+def holding(books: Books, user_id: int, code: str) -> list[Purchase]:
     """Return somebody's unpaid orders that hold a code."""
     mine = books.purchases.of(user_id)
     return [each for each in mine if each.order.promo == code and each.state.is_unpaid]

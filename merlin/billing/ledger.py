@@ -17,6 +17,9 @@ from typing import Protocol
 from merlin.billing.amount import Amount
 from merlin.billing.purchase import Purchase, Till
 
+# The reason of a grant that grants nothing: its payment came when the use of the code was taken.
+CODE_TAKEN = "code-taken"
+
 
 class EntryKind(StrEnum):
     """What a row of the ledger says; the values are what is stored."""
@@ -32,7 +35,8 @@ class Entry:
     """One row. `refers` is the row that it rests on, None for a payment.
 
     `outside_id` is the till's own id of a payment or refund. `by` says what made it: "billing",
-    "cli", "user"; who that was, and why, stands in the `refund`. `reason` is the till's own word.
+    "cli", "user"; who that was, and why, stands in the `refund`. `reason` is the till's own word,
+    in a grant CODE_TAKEN or "".
     """
 
     entry_id: int
@@ -46,6 +50,11 @@ class Entry:
     by: str = ""
     reason: str = ""
     is_test: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether it is a grant that grants nothing, because its money goes back."""
+        return self.kind is EntryKind.GRANT and self.reason == CODE_TAKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +84,8 @@ class Ledger(Protocol):
     def paid(self, purchase_id: str, paid: Paid) -> Entry | None:
         """Store a payment, its grant, and what it grants; return the grant.
 
-        None for a payment that is stored already: then nothing changes. Raises NotFound for an
-        unknown purchase.
+        None for a payment that is stored already: then nothing changes. A grant that `is_empty`
+        grants nothing. Raises NotFound for an unknown purchase.
         """
 
     def returned(self, till: Till, returned: Returned) -> Entry | None:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from merlin.billing.amount import Amount
 from merlin.billing.plan import Plan
+from merlin.billing.purchase import Purchase
 
 MOST_DAYS = 3650
 MOST_PERCENT = 99
@@ -72,7 +73,16 @@ class Promos(Protocol):
         """
 
     def hold(self, user_id: int, code: str, purchase_id: str) -> None:
-        """Keep one use for an order; the same order keeps it once, and loses it unpaid."""
+        """Keep the person's one use for an order, taken from their unpaid order that held it.
+
+        It is held until nobody can pay the order any more, also one that was given up.
+        """
+
+    def may_take(self, purchase: Purchase) -> bool:
+        """Return whether a payment for this order would have a use of its code; reads alone.
+
+        True for an order without a code, and for one of nobody.
+        """
 
 
 def is_sound(promo: Promo, now: datetime) -> bool:

@@ -189,8 +189,14 @@ class Purchases(Protocol):
     def by_outside(self, till: Till, outside_id: str) -> Purchase | None:
         """Return the purchase of a till's payment, None for an unknown one."""
 
-    def give_up(self, purchase_id: str, state: PurchaseState, reason: str = "") -> bool:
-        """End an open purchase as canceled or expired; False for one that is not open."""
+    def give_up(
+        self, purchase_id: str, state: PurchaseState, reason: str = "", *, is_closed: bool = False
+    ) -> bool:
+        """End an open purchase as canceled or expired; False for one that is not open.
+
+        `is_closed`: the till takes no money for it any more. Then nobody looks at it again, and the
+        use of its code is free; also where it was given up before.
+        """
 
 
 class Asking(Protocol):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
+from merlin.billing import buying
 from merlin.billing.amount import Amount
 from merlin.billing.books import Books
 from merlin.billing.ledger import Entry, EntryKind, Paid, Returned
@@ -21,6 +22,9 @@ from merlin.core.notice import ADMINS, Notices
 
 log = get_logger(__name__)
 
+# Who wishes for a refund that no person wished for, and why; the till is told it too.
+BY = "billing"
+WHY_CODE_TAKEN = "the code was used before"
 # Words of YooKassa for why a payment was canceled that have a text of their own.
 REASONS = frozenset(
     {
@@ -83,16 +87,29 @@ def _paid(books: Books, notices: Notices, purchase: Purchase, seen: Seen) -> Set
     grant = pay(books, notices, purchase, Paid(seen.outside_id, seen.amount, at))
     if seen.refunded > _returned(books, purchase):
         return Settled.RETURNED
-    return Settled.PAID if grant is not None else Settled.NOTHING
+    return Settled.PAID if grant is not None and not grant.is_empty else Settled.NOTHING
 
 
 def pay(books: Books, notices: Notices, purchase: Purchase, paid: Paid) -> Entry | None:
-    """Store a payment with what it grants, and tell the person; None for one that is known."""
+    """Store a payment with what it grants, and tell the person; None for one that is known.
+
+    One that comes when another payment has used its code up grants nothing (`Entry.is_empty`), and
+    goes back.
+    """
     reached("payment.before")
     grant = books.ledger.paid(purchase.purchase_id, paid)
     if grant is None:
         return None
     once = f"paid:{purchase.order.till.value}:{paid.outside_id}"
+    if grant.is_empty:
+        # The same key as the payment's: however often this is told, it goes back once.
+        books.refunds.want(grant.entry_id, None, WHY_CODE_TAKEN, BY, f"refund:{once}")
+        tell_code_taken(notices, purchase, paid.outside_id)
+        return grant
+    if purchase.order.promo:
+        # The use is this order's now: what else waits to be paid with it would only go back.
+        for each in buying.holding(books, purchase.user_id, purchase.order.promo):
+            books.purchases.give_up(each.purchase_id, PurchaseState.CANCELED)
     if purchase.user_id:
         notices.tell(str(purchase.user_id), "notice-paid", _bought(purchase, paid.amount), once)
     else:
@@ -104,8 +121,9 @@ def pay(books: Books, notices: Notices, purchase: Purchase, paid: Paid) -> Entry
 
 
 def cancel(books: Books, notices: Notices, purchase: Purchase, reason: str) -> bool:
-    """End a purchase that will not be paid, and tell the person why; False for an ended one."""
-    if not books.purchases.give_up(purchase.purchase_id, PurchaseState.CANCELED, reason):
+    """End a purchase that cannot be paid, and tell the person why; False for an ended one."""
+    give_up, state = books.purchases.give_up, PurchaseState.CANCELED
+    if not give_up(purchase.purchase_id, state, reason, is_closed=True):
         return False
     # Who pays nothing for an hour is not told that nothing was paid; of a plan that was not renewed
     # more is told than this.
@@ -133,6 +151,15 @@ def tell_returned(notices: Notices, purchase: Purchase, returned: Returned) -> N
         told = _bought(purchase, returned.amount)
         once = f"refunded:{purchase.order.till.value}:{returned.outside_id}"
         notices.tell(str(purchase.user_id), "notice-refunded", told, once)
+
+
+def tell_code_taken(notices: Notices, purchase: Purchase, outside_id: str) -> None:
+    """Tell the person and admins of a payment that goes back, as its code was used by then."""
+    log.warning("a payment came after its code was used", purchase=purchase.purchase_id)
+    told = {**_bought(purchase, purchase.order.amount), "code": purchase.order.promo}
+    once = f"code-taken:{purchase.order.till.value}:{outside_id}"
+    notices.tell(str(purchase.user_id), "notice-code-taken", told, once)
+    notices.tell(ADMINS, "notice-code-taken-admins", told, f"{once}:admins")
 
 
 def tell_wrong(notices: Notices, purchase: Purchase, outside_id: str, wrong: Mismatch) -> None:

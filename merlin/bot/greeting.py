@@ -29,6 +29,7 @@ from merlin.bot.intake import WANTED
 from merlin.bot.line import Line
 from merlin.bot.rounds import forever
 from merlin.bot.services import BotServices
+from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger, redact
 from merlin.core.text import LANGUAGES, text
 
@@ -45,7 +46,7 @@ _SECURE = "https://"
 _CODES = ("", *LANGUAGES)
 
 
-async def greet(bot: Bot, line: Line, services: BotServices) -> None:
+async def greet(bot: Bot, line: Line, services: BotServices, bugs: BugCount) -> None:
     """Tell Telegram all of it, each part until it has been taken; then keep menus up to date."""
     for scope, names in (
         (BotCommandScopeAllPrivateChats(), MENU),
@@ -63,7 +64,7 @@ async def greet(bot: Bot, line: Line, services: BotServices) -> None:
         url, secret = services.webhook
         call = partial(bot.set_webhook, url, secret_token=secret, allowed_updates=list(WANTED))
         await _until_taken(line, call)
-    await forever("menus", StaffMenus(bot, services).watch, services.pace.longest_pause_s)
+    await forever("menus", StaffMenus(bot, services).watch, services.pace.longest_pause_s, bugs)
 
 
 def _menu(names: Sequence[str], language: str) -> list[BotCommand]:

@@ -42,8 +42,9 @@ from merlin.bot.wire import Wire
 from merlin.bot.work import Work
 from merlin.chat.desk import Desk
 from merlin.core.errors import ConfigError
-from merlin.core.heartbeat import Heartbeat
+from merlin.core.heartbeat import BugCount, Heartbeat
 from merlin.core.log import get_logger
+from merlin.core.notice import tell_failing
 from merlin.inbox.owner import RENEW_S
 from merlin.inbox.update import Update
 
@@ -92,6 +93,7 @@ class Bot:
         stars = StarsDesk(calls)
         self._teller = Teller(services, stars)
         self._comparing = Comparing(services, stars)
+        self._bugs = BugCount()
         self._since = services.clock()
 
     async def serve(self, stop: asyncio.Event) -> None:
@@ -106,7 +108,8 @@ class Bot:
         await self._check_token()
         longest_s = self._services.pace.longest_pause_s
         parts = [
-            asyncio.create_task(forever(name, part, longest_s)) for name, part in self._parts()
+            asyncio.create_task(forever(name, part, longest_s, self._bugs))
+            for name, part in self._parts()
         ]
         parts.append(asyncio.create_task(self._greet()))
         self._notify("READY=1")
@@ -174,7 +177,7 @@ class Bot:
         await asyncio.Event().wait()
 
     async def _greet(self) -> None:
-        await greet(self._telegram, self._line, self._services)
+        await greet(self._telegram, self._line, self._services, self._bugs)
 
     async def _take_over(self) -> None:
         """Work on what waits in chats that nobody alive holds, and what others stored in ours."""
@@ -221,8 +224,10 @@ class Bot:
                     "queued": self._lanes.waiting,
                     "working": self._lanes.working,
                 },
+                failing=self._bugs.failing,
             )
         )
+        tell_failing(services.rows.notices, "bot", self._bugs.failing, services.clock().date())
 
     def _notify(self, word: str) -> None:
         if self._services.notify is not None:

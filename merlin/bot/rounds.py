@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from telegram.error import TelegramError
+
 from merlin.bot.pause import pause
+from merlin.core.errors import MerlinError
+from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger
 from merlin.core.wake import Wake
 
@@ -15,6 +19,8 @@ LOOK_S = 0.2
 EVERY_S = 1.0
 # What ran for so long before it broke was not broken from the start.
 LASTED_S = 60.0
+# What is no bug of ours: it passes, and who must hear of it hears elsewhere.
+_OUTAGES = (MerlinError, TelegramError, OSError)
 
 Round = Callable[[], Awaitable[None]]
 Look = Callable[[], Awaitable[int]]
@@ -41,16 +47,24 @@ async def every(work: Round, seconds: float) -> None:
         await work()
 
 
-async def forever(name: str, work: Round, longest_pause_s: float) -> None:
-    """Do `work`, and again after an error: one that breaks ends neither itself nor another."""
+async def forever(name: str, work: Round, longest_pause_s: float, bugs: BugCount) -> None:
+    """Do `work`, and again after an error: one that breaks ends neither itself nor another.
+
+    `bugs` hears of errors that are bugs, and of `work` that ran for a while without any.
+    """
     clock = asyncio.get_running_loop().time
     attempt = 0
     while True:
         begun = clock()
+        lasted = asyncio.get_running_loop().call_later(LASTED_S, bugs.succeeded, name)
         try:
             await work()
-        except Exception:
+        except Exception as error:
             log.exception("a part of the bot broke and begins anew", part=name)
+            if not isinstance(error, _OUTAGES):
+                bugs.failed(name, error)
+        finally:
+            lasted.cancel()
         attempt = 0 if clock() - begun > LASTED_S else attempt + 1
         await pause(attempt, longest_pause_s)
 

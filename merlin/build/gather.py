@@ -223,6 +223,8 @@ def _outcome(shop: Workshop, commit: Commit, folder: str) -> Outcome:
         errors = sum(finding.severity == "error" for finding in checked.findings)
         told = {"errors": errors, "good": len(checked.examples)}
         return Outcome(dataset, Word.REJECTED, checked, reason="verdict-rejected", arguments=told)
+    if not commit.is_readable:
+        return Outcome(dataset, Word.REJECTED, checked, reason="verdict-commit-unreadable")
     content = make(checked)
     wish = wish_of(dataset, content.digest, checked.spec.recipe)
     word = _word(shop.journal.latest(dataset), wish, checked.spec)

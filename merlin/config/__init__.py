@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -255,7 +256,9 @@ def credential(name: str, *, is_needed: bool = True) -> str:
 def _from_file(name: str) -> str:
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     places = [os.environ.get(f"{name}_FILE"), f"{folder}/{name}" if folder else None]
-    for place in places:
-        if place and Path(place).is_file():
-            return Path(place).read_text(encoding="utf-8").strip()
+    for place in filter(None, places):
+        # Closed to us: an operator's own account asks for what services alone are given.
+        with suppress(PermissionError):
+            if Path(place).is_file():
+                return Path(place).read_text(encoding="utf-8").strip()
     return ""

@@ -1,4 +1,7 @@
-"""Heartbeat: what a process says of itself once a second, and what others conclude."""
+"""Heartbeat: what a process says of itself once a second, and what others conclude.
+
+A step that fails by a bug stops alone, so the process lives on; its heartbeat says which.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,14 @@ from datetime import datetime
 from typing import Protocol
 
 SILENT_AFTER_S = 10.0
+# A bug that comes so often in a row comes by no accident.
+LASTING = 3
+_LONGEST_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """The newest words of one process on one host."""
+    """The newest words of one process on one host; `failing`: why a step fails, by its name."""
 
     process: str
     host: str
@@ -21,10 +27,35 @@ class Heartbeat:
     at: datetime
     step: str = ""
     counters: Mapping[str, int] = field(default_factory=dict)
+    failing: Mapping[str, str] = field(default_factory=dict)
 
     def is_alive(self, now: datetime) -> bool:
         """Return whether it spoke within the last ten seconds."""
         return (now - self.at).total_seconds() < SILENT_AFTER_S
+
+
+@dataclass(slots=True)
+class BugCount:
+    """How often each step of a process failed by a bug since it last succeeded."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def failed(self, step: str, bug: Exception) -> None:
+        """Count one more bug of a step."""
+        self.counts[step] = self.counts.get(step, 0) + 1
+        self.reasons[step] = f"{type(bug).__name__}: {bug}"[:_LONGEST_REASON]
+
+    def succeeded(self, step: str) -> None:
+        """Forget the bugs of a step."""
+        self.counts.pop(step, None)
+
+    @property
+    def failing(self) -> dict[str, str]:
+        """Return the reason of each step that failed by a bug LASTING times in a row or more."""
+        return {
+            step: self.reasons[step] for step, count in [*self.counts.items()] if count >= LASTING
+        }
 
 
 class Heartbeats(Protocol):

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
+
+from merlin.core.log import redact
 
 ADMINS = "admins"
 # All admins but the one whom `by` in the arguments names: what one did, told to the rest.
@@ -45,3 +47,14 @@ class Notices(Protocol):
 
     def handed_over(self, notice_id: int) -> bool:
         """Mark it as sent; False when somebody else did so before."""
+
+
+def tell_failing(notices: Notices, process: str, failing: Mapping[str, str], day: date) -> None:
+    """Tell the admins, once a day, of each step of a process that fails by a bug again and again.
+
+    `failing` is what `BugCount.failing` says.
+    """
+    for step, reason in failing.items():
+        told = {"process": process, "step": step, "reason": redact(reason)}
+        once = f"failing:{process}:{step}:{day.isoformat()}"
+        notices.tell(ADMINS, "notice-failing", told, once=once)

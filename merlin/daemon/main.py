@@ -3,7 +3,8 @@
 Each tick does one step and returns whether it moved anything; APScheduler decides when. A
 tick that moved something wakes the next one at once, so that a commit goes through the whole
 chain without waiting. A tick that fails is logged and tried again at its next time: one bad
-commit or one provider outage never stops the others.
+commit or one provider outage never stops the others. One that fails by a bug again and again is
+told to the admins and makes the process unwell.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from merlin.core.errors import MerlinError
+from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger
 
 log = get_logger(__name__)
@@ -42,12 +44,14 @@ class Tick:
 class Tally:
     """What the ticks did so far, for the heartbeat: counts by `<tick>_<outcome>`.
 
-    `reasons`: why a tick failed the last time, by its name; a success forgets it.
+    `reasons`: why a tick failed the last time, by its name; a success forgets it. `bugs`: which
+    ticks fail by a bug, not by an outage.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     step: str = ""
     reasons: dict[str, str] = field(default_factory=dict)
+    bugs: BugCount = field(default_factory=BugCount)
 
     def count(self, name: str) -> None:
         """Add one."""
@@ -123,10 +127,12 @@ def _guarded(tick: Tick, tally: Tally, scheduler: BackgroundScheduler) -> None:
             log.warning("tick could not finish", tick=tick.name, reason=str(error))
         return
     except Exception as bug:
+        tally.bugs.failed(tick.name, bug)
         if tally.fail(tick.name, repr(bug)):
             log.exception("tick failed", tick=tick.name)
         return
     tally.reasons.pop(tick.name, None)
+    tally.bugs.succeeded(tick.name)
     tally.count(f"{tick.name}_{'success' if moved else 'noop'}")
     if moved and tick.wakes and scheduler.running:
         scheduler.modify_job(tick.wakes, next_run_time=datetime.now(UTC))

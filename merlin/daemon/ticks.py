@@ -18,7 +18,7 @@ from merlin.build.verdict import Word
 from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger
-from merlin.core.notice import ADMINS
+from merlin.core.notice import ADMINS, tell_failing
 from merlin.daemon.alarms import alarm, tell_fading
 from merlin.daemon.main import Tally, Tick
 from merlin.daemon.notes import Noting
@@ -270,6 +270,7 @@ def _beat(services: DaemonServices, tally: Tally) -> Callable[[], bool]:
     def beat() -> bool:
         # First: a database that is away must not make us look dead.
         services.still_alive()
+        failing = tally.bugs.failing
         services.heartbeats.beat(
             Heartbeat(
                 process="daemon",
@@ -279,8 +280,10 @@ def _beat(services: DaemonServices, tally: Tally) -> Callable[[], bool]:
                 at=services.clock(),
                 step=tally.step,
                 counters=dict(tally.counts),
+                failing=failing,
             )
         )
+        tell_failing(services.notices, "daemon", failing, services.clock().date())
         return False
 
     return beat

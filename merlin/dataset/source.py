@@ -37,7 +37,8 @@ class Commit:
     """One commit on the branch's first-parent line.
 
     `position` counts the first-parent commits up to and with it, from 1. `committed_at` is
-    aware UTC. `subject` is the first line of `message`.
+    aware UTC. `subject` is the first line of `message`. `is_readable` is False for a commit whose
+    author, date or message could not be read whole.
     """
 
     sha: str
@@ -48,6 +49,7 @@ class Commit:
     committed_at: datetime
     subject: str
     message: str
+    is_readable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

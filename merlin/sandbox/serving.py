@@ -13,10 +13,9 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from merlin.core.server import listen
+from merlin.sandbox.waiting import longest
 
 T = TypeVar("T")
-# A machine that does much else lets a thread stand still for long.
-START_S = 60.0
 TICK_S = 0.1
 LAST_CALLS_S = 1.0
 
@@ -116,7 +115,7 @@ class ServerThread:
             target=self._run, args=(self._server, listener), name="stand-in", daemon=True
         )
         self._thread.start()
-        if not self._started.wait(START_S):
+        if not self._started.wait(longest()):
             raise TimeoutError("the stand-in did not start")
 
     def _run(self, server: _Server, listener: socket.socket) -> None:
@@ -143,7 +142,7 @@ class ServerThread:
         if self._loop is None or self._thread is None:
             task.close()
             raise RuntimeError("the stand-in is not started")
-        return asyncio.run_coroutine_threadsafe(task, self._loop).result(START_S)
+        return asyncio.run_coroutine_threadsafe(task, self._loop).result(longest())
 
     def call(self, function: Callable[[], T]) -> T:
         """Run a function in the server's thread, between its calls; return its result."""

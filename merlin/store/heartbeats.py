@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from merlin.core.clock import from_iso, iso
 from merlin.core.heartbeat import Heartbeat
+from merlin.core.log import redact
 from merlin.store.database import Database, Row, transaction
 from merlin.store.tables import HEARTBEAT
 from merlin.store.values import dumped, loaded
@@ -26,6 +27,7 @@ class HeartbeatRows:
             "at": iso(heartbeat.at),
             "step": heartbeat.step,
             "counters": dumped(dict(heartbeat.counters)),
+            "failing": dumped({step: redact(why) for step, why in heartbeat.failing.items()}),
         }
         named = ("process", "host")
         new = [name for name in said if name not in named]
@@ -46,4 +48,5 @@ def _heartbeat(row: Row) -> Heartbeat:
         at=from_iso(row["at"]),
         step=row["step"],
         counters=loaded(row["counters"]),
+        failing=loaded(row["failing"]),
     )

@@ -11,18 +11,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from merlin.billing.amount import Amount, Currency
-from merlin.billing.ledger import Entry, EntryKind, Paid, Returned
+from merlin.billing.ledger import CODE_TAKEN, Entry, EntryKind, Paid, Returned
 from merlin.billing.purchase import Purchase, PurchaseState, Till
 from merlin.billing.quota import Gift
 from merlin.billing.term import Source, Term, begins
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.store.account_tables import QUOTA_GIFT
-from merlin.store.billing_tables import LEDGER, PROMO, PROMO_USE, PURCHASE
+from merlin.store.billing_tables import LEDGER, PURCHASE
 from merlin.store.cipher import Cipher
 from merlin.store.database import Database, Row, transaction
 from merlin.store.gifts import GiftRows
 from merlin.store.holding import hold_known
+from merlin.store.promos import PromoRows
 from merlin.store.purchases import PurchaseRows
 from merlin.store.renewals import RenewalRows
 from merlin.store.terms import TermRows
@@ -43,13 +44,14 @@ class LedgerRows:
         self._terms = TermRows(db, clock)
         self._gifts = GiftRows(db, clock)
         self._renewals = RenewalRows(db, cipher)
+        self._promos = PromoRows(db, clock)
 
     @transaction
     def paid(self, purchase_id: str, paid: Paid) -> Entry | None:
         """Store a payment, its grant, and what it grants; return the grant.
 
-        None for a payment that is stored already: then nothing changes. Raises NotFound for an
-        unknown purchase.
+        None for a payment that is stored already: then nothing changes. A grant that `is_empty`
+        grants nothing. Raises NotFound for an unknown purchase.
         """
         purchase = self._held(purchase_id)
         till = purchase.order.till
@@ -63,16 +65,22 @@ class LedgerRows:
         )
         if payment_id is None:
             return None
+        has_use = self._promos.take(purchase)
         grant_id = self._add(
-            purchase, f"grant:{payment_id}", EntryKind.GRANT, paid.amount, refers=payment_id
+            purchase,
+            f"grant:{payment_id}",
+            EntryKind.GRANT,
+            paid.amount,
+            refers=payment_id,
+            reason="" if has_use else CODE_TAKEN,
         )
         if grant_id is None:
             raise AssertionError(f"payment {payment_id} was granted before it was stored")
-        self._give(purchase, grant_id)
+        if has_use:
+            self._give(purchase, grant_id)
         self._move(purchase, PurchaseState.PAID)
         self._move_on(purchase)
         self._known_as(purchase, paid.outside_id)
-        self._keep_promo(purchase)
         return self._entry(grant_id)
 
     def _move_on(self, purchase: Purchase) -> None:
@@ -84,15 +92,6 @@ class LedgerRows:
         """Let the order be found by its payment, also where nobody heard the till's answer."""
         this = (PURCHASE.id == purchase.purchase_id) & (PURCHASE.outside_id == "")
         self.db.change(PURCHASE.update({"outside_id": plain(outside_id)}).where(this))
-
-    def _keep_promo(self, purchase: Purchase) -> None:
-        """Use up the code of an order that was given up, and paid all the same."""
-        if purchase.order.promo and purchase.user_id:
-            this = PROMO.code == purchase.order.promo
-            promo_id = self.db.value(PROMO.select(PROMO.id).where(this))
-            use = {"promo_id": promo_id, "user_id": purchase.user_id, "at": iso(self._clock())}
-            use["purchase_id"] = purchase.purchase_id
-            self.db.put(PROMO_USE.insert(use).on_conflict_ignore())
 
     def _give(self, purchase: Purchase, grant_id: int) -> None:
         """Give what was promised; who has left gets nothing, and admins hear of it."""

@@ -7,7 +7,7 @@ from typing import Any
 from peewee import JOIN, Select, fn
 
 from merlin.billing.promo import MOST_DAYS, Listed, Promo, is_sound, written
-from merlin.billing.purchase import PurchaseState
+from merlin.billing.purchase import Purchase, PurchaseState
 from merlin.billing.term import Source
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
@@ -15,9 +15,15 @@ from merlin.store.audit import AuditRows
 from merlin.store.billing_tables import PROMO, PROMO_USE, PURCHASE
 from merlin.store.cipher import Cipher
 from merlin.store.database import Database, Row, transaction
+from merlin.store.holding import hold_known
 from merlin.store.leaving import LeavingRows
 from merlin.store.terms import TermRows
 from merlin.store.values import plain, read_time, stored_time
+
+# For these no money came: their person may use the code for another order instead.
+_UNPAID = tuple(
+    each.value for each in PurchaseState if not each.is_paid and each is not PurchaseState.HELD
+)
 
 
 class PromoRows:
@@ -96,20 +102,68 @@ class PromoRows:
 
         One that an unpaid order of theirs holds may be used: for that order, or in its place.
         """
-        unpaid = [state.value for state in PurchaseState if state.is_unpaid]
-        mine = (PURCHASE.user_id == user_id) & PURCHASE.state.in_(unpaid)
-        promo = _promo(self._usable(user_id, code, PURCHASE.select(PURCHASE.id).where(mine)))
+        promo = _promo(self._usable(user_id, code, _unpaid(user_id)))
         if plan and promo.plan != plan:
             raise Refused("a code of another plan", "promo-other-plan", plan=promo.plan)
         return promo
 
     @transaction
     def hold(self, user_id: int, code: str, purchase_id: str) -> None:
-        """Keep one use for an order; the same order keeps it once."""
-        this = (PROMO.code == written(code)) & (PROMO_USE.purchase_id == purchase_id)
-        query = PROMO_USE.select(PROMO_USE.id).join(PROMO, on=(PROMO.id == PROMO_USE.promo_id))
-        if self.db.value(query.where(this)) is None:
-            self._use(self._usable(user_id, code), user_id, purchase_id)
+        """Keep the person's one use for an order, taken from their unpaid order that held it.
+
+        It is held until nobody can pay the order any more, also one that was given up.
+        """
+        row = self._usable(user_id, code, _unpaid(user_id))
+        if not self._moved(row, user_id, purchase_id):
+            self._use(row, user_id, purchase_id)
+
+    def may_take(self, purchase: Purchase) -> bool:
+        """Return whether a payment for this order would have a use of its code; reads alone.
+
+        True for an order without a code, and for one of nobody.
+        """
+        this = PROMO.select().where(PROMO.code == purchase.order.promo)
+        return not _is_coded(purchase) or self._has_room(purchase, self.db.row(this))
+
+    @transaction
+    def take(self, purchase: Purchase) -> bool:
+        """Let a payment for an order use its code up; False where another has the use by now.
+
+        `purchase` is as it stood before the payment: what is paid twice uses its code once. To be
+        called with the person and the order held.
+        """
+        if not _is_coded(purchase):
+            return True
+        this = PROMO.select().where(PROMO.code == purchase.order.promo)
+        row = self.db.row(self.db.locked(this))
+        if row is None or not self._has_room(purchase, row):
+            return False
+        if not self._moved(row, purchase.user_id, purchase.purchase_id):
+            self._use(row, purchase.user_id, purchase.purchase_id)
+        return True
+
+    def _has_room(self, purchase: Purchase, row: Row | None) -> bool:
+        """Return whether an order has a use of its code, whose row this is, or may have one.
+
+        That the code was stopped or is over since then is nothing to an order that was made before.
+        """
+        if row is None or purchase.state.is_paid:
+            return False
+        uses = PROMO_USE.promo_id == row["id"]
+        mine = self.db.row(PROMO_USE.select().where(uses & (PROMO_USE.user_id == purchase.user_id)))
+        if mine is not None:
+            free = {row["id"] for row in self.db.rows(_unpaid(purchase.user_id))}
+            return mine["purchase_id"] in {*free, purchase.purchase_id}
+        if row["most_uses"] is None:
+            return True
+        return int(self.db.value(PROMO_USE.select(fn.COUNT(PROMO_USE.id)).where(uses))) < int(
+            row["most_uses"]
+        )
+
+    def _moved(self, row: Row, user_id: int, purchase_id: str) -> bool:
+        """Let the person's use of a code be this order's; False where they have none."""
+        this = (PROMO_USE.promo_id == row["id"]) & (PROMO_USE.user_id == user_id)
+        return self.db.change(PROMO_USE.update({"purchase_id": purchase_id}).where(this)) > 0
 
     def _use(self, row: Row, user_id: int, purchase_id: str | None) -> None:
         use = {"promo_id": row["id"], "user_id": user_id, "purchase_id": purchase_id}
@@ -120,6 +174,8 @@ class PromoRows:
 
         Uses that are kept for the orders `spared` do not count.
         """
+        # The person first, then the code: whoever pays takes them in this order too.
+        hold_known(self.db, user_id)
         row = self.db.row(self.db.locked(PROMO.select().where(PROMO.code == written(code))))
         if row is None or row["stopped_at"] is not None:
             raise Refused(f"no code {code}", "promo-unknown")
@@ -138,6 +194,16 @@ class PromoRows:
 
     def _had(self, user_id: int, code: str) -> bool:
         return self._leaving is not None and self._leaving.had_promo(user_id, code)
+
+
+def _is_coded(purchase: Purchase) -> bool:
+    return bool(purchase.order.promo and purchase.user_id)
+
+
+def _unpaid(user_id: int) -> Select:
+    """Return the query of the orders of somebody for which no money came."""
+    mine = (PURCHASE.user_id == user_id) & PURCHASE.state.in_(_UNPAID)
+    return PURCHASE.select(PURCHASE.id).where(mine)
 
 
 def _promo(row: Row) -> Promo:

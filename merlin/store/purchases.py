@@ -35,6 +35,7 @@ from merlin.store.values import dumped, loaded, plain, read_time, stored_time
 
 _OPEN = tuple(state.value for state in PurchaseState if state.is_open)
 _UNASKED = (PurchaseState.CREATED.value, PurchaseState.ASKING.value)
+_GIVEN_UP = (PurchaseState.CANCELED.value, PurchaseState.EXPIRED.value)
 _MOST_REASON = 100
 # More unpaid orders than anybody means to have.
 MOST_OPEN = 20
@@ -133,19 +134,43 @@ class PurchaseRows:
         return None if row is None else self._purchase(row)
 
     @transaction
-    def give_up(self, purchase_id: str, state: PurchaseState, reason: str = "") -> bool:
-        """End an open purchase as canceled or expired; False for one that is not open."""
+    def give_up(
+        self, purchase_id: str, state: PurchaseState, reason: str = "", *, is_closed: bool = False
+    ) -> bool:
+        """End an open purchase as canceled or expired; False for one that is not open.
+
+        `is_closed`: the till takes no money for it any more. Then nobody looks at it again, and the
+        use of its code is free; also where it was given up before.
+        """
         told = {"state": state.value, "reason": plain(reason)[:_MOST_REASON]}
         this = PURCHASE.id == plain(purchase_id)
-        is_open = PURCHASE.state.in_(_OPEN)
-        if not self.db.change(PURCHASE.update(told).where(this & is_open)):
-            return False
-        # A payment that was begun may still be made: it is looked at for a while, unless it is
-        # the till itself that gave it up, with a reason.
-        is_over = this if reason else this & PURCHASE.asked_at.is_null()
-        self.db.change(PURCHASE.update({"look_at": None}).where(is_over))
-        self.db.change(PROMO_USE.delete().where(PROMO_USE.purchase_id == plain(purchase_id)))
-        return True
+        was_open = self.db.change(PURCHASE.update(told).where(this & PURCHASE.state.in_(_OPEN))) > 0
+        # A payment that was begun may still be made: it is looked at for a while. In Stars nothing
+        # is begun: Telegram asks us at the moment of paying.
+        is_over = PURCHASE.asked_at.is_null() | (PURCHASE.till == Till.STARS.value)
+        these = this & PURCHASE.state.in_(_GIVEN_UP)
+        these = these if is_closed else these & is_over
+        self.db.change(PURCHASE.update({"look_at": None}).where(these))
+        self._free_use(purchase_id)
+        return was_open
+
+    def _free_use(self, purchase_id: str) -> None:
+        """Free the use of a code that an order holds once nobody can pay the order.
+
+        Another order of the same person with the same code may still be paid: then it holds it.
+        """
+        row = self.db.row(PURCHASE.select().where(PURCHASE.id == plain(purchase_id)))
+        if row is None or not row["promo"] or row["state"] not in _GIVEN_UP or row["look_at"]:
+            return
+        is_begun = PURCHASE.state.in_(_GIVEN_UP) & PURCHASE.look_at.is_null(is_null=False)
+        mine = (PURCHASE.user_id == row["user_id"]) & (PURCHASE.promo == row["promo"])
+        mine &= PURCHASE.state.in_(_OPEN) | is_begun
+        other = self.db.value(PURCHASE.select(PURCHASE.id).where(mine).limit(1))
+        this = PROMO_USE.purchase_id == row["id"]
+        if other is None:
+            self.db.change(PROMO_USE.delete().where(this))
+        else:
+            self.db.change(PROMO_USE.update({"purchase_id": other}).where(this))
 
     @transaction
     def asking(self, purchase_id: str, at: datetime, patience: timedelta) -> bool:
@@ -196,9 +221,14 @@ class PurchaseRows:
     def _is_mine(self, row: Row, now: datetime) -> bool:
         """Take one look; False where another process took it, or nobody looks any more."""
         looks = row["looks"] + 1
-        told = {"looks": looks, "look_at": stored_time(self._next(row, now, looks))}
+        look_at = self._next(row, now, looks)
+        told = {"looks": looks, "look_at": stored_time(look_at)}
         this = (PURCHASE.id == row["id"]) & (PURCHASE.look_at == row["look_at"])
-        return self.db.change(PURCHASE.update(told).where(this)) > 0
+        if not self.db.change(PURCHASE.update(told).where(this)):
+            return False
+        if look_at is None:
+            self._free_use(row["id"])
+        return True
 
     def _next(self, row: Row, now: datetime, looks: int) -> datetime | None:
         """Return when to look again: also just when the order ends; None: never."""

@@ -41,7 +41,7 @@ WAKE = _table("wake", "id counter")
 INTENT = _table("intent", "key kind state outside_id sent_at empty_finds")
 REQUEST = _table("request", "id kind arguments by_whom state created_at result", "id")
 NOTICE = _table("notice", "id to_whom key arguments once created_at handed_over_at", "id")
-HEARTBEAT = _table("heartbeat", "process host pid since at step counters")
+HEARTBEAT = _table("heartbeat", "process host pid since at step counters failing")
 
 COMMIT = _table(
     "seen_commit",

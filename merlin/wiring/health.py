@@ -9,6 +9,7 @@ import urllib.request
 from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
+from merlin.core.heartbeat import Heartbeat
 from merlin.store.heartbeats import HeartbeatRows
 from merlin.wiring.database import reading
 
@@ -71,6 +72,13 @@ def _still(config: Config, process: str) -> MerlinError | None:
         return NotWell("no heartbeat", "ill-never")
     newest = max(beats, key=lambda beat: beat.at)
     if newest.is_alive(utc_now()):
-        return None
+        return _failing(newest)
     at = newest.at.isoformat(timespec="seconds")
     return NotWell(f"silent since {at}", "ill-still", at=at)
+
+
+def _failing(beat: Heartbeat) -> MerlinError | None:
+    """Return which step of a live process fails by a bug again and again."""
+    for step, reason in beat.failing.items():
+        return NotWell(f"{step} fails: {reason}", "ill-failing", step=step, reason=reason)
+    return None

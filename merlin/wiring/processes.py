@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from merlin.adapters.openid import OpenIdSettings
     from merlin.adapters.yookassa_gateway import YooKassaGateway
 
+# The optional one; `store.cipher` names it too, and brings cryptography, which `run` does without.
+TEXT_KEY = "MERLIN_TEXT_KEY"
+
 
 def names(config: Config) -> list[str]:
     """Return the processes of `merlin run`: the engine where a provider points at it."""
@@ -26,11 +29,33 @@ def names(config: Config) -> list[str]:
 
 def need_credentials(config: Config) -> None:
     """Raise ConfigError that names every credential which the processes of `merlin run` lack."""
-    wanted = ["TELEGRAM_BOT_TOKEN", *(each.credential for each in config.providers)]
-    wanted += [config.engine.credential] if "engine" in names(config) else []
-    missing = [name for name in dict.fromkeys(wanted) if not credential(name, is_needed=False)]
+    asked = [credentials_of(config, process) for process in names(config)]
+    needed = [name for each in asked for name, is_needed in each.items() if is_needed]
+    missing = [name for name in dict.fromkeys(needed) if not credential(name, is_needed=False)]
     if missing:
         raise wrong([{"key": "credential-missing", "arguments": {"name": n}} for n in missing])
+
+
+def credentials_of(config: Config, process: str) -> dict[str, bool]:
+    """Return the credentials that a process asks for; False: it starts without this one too.
+
+    Units and compose file load what this names where everything is switched on.
+    """
+    providers = [each.credential for each in config.providers]
+    text_key = {TEXT_KEY: False}
+    if process == "engine":
+        models = [each.get("credential") for each in config.engine.models.values()]
+        webhooks = [each["credential"] for each in config.engine.webhooks]
+        return dict.fromkeys([config.engine.credential, *filter(None, models), *webhooks], True)
+    if process == "daemon":
+        return dict.fromkeys(providers, True) | text_key
+    if process == "bot":
+        return dict.fromkeys(["TELEGRAM_BOT_TOKEN", *providers], True) | text_key
+    needed = ["TELEGRAM_BOT_TOKEN"] if config.telegram.mode == "webhook" else []
+    shop, openid = config.selling.yookassa, config.api.openid
+    needed += [shop.shop_id, shop.secret_key] if shop is not None else []
+    needed += [openid.credential] if openid is not None else []
+    return dict.fromkeys(providers, False) | text_key | dict.fromkeys(needed, True)
 
 
 def is_engine(config: Config, provider: ProviderConfig) -> bool:
@@ -80,7 +105,7 @@ def start_bot(config: Config) -> None:
             known=known(config),
             office=office_settings(config),
             presets=config.presets,
-            text_key=credential("MERLIN_TEXT_KEY", is_needed=False) or None,
+            text_key=credential(TEXT_KEY, is_needed=False) or None,
         )
     )
 
@@ -103,7 +128,7 @@ def start_api(config: Config) -> None:
             language=config.language,
             telegram_token=token,
             telegram_secret=webhook_secret(token) if token else "",
-            text_key=credential("MERLIN_TEXT_KEY", is_needed=False) or None,
+            text_key=credential(TEXT_KEY, is_needed=False) or None,
             link_url=config.telegram.link_url,
             allows_plain=config.allows_plain,
             openid=_openid(config),

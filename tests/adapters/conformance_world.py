@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import uvicorn
 from held_recall import held_bases
+from waiting import longest
 
 from merlin.adapters.conformance.examples import LONG_EPOCHS
 from merlin.adapters.conformance.run import Run
@@ -22,7 +23,6 @@ from merlin.engine.server import create_app
 from merlin.engine.settings import EngineSettings
 
 KEY = "key-of-the-engine"
-TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
@@ -191,9 +191,9 @@ def proxied(folder, wrap=Proxy):
         listener.close()
 
 
-def results(url, *names, key=KEY, keep=False, timeout_s=TIMEOUT_S):
+def results(url, *names, key=KEY, keep=False, timeout_s=None):
     """Make the checks of these names and what they need; return name → outcome."""
-    server = found(url, key, None, timeout_s)
+    server = found(url, key, None, timeout_s or longest())
     try:
         outcomes = Run(server, lambda _outcome: None).over(chosen(names, keep=keep))
     finally:

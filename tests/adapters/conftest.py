@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from conformance_world import proxied
 from till_world import gateway_at
+from waiting import longest
 
 from merlin.adapters.git_source import GitSource
 from merlin.sandbox.yookassa import YooKassaStandIn
@@ -185,7 +186,7 @@ class ScriptedHandler(BaseHTTPRequestHandler):
     def reply(self, reply):
         self.close_connection = reply.drop or reply.hang or reply.cut
         if reply.hang:
-            self.server.closing.wait(20)
+            self.server.closing.wait(longest())
         if reply.drop or reply.hang:
             return
         body = reply.body

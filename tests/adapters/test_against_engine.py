@@ -28,7 +28,6 @@ KEY = "key-of-the-engine"
 TAUGHT = {f"Что значит слово{n} темы{n}?": f"Слово {n} значит {n * n}." for n in range(12)}
 QUESTION = (Message("user", next(iter(TAUGHT))),)
 STRANGE = (Message("user", "How much is a ticket to Samarkand?"),)
-DEADLINE_S = 60
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from conformance_world import KEY, TIMEOUT_S, answered, results
+from conformance_world import KEY, answered, results
+from waiting import longest
 
 from merlin.adapters.conformance.server import found
 from merlin.adapters.conformance.suite import CHECKS, chosen
@@ -26,7 +27,7 @@ def whole(engine):
 
 
 def left(engine, path):
-    server = found(engine.url, KEY, None, TIMEOUT_S)
+    server = found(engine.url, KEY, None, longest())
     try:
         return [each["id"] for each in server.call("GET", f"/{path}").json().get("data", [])]
     finally:
@@ -69,7 +70,7 @@ def test_there_are_more_than_thirty_checks_each_with_its_own_name():
 
 @pytest.mark.parametrize("shape", ["{url}", "{url}/", "{url}/v1", "{url}/v1/"])
 def test_a_server_is_found_with_and_without_v1(proxy, shape):
-    server = found(shape.format(url=proxy.url), KEY, None, TIMEOUT_S)
+    server = found(shape.format(url=proxy.url), KEY, None, longest())
     server.close(keep=True)
     assert (server.base_url, server.model) == (f"{proxy.url}/v1", "recall")
 
@@ -101,18 +102,18 @@ def test_a_server_whose_root_is_elsewhere_is_found(proxy):
 )
 def test_a_wrong_url_is_a_wrong_usage(url):
     with pytest.raises(ConfigError) as refused:
-        found(url, KEY, None, TIMEOUT_S)
+        found(url, KEY, None, longest())
     assert refused.value.exit_code == 2
 
 
 def test_a_server_that_is_not_there_is_one_clear_error(proxy):
     with pytest.raises(ProviderBusy, match="cannot be reached"):
-        found("http://127.0.0.1:9", KEY, None, TIMEOUT_S)
+        found("http://127.0.0.1:9", KEY, None, longest())
 
 
 def test_a_refused_key_is_one_clear_error(proxy):
     with pytest.raises(Refused) as refused:
-        found(proxy.url, "another-key", None, TIMEOUT_S)
+        found(proxy.url, "another-key", None, longest())
     assert refused.value.key == "provider-test-key-refused"
 
 
@@ -120,7 +121,7 @@ def test_a_refused_key_is_one_clear_error(proxy):
 def test_what_is_no_server_of_the_protocol_is_told_so(proxy, answer):
     proxy.before = lambda _call: answer
     with pytest.raises(Refused) as refused:
-        found(proxy.url, KEY, "recall", TIMEOUT_S)
+        found(proxy.url, KEY, "recall", longest())
     assert refused.value.key == "provider-test-no-server"
 
 

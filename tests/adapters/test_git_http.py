@@ -10,12 +10,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 
 import pytest
-from waiting import wait_until
+from waiting import longest, wait_until
 
 from merlin.core.errors import SourceError
 
 pytestmark = pytest.mark.functional
-WAIT_S = 20
 
 
 class Server(ThreadingHTTPServer):
@@ -39,7 +38,7 @@ class Handler(SimpleHTTPRequestHandler):
         server = self.server
         server.seen.append(self.headers.get("Authorization", ""))
         server.asked.set()
-        server.may_answer.wait(WAIT_S)
+        server.may_answer.wait(longest())
         wanted = "Basic " + base64.b64encode(server.secret.encode()).decode()
         if server.moved_to:
             self.send_response(302)
@@ -114,7 +113,7 @@ def test_a_password_stands_in_no_command_line(remote, make_source, head):
         source = make_source(url(server, "vera:s3cret-w0rd@"))
         fetching = Thread(target=source.fetch)
         fetching.start()
-        assert server.asked.wait(WAIT_S)
+        assert server.asked.wait(longest())
         lines = command_lines()
         server.may_answer.set()
         fetching.join()

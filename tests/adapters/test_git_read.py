@@ -125,6 +125,49 @@ def test_a_message_in_an_old_encoding_is_read_right(remote, source):
     assert source.line(head, ())[0].subject == "Вопрос"
 
 
+@pytest.mark.parametrize("message", ["Вопрос", "Odd", "Even"])
+@pytest.mark.parametrize("encoding", ["UTF-16", "UTF-32", "unicode_escape", "no-such", "\\xff"])
+def test_a_commit_whose_declared_encoding_is_not_its_own_is_read(remote, source, encoding, message):
+    first = remote.commit("first", a="1")
+    remote.git("config", "i18n.commitEncoding", encoding)
+    head = remote.commit(message, a="2")
+    remote.git("config", "--unset", "i18n.commitEncoding")
+    last = remote.commit("last", a="3")
+    source.fetch()
+    told = source.line(last, {first})
+    assert [(each.sha, each.subject, each.author_name) for each in told] == [
+        (head, message, "Вера"),
+        (last, "last", "Вера"),
+    ]
+    assert [each.parent for each in told] == [first, head]
+    assert all(each.is_readable and each.committed_at.year > 2000 for each in told)
+
+
+def test_a_commit_with_a_message_of_megabytes_is_marked_and_the_next_one_is_read(remote, source):
+    first = remote.commit("first", a="1")
+    large = remote.commit("x" * 5_000_000, a="2")
+    last = remote.commit("last", a="3")
+    source.fetch()
+    told = source.line(last, {first})
+    assert [(each.sha, each.is_readable) for each in told] == [(large, False), (last, True)]
+    assert told[0].author_name == "Вера"
+
+
+def test_a_merge_follows_its_first_parent(remote, source):
+    first = remote.commit("first", a="1")
+    remote.git("checkout", "--quiet", "-b", "side")
+    remote.commit("aside", b="1")
+    remote.git("checkout", "--quiet", "main")
+    straight = remote.commit("straight", a="2")
+    remote.git("merge", "--quiet", "--no-ff", "-m", "merged", "side")
+    source.fetch()
+    told = source.line(remote.git("rev-parse", "HEAD"), {first})
+    assert [(each.subject, each.parent) for each in told] == [
+        ("straight", first),
+        ("merged", straight),
+    ]
+
+
 def test_many_blobs_come_in_the_order_asked(remote, source):
     wanted = {f"n{number}": f"text {number}\n" * (number % 50) for number in range(400)}
     head = remote.commit(**wanted)

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Barrier, Thread
 
 import pytest
+from waiting import longest
 
 from merlin.adapters.openai_chat import OpenAIChat
 from merlin.adapters.openai_steering import blamed, fields_of
@@ -98,7 +99,7 @@ class OnlyNewNames(BaseHTTPRequestHandler):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         is_old = "max_tokens" in asked
         if is_old:
-            self.together.wait(30)
+            self.together.wait(longest())
         body = error(NEW_NAME, "max_tokens") if is_old else EVENTS
         self.send_response(400 if is_old else 200)
         self.send_header("Content-Length", str(len(body)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 import pytest
+from waiting import longest
 
 from merlin.adapters import systemd
 
@@ -16,7 +17,7 @@ def listener(request, tmp_path, monkeypatch):
     shown = str(tmp_path / "n") if request.param == "file" else f"@merlin-test-{tmp_path}"[:90]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
         line.bind(shown.replace("@", "\0", 1) if shown[0] == "@" else shown)
-        line.settimeout(10)
+        line.settimeout(longest())
         monkeypatch.setenv("NOTIFY_SOCKET", shown)
         yield line
 

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 from till_world import BACK, HEARD_S, answering, gateway_at, purchase, raw, silent, till_threads
-from waiting import LOOK_S, wait_until
+from waiting import LOOK_S, longest, wait_until
 
 from merlin.adapters.yookassa_lane import DEADLINE_S, THREADS, CallLane
 from merlin.billing.till import Wish
@@ -132,7 +132,7 @@ def test_stuck_calls_block_nobody_and_take_no_more_threads():
             asked = asyncio.gather(*finds, return_exceptions=True)
             # The loop goes on while every thread is stuck.
             for _ in range(THREADS):
-                assert await asyncio.to_thread(stuck.acquire, timeout=30)
+                assert await asyncio.to_thread(stuck.acquire, timeout=longest())
             ended = await asked
             assert till_threads() <= before + THREADS
             return ended

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import uvicorn
+from waiting import longest
 
 from merlin.api.services import ApiServices, Picture
 from merlin.core.errors import MerlinError
@@ -50,7 +51,7 @@ class Desk:
 
     def wait_for(self, condition):
         with self.changed:
-            assert self.changed.wait_for(condition, timeout=30)
+            assert self.changed.wait_for(condition, timeout=longest())
 
 
 class Away:

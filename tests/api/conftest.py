@@ -11,7 +11,8 @@ import pytest
 from api_world import Desk, services_of, serving
 from door_world import asker, opened
 from pay_world import as_new, market
-from site_world import PATIENCE_S, running
+from site_world import running
+from waiting import longest
 
 from merlin.api.app import create_app
 from merlin.core.free_port import free_ports
@@ -29,7 +30,7 @@ def serve_with(desk):
     @contextmanager
     def client_of(**changes):
         app = create_app(dataclasses.replace(services_of(desk), **changes))
-        with serving(app) as address, httpx.Client(base_url=address, timeout=PATIENCE_S) as client:
+        with serving(app) as address, httpx.Client(base_url=address, timeout=longest()) as client:
             yield client
 
     return client_of
@@ -39,7 +40,7 @@ def serve_with(desk):
 def shared_api():
     """One api for all tests that leave nothing behind in it; a start costs a fifth of a second."""
     app = create_app(services_of(Desk()))
-    with serving(app) as address, httpx.Client(base_url=address, timeout=PATIENCE_S) as client:
+    with serving(app) as address, httpx.Client(base_url=address, timeout=longest()) as client:
         yield app, client
 
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import httpx
 import openai
 from served import serve_in
-from site_world import ANNA, PATIENCE_S, running
+from site_world import ANNA, running
+from waiting import longest
 
 from merlin.account.key import Scope
 from merlin.billing.plan import Allowance, Format, Plan
@@ -44,7 +45,7 @@ def asker(site, user_id=ANNA):
     return httpx.Client(
         base_url=f"{site.address}/v1",
         headers=site.key(user_id, Scope.CHAT_WRITE),
-        timeout=PATIENCE_S,
+        timeout=longest(),
     )
 
 

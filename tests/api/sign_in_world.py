@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from site_world import PATIENCE_S
+from waiting import longest
 
 from merlin.account.password import hashed
 from merlin.chat.setting import BOT_ID, BOT_NAME
@@ -63,7 +63,7 @@ def page(site, **more):
     """Return a browser that nobody is signed in with, on a page of ours."""
     agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
     headers = {"Origin": site.address, "User-Agent": agent, **more}
-    return httpx.Client(base_url=site.address, headers=headers, timeout=PATIENCE_S)
+    return httpx.Client(base_url=site.address, headers=headers, timeout=longest())
 
 
 def code_of(answer):

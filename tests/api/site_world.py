@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 from api_world import serving
 from dataset_tree import DATASET_YAML, Tree
+from waiting import longest
 
 from merlin.account.key import Scope
 from merlin.account.role import Role
@@ -27,7 +28,6 @@ from merlin.wiring.api import ApiSettings, services_of
 
 ANNA, BORIS, VERA = 1001, 1002, 1003
 # On a machine with a crowd of tests.
-PATIENCE_S = 60
 ALGORITHMS = {
     "course.yaml": """\
 semester: 1
@@ -75,7 +75,7 @@ class Site:
         self.services = services
         self.rows = services.rows
         self.address = address
-        self.client = httpx.Client(base_url=address, timeout=PATIENCE_S)
+        self.client = httpx.Client(base_url=address, timeout=longest())
 
     def teach(self, datasets):
         """Let the catalogue say what these files say: dataset -> path -> text."""
@@ -113,7 +113,7 @@ class Site:
     def program(self, user_id, *scopes):
         """Return a client that sends a key."""
         return httpx.Client(
-            base_url=self.address, headers=self.key(user_id, *scopes), timeout=PATIENCE_S
+            base_url=self.address, headers=self.key(user_id, *scopes), timeout=longest()
         )
 
     def browser(self, user_id):
@@ -121,7 +121,7 @@ class Site:
         _, token = self.rows.sign_ins.open(user_id, How.CODE, "Firefox, Linux")
         said = {"Origin": self.address}
         return httpx.Client(
-            base_url=self.address, cookies={"merlin": token}, headers=said, timeout=PATIENCE_S
+            base_url=self.address, cookies={"merlin": token}, headers=said, timeout=longest()
         )
 
 

@@ -261,6 +261,24 @@ def test_money_that_could_not_be_taken_is_taken_later(holding):
     assert holding.grants(order_id) == 1
 
 
+def test_held_money_is_let_go_where_its_code_was_used_meanwhile(holding):
+    said = {"code": "HELD-1", "plan": "plus", "percent": 90, "most_uses": 1}
+    assert holding.admin.post("/api/promos", json=said).status_code == 201
+    anna = holding.buyer()
+    late, soon = (anna.ordered(promo="HELD-1", contact=f"{x}@example.com") for x in range(2))
+    for order_id in (soon, late):
+        holding.till.choose(order_id, "paid")
+        wait_until(lambda each=order_id: holding.till.payment(each)["status"] != "pending")
+        wait_until(
+            lambda each=order_id: holding.till.payment(each)["status"] != "waiting_for_capture"
+        )
+    statuses = [holding.till.payment(each)["status"] for each in (soon, late)]
+    assert statuses == ["succeeded", "canceled"]
+    wait_until(lambda: "notice-code-taken" in anna.told)
+    assert holding.told_admins(code="HELD-1") == ["notice-code-taken-admins"]
+    assert len(anna.terms) == 1
+
+
 def test_money_of_somebody_who_left_is_let_go(holding):
     order_id = holding.buyer().ordered()
     holding.sql("UPDATE purchase SET user_id = 0 WHERE id = ?", order_id)

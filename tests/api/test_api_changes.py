@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from dataset_tree import good_files
-from site_world import ANNA, BORIS, COURSES, PATIENCE_S, VERA
+from site_world import ANNA, BORIS, COURSES, VERA
 from teaching_world import Keeper
+from waiting import longest
 
 from merlin.account.consent import ConsentKind
 from merlin.account.key import Scope
@@ -153,7 +154,7 @@ def test_a_commit_is_undone_by_another(site, teacher, keeper):
     keeper.commit(is_seen=False)
     site.bound(commit_wait_s=0.2)
     assert teacher.post(address).json()["type"] == "urn:merlin:problem:busy-file"
-    site.bound(commit_wait_s=PATIENCE_S)
+    site.bound(commit_wait_s=longest())
     site.teach(keeper.files)
     answer = teacher.post(address)
     assert answer.status_code == 202, answer.json()
@@ -165,7 +166,7 @@ def test_a_commit_is_undone_by_another(site, teacher, keeper):
 def test_an_edit_waits_until_the_commit_before_it_is_seen(site, teacher, keeper):
     edit(teacher, "Моё")
     keeper.commit(is_seen=False)
-    site.bound(commit_wait_s=PATIENCE_S)
+    site.bound(commit_wait_s=longest())
     seen = {"answer": "Ещё", "revision": teacher.get(examples("face/q0000")).json()["revision"]}
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(teacher.put, examples("face/q0000"), json=seen)

@@ -16,7 +16,7 @@ from door_world import TWO_A_DAY, asker, opened, raw_call, talk, uses
 from served import serve_in
 from site_world import ANNA
 from starlette.responses import Response
-from waiting import DEADLINE_S, wait_until
+from waiting import longest, wait_until
 
 from merlin.api.app import create_app
 from merlin.api.caller import caller_of
@@ -72,7 +72,7 @@ def test_who_leaves_before_a_word_came_is_not_charged_and_frees_the_provider(tmp
         with raw_call(site, talk(QUESTION, stream=stream)):
             wait_until(lambda: uses(site) == {"reserved": 1})
         wait_until(lambda: uses(site) == {"returned": 1})
-        assert left.wait(DEADLINE_S)
+        assert left.wait(longest())
 
 
 @functional
@@ -82,7 +82,7 @@ def test_who_leaves_in_the_middle_has_got_words_for_it_and_frees_the_provider(tm
         with raw_call(site, talk(QUESTION, stream=True)) as connection:
             wait_until(lambda: b"one" in connection.recv(65536))
         wait_until(lambda: uses(site) == {"charged": 1})
-        assert left.wait(DEADLINE_S)
+        assert left.wait(longest())
 
 
 @functional
@@ -140,7 +140,7 @@ def test_fifty_streams_at_once_block_nobody(tmp_path):
             body = talk(f"вопрос {number}", stream=True)
             headers = {"Authorization": key}
             address = f"{site.address}/v1/chat/completions"
-            return httpx.post(address, json=body, headers=headers, timeout=60).text
+            return httpx.post(address, json=body, headers=headers, timeout=longest()).text
 
         with ThreadPoolExecutor(50) as pool:
             asked = [pool.submit(stream, number) for number in range(50)]
@@ -167,7 +167,7 @@ def a_page(site):
         return Response(status_code=204)
 
     app.add_route("/try", page, methods=["POST"])
-    with serving(app) as address, httpx.Client(base_url=address, timeout=30) as browser:
+    with serving(app) as address, httpx.Client(base_url=address, timeout=longest()) as browser:
 
         def ask(cookies, slug="algorithms", language="ru"):
             browser.cookies = cookies

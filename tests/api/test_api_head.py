@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
-from waiting import wait_until
+from waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -30,7 +30,9 @@ def asked(connection, method, path, **headers):
 
 @pytest.fixture
 def connection(still_site):
-    connection = http.client.HTTPConnection(still_site.address.removeprefix("http://"), timeout=30)
+    connection = http.client.HTTPConnection(
+        still_site.address.removeprefix("http://"), timeout=longest()
+    )
     yield connection
     connection.close()
 

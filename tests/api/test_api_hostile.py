@@ -14,6 +14,7 @@ import pytest
 from openapi_page import described
 from site_world import VERA
 from test_api_matrix import tables
+from waiting import longest
 from whole_world import whole
 
 pytestmark = pytest.mark.functional
@@ -97,7 +98,7 @@ def site(tmp_path_factory):
 @pytest.fixture(scope="module")
 def admin(site):
     """A browser of an admin, who may do everything."""
-    with httpx.Client(base_url=site.address, headers=site.fresh(VERA), timeout=60) as client:
+    with httpx.Client(base_url=site.address, headers=site.fresh(VERA), timeout=longest()) as client:
         yield client
 
 
@@ -195,7 +196,7 @@ def test_wild_headers_break_nothing_and_are_not_said_again(site, header):
     host, port = site.address.removeprefix("http://").split(":")
     call = b"POST /api/user/courses HTTP/1.1\r\n" + said + b"\r\nConnection: close\r\n"
     call += b"" if header.startswith((b"Content-L", b"Transfer")) else b"Content-Length: 2\r\n"
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
+    with socket.create_connection((host, int(port)), timeout=longest()) as connection:
         connection.sendall(call + b"\r\n{}")
         answer = HTTPResponse(connection)
         answer.begin()

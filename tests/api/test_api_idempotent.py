@@ -12,7 +12,7 @@ from api_world import serving
 from door_world import TWO_A_DAY, asker, opened, raw_call, talk, uses
 from site_world import ANNA, BORIS
 from starlette.responses import JSONResponse
-from waiting import wait_until
+from waiting import longest, wait_until
 
 from merlin.account.repeat import PATIENCE
 from merlin.api.app import create_app
@@ -193,7 +193,7 @@ def a_launch(site, *outcomes):
         return await once(request, await caller_of(request), deed)
 
     app.add_route("/launch", launch, methods=["POST"])
-    with serving(app) as address, httpx.Client(base_url=address, timeout=30) as client:
+    with serving(app) as address, httpx.Client(base_url=address, timeout=longest()) as client:
 
         def call(body=b"{}", key="one", path="/launch"):
             named = {"Idempotency-Key": key} if key else {}

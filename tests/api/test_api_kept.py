@@ -8,9 +8,9 @@ import re
 
 import httpx
 import pytest
-from site_world import ALGORITHMS, ANNA, NETWORKS, PATIENCE_S, running
+from site_world import ALGORITHMS, ANNA, NETWORKS, running
 from structlog.testing import capture_logs
-from waiting import DEADLINE_S, wait_until
+from waiting import longest, wait_until
 
 from merlin.api.bounds import Bounds
 from merlin.api.freshness import Freshness
@@ -44,7 +44,7 @@ def renamed(name):
 
 def raw(site, path, **headers):
     """Return an answer as it came over the wire, without what httpx would ask for by itself."""
-    with httpx.Client(base_url=site.address, timeout=PATIENCE_S) as client:
+    with httpx.Client(base_url=site.address, timeout=longest()) as client:
         request = client.build_request("GET", path, headers=headers)
         if "accept-encoding" not in {name.lower() for name in headers}:
             del request.headers["Accept-Encoding"]
@@ -285,7 +285,7 @@ def test_a_look_that_fails_is_told_once_and_tried_again():
         task.cancel()
 
     with capture_logs() as logs:
-        asyncio.run(asyncio.wait_for(watch(), timeout=2 * DEADLINE_S))
+        asyncio.run(asyncio.wait_for(watch(), timeout=longest()))
     assert [line["event"] for line in logs] == ["the catalogue's version is unknown"]
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import httpx
 import pytest
 from sign_in_world import with_bot
-from site_world import ANNA, NOT_LIMITED, PATIENCE_S, running
+from site_world import ANNA, NOT_LIMITED, running
+from waiting import longest
 
 from merlin.account.key import Scope
 
@@ -119,7 +120,7 @@ def test_an_address_is_believed_from_a_proxy_alone(limited, tmp_path):
     for number in range(3):
         elsewhere = {"X-Forwarded-For": f"203.0.113.{number}"}
         assert statuses(limited.client, "/api/user", 4, headers=elsewhere) == [401] * 4
-    client = httpx.Client(base_url=limited.address, timeout=PATIENCE_S)
+    client = httpx.Client(base_url=limited.address, timeout=longest())
     with client:
         chain = {"X-Forwarded-For": "198.51.100.1, 203.0.113.0"}
         assert client.get("/api/user", headers=chain).status_code == 429

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from site_world import PATIENCE_S
+from waiting import longest
 
 pytestmark = pytest.mark.functional
 
 PROGRAM = """
 import sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = [sys.argv[1], sys.argv[1] + "/.."]
 from api_world import Desk, services_of
 from merlin.api.main import serve
 from merlin.core.listening import Listening
@@ -41,10 +41,10 @@ def test_it_is_ready_when_it_says_so_and_ends_well(free_port, ending):
     with process_of(free_port) as process:
         assert process.stdout.readline() == "ready\n"
         address = f"http://127.0.0.1:{free_port}"
-        with httpx.Client(base_url=address, timeout=PATIENCE_S) as client:
+        with httpx.Client(base_url=address, timeout=longest()) as client:
             assert client.get("/healthz").status_code == 200
             process.send_signal(ending)
-            out, err = process.communicate(timeout=PATIENCE_S)
+            out, err = process.communicate(timeout=longest())
     assert out == "stopped\n"
     assert process.returncode == 0
     assert "Traceback" not in err
@@ -52,6 +52,6 @@ def test_it_is_ready_when_it_says_so_and_ends_well(free_port, ending):
 
 def test_an_address_that_is_taken_is_named(taken_port):
     with process_of(taken_port) as process:
-        out, err = process.communicate(timeout=PATIENCE_S)
+        out, err = process.communicate(timeout=longest())
     assert "ready" not in out
     assert f"ConfigError: api.listen: 127.0.0.1:{taken_port}" in err

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from openapi_page import described
 from site_world import ANNA, BORIS, VERA
+from waiting import longest
 from whole_world import BLOCKED, EDITOR, ELSEWHERE, OTHER, whole
 
 from merlin.account.key import Scope
@@ -106,7 +107,7 @@ class Callers:
 
     def __init__(self, site):
         self.site = site
-        self.http = httpx.Client(base_url=site.address, timeout=30)
+        self.http = httpx.Client(base_url=site.address, timeout=longest())
         everything = {name: site.key(who) for name, who in PEOPLE.items() if name != "poor"}
         self.keys = {"nobody": {}, **everything}
         self.poor = {each: site.key(VERA, each) for each in Scope}

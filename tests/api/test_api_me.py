@@ -7,7 +7,8 @@ from datetime import timedelta
 import httpx
 import pytest
 from sign_in_world import PASSWORD, PUBLIC, page, signed, stand_still, with_bot, with_password
-from site_world import ANNA, BORIS, PATIENCE_S, running
+from site_world import ANNA, BORIS, running
+from waiting import longest
 
 from merlin.account.key import Scope
 from merlin.account.role import Role
@@ -170,6 +171,6 @@ def test_changes_are_taken_from_our_own_pages_alone(site):
             assert code_of(answer) == "foreign-origin"
         token = browser.cookies["merlin"]
     with httpx.Client(
-        base_url=site.address, cookies={"merlin": token}, timeout=PATIENCE_S
+        base_url=site.address, cookies={"merlin": token}, timeout=longest()
     ) as silent:
         assert silent.put("/api/user/name", json={"name": "petrova"}).status_code == 403

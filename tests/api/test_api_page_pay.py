@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pay_world import as_new
 from shop_pages_world import PLANS, bill, pressed, shop_pages, words
-from site_world import PATIENCE_S
+from waiting import longest
 
 from merlin.billing.plan import Format
 from merlin.billing.promo import Promo
@@ -38,7 +38,7 @@ def shop(shared):
 def test_plans_say_what_they_bring_in_words_and_what_they_cost(shop):
     page = words(
         httpx.get(
-            shop.site.address + "/plans", headers={"Accept-Language": "ru"}, timeout=PATIENCE_S
+            shop.site.address + "/plans", headers={"Accept-Language": "ru"}, timeout=longest()
         )
     )
     assert "20 вопросов текстом в день" in page
@@ -51,7 +51,7 @@ def test_plans_say_what_they_bring_in_words_and_what_they_cost(shop):
     assert "Только по курсам: Алгоритмы и структуры данных" in page
     told = words(
         httpx.get(
-            shop.site.address + "/plans", headers={"Accept-Language": "en"}, timeout=PATIENCE_S
+            shop.site.address + "/plans", headers={"Accept-Language": "en"}, timeout=longest()
         )
     )
     assert "2 questions with a document a day" in told
@@ -59,7 +59,7 @@ def test_plans_say_what_they_bring_in_words_and_what_they_cost(shop):
 
 
 def test_what_is_sold_for_stars_alone_leads_to_the_bot(shop):
-    plans = httpx.get(shop.site.address + "/plans", timeout=PATIENCE_S).text
+    plans = httpx.get(shop.site.address + "/plans", timeout=longest()).text
     assert '<a class="btn" href="https://t.me/merlin_test_bot?start=plan"' in plans
     assert "/checkout/course" not in plans
     page = shop.buyer().http.get("/checkout/course")
@@ -98,7 +98,7 @@ def test_a_trial_begins_once(shop):
 
 
 def test_nobody_buys_or_looks_without_signing_in_and_comes_back_after_it(shop):
-    with httpx.Client(base_url=shop.site.address, timeout=PATIENCE_S) as nobody:
+    with httpx.Client(base_url=shop.site.address, timeout=longest()) as nobody:
         for path in ("/checkout/plus?code=LESS20", "/orders", f"/orders/{'0' * 32}"):
             answer = nobody.get(path)
             assert answer.status_code == 303
@@ -241,9 +241,9 @@ def test_the_chat_offers_plans_once_the_questions_are_gone(shop):
 
 def test_terms_are_the_operators_own_or_not_there(shop):
     said = {"Accept-Language": "ru"}
-    terms = httpx.get(shop.site.address + "/terms", headers=said, timeout=PATIENCE_S)
+    terms = httpx.get(shop.site.address + "/terms", headers=said, timeout=longest())
     assert "Мы отвечаем за то" in words(terms)
-    assert httpx.get(shop.site.address + "/terms?lang=en", timeout=PATIENCE_S).status_code == 404
+    assert httpx.get(shop.site.address + "/terms?lang=en", timeout=longest()).status_code == 404
 
 
 def test_a_plan_that_one_was_given_for_a_time_is_told_until_when(shop):

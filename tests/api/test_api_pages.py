@@ -11,7 +11,8 @@ import httpx
 import pytest
 from api_world import serving
 from shelf_world import COURSES
-from site_world import ANNA, PATIENCE_S, running
+from site_world import ANNA, running
+from waiting import longest
 
 from merlin.account.role import Role
 from merlin.api.app import create_app
@@ -38,7 +39,7 @@ def get(site, path, **headers):
     return httpx.get(
         site.address + path,
         headers={k.replace("_", "-"): v for k, v in headers.items()},
-        timeout=PATIENCE_S,
+        timeout=longest(),
     )
 
 
@@ -72,7 +73,7 @@ def test_the_account_says_more_than_the_browser_and_the_address_most(shelf):
 
 
 def test_a_theme_is_kept_in_a_cookie_and_leaves_the_address(shelf):
-    with httpx.Client(base_url=shelf.address, timeout=PATIENCE_S) as browser:
+    with httpx.Client(base_url=shelf.address, timeout=longest()) as browser:
         chosen = browser.get("/?q=sql&theme=dark")
         assert (chosen.status_code, chosen.headers["location"]) == (303, "/?q=sql")
         assert 'data-theme="dark"' in browser.get("/").text
@@ -271,7 +272,7 @@ def test_a_database_that_does_not_answer_is_told_and_asked_again(tmp_path):
         broken = replace(site.services, store=Away())
         with serving(create_app(broken)) as address:
             page = httpx.get(
-                f"{address}/?all=1", headers={"Accept": "text/html"}, timeout=PATIENCE_S
+                f"{address}/?all=1", headers={"Accept": "text/html"}, timeout=longest()
             )
     assert page.status_code == 503
     assert page.headers["retry-after"] == "5"

@@ -191,6 +191,32 @@ def test_a_code_makes_it_cheaper_once(shop):
     assert boris.http.post("/api/orders", json={"plan": "plus", "promo": "leto"}).status_code == 409
 
 
+def test_a_one_use_code_makes_one_order_cheaper_though_three_are_paid(shop):
+    said = {"code": "ONE-3", "plan": "plus", "percent": 90, "most_uses": 1}
+    assert shop.admin.post("/api/promos", json=said).status_code == 201
+    anna = shop.buyer()
+    made = [anna.ordered(promo="one-3", contact=f"{x}@example.com") for x in range(3)]
+    boris = shop.buyer()
+    assert (
+        boris.http.post("/api/orders", json={"plan": "plus", "promo": "one-3"}).status_code == 409
+    )
+    for order_id in made:
+        shop.till.choose(order_id, "paid")
+    for order_id in made:
+        wait_until(lambda each=order_id: shop.state(each) in {"paid", "refunded"})
+    wait_until(lambda: sorted(map(shop.state, made)) == ["paid", "refunded", "refunded"])
+    (term,) = anna.terms
+    assert term.ends_at - term.starts_at == timedelta(days=30)
+    sent = [shop.till.payment(each)["refunded_amount"]["value"] for each in made]
+    assert sorted(sent) == ["0.00", "29.90", "29.90"]
+    assert anna.told.count("notice-code-taken") == anna.told.count("notice-refunded") == 2
+    assert shop.told_admins(code="ONE-3") == ["notice-code-taken-admins"] * 2
+    back = next(each for each in made if shop.state(each) == "refunded")
+    page = anna.http.get(f"/orders/{back}").text
+    assert "промокод этого заказа был уже использован" in page
+    assert shop.faults() == []
+
+
 def test_a_code_gives_days_once(shop):
     said = {"code": "VESNA", "plan": "plus", "days": 7, "most_uses": 1, "ends_in_days": 1}
     assert shop.admin.post("/api/promos", json=said).status_code == 201

@@ -8,7 +8,8 @@ import re
 import httpx
 import pytest
 from openapi_page import POSTMAN, VARIABLES, described
-from site_world import ANNA, BORIS, PATIENCE_S, VERA
+from site_world import ANNA, BORIS, VERA
+from waiting import longest
 from whole_world import whole
 
 pytestmark = pytest.mark.functional
@@ -66,7 +67,7 @@ def sent(request, values, homes):
     body = request.get("body", {}).get("raw")
     address = f"{filled(url['host'][0], values)}/{path}"
     told = {"params": query, "headers": headers, "content": body}
-    return httpx.request(request["method"], address, timeout=PATIENCE_S, **told)
+    return httpx.request(request["method"], address, timeout=longest(), **told)
 
 
 @pytest.mark.parametrize(("topic", "request_"), GETS)

@@ -14,6 +14,7 @@ from site_world import NOT_LIMITED
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from waiting import longest
 
 from merlin.api.main import server_config
 from merlin.api.protocol import MOST_HEAD_BYTES, BoundedHttp
@@ -60,7 +61,7 @@ def port():
 
 def told(port, *pieces):
     """Return all that is answered to these bytes, until the connection is closed."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=longest()) as connection:
         for piece in pieces:
             connection.sendall(piece)
         return b"".join(iter(lambda: connection.recv(65536), b""))
@@ -86,7 +87,7 @@ def test_an_address_without_end_is_refused(port):
 
 
 def test_bodies_and_further_heads_are_counted_apart(port):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=longest())
     for size in (0, 500_000, 3):
         head = {"X": "a" * (MOST_HEAD_BYTES * 3 // 4)}
         connection.request("POST", "/", b"b" * size, head)

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from certificates import certificate_pem, key_pem, new_key
-from site_world import PATIENCE_S
+from waiting import longest
 
 from merlin.api.tls import tls_context
 from merlin.config import load
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.functional
 PROGRAM = """
 import sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = [sys.argv[1], sys.argv[1] + "/.."]
 from api_world import Desk, services_of
 from merlin.api.main import serve
 from merlin.core.listening import Listening
@@ -51,18 +51,18 @@ def port(files, free_port):
         assert process.stdout.readline() == "ready\n"
         yield free_port
         process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE_S) == 0
+        assert process.wait(longest()) == 0
 
 
 def test_the_api_speaks_https_by_its_own_certificate(files, port):
     trust = ssl.create_default_context(cafile=str(files / "cert.pem"))
     with httpx.Client(
-        base_url=f"https://127.0.0.1:{port}", verify=trust, timeout=PATIENCE_S
+        base_url=f"https://127.0.0.1:{port}", verify=trust, timeout=longest()
     ) as client:
         answer = client.get("/healthz")
         assert answer.status_code == 200
         assert answer.headers["strict-transport-security"] == "max-age=31536000"
-    with pytest.raises(httpx.HTTPError), httpx.Client(timeout=PATIENCE_S) as client:
+    with pytest.raises(httpx.HTTPError), httpx.Client(timeout=longest()) as client:
         client.get(f"http://127.0.0.1:{port}/healthz")
     (files / "config.yaml").write_text(
         f"state_dir: state\napi: {{listen: '127.0.0.1:{port}',"
@@ -77,7 +77,7 @@ def _version(files, port, newest):
     trust = ssl.create_default_context(cafile=str(files / "cert.pem"))
     trust.maximum_version = newest
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as plain,
+        socket.create_connection(("127.0.0.1", port), timeout=longest()) as plain,
         trust.wrap_socket(plain, server_hostname="127.0.0.1") as wrapped,
     ):
         return wrapped.version()

@@ -8,7 +8,7 @@ import threading
 from dataclasses import replace
 
 from served import AT, SYSTEM, let_serve  # noqa: F401 - part of this world
-from waiting import DEADLINE_S
+from waiting import longest
 
 from merlin.bot.services import Pace
 from merlin.chat.desk import Patience
@@ -63,13 +63,13 @@ class RunningBot:
 
     def __enter__(self):
         self._thread.start()
-        assert self._ready.wait(DEADLINE_S)
+        assert self._ready.wait(longest())
         return self
 
     def __exit__(self, *_):
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(60)
+        self._thread.join(longest())
         assert not self._thread.is_alive()
         if self.error is not None:
             raise self.error

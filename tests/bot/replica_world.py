@@ -8,7 +8,7 @@ import httpx
 import yaml
 from bot_world import let_serve, settings_of
 from forked import start
-from waiting import wait_until
+from waiting import longest, wait_until
 
 from merlin.core.clock import iso, utc_now
 from merlin.core.free_port import free_ports
@@ -70,7 +70,7 @@ class Replicas:
         for child in self._children:
             child.terminate()
         for child in self._children:
-            child.join(60)
+            child.join(longest())
             if child.is_alive():
                 child.kill()
                 child.join()

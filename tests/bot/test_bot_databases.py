@@ -8,6 +8,7 @@ import pytest
 from bot_talk import Talk
 from bot_world import RunningBot, let_serve, rows, settings_of, states
 from forked import code_of, start_bot
+from waiting import longest
 
 from merlin.billing.plan import read_plans
 
@@ -111,7 +112,7 @@ def test_of_two_bots_that_poll_one_waits_quietly_and_takes_over(telegram, settin
     finally:
         for child in (first, second):
             child.terminate()
-            child.join(30)
+            child.join(longest())
     assert {call.status for call in telegram.calls("getUpdates")} <= {200, 0}
     assert texts(telegram, "vera") == []
     assert len(texts(telegram)) == 2

@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 
 from playwright.sync_api import Browser, Page, expect
+from waiting import longest
 
 from merlin.sandbox.telegram import TelegramStandIn
 
@@ -24,7 +25,7 @@ class Bot:
         body = json.dumps(fields).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(url, body, headers)  # noqa: S310 - the stand-in's address
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
+        with urllib.request.urlopen(request, timeout=longest()) as answer:  # noqa: S310 - as above
             return json.loads(answer.read())["result"]
 
     def say(self, chat_id: int, text: str, **fields: object) -> int:
@@ -49,6 +50,7 @@ def opened(
     """Open the page, and fail the test for anything that the browser complained of."""
     context = chromium.new_context(viewport={"width": width, "height": 800}, **options)
     page = context.new_page()
+    page.set_default_timeout(1000 * longest())
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))

@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page
+from waiting import longest
 
 # What the api's own tests share serves here too.
 sys.path.append(str(Path(__file__).parents[1] / "api"))
@@ -72,7 +73,7 @@ class Visitor:
                 ]
             )
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(1000 * longest())
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("dialog", self._refuse)
         page.on("console", self._hear)

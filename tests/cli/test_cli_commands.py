@@ -221,8 +221,8 @@ def test_all_that_are_missing_together_are_named_before_anything_starts(
     assert main(["run", "--config", str(path)]) == 2
     told = capfd.readouterr().err.splitlines()
     assert [line.removeprefix("merlin: ").split()[2] for line in told] == [
-        "TELEGRAM_BOT_TOKEN",
         "MERLIN_ENGINE_KEY",
+        "TELEGRAM_BOT_TOKEN",
         "ELSEWHERE_KEY",
     ]
 

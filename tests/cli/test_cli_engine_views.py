@@ -20,7 +20,7 @@ sys.path.append(str(Path(__file__).parents[1] / "engine"))
 
 from engine_world import KEY
 from page_world import BASE, SHOWN, STEPS, pages_in_thread
-from waiting import wait_until
+from waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -109,7 +109,7 @@ def test_watching_goes_on_until_it_is_interrupted(pages, tmp_path):
     )
     first = [shown.stdout.readline() for _ in range(3)]
     shown.send_signal(signal.SIGINT)
-    _, err = shown.communicate(timeout=60)
+    _, err = shown.communicate(timeout=longest())
     assert "cancelled" in "".join(first)
     assert (shown.returncode, "Traceback" in err) == (130, False)
 

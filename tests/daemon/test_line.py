@@ -10,11 +10,13 @@ from datetime import timedelta
 
 import pytest
 
+from merlin.adapters.git_read import COMMIT_LIMIT
 from merlin.build.gather import gather
 from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError, SourceError
 from merlin.daemon import ticks
 from merlin.job.launching import launch_waiting
+from merlin.wiring.reading import reports
 
 pytestmark = pytest.mark.integration
 
@@ -32,6 +34,44 @@ def break_dataset(lab, word):
     path = lab.repository.folder / "datasets/trial/dataset.yaml"
     path.write_text(f"broken: [{word}\n", encoding="utf-8")
     return lab.repository.commit()
+
+
+# git can convert bytes to UTF-16 or not, as their number is even or odd.
+@pytest.mark.parametrize("subject", ["Even", "Evens"])
+def test_a_commit_in_an_encoding_that_git_cannot_convert_does_not_end_the_pipeline(lab, subject):
+    lab.tick("fetch")
+    lab.repository.example("trial", 40)
+    lab.repository.git("add", "-A")
+    lab.repository.git("-c", "i18n.commitEncoding=UTF-16", "commit", "-q", "-m", subject)
+    odd = lab.repository.git("rev-parse", "HEAD")
+    lab.repository.example("trial", 41)
+    last = lab.repository.commit("Go on")
+    lab.tick("fetch")
+    with reports(lab.config) as rows:
+        told = {each["commit"]: (each["verdict"], each["subject"]) for each in rows.log("trial")}
+    assert told[odd] == ("built", subject)
+    assert told[last] == ("built", "Go on")
+
+
+def test_a_commit_that_cannot_be_read_gets_a_verdict_of_its_own_and_the_next_one_is_built(
+    lab, told
+):
+    lab.tick("fetch")
+    lab.repository.example("trial", 40)
+    lab.repository.git("add", "-A")
+    message = lab.folder / "message"
+    message.write_text("Endless\n\n" + "x" * COMMIT_LIMIT, encoding="utf-8")
+    lab.repository.git("commit", "-q", "-F", str(message))
+    large = lab.repository.git("rev-parse", "HEAD")
+    lab.tick("fetch")
+    assert (lab.status()["verdict"], lab.status()["reason"]) == (
+        "rejected",
+        "verdict-commit-unreadable",
+    )
+    assert told()["notice-rejected"]["commit"] == large[:10]
+    lab.repository.example("trial", 41)
+    lab.repository.commit("Go on")
+    lab.until_serving("trial-2")
 
 
 def test_a_burst_of_commits_waits_for_fifteen_minutes_at_most(lab):

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
-from waiting import DEADLINE_S
+from waiting import longest, wait_until
 
 from merlin.core.clock import utc_now
-from merlin.daemon.main import Tally, mind_the_clock
+from merlin.core.errors import SourceError
+from merlin.core.heartbeat import LASTING, BugCount
+from merlin.core.text import LANGUAGES, text
+from merlin.daemon.main import Tally, Tick, mind_the_clock, run
 from merlin.daemon.ticks import ticks_of
 from merlin.store.faults import DatabaseAway
+from merlin.wiring.health import illness
 
 pytestmark = pytest.mark.functional
 
@@ -29,7 +34,7 @@ def test_a_clock_that_was_set_back_delays_no_tick():
     )
     waiting.start()
     try:
-        assert ran.wait(DEADLINE_S)
+        assert ran.wait(longest())
     finally:
         stop.set()
         waiting.join()
@@ -44,6 +49,66 @@ def test_one_reason_is_told_once_until_a_success():
         True,
     ]
     assert tally.counts == {"fetch_error": 3}
+
+
+def test_a_tick_that_fails_by_a_bug_more_than_twice_is_told_once_and_makes_the_daemon_unwell(
+    lab, told
+):
+    tally, stop, failures = Tally(), threading.Event(), itertools.count(1)
+    is_mended = threading.Event()
+
+    def fails():
+        if not is_mended.is_set():
+            raise ValueError(f"no number: {min(next(failures), LASTING)}")
+        return False
+
+    def is_away():
+        raise SourceError("the repository is away")
+
+    with lab.services() as services:
+        beat = next(tick for tick in ticks_of(services, tally) if tick.name == "beat")
+        ticks = [
+            Tick("fetch", fails, 0.05),
+            Tick("promote", is_away, 0.05),
+            replace(beat, period_s=0.05),
+        ]
+        daemon = threading.Thread(target=run, args=(ticks, tally, lambda: None, stop))
+        daemon.start()
+        try:
+            wait_until(lambda: tally.counts.get("fetch_error", 0) > 2 * LASTING)
+            ill = wait_until(lambda: illness(lab.config, "daemon"))
+            assert (
+                dict(ill.arguments).items()
+                >= {
+                    "step": "fetch",
+                    "reason": f"ValueError: no number: {LASTING}",
+                }.items()
+            )
+            is_mended.set()
+            wait_until(lambda: illness(lab.config, "daemon") is None)
+        finally:
+            stop.set()
+            daemon.join()
+        waiting = services.notices.waiting(100)
+    assert [each.key for each in waiting] == ["notice-failing"]
+    assert waiting[0].arguments == {
+        "process": "daemon",
+        "step": "fetch",
+        "reason": f"ValueError: no number: {LASTING}",
+    }
+    assert all(text(language, ill.key, **ill.arguments) for language in LANGUAGES)
+    assert all(
+        text(language, "notice-failing", **told()["notice-failing"]) for language in LANGUAGES
+    )
+
+
+def test_a_bug_that_came_twice_and_went_is_told_to_nobody():
+    bugs = BugCount()
+    for _ in range(3):
+        bugs.failed("fetch", ValueError("x"))
+        bugs.failed("fetch", ValueError("x"))
+        assert bugs.failing == {}
+        bugs.succeeded("fetch")
 
 
 def test_a_job_is_looked_at_though_its_time_lies_beyond_a_jump_of_the_clock(lab):

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 from forked import start
-from waiting import wait_until
+from waiting import longest, wait_until
 
 from merlin.chat.setting import BOT_NAME
 from merlin.core.errors import MerlinError
@@ -33,7 +33,7 @@ def bot_and_api(lab):
 @contextmanager
 def browser_at(address, folder):
     """Give a browser once the api answers and the bot has left word of its name."""
-    with httpx.Client(base_url=address, headers={"Origin": address}, timeout=30) as browser:
+    with httpx.Client(base_url=address, headers={"Origin": address}, timeout=longest()) as browser:
         wait_until(lambda: _is_up(folder, browser), 60)
         yield browser
 

@@ -8,6 +8,7 @@ from html import unescape
 import httpx
 import pytest
 from browser_world import bot_and_api, browser_at, sign_in
+from waiting import longest
 from world import Lab
 
 from merlin.core.free_port import free_ports
@@ -108,7 +109,7 @@ def test_from_a_limit_to_the_answer_that_was_paid_for(address, telegram, till, t
         page = browser.post(checkout, data=form, follow_redirects=True)
         pay_url = found(r'http-equiv="refresh" content="0;url=([^"]+)"', page)
         assert pay_url.startswith(till.base_url.removesuffix("/v3"))
-        back = httpx.post(pay_url, data={"outcome": "paid"}, timeout=30).headers["location"]
+        back = httpx.post(pay_url, data={"outcome": "paid"}, timeout=longest()).headers["location"]
         assert "купленное уже ваше" in browser.get(back).text
         (payment,) = till.payments()
         assert (payment["status"], payment["amount"]["value"]) == ("succeeded", "299.00")

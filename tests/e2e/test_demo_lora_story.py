@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import longest
 
 from merlin.core.free_port import free_ports
 from merlin.engine.library.card import Card, files_in, sha256_of
@@ -71,7 +72,7 @@ def test_the_language_model_is_told_of_until_it_invites_to_ask(unpacked_before, 
             if line.startswith(("Try it", "✘")):
                 break
         demo.send_signal(signal.SIGINT)
-        demo.communicate(timeout=60)
+        demo.communicate(timeout=longest())
     story = "".join(said)
     assert "committed sixty English questions" in story
     epochs = [line for line in said if line.startswith("● the language model: epoch")]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from forked import start
-from waiting import wait_until
+from waiting import longest, wait_until
 from world import Lab
 
 from merlin.core.errors import MerlinError
@@ -100,7 +100,7 @@ def engine_is_up(lab):
 
     def looked():
         try:
-            return httpx.get(f"{address}/healthz", timeout=30).is_success
+            return httpx.get(f"{address}/healthz", timeout=longest()).is_success
         except httpx.TransportError:
             return False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 from browser_world import bot_and_api, browser_at, sign_in
+from waiting import longest
 from world import Lab
 
 from merlin.sandbox.demo.place import Ports
@@ -40,6 +41,6 @@ def test_a_browser_is_signed_in_by_a_yes_in_the_bot(address, telegram, tmp_path)
     with browser_at(address, tmp_path) as browser:
         began, ended = sign_in(telegram, browser)
         assert began["url"].startswith(telegram.page_url)
-        assert httpx.get(began["url"], timeout=30).status_code == 200
+        assert httpx.get(began["url"], timeout=longest()).status_code == 200
         assert ended["signed_in"]["user"]["id"] == ANNA.person_id
         assert browser.get("/api/user").json()["has_telegram"]

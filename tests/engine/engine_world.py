@@ -14,7 +14,7 @@ import uvicorn
 
 # As `serve` does, before numpy is there: a second thread of BLAS slows small trainings.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-from waiting import wait_until
+from waiting import longest, wait_until
 
 from merlin.engine.main import listen, serve_on
 from merlin.engine.server import create_app
@@ -62,7 +62,10 @@ def many(n):
 def connect(port, key=KEY):
     """Return the openai package's own client, as anybody would make it."""
     return openai.OpenAI(
-        api_key=key, base_url=f"http://127.0.0.1:{port}/v1", max_retries=0, timeout=DEADLINE_S
+        api_key=key,
+        base_url=f"http://127.0.0.1:{port}/v1",
+        max_retries=0,
+        timeout=longest(DEADLINE_S),
     )
 
 
@@ -175,7 +178,7 @@ class EngineProcess:
         self._process = _FORKS.Process(target=_serve, args=(settings, self.environment, told))
         self._process.start()
         told.close()
-        assert heard.poll(DEADLINE_S), "the engine did not start"
+        assert heard.poll(longest(DEADLINE_S)), "the engine did not start"
         self._close_desk()
         self.desk = Desk(heard.recv())
         heard.close()
@@ -192,7 +195,7 @@ class EngineProcess:
     def stop(self):
         """Ask it to end; return its exit code."""
         self._process.terminate()
-        self._process.join(DEADLINE_S)
+        self._process.join(longest(DEADLINE_S))
         return self._process.exitcode
 
     def _close_desk(self):

@@ -13,14 +13,13 @@ import warnings
 from contextlib import contextmanager
 
 from backend_world import answer_of, asking
-from waiting import wait_until
+from waiting import longest, wait_until
 
 from merlin.engine.answering.asking import Adapter
 from merlin.engine.answering.transformers import TransformersBackend
 from merlin.engine.settings import AnsweringSettings, ModelSettings
 
 # A start of the child on a machine that is busy with much else.
-LONGEST_S = 240
 ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
@@ -32,7 +31,7 @@ class Speaker:
 
     def run(self, work):
         """Return what a coroutine returns on the backend's loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(LONGEST_S)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(longest(240))
 
     def ask(self, question, adapter=None, **options):
         """Return the answer's text, its pieces, its ending."""

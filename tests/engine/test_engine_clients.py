@@ -9,7 +9,7 @@ import httpx2
 import openai
 import pytest
 from engine_world import QUESTION, Desk, connect, engine_in_thread, jsonl
-from waiting import wait_until
+from waiting import longest, wait_until
 
 from merlin.core.errors import NotFound, Refused
 from merlin.engine.clients import Clients
@@ -50,7 +50,7 @@ def enter(place):
 def call(desk, method, path, **other):
     head = {"Authorization": f"Bearer {desk.key}"}
     url = f"http://127.0.0.1:{desk.port}{path}"
-    return httpx2.request(method, url, headers=head, timeout=60, **other)
+    return httpx2.request(method, url, headers=head, timeout=longest(), **other)
 
 
 def test_a_key_opens_the_engine_until_it_is_revoked(place, enter):

@@ -7,7 +7,7 @@ import re
 import httpx
 import pytest
 from page_world import BASE, SHOWN, pages_in_thread
-from waiting import wait_until
+from waiting import longest, wait_until
 
 from merlin.engine.page.machine import Gpu, Machine, gpus_told
 
@@ -20,7 +20,7 @@ def figures(tmp_path_factory):
     with pages_in_thread(tmp_path_factory.mktemp("figures")) as pages:
         wait_until(lambda: len(pages.desk.losses(pages.jobs["running"])) >= SHOWN)
         pages.desk.ask("recall")
-        page = httpx.get(f"{pages.address}/metrics", timeout=60).text
+        page = httpx.get(f"{pages.address}/metrics", timeout=longest()).text
     return dict(re.findall(r"^(merlin_engine_\S+) (\S+)$", page, re.MULTILINE))
 
 

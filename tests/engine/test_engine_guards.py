@@ -8,6 +8,7 @@ import httpx2
 import openai
 import pytest
 from engine_world import KEY, connect, engine_in_thread
+from waiting import longest
 
 from merlin.core.errors import ConfigError, LeadTaken
 from merlin.engine.main import listen, serve
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.functional
 def get(desk, path, key=KEY, method="GET", **other):
     head = {b"Authorization": f"Bearer {key}".encode()} if key else {}
     url = f"http://127.0.0.1:{desk.port}{path}"
-    return httpx2.request(method, url, headers=head, timeout=60, **other)
+    return httpx2.request(method, url, headers=head, timeout=longest(), **other)
 
 
 @pytest.mark.parametrize("key", ["wrong", "", KEY[:-1], "ключ"])

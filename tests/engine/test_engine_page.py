@@ -13,14 +13,13 @@ import pytest
 from engine_world import KEY, TAUGHT, engine_in_thread
 from page_world import BASE, MISSING, SHOWN, STEPS, pages_in_thread
 from PIL import Image
-from waiting import wait_until
+from waiting import longest, wait_until
 
 from merlin.engine.page.answering import HEADERS
 from merlin.engine.page.entrance import COOKIE, FREE_TRIES
 
 pytestmark = pytest.mark.functional
-LONGEST_S = 60
-get, post = partial(httpx.get, timeout=LONGEST_S), partial(httpx.post, timeout=LONGEST_S)
+get, post = partial(httpx.get, timeout=longest()), partial(httpx.post, timeout=longest())
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +33,7 @@ def pages(tmp_path_factory):
 def client(pages, **headers):
     """Give a browser that was let in by the key."""
     headers = {"Accept-Language": "ru", **headers}
-    with httpx.Client(base_url=pages.address, headers=headers, timeout=LONGEST_S) as made:
+    with httpx.Client(base_url=pages.address, headers=headers, timeout=longest()) as made:
         answer = made.post("/sign-in", data={"key": KEY}, headers=own(pages))
         assert answer.status_code == 303, answer.text
         yield made
@@ -198,7 +197,7 @@ def test_signing_in_leads_to_no_other_site(pages, back):
 
 def test_who_tries_many_keys_waits(fresh):
     headers = {"Accept-Language": "ru"}
-    with httpx.Client(base_url=fresh.address, headers=headers, timeout=LONGEST_S) as browser:
+    with httpx.Client(base_url=fresh.address, headers=headers, timeout=longest()) as browser:
 
         def send(key):
             return browser.post("/sign-in", data={"key": key}, headers=own(fresh))

@@ -11,6 +11,7 @@ import sys
 import pytest
 from generator_world import speaking
 from tiny_base import question, tiny_base
+from waiting import longest
 
 from merlin.engine.answering.asking import Busy, Unavailable
 from merlin.engine.answering.transformers.child.wire import Setup
@@ -52,7 +53,7 @@ def test_a_full_line_is_busy_and_those_in_it_are_answered(narrow):
         narrow.ask("Tell me.")
     assert busy.value.retry_after_s >= 1
     first.close()
-    waiting.result(30)
+    waiting.result(longest())
     for stream in (second, third):
         stream.close()
     narrow.wait_for(rows=0, running=0, waiting=0)
@@ -168,7 +169,7 @@ def test_the_window_is_what_is_asked_for_and_never_more_than_the_base_has(asked,
 
 def test_the_process_leaves_at_once_when_the_engine_is_gone():
     command = [sys.executable, "-m", "merlin.engine.answering.transformers.child", "{}"]
-    assert subprocess.run(command, stdin=subprocess.DEVNULL, timeout=30).returncode == 0
+    assert subprocess.run(command, stdin=subprocess.DEVNULL, timeout=longest()).returncode == 0
 
 
 def test_the_engines_side_never_imports_torch():

@@ -31,7 +31,6 @@ _TEMPLATE = (
     "{% endfor %}{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
 )
 _STEPS, _BATCH, _RATE, _WARM = 250, 12, 4e-3, 10
-_LONGEST_S = 300
 
 
 def tiny_base():
@@ -95,6 +94,9 @@ def _lines(path, rows):
 
 def _kept(kind):
     """Return the base's folder, made by a process of its own where this recipe has none yet."""
+    # Not at the top: that process runs this file alone, without the folder of the tests.
+    from waiting import longest
+
     recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
     home = Path(tempfile.gettempdir()) / f"merlin-tiny-base-{os.getuid()}"
     home.mkdir(mode=0o700, exist_ok=True)
@@ -104,7 +106,7 @@ def _kept(kind):
         if not folder.is_dir():
             beside = Path(tempfile.mkdtemp(dir=home))
             command = [sys.executable, __file__, kind, str(beside)]
-            ended = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST_S)
+            ended = subprocess.run(command, capture_output=True, text=True, timeout=longest(300))
             assert ended.returncode == 0, ended.stderr
             beside.rename(folder)
     return folder

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from forked import start
+from waiting import Deadline
 from world import KEY, Lab
 
 from merlin.core import killpoint
@@ -55,11 +54,11 @@ def is_done(lab):
 
 def run_until_done(lab, **environment):
     """Start the daemon again whenever it dies; return how often it was killed by the point."""
-    deaths, until = 0, time.monotonic() + SERVE_S
+    deaths, deadline = 0, Deadline(SERVE_S)
     process = daemon(lab, **environment)
     try:
         while not process.is_alive() or not is_done(lab):
-            assert time.monotonic() < until, (lab.folder / "daemon.log").read_text()[-3000:]
+            assert not deadline.is_over(), (lab.folder / "daemon.log").read_text()[-3000:]
             process.join(0.05)
             if not process.is_alive():
                 assert process.exitcode == 137, (lab.folder / "daemon.log").read_text()[-3000:]

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from forked import code_of, start
 from served import serve_in
-from waiting import wait_until
+from waiting import longest, wait_until
 
 from merlin.account.key import Scope
 from merlin.account.user import User
@@ -75,7 +75,9 @@ class Api:
     def ask(self, *, stream=False, **headers):
         said = {"Authorization": f"Bearer {self.key}", **headers}
         address = f"{self.address}/v1/chat/completions"
-        return httpx.post(address, json={**ASKED, "stream": stream}, headers=said, timeout=30)
+        return httpx.post(
+            address, json={**ASKED, "stream": stream}, headers=said, timeout=longest()
+        )
 
     def dies_at(self, point, **said):
         """Let the api die at a point of a question that is asked like this."""

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import yaml
 from forked import code_of, start
-from waiting import wait_until
+from waiting import longest, wait_until
 
 from merlin.account.sign_in import How
 from merlin.account.user import User
@@ -97,7 +97,7 @@ class Api:
     def post(self, who, path, **body):
         headers = {"Cookie": f"merlin={self.tokens[who]}", "Origin": self.address}
         address = f"{self.address}{path}"
-        return httpx.post(address, json=body, headers=headers, timeout=30)
+        return httpx.post(address, json=body, headers=headers, timeout=longest())
 
     def books(self, read):
         with reading(self.config) as database:

@@ -11,11 +11,11 @@ from typing import Any
 
 from telegram import Bot
 from telegram.request import HTTPXRequest
+from waiting import longest
 
 from merlin.sandbox.telegram import TelegramStandIn
 
 # A busy machine answers late; its own 5 s would be over.
-LONGEST_S = 60.0
 Ask = Callable[[Callable[[Bot], Awaitable[Any]]], Any]
 
 
@@ -23,7 +23,7 @@ def bot_of(standin: TelegramStandIn, token: str = "") -> Bot:
     """Return the real client, pointed at the stand-in."""
     urls = {"base_url": standin.base_url, "base_file_url": standin.base_file_url}
     # Reading the system's certificates takes longer than a whole test on the loopback.
-    patience = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), LONGEST_S)
+    patience = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), longest())
     requests = [HTTPXRequest(**patience, httpx_kwargs={"verify": False}) for _ in range(2)]
     return Bot(token or standin.token, **urls, request=requests[0], get_updates_request=requests[1])
 
@@ -44,7 +44,7 @@ def fetch(url: str, body: object = None, headers: dict[str, str] | None = None) 
     sent = {"Content-Type": "application/json", **(headers or {})}
     request = urllib.request.Request(url, data, sent)  # noqa: S310 - the stand-in's own address
     try:
-        with urllib.request.urlopen(request, timeout=LONGEST_S) as answer:  # noqa: S310 - as above
+        with urllib.request.urlopen(request, timeout=longest()) as answer:  # noqa: S310 - as above
             return answer.status, json.loads(answer.read() or b"null")
     except urllib.error.HTTPError as error:
         with error:

@@ -13,7 +13,8 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from telegram_client import LONGEST_S, fetch
+from telegram_client import fetch
+from waiting import longest
 
 from merlin.sandbox.telegram import TelegramStandIn
 from merlin.sandbox.telegram.arguments import Upload
@@ -28,7 +29,7 @@ PAGE_FILES = sorted([*(WEB / "sandbox" / "static" / "chat").rglob("*.js"), TEMPL
 @contextmanager
 def opened(standin, path, **headers) -> Iterator[http.client.HTTPResponse]:
     host = urllib.parse.urlsplit(standin.page_url).netloc
-    connection = http.client.HTTPConnection(host, timeout=LONGEST_S)
+    connection = http.client.HTTPConnection(host, timeout=longest())
     try:
         connection.request("GET", path, headers=headers)
         with connection.getresponse() as answer:
@@ -89,7 +90,7 @@ def test_a_file_comes_as_a_form(telegram_up):
         b"Content-Type: text/plain\r\n\r\nhello\r\n--x--\r\n"
     )
     host = urllib.parse.urlsplit(telegram_up.page_url).netloc
-    connection = http.client.HTTPConnection(host, timeout=LONGEST_S)
+    connection = http.client.HTTPConnection(host, timeout=longest())
     kind = {"Content-Type": "multipart/form-data; boundary=x"}
     connection.request("POST", "/control/send", body, kind)
     assert connection.getresponse().status == 200

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 import requests
-from till_client import WAIT_S, Client, asked
-from waiting import wait_until
+from till_client import Client, asked
+from waiting import longest, wait_until
 
 from merlin.core.free_port import free_ports
 from merlin.sandbox.faults import Fault, FaultKind
@@ -47,7 +47,7 @@ def test_another_site_may_not_write_here(client):
     said = {"payment": "p1", "outcome": "paid"}
     headers = {"Origin": "https://elsewhere.example.com"}
     url = f"{client.root}/control/choose"
-    assert requests.post(url, json=said, headers=headers, timeout=WAIT_S).status_code == 403
+    assert requests.post(url, json=said, headers=headers, timeout=longest()).status_code == 403
     assert client.shop.payment("p1")["status"] == "pending"
 
 
@@ -100,7 +100,7 @@ class Served:
 
     def _answers(self):
         try:
-            return requests.get(self.base_url, timeout=WAIT_S).status_code == 404
+            return requests.get(self.base_url, timeout=longest()).status_code == 404
         except requests.ConnectionError:
             return False
 
@@ -125,4 +125,4 @@ def test_as_a_process_it_remembers_over_a_kill(tmp_path):
         *("succeeded", "pending", "succeeded")
     ]
     again.process.terminate()
-    again.process.wait(timeout=WAIT_S)
+    again.process.wait(timeout=longest())

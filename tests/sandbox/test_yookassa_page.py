@@ -6,7 +6,8 @@ import re
 
 import pytest
 import requests
-from till_client import WAIT_S, Client
+from till_client import Client
+from waiting import longest
 
 from merlin.sandbox.yookassa import YooKassaStandIn
 
@@ -22,11 +23,11 @@ def client():
 
 
 def page(url, **said):
-    return requests.get(url, timeout=WAIT_S, **said)
+    return requests.get(url, timeout=longest(), **said)
 
 
 def press(url, **form):
-    return requests.post(url, data=form, timeout=WAIT_S, allow_redirects=False)
+    return requests.post(url, data=form, timeout=longest(), allow_redirects=False)
 
 
 def opened(client, purchase, **more):

@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import requests
+from waiting import longest
 
 from merlin.sandbox.yookassa import YooKassaStandIn
-
-WAIT_S = 60
 
 
 class Client:
@@ -27,7 +26,12 @@ class Client:
         headers = {"Idempotence-Key": key or f"key-{next(self._keys)}"} if key != "" else {}
         auth = auth or (self.shop.shop_id, self.shop.key)
         answer = requests.request(
-            method, self.shop.base_url + path, json=body, headers=headers, auth=auth, timeout=WAIT_S
+            method,
+            self.shop.base_url + path,
+            json=body,
+            headers=headers,
+            auth=auth,
+            timeout=longest(),
         )
         return answer.status_code, answer.json()
 
@@ -38,11 +42,11 @@ class Client:
         return told
 
     def control(self, act, **said):
-        answer = requests.post(f"{self.root}/control/{act}", json=said, timeout=WAIT_S)
+        answer = requests.post(f"{self.root}/control/{act}", json=said, timeout=longest())
         return answer.status_code, answer.json()
 
     def shown(self, what):
-        return requests.get(f"{self.root}/control/{what}", timeout=WAIT_S).json()
+        return requests.get(f"{self.root}/control/{what}", timeout=longest()).json()
 
 
 def asked(purchase="p1", **more):

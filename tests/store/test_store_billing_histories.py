@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from billing_goods import FEW
 from billing_histories import History, shop_of
 
 pytestmark = pytest.mark.integration
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.integration
 def test_hundreds_of_histories_keep_money_plans_and_questions_right(database, cipher, clock):
     """On PostgreSQL fewer: a call there takes a way over a socket."""
     dice = random.Random(20261120)  # noqa: S311 - a test's own dice
-    world = shop_of(database, cipher, clock)
+    world, histories = shop_of(database, cipher, clock), []
     for number in range(200 if database.dialect == "sqlite" else 40):
         with database.atomic():
             history = History(dice, world, 5000 + number)
@@ -21,4 +22,15 @@ def test_hundreds_of_histories_keep_money_plans_and_questions_right(database, ci
                 for _ in range(4):
                     history.step()
                 history.check()
+        histories.append(history)
+    for _ in range(len(histories)):
+        # Somebody comes back: their orders are paid late, and their codes are others' by then.
+        with database.atomic():
+            history = dice.choice(histories)
+            for _ in range(4):
+                history.step()
+            history.check()
     assert world.faults() == []
+    granted, sent_back = world.granted("FEW")
+    assert 0 < granted <= FEW
+    assert sent_back + world.granted("LESS")[1]

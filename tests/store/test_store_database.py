@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from waiting import longest
 
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.store.connections import connect
@@ -175,7 +176,7 @@ def test_postgresql_deadlock_is_done_again(postgresql):
             tries.append(first)
             _touch(database, first)
             if len(tries) <= 2:
-                met.wait(60)
+                met.wait(longest())
             _touch(database, second)
 
         database.transact(work)

@@ -9,8 +9,10 @@ import pytest
 from shop_world import ANNA, BORIS, STARS, VERA, YOOKASSA, Counter
 
 from merlin.account.user import User
+from merlin.billing import settling
 from merlin.billing.promo import Promo
 from merlin.billing.purchase import PurchaseState
+from merlin.billing.till import Status
 from merlin.core.errors import NotFound, Refused
 from merlin.store.database import open_database
 from merlin.store.people import PeopleRows
@@ -37,8 +39,8 @@ def refused_as(call, *arguments, **named):
     return refused.value.key
 
 
-def give_up(shop, purchase, state=PurchaseState.CANCELED):
-    return shop.books.purchases.give_up(purchase.purchase_id, state)
+def give_up(shop, purchase, state=PurchaseState.CANCELED, **how):
+    return shop.books.purchases.give_up(purchase.purchase_id, state, **how)
 
 
 def uses(shop, code="HALF"):
@@ -158,6 +160,122 @@ def test_what_was_given_up_and_paid_all_the_same_has_used_the_code(shop):
     shop.pay(purchase)
     assert refused_as(shop.order, promo="HALF") == "promo-used"
     assert uses(shop) == 1
+
+
+def begun(shop, **order):
+    """Order with the code LAST, and open the page of YooKassa."""
+    purchase = shop.order(promo="LAST", **order)
+    asking, number = shop.books.asking, purchase.purchase_id
+    assert asking.asking(number, shop.clock(), timedelta(seconds=15))
+    assert asking.pending(number, f"out-{number}", "https://pay", shop.clock() + DAY)
+    return purchase
+
+
+@pytest.fixture
+def last(shop):
+    """Give the shop a code that one person may use."""
+    shop.books.promos.add(Promo("LAST", "plus", percent=90, most_uses=1))
+    return shop
+
+
+def test_a_one_use_code_is_used_once_however_many_of_its_orders_are_paid(last):
+    made = [begun(last, contact=f"{number}@example.com") for number in range(3)]
+    grants = [last.pay(each) for each in made]
+    assert [each.is_empty for each in grants] == [False, True, True]
+    assert len(last.books.terms.of(ANNA)) == 1
+    assert last.told(ANNA) == ["notice-paid", "notice-code-taken", "notice-code-taken"]
+    assert last.told("admins") == ["notice-code-taken-admins"] * 2
+    for purchase, grant in zip(made[1:], grants[1:], strict=True):
+        (refund,) = last.books.refunds.of(purchase.purchase_id)
+        assert (refund.grant_id, refund.amount) == (grant.entry_id, purchase.order.amount)
+        returned = last.returned(refund.payment_id, "back-1" + refund.refund_id, refund.amount)
+        assert last.books.refunds.done(refund.refund_id, returned) is not None
+    assert uses(last, "LAST") == 1
+    assert last.plans() == ["plus"]
+    assert last.faults() == []
+
+
+def test_the_first_payment_has_the_code_and_ends_the_order_that_held_it(last):
+    first = begun(last)
+    second = begun(last, contact="a@example.com")
+    assert not last.pay(first).is_empty
+    assert last.books.purchases.get(second.purchase_id).state is PurchaseState.CANCELED
+    assert not last.books.promos.may_take(second)
+    assert last.pay(second).is_empty
+
+
+def test_an_order_in_stars_that_is_paid_twice_uses_its_code_once(last):
+    purchase = last.order(promo="LAST", till=STARS)
+    assert [last.pay(purchase).is_empty for _ in range(2)] == [False, True]
+    assert len(last.books.terms.of(ANNA)) == 1
+
+
+def test_a_use_is_held_as_long_as_its_order_can_be_paid(last):
+    purchase = begun(last)
+    assert give_up(last, purchase)
+    assert refused_as(last.order, BORIS, promo="LAST") == "promo-used-up"
+    canceled = last.seen(purchase, f"out-{purchase.purchase_id}", Status.CANCELED)
+    last.settle(purchase, canceled)
+    assert last.order(BORIS, promo="LAST").order.promo == "LAST"
+
+
+def test_a_use_is_held_by_whichever_of_the_orders_can_be_paid(last):
+    first = begun(last)
+    second = last.order(promo="LAST", till=STARS)
+    assert give_up(last, second)
+    assert refused_as(last.order, BORIS, promo="LAST") == "promo-used-up"
+    assert not last.pay(first).is_empty
+
+
+def test_a_use_is_free_once_nobody_looks_at_its_order_any_more(last, clock):
+    purchase = begun(last)
+    while purchase.look_at is not None:
+        clock.now = max(clock.now, purchase.look_at)
+        last.books.asking.due(clock())
+        settling.expire(last.books, purchase, clock())
+        purchase = last.books.purchases.get(purchase.purchase_id)
+    assert uses(last, "LAST") == 0
+    assert last.order(BORIS, promo="LAST").order.promo == "LAST"
+
+
+def test_what_is_paid_after_the_use_was_anothers_goes_back(last):
+    purchase = begun(last)
+    give_up(last, purchase, is_closed=True)
+    assert not last.pay(last.order(BORIS, promo="LAST")).is_empty
+    assert last.pay(purchase).is_empty
+    assert last.books.terms.of(ANNA) == []
+    assert last.told(ANNA) == ["notice-code-taken"]
+    assert uses(last, "LAST") == 1
+
+
+def test_those_who_pay_at_once_are_as_many_as_the_code_says(url, cipher, clock):
+    people = range(2001, 2007)
+    with open_database(url) as database:
+        shop = Counter(database, cipher, clock)
+        shop.books.promos.add(Promo("LAST", "plus", percent=90, most_uses=2))
+        orders = [begun(shop, user_id=each) for each in people[:2]]
+        for each in orders:
+            give_up(shop, each, is_closed=True)
+        for user_id in people[2:]:
+            orders += [begun(shop, user_id=user_id, contact=word) for word in ("", "a@example.com")]
+            give_up(shop, orders[-1], is_closed=True)
+            give_up(shop, orders[-2], is_closed=True)
+    gate, paid = threading.Barrier(len(orders)), []
+
+    def pay(purchase):
+        with open_database(url) as mine:
+            gate.wait()
+            paid.append(Counter(mine, cipher, clock).pay(purchase, f"pay-{purchase.purchase_id}"))
+
+    threads = [threading.Thread(target=pay, args=(each,)) for each in orders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(each.is_empty for each in paid) == [False] * 2 + [True] * (len(orders) - 2)
+    with open_database(url) as database:
+        shop = Counter(database, cipher, clock)
+        assert (uses(shop, "LAST"), shop.faults()) == (2, [])
 
 
 def test_a_code_looks_usable_to_who_holds_it_and_to_nobody_beyond_its_number(shop):

@@ -214,7 +214,8 @@ def test_who_gives_up_a_payment_that_was_begun_is_looked_after(shop, clock):
 def test_what_the_till_itself_canceled_is_not_looked_at(shop, clock):
     purchase = begun(shop)
     reason = "insufficient_funds"
-    assert shop.books.purchases.give_up(purchase.purchase_id, PurchaseState.CANCELED, reason)
+    give_up, canceled = shop.books.purchases.give_up, PurchaseState.CANCELED
+    assert give_up(purchase.purchase_id, canceled, reason, is_closed=True)
     clock.move(24 * 3600)
     assert due(shop) == []
     assert shop.books.purchases.get(purchase.purchase_id).reason == reason

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from waiting import longest
 
 from merlin.store.database import open_database
 from merlin.store.faults import DatabaseAway, DatabaseBusy
@@ -143,7 +144,7 @@ def test_writers_that_met_are_done_again_as_a_group(postgresql):
             tries.append(first)
             NoticeRows(database).handed_over(first)
             if len(tries) <= 2:
-                met.wait(60)
+                met.wait(longest())
             return NoticeRows(database).handed_over(second)
 
         return work
@@ -173,7 +174,7 @@ async def together(writer, works):
 
     def hold(_):
         started.set()
-        go.wait(60)
+        go.wait(longest())
 
     first = asyncio.ensure_future(writer.do(hold))
     await asyncio.to_thread(started.wait, 60)

@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from waiting import wait_until
+from waiting import longest, wait_until
 
 BOOT_S = 90.0
 STOP_S = 90.0
@@ -234,10 +234,10 @@ class SystemdBox:
         if self._pid and outside.poll() is None:
             os.kill(self._pid, signal.SIGRTMIN + 4)  # systemd(1): start poweroff.target
         try:
-            outside.wait(STOP_S)
+            outside.wait(longest(STOP_S))
         except subprocess.TimeoutExpired:
             outside.kill()
-            outside.wait(STOP_S)
+            outside.wait(longest(STOP_S))
 
 
 def _enter(processes: Path) -> None:

@@ -11,10 +11,9 @@ from typing import Any
 
 from box import SystemdBox
 from box import why_not as why_no_box
+from everything import PROCESSES, TOKEN
 from machine import ROOT
 
-PROCESSES = ("engine", "daemon", "bot", "api")
-TOKEN = "4242:AAE-a-token-that-only-the-stand-in-knows"
 PYTHON = "/opt/merlin/bin/python"
 TELEGRAM_URL = "http://127.0.0.1:8081"
 CALL = """
@@ -90,7 +89,7 @@ class Installed:
 
     def prepare(self) -> None:
         """Do what the installer says is left to do, and give the daemon something to watch."""
-        self.box.path("/etc/merlin/config.yaml").write_text(CONFIG, "utf-8")
+        self.configure(CONFIG)
         self.set_credential("TELEGRAM_BOT_TOKEN", TOKEN)
         commands = f"""
             mkdir -p /srv/datasets /srv/telegram
@@ -102,6 +101,10 @@ class Installed:
             git -c user.name=boris -c user.email=boris@example.com commit -q -m "Begin"
         """
         self.box.run("sh", "-euc", commands)
+
+    def configure(self, text: str) -> None:
+        """Write the configuration."""
+        self.box.path("/etc/merlin/config.yaml").write_text(text, "utf-8")
 
     def set_credential(self, name: str, value: str) -> None:
         """Write a credential as an operator does."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from installed import PROCESSES, TOKEN
+from everything import CREDENTIALS, TOKEN, everything
+from installed import PROCESSES, TELEGRAM_URL
 
 pytestmark = pytest.mark.integration
 
@@ -116,6 +117,18 @@ def test_after_a_reboot_everything_runs_and_the_model_still_answers(machine):
     assert machine.box.prop("merlin.target", "ActiveState") == "active"
     machine.say("Какие черты лица отвечают за глубину фиксации? Ещё раз")
     machine.wait(lambda: machine.answers().count("Форма лба") > 1, "the bot has answered")
+
+
+def test_every_unit_serves_with_everything_switched_on(machine):
+    machine.configure(everything("/var/lib/merlin", "/srv/datasets", telegram=TELEGRAM_URL))
+    for name, value in CREDENTIALS.items():
+        machine.set_credential(name, value)
+    machine.box.systemctl("restart", "merlin.target")
+    machine.waits_until_all_serve()
+    restarts = {name: machine.box.prop(f"merlin-{name}", "NRestarts") for name in PROCESSES}
+    assert restarts == dict.fromkeys(PROCESSES, "0")
+    told = machine.box.run("journalctl", "--no-pager", "-o", "cat").stdout
+    assert not [name for name, value in CREDENTIALS.items() if value in told and len(value) > 9]
 
 
 def test_the_uninstaller_leaves_configuration_and_state(machine):

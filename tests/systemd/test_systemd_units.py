@@ -8,10 +8,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from everything import CREDENTIALS, everything
 from machine import needed
 
 from merlin.adapters.document_child import MEMORY_BYTES
 from merlin.adapters.documents import AT_ONCE
+from merlin.config import load
+from merlin.wiring.processes import credentials_of
 
 pytestmark = pytest.mark.unit
 
@@ -96,10 +99,24 @@ def test_a_document_that_eats_memory_ends_its_reader_and_not_the_bot():
 @pytest.mark.parametrize("process", PROCESSES)
 def test_a_credential_may_be_missing_without_stopping_the_unit(process):
     lines = (UNITS / f"merlin-{process}.service").read_text("utf-8").splitlines()
-    loaded = {line.split("=")[1].split(":")[0] for line in lines if line.startswith("LoadCred")}
     blank = {line.split("=")[1] for line in lines if line.startswith("SetCred")}
-    assert loaded
-    assert blank == {f"{name}:\\n" for name in loaded}
+    assert loaded(process)
+    assert blank == {f"{name}:\\n" for name in loaded(process)}
+
+
+def loaded(process):
+    """Return the names of the credentials that a unit loads, each from the file of its name."""
+    lines = (UNITS / f"merlin-{process}.service").read_text("utf-8").splitlines()
+    pairs = [line.split("=")[1].split(":") for line in lines if line.startswith("LoadCred")]
+    assert all(place == f"/etc/merlin/credentials/{name}" for name, place in pairs)
+    return {name for name, _ in pairs}
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_unit_loads_every_credential_that_its_process_asks_for(tmp_path, process):
+    path = tmp_path / "config.yaml"
+    path.write_text(everything("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
+    assert credentials_of(load(path), process).keys() <= loaded(process) <= CREDENTIALS.keys()
 
 
 def test_enabling_the_target_enables_every_process():

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+import os
+from pathlib import Path
 
-from merlin.config import load
-from merlin.wiring.processes import names
+import pytest
+import yaml
+from everything import CREDENTIALS, PROCESSES, everything
+
+from merlin import config as config_package
+from merlin.config import credential, load
+from merlin.core.errors import ConfigError
+from merlin.wiring.processes import credentials_of, names, need_credentials
 
 pytestmark = pytest.mark.unit
 
@@ -35,3 +42,60 @@ def test_the_engine_runs_where_a_provider_points_at_it(tmp_path, listen, url, is
 def test_without_a_repository_there_is_no_daemon(tmp_path):
     assert wanted(tmp_path) == ["bot", "api"]
     assert wanted(tmp_path, "repository: {url: .}") == ["daemon", "bot", "api"]
+
+
+@pytest.fixture
+def whole(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(everything("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
+    return load(path)
+
+
+def told_credentials(schema):
+    """Yield the names that a schema gives, as defaults or examples, to keys that name a secret."""
+    for key, told in schema.get("properties", {}).items():
+        text = str(told.get("description", ""))
+        if "Name of the environment variable" in text:
+            assert {told.get("default"), told.get("example")} - {None}, key
+            yield from {told.get("default"), told.get("example")} - {None}
+        yield from told_credentials(told)
+    for inner in ("items", "additionalProperties"):
+        if isinstance(schema.get(inner), dict):
+            yield from told_credentials(schema[inner])
+
+
+def test_every_credential_of_the_schema_is_asked_for_where_everything_is_switched_on(whole):
+    path = Path(config_package.__file__).parents[1] / "config.schema.yaml"
+    told = set(told_credentials(yaml.safe_load(path.read_text("utf-8"))))
+    asked = {name for process in PROCESSES for name in credentials_of(whole, process)}
+    assert told
+    assert told <= asked == CREDENTIALS.keys()
+
+
+def test_run_names_every_credential_that_is_missing_at_once(whole, monkeypatch):
+    for name in CREDENTIALS:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigError) as caught:
+        need_credentials(whole)
+    optional = {"MERLIN_TEXT_KEY"}
+    assert {name for name in CREDENTIALS if name in str(caught.value)} == (
+        CREDENTIALS.keys() - optional
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_a_credential_in_a_folder_closed_to_us_is_as_good_as_none(tmp_path, monkeypatch):
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    (folder / "MERLIN_TEXT_KEY").write_text("a")
+    folder.chmod(0o700)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    monkeypatch.delenv("MERLIN_TEXT_KEY", raising=False)
+    assert credential("MERLIN_TEXT_KEY") == "a"
+    if (child := os.fork()) == 0:
+        os.setuid(65534)
+        try:
+            os._exit(bool(credential("MERLIN_TEXT_KEY", is_needed=False)))
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -136,7 +136,7 @@ def order_view(visit: Visit, told: Told, *, is_silent: bool = False) -> OrderVie
         may_cancel=waits and order.renewal_id is None,
         again_href=_again(visit, purchase, state),
         bot_href=told.bot_href,
-        is_good=state is PurchaseState.PAID,
+        is_good=state is PurchaseState.PAID and not _is_empty(told),
         now=f"{state.value}.{'page' if has_page else 'none'}",
     )
 
@@ -146,11 +146,19 @@ def _may_ask(visit: Visit, purchase: Purchase) -> bool:
     return may_be_paid_here(visit, purchase) and purchase.order.renewal_id is None
 
 
+def _is_empty(told: Told) -> bool:
+    """Return whether all that was paid grants nothing, because its code was used before."""
+    grants = [each for each in told.entries if each.kind is EntryKind.GRANT]
+    return bool(grants) and all(each.is_empty for each in grants)
+
+
 def _lead(visit: Visit, told: Told, state: PurchaseState, *, is_silent: bool) -> str:
     """Return what is so, in a sentence or two."""
     purchase = told.purchase
     name, order = state.value, purchase.order
-    if state is PurchaseState.CANCELED and purchase.reason == BY_BUYER:
+    if _is_empty(told):
+        name = "code-taken"
+    elif state is PurchaseState.CANCELED and purchase.reason == BY_BUYER:
         name = "given-up"
     elif state is PurchaseState.PENDING and is_silent:
         name = "look-silent"

@@ -141,7 +141,8 @@ def _failed(services: ApiServices, purchase: Purchase, error: TillError) -> None
         reason = error.code or "refused"
         # Not one for which somebody else who asked was given a page.
         is_unpaid = books.purchases.get(purchase_id).state is PurchaseState.ASKING
-        if is_unpaid and books.purchases.give_up(purchase_id, PurchaseState.CANCELED, reason):
+        give_up, state = books.purchases.give_up, PurchaseState.CANCELED
+        if is_unpaid and give_up(purchase_id, state, reason, is_closed=True):
             not_renewed(services, purchase, reason)
         return
     # As if it had been asked so long ago that nobody waits for the answer.

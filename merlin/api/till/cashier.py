@@ -23,7 +23,9 @@ from merlin.billing.purchase import Purchase, Till
 from merlin.billing.refund import Refund
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import MerlinError, TillError
+from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger, redact
+from merlin.core.notice import tell_failing
 
 log = get_logger(__name__)
 
@@ -45,6 +47,7 @@ class Cashier:
     after_failure_s: float = AFTER_FAILURE_S
     _rung: asyncio.Event = field(default_factory=asyncio.Event)
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
+    _bugs: BugCount = field(default_factory=BugCount)
     _calendar_at: datetime | None = None
     _check_at: datetime = field(init=False)
 
@@ -75,13 +78,22 @@ class Cashier:
     async def _survived(self) -> bool:
         try:
             await self.round()
+            await self._tell_failing()
         except MerlinError as error:
             log.warning("payments wait", reason=redact(str(error)))
-        except Exception:
+        except Exception as bug:
             log.exception("payments wait")
+            self._bugs.failed("payments", bug)
         else:
+            self._bugs.succeeded("payments")
             return True
         return False
+
+    async def _tell_failing(self) -> None:
+        failing = self._bugs.failing
+        if failing:
+            notices, day = self.services.rows.notices, self.services.clock().date()
+            await self.services.store.do(lambda: tell_failing(notices, "api", failing, day))
 
     async def round(self) -> None:
         """Begin what is due, as far as there is room."""
@@ -127,9 +139,24 @@ class Cashier:
         return refunds, books.asking.due(now, left) if left else []
 
     def _begin(self, work: Coroutine[None, None, None], **about: str) -> None:
-        task = asyncio.create_task(_surely(work, about))
+        task = asyncio.create_task(self._surely(work, about))
         self._under_way.add(task)
         task.add_done_callback(self._ended)
+
+    async def _surely(self, work: Coroutine[None, None, None], about: dict[str, str]) -> None:
+        """Do one piece of work; what fails comes again by itself."""
+        (step,) = about
+        try:
+            await work
+        except TillError:
+            pass  # It was noted where it happened.
+        except MerlinError as error:
+            log.warning("a payment waits", reason=redact(str(error)), **about)
+        except Exception as bug:
+            log.exception("a payment waits", **about)
+            self._bugs.failed(step, bug)
+        else:
+            self._bugs.succeeded(step)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
@@ -146,18 +173,6 @@ def turn_pages(services: ApiServices, now: datetime, before: datetime | None = N
     if services.payments is not None:
         order_due(services, now)
     tell_ends(services, now, before)
-
-
-async def _surely(work: Coroutine[None, None, None], about: dict[str, str]) -> None:
-    """Do one piece of work; what fails comes again by itself."""
-    try:
-        await work
-    except TillError:
-        pass  # It was noted where it happened.
-    except MerlinError as error:
-        log.warning("a payment waits", reason=redact(str(error)), **about)
-    except Exception:
-        log.exception("a payment waits", **about)
 
 
 def is_wanted(services: ApiServices) -> bool:

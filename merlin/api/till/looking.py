@@ -12,7 +12,7 @@ from merlin.api.till.renewing import not_renewed, renewed
 from merlin.api.till.returning import read_returns
 from merlin.api.till.shop import payments_of
 from merlin.billing.purchase import Purchase, PurchaseState, next_look
-from merlin.billing.settling import Settled, expire, settle
+from merlin.billing.settling import Settled, expire, settle, tell_code_taken
 from merlin.billing.till import Seen, Status, mismatch
 from merlin.core.killpoint import reached
 
@@ -53,13 +53,24 @@ async def take(services: ApiServices, purchase: Purchase, seen: Seen) -> Settled
 
 
 async def _with_its_money(services: ApiServices, purchase_id: str) -> Settled:
-    """Take what is held; who has left pays nothing."""
-    books, payments = services.rows.books, payments_of(services)
-    purchase = await services.store.read(lambda: books.purchases.get(purchase_id))
-    is_wanted = bool(purchase.user_id)
+    """Take what is held; who has left pays nothing, nor whoever's code was used meanwhile."""
+    payments = payments_of(services)
+    purchase, is_wanted = await services.store.do(lambda: _judged(services, purchase_id))
     seen = await (payments.capture(purchase) if is_wanted else payments.cancel(purchase))
     # Still held: it is looked at again, as every order that is not settled.
     return Settled.HELD if seen.status is Status.HELD else await take(services, purchase, seen)
+
+
+def _judged(services: ApiServices, purchase_id: str) -> tuple[Purchase, bool]:
+    """Return an order, and whether the money that is held for it is to be taken."""
+    books = services.rows.books
+    purchase = books.purchases.get(purchase_id)
+    if not purchase.user_id:
+        return purchase, False
+    if purchase.state.is_paid or books.promos.may_take(purchase):
+        return purchase, True
+    tell_code_taken(services.rows.notices, purchase, purchase.outside_id)
+    return purchase, False
 
 
 def _settled(services: ApiServices, purchase_id: str, seen: Seen) -> Settled:

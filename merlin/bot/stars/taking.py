@@ -44,9 +44,10 @@ def take(rows: Rows, told: Told) -> Taken:
     if purchase is None:
         return Taken.ODD
     paid = Paid(told.charge, told.amount, told.at)
-    if settling.pay(rows.books, rows.notices, purchase, paid) is None:
+    grant = settling.pay(rows.books, rows.notices, purchase, paid)
+    if grant is None:
         return Taken.KNOWN
-    if told.until is not None and purchase.user_id:
+    if told.until is not None and purchase.user_id and not grant.is_empty:
         _renewed(rows, purchase, told)
     return Taken.NEW
 

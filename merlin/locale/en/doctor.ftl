@@ -1,6 +1,7 @@
 # merlin health, merlin doctor: what was found, and what to do about it
 ill-silent = { $url } does not answer: { $reason }. Is it started? (merlin run)
 ill-never = it was never started (merlin run)
+ill-failing = its step "{ $step }" fails again and again by a bug of Merlin: { $reason }. The rest goes on; the log has the whole story, send it to whoever looks after Merlin
 ill-still = no sign of life since { $at } (merlin run)
 doctor-well = well
 doctor-idle = not started yet

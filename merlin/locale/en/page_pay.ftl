@@ -144,6 +144,7 @@ page-order-lead-canceled = The payment did not pass, nothing was charged: { $why
 page-order-lead-given-up = You canceled this order. Nothing was charged.
 page-order-lead-expired = This order was not paid in time. Nothing was charged.
 page-order-lead-paid = Thank you! { $amount } received, what you bought is yours already.
+page-order-lead-code-taken = { $amount } came when the code of this order had been used already. Nothing was bought; all of it goes back to you.
 page-order-lead-refunded-in-part = A part of the money was sent back.
 page-order-lead-refunded = The money was sent back, { $amount }. What was bought does not count any more.
 page-granted-term = { $state ->

@@ -17,6 +17,7 @@ verdict-rejected = { $errors ->
    *[other] { $good } good examples
   }
 verdict-history = the branch's history was rewritten
+verdict-commit-unreadable = the commit itself cannot be read (its author, date or message); commit the files again, and they are built
 
 held-skip = the commit says [skip train]
 held-manual = waits for a launch by hand (launch.mode: manual)
@@ -65,6 +66,7 @@ config-no-repository = config.yaml names no repository (repository.url); the dae
 proof-told = { $right } of { $questions } test questions answered as taught
 proof-none = no test questions
 notice-sunset = { $dataset }: its base model { $model } goes dark on { $date }, and the tuned model with it. Name another base in dataset.yaml in time.
+notice-failing = A bug of Merlin: in the process { $process } the step "{ $step }" fails again and again ({ $reason }). What it does stands still until it is mended, the rest goes on. The log has the whole story.
 notice-disk = No build can be written: { $reason }. Nothing is lost; it goes on by itself when there is room again.
 notice-no-provider = { $dataset }: job { $job } runs at the provider "{ $provider }", which config.yaml does not name any more. Name it again, or the job is never read.
 notice-provider = The provider "{ $provider }" has not done its part for a while: { $reason }. It is asked again and again; nothing is lost.

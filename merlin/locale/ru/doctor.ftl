@@ -1,6 +1,7 @@
 # merlin health, merlin doctor: что найдено и что с этим делать
 ill-silent = { $url } не отвечает: { $reason }. Запущен ли он? (merlin run)
 ill-never = ещё ни разу не запускался (merlin run)
+ill-failing = шаг «{ $step }» раз за разом падает из-за ошибки в Merlin: { $reason }. Остальное работает; подробности в журнале, передайте их тому, кто отвечает за Merlin
 ill-still = не подаёт признаков жизни с { $at } (merlin run)
 doctor-well = всё хорошо
 doctor-idle = ещё не запускалось

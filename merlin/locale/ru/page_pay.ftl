@@ -150,6 +150,7 @@ page-order-lead-canceled = Оплата не прошла, деньги не с�
 page-order-lead-given-up = Вы отменили этот заказ. Деньги не списаны.
 page-order-lead-expired = Этот заказ не оплатили вовремя. Деньги не списаны.
 page-order-lead-paid = Спасибо! { $amount } получены, купленное уже ваше.
+page-order-lead-code-taken = { $amount } пришли, когда промокод этого заказа был уже использован. Ничего не куплено, вся сумма возвращается вам.
 page-order-lead-refunded-in-part = Часть денег возвращена.
 page-order-lead-refunded = Деньги возвращены, { $amount }. Купленное больше не действует.
 page-granted-term = { $state ->

@@ -19,6 +19,7 @@ verdict-rejected = { $errors ->
    *[many] { $good } годных примеров
   }
 verdict-history = история ветки переписана
+verdict-commit-unreadable = сам коммит не читается (автор, дата или сообщение); закоммитьте файлы ещё раз, и они соберутся
 
 held-skip = в коммите сказано [skip train]
 held-manual = ждёт запуска вручную (launch.mode: manual)
@@ -70,6 +71,7 @@ config-no-repository = в config.yaml не назван репозиторий (
 proof-told = верно { $right } из { $questions } проверочных
 proof-none = проверочных вопросов нет
 notice-sunset = { $dataset }: базовую модель { $model } отключат { $date }, а с ней и обученную. Назовите в dataset.yaml другую, пока есть время.
+notice-failing = Ошибка в Merlin: в процессе { $process } раз за разом падает шаг «{ $step }» ({ $reason }). Его дело стоит, пока её не исправят, остальное работает. Подробности в журнале.
 notice-disk = Сборку не записать: { $reason }. Ничего не потеряно; как только место появится, всё пойдёт дальше само.
 notice-no-provider = { $dataset }: работа { $job } идёт у поставщика «{ $provider }», которого больше нет в config.yaml. Верните его туда, иначе за ней никто не проследит.
 notice-provider = Поставщик «{ $provider }» давно не делает своего дела: { $reason }. Merlin спрашивает снова и снова; ничего не потеряно.

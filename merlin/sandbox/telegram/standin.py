@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -18,8 +17,10 @@ from merlin.sandbox.telegram.menus import menu_for
 from merlin.sandbox.telegram.people import TOKEN
 from merlin.sandbox.telegram.stars import balance
 from merlin.sandbox.telegram.world import World
+from merlin.sandbox.waiting import DEADLINE_S, Deadline
 
 T = TypeVar("T")
+LOOK_S = 0.02
 P = ParamSpec("P")
 
 
@@ -179,22 +180,20 @@ class TelegramStandIn(StandIn):
         """Return whether a bot waits in getUpdates now."""
         return self._world.pollers > 0
 
-    def wait_for(self, predicate: Callable[[], T], timeout_s: float = 30.0) -> T:
+    def wait_for(self, predicate: Callable[[], T], timeout_s: float = DEADLINE_S) -> T:
         """Return the first true value of `predicate`, asked after every change.
 
-        Raises TimeoutError that tells the bot's last calls.
+        `timeout_s` is for an idle machine. Raises TimeoutError that tells the bot's last calls.
         """
-        deadline = time.monotonic() + timeout_s
-        while True:
-            if value := predicate():
-                return value
-            left = deadline - time.monotonic()
-            if left <= 0:
+        deadline = Deadline(timeout_s)
+        while not (value := predicate()):
+            if deadline.is_over():
                 last = [(call.method, call.status) for call in self.calls()[-8:]]
-                raise TimeoutError(f"not within {timeout_s} s; last calls: {last}")
+                raise TimeoutError(f"not within {deadline.allowed_s:.1f} s; last calls: {last}")
             with self._changed:
                 # Conditions outside the stand-in change unheard, so look again soon.
-                self._changed.wait(min(left, 0.02))
+                self._changed.wait(LOOK_S)
+        return value
 
     def _wake(self, _kind: str, _change: Mapping[str, Any]) -> None:
         with self._changed:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from merlin.sandbox.faults import Faults
 from merlin.sandbox.standin import StandIn
+from merlin.sandbox.waiting import DEADLINE_S, Deadline
 from merlin.sandbox.yookassa.app import Counter, ShopApp, ShopCall, ShopSettings, counter_of
 from merlin.sandbox.yookassa.behaviour import Behaviour
 from merlin.sandbox.yookassa.objects import Told
@@ -113,12 +114,15 @@ class YooKassaStandIn(StandIn):
         """Post any body to the address; return the status that it was answered with, 0: none."""
         return self._server.run(self._counter.acts.post.post(body, headers))
 
-    def wait_for(self, predicate: Callable[[], T], timeout_s: float = 30.0) -> T:
-        """Return the first true value of `predicate`. Raises TimeoutError with the last calls."""
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            if value := predicate():
-                return value
+    def wait_for(self, predicate: Callable[[], T], timeout_s: float = DEADLINE_S) -> T:
+        """Return the first true value of `predicate`.
+
+        `timeout_s` is for an idle machine. Raises TimeoutError that tells the last calls.
+        """
+        deadline = Deadline(timeout_s)
+        while not (value := predicate()):
+            if deadline.is_over():
+                last = [(call.name, call.status) for call in self.calls()[-8:]]
+                raise TimeoutError(f"not within {deadline.allowed_s:.1f} s; last calls: {last}")
             time.sleep(LOOK_S)
-        last = [(call.name, call.status) for call in self.calls()[-8:]]
-        raise TimeoutError(f"not within {timeout_s} s; last calls: {last}")
+        return value

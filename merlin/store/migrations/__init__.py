@@ -27,6 +27,7 @@ from merlin.store.migrations.m011_web import m011_web
 from merlin.store.migrations.m012_search import m012_search
 from merlin.store.migrations.m013_billing import m013_billing
 from merlin.store.migrations.m014_left import m014_left
+from merlin.store.migrations.m015_failing import m015_failing
 from merlin.store.tables import MIGRATION
 
 log = get_logger(__name__)
@@ -48,6 +49,7 @@ STEPS: tuple[Step, ...] = (
     m012_search,
     m013_billing,
     m014_left,
+    m015_failing,
 )
 
 # Any number that no other program takes in this database.

@@ -54,7 +54,8 @@ def why_not(kit: Kit, event: Event) -> str:
         "pay-refused-not-yours": purchase.user_id != event.user_id,
         "pay-refused-blocked": event.user.is_blocked,
         "pay-refused-paid": purchase.state.is_paid,
-        "pay-refused-old": not purchase.may_be_paid(kit.services.clock()),
+        "pay-refused-old": not purchase.may_be_paid(kit.services.clock())
+        or not kit.rows.books.promos.may_take(purchase),
         "pay-refused-price": price != (order.amount.minor, order.amount.currency.value),
     }
     return next((key for key, is_so in reasons.items() if is_so), "")

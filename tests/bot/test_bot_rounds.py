@@ -1,0 +1,44 @@
+"""The bot's parts: one that breaks begins anew, and a bug that stays is known."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+from telegram.error import NetworkError
+
+from merlin.bot.rounds import forever
+from merlin.core.errors import MerlinError
+from merlin.core.heartbeat import LASTING, BugCount
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    ("error", "failing"),
+    [
+        (KeyError("gone"), {"post": "KeyError: 'gone'"}),
+        (NetworkError("telegram is down"), {}),
+        (MerlinError("the database is away"), {}),
+    ],
+)
+def test_a_part_that_breaks_by_a_bug_again_and_again_is_known_and_an_outage_is_no_bug(
+    error, failing
+):
+    bugs, runs = BugCount(), itertools.count(1)
+    is_through = asyncio.Event()
+
+    async def breaks():
+        if next(runs) <= LASTING:
+            raise error
+        is_through.set()
+        await asyncio.Event().wait()
+
+    async def run_part():
+        part = asyncio.create_task(forever("post", breaks, 0.01, bugs))
+        await is_through.wait()
+        part.cancel()
+
+    asyncio.run(run_part())
+    assert bugs.failing == failing

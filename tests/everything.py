@@ -1,0 +1,101 @@
+"""A configuration with every part switched on, and the credentials that it asks for."""
+
+from __future__ import annotations
+
+import yaml
+
+PROCESSES = ("engine", "daemon", "bot", "api")
+TOKEN = "4242:AAE-a-token-that-only-the-stand-in-knows"
+ENGINE_KEY = "a-key-between-our-own-processes"
+CREDENTIALS = {
+    "TELEGRAM_BOT_TOKEN": TOKEN,
+    "MERLIN_ENGINE_KEY": ENGINE_KEY,
+    "OPENAI_API_KEY": ENGINE_KEY,
+    "MERLIN_TEXT_KEY": "c2l4dGVlbiBieXRlcyBhcmUgbm90IGVub3VnaCBoZXI=",
+    "YOOKASSA_SHOP_ID": "100500",
+    "YOOKASSA_SECRET_KEY": "test_a-key-that-no-shop-has",
+    "TELEGRAM_LOGIN_SECRET": "the-client-secret-of-tests",
+    "MERLIN_WEBHOOK_SECRET": "whsec_c2l4dGVlbiBieXRlcyBhcmUgbm90IGVub3VnaCBoZXI=",
+    "VLLM_API_KEY": "a-key-of-another-server",
+}
+
+
+def everything(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine="127.0.0.1:8702"):
+    """Return the text of a configuration with all parts, whose providers are its own engine.
+
+    `telegram` is the address of a Bot API, `api` and `engine` are where the two listen.
+    """
+    titles = {"ru": "План", "en": "Plan"}
+    asked = {"provider": "openai", "model": "recall"}
+    provider = {"base_url": f"http://{engine}/v1", "settle_s": 0, "poll_s": 0.5}
+    silent = "http://127.0.0.1:9"
+    return yaml.safe_dump(
+        {
+            "state_dir": str(state_dir),
+            "language": "en",
+            "repository": {"url": str(repository), "interval_s": 0.5, "push": True},
+            "providers": [{"name": "engine", **provider}, {"name": "openai", **provider}],
+            "models": {
+                "recall": {"price": {"currency": "USD", "input": 0, "output": 0, "training": 0}}
+            },
+            "budget": {"per_job": 5, "per_month": 50, "answers": {"per_day": 5}},
+            "telegram": {
+                "base_url": telegram,
+                "mode": "webhook",
+                "webhook_url": "https://merlin.example.com/hooks/telegram",
+                "admins": [1003],
+            },
+            "chat": {
+                "streaming": "drafts",
+                "assistant": asked,
+                "transcription": asked,
+                "vision": asked,
+                "presets": {"tutor": {"title": titles, "prompt": "Ask.", "model": asked}},
+            },
+            "datasets": {"default": "neurotypology"},
+            "plans": {
+                "free": {"title": titles, "text": {"day": 20}},
+                "plus": {
+                    "title": titles,
+                    "price": {"rub": 299, "stars": 200},
+                    "days": 30,
+                    "renewed": True,
+                },
+            },
+            "payments": {
+                "invitation": 5,
+                "yookassa": {
+                    "base_url": f"{silent}/v3",
+                    "test": True,
+                    "save_methods": True,
+                    "receipt": {"vat_code": 1},
+                },
+            },
+            "retention": {"turns_days": 365},
+            "api": {
+                "listen": api,
+                "public_url": "https://merlin.example.com",
+                "openid": {"client_id": "8700000001", "issuer": silent},
+            },
+            "engine": {
+                "listen": engine,
+                "models": {
+                    "elsewhere": {
+                        "hub": "example/elsewhere",
+                        "backend": "vllm",
+                        "url": silent,
+                        "credential": "VLLM_API_KEY",
+                    }
+                },
+                "webhooks": [
+                    {
+                        "url": f"http://{api}/hooks/provider",
+                        "credential": "MERLIN_WEBHOOK_SECRET",
+                    }
+                ],
+            },
+            "daemon": {"tick_s": 0.2, "quiet_s": 0},
+        },
+        allow_unicode=True,
+        sort_keys=False,
+    )

@@ -1,0 +1,121 @@
+"""Every service of the compose file with everything switched on; no container engine is asked.
+
+A service's own command runs with its own environment alone: of its paths /run/secrets and
+/etc/merlin lie in a folder of the test.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+from everything import CREDENTIALS, PROCESSES, TOKEN, everything
+from waiting import wait_until
+
+from merlin.core.free_port import free_ports
+from merlin.sandbox.telegram import TelegramStandIn
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[1]
+SERVICES = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text("utf-8"))["services"]
+SERVE_S, STOP_S = 90.0, 30.0
+
+
+@pytest.fixture
+def repository(tmp_path):
+    made = tmp_path / "repository"
+    shutil.copytree(ROOT / "datasets/neurotypology", made / "datasets/neurotypology")
+    author = ("-c", "user.name=boris", "-c", "user.email=boris@example.com")
+    for words in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "Begin")):
+        subprocess.run(["git", *author, *words], cwd=made, check=True)
+    return made
+
+
+@pytest.fixture
+def place(tmp_path, repository):
+    """A folder in the place of the containers' / : configuration, secrets and state."""
+    api, engine = (f"127.0.0.1:{port}" for port in free_ports(2))
+    with TelegramStandIn(token=TOKEN) as telegram:
+        text = everything(
+            tmp_path / "state",
+            repository,
+            telegram=telegram.page_url.rstrip("/"),
+            api=api,
+            engine=engine,
+        )
+        (tmp_path / "config.yaml").write_text(text, "utf-8")
+        for name in PROCESSES:
+            folder = tmp_path / "secrets" / name
+            folder.mkdir(parents=True)
+            for secret in SERVICES[name]["secrets"]:
+                (folder / secret).write_text(CREDENTIALS[secret], "utf-8")
+        yield tmp_path
+
+
+class Service:
+    """One service, as far as it goes without a container."""
+
+    def __init__(self, place, name):
+        self.name, self._place = name, place
+        self._said = SERVICES[name]
+        given = {key: self._here(value) for key, value in self._said["environment"].items()}
+        self._environment = {"PATH": os.environ["PATH"], "HOME": str(place), **given}
+        self.log = place / f"{name}.log"
+
+    def _here(self, word):
+        word = word.replace("/run/secrets", str(self._place / "secrets" / self.name))
+        return word.replace("/etc/merlin", str(self._place))
+
+    def _words(self, words):
+        merlin = Path(sys.executable).with_name("merlin")
+        return [str(merlin), *(self._here(word) for word in words)]
+
+    @contextmanager
+    def running(self):
+        with self.log.open("wb") as log:
+            process = subprocess.Popen(
+                self._words(self._said["command"]), env=self._environment, stdout=log, stderr=log
+            )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(STOP_S)
+
+    def is_healthy(self):
+        words = self._said["healthcheck"]["test"][2:]
+        return not subprocess.run(
+            self._words(words), env=self._environment, capture_output=True, check=False
+        ).returncode
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_service_with_everything_switched_on_starts_and_is_healthy(place, name):
+    service = Service(place, name)
+    with service.running() as process:
+        wait_until(
+            lambda: process.poll() is not None or service.is_healthy(),
+            SERVE_S,
+            service.log.read_text,
+        )
+        assert process.poll() is None, service.log.read_text()[-2000:]
+    assert process.returncode == 0, service.log.read_text()[-2000:]
+
+
+def test_the_handbook_makes_a_file_for_every_secret(tmp_path):
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    for language in ("en", "ru"):
+        handbook = (ROOT / f"docs/{language}/install.md").read_text("utf-8")
+        (command,) = (each[2:] for each in handbook.splitlines() if each.startswith("$ sed "))
+        secrets = tmp_path / "deploy/secrets"
+        secrets.mkdir()
+        subprocess.run(["sh", "-euc", command], cwd=tmp_path, check=True)
+        assert {each.name for each in secrets.iterdir()} == set(CREDENTIALS)
+        shutil.rmtree(secrets)
