@@ -22,14 +22,12 @@ class Head:
     created: int = field(default_factory=lambda: int(utc_now().timestamp()))
 
     def of(self, kind: str) -> dict[str, object]:
-        """Return the fields of an object of the protocol."""
+        """Return the fields of an object of the protocol; none of them may be null there."""
         return {
             "id": self.answer_id,
             "object": kind,
             "created": self.created,
             "model": self.model,
-            "service_tier": None,
-            "system_fingerprint": None,
         }
 
 

@@ -7,6 +7,7 @@ import base64
 import openai
 import pytest
 from door_world import MODEL, ask, asker, opened, package, talk
+from protocol_nulls import events, wrong_nulls
 from served import SYSTEM, came_from, serve_in
 from site_world import ANNA
 
@@ -136,6 +137,15 @@ def test_a_course_without_a_model_is_answered_by_a_general_one_that_says_so(clie
     told = ask(client, QUESTION, model="merlin/networks").json()
     assert told["merlin"]["standing"] == "alone"
     assert "stand-in-chat" in told["merlin"]["note"]
+
+
+def test_an_answer_holds_no_null_that_the_protocol_does_not_know(client):
+    asked = talk(QUESTION, model="merlin/networks")
+    whole = client.post("/chat/completions", json=asked).json()
+    options = {"stream": True, "stream_options": {"include_usage": True}}
+    streamed = events(client.post("/chat/completions", json={**asked, **options}).text)
+    assert len(streamed) > 2
+    assert wrong_nulls([whole, *streamed]) == set()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from itertools import pairwise
 import openai
 import pytest
 from engine_world import QUESTION, engine_in_thread, jsonl
+from protocol_nulls import fine_tune_answers, wrong_nulls
 
 from merlin.engine.rows import Rows
 
@@ -208,3 +209,8 @@ def test_a_file_deleted_before_its_job_ran_fails_that_job(tmp_path):
         job = desk.until(job.id, "failed", "succeeded")
         assert job.error.code == "file_not_found"
         assert desk.train().status == "succeeded"
+
+
+def test_no_answer_around_a_job_holds_a_null_that_the_protocol_does_not_know(desk, tuned):
+    told = fine_tune_answers(str(desk.client.base_url), desk.client.api_key, tuned, jsonl())
+    assert {name: wrong for name, answer in told if (wrong := wrong_nulls(answer))} == {}

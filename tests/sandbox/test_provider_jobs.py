@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import openai
 import pytest
+from protocol_nulls import fine_tune_answers, wrong_nulls
 from telegram_client import fetch
 from waiting import longest, wait_until
 
@@ -253,3 +254,10 @@ def test_behaviour_is_given_at_the_start():
         client_of(provider.base_url) as client,
     ):
         assert words(client, launch(client).id, 1) == ["succeeded"]
+
+
+def test_no_answer_around_a_job_holds_a_null_that_the_protocol_does_not_know(client, provider):
+    words(client, job_id := launch(client).id, 4)
+    job = client.fine_tuning.jobs.retrieve(job_id)
+    told = fine_tune_answers(provider.base_url, "any", job, LINE.encode())
+    assert {name: wrong for name, answer in told if (wrong := wrong_nulls(answer))} == {}

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from merlin.api.described import NAMED
 from merlin.api.door.asked import ChatAsked
@@ -15,6 +16,11 @@ Responses = dict[int | str, dict[str, Any]]
 
 class _Told(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+
+def _without_default(shown: JsonDict) -> None:
+    """Describe a field as one that may be left out, and is nothing then."""
+    shown.pop("default")
 
 
 class ErrorShown(_Told):
@@ -95,7 +101,11 @@ class Completion(_Told):
     object: str
     created: int
     model: str
-    system_fingerprint: str | None = Field(description="the version of the dataset, as `build`")
+    system_fingerprint: str = Field(
+        default="",
+        description="the version of the dataset, as `build`; left out where there is none",
+        json_schema_extra=_without_default,
+    )
     choices: list[Choice]
     usage: Usage
     merlin: Extension
