@@ -91,6 +91,7 @@ ROWS: Mapping[str, str] = {
     "renewal": "a plan that renews itself, by a saved method or by Telegram",
     "rating": "what somebody thought of an answer",
     "request": "what one process asks another to do",
+    "revoked_example": "an example whose person took the consent back, as builds name it",
     "role_grant": "a role that somebody was given, the ended ones too",
     "search_entry": "the words of a course or material as search finds them",
     "seen_commit": "a commit on the followed branch",

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from merlin.chat.known import Known
-from merlin.chat.route import General, Shelf, Standing, Wish
+from merlin.chat.route import General, Shelf, Standing, Wish, is_revoked
 from merlin.chat.session import Session
 from merlin.chat.window import Fill, Gauge
 from merlin.core.money import Price
@@ -92,7 +92,7 @@ def _own(shelf: Shelf, dataset: str | None) -> Iterator[Option]:
     yield _tuned(Standing.SERVING, serving.model, base)
     for model in shelf.earlier(serving.dataset):
         yield _tuned(Standing.EARLIER, model, _base_of(shelf, model))
-    if base:
+    if base and not is_revoked(shelf, (serving.model.provider, base)):
         yield Option(Standing.BASE, serving.model.provider, base)
 
 
@@ -109,7 +109,7 @@ def _base_of(shelf: Shelf, model: Model) -> str:
 def _others(shelf: Shelf, listed: Listed, general: Iterable[General]) -> Iterator[Option]:
     general = list(general)
     for provider, model_id in general:
-        if model_id:
+        if model_id and not is_revoked(shelf, (provider, model_id)):
             yield Option(Standing.GENERAL, provider, model_id)
     for provider, _ in general:
         for model_id in listed.listed(provider):

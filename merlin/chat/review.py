@@ -85,7 +85,8 @@ class Proposals(Protocol):
     def withdraw(self, user_id: int) -> list[str]:
         """Take back everything the person proposed; return the models trained on any of it.
 
-        What git has is removed from it by Changes, as soon as `follow` comes by.
+        None of them serves from now on, and the admins are told so. What git has is removed from
+        it by Changes, as soon as `follow` comes by.
         """
 
 

@@ -8,13 +8,13 @@ remembered between questions, so that a switch is seen with the next one.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from merlin.build.record import Build
 from merlin.core.message import Message
-from merlin.model.registry import Model, Serving
+from merlin.model.registry import Model, ModelState, Serving
 
 T = TypeVar("T")
 FEW = 3
@@ -93,6 +93,7 @@ class Wish:
 
 def first_choice(shelf: Shelf, wish: Wish) -> Choice | None:
     """Return the model that is to answer when all is well; None where only the chain is left."""
+    wish = _allowed(shelf, wish)
     if wish.chosen is not None:
         return _chosen(shelf, wish, wish.chosen)
     if wish.system and wish.assistant:
@@ -116,6 +117,19 @@ async def only(choice: Choice) -> AsyncIterator[Choice]:
     yield choice
 
 
+def _allowed(shelf: Shelf, wish: Wish) -> Wish:
+    """Return the wish without models that may not serve: nothing is chosen then."""
+    chosen = None if is_revoked(shelf, wish.chosen) else wish.chosen
+    assistant = None if is_revoked(shelf, wish.assistant) else wish.assistant
+    return replace(wish, chosen=chosen, assistant=assistant)
+
+
+def is_revoked(shelf: Shelf, general: General | None) -> bool:
+    """Return whether a model is a tuned one that may not serve: consent was taken back."""
+    own = shelf.model(general[1]) if general is not None and general[1] else None
+    return own is not None and own.state is ModelState.REVOKED
+
+
 def _chosen(shelf: Shelf, wish: Wish, chosen: General) -> Choice:
     own = shelf.model(chosen[1]) if chosen[1] and not wish.system else None
     if own is not None:
@@ -129,8 +143,10 @@ def _plain(standing: Standing, general: General, wish: Wish) -> Choice:
 
 
 def _chain(shelf: Shelf, wish: Wish) -> Iterator[Choice]:
+    wish = _allowed(shelf, wish)
+    others = [general for general in wish.general if not is_revoked(shelf, general)]
     if wish.system:
-        for general in wish.general:
+        for general in others:
             yield _plain(Standing.GENERAL, general, wish)
         return
     serving = shelf.serving(wish.dataset)
@@ -144,7 +160,7 @@ def _chain(shelf: Shelf, wish: Wish) -> Iterator[Choice]:
         system = _system(build)
         yield from _base(shelf, serving.model, build)
     standing = Standing.GENERAL if serving is not None else Standing.ALONE
-    for provider, model_id in wish.general:
+    for provider, model_id in others:
         yield Choice(standing, provider, model_id, system)
 
 
@@ -155,7 +171,7 @@ def _tuned(shelf: Shelf, standing: Standing, model: Model) -> Choice:
 
 def _base(shelf: Shelf, model: Model, build: Build) -> Iterator[Choice]:
     base = _base_of(build)
-    if base:
+    if base and not is_revoked(shelf, (model.provider, base)):
         before = (*_system(build), *shelf.few(build.build_id, FEW))
         yield Choice(Standing.BASE, model.provider, base, before, base)
 

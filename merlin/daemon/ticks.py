@@ -195,7 +195,9 @@ def _tell_forbidden(services: DaemonServices, job: Job) -> None:
 
 
 def prove(services: DaemonServices) -> bool:
-    """Prove new models."""
+    """Prove new models; one that may never serve is not asked."""
+    if services.bench.rows.unproved():
+        services.promotions.retire_revoked()
     return bool(prove_new(services.bench))
 
 

@@ -78,7 +78,8 @@ class Account:
     `active`: the provider's unfinished jobs; `spent_micro`: estimates of its jobs since a date;
     `new_examples`: examples of this build that the newest launched build had not. `is_forbidden`:
     the provider's newest answer to a launch was that this account may not train. `is_gone`: the
-    provider no longer has the model that this verdict led to.
+    provider no longer has the model that this verdict led to. `is_revoked`: the build holds an
+    example whose consent was taken back.
     """
 
     active: int
@@ -86,6 +87,7 @@ class Account:
     new_examples: int
     is_forbidden: bool = False
     is_gone: bool = False
+    is_revoked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +140,9 @@ def launch_waiting(desk: Desk) -> list[Job]:
 def launch_by_hand(desk: Desk, verdict: Verdict) -> Job:
     """Launch the build of one verdict now, whatever its policy.
 
-    A failed one, and one whose model is gone, gets a new attempt. Raises Refused when its caps or
-    the base's sunset forbid it, when the provider has as many unfinished jobs as it may have, or
-    when the verdict has moved on.
+    A failed one, and one whose model is gone, gets a new attempt. Raises Refused when consent,
+    caps or the base's sunset forbid it, when the provider has as many unfinished jobs as it may
+    have, or when the verdict has moved on.
     """
     spec, terms = _terms(desk, verdict)
     attempt = _next_attempt(desk, verdict, spec)
@@ -251,7 +253,7 @@ def _order_by_hand(
 def _order(
     desk: Desk, verdict: Verdict, spec: DatasetSpec, terms: Terms, attempt: int
 ) -> tuple[NewJob, Decision | None]:
-    """Return the job to be, and a hold when money or the base's sunset forbid it."""
+    """Return the job to be, and a hold when consent, money or the base's sunset forbid it."""
     assert verdict.build_id is not None  # noqa: S101 - a waiting verdict has its build
     build, recipe, now = desk.rows.build(verdict.build_id), spec.recipe, desk.clock()
     price = terms.price(recipe.base_model)
@@ -259,9 +261,11 @@ def _order(
     if price is not None:
         cost = budget.estimate(price, build.train_tokens, build.train, recipe.hyperparameters)
         currency = price.currency
-    spent = _account(desk, verdict, spec).spent_micro
-    refused = terms.sunset_refusal(recipe.base_model)
-    refused = refused or budget.refusal(terms.caps, cost if price else None, spent, currency)
+    account = _account(desk, verdict, spec)
+    refused = Decision(Step.HOLD, "held-revoked") if account.is_revoked else None
+    refused = refused or terms.sunset_refusal(recipe.base_model)
+    known = cost if price else None
+    refused = refused or budget.refusal(terms.caps, known, account.spent_micro, currency)
     key = launch_key(verdict.wish, attempt)
     order = NewJob(
         launch_key=key,

@@ -12,6 +12,7 @@ from merlin.core.log import get_logger
 from merlin.model.registry import Model, ModelState, Promotion, Serving
 
 log = get_logger(__name__)
+_WHY_NOT = {ModelState.GONE: "promote-gone", ModelState.REVOKED: "promote-revoked"}
 START_ANEW = 0  # the position of what serves after its commit left the line
 
 
@@ -39,16 +40,25 @@ class PromotionRows(Protocol):
         """Return the serving model of every dataset that has one."""
 
     def promote(self, old: Serving | None, new: Candidate, why: str, by: str) -> bool:
-        """Make `new` serve where `old` still does; False when another switch came first.
+        """Make `new` serve where `old` still does.
 
-        In the same transaction: the promotion's row, the word `serving` for the training
-        verdicts of this model's build at or below the position, `superseded` for training
-        verdicts below it whose model is another, and the wake counter. Position and pin of
-        the serving row: `by` hand or rollback keeps the higher position of old and new.
+        False when another switch came first, or `new` is not good any more. In the same
+        transaction: the promotion's row, the word `serving` for the training verdicts of this
+        model's build at or below the position, `superseded` for training verdicts below it whose
+        model is another, and the wake counter. Position and pin of the serving row: `by` hand or
+        rollback keeps the higher position of old and new.
         """
 
     def pin(self, dataset: str, *, is_pinned: bool) -> None:
         """Stop automatic promotion of a dataset, or allow it again. Raises NotFound."""
+
+    def retire_revoked(self) -> list[Model]:
+        """Let no model serve any more whose build holds an example of a revoked consent.
+
+        Such models become `revoked`, their training verdicts failed. Where one served, the newest
+        good model that served before takes its place, else the newest good one, else none. Tells
+        the admins. Returns the models that were not revoked before.
+        """
 
     def history(self, dataset: str) -> list[Promotion]:
         """Return the promotions of a dataset, newest first."""
@@ -93,7 +103,7 @@ def promote_by_hand(rows: PromotionRows, name: str, by: str) -> Candidate:
 def _good(model: Model) -> Model:
     """Return the model. Raises Refused when it may not serve."""
     if model.state is not ModelState.GOOD:
-        key = "promote-gone" if model.state is ModelState.GONE else "promote-not-good"
+        key = _WHY_NOT.get(model.state, "promote-not-good")
         name = model.build_version
         raise Refused(f"{name} is {model.state}", key, model=name, provider=model.provider)
     return model

@@ -2,6 +2,7 @@
 
 new -> good | refused          by the proof: one question, then the test split
 good -> gone                   when the provider no longer knows it; back when it is listed again
+new, good, gone -> revoked     when somebody took back the consent to an example of its build
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ class ModelState(StrEnum):
     GOOD = "good"
     REFUSED = "refused"
     GONE = "gone"
+    REVOKED = "revoked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,10 @@ class Serving:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """A dated record that a model became serving; `why` is newest, by_hand, rollback or gone."""
+    """A dated record that a model became serving.
+
+    `why` is newest, by_hand, rollback, or revoked: what served before may serve no more.
+    """
 
     promotion_id: int
     dataset: str

@@ -18,7 +18,7 @@ from merlin.store.cipher import Cipher
 from merlin.store.database import Database, Row, transaction
 from merlin.store.notices import NoticeRows
 from merlin.store.proposals import file_of
-from merlin.store.ratings_tables import PROPOSAL
+from merlin.store.ratings_tables import PROPOSAL, REVOKED_EXAMPLE
 from merlin.store.shown import version
 from merlin.store.tables import BUILD, BUILD_EXAMPLE, COMMIT, MODEL, SERVING
 
@@ -82,6 +82,7 @@ class FollowingRows:
         if change is not None and change.state is not ChangeState.COMMITTED:
             is_over = change.state is ChangeState.REFUSED
             if is_over or self._changes.give_up(change.change_id):
+                self._unname(row)  # git never had it
                 self._set(row, example_id="")
             return
         path = file_of(row["example_id"])
@@ -95,6 +96,11 @@ class FollowingRows:
         changes = changes_of(row["dataset"], [edit], asked)
         self._changes.put(changes)
         self._set(row, removal_id=changes[0].change_id)
+
+    def _unname(self, row: Row) -> None:
+        these = REVOKED_EXAMPLE.dataset == row["dataset"]
+        these &= REVOKED_EXAMPLE.example_id == row["example_id"]
+        self.db.change(REVOKED_EXAMPLE.delete().where(these))
 
     def _is_recorded(self, change: Change) -> bool:
         """Return whether the commit of a change was fetched."""

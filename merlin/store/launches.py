@@ -18,11 +18,12 @@ from merlin.job.policy import Decision, Step
 from merlin.model.registry import ModelState
 from merlin.store.database import Database, Row, transaction
 from merlin.store.jobs import insert_job, why_failed
-from merlin.store.models import why_lost
+from merlin.store.models import revoked_builds, why_lost
 from merlin.store.tables import BUILD, BUILD_EXAMPLE, JOB, MODEL, VERDICT
 from merlin.store.values import build_of, dumped, job_of, verdict_of
 from merlin.store.verdicts import is_verdict, move, verdicts
 
+_NEVER_SERVES = (ModelState.REFUSED, ModelState.GONE, ModelState.REVOKED)
 _LOST = (JobState.FAILED, JobState.CANCELLED)
 # Any number that no other program takes in this database.
 _LOCK = 0x4D65726C_62756467
@@ -73,6 +74,7 @@ class LaunchRows:
                 new_examples=self._new_examples(verdict),
                 is_forbidden=self._is_forbidden(provider),
                 is_gone=self._is_gone(verdict),
+                is_revoked=self._is_revoked(verdict),
             )
 
     def _active(self, provider: str, but: str = "") -> int:
@@ -91,6 +93,10 @@ class LaunchRows:
     def _is_gone(self, verdict: Verdict) -> bool:
         is_lost = (MODEL.job_id == verdict.job_id) & (MODEL.state == ModelState.GONE.value)
         return self.db.row(MODEL.select(MODEL.id).where(is_lost)) is not None
+
+    def _is_revoked(self, verdict: Verdict) -> bool:
+        builds = revoked_builds().where(BUILD_EXAMPLE.build_id == verdict.build_id)
+        return self.db.row(builds.limit(1)) is not None
 
     def spent(self, provider: str, since: datetime) -> int:
         """Return what the provider's jobs since then may have cost, in millionths."""
@@ -136,8 +142,8 @@ class LaunchRows:
 
         The `older` verdicts become superseded. A verdict linked to a succeeded job is training
         until its model is promoted; one linked to a failed or cancelled job, or to one whose
-        model was refused or is gone, becomes failed. Returns None when the verdict had moved
-        on meanwhile, or the month's cap or the provider's unfinished jobs are taken; then
+        model was refused, is gone or revoked, becomes failed. Returns None when the verdict had
+        moved on meanwhile, or the month's cap or the provider's unfinished jobs are taken; then
         nothing is stored.
         """
         if not may_move(verdict.word, Word.TRAINING):
@@ -196,7 +202,7 @@ class LaunchRows:
         """
         if job.state in _LOST:
             return why_failed(job)
-        bad = MODEL.state.in_([ModelState.REFUSED.value, ModelState.GONE.value])
+        bad = MODEL.state.in_([state.value for state in _NEVER_SERVES])
         lost = self.db.row(MODEL.select().where((MODEL.job_id == job.job_id) & bad))
         return None if lost is None else why_lost(lost["model_id"], lost["state"], lost["note"])
 

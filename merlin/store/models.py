@@ -12,14 +12,16 @@ from merlin.model.evaluate import Evaluation
 from merlin.model.prove import Conversations
 from merlin.model.registry import Model, ModelState
 from merlin.store.database import Database, Row, transaction
+from merlin.store.ratings_tables import REVOKED_EXAMPLE
 from merlin.store.tables import BUILD, BUILD_EXAMPLE, EVALUATION, EXAMPLE_TEXT, MODEL, VERDICT
 from merlin.store.values import dumped, messages_of, model_of, plain
 from merlin.store.verdicts import move
 
-_NEXT = {
+NEXT = {
     ModelState.GOOD: (ModelState.NEW, ModelState.GONE),
     ModelState.REFUSED: (ModelState.NEW,),
     ModelState.GONE: (ModelState.GOOD,),
+    ModelState.REVOKED: (ModelState.NEW, ModelState.GOOD, ModelState.GONE),
     ModelState.NEW: (),
 }
 
@@ -72,7 +74,7 @@ class ModelRows:
         A model that is refused or gone moves its training verdicts to failed in the same
         transaction.
         """
-        may = MODEL.state.in_([each.value for each in _NEXT[state]])
+        may = MODEL.state.in_([each.value for each in NEXT[state]])
         settled = MODEL.update({"state": state.value, "note": plain(note), "not_before": None})
         if not self.db.change(settled.where((MODEL.id == model.model_row) & may)):
             return
@@ -108,6 +110,14 @@ def proof_of(db: Database, model_row: int) -> Evaluation | None:
     """Return the stored scores of a model, None where it has none."""
     row = db.row(EVALUATION.select().where(EVALUATION.model_row == model_row))
     return None if row is None else Evaluation(**{**row, "at": from_iso(row["at"])})
+
+
+def revoked_builds() -> Select:
+    """Return the SELECT of builds that hold an example whose consent was taken back."""
+    is_held = (REVOKED_EXAMPLE.dataset == BUILD_EXAMPLE.dataset) & (
+        REVOKED_EXAMPLE.example_id == BUILD_EXAMPLE.example_id
+    )
+    return BUILD_EXAMPLE.select(BUILD_EXAMPLE.build_id).join(REVOKED_EXAMPLE, on=is_held)
 
 
 def models() -> Select:

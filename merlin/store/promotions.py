@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from peewee import Select, fn
@@ -10,15 +12,17 @@ from peewee import Select, fn
 from merlin.build.verdict import WAITING, Word
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound
+from merlin.core.notice import ADMINS
 from merlin.model.promote import Candidate
 from merlin.model.registry import Model, ModelState, Promotion, Serving
 from merlin.store.database import Database, Row, transaction
-from merlin.store.models import models
+from merlin.store.models import NEXT, models, revoked_builds, why_lost
+from merlin.store.notices import NoticeRows
 from merlin.store.tables import BUILD, MODEL, PROMOTION, SERVING, VERDICT
 from merlin.store.values import model_of
 from merlin.store.verdicts import move
 
-NEWEST = "newest"
+NEWEST, REVOKED = "newest", "revoked"
 
 
 class PromotionRows:
@@ -27,6 +31,7 @@ class PromotionRows:
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
         self._clock = clock
+        self._notices = NoticeRows(db, clock)
 
     def newest_good(self) -> list[Candidate]:
         """Return, per dataset, the good model of the verdict with the highest position."""
@@ -64,11 +69,14 @@ class PromotionRows:
 
     @transaction
     def promote(self, old: Serving | None, new: Candidate, why: str, by: str) -> bool:
-        """Make `new` serve where `old` still does; False when another switch came first.
+        """Make `new` serve where `old` still does.
 
-        In the same transaction: the promotion's row (none where the same model goes on
-        serving from a newer position), the words of verdicts, and the wake counter.
+        False when another switch came first, or `new` is not good any more. In the same
+        transaction: the promotion's row (none where the same model goes on serving from a newer
+        position), the words of verdicts, and the wake counter.
         """
+        if not self._is_good(new.model):
+            return False
         at = self._clock()
         position = new.position
         if old is not None and why != NEWEST:
@@ -82,6 +90,12 @@ class PromotionRows:
         self._move_words(new.model, position, at)
         self.db.bump()
         return True
+
+    def _is_good(self, model: Model) -> bool:
+        """Return whether the model is good, and stays so until this transaction ends."""
+        state = MODEL.select(MODEL.state).where(MODEL.id == model.model_row)
+        row = self.db.row(self.db.locked(state))
+        return row is not None and row["state"] == ModelState.GOOD.value
 
     def _begin(self, new: Candidate, position: int, at: datetime) -> bool:
         row = {"dataset": new.model.dataset, "model_row": new.model.model_row, "is_pinned": 0}
@@ -129,6 +143,62 @@ class PromotionRows:
         if not self.db.change(pinned):
             raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
         self.db.bump()
+
+    @transaction
+    def retire_revoked(self) -> list[Model]:
+        """Let no model serve any more whose build holds an example of a revoked consent.
+
+        Such models become `revoked`, their training verdicts failed. Where one served, the newest
+        good model that served before takes its place, else the newest good one, else none. Tells
+        the admins. Returns the models that were not revoked before.
+        """
+        may = MODEL.state.in_([state.value for state in NEXT[ModelState.REVOKED]])
+        found = models().where(may & MODEL.build_id.in_(revoked_builds())).order_by(MODEL.id)
+        lost = [model_of(row) for row in self.db.rows(found)]
+        for model in lost:
+            self._retire(model)
+        for dataset in sorted({model.dataset for model in lost}):
+            self._fall_back(dataset, [model for model in lost if model.dataset == dataset])
+        if lost:
+            self.db.bump()
+        return lost
+
+    def _retire(self, model: Model) -> None:
+        state = ModelState.REVOKED.value
+        ended = MODEL.update({"state": state, "not_before": None})
+        self.db.change(ended.where(MODEL.id == model.model_row))
+        mine, why = VERDICT.job_id == model.job_id, why_lost(model.model_id, state, "")
+        move(self.db, (Word.TRAINING,), Word.FAILED, self._clock(), mine, change=why)
+
+    def _fall_back(self, dataset: str, lost: Sequence[Model]) -> None:
+        """Let another model serve where one of these did; tell the admins."""
+        of_dataset = SERVING.dataset == dataset
+        self.db.row(self.db.locked(SERVING.select().where(of_dataset)))
+        old = self.serving().get(dataset)
+        told: dict[str, object] = {
+            "dataset": dataset,
+            "count": len(lost),
+            "models": ", ".join(model.build_version for model in lost),
+        }
+        if old is None or old.model.model_row not in {model.model_row for model in lost}:
+            self._notices.tell(ADMINS, "notice-revoked", told)
+            return
+        heir = self._heir(dataset)
+        if heir is None:
+            self.db.change(SERVING.delete().where(of_dataset))
+            self._notices.tell(ADMINS, "notice-revoked-nothing", told)
+            return
+        self.promote(old, Candidate(heir, old.position), REVOKED, "merlin")
+        now = {**told, "version": heir.build_version}
+        self._notices.tell(ADMINS, "notice-revoked-switched", now)
+
+    def _heir(self, dataset: str) -> Model | None:
+        """Return what is to serve in place of a revoked model: as the chain goes, newest first."""
+        served = dict.fromkeys(promotion.to_model for promotion in self.history(dataset))
+        before = (self.model(model_id) for model_id in served)
+        newest = (each.model for each in self.newest_good() if each.model.dataset == dataset)
+        good = (model for model in chain(before, newest) if model.state is ModelState.GOOD)
+        return next(good, None)
 
     def history(self, dataset: str) -> list[Promotion]:
         """Return the promotions of a dataset, newest first."""

@@ -25,7 +25,8 @@ from merlin.store.changes import ChangeRows
 from merlin.store.changes_tables import DATASET_FILE
 from merlin.store.cipher import Cipher
 from merlin.store.database import Database, Row, transaction
-from merlin.store.ratings_tables import PROPOSAL
+from merlin.store.promotions import PromotionRows
+from merlin.store.ratings_tables import PROPOSAL, REVOKED_EXAMPLE
 from merlin.store.sealed import opened
 from merlin.store.tables import BUILD_EXAMPLE, MODEL
 
@@ -43,6 +44,7 @@ class ProposalRows:
         self._cipher = cipher
         self._clock = clock
         self._changes = ChangeRows(db, cipher, clock)
+        self._promotions = PromotionRows(db, clock)
 
     @transaction
     def add(self, user_id: int, draft: Draft) -> int | None:
@@ -82,13 +84,25 @@ class ProposalRows:
 
     @transaction
     def withdraw(self, user_id: int) -> list[str]:
-        """Take back everything the person proposed; return the models trained on any of it."""
+        """Take back everything the person proposed; return the models trained on any of it.
+
+        None of them serves from now on.
+        """
         mine = PROPOSAL.user_id == user_id
         models = trained_on(self.db, mine)
+        self._revoke(mine & (PROPOSAL.example_id != ""))
         ended = {"state": ProposalState.WITHDRAWN.value, **_FORGOTTEN}
         if self.db.change(PROPOSAL.update(ended).where(mine)):
             self.db.bump()
         return models
+
+    def _revoke(self, these: Any) -> None:
+        """Keep the names of these proposals' examples, and let no model serve that learnt one."""
+        named = PROPOSAL.select(PROPOSAL.dataset, PROPOSAL.example_id).where(these)
+        rows = [{**row, "at": iso(self._clock())} for row in self.db.rows(named)]
+        if rows:
+            self.db.add_missing(REVOKED_EXAMPLE, rows)
+            self._promotions.retire_revoked()
 
     def count(self, datasets: Sequence[str] | None = None) -> int:
         """Return how many wait, of these datasets (None: of all)."""
@@ -127,11 +141,15 @@ class ProposalRows:
         return change_id
 
     def _free_id(self, draft: Draft) -> str:
-        """Return an id that no example of the dataset and no other proposal has."""
+        """Return an id that no example of the dataset has or had, and no other proposal."""
         files = DATASET_FILE.select(DATASET_FILE.path).where(DATASET_FILE.dataset == draft.dataset)
         lying = [id_of(row["path"]) for row in self.db.rows(files)]
         asked = PROPOSAL.select(PROPOSAL.example_id).where(PROPOSAL.dataset == draft.dataset)
-        taken = [*lying, *(row["example_id"] for row in self.db.rows(asked))]
+        gone = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id).where(
+            REVOKED_EXAMPLE.dataset == draft.dataset
+        )
+        named = (row["example_id"] for query in (asked, gone) for row in self.db.rows(query))
+        taken = [*lying, *named]
         names = Names(each.removeprefix(FOLDER) for each in taken)
         return f"{FOLDER}{names.new(draft.question)}"
 

@@ -1,4 +1,7 @@
-"""The tables of ratings, of proposed examples and of what outlives an erasure; `m008_ratings`."""
+"""The tables of ratings, of proposed examples and of what outlives an erasure.
+
+`m008_ratings`, `m016_revoked`.
+"""
 
 from __future__ import annotations
 
@@ -18,3 +21,5 @@ PROPOSAL = _table(
 )
 # What somebody who deleted everything had used, under a keyed hash instead of a name.
 LEFT_BEHIND = _table("left_behind", "mark format day day_used month month_used until")
+# Examples whose person took the consent back: no model whose build holds one may serve.
+REVOKED_EXAMPLE = _table("revoked_example", "dataset example_id at")

@@ -39,7 +39,7 @@ from merlin.store.course_tables import (
     SEARCH_ENTRY,
 )
 from merlin.store.group_tables import GROUP_SETTING, INLINE_QUESTION
-from merlin.store.ratings_tables import LEFT_BEHIND, PROPOSAL, RATING
+from merlin.store.ratings_tables import LEFT_BEHIND, PROPOSAL, RATING, REVOKED_EXAMPLE
 from merlin.store.tables import (
     BUILD,
     BUILD_EXAMPLE,
@@ -160,6 +160,7 @@ NOBODY: tuple[Table, ...] = (
     MIGRATION,
     MODEL,
     NOTED,
+    REVOKED_EXAMPLE,
     SEARCH_ENTRY,
     SERVING,
     VERDICT,

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from contextlib import closing
 
 from merlin.config import Config, ProviderConfig
-from merlin.core.errors import ConfigError, NotFound
+from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.message import Message
-from merlin.model.registry import Model
+from merlin.model.registry import Model, ModelState
 from merlin.store.promotions import PromotionRows
 from merlin.store.shelf import ShelfRows
 from merlin.wiring.database import reading
@@ -22,13 +22,16 @@ def ask_model(
 
     `name` is a model id or a build's version; without it the serving model of `dataset`, else
     of the default dataset, else of the first that serves. Raises ConfigError for an empty
-    question, NotFound, ProviderError.
+    question, NotFound, ProviderError, Refused for a model that may serve nobody.
     """
     if not question.strip():
         raise ConfigError("no question", "ask-empty")
     with reading(config) as database:
         shelf = ShelfRows(database)
         model = PromotionRows(database).model(name) if name else _serving(config, shelf, dataset)
+        if model.state is ModelState.REVOKED:
+            why = f"{model.build_version} is {model.state}"
+            raise Refused(why, "promote-revoked", model=model.build_version)
         system = shelf.build(model.build_id).system
     messages = [Message("system", system)] if system else []
     provider = _provider(config, model.provider)

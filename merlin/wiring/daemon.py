@@ -59,6 +59,7 @@ def run_daemon(config: Config) -> None:
             return
         with lead:
             released = services.requests.release()
+            services.promotions.retire_revoked()
             log.info("daemon leads", requests_taken_up=released)
             tally = Tally()
             run(ticks_of(services, tally), tally, partial(notify, status("leads")), stop)

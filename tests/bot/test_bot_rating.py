@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 from bot_world import RunningBot, let_serve, rows, settings_of, states
 
+from merlin.store.database import open_database
+from merlin.store.ratings_tables import PROPOSAL
+from merlin.store.tables import BUILD_EXAMPLE, COMMIT, EXAMPLE_TEXT, MODEL
+
 pytestmark = pytest.mark.functional
 
 QUESTION = "Что такое лоб? Меня зовут Анна Ёлкина, мой телефон +7 999 123-45-67"
@@ -167,6 +171,47 @@ def test_a_consent_is_taken_back_with_everything_sent_under_it(telegram, setting
         press(telegram, settings, "fix-send", answer.message_id, forged=True)
     assert rows(settings, PROPOSALS)[0][0] == "withdrawn"
     assert rows(settings, "SELECT question, answer FROM proposal") == [("", "")]
+
+
+def learnt(settings, example_id="from-chat/lob"):
+    """Let anna's correction be an example that the newest model's build holds."""
+    with open_database(settings.database) as database:
+        build_id = database.value(MODEL.select(MODEL.build_id).order_by(MODEL.id.desc()))
+        words = dict.fromkeys(("author_name", "author_email", "subject", "message"), "")
+        times = {"seen_at": "2026-11-20", "committed_at": "2026-11-20"}
+        database.put(COMMIT.insert({**words, **times, "sha": "c", "parent": None, "position": 1}))
+        database.put(EXAMPLE_TEXT.insert({"digest": "t", "messages": "[]", "words": ""}))
+        held = {"build_id": build_id, "dataset": "neurotypology", "example_id": example_id}
+        told = {"blob": "b", "commit_sha": "c", "author": "", "split": "train", "tokens": 1}
+        database.put(BUILD_EXAMPLE.insert({**held, **told, "text_digest": "t"}))
+        database.change(PROPOSAL.update({"state": "committed", "example_id": example_id}))
+
+
+def test_what_learnt_from_a_revoked_consent_answers_nobody_and_the_receipt_says_so(
+    telegram, settings
+):
+    let_serve(settings, "stand-in-chat", number=2)
+    with RunningBot(settings):
+        answer = ask(telegram, settings)
+        assert rows(settings, "SELECT model_id FROM turn") == [("stand-in-chat",)]
+        press(telegram, settings, "fix:1", answer.message_id)
+        say(telegram, settings, BETTER)
+        press(telegram, settings, "consent:yes")
+        press(telegram, settings, "fix-send")
+        learnt(settings)
+        press(telegram, settings, "consent:show")
+        press(telegram, settings, "consent:revoke")
+        press(telegram, settings, "consent:revoke:sure")
+        receipt = telegram.answers("anna")[-1].text
+        assert "Согласие отозвано" in receipt
+        assert "1 модель: stand-in-chat" in receipt
+        assert "больше никому не отвечает" in receipt
+        ask(telegram, settings, "Что такое подбородок?")
+    serves = "SELECT model_id FROM serving JOIN model ON model.id = serving.model_row"
+    assert rows(settings, serves) == [("stand-in-base",)]
+    assert rows(settings, "SELECT model_id FROM turn ORDER BY id")[-1] == ("stand-in-base",)
+    (told,) = rows(settings, "SELECT arguments FROM notice WHERE key = 'notice-revoked-switched'")
+    assert "neurotypology-2" in told[0]
 
 
 def test_the_sign_of_an_answer_tells_its_lineage(telegram, settings):

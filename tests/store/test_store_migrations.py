@@ -130,3 +130,32 @@ def test_a_broken_step_leaves_nothing_of_it(empty_url):
         with pytest.raises(KeyError):
             migrate(database, (*STEPS, m998_broken))
         assert not database.has_table("half")
+
+
+def test_examples_that_were_revoked_before_their_step_are_known_after_it(empty_url):
+    at = "2026-11-20T08:00:00.000000Z"
+    proposal = dict.fromkeys(
+        ["question", "answer", "model_id", "change_id", "removal_id", "reviewed_by", "reason"], ""
+    )
+    proposal |= {"dataset": "face", "is_thanked": 0, "turn_id": 0, "user_id": 1, "at": at}
+    change = dict.fromkeys(
+        ["batch", "editor_name", "editor_email", "subject", "reason", "told_word"], ""
+    )
+    change |= {"dataset": "face", "state": "committed", "arguments": "{}", "is_told": 0}
+    change |= {"created_at": at, "updated_at": at}
+    with open_database(empty_url) as database:
+        before = NAMES.index("m016_revoked")
+        migrate(database, STEPS[:before])
+        for state, example_id in (("withdrawn", "from-chat/a"), ("committed", "from-chat/b")):
+            row = {**proposal, "state": state, "example_id": example_id}
+            database.add(ratings_tables.PROPOSAL, {**row, "reviewed_at": None})
+        for by, kind, name in (("merlin", "delete", "c"), ("7", "delete", "d")):
+            path = f"face/examples/from-chat/{name}.yaml"
+            row = {**change, "change_id": name, "kind": kind, "path": path, "by_whom": by}
+            database.add(changes_tables.CHANGE, row)
+        migrate(database)
+        kept = database.rows(ratings_tables.REVOKED_EXAMPLE.select())
+    assert sorted((row["dataset"], row["example_id"]) for row in kept) == [
+        ("face", "from-chat/a"),
+        ("face", "from-chat/c"),
+    ]

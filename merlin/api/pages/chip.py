@@ -24,6 +24,7 @@ _LOOKS: Mapping[str, Mapping[str, Look]] = {
         "serves": ("ok", "serve"),
         "refused": BAD,
         "gone": ("", "close"),
+        "revoked": BAD,
     },
     "page-change": {
         "waiting": WAIT,

@@ -33,6 +33,7 @@ held-month-cap = the job may cost { $price }; { $spent } of this month's { $cap 
 held-no-price = there is a cap, but the price of this base model is not in config.yaml
 held-sunset = { $model } goes dark on { $date }: a model tuned on it would live { $days } days
 held-forbidden = the provider "{ $provider }" does not let this account train; when it does again: merlin jobs launch { $dataset }
+held-revoked = the consent to one of its examples was taken back; the commit that takes the example out is built anew
 held-no-provider = config.yaml names no provider "{ $provider }"
 
 launch-already = job { $job } has this build already
@@ -47,6 +48,7 @@ cancel-final = job { $job } has ended already
 cancel-launching = job { $job } is being launched; try again in a moment
 promote-not-good = { $model } has not been proved, so it cannot serve
 promote-gone = the provider "{ $provider }" no longer has the model { $model }, so it cannot serve
+promote-revoked = the consent to an example of { $model } was taken back, so it cannot serve
 promote-raced = another switch came first; look again
 rollback-none = no earlier model of { $dataset } has served
 serves-nothing = { $dataset } serves no model

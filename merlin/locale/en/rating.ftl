@@ -40,12 +40,12 @@ consent-given = You have allowed the model to learn from your corrections. { $co
    *[other] You have sent { $count } corrections.
 }
 consent-revoke = Take the consent back
-consent-revoking = Take the consent back? Your corrections will be forgotten, and those taken as examples will be removed from the dataset. Models that have learnt them are not trained anew from nothing, but I will name them.
+consent-revoking = Take the consent back? Your corrections will be forgotten, and those taken as examples will be removed from the dataset. Models that have learnt them answer nobody from then on, and I will name them.
 consent-revoke-sure = Yes, take it back
 consent-revoked = The consent is taken back and the corrections are forgotten. The examples are being removed from the dataset.
 consent-models = { $count ->
-    [one] { $count } model had learnt them: { $models }.
-   *[other] { $count } models had learnt them: { $models }.
+    [one] { $count } model had learnt them: { $models }. It answers nobody any more and cannot be chosen.
+   *[other] { $count } models had learnt them: { $models }. They answer nobody any more and cannot be chosen.
 }
 consent-none = There is no consent to take back.
 
@@ -82,8 +82,16 @@ why-thumbs = Ratings of this model: 👍 { $up }, 👎 { $down }.
 
 notice-learnt = Thank you! The model { $build } has learnt your correction and answers everybody now.
 notice-proposal = There are new corrections from people: they wait for an editor in /admin.
-notice-withdrawn = Somebody took their consent back. Their examples are being removed from the dataset. { $count ->
-    [one] This model had learnt them: { $models }.
-   *[other] These models had learnt them: { $models }.
-}
+notice-revoked = { $dataset }: somebody took their consent back, and their examples are being removed. { $count ->
+    [one] The model that holds them ({ $models }) cannot serve any more.
+   *[other] The models that hold them ({ $models }) cannot serve any more.
+} What answers now is another one and stays.
+notice-revoked-switched = { $dataset }: somebody took their consent back, and their examples are being removed. { $count ->
+    [one] The model that holds them ({ $models }) cannot serve any more.
+   *[other] The models that hold them ({ $models }) cannot serve any more.
+} Now { $version } answers.
+notice-revoked-nothing = { $dataset }: somebody took their consent back, and their examples are being removed. { $count ->
+    [one] The model that holds them ({ $models }) cannot serve any more,
+   *[other] The models that hold them ({ $models }) cannot serve any more,
+} and no other has been trained: a general model answers until the next one is.
 proposal-unknown = There is no correction { $proposal }.

@@ -19,4 +19,5 @@ store-no-model = There is no model { $model }.
 verdict-job-failed = job { $job } failed: { $error }
 verdict-job-cancelled = job { $job } was cancelled
 verdict-model-refused = the model { $model } did not answer: { $note }
+verdict-model-revoked = the consent to an example that the model { $model } learnt was taken back
 verdict-model-gone = the provider no longer has the model { $model }

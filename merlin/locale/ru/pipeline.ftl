@@ -36,6 +36,7 @@ held-month-cap = работа может стоить { $price }; в этом м
 held-no-price = предел задан, но цены этой базовой модели нет в config.yaml
 held-sunset = { $model } отключат { $date }: обученная на ней модель прожила бы дней: { $days }
 held-forbidden = поставщик «{ $provider }» не разрешает этой учётной записи обучать; когда разрешит: merlin jobs launch { $dataset }
+held-revoked = согласие на один из примеров отозвано; коммит, который его уберёт, соберётся заново
 held-no-provider = в config.yaml нет поставщика «{ $provider }»
 
 launch-already = эта сборка уже есть у работы { $job }
@@ -51,6 +52,7 @@ cancel-final = работа { $job } уже закончена
 cancel-launching = работа { $job } как раз запускается; повторите через минуту
 promote-not-good = модель { $model } не проверена и отвечать не может
 promote-gone = у поставщика «{ $provider }» больше нет модели { $model }, отвечать она не может
+promote-revoked = согласие на один из примеров модели { $model } отозвано, отвечать она не может
 promote-raced = кто-то переключил модель раньше; посмотрите ещё раз
 rollback-none = у набора { $dataset } раньше не отвечала никакая другая модель
 serves-nothing = у набора { $dataset } пока не отвечает никакая модель

@@ -19,4 +19,5 @@ store-no-model = Модели { $model } нет.
 verdict-job-failed = работа { $job } не удалась: { $error }
 verdict-job-cancelled = работа { $job } отменена
 verdict-model-refused = модель { $model } не ответила: { $note }
+verdict-model-revoked = согласие на пример, на котором училась модель { $model }, отозвано
 verdict-model-gone = модели { $model } у поставщика больше нет

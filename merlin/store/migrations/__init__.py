@@ -28,6 +28,7 @@ from merlin.store.migrations.m012_search import m012_search
 from merlin.store.migrations.m013_billing import m013_billing
 from merlin.store.migrations.m014_left import m014_left
 from merlin.store.migrations.m015_failing import m015_failing
+from merlin.store.migrations.m016_revoked import m016_revoked
 from merlin.store.tables import MIGRATION
 
 log = get_logger(__name__)
@@ -50,6 +51,7 @@ STEPS: tuple[Step, ...] = (
     m013_billing,
     m014_left,
     m015_failing,
+    m016_revoked,
 )
 
 # Any number that no other program takes in this database.

@@ -11,7 +11,6 @@ from merlin.bot.event import Event
 from merlin.bot.handlers.topic import Act
 from merlin.bot.kit import Kit
 from merlin.bot.screen import Screen, alert, said
-from merlin.core.notice import ADMINS
 from merlin.core.page import Button
 from merlin.core.text import text
 
@@ -74,14 +73,11 @@ def revoke(kit: Kit, event: Event) -> Screen:
 
 
 def take_back(kit: Kit, user_id: int) -> list[str]:
-    """Withdraw what the person proposed; tell admins of models that learnt it; return them.
+    """Withdraw what the person proposed; return the models that learnt it and serve no more.
 
     To be called within the store's work.
     """
-    models = kit.rows.proposals.withdraw(user_id)
-    if models:
-        kit.rows.notices.tell(ADMINS, "notice-withdrawn", _named(models))
-    return models
+    return kit.rows.proposals.withdraw(user_id)
 
 
 def _named(models: list[str]) -> dict[str, object]:

@@ -1,0 +1,197 @@
+"""A consent that is taken back: what was taught under it answers nobody any more, by no way."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import pytest
+
+from merlin.chat.known import Known
+from merlin.chat.lineup import lineup
+from merlin.chat.review import Approval, Draft
+from merlin.chat.route import Wish, first_choice
+from merlin.cli import main
+from merlin.core.request import RequestState
+from merlin.core.text import text
+from merlin.daemon.ticks import poll
+from merlin.dataset.editor import editor_of
+from merlin.store.cipher import load_or_make_key
+from merlin.store.following import FollowingRows
+from merlin.store.proposals import ProposalRows
+from merlin.store.shelf import ShelfRows
+from merlin.store.windows import WindowRows
+from merlin.wiring.database import opened
+
+pytestmark = pytest.mark.integration
+
+ANNA, BORIS = 1001, 1002
+DRAFT = Draft("Что такое лоб у человека?", "Верх лица над бровями.", "trial")
+SWITCHED, NOTHING, STAYS = (
+    "notice-revoked-switched",
+    "notice-revoked-nothing",
+    "notice-revoked",
+)
+
+
+@pytest.fixture
+def lab(lab):
+    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+    return lab
+
+
+@contextmanager
+def rows(lab):
+    """Yield what the bot has of proposals: the person's and editors' side, and the follower."""
+    with opened(lab.config) as database:
+        cipher = load_or_make_key(lab.config.state_dir, None)
+        yield ProposalRows(database, cipher), FollowingRows(database, cipher)
+
+
+def teach(lab):
+    """Let a correction of anna's become an example in git."""
+    with rows(lab) as (proposals, _):
+        number = proposals.add(ANNA, DRAFT)
+        proposals.approve(number, Approval(DRAFT, editor_of(BORIS, "Борис"), BORIS))
+    lab.tick("fetch", "changes", "fetch")
+    with rows(lab) as (_, following):
+        following.follow()
+
+
+def take_back(lab):
+    with rows(lab) as (proposals, _):
+        return proposals.withdraw(ANNA)
+
+
+def take_out(lab):
+    """Let the commit be made that takes the withdrawn example out."""
+    for _ in range(2):
+        with rows(lab) as (_, following):
+            following.follow()
+        lab.tick("changes", "fetch")
+
+
+def model_of(lab, build):
+    with lab.services() as services:
+        return services.promotions.model(build)
+
+
+def offered(lab, chosen=None):
+    """Return what a student may choose among, and what answers who has chosen a model."""
+    with opened(lab.config) as database:
+        shelf = ShelfRows(database)
+        wish = Wish("trial", chosen, [("stand-in", None)])
+        options = lineup(shelf, WindowRows(database), wish, Known())
+        first = first_choice(shelf, wish)
+        return {option.version for option in options} - {""}, first and first.model_id
+
+
+def refused(lab, kind, **arguments):
+    with lab.services() as services:
+        request_id = services.requests.ask(kind, arguments, "vera")
+    lab.tick("serve")
+    with lab.services() as services:
+        request = services.requests.get(request_id)
+    assert request.state is RequestState.FAILED
+    return request.result["key"]
+
+
+def serving(lab):
+    now = lab.status()["serving"]
+    return now and now["build"]
+
+
+def test_a_model_that_learnt_what_was_revoked_serves_no_more_and_is_not_offered(lab, told, capsys):
+    lab.until_serving("trial-1")
+    teach(lab)
+    lab.until_serving("trial-2")
+    learnt = model_of(lab, "trial-2").model_id
+    assert take_back(lab) == [learnt]
+    assert serving(lab) == "trial-1", "at once, with no daemon at work"
+    notice = told()[SWITCHED]
+    assert (notice["models"], notice["version"]) == ("trial-2", "trial-1")
+    assert offered(lab) == ({"trial-1"}, model_of(lab, "trial-1").model_id)
+    assert offered(lab, ("stand-in", learnt))[1] == model_of(lab, "trial-1").model_id
+    lab.tick(rounds=3)
+    assert serving(lab) == "trial-1"
+    for name in ("trial-2", learnt):
+        assert refused(lab, "promote", model=name) == "promote-revoked"
+    assert refused(lab, "rollback", dataset="trial", to="trial-2") == "promote-revoked"
+    assert main(["ask", "Что?", "--model", "trial-2", "--config", str(lab.path)]) != 0
+    assert main(["models", "list", "--config", str(lab.path)]) == 0
+    assert "consent taken back" in capsys.readouterr().out
+
+
+def test_after_its_example_left_git_a_revoked_model_is_not_rolled_back_to(lab, provider):
+    lab.until_serving("trial-1")
+    teach(lab)
+    lab.until_serving("trial-2")
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    lab.until_serving("trial-3")
+    take_back(lab)
+    take_out(lab)
+    lab.until_serving("trial-4")
+    assert refused(lab, "rollback", dataset="trial", to="trial-3") == "promote-revoked"
+    with lab.services() as services:
+        services.requests.ask("rollback", {"dataset": "trial"}, "vera")
+    lab.tick("serve")
+    assert serving(lab) == "trial-1", "what served before them all"
+    assert offered(lab)[0] == {"trial-1", "trial-4"}
+
+
+def test_where_no_other_model_was_trained_a_general_one_answers(lab, told):
+    lab.repository.dataset(launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
+    lab.repository.commit()
+    lab.tick("fetch", "launch")
+    teach(lab)
+    with lab.services() as services:
+        services.requests.ask("launch", {"dataset": "trial"}, "vera")
+    lab.tick("serve")
+    version = lab.status()["build"]
+    lab.until_serving(version)
+    take_back(lab)
+    assert (serving(lab), offered(lab)) == (None, (set(), None))
+    assert told()[NOTHING]["models"] == version
+    lab.tick(rounds=3)
+    assert serving(lab) is None
+
+
+def test_a_model_that_comes_after_the_revocation_is_neither_asked_nor_promoted(lab, provider, told):
+    lab.until_serving("trial-1")
+    provider.behave(states=["queued"] * 500)
+    teach(lab)
+    lab.tick("launch", "poll")
+    take_back(lab)
+    provider.behave(states=[])
+    asked = len(provider.calls("chat.create"))
+    with lab.services() as services:
+        while services.jobs.open_jobs():
+            poll(services)
+    lab.tick(rounds=3)
+    assert len(provider.calls("chat.create")) == asked
+    assert (serving(lab), model_of(lab, "trial-2").state) == ("trial-1", "revoked")
+    assert (lab.status()["verdict"], lab.status()["reason"]) == ("failed", "verdict-model-revoked")
+    assert told()[STAYS]["models"] == "trial-2"
+
+
+def test_a_build_that_holds_what_was_revoked_is_not_trained(lab, provider):
+    lab.until_serving("trial-1")
+    lab.repository.dataset(launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
+    lab.repository.commit()
+    teach(lab)
+    lab.tick("launch")
+    take_back(lab)
+    lab.tick("launch")
+    assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", "held-revoked")
+    assert refused(lab, "launch", dataset="trial") == "held-revoked"
+    assert len(provider.jobs_created()) == 1
+    take_out(lab)
+    lab.tick("launch")
+    assert lab.status()["reason"] != "held-revoked"
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+@pytest.mark.parametrize("key", [SWITCHED, NOTHING, STAYS])
+def test_admins_read_which_models_serve_no_more(key, language):
+    told = {"dataset": "trial", "count": 2, "models": "trial-2, trial-3", "version": "trial-1"}
+    assert "trial-2, trial-3" in text(language, key, **told)
