@@ -191,5 +191,25 @@ def test_what_was_read_with_a_message_is_used_where_it_is_next_and_read_anew_beh
     assert known == {1: Known(User(1)), 2: None, 3: Known(User(2))}
 
 
+def test_what_was_read_with_a_message_is_read_anew_when_its_turn_comes_late():
+    """Whoever waits for the rest of a paste, or for a slot, may have been blocked meanwhile."""
+
+    async def run():
+        seen = {}
+
+        async def work(task):
+            seen[task.update.update_id] = task.known
+            await passed(1)
+
+        lanes = Lanes(work, no_refusal, at_once=1)
+        paste = Update(1, "message", 1, 1, body={"message": {"text": "а" * 4096, "date": 0}})
+        updates = [paste, *messages(2, 2)]
+        lanes.add(updates, known=[Known(User(update.user_id)) for update in updates])
+        await passed(10)
+        return seen
+
+    assert run_jumping(run()) == {1: None, 2: None}
+
+
 async def no_refusal(_updates, _is_news):
     raise AssertionError

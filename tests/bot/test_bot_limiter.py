@@ -93,6 +93,44 @@ def test_a_429_holds_up_its_own_chat_exactly_and_no_other():
     assert telegram.times(BORIS) == [0]
 
 
+class Flooded:
+    """Takes `after_s` for each request in turn, then says how long its chat must wait, or takes it.
+
+    `waits` are (after_s, wait_s); once they are used up every request is taken at once.
+    """
+
+    def __init__(self, *waits):
+        self.waits = list(waits)
+        self.came = []
+
+    async def request(self, _chat_id):
+        self.came.append(round(asyncio.get_running_loop().time(), 3))
+        if self.waits:
+            after_s, wait_s = self.waits.pop(0)
+            await passed(after_s)
+            raise RetryAfter(timedelta(seconds=wait_s))
+        return True
+
+
+@pytest.mark.parametrize(
+    ("waits", "until"),
+    [
+        pytest.param([(0, 12), (0, 3)], 12, id="a shorter one behind a longer one"),
+        pytest.param([(0, 5), (1, 12)], 13, id="a longer one while the first is waited out"),
+        pytest.param([(0, 5), (1, 2)], 5, id="a shorter one while the first is waited out"),
+    ],
+)
+def test_two_floods_of_one_chat_are_both_waited_out(waits, until):
+    telegram = Flooded(*waits)
+
+    async def story():
+        limiter = ChatLimiter(FREE)
+        await asyncio.gather(*(send(limiter, telegram, ANNA) for _ in waits))
+
+    run_jumping(story())
+    assert telegram.came == [0, 0, until, until]
+
+
 def test_answers_to_queries_never_wait():
     telegram = Telegram(floods=[ANNA])
 

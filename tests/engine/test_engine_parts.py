@@ -197,6 +197,35 @@ def test_a_lane_tries_again_after_an_error_and_sleeps_when_nothing_waits():
     assert not lane.is_alive
 
 
+class Stop(threading.Event):
+    """The sign to stop; notes how long was waited for it, and lets the time pass at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.waits = []
+
+    def wait(self, timeout=None):
+        self.waits.append(timeout)
+        return self.is_set()
+
+
+def test_the_pause_after_errors_doubles_and_a_piece_that_is_done_ends_it():
+    stop, pieces = Stop(), ["bad", "bad", "bad", "good", "bad", "bad"]
+
+    def work():
+        if not pieces:
+            stop.set()
+            return False
+        if pieces.pop(0) == "bad":
+            raise RuntimeError("a bug")
+        return True
+
+    lane = Lane("test", work, stop, first_pause_s=1.0)
+    lane.start()
+    lane.join()
+    assert stop.waits == [1.0, 2.0, 4.0, 1.0, 2.0]
+
+
 def test_without_a_key_only_this_machine_is_served(tmp_path):
     for host, is_fine in (
         ("127.0.0.1", True),

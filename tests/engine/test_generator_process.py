@@ -86,6 +86,17 @@ def test_a_killed_process_is_told_of_and_the_next_question_starts_it_anew(narrow
     assert narrow.figure("resident_bytes") > 50_000_000
 
 
+def test_deaths_with_an_answer_between_them_are_no_row_that_must_be_waited_out(narrow):
+    for _ in range(3):
+        assert narrow.text(question("Anna"), **GREEDY)
+        stream = narrow.stream("Tell me.", **ENDLESS)
+        stream.next()
+        os.kill(narrow.backend.pid, signal.SIGKILL)
+        with pytest.raises(Unavailable, match="killed"):
+            stream.rest()
+    assert narrow.text(question("Anna"), **GREEDY)
+
+
 def test_a_process_killed_in_the_middle_of_a_line_lets_nobody_wait_for_ever():
     async def asked():
         child = await asyncio.create_subprocess_exec(
