@@ -219,3 +219,6 @@ class Asking(Protocol):
 
     def look(self, purchase_id: str, at: datetime) -> bool:
         """Let the next look be at `at` where it would be later."""
+
+    def look_at_all(self, at: datetime) -> None:
+        """Let the next look at every purchase be at `at` where it would be later."""

@@ -69,6 +69,9 @@ class Refunds(Protocol):
     def due(self, till: Till, now: datetime, limit: int = 20) -> list[Refund]:
         """Return the refunds to send or to ask about, as sending; nobody else gets them now."""
 
+    def look_at_all(self, till: Till, at: datetime) -> None:
+        """Let every refund of a till that waits be due at `at` where it would be later."""
+
     def done(self, refund_id: str, returned: Returned) -> Entry | None:
         """Note that the money went back, with the ledger's rows; None where that is known."""
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 Clock = Callable[[], datetime]
+# A smaller step back is no more than a clock that is put right.
+LEAST_STEP_S = 1.0
 
 
 def utc_now() -> datetime:
@@ -21,3 +24,24 @@ def iso(moment: datetime) -> str:
 def from_iso(text: str) -> datetime:
     """Return the moment that `iso` wrote."""
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+class StepWatch:
+    """Notices that the wall clock was set back, by the monotonic one, which never is.
+
+    Who waits for a time of day would wait as long as the step: what waits is due then.
+    """
+
+    def __init__(self, clock: Clock = utc_now) -> None:
+        self._clock = clock
+        self._ahead_s = self._ahead()
+
+    def step_back_s(self) -> float:
+        """Return by how many seconds the clock was set back since the last call, 0 for not."""
+        before, self._ahead_s = self._ahead_s, self._ahead()
+        step_s = before - self._ahead_s
+        return step_s if step_s > LEAST_STEP_S else 0.0
+
+    def _ahead(self) -> float:
+        """Return by how many seconds the wall clock is ahead of the monotonic one."""
+        return self._clock().timestamp() - time.monotonic()

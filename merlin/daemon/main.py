@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from types import FrameType
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from merlin.core.clock import Clock, StepWatch, utc_now
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger
@@ -27,7 +27,7 @@ from merlin.core.log import get_logger
 log = get_logger(__name__)
 
 Run = Callable[[], bool]
-CLOCK_LOOK_S, LEAST_STEP_S = 0.5, 1.0
+CLOCK_LOOK_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +99,18 @@ def run(
 
 
 def mind_the_clock(
-    scheduler: BackgroundScheduler,
-    stop: threading.Event,
-    ahead: Callable[[], float] = lambda: time.time() - time.monotonic(),
+    scheduler: BackgroundScheduler, stop: threading.Event, clock: Clock = utc_now
 ) -> None:
     """Wait for `stop`; whenever the wall clock was set back, let every tick run now.
 
     APScheduler waits for a time of day: after a step back it would wait as long as the step.
-    `ahead`: by how many seconds the wall clock is ahead of the monotonic one.
     """
-    before = ahead()
+    watch = StepWatch(clock)
     while not stop.wait(CLOCK_LOOK_S):
-        now = ahead()
-        if now < before - LEAST_STEP_S:
-            log.warning("the clock was set back", seconds=round(before - now, 1))
+        if step_s := watch.step_back_s():
+            log.warning("the clock was set back", seconds=round(step_s, 1))
             for job in scheduler.get_jobs():
                 job.modify(next_run_time=datetime.now(UTC))
-        before = now
 
 
 def _guarded(tick: Tick, tally: Tally, scheduler: BackgroundScheduler) -> None:

@@ -46,7 +46,10 @@ class NoticeRows:
         if told_since is not None:
             lately = NOTICE.alias("lately")
             told = lately.select(lately.key).where(
-                (lately.to_whom == ADMINS) & (lately.handed_over_at > iso(told_since))
+                (lately.to_whom == ADMINS)
+                & (lately.handed_over_at > iso(told_since))
+                # What was told in the future was told before the clock was set back.
+                & (lately.handed_over_at <= iso(self._clock()))
             )
             waiting = waiting.where(
                 (NOTICE.to_whom != ADMINS) | NOTICE.key.not_in(told) | NOTICE.key.in_(NEWS)

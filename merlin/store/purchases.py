@@ -176,6 +176,8 @@ class PurchaseRows:
     def asking(self, purchase_id: str, at: datetime, patience: timedelta) -> bool:
         """Note that the till is asked now; False when another asked within `patience`."""
         is_free = PURCHASE.asked_at.is_null() | (PURCHASE.asked_at <= iso(at - patience))
+        # Nobody asked in the future: the clock was set back since.
+        is_free |= PURCHASE.asked_at > iso(at + abs(patience))
         this = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(_UNASKED) & is_free
         told = {"state": PurchaseState.ASKING.value, "asked_at": iso(at)}
         told["look_at"] = iso(at + next_look(0))
@@ -244,6 +246,12 @@ class PurchaseRows:
         is_later = PURCHASE.look_at.is_null() | (PURCHASE.look_at > iso(at))
         this = (PURCHASE.id == purchase_id) & is_later
         return self.db.change(PURCHASE.update({"look_at": iso(at)}).where(this)) > 0
+
+    @transaction
+    def look_at_all(self, at: datetime) -> None:
+        """Let the next look at every purchase be at `at` where it would be later."""
+        is_later = PURCHASE.look_at > iso(at)
+        self.db.change(PURCHASE.update({"look_at": iso(at)}).where(is_later))
 
     def _purchase(self, row: Row) -> Purchase:
         order = Order(

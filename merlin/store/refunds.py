@@ -124,6 +124,12 @@ class RefundRows:
         return self.db.change(REFUND.update(told).where(this)) > 0
 
     @transaction
+    def look_at_all(self, till: Till, at: datetime) -> None:
+        """Let every refund of a till that waits be due at `at` where it would be later."""
+        is_later = (REFUND.till == till.value) & (REFUND.look_at > iso(at))
+        self.db.change(REFUND.update({"look_at": iso(at)}).where(is_later))
+
+    @transaction
     def done(self, refund_id: str, returned: Returned) -> Entry | None:
         """Note that the money went back, with the ledger's rows; None where that is known."""
         row = self.db.row(REFUND.select().where(REFUND.id == plain(refund_id)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -62,6 +63,29 @@ def test_who_agreed_is_reminded_once_three_days_before(shop):
         at(shop, renewal.next_at - timedelta(days=2, hours=23))
     assert anna.told.count("notice-renewal-soon") == 1
     assert "notice-plan-ends" not in anna.told
+
+
+def test_a_clock_that_was_set_back_stops_no_reminder_no_look_and_no_comparison(shop):
+    anna, renewal = subscribed(shop)
+    order_id, lost, waits = (shop.buyer().ordered("pack") for _ in range(3))
+    shop.till.behave(notifications="never")
+    cashier, two_days = shop.site.app.state.cashier, timedelta(days=2)
+    kept, compared = cashier.services, len(shop.till.calls("payments.list"))
+    cashier.services = replace(kept, clock=lambda: kept.clock() + two_days)
+    shop.until(waits, "expired")
+    wait_until(lambda: len(shop.till.calls("payments.list")) > compared)
+    later = iso(kept.clock() + two_days)
+    shop.sql("UPDATE purchase SET look_at = ? WHERE id = ?", later, order_id)
+    # What nobody told us, and nobody looks at any more, is found by the daily comparison alone.
+    shop.sql("UPDATE purchase SET state = 'canceled', look_at = NULL WHERE id = ?", lost)
+    for each in (order_id, lost):
+        shop.till.choose(each, "paid")
+    soon = iso(kept.clock() + timedelta(days=2, hours=23))
+    shop.sql("UPDATE renewal SET next_at = ? WHERE id = ?", soon, renewal.renewal_id)
+    cashier.services = kept
+    shop.until(order_id, "paid")
+    shop.until(lost, "paid")
+    wait_until(lambda: "notice-renewal-soon" in anna.told)
 
 
 def test_a_plan_is_paid_again_before_it_ends(shop):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from bot_world import RunningBot, rows
 from stars_world import Buyer, change, compared, ledger, ordered, selling, with_books
 
+from merlin.bot.stars.comparing import is_due
 from merlin.core.clock import iso, utc_now
 from merlin.sandbox.telegram.invoices import invoice_of
 from merlin.sandbox.telegram.stars import pay
@@ -127,3 +129,13 @@ def test_a_stopped_renewal_reaches_telegram_after_a_silence(telegram, settings):
     with RunningBot(settings):
         telegram.wait_for(lambda: buyer.renewals()[0].state == "off")
     assert [one["is_canceled"] for one in telegram.subscriptions().values()] == [True]
+
+
+def test_stars_are_compared_every_night_also_after_a_clock_was_set_back():
+    night, day = datetime(2026, 11, 20, 2, tzinfo=UTC), timedelta(days=1)
+    zone = ZoneInfo("Europe/Moscow")
+    assert is_due(None, night, zone)
+    assert is_due(night - day, night, zone)
+    assert is_due(night + 9 * day, night, zone)
+    assert not is_due(night, night + timedelta(hours=1), zone)
+    assert not is_due(night - day, night - timedelta(hours=2), zone)

@@ -24,13 +24,14 @@ pytestmark = pytest.mark.functional
 
 
 def test_a_clock_that_was_set_back_delays_no_tick():
-    ran, stop, offsets = threading.Event(), threading.Event(), iter([3600.0, 3600.0])
+    ran, stop, offsets = threading.Event(), threading.Event(), iter([3600, 3600])
     scheduler = BackgroundScheduler(timezone="UTC")
     in_an_hour = datetime.now(UTC) + timedelta(hours=1)
     scheduler.add_job(ran.set, "interval", seconds=3600, next_run_time=in_an_hour)
     scheduler.start()
     waiting = threading.Thread(
-        target=mind_the_clock, args=(scheduler, stop, lambda: next(offsets, 0.0))
+        target=mind_the_clock,
+        args=(scheduler, stop, lambda: utc_now() + timedelta(seconds=next(offsets, 0))),
     )
     waiting.start()
     try:

@@ -22,9 +22,11 @@ from merlin.engine.limits import Limits
 from merlin.engine.rows import Rows
 from merlin.engine.services import open_engine
 from merlin.engine.settings import EngineSettings, WebhookSettings
-from merlin.engine.webhooks.endpoints import PAUSED_AFTER_S, Endpoints
+from merlin.engine.webhooks.courier import Courier
+from merlin.engine.webhooks.endpoints import PAUSED_AFTER_S, Endpoints, Wanted
 from merlin.engine.webhooks.outbox import Outbox
 from merlin.engine.webhooks.signing import hint_of, key_of, new_secret
+from merlin.engine.webhooks.walls import Walls
 
 pytestmark = pytest.mark.functional
 TYPES = [f"fine_tuning.job.{word}" for word in ("succeeded", "failed", "cancelled")]
@@ -340,3 +342,28 @@ def test_what_was_taken_long_ago_is_forgotten(tmp_path):
             outbox.job_ended("j", "succeeded")
             outbox.delivered(outbox.heads()[0]["id"])
         assert outbox.figures() == {"waiting": 0, "delivered": 1}
+
+
+def test_a_clock_that_was_set_back_puts_off_no_delivery(tmp_path, ear):
+    ahead = [timedelta(days=1)]
+
+    def clock():
+        return utc_now() + ahead[0]
+
+    ear.script[:] = [500]
+    with closing(Rows(tmp_path / "engine.db")) as rows:
+        endpoints = Endpoints(rows, clock)
+        made = endpoints.add(Wanted("tests", ear.url, TYPES), "")
+        now = clock().timestamp()
+        sql = "INSERT INTO delivery (id, endpoint_id, body, created_at, due_at) VALUES"
+        rows.change(f"{sql} ('wh_1', ?, '{{}}', ?, ?)", made["id"], now, now)
+        settings = EngineSettings(tmp_path, "127.0.0.1", 0, "key")
+        courier = Courier(endpoints, Outbox(rows, clock), Walls(settings), clock)
+        courier.start()
+        try:
+            tries = "SELECT tries FROM delivery WHERE tries > 0"
+            wait_until(lambda: rows.select(tries))
+            ahead[0] = timedelta()
+            heard(ear, 2)
+        finally:
+            courier.stop()

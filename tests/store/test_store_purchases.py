@@ -233,6 +233,17 @@ def test_an_answer_that_comes_after_the_end_is_known_and_looked_at(shop, clock):
     assert due(shop) == [purchase.purchase_id]
 
 
+def test_after_a_clock_was_set_back_an_order_may_be_asked_for_and_is_looked_at(shop, clock):
+    purchase = shop.order()
+    assert shop.books.asking.asking(purchase.purchase_id, clock(), PATIENCE)
+    clock.move(-86_400)
+    assert due(shop) == []
+    shop.books.asking.look_at_all(clock())
+    assert due(shop) == [purchase.purchase_id]
+    assert shop.books.asking.asking(purchase.purchase_id, clock(), PATIENCE)
+    assert not shop.books.asking.asking(purchase.purchase_id, clock(), PATIENCE)
+
+
 def test_a_hint_brings_the_next_look_forward_and_never_back(shop, clock):
     purchase = begun(shop)
     look = shop.books.asking.look

@@ -116,6 +116,17 @@ def test_a_notice_is_told_once_and_handed_over_once(database, clock):
     assert [each.notice_id for each in notices.waiting(1)] == [second.notice_id]
 
 
+def test_after_a_clock_was_set_back_no_notice_waits_for_company(database, clock):
+    notices, lately = NoticeRows(database, clock), timedelta(minutes=5)
+    for number in range(2):
+        notices.tell(ADMINS, "notice-failed", {}, once=str(number))
+    first, second = notices.waiting(told_since=clock() - lately)
+    assert notices.handed_over(first.notice_id)
+    assert notices.waiting(told_since=clock() - lately) == []
+    clock.move(-86_400)
+    assert notices.waiting(told_since=clock() - lately) == [second]
+
+
 def test_a_heartbeat_replaces_the_one_before(database, clock):
     heartbeats = HeartbeatRows(database)
     beat = Heartbeat("daemon", "a", 7, clock(), clock(), "poll", {"poll_noop": 1})

@@ -64,7 +64,7 @@ def _is_asked_for(services: ApiServices, purchase: Purchase) -> bool:
 async def is_mine(services: ApiServices, purchase: Purchase) -> bool:
     """Return whether this process may ask now: then nobody else does for `PATIENCE`."""
     now, asking = services.clock(), services.rows.books.asking
-    if purchase.asked_at is not None and now - purchase.asked_at < PATIENCE:
+    if purchase.asked_at is not None and abs(now - purchase.asked_at) < PATIENCE:
         return False
     return await services.store.do(lambda: asking.asking(purchase.purchase_id, now, PATIENCE))
 

@@ -3,6 +3,8 @@
 Any number of api processes have one: whatever is to be done is claimed by a conditional change,
 so of two that see it one does it, and what a killed one had claimed comes again by itself. No more
 than a few calls are under way at a time, and none of them waits in the way of a person.
+
+All of it waits for times of day: when the clock is set back, all of it is due.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from merlin.api.till.telling import remind, tell_ends
 from merlin.api.till.trouble import note
 from merlin.billing.purchase import Purchase, Till
 from merlin.billing.refund import Refund
-from merlin.core.clock import iso, utc_now
+from merlin.core.clock import StepWatch, iso, utc_now
 from merlin.core.errors import MerlinError, TillError
 from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger, redact
@@ -50,10 +52,16 @@ class Cashier:
     _bugs: BugCount = field(default_factory=BugCount)
     _calendar_at: datetime | None = None
     _check_at: datetime = field(init=False)
+    _steps: StepWatch = field(init=False)
+    _was_set_back: bool = False
 
     def __post_init__(self) -> None:
         """Leave the first check until the api has run for a while."""
         self._check_at = utc_now() + FIRST_CHECK
+        self._steps = StepWatch(self._now)
+
+    def _now(self) -> datetime:
+        return self.services.clock()
 
     def ring(self) -> None:
         """Let the next round be now; returns at once."""
@@ -98,6 +106,7 @@ class Cashier:
     async def round(self) -> None:
         """Begin what is due, as far as there is room."""
         now = self.services.clock()
+        await self._mind_the_clock(now)
         before = self._calendar_at
         if before is None or now - before >= CALENDAR:
             self._calendar_at = now
@@ -113,6 +122,22 @@ class Cashier:
             self._begin(send(self.services, refund), refund=refund.refund_id)
         for purchase in purchases:
             self._begin(attend(self.services, purchase), purchase=purchase.purchase_id)
+
+    async def _mind_the_clock(self, now: datetime) -> None:
+        """Let everything be due where the clock was set back; all comes twice without harm."""
+        if step_s := self._steps.step_back_s():
+            log.warning("the clock was set back", seconds=round(step_s, 1))
+            self._was_set_back = True
+        if not self._was_set_back:
+            return
+        books = self.services.rows.books
+
+        def hurry() -> None:
+            books.asking.look_at_all(now)
+            books.refunds.look_at_all(Till.YOOKASSA, now)
+
+        await self.services.store.do(hurry)
+        self._calendar_at, self._check_at, self._was_set_back = None, now, False
 
     async def _turned(self, now: datetime, before: datetime | None) -> None:
         await self.services.store.do(lambda: turn_pages(self.services, now, before))

@@ -10,7 +10,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any
 
@@ -33,6 +33,7 @@ SETTING = "stars.reconciled"
 BY = "bot"
 NIGHT_HOUR = 4
 LOOK_S = 60.0
+EVERY = timedelta(days=1)
 # What Telegram may not have listed yet, and how far clocks may lie apart.
 FRESH = timedelta(minutes=15)
 _MOST_KEPT = 50
@@ -65,6 +66,14 @@ def read_compared(said: str) -> Compared:
         return Compared()
 
 
+def is_due(last: datetime | None, now: datetime, zone: tzinfo) -> bool:
+    """Return whether it is night again since the last comparison, None for none yet."""
+    here = now.astimezone(zone)
+    # Also on a day before the last one: then the clock was set back since.
+    is_another_day = last is None or last.astimezone(zone).date() != here.date()
+    return is_another_day and here.hour >= NIGHT_HOUR
+
+
 class Comparing:
     """Compares at the start, and every night after it."""
 
@@ -92,11 +101,8 @@ class Comparing:
         return is_sold or bool(self._rows.settings.get(SETTING))
 
     def _is_due(self) -> bool:
-        zone = zone_of(self._services.timezone)
-        here = self._services.clock().astimezone(zone)
         last = read_compared(self._rows.settings.get(SETTING)).at
-        is_new_day = last is None or last.astimezone(zone).date() < here.date()
-        return is_new_day and here.hour >= NIGHT_HOUR
+        return is_due(last, self._services.clock(), zone_of(self._services.timezone))
 
     async def compare(self) -> bool:
         """Compare once; False where Telegram did not answer to the end."""
@@ -113,7 +119,8 @@ class Comparing:
             offset += len(page)
             if len(page) < MOST_MOVED:
                 break
-        found += await store.read(lambda: self._missing(last.at, began, charges))
+        since = last.at if last.at is None else min(last.at, began - EVERY)
+        found += await store.read(lambda: self._missing(since, began, charges))
         await store.do(partial(self._keep, Compared(began, offset, found)))
         log.info("stars were compared", seen=offset, differences=len(found))
         return True

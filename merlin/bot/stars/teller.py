@@ -16,6 +16,7 @@ from merlin.billing.renewal import Renewal
 from merlin.bot.services import BotServices
 from merlin.bot.stars.sending import Said, StarsDesk
 from merlin.bot.stars.taking import sent_back
+from merlin.core.clock import StepWatch
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger
 from merlin.core.notice import ADMINS
@@ -32,9 +33,14 @@ class Teller:
         self._services = services
         self._rows = services.rows
         self._desk = desk
+        self._steps = StepWatch(services.clock)
 
     async def round(self) -> None:
         """Send every refund that is due, and end every renewal that was stopped."""
+        if self._steps.step_back_s():
+            # What waits for a time of day would wait as long as the step.
+            refunds, now = self._rows.books.refunds, self._services.clock()
+            await self._services.store.do(partial(refunds.look_at_all, Till.STARS, now))
         for refund in await self._due():
             await self._send(refund)
         stopping = self._rows.books.renewals.stopping

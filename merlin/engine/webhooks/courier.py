@@ -12,7 +12,7 @@ import asyncio
 import threading
 from concurrent.futures import Future
 
-from merlin.core.clock import utc_now
+from merlin.core.clock import Clock, StepWatch, utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger
@@ -29,12 +29,18 @@ log = get_logger(__name__)
 
 AFTER_FAILURE_S = 5.0
 JOIN_S = 20.0
+# So often it is looked whether the clock was set back, while something waits.
+LOOK_S = 5.0
 
 
 class Courier:
     """The sending of one engine; `wake` after a delivery was written."""
 
-    def __init__(self, endpoints: Endpoints, outbox: Outbox, walls: Walls) -> None:
+    def __init__(
+        self, endpoints: Endpoints, outbox: Outbox, walls: Walls, clock: Clock = utc_now
+    ) -> None:
+        self._clock = clock
+        self._steps = StepWatch(clock)
         self.endpoints = endpoints
         self.outbox = outbox
         self.walls = walls
@@ -109,15 +115,18 @@ class Courier:
             return AFTER_FAILURE_S
 
     def _begin_due(self) -> float | None:
-        """Begin what is due; return in how long there is more, None for when a task ends."""
-        now, pauses_s = utc_now().timestamp(), []
+        """Begin what is due; return when to look again, None for when a task ends."""
+        if step_s := self._steps.step_back_s():
+            log.warning("the clock was set back", seconds=round(step_s, 1))
+            self.outbox.due_now()
+        now, pauses_s = self._clock().timestamp(), []
         for delivery in self.outbox.heads():
             if delivery["endpoint_id"] in self._under_way:
                 continue
             if delivery["at"] <= now:
                 self._begin(delivery)
             else:
-                pauses_s.append(delivery["at"] - now)
+                pauses_s.append(min(delivery["at"] - now, LOOK_S))
         return min(pauses_s, default=None)
 
     async def _rest(self, pause_s: float | None) -> None:

@@ -71,6 +71,14 @@ class Outbox:
         due_at = self._clock().timestamp() + pause_s(delivery["tries"])
         self._rows.change(sql, due_at, trouble[:LONGEST_TROUBLE], delivery["id"])
 
+    def due_now(self) -> None:
+        """Let everything that waits be sent now, whenever it was to be tried again."""
+        now = self._clock().timestamp()
+        with self._rows.transaction():
+            late = "UPDATE delivery SET due_at = ? WHERE delivered_at IS NULL AND due_at > ?"
+            self._rows.change(late, now, now)
+            self._rows.change("UPDATE endpoint SET not_before = ? WHERE not_before > ?", now, now)
+
     def waiting(self, endpoint_id: str) -> Mapping[str, object]:
         """Return how many deliveries wait for an endpoint, and why the last try failed."""
         waits = "FROM delivery WHERE endpoint_id = ? AND delivered_at IS NULL"
