@@ -15,6 +15,7 @@ from pathlib import Path
 from merlin.adapters.git_address import Address
 from merlin.adapters.git_walls import GitFailed, Run, said
 from merlin.core.errors import SourceError
+from merlin.dataset.committing import ContentRefused
 
 _RECEIVE = "--receive-pack=git -c core.hooksPath=/dev/null -c core.fsmonitor= receive-pack"
 
@@ -48,6 +49,11 @@ _DENIED = (
 )
 
 
+# What a server's own rules or hooks say: whatever words they add, another try changes nothing.
+_DECLINED = re.compile(r"^ ! \[remote rejected\] .*\(.*declined.*\)\s*$", re.MULTILINE)
+_TOO_LARGE = "HTTP 413"
+
+
 class PushRefused(SourceError):
     """The repository took no push; a person must do something about it, then it is taken."""
 
@@ -55,14 +61,14 @@ class PushRefused(SourceError):
 def push(run: Run, place: Address, branch: str, commit: str, head: str | None) -> bool:
     """Return whether `commit` is the branch's head now; False when `head` is not there any more.
 
-    `head` None: the branch must not exist. Raises PushRefused, SourceError.
+    `head` None: the branch must not exist. Raises PushRefused, ContentRefused, SourceError.
     """
     local = (_RECEIVE,) if place.folder is not None else ()
     lease = f"--force-with-lease={branch}:{head or ''}"
     try:
         run("push", "--quiet", *local, lease, "--", place.url, f"{commit}:{branch}")
     except GitFailed as failure:
-        if _is_race(failure.stderr, place):
+        if not _DECLINED.search(failure.stderr) and _is_race(failure.stderr, place):
             return False
         raise _refusal(failure, place) from failure
     return True
@@ -104,6 +110,8 @@ def _is_old(lock: Path) -> bool:
 def _refusal(failure: GitFailed, place: Address) -> SourceError:
     stderr = failure.stderr
     reason = said(stderr, place)
+    if _DECLINED.search(stderr):
+        return _content_refused(reason)
     if _CHECKED_OUT in stderr:
         text = f"{place.url} has the branch checked out and takes no push"
         return PushRefused(text, "change-checked-out", folder=place.url)
@@ -112,6 +120,11 @@ def _refusal(failure: GitFailed, place: Address) -> SourceError:
         return PushRefused(text, "change-work-tree", folder=place.url)
     if any(words in stderr for words in _DENIED):
         return PushRefused(f"no right to push: {reason}", "change-denied", reason=reason)
-    if "[remote rejected]" in stderr:
-        return PushRefused(f"the push was refused: {reason}", "change-push-refused", reason=reason)
+    if "[remote rejected]" in stderr or _TOO_LARGE in stderr:
+        return _content_refused(reason)
     return failure
+
+
+def _content_refused(reason: str) -> ContentRefused:
+    text = f"the push was refused: {reason}"
+    return ContentRefused(text, "change-push-refused", reason=reason)

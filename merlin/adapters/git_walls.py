@@ -22,6 +22,9 @@ CONFIG_NAME = "merlin.gitconfig"
 
 _BRANCH = re.compile(r"(?!-)[A-Za-z0-9._/-]{1,200}")
 _FOLDER_PART = re.compile(r"(?!-)[\w.-]{1,100}")
+# Servers put rules and empty lines around their words.
+_TELLING = re.compile(r"(fatal|error|remote):.*\w")
+_SAID_LINES, _SAID_LETTERS = 6, 500
 _OBJECT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 # Each holds whatever the repository, its server or the machine's own settings say.
@@ -161,8 +164,8 @@ def config_text(place: Address) -> str:
 def said(stderr: str, place: Address) -> str:
     """Return what git said, in one short line that shows no secret."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:"))]
-    text = " / ".join(CONTROL.sub("?", line) for line in (telling or lines)[:4])
+    telling = [line for line in lines if _TELLING.match(line)]
+    text = " / ".join(CONTROL.sub("?", line) for line in (telling or lines)[:_SAID_LINES])
     for part in (place.secret, *place.secret.split(":")) if place.secret else ():
         text = text.replace(part, "[hidden]") if len(part) >= 4 else text  # noqa: PLR2004 - a word
-    return text[:300] or "no word"
+    return text[:_SAID_LETTERS] or "no word"

@@ -41,6 +41,10 @@ def _changes(_told: Told) -> tuple[str, str]:
     return "examples-changes", f"ex:changes:0:{ANEW}"
 
 
+def _change(told: Told) -> tuple[str, str]:
+    return "examples-changes", f"ex:change:{told.get('change', '')}:{ANEW}"
+
+
 def _proposals(_told: Told) -> tuple[str, str]:
     return "admin-examples", f"ex:queue:0:{ANEW}"
 
@@ -100,6 +104,8 @@ _WAYS: Mapping[str, Callable[[Told], tuple[str, str]]] = {
     "notice-deed-cancel": _job,
     "notice-change-committed": _undo,
     "notice-change-refused": _changes,
+    "notice-change-parked": _change,
+    "notice-change-parked-of": _health,
     "notice-proposal": _proposals,
     "notice-paid": _plan,
     "notice-payment-canceled": _plan,

@@ -1,4 +1,4 @@
-"""`merlin example add|edit|rm|find`: single examples, by a commit in your name."""
+"""`merlin example add|edit|rm|retry|find`: single examples, by a commit in your name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ExampleId = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the group to the command line."""
     group = typer.Typer(no_args_is_help=True, help="Examples, each change a commit in your name.")
-    for verb in (add, edit, rm, find):
+    for verb in (add, edit, rm, retry, find):
         group.command()(verb)
     app.add_typer(group, name="example")
 
@@ -117,6 +117,23 @@ def rm(
         edits = [Edit(known.path, known.blob, None)]
         told = save(desk, known.dataset, edits, is_waiting=not no_wait, json=json)
     show({**told, "example": known.example_id}, json=json)
+
+
+def retry(
+    change: Annotated[str, typer.Argument(metavar="CHANGE", help="The edit that was put aside.")],
+    config: ConfigPath = DEFAULT,
+    no_wait: NoWait = False,
+    json: AsJson = False,
+) -> None:
+    """Try an edit again that the repository refused, of anybody's."""
+    from merlin.cli.saving import desk_of, outcome, show
+
+    with desk_of(config) as desk:
+        batch = desk.changes.get(change).batch
+        if not desk.changes.retry(change):
+            raise Refused("not parked", "change-not-parked", change=change)
+        told = outcome(desk, batch, is_waiting=not no_wait)
+    show(told, json=json)
 
 
 def find(

@@ -63,13 +63,19 @@ def commit(
     from merlin.cli.identity import identity
 
     change_id = desk.commit(dataset, edits, subject, identity())
+    return outcome(desk, change_id, is_waiting=is_waiting)
+
+
+def outcome(desk: EditDesk, change_id: str, *, is_waiting: bool) -> Shown:
+    """Return what came of an edit that was asked for, as far as is waited for."""
     if not is_waiting:
         say("change-asked-only", change=change_id)
     change = desk.wait(change_id) if is_waiting else desk.changes.get(change_id)
+    batch = desk.changes.of_batch(change.batch)
     return {
         "change": change_id,
-        "dataset": dataset,
-        "paths": [each.path for each in edits],
+        "dataset": change.dataset,
+        "paths": [each.path.removeprefix(f"{change.dataset}/") for each in batch],
         "state": change.state.value,
         "commit": change.commit,
         "subject": change.subject,

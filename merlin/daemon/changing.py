@@ -1,7 +1,8 @@
 """The tick of changes: waiting edits become commits, and editors hear what came of them.
 
 A repository that takes no push delays nothing else: the change waits and says why, the admins
-are told once a day, and the next try comes after a pause that doubles.
+are told once a day, and the next try comes after a pause that doubles. What the repository refuses
+for its content, while it may take others, is parked after REFUSALS tries; its editor is told.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ from collections.abc import Callable, Mapping
 from merlin.core.clock import Clock
 from merlin.core.errors import MerlinError, Refused, SourceError
 from merlin.core.killpoint import reached
-from merlin.core.log import get_logger
+from merlin.core.log import get_logger, redact
 from merlin.core.notice import ADMINS, Notices
 from merlin.dataset.change import Batch, Change, ChangeQueue, Landed, Theirs
-from merlin.dataset.committing import Press, commit
+from merlin.dataset.committing import ContentRefused, Press, commit
 from merlin.dataset.subject import said
 from merlin.model.news import NewsRows, told_as
 
 log = get_logger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0
 TOLD_LETTERS = 1000
+# A server that is unwell may refuse for a moment what it takes afterwards.
+REFUSALS = 4
 
 
 class Changing:
@@ -70,11 +73,16 @@ class Changing:
         except Refused as refusal:
             self._refuse(batch, refusal)
             return False
+        except ContentRefused as refusal:
+            if not self._is_parked(batch, refusal):
+                raise
+            return False
         except SourceError as failure:
             self._put_back(batch, failure)
             raise
         except Exception as bug:
-            self._put_back(batch, MerlinError(f"{type(bug).__name__}: {bug}"))
+            # It may lie in the change: nobody else is to wait for its mending.
+            self._is_parked(batch, MerlinError(f"{type(bug).__name__}: {bug}"))
             raise
         self._pause_s = FIRST_PAUSE_S
         self._settle(batch, landed)
@@ -101,6 +109,26 @@ class Changing:
         self._queue.refuse(batch, refusal.key, _plain(refusal))
         log.info("change refused", batch=batch.batch_id, reason=str(refusal))
 
+    def _is_parked(self, batch: Batch, refusal: MerlinError) -> bool:
+        """Return whether the batch is parked, as it was refused too often; else it waits on."""
+        refusals = self._queue.count_refusal(batch)
+        if refusals % REFUSALS:
+            self._put_back(batch, refusal)
+            return False
+        self._pause_s = FIRST_PAUSE_S
+        first = batch.first
+        told = {"subject": said(first.subject), "reason": _reason(refusal)}
+        if first.by.isdecimal():
+            told["change"] = first.change_id
+            self._tell(first, "notice-change-parked", told, refusals)
+        else:
+            told |= {"change": first.change_id, "by": first.by}
+            once = f"change:{first.change_id}:parked:{refusals}"
+            self._notices.tell(ADMINS, "notice-change-parked-of", told, once=once)
+        self._queue.park(batch, refusal.key, _plain(refusal))
+        log.warning("change parked", batch=batch.batch_id, reason=redact(str(refusal)))
+        return True
+
     def _put_back(self, batch: Batch, failure: MerlinError) -> None:
         self._rest_until = self._monotonic() + self._pause_s
         self._pause_s = min(LONGEST_PAUSE_S, 2 * self._pause_s)
@@ -109,10 +137,13 @@ class Changing:
         told = {"reason": _reason(failure)}
         self._notices.tell(ADMINS, "notice-change-waits", told, once=f"change-waits:{day}")
 
-    def _tell(self, change: Change, key: str, told: Mapping[str, object]) -> None:
+    def _tell(
+        self, change: Change, key: str, told: Mapping[str, object], refusals: int | None = None
+    ) -> None:
         if change.by.isdecimal() and self._queue.stands(change.change_id):
             word = key.removeprefix("notice-change-")
-            once = f"change:{change.change_id}:{word}:{change.before or ''}"
+            mark = (change.before or "") if refusals is None else refusals
+            once = f"change:{change.change_id}:{word}:{mark}"
             self._notices.tell(change.by, key, told, once=once)
 
 

@@ -1,7 +1,8 @@
 """Change: an edit of one file that waits for its commit.
 
-    waiting -> working -> committed | conflict | refused
+    waiting -> working -> committed | conflict | refused | parked
     conflict -> waiting (sent again over the other's text) | refused (given up)
+    parked -> waiting (tried again by a person) | refused (given up)
 
 Changes of one batch become one commit, all of them or none; a change alone is a batch of one.
 The batch's id stands in the commit (`Merlin-Id`), so that whoever is in doubt whether it was
@@ -47,10 +48,11 @@ class ChangeState(StrEnum):
     COMMITTED = "committed"
     CONFLICT = "conflict"
     REFUSED = "refused"
+    PARKED = "parked"
 
 
 # Nothing has become of it yet, or somebody is to decide.
-OPEN = (ChangeState.WAITING, ChangeState.WORKING, ChangeState.CONFLICT)
+OPEN = (ChangeState.WAITING, ChangeState.WORKING, ChangeState.CONFLICT, ChangeState.PARKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ class Change:
     a batch has the batch's id, and is the one that its editor is told of. `before`
     is the blob that the editor saw, None for a new file; `text` the file's new content, None to
     delete it. `by` is who asked: a user's id as text, or `cli:<login>`. `reason` is a Fluent key
-    with `arguments`: why it waits or was refused. `theirs` is set in a conflict. `left` is the blob
-    that its commit left there, None for a deleted file and before there is a commit.
+    with `arguments`: why it waits, was parked or refused. `theirs` is set in a conflict. `left` is
+    the blob that its commit left there, None for a deleted file and before there is a commit.
     """
 
     change_id: str
@@ -157,7 +159,13 @@ class Changes(Protocol):
         """
 
     def give_up(self, change_id: str) -> bool:
-        """Take back the batch of a change that waits or stands in conflict; False when too late."""
+        """Take back the batch of a change that waits, is parked or stands in conflict.
+
+        False when too late.
+        """
+
+    def retry(self, change_id: str) -> bool:
+        """Let the batch of a parked change wait again; False when it is not parked."""
 
 
 class ChangeList(Protocol):
@@ -196,6 +204,12 @@ class ChangeQueue(Protocol):
 
     def put_back(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
         """Let it wait on, and say why."""
+
+    def count_refusal(self, batch: Batch) -> int:
+        """Note that the repository refused it once more; return how often it did so far."""
+
+    def park(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
+        """Let it wait for a person's `retry`, and say why; others go on."""
 
     def release(self) -> int:
         """Put back what a dead owner left `working`; return how many batches."""

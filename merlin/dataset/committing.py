@@ -32,6 +32,10 @@ TRIES = 30
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
 
 
+class ContentRefused(SourceError):
+    """The repository refused this very commit; it may take others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What writing on a head came to: a new commit, one that `is_there` already, or conflicts."""
@@ -61,7 +65,10 @@ class Branch(Protocol):
         """
 
     def push(self, commit: str, head: str | None) -> bool:
-        """Make `commit` the branch's head where `head` is it still; False when it moved on."""
+        """Make `commit` the branch's head where `head` is it still; False when it moved on.
+
+        Raises ContentRefused for a commit that the repository will not have.
+        """
 
 
 def pause(attempt: int) -> None:
@@ -84,7 +91,8 @@ def commit(press: Press, batch: Batch) -> Landed:
     """Return what became of the batch: its commit on the branch, or its conflicts.
 
     Raises SourceError when the repository cannot be reached (the batch may be pushed or not: do
-    this again), Refused when it will not take the change as it is.
+    this again), ContentRefused when it was reached and took no such commit, Refused when the
+    change can never be made.
     """
     key = f"change:{batch.batch_id}"
     intent = press.intents.open(key, "change")

@@ -34,6 +34,7 @@ from merlin.store.sealed import opened
 from merlin.store.values import dumped, loaded, plain
 
 UNREADABLE = "change-unreadable"
+_GIVEN_UP_FROM = (ChangeState.WAITING, ChangeState.CONFLICT, ChangeState.PARKED)
 _FORGOTTEN: Row = {"text": None, "theirs": None, "theirs_blob": None}
 
 
@@ -74,6 +75,7 @@ class ChangeRows:
             # Of a batch one row is told of, and only where somebody can be told.
             "is_told": int(change.change_id != change.batch or not change.by.isdecimal()),
             "left_blob": None,
+            "refusals": 0,
             "created_at": iso(change.created_at),
             "updated_at": iso(change.created_at),
         }
@@ -147,12 +149,22 @@ class ChangeRows:
 
     @transaction
     def give_up(self, change_id: str) -> bool:
-        """Take back the batch of a change that waits or stands in conflict; False when too late."""
+        """Take back the batch of a change that waits, is parked or stands in conflict.
+
+        False when too late.
+        """
         row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
         state = ChangeState(row["state"]) if row else ChangeState.REFUSED
-        if row is None or state not in (ChangeState.WAITING, ChangeState.CONFLICT):
+        if row is None or state not in _GIVEN_UP_FROM:
             return False
         return self._refuse(row["batch"], state, "change-given-up", {})
+
+    @transaction
+    def retry(self, change_id: str) -> bool:
+        """Let the batch of a parked change wait again; False when it is not parked."""
+        row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
+        waits = {"state": ChangeState.WAITING.value, "reason": "", "arguments": dumped({})}
+        return row is not None and self._move(row["batch"], ChangeState.PARKED, waits)
 
     def claim(self) -> Batch | None:
         """Take the oldest waiting batch, or None. Looking alone writes nothing."""
@@ -208,6 +220,20 @@ class ChangeRows:
         why = {"reason": reason, "arguments": dumped(dict(arguments))}
         waits = {"state": ChangeState.WAITING.value, **why}
         self._move(batch.batch_id, ChangeState.WORKING, waits)
+
+    @transaction
+    def count_refusal(self, batch: Batch) -> int:
+        """Note that the repository refused it once more; return how often it did so far."""
+        mine = CHANGE.batch == batch.batch_id
+        self.db.change(CHANGE.update({"refusals": CHANGE.refusals + 1}).where(mine))
+        return int(self.db.value(CHANGE.select(fn.MAX(CHANGE.refusals)).where(mine)) or 0)
+
+    @transaction
+    def park(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
+        """Let it wait for a person's `retry`, and say why; others go on."""
+        why = {"reason": reason, "arguments": dumped(dict(arguments))}
+        parked = {"state": ChangeState.PARKED.value, **why}
+        self._move(batch.batch_id, ChangeState.WORKING, parked)
 
     @transaction
     def release(self) -> int:

@@ -1,4 +1,7 @@
-"""The tables of changes and of the files that editors see; `m005_changes`, `m014_left`."""
+"""The tables of changes and of the files that editors see.
+
+Steps `m005_changes`, `m014_left`, `m017_refusals`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ CHANGE = _table(
     "change",
     "id change_id batch dataset kind path before_blob text editor_name editor_email subject by_whom"
     " state reason arguments commit_sha theirs theirs_blob told_word is_told created_at updated_at"
-    " left_blob",
+    " left_blob refusals",
     "id",
 )
 DATASET_TREE = _table("dataset_tree", "dataset tree")

@@ -157,6 +157,8 @@ def _looked(changes: ChangeRows, change_id: str) -> Change | None:
         raise _conflict(changes, change)
     if change.state is ChangeState.REFUSED:
         raise MerlinError(change.reason, "change-was-refused", reason=why)
+    if change.state is ChangeState.PARKED:
+        raise MerlinError(change.reason, "change-parked", change=change_id, reason=why)
     if change.reason and change.state is ChangeState.WAITING:
         raise MerlinError(change.reason, "change-waits", change=change_id, reason=why)
     return None

@@ -15,7 +15,7 @@ from intents import Intents
 from merlin.adapters.git_source import GitSource
 from merlin.core.errors import SourceError
 from merlin.dataset.change import Asked, Batch, Edit, changes_of
-from merlin.dataset.committing import Press, commit
+from merlin.dataset.committing import ContentRefused, Press, commit
 from merlin.dataset.editor import editor_of
 
 pytestmark = pytest.mark.functional
@@ -113,6 +113,27 @@ def batch():
 def test_a_push_with_a_password_lands(server, press_as, batch):
     landed = commit(press_as(SECRET), batch)
     assert landed.commit == server.bare.git("rev-parse", "main")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "GH013: Repository rule violations found",
+        "Permission denied: a token lies at line 3",
+        "[rejected] cannot lock ref, says the hook",
+    ],
+)
+def test_what_a_hook_of_the_server_declines_is_refused_with_its_words(
+    server, press_as, batch, words
+):
+    hook = server.bare.path / "hooks/pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\nprintf '\\n-----\\n\\n\\n\\n%s\\n' '{words}' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(ContentRefused) as told:
+        commit(press_as(SECRET), batch)
+    assert told.value.key == "change-push-refused"
+    assert words in told.value.arguments["reason"]
 
 
 def test_a_lost_answer_is_no_second_commit(server, press_as, batch):

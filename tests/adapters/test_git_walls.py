@@ -76,4 +76,4 @@ def test_what_git_said_is_short_and_one_line():
     place = address("/srv/sets")
     told = git_walls.said("hint: x\nfatal: a\x1b[31m\nerror: " + "b" * 900, place)
     assert told.startswith("fatal: a?[31m / error: bbb")
-    assert len(told) == 300
+    assert len(told) == 500

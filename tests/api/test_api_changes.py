@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -144,6 +145,44 @@ def test_an_edit_that_waits_is_taken_back(site, teacher, keeper):
     done = edit(teacher, "Другое")
     keeper.commit()
     assert teacher.delete(f"/api/changes/{done['id']}").status_code == 409
+
+
+def park(site):
+    batch = site.rows.changes.claim()
+    site.rows.changes.park(batch, "change-push-refused", {"reason": "a token lies there"})
+
+
+def test_an_edit_that_the_repository_refused_is_tried_again_or_taken_back(site, teacher, keeper):
+    change = edit(teacher, "Моё")
+    address = f"/api/changes/{change['id']}"
+    assert teacher.post(f"{address}/retry").status_code == 409
+    park(site)
+    told = teacher.get(address).json()
+    assert (told["state"], "a token lies there" in told["reason"]) == ("parked", True)
+    answer = teacher.post(f"{address}/retry")
+    assert (answer.status_code, answer.headers["Location"]) == (202, address)
+    assert (answer.json()["state"], answer.json()["reason"]) == ("waiting", "")
+    keeper.commit()
+    assert "Моё" in lying(site)[ONE]
+    other = edit(teacher, "Другое")
+    park(site)
+    assert teacher.delete(f"/api/changes/{other['id']}").status_code == 204
+
+
+def test_the_page_of_a_parked_edit_lets_one_try_again(site, teacher, keeper):
+    change = edit(teacher, "Моё")
+    park(site)
+    address = f"/changes/{change['id']}"
+    with site.browser(BORIS) as browser:
+        page = browser.get(address).text
+        assert "a token lies there" in page
+        assert f'action="{address}/drop"' in page
+        once = re.search(rf'action="{address}/retry"><input[^>]* name="once" value="([^"]+)"', page)
+        answer = browser.post(f"{address}/retry", data={"once": once[1]})
+        assert answer.status_code in (200, 303)
+        assert f'action="{address}/retry"' not in browser.get(address).text
+    keeper.commit()
+    assert "Моё" in lying(site)[ONE]
 
 
 def test_a_commit_is_undone_by_another(site, teacher, keeper):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import pytest
 from admin_world import ANNA, VERA, beside
@@ -12,6 +13,8 @@ from world import Lab
 
 from merlin.bot.handlers.office.panel import short
 from merlin.chat.review import Draft
+from merlin.core.errors import SourceError
+from merlin.daemon.changing import REFUSALS
 from merlin.sandbox.provider import ProviderStandIn
 from merlin.store.cipher import load_or_make_key
 from merlin.store.database import open_database
@@ -116,6 +119,24 @@ def test_a_conflict_is_told_with_both_texts_and_mine_goes_over_theirs(chat, lab)
     committed(chat, lab)
     assert "assistant: Моё." in example(lab, "q1")
     assert subject(lab) == "Вера: Edit example q1"
+
+
+def test_an_edit_that_the_repository_refuses_is_told_with_its_words_and_tried_again(chat, lab):
+    chat.forge(f"ex:edit:{D}:{short('q1')}:a")
+    chat.say("Моё.")
+    chat.press("💾 Сохранить")
+    lab.repository.git("config", "receive.maxInputSize", "1")
+    for _ in range(REFUSALS):
+        with suppress(SourceError):
+            lab.tick("changes")
+    assert "maximum allowed size" in chat.until("она отложена").text
+    chat.press("⏳ Правки")
+    assert "maximum allowed size" in chat.last.text
+    lab.repository.git("config", "--unset", "receive.maxInputSize")
+    chat.press("🔁 Повторить")
+    assert "Ждёт" in chat.last.text
+    committed(chat, lab)
+    assert "assistant: Моё." in example(lab, "q1")
 
 
 def test_in_a_conflict_theirs_can_stay(chat, lab):

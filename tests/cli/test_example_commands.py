@@ -9,6 +9,9 @@ import sys
 import pytest
 import yaml
 
+from merlin.wiring.changing import changes_of
+from merlin.wiring.database import opened
+
 pytestmark = pytest.mark.functional
 
 EDITOR = """\
@@ -47,6 +50,24 @@ def test_an_added_example_is_a_commit_in_ones_own_name(lab, shown):
     )
     told = lab.repository.git("log", "-1", "--format=%an <%ae> %s")
     assert told == "boris <boris@example.com> Add example где-тут-новый-выход"
+
+
+def test_an_edit_that_the_repository_refused_is_tried_again(lab, shown, run):
+    lab.tick("fetch")
+    words = ("--question", "Где тут новый выход?", "--answer", "Прямо.")
+    lab.repository.git("config", "receive.denyCurrentBranch", "refuse")
+    code, told = run("example", "add", "trial", *words, "--id", "new")
+    assert (code, "waits" in told.err) == (1, True)
+    with opened(lab.config) as database:
+        rows = changes_of(lab.config, database)
+        batch = rows.claim()
+        rows.park(batch, "change-push-refused", {"reason": "a token lies there"})
+    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+    told = shown("example", "retry", batch.batch_id)
+    assert told["commit"] == lab.repository.git("rev-parse", "HEAD")
+    assert told["paths"] == ["examples/new.yaml"]
+    code, told = run("example", "retry", batch.batch_id)
+    assert (code, "not put aside" in told.err) == (1, True)
 
 
 def test_people_see_the_commit_and_what_the_next_training_takes(lab, run):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
 
 from merlin.core.errors import SourceError
-from merlin.daemon.changing import Changing
+from merlin.core.text import LANGUAGES, text
+from merlin.daemon.changing import LONGEST_PAUSE_S, REFUSALS, Changing
 from merlin.dataset.change import Asked, ChangeState, Edit, Landed, changes_of
 from merlin.dataset.committing import Press
 from merlin.dataset.editing import keep_books
@@ -211,6 +214,120 @@ def test_a_repository_that_takes_no_push_keeps_the_edit_waiting(lab):
     lab.tick("changes")
     assert stands(lab, change_id).state is ChangeState.COMMITTED
     assert len(notices(lab, "admins")) == 1
+
+
+class Odd:
+    """The branch, where writing one change meets a bug."""
+
+    def __init__(self, branch, batch_id):
+        self._branch = branch
+        self._batch_id = batch_id
+
+    def __getattr__(self, name):
+        return getattr(self._branch, name)
+
+    def write(self, head, batch):
+        if batch.batch_id == self._batch_id:
+            raise ValueError("something odd")
+        return self._branch.write(head, batch)
+
+
+@contextmanager
+def at_work(lab, branch_of=lambda branch: branch):
+    """Yield the tick of changes with every pause over by the next call."""
+    with opened(lab.config) as database, lab.services() as services:
+        branch = branch_of(services.workshop.source.branch)
+        press = Press(branch, IntentRows(database), services.clock)
+        rows, news = rows_of(lab.config, database), NewsDesk(database)
+        seconds = itertools.count(0, 10 * LONGEST_PAUSE_S)
+        yield Changing(
+            press, rows, news, services.notices, services.clock, lambda: float(next(seconds))
+        )
+
+
+# No compression makes it small.
+NOISE = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(256))
+LARGE = f"messages:\n  - user: Что это?\n  - assistant: {NOISE}\n"
+
+
+def refuse_large_pushes(lab):
+    lab.repository.git("config", "receive.maxInputSize", "6k")
+
+
+def until_parked(changing):
+    for _ in range(REFUSALS - 1):
+        with pytest.raises(SourceError):
+            changing()
+    return changing()
+
+
+def test_an_edit_that_the_repository_refuses_is_parked_and_the_others_go_on(lab):
+    refuse_large_pushes(lab)
+    bad = ask(lab, add("large", LARGE))
+    good = ask(lab, add("new"), by="8")
+    with at_work(lab) as changing:
+        assert until_parked(changing), "the next edit is committed at once"
+    assert stands(lab, good).state is ChangeState.COMMITTED
+    change = stands(lab, bad)
+    assert (change.state, change.text) == (ChangeState.PARKED, LARGE)
+    assert "maximum allowed size" in change.arguments["reason"]
+    key, told = notices(lab, BORIS)[-1]
+    assert (key, told["change"]) == ("notice-change-parked", bad)
+    assert "maximum allowed size" in told["reason"]["arguments"]["reason"]
+    assert all(text(language, key, **told) for language in LANGUAGES)
+
+
+def test_a_parked_edit_is_taken_up_again_and_told_again_where_it_is_refused_again(lab):
+    refuse_large_pushes(lab)
+    bad = ask(lab, add("large", LARGE))
+    with at_work(lab) as changing:
+        until_parked(changing)
+        with changes(lab) as rows:
+            assert rows.retry(bad)
+            assert not rows.retry(bad)
+        assert (stands(lab, bad).state, stands(lab, bad).reason) == (ChangeState.WAITING, "")
+        until_parked(changing)
+        told = [key for key, _ in notices(lab, BORIS) if key == "notice-change-parked"]
+        assert len(told) == 2
+        lab.repository.git("config", "--unset", "receive.maxInputSize")
+        with changes(lab) as rows:
+            assert rows.retry(bad)
+        assert changing()
+    assert stands(lab, bad).state is ChangeState.COMMITTED
+
+
+def test_a_parked_edit_may_be_taken_back(lab):
+    refuse_large_pushes(lab)
+    bad = ask(lab, add("large", LARGE))
+    with at_work(lab) as changing:
+        until_parked(changing)
+    with changes(lab) as rows:
+        assert rows.count_open(BORIS) == 1
+        assert rows.give_up(bad)
+        assert not rows.retry(bad)
+        assert rows.count_open(BORIS) == 0
+
+
+def test_a_parked_edit_of_nobody_in_the_chat_is_told_to_the_admins(lab):
+    refuse_large_pushes(lab)
+    bad = ask(lab, add("large", LARGE), by="cli:boris")
+    with at_work(lab) as changing:
+        until_parked(changing)
+    key, told = notices(lab, "admins")[-1]
+    assert (key, told["change"], told["by"]) == ("notice-change-parked-of", bad, "cli:boris")
+    assert all(bad in text(language, key, **told) for language in LANGUAGES)
+
+
+def test_an_edit_that_meets_a_bug_is_parked_and_the_others_go_on(lab):
+    bad = ask(lab, add("odd"))
+    good = ask(lab, add("new", NEW.replace("новый", "другой")))
+    with at_work(lab, lambda branch: Odd(branch, bad)) as changing:
+        for _ in range(REFUSALS):
+            with pytest.raises(ValueError, match="odd"):
+                changing()
+        assert changing()
+    assert stands(lab, bad).state is ChangeState.PARKED
+    assert stands(lab, good).state is ChangeState.COMMITTED
 
 
 def test_what_a_dead_daemon_was_at_is_taken_up_again(lab):

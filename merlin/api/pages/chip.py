@@ -31,6 +31,7 @@ _LOOKS: Mapping[str, Mapping[str, Look]] = {
         "working": RUN,
         "committed": OK,
         "conflict": ("bad", "warn"),
+        "parked": ("bad", "warn"),
         "refused": BAD,
     },
     "page-order": {

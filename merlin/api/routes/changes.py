@@ -112,9 +112,33 @@ async def solve_change(
     return await services.store.do(solve)
 
 
+@router.post(
+    "/{change_id}/retry",
+    summary="Try a parked edit again",
+    status_code=HTTPStatus.ACCEPTED,
+    responses=problems(401, 403, 404, 409, 422),
+)
+async def retry_change(
+    request: Request, response: Response, caller: Leading, change_id: Hex
+) -> ChangeShown:
+    """Let an edit that the repository refused wait again; 409 for one that is not parked."""
+    services, language = services_of(request), language_of_request(request)
+
+    def retry() -> ChangeShown:
+        batch = _editable(services, caller, change_id)
+        if not services.rows.changes.retry(batch[0].change_id):
+            raise Refused("not parked", "change-not-parked", change=change_id)
+        batch = services.rows.changes.of_batch(batch[0].batch)
+        return change_shown(batch, services.rows.archive.text, language)
+
+    shown = await services.store.do(retry)
+    response.headers["Location"] = f"/api/changes/{shown.id}"
+    return shown
+
+
 @router.delete(
     "/{change_id}",
-    summary="Take an edit back that waits or stands in conflict",
+    summary="Take an edit back that waits, is parked or stands in conflict",
     status_code=HTTPStatus.NO_CONTENT,
     responses=problems(401, 403, 404, 409, 422),
 )

@@ -8,6 +8,8 @@ notice-change-conflict = { $path } was changed by somebody else meanwhile; nothi
     { $theirs }
 notice-change-refused = Not saved: { $subject }: { $reason }
 notice-change-waits = Edits cannot be pushed to the repository: { $reason } They wait, and are tried again.
+notice-change-parked = The repository refused your edit “{ $subject }”, and it is put aside; nothing is lost. { $reason } Mend what it says, then try again under “Changes”.
+notice-change-parked-of = The repository refused the edit “{ $subject }” of { $by }, and it is put aside. { $reason } To try it again: merlin example retry { $change }
 notice-change-serving = { $subject }: { $version } answers now{ $score }.
 notice-change-rejected = { $subject }: { $dataset } could not be built.
 notice-change-rejected-why = { $subject }: { $dataset } could not be built: { $reason }
@@ -67,6 +69,8 @@ change-no-dataset = There is no dataset { $dataset } at the newest commit.
 change-asked-only = The daemon will commit it (edit { $change }).
 change-late = The edit { $change } has waited for { $seconds } s; it stays. See: merlin health daemon
 change-waits = The edit { $change } is kept and waits: { $reason }
+change-parked = The edit { $change } is put aside: { $reason } When that is mended: merlin example retry { $change }
+change-not-parked = The edit { $change } is not put aside, so there is nothing to try again.
 change-was-refused = Not saved: { $reason }
 change-not-good = Nothing was saved: mend what is told above.
 change-in-conflict = Somebody else changed the same file meanwhile, and nothing was saved. From their text to yours:

@@ -94,6 +94,7 @@ examples-state-working = Becomes a commit right now.
 examples-state-committed = It is the commit { $commit }.
 examples-state-conflict = Not saved: somebody else changed the file in the meantime. Your edit is safe.
 examples-state-refused = Not saved.
+examples-state-parked = Put aside: the repository refused it. Nothing is lost.
 examples-conflict-words = File: { $path }
 examples-mine-is = Your text:
 examples-theirs-is = Their text:
@@ -105,6 +106,8 @@ examples-theirs-stays = Good, their text stays.
 examples-take-back = Take back
 examples-ask-take-back = Take back the change “{ $subject }”? Its text will be forgotten.
 examples-too-late = Too late: the change is a commit already.
+examples-retry = 🔁 Try again
+examples-not-parked = This change is not put aside any more.
 examples-undo = ↩️ Undo the change
 examples-ask-undo = Undo the commit “{ $subject }”? This touches { $count ->
         [one] { $count } file

@@ -8,6 +8,8 @@ notice-change-conflict = { $path } тем временем изменил кто
     { $theirs }
 notice-change-refused = Не сохранено: { $subject }: { $reason }
 notice-change-waits = Правки не отправить в репозиторий: { $reason } Они ждут, попытки повторяются.
+notice-change-parked = Репозиторий не принял вашу правку «{ $subject }»; она отложена и не пропадёт. { $reason } Исправьте причину и повторите в разделе «Правки».
+notice-change-parked-of = Репозиторий не принял правку «{ $subject }» ({ $by }), она отложена. { $reason } Повторить: merlin example retry { $change }
 notice-change-serving = { $subject }: теперь отвечает { $version }{ $score }.
 notice-change-rejected = { $subject }: набор { $dataset } не собран.
 notice-change-rejected-why = { $subject }: набор { $dataset } не собран: { $reason }
@@ -68,6 +70,8 @@ change-no-dataset = Набора { $dataset } в новейшем коммите
 change-asked-only = Демон сделает коммит (правка { $change }).
 change-late = Правка { $change } ждёт уже { $seconds } с; она не пропадёт. Посмотрите: merlin health daemon
 change-waits = Правка { $change } сохранена и ждёт: { $reason }
+change-parked = Правка { $change } отложена: { $reason } Когда причина исправлена: merlin example retry { $change }
+change-not-parked = Правка { $change } не отложена, повторять нечего.
 change-was-refused = Не сохранено: { $reason }
 change-not-good = Ничего не сохранено: исправьте то, что сказано выше.
 change-in-conflict = Тот же файл тем временем изменил кто-то другой, и ничего не сохранено. От их текста к вашему:

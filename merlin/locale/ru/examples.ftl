@@ -95,6 +95,7 @@ examples-state-working = Прямо сейчас становится комми
 examples-state-committed = Это уже коммит { $commit }.
 examples-state-conflict = Не сохранено: файл тем временем изменил кто-то другой. Ваша правка цела.
 examples-state-refused = Не сохранено.
+examples-state-parked = Отложено: репозиторий не принял. Ничего не потеряно.
 examples-conflict-words = Файл: { $path }
 examples-mine-is = Ваш текст:
 examples-theirs-is = Их текст:
@@ -106,6 +107,8 @@ examples-theirs-stays = Хорошо, остаётся их текст.
 examples-take-back = Отозвать
 examples-ask-take-back = Отозвать правку «{ $subject }»? Её текст будет забыт.
 examples-too-late = Поздно: правка уже стала коммитом.
+examples-retry = 🔁 Повторить
+examples-not-parked = Эта правка уже не отложена.
 examples-undo = ↩️ Отменить правку
 examples-ask-undo = Отменить коммит «{ $subject }»? Это затронет { $count ->
         [one] { $count } файл

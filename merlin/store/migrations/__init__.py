@@ -29,6 +29,7 @@ from merlin.store.migrations.m013_billing import m013_billing
 from merlin.store.migrations.m014_left import m014_left
 from merlin.store.migrations.m015_failing import m015_failing
 from merlin.store.migrations.m016_revoked import m016_revoked
+from merlin.store.migrations.m017_refusals import m017_refusals
 from merlin.store.tables import MIGRATION
 
 log = get_logger(__name__)
@@ -52,6 +53,7 @@ STEPS: tuple[Step, ...] = (
     m014_left,
     m015_failing,
     m016_revoked,
+    m017_refusals,
 )
 
 # Any number that no other program takes in this database.

@@ -32,7 +32,9 @@ from merlin.dataset.subject import words
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 Noted = Annotated[str, Query(pattern="^([0-9a-f]{32})?$")]
-_OVER = frozenset({ChangeState.COMMITTED, ChangeState.CONFLICT, ChangeState.REFUSED})
+_OVER = frozenset(
+    {ChangeState.COMMITTED, ChangeState.CONFLICT, ChangeState.REFUSED, ChangeState.PARKED}
+)
 _COMMIT_LETTERS = 7
 
 
@@ -69,6 +71,7 @@ class ChangeView:
     reason: str
     files: tuple[ChangedFile, ...]
     is_conflict: bool
+    may_retry: bool
     may_drop: bool
     may_undo: bool
     course: Link | None
@@ -111,6 +114,17 @@ async def solve_change(
     async def deed(request: Request) -> Response:
         response = Response()
         return shaped(await routes.solve_change(request, response, visit.caller, change_id, body))
+
+    return await _act(visit, change_id, once, deed)
+
+
+@router.post("/changes/{change_id}/retry")
+async def retry_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
+    """Let an edit that the repository refused be tried again."""
+
+    async def deed(request: Request) -> Response:
+        response = Response()
+        return shaped(await routes.retry_change(request, response, visit.caller, change_id))
 
     return await _act(visit, change_id, once, deed)
 
@@ -186,7 +200,8 @@ async def _view(visit: Visit, change_id: str) -> ChangeView:
         reason="" if is_conflict else told.reason,
         files=tuple(map(_file, told.files)),
         is_conflict=is_conflict,
-        may_drop=told.state is ChangeState.WAITING,
+        may_retry=told.state is ChangeState.PARKED,
+        may_drop=told.state in (ChangeState.WAITING, ChangeState.PARKED),
         may_undo=told.state is ChangeState.COMMITTED,
         course=await _course(visit, told.dataset),
         verdict_href=_verdict(visit, told),

@@ -71,6 +71,7 @@ ACTIONS: Mapping[str, Handler] = {
     "mine": acted(changes.mine),
     "theirs": acted(changes.theirs),
     "mend": changes.mend,
+    "retry": acted(changes.retry),
     "drop": acted(changes.ask_drop),
     "drop-yes": acted(changes.drop),
     "undo": undoing.undo,

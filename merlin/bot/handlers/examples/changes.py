@@ -1,6 +1,7 @@
 """Changes: what an editor asked for and where it stands; conflicts are solved here.
 
 waiting -> taken back (asked twice)      conflict -> mine | theirs | edit
+parked -> tried again | taken back
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _SIGNS = {
     ChangeState.COMMITTED: "✅",
     ChangeState.CONFLICT: "⚠️",
     ChangeState.REFUSED: "⛔",
+    ChangeState.PARKED: "⏸",
 }
 
 
@@ -94,6 +96,9 @@ def _files(event: Event, one: Change) -> Iterator[str | File]:
 def _rows(event: Event, one: Change) -> Iterator[tuple[Button, ...]]:
     if one.theirs is not None:
         yield solving(one.change_id, event.language)
+    elif one.state is ChangeState.PARKED:
+        yield (to(event, "examples-retry", "retry", one.change_id),)
+        yield (to(event, "examples-take-back", "drop", one.change_id, style="danger"),)
     elif one.state is ChangeState.WAITING:
         yield (to(event, "examples-take-back", "drop", one.change_id, style="danger"),)
     elif one.state is ChangeState.COMMITTED and one.commit:
@@ -153,6 +158,14 @@ def _conflict(kit: Kit, event: Event) -> tuple[Change, Theirs]:
     if one.state is not ChangeState.CONFLICT or one.theirs is None:
         raise Refused("solved already", "examples-solved")
     return one, one.theirs
+
+
+def retry(kit: Kit, event: Event) -> Screen:
+    """Let an edit that the repository refused be tried again."""
+    one = own_change(kit, event, reach.word(event, 1))
+    if not kit.rows.changes.retry(one.change_id):
+        raise Refused("not parked", "examples-not-parked")
+    return change(kit, event)
 
 
 def ask_drop(kit: Kit, event: Event) -> Screen:
