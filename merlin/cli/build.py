@@ -115,6 +115,8 @@ def log(
 
 def _tell(verdict: dict[str, Any]) -> None:
     words = text(language(), f"word-{verdict['verdict']}")
+    if verdict["served_until"]:
+        words = text(language(), "log-served-until", at=when(verdict["served_until"]))
     line = [verdict["commit"][:10], verdict["dataset"], words, cell(verdict["build"])]
     sys.stdout.write("  ".join(part for part in line if part) + f"  {verdict['subject']}\n")
     if verdict["reason"]:

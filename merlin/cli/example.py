@@ -24,7 +24,10 @@ File = Annotated[
 ]
 Tag = Annotated[list[str] | None, typer.Option(help="A tag; may stand several times.")]
 ExampleId = Annotated[
-    str, typer.Argument(metavar="ID", help="The example's path under examples/, without .yaml.")
+    str,
+    typer.Argument(
+        metavar="ID", help="The example's path under examples/ without .yaml, or DATASET/ID."
+    ),
 ]
 
 
@@ -162,10 +165,16 @@ def find(
 
 
 def _one(shelf: Bookshelf, example_id: str, dataset: str | None) -> FileText:
-    """Return the one example of this id. Raises NotFound, Refused for several."""
-    names = [dataset] if dataset else [each.name for each in shelf.datasets()]
-    found = []
-    for name in names:
+    """Return the one example of this id, or of DATASET/ID. Raises NotFound, Refused for several.
+
+    An id may hold a slash itself: its first part names a dataset only where there is one.
+    """
+    known = [each.name for each in shelf.datasets()]
+    head, _, rest = example_id.partition("/")
+    is_named = dataset is None and rest != "" and head in known
+    names = [dataset] if dataset else known
+    found = _named(shelf, head, rest) if is_named else []
+    for name in [] if found else names:
         try:
             found.append(shelf.one(name, example_id))
         except NotFound:
@@ -173,8 +182,18 @@ def _one(shelf: Bookshelf, example_id: str, dataset: str | None) -> FileText:
                 raise
     if not found:
         told = {"dataset": ", ".join(names), "example": example_id}
+        if is_named:
+            told = {"dataset": head, "example": rest}
         raise NotFound(f"no example {example_id}", "change-no-example", **told)
     if len(found) > 1:
         several = ", ".join(each.dataset for each in found)
         raise Refused("several datasets have it", "example-several", datasets=several)
     return found[0]
+
+
+def _named(shelf: Bookshelf, dataset: str, example_id: str) -> list[FileText]:
+    """Return the example of a dataset as a list; none where the folder is only called like one."""
+    try:
+        return [shelf.one(dataset, example_id)]
+    except NotFound:
+        return []

@@ -33,10 +33,16 @@ _TOLD = (
 )
 
 
-def serve_requests(services: DaemonServices, fetch: Callable[[], bool]) -> bool:
-    """Do every waiting request; return whether there was one."""
+def serve_requests(
+    services: DaemonServices, fetch: Callable[[], bool], *, has_providers: bool = True
+) -> bool:
+    """Do every waiting request; return whether there was one.
+
+    Without providers those that call one stay waiting.
+    """
     done = False
-    while (request := services.requests.claim(tuple(KINDS))) is not None:
+    kinds = [kind for kind, each in KINDS.items() if has_providers or not each.needs_provider]
+    while (request := services.requests.claim(tuple(kinds))) is not None:
         _serve(services, request, fetch)
         done = True
     return done
@@ -156,18 +162,21 @@ def _pin(services: DaemonServices, request: Request) -> Result:
 class Kind:
     """How one kind of request is done."""
 
-    def __init__(self, do: Doer, *, needs_fetch: bool = False) -> None:
+    def __init__(
+        self, do: Doer, *, needs_fetch: bool = False, needs_provider: bool = False
+    ) -> None:
         self.do = do
         self.needs_fetch = needs_fetch
+        self.needs_provider = needs_provider
 
 
 KINDS: Mapping[RequestKind, Kind] = {
     RequestKind.FETCH: Kind(_fetched, needs_fetch=True),
-    RequestKind.POLL: Kind(_polled),
-    RequestKind.CENSUS: Kind(_counted),
+    RequestKind.POLL: Kind(_polled, needs_provider=True),
+    RequestKind.CENSUS: Kind(_counted, needs_provider=True),
     RequestKind.BUILD: Kind(_build, needs_fetch=True),
-    RequestKind.LAUNCH: Kind(_launch, needs_fetch=True),
-    RequestKind.CANCEL: Kind(_cancel),
+    RequestKind.LAUNCH: Kind(_launch, needs_fetch=True, needs_provider=True),
+    RequestKind.CANCEL: Kind(_cancel, needs_provider=True),
     RequestKind.PROMOTE: Kind(_promote),
     RequestKind.ROLLBACK: Kind(_roll_back),
     RequestKind.PIN: Kind(_pin),

@@ -12,7 +12,7 @@ from peewee import Select
 
 from merlin.core.errors import NotFound
 from merlin.store.database import Database, Row
-from merlin.store.reads import first_findings, jobs_told, models_told, told_verdicts
+from merlin.store.reads import ended_jobs, first_findings, jobs_told, models_told, told_verdicts
 from merlin.store.shown import (
     Shown,
     shown_build,
@@ -68,11 +68,20 @@ class PipelineRows:
         if commit:
             query = query.where(VERDICT.commit_sha.startswith(commit))
         with self.db.snapshot():
-            told = self._part(query, VERDICT, shown_verdict, (datasets, limit, before))
+            told = self._part(query, VERDICT, _verdict, (datasets, limit, before))
+            ended = ended_jobs(self.db, [each["row"] for each in told])
             found: dict[int, list[Shown]] = {each["id"]: [] for each in told}
             for row in self.db.rows(first_findings(list(found), FINDINGS)):
                 found[row["verdict_id"]].append(shown_finding(row))
-        return [{**each, "findings": found[each["id"]]} for each in told]
+        return [
+            {
+                **shown_verdict(each["row"]),
+                "id": each["id"],
+                "served_until": ended.get(each["row"]["job_id"]),
+                "findings": found[each["id"]],
+            }
+            for each in told
+        ]
 
     def _part(
         self,
@@ -88,3 +97,7 @@ class PipelineRows:
             query = query.where(table.id < before)
         rows: list[dict[str, Any]] = self.db.rows(query.order_by(table.id.desc()).limit(limit))
         return [{**shown(row), "id": row["id"]} for row in rows]
+
+
+def _verdict(row: Row) -> Shown:
+    return {"row": row}

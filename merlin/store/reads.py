@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from peewee import JOIN, Select, fn
 
+from merlin.build.verdict import Word
+from merlin.store.database import Database, Row
 from merlin.store.models import models
+from merlin.store.promotions import serving_rows
 from merlin.store.tables import (
     BUILD,
     BUILD_EXAMPLE,
@@ -13,6 +18,7 @@ from merlin.store.tables import (
     FINDING,
     JOB,
     MODEL,
+    PROMOTION,
     SERVING,
     VERDICT,
 )
@@ -31,6 +37,21 @@ def told_verdicts() -> Select:
     number = BUILD.number.alias("build_number")
     joined = verdicts().select_extend(number)
     return joined.join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
+
+
+def ended_jobs(db: Database, rows: Sequence[Row]) -> dict[int, str]:
+    """Return when the model of each of these verdicts' jobs last stopped serving, by job.
+
+    A verdict keeps the word "serving" for good; the job of a model that serves now is not here.
+    """
+    jobs = [row["job_id"] for row in rows if row["word"] == Word.SERVING.value]
+    if not jobs:
+        return {}
+    live = {row["job_id"] for row in db.rows(serving_rows())}
+    left = (PROMOTION.dataset == MODEL.dataset) & (PROMOTION.from_model == MODEL.model_id)
+    query = MODEL.select(MODEL.job_id, fn.MAX(PROMOTION.at).alias("ended"))
+    ends = query.join(PROMOTION, on=left).where(MODEL.job_id.in_(jobs)).group_by(MODEL.job_id)
+    return {row["job_id"]: row["ended"] for row in db.rows(ends) if row["job_id"] not in live}
 
 
 def newest_verdicts() -> Select:

@@ -17,6 +17,7 @@ from merlin.job.lifecycle import FINAL
 from merlin.store.database import Database, Row
 from merlin.store.promotions import serving_rows
 from merlin.store.reads import (
+    ended_jobs,
     first_findings,
     jobs_told,
     models_told,
@@ -126,7 +127,15 @@ class Reports:
         found: dict[int, list[Shown]] = {row["id"]: [] for row in rows}
         for finding in self.db.rows(first_findings(list(found), FINDINGS)):
             found[finding["verdict_id"]].append(shown_finding(finding))
-        return [{**shown_verdict(row), "findings": found[row["id"]]} for row in rows]
+        ended = ended_jobs(self.db, rows)
+        return [
+            {
+                **shown_verdict(row),
+                "served_until": ended.get(row["job_id"]),
+                "findings": found[row["id"]],
+            }
+            for row in rows
+        ]
 
     def builds(self, dataset: str | None = None, limit: int = 50) -> list[Shown]:
         """Return builds, newest first."""

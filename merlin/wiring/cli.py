@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 
 from merlin.config import Config
 from merlin.core.errors import MerlinError
 from merlin.core.request import Request, RequestKind, RequestState
-from merlin.daemon.requests import serve_requests
+from merlin.daemon.requests import KINDS, serve_requests
+from merlin.daemon.services import DaemonServices
 from merlin.daemon.ticks import fetch, launch
 from merlin.store.database import Database
 from merlin.store.requests import RequestRows
 from merlin.wiring.daemon import services_of
 from merlin.wiring.database import opened
+from merlin.wiring.providers import missing_credentials
 from merlin.wiring.waiting import LATE_S, Say, until
 
 ENDED = (RequestState.DONE, RequestState.FAILED)
@@ -45,23 +48,44 @@ def ask(
         if not is_waiting:
             raise AskedOnly("asked", "asked-only", request=request_id)
         try:
-            return _result(_waited(config, database, request_id, say))
+            return _result(_waited(config, database, requests.get(request_id), say))
         except MerlinError:
             # Who was told that it failed does not expect a later daemon to do it.
             requests.withdraw(request_id)
             raise
 
 
-def _do(config: Config, database: Database) -> None:
-    with services_of(config, database, lambda: None) as services:
+@contextmanager
+def at_work(
+    config: Config, database: Database, say: Say | None, *, needs_provider: bool = False
+) -> Iterator[DaemonServices]:
+    """Yield the daemon's services to a command that does its work; then launch what waits.
+
+    Where a provider's credential is missing nothing is launched, which `say` tells; the daemon
+    will. With `needs_provider` ConfigError is raised then.
+    """
+    missing = [] if needs_provider else missing_credentials(config)
+    with services_of(config, database, lambda: None, has_providers=not missing) as services:
+        yield services
+        if not missing:
+            launch(services)
+    if missing and say is not None:
+        say("cli-not-launched", names=", ".join(missing))
+
+
+def _do(config: Config, database: Database, kind: str, say: Say) -> None:
+    needs_provider = KINDS[RequestKind(kind)].needs_provider
+    has_providers = needs_provider or not missing_credentials(config)
+    # Who asks for anything else expects no training to come of it.
+    told = say if kind == RequestKind.BUILD else None
+    with at_work(config, database, told, needs_provider=needs_provider) as services:
         services.requests.release()
-        serve_requests(services, partial(fetch, services))
-        launch(services)
+        serve_requests(services, partial(fetch, services), has_providers=has_providers)
 
 
-def _waited(config: Config, database: Database, request_id: int, say: Say) -> Request:
+def _waited(config: Config, database: Database, asked: Request, say: Say) -> Request:
     """Return the request when it is done: by the daemon, or by us as soon as nobody leads."""
-    requests = RequestRows(database)
+    requests, request_id = RequestRows(database), asked.request_id
 
     def look() -> Request | None:
         request = requests.get(request_id)
@@ -70,7 +94,7 @@ def _waited(config: Config, database: Database, request_id: int, say: Say) -> Re
     def late() -> None:
         say("daemon-late", seconds=int(LATE_S), request=request_id)
 
-    return until(config, look, partial(_do, config, database), say, late)
+    return until(config, look, partial(_do, config, database, asked.kind, say), say, late)
 
 
 def _result(request: Request) -> Mapping[str, object]:

@@ -102,13 +102,20 @@ def _still_leads(lead: Lead, stop: threading.Event) -> None:
 
 @contextmanager
 def services_of(
-    config: Config, database: Database, still_alive: Callable[[], None]
+    config: Config,
+    database: Database,
+    still_alive: Callable[[], None],
+    *,
+    has_providers: bool = True,
 ) -> Iterator[DaemonServices]:
-    """Yield the daemon's services. Raises ConfigError without repository or credentials."""
+    """Yield the daemon's services. Raises ConfigError without repository or credentials.
+
+    Without providers no credential is needed, and nothing may be launched.
+    """
     if config.repository is None:
         raise ConfigError("config.yaml names no repository", "config-no-repository")
     with ExitStack() as stack:
-        providers = {each.name: each for each in config.providers}
+        providers = {each.name: each for each in config.providers if has_providers}
         trainers = {
             name: stack.enter_context(trainer(each, language=config.language))
             for name, each in providers.items()

@@ -13,7 +13,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError, NotFound, SourceError
 from merlin.core.money import Price
 from merlin.core.request import RequestKind
-from merlin.daemon.ticks import fetch, launch
+from merlin.daemon.ticks import fetch
 from merlin.dataset.change import Asked, Change, ChangeState, Edit, changes_of
 from merlin.dataset.check import Checked
 from merlin.dataset.editing import Bookshelf, FileText
@@ -27,8 +27,7 @@ from merlin.store.changes import ChangeRows
 from merlin.store.database import Database
 from merlin.store.editing import EditingRows
 from merlin.wiring.changing import changes_of as rows_of
-from merlin.wiring.cli import ask
-from merlin.wiring.daemon import services_of
+from merlin.wiring.cli import ask, at_work
 from merlin.wiring.database import opened, reading
 from merlin.wiring.waiting import LATE_S, Say, until
 
@@ -119,13 +118,12 @@ class EditDesk:
         return until(self.config, look, self._work, self.say, late)
 
     def _work(self) -> None:
-        with services_of(self.config, self.database, lambda: None) as services:
+        with at_work(self.config, self.database, self.say) as services:
             try:
                 services.changing()
             except SourceError:
                 return  # the change says why it waits
             fetch(services)
-            launch(services)
 
 
 def _files(shelf: Bookshelf, dataset: str) -> list[FileText]:

@@ -37,6 +37,12 @@ def asker(provider: ProviderConfig) -> OpenAIAsker:
     return OpenAIAsker(provider.base_url, credential(provider.credential))
 
 
+def missing_credentials(config: Config) -> list[str]:
+    """Return the names of the providers' credentials that are not given, in order."""
+    names = dict.fromkeys(each.credential for each in config.providers)
+    return [name for name in names if not credential(name, is_needed=False)]
+
+
 def terms(config: Config, provider: ProviderConfig, service: OpenAIProvider) -> Terms:
     """Return the provider's terms for launches."""
 

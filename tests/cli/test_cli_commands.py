@@ -62,10 +62,10 @@ def test_what_failed_for_want_of_a_credential_is_not_done_by_a_later_daemon(
 ):
     with monkeypatch.context() as without:
         without.delenv(KEY)
-        code, told = run("models", "pin", "trial")
+        code, told = run("jobs", "launch", "trial")
     assert (code, KEY in told.err) == (2, True)
     lab.tick("serve")
-    assert shown("status")["datasets"]["trial"]["serving"]["pinned"] is False
+    assert len(shown("jobs", "list")) == 1
 
 
 def test_a_question_is_answered_by_the_serving_model(shown):
@@ -304,3 +304,23 @@ def test_a_question_before_any_model_serves_says_where_to_look(made, tmp_path, c
         said = capsys.readouterr().err
         assert "merlin status" in said
         assert "serves no model" not in said
+
+
+def log_lines(run):
+    """Return the line of each verdict, without the findings below it."""
+    return [line for line in run("log")[1].out.splitlines() if not line.startswith(" ")]
+
+
+def test_the_log_lets_only_the_commit_whose_model_serves_now_say_serving(lab, run, shown):
+    lab.repository.example("trial", 42)
+    lab.repository.commit("Another word")
+    lab.until_serving("trial-2")
+    newest, oldest = shown("log")
+    assert [newest["verdict"], oldest["verdict"]] == ["serving", "serving"]  # as stored
+    assert (newest["served_until"], oldest["served_until"] > newest["seen_at"]) == (None, True)
+    lines = log_lines(run)
+    assert [" serving " in line for line in lines] == [True, False]
+    assert " served until 20" in lines[1]
+    shown("models", "rollback", "trial")
+    lines = log_lines(run)
+    assert [" serving " in line for line in lines] == [False, True]

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import yaml
+from world import KEY
 
 from merlin.wiring.changing import changes_of
 from merlin.wiring.database import opened
@@ -110,6 +111,35 @@ def test_a_deleted_example_is_gone(lab, shown):
     assert not example(lab, "q3").exists()
     assert [each["example"] for each in shown("example", "find", "номер", "3,")] == []
     assert shown("example", "find", "НОМЕР 4,")[0]["example"] == "q4"
+
+
+def test_an_example_is_named_with_its_dataset_before_a_slash_too(lab, run, shown):
+    lab.repository.dataset("other")
+    lab.repository.commit()
+    lab.tick("fetch")
+    assert shown("example", "rm", "other/q3")["dataset"] == "other"
+    assert example(lab, "q3").exists()
+    assert shown("example", "edit", "trial/q3", "--answer", "Иначе.")["dataset"] == "trial"
+    code, told = run("example", "rm", "other/q3")
+    assert (code, "other has no example q3" in told.err) == (1, True)
+
+
+def test_an_example_is_added_and_an_import_is_tried_without_any_provider_s_key(
+    lab, run, shown, tmp_path, monkeypatch
+):
+    monkeypatch.delenv(KEY)
+    words = ("--question", "Где выход?", "--answer", "Прямо.")
+    code, told = run("example", "add", "trial", *words)
+    assert code == 0, told.err
+    assert f"{KEY} is missing" in told.err
+    assert lab.status()["verdict"] == "built"
+    rows = tmp_path / "rows.csv"
+    rows.write_text("question,answer\nГде вход?,Сзади.\n", "utf-8")
+    code, told = run("import", str(rows), "--dataset", "trial", "--dry-run")
+    assert (code, KEY in told.err) == (0, False), told.err
+    assert shown("build", "trial")["verdict"] == "built"
+    code, told = run("jobs", "launch", "trial")
+    assert (code, KEY in told.err) == (2, True)
 
 
 @pytest.mark.parametrize(

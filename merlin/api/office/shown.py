@@ -198,6 +198,9 @@ class VerdictShown(Shape):
     updated_at: datetime
     build: str | None
     job: int | None
+    served_until: datetime | None = Field(
+        description="when its model last stopped serving; null: it serves now, or never did"
+    )
     reason: str = Field(description="why, in the language of the caller")
     findings: list[FindingShown] = Field(description="the first fifty")
 

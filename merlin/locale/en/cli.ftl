@@ -41,6 +41,7 @@ dataset-unknown =
 ask-empty = there is no question: write one in quotes
 ask-nothing-serves = No model answers yet. See how far training is: merlin status. If nothing is running: merlin run
 ask-dataset-serves-nothing = { $dataset } has no live model yet. See how far its training is: merlin status
+cli-not-launched = No training was started: { $names } is missing. The daemon starts it.
 ask-by = answered by { $build } ({ $model })
 did-launch = job { $job } of { $dataset } is being launched; see: merlin jobs show { $job }
 did-cancel = job { $job } is { $state }

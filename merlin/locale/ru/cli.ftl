@@ -41,6 +41,7 @@ dataset-unknown =
 ask-empty = вопроса нет: напишите его в кавычках
 ask-nothing-serves = Ни одна модель пока не отвечает. Как идёт обучение: merlin status. Если ничего не запущено: merlin run
 ask-dataset-serves-nothing = У набора { $dataset } пока нет текущей модели. Как идёт её обучение: merlin status
+cli-not-launched = Обучение не запущено: не задан { $names }. Его запустит демон.
 ask-by = ответила { $build } ({ $model })
 did-launch = работа { $job } набора { $dataset } запускается; посмотрите: merlin jobs show { $job }
 did-cancel = работа { $job }: { $state }

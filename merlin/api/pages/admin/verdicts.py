@@ -114,7 +114,7 @@ def verdict_row(visit: Visit, told: VerdictShown) -> VerdictRow:
         commit=told.commit[:_LETTERS],
         subject=told.subject,
         about=f"{told.author} · {told.dataset}",
-        chip=chip(visit, "word", told.verdict),
+        chip=chip(visit, "word", "served" if told.served_until else told.verdict),
         reason=told.reason,
         at=when(visit, told.committed_at),
         findings=findings_of(visit, [each.model_dump(mode="json") for each in told.findings]),
