@@ -60,7 +60,8 @@ from merlin.api.services import ApiServices
 from merlin.api.state import CatalogueState
 from merlin.api.till.cashier import Cashier, is_wanted
 from merlin.api.traffic import Traffic
-from merlin.api.weight import Weight
+from merlin.api.weight import no_room, weighed_by
+from merlin.core.body import Bodies, Weight
 from merlin.core.server import say_alive
 
 # The open API, one file a topic; each router's prefix begins with /api, and `Alias` lets the same
@@ -112,6 +113,7 @@ def create_app(services: ApiServices) -> FastAPI:
     app.state.catalogue = CatalogueState(app, kept=Kept(services.bounds.kept_bytes))
     app.state.gate = Gate()
     app.state.limits = Limits(services.limits)
+    app.state.bodies = Bodies(services.bounds.bodies_bytes)
     add_problems(app)
     add_description(app)
     for topic in (*API, health, hooks, hook_payment, openai, reference):
@@ -119,7 +121,8 @@ def create_app(services: ApiServices) -> FastAPI:
     add_pages(app)
     app.add_middleware(Quick)
     app.add_middleware(Alias)
-    app.add_middleware(Weight, most_bytes=services.bounds.body_bytes)
+    bodies = app.state.bodies
+    app.add_middleware(Weight, bodies=bodies, full=no_room, judge=weighed_by(services))
     app.add_middleware(LimitsLayer, limits=app.state.limits)
     app.add_middleware(Guards, traffic=app.state.traffic)
     return app

@@ -22,13 +22,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.api.limiter import Charge, Limiter, Policy
 from merlin.api.problems import answer
+from merlin.core.connections import network_of_host
 
 MOST_KNOWN = 50_000
 _PAGES = 10
 _FREE = ("/static/", "/hooks/", "/healthz", "/readyz", "/metrics", "/favicon.ico")
 _API = ("/api/", "/v1/")
 _CREDENTIALS = frozenset({b"authorization", b"cookie"})
-_V6_NETWORK = 4
 _IS_IN_STATE = "charge"
 
 
@@ -135,14 +135,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, charge: Charge) ->
 def network_of(scope: Scope) -> str:
     """Return whose call it is by its address: for IPv6 the network of a household, its /64."""
     client = scope.get("client")
-    host: str = client[0] if client else ""
-    if ":" not in host:
-        return host
-    if "." in host:  # an IPv4 address in IPv6's clothes
-        return host.rpartition(":")[2]
-    head, gap, _ = host.partition("::")
-    parts = head.split(":") if head else []
-    return ":".join([*parts, *["0"] * _V6_NETWORK][:_V6_NETWORK] if gap else parts[:_V6_NETWORK])
+    return network_of_host(client[0]) if client else ""
 
 
 def _mark(scope: Scope) -> int:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import socket
 from collections.abc import Callable
 
 import uvicorn
 import uvloop
 
 from merlin.api.app import create_app
-from merlin.api.protocol import BoundedHttp
 from merlin.api.services import ApiServices
 from merlin.api.tls import tls_context
 from merlin.core.listening import Listening
@@ -37,7 +35,7 @@ def serve(services: ApiServices, where: Listening, on_ready: Callable[[], object
         gc.collect()
         gc.freeze()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(config, listener, on_ready))
+            runner.run(Server(config, on_ready, services.connections).serve([listener]))
     log.info("api stopped")
 
 
@@ -51,15 +49,8 @@ def server_config(services: ApiServices, where: Listening) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         ws="none",
-        http=BoundedHttp,
         proxy_headers=bool(where.proxies),
         forwarded_allow_ips=list(where.proxies),
         ssl_context_factory=(lambda _config, _default: context) if context else None,
         timeout_graceful_shutdown=FINISH_S,
     )
-
-
-async def _serve(
-    config: uvicorn.Config, listener: socket.socket, on_ready: Callable[[], object]
-) -> None:
-    await Server(config, on_ready).serve([listener])

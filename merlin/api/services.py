@@ -36,6 +36,7 @@ from merlin.chat.review import Proposals
 from merlin.chat.route import Shelf
 from merlin.chat.setting import Settings
 from merlin.core.clock import Clock
+from merlin.core.connections import Connections
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.notice import Notices
 from merlin.core.request import RequestList, Requests
@@ -119,7 +120,7 @@ class ApiServices:
     which people know this api, "" where the config does not say. `entrance` is how people may sign
     in, `limits` how many calls they may make. `proofs` checks edits, `pipeline` is
     what is read of builds, jobs and models; None: nothing is. `payments` and `returns` are the
-    shop at YooKassa; None: there is none.
+    shop at YooKassa; None: there is none. `connections` are those of the server.
     """
 
     store: Store
@@ -146,3 +147,4 @@ class ApiServices:
     proofs: Proofs = field(default_factory=Proofs)
     pipeline: Pipeline | None = None
     bounds: Bounds = USUAL
+    connections: Connections = field(default_factory=Connections)

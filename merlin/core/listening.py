@@ -25,8 +25,9 @@ class Listening:
     """The api's side towards the world.
 
     `tls` is the certificate's file and the key's, None for plain http. `proxies` are addresses or
-    networks that are believed when they say for whom they call, and whether by https. Of the two
-    limits, calls a minute, 0 means none. `openid` None: nobody signs in that way.
+    networks that are believed when they say for whom they call, and whether by https. Of the
+    limits, calls a minute and open connections, 0 means none. `openid` None: nobody signs in that
+    way.
     """
 
     address: tuple[str, int] = ("127.0.0.1", 8701)
@@ -35,6 +36,7 @@ class Listening:
     proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     anonymous_per_min: int = 60
     person_per_min: int = 600
+    connections_per_address: int = 256
     openid: OpenIdClient | None = None
 
     def faults(self) -> list[str]:

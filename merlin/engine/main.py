@@ -65,8 +65,9 @@ async def _serve(
     from merlin.engine.services import open_engine  # noqa: PLC0415 - as above
 
     engine = open_engine(settings)
+    app = create_app(settings, engine)
     config = uvicorn.Config(
-        create_app(settings, engine),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -75,7 +76,7 @@ async def _serve(
     )
     beside = asyncio.create_task(server.say_alive(still_alive, lambda: engine.work.is_alive))
     try:
-        await server.Server(config, on_ready).serve([listener])
+        await server.Server(config, on_ready, app.state.connections).serve([listener])
     finally:
         beside.cancel()
         await engine.close()

@@ -11,8 +11,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Scope
 
 from merlin import __version__
+from merlin.core.body import Bodies, Weight
+from merlin.core.connections import Connections
 from merlin.core.log import get_logger
 from merlin.core.text import text
 from merlin.engine.answering.asking import Busy, Unavailable
@@ -38,6 +41,11 @@ from merlin.engine.trainers import Untrainable
 
 log = get_logger(__name__)
 
+# Our own processes ask from here, as many questions at once as there are people.
+LOOPBACK = ("127.0.0.0/8", "::1")
+# All large bodies under way together.
+BODIES_BYTES = 128 * 1024 * 1024
+
 
 def create_app(
     settings: EngineSettings, engine: Engine | None = None, bases: Bases | None = None
@@ -60,6 +68,8 @@ def create_app(
     )
     app.state.settings, app.state.engine, app.state.calls = settings, engine, calls
     app.state.bases = bases
+    app.state.connections = Connections(trusted=LOOPBACK)
+    app.state.bodies = Bodies(BODIES_BYTES)
     for topic in (files, jobs, models, chat, embeddings, audio, webhooks):
         app.include_router(topic.router, prefix="/v1", dependencies=[Depends(owned)])
     app.include_router(health.router)
@@ -72,6 +82,7 @@ def create_app(
     app.exception_handler(ClientDisconnect)(_gone)
     app.exception_handler(OSError)(_disk_refuses)
     app.exception_handler(Exception)(_bug)
+    app.add_middleware(Weight, bodies=app.state.bodies, full=_no_room)
     app.add_middleware(Guards, key=settings.key, calls=calls)
     return app
 
@@ -114,6 +125,13 @@ def _not_ready(request: Request, error: Untrainable) -> Response:
 def _no_such_call(request: Request, error: HTTPException) -> Response:
     words = f"Invalid URL ({request.method} {request.url.path}): this engine has no such call."
     return _answer(Refusal(error.status_code, words, code="unknown_url"))
+
+
+def _no_room(_scope: Scope) -> ASGIApp:
+    words = "Too many large bodies are under way; try again a little later."
+    answer = _answer(Refusal(503, words, code="too_many_bodies"))
+    answer.headers["retry-after"] = "5"
+    return answer
 
 
 def _gone(_request: Request, _error: ClientDisconnect) -> Response:

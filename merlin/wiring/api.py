@@ -26,6 +26,7 @@ from merlin.chat.door import Means
 from merlin.chat.known import Known
 from merlin.chat.route import General
 from merlin.core.clock import utc_now
+from merlin.core.connections import ConnectionLimits, Connections
 from merlin.core.listening import Listening
 from merlin.core.request import RequestKind
 from merlin.course.search import Searcher
@@ -168,6 +169,9 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
             issuer=HttpIssuer(settings.openid) if settings.openid else None,
         ),
         limits=Allowed(where.anonymous_per_min, where.person_per_min),
+        connections=Connections(
+            ConnectionLimits(per_address=where.connections_per_address), where.proxies
+        ),
         proofs=Proofs(settings.office.example_tokens),
         pipeline=pipeline_of(settings.office, settings.known, settings.state_dir, writer.db),
     )

@@ -6,12 +6,23 @@ import json
 
 import pytest
 from everything import CREDENTIALS, TOKEN, everything
-from installed import PROCESSES, TELEGRAM_URL
+from installed import PROCESSES, PYTHON, TELEGRAM_URL
 
 pytestmark = pytest.mark.integration
 
 # The issue's own figure: killed, a process serves again within three seconds.
 BACK_WITHIN_S = 3.0
+# More connections than a process may have open; none of them ends its head.
+HALF_OPEN = """
+import resource, socket, sys, urllib.request
+resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+port, held = int(sys.argv[1]), []
+for _ in range(1500):
+    held.append(socket.create_connection(("127.0.0.1", port), 60))
+    held[-1].sendall(b"GET / HTTP/1.1\\r\\nHost: x\\r\\n")
+for path in ("healthz", "metrics"):
+    print(urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=60).read().decode())
+"""
 TAUGHT = "Какие черты лица отвечают за глубину фиксации?"
 
 
@@ -80,6 +91,18 @@ def test_a_hung_process_is_ended_and_started_again(machine):
     machine.box.systemctl("kill", "--signal=STOP", "--kill-who=main", "merlin-api")
     machine.wait(lambda: is_ready_again(machine, "api", old), "the api is ready")
     assert "Watchdog timeout" in machine.box.journal("merlin-api")
+
+
+@pytest.mark.parametrize(("process", "port"), [("api", 8701), ("engine", 8702)])
+def test_half_open_requests_shut_nobody_out(machine, process, port):
+    before = main_pid(machine, process)
+    told = machine.box.run(PYTHON, "-c", HALF_OPEN, str(port)).stdout
+    ended = next(line for line in told.splitlines() if 'ended_total{reason="total"}' in line)
+    assert int(ended.split()[-1]) > 0
+    assert machine.is_serving(process)
+    assert main_pid(machine, process) == before
+    assert int(machine.box.prop(f"merlin-{process}", "LimitNOFILE")) == 4096
+    assert "connections ended" in machine.box.journal(f"merlin-{process}")
 
 
 def test_a_missing_credential_is_named_once_and_told_as_an_alert(machine):

@@ -109,4 +109,6 @@ async def metrics(request: Request) -> Response:
     except (MerlinError, TimeoutError):
         picture, is_up = Picture(), False
     page = families(picture, state.traffic, state.services.clock(), database_is_up=is_up)
+    page += state.services.connections.families("merlin", "http")
+    page += state.bodies.families("merlin", "http")
     return PlainTextResponse(exposed(page), media_type=MEDIA_TYPE)

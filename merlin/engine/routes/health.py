@@ -33,5 +33,10 @@ def readyz(request: Request) -> Response:
 def metrics(request: Request) -> Response:
     """Return figures in Prometheus' text format."""
     use = machine_of(request).use()
-    told = families(engine_of(request), request.app.state.calls, use)
+    state = request.app.state
+    told = [
+        *families(engine_of(request), state.calls, use),
+        *state.connections.families("merlin", "engine"),
+        *state.bodies.families("merlin", "engine"),
+    ]
     return PlainTextResponse(exposed(told), media_type=MEDIA_TYPE)
