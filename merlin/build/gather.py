@@ -1,7 +1,8 @@
 """From new commits to verdicts: check each changed dataset, build it, record what came of it.
 
-One transaction per commit: after a crash the commit is gathered again, to the same result,
-because a build's name and bytes follow from its content. Called by the daemon's fetch tick;
+What a commit led to is seen by one short transaction; its many rows are stored before, unseen, a
+few at a time. After a crash the commit is gathered again, to the same result, because a build's
+name and bytes follow from its content. Called by the daemon's fetch tick;
 does not launch anything.
 """
 
@@ -22,8 +23,8 @@ from merlin.core.clock import Clock
 from merlin.core.errors import DatasetError, NotFound
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger
-from merlin.dataset.check import BlobCache, Checked, check
-from merlin.dataset.source import Commit, Source
+from merlin.dataset.check import TOO_MUCH_MEMORY, BlobCache, Checked, Limits, check
+from merlin.dataset.source import Commit, Entry, Source
 from merlin.dataset.spec import DatasetSpec
 
 log = get_logger(__name__)
@@ -82,8 +83,17 @@ class Journal(Protocol):
     def build_of(self, dataset: str, digest: str) -> Build | None:
         """Return the dataset's build with these bytes."""
 
+    def drop_unfinished(self) -> None:
+        """Forget the builds of a `prepare` that was cut off; nobody else may be at one."""
+
+    def prepare(self, commit: Commit, outcome: Outcome, at: datetime) -> Outcome:
+        """Store the examples and the build of an outcome, unseen; return it for `record`.
+
+        The returned outcome holds no examples any more.
+        """
+
     def record(self, commit: Commit, outcomes: Sequence[Outcome], at: datetime) -> None:
-        """Store the commit with its outcomes: verdicts, builds, examples, findings; all or none."""
+        """Store the commit with its prepared outcomes: verdicts, builds, findings; all or none."""
 
     def leave_line(self, after: int, at: datetime) -> int:
         """Take commits after this position off the line (history was rewritten).
@@ -118,6 +128,7 @@ class Workshop:
     clock: Clock
     cache: BlobCache
     limit_tokens: Mapping[str, int]
+    limits: Limits = field(default_factory=Limits)
     turn: threading.Lock = field(default_factory=threading.Lock)
     line_moves: threading.Lock = field(default_factory=threading.Lock)
 
@@ -165,8 +176,13 @@ def _record(shop: Workshop, head: str, tell: Told) -> Gathered:
     left = _leave(shop, head, line, commits)
     if left:
         tell(Left(head, left))
+    if commits:
+        shop.journal.drop_unfinished()
     for commit in commits:
-        outcomes = [_outcome(shop, commit, name) for name in _changed(shop, commit, line)]
+        outcomes = [
+            shop.journal.prepare(commit, _outcome(shop, commit, name), shop.clock())
+            for name in _changed(shop, commit, line)
+        ]
         shop.journal.record(commit, outcomes, shop.clock())
         reached("verdict.recorded")
         line = Line(line.commits | {commit.sha}, commit.position)
@@ -184,7 +200,8 @@ def _index(shop: Workshop, head: str) -> None:
     told = {}
     for name in shop.source.dataset_trees(head):
         entries = shop.source.entries(head, name)
-        told[name] = check(name, entries, shop.source.read, shop.cache)
+        checked = check(name, entries, shop.source.read, shop.cache, shop.limits)
+        told[name] = checked.without_examples()
     shop.courses.index(told, shop.clock())
     log.info("courses are indexed anew", commit=head, datasets=len(told))
 
@@ -218,8 +235,12 @@ def _outcome(shop: Workshop, commit: Commit, folder: str) -> Outcome:
     entries = shop.source.entries(commit.sha, folder)
     if not entries:
         return Outcome(dataset, Word.REMOVED)
-    checked = check(folder, entries, shop.source.read, shop.cache, limit_tokens=shop.limit_tokens)
+    checked = _check(shop, folder, entries)
     if checked.spec is None or not checked.is_buildable:
+        lack = next((each for each in checked.findings if each.rule == TOO_MUCH_MEMORY), None)
+        if lack is not None:
+            reason = "verdict-too-much-memory"
+            return Outcome(dataset, Word.REJECTED, checked, reason=reason, arguments=lack.arguments)
         errors = sum(finding.severity == "error" for finding in checked.findings)
         told = {"errors": errors, "good": len(checked.examples)}
         return Outcome(dataset, Word.REJECTED, checked, reason="verdict-rejected", arguments=told)
@@ -232,6 +253,10 @@ def _outcome(shop: Workshop, commit: Commit, folder: str) -> Outcome:
     if known is not None:
         return Outcome(dataset, word, checked, build=known, wish=wish)
     return Outcome(dataset, word, checked, new_build=_write(shop, dataset, content), wish=wish)
+
+
+def _check(shop: Workshop, name: str, entries: Sequence[Entry]) -> Checked:
+    return check(name, entries, shop.source.read, shop.cache, shop.limits, shop.limit_tokens)
 
 
 def _word(latest: Verdict | None, wish: str, spec: DatasetSpec) -> Word:
@@ -260,8 +285,7 @@ def restore(shop: Workshop, commit: str | None, build: Build) -> None:
     else:
         return
     entries = shop.source.entries(commit, build.dataset)
-    again = check(build.dataset, entries, shop.source.read, limit_tokens=shop.limit_tokens)
-    content = make(again)
+    content = make(_check(shop, build.dataset, entries))
     if content.digest != build.digest:
         name = build.version
         raise DatasetError(f"{name} cannot be made again", "build-not-again", name=name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from io import BytesIO
 
 from merlin.dataset.example import Example
 
@@ -25,5 +26,7 @@ def line(example: Example, system: str) -> bytes:
 
 def lines(examples: Iterable[Example], system: str) -> bytes:
     """Return the whole file; no examples give no bytes."""
-    ordered = sorted(examples, key=lambda each: each.id)
-    return b"".join(line(example, system) for example in ordered)
+    whole = BytesIO()  # lines that wait to be joined would take the file's memory twice
+    for example in sorted(examples, key=lambda each: each.id):
+        whole.write(line(example, system))
+    return whole.getvalue()

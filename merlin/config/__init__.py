@@ -113,6 +113,7 @@ class Config:
     engine: EngineConfig = field(default_factory=EngineConfig)
     tick_s: float = 1.0
     quiet_s: float | None = None
+    dataset_memory_mb: int = 900
 
     @property
     def relies_on(self) -> tuple[Reliance, ...]:
@@ -176,6 +177,7 @@ def _filled(said: Mapping[str, Any], base: Path) -> Config:
         engine=read_engine(said.get("engine", {}), base),
         tick_s=daemon.get("tick_s", 1.0),
         quiet_s=daemon.get("quiet_s"),
+        dataset_memory_mb=daemon.get("dataset_memory_mb", 900),
     )
 
 

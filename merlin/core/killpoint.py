@@ -16,6 +16,8 @@ POINTS = (
     "build.tmp_written",
     "build.before_rename",
     "build.after_rename",
+    "commit.portion_stored",
+    "commit.rows_stored",
     "verdict.recorded",
     "upload.intended",
     "upload.sent",

@@ -11,25 +11,46 @@ import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from sys import getsizeof
 
 from merlin.dataset.declared import read_course, read_dataset
 from merlin.dataset.example import Example, read_example
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.layout import EXAMPLES, Layout, lay_out
-from merlin.dataset.limits import Limits
+from merlin.dataset.limits import Limits, memory_needed
 from merlin.dataset.lint import lint_together, lint_words
 from merlin.dataset.source import Entry
 from merlin.dataset.spec import CourseSpec, DatasetSpec
 from merlin.dataset.tokens import PER_CONVERSATION, count_messages
 from merlin.dataset.twins import compare
 
-__all__ = ["FEWEST", "BlobCache", "Checked", "Limits", "Read", "check"]
+__all__ = ["FEWEST", "TOO_MUCH_MEMORY", "BlobCache", "Checked", "Limits", "Read", "check"]
 
 Read = Callable[[Sequence[str]], Iterator[tuple[str, bytes]]]
-_Reading = tuple[Example | None, tuple[Finding, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one file says, and about how many bytes of memory that takes."""
+
+    example: Example | None
+    findings: tuple[Finding, ...]
+    weight: int = 0
+
+
+class _TooMuch(Exception):
+    """The examples need more memory than they may: about so many bytes."""
+
+    def __init__(self, needed: int) -> None:
+        super().__init__(needed)
+        self.needed = needed
+
 
 FEWEST = 10  # providers refuse a job with fewer examples (OpenAI SFT guide)
 ADVISED = 50  # the advised start (the same)
+TOO_MUCH_MEMORY = "too-much-memory"
+# Bytes of memory: a message beside its words, a letter of JSON as Python keeps it, a finding.
+_PER_MESSAGE, _PER_LETTER, _PER_FINDING = 150, 10, 500
 _FRAME_TOKENS = 20  # more than the framing of one message takes
 
 
@@ -38,19 +59,30 @@ class BlobCache:
 
     def __init__(self, size: int = 200_000) -> None:
         self._size = size
-        self._readings: OrderedDict[str, _Reading] = OrderedDict()
+        self._readings: OrderedDict[str, Reading] = OrderedDict()
+        self._weight = 0
 
-    def recall(self, blob: str) -> _Reading | None:
+    def recall(self, blob: str) -> Reading | None:
         """Return what was read from `blob`, or None; it counts as used now."""
         if blob in self._readings:
             self._readings.move_to_end(blob)
         return self._readings.get(blob)
 
-    def keep(self, blob: str, reading: _Reading) -> None:
+    def keep(self, blob: str, reading: Reading) -> None:
         """Keep what was read; the longest unused blob is forgotten when there are too many."""
+        if blob not in self._readings:
+            self._weight += reading.weight
         self._readings[blob] = reading
         if len(self._readings) > self._size:
-            self._readings.popitem(last=False)
+            self._forget_oldest()
+
+    def keep_within(self, weight: int) -> None:
+        """Forget the longest unused blobs until all weigh at most so much."""
+        while self._readings and self._weight > weight:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        self._weight -= self._readings.popitem(last=False)[1].weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +92,7 @@ class Checked:
     `examples` are good and unique, ordered by id; `duplicates` said the same as one of them;
     `rejected` counts files meant as examples that cannot be used. `spec` is None when dataset.yaml
     is missing or wrong, `course` when there is none or it is wrong. `findings` are ordered by
-    path and place.
+    path and place. `is_read`: the examples were read; False where memory does not take them.
     """
 
     name: str
@@ -70,6 +102,7 @@ class Checked:
     duplicates: tuple[Example, ...]
     rejected: int
     findings: tuple[Finding, ...]
+    is_read: bool = True
 
     @property
     def found(self) -> int:
@@ -82,6 +115,10 @@ class Checked:
         if self.spec is None or len(self.examples) < FEWEST:
             return False
         return not (self.spec.strict and self.rejected)
+
+    def without_examples(self) -> Checked:
+        """Return the same without what takes memory."""
+        return replace(self, examples=(), duplicates=())
 
     def count(self, severity: Severity) -> int:
         """Return how many findings are of this severity."""
@@ -103,7 +140,10 @@ def check(
     """
     layout = lay_out(entries, limits)
     spec, course = _declared(name, layout, read)
-    good = _readable(layout, read, cache or BlobCache())
+    try:
+        good = _readable(layout, read, cache or BlobCache(), limits)
+    except _TooMuch as refusal:
+        return _refused(name, layout, spec, course, limits, refusal.needed)
     good = _short_enough(good, spec, limit_tokens or {}, layout)
     twins = compare(good)
     layout.rejected += len(twins.leaks)
@@ -115,10 +155,28 @@ def check(
         examples=twins.good,
         duplicates=twins.duplicates,
         rejected=layout.rejected,
-        findings=tuple(
-            sorted(layout.findings, key=lambda each: (each.path, each.line, each.column, each.rule))
-        ),
+        findings=_ordered(layout.findings),
     )
+
+
+def _refused(
+    name: str,
+    layout: Layout,
+    spec: DatasetSpec | None,
+    course: CourseSpec | None,
+    limits: Limits,
+    needed: int,
+) -> Checked:
+    """Return the dataset with all its examples rejected, because memory would end."""
+    megabytes = {"needed": needed // 1_000_000, "limit": limits.memory_bytes // 1_000_000}
+    finding = Finding(EXAMPLES.rstrip("/"), 1, 1, TOO_MUCH_MEMORY, arguments=megabytes)
+    findings = _ordered([*layout.findings, finding])
+    rejected = layout.rejected + len(layout.examples)
+    return Checked(name, spec, course, (), (), rejected, findings, is_read=False)
+
+
+def _ordered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda each: (each.path, each.line, each.column, each.rule)))
 
 
 def _declared(
@@ -135,14 +193,18 @@ def _declared(
     return spec, card
 
 
-def _readable(layout: Layout, read: Read, cache: BlobCache) -> list[Example]:
-    """Return the examples that their files say; adds findings and rejections to the layout."""
-    readings = _readings([entry.blob for entry in layout.examples], read, cache)
+def _readable(layout: Layout, read: Read, cache: BlobCache, limits: Limits) -> list[Example]:
+    """Return the examples that their files say; adds findings and rejections to the layout.
+
+    Raises _TooMuch before they need more memory than `limits` allow.
+    """
+    readings = _readings(layout.examples, read, cache, limits)
     good = []
+    nothing = Reading(None, (Finding("", 1, 1, "unreadable"),))
     for entry in layout.examples:
-        nothing = (None, (Finding("", 1, 1, "unreadable"),))
-        example, findings = readings.get(entry.blob, nothing)
-        layout.findings += [finding.at(entry.path) for finding in findings]
+        reading = readings.get(entry.blob, nothing)
+        example = reading.example
+        layout.findings += [finding.at(entry.path) for finding in reading.findings]
         if example is None:
             layout.rejected += 1
         else:
@@ -150,15 +212,42 @@ def _readable(layout: Layout, read: Read, cache: BlobCache) -> list[Example]:
     return good
 
 
-def _readings(blobs: Sequence[str], read: Read, cache: BlobCache) -> dict[str, _Reading]:
-    known = {blob: cache.recall(blob) for blob in blobs}
+def _readings(
+    entries: Sequence[Entry], read: Read, cache: BlobCache, limits: Limits
+) -> dict[str, Reading]:
+    known = {entry.blob: cache.recall(entry.blob) for entry in entries}
     readings = {blob: reading for blob, reading in known.items() if reading is not None}
+    weight = sum(reading.weight for reading in readings.values())
+    _make_room(entries, weight, cache, limits)
     for blob, content in read([blob for blob, reading in known.items() if reading is None]):
         example, findings = read_example(content)
-        reading = (example, findings + lint_words(example) if example else findings)
-        readings[blob] = reading
+        findings = findings + lint_words(example) if example else findings
+        reading = readings[blob] = Reading(example, findings, _weight(example, findings))
+        weight += reading.weight
+        if limits.is_too_much(len(entries), weight):
+            raise _TooMuch(memory_needed(len(entries), weight))
         cache.keep(blob, reading)
     return readings
+
+
+def _make_room(entries: Sequence[Entry], known: int, cache: BlobCache, limits: Limits) -> None:
+    """Let the cache keep of other datasets what fits beside this one, of which `known` is there."""
+    size = sum(entry.size for entry in entries)
+    needed = memory_needed(len(entries), size)
+    if limits.is_too_much(len(entries), size):
+        raise _TooMuch(needed)
+    if limits.memory_bytes:
+        cache.keep_within(known + limits.memory_bytes - needed)
+
+
+def _weight(example: Example | None, findings: Sequence[Finding]) -> int:
+    """Return about how many bytes of memory a reading takes: an emoji makes letters four."""
+    words = 0
+    if example is not None:
+        said = sum(getsizeof(message.content) for message in example.messages)
+        others = [*(each.extra for each in example.messages if each.extra), *example.tools]
+        words = said + _PER_MESSAGE * len(example.messages) + _PER_LETTER * len(str(others))
+    return words + _PER_FINDING * len(findings)
 
 
 def _id(path: str) -> str:

@@ -6,6 +6,7 @@ both sides. Signs are kept: `//` and `%` are different questions about Python.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import unicodedata
 from collections.abc import Mapping
@@ -26,10 +27,11 @@ def question_key(example: Example) -> str:
     return normal(example.question)
 
 
-def content_key(example: Example) -> str:
-    """Return the normal form of all that is trained: messages, their extras, and tools."""
+def content_key(example: Example) -> bytes:
+    """Return a digest of the normal form of all that is trained: messages, extras, and tools."""
     said = [[each.role, normal(each.content), _plain(each.extra)] for each in example.messages]
-    return json.dumps([said, [_plain(tool) for tool in example.tools]], ensure_ascii=False)
+    told = json.dumps([said, [_plain(tool) for tool in example.tools]], ensure_ascii=False)
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).digest()
 
 
 def _plain(value: Mapping[str, object]) -> str:

@@ -44,7 +44,7 @@ def compare(examples: Sequence[Example]) -> Twins:
 def _without_duplicates(
     examples: Sequence[Example], findings: list[Finding]
 ) -> tuple[list[Example], list[Example]]:
-    first: dict[str, Example] = {}
+    first: dict[bytes, Example] = {}
     duplicates = []
     for example in sorted(examples, key=lambda each: (each.split == "test", each.path)):
         kept = first.setdefault(content_key(example), example)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from peewee import fn
@@ -11,12 +12,14 @@ from merlin.build.gather import Line, NewBuild, Outcome
 from merlin.build.record import Build
 from merlin.build.verdict import WAITING, Verdict, Word
 from merlin.core.clock import iso
+from merlin.core.killpoint import reached
+from merlin.dataset.example import Example
 from merlin.dataset.finding import Finding
 from merlin.dataset.source import Commit
 from merlin.model.promote import START_ANEW
 from merlin.store.courses import follow_course, not_whole
 from merlin.store.database import Database, Row, transaction
-from merlin.store.examples import follow_examples, keep_taught
+from merlin.store.examples import Origin, drop_taught, follow_examples, keep_taught
 from merlin.store.tables import BUILD, COMMIT, FINDING, SERVING, VERDICT
 from merlin.store.values import build_of, dumped, dumped_spec, plain, verdict_of
 from merlin.store.verdicts import move, verdicts
@@ -40,7 +43,8 @@ class JournalRows:
 
     def next_number(self, dataset: str) -> int:
         """Return the number of the dataset's next build, 1 for the first."""
-        highest = BUILD.select(fn.MAX(BUILD.number)).where(BUILD.dataset == dataset)
+        whole = (BUILD.dataset == dataset) & (BUILD.is_whole == 1)
+        highest = BUILD.select(fn.MAX(BUILD.number)).where(whole)
         return int(self.db.value(highest) or 0) + 1
 
     def latest(self, dataset: str) -> Verdict | None:
@@ -57,13 +61,59 @@ class JournalRows:
 
     def build_of(self, dataset: str, digest: str) -> Build | None:
         """Return the dataset's build with these bytes."""
-        same = (BUILD.dataset == dataset) & (BUILD.digest == digest)
+        same = (BUILD.dataset == dataset) & (BUILD.digest == digest) & (BUILD.is_whole == 1)
         row = self.db.row(BUILD.select().where(same))
         return None if row is None else build_of(row)
 
+    def drop_unfinished(self) -> None:
+        """Forget the builds of a `prepare` that was cut off; nobody else may be at one."""
+        for row in self.db.rows(BUILD.select(BUILD.id).where(BUILD.is_whole == 0)):
+            drop_taught(self.db, row["id"])
+            self.db.change(BUILD.delete().where(BUILD.id == row["id"]))
+
+    def prepare(self, commit: Commit, outcome: Outcome, at: datetime) -> Outcome:
+        """Store the examples and the build of an outcome; return it as `record` takes it.
+
+        They are many: written in portions, so that other writers wait for moments only. Until
+        `record` the build is not whole and the commit not on the line, which is how a crash
+        leaves them too. The returned outcome holds no examples, to let go of their memory.
+        """
+        seen = outcome.checked
+        if not (seen.is_read if seen else outcome.word is Word.REMOVED):
+            return outcome
+        self.db.transact(lambda: self._announce(commit, at))
+        examples = seen.examples if seen else ()
+        origins = follow_examples(self.db, outcome.dataset, commit, examples)
+        build = outcome.build
+        if outcome.new_build is not None:
+            digest = outcome.new_build.content.digest
+            build = self.build_of(outcome.dataset, digest)
+            build = build or self._fill(outcome.dataset, outcome.new_build, examples, origins, at)
+        checked = seen.without_examples() if seen else None
+        return replace(outcome, checked=checked, build=build, new_build=None)
+
+    def _announce(self, commit: Commit, at: datetime) -> None:
+        """Store a commit that is not on the line yet, for rows that name it."""
+        if self.db.row(COMMIT.select(COMMIT.sha).where(COMMIT.sha == commit.sha)) is None:
+            self.db.put(COMMIT.insert({**_commit_row(commit, at), "position": None}))
+
+    def _fill(
+        self,
+        dataset: str,
+        new: NewBuild,
+        examples: Sequence[Example],
+        origins: Mapping[str, Origin],
+        at: datetime,
+    ) -> Build:
+        row = {**_build_row(dataset, new, at), "is_whole": 0}
+        build_id = self.db.transact(lambda: self.db.add(BUILD, row))
+        keep_taught(self.db, build_id, new.content.manifest, examples, origins)
+        reached("commit.rows_stored")
+        return build_of({**row, "id": build_id})
+
     @transaction
     def record(self, commit: Commit, outcomes: Sequence[Outcome], at: datetime) -> None:
-        """Store the commit with its outcomes: verdicts, builds, examples, findings; all or none.
+        """Store the commit with its prepared outcomes: verdicts, builds, findings; all or none.
 
         The courses follow in the same transaction. A commit that stands on the line already is
         left as it is. One that had left the line and comes back is told anew: its old verdicts
@@ -75,7 +125,7 @@ class JournalRows:
             if outcome.word is Word.REMOVED:
                 self._give_up(outcome.dataset, at)
             follow_course(self.db, outcome.dataset, outcome.checked, at)
-            build_id = self._keep(commit, outcome, at)
+            build_id = self._show(outcome)
             verdict_id = self.db.add(VERDICT, _verdict_row(commit, outcome, build_id, at))
             findings = outcome.checked.findings if outcome.checked else ()
             self.db.add_many(FINDING, (_finding_row(verdict_id, each) for each in findings))
@@ -97,14 +147,12 @@ class JournalRows:
         self.db.change(VERDICT.delete().where(VERDICT.commit_sha == commit.sha))
         return True
 
-    def _keep(self, commit: Commit, outcome: Outcome, at: datetime) -> int | None:
-        """Store examples and build of an outcome; return the build's row."""
-        examples = outcome.checked.examples if outcome.checked else ()
-        origins = follow_examples(self.db, outcome.dataset, commit, examples)
-        if outcome.new_build is None:
-            return outcome.build.build_id if outcome.build else None
-        build_id = self.db.add(BUILD, _build_row(outcome.dataset, outcome.new_build, at))
-        keep_taught(self.db, build_id, outcome.new_build, examples, origins)
+    def _show(self, outcome: Outcome) -> int | None:
+        """Make the outcome's build one that everybody sees; return its row."""
+        if outcome.build is None:
+            return None
+        build_id = outcome.build.build_id
+        self.db.change(BUILD.update({"is_whole": 1}).where(BUILD.id == build_id))
         return build_id
 
     @transaction

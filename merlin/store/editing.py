@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from typing import Any
 
@@ -18,9 +18,12 @@ from merlin.dataset.layout import EXAMPLES
 from merlin.dataset.sameness import normal
 from merlin.store.changes_tables import CHANGE, DATASET_FILE, DATASET_TEXT, DATASET_TREE
 from merlin.store.courses import changed
-from merlin.store.database import CHUNK, Database, Row, transaction
+from merlin.store.database import CHUNK, Database, Row, portions, transaction
+from merlin.store.reads import whole_builds
 from merlin.store.tables import BUILD, BUILD_EXAMPLE, COMMIT, EXAMPLE, FINDING, VERDICT
 from merlin.store.values import build_of, loaded, spec_of
+
+_COMING = ""  # stands for the tree of a dataset whose files are still being written
 
 
 class EditingRows:
@@ -36,6 +39,7 @@ class EditingRows:
         query = (
             DATASET_TREE.select(DATASET_TREE.dataset, count)
             .join(DATASET_FILE, JOIN.LEFT_OUTER, on=joined)
+            .where(DATASET_TREE.tree != _COMING)
             .group_by(DATASET_TREE.dataset)
         )
         rows = sorted(self.db.rows(query), key=lambda row: str(row["dataset"]))
@@ -125,7 +129,7 @@ class EditingRows:
     def taught(self, dataset: str, example_id: str) -> tuple[str, str] | None:
         """Return the first and the last build that holds an example, None for none."""
         numbers = fn.MIN(BUILD.number).alias("first"), fn.MAX(BUILD.number).alias("last")
-        holds = BUILD.select(*numbers).join(BUILD_EXAMPLE, on=(BUILD_EXAMPLE.build_id == BUILD.id))
+        holds = whole_builds(*numbers).join(BUILD_EXAMPLE, on=(BUILD_EXAMPLE.build_id == BUILD.id))
         mine = (BUILD_EXAMPLE.dataset == dataset) & (BUILD_EXAMPLE.example_id == example_id)
         row = self.db.row(holds.where(mine))
         if row is None or row["first"] is None:
@@ -146,7 +150,7 @@ class EditingRows:
 
     def newest_build(self, dataset: str) -> Build | None:
         """Return the dataset's newest build, None before the first."""
-        mine = BUILD.select().where(BUILD.dataset == dataset).order_by(BUILD.id.desc())
+        mine = whole_builds().where(BUILD.dataset == dataset).order_by(BUILD.id.desc())
         row = self.db.row(mine)
         return None if row is None else build_of(row)
 
@@ -176,37 +180,49 @@ class EditingRows:
             known.update(row["blob"] for row in rows)
         return [blob for blob in blobs if blob not in known]
 
-    @transaction
     def add(self, texts: Mapping[str, str | None]) -> None:
         """Keep texts by blob."""
-        self.db.add_missing(
-            DATASET_TEXT, ({"blob": blob, "text": text} for blob, text in texts.items())
-        )
+        rows = ({"blob": blob, "text": text} for blob, text in texts.items())
+        for portion in portions(rows, size=lambda row: len(row["text"] or "")):
+            self.db.add_missing(DATASET_TEXT, portion)
 
-    @transaction
     def keep(self, dataset: str, tree: str, files: Mapping[str, str]) -> None:
         """Make path -> blob the dataset's files; texts that nobody needs any more are dropped.
 
-        Only what differs is written: one edit of a large dataset holds up nobody.
+        Only what differs is written: one edit of a large dataset holds up nobody. Only the daemon
+        writes here, so what is known is read before anybody has to wait.
         """
-        mine = DATASET_FILE.select().where(DATASET_FILE.dataset == dataset)
-        known = {row["path"]: row["blob"] for row in self.db.rows(mine)}
-        self._forget(dataset, [path for path in known if files.get(path) != known[path]])
+        known = self.blobs(dataset)
+        gone = [path for path in known if files.get(path) != known[path]]
         new = [path for path in sorted(files) if known.get(path) != files[path]]
-        rows = ({"dataset": dataset, "path": path, "blob": files[path]} for path in new)
-        self.db.add_many(DATASET_FILE, rows)
+        rows = [{"dataset": dataset, "path": path, "blob": files[path]} for path in new]
+        if not self.db.row(DATASET_TREE.select().where(DATASET_TREE.dataset == dataset)):
+            # In no list yet: its files come a few at a time, and it stands in the lists at last.
+            self.db.put(DATASET_TREE.insert({"dataset": dataset, "tree": _COMING}))
+            for portion in portions(rows):
+                self.db.add_many(DATASET_FILE, portion)
+            rows = []
+        self._switch(dataset, tree, gone, rows)
+        self._sweep()
+
+    @transaction
+    def _switch(self, dataset: str, tree: str, gone: Sequence[str], new: Sequence[Row]) -> None:
+        self._forget(dataset, gone)
+        self.db.add_many(DATASET_FILE, new)
         self.db.change(DATASET_TREE.delete().where(DATASET_TREE.dataset == dataset))
         self.db.put(DATASET_TREE.insert({"dataset": dataset, "tree": tree}))
-        self._sweep()
         changed(self.db)  # the catalogue shows the texts of materials
         self.db.bump()
 
-    @transaction
     def drop(self, dataset: str) -> None:
         """Forget a dataset that lies there no more."""
+        self._drop(dataset)
+        self._sweep()
+
+    @transaction
+    def _drop(self, dataset: str) -> None:
         for table in (DATASET_FILE, DATASET_TREE):
             self.db.change(table.delete().where(table.dataset == dataset))
-        self._sweep()
         changed(self.db)  # the catalogue shows the texts of materials
         self.db.bump()
 
@@ -221,7 +237,11 @@ class EditingRows:
         had_file = CHANGE.before_blob.is_null(False)  # noqa: FBT003 - peewee's own signature
         known = CHANGE.select(CHANGE.before_blob).where(had_file)
         is_free = DATASET_TEXT.blob.not_in(used) & DATASET_TEXT.blob.not_in(known)
-        self.db.change(DATASET_TEXT.delete().where(is_free))
+        free = self.db.rows(DATASET_TEXT.select(DATASET_TEXT.blob).where(is_free))
+        for portion in portions([row["blob"] for row in free], CHUNK):
+            # Asked again: an editor may have taken one up a moment ago.
+            these = DATASET_TEXT.blob.in_(portion)
+            self.db.joined(partial(self.db.change, DATASET_TEXT.delete().where(these & is_free)))
 
 
 def _id(path: str) -> str:

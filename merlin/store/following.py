@@ -20,7 +20,7 @@ from merlin.store.notices import NoticeRows
 from merlin.store.proposals import file_of
 from merlin.store.ratings_tables import PROPOSAL, REVOKED_EXAMPLE
 from merlin.store.shown import version
-from merlin.store.tables import BUILD, BUILD_EXAMPLE, COMMIT, MODEL, SERVING
+from merlin.store.tables import BUILD, BUILD_EXAMPLE, COMMIT, MODEL, SERVING, VERDICT
 
 # In whose name an example is taken out, and who asked for it: nobody is told of that Change.
 MERLIN = "merlin"
@@ -104,7 +104,10 @@ class FollowingRows:
 
     def _is_recorded(self, change: Change) -> bool:
         """Return whether the commit of a change was fetched."""
-        this = COMMIT.select(COMMIT.sha).where(COMMIT.sha == change.commit)
+        # One that is being recorded has neither a place on the line nor a verdict yet.
+        told = VERDICT.select(VERDICT.commit_sha).where(VERDICT.commit_sha == change.commit)
+        is_told = COMMIT.position.is_null(False) | COMMIT.sha.in_(told)  # noqa: FBT003 - peewee's own
+        this = COMMIT.select(COMMIT.sha).where((COMMIT.sha == change.commit) & is_told)
         return self.db.row(this) is not None
 
     @transaction

@@ -12,7 +12,14 @@ from peewee import Select
 
 from merlin.core.errors import NotFound
 from merlin.store.database import Database, Row
-from merlin.store.reads import ended_jobs, first_findings, jobs_told, models_told, told_verdicts
+from merlin.store.reads import (
+    ended_jobs,
+    first_findings,
+    jobs_told,
+    models_told,
+    told_verdicts,
+    whole_builds,
+)
 from merlin.store.shown import (
     Shown,
     shown_build,
@@ -36,7 +43,7 @@ class PipelineRows:
 
     def builds(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
         """Return builds."""
-        return self._part(BUILD.select(), BUILD, shown_build, (datasets, limit, before))
+        return self._part(whole_builds(), BUILD, shown_build, (datasets, limit, before))
 
     def jobs(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
         """Return jobs."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from peewee import JOIN, Select, fn
 
@@ -30,6 +31,11 @@ _SCORES = (
     EVALUATION.equal_share,
     EVALUATION.unknown_share,
 )
+
+
+def whole_builds(*columns: Any) -> Select:
+    """Return the SELECT of builds (their columns, all by default) whose examples are all stored."""
+    return BUILD.select(*columns).where(BUILD.is_whole == 1)
 
 
 def told_verdicts() -> Select:
@@ -90,7 +96,8 @@ def taught_examples() -> Select:
     """Return the SELECT of examples as builds taught them, with their texts."""
     number = BUILD.number.alias("build_number")
     query = BUILD_EXAMPLE.select(*BUILD_EXAMPLE.every(), number, EXAMPLE_TEXT.messages)
-    query = query.join(BUILD, on=(BUILD.id == BUILD_EXAMPLE.build_id))
+    whole = (BUILD.id == BUILD_EXAMPLE.build_id) & (BUILD.is_whole == 1)
+    query = query.join(BUILD, on=whole)
     return query.join(EXAMPLE_TEXT, on=(EXAMPLE_TEXT.digest == BUILD_EXAMPLE.text_digest))
 
 

@@ -25,6 +25,7 @@ from merlin.store.reads import (
     newest_verdicts,
     taught_examples,
     told_verdicts,
+    whole_builds,
 )
 from merlin.store.shown import (
     Shown,
@@ -139,9 +140,9 @@ class Reports:
 
     def builds(self, dataset: str | None = None, limit: int = 50) -> list[Shown]:
         """Return builds, newest first."""
-        query = (
-            BUILD.select() if dataset is None else BUILD.select().where(BUILD.dataset == dataset)
-        )
+        query = whole_builds()
+        if dataset is not None:
+            query = query.where(BUILD.dataset == dataset)
         return [
             shown_build(row) for row in self.db.rows(query.order_by(BUILD.id.desc()).limit(limit))
         ]
@@ -155,7 +156,7 @@ class Reports:
         named = BUILD.digest.startswith(version)
         if dataset and number.isascii() and number.isdigit():
             named = (BUILD.dataset == dataset) & (BUILD.number == int(number))
-        row = self.db.row(BUILD.select().where(named).order_by(BUILD.id.desc()))
+        row = self.db.row(whole_builds().where(named).order_by(BUILD.id.desc()))
         if row is None:
             raise NotFound(f"no build {version}", "store-no-build", build=version)
         taught = BUILD_EXAMPLE.select().where(BUILD_EXAMPLE.build_id == row["id"])
@@ -223,7 +224,7 @@ class Reports:
 
         Letter case and ё or е make no difference; a word may be a part of one.
         """
-        newest = BUILD.select(fn.MAX(BUILD.id)).group_by(BUILD.dataset)
+        newest = whole_builds(fn.MAX(BUILD.id)).group_by(BUILD.dataset)
         query = taught_examples().where(BUILD.id.in_(newest))
         if dataset is not None:
             query = query.where(BUILD.dataset == dataset)

@@ -58,7 +58,7 @@ FINDING = _table("finding", "id verdict_id path line col rule severity arguments
 BUILD = _table(
     "build",
     "id dataset number digest folder system train test train_tokens test_tokens manifest"
-    " created_at",
+    " created_at is_whole",
     "id",
 )
 EXAMPLE = _table("example", "dataset example_id blob commit_sha author")

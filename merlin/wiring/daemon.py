@@ -17,7 +17,7 @@ from merlin.core.log import get_logger, setup
 from merlin.daemon.main import Tally, event_on_signal, run
 from merlin.daemon.services import DaemonServices, Pace
 from merlin.daemon.ticks import ticks_of
-from merlin.dataset.check import BlobCache
+from merlin.dataset.check import BlobCache, Limits
 from merlin.job.launch import Pad
 from merlin.job.launching import Desk
 from merlin.job.watch import Tower
@@ -182,4 +182,5 @@ def _workshop(config: Config, database: Database, source: GitSource) -> Workshop
         clock=utc_now,
         cache=BlobCache(),
         limit_tokens=limits,
+        limits=Limits(memory_bytes=config.dataset_memory_mb * 1_000_000),
     )

@@ -133,7 +133,7 @@ def pipeline(site):
     made, at = commit(5, message=XSS), world.clock()
     seen = checked(spec("hci"), (), (finding(),))
     told = {"reason": "verdict-rejected", "arguments": {"errors": 1, "good": 0}}
-    world.journal.record(made, [Outcome("hci", Word.REJECTED, seen, **told)], at)
+    world.record(made, [Outcome("hci", Word.REJECTED, seen, **told)], at)
     site.rejected = made.sha
 
 

@@ -113,8 +113,14 @@ class World:
     def push(self, position, taught, name="a", author="anna", told=None, findings=()):
         """Record one commit of one dataset; return its id."""
         made = commit(position, name, author)
-        self.journal.record(made, [self.outcome(told or spec(), taught, findings)], self.clock())
+        self.record(made, [self.outcome(told or spec(), taught, findings)], self.clock())
         return made.sha
+
+    def record(self, made, outcomes, at):
+        """Record a commit with its outcomes as `build.gather` does."""
+        self.journal.drop_unfinished()
+        ready = [self.journal.prepare(made, outcome, at) for outcome in outcomes]
+        self.journal.record(made, ready, at)
 
     def launch(self):
         """Let the desk decide; return the jobs begun or joined."""

@@ -15,7 +15,10 @@ from merlin.build.record import wish_of
 from merlin.build.verdict import Word
 from merlin.core.message import Message
 from merlin.store.database import open_database
-from merlin.store.tables import BUILD_EXAMPLE, EXAMPLE, EXAMPLE_TEXT
+from merlin.store.editing import EditingRows
+from merlin.store.migrations import migrate
+from merlin.store.pipeline import PipelineRows
+from merlin.store.tables import BUILD_EXAMPLE, COMMIT, EXAMPLE, EXAMPLE_TEXT
 from merlin.store.verdicts import IllegalMove, is_verdict, move
 
 pytestmark = pytest.mark.integration
@@ -35,7 +38,8 @@ class Deadly(list):
 
 world = World(open_database(sys.argv[1]), utc_now)
 outcome = world.outcome(spec(), examples(), [finding()])
-world.journal.record(commit(1), Deadly([outcome]), AT)
+ready = world.journal.prepare(commit(1), outcome, AT)
+world.journal.record(commit(1), Deadly([ready]), AT)
 """
 
 
@@ -127,7 +131,7 @@ def test_texts_are_kept_once(world):
 
 def test_a_removed_dataset_leaves_its_builds(world, clock):
     world.push(1, examples())
-    world.journal.record(commit(2), [Outcome(FACE, Word.REMOVED)], clock())
+    world.record(commit(2), [Outcome(FACE, Word.REMOVED)], clock())
     assert world.words() == {"a001": "superseded", "a002": "removed"}
     assert not world.db.rows(EXAMPLE.select())
     assert len(world.db.rows(BUILD_EXAMPLE.select())) == 12
@@ -136,7 +140,7 @@ def test_a_removed_dataset_leaves_its_builds(world, clock):
 def test_a_rejected_commit_keeps_its_findings_and_no_build(world, clock):
     seen = replace(world.outcome(spec(), examples(), [finding()]), new_build=None, wish="")
     rejected = replace(seen, word=Word.REJECTED, reason="verdict-rejected", arguments={"errors": 1})
-    world.journal.record(commit(1), [rejected], clock())
+    world.record(commit(1), [rejected], clock())
     (told,) = world.reports.log()
     assert (told["verdict"], told["build"], told["arguments"]) == ("rejected", None, {"errors": 1})
     assert len(told["findings"]) == 1
@@ -145,30 +149,70 @@ def test_a_rejected_commit_keeps_its_findings_and_no_build(world, clock):
 
 def test_words_that_no_database_takes_are_kept_readable(world, clock):
     strange = replace(commit(1), message="nul \0 half \ud800\n", author_name="a\udcffb")
-    world.journal.record(strange, [world.outcome(spec(), examples())], clock())
+    world.record(strange, [world.outcome(spec(), examples())], clock())
     (verdict,) = world.launches.waiting()
     assert (verdict.message, verdict.author) == ("nul \N{REPLACEMENT CHARACTER} half ?\n", "a?b")
 
 
 def test_recording_a_commit_twice_is_recording_it_once(world, clock):
     outcome = world.outcome(spec(), examples())
-    world.journal.record(commit(1), [outcome], clock())
-    world.journal.record(commit(1), [outcome], clock())
+    world.record(commit(1), [outcome], clock())
+    world.record(commit(1), [outcome], clock())
     assert world.words() == {"a001": "built"}
     assert world.journal.next_number(FACE) == 2
 
 
-def test_a_kill_while_recording_leaves_nothing(url, clock):
+def test_a_kill_while_recording_leaves_nothing_that_is_seen(url, clock):
     command = [sys.executable, "-c", KILLED_WHILE_RECORDING, url]
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == -9
     with open_database(url) as database:
-        counts = [
-            database.sql(f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608 - our own names
-            for table in ("seen_commit", "verdict", "build", "build_example", "example", "finding")
-        ]
-        assert counts == [0] * 6
-        World(database, clock).push(1, examples())
-        assert World(database, clock).journal.line().newest == 1
+        world = World(database, clock)
+        assert_nothing_is_seen(world)
+        world.push(1, examples())
+        assert world.journal.line().newest == 1
+        assert [told["build"] for told in world.reports.builds()] == [f"{FACE}-1"]
+        assert len(authors(world, world.reports.builds()[0]["build_id"])) == 12
+
+
+def assert_nothing_is_seen(world):
+    journal = world.journal
+    assert (journal.line().commits, journal.line().newest) == (frozenset(), 0)
+    assert (world.words(), journal.latest(FACE), journal.next_number(FACE)) == ({}, None, 1)
+    assert (world.reports.builds(), world.reports.examples("")) == ([], [])
+    assert world.reports.lineage(FACE, "лицо/вопрос-003") == []
+    assert EditingRows(world.db).newest_build(FACE) is None
+    assert EditingRows(world.db).taught(FACE, "лицо/вопрос-003") is None
+    assert PipelineRows(world.db).builds(None, 10) == []
+
+
+def test_what_a_commit_will_lead_to_is_not_seen_before_it_is_recorded(world, clock):
+    made = commit(1)
+    ready = world.journal.prepare(made, world.outcome(spec(), examples()), clock())
+    assert world.journal.build_of(FACE, ready.build.digest) is None
+    assert_nothing_is_seen(world)
+    world.journal.record(made, [ready], clock())
+    assert world.words() == {"a001": "built"}
+    assert world.journal.build_of(FACE, ready.build.digest) == ready.build
+    assert len(world.reports.examples("черта")) == 12
+
+
+def test_a_build_that_was_cut_off_gives_its_number_to_the_next_one(world, clock):
+    world.journal.prepare(commit(1, "b"), world.outcome(spec(), examples()), clock())
+    world.push(1, examples(13))
+    (told,) = world.reports.builds()
+    assert (told["build"], told["train"]) == (f"{FACE}-1", 12)
+    assert world.db.rows(BUILD_EXAMPLE.select(BUILD_EXAMPLE.build_id).distinct()) == [
+        {"build_id": told["build_id"]}
+    ]
+
+
+def test_who_was_erased_while_a_commit_is_prepared_is_not_named_again(world, clock):
+    world.push(1, examples(), author="anna")
+    world.journal.prepare(commit(2), world.outcome(spec(), examples(13)), clock())
+    world.db.change(COMMIT.update({"author_name": "nobody"}).where(COMMIT.author_name == "anna"))
+    world.journal.drop_unfinished()
+    ready = world.journal.prepare(commit(2), world.outcome(spec(), examples(13)), clock())
+    assert set(authors(world, ready.build.build_id).values()) == {"nobody"}
 
 
 def test_a_failure_in_the_second_dataset_undoes_the_first(world, clock):
@@ -176,7 +220,7 @@ def test_a_failure_in_the_second_dataset_undoes_the_first(world, clock):
     good = world.outcome(spec(), examples())
     broken = replace(world.outcome(other, examples()), dataset=FACE)
     with pytest.raises(Exception, match=r"(?i)unique"):
-        world.journal.record(commit(1), [good, broken], clock())
+        world.record(commit(1), [good, broken], clock())
     assert world.journal.line().newest == 0
     assert world.words() == {}
 
@@ -258,3 +302,32 @@ def test_an_illegal_move_is_a_bug_and_raises(world, clock):
         move(world.db, (Word.SERVING,), Word.SUPERSEDED, clock(), mine)
     assert move(world.db, (Word.HELD,), Word.TRAINING, clock(), mine) == 0
     assert world.words() == {"a001": "built"}
+
+
+def test_a_large_dataset_is_written_a_little_at_a_time(tmp_path, clock):
+    with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
+        migrate(database)
+        world, told = World(database, clock), list(examples(3000))
+        outcome, sizes = world.outcome(spec(), told), transaction_sizes(database)
+        world.record(commit(1), [outcome], clock())
+        files = {f"examples/{number}.yaml": f"{number:040d}" for number in range(3000)}
+        books = EditingRows(database)
+        books.add(dict.fromkeys(files.values(), "текст\n"))
+        books.keep(FACE, "t1", files)
+        assert len(world.reports.examples("черта", limit=5000)) == 3000
+        assert books.example_ids(FACE) == sorted(str(number) for number in range(3000))
+        assert max(sizes) < sum(sizes) / 6
+
+
+def transaction_sizes(database):
+    """Return a list that will hold how many letters of SQL each transaction was."""
+    sizes = []
+
+    def hear(sql):
+        if sql.startswith("BEGIN"):
+            sizes.append(0)
+        elif sizes and not sql.startswith(("SELECT", "--")):
+            sizes[-1] += len(sql)
+
+    database._handle.connection().set_trace_callback(hear)
+    return sizes

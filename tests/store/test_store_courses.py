@@ -50,7 +50,7 @@ def push(world, position, course, *findings, dataset=FACE):
     """Record a commit whose course.yaml says this; it needs no build."""
     seen = said(course, *findings, dataset=dataset)
     outcome = Outcome(dataset, Word.REJECTED, seen)
-    world.journal.record(commit(position), [outcome], AT)
+    world.record(commit(position), [outcome], AT)
 
 
 def numbers(rows):
@@ -104,7 +104,7 @@ def test_a_course_that_is_gone_is_not_active_and_keeps_its_id(world, rows, check
     push(world, 1, card())
     before = rows.course(FACE)
     gone = Outcome(FACE, Word.REJECTED if checked_ else Word.REMOVED, checked_)
-    world.journal.record(commit(2), [gone], AT)
+    world.record(commit(2), [gone], AT)
     assert rows.courses() == []
     assert rows.courses(active_only=False) == [replace(before, is_active=False)]
     push(world, 3, card())

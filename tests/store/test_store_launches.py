@@ -47,7 +47,7 @@ def test_waiting_verdicts_come_by_dataset_then_position(world, clock):
     python = spec("python")
     for position in (1, 2):
         outcomes = [world.outcome(each, examples(11 + position)) for each in (spec(), python)]
-        world.journal.record(commit(position), outcomes, clock())
+        world.record(commit(position), outcomes, clock())
     told = [(each.dataset, each.position) for each in world.launches.waiting()]
     assert told == [(FACE, 1), (FACE, 2), ("python", 1), ("python", 2)]
 
@@ -319,7 +319,7 @@ def test_a_serving_verdict_is_launched_again_only_when_its_model_is_gone(world):
 def test_a_launch_beyond_the_providers_unfinished_jobs_stores_nothing(world, clock):
     python = spec("python")
     for position, each in ((1, spec()), (2, python)):
-        world.journal.record(commit(position), [world.outcome(each, examples())], clock())
+        world.record(commit(position), [world.outcome(each, examples())], clock())
     first, second = world.launches.waiting()
     one = replace(order(first, clock), most_active=1)
     two = replace(order(second, clock), most_active=1)

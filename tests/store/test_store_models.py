@@ -107,7 +107,7 @@ def test_promotion_follows_git_order_whatever_finishes_first(world, clock):
     for position in range(1, 5):
         taught = examples(10 + position)
         outcomes = [world.outcome(spec(name, system=f"Это {name}."), taught) for name in orders]
-        world.journal.record(commit(position), outcomes, clock())
+        world.record(commit(position), outcomes, clock())
         for job in world.launch():
             jobs[job.dataset][position] = job
     for step in range(4):

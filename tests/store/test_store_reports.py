@@ -34,7 +34,7 @@ def test_status_tells_each_dataset_its_newest_verdict_model_and_job(world, clock
     model_id = world.serve(1, examples(12))
     since = world.promotions.serving()[FACE].since
     outcomes = [world.outcome(each, examples(13)) for each in (spec(), spec("python"))]
-    world.journal.record(commit(2), outcomes, clock())
+    world.record(commit(2), outcomes, clock())
     RequestRows(world.db).ask("fetch", {}, "vera")
     NoticeRows(world.db).tell(ADMINS, "notice-serving", {})
     status = world.reports.status()
@@ -94,7 +94,7 @@ def test_a_build_is_shown_with_all_that_it_teaches(world, tmp_path):
 
 def test_the_manifest_is_as_the_folder_has_it(world, tmp_path):
     outcome = world.outcome(spec(), examples(12))
-    world.journal.record(commit(1), [outcome], world.clock())
+    world.record(commit(1), [outcome], world.clock())
     folder = write(outcome.new_build.content, tmp_path, 1)
     assert world.reports.build(f"{FACE}-1")["manifest"] == read_build(folder).manifest
 
