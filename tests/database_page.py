@@ -61,6 +61,7 @@ ROWS: Mapping[str, str] = {
     "favourite": "a course that somebody keeps at hand",
     "finding": "what is wrong in a file at a commit",
     "group_setting": "what a group's admins chose",
+    "key_holder": "which keys of people's texts a process holds, by their names",
     "heartbeat": "the newest words of a process on a host",
     "idempotency": "a call that must not be carried out twice, and its answer",
     "inline_question": "a question asked from another chat",

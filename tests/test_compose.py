@@ -20,6 +20,8 @@ from waiting import wait_until
 
 from merlin.core.free_port import free_ports
 from merlin.sandbox.telegram import TelegramStandIn
+from merlin.store.database import open_database
+from merlin.store.keyring import HolderRows
 
 pytestmark = pytest.mark.integration
 
@@ -96,6 +98,12 @@ class Service:
         ).returncode
 
 
+def holders(place):
+    """Return the processes that have said which keys of people's texts they hold."""
+    with open_database(f"sqlite://{place}/state/merlin.db") as database:
+        return {each.process for each in HolderRows(database).all() if each.holds}
+
+
 @pytest.mark.parametrize("name", PROCESSES)
 def test_a_service_with_everything_switched_on_starts_and_is_healthy(place, name):
     service = Service(place, name)
@@ -106,6 +114,8 @@ def test_a_service_with_everything_switched_on_starts_and_is_healthy(place, name
             service.log.read_text,
         )
         assert process.poll() is None, service.log.read_text()[-2000:]
+        if name != "engine":
+            wait_until(lambda: name in holders(place), SERVE_S, service.log.read_text)
     assert process.returncode == 0, service.log.read_text()[-2000:]
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import ModuleType
 
 from fastapi import FastAPI
@@ -62,7 +62,8 @@ from merlin.api.till.cashier import Cashier, is_wanted
 from merlin.api.traffic import Traffic
 from merlin.api.weight import no_room, weighed_by
 from merlin.core.body import Bodies, Weight
-from merlin.core.server import say_alive
+from merlin.core.errors import MerlinError
+from merlin.core.server import ALIVE_S, say_alive
 
 # The open API, one file a topic; each router's prefix begins with /api, and `Alias` lets the same
 # calls come under /api/v1. A route's name is its operation id, so no two may be alike.
@@ -138,6 +139,8 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         app.state.bells = {name: Bell(name, deed) for name, deed in deeds.items()}
         beside = [asyncio.create_task(bell.serve()) for bell in app.state.bells.values()]
         beside.append(asyncio.create_task(say_alive(services.still_alive)))
+        if services.tell_keys is not None:
+            beside.append(asyncio.create_task(_tell_keys(services.tell_keys)))
         freshness = app.state.catalogue.freshness
         beside.append(asyncio.create_task(freshness.watch(services)))
         beside.append(asyncio.create_task(keep_learnt(services, freshness)))
@@ -151,3 +154,11 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         await asyncio.gather(*beside, return_exceptions=True)
 
     return lifespan
+
+
+async def _tell_keys(tell: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        # A database that is away is told by whoever needs it.
+        with suppress(MerlinError):
+            await tell()
+        await asyncio.sleep(ALIVE_S)

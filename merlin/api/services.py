@@ -120,7 +120,8 @@ class ApiServices:
     which people know this api, "" where the config does not say. `entrance` is how people may sign
     in, `limits` how many calls they may make. `proofs` checks edits, `pipeline` is
     what is read of builds, jobs and models; None: nothing is. `payments` and `returns` are the
-    shop at YooKassa; None: there is none. `connections` are those of the server.
+    shop at YooKassa; None: there is none. `connections` are those of the server. `tell_keys` says
+    which keys of people's texts this process holds, about once a second.
     """
 
     store: Store
@@ -146,5 +147,6 @@ class ApiServices:
     limits: Allowed = field(default_factory=Allowed)
     proofs: Proofs = field(default_factory=Proofs)
     pipeline: Pipeline | None = None
+    tell_keys: Callable[[], Awaitable[None]] | None = None
     bounds: Bounds = USUAL
     connections: Connections = field(default_factory=Connections)

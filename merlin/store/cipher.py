@@ -53,11 +53,21 @@ class Cipher:
     def _take(self, keys: Mapping[str, bytes], newest: str) -> None:
         if newest not in keys:
             raise ValueError("the newest key is not among the keys")
-        self._keys = {key_id: AESGCM(key) for key_id, key in keys.items()}
-        self._raw = dict(keys)
-        self.newest = newest
+        self._raw = {newest: keys[newest], **keys}
+        # In one step: other threads seal and open meanwhile.
+        self._keys = {key_id: AESGCM(key) for key_id, key in self._raw.items()}
 
-    def _refresh(self) -> None:
+    @property
+    def newest(self) -> str:
+        """Return the name of the key that seals."""
+        return next(iter(self._keys))
+
+    @property
+    def holds(self) -> tuple[str, ...]:
+        """Return the names of all its keys, the one that seals first."""
+        return tuple(self._keys)
+
+    def refresh(self) -> None:
         """Take the keys that were changed since the last look."""
         self._due = time.monotonic() + LOOK_S
         keys = self._look() if self._look is not None else None
@@ -70,10 +80,10 @@ class Cipher:
         Half of a character, which no text can hold, becomes a question mark.
         """
         if self._look is not None and time.monotonic() >= self._due:
-            self._refresh()
-        nonce, newest = secrets.token_bytes(NONCE_BYTES), self.newest
-        head = f"{_VERSION}.{newest}"
-        body = self._keys[newest].encrypt(nonce, text.encode("utf-8", "replace"), head.encode())
+            self.refresh()
+        newest, key = next(iter(self._keys.items()))
+        nonce, head = secrets.token_bytes(NONCE_BYTES), f"{_VERSION}.{newest}"
+        body = key.encrypt(nonce, text.encode("utf-8", "replace"), head.encode())
         return f"{head}.{base64.urlsafe_b64encode(nonce + body).decode()}"
 
     def open(self, sealed: str) -> str:
@@ -81,7 +91,7 @@ class Cipher:
         version, _, rest = sealed.partition(".")
         key_id, _, coded = rest.partition(".")
         if key_id not in self._keys:
-            self._refresh()
+            self.refresh()
         key = self._keys.get(key_id)
         if version != _VERSION or key is None:
             raise SealBroken("no key for this text", "store-no-key", key_id=key_id)
@@ -98,9 +108,9 @@ class Cipher:
 
     def marks(self, text: str) -> list[str]:
         """Return keyed hashes of `text`, by the newest key first: nobody without them can tell."""
-        raw = [self._raw[self.newest], *self._raw.values()]
+        raw = self._raw.values()
         marks = [hmac.new(key, b"merlin mark " + text.encode(), "sha256") for key in raw]
-        return list(dict.fromkeys(mark.hexdigest() for mark in marks))
+        return [mark.hexdigest() for mark in marks]
 
 
 def load_or_make_key(state_dir: Path, given: str | None) -> Cipher:
@@ -129,24 +139,28 @@ class KeyFile:
         self._path = path
         self._given = [] if given is None else _keys(given, CREDENTIAL)
         self._seen: tuple[int, int] | None = None
+        self._told: tuple[int, int] | None = None
 
     def read(self) -> list[bytes]:
         """Return every key, the one that seals first. Raises ConfigError."""
-        self._seen = self._stamp()
-        words = (
-            "" if self._seen is None else self._path.read_text(encoding="ascii", errors="replace")
-        )
+        seen = self._stamp()
+        words = "" if seen is None else self._path.read_text(encoding="ascii", errors="replace")
         lying = _keys(words, str(self._path)) if words or not self._given else []
+        # Only now: one that could not be read is tried again, whatever changes of it.
+        self._seen = seen
         return [*self._given, *lying]
 
     def look(self) -> list[bytes] | None:
-        """Return the keys where the file changed since the last time; a broken one is told."""
-        if self._stamp() in {None, self._seen}:
+        """Return the keys where the file changed since the last time; a broken one is told once."""
+        stamp = self._stamp()
+        if stamp in {None, self._seen}:
             return None
         try:
             return self.read()
         except (ConfigError, OSError) as error:
-            log.warning("the key file cannot be read", reason=str(error))
+            if stamp != self._told:
+                log.warning("the key file cannot be read", reason=str(error))
+            self._told = stamp
             return None
 
     def _stamp(self) -> tuple[int, int] | None:
@@ -187,6 +201,9 @@ def _make(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = drafted(path, [new_key()])
     try:
+        if os.geteuid() == 0:  # an operator's command, in the folder of the services' own user
+            folder = path.parent.stat()
+            os.chown(draft, folder.st_uid, folder.st_gid)
         path.hardlink_to(draft)
     except FileExistsError:
         return

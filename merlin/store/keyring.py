@@ -1,44 +1,69 @@
 """Keyring: a new key for people's words, and everything sealed anew under it.
 
-    add a key -> every process reads it -> seal anew, a handful at a time -> drop the old keys
+    add a key, which opens -> every process holds it -> let it seal -> every process seals by it
+    -> seal anew, a handful at a time -> drop the old keys
 
 It may be stopped anywhere and begun again: a key file with several keys is a change under way.
-Old keys stay in the file until nothing is sealed by them.
+Old keys stay in the file until nothing is sealed by them and no living process seals by them.
+Which keys a process holds it says itself (`HolderRows`): a file that it should be able to read
+is no proof that it did.
 """
 
 from __future__ import annotations
 
+import os
+import socket
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from peewee import fn
 
 from merlin.core import durable
+from merlin.core.clock import from_iso, iso, utc_now
+from merlin.core.errors import Refused
+from merlin.core.heartbeat import SILENT_AFTER_S
 from merlin.store.cipher import LOOK_S, Cipher, KeyFile, SealBroken, drafted, key_id, new_key
 from merlin.store.database import Database, Row, transaction
 from merlin.store.row_keys import key_of
 from merlin.store.sealed_columns import SEALED
-from merlin.store.tables import Table
+from merlin.store.tables import KEY_HOLDER, Table
 
 AT_ONCE = 200
+# How long a process that lives may take to say that it holds a key: a daemon's step may be long.
+CONFIRM_S = 60.0
+# Keys that have not changed are said again so often, so that they are known to be held still.
+AGAIN_S = 4.0
+_LOOK_AGAIN_S = 0.1
+_FORGOTTEN_AFTER = timedelta(days=1)
 # Hears after every handful how much is done of how much.
 Progress = Callable[[int, int], None]
 
 
-def begin(path: Path) -> bool:
-    """Put a new key before those of the file; False where a change is under way already.
+def add(path: Path) -> str:
+    """Put a new key behind those of the file, where it only opens; return its name."""
+    keys, key = KeyFile(path).read(), new_key()
+    _replace(path, [*keys, key])
+    return key_id(key)
 
-    Returns when every process on this machine has had the time to read it.
+
+def promote(path: Path, name: str) -> None:
+    """Put a key of the file before the others, so that it seals.
+
+    Returns when commands that began before have had the time to read it; they say nothing.
     """
     keys = KeyFile(path).read()
-    is_new = len(keys) == 1
-    if is_new:
-        _replace(path, [new_key(), *keys])
-    # Also where it is under way: what began it may have died before anybody read the new key.
+    _replace(path, sorted(keys, key=lambda key: key_id(key) != name))
     time.sleep(2 * LOOK_S)
-    return is_new
+
+
+def withdraw(path: Path, name: str) -> None:
+    """Take a key that has never sealed out of the file."""
+    _replace(path, [key for key in KeyFile(path).read() if key_id(key) != name])
 
 
 def end(path: Path) -> None:
@@ -54,8 +79,111 @@ def ids(path: Path, given: str | None) -> list[str]:
 
 
 def _replace(path: Path, keys: list[bytes]) -> None:
-    drafted(path, keys).replace(path)
+    """Write the file anew, for those alone who could read it. Raises Refused to others."""
+    path = path.resolve()
+    before = path.stat()
+    try:
+        draft = drafted(path, keys)
+        try:
+            new = draft.stat()
+            if (new.st_uid, new.st_gid) != (before.st_uid, before.st_gid):
+                os.chown(draft, before.st_uid, before.st_gid)
+            draft.chmod(stat.S_IMODE(before.st_mode))
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except PermissionError as error:
+        told = {"name": str(path), "user": str(before.st_uid)}
+        raise Refused(f"{path} is another user's", "key-other-owner", **told) from error
     durable.sync(path.parent)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """What a process said last of the keys that it holds, by their names, the sealing one first."""
+
+    process: str
+    host: str
+    pid: int
+    at: datetime
+    holds: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.process} ({self.host}, {self.pid})"
+
+    def is_alive(self, now: datetime) -> bool:
+        """Return whether it spoke a short while ago, or still runs on this very machine.
+
+        One that is busy says nothing for a while, and may seal by what it holds all the same.
+        """
+        if abs((now - self.at).total_seconds()) < SILENT_AFTER_S:
+            return True
+        if self.host != socket.gethostname():
+            return False
+        try:
+            words = Path(f"/proc/{self.pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return False
+        # Not whoever else has been given its number since.
+        return self.process.encode() in words
+
+
+class HolderRows:
+    """One row for each process that seals: which keys it holds."""
+
+    def __init__(self, db: Database, cipher: Cipher | None = None) -> None:
+        """Take the cipher of this process; who only reads what others say has none."""
+        self.db = db
+        self._cipher = cipher
+        self._told: tuple[str, ...] = ()
+        self._due = 0.0
+
+    @transaction
+    def tell(self, process: str, at: datetime) -> None:
+        """Look for changed keys and say which there are; to be called about once a second."""
+        if self._cipher is None:
+            return
+        self._cipher.refresh()
+        holds = self._cipher.holds
+        if holds == self._told and time.monotonic() < self._due:
+            return
+        if not self._told:
+            forgotten = KEY_HOLDER.at < iso(at - _FORGOTTEN_AFTER)
+            self.db.change(KEY_HOLDER.delete().where(forgotten))
+        named = {"process": process, "host": socket.gethostname(), "pid": os.getpid()}
+        said = {"at": iso(at), "holds": " ".join(holds)}
+        row = KEY_HOLDER.insert({**named, **said})
+        self.db.put(row.on_conflict(conflict_target=tuple(named), preserve=tuple(said)))
+        self._told, self._due = holds, time.monotonic() + AGAIN_S
+
+    def all(self) -> list[Holder]:
+        """Return what each process has said last."""
+        rows = self.db.rows(KEY_HOLDER.select().order_by(KEY_HOLDER.process, KEY_HOLDER.pid))
+        return [
+            Holder(
+                row["process"],
+                row["host"],
+                row["pid"],
+                from_iso(row["at"]),
+                tuple(row["holds"].split()),
+            )
+            for row in rows
+        ]
+
+    def wait(self, is_ready: Callable[[Holder], bool]) -> list[Holder]:
+        """Wait until every living process is ready; return those that are not within CONFIRM_S."""
+        until, first = time.monotonic() + CONFIRM_S, {str(each): each.at for each in self.all()}
+        while True:
+            late = [
+                each
+                for each in self.all()
+                # A clock of another machine may be wrong: one that speaks on is alive.
+                if (each.is_alive(utc_now()) or first.get(str(each)) != each.at)
+                and not is_ready(each)
+            ]
+            if not late or time.monotonic() >= until:
+                return late
+            time.sleep(_LOOK_AGAIN_S)
 
 
 class Resealing:

@@ -44,6 +44,7 @@ from merlin.store.favourites import FavouriteRows
 from merlin.store.gauges import Gauges
 from merlin.store.heartbeats import HeartbeatRows
 from merlin.store.interest import InterestRows
+from merlin.store.keyring import HolderRows
 from merlin.store.keys import KeyRows
 from merlin.store.lineage import LineageRows
 from merlin.store.listing import ListingRows
@@ -151,6 +152,7 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
         telegram_secret=settings.telegram_secret,
         clock=utc_now,
         still_alive=partial(notify, WATCHDOG),
+        tell_keys=_tell_keys(writer, cipher),
         language=settings.language,
         public_url=settings.listening.public_url,
         plans=settings.plans,
@@ -256,6 +258,15 @@ def _ask(writer: Writer, kind: RequestKind) -> Callable[[], Awaitable[None]]:
         await writer.do(wished)
 
     return ask
+
+
+def _tell_keys(writer: Writer, cipher: Cipher) -> Callable[[], Awaitable[None]]:
+    holders = HolderRows(writer.db, cipher)
+
+    async def tell() -> None:
+        await writer.do(lambda _db: holders.tell("api", utc_now()))
+
+    return tell
 
 
 def _store_update(

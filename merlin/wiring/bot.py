@@ -270,7 +270,7 @@ def _rows(settings: BotSettings, database: Database) -> Rows:
         notices=NoticeRows(database),
         requests=RequestRows(database),
         outreach=outreach_of(database, cipher, bot, settings.language),
-        heartbeats=HeartbeatRows(database),
+        heartbeats=HeartbeatRows(database, cipher),
         wake=WakeRow(database),
     )
 

@@ -39,7 +39,7 @@ from merlin.store.notices import NoticeRows
 from merlin.store.promotions import PromotionRows
 from merlin.store.requests import RequestRows
 from merlin.store.wake import WakeRow
-from merlin.wiring.changing import changing
+from merlin.wiring.changing import changing, cipher_of
 from merlin.wiring.database import opened
 from merlin.wiring.providers import asker, terms, trainer
 
@@ -124,7 +124,7 @@ def services_of(
         jobs, builds = JobRows(database), config.state_dir / "builds"
         intents, bench = IntentRows(database), Bench(ModelRows(database), askers, utc_now)
         settle_s = {name: provider.settle_s for name, provider in providers.items()}
-        source = _source(config.repository, config)
+        source, cipher = _source(config.repository, config), cipher_of(config)
         yield DaemonServices(
             workshop=_workshop(config, database, source),
             desk=Desk(
@@ -147,12 +147,12 @@ def services_of(
             chronicle=ChronicleRows(database),
             requests=RequestRows(database),
             notices=NoticeRows(database),
-            heartbeats=HeartbeatRows(database),
+            heartbeats=HeartbeatRows(database, cipher),
             wake=WakeRow(database),
             clock=utc_now,
             pace=Pace(config.repository.interval_s, config.tick_s),
             still_alive=still_alive,
-            changing=changing(config, database, source),
+            changing=changing(database, source, cipher),
             books=EditingRows(database),
             relies_on=config.relies_on,
         )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from merlin.config import Config, credential
 from merlin.core.errors import Refused
 from merlin.store import keyring
 from merlin.store.audit import AuditRows
-from merlin.store.cipher import CREDENTIAL, key_path, load_or_make_key
+from merlin.store.cipher import CREDENTIAL, Cipher, key_path, load_or_make_key
+from merlin.store.database import Database
+from merlin.store.keyring import Holder, HolderRows, Progress, Resealing
 from merlin.wiring.database import opened
 from merlin.wiring.users import operator
 
@@ -21,7 +23,7 @@ def listed(config: Config) -> list[Shown]:
     given, path = _given(), key_path(config.state_dir)
     with opened(config) as database:
         cipher = load_or_make_key(config.state_dir, given)
-        counts = keyring.Resealing(database, cipher).counts()
+        counts = Resealing(database, cipher).counts()
     here = keyring.ids(path, given)
     missing = sorted(counts.keys() - set(here))
     return [_shown(key, counts, here) for key in dict.fromkeys([*here, *missing])]
@@ -32,32 +34,74 @@ def _shown(key: str, counts: Mapping[str, int], here: list[str]) -> Shown:
     return {"key": key, "state": state, "sealed": counts.get(key, 0)}
 
 
-def rotate(config: Config, progress: Callable[[int, int], None]) -> Shown:
+def rotate(config: Config, progress: Progress) -> Shown:
     """Seal everything under a new key, or go on where that was cut off; return what was done.
 
     A credential is not ours to change: there everything is sealed by the first key that it holds.
-    Raises Refused where it leaves nothing to be done.
+    Raises Refused where it leaves nothing to be done, and where a process does not take the key
+    that is to seal: then no key goes, and every text can be read as before.
     """
-    given, path = _given(), key_path(config.state_dir)
-    cipher = load_or_make_key(config.state_dir, given)
+    given = _given()
     with opened(config) as database:
-        if given is None:
-            keyring.begin(path)
-            cipher = load_or_make_key(config.state_dir, None)
-        work = keyring.Resealing(database, cipher)
-        if given is not None and not work.left():
-            raise Refused("nothing is sealed by another key", "key-nothing", name=CREDENTIAL)
-        unreadable = _until_done(work, progress)
-        AuditRows(database).note(operator(), "key.rotate", f"key:{cipher.newest}")
-    if given is None:
-        keyring.end(path)
+        cipher = load_or_make_key(config.state_dir, given)
+        if given is not None:
+            unreadable = _sealed_by_credential(database, cipher, progress)
+        else:
+            cipher, unreadable = _sealed_by_new(config, database, cipher, progress)
     return {"key": cipher.newest, "unreadable": unreadable, "dropped": given is None}
 
 
-def _until_done(work: keyring.Resealing, progress: Callable[[int, int], None]) -> int:
+def _sealed_by_credential(database: Database, cipher: Cipher, progress: Progress) -> int:
+    if not Resealing(database, cipher).left():
+        raise Refused("nothing is sealed by another key", "key-nothing", name=CREDENTIAL)
+    _need_sealing(database, cipher.newest, "key-seals-other", CREDENTIAL)
+    return _sealed_anew(database, cipher, progress)
+
+
+def _sealed_by_new(
+    config: Config, database: Database, cipher: Cipher, progress: Progress
+) -> tuple[Cipher, int]:
+    """Return the new key's cipher, and how many texts no key here opens."""
+    path, counts = key_path(config.state_dir), Resealing(database, cipher).counts()
+    # Who seals by another key now would go on with it.
+    _need_sealing(database, cipher.newest, "key-seals-other", str(path))
+    is_under_way = any(counts.get(key) for key in cipher.holds[1:])
+    if not is_under_way:
+        # One that was added and has never sealed goes: nobody knows who holds it.
+        keyring.end(path)
+        name = keyring.add(path)
+        try:
+            late = HolderRows(database).wait(lambda each: name in each.holds)
+            _need_nobody(late, "key-not-read", str(path))
+        except BaseException:
+            keyring.withdraw(path, name)
+            raise
+        keyring.promote(path, name)
+        cipher = load_or_make_key(config.state_dir, None)
+        _need_sealing(database, name, "key-not-sealing", str(path))
+    unreadable = _sealed_anew(database, cipher, progress)
+    keyring.end(path)
+    return cipher, unreadable
+
+
+def _need_sealing(database: Database, name: str, key: str, where: str) -> None:
+    """Wait until every living process seals by a key. Raises Refused where one does not."""
+    late = HolderRows(database).wait(lambda each: each.holds[:1] == (name,))
+    _need_nobody(late, key, where)
+
+
+def _need_nobody(late: Sequence[Holder], key: str, where: str) -> None:
+    if late:
+        told = {"processes": ", ".join(map(str, late)), "name": where}
+        raise Refused(f"{told['processes']}: {key}", key, **told)
+
+
+def _sealed_anew(database: Database, cipher: Cipher, progress: Progress) -> int:
     """Seal anew until nothing is left but what no key here opens; return how much that is."""
+    work = Resealing(database, cipher)
     while (unreadable := work.run(progress)) != work.left():
         continue  # somebody has sealed by an old key in the meantime
+    AuditRows(database).note(operator(), "key.rotate", f"key:{cipher.newest}")
     return unreadable
 
 

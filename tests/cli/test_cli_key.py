@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import stat
+import threading
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from merlin.account.user import User
 from merlin.chat.dialog import Dialog
 from merlin.cli import main
+from merlin.core.clock import utc_now
 from merlin.store import cipher as cipher_module
 from merlin.store import keyring
 from merlin.store.audit import AuditRows
 from merlin.store.chat_tables import PRESET
-from merlin.store.cipher import key_id, load_or_make_key, new_key
+from merlin.store.cipher import Cipher, key_id, load_or_make_key, new_key
 from merlin.store.database import open_database
 from merlin.store.dialogs import DialogRows
 from merlin.store.migrations import migrate
@@ -91,10 +98,13 @@ def test_every_text_is_sealed_anew_and_the_old_key_is_dropped(capsys, place):
     assert running.newest == told["key"]
 
 
+def begun(path):
+    """Leave a change where every process seals by the new key and nothing is sealed anew yet."""
+    keyring.promote(path, keyring.add(path))
+
+
 def test_a_change_that_was_cut_off_goes_on_with_the_same_key(capsys, place):
-    path = place / "state" / "text.key"
-    assert keyring.begin(path)
-    assert not keyring.begin(path)
+    begun(place / "state" / "text.key")
     half = load_or_make_key(place / "state", None)
 
     def stop(done, _total):
@@ -112,13 +122,136 @@ def test_a_change_that_was_cut_off_goes_on_with_the_same_key(capsys, place):
     assert read(place, load_or_make_key(place / "state", None)) == WORDS
 
 
-def test_a_change_that_goes_on_waits_too_until_everybody_reads_the_new_key(place, monkeypatch):
+def test_a_key_whose_change_was_cut_off_before_it_sealed_goes(capsys, place):
     path = place / "state" / "text.key"
-    running = load_or_make_key(place / "state", None)
-    keyring.begin(path)
+    left = keyring.add(path)
+    code, told = run(capsys, place, "rotate")
+    assert (code, told["unreadable"]) == (0, 0)
+    assert told["key"] != left
+    assert keyring.ids(path, None) == [told["key"]]
+    assert read(place, load_or_make_key(place / "state", None)) == WORDS
+
+
+class Process:
+    """What a process does with keys: it seals all the time, and says which keys it holds."""
+
+    def __init__(self, place, cipher, name="bot"):
+        self._place, self._cipher, self._name = place, cipher, name
+        self._is_over = threading.Event()
+        self._is_seen = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.said = []
+
+    def __enter__(self):
+        self._thread.start()
+        assert self._is_seen.wait(30)
+        return self
+
+    def __exit__(self, *_):
+        self._is_over.set()
+        self._thread.join()
+
+    def _run(self):
+        with opened(self._place) as database:
+            holders = keyring.HolderRows(database, self._cipher)
+            rows = DialogRows(database, self._cipher, 7)
+            while not self._is_over.wait(0.02):
+                holders.tell(self._name, utc_now())
+                self._is_seen.set()
+                words = f"слово {len(self.said)}"
+                rows.put(1001, -len(self.said) - 100, Dialog("fix", {"words": words}))
+                self.said.append(words)
+
+    def heard(self):
+        """Return what somebody who begins now reads of it."""
+        with opened(self._place) as database:
+            rows = DialogRows(database, load_or_make_key(self._place / "state", None), 7)
+            found = [rows.get(1001, -number - 100) for number in range(len(self.said))]
+        return [each and each.said["words"] for each in found]
+
+
+def test_what_a_process_seals_while_the_key_changes_stays_readable(capsys, place, monkeypatch):
     monkeypatch.setattr(keyring, "LOOK_S", cipher_module.LOOK_S)
-    assert not keyring.begin(path), "its beginner may have died at once"
-    assert running.is_newest(running.seal("лоб"))
+    with Process(place, load_or_make_key(place / "state", None)) as process:
+        code, told = run(capsys, place, "rotate")
+    assert (code, told["unreadable"], told["dropped"]) == (0, 0, True)
+    assert process.heard() == process.said
+    assert read(place, load_or_make_key(place / "state", None)) == WORDS
+
+
+def test_a_process_that_does_not_read_the_new_key_is_named_and_nothing_is_lost(
+    capsys, place, monkeypatch
+):
+    monkeypatch.setattr(keyring, "CONFIRM_S", 1.0)
+    path = place / "state" / "text.key"
+    before, cipher = path.read_bytes(), load_or_make_key(place / "state", None)
+    # Without a look at the file: as good as one that it may not open.
+    deaf = Cipher(dict(cipher._raw), cipher.newest)
+    with Process(place, deaf, "daemon") as process:
+        code, said = run(capsys, place, "rotate")
+    assert code == 1
+    assert "daemon" in said
+    assert str(path) in said
+    assert path.read_bytes() == before
+    assert process.heard() == process.said
+    assert read(place, cipher) == WORDS
+
+
+def test_a_process_that_seals_by_another_key_is_named_before_anything_changes(
+    capsys, place, monkeypatch
+):
+    monkeypatch.setattr(keyring, "CONFIRM_S", 0.2)
+    path, given = place / "state" / "text.key", base64.urlsafe_b64encode(new_key()).decode()
+    before = path.read_bytes()
+    with Process(place, load_or_make_key(place / "state", given)):
+        code, said = run(capsys, place, "rotate")
+    assert code == 1
+    assert "MERLIN_TEXT_KEY" in said
+    assert path.read_bytes() == before
+
+
+def test_a_process_that_has_ended_is_not_waited_for(capsys, place):
+    with opened(place) as database:
+        deaf = Cipher({"a": new_key()}, "a")
+        keyring.HolderRows(database, deaf).tell("bot", utc_now() - timedelta(minutes=1))
+    code, told = run(capsys, place, "rotate")
+    assert (code, told["dropped"]) == (0, True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes what belongs to others")
+def test_the_key_file_stays_whose_it_is_when_root_changes_it(capsys, place):
+    path = place / "state" / "text.key"
+    os.chown(path, 65534, 65533)
+    path.chmod(0o640)
+    code, _ = run(capsys, place, "rotate")
+    now = path.stat()
+    assert (code, now.st_uid, now.st_gid, stat.S_IMODE(now.st_mode)) == (0, 65534, 65533, 0o640)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_a_key_that_root_makes_belongs_to_the_owner_of_its_folder(tmp_path):
+    os.chown(tmp_path, 65534, 65533)
+    load_or_make_key(tmp_path, None)
+    now = (tmp_path / "text.key").stat()
+    assert (now.st_uid, now.st_gid, stat.S_IMODE(now.st_mode)) == (65534, 65533, 0o600)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_a_key_file_that_could_not_be_read_is_tried_again():
+    # Its owner is mended without a change of its content; of pytest's folders nobody sees a file.
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "text.key"
+        cipher = load_or_make_key(Path(folder), None)
+        name = keyring.add(path)
+        os.seteuid(65534)
+        try:
+            cipher.refresh()
+        finally:
+            os.seteuid(0)
+        assert name not in cipher.holds
+        cipher.refresh()
+        assert cipher.holds == tuple(keyring.ids(path, None))
 
 
 def test_a_change_of_keys_is_noted(capsys, place):
@@ -131,7 +264,7 @@ def test_a_change_of_keys_is_noted(capsys, place):
 
 def test_words_written_in_between_are_not_overwritten(place):
     cipher = load_or_make_key(place / "state", None)
-    keyring.begin(place / "state" / "text.key")
+    begun(place / "state" / "text.key")
     newer = load_or_make_key(place / "state", None)
     with opened(place) as database:
         work = keyring.Resealing(database, newer)

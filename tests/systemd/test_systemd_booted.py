@@ -61,6 +61,29 @@ def test_a_commit_is_trained_and_answered_inside_the_sandboxes(machine):
     machine.wait(lambda: "Форма лба" in machine.answers(), "the bot has answered")
 
 
+def test_root_changes_the_key_of_texts_under_services_of_another_user(machine):
+    path = "/var/lib/merlin/text.key"
+    before = machine.box.run("stat", "-c", "%U:%G %a", path).stdout
+    assert before.startswith("merlin:merlin")
+    machine.box.run(
+        "/opt/merlin/bin/merlin", *["key", "rotate", "--config", "/etc/merlin/config.yaml"]
+    )
+    assert machine.box.run("stat", "-c", "%U:%G %a", path).stdout == before
+    (key,) = json.loads(machine.merlin("key", "list", "--json").stdout)["keys"]
+    count = machine.answers().count("Форма лба")
+    machine.say(TAUGHT)
+    machine.wait(lambda: machine.answers().count("Форма лба") > count, "the bot has answered")
+    (now,) = json.loads(machine.merlin("key", "list", "--json").stdout)["keys"]
+    assert (now["key"], now["state"]) == (key["key"], "seals")
+    assert now["sealed"] > key["sealed"]
+    # The services' own user may do it as well.
+    done = machine.merlin("key", "rotate")
+    assert done.returncode == 0, done.stderr
+    assert machine.box.run("stat", "-c", "%U:%G %a", path).stdout == before
+    for process in ("daemon", "bot", "api"):
+        assert "cannot be read" not in machine.box.journal(f"merlin-{process}")
+
+
 def test_every_process_keeps_its_watchdog_quiet(machine):
     def fed(process):
         return int(machine.box.prop(f"merlin-{process}", "WatchdogTimestampMonotonic"))

@@ -46,4 +46,8 @@ key-rotated = Done, texts are sealed by the key { $name }. { $unreadable ->
     [one] { $unreadable } text did not open: its key is not here.
    *[other] { $unreadable } texts did not open: their keys are not here.
 }
+key-seals-other = These processes do not seal by the first key of { $name }: { $processes }. Nothing was changed. Restart them and repeat the command; where they are given MERLIN_TEXT_KEY, the command needs it too.
+key-not-read = These processes have not read the new key: { $processes }. Nothing was changed. They must be able to read { $name }; their log says why they cannot.
+key-not-sealing = These processes do not seal by the new key yet: { $processes }. Both keys stay in { $name }, and every text can be read: repeat the command.
+key-other-owner = { $name } is not yours to change: give the command as its owner (user number { $user }), or as root.
 key-nothing = Everything is sealed by the first key of { $name } already. To change the key, put a new one before the old one (with a comma), restart Merlin, and repeat the command.

@@ -31,6 +31,7 @@ from merlin.store.migrations.m015_failing import m015_failing
 from merlin.store.migrations.m016_revoked import m016_revoked
 from merlin.store.migrations.m017_refusals import m017_refusals
 from merlin.store.migrations.m018_whole_build import m018_whole_build
+from merlin.store.migrations.m019_key_holder import m019_key_holder
 from merlin.store.tables import MIGRATION
 
 log = get_logger(__name__)
@@ -56,6 +57,7 @@ STEPS: tuple[Step, ...] = (
     m016_revoked,
     m017_refusals,
     m018_whole_build,
+    m019_key_holder,
 )
 
 # Any number that no other program takes in this database.
