@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from peewee import fn
+from peewee import chunked, fn
 
 from merlin.account.audit import user as told_user
 from merlin.account.user import User
@@ -25,6 +25,8 @@ from merlin.store.sealed import opened
 from merlin.store.values import plain
 
 _GET = Prepared(USER.select().where(USER.user_id == Slot("user_id")).limit(1))
+# At once for everybody on a page of a list, and no more than a statement may name.
+_MOST_NAMED = 500
 _RUNNING = Prepared(
     TERM.select(TERM.plan).where(
         (TERM.user_id == Slot("user_id"))
@@ -134,7 +136,7 @@ class UserRows:
             user = self._user(row)
             if wanted in user.shown_name.casefold() and len(found_by_name) < limit:
                 found_by_name.append(user)
-        return found_by_name
+        return self._with_terms(found_by_name)
 
     def count(self) -> int:
         """Return how many people have written."""
@@ -142,7 +144,18 @@ class UserRows:
 
     def listed(self, offset: int, limit: int) -> list[User]:
         """Return users, newest first."""
-        return [self._user(row) for row in self.db.rows(_newest().offset(offset).limit(limit))]
+        rows = self.db.rows(_newest().offset(offset).limit(limit))
+        return self._with_terms([self._user(row) for row in rows])
+
+    def _with_terms(self, users: list[User]) -> list[User]:
+        """Return the same users with the plans that they have for a time, as `get` tells them."""
+        now, found = iso(self._clock()), dict[int, list[str]]()
+        runs = (TERM.starts_at <= now) & (TERM.ends_at > now)
+        for chunk in chunked(users, _MOST_NAMED):
+            these = TERM.user_id.in_([each.user_id for each in chunk])
+            for row in self.db.rows(TERM.select(TERM.user_id, TERM.plan).where(runs & these)):
+                found.setdefault(row["user_id"], []).append(row["plan"])
+        return [replace(each, terms=tuple(found.get(each.user_id, ()))) for each in users]
 
     @transaction
     def block(self, user_id: int, by: str, *, is_blocked: bool = True) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -17,6 +18,7 @@ from merlin.billing.promo import Promo
 from merlin.billing.purchase import Till
 from merlin.billing.renewal import Renewal, RenewalState
 from merlin.billing.term import Source
+from merlin.core.text import text
 from merlin.store.terms import TermRows
 
 pytestmark = pytest.mark.functional
@@ -239,11 +241,16 @@ def test_the_chat_offers_plans_once_the_questions_are_gone(shop):
     assert anna.http.get(f"{chat}/left").headers["Merlin-Over"] == "1"
 
 
-def test_terms_are_the_operators_own_or_not_there(shop):
+def test_terms_are_those_of_the_bot_wherever_something_is_sold(shop):
     said = {"Accept-Language": "ru"}
     terms = httpx.get(shop.site.address + "/terms", headers=said, timeout=longest())
     assert "Мы отвечаем за то" in words(terms)
-    assert httpx.get(shop.site.address + "/terms?lang=en", timeout=longest()).status_code == 404
+    bots = text("en", "terms-text").splitlines()
+    english = httpx.get(shop.site.address + "/terms?lang=en", timeout=longest())
+    assert english.status_code == 200
+    assert all(each.strip() in unescape(english.text) for each in bots)
+    for plan in ("max", "voices"):
+        assert '<a href="/terms">' in shop.buyer().http.get(f"/checkout/{plan}").text
 
 
 def test_a_plan_that_one_was_given_for_a_time_is_told_until_when(shop):

@@ -292,6 +292,10 @@ def test_somebody_is_given_a_plan_for_some_days(capfd, place):
     assert json.loads(said.out)["plan"] == "plus"
     _, card = run(capfd, place, "users", "show", str(BORIS), "--json")
     assert json.loads(card.out)["plan"] == "plus"
+    for words in ([], [str(BORIS)]):
+        _, listed = run(capfd, place, "users", "list", *words, "--json")
+        plans = {each["user"]: each["plan"] for each in json.loads(listed.out)["users"]}
+        assert plans[BORIS] == "plus", "the list says what the card says"
     for words in ((str(BORIS), "voices"), (str(BORIS), "nothing"), ("999", "plus")):
         code, _ = run(capfd, place, "users", "give-plan", *words, "--days", "10")
         assert code == 1

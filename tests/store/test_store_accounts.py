@@ -9,6 +9,7 @@ import pytest
 from merlin.account.consent import ConsentKind
 from merlin.account.role import Permission, Role, Standing
 from merlin.account.user import User
+from merlin.billing.term import Source
 from merlin.core.errors import NotFound, Refused
 from merlin.store.account_tables import ROLE_GRANT, USER
 from merlin.store.audit import AuditRows
@@ -16,6 +17,7 @@ from merlin.store.cipher import Cipher
 from merlin.store.consents import ConsentRows
 from merlin.store.migrations import STEPS, migrate
 from merlin.store.roles import RoleRows
+from merlin.store.terms import TermRows
 from merlin.store.users import UserRows
 
 pytestmark = pytest.mark.integration
@@ -126,6 +128,17 @@ def test_people_are_counted_and_listed_newest_first(users):
     assert users.count() == 3
     assert [each.user_id for each in users.listed(0, 2)] == [VERA, BORIS]
     assert [each.user_id for each in users.listed(2, 2)] == [ANNA]
+
+
+def test_a_list_tells_the_same_plans_as_each_persons_card(users, database, clock):
+    terms = TermRows(database, clock)
+    for user_id, plan, days in ((ANNA, "plus", 1), (ANNA, "algorithms", 9), (BORIS, "plus", 1)):
+        terms.add(user_id, plan, days, Source.GIFT, f"gift:{plan}", "cli:vera")
+    for seconds, plans in ((0, 2), (2 * 86_400, 1)):
+        clock.move(seconds)
+        listed = {each.user_id: each for each in users.listed(0, 10)}
+        assert listed == {each: users.get(each) for each in (ANNA, BORIS, VERA)}
+        assert len(listed[ANNA].plans) == plans
 
 
 def test_who_is_blocked_stays_blocked_when_they_write(users, database):

@@ -81,7 +81,6 @@ class CheckoutView:
     consent: str
     keeps: bool
     is_test: bool
-    has_terms: bool
     wrong: str = ""
 
 
@@ -103,7 +102,6 @@ class _Read:
     promo: Promo | None
     wrong_code: str
     ways: Ways
-    has_terms: bool
 
 
 @router.get("/checkout/{name}")
@@ -185,14 +183,13 @@ def _needs_contact(visit: Visit) -> bool:
 
 
 async def _read(visit: Visit, plan: Plan, typed: _Typed) -> _Read:
-    rows, user_id, code = visit.services.rows, visit.caller.user_id, typed.code.strip()
+    user_id, code = visit.caller.user_id, typed.code.strip()
 
     def read() -> _Read:
         promo, wrong = None, ""
         if code:
             promo, wrong = _judged(visit, plan, code, user_id)
-        has_terms = bool(rows.settings.get(f"terms.{visit.language}"))
-        return _Read(promo, wrong, ways(visit, plan), has_terms)
+        return _Read(promo, wrong, ways(visit, plan))
 
     return await visit.services.store.read(read)
 
@@ -249,7 +246,6 @@ async def _page(visit: Visit, plan: Plan, typed: _Typed) -> Response:
         consent=_consent(visit, plan),
         keeps=typed.keeps,
         is_test=shop is not None and shop.is_test,
-        has_terms=read.has_terms,
         wrong=typed.wrong,
     )
     is_wrong = typed.wrong or typed.wrong_contact

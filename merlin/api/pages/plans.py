@@ -3,7 +3,7 @@
 /plans                what there is
 /plans/{name}/trial   a plan for some days, once
 /plans/code           a code: its days are given, or it lowers the price on the page of its plan
-/terms                the operator's terms, where there are any
+/terms                the terms, as the bot tells them: the operator's own where there are any
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from merlin.api.own_page import own_page
 from merlin.api.pages.answering import shown
 from merlin.api.pages.frame import sign_in_href
 from merlin.api.pages.plan_words import Brought, brings, lasts, until
-from merlin.api.pages.room import nowhere
 from merlin.api.pages.shop import Ways, has_shop, shop_of, ways
 from merlin.api.pages.trouble import PageRoute
 from merlin.api.pages.visit import Visit, Visiting
@@ -32,6 +31,7 @@ from merlin.billing.plan import Plan, plan_of
 from merlin.billing.promo import Promo
 from merlin.billing.renewal import RenewalState
 from merlin.billing.term import Source, Term
+from merlin.chat.setting import TERMS, legal_text
 from merlin.core.errors import NotFound, Refused
 from merlin.core.text import text
 from merlin.core.web.answering import NEVER_KEPT, seen_other
@@ -140,12 +140,12 @@ async def use_code(
 
 @router.get("/terms")
 async def show_terms(visit: Visiting) -> Response:
-    """Return the operator's terms in the page's language."""
-    settings = visit.services.rows.settings
-    said = await visit.services.store.read(lambda: settings.get(f"terms.{visit.language}"))
-    if not said:
-        raise nowhere()
-    lines = tuple(each.strip() for each in said.split("\n") if each.strip())
+    """Return the terms in the page's language."""
+    settings, language = visit.services.rows.settings, visit.language
+    said = await visit.services.store.read(lambda: legal_text(settings, TERMS, language))
+    lines = [each.strip() for each in said.split("\n") if each.strip()]
+    if lines[0].casefold() == visit.say("terms").casefold():
+        lines = lines[1:]  # the page has its title already
     return shown(visit, "terms.html", lines=lines)
 
 

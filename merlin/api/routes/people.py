@@ -277,8 +277,6 @@ def _tell(services: ApiServices, user_id: int) -> None:
 def _shown(services: ApiServices, person: User) -> PersonShown:
     standing = services.rows.roles.standing(person.user_id)
     account = services.rows.accounts.of(person.user_id)
-    # Where many are listed, nobody's terms were read.
-    person = services.rows.users.get(person.user_id) or person
     return PersonShown(
         id=person.user_id,
         name=account.name if account else None,

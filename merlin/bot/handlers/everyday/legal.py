@@ -14,18 +14,16 @@ from merlin.bot.handlers.talk.answering import answering, company
 from merlin.bot.handlers.topic import Topic, told
 from merlin.bot.kit import Kit
 from merlin.bot.screen import Screen, said
+from merlin.chat.setting import PRIVACY, TERMS, legal_text
 from merlin.core.page import Button
 from merlin.core.text import text
 
-# The operator's own words are settings of these names and a language: privacy.ru.
-PRIVACY = "privacy"
-TERMS = "terms"
 _VERSION_LENGTH = 12
 
 
 def privacy(kit: Kit, event: Event) -> Screen:
     """Tell what is stored, who answers, and what the person has allowed."""
-    parts = [_words(kit, event, PRIVACY), _kept(kit, event)]
+    parts = [legal_text(kit.rows.settings, PRIVACY, event.language), _kept(kit, event)]
     parts += [_providers(kit, event), _session(kit, event)]
     is_given = kit.rows.consents.has(event.user_id, ConsentKind.TRAINING)
     state = "given" if is_given else "none"
@@ -64,15 +62,10 @@ def _session(kit: Kit, event: Event) -> str:
 
 def terms(kit: Kit, event: Event) -> Screen:
     """Tell the terms, and note which version of them the person was shown."""
-    words = _words(kit, event, TERMS)
+    words = legal_text(kit.rows.settings, TERMS, event.language)
     version = sha256(words.encode()).hexdigest()[:_VERSION_LENGTH]
     kit.rows.users.saw_terms(event.user_id, version)
     return said(words)
-
-
-def _words(kit: Kit, event: Event, name: str) -> str:
-    own = kit.rows.settings.get(f"{name}.{event.language}")
-    return own or text(event.language, f"{name}-text")
 
 
 TOPIC = Topic(

@@ -8,12 +8,11 @@ from __future__ import annotations
 from merlin.account import audit
 from merlin.account.role import Permission
 from merlin.bot.event import Event
-from merlin.bot.handlers.everyday.legal import PRIVACY, TERMS
 from merlin.bot.handlers.topic import Topic, told
 from merlin.bot.kit import Kit
 from merlin.bot.screen import Screen, alert, said
 from merlin.chat.dialog import Dialog
-from merlin.chat.setting import MOST_CHARACTERS
+from merlin.chat.setting import MOST_CHARACTERS, PRIVACY, TERMS
 from merlin.core.page import Button
 from merlin.core.text import LANGUAGES, text
 
