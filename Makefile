@@ -36,13 +36,20 @@ engine: venv .venv/engine
 	$(BIN)/python -m pip install -q --require-hashes --no-deps -r $$lock
 	@touch $@
 
-# Both locks of the engine anew, by uv; PIP_FIND_LINKS names the folder with torch's CPU wheel.
+# Every lock anew, by uv (`pip install uv`). Versions stay where they fit; `make locks UPGRADE=--upgrade`
+# takes the newest, `UPGRADE="--upgrade-package openai"` those of one package. PIP_FIND_LINKS names the
+# folder with torch's CPU wheel.
 UV ?= uv
-COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
-	--custom-compile-command "make locks" -c requirements-test.txt -c requirements-build.txt requirements-engine.in
+UPGRADE ?=
+COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes $(UPGRADE) \
+	--custom-compile-command "make locks"
+COMPILE_ENGINE = $(COMPILE) -c requirements-test.txt -c requirements-build.txt requirements-engine.in
 locks:
-	$(COMPILE) -o requirements-engine.txt
-	echo "$(CPU_TORCH)" | $(COMPILE) --override - --find-links "$(PIP_FIND_LINKS)" -o requirements-engine-cpu.txt
+	$(COMPILE) requirements-build.in -o requirements-build.txt
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) -c requirements.txt requirements-test.in -o requirements-test.txt
+	$(COMPILE_ENGINE) -o requirements-engine.txt
+	echo "$(CPU_TORCH)" | $(COMPILE_ENGINE) --override - --find-links "$(PIP_FIND_LINKS)" -o requirements-engine-cpu.txt
 
 demo: runtime
 	$(BIN)/merlin demo

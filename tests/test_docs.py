@@ -241,6 +241,12 @@ def test_link_leads_somewhere(one):
 
 
 @unit
+def test_every_picture_of_the_docs_is_shown_by_a_page():
+    shown_there = {(one.path.parent / link).resolve() for one in PAGES for link in one.links}
+    assert set((ROOT / "docs" / "pictures").iterdir()) <= shown_there
+
+
+@unit
 @pytest.mark.parametrize("name", NAMES)
 def test_both_languages_have_the_same_shape(name):
     assert page("docs", "en", name).shape == page("docs", "ru", name).shape

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,36 @@ def test_the_demo_installs_what_merlin_runs_on_and_nothing_of_the_tests(tmp_path
     assert "-r requirements.txt" in demo
     assert "requirements-test.txt" not in demo
     assert "-r requirements-test.txt" in tests
+
+
+# Used, and never imported by us: uvicorn and starlette load two, of one we serve the files.
+NOT_IMPORTED = {"httptools", "python-multipart", "fastapi-offline"}
+
+
+def plain_name(name):
+    """Return a distribution's name as registries compare it. Source: PEP 503."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_requirement_is_used():
+    modules = {}
+    for module, names in packages_distributions().items():
+        for name in names:
+            modules.setdefault(plain_name(name), []).append(module)
+    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "merlin").rglob("*.py"))
+    imported = set(re.findall(r"^ *(?:from|import) (\w+)", source, re.MULTILINE))
+    listed = (ROOT / "requirements.in").read_text("utf-8").splitlines()
+    wanted = {plain_name(re.match(r"[\w.-]+", line)[0]) for line in listed}
+    unused = {name for name in wanted if not imported & set(modules.get(name, ()))}
+    assert unused == NOT_IMPORTED
+
+
+def test_make_locks_writes_every_lock():
+    told = subprocess.run(
+        ["make", "-n", "locks"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    written = set(re.findall(r"-o (\S+)", told))
+    assert written == {path.name for path in ROOT.glob("requirements*.txt")}
 
 
 @pytest.mark.parametrize("name", LOCKS)

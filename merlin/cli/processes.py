@@ -43,7 +43,7 @@ def bot(config: ConfigPath = DEFAULT) -> None:
 
 
 def api(config: ConfigPath = DEFAULT) -> None:
-    """Listen to the world: health, metrics, hooks."""
+    """Serve the pages, the open api, /v1 for programs, health, metrics and hooks."""
     from merlin.wiring.processes import start_api
 
     start_api(configuration(config))

@@ -111,7 +111,7 @@ def start_bot(config: Config) -> None:
 
 
 def start_api(config: Config) -> None:
-    """Listen to the world until told to stop."""
+    """Serve the pages, the open api and hooks until told to stop."""
     from merlin.wiring.answering import providers_of
     from merlin.wiring.api import ApiSettings, run_api
     from merlin.wiring.known import assistant, known, leaned_on

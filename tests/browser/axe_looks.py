@@ -1,14 +1,14 @@
 """How pages are looked at: widths, lights, and what axe-core finds wrong there.
 
 With LOOKS=all each page is looked at in each light at each width, which takes minutes and makes
-all pictures; else in one of the four ways, another one for each page after the other. The pictures
-stand in docs/pictures; SHOTS_FOLDER names another folder for them, and KEEP_SHOTS=1 writes those of
-the docs anew.
+all pictures; else in one of the four ways, another one for each page after the other. SHOTS_FOLDER
+names a folder for the pictures, and KEEP_SHOTS=1 writes those that the docs show anew.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
@@ -91,13 +91,23 @@ FREEZE = """() => {
 def pictures_folder(tmp_path):
     """Return where the pictures of this run go."""
     folder = Path(os.environ.get("SHOTS_FOLDER") or tmp_path / "pictures")
-    folder = PICTURES if os.environ.get("KEEP_SHOTS") == "1" else folder
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def pictured(folder, names):
-    """Return the pictures of these pages that lie in a folder, by file name."""
+def missing_pictures(folder, names):
+    """Return which pictures of these pages the docs show and this run did not make.
+
+    With KEEP_SHOTS=1 those that it made become the docs'.
+    """
+    made, shown = _pictured(folder, names), _pictured(PICTURES, names)
+    if os.environ.get("KEEP_SHOTS") == "1":
+        for name in made & shown:
+            shutil.copyfile(folder / name, PICTURES / name)
+    return shown - made if is_whole() else set()
+
+
+def _pictured(folder, names):
     every = {one.name for one in folder.glob("*.png")}
     return {one for one in every if one.rsplit("-", 2)[0] in names}
 
