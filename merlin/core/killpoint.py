@@ -26,6 +26,7 @@ POINTS = (
     "launch.sent",
     "launch.recorded",
     "poll.recorded",
+    "prove.answered",
     "prove.recorded",
     "promote.before",
     "promote.after",

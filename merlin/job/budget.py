@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from merlin.build.estimate import training_tokens
+from merlin.build.record import Build
 from merlin.core.money import Price, shown
 from merlin.dataset.spec import Hyperparameter
 from merlin.job.policy import Decision, Step
@@ -20,12 +21,19 @@ class Caps:
     per_month_micro: int | None = None
 
 
-def estimate(
-    price: Price, tokens: int, examples: int, hyperparameters: Mapping[str, Hyperparameter]
-) -> int:
-    """Return what training on `tokens` tokens an epoch may cost, in millionths."""
+def estimate(price: Price, build: Build, hyperparameters: Mapping[str, Hyperparameter]) -> int:
+    """Return what training on a build, and proving its model, may cost, in millionths."""
     n_epochs = hyperparameters.get("n_epochs", "auto")
-    return price.training(training_tokens(tokens, examples, n_epochs))
+    trained = training_tokens(build.train_tokens, build.train, n_epochs)
+    return price.training(trained) + proving(price, build.test_tokens)
+
+
+def proving(price: Price, test_tokens: int) -> int:
+    """Return what asking test questions of so many tokens with their answers may cost.
+
+    Each is paid once; answers may be longer than the taught ones, so the whole counts as both.
+    """
+    return price.answer(test_tokens, test_tokens)
 
 
 def refusal(

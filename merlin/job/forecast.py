@@ -1,7 +1,7 @@
 """Forecast: what the next training would cost if an edit were committed now.
 
 An estimate from the newest build and what the edit adds to it, as if all of it were taught: the
-build itself, made after the commit, says it exactly.
+build itself, made after the commit, says it exactly. Asking the test questions is part of it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from merlin.build.estimate import training_tokens
 from merlin.build.record import Build
 from merlin.core.money import Price
 from merlin.dataset.preview import Preview
+from merlin.job.budget import proving
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +46,5 @@ def forecast(
     known = price(recipe.base_model)
     if known is None:
         return Forecast(examples, tokens, billed)
-    return Forecast(examples, tokens, billed, known.training(billed), known.currency)
+    cost = known.training(billed) + proving(known, build.test_tokens if build else 0)
+    return Forecast(examples, tokens, billed, cost, known.currency)

@@ -259,7 +259,7 @@ def _order(
     price = terms.price(recipe.base_model)
     cost, currency = 0, "USD"
     if price is not None:
-        cost = budget.estimate(price, build.train_tokens, build.train, recipe.hyperparameters)
+        cost = budget.estimate(price, build, recipe.hyperparameters)
         currency = price.currency
     account = _account(desk, verdict, spec)
     refused = Decision(Step.HOLD, "held-revoked") if account.is_revoked else None

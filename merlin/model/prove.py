@@ -1,15 +1,17 @@
 """The proof of a new model: `succeeded` is not servable until it has answered.
 
 One question first, with back-off, because a provider may still be loading the model; then
-the whole test split. A model that its provider still will not answer with after an hour is
-refused; a provider that is away, or that lets nobody in, says nothing of the model.
+the rest of the test split. Each answer is kept as it comes, and only what was not answered is
+asked again. A model that its provider still will not answer with after an hour is refused; a
+provider that is away, or that lets nobody in, says nothing of the model.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -44,7 +46,13 @@ class ModelRows(Protocol):
         """Return (example id, messages with the system text first) of one split, by id."""
 
     def postpone(self, model: Model, seconds: float, note: str) -> None:
-        """Count one failed probe and set when the next may be."""
+        """Count one failed probe after `model.probes` and set when the next may be."""
+
+    def answers(self, model_row: int) -> dict[str, Answer]:
+        """Return what a model that is being proved has answered so far, by example id."""
+
+    def keep_answer(self, model: Model, example_id: str, answer: Answer) -> None:
+        """Store what a model answered to one test question, until the model is settled."""
 
     def proof(self, model_row: int) -> Evaluation | None:
         """Return a model's stored scores, None where it has none."""
@@ -76,20 +84,67 @@ def _prove(bench: Bench, model: Model) -> bool:
     if asker is None:
         bench.rows.postpone(model, LONGEST_WAIT_S, f"no provider {model.provider}")
         return False
-    taught = bench.rows.conversations(model.build_id, "train")
     questions = questions_of(bench.rows.conversations(model.build_id, "test"))
-    try:
-        _ask(asker, model, questions_of(taught[:1])[0])
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            answers = list(pool.map(lambda question: _ask(asker, model, question), questions))
-    except ProviderError as trouble:
+    told = bench.rows.answers(model.model_row)
+    asked = [question for question in questions if question.example_id not in told]
+    if not questions:  # one answer there must be
+        asked = questions_of(bench.rows.conversations(model.build_id, "train"))[:1]
+    new, trouble = _ask_each(bench, asker, model, asked)
+    if trouble is not None:
         # A fresh model may be unknown to the serving side for some minutes.
-        return _later(bench, model, trouble)
+        return _later(bench, replace(model, probes=0) if new else model, trouble)
+    answers = [{**told, **new}[question.example_id] for question in questions]
     proof = score(model.model_row, answers, questions, bench.clock())
     bench.rows.settle(model, ModelState.GOOD, proof, "")
     reached("prove.recorded")
     log.info("model proved", model=model.model_id, chrf=proof.chrf, unknown=proof.unknown_share)
     return True
+
+
+def _ask_each(
+    bench: Bench, asker: Asker, model: Model, questions: Sequence[Question]
+) -> tuple[dict[str, Answer], ProviderError | None]:
+    """Return the answers, each kept when it came, and what stood in the way of the others.
+
+    One question goes alone, another one each time: where it fails no other is asked, as after
+    `AT_ONCE` failures one after another. One failure among answers stops nothing.
+    """
+    turn = model.probes % max(len(questions), 1)
+    queue = [*questions[turn:], *questions[:turn]]
+    answers: dict[str, Answer] = {}
+    troubles: list[ProviderError] = []
+    is_over, in_a_row = threading.Event(), 0
+
+    def ask(question: Question) -> Answer | ProviderError | None:
+        if is_over.is_set():
+            return None
+        try:
+            return _ask(asker, model, question)
+        except ProviderError as trouble:
+            return trouble
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        try:
+            for part in (queue[:1], queue[1:]):
+                for question, told in zip(part, pool.map(ask, part), strict=True):
+                    if isinstance(told, Answer):
+                        bench.rows.keep_answer(model, question.example_id, told)
+                        reached("prove.answered")
+                        answers[question.example_id] = told
+                        in_a_row = 0
+                    elif told is not None:
+                        troubles.append(told)
+                        in_a_row += 1
+                    if in_a_row == AT_ONCE or (troubles and not answers):
+                        is_over.set()
+        finally:
+            is_over.set()  # nobody pays for what nobody will keep
+    return answers, next(filter(_says_nothing, troubles), next(iter(troubles), None))
+
+
+def _says_nothing(trouble: ProviderError) -> bool:
+    """Return whether the trouble is the provider's and says nothing of the model."""
+    return isinstance(trouble, ProviderBusy) or is_locked_out(trouble)
 
 
 def _ask(asker: Asker, model: Model, question: Question) -> Answer:
@@ -101,9 +156,8 @@ def _ask(asker: Asker, model: Model, question: Question) -> Answer:
 
 def _later(bench: Bench, model: Model, trouble: ProviderError) -> bool:
     note = str(trouble)
-    is_judged = not (isinstance(trouble, ProviderBusy) or is_locked_out(trouble))
     is_old = bench.clock() - model.created_at > GIVE_UP
-    if is_judged and is_old and model.probes >= FEWEST_PROBES:
+    if not _says_nothing(trouble) and is_old and model.probes >= FEWEST_PROBES:
         log.warning("model refused", model=model.model_id, reason=note)
         bench.rows.settle(model, ModelState.REFUSED, None, note)
         return False

@@ -8,12 +8,20 @@ from peewee import Select
 
 from merlin.build.verdict import Word
 from merlin.core.clock import Clock, from_iso, iso, utc_now
-from merlin.model.evaluate import Evaluation
+from merlin.model.evaluate import Answer, Evaluation
 from merlin.model.prove import Conversations
 from merlin.model.registry import Model, ModelState
 from merlin.store.database import Database, Row, transaction
 from merlin.store.ratings_tables import REVOKED_EXAMPLE
-from merlin.store.tables import BUILD, BUILD_EXAMPLE, EVALUATION, EXAMPLE_TEXT, MODEL, VERDICT
+from merlin.store.tables import (
+    BUILD,
+    BUILD_EXAMPLE,
+    EVALUATION,
+    EXAMPLE_TEXT,
+    MODEL,
+    PROOF_ANSWER,
+    VERDICT,
+)
 from merlin.store.values import dumped, messages_of, model_of, plain
 from merlin.store.verdicts import move
 
@@ -57,11 +65,29 @@ class ModelRows:
 
     @transaction
     def postpone(self, model: Model, seconds: float, note: str) -> None:
-        """Count one failed probe and set when the next may be."""
+        """Count one failed probe after `model.probes` and set when the next may be."""
         later = self._clock() + timedelta(seconds=seconds)
-        values = {"probes": MODEL.probes + 1, "not_before": iso(later), "note": plain(note)}
+        values = {"probes": model.probes + 1, "not_before": iso(later), "note": plain(note)}
         is_new = (MODEL.id == model.model_row) & (MODEL.state == ModelState.NEW.value)
         self.db.change(MODEL.update(values).where(is_new))
+
+    def answers(self, model_row: int) -> dict[str, Answer]:
+        """Return what a model that is being proved has answered so far, by example id."""
+        kept = PROOF_ANSWER.select().where(PROOF_ANSWER.model_row == model_row)
+        return {
+            row["example_id"]: Answer(
+                row["answer"], known=None if row["known"] is None else bool(row["known"])
+            )
+            for row in self.db.rows(kept)
+        }
+
+    @transaction
+    def keep_answer(self, model: Model, example_id: str, answer: Answer) -> None:
+        """Store what a model answered to one test question, until the model is settled."""
+        known = None if answer.known is None else int(answer.known)
+        row = {"model_row": model.model_row, "example_id": example_id, "known": known}
+        new = PROOF_ANSWER.insert({**row, "answer": plain(answer.text)})
+        self.db.put(new.on_conflict_ignore())
 
     def proof(self, model_row: int) -> Evaluation | None:
         """Return a model's stored scores, None where it has none."""
@@ -78,6 +104,8 @@ class ModelRows:
         settled = MODEL.update({"state": state.value, "note": plain(note), "not_before": None})
         if not self.db.change(settled.where((MODEL.id == model.model_row) & may)):
             return
+        kept = PROOF_ANSWER.model_row == model.model_row
+        self.db.change(PROOF_ANSWER.delete().where(kept))
         if proof is not None:
             self._keep(proof)
         if state in (ModelState.REFUSED, ModelState.GONE):

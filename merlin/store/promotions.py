@@ -18,7 +18,7 @@ from merlin.model.registry import Model, ModelState, Promotion, Serving
 from merlin.store.database import Database, Row, transaction
 from merlin.store.models import NEXT, models, revoked_builds, why_lost
 from merlin.store.notices import NoticeRows
-from merlin.store.tables import BUILD, MODEL, PROMOTION, SERVING, VERDICT
+from merlin.store.tables import BUILD, MODEL, PROMOTION, PROOF_ANSWER, SERVING, VERDICT
 from merlin.store.values import model_of
 from merlin.store.verdicts import move
 
@@ -167,6 +167,8 @@ class PromotionRows:
         state = ModelState.REVOKED.value
         ended = MODEL.update({"state": state, "not_before": None})
         self.db.change(ended.where(MODEL.id == model.model_row))
+        answers = PROOF_ANSWER.delete().where(PROOF_ANSWER.model_row == model.model_row)
+        self.db.change(answers)
         mine, why = VERDICT.job_id == model.job_id, why_lost(model.model_id, state, "")
         move(self.db, (Word.TRAINING,), Word.FAILED, self._clock(), mine, change=why)
 

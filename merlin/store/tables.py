@@ -85,5 +85,6 @@ MODEL = _table(
     "id",
 )
 EVALUATION = _table("evaluation", "model_row questions chrf equal_share unknown_share at")
+PROOF_ANSWER = _table("proof_answer", "model_row example_id answer known")
 SERVING = _table("serving", "dataset model_row since position is_pinned")
 PROMOTION = _table("promotion", "id dataset from_model to_model why by_whom at", "id")

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from merlin.build.record import Build
 from merlin.core.money import Price
 from merlin.job.budget import Caps, estimate, month_start, refusal
 from merlin.model.sunset import refusal as sunset_refusal
@@ -16,8 +17,18 @@ pytestmark = pytest.mark.unit
 MINI = Price("USD", 300_000, 150_000, 1_200_000, 3_000_000)
 
 
+def build(tokens, examples, test_tokens=0):
+    at = datetime(2026, 11, 20, tzinfo=UTC)
+    return Build(1, "d", 1, "", "", "", examples, 2, tokens, test_tokens, at)
+
+
 def test_the_estimate_is_tokens_times_epochs_at_the_training_price():
-    assert estimate(MINI, 1_000_000, 100, {"n_epochs": 2}) == 6_000_000
+    assert estimate(MINI, build(1_000_000, 100), {"n_epochs": 2}) == 6_000_000
+
+
+def test_the_estimate_counts_the_test_questions_with_their_answers():
+    asked = build(1_000_000, 100, test_tokens=2_000_000)
+    assert estimate(MINI, asked, {"n_epochs": 2}) == 6_000_000 + 600_000 + 2_400_000
 
 
 def test_a_launch_within_its_caps_is_allowed():

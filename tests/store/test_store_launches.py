@@ -252,7 +252,7 @@ def test_a_launch_by_hand_beyond_the_cap_says_which(world, clock):
     price = Price("USD", 0, 0, 0, 1_000_000)
     world.push(1, examples(12))
     (verdict,) = world.launches.waiting()
-    cost = budget.estimate(price, world.launches.build(1).train_tokens, 12, {})
+    cost = budget.estimate(price, world.launches.build(1), {})
     terms = replace(world.desk.terms["engine"], price=lambda _: price, caps=Caps(None, cost))
 
     class Meanwhile(LaunchRows):

@@ -32,6 +32,7 @@ from merlin.store.migrations.m016_revoked import m016_revoked
 from merlin.store.migrations.m017_refusals import m017_refusals
 from merlin.store.migrations.m018_whole_build import m018_whole_build
 from merlin.store.migrations.m019_key_holder import m019_key_holder
+from merlin.store.migrations.m020_proof import m020_proof
 from merlin.store.tables import MIGRATION
 
 log = get_logger(__name__)
@@ -58,6 +59,7 @@ STEPS: tuple[Step, ...] = (
     m017_refusals,
     m018_whole_build,
     m019_key_holder,
+    m020_proof,
 )
 
 # Any number that no other program takes in this database.

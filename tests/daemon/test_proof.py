@@ -1,0 +1,119 @@
+"""The proof asks each test question until it is answered, and pays for no answer twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from world import Lab
+
+from merlin.core.clock import utc_now
+from merlin.daemon.ticks import poll
+from merlin.model.prove import AT_ONCE, prove_new
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.store.models import ModelRows
+from merlin.store.tables import PROOF_ANSWER
+
+pytestmark = pytest.mark.integration
+
+QUESTIONS = 400
+BUSY = {"method": "chat.create", "kind": FaultKind.STATUS, "status": 429}
+
+
+def trained(lab, tests=QUESTIONS):
+    """Let the dataset have a model that is to be proved on so many questions."""
+    lab.repository.dataset(count=tests + 12, tests=tests)
+    lab.repository.commit()
+    lab.tick("fetch", "launch")
+    with lab.services() as services:
+        while services.jobs.open_jobs():
+            poll(services)
+
+
+def prove(lab, **later):
+    """Let one proof be tried, so much later."""
+
+    def clock():
+        return utc_now() + timedelta(**later)
+
+    with lab.services() as services:
+        rows = ModelRows(services.bench.rows.db, clock)
+        return [
+            model.model_id for model in prove_new(replace(services.bench, clock=clock, rows=rows))
+        ]
+
+
+def answered(provider):
+    """Return how many questions were answered, and so paid for; refused ones are not."""
+    return len(provider.calls("chat.create"))
+
+
+def kept(lab):
+    with lab.services() as services:
+        return len(services.bench.rows.db.rows(PROOF_ANSWER.select()))
+
+
+def test_of_answers_and_refusals_only_what_was_refused_is_asked_again(lab, provider):
+    trained(lab)
+    refused = QUESTIONS * 2 // 100
+    provider.faults.add(*(Fault(**BUSY, skip=20 + 45 * place) for place in range(refused)))
+    assert prove(lab) == []
+    assert (answered(provider), kept(lab)) == (QUESTIONS - refused, QUESTIONS - refused)
+    assert prove(lab, seconds=1) == [], "a refused one waits its time"
+    assert len(prove(lab, seconds=6)) == 1
+    assert (answered(provider), kept(lab)) == (QUESTIONS, 0)
+    with lab.services() as services:
+        model = services.promotions.model(lab.status()["build"])
+        assert services.bench.rows.proof(model.model_row).questions == QUESTIONS
+
+
+def test_of_a_provider_that_is_often_busy_every_question_is_answered_in_the_end(lab, provider):
+    trained(lab, tests=60)
+    provider.faults.add(Fault(**BUSY, times=None, probability=0.3))
+    tries = 0
+    while not prove(lab, hours=tries):
+        tries += 1
+        assert tries < 60
+    assert answered(provider) == 60
+
+
+def test_a_provider_that_is_wholly_busy_is_asked_one_question_a_time(lab, provider):
+    trained(lab, tests=30)
+    hit = Fault(**BUSY, times=None)
+    provider.faults.add(hit)
+    for hour in range(1, 4):
+        assert prove(lab, hours=hour) == []
+    provider.faults.clear()
+    provider.faults.add(replace(hit, skip=5))
+    assert prove(lab, hours=5) == []
+    assert 5 <= kept(lab) <= 5 + AT_ONCE
+    provider.faults.clear()
+    assert len(prove(lab, hours=6)) == 1
+    assert answered(provider) == 30
+
+
+def test_one_question_that_is_never_answered_refuses_the_model_and_pays_for_no_other(lab, provider):
+    trained(lab, tests=20)
+    provider.faults.add(Fault(**{**BUSY, "status": 400}, times=None, skip=19))
+    for hour in range(2, 10):
+        prove(lab, hours=hour)
+    with lab.services() as services:
+        assert services.promotions.model(lab.status()["build"]).state == "refused"
+    assert (answered(provider), kept(lab)) == (19, 0)
+
+
+def test_the_questions_of_the_proof_count_under_the_caps(tmp_path, provider):
+    price = {"input": 0, "output": 100_000, "training": 0}
+    models = {"stand-in-base": {"price": price}}
+    lab = Lab(tmp_path, provider.base_url, models=models, budget={"per_job": 10})
+    lab.repository.dataset(tests=0)
+    lab.repository.commit()
+    lab.tick(rounds=2)
+    assert lab.status()["verdict"] != "held", "nothing is asked of a model without test questions"
+    lab.until_serving("trial-1")
+    lab.repository.dataset(tests=6, count=20)
+    lab.repository.commit()
+    lab.tick(rounds=2)
+    assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", "held-job-cap")
+    assert len(provider.jobs_created()) == 1
