@@ -14,6 +14,7 @@ from merlin.billing.contact import contact_of
 from merlin.billing.purchase import Purchase
 from merlin.billing.selling import Receipt, YooKassaConfig
 from merlin.billing.till import Seen, SeenRefund, Status, Wish
+from merlin.core.clock import in_zone
 from merlin.core.errors import TillError
 
 Body = Mapping[str, Any]
@@ -169,7 +170,7 @@ def _moment(said: object) -> datetime | None:
         moment = datetime.fromisoformat(_text(said))
     except ValueError:
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else in_zone(moment, UTC)
 
 
 def _unreadable(what: str, said: object) -> TillError:

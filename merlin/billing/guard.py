@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from merlin.billing.quota import today
+from merlin.core.clock import in_zone
 from merlin.core.money import Cost, shown
 from merlin.core.notice import ADMINS, Notices
 
@@ -98,7 +99,7 @@ class Guard:
         told: dict[str, object] = {
             "spent": shown(found.spent.micro, found.spent.currency),
             "cap": shown(found.cap_micro, found.spent.currency),
-            "until": f"{found.until.astimezone(self.zone):%Y-%m-%d %H:%M}",
+            "until": f"{in_zone(found.until, self.zone):%Y-%m-%d %H:%M}",
         }
         if found.reach is Reach.PERSON:
             told["user"] = str(user_id)

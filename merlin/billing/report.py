@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, tzinfo
 from merlin.billing.amount import Amount, Currency
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.purchase import Purchase, Till
+from merlin.core.clock import in_zone
 
 COLUMNS = (
     "date",
@@ -92,14 +93,14 @@ def sums(rows: Iterable[tuple[Entry, Purchase]], zone: tzinfo) -> list[Sum]:
     for entry, purchase in rows:
         if entry.kind not in _MONEY:
             continue
-        month, plan = f"{entry.at.astimezone(zone):%Y-%m}", purchase.order.promise.plan
+        month, plan = f"{in_zone(entry.at, zone):%Y-%m}", purchase.order.promise.plan
         found[month, entry.till, entry.amount.currency, plan, entry.is_test] += entry
     return [Sum(*key, found[key]) for key in sorted(found)]
 
 
 def begins(day: date, zone: tzinfo) -> datetime:
     """Return the first moment of a day of `zone`, in UTC."""
-    return datetime.combine(day, time(), zone).astimezone(UTC)
+    return in_zone(datetime.combine(day, time(), zone), UTC)
 
 
 def written(minor: int, currency: Currency) -> str:
@@ -122,7 +123,7 @@ def lines(
         promise = purchase.order.promise
         in_roubles = entry.amount.currency is Currency.RUB
         told = {
-            "date": f"{entry.at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
+            "date": f"{in_zone(entry.at, zone):%Y-%m-%d %H:%M:%S}",
             "kind": entry.kind.value,
             "order": entry.purchase_id,
             "till": entry.till.value,

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from merlin.cli import language
-from merlin.core.clock import from_iso, iso
+from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.text import keys, text
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        return in_zone(value).strftime("%Y-%m-%d %H:%M:%S")
     return str(value)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 
 Clock = Callable[[], datetime]
 # A smaller step back is no more than a clock that is put right.
 LEAST_STEP_S = 1.0
+_DAY = timedelta(days=1)
 
 
 def utc_now() -> datetime:
@@ -18,12 +19,26 @@ def utc_now() -> datetime:
 
 def iso(moment: datetime) -> str:
     """Return `moment` as it is stored and shown to programs: ISO 8601, UTC, microseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+    return in_zone(moment, UTC).isoformat(timespec="microseconds")
 
 
 def from_iso(text: str) -> datetime:
     """Return the moment that `iso` wrote."""
     return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def in_zone(moment: datetime, zone: tzinfo | None = None) -> datetime:
+    """Return an aware moment as the clocks of a time zone show it; None: this machine's zone.
+
+    What is stored may lie at the very end of time (a commit may claim any date up to the year
+    9999), where another zone's clock has no number: then it is told a day inside.
+    """
+    try:
+        return moment.astimezone(zone)
+    except (OverflowError, ValueError):
+        is_last = moment.year > 1
+        inside = moment - _DAY if is_last else moment + _DAY
+        return inside.astimezone(zone)
 
 
 class StepWatch:

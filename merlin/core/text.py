@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import RLock
 
 from fluent.runtime import FluentBundle
-from fluent.runtime.resolver import Message
+from fluent.runtime.resolver import MAX_PART_LENGTH, Message
 from fluent.syntax import FluentParser
 
 LANGUAGES = ("ru", "en")
@@ -104,10 +104,15 @@ def _filled(language: str, key: str, arguments: Mapping[str, object]) -> str:
 
 def _said(language: str, value: object) -> object:
     if isinstance(value, Mapping):
-        return text(language, str(value["key"]), **value["arguments"])
+        return _cut(text(language, str(value["key"]), **value["arguments"]))
     if isinstance(value, list | tuple):
-        return "\n".join(str(_said(language, each)) for each in value)
-    return value
+        return _cut("\n".join(str(_said(language, each)) for each in value))
+    return _cut(value) if isinstance(value, str) else value
+
+
+def _cut(words: str) -> str:
+    """Return words that Fluent takes: longer ones, which may come from anybody, end in "…"."""
+    return words if len(words) <= MAX_PART_LENGTH else f"{words[: MAX_PART_LENGTH - 1]}…"
 
 
 def keys(language: str) -> frozenset[str]:

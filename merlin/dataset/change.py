@@ -24,7 +24,7 @@ from merlin.dataset.editor import Editor
 from merlin.dataset.finding import short
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, EXAMPLES, MATERIALS
 from merlin.dataset.limits import Limits
-from merlin.dataset.subject import of_file
+from merlin.dataset.subject import LONGEST, of_file
 
 MOST_AT_ONCE = 10_000
 # git's own recursion ends the process for a path of a thousand times that.
@@ -288,4 +288,4 @@ def is_place(inside: str) -> bool:
 
 def one_line(words: str) -> str:
     """Return `words` as the first line of a commit may have them: printable, at most 200 long."""
-    return short(" ".join(words.split()), 200)
+    return short(" ".join(words.split()), LONGEST)

@@ -16,6 +16,7 @@ from staff_world import ANNA, BORIS, VERA, XSS, propose, staff_site
 from merlin.account.role import Role
 from merlin.api.pages.site import STAFF
 from merlin.core.request import RequestKind
+from merlin.store.tables import COMMIT
 
 pytestmark = pytest.mark.integration
 
@@ -115,6 +116,27 @@ def test_somebody_who_is_not_signed_in_is_led_to_sign_in_and_back(staff, path):
     answer = staff.client.get(filled(staff, path))
     assert answer.status_code == 303
     assert answer.headers["location"].startswith("/sign-in?next=")
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles"])
+def test_a_commit_of_the_last_second_of_time_breaks_no_page_in_any_zone(staff, zone):
+    committed = COMMIT.select(COMMIT.sha, COMMIT.committed_at)
+    before = staff.database.rows(committed)
+    with staff.database.atomic():
+        staff.database.change(COMMIT.update({"committed_at": "9999-12-31T23:59:59.000000+00:00"}))
+    staff.rows.users.set_zone(VERA, zone)
+    try:
+        with staff.browser(VERA) as client:
+            paths = sorted({path for method, path in routes() if method == "GET"})
+            told = {path: client.get(filled(staff, path)).status_code for path in paths}
+            assert "31" in client.get("/admin/verdicts").text
+        assert {path: status for path, status in told.items() if status >= 500} == {}
+    finally:
+        staff.rows.users.set_zone(VERA, None)
+        with staff.database.atomic():
+            for each in before:
+                back = COMMIT.update({"committed_at": each["committed_at"]})
+                staff.database.change(back.where(COMMIT.sha == each["sha"]))
 
 
 def test_a_program_with_a_key_opens_no_page_of_staff(staff):

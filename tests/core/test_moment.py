@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from merlin.cli.output import cell
 from merlin.core.moment import brief, told
 
 pytestmark = pytest.mark.unit
@@ -26,6 +28,25 @@ AT = datetime(2026, 11, 20, 10, 12, tzinfo=UTC)
 )
 def test_a_moment_is_told_in_the_language_and_the_zone(language, zone, words):
     assert told(AT, ZoneInfo(zone), language) == words
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "UTC", "America/Los_Angeles"])
+def test_a_moment_at_either_end_of_time_is_told_in_every_zone(zone):
+    last = told(datetime.max.replace(tzinfo=UTC), ZoneInfo(zone), "en")
+    assert last.startswith(("30 December 9999", "31 December 9999"))
+    first = told(datetime.min.replace(tzinfo=UTC), ZoneInfo(zone), "en")
+    assert first.startswith(("1 January 1", "2 January 1"))
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Los_Angeles"])
+def test_the_last_second_of_time_is_shown_by_commands_on_a_machine_of_any_zone(monkeypatch, zone):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert cell(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)).startswith("9999-12-31")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_every_month_has_its_name_and_a_brief_one():

@@ -35,6 +35,17 @@ def test_what_is_written_into_git_is_said_in_ones_language(line, told):
         assert subject.words(line, language) in text(language, "notice-change-committed", **notice)
 
 
+@pytest.mark.parametrize("line", ["Revert: " * 1000 + "Add example a", "Add example " + "a" * 5000])
+def test_a_line_longer_than_any_that_is_written_here_is_said_as_it_is(line):
+    assert subject.words(line, "ru") == line
+
+
+def test_a_line_as_long_as_may_be_is_told_however_often_it_undoes():
+    line = "Revert: " * 25
+    assert len(line) == subject.LONGEST
+    assert subject.words(line, "ru").count("Отмена") == 25
+
+
 @pytest.mark.parametrize("line", ["", "Mend", "Import many examples", "Add examples", "Да"])
 def test_what_somebody_else_wrote_is_said_as_it_is(line):
     assert subject.words(line, "ru") == line

@@ -11,6 +11,7 @@ from merlin.api.pages.telling import day_of_year
 from merlin.api.pages.visit import Visit
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.billing.purchase import Promise
+from merlin.core.clock import in_zone
 from merlin.core.number import number
 from merlin.core.text import language_of
 
@@ -107,4 +108,4 @@ def until(visit: Visit, at: datetime) -> str:
     """Return the day of a moment in the person's own zone, with its year."""
     user = visit.caller.user
     zone = zone_of((user.zone if user else None) or visit.services.timezone)
-    return day_of_year(visit, at.astimezone(zone))
+    return day_of_year(visit, in_zone(at, zone))

@@ -12,7 +12,7 @@ from merlin.billing.amount import Amount
 from merlin.billing.plan import plan_named
 from merlin.billing.purchase import Till
 from merlin.billing.renewal import PAY_BEFORE, Renewal, RenewalState
-from merlin.core.clock import iso
+from merlin.core.clock import in_zone, iso
 from merlin.core.text import LANGUAGES
 
 ENDS_BEFORE = timedelta(days=1)
@@ -35,7 +35,7 @@ def named(services: ApiServices, name: str) -> dict[str, object]:
 def day(services: ApiServices, user_id: int, at: datetime) -> dict[str, object]:
     """Return a moment in somebody's time zone, as a text within a text."""
     user = services.rows.users.get(user_id)
-    here = at.astimezone(zone_of((user.zone if user else None) or services.timezone))
+    here = in_zone(at, zone_of((user.zone if user else None) or services.timezone))
     month = {"key": "moment-month", "arguments": {"month": here.month}}
     said = {"day": here.day, "month": month, "year": str(here.year), "time": f"{here:%H:%M}"}
     return {"key": "moment-told", "arguments": said}

@@ -23,7 +23,7 @@ from merlin.bot.services import BotServices
 from merlin.bot.stars.sending import MOST_MOVED, StarsDesk
 from merlin.bot.stars.taking import Taken, take, take_back
 from merlin.bot.stars.told import moved
-from merlin.core.clock import from_iso, iso
+from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.log import get_logger
 from merlin.core.notice import ADMINS
 
@@ -70,7 +70,7 @@ def is_due(last: datetime | None, now: datetime, zone: tzinfo) -> bool:
     """Return whether it is night again since the last comparison, None for none yet."""
     here = now.astimezone(zone)
     # Also on a day before the last one: then the clock was set back since.
-    is_another_day = last is None or last.astimezone(zone).date() != here.date()
+    is_another_day = last is None or in_zone(last, zone).date() != here.date()
     return is_another_day and here.hour >= NIGHT_HOUR
 
 

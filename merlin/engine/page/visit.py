@@ -11,6 +11,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from merlin.core import moment
+from merlin.core.clock import in_zone
 from merlin.core.number import number
 from merlin.core.text import keys, text
 from merlin.core.web.chip import JOB, PLAIN, Chip
@@ -87,7 +88,7 @@ class Visit:
 
     def when(self, at: float) -> str:
         """Return a moment in the machine's own time zone: "20 ноя, 13:12"."""
-        here = datetime.fromtimestamp(at, UTC).astimezone()
+        here = in_zone(datetime.fromtimestamp(at, UTC))
         return moment.brief(here, here.tzinfo or UTC, self.language)
 
     def chip(self, state: str) -> Chip:

@@ -120,11 +120,16 @@ def _promo(visit: Visit, new: NewCode) -> Promo:
     )
 
 
+# A day and a time zone need room behind it.
+_LAST = date.max - timedelta(days=2)
+
+
 def _ends(visit: Visit, last: date | None) -> datetime | None:
     """Return the end of a day in the config's time zone."""
     if last is None:
         return None
-    return datetime.combine(last + timedelta(days=1), time(), zone_of(visit.services.timezone))
+    zone = zone_of(visit.services.timezone)
+    return datetime.combine(min(last, _LAST) + timedelta(days=1), time(), zone)
 
 
 async def _page(visit: Visit, wrong: str = "", typed: dict[str, str] | None = None) -> Response:

@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 
 from merlin.billing.amount import Currency
 from merlin.billing.ledger import Entry, EntryKind
+from merlin.core.clock import in_zone
 
 _MONEY = (EntryKind.PAYMENT, EntryKind.REFUND)
 
@@ -43,7 +44,7 @@ def days_of(
     length = (until - since).days + 1
     sums = {since + timedelta(days=place): [0, 0] for place in range(length)}
     for each in entries:
-        day = each.at.astimezone(zone).date()
+        day = in_zone(each.at, zone).date()
         is_money = each.kind in _MONEY and each.amount.currency is currency and not each.is_test
         if is_money and day in sums:
             sums[day][each.kind is EntryKind.REFUND] += each.amount.minor
