@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from merlin.bot.spark import spark
+from merlin.core import money
 from merlin.core.losses import losses_of
-from merlin.core.money import shown
 from merlin.core.picture import PictureWords, loss_picture
 from merlin.core.text import keys, text
 from merlin.job.lifecycle import FINAL
@@ -27,7 +27,7 @@ def job_words(job: Mapping[str, Any], language: str, when: When) -> str:
         "base": recipe.get("base_model", "–"),
         "attempt": job["attempt"],
     }
-    cost = shown(job["estimate_micro"], job["currency"])
+    cost = money.told(language, job["estimate_micro"], job["currency"])
     is_over = job["state"] in {state.value for state in FINAL}
     last = _cut(job["events"][-1]["message"]) if job["events"] and not is_over else ""
     error = _cut(job["error"])

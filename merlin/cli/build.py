@@ -12,7 +12,7 @@ from merlin.cli import language
 from merlin.cli.asking import NoWait, ask_daemon, tell
 from merlin.cli.jobs import Dataset
 from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import as_json, cell, pairs, table, when
+from merlin.cli.output import as_json, cell, pairs, table, when, word
 from merlin.core.request import RequestKind
 from merlin.core.text import text
 
@@ -35,6 +35,8 @@ def build(
     """Fetch, check and build now; tell the build of the newest commit, or of another one."""
     asked = {"dataset": dataset, "commit": commit}
     result = ask_daemon(config, RequestKind.BUILD, asked, is_waiting=not no_wait)
+    if not json:
+        result = {**result, "verdict": word("word", str(result["verdict"]))}
     tell(result, "did-build", json=json)
 
 

@@ -106,4 +106,6 @@ def cancel(
 ) -> None:
     """Ask the provider to stop a job; what it answers is the truth."""
     result = ask_daemon(config, RequestKind.CANCEL, {"job": job}, is_waiting=not no_wait)
+    if not json:
+        result = {**result, "state": word("job", str(result["state"]))}
     tell(result, "did-cancel", json=json)

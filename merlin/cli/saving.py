@@ -120,7 +120,7 @@ def tell_commit(told: Mapping[str, object]) -> None:
 
 def show(told: Mapping[str, object], *, json: bool) -> None:
     """Show what came of an edit."""
-    from merlin.core.money import shown
+    from merlin.core import money
 
     if json:
         as_json(told)
@@ -132,5 +132,6 @@ def show(told: Mapping[str, object], *, json: bool) -> None:
         if training["cost_micro"] is None:
             say("did-change", **about)
         else:
-            price = shown(int(training["cost_micro"]), str(training["currency"]))
+            cost = int(training["cost_micro"])
+            price = money.told(language(), cost, str(training["currency"]))
             say("did-change-price", **about, price=price)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from merlin.core.text import text
+
 SILENT_AFTER_S = 10.0
 # A bug that comes so often in a row comes by no accident.
 LASTING = 3
@@ -32,6 +34,12 @@ class Heartbeat:
     def is_alive(self, now: datetime) -> bool:
         """Return whether it spoke within the last ten seconds."""
         return (now - self.at).total_seconds() < SILENT_AFTER_S
+
+
+def step_words(language: str, step: str) -> str:
+    """Return what a process says that it does, for people; a daemon's ticks are just its work."""
+    known = {"serving": "step-serving", "telegram is down": "step-telegram-down"}
+    return text(language, known.get(step, "step-working"))
 
 
 @dataclass(slots=True)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from merlin.core.number import number
+
 MICRO = 1_000_000
+_CENT = MICRO // 100
+_SIGNS = {"USD": "$", "RUB": "₽", "EUR": "€"}
+_NBSP = "\u00a0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,16 @@ class Price:
         return -(-total // MICRO)
 
 
+def told(language: str, micro: int, currency: str) -> str:
+    """Return an amount of millionths: "0,79 $"; less than a cent is told to four digits."""
+    digits = 4 if 0 < abs(micro) < _CENT else 2
+    amount, sign = number(language, micro / MICRO, digits), _SIGNS.get(currency, currency)
+    if language == "en" and len(sign) == 1:
+        return f"{sign}{amount}"
+    return f"{amount}{_NBSP}{sign}"
+
+
 def shown(micro: int, currency: str) -> str:
-    """Return an amount for a person: "0.0123 USD"; four decimals, no trailing noise."""
-    whole, rest = divmod(micro, MICRO)
-    return f"{whole}.{rest // 100:04d} {currency}"
+    """Return an amount where the reader's language is not known: "1.23 USD", "0.0012 USD"."""
+    digits = 4 if 0 < abs(micro) < _CENT else 2
+    return f"{micro / MICRO:.{digits}f} {currency}"

@@ -57,7 +57,10 @@ def test_health_tells_of_processes_queues_money_and_sunsets(telegram, settings):
         words = chat.press("a-health").text
     assert "🟢 bot" in words
     assert "Просьбы: ждёт 1" in words
-    assert "осталось 20.0000 USD" in words
+    assert "осталось 20,00\u00a0$" in words
+    assert ": отвечает, запущен" in words
+    assert "serving" not in words
+    assert "USD" not in words
     assert "whisper-1" in words
     assert "2027-02-26" in words
     assert "свободно" in words

@@ -14,6 +14,7 @@ from merlin.billing.plan import Allowance, Format, Plan
 from merlin.bot.handlers.talk.tokens import bar
 from merlin.chat.known import Known
 from merlin.core.money import Price
+from merlin.core.money import told as told_money
 
 pytestmark = pytest.mark.functional
 
@@ -57,10 +58,19 @@ def test_the_gauge_tells_the_providers_count_the_cost_and_the_plan(tmp_path, tel
     assert "по счёту поставщика" in told
     ((micro,),) = rows(settings, "SELECT cost_micro FROM turn")
     assert micro > 0
-    cost = f"0.{micro // 100:04d} USD"
+    cost = told_money("ru", micro, "USD")
+    assert (cost[:2], cost[-1]) == ("0,", "$")
     assert f"этот разговор — {cost}, сегодня — {cost}" in told
     assert "План «Бесплатный»" in told
     assert "Вопросы: осталось 19 из 20, заново — " in told
+
+
+def test_a_cost_that_nobody_knows_is_left_out(talk):
+    talk.say("Что такое лоб?")
+    told = talk.say("/t").text
+    assert "из 8" in told or "токенов" in told
+    assert "неизвестна" not in told
+    assert "этот разговор —" not in told
 
 
 def model_of(settings):

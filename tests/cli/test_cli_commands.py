@@ -324,3 +324,10 @@ def test_the_log_lets_only_the_commit_whose_model_serves_now_say_serving(lab, ru
     shown("models", "rollback", "trial")
     lines = log_lines(run)
     assert [" serving " in line for line in lines] == [False, True]
+
+
+@pytest.mark.parametrize(("language", "word"), [("ru", "отвечает)"), ("en", "serving)")])
+def test_a_build_is_told_in_the_words_of_the_reader(run, monkeypatch, language, word):
+    monkeypatch.setenv("MERLIN_LANGUAGE", language)
+    code, told = run("build", "trial")
+    assert (code, word in told.err) == (0, True), told.err

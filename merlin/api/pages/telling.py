@@ -7,13 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 from merlin.account.zone import zone_of
 from merlin.api.pages.visit import Visit
 from merlin.core import moment
-from merlin.core.money import MICRO
+from merlin.core.money import told
 from merlin.core.number import number
 from merlin.core.text import keys, text
 
-_SIGNS = {"USD": "$", "RUB": "₽", "EUR": "€"}
-_NBSP = "\u00a0"
-_CENT = MICRO // 100
 _DAY, _HOUR, _MINUTE = 86_400, 3_600, 60
 
 
@@ -54,11 +51,7 @@ def whole(visit: Visit, value: int) -> str:
 
 def money(visit: Visit, micro: int, currency: str) -> str:
     """Return an amount of millionths: "0,79 $"; less than a cent is told to four digits."""
-    digits = 4 if 0 < abs(micro) < _CENT else 2
-    amount, sign = number(visit.language, micro / MICRO, digits), _SIGNS.get(currency, currency)
-    if visit.language == "en" and len(sign) == 1:
-        return f"{sign}{amount}"
-    return f"{amount}{_NBSP}{sign}"
+    return told(visit.language, micro, currency)
 
 
 def word(visit: Visit, family: str, name: str) -> str:

@@ -181,6 +181,9 @@ cast-report = Broadcast { $number } { $state ->
     Blocked the bot: { NUMBER($blocked) }
     Failed: { NUMBER($failed) }
     Not sent: { NUMBER($left) }
+step-serving = answering
+step-telegram-down = Telegram is unreachable
+step-working = working
 health-alive = { $sign } { $name }: { $step }, up for { $up }
 health-silent = { $sign } { $name }: silent for { $ago }
 health-days = { $count } d

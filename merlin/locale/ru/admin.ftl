@@ -187,7 +187,10 @@ cast-report = Рассылка { $number } { $state ->
     Бот у них заблокирован: { NUMBER($blocked) }
     Не вышло: { NUMBER($failed) }
     Не отправлено: { NUMBER($left) }
-health-alive = { $sign } { $name }: { $step }, работает { $up }
+step-serving = отвечает
+step-telegram-down = Telegram недоступен
+step-working = работает
+health-alive = { $sign } { $name }: { $step }, запущен { $up } назад
 health-silent = { $sign } { $name }: молчит { $ago }
 health-days = { $count } дн
 health-hours = { $count } ч

@@ -23,6 +23,7 @@ from merlin.api.routes.office import (
     SpentShown,
     show_health,
 )
+from merlin.core.heartbeat import step_words
 from merlin.core.number import number
 from merlin.core.web.answering import NEVER_KEPT
 from merlin.core.web.chip import Chip
@@ -115,7 +116,8 @@ def _process(visit: Visit, told: ProcessShown) -> Process:
     now = visit.services.clock()
     if told.alive:
         state = Chip("ok", "check", visit.say("alive"))
-        about = visit.say("up-for", step=told.step, time=span(visit, now - told.since))
+        step = step_words(visit.language, told.step)
+        about = visit.say("up-for", step=step, time=span(visit, now - told.since))
     else:
         state = Chip("bad", "warn", visit.say("silent-now"))
         about = visit.say("silent-for", time=span(visit, now - told.at))

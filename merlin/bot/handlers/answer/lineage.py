@@ -10,8 +10,7 @@ from merlin.bot.kit import Kit
 from merlin.bot.screen import Screen, alert
 from merlin.chat.lineage import Origin
 from merlin.chat.turn import Written
-from merlin.core import moment
-from merlin.core.money import shown
+from merlin.core import moment, money
 from merlin.core.page import Page
 from merlin.core.text import text
 
@@ -58,7 +57,7 @@ def _usage(event: Event, written: Written) -> str:
     words = text(event.language, "why-tokens", **usage)
     if not written.currency:
         return words
-    cost = shown(written.cost_micro, written.currency)
+    cost = money.told(event.language, written.cost_micro, written.currency)
     return f"{words} {text(event.language, 'why-cost', cost=cost)}"
 
 

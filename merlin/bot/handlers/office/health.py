@@ -15,9 +15,9 @@ from merlin.bot.handlers.office.panel import guarded
 from merlin.bot.handlers.topic import Topic
 from merlin.bot.kit import Kit
 from merlin.bot.screen import Screen
+from merlin.core import money
 from merlin.core.clock import iso
-from merlin.core.heartbeat import Heartbeat
-from merlin.core.money import shown
+from merlin.core.heartbeat import Heartbeat, step_words
 from merlin.core.notice import ADMINS, Notice
 from merlin.core.page import Button
 from merlin.core.text import text
@@ -57,7 +57,7 @@ def _process(event: Event, beat: Heartbeat, now: datetime) -> str:
     sign = "🟢" if beat.is_alive(now) else "🔴"
     name = f"{beat.process} ({beat.host})"
     if beat.is_alive(now):
-        told = {"sign": sign, "name": name, "step": beat.step or "–"}
+        told = {"sign": sign, "name": name, "step": step_words(event.language, beat.step)}
         up = _long(event, now - beat.since)
         return text(event.language, "health-alive", **told, up=up)
     return text(
@@ -97,11 +97,11 @@ def _budget(kit: Kit, event: Event, now: datetime) -> Iterator[str]:
     cap = office.caps.per_month_micro
     for provider, currency in office.currencies.items():
         spent = office.spending.spent(provider, month_start(now))
-        told = {"provider": provider, "spent": shown(spent, currency)}
+        told = {"provider": provider, "spent": money.told(event.language, spent, currency)}
         if cap is None:
             yield text(event.language, "health-spent", **told)
         else:
-            left = shown(max(cap - spent, 0), currency)
+            left = money.told(event.language, max(cap - spent, 0), currency)
             yield text(event.language, "health-spent-of", **told, left=left)
 
 

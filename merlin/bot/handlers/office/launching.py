@@ -12,8 +12,8 @@ from merlin.bot.handlers.topic import Topic
 from merlin.bot.kit import Kit
 from merlin.bot.screen import Screen
 from merlin.build.estimate import epochs
+from merlin.core import money
 from merlin.core.errors import Refused
-from merlin.core.money import shown
 from merlin.core.page import Button
 from merlin.core.request import RequestKind
 from merlin.core.text import text
@@ -55,7 +55,7 @@ def _told(kit: Kit, event: Event, quoted: Quote) -> list[str]:
     shown_epochs = epochs(build.train, order.recipe.hyperparameters.get("n_epochs", "auto"))
     cost = text(language, "admin-price-unknown")
     if quoted.cost_micro is not None:
-        cost = shown(quoted.cost_micro, order.currency)
+        cost = money.told(language, quoted.cost_micro, order.currency)
     said = [
         text(
             language,
@@ -71,7 +71,10 @@ def _told(kit: Kit, event: Event, quoted: Quote) -> list[str]:
     cap = kit.services.office.caps.per_month_micro
     if cap is not None:
         left = max(cap - quoted.spent_micro, 0)
-        told = {"left": shown(left, order.currency), "cap": shown(cap, order.currency)}
+        told = {
+            "left": money.told(language, left, order.currency),
+            "cap": money.told(language, cap, order.currency),
+        }
         said.append(text(language, "admin-budget-left", **told))
     return said
 

@@ -18,8 +18,9 @@ from merlin.chat.route import first_choice
 from merlin.chat.session import Session
 from merlin.chat.tally import Newest
 from merlin.chat.window import MOST_TURNS, Gauge, size
+from merlin.core import money
 from merlin.core.message import Message
-from merlin.core.money import Cost, shown
+from merlin.core.money import Cost
 from merlin.core.page import Button
 from merlin.core.text import text
 
@@ -43,7 +44,7 @@ def tokens(kit: Kit, event: Event) -> Screen:
     lines = [
         *_gauge_lines(kit, event, session, newest, limit),
         _model_line(kit, event, session),
-        _cost_line(kit, event, session),
+        *_cost_lines(kit, event, session),
         *_plan_lines(kit, event, plan),
     ]
     return said("\n".join(lines), *_buttons(event, newest))
@@ -75,22 +76,26 @@ def _model_line(kit: Kit, event: Event, session: Session) -> str:
     return text(event.language, "tokens-model", model=model, is_known="yes" if model else "no")
 
 
-def _cost_line(kit: Kit, event: Event, session: Session) -> str:
+def _cost_lines(kit: Kit, event: Event, session: Session) -> list[str]:
     here = datetime.combine(
         kit.services.clock().astimezone(zone_for(kit, event)), time(), zone_for(kit, event)
     )
     session_cost = _amounts(kit.rows.tally.of_session(session.session_id), event.language)
     today = _amounts(kit.rows.tally.since(event.user_id, here.astimezone(UTC)), event.language)
-    return text(event.language, "tokens-cost", session=session_cost, today=today)
+    if session_cost and today:
+        return [text(event.language, "tokens-cost", session=session_cost, today=today)]
+    if today:
+        return [text(event.language, "tokens-cost-today", today=today)]
+    return []  # no price is known: an unknown cost says nothing to anybody
 
 
 def _amounts(costs: Sequence[Cost] | None, language: str) -> str:
+    """Return a sum for people, "" where the model that answered has no known price."""
     if costs is None:
         return text(language, "tokens-nothing")
     if costs and not any(cost.micro for cost in costs):
         return text(language, "tokens-free")
-    amounts = [shown(cost.micro, cost.currency) for cost in costs]
-    return " + ".join(amounts) or text(language, "tokens-no-cost")
+    return " + ".join(money.told(language, cost.micro, cost.currency) for cost in costs)
 
 
 def _plan_lines(kit: Kit, event: Event, plan: Plan) -> list[str]:
