@@ -10,6 +10,9 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import yaml
+
+from merlin import __version__
 
 pytestmark = pytest.mark.unit
 
@@ -91,6 +94,22 @@ def test_every_requirement_is_used():
     wanted = {plain_name(re.match(r"[\w.-]+", line)[0]) for line in listed}
     unused = {name for name in wanted if not imported & set(modules.get(name, ()))}
     assert unused == NOT_IMPORTED
+
+
+def test_hooks_before_a_commit_are_checks_of_make_check():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
+    entries = [hook["entry"] for repo in hooks for hook in repo["hooks"]]
+    done = subprocess.run(
+        ["make", "-n", "check"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    checks = {line.removesuffix(" .") for line in done}
+    assert [repo["repo"] for repo in hooks] == ["local"]
+    assert {entry.removesuffix(" --force-exclude") for entry in entries} <= checks
+
+
+def test_the_version_is_the_same_wherever_it_stands():
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    assert told == __version__
 
 
 def test_make_locks_writes_every_lock():
