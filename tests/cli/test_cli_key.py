@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from waiting import longest
 
 from merlin.account.user import User
 from merlin.chat.dialog import Dialog
@@ -144,7 +145,7 @@ class Process:
 
     def __enter__(self):
         self._thread.start()
-        assert self._is_seen.wait(30)
+        assert self._is_seen.wait(longest())
         return self
 
     def __exit__(self, *_):
