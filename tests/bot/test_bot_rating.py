@@ -226,3 +226,29 @@ def test_the_sign_of_an_answer_tells_its_lineage(telegram, settings):
     assert "20 ноября 2026" in told
     assert "👍 1" in told
     assert "Токенов" in told
+
+
+def test_a_question_that_was_taken_for_a_correction_is_answered_after_all(telegram, settings):
+    with RunningBot(settings):
+        answer = ask(telegram, settings)
+        press(telegram, settings, "fix:1", answer.message_id)
+        asked = say(telegram, settings, "А что такое подбородок?")
+        assert "«А что такое подбородок?»" not in asked
+        press(telegram, settings, "fix-ask")
+        assert "«А что такое подбородок?»" in telegram.answers("anna")[-1].text
+        # The correction is over: what comes next is a question at once.
+        assert "«А что такое нос?»" in say(telegram, settings, "А что такое нос?")
+    assert rows(settings, PROPOSALS) == []
+
+
+def test_a_question_sent_while_a_correction_waits_is_answered_after_all(telegram, settings):
+    with RunningBot(settings):
+        answer = ask(telegram, settings)
+        press(telegram, settings, "fix:1", answer.message_id)
+        say(telegram, settings, BETTER)
+        press(telegram, settings, "consent:yes")
+        say(telegram, settings, "А что такое подбородок?")
+        press(telegram, settings, "fix-ask")
+        assert "«А что такое подбородок?»" in telegram.answers("anna")[-1].text
+        assert "«А что такое нос?»" in say(telegram, settings, "А что такое нос?")
+    assert rows(settings, PROPOSALS) == []

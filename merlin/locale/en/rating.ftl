@@ -18,6 +18,7 @@ fix-preview = This is what an editor will see, without your name:
 
     Send it? To change it, simply write the answer again.
 fix-masked = I have hidden what is personal: { $kinds }. Please check that nothing else is left.
+fix-is-question = It's a question, answer it
 fix-send = Send
 fix-sent = Thank you! Your correction waits for an editor. If it is taken, I will write to you when a new model has learnt it.
 fix-too-many = Too many of your corrections wait for an editor already. Please wait until they are looked at.

@@ -20,13 +20,14 @@ VERSION = "2026-11"
 MOST_NAMED = 20
 
 
-def asked(event: Event) -> Screen:
-    """Return the question itself."""
+def asked(event: Event, *others: Button) -> Screen:
+    """Return the question itself, with other ways out below it."""
     language = event.language
     return said(
         text(language, "consent-asked"),
         (Button(text(language, "consent-yes"), "consent:yes", style="success"),),
         (Button(text(language, "consent-no"), "consent:no"),),
+        *((each,) for each in others),
     )
 
 

@@ -1,6 +1,7 @@
 """Correction: ✏️ asks how an answer should have been; with consent it goes to the editors.
 
     ✏️ -> fix (a step) -> [consent, asked once] -> masked words shown -> sent
+                                                                     -> answered as a question
 
 Under an answer in a group ✏️ leads to the private chat: t.me/<bot>?start=fix_<turn>. Without a
 consent nothing of it is kept. Everything on the way lies sealed in the dialog.
@@ -9,11 +10,13 @@ consent nothing of it is kept. Everything on the way lies sealed in the dialog.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from merlin.bot.event import Event
 from merlin.bot.handlers.answer.asked_again import own_turn
 from merlin.bot.handlers.answer.consent import TRAINING, asked, consent_button, give
+from merlin.bot.handlers.answer.question import answer_question
 from merlin.bot.handlers.topic import Topic, told
 from merlin.bot.kit import Kit
 from merlin.bot.screen import Screen, alert, said
@@ -68,9 +71,28 @@ def corrected(kit: Kit, event: Event) -> Screen:
         key = "fix-long" if words else "fix-words"
         return said(text(language, key, most=MOST_LETTERS), (_cancel(event),))
     if not kit.rows.consents.has(event.user_id, TRAINING):
-        _wait(kit, event, CONSENTING, {"turn": turn.turn_id, "words": words})
-        return asked(event)
-    return _preview(kit, event, turn, words)
+        _wait(kit, event, CONSENTING, {"turn": turn.turn_id, **_written(event)})
+        return asked(event, _question(event))
+    return _preview(kit, event, turn, _written(event))
+
+
+def _written(event: Event) -> dict[str, Any]:
+    """Return what the dialog keeps of the person's own message: it may be a question after all."""
+    return {"words": event.text.strip(), "message": event.message_id}
+
+
+async def meant_as_question(kit: Kit, event: Event) -> None:
+    """Answer the words that were taken for a correction, and leave the correction."""
+    kept = _said(event)
+    words, is_waiting = str(kept.get("words", "")), event.dialog is not None
+    if not words or not is_waiting:
+        await kit.show(event, lambda: alert(text(event.language, "bot-button-old")))
+        return
+    if not event.is_resumed:
+        await kit.calls.answer("answerCallbackQuery", {"callback_query_id": event.query_id})
+    await answer_question(kit, replace(event, text=words, message_id=int(kept["message"])))
+    # Afterwards: a kill before finds the words again.
+    await kit.store.do(lambda: kit.rows.dialogs.end(event.chat_id, event.user_id))
 
 
 def agreed(kit: Kit, event: Event) -> Screen:
@@ -80,14 +102,20 @@ def agreed(kit: Kit, event: Event) -> Screen:
     turn = _turn(kit, event)
     if event.dialog is None or event.dialog.step != CONSENTING or turn is None:
         return thanks
-    return _preview(kit, event, turn, str(said_so_far.get("words", "")))
+    return _preview(kit, event, turn, said_so_far)
 
 
-def _preview(kit: Kit, event: Event, turn: Turn, words: str) -> Screen:
+def _preview(kit: Kit, event: Event, turn: Turn, written: Mapping[str, Any]) -> Screen:
     """Show what an editor would see; nothing is sent yet."""
-    language = event.language
+    language, words = event.language, str(written.get("words", ""))
     question, answer = mask(turn.question.text, language), mask(words, language)
-    kept = {"turn": turn.turn_id, "question": question.words, "answer": answer.words}
+    kept = {
+        "turn": turn.turn_id,
+        "question": question.words,
+        "answer": answer.words,
+        "words": words,
+        "message": int(written.get("message", 0)),
+    }
     _wait(kit, event, SENDING, kept)
     shown = text(language, "fix-preview", question=question.words, answer=answer.words)
     found = dict.fromkeys((*question.found, *answer.found))
@@ -95,7 +123,7 @@ def _preview(kit: Kit, event: Event, turn: Turn, words: str) -> Screen:
         kinds = ", ".join(text(language, f"mask-kind-{kind}") for kind in found)
         shown = f"{shown}\n\n{text(language, 'fix-masked', kinds=kinds)}"
     send = Button(text(language, "fix-send"), "fix-send", style="success")
-    return said(shown, (send,), (_cancel(event),))
+    return said(shown, (send,), (_question(event),), (_cancel(event),))
 
 
 def send(kit: Kit, event: Event) -> Screen:
@@ -142,6 +170,10 @@ def _turn(kit: Kit, event: Event) -> Turn | None:
     return turn if turn is not None and turn.question.user_id == event.user_id else None
 
 
+def _question(event: Event) -> Button:
+    return Button(text(event.language, "fix-is-question"), "fix-ask")
+
+
 def _cancel(event: Event) -> Button:
     return Button(text(event.language, "button-cancel"), "cancel")
 
@@ -150,6 +182,7 @@ TOPIC = Topic(
     buttons={
         "fix": told(fix),
         "fix-send": told(send),
+        "fix-ask": meant_as_question,
         "consent": told(consent_button(agreed)),
     },
     # Who writes on while something waits to be sent has thought of a better answer.
