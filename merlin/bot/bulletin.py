@@ -21,6 +21,7 @@ from merlin.core.notice import ADMINS, NEWS, OTHERS, Notice
 from merlin.core.page import Page
 from merlin.core.text import text
 from merlin.inbox.outgoing import Letter
+from merlin.model.news import told_anyway
 
 log = get_logger(__name__)
 
@@ -38,8 +39,17 @@ class Bulletin:
     def letters(self, notices: Sequence[Notice]) -> Iterator[Letter]:
         """Yield the messages to everybody whom these notices are for."""
         for group in _grouped(notices):
+            told = [told_anyway(self._rows.news, each.key, each.arguments) for each in group]
             for chat_id in self._readers(group):
-                pages = split(self._page(group, self._services.language_of(chat_id)))
+                # Who made the edit hears of it by itself, and not a second time as an admin.
+                news = [
+                    each
+                    for each, heard in zip(group, told, strict=True)
+                    if str(chat_id) not in heard
+                ]
+                if not news:
+                    continue
+                pages = split(self._page(news, self._services.language_of(chat_id)))
                 for place, page in enumerate(pages):
                     more = f":{place}" if place else ""
                     yield Letter(f"notice:{group[0].notice_id}:{chat_id}{more}", chat_id, page)

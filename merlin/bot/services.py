@@ -52,6 +52,7 @@ from merlin.dataset.change import ChangeList, Changes
 from merlin.inbox.outgoing import Outbox
 from merlin.inbox.owner import Owner
 from merlin.inbox.update import Inbox
+from merlin.model.news import Editors
 
 # How an answer is shown while it is written: in its message, by drafts where Telegram has them
 # (private chats; edits elsewhere), or not at all.
@@ -110,6 +111,7 @@ class Rows:
     people: People
     retained: Retained
     notices: Notices
+    news: Editors
     requests: Requests
     outreach: Outreach
     heartbeats: Heartbeats

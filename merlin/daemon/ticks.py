@@ -210,6 +210,7 @@ def promote(services: DaemonServices) -> bool:
         told = {
             "dataset": model.dataset,
             "version": model.build_version,
+            "job": model.job_id,
             "proof": _proof(services.bench.rows.proof(model.model_row)),
         }
         once = f"serving:{model.model_row}:{candidate.position}"

@@ -54,7 +54,25 @@ class News:
     arguments: Mapping[str, object] = field(default_factory=dict)
 
 
-class NewsRows(Protocol):
+# What admins hear of a verdict; its editors hear it as news.
+_OF_VERDICTS: Mapping[str, Word] = {
+    "notice-serving": Word.SERVING,
+    "notice-rejected": Word.REJECTED,
+    "notice-failed": Word.FAILED,
+}
+
+
+class Editors(Protocol):
+    """Who hears of a verdict as the editor of its commit."""
+
+    def editors(self, word: Word, dataset: str, commit: str = "", job_id: int = 0) -> set[str]:
+        """Return the users' ids, as text, who are or will be told this word as news.
+
+        The verdicts are those of a commit, named by how its hash begins, or of a job.
+        """
+
+
+class NewsRows(Editors, Protocol):
     """Where committed changes and their verdicts are kept."""
 
     def untold(self) -> list[News]:
@@ -62,6 +80,15 @@ class NewsRows(Protocol):
 
     def told(self, news: News) -> None:
         """Note that this word was told."""
+
+
+def told_anyway(rows: Editors, key: str, arguments: Mapping[str, object]) -> set[str]:
+    """Return who hears of a notice to admins as an editor, in words of their own edit."""
+    word, dataset = _OF_VERDICTS.get(key), str(arguments.get("dataset", ""))
+    commit, job = str(arguments.get("commit", "")), str(arguments.get("job", ""))
+    if word is None or not (commit or job):
+        return set()
+    return rows.editors(word, dataset, commit, int(job or 0))
 
 
 def told_as(news: News) -> tuple[str, Mapping[str, object]]:

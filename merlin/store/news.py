@@ -82,6 +82,18 @@ class NewsDesk:
         name = version(model["dataset"], model["build_number"])
         return Score(name or "", float(found["chrf"]))
 
+    def editors(self, word: Word, dataset: str, commit: str = "", job_id: int = 0) -> set[str]:
+        """Return the users' ids, as text, who are or will be told this word as news.
+
+        The verdicts are those of a commit, named by how its hash begins, or of a job.
+        """
+        of_commit = (VERDICT.commit_sha == CHANGE.commit_sha) & (VERDICT.dataset == CHANGE.dataset)
+        these = VERDICT.job_id == job_id if job_id else VERDICT.commit_sha.startswith(commit)
+        these &= (VERDICT.dataset == dataset) & (VERDICT.word == word.value)
+        hears = (CHANGE.is_told == 0) | (CHANGE.told_word == word.value)
+        query = CHANGE.select(CHANGE.by_whom).join(VERDICT, on=of_commit).where(these & hears)
+        return {row["by_whom"] for row in self.db.rows(query.distinct())}
+
     @transaction
     def told(self, news: News) -> None:
         """Note that this word was told; a final one is the last."""

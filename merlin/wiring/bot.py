@@ -51,6 +51,7 @@ from merlin.store.lead import Lead
 from merlin.store.lineage import LineageRows
 from merlin.store.logins import LoginRows
 from merlin.store.migrations import migrate
+from merlin.store.news import NewsDesk
 from merlin.store.notices import NoticeRows
 from merlin.store.outgoing import OutgoingRows
 from merlin.store.people import PeopleRows
@@ -268,6 +269,7 @@ def _rows(settings: BotSettings, database: Database) -> Rows:
         people=PeopleRows(database, cipher),
         retained=RetentionRows(database, settings.retention),
         notices=NoticeRows(database),
+        news=NewsDesk(database),
         requests=RequestRows(database),
         outreach=outreach_of(database, cipher, bot, settings.language),
         heartbeats=HeartbeatRows(database, cipher),

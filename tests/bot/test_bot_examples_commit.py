@@ -6,11 +6,13 @@ import json
 from contextlib import suppress
 
 import pytest
-from admin_world import ANNA, VERA, beside
+from admin_world import ANNA, BORIS, VERA, beside, grant
 from bot_world import RunningBot, rows
 from examples_world import Editing, changes, yaml_of
+from waiting import wait_until
 from world import Lab
 
+from merlin.account.role import Role
 from merlin.bot.handlers.office.panel import short
 from merlin.chat.review import Draft
 from merlin.core.errors import SourceError
@@ -97,6 +99,32 @@ def test_an_example_added_by_buttons_becomes_a_commit_and_its_verdict_comes(chat
     lab.until_serving("trial-2")
     lab.tick("changes", rounds=2)
     assert "теперь отвечает trial-2" in chat.until("теперь отвечает").text
+
+
+def heard(chat, who):
+    """Return what a person was told of the second version."""
+    return [one.text for one in chat.telegram.answers(who) if "trial-2" in one.text]
+
+
+def test_an_admin_who_made_the_edit_hears_of_each_verdict_once(chat, lab):
+    grant(chat.settings, BORIS, Role.ADMIN)
+    lab.until_serving("trial-1")
+    chat.until("теперь отвечает trial-1")
+    chat.forge(f"ex:edit:{D}:{short('q1')}:a")
+    chat.say("Моё.")
+    chat.press("💾 Сохранить")
+    committed(chat, lab)
+    lab.until_serving("trial-2")
+    chat.telegram.wait_for(lambda: heard(chat, "boris"))
+    lab.tick("changes", rounds=2)
+    chat.telegram.wait_for(lambda: heard(chat, "vera"))
+    waiting = "SELECT id FROM notice WHERE handed_over_at IS NULL"
+    unsent = "SELECT id FROM outgoing WHERE state IN ('pending', 'sending')"
+    for each in (waiting, unsent):
+        wait_until(lambda query=each: not rows(chat.settings, query))
+    assert len(heard(chat, "boris")) == 1
+    (told,) = heard(chat, "vera")
+    assert "q1" in told, "it is told in words of the edit"
 
 
 def meanwhile(chat, lab, answer="Моё."):

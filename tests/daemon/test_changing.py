@@ -16,6 +16,7 @@ from merlin.dataset.change import Asked, ChangeState, Edit, Landed, changes_of
 from merlin.dataset.committing import Press
 from merlin.dataset.editing import keep_books
 from merlin.dataset.editor import editor_of
+from merlin.model.news import told_anyway
 from merlin.store.editing import EditingRows
 from merlin.store.intents import IntentRows
 from merlin.store.news import NewsDesk
@@ -112,6 +113,28 @@ def test_a_rejected_edit_is_told_with_its_reason(lab):
     lab.tick("changes", "fetch", "changes")
     key, told = notices(lab, BORIS)[-1]
     assert (key, told["reason"]["key"]) == ("notice-change-rejected-why", "verdict-rejected")
+
+
+def told_of(lab, key):
+    """Return who of all hears of the admins' newest notice of a key as an editor."""
+    arguments = [told for name, told in notices(lab, "admins") if name == key][-1]
+    with opened(lab.config) as database:
+        return told_anyway(NewsDesk(database), key, arguments)
+
+
+def test_who_made_an_edit_is_known_to_each_verdict_that_admins_hear_of(lab):
+    lab.until_serving("trial-1")
+    assert told_of(lab, "notice-serving") == set()
+    ask(lab, add("new"))
+    lab.tick("changes")
+    lab.until_serving("trial-2")
+    assert told_of(lab, "notice-serving") == {BORIS}
+    seen = lab.repository.git("rev-parse", "HEAD:datasets/trial/dataset.yaml")
+    ask(lab, Edit("dataset.yaml", seen, "title: x\n"), by="8")
+    lab.tick("changes", "fetch")
+    assert told_of(lab, "notice-rejected") == {"8"}
+    lab.tick("changes")
+    assert told_of(lab, "notice-rejected") == {"8"}, "also once they were told"
 
 
 def test_a_conflict_keeps_the_edit_and_tells_both_texts(lab):
