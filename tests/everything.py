@@ -15,6 +15,7 @@ CREDENTIALS = {
     "YOOKASSA_SHOP_ID": "100500",
     "YOOKASSA_SECRET_KEY": "test_a-key-that-no-shop-has",
     "TELEGRAM_LOGIN_SECRET": "the-client-secret-of-tests",
+    "MERLIN_GIT_HOOK_SECRET": "a-word-that-the-git-host-was-told",
     "MERLIN_WEBHOOK_SECRET": "whsec_c2l4dGVlbiBieXRlcyBhcmUgbm90IGVub3VnaCBoZXI=",
     "VLLM_API_KEY": "a-key-of-another-server",
 }
@@ -76,6 +77,10 @@ def everything(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine=
                 "listen": api,
                 "public_url": "https://merlin.example.com",
                 "openid": {"client_id": "8700000001", "issuer": silent},
+                "hooks": {
+                    "git": {"credential": "MERLIN_GIT_HOOK_SECRET"},
+                    "provider": {"credential": "MERLIN_WEBHOOK_SECRET"},
+                },
             },
             "engine": {
                 "listen": engine,

@@ -1,8 +1,7 @@
 """Bell: what a hook rings. Many rings at once lead to one deed, and no ring is lost.
 
-Hooks may be called by anybody, so a flood of them must not become a flood of writes: the deed
-is done at most once in `rest_s`, always once more after the last ring, and again after a
-failure.
+A flood of calls must not become a flood of writes, whoever calls: the deed is done at most once
+in `rest_s`, always once more after the last ring, and again after a failure.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from merlin.core.log import get_logger
 
 log = get_logger(__name__)
 
-REST_S = 0.25
+REST_S = 5.0
 AFTER_FAILURE_S = 2.0
 
 

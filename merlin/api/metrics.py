@@ -51,6 +51,7 @@ def families(
         ),
         *_serving(picture.serving),
         _requests(traffic),
+        _hooks_refused(traffic),
     ]
 
 
@@ -128,4 +129,13 @@ def _requests(traffic: Traffic) -> Family:
             Sample(count, {"method": method, "route": route, "status": str(status)})
             for (method, route, status), count in sorted(traffic.counts.items())
         ],
+    )
+
+
+def _hooks_refused(traffic: Traffic) -> Family:
+    return Family(
+        "merlin_hooks_refused_total",
+        "counter",
+        "Calls of hooks refused for their secret or for where they come from.",
+        [Sample(count, {"hook": hook}) for hook, count in sorted(traffic.hooks_refused.items())],
     )

@@ -38,6 +38,7 @@ from merlin.chat.setting import Settings
 from merlin.core.clock import Clock
 from merlin.core.connections import Connections
 from merlin.core.heartbeat import Heartbeat
+from merlin.core.loopback import LOOPBACK
 from merlin.core.notice import Notices
 from merlin.core.request import RequestList, Requests
 from merlin.core.store import Store
@@ -121,7 +122,9 @@ class ApiServices:
     in, `limits` how many calls they may make. `proofs` checks edits, `pipeline` is
     what is read of builds, jobs and models; None: nothing is. `payments` and `returns` are the
     shop at YooKassa; None: there is none. `connections` are those of the server. `tell_keys` says
-    which keys of people's texts this process holds, about once a second.
+    which keys of people's texts this process holds, about once a second. `hook_secrets` are those
+    of a hook by its name, each of which proves a call; `monitoring` are the networks that may read
+    /readyz and /metrics.
     """
 
     store: Store
@@ -150,3 +153,5 @@ class ApiServices:
     tell_keys: Callable[[], Awaitable[None]] | None = None
     bounds: Bounds = USUAL
     connections: Connections = field(default_factory=Connections)
+    hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
+    monitoring: tuple[str, ...] = LOOPBACK

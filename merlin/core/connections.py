@@ -15,7 +15,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 import uvicorn
@@ -24,6 +23,7 @@ from uvicorn.server import ServerState
 
 from merlin.core.exposition import Family, Sample, metric_name
 from merlin.core.log import get_logger
+from merlin.core.loopback import is_from
 
 log = get_logger(__name__)
 
@@ -66,7 +66,7 @@ class Connections:
         """
         self.limits = limits
         self.ended: Counter[str] = Counter(dict.fromkeys(REASONS, 0))
-        self._trusted: Sequence[IPv4Network | IPv6Network] = [ip_network(each) for each in trusted]
+        self._trusted = tuple(trusted)
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._most = limits.in_all
         if files != resource.RLIM_INFINITY:
@@ -86,7 +86,9 @@ class Connections:
     def add(self, connection: BoundedHttp) -> bool:
         """Note a new connection; False: it is one too many, and has been refused."""
         host = connection.client[0] if connection.client else ""
-        network = "" if self._is_trusted(host) else network_of_host(host)
+        # Without an address it is a socket of this machine.
+        is_trusted = not host or is_from(host, self._trusted)
+        network = "" if is_trusted else network_of_host(host)
         most = self.limits.per_address
         if network and most and self._by_network[network] >= most:
             self._refuse(connection, "address")
@@ -155,16 +157,6 @@ class Connections:
                 count=count - told,
                 open=len(self),
             )
-
-    def _is_trusted(self, host: str) -> bool:
-        if not host:  # a socket of this machine
-            return True
-        try:
-            address = ip_address(host.partition("%")[0])
-        except ValueError:
-            return False
-        address = getattr(address, "ipv4_mapped", None) or address
-        return any(address in network for network in self._trusted)
 
 
 class BoundedHttp(HttpToolsProtocol):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 from merlin.core.errors import ConfigError
+from merlin.core.loopback import LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Listening:
     `tls` is the certificate's file and the key's, None for plain http. `proxies` are addresses or
     networks that are believed when they say for whom they call, and whether by https. Of the
     limits, calls a minute and open connections, 0 means none. `openid` None: nobody signs in that
-    way.
+    way. `hooks` names the variable of a hook's secrets, by the hook; `monitoring` are the addresses
+    or networks that may read /readyz and /metrics.
     """
 
     address: tuple[str, int] = ("127.0.0.1", 8701)
@@ -38,11 +40,18 @@ class Listening:
     person_per_min: int = 600
     connections_per_address: int = 256
     openid: OpenIdClient | None = None
+    hooks: Mapping[str, str] = field(default_factory=dict)
+    monitoring: tuple[str, ...] = LOOPBACK
 
     def faults(self) -> list[str]:
-        """Return a line for each proxy that is neither an address nor a network."""
-        wrong = (each for each in self.proxies if not _is_network(each))
-        faults = [f"api.proxies: {each} is neither an address nor a network" for each in wrong]
+        """Return a line for each thing that cannot be meant as it stands."""
+        said = {"proxies": self.proxies, "monitoring": self.monitoring}
+        faults = [
+            f"api.{key}: {each} is neither an address nor a network"
+            for key, networks in said.items()
+            for each in networks
+            if not _is_network(each)
+        ]
         if self.openid is not None and not self.public_url:
             faults.append("api.openid: needs api.public_url, to which people come back")
         return faults
@@ -56,6 +65,8 @@ def read_listening(said: Mapping[str, Any], base: Path) -> Listening:
         public_url=said.get("public_url", ""),
         tls=(base / tls["certificate"], base / tls["key"]) if tls else None,
         proxies=tuple(said.get("proxies", usual.proxies)),
+        hooks={name: hook["credential"] for name, hook in said.get("hooks", {}).items()},
+        monitoring=tuple(said.get("monitoring", usual.monitoring)),
         openid=OpenIdClient(**said["openid"]) if "openid" in said else None,
         **said.get("limits", {}),
     )

@@ -17,6 +17,7 @@ from merlin import __version__
 from merlin.core.body import Bodies, Weight
 from merlin.core.connections import Connections
 from merlin.core.log import get_logger
+from merlin.core.loopback import LOOPBACK
 from merlin.core.text import text
 from merlin.engine.answering.asking import Busy, Unavailable
 from merlin.engine.bases import Bases
@@ -41,8 +42,6 @@ from merlin.engine.trainers import Untrainable
 
 log = get_logger(__name__)
 
-# Our own processes ask from here, as many questions at once as there are people.
-LOOPBACK = ("127.0.0.0/8", "::1")
 # All large bodies under way together.
 BODIES_BYTES = 128 * 1024 * 1024
 
@@ -68,6 +67,7 @@ def create_app(
     )
     app.state.settings, app.state.engine, app.state.calls = settings, engine, calls
     app.state.bases = bases
+    # Our own processes ask from here, as many questions at once as there are people.
     app.state.connections = Connections(trusted=LOOPBACK)
     app.state.bodies = Bodies(BODIES_BYTES)
     for topic in (files, jobs, models, chat, embeddings, audio, webhooks):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -113,6 +113,7 @@ class ApiSettings:
     telegram_keys: tuple[str, ...] = (PRODUCTION,)
     allows_plain: bool = False
     openid: OpenIdSettings | None = None
+    hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     office: OfficeSettings = field(default_factory=OfficeSettings)
     known: Known = field(default_factory=Known)
 
@@ -174,6 +175,8 @@ def services_of(settings: ApiSettings, writer: Writer) -> ApiServices:
         connections=Connections(
             ConnectionLimits(per_address=where.connections_per_address), where.proxies
         ),
+        hook_secrets=settings.hook_secrets,
+        monitoring=where.monitoring,
         proofs=Proofs(settings.office.example_tokens),
         pipeline=pipeline_of(settings.office, settings.known, settings.state_dir, writer.db),
     )

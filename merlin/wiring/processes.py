@@ -7,8 +7,10 @@ from urllib.parse import urlsplit
 
 from merlin.config import Config, ProviderConfig, credential
 from merlin.config.faults import wrong
-from merlin.core.log import setup
+from merlin.core.errors import ConfigError
+from merlin.core.log import hide, setup
 from merlin.core.loopback import is_loopback
+from merlin.core.webhook_signing import key_of
 from merlin.store.drivers import leave_out_unused
 from merlin.wiring.bot_token import bot_id, webhook_secret
 
@@ -55,6 +57,7 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
     shop, openid = config.selling.yookassa, config.api.openid
     needed += [shop.shop_id, shop.secret_key] if shop is not None else []
     needed += [openid.credential] if openid is not None else []
+    needed += config.api.hooks.values()
     return dict.fromkeys(providers, False) | text_key | dict.fromkeys(needed, True)
 
 
@@ -132,6 +135,7 @@ def start_api(config: Config) -> None:
             link_url=config.telegram.link_url,
             allows_plain=config.allows_plain,
             openid=_openid(config),
+            hook_secrets={hook: _secrets(name) for hook, name in config.api.hooks.items()},
             office=office_settings(config),
             known=known(config),
             admins=config.telegram.admins,
@@ -146,6 +150,18 @@ def start_api(config: Config) -> None:
             vision=leaned_on(config.vision),
         )
     )
+
+
+def _secrets(name: str) -> list[str]:
+    """Return the secrets in a credential. Raises ConfigError for one that is missing or no good."""
+    secrets = credential(name).split()
+    for secret in secrets:
+        try:
+            key_of(secret)
+        except ValueError as error:
+            raise ConfigError(f"credential {name}: {error}") from error
+    hide(secrets)
+    return secrets
 
 
 def _till(config: Config) -> YooKassaGateway | None:

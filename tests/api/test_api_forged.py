@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from merlin.api.body import HOOK_BYTES
-from merlin.api.till.hint import Hint, is_from, read_hint
+from merlin.api.till.hint import Hint, read_hint
+from merlin.core.loopback import is_from
 
 pytestmark = pytest.mark.functional
 

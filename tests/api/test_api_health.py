@@ -103,3 +103,20 @@ def test_metrics_count_calls_by_route_and_never_by_what_a_caller_made_up(serve_w
     assert 'merlin_http_requests_total{method="GET",route="",status="404"} 1' in page
     assert "made" not in page
     assert "BREW" not in page
+
+
+ELSEWHERE = {"X-Forwarded-For": "203.0.113.7"}
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/metrics"])
+def test_who_does_not_watch_over_the_api_finds_neither_figures_nor_readiness(serve_with, path):
+    with serve_with() as client:
+        assert client.get(path).status_code == 200
+        for headers in (ELSEWHERE, {"X-Forwarded-For": "127.0.0.1"}, {"Forwarded": "for=x"}):
+            answer = client.get(path, headers=headers)
+            assert answer.status_code == 404
+            assert answer.json()["type"] == "urn:merlin:problem:not-found"
+        assert client.get("/healthz", headers=ELSEWHERE).status_code == 200
+    with serve_with(monitoring=("203.0.113.0/24",)) as client:
+        assert client.get(path, headers=ELSEWHERE).status_code == 200
+        assert client.get(path).status_code == 404

@@ -17,6 +17,7 @@ from webhook_world import SECRET, listening
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
+from merlin.core.webhook_signing import hint_of, key_of, new_secret
 from merlin.engine.clients import Clients
 from merlin.engine.limits import Limits
 from merlin.engine.rows import Rows
@@ -25,7 +26,6 @@ from merlin.engine.settings import EngineSettings, WebhookSettings
 from merlin.engine.webhooks.courier import Courier
 from merlin.engine.webhooks.endpoints import PAUSED_AFTER_S, Endpoints, Wanted
 from merlin.engine.webhooks.outbox import Outbox
-from merlin.engine.webhooks.signing import hint_of, key_of, new_secret
 from merlin.engine.webhooks.walls import Walls
 
 pytestmark = pytest.mark.functional

@@ -1,10 +1,14 @@
-"""`/healthz`, `/readyz`, `/metrics`: whether the process lives, can work, and what it counts."""
+"""`/healthz`, `/readyz`, `/metrics`: whether the process lives, can work, and what it counts.
+
+The last two are for those who watch over it, by their addresses; to all others they are not there.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter
@@ -12,7 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from merlin.api.described import problems
+from merlin.api.hook_secrets import is_near
 from merlin.api.metrics import families
+from merlin.api.problems import Problem
 from merlin.api.services import ApiServices, Picture
 from merlin.core.errors import MerlinError
 from merlin.core.exposition import MEDIA_TYPE, exposed
@@ -25,7 +32,8 @@ router = APIRouter(tags=["process"])
 
 ANSWER_S = 3.0
 _METRICS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/plain": {"schema": {"type": "string"}}}}
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+    **problems(404),
 }
 OTHERS = ("daemon", "bot")
 
@@ -68,7 +76,7 @@ async def healthz() -> Alive:
     "/readyz",
     summary="Whether calls can be served",
     response_model=Ready,
-    responses={503: {"model": Ready, "description": "The database is silent"}},
+    responses={503: {"model": Ready, "description": "The database is silent"}, **problems(404)},
 )
 async def readyz(request: Request) -> Response:
     """Say whether calls can be served: 200 when the database answers, else 503.
@@ -76,6 +84,7 @@ async def readyz(request: Request) -> Response:
     The other processes are told of, but do not decide: pages answer without them.
     """
     services: ApiServices = request.app.state.services
+    _refuse_strangers(request)
     try:
         picture = await asyncio.wait_for(services.look(), ANSWER_S)
     except (MerlinError, TimeoutError) as error:
@@ -83,6 +92,13 @@ async def readyz(request: Request) -> Response:
         return JSONResponse({"ready": False, "database": "silent", "processes": {}}, 503)
     told = _processes(picture.heartbeats, services.clock())
     return JSONResponse({"ready": True, "database": "ok", "processes": told})
+
+
+def _refuse_strangers(request: Request) -> None:
+    """Raise Problem 404 for a call from elsewhere than those who watch over this api."""
+    services: ApiServices = request.app.state.services
+    if not is_near(request, services.monitoring):
+        raise Problem(HTTPStatus.NOT_FOUND, "not-found")
 
 
 def _processes(beats: Sequence[Heartbeat], now: datetime) -> dict[str, dict[str, object]]:
@@ -102,6 +118,7 @@ def _processes(beats: Sequence[Heartbeat], now: datetime) -> dict[str, dict[str,
 )
 async def metrics(request: Request) -> Response:
     """Return everything countable, for Prometheus; this process's own part always."""
+    _refuse_strangers(request)
     state = request.app.state
     try:
         picture = await asyncio.wait_for(state.services.look(), ANSWER_S)

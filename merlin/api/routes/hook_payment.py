@@ -15,6 +15,7 @@ from merlin.api.routes.hooks import EMPTY
 from merlin.api.services import ApiServices
 from merlin.api.till import hint
 from merlin.core.log import get_logger
+from merlin.core.loopback import is_from
 
 log = get_logger(__name__)
 
@@ -44,7 +45,7 @@ async def payment(request: Request) -> Response:
     if shop is None:
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")
     host = request.client.host if request.client else ""
-    if not hint.is_from(host, shop.networks):
+    if not is_from(host, shop.networks):
         _turned_away(request, host)
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
     try:
@@ -57,6 +58,6 @@ async def payment(request: Request) -> Response:
 
 
 def _turned_away(request: Request, host: str) -> None:
-    state = request.app.state
-    state.hints_refused = getattr(state, "hints_refused", 0) + 1
-    log.warning("a notification from elsewhere", address=host, count=state.hints_refused)
+    refused = request.app.state.traffic.hooks_refused
+    refused["payment"] += 1
+    log.warning("a notification from elsewhere", address=host, count=refused["payment"])

@@ -1,7 +1,7 @@
 """The hooks: what outside services call when something has happened.
 
 Telegram's update is stored before it is answered, so none is lost. The others are believed in
-nothing: they only wake somebody who asks the service itself.
+nothing: they only wake somebody who asks the service itself, and must prove who calls.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from merlin.api.body import HOOK_BYTES, read_body
 from merlin.api.described import problems
+from merlin.api.hook_secrets import may_call
 from merlin.api.problems import Problem
 from merlin.api.services import ApiServices
 from merlin.core.killpoint import reached
@@ -28,7 +29,7 @@ SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's nam
 # Only who knows the secret gets so far; a refusal would make Telegram send it for ever.
 TELEGRAM_BYTES = 1024 * 1024
 EMPTY: dict[str, Any] = {"description": "Nothing more is said", "content": {}}
-_RUNG: dict[int | str, dict[str, Any]] = {202: EMPTY, **problems(400, 413)}
+_RUNG: dict[int | str, dict[str, Any]] = {202: EMPTY, **problems(400, 401, 413)}
 _SECRET = {
     "name": SECRET_HEADER,
     "in": "header",
@@ -55,7 +56,7 @@ async def telegram(request: Request) -> Response:
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")
     given = request.headers.get(SECRET_HEADER, "")
     if not hmac.compare_digest(given.encode("latin-1"), services.telegram_secret.encode()):
-        raise Problem(HTTPStatus.UNAUTHORIZED, "unauthorized")
+        raise _refused(request, "telegram")
     update = _update_in(await read_body(request, TELEGRAM_BYTES))
     await services.store_update(update)
     reached("update.stored")
@@ -94,6 +95,13 @@ async def provider(request: Request) -> Response:
 
 
 async def _rung(request: Request, name: str) -> Response:
-    await read_body(request, HOOK_BYTES)
+    body = await read_body(request, HOOK_BYTES)
+    if not may_call(request, name, body):
+        raise _refused(request, name)
     request.app.state.bells[name].ring()
     return Response(status_code=HTTPStatus.ACCEPTED)
+
+
+def _refused(request: Request, name: str) -> Problem:
+    request.app.state.traffic.hooks_refused[name] += 1
+    return Problem(HTTPStatus.UNAUTHORIZED, "unauthorized")

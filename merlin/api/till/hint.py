@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
 from merlin.api.services import ApiServices
@@ -57,22 +55,6 @@ def _word(said: object, name: str) -> str:
     word: Any = _part(said, name)
     is_word = isinstance(word, str) and len(word) <= _MOST_WORD and word.isascii()
     return word if is_word and word.isprintable() else ""
-
-
-def is_from(host: str, networks: tuple[str, ...]) -> bool:
-    """Return whether an address lies in one of these networks."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return any(address in network for network in _networks(networks))
-
-
-@lru_cache(maxsize=8)
-def _networks(said: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple(ip_network(each) for each in said)
 
 
 async def note(services: ApiServices, hint: Hint) -> bool:

@@ -16,13 +16,13 @@ from merlin.core.clock import Clock, StepWatch, utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger
+from merlin.core.webhook_signing import key_of
 from merlin.engine.refusal import Refusal
 from merlin.engine.rows import Row, Rows
 from merlin.engine.settings import EngineSettings
 from merlin.engine.webhooks.endpoints import ON, Endpoints
 from merlin.engine.webhooks.outbox import LADDER_S, Outbox, event_body, new_id
 from merlin.engine.webhooks.sending import Outcome, Sending
-from merlin.engine.webhooks.signing import key_of
 from merlin.engine.webhooks.walls import Walls
 
 log = get_logger(__name__)

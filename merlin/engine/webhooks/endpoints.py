@@ -16,11 +16,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from merlin.core.clock import Clock, utc_now
+from merlin.core.webhook_signing import hint_of, new_secret
 from merlin.engine.paging import Page, rows_of
 from merlin.engine.refusal import Refusal, bad, missing
 from merlin.engine.rows import Row, Rows
 from merlin.engine.settings import WebhookSettings
-from merlin.engine.webhooks.signing import hint_of, new_secret
 
 EVENT_TYPES = tuple(f"fine_tuning.job.{word}" for word in ("succeeded", "failed", "cancelled"))
 ON, PAUSED, GONE = "on", "paused", "gone"

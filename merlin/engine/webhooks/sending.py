@@ -12,8 +12,8 @@ import aiohttp
 
 from merlin import __version__
 from merlin.core.clock import utc_now
+from merlin.core.webhook_signing import headers_of
 from merlin.engine.refusal import Refusal
-from merlin.engine.webhooks.signing import headers_of
 from merlin.engine.webhooks.walls import Resolver, Walls
 
 TIMEOUT_S = 15.0

@@ -7,11 +7,15 @@ import binascii
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 PREFIX = "whsec_"
 _BYTES = 32
 _SHOWN = 4
+# A call that is older, or of the future, may be one that was overheard.
+_TOLERANCE_S = 300
+_DIGITS = 12
 
 
 def new_secret() -> str:
@@ -47,3 +51,19 @@ def headers_of(delivery_id: str, at: int, body: bytes, signing: Sequence[str]) -
         "webhook-timestamp": str(at),
         "webhook-signature": " ".join(f"v1,{base64.b64encode(each).decode()}" for each in made),
     }
+
+
+def is_signed(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) -> bool:
+    """Return whether a call was signed with a secret, within five minutes of `now`.
+
+    Raises ValueError for a secret that `key_of` refuses.
+    """
+    delivery_id, moment = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    if not (delivery_id and moment.isascii() and moment.isdigit() and len(moment) <= _DIGITS):
+        return False
+    at = int(moment)
+    if abs(now.timestamp() - at) > _TOLERANCE_S:
+        return False
+    wanted = headers_of(delivery_id, at, body, [secret])["webhook-signature"].encode()
+    given = headers.get("webhook-signature", "").encode("latin-1").split()
+    return any(hmac.compare_digest(each, wanted) for each in given)
