@@ -17,6 +17,8 @@ _BOMS = {
 # Ten letters make up two thirds of any Russian text; in a wrong table they come out as others.
 _FREQUENT = frozenset("оеаинтсрвл")
 _CYRILLIC, _WESTERN = ("cp1251", "koi8-r", "cp866"), "cp1252"
+# Every encoding that a text may be taken for.
+TABLES = ("utf-8", "utf-16-le", *_BOMS.values(), *_CYRILLIC, _WESTERN)
 _ASCII, _ROWS = bytes(range(128)), re.compile(rb"[\x80-\xff]{2,}")
 _SAMPLE = 100_000
 _LEAST_SHARE = 0.25

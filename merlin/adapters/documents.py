@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
 from json import loads
 from pathlib import Path
 
-from merlin.adapters.document_child import CPU_S
+from merlin.adapters.document_child import CPU_S, WALLS
 from merlin.chat.kind import DOCUMENTS, HEAD_BYTES, Kind, kind_of
 from merlin.chat.media import MediaLimits, Read, Unreadable
 from merlin.core.log import get_logger
@@ -75,13 +76,7 @@ class ChildReader:
 
     async def _start(self, kind: Kind) -> Process:
         return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-IB",
-            "-c",
-            _START,
-            _ROOT,
-            kind.value,
-            str(self._limits.document_characters),
+            *_command(kind.value, self._limits.document_characters),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
@@ -115,6 +110,21 @@ class ChildReader:
             return Read(said["text"], said["pages"], said["is_cut"])
         most = self._limits.document_characters
         raise Unreadable(f"media-{said['fault']}", characters=most, kinds=_KINDS)
+
+
+def is_walled() -> bool:
+    """Return whether this machine's kernel keeps a child from files and network, by trying."""
+    try:
+        done = subprocess.run(  # noqa: S603 - our own words
+            _command(WALLS, 0), capture_output=True, cwd="/", env={}, timeout=WALL_S, check=True
+        )
+        return bool(loads(done.stdout) == {WALLS: True})
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return False
+
+
+def _command(kind: str, most_characters: int) -> list[str]:
+    return [sys.executable, "-IB", "-c", _START, _ROOT, kind, str(most_characters)]
 
 
 def _is_out_of_time(status: int) -> bool:

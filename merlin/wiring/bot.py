@@ -6,6 +6,7 @@ import asyncio
 import gc
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 import uvloop
 
 from merlin.account.retention import Retention
-from merlin.adapters.documents import ChildReader
+from merlin.adapters.documents import ChildReader, is_walled
 from merlin.adapters.openai_audio import OpenAIAudio
 from merlin.adapters.openai_chat import OpenAIChat
 from merlin.adapters.systemd import notify
@@ -31,7 +32,7 @@ from merlin.chat.known import Known
 from merlin.chat.media import MediaLimits
 from merlin.chat.preset import Preset
 from merlin.chat.route import General
-from merlin.core.log import hide, setup
+from merlin.core.log import get_logger, hide, setup
 from merlin.core.loopback import is_loopback
 from merlin.inbox.owner import this_process
 from merlin.store.answer_costs import AnswerCostRows
@@ -81,6 +82,7 @@ from merlin.wiring.store import WriterStore
 
 # Who waits for what another thread has stored gets on five times sooner than by Python's default.
 _SWITCH_S = 0.001
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +132,21 @@ def run_bot(settings: BotSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigError for a wrong token or key."""
     setup("bot")
     hide([settings.token, *(provider.key for provider in settings.providers)])
+    # Beside: trying takes as long as a document.
+    threading.Thread(target=_tell_walls, name="merlin-walls", daemon=True).start()
     # What was imported stays for ever: looking through it for garbage would cost long pauses.
     gc.collect()
     gc.freeze()
     sys.setswitchinterval(_SWITCH_S)
     uvloop.run(_until_signal(settings))
+
+
+def _tell_walls() -> None:
+    """Say in the log what keeps a reader of documents from files and network on this machine."""
+    if is_walled():
+        log.info("the kernel keeps readers of documents from files and network")
+    else:
+        log.warning("no filter of system calls: only Python keeps readers of documents from files")
 
 
 async def _until_signal(settings: BotSettings) -> None:

@@ -14,6 +14,7 @@ from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from merlin.adapters.documents import is_walled
 from merlin.adapters.git_source import GitSource
 from merlin.config import Config, ProviderConfig, RepositoryConfig, credential
 from merlin.core.errors import ConfigError, MerlinError, NotFound
@@ -60,6 +61,7 @@ def examine(config: Config) -> Iterator[Examined]:
     if config.default_dataset:
         yield _tried("datasets.default", partial(_default, config))
     yield _tried("telegram", partial(_telegram, config.telegram.base_url))
+    yield _tried("documents", _walls)
     is_new = _was_never_started(config)
     for provider in config.providers:
         found = _tried(f"provider {provider.name}", partial(_provider, provider))
@@ -134,6 +136,13 @@ def _repository(repository: RepositoryConfig) -> _Good:
     if newest is None:
         raise _Found("no such branch", "doctor-no-branch", **told)
     return "doctor-repository", {"commit": newest[:7], **told}
+
+
+def _walls() -> _Good:
+    """Look whether the kernel keeps the reader of people's documents from files and network."""
+    if not is_walled():
+        raise _Found("no filter of system calls", "doctor-no-walls")
+    return "doctor-walls", {}
 
 
 def _default(config: Config) -> _Good:

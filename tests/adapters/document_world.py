@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from papers import docx_of, pdf
 
-from merlin.adapters.document_child import parse
+from merlin.adapters.document_child import parse, reader_of
 from merlin.adapters.document_found import Fault
 from merlin.adapters.documents import ChildReader
 from merlin.chat.media import Unreadable
@@ -40,7 +40,7 @@ def refusal(content, name, **more):
 def found(kind, content, most=1_000_000):
     """Return what the parser finds, or the word of its fault."""
     try:
-        return parse(kind, content, most).text
+        return parse(reader_of(kind), content, most).text
     except Fault as fault:
         return fault.word
 

@@ -13,7 +13,7 @@ from document_world import ESSAY, PAPER, SAID, found, read, refusal
 from injections import documents
 from papers import body_of, changed_pdf, docx_of, docx_with, pdf
 
-from merlin.adapters.document_child import parse
+from merlin.adapters.document_child import parse, reader_of
 from merlin.adapters.document_found import Found, Word, cleaned
 from merlin.chat.media import MediaLimits, Read
 
@@ -79,11 +79,13 @@ def test_limits_are_those_of_the_configuration():
 
 @unit
 def test_a_pdf_with_a_picture_or_a_broken_page_is_cut():
-    assert parse("pdf", pdf("слово", None), 100) == Found("слово", 2, is_cut=True)
-    assert parse("pdf", pdf("слово", ""), 100) == Found("слово", 2)
+    assert parse(reader_of("pdf"), pdf("слово", None), 100) == Found("слово", 2, is_cut=True)
+    assert parse(reader_of("pdf"), pdf("слово", ""), 100) == Found("слово", 2)
     assert found("pdf", pdf(None)) == Word.NO_TEXT
     head, _, tail = pdf("слово", "два", packs=True).rpartition(b"/FlateDecode")
-    assert parse("pdf", head + b"/OtherDecode" + tail, 100) == Found("слово", 2, is_cut=True)
+    assert parse(reader_of("pdf"), head + b"/OtherDecode" + tail, 100) == Found(
+        "слово", 2, is_cut=True
+    )
     assert found("pdf", pdf("а", packs=True).replace(b"/FlateDecode", b"/OtherDecode")) == (
         Word.DAMAGED
     )
@@ -203,7 +205,7 @@ def test_a_text_is_read_in_whatever_letters_it_was_written(encoding, wanted):
 @unit
 def test_texts_of_the_west_and_texts_with_a_broken_letter():
     assert found("txt", "naïve façade, déjà vu".encode("cp1252")) == "naïve façade, déjà vu"
-    told = parse("txt", ("ёж" * 200).encode()[:-1], 1000)
+    told = parse(reader_of("txt"), ("ёж" * 200).encode()[:-1], 1000)
     assert told.is_cut
     assert told.text.startswith("ёжёж")
     assert found("txt", bytes(range(32)) * 9 + b"abc") == Word.UNKNOWN
@@ -222,5 +224,5 @@ def test_what_cannot_be_seen_is_taken_out_of_a_text():
 def test_a_document_that_gives_orders_is_a_document(one):
     kind = {"pdf": "pdf", "docx": "docx"}.get(one.name.rpartition(".")[2], "txt")
     words = [word for word in re.findall(r"[\w/]{4,}", cleaned(one.order)) if word.isascii()]
-    said = parse(kind, one.content, 10_000).text
+    said = parse(reader_of(kind), one.content, 10_000).text
     assert all(word in said for word in words)

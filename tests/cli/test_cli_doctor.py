@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import contextmanager
 
 import pytest
@@ -25,6 +26,16 @@ pytestmark = pytest.mark.functional
 def telegram():
     with TelegramStandIn() as stand_in:
         yield stand_in
+
+
+def test_what_keeps_the_reader_of_documents_in_is_said_truly(fresh, capsys, monkeypatch):
+    found = examined(fresh, capsys)
+    assert found["documents"] == (True, "the kernel keeps their reader from files and network")
+    # As good as a kernel without a filter: what is tried there cannot be shown.
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    is_good, words = examined(fresh, capsys)["documents"]
+    assert not is_good
+    assert "only Python keeps the reader" in words
 
 
 @pytest.fixture

@@ -61,6 +61,11 @@ def test_a_commit_is_trained_and_answered_inside_the_sandboxes(machine):
     machine.wait(lambda: "Форма лба" in machine.answers(), "the bot has answered")
 
 
+def test_the_kernel_keeps_the_reader_of_documents_in_beside_the_sandbox_of_the_unit(machine):
+    line = "the kernel keeps readers of documents from files and network"
+    machine.wait(lambda: line in machine.box.journal("merlin-bot"), "the bot has tried it")
+
+
 def test_root_changes_the_key_of_texts_under_services_of_another_user(machine):
     path = "/var/lib/merlin/text.key"
     before = machine.box.run("stat", "-c", "%U:%G %a", path).stdout
@@ -81,7 +86,7 @@ def test_root_changes_the_key_of_texts_under_services_of_another_user(machine):
     assert done.returncode == 0, done.stderr
     assert machine.box.run("stat", "-c", "%U:%G %a", path).stdout == before
     for process in ("daemon", "bot", "api"):
-        assert "cannot be read" not in machine.box.journal(f"merlin-{process}")
+        assert "key file cannot be read" not in machine.box.journal(f"merlin-{process}")
 
 
 def test_every_process_keeps_its_watchdog_quiet(machine):
