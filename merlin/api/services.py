@@ -122,9 +122,9 @@ class ApiServices:
     in, `limits` how many calls they may make. `proofs` checks edits, `pipeline` is
     what is read of builds, jobs and models; None: nothing is. `payments` and `returns` are the
     shop at YooKassa; None: there is none. `connections` are those of the server. `tell_keys` says
-    which keys of people's texts this process holds, about once a second. `hook_secrets` are those
-    of a hook by its name, each of which proves a call; `monitoring` are the networks that may read
-    /readyz and /metrics.
+    that this process lives and which keys of people's texts it holds, about once a second.
+    `hook_secrets` are those of a hook by its name, each of which proves a call; `monitoring` are
+    the networks that may read /readyz and /metrics.
     """
 
     store: Store

@@ -49,9 +49,18 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineLook:
+    """Merlin's own engine from outside: `host` names it, `answers` asks whether it lives."""
+
+    host: str
+    answers: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonServices:
     """Ports and functions of the daemon; `pads` and `towers` are by provider name.
 
+    `engine` asks Merlin's own engine whether it lives, where it is a provider.
     `relies_on` are models that nobody tunes and yet the bot needs: their sunsets are watched.
     """
 
@@ -74,3 +83,4 @@ class DaemonServices:
     changing: Changing
     books: Books
     relies_on: Sequence[Reliance] = ()
+    engine: EngineLook | None = None

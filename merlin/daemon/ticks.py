@@ -10,7 +10,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from merlin.build.gather import Left, Outcome, gather, restore
@@ -36,14 +36,16 @@ from merlin.model.prove import prove_new
 from merlin.model.sunset import warning_due
 
 log = get_logger(__name__)
-HOUR_S, MINUTE_S = 3600.0, 60.0
+HOUR_S, MINUTE_S, ENGINE_S = 3600.0, 60.0, 4.0
 LONGEST_WAIT = timedelta(seconds=HOUR_S)
 
 
 def ticks_of(services: DaemonServices, tally: Tally) -> list[Tick]:
     """Return the ticks of one daemon, each waking the next of the chain."""
     step = services.pace.tick_s
+    engine = [] if services.engine is None else [Tick("engine", _engine(services), ENGINE_S)]
     return [
+        *engine,
         Tick("fetch", partial(fetch, services), services.pace.fetch_s, wakes="launch"),
         Tick("launch", partial(launch, services), step, wakes="poll"),
         Tick("poll", partial(poll, services), step, wakes="prove"),
@@ -265,6 +267,24 @@ def _served(services: DaemonServices) -> Callable[[], bool]:
         return done
 
     return serve
+
+
+def _engine(services: DaemonServices) -> Callable[[], bool]:
+    """Return the tick that writes the engine's heartbeat: the engine itself knows no database."""
+    since: datetime | None = None
+
+    def look() -> bool:
+        nonlocal since
+        now = services.clock()
+        if services.engine is None or not services.engine.answers():
+            since = None
+            return False
+        since = since or now
+        host = services.engine.host
+        services.heartbeats.beat(Heartbeat("engine", host, 0, since, now, step="serving"))
+        return False
+
+    return look
 
 
 def _beat(services: DaemonServices, tally: Tally) -> Callable[[], bool]:

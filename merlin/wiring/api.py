@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,6 +29,7 @@ from merlin.chat.known import Known
 from merlin.chat.route import General
 from merlin.core.clock import utc_now
 from merlin.core.connections import ConnectionLimits, Connections
+from merlin.core.heartbeat import Heartbeat
 from merlin.core.listening import Listening
 from merlin.core.request import RequestKind
 from merlin.course.search import Searcher
@@ -264,10 +267,18 @@ def _ask(writer: Writer, kind: RequestKind) -> Callable[[], Awaitable[None]]:
 
 
 def _tell_keys(writer: Writer, cipher: Cipher) -> Callable[[], Awaitable[None]]:
-    holders = HolderRows(writer.db, cipher)
+    """Return what says that this api lives and which keys it holds; called once a second."""
+    holders, heartbeats = HolderRows(writer.db, cipher), HeartbeatRows(writer.db)
+    since = utc_now()
+
+    def say(_db: Database) -> None:
+        now = utc_now()
+        holders.tell("api", now)
+        host = socket.gethostname()
+        heartbeats.beat(Heartbeat("api", host, os.getpid(), since, now, step="serving"))
 
     async def tell() -> None:
-        await writer.do(lambda _db: holders.tell("api", utc_now()))
+        await writer.do(say)
 
     return tell
 

@@ -41,6 +41,7 @@ from merlin.store.requests import RequestRows
 from merlin.store.wake import WakeRow
 from merlin.wiring.changing import changing, cipher_of
 from merlin.wiring.database import opened
+from merlin.wiring.health import engine_look
 from merlin.wiring.providers import asker, terms, trainer
 
 log = get_logger(__name__)
@@ -155,6 +156,7 @@ def services_of(
             changing=changing(database, source, cipher),
             books=EditingRows(database),
             relies_on=config.relies_on,
+            engine=engine_look(config),
         )
 
 

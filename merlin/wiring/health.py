@@ -5,15 +5,20 @@ from __future__ import annotations
 import ssl
 import urllib.error
 import urllib.request
+from functools import partial
+from http.client import HTTPException
+from urllib.parse import urlsplit
 
 from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
 from merlin.core.heartbeat import Heartbeat
+from merlin.daemon.services import EngineLook
 from merlin.store.heartbeats import HeartbeatRows
 from merlin.wiring.database import reading
+from merlin.wiring.processes import is_engine
 
-ANSWER_S = 5.0
+ANSWER_S, ENGINE_S = 5.0, 2.0
 # Who listens on every address is asked on the loopback.
 _HERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not listened on
 
@@ -31,6 +36,27 @@ def illness(config: Config, process: str) -> MerlinError | None:
     if process in ("daemon", "bot"):
         return _still(config, process)
     raise ConfigError(f"no process {process}", "health-unknown", process=process)
+
+
+def engine_look(config: Config) -> EngineLook | None:
+    """Return what asks Merlin's own engine whether it lives; None where no provider is one.
+
+    It may run on another machine or in another container: it is the provider with its key.
+    """
+    for provider in config.providers:
+        if is_engine(config, provider) or provider.credential == config.engine.credential:
+            asked = urlsplit(provider.base_url)
+            url = f"{asked.scheme}://{asked.netloc}/healthz"
+            return EngineLook(asked.hostname or "", partial(_answers, url))
+    return None
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=ENGINE_S):  # noqa: S310 - judged with the configuration
+            return True
+    except (OSError, HTTPException):
+        return False
 
 
 def place_of(address: tuple[str, int]) -> str:

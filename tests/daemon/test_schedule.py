@@ -16,6 +16,7 @@ from merlin.core.errors import SourceError
 from merlin.core.heartbeat import LASTING, BugCount
 from merlin.core.text import LANGUAGES, text
 from merlin.daemon.main import Tally, Tick, mind_the_clock, run
+from merlin.daemon.services import EngineLook
 from merlin.daemon.ticks import ticks_of
 from merlin.store.faults import DatabaseAway
 from merlin.wiring.health import illness
@@ -131,3 +132,20 @@ def test_a_daemon_without_its_database_says_that_it_lives(lab):
         with pytest.raises(DatabaseAway):
             beat.run()
     assert said == ["alive"]
+
+
+def test_the_daemon_writes_the_heartbeat_of_an_engine_that_answers_and_of_no_other(lab):
+    answers = [True]
+    look = EngineLook("engine.example", lambda: answers[0])
+    with lab.services() as services:
+        seen = replace(services, engine=look)
+        tick = next(tick for tick in ticks_of(seen, Tally()) if tick.name == "engine")
+        tick.run()
+        (beat,) = [each for each in services.heartbeats.all() if each.process == "engine"]
+        assert (beat.host, beat.is_alive(services.clock())) == ("engine.example", True)
+        answers[0] = False
+        tick.run()
+        assert [each.at for each in services.heartbeats.all() if each.process == "engine"] == [
+            beat.at
+        ]
+        assert "engine" not in {tick.name for tick in ticks_of(services, Tally())}

@@ -53,6 +53,8 @@ def test_the_demo_checks_itself_and_its_folder_can_be_read_afterwards(tmp_path):
     serving = status["datasets"]["neurotypology"]["serving"]
     assert (serving["build"], serving["model"]) == ("neurotypology-2", told["second"]["model"])
     assert set(status) >= {"datasets", "queues", "providers"}
+    # Health in the bot and on the page tells of each: all four have said that they live.
+    assert set(status["processes"]) == {"daemon", "bot", "api", "engine"}
     log = json.loads(merlin("log", "neurotypology", "--json", *config).stdout)
     assert [verdict["verdict"] for verdict in log] == ["serving", "serving"]
 
