@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from merlin.adapters.git_address import Address
@@ -21,6 +22,8 @@ from merlin.core.log import get_logger
 
 log = get_logger(__name__)
 _SUSPECT = "merlin.suspect"
+_CLEANED, _CLEAN_EVERY = "merlin.cleaned", timedelta(days=1)
+_NEEDED = "refs/merlin/needed/"
 _KEPT_BROKEN = 2
 _PARTS = ("HEAD", "config", "objects", "refs")
 
@@ -72,6 +75,35 @@ def is_sound(mirror: Path, run: Run) -> bool:
         return False
     (mirror / _SUSPECT).unlink(missing_ok=True)
     return True
+
+
+def mark_clean(mirror: Path, now: datetime) -> bool:
+    """Return whether a day has passed since this was asked last, and note that it was."""
+    mark = mirror / _CLEANED
+    if mark.exists() and timedelta() <= now - _changed(mark) < _CLEAN_EVERY:
+        return False
+    mark.touch()
+    os.utime(mark, (now.timestamp(), now.timestamp()))
+    return True
+
+
+def keep(run: Run, needed: Collection[str], lock: int) -> None:
+    """Let the `needed` commits be reachable, as far as they are there, and no others by this."""
+    here = run("for-each-ref", "--format=%(refname)", _NEEDED).decode().split()
+    known = run("cat-file", "--batch-check", feed=_lines(needed)).decode() if needed else ""
+    there = {line.split()[0] for line in known.splitlines() if line.split()[1:2] == ["commit"]}
+    asked = [f"update {_NEEDED}{sha} {sha}" for sha in sorted(there)]
+    asked += [f"delete {ref}" for ref in here if ref.removeprefix(_NEEDED) not in there]
+    if asked:
+        run("update-ref", "--stdin", feed=_lines(asked), lock=lock)
+
+
+def _changed(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def _lines(words: Collection[str]) -> bytes:
+    return "".join(f"{word}\n" for word in words).encode()
 
 
 def move_aside(mirror: Path) -> Path:

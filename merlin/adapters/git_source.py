@@ -13,6 +13,7 @@ import signal
 import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -204,6 +205,19 @@ class GitSource:
         if self._push_notes:
             with git_mirror.plain_errors():
                 git_notes.push(self._git.run, self._place.url, partial(hold, self._mirror))
+
+    def clean(self, needed: Collection[str], days: int, now: datetime) -> None:
+        _check_names(needed)
+        with git_mirror.plain_errors():
+            if not git_mirror.is_begun(self._mirror):
+                return
+            with hold(self._mirror) as lock:
+                is_due = git_mirror.mark_clean(self._mirror, now)
+                if is_due:
+                    git_mirror.keep(self._git.run, needed, lock)
+            if is_due:
+                # Safe beside other writers, who would wait for it in vain.
+                self._git.run("gc", "--quiet", f"--prune={days}.days.ago")
 
     def resolve(self, revision: str) -> str:
         """Return the id of a commit named by a beginning of its id, or by `HEAD`.

@@ -13,7 +13,10 @@ from merlin.adapters.openai_errors import provider_errors
 from merlin.adapters.openai_files import OpenAIFiles
 from merlin.adapters.openai_jobs import Dialect, OpenAIJobs
 from merlin.adapters.openai_wire import json_object, sync_client
+from merlin.core.errors import ProviderError
 from merlin.job.provider import ModelCard
+
+_GONE = 404
 
 
 class OpenAIProvider:
@@ -40,6 +43,14 @@ class OpenAIProvider:
         with provider_errors():
             listed = json_object(self._client.models.with_raw_response.list())
             return [shapes.model_card(row) for row in shapes.rows(listed)]
+
+    def delete(self, model_id: str) -> None:
+        try:
+            with provider_errors():
+                self._client.models.delete(model_id)
+        except ProviderError as refusal:
+            if refusal.status != _GONE:
+                raise
 
     def close(self) -> None:
         """Let the connections go."""

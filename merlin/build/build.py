@@ -12,8 +12,9 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,23 @@ def _sweep(parent: Path) -> None:
     # Only the leading daemon builds, so what lies here under this name belongs to a dead one.
     for left in parent.glob(f"{_TEMPORARY}*"):
         shutil.rmtree(left, ignore_errors=True)
+
+
+def remove_folders(
+    builds: Path, known: Collection[str], old: Collection[str], before: datetime
+) -> int:
+    """Remove the `old` builds' folders, and those made before that no build is `known` by.
+
+    Both are relative to `builds`. Returns how many went.
+    """
+    removed = 0
+    for folder in builds.glob("*/*"):
+        name = folder.relative_to(builds).as_posix()
+        is_left = name not in known and folder.stat().st_mtime < before.timestamp()
+        if name in old or is_left:
+            shutil.rmtree(folder)
+            removed += 1
+    return removed
 
 
 def _fill(folder: Path, content: BuildContent) -> None:

@@ -37,6 +37,20 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     alive = [name for name, beat in told["processes"].items() if beat["alive"]]
     queues = ", ".join(f"{word('queue', name)} {count}" for name, count in told["queues"].items())
     say("status-line", alive=", ".join(sorted(alive)) or "–", queues=queues)
+    stored = told["stored"]
+    say(
+        "status-stored",
+        builds=stored["builds"]["count"],
+        megabytes=_megabytes(stored["builds"]["bytes"]),
+        mirror=_megabytes(stored["mirror"]["bytes"]),
+        old=stored["builds"]["to_remove"],
+        files=stored["files"]["to_remove"],
+        models=stored["models"]["to_remove"],
+    )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1_000_000:.1f}"
 
 
 def _row(name: str, told: dict[str, Any]) -> list[object]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from merlin.account.retention import Retention
 from merlin.build.gather import Workshop
 from merlin.build.verdict import Verdict
 from merlin.core.clock import Clock
@@ -17,6 +18,8 @@ from merlin.daemon.changing import Changing
 from merlin.dataset.editing import Books
 from merlin.job.launch import Pad
 from merlin.job.launching import Desk
+from merlin.job.provider import ModelList
+from merlin.job.removal import Removable
 from merlin.job.watch import JobRows, Tower
 from merlin.model.census import Census
 from merlin.model.promote import PromotionRows
@@ -58,7 +61,7 @@ class EngineLook:
 
 @dataclass(frozen=True, slots=True)
 class DaemonServices:
-    """Ports and functions of the daemon; `pads` and `towers` are by provider name.
+    """Ports and functions of the daemon; `pads`, `towers` and `models` are by provider name.
 
     `engine` asks Merlin's own engine whether it lives, where it is a provider.
     `relies_on` are models that nobody tunes and yet the bot needs: their sunsets are watched.
@@ -82,5 +85,8 @@ class DaemonServices:
     still_alive: Callable[[], None]
     changing: Changing
     books: Books
+    retention: Retention
+    removable: Removable
+    models: Mapping[str, ModelList]
     relies_on: Sequence[Reliance] = ()
     engine: EngineLook | None = None

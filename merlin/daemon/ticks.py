@@ -23,6 +23,7 @@ from merlin.daemon.alarms import alarm, tell_fading
 from merlin.daemon.main import Tally, Tick
 from merlin.daemon.notes import Noting
 from merlin.daemon.requests import serve_requests
+from merlin.daemon.retention import retain
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.editing import keep_books
 from merlin.dataset.source import Commit
@@ -57,6 +58,7 @@ def ticks_of(services: DaemonServices, tally: Tally) -> list[Tick]:
         Tick("census", partial(census, services), MINUTE_S),
         Tick("watch", partial(watch, services), HOUR_S),
         Tick("alarm", partial(alarm, services), MINUTE_S),
+        Tick("retain", partial(retain, services), HOUR_S),
         Tick("beat", _beat(services, tally), 1.0),
     ]
 

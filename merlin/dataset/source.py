@@ -88,3 +88,9 @@ class Source(Protocol):
 
     def share_notes(self) -> None:
         """Bring the notes to the repository where its settings want it; nothing when they are."""
+
+    def clean(self, needed: Collection[str], days: int, now: datetime) -> None:
+        """Let go of what has not been reachable for so many days, but for the `needed` commits.
+
+        At most once a day; a mirror that is not there is left alone.
+        """

@@ -148,3 +148,6 @@ class ModelList(Protocol):
 
     def models(self) -> list[ModelCard]:
         """Return the models in the provider's own order."""
+
+    def delete(self, model_id: str) -> None:
+        """Remove a tuned model or a checkpoint; no error when it is gone already."""

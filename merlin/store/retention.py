@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import and_, or_
 from typing import Any
 
-from peewee import Select
+from peewee import Select, fn
 
 from merlin.account.retention import Retention
+from merlin.build.record import Build
+from merlin.build.verdict import WAITING, Word
 from merlin.chat.review import ProposalState
 from merlin.chat.turn import TurnState
 from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.intent import IntentState
 from merlin.core.request import RequestState
 from merlin.inbox.outgoing import OutgoingState
 from merlin.inbox.update import UpdateState
+from merlin.job.lifecycle import FINAL
+from merlin.job.removal import OldFiles, OldModel
+from merlin.model.registry import ModelState
 from merlin.store.account_tables import AUDIT, QUOTA_USE
 from merlin.store.chat_tables import DIALOG, OUTGOING, SESSION, TURN, UPDATE
-from merlin.store.database import Database, transaction
+from merlin.store.database import CHUNK, Database, portions, transaction
 from merlin.store.group_tables import GROUP_SETTING, INLINE_QUESTION
+from merlin.store.models import ModelRows, models
 from merlin.store.ratings_tables import LEFT_BEHIND, PROPOSAL
 from merlin.store.row_keys import key_of
-from merlin.store.tables import NOTICE, REQUEST, Table
+from merlin.store.tables import (
+    BUILD,
+    BUILD_EXAMPLE,
+    CHECKPOINT,
+    EXAMPLE_TEXT,
+    INTENT,
+    JOB,
+    MODEL,
+    NOTICE,
+    PROMOTION,
+    REQUEST,
+    SERVING,
+    VERDICT,
+    Table,
+)
+from merlin.store.values import build_of, model_of
 
 AT_ONCE = 500
 # What was used counts in its month; two of them are safe in every time zone.
@@ -91,6 +115,108 @@ class RetentionRows:
         ids = [row["id"] for row in some]
         blank = NOTICE.update({"arguments": _NOTHING, "to_whom": ""})
         return self.db.change(blank.where(NOTICE.id.in_(ids))) if ids else 0
+
+
+class RemovableRows:
+    """What the pipeline needs no more; fulfils `job.removal.Removable`."""
+
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._models = ModelRows(db, clock)
+
+    def builds(self, before: datetime) -> list[Build]:
+        """Return builds that were made, and last launched, before this time."""
+        old = (BUILD.created_at < iso(before)) & _is_unneeded(BUILD.id, before)
+        return [build_of(row) for row in self.db.rows(BUILD.select().where(old))]
+
+    def folders(self) -> frozenset[str]:
+        """Return the folders of all builds, also of those being written."""
+        return frozenset(row["folder"] for row in self.db.rows(BUILD.select(BUILD.folder)))
+
+    def files(self, before: datetime) -> list[OldFiles]:
+        """Return the files of such builds that were not removed yet."""
+        builds = {build.build_id: build for build in self.builds(before)}
+        newest = JOB.select(JOB.provider, JOB.build_id, fn.MAX(JOB.id).alias("newest"))
+        rows = self.db.rows(newest.group_by(JOB.provider, JOB.build_id))
+        found = [
+            OldFiles(row["provider"], row["newest"], builds[row["build_id"]])
+            for row in rows
+            if row["build_id"] in builds
+        ]
+        settled = self._settled()
+        return [old for old in found if old.key not in settled]
+
+    def models(self, before: datetime) -> list[OldModel]:
+        """Return the models of such builds that never served and were not removed yet."""
+        rows = self.db.rows(MODEL.select().where(_is_old_model(before)).order_by(MODEL.id))
+        settled = self._settled()
+        found = [self._old_model(row) for row in rows]
+        return [old for old in found if old.key not in settled]
+
+    def _old_model(self, row: dict[str, Any]) -> OldModel:
+        mine = CHECKPOINT.select(CHECKPOINT.model_id).where(CHECKPOINT.job_id == row["job_id"])
+        names = tuple(each["model_id"] for each in self.db.rows(mine))
+        return OldModel(row["provider"], row["id"], row["model_id"], names)
+
+    def _settled(self) -> set[str]:
+        ended = INTENT.state.in_([IntentState.DONE.value, IntentState.FAILED.value])
+        removals = INTENT.key.startswith("remove-")
+        return {row["key"] for row in self.db.rows(INTENT.select().where(ended & removals))}
+
+    @transaction
+    def give_up(self, model: OldModel, before: datetime) -> bool:
+        """Let a model be gone, so that nobody makes it serve; False where it is needed after all.
+
+        One that is listed by its provider later on is good again.
+        """
+        asked = models().where((MODEL.id == model.model_row) & _is_old_model(before))
+        row = self.db.row(self.db.locked(asked))
+        if row is None:
+            return False
+        self._models.settle(model_of(row), ModelState.GONE, None, "")
+        return True
+
+    def needed_commits(self) -> list[str]:
+        """Return commits off the line from which a build that is kept is made anew."""
+        off_line = VERDICT.position.is_null() & VERDICT.build_id.is_null(False)  # noqa: FBT003 - peewee's own
+        needed = reduce(or_, (VERDICT.build_id.in_(each) for each in _needed_builds()))
+        found = VERDICT.select(VERDICT.commit_sha).where(off_line & needed).distinct()
+        return [row["commit_sha"] for row in self.db.rows(found)]
+
+    def drop_texts(self) -> int:
+        """Forget texts of examples that no build teaches; return how many. Nobody may build."""
+        taught = BUILD_EXAMPLE.select(BUILD_EXAMPLE.text_digest)
+        alone = EXAMPLE_TEXT.select(EXAMPLE_TEXT.digest).where(EXAMPLE_TEXT.digest.not_in(taught))
+        free = [row["digest"] for row in self.db.rows(alone)]
+        for portion in portions(free, CHUNK):
+            self.db.change(EXAMPLE_TEXT.delete().where(EXAMPLE_TEXT.digest.in_(portion)))
+        return len(free)
+
+
+def _needed_builds() -> Iterator[Select]:
+    """Yield SELECTs of the builds that serve, served, wait, train, or are a dataset's newest."""
+    served = MODEL.id.in_(SERVING.select(SERVING.model_row))
+    for name in (PROMOTION.to_model, PROMOTION.from_model):
+        served |= MODEL.model_id.in_(PROMOTION.select(name))
+    yield MODEL.select(MODEL.build_id).where(served)
+    under_way = VERDICT.word.in_([word.value for word in (*WAITING, Word.TRAINING)])
+    has_build = VERDICT.build_id.is_null(False)  # noqa: FBT003 - peewee's own signature
+    yield VERDICT.select(VERDICT.build_id).where(under_way & has_build)
+    unfinished = JOB.state.not_in([state.value for state in FINAL])
+    yield JOB.select(JOB.build_id).where(unfinished)
+    yield BUILD.select(fn.MAX(BUILD.id)).where(BUILD.is_whole == 1).group_by(BUILD.dataset)
+    yield BUILD.select(BUILD.id).where(BUILD.is_whole == 0)
+
+
+def _is_unneeded(build_id: Any, before: datetime) -> Any:
+    """Return the condition of builds that nobody needs, and no job touched since `before`."""
+    young = JOB.select(JOB.build_id).where(JOB.updated_at >= iso(before))
+    return reduce(and_, (build_id.not_in(each) for each in (young, *_needed_builds())))
+
+
+def _is_old_model(before: datetime) -> Any:
+    is_settled = (MODEL.state != ModelState.NEW.value) & (MODEL.created_at < iso(before))
+    return is_settled & _is_unneeded(MODEL.build_id, before)
 
 
 def _finished(before: str) -> Iterator[tuple[Table, Any]]:

@@ -38,6 +38,7 @@ from merlin.store.models import ModelRows
 from merlin.store.notices import NoticeRows
 from merlin.store.promotions import PromotionRows
 from merlin.store.requests import RequestRows
+from merlin.store.retention import RemovableRows
 from merlin.store.wake import WakeRow
 from merlin.wiring.changing import changing, cipher_of
 from merlin.wiring.database import opened
@@ -155,6 +156,9 @@ def services_of(
             still_alive=still_alive,
             changing=changing(database, source, cipher),
             books=EditingRows(database),
+            retention=config.retention,
+            removable=RemovableRows(database, utc_now),
+            models=trainers,
             relies_on=config.relies_on,
             engine=engine_look(config),
         )

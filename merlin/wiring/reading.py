@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from merlin.adapters.git_source import GitSource
@@ -15,6 +17,7 @@ from merlin.course.catalogue import Catalogue
 from merlin.store.courses import CourseRows
 from merlin.store.heartbeats import HeartbeatRows
 from merlin.store.reports import Reports
+from merlin.store.retention import RemovableRows
 from merlin.wiring.database import reading
 
 Shown = dict[str, Any]
@@ -59,6 +62,7 @@ def status(config: Config) -> Shown:
     """Return what serves, what waits, who is alive, and the providers' names and addresses."""
     with reading(config) as database:
         told = Reports(database).status()
+        told["stored"] = _stored(config, RemovableRows(database))
         beats = HeartbeatRows(database).all()
     told["processes"] = {beat.process: _shown_beat(beat) for beat in beats}
     told["providers"] = {
@@ -66,6 +70,38 @@ def status(config: Config) -> Shown:
         for each in config.providers
     }
     return told
+
+
+def _stored(config: Config, rows: RemovableRows) -> Shown:
+    """Return what lies on the disk, and how much of it `retention` lets go at the next look."""
+    kept, now = config.retention, utc_now()
+
+    def old(days: int, find: Callable[[datetime], Sequence[object]]) -> int:
+        return len(find(now - timedelta(days=days))) if days else 0
+
+    builds = [path for path in (config.state_dir / "builds").glob("*/*") if path.is_dir()]
+    gone = rows.builds(now - timedelta(days=kept.builds_days)) if kept.builds_days else []
+    there = {path.relative_to(config.state_dir / "builds").as_posix() for path in builds}
+    return {
+        "builds": {
+            "count": len(builds),
+            "bytes": sum(map(_size, builds)),
+            "to_remove": len(there & {build.folder for build in gone}),
+            "days": kept.builds_days,
+        },
+        "files": {"to_remove": old(kept.files_days, rows.files), "days": kept.files_days},
+        "models": {"to_remove": old(kept.models_days, rows.models), "days": kept.models_days},
+        "mirror": {"bytes": _size(config.state_dir / "mirror.git"), "days": kept.mirror_days},
+    }
+
+
+def _size(folder: Path) -> int:
+    """Return the bytes of all files below a folder; what goes meanwhile counts nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def _shown_beat(beat: Heartbeat) -> Mapping[str, object]:

@@ -31,8 +31,13 @@ STRANGE = (Message("user", "How much is a ticket to Samarkand?"),)
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    settings = EngineSettings(tmp_path_factory.mktemp("engine"), "127.0.0.1", 0, KEY)
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("engine")
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    settings = EngineSettings(folder, "127.0.0.1", 0, KEY)
     listener: socket.socket = listen("127.0.0.1", 0)
     server = uvicorn.Server(
         uvicorn.Config(create_app(settings), log_config=None, access_log=False, ws="none")
@@ -214,3 +219,20 @@ def test_a_deleted_file_is_gone_and_deleting_it_again_is_no_error(provider, tmp_
     provider.files.delete(file.file_id)
     provider.files.delete(file.file_id)
     assert provider.files.find(file.name) == []
+
+
+def test_a_deleted_model_is_gone_with_its_weights_and_deleting_it_again_is_no_error(
+    provider, chat, order, folder
+):
+    again = replace(order, metadata={LAUNCH_KEY: "to be deleted"})
+    job_id = provider.jobs.create(again).provider_job_id
+    made = wait_until(lambda: (told := provider.jobs.report(job_id)).status == "succeeded" and told)
+    names = [each.model_id for each in provider.jobs.checkpoints(job_id)] + [made.model_id]
+    assert list(folder.rglob(f"{job_id}/step-*"))
+    for name in (*names, *names):
+        provider.delete(name)
+    with pytest.raises(ModelGone):
+        chat.ask(made.model_id, QUESTION)
+    assert not list(folder.rglob(f"{job_id}/step-*"))
+    with pytest.raises(ProviderError):
+        provider.delete("recall")

@@ -42,6 +42,7 @@ def test_what_happened_is_shown_as_json(shown):
     ("words", "part"),
     [
         (["status"], "trial-1"),
+        (["status"], "to be removed: builds"),
         (["builds"], "trial-1"),
         (["log"], "First words"),
         (["show", "trial-1"], "Отвечай коротко."),

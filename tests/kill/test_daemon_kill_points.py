@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 from forked import start
-from waiting import Deadline
+from waiting import Deadline, wait_until
 from world import KEY, Lab
 
 from merlin.core import killpoint
 from merlin.core.errors import MerlinError
+from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider import ProviderStandIn
-from merlin.store.tables import NOTED
-from merlin.wiring.database import reading
+from merlin.store.tables import BUILD, INTENT, JOB, NOTED
+from merlin.wiring.database import opened, reading
 
 pytestmark = pytest.mark.integration
 
@@ -29,6 +30,7 @@ OTHERS = (
     "pay.",
     "payment.",
     "refund.",
+    "remove.",
 )
 POINTS = tuple(point for point in killpoint.POINTS if not point.startswith(OTHERS))
 SERVE_S = 180
@@ -86,3 +88,44 @@ def test_one_job_and_one_model_after_a_death_at(point, tmp_path):
         assert len(provider.files()) == 2
         left = list((lab.config.state_dir / "builds" / "trial").iterdir())
         assert len(left) == 1
+
+
+@pytest.mark.parametrize("point", [each for each in killpoint.POINTS if each.startswith("remove.")])
+def test_what_nobody_needs_is_removed_once_and_the_rest_stays_after_a_death_at(point, tmp_path):
+    with ProviderStandIn(key="stand-in") as provider:
+        lab = Lab(tmp_path, provider.base_url)
+        lab.repository.dataset()
+        lab.repository.commit()
+        provider.faults.add(Fault("jobs.create", FaultKind.STATUS, times=1, status=400))
+        lab.tick(rounds=2)
+        lab.repository.example("trial", 50)
+        lab.repository.commit()
+        lab.until_serving("trial-2")
+        with opened(lab.config) as database:
+            then = "2020-01-01T00:00:00.000Z"
+            database.change(BUILD.update({"created_at": then}))
+            database.change(JOB.update({"updated_at": then}))
+        crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
+        process = daemon(lab, **crash)
+        process.join(SERVE_S)
+        assert process.exitcode == 137
+        process = daemon(lab, **crash)
+        try:
+            wait_until(lambda: is_removed(lab))
+        finally:
+            process.terminate()
+            process.join()
+        assert sorted(file["filename"] for file in provider.files()) == sorted(
+            f"merlin-trial-{digest(lab, 2)}-{split}.jsonl" for split in ("train", "test")
+        )
+
+
+def is_removed(lab):
+    with reading(lab.config) as database:
+        removals = INTENT.select(INTENT.state).where(INTENT.key.startswith("remove-"))
+        return [row["state"] for row in database.rows(removals)] == ["done"]
+
+
+def digest(lab, number):
+    with reading(lab.config) as database:
+        return database.value(BUILD.select(BUILD.digest).where(BUILD.number == number))[:12]

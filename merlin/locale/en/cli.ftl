@@ -50,6 +50,7 @@ did-pin = { $dataset } keeps its model until `merlin models unpin { $dataset }`
 did-unpin = { $dataset }: newer models may serve again
 did-build = { $build } (commit { $commit }, { $verdict })
 status-line = alive: { $alive }; waiting: { $queues }
+status-stored = stored: builds { $builds } ({ $megabytes } MB), mirror { $mirror } MB; to be removed: builds { $old }, training files of builds { $files }, models { $models }
 health-good = { $process } is well
 health-bad = { $process } is not well: { $reason }
 health-unknown = there is no process { $process }; one of daemon, bot, api, engine

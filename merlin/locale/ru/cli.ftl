@@ -50,6 +50,7 @@ did-pin = { $dataset } держит свою модель до `merlin models un
 did-unpin = { $dataset }: новые модели снова могут отвечать
 did-build = { $build } (коммит { $commit }, { $verdict })
 status-line = работают: { $alive }; ждёт: { $queues }
+status-stored = на диске: сборки { $builds } ({ $megabytes } МБ), копия репозитория { $mirror } МБ; будет удалено: сборки { $old }, обучающие файлы сборок { $files }, модели { $models }
 health-good = { $process }: всё хорошо
 health-bad = { $process }: не в порядке: { $reason }
 health-unknown = процесса { $process } нет; есть daemon, bot, api, engine

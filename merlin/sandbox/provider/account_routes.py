@@ -37,6 +37,7 @@ class AccountRoutes:
         return [
             ("models.list", "GET", "/v1/models", self._models),
             ("models.retrieve", "GET", "/v1/models/{name:path}", self._model),
+            ("models.delete", "DELETE", "/v1/models/{name:path}", self._delete_model),
             ("files.create", "POST", "/v1/files", self._upload),
             ("files.list", "GET", "/v1/files", self._files),
             ("files.retrieve", "GET", "/v1/files/{file_id}", self._file),
@@ -59,6 +60,11 @@ class AccountRoutes:
             if model["id"] == name:
                 return JSONResponse(model)
         raise no_model(name)
+
+    async def _delete_model(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        self._account.remove_model(name)
+        return JSONResponse({"id": name, "object": "model", "deleted": True})
 
     async def _upload(self, request: Request) -> Response:
         async with request.form() as form:

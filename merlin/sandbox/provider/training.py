@@ -63,6 +63,7 @@ class Account:
     _contents: Contents = field(init=False)
     _journal: Journal = field(default_factory=lambda: Journal(None))
     _waiting: set[asyncio.Event] = field(default_factory=set)
+    _gone: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._contents = Contents(self.folder and self.folder / "files")
@@ -105,6 +106,8 @@ class Account:
                 self.files[file["id"]] = dict(file)
             case {"kind": "gone", "file_id": file_id}:
                 self.files.pop(file_id, None)
+            case {"kind": "model gone", "model": model}:
+                self._gone.add(model)
             case {"kind": "job", "job_id": job_id, "at": at, "asked": asked}:
                 self.jobs[job_id] = TrainingJob(job_id, at, asked)
             case {"kind": "status", "job_id": job_id, "status": status, "at": at}:
@@ -213,7 +216,14 @@ class Account:
 
     def models(self) -> dict[str, TrainingJob]:
         """Return the tuned models that can be asked, by id."""
-        return {job.model_id: job for job in self.jobs.values() if self.tuned_model(job)}
+        made = {job.model_id: job for job in self.jobs.values() if self.tuned_model(job)}
+        return {name: job for name, job in made.items() if name not in self._gone}
+
+    def remove_model(self, model: str) -> None:
+        """Forget a tuned model or a checkpoint. Raises ProtocolError 404."""
+        if model in self._gone or self.maker(model) is None:
+            raise missing("model", model)
+        self._record(kind="model gone", model=model)
 
     def tuned_model(self, job: TrainingJob) -> str | None:
         """Return the model that a job names now; null for some polls after success, if set so."""

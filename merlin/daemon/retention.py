@@ -1,0 +1,82 @@
+"""The tick that takes away what nobody needs any more, by `retention` in config.yaml.
+
+Builds' folders are a cache of git: one that is needed again is made anew (`build.gather.restore`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import TypeVar
+
+from merlin.build.build import remove_folders
+from merlin.core.errors import ProviderBusy, ProviderDoubt
+from merlin.core.log import get_logger
+from merlin.daemon.services import DaemonServices
+from merlin.job.removal import OldFiles, OldModel, remove_files, remove_model
+
+log = get_logger(__name__)
+Old = TypeVar("Old", OldFiles, OldModel)
+
+
+def retain(services: DaemonServices) -> bool:
+    """Take away what is old enough; return whether anything went."""
+    kept, now = services.retention, services.clock()
+    removed = {
+        "folders": _remove_builds(services) if kept.builds_days else 0,
+        "files": _remove_files(services) if kept.files_days else 0,
+        "models": _remove_models(services) if kept.models_days else 0,
+    }
+    with services.workshop.turn:
+        removed["texts"] = services.removable.drop_texts()
+        if kept.mirror_days:
+            needed = services.removable.needed_commits()
+            services.workshop.source.clean(needed, kept.mirror_days, now)
+    if any(removed.values()):
+        log.info("what nobody needs was removed", **removed)
+    return any(removed.values())
+
+
+def _remove_builds(services: DaemonServices) -> int:
+    before = services.clock() - timedelta(days=services.retention.builds_days)
+    # A build that is being written has its folder before its row.
+    with services.workshop.turn:
+        old = frozenset(build.folder for build in services.removable.builds(before))
+        known = services.removable.folders() - old
+        return remove_folders(services.workshop.builds, known, old, before)
+
+
+def _remove_files(services: DaemonServices) -> int:
+    before = services.clock() - timedelta(days=services.retention.files_days)
+
+    def remove(old: OldFiles) -> bool:
+        pad = services.pads[old.provider]
+        return remove_files(pad.files, pad.intents, old, services.clock)
+
+    return _each(services, services.removable.files(before), remove)
+
+
+def _remove_models(services: DaemonServices) -> int:
+    before = services.clock() - timedelta(days=services.retention.models_days)
+
+    def remove(old: OldModel) -> bool:
+        if not services.removable.give_up(old, before):
+            return False
+        models, pad = services.models[old.provider], services.pads[old.provider]
+        return remove_model(models, pad.intents, old, services.clock)
+
+    return _each(services, services.removable.models(before), remove)
+
+
+def _each(services: DaemonServices, olds: Sequence[Old], remove: Callable[[Old], bool]) -> int:
+    """Remove one after the other; a provider that cannot answer now is left until the next tick."""
+    removed, away = 0, {old.provider for old in olds} - services.pads.keys()
+    for old in olds:
+        if old.provider in away:
+            continue
+        try:
+            removed += remove(old)
+        except (ProviderBusy, ProviderDoubt) as trouble:
+            log.warning("provider cannot remove now", provider=old.provider, reason=str(trouble))
+            away.add(old.provider)
+    return removed

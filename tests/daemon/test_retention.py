@@ -1,0 +1,167 @@
+"""What nobody needs any more goes after its days; what serves, served or is under way stays."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from shutil import copytree
+
+import pytest
+from world import Lab
+
+from merlin.core.clock import iso, utc_now
+from merlin.core.errors import NotFound
+from merlin.core.request import RequestKind
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.store.tables import BUILD, JOB, MODEL
+from merlin.wiring.database import opened
+from merlin.wiring.reading import source_of, status
+
+pytestmark = pytest.mark.integration
+
+LONG_AGO = timedelta(days=100)
+
+
+def let_time_pass(lab):
+    """Let all that was built, trained and written so far be long ago."""
+    then = utc_now() - LONG_AGO
+    with opened(lab.config) as database:
+        database.change(BUILD.update({"created_at": iso(then)}))
+        database.change(JOB.update({"updated_at": iso(then)}))
+        database.change(MODEL.update({"created_at": iso(then)}))
+    for path in lab.config.state_dir.glob("*/**/*"):
+        os.utime(path, (then.timestamp(), then.timestamp()))
+
+
+def folders(lab):
+    return {path.name.partition("-")[0] for path in (lab.config.state_dir / "builds").glob("*/*")}
+
+
+def stored(lab):
+    return status(lab.config)["stored"]
+
+
+def another(lab, number):
+    lab.repository.example("trial", number)
+    return lab.repository.commit()
+
+
+@pytest.fixture
+def three(lab, provider):
+    """The first build's job was refused, the second served, the third serves."""
+    provider.faults.add(Fault("jobs.create", FaultKind.STATUS, times=1, status=400))
+    lab.tick(rounds=2)
+    assert lab.status()["verdict"] == "failed"
+    another(lab, 50)
+    lab.until_serving("trial-2")
+    another(lab, 51)
+    lab.until_serving("trial-3")
+    return lab
+
+
+def test_builds_and_training_files_that_never_served_go_and_the_others_stay(three, provider):
+    assert (folders(three), len(provider.files())) == ({"1", "2", "3"}, 6)
+    three.tick("retain")
+    assert (folders(three), len(provider.files())) == ({"1", "2", "3"}, 6)
+    let_time_pass(three)
+    copytree(
+        next((three.config.state_dir / "builds/trial").iterdir()),
+        three.config.state_dir / "builds/trial/9-000000000000",
+    )
+    told = stored(three)
+    assert (told["builds"]["to_remove"], told["files"]["to_remove"]) == (1, 1)
+    three.tick("retain")
+    assert (folders(three), len(provider.files())) == ({"2", "3"}, 4)
+    told = stored(three)
+    assert (told["builds"]["count"], told["builds"]["to_remove"]) == (2, 0)
+    assert (told["files"]["to_remove"], told["builds"]["bytes"] > 0) == (0, True)
+    calls = len(provider.calls())
+    three.tick("retain")
+    assert not [call for call in provider.calls()[calls:] if call.name.startswith("files")]
+
+
+def test_a_build_whose_folder_was_removed_is_made_anew_and_trained(three, provider):
+    let_time_pass(three)
+    three.tick("retain")
+    three.repository.git("rm", "-q", "datasets/trial/examples/q50.yaml")
+    three.repository.git("rm", "-q", "datasets/trial/examples/q51.yaml")
+    three.repository.commit("Go back to the first")
+    with three.services() as services:
+        services.requests.ask(RequestKind.LAUNCH, {"dataset": "trial"}, "vera")
+    three.tick("fetch", "serve")
+    three.until_serving("trial-1")
+    assert folders(three) == {"1", "2", "3"}
+
+
+def test_nothing_goes_where_the_configuration_keeps_it_for_ever(three, tmp_path, provider):
+    kept = dict.fromkeys(("builds_days", "files_days", "models_days", "mirror_days"), 0)
+    lab = Lab(tmp_path, provider.base_url, retention=kept)
+    let_time_pass(lab)
+    lab.tick("retain")
+    assert (folders(lab), len(provider.files())) == ({"1", "2", "3"}, 6)
+    assert stored(lab)["builds"]["to_remove"] == 0
+
+
+def test_what_a_provider_cannot_remove_now_is_removed_later(three, provider):
+    let_time_pass(three)
+    provider.faults.add(Fault("files.delete", FaultKind.STATUS, times=1, status=503))
+    three.tick("retain")
+    assert len(provider.files()) > 4
+    three.tick("retain")
+    assert len(provider.files()) == 4
+
+
+def test_a_model_that_never_served_is_removed_at_its_provider(tmp_path, lab, provider):
+    lab.until_serving("trial-1")
+    with lab.services() as services:
+        services.promotions.pin("trial", is_pinned=True)
+    for number in (50, 51):
+        another(lab, number)
+        lab.tick(rounds=8)
+    with lab.services() as services:
+        services.promotions.pin("trial", is_pinned=False)
+    lab.until_serving("trial-3")
+    let_time_pass(lab)
+    lab.tick("retain")
+    assert len(names(lab)) == 3  # models are kept for ever unless the operator says otherwise
+    lab = Lab(tmp_path, provider.base_url, retention={"models_days": 30})
+    with opened(lab.config) as database:
+        states = database.rows(MODEL.select(MODEL.model_id, MODEL.state).order_by(MODEL.id))
+    assert stored(lab)["models"]["to_remove"] == 1
+    lab.tick("retain")
+    first, _, third = (row["model_id"] for row in states)
+    assert names(lab) == {first, third}
+    assert stored(lab)["models"]["to_remove"] == 0
+    with opened(lab.config) as database:
+        states = database.rows(MODEL.select(MODEL.model_id, MODEL.state).order_by(MODEL.id))
+    assert [row["state"] for row in states] == ["good", "gone", "good"]
+
+
+def names(lab):
+    """Return the tuned models that the provider lists."""
+    with lab.services() as services:
+        listed = services.models["stand-in"].models()
+    return {card.model_id for card in listed if card.model_id.startswith("ft:")}
+
+
+def test_what_a_rewritten_history_left_goes_from_the_mirror_but_for_builds_that_served(lab):
+    served = lab.repository.git("rev-parse", "HEAD")
+    lab.until_serving("trial-1")
+    lab.repository.example("trial", 50)
+    lab.repository.git("add", "-A")
+    lab.repository.git("commit", "-q", "--amend", "-m", "Say it otherwise")
+    lab.until_serving("trial-2")
+    head = lab.repository.git("rev-parse", "HEAD")
+    (lab.repository.folder / "README.md").write_text("no dataset")
+    stray = lab.repository.commit("Say what no build needs")
+    lab.tick("fetch")
+    lab.repository.git("reset", "-q", "--hard", head)
+    another(lab, 51)
+    lab.tick("fetch")
+    source = source_of(lab.config)
+    assert (source.resolve(stray), source.resolve(served)) == (stray, served)
+    let_time_pass(lab)
+    lab.tick("retain")
+    assert (source.resolve(head), source.resolve(served)) == (head, served)
+    with pytest.raises(NotFound):
+        source.resolve(stray)
