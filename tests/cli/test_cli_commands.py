@@ -42,7 +42,6 @@ def test_what_happened_is_shown_as_json(shown):
     ("words", "part"),
     [
         (["status"], "trial-1"),
-        (["status"], "to be removed: builds"),
         (["builds"], "trial-1"),
         (["log"], "First words"),
         (["show", "trial-1"], "Отвечай коротко."),
@@ -56,6 +55,15 @@ def test_what_happened_is_shown_as_json(shown):
 def test_what_happened_is_shown_to_people(run, words, part):
     code, told = run(*words)
     assert (code, part in told.out) == (0, True), told
+
+
+def test_what_lies_on_the_disk_and_what_goes_is_told_beside_the_status(run, shown):
+    _, told = run("status")
+    assert "stored: builds 1 (" in told.err
+    assert "to be removed: builds 0, training files of builds 0, models 0" in told.err
+    stored = shown("status")["stored"]
+    assert (stored["builds"]["count"], stored["builds"]["days"]) == (1, 30)
+    assert stored["mirror"]["bytes"] > 0
 
 
 def test_what_failed_for_want_of_a_credential_is_not_done_by_a_later_daemon(
