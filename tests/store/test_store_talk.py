@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
+from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.intent import IntentState
 from merlin.core.notice import ADMINS
 from merlin.core.request import RequestState
+from merlin.store import keyring
+from merlin.store.cipher import load_or_make_key
 from merlin.store.heartbeats import HeartbeatRows
 from merlin.store.intents import IntentRows
+from merlin.store.keyring import HolderRows
 from merlin.store.notices import NoticeRows
 from merlin.store.requests import RequestRows
 from merlin.store.wake import WakeRow
@@ -159,3 +164,16 @@ def test_what_others_wait_for_bumps_the_wake_counter(database):
     assert not bumped()
     assert requests.release() == 0
     assert not bumped()
+
+
+def test_a_process_says_which_keys_it_holds_and_what_is_long_over_is_forgotten(database, tmp_path):
+    now, cipher = utc_now(), load_or_make_key(tmp_path, None)
+    HolderRows(database, cipher).tell("daemon", now - timedelta(days=2))
+    holders = HolderRows(database, cipher)
+    HeartbeatRows(database, cipher).beat(Heartbeat("bot", "here", os.getpid(), now, now))
+    holders.tell("api", now)
+    name = keyring.add(tmp_path / "text.key")
+    holders.tell("api", now)
+    held = {each.process: each.holds for each in holders.all()}
+    assert held == {"bot": cipher.holds[:1], "api": (cipher.newest, name)}
+    assert {each.pid for each in holders.all()} == {os.getpid()}
