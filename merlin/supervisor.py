@@ -1,6 +1,8 @@
 """The children of `merlin run` and `merlin demo`: started, watched, restarted, stopped together.
 
-A child that ends is started again after a pause that doubles while it keeps ending at once.
+A child that ends is started again after a pause that doubles while it keeps ending at once. One
+that says that it is set up wrongly stays down for longer, and the others go on without it: its
+token or its port may be put right meanwhile.
 SIGTERM and SIGINT reach every child; one that does not end in time is killed. When the
 supervisor itself is killed, the kernel ends the children (Linux).
 """
@@ -27,6 +29,7 @@ STEADY_S = 5.0  # a child that lived so long starts again without a longer pause
 STOP_S = 20.0
 LOOK_S = 0.05
 WRONG_SETUP = 2
+FIRST_SETUP_PAUSE_S, LONGEST_SETUP_PAUSE_S = 10.0, 300.0
 PR_SET_PDEATHSIG = 1
 
 
@@ -45,38 +48,53 @@ class _Running:
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     pause_s: float = FIRST_PAUSE_S
+    setup_pause_s: float = FIRST_SETUP_PAUSE_S
     start_at: float = 0.0
     restarts: int = 0
+    is_set_up_wrongly: bool = False
 
 
 class Supervisor:
     """Runs children until it is told to stop. Use it from the main thread only.
 
-    `output` receives what the children write to both their outputs (None: ours).
+    `output` receives what the children write to both their outputs (None: ours). `needs_all`: one
+    child that is set up wrongly ends the others.
     """
 
-    def __init__(self, children: Sequence[Child], output: IO[bytes] | None = None) -> None:
+    def __init__(
+        self,
+        children: Sequence[Child],
+        output: IO[bytes] | None = None,
+        *,
+        needs_all: bool = False,
+    ) -> None:
         self._running = {child.name: _Running(child) for child in children}
         self._output = output
+        self._needs_all = needs_all
         self._is_stopping = False
-        self._is_set_up_wrongly = False
 
     def run(self, while_up: Callable[[], bool] | None = None) -> int:
         """Start the children and watch them until a signal comes or `while_up` returns False.
 
-        Returns 0, or 2 when a child ended with 2: it is set up wrongly, and starting it again
-        would say the same again.
+        Returns 0, or 2 when no child can run, as each ended with 2: it is set up wrongly.
         """
         self._listen()
+        is_hopeless = False
         try:
-            while not (self._is_stopping or self._is_set_up_wrongly):
+            while not (self._is_stopping or is_hopeless):
                 self._look()
+                is_hopeless = self._is_hopeless()
                 if while_up is not None and not while_up():
                     break
                 time.sleep(LOOK_S)
         finally:
             self.stop()
-        return WRONG_SETUP if self._is_set_up_wrongly else 0
+        return WRONG_SETUP if is_hopeless else 0
+
+    def _is_hopeless(self) -> bool:
+        """Return whether nothing is left to wait for: no child, or not all of them, can run."""
+        wrong = [each.is_set_up_wrongly for each in self._running.values()]
+        return any(wrong) if self._needs_all else all(wrong)
 
     def restarts(self, name: str) -> int:
         """Return how often the child was started again."""
@@ -123,16 +141,29 @@ class Supervisor:
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - one thread at the time of the fork
             start_new_session=True,  # Ctrl-C reaches the children through us, once
         )
-        each.started_at = time.monotonic()
+        each.started_at, each.is_set_up_wrongly = time.monotonic(), False
         log.info("child started", child=each.child.name, pid=each.process.pid)
 
     def _ended(self, each: _Running, code: int, now: float) -> None:
         if now - each.started_at > STEADY_S:
             each.pause_s = FIRST_PAUSE_S
-        self._is_set_up_wrongly = self._is_set_up_wrongly or code == WRONG_SETUP
-        log.warning("child ended", child=each.child.name, code=code, again_in_s=each.pause_s)
-        each.process, each.start_at = None, now + each.pause_s
-        each.pause_s = min(LONGEST_PAUSE_S, 2 * each.pause_s)
+            each.setup_pause_s = FIRST_SETUP_PAUSE_S
+        each.is_set_up_wrongly = code == WRONG_SETUP
+        if each.is_set_up_wrongly:
+            pause_s = each.setup_pause_s
+            each.setup_pause_s = min(LONGEST_SETUP_PAUSE_S, 2 * pause_s)
+            # What is wrong it has said itself, in the line before.
+            log.error(
+                "child cannot run as it is set up; the others go on without it",
+                child=each.child.name,
+                code=code,
+                again_in_s=pause_s,
+            )
+        else:
+            pause_s = each.pause_s
+            each.pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+            log.warning("child ended", child=each.child.name, code=code, again_in_s=pause_s)
+        each.process, each.start_at = None, now + pause_s
         each.restarts += 1
 
 

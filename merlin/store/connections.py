@@ -115,6 +115,11 @@ class Postgresql(PostgresqlDatabase):
 Handle = Sqlite | Postgresql
 
 
+def path_of(url: str) -> Path:
+    """Return the file of an address of SQLite."""
+    return Path("/" + unquote(urlsplit(url).path).lstrip("/"))
+
+
 def connect(url: str, *, read_only: bool, busy_s: float) -> Handle:
     """Return a handle for `sqlite:///absolute/path` or `postgresql://…`; opens no connection.
 
@@ -124,7 +129,7 @@ def connect(url: str, *, read_only: bool, busy_s: float) -> Handle:
     parts = urlsplit(url)
     if parts.scheme in ("postgresql", "postgres"):
         return Postgresql("postgresql" + url[len(parts.scheme) :], read_only=read_only)
-    path = Path("/" + unquote(parts.path).lstrip("/"))
+    path = path_of(url)
     if parts.scheme != "sqlite" or parts.netloc or path == Path("/"):
         scheme = parts.scheme or "empty"
         raise ConfigError("no such kind of database", "store-bad-url", scheme=scheme)

@@ -41,7 +41,7 @@ from merlin.store.changes import ChangeRows
 from merlin.store.cipher import Cipher, load_or_make_key
 from merlin.store.consents import ConsentRows
 from merlin.store.courses import CourseRows
-from merlin.store.database import Database, open_database
+from merlin.store.database import Database
 from merlin.store.editing import EditingRows
 from merlin.store.favourites import FavouriteRows
 from merlin.store.gauges import Gauges
@@ -52,7 +52,6 @@ from merlin.store.keys import KeyRows
 from merlin.store.lineage import LineageRows
 from merlin.store.listing import ListingRows
 from merlin.store.logins import LoginRows
-from merlin.store.migrations import migrate
 from merlin.store.notices import NoticeRows
 from merlin.store.own_talks import OwnTalkRows
 from merlin.store.people import PeopleRows
@@ -75,6 +74,7 @@ from merlin.store.writer import Writer
 from merlin.wiring.answering import ProviderSettings, answerers_of
 from merlin.wiring.books import books_of
 from merlin.wiring.bot_token import bot_id
+from merlin.wiring.database import opened_whole
 from merlin.wiring.office import OfficeSettings
 from merlin.wiring.pipeline import pipeline_of
 from merlin.wiring.store import WriterStore
@@ -129,8 +129,7 @@ KEEP_S = 60.0
 
 def run_api(settings: ApiSettings) -> None:
     """Serve until told to stop. Raises ConfigError for an address that is taken."""
-    with open_database(settings.database) as database:
-        migrate(database)
+    with opened_whole(settings.database) as database:
         writer = Writer(database)
         try:
             services = services_of(settings, writer)

@@ -41,7 +41,7 @@ from merlin.store.changes import ChangeRows
 from merlin.store.cipher import load_or_make_key
 from merlin.store.consents import ConsentRows
 from merlin.store.courses import CourseRows
-from merlin.store.database import Database, open_database
+from merlin.store.database import Database
 from merlin.store.dialogs import DialogRows
 from merlin.store.editing import EditingRows
 from merlin.store.following import FollowingRows
@@ -51,7 +51,6 @@ from merlin.store.inline import InlineRows
 from merlin.store.lead import Lead
 from merlin.store.lineage import LineageRows
 from merlin.store.logins import LoginRows
-from merlin.store.migrations import migrate
 from merlin.store.news import NewsDesk
 from merlin.store.notices import NoticeRows
 from merlin.store.outgoing import OutgoingRows
@@ -76,6 +75,7 @@ from merlin.store.writer import Writer
 from merlin.wiring.answering import ProviderSettings, answerers_of
 from merlin.wiring.books import books_of
 from merlin.wiring.bot_token import bot_id
+from merlin.wiring.database import opened_whole
 from merlin.wiring.leading import Leading
 from merlin.wiring.office import OfficeSettings, office_of, outreach_of
 from merlin.wiring.store import WriterStore
@@ -162,8 +162,7 @@ async def serve(
 ) -> None:
     """Serve until `stop` is set; `told` hears READY=1 and the rest of what systemd is told."""
     async with AsyncExitStack() as stack:
-        database = stack.enter_context(open_database(settings.database))
-        migrate(database)
+        database = stack.enter_context(opened_whole(settings.database))
         writer = Writer(database)
         stack.callback(writer.close)
         streams = settings.streaming != "off"

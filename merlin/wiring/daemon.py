@@ -41,7 +41,7 @@ from merlin.store.requests import RequestRows
 from merlin.store.retention import RemovableRows
 from merlin.store.wake import WakeRow
 from merlin.wiring.changing import changing, cipher_of
-from merlin.wiring.database import opened
+from merlin.wiring.database import opened_whole
 from merlin.wiring.health import engine_look
 from merlin.wiring.providers import asker, terms, trainer
 
@@ -55,7 +55,10 @@ def run_daemon(config: Config) -> None:
     stop = event_on_signal()
     lead = Lead(config.state_dir, config.database)
     still_leads = partial(_still_leads, lead, stop)
-    with opened(config) as database, services_of(config, database, still_leads) as services:
+    with (
+        opened_whole(config.database) as database,
+        services_of(config, database, still_leads) as services,
+    ):
         notify(READY)
         if not _lead(lead, stop):
             return

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 
 from merlin.config import Config
 from merlin.core.errors import NotFound
+from merlin.store.connections import path_of
 from merlin.store.database import Database, open_database
+from merlin.store.faults import DatabaseDamaged
 from merlin.store.migrations import migrate, pending
 
 
@@ -17,6 +19,22 @@ def opened(config: Config) -> Iterator[Database]:
     with open_database(config.database) as database:
         migrate(database)
         yield database
+
+
+@contextmanager
+def opened_whole(url: str) -> Iterator[Database]:
+    """Yield the database of a process: looked through for damage, its schema up to date.
+
+    A process that went on with a damaged file would damage more of it. Raises DatabaseDamaged.
+    """
+    try:
+        with open_database(url) as database:
+            database.quick_check()
+            migrate(database)
+            yield database
+    except DatabaseDamaged as fault:
+        told = {"found": fault.arguments["found"], "path": str(path_of(url))}
+        raise DatabaseDamaged(str(fault), "store-damaged-start", **told) from fault
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 store-busy = The database is busy: another process has been writing for too long. Try again.
 store-away = The database cannot be opened: { $reason }
 store-damaged = The database is damaged: { $found }. Stop Merlin and put your copy of it in its place.
+store-damaged-start = The database { $path } is damaged: { $found }. Nothing is started on it, so that no more is lost. Stop Merlin, move this file and those beside it (-wal, -shm) away, put your copy in its place, and start again.
 store-newer-schema = The database was made by a newer Merlin (steps { $steps }). Install that version, or restore an older backup.
 store-bad-url = database must be sqlite:///absolute/path or postgresql://…, not { $scheme ->
         [empty] an address without a scheme

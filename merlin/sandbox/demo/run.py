@@ -80,7 +80,7 @@ def run_demo(folder: Path, first_port: int, language: str, weights: Path | None 
         place.logs.open("ab") as logs,
     ):
         story, config = _begin(place, language)
-        supervisor = Supervisor(_children(place), logs)
+        supervisor = Supervisor(_children(place), logs, needs_all=True)
         with closing(_lesson(place, config, story, weights)) as lesson:
             code = supervisor.run(_Watch(place, story, supervisor, lesson).look)
         if code:
@@ -114,7 +114,7 @@ def _checked(folder: Path, language: str, weights: Path | None) -> int:
         if weights:
             road.append(partial(check_lora, place, config, story, weights))
         walk = threading.Thread(target=_walk, args=(road, story, result), daemon=True)
-        supervisor = Supervisor(_children(place), logs)
+        supervisor = Supervisor(_children(place), logs, needs_all=True)
         walk.start()
         supervisor.run(walk.is_alive)
         if walk.is_alive():  # a child cannot start, or somebody stopped us: no use in waiting
