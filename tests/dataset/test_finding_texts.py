@@ -21,7 +21,7 @@ WORDS = [
     *["name", "first", "byte", "code", "problem", "words", "keys", "expected", "allowed"],
     *["found", "role", "proposed", "text", "folder", "other"],
 ]
-NUMBERS = ["size", "limit", "beyond", "tokens", "good", "fewest", "advised"]
+NUMBERS = ["size", "limit", "needed", "beyond", "tokens", "good", "fewest", "advised"]
 ARGUMENTS = {word: word for word in WORDS} | dict.fromkeys(NUMBERS, 7)
 
 
