@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from datetime import UTC, timedelta
@@ -57,6 +58,7 @@ ROOMS = (
 # Columns that only somebody's number or name can stand in.
 PERSONAL = {"user_id", "chat_id", "by_whom", "by_user", "to_whom", "target", "reviewed_by"}
 SHA = "a" * 40
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -264,6 +266,54 @@ def test_deleting_everything_gives_no_new_questions(database, cipher, people, cl
     assert str(ANNA) not in str(row)
     clock.move(24 * 3600)
     assert not isinstance(ask(6), Spent)
+
+
+def asking(database, cipher, clock, allowance):
+    """Return what asks so many questions under a plan, and returns what of it is used then."""
+    quotas, numbers = QuotaRows(database, BOT, clock, cipher), itertools.count(1)
+    plan = Plan("free", allowances={Format.TEXT: allowance})
+
+    def ask(count=0):
+        came = [quotas.reserve(ANNA, next(numbers), Format.TEXT, plan, UTC) for _ in range(count)]
+        assert not any(isinstance(each, Spent) for each in came)
+        return quotas.left(ANNA, plan, UTC)[Format.TEXT].used
+
+    return ask
+
+
+def test_deleting_everything_gives_no_new_questions_of_the_month(database, cipher, people, clock):
+    asked = asking(database, cipher, clock, Allowance(month=3))
+    for day in range(3):
+        assert asked(1) == day + 1
+        people.forget(ANNA, clock() + 40 * DAY)
+        clock.move(DAY.total_seconds())
+        assert asked() == day + 1, "the month goes on"
+
+
+@pytest.mark.parametrize(
+    ("allowance", "later"), [(Allowance(month=3), 11 * DAY), (Allowance(day=3), DAY)]
+)
+def test_what_was_left_behind_counts_for_its_own_month_or_day_alone(
+    database, cipher, people, clock, allowance, later
+):
+    asked = asking(database, cipher, clock, allowance)
+    asked(2)
+    people.forget(ANNA, clock() + 40 * DAY)
+    clock.move(later.total_seconds())
+    assert asked() == 0, "the first of December, or another day"
+    assert asked(1) == 1
+    people.forget(ANNA, clock() + 40 * DAY)
+    assert asked() == 1, "what was left before is not added to it"
+    assert asked(2) == 3
+
+
+def test_of_what_one_used_the_newest_month_alone_is_left_behind(database, cipher, people, clock):
+    asked = asking(database, cipher, clock, Allowance(month=3))
+    asked(3)
+    clock.move(11 * DAY.total_seconds())
+    assert asked(1) == 1
+    people.forget(ANNA, clock() + 40 * DAY)
+    assert asked() == 1
 
 
 def test_gifts_go_with_the_person(database, cipher, people, clock):
