@@ -12,8 +12,10 @@ from merlin.store.database import open_database
 from merlin.store.migrations import migrate
 from merlin.store.tables import (
     BUILD,
+    BUILD_EXAMPLE,
     COMMIT,
     EVALUATION,
+    EXAMPLE_TEXT,
     JOB,
     MODEL,
     PROMOTION,
@@ -47,6 +49,22 @@ def serve_in(database, model_id, *, number=1, dataset="neurotypology", provider=
         database.put(EVALUATION.insert({"model_row": model_row, **scores, "at": iso(AT)}))
         database.add(PROMOTION, _promotion(dataset, model_id))
         database.bump()
+
+
+def holds(database, example_id, *, number=1, dataset="neurotypology", split="train"):
+    """Let a dataset's build hold one example, whose question names it."""
+    is_build = (BUILD.dataset == dataset) & (BUILD.number == number)
+    build_id = database.value(BUILD.select(BUILD.id).where(is_build))
+    words = dict.fromkeys(("author_name", "author_email", "subject", "message"), "")
+    times = {"seen_at": iso(AT), "committed_at": iso(AT)}
+    commit = {**words, **times, "sha": "c" * 40, "parent": None, "position": None}
+    database.put(COMMIT.insert(commit).on_conflict_ignore())
+    said = [{"role": "user", "content": example_id}, {"role": "assistant", "content": "Так."}]
+    text = {"digest": example_id, "messages": json.dumps(said), "words": ""}
+    database.put(EXAMPLE_TEXT.insert(text).on_conflict_ignore())
+    held = {"build_id": build_id, "dataset": dataset, "example_id": example_id, "split": split}
+    told = {"blob": "b", "commit_sha": "c" * 40, "author": "", "tokens": 1}
+    database.put(BUILD_EXAMPLE.insert({**held, **told, "text_digest": example_id}))
 
 
 def came_from(database, sha, dataset, build_id=1):

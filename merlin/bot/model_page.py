@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from merlin.core.text import text
+from merlin.model.evaluate import Overlap
 from merlin.model.registry import ModelState
 
 
@@ -35,20 +36,28 @@ def _figures(scores: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def compared(one: Mapping[str, Any], other: Mapping[str, Any], language: str) -> str:
-    """Return two models side by side, in columns of even width."""
-    both = [_column(each) for each in (one, other)]
+def compared(
+    one: Mapping[str, Any], other: Mapping[str, Any], asked: Overlap, language: str
+) -> str:
+    """Return two models side by side, in columns of even width.
+
+    Scores on different questions are left out: side by side they say nothing.
+    """
+    both = [_column(each, is_comparable=asked.is_same) for each in (one, other)]
     names = ["", *(text(language, f"admin-score-{name}") for name in both[0] if name != "build")]
     cells = [[column[name] for column in both] for name in both[0]]
     return _columns([[name, *row] for name, row in zip(names, cells, strict=True)])
 
 
-def _column(model: Mapping[str, Any]) -> dict[str, str]:
+def _column(model: Mapping[str, Any], *, is_comparable: bool) -> dict[str, str]:
     scores = model["evaluation"]
-    column = {"build": str(model["build"])}
-    if not scores or not scores["questions"]:
-        return column | dict.fromkeys(("questions", "chrf", "equal", "unknown"), "–")
-    return column | {"questions": str(scores["questions"])} | _figures(scores)
+    was_asked = bool(scores and scores["questions"])
+    questions = str(scores["questions"]) if was_asked else "–"
+    column = {"build": str(model["build"]), "questions": questions}
+    if not is_comparable:
+        return column
+    figures = _figures(scores) if was_asked else dict.fromkeys(("chrf", "equal", "unknown"), "–")
+    return column | figures
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from merlin.inbox.broadcast import Broadcasts, Deliveries
 from merlin.inbox.errand import Errands
+from merlin.model.evaluate import Overlap
 from merlin.model.overview import Overview
 
 Shown = dict[str, Any]
@@ -29,6 +30,9 @@ class Reports(Protocol):
 
     def models(self, dataset: str | None = None, limit: int = 50) -> list[Shown]:
         """Return models, newest first, each with its `evaluation` or None."""
+
+    def overlap(self, job: int, other: int) -> Overlap:
+        """Return what the test questions of two jobs' models have in common."""
 
     def history(self, dataset: str | None = None, limit: int = 50) -> list[Shown]:
         """Return promotions, newest first."""

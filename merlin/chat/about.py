@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from merlin.model.evaluate import Evaluation
-from merlin.model.registry import Serving
+from merlin.model.evaluate import Evaluation, Overlap
+from merlin.model.registry import Model, Serving
 
 
 class Showcase(Protocol):
@@ -17,6 +17,9 @@ class Showcase(Protocol):
 
     def evaluation(self, model_row: int) -> Evaluation | None:
         """Return the scores of a model, None where it was not evaluated."""
+
+    def overlap(self, one: Model, other: Model) -> Overlap:
+        """Return what the test questions of two models have in common."""
 
 
 @dataclass(frozen=True, slots=True)

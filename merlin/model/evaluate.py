@@ -6,6 +6,7 @@ the share of answers equal to the reference and the share of "I do not know".
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -50,6 +51,34 @@ class Evaluation:
     equal_share: float
     unknown_share: float
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """How many test questions two builds have, and how many of them both have."""
+
+    one: int
+    other: int
+    shared: int
+
+    @property
+    def is_same(self) -> bool:
+        """Return whether both were asked the same, so that their scores can be compared."""
+        return bool(self.shared) and self.shared == self.one == self.other
+
+
+def overlap(one: Sequence[Question], other: Sequence[Question]) -> Overlap:
+    """Return what two test splits share: questions with their references, whatever their ids.
+
+    A system text is left out: each model hears the one that it was trained with.
+    """
+    mine, theirs = Counter(map(_asked, one)), Counter(map(_asked, other))
+    return Overlap(mine.total(), theirs.total(), (mine & theirs).total())
+
+
+def _asked(question: Question) -> tuple[tuple[tuple[str, str], ...], str]:
+    said = ((each.role, each.content) for each in question.messages if each.role != "system")
+    return tuple(said), question.reference
 
 
 def questions_of(conversations: Sequence[tuple[str, tuple[Message, ...]]]) -> list[Question]:

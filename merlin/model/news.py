@@ -38,7 +38,8 @@ class News:
     """A word that was said of a commit and not yet told to `by`, a user's id as text.
 
     `version` is the build's. `now` and `before` are scores of the model that serves with this
-    commit and of the one before it, where they were evaluated. `reason` is a Fluent key.
+    commit and of the one before it, where they were evaluated, both on the same questions.
+    `reason` is a Fluent key.
     """
 
     change_id: str

@@ -8,7 +8,7 @@ from peewee import Select
 
 from merlin.build.verdict import Word
 from merlin.core.clock import Clock, from_iso, iso, utc_now
-from merlin.model.evaluate import Answer, Evaluation
+from merlin.model.evaluate import Answer, Evaluation, Overlap, overlap, questions_of
 from merlin.model.prove import Conversations
 from merlin.model.registry import Model, ModelState
 from merlin.store.database import Database, Row, transaction
@@ -54,14 +54,7 @@ class ModelRows:
 
     def conversations(self, build_id: int, split: str) -> Conversations:
         """Return (example id, messages with the system text first) of one split, by id."""
-        taught = BUILD_EXAMPLE.select(BUILD_EXAMPLE.example_id, EXAMPLE_TEXT.messages).join(
-            EXAMPLE_TEXT, on=(EXAMPLE_TEXT.digest == BUILD_EXAMPLE.text_digest)
-        )
-        is_asked = (BUILD_EXAMPLE.build_id == build_id) & (BUILD_EXAMPLE.split == split)
-        rows = self.db.rows(taught.where(is_asked))
-        # Sorted here: a database on another machine may put letters in another order.
-        rows.sort(key=lambda row: str(row["example_id"]))
-        return [(row["example_id"], messages_of(row["messages"])) for row in rows]
+        return _conversations(self.db, build_id, split)
 
     @transaction
     def postpone(self, model: Model, seconds: float, note: str) -> None:
@@ -126,6 +119,22 @@ class ModelRows:
         new = [name for name in scores if name != "model_row"]
         asked = EVALUATION.insert(scores)
         self.db.put(asked.on_conflict(conflict_target=("model_row",), preserve=new))
+
+
+def _conversations(db: Database, build_id: int, split: str) -> Conversations:
+    taught = BUILD_EXAMPLE.select(BUILD_EXAMPLE.example_id, EXAMPLE_TEXT.messages).join(
+        EXAMPLE_TEXT, on=(EXAMPLE_TEXT.digest == BUILD_EXAMPLE.text_digest)
+    )
+    is_asked = (BUILD_EXAMPLE.build_id == build_id) & (BUILD_EXAMPLE.split == split)
+    rows = db.rows(taught.where(is_asked))
+    # Sorted here: a database on another machine may put letters in another order.
+    rows.sort(key=lambda row: str(row["example_id"]))
+    return [(row["example_id"], messages_of(row["messages"])) for row in rows]
+
+
+def overlap_of(db: Database, one: int, other: int) -> Overlap:
+    """Return what the test questions of two builds have in common."""
+    return overlap(*(questions_of(_conversations(db, each, "test")) for each in (one, other)))
 
 
 def why_lost(model_id: str, state: str, note: str) -> Row:

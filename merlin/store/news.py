@@ -9,7 +9,7 @@ from merlin.dataset.change import ChangeState
 from merlin.model.news import MAY_CHANGE, TOLD, News, Score
 from merlin.store.changes_tables import CHANGE
 from merlin.store.database import Database, Row, transaction
-from merlin.store.models import models
+from merlin.store.models import models, overlap_of
 from merlin.store.shown import version
 from merlin.store.tables import BUILD, EVALUATION, MODEL, PROMOTION, VERDICT
 from merlin.store.values import loaded
@@ -62,7 +62,10 @@ class NewsDesk:
         )
 
     def _scores(self, row: Row) -> tuple[Score | None, Score | None]:
-        """Return the scores of the model of a job and of the one that served before it."""
+        """Return the scores of the model of a job and of the one that served before it.
+
+        Those of the one before only where both were asked the same questions.
+        """
         model = self.db.row(models().where(MODEL.job_id == row["job_id"]))
         if model is None:
             return None, None
@@ -72,7 +75,9 @@ class NewsDesk:
         before = self.db.value(switched.order_by(PROMOTION.id.desc()))
         mine = (MODEL.dataset == row["dataset"]) & (MODEL.model_id == before)
         old = self.db.row(models().where(mine).order_by(MODEL.id.desc())) if before else None
-        return self._score(model), self._score(old) if old else None
+        if old is None or not overlap_of(self.db, model["build_id"], old["build_id"]).is_same:
+            return self._score(model), None
+        return self._score(model), self._score(old)
 
     def _score(self, model: Row) -> Score | None:
         asked = EVALUATION.select().where(EVALUATION.model_row == model["id"])

@@ -14,7 +14,9 @@ from merlin.core.errors import NotFound
 from merlin.core.request import RequestState
 from merlin.dataset.sameness import normal
 from merlin.job.lifecycle import FINAL
+from merlin.model.evaluate import Overlap
 from merlin.store.database import Database, Row
+from merlin.store.models import overlap_of
 from merlin.store.promotions import serving_rows
 from merlin.store.reads import (
     ended_jobs,
@@ -210,6 +212,14 @@ class Reports:
         return [
             shown_model(row) for row in self.db.rows(query.order_by(MODEL.id.desc()).limit(limit))
         ]
+
+    def overlap(self, job: int, other: int) -> Overlap:
+        """Return what the test questions of two jobs' models have in common."""
+        builds = {row["id"]: row["build_id"] for row in self._jobs_of(job, other)}
+        return overlap_of(self.db, builds.get(job, 0), builds.get(other, 0))
+
+    def _jobs_of(self, *jobs: int) -> list[Row]:
+        return self.db.rows(JOB.select(JOB.id, JOB.build_id).where(JOB.id.in_(list(jobs))))
 
     def history(self, dataset: str | None = None, limit: int = 50) -> list[Shown]:
         """Return promotions, newest first."""

@@ -11,10 +11,10 @@ from merlin.build.record import Build
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound
 from merlin.core.message import Message
-from merlin.model.evaluate import Evaluation
+from merlin.model.evaluate import Evaluation, Overlap
 from merlin.model.registry import Model, ModelState, Serving
 from merlin.store.database import Database, Row
-from merlin.store.models import models, proof_of
+from merlin.store.models import models, overlap_of, proof_of
 from merlin.store.prepared import Prepared, Slot
 from merlin.store.promotions import serving_rows
 from merlin.store.tables import (
@@ -94,6 +94,10 @@ class ShelfRows:
     def evaluation(self, model_row: int) -> Evaluation | None:
         """Return the scores of a model, None where it was not evaluated."""
         return proof_of(self.db, model_row)
+
+    def overlap(self, one: Model, other: Model) -> Overlap:
+        """Return what the test questions of two models have in common."""
+        return overlap_of(self.db, one.build_id, other.build_id)
 
 
 def _serving(row: Row) -> Serving:

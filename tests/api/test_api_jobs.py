@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from office_world import office
-from site_world import ANNA, BORIS
+from site_world import ANNA, BORIS, VERA
 
 from merlin.account.key import Scope
 from merlin.account.role import Role
@@ -237,3 +237,21 @@ def test_status_tells_who_is_alive(site):
     assert [(each["process"], each["alive"]) for each in told["processes"]] == [("daemon", True)]
     assert told["datasets"][0]["name"] == "trial"
     assert told["queues"]["jobs"] == 1
+
+
+def test_the_page_of_two_models_tells_scores_of_the_same_test_questions_alone(site):
+    train(site)
+    site.lab.repository.example("trial", 11, answer="Иначе.", is_test=True)
+    site.lab.repository.commit("Change a test question")
+    site.lab.until_serving("trial-3")
+    ids = {each["build"]: each["id"] for each in site.admin.get("/api/models").json()["models"]}
+
+    def page(*builds):
+        chosen = [("model", ids[build]) for build in builds]
+        with site.browser(VERA) as browser:
+            return browser.get("/admin/models/compare", params=chosen).text
+
+    assert "Сходство ответов" in page("trial-1", "trial-2")
+    other = page("trial-2", "trial-3")
+    assert "Проверочные вопросы у них разные (общий 1)" in other
+    assert "Сходство ответов" not in other

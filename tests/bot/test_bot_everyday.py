@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from bot_talk import Talk
 from bot_world import AT, RunningBot, let_serve, rows, settings_of
+from served import holds
 
 from merlin.account.role import Role
 from merlin.bot.handlers.dispatch import COMMANDS, MENU
@@ -95,9 +96,16 @@ def test_info_tells_of_models_the_session_and_times_in_the_persons_zone(talk):
     assert "• отвечает neurotypology-1" in told
 
 
-def test_info_tells_how_much_better_a_model_is_than_the_one_before(talk):
+def test_info_compares_a_model_with_the_one_before_on_the_same_questions_alone(talk):
     let_serve(talk.settings, "stand-in-better", number=2)
-    assert "По сравнению с neurotypology-1: +0.0" in talk.say("/info").text
+    with open_database(talk.settings.database) as database:
+        for number in (1, 2):
+            holds(database, "нос", number=number, split="test")
+        assert "По сравнению с neurotypology-1: +0.0" in talk.say("/info").text
+        holds(database, "лоб", number=2, split="test")
+        told = talk.say("/info").text
+    assert "Проверка на 12 вопросах" in told
+    assert "По сравнению" not in told
 
 
 def test_an_admin_writes_what_info_says_and_it_is_noted_who_did(talk, telegram):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from bot_world import RunningBot, let_serve, rows, settings_of, states
+from served import holds
 
 from merlin.store.database import open_database
 from merlin.store.ratings_tables import PROPOSAL
-from merlin.store.tables import BUILD_EXAMPLE, COMMIT, EXAMPLE_TEXT, MODEL
 
 pytestmark = pytest.mark.functional
 
@@ -174,16 +174,9 @@ def test_a_consent_is_taken_back_with_everything_sent_under_it(telegram, setting
 
 
 def learnt(settings, example_id="from-chat/lob"):
-    """Let anna's correction be an example that the newest model's build holds."""
+    """Let anna's correction be an example that the build of the newest model holds."""
     with open_database(settings.database) as database:
-        build_id = database.value(MODEL.select(MODEL.build_id).order_by(MODEL.id.desc()))
-        words = dict.fromkeys(("author_name", "author_email", "subject", "message"), "")
-        times = {"seen_at": "2026-11-20", "committed_at": "2026-11-20"}
-        database.put(COMMIT.insert({**words, **times, "sha": "c", "parent": None, "position": 1}))
-        database.put(EXAMPLE_TEXT.insert({"digest": "t", "messages": "[]", "words": ""}))
-        held = {"build_id": build_id, "dataset": "neurotypology", "example_id": example_id}
-        told = {"blob": "b", "commit_sha": "c", "author": "", "split": "train", "tokens": 1}
-        database.put(BUILD_EXAMPLE.insert({**held, **told, "text_digest": "t"}))
+        holds(database, example_id, number=2)
         database.change(PROPOSAL.update({"state": "committed", "example_id": example_id}))
 
 

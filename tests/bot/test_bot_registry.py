@@ -60,6 +60,18 @@ def test_two_models_stand_side_by_side(chat):
     assert table[0].split() == ["trial-2", "trial-1"]
     assert len({len(line) for line in table}) == 1
     assert "pre" in [mark["type"] for mark in chat.last.entities]
+    assert "одни и те же проверочные вопросы" in chat.last.text
+    assert [line.split()[0] for line in table[1:3]] == ["вопросов", "сходство"]
+
+
+def test_scores_on_other_questions_do_not_stand_side_by_side(chat, lab):
+    lab.repository.example("trial", 11, answer="Совсем другой ответ.", is_test=True)
+    lab.repository.commit()
+    lab.until_serving("trial-3")
+    chat.forge("a-compare:3:2")
+    assert "Проверочные вопросы у них разные (общий 1)" in chat.last.text
+    table = chat.last.text.split("\n\n")[-1].splitlines()
+    assert [line.split()[0] for line in table] == ["trial-3", "вопросов"]
 
 
 def test_an_earlier_model_is_promoted_by_hand_after_two_questions(chat, lab):

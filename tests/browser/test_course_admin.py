@@ -89,6 +89,7 @@ def test_without_a_script_a_model_is_rolled_back_pinned_and_compared(colleague, 
         page.get_by_label(f"Выбрать {name} для сравнения").check()
     page.get_by_role("button", name="Сравнить две").click()
     expect(page.get_by_role("columnheader", name="algorithms-1")).to_be_visible()
+    expect(page.get_by_text("на одни и те же проверочные вопросы")).to_be_visible()
     expect(page.get_by_role("row", name="Сходство ответов")).to_contain_text("77,5 из 100")
 
 

@@ -101,6 +101,16 @@ def test_the_verdict_comes_back_to_the_editor_with_the_difference(lab):
     assert told[0]["score"]["arguments"]["before"] == "trial-1"
 
 
+def test_a_verdict_names_no_difference_to_a_model_that_was_asked_other_questions(lab):
+    lab.until_serving("trial-1")
+    ask(lab, add("new", f"{NEW}split: test\n"))
+    lab.tick("changes")
+    lab.until_serving("trial-2")
+    lab.tick("changes", "changes")
+    told = [arguments for key, arguments in notices(lab, BORIS) if key.endswith("serving")]
+    assert [each["score"]["key"] for each in told] == ["change-score"]
+
+
 def test_a_rejected_edit_is_told_with_its_reason(lab):
     ask(
         lab,

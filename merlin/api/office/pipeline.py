@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from merlin.core.heartbeat import Heartbeats
+from merlin.model.evaluate import Overlap
 from merlin.model.overview import Overview
 
 Shown = dict[str, Any]
@@ -45,6 +46,9 @@ class Reports(Protocol):
 
     def status(self) -> Shown:
         """Return `datasets` by name, each with its newest verdict, model and job, and `queues`."""
+
+    def overlap(self, job: int, other: int) -> Overlap:
+        """Return what the test questions of two jobs' models have in common."""
 
     def build(self, version: str) -> Shown:
         """Return a build with its `manifest`. Raises NotFound."""

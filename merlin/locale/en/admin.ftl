@@ -82,7 +82,12 @@ admin-history-line = { $at } → { $to } ({ $why }, { $by })
 admin-compare = ⚖️ Compare
 admin-compare-which = Compare with which model?
 admin-compare-none = There is nothing to compare with: this is the only model.
-admin-compare-legend = Answers to the test questions of their own builds.
+admin-compare-legend = Both were asked the same test questions.
+admin-compare-differ = Their test questions differ ({ $shared ->
+    [0] none is
+    [one] { $shared } is
+   *[other] { $shared } are
+} in both builds), so their scores cannot be compared. Each model's own scores stand on its page.
 admin-score-questions = questions
 admin-score-chrf = likeness of 100
 admin-score-equal = exact, %

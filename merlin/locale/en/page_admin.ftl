@@ -126,7 +126,12 @@ page-pick = Pick { $model } to compare
 page-compare = Compare two
 page-compare-hint = Tick two models.
 page-compare-title = Two models
-page-compare-lead = How they answered the test questions of their builds.
+page-compare-lead = How they answered the same test questions.
+page-compare-differ = Their test questions differ ({ $shared ->
+    [0] none is
+    [one] { $shared } is
+   *[other] { $shared } are
+} in both builds), so their scores cannot be compared.
 page-compare-two = Two models are needed
 page-compare-two-hint = Go back to the list and tick two different ones.
 page-no-models = No models yet

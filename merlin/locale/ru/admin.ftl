@@ -84,7 +84,12 @@ admin-history-line = { $at } → { $to } ({ $why }, { $by })
 admin-compare = ⚖️ Сравнить
 admin-compare-which = С какой моделью сравнить?
 admin-compare-none = Сравнивать пока не с чем: это единственная модель.
-admin-compare-legend = Ответы на проверочные вопросы своей сборки.
+admin-compare-legend = Обеим задали одни и те же проверочные вопросы.
+admin-compare-differ = Проверочные вопросы у них разные ({ $shared ->
+    [0] общих нет
+    [one] общий { $shared }
+   *[other] общих { $shared }
+}), поэтому оценки сравнивать нельзя. Оценки каждой модели — на её странице.
 admin-score-questions = вопросов
 admin-score-chrf = сходство из 100
 admin-score-equal = точных, %

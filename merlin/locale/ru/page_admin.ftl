@@ -128,7 +128,12 @@ page-pick = Выбрать { $model } для сравнения
 page-compare = Сравнить две
 page-compare-hint = Отметьте две модели.
 page-compare-title = Две модели
-page-compare-lead = Как они ответили на проверочные вопросы своей сборки.
+page-compare-lead = Как они ответили на одни и те же проверочные вопросы.
+page-compare-differ = Проверочные вопросы у них разные ({ $shared ->
+    [0] общих нет
+    [one] общий { $shared }
+   *[other] общих { $shared }
+}), поэтому оценки сравнивать нельзя.
 page-compare-two = Нужны две модели
 page-compare-two-hint = Вернитесь к списку и отметьте две разные.
 page-no-models = Моделей пока нет

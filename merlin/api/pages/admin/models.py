@@ -28,13 +28,16 @@ from merlin.api.paging import Page, page_of
 from merlin.api.routes import datasets as dataset_routes
 from merlin.api.routes import models as routes
 from merlin.api.shape import MOST_ID, DatasetName, Id
+from merlin.api.teaching.right import services_of
 from merlin.core.number import number
 from merlin.core.web.chip import Chip
+from merlin.model.evaluate import Overlap
 from merlin.model.registry import ModelState
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 _HISTORY, _TWO = 20, 2
+_SCORES = ("likeness", "equal", "unknown")  # of `_told`: side by side only on the same questions
 Number = Annotated[int, Field(ge=1, le=MOST_ID)]
 Chosen = Annotated[list[Number] | None, Query(max_length=2)]
 
@@ -97,12 +100,13 @@ class ModelsView:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Two models side by side: name, first, second."""
+    """Two models side by side: name, first, second; `lead` says what the figures are worth."""
 
     rooms: tuple[Link, ...]
-    first: str
-    second: str
-    rows: tuple[tuple[str, str, str], ...]
+    lead: str
+    first: str = ""
+    second: str = ""
+    rows: tuple[tuple[str, str, str], ...] = ()
 
 
 @router.get("/admin/models")
@@ -141,15 +145,26 @@ async def compare_models(visit: Watching, model: Chosen = None) -> Response:
     """Return two models side by side; the two newest ones where nobody chose."""
     chosen = list(dict.fromkeys(model or ()))
     found = [await routes.show_model(await call(visit), visit.caller, each) for each in chosen]
+    lead = visit.say("compare-lead")
     if len(found) != _TWO:
-        return shown(visit, "admin_compare.html", v=Compared(rooms(visit), "", "", ()))
+        return shown(visit, "admin_compare.html", v=Compared(rooms(visit), lead))
     first, second = found
+    asked = await _overlap(visit, first, second)
+    if not asked.is_same:
+        lead = visit.say("compare-differ", shared=asked.shared)
     rows = tuple(
         (visit.say(name), one, other)
         for (name, one), (_, other) in zip(_told(visit, first), _told(visit, second), strict=True)
+        if asked.is_same or name not in _SCORES
     )
     names = first.build or first.model, second.build or second.model
-    return shown(visit, "admin_compare.html", v=Compared(rooms(visit), *names, rows))
+    return shown(visit, "admin_compare.html", v=Compared(rooms(visit), lead, *names, rows))
+
+
+async def _overlap(visit: Visit, first: ModelShown, second: ModelShown) -> Overlap:
+    """Return what the test questions of two models have in common."""
+    reports, jobs = pipeline_of(visit.request).reports, (first.job or 0, second.job or 0)
+    return await services_of(visit.request).store.read(lambda: reports.overlap(*jobs))
 
 
 @router.post("/admin/models/{model_id}/{act}")

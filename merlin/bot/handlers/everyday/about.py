@@ -16,7 +16,6 @@ from merlin.chat.about import Exhibit, exhibits
 from merlin.chat.session import Session
 from merlin.core import moment
 from merlin.core.text import text
-from merlin.model.evaluate import Evaluation
 
 
 def info(kit: Kit, event: Event) -> Screen:
@@ -63,26 +62,17 @@ def _scores(exhibit: Exhibit, event: Event) -> str:
 
 
 def _against(kit: Kit, event: Event, exhibit: Exhibit) -> str:
-    """Return by how much the model is better than its base, else than the one before it."""
-    mine = exhibit.evaluation
-    name, other = _rival(kit, exhibit)
-    if mine is None or other is None or not (mine.questions and other.questions):
+    """Return how the model did beside the one before it, where both were asked the same."""
+    model, mine = exhibit.serving.model, exhibit.evaluation
+    before = next(iter(kit.rows.shelf.earlier(model.dataset)), None)
+    if mine is None or before is None:
+        return ""
+    showcase = kit.rows.showcase
+    other = showcase.evaluation(before.model_row)
+    if other is None or not showcase.overlap(model, before).is_same:
         return ""
     by = f"{mine.chrf - other.chrf:+.1f}".replace("-", "−")
-    return text(event.language, "bot-info-against", model=name, by=by)
-
-
-def _rival(kit: Kit, exhibit: Exhibit) -> tuple[str, Evaluation | None]:
-    model = exhibit.serving.model
-    recipe = kit.rows.shelf.build(model.build_id).manifest.get("recipe")
-    base = recipe.get("base_model") if isinstance(recipe, dict) else None
-    found = kit.rows.shelf.model(base) if isinstance(base, str) else None
-    if found is not None:
-        return found.model_id, kit.rows.showcase.evaluation(found.model_row)
-    earlier = next(iter(kit.rows.shelf.earlier(model.dataset)), None)
-    if earlier is None:
-        return "", None
-    return earlier.build_version, kit.rows.showcase.evaluation(earlier.model_row)
+    return text(event.language, "bot-info-against", model=before.build_version, by=by)
 
 
 def _session(kit: Kit, event: Event, session: Session) -> str:

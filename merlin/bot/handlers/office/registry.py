@@ -179,8 +179,12 @@ def compare(kit: Kit, event: Event) -> Screen:
     one, other = found(kit, event), found(kit, event, 1)
     title = text(event.language, "admin-compare")
     rows = [panel.back(event, f"a-model:{one['job']}")]
+    asked = kit.services.office.reports.overlap(one["job"], other["job"])
     words = text(event.language, "admin-compare-legend")
-    return panel.block(panel.panel(title, words, rows=rows), compared(one, other, event.language))
+    if not asked.is_same:
+        words = text(event.language, "admin-compare-differ", shared=asked.shared)
+    table = compared(one, other, asked, event.language)
+    return panel.block(panel.panel(title, words, rows=rows), table)
 
 
 TOPIC = Topic(
