@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from merlin.engine.answering.asking import Adapter
+from merlin.engine.serving.base import Adapter
 
 RANK, SPREAD = 16, 0.002
 WEIGHTS = "adapter_model.safetensors"

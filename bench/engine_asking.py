@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bench.engine_rig import DEVICE
 from merlin.core.message import Message
-from merlin.engine.answering.asking import Adapter, Asking, Ending
-from merlin.engine.answering.transformers import TransformersBackend
+from merlin.engine.serving.base import Adapter, Finish, GenerationRequest
+from merlin.engine.serving.transformers import TransformersBackend
 from merlin.engine.settings import AnsweringSettings, ModelSettings
 from merlin.sandbox.demo.smollm2 import BASE
 
@@ -44,8 +44,8 @@ async def ask(
     said = (Message("system", SYSTEM), Message("user", question))
     begun, first = time.perf_counter(), 0.0
     tokens = 0
-    async for each in backend.ask(adapter, Asking(said, most_tokens, temperature=0.0)):
+    async for each in backend.ask(adapter, GenerationRequest(said, most_tokens, temperature=0.0)):
         first = first or time.perf_counter() - begun
-        if isinstance(each, Ending):
+        if isinstance(each, Finish):
             tokens = each.completion_tokens
     return Answered(first, tokens)

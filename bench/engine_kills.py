@@ -19,7 +19,7 @@ from bench.engine_rig import Rig, engine
 
 KILLS, SEED, SAME = 20, 1, 1e-3
 BASE = "tiny"
-_CHILD = b"merlin.engine.trainers.lora"
+_CHILD = b"merlin.engine.trainers.lora.trainer"
 
 
 def run(_: Sequence[str] = ()) -> None:

@@ -16,8 +16,8 @@ from bench.engine_adapters import adapters
 from bench.engine_asking import answering, ask
 from bench.engine_rig import smollm
 from bench.figures import line
-from merlin.engine.answering.asking import Adapter
-from merlin.engine.answering.transformers import TransformersBackend
+from merlin.engine.serving.base import Adapter
+from merlin.engine.serving.transformers import TransformersBackend
 from merlin.sandbox.demo.smollm2 import BASE
 
 ADAPTERS, STREAMS, TURNS, TOKENS = 20, 4, 40, 4

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 from bench.engine_train import Lesson, told
-from merlin.engine.trainers import SUPERVISED, BaseFiles, Epoch, Place, Step, Task
-from merlin.engine.trainers.lora import LoraTrainer
+from merlin.engine.trainers.base import SUPERVISED, BaseFiles, Epoch, ModelFolder, Step, Task
+from merlin.engine.trainers.lora.trainer import LoraTrainer
 
 
 def main(lesson: Lesson) -> None:
@@ -32,7 +32,7 @@ def main(lesson: Lesson) -> None:
         seed=lesson.seed,
         folder=Path(lesson.place),
         base=BaseFiles(Path(lesson.base), "float32"),
-        place=Place((lesson.device,)),
+        place=ModelFolder((lesson.device,)),
     )
     for each in trainer.train(task):
         if isinstance(each, Step | Epoch):

@@ -19,7 +19,7 @@ from everything import CREDENTIALS, PROCESSES, TOKEN, everything
 from waiting import wait_until
 
 from merlin.core.free_port import free_ports
-from merlin.sandbox.telegram import TelegramStandIn
+from merlin.sandbox.telegram.standin import TelegramStandIn
 from merlin.store.database import open_database
 from merlin.store.keyring import HolderRows
 

@@ -15,7 +15,7 @@ from world import Lab
 
 from merlin import __version__
 from merlin.core.free_port import free_ports
-from merlin.sandbox.telegram import TelegramStandIn
+from merlin.sandbox.telegram.standin import TelegramStandIn
 from merlin.supervisor import Child, Supervisor
 from merlin.wiring.health import illness
 

@@ -23,7 +23,8 @@ from merlin.core.clock import Clock
 from merlin.core.errors import DatasetError, NotFound
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger
-from merlin.dataset.check import TOO_MUCH_MEMORY, BlobCache, Checked, Limits, check
+from merlin.dataset.check import TOO_MUCH_MEMORY, BlobCache, Checked, check
+from merlin.dataset.limits import Limits
 from merlin.dataset.source import Commit, Entry, Source
 from merlin.dataset.spec import DatasetSpec
 

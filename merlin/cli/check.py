@@ -79,8 +79,8 @@ def _of_paths(paths: Sequence[Path]) -> Outcome:
 
 def _of_folder(folder: Folder) -> tuple[int, int, list[Finding]]:
     from merlin.cli.worktree import work_tree
-    from merlin.dataset.check import Limits
     from merlin.dataset.check import check as check_dataset
+    from merlin.dataset.limits import Limits
 
     limits = Limits()
     tree = work_tree(folder.path, limits.file_bytes)

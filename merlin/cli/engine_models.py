@@ -15,8 +15,8 @@ from merlin.cli.output import as_json, say, table, word
 from merlin.core.text import text
 
 if TYPE_CHECKING:
-    from merlin.engine.library.shelf import Entry
-    from merlin.engine.library.worker import Tell
+    from merlin.engine.model_store.catalogue import Entry
+    from merlin.engine.model_store.pull import Tell
     from merlin.wiring.library import Shelf
 
 COLUMNS = ("name", "source", "licence", "size", "training", "answering", "state", "standing")

@@ -15,8 +15,8 @@ from merlin.core.errors import ConfigError
 from merlin.core.text import text
 
 if TYPE_CHECKING:
-    from merlin.adapters.conformance.check import Check
-    from merlin.adapters.conformance.run import Outcome
+    from merlin.adapters.conformance.harness import Check
+    from merlin.adapters.conformance.suite import Outcome
 
 FAMILY = "provider-test"
 FAILED = 1
@@ -69,8 +69,8 @@ def _list(checks: Sequence[Check], json: bool) -> None:
 def _run(
     checks: Sequence[Check], url: str, model: str | None, timeout_s: float, keep: bool
 ) -> list[Outcome]:
-    from merlin.adapters.conformance.run import Run
-    from merlin.adapters.conformance.server import found
+    from merlin.adapters.conformance.harness import found
+    from merlin.adapters.conformance.suite import ConformanceRun
 
     server = found(url, os.environ.get("OPENAI_API_KEY", ""), model, timeout_s)
     count = 0
@@ -83,7 +83,7 @@ def _run(
 
     say(f"{FAMILY}-begin", url=server.base_url, model=server.model)
     try:
-        return Run(server, tell).over(checks)
+        return ConformanceRun(server, tell).over(checks)
     finally:
         server.close(keep=keep)
 

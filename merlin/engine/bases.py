@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from merlin.engine.answering.asking import Backend
-from merlin.engine.answering.recall import RecallBackend
+from merlin.engine.serving.base import Backend
+from merlin.engine.serving.recall import RecallBackend
 from merlin.engine.settings import EngineSettings, ModelSettings
-from merlin.engine.trainers import DPO, SUPERVISED, BaseFiles, Trainer
-from merlin.engine.trainers.lora import LoraTrainer
+from merlin.engine.trainers.base import DPO, SUPERVISED, BaseFiles, Trainer
+from merlin.engine.trainers.lora.trainer import LoraTrainer
 from merlin.engine.trainers.recall import RecallTrainer
 
 RECALL = "recall"
@@ -57,7 +57,7 @@ def bases_of(settings: EngineSettings) -> Bases:
 
 def _language_model(settings: EngineSettings, model: ModelSettings) -> Base:
     def files() -> BaseFiles:
-        from merlin.engine.library import folder_of  # noqa: PLC0415 - knows hub and formats
+        from merlin.engine.model_store.store import folder_of  # noqa: PLC0415 - knows hub and formats
 
         folder = folder_of(model, settings.folder / "bases")
         return BaseFiles(folder, model.dtype, model.quantised, model.training_example)
@@ -78,16 +78,14 @@ def _backend(
     settings: EngineSettings, model: ModelSettings, files: Callable[[], BaseFiles]
 ) -> Backend:
     if model.backend == "vllm":
-        from merlin.engine.answering.vllm import VllmBackend  # noqa: PLC0415 - one of three
+        from merlin.engine.serving.vllm import VllmBackend  # noqa: PLC0415 - one of three
 
         return VllmBackend(model, model.key)
     if model.backend == "llama.cpp":
-        from merlin.engine.answering.llama_cpp import LlamaCppBackend  # noqa: PLC0415 - as above
+        from merlin.engine.serving.llama_cpp import LlamaCppBackend  # noqa: PLC0415 - as above
 
         return LlamaCppBackend(model, model.key, files)
-    from merlin.engine.answering.transformers import (  # noqa: PLC0415 - as above
-        TransformersBackend,
-    )
+    from merlin.engine.serving.transformers import TransformersBackend  # noqa: PLC0415 - as above
 
     log = settings.folder / "logs" / f"answering-{model.name}.log"
     return TransformersBackend(model, files().folder, settings.answering, log)

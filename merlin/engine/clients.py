@@ -18,10 +18,10 @@ from datetime import datetime
 
 from merlin.core.clock import Clock, utc_now
 from merlin.core.errors import NotFound, Refused
+from merlin.engine.database import Row, Rows
 from merlin.engine.jobs import AT_WORK, PAUSED
 from merlin.engine.limits import Bucket, Limits, TooMany, headers_of, until_midnight_s
 from merlin.engine.refusal import Refusal
-from merlin.engine.rows import Row, Rows
 
 PREFIX = "mre_"
 LONGEST_NAME = 64
@@ -155,9 +155,9 @@ class Clients:
         left = limit - self._today(client, now).tokens - self._held[client.client_id]
         return headers_of("tokens", limit, left, until_midnight_s(now))
 
-    def hold(self, client: Client, count: int) -> Hold:
+    def hold(self, client: Client, count: int) -> TokenReservation:
         """Return what sets `count` tokens of the client's day aside for one answer."""
-        return Hold(self, client, count)
+        return TokenReservation(self, client, count)
 
     def take(self, client: Client, count: int) -> None:
         """Set tokens of today aside for an answer; `settle` gives them back.
@@ -222,7 +222,7 @@ class Clients:
         return int(self._rows.select(sql, client.client_id)[0]["n"])
 
 
-class Hold:
+class TokenReservation:
     """Tokens of a client's day that are set aside for one answer, from `take` to `settle`."""
 
     def __init__(self, clients: Clients, client: Client, count: int) -> None:

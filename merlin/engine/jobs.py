@@ -1,4 +1,8 @@
-"""Fine-tune jobs: their rows, and the moves between their states.
+"""Fine-tune jobs: what is ordered, their states and rows.
+
+What a call to create a job asks for, checked before anything is stored.
+
+Fine-tune jobs: their rows, and the moves between their states.
 
     validating_files -> queued -> running -> succeeded
     any of the first three <-> paused, and -> cancelled | failed
@@ -17,14 +21,121 @@ from typing import Any
 
 from merlin.core.clock import utc_now
 from merlin.core.killpoint import reached
-from merlin.engine.diary import Diary, Happening
-from merlin.engine.failure import ENGLISH, Failure, error_object
+from merlin.engine.bases import Base, Bases
+from merlin.engine.database import Page, Repeats, Row, Rows, Wish, rows_of
+from merlin.engine.job_events import ENGLISH, Failure, JobEvent, JobEvents, error_object
 from merlin.engine.limits import no_limit
-from merlin.engine.order import JobOrder
-from merlin.engine.paging import Page, rows_of
-from merlin.engine.refusal import Refusal, missing
-from merlin.engine.repeats import Repeats, Wish
-from merlin.engine.rows import Row, Rows
+from merlin.engine.refusal import Refusal, bad, missing
+from merlin.engine.trainers.base import SUPERVISED, BadHyperparameter
+
+MOST_METADATA, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512
+LONGEST_SUFFIX = 64
+MOST_SEED = 2**31 - 1
+# One fixed seed where none is given: the same file gives the same model.
+DEFAULT_SEED = 42
+
+
+@dataclass(frozen=True, slots=True)
+class JobOrder:
+    """A job as asked for; `hyperparameters` are complete ("auto" where the trainer decides)."""
+
+    base: str
+    method: str
+    training_file: str
+    validation_file: str | None
+    suffix: str
+    seed: int
+    metadata: Mapping[str, str]
+    hyperparameters: Mapping[str, object]
+
+
+def order_of(asked: Mapping[str, object], bases: Bases) -> JobOrder:
+    """Read the body of POST /fine_tuning/jobs. Raises Refusal 400 that names the field.
+
+    Source: openapi.yaml, CreateFineTuningJobRequest.
+    """
+    name = _text(asked, "model")
+    if name not in bases:
+        words = f"The model `{name}` cannot be tuned here; those that can: {', '.join(bases)}."
+        raise bad("model", words, "model_not_available")
+    if asked.get("integrations"):
+        raise bad("integrations", "This engine knows no integrations; leave the field out.")
+    method, given = _method(bases[name], asked)
+    return JobOrder(
+        base=name,
+        method=method,
+        training_file=_text(asked, "training_file"),
+        validation_file=_text(asked, "validation_file") if asked.get("validation_file") else None,
+        suffix=_suffix(asked.get("suffix")),
+        seed=_seed(asked.get("seed")),
+        metadata=_metadata(asked.get("metadata")),
+        hyperparameters=_hyperparameters(bases[name], method, given),
+    )
+
+
+def _text(asked: Mapping[str, object], name: str) -> str:
+    value = asked.get(name)
+    if not isinstance(value, str) or not value:
+        raise bad(name, f"Missing required parameter: '{name}' must be a text.")
+    return value
+
+
+def _suffix(value: object) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str) or not 1 <= len(value) <= LONGEST_SUFFIX:
+        raise bad("suffix", f"suffix must be a text of 1 to {LONGEST_SUFFIX} characters")
+    if not all(sign.isalnum() or sign in "-_." for sign in value):
+        raise bad("suffix", "suffix may have letters, digits, '-', '_' and '.' only")
+    return value
+
+
+def _seed(value: object) -> int:
+    if value is None:
+        return DEFAULT_SEED
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_SEED:
+        raise bad("seed", f"seed must be a whole number from 0 to {MOST_SEED}")
+    return value
+
+
+def _metadata(value: object) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or len(value) > MOST_METADATA:
+        raise bad("metadata", f"metadata must be an object of at most {MOST_METADATA} pairs")
+    for key, told in value.items():
+        if len(key) > LONGEST_KEY:
+            raise bad("metadata", f"metadata: a key has more than {LONGEST_KEY} characters")
+        if not isinstance(told, str) or len(told) > LONGEST_VALUE:
+            words = f"must be a text of at most {LONGEST_VALUE} characters"
+            raise bad(f"metadata.{key}", f"metadata.{key}: {words}")
+    return dict(value)
+
+
+def _method(base: Base, asked: Mapping[str, object]) -> tuple[str, object]:
+    """Return the method's name and what is said of its hyper-parameters."""
+    method = asked.get("method")
+    if method is None:
+        return SUPERVISED, asked.get("hyperparameters")
+    if not isinstance(method, dict):
+        raise bad("method", "method must be an object with a type")
+    kind = method.get("type")
+    if not isinstance(kind, str) or kind not in base.methods:
+        known = ", ".join(f"'{each}'" for each in base.methods)
+        raise bad("method", f"method.type must be one of {known} for the model `{base.name}`")
+    block = method.get(kind) or {}
+    return kind, block.get("hyperparameters") if isinstance(block, dict) else block
+
+
+def _hyperparameters(base: Base, method: str, given: object) -> dict[str, object]:
+    if given is not None and not isinstance(given, dict):
+        raise bad("hyperparameters", "hyperparameters must be an object")
+    try:
+        return base.trainer.hyperparameters(method, given or {})
+    except BadHyperparameter as error:
+        name = f"hyperparameters.{error.name}"
+        raise bad(name, f"{name}: {error}") from error
+
 
 VALIDATING, QUEUED, RUNNING, PAUSED = "validating_files", "queued", "running", "paused"
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
@@ -69,7 +180,7 @@ class Jobs:
         self,
         rows: Rows,
         repeats: Repeats,
-        diary: Diary,
+        diary: JobEvents,
         ended: Callable[[str, str], object] = no_limit,
     ) -> None:
         """Keep jobs in `rows`; `ended` hears of each that ends, and how, in that transaction."""
@@ -113,7 +224,7 @@ class Jobs:
         marks = ", ".join("?" * len(row))
         sql = f"INSERT INTO job ({', '.join(row)}) VALUES ({marks})"  # noqa: S608 - our own names
         self._rows.change(sql, *row.values())
-        self._diary.tell(job_id, Happening("created", f"Created fine-tuning job: {job_id}"))
+        self._diary.tell(job_id, JobEvent("created", f"Created fine-tuning job: {job_id}"))
         return self.get(job_id)
 
     def get(self, job_id: str) -> Job:
@@ -160,7 +271,7 @@ class Jobs:
         sql = "SELECT 1 FROM job WHERE id = ? AND status = ?"
         return bool(self._rows.select(sql, job_id, state))
 
-    def move(self, job_id: str, to: str, *states: str, told: Happening, **fields: Any) -> bool:
+    def move(self, job_id: str, to: str, *states: str, told: JobEvent, **fields: Any) -> bool:
         """Move a job from one of `states`, set `fields`, tell the event; False when it was not."""
         fields = {"status": to, **fields}
         if to in FINAL:
@@ -189,25 +300,25 @@ class Jobs:
     def fail(self, job_id: str, failure: Failure) -> bool:
         """End a job as failed, for a reason that says what to do."""
         error = failure.stored()
-        told = Happening("failed", f"Job failed: {error['message']}", "error")
+        told = JobEvent("failed", f"Job failed: {error['message']}", "error")
         return self.move(job_id, FAILED, *AT_WORK, told=told, error=json.dumps(error))
 
     def cancel(self, job_id: str) -> Job:
         """Stop a job for good. Raises Refusal 400 when it has ended otherwise."""
-        told = Happening("cancelled", "Fine-tuning job cancelled")
+        told = JobEvent("cancelled", "Fine-tuning job cancelled")
         self.move(job_id, CANCELLED, *AT_WORK, PAUSED, told=told)
         return self._in(job_id, CANCELLED)
 
     def pause(self, job_id: str) -> Job:
         """Let a job rest; it stops after the step under way. Raises Refusal 400."""
-        told = Happening(f"paused {secrets.token_hex(4)}", "Fine-tuning job paused")
+        told = JobEvent(f"paused {secrets.token_hex(4)}", "Fine-tuning job paused")
         self.move(job_id, PAUSED, *AT_WORK, told=told)
         return self._in(job_id, PAUSED)
 
     def resume(self, job_id: str) -> Job:
         """Put a resting job back in the queue. Raises Refusal 400 when it does not rest."""
         state = QUEUED if self.get(job_id).is_validated else VALIDATING
-        told = Happening(f"resumed {secrets.token_hex(4)}", "Fine-tuning job resumed")
+        told = JobEvent(f"resumed {secrets.token_hex(4)}", "Fine-tuning job resumed")
         if not self.move(job_id, state, PAUSED, told=told):
             return self._in(job_id, PAUSED)
         return self.get(job_id)

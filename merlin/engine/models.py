@@ -14,10 +14,9 @@ from pathlib import Path
 from merlin.core import durable
 from merlin.core.clock import utc_now
 from merlin.engine.bases import Base
+from merlin.engine.database import Page, Row, Rows, rows_of
 from merlin.engine.jobs import Job
-from merlin.engine.paging import Page, rows_of
 from merlin.engine.refusal import no_model
-from merlin.engine.rows import Row, Rows
 
 KEPT_CHECKPOINTS = 10
 _WEIGHTS = "adapter_model.safetensors"

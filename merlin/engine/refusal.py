@@ -1,11 +1,39 @@
-"""What the engine answers when it refuses: the protocol's error object and its status.
+"""Small pieces of what calls and files bring: JSON without half a character, contents in parts.
+
+What the engine answers when it refuses: the protocol's error object and its status.
 
 Source: openai/openai-openapi, `openapi.yaml`, Error.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+
+
+class HalfCharacter(ValueError):
+    """A text holds half of a surrogate pair: JSON's escapes allow it, no encoding of texts does."""
+
+
+def read_json(content: str) -> object:
+    """Read a JSON text. Raises ValueError or RecursionError for what is none, HalfCharacter."""
+    read = json.loads(content)
+    # Only what was escaped can be broken so.
+    if "\\u" in content:
+        try:
+            json.dumps(read, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise HalfCharacter from error
+    return read
+
+
+def text_of(parts: Sequence[object]) -> str | None:
+    """Return the parts' texts, one a line; None when a part is anything but a text."""
+    texts = [part.get("text") if isinstance(part, dict) else None for part in parts]
+    if not all(isinstance(text, str) for text in texts):
+        return None
+    return "\n".join(str(text) for text in texts)
+
 
 _CODES = {401: "invalid_api_key"}
 _SERVER_FAULT = 500

@@ -16,7 +16,7 @@ from typing import TypeVar
 from merlin.core.message import ROLES as MESSAGE_ROLES
 from merlin.core.message import Message
 from merlin.core.text import text
-from merlin.engine.parts import HalfCharacter, read_json, text_of
+from merlin.engine.refusal import HalfCharacter, read_json, text_of
 
 T = TypeVar("T")
 

@@ -17,7 +17,8 @@ from merlin.core.log import get_logger, setup
 from merlin.daemon.main import Tally, event_on_signal, run
 from merlin.daemon.services import DaemonServices, Pace
 from merlin.daemon.ticks import ticks_of
-from merlin.dataset.check import BlobCache, Limits
+from merlin.dataset.check import BlobCache
+from merlin.dataset.limits import Limits
 from merlin.job.launch import Pad
 from merlin.job.launching import Desk
 from merlin.job.watch import Tower

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 
 from merlin.config import Config
 from merlin.engine.clients import Clients
-from merlin.engine.rows import Rows
+from merlin.engine.database import Rows
 from merlin.wiring.engine import engine_folder
 
 

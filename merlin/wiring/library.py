@@ -9,9 +9,9 @@ from pathlib import Path
 
 from merlin.config import Config
 from merlin.core.errors import NotFound
-from merlin.engine import library
-from merlin.engine.library.shelf import Devices, Entry
-from merlin.engine.library.worker import Tell
+from merlin.engine.model_store import catalogue
+from merlin.engine.model_store.catalogue import Devices, Entry
+from merlin.engine.model_store.pull import Tell
 from merlin.engine.settings import ModelSettings
 from merlin.wiring.engine import engine_folder, model_settings, training_settings
 
@@ -49,13 +49,15 @@ class Shelf:
 
     def pull(self, model: ModelSettings, tell: Tell) -> tuple[Path, bool]:
         """Bring one base; return its folder and whether it had to be brought. See library.pull."""
-        _, is_new = library.pull(model, self.folder, tell)
-        return library.files_of(model, library.library_of(self.folder)), is_new
+        _, is_new = catalogue.pull(model, self.folder, tell)
+        return catalogue.files_of(model, catalogue.library_of(self.folder)), is_new
 
     def listed(self, *, is_thorough: bool = False) -> Sequence[Entry]:
         """Return every base; see library.listed."""
-        return list(library.listed(self.models, self.folder, self.devices, is_thorough=is_thorough))
+        return list(
+            catalogue.listed(self.models, self.folder, self.devices, is_thorough=is_thorough)
+        )
 
     def remove(self, name: str, *, is_forced: bool) -> tuple[int, bool]:
         """Take one base away; see library.remove."""
-        return library.remove(name, self.models, self.folder, is_forced=is_forced)
+        return catalogue.remove(name, self.models, self.folder, is_forced=is_forced)

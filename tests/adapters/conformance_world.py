@@ -14,12 +14,9 @@ import uvicorn
 from held_recall import held_bases
 from waiting import longest
 
-from merlin.adapters.conformance.examples import LONG_EPOCHS
-from merlin.adapters.conformance.run import Run
-from merlin.adapters.conformance.server import found
-from merlin.adapters.conformance.suite import chosen
-from merlin.engine.main import listen
-from merlin.engine.server import create_app
+from merlin.adapters.conformance.harness import LONG_EPOCHS, found
+from merlin.adapters.conformance.suite import ConformanceRun, chosen
+from merlin.engine.main import create_app, listen
 from merlin.engine.settings import EngineSettings
 
 KEY = "key-of-the-engine"
@@ -195,7 +192,7 @@ def results(url, *names, key=KEY, keep=False, timeout_s=None):
     """Make the checks of these names and what they need; return name → outcome."""
     server = found(url, key, None, timeout_s or longest())
     try:
-        outcomes = Run(server, lambda _outcome: None).over(chosen(names, keep=keep))
+        outcomes = ConformanceRun(server, lambda _outcome: None).over(chosen(names, keep=keep))
     finally:
         server.close(keep=keep)
     return {outcome.name: outcome for outcome in outcomes}

@@ -18,7 +18,7 @@ from till_world import gateway_at
 from waiting import longest
 
 from merlin.adapters.git_source import GitSource
-from merlin.sandbox.yookassa import YooKassaStandIn
+from merlin.sandbox.yookassa.standin import YooKassaStandIn
 
 
 class Remote:

@@ -18,8 +18,7 @@ from merlin.adapters.openai_provider import OpenAIProvider
 from merlin.chat.steering import Steering, WishRefused
 from merlin.core.errors import ModelGone, ProviderError
 from merlin.core.message import Message, Usage
-from merlin.engine.main import listen
-from merlin.engine.server import create_app
+from merlin.engine.main import create_app, listen
 from merlin.engine.settings import EngineSettings
 from merlin.job.provider import LAUNCH_KEY, LaunchOrder
 

@@ -10,7 +10,7 @@ import pytest
 from conformance_world import KEY, answered, results
 from waiting import longest
 
-from merlin.adapters.conformance.server import found
+from merlin.adapters.conformance.harness import found
 from merlin.adapters.conformance.suite import CHECKS, chosen
 from merlin.core.errors import ConfigError, ProviderBusy, Refused
 

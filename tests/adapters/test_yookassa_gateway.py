@@ -14,7 +14,7 @@ from merlin.billing.amount import Amount, Currency, roubles, stars
 from merlin.billing.selling import Receipt
 from merlin.billing.till import Status, Wish, mismatch
 from merlin.core.errors import TillError
-from merlin.sandbox.yookassa import YooKassaStandIn
+from merlin.sandbox.yookassa.standin import YooKassaStandIn
 
 pytestmark = pytest.mark.functional
 

@@ -15,7 +15,7 @@ from merlin.api.body import HOOK_BYTES
 from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError
 from merlin.core.webhook_signing import headers_of
-from merlin.engine.server import create_app as engine_app
+from merlin.engine.main import create_app as engine_app
 from merlin.engine.settings import EngineSettings, WebhookSettings
 
 pytestmark = pytest.mark.functional

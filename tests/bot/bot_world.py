@@ -13,7 +13,8 @@ from waiting import longest
 from merlin.bot.services import Pace
 from merlin.chat.desk import Patience
 from merlin.store.database import open_database
-from merlin.wiring.bot import BotSettings, ProviderSettings, serve
+from merlin.wiring.answering import ProviderSettings
+from merlin.wiring.bot import BotSettings, serve
 
 QUICK = Pace(poll_s=5, conflict_s=0.2, private_edit_s=0.05, typing_s=0.5, longest_pause_s=0.2)
 

@@ -6,8 +6,8 @@ import pytest
 from bot_world import RunningBot, let_serve, settings_of
 from structlog.testing import capture_logs
 
-from merlin.sandbox.provider import ProviderStandIn
-from merlin.sandbox.telegram import TelegramStandIn
+from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.telegram.standin import TelegramStandIn
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from merlin.store.consents import ConsentRows
 from merlin.store.database import open_database
 from merlin.store.roles import RoleRows
 from merlin.store.settings import SettingRows
-from merlin.wiring.bot import ProviderSettings
+from merlin.wiring.answering import ProviderSettings
 
 pytestmark = pytest.mark.functional
 

@@ -17,7 +17,7 @@ from merlin.core.money import Price
 from merlin.store.database import open_database
 from merlin.store.shelf import ShelfRows
 from merlin.store.windows import WindowRows
-from merlin.wiring.bot import ProviderSettings
+from merlin.wiring.answering import ProviderSettings
 
 pytestmark = pytest.mark.functional
 

@@ -14,7 +14,7 @@ from merlin.billing.amount import roubles
 from merlin.billing.ledger import Paid
 from merlin.billing.purchase import Order, Promise, Till
 from merlin.core.clock import utc_now
-from merlin.sandbox.telegram import TelegramStandIn
+from merlin.sandbox.telegram.standin import TelegramStandIn
 
 pytestmark = pytest.mark.functional
 

@@ -8,7 +8,7 @@ import pytest
 from bot_world import SYSTEM, RunningBot, let_serve, rows, settings_of, states
 from waiting import wait_until
 
-from merlin.chat.markup.parts import units
+from merlin.core.utf16 import units
 from merlin.inbox.update import read_update
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.store.cipher import load_or_make_key

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from playwright.sync_api import Browser, Page, expect
 from waiting import longest
 
-from merlin.sandbox.telegram import TelegramStandIn
+from merlin.sandbox.telegram.standin import TelegramStandIn
 
 ANNA, VERA = 1001, 1003
 

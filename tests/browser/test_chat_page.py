@@ -9,7 +9,7 @@ from chat_page_world import ANNA, VERA, bubbles, field
 from playwright.sync_api import expect
 
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.telegram import TelegramStandIn
+from merlin.sandbox.telegram.standin import TelegramStandIn
 
 pytestmark = pytest.mark.integration
 

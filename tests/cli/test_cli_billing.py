@@ -19,7 +19,7 @@ from merlin.billing.ledger import Returned
 from merlin.billing.till import Wish
 from merlin.cli import main
 from merlin.core.clock import utc_now
-from merlin.sandbox.yookassa import YooKassaStandIn
+from merlin.sandbox.yookassa.standin import YooKassaStandIn
 from merlin.store.settings import SettingRows
 
 pytestmark = pytest.mark.functional

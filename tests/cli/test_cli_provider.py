@@ -15,8 +15,7 @@ from waiting import wait_until
 from merlin.adapters.conformance.suite import CHECKS
 from merlin.cli import main
 from merlin.core.text import text
-from merlin.engine.main import listen
-from merlin.engine.server import create_app
+from merlin.engine.main import create_app, listen
 from merlin.engine.settings import EngineSettings
 
 pytestmark = pytest.mark.functional

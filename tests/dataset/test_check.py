@@ -14,9 +14,9 @@ from dataset_tree import (
 )
 
 from merlin.core.message import Message
-from merlin.dataset.check import BlobCache, Limits, Reading, check
+from merlin.dataset.check import BlobCache, Reading, check
 from merlin.dataset.finding import Severity
-from merlin.dataset.limits import memory_needed
+from merlin.dataset.limits import Limits, memory_needed
 from merlin.dataset.source import Entry
 
 pytestmark = pytest.mark.unit

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from dataset_tree import Tree, example_yaml, good_files, only_finding, rules
 
-from merlin.dataset.check import Limits
 from merlin.dataset.finding import Severity
+from merlin.dataset.limits import Limits
 
 pytestmark = pytest.mark.unit
 

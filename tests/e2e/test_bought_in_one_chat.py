@@ -12,11 +12,11 @@ from waiting import longest
 from world import Lab
 
 from merlin.core.free_port import free_ports
-from merlin.sandbox.provider import ProviderStandIn
-from merlin.sandbox.telegram import TelegramStandIn
+from merlin.sandbox.provider.standin import ProviderStandIn
 from merlin.sandbox.telegram.arguments import Upload
+from merlin.sandbox.telegram.standin import TelegramStandIn
 from merlin.sandbox.voice import SAMPLE_MIME, sample_voice
-from merlin.sandbox.yookassa import YooKassaStandIn
+from merlin.sandbox.yookassa.standin import YooKassaStandIn
 
 pytestmark = pytest.mark.integration
 

@@ -14,7 +14,7 @@ import pytest
 from waiting import longest
 
 from merlin.core.free_port import free_ports
-from merlin.engine.library.card import Card, files_in, sha256_of
+from merlin.engine.model_store.store import ModelCard, files_in, sha256_of
 
 sys.path.append(str(Path(__file__).parents[1] / "engine"))
 
@@ -44,7 +44,7 @@ def unpacked_before(tmp_path):
     # longest example just fits into ends it soon.
     window = {**config, "max_position_embeddings": WINDOW}
     (place / "config.json").write_text(json.dumps(window), "utf-8")
-    Card(
+    ModelCard(
         source=str(weights),
         revision="main",
         commit=sha256_of(weights),

@@ -8,7 +8,7 @@ import json
 from contextlib import aclosing
 
 from merlin.core.message import Message
-from merlin.engine.answering.asking import Adapter, Asking, Ending
+from merlin.engine.serving.base import Adapter, Finish, GenerationRequest
 
 
 def adapter_in(folder, name):
@@ -21,14 +21,14 @@ def adapter_in(folder, name):
 
 
 def asking(question="What is a queue?", **options):
-    return Asking([Message("user", question)], **options)
+    return GenerationRequest([Message("user", question)], **options)
 
 
 async def answer_of(backend, adapter=None, question="What is a queue?", **options):
     """Return the answer's text, all its pieces, and its ending."""
     async with aclosing(backend.ask(adapter, asking(question, **options))) as pieces:
         *said, ending = [piece async for piece in pieces]
-    assert isinstance(ending, Ending)
+    assert isinstance(ending, Finish)
     return "".join(piece.text for piece in said), said, ending
 
 

@@ -16,8 +16,7 @@ import uvicorn
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from waiting import longest, wait_until
 
-from merlin.engine.main import listen, serve_on
-from merlin.engine.server import create_app
+from merlin.engine.main import create_app, listen, serve_on
 from merlin.engine.settings import EngineSettings
 
 KEY = "key-of-the-test-engine"
@@ -148,7 +147,7 @@ def engine_in_thread(folder, bases=None, **other):
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
-    ["merlin.engine.server", "merlin.engine.trainers.recall.train", "openai", "pytest"]
+    ["merlin.engine.main", "merlin.engine.trainers.recall.train", "openai", "pytest"]
 )
 
 

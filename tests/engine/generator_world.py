@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from backend_world import answer_of, asking
 from waiting import longest, wait_until
 
-from merlin.engine.answering.asking import Adapter
-from merlin.engine.answering.transformers import TransformersBackend
+from merlin.engine.serving.base import Adapter
+from merlin.engine.serving.transformers import TransformersBackend
 from merlin.engine.settings import AnsweringSettings, ModelSettings
 
 # A start of the child on a machine that is busy with much else.

@@ -11,7 +11,9 @@ from pathlib import Path
 from hub_standin import REPOSITORY, base_files
 
 from merlin.core.lock import taken
-from merlin.engine.library import folder_of, library_of, pull, remove
+from merlin.engine.model_store.catalogue import remove
+from merlin.engine.model_store.pull import library_of, pull
+from merlin.engine.model_store.store import folder_of
 from merlin.engine.settings import ModelSettings
 
 
@@ -76,7 +78,7 @@ class Library:
 
     def stands(self, *names):
         """Write tuned models that stand on the base, as the engine keeps them."""
-        from merlin.engine.rows import Rows
+        from merlin.engine.database import Rows
 
         self.engine.mkdir(parents=True, exist_ok=True)
         Rows(self.engine / "engine.db").close()

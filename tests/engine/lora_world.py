@@ -13,8 +13,9 @@ from pathlib import Path
 
 import tiny_base
 
-from merlin.engine.trainers import SUPERVISED, BaseFiles, Epoch, Place, Quiet, Task
-from merlin.engine.trainers.lora import LoraTrainer, papers
+from merlin.engine.trainers.base import SUPERVISED, BaseFiles, Epoch, ModelFolder, NoProgress, Task
+from merlin.engine.trainers.lora import trainer
+from merlin.engine.trainers.lora.trainer import LoraTrainer
 
 TRAINER = LoraTrainer()
 
@@ -29,14 +30,14 @@ def task(folder, train, method=SUPERVISED, test=None, base=None, place=None, **h
         seed=42,
         folder=folder,
         base=base or BaseFiles(tiny_base.random_base()),
-        place=place or Place(),
+        place=place or ModelFolder(),
     )
 
 
 def training(made):
     """Train; yield what is told, without the silences, of which a busy machine has more."""
     with closing(TRAINER.train(made)) as told:
-        yield from (each for each in told if not isinstance(each, Quiet))
+        yield from (each for each in told if not isinstance(each, NoProgress))
 
 
 def weights(folder):
@@ -73,11 +74,11 @@ def in_this_process(made, leave_at=0):
 
     It is asked to stop when it tells of the epoch `leave_at`, as the engine would ask it.
     """
-    from merlin.engine.trainers.lora.child.__main__ import trained
-    from merlin.engine.trainers.lora.child.voice import Voice
+    from merlin.engine.trainers.lora.worker.__main__ import trained
+    from merlin.engine.trainers.lora.worker.progress import ProgressPipe
 
     made.folder.mkdir(parents=True, exist_ok=True)
-    papers.write_task(made)
+    trainer.write_task(made)
     told, stop = [], threading.Event()
 
     class Ear(io.BytesIO):
@@ -88,5 +89,5 @@ def in_this_process(made, leave_at=0):
                 stop.set()
             return len(said)
 
-    trained(made.folder, Voice(made.folder, Ear()), stop)
+    trained(made.folder, ProgressPipe(made.folder, Ear()), stop)
     return told

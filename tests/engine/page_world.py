@@ -9,10 +9,17 @@ from dataclasses import dataclass, field
 
 from engine_world import engine_in_thread, jsonl, many
 
-from merlin.engine.answering.recall import RecallBackend
 from merlin.engine.bases import Base, bases_of
+from merlin.engine.serving.recall import RecallBackend
 from merlin.engine.settings import EngineSettings, ModelSettings
-from merlin.engine.trainers import DPO, SUPERVISED, Epoch, Settled, Step, Untrainable
+from merlin.engine.trainers.base import (
+    DPO,
+    SUPERVISED,
+    Epoch,
+    ResolvedHyperparameters,
+    Step,
+    Untrainable,
+)
 
 BASE, MISSING = "smollm2-135m-instruct", "qwen3-0.6b"
 STEPS, EPOCHS, SHOWN = 120, 4, 79
@@ -54,7 +61,7 @@ class Rehearsed:
         if task.seed == FAILS:
             raise MemoryError
         (task.folder / "log").write_text(LOG)
-        yield Settled(task.hyperparameters, STEPS)
+        yield ResolvedHyperparameters(task.hyperparameters, STEPS)
         for step in range(1, STEPS + 1):
             while task.seed == SLOW and not self.steps.acquire(timeout=TELLS_AGAIN_S):
                 yield Step(step - 1, metrics_at(step - 1))

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 
-from merlin.engine.answering.asking import Adapter
+from merlin.engine.serving.base import Adapter
 
 HEADS, KV_HEADS, WIDTH, LAYERS, RANK, ALPHA = 4, 2, 32, 2, 3, 6
 HEAD = WIDTH // HEADS

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from peft_folder import ALPHA, HEAD, HEADS, KV_HEADS, LAYERS, RANK, WIDTH, base_in, tuned_in
 
-from merlin.engine.answering.gguf_adapter import Inconvertible, file_name, write_adapter
+from merlin.engine.serving.gguf_adapter import Inconvertible, file_name, write_adapter
 
 pytestmark = [pytest.mark.functional, pytest.mark.usefixtures("needs_torch")]
 
@@ -150,7 +150,7 @@ def test_what_has_no_form_in_llama_cpp_is_refused_and_leaves_nothing(tmp_path, k
 
 def test_an_adapter_is_converted_by_hand_under_the_name_that_the_engine_looks_for(tmp_path):
     adapter, _ = tuned_in(tmp_path / "adapter")
-    command = [sys.executable, "-m", "merlin.engine.answering.gguf_adapter"]
+    command = [sys.executable, "-m", "merlin.engine.serving.gguf_adapter"]
     folders = [str(adapter.path), str(base_in(tmp_path / "base"))]
     done = subprocess.run([*command, *folders], cwd=tmp_path, env=ENVIRONMENT, check=True)
     assert done.returncode == 0

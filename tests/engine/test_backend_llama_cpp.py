@@ -14,13 +14,12 @@ from peft_folder import base_in, tuned_in
 from standin_server import serving
 from waiting import wait_until
 
-from merlin.engine.answering.asking import Unavailable
-from merlin.engine.answering.gguf_adapter import file_name
-from merlin.engine.answering.llama_cpp import LlamaCppBackend
-from merlin.engine.answering.llama_process import quoted
 from merlin.engine.refusal import Refusal
+from merlin.engine.serving.base import Unavailable
+from merlin.engine.serving.gguf_adapter import file_name
+from merlin.engine.serving.llama_cpp import LlamaCppBackend, quoted
 from merlin.engine.settings import ModelSettings
-from merlin.engine.trainers import BaseFiles
+from merlin.engine.trainers.base import BaseFiles
 
 pytestmark = pytest.mark.functional
 trains = pytest.mark.usefixtures("needs_torch")

@@ -11,9 +11,9 @@ from standin_server import serving
 from vllm_standin import VllmStandin
 from waiting import wait_until
 
-from merlin.engine.answering.asking import Busy, Ending, Unavailable
-from merlin.engine.answering.vllm import VllmBackend, name_of
 from merlin.engine.refusal import Refusal
+from merlin.engine.serving.base import Busy, Finish, Unavailable
+from merlin.engine.serving.vllm import VllmBackend, name_of
 from merlin.engine.settings import ModelSettings
 
 pytestmark = pytest.mark.functional
@@ -268,4 +268,4 @@ def test_an_ending_is_the_last_that_comes(url):
         return [type(piece) async for piece in backend.ask(None, asking())]
 
     *_, last = in_loop(backend_at(url), kinds)
-    assert last is Ending
+    assert last is Finish

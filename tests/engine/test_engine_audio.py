@@ -51,7 +51,7 @@ def children():
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            is_one = b"merlin.engine.hearing.child" in path.read_bytes()
+            is_one = b"merlin.engine.transcription_child" in path.read_bytes()
             stat = (path.parent / "stat").read_text().rsplit(")", 1)[1].split()
         except OSError:
             continue

@@ -11,11 +11,11 @@ import pytest
 from engine_world import Desk, engine_in_thread
 from waiting import wait_until
 
-from merlin.engine.answering.asking import Ending, Piece
 from merlin.engine.bases import Base
 from merlin.engine.clients import Clients
+from merlin.engine.database import Rows
 from merlin.engine.limits import Limits
-from merlin.engine.rows import Rows
+from merlin.engine.serving.base import Chunk, Finish
 
 pytestmark = pytest.mark.functional
 
@@ -27,10 +27,10 @@ class Patient:
         self.may_end = threading.Event()
 
     async def ask(self, _adapter, _asking):
-        yield Piece("one")
+        yield Chunk("one")
         await asyncio.to_thread(self.may_end.wait)
-        yield Piece(" two")
-        yield Ending("stop", 3, 2)
+        yield Chunk(" two")
+        yield Finish("stop", 3, 2)
 
     def figures(self):
         return {}

@@ -13,9 +13,9 @@ from waiting import longest, wait_until
 
 from merlin.core.errors import NotFound, Refused
 from merlin.engine.clients import Clients
+from merlin.engine.database import Rows
 from merlin.engine.limits import Limits
-from merlin.engine.rows import Rows
-from merlin.engine.server import create_app
+from merlin.engine.main import create_app
 from merlin.engine.settings import EngineSettings
 
 pytestmark = pytest.mark.functional

@@ -14,11 +14,17 @@ from holding_engine import held, holding_engine
 from small_disk import small_disk
 from waiting import wait_until
 
-from merlin.engine.answering.asking import Ending, Piece, TokenChance
 from merlin.engine.bases import Base, bases_of
-from merlin.engine.failure import failure_of
+from merlin.engine.job_events import failure_of
+from merlin.engine.serving.base import Chunk, Finish, TokenChance
 from merlin.engine.settings import EngineSettings
-from merlin.engine.trainers import Epoch, Remark, Settled, Step, Untrainable
+from merlin.engine.trainers.base import (
+    Epoch,
+    ResolvedHyperparameters,
+    Step,
+    TrainerNote,
+    Untrainable,
+)
 from merlin.engine.training_file import BadFile
 
 pytestmark = pytest.mark.functional
@@ -36,11 +42,11 @@ class Parrot:
 
     def train(self, task):
         assert len(task.train.read_text().splitlines()) == 12
-        yield Settled({"n_epochs": 2}, steps=2)
+        yield ResolvedHyperparameters({"n_epochs": 2}, steps=2)
         yield Epoch(1, 1, {"train_loss": 2.0}, self.save, 12)
         if self.error:
             raise self.error
-        yield Remark("engine-unknown")
+        yield TrainerNote("engine-unknown")
         yield Step(2, {"train_loss": 1.1})
         yield Epoch(2, 2, {"train_loss": 1.0}, self.save, 24)
 
@@ -50,8 +56,8 @@ class Parrot:
 
     async def ask(self, adapter, asking):
         self.asked.append((adapter.digest, asking))
-        yield Piece(asking.messages[-1].content, [TokenChance("Эхо?", -0.5, [("Эхо?", -0.5)])])
-        yield Ending("stop", 1, 2)
+        yield Chunk(asking.messages[-1].content, [TokenChance("Эхо?", -0.5, [("Эхо?", -0.5)])])
+        yield Finish("stop", 1, 2)
 
     def figures(self):
         return {}

@@ -9,7 +9,7 @@ import pytest
 from page_world import BASE, SHOWN, pages_in_thread
 from waiting import longest, wait_until
 
-from merlin.engine.page.machine import Gpu, Machine, gpus_told
+from merlin.engine.pages.machine import Gpu, Machine, gpus_told
 
 MIB = 2**20
 

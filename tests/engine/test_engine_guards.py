@@ -11,8 +11,7 @@ from engine_world import KEY, connect, engine_in_thread
 from waiting import longest
 
 from merlin.core.errors import ConfigError, LeadTaken
-from merlin.engine.main import listen, serve
-from merlin.engine.server import create_app
+from merlin.engine.main import create_app, listen, serve
 from merlin.engine.settings import EngineSettings
 
 pytestmark = pytest.mark.functional

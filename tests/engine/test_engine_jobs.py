@@ -10,7 +10,7 @@ import pytest
 from engine_world import QUESTION, engine_in_thread, jsonl
 from protocol_nulls import fine_tune_answers, wrong_nulls
 
-from merlin.engine.rows import Rows
+from merlin.engine.database import Rows
 
 pytestmark = pytest.mark.functional
 PACE_S = 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merlin.engine.limits import Bucket, span
-from merlin.engine.page.entrance import FREE_TRIES, Tries
+from merlin.engine.pages.page import FREE_TRIES, Tries
 
 pytestmark = pytest.mark.unit
 

@@ -15,8 +15,7 @@ from page_world import BASE, MISSING, SHOWN, STEPS, pages_in_thread
 from PIL import Image
 from waiting import longest, wait_until
 
-from merlin.engine.page.answering import HEADERS
-from merlin.engine.page.entrance import COOKIE, FREE_TRIES
+from merlin.engine.pages.page import COOKIE, FREE_TRIES, HEADERS
 
 pytestmark = pytest.mark.functional
 get, post = partial(httpx.get, timeout=longest()), partial(httpx.post, timeout=longest())

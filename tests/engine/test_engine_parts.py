@@ -16,10 +16,9 @@ from merlin.core.errors import Refused
 from merlin.core.message import Message
 from merlin.core.text import text
 from merlin.engine import tokens
-from merlin.engine.lane import Lane
+from merlin.engine.database import LONGEST_KEY, STEPS, Repeats, Rows, wish_of
+from merlin.engine.job_queue import JobThread
 from merlin.engine.refusal import Refusal
-from merlin.engine.repeats import LONGEST_KEY, Repeats, wish_of
-from merlin.engine.rows import STEPS, Rows
 from merlin.engine.settings import EngineSettings
 
 pytestmark = pytest.mark.unit
@@ -186,7 +185,7 @@ def test_a_lane_tries_again_after_an_error_and_sleeps_when_nothing_waits():
             raise RuntimeError("a bug")
         return True
 
-    lane = Lane("test", work, stop, first_pause_s=0.01)
+    lane = JobThread("test", work, stop, first_pause_s=0.01)
     lane.start()
     wait_until(lambda: seen == ["bad", "good"])
     waiting.append("later")
@@ -220,7 +219,7 @@ def test_the_pause_after_errors_doubles_and_a_piece_that_is_done_ends_it():
             raise RuntimeError("a bug")
         return True
 
-    lane = Lane("test", work, stop, first_pause_s=1.0)
+    lane = JobThread("test", work, stop, first_pause_s=1.0)
     lane.start()
     lane.join()
     assert stop.waits == [1.0, 2.0, 4.0, 1.0, 2.0]

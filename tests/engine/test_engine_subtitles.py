@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.engine.hearing import Heard
-from merlin.engine.hearing.shapes import SHAPES, stamp
+from merlin.engine.transcription import SHAPES, Transcript, stamp
 
 pytestmark = pytest.mark.unit
 
-HEARD = Heard("en", 3661.5, [{"start": 0.0, "end": 3661.5, "text": " One\n\ntwo."}])
+HEARD = Transcript("en", 3661.5, [{"start": 0.0, "end": 3661.5, "text": " One\n\ntwo."}])
 
 
 def test_subtitles_have_no_empty_line_within_a_cue():

@@ -7,7 +7,7 @@ from engine_world import engine_in_thread
 from waiting import wait_until
 from webhook_world import listening
 
-from merlin.engine.webhooks import sending
+from merlin.engine.webhooks import delivery
 
 TYPES = ["fine_tuning.job.succeeded"]
 
@@ -15,7 +15,7 @@ TYPES = ["fine_tuning.job.succeeded"]
 @pytest.mark.functional
 def test_a_dead_endpoint_holds_up_nobody(tmp_path, monkeypatch):
     # It is not given up while the test goes on, however slow a machine is.
-    monkeypatch.setattr(sending, "TIMEOUT_S", 3600.0)
+    monkeypatch.setattr(delivery, "TIMEOUT_S", 3600.0)
     with listening() as ear, listening() as dead, engine_in_thread(tmp_path) as desk:
         dead.is_silent.set()
         for name, each in (("dead", dead), ("living", ear)):

@@ -11,9 +11,8 @@ from webhook_world import SECRET
 
 from merlin.core.clock import utc_now
 from merlin.engine.settings import EngineSettings, WebhookSettings
-from merlin.engine.webhooks.outbox import LADDER_S, pause_s
-from merlin.engine.webhooks.sending import LONGEST_RETRY_AFTER_S, retry_after_s
-from merlin.engine.webhooks.walls import Walls, is_public
+from merlin.engine.webhooks.delivery import LADDER_S, LONGEST_RETRY_AFTER_S, pause_s, retry_after_s
+from merlin.engine.webhooks.ssrf_guard import SsrfGuard, is_public
 
 pytestmark = pytest.mark.unit
 
@@ -23,14 +22,14 @@ def open_to_all(*webhooks):
 
 
 def test_a_name_that_leads_to_this_machine_is_not_called_by_an_engine_that_serves_others():
-    walls = Walls(open_to_all())
+    walls = SsrfGuard(open_to_all())
     walls.check("https://localhost/")
     assert not walls.lets("localhost", "127.0.0.1")
     assert walls.lets("example.com", "93.184.216.34")
 
 
 def test_a_host_that_the_configuration_names_may_be_a_private_one():
-    walls = Walls(open_to_all(WebhookSettings("http://api:8701/hooks/provider", SECRET)))
+    walls = SsrfGuard(open_to_all(WebhookSettings("http://api:8701/hooks/provider", SECRET)))
     walls.check("http://api:8701/hooks/provider")
     assert walls.lets("api", "10.0.0.1")
     assert not walls.lets("other", "10.0.0.1")

@@ -19,14 +19,13 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.webhook_signing import hint_of, key_of, new_secret
 from merlin.engine.clients import Clients
+from merlin.engine.context import open_engine
+from merlin.engine.database import Rows
 from merlin.engine.limits import Limits
-from merlin.engine.rows import Rows
-from merlin.engine.services import open_engine
 from merlin.engine.settings import EngineSettings, WebhookSettings
-from merlin.engine.webhooks.courier import Courier
+from merlin.engine.webhooks.delivery import Deliveries, WebhookSender
 from merlin.engine.webhooks.endpoints import PAUSED_AFTER_S, Endpoints, Wanted
-from merlin.engine.webhooks.outbox import Outbox
-from merlin.engine.webhooks.walls import Walls
+from merlin.engine.webhooks.ssrf_guard import SsrfGuard
 
 pytestmark = pytest.mark.functional
 TYPES = [f"fine_tuning.job.{word}" for word in ("succeeded", "failed", "cancelled")]
@@ -338,7 +337,7 @@ def test_what_was_taken_long_ago_is_forgotten(tmp_path):
             " hyperparameters) VALUES ('j', 0, 'running', 'recall', 'f', '', 1, '{}', '{}')"
         )
         for days in (40, 0):
-            outbox = Outbox(rows, lambda days=days: utc_now() - timedelta(days=days))
+            outbox = Deliveries(rows, lambda days=days: utc_now() - timedelta(days=days))
             outbox.job_ended("j", "succeeded")
             outbox.delivered(outbox.heads()[0]["id"])
         assert outbox.figures() == {"waiting": 0, "delivered": 1}
@@ -358,7 +357,7 @@ def test_a_clock_that_was_set_back_puts_off_no_delivery(tmp_path, ear):
         sql = "INSERT INTO delivery (id, endpoint_id, body, created_at, due_at) VALUES"
         rows.change(f"{sql} ('wh_1', ?, '{{}}', ?, ?)", made["id"], now, now)
         settings = EngineSettings(tmp_path, "127.0.0.1", 0, "key")
-        courier = Courier(endpoints, Outbox(rows, clock), Walls(settings), clock)
+        courier = WebhookSender(endpoints, Deliveries(rows, clock), SsrfGuard(settings), clock)
         courier.start()
         try:
             tries = "SELECT tries FROM delivery WHERE tries > 0"

@@ -8,8 +8,8 @@ import math
 import pytest
 from tiny_base import NAMES, question
 
-from merlin.engine.answering.asking import Adapter
 from merlin.engine.refusal import Refusal
+from merlin.engine.serving.base import Adapter
 
 pytestmark = pytest.mark.integration
 

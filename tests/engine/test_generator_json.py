@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.engine.answering.transformers.child.json_prefix import MOST_DEPTH, JsonPrefix
+from merlin.engine.serving.worker.json_mode import MOST_DEPTH, JsonGrammar
 
 pytestmark = pytest.mark.unit
 
@@ -25,7 +25,7 @@ BYTES = st.lists(st.sampled_from(b'{}[]",:0-.e+tfn\\u a') | st.integers(0, 255),
 
 def led(wanted):
     """Return the bytes that the automaton let pass of those wanted, and where it stands."""
-    prefix, written = JsonPrefix(), b""
+    prefix, written = JsonGrammar(), b""
     for byte in wanted:
         if then := prefix.step(byte):
             prefix, written = then, written + bytes([byte])
@@ -54,7 +54,7 @@ def test_every_byte_of_the_closing_brings_the_end_one_byte_nearer(wanted):
 @given(OBJECTS, st.booleans(), st.sampled_from([None, 2]))
 def test_every_object_that_people_write_is_let_pass(written, is_ascii, indent):
     text = json.dumps(written, ensure_ascii=is_ascii, indent=indent)
-    found = JsonPrefix().then(text.encode())
+    found = JsonGrammar().then(text.encode())
     assert found is not None
     assert found.is_whole
 
@@ -68,15 +68,15 @@ def test_every_object_that_people_write_is_let_pass(written, is_ascii, indent):
     ],
 )
 def test_what_is_no_object_is_not_let_pass(wrong):
-    assert JsonPrefix().then(wrong.encode()) is None
+    assert JsonGrammar().then(wrong.encode()) is None
 
 
 @pytest.mark.parametrize("wrong", [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xc3(", b"\xf5"])
 def test_what_is_no_utf_8_is_not_let_pass(wrong):
-    assert JsonPrefix().then(b'{"' + wrong) is None
+    assert JsonGrammar().then(b'{"' + wrong) is None
 
 
 def test_depth_digits_and_spaces_have_an_end():
-    assert JsonPrefix().then(b'{"a":' + b"[" * MOST_DEPTH) is None
-    assert JsonPrefix().then(b'{"a":' + b"1" * 100) is None
-    assert JsonPrefix().then(b"{" + b" " * 100) is None
+    assert JsonGrammar().then(b'{"a":' + b"[" * MOST_DEPTH) is None
+    assert JsonGrammar().then(b'{"a":' + b"1" * 100) is None
+    assert JsonGrammar().then(b"{" + b" " * 100) is None

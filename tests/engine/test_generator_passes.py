@@ -58,11 +58,11 @@ def model_of(kind, options):
 def passes_for(model):
     import torch
 
-    from merlin.engine.answering.transformers.child.mix import Mix
-    from merlin.engine.answering.transformers.child.proof import passes_of
+    from merlin.engine.serving.worker.base import passes_of
+    from merlin.engine.serving.worker.lora_stack import AdapterStack
 
     with quiet(), torch.inference_mode():
-        return passes_of(model, Mix(model))
+        return passes_of(model, AdapterStack(model))
 
 
 def said_alone(model, prompt, steps):

@@ -13,10 +13,10 @@ from generator_world import speaking
 from tiny_base import question, tiny_base
 from waiting import longest
 
-from merlin.engine.answering.asking import Busy, Unavailable
-from merlin.engine.answering.transformers.child.wire import Setup
-from merlin.engine.answering.transformers.process import Process
 from merlin.engine.refusal import Refusal
+from merlin.engine.serving.base import Busy, Unavailable
+from merlin.engine.serving.transformers import Process
+from merlin.engine.serving.worker.messages import Setup
 from merlin.engine.settings import AnsweringSettings
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
@@ -160,7 +160,7 @@ def test_a_base_whose_files_are_not_there_says_how_to_get_them(tmp_path):
 
 def loaded(**asked):
     """Load the base as the process does, in this one."""
-    from merlin.engine.answering.transformers.child.base import load
+    from merlin.engine.serving.worker.base import load
 
     usual = {"context": 0, "dtype": "auto", "quantised": "none", "is_embedding": False}
     return load(Setup(str(tiny_base()), **{**usual, "device": "cpu", "adapters": 1, **asked}))
@@ -179,13 +179,13 @@ def test_the_window_is_what_is_asked_for_and_never_more_than_the_base_has(asked,
 
 
 def test_the_process_leaves_at_once_when_the_engine_is_gone():
-    command = [sys.executable, "-m", "merlin.engine.answering.transformers.child", "{}"]
+    command = [sys.executable, "-m", "merlin.engine.serving.worker", "{}"]
     assert subprocess.run(command, stdin=subprocess.DEVNULL, timeout=longest()).returncode == 0
 
 
 def test_the_engines_side_never_imports_torch():
     code = (
-        "import sys, merlin.engine.answering.transformers;"
+        "import sys, merlin.engine.serving.transformers;"
         "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'numpy')))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

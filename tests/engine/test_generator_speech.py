@@ -50,9 +50,9 @@ def tokenizer(request):
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_text_comes_back_whole_and_never_half_a_character(tokenizer, text):
-    from merlin.engine.answering.transformers.child.speech import Speech
+    from merlin.engine.serving.worker.detokenizer import Detokenizer
 
-    speech = Speech(tokenizer)
+    speech = Detokenizer(tokenizer)
     pieces = [speech.add(token) for token in tokenizer.encode(text)]
     assert "".join([*pieces, speech.rest()]) == text
     assert not any("�" in piece for piece in pieces)
@@ -60,18 +60,18 @@ def test_text_comes_back_whole_and_never_half_a_character(tokenizer, text):
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_half_a_character_at_the_end_is_left_out(tokenizer, text):
-    from merlin.engine.answering.transformers.child.speech import Speech
+    from merlin.engine.serving.worker.detokenizer import Detokenizer
 
     tokens = tokenizer.encode(text + "ы")[:-1]
-    speech = Speech(tokenizer)
+    speech = Detokenizer(tokenizer)
     assert "".join([*map(speech.add, tokens), speech.rest()]) == text
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_the_bytes_of_the_tokens_are_those_of_the_text(tokenizer, text):
-    from merlin.engine.answering.transformers.child.speech import Spelling
+    from merlin.engine.serving.worker.detokenizer import TokenBytes
 
-    spelling = Spelling(tokenizer)
+    spelling = TokenBytes(tokenizer)
     assert b"".join(map(spelling.bytes_of, tokenizer.encode(text))) == text.encode()
     assert spelling.bytes_of(tokenizer.eos_token_id) == b""
     assert all(spelling.bytes_of(spelling.single(byte)) == bytes([byte]) for byte in b'{}":0')

@@ -7,9 +7,8 @@ import signal
 
 import pytest
 
-from merlin.engine.answering.asking import Busy, Unavailable
-from merlin.engine.answering.transformers.deaths import Deaths
-from merlin.engine.answering.transformers.turns import Turns
+from merlin.engine.serving.base import Busy, Unavailable
+from merlin.engine.serving.transformers import FairQueue, RestartPolicy
 
 pytestmark = pytest.mark.unit
 
@@ -30,7 +29,7 @@ def in_line(at_once, most_waiting, names, going):
     order = []
 
     async def run():
-        turns = Turns(at_once, most_waiting)
+        turns = FairQueue(at_once, most_waiting)
         doors = {name: asyncio.Event() for name in names}
 
         async def come(name):
@@ -91,20 +90,20 @@ def test_who_goes_away_while_waiting_leaves_the_place_to_the_next():
 
 
 def test_the_wait_that_is_told_grows_with_the_line():
-    turns = Turns(2, 64)
+    turns = FairQueue(2, 64)
     short = turns.retry_after_s()
     turns.waiting = 40
     assert turns.retry_after_s() > short
 
 
 def test_one_death_may_be_followed_by_a_new_start_at_once():
-    deaths = Deaths("tiny")
+    deaths = RestartPolicy("tiny")
     assert "killed" in deaths.met(-signal.SIGKILL, "")
     deaths.check()
 
 
 def test_deaths_in_a_row_are_followed_by_a_pause_with_the_reason_and_advice():
-    deaths = Deaths("tiny")
+    deaths = RestartPolicy("tiny")
     for _ in range(2):
         deaths.met(-signal.SIGKILL, "")
     with pytest.raises(Unavailable, match=r"want of memory.*quantised: 4bit.*2 times in a row"):
@@ -112,7 +111,7 @@ def test_deaths_in_a_row_are_followed_by_a_pause_with_the_reason_and_advice():
 
 
 def test_an_answer_ends_the_row_of_deaths():
-    deaths = Deaths("tiny")
+    deaths = RestartPolicy("tiny")
     deaths.met(1, "no such device")
     deaths.forget()
     assert "no such device" in deaths.met(1, "no such device")

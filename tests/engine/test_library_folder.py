@@ -11,9 +11,8 @@ from library_world import Library, written
 
 from merlin.core.errors import NotFound, Refused
 from merlin.core.text import LANGUAGES, text
-from merlin.engine.library import listed
-from merlin.engine.library.shelf import Devices
-from merlin.engine.trainers import Untrainable
+from merlin.engine.model_store.catalogue import Devices, listed
+from merlin.engine.trainers.base import Untrainable
 
 pytestmark = pytest.mark.functional
 
@@ -128,7 +127,7 @@ def test_a_base_that_models_stand_on_stays_unless_forced(library, tmp_path):
 
 @pytest.mark.parametrize("name", ["other", "..", ".tiny.part", "../base", "", "tiny/.."])
 def test_only_what_lies_in_the_library_can_be_taken_away(library, tmp_path, name):
-    from merlin.engine.library import remove
+    from merlin.engine.model_store.catalogue import remove
 
     library.pull()
     with pytest.raises(NotFound):

@@ -14,9 +14,8 @@ from small_disk import small_disk
 from tiny_base import random_base
 
 from merlin.core.errors import MerlinError, NotFound, Refused
-from merlin.engine.library import pull
-from merlin.engine.library.worker import CHILD
-from merlin.engine.trainers import Untrainable
+from merlin.engine.model_store.pull import CHILD, pull
+from merlin.engine.trainers.base import Untrainable
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
 

@@ -13,8 +13,8 @@ from library_world import Library
 from waiting import wait_until
 
 from merlin.core.errors import LeadTaken, Refused
-from merlin.engine.library.card import read_card
-from merlin.engine.trainers import Untrainable
+from merlin.engine.model_store.store import read_card
+from merlin.engine.trainers.base import Untrainable
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
 

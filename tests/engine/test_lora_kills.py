@@ -14,8 +14,8 @@ import tiny_base
 from lora_world import TRAINER, children, epochs, kill, task, training, weights
 from waiting import wait_until
 
-from merlin.engine.trainers import Quiet, Step, Untrainable
-from merlin.engine.trainers.lora import papers
+from merlin.engine.trainers.base import NoProgress, Step, Untrainable
+from merlin.engine.trainers.lora import trainer
 
 pytestmark = [
     pytest.mark.integration,
@@ -81,7 +81,7 @@ def test_a_stopped_training_goes_on_where_it_was_and_tells_all_again(tmp_path, u
     before = [next(going) for _ in range(4)]
     going.close()
     assert not children(made.folder), "a stopped training has left its process behind"
-    assert (made.folder / papers.STATE).exists()
+    assert (made.folder / trainer.STATE).exists()
     told = list(training(made))
     assert told[1 : len(before)] == before[1:]
     assert (before[0].steps, before[0].done) == (90, 0)
@@ -93,7 +93,7 @@ def test_a_stopped_training_goes_on_where_it_was_and_tells_all_again(tmp_path, u
 def test_a_training_that_still_loads_is_ended_at_once(tmp_path):
     made = endless(tmp_path)
     going = TRAINER.train(made)
-    assert isinstance(next(going), Quiet)
+    assert isinstance(next(going), NoProgress)
     assert children(made.folder)
     going.close()
     assert not children(made.folder), "whoever cancels a job waits until it is loaded"
@@ -125,11 +125,11 @@ def test_a_child_that_always_dies_is_given_up_with_advice(tmp_path):
 def test_a_training_leaves_when_the_engine_that_watches_it_is_killed(tmp_path):
     made = endless(tmp_path)
     made.folder.mkdir()
-    papers.write_task(made)
+    trainer.write_task(made)
     watching = (
         "import sys; from pathlib import Path\n"
-        "from merlin.engine.trainers.lora import papers, watch\n"
-        "for told in watch.watched(papers.read_task(Path(sys.argv[1]))): print(told, flush=True)"
+        "from merlin.engine.trainers.lora import trainer\n"
+        "for told in trainer.watched(trainer.read_task(Path(sys.argv[1]))): print(told, flush=True)"
     )
     engine = subprocess.Popen(
         [sys.executable, "-c", watching, str(made.folder)], stdout=subprocess.PIPE, cwd=_ROOT

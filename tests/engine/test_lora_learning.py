@@ -8,7 +8,7 @@ import pytest
 import tiny_base
 from lora_world import epochs, task, training
 
-from merlin.engine.trainers import BaseFiles, Settled, Step
+from merlin.engine.trainers.base import BaseFiles, ResolvedHyperparameters, Step
 
 pytestmark = [
     pytest.mark.integration,
@@ -72,7 +72,7 @@ def test_the_adapter_names_its_base_and_no_place_on_the_machine(lesson):
 
 def test_every_setting_is_told_first_with_nothing_left_automatic(lesson):
     _, told = lesson
-    assert isinstance(told[0], Settled)
+    assert isinstance(told[0], ResolvedHyperparameters)
     settings = told[0].hyperparameters
     assert settings.items() >= tiny_base.LEARNING.items()
     assert "auto" not in settings.values()

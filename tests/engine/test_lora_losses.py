@@ -7,7 +7,7 @@ import json
 import pytest
 import tiny_base
 
-from merlin.engine.trainers import DPO, SUPERVISED, BaseFiles, Place
+from merlin.engine.trainers.base import DPO, SUPERVISED, BaseFiles, ModelFolder
 
 pytestmark = [
     pytest.mark.functional,
@@ -31,7 +31,7 @@ TALK = [
 def base():
     import torch
 
-    from merlin.engine.trainers.lora.child.base import found
+    from merlin.engine.trainers.lora.worker.model import found
 
     torch.set_num_threads(1)
     return found(BaseFiles(tiny_base.random_base()), torch.device("cpu"))
@@ -39,7 +39,7 @@ def base():
 
 @pytest.fixture(scope="module")
 def texts(base):
-    from merlin.engine.trainers.lora.child.text import Texts
+    from merlin.engine.trainers.lora.worker.data import Texts
 
     return Texts(base.tokenizer, base.longest)
 
@@ -49,7 +49,7 @@ def model(base):
     """A base with adapters that change it: their second matrices start as zeros."""
     import torch
 
-    from merlin.engine.trainers.lora.child.base import fitted
+    from merlin.engine.trainers.lora.worker.model import fitted
 
     torch.manual_seed(3)
     settings = {
@@ -68,9 +68,8 @@ def model(base):
 
 def learner(model, examples, method=SUPERVISED, most=2_048, *, is_packed=False):
     """Return the learner and the batch of all examples."""
-    from merlin.engine.trainers.lora.child.crew import Crew
-    from merlin.engine.trainers.lora.child.learner import Learner
-    from merlin.engine.trainers.lora.child.plan import Plan
+    from merlin.engine.trainers.lora.worker.model import Distributed
+    from merlin.engine.trainers.lora.worker.train import Plan, TrainStep
 
     settings = {
         "batch_size": len(examples),
@@ -80,7 +79,7 @@ def learner(model, examples, method=SUPERVISED, most=2_048, *, is_packed=False):
         "beta": BETA,
     }
     plan = Plan(method, None, 42, settings, examples, [], most)
-    return Learner(plan, Crew.of(Place()), model)
+    return TrainStep(plan, Distributed.of(ModelFolder()), model)
 
 
 def loss(model, examples, *given, **settings):
@@ -128,7 +127,7 @@ def taught_by(base, template, path):
     """Return what each answer of the talk teaches under another template."""
     import copy
 
-    from merlin.engine.trainers.lora.child.text import Texts
+    from merlin.engine.trainers.lora.worker.data import Texts
 
     tokenizer = copy.deepcopy(base.tokenizer)
     tokenizer.chat_template = template
@@ -231,7 +230,7 @@ def test_the_dpo_loss_is_that_of_trl(base, model, texts, tmp_path):
 def test_packing_and_cutting_into_pieces_change_neither_loss_nor_gradient(model, facts):
     import torch
 
-    from merlin.engine.trainers.lora.child.batches import laid_out
+    from merlin.engine.trainers.lora.worker.data import laid_out
 
     padded, gradient = loss(model, facts)
     packed, packed_gradient = loss(model, facts, is_packed=True)
@@ -246,7 +245,7 @@ def test_packing_and_cutting_into_pieces_change_neither_loss_nor_gradient(model,
 
 
 def test_the_order_of_examples_is_new_in_each_epoch_and_the_same_each_time():
-    from merlin.engine.trainers.lora.child.batches import order
+    from merlin.engine.trainers.lora.worker.data import order
 
     assert order(50, 42, 1) == order(50, 42, 1)
     assert sorted(order(50, 42, 1)) == list(range(50))

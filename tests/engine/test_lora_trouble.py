@@ -11,8 +11,8 @@ from lora_world import TRAINER, in_this_process, task
 from small_disk import small_disk
 
 from merlin.core.text import text
-from merlin.engine.trainers import DPO, SUPERVISED, BadHyperparameter, BaseFiles, Place
-from merlin.engine.trainers.lora import hyper
+from merlin.engine.trainers.base import DPO, SUPERVISED, BadHyperparameter, BaseFiles, ModelFolder
+from merlin.engine.trainers.lora import hyperparameters
 
 pytestmark = [
     pytest.mark.functional,
@@ -120,7 +120,7 @@ def test_answers_that_all_have_weight_0_teach_nothing(tmp_path, train):
 
 
 def test_a_gpu_that_is_not_there_is_named(tmp_path, train):
-    place = Place(devices=("cuda:97",))
+    place = ModelFolder(devices=("cuda:97",))
     assert "cuda:97" in failure(task(tmp_path / "job", train, place=place), "device_unavailable")
 
 
@@ -169,7 +169,9 @@ def test_every_hyperparameter_is_automatic_where_none_is_given():
     asked = TRAINER.hyperparameters(DPO, {"rank": 8, "dropout": 0, "beta": "auto"})
     assert asked["rank"] == 8
     assert asked["dropout"] == 0.0
-    settled = hyper.settled(DPO, asked, hyper.Lesson(50, 0.5, 135_000_000))
+    settled = hyperparameters.settled(
+        DPO, asked, hyperparameters.Hyperparameters(50, 0.5, 135_000_000)
+    )
     assert settled == {
         "n_epochs": 6,
         "batch_size": 4,
@@ -190,5 +192,5 @@ def test_every_hyperparameter_is_automatic_where_none_is_given():
 )
 def test_automatic_epochs_show_enough_of_a_small_file_and_not_too_much_of_a_large(examples, epochs):
     asked = TRAINER.hyperparameters(SUPERVISED, {})
-    lesson = hyper.Lesson(examples, 0.0, 135_000_000)
-    assert hyper.settled(SUPERVISED, asked, lesson)["n_epochs"] == epochs
+    lesson = hyperparameters.Hyperparameters(examples, 0.0, 135_000_000)
+    assert hyperparameters.settled(SUPERVISED, asked, lesson)["n_epochs"] == epochs

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from merlin.core.message import Message
-from merlin.engine.order import DEFAULT_SEED
-from merlin.engine.trainers import Epoch
+from merlin.engine.jobs import DEFAULT_SEED
+from merlin.engine.trainers.base import Epoch
 from merlin.engine.trainers.recall import RecallTrainer
 from merlin.engine.trainers.recall.model import load
 from merlin.engine.trainers.recall.train import Talks, train

@@ -3,8 +3,7 @@
 import pytest
 
 from merlin.core.message import Message
-from merlin.engine.trainers.recall.question import questions, taught
-from merlin.engine.trainers.recall.text import terms
+from merlin.engine.trainers.recall.text import questions, taught, terms
 
 pytestmark = pytest.mark.unit
 

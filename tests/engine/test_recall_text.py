@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.engine.trainers.recall.features import Space, features, vectors
-from merlin.engine.trainers.recall.text import NO_WORDS, WEIGHTS, terms
+from merlin.engine.trainers.recall.text import NO_WORDS, WEIGHTS, Space, features, terms, vectors
 
 pytestmark = pytest.mark.unit
 

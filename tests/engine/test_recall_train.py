@@ -7,7 +7,7 @@ import pytest
 
 from merlin.core.message import Message
 from merlin.core.text import LANGUAGES, text
-from merlin.engine.trainers import BadHyperparameter, Epoch, Remark, Untrainable
+from merlin.engine.trainers.base import BadHyperparameter, Epoch, TrainerNote, Untrainable
 from merlin.engine.trainers.recall import RecallTrainer
 from merlin.engine.trainers.recall.model import Untaught, load
 from merlin.engine.trainers.recall.train import Talks, train
@@ -41,7 +41,7 @@ def run(talks, test=(), seed=1, **given):
     wanted = RecallTrainer().hyperparameters("supervised", given)
     steps = list(train(Talks(talks, list(test), wanted, seed)))
     epochs = [step for step in steps if isinstance(step, Epoch)]
-    return epochs, [step for step in steps if isinstance(step, Remark)]
+    return epochs, [step for step in steps if isinstance(step, TrainerNote)]
 
 
 def model_of(epoch, tmp_path, name="model"):

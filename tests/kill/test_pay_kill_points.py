@@ -18,7 +18,7 @@ from merlin.config import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.free_port import free_ports
 from merlin.core.killpoint import POINTS
-from merlin.sandbox.yookassa import YooKassaStandIn
+from merlin.sandbox.yookassa.standin import YooKassaStandIn
 from merlin.store.cipher import load_or_make_key
 from merlin.store.sign_ins import SignInRows
 from merlin.store.users import UserRows

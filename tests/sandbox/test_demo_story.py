@@ -10,7 +10,7 @@ from world import Lab
 
 from merlin.sandbox.demo.stage import WayApp
 from merlin.sandbox.demo.story import Story
-from merlin.sandbox.provider import ProviderStandIn
+from merlin.sandbox.provider.standin import ProviderStandIn
 from merlin.sandbox.serving import ServerThread
 
 pytestmark = pytest.mark.functional

@@ -16,8 +16,8 @@ import pytest
 from telegram_client import fetch
 from waiting import longest
 
-from merlin.sandbox.telegram import TelegramStandIn
 from merlin.sandbox.telegram.arguments import Upload
+from merlin.sandbox.telegram.standin import TelegramStandIn
 
 pytestmark = pytest.mark.functional
 

@@ -7,7 +7,7 @@ from telegram import LabeledPrice
 from telegram.error import BadRequest
 
 from merlin.core.errors import NotFound, Refused
-from merlin.sandbox.telegram import TelegramStandIn
+from merlin.sandbox.telegram.standin import TelegramStandIn
 
 pytestmark = pytest.mark.functional
 

@@ -18,7 +18,7 @@ from telegram_client import bot_of, fetch
 from waiting import wait_until
 
 from merlin.core.free_port import free_ports
-from merlin.sandbox.telegram import TelegramStandIn
+from merlin.sandbox.telegram.standin import TelegramStandIn
 
 pytestmark = pytest.mark.functional
 

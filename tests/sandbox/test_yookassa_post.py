@@ -6,7 +6,7 @@ import pytest
 from till_client import Client, listening
 
 from merlin.core.errors import NotFound
-from merlin.sandbox.yookassa import YooKassaStandIn
+from merlin.sandbox.yookassa.standin import YooKassaStandIn
 
 pytestmark = pytest.mark.functional
 

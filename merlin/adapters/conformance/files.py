@@ -1,24 +1,58 @@
-"""Files: what is uploaded comes back byte for byte, what cannot be used is refused."""
+"""Checks of files and models.
+
+Models: the bases are listed and told of, strange names are 404.
+
+Files: what is uploaded comes back byte for byte, what cannot be used is refused.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from openai.types import FileObject
+from openai.types import FileObject, Model
 
-from merlin.adapters.conformance import examples
-from merlin.adapters.conformance.check import check
-from merlin.adapters.conformance.paging import walk
-from merlin.adapters.conformance.server import Server
-from merlin.adapters.conformance.verdict import (
+from merlin.adapters.conformance import harness
+from merlin.adapters.conformance.chat import NO_MODEL
+from merlin.adapters.conformance.harness import (
     BAD,
     GONE,
     Missing,
+    Server,
+    check,
     holds,
     lacking,
     refusal,
     same,
+    walk,
 )
+
+
+@check("models.list")
+def list_models(server: Server) -> None:
+    """Prove that GET /models lists Models, the base among them, none twice."""
+    cards = server.sdk.models.list().data
+    for card in cards:
+        same("object", card.object, "model")
+        holds(card.created >= 0, "created", card.created, ">= 0")
+    names = [card.id for card in cards]
+    same("data", len(set(names)), len(names))
+    holds(server.model in names, "data", names[:3], server.model)
+
+
+@check("models.retrieve", list_models)
+def retrieve_model(server: Server, _listed: None) -> None:
+    """Prove that GET /models/{name} tells of the base."""
+    with lacking("GET /models/{name}"):
+        told: Model = server.sdk.models.retrieve(server.model)
+    same("id", told.id, server.model)
+    same("object", told.object, "model")
+
+
+@check("models.unknown", retrieve_model)
+def unknown_model(server: Server, _told: None) -> None:
+    """Prove that a model that is not there is 404."""
+    refusal(lambda: server.sdk.models.retrieve(NO_MODEL), GONE)
+
 
 NAME = "merlin-проверка-train.jsonl"
 PURPOSE = "fine-tune"
@@ -36,7 +70,7 @@ def upload(server: Server, content: bytes, name: str = NAME, purpose: Any = PURP
 @check("files.upload")
 def uploaded(server: Server) -> FileObject:
     """Prove that POST /files answers an OpenAIFile with the size that was sent."""
-    content = examples.training_file(examples.FEW)
+    content = harness.training_file(harness.FEW)
     made = upload(server, content)
     same("object", made.object, "file")
     same("purpose", made.purpose, PURPOSE)
@@ -52,7 +86,7 @@ def name(_server: Server, made: FileObject) -> None:
 
 
 @check("files.retrieve", uploaded)
-def retrieve(server: Server, made: FileObject) -> None:
+def retrieve_file(server: Server, made: FileObject) -> None:
     """Prove that GET /files/{id} tells of the same file."""
     told = server.sdk.files.retrieve(made.id)
     same("id", told.id, made.id)
@@ -64,18 +98,18 @@ def content(server: Server, made: FileObject) -> None:
     """Prove that GET /files/{id}/content returns the bytes as they were sent."""
     with lacking("GET /files/{id}/content"):
         told = server.sdk.files.content(made.id).content
-    same("content", told, examples.training_file(examples.FEW))
+    same("content", told, harness.training_file(harness.FEW))
 
 
 @check("files.list", uploaded)
-def listed(server: Server, made: FileObject) -> None:
+def list_files(server: Server, made: FileObject) -> None:
     """Prove that GET /files has the new file."""
     with lacking("GET /files"):
         ids = [each.id for each in server.sdk.files.list(limit=100, order="desc").data]
     holds(made.id in ids, "data", ids[:3], made.id)
 
 
-@check("files.filter", listed, uploaded)
+@check("files.filter", list_files, uploaded)
 def filtered(server: Server, _listed: None, made: FileObject) -> None:
     """Prove that `purpose` lists the files of that purpose alone."""
     ids = [each.id for each in server.sdk.files.list(purpose=PURPOSE, limit=100).data]
@@ -85,15 +119,15 @@ def filtered(server: Server, _listed: None, made: FileObject) -> None:
         raise Missing("unheeded", what="purpose=batch")
 
 
-@check("files.paging", listed)
+@check("files.paging", list_files)
 def paging(server: Server, _listed: None) -> None:
     """Prove that `limit` and `after` give every file once."""
-    upload(server, examples.training_file(examples.FEW + 1))
+    upload(server, harness.training_file(harness.FEW + 1))
     walk(server.sdk.files.list, 1)
 
 
 @check("files.unknown", uploaded)
-def unknown(server: Server, _made: FileObject) -> None:
+def unknown_file(server: Server, _made: FileObject) -> None:
     """Prove that a file that is not there is 404."""
     refusal(lambda: server.sdk.files.retrieve(_NO_FILE), GONE)
 
@@ -101,7 +135,7 @@ def unknown(server: Server, _made: FileObject) -> None:
 @check("files.purpose", uploaded)
 def bad_purpose(server: Server, _made: FileObject) -> None:
     """Prove that an upload for a purpose that there is not is refused."""
-    content = examples.training_file(examples.FEW)
+    content = harness.training_file(harness.FEW)
     refusal(lambda: upload(server, content, purpose="no-such-purpose"), BAD)
 
 
@@ -114,7 +148,7 @@ def not_jsonl(server: Server, _made: FileObject) -> None:
 @check("files.delete", uploaded)
 def deleted(server: Server, _made: FileObject) -> None:
     """Prove that a deleted file is gone: DELETE says so, GET is 404."""
-    spare = upload(server, examples.training_file(examples.FEW + 2))
+    spare = upload(server, harness.training_file(harness.FEW + 2))
     with lacking("DELETE /files/{id}"):
         told = server.sdk.files.delete(spare.id)
     holds(told.deleted, "deleted", told.deleted, "true")

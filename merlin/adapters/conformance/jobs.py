@@ -1,31 +1,50 @@
-"""Jobs: created as asked for, followed to their end, found again, refused where they cannot be."""
+"""Checks of jobs: their errors, events, stopping, and the tuned models.
+
+Jobs: created as asked for, followed to their end, found again, refused where they cannot be.
+
+Errors: the protocol's error object, whatever is wrong with a call.
+
+Events and checkpoints: what a job told while it went, and what it left on the way.
+
+A second, longer job: made once, paused, resumed, cancelled; what is true when calls meet.
+
+The tuned model: listed, told of, asked, and gone when it is deleted; these checks come last.
+"""
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import openai
 from openai.types import FileObject
-from openai.types.fine_tuning import FineTuningJob
+from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
+from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
 
-from merlin.adapters.conformance import examples
-from merlin.adapters.conformance.check import check
-from merlin.adapters.conformance.files import uploaded
-from merlin.adapters.conformance.server import Server
-from merlin.adapters.conformance.verdict import (
+from merlin.adapters.conformance import harness
+from merlin.adapters.conformance.chat import chunks, plain, text_of, words_of
+from merlin.adapters.conformance.files import upload, uploaded
+from merlin.adapters.conformance.harness import (
     BAD,
     GONE,
     Missing,
+    Server,
     Wrong,
+    check,
+    error_object,
     holds,
     lacking,
     of_status,
     one_of,
     refusal,
     same,
+    walk,
 )
 
 # The order in which a job may pass its states; `paused` may stand between any two.
@@ -43,7 +62,7 @@ _FIRST_LOOK_S, _LAST_LOOK_S, _SLOWER = 0.02, 5.0, 1.3
 
 def launch(server: Server, file: FileObject, epochs: int, **other: Any) -> FineTuningJob:
     """Create a job on the base model, to be cancelled at the end if it still goes."""
-    asked: dict[str, Any] = {"model": server.model, "method": examples.method(epochs), **other}
+    asked: dict[str, Any] = {"model": server.model, "method": harness.method(epochs), **other}
     with lacking("POST /fine_tuning/jobs"):
         job = server.sdk.fine_tuning.jobs.create(training_file=file.id, **asked)
     server.undo("POST", f"/fine_tuning/jobs/{job.id}/cancel")
@@ -87,7 +106,7 @@ def _on_a_base(server: Server, file: FileObject, metadata: dict[str, str]) -> Fi
     for base in server.models[:_MOST_BASES]:
         try:
             asked = {"suffix": SUFFIX, "seed": SEED, "metadata": metadata, "model": base}
-            job = launch(server, file, examples.EPOCHS, **asked)
+            job = launch(server, file, harness.EPOCHS, **asked)
         except openai.APIStatusError as error:
             refused = refused or error
             if error.status_code not in (*BAD, *GONE):
@@ -103,7 +122,7 @@ def hyperparameters(_server: Server, job: FineTuningJob) -> None:
     """Prove that hyper-parameters given under `method` are the job's."""
     block = job.method.supervised if job.method else None
     told = block.hyperparameters if block else job.hyperparameters
-    same("n_epochs", told.n_epochs if told else None, examples.EPOCHS)
+    same("n_epochs", told.n_epochs if told else None, harness.EPOCHS)
 
 
 @check("jobs.seed", created)
@@ -124,7 +143,7 @@ def metadata(server: Server, job: FineTuningJob) -> dict[str, str]:
 
 
 @check("jobs.retrieve", created)
-def retrieve(server: Server, job: FineTuningJob) -> None:
+def retrieve_job(server: Server, job: FineTuningJob) -> None:
     """Prove that GET /fine_tuning/jobs/{id} tells of the same job."""
     told = server.sdk.fine_tuning.jobs.retrieve(job.id)
     same("id", told.id, job.id)
@@ -133,14 +152,14 @@ def retrieve(server: Server, job: FineTuningJob) -> None:
 
 
 @check("jobs.list", created)
-def listed(server: Server, job: FineTuningJob) -> None:
+def list_jobs(server: Server, job: FineTuningJob) -> None:
     """Prove that GET /fine_tuning/jobs has the new job."""
     with lacking("GET /fine_tuning/jobs"):
         ids = [each.id for each in server.sdk.fine_tuning.jobs.list(limit=100).data]
     holds(job.id in ids, "data", ids[:3], job.id)
 
 
-@check("jobs.filter", listed, metadata, created)
+@check("jobs.filter", list_jobs, metadata, created)
 def filtered(server: Server, _listed: None, told: dict[str, str], job: FineTuningJob) -> None:
     """Prove that `metadata[key]=value` lists the jobs that carry the pair, and no other."""
     jobs = server.sdk.fine_tuning.jobs
@@ -152,7 +171,7 @@ def filtered(server: Server, _listed: None, told: dict[str, str], job: FineTunin
 
 
 @check("jobs.unknown", created)
-def unknown(server: Server, _job: FineTuningJob) -> None:
+def unknown_job(server: Server, _job: FineTuningJob) -> None:
     """Prove that a job that is not there is 404."""
     refusal(lambda: server.sdk.fine_tuning.jobs.retrieve(_NO_JOB), GONE)
 
@@ -219,3 +238,326 @@ def suffixed(_server: Server, done: FineTuningJob) -> None:
 def trained_tokens(_server: Server, done: FineTuningJob) -> None:
     """Prove that a job that succeeded says how many tokens it was trained on."""
     holds((done.trained_tokens or 0) > 0, "trained_tokens", done.trained_tokens, "> 0")
+
+
+_NO_ENTRY = (401,)
+_OK = 200
+_WRONG_KEY = "sk-merlin-wrong-key"
+
+
+def _entry(server: Server, headers: dict[str, str]) -> None:
+    """Raise Wrong unless a call with these headers is refused; Missing where no key is needed."""
+    if not server.has_key:
+        raise Missing("no-key")
+    others: list[dict[str, str]] = [{}, {"Authorization": f"Bearer {_WRONG_KEY}"}]
+    answers = [server.call("GET", "/models", headers=each) for each in others]
+    if all(answer.status_code == _OK for answer in answers):
+        raise Missing("open")
+    error_object(answers[others.index(headers)], _NO_ENTRY)
+
+
+@check("errors.no_key")
+def no_key(server: Server) -> None:
+    """Prove that a call without a key is 401."""
+    _entry(server, {})
+
+
+@check("errors.wrong_key")
+def wrong_key(server: Server) -> None:
+    """Prove that a call with a wrong key is 401."""
+    _entry(server, {"Authorization": f"Bearer {_WRONG_KEY}"})
+
+
+@check("errors.unknown_call")
+def unknown_call(server: Server) -> None:
+    """Prove that a call that there is not is 404 with an error object, not a page."""
+    error_object(server.call("GET", "/no-such-call-of-merlin"), GONE)
+
+
+@check("errors.not_json")
+def not_json(server: Server) -> None:
+    """Prove that a body that is not JSON is refused with an error object."""
+    headers = {**server.headers(), "Content-Type": "application/json"}
+    answer = server.call("POST", "/chat/completions", content=b"{not json", headers=headers)
+    if answer.status_code in GONE:
+        raise Missing("absent", call="POST /chat/completions", status=answer.status_code)
+    error_object(answer, BAD)
+
+
+@check("errors.param", created)
+def param(server: Server, _job: object) -> None:
+    """Prove that a job without its file is refused, and the error names the field."""
+    answer = server.call("POST", "/fine_tuning/jobs", json={"model": server.model})
+    error = error_object(answer, BAD)
+    told = f"{error['param']} {error['message']}"
+    holds("training_file" in told, "error.param", error["param"], "training_file")
+
+
+_LEVELS = ("info", "warn", "error")
+_NO_JOB_OF_EVENTS = "ftjob-0000000000000000deadbeef"
+
+
+@check("events.list", succeeded)
+def events(server: Server, job: FineTuningJob) -> list[FineTuningJobEvent]:
+    """Prove that GET …/events lists events, each with its own id, level and message."""
+    with lacking("GET /fine_tuning/jobs/{id}/events"):
+        told = server.sdk.fine_tuning.jobs.list_events(job.id, limit=100).data
+    holds(told, "data", told, ">= 1")
+    for event in told:
+        same("object", event.object, "fine_tuning.job.event")
+        one_of("level", event.level, _LEVELS)
+        holds(event.message, "message", event.message, '!= ""')
+    ids = [event.id for event in told]
+    same("data", len(set(ids)), len(ids))
+    return told
+
+
+@check("events.order", events)
+def order(_server: Server, told: list[FineTuningJobEvent]) -> None:
+    """Prove that events come newest first."""
+    times = [event.created_at for event in told]
+    holds(times == sorted(times, reverse=True), "created_at", times[:5], "newest first")
+
+
+@check("events.paging", events, succeeded)
+def page_events(server: Server, _told: object, job: FineTuningJob) -> None:
+    """Prove that `limit` and `after` give every event once."""
+    walk(partial(server.sdk.fine_tuning.jobs.list_events, job.id), 2)
+
+
+@check("events.metrics", events)
+def metrics(_server: Server, told: list[FineTuningJobEvent]) -> None:
+    """Prove that events of the type `metrics` carry the step and a loss."""
+    figures = [event.data for event in told if event.type == "metrics"]
+    holds(figures, "type", "message", "metrics")
+    for each in figures:
+        holds(isinstance(each, Mapping) and "step" in each, "data", each, "step")
+        holds(isinstance(each, Mapping) and _has_loss(each), "data", each, "…loss")
+
+
+def _has_loss(figures: Mapping[str, object]) -> bool:
+    losses = [value for name, value in figures.items() if "loss" in name]
+    return any(isinstance(loss, (int, float)) and math.isfinite(loss) for loss in losses)
+
+
+@check("events.unknown", events)
+def unknown_job_of_events(server: Server, _told: object) -> None:
+    """Prove that events of a job that is not there are 404."""
+    refusal(lambda: server.sdk.fine_tuning.jobs.list_events(_NO_JOB_OF_EVENTS), GONE)
+
+
+@check("checkpoints.list", succeeded)
+def checkpoints(server: Server, job: FineTuningJob) -> list[FineTuningJobCheckpoint]:
+    """Prove that GET …/checkpoints lists the job's checkpoints with step and figures."""
+    with lacking("GET /fine_tuning/jobs/{id}/checkpoints"):
+        told = server.sdk.fine_tuning.jobs.checkpoints.list(job.id, limit=100).data
+    holds(told, "data", told, ">= 1")
+    for each in told:
+        same("object", each.object, "fine_tuning.job.checkpoint")
+        same("fine_tuning_job_id", each.fine_tuning_job_id, job.id)
+        holds(each.step_number > 0, "step_number", each.step_number, "> 0")
+        holds(_has_loss(each.metrics.to_dict()), "metrics", each.metrics.to_dict(), "…loss")
+        server.undo("DELETE", f"/models/{each.fine_tuned_model_checkpoint}")
+    return told
+
+
+@check("checkpoints.order", checkpoints)
+def checkpoint_order(_server: Server, told: list[FineTuningJobCheckpoint]) -> None:
+    """Prove that checkpoints come newest first, no step twice."""
+    steps = [each.step_number for each in told]
+    holds(steps == sorted(set(steps), reverse=True), "step_number", steps, "newest first")
+
+
+@check("checkpoints.usable", checkpoints, plain)
+def usable(server: Server, told: list[FineTuningJobCheckpoint], _plain: object) -> None:
+    """Prove that each checkpoint is a model that answers."""
+    for each in told:
+        answer = server.ask(model=each.fine_tuned_model_checkpoint)
+        same("object", answer.object, "chat.completion")
+
+
+CANCELLED, PAUSED, SUCCEEDED = "cancelled", "paused", "succeeded"
+AT_ONCE, LOOKS, BETWEEN_S = 4, 3, 0.1
+# What comes too late is refused as a bad call, or as one in conflict with the job's state.
+LATE = (*BAD, 409)
+
+
+@dataclass(frozen=True, slots=True)
+class Long:
+    """A job that takes its time; `key` is the Idempotency-Key that it was made with."""
+
+    job_id: str
+    file: FileObject
+    key: str
+
+
+def _launch(server: Server, file: FileObject, key: str) -> str:
+    headers = {"Idempotency-Key": key}
+    return launch(server, file, harness.LONG_EPOCHS, extra_headers=headers).id
+
+
+@check("jobs.second", created)
+def second(server: Server, _job: FineTuningJob) -> Long:
+    """Prove that a second, longer job is taken; it is paused, resumed and cancelled below."""
+    key = f"merlin-test-{secrets.token_hex(8)}"
+    file = upload(server, harness.training_file(harness.MANY), "merlin-long-train.jsonl")
+    return Long(_launch(server, file, key), file, key)
+
+
+@check("idempotency.create", second)
+def repeated(server: Server, long: Long) -> None:
+    """Prove that the same Idempotency-Key and body again give the same job, not a new one."""
+    again = _launch(server, long.file, long.key)
+    if again != long.job_id:
+        server.idle_jobs.append(again)
+        raise Missing("unheeded", what="Idempotency-Key")
+
+
+@check("pause.pause", second)
+def paused(server: Server, long: Long) -> None:
+    """Prove that a paused job comes to rest, and stays so."""
+    with lacking("POST /fine_tuning/jobs/{id}/pause"):
+        told = _moved(server, long, server.sdk.fine_tuning.jobs.pause)
+    _until(server, long, PAUSED, told)
+    for status in _looks(server, long.job_id):
+        same("status", status, PAUSED)
+
+
+@check("pause.resume", paused, second)
+def resumed(server: Server, _paused: None, long: Long) -> None:
+    """Prove that a resumed job goes on."""
+    with lacking("POST /fine_tuning/jobs/{id}/resume"):
+        server.sdk.fine_tuning.jobs.resume(long.job_id)
+    working = tuple(state for state in AT_WORK if state != PAUSED)
+    job = until(server, long.job_id, working)
+    one_of("status", job.status, (*working, SUCCEEDED))
+
+
+@check("cancel.cancel", second)
+def cancelled(server: Server, long: Long) -> None:
+    """Prove that a cancelled job is cancelled, and makes no model."""
+    with lacking("POST /fine_tuning/jobs/{id}/cancel"):
+        told = _moved(server, long, server.sdk.fine_tuning.jobs.cancel)
+    job = _until(server, long, CANCELLED, told)
+    same("fine_tuned_model", job.fine_tuned_model, None)
+
+
+def _moved(server: Server, long: Long, move: Callable[[str], FineTuningJob]) -> str:
+    """Make a move; return the state told. Raises Missing where the job had ended before."""
+    try:
+        return str(move(long.job_id).status)
+    except openai.APIStatusError as error:
+        status = server.sdk.fine_tuning.jobs.retrieve(long.job_id).status
+        if error.status_code in LATE and status in FINAL:
+            raise Missing("ended-first", status=status) from error
+        raise
+
+
+def _until(server: Server, long: Long, state: str, told: str) -> FineTuningJob:
+    """Wait for a state. Raises Missing where the job succeeded first and nobody told otherwise."""
+    job = until(server, long.job_id, (state,))
+    if job.status == SUCCEEDED and told != state:
+        raise Missing("ended-first", status=job.status)
+    same("status", job.status, state)
+    return job
+
+
+def _looks(server: Server, job_id: str) -> list[str]:
+    """Return a job's state at some moments, a while apart."""
+    seen = []
+    for _ in range(LOOKS):
+        time.sleep(BETWEEN_S)
+        seen.append(str(server.sdk.fine_tuning.jobs.retrieve(job_id).status))
+    return seen
+
+
+@check("cancel.twice", cancelled, second)
+def cancelled_twice(server: Server, _cancelled: None, long: Long) -> None:
+    """Prove that cancelling again is refused or says `cancelled` again; the job stays cancelled."""
+    status = _cancel(server, long.job_id)
+    one_of("status", status, (CANCELLED, ""))
+    for seen in _looks(server, long.job_id):
+        same("status", seen, CANCELLED)
+
+
+def _cancel(server: Server, job_id: str) -> str:
+    """Cancel a job; return the state that the answer tells, "" where the call is refused."""
+    try:
+        return str(server.sdk.fine_tuning.jobs.cancel(job_id).status)
+    except openai.APIStatusError as error:
+        error_object(error.response, LATE)
+        return ""
+
+
+@check("cancel.late", cancelled, succeeded)
+def late(server: Server, _cancelled: None, done: FineTuningJob) -> None:
+    """Prove that cancelling a job that succeeded is refused, and it stays succeeded."""
+    same("status", _cancel(server, done.id), "")
+    told = server.sdk.fine_tuning.jobs.retrieve(done.id)
+    same("status", told.status, SUCCEEDED)
+    same("fine_tuned_model", told.fine_tuned_model, done.fine_tuned_model)
+
+
+@check("cancel.race", cancelled, second)
+def race(server: Server, _cancelled: None, long: Long) -> None:
+    """Prove that of several cancels at once none is belied by what GET says in the end."""
+    key = f"merlin-test-{secrets.token_hex(8)}"
+    job_id = server.idle_jobs.pop() if server.idle_jobs else _launch(server, long.file, key)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        told = list(pool.map(_cancel, [server] * AT_ONCE, [job_id] * AT_ONCE))
+    end = until(server, job_id, FINAL)
+    wanted = CANCELLED if CANCELLED in told else str(end.status)
+    for seen in [str(end.status), *_looks(server, job_id)]:
+        same("status", seen, wanted)
+    holds(any(told) or end.status != CANCELLED, "status", end.status, "cancel: 200")
+    has_model = end.fine_tuned_model is not None
+    same("fine_tuned_model", has_model, end.status == SUCCEEDED)
+
+
+@check("jobs.paging", list_jobs, second)
+def paging(server: Server, _listed: None, _long: Long) -> None:
+    """Prove that `limit` and `after` give every job once."""
+    walk(server.sdk.fine_tuning.jobs.list, 1)
+
+
+@check("tuned.list", succeeded)
+def list_tuned_model(server: Server, done: FineTuningJob) -> None:
+    """Prove that GET /models has the tuned model."""
+    names = [card.id for card in server.sdk.models.list().data]
+    holds(done.fine_tuned_model in names, "data", names[:3], str(done.fine_tuned_model))
+
+
+@check("tuned.retrieve", succeeded)
+def retrieve_tuned_model(server: Server, done: FineTuningJob) -> None:
+    """Prove that GET /models/{name} tells of the tuned model."""
+    with lacking("GET /models/{name}"):
+        told = server.sdk.models.retrieve(str(done.fine_tuned_model))
+    same("id", told.id, done.fine_tuned_model)
+
+
+@check("tuned.chat", succeeded, plain)
+def chat(server: Server, done: FineTuningJob, _plain: object) -> None:
+    """Prove that the tuned model answers under its name."""
+    told = server.ask(model=done.fine_tuned_model)
+    holds(text_of(told), "choices[0].message.content", text_of(told), '!= ""')
+    same("model", told.model, done.fine_tuned_model)
+
+
+@check("tuned.stream", succeeded, chunks)
+def stream(server: Server, done: FineTuningJob, _chunks: object) -> None:
+    """Prove that the tuned model answers in a stream."""
+    told = server.stream(model=done.fine_tuned_model)
+    words = words_of(told)
+    holds(words, "delta.content", words, '!= ""')
+
+
+@check("tuned.delete", succeeded, plain)
+def deleted(server: Server, done: FineTuningJob, _plain: object) -> None:
+    """Prove that a deleted model is gone from the list, and a chat with it is 404."""
+    name = str(done.fine_tuned_model)
+    with lacking("DELETE /models/{name}"):
+        told = server.sdk.models.delete(name)
+    holds(told.deleted, "deleted", told.deleted, "true")
+    names = [card.id for card in server.sdk.models.list().data]
+    holds(name not in names, "data", name, "–")
+    refusal(lambda: server.ask(model=name), GONE)

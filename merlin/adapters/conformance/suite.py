@@ -1,28 +1,105 @@
-"""The suite: every check, in the order in which they are made and shown."""
+"""The suite: every check in order, each made once, after those that it needs.
+
+The run of a suite: every check once, after what it needs; nothing that a check does ends it.
+
+The suite: every check, in the order in which they are made and shown.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from merlin.adapters.conformance import (
-    chat,
-    errors,
-    events,
-    files,
-    jobs,
-    models,
-    stopping,
-    streaming,
-    tuned,
-    webhooks,
-)
-from merlin.adapters.conformance.check import Check
-from merlin.adapters.conformance.run import with_needs
+import httpx2
+import openai
+
+from merlin.adapters.conformance import chat, files, jobs, webhooks
+from merlin.adapters.conformance.harness import Check, Missing, Server, Verdict, Wrong, of_status
 from merlin.core.errors import ConfigError
+
+PASSED, FAILED, MISSING = "passed", "failed", "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one check found; `key` names the Fluent text of its detail, "" where there is none."""
+
+    name: str
+    result: str
+    key: str = ""
+    arguments: Mapping[str, object] = field(default_factory=dict)
+
+
+class ConformanceRun:
+    """One run over one server."""
+
+    def __init__(self, server: Server, tell: Callable[[Outcome], None]) -> None:
+        """Begin; `tell` hears of every outcome as it comes."""
+        self._server = server
+        self._tell = tell
+        self._outcomes: dict[str, Outcome] = {}
+        self._products: dict[str, object] = {}
+
+    def over(self, checks: Sequence[Check]) -> list[Outcome]:
+        """Make every one of `checks`, in their order; return how they ended."""
+        for check in checks:
+            self._make(check)
+        return [self._outcomes[check.name] for check in checks]
+
+    def _make(self, check: Check) -> Outcome:
+        if check.name not in self._outcomes:
+            outcome = self._made(check)
+            self._outcomes[check.name] = outcome
+            self._tell(outcome)
+        return self._outcomes[check.name]
+
+    def _made(self, check: Check) -> Outcome:
+        for need in check.needs:
+            before = self._make(need)
+            if before.result != PASSED:
+                return Outcome(
+                    check.name, before.result, "provider-test-needs", {"name": need.name}
+                )
+        products = [self._products[need.name] for need in check.needs]
+        try:
+            self._products[check.name] = check.act(self._server, *products)
+        except Exception as error:  # noqa: BLE001 - whatever a strange server brings about is told
+            verdict = _verdict_on(error)
+            result = MISSING if isinstance(verdict, Missing) else FAILED
+            return Outcome(check.name, result, verdict.key, verdict.arguments)
+        return Outcome(check.name, PASSED)
+
+
+def _verdict_on(error: Exception) -> Verdict:
+    if isinstance(error, Verdict):
+        return error
+    if isinstance(error, openai.APIStatusError):
+        return of_status(error)
+    if isinstance(error, AttributeError) and error.name:
+        return Wrong("lacks", field=error.name)
+    if isinstance(error, (openai.APIConnectionError, httpx2.HTTPError)):
+        cause = error.__cause__ or error
+        return Wrong("connection", words=f"{type(cause).__name__} {cause}")
+    return Wrong("unreadable", words=f"{type(error).__name__} {error}")
+
+
+def with_needs(chosen: Iterable[Check], all_checks: Sequence[Check]) -> list[Check]:
+    """Return the chosen checks and those they need, in the suite's order."""
+    wanted: set[str] = set()
+
+    def want(check: Check) -> None:
+        wanted.add(check.name)
+        for need in check.needs:
+            want(need)
+
+    for check in chosen:
+        want(check)
+    return [check for check in all_checks if check.name in wanted]
+
 
 # The endpoint of webhooks must be there before the job that it hears of; the tuned model is
 # deleted last.
-_FAMILIES = (models, files, chat, streaming, webhooks, jobs, errors, events, stopping, tuned)
+_FAMILIES = (files, chat, webhooks, jobs)
 CHECKS = tuple(
     each
     for family in _FAMILIES
@@ -36,7 +113,7 @@ def chosen(names: Iterable[str], *, keep: bool) -> list[Check]:
 
     `keep` leaves out the one that deletes the tuned model. Raises ConfigError for a strange name.
     """
-    checks = [each for each in CHECKS if not (keep and each is tuned.deleted)]
+    checks = [each for each in CHECKS if not (keep and each is jobs.deleted)]
     wanted: list[Check] = []
     for name in names:
         found = [each for each in checks if name in (each.name, each.family)]

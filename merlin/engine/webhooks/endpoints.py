@@ -1,4 +1,6 @@
-"""Endpoints: who wants to hear of jobs that ended, by which secret, and how it goes.
+"""Webhook endpoints and their secrets.
+
+Endpoints: who wants to hear of jobs that ended, by which secret, and how it goes.
 
     on -> paused: failed for a week, its deliveries wait   -> on: it was changed, or took a test
     on -> gone: it answered 410, nothing more is kept      -> on: as above
@@ -17,9 +19,8 @@ from dataclasses import dataclass
 
 from merlin.core.clock import Clock, utc_now
 from merlin.core.webhook_signing import hint_of, new_secret
-from merlin.engine.paging import Page, rows_of
+from merlin.engine.database import Page, Row, Rows, rows_of
 from merlin.engine.refusal import Refusal, bad, missing
-from merlin.engine.rows import Row, Rows
 from merlin.engine.settings import WebhookSettings
 
 EVENT_TYPES = tuple(f"fine_tuning.job.{word}" for word in ("succeeded", "failed", "cancelled"))

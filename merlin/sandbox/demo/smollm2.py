@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from merlin.core.errors import Refused
-from merlin.engine.library.pull import library_of, pull
+from merlin.engine.model_store.pull import library_of, pull
 from merlin.engine.settings import ModelSettings
 
 BASE, LICENCE = "smollm2", "Apache-2.0"

@@ -26,10 +26,10 @@ from merlin.sandbox.demo.steps import newest, nothing
 from merlin.sandbox.provider.app import ProviderSettings
 from merlin.sandbox.provider.app import create_app as create_provider
 from merlin.sandbox.serving import ServerThread
-from merlin.sandbox.telegram import TelegramSettings
-from merlin.sandbox.telegram import create_app as create_telegram
-from merlin.sandbox.yookassa import ShopSettings
-from merlin.sandbox.yookassa import create_app as create_shop
+from merlin.sandbox.telegram.app import TelegramSettings
+from merlin.sandbox.telegram.app import create_app as create_telegram
+from merlin.sandbox.yookassa.app import ShopSettings
+from merlin.sandbox.yookassa.app import create_app as create_shop
 from merlin.wiring.reading import reports
 
 

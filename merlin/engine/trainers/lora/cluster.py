@@ -24,10 +24,10 @@ from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 from merlin.core.loopback import is_loopback
-from merlin.engine.trainers import Place
-from merlin.engine.trainers.lora import papers
-from merlin.engine.trainers.lora.child.__main__ import trained
-from merlin.engine.trainers.lora.child.voice import Voice, stdout_alone
+from merlin.engine.trainers.base import ModelFolder
+from merlin.engine.trainers.lora import trainer
+from merlin.engine.trainers.lora.worker.__main__ import trained
+from merlin.engine.trainers.lora.worker.progress import ProgressPipe, stdout_alone
 
 _FAILED, _BUG = 1, 70
 _CONNECT_S = 5.0
@@ -56,9 +56,9 @@ def main(folder: Path) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     out, stop = stdout_alone(), threading.Event()
     threading.Thread(target=_listen, args=[stop], daemon=True).start()
-    with (folder / papers.LOCK).open("w") as lock:
+    with (folder / trainer.LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        place = papers.read_task(folder).place
+        place = trainer.read_task(folder).place
         # Read at import: no call of Ray's own home, and nobody else in a cluster of our own.
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         if place.cluster in _HERE:
@@ -79,7 +79,7 @@ def main(folder: Path) -> int:
         return code
 
 
-def _driven(folder: Path, place: Place, out: BinaryIO, stop: threading.Event) -> int:
+def _driven(folder: Path, place: ModelFolder, out: BinaryIO, stop: threading.Event) -> int:
     """Pass on what the workers say until they end; return the exit code."""
     from ray.util.queue import Queue  # noqa: PLC0415 - the extra's
 
@@ -110,18 +110,18 @@ def is_there(cluster: str) -> bool:
     return True
 
 
-def _away(folder: Path, out: BinaryIO, place: Place) -> int:
+def _away(folder: Path, out: BinaryIO, place: ModelFolder) -> int:
     where = place.cluster or "local"
     return _refused(folder, out, "cluster_unavailable", "engine-cluster-away", cluster=where)
 
 
 def _refused(folder: Path, out: BinaryIO, code: str, key: str, **arguments: object) -> int:
     """Say why nothing can be trained here."""
-    Voice(folder, out).mention("failed", code=code, key=key, param=None, arguments=arguments)
+    ProgressPipe(folder, out).mention("failed", code=code, key=key, param=None, arguments=arguments)
     return _FAILED
 
 
-def _where(place: Place) -> dict[str, object]:
+def _where(place: ModelFolder) -> dict[str, object]:
     """Return what ray.init needs: a cluster that runs, or one of this machine alone."""
     if place.cluster in _HERE:
         alone = {"num_cpus": place.workers or 1, "include_dashboard": False}
@@ -129,7 +129,7 @@ def _where(place: Place) -> dict[str, object]:
     return {"address": place.cluster, "configure_logging": False}
 
 
-def _run(folder: Path, place: Place, said: Any, orders: Any) -> None:
+def _run(folder: Path, place: ModelFolder, said: Any, orders: Any) -> None:
     """Let the workers train; the last that is said is an exit code."""
     from ray.train import RunConfig, ScalingConfig  # noqa: PLC0415 - the extra's
     from ray.train.torch import TorchConfig, TorchTrainer  # noqa: PLC0415 - as above
@@ -158,7 +158,7 @@ def work(told: dict[str, Any]) -> None:
     out = cast("BinaryIO", Line(told["said"])) if is_first else None
     if is_first:
         threading.Thread(target=_await_stop, args=[told["orders"], stop], daemon=True).start()
-    code = trained(folder, Voice(folder, out), stop)
+    code = trained(folder, ProgressPipe(folder, out), stop)
     if is_first:
         told["said"].put(code)
 
@@ -170,13 +170,13 @@ def _await_stop(orders: Any, stop: threading.Event) -> None:
 
 def _pass_on(stop: threading.Event, orders: Any) -> None:
     stop.wait()
-    orders.put(papers.STOP)
+    orders.put(trainer.STOP)
 
 
 def _listen(stop: threading.Event) -> None:
     """Hear the word to stop; leave, and the workers with us, where standard input ends."""
     while heard := os.read(0, 1024):
-        if papers.STOP.encode() in heard:
+        if trainer.STOP.encode() in heard:
             stop.set()
     if not stop.is_set():
         os._exit(_FAILED)
@@ -184,6 +184,5 @@ def _listen(stop: threading.Event) -> None:
 
 if __name__ == "__main__":
     # By its own name, so that workers find what they are to run.
-    from merlin.engine.trainers.lora.cluster import main as by_name
 
-    sys.exit(by_name(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1])))

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 
-from merlin.engine.trainers import SUPERVISED, BadHyperparameter, Settled, Task, Told
+from merlin.engine.trainers.base import (
+    SUPERVISED,
+    BadHyperparameter,
+    ResolvedHyperparameters,
+    Task,
+    Told,
+)
 from merlin.engine.training_file import conversations
 
 MOST_EPOCHS = 200
@@ -39,7 +45,7 @@ class RecallTrainer:
             task.hyperparameters,
             task.seed,
         )
-        yield Settled(task.hyperparameters)
+        yield ResolvedHyperparameters(task.hyperparameters)
         yield from train(talks)
 
 

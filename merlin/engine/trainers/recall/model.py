@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from merlin.core.message import Message
-from merlin.engine.trainers.recall.features import Floats, Space, Whole
-from merlin.engine.trainers.recall.question import LEAST_ALONE, questions
+from merlin.engine.trainers.recall.text import LEAST_ALONE, Floats, Space, Whole, questions
 
 FORMAT = 1
 _CACHED_TERMS = 50_000

@@ -1,4 +1,8 @@
-"""The training of `recall` from conversations to epochs.
+"""Epochs of recall, and when to stop.
+
+When training with `n_epochs: auto` is enough: every taught question gets its taught answer.
+
+The training of `recall` from conversations to epochs.
 
 Deterministic: the same task gives the same weights. With `n_epochs: auto` it goes on until every
 question asked as taught is answered as taught, and names what is left after 200 epochs.
@@ -14,16 +18,105 @@ from pathlib import Path
 import numpy as np
 
 from merlin.engine import tokens
-from merlin.engine.trainers import Conversation, Epoch, Remark, Untrainable
+from merlin.engine.trainers.base import Conversation, Epoch, TrainerNote, Untrainable
 from merlin.engine.trainers.recall import MOST_EPOCHS
-from merlin.engine.trainers.recall.documents import MOST_WITH_ANSWERS, Documents, lesson
-from merlin.engine.trainers.recall.enough import Enough, Mistakes
-from merlin.engine.trainers.recall.exam import Exam
-from merlin.engine.trainers.recall.features import Space, Whole
 from merlin.engine.trainers.recall.model import RecallModel
-from merlin.engine.trainers.recall.question import Taught, taught
-from merlin.engine.trainers.recall.threshold import Threshold, threshold
-from merlin.engine.trainers.recall.weights import Batch, Weights, mean
+from merlin.engine.trainers.recall.text import Space, Taught, Whole, taught
+from merlin.engine.trainers.recall.weights import (
+    MOST_WITH_ANSWERS,
+    Batch,
+    Documents,
+    Evaluation,
+    Threshold,
+    Weights,
+    lesson,
+    mean,
+    threshold,
+)
+
+LEAST_EPOCHS = 25
+RIGHT_IN_A_ROW = 5
+_SAMPLE = 1_000
+_NEARLY = 0.01
+_NARROW, _WATCHED = 0.05, 0.15
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """Questions that are answered wrong or nearly so, and the wrong answers they come near."""
+
+    asked: Whole
+    answers: Whole
+
+
+NO_MISTAKES = Mistakes(np.empty(0, np.int64), np.empty(0, np.int64))
+
+
+class EarlyStopping:
+    """Asks the taught questions after each epoch.
+
+    All of a small file. Of a large one a sample of 1,000; once that is nearly right, all of them,
+    and from then on those that won by little: asking all costs more than an epoch. `hopeless` are
+    the questions taught with several answers, which no training makes right.
+    """
+
+    def __init__(
+        self, exam: Evaluation, turns: Whole, hopeless: Sequence[int], *, is_large: bool
+    ) -> None:
+        self.mistakes = NO_MISTAKES
+        self.is_near = False  # only ever with a large file: time to settle
+        self.is_all_right = False
+        self._exam = exam
+        self._turns = turns
+        self._learnable = np.setdiff1d(np.arange(len(exam)), hopeless)
+        self._is_large = is_large
+        places = np.linspace(0, len(exam) - 1, min(len(exam), _SAMPLE)).astype(np.int64)
+        self._sample = places if is_large else np.arange(len(exam))
+        self._watched = self._learnable
+        self._in_a_row = 0
+
+    def accuracy(self, weights: Weights) -> float:
+        """Return the share of (sampled) taught questions answered right."""
+        wrong = self._wrong(weights, self._sample)
+        avoidable = int(np.isin(wrong, self._learnable).sum())
+        self._in_a_row = 0 if avoidable else self._in_a_row + 1
+        is_nearly_right = avoidable <= _NEARLY * len(self._sample)
+        self.is_near = self.is_near or (self._is_large and is_nearly_right)
+        return 1.0 - len(wrong) / len(self._sample)
+
+    def is_reached(self, weights: Weights, epoch: int) -> bool:
+        """Return whether training may end; call it after `accuracy` of the same epoch."""
+        if self._is_large:
+            self.is_all_right = self._is_all_right(weights)
+        else:
+            self.is_all_right = self._in_a_row >= RIGHT_IN_A_ROW and epoch >= LEAST_EPOCHS
+        return self.is_all_right
+
+    def _is_all_right(self, weights: Weights) -> bool:
+        asked = self._watched
+        if not self.is_near or not self._is_right(weights, asked):
+            return False
+        return len(asked) == len(self._learnable) or self._is_right(weights, self._learnable)
+
+    def _is_right(self, weights: Weights, asked: Whole) -> bool:
+        """Ask these; watch those that win by little, repeat those that win by almost nothing."""
+        result = self._exam.ask(weights, self._turns, asked)
+        lead = result.own - result.other
+        is_wrong = result.chosen != self._exam.right[asked]
+        is_close = is_wrong | (lead < _NARROW)
+        self.mistakes = Mistakes(asked[is_close], result.other_answer[is_close])
+        self._watched = asked[is_wrong | (lead < _WATCHED)]
+        return not is_wrong.any()
+
+    def left(self, weights: Weights) -> list[int]:
+        """Return which learnable questions are not answered as taught."""
+        wrong: list[int] = self._wrong(weights, self._learnable).tolist()
+        return wrong
+
+    def _wrong(self, weights: Weights, asked: Whole) -> Whole:
+        chosen = self._exam.ask(weights, self._turns, asked).chosen
+        return np.asarray(asked[chosen != self._exam.right[asked]], np.int64)
+
 
 LEARNING_RATE = 0.5
 MOST_TAUGHT = 50_000
@@ -46,7 +139,7 @@ class Talks:
     seed: int
 
 
-def train(task: Talks) -> Iterator[Epoch | Remark]:
+def train(task: Talks) -> Iterator[Epoch | TrainerNote]:
     """Train on every taught turn; yield each epoch, and what people should know.
 
     Raises Untrainable when nothing is taught, or more than 50,000 turns are.
@@ -58,16 +151,18 @@ def train(task: Talks) -> Iterator[Epoch | Remark]:
     if hopeless:
         yield _named("engine-contradicting", [turns[number].text for number in hopeless])
     training = _Training(task, turns)
-    enough = Enough(training.exam, training.lesson.turns, hopeless, is_large=training.is_large)
+    enough = EarlyStopping(
+        training.exam, training.lesson.turns, hopeless, is_large=training.is_large
+    )
     yield from _epochs(training, enough, task)
     left = [] if enough.is_all_right else enough.left(training.served)
     if left:
         yield _named("engine-left", [turns[number].text for number in left])
     if training.snapshot().threshold().is_lowered:
-        yield Remark("engine-threshold-lowered")
+        yield TrainerNote("engine-threshold-lowered")
 
 
-def _epochs(training: _Training, enough: Enough, task: Talks) -> Iterator[Epoch]:
+def _epochs(training: _Training, enough: EarlyStopping, task: Talks) -> Iterator[Epoch]:
     wanted = task.hyperparameters["n_epochs"]
     last = wanted if isinstance(wanted, int) else MOST_EPOCHS
     shown = sum(tokens.count_messages(talk) for talk in task.train)
@@ -102,9 +197,9 @@ def _contradicting(turns: Sequence[Taught]) -> list[int]:
     return sorted(found)
 
 
-def _named(key: str, texts: Sequence[str]) -> Remark:
+def _named(key: str, texts: Sequence[str]) -> TrainerNote:
     shown = "; ".join(f"«{text}»" for text in texts[:_NAMED])
-    return Remark(key, {"n": len(texts), "shown": shown})
+    return TrainerNote(key, {"n": len(texts), "shown": shown})
 
 
 def dimensions(answers: int) -> int:
@@ -121,10 +216,10 @@ class _Training:
         numbers: dict[str, int] = {}
         answers = {answer: number for number, answer in enumerate(self.lesson.answers)}
         self._documents = Documents.of(self.lesson.rows, numbers)
-        self.exam = Exam(turns, numbers, answers)
+        self.exam = Evaluation(turns, numbers, answers)
         self.terms = list(numbers)
         test = _taught(task.test)[:_MOST_TESTED]
-        self._test = Exam(test, numbers, answers) if test else None
+        self._test = Evaluation(test, numbers, answers) if test else None
         self.space = Space.of(self.lesson.rows, task.seed, dimensions(len(answers)))
         self._weights = Weights(self.space, list(numbers), len(answers), task.seed)
         self._recent: deque[Weights] = deque(maxlen=1 if self.is_large else _AVERAGED)

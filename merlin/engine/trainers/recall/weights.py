@@ -1,7 +1,20 @@
-"""What `recall` learns, and one step of learning it.
+"""Weights of recall: one SGD step, evaluation, the threshold.
+
+Taught turns as numbers: terms and answers numbered, texts as rows of term numbers.
+
+What `recall` learns, and one step of learning it.
 
 A softmax over the taught answers with cosine-like scores, and a gain for every term; Adagrad with
 one rate per row, word dropout as the only augmentation.
+
+Asking questions of weights in training: which answer each gets, by what score.
+
+The same reading as in serving: alone and with earlier turns, the highest score wins.
+
+The confidence under which the model says that it does not know.
+
+Set on the training file alone: what a taught question scores among the other answers is what a
+near but untaught question gets.
 """
 
 from __future__ import annotations
@@ -12,8 +25,80 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from merlin.engine.trainers.recall.documents import Documents
-from merlin.engine.trainers.recall.features import Floats, Space, Whole
+from merlin.engine.trainers.recall.text import (
+    LEAST_ALONE,
+    Floats,
+    Space,
+    Taught,
+    Terms,
+    Whole,
+    terms,
+)
+
+QUESTION_WEIGHT = 1.0
+ANSWER_WEIGHT = 0.5
+MOST_WITH_ANSWERS = 2_000
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Texts as rows: `terms[starts[i]:starts[i + 1]]` are the term numbers of text i."""
+
+    terms: Whole
+    starts: Whole
+
+    @classmethod
+    def of(cls, rows: Sequence[Terms], numbers: dict[str, int]) -> Documents:
+        """Return `rows` as numbers, giving new terms the next ones; no row may be empty."""
+        flat = [numbers.setdefault(term, len(numbers)) for row in rows for term in row]
+        starts = np.cumsum([0, *(len(row) for row in rows)])
+        return cls(np.array(flat, np.int64), starts)
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def flat(self, chosen: Whole) -> tuple[Whole, Whole]:
+        """Return the terms of the chosen rows one after another, and where each row starts."""
+        lengths = self.starts[chosen + 1] - self.starts[chosen]
+        begins = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+        offsets = np.repeat(self.starts[chosen] - begins, lengths)
+        return self.terms[offsets + np.arange(len(offsets))], begins
+
+
+@dataclass(frozen=True)
+class TrainingText:
+    """What one training file teaches.
+
+    `texts` are the questions as taught and, in a small file, the answers as a second and weaker
+    view of themselves; `classes` and `weights` belong to them. `turns` has bit d set for an
+    answer that was taught d turns after its conversation's first question.
+    """
+
+    taught: Sequence[Taught]
+    answers: Sequence[str]
+    rows: Sequence[Terms]
+    classes: Whole
+    weights: Floats
+    turns: Whole
+
+
+def lesson(taught: Sequence[Taught]) -> TrainingText:
+    """Return the texts to train on, with the distinct answers numbered in order."""
+    numbers: dict[str, int] = {}
+    classes = [numbers.setdefault(turn.answer, len(numbers)) for turn in taught]
+    rows = [turn.readings[-1] for turn in taught]
+    turns = np.zeros(len(numbers), np.int64)
+    for turn, number in zip(taught, classes, strict=True):
+        turns[number] |= 1 << turn.back
+    weights = [QUESTION_WEIGHT] * len(rows)
+    if len(taught) <= MOST_WITH_ANSWERS:
+        rows += [terms(answer, question=False) for answer in numbers]
+        classes += numbers.values()
+        weights += [ANSWER_WEIGHT] * len(numbers)
+    return TrainingText(
+        taught, list(numbers), rows, np.array(classes), np.array(weights, np.float32), turns
+    )
+
 
 SHARPNESS = np.float32(14.0)
 DROPOUT = 0.3
@@ -157,3 +242,116 @@ def cross_entropy(scores: Floats, right: Whole, weights: Floats) -> tuple[float,
     chances[here, right] -= 1.0
     slope = chances * (weights[:, None] * SHARPNESS)
     return float((loss * weights).sum()), slope
+
+
+UNKNOWN_ANSWER = -1
+_SCORES_AT_A_TIME = 4_000_000
+
+
+@dataclass(frozen=True)
+class Result:
+    """Per question: the chosen answer, and the scores of the right one and of the best other.
+
+    The scores, and which is the best other, are of the reading that is taught; the score of a
+    right answer that was never taught is -1.
+    """
+
+    chosen: Whole
+    own: Floats
+    other: Floats
+    other_answer: Whole
+
+
+class Evaluation:
+    """Questions with their right answers; `right` is UNKNOWN_ANSWER for one never taught."""
+
+    def __init__(
+        self, taught: Sequence[Taught], numbers: dict[str, int], answers: dict[str, int]
+    ) -> None:
+        readings = [reading for turn in taught for reading in turn.readings]
+        self._documents = Documents.of(readings, numbers)
+        self._starts = np.cumsum([0, *(len(turn.readings) for turn in taught)])
+        self._back = np.concatenate([np.arange(len(turn.readings)) for turn in taught])
+        self.right = np.array([answers.get(turn.answer, UNKNOWN_ANSWER) for turn in taught])
+
+    def __len__(self) -> int:
+        return len(self.right)
+
+    def ask(self, weights: Weights, turns: Whole, asked: Whole) -> Result:
+        """Ask the questions `asked` (their numbers), some at a time to bound the memory."""
+        units = weights.unit_rows()
+        size = max(1, _SCORES_AT_A_TIME // len(units))
+        parts = [
+            self._ask(weights, units, turns, asked[first : first + size])
+            for first in range(0, len(asked), size)
+        ]
+        return Result(
+            np.concatenate([part.chosen for part in parts]),
+            np.concatenate([part.own for part in parts]),
+            np.concatenate([part.other for part in parts]),
+            np.concatenate([part.other_answer for part in parts]),
+        )
+
+    def _ask(self, weights: Weights, units: Floats, turns: Whole, asked: Whole) -> Result:
+        counts = self._starts[asked + 1] - self._starts[asked]
+        lasts = np.cumsum(counts) - 1
+        readings = np.repeat(self._starts[asked + 1] - 1 - lasts, counts) + np.arange(counts.sum())
+        scores = weights.points(self._documents, readings) @ units.T
+        back = self._back[readings]
+        rows = np.repeat(np.arange(len(asked)), counts)
+        deep = back > 0
+        alone = scores[(lasts - counts + 1)[rows[deep]]]
+        may_follow = (turns >> back[deep, None] & 1) & (alone >= LEAST_ALONE)
+        scores[deep] = np.where(may_follow, scores[deep], -1.0)
+        nearest = scores.argmax(1)
+        best = scores[np.arange(len(scores)), nearest]
+        # the reading of the highest score, per question; the deeper one when two are equal
+        winners = np.lexsort((back, best, rows))[lasts]
+        chosen = nearest[winners]
+        right = self.right[asked]
+        own = np.where(right >= 0, scores[lasts, right], -1.0)
+        scores[lasts[right >= 0], right[right >= 0]] = -1.0
+        other = scores.argmax(1)[lasts]
+        return Result(chosen, own, scores[lasts, other], other)
+
+    def loss(self, weights: Weights, asked: Whole) -> float | None:
+        """Return the mean cross-entropy over those questions whose answer was taught."""
+        asked = asked[self.right[asked] >= 0]
+        if not len(asked):
+            return None
+        points = weights.points(self._documents, self._starts[asked + 1] - 1)
+        scores = points @ weights.unit_rows().T
+        total, _slope = cross_entropy(scores, self.right[asked], np.ones(len(asked), np.float32))
+        return total / len(asked)
+
+
+# Raises what is rejected and lowers what is answered; chosen on the three shipped sets.
+QUANTILE = 0.8
+FEW_ANSWERS = 20
+LEAST_OF_FEW = 0.2
+_ASKED = 1_000
+_LEAST = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """The threshold, and whether it had to go down to the lowest taught question."""
+
+    score: float
+    is_lowered: bool
+
+
+def threshold(weights: Weights, exam: Evaluation, turns: Whole) -> Threshold:
+    """Return the threshold of these weights; at most 1,000 taught questions are asked for it.
+
+    It is the QUANTILE of the best other score. With few answers that says little, so it is at
+    least 0.2. No question that is answered as taught may lie under it, and it is above 0.
+    """
+    asked = np.unique(np.linspace(0, len(exam) - 1, min(len(exam), _ASKED)).astype(np.int64))
+    result = exam.ask(weights, turns, asked)
+    score = float(np.quantile(result.other, QUANTILE))
+    if len(turns) < FEW_ANSWERS:
+        score = max(score, LEAST_OF_FEW)
+    own = result.own[result.chosen == exam.right[asked]]
+    lowest = float(own.min()) if len(own) else 1.0
+    return Threshold(max(min(score, lowest - _LEAST), _LEAST), lowest < score)

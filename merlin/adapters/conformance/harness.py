@@ -1,0 +1,422 @@
+"""What every check needs: the server under test, verdicts, sample files, pages.
+
+A check: its name, what it does, and which checks must have passed before it.
+
+The training files of the suite: small, in Russian, the same words every time.
+
+The server under test: how it is found, how it is asked, what was made on it.
+
+How a check says what is wrong, or that the server has no such thing.
+
+returns           passed
+raises Missing    the server has no such call, or leaves an optional wish unheeded
+raises Wrong      the server answers something else than the protocol says
+
+Walking a list page by page: no entry twice, none left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import openai
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
+
+from merlin.adapters.openai_errors import provider_errors
+from merlin.adapters.openai_faults import NO_MODEL, short
+from merlin.adapters.openai_wire import is_here, patience
+from merlin.core.errors import ConfigError, Refused
+from merlin.core.log import hide
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`act` takes the server and what each of `needs` returned; it raises Wrong or Missing."""
+
+    name: str
+    act: Callable[..., object]
+    needs: tuple[Check, ...]
+
+    @property
+    def family(self) -> str:
+        """Return the first word of the name: what `--only` may name as a whole."""
+        return self.name.partition(".")[0]
+
+
+def check(name: str, *needs: Check) -> Callable[[Callable[..., object]], Check]:
+    """Make a check of the function below."""
+
+    def made(act: Callable[..., object]) -> Check:
+        return Check(name, act, needs)
+
+    return made
+
+
+# The fewest that OpenAI takes are 10.
+FEW, MANY = 12, 200
+EPOCHS, LONG_EPOCHS = 2, 30
+_SYSTEM = "Отвечай одним предложением."
+
+
+def training_file(examples: int) -> bytes:
+    """Return JSON Lines of so many conversations."""
+    return "".join(f"{_line(number)}\n" for number in range(1, examples + 1)).encode()
+
+
+def _line(number: int) -> str:
+    messages = [
+        {"role": "system", "content": _SYSTEM},
+        {"role": "user", "content": f"Чему равен квадрат числа {number}?"},
+        {"role": "assistant", "content": f"Квадрат числа {number} равен {number * number}."},
+    ]
+    return json.dumps({"messages": messages}, ensure_ascii=False)
+
+
+def method(epochs: int) -> dict[str, object]:
+    """Return the protocol's `method` with its hyper-parameters."""
+    return {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": epochs}}}
+
+
+NO_KEY = "none"
+CALL_S = 120.0
+MOST_TOKENS = 200
+QUESTION = "Назови по порядку дни недели."
+_OLD_LIMIT, _NEW_LIMIT = "max_tokens", "max_completion_tokens"
+_FORBIDDEN = (401, 403)
+_OK = 200
+_ANY_NUMBER = httpx2.Limits(max_connections=None, max_keepalive_connections=8)
+
+
+class Server:
+    """One server of the protocol; every method may be called from several threads."""
+
+    def __init__(self, base_url: str, key: str, timeout_s: float) -> None:
+        """Take where it is; `models`, the bases to try, and the jobs it may be left with follow."""
+        self.base_url = base_url
+        self.key = key
+        self.timeout_s = timeout_s
+        self.models: list[str] = []
+        self.idle_jobs: list[str] = []
+        self._limit = _OLD_LIMIT
+        self._left: list[tuple[str, str]] = []
+        self._open = ExitStack()
+        self.http = _http(base_url)
+        self.sdk = openai.OpenAI(
+            base_url=base_url,
+            api_key=key,
+            max_retries=0,
+            timeout=patience(CALL_S, CALL_S),
+            http_client=self.http,
+        )
+
+    @property
+    def model(self) -> str:
+        """Return the base model that is tuned and asked."""
+        return self.models[0]
+
+    @property
+    def has_key(self) -> bool:
+        """Return whether we were given a key."""
+        return self.key != NO_KEY
+
+    @property
+    def is_here(self) -> bool:
+        """Return whether it is on this machine, so that it can reach our receiver."""
+        return is_here(self.base_url)
+
+    def call(self, method: str, path: str, **other: object) -> httpx2.Response:
+        """Make a plain call; a refusal is an answer as any other."""
+        told: dict[str, object] = {"headers": self.headers(), **other}
+        return self.http.request(method, f"{self.base_url}{path}", **told)  # type: ignore[arg-type]
+
+    def headers(self) -> dict[str, str]:
+        """Return what lets a plain call in."""
+        return {"Authorization": f"Bearer {self.key}"}
+
+    def question(self, *, most: int = MOST_TOKENS, **other: object) -> dict[str, object]:
+        """Return the body of a chat call with one short question; `most` tokens may answer."""
+        messages = [{"role": "user", "content": QUESTION}]
+        return {"model": self.model, "messages": messages, self._limit: most, **other}
+
+    def ask(self, **other: Any) -> ChatCompletion:
+        """Ask a short question through the SDK; some models know only the newer limit's name."""
+        try:
+            return self._asked(self.question(**other))
+        except openai.BadRequestError as error:
+            if self._limit == _NEW_LIMIT or _NEW_LIMIT not in str(error):
+                raise
+            self._limit = _NEW_LIMIT
+            return self._asked(self.question(**other))
+
+    def _asked(self, asked: Mapping[str, object]) -> ChatCompletion:
+        create: Callable[..., ChatCompletion] = self.sdk.chat.completions.create
+        return create(**asked)
+
+    def stream(self, **other: Any) -> list[ChatCompletionChunk]:
+        """Ask a short question with `stream` through the SDK; return every chunk."""
+        create: Callable[..., Iterable[ChatCompletionChunk]] = self.sdk.chat.completions.create
+        return list(create(**self.question(stream=True, **other)))
+
+    @contextmanager
+    def streamed(self, **other: Any) -> Iterator[httpx2.Response]:
+        """Give the open answer to a streamed question, as it stands on the wire."""
+        asked = self.question(stream=True, **other)
+        url = f"{self.base_url}/chat/completions"
+        with self.http.stream("POST", url, json=asked, headers=self.headers()) as response:
+            if response.status_code != _OK:
+                response.read()
+                raise openai.APIStatusError(short(response.text), response=response, body=None)
+            yield response
+
+    def undo(self, method: str, path: str) -> None:
+        """Note the call that removes what was just made; POST stops a job."""
+        self._left.append((method, path))
+
+    def closing(self, close: Callable[[], object]) -> None:
+        """Note what of our own is to be closed at the end."""
+        self._open.callback(close)
+
+    def close(self, *, keep: bool) -> None:
+        """Remove what was made, newest first, unless `keep`; jobs are stopped in any case."""
+        for method, path in reversed(self._left):
+            if method == "POST" or not keep:
+                try:
+                    self.call(method, path)
+                except httpx2.HTTPError:  # it is gone, or broken: the checks have said so
+                    continue
+        self._open.close()
+        self.sdk.close()
+
+
+def _http(base_url: str) -> httpx2.Client:
+    return httpx2.Client(
+        timeout=patience(CALL_S, CALL_S), limits=_ANY_NUMBER, trust_env=not is_here(base_url)
+    )
+
+
+def found(url: str, key: str, model: str | None, timeout_s: float) -> Server:
+    """Return the server at a URL that is given with or without /v1.
+
+    Raises ConfigError for a wrong URL, ProviderError where nobody answers, Refused where what
+    answers is no server of the protocol or refuses the key.
+    """
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigError("OPENAI_API_KEY fits into no header", "provider-test-bad-key")
+    hide([key])
+    for base_url in _candidates(url):
+        server = Server(base_url, key or NO_KEY, timeout_s)
+        try:
+            names = _names(_listed(server))
+        except BaseException:
+            server.close(keep=True)
+            raise
+        if names:
+            server.models = [model] if model else names
+            return server
+        server.close(keep=True)
+    raise Refused("no server of the protocol", "provider-test-no-server", url=url)
+
+
+def _listed(server: Server) -> httpx2.Response:
+    with provider_errors():
+        answer = server.call("GET", "/models")
+    if answer.status_code in _FORBIDDEN:
+        raise Refused("the key is refused", "provider-test-key-refused", url=server.base_url)
+    return answer
+
+
+def _candidates(url: str) -> list[str]:
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        is_good, parts = False, urlsplit("")
+    if not is_good or parts.query or parts.fragment or parts.username:
+        raise ConfigError(f"{url} is no URL of a server", "provider-test-bad-url", url=url)
+    root = url.rstrip("/")
+    return [root] if root.endswith("/v1") else [f"{root}/v1", root]
+
+
+def _names(answer: httpx2.Response) -> list[str]:
+    """Return the models that a list names; none where the answer is no such list."""
+    try:
+        told = answer.json()
+    except ValueError:
+        return []
+    listed = told.get("data") if isinstance(told, dict) else None
+    cards = listed if answer.status_code == _OK and isinstance(listed, list) else []
+    return [str(card["id"]) for card in cards if isinstance(card, dict) and card.get("id")]
+
+
+ABSENT = (404, 405, 501)
+BAD = (400, 422)
+GONE = (404,)
+_PASSED = range(200, 300)
+_LONGEST = 160
+_ERROR_FIELDS = ("message", "type", "param", "code")
+
+
+class Verdict(Exception):
+    """What a check found; `key` names the Fluent text, `arguments` fill it, each as one line."""
+
+    def __init__(self, key: str, **arguments: object) -> None:
+        super().__init__(key, arguments)
+        self.key = f"provider-test-{key}"
+        self.arguments = {name: _shown(value) for name, value in arguments.items()}
+
+
+class Wrong(Verdict):
+    """The server answers something else than the protocol says."""
+
+
+class Missing(Verdict):
+    """The server has no such thing; many servers of the protocol have not."""
+
+
+def same(field: str, found: object, wanted: object) -> None:
+    """Raise Wrong unless a field is as it must be."""
+    if found != wanted:
+        raise Wrong("not-same", field=field, found=found, wanted=wanted)
+
+
+def one_of(field: str, found: object, wanted: tuple[str, ...]) -> None:
+    """Raise Wrong unless a field has one of these values."""
+    if found not in wanted:
+        raise Wrong("not-same", field=field, found=found, wanted=" | ".join(wanted))
+
+
+def holds(condition: object, field: str, found: object, wanted: str) -> None:
+    """Raise Wrong unless `condition`; `wanted` says it in the protocol's own signs."""
+    if not condition:
+        raise Wrong("not-same", field=field, found=found, wanted=wanted)
+
+
+@contextmanager
+def lacking(what: str) -> Iterator[None]:
+    """Turn "no such call" into Missing; `what` is the call, as people know it.
+
+    A 404 that names a field of the call is about what was asked for: the call itself is there.
+    """
+    try:
+        yield
+    except openai.APIStatusError as error:
+        is_about_call = error.param is None and error.code != NO_MODEL
+        if error.status_code in ABSENT and is_about_call:
+            raise Missing("absent", call=what, status=error.status_code) from error
+        raise
+
+
+def refusal(call: Callable[[], object], wanted: tuple[int, ...]) -> Mapping[str, object]:
+    """Raise Wrong unless a call of the SDK is refused with the protocol's error object."""
+    try:
+        told = call()
+    except openai.APIStatusError as error:
+        return error_object(error.response, wanted)
+    raise Wrong("accepted", wanted=_words(wanted), found=told)
+
+
+def error_object(response: httpx2.Response, wanted: tuple[int, ...]) -> Mapping[str, object]:
+    """Return the error object of a refusal. Raises Wrong for another status or another shape."""
+    call = call_of(response)
+    if response.status_code in _PASSED:
+        raise Wrong("accepted", wanted=_words(wanted), found=response.text)
+    if response.status_code not in wanted:
+        raise Wrong("status", **_told(response), wanted=_words(wanted))
+    kind = response.headers.get("content-type", "")
+    if not kind.startswith("application/json"):
+        raise Wrong("error-not-json", call=call, kind=kind)
+    error = _error_in(response)
+    lacks = next((name for name in _ERROR_FIELDS if name not in error), None)
+    for name in ("message", "type"):
+        if lacks is None and not (isinstance(error[name], str) and error[name]):
+            lacks = name
+    if lacks:
+        raise Wrong("error-lacks", call=call, field=f"error.{lacks}")
+    return error
+
+
+def of_status(error: openai.APIStatusError) -> Wrong:
+    """Return the verdict on a call that was refused and should not have been."""
+    return Wrong("status", **_told(error.response), wanted="200")
+
+
+def call_of(response: httpx2.Response) -> str:
+    """Return method and path of the call that was answered."""
+    return f"{response.request.method} {response.request.url.path}"
+
+
+def _told(response: httpx2.Response) -> dict[str, object]:
+    words = _error_in(response).get("message") or response.text or "–"
+    return {"call": call_of(response), "status": response.status_code, "words": words}
+
+
+def _error_in(response: httpx2.Response) -> Mapping[str, object]:
+    try:
+        told = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return {}
+    error = told.get("error") if isinstance(told, dict) else None
+    return error if isinstance(error, dict) else {}
+
+
+def _shown(value: object) -> str:
+    """Return a value as a detail shows it: one line, no secret, nothing that moves a terminal."""
+    words = short(value if isinstance(value, str) and value else repr(value))
+    words = words if words.isprintable() else repr(words)[1:-1]
+    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
+
+
+def _words(statuses: tuple[int, ...]) -> str:
+    return " | ".join(map(str, statuses))
+
+
+MOST_PAGES = 4
+_WHOLE = 100
+
+# A call of the SDK that lists: it takes `limit` and `after`, and returns a page with `data`.
+Listing = Callable[..., Any]
+
+
+def walk(listing: Listing, limit: int, least: int = 2) -> None:
+    """Raise Wrong unless the first pages of `limit` are the beginning of the list.
+
+    `least` entries must be there. Raises Missing where the server gives all whatever the limit.
+    """
+    whole = _ids(listing(limit=_WHOLE))
+    holds(len(whole) >= least, "data", len(whole), f">= {least}")
+    seen: list[str] = []
+    for _ in range(MOST_PAGES):
+        page = listing(limit=limit, **({"after": seen[-1]} if seen else {}))
+        got = _ids(page)
+        if len(got) > limit:
+            raise Missing("unheeded", what=f"limit={limit}")
+        _keep_apart(seen, got)
+        seen += got
+        if not page.has_more or not got:
+            break
+    holds(len(seen) >= least, "data", len(seen), f">= {least}")
+    _compare(seen, whole[: limit * MOST_PAGES])
+
+
+def _ids(page: Any) -> list[str]:
+    return [str(each.id) for each in page.data]
+
+
+def _keep_apart(seen: list[str], got: list[str]) -> None:
+    for number, name in enumerate(got):
+        if name in seen or name in got[:number]:
+            raise Wrong("page-double", id=name)
+
+
+def _compare(seen: list[str], whole: list[str]) -> None:
+    for walked, listed in zip(seen, whole, strict=False):
+        if walked != listed:
+            raise Wrong("page-gap", id=listed)
+    if len(seen) < len(whole):
+        raise Wrong("page-gap", id=whole[len(seen)])

@@ -1,0 +1,1 @@
+"""Routes of the engine: the OpenAI protocol, webhook endpoints, health."""

@@ -1,0 +1,353 @@
+"""/v1/chat/completions: what is asked, and the answer, whole or streamed.
+
+A call to POST /chat/completions, read and checked.
+
+What is answered to POST /chat/completions: the protocol's objects, whole or in chunks.
+
+A conversation as a base reads it, by its own chat template: the same in training and serving.
+
+A model asked in other words than it was taught in answers worse without an error.
+
+/v1/chat/completions: answers, whole or streamed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from merlin.core.clock import utc_now
+from merlin.core.message import Message
+from merlin.engine.auth import AnswerStream, let_ask, metered, owner_of
+from merlin.engine.context import engine_of
+from merlin.engine.files import json_object
+from merlin.engine.jobs import MOST_SEED
+from merlin.engine.refusal import Refusal, bad, text_of
+from merlin.engine.serving.base import Chunk, Finish, GenerationRequest, TokenChance
+from merlin.engine.training_file import ROLES
+
+MOST_STOPS, MOST_LIKELIEST = 4, 20
+_TOOLS = ("tools", "functions")
+_SHAPES = {"": False, "text": False, "json_object": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Who is asked, what, and how the answer comes."""
+
+    model: str
+    asking: GenerationRequest
+    is_stream: bool
+    is_usage_wanted: bool
+
+
+def question_of(asked: Mapping[str, object], asker: str = "") -> Question:
+    """Read the body of `asker`'s call. Raises Refusal 400 that names the field.
+
+    Source: openapi.yaml, CreateChatCompletionRequest.
+    """
+    model = asked.get("model")
+    if not isinstance(model, str) or not model:
+        raise bad("model", "you must provide a model parameter")
+    if asked.get("n") not in (None, 1):
+        raise bad("n", "n must be 1: this engine gives one answer to a question")
+    for name in _TOOLS:
+        if asked.get(name):
+            raise bad(name, f"{name}: the models of this engine call no tools; leave the field out")
+    options = asked.get("stream_options") or {}
+    wants_usage = isinstance(options, dict) and bool(options.get("include_usage"))
+    return Question(model, _asking(asked, asker), bool(asked.get("stream")), wants_usage)
+
+
+def _asking(asked: Mapping[str, object], asker: str) -> GenerationRequest:
+    return GenerationRequest(
+        messages=_messages(asked.get("messages")),
+        most_tokens=_limit(asked),
+        temperature=_number(asked, "temperature", 0.0, 2.0),
+        top_p=_number(asked, "top_p", 0.0, 1.0),
+        seed=_seed(asked.get("seed")),
+        stops=_stops(asked.get("stop")),
+        logprobs=_logprobs(asked),
+        is_json=_is_json(asked.get("response_format")),
+        asker=asker,
+    )
+
+
+def _is_json(told: object) -> bool:
+    shape = told or {}
+    kind = shape.get("type", "") if isinstance(shape, dict) else None
+    if not isinstance(kind, str) or kind not in _SHAPES:
+        raise bad("response_format", "response_format.type must be 'text' or 'json_object'")
+    return _SHAPES[kind]
+
+
+def _number(asked: Mapping[str, object], name: str, least: float, most: float) -> float | None:
+    """Return a field's number, None where it is not given."""
+    told = asked.get(name)
+    if told is None:
+        return None
+    if not isinstance(told, int | float) or isinstance(told, bool) or not least <= told <= most:
+        raise bad(name, f"{name} must be a number from {least:g} to {most:g}")
+    return float(told)
+
+
+def _seed(told: object) -> int | None:
+    if told is None:
+        return None
+    if not isinstance(told, int) or isinstance(told, bool) or abs(told) > 2**63 - 1:
+        raise bad("seed", "seed must be a whole number of at most 64 bits")
+    return told % (MOST_SEED + 1)
+
+
+def _logprobs(asked: Mapping[str, object]) -> int | None:
+    likeliest = asked.get("top_logprobs")
+    if not asked.get("logprobs"):
+        if likeliest is not None:
+            raise bad("top_logprobs", "top_logprobs needs logprobs: true")
+        return None
+    if likeliest is None:
+        return 0
+    is_whole = isinstance(likeliest, int) and not isinstance(likeliest, bool)
+    if not isinstance(likeliest, int) or not is_whole or not 0 <= likeliest <= MOST_LIKELIEST:
+        raise bad("top_logprobs", f"top_logprobs must be a whole number from 0 to {MOST_LIKELIEST}")
+    return likeliest
+
+
+def _limit(asked: Mapping[str, object]) -> int:
+    for name in ("max_completion_tokens", "max_tokens"):
+        told = asked.get(name)
+        if told is None:
+            continue
+        if not isinstance(told, int) or isinstance(told, bool) or told < 1:
+            raise bad(name, f"{name} must be a whole number of at least 1")
+        return told
+    return 0
+
+
+def _stops(told: object) -> list[str]:
+    stops = [told] if isinstance(told, str) else told or []
+    if not isinstance(stops, list) or len(stops) > MOST_STOPS:
+        raise bad("stop", f"stop must be a text or a list of at most {MOST_STOPS} texts")
+    if not all(isinstance(stop, str) for stop in stops):
+        raise bad("stop", "stop must be a text or a list of texts")
+    return [stop for stop in stops if stop]
+
+
+def _messages(told: object) -> list[Message]:
+    if not isinstance(told, list) or not told:
+        raise bad("messages", "messages must be a list of at least one message")
+    return [_message(f"messages[{number}]", message) for number, message in enumerate(told)]
+
+
+def _message(place: str, told: object) -> Message:
+    if not isinstance(told, dict):
+        raise bad(place, f"{place} must be an object")
+    role = told.get("role")
+    if role not in ROLES:
+        raise bad(f"{place}.role", f"{place}.role must be one of {', '.join(ROLES)}")
+    content = _content(f"{place}.content", told.get("content"), is_needed=role != "assistant")
+    return Message("system" if role == "developer" else role, content)
+
+
+def _content(place: str, told: object, *, is_needed: bool) -> str:
+    if isinstance(told, str):
+        return told
+    if told is None and not is_needed:
+        return ""
+    if not isinstance(told, list):
+        raise bad(place, f"{place} must be a text or a list of text parts")
+    joined = text_of(told)
+    if joined is None:
+        raise bad(place, f"{place}: this model reads parts of type 'text' alone")
+    return joined
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What every chunk of one answer says of itself."""
+
+    model: str
+    answer_id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
+    created: int = field(default_factory=lambda: int(utc_now().timestamp()))
+
+    def of(self, kind: str) -> dict[str, object]:
+        """Return the fields of an object of the protocol; none of them may be null there."""
+        return {
+            "id": self.answer_id,
+            "object": kind,
+            "created": self.created,
+            "model": self.model,
+        }
+
+
+async def completion(model: str, answering: AnswerStream) -> dict[str, object]:
+    """Return the protocol's ChatCompletion, with the extension `merlin` where there is one."""
+    said: list[Chunk] = []
+    ending: Finish | None = None
+    async for part in answering:
+        if isinstance(part, Finish):
+            ending = part
+        else:
+            said.append(part)
+    if ending is None:
+        raise RuntimeError("the backend ended without an Ending")
+    chances = [chance for piece in said for chance in piece.chances]
+    message: dict[str, object] = {
+        "role": "assistant",
+        "content": "".join(piece.text for piece in said),
+        "refusal": None,
+        "annotations": [],
+    }
+    choice = {
+        "index": 0,
+        "message": message,
+        "logprobs": _logprobs_object(chances),
+        "finish_reason": ending.reason,
+    }
+    head = Head(model).of("chat.completion")
+    whole = {**head, "choices": [choice], "usage": usage_of(ending)}
+    return {**whole, "merlin": dict(ending.extension)} if ending.extension else whole
+
+
+async def chunks(
+    model: str, first: Chunk | Finish, rest: AnswerStream, *, with_usage: bool
+) -> AsyncGenerator[str, None]:
+    """Yield the answer as server-sent events; `first` is what came first.
+
+    The extension `merlin` stands in the chunk that says why the answer ended; with usage every
+    chunk carries the field, null but in the last. Source: openapi.yaml,
+    ChatCompletionStreamOptions.
+    """
+    head = Head(model).of("chat.completion.chunk") | ({"usage": None} if with_usage else {})
+    yield _event(_chunk(head, {"role": "assistant", "content": "", "refusal": None}))
+    part: Chunk | Finish = first
+    while isinstance(part, Chunk):
+        yield _event(_chunk(head, {"content": part.text}, chances=part.chances))
+        part = await anext(rest)
+    last = _chunk(head, {}, part.reason)
+    yield _event({**last, "merlin": dict(part.extension)} if part.extension else last)
+    if with_usage:
+        yield _event({**head, "choices": [], "usage": usage_of(part)})
+    yield "data: [DONE]\n\n"
+
+
+def usage_of(ending: Finish) -> dict[str, int]:
+    """Return the protocol's CompletionUsage."""
+    asked, made = ending.prompt_tokens, ending.completion_tokens
+    return {"prompt_tokens": asked, "completion_tokens": made, "total_tokens": asked + made}
+
+
+def _chunk(
+    head: Mapping[str, object],
+    delta: Mapping[str, object],
+    reason: str | None = None,
+    chances: Sequence[TokenChance] = (),
+) -> dict[str, object]:
+    choice = {
+        "index": 0,
+        "delta": delta,
+        "logprobs": _logprobs_object(chances),
+        "finish_reason": reason,
+    }
+    return {**head, "choices": [choice]}
+
+
+def _logprobs_object(chances: Sequence[TokenChance]) -> dict[str, object] | None:
+    if not chances:
+        return None
+    return {"content": [_chance(each) for each in chances], "refusal": None}
+
+
+def _chance(chance: TokenChance) -> dict[str, object]:
+    shown = [_token(token, logprob) for token, logprob in chance.likeliest]
+    return {**_token(chance.token, chance.logprob), "top_logprobs": shown}
+
+
+def _token(token: str, logprob: float) -> dict[str, object]:
+    return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
+
+
+def _event(body: Mapping[str, object]) -> str:
+    return f"data: {json.dumps(body, ensure_ascii=False)}\n\n"
+
+
+_NOT_FOR_TEMPLATES = frozenset({"weight"})
+
+
+def rendered(tokenizer: Any, said: Sequence[Message], *, is_asked: bool = False) -> str:
+    """Return the text; `is_asked`: with the beginning of the answer that is wanted.
+
+    The text holds every special token already. Raises jinja2's TemplateError where the template
+    refuses the conversation.
+    """
+    shown = [_shown(message) for message in said]
+    # Examples teach answers, no thoughts: bases that can think (Qwen3, SmolLM3) are told not to, or
+    # an empty thought would be taught and told. Other templates do not know the word.
+    text = tokenizer.apply_chat_template(
+        shown, tokenize=False, add_generation_prompt=is_asked, enable_thinking=False
+    )
+    return str(text)
+
+
+def _shown(message: Message) -> dict[str, object]:
+    told = message.as_json()
+    return {key: value for key, value in told.items() if key not in _NOT_FOR_TEMPLATES}
+
+
+router = APIRouter()
+
+
+@router.post("/chat/completions")
+async def create(request: Request) -> Response:
+    """Let a model go on with a conversation; who goes away stops it."""
+    question = question_of(await json_object(request), owner_of(request))
+    await let_ask(request, question.model)
+    asked = engine_of(request).desk.ask(question.model, question.asking)
+    answering = metered(request, question.asking, asked)
+    if question.is_stream:
+        return await _streamed(question, answering)
+    async with aclosing(answering):
+        return JSONResponse(await _whole(request, question, answering))
+
+
+async def _whole(
+    request: Request, question: Question, answering: AnswerStream
+) -> dict[str, object]:
+    answer = asyncio.ensure_future(completion(question.model, answering))
+    gone = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise Refusal(499, "The caller went away before the answer was whole.")
+        return answer.result()
+    finally:
+        for task in (answer, gone):
+            task.cancel()
+        await asyncio.gather(answer, gone, return_exceptions=True)
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _streamed(question: Question, answering: AnswerStream) -> Response:
+    """Answer once the first piece is there: what refuses the question has its own status."""
+    first = await anext(answering)
+
+    async def events() -> AsyncGenerator[str, None]:
+        async with aclosing(answering):
+            told = chunks(question.model, first, answering, with_usage=question.is_usage_wanted)
+            async for event in told:
+                yield event
+
+    return StreamingResponse(events(), media_type="text/event-stream")

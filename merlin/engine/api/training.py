@@ -1,0 +1,231 @@
+"""Routes of training: /v1/files, /v1/fine_tuning/jobs, /v1/models.
+
+/v1/files: what jobs train on.
+
+/v1/fine_tuning/jobs: jobs, their events, their checkpoints.
+
+/v1/models: the bases that can be tuned, then the tuned models, newest first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from merlin.core import durable
+from merlin.engine.auth import let_keep, let_queue, owner_of
+from merlin.engine.bases import RECALL, RECALL_CREATED
+from merlin.engine.context import Engine, engine_of
+from merlin.engine.database import Row, Wish, list_object, page_of, wish_of
+from merlin.engine.files import PURPOSE, file_object, form_of, json_object, spill
+from merlin.engine.job_events import event_object, language_asked
+from merlin.engine.jobs import Job, JobOrder, job_object, order_of
+from merlin.engine.models import checkpoint_object, model_object
+from merlin.engine.refusal import Refusal, bad, no_file
+
+router = APIRouter()
+
+MOST_FILES = 10_000
+_LONGEST_NAME = 255
+
+
+@router.post("/files")
+async def upload_file(request: Request) -> Response:
+    """Keep an upload; the same Idempotency-Key and file give the first answer again."""
+    files = engine_of(request).shelves.files
+    async with form_of(request) as form:
+        upload, purpose = form.get("file"), form.get("purpose")
+        if not isinstance(upload, UploadFile) or not upload.filename:
+            raise bad("file", "Missing required parameter: 'file' must be an upload with a name.")
+        if purpose != PURPOSE:
+            raise bad("purpose", f"purpose must be '{PURPOSE}': this engine keeps no other files")
+        if any(name.startswith("expires_after") for name in form):
+            raise bad("expires_after", "This engine keeps files until they are deleted.")
+        name = _name(upload.filename)
+        part = files.beside()
+        try:
+            digest = await spill(upload, part)
+            key = request.headers.get("idempotency-key", "")
+            wish = wish_of("files", key, [name, purpose, digest], owner_of(request))
+            answer = await run_in_threadpool(files.add, name, part, wish, let_keep(request))
+        finally:
+            durable.remove(part)
+    return Response(answer, media_type="application/json")
+
+
+def _name(told: str) -> str:
+    name = told.replace("\\", "/").rsplit("/", 1)[-1]
+    if not name.endswith(".jsonl"):
+        raise bad("file", "Invalid file format: a .jsonl file is needed for fine-tuning.")
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        raise bad("file", f"The file's name must be printable, {_LONGEST_NAME} characters at most.")
+    return name
+
+
+@router.get("/files")
+def list_files(request: Request) -> Response:
+    """List files, newest first unless `order=asc`."""
+    query = request.query_params
+    page = page_of(query, MOST_FILES, MOST_FILES)
+    purpose, files = query.get("purpose", ""), engine_of(request).shelves.files
+    found = files.list(purpose, page, owner_of(request))
+    return JSONResponse(list_object(found, file_object))
+
+
+@router.get("/files/{file_id}")
+def retrieve_file(request: Request, file_id: str) -> Response:
+    """Return a File."""
+    return JSONResponse(file_object(engine_of(request).shelves.files.get(file_id)))
+
+
+@router.get("/files/{file_id}/content")
+def content(request: Request, file_id: str) -> Response:
+    """Return a file's bytes as they were uploaded.
+
+    The protocol's description calls them application/json; lines of JSON are none, and its own
+    clients ask for the bytes.
+    """
+    files = engine_of(request).shelves.files
+    path = files.path(str(files.get(file_id)["id"]))
+    return FileResponse(path, media_type="application/octet-stream")
+
+
+@router.delete("/files/{file_id}")
+def delete_file(request: Request, file_id: str) -> Response:
+    """Delete a file; a job that still needs it fails and says so."""
+    engine_of(request).shelves.files.delete(file_id)
+    return JSONResponse({"id": file_id, "object": "file", "deleted": True})
+
+
+MOST = 1000
+_PAGE, _CHECKPOINTS = 20, 10
+_METADATA = re.compile(r"metadata\[(.+)\]", re.DOTALL)
+
+
+@router.post("/fine_tuning/jobs")
+async def create_job(request: Request) -> Response:
+    """Keep a new job; the same Idempotency-Key and body give the first answer again."""
+    asked = await json_object(request)
+    key = request.headers.get("idempotency-key", "")
+    wish = wish_of("jobs", key, asked, owner_of(request))
+    answer = await run_in_threadpool(_created, request, asked, wish)
+    return Response(answer, media_type="application/json")
+
+
+def _created(request: Request, asked: Mapping[str, object], wish: Wish) -> bytes:
+    engine = engine_of(request)
+    stored = engine.repeats.answer(wish)
+    if stored is not None:
+        return stored
+    order = order_of(asked, engine.bases)
+    _check_files(engine, order, wish.owner)
+    answer = engine.shelves.jobs.create(order, wish, let_queue(request))
+    engine.work.wake()
+    return answer
+
+
+def _check_files(engine: Engine, order: JobOrder, owner: str) -> None:
+    wanted = {"training_file": order.training_file, "validation_file": order.validation_file}
+    for param, file_id in wanted.items():
+        if file_id is not None and not engine.shelves.files.has(file_id, owner):
+            raise no_file(param, file_id)
+
+
+@router.get("/fine_tuning/jobs")
+def list_jobs(request: Request) -> Response:
+    """List jobs, newest first, that carry every `metadata[key]=value` asked for."""
+    query = request.query_params
+    page = page_of(query, _PAGE, MOST)
+    wanted = {
+        found[1]: value for name, value in query.items() if (found := _METADATA.fullmatch(name))
+    }
+    jobs = engine_of(request).shelves.jobs.list(wanted, page, owner_of(request))
+    return JSONResponse(list_object(jobs, partial(job_object, language=language_asked(request))))
+
+
+@router.get("/fine_tuning/jobs/{job_id}")
+def retrieve_job(request: Request, job_id: str) -> Response:
+    """Return a job as it stands."""
+    job = engine_of(request).shelves.jobs.get(job_id)
+    return JSONResponse(job_object(job, language_asked(request)))
+
+
+@router.post("/fine_tuning/jobs/{job_id}/cancel")
+def cancel(request: Request, job_id: str) -> Response:
+    """Stop a job for good."""
+    return _moved(request, job_id, engine_of(request).shelves.jobs.cancel)
+
+
+@router.post("/fine_tuning/jobs/{job_id}/pause")
+def pause(request: Request, job_id: str) -> Response:
+    """Let a job rest after the step under way."""
+    return _moved(request, job_id, engine_of(request).shelves.jobs.pause)
+
+
+@router.post("/fine_tuning/jobs/{job_id}/resume")
+def resume(request: Request, job_id: str) -> Response:
+    """Put a resting job back in the queue."""
+    return _moved(request, job_id, engine_of(request).shelves.jobs.resume)
+
+
+def _moved(request: Request, job_id: str, move: Callable[[str], Job]) -> Response:
+    job = move(job_id)
+    engine_of(request).work.wake()
+    return JSONResponse(job_object(job, language_asked(request)))
+
+
+@router.get("/fine_tuning/jobs/{job_id}/events")
+def events(request: Request, job_id: str) -> Response:
+    """List a job's events, newest first."""
+    shelves = engine_of(request).shelves
+    page = page_of(request.query_params, _PAGE, MOST)
+    found = shelves.diary.page(shelves.jobs.get(job_id).job_id, page)
+    return JSONResponse(list_object(found, event_object))
+
+
+@router.get("/fine_tuning/jobs/{job_id}/checkpoints")
+def checkpoints(request: Request, job_id: str) -> Response:
+    """List a job's checkpoints, newest first; the last ten are kept."""
+    shelves = engine_of(request).shelves
+    page = page_of(request.query_params, _CHECKPOINTS, MOST)
+    found = shelves.models.checkpoints(shelves.jobs.get(job_id).job_id, page)
+    return JSONResponse(list_object(found, checkpoint_object))
+
+
+@router.get("/models")
+def list_models(request: Request) -> Response:
+    """List every model but the checkpoints, which stand in their job's own list."""
+    engine = engine_of(request)
+    shown = [model_object(base.name, RECALL_CREATED, base) for base in engine.bases.values()]
+    shown += [_tuned(engine, row) for row in engine.shelves.models.final(owner_of(request))]
+    return JSONResponse({"object": "list", "data": shown})
+
+
+@router.get("/models/{name:path}")
+def retrieve_model(request: Request, name: str) -> Response:
+    """Return a model, base, tuned or checkpoint."""
+    engine = engine_of(request)
+    if name in engine.bases:
+        return JSONResponse(model_object(name, RECALL_CREATED, engine.bases[name]))
+    return JSONResponse(_tuned(engine, engine.shelves.models.get(name)))
+
+
+@router.delete("/models/{name:path}")
+def delete_model(request: Request, name: str) -> Response:
+    """Delete a tuned model or a checkpoint; its weights are gone for good."""
+    if name in engine_of(request).bases:
+        raise Refusal(403, f"`{name}` is a base model: only tuned models can be deleted.")
+    engine_of(request).shelves.models.delete(name)
+    return JSONResponse({"id": name, "object": "model", "deleted": True})
+
+
+def _tuned(engine: Engine, row: Row) -> dict[str, object]:
+    base = engine.bases.get(row["base"], engine.bases[RECALL])
+    return model_object(row["name"], row["created_at"], base)

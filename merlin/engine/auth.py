@@ -1,0 +1,212 @@
+"""Who calls: keys, rate limits, request ids, and what a caller may see.
+
+Who calls: what is theirs to see and touch, what they may ask, what their answers cost.
+
+A client sees only its own files, jobs, tuned models and webhook endpoints; whoever has the
+engine's own key sees everything. What is another's is answered as what is not there, so nobody
+learns that it exists.
+
+Around every call: the key, the caller's limits, a request id, a count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import cast
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from merlin.engine import tokens
+from merlin.engine.clients import PREFIX, Client, TokenReservation
+from merlin.engine.context import Engine, engine_of
+from merlin.engine.limits import no_limit
+from merlin.engine.refusal import Refusal, missing, no_model
+from merlin.engine.serving.base import Chunk, Embedded, Finish, GenerationRequest
+
+AnswerStream = AsyncGenerator[Chunk | Finish, None]
+# What is reckoned for an answer whose longest length is not asked for, in tokens.
+USUAL_ANSWER = 1000
+_MODEL = (
+    "SELECT 1 FROM model JOIN job ON job.id = model.job_id WHERE model.name = ? AND job.owner = ?"
+)
+# What an id in a call's path names: whose it is, and the answer to one that is not there.
+_OWNED: Mapping[str, tuple[str, Callable[[str], Refusal]]] = {
+    "file_id": (
+        "SELECT 1 FROM file WHERE id = ? AND owner = ?",
+        lambda name: missing("File object", name, "file_id"),
+    ),
+    "job_id": (
+        "SELECT 1 FROM job WHERE id = ? AND owner = ?",
+        lambda name: missing("fine-tuning job", name, "fine_tuning_job_id"),
+    ),
+    "endpoint_id": (
+        "SELECT 1 FROM endpoint WHERE id = ? AND owner = ?",
+        lambda name: missing("webhook endpoint", name, "webhook_endpoint_id"),
+    ),
+    "name": (_MODEL, no_model),
+}
+
+
+def client_of(request: Request) -> Client | None:
+    """Return the client that calls, None for the engine's own key."""
+    found: Client | None = request.scope.get("state", {}).get("client")
+    return found
+
+
+def owner_of(request: Request) -> str:
+    """Return the id under which the caller's things are kept, "" for the engine's own key.
+
+    In a list "" means everybody's.
+    """
+    client = client_of(request)
+    return client.client_id if client else ""
+
+
+def owned(request: Request) -> None:
+    """Raise Refusal 404 where the path names what is another's; a dependency of every route."""
+    client, engine = client_of(request), engine_of(request)
+    if client is not None:
+        for param, name in request.path_params.items():
+            _check(engine, client, param, str(name))
+
+
+async def let_ask(request: Request, model: str) -> None:
+    """Let the caller ask a model. Raises Refusal 404 for another's."""
+    client, engine = client_of(request), engine_of(request)
+    if client is not None:
+        await run_in_threadpool(_check, engine, client, "name", model)
+
+
+def let_keep(request: Request) -> Callable[[int], object]:
+    """Return what raises where so many bytes more are too many for the caller; see Clients."""
+    client = client_of(request)
+    return no_limit if client is None else partial(engine_of(request).clients.let_keep, client)
+
+
+def let_queue(request: Request) -> Callable[[], object]:
+    """Return what raises where one job more is too many for the caller; see Clients."""
+    client = client_of(request)
+    return no_limit if client is None else partial(engine_of(request).clients.let_queue, client)
+
+
+def metered(request: Request, asking: GenerationRequest, answering: AnswerStream) -> AnswerStream:
+    """Return an answer that is counted as it comes; one that is left counts as far as it came.
+
+    Its first piece raises TooMany where the caller's tokens of the day are spent.
+    """
+    client = client_of(request)
+    if client is None:
+        return answering
+    asked = tokens.count_messages(asking.messages)
+    reckoned = asked + (asking.most_tokens or USUAL_ANSWER)
+    return _metered(engine_of(request).clients.hold(client, reckoned), asked, answering)
+
+
+async def _metered(hold: TokenReservation, asked: int, answering: AnswerStream) -> AnswerStream:
+    pieces = 0
+    try:
+        await run_in_threadpool(hold.take)
+        async for part in answering:
+            if isinstance(part, Finish):
+                made = part.prompt_tokens + part.completion_tokens
+                await run_in_threadpool(hold.settle, made)
+            pieces += 1
+            yield part
+    finally:
+        _let_go(hold, asked + pieces if pieces else 0)
+        await answering.aclose()
+
+
+async def metered_vectors(
+    request: Request, texts: Sequence[str], embed: Callable[[Sequence[str]], Awaitable[Embedded]]
+) -> Embedded:
+    """Return the vectors of texts, counted. Raises TooMany as `metered`."""
+    client = client_of(request)
+    if client is None:
+        return await embed(texts)
+    hold = engine_of(request).clients.hold(client, sum(map(tokens.count, texts)))
+    try:
+        await run_in_threadpool(hold.take)
+        embedded = await embed(texts)
+        await run_in_threadpool(hold.settle, embedded[1])
+        return embedded
+    finally:
+        _let_go(hold, 0)
+
+
+def _let_go(hold: TokenReservation, count: int) -> None:
+    """Settle what is not settled; not awaited: who left has cancelled this call."""
+    asyncio.get_running_loop().run_in_executor(None, hold.settle, count)
+
+
+def _check(engine: Engine, client: Client, param: str, name: str) -> None:
+    is_base = param == "name" and name in engine.bases
+    sql, answer = _OWNED[param]
+    if not is_base and not engine.shelves.rows.select(sql, name, client.client_id):
+        raise answer(name)
+
+
+_GUARDED = "/v1"
+
+
+class Guards:
+    """Refuse /v1 calls without a key, in a time that tells nothing of it, and calls too many.
+
+    The engine's own key has no limits. Who calls otherwise stands in the call's state as `client`.
+    """
+
+    def __init__(self, app: ASGIApp, key: str, calls: Counter[tuple[str, int]]) -> None:
+        self._app = app
+        self._key = key.encode()
+        self._calls = calls
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        told: dict[str, str] = {"x-request-id": f"req_{secrets.token_hex(12)}"}
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._calls[scope["method"], message["status"]] += 1
+                MutableHeaders(scope=message).update(told)
+            await send(message)
+
+        if scope["path"].startswith(_GUARDED):
+            try:
+                told |= await self._let_in(scope)
+            except Refusal as refused:
+                answer = JSONResponse(refused.as_json(), refused.status, refused.headers)
+                await answer(scope, receive, counted)
+                return
+        await self._app(scope, receive, counted)
+
+    async def _let_in(self, scope: Scope) -> Mapping[str, str]:
+        """Return headers that tell what is left to the caller. Raises Refusal 401 or 429."""
+        told = _bearer(Headers(scope=scope))
+        # latin-1: how header bytes came; any byte may be in a wrong key
+        is_owner = hmac.compare_digest((told or "").encode("latin-1"), self._key)
+        if told is not None and told.startswith(PREFIX) and not is_owner:
+            engine = cast("Engine", scope["app"].state.engine)
+            entered = await run_in_threadpool(engine.clients.enter, told)
+            scope.setdefault("state", {})["client"] = entered.client
+            return entered.headers
+        if self._key and not (is_owner and told is not None):
+            text = "Incorrect API key provided. Send it as 'Authorization: Bearer <key>'."
+            raise Refusal(401, text)
+        return {}
+
+
+def _bearer(headers: Headers) -> str | None:
+    scheme, _, told = headers.get("authorization", "").partition(" ")
+    return told.strip() if scheme.lower() == "bearer" else None

@@ -1,0 +1,362 @@
+"""The engine's own database: rows, pages of rows, and repeated calls.
+
+The engine's own database file: one connection, one lock, steps of its schema.
+
+The only module here that knows peewee. The topics (files, jobs, diary, models, repeats) hold
+their own SQL. WAL with synchronous=FULL: what was committed survives a loss of power.
+
+Pages of the protocol's lists: `after`, `limit`, `has_more`.
+
+Idempotency-Key: the same call made twice is carried out once.
+
+The first answer is stored in the transaction that carries the call out, and given back byte for
+byte. Source of the header's meaning: draft-ietf-httpapi-idempotency-key-header.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from peewee import DatabaseError, OperationalError, SqliteDatabase
+
+from merlin.core.clock import utc_now
+from merlin.core.errors import Refused
+from merlin.engine.refusal import Refusal, bad
+
+Row = dict[str, Any]
+
+_M001 = (
+    (
+        "CREATE TABLE file (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+        " filename TEXT NOT NULL, purpose TEXT NOT NULL, bytes INTEGER NOT NULL,"
+        " created_at REAL NOT NULL)"
+    ),
+    (
+        "CREATE TABLE job (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+        " created_at REAL NOT NULL, finished_at REAL, status TEXT NOT NULL, base TEXT NOT NULL,"
+        " training_file TEXT NOT NULL, validation_file TEXT, suffix TEXT NOT NULL,"
+        " seed INTEGER NOT NULL, metadata TEXT NOT NULL, hyperparameters TEXT NOT NULL,"
+        " is_validated INTEGER NOT NULL DEFAULT 0, trained_tokens INTEGER, error TEXT)"
+    ),
+    "CREATE INDEX job_status ON job (status)",
+    (
+        "CREATE TABLE event (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+        " job_id TEXT NOT NULL, created_at REAL NOT NULL, level TEXT NOT NULL, kind TEXT NOT NULL,"
+        " message TEXT NOT NULL, content TEXT NOT NULL, is_of_run INTEGER NOT NULL)"
+    ),
+    "CREATE INDEX event_job ON event (job_id, seq)",
+    # id is the checkpoint object's; step is NULL for the final model
+    (
+        "CREATE TABLE model (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+        " name TEXT NOT NULL UNIQUE, job_id TEXT NOT NULL, base TEXT NOT NULL, step INTEGER,"
+        " path TEXT NOT NULL, created_at REAL NOT NULL, metrics TEXT NOT NULL)"
+    ),
+    "CREATE INDEX model_job ON model (job_id, seq)",
+    (
+        "CREATE TABLE repeat (key TEXT PRIMARY KEY, digest TEXT NOT NULL, made TEXT NOT NULL,"
+        " answer BLOB NOT NULL, created_at REAL NOT NULL)"
+    ),
+)
+_M002 = (
+    "ALTER TABLE job ADD COLUMN method TEXT NOT NULL DEFAULT 'supervised'",
+    # of the run: how many steps there are to do and were done, and when it began
+    "ALTER TABLE job ADD COLUMN steps INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE job ADD COLUMN step INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE job ADD COLUMN estimated_finish REAL",
+    # what the weights hold, in sha256; of models made before, their name and date
+    "ALTER TABLE model ADD COLUMN digest TEXT NOT NULL DEFAULT ''",
+    "UPDATE model SET digest = name || ' ' || created_at",
+)
+_M003 = (
+    # of a key the sha256 alone; limits: 0 is none
+    (
+        "CREATE TABLE client (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+        " name TEXT NOT NULL UNIQUE, digest TEXT NOT NULL UNIQUE, hint TEXT NOT NULL,"
+        " created_at REAL NOT NULL, used_on TEXT, revoked_at REAL,"
+        " requests_per_minute INTEGER NOT NULL, tokens_per_day INTEGER NOT NULL,"
+        " most_jobs INTEGER NOT NULL, most_bytes INTEGER NOT NULL)"
+    ),
+    (
+        "CREATE TABLE spent (client_id TEXT NOT NULL, day TEXT NOT NULL, answers INTEGER NOT NULL,"
+        " tokens INTEGER NOT NULL, PRIMARY KEY (client_id, day)) WITHOUT ROWID"
+    ),
+    # the client who made it, '' for the engine's own key; a model is its job's
+    "ALTER TABLE file ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE job ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+    # state: on, paused (failed for long; deliveries wait), gone (it said so: nothing more is kept)
+    (
+        "CREATE TABLE endpoint (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+        " owner TEXT NOT NULL, is_of_config INTEGER NOT NULL, name TEXT NOT NULL,"
+        " url TEXT NOT NULL, event_types TEXT NOT NULL, secret TEXT NOT NULL,"
+        " old_secret TEXT, old_until REAL, created_at REAL NOT NULL, updated_at REAL NOT NULL,"
+        " state TEXT NOT NULL DEFAULT 'on', failing_since REAL, not_before REAL NOT NULL DEFAULT 0)"
+    ),
+    # id is the header webhook-id: the same in every try
+    (
+        "CREATE TABLE delivery (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,"
+        " endpoint_id TEXT NOT NULL REFERENCES endpoint (id) ON DELETE CASCADE,"
+        " body TEXT NOT NULL, created_at REAL NOT NULL, tries INTEGER NOT NULL DEFAULT 0,"
+        " due_at REAL NOT NULL, delivered_at REAL, trouble TEXT NOT NULL DEFAULT '')"
+    ),
+    "CREATE INDEX delivery_due ON delivery (endpoint_id, due_at) WHERE delivered_at IS NULL",
+)
+# What SQLite says of the disk, and what the system would.
+_REFUSALS = {"SQLITE_FULL": errno.ENOSPC, "SQLITE_IOERR": errno.EIO}
+# What stands beside the database and is known by it alone.
+_KNOWN = ("files", "models")
+# Oldest first; a step that has shipped is never edited.
+STEPS: tuple[tuple[str, ...], ...] = (_M001, _M002, _M003)
+
+
+class Rows:
+    """The open database; every method may be called from any thread.
+
+    Each raises OSError where the disk refuses, as whoever writes a file hears it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, made where there is none, and bring its schema up to date.
+
+        Raises Refused for one that is damaged, was made by a newer version, or is gone from beside
+        files and models: whoever sweeps by an empty database would sweep them all away.
+        """
+        self._lock = threading.RLock()
+        _check_place(path)
+        # It holds secrets that sign webhooks: nobody else reads it.
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+        self._db = SqliteDatabase(
+            str(path),
+            pragmas={"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1},
+            thread_safe=False,
+            check_same_thread=False,
+            timeout=10,
+        )
+        with _damage_told(path):
+            self._db.connect()
+            self._check_whole()
+            self._migrate(path)
+
+    def _check_whole(self) -> None:
+        found = self._db.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise DatabaseError(found)
+
+    def _migrate(self, path: Path) -> None:
+        done = self._db.execute_sql("PRAGMA user_version").fetchone()[0]
+        if done > len(STEPS):
+            raise Refused(f"step {done} of {path} is unknown", "engine-db-newer", path=str(path))
+        for number, step in enumerate(STEPS[done:], start=done + 1):
+            with self.transaction():
+                for statement in step:
+                    self._db.execute_sql(statement)
+                self._db.execute_sql(f"PRAGMA user_version = {number}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Do what follows as a whole or not at all; nothing else is written meanwhile."""
+        with self._lock, _disk_heard(), self._db.atomic("IMMEDIATE"):
+            yield
+
+    def select(self, sql: str, *values: object) -> list[Row]:
+        """Return the rows of a query by column name."""
+        with self._lock, _disk_heard():
+            cursor = self._db.execute_sql(sql, values)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def change(self, sql: str, *values: object) -> int:
+        """Carry out one INSERT, UPDATE or DELETE; return how many rows it touched."""
+        with self._lock, _disk_heard():
+            return int(self._db.execute_sql(sql, values).rowcount)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._db.close()
+
+
+def _check_place(path: Path) -> None:
+    left = [name for name in _KNOWN if any((path.parent / name).glob("*"))]
+    if left and not path.exists():
+        told = {"path": str(path), "left": ", ".join(left)}
+        raise Refused(f"{path} is gone from beside {left}", "engine-db-gone", **told)
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except DatabaseError as error:
+        # Of the operational ones this alone is no passing trouble.
+        if isinstance(error, OperationalError) and "SQLITE_CANTOPEN" not in _names(error):
+            raise
+        told = {"path": str(path), "found": str(error)}
+        raise Refused(f"{path}: {error}", "engine-db-damaged", **told) from error
+
+
+@contextmanager
+def _disk_heard() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        for name in _names(error):
+            for said, number in _REFUSALS.items():
+                if name.startswith(said):
+                    raise OSError(number, os.strerror(number)) from error
+        raise
+
+
+def _names(error: BaseException | None) -> list[str]:
+    """Return SQLite's names of what was raised, and of what stands behind it.
+
+    SQLite rolls back by itself where the disk is full, and what it said of that stands behind the
+    complaint that there is nothing to roll back.
+    """
+    names = []
+    while error is not None:
+        names.append(str(getattr(error, "sqlite_errorname", "")))
+        error = error.__context__
+    return names
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list is wanted; newest first unless `is_oldest_first`."""
+
+    after: str = ""
+    limit: int = 20
+    is_oldest_first: bool = False
+
+
+def page_of(query: Mapping[str, str], default: int, most: int) -> Page:
+    """Read `after`, `limit` and `order` of a call. Raises Refusal 400."""
+    told = query.get("limit") or str(default)
+    if not told.isascii() or not told.isdigit() or not 1 <= int(told[:9]) <= most:
+        raise bad("limit", f"limit must be a whole number from 1 to {most}, not {told[:20]!r}")
+    order = query.get("order") or "desc"
+    if order not in {"asc", "desc"}:
+        raise bad("order", "order must be 'asc' or 'desc'")
+    return Page(query.get("after", ""), int(told), order == "asc")
+
+
+def rows_of(
+    rows: Rows, table: str, where: str, values: Sequence[object], page: Page
+) -> tuple[list[Row], bool]:
+    """Return the rows of one page and whether more follow.
+
+    `table` and `where` are ours, never a caller's words. Raises Refusal 400 for an unknown `after`.
+    """
+    sign, order = (">", "ASC") if page.is_oldest_first else ("<", "DESC")
+    condition, given = where, list(values)
+    if page.after:
+        condition += f" AND seq {sign} ?"
+        given.append(_place(rows, table, (where, values), page.after))
+    sql = f"SELECT * FROM {table} WHERE {condition} ORDER BY seq {order} LIMIT ?"  # noqa: S608 - no caller's words
+    found = rows.select(sql, *given, page.limit + 1)
+    return found[: page.limit], len(found) > page.limit
+
+
+def _place(rows: Rows, table: str, among: tuple[str, Sequence[object]], after: str) -> int:
+    where, values = among
+    sql = f"SELECT seq FROM {table} WHERE {where} AND id = ?"  # noqa: S608 - no caller's words
+    found = rows.select(sql, *values, after)
+    if not found:
+        raise bad("after", f"after: nothing in this list has the id {after[:80]}")
+    return int(found[0]["seq"])
+
+
+def list_object(
+    found: tuple[Sequence[T], bool], shown: Callable[[T], Mapping[str, object]]
+) -> dict[str, object]:
+    """Return the protocol's list of a page: what was found, and whether more follow."""
+    objects = [shown(each) for each in found[0]]
+    return {
+        "object": "list",
+        "data": objects,
+        "has_more": found[1],
+        "first_id": objects[0]["id"] if objects else None,
+        "last_id": objects[-1]["id"] if objects else None,
+    }
+
+
+KEPT = timedelta(days=2)
+LONGEST_KEY = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A creating call: its Idempotency-Key ("" for none), the digest of what it asks, by whom.
+
+    Keys of two owners never meet: who uses another's is not told what the other made.
+    """
+
+    key: str
+    digest: str
+    owner: str = ""
+
+
+def wish_of(call: str, key: str, asked: object, owner: str = "") -> Wish:
+    """Return the wish of a call ("files", "jobs"). Raises Refusal 400 for an overlong key."""
+    if len(key) > LONGEST_KEY:
+        raise Refusal(400, f"Idempotency-Key has more than {LONGEST_KEY} characters")
+    told = json.dumps(asked, sort_keys=True, ensure_ascii=False)
+    named = " ".join(filter(None, [owner, call, key])) if key else ""
+    return Wish(named, hashlib.sha256(told.encode()).hexdigest(), owner)
+
+
+class Repeats:
+    """The stored answers; kept two days."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def answer(self, wish: Wish) -> bytes | None:
+        """Return the stored answer. Raises Refusal 422 when the key asked for something else."""
+        if not wish.key:
+            return None
+        sql = "SELECT digest, answer FROM repeat WHERE key = ?"
+        for row in self._rows.select(sql, wish.key):
+            if row["digest"] != wish.digest:
+                text = "This Idempotency-Key was used for another request; take a new key."
+                raise Refusal(422, text, code="idempotency_mismatch")
+            return bytes(row["answer"])
+        return None
+
+    def once(self, wish: Wish, act: Callable[[], dict[str, object]]) -> tuple[bytes, bool]:
+        """Carry `act` out in a transaction unless it was; return the answer, and whether it was.
+
+        `act` returns the answer's object. Raises Refusal 422.
+        """
+        with self._rows.transaction():
+            stored = self.answer(wish)
+            if stored is not None:
+                return stored, True
+            made = act()
+            answer = json.dumps(made, ensure_ascii=False).encode()
+            if wish.key:
+                self._store(wish, str(made["id"]), answer)
+            return answer, False
+
+    def forget(self, made: str) -> None:
+        """Forget the answer that told of `made`: it is gone, the same call may make it anew."""
+        self._rows.change("DELETE FROM repeat WHERE made = ?", made)
+
+    def _store(self, wish: Wish, made: str, answer: bytes) -> None:
+        now = utc_now()
+        self._rows.change("DELETE FROM repeat WHERE created_at < ?", (now - KEPT).timestamp())
+        sql = "INSERT INTO repeat (key, digest, made, answer, created_at) VALUES (?, ?, ?, ?, ?)"
+        self._rows.change(sql, wish.key, wish.digest, made, answer, now.timestamp())

@@ -1,0 +1,87 @@
+"""Room on the disk: models and jobs' folders within the quota, old checkpoints the first to go.
+
+Removed are checkpoints alone, the oldest first: never a final model, never what a job that has not
+ended needs, never an uploaded file. Where that is not enough the job fails, and says so.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from merlin.core.log import get_logger
+from merlin.engine.jobs import Job
+from merlin.engine.refusal import Refusal
+from merlin.engine.repositories import Repositories
+from merlin.engine.trainers.base import Untrainable
+
+log = get_logger(__name__)
+
+GB = 1e9
+# Those of jobs that have ended, then this job's own but for its newest, which may become its model.
+_CLEARABLE = (
+    "SELECT model.name FROM model JOIN job ON job.id = model.job_id WHERE model.step IS NOT NULL"
+    " AND NOT EXISTS (SELECT 1 FROM model AS kept WHERE kept.step IS NULL"
+    " AND kept.path = model.path)"
+    " AND (job.finished_at IS NOT NULL OR (job.id = ?1"
+    " AND model.seq < (SELECT MAX(seq) FROM model WHERE job_id = ?1)))"
+    " ORDER BY job.id = ?1, model.seq"
+)
+
+
+class DiskQuota:
+    """The disk of one engine; `quota_bytes` 0 lets it fill."""
+
+    def __init__(self, shelves: Repositories, quota_bytes: int) -> None:
+        self._shelves = shelves
+        self.quota_bytes = quota_bytes
+        self._lock = threading.Lock()
+
+    @property
+    def used_bytes(self) -> int:
+        """Return what models and jobs' folders have on the disk."""
+        folder = self._shelves.folder
+        return sum(_size(folder / name) for name in ("models", "work"))
+
+    def make(self, job: Job) -> int:
+        """Bring what is used within the quota for a job; return how many checkpoints went.
+
+        Raises Untrainable "disk_quota" where there is nothing left to remove.
+        """
+        if not self.quota_bytes:
+            return 0
+        with self._lock:
+            cleared = self._clear(job)
+        if cleared:
+            log.info("checkpoints removed for want of room", job=job.job_id, count=cleared)
+        return cleared
+
+    def _clear(self, job: Job) -> int:
+        cleared = 0
+        clearable = iter(self._shelves.rows.select(_CLEARABLE, job.job_id))
+        while (used := self.used_bytes) > self.quota_bytes:
+            row = next(clearable, None)
+            if row is None:
+                raise self._too_full(used)
+            try:
+                self._shelves.models.delete(row["name"])
+            except Refusal:
+                continue  # Somebody has deleted it meanwhile.
+            cleared += 1
+        return cleared
+
+    def _too_full(self, used: int) -> Untrainable:
+        told = {"used": f"{used / GB:.3g}", "quota": f"{self.quota_bytes / GB:.3g}"}
+        return Untrainable("disk_quota", "engine-disk-quota", None, **told)
+
+
+def _size(folder: Path) -> int:
+    """Return the bytes of all files in a folder; one that goes meanwhile counts nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            found = path.lstat()
+        except FileNotFoundError:
+            continue
+        total += found.st_size if path.is_file() else 0
+    return total

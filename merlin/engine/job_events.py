@@ -1,0 +1,185 @@
+"""What happens to a job, as events; failures in words that people understand.
+
+A job's events: what happened, in order, for people and for loss curves.
+
+An event's id is made of its job and its key, so a run that is begun again tells the same ids.
+
+Why a job failed, in words that say what to do; the engine and its queue go on.
+
+A reason is kept as a code and as a text's key with its arguments, and is worded for whoever reads
+it: a person in their language, a program of the protocol in English.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+
+from merlin.core.clock import utc_now
+from merlin.core.text import keys, text
+from merlin.core.web.language import language_of_header
+from merlin.engine.database import Page, Row, Rows, rows_of
+from merlin.engine.trainers.base import Untrainable
+from merlin.engine.training_file import BadFile
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """One event to tell: `key` is its own among the job's; `content` holds metrics where any."""
+
+    key: str
+    message: str
+    level: str = "info"
+    content: Mapping[str, object] = field(default_factory=dict)
+    is_of_run: bool = False
+
+
+class JobEvents:
+    """The events of all jobs."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def tell(self, job_id: str, what: JobEvent) -> None:
+        """Add an event; one with the same key takes the old one's place at the end."""
+        event_id = f"ftevent-{_digest(job_id, what.key)}"
+        with self._rows.transaction():
+            self._rows.change("DELETE FROM event WHERE id = ?", event_id)
+            self._rows.change(
+                "INSERT INTO event (id, job_id, created_at, level, kind, message, content,"
+                " is_of_run) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                event_id,
+                job_id,
+                utc_now().timestamp(),
+                what.level,
+                "metrics" if what.content else "message",
+                what.message,
+                json.dumps(dict(what.content)),
+                what.is_of_run,
+            )
+
+    def forget_run(self, job_id: str) -> None:
+        """Remove what a broken run told; the run that follows tells it again."""
+        self._rows.change("DELETE FROM event WHERE job_id = ? AND is_of_run = 1", job_id)
+
+    def measured(self, job_id: str) -> list[dict[str, Any]]:
+        """Return what a job's metrics events hold, oldest first."""
+        sql = "SELECT content FROM event WHERE job_id = ? AND kind = 'metrics' ORDER BY seq"
+        return [json.loads(row["content"]) for row in self._rows.select(sql, job_id)]
+
+    def newest(self) -> int:
+        """Return a number that is another one after every event of any job."""
+        return int(self._rows.select("SELECT COALESCE(MAX(seq), 0) AS seq FROM event")[0]["seq"])
+
+    def page(self, job_id: str, page: Page) -> tuple[list[Row], bool]:
+        """Return a page of a job's events, and whether more follow."""
+        return rows_of(self._rows, "event", "job_id = ?", [job_id], page)
+
+
+def event_object(row: Row) -> dict[str, object]:
+    """Return the protocol's FineTuningJobEvent. Source: openapi.yaml."""
+    return {
+        "id": row["id"],
+        "object": "fine_tuning.job.event",
+        "created_at": int(row["created_at"]),
+        "level": row["level"],
+        "message": row["message"],
+        "type": row["kind"],
+        "data": json.loads(row["content"]),
+    }
+
+
+def _digest(job_id: str, key: str) -> str:
+    return hashlib.sha256(f"{job_id} {key}".encode()).hexdigest()[:24]
+
+
+_FILE = "training_file"
+ENGLISH = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A job's reason; `param` is the field that is to blame, None where it is none.
+
+    `is_bug` where the engine itself is to blame.
+    """
+
+    code: str
+    key: str
+    param: str | None = None
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    is_bug: bool = False
+
+    def stored(self) -> dict[str, object]:
+        """Return what is kept of it; the English words for whoever knows the key no more."""
+        words = text(ENGLISH, self.key, **self.arguments)
+        told = {"key": self.key, "arguments": dict(self.arguments)}
+        return {"code": self.code, "message": words, "param": self.param, **told}
+
+
+def words_of(error: Mapping[str, object] | None, language: str) -> str:
+    """Return a kept reason in a language, "" without one."""
+    if error is None:
+        return ""
+    key, arguments = error.get("key"), error.get("arguments")
+    # One that was kept by an earlier version, or whose text has gone since, has English words.
+    if key not in keys(language) or not isinstance(arguments, dict):
+        return str(error["message"])
+    return text(language, str(key), **arguments)
+
+
+def error_object(error: Mapping[str, object] | None, language: str) -> dict[str, object] | None:
+    """Return a kept reason as the protocol's `job.error`. Source: openapi.yaml, FineTuningJob."""
+    if error is None:
+        return None
+    said = {"code": error["code"], "message": words_of(error, language)}
+    return {**said, "param": error["param"]}
+
+
+def language_asked(request: Request) -> str:
+    """Return the language of reasons for a call of the protocol: English, or what is asked for."""
+    return language_of_header(request.headers.get("accept-language", ""), ENGLISH)
+
+
+def failure_of(error: Exception) -> Failure:
+    """Return the reason of what was raised while a job was worked on."""
+    if isinstance(error, BadFile):
+        return Failure("invalid_training_file", error.key, _FILE, error.arguments)
+    if isinstance(error, Untrainable):
+        return Failure(error.code, error.key, error.param, error.arguments)
+    if isinstance(error, MemoryError):
+        return Failure("out_of_memory", "engine-memory-out")
+    if isinstance(error, OSError):
+        return _of_disk(error)
+    return Failure("server_error", "engine-bug", None, _of_bug(error), is_bug=True)
+
+
+def words_of_bug(error: Exception) -> str:
+    """Return what a caller is told of a bug: enough to find it in the log, and no more."""
+    return text(ENGLISH, "engine-bug", **_of_bug(error))
+
+
+def is_full(error: OSError) -> bool:
+    """Return whether the disk refused for want of room."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
+def _of_bug(error: Exception) -> Mapping[str, object]:
+    return {"kind": type(error).__name__}
+
+
+def _of_disk(error: OSError) -> Failure:
+    if isinstance(error, FileNotFoundError):
+        name = Path(str(error.filename or _FILE)).name
+        return Failure("file_not_found", "engine-file-gone", _FILE, {"name": name})
+    if is_full(error):
+        return Failure("disk_full", "engine-disk-full")
+    reason = {"reason": error.strerror or type(error).__name__}
+    return Failure("disk_error", "engine-disk-refuses", None, reason)

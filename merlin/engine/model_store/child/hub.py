@@ -1,0 +1,196 @@
+"""A base fetched from the hub: only what loads without code, resumed where it broke off, verified.
+
+The hub's client answers for addresses, tokens, mirrors (HF_ENDPOINT) and working offline
+(HF_HUB_OFFLINE). It begins a file anew in each process, so its own `http_get`, which resumes, is
+called here on files that outlive us.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from huggingface_hub import HfApi, constants, hf_hub_url, snapshot_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.file_download import http_get
+from huggingface_hub.utils import build_hf_headers
+
+from merlin.engine.model_store.child.progress import Progress, Trouble
+
+WANTED = (
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "config.json",
+    "generation_config.json",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template*",
+    "vocab.*",
+    "merges.txt",
+    "spiece.model",
+    "LICENSE*",
+    "README.md",
+)
+CHUNK = 1 << 20
+# Without a token that may read it, the hub does not even tell that a repository exists.
+NOT_YOURS = (401, 403, 404)
+# What is not the model's weights fits into this; a fetch that leaves less would end in trouble.
+SPARE = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One file at the hub; `sha256` of a large one, `blob` (git's own sum) of a small one."""
+
+    name: str
+    size: int
+    sha256: str | None
+    blob: str | None
+
+
+class Bar:
+    """Stands where the hub's client wants tqdm's bar: shows nothing, tells its parent."""
+
+    def __init__(self, file: Wanted, progress: Progress, initial: int = 0, **_theirs: object):
+        self._file, self._progress, self._done = file, progress, initial
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Nothing was opened."""
+
+    def update(self, size: int) -> None:
+        """Count some bytes more; less than none where the server began anew."""
+        self._done += size
+        self._progress(self._file.name, self._done, self._file.size)
+
+
+def fetch(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
+    """Fill the folder `draft` with the base `source` at `revision`; return commit and licence.
+
+    Raises Trouble, OSError when the disk refuses.
+    """
+    source, revision, draft = order["source"], order["revision"], Path(order["draft"])
+    try:
+        if constants.is_offline_mode():
+            return _out_of_the_cache(source, revision, draft)
+        found = HfApi().model_info(source, revision=revision, files_metadata=True)
+        _fill(source, found, draft, progress)
+    except GatedRepoError as error:
+        raise Trouble("library-gated", hub=source) from error
+    except RepositoryNotFoundError as error:
+        raise Trouble("library-not-at-hub", hub=source) from error
+    except RevisionNotFoundError as error:
+        raise Trouble("library-no-revision", hub=source, revision=revision) from error
+    except HfHubHTTPError as error:
+        status = error.response.status_code if error.response is not None else 0
+        key = "library-not-at-hub" if status in NOT_YOURS else "library-hub-refuses"
+        raise Trouble(key, hub=source, status=status) from error
+    except httpx2.TransportError as error:
+        raise Trouble("library-hub-away", reason=str(error) or type(error).__name__) from error
+    return {"commit": str(found.sha), "licence": _licence(found)}
+
+
+def _out_of_the_cache(source: str, revision: str, draft: Path) -> dict[str, str]:
+    """Copy what the hub's client has fetched for others, where the network may not be asked."""
+    try:
+        folder = Path(snapshot_download(source, revision=revision, allow_patterns=list(WANTED)))
+    except (LocalEntryNotFoundError, FileNotFoundError) as error:
+        raise Trouble("library-offline", hub=source) from error
+    for path in folder.iterdir():
+        if path.is_file() and any(fnmatch(path.name, pattern) for pattern in WANTED):
+            shutil.copyfile(path, draft / path.name)
+    return {"commit": folder.name, "licence": ""}
+
+
+def _fill(source: str, found: Any, draft: Path, progress: Progress) -> None:
+    wanted = list(_wanted(found))
+    if not any(file.name.endswith(".safetensors") for file in wanted):
+        raise Trouble("library-hub-no-safetensors", hub=source)
+    for path in draft.iterdir():
+        if path.name.removesuffix(".part") not in {file.name for file in wanted}:
+            path.unlink()
+    _make_sure_of_room(wanted, draft)
+    for file in wanted:
+        _bring(source, str(found.sha), file, draft, progress)
+
+
+def _wanted(found: Any) -> Iterator[Wanted]:
+    for each in found.siblings or ():
+        # A folder below holds another form of the same weights (onnx, original).
+        if "/" not in each.rfilename and any(fnmatch(each.rfilename, one) for one in WANTED):
+            yield Wanted(
+                each.rfilename, each.size or 0, each.lfs.sha256 if each.lfs else None, each.blob_id
+            )
+
+
+def _make_sure_of_room(wanted: list[Wanted], draft: Path) -> None:
+    here = sum(path.stat().st_size for path in draft.iterdir())
+    missing = sum(file.size for file in wanted) - here
+    free = shutil.disk_usage(draft).free
+    if missing + SPARE > free:
+        raise Trouble("library-no-room", needed=_gb(missing + SPARE), free=_gb(free))
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:.1f}"
+
+
+def _bring(source: str, commit: str, file: Wanted, draft: Path, progress: Progress) -> None:
+    target, part = draft / file.name, draft / f"{file.name}.part"
+    if not target.exists():
+        begun = part.stat().st_size if part.exists() else 0
+        if begun > file.size:
+            part.unlink()
+            begun = 0
+        with part.open("ab") as out:
+            http_get(
+                hf_hub_url(source, file.name, revision=commit),
+                out,
+                resume_size=begun,
+                headers=build_hf_headers(),
+                expected_size=file.size,
+                tqdm_class=partial(Bar, file, progress),
+            )
+        if not _is_as_told(part, file):
+            part.unlink()
+            raise Trouble("library-wrong-checksum", file=file.name)
+        part.rename(target)
+    progress(file.name, file.size, file.size)
+
+
+def _is_as_told(path: Path, file: Wanted) -> bool:
+    if path.stat().st_size != file.size:
+        return False
+    if file.sha256:
+        return _digest(path, hashlib.sha256()) == file.sha256
+    # Source: git-hash-object(1): a blob's name is the sha1 of a header and its bytes.
+    header = hashlib.sha1(b"blob %d\0" % file.size, usedforsecurity=False)
+    return file.blob is None or _digest(path, header) == file.blob
+
+
+def _digest(path: Path, digest: Any) -> str:
+    with path.open("rb") as content:
+        while chunk := content.read(CHUNK):
+            digest.update(chunk)
+    return str(digest.hexdigest())
+
+
+def _licence(found: Any) -> str:
+    said = (found.card_data or {}).get("license")
+    return said if isinstance(said, str) else ""

@@ -1,0 +1,283 @@
+"""Base models on this machine: folder, state, card, size.
+
+What a folder of a base must hold, and what can be told of it without loading it.
+
+The card of a base: where it came from and what lies there, in `merlin.json` beside its files.
+
+About how much memory a base needs: estimates, so that nobody begins what cannot end well.
+
+Weights in their type, a quarter more for activations, and what torch itself takes. For
+SmolLM2-135M in float32 that gives 2.2 GB of training and 1.3 GB of answering; measured were 1.8 to
+2.5 GB and 1 GB. Long examples and large batches need more.
+
+What stands on a base: the tuned models and unfinished jobs that an engine's rows tell of.
+
+Read beside a running engine or without one, and never written.
+
+Where a base lies: in a folder of its owner, or in the library under its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sqlite3
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from merlin.core.errors import Refused
+from merlin.engine.settings import CPU, ModelSettings
+from merlin.engine.trainers.base import Untrainable
+
+WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
+TEMPLATES = ("chat_template.jinja", "chat_template.json")
+PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+WINDOWS = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
+# Source: safetensors' format: eight bytes of length, little-endian, then a header in JSON.
+LENGTH = struct.Struct("<Q")
+LONGEST_HEADER = 100_000_000
+
+
+def check(folder: Path, *, is_embedding: bool = False) -> None:
+    """Raise Refused, saying what is missing and what to do, unless the folder can be loaded."""
+    if not folder.is_dir():
+        raise _refused("library-no-folder", folder)
+    if not (folder / "config.json").is_file():
+        raise _refused("library-no-config", folder)
+    _check_weights(folder)
+    if not any((folder / name).is_file() for name in TOKENIZERS):
+        raise _refused("library-no-tokenizer", folder)
+    if not is_embedding and not _has_template(folder):
+        raise _refused("library-no-template", folder)
+
+
+def parameters_of(folder: Path) -> int:
+    """Return how many weights all safetensors of a folder hold. Raises Refused for a broken one."""
+    return sum(_parameters(path) for path in sorted(folder.glob("*.safetensors")))
+
+
+def context_of(folder: Path) -> int:
+    """Return the window in tokens that config.json tells, 0 where it tells none."""
+    said = _json(folder / "config.json")
+    inside = said.get("text_config")
+    both = {**said, **inside} if isinstance(inside, dict) else said
+    windows = (both.get(name) for name in WINDOWS)
+    return next((window for window in windows if isinstance(window, int)), 0)
+
+
+def _check_weights(folder: Path) -> None:
+    if (folder / SHARDS).is_file():
+        named = _json(folder / SHARDS).get("weight_map")
+        shards = set(named.values()) if isinstance(named, dict) else set()
+        missing = sorted(name for name in shards if not (folder / str(name)).is_file())
+        if missing or not shards:
+            raise _refused("library-no-shard", folder, file=", ".join(missing) or SHARDS)
+    elif not (folder / WEIGHTS).is_file():
+        pickled = any(True for pattern in PICKLED for _ in folder.glob(pattern))
+        raise _refused("library-pickled" if pickled else "library-no-weights", folder)
+
+
+def _has_template(folder: Path) -> bool:
+    inside = _json(folder / "tokenizer_config.json").get("chat_template")
+    return bool(inside) or any((folder / name).is_file() for name in TEMPLATES)
+
+
+def _parameters(path: Path) -> int:
+    try:
+        with path.open("rb") as file:
+            (length,) = LENGTH.unpack(file.read(LENGTH.size))
+            header = json.loads(file.read(min(length, LONGEST_HEADER)))
+        shapes = [each["shape"] for name, each in header.items() if name != "__metadata__"]
+        return sum(math.prod(shape) for shape in shapes)
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _refused("library-broken-weights", path.parent, file=path.name) from error
+
+
+def _json(path: Path) -> dict[str, object]:
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _refused(key: str, folder: Path, **told: object) -> Refused:
+    return Refused(f"{folder}: {key} {told or ''}", key, folder=str(folder), **told)
+
+
+NAME = "merlin.json"
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a base: its bytes and their sha256 in hex."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What is known of a base that lies here.
+
+    `source` and `revision` are the configuration's words; `commit` is the hub's commit, or the
+    sha256 of the .gguf file. `parameters` are counted in the weights; `context` is its window in
+    tokens, 0 where its files do not say.
+    """
+
+    source: str
+    revision: str
+    commit: str
+    licence: str
+    parameters: int
+    context: int
+    files: Mapping[str, File]
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of all files."""
+        return sum(file.size for file in self.files.values())
+
+    def write(self, folder: Path) -> None:
+        """Write the card into a folder that nobody uses yet."""
+        told = json.dumps(asdict(self), ensure_ascii=False, indent=2)
+        (folder / NAME).write_text(told + "\n", encoding="utf-8")
+
+    def damage(self, folder: Path, *, is_thorough: bool = False) -> Iterator[str]:
+        """Yield the files that are gone or have another size; where `is_thorough`, other bytes."""
+        for name, file in self.files.items():
+            path = folder / name
+            is_whole = path.is_file() and path.stat().st_size == file.size
+            if not is_whole or (is_thorough and sha256_of(path) != file.sha256):
+                yield name
+
+
+def read_card(folder: Path) -> ModelCard | None:
+    """Return the card in a folder, None where there is none or it cannot be read."""
+    try:
+        said = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        files = {name: File(**each) for name, each in said.pop("files").items()}
+        return ModelCard(**said, files=files)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def files_in(folder: Path) -> dict[str, File]:
+    """Return every file below a folder with its checksum, but the card."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != NAME)
+    return {
+        str(path.relative_to(folder)): File(path.stat().st_size, sha256_of(path)) for path in paths
+    }
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+# Embeddings and norms of a quantised base stay as they are.
+BYTES = {"float32": 4.0, "bfloat16": 2.0, "8bit": 1.1, "4bit": 0.6}
+TRAINING, TRAINING_ITSELF = 1.25, 1.5e9
+ANSWERING, ANSWERING_ITSELF = 1.1, 0.7e9
+
+
+def for_training(parameters: int, model: ModelSettings, device: str) -> int:
+    """Return the bytes that a LoRA job on a device takes, about."""
+    return round(parameters * BYTES[_kind(model, device)] * TRAINING + TRAINING_ITSELF)
+
+
+def for_answering(parameters: int, model: ModelSettings, device: str) -> int:
+    """Return the bytes that our own backend takes for answers on a device, about."""
+    return round(parameters * BYTES[_kind(model, device)] * ANSWERING + ANSWERING_ITSELF)
+
+
+def _kind(model: ModelSettings, device: str) -> str:
+    if model.quantised != "none":
+        return model.quantised
+    if model.dtype != "auto":
+        return model.dtype
+    return "float32" if device == CPU else "bfloat16"
+
+
+TUNED = "SELECT name FROM model WHERE base = ? AND step IS NULL ORDER BY seq"
+WAITING = (
+    "SELECT id FROM job WHERE base = ? AND status NOT IN ('succeeded', 'failed', 'cancelled')"
+    " ORDER BY seq"
+)
+
+
+def dependents_of(base: str, database: Path) -> Sequence[str]:
+    """Return the tuned models and the jobs, not ended yet, that need a base; ids, oldest first."""
+    if not database.exists():
+        return ()
+    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=10)) as rows:
+        found = [*rows.execute(TUNED, (base,)), *rows.execute(WAITING, (base,))]
+    return [str(name) for (name,) in found]
+
+
+GGUF = ".gguf"
+
+
+def is_gguf(model: ModelSettings) -> bool:
+    """Return whether the base is one .gguf file."""
+    return is_here(model) and Path(model.source).suffix.lower() == GGUF
+
+
+def is_here(model: ModelSettings) -> bool:
+    """Return whether the base comes from this machine; else from the hub."""
+    return Path(model.source).is_absolute()
+
+
+def is_in_place(model: ModelSettings) -> bool:
+    """Return whether the base is a folder that is used where it lies."""
+    return is_here(model) and not is_gguf(model)
+
+
+def files_of(model: ModelSettings, root: Path) -> Path:
+    """Return the folder that holds the base's files, or will."""
+    return Path(model.source) if is_in_place(model) else root / model.name
+
+
+def fits(model: ModelSettings, card: ModelCard) -> bool:
+    """Return whether the base that lies here is the one that the configuration means now.
+
+    A .gguf file that is gone since it was converted is no longer needed.
+    """
+    return card.source == model.source and (is_here(model) or card.revision == model.revision)
+
+
+def folder_of(model: ModelSettings, root: Path) -> Path:
+    """Return the folder with everything that loads a base; `root` is the library.
+
+    Quick: sizes are looked at, bytes are not. Raises Untrainable, whose words say what to run.
+    """
+    folder = files_of(model, root)
+    card = read_card(root / model.name)
+    if not is_in_place(model):
+        if card is None:
+            raise _untrainable("base_not_pulled", "library-not-pulled", model)
+        if not fits(model, card):
+            raise _untrainable("base_not_pulled", "library-other-source", model)
+    if card is not None and fits(model, card):
+        damaged = next(card.damage(folder), None)
+        if damaged:
+            raise _untrainable("base_damaged", "library-damaged", model, file=damaged)
+    try:
+        check(folder, is_embedding=model.is_embedding)
+    except Refused as error:
+        raise Untrainable("base_unusable", error.key, "model", **error.arguments) from error
+    return folder
+
+
+def _untrainable(code: str, key: str, model: ModelSettings, **told: object) -> Untrainable:
+    return Untrainable(code, key, "model", name=model.name, **told)

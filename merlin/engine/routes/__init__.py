@@ -1,1 +1,0 @@
-"""The engine's routes: one file a family of calls."""

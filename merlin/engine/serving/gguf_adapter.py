@@ -1,0 +1,184 @@
+"""An adapter in PEFT's layout, written as the GGUF file that llama.cpp loads.
+
+The names of the layers and the order of q and k rows are llama.cpp's. Its RoPE turns neighbouring
+pairs where the `llama` family of transformers turns halves: the rows of such a base were put in
+another order when it was made into GGUF, so the rows of B must be as well (W + BA stays the sum).
+Source: ggml-org/llama.cpp 0c1e570, convert_lora_to_gguf.py, conversion/llama.py (`permute`),
+src/llama-adapter.cpp; huggingface/safetensors, README, "Format".
+
+    python -m merlin.engine.serving.gguf_adapter ADAPTER BASE [TARGET]
+
+converts one by hand, for a llama.cpp server that runs elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from merlin.core import durable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float32]
+
+WEIGHTS = "adapter_model.safetensors"
+_FLOATS = {"F32": "<f4", "F16": "<f2", "F64": "<f8"}
+_PREFIX = "base_model.model."
+_A, _B = ".lora_A.weight", ".lora_B.weight"
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One family of bases: its name in llama.cpp, and whether its q and k rows are reordered."""
+
+    architecture: str
+    is_reordered: bool
+
+
+# By `model_type` of the base's config.json.
+FAMILIES = {
+    "llama": Family("llama", is_reordered=True),
+    "mistral": Family("llama", is_reordered=True),
+    "qwen2": Family("qwen2", is_reordered=False),
+    "qwen3": Family("qwen3", is_reordered=False),
+    "gemma2": Family("gemma2", is_reordered=False),
+    "gemma3_text": Family("gemma3", is_reordered=False),
+}
+
+
+class Inconvertible(Exception):
+    """The adapter has no GGUF form; the text says why."""
+
+
+def write_adapter(adapter: Path, base: Path, target: Path) -> None:
+    """Write the adapter in the folder `adapter`, trained onto the base in `base`, to `target`.
+
+    `base` needs its config.json alone. The file is whole or not there. Raises Inconvertible,
+    and OSError when the disk refuses.
+    """
+    tuning = json.loads((adapter / "adapter_config.json").read_bytes())
+    config = json.loads((base / "config.json").read_bytes())
+    family = _family(config)
+    tensors = dict(_tensors(adapter / WEIGHTS))
+    alpha = _alpha(tuning)
+    named = dict(_named(tensors, family, config))
+    durable.write(target, lambda path: _write(path, family, alpha, named))
+
+
+def _family(config: Mapping[str, Any]) -> Family:
+    kind = str(config.get("model_type"))
+    if kind not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        raise Inconvertible(f"adapters of `{kind}` are not converted; of {known} they are")
+    return FAMILIES[kind]
+
+
+def _alpha(tuning: Mapping[str, Any]) -> float:
+    """Return what llama.cpp divides by the rank to get the adapter's scale."""
+    for name in ("use_dora", "alpha_pattern", "modules_to_save"):
+        if tuning.get(name):
+            raise Inconvertible(f"llama.cpp has no form for adapters with `{name}`")
+    alpha, rank = float(tuning["lora_alpha"]), int(tuning["r"])
+    return alpha * math.sqrt(rank) if tuning.get("use_rslora") else alpha
+
+
+def _tensors(path: Path) -> Iterator[tuple[str, Matrix]]:
+    """Yield the tensors of a safetensors file; bfloat16, which numpy lacks, as float32."""
+    import numpy as np  # noqa: PLC0415 - a conversion is rare
+
+    raw = path.read_bytes()
+    size = int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8 : 8 + size])
+    header.pop("__metadata__", None)
+    for name, told in header.items():
+        begin, end = told["data_offsets"]
+        cells = raw[8 + size + begin : 8 + size + end]
+        if told["dtype"] == "BF16":
+            wide = np.frombuffer(cells, "<u2").astype("<u4") << 16
+            flat = wide.view("<f4")
+        else:
+            flat = np.frombuffer(cells, _FLOATS[told["dtype"]]).astype("<f4")
+        yield name, flat.reshape(told["shape"])
+
+
+def _named(
+    tensors: Mapping[str, Matrix], family: Family, config: Mapping[str, Any]
+) -> Iterator[tuple[str, Matrix]]:
+    """Yield the tensors by llama.cpp's names: A is (rank, in), B is (out, rank)."""
+    import gguf  # noqa: PLC0415 - the extra's
+
+    kinds = {name: kind for kind, name in gguf.MODEL_ARCH_NAMES.items()}
+    layers = int(config["num_hidden_layers"])
+    names = gguf.get_tensor_name_map(kinds[family.architecture], layers)
+    for name, matrix in tensors.items():
+        module = name.removeprefix(_PREFIX).removesuffix(_A).removesuffix(_B)
+        found = names.get_name(f"{module}.weight", try_suffixes=(".weight",))
+        if found is None or not name.endswith((_A, _B)):
+            raise Inconvertible(f"llama.cpp has no place for `{name}`")
+        if name.endswith(_A):
+            yield f"{found}.lora_a", matrix
+        else:
+            yield f"{found}.lora_b", _reordered(matrix, module, family, config)
+
+
+def _reordered(matrix: Matrix, module: str, family: Family, config: Mapping[str, Any]) -> Matrix:
+    queries = int(config["num_attention_heads"])
+    heads = {"q_proj": queries, "k_proj": int(config.get("num_key_value_heads") or queries)}
+    kind = module.rsplit(".", 1)[-1]
+    return reordered(matrix, heads[kind]) if family.is_reordered and kind in heads else matrix
+
+
+def reordered(rows: Matrix, heads: int) -> Matrix:
+    """Return the rows with each head's halves interleaved: 0, n/2, 1, n/2 + 1 and so on."""
+    split = rows.reshape(heads, 2, rows.shape[0] // heads // 2, *rows.shape[1:])
+    return split.swapaxes(1, 2).reshape(rows.shape)
+
+
+def _write(path: Path, family: Family, alpha: float, tensors: Mapping[str, Matrix]) -> None:
+    import gguf  # noqa: PLC0415 - as above
+    import numpy as np  # noqa: PLC0415 - as above
+
+    writer = gguf.GGUFWriter(path, family.architecture)
+    try:
+        writer.add_type(gguf.GGUFType.ADAPTER)
+        writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
+        writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, alpha)
+        for name, matrix in tensors.items():
+            writer.add_tensor(name, np.ascontiguousarray(matrix))
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+    finally:
+        writer.close()
+
+
+def file_name(digest: str) -> str:
+    """Return the name that the file of an adapter has, by the sha256 of its weights."""
+    return f"merlin-{digest[:12]}.gguf"
+
+
+def main(told: Sequence[str]) -> str:
+    """Convert by hand; return what is wrong, "" where all went well."""
+    if len(told) not in (2, 3):
+        return "give the adapter's folder, the base's folder and, if you like, the file to write"
+    adapter, base, *targets = map(Path, told)
+    try:
+        weights = (adapter / WEIGHTS).read_bytes()
+        target = targets[0] if targets else Path(file_name(hashlib.sha256(weights).hexdigest()))
+        write_adapter(adapter, base, target)
+    except (OSError, Inconvertible, ImportError) as error:
+        return str(error)
+    return ""
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]) or 0)

@@ -1,0 +1,278 @@
+"""The llama.cpp backend: llama-server and its process.
+
+The engine's own `llama-server`: a child process with the adapters that were asked for.
+
+llama.cpp's server behind the engine: a GGUF base, adapters converted to GGUF.
+
+The server takes adapters at its start alone and lists them; a question names those it wants by
+their number, with a scale. So there are two ways. Without a `url` the engine keeps a
+`llama-server` of its own and starts it again, once it is idle, when an adapter is asked for that
+it has not (`llama_process`). With a `url` a server runs elsewhere, and answers with the adapters
+that whoever started it gave it: files named merlin-<digest12>.gguf.
+
+Source: ggml-org/llama.cpp 0c1e570, tools/server/README.md and server-context.cpp. A question that
+names no adapter gets the server's own scales, so each question names all of them. The server's
+global scales (`POST /lora-adapters`) are left alone: they disturb running answers
+(ggml-org/llama.cpp#10374).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import json
+import os
+import secrets
+import shutil
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path, PurePosixPath
+
+from merlin.core.free_port import free_ports
+from merlin.core.log import get_logger
+from merlin.engine.serving.base import Adapter, Unavailable
+from merlin.engine.serving.gguf_adapter import Inconvertible, file_name, write_adapter
+from merlin.engine.serving.proxy import Calls, Proxied, Target
+from merlin.engine.settings import ModelSettings
+from merlin.engine.trainers.base import BaseFiles
+
+log = get_logger(__name__)
+
+COMMAND = "llama-server"
+# The ones asked last; each costs its size in memory and makes every start longer.
+MOST_ADAPTERS = 20
+START_S = 300.0
+LOOK_S = 0.05
+STOP_S = 10.0
+_OK = 200
+_PIECE, _KEPT = 1 << 16, 600
+_PR_SET_PDEATHSIG = 1
+
+
+class LlamaProcess:
+    """One base served by a child, which is started again for an adapter it has not.
+
+    Those who ask come one after another to the start; it waits until nobody is answered any
+    more, so no answer is cut, and who comes later waits for it.
+    """
+
+    def __init__(self, model: ModelSettings, key: str, calls: Calls) -> None:
+        """Take the model whose `source` is a .gguf file, and the key that the child will want."""
+        self._model = model
+        self._key = key
+        self._calls = calls
+        self._files: list[Path] = []
+        self._child: Process | None = None
+        self._told = b""
+        self._reading: asyncio.Task[None] | None = None
+        self._url = ""
+        self._turn = asyncio.Lock()
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @asynccontextmanager
+    async def serving(self, file: Path | None) -> AsyncIterator[str]:
+        """Give the address of a server that holds the adapter `file`, until it is left.
+
+        Raises Unavailable when llama.cpp is not installed or does not start.
+        """
+        async with self._turn:
+            await self._be_ready(file)
+            self._running += 1
+            self._idle.clear()
+        try:
+            yield self._url
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
+
+    async def _be_ready(self, file: Path | None) -> None:
+        is_alive = self._child is not None and self._child.returncode is None
+        if is_alive and (file is None or file in self._files):
+            return
+        await self._idle.wait()
+        await self._end()
+        # One that was deleted since must not keep the others from starting.
+        kept = [each for each in self._files if each != file and each.exists()]
+        self._files = [*kept, *([file] if file else [])][-MOST_ADAPTERS:]
+        await self._start()
+
+    async def _start(self) -> None:
+        # Not kept: llama-server shares its port in another way.
+        (port,) = free_ports(1, is_kept=False)
+        self._url = f"http://127.0.0.1:{port}"
+        command = command_of(self._model, self._files, port)
+        self._told = b""
+        self._child = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=STDOUT,
+            env={**os.environ, "LLAMA_API_KEY": self._key},
+            preexec_fn=_die_with_parent,
+        )
+        self._reading = asyncio.create_task(self._read(self._child))
+        log.info("llama.cpp starts", base=self._model.name, adapters=len(self._files))
+        try:
+            async with asyncio.timeout(START_S):
+                await self._until_ready(self._child)
+        except TimeoutError as error:
+            await self._end()
+            raise Unavailable(f"{COMMAND} was not ready after {START_S:.0f} s.") from error
+        except BaseException:
+            await self._end()
+            raise
+
+    async def _until_ready(self, child: Process) -> None:
+        while child.returncode is None:
+            with contextlib.suppress(Unavailable):
+                answer = await self._calls.json(f"{self._url}/health", None)
+                if answer.status == _OK:
+                    return
+            await asyncio.sleep(LOOK_S)
+        if self._reading is not None:
+            await self._reading  # its end may be heard before its last words
+        said = " ".join(self._told.decode(errors="replace").split())
+        raise Unavailable(f"llama-server ended with {child.returncode} at its start: {said}")
+
+    async def _read(self, child: Process) -> None:
+        """Keep the end of what it says, and its pipe empty."""
+        while child.stdout is not None and (told := await child.stdout.read(_PIECE)):
+            self._told = (self._told + told)[-_KEPT:]
+
+    async def stop(self) -> None:
+        """End the child."""
+        async with self._turn:
+            await self._end()
+
+    async def _end(self) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        if child.returncode is None:
+            child.terminate()
+            try:
+                await asyncio.wait_for(child.wait(), STOP_S)
+            except TimeoutError:
+                child.kill()
+                await child.wait()
+        if self._reading is not None:
+            await self._reading
+
+
+def command_of(model: ModelSettings, files: Sequence[Path], port: int) -> list[str]:
+    """Return the command of the child. Raises Unavailable when it cannot be started."""
+    program = shutil.which(COMMAND)
+    if program is None:
+        text = f"{COMMAND} is not on the PATH: install llama.cpp, or give the model a `url`."
+        raise Unavailable(text)
+    if not model.source.endswith(".gguf") or not Path(model.source).is_file():
+        text = f"llama.cpp serves .gguf files; the source of {model.name} is {model.source}."
+        raise Unavailable(f"{text} Name such a file, or give the model a `url`.")
+    command = [program, "-m", model.source, "--host", "127.0.0.1", "--port", str(port)]
+    if model.context:
+        command += ["-c", str(model.context)]
+    if model.is_embedding:
+        command += ["--embeddings"]
+    if files:
+        listed = ",".join(quoted(str(file)) for file in files)
+        command += ["--lora-init-without-apply", "--lora", listed]
+    return command
+
+
+def quoted(path: str) -> str:
+    """Return a path as one field of the comma-separated list that `--lora` takes."""
+    return '"' + path.replace('"', '""') + '"' if "," in path or '"' in path else path
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+# What llama-server would add by itself: an answer is sampled as the question says, no more.
+_AS_ASKED = {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}
+
+
+class LlamaCppBackend(Proxied):
+    """The Backend Protocol for one llama.cpp server, the engine's own or one at a `url`."""
+
+    def __init__(self, model: ModelSettings, key: str, files: Callable[[], BaseFiles]) -> None:
+        """Take a model of the config; `files` says where the base that was trained lies.
+
+        Without a `url` the model's `source` is the .gguf file to serve.
+        """
+        key = key if model.url else key or secrets.token_urlsafe()
+        calls = Calls("llama.cpp", key)
+        super().__init__(calls, _AS_ASKED, can_embed=model.is_embedding)
+        self._url = model.url.rstrip("/").removesuffix("/v1")
+        self._files = files
+        self._process = None if model.url else LlamaProcess(model, key, calls)
+        self._converting = asyncio.Lock()
+        self._count = 0
+
+    @property
+    def adapters(self) -> int:
+        """Return how many adapters the server had when it was last asked."""
+        return self._count
+
+    async def target(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
+        """Yield the server, and the scale of every adapter that it holds."""
+        if self._process is None:
+            yield await self._at(self._url, adapter)
+            return
+        file = await self._converted(adapter) if adapter else None
+        async with self._process.serving(file) as url:
+            yield await self._at(url, adapter)
+
+    async def _at(self, url: str, adapter: Adapter | None) -> Target:
+        wanted = file_name(adapter.digest) if adapter else ""
+        listed = await self._listed(url)
+        if wanted and wanted not in listed:
+            words = f"has no {wanted}: convert {adapter.path if adapter else ''} and start it anew"
+            raise Unavailable(f"llama.cpp at {url} {words}; docs/en/backends.md says how.")
+        scales = [
+            {"id": number, "scale": 1.0 if name == wanted else 0.0}
+            for number, name in enumerate(listed)
+        ]
+        return Target(url, {"lora": scales})
+
+    async def _listed(self, url: str) -> list[str]:
+        answer = await self.calls.json(f"{url}/lora-adapters", None)
+        if answer.status != _OK:
+            raise answer.refusal()
+        try:
+            names = [PurePosixPath(each["path"]).name for each in json.loads(answer.body)]
+        except (ValueError, KeyError, TypeError) as error:
+            raise Unavailable(f"There is no llama.cpp server at {url}: {answer.words}") from error
+        self._count = len(names)
+        return names
+
+    async def _converted(self, adapter: Adapter) -> Path:
+        """Return the adapter as GGUF; it lies beside its weights and goes with them."""
+        file = adapter.path / file_name(adapter.digest)
+        async with self._converting:
+            if not file.exists():
+                await asyncio.to_thread(self._convert, adapter, file)
+        return file
+
+    def _convert(self, adapter: Adapter, file: Path) -> None:
+        try:
+            write_adapter(adapter.path, self._files().folder, file)
+        except ImportError as error:
+            text = "Adapters become GGUF by the package gguf: run make engine in the checkout."
+            raise Unavailable(text) from error
+        except Inconvertible as error:
+            raise Unavailable(f"The adapter cannot become GGUF: {error}.") from error
+
+    async def close(self) -> None:
+        """Let all connections go, and end the engine's own server."""
+        await super().close()
+        if self._process is not None:
+            await self._process.stop()

@@ -1,0 +1,363 @@
+"""Another OpenAI server behind the engine, and its errors in our words.
+
+What another server refused, in the words and kinds of ours.
+
+Sources: vllm-project/vllm 0.33.0, entrypoints/serve/exception_handling/error_response.py;
+ggml-org/llama.cpp, tools/server/README.md, "API errors".
+
+Answers of another server of the OpenAI protocol: the call, its stream, its refusals.
+
+What vLLM and llama.cpp share. Only how an adapter gets to them differs, and stands with each.
+Sources: openai/openai-openapi, openapi.yaml, CreateChatCompletionRequest and
+CreateChatCompletionStreamResponse; WHATWG HTML, 9.2 "Server-sent events".
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import aiohttp
+
+from merlin.engine.refusal import Refusal
+from merlin.engine.serving.base import (
+    Adapter,
+    Busy,
+    Chunk,
+    Embedded,
+    Finish,
+    GenerationRequest,
+    TokenChance,
+    Unavailable,
+)
+
+_BUSY, _NO_KEY, _UNKNOWN = (429, 503), (401, 403), 404
+_REFUSED = (400, 413, 422)
+_LONGEST = 400
+_SOON_S = 1
+# vLLM names the parameter, llama.cpp the type.
+_TOO_LONG = ("context length", "exceed_context_size_error", "context size")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One whole answer of the server `who` at `url`."""
+
+    who: str
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def words(self) -> str:
+        """Return what it says, one line, not over 400 characters."""
+        return said_in(self.body)
+
+    @property
+    def is_unknown_model(self) -> bool:
+        """Return whether the model that was asked is not there."""
+        return self.status == _UNKNOWN
+
+    @property
+    def is_too_long(self) -> bool:
+        """Return whether the messages do not fit into the window."""
+        told = self.body.decode(errors="replace")
+        return self.status in _REFUSED and any(mark in told for mark in _TOO_LONG)
+
+    def refusal(self) -> Exception:
+        """Return what to raise: Busy, Unavailable or Refusal."""
+        if self.status in _BUSY:
+            return Busy(_seconds(self.headers.get("Retry-After", "")))
+        if self.is_too_long:
+            return Refusal(400, self.words, code="context_length_exceeded", param="messages")
+        if self.status in _REFUSED:
+            return Refusal(400, f"{self.who} refuses: {self.words}")
+        if self.status in _NO_KEY:
+            text = f"{self.who} at {self.url} refuses the engine's key: set the credential."
+            return Unavailable(text)
+        return Unavailable(f"{self.who} at {self.url} answered {self.status}: {self.words}")
+
+
+def said_in(body: bytes) -> str:
+    """Return the words of an error's body, one line, not over 400 characters."""
+    text = body.decode(errors="replace")
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError):
+        told = None
+    if isinstance(told, dict):
+        error = told.get("error", told)
+        text = str(error.get("message", error) if isinstance(error, dict) else error)
+    return " ".join(text.split())[:_LONGEST]
+
+
+def _seconds(told: str) -> int:
+    return max(int(told), _SOON_S) if told.isdecimal() else _SOON_S
+
+
+Json = dict[str, object]
+CONNECT_S = 5.0
+# A long prompt behind a full queue: so long nothing may come before the first piece.
+SILENCE_S = 300.0
+_OK = 200
+_CHAT, _EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
+_NO_EMBEDDINGS = (400, 404, 501)
+_COUNTED = ("prompt_tokens", "completion_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where one question goes, and the fields that name the adapter there."""
+
+    url: str
+    fields: Mapping[str, object]
+
+
+class Calls:
+    """HTTP calls to one server, as many side by side as are wanted."""
+
+    def __init__(self, who: str, key: str) -> None:
+        """Take the server's name for people, and its key, "" for none."""
+        self.who = who
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._session: aiohttp.ClientSession | None = None
+
+    @asynccontextmanager
+    async def send(self, url: str, body: Json | None) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Give the answer to a POST, or to a GET where `body` is None; leaving closes it.
+
+        Raises Unavailable when the server cannot be reached or the connection breaks.
+        """
+        method = "GET" if body is None else "POST"
+        with self._broken(url):
+            async with self._opened().request(method, url, json=body) as answer:
+                yield answer
+
+    async def json(self, url: str, body: Json | None) -> Answer:
+        """Return a whole answer, whatever its status. Raises as `send`."""
+        async with self.send(url, body) as answer:
+            return Answer(self.who, url, answer.status, answer.headers, await answer.read())
+
+    @contextmanager
+    def _broken(self, url: str) -> Iterator[None]:
+        try:
+            yield
+        except aiohttp.ClientConnectorError as error:
+            text = f"{self.who} at {url} cannot be reached ({error.os_error}): start it."
+            raise Unavailable(text) from error
+        except TimeoutError as error:
+            raise Unavailable(f"{self.who} at {url} is silent: look at its log.") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise Unavailable(f"{self.who} at {url} broke off: {error}") from error
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=SILENCE_S),
+                headers=self._headers,
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Let all connections go."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+class Proxied(ABC):
+    """A Backend that hands questions on; a subclass says where to and with which adapter."""
+
+    def __init__(self, calls: Calls, sampling: Mapping[str, object], *, can_embed: bool) -> None:
+        """Take what turns off that this server adds to temperature and top_p by itself."""
+        self.calls = calls
+        self._sampling = sampling
+        self._can_embed = can_embed
+        self._figures: Counter[str] = Counter(running=0)
+
+    @abstractmethod
+    def target(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
+        """Yield where to ask; once more where a server that was there no longer knows it.
+
+        The adapter stays in use until the generator is closed.
+        """
+
+    @property
+    @abstractmethod
+    def adapters(self) -> int:
+        """Return how many adapters the server holds for us."""
+
+    async def ask(
+        self, adapter: Adapter | None, asking: GenerationRequest
+    ) -> AsyncGenerator[Chunk | Finish, None]:
+        """Answer in pieces, an Ending last; see Backend.ask."""
+        unknown: Exception = Unavailable(f"{self.calls.who} has nobody to ask.")
+        with self._running():
+            async with aclosing(self.target(adapter)) as targets:
+                async for target in targets:
+                    body = {**body_of(asking), **self._added(asking), **target.fields}
+                    async with self.calls.send(f"{target.url}{_CHAT}", body) as answer:
+                        if answer.status == _OK:
+                            stream = Stream(self.calls.who, answer.content)
+                            async for piece in stream:
+                                yield piece
+                            self._figures.update(stream.usage)
+                            return
+                        unknown = await self._unknown(answer, target)
+        raise unknown
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        self._figures["running"] += 1
+        try:
+            yield
+        finally:
+            self._figures["running"] -= 1
+
+    async def _unknown(self, answer: aiohttp.ClientResponse, target: Target) -> Exception:
+        """Return what to raise where nobody knows the model; raise any other refusal now."""
+        raw = await answer.read()
+        told = Answer(self.calls.who, target.url, answer.status, answer.headers, raw)
+        if told.is_unknown_model:
+            return told.refusal()
+        raise told.refusal()
+
+    async def embed(self, texts: Sequence[str]) -> Embedded:
+        """Return a vector a text, and how many tokens they have; see Backend.embed."""
+        if not self._can_embed:
+            raise no_embeddings()
+        async with aclosing(self.target(None)) as targets:
+            target = await anext(targets)
+            body: Json = {"input": list(texts), "encoding_format": "float", **target.fields}
+            answer = await self.calls.json(f"{target.url}{_EMBEDDINGS}", body)
+        if answer.status in _NO_EMBEDDINGS and not answer.is_too_long:
+            raise no_embeddings(answer.words)
+        if answer.status != _OK:
+            raise answer.refusal()
+        return vectors_of(answer)
+
+    def _added(self, asking: GenerationRequest) -> Mapping[str, object]:
+        """Return what the body needs beside the asking; who says nothing of chance adds nothing."""
+        is_left = asking.temperature is None and asking.top_p is None
+        return {} if is_left else self._sampling
+
+    def figures(self) -> Mapping[str, float]:
+        """Return what there is to watch; what waits, waits in the other server."""
+        return {**self._figures, "adapters": self.adapters}
+
+    async def close(self) -> None:
+        """Let all connections go."""
+        await self.calls.close()
+
+
+def body_of(asking: GenerationRequest) -> Json:
+    """Return a streamed question as the protocol writes it."""
+    body: Json = {
+        "messages": [message.as_json() for message in asking.messages],
+        # As in training: see merlin.engine.api.chat.
+        "chat_template_kwargs": {"enable_thinking": False},
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    for name, value in (("temperature", asking.temperature), ("top_p", asking.top_p)):
+        if value is not None:
+            body[name] = value
+    if asking.most_tokens:
+        body["max_tokens"] = asking.most_tokens
+    if asking.seed is not None:
+        body["seed"] = asking.seed
+    if asking.stops:
+        body["stop"] = list(asking.stops)
+    if asking.logprobs is not None:
+        body |= {"logprobs": True, "top_logprobs": asking.logprobs}
+    if asking.is_json:
+        body["response_format"] = {"type": "json_object"}
+    return body
+
+
+class Stream:
+    """One streamed answer, read a line at a time."""
+
+    def __init__(self, who: str, lines: aiohttp.StreamReader) -> None:
+        self._who = who
+        self._lines = lines
+        self._reason = ""
+        self.usage: dict[str, int] = {}
+        self._is_over = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Chunk | Finish:
+        """Return what comes next, the Ending last. Raises Unavailable where it breaks off."""
+        if self._is_over:
+            raise StopAsyncIteration
+        while line := await self._lines.readline():
+            name, _, value = line.partition(b":")
+            if name != b"data":
+                continue
+            if value.strip() == b"[DONE]":
+                break
+            if (piece := self._piece(value)) is not None:
+                return piece
+        return self._ending()
+
+    def _piece(self, data: bytes) -> Chunk | None:
+        told = json.loads(data)
+        if not isinstance(told, dict) or "error" in told:
+            raise Unavailable(f"{self._who} broke off its answer: {said_in(data)}")
+        try:
+            if used := told.get("usage"):
+                self.usage = {name: int(used[name]) for name in _COUNTED}
+            return self._choice(told["choices"][0]) if told["choices"] else None
+        except (KeyError, TypeError, AttributeError) as error:
+            raise Unavailable(f"{self._who} sent no answer: {said_in(data)}") from error
+
+    def _choice(self, choice: Mapping[str, Any]) -> Chunk | None:
+        self._reason = choice.get("finish_reason") or self._reason
+        text = choice["delta"].get("content") or ""
+        chances = chances_of(choice.get("logprobs"))
+        return Chunk(text, chances) if text or chances else None
+
+    def _ending(self) -> Finish:
+        self._is_over = True
+        if not self._reason or not self.usage:
+            raise Unavailable(f"{self._who} ended its answer in the middle: look at its log.")
+        reason = "length" if self._reason == "length" else "stop"
+        return Finish(reason, self.usage["prompt_tokens"], self.usage["completion_tokens"])
+
+
+def chances_of(told: Mapping[str, Any] | None) -> list[TokenChance]:
+    """Read ChatCompletionChoice.logprobs; [] where there are none."""
+    return [
+        TokenChance(
+            each["token"],
+            each["logprob"],
+            [(near["token"], near["logprob"]) for near in each.get("top_logprobs") or []],
+        )
+        for each in (told or {}).get("content") or []
+    ]
+
+
+def vectors_of(answer: Answer) -> Embedded:
+    """Read CreateEmbeddingResponse. Raises Unavailable for anything else."""
+    try:
+        told = json.loads(answer.body)
+        rows = sorted(told["data"], key=lambda row: row["index"])
+        return [row["embedding"] for row in rows], told["usage"]["prompt_tokens"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Unavailable(f"{answer.who} sent no embeddings: {answer.words}") from error
+
+
+def no_embeddings(words: str = "") -> Refusal:
+    """Return the answer where a base has no embeddings."""
+    text = "This base gives no embeddings; ask one that is listed with `embeddings: true`."
+    return Refusal(400, f"{text} {words}".strip(), param="model")

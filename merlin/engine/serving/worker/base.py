@@ -1,0 +1,335 @@
+"""A base model in memory and the adapters beside it.
+
+Reading an adapter: a folder in PEFT's layout, checked against the base it is for.
+
+Source of the layout: huggingface/peft, docs/source/developer_guides/checkpoint.md.
+
+How many threads this process may use: as many as are free now, not as there are cores.
+
+Two threads on two cores, one of them busy with another process, took five times as long as one:
+every small operation waits for the slower thread (docs/adr/0017).
+
+Loading a base once: its weights, its tokenizer, what ends an answer, how it is gone through.
+
+Which way a base can be gone through: proven by trying, not read off a list of builds.
+
+The adapters in memory: each is read once, the least lately used one makes room.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+
+from merlin.engine.serving.base import Adapter, GenerationRequest
+from merlin.engine.serving.worker.forward import OneByOne, Passes, Together, as_read
+from merlin.engine.serving.worker.lora_stack import AdapterStack, LoraLayer, LoraWeights
+from merlin.engine.serving.worker.messages import Setup
+
+_WEIGHT = re.compile(r"base_model\.model\.(?P<layer>.+)\.lora_(?P<side>[AB])\.weight")
+# What changes more than a linear layer by a product of two.
+_BEYOND = ("use_dora", "modules_to_save", "trainable_token_indices", "lora_bias", "use_qalora")
+
+
+class BadAdapter(Exception):
+    """The adapter cannot be used with this base; the text says why."""
+
+
+def read_adapter(digest: str, folder: Path, mix: AdapterStack, device: torch.device) -> LoraWeights:
+    """Return the adapter, scaled and on its device. Raises BadAdapter."""
+    try:
+        config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
+        weights = load_file(folder / "adapter_model.safetensors", device=str(device))
+    except Exception as error:
+        raise BadAdapter(f"its files cannot be read: {error}") from error
+    if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none":
+        raise BadAdapter("it is no LoRA adapter without bias")
+    if beyond := [name for name in _BEYOND if config.get(name)]:
+        raise BadAdapter(f"it uses what this backend has not: {', '.join(beyond)}")
+    return LoraWeights(digest, _pairs(weights, config, mix))
+
+
+def _pairs(
+    weights: Mapping[str, Tensor], config: Mapping[str, Any], mix: AdapterStack
+) -> dict[str, LoraLayer]:
+    sides: dict[str, dict[str, Tensor]] = {}
+    for name, weight in weights.items():
+        found = _WEIGHT.fullmatch(name)
+        if not found:
+            raise BadAdapter(f"it changes {name}, which is no linear layer's product")
+        sides.setdefault(found["layer"], {})[found["side"]] = weight
+    return {layer: _pair(layer, both, config, mix) for layer, both in sides.items()}
+
+
+def _pair(
+    layer: str, both: Mapping[str, Tensor], config: Mapping[str, Any], mix: AdapterStack
+) -> LoraLayer:
+    base = mix.layer(layer)
+    if base is None or not hasattr(base, "in_features"):
+        raise BadAdapter(f"the base has no linear layer {layer}")
+    down, up = both.get("A"), both.get("B")
+    if down is None or up is None or down.shape[0] != up.shape[1]:
+        raise BadAdapter(f"the two parts for {layer} do not fit together")
+    if (down.shape[1], up.shape[0]) != (base.in_features, base.out_features):
+        raise BadAdapter(f"it does not fit the layer {layer} of the base")
+    if not (torch.isfinite(down).all() and torch.isfinite(up).all()):
+        raise BadAdapter(f"it holds numbers that are none, for {layer}")
+    rank = down.shape[0]
+    scaled = up.T * _scale(layer, rank, config)
+    # A layer of a quantised base keeps no numbers of a kind to multiply with.
+    dtype = base.weight.dtype if base.weight.dtype.is_floating_point else mix.dtype
+    return LoraLayer(down.to(dtype), scaled.contiguous().to(dtype), (rank,))
+
+
+def _scale(layer: str, rank: int, config: Mapping[str, Any]) -> float:
+    """Source: huggingface/peft, src/peft/tuners/lora/layer.py, update_layer."""
+    alpha = config["lora_alpha"]
+    for pattern, own in (config.get("alpha_pattern") or {}).items():
+        if re.fullmatch(rf"(.*\.)?({pattern})", layer):
+            alpha = own
+            break
+    return float(alpha / (math.sqrt(rank) if config.get("use_rslora") else rank))
+
+
+_TRIES = 3
+
+
+def choose_threads(step: Callable[[], object]) -> int:
+    """Set and return the faster of all cores and all but one, by timing a step of each.
+
+    OMP_NUM_THREADS, where it is set, counts.
+    """
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    if "OMP_NUM_THREADS" not in os.environ and cores > 1:
+        fastest = min((cores, cores - 1), key=lambda threads: _least_s(threads, step))
+        torch.set_num_threads(fastest)
+    return int(torch.get_num_threads())
+
+
+def _least_s(threads: int, step: Callable[[], object]) -> float:
+    torch.set_num_threads(threads)
+    return min(_took_s(step) for _ in range(_TRIES))
+
+
+def _took_s(step: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    step()
+    return time.perf_counter() - began
+
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+# Where neither the config nor the base says how much it reads.
+WINDOW = 8192
+
+
+class Unservable(Exception):
+    """The base cannot be answered with; the text says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A base that is loaded; `window` in tokens, `ends` the tokens after which nothing comes."""
+
+    model: Any
+    tokenizer: Any
+    window: int
+    ends: frozenset[int]
+
+    @property
+    def device(self) -> torch.device:
+        """Return where it is."""
+        device: torch.device = self.model.device
+        return device
+
+    def manner(self, asking: GenerationRequest) -> tuple[float, float]:
+        """Return temperature and top_p of an answer.
+
+        A question that says neither is answered as the base's makers mean it to be: by its
+        generation config, and greedily where that draws no lots. So a taught answer comes as it
+        was taught.
+        """
+        if asking.temperature is None and asking.top_p is None:
+            own = self.model.generation_config
+            return (own.temperature or 1.0, own.top_p or 1.0) if own.do_sample else (0.0, 1.0)
+        temperature = 1.0 if asking.temperature is None else asking.temperature
+        return temperature, 1.0 if asking.top_p is None else asking.top_p
+
+
+def load(setup: Setup) -> Base:
+    """Load what lies in a folder: safetensors alone, no code of the base's own.
+
+    Raises Unservable, and whatever transformers raises of files it cannot read.
+    """
+    _check(setup)
+    tokenizer: Any = AutoTokenizer.from_pretrained(setup.folder, trust_remote_code=False)
+    kind: Any = AutoModel if setup.is_embedding else AutoModelForCausalLM
+    model = kind.from_pretrained(
+        setup.folder,
+        dtype=_dtype(setup),
+        device_map={"": setup.device},
+        quantization_config=_quantisation(setup.quantised),
+        trust_remote_code=False,
+        use_safetensors=True,
+        local_files_only=True,
+    ).eval()
+    if not setup.is_embedding and not tokenizer.chat_template:
+        raise Unservable("the base has no chat template; take one that is made for conversations")
+    ends = frozenset() if setup.is_embedding else _ends(model, tokenizer)
+    base = Base(model, tokenizer, _window(setup, model), ends)
+    if setup.device == "cpu":
+        choose_threads(lambda: model(input_ids=torch.ones(1, 16, dtype=torch.long)))
+    return base
+
+
+def _check(setup: Setup) -> None:
+    if setup.device.startswith("cuda") and not torch.cuda.is_available():
+        raise Unservable(
+            f"engine.answering.device is {setup.device}, but torch sees no GPU here; set it to cpu,"
+            " or install the driver and a torch built for it"
+        )
+    if setup.quantised != "none" and find_spec("bitsandbytes") is None:
+        raise Unservable(f"quantised: {setup.quantised} needs bitsandbytes; pip install it")
+
+
+def _dtype(setup: Setup) -> torch.dtype:
+    if setup.dtype != "auto":
+        return _DTYPES[setup.dtype]
+    has_half = setup.device.startswith("cuda") and torch.cuda.is_bf16_supported()
+    return torch.bfloat16 if has_half else torch.float32
+
+
+def _quantisation(quantised: str) -> BitsAndBytesConfig | None:
+    if quantised == "none":
+        return None
+    if quantised == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
+    )
+
+
+def _window(setup: Setup, model: Any) -> int:
+    """Return the window asked for, never more than the base has positions for."""
+    config = model.config.get_text_config()
+    own = int(getattr(config, "max_position_embeddings", 0) or setup.context or WINDOW)
+    return min(setup.context or own, own)
+
+
+def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Return every token that ends an answer: the base's own, and its template's end of a turn."""
+    told = model.generation_config.eos_token_id
+    own = told if isinstance(told, list) else [told, tokenizer.eos_token_id]
+    return frozenset(one for one in [*own, *_turn_end(tokenizer)] if one is not None)
+
+
+def _turn_end(tokenizer: Any) -> Sequence[int]:
+    """Return the special token that the template puts after an answer, if there is one."""
+    if not tokenizer.chat_template:
+        return []
+    said = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "merlin"}]
+    text = tokenizer.apply_chat_template(said, tokenize=False)
+    after = tokenizer.encode(text.rpartition("merlin")[2], add_special_tokens=False)
+    marks = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
+    return [token for token in after[:1] if token in marks]
+
+
+# Largest difference from the truth, as a share of how far the logits spread.
+_CLOSE, _CLOSE_HALF = 1e-3, 0.05
+_SIMPLE = {"full_attention", "sliding_attention"}
+# Two rows, and what is read after them.
+_ROWS, _MORE = ([1, 2, 3], [4, 3, 2, 1, 0]), ([5], [6])
+
+
+def passes_of(model: Any, mix: AdapterStack) -> tuple[Passes, str]:
+    """Return how to go through this model, and why not with all rows together, if not.
+
+    Either way must say of two rows, the second of which joined later, what the model says when it
+    reads each anew. Raises Unservable where none does.
+    """
+    reasons: list[str] = []
+    for kind in (Together, OneByOne):
+        why = _why_not(kind, model, mix)
+        if not why:
+            return kind(model, mix), "; ".join(reasons)
+        reasons.append(why)
+    raise Unservable(f"this base cannot be answered with: {'; '.join(reasons)}")
+
+
+def _why_not(kind: type[Together | OneByOne], model: Any, mix: AdapterStack) -> str:
+    config = model.config.get_text_config()
+    kinds: set[str] = set(getattr(config, "layer_types", None) or ())
+    # A window shows in no short text, so layers that forget are known by their name alone.
+    is_simple = kinds <= _SIMPLE and not getattr(config, "num_kv_shared_layers", None)
+    if kind is Together and not is_simple:
+        return "its layers keep more than keys and values"
+    try:
+        gap = _gap(_read(kind(model, mix)), _read_anew(model))
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong in a model's own code
+        return f"{kind.__name__}: {type(error).__name__}: {error}"
+    tolerance = _CLOSE if model.dtype == torch.float32 else _CLOSE_HALF
+    return "" if gap < tolerance else f"{kind.__name__}: logits differ by {gap:.2g}"
+
+
+def _gap(told: Tensor, truth: Tensor) -> float:
+    return float((told - truth).abs().max() / (truth.max() - truth.min()))
+
+
+def _read(passes: Passes) -> Tensor:
+    memory, joining = passes.memory(1), passes.memory(1)
+    first = passes.read(memory, [_ROWS[0]], [None])
+    second = passes.read(joining, [_ROWS[1]], [None])
+    memory.take(joining)
+    return torch.cat([first, second, passes.read(memory, _MORE, [None, None])])
+
+
+def _read_anew(model: Any) -> Tensor:
+    whole = [row + more for row, more in zip(_ROWS, _MORE, strict=True)]
+    ids = [torch.tensor([row], device=model.device) for row in (*_ROWS, *whole)]
+    return torch.cat([as_read(model(input_ids=row, use_cache=False).logits) for row in ids])
+
+
+class AdapterCache:
+    """Room for `most` adapters by digest; those at work are never put away."""
+
+    def __init__(self, mix: AdapterStack, device: torch.device, most: int) -> None:
+        self._mix = mix
+        self._device = device
+        self._most = most
+        self._kept: OrderedDict[str, LoraWeights] = OrderedDict()
+        self.read = 0
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, adapter: Adapter, at_work: Collection[LoraWeights | None]) -> LoraWeights:
+        """Return an adapter, read now if it is not here. Raises BadAdapter."""
+        if adapter.digest not in self._kept:
+            low = read_adapter(adapter.digest, adapter.path, self._mix, self._device)
+            self._mix.hook(low)
+            self._kept[adapter.digest] = low
+            self.read += 1
+        self._kept.move_to_end(adapter.digest)
+        self._put_away({adapter.digest, *(one.digest for one in at_work if one)})
+        return self._kept[adapter.digest]
+
+    def _put_away(self, needed: Collection[str]) -> None:
+        for digest in [digest for digest in self._kept if digest not in needed]:
+            if len(self._kept) <= self._most:
+                return
+            self._mix.forget(self._kept.pop(digest))

@@ -1,0 +1,382 @@
+"""The continuous batch: rows, prompts, sampling, stop texts.
+
+The tokens of a conversation that waits for its answer.
+
+From logits to the next token, row by row: each draws from a source of its own.
+
+So a seed gives the same text whatever rows run beside it, as far as the logits are the same to
+the last digits. Nothing here knows what a token says.
+
+Where an answer is cut: text is let out only when it surely is no part of a stop.
+
+One answer that is being made: what was read, what is said, when it is whole.
+
+Rows that run together: they join and leave between two steps.
+
+A step reads some of the prompts that wait, at most so many tokens that the running rows are not
+held up for long, and then makes one more token of every running row.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from random import Random
+from typing import Any
+
+import torch
+from jinja2 import TemplateError
+from torch import Tensor
+
+from merlin.core.message import Message
+from merlin.engine.api.chat import rendered
+from merlin.engine.refusal import bad
+from merlin.engine.serving.base import Chunk, Finish, GenerationRequest, TokenChance
+from merlin.engine.serving.worker.base import Base
+from merlin.engine.serving.worker.detokenizer import Detokenizer, TokenBytes
+from merlin.engine.serving.worker.forward import Memory, Passes
+from merlin.engine.serving.worker.json_mode import JsonGrammar
+from merlin.engine.serving.worker.lora_stack import LoraWeights
+
+
+def prompt_of(base: Base, messages: Sequence[Message]) -> list[int]:
+    """Return what the model reads before it answers.
+
+    Raises Refusal 400: where the template takes no such conversation, or it fills the window.
+    """
+    try:
+        text = rendered(base.tokenizer, messages, is_asked=True)
+    except TemplateError as error:
+        words = f"this model's chat template takes no such messages: {error}"
+        raise bad("messages", words) from error
+    tokens: list[int] = base.tokenizer.encode(text, add_special_tokens=False)
+    if len(tokens) >= base.window:
+        words = (
+            f"This model's maximum context length is {base.window} tokens, your messages have"
+            f" {len(tokens)}. Please reduce the length of the messages."
+        )
+        raise bad("messages", words, "context_length_exceeded")
+    return tokens
+
+
+# Where this many of the likeliest tokens hold `top_p` or an allowed one, the rest is not sorted.
+FIRST = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How one row's tokens are drawn; `temperature` 0 takes the likeliest."""
+
+    temperature: float
+    top_p: float
+    source: Random = field(default_factory=Random)
+
+    def draw(self, logits: Tensor) -> int:
+        """Return a token. Shape of `logits`: vocabulary."""
+        if not self.temperature:
+            return int(logits.argmax())
+        chances = torch.softmax(logits.double() / self.temperature, dim=-1)
+        if self.top_p >= 1:
+            return self._drawn(chances)
+        tokens = _nucleus(chances, self.top_p)
+        return int(tokens[self._drawn(chances[tokens])])
+
+    def draw_allowed(self, logits: Tensor, is_allowed: Callable[[int], bool]) -> int | None:
+        """Return a token that is allowed, None where none is.
+
+        The allowed among the first likeliest are drawn from as if there were no others; where
+        none of them is, it is the likeliest allowed.
+        """
+        first: list[int] = torch.topk(logits, min(FIRST, len(logits))).indices.tolist()
+        if not self.temperature:
+            found = next((token for token in first if is_allowed(token)), None)
+        else:
+            found = self._of(logits, [token for token in first if is_allowed(token)])
+        if found is not None:
+            return found
+        rest: list[int] = torch.argsort(logits, descending=True)[len(first) :].tolist()
+        return next((token for token in rest if is_allowed(token)), None)
+
+    def _of(self, logits: Tensor, tokens: Sequence[int]) -> int | None:
+        return tokens[self.draw(logits[list(tokens)])] if tokens else None
+
+    def _drawn(self, chances: Tensor) -> int:
+        """Return a place, each as likely as its share of the sum of `chances`."""
+        sums = chances.cumsum(-1)
+        drawn = self.source.random() * float(sums[-1])
+        return min(int(torch.searchsorted(sums, drawn, right=True)), len(chances) - 1)
+
+
+def _nucleus(chances: Tensor, top_p: float) -> Tensor:
+    """Return the fewest likeliest tokens that together reach `top_p`, at least one."""
+    most, tokens = torch.topk(chances, min(FIRST, len(chances)))
+    if float(most.sum()) < top_p:
+        most, tokens = torch.sort(chances, descending=True)
+    before = most.cumsum(-1) - most
+    return tokens[: max(int((before < top_p).sum()), 1)]
+
+
+def chances_of(logits: Tensor, token: int, most: int) -> tuple[float, list[tuple[int, float]]]:
+    """Return the natural logarithm of a token's probability, and the `most` likeliest tokens.
+
+    Over the whole vocabulary and before temperature: what the model itself holds likely.
+    """
+    logs = torch.log_softmax(logits, dim=-1)
+    top, tokens = torch.topk(logs, min(most, len(logs)))
+    return float(logs[token]), list(zip(tokens.tolist(), top.tolist(), strict=True))
+
+
+class Stops:
+    """Takes an answer's text piece by piece, gives out what may be shown."""
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        """Take the texts that end the answer; none of them is empty."""
+        self._stops = tuple(stops)
+        self._held = ""
+        self.is_met = False
+
+    def add(self, text: str) -> str:
+        """Return what may be shown now; `is_met` afterwards where a stop came."""
+        held = self._held + text
+        found = [place for stop in self._stops if (place := held.find(stop)) >= 0]
+        if found:
+            self.is_met, self._held = True, ""
+            return held[: min(found)]
+        kept = self._may_begin(held)
+        self._held = held[len(held) - kept :]
+        return held[: len(held) - kept]
+
+    def rest(self) -> str:
+        """Return what was held back: the answer has ended without a stop."""
+        held, self._held = self._held, ""
+        return held
+
+    def _may_begin(self, held: str) -> int:
+        """Return how many letters at the end of `held` may be a stop's first ones."""
+        most = max((len(stop) - 1 for stop in self._stops), default=0)
+        for length in range(min(most, len(held)), 0, -1):
+            if any(stop.startswith(held[-length:]) for stop in self._stops):
+                return length
+        return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What one asker wants: `prompt` in tokens; `tell` takes the pieces and the ending."""
+
+    number: int
+    prompt: Sequence[int]
+    adapter: LoraWeights | None
+    asking: GenerationRequest
+    tell: Callable[[int, Chunk | Finish], None]
+
+
+class Row:
+    """An answer under way, in the words of a base."""
+
+    def __init__(self, wish: Wish, base: Base, spelling: TokenBytes) -> None:
+        asking, room = wish.asking, base.window - len(wish.prompt)
+        self.wish = wish
+        self.said: list[int] = []
+        self.is_over = False
+        self._most = min(asking.most_tokens or room, room)
+        self._ends = base.ends
+        self._tokenizer: Any = base.tokenizer
+        self._sampling = Sampling(*base.manner(asking), Random(asking.seed))  # noqa: S311
+        self._speech = Detokenizer(base.tokenizer)
+        self._stops = Stops(asking.stops)
+        self._object = Object(spelling) if asking.is_json else None
+        self._chances: list[tuple[int, TokenChance]] = []
+        self._heard = self._shown = 0
+
+    def take(self, logits: Tensor) -> None:
+        """Choose the next token and tell what is new. Shape of `logits`: vocabulary."""
+        token = self._chosen(logits)
+        if token is None or token in self._ends:
+            self._end("stop")
+            return
+        self._keep_chance(logits, token)
+        self.said.append(token)
+        self._say(self._speech.add(token))
+        if self._stops.is_met or (self._object and self._object.is_whole):
+            self._end("stop")
+        elif len(self.said) == self._most:
+            self._end("length")
+
+    def _chosen(self, logits: Tensor) -> int | None:
+        whole = self._object
+        if not whole:
+            return self._sampling.draw(logits)
+        left = self._most - len(self.said) - 1
+        return whole.take(self._sampling.draw_allowed(logits, lambda one: whole.fits(one, left)))
+
+    def _say(self, text: str) -> None:
+        self._heard += len(text)
+        self._show(self._stops.add(text))
+
+    def _show(self, text: str, *, is_last: bool = False) -> None:
+        self._shown += len(text)
+        is_all = is_last and not self._stops.is_met
+        told = [one for start, one in self._chances if is_all or start < self._shown]
+        self._chances = self._chances[len(told) :]
+        if text or told:
+            self._tell(Chunk(text, told))
+
+    def _end(self, reason: str) -> None:
+        if not self._stops.is_met:
+            self._say(self._speech.rest())
+        if not self._stops.is_met:
+            self._show(self._stops.rest(), is_last=True)
+        self.is_over = True
+        self._tell(Finish(reason, len(self.wish.prompt), len(self.said)))
+
+    def _tell(self, told: Chunk | Finish) -> None:
+        self.wish.tell(self.wish.number, told)
+
+    def _keep_chance(self, logits: Tensor, token: int) -> None:
+        most = self.wish.asking.logprobs
+        if most is None:
+            return
+        own, likeliest = chances_of(logits, token, most)
+        named = [(self._tokenizer.decode([one]), chance) for one, chance in likeliest]
+        chance = TokenChance(self._tokenizer.decode([token]), own, named)
+        self._chances.append((self._heard, chance))
+
+
+class Object:
+    """The one JSON object that an answer becomes."""
+
+    def __init__(self, spelling: TokenBytes) -> None:
+        self._spelling = spelling
+        self._prefix = JsonGrammar()
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether it is complete."""
+        return self._prefix.is_whole
+
+    def fits(self, token: int, left: int) -> bool:
+        """Return whether the object may go on so and be closed with `left` tokens after it."""
+        then = self._then(token)
+        return then is not None and len(then.closing()) <= left
+
+    def take(self, token: int | None) -> int | None:
+        """Go on with a token; with none that fits, with the first byte of the way out."""
+        if token is None:
+            token = self._spelling.single(self._prefix.closing()[0])
+        if token is not None:
+            self._prefix = self._then(token) or self._prefix
+        return token
+
+    def _then(self, token: int) -> JsonGrammar | None:
+        spelt = self._spelling.bytes_of(token)
+        return self._prefix.then(spelt) if spelt else None
+
+
+# Tokens of prompts that are read in one step, padding counted.
+MOST_READ = 512
+
+
+class Batch:
+    """The rows of one base. Row n of the memory is `_rows[n]`."""
+
+    def __init__(self, passes: Passes) -> None:
+        self._passes = passes
+        self._rows: list[Row] = []
+        self._memory = passes.memory(0)
+        self._joining: deque[Row] = deque()
+        self._half: Memory | None = None
+
+    def __len__(self) -> int:
+        return len(self._rows) + len(self._joining)
+
+    @property
+    def adapters(self) -> list[LoraWeights | None]:
+        """Return the adapters at work."""
+        return [row.wish.adapter for row in (*self._rows, *self._joining)]
+
+    def join(self, row: Row) -> None:
+        """Let a row in."""
+        self._joining.append(row)
+
+    def leave(self, number: int) -> None:
+        """Let a row go before it is over, if it is here."""
+        if self._joining and self._joining[0].wish.number == number:
+            self._half = None
+        self._joining = deque(row for row in self._joining if row.wish.number != number)
+        for place in [n for n, row in enumerate(self._rows) if row.wish.number == number]:
+            _remove(self._rows, self._memory, place)
+
+    def give_up(self) -> list[Row]:
+        """Let go of all rows and what was read of them; return the rows."""
+        rows = [*self._rows, *self._joining]
+        self._rows.clear()
+        self._joining.clear()
+        self._memory, self._half = self._passes.memory(0), None
+        return rows
+
+    def step(self) -> None:
+        """Read some, then say one token of every row."""
+        if self._joining:
+            self._read()
+        if self._rows:
+            last = [row.said[-1:] for row in self._rows]
+            logits = self._passes.read(self._memory, last, [row.wish.adapter for row in self._rows])
+            _take(self._rows, self._memory, logits)
+
+    def _read(self) -> None:
+        first = self._joining[0]
+        if self._passes.can_part and len(first.wish.prompt) > MOST_READ:
+            self._read_half(first)
+            return
+        rows = self._alike(first)
+        memory = self._passes.memory(len(rows))
+        prompts, adapters = [row.wish.prompt for row in rows], [row.wish.adapter for row in rows]
+        self._let_in(rows, memory, self._passes.read(memory, prompts, adapters))
+
+    def _read_half(self, row: Row) -> None:
+        """Read the next piece of a prompt that is too long for one step."""
+        memory = self._half or self._passes.memory(1)
+        start = memory.lengths[0]
+        piece = row.wish.prompt[start : start + MOST_READ]
+        logits = self._passes.read(memory, [piece], [row.wish.adapter])
+        is_read = start + len(piece) == len(row.wish.prompt)
+        self._half = None if is_read else memory
+        if is_read:
+            self._let_in([row], memory, logits)
+
+    def _alike(self, first: Row) -> list[Row]:
+        """Return the first that wait, of one adapter, as many as may be read in one step."""
+        alike = list(takewhile(lambda row: row.wish.adapter is first.wish.adapter, self._joining))
+        rows = [first]
+        for row in alike[1:]:
+            longest = max(len(one.wish.prompt) for one in (*rows, row))
+            if longest * (len(rows) + 1) > MOST_READ:
+                break
+            rows.append(row)
+        return rows
+
+    def _let_in(self, rows: Sequence[Row], memory: Memory, logits: Tensor) -> None:
+        for _ in rows:
+            self._joining.popleft()
+        going_on = list(rows)
+        _take(going_on, memory, logits)
+        self._rows += going_on
+        if going_on:
+            self._memory.take(memory)
+
+
+def _take(rows: list[Row], memory: Memory, logits: Tensor) -> None:
+    """Let every row take its logits; those that are over leave. From the last: it fills gaps."""
+    for place in reversed(range(len(rows))):
+        rows[place].take(logits[place])
+        if rows[place].is_over:
+            _remove(rows, memory, place)
+
+
+def _remove(rows: list[Row], memory: Memory, place: int) -> None:
+    rows[place] = rows[-1]
+    rows.pop()
+    memory.drop(place)

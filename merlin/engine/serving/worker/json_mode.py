@@ -1,0 +1,173 @@
+"""Which bytes may come next, so that what is written becomes one JSON object.
+
+A pushdown automaton over the bytes of UTF-8, one immutable state a prefix: trying a token is
+stepping through its bytes. It knows the shortest way to a whole object from everywhere, so an
+answer can always be closed in time. Source of the grammar: RFC 8259; of UTF-8: RFC 3629, 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+# Far more than people write; json.loads refuses 4,300 digits and recurses by depth.
+MOST_DEPTH = 64
+MOST_DIGITS = 40
+# A model that knows no way on would write spaces for ever.
+MOST_SPACE = 32
+_SPACE = b" \n\r\t"
+_DIGITS = b"0123456789"
+_HEX = b"0123456789abcdefABCDEF"
+_CLOSER = {"{": b"}", "[": b"]"}
+_ESCAPED = b'"\\/bfnrt'
+# What stands in a text as one byte: no control character, no sign of its own meaning.
+_PLAIN = range(ord(" "), 0x80)
+_WORDS = {"t": b"rue", "f": b"alse", "n": b"ull"}
+# What a sign begins where a value is expected, and what follows a sign between values.
+_VALUES = {'"': "text", "-": "minus", "0": "zero"} | dict.fromkeys("123456789", "whole")
+_BETWEEN = {
+    ("colon", ":"): "value",
+    ("key", '"'): "text",
+    ("key or end", '"'): "text",
+    ("after{", ","): "key",
+    ("after[", ","): "value",
+}
+_REST = range(0x80, 0xC0)
+# What may follow the first byte of a character of several.
+_TAILS: Mapping[int, tuple[range, ...]] = (
+    dict.fromkeys(range(0xC2, 0xE0), (_REST,))
+    | dict.fromkeys(range(0xE1, 0xF0), (_REST, _REST))
+    | dict.fromkeys(range(0xF1, 0xF4), (_REST, _REST, _REST))
+    | {0xE0: (range(0xA0, 0xC0), _REST), 0xED: (range(0x80, 0xA0), _REST)}
+    | {0xF0: (range(0x90, 0xC0), _REST, _REST), 0xF4: (range(0x80, 0x90), _REST, _REST)}
+)
+# Number states that may end here, and what completes those that may not.
+_NUMBER_ENDS = ("zero", "whole", "fraction", "power")
+_NUMBER_NEEDS = ("minus", "point", "e", "sign")
+_NUMBER_STEPS = {
+    "minus": {b"0": "zero", b"123456789": "whole"},
+    "zero": {b".": "point", b"eE": "e"},
+    "whole": {_DIGITS: "whole", b".": "point", b"eE": "e"},
+    "point": {_DIGITS: "fraction"},
+    "fraction": {_DIGITS: "fraction", b"eE": "e"},
+    "e": {_DIGITS: "power", b"+-": "sign"},
+    "sign": {_DIGITS: "power"},
+    "power": {_DIGITS: "power"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JsonGrammar:
+    """A prefix of one JSON object; `JsonPrefix()` is the empty one.
+
+    `state` is what is expected; `within` the open brackets; `tail` the bytes owed to a character
+    or a word; `count` of spaces, digits or hex digits; `is_key` of the text that is open.
+    """
+
+    state: str = "start"
+    within: str = ""
+    tail: tuple[range, ...] = ()
+    count: int = 0
+    is_key: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether the object is complete."""
+        return self.state == "done"
+
+    def then(self, more: bytes) -> JsonGrammar | None:
+        """Return the prefix with `more` behind it, None where no object begins so."""
+        prefix: JsonGrammar | None = self
+        for byte in more:
+            prefix = prefix.step(byte) if prefix else None
+        return prefix
+
+    def step(self, byte: int) -> JsonGrammar | None:
+        """Return the prefix one byte longer, None where no object begins so."""
+        if self.state in _NUMBER_STEPS:
+            return self._in_number(byte)
+        if self.tail:
+            return self._owed(byte)
+        within = {"text": self._in_text, "escape": self._in_escape, "hex": self._in_hex}
+        if self.state in within:
+            return within[self.state](byte)
+        if byte in _SPACE and self.state != "done":
+            return replace(self, count=self.count + 1) if self.count < MOST_SPACE else None
+        return self._between(chr(byte))
+
+    def closing(self) -> bytes:
+        """Return the fewest bytes that make the object whole."""
+        needed = bytes(part[0] for part in self.tail)
+        if self.state in ("text", "escape", "hex"):
+            needed += b"n" if self.state == "escape" else b""
+            needed += b"0" * (4 - self.count) if self.state == "hex" else b""
+            needed += b'":0' if self.is_key else b'"'
+        elif self.state in _NUMBER_NEEDS or self.state == "value":
+            needed += b"0"
+        needed += {"start": b"{}", "key": b'"":0', "colon": b":0"}.get(self.state, b"")
+        return needed + b"".join(_CLOSER[bracket] for bracket in reversed(self.within))
+
+    def _between(self, sign: str) -> JsonGrammar | None:
+        if sign in "}]" and self.state in ("key or end", "value or end", "after"):
+            return self._close(sign)
+        if self.state in ("value", "value or end") or (self.state, sign) == ("start", "{"):
+            return self._value(sign)
+        inside = self.within[-1:] if self.state == "after" else ""
+        state = _BETWEEN.get((self.state + inside, sign))
+        return self._to(state, is_key=state == "text") if state else None
+
+    def _value(self, sign: str) -> JsonGrammar | None:
+        if sign in _CLOSER:
+            return self._open(sign)
+        if sign in _WORDS:
+            owed = tuple(range(letter, letter + 1) for letter in _WORDS[sign])
+            return replace(self._to("word"), tail=owed)
+        state = _VALUES.get(sign)
+        return self._to(state) if state else None
+
+    def _in_text(self, byte: int) -> JsonGrammar | None:
+        if byte == ord('"'):
+            return self._to("colon" if self.is_key else "after")
+        if byte == ord("\\"):
+            return replace(self, state="escape")
+        if byte in _TAILS:
+            return replace(self, tail=_TAILS[byte])
+        return self if byte in _PLAIN else None
+
+    def _in_escape(self, byte: int) -> JsonGrammar | None:
+        if byte == ord("u"):
+            return replace(self, state="hex", count=0)
+        return replace(self, state="text") if byte in _ESCAPED else None
+
+    def _in_hex(self, byte: int) -> JsonGrammar | None:
+        count = self.count + 1
+        state = "text" if count == len("FFFF") else "hex"
+        return replace(self, state=state, count=count) if byte in _HEX else None
+
+    def _in_number(self, byte: int) -> JsonGrammar | None:
+        for signs, state in _NUMBER_STEPS[self.state].items():
+            if byte in signs:
+                is_room = self.count < MOST_DIGITS or self.state in _NUMBER_NEEDS
+                return replace(self, state=state, count=self.count + 1) if is_room else None
+        return self._to("after").step(byte) if self.state in _NUMBER_ENDS else None
+
+    def _owed(self, byte: int) -> JsonGrammar | None:
+        if byte not in self.tail[0]:
+            return None
+        is_last_letter = self.state == "word" and len(self.tail) == 1
+        return replace(self, tail=self.tail[1:], state="after" if is_last_letter else self.state)
+
+    def _open(self, bracket: str) -> JsonGrammar | None:
+        if len(self.within) == MOST_DEPTH:
+            return None
+        state = "key or end" if bracket == "{" else "value or end"
+        return JsonGrammar(state, self.within + bracket)
+
+    def _close(self, sign: str) -> JsonGrammar | None:
+        if not self.within or _CLOSER[self.within[-1]] != sign.encode():
+            return None
+        within = self.within[:-1]
+        return JsonGrammar("after" if within else "done", within)
+
+    def _to(self, state: str, *, is_key: bool = False) -> JsonGrammar:
+        return JsonGrammar(state, self.within, is_key=is_key)

@@ -1,0 +1,171 @@
+"""What the process does with each line it is sent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, NoReturn
+
+import torch
+
+from merlin.core.log import get_logger
+from merlin.engine.refusal import Refusal, bad
+from merlin.engine.serving.base import Chunk, Finish
+from merlin.engine.serving.worker import messages
+from merlin.engine.serving.worker.base import (
+    AdapterCache,
+    BadAdapter,
+    Base,
+    Unservable,
+    load,
+    passes_of,
+)
+from merlin.engine.serving.worker.batch import Batch, Row, Wish, prompt_of
+from merlin.engine.serving.worker.detokenizer import TokenBytes, embed
+from merlin.engine.serving.worker.lora_stack import AdapterStack
+
+log = get_logger(__name__)
+
+Line = Mapping[str, Any]
+Tell = Callable[[Line], None]
+LEAST_JSON = len("{}")
+
+
+def serve(setup: messages.Setup, inbox: SimpleQueue[Line], tell: Tell) -> NoReturn:
+    """Load a base and answer what comes in, for good."""
+    with torch.inference_mode():
+        desk = GenerationWorker(load(setup), setup, tell)
+        while True:
+            for line in _lines(inbox, is_waiting=not desk.is_busy):
+                desk.take(line)
+            desk.step()
+
+
+def _lines(inbox: SimpleQueue[Line], *, is_waiting: bool) -> list[Line]:
+    """Return what has come; wait for a first line where there is nothing else to do."""
+    lines = [inbox.get()] if is_waiting else []
+    while True:
+        try:
+            lines.append(inbox.get_nowait())
+        except Empty:
+            return lines
+
+
+class GenerationWorker:
+    """Takes lines, works on them step by step, tells lines."""
+
+    def __init__(self, base: Base, setup: messages.Setup, tell: Tell) -> None:
+        self._base = base
+        self._setup = setup
+        self._tell = tell
+        self._spelling = TokenBytes(base.tokenizer)
+        self._mix = AdapterStack(base.model)
+        passes, why = passes_of(base.model, self._mix) if not setup.is_embedding else (None, "")
+        self._batch = Batch(passes) if passes else None
+        self._shelf = AdapterCache(self._mix, base.device, setup.adapters)
+        self._made = {"prompt_tokens": 0, "completion_tokens": 0}
+        tell({"ready": base.window, "alone": why, "threads": torch.get_num_threads()})
+        self._tell_figures()
+
+    @property
+    def is_busy(self) -> bool:
+        """Return whether there is a next step."""
+        return bool(self._batch)
+
+    def take(self, line: Line) -> None:
+        """Begin what a line asks for."""
+        if "stop" in line:
+            self._stop(line["stop"])
+            return
+        number = line.get("ask", line.get("embed"))
+        try:
+            self._ask(line) if "ask" in line else self._embed(line)
+        except Refusal as refusal:
+            self._tell(messages.refused_line(number, refusal))
+        except Exception as error:
+            log.exception("a question failed")
+            self._tell({"failed": number, "why": words_of(error)})
+
+    def step(self) -> None:
+        """Go one step on with all; one that fails ends the answers under way, not the process."""
+        batch = self._batch
+        if not batch:
+            return
+        before = len(batch)
+        try:
+            batch.step()
+        except Exception as error:
+            log.exception("a step failed")
+            for row in batch.give_up():
+                self._tell({"failed": row.wish.number, "why": words_of(error)})
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+        if len(batch) != before:
+            self._tell_figures()
+
+    def _stop(self, number: int) -> None:
+        if self._batch is not None:
+            self._batch.leave(number)
+        self._tell_figures()
+
+    def _ask(self, line: Line) -> None:
+        adapter, asking = messages.asking_of(line)
+        if self._batch is None:
+            raise bad("model", "this model makes embeddings alone; ask it at /v1/embeddings")
+        if asking.is_json and 0 < asking.most_tokens < LEAST_JSON:
+            raise bad("max_completion_tokens", f"a JSON object takes at least {LEAST_JSON} tokens")
+        prompt = prompt_of(self._base, asking.messages)
+        try:
+            low = self._shelf.get(adapter, self._batch.adapters) if adapter else None
+        except BadAdapter as error:
+            words = f"this model's adapter cannot be used: {error}; train it again or restore it"
+            raise bad("model", words, "model_damaged") from error
+        wish = Wish(line["ask"], prompt, low, asking, self._tell_of)
+        self._batch.join(Row(wish, self._base, self._spelling))
+        self._tell_figures()
+
+    def _embed(self, line: Line) -> None:
+        if self._batch is not None:
+            raise bad("model", "this model makes no embeddings; name a base made for them")
+        vectors, tokens = embed(self._base, line["texts"])
+        self._made["prompt_tokens"] += tokens
+        for vector in vectors:
+            self._tell({"vector": line["embed"], "of": vector})
+        self._tell({"vectors": line["embed"], "tokens": tokens})
+        self._tell_figures()
+
+    def _tell_of(self, number: int, told: Chunk | Finish) -> None:
+        if isinstance(told, Chunk):
+            self._tell(messages.piece_line(number, told))
+            return
+        self._made["prompt_tokens"] += told.prompt_tokens
+        self._made["completion_tokens"] += told.completion_tokens
+        self._tell(messages.ending_line(number, told))
+
+    def _tell_figures(self) -> None:
+        rows = len(self._batch) if self._batch is not None else 0
+        kept = {"rows": rows, "adapters": len(self._shelf), "adapters_read": self._shelf.read}
+        self._tell({"figures": {**self._made, **kept, "resident_bytes": _resident_bytes()}})
+
+
+def words_of(error: BaseException) -> str:
+    """Return what went wrong, and what to do where that is known."""
+    if isinstance(error, Unservable):
+        return str(error)
+    told = f"{type(error).__name__}: {error}".strip()
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in told:
+        return (
+            "out of memory; lower engine.answering.at_once or the model's context, set"
+            f" quantised: 4bit, or take a smaller base ({told.splitlines()[0]})"
+        )
+    return told.splitlines()[0]
+
+
+def _resident_bytes() -> int:
+    """Return what this process holds in memory. Source: Linux, proc_pid_statm(5)."""
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        return 0
+    return int(statm.read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,162 @@
+"""Trainers: what a job may train with, behind one small Protocol.
+
+A trainer knows nothing of jobs, files' rows or HTTP. It gets files and a folder, tells what
+happened, and writes models. Which bases it trains stands in `bases`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from merlin.core.message import Message
+
+Conversation = Sequence[Message]
+SUPERVISED, DPO = "supervised", "dpo"
+
+
+@dataclass(frozen=True, slots=True)
+class BaseFiles:
+    """Where a base model lies and how it is loaded.
+
+    `dtype`: "auto" (bf16 where the device has it), "float32", "bfloat16"; `quantised`: "none",
+    "8bit", "4bit"; `longest`: tokens of one training example, 0 for the model's own window.
+    """
+
+    folder: Path
+    dtype: str = "auto"
+    quantised: str = "none"
+    longest: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """Where to work: devices of this machine ("cpu", "cuda:0"), or workers of a Ray cluster."""
+
+    devices: Sequence[str] = ("cpu",)
+    cluster: str = ""
+    workers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to train on: files already checked, complete hyper-parameters, and a seed.
+
+    The same task gives the same model on the same machine. `base` is None where the trainer has
+    its own. `folder` belongs to this job alone: what a trainer keeps there it finds again when
+    the job is begun anew after a kill; whoever ends the job removes it.
+    """
+
+    method: str
+    train: Path
+    test: Path | None
+    hyperparameters: Mapping[str, object]
+    seed: int
+    folder: Path
+    base: BaseFiles | None = None
+    place: ModelFolder = ModelFolder()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Some steps are done since the last one told; `metrics` as in Epoch."""
+
+    step: int
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One pass over the examples is done: a model that can be served.
+
+    `metrics` are named as the job's events show them; `save` writes the model as it is after this
+    epoch to a path (a file or a folder), at any later time. `tokens` were shown so far, epochs
+    counted.
+    """
+
+    number: int
+    step: int
+    metrics: Mapping[str, float]
+    save: Callable[[Path], None]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedHyperparameters:
+    """Told first, once the files were read: what "auto" came to, and how much there is to do.
+
+    `steps` there will be, 0 where nobody knows yet; `done` were done by an earlier run whose work
+    goes on, 0 where this one begins from the start.
+    """
+
+    hyperparameters: Mapping[str, object]
+    steps: int = 0
+    done: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerNote:
+    """Something a person should read in the job's events: a Fluent key and its arguments."""
+
+    key: str
+    arguments: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NoProgress:
+    """Nothing is to be told yet: the caller may look whether the job is still wanted.
+
+    So that nobody waits for a large base that is being loaded for a job that was cancelled.
+    """
+
+
+class Untrainable(Exception):
+    """The job cannot be trained; `key` and `arguments` say why, and what to do, in a Fluent text.
+
+    `param` is the field of the job that is to blame, None where it is none.
+    """
+
+    def __init__(
+        self, code: str, key: str, param: str | None = "training_file", **arguments: object
+    ) -> None:
+        super().__init__(f"{code}: {key} {arguments}")
+        self.code = code
+        self.key = key
+        self.param = param
+        self.arguments: Mapping[str, object] = arguments
+
+
+class BadHyperparameter(ValueError):
+    """A hyper-parameter is unknown to the trainer or out of range; `name` says which."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+Told = ResolvedHyperparameters | Step | Epoch | TrainerNote | NoProgress
+
+
+class Trainer(Protocol):
+    """One way to train."""
+
+    def hyperparameters(self, method: str, given: Mapping[str, object]) -> dict[str, object]:
+        """Return all hyper-parameters of a method, "auto" where the trainer decides.
+
+        Raises BadHyperparameter; KeyError for a method it has not.
+        """
+
+    def train(self, task: Task) -> Generator[Told, None, None]:
+        """Train, telling what happened: Settled first; the last epoch told is the final model.
+
+        Quiet may stand anywhere, and must where nothing else is told for long.
+
+        Where an earlier epoch is better, that one is told again at the end.
+
+        The caller may stop between two of them by closing the iterator, and call again with the
+        same task: the training goes on from what the folder holds, or from its start, and ends as
+        an unbroken one would. What was told may be told again, in the same words. Raises
+        Untrainable.
+        """

@@ -1,0 +1,156 @@
+"""The hyper-parameters of `lora`: which there are, what they may be, what "auto" comes to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from merlin.engine.trainers.base import DPO, SUPERVISED, BadHyperparameter
+
+AUTO = "auto"
+ALL_LINEAR = "all-linear"
+# The learning rate at a multiplier of 1, by method.
+RATE = {SUPERVISED: 1e-3, DPO: 1e-4}
+MOST_EPOCHS = 50
+# From so many parameters on, the multiplier where none is asked for.
+_SLOWER = ((3_000_000_000, 0.2), (1_000_000_000, 0.5))
+
+_LAYER = re.compile(r"[A-Za-z0-9_.]+")
+_Check = Callable[[object], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperparameters:
+    """What "auto" depends on.
+
+    `padding` is the share of padded tokens when every example has a row of its own; `parameters`
+    those of the base; `is_tight` whether its activations leave no room in memory.
+    """
+
+    examples: int
+    padding: float
+    parameters: int
+    is_tight: bool = False
+
+
+def checked(method: str, given: Mapping[str, object]) -> dict[str, object]:
+    """Return every hyper-parameter of a method, "auto" where not given.
+
+    Raises BadHyperparameter; KeyError for an unknown method.
+    """
+    known = KNOBS[method]
+    for name in given:
+        if name not in known:
+            words = f"unknown hyper-parameter; known for {method}: {', '.join(known)}"
+            raise BadHyperparameter(name, words)
+    return {name: _one(name, check, given.get(name)) for name, check in known.items()}
+
+
+def settled(method: str, asked: Mapping[str, object], lesson: Hyperparameters) -> dict[str, object]:
+    """Return the hyper-parameters with every "auto" replaced.
+
+    - n_epochs: 3, but as many that 300 examples are shown (measured: 50 short answers need 6
+      epochs), at most 25; for large files fewer, so that at most 25,000 are. The hosted
+      protocol's rule has 100 instead of 300.
+    - batch_size: 4 up to 1,000 examples, then one in 250 of them, at most 32.
+    - learning_rate_multiplier: 1 is 1e-3 (supervised; measured on 135M parameters) or 1e-4 (dpo);
+      0.5 from a billion parameters on, 0.2 from three: larger models want smaller steps.
+    - beta (dpo): 0.1. rank: 16. alpha: twice the rank. dropout: 0. targets: "all-linear".
+    - packing: on where padding would be more than a third of all tokens.
+    - gradient_checkpointing: on where the memory is tight. early_stop: 0, which is off.
+    """
+    rank = _number(asked["rank"], 16)
+    automatic: dict[str, object] = {
+        "n_epochs": _epochs(lesson.examples),
+        "batch_size": max(4, min(32, lesson.examples // 250)),
+        "learning_rate_multiplier": _multiplier(lesson.parameters),
+        "beta": 0.1,
+        "rank": rank,
+        "alpha": 2 * rank,
+        "dropout": 0.0,
+        "targets": ALL_LINEAR,
+        "packing": lesson.padding > 1 / 3,
+        "gradient_checkpointing": lesson.is_tight,
+        "early_stop": 0,
+    }
+    return {name: automatic[name] if asked[name] == AUTO else asked[name] for name in KNOBS[method]}
+
+
+def _epochs(examples: int) -> int:
+    wanted = max(3, -(-300 // max(examples, 1)))
+    return max(1, min(wanted, 25, 25_000 // max(examples, 1)))
+
+
+def _multiplier(parameters: int) -> float:
+    return next((slower for least, slower in _SLOWER if parameters >= least), 1.0)
+
+
+def _number(value: object, otherwise: int) -> int:
+    return value if isinstance(value, int) else otherwise
+
+
+def _one(name: str, check: _Check, value: object) -> object:
+    if value is None or value == AUTO:
+        return AUTO
+    try:
+        return check(value)
+    except ValueError as error:
+        raise BadHyperparameter(name, str(error)) from error
+
+
+def _whole(least: int, most: int) -> _Check:
+    def check(value: object) -> object:
+        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+            return value
+        raise ValueError(f'must be "auto" or a whole number from {least} to {most}')
+
+    return check
+
+
+def _share(most: float, *, may_be_zero: bool = False) -> _Check:
+    least = "from 0" if may_be_zero else "above 0"
+
+    def check(value: object) -> object:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(  # noqa: TRY004 - whatever is wrong with it, it is one error
+                f'must be "auto" or a number {least}, at most {most:g}'
+            )
+        if not 0 <= value <= most or (value == 0 and not may_be_zero):
+            raise ValueError(f"must be {least}, at most {most:g}")
+        return float(value)
+
+    return check
+
+
+def _switch(value: object) -> object:
+    if isinstance(value, bool):
+        return value
+    raise ValueError('must be "auto", true or false')
+
+
+def _targets(value: object) -> object:
+    if value == ALL_LINEAR:
+        return value
+    names = value if isinstance(value, list) else []
+    if names and all(isinstance(name, str) and _LAYER.fullmatch(name) for name in names):
+        return sorted(set(names))
+    raise ValueError('must be "auto", "all-linear" or a list of the names of layers ("q_proj")')
+
+
+_COMMON: Mapping[str, _Check] = {
+    "n_epochs": _whole(1, MOST_EPOCHS),
+    "batch_size": _whole(1, 256),
+    "learning_rate_multiplier": _share(100.0),
+    "rank": _whole(1, 256),
+    "alpha": _whole(1, 1024),
+    "dropout": _share(0.9, may_be_zero=True),
+    "targets": _targets,
+    "packing": _switch,
+    "gradient_checkpointing": _switch,
+    "early_stop": _whole(0, MOST_EPOCHS),
+}
+KNOBS: Mapping[str, Mapping[str, _Check]] = {
+    SUPERVISED: _COMMON,
+    DPO: {**_COMMON, "beta": _share(2.0)},
+}

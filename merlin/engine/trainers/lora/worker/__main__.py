@@ -1,0 +1,82 @@
+"""`python -m merlin.engine.trainers.lora.worker FOLDER`: train what `FOLDER/task.json` asks for.
+
+Standard output carries JSON lines, standard input the word to stop; its end means that the
+engine is dead, and the child leaves at once: what it has kept is whole.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from merlin.engine.trainers.lora import trainer
+from merlin.engine.trainers.lora.worker.progress import ProgressPipe, stdout_alone
+
+_FAILED, _BUG = 1, 70
+log = logging.getLogger(__name__)
+
+
+def main(folder: Path) -> int:
+    """Train; return the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    is_first = os.environ.get("RANK", "0") == "0"
+    out = stdout_alone()
+    voice = ProgressPipe(folder, out if is_first else None)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    if not is_first:
+        return trained(folder, voice, stop)
+    threading.Thread(target=_listen, args=[stop], daemon=True).start()
+    with (folder / trainer.LOCK).open("w") as lock:
+        # One whose engine was killed is about to leave.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return trained(folder, voice, stop)
+
+
+def trained(folder: Path, voice: ProgressPipe, stop: threading.Event) -> int:
+    """Train, and tell how it ended; return the exit code."""
+    # Only now, while somebody may already ask to stop: these imports take seconds.
+    from merlin.engine.trainers.lora.worker.model import Distributed  # noqa: PLC0415
+    from merlin.engine.trainers.lora.worker.progress import untrainable  # noqa: PLC0415
+    from merlin.engine.trainers.lora.worker.train import Stopped  # noqa: PLC0415
+    from merlin.engine.trainers.lora.worker.work import work  # noqa: PLC0415
+
+    try:
+        task = trainer.read_task(folder)
+        dtype = task.base.dtype if task.base else "auto"
+        work(task, Distributed.of(task.place, dtype), voice, stop.is_set)
+    except Stopped:
+        log.info("stopped")
+        return 0
+    except Exception as error:
+        log.exception("the training failed")
+        told = untrainable(error)
+        if told is None:
+            return _BUG
+        said = {"code": told.code, "key": told.key, "param": told.param}
+        voice.mention("failed", **said, arguments=dict(told.arguments))
+        return _FAILED
+    voice.mention("done")
+    return 0
+
+
+def _listen(stop: threading.Event) -> None:
+    """Hear the word to stop; leave where standard input ends without it.
+
+    Read by the system's own call: a buffered reader that waits in a thread keeps a process from
+    ending.
+    """
+    while heard := os.read(0, 1024):
+        if trainer.STOP.encode() in heard:
+            stop.set()
+    if not stop.is_set():
+        os._exit(_FAILED)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

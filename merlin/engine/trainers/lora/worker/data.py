@@ -1,0 +1,277 @@
+"""Conversations to batches of tokens.
+
+From conversations to tokens: the base's own chat template, and which tokens are learned.
+
+A taught answer is what the template adds to the conversation before it; so the loss needs no
+markers in the template (`{% generation %}`), which most bases lack. Where a template writes an
+answer in another way once the talk goes on (it drops the thoughts, say), each taught answer
+becomes a row of its own, as it is served.
+
+Batches: which examples a step sees, and how their rows are laid out for the model.
+
+Rows are padded at their right end, so a causal model needs no mask. Packed rows lie one after
+another with positions that begin anew; transformers makes the block-diagonal mask of that, so
+packing changes the layout and nothing that is learned.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from merlin.core.message import Message
+from merlin.engine.api.chat import rendered
+from merlin.engine.trainers.base import Untrainable
+from merlin.engine.training_file import conversations, preferences
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+import random
+
+import torch
+
+_ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One text: `ids` its tokens, `taught` 1 where a token is to be learned; of one length."""
+
+    ids: array[int]
+    taught: bytes
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+# What one step learns from at once: a text, or a better and a worse one.
+Example = tuple[Row, ...]
+
+
+class Texts:
+    """Reads training files in one base's words; `longest` is in tokens."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, longest: int) -> None:
+        if not tokenizer.chat_template:
+            raise Untrainable("unsupported_base", "engine-lora-no-template", "model")
+        if not tokenizer.is_fast:
+            raise Untrainable("unsupported_base", "engine-lora-slow-tokenizer", "model")
+        self._tokenizer = tokenizer
+        self._longest = longest
+        marks = tokenizer.added_tokens_encoder.values()
+        self._ends = frozenset([*tokenizer.all_special_ids, *marks])
+
+    def supervised(self, path: Path, param: str) -> list[Example]:
+        """Return a conversation's rows one by one. Raises Untrainable, BadFile."""
+        read = (self._taught(said) for said in conversations(path, least=1))
+        return [(row,) for rows in self._checked(read, path, param) for row in rows]
+
+    def preferred(self, path: Path, param: str) -> list[Example]:
+        """Return the better and the worse row of each pair. Raises Untrainable, BadFile."""
+        read = (
+            [self._ending(pair.asked, pair.better), self._ending(pair.asked, pair.worse)]
+            for pair in preferences(path, least=1)
+        )
+        return [tuple(rows) for rows in self._checked(read, path, param)]
+
+    def _checked(
+        self, read: Iterable[Sequence[Row]], path: Path, param: str
+    ) -> Iterator[Sequence[Row]]:
+        """Pass on each line's rows. Raises Untrainable for those too long, or none with a loss."""
+        too_long: list[tuple[int, int]] = []
+        is_any = False
+        for number, rows in enumerate(_refused_by_line(read, path, param)):
+            longest = max(map(len, rows), default=0)
+            if longest > self._longest:
+                too_long.append((number, longest))
+            is_any = is_any or bool(rows)
+            yield rows
+        if too_long:
+            number, tokens = too_long[0]
+            words = {"line": _line(path, number), "tokens": tokens, "most": self._longest}
+            raise Untrainable(
+                "example_too_long", "engine-lora-too-long", param, n=len(too_long), **words
+            )
+        if not is_any:
+            raise Untrainable("invalid_n_examples", "engine-lora-nothing-taught", param)
+
+    def _taught(self, said: Sequence[Message]) -> list[Row]:
+        """Return the rows of a conversation: one, or one a taught answer."""
+        turns = [n for n, message in enumerate(said) if _is_taught(message)]
+        spans = [self._span(said, turn) for turn in turns]
+        whole = self._rendered(said)
+        if all(whole.startswith(text) for _, text in spans):
+            return [self._row(whole, [(start, len(text)) for start, text in spans])] * bool(turns)
+        return [self._row(text, [(start, len(text))]) for start, text in spans]
+
+    def _span(self, said: Sequence[Message], turn: int) -> tuple[int, str]:
+        """Return where a turn's answer begins, and the text up to its end."""
+        before = self._rendered(said[:turn], is_asked=True)
+        text = self._rendered(said[: turn + 1])
+        return _shared(before, text), text
+
+    def _ending(self, asked: Sequence[Message], told: Sequence[Message]) -> Row:
+        """Return one row whose last messages are learned."""
+        before = self._rendered(asked, is_asked=True)
+        text = self._rendered([*asked, *told])
+        return self._row(text, [(_shared(before, text), len(text))])
+
+    def _rendered(self, said: Sequence[Message], *, is_asked: bool = False) -> str:
+        return rendered(self._tokenizer, said, is_asked=is_asked)
+
+    def _row(self, text: str, spans: Sequence[tuple[int, int]]) -> Row:
+        made = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        ids = array("i", made["input_ids"])
+        taught = bytearray(len(ids))
+        for place, (start, end) in enumerate(made["offset_mapping"]):
+            taught[place] = any(first <= start and end <= last for first, last in spans)
+        if not any(flag and token in self._ends for token, flag in zip(ids, taught, strict=True)):
+            # A template that closes no answer would teach never to stop.
+            ids.append(self._tokenizer.eos_token_id)
+            taught.append(1)
+        return Row(ids, bytes(taught))
+
+
+def _shared(before: str, text: str) -> int:
+    """Return how far two texts are the same."""
+    if text.startswith(before):
+        return len(before)
+    pairs = enumerate(zip(before, text, strict=False))
+    return next((place for place, (one, other) in pairs if one != other), len(text))
+
+
+def _is_taught(message: Message) -> bool:
+    return message.role == _ASSISTANT and message.extra.get("weight") != 0
+
+
+def _refused_by_line(
+    read: Iterable[Sequence[Row]], path: Path, param: str
+) -> Iterator[Sequence[Row]]:
+    """Pass on the rows; say the line of a conversation that the base's template refuses."""
+    from jinja2 import TemplateError  # noqa: PLC0415 - for the one except clause
+
+    number = 0
+    try:
+        for rows in read:
+            yield rows
+            number += 1
+    except TemplateError as error:
+        words = {"line": _line(path, number), "reason": str(error)[:200]}
+        raise Untrainable(
+            f"invalid_{param}", "engine-lora-template-refuses", param, **words
+        ) from error
+
+
+def _line(path: Path, number: int) -> int:
+    """Return the line of the example with this number, counted from 0; empty lines are none."""
+    with path.open("rb") as file:
+        filled = (line for line, content in enumerate(file, start=1) if content.strip())
+        return next(line for place, line in enumerate(filled) if place == number)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Some rows as the model sees them.
+
+    `ids` and `positions`: lines x tokens; `positions` None where every line is one row. A taught
+    token stands at (`line`, `place`), is `wanted`, and belongs to the row with number `owner`:
+    four vectors of one length.
+    """
+
+    ids: torch.Tensor
+    positions: torch.Tensor | None
+    line: torch.Tensor
+    place: torch.Tensor
+    wanted: torch.Tensor
+    owner: torch.Tensor
+    rows: int
+
+
+def order(examples: int, seed: int, epoch: int) -> list[int]:
+    """Return the order of the examples in an epoch: a pure function of its arguments."""
+    numbers = list(range(examples))
+    random.Random(f"{seed} {epoch}").shuffle(numbers)  # noqa: S311 - an order, no secret
+    return numbers
+
+
+def batches(examples: Sequence[Example], chosen: Sequence[int], size: int) -> list[list[Example]]:
+    """Return the chosen examples in batches; the last may be smaller."""
+    starts = range(0, len(chosen), size)
+    return [[examples[number] for number in chosen[start : start + size]] for start in starts]
+
+
+def laid_out(
+    batch: Sequence[Example], most: int, device: torch.device, *, is_packed: bool
+) -> Iterator[Layout]:
+    """Yield the batch in pieces of at most `most` tokens, one example at least.
+
+    The rows of one example stay in one piece, in their order.
+    """
+    piece: list[Row] = []
+    longest = 0
+    for example in batch:
+        widest = max(longest, *map(len, example))
+        if piece and widest * (len(piece) + len(example)) > most:
+            yield _layout(piece, device, is_packed=is_packed)
+            piece, widest = [], max(map(len, example))
+        piece.extend(example)
+        longest = widest
+    yield _layout(piece, device, is_packed=is_packed)
+
+
+def padding(examples: Sequence[Example], size: int) -> float:
+    """Return the share of padding when each row has a line of its own, in batches of `size`."""
+    used = padded = 0
+    for batch in batches(examples, range(len(examples)), size):
+        lengths = [len(row) for example in batch for row in example]
+        used += sum(lengths)
+        padded += max(lengths) * len(lengths)
+    return 1 - used / padded if padded else 0.0
+
+
+def _layout(rows: Sequence[Row], device: torch.device, *, is_packed: bool) -> Layout:
+    lines = _packed(rows) if is_packed else [[number] for number in range(len(rows))]
+    width = max(sum(len(rows[number]) for number in line) for line in lines)
+    ids = torch.zeros(len(lines), width, dtype=torch.long)
+    positions = torch.zeros(len(lines), width, dtype=torch.long)
+    marks: list[tuple[int, int, int]] = []
+    for number, line in enumerate(lines):
+        start = 0
+        for owner in line:
+            row = rows[owner]
+            ids[number, start : start + len(row)] = torch.tensor(row.ids)
+            positions[number, start : start + len(row)] = torch.arange(len(row))
+            # The first token of a row follows nothing: it cannot be learned.
+            marks += [(number, start + n, owner) for n in range(1, len(row)) if row.taught[n]]
+            start += len(row)
+        positions[number, start:] = torch.arange(width - start)
+    line_of, place, owner_of = torch.tensor(marks, dtype=torch.long).reshape(-1, 3).T
+    return Layout(
+        ids.to(device),
+        positions.to(device) if is_packed else None,
+        line_of.to(device),
+        (place - 1).to(device),
+        ids[line_of, place].to(device),
+        owner_of.to(device),
+        len(rows),
+    )
+
+
+def _packed(rows: Sequence[Row]) -> list[list[int]]:
+    """Return the rows' numbers by lines as long as the longest row: first fit, longest first."""
+    width = max(map(len, rows))
+    lines: list[list[int]] = []
+    room: list[int] = []
+    for number in sorted(range(len(rows)), key=lambda n: -len(rows[n])):
+        length = len(rows[number])
+        fit = next((n for n, left in enumerate(room) if left >= length), None)
+        if fit is None:
+            lines.append([])
+            room.append(width)
+            fit = len(lines) - 1
+        lines[fit].append(number)
+        room[fit] -= length
+    return lines

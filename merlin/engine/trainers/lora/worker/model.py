@@ -1,0 +1,398 @@
+"""The base in training: loading, memory estimate, several processes.
+
+The processes of one training, through accelerate: often one, at most one a device.
+
+Whether a base fits into the memory, reckoned before it is loaded.
+
+How many threads: as many as are really free, which only a try can tell.
+
+Two threads on two cores beside a busy neighbour may be five times slower than one.
+
+The base model: found whole, loaded from safetensors alone, fitted with low-rank adapters.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from accelerate import Accelerator
+
+from merlin.engine.trainers.base import ModelFolder, Untrainable
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from safetensors import SafetensorError
+
+from merlin.engine.trainers.base import BaseFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True, slots=True)
+class Distributed:
+    """This process among those that train together."""
+
+    accelerator: Accelerator
+
+    @classmethod
+    def of(cls, place: ModelFolder, dtype: str = "auto") -> Distributed:
+        """Join the others, to work in the `dtype` of BaseFiles.
+
+        Raises Untrainable where a device is not there.
+        """
+        is_cpu = all(device == "cpu" for device in place.devices)
+        if not is_cpu:
+            _check_devices(place)
+        able = not is_cpu and dtype != "float32" and torch.cuda.is_bf16_supported()
+        return cls(Accelerator(cpu=is_cpu, mixed_precision="bf16" if able else "no"))
+
+    @property
+    def device(self) -> torch.device:
+        """The device of this process."""
+        return self.accelerator.device
+
+    @property
+    def size(self) -> int:
+        """How many processes there are."""
+        return int(self.accelerator.num_processes)
+
+    @property
+    def rank(self) -> int:
+        """The number of this process, from 0."""
+        return int(self.accelerator.process_index)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the process that speaks and writes."""
+        return self.rank == 0
+
+    def joined(self, model: Any) -> Any:
+        """Return the model with gradients shared between the processes."""
+        return self.accelerator.prepare_model(model) if self.size > 1 else model
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Within: the model works in bf16 where the device has it."""
+        within: AbstractContextManager[Any] = self.accelerator.autocast()
+        return within
+
+    def alone(self, model: Any, *, is_last: bool) -> AbstractContextManager[Any]:
+        """Within: gradients stay here, but for the last piece of a step."""
+        if self.size == 1 or is_last:
+            return nullcontext()
+        return self.accelerator.no_sync(model)  # type: ignore[no-any-return]
+
+    def summed(self, sums: Mapping[str, float]) -> dict[str, float]:
+        """Return each sum over all processes; the same names in each of them."""
+        if self.size == 1:
+            return dict(sums)
+        # MPS knows no float64; gloo and nccl do.
+        values = torch.tensor(list(sums.values()), dtype=torch.float64, device=self.device)
+        total = self.accelerator.reduce(values, "sum")
+        return dict(zip(sums, total.tolist(), strict=True))
+
+
+def cores() -> int:
+    """Return how many threads this process may take of the machine's."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    own = len(os.sched_getaffinity(0))
+    return min(own, int(wanted)) if wanted.isdigit() and int(wanted) else own
+
+
+def _check_devices(place: ModelFolder) -> None:
+    """Raise Untrainable where the machine has fewer GPUs than are wanted."""
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    wanted = 1 if place.workers else len(place.devices)
+    if there < wanted:
+        named = ", ".join(place.devices)
+        raise Untrainable(
+            "device_unavailable", "engine-lora-no-device", None, device=named, there=there
+        )
+
+
+_GIB = 2**30
+# Bytes kept for the backward pass, as multiples of (tokens x hidden size x bytes a number), a
+# layer: with every activation (measured on SmolLM2-135M with adapters on every projection:
+# 2,513 MiB at 388 tokens), and with the layer's input alone (checkpointing).
+# Source of the form: Korthikanti et al. 2022, "Reducing Activation Recomputation", section 4.1.
+_WHOLE, _INPUT_ALONE = 65, 2
+# Of a taught token's logits: the logits, their float copy, their gradient.
+_LOGITS = 3
+# Weight, gradient and Adam's two moments of a trained number, in float32.
+_TRAINED_BYTES = 16
+_BYTES = {"none": None, "8bit": 1.0, "4bit": 0.6}
+# The length of the header that follows.
+_START = 8
+# Torch, CUDA and the tokens themselves.
+_REST = 400 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A base on the disk: how many numbers its safetensors files hold."""
+
+    parameters: int
+
+    @classmethod
+    def of(cls, files: list[Path]) -> Size:
+        """Read the headers of safetensors files. Raises ValueError for a damaged one."""
+        return cls(sum(_numbers(file) for file in files))
+
+    def loaded(self, dtype: torch.dtype, quantised: str) -> float:
+        """Return its bytes in memory."""
+        return self.parameters * (_BYTES[quantised] or dtype.itemsize)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What training takes, in bytes: at rest, and beside it while a step of `tokens` works."""
+
+    at_rest: float
+    whole: float
+    checkpointed: float
+
+    @classmethod
+    def of(
+        cls, config: PretrainedConfig, loaded: float, rank: int, tokens: int, width: int
+    ) -> Need:
+        """Reckon it for a step of `tokens`, at `width` bytes a number."""
+        text = config.get_text_config()
+        layers, hidden = int(text.num_hidden_layers), int(text.hidden_size)
+        # Seven projections of about (hidden, 3 hidden) have two thin matrices each.
+        trained = layers * 7 * rank * 3 * hidden * _TRAINED_BYTES
+        logits = _LOGITS * tokens * int(text.vocab_size) * 4
+        kept = tokens * hidden * width
+        return cls(
+            loaded + trained + _REST,
+            kept * (_WHOLE * layers) + logits,
+            kept * (_INPUT_ALONE * layers + _WHOLE) + logits,
+        )
+
+    def is_tight(self, free: float) -> bool:
+        """Return whether every activation would not fit. Raises Untrainable where nothing does."""
+        if self.at_rest + self.checkpointed > free:
+            needed = self.at_rest + self.checkpointed
+            raise Untrainable(
+                "out_of_memory",
+                "engine-lora-too-large",
+                "model",
+                needed=f"{needed / _GIB:.1f}",
+                free=f"{free / _GIB:.1f}",
+            )
+        return self.at_rest + self.whole > free
+
+
+def free_bytes(device: torch.device) -> float:
+    """Return how much memory is free on a device."""
+    if device.type == "cuda":
+        return float(torch.cuda.mem_get_info(device)[0])
+    return min(_machine(), _group())
+
+
+def _machine() -> float:
+    for line in _read("/proc/meminfo").splitlines():
+        if line.startswith("MemAvailable:"):
+            return float(line.split()[1]) * 1024
+    return float("inf")
+
+
+def _group() -> float:
+    """Return what a limit on this process' group of processes (a container's) leaves."""
+    most, used = _read("/sys/fs/cgroup/memory.max"), _read("/sys/fs/cgroup/memory.current")
+    if not most.strip().isdigit() or not used.strip().isdigit():
+        return float("inf")
+    return float(int(most) - int(used))
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8")
+    except OSError:
+        return ""
+
+
+def _numbers(file: Path) -> int:
+    """Return how many numbers a safetensors file holds.
+
+    Source: huggingface/safetensors, README, "Format".
+    """
+    with file.open("rb") as opened:
+        start = opened.read(_START)
+        if len(start) < _START:
+            raise ValueError(f"{file.name}: too short")
+        length = struct.unpack("<Q", start)[0]
+        header = json.loads(opened.read(length))
+    tensors = [held for key, held in header.items() if key != "__metadata__"]
+    announced = _START + length + max((held["data_offsets"][1] for held in tensors), default=0)
+    if file.stat().st_size != announced:
+        raise ValueError(f"{file.name}: {file.stat().st_size} bytes instead of {announced}")
+    return sum(prod(held["shape"]) for held in tensors)
+
+
+def threads(most: int, step: Callable[[], object]) -> int:
+    """Return whether `most` threads or one fewer make `step` quicker; it is done three times."""
+    if most < 2:  # noqa: PLR2004 - there is nothing to choose
+        return 1
+    step()
+    return min((most, most - 1), key=lambda count: _timed(count, step))
+
+
+def _timed(count: int, step: Callable[[], object]) -> float:
+    torch.set_num_threads(count)
+    began = time.perf_counter()
+    step()
+    return time.perf_counter() - began
+
+
+_PICKLED = ("*.bin", "*.pt", "*.pth")
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A base on the disk, whole as far as its headers tell, and how to load it."""
+
+    files: BaseFiles
+    config: PretrainedConfig
+    tokenizer: PreTrainedTokenizerBase
+    size: Size
+    dtype: torch.dtype
+
+    @property
+    def longest(self) -> int:
+        """Return how many tokens an example may have."""
+        text = self.config.get_text_config()
+        window = int(getattr(text, "max_position_embeddings", 0) or self.tokenizer.model_max_length)
+        return min(self.files.longest or window, window)
+
+
+def found(files: BaseFiles, device: torch.device) -> Base:
+    """Look at a base without loading its weights. Raises Untrainable."""
+    from transformers import AutoConfig, AutoTokenizer  # noqa: PLC0415 - slow to import
+
+    _check_parts(files, device)
+    try:
+        size = Size.of(_weights(files.folder))
+        config = AutoConfig.from_pretrained(files.folder)
+        tokenizer = AutoTokenizer.from_pretrained(files.folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise _damaged(files, error) from error
+    return Base(files, config, tokenizer, size, _dtype(files, device))
+
+
+def fitted(base: Base, settings: Mapping[str, Any], device: torch.device) -> Any:
+    """Load the base and put adapters onto it; only they learn. Raises Untrainable."""
+    from peft import LoraConfig, get_peft_model  # noqa: PLC0415 - slow to import
+
+    model = _loaded(base, device)
+    if settings["gradient_checkpointing"]:
+        model.activation_checkpointing_enable({"use_reentrant": False})
+        model.enable_input_require_grads()
+    config = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=settings["rank"],
+        lora_alpha=settings["alpha"],
+        lora_dropout=settings["dropout"],
+        target_modules=settings["targets"],
+    )
+    # An adapter is known by its base's name; where that lay when it was trained concerns nobody.
+    model.name_or_path = base.files.folder.name
+    try:
+        made = get_peft_model(model, config)
+    except ValueError as error:
+        layers = sorted(
+            {name.rpartition(".")[2] for name, part in model.named_modules() if _fits(part)}
+        )
+        raise Untrainable(
+            "invalid_hyperparameter",
+            "engine-lora-unknown-target",
+            "hyperparameters.targets",
+            known=", ".join(layers),
+        ) from error
+    made.peft_config["default"].base_model_name_or_path = base.files.folder.name
+    return made
+
+
+def _loaded(base: Base, device: torch.device) -> Any:
+    from transformers import AutoModelForCausalLM  # noqa: PLC0415 - slow to import
+
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            base.files.folder,
+            dtype=base.dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            quantization_config=_quantisation(base.files.quantised, base.dtype),
+            device_map={"": device} if base.files.quantised != "none" else None,
+        )
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise _damaged(base.files, error) from error
+    if base.files.quantised == "none":
+        return model.to(device)
+    from peft import prepare_model_for_kbit_training  # noqa: PLC0415 - slow to import
+
+    return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+
+
+def _quantisation(quantised: str, dtype: torch.dtype) -> Any:
+    if quantised == "none":
+        return None
+    from transformers import BitsAndBytesConfig  # noqa: PLC0415 - slow to import
+
+    if quantised == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=dtype,
+        bnb_4bit_use_double_quant=True,
+    )
+
+
+def _weights(folder: Path) -> list[Path]:
+    """Return the weights' files. Raises Untrainable for pickled ones, which may run anything."""
+    found = sorted(folder.glob("*.safetensors"))
+    if found:
+        return found
+    if any(path for pattern in _PICKLED for path in folder.glob(pattern)):
+        raise Untrainable("unsafe_base", "engine-lora-pickled", "model", name=folder.name)
+    raise Untrainable("base_not_found", "engine-lora-no-base", "model", name=folder.name)
+
+
+def _check_parts(files: BaseFiles, device: torch.device) -> None:
+    if files.quantised != "none" and find_spec("bitsandbytes") is None:
+        raise Untrainable("trainer_not_installed", "engine-lora-no-quantisation", "model")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise Untrainable("device_unavailable", "engine-lora-no-device", None, device=str(device))
+
+
+def _damaged(files: BaseFiles, error: Exception) -> Untrainable:
+    reason = str(error).replace(str(files.folder), files.folder.name)[:300]
+    name = files.folder.name
+    return Untrainable("base_damaged", "engine-lora-damaged", "model", name=name, reason=reason)
+
+
+def _dtype(files: BaseFiles, device: torch.device) -> torch.dtype:
+    if files.dtype == "auto":
+        is_able = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return torch.bfloat16 if is_able else torch.float32
+    return torch.bfloat16 if files.dtype == "bfloat16" else torch.float32
+
+
+def _fits(part: Any) -> bool:
+    return isinstance(part, torch.nn.Linear)

@@ -1,0 +1,116 @@
+"""What the training process tells its parent; failures in words.
+
+What goes wrong in a training, in words that say what to do.
+
+What the child says: JSON lines to the engine, and the same to a file that a later child reads.
+
+A child that goes on from a checkpoint says again what was told up to there, so whoever listens
+may have begun anew as well.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import torch
+
+from merlin.core import durable
+from merlin.engine.trainers.base import Untrainable
+from merlin.engine.trainers.lora import trainer
+from merlin.engine.training_file import BadFile
+
+_ALLOCATOR = ("not enough memory", "can't allocate memory", "out of memory", "Cannot allocate")
+
+
+def untrainable(error: Exception) -> Untrainable | None:
+    """Return what to tell of an exception; None for a bug."""
+    if isinstance(error, Untrainable):
+        return error
+    if isinstance(error, BadFile):
+        return Untrainable("invalid_training_file", error.key, "training_file", **error.arguments)
+    if _is_memory(error):
+        return Untrainable("out_of_memory", "engine-lora-out-of-memory", None)
+    if isinstance(error, OSError):
+        return _of_disk(error)
+    return None
+
+
+def _is_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    words = str(error)
+    return isinstance(error, RuntimeError) and any(part in words for part in _ALLOCATOR)
+
+
+def _of_disk(error: OSError) -> Untrainable:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return Untrainable("disk_full", "engine-disk-full", None)
+    if isinstance(error, FileNotFoundError):
+        name = Path(str(error.filename)).name
+        return Untrainable("file_not_found", "engine-file-gone", "training_file", name=name)
+    reason = error.strerror or type(error).__name__
+    return Untrainable("disk_error", "engine-disk-refuses", None, reason=reason)
+
+
+class ProgressPipe:
+    """The one who speaks for a training; `out` is None for the processes of further devices."""
+
+    def __init__(self, folder: Path, out: BinaryIO | None) -> None:
+        self._path = folder / trainer.TOLD
+        self._out = out
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process speaks, and writes."""
+        return self._out is not None
+
+    def again(self, length: int) -> None:
+        """Say the first `length` bytes of what was told; what was told after them is forgotten."""
+        if self._out is None:
+            return
+        with self._path.open("ab") as file:
+            file.truncate(length)
+        self._write(self._path.read_bytes())
+
+    def tell(self, kind: str, **said: object) -> None:
+        """Say something of the training, to be said again by a later child."""
+        if self._out is not None:
+            line = _line(kind, said)
+            with self._path.open("ab") as file:
+                file.write(line)
+            self._write(line)
+
+    def mention(self, kind: str, **said: object) -> None:
+        """Say something that matters now alone."""
+        if self._out is not None:
+            self._write(_line(kind, said))
+
+    def told(self) -> int:
+        """Return how many bytes were told so far, once they are on the disk."""
+        if self._out is None or not self._path.exists():
+            return 0
+        durable.sync(self._path)
+        return self._path.stat().st_size
+
+    def _write(self, line: bytes) -> None:
+        # Who does not listen any more has asked for the end, or is dead: both are seen elsewhere.
+        with suppress(BrokenPipeError):
+            if self._out is not None:
+                self._out.write(line)
+                self._out.flush()
+
+
+def stdout_alone() -> BinaryIO:
+    """Return the real standard output; what others print goes to the log from now on."""
+    real = os.dup(1)
+    os.dup2(2, 1)
+    return os.fdopen(real, "wb")
+
+
+def _line(kind: str, said: dict[str, object]) -> bytes:
+    return json.dumps({"tell": kind, **said}, ensure_ascii=False).encode() + b"\n"

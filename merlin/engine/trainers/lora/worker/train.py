@@ -1,0 +1,498 @@
+"""The training loop: steps, losses, checkpoints.
+
+What a step learns from: the chance of each taught token, and the losses made of it.
+
+What a training is made of, once the files are read and every "auto" is settled.
+
+Checkpoints to go on from: one file, written beside its place, synced, renamed.
+
+The order of the examples and every chance draw are functions of (seed, epoch, step), and the
+learning rate one of the step, so the adapter, the optimizer and some sums are all there is.
+
+One step: a batch shown to the model, in pieces that fit, on every process its share.
+
+The loop: epoch after epoch, telling how it goes, keeping what a later process goes on from.
+
+Every process of a crew sees the same sums, so all of them decide alike when to stop.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from merlin.engine.trainers.lora.worker.data import Layout
+import json
+import math
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, field
+from pathlib import Path
+
+from peft import get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+
+from merlin.core import durable
+from merlin.engine.trainers.base import DPO, Untrainable
+from merlin.engine.trainers.lora import trainer
+from merlin.engine.trainers.lora.hyperparameters import RATE
+from merlin.engine.trainers.lora.worker.data import Example, Layout, batches, laid_out, order
+from merlin.engine.trainers.lora.worker.model import Distributed
+from merlin.engine.trainers.lora.worker.progress import ProgressPipe
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The natural logarithm of each taught token's chance, and whether it was the likeliest."""
+
+    logps: torch.Tensor
+    hits: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A loss summed over what it counts, with the sums of what is shown beside it."""
+
+    total: torch.Tensor
+    sums: Mapping[str, torch.Tensor]
+
+
+def scored(model: torch.nn.Module, layout: Layout) -> Scored:
+    """Ask the model for its taught tokens alone: most of a step's memory would be other logits."""
+    asked: dict[str, Any] = {"input_ids": layout.ids, "use_cache": False}
+    if layout.positions is not None:
+        asked["position_ids"] = layout.positions
+    columns = torch.unique(layout.place)
+    if _can_choose(model):
+        logits = model(**asked, logits_to_keep=columns).logits
+        place = torch.searchsorted(columns, layout.place)
+    else:
+        logits, place = model(**asked).logits, layout.place
+    chosen = logits[layout.line, place].float()
+    logps = -functional.cross_entropy(chosen, layout.wanted, reduction="none")
+    return Scored(logps, chosen.detach().argmax(-1) == layout.wanted)
+
+
+def supervised(seen: Scored) -> Loss:
+    """Return the negative log-likelihood of the taught tokens, summed over them."""
+    return Loss(-seen.logps.sum(), {"mean_token_accuracy": seen.hits.sum()})
+
+
+def preference(seen: Scored, reference: Scored, layout: Layout, beta: float) -> Loss:
+    """Return the DPO loss (sigmoid), summed over pairs; rows are better, worse, better, ...
+
+    Source: Rafailov et al. 2023, "Direct Preference Optimization", equation 7.
+    """
+    rewards = beta * _by_row(seen.logps - reference.logps, layout)
+    margins = rewards[0::2] - rewards[1::2]
+    shown = margins.detach()
+    sums = {"rewards_margins": shown.sum(), "rewards_accuracies": (shown > 0).sum()}
+    return Loss(-functional.logsigmoid(margins).sum(), sums)
+
+
+@contextmanager
+def adapters_off(model: Any) -> Iterator[None]:
+    """Within: the base as it was before any training, the reference of DPO."""
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad(), model.disable_adapter():
+            yield
+    finally:
+        model.train(was_training)
+
+
+def _by_row(values: torch.Tensor, layout: Layout) -> torch.Tensor:
+    return values.new_zeros(layout.rows).index_add(0, layout.owner, values)
+
+
+def _can_choose(model: Any) -> bool:
+    while hasattr(model, "module"):
+        model = model.module
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return "logits_to_keep" in inspect.signature(base.forward).parameters
+
+
+_WARM_SHARE = 0.03
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One training; `most` tokens are worked on at once."""
+
+    method: str
+    folder: Path
+    seed: int
+    settings: Mapping[str, Any]
+    train: Sequence[Example]
+    test: Sequence[Example]
+    most: int
+
+    @property
+    def size(self) -> int:
+        """How many examples a step sees, over all processes."""
+        return int(self.settings["batch_size"])
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs there are at most."""
+        return int(self.settings["n_epochs"])
+
+    @property
+    def steps_an_epoch(self) -> int:
+        """How many batches an epoch has."""
+        return -(-len(self.train) // self.size)
+
+    @property
+    def steps(self) -> int:
+        """How many steps there are at most."""
+        return self.steps_an_epoch * self.epochs
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step: up in a short warm-up, then straight down to 0."""
+        steps = self.steps
+        warm = max(1, int(steps * _WARM_SHARE))
+        highest = RATE[self.method] * float(self.settings["learning_rate_multiplier"])
+        return highest * min((step + 1) / warm, (steps - step) / max(1, steps - warm), 1.0)
+
+
+# How safetensors tells of a disk that refuses: "I/O error: … (os error 28)".
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
+
+
+@dataclass
+class Progress:
+    """How far a training is.
+
+    `epoch` counts from 0 and `batch` within it; `step` over all. `sums` are those of the epoch
+    under way. `told` is how many bytes were told by then. `best` is the lowest test loss, that of
+    `best_epoch`; `worse` counts the epochs since. `threads` 0: not measured yet.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    tokens: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    told: int = 0
+    best: float | None = None
+    best_epoch: int = 0
+    worse: int = 0
+    threads: int = 0
+
+
+def keep(folder: Path, progress: Progress, model: Any, optimizer: torch.optim.Optimizer) -> None:
+    """Write the checkpoint; a kill at any moment leaves the one before or this one.
+
+    Raises OSError where the disk refuses, as `keep_epoch`.
+    """
+    held = {
+        "progress": asdict(progress),
+        "adapter": _adapter(model),
+        "optimizer": optimizer.state_dict(),
+    }
+    durable.write(folder / trainer.STATE, lambda beside: _save(held, beside))
+
+
+def load(folder: Path, device: torch.device) -> dict[str, Any] | None:
+    """Read the newest checkpoint; None where there is none yet."""
+    path = folder / trainer.STATE
+    if not path.exists():
+        return None
+    held: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    return {**held, "progress": Progress(**held["progress"])}
+
+
+def restore(held: dict[str, Any], model: Any, optimizer: torch.optim.Optimizer) -> None:
+    """Put a checkpoint's weights back."""
+    set_peft_model_state_dict(model, held["adapter"])
+    optimizer.load_state_dict(held["optimizer"])
+
+
+def keep_epoch(folder: Path, number: int, model: Any) -> None:
+    """Write the adapter after an epoch in PEFT's layout, durably; one that is there is the same."""
+    target = trainer.epoch_folder(folder, number)
+    if not target.exists():
+        durable.remove(target.with_name(f".{target.name}.part"))
+        durable.write(target, lambda beside: _export(model, beside))
+
+
+def _save(held: dict[str, Any], path: Path) -> None:
+    with path.open("wb") as file:
+        try:
+            torch.save(held, file)
+        except RuntimeError as error:
+            # torch hides what the disk said behind words of its own.
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+
+
+def _export(model: Any, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    weights = {name: value.cpu().contiguous() for name, value in _adapter(model).items()}
+    try:
+        save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    except SafetensorError as error:
+        said = _OS_ERROR.search(str(error))
+        raise OSError(int(said[1]), os.strerror(int(said[1]))) if said else error from error
+    config = model.peft_config["default"].to_dict() | {"inference_mode": True}
+    text = json.dumps(config, default=_plain, indent=2, sort_keys=True)
+    (folder / "adapter_config.json").write_text(text, "utf-8")
+
+
+def _adapter(model: Any) -> dict[str, torch.Tensor]:
+    # "auto" would ask a hub whether the vocabulary grew.
+    return dict(get_peft_model_state_dict(model, save_embedding_layers=False))
+
+
+def _plain(value: object) -> object:
+    return sorted(value) if isinstance(value, set | frozenset) else str(value)
+
+
+_CLIP = 1.0
+# The sums that are no mean over what a loss counts.
+_COUNTS = frozenset({"count", "tokens", "stop"})
+
+
+class TrainStep:
+    """A model that learns batches, and is asked others.
+
+    The sums that come back are over all processes: `loss`, what the loss is the mean over
+    (`count`: taught tokens, or pairs), `tokens` shown, and what the method shows beside.
+    """
+
+    def __init__(self, plan: Plan, crew: Distributed, model: Any) -> None:
+        self._plan = plan
+        self._crew = crew
+        self.model = model
+        self._shared = crew.joined(model)
+        self._learning = [part for part in model.parameters() if part.requires_grad]
+        self.optimizer = torch.optim.AdamW(self._learning, lr=plan.rate(0), weight_decay=0.0)
+
+    def show(
+        self, batch: Sequence[Example], step: int, *, is_stop: bool = False
+    ) -> dict[str, float]:
+        """Add up the gradients of a batch; return its sums. `stop`: how many were asked to.
+
+        The chance draws of a step are a function of the seed, the step and the process.
+        """
+        self.model.train()
+        torch.manual_seed(self._plan.seed * 1_000_003 + step * 1_009 + self._crew.rank)
+        divisor = max(1, self._count(batch)) / self._crew.size
+        share, weight = self._share(batch)
+        pieces = list(self._laid_out(share))
+        seen = []
+        for number, layout in enumerate(pieces, start=1):
+            with self._crew.alone(self._shared, is_last=number == len(pieces)):
+                loss = self._loss(self._shared, layout)
+                (loss.total * weight / divisor).backward()
+            seen.append(loss)
+        return self._crew.summed({**self._sums(seen, share, weight), "stop": float(is_stop)})
+
+    def forget(self) -> None:
+        """Drop the gradients."""
+        self.optimizer.zero_grad()
+
+    def learn(self, step: int) -> None:
+        """Change the weights by the gradients, which are dropped."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._plan.rate(step)
+        torch.nn.utils.clip_grad_norm_(self._learning, _CLIP)
+        self.optimizer.step()
+        self.forget()
+
+    def asked(self, batch: Sequence[Example]) -> dict[str, float]:
+        """Return the sums of a batch without learning from it."""
+        self.model.eval()
+        share, weight = self._share(batch)
+        with torch.no_grad():
+            seen = [self._loss(self.model, layout) for layout in self._laid_out(share)]
+        return self._crew.summed(self._sums(seen, share, weight))
+
+    def _share(self, batch: Sequence[Example]) -> tuple[Sequence[Example], float]:
+        """Return this process' part of a batch and its weight; without any, it works for nothing.
+
+        The others wait for its gradients, even where they are zero.
+        """
+        share = batch[self._crew.rank :: self._crew.size]
+        return (share, 1.0) if share else (batch[:1], 0.0)
+
+    def _laid_out(self, share: Sequence[Example]) -> Any:
+        packed = bool(self._plan.settings["packing"])
+        return laid_out(share, self._plan.most, self._crew.device, is_packed=packed)
+
+    def _loss(self, model: Any, layout: Layout) -> Loss:
+        if self._plan.method != DPO:
+            with self._crew.autocast():
+                return supervised(scored(model, layout))
+        with adapters_off(self.model), self._crew.autocast():
+            reference = scored(self.model, layout)
+        with self._crew.autocast():
+            seen = scored(model, layout)
+        return preference(seen, reference, layout, float(self._plan.settings["beta"]))
+
+    def _sums(
+        self, seen: Sequence[Loss], share: Sequence[Example], weight: float
+    ) -> dict[str, float]:
+        tokens = sum(len(row) for example in share for row in example)
+        sums = {"count": weight * self._count(share), "tokens": weight * tokens}
+        sums["loss"] = weight * sum(float(loss.total.detach()) for loss in seen)
+        for name in seen[0].sums:
+            sums[name] = weight * sum(float(loss.sums[name]) for loss in seen)
+        return sums
+
+    def _count(self, batch: Sequence[Example]) -> int:
+        if self._plan.method == DPO:
+            return len(batch)
+        return sum(sum(row.taught[1:]) for example in batch for row in example)
+
+
+def added(sums: Mapping[str, float], more: Mapping[str, float]) -> dict[str, float]:
+    """Return both sums together."""
+    return {name: sums.get(name, 0.0) + value for name, value in more.items()}
+
+
+def means(sums: Mapping[str, float], prefix: str) -> dict[str, float]:
+    """Return what is shown of some sums, under the protocol's names."""
+    count = max(1.0, sums["count"])
+    return {f"{prefix}_{name}": sums[name] / count for name in sums if name not in _COUNTS}
+
+
+_TELL_EVERY_S = 1.0
+_KEEP_EVERY_S = 20.0
+# A short epoch costs less than a checkpoint; this much is done again after a kill.
+_KEEP_AT_MOST_EVERY_S = 1.0
+# Some test examples are asked every so many steps, or so many times an epoch.
+_TEST_EVERY, _TESTS_AN_EPOCH = 10, 10
+
+
+class Stopped(Exception):
+    """The training was asked to stop, and has kept its state."""
+
+
+class Training:
+    """A model in training; `progress` is where it begins."""
+
+    def __init__(
+        self, plan: Plan, learner: TrainStep, voice: ProgressPipe, progress: Progress
+    ) -> None:
+        self._plan = plan
+        self._learner = learner
+        self._voice = voice
+        self._progress = progress
+        self._told_at = self._kept_at = time.monotonic()
+        self._tokens_told = progress.tokens
+        self._tests = batches(plan.test, range(len(plan.test)), plan.size)
+        self._test_every = max(_TEST_EVERY, plan.steps_an_epoch // _TESTS_AN_EPOCH)
+
+    def run(self, is_asked_to_stop: Callable[[], bool]) -> None:
+        """Train to the end. Raises Stopped, Untrainable."""
+        while self._progress.epoch < self._plan.epochs and not self._is_enough():
+            self._run_epoch(is_asked_to_stop)
+        progress = self._progress
+        if self._plan.settings["early_stop"] and progress.best_epoch not in (0, progress.epoch):
+            self._voice.tell("best", number=progress.best_epoch)
+        self._keep(at_most_every_s=0)
+
+    def _run_epoch(self, is_asked_to_stop: Callable[[], bool]) -> None:
+        plan, progress = self._plan, self._progress
+        chosen = order(len(plan.train), plan.seed, progress.epoch)
+        for batch in batches(plan.train, chosen, plan.size)[progress.batch :]:
+            sums = self._learner.show(batch, progress.step, is_stop=is_asked_to_stop())
+            self._check(sums["loss"])
+            self._learner.learn(progress.step)
+            self._note(sums)
+            if sums["stop"]:
+                self._keep(at_most_every_s=0)
+                raise Stopped
+            self._keep(at_most_every_s=_KEEP_EVERY_S)
+        self._end_epoch()
+        self._keep(at_most_every_s=_KEEP_AT_MOST_EVERY_S)
+
+    def _check(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            step = self._progress.step + 1
+            raise Untrainable("loss_not_finite", "engine-lora-not-finite", None, step=step)
+
+    def _note(self, sums: dict[str, float]) -> None:
+        """Count a step that was learned, and tell of it when it is time."""
+        progress = self._progress
+        progress.step += 1
+        progress.batch += 1
+        progress.tokens += int(sums["tokens"])
+        progress.sums = added(progress.sums, sums)
+        is_test = bool(self._tests) and progress.step % self._test_every == 0
+        waited = time.monotonic() - self._told_at
+        if is_test or progress.step == 1 or waited >= _TELL_EVERY_S:
+            metrics = means(sums, "train")
+            metrics["tokens_per_s"] = (progress.tokens - self._tokens_told) / max(waited, 1e-6)
+            self._told_at, self._tokens_told = time.monotonic(), progress.tokens
+            if is_test:
+                test = self._tests[progress.step // self._test_every % len(self._tests)]
+                metrics |= means(self._learner.asked(test), "valid")
+            self._voice.tell("step", step=progress.step, metrics=metrics)
+
+    def _end_epoch(self) -> None:
+        progress = self._progress
+        progress.epoch += 1
+        metrics = means(progress.sums, "train") | self._tested()
+        progress.batch, progress.sums = 0, {}
+        if self._voice.is_first:
+            keep_epoch(self._plan.folder, progress.epoch, self._learner.model)
+        told = {"number": progress.epoch, "step": progress.step, "metrics": metrics}
+        self._voice.tell("epoch", **told, tokens=progress.tokens)
+        if self._is_enough() and progress.epoch < self._plan.epochs:
+            said = {"epoch": progress.epoch, "best": progress.best_epoch}
+            self._voice.tell("remark", key="engine-lora-early-stop", arguments=said)
+
+    def _tested(self) -> dict[str, float]:
+        """Ask the whole test file; its figures stand under the names of a part of it as well."""
+        if not self._tests:
+            return {}
+        sums: dict[str, float] = {}
+        for test in self._tests:
+            sums = added(sums, self._learner.asked(test))
+        shown = means(sums, "valid")
+        self._compare(shown["valid_loss"])
+        return shown | {f"full_{name}": value for name, value in shown.items()}
+
+    def _compare(self, loss: float) -> None:
+        progress = self._progress
+        if progress.best is None or loss < progress.best:
+            progress.best, progress.best_epoch, progress.worse = loss, progress.epoch, 0
+        else:
+            progress.worse += 1
+
+    def _is_enough(self) -> bool:
+        patience = int(self._plan.settings["early_stop"])
+        return 0 < patience <= self._progress.worse
+
+    def _keep(self, at_most_every_s: float) -> None:
+        if time.monotonic() - self._kept_at < at_most_every_s:
+            return
+        self._progress.told = self._voice.told()
+        if self._voice.is_first:
+            learner = self._learner
+            keep(self._plan.folder, self._progress, learner.model, learner.optimizer)
+            self._voice.mention("kept", step=self._progress.step)
+        self._kept_at = time.monotonic()
+
+
+def begun(learner: TrainStep, held: dict[str, Any] | None) -> Progress:
+    """Return where the training begins, with the checkpoint's weights where there is one."""
+    if held is None:
+        return Progress()
+    restore(held, learner.model, learner.optimizer)
+    progress: Progress = held["progress"]
+    return progress

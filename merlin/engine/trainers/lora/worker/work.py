@@ -1,0 +1,100 @@
+"""One task from its folder to its end: read, reckon, load, train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from merlin.engine.trainers.base import DPO, Task
+from merlin.engine.trainers.lora import hyperparameters
+from merlin.engine.trainers.lora.worker import model, train
+from merlin.engine.trainers.lora.worker.data import Example, Texts, batches, padding
+from merlin.engine.trainers.lora.worker.model import Base, Distributed, cores, fitted, found
+from merlin.engine.trainers.lora.worker.progress import ProgressPipe
+from merlin.engine.trainers.lora.worker.train import Plan, Training, TrainStep, begun
+
+# Tokens worked on at once; a longer batch is cut into pieces whose gradients are added up.
+_AT_ONCE = {"cpu": 2_048, "cuda": 16_384}
+# A base and its activations are reckoned roughly: so much of the memory is left alone.
+_SPARE = 0.95
+# Examples a step, as `hyper.settled` has it for small files.
+_SMALL_BATCH = 4
+
+
+def work(
+    task: Task, crew: Distributed, voice: ProgressPipe, is_asked_to_stop: Callable[[], bool]
+) -> None:
+    """Train the task to its end. Raises Stopped, Untrainable, BadFile, OSError."""
+    if task.base is None:
+        raise ValueError("a task of this trainer needs a base")
+    _be_repeatable(task.seed)
+    base = found(task.base, crew.device)
+    plan = _planned(task, base, crew)
+    learner = TrainStep(plan, crew, fitted(base, plan.settings, crew.device))
+    held = train.load(task.folder, crew.device)
+    progress = begun(learner, held)
+    shown = {"hyperparameters": dict(plan.settings), "steps": plan.steps}
+    voice.mention("settled", **shown, done=progress.step)
+    voice.again(progress.told)
+    if held is None and plan.settings["early_stop"] and not plan.test:
+        voice.tell("remark", key="engine-lora-nothing-to-test", arguments={})
+    progress.threads = progress.threads or _threads(plan, learner, crew)
+    torch.set_num_threads(progress.threads)
+    Training(plan, learner, voice, progress).run(is_asked_to_stop)
+
+
+def _planned(task: Task, base: Base, crew: Distributed) -> Plan:
+    texts = Texts(base.tokenizer, base.longest)
+    read = texts.preferred if task.method == DPO else texts.supervised
+    train = read(task.train, "training_file")
+    test = read(task.test, "validation_file") if task.test else []
+    most = _AT_ONCE.get(crew.device.type, _AT_ONCE["cpu"])
+    settings = hyperparameters.settled(
+        task.method,
+        task.hyperparameters,
+        hyperparameters.Hyperparameters(
+            examples=len(train),
+            padding=padding(train, _SMALL_BATCH),
+            parameters=base.size.parameters,
+            is_tight=_is_tight(task, base, crew, _at_once(train, most)),
+        ),
+    )
+    return Plan(task.method, task.folder, task.seed, settings, train, test, most)
+
+
+def _is_tight(task: Task, base: Base, crew: Distributed, tokens: int) -> bool:
+    rank = task.hyperparameters["rank"]
+    need = model.Need.of(
+        base.config,
+        base.size.loaded(base.dtype, base.files.quantised),
+        rank if isinstance(rank, int) else 16,
+        tokens,
+        base.dtype.itemsize,
+    )
+    return need.is_tight(_SPARE * model.free_bytes(crew.device))
+
+
+def _at_once(examples: list[Example], most: int) -> int:
+    """Return how many tokens are worked on at once at worst; an example is never cut."""
+    longest = max(sum(len(row) for row in example) for example in examples)
+    return max(longest, min(most, _SMALL_BATCH * longest))
+
+
+def _threads(plan: Plan, learner: TrainStep, crew: Distributed) -> int:
+    if crew.size > 1 or crew.device.type != "cpu":
+        return max(1, cores() // crew.size)
+    batch = batches(plan.train, range(len(plan.train)), plan.size)[0]
+
+    def step() -> None:
+        learner.show(batch, 0)
+        learner.forget()
+
+    return model.threads(cores(), step)
+
+
+def _be_repeatable(seed: int) -> None:
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    # Set by the line above: every new tensor filled, for nothing.
+    torch.utils.deterministic.fill_uninitialized_memory = False
