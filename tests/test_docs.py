@@ -17,7 +17,7 @@ from openapi_page import described
 from bench import __main__ as bench
 from merlin import config
 from merlin.api.routes import reference
-from merlin.bot.handlers.dispatch import COMMANDS
+from merlin.bot.application import COMMANDS
 from merlin.cli import GROUPS
 from merlin.config.faults import schema
 from merlin.dataset.schemas import schema_text

@@ -1,7 +1,8 @@
 """`merlin bot`: the one process that talks to Telegram.
 
-Start reading at `main`; `intake` is where an update comes in, `handlers` what is done with it,
-`sender` how an answer goes out. It knows no database and no provider: `services` is all it gets.
+Start reading at `main`; `intake` is where an update comes in, `processor` keeps their order,
+`application` picks the handler, `handlers` is what is done with it, `outbox` how an answer goes
+out. It knows no database and no provider: `services` is all it gets.
 """
 
 import os

@@ -17,11 +17,11 @@ from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from telegram.request import BaseRequest
 
 from merlin.account.user import User
-from merlin.bot.known import Known, known_of
-from merlin.bot.lanes import Lanes
-from merlin.bot.line import Line
+from merlin.bot.context import UpdateContext, update_context_of
+from merlin.bot.loops import retry_until_stored
+from merlin.bot.processor import ChatProcessor
 from merlin.bot.services import BotServices
-from merlin.bot.surely import surely
+from merlin.bot.transport import ConnectionState
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger, redact
 from merlin.core.notice import ADMINS
@@ -48,7 +48,11 @@ class Intake:
     """The long poll of one bot."""
 
     def __init__(
-        self, services: BotServices, transport: BaseRequest, line: Line, lanes: Lanes
+        self,
+        services: BotServices,
+        transport: BaseRequest,
+        line: ConnectionState,
+        lanes: ChatProcessor,
     ) -> None:
         self._services = services
         self._transport = transport
@@ -143,18 +147,18 @@ class Intake:
             self._offset = updates[-1].update_id + 1
         self._lanes.add([update for update, _ in fresh], known=[known for _, known in fresh])
 
-    async def _stored(self, updates: Sequence[Update]) -> list[tuple[Update, Known]]:
+    async def _stored(self, updates: Sequence[Update]) -> list[tuple[Update, UpdateContext]]:
         """Store a batch, however often that must be tried; return what this process is to do."""
         rows = self._services.rows
 
-        def work() -> list[tuple[Update, Known]]:
+        def work() -> list[tuple[Update, UpdateContext]]:
             rows.users.seen(writers(updates))
             fresh = rows.inbox.store(updates, self._services.owner)
             # Read here, because every question would have to go and ask for it.
-            return [(update, known_of(rows, update)) for update in fresh]
+            return [(update, update_context_of(rows, update)) for update in fresh]
 
         # Telegram keeps the batch until it is stored.
-        return await surely(self._services, work, "updates could not be stored")
+        return await retry_until_stored(self._services, work, "updates could not be stored")
 
 
 _WANTED_JSON = json.dumps(WANTED)

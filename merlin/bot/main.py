@@ -2,6 +2,11 @@
 
 Its parts run side by side and each begins anew when it breaks. On a stop nothing new is begun, what
 is being answered has some seconds to end, and the rest lies stored for the next start.
+
+Beside answering it removes old rows, and asks providers what they list and how many tokens each
+model takes: at the start, then every hour. A provider that did not answer is asked again after a
+minute, and so is one that lacks a serving model, because a new model is listed when it has been
+made.
 """
 
 from __future__ import annotations
@@ -9,39 +14,29 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Set
+from collections.abc import Awaitable, Callable, Mapping, Set
 from functools import partial
 
 from telegram import Bot as TelegramBot
 from telegram.error import InvalidToken, TelegramError
 
-from merlin.bot.calls import Calls
+from merlin.bot.bot_api import BotApi, PacedClient
+from merlin.bot.commands import greet
+from merlin.bot.context import BotIdentity, Kit
 from merlin.bot.files import Files
-from merlin.bot.greeting import greet
-from merlin.bot.herald import EVERY_S, Herald
-from merlin.bot.housekeeping import EVERY_S as HOUSE_S
-from merlin.bot.housekeeping import Housekeeping
 from merlin.bot.intake import Intake, writers
-from merlin.bot.kit import Kit
-from merlin.bot.lanes import AT_ONCE, Lanes
-from merlin.bot.limiter import ChatLimiter
-from merlin.bot.line import Line
-from merlin.bot.me import Me
-from merlin.bot.post import Post
-from merlin.bot.results import Results
-from merlin.bot.rounds import counter, every, forever, walk
-from merlin.bot.sender import Sender
+from merlin.bot.loops import run_every, run_forever, run_loop, wake_counter
+from merlin.bot.notices import NoticeSender
+from merlin.bot.outbox import BROADCAST_EVERY_S, BroadcastSender, OutboxSender, ResultMessages
+from merlin.bot.processor import AT_ONCE, ChatProcessor, UpdateWorker
+from merlin.bot.rate_limiter import RateLimiter
 from merlin.bot.services import BotServices
-from merlin.bot.stars.comparing import Comparing
-from merlin.bot.stars.sending import StarsDesk
-from merlin.bot.stars.teller import EVERY_S as TELLER_S
-from merlin.bot.stars.teller import Teller
-from merlin.bot.transport import AiohttpRequest
-from merlin.bot.windows import ModelLists
-from merlin.bot.wire import Wire
-from merlin.bot.work import Work
+from merlin.bot.star_payments import StarsGateway
+from merlin.bot.star_reconciliation import STARS_EVERY_S as TELLER_S
+from merlin.bot.star_reconciliation import StarReconciliation, StarsWorker
+from merlin.bot.transport import AiohttpRequest, ConnectionState
 from merlin.chat.desk import Desk
-from merlin.core.errors import ConfigError
+from merlin.core.errors import ConfigError, ProviderError
 from merlin.core.heartbeat import BugCount, Heartbeat
 from merlin.core.log import get_logger
 from merlin.core.notice import tell_failing
@@ -49,6 +44,88 @@ from merlin.inbox.owner import RENEW_S
 from merlin.inbox.update import Update
 
 log = get_logger(__name__)
+
+HOUSEKEEPING_EVERY_S = 60.0
+# Between two handfuls of rows others write.
+BREATH_S = 0.05
+
+
+class Housekeeping:
+    """One round follows corrections, and once a minute takes away what was kept long enough."""
+
+    def __init__(self, services: BotServices) -> None:
+        self._store = services.store
+        self._rows = services.rows
+        self._due = 0.0
+
+    async def round(self) -> None:
+        """Look for what is to be done, and do it."""
+        if await self._store.read(self._rows.followed.is_due):
+            await self._store.do(self._rows.followed.follow)
+        clock = asyncio.get_running_loop().time
+        if clock() >= self._due:
+            self._due = clock() + HOUSEKEEPING_EVERY_S
+            await self._sweep()
+
+    async def _sweep(self) -> None:
+        total = 0
+        while count := await self._store.do(self._rows.retained.sweep):
+            total += count
+            await asyncio.sleep(BREATH_S)
+        if total:
+            log.info("old rows were taken away", count=total)
+
+
+LISTS_EVERY_S = 3600.0
+LISTS_LOOK_S = 60.0
+MOST_LISTED = 1000
+
+
+class ModelLists:
+    """Asks every provider of the bot for its list, and stores what is new."""
+
+    def __init__(self, services: BotServices) -> None:
+        self._services = services
+        self._due: dict[str, float] = {}
+        self._said: dict[str, Mapping[str, int | None]] = {}
+
+    async def run(self) -> None:
+        """Ask for as long as the bot runs."""
+        while True:
+            await self.round()
+            await asyncio.sleep(LISTS_LOOK_S)
+
+    async def round(self) -> None:
+        """Ask those whose time has come, side by side."""
+        lacking = await self._services.store.read(self._lacking)
+        now = asyncio.get_running_loop().time()
+        due = [
+            provider
+            for provider in self._services.answerers
+            if provider in lacking or self._due.get(provider, now) <= now
+        ]
+        await asyncio.gather(*map(self._ask, due))
+
+    def _lacking(self) -> set[str]:
+        """Return the providers whose list does not have a model that serves by now."""
+        serving = [one.model for one in self._services.rows.showcase.all_serving()]
+        said = self._said
+        return {one.provider for one in serving if one.model_id not in said.get(one.provider, {})}
+
+    async def _ask(self, provider: str) -> None:
+        try:
+            cards = await self._services.answerers[provider].models()
+        except ProviderError as error:
+            log.info("models are not listed", provider=provider, reason=str(error))
+            return
+        windows = {card.model_id: card.context_window for card in cards[:MOST_LISTED]}
+        self._due[provider] = asyncio.get_running_loop().time() + LISTS_EVERY_S
+        # What a refusal told meanwhile is truer than the same list once more.
+        if windows != self._said.get(provider):
+            await self._services.store.do(
+                lambda: self._services.rows.listed.relist(provider, windows)
+            )
+            self._said[provider] = windows
 
 
 async def run(services: BotServices, stop: asyncio.Event) -> None:
@@ -66,8 +143,8 @@ class Bot:
 
     def __init__(self, services: BotServices, transport: AiohttpRequest) -> None:
         self._services = services
-        self._line = Line(services.pace.longest_pause_s)
-        pace = ChatLimiter(services.limits)
+        self._line = ConnectionState(services.pace.longest_pause_s)
+        pace = RateLimiter(services.limits)
         # For what belongs to no chat and needs no pace; the library's ExtBot takes 4 MB more.
         self._telegram = TelegramBot(
             services.token,
@@ -75,24 +152,24 @@ class Bot:
             request=transport,
             get_updates_request=transport,
         )
-        wire = Wire(f"{services.base_url}{services.token}", transport, pace)
-        calls = Calls(wire, self._line, self._moved)
-        sender = Sender(services, calls, self._line)
+        wire = PacedClient(f"{services.base_url}{services.token}", transport, pace)
+        calls = BotApi(wire, self._line, self._moved)
+        sender = OutboxSender(services, calls, self._line)
         self._files = Files(services.token, services.base_url)
         desk = Desk(services.answerers, services.patience)
-        self._me = Me(services.link_url)
+        self._me = BotIdentity(services.link_url)
         kit = Kit(services, calls, sender, desk, self._files, me=self._me)
-        work = Work(kit)
+        work = UpdateWorker(kit)
         self._watch = partial(kit.watches.round, services.store, calls)
-        self._lanes = Lanes(work.do, work.refuse)
+        self._lanes = ChatProcessor(work.do, work.refuse)
         self._intake = Intake(services, transport, self._line, self._lanes)
-        self._post = Post(services, sender)
+        self._post = NoticeSender(services, sender)
         self._housekeeping = Housekeeping(services)
-        self._results = Results(services)
-        self._herald = Herald(services)
-        stars = StarsDesk(calls)
-        self._teller = Teller(services, stars)
-        self._comparing = Comparing(services, stars)
+        self._results = ResultMessages(services)
+        self._herald = BroadcastSender(services)
+        stars = StarsGateway(calls)
+        self._teller = StarsWorker(services, stars)
+        self._comparing = StarReconciliation(services, stars)
         self._bugs = BugCount()
         self._since = services.clock()
 
@@ -108,7 +185,7 @@ class Bot:
         await self._check_token()
         longest_s = self._services.pace.longest_pause_s
         parts = [
-            asyncio.create_task(forever(name, part, longest_s, self._bugs))
+            asyncio.create_task(run_forever(name, part, longest_s, self._bugs))
             for name, part in self._parts()
         ]
         parts.append(asyncio.create_task(self._greet()))
@@ -122,18 +199,21 @@ class Bot:
         log.info("bot stopped")
 
     def _parts(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
-        look = counter(self._services.rows.wake, self._services.store.read)
+        look = wake_counter(self._services.rows.wake, self._services.store.read)
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("heartbeat", self._beat),
             ("introduction", self._introduce),
-            ("takeover", lambda: walk(self._take_over, look)),
-            ("post", lambda: walk(self._post.round, look)),
-            ("housekeeping", lambda: walk(self._housekeeping.round, look, HOUSE_S)),
-            ("results", lambda: walk(self._results.round, look)),
-            ("herald", lambda: walk(self._herald.round, look, EVERY_S)),
-            ("teller", lambda: walk(self._teller.round, look, TELLER_S)),
+            ("takeover", lambda: run_loop(self._take_over, look)),
+            ("post", lambda: run_loop(self._post.round, look)),
+            (
+                "housekeeping",
+                lambda: run_loop(self._housekeeping.round, look, HOUSEKEEPING_EVERY_S),
+            ),
+            ("results", lambda: run_loop(self._results.round, look)),
+            ("herald", lambda: run_loop(self._herald.round, look, BROADCAST_EVERY_S)),
+            ("teller", lambda: run_loop(self._teller.round, look, TELLER_S)),
             ("comparing", self._comparing.run),
-            ("watches", lambda: every(self._watch, self._services.pace.watch_s)),
+            ("watches", lambda: run_every(self._watch, self._services.pace.watch_s)),
             ("windows", ModelLists(self._services).run),
         ]
         if self._services.webhook is None:

@@ -1,10 +1,16 @@
-"""Services: everything that the bot is given by wiring; it picks nothing itself."""
+"""What the bot is given by wiring: rows, providers, reports and settings; it picks nothing itself.
+
+The shapes of what admins read are those of the command line's `--json`. A whole dataset is checked
+as it would be after an edit, which takes a while for a large one: never in the thread that writes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
+from threading import Lock
+from typing import Any, Protocol
 
 from merlin.account.audit import Audit
 from merlin.account.consent import Consents
@@ -18,9 +24,8 @@ from merlin.billing.guard import AnswerCaps, Costs
 from merlin.billing.plan import Plan
 from merlin.billing.quota import Quotas
 from merlin.billing.selling import Selling
-from merlin.bot.limiter import Limits
-from merlin.bot.office import Office, Outreach
-from merlin.bot.proofs import Library, Proofs
+from merlin.bot.rate_limiter import Limits
+from merlin.build.record import Build
 from merlin.chat.about import Showcase
 from merlin.chat.answerer import Answerer
 from merlin.chat.desk import Patience
@@ -43,16 +48,137 @@ from merlin.chat.turn import Corrections, Turns
 from merlin.chat.window import Windows
 from merlin.core.clock import Clock, utc_now
 from merlin.core.heartbeat import Heartbeats
+from merlin.core.money import Price
 from merlin.core.notice import Notices
 from merlin.core.request import Requests
 from merlin.core.store import Store
 from merlin.core.wake import Wake
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.change import ChangeList, Changes
+from merlin.dataset.check import BlobCache
+from merlin.dataset.editing import Bookshelf, FileText, Writing
+from merlin.dataset.import_plan import ImportPlan, plan
+from merlin.dataset.importing import Imported
+from merlin.dataset.preview import Preview, preview
+from merlin.inbox.broadcast import Broadcasts, Deliveries
+from merlin.inbox.errand import Errands
 from merlin.inbox.outgoing import Outbox
 from merlin.inbox.owner import Owner
 from merlin.inbox.update import Inbox
+from merlin.job.forecast import Forecast, forecast
+from merlin.model.evaluate import Overlap
 from merlin.model.news import Editors
+from merlin.model.overview import Overview
+
+Shown = dict[str, Any]
+
+
+class Reports(Protocol):
+    """The read side of the pipeline's rows."""
+
+    def status(self) -> Shown:
+        """Return `datasets` by name, each with its newest verdict, model and job, and `queues`."""
+
+    def jobs(self, dataset: str | None = None, limit: int = 50) -> list[Shown]:
+        """Return jobs, newest first."""
+
+    def job(self, job_id: int, events: int = 1000) -> Shown:
+        """Return a job with `changes`, `events` and `checkpoints`. Raises NotFound."""
+
+    def models(self, dataset: str | None = None, limit: int = 50) -> list[Shown]:
+        """Return models, newest first, each with its `evaluation` or None."""
+
+    def overlap(self, job: int, other: int) -> Overlap:
+        """Return what the test questions of two jobs' models have in common."""
+
+    def history(self, dataset: str | None = None, limit: int = 50) -> list[Shown]:
+        """Return promotions, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outreach:
+    """Rows of what one bot does for admins: what they wait for, and what they tell everybody."""
+
+    errands: Errands
+    broadcasts: Broadcasts
+    deliveries: Deliveries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office(Overview):
+    """What the admins' screens are told of."""
+
+    reports: Reports
+
+
+# Examples of which the reading is remembered, so that the next proof is quick.
+REMEMBERED = 20_000
+
+
+class Library(Bookshelf, Protocol):
+    """The datasets' files with what became of them."""
+
+    def example_ids(self, dataset: str) -> list[str]:
+        """Return the ids of a dataset's examples, in order."""
+
+    def text(self, blob: str) -> str | None:
+        """Return the text of a file as it lies or lay there, None where it is not kept."""
+
+    def blobs(self, dataset: str) -> Mapping[str, str]:
+        """Return path -> blob of all files of a dataset."""
+
+    def taught(self, dataset: str, example_id: str) -> tuple[str, str] | None:
+        """Return the first and the last build that holds an example, None for none."""
+
+    def versions(self, dataset: str, example_id: str) -> list[Writing]:
+        """Return the commits that wrote an example, newest first, as far as they were seen."""
+
+    def newest_build(self, dataset: str) -> Build | None:
+        """Return the dataset's newest build, None before the first."""
+
+
+class Prices(Protocol):
+    """Who knows prices."""
+
+    def __call__(self, provider: str, *names: str) -> Price | None:
+        """Return the price of a provider's model by the first of its names that has one."""
+
+
+def _unknown(provider: str, *names: str) -> Price | None:  # noqa: ARG001 - a `Prices`
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """The checker with what the configuration knows.
+
+    `example_tokens`: base model -> how many tokens one training example may have.
+    """
+
+    example_tokens: Mapping[str, int] = field(default_factory=dict)
+    price: Prices = _unknown
+    _cache: BlobCache = field(default_factory=lambda: BlobCache(REMEMBERED))
+    _lock: Lock = field(default_factory=Lock)
+
+    def preview(
+        self, dataset: str, files: Sequence[FileText], edits: Mapping[str, str | None]
+    ) -> Preview:
+        """Return what the checker says of a dataset with these edits."""
+        with self._lock:
+            return preview(dataset, files, edits, self._cache, self.example_tokens)
+
+    def plan(
+        self, dataset: str, files: Sequence[FileText], lines: Sequence[Imported]
+    ) -> ImportPlan:
+        """Return what importing these lines would do."""
+        with self._lock:
+            return plan(dataset, files, lines, self._cache, self.example_tokens)
+
+    def forecast(self, build: Build | None, seen: Preview) -> Forecast | None:
+        """Return what the next training would cost; `build` is the dataset's newest one."""
+        provider = seen.spec.recipe.provider if seen.spec else ""
+        return forecast(build, seen, partial(self.price, provider))
+
 
 # How an answer is shown while it is written: in its message, by drafts where Telegram has them
 # (private chats; edits elsewhere), or not at all.

@@ -1,8 +1,8 @@
-"""Transport: python-telegram-bot's HTTP by aiohttp, one session with keep-alive.
+"""python-telegram-bot's HTTP by aiohttp, one session with keep-alive; whether Telegram answers.
 
 The stock transport walks its whole connection list for every request; this one takes a free
-connection in O(1). No error text holds the address, because the
-address holds the bot's token.
+connection in O(1). No error text holds the address, because the address holds the bot's token.
+That Telegram stopped answering is told once, and once when it is back.
 """
 
 from __future__ import annotations
@@ -15,6 +15,44 @@ from telegram._utils.defaultvalue import DefaultValue
 from telegram._utils.types import ODVInput
 from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, RequestData
+
+from merlin.bot.loops import pause
+from merlin.core.log import get_logger, redact
+
+log = get_logger(__name__)
+
+# One request that goes wrong on a line that works is no news.
+TOLD_AFTER = 3
+
+
+class ConnectionState:
+    """What all calls of one bot have met lately."""
+
+    def __init__(self, longest_pause_s: float) -> None:
+        self._longest_pause_s = longest_pause_s
+        self._failed = 0
+
+    @property
+    def is_down(self) -> bool:
+        """Return whether Telegram has not answered several times in a row."""
+        return self._failed >= TOLD_AFTER
+
+    def works(self) -> None:
+        """Note that Telegram answered."""
+        if self.is_down:
+            log.info("telegram answers again", failed_calls=self._failed)
+        self._failed = 0
+
+    def fails(self, error: Exception) -> None:
+        """Note that Telegram did not answer."""
+        self._failed += 1
+        if self._failed == TOLD_AFTER:
+            log.error("telegram does not answer", reason=redact(str(error)))
+
+    async def pause(self, attempt: int) -> None:
+        """Wait before trying again."""
+        await pause(attempt, self._longest_pause_s)
+
 
 CONNECT_S = 5.0
 READ_S = 20.0

@@ -23,10 +23,9 @@ from merlin.adapters.systemd import notify
 from merlin.billing.guard import AnswerCaps
 from merlin.billing.plan import Plan
 from merlin.billing.selling import Selling
-from merlin.bot.limiter import Limits
 from merlin.bot.main import run
-from merlin.bot.proofs import Proofs
-from merlin.bot.services import BotServices, Pace, Rows
+from merlin.bot.rate_limiter import Limits
+from merlin.bot.services import BotServices, Pace, Proofs, Rows
 from merlin.chat.desk import Patience
 from merlin.chat.known import Known
 from merlin.chat.media import MediaLimits

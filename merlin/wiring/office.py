@@ -8,7 +8,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-from merlin.bot.office import Office, Outreach
+from merlin.bot.services import Office, Outreach
 from merlin.chat.known import Known
 from merlin.config import Config
 from merlin.core.clock import utc_now

@@ -8,8 +8,8 @@ import yaml
 from admin_world import ANNA, BORIS, VERA, Chat
 from world import DATASET
 
-from merlin.bot.handlers.examples.draft import Draft
-from merlin.bot.handlers.office.panel import short
+from merlin.bot.handlers.admin import short
+from merlin.bot.handlers.example_access import Draft
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.store.changes import ChangeRows
 from merlin.store.cipher import load_or_make_key

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.bot.address import address_of, is_passing, named_bot
+from merlin.bot.addressing import address_of, is_passing, named_bot
 from merlin.inbox.update import Update
 
 pytestmark = pytest.mark.unit

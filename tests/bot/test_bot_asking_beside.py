@@ -10,8 +10,8 @@ from bot_troubles import ask, ended
 from bot_world import RunningBot, rows
 
 from merlin.billing.plan import Allowance, Format, Plan
-from merlin.bot.aside import both
-from merlin.bot.handlers.answer.question import PLACEHOLDER
+from merlin.bot.handlers.questions import PLACEHOLDER
+from merlin.bot.streaming import both
 from merlin.sandbox.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional

@@ -11,8 +11,7 @@ from bot_world import AT, RunningBot, let_serve, rows, settings_of
 from served import holds
 
 from merlin.account.role import Role
-from merlin.bot.handlers.dispatch import COMMANDS, MENU
-from merlin.bot.handlers.everyday.helping import GROUPS
+from merlin.bot.application import COMMANDS, HELP_GROUPS, MENU
 from merlin.core.clock import iso
 from merlin.sandbox.telegram.people import ANNA, BORIS, VERA
 from merlin.store.course_tables import COURSE
@@ -50,7 +49,7 @@ def test_help_names_every_command_of_the_menu_once_and_in_groups(talk, telegram)
 
 
 def test_what_help_groups_are_commands():
-    named = {name for _, names in GROUPS for name in names}
+    named = {name for _, names in HELP_GROUPS for name in names}
     assert named <= set(COMMANDS)
 
 

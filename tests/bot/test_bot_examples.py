@@ -8,8 +8,8 @@ from bot_world import RunningBot, rows
 from examples_world import Editing, changes, shelve
 
 from merlin.account.role import Role
+from merlin.bot.handlers.admin import short
 from merlin.bot.handlers.examples import ACTIONS
-from merlin.bot.handlers.office.panel import short
 from merlin.chat.review import Draft
 from merlin.dataset.change import ChangeKind
 from merlin.dataset.rewording import parsed

@@ -13,7 +13,7 @@ from waiting import wait_until
 from world import Lab
 
 from merlin.account.role import Role
-from merlin.bot.handlers.office.panel import short
+from merlin.bot.handlers.admin import short
 from merlin.chat.review import Draft
 from merlin.core.errors import SourceError
 from merlin.daemon.changing import REFUSALS

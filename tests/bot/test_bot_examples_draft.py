@@ -9,13 +9,11 @@ from naughty import STRINGS
 from world import DATASET
 from yaml import safe_dump
 
-from merlin.bot.handlers.examples.adding import tags_of
-from merlin.bot.handlers.examples.draft import Draft, conversation, draft_of, draft_of_file
-from merlin.bot.handlers.examples.ids import new_id
-from merlin.bot.handlers.examples.picking import author
-from merlin.bot.handlers.examples.sheet import File, cut, sheet
-from merlin.bot.joining import belongs, may_go_on
-from merlin.bot.proofs import Proofs
+from merlin.bot.addressing import is_continuation, may_go_on
+from merlin.bot.handlers.example_access import Draft, conversation, draft_of, draft_of_file, new_id
+from merlin.bot.handlers.example_draft import author, tags_of
+from merlin.bot.menu import File, cut, sheet
+from merlin.bot.services import Proofs
 from merlin.core.errors import Refused
 from merlin.core.utf16 import units
 from merlin.dataset.change import Edit, checked_path
@@ -113,11 +111,11 @@ def test_what_is_forwarded_at_once_belongs_together():
     first = forwarded(1)
     plain = Update(2, "message", 1, 1, body={"message": {"text": "слово", "date": 100}})
     assert may_go_on(first)
-    assert belongs(forwarded(2, "/new"), first)
-    assert not belongs(forwarded(2, date=160), first)
-    assert not belongs(forwarded(2, ""), first)
-    assert not belongs(plain, first)
-    assert not belongs(first, plain)
+    assert is_continuation(forwarded(2, "/new"), first)
+    assert not is_continuation(forwarded(2, date=160), first)
+    assert not is_continuation(forwarded(2, ""), first)
+    assert not is_continuation(plain, first)
+    assert not is_continuation(first, plain)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from forked import code_of, start_bot
 from waiting import wait_until
 
 from merlin.billing.plan import Allowance, Format, Plan
-from merlin.bot.handlers.dispatch import BUTTONS
+from merlin.bot.application import BUTTONS
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.store.database import open_database
 

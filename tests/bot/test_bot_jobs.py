@@ -8,7 +8,7 @@ from bot_world import RunningBot, rows
 from world import Lab
 
 from merlin.account.role import Role
-from merlin.bot.spark import WIDTH, spark
+from merlin.bot.rendering import WIDTH, sparkline
 
 pytestmark = pytest.mark.functional
 
@@ -197,9 +197,9 @@ def test_forged_numbers_are_met_with_words(telegram, settings):
     [([1.0], "▁"), ([0.0, 1.0], "▁█"), ([1.0, 0.5, 0.0], "█▅▁"), ([2.0, 2.0], "▁▁")],
 )
 def test_spark_draws_low_and_high(values, columns):
-    assert spark(values, min(values), max(values)) == columns
+    assert sparkline(values, min(values), max(values)) == columns
 
 
 def test_spark_keeps_the_ends_of_a_long_row():
-    drawn = spark([1.0, *([0.5] * 200), 0.0], 0.0, 1.0)
+    drawn = sparkline([1.0, *([0.5] * 200), 0.0], 0.0, 1.0)
     assert (len(drawn), drawn[0], drawn[-1]) == (WIDTH, "█", "▁")

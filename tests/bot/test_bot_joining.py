@@ -10,7 +10,7 @@ from bot_world import RunningBot, rows, states
 from forked import code_of, start_bot
 from media_world import PHOTO, after, charged, questions, send, with_media
 
-from merlin.bot.joining import belongs, joined_text
+from merlin.bot.addressing import is_continuation, joined_text
 from merlin.inbox.update import Update
 from merlin.sandbox.telegram.arguments import Upload
 
@@ -94,8 +94,8 @@ def message(number, text="", date=100, **more):
     ],
 )
 def test_what_follows_a_long_message_at_once_is_a_part_of_it(second, is_part):
-    assert belongs(second, message(1, "ы" * 4000)) is is_part
-    assert not belongs(second, message(1, "ы" * 400))
+    assert is_continuation(second, message(1, "ы" * 4000)) is is_part
+    assert not is_continuation(second, message(1, "ы" * 400))
 
 
 def test_parts_are_joined_where_they_were_cut():

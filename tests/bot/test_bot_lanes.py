@@ -8,8 +8,8 @@ import pytest
 from bot_world import passed, run_jumping
 
 from merlin.account.user import User
-from merlin.bot.known import Known
-from merlin.bot.lanes import Lanes
+from merlin.bot.context import UpdateContext
+from merlin.bot.processor import ChatProcessor
 from merlin.inbox.update import Update
 
 pytestmark = pytest.mark.unit
@@ -22,7 +22,7 @@ class Story:
         self.done = []
         self.refused = []
         self.most_at_once = 0
-        self.lanes = Lanes(self.work, self.refuse, **more)
+        self.lanes = ChatProcessor(self.work, self.refuse, **more)
 
     async def work(self, task):
         self.most_at_once = max(self.most_at_once, self.lanes.working)
@@ -181,14 +181,14 @@ def test_what_was_read_with_a_message_is_used_where_it_is_next_and_read_anew_beh
             if len(seen) == 3:
                 ended.set()
 
-        lanes = Lanes(work, no_refusal)
+        lanes = ChatProcessor(work, no_refusal)
         updates = [*messages(1, 1, 2), *messages(2, 3)]
-        lanes.add(updates, known=[Known(User(update.user_id)) for update in updates])
+        lanes.add(updates, known=[UpdateContext(User(update.user_id)) for update in updates])
         await ended.wait()
         return seen
 
     known = dict(asyncio.run(run()))
-    assert known == {1: Known(User(1)), 2: None, 3: Known(User(2))}
+    assert known == {1: UpdateContext(User(1)), 2: None, 3: UpdateContext(User(2))}
 
 
 def test_what_was_read_with_a_message_is_read_anew_when_its_turn_comes_late():
@@ -201,10 +201,10 @@ def test_what_was_read_with_a_message_is_read_anew_when_its_turn_comes_late():
             seen[task.update.update_id] = task.known
             await passed(1)
 
-        lanes = Lanes(work, no_refusal, at_once=1)
+        lanes = ChatProcessor(work, no_refusal, at_once=1)
         paste = Update(1, "message", 1, 1, body={"message": {"text": "а" * 4096, "date": 0}})
         updates = [paste, *messages(2, 2)]
-        lanes.add(updates, known=[Known(User(update.user_id)) for update in updates])
+        lanes.add(updates, known=[UpdateContext(User(update.user_id)) for update in updates])
         await passed(10)
         return seen
 

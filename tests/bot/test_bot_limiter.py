@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram.error import RetryAfter
 
-from merlin.bot.bucket import Bucket
-from merlin.bot.limiter import ChatLimiter, GaveWay, Lane, Limits
+from merlin.bot.rate_limiter import GaveWay, Limits, RateLimiter, SendClass, TokenBucket
 
 pytestmark = pytest.mark.unit
 
@@ -47,7 +46,7 @@ def test_a_private_chat_gets_a_burst_and_then_one_a_second():
     telegram = Telegram()
 
     async def story():
-        limiter = ChatLimiter(Limits(overall_per_s=0))
+        limiter = RateLimiter(Limits(overall_per_s=0))
         await asyncio.gather(*(send(limiter, telegram, ANNA) for _ in range(6)))
 
     run_jumping(story())
@@ -58,7 +57,7 @@ def test_a_group_gets_twenty_a_minute():
     telegram = Telegram()
 
     async def story():
-        limiter = ChatLimiter(Limits(overall_per_s=0))
+        limiter = RateLimiter(Limits(overall_per_s=0))
         await asyncio.gather(*(send(limiter, telegram, GROUP) for _ in range(23)))
 
     run_jumping(story())
@@ -70,7 +69,7 @@ def test_all_chats_together_get_thirty_a_second():
     telegram = Telegram()
 
     async def story():
-        limiter = ChatLimiter(Limits(private_per_s=0))
+        limiter = RateLimiter(Limits(private_per_s=0))
         await asyncio.gather(*(send(limiter, telegram, person) for person in range(1, 301)))
 
     run_jumping(story())
@@ -84,7 +83,7 @@ def test_a_429_holds_up_its_own_chat_exactly_and_no_other():
     telegram = Telegram(floods=[ANNA])
 
     async def story():
-        limiter = ChatLimiter(Limits())
+        limiter = RateLimiter(Limits())
         await asyncio.gather(send(limiter, telegram, ANNA), send(limiter, telegram, BORIS))
         await send(limiter, telegram, ANNA)
 
@@ -124,7 +123,7 @@ def test_two_floods_of_one_chat_are_both_waited_out(waits, until):
     telegram = Flooded(*waits)
 
     async def story():
-        limiter = ChatLimiter(FREE)
+        limiter = RateLimiter(FREE)
         await asyncio.gather(*(send(limiter, telegram, ANNA) for _ in waits))
 
     run_jumping(story())
@@ -135,7 +134,7 @@ def test_answers_to_queries_never_wait():
     telegram = Telegram(floods=[ANNA])
 
     async def story():
-        limiter = ChatLimiter(Limits(overall_per_s=1))
+        limiter = RateLimiter(Limits(overall_per_s=1))
         crowd = [send(limiter, telegram, person) for person in (ANNA, *range(1, 20))]
         urgent = send(limiter, telegram, None, endpoint="answerPreCheckoutQuery")
         await asyncio.gather(*crowd, urgent)
@@ -148,11 +147,11 @@ def test_progress_gives_way_to_what_must_come():
     telegram = Telegram()
 
     async def story():
-        limiter = ChatLimiter(Limits(overall_per_s=0))
+        limiter = RateLimiter(Limits(overall_per_s=0))
         await send(limiter, telegram, ANNA)
-        await send(limiter, telegram, ANNA, Lane.PROGRESS)
+        await send(limiter, telegram, ANNA, SendClass.PROGRESS)
         with pytest.raises(GaveWay):
-            await send(limiter, telegram, ANNA, Lane.PROGRESS)
+            await send(limiter, telegram, ANNA, SendClass.PROGRESS)
         await send(limiter, telegram, ANNA)
 
     run_jumping(story())
@@ -163,10 +162,10 @@ def test_progress_in_a_flooded_chat_gives_way_without_a_call():
     telegram = Telegram(floods=[ANNA])
 
     async def story():
-        limiter = ChatLimiter(FREE)
+        limiter = RateLimiter(FREE)
         for _ in range(2):
             with pytest.raises(GaveWay):
-                await send(limiter, telegram, ANNA, Lane.PROGRESS)
+                await send(limiter, telegram, ANNA, SendClass.PROGRESS)
 
     run_jumping(story())
     assert telegram.times(ANNA) == [0]
@@ -177,7 +176,7 @@ def test_a_request_of_no_chat_hears_of_its_429():
 
     async def story():
         with pytest.raises(RetryAfter):
-            await send(ChatLimiter(Limits()), telegram, None, endpoint="setMyCommands")
+            await send(RateLimiter(Limits()), telegram, None, endpoint="setMyCommands")
 
     run_jumping(story())
 
@@ -186,9 +185,9 @@ def test_without_limits_nothing_waits():
     telegram = Telegram()
 
     async def story():
-        limiter = ChatLimiter(FREE)
+        limiter = RateLimiter(FREE)
         await asyncio.gather(*(send(limiter, telegram, ANNA) for _ in range(100)))
-        await send(limiter, telegram, ANNA, Lane.PROGRESS)
+        await send(limiter, telegram, ANNA, SendClass.PROGRESS)
 
     run_jumping(story())
     assert telegram.times(ANNA) == [0] * 101
@@ -196,7 +195,7 @@ def test_without_limits_nothing_waits():
 
 def test_idle_chats_are_forgotten():
     async def story():
-        limiter = ChatLimiter(Limits(overall_per_s=0))
+        limiter = RateLimiter(Limits(overall_per_s=0))
         for person in range(1, 5001):
             await send(limiter, Telegram(), person)
             await passed(0.001)
@@ -211,7 +210,7 @@ def test_idle_chats_are_forgotten():
     gaps=st.lists(st.floats(0, 5), min_size=1, max_size=40),
 )
 def test_a_bucket_never_lets_more_through_than_burst_and_pace(per_s, burst, gaps):
-    bucket = Bucket(per_s, burst)
+    bucket = TokenBucket(per_s, burst)
     now = 0.0
     places = []
     for gap in gaps:

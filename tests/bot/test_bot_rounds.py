@@ -8,7 +8,7 @@ import itertools
 import pytest
 from telegram.error import NetworkError
 
-from merlin.bot.rounds import forever
+from merlin.bot.loops import run_forever
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import LASTING, BugCount
 
@@ -36,7 +36,7 @@ def test_a_part_that_breaks_by_a_bug_again_and_again_is_known_and_an_outage_is_n
         await asyncio.Event().wait()
 
     async def run_part():
-        part = asyncio.create_task(forever("post", breaks, 0.01, bugs))
+        part = asyncio.create_task(run_forever("post", breaks, 0.01, bugs))
         await is_through.wait()
         part.cancel()
 

@@ -11,7 +11,7 @@ from forked import code_of, start_bot
 from waiting import wait_until
 
 from merlin.billing.plan import Allowance, Format, Plan
-from merlin.bot.handlers.talk.tokens import bar
+from merlin.bot.handlers.sessions import bar
 from merlin.chat.known import Known
 from merlin.core.money import Price
 from merlin.core.money import told as told_money

@@ -1,1 +1,1 @@
-"""Handlers: what is done with an update, one file a topic; `dispatch` picks the right one."""
+"""Handlers: what is done with an update, one file a subject; `bot.application` picks."""

@@ -1,0 +1,390 @@
+"""Calls of the Bot API, with the one rule for each call of when to try it again.
+
+An edit may be repeated any number of times. A message may not: Telegram has no key by which it
+would know a repeat, so a send that ended in doubt is the caller's to decide on.
+
+Below them stands one call with plain fields, paced by the rate limiter: python-telegram-bot's own
+methods make objects of every answer, which costs more than the call; of most answers we need one
+number. Errors are the library's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from enum import Enum, auto
+from typing import Any
+
+from telegram import InputFile
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Forbidden,
+    NetworkError,
+    TelegramError,
+)
+from telegram.request import BaseRequest, RequestData
+from telegram.request._requestparameter import RequestParameter
+
+from merlin.bot.rate_limiter import GaveWay, RateLimiter, SendClass
+from merlin.bot.transport import ConnectionState, NotSent
+from merlin.chat.session import Place
+from merlin.core.log import get_logger, redact
+from merlin.core.page import Attachment, Button, Mark, Page
+from merlin.inbox.outgoing import Spot
+
+
+class PacedClient:
+    """The calls of one bot."""
+
+    def __init__(self, bot_url: str, transport: BaseRequest, pace: RateLimiter) -> None:
+        """Take the address of the bot's methods (it holds the token, so it is never logged)."""
+        self._method_url = f"{bot_url}/"
+        self._transport = transport
+        self._pace = pace
+
+    async def call(
+        self,
+        method: str,
+        fields: Mapping[str, Any],
+        lane: SendClass = SendClass.FINAL,
+        file: Attachment | None = None,
+    ) -> Any:
+        """Return the result of one call. Raises TelegramError as the library does, GaveWay."""
+        parameters = [RequestParameter(name, value, None) for name, value in fields.items()]
+        if file is not None:
+            content = InputFile(file.content, filename=file.name)
+            field = "photo" if file.is_picture else "document"
+            parameters.append(RequestParameter.from_input(field, content))
+        return await self._pace.process_request(
+            self._transport.post,
+            (f"{self._method_url}{method}", RequestData(parameters)),
+            {},
+            method,
+            dict(fields),
+            lane,
+        )
+
+
+def shown(page: Page) -> dict[str, Any]:
+    """Return the fields by which a text message shows a page."""
+    fields: dict[str, Any] = {"text": page.text, "link_preview_options": {"is_disabled": True}}
+    if page.marks:
+        fields["entities"] = [_entity(mark) for mark in page.marks]
+    return fields | keyboard(page)
+
+
+def captioned(page: Page) -> dict[str, Any]:
+    """Return the fields by which a file's message shows the rest of its page."""
+    fields: dict[str, Any] = {"caption": page.text} if page.text else {}
+    if page.marks:
+        fields["caption_entities"] = [_entity(mark) for mark in page.marks]
+    return fields | keyboard(page)
+
+
+def keyboard(page: Page) -> dict[str, Any]:
+    """Return the field that holds a page's buttons, none where there are none."""
+    if not page.buttons:
+        return {}
+    rows = [[_key(button) for button in row] for row in page.buttons]
+    return {"reply_markup": {"inline_keyboard": rows}}
+
+
+def spotted(spot: Spot) -> dict[str, Any]:
+    """Return the fields that say where in a chat a message goes."""
+    fields: dict[str, Any] = {"message_thread_id": spot.thread_id} if spot.thread_id else {}
+    if spot.reply_to:
+        quoted = {"message_id": spot.reply_to, "allow_sending_without_reply": True}
+        fields["reply_parameters"] = quoted
+    return fields
+
+
+def _entity(mark: Mark) -> dict[str, Any]:
+    entity: dict[str, Any] = {"type": mark.kind, "offset": mark.offset, "length": mark.length}
+    if mark.value:
+        entity["language" if mark.kind == "pre" else "url"] = mark.value
+    return entity
+
+
+def _key(button: Button) -> dict[str, Any]:
+    key: dict[str, Any] = {"text": button.label}
+    if button.url:
+        key["url"] = button.url
+    elif button.copy:
+        key["copy_text"] = {"text": button.copy}
+    else:
+        key["callback_data"] = button.data
+    return key | ({"style": button.style} if button.style else {})
+
+
+log = get_logger(__name__)
+
+NOWHERE = Spot()
+# Hears that a group became a supergroup: the old id, then the new one.
+Moved = Callable[[int, int], Awaitable[None]]
+Buttons = tuple[tuple[Button, ...], ...]
+
+
+class ChatUnreachable(Exception):
+    """This person or chat takes no messages: blocked, deleted, unknown."""
+
+
+class ChatClosed(ChatUnreachable):
+    """Others may be told here, but not this: the topic is closed or gone, or rights are missing."""
+
+
+class SendUnknown(Exception):
+    """Nobody knows whether the message was sent."""
+
+
+class ApiError(Enum):
+    """What an error of the Bot API means for the call."""
+
+    NOT_SENT = auto()
+    DOUBT = auto()
+    UNREACHABLE = auto()
+    SHUT = auto()
+    MOVED = auto()
+    SAME = auto()
+    GONE = auto()
+    REFUSED = auto()
+
+
+# Telegram has no codes for these, only words. Source: tdlib.
+_SAID = {
+    ApiError.SHUT: (
+        "topic_closed",
+        "topic_deleted",
+        "message thread not found",
+        "not enough rights to send",
+        "have no rights to send",
+        "chat_write_forbidden",
+        "chat_restricted",
+    ),
+    ApiError.SAME: ("message is not modified",),
+    ApiError.GONE: (
+        "message to edit not found",
+        "message can't be edited",
+        "message_id_invalid",
+        # A button under a file: its words cannot become a text.
+        "no text in the message to edit",
+    ),
+    ApiError.UNREACHABLE: (
+        "chat not found",
+        "user not found",
+        "peer_id_invalid",
+        "user is deactivated",
+    ),
+}
+
+
+def api_error(error: TelegramError) -> ApiError:
+    """Return what `error` means for the call that it ended."""
+    if isinstance(error, ChatMigrated):
+        return ApiError.MOVED
+    if not isinstance(error, BadRequest | Forbidden):
+        return ApiError.NOT_SENT if isinstance(error, NotSent) else ApiError.DOUBT
+    words = str(error).lower()
+    found = (what for what, marks in _SAID.items() if any(mark in words for mark in marks))
+    is_nobody = isinstance(error, Forbidden)
+    return next(found, ApiError.UNREACHABLE if is_nobody else ApiError.REFUSED)
+
+
+class BotApi:
+    """The calls by which answers are shown."""
+
+    def __init__(
+        self, wire: PacedClient, line: ConnectionState, moved: Moved | None = None
+    ) -> None:
+        self._wire = wire
+        self._line = line
+        self._moved = moved
+
+    async def send(self, chat_id: int, page: Page, spot: Spot = NOWHERE) -> int:
+        """Send a message; return its id. Waits as long as no connection comes about.
+
+        Where the chat became a supergroup, it is sent there, as a reply to nothing.
+        Marks that Telegram does not take are left out. Raises SendUnknown, ChatUnreachable,
+        BadRequest when Telegram will never take this text.
+        """
+        attempt = 0
+        while True:
+            try:
+                message = await self._sent(chat_id, page, spot)
+            except TelegramError as error:
+                what = self._note(error, chat_id)
+                if what is ApiError.DOUBT:
+                    raise SendUnknown(type(error).__name__) from error
+                if isinstance(error, ChatMigrated):
+                    chat_id, spot = await self._follow(chat_id, error), NOWHERE
+                    continue
+                if what is ApiError.REFUSED and page.marks:
+                    page = replace(page, marks=())
+                    continue
+                if what is not ApiError.NOT_SENT:
+                    raise
+            else:
+                self._line.works()
+                return int(message["message_id"])
+            await self._line.pause(attempt)
+            attempt += 1
+
+    async def _follow(self, chat_id: int, error: ChatMigrated) -> int:
+        """Let everybody know where a chat is now; return its new id. Raises ChatUnreachable."""
+        if self._moved is None or error.new_chat_id == chat_id:
+            raise ChatUnreachable(str(chat_id)) from error
+        await self._moved(chat_id, error.new_chat_id)
+        return error.new_chat_id
+
+    async def _sent(self, chat_id: int, page: Page, spot: Spot) -> Any:
+        at = {"chat_id": chat_id, **spotted(spot)}
+        if page.file is None:
+            return await self._wire.call("sendMessage", at | shown(page))
+        method = "sendPhoto" if page.file.is_picture else "sendDocument"
+        return await self._wire.call(method, at | captioned(page), file=page.file)
+
+    async def place(self, chat_id: int, page: Page, spot: Spot = NOWHERE) -> int:
+        """Send a placeholder; return its id. In doubt another one is sent: at worst one is left.
+
+        Raises ChatUnreachable.
+        """
+        attempt = 0
+        while True:
+            try:
+                return await self.send(chat_id, page, spot)
+            except SendUnknown:
+                await self._line.pause(attempt)
+            attempt += 1
+
+    async def edit(self, chat_id: int, message_id: int, page: Page) -> bool:
+        """Let a message show `page`, however often that must be tried; False when it is gone.
+
+        Raises ChatUnreachable, BadRequest when Telegram will never take this text.
+        """
+        attempt = 0
+        while True:
+            try:
+                await self._wire.call("editMessageText", _edit(chat_id, message_id, page))
+            except TelegramError as error:
+                what = self._note(error, chat_id)
+                if what in {ApiError.SAME, ApiError.GONE, ApiError.MOVED}:
+                    return what is ApiError.SAME
+                if what is ApiError.REFUSED and page.marks:
+                    page = replace(page, marks=())
+                    continue
+                if what is ApiError.REFUSED:
+                    raise
+            else:
+                self._line.works()
+                return True
+            await self._line.pause(attempt)
+            attempt += 1
+
+    async def progress(self, chat_id: int, message_id: int, page: Page) -> bool:
+        """Let a message show `page` for now; False when that did not come about.
+
+        Raises GaveWay when a limit is near.
+        """
+        fields = _edit(chat_id, message_id, page)
+        try:
+            await self._wire.call("editMessageText", fields, SendClass.PROGRESS)
+        except GaveWay:
+            raise
+        except TelegramError as error:
+            log.info("a progress edit was lost", chat=chat_id, reason=redact(str(error)))
+            return False
+        self._line.works()
+        return True
+
+    async def mark(self, chat_id: int, message_id: int, buttons: Buttons) -> bool:
+        """Let other buttons stand under a message, whose text stays; False when they do not."""
+        fields = {"chat_id": chat_id, "message_id": message_id}
+        fields |= keyboard(Page("", buttons=buttons))
+        try:
+            await self._wire.call("editMessageReplyMarkup", fields, SendClass.PROGRESS)
+        except TelegramError as error:
+            log.info("buttons were not changed", chat=chat_id, reason=redact(str(error)))
+            return False
+        self._line.works()
+        return True
+
+    async def typing(self, chat_id: int, thread_id: int = 0) -> bool:
+        """Show that an answer is being written; False when that did not come about.
+
+        Raises ChatUnreachable.
+        """
+        fields = {"chat_id": chat_id, "action": "typing", **spotted(Spot(thread_id))}
+        try:
+            await self._wire.call("sendChatAction", fields, SendClass.PROGRESS)
+        except GaveWay:
+            return False
+        except TelegramError as error:
+            return self._note(error, chat_id) in {ApiError.SAME, ApiError.MOVED}
+        self._line.works()
+        return True
+
+    async def draft(self, place: Place, draft_id: int, page: Page) -> bool:
+        """Show a draft for half a minute; False when that did not come about.
+
+        Raises ChatUnreachable.
+        """
+        fields = {
+            "chat_id": place.chat_id,
+            "draft_id": draft_id,
+            **spotted(Spot(place.thread_id)),
+            **shown(page),
+        }
+        try:
+            await self._wire.call("sendMessageDraft", fields, SendClass.PROGRESS)
+        except GaveWay:
+            return False
+        except TelegramError as error:
+            return self._note(error, place.chat_id) is ApiError.SAME
+        self._line.works()
+        return True
+
+    async def answer(self, method: str, fields: Mapping[str, Any]) -> bool:
+        """Answer a query at once and once; False when Telegram does not take it (any more)."""
+        try:
+            await self._wire.call(method, fields, SendClass.URGENT)
+        except TelegramError as error:
+            log.info("a query was not answered", method=method, reason=redact(str(error)))
+            return False
+        self._line.works()
+        return True
+
+    async def ask(self, method: str, fields: Mapping[str, Any]) -> Any:
+        """Return what a call brings, tried once; None where Telegram does not take it."""
+        try:
+            return await self._wire.call(method, fields)
+        except TelegramError as error:
+            log.info("a call was not taken", method=method, reason=redact(str(error)))
+            return None
+
+    async def once(self, method: str, fields: Mapping[str, Any]) -> Any:
+        """Return what a call brings, tried once.
+
+        Raises ChatUnreachable, and TelegramError: BadRequest where it is refused for good.
+        """
+        try:
+            found = await self._wire.call(method, fields)
+        except TelegramError as error:
+            self._note(error, int(fields.get("chat_id", 0)))
+            raise
+        self._line.works()
+        return found
+
+    def _note(self, error: TelegramError, chat_id: int) -> ApiError:
+        """Return what the error means. Raises ChatUnreachable when nobody is there, ChatClosed."""
+        what = api_error(error)
+        if what is ApiError.SHUT:
+            raise ChatClosed(str(chat_id)) from error
+        if what is ApiError.UNREACHABLE:
+            raise ChatUnreachable(str(chat_id)) from error
+        if isinstance(error, NetworkError) and what in {ApiError.NOT_SENT, ApiError.DOUBT}:
+            self._line.fails(error)
+        return what
+
+
+def _edit(chat_id: int, message_id: int, page: Page) -> dict[str, Any]:
+    return {"chat_id": chat_id, "message_id": message_id, **shown(page)}

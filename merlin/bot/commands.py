@@ -1,0 +1,140 @@
+"""What the bot tells Telegram of itself at the start, and of its menus later.
+
+Its commands in each language, for private chats and for groups, and the course page as the button
+beside the field; to each admin and editor the commands of their role too, anew whenever a role
+changes. In webhook mode also where updates shall go; a webhook that somebody else has set is never
+taken away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+from telegram import (
+    Bot,
+    BotCommand,
+    BotCommandScopeAllGroupChats,
+    BotCommandScopeAllPrivateChats,
+    BotCommandScopeChat,
+    MenuButtonWebApp,
+    WebAppInfo,
+)
+from telegram.error import TelegramError
+
+from merlin.bot.application import GROUP_MENU, MENU, TOPICS, staff_menu
+from merlin.bot.intake import WANTED
+from merlin.bot.loops import run_forever
+from merlin.bot.services import BotServices
+from merlin.bot.transport import ConnectionState
+from merlin.core.heartbeat import BugCount
+from merlin.core.log import get_logger, redact
+from merlin.core.text import LANGUAGES, text
+
+log = get_logger(__name__)
+
+# How long after a refusal a menu is offered again.
+_AGAIN_S = 60.0
+# How far back a role that was taken away while nobody served is looked for.
+_LOOK_BACK = 200
+_ROLE = "role."
+# Telegram opens no other page.
+_SECURE = "https://"
+# "" is what Telegram shows to people of every other language.
+_CODES = ("", *LANGUAGES)
+
+
+async def greet(bot: Bot, line: ConnectionState, services: BotServices, bugs: BugCount) -> None:
+    """Tell Telegram all of it, each part until it has been taken; then keep menus up to date."""
+    for scope, names in (
+        (BotCommandScopeAllPrivateChats(), MENU),
+        (BotCommandScopeAllGroupChats(), GROUP_MENU),
+    ):
+        for code in _CODES:
+            menu = _menu(names, code or services.language)
+            call = partial(bot.set_my_commands, menu, scope, language_code=code or None)
+            await _until_taken(line, call)
+    if services.public_url.startswith(_SECURE):
+        words = text(services.language, "bot-menu-courses")
+        button = MenuButtonWebApp(words, WebAppInfo(services.public_url))
+        await _until_taken(line, partial(bot.set_chat_menu_button, menu_button=button))
+    if services.webhook is not None:
+        url, secret = services.webhook
+        call = partial(bot.set_webhook, url, secret_token=secret, allowed_updates=list(WANTED))
+        await _until_taken(line, call)
+    await run_forever("menus", StaffMenus(bot, services).watch, services.pace.longest_pause_s, bugs)
+
+
+def _menu(names: Sequence[str], language: str) -> list[BotCommand]:
+    return [BotCommand(name, text(language, f"bot-command-{name}")) for name in names]
+
+
+class StaffMenus:
+    """The menus of those who may do more than ask, each in the chat with the bot."""
+
+    def __init__(self, bot: Bot, services: BotServices) -> None:
+        self._bot = bot
+        self._services = services
+        self._told: dict[int, tuple[str, ...]] = {}
+        self._not_before: dict[int, float] = {}
+
+    async def watch(self) -> None:
+        """Look at the roles every second; tell Telegram of each menu that is another one."""
+        self._told |= await self._services.store.read(self._earlier)
+        clock = asyncio.get_running_loop().time
+        while True:
+            wanted = await self._services.store.read(self._wanted)
+            for user_id in {*self._told, *wanted}:
+                names = wanted.get(user_id, ())
+                is_due = clock() >= self._not_before.get(user_id, 0)
+                if is_due and self._told.get(user_id, ()) != names:
+                    self._not_before[user_id] = clock() + _AGAIN_S
+                    await self._tell(user_id, names)
+            await asyncio.sleep(self._services.pace.beat_s)
+
+    def _earlier(self) -> dict[int, tuple[str, ...]]:
+        """Return whose role changed lately: their menu may still be that of an earlier one."""
+        entries = self._services.rows.audit.newest(_LOOK_BACK)
+        changed = (each.target for each in entries if each.action.startswith(_ROLE))
+        ids = (target.partition(":")[2] for target in changed)
+        return {int(user_id): ("",) for user_id in ids if user_id.isdecimal()}
+
+    def _wanted(self) -> dict[int, tuple[str, ...]]:
+        """Return the further commands of everybody who has any."""
+        roles = self._services.rows.roles
+        people = {*self._services.admins, *(grant.user_id for grant in roles.granted())}
+        found = {each: tuple(staff_menu(TOPICS, roles.standing(each))) for each in people}
+        return {user_id: names for user_id, names in found.items() if names}
+
+    async def _tell(self, user_id: int, names: tuple[str, ...]) -> None:
+        scope = BotCommandScopeChat(user_id)
+        try:
+            for code in _CODES:
+                await self._set(scope, names, code)
+        except TelegramError as error:
+            # Who has not written yet has no chat with the bot.
+            log.info("a menu was not taken", chat=user_id, reason=redact(str(error)))
+        else:
+            self._told[user_id] = names
+            self._not_before.pop(user_id, None)
+
+    async def _set(self, scope: BotCommandScopeChat, names: tuple[str, ...], code: str) -> None:
+        if not names:
+            await self._bot.delete_my_commands(scope, language_code=code or None)
+            return
+        menu = _menu((*names, *MENU), code or self._services.language)
+        await self._bot.set_my_commands(menu, scope, language_code=code or None)
+
+
+async def _until_taken(line: ConnectionState, call: Callable[[], Awaitable[bool]]) -> None:
+    attempt = 0
+    while True:
+        try:
+            await call()
+        except TelegramError as error:
+            log.info("telegram has not taken it yet", reason=redact(str(error)))
+        else:
+            return
+        await line.pause(attempt)
+        attempt += 1

@@ -1,0 +1,503 @@
+"""From a question and its session to an answer that is ready to be shown.
+
+Which model answers a session, whose it is, and what a change of it means; what the model is asked,
+short enough for its window. A long document is told in short part by part, and the person sees how
+far that has come.
+
+In a private chat with topics a new session is a topic, named after its first answer. That is never
+needed: where the bot has no topics, or Telegram takes no topic now, a session is just one of the
+chat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+
+from merlin.billing.plan import UNLIMITED, Plan
+from merlin.bot import rendering
+from merlin.bot.context import Event, Kit
+from merlin.bot.handlers.quota import is_free, left_note, plan_for, reserve, settle
+from merlin.bot.rendering import window_note, written
+from merlin.chat.condense import MOST_PARTS, Measure, Part, Short, condense, fits_into
+from merlin.chat.desk import Onlooker
+from merlin.chat.document import outside, wrapped
+from merlin.chat.lineup import judged
+from merlin.chat.prompt import Paper, Prompt, folded
+from merlin.chat.reply import Reply, Trouble
+from merlin.chat.route import Choice, Standing, Wish, choices, first_choice, only
+from merlin.chat.session import Place, Session, title_of
+from merlin.chat.stop import Stop
+from merlin.chat.trouble import report
+from merlin.chat.turn import Written, named
+from merlin.chat.window import CAUTIOUS_TOKENS, MOST_TURNS, Gauge, estimate, fits, limit_of, size
+from merlin.core.errors import Refused
+from merlin.core.message import Message, Usage
+from merlin.core.money import Cost
+from merlin.core.text import text
+
+# How much of a name a model is told.
+NAME_LENGTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """The session that a question belongs to, and what was said in it before.
+
+    `first` is the model that is to answer, `limit` its window in tokens. `is_renewed`: the
+    question opened this session, because the one before it was full; `left_behind` is the newest
+    turn of that one where its end was not told of before, 0 for none. `refusal` is what is said
+    instead of an answer where the plan allows no more. `asker` names who asks, where several do;
+    `left` is what is said under the answer of a plan that is nearly used up.
+    """
+
+    session: Session
+    history: Sequence[Message]
+    wish: Wish
+    first: Choice | None
+    limit: int
+    is_renewed: bool = False
+    left_behind: int = 0
+    refusal: Written | None = None
+    asker: str = ""
+    left: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is to be shown and kept, and what admins should hear of."""
+
+    written: Written
+    session: Session
+    troubles: tuple[Trouble, ...] = ()
+    limit_tokens: int | None = None
+
+
+async def talk_of(kit: Kit, event: Event) -> Talk:
+    """Return the talk that a question belongs to; where it is there already nothing is written."""
+    found = await kit.store.glance(lambda: _standing(kit, event))
+    return await kit.store.do(lambda: open_talk(kit, event)) if found is None else found
+
+
+def _standing(kit: Kit, event: Event) -> Talk | None:
+    """Return the talk of an open session with room, of a person whose plan counts nothing."""
+    session = kit.rows.sessions.opened(event.place)
+    if session is None or session.is_full or not is_free(kit, event):
+        return None
+    talk = _talk(kit, event, session, None)
+    return talk if _has_room(talk, event) else None
+
+
+def open_talk(kit: Kit, event: Event) -> Talk:
+    """Return the open session and its turns; a full one gives way to a new one.
+
+    The question is reserved in the person's plan. To be called within the store's work.
+    """
+    session = kit.rows.sessions.open(event.place)
+    dataset = dataset_of(kit, session)
+    refusal = reserve(kit, event, dataset)
+    left = "" if refusal is not None else left_note(kit, event, dataset)
+    if session.is_full:
+        return replace(_renewed(kit, event, refusal), left=left)
+    talk = _talk(kit, event, session, refusal)
+    if _has_room(talk, event):
+        return replace(talk, left=left)
+    newest = kit.rows.tally.newest(session.session_id)
+    behind = newest.turn_id if newest is not None else 0
+    return replace(_renewed(kit, event, refusal), left=left, left_behind=behind)
+
+
+def _has_room(talk: Talk, event: Event) -> bool:
+    asked = Message("user", event.text)
+    return not talk.history or fits((*before(talk), asked), talk.limit)
+
+
+def _renewed(kit: Kit, event: Event, refusal: Written | None) -> Talk:
+    session = kit.rows.sessions.renew(event.place)
+    return replace(_talk(kit, event, session, refusal), is_renewed=True)
+
+
+def _talk(kit: Kit, event: Event, session: Session, refusal: Written | None) -> Talk:
+    plan = plan_for(kit, event, dataset_of(kit, session))
+    wish = wish_of(kit, session, plan)
+    first = first_choice(kit.rows.shelf, wish)
+    history = kit.rows.turns.history(
+        session.session_id, MOST_TURNS, event.message_id, event.user_id
+    )
+    limit = window_of(kit, first, plan.window)
+    asker = _asker(kit, event, session)
+    return Talk(session, history, wish, first, limit, refusal=refusal, asker=asker)
+
+
+def _asker(kit: Kit, event: Event, session: Session) -> str:
+    """Return who asks, "" where nobody else does in this session."""
+    if event.is_private or kit.rows.turns.askers(session.session_id) <= {event.user_id}:
+        return ""
+    return shown_name(event)
+
+
+def shown_name(event: Event) -> str:
+    """Return who asks in a group as a model is told of them, "" in private chats."""
+    if event.is_private:
+        return ""
+    return " ".join(event.sender_name.replace(":", " ").split())[:NAME_LENGTH]
+
+
+def wish_of(kit: Kit, session: Session, plan: Plan = UNLIMITED) -> Wish:
+    """Return what a session asks for; a model that the plan has no longer is not chosen."""
+    services = kit.services
+    is_allowed = plan.allows_model(session.model_id or "")
+    chosen = (session.provider, session.model_id) if session.provider and is_allowed else None
+    return Wish(
+        dataset=dataset_of(kit, session),
+        chosen=chosen,
+        general=services.general,
+        system=session.system,
+        assistant=services.assistant,
+    )
+
+
+def dataset_of(kit: Kit, session: Session) -> str | None:
+    """Return the dataset that a session is about: its own, its group's, the default one.
+
+    To be called within the store's work.
+    """
+    group = kit.rows.groups.get(session.chat_id) if session.chat_id < 0 else None
+    chosen = session.dataset or (group.dataset if group is not None else None)
+    return chosen or kit.services.default_dataset
+
+
+def window_of(kit: Kit, choice: Choice | None, cap: int | None = None) -> int:
+    """Return how many tokens a model takes, `cap` at most.
+
+    To be called within the store's work.
+    """
+    if choice is None:
+        return min(CAUTIOUS_TOKENS, cap or CAUTIOUS_TOKENS)
+    model_id = choice.model_id or ""
+    said = kit.rows.windows.get(choice.provider, model_id)
+    return limit_of(said, kit.services.known.windows, (model_id, choice.base), cap)
+
+
+def before(talk: Talk) -> tuple[Message, ...]:
+    """Return all that goes to the model before the question."""
+    system = talk.first.before if talk.first is not None else ()
+    summary = (Message("system", talk.session.summary),) if talk.session.summary else ()
+    return (*system, *summary, *talk.history)
+
+
+async def ask(
+    kit: Kit, event: Event, talk: Talk, prompt: Prompt, looks: tuple[Onlooker, Stop]
+) -> Answer:
+    """Ask the models of the session's route, as they stand at this moment."""
+    summary = (Message("system", talk.session.summary),) if talk.session.summary else ()
+    asked = Message("user", named(prompt.text, talk.asker), images=prompt.images)
+    route = await _route(kit, talk, prompt)
+    reply = await kit.desk.reply(route, (*summary, *talk.history, asked), *looks)
+    return _answer(kit, event, talk, prompt, reply)
+
+
+async def _route(kit: Kit, talk: Talk, prompt: Prompt) -> AsyncIterator[Choice]:
+    """Return the models that may answer the prompt; pictures go to none but the one that sees."""
+    wish, first = talk.wish, talk.first
+    if prompt.model is not None:
+        wish = replace(wish, chosen=prompt.model)
+        first = await kit.store.read(lambda: first_choice(kit.rows.shelf, wish))
+    if prompt.images and first is not None:
+        return only(first)
+    return choices(kit.rows.shelf, kit.store.read, wish, first)
+
+
+def _answer(kit: Kit, event: Event, talk: Talk, prompt: Prompt, reply: Reply) -> Answer:
+    """Return the answer with what is to be told of its window, and the session as it then is."""
+    words = with_spent(kit, written(reply, event.language, cost_of(kit, reply)), prompt.spent)
+    used = reply.usage.input_tokens + reply.usage.output_tokens
+    used = used or size((*before(talk), Message("user", prompt.text), Message("", reply.text)))
+    gauge = Gauge(used, talk.limit)
+    if reply.limit_tokens:
+        # The talk before this question is what did not fit.
+        gauge = Gauge(reply.limit_tokens, reply.limit_tokens)
+    note, offer = "", ""
+    if reply.text:
+        note, offer = window_note(gauge, event.language, is_warned=talk.session.is_warned)
+        offer = rendering.SHARED if offer and not event.is_private else offer
+    told = "bot-renewed" if event.is_private else "groups-renewed"
+    renewed = text(event.language, told) if talk.is_renewed else ""
+    left = talk.left if reply.text else ""
+    notes = [words.note, prompt.note if reply.text else "", note, renewed, left]
+    session = replace(
+        talk.session,
+        title=talk.session.title or title_of(event.text or outside(prompt.text)),
+        used_tokens=gauge.used,
+        is_warned=talk.session.is_warned or bool(note),
+        is_full=bool(offer),
+    )
+    if reply.text and talk.left_behind:
+        offer = offer or f"{rendering.RENEWED}{talk.left_behind}"
+    shown = replace(words, note="\n".join(filter(None, notes)), offer=offer)
+    return Answer(shown, session, reply.troubles, reply.limit_tokens)
+
+
+def cost_of(kit: Kit, reply: Reply) -> Cost | None:
+    """Return what a reply cost, None where nobody knows."""
+    if reply.choice is None:
+        return None
+    return kit.services.known.cost(reply.choice, reply.model_id, reply.usage)
+
+
+def with_spent(kit: Kit, words: Written, replies: Sequence[Reply]) -> Written:
+    """Return an answer that counts what other replies took too, as far as currencies agree."""
+    usage, micro, currency = words.usage, words.cost_micro, words.currency
+    for reply in replies:
+        usage = Usage(
+            usage.input_tokens + reply.usage.input_tokens,
+            usage.output_tokens + reply.usage.output_tokens,
+        )
+        cost = cost_of(kit, reply)
+        if cost is not None and currency in {"", cost.currency}:
+            micro, currency = micro + cost.micro, cost.currency
+    return replace(words, usage=usage, cost_micro=micro, currency=currency)
+
+
+def keep(kit: Kit, event: Event, answer: Answer) -> None:
+    """Store an answer with what it changes; to be called within the store's work."""
+    kit.rows.turns.write(event.update_id, answer.written)
+    settle(kit, event, answer.written)
+    if answer.written.answer:
+        kit.rows.sessions.used(answer.session)
+    if answer.limit_tokens and answer.written.model_id:
+        learnt = {answer.written.model_id: answer.limit_tokens}
+        kit.rows.windows.put(answer.written.provider, learnt)
+    rows = kit.rows
+    report(rows.notices, rows.requests, answer.troubles, kit.services.clock(), "bot")
+
+
+# Telegram's limit. Source: the Bot API, createForumTopic.
+TOPIC_NAME_LENGTH = 128
+# The title of a session whose topic waits for its name.
+UNNAMED = "…"
+
+
+async def begin_topic(kit: Kit, event: Event) -> int:
+    """Make a topic for a new session; return its number, 0 where there are no topics."""
+    if not event.is_private:
+        return 0
+    bot = await kit.calls.ask("getMe", {})
+    if not isinstance(bot, dict) or bot.get("has_topics_enabled") is not True:
+        return 0
+    wanted = {"chat_id": event.chat_id, "name": text(event.language, "session-new-topic")}
+    made = await kit.calls.ask("createForumTopic", wanted)
+    thread_id = made.get("message_thread_id") if isinstance(made, dict) else None
+    return thread_id if isinstance(thread_id, int) else 0
+
+
+def open_in_topic(kit: Kit, event: Event, thread_id: int) -> Session:
+    """Open a session in its new topic, with the choices of the one that is open here.
+
+    To be called within the store's work.
+    """
+    here = kit.rows.sessions.open(event.place)
+    there = kit.rows.sessions.open(Place(event.chat_id, event.user_id, thread_id))
+    fresh = replace(
+        there,
+        dataset=here.dataset,
+        provider=here.provider,
+        model_id=here.model_id,
+        preset=here.preset,
+        system=here.system,
+        title=UNNAMED,
+    )
+    kit.rows.sessions.change(fresh)
+    return fresh
+
+
+async def name_topic(kit: Kit, event: Event) -> None:
+    """Name the topic of the event's session by its first question, unless it has its name."""
+    if not (event.is_private and event.thread_id):
+        return
+    title = await kit.store.do(lambda: _named(kit, event))
+    if title:
+        place = {"chat_id": event.chat_id, "message_thread_id": event.thread_id}
+        await kit.calls.ask("editForumTopic", {**place, "name": title[:TOPIC_NAME_LENGTH]})
+
+
+def _named(kit: Kit, event: Event) -> str:
+    """Give the session its title; return it where the topic is to be called so, else ""."""
+    session = kit.rows.sessions.open(event.place)
+    said = kit.rows.turns.history(session.session_id, 1) if session.title == UNNAMED else ()
+    title = title_of(said[0].content) if said else ""
+    if title:
+        kit.rows.sessions.change(replace(session, title=title))
+    return title
+
+
+# The rest of the window is for the answer and for what the estimate is wrong by.
+MATERIAL_SHARE = 0.75
+# However much was said before, a document gets so much; what does not fit then is left behind.
+LEAST_SHARE = 0.25
+PART_SHARE = 0.5
+QUESTION_LENGTH = 500
+
+
+async def fitted(kit: Kit, event: Event, talk: Talk, prompt: Prompt, onlooker: Onlooker) -> Prompt:
+    """Return the prompt with its papers as a part of its text, in short where they are long.
+
+    Raises Refused when the model that tells parts in short does not answer.
+    """
+    prompt = _for_papers(kit, event, talk, prompt)
+    if prompt.format == "text" or prompt.images:
+        return prompt
+    room, part_tokens = await kit.store.read(lambda: _room(kit, talk, prompt))
+    if prompt.format == "voice" and not prompt.papers and not fits_into(prompt.text, room):
+        wish = text(event.language, "media-ask-voice")
+        prompt = replace(prompt, text=wish, papers=(Paper("voice", prompt.text),))
+    if fits_into("".join(paper.text for paper in prompt.papers), room):
+        return folded(prompt)
+    count = len(prompt.papers)
+    measure = Measure(part_tokens, max(room // count, 1), max(MOST_PARTS // count, 1))
+    return await _Reader(kit, event, prompt, onlooker).in_short(measure)
+
+
+def _for_papers(kit: Kit, event: Event, talk: Talk, prompt: Prompt) -> Prompt:
+    """Let a model that reads answer for documents, unless the session has chosen its own.
+
+    Under a preset the system text says what is to be done with a document without a caption.
+    """
+    if not prompt.papers and prompt.format != "document":
+        return prompt
+    if talk.wish.system:
+        return prompt if event.text else replace(prompt, text="")
+    return prompt if talk.wish.chosen else replace(prompt, model=kit.services.assistant)
+
+
+def _room(kit: Kit, talk: Talk, prompt: Prompt) -> tuple[int, int]:
+    """Return the tokens for the papers, and for a part of one; within the store's work."""
+    choice = Choice(Standing.CHOSEN, *prompt.model) if prompt.model else talk.first
+    window = min(window_of(kit, choice), talk.limit)
+    own = 0 if prompt.format == "voice" else estimate(Message("user", prompt.text))
+    room = int(window * MATERIAL_SHARE) - size(before(talk)) - own
+    helper = _helper(kit, prompt)
+    part = int(window_of(kit, helper) * PART_SHARE) if helper else window
+    return max(room, int(window * LEAST_SHARE), 1), max(part, 1)
+
+
+def _helper(kit: Kit, prompt: Prompt) -> Choice | None:
+    """Return the model that tells parts in short."""
+    services = kit.services
+    named = prompt.model or services.assistant or next(iter(services.general), None)
+    return Choice(Standing.CHOSEN, *named) if named else None
+
+
+class _Aside:
+    """Fulfils `chat.desk.Onlooker`: what is said of a part is not for the person's eyes."""
+
+    def wrote(self, text: str) -> None:
+        """Show nothing."""
+
+    def waits(self) -> None:
+        """Show nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Tells the papers of one prompt in short."""
+
+    kit: Kit
+    event: Event
+    prompt: Prompt
+    onlooker: Onlooker
+
+    async def in_short(self, measure: Measure) -> Prompt:
+        """Return the prompt with its long papers in short, and with what that took."""
+        spent: list[Reply] = []
+        papers: list[Paper] = []
+        notes = [self.prompt.note]
+        for paper in self.prompt.papers:
+            if fits_into(paper.text, measure.room_tokens):
+                papers.append(paper)
+                continue
+            short = await self._short(paper, measure, spent)
+            papers.append(replace(paper, text=short.text))
+            key = "media-parts" if short.read == short.parts else "media-parts-cut"
+            notes.append(self._said(key, parts=short.parts, read=short.read))
+        note = "\n".join(dict.fromkeys(filter(None, notes)))
+        return replace(folded(self.prompt, papers), note=note, spent=tuple(spent))
+
+    async def _short(self, paper: Paper, measure: Measure, spent: list[Reply]) -> Short:
+        async def tell(part: Part) -> str:
+            reply = await self._asked(paper, part)
+            spent.append(reply)
+            if not reply.text:
+                raise Refused("a part was not told", "media-part-failed", part=part.number)
+            return reply.text
+
+        def progress(done: int, count: int) -> None:
+            part = min(done + 1, count)
+            self.onlooker.wrote(self._said("media-progress", part=part, parts=count))
+
+        return await condense(paper.text, measure, tell, progress)
+
+    async def _asked(self, paper: Paper, part: Part) -> Reply:
+        helper = _helper(self.kit, self.prompt)
+        if helper is None:
+            raise Refused("no model to read with", "bot-nobody")
+        question = self.prompt.text[:QUESTION_LENGTH]
+        wish = self._said(
+            "media-part-wish", part=part.number, parts=part.count, question=question or "—"
+        )
+        asked = Message("user", f"{wish}\n\n{wrapped(part.text, paper.name)}")
+        return await self.kit.desk.reply(only(helper), (asked,), _Aside())
+
+    def _said(self, key: str, **arguments: object) -> str:
+        return text(self.event.language, key, **arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """The model that answers a session when all is well; `title` is what people call it."""
+
+    provider: str
+    title: str
+
+
+def answering(kit: Kit, event: Event, session: Session) -> Answering | None:
+    """Return what answers a session, None where nobody can; within the store's work."""
+    wish = wish_of(kit, session, plan_for(kit, event))
+    general = next(iter(wish.general), None)
+    choice = first_choice(kit.rows.shelf, wish)
+    if choice is None:
+        return None if general is None else Answering(general[0], general[1] or general[0])
+    return Answering(choice.provider, _title(kit, choice))
+
+
+def _title(kit: Kit, choice: Choice) -> str:
+    tuned = kit.rows.shelf.model(choice.model_id) if choice.model_id else None
+    return tuned.build_version if tuned else choice.model_id or choice.provider
+
+
+def home(kit: Kit, event: Event, session: Session) -> Answering | None:
+    """Return what answers a session in which nothing was chosen; within the store's work."""
+    bare = replace(session, provider=None, model_id=None, preset="", system="")
+    return answering(kit, event, bare)
+
+
+def abroad(kit: Kit, event: Event, session: Session) -> str:
+    """Return a sentence where a choice takes the session to another company, else ""."""
+    usual, now = home(kit, event, session), answering(kit, event, session)
+    if now is None or (usual is not None and usual.provider == now.provider):
+        return ""
+    provider = company(kit, event, now.provider)
+    return text(event.language, "models-company", provider=provider)
+
+
+def company(kit: Kit, event: Event, provider: str) -> str:
+    """Return a provider by its name and the machine that it is asked at."""
+    host = kit.services.hosts.get(provider, "")
+    return text(event.language, "models-provider", provider=provider, host=host or "here")
+
+
+def refitted(kit: Kit, event: Event, session: Session) -> Session:
+    """Return a session whose model has changed, its window judged anew; within the store's work."""
+    plan = plan_for(kit, event)
+    first = first_choice(kit.rows.shelf, wish_of(kit, session, plan))
+    return judged(session, window_of(kit, first, plan.window))

@@ -1,0 +1,317 @@
+"""Which datasets and examples a person may edit, and the draft that the dialog keeps.
+
+Asked anew by every button and message: anybody can send any data, so that nothing is taken from a
+keyboard but what is looked up here. A draft is kept over restarts; a new example's name is made of
+its question and free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from merlin.account.role import Permission
+from merlin.bot.context import Act, Event, Handler, Kit
+from merlin.bot.handlers import admin
+from merlin.bot.menu import Screen, alert, said
+from merlin.chat.dialog import Dialog
+from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.message import Message
+from merlin.core.page import Button
+from merlin.core.text import text
+from merlin.dataset.change import ChangeKind
+from merlin.dataset.editing import DatasetCard, FileText
+from merlin.dataset.editor import Editor, editor_of
+from merlin.dataset.example import Example
+from merlin.dataset.layout import EXAMPLES
+from merlin.dataset.naming import Names
+from merlin.dataset.rewording import parsed, reworded
+from merlin.dataset.writing import write_example
+
+USER, ASSISTANT = "user", "assistant"
+Turns = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A file as it shall be.
+
+    `path` is within the dataset, "" for a new one; `before` the blob that the editor saw. A new
+    example has `turns` (role and words), one that lies there has its `text`, each with another
+    `question`, `answer` or `tags` where the editor gave some. `is_gone`: it is to be deleted.
+    `proposal` is the correction that it comes from, `change` the conflict that it solves.
+    """
+
+    dataset: str
+    path: str = ""
+    before: str | None = None
+    text: str = ""
+    turns: Turns = ()
+    question: str | None = None
+    answer: str | None = None
+    tags: tuple[str, ...] | None = None
+    is_gone: bool = False
+    proposal: int = 0
+    change: str = ""
+
+    @property
+    def example_id(self) -> str:
+        """Return the id that the path says, "" for a new one."""
+        return self.path.removeprefix(EXAMPLES).removesuffix(".yaml")
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether the conversation so far ends with an answer."""
+        return bool(self.turns) and self.turns[-1][0] == ASSISTANT
+
+    def written(self) -> str | None:
+        """Return the file's text, None to delete it. Raises Refused for words in a broken file."""
+        if self.is_gone:
+            return None
+        if self.turns:
+            said = tuple(Message(role, words) for role, words in self.turns)
+            return write_example(Example("", "", "", said, self.tags or ()))
+        if self.question is None and self.answer is None and self.tags is None:
+            return self.text
+        return reworded(self.text, self.question, self.answer, self.tags)
+
+    def then(self, role: str, words: str) -> Draft:
+        """Return the draft with another turn."""
+        return replace(self, turns=(*self.turns, (role, words)))
+
+    def with_question(self, words: str) -> Draft:
+        """Return the draft with another first question."""
+        if not self.turns:
+            return replace(self, question=words)
+        first = next((i for i, (role, _) in enumerate(self.turns) if role == USER), 0)
+        return self._with_turn(first, USER, words)
+
+    def with_answer(self, words: str) -> Draft:
+        """Return the draft with another last answer."""
+        if not self.turns:
+            return replace(self, answer=words)
+        return self._with_turn(len(self.turns) - 1, ASSISTANT, words)
+
+    def _with_turn(self, place: int, role: str, words: str) -> Draft:
+        turns = list(self.turns)
+        turns[place] = (role, words)
+        return replace(self, turns=tuple(turns))
+
+    def with_text(self, text: str) -> Draft:
+        """Return the draft with another text as a whole."""
+        return replace(self, text=text, turns=(), question=None, answer=None, tags=None)
+
+    def example(self) -> Example | None:
+        """Return the example that it says, None for one that cannot be read."""
+        text = self.written()
+        return None if text is None else parsed(text)
+
+    def kept(self) -> dict[str, Any]:
+        """Return the draft as JSON values."""
+        return asdict(self)
+
+
+def draft_of(kept: object) -> Draft | None:
+    """Return the draft that a dialog keeps, None where it keeps none."""
+    if not isinstance(kept, dict) or "dataset" not in kept:
+        return None
+    tags = kept["tags"]
+    turns = tuple((str(role), str(words)) for role, words in kept["turns"])
+    return Draft(**{**kept, "turns": turns, "tags": None if tags is None else tuple(tags)})
+
+
+def draft_of_file(file: FileText, *, is_gone: bool = False) -> Draft:
+    """Return the draft that changes or deletes a file."""
+    return Draft(file.dataset, file.path, file.blob, file.text or "", is_gone=is_gone)
+
+
+def conversation(said: Sequence[tuple[str, str]]) -> Turns:
+    """Return what was said as turns: what one side says in a row is one turn."""
+    turns: list[tuple[str, str]] = []
+    for role, words in said:
+        if turns and turns[-1][0] == role:
+            turns[-1] = (role, f"{turns[-1][1]}\n\n{words}")
+        else:
+            turns.append((role, words))
+    return tuple(turns)
+
+
+# Where accepted corrections lie; the rows that approve them say so.
+FROM_CHAT = "from-chat/"
+# Long enough for a commit to be seen.
+_FRESH = timedelta(hours=1)
+
+
+def free_id(kit: Kit, draft: Draft, text: str) -> str:
+    """Return an id that no example of the dataset has, nor one that anybody asked to add."""
+    taken = [*kit.rows.library.example_ids(draft.dataset), *_asked(kit, draft.dataset)]
+    return new_id(draft, text, taken)
+
+
+def new_id(draft: Draft, text: str, taken: Iterable[str]) -> str:
+    """Return an id for a draft that is written as `text`, made of its question."""
+    example = parsed(text)
+    question = example.question if example else "new"
+    if draft.proposal:
+        inside = [each.removeprefix(FROM_CHAT) for each in taken]
+        return f"{FROM_CHAT}{Names(inside).new(question)}"
+    return Names(taken).new(question)
+
+
+def _asked(kit: Kit, dataset: str) -> list[str]:
+    """Return the ids of what waits to be added, or was and may not be seen yet."""
+    since = kit.services.clock() - _FRESH
+    rows, folder = kit.rows.change_list, f"{dataset}/{EXAMPLES}"
+    return [
+        each.path.removeprefix(folder).removesuffix(".yaml")
+        for each in (*rows.pending(dataset), *rows.committed(dataset, since))
+        if each.kind is ChangeKind.ADD and each.path.startswith(folder)
+    ]
+
+
+VERB = "ex"
+STEP = "ex-"
+
+
+def acted(act: Act) -> Handler:
+    """Return the handler that shows what `act` says to those who may edit examples."""
+
+    async def handle(kit: Kit, event: Event) -> None:
+        await show(kit, event, lambda: act(kit, fresh(kit, event)))
+
+    return handle
+
+
+def fresh(kit: Kit, event: Event) -> Event:
+    """Return the event with the dialog as it is now: messages and buttons run side by side."""
+    return replace(event, dialog=kit.rows.dialogs.get(event.chat_id, event.user_id))
+
+
+async def show(kit: Kit, event: Event, act: Callable[[], Screen]) -> None:
+    """Answer by what `act` says to those who may edit examples, and to nobody else."""
+    await kit.show(event, lambda: judged(kit, event, act))
+
+
+def judged(kit: Kit, event: Event, act: Callable[[], Screen]) -> Screen:
+    """Return what `act` says; a refusal to who may not, and the reason of what it raises."""
+    if not may_edit(kit, event):
+        leave(kit, event)
+        return admin.admin_refusal(event)
+    try:
+        screen = kit.store.apart(act)
+    except MerlinError as error:
+        return trouble(event, error)
+    return replace(screen, is_new=screen.is_new or event.args[-1:] == (admin.ANEW,))
+
+
+def may_edit(kit: Kit, event: Event) -> bool:
+    """Return whether the person may edit any examples, and here."""
+    return event.is_private and admin.standing(kit, event).may(Permission.EDIT_EXAMPLES)
+
+
+def trouble(event: Event, error: MerlinError, *rows: tuple[Button, ...]) -> Screen:
+    """Return what an error says: over the chat for a button, else as a message with `rows`."""
+    words = text(event.language, error.key, **error.arguments)
+    return alert(words, is_loud=True) if event.verb else said(words, *rows)
+
+
+def datasets(kit: Kit, event: Event) -> list[DatasetCard]:
+    """Return the datasets that the person may edit, by name."""
+    mine = admin.standing(kit, event)
+    cards = kit.rows.library.datasets()
+    return [each for each in cards if mine.may(Permission.EDIT_EXAMPLES, each.name)]
+
+
+def dataset(kit: Kit, event: Event, place: int = 1) -> str:
+    """Return the dataset that a button names. Raises NotFound, also for one out of reach."""
+    for each in datasets(kit, event):
+        if admin.short(each.name) == word(event, place):
+            return each.name
+    raise NotFound("no such dataset", "admin-no-dataset")
+
+
+def checked(kit: Kit, event: Event, name: str) -> str:
+    """Return the dataset's name where the person may edit it. Raises NotFound."""
+    if not admin.standing(kit, event).may(Permission.EDIT_EXAMPLES, name):
+        raise NotFound("not theirs", "admin-no-dataset")
+    return name
+
+
+def permitted(kit: Kit, event: Event, name: str) -> str:
+    """Return the dataset's name where the person may edit it, and here. Raises NotFound."""
+    if not may_edit(kit, event):
+        raise NotFound("not theirs", "bot-button-old")
+    return checked(kit, event, name)
+
+
+def example(kit: Kit, event: Event) -> FileText:
+    """Return the example that a button names behind its dataset. Raises NotFound."""
+    name, mark = dataset(kit, event), word(event, 2)
+    for example_id in kit.rows.library.example_ids(name):
+        if admin.short(example_id) == mark:
+            return kit.rows.library.one(name, example_id)
+    raise NotFound("no such example", "examples-gone")
+
+
+def word(event: Event, place: int) -> str:
+    """Return a button's argument, "" for none."""
+    return event.args[place] if place < len(event.args) else ""
+
+
+def kept(event: Event, name: str) -> Any:
+    """Return what the dialog keeps under this name, None for nothing."""
+    is_ours = event.dialog is not None and event.dialog.step.startswith(STEP)
+    said_: Mapping[str, Any] = event.dialog.said if event.dialog and is_ours else {}
+    return said_.get(name)
+
+
+def draft(kit: Kit, event: Event) -> Draft:
+    """Return the draft that the dialog keeps. Raises NotFound for none, or one out of reach."""
+    found = draft_of(kept(event, "draft"))
+    if found is None:
+        raise NotFound("no draft", "examples-no-draft")
+    checked(kit, event, found.dataset)
+    return found
+
+
+def wait(kit: Kit, event: Event, step: str, draft_: Draft | None = None, **more: object) -> None:
+    """Wait for the next message at this step, and keep the draft."""
+    values = {"draft": draft_.kept()} if draft_ is not None else {}
+    kit.wait(event, Dialog(step, {**values, **more}))
+
+
+def leave(kit: Kit, event: Event) -> None:
+    """Wait for no message about examples any more."""
+    if event.dialog is not None and event.dialog.step.startswith(STEP):
+        kit.rows.dialogs.end(event.chat_id, event.user_id)
+
+
+def at_step(event: Event, *steps: str) -> None:
+    """Raise Refused unless the dialog stands at one of these steps."""
+    if event.dialog is None or event.dialog.step not in steps:
+        raise Refused("another step", "bot-button-old")
+
+
+def editor(event: Event) -> Editor:
+    """Return in whose name the person's commits are made."""
+    return editor_of(event.user_id, event.sender_name)
+
+
+def to(event: Event, key: str, *words: object, style: str = "") -> Button:
+    """Return the button with the label `key` that leads to an action with its arguments."""
+    return Button(text(event.language, key), data(*words), style=style)
+
+
+def data(*words: object) -> str:
+    """Return a button's data."""
+    return ":".join([VERB, *map(str, words)])
+
+
+def leaving(event: Event, *back: object) -> tuple[Button, ...]:
+    """Return the row with Back and Cancel."""
+    return (
+        to(event, "button-back", *back),
+        Button(text(event.language, "button-cancel"), "cancel"),
+    )

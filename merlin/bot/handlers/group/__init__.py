@@ -1,1 +1,0 @@
-"""Group: what is different where several people speak, and inline queries."""

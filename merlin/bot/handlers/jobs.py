@@ -1,0 +1,379 @@
+"""Jobs: what is being trained, how far it is, its losses and events; launch and cancel.
+
+    list -> job -> events | losses as a picture | cancel (asked twice)
+
+A job that goes on is shown anew every few seconds for two minutes. What the daemon is asked for by
+a button is shown in the message that waits for its answer; the newest build of a dataset is trained
+after its price was told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from merlin.account.role import Permission
+from merlin.bot.context import Event, Kit, Topic
+from merlin.bot.handlers import admin
+from merlin.bot.handlers.admin import guarded, to_admin_home
+from merlin.bot.handlers.questions import number
+from merlin.bot.menu import Screen, alert
+from merlin.bot.rendering import sparkline
+from merlin.build.estimate import epochs
+from merlin.core import money
+from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.losses import losses_of
+from merlin.core.page import Attachment, Button, Page
+from merlin.core.picture import PictureWords, loss_picture
+from merlin.core.request import RequestKind
+from merlin.core.text import keys, text
+from merlin.inbox.errand import Errand
+from merlin.job.launching import Quote, quote
+from merlin.job.lifecycle import FINAL
+
+
+def ask_daemon(
+    kit: Kit,
+    event: Event,
+    kind: RequestKind,
+    arguments: Mapping[str, object],
+    target: str,
+    back: str,
+) -> Screen:
+    """Ask the daemon, note it in the audit, and let this message wait for what comes of it.
+
+    To be called within the store's work. `target` is what it is done to, as the audit names it.
+    """
+    if kit.rows.outreach.errands.waits(event.chat_id, event.message_id):
+        return alert(text(event.language, "admin-asked-already"))
+    request_id = kit.rows.requests.ask(kind, arguments, admin.by(event))
+    kit.rows.audit.note(admin.by(event), f"ask.{kind.value}", target, dict(arguments))
+    errand = Errand(request_id, event.chat_id, event.message_id, event.update_id, back)
+    kit.rows.outreach.errands.note(errand)
+    title = text(event.language, "admin-asked")
+    now = kit.services.clock()
+    beats = [beat for beat in kit.rows.heartbeats.all() if beat.process == "daemon"]
+    words = "admin-asked-wait" if any(beat.is_alive(now) for beat in beats) else "admin-asked-late"
+    return admin.panel_screen(title, text(event.language, words), rows=[admin.back(event, back)])
+
+
+_LONGEST = 200
+
+When = Callable[[str | None], str]
+
+
+def job_words(job: Mapping[str, Any], language: str, when: When) -> str:
+    """Return what there is to say of a job, a line each."""
+    recipe = job["recipe"]
+    told = {
+        "state": _word(language, "job", job["state"]),
+        "status": job["status"] or "–",
+        "provider": job["provider"],
+        "base": recipe.get("base_model", "–"),
+        "attempt": job["attempt"],
+    }
+    cost = money.told(language, job["estimate_micro"], job["currency"])
+    is_over = job["state"] in {state.value for state in FINAL}
+    last = _cut(job["events"][-1]["message"]) if job["events"] and not is_over else ""
+    error = _cut(job["error"])
+    return "\n".join(
+        [
+            text(language, "admin-job-state", **told),
+            text(language, "admin-job-cost", cost=cost, tokens=job["trained_tokens"] or 0),
+            text(
+                language,
+                "admin-job-times",
+                created=when(job["created_at"]),
+                updated=when(job["updated_at"]),
+            ),
+            *([text(language, "admin-job-last", message=last)] if last else []),
+            *([text(language, "admin-job-error", error=error)] if error else []),
+        ]
+    )
+
+
+def losses(job: Mapping[str, Any], language: str) -> str:
+    """Return the losses over the steps as rows of columns, "" where none are known."""
+    found = losses_of(job)
+    every = [value for series in found.values() for _, value in series]
+    if not every:
+        return ""
+    low, high = min(every), max(every)
+    labels = {name: text(language, f"admin-loss-{name}") for name in found}
+    width = max(map(len, labels.values()))
+    rows = [
+        f"{labels[name].ljust(width)} {sparkline(values, low, high)}"
+        f" {values[0]:.3g} → {values[-1]:.3g}"
+        for name, series in found.items()
+        if (values := [value for _, value in series])
+    ]
+    return "\n".join(rows)
+
+
+def picture(job: Mapping[str, Any], language: str) -> bytes:
+    """Return the losses over the steps as a PNG, b"" where none are known; takes 0.1 s."""
+    found = losses_of(job)
+    if not any(found.values()):
+        return b""
+    words = PictureWords(
+        title=str(job["build"] or job["dataset"]),
+        train=text(language, "admin-loss-train"),
+        test=text(language, "admin-loss-test"),
+        steps=text(language, "admin-loss-steps"),
+        none="",
+        language=language,
+    )
+    return loss_picture(found["train"], found["test"], words)
+
+
+def events_words(job: Mapping[str, Any], language: str, when: When) -> str:
+    """Return the diary, oldest first."""
+    if not job["events"]:
+        return text(language, "admin-events-none")
+    return "\n".join(f"{when(each['at'])}  {_cut(each['message'])}" for each in job["events"])
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
+
+
+def _word(language: str, family: str, name: str) -> str:
+    key = f"{family}-{name}"
+    return text(language, key) if key in keys(language) else name
+
+
+_JOBS = "a-jobs:0"
+
+
+def choose_launch(kit: Kit, event: Event) -> Screen:
+    """Show the datasets that may be trained."""
+    found = admin.datasets(kit, event, Permission.LAUNCH)
+    here, page, has_more = admin.page_of(found, number(event))
+    rows = [(Button(name, f"a-price:{admin.short(name)}"),) for name in here]
+    more = admin.turning("a-launch", page, has_more=has_more)
+    title = text(event.language, "admin-launch")
+    words = text(event.language, "admin-launch-which" if found else "admin-no-datasets")
+    return admin.panel_screen(title, words, rows=[*rows, more, admin.back(event, _JOBS)])
+
+
+def launch_price(kit: Kit, event: Event) -> Screen:
+    """Tell what the launch would cost, and ask whether it is meant."""
+    dataset = admin.dataset_of(kit, event, Permission.LAUNCH)
+    office = kit.services.office
+    verdict = office.verdicts.newest(dataset)
+    if verdict.build_id is None:
+        raise Refused(f"{dataset} is {verdict.word}", "build-none", dataset=dataset)
+    quoted = quote(office.launching, verdict)
+    words = admin.lines(*_told(kit, event, quoted))
+    if quoted.refusal is not None:
+        why = text(event.language, quoted.refusal.reason, **quoted.refusal.arguments)
+        title = text(event.language, "admin-launch-not")
+        return admin.panel_screen(title, why, words, rows=[admin.back(event, "a-launch:0")])
+    yes = admin.button(event, "admin-launch-yes", f"a-launch-yes:{admin.short(dataset)}")
+    return admin.asks(event, words, yes, "a-launch:0")
+
+
+def _told(kit: Kit, event: Event, quoted: Quote) -> list[str]:
+    language, build, order = event.language, quoted.build, quoted.order
+    shown_epochs = epochs(build.train, order.recipe.hyperparameters.get("n_epochs", "auto"))
+    cost = text(language, "admin-price-unknown")
+    if quoted.cost_micro is not None:
+        cost = money.told(language, quoted.cost_micro, order.currency)
+    said = [
+        text(
+            language,
+            "admin-launch-what",
+            build=build.version,
+            base=order.recipe.base_model,
+            provider=order.provider,
+            examples=build.train,
+            epochs=shown_epochs,
+        ),
+        text(language, "admin-launch-price", cost=cost),
+    ]
+    cap = kit.services.office.caps.per_month_micro
+    if cap is not None:
+        left = max(cap - quoted.spent_micro, 0)
+        told = {
+            "left": money.told(language, left, order.currency),
+            "cap": money.told(language, cap, order.currency),
+        }
+        said.append(text(language, "admin-budget-left", **told))
+    return said
+
+
+def launch(kit: Kit, event: Event) -> Screen:
+    """Ask the daemon to launch."""
+    dataset = admin.dataset_of(kit, event, Permission.LAUNCH)
+    asked = {"dataset": dataset}
+    return ask_daemon(kit, event, RequestKind.LAUNCH, asked, f"dataset:{dataset}", _JOBS)
+
+
+LAUNCH_TOPIC = Topic(
+    buttons={
+        "a-launch": guarded(Permission.LAUNCH, choose_launch),
+        "a-price": guarded(Permission.LAUNCH, launch_price),
+        "a-launch-yes": guarded(Permission.LAUNCH, launch),
+    },
+)
+
+
+_LIST = "a-jobs:0"
+_MOST_LISTED = 400
+_FINAL = {state.value for state in FINAL}
+_SIGNS = {"succeeded": "✅", "failed": "❌", "cancelled": "⏹", "paused": "⏸", "running": "▶️"}
+
+
+def list_jobs(kit: Kit, event: Event) -> Screen:
+    """Show a page of the jobs, the newest first."""
+    found = _watched(kit, event)
+    here, page, has_more = admin.page_of(found, number(event))
+    entries = [(Button(_entry(event, job), f"a-job:{job['job']}"),) for job in here]
+    more = admin.turning("a-jobs", page, has_more=has_more)
+    launches = admin.datasets(kit, event, Permission.LAUNCH)
+    launch = (admin.button(event, "admin-launch", "a-launch:0"),) if launches else ()
+    title = text(event.language, "admin-jobs")
+    words = text(event.language, "admin-jobs-list" if here else "admin-jobs-none")
+    return admin.panel_screen(title, words, rows=[*entries, more, launch, to_admin_home(event)])
+
+
+def _watched(kit: Kit, event: Event) -> list[dict[str, Any]]:
+    mine = admin.standing(kit, event)
+    jobs = kit.services.office.reports.jobs(limit=_MOST_LISTED)
+    return [job for job in jobs if mine.may(Permission.WATCH, job["dataset"])]
+
+
+def _entry(event: Event, job: dict[str, Any]) -> str:
+    sign = _SIGNS.get(job["state"], "⏳")
+    state = admin.word(event, "job", job["state"])
+    return f"{sign} {job['job']} · {job['build']} · {state}"
+
+
+def _found(kit: Kit, event: Event, events: int = 1000) -> dict[str, Any]:
+    """Return the job that a button names. Raises NotFound, also for one out of reach."""
+    job = kit.services.office.reports.job(number(event), events)
+    if not admin.standing(kit, event).may(Permission.WATCH, job["dataset"]):
+        raise NotFound("not theirs", "store-no-job", job=job["job"])
+    return job
+
+
+def show_job(kit: Kit, event: Event) -> Screen:
+    """Show one job: where it stands, how far it is, its losses."""
+    job = _found(kit, event)
+    title = text(event.language, "admin-job", job=job["job"], build=job["build"])
+    is_open = job["state"] not in _FINAL
+    rows = [
+        (admin.button(event, "admin-refresh", f"a-job:{job['job']}"),) if is_open else (),
+        (admin.button(event, "admin-events", f"a-events:{job['job']}"), *_cancel(kit, event, job)),
+        (*_losses(job, event), *_model(job, event)),
+        admin.back(event, _LIST),
+    ]
+    words = job_words(job, event.language, partial(admin.when, kit, event))
+    return admin.block(admin.panel_screen(title, words, rows=rows), losses(job, event.language))
+
+
+def _cancel(kit: Kit, event: Event, job: dict[str, Any]) -> tuple[Button, ...]:
+    is_open = job["state"] not in {*_FINAL, "launching"}
+    if not is_open or not admin.standing(kit, event).may(Permission.LAUNCH, job["dataset"]):
+        return ()
+    return (admin.button(event, "admin-cancel-job", f"a-cancel:{job['job']}", "danger"),)
+
+
+def _losses(job: dict[str, Any], event: Event) -> tuple[Button, ...]:
+    is_measured = any(losses_of(job).values())
+    return (admin.button(event, "admin-losses", f"a-losses:{job['job']}"),) if is_measured else ()
+
+
+def _model(job: dict[str, Any], event: Event) -> tuple[Button, ...]:
+    is_made = job["state"] == "succeeded"
+    return (admin.button(event, "admin-model", f"a-model:{job['job']}"),) if is_made else ()
+
+
+async def watch_job(kit: Kit, event: Event) -> None:
+    """Show one job, and keep it up to date for a while."""
+    seen: list[Screen] = []
+
+    def act(kit: Kit, event: Event) -> Screen:
+        seen.append(show_job(kit, event))
+        return seen[-1]
+
+    await guarded(Permission.WATCH, act)(kit, event)
+    page = seen[-1].page if seen else None
+    if page is not None and event.args[-1:] != (admin.ANEW,) and _is_open(page, event):
+        kit.watches.add(event.chat_id, event.message_id, partial(_look, kit, event), page)
+
+
+def _look(kit: Kit, event: Event) -> tuple[Page, bool] | None:
+    """Return how the job stands now, None where the person may not see it any more."""
+    try:
+        page = show_job(kit, event).page
+    except MerlinError:
+        return None
+    return None if page is None else (page, _is_open(page, event))
+
+
+def _is_open(page: Page, event: Event) -> bool:
+    refresh = admin.button(event, "admin-refresh", f"a-job:{number(event)}")
+    return any(refresh in row for row in page.buttons)
+
+
+async def pictured(kit: Kit, event: Event) -> None:
+    """Send a job's losses as a picture; it is drawn beside the database's work."""
+
+    def look() -> dict[str, Any] | None:
+        try:
+            return _found(kit, event)
+        except MerlinError:
+            return None
+
+    seen = await kit.store.read(look)
+    content = await asyncio.to_thread(picture, seen, event.language) if seen else b""
+
+    def act(kit: Kit, event: Event) -> Screen:
+        job = _found(kit, event)
+        if not content:
+            return alert(text(event.language, "admin-losses-none"))
+        title = text(event.language, "admin-job", job=job["job"], build=job["build"])
+        screen = admin.block(admin.panel_screen(title), losses(job, event.language))
+        file = Attachment(f"losses-{job['job']}.png", content, is_picture=True)
+        page = screen.page or Page("")
+        return Screen(replace(page, file=file), is_new=True)
+
+    await guarded(Permission.WATCH, act)(kit, event)
+
+
+def events(kit: Kit, event: Event) -> Screen:
+    """Show the newest lines of a job's diary."""
+    job = _found(kit, event, events=15)
+    title = text(event.language, "admin-job", job=job["job"], build=job["build"])
+    words = events_words(job, event.language, partial(admin.when, kit, event))
+    return admin.panel_screen(title, words, rows=[admin.back(event, f"a-job:{job['job']}")])
+
+
+def ask_cancel_job(kit: Kit, event: Event) -> Screen:
+    """Ask whether the job is really to be stopped."""
+    job = _found(kit, event, events=1)
+    words = text(event.language, "admin-ask-cancel", job=job["job"], build=job["build"])
+    yes = admin.button(event, "admin-cancel-job", f"a-cancel-yes:{job['job']}")
+    return admin.asks(event, words, yes, f"a-job:{job['job']}")
+
+
+def cancel_job(kit: Kit, event: Event) -> Screen:
+    """Ask the daemon to stop the job."""
+    job = _found(kit, event, events=1)["job"]
+    return ask_daemon(kit, event, RequestKind.CANCEL, {"job": job}, f"job:{job}", f"a-job:{job}")
+
+
+JOBS_TOPIC = Topic(
+    buttons={
+        "a-jobs": guarded(Permission.WATCH, list_jobs),
+        "a-job": watch_job,
+        "a-losses": pictured,
+        "a-events": guarded(Permission.WATCH, events),
+        "a-cancel": guarded(Permission.LAUNCH, ask_cancel_job),
+        "a-cancel-yes": guarded(Permission.LAUNCH, cancel_job),
+    },
+)

@@ -1,1 +1,0 @@
-"""Office: the screens of those who keep Merlin: jobs, models, people, health."""

@@ -1,1 +1,0 @@
-"""Plans as they are told and bought in the bot."""

@@ -1,0 +1,498 @@
+"""Payments for admins: sums of the month, purchases, refunds, promo codes.
+
+    code: list -> code -> stop (asked once more)
+               -> plan -> "CODE 20%" or "CODE 7" (a step) -> made
+    purchase -> [all | a part (a step)] -> reason (a step) -> sure -> wished for; its till sends it
+
+Stars go back whole. What was granted is taken back by the ledger, with the money.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, time
+from typing import Any
+
+from merlin.account.role import Permission
+from merlin.billing.amount import Amount, Currency, roubles
+from merlin.billing.ledger import Entry, EntryKind
+from merlin.billing.plan import Plan
+from merlin.billing.promo import Listed, Promo
+from merlin.billing.purchase import Purchase, Till
+from merlin.billing.refund import MOST_REASON, Refund, RefundState
+from merlin.billing.report import Total, totals
+from merlin.bot.context import Event, Kit, Topic
+from merlin.bot.handlers import admin
+from merlin.bot.handlers.admin import AT_ONCE, guarded, to_admin_home
+from merlin.bot.handlers.orders import order_line, state_words, titled
+from merlin.bot.handlers.questions import number
+from merlin.bot.handlers.quota import zone_for
+from merlin.bot.menu import Screen
+from merlin.bot.star_reconciliation import SETTING, read_compared
+from merlin.chat.dialog import Dialog
+from merlin.core import moment
+from merlin.core.errors import NotFound, Refused
+from merlin.core.page import Button, rows
+from merlin.core.text import text
+
+ADDING = f"{admin.STEP}code"
+# "SUMMER 20% 100": the code, what it gives (percent, or days), for how many people.
+_WRITTEN = re.compile(r"(\S+)\s+(\d{1,4})\s*(%?)(?:\s+(\d{1,6}))?")
+
+
+def list_codes(kit: Kit, event: Event) -> Screen:
+    """Show a page of the codes, the newest first."""
+    found = list(kit.rows.books.promos.all())
+    here, page, has_more = admin.page_of(found, number(event))
+    buttons = [(_entry(event, each),) for each in here]
+    more = admin.turning("a-codes", page, has_more=has_more)
+    add = (admin.button(event, "pay-admin-code-add", "a-code-add"),)
+    words = text(event.language, "pay-admin-no-codes") if not found else ""
+    title = text(event.language, "pay-admin-codes")
+    return admin.panel_screen(title, words, rows=[*buttons, more, add, admin.back(event, "a-pay")])
+
+
+def _entry(event: Event, each: Listed) -> Button:
+    mark = "⏹ " if each.is_stopped else ""
+    label = f"{mark}{each.promo.code} · {_gives(event, each.promo)}"
+    return Button(label, f"a-code:{admin.short(each.promo.code)}")
+
+
+def _gives(event: Event, promo: Promo) -> str:
+    if promo.percent:
+        return f"−{promo.percent} %"
+    return text(event.language, "people-days", days=promo.days)
+
+
+def _of(kit: Kit, event: Event) -> Listed:
+    """Return the code that a button names. Raises NotFound."""
+    for each in kit.rows.books.promos.all():
+        if admin.short(each.promo.code) == "".join(event.args[:1]):
+            return each
+    raise NotFound("no such code", "promo-unknown")
+
+
+def show_code(kit: Kit, event: Event) -> Screen:
+    """Show one code."""
+    return _card(kit, event, _of(kit, event))
+
+
+def _card(kit: Kit, event: Event, each: Listed) -> Screen:
+    promo, zone = each.promo, zone_for(kit, event)
+    until = moment.told(promo.ends_at, zone, event.language) if promo.ends_at else "—"
+    words = text(
+        event.language,
+        "pay-admin-code-what",
+        plan=_title(kit, event, promo.plan),
+        gives=_gives(event, promo),
+        uses=each.uses,
+        most="—" if promo.most_uses is None else str(promo.most_uses),
+        until=until,
+        state="stopped" if each.is_stopped else "on",
+        by=promo.by,
+    )
+    mark = admin.short(promo.code)
+    stop = admin.button(event, "pay-admin-code-stop", f"a-code-off:{mark}", "danger")
+    ways = () if each.is_stopped else (stop,)
+    return admin.panel_screen(promo.code, words, rows=[ways, admin.back(event, "a-codes:0")])
+
+
+def _title(kit: Kit, event: Event, name: str) -> str:
+    found = next((each for each in kit.services.plans if each.name == name), None)
+    return found.titled(event.language) if found is not None else name
+
+
+def ask_stop_code(kit: Kit, event: Event) -> Screen:
+    """Ask whether the code is to end."""
+    code = _of(kit, event).promo.code
+    mark = admin.short(code)
+    words = text(event.language, "pay-admin-code-ask-stop", code=code)
+    yes = admin.button(event, "pay-admin-code-stop", f"a-code-off-yes:{mark}")
+    return admin.asks(event, words, yes, f"a-code:{mark}")
+
+
+def stop_code(kit: Kit, event: Event) -> Screen:
+    """Let nobody use the code any more."""
+    kit.rows.books.promos.stop(_of(kit, event).promo.code, admin.by(event))
+    alert = text(event.language, "pay-admin-code-stopped")
+    return replace(_card(kit, event, _of(kit, event)), alert=alert)
+
+
+def choose_code_plan(kit: Kit, event: Event) -> Screen:
+    """Ask what the code is for."""
+    buttons = [
+        Button(each.titled(event.language), f"a-code-for:{admin.short(each.name)}")
+        for each in kit.services.plans[1:]
+    ]
+    words = text(event.language, "pay-admin-code-for")
+    title = text(event.language, "pay-admin-code-add")
+    return admin.panel_screen(title, words, rows=[*rows(buttons), admin.back(event, "a-codes:0")])
+
+
+def ask_code(kit: Kit, event: Event) -> Screen:
+    """Ask for the code and what it gives."""
+    plan = _plan(kit, "".join(event.args[:1]))
+    kit.wait(event, Dialog(ADDING, {"plan": plan.name}))
+    words = text(event.language, "pay-admin-code-write", title=plan.titled(event.language))
+    return admin.waits_for(event, words, "a-codes:0")
+
+
+def _plan(kit: Kit, mark: str) -> Plan:
+    for each in kit.services.plans[1:]:
+        if admin.short(each.name) == mark:
+            return each
+    raise NotFound("no such plan", "bot-button-old")
+
+
+def add_code(kit: Kit, event: Event) -> Screen:
+    """Make the code that was written. Raises Refused for one that is none."""
+    said = event.dialog.said if event.dialog is not None else {}
+    found = _WRITTEN.fullmatch(event.text.strip())
+    plan = next((each for each in kit.services.plans[1:] if each.name == said.get("plan")), None)
+    if plan is None:
+        raise NotFound("no such plan", "bot-button-old")
+    if found is None:
+        raise Refused("not understood", "pay-admin-code-wrong")
+    code, count, percent, most = found.groups()
+    if plan.is_pack and not percent:
+        raise Refused("a pack has no days", "pay-admin-code-pack")
+    days, off = (0, int(count)) if percent else (int(count), 0)
+    promo = Promo(code, plan.name, days, off, int(most) if most else None, by=admin.by(event))
+    kit.rows.books.promos.add(promo)
+    kit.rows.dialogs.end(event.chat_id, event.user_id)
+    return list_codes(kit, event)
+
+
+PROMO_CODES_TOPIC = Topic(
+    buttons={
+        "a-codes": guarded(Permission.REFUNDS, list_codes),
+        "a-code": guarded(Permission.REFUNDS, show_code),
+        "a-code-off": guarded(Permission.REFUNDS, ask_stop_code),
+        "a-code-off-yes": guarded(Permission.REFUNDS, stop_code),
+        "a-code-add": guarded(Permission.REFUNDS, choose_code_plan),
+        "a-code-for": guarded(Permission.REFUNDS, ask_code),
+    },
+    steps={ADDING: guarded(Permission.REFUNDS, add_code)},
+)
+
+
+_MOST = 200
+_UNDER_WAY = (RefundState.WANTED, RefundState.SENDING)
+
+
+def list_purchases(kit: Kit, event: Event) -> Screen:
+    """Show a page of what a person bought, the newest first."""
+    user_id = number(event)
+    found = kit.rows.books.purchases.of(user_id, _MOST) if user_id else []
+    here, page, has_more = admin.page_of(found, number(event, 1))
+    person = kit.rows.users.get(user_id)
+    name = person.shown_name if person is not None else ""
+    title = text(event.language, "pay-admin-of", who=f"{name or '—'} · {user_id}")
+    words = text(event.language, "pay-admin-none") if not found else ""
+    more = admin.turning(f"a-buys:{user_id}", page, has_more=has_more)
+    back = admin.back(event, f"a-user:{user_id}" if person is not None else "a-pay")
+    return admin.panel_screen(title, words, rows=[*purchase_entries(kit, event, here), more, back])
+
+
+def purchase_entries(kit: Kit, event: Event, found: Sequence[Purchase]) -> list[tuple[Button, ...]]:
+    """Return a row for each purchase, which opens it."""
+    return [
+        (Button(order_line(kit, event, each).removeprefix("• "), f"a-buy:{each.purchase_id}"),)
+        for each in found
+    ]
+
+
+def show_purchase(kit: Kit, event: Event) -> Screen:
+    """Show one purchase. Raises NotFound."""
+    return purchase_card(kit, event, kit.rows.books.purchases.get("".join(event.args[:1])))
+
+
+def purchase_card(kit: Kit, event: Event, purchase: Purchase) -> Screen:
+    """Return the screen of one purchase, with what can be done."""
+    books, language = kit.rows.books, event.language
+    ledger = books.ledger.entries(purchase.purchase_id)
+    refunds = books.refunds.of(purchase.purchase_id)
+    person = kit.rows.users.get(purchase.user_id) if purchase.user_id else None
+    what = text(
+        language,
+        "pay-admin-what",
+        who=f"{person.shown_name or '—'} · {purchase.user_id}" if person is not None else "—",
+        price=purchase.order.amount.told(language),
+        till=text(language, f"pay-till-{purchase.order.till.value}"),
+        state=state_words(kit, event, purchase),
+        at=_at(kit, event, purchase),
+        id=purchase.purchase_id,
+    )
+    promo = purchase.order.promo
+    return admin.panel_screen(
+        titled(purchase, language),
+        admin.lines(what, text(language, "pay-admin-code", code=promo) if promo else ""),
+        "\n".join(_entry_line(kit, event, each) for each in ledger),
+        "\n".join(_refund_line(kit, event, each) for each in refunds),
+        rows=[*_ways_back(kit, event, ledger, refunds), _to_person(event, purchase)],
+    )
+
+
+def _at(kit: Kit, event: Event, purchase: Purchase) -> str:
+    return moment.told(purchase.created_at, zone_for(kit, event), event.language)
+
+
+def _entry_line(kit: Kit, event: Event, entry: Entry) -> str:
+    return text(
+        event.language,
+        "pay-admin-entry",
+        at=moment.brief(entry.at, zone_for(kit, event), event.language),
+        kind=entry.kind.value,
+        price=entry.amount.told(event.language),
+    )
+
+
+def _refund_line(kit: Kit, event: Event, refund: Refund) -> str:
+    line = text(
+        event.language,
+        "pay-admin-refund",
+        at=moment.brief(refund.at, zone_for(kit, event), event.language),
+        price=refund.amount.told(event.language),
+        state=refund.state.value,
+        by=refund.by,
+        reason=refund.reason or "—",
+    )
+    return f"{line} {refund.trouble}".rstrip()
+
+
+def _ways_back(
+    kit: Kit, event: Event, ledger: Sequence[Entry], refunds: Sequence[Refund]
+) -> list[tuple[Button, ...]]:
+    """Return a row for each payment of which something can go back."""
+    sending = {each.grant_id for each in refunds if each.state in _UNDER_WAY}
+    rows: list[tuple[Button, ...]] = []
+    for each in ledger:
+        if each.kind is not EntryKind.GRANT or each.entry_id in sending:
+            continue
+        rest = kit.rows.books.ledger.rest(each.entry_id)
+        if rest.minor:
+            words = text(event.language, "pay-admin-back", price=rest.told(event.language))
+            rows.append((Button(words, f"a-back:{each.entry_id}:{each.purchase_id}"),))
+    return rows
+
+
+def _to_person(event: Event, purchase: Purchase) -> tuple[Button, ...]:
+    if not purchase.user_id:
+        return admin.back(event, "a-pay")
+    return admin.back(event, f"a-buys:{purchase.user_id}:0")
+
+
+PURCHASES_TOPIC = Topic(
+    buttons={
+        "a-buys": guarded(Permission.REFUNDS, list_purchases),
+        "a-buy": guarded(Permission.REFUNDS, show_purchase),
+    }
+)
+
+
+_TILLS = {Till.STARS: Currency.XTR, Till.YOOKASSA: Currency.RUB}
+
+
+def payments_home(kit: Kit, event: Event) -> Screen:
+    """Show what the month has brought."""
+    title = text(event.language, "pay-admin-title")
+    ways = (
+        admin.button(event, "pay-admin-newest", "a-pays"),
+        admin.button(event, "pay-admin-codes", "a-codes:0"),
+    )
+    words = "\n".join(_month(kit, event))
+    return admin.panel_screen(
+        title, words, _compared(kit, event), rows=[ways, to_admin_home(event)]
+    )
+
+
+def _month(kit: Kit, event: Event) -> list[str]:
+    """Return what came in and went back this month, a line a till; tests do not count."""
+    now, zone = kit.services.clock(), zone_for(kit, event)
+    first = datetime.combine(now.astimezone(zone).date().replace(day=1), time(), zone)
+    found = kit.rows.books.ledger.between(first.astimezone(UTC), now)
+    lines = []
+    brought = {each.till: each for each in totals(entry for entry, _ in found)}
+    for till, currency in _TILLS.items():
+        total = brought.get(till) or Total(till, currency)
+        told = {
+            "till": text(event.language, f"pay-till-{till.value}"),
+            "came": total.amount(total.brought.paid).told(event.language),
+            "count": total.brought.payments,
+            "back": total.amount(total.brought.returned).told(event.language),
+        }
+        lines.append(text(event.language, "pay-admin-month", **told))
+    return lines
+
+
+def _compared(kit: Kit, event: Event) -> str:
+    """Return when Stars were last held against Telegram's list, and what differed."""
+    last = read_compared(kit.rows.settings.get(SETTING))
+    if last.at is None:
+        return ""
+    at = moment.told(last.at, zone_for(kit, event), event.language)
+    return text(event.language, "pay-admin-compared", at=at, count=len(last.differences))
+
+
+def newest_payments(kit: Kit, event: Event) -> Screen:
+    """Show a page of everybody's purchases; a button's data names the one before the page."""
+    before = next((each for each in event.args if each != admin.ANEW), "")
+    found = kit.rows.books.purchases.newest(AT_ONCE + 1, before)
+    here = found[:AT_ONCE]
+    more = []
+    if before:
+        more.append(Button("«", "a-pays"))
+    if len(found) > AT_ONCE:
+        more.append(Button("›", f"a-pays:{here[-1].purchase_id}"))
+    title = text(event.language, "pay-admin-newest")
+    words = text(event.language, "pay-admin-none") if not found else ""
+    rows = [*purchase_entries(kit, event, here), tuple(more), admin.back(event, "a-pay")]
+    return admin.panel_screen(title, words, rows=rows)
+
+
+PAYMENTS_TOPIC = Topic(
+    buttons={
+        "a-pay": guarded(Permission.REFUNDS, payments_home),
+        "a-pays": guarded(Permission.REFUNDS, newest_payments),
+    }
+)
+
+
+PART = f"{admin.STEP}refund-part"
+REASON = f"{admin.STEP}refund"
+SURE = f"{admin.STEP}refund-sure"
+
+
+def choose_refund(kit: Kit, event: Event) -> Screen:
+    """Ask how much is to go back; Stars go back whole, so there the reason is asked."""
+    purchase, rest = _payment(kit, event)
+    if purchase.order.till is Till.STARS:
+        return _asks_reason(kit, event, {**_named(event), "amount": None})
+    kit.wait(event, Dialog(PART, _named(event)))
+    return _asks_part(event, purchase, rest, "pay-admin-ask-part")
+
+
+def _payment(kit: Kit, event: Event) -> tuple[Purchase, Amount]:
+    """Return the purchase whose grant a button names, and what can go back. Raises NotFound."""
+    return _granted(kit, number(event), "".join(event.args[1:2]))
+
+
+def _granted(kit: Kit, grant_id: int, purchase_id: str) -> tuple[Purchase, Amount]:
+    purchase = kit.rows.books.purchases.get(purchase_id)
+    entries = kit.rows.books.ledger.entries(purchase_id)
+    is_there = any(each.entry_id == grant_id and each.kind is EntryKind.GRANT for each in entries)
+    if not is_there:
+        raise NotFound(f"no grant {grant_id}", "bot-button-old")
+    return purchase, kit.rows.books.ledger.rest(grant_id)
+
+
+def _named(event: Event) -> dict[str, Any]:
+    return {"grant": number(event), "purchase": "".join(event.args[1:2])}
+
+
+def _asks_part(event: Event, purchase: Purchase, rest: Amount, key: str) -> Screen:
+    words = text(event.language, key, rest=rest.told(event.language))
+    place = f"{number(event)}:{purchase.purchase_id}"
+    whole = admin.button(event, "pay-admin-all", f"a-back-all:{place}")
+    cancel = admin.button(event, "button-cancel", "cancel")
+    back = admin.back(event, f"a-buy:{purchase.purchase_id}")
+    return admin.panel_screen(
+        titled(purchase, event.language), words, rows=[(whole,), (*back, cancel)]
+    )
+
+
+def all_of_it(kit: Kit, event: Event) -> Screen:
+    """Let all that is left go back."""
+    _payment(kit, event)
+    return _asks_reason(kit, event, {**_named(event), "amount": None})
+
+
+def part(kit: Kit, event: Event) -> Screen:
+    """Take the sum that was written. Raises Refused for one that cannot go back."""
+    said = dict(event.dialog.said) if event.dialog is not None else {}
+    _, rest = _granted(kit, int(said.get("grant", 0)), str(said.get("purchase", "")))
+    try:
+        wanted = roubles(event.text.strip().replace(" ", "").replace(",", "."))
+    except ValueError:
+        raise Refused("no amount", "pay-admin-no-amount", rest=rest.told(event.language)) from None
+    if rest.currency is not Currency.RUB or not 0 < wanted.minor <= rest.minor:
+        told = rest.told(event.language)
+        raise Refused("too much", "billing-refund-too-much", rest=told)
+    return _asks_reason(kit, event, {**said, "amount": wanted.minor})
+
+
+def _asks_reason(kit: Kit, event: Event, said: dict[str, Any]) -> Screen:
+    kit.wait(event, Dialog(REASON, said))
+    words = text(event.language, "pay-admin-ask-reason", most=MOST_REASON)
+    return admin.waits_for(event, words, f"a-buy:{said['purchase']}")
+
+
+def reason(kit: Kit, event: Event) -> Screen:
+    """Take the reason that was written, and ask whether the refund is meant."""
+    said = dict(event.dialog.said) if event.dialog is not None else {}
+    why = " ".join(event.text.split())[:MOST_REASON]
+    if not why:
+        return _asks_reason(kit, event, said)
+    grant, purchase_id = int(said.get("grant", 0)), str(said.get("purchase", ""))
+    purchase, rest = _granted(kit, grant, purchase_id)
+    amount = _amount(said) or rest
+    kept = {**said, "reason": why, "asked": event.update_id}
+    kit.wait(event, Dialog(SURE, kept))
+    is_renewed = purchase.order.till is Till.STARS
+    words = text(
+        event.language,
+        "pay-admin-ask-refund",
+        price=amount.told(event.language),
+        title=titled(purchase, event.language),
+        user=str(purchase.user_id),
+        reason=why,
+        whole="yes" if amount == rest else "no",
+        till="stars" if is_renewed else "yookassa",
+    )
+    yes = admin.button(event, "pay-admin-refund-yes", f"a-back-yes:{event.update_id}")
+    return admin.asks(event, words, yes, f"a-buy:{purchase_id}")
+
+
+def _amount(said: dict[str, Any]) -> Amount | None:
+    minor = said.get("amount")
+    return None if minor is None else Amount(int(minor), Currency.RUB)
+
+
+def refund(kit: Kit, event: Event) -> Screen:
+    """Write the wish for the refund down; whoever owns the till sends it. Raises Refused."""
+    dialog = event.dialog
+    said = dict(dialog.said) if dialog is not None and dialog.step == SURE else {}
+    if not said or said.get("asked") != number(event):
+        raise NotFound("not asked", "bot-button-old")
+    grant, purchase_id = int(said["grant"]), str(said["purchase"])
+    purchase, _ = _granted(kit, grant, purchase_id)
+    key = f"update:{number(event)}"
+    wish = kit.rows.books.refunds.want
+    wish(grant, _amount(said), str(said["reason"]), admin.by(event), key)
+    alert = text(event.language, "pay-admin-refund-wished")
+    return replace(purchase_card(kit, event, purchase), alert=alert)
+
+
+def typed_again(_kit: Kit, event: Event) -> Screen:
+    """Ask for the button where something was written instead."""
+    dialog = event.dialog
+    said = dict(dialog.said) if dialog is not None else {}
+    words = text(event.language, "pay-admin-press")
+    yes = admin.button(event, "pay-admin-refund-yes", f"a-back-yes:{said.get('asked', 0)}")
+    return admin.asks(event, words, yes, f"a-buy:{said.get('purchase', '')}")
+
+
+REFUND_TOPIC = Topic(
+    buttons={
+        "a-back": guarded(Permission.REFUNDS, choose_refund),
+        "a-back-all": guarded(Permission.REFUNDS, all_of_it),
+        "a-back-yes": guarded(Permission.REFUNDS, refund),
+    },
+    steps={
+        PART: guarded(Permission.REFUNDS, part),
+        REASON: guarded(Permission.REFUNDS, reason),
+        SURE: guarded(Permission.REFUNDS, typed_again),
+    },
+)

@@ -1,0 +1,128 @@
+"""Loops of the process: woken early by the wake counter, begun anew after an error, backed off.
+
+What must be stored is tried until the database takes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from telegram.error import TelegramError
+
+from merlin.bot.services import BotServices
+from merlin.core.errors import MerlinError
+from merlin.core.heartbeat import BugCount
+from merlin.core.log import get_logger
+from merlin.core.wake import Wake
+
+FIRST_PAUSE_S = 0.5
+_MOST_DOUBLINGS = 10
+
+
+async def pause(attempt: int, longest_s: float) -> None:
+    """Wait: longer after each of the attempts (counted from 0), and never all at one moment."""
+    most = min(longest_s, FIRST_PAUSE_S * 2 ** min(attempt, _MOST_DOUBLINGS))
+    await asyncio.sleep(most * (0.5 + random.random() / 2))  # noqa: S311 - spreads load
+
+
+log = get_logger(__name__)
+
+LOOK_S = 0.2
+EVERY_S = 1.0
+# What ran for so long before it broke was not broken from the start.
+LASTED_S = 60.0
+# What is no bug of ours: it passes, and who must hear of it hears elsewhere.
+_OUTAGES = (MerlinError, TelegramError, OSError)
+
+Round = Callable[[], Awaitable[None]]
+Look = Callable[[], Awaitable[int]]
+
+
+async def run_loop(work: Round, look: Look, every_s: float = EVERY_S) -> None:
+    """Do `work` whenever `look` tells another number, and every so many seconds anyway."""
+    loop = asyncio.get_running_loop()
+    seen = -1
+    due = loop.time()
+    while True:
+        now = await look()
+        if now != seen or loop.time() >= due:
+            seen = now
+            due = loop.time() + every_s
+            await work()
+        await asyncio.sleep(LOOK_S)
+
+
+async def run_every(work: Round, seconds: float) -> None:
+    """Do `work` again and again, so many seconds after its end."""
+    while True:
+        await asyncio.sleep(seconds)
+        await work()
+
+
+async def run_forever(name: str, work: Round, longest_pause_s: float, bugs: BugCount) -> None:
+    """Do `work`, and again after an error: one that breaks ends neither itself nor another.
+
+    `bugs` hears of errors that are bugs, and of `work` that ran for a while without any.
+    """
+    clock = asyncio.get_running_loop().time
+    attempt = 0
+    while True:
+        begun = clock()
+        lasted = asyncio.get_running_loop().call_later(LASTED_S, bugs.succeeded, name)
+        try:
+            await work()
+        except Exception as error:
+            log.exception("a part of the bot broke and begins anew", part=name)
+            if not isinstance(error, _OUTAGES):
+                bugs.failed(name, error)
+        finally:
+            lasted.cancel()
+        attempt = 0 if clock() - begun > LASTED_S else attempt + 1
+        await pause(attempt, longest_pause_s)
+
+
+def wake_counter(wake: Wake, read: Callable[[Callable[[], int]], Awaitable[int]]) -> Look:
+    """Return what reads the wake counter beside the event loop; for many at once it reads once."""
+    reading: asyncio.Future[int] | None = None
+    read_at = -LOOK_S
+
+    async def look() -> int:
+        nonlocal reading, read_at
+        now = asyncio.get_running_loop().time()
+        if reading is None or now - read_at >= LOOK_S or _failed(reading):
+            reading, read_at = asyncio.ensure_future(read(wake.read)), now
+        # One who gives up waiting leaves the others theirs.
+        return await asyncio.shield(reading)
+
+    return look
+
+
+def _failed(reading: asyncio.Future[int]) -> bool:
+    return reading.done() and (reading.cancelled() or reading.exception() is not None)
+
+
+T = TypeVar("T")
+
+
+async def retry_until_stored(services: BotServices, work: Callable[[], T], trouble: str) -> T:
+    """Return what `work` returns; a full disk or a held lock is waited out, told as `trouble`."""
+    return await _until_done(services, lambda: services.store.do(work), trouble)
+
+
+async def retry_read(services: BotServices, work: Callable[[], T], trouble: str) -> T:
+    """Return what `work` reads, however often that must be tried."""
+    return await _until_done(services, lambda: services.store.read(work), trouble)
+
+
+async def _until_done(services: BotServices, call: Callable[[], Awaitable[T]], trouble: str) -> T:
+    attempt = 0
+    while True:
+        try:
+            return await call()
+        except Exception:
+            log.exception(trouble, attempt=attempt)
+        await pause(attempt, services.pace.longest_pause_s)
+        attempt += 1

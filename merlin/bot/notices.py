@@ -1,0 +1,326 @@
+"""Notices as messages, each in its reader's language, with buttons to act at once.
+
+Several of one key to the admins become one message with their number, so that an outage that
+touches ten jobs rings once; what the admins were told lately waits for company.
+
+A notice becomes one message for each person it is for, by a key that cannot be stored twice, and
+is handed over by the same transaction. Messages left over from before a kill go out here too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from itertools import groupby
+
+from merlin.account.audit import user
+from merlin.account.role import Role
+from merlin.bot.bot_api import ChatUnreachable
+from merlin.bot.handlers.admin import ANEW, short
+from merlin.bot.handlers.changes import solving
+from merlin.bot.loops import retry_until_stored
+from merlin.bot.outbox import OutboxSender
+from merlin.bot.rendering import named
+from merlin.bot.services import BotServices
+from merlin.bot.star_payments import read_amount
+from merlin.chat.markup.parts import split
+from merlin.core.log import get_logger
+from merlin.core.notice import ADMINS, NEWS, OTHERS, Notice
+from merlin.core.page import Button, Page
+from merlin.core.text import text
+from merlin.inbox.outgoing import Letter, Outgoing, OutgoingState
+from merlin.model.news import told_anyway
+
+Told = Mapping[str, object]
+
+
+def _job(told: Told) -> tuple[str, str]:
+    job = str(told.get("job", ""))
+    return "admin-to-job", f"a-job:{job}:{ANEW}" if job.isdecimal() else f"a-jobs:0:{ANEW}"
+
+
+def _jobs(_told: Told) -> tuple[str, str]:
+    return "admin-jobs", f"a-jobs:0:{ANEW}"
+
+
+def _models(told: Told) -> tuple[str, str]:
+    dataset = told.get("dataset")
+    if not isinstance(dataset, str):
+        return "admin-models", f"a-models:{ANEW}"
+    return "admin-models", f"a-set:{short(dataset)}:0:{ANEW}"
+
+
+def _health(_told: Told) -> tuple[str, str]:
+    return "admin-health", f"a-health:{ANEW}"
+
+
+def _undo(told: Told) -> tuple[str, str]:
+    return "examples-undo", f"ex:undo:{told.get('commit', '')}:{ANEW}"
+
+
+def _changes(_told: Told) -> tuple[str, str]:
+    return "examples-changes", f"ex:changes:0:{ANEW}"
+
+
+def _change(told: Told) -> tuple[str, str]:
+    return "examples-changes", f"ex:change:{told.get('change', '')}:{ANEW}"
+
+
+def _proposals(_told: Told) -> tuple[str, str]:
+    return "admin-examples", f"ex:queue:0:{ANEW}"
+
+
+def _person(told: Told) -> tuple[str, str]:
+    number = str(told.get("to", "")).removeprefix("user:")
+    return "admin-users", f"a-user:{number}:{ANEW}" if number.isdecimal() else f"a-users:0:{ANEW}"
+
+
+def _plan(_told: Told) -> tuple[str, str]:
+    return "bot-button-plan", "plan"
+
+
+def _purchase(told: Told) -> tuple[str, str]:
+    return "pay-button-order-of", f"a-buy:{told.get('purchase', '')}:{ANEW}"
+
+
+def _payments(_told: Told) -> tuple[str, str]:
+    return "admin-payments", f"a-pay:{ANEW}"
+
+
+def _buyer(told: Told) -> tuple[str, str]:
+    return "pay-button-purchases", f"a-buys:{told.get('user', '')}:0:{ANEW}"
+
+
+_WAYS: Mapping[str, Callable[[Told], tuple[str, str]]] = {
+    "notice-failed": _job,
+    "notice-late": _job,
+    "notice-status": _job,
+    "notice-no-provider": _job,
+    "notice-forbidden": _job,
+    "notice-serving": _models,
+    "notice-gone": _models,
+    "notice-answer-gone": _models,
+    "notice-sunset": _models,
+    "notice-rejected": _jobs,
+    "notice-findings": _jobs,
+    "notice-answer-spent": _health,
+    "notice-answer-refused": _health,
+    "notice-provider": _health,
+    "notice-repository": _health,
+    "notice-no-branch": _health,
+    "notice-rewritten": _health,
+    "notice-disk": _health,
+    "notice-failing": _health,
+    "notice-conflict": _health,
+    "notice-unconfirmed": _health,
+    "notice-change-waits": _health,
+    "notice-deed-grant": _person,
+    "notice-deed-revoke": _person,
+    "notice-deed-block": _person,
+    "notice-deed-unblock": _person,
+    "notice-deed-promote": _models,
+    "notice-deed-rollback": _models,
+    "notice-deed-pin": _models,
+    "notice-deed-unpin": _models,
+    "notice-deed-cancel": _job,
+    "notice-change-committed": _undo,
+    "notice-change-refused": _changes,
+    "notice-change-parked": _change,
+    "notice-change-parked-of": _health,
+    "notice-proposal": _proposals,
+    "notice-paid": _plan,
+    "notice-payment-canceled": _plan,
+    "notice-refunded": _plan,
+    "notice-code-taken": _plan,
+    "notice-plan-gift": _plan,
+    "notice-plan-ends": _plan,
+    "notice-renewal-soon": _plan,
+    "notice-renewal-soon-stars": _plan,
+    "notice-renewal-failed": _plan,
+    "notice-renewal-over": _plan,
+    "notice-renewal-gone": _plan,
+    "notice-paid-nobody": _purchase,
+    "notice-code-taken-admins": _purchase,
+    "notice-payment-wrong": _purchase,
+    "notice-refund-refused": _purchase,
+    "notice-stars-refused": _purchase,
+    "notice-stars-unknown": _buyer,
+    "notice-stars-left": _buyer,
+    "notice-stars-missing": _payments,
+    "notice-payment-unread": _buyer,
+    "notice-sunset-assistant": _health,
+    "notice-sunset-transcription": _health,
+    "notice-sunset-vision": _health,
+}
+
+
+def act_button(notice: Notice, language: str) -> Button | None:
+    """Return the button to act on a notice, None where there is nothing to do."""
+    way = _WAYS.get(notice.key)
+    if way is None:
+        return None
+    key, data = way(notice.arguments)
+    return Button(text(language, key), data)
+
+
+def act_buttons(notice: Notice, language: str) -> tuple[tuple[Button, ...], ...]:
+    """Return the rows of buttons to act on a notice."""
+    if notice.key == "notice-change-conflict":
+        change_id = str(notice.arguments.get("change", ""))
+        return (solving(change_id, language, ANEW),) if change_id else ()
+    button = act_button(notice, language)
+    return ((button,),) if button else ()
+
+
+log = get_logger(__name__)
+
+MOST_TOLD = 8
+_TO_ADMINS = (ADMINS, OTHERS)
+
+
+class NoticeRenderer:
+    """What notices become; every method runs within the store's work."""
+
+    def __init__(self, services: BotServices) -> None:
+        self._services = services
+        self._rows = services.rows
+
+    def letters(self, notices: Sequence[Notice]) -> Iterator[Letter]:
+        """Yield the messages to everybody whom these notices are for."""
+        for group in _grouped(notices):
+            told = [told_anyway(self._rows.news, each.key, each.arguments) for each in group]
+            for chat_id in self._readers(group):
+                # Who made the edit hears of it by itself, and not a second time as an admin.
+                news = [
+                    each
+                    for each, heard in zip(group, told, strict=True)
+                    if str(chat_id) not in heard
+                ]
+                if not news:
+                    continue
+                pages = split(self._page(news, self._services.language_of(chat_id)))
+                for place, page in enumerate(pages):
+                    more = f":{place}" if place else ""
+                    yield Letter(f"notice:{group[0].notice_id}:{chat_id}{more}", chat_id, page)
+
+    def _readers(self, group: Sequence[Notice]) -> Sequence[int]:
+        notice = group[0]
+        if notice.to in _TO_ADMINS:
+            granted = [each for each in self._rows.roles.granted() if each.role is Role.ADMIN]
+            admins = dict.fromkeys([*self._services.admins, *(each.user_id for each in granted)])
+            # Whom it was done to is told by a message of their own.
+            concerned = {str(each.arguments.get("to", "")) for each in group}
+            known = {_doer(notice), *(concerned if len(concerned) == 1 else ())}
+            return [each for each in admins if user(each) not in known]
+        return [int(notice.to)] if notice.to.lstrip("-").isdecimal() else []
+
+    def _page(self, group: Sequence[Notice], language: str) -> Page:
+        told = list(dict.fromkeys(self._rendered(notice, language) for notice in group))
+        words = told[:MOST_TOLD]
+        if len(group) > 1:
+            words.insert(0, text(language, "admin-grouped", count=len(group)))
+        if len(told) > MOST_TOLD:
+            words.append(text(language, "admin-grouped-more", count=len(told) - MOST_TOLD))
+        return Page("\n\n".join(words), buttons=act_buttons(group[0], language))
+
+    def _rendered(self, notice: Notice, language: str) -> str:
+        told = _spoken(notice.arguments, language)
+        if notice.to == OTHERS:
+            whom = {name: str(told[name]) for name in ("by", "to") if name in told}
+            named_ = {name: named(self._services, word, language) for name, word in whom.items()}
+            told = {**told, **named_}
+        try:
+            return text(language, notice.key, **told)
+        except (KeyError, ValueError, TypeError):
+            log.exception("a notice has no text", key=notice.key)
+            return text(language, "notice-untranslated", name=notice.key)
+
+
+def _grouped(notices: Sequence[Notice]) -> Iterator[list[Notice]]:
+    """Yield the notices, those of one key to the admins together."""
+
+    def together(notice: Notice) -> tuple[str, str, int]:
+        is_alone = notice.to not in _TO_ADMINS or notice.key in NEWS
+        return (notice.key, _doer(notice), notice.notice_id if is_alone else 0)
+
+    groups = groupby(sorted(notices, key=together), together)
+    yield from sorted((list(group) for _, group in groups), key=lambda group: group[0].notice_id)
+
+
+def _doer(notice: Notice) -> str:
+    """Return the admin of whose deed the others are told, "" for any other notice."""
+    return str(notice.arguments.get("by", "")) if notice.to == OTHERS else ""
+
+
+def _spoken(told: Mapping[str, object], language: str) -> Mapping[str, object]:
+    """Return the arguments with the amount as people say it: "299.00 RUB" is 299 ₽."""
+    amount = read_amount(str(told.get("amount", "")))
+    return told if amount is None else {**told, "amount": amount.told(language)}
+
+
+AT_ONCE = 100
+
+
+class NoticeSender:
+    """One round hands over what waits; a chat that must wait holds up nobody else."""
+
+    def __init__(self, services: BotServices, sender: OutboxSender) -> None:
+        self._services = services
+        self._rows = services.rows
+        self._sender = sender
+        self._bulletin = NoticeRenderer(services)
+        self._on_the_way: dict[int, asyncio.Task[None]] = {}
+
+    async def round(self) -> None:
+        """Turn notices into messages, and begin to send every message that waits."""
+        if await self._services.store.read(self._waiting):
+            await self._services.store.do(self._hand_over)
+        loose = await self._services.store.do(
+            lambda: self._rows.outbox.loose(self._services.owner, AT_ONCE)
+        )
+        by_chat: dict[int, list[Outgoing]] = {}
+        for outgoing in loose:
+            by_chat.setdefault(outgoing.letter.chat_id, []).append(outgoing)
+        for chat_id, waiting in by_chat.items():
+            if chat_id not in self._on_the_way:
+                task = asyncio.create_task(self._deliver(chat_id, waiting))
+                self._on_the_way[chat_id] = task
+
+    def _waiting(self) -> list[Notice]:
+        """Return the notices that may be told now."""
+        lately = self._services.clock() - timedelta(seconds=self._services.pace.group_s)
+        return self._rows.notices.waiting(AT_ONCE, lately)
+
+    def _hand_over(self) -> None:
+        mine = [
+            notice for notice in self._waiting() if self._rows.notices.handed_over(notice.notice_id)
+        ]
+        self._rows.outbox.put(list(self._bulletin.letters(mine)))
+
+    async def _deliver(self, chat_id: int, waiting: Sequence[Outgoing]) -> None:
+        try:
+            language = await self._services.store.read(lambda: self._services.language_of(chat_id))
+            await self._sender.deliver(lambda: waiting, lambda _: None, language)
+        except ChatUnreachable:
+            log.warning("nobody takes messages here", chat=chat_id)
+        except Exception:
+            log.exception("messages could not be sent", chat=chat_id)
+            await retry_until_stored(
+                self._services, lambda: self._doubt(waiting), "doubt was not stored"
+            )
+        finally:
+            del self._on_the_way[chat_id]
+
+    def _doubt(self, waiting: Sequence[Outgoing]) -> None:
+        # Of these only the one that was being sent is changed.
+        for outgoing in waiting:
+            self._rows.outbox.settle(outgoing.outgoing_id, OutgoingState.UNKNOWN)
+
+    async def close(self) -> None:
+        """Stop sending; what was on its way is taken up by the next start."""
+        tasks = list(self._on_the_way.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)

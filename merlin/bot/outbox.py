@@ -1,0 +1,351 @@
+"""Messages that matter go out through the outbox, in order, each with a row of its own.
+
+A message is stored as `sending` before it is sent. One that ended in doubt is sent once more with
+a mark, when Telegram answers again; never a third time. What came of requests is shown in the
+messages that wait for it.
+
+Running broadcasts are handed over a little every second: so little waits in the outbox at a time
+that an answer or a notice is never behind a broadcast. A kill loses and doubles nobody: whom to
+write to, and that they were handed over, is one transaction.
+
+Messages that are kept up to date for two minutes after somebody looked are kept in memory alone:
+after a restart a press of the button begins anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from telegram.error import BadRequest
+
+from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
+from merlin.bot.rate_limiter import GaveWay
+from merlin.bot.services import BotServices
+from merlin.bot.transport import ConnectionState
+from merlin.chat.markup.rich import rich
+from merlin.core.killpoint import reached
+from merlin.core.log import get_logger, redact
+from merlin.core.notice import ADMINS
+from merlin.core.page import Button, Page
+from merlin.core.request import Request, RequestState
+from merlin.core.store import Store
+from merlin.core.text import text
+from merlin.core.utf16 import units
+from merlin.inbox.broadcast import Broadcast, BroadcastState, Delivered
+from merlin.inbox.errand import Errand
+from merlin.inbox.outgoing import Letter, Outgoing, OutgoingState, Spot
+
+BROADCAST_EVERY_S = 0.25
+
+
+class BroadcastSender:
+    """One round hands over as many people as may wait, and tells what came of a broadcast."""
+
+    def __init__(self, services: BotServices) -> None:
+        self._services = services
+        self._rows = services.rows
+
+    async def round(self) -> None:
+        """Move every running broadcast on."""
+        for broadcast in await self._services.store.read(self._rows.outreach.deliveries.open):
+            if broadcast.state is BroadcastState.RUNNING and not broadcast.is_whole:
+                await self._services.store.do(partial(self._move, broadcast))
+                reached("broadcast.handed")
+            else:
+                await self._services.store.do(partial(self._end, broadcast))
+
+    def _move(self, broadcast: Broadcast) -> None:
+        room = self._services.pace.broadcast_per_s - self._rows.outreach.deliveries.waiting()
+        if room < 1:
+            return
+        users = self._rows.outreach.deliveries.next(broadcast.broadcast_id, room)
+        page = rich(broadcast.text)
+        self._rows.outbox.put([Letter(broadcast.key(user), user, page) for user in users])
+        if users:
+            self._rows.wake.bump()
+
+    def _end(self, broadcast: Broadcast) -> None:
+        """Tell who sent it what came of it, once nothing waits any more."""
+        done = self._rows.outreach.deliveries.delivered(broadcast.broadcast_id)
+        if done.waiting or not self._rows.outreach.deliveries.end(broadcast.broadcast_id):
+            return
+        over = self._rows.outreach.broadcasts.get(broadcast.broadcast_id) or broadcast
+        if not over.by_user:  # who sent it has deleted everything
+            return
+        language = self._services.language_of(over.by_user)
+        onward = Button(text(language, "admin-broadcast"), "a-casts:n")
+        page = Page(report(over, done, language), buttons=((onward,),))
+        self._rows.outbox.put([Letter(f"report:{over.prefix}", over.by_user, page)])
+        self._rows.wake.bump()
+
+
+def report(broadcast: Broadcast, done: Delivered, language: str) -> str:
+    """Return how far a broadcast is, or what came of it."""
+    return text(
+        language,
+        "cast-report",
+        number=broadcast.broadcast_id,
+        state=broadcast.state.value,
+        total=broadcast.total,
+        sent=done.sent,
+        blocked=done.blocked,
+        failed=done.failed,
+        left=max(broadcast.total - done.sent - done.blocked - done.failed, 0),
+    )
+
+
+log = get_logger(__name__)
+
+
+class ResultMessages:
+    """One round hands over what has come; each result once."""
+
+    def __init__(self, services: BotServices) -> None:
+        self._services = services
+        self._rows = services.rows
+
+    async def round(self) -> None:
+        """Show every result that has come."""
+        if await self._services.store.read(self._rows.outreach.errands.ended):
+            await self._services.store.do(self._hand_over)
+
+    def _hand_over(self) -> None:
+        for errand, request in self._rows.outreach.errands.ended():
+            if self._rows.outreach.errands.told(request.request_id):
+                self._rows.outbox.put([self._letter(errand, request)])
+                self._rows.wake.bump()
+
+    def _letter(self, errand: Errand, request: Request) -> Letter:
+        language = self._services.language_of(errand.chat_id)
+        job = request.result.get("job")
+        onward = Button(text(language, "admin-onward"), f"a-job:{job}" if job else errand.back)
+        page = Page(result_words(request, language), buttons=((onward,),))
+        key = f"result:{request.request_id}"
+        return Letter(key, errand.chat_id, page, spot=Spot(edit_of=errand.message_id))
+
+
+def result_words(request: Request, language: str) -> str:
+    """Return what came of a request, or why it was refused."""
+    result = dict(request.result)
+    is_done = request.state is RequestState.DONE
+    key = f"admin-did-{request.kind}" if is_done else str(result.get("key", ""))
+    arguments = result if is_done else result.get("arguments")
+    said = arguments if isinstance(arguments, dict) else {}
+    try:
+        words = text(language, key, **{name: _shown(said[name]) for name in said})
+    except (KeyError, ValueError, TypeError):
+        log.warning("a result has no text", key=key)
+        words = str(result.get("message", "")) or text(language, "notice-untranslated", name=key)
+    return f"✅ {words}" if is_done else f"⚠️ {text(language, 'admin-refused', reason=words)}"
+
+
+def _shown(value: object) -> object:
+    return "" if value is None else value
+
+
+# Hears whether Telegram has confirmed every message.
+OnSent = Callable[[bool], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What is still to be sent, and whether all before it was confirmed."""
+
+    waiting: tuple[Outgoing, ...]
+    is_sure: bool
+
+
+def _is_lost(outgoing: Outgoing) -> bool:
+    """Return whether nobody will ever know if this message arrived."""
+    return outgoing.state is OutgoingState.UNKNOWN and outgoing.is_over
+
+
+class OutboxSender:
+    """Sends stored messages; the order of a chat is kept by whoever calls."""
+
+    def __init__(self, services: BotServices, calls: BotApi, line: ConnectionState) -> None:
+        self._store = services.store
+        self._rows = services.rows
+        self._owner = services.owner
+        self._calls = calls
+        self._line = line
+
+    async def deliver(
+        self, prepare: Callable[[], Sequence[Outgoing]], after: OnSent, language: str
+    ) -> None:
+        """Send what `prepare` stores or finds; `after` is stored with the end of the last one.
+
+        Both run in transactions of the store, perhaps several times. Raises ChatUnreachable, with
+        everything that waited for the chat dropped.
+        """
+        run, is_begun = await self._store.do(lambda: self._open(prepare, after))
+        while run.waiting:
+            ended = await self._send(run.waiting[0], language) if is_begun else None
+            run = await self._left(ended, run)
+            is_begun = await self._store.do(partial(self._settle, ended, run, after))
+        reached("answer.recorded")
+
+    def _open(self, prepare: Callable[[], Sequence[Outgoing]], after: OnSent) -> tuple[_Run, bool]:
+        found = prepare()
+        waiting = tuple(outgoing for outgoing in found if not outgoing.is_over)
+        run = _Run(waiting, is_sure=not any(map(_is_lost, found)))
+        return run, self._begin(run, after)
+
+    def _begin(self, run: _Run, after: OnSent) -> bool:
+        """Begin the first message, or end the whole; return whether one was begun."""
+        if run.waiting:
+            return self._rows.outbox.begin(run.waiting[0].outgoing_id, self._owner)
+        after(run.is_sure)
+        return False
+
+    def _settle(self, ended: Outgoing | None, run: _Run, after: OnSent) -> bool:
+        """Store how the last message ended (None: another process has it); begin the next."""
+        if ended is not None:
+            self._rows.outbox.settle(ended.outgoing_id, ended.state, ended.message_id)
+            self._tell_of_doubt(ended)
+        return self._begin(run, after)
+
+    def _tell_of_doubt(self, ended: Outgoing) -> None:
+        # A notice about a notice in doubt would lead to the next one.
+        if _is_lost(ended) and ended.letter.update_id:
+            told = {"chat": str(ended.letter.chat_id)}
+            self._rows.notices.tell(ADMINS, "notice-unconfirmed", told, ended.letter.key)
+
+    async def _left(self, ended: Outgoing | None, run: _Run) -> _Run:
+        """Return what is still to be sent; a doubtful message again, once Telegram answers."""
+        rest = run.waiting[1:]
+        if ended is None or ended.state is OutgoingState.SENT:
+            return replace(run, waiting=rest)
+        if ended.is_over:
+            return _Run(rest, is_sure=False)
+        await self._until_well(ended)
+        return replace(run, waiting=(ended, *rest))
+
+    async def _send(self, outgoing: Outgoing, language: str) -> Outgoing:
+        """Send one message that was begun; return it as it then stands."""
+        letter = outgoing.letter
+        tries = outgoing.tries + 1
+        try:
+            message_id = await self._shown(letter, language, is_repeat=outgoing.tries > 0)
+        except SendUnknown:
+            log.warning("a message was left in doubt", chat=letter.chat_id, tries=tries)
+            return replace(outgoing, state=OutgoingState.UNKNOWN, tries=tries)
+        except BadRequest as error:
+            log.warning("telegram takes no such text", reason=redact(str(error)))
+            return replace(outgoing, state=OutgoingState.DROPPED, tries=tries)
+        except ChatClosed:
+            log.info("nothing may be written here", chat=letter.chat_id)
+            return replace(outgoing, state=OutgoingState.DROPPED, tries=tries)
+        except ChatUnreachable:
+            await self._drop(outgoing)
+            raise
+        reached("answer.sent")
+        return replace(outgoing, state=OutgoingState.SENT, tries=tries, message_id=message_id)
+
+    async def _shown(self, letter: Letter, language: str, *, is_repeat: bool) -> int:
+        """Let a letter stand in its chat, edited in or sent; return its message's id."""
+        edit_of = letter.spot.edit_of
+        may_edit = edit_of and letter.page.file is None
+        # An edit may be repeated without a mark: nothing can be doubled by it.
+        if may_edit and await self._calls.edit(letter.chat_id, edit_of, letter.page):
+            return edit_of
+        page = _marked(letter.page, language) if is_repeat else letter.page
+        return await self._calls.send(letter.chat_id, page, letter.spot)
+
+    async def _until_well(self, outgoing: Outgoing) -> None:
+        # Typing is harmless to repeat, so it tells whether this chat can be reached again.
+        attempt = 0
+        try:
+            while not await self._calls.typing(outgoing.letter.chat_id):
+                await self._line.pause(attempt)
+                attempt += 1
+        except ChatUnreachable:
+            await self._drop(outgoing)
+            raise
+
+    async def _drop(self, outgoing: Outgoing) -> None:
+        chat_id = outgoing.letter.chat_id
+
+        def work() -> None:
+            self._rows.outbox.settle(outgoing.outgoing_id, OutgoingState.DROPPED)
+            self._rows.outbox.drop(chat_id)
+            self._rows.users.unreachable(chat_id)
+
+        await self._store.do(work)
+
+
+def _marked(page: Page, language: str) -> Page:
+    """Return the page with the mark of a repeat above it."""
+    mark = f"{text(language, 'bot-repeat')}\n"
+    marks = tuple(replace(each, offset=each.offset + units(mark)) for each in page.marks)
+    return replace(page, text=f"{mark}{page.text}", marks=marks)
+
+
+LASTS_S = 120.0
+MOST = 200
+
+# What the message shows now, and whether it will show something else later; None: no more.
+Look = Callable[[], tuple[Page, bool] | None]
+
+
+@dataclass(slots=True)
+class _LiveMessage:
+    look: Look
+    until: float
+    shown: Page
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class LiveMessages:
+    """The watched messages of one running bot, by chat and message."""
+
+    def __init__(self) -> None:
+        self._watches: dict[tuple[int, int], _LiveMessage] = {}
+
+    def add(self, chat_id: int, message_id: int, look: Look, shown: Page) -> None:
+        """Keep a message that shows `shown` up to date; `look` reads within the store's work."""
+        if len(self._watches) >= MOST:
+            self._watches.pop(next(iter(self._watches)))
+        until = asyncio.get_running_loop().time() + LASTS_S
+        self._watches[chat_id, message_id] = _LiveMessage(look, until, shown)
+
+    async def drop(self, chat_id: int, message_id: int) -> None:
+        """Let a message be: another screen will stand there. Waits for an edit on its way."""
+        watch = self._watches.pop((chat_id, message_id), None)
+        if watch is not None:
+            async with watch.lock:
+                pass
+
+    async def round(self, store: Store, calls: BotApi) -> None:
+        """Look at everything that is watched, once."""
+        for place in list(self._watches):
+            watch = self._watches.get(place)
+            if watch is None:
+                continue
+            async with watch.lock:
+                if self._watches.get(place) is watch and not await _goes_on(
+                    watch, place, store, calls
+                ):
+                    self._watches.pop(place, None)
+
+
+async def _goes_on(
+    watch: _LiveMessage, place: tuple[int, int], store: Store, calls: BotApi
+) -> bool:
+    """Show what there is now; return whether to look again."""
+    found = await store.read(watch.look)
+    if found is None:
+        return False
+    page, is_open = found
+    try:
+        if page != watch.shown and await calls.progress(*place, page):
+            watch.shown = page
+    except GaveWay:
+        return True
+    except ChatUnreachable:
+        return False
+    is_shown = watch.shown == page
+    return (is_open or not is_shown) and asyncio.get_running_loop().time() < watch.until

@@ -1,0 +1,396 @@
+"""Updates in the order of their chat, while chats run side by side, each until its final state.
+
+Several hundred chats are worked on at once, one update of each. A chat may have a few messages
+waiting; more are refused at once, so that a flood by one person costs nobody else anything.
+
+A pressed button, a payment that is about to be made or was made, and an inline query are dealt
+with at once: Telegram or the payer waits for them, and a stop button behind its own answer would
+stop nothing. What changes no message waits for no message either: a chat that must cool down
+holds up no payment. Buttons that ask a model keep their place in the chat's order. Talk in a group
+that is for nobody but its people is passed over, so that it takes no question's room.
+
+A handler that breaks is tried once more, because a database or a disk may have been away for a
+moment; then the person is told, and that is final too. Only a database that takes nothing at all
+keeps an update waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from itertools import pairwise, zip_longest
+
+from merlin.bot.addressing import (
+    MOST_PARTS,
+    WAIT_S,
+    is_continuation,
+    is_passing,
+    joined_text,
+    may_go_on,
+)
+from merlin.bot.application import handle
+from merlin.bot.bot_api import ChatClosed, ChatUnreachable
+from merlin.bot.context import Event, Kit, UpdateContext, pressed, read_event, update_context_of
+from merlin.bot.handlers.questions import give_up
+from merlin.bot.loops import pause, retry_read, retry_until_stored
+from merlin.bot.star_payments import is_of_money
+from merlin.core.log import get_logger
+from merlin.core.page import Page
+from merlin.core.text import text
+from merlin.inbox.outgoing import Letter
+from merlin.inbox.update import Outcome, Update, UpdateState
+
+_KINDS = frozenset(
+    {
+        "callback_query",
+        "pre_checkout_query",
+        "inline_query",
+        "chosen_inline_result",
+        "message_reaction",
+    }
+)
+# What is answered beside the chat, by a call that waits for no limit.
+_URGENT = frozenset({"pre_checkout_query", "inline_query"})
+_STOP = "stop"
+# Buttons whose press is a question to a model, or must not meet an answer that is being written.
+ASKING = frozenset({"again", "sum", "forget"})
+_FORGET = "forget"
+_QUESTIONS = frozenset({"message", "edited_message"})
+
+
+class Priority(IntEnum):
+    """The queues of one chat: its order, beside it, and ahead of everything."""
+
+    ORDER = 0
+    BESIDE = 1
+    AHEAD = 2
+
+
+def priority_of(update: Update) -> Priority:
+    """Return in which of its chat's queues an update is dealt with."""
+    verb, _ = pressed(update)
+    if update.kind in _URGENT or verb == _STOP:
+        return Priority.AHEAD
+    if update.kind not in _KINDS:
+        is_beside = is_of_money(update) or is_passing(update)
+        return Priority.BESIDE if is_beside else Priority.ORDER
+    return Priority.ORDER if verb in ASKING else Priority.BESIDE
+
+
+def takes_room(update: Update) -> bool:
+    """Return whether this is, or may be, a question to a model, of which a few may wait."""
+    # Who wants everything deleted is never turned away.
+    if is_of_money(update):
+        return False
+    return update.kind in _QUESTIONS or pressed(update)[0] in ASKING - {_FORGET}
+
+
+AT_ONCE = 256
+MOST_WAITING = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An update to work on; `is_resumed`: somebody may have begun with it before.
+
+    `joined` are those behind it that belong to it. `known` is what was read of its person, None
+    where that is to be read when its turn comes.
+    """
+
+    update: Update
+    is_resumed: bool = False
+    known: UpdateContext | None = None
+    joined: tuple[Update, ...] = ()
+
+
+@dataclass(slots=True)
+class _ChatQueue:
+    """What waits in one chat; `is_told`: the person knows that more is refused."""
+
+    waiting: deque[Task] = field(default_factory=deque)
+    is_working: bool = False
+    is_told: bool = False
+
+    def has_room(self, update: Update, most: int) -> bool:
+        # A part of what waits already is not one more.
+        if self.waiting and is_continuation(update, self.waiting[-1].update):
+            return len(self.waiting) < MOST_PARTS
+        # What nobody works on yet is about to be, so it does not count as waiting.
+        return self._questions() < most + (0 if self.is_working else 1)
+
+    def _questions(self) -> int:
+        """Return how many questions wait; one may have come in several parts."""
+        updates = [task.update for task in self.waiting]
+        parts = sum(is_continuation(update, before) for before, update in pairwise(updates))
+        return len(updates) - parts
+
+    def take(self) -> Task:
+        """Return the next task, with what waits behind it and belongs to it."""
+        task = self.waiting.popleft()
+        joined: list[Update] = []
+        while self.waiting and is_continuation(
+            self.waiting[0].update, (joined or [task.update])[-1]
+        ):
+            joined.append(self.waiting.popleft().update)
+        return replace(task, joined=tuple(joined)) if joined else task
+
+    def is_free(self) -> bool:
+        """Return whether what comes now is worked on at once."""
+        return not (self.is_working or self.waiting)
+
+
+# A chat, and which of its lanes.
+Key = tuple[int, Priority]
+Worker = Callable[[Task], Awaitable[None]]
+# The refused updates of one chat, and whether the person is to be told.
+Refuse = Callable[[Sequence[Update], bool], Awaitable[None]]
+
+
+class ChatProcessor:
+    """The queues of all chats that this process holds."""
+
+    def __init__(
+        self,
+        work: Worker,
+        refuse: Refuse,
+        *,
+        at_once: int = AT_ONCE,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
+        self._work = work
+        self._refuse = refuse
+        self._at_once = at_once
+        self._most_waiting = most_waiting
+        self._slots = asyncio.Semaphore(at_once)
+        self._lanes: dict[Key, _ChatQueue] = {}
+        self._in_hand: set[int] = set()
+        self._running: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """Return how many updates wait for their turn."""
+        return sum(len(lane.waiting) for lane in self._lanes.values())
+
+    @property
+    def working(self) -> int:
+        """Return how many updates are worked on."""
+        return sum(lane.is_working for lane in self._lanes.values())
+
+    @property
+    def in_hand(self) -> frozenset[int]:
+        """Return the updates that were added and are not dealt with yet."""
+        return frozenset(self._in_hand)
+
+    def add(
+        self,
+        updates: Sequence[Update],
+        *,
+        known: Sequence[UpdateContext] = (),
+        is_resumed: bool = False,
+    ) -> None:
+        """Queue updates in this order; messages that a chat has no room for are refused.
+
+        `known` is what was read with each, or nothing. Resumed ones had their room already; one
+        that is in hand is not queued again.
+        """
+        refused: dict[Key, list[Update]] = {}
+        for update, read in zip_longest(updates, known):
+            if update.update_id in self._in_hand:
+                continue
+            self._in_hand.add(update.update_id)
+            key = (update.chat_id, priority_of(update))
+            lane = self._lane(key)
+            may_wait = is_resumed or not takes_room(update)
+            if may_wait or lane.has_room(update, self._most_waiting):
+                # Behind another one, what was read may not be true any more.
+                is_next = lane.is_free() and len(self._running) <= self._at_once
+                lane.waiting.append(Task(update, is_resumed, read if is_next else None))
+            else:
+                refused.setdefault(key, []).append(update)
+        for key, those in refused.items():
+            lane = self._lanes[key]
+            self._start(self._turn_away(those, is_news=not lane.is_told))
+            lane.is_told = True
+
+    async def _turn_away(self, updates: Sequence[Update], *, is_news: bool) -> None:
+        await self._refuse(updates, is_news)
+        self._let_go(updates)
+
+    def _let_go(self, updates: Iterable[Update]) -> None:
+        self._in_hand.difference_update(update.update_id for update in updates)
+
+    def _lane(self, key: Key) -> _ChatQueue:
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = _ChatQueue()
+            run = self._run if key[1] is Priority.ORDER else self._run_beside
+            self._start(run(key, lane))
+        return lane
+
+    def _start(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _run(self, key: Key, lane: _ChatQueue) -> None:
+        try:
+            while lane.waiting and not self._closing.is_set():
+                async with self._slots:
+                    if self._closing.is_set():
+                        return
+                    await self._do_next(lane)
+        finally:
+            del self._lanes[key]
+
+    async def _run_beside(self, key: Key, lane: _ChatQueue) -> None:
+        """Work on what waits for no slot either: a full house holds up no payment."""
+        try:
+            while lane.waiting and not self._closing.is_set():
+                await self._do_next(lane)
+        finally:
+            del self._lanes[key]
+
+    async def _do_next(self, lane: _ChatQueue) -> None:
+        lane.is_working = True
+        has_waited = await self._complete(lane)
+        task = lane.take()
+        if has_waited:
+            task = replace(task, known=None)
+        await self._work(task)
+        self._let_go((task.update, *task.joined))
+        lane.is_working = False
+
+    async def _complete(self, lane: _ChatQueue) -> bool:
+        """Wait a little where more that belongs to the next update may be on its way.
+
+        Return whether that took any time.
+        """
+        seen = 0
+        while may_go_on(lane.waiting[-1].update) and len(lane.waiting) > seen:
+            seen = len(lane.waiting)
+            await asyncio.sleep(WAIT_S)
+        return seen > 0
+
+    async def close(self, within_s: float) -> None:
+        """Let what is being worked on end within so many seconds, then stop it.
+
+        What waits stays stored; whoever comes next takes it up.
+        """
+        self._closing.set()
+        if self._running:
+            await asyncio.wait(self._running, timeout=within_s)
+        for task in list(self._running):
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running)
+
+
+log = get_logger(__name__)
+
+
+class UpdateWorker:
+    """What lanes call for each update of theirs."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._kit = kit
+        self._language = kit.services.language
+
+    async def do(self, task: Task) -> None:
+        """Work on one update until it is final; raises nothing but cancellation."""
+        event = read_event(task.update, self._language, is_resumed=task.is_resumed)
+        event = await self._known(event, task)
+        attempt = 0
+        while not await self._is_done(event, is_first=attempt % 2 == 0):
+            await pause(attempt, self._kit.services.pace.longest_pause_s)
+            event = replace(event, is_resumed=True)
+            attempt += 1
+
+    async def _known(self, event: Event, task: Task) -> Event:
+        """Return the event with what is known of the person and what belongs to it."""
+        known = task.known
+        if known is None:
+            # A lane that broke here would leave all that waits in it to the next start.
+            trouble = "a person could not be looked up"
+            services = self._kit.services
+            known = await retry_read(
+                services, lambda: update_context_of(services.rows, event.update), trouble
+            )
+        return replace(
+            event,
+            text=joined_text(event.text, task.joined) if task.joined else event.text,
+            language=known.user.speaks(event.language),
+            joined=task.joined,
+            dialog=known.dialog,
+            user=known.user,
+        )
+
+    async def _is_done(self, event: Event, *, is_first: bool) -> bool:
+        """Try once to handle an update, or to say sorry when that broke twice."""
+        try:
+            await self._reach(event)
+        except Exception:
+            log.exception("an update could not be handled", update=event.update_id)
+        else:
+            return True
+        if is_first:
+            return False
+        try:
+            await self._apologise(event)
+        except Exception:
+            log.exception("an update could not be ended", update=event.update_id)
+            return False
+        return True
+
+    async def _reach(self, event: Event) -> None:
+        try:
+            await handle(self._kit, event)
+        except ChatUnreachable as reason:
+            await self._leave(event, reason)
+
+    async def _apologise(self, event: Event) -> None:
+        try:
+            await give_up(self._kit, event)
+        except ChatUnreachable as reason:
+            await self._leave(event, reason)
+
+    async def _leave(self, event: Event, reason: ChatUnreachable) -> None:
+        """End an update whose chat takes no messages; nothing of it is counted."""
+        log.info("a chat takes no messages", chat=event.chat_id)
+
+        def work() -> None:
+            if not isinstance(reason, ChatClosed):
+                if event.is_private:
+                    self._kit.rows.users.unreachable(event.update.user_id)
+                self._kit.rows.outbox.drop(event.chat_id)
+            self._kit.rows.quotas.give_back(event.update_id)
+            self._kit.finish(event, UpdateState.FAILED, "unreachable")
+
+        await self._kit.store.do(work)
+
+    async def refuse(self, updates: Sequence[Update], is_news: bool) -> None:  # noqa: FBT001 - `Refuse`
+        """End messages of one chat that found no room; say so to the person the first time."""
+        services = self._kit.services
+        newest = read_event(updates[-1], self._language)
+        outcomes = [
+            Outcome(update.update_id, UpdateState.REFUSED, "queue full") for update in updates
+        ]
+
+        def work() -> None:
+            if is_news and newest.is_private:
+                key = f"full:{newest.update_id}"
+                speaks = update_context_of(services.rows, newest.update).user.speaks(
+                    newest.language
+                )
+                words = text(speaks, "bot-queue-full", waiting=MOST_WAITING)
+                services.rows.outbox.put([Letter(key, newest.chat_id, Page(words))])
+            services.rows.inbox.finish(services.owner, newest.chat_id, outcomes)
+
+        await retry_until_stored(services, work, "updates could not be refused")
+        for update in updates:
+            if update.kind == "callback_query":
+                query = {"callback_query_id": read_event(update, self._language).query_id}
+                await self._kit.calls.answer("answerCallbackQuery", query)

@@ -1,0 +1,188 @@
+"""Telegram's flood limits, kept per chat, so that one flooded chat stops nobody else.
+
+Three classes of requests. `URGENT` (answers to queries, which have a deadline) never waits.
+`FINAL` waits for its turn and, after a 429, exactly as long as Telegram said. `PROGRESS` (edits of
+an answer that is being written) never waits: near a limit it gives way by raising `GaveWay`.
+Source of the limits: grammY "Scaling Up IV", python-telegram-bot `FloodLimit`.
+
+A token bucket is the generic cell rate algorithm: one number is kept, the moment at which the
+bucket is full again. Source: ITU-T I.371, "virtual scheduling".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from telegram.error import RetryAfter, TelegramError
+
+from merlin.core.log import get_logger
+
+
+class TokenBucket:
+    """`per_s` a second on the long run, at most `burst` at once; `per_s` 0 lifts the limit."""
+
+    __slots__ = ("_burst", "_full_at", "_gap_s")
+
+    def __init__(self, per_s: float, burst: float) -> None:
+        self._gap_s = 1 / per_s if per_s > 0 else 0.0
+        self._burst = burst
+        self._full_at = 0.0
+
+    def take(self, now: float) -> float:
+        """Reserve the next place; return how many seconds from `now` it is."""
+        wait = self._left_until_full(now) - (self._burst - 1) * self._gap_s
+        self._full_at = max(self._full_at, now) + self._gap_s
+        return max(0.0, wait)
+
+    def room(self, now: float) -> bool:
+        """Return whether two places are free: one to take, one that stays for a final edit."""
+        spare = min(2.0, self._burst)
+        return self._left_until_full(now) <= (self._burst - spare) * self._gap_s
+
+    def is_full(self, now: float) -> bool:
+        """Return whether nothing has been taken that is not back."""
+        return self._full_at <= now
+
+    def _left_until_full(self, now: float) -> float:
+        return max(0.0, self._full_at - now)
+
+
+log = get_logger(__name__)
+
+PRIVATE_BURST = 3
+GROUP_BURST = 3
+MOST_CHATS = 4096
+
+
+class SendClass(StrEnum):
+    """How a request stands towards the limits; passed as `rate_limit_args`."""
+
+    URGENT = "urgent"
+    FINAL = "final"
+    PROGRESS = "progress"
+
+
+class GaveWay(TelegramError):
+    """A progress edit was not sent, because a limit is near or the chat must cool down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many requests Telegram takes; 0 lifts a limit."""
+
+    overall_per_s: float = 30.0
+    private_per_s: float = 1.0
+    group_per_min: float = 20.0
+
+
+class Chat:
+    """The pace of one chat, and until when it must cool down (seconds of the loop's clock)."""
+
+    __slots__ = ("bucket", "cool_until")
+
+    def __init__(self, bucket: TokenBucket) -> None:
+        self.bucket = bucket
+        self.cool_until = 0.0
+
+    def is_idle(self, now: float) -> bool:
+        """Return whether forgetting this chat changes nothing."""
+        return self.bucket.is_full(now) and self.cool_until <= now
+
+
+class RateLimiter:
+    """Paces every request but getUpdates; a 429 is waited out here, for its own chat alone."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        per_s = limits.overall_per_s
+        # A sixth of a second's worth at once: the worst second stays near the limit.
+        self._overall = TokenBucket(per_s, max(1.0, per_s / 6))
+        self._chats: dict[str, Chat] = {}
+
+    async def process_request(
+        self,
+        callback: Callable[..., Coroutine[Any, Any, Any]],
+        args: Any,
+        kwargs: dict[str, Any],
+        endpoint: str,
+        data: dict[str, Any],
+        rate_limit_args: SendClass | None,
+    ) -> Any:
+        """Make the request when its chat and the whole may; return its answer.
+
+        Raises GaveWay for a progress edit that would have to wait, RetryAfter for a request
+        that belongs to no chat, and whatever the request itself raises.
+        """
+        lane = _lane(endpoint, rate_limit_args)
+        chat_id = data.get("chat_id")
+        if lane is SendClass.URGENT or chat_id is None:
+            return await callback(*args, **kwargs)
+        chat = self._chat(str(chat_id))
+        while True:
+            await self._turn(chat, lane)
+            try:
+                return await callback(*args, **kwargs)
+            except RetryAfter as flood:
+                self._cool(chat, str(chat_id), flood)
+                if lane is SendClass.PROGRESS:
+                    raise GaveWay("flood wait") from flood
+
+    async def _turn(self, chat: Chat, lane: SendClass) -> None:
+        now = _now()
+        if lane is SendClass.PROGRESS:
+            near = chat.cool_until > now or not (chat.bucket.room(now) and self._overall.room(now))
+            if near:
+                raise GaveWay("a limit is near")
+            chat.bucket.take(now)
+            self._overall.take(now)
+            return
+        await _sleep_until(now + chat.bucket.take(now))
+        while chat.cool_until > _now():
+            await _sleep_until(chat.cool_until)
+        now = _now()
+        await _sleep_until(now + self._overall.take(now))
+
+    def _cool(self, chat: Chat, chat_id: str, flood: RetryAfter) -> None:
+        wait = flood.retry_after
+        seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+        chat.cool_until = max(chat.cool_until, _now() + seconds)
+        log.warning("telegram asks a chat to wait", chat=chat_id, seconds=seconds)
+
+    def _chat(self, chat_id: str) -> Chat:
+        chat = self._chats.get(chat_id)
+        if chat is None:
+            self._forget_idle()
+            chat = self._chats[chat_id] = Chat(self._bucket(chat_id))
+        return chat
+
+    def _bucket(self, chat_id: str) -> TokenBucket:
+        if chat_id.isdecimal():
+            return TokenBucket(self._limits.private_per_s, PRIVATE_BURST)
+        return TokenBucket(self._limits.group_per_min / 60, GROUP_BURST)
+
+    def _forget_idle(self) -> None:
+        if len(self._chats) < MOST_CHATS:
+            return
+        now = _now()
+        self._chats = {key: chat for key, chat in self._chats.items() if not chat.is_idle(now)}
+
+
+def _lane(endpoint: str, wanted: SendClass | None) -> SendClass:
+    if endpoint.startswith("answer") and endpoint.endswith("Query"):
+        return SendClass.URGENT
+    return wanted or SendClass.FINAL
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def _sleep_until(moment: float) -> None:
+    wait = moment - _now()
+    if wait > 0:
+        await asyncio.sleep(wait)

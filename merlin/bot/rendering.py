@@ -1,0 +1,211 @@
+"""Turns, plans, figures and audit entries as people read them; the buttons under an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from merlin.bot.services import BotServices
+from merlin.chat.document import bodies
+from merlin.chat.markup.parts import copyable, split
+from merlin.chat.markup.rich import rich
+from merlin.chat.reply import Ending, Reply
+from merlin.chat.route import Standing
+from merlin.chat.turn import Turn, Written
+from merlin.chat.window import Fill, Gauge
+from merlin.core.money import Cost
+from merlin.core.page import Button, Mark, Page
+from merlin.core.text import keys, text
+from merlin.core.utf16 import units
+from merlin.inbox.update import UpdateState
+
+
+def named(services: BotServices, word: str, language: str) -> str:
+    """Return how people read who did something, or what it was done to; in the store's work."""
+    kind, _, name = word.partition(":")
+    if kind == "user" and name.isdecimal():
+        user = services.rows.users.get(int(name))
+        if user is not None and user.shown_name:
+            return f"{user.shown_name} · {name}"
+    if word == "user:erased":
+        return text(language, "page-erased")
+    key = f"page-deed-{kind}"
+    return text(language, key, name=name) if name and key in keys(language) else word
+
+
+def audit_text(action: str, language: str) -> str:
+    """Return what was done; an action that has no words yet stays as it is."""
+    key = f"audit-{action.replace('.', '-')}"
+    return text(language, key) if key in keys(language) else action
+
+
+# What stands under an answer instead of the usual, by the word that the turn keeps.
+FULL = "full"
+# The same in a group, where nobody chooses a model.
+SHARED = "shared"
+# The session was left without a warning; behind the sign stands its newest turn.
+RENEWED = "renewed:"
+PLAN = "plan"
+NONE = "none"
+
+Rows = tuple[tuple[Button, ...], ...]
+
+
+def stop_button(language: str, update_id: int) -> Button:
+    """Return what ends an answer that is being written."""
+    return Button(text(language, "bot-stop"), f"stop:{update_id}")
+
+
+def answer_buttons(offer: str, turn_id: int, language: str) -> Rows:
+    """Return the rows of buttons that an offer stands for."""
+    if offer == NONE:
+        return ()
+    if offer == PLAN:
+        return ((Button(text(language, "bot-button-plan"), "plan"),),)
+    usual = _usual(turn_id)
+    if offer.startswith(RENEWED):
+        label = text(language, "bot-button-sum-old")
+        return (usual, (Button(label, f"sum:{offer.removeprefix(RENEWED)}"),))
+    if offer not in {FULL, SHARED}:
+        return (usual,)
+    fresh = Button(text(language, "bot-button-new"), "new")
+    bigger = Button(text(language, "bot-button-bigger"), "model")
+    return (
+        usual,
+        (Button(text(language, "bot-button-sum"), f"sum:{turn_id}"),),
+        (fresh, bigger) if offer == FULL else (fresh,),
+    )
+
+
+def _usual(turn_id: int) -> tuple[Button, ...]:
+    # Signs need no language and leave room for five in a row.
+    return (
+        Button("🔁", f"again:{turn_id}"),
+        Button("👍", f"rate:up:{turn_id}"),
+        Button("👎", f"rate:down:{turn_id}"),
+        Button("✏️", f"fix:{turn_id}"),
+        Button("ℹ️", f"why:{turn_id}"),
+    )
+
+
+_COLUMNS = "▁▂▃▄▅▆▇█"
+WIDTH = 24
+
+
+def sparkline(values: Sequence[float], low: float, high: float) -> str:
+    """Return the values as columns between `low` and `high`, at most WIDTH of them.
+
+    Of more values evenly spread ones are shown, the first and the last among them.
+    """
+    if len(values) > WIDTH:
+        step = (len(values) - 1) / (WIDTH - 1)
+        values = [values[round(place * step)] for place in range(WIDTH)]
+    top = len(_COLUMNS) - 1
+    span = high - low
+    places = [round((value - low) / span * top) if span > 0 else 0 for value in values]
+    return "".join(_COLUMNS[min(max(place, 0), top)] for place in places)
+
+
+HEARD_LENGTH = 300
+# Reading so much Markdown takes about as long as a call over the network.
+LONG_CHARACTERS = 4000
+T = TypeVar("T")
+
+
+async def draw(work: Callable[[], T], characters: int) -> T:
+    """Return what `work` makes of so many characters; of many beside the event loop.
+
+    Half a second is not unheard of, and nobody else is to wait for it.
+    """
+    return await asyncio.to_thread(work) if characters > LONG_CHARACTERS else work()
+
+
+def pages(turn: Turn, written: Written, language: str, *, is_script: bool = False) -> list[Page]:
+    """Return the messages of a turn, at least one: what was heard, the answer, the note.
+
+    `is_script`: what was heard is wanted whole, not as a reminder.
+    """
+    body = rich(written.answer) if written.answer.strip() else Page("")
+    if turn.question.format == "voice" and written.answer:
+        body = _after(_heard(turn.question.text, is_whole=is_script), body)
+    if written.note.strip():
+        body = _after(body, _noted(written.note))
+    rows = answer_buttons(written.offer, turn.turn_id, language)
+    copies = copyable(body, text(language, "bot-button-copy"))
+    buttons = (*((copies,) if copies else ()), *(rows if written.answer or written.offer else ()))
+    return split(replace(body, buttons=buttons)) or [Page("…")]
+
+
+def _heard(question: str, *, is_whole: bool) -> Page:
+    words = "\n\n".join(bodies(question)) or question
+    if len(words) > HEARD_LENGTH and not is_whole:
+        words = f"{words[:HEARD_LENGTH]}…"
+    line = f"🎙 {words}"
+    kind = "expandable_blockquote" if is_whole else "blockquote"
+    return Page(line, (Mark(kind, 0, units(line)),))
+
+
+def _noted(note: str) -> Page:
+    return Page(note, (Mark("italic", 0, units(note)),))
+
+
+def _after(first: Page, second: Page) -> Page:
+    """Return both pages as one, an empty line between them."""
+    if not first.text.strip():
+        return second
+    start = units(first.text) + 2
+    moved = tuple(replace(mark, offset=mark.offset + start) for mark in second.marks)
+    return Page(f"{first.text}\n\n{second.text}", (*first.marks, *moved))
+
+
+# Under an answer, or in place of one.
+_ENDINGS = {
+    Ending.STOPPED: "bot-stopped",
+    Ending.CUT: "bot-cut",
+    Ending.LENGTH: "bot-length",
+    Ending.FILTERED: "bot-filtered",
+    Ending.EMPTY: "bot-empty",
+    Ending.TOO_LONG: "bot-too-long",
+    Ending.BUSY: "bot-busy",
+    Ending.NOBODY: "bot-nobody",
+}
+# Answers of all others are what the person expects.
+_STANDINGS = {
+    Standing.EARLIER: "bot-earlier",
+    Standing.BASE: "bot-not-tuned",
+    Standing.GENERAL: "bot-not-tuned",
+    Standing.ALONE: "bot-never-tuned",
+}
+
+
+def written(reply: Reply, language: str, cost: Cost | None) -> Written:
+    """Return what is shown and kept of `reply`."""
+    notes = []
+    if reply.ending in _ENDINGS:
+        notes.append(text(language, _ENDINGS[reply.ending]))
+    if reply.text and reply.choice and reply.choice.standing in _STANDINGS:
+        notes.append(text(language, _STANDINGS[reply.choice.standing], model=reply.model_id))
+    is_answer = bool(reply.text) or reply.ending is Ending.STOPPED
+    return Written(
+        answer=reply.text,
+        note="\n".join(notes),
+        ending=UpdateState.ANSWERED if is_answer else UpdateState.FAILED,
+        provider=reply.choice.provider if reply.choice else "",
+        model_id=reply.model_id,
+        usage=reply.usage,
+        standing=reply.choice.standing.value if reply.choice else "",
+        cost_micro=cost.micro if cost else 0,
+        currency=cost.currency if cost else "",
+    )
+
+
+def window_note(gauge: Gauge, language: str, *, is_warned: bool) -> tuple[str, str]:
+    """Return the note and the offer that a window calls for, "" and "" for none."""
+    share = f"{min(gauge.share, 1) * 100:.0f}"
+    if gauge.fill is Fill.FULL:
+        return text(language, "bot-window-full", share=share), FULL
+    if gauge.fill is Fill.NEAR and not is_warned:
+        return text(language, "bot-window-near", share=share), ""
+    return "", ""

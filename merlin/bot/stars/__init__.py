@@ -1,1 +1,0 @@
-"""Stars: what Telegram tells of money, and what the bot asks of it, beside the talk."""
