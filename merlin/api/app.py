@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from merlin import __version__
 from merlin.api.alias import Alias
 from merlin.api.bell import Bell
+from merlin.api.caller import caller_of
 from merlin.api.contract import add_description
 from merlin.api.door.opening import opened
 from merlin.api.entrance import Gate
@@ -124,7 +125,7 @@ def create_app(services: ApiServices) -> FastAPI:
     app.add_middleware(Alias)
     bodies = app.state.bodies
     app.add_middleware(Weight, bodies=bodies, full=no_room, judge=weighed_by(services))
-    app.add_middleware(LimitsLayer, limits=app.state.limits)
+    app.add_middleware(LimitsLayer, limits=app.state.limits, look_up=caller_of)
     app.add_middleware(Guards, traffic=app.state.traffic)
     return app
 

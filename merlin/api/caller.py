@@ -85,21 +85,25 @@ async def caller_of(request: Request) -> Caller:
 
 async def _read(request: Request) -> Caller:
     services: ApiServices = request.app.state.services
+    limits: Limits = request.app.state.limits
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and secret:
         found = await services.store.read(lambda: _of_bearer(services, secret.strip()))
         if found is None:
+            limits.forget(request.scope)
             raise Problem(HTTPStatus.UNAUTHORIZED, "unauthorized")
     else:
         refuse_foreign(request)
         token = kept(request, SIGN_IN)
         look = partial(_of_token, services, token, By.COOKIE)
         found = await services.store.read(look) if token else None
+        if found is None:
+            limits.forget(request.scope)
     caller, seen_at = found or (Caller(), None)
     if caller.user is not None and caller.user.is_blocked:
+        limits.forget(request.scope)
         raise Problem(HTTPStatus.FORBIDDEN, "blocked")
     if caller.user is not None:
-        limits: Limits = request.app.state.limits
         limits.recognise(request.scope, caller.user_id)
         await _note(services, caller, seen_at)
     return caller

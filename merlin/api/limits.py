@@ -5,14 +5,16 @@
     /static, hooks, probes: not counted
 
 Who calls is known before a route has looked: by what it sent in an earlier call that was let in.
-A page that had not changed (304) costs nothing.
+That is looked up again once a minute, so what was revoked is nobody's from then on; where a route
+finds it revoked, at once. A page that had not changed (304) costs nothing.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -21,10 +23,12 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.api.limiter import Charge, Limiter, Policy
-from merlin.api.problems import answer
+from merlin.api.problems import Problem, answer
 from merlin.core.connections import network_of_host
+from merlin.core.errors import MerlinError
 
 MOST_KNOWN = 50_000
+KNOWN_S = 60.0
 _PAGES = 10
 _FREE = ("/static/", "/hooks/", "/healthz", "/readyz", "/metrics", "/favicon.ico")
 _API = ("/api/", "/v1/")
@@ -50,7 +54,7 @@ class Limits:
         self._pages = Policy("page", allowed.anonymous_per_min * _PAGES)
         self._is_on = bool(allowed.anonymous_per_min or allowed.person_per_min)
         self._limiter = Limiter()
-        self._known: dict[int, int] = {}
+        self._known: dict[int, tuple[int, float]] = {}
 
     def charge(self, scope: Scope, now: float) -> Charge | None:
         """Count one call; None where nothing limits it."""
@@ -59,21 +63,26 @@ class Limits:
             return None
         if not path.startswith(_API):
             return self._take(("page", network_of(scope)), self._pages, now)
-        user_id = self._known.get(_mark(scope))
+        user_id, _ = self._known.get(_mark(scope), (None, now))
         if user_id is not None:
             return self._take(user_id, self._person, now)
         return self._take(("api", network_of(scope)), self._anonymous, now)
+
+    def is_stale(self, scope: Scope, now: float) -> bool:
+        """Return whether it is long ago that what a call carries was looked up."""
+        if not self._is_on or not scope["path"].startswith(_API):
+            return False
+        _, at = self._known.get(_mark(scope), (None, now))
+        return now - at >= KNOWN_S
 
     def recognise(self, scope: Scope, user_id: int) -> None:
         """Note who sent what a call carries; the call is theirs, no longer its address's."""
         if not self._is_on:
             return
         charge: Charge | None = scope["state"].get(_IS_IN_STATE)
-        mark = _mark(scope)
-        if self._known.get(mark) != user_id:
-            self._known[mark] = user_id
-            if len(self._known) > MOST_KNOWN:
-                del self._known[next(iter(self._known))]
+        self._known[_mark(scope)] = user_id, self.clock()
+        if len(self._known) > MOST_KNOWN:
+            del self._known[next(iter(self._known))]
         if charge is None or charge.policy is not self._anonymous:
             return
         theirs = self._take(user_id, self._person, self.clock())
@@ -81,6 +90,16 @@ class Limits:
         if theirs is None or theirs.wait_s <= 0:
             self._limiter.give_back(charge)
             scope["state"][_IS_IN_STATE] = theirs
+
+    def forget(self, scope: Scope) -> None:
+        """Note that what a call carries counts no more; the call is its address's."""
+        if self._known.pop(_mark(scope), None) is None:
+            return
+        charge: Charge | None = scope["state"].get(_IS_IN_STATE)
+        if charge is not None and charge.policy is self._person:
+            self._limiter.give_back(charge)
+            address = "api", network_of(scope)
+            scope["state"][_IS_IN_STATE] = self._take(address, self._anonymous, self.clock())
 
     def give_back(self, charge: Charge) -> None:
         """Uncount a call that cost next to nothing."""
@@ -91,15 +110,25 @@ class Limits:
 
 
 class LimitsLayer:
-    """The layer that refuses what is too much, and tells how much is left."""
+    """The layer that refuses what is too much, and tells how much is left.
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+    `look_up` finds out who makes a call, and tells the limits; it raises Problem for nobody.
+    """
+
+    def __init__(
+        self, app: ASGIApp, limits: Limits, look_up: Callable[[Request], Awaitable[object]]
+    ) -> None:
         self._app = app
         self._limits = limits
+        self._look_up = look_up
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call, or refuse it."""
         limits = self._limits
+        if scope["type"] == "http" and limits.is_stale(scope, limits.clock()):
+            # While the database is silent, what was known is still the best guess.
+            with suppress(Problem, MerlinError):
+                await self._look_up(Request(scope))
         charge = limits.charge(scope, limits.clock()) if scope["type"] == "http" else None
         if charge is None:
             await self._app(scope, receive, send)

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import cast
+from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
@@ -25,6 +26,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from merlin.core.loopback import is_loopback
 from merlin.engine import tokens
 from merlin.engine.clients import PREFIX, Client, TokenReservation
 from merlin.engine.context import Engine, engine_of
@@ -161,7 +163,8 @@ _GUARDED = "/v1"
 class Guards:
     """Refuse /v1 calls without a key, in a time that tells nothing of it, and calls too many.
 
-    The engine's own key has no limits. Who calls otherwise stands in the call's state as `client`.
+    Without a key pages of other sites are refused. The engine's own key has no limits. Who calls
+    otherwise stands in the call's state as `client`.
     """
 
     def __init__(self, app: ASGIApp, key: str, calls: Counter[tuple[str, int]]) -> None:
@@ -182,13 +185,15 @@ class Guards:
                 MutableHeaders(scope=message).update(told)
             await send(message)
 
-        if scope["path"].startswith(_GUARDED):
-            try:
+        try:
+            if not self._key:
+                _refuse_pages_of_others(Headers(scope=scope))
+            if scope["path"].startswith(_GUARDED):
                 told |= await self._let_in(scope)
-            except Refusal as refused:
-                answer = JSONResponse(refused.as_json(), refused.status, refused.headers)
-                await answer(scope, receive, counted)
-                return
+        except Refusal as refused:
+            answer = JSONResponse(refused.as_json(), refused.status, refused.headers)
+            await answer(scope, receive, counted)
+            return
         await self._app(scope, receive, counted)
 
     async def _let_in(self, scope: Scope) -> Mapping[str, str]:
@@ -205,6 +210,25 @@ class Guards:
             text = "Incorrect API key provided. Send it as 'Authorization: Bearer <key>'."
             raise Refusal(401, text)
         return {}
+
+
+def _refuse_pages_of_others(headers: Headers) -> None:
+    """Raise Refusal 403 for a call by a page of another site, which only a key would stop.
+
+    A browser on this machine is let in by its address. A name that an attacker lets resolve to
+    127.0.0.1 (DNS rebinding) stands in Host, and the site of any other page in Origin.
+    """
+    for name, url in (("host", f"//{headers.get('host', '')}"), ("origin", headers.get("origin"))):
+        if name in headers and not _is_here(url):
+            words = f"This engine has no key, so it answers this machine alone; see {name.title()}."
+            raise Refusal(403, words, code="foreign_call")
+
+
+def _is_here(url: str | None) -> bool:
+    try:
+        return is_loopback(urlsplit(url or "").hostname)
+    except ValueError:  # half an IPv6 address
+        return False
 
 
 def _bearer(headers: Headers) -> str | None:

@@ -11,6 +11,7 @@ from site_world import ANNA, NOT_LIMITED, running
 from waiting import longest
 
 from merlin.account.key import Scope
+from merlin.api.limits import KNOWN_S
 
 pytestmark = pytest.mark.functional
 
@@ -130,3 +131,47 @@ def test_zero_lifts_a_limit(tmp_path):
     with running(tmp_path, listening=NOT_LIMITED) as site:
         assert statuses(site.client, "/api/user", 80) == [401] * 80
         assert "ratelimit" not in site.client.get("/api/user").headers
+
+
+@pytest.fixture
+def revoked(limited):
+    """The headers of a key of anna's that counted in a call, and counts no more."""
+    limited.person(ANNA)
+    headers = limited.key(ANNA, Scope.ACCOUNT_READ)
+    assert left(limited.client.get("/api/user", headers=headers)) == '"person";r=5'
+    (key,) = limited.rows.keys.of(ANNA)
+    assert limited.rows.keys.revoke(ANNA, key.key_id)
+    return headers
+
+
+def test_a_revoked_key_uses_up_nothing_of_its_persons_calls(limited, revoked):
+    with limited.browser(ANNA) as browser:
+        assert left(browser.get("/api/user")) == '"person";r=4'
+        refused = [limited.client.get("/api/user", headers=revoked) for _ in range(6)]
+        assert [each.status_code for each in refused] == [401] * 4 + [429] * 2
+        assert left(refused[0]) == '"anonymous";r=3'
+        assert left(browser.get("/api/user")) == '"person";r=3'
+
+
+def test_a_revoked_key_where_nobody_asks_for_one_is_noticed_within_a_minute(limited, revoked):
+    limited.client.get("/api/courses")
+    limited.app.state.limits.clock = lambda: KNOWN_S
+    assert left(limited.client.get("/api/courses", headers=revoked)) == '"anonymous";r=3'
+
+
+def test_who_is_blocked_calls_as_their_address(limited):
+    limited.person(ANNA)
+    with limited.browser(ANNA) as browser:
+        assert browser.get("/api/user").status_code == 200
+        limited.rows.users.block(ANNA, "cli:vera")
+        blocked = browser.get("/api/user")
+        assert (blocked.status_code, left(blocked)) == (403, '"anonymous";r=3')
+
+
+def test_a_closed_sign_in_uses_up_nothing_of_its_persons_calls(limited):
+    limited.person(ANNA)
+    with limited.browser(ANNA) as browser, limited.browser(ANNA) as another:
+        assert left(browser.get("/api/user")) == '"person";r=5'
+        limited.rows.sign_ins.close_all(ANNA)
+        assert left(browser.get("/api/user")) == '"anonymous";r=3'
+        assert another.get("/api/user").status_code == 401

@@ -48,6 +48,50 @@ def test_without_a_key_the_engine_serves_the_loopback_alone(tmp_path):
         create_app(EngineSettings(tmp_path, host, 0, ""))
 
 
+@pytest.fixture(scope="module")
+def open_engine(tmp_path_factory):
+    with engine_in_thread(tmp_path_factory.mktemp("open"), key="") as desk:
+        yield desk
+
+
+OWN = ["127.0.0.1", "127.0.0.1:8702", "localhost:8702", "[::1]:8702", "LOCALHOST"]
+FOREIGN = [
+    *("rebound.example.com", "rebound.example.com:8702", "127.0.0.1.example.com", "localhost.x"),
+    *("192.0.2.7:8702", "[::1", "0.0.0.0:8702", "127.0.0.1@example.com"),
+]
+
+
+@pytest.mark.parametrize("host", OWN)
+def test_an_engine_without_a_key_is_called_by_the_names_of_its_machine(open_engine, host):
+    for headers in ({"Host": host}, {"Host": host, "Origin": "http://localhost:8702"}):
+        url = f"http://127.0.0.1:{open_engine.port}/v1/models"
+        assert httpx2.get(url, headers=headers, timeout=longest()).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/", "/metrics"])
+@pytest.mark.parametrize("host", FOREIGN)
+def test_a_name_that_was_bound_to_this_machine_reaches_no_engine_without_a_key(
+    open_engine, host, path
+):
+    url = f"http://127.0.0.1:{open_engine.port}{path}"
+    answer = httpx2.get(url, headers={"Host": host}, timeout=longest())
+    assert answer.status_code == 403
+    assert answer.json()["error"]["code"] == "foreign_call"
+
+
+@pytest.mark.parametrize("origin", ["https://example.com", "null", ""])
+def test_a_page_of_another_site_starts_nothing_at_an_engine_without_a_key(open_engine, origin):
+    url = f"http://127.0.0.1:{open_engine.port}/v1/fine_tuning/jobs"
+    headers = {"Origin": origin, "Content-Type": "text/plain"}
+    assert httpx2.post(url, headers=headers, content=b"{}", timeout=longest()).status_code == 403
+
+
+def test_a_key_is_proof_enough_whatever_the_host(desk):
+    url = f"http://127.0.0.1:{desk.port}/v1/models"
+    headers = {"Host": "engine:8702", "Authorization": f"Bearer {KEY}"}
+    assert httpx2.get(url, headers=headers, timeout=longest()).status_code == 200
+
+
 def test_health_and_figures_need_no_key(desk, tuned):
     desk.ask(tuned.fine_tuned_model)
     assert get(desk, "/healthz", "").json() == {"status": "ok"}
