@@ -16,11 +16,15 @@ import aiohttp
 
 from merlin import __version__
 from merlin.adapters.openai_faults import Garbage, Refusal, of_status, short
+from merlin.core.body import joined
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.loopback import is_loopback
 
 CONNECT_S = 5.0
 KEEP_S = 20.0
+# What is longer is no answer but an attack on memory, or a server that has gone wrong.
+LARGEST_ANSWER = 16_000_000
+_LARGEST_REFUSAL = 64 * 1024
 # aiohttp's word for it.
 _ANY_NUMBER = 0
 _OK = range(200, 300)
@@ -44,7 +48,7 @@ class Calls:
         async with asyncio.timeout(total_s):
             # The first byte of a whole answer comes with its last: silence is no sign there.
             async with self.send(path, asked, total_s, total_s) as answer:
-                return json_object(await answer.read())
+                return json_object(await whole_of(answer))
 
     @asynccontextmanager
     async def send(
@@ -60,7 +64,7 @@ class Calls:
             answer = await self._request(path, asked, min(between_s, total_s))
         async with answer:
             if answer.status not in _OK:
-                told = _told(await asyncio.wait_for(answer.read(), total_s))
+                told = _told(await asyncio.wait_for(_refusal_of(answer), total_s))
                 refusal = Refusal(answer.status, answer.headers, told, path)
                 raise of_status(refusal, ProviderBusy)
             yield answer
@@ -109,6 +113,20 @@ def _dumped(asked: Json | None) -> tuple[bytes | None, dict[str, str]]:
         return None, {}
     told = json.dumps(asked, ensure_ascii=False, separators=(",", ":"))
     return told.encode(), {"Content-Type": "application/json"}
+
+
+async def whole_of(answer: aiohttp.ClientResponse) -> bytes:
+    """Return the whole of an answer. Raises Garbage for one that is too long."""
+    too_long = Garbage(f"longer than {LARGEST_ANSWER // 1_000_000} MB")
+    return await joined(answer.content.iter_any(), LARGEST_ANSWER, too_long)
+
+
+async def _refusal_of(answer: aiohttp.ClientResponse) -> bytes:
+    """Return what a refusal says, nothing where it is too long to be one."""
+    try:
+        return await joined(answer.content.iter_any(), _LARGEST_REFUSAL, Garbage())
+    except Garbage:
+        return b""
 
 
 def json_object(content: bytes) -> Json:

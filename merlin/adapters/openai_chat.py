@@ -13,7 +13,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import aiohttp
 
 from merlin.adapters import openai_shapes as shapes
-from merlin.adapters.openai_calls import Calls, call_errors, json_object
+from merlin.adapters.openai_calls import (
+    LARGEST_ANSWER,
+    Calls,
+    call_errors,
+    json_object,
+    whole_of,
+)
 from merlin.adapters.openai_events import Events
 from merlin.adapters.openai_faults import Garbage, of_words
 from merlin.adapters.openai_steering import (
@@ -32,6 +38,10 @@ from merlin.job.provider import ModelCard
 TOTAL_S = 120.0
 BETWEEN_BYTES_S = 30.0
 ANSWERS = "/chat/completions"
+# A token comes in a chunk of a few hundred bytes.
+LARGEST_STREAM = 4 * LARGEST_ANSWER
+# Characters; the longest answers of models have a tenth of it.
+LONGEST_TEXT = 4_000_000
 Json = Mapping[str, object]
 
 
@@ -64,11 +74,14 @@ class OpenAIChat:
             yield await self._whole(asked, steering)
             return
         usage: Usage | None = None
-        is_whole = False
+        is_whole, length = False, 0
         with call_errors():
             async for chunk in self._chunks(asked, steering):
                 piece = _piece(chunk)
                 usage = piece.usage or usage
+                length += len(piece.text)
+                if length > LONGEST_TEXT:
+                    raise Garbage("a text without an end")
                 is_whole = is_whole or piece.finish_reason is not None
                 if piece.text or piece.known is not None or piece.finish_reason:
                     yield Piece(piece.text, None, piece.known, piece.finish_reason)
@@ -82,19 +95,22 @@ class OpenAIChat:
             async with asyncio.timeout(self._total_s):
                 # The first byte comes with the last: silence is no sign here.
                 async with self._sent(asked, steering, self._total_s) as told:
-                    answer = shapes.answer(json_object(await told.read()))
+                    answer = shapes.answer(json_object(await whole_of(told)))
         return Piece(answer.text, answer.usage, answer.known, answer.finish_reason)
 
     async def _chunks(self, asked: Json, steering: Steering) -> AsyncIterator[Json]:
         """Yield the chunks of an answer. Raises ProviderError for an error among them."""
         asked = {**asked, "stream": True, "stream_options": {"include_usage": True}}
         left_s, events = self._total_s, Events()
-        begun = time.monotonic()
+        begun, size = time.monotonic(), 0
         async with self._sent(asked, steering, BETWEEN_BYTES_S) as answer:
             async for told in answer.content.iter_any():
                 left_s -= time.monotonic() - begun
                 if left_s < 0:
                     raise TimeoutError
+                size += len(told)
+                if size > LARGEST_STREAM:
+                    raise Garbage(f"longer than {LARGEST_STREAM // 1_000_000} MB")
                 for chunk in events.feed(told):
                     if chunk.get("error"):
                         raise of_words(chunk["error"], ProviderBusy)

@@ -21,6 +21,7 @@ class Events:
     def __init__(self) -> None:
         self._rest = b""
         self._data: list[bytes] = []
+        self._size = 0
         self.is_done = False
 
     def feed(self, told: bytes) -> Iterator[Mapping[str, object]]:
@@ -33,7 +34,7 @@ class Events:
             if line:
                 self._take(line)
             elif self._data:
-                data, self._data = b"\n".join(self._data), []
+                data, self._data, self._size = b"\n".join(self._data), [], 0
                 if data.startswith(_DONE):
                     self.is_done = True
                 elif not self.is_done:
@@ -42,6 +43,9 @@ class Events:
     def _take(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
         if name == b"data":
+            self._size += len(value)
+            if self._size > LARGEST_EVENT:
+                raise Garbage("an event without an end")
             self._data.append(value.removeprefix(b" "))
 
 

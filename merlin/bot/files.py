@@ -19,6 +19,7 @@ from telegram.error import NetworkError, TimedOut
 from merlin.bot.loops import pause
 from merlin.bot.transport import CONNECT_S, READ_S, NotSent
 from merlin.chat.media import MEGABYTE, Unreadable
+from merlin.core.body import joined
 from merlin.core.log import get_logger
 
 log = get_logger(__name__)
@@ -125,12 +126,7 @@ async def _bounded(answer: aiohttp.ClientResponse, most: int) -> bytes:
     """Return a body, read no further than it may be long. Raises Unreadable."""
     if (answer.content_length or 0) > most:
         raise _too_large(most)
-    got = bytearray()
-    async for chunk in answer.content.iter_chunked(_CHUNK):
-        got += chunk
-        if len(got) > most:
-            raise _too_large(most)
-    return bytes(got)
+    return await joined(answer.content.iter_chunked(_CHUNK), most, _too_large(most))
 
 
 def _path(status: int, told: bytes) -> tuple[str, int]:

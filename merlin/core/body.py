@@ -1,8 +1,8 @@
-"""A call's body, read no further than it may be long, and all bodies under way together."""
+"""A body, read no further than it may be long, and all bodies under way together."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -159,3 +159,13 @@ async def pieces(
         if size > most_bytes:
             raise too_large
         yield piece
+
+
+async def joined(parts: AsyncIterable[bytes], most_bytes: int, too_large: Exception) -> bytes:
+    """Return a body that comes in parts; raises `too_large` once it is longer than `most_bytes`."""
+    got = bytearray()
+    async for part in parts:
+        got += part
+        if len(got) > most_bytes:
+            raise too_large
+    return bytes(got)

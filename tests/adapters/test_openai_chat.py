@@ -7,9 +7,10 @@ import json
 from contextlib import aclosing
 
 import pytest
-from waiting import wait_until
+from waiting import longest, wait_until
 
-from merlin.adapters.openai_chat import OpenAIChat
+from merlin.adapters.openai_calls import LARGEST_ANSWER
+from merlin.adapters.openai_chat import LARGEST_STREAM, LONGEST_TEXT, OpenAIChat
 from merlin.chat.answerer import Piece
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.message import Message, Usage
@@ -255,3 +256,44 @@ async def first(server):
         return await chat.first_model()
     finally:
         await chat.aclose()
+
+
+MEGABYTE = 1_000_000
+
+
+def test_a_stream_of_which_there_is_too_much_is_broken_off(server, reply):
+    comments = [b": " + b"x" * MEGABYTE + b"\n\n"] * (LARGEST_STREAM // MEGABYTE + 1)
+    server.will(reply([*comments, *WHOLE, DONE]))
+    with pytest.raises(ProviderBusy, match="unreadable: longer than 64 MB"):
+        pieces(server)
+
+
+def test_a_text_without_end_is_broken_off(server, reply):
+    part = chunk("x" * (LONGEST_TEXT // 10))
+    server.will(reply([*[part] * 11, *WHOLE, DONE]))
+    got = []
+    with pytest.raises(ProviderBusy, match="a text without an end"):
+        pieces(server, got=got)
+    assert len(got) == 10
+
+
+def test_an_answer_at_once_of_which_there_is_too_much_is_not_read(server, reply):
+    server.will(reply([b" " * MEGABYTE] * (LARGEST_ANSWER // MEGABYTE) + [b'{"choices": []}']))
+
+    async def ask():
+        chat = OpenAIChat(server.base_url, "sk-key", in_pieces=False)
+        async with aclosing(chat.stream("ft:x", QUESTION)) as answer:
+            try:
+                return [piece async for piece in answer]
+            finally:
+                await chat.aclose()
+
+    with pytest.raises(ProviderBusy, match="unreadable: longer than 16 MB"):
+        asyncio.run(ask())
+
+
+def test_a_refusal_of_which_there_is_too_much_is_judged_by_its_status(server, reply):
+    server.will(reply([b"x" * MEGABYTE] * 2, 400, pause_s=4 * longest()))
+    with pytest.raises(ProviderError, match="400 without a word") as caught:
+        pieces(server, total_s=longest())
+    assert type(caught.value) is ProviderError

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 
 import pytest
 
@@ -109,3 +111,11 @@ def test_an_answer_at_once_is_waited_for_no_longer_than_in_total(server, reply):
     server.will(reply(hang=True))
     with pytest.raises(ProviderBusy):
         whole(server, total_s=0.2)
+
+
+def test_a_packed_answer_which_may_be_endless_is_not_unpacked(server, asker, reply):
+    packed = gzip.compress(json.dumps(completion()).encode())
+    server.will(reply(packed, headers=(("Content-Encoding", "gzip"),)))
+    with pytest.raises(ProviderBusy, match="packed"):
+        asker.ask("ft:x", QUESTION)
+    assert server.calls[0].headers["accept-encoding"] == "identity"

@@ -67,3 +67,9 @@ def test_an_event_without_an_end_is_garbage():
     assert fed(*[part] * 10) == []
     with pytest.raises(Garbage):
         fed(*[part] * 11)
+
+
+def test_an_event_of_lines_without_an_end_is_garbage():
+    line = b"data: " + b"x" * (LARGEST_EVENT // 10) + b"\n"
+    with pytest.raises(Garbage):
+        fed(*[line] * 11)

@@ -29,6 +29,7 @@ class Echo:
         self.window = 50
         self.is_held = False
         self.is_broken = False
+        self.is_endless = False
 
     def stream(self, asked, name):
         """Return the answer to a chat completion by the model `name`."""
@@ -50,6 +51,9 @@ class Echo:
                 if self.is_broken:
                     yield _event({"error": {"message": "out of memory", "code": 500}})
                     return
+                while self.is_endless:
+                    await asyncio.sleep(0)
+                    yield "data: " + "a" * 65536
                 if self.is_held:
                     # Until the server sees that nobody listens any more, and cancels this.
                     await asyncio.Event().wait()

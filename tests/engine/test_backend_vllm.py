@@ -209,6 +209,12 @@ def test_an_answer_that_breaks_off_is_no_answer(vllm, url):
         ask(backend_at(url))
 
 
+def test_a_line_without_end_is_no_answer(vllm, url):
+    vllm.echo.is_endless = True
+    with pytest.raises(Unavailable, match="broke off"):
+        ask(backend_at(url))
+
+
 def test_a_server_that_is_not_there_is_named():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: refused

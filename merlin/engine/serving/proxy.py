@@ -23,7 +23,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import aiohttp
+from aiohttp.http_exceptions import LineTooLong
 
+from merlin.core.body import joined
 from merlin.engine.refusal import Refusal
 from merlin.engine.serving.base import (
     Adapter,
@@ -106,6 +108,8 @@ CONNECT_S = 5.0
 # A long prompt behind a full queue: so long nothing may come before the first piece.
 SILENCE_S = 300.0
 _OK = 200
+# What is longer is no answer: a server that has gone wrong must not take the engine's memory.
+LARGEST_ANSWER = 64_000_000
 _CHAT, _EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
 _NO_EMBEDDINGS = (400, 404, 501)
 _COUNTED = ("prompt_tokens", "completion_tokens")
@@ -142,7 +146,7 @@ class Calls:
     async def json(self, url: str, body: Json | None) -> Answer:
         """Return a whole answer, whatever its status. Raises as `send`."""
         async with self.send(url, body) as answer:
-            return Answer(self.who, url, answer.status, answer.headers, await answer.read())
+            return Answer(self.who, url, answer.status, answer.headers, await _whole(answer))
 
     @contextmanager
     def _broken(self, url: str) -> Iterator[None]:
@@ -153,7 +157,7 @@ class Calls:
             raise Unavailable(text) from error
         except TimeoutError as error:
             raise Unavailable(f"{self.who} at {url} is silent: look at its log.") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, LineTooLong, OSError, ValueError) as error:
             raise Unavailable(f"{self.who} at {url} broke off: {error}") from error
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -224,7 +228,7 @@ class Proxied(ABC):
 
     async def _unknown(self, answer: aiohttp.ClientResponse, target: Target) -> Exception:
         """Return what to raise where nobody knows the model; raise any other refusal now."""
-        raw = await answer.read()
+        raw = await _whole(answer)
         told = Answer(self.calls.who, target.url, answer.status, answer.headers, raw)
         if told.is_unknown_model:
             return told.refusal()
@@ -256,6 +260,12 @@ class Proxied(ABC):
     async def close(self) -> None:
         """Let all connections go."""
         await self.calls.close()
+
+
+async def _whole(answer: aiohttp.ClientResponse) -> bytes:
+    """Return a whole answer. Raises ValueError for one that is too long."""
+    too_long = ValueError(f"its answer is longer than {LARGEST_ANSWER // 1_000_000} MB")
+    return await joined(answer.content.iter_any(), LARGEST_ANSWER, too_long)
 
 
 def body_of(asking: GenerationRequest) -> Json:
@@ -292,6 +302,7 @@ class Stream:
         self._reason = ""
         self.usage: dict[str, int] = {}
         self._is_over = False
+        self._size = 0
 
     def __aiter__(self) -> Self:
         return self
@@ -300,7 +311,11 @@ class Stream:
         """Return what comes next, the Ending last. Raises Unavailable where it breaks off."""
         if self._is_over:
             raise StopAsyncIteration
+        # aiohttp itself lets no line be longer than 512 kB.
         while line := await self._lines.readline():
+            self._size += len(line)
+            if self._size > LARGEST_ANSWER:
+                raise Unavailable(f"{self._who} does not end its answer: look at its log.")
             name, _, value = line.partition(b":")
             if name != b"data":
                 continue
