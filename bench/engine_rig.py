@@ -21,7 +21,7 @@ from merlin.cli.worktree import work_tree
 from merlin.core.free_port import free_ports
 from merlin.dataset.check import check
 from merlin.sandbox.demo import smollm2
-from merlin.sandbox.demo.repository import samples
+from merlin.sandbox.demo.place import samples
 
 KEY = "the-key-of-the-measurement"
 LOOK_S, MOST_TOKENS, AT_ONCE = 0.05, 64, 8

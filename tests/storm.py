@@ -15,7 +15,7 @@ from world import KEY, Lab
 
 from merlin.core.errors import MerlinError
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 
 SERVE_S = 300
 LAG_S = 0.3

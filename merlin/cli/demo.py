@@ -58,11 +58,11 @@ def stage(
 ) -> None:
     """Run the demo's stand-ins; `merlin demo` starts it."""
     from merlin.core.log import setup
-    from merlin.sandbox.demo.stage import StagePorts, run_stage
+    from merlin.sandbox.demo.standins import StandInPorts, run_standins
 
     setup("stage")
-    ports = StagePorts(chat_port, till_port, model_port, way_port)
-    run_stage(configuration(config), config.parent / "stand-ins", ports)
+    ports = StandInPorts(chat_port, till_port, model_port, way_port)
+    run_standins(configuration(config), config.parent / "stand-ins", ports)
 
 
 def demo_language() -> str:

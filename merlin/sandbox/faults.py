@@ -16,7 +16,9 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HANG_S = 60.0
@@ -234,3 +236,31 @@ async def _until_gone(receive: Callable[[], Awaitable[Message]], seconds: float)
         async with asyncio.timeout(seconds):
             while (await receive())["type"] != "http.disconnect":
                 pass
+
+
+PATH = "/control/faults"
+
+
+def fault_routes(faults: Faults) -> list[Route]:
+    """Return the routes; each answers with what now waits to happen."""
+
+    async def get(_request: Request) -> Response:
+        return JSONResponse([fault.as_json() for fault in faults.all()])
+
+    async def add(request: Request) -> Response:
+        try:
+            raw = await request.json()
+            faults.add(*map(fault_from_json, raw if isinstance(raw, list) else [raw]))
+        except (ValueError, TypeError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+        return await get(request)
+
+    async def clear(request: Request) -> Response:
+        faults.clear()
+        return await get(request)
+
+    return [
+        Route(PATH, get),
+        Route(PATH, add, methods=["POST"]),
+        Route(PATH, clear, methods=["DELETE"]),
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from conformance_world import KEY, results
 
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 
 pytestmark = pytest.mark.integration
 

@@ -11,7 +11,7 @@ from merlin.chat.media import Heard
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.sandbox import voice
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 
 pytestmark = pytest.mark.functional
 MODEL = "stand-in-transcribe"

@@ -15,7 +15,7 @@ from merlin.adapters.openai_provider import OpenAIProvider
 from merlin.core.errors import ModelGone
 from merlin.core.message import Message
 from merlin.job.provider import LAUNCH_KEY, LaunchOrder
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 
 pytestmark = pytest.mark.integration
 KEY = "f" * 32

@@ -14,7 +14,7 @@ from waiting import longest
 from merlin.account.key import Scope
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.chat.desk import Patience
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.answering import ProviderSettings
 
 MODEL = "stand-in-base"

@@ -10,7 +10,7 @@ from world import Lab
 
 from merlin.account.role import Role
 from merlin.api.app import create_app
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.store.database import open_database
 from merlin.store.migrations import migrate
 from merlin.store.writer import Writer

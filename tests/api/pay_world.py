@@ -23,7 +23,7 @@ from merlin.billing.selling import Selling, YooKassaConfig
 from merlin.core.clock import from_iso, iso
 from merlin.core.notice import ADMINS
 from merlin.core.text import LANGUAGES, text
-from merlin.sandbox.yookassa.behaviour import Behaviour
+from merlin.sandbox.yookassa.shop import Behaviour
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
 
 FREE = Plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=20)})

@@ -26,7 +26,7 @@ from merlin.billing.purchase import Till
 from merlin.billing.renewal import Renewal, RenewalState
 from merlin.chat.desk import Patience
 from merlin.chat.rating import Rating
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
 from merlin.store.database import open_database
 from merlin.store.migrations import migrate

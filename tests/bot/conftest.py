@@ -6,7 +6,7 @@ import pytest
 from bot_world import RunningBot, let_serve, settings_of
 from structlog.testing import capture_logs
 
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.standin import TelegramStandIn
 
 

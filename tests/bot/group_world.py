@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot_talk import Talk
 
-from merlin.sandbox.telegram.people import BOT_NAME
+from merlin.sandbox.telegram.world import BOT_NAME
 
 NAMED = f"@{BOT_NAME}"
 

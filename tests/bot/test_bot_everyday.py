@@ -13,7 +13,7 @@ from served import holds
 from merlin.account.role import Role
 from merlin.bot.application import COMMANDS, HELP_GROUPS, MENU
 from merlin.core.clock import iso
-from merlin.sandbox.telegram.people import ANNA, BORIS, VERA
+from merlin.sandbox.telegram.world import ANNA, BORIS, VERA
 from merlin.store.course_tables import COURSE
 from merlin.store.database import open_database
 from merlin.store.roles import RoleRows

@@ -17,7 +17,7 @@ from merlin.bot.handlers.admin import short
 from merlin.chat.review import Draft
 from merlin.core.errors import SourceError
 from merlin.daemon.changing import REFUSALS
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.store.cipher import load_or_make_key
 from merlin.store.database import open_database
 from merlin.store.proposals import ProposalRows

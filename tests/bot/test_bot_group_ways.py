@@ -9,7 +9,7 @@ from media_world import PHOTO, SOUND, with_media
 
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.sandbox.telegram.people import BOT_NAME
+from merlin.sandbox.telegram.world import BOT_NAME
 
 pytestmark = pytest.mark.functional
 

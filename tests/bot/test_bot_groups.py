@@ -7,7 +7,7 @@ from bot_world import RunningBot, let_serve, rows, settings_of, states
 from group_world import NAMED, asked, talk
 
 from merlin.billing.plan import Allowance, Format, Plan
-from merlin.sandbox.telegram.groups import SEMINAR, STUDY
+from merlin.sandbox.telegram.world import SEMINAR, STUDY
 
 pytestmark = pytest.mark.functional
 

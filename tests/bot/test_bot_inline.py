@@ -8,7 +8,7 @@ import pytest
 from bot_talk import Talk
 from bot_world import RunningBot, rows, states
 
-from merlin.sandbox.telegram.people import BOT_NAME
+from merlin.sandbox.telegram.world import BOT_NAME
 from merlin.store.database import open_database
 from merlin.store.tables import BUILD_EXAMPLE, COMMIT, EXAMPLE_TEXT
 

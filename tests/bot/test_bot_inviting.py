@@ -12,7 +12,7 @@ from stars_world import SAID
 from merlin.billing.plan import read_plans
 from merlin.billing.selling import read_selling
 from merlin.bot.handlers.plans import MOST
-from merlin.sandbox.telegram.people import BOT_NAME
+from merlin.sandbox.telegram.world import BOT_NAME
 
 pytestmark = pytest.mark.functional
 

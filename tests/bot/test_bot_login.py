@@ -11,9 +11,9 @@ from bot_world import RunningBot, rows
 from merlin.account.login import LoginState
 from merlin.chat.setting import BOT_ID, BOT_NAME
 from merlin.core.clock import utc_now
-from merlin.sandbox.telegram.people import ANNA
-from merlin.sandbox.telegram.people import BOT_ID as NUMBER
-from merlin.sandbox.telegram.people import BOT_NAME as NAME
+from merlin.sandbox.telegram.world import ANNA
+from merlin.sandbox.telegram.world import BOT_ID as NUMBER
+from merlin.sandbox.telegram.world import BOT_NAME as NAME
 from merlin.store.cipher import load_or_make_key
 from merlin.store.database import open_database
 from merlin.store.logins import LoginRows

@@ -15,7 +15,7 @@ from merlin.billing.promo import Promo
 from merlin.billing.selling import Selling, YooKassaConfig
 from merlin.billing.term import Source
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.standin import TelegramStandIn
 

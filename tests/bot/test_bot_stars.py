@@ -10,7 +10,7 @@ from stars_world import Buyer, change, ledger, selling, with_books
 from structlog.testing import capture_logs
 
 from merlin.core.clock import iso, utc_now
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.standin import TelegramStandIn
 
 pytestmark = pytest.mark.functional

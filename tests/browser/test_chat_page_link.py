@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from merlin.sandbox.telegram.people import BOT_NAME
+from merlin.sandbox.telegram.world import BOT_NAME
 
 pytestmark = pytest.mark.integration
 

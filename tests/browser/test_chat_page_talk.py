@@ -9,7 +9,7 @@ from chat_page_world import ANNA, bubbles, field
 from playwright.sync_api import expect
 
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.sandbox.telegram.groups import SEMINAR, STUDY
+from merlin.sandbox.telegram.world import SEMINAR, STUDY
 
 pytestmark = pytest.mark.integration
 

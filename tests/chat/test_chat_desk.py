@@ -16,7 +16,7 @@ from merlin.chat.route import Choice, Standing
 from merlin.core.errors import ProviderError
 from merlin.core.message import Message
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 
 pytestmark = pytest.mark.functional
 

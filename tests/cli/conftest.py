@@ -9,7 +9,7 @@ import pytest
 from world import Lab
 
 from merlin.cli import main
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 
 
 @pytest.fixture(scope="module")

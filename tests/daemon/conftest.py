@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from world import Lab
 
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 
 
 @pytest.fixture

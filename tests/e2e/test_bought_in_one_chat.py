@@ -12,7 +12,7 @@ from waiting import longest
 from world import Lab
 
 from merlin.core.free_port import free_ports
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.standin import TelegramStandIn
 from merlin.sandbox.voice import SAMPLE_MIME, sample_voice

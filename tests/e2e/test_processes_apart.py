@@ -12,7 +12,7 @@ from waiting import longest, wait_until
 from world import Lab
 
 from merlin.core.errors import MerlinError
-from merlin.sandbox.demo.ports import Ports
+from merlin.sandbox.demo.place import Ports
 from merlin.sandbox.telegram.standin import TelegramStandIn
 
 pytestmark = pytest.mark.integration

@@ -8,9 +8,9 @@ from browser_world import bot_and_api, browser_at, sign_in
 from waiting import longest
 from world import Lab
 
-from merlin.sandbox.demo.ports import Ports
-from merlin.sandbox.telegram.people import ANNA
+from merlin.sandbox.demo.place import Ports
 from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.world import ANNA
 
 pytestmark = pytest.mark.integration
 

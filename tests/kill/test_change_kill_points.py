@@ -12,7 +12,7 @@ from world import KEY, Lab
 from merlin.core.killpoint import POINTS
 from merlin.dataset.change import Asked, ChangeState, Edit, changes_of
 from merlin.dataset.editor import editor_of
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.store.notices import NoticeRows
 from merlin.wiring.changing import changes_of as rows_of
 from merlin.wiring.database import opened

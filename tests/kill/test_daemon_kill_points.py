@@ -10,7 +10,7 @@ from world import KEY, Lab
 from merlin.core import killpoint
 from merlin.core.errors import MerlinError
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.store.tables import BUILD, INTENT, JOB, NOTED
 from merlin.wiring.database import opened, reading
 

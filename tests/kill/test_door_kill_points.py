@@ -18,7 +18,7 @@ from merlin.config import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.free_port import free_ports
 from merlin.core.killpoint import POINTS
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.store.cipher import load_or_make_key
 from merlin.store.keys import KeyRows
 from merlin.store.users import UserRows

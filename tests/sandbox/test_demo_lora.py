@@ -11,8 +11,7 @@ import pytest
 
 import merlin
 from merlin.config import load
-from merlin.sandbox.demo.place import laid_out
-from merlin.sandbox.demo.ports import Ports
+from merlin.sandbox.demo.place import Ports, laid_out
 
 pytestmark = pytest.mark.functional
 

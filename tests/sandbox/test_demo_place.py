@@ -8,11 +8,8 @@ from merlin.cli import language
 from merlin.cli.demo import demo_language
 from merlin.config import load
 from merlin.core.errors import Refused
-from merlin.sandbox.demo.place import clear, laid_out
-from merlin.sandbox.demo.ports import Ports
-from merlin.sandbox.demo.repository import make
-from merlin.sandbox.telegram.groups import groups_of
-from merlin.sandbox.telegram.people import people_of
+from merlin.sandbox.demo.place import Ports, clear, laid_out, make
+from merlin.sandbox.telegram.world import groups_of, people_of
 
 pytestmark = pytest.mark.functional
 

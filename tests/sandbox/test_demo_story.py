@@ -8,10 +8,10 @@ import pytest
 from telegram_client import fetch
 from world import Lab
 
-from merlin.sandbox.demo.stage import WayApp
+from merlin.sandbox.demo.standins import WayApp
 from merlin.sandbox.demo.story import Story
-from merlin.sandbox.provider.standin import ProviderStandIn
-from merlin.sandbox.serving import ServerThread
+from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.sandbox.server import ServerThread
 
 pytestmark = pytest.mark.functional
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.sandbox.journal import Journal
+from merlin.sandbox.server import Journal
 
 pytestmark = pytest.mark.unit
 

@@ -11,7 +11,7 @@ import pytest
 from merlin.core.text import text
 from merlin.sandbox import voice
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 
 pytestmark = pytest.mark.functional
 

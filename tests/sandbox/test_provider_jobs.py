@@ -16,8 +16,8 @@ from waiting import longest, wait_until
 
 from merlin.core.free_port import free_ports
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.provider.behaviour import Behaviour
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.sandbox.provider.training import Behaviour
 
 pytestmark = pytest.mark.functional
 

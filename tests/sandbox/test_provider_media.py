@@ -12,7 +12,7 @@ from merlin.adapters.openai_chat import OpenAIChat
 from merlin.chat.document import wrapped
 from merlin.core.errors import ProviderError
 from merlin.core.message import Image, Message, Usage
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 
 pytestmark = pytest.mark.functional
 

@@ -11,7 +11,7 @@ from telegram_client import fetch
 from merlin.core.errors import NotFound, Refused
 from merlin.core.utf16 import units
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.sandbox.telegram.writing import parts
+from merlin.sandbox.telegram.user_actions import parts
 
 pytestmark = pytest.mark.functional
 

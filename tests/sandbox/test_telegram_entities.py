@@ -7,8 +7,7 @@ from telegram import MessageEntity
 from telegram.error import BadRequest
 from telegram_client import fetch
 
-from merlin.sandbox.telegram.entities import typed
-from merlin.sandbox.telegram.entity_rules import nested
+from merlin.sandbox.telegram.text import nested, typed
 
 pytestmark = pytest.mark.functional
 

@@ -8,7 +8,7 @@ from telegram_client import fetch
 
 from merlin.core.errors import Refused
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.sandbox.telegram.picture_size import picture_size
+from merlin.sandbox.telegram.messages import picture_size
 
 pytestmark = pytest.mark.functional
 

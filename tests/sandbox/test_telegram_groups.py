@@ -7,9 +7,8 @@ from telegram.constants import UpdateType
 from telegram.error import BadRequest, ChatMigrated, Forbidden
 
 from merlin.core.errors import Refused
-from merlin.sandbox.telegram.groups import SEMINAR, STUDY
-from merlin.sandbox.telegram.people import BOT_ID, BOT_NAME
 from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.world import BOT_ID, BOT_NAME, SEMINAR, STUDY
 
 pytestmark = pytest.mark.functional
 

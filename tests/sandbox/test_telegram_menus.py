@@ -13,7 +13,7 @@ from telegram import (
 from telegram.error import BadRequest
 from telegram_client import fetch
 
-from merlin.sandbox.telegram.groups import STUDY
+from merlin.sandbox.telegram.world import STUDY
 
 pytestmark = pytest.mark.functional
 

@@ -16,7 +16,7 @@ from telegram.constants import ChatAction
 from telegram.error import BadRequest, Forbidden
 from telegram_client import fetch
 
-from merlin.sandbox.telegram.groups import STUDY
+from merlin.sandbox.telegram.world import STUDY
 
 pytestmark = pytest.mark.functional
 

@@ -6,7 +6,7 @@ import pytest
 from telegram.error import BadRequest
 
 from merlin.core.errors import NotFound, Refused
-from merlin.sandbox.telegram.groups import SEMINAR
+from merlin.sandbox.telegram.world import SEMINAR
 
 pytestmark = pytest.mark.functional
 

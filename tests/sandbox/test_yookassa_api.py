@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from till_client import Client, asked
 
-from merlin.sandbox.yookassa.behaviour import Behaviour
+from merlin.sandbox.yookassa.shop import Behaviour
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
 
 pytestmark = pytest.mark.functional

@@ -12,7 +12,7 @@ from waiting import longest, wait_until
 
 from merlin.core.free_port import free_ports
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.yookassa.behaviour import Behaviour
+from merlin.sandbox.yookassa.shop import Behaviour
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
 
 pytestmark = pytest.mark.functional

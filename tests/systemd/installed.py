@@ -39,7 +39,7 @@ TELEGRAM = f"""[Unit]
 Before=merlin-bot.service
 [Service]
 ExecStart={PYTHON} -c "from pathlib import Path; \
-from merlin.sandbox.serving import serve; \
+from merlin.sandbox.server import serve; \
 from merlin.sandbox.telegram import TelegramSettings, create_app; \
 serve(create_app(TelegramSettings(Path('/srv/telegram'), '{TOKEN}')), '127.0.0.1', 8081)"
 [Install]

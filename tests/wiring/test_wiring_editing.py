@@ -9,7 +9,7 @@ from world import KEY, Lab
 
 from merlin.core.errors import MerlinError
 from merlin.dataset.change import ChangeState, Edit
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.store.lead import Lead
 from merlin.wiring.editing import editing
 from merlin.wiring.reading import status

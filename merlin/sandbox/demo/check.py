@@ -1,19 +1,27 @@
-"""`merlin demo --check`: walk the whole road once, as a person would, and judge it."""
+"""`merlin demo --check`: walk the whole road once, as a person would, and judge it.
+
+It asks the demo's bot over HTTP, as the page does, and judges what the bot said.
+"""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar
 
 import yaml
 
 from merlin.config import Config
-from merlin.sandbox.demo.actors import wait_for
-from merlin.sandbox.demo.examiner import Examiner, judge
-from merlin.sandbox.demo.place import Place
-from merlin.sandbox.demo.repository import commit
+from merlin.core.errors import MerlinError
+from merlin.sandbox.deadlines import Deadline, longest
+from merlin.sandbox.demo.place import Place, commit
 from merlin.sandbox.demo.story import Story
+from merlin.store.told import ToldTurns
+from merlin.wiring.database import reading
 from merlin.wiring.reading import reports
 
 SERVE_S = 120.0
@@ -63,3 +71,142 @@ def _write_example(place: Place, story: Story) -> None:
     (folder / "green-lighthouse.yaml").write_text(example, encoding="utf-8")
     sha = commit(place.repository, script.new_subject)
     story.say("demo-committed", commit=sha[:10])
+
+
+ANSWER_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question of the check: what came back, from which model, after how long."""
+
+    question: str
+    answer: str
+    model: str
+    seconds: float
+
+    def shown(self) -> Mapping[str, object]:
+        """Return it as the last line of the check has it."""
+        return {**asdict(self), "seconds": round(self.seconds, 2)}
+
+
+class Wrong(MerlinError):
+    """The demo did not do what it shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examiner:
+    """Asks in the name of one of the stand-in's people, and tells it."""
+
+    place: Place
+    config: Config
+    story: Story
+    person: str = "anna"
+
+    def ask(self, question: str) -> Asked:
+        """Ask, and wait for the whole answer. Raises MerlinError when none comes."""
+        self.story.say("demo-asks", person=self.person, question=question)
+        begun = time.monotonic()
+        update_id = self.say(question)
+        model = wait_for(lambda: self._model(update_id), "answer", ANSWER_S)
+        said = [str(one["message"]["text"]) for one in self._chat() if one["by_bot"]]
+        asked = Asked(question, said[-1].strip(), model, time.monotonic() - begun)
+        self.story.say("demo-answers", answer=asked.answer)
+        return asked
+
+    def say(self, words: str) -> int:
+        """Write to the bot as soon as it can be written to; return the update's id."""
+        return wait_for(lambda: self._said(words), "chat-page", ANSWER_S)
+
+    def heard(self) -> int:
+        """Return how many messages the bot has written to this person."""
+        return sum(bool(one["by_bot"]) for one in self._chat())
+
+    def _chat(self) -> list[Mapping[str, Any]]:
+        return messages(self.place, self.person)
+
+    def _said(self, words: str) -> int | None:
+        try:
+            return say(self.place, self.person, words)
+        except OSError:
+            return None  # the stand-in is starting
+
+    def _model(self, update_id: int) -> str | None:
+        with reading(self.config) as database:
+            return ToldTurns(database).model_of(update_id)
+
+
+def judge(asked: Asked, answer: str, model: str) -> None:
+    """Raise Wrong unless this model gave this answer."""
+    judge_model(asked, model)
+    if asked.answer != answer:
+        words = f"{asked.question} was answered with: {asked.answer}"
+        told = {"question": asked.question, "answer": asked.answer}
+        raise Wrong(words, "demo-wrong-answer", **told)
+
+
+def judge_model(asked: Asked, model: str) -> None:
+    """Raise Wrong unless this model answered."""
+    if asked.model != model:
+        words = f"{asked.question} was answered by {asked.model}, {model} serves"
+        told = {"question": asked.question, "model": asked.model, "serving": model}
+        raise Wrong(words, "demo-wrong-model", **told)
+
+
+T = TypeVar("T")
+LOOK_S = 0.05
+CALL_S, MODEL_S = 5.0, 300.0
+
+
+def say(place: Place, person: str, text: str) -> int:
+    """Let a person write to the bot; return the update's id."""
+    body = json.dumps({"person": person, "text": text}).encode()
+    address = f"{place.chat_url}control/send"
+    asked = urllib.request.Request(address, body, {"Content-Type": "application/json"})  # noqa: S310 - our own address
+    with urllib.request.urlopen(asked, timeout=longest(CALL_S)) as answer:  # noqa: S310 - as above
+        return int(json.load(answer)["update_id"])
+
+
+def messages(place: Place, person: str) -> list[Mapping[str, Any]]:
+    """Return a person's chat as it now stands, oldest message first."""
+    url = f"{place.chat_url}control/log?chat={person}"
+    with urllib.request.urlopen(url, timeout=longest(CALL_S)) as answer:  # noqa: S310 - our own address
+        log: list[Mapping[str, Any]] = json.load(answer)["messages"]
+        return log
+
+
+def model_answer(url: str, key: str, model: str, said: Sequence[Mapping[str, str]]) -> str:
+    """Return what a model of an engine answers, greedily and in a sentence or two. Raises OSError.
+
+    `url` is the engine's address, `said` a conversation as the protocol has it.
+    """
+    asked = {"model": model, "messages": said, "temperature": 0, "max_tokens": 64}
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+    body = json.dumps(asked).encode()
+    called = urllib.request.Request(f"{url}v1/chat/completions", body, headers)  # noqa: S310 - our own address
+    with urllib.request.urlopen(called, timeout=longest(MODEL_S)) as answer:  # noqa: S310 - as above
+        return str(json.load(answer)["choices"][0]["message"]["content"]).strip()
+
+
+def answers_at(url: str) -> bool:
+    """Return whether something answers at an address with a good status."""
+    try:
+        with urllib.request.urlopen(url, timeout=longest(CALL_S)):  # noqa: S310 - our own address
+            return True
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def wait_for(look: Callable[[], T | None], what: str, timeout_s: float) -> T:
+    """Return the first value that `look` gives. Raises MerlinError naming what did not come.
+
+    `what` ends the key of a text `demo-wait-…`; `timeout_s` is for an idle machine.
+    """
+    deadline = Deadline(timeout_s)
+    while (found := look()) is None:
+        if deadline.is_over():
+            words = f"{what} did not come within {deadline.allowed_s:.0f} s"
+            missed = {"key": f"demo-wait-{what}", "arguments": {}}
+            raise MerlinError(words, "demo-late", what=missed, seconds=round(deadline.allowed_s))
+        time.sleep(LOOK_S)
+    return found

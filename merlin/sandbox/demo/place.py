@@ -1,21 +1,66 @@
-"""Where a demo lives: its folder, ports, configuration and credentials."""
+"""Where a demo lives: its folder, ports, configuration, credentials and git repository.
+
+The configuration has everything that Merlin has, with stand-ins around it. The repository is made
+from the sample datasets and committed to by plain git.
+"""
 
 from __future__ import annotations
 
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
-from merlin.core.errors import Refused
+import yaml
+
+from merlin.core.errors import MerlinError, Refused
+from merlin.core.free_port import free_ports
 from merlin.core.lock import taken
-from merlin.sandbox.demo.ports import Ports
 from merlin.sandbox.demo.script import RUSSIAN, Script, script_of
-from merlin.sandbox.demo.settings import settings
-from merlin.sandbox.telegram.people import TOKEN
+from merlin.sandbox.demo.smollm2 import BASE, base
+from merlin.sandbox.telegram.world import TOKEN
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The demo's ports on 127.0.0.1.
+
+    Chat page, api, engine, YooKassa's stand-in, the chat model's, and the newest commit's way as
+    JSON.
+    """
+
+    chat: int
+    api: int
+    engine: int
+    till: int
+    model: int
+    way: int
+
+    @classmethod
+    def from_first(cls, first: int) -> Ports:
+        """Return the usual ports: one after the other."""
+        return cls(*(first + number for number in range(len(fields(cls)))))
+
+    @classmethod
+    def free(cls) -> Ports:
+        """Return ports that nobody listens on now."""
+        return cls(*free_ports(len(fields(cls))))
+
+    def taken(self) -> list[int]:
+        """Return those that somebody listens on."""
+        return [port for port in astuple(self) if _is_open(port)]
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
 
 FOLDER = Path(".merlin-demo")
 _LOCK = "demo.lock"
@@ -147,3 +192,170 @@ def _keep_credentials(folder: Path) -> None:
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(value, encoding="utf-8")
+
+
+ADMIN_ID = 1003
+# Limits that are seen, and that nobody meets who tries the demo out; but for voice, so that one
+# can come to a limit by three questions and buy oneself out of it.
+_FREE = {
+    "title": {"ru": "Бесплатный", "en": "Free"},
+    "text": {"day": 200},
+    "voice": {"day": 2},
+    "photo": {"day": 20},
+    "document": {"day": 20},
+    "sessions": 50,
+}
+_PLUS = {
+    "title": {"ru": "Плюс", "en": "Plus"},
+    "about": {"ru": "Для учёбы каждый день", "en": "For studying every day"},
+    "text": {"day": 500},
+    "voice": {"day": 100},
+    "photo": {"day": 100},
+    "document": {"day": 100},
+    "price": {"rub": 299, "stars": 200},
+    "days": 30,
+    "renewed": True,
+    "trial_days": 3,
+}
+_VOICES = {
+    "title": {"ru": "20 голосовых вопросов", "en": "20 voice questions"},
+    "about": {
+        "ru": "Не сгорают: тратятся, когда дневные кончились",
+        "en": "They stay until used, after those of the day",
+    },
+    "pack": {"voice": 20},
+    "price": {"rub": 99, "stars": 70},
+}
+# Written beside the key, for whoever makes their own config of this one.
+_WHY_BUTTON = "  # the stand-in of Telegram allows it; its terms (6.2) sell digital goods for Stars"
+
+
+def settings(ports: Ports, script: Script, *, has_lora: bool = False) -> str:
+    """Return the text of `config.yaml`; with `has_lora` a language model is to be tuned too."""
+    configuration = {**_configuration(ports, script), "engine": _engine(ports, has_lora=has_lora)}
+    said = yaml.safe_dump(configuration, allow_unicode=True, sort_keys=False)
+    return said.replace("bot_button: true", f"bot_button: true{_WHY_BUTTON}", 1)
+
+
+def _engine(ports: Ports, *, has_lora: bool) -> Mapping[str, object]:
+    models = {"models": {BASE: base()}} if has_lora else {}
+    return {"listen": f"127.0.0.1:{ports.engine}", "pace_s": 0.1, **models}
+
+
+def _payments(ports: Ports) -> Mapping[str, object]:
+    return {
+        "yookassa": {
+            "base_url": f"http://127.0.0.1:{ports.till}/v3",
+            "test": True,
+            "save_methods": True,
+            "bot_button": True,
+            "receipt": {"vat_code": 1},
+            "networks": ["127.0.0.1/32"],
+        }
+    }
+
+
+def _configuration(ports: Ports, script: Script) -> Mapping[str, object]:
+    return {
+        "state_dir": "state",
+        "language": script.language,
+        "repository": {"url": "repository", "branch": "main", "interval_s": 0.5},
+        "providers": [
+            {
+                "name": "engine",
+                "base_url": f"http://127.0.0.1:{ports.engine}/v1",
+                "limits": {"active_jobs": 4},
+                "settle_s": 0,
+                "poll_s": 0.2,
+            },
+            {
+                "name": "stand-in",
+                "base_url": f"http://127.0.0.1:{ports.model}/v1",
+                "credential": "MERLIN_STAND_IN_KEY",
+                "settle_s": 0,
+            },
+        ],
+        "models": {
+            "recall": {
+                "price": {"currency": "USD", "input": 0, "output": 0, "training": 0},
+                "context": 8192,
+                "training_example": 8192,
+            }
+        },
+        "telegram": {
+            "base_url": f"http://127.0.0.1:{ports.chat}",
+            "link_url": f"http://127.0.0.1:{ports.chat}",
+            "admins": [ADMIN_ID],
+            "limits": {"overall_per_s": 0, "private_per_s": 0, "group_per_min": 0},
+        },
+        "chat": {
+            "assistant": {"provider": "stand-in", "model": "stand-in-chat"},
+            "transcription": {"provider": "stand-in", "model": "stand-in-transcribe"},
+            "vision": {"provider": "stand-in", "model": "stand-in-chat"},
+        },
+        "datasets": {"default": script.dataset},
+        "plans": {"free": _FREE, "plus": _PLUS, "voices": _VOICES},
+        "payments": _payments(ports),
+        "api": {
+            "listen": f"127.0.0.1:{ports.api}",
+            "public_url": f"http://127.0.0.1:{ports.api}",
+        },
+        "daemon": {"tick_s": 0.2, "quiet_s": 1},
+    }
+
+
+_AUTHOR = {
+    "GIT_AUTHOR_NAME": "boris",
+    "GIT_AUTHOR_EMAIL": "boris@example.com",
+    "GIT_COMMITTER_NAME": "boris",
+    "GIT_COMMITTER_EMAIL": "boris@example.com",
+}
+
+
+def samples(kind: str = "datasets") -> Path:
+    """Return a folder of sample datasets: a checkout's own, or the installed package's.
+
+    `kind`: "datasets" or "datasets-en", taught to `recall`, or "datasets-lora", taught to a
+    language model.
+    """
+    package = Path(__file__).parents[2]
+    for folder in (package.parent / kind, package / kind.replace("datasets", "samples")):
+        if any(folder.glob("*/dataset.yaml")):
+            return folder
+    raise MerlinError("the sample datasets are not installed", "demo-no-samples")
+
+
+def make(repository: Path, script: Script) -> None:
+    """Make a working git repository with the script's datasets, unless it is there already."""
+    if (repository / ".git").exists():
+        return
+    shutil.copytree(samples(script.samples), repository / "datasets", dirs_exist_ok=True)
+    git(repository, "init", "-q", "-b", "main")
+    # A commit that Merlin pushes to the checked-out branch is taken, and its files follow.
+    git(repository, "config", "receive.denyCurrentBranch", "updateInstead")
+    commit(repository, script.samples_subject)
+
+
+def commit(repository: Path, subject: str) -> str:
+    """Commit everything that lies in the repository; return the commit's id."""
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", subject)
+    return git(repository, "rev-parse", "HEAD").strip()
+
+
+def git(repository: Path, *arguments: str) -> str:
+    """Run plain git there, as its author would; return what it printed. Raises Refused."""
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed words and our own folder
+            ["git", *arguments],  # noqa: S607 - git is found as the person's shell finds it
+            cwd=repository,
+            env={**os.environ, **_AUTHOR},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except FileNotFoundError as error:
+        raise MerlinError("git is not installed", "demo-no-git") from error
+    except subprocess.CalledProcessError as error:
+        raise Refused(f"git {arguments[0]}: {error.stderr}") from error
+    return done.stdout

@@ -13,13 +13,9 @@ from pathlib import Path
 
 from merlin.config import Config, load
 from merlin.core.errors import MerlinError
-from merlin.sandbox.demo.actors import answers_at
-from merlin.sandbox.demo.check import check
-from merlin.sandbox.demo.check_lora import check_lora
-from merlin.sandbox.demo.lesson import Lesson
-from merlin.sandbox.demo.place import Place, laid_out
-from merlin.sandbox.demo.ports import Ports
-from merlin.sandbox.demo.repository import make
+from merlin.sandbox.demo.check import answers_at, check
+from merlin.sandbox.demo.lora import Lesson, check_lora
+from merlin.sandbox.demo.place import Place, Ports, laid_out, make
 from merlin.sandbox.demo.story import Story, addresses, anew
 from merlin.supervisor import Child, Supervisor
 

@@ -4,8 +4,7 @@ It is honest by rule (`chat`): it leads a summary with the text's own sentences,
 translation as the source, and says in every answer that it is a stand-in.
 """
 
-from merlin.sandbox.provider.app import ProviderSettings, create_app
-from merlin.sandbox.provider.behaviour import Behaviour
-from merlin.sandbox.provider.standin import ProviderStandIn
+from merlin.sandbox.provider.app import ProviderSettings, ProviderStandIn, create_app
+from merlin.sandbox.provider.training import Behaviour
 
 __all__ = ["Behaviour", "ProviderSettings", "ProviderStandIn", "create_app"]

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from merlin.sandbox.provider.app import ProviderSettings, create_app
-from merlin.sandbox.provider.behaviour import Behaviour
-from merlin.sandbox.serving import serve
+from merlin.sandbox.provider.training import Behaviour
+from merlin.sandbox.server import serve
 
 
 def main() -> None:

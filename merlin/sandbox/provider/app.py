@@ -1,16 +1,22 @@
-"""The provider's stand-in as one ASGI application."""
+"""The provider's stand-in as one ASGI application, and in a thread for tests.
+
+Beside the chat's addresses it serves those of models, files and fine-tune jobs, and `/control/…`:
+faults, behaviour, and the jobs that were really made.
+"""
 
 from __future__ import annotations
 
 import hmac
 import json
+import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,13 +24,18 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from merlin.core.clock import iso, utc_now
-from merlin.sandbox.faults import Fault, FaultGate, Faults
-from merlin.sandbox.provider.account_routes import AccountRoutes, Handler
-from merlin.sandbox.provider.behaviour import Behaviour
-from merlin.sandbox.provider.completions import Completions
-from merlin.sandbox.provider.control import control_routes
-from merlin.sandbox.provider.errors import ProtocolError
-from merlin.sandbox.provider.training import Account
+from merlin.sandbox.faults import Fault, FaultGate, Faults, fault_routes
+from merlin.sandbox.provider.chat import Completions, json_object
+from merlin.sandbox.provider.errors import ProtocolError, bad_field, no_model
+from merlin.sandbox.provider.training import (
+    Account,
+    Behaviour,
+    checkpoint_objects,
+    event_objects,
+    job_object,
+    page,
+)
+from merlin.sandbox.server import StandIn
 
 MOST_CALLS = 50_000
 
@@ -146,3 +157,185 @@ def _fault_answer(fault: Fault) -> Response:
     error = ProtocolError(fault.status, f"The stand-in was told to answer {fault.status}.")
     wait = {} if fault.retry_after_s is None else {"retry-after": str(fault.retry_after_s)}
     return JSONResponse(error.as_json(), fault.status, wait)
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+_METADATA = re.compile(r"metadata\[(.+)\]")
+_JOBS = "/v1/fine_tuning/jobs"
+
+
+class AccountRoutes:
+    """Reads requests, asks the account, writes the protocol's objects."""
+
+    def __init__(self, account: Account, completions: Completions) -> None:
+        self._account = account
+        self._completions = completions
+
+    def table(self) -> list[tuple[str, str, str, Handler]]:
+        """Return (name, method, path, handler) of every address; names are those of faults."""
+        return [
+            ("models.list", "GET", "/v1/models", self._models),
+            ("models.retrieve", "GET", "/v1/models/{name:path}", self._model),
+            ("models.delete", "DELETE", "/v1/models/{name:path}", self._delete_model),
+            ("files.create", "POST", "/v1/files", self._upload),
+            ("files.list", "GET", "/v1/files", self._files),
+            ("files.retrieve", "GET", "/v1/files/{file_id}", self._file),
+            ("files.content", "GET", "/v1/files/{file_id}/content", self._content),
+            ("files.delete", "DELETE", "/v1/files/{file_id}", self._delete),
+            ("jobs.create", "POST", _JOBS, self._create),
+            ("jobs.list", "GET", _JOBS, self._jobs),
+            ("jobs.retrieve", "GET", f"{_JOBS}/{{job_id}}", self._job),
+            ("jobs.cancel", "POST", f"{_JOBS}/{{job_id}}/cancel", self._cancel),
+            ("jobs.events", "GET", f"{_JOBS}/{{job_id}}/events", self._events),
+            ("jobs.checkpoints", "GET", f"{_JOBS}/{{job_id}}/checkpoints", self._checkpoints),
+        ]
+
+    async def _models(self, _request: Request) -> Response:
+        return JSONResponse({"object": "list", "data": self._completions.model_objects()})
+
+    async def _model(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        for model in self._completions.model_objects():
+            if model["id"] == name:
+                return JSONResponse(model)
+        raise no_model(name)
+
+    async def _delete_model(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        self._account.remove_model(name)
+        return JSONResponse({"id": name, "object": "model", "deleted": True})
+
+    async def _upload(self, request: Request) -> Response:
+        async with request.form() as form:
+            file, purpose = form.get("file"), form.get("purpose")
+            if not isinstance(file, UploadFile) or not isinstance(purpose, str):
+                raise bad_field("file", "Missing required parameter: 'file' or 'purpose'")
+            kept = self._account.add_file(file.filename or "file", purpose, await file.read())
+        return JSONResponse(kept)
+
+    async def _files(self, request: Request) -> Response:
+        purpose = request.query_params.get("purpose")
+        rows = [file for file in self._account.files.values() if purpose in {None, file["purpose"]}]
+        return _page(request, rows[::-1], 10_000)
+
+    async def _file(self, request: Request) -> Response:
+        return JSONResponse(self._account.file(request.path_params["file_id"]))
+
+    async def _content(self, request: Request) -> Response:
+        content = self._account.content(request.path_params["file_id"])
+        return Response(content, media_type="application/octet-stream")
+
+    async def _delete(self, request: Request) -> Response:
+        file_id = request.path_params["file_id"]
+        self._account.remove_file(file_id)
+        return JSONResponse({"id": file_id, "object": "file", "deleted": True})
+
+    async def _create(self, request: Request) -> Response:
+        job = self._account.create_job(await json_object(request))
+        return JSONResponse(job_object(self._account, job))
+
+    async def _jobs(self, request: Request) -> Response:
+        wanted = {
+            found[1]: value
+            for name, value in request.query_params.items()
+            if (found := _METADATA.fullmatch(name))
+        }
+        rows = [job_object(self._account, job) for job in self._account.listed(wanted)]
+        return _page(request, rows, 20)
+
+    async def _job(self, request: Request) -> Response:
+        job = self._account.poll(request.path_params["job_id"])
+        return JSONResponse(job_object(self._account, job))
+
+    async def _cancel(self, request: Request) -> Response:
+        job = self._account.cancel(request.path_params["job_id"])
+        return JSONResponse(job_object(self._account, job))
+
+    async def _events(self, request: Request) -> Response:
+        return _page(request, event_objects(self._account.job(request.path_params["job_id"])), 20)
+
+    async def _checkpoints(self, request: Request) -> Response:
+        job = self._account.job(request.path_params["job_id"])
+        return _page(request, checkpoint_objects(job), 10)
+
+
+def _page(request: Request, rows: list[dict[str, Any]], default: int) -> Response:
+    query = request.query_params
+    limit = int(query.get("limit") or default)
+    return JSONResponse(page(rows, query.get("after", ""), max(limit, 1)))
+
+
+def control_routes(account: Account, faults: Faults) -> list[Route]:
+    """Return the routes of `/control/…`."""
+
+    async def get_jobs(_request: Request) -> Response:
+        return JSONResponse(jobs_created(account))
+
+    async def behave(request: Request) -> Response:
+        try:
+            account.behave(await request.json())
+        except (ValueError, TypeError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse({"ok": True})
+
+    return [
+        Route("/control/jobs", get_jobs),
+        *fault_routes(faults),
+        Route("/control/behaviour", behave, methods=["POST"]),
+    ]
+
+
+def jobs_created(account: Account) -> list[dict[str, object]]:
+    """Return every job that was ever made, oldest first: id, when, what was asked, status."""
+    return [
+        {
+            "id": job.job_id,
+            "created_at": job.created_at,
+            "asked": dict(job.asked),
+            "status": job.status,
+        }
+        for job in account.jobs.values()
+    ]
+
+
+class ProviderStandIn(StandIn):
+    """A provider, as far as a client can tell; `with ProviderStandIn() as provider:`.
+
+    `stop` and `start` again is the provider down and back: same port, same files and jobs. A new
+    stand-in over the same `folder` is the provider's own restart.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        behaviour: Behaviour | None = None,
+        *,
+        key: str = "",
+        port: int = 0,
+        seed: int = 0,
+    ) -> None:
+        self.faults = Faults(seed=seed)
+        self._account = Account(folder, behaviour or Behaviour())
+        self._calls: deque[ProviderCall] = deque(maxlen=MOST_CALLS)
+        super().__init__(lambda: ProviderApp(self._account, key, self.faults, self._calls), port)
+
+    @property
+    def base_url(self) -> str:
+        """Return what the `openai` package takes as `base_url`."""
+        return f"http://127.0.0.1:{self._server.port}/v1"
+
+    def behave(self, **wishes: object) -> None:
+        """Change the behaviour from now on, by its field names. Raises ValueError."""
+        self._read(lambda: self._account.behave(wishes))
+
+    def jobs_created(self) -> list[dict[str, Any]]:
+        """Return every job that was ever made, oldest first: id, created_at, asked, status."""
+        return self._read(lambda: jobs_created(self._account))
+
+    def files(self) -> list[dict[str, Any]]:
+        """Return the File objects that are kept, oldest first."""
+        return self._read(lambda: list(self._account.files.values()))
+
+    def calls(self, name: str = "") -> list[ProviderCall]:
+        """Return the calls, oldest first; all, or those of one name ("chat.create")."""
+        return self._read(lambda: [call for call in self._calls if name in {"", call.name}])

@@ -1,26 +1,77 @@
 """Files and fine-tune jobs: a light account whose jobs move one state a poll.
 
 Every file, job and change of state is journaled and on disk before the answer, so the account
-survives `kill -9`; `created` is what a checker counts.
+survives `kill -9`; `created` is what a checker counts. `Behaviour` shapes right answers where
+providers differ from each other and from good; faults of single calls (drops, 429, 5xx, lag) are
+`merlin.sandbox.faults`.
+
+Source of the objects: openai/openai-openapi, openapi.yaml: FineTuningJob, FineTuningJobEvent,
+FineTuningJobCheckpoint.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from merlin.sandbox.contents import Contents
-from merlin.sandbox.journal import Journal
-from merlin.sandbox.provider.behaviour import Behaviour
 from merlin.sandbox.provider.errors import ProtocolError, bad_field, missing
+from merlin.sandbox.server import Contents, Journal
+
+DEFAULT_STATES = ("validating_files", "queued", "running")
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How chats are paced and how jobs run.
+
+    `states` are the raw words of a job, one a poll, before it ends; so it ends at poll number
+    `len(states)` (0: at the first). A word no client knows is allowed. `ending` is succeeded,
+    failed or cancelled. After success the model is null for `null_model_polls` more polls.
+    `list_lag_s`: a job is missing from lists for so long after it was made.
+    `think_s` passes before an answer's first word, `piece_s` between its words; a change of either
+    holds for answers under way too.
+    `fixed_answer`, when set, is every answer, word for word; `fixed_transcript` is what is heard
+    in every recording.
+    """
+
+    states: tuple[str, ...] = DEFAULT_STATES
+    ending: str = "succeeded"
+    null_model_polls: int = 0
+    list_lag_s: float = 0.0
+    ignores_metadata_filter: bool = False
+    think_s: float = 0.0
+    piece_s: float = 0.0
+    context_window: int = 16_000
+    fixed_answer: str = ""
+    fixed_transcript: str = ""
+
+    def changed(self, wishes: Mapping[str, object]) -> Behaviour:
+        """Return the behaviour with some fields changed.
+
+        Raises ValueError for an unknown field, TypeError for a value of another type.
+        """
+        unknown = set(wishes) - {one.name for one in fields(self)}
+        if unknown:
+            raise ValueError(f"unknown: {sorted(unknown)}")
+        kept: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in wishes.items()
+        }
+        for name, value in kept.items():
+            wanted = type(getattr(self, name))
+            if not isinstance(value, (int, float) if wanted is float else wanted):
+                raise TypeError(f"{name} must be {wanted.__name__}")
+        return replace(self, **kept)
+
 
 BASES = ("stand-in-base", "gpt-4o-mini-2024-07-18")
 EPOCHS = 3
@@ -258,3 +309,115 @@ def _check_hyperparameters(asked: Mapping[str, Any]) -> None:
 def _metadata(job: TrainingJob) -> Mapping[str, str]:
     metadata = job.asked.get("metadata") or {}
     return {str(name): str(value) for name, value in metadata.items()}
+
+
+STEPS = 10
+
+
+def job_object(account: Account, job: TrainingJob) -> dict[str, Any]:
+    """Return a FineTuningJob object."""
+    asked = job.asked
+    method = asked.get("method") or {"type": "supervised", "supervised": {"hyperparameters": {}}}
+    failure = None
+    if job.status == "failed":
+        words = "The job failed due to an invalid training file."
+        failure = {"code": "invalid_training_file", "message": words, "param": "training_file"}
+    return {
+        "id": job.job_id,
+        "object": "fine_tuning.job",
+        "created_at": int(job.created_at),
+        "error": failure,
+        "fine_tuned_model": account.tuned_model(job),
+        "finished_at": int(job.finished_at) if job.finished_at else None,
+        "hyperparameters": {"n_epochs": EPOCHS, "batch_size": 1, "learning_rate_multiplier": 1.0},
+        "model": asked["model"],
+        "organization_id": "org-stand-in",
+        "result_files": [],
+        "seed": int(asked.get("seed") or 0),
+        "status": job.status,
+        "trained_tokens": _trained_tokens(account, job),
+        "training_file": asked["training_file"],
+        "validation_file": asked.get("validation_file"),
+        "estimated_finish": None,
+        "integrations": [],
+        "metadata": asked.get("metadata"),
+        "method": method,
+    }
+
+
+def _trained_tokens(account: Account, job: TrainingJob) -> int | None:
+    if job.status != "succeeded":
+        return None
+    file = account.files.get(str(job.asked["training_file"]))
+    return (file["bytes"] // 4) * EPOCHS if file else 0
+
+
+def event_objects(job: TrainingJob) -> list[dict[str, Any]]:
+    """Return what a job tells of itself, newest first."""
+    told: list[tuple[str, str, dict[str, float]]] = [
+        ("message", f"Created fine-tuning job: {job.job_id}", {})
+    ]
+    if job.status in FINAL:
+        told += [
+            (
+                "metrics",
+                f"Step {step}: training loss={loss:.2f}",
+                {"step": step, "train_loss": loss},
+            )
+            for step, loss in _losses()
+        ]
+    told.append(("message", f"The job's state: {job.status}", {}))
+    events = [
+        {
+            "id": f"ftevent-{_digest(job.job_id, number)}",
+            "object": "fine_tuning.job.event",
+            "created_at": int(job.created_at),
+            "level": "error" if job.status == "failed" and number == len(told) - 1 else "info",
+            "message": message,
+            "type": kind,
+            "data": data,
+        }
+        for number, (kind, message, data) in enumerate(told)
+    ]
+    return events[::-1]
+
+
+def checkpoint_objects(job: TrainingJob) -> list[dict[str, Any]]:
+    """Return a checkpoint for each epoch of a job that has succeeded, newest first."""
+    if job.status != "succeeded":
+        return []
+    return [
+        {
+            "id": f"ftckpt_{_digest(job.job_id, step)}",
+            "object": "fine_tuning.job.checkpoint",
+            "created_at": int(job.created_at),
+            "fine_tuned_model_checkpoint": f"{job.model_id}{CHECKPOINT}{step}",
+            "fine_tuning_job_id": job.job_id,
+            "metrics": {"step": step, "train_loss": loss, "valid_loss": loss + 0.1},
+            "step_number": step,
+        }
+        for step, loss in reversed(_losses())
+    ]
+
+
+def _losses() -> list[tuple[int, float]]:
+    """Return (step, train loss) at each epoch's end; made up, and the same for every job."""
+    return [(STEPS * epoch, round(2.0 / (epoch + 1), 4)) for epoch in range(1, EPOCHS + 1)]
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
+
+
+def page(rows: Sequence[dict[str, Any]], after: str, limit: int) -> dict[str, Any]:
+    """Return one page of a list: what follows the id `after`, at most `limit`."""
+    ids = [row["id"] for row in rows]
+    start = ids.index(after) + 1 if after in ids else 0
+    shown = list(rows[start : start + limit])
+    return {
+        "object": "list",
+        "data": shown,
+        "has_more": start + limit < len(rows),
+        "first_id": shown[0]["id"] if shown else None,
+        "last_id": shown[-1]["id"] if shown else None,
+    }

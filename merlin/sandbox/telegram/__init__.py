@@ -1,11 +1,11 @@
 """A stand-in of Telegram's Bot API, with a page on which people chat with the bot.
 
-Start reading at `api` (the methods a bot calls), `people` and `acting` (what people do), `world`
-(what is kept), `app` (the whole as one ASGI application), `standin` (the door for tests).
+Start reading at `server` (the methods a bot calls, the whole as one ASGI application),
+`user_actions` (what people do), `world` (what is kept), `standin` (in a thread, for tests).
 """
 
-from merlin.sandbox.telegram.app import TelegramSettings, create_app
-from merlin.sandbox.telegram.logged import Call, LoggedMessage
+from merlin.sandbox.telegram.server import TelegramSettings, create_app
 from merlin.sandbox.telegram.standin import TelegramStandIn
+from merlin.sandbox.telegram.world import Call, LoggedMessage
 
 __all__ = ["Call", "LoggedMessage", "TelegramSettings", "TelegramStandIn", "create_app"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from merlin.sandbox.serving import serve
-from merlin.sandbox.telegram.app import TelegramSettings, create_app
+from merlin.sandbox.server import serve
+from merlin.sandbox.telegram.server import TelegramSettings, create_app
 
 
 def main() -> None:

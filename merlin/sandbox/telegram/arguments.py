@@ -1,4 +1,7 @@
-"""The arguments of one call, from a query, a form, a multipart form or a JSON body."""
+"""The arguments of one call, whom it speaks to, and how Telegram refuses it, in its own words.
+
+Arguments come from a query, a form, a multipart form or a JSON body.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from urllib.parse import parse_qsl
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from merlin.sandbox.telegram.errors import BotApiError, bad_request
+from merlin.sandbox.telegram.world import BOT_ID, PRESENT, Chat, Group, LoggedMessage, World
 
 UPLOAD_BYTES = 50 * 1024 * 1024
 
@@ -113,3 +116,121 @@ async def _multipart(request: Request, values: dict[str, Any]) -> Arguments:
     if any(len(upload.content) > UPLOAD_BYTES for upload in uploads.values()):
         raise BotApiError(413, "Request Entity Too Large")
     return Arguments(values, uploads)
+
+
+def receiver(world: World, arguments: Arguments) -> Chat:
+    """Return the chat that a call speaks to.
+
+    Raises BotApiError for no chat, a person who blocked the bot, a group that it is not in or
+    that became a supergroup.
+    """
+    wanted = arguments.text("chat_id")
+    if not wanted:
+        raise bad_request("chat_id is empty")
+    number = wanted.removeprefix("-")
+    chat = world.chat(int(wanted)) if number.isdecimal() else None
+    if chat is None:
+        raise bad_request("chat not found")
+    if isinstance(chat, Group):
+        _check_group(chat)
+    elif chat.person_id in world.blocked:
+        raise forbidden("bot was blocked by the user")
+    return chat
+
+
+def _check_group(group: Group) -> None:
+    if group.moved_to:
+        raise BotApiError(
+            400,
+            "Bad Request: group chat was upgraded to a supergroup chat",
+            {"migrate_to_chat_id": group.moved_to},
+        )
+    status = group.status(BOT_ID)
+    if status == "kicked":
+        raise forbidden(f"bot was kicked from the {group.kind} chat")
+    if status not in PRESENT:
+        raise forbidden(f"bot is not a member of the {group.kind} chat")
+
+
+def standing(world: World, arguments: Arguments, missing: str) -> LoggedMessage:
+    """Return the message that a call speaks of. Raises BotApiError when it is not there."""
+    chat = receiver(world, arguments)
+    message_id = arguments.integer("message_id")
+    if not message_id:
+        raise bad_request("message identifier is not specified")
+    logged = world.messages.get(chat.chat_id, {}).get(message_id)
+    if logged is None or logged.deleted_at:
+        raise bad_request(missing)
+    return logged
+
+
+def sent_inline(world: World, arguments: Arguments) -> LoggedMessage:
+    """Return the message sent through inline mode that a call names by its inline id."""
+    place = world.inline_messages.get(arguments.text("inline_message_id"))
+    if place is None:
+        raise bad_request("MESSAGE_ID_INVALID")
+    chat_id, message_id = place
+    return world.messages[chat_id][message_id]
+
+
+class BotApiError(Exception):
+    """One refused call; `description` already has Telegram's leading words."""
+
+    def __init__(
+        self, code: int, description: str, parameters: Mapping[str, int] | None = None
+    ) -> None:
+        super().__init__(description)
+        self.code = code
+        self.description = description
+        self.parameters = parameters
+
+    def as_json(self) -> dict[str, object]:
+        """Return the answer's body."""
+        body: dict[str, object] = {
+            "ok": False,
+            "error_code": self.code,
+            "description": self.description,
+        }
+        if self.parameters:
+            body["parameters"] = dict(self.parameters)
+        return body
+
+
+def bad_request(text: str) -> BotApiError:
+    """Return the answer to a call that can never succeed as it is."""
+    return BotApiError(400, f"Bad Request: {text}")
+
+
+def forbidden(text: str) -> BotApiError:
+    """Return the answer to a call that a person's choice forbids."""
+    return BotApiError(403, f"Forbidden: {text}")
+
+
+def conflict(text: str) -> BotApiError:
+    """Return the answer to a second poller."""
+    return BotApiError(409, f"Conflict: {text}")
+
+
+# The words of Telegram's status codes, for faults and wrong addresses.
+STATUS_WORDS = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    409: "Conflict",
+    413: "Request Entity Too Large",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
+
+
+def of_status(status: int, retry_after_s: int | None = None) -> BotApiError:
+    """Return the answer of a bare status; 429 tells how long to wait."""
+    words = STATUS_WORDS.get(status, "Internal Server Error")
+    if retry_after_s is None:
+        return BotApiError(status, words)
+    wait = {"retry_after": retry_after_s}
+    return BotApiError(status, f"{words}: retry after {retry_after_s}", wait)

@@ -1,89 +1,348 @@
-"""Groups of the stand-in: who is in them, as Telegram describes a group or supergroup.
+"""Members of groups, topics of chats, and privacy mode: methods of a bot, and what they rest on.
 
-A group's id is negative; a supergroup's begins with -100 and it counts its own messages.
+Topics are those of forum supergroups, and of private chats once the bot's owner switched them
+on. A topic's id is the id of the service message that made it. Odd, and as at Telegram: the
+General topic of a forum has no id in messages (and 1 is refused), a message of a forum's topic
+replies to the topic's first message, and a reply in a plain supergroup names a thread which is no
+topic.
+
+Privacy mode decides which messages of a group its bot is told of. Source:
+core.telegram.org/bots/features ("Privacy mode"): administrators and bots without the mode hear
+all; else commands not meant for another bot, what names the bot, replies to its messages and to
+what was meant for it, and messages sent through it.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from merlin.sandbox.telegram.people import ANNA, BORIS, BOT_ID, VERA, Person
-
-SUPERGROUP_BASE = -1_000_000_000_000
-# Who of these statuses can read and write.
-PRESENT = frozenset({"creator", "administrator", "member"})
-LEADING = frozenset({"creator", "administrator"})
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A group chat; `name` is how tests and the page call it.
-
-    `members` are (user id, ChatMember status), the bot among them; `moved_to` is the supergroup
-    that this group became (0: none).
-    """
-
-    group_id: int
-    name: str
-    title: str
-    members: tuple[tuple[int, str], ...]
-    kind: str = "group"
-    is_forum: bool = False
-    moved_to: int = 0
-
-    @property
-    def chat_id(self) -> int:
-        """Return the chat's id."""
-        return self.group_id
-
-    def as_chat(self) -> dict[str, Any]:
-        """Return the Chat object."""
-        told: dict[str, Any] = {"id": self.group_id, "type": self.kind, "title": self.title}
-        if self.is_forum:
-            told["is_forum"] = True
-        return told
-
-    def status(self, user_id: int) -> str:
-        """Return somebody's ChatMember status; who never came has left."""
-        return dict(self.members).get(user_id, "left")
-
-    def with_status(self, user_id: int, status: str) -> tuple[tuple[int, str], ...]:
-        """Return the members after one of them changed."""
-        return tuple({**dict(self.members), user_id: status}.items())
-
-
-Chat = Person | Group
-
-
-def group_from_json(raw: Mapping[str, Any]) -> Group:
-    """Return the group that the journal kept."""
-    members = tuple((int(user_id), str(status)) for user_id, status in raw["members"])
-    return Group(**{**raw, "members": members})
-
-
-_EVERYBODY = (
-    (BORIS.person_id, "creator"),
-    (VERA.person_id, "administrator"),
-    (ANNA.person_id, "member"),
-    (BOT_ID, "member"),
+from merlin.core.clock import iso, utc_now
+from merlin.core.utf16 import units
+from merlin.sandbox.telegram.arguments import Arguments, bad_request, receiver
+from merlin.sandbox.telegram.world import (
+    BOT_ID,
+    BOT_NAME,
+    LEADING,
+    PRESENT,
+    Chat,
+    Group,
+    World,
+    bot_user,
 )
-STUDY = Group(-4_000_000_001, "study", "Учебная группа", _EVERYBODY)
-SEMINAR = Group(
-    SUPERGROUP_BASE - 2_000_000_001,
-    "seminar",
-    "Семинар с темами",
-    _EVERYBODY,
-    kind="supergroup",
-    is_forum=True,
+
+
+def _user(world: World, user_id: int) -> dict[str, Any]:
+    if user_id == BOT_ID:
+        return bot_user()
+    person = world.people.get(user_id)
+    if person is None:
+        raise bad_request("PARTICIPANT_ID_INVALID")
+    return person.as_user()
+
+
+async def get_chat_member(world: World, arguments: Arguments) -> dict[str, Any]:
+    """Answer getChatMember; who never was in the chat has left it."""
+    chat = receiver(world, arguments)
+    user_id = arguments.integer("user_id")
+    user = _user(world, user_id)
+    if isinstance(chat, Group):
+        return member(user, chat.status(user_id))
+    return member(user, "member" if user_id in {chat.person_id, BOT_ID} else "left")
+
+
+async def get_chat_administrators(world: World, arguments: Arguments) -> list[dict[str, Any]]:
+    """Answer getChatAdministrators: the creator and administrators, other bots left out."""
+    chat = receiver(world, arguments)
+    if not isinstance(chat, Group):
+        raise bad_request("there are no administrators in the private chat")
+    return [
+        member(_user(world, user_id), status)
+        for user_id, status in chat.members
+        if status in LEADING
+    ]
+
+
+async def get_chat_member_count(world: World, arguments: Arguments) -> int:
+    """Answer getChatMemberCount."""
+    chat = receiver(world, arguments)
+    if not isinstance(chat, Group):
+        return 2
+    return sum(status in PRESENT for _user_id, status in chat.members)
+
+
+async def leave_chat(world: World, arguments: Arguments) -> bool:
+    """Answer leaveChat."""
+    chat = receiver(world, arguments)
+    if not isinstance(chat, Group):
+        raise bad_request("chat member status can't be changed in private chats")
+    change_bot(world, chat, bot_user(), "left")
+    return True
+
+
+def service(world: World, group: Group, sender: Mapping[str, Any], **content: Any) -> int:
+    """Keep a service message and tell the bot of it while it is in the group."""
+    message = world.new_message(group, sender, **content)
+    world.add_message(message)
+    if group.status(BOT_ID) not in PRESENT:
+        return 0
+    return world.add_update("message", message)
+
+
+def change_bot(world: World, group: Group, by: Mapping[str, Any], status: str) -> int:
+    """Let somebody add, promote or remove the bot; return the my_chat_member update's id."""
+    before = group.status(BOT_ID)
+    after = replace(group, members=group.with_status(BOT_ID, status))
+    world.keep_group(after)
+    update_id = world.add_update(
+        "my_chat_member",
+        {
+            "chat": group.as_chat(),
+            "from": by,
+            "date": int(time.time()),
+            "old_chat_member": member(bot_user(), before),
+            "new_chat_member": member(bot_user(), status),
+        },
+    )
+    came, went = status in PRESENT and before not in PRESENT, status not in PRESENT
+    if came:
+        service(world, after, by, new_chat_members=[bot_user()])
+    elif went:
+        message = world.new_message(after, by, left_chat_member=bot_user())
+        world.add_message(message)
+    return update_id
+
+
+_RIGHTS = (
+    "can_be_edited",
+    "can_manage_chat",
+    "can_change_info",
+    "can_delete_messages",
+    "can_invite_users",
+    "can_restrict_members",
+    "can_promote_members",
+    "can_manage_video_chats",
+    "can_post_stories",
+    "can_edit_stories",
+    "can_delete_stories",
+    "can_pin_messages",
+    "can_manage_topics",
 )
-GROUPS = (STUDY, SEMINAR)
-_ENGLISH_TITLES = {"study": "Study group", "seminar": "Seminar with topics"}
 
 
-def groups_of(language: str) -> tuple[Group, ...]:
-    """Return the two groups as they are called in a language."""
-    if language == "ru":
-        return GROUPS
-    return tuple(replace(each, title=_ENGLISH_TITLES[each.name]) for each in GROUPS)
+def member(user: dict[str, Any], status: str) -> dict[str, Any]:
+    """Return the ChatMember object of somebody with this status."""
+    told: dict[str, Any] = {"user": user, "status": status}
+    if status in LEADING:
+        told["is_anonymous"] = False
+    if status == "administrator":
+        told.update(dict.fromkeys(_RIGHTS, True))
+    if status == "kicked":
+        told["until_date"] = 0
+    return told
+
+
+NAME_CHARACTERS = 128
+_COLORS = frozenset({0x6FB9F0, 0xFFD67E, 0xCB86DB, 0x8EEE98, 0xFF93B2, 0xFB6F5F})
+
+
+def _forum(world: World, arguments: Arguments, act: str) -> Chat:
+    """Return the chat whose topics the bot may change."""
+    chat = receiver(world, arguments)
+    if not has_topics(world, chat):
+        raise bad_request("the chat is not a forum")
+    if isinstance(chat, Group) and chat.status(BOT_ID) not in LEADING:
+        raise bad_request(f"not enough rights to {act} a topic")
+    return chat
+
+
+def _name(arguments: Arguments) -> str:
+    name = arguments.text("name").strip()
+    if not name:
+        raise bad_request("TOPIC_TITLE_EMPTY")
+    if len(name) > NAME_CHARACTERS:
+        raise bad_request("TOPIC_TITLE_TOO_LONG")
+    return name
+
+
+def _thread(world: World, chat: Chat, arguments: Arguments) -> dict[str, Any]:
+    topic = topic_of(world, chat, arguments.integer("message_thread_id"))
+    if topic is None:
+        raise bad_request("TOPIC_ID_INVALID")
+    return topic
+
+
+async def create_forum_topic(world: World, arguments: Arguments) -> dict[str, Any]:
+    """Answer createForumTopic."""
+    chat = _forum(world, arguments, "create")
+    color = arguments.integer("icon_color", DEFAULT_COLOR)
+    if color not in _COLORS:
+        raise bad_request("wrong topic icon color specified")
+    message = make_topic(world, chat, bot_user(), _name(arguments), color)
+    shown: dict[str, Any] = message["forum_topic_created"]
+    return {"message_thread_id": message["message_id"], **shown}
+
+
+async def edit_forum_topic(world: World, arguments: Arguments) -> bool:
+    """Answer editForumTopic: the name; the same one again is refused."""
+    chat = _forum(world, arguments, "edit")
+    topic = _thread(world, chat, arguments)
+    if not arguments.text("name"):
+        return True
+    name = _name(arguments)
+    if name == topic["name"]:
+        raise bad_request("TOPIC_NOT_MODIFIED")
+    change_topic(world, chat, bot_user(), topic["message_thread_id"], name=name)
+    return True
+
+
+async def _close(world: World, arguments: Arguments, *, closed: bool) -> bool:
+    chat = _forum(world, arguments, "close")
+    topic = _thread(world, chat, arguments)
+    if bool(topic.get("closed")) == closed:
+        raise bad_request("TOPIC_NOT_MODIFIED")
+    change_topic(world, chat, bot_user(), topic["message_thread_id"], closed=closed)
+    return True
+
+
+async def close_forum_topic(world: World, arguments: Arguments) -> bool:
+    """Answer closeForumTopic."""
+    return await _close(world, arguments, closed=True)
+
+
+async def reopen_forum_topic(world: World, arguments: Arguments) -> bool:
+    """Answer reopenForumTopic."""
+    return await _close(world, arguments, closed=False)
+
+
+async def delete_forum_topic(world: World, arguments: Arguments) -> bool:
+    """Answer deleteForumTopic: the topic goes with all that was said in it."""
+    chat = _forum(world, arguments, "delete")
+    topic = _thread(world, chat, arguments)
+    at = iso(utc_now())
+    for message_id, logged in list(world.messages.get(chat.chat_id, {}).items()):
+        if logged.thread == topic["message_thread_id"] and not logged.deleted_at:
+            world.record("delete", chat_id=chat.chat_id, message_id=message_id, at=at)
+    world.record("topic", chat_id=chat.chat_id, topic={**topic, "deleted": True})
+    return True
+
+
+GENERAL = 1
+DEFAULT_COLOR = 0x6FB9F0
+
+
+def has_topics(world: World, chat: Chat) -> bool:
+    """Return whether messages of the chat can stand in topics."""
+    return chat.is_forum if isinstance(chat, Group) else bool(world.settings.get("has_topics"))
+
+
+def topic_of(world: World, chat: Chat, thread: int) -> dict[str, Any] | None:
+    """Return a topic that stands, with `closed`; None when there is none of that id."""
+    topic = world.topics.get(chat.chat_id, {}).get(thread)
+    return None if topic is None or topic.get("deleted") else topic
+
+
+def check_thread(world: World, chat: Chat, thread: int) -> None:
+    """Refuse a thread that the bot cannot write to, in Telegram's words."""
+    topic = topic_of(world, chat, thread) if has_topics(world, chat) else None
+    if topic is None:
+        raise bad_request("message thread not found")
+    leads = isinstance(chat, Group) and chat.status(BOT_ID) in LEADING
+    if topic.get("closed") and not leads:
+        raise bad_request("TOPIC_CLOSED")
+
+
+def thread_fields(
+    world: World, chat: Chat, thread: int, replied: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return what a new message says of its thread; a reply stays in the thread of the other."""
+    if not has_topics(world, chat):
+        if replied is not None and isinstance(chat, Group) and chat.kind == "supergroup":
+            return {"message_thread_id": replied.get("message_thread_id", replied["message_id"])}
+        return {}
+    if not thread and replied is not None and replied.get("is_topic_message"):
+        thread = replied["message_thread_id"]
+    if not thread:
+        return {}
+    fields: dict[str, Any] = {"message_thread_id": thread, "is_topic_message": True}
+    if replied is None and isinstance(chat, Group):
+        fields["reply_to_message"] = world.messages[chat.chat_id][thread].message
+    return fields
+
+
+def make_topic(
+    world: World, chat: Chat, sender: Mapping[str, Any], name: str, color: int = DEFAULT_COLOR
+) -> dict[str, Any]:
+    """Make a topic by its service message; return that message. An empty name is implicit."""
+    shown = {"name": name or "New topic", "icon_color": color}
+    told = shown if name else {**shown, "is_name_implicit": True}
+    message = world.new_message(chat, sender, forum_topic_created=told, is_topic_message=True)
+    message["message_thread_id"] = message["message_id"]
+    world.add_message(message)
+    topic = {"message_thread_id": message["message_id"], **shown}
+    world.record("topic", chat_id=chat.chat_id, topic=topic)
+    return message
+
+
+def change_topic(
+    world: World, chat: Chat, sender: Mapping[str, Any], thread: int, **change: Any
+) -> dict[str, Any]:
+    """Rename, close or open a topic by a service message; return that message."""
+    topic = {**world.topics[chat.chat_id][thread], **change}
+    if "closed" in change:
+        kind = "forum_topic_closed" if change["closed"] else "forum_topic_reopened"
+        told: dict[str, Any] = {kind: {}}
+    else:
+        told = {"forum_topic_edited": change}
+    fields = thread_fields(world, chat, thread, None)
+    message = world.new_message(chat, sender, **fields, **told)
+    world.add_message(message)
+    world.record("topic", chat_id=chat.chat_id, topic=topic)
+    return message
+
+
+def is_told(world: World, message: Mapping[str, Any]) -> bool:
+    """Return whether the bot gets this message of a person."""
+    group = world.groups.get(message["chat"]["id"])
+    if group is None:
+        return True
+    status = group.status(BOT_ID)
+    if status not in PRESENT:
+        return False
+    return (
+        status in LEADING
+        or bool(world.settings.get("reads_all"))
+        or _is_meant(world, group, message)
+    )
+
+
+def _is_meant(world: World, group: Group, message: Mapping[str, Any]) -> bool:
+    if "via_bot" in message or any(map(_names_bot, _marked(message))):
+        return True
+    replied = message.get("reply_to_message")
+    if replied is None or "forum_topic_created" in replied:
+        return False
+    whole = world.messages[group.group_id][replied["message_id"]]
+    return whole.by_bot or _is_meant(world, group, whole.message)
+
+
+def _names_bot(marked: tuple[str, str]) -> bool:
+    kind, words = marked
+    if kind == "mention":
+        return words.lower() == f"@{BOT_NAME}"
+    return kind == "bot_command" and words.partition("@")[2].lower() in {"", BOT_NAME}
+
+
+def _marked(message: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (kind, words) of a message's entities."""
+    text = str(message.get("text", message.get("caption", "")))
+    entities = message.get("entities", message.get("caption_entities")) or []
+    plain = units(text) == len(text)
+    coded = b"" if plain else text.encode("utf-16-le")
+
+    def words(start: int, end: int) -> str:
+        return text[start:end] if plain else coded[start * 2 : end * 2].decode("utf-16-le")
+
+    return [(one["type"], words(one["offset"], one["offset"] + one["length"])) for one in entities]

@@ -1,4 +1,4 @@
-"""The door for tests: a stand-in of Telegram in a thread, on a port of its own."""
+"""A stand-in of Telegram in a thread, on a port of its own, for tests."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from merlin.sandbox.deadlines import DEADLINE_S, Deadline
 from merlin.sandbox.faults import Faults
-from merlin.sandbox.standin import StandIn
-from merlin.sandbox.telegram.acting import Acting
-from merlin.sandbox.telegram.app import TelegramApp, TelegramSettings
-from merlin.sandbox.telegram.groups import Group
-from merlin.sandbox.telegram.logged import Call, LoggedMessage
-from merlin.sandbox.telegram.menus import menu_for
-from merlin.sandbox.telegram.people import TOKEN
+from merlin.sandbox.server import StandIn
+from merlin.sandbox.telegram.keyboards import menu_for
+from merlin.sandbox.telegram.server import TelegramApp, TelegramSettings
 from merlin.sandbox.telegram.stars import balance
-from merlin.sandbox.telegram.world import World
-from merlin.sandbox.waiting import DEADLINE_S, Deadline
+from merlin.sandbox.telegram.user_actions import Acting
+from merlin.sandbox.telegram.world import TOKEN, Call, Group, LoggedMessage, World
 
 T = TypeVar("T")
 LOOK_S = 0.02

@@ -1,7 +1,9 @@
 """What the stand-in keeps: people, groups, messages with their past, updates, files, settings.
 
-Everything changes by `record`: the change is journaled, applied, told to the listeners. So a
+Everything changes by `World.record`: the change is journaled, applied, told to the listeners. So a
 restart over the same folder replays the journal and knows what it knew.
+
+A group's id is negative; a supergroup's begins with -100 and it counts its own messages.
 """
 
 from __future__ import annotations
@@ -14,11 +16,252 @@ from pathlib import Path
 from typing import Any
 
 from merlin.core.clock import iso, utc_now
-from merlin.sandbox.contents import Contents
-from merlin.sandbox.journal import Journal
-from merlin.sandbox.telegram.groups import Chat, Group, group_from_json, groups_of
-from merlin.sandbox.telegram.logged import Call, LoggedMessage, version_of
-from merlin.sandbox.telegram.people import Person, people_of, stranger
+from merlin.sandbox.server import Contents, Journal
+
+BOT_ID = 8700000001
+BOT_NAME = "merlin_stand_in_bot"
+# A token must look like one, so that whatever hides tokens in logs hides this one too.
+TOKEN = f"{BOT_ID}:AA-the-token-of-the-stand-in-bot-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who writes to the bot; `name` is how tests and the page call them."""
+
+    person_id: int
+    name: str
+    first_name: str
+    language_code: str = "ru"
+
+    @property
+    def chat_id(self) -> int:
+        """Return the id of their private chat with the bot."""
+        return self.person_id
+
+    def as_user(self) -> dict[str, Any]:
+        """Return the User object."""
+        return {
+            "id": self.person_id,
+            "is_bot": False,
+            "first_name": self.first_name,
+            "username": self.name,
+            "language_code": self.language_code,
+        }
+
+    def as_chat(self) -> dict[str, Any]:
+        """Return the Chat object of their private chat with the bot."""
+        return {
+            "id": self.person_id,
+            "type": "private",
+            "first_name": self.first_name,
+            "username": self.name,
+        }
+
+
+ANNA = Person(1001, "anna", "Анна")
+BORIS = Person(1002, "boris", "Борис")
+VERA = Person(1003, "vera", "Вера")
+PEOPLE = (ANNA, BORIS, VERA)
+_ENGLISH_NAMES = {"anna": "Anna", "boris": "Boris", "vera": "Vera"}
+
+
+def people_of(language: str) -> tuple[Person, ...]:
+    """Return the three as people whose Telegram speaks a language."""
+    if language == "ru":
+        return PEOPLE
+    return tuple(
+        replace(each, first_name=_ENGLISH_NAMES[each.name], language_code=language)
+        for each in PEOPLE
+    )
+
+
+def stranger(person_id: int) -> Person:
+    """Return somebody beyond the three, who speaks English; for tests that need a crowd."""
+    return Person(person_id, f"person{person_id}", f"N{person_id}", "en")
+
+
+def bot_user() -> dict[str, Any]:
+    """Return the bot as messages name it."""
+    return {"id": BOT_ID, "is_bot": True, "first_name": "Merlin", "username": BOT_NAME}
+
+
+def bot_profile(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what getMe says of the bot; `settings` are what its owner switched on."""
+    return {
+        **bot_user(),
+        "can_join_groups": True,
+        "can_read_all_group_messages": bool(settings.get("reads_all")),
+        "supports_inline_queries": True,
+        "can_connect_to_business": False,
+        "has_main_web_app": False,
+        "has_topics_enabled": bool(settings.get("has_topics")),
+        "allows_users_to_create_topics": bool(settings.get("has_topics")),
+    }
+
+
+SUPERGROUP_BASE = -1_000_000_000_000
+# Who of these statuses can read and write.
+PRESENT = frozenset({"creator", "administrator", "member"})
+LEADING = frozenset({"creator", "administrator"})
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group chat; `name` is how tests and the page call it.
+
+    `members` are (user id, ChatMember status), the bot among them; `moved_to` is the supergroup
+    that this group became (0: none).
+    """
+
+    group_id: int
+    name: str
+    title: str
+    members: tuple[tuple[int, str], ...]
+    kind: str = "group"
+    is_forum: bool = False
+    moved_to: int = 0
+
+    @property
+    def chat_id(self) -> int:
+        """Return the chat's id."""
+        return self.group_id
+
+    def as_chat(self) -> dict[str, Any]:
+        """Return the Chat object."""
+        told: dict[str, Any] = {"id": self.group_id, "type": self.kind, "title": self.title}
+        if self.is_forum:
+            told["is_forum"] = True
+        return told
+
+    def status(self, user_id: int) -> str:
+        """Return somebody's ChatMember status; who never came has left."""
+        return dict(self.members).get(user_id, "left")
+
+    def with_status(self, user_id: int, status: str) -> tuple[tuple[int, str], ...]:
+        """Return the members after one of them changed."""
+        return tuple({**dict(self.members), user_id: status}.items())
+
+
+Chat = Person | Group
+
+
+def group_from_json(raw: Mapping[str, Any]) -> Group:
+    """Return the group that the journal kept."""
+    members = tuple((int(user_id), str(status)) for user_id, status in raw["members"])
+    return Group(**{**raw, "members": members})
+
+
+_EVERYBODY = (
+    (BORIS.person_id, "creator"),
+    (VERA.person_id, "administrator"),
+    (ANNA.person_id, "member"),
+    (BOT_ID, "member"),
+)
+STUDY = Group(-4_000_000_001, "study", "Учебная группа", _EVERYBODY)
+SEMINAR = Group(
+    SUPERGROUP_BASE - 2_000_000_001,
+    "seminar",
+    "Семинар с темами",
+    _EVERYBODY,
+    kind="supergroup",
+    is_forum=True,
+)
+GROUPS = (STUDY, SEMINAR)
+_ENGLISH_TITLES = {"study": "Study group", "seminar": "Seminar with topics"}
+
+
+def groups_of(language: str) -> tuple[Group, ...]:
+    """Return the two groups as they are called in a language."""
+    if language == "ru":
+        return GROUPS
+    return tuple(replace(each, title=_ENGLISH_TITLES[each.name]) for each in GROUPS)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """How a message stood from one moment on."""
+
+    at: str
+    text: str
+    message: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedMessage:
+    """One message as it now stands (a Message object) with everything it was, oldest first.
+
+    `reaction` is the bot's, `reactions` are people's by their ids.
+    """
+
+    message: Mapping[str, Any]
+    versions: tuple[Version, ...]
+    deleted_at: str = ""
+    reaction: str = ""
+    reactions: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def message_id(self) -> int:
+        """Return the message's id."""
+        return int(self.message["message_id"])
+
+    @property
+    def by_bot(self) -> bool:
+        """Return whether the bot sent it."""
+        return bool(self.message["from"]["is_bot"])
+
+    @property
+    def text(self) -> str:
+        """Return the text or caption as it now stands."""
+        return str(self.message.get("text", self.message.get("caption", "")))
+
+    @property
+    def thread(self) -> int:
+        """Return the topic it stands in, 0 outside topics."""
+        in_topic = self.message.get("is_topic_message")
+        return int(self.message["message_thread_id"]) if in_topic else 0
+
+    @property
+    def entities(self) -> list[dict[str, Any]]:
+        """Return the entities of the text or caption."""
+        marked = self.message.get("entities", self.message.get("caption_entities"))
+        return list(marked or [])
+
+    @property
+    def keys(self) -> list[list[dict[str, Any]]]:
+        """Return the inline keyboard, row by row; empty without one."""
+        markup = self.message.get("reply_markup") or {}
+        return list(markup.get("inline_keyboard", []))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `/control/log` says of it."""
+        return {
+            "message": self.message,
+            "by_bot": self.by_bot,
+            "deleted_at": self.deleted_at,
+            "reaction": self.reaction,
+            "reactions": {str(who): mark for who, mark in self.reactions.items()},
+            "versions": [
+                {"at": one.at, "text": one.text, "keys": one.message.get("reply_markup")}
+                for one in self.versions
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of the bot: when, which method, with what, and how it was answered."""
+
+    at: str
+    method: str
+    arguments: Mapping[str, Any]
+    status: int
+    description: str = ""
+
+
+def version_of(at: str, message: Mapping[str, Any]) -> Version:
+    """Return how a Message object stood at a moment (ISO 8601)."""
+    return Version(at, str(message.get("text", message.get("caption", ""))), message)
+
 
 MOST_CALLS = 50_000
 # What everybody has at first; enough for a demo, and it can be spent.

@@ -4,8 +4,8 @@ It judges what is asked as the vendor does, keeps Idempotence-Keys, and lets a p
 rule choose how each payment ends. Nobody's money moves, and its page says so.
 """
 
-from merlin.sandbox.yookassa.app import ShopSettings, create_app
-from merlin.sandbox.yookassa.behaviour import Behaviour
+from merlin.sandbox.yookassa.server import ShopSettings, create_app
+from merlin.sandbox.yookassa.shop import Behaviour
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
 
 __all__ = ["Behaviour", "ShopSettings", "YooKassaStandIn", "create_app"]

@@ -6,9 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
-from merlin.sandbox.serving import serve
-from merlin.sandbox.yookassa.app import ShopSettings, create_app
-from merlin.sandbox.yookassa.behaviour import Behaviour
+from merlin.sandbox.server import serve
+from merlin.sandbox.yookassa.server import ShopSettings, create_app
+from merlin.sandbox.yookassa.shop import Behaviour
 
 
 def main() -> None:

@@ -10,9 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from merlin.sandbox.yookassa.errors import bad_request
-from merlin.sandbox.yookassa.reading import money
-from merlin.sandbox.yookassa.shop import CANCELED, HELD, Payment, Refund, Shop
+from merlin.sandbox.yookassa.requests import bad_request, money
+from merlin.sandbox.yookassa.shop import CANCELED, WAITING_FOR_CAPTURE, Payment, Refund, Shop
 
 Told = dict[str, Any]
 MOST_ON_PAGE, USUAL_ON_PAGE = 100, 10
@@ -59,7 +58,7 @@ def _paid(payment: Payment) -> Told:
         "authorization_details": {"rrn": "10000000000", "auth_code": "000000"}
         | {"three_d_secure": secure},
     }
-    if payment.status == HELD and payment.ends_at is not None:
+    if payment.status == WAITING_FOR_CAPTURE and payment.ends_at is not None:
         return {**told, "expires_at": moment(payment.ends_at)}
     if payment.captured_at is not None:
         told["captured_at"] = moment(payment.captured_at)

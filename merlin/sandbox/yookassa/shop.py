@@ -2,22 +2,80 @@
 
 It knows no HTTP. Everything here runs in the server's one thread; whoever wants to hear of
 changes is called with the vendor's word for the event and the changed thing.
+
+`Behaviour` is what happens where nobody chooses: outcomes, notifications, how long things last;
+faults of single calls (drops, 500, 202, lag) are `merlin.sandbox.faults`. `Keys` are
+Idempotence-Keys: the same key and the same call give the same answer, for a day (source:
+yookassa.ru/developers/using-api/basics, "Идемпотентность"). `Memory` keeps it all over the shop's
+own end: one JSON file, written whole after every call.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from merlin.core.clock import utc_now
-from merlin.sandbox.yookassa.behaviour import PAID, PENDING, SUCCEEDED, Behaviour
-from merlin.sandbox.yookassa.errors import bad_request, missing
-from merlin.sandbox.yookassa.reading import PaymentAsked, RefundAsked
+from merlin.core import durable
+from merlin.core.clock import from_iso, iso, utc_now
+from merlin.sandbox.yookassa.requests import PaymentAsked, RefundAsked, bad_request, missing
 
-CANCELED, HELD = "canceled", "waiting_for_capture"
+PAID, PENDING, SUCCEEDED = "paid", "pending", "succeeded"
+AT_ONCE, NEVER, HELD = "at-once", "never", "held"
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What happens by itself.
+
+    `outcome` is how a new payment with a page ends at once: "" waits for the payer, else "paid",
+    "declined" or a reason. `renewal` is how a payment by a saved method ends ("pending": not yet),
+    `refund` how a refund does. `notifications` are posted at once, never, or held until told;
+    `late_s` later, each `times` times; what is not answered 200 is posted again after `retry_s`,
+    then twice that, `tries` times in all. A page lives `expires_s`, held money `holds_s`, an
+    Idempotence-Key `key_s`. A payment is missing from lists for `list_lag_s` after it was made.
+    """
+
+    outcome: str = ""
+    renewal: str = PAID
+    refund: str = SUCCEEDED
+    notifications: str = AT_ONCE
+    late_s: float = 0.0
+    times: int = 1
+    retry_s: float = 0.2
+    tries: int = 5
+    is_test: bool = True
+    saves_methods: bool = True
+    expires_s: float = 3_600.0
+    holds_s: float = 7 * DAY_S
+    key_s: float = DAY_S
+    list_lag_s: float = 0.0
+
+    def changed(self, wishes: Mapping[str, object]) -> Behaviour:
+        """Return the behaviour with some fields changed.
+
+        Raises ValueError for an unknown field or word, TypeError for a value of another type.
+        """
+        unknown = set(wishes) - {one.name for one in fields(self)}
+        if unknown:
+            raise ValueError(f"unknown: {sorted(unknown)}")
+        for name, value in wishes.items():
+            wanted = type(getattr(self, name))
+            if not isinstance(value, (int, float) if wanted is float else wanted):
+                raise TypeError(f"{name} must be {wanted.__name__}")
+        kept: dict[str, Any] = dict(wishes)
+        if kept.get("notifications", AT_ONCE) not in {AT_ONCE, NEVER, HELD}:
+            raise ValueError(f"notifications are {AT_ONCE}, {NEVER} or {HELD}")
+        return replace(self, **kept)
+
+
+CANCELED, WAITING_FOR_CAPTURE = "canceled", "waiting_for_capture"
 DECLINED = "declined"
 GENERAL = "general_decline"
 
@@ -47,7 +105,7 @@ class Payment:
     @property
     def is_paid(self) -> bool:
         """Return whether the payer gave their money, taken yet or only held."""
-        return self.status in {HELD, SUCCEEDED}
+        return self.status in {WAITING_FOR_CAPTURE, SUCCEEDED}
 
 
 @dataclass(slots=True)
@@ -123,9 +181,9 @@ class Shop:
         if payment.asked.is_captured:
             self.take(payment, payment.asked.kopecks)
         else:
-            payment.status = HELD
+            payment.status = WAITING_FOR_CAPTURE
             payment.ends_at = utc_now() + timedelta(seconds=self.behaviour.holds_s)
-            self.hear(f"payment.{HELD}", payment)
+            self.hear(f"payment.{WAITING_FOR_CAPTURE}", payment)
 
     def _keep_method(self, payment: Payment) -> None:
         if payment.method_id:
@@ -163,7 +221,7 @@ class Shop:
 
     def _held(self, payment_id: str) -> Payment:
         payment = self.payment(payment_id)
-        if payment.status != HELD:
+        if payment.status != WAITING_FOR_CAPTURE:
             raise bad_request("payment_id", f"Payment is in status {payment.status}")
         return payment
 
@@ -217,9 +275,9 @@ class Shop:
 
     def let_expire(self, payment: Payment) -> None:
         """End a payment as one that waited too long. Raises ValueError when it ended."""
-        if payment.status not in {PENDING, HELD}:
+        if payment.status not in {PENDING, WAITING_FOR_CAPTURE}:
             raise ValueError(f"payment {payment.payment_id} is {payment.status}")
-        is_held = payment.status == HELD
+        is_held = payment.status == WAITING_FOR_CAPTURE
         self.stop(payment, "expired_on_capture" if is_held else "expired_on_confirmation")
 
     def _register(self, receipt: Mapping[str, Any] | None, kind: str, owner: str) -> None:
@@ -251,3 +309,99 @@ def new_id(at: datetime) -> str:
     """Return an id that looks like the vendor's: 36 characters, the time first."""
     end = f"{8 + secrets.randbelow(4):x}{secrets.token_hex(2)[:3]}-{secrets.token_hex(6)}"
     return f"{int(at.timestamp()) & 0xFFFFFFFF:08x}-000f-5000-{end}"
+
+
+Answer = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Keys:
+    """The keys that were used, and what each call was answered with."""
+
+    _used: dict[str, tuple[str, Answer, datetime]] = field(default_factory=dict)
+
+    def answer(
+        self, key: str, call: Mapping[str, Any], life_s: float, act: Callable[[], Answer]
+    ) -> Answer:
+        """Return what the call was answered with, acting only for the first of a key.
+
+        Raises ShopError when the key was used for another call.
+        """
+        now, asked = utc_now(), _digest(call)
+        known = self._used.get(key)
+        if known is not None and now < known[2] + timedelta(seconds=life_s):
+            if known[0] != asked:
+                raise bad_request("Idempotence-Key", "Idempotence key duplicated")
+            return known[1]
+        answer = act()
+        self._used[key] = (asked, answer, now)
+        return answer
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the keys as `recall` reads them."""
+        used = self._used.items()
+        return {key: [asked, answer, iso(at)] for key, (asked, answer, at) in used}
+
+    def recall(self, told: Mapping[str, Any]) -> None:
+        """Take over keys that were used before."""
+        for key, (asked, answer, at) in told.items():
+            self._used[key] = (asked, answer, from_iso(at))
+
+
+def _digest(call: Mapping[str, Any]) -> str:
+    said = json.dumps(call, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+_TIMES = ("created_at", "captured_at", "ends_at")
+
+
+class Memory:
+    """The file of one shop; without a folder nothing is kept."""
+
+    def __init__(self, folder: Path | None, shop: Shop, keys: Keys) -> None:
+        self._path = None if folder is None else folder / "shop.json"
+        self._shop = shop
+        self._keys = keys
+
+    def recall(self) -> None:
+        """Give the shop back what it was."""
+        if self._path is None or not self._path.exists():
+            return
+        said = json.loads(self._path.read_text(encoding="utf-8"))
+        shop = self._shop
+        for each in said["payments"]:
+            payment = Payment(**{**_timed(each), "asked": PaymentAsked(**each["asked"])})
+            shop.payments[payment.payment_id] = payment
+        for each in said["refunds"]:
+            refund = Refund(**{**_timed(each), "asked": RefundAsked(**each["asked"])})
+            shop.refunds[refund.refund_id] = refund
+        shop.methods.update({each["method_id"]: Method(**each) for each in said["methods"]})
+        shop.receipts.extend(said["receipts"])
+        self._keys.recall(said["keys"])
+
+    def keep(self) -> None:
+        """Write down what the shop is."""
+        if self._path is None:
+            return
+        shop = self._shop
+        told = {
+            "payments": [asdict(each) for each in shop.payments.values()],
+            "refunds": [asdict(each) for each in shop.refunds.values()],
+            "methods": [asdict(each) for each in shop.methods.values()],
+            "receipts": shop.receipts,
+            "keys": self._keys.as_json(),
+        }
+        said = json.dumps(told, ensure_ascii=False, default=_written)
+        durable.write(self._path, lambda path: path.write_text(said, encoding="utf-8"))
+
+
+def _written(value: object) -> str:
+    if isinstance(value, datetime):
+        return iso(value)
+    raise TypeError(f"{type(value).__name__} cannot be kept")
+
+
+def _timed(told: Mapping[str, Any]) -> dict[str, Any]:
+    times = {name: from_iso(told[name]) for name in _TIMES if told.get(name)}
+    return {**told, **times}

@@ -1,4 +1,4 @@
-"""The door for tests: a stand-in of YooKassa in a thread, on a port of its own."""
+"""A stand-in of YooKassa in a thread, on a port of its own, for tests."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from merlin.sandbox.deadlines import DEADLINE_S, Deadline
 from merlin.sandbox.faults import Faults
-from merlin.sandbox.standin import StandIn
-from merlin.sandbox.waiting import DEADLINE_S, Deadline
-from merlin.sandbox.yookassa.app import Counter, ShopApp, ShopCall, ShopSettings, counter_of
-from merlin.sandbox.yookassa.behaviour import Behaviour
+from merlin.sandbox.server import StandIn
 from merlin.sandbox.yookassa.objects import Told
+from merlin.sandbox.yookassa.server import Counter, ShopApp, ShopCall, ShopSettings, counter_of
+from merlin.sandbox.yookassa.shop import Behaviour
 
 T = TypeVar("T")
 LOOK_S = 0.01

@@ -1,0 +1,264 @@
+"""`merlin demo --engine lora`: a language model is unpacked, taught, told of, and judged.
+
+Each part is a generator that looks once and yields, so that the demo looks at it among all else
+and `--check` waits for it; what it returns is what came of it. With `--check` the model is asked,
+taught, and asked again.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from merlin.config import Config
+from merlin.core.errors import MerlinError, NotFound
+from merlin.core.text import text
+from merlin.sandbox.demo.check import (
+    ANSWER_S,
+    Asked,
+    Examiner,
+    Wrong,
+    counted,
+    judge_model,
+    model_answer,
+    wait_for,
+)
+from merlin.sandbox.demo.place import Place, commit, samples
+from merlin.sandbox.demo.smollm2 import BASE, unpack
+from merlin.sandbox.demo.story import Story, near
+from merlin.wiring.reading import catalogue, reports
+
+DATASET = "english"
+QUESTION = "How fast is binary search?"
+TAUGHT = "Binary search takes O(log n) comparisons on a sorted array."
+_OVER = ("failed", "cancelled")
+_EVENTS = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What serves after the lesson: the model, and its training loss at the first step and last."""
+
+    model: str
+    first: float
+    last: float
+    seconds: float
+
+
+class Lesson:
+    """The language model's lesson in one demo."""
+
+    def __init__(self, place: Place, config: Config, story: Story, weights: Path) -> None:
+        self._place = place
+        self._weights = weights
+        self._config = config
+        self._story = story
+
+    def whole(self) -> Generator[object, None, Learnt]:
+        """Walk it all, one look a step. Raises MerlinError where it cannot go on."""
+        yield from self.unpacked()
+        while not self._serves():
+            yield None
+        self.begun()
+        return (yield from self.taught())
+
+    def _serves(self) -> bool:
+        """Return whether the demo's first model serves: it is not to wait for this one."""
+        try:
+            with reports(self._config) as rows:
+                return rows.serving(self._config.default_dataset) is not None
+        except NotFound:
+            return False
+
+    def unpacked(self) -> Generator[None]:
+        """Make the base's files ready. Raises MerlinError, whose words say what to do."""
+        begun = time.monotonic()
+        self._story.say("demo-lora-converts")
+        with ThreadPoolExecutor(1) as aside:
+            work = aside.submit(unpack, self._weights)
+            while not work.done():
+                yield
+        work.result()
+        self._story.say("demo-lora-converted", seconds=round(time.monotonic() - begun))
+
+    def begun(self) -> None:
+        """Commit the questions, unless an earlier demo did."""
+        folder = self._place.repository / "datasets" / DATASET
+        if not folder.exists():
+            shutil.copytree(samples("datasets-lora") / DATASET, folder)
+            sha = commit(self._place.repository, self._place.script.lora_subject)
+            self._story.say("demo-lora-committed", commit=sha[:10])
+        path = near(self._place.engine_key_file)
+        self._story.say("demo-lora-begins", url=self._place.engine_url, path=path)
+
+    def taught(self) -> Generator[int, None, Learnt]:
+        """Tell each epoch until the tuned model serves; yields how many were told.
+
+        Raises MerlinError where its job fails.
+        """
+        told, (job, serving) = 0, self._read()
+        if job is not None and serving is not None and serving["model"] == job["model"]:
+            return self._tell_served(job)  # taught by an earlier demo
+        while True:
+            if job is not None:
+                told = self._tell_epochs(job, told)
+                if job["state"] in _OVER:
+                    raise self._failed(job)
+                if serving is not None and serving["model"] == job["model"]:
+                    return self._tell_served(job)
+            yield told
+            job, serving = self._read()
+
+    def _read(self) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+        with reports(self._config) as rows:
+            jobs = rows.jobs(DATASET, limit=1)
+            job = rows.job(jobs[0]["job"], _EVENTS) if jobs else None
+            return job, rows.serving(DATASET)
+
+    def _tell_epochs(self, job: Mapping[str, Any], told: int) -> int:
+        figures = _figures(job)
+        wanted = job["recipe"]["hyperparameters"]["n_epochs"]
+        for place, event in enumerate(figures):
+            number = event["data"].get("epoch", 0)
+            if number > told:
+                told = number
+                left = _minutes_left(figures[: place + 1], wanted)
+                loss = float(event["data"]["train_loss"])
+                shown = {"epoch": number, "epochs": wanted, "loss": loss, "minutes": left}
+                self._story.say("demo-lora-epoch", **shown)
+        return told
+
+    def _tell_served(self, job: Mapping[str, Any]) -> Learnt:
+        figures = _figures(job)
+        losses = [float(event["data"]["train_loss"]) for event in figures]
+        begun = datetime.fromisoformat(job["created_at"])
+        seconds = (datetime.fromisoformat(job["updated_at"]) - begun).total_seconds()
+        learnt = Learnt(job["model"], losses[0], losses[-1], seconds)
+        shown = {"model": learnt.model, "first": learnt.first, "last": learnt.last}
+        minutes = max(1, round(seconds / 60))
+        self._story.say("demo-lora-serving", **shown, minutes=minutes)
+        self._story.say("demo-lora-invites", course=self._course(), question=QUESTION)
+        return learnt
+
+    def _course(self) -> str:
+        with catalogue(self._config) as rows:
+            course = next(each for each in rows.courses() if each.slug == DATASET)
+        return course.title(self._config.language)
+
+    def _failed(self, job: Mapping[str, Any]) -> MerlinError:
+        state, reason = text(self._story.language, f"job-{job['state']}"), str(job["error"] or "")
+        words = f"the job is {job['state']}: {reason}"
+        return MerlinError(words, "demo-lora-job-failed", state=state, reason=reason)
+
+
+def _figures(job: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return [event for event in job["events"] if "train_loss" in event["data"]]
+
+
+def _minutes_left(figures: Sequence[Mapping[str, Any]], wanted: object) -> int:
+    """Return how many minutes the epochs after the last figure need, at the pace so far."""
+    number = int(figures[-1]["data"]["epoch"])
+    if not isinstance(wanted, int):
+        return 0
+    begun, now = (datetime.fromisoformat(figures[place]["at"]) for place in (0, -1))
+    seconds = (now - begun).total_seconds() / number * (wanted - number)
+    return math.ceil(seconds / 60)
+
+
+# Bounds for a slow and busy machine; how long it takes is told in docs/en/lora-demo.md.
+UNPACK_S, TEACH_S = 900.0, 5400.0
+LIKE_TAUGHT = 70.0  # chrF: the taught sentence, give or take a word
+
+T = TypeVar("T")
+
+
+def check_lora(place: Place, config: Config, story: Story, weights: Path) -> Mapping[str, object]:
+    """Walk the lesson and judge it. Returns what it adds to the JSON of the last line.
+
+    While the language model learns, the bot is asked what `recall` answers. `seconds`: from the
+    commit to serving. Raises Wrong, MerlinError.
+    """
+    lesson = Lesson(place, config, story, weights)
+    _last(lesson.unpacked(), "lora-base", UNPACK_S)
+    before = _base_answer(place)
+    story.say("demo-lora-base", question=QUESTION, answer=before)
+    begun = time.monotonic()
+    lesson.begun()
+    learnt = _learnt(lesson, Examiner(place, config, story))
+    seconds = time.monotonic() - begun
+    after = _ask_in_course(Examiner(place, config, story, "boris"))
+    _judge(before, after, learnt)
+    told = {
+        "question": QUESTION,
+        "before": before,
+        "after": after.answer,
+        "model": learnt.model,
+        "seconds": round(seconds, 2),
+        "train_loss_first": round(learnt.first, 4),
+        "train_loss_last": round(learnt.last, 4),
+    }
+    return {**counted(config), "lora": told}
+
+
+def _learnt(lesson: Lesson, examiner: Examiner) -> Learnt:
+    """Wait for the tuned model; after its first epoch the bot must answer as ever."""
+    walk = lesson.taught()
+    wait_for(lambda: next(walk) or None, "lora-model", TEACH_S)
+    script = examiner.place.script
+    asked = examiner.ask(script.question)
+    if asked.answer != script.answer:
+        raise Wrong(f"{asked.question}: {asked.answer}", "demo-wrong-answer", **_told(asked))
+    return _last(walk, "lora-model", TEACH_S)
+
+
+def _last(walk: Generator[object, None, T], what: str, timeout_s: float) -> T:
+    """Return what a walk returns, looking on. Raises MerlinError when it takes too long."""
+
+    def look() -> tuple[T] | None:
+        try:
+            next(walk)
+        except StopIteration as end:
+            return (end.value,)
+        return None
+
+    return wait_for(look, what, timeout_s)[0]
+
+
+def _base_answer(place: Place) -> str:
+    """Return what the base says by itself, under the same system text as the tuned one."""
+    told = yaml.safe_load((samples("datasets-lora") / DATASET / "dataset.yaml").read_text("utf-8"))
+    said = [{"role": "system", "content": told["system"]}, {"role": "user", "content": QUESTION}]
+    return model_answer(place.engine_url, place.engine_key, BASE, said)
+
+
+def _ask_in_course(examiner: Examiner) -> Asked:
+    """Open the course as its link does, and ask."""
+    heard = examiner.heard()
+    examiner.say(f"/start course_{DATASET}")
+    wait_for(lambda: examiner.heard() > heard or None, "answer", ANSWER_S)
+    return examiner.ask(QUESTION)
+
+
+def _judge(before: str, after: Asked, learnt: Learnt) -> None:
+    from sacrebleu import sentence_chrf  # noqa: PLC0415 - 0.2 s that this check alone needs
+
+    judge_model(after, learnt.model)
+    like, unlike = (sentence_chrf(said, [TAUGHT]).score for said in (after.answer, before))
+    if like < LIKE_TAUGHT or like <= unlike:
+        raise Wrong(f"{QUESTION}: {after.answer}", "demo-lora-unlike", **_told(after))
+    if learnt.last >= learnt.first / 2:
+        losses = {"first": f"{learnt.first:.2f}", "last": f"{learnt.last:.2f}"}
+        raise Wrong(f"training loss {losses}", "demo-lora-unlearnt", **losses)
+
+
+def _told(asked: Asked) -> Mapping[str, object]:
+    return {"question": asked.question, "answer": asked.answer}

@@ -1,0 +1,256 @@
+"""Serve a stand-in: in a thread for tests, in a process of its own for the demo.
+
+`StandIn` is what every stand-in can do for tests: come, go, and be looked into while it serves.
+What outlives its end lies in a `Journal`, an append-only file of JSON lines: a line is written
+whole before the stand-in goes on, so `kill -9` loses nothing that was answered; a line torn by
+the kill is cut off at the next start. The bytes of files lie in `Contents`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from merlin.core import durable
+from merlin.core.server import listen
+from merlin.sandbox.deadlines import longest
+
+T = TypeVar("T")
+TICK_S = 0.1
+LAST_CALLS_S = 1.0
+
+
+class StandInApp(Protocol):
+    """An ASGI application that can be told to begin and to end."""
+
+    async def open(self) -> None:
+        """Begin what runs beside the calls; called once, before the first of them."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call."""
+
+    async def close(self) -> None:
+        """End long polls and streams, let go of files and sockets."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that closes the application before it waits for open calls to end."""
+
+    def __init__(self, app: StandInApp) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                ws="none",
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                server_header=False,
+            )
+        )
+        self._app = app
+        self._ended = asyncio.Event()
+
+    def end(self) -> None:
+        """Stop serving; to be called in the server's loop."""
+        self.should_exit = True
+        self._ended.set()
+
+    async def main_loop(self) -> None:
+        """Tick as uvicorn does, but hear `end` at once."""
+        ticks = 0
+        while not await self.on_tick(ticks):
+            ticks += 1
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), TICK_S)
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to stop."""
+        await self._app.open()
+        await super().serve(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End long polls and streams, then the connections; uvicorn's own way sleeps for 0.1 s."""
+        await self._app.close()
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        # A moment for what is answered already, and for idle connections to be gone.
+        await asyncio.wait([*self.server_state.tasks, _moment()], timeout=LAST_CALLS_S)
+        for task in list(self.server_state.tasks):
+            task.cancel()
+
+
+def _moment() -> asyncio.Task[None]:
+    return asyncio.create_task(asyncio.sleep(0.001))
+
+
+def serve(app: StandInApp, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; for a stand-in that is a process of its own."""
+    with listen("--port", host, port) as listener:
+        asyncio.run(_Server(app).serve([listener]))
+
+
+class ServerThread:
+    """A stand-in served by a thread of this process, on a port that stays its own."""
+
+    def __init__(self, make_app: Callable[[], StandInApp], port: int = 0) -> None:
+        self.port = port
+        self._make_app = make_app
+        self._thread: threading.Thread | None = None
+        self._started = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._server: _Server | None = None
+
+    def start(self) -> None:
+        """Listen and serve; on return the port answers. A second start takes the same port."""
+        listener = listen("port", "127.0.0.1", self.port)
+        self.port = listener.getsockname()[1]
+        self._started.clear()
+        self._server = _Server(self._make_app())
+        self._thread = threading.Thread(
+            target=self._run, args=(self._server, listener), name="stand-in", daemon=True
+        )
+        self._thread.start()
+        if not self._started.wait(longest()):
+            raise TimeoutError("the stand-in did not start")
+
+    def _run(self, server: _Server, listener: socket.socket) -> None:
+        with listener, asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            self._loop.call_soon(self._started.set)
+            runner.run(server.serve([listener]))
+
+    @property
+    def is_running(self) -> bool:
+        """Return whether it answers."""
+        return self._thread is not None
+
+    def stop(self) -> None:
+        """Stop answering; connections are closed. Without effect when not started."""
+        if self._thread is None or self._server is None:
+            return
+        self.call(self._server.end)
+        self._thread.join()
+        self._thread = None
+
+    def run(self, task: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the server's thread; return its result, raise its error."""
+        if self._loop is None or self._thread is None:
+            task.close()
+            raise RuntimeError("the stand-in is not started")
+        return asyncio.run_coroutine_threadsafe(task, self._loop).result(longest())
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Run a function in the server's thread, between its calls; return its result."""
+
+        async def once() -> T:
+            return function()
+
+        return self.run(once())
+
+
+class StandIn:
+    """A stand-in in a thread, on a port of its own: `with ….StandIn() as outside:`.
+
+    `stop` and `start` again is the service down and back: same port, same state.
+    """
+
+    def __init__(self, make_app: Callable[[], StandInApp], port: int) -> None:
+        self._server = ServerThread(make_app, port)
+
+    def start(self) -> Self:
+        """Listen; on return the port answers."""
+        self._server.start()
+        return self
+
+    def stop(self) -> None:
+        """Close every connection and the port; the state stays."""
+        self._server.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _read(self, function: Callable[[], T]) -> T:
+        return self._server.call(function) if self._server.is_running else function()
+
+
+class Journal:
+    """One file of JSON objects, oldest first; without a path nothing is kept."""
+
+    def __init__(self, path: Path | None, *, fsync: bool = False) -> None:
+        self._path = path
+        self._fsync = fsync
+        self._descriptor: int | None = None
+
+    def replay(self) -> Iterator[dict[str, Any]]:
+        """Yield what was written before, and cut off a torn last line."""
+        if self._path is None or not self._path.exists():
+            return
+        content = self._path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            os.truncate(self._path, whole)
+        for line in content[:whole].splitlines():
+            yield json.loads(line)
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Write one object; it is with the operating system (or on disk) on return."""
+        if self._path is None:
+            return
+        if self._descriptor is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+            self._descriptor = os.open(self._path, flags, 0o600)
+        os.write(self._descriptor, json.dumps(record, ensure_ascii=False).encode() + b"\n")
+        if self._fsync:
+            os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Close the file; a later `append` opens it again."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+class Contents:
+    """Whole files below `folder`, on disk before `keep` returns; without a folder in memory."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._in_memory: dict[str, bytes] = {}
+
+    def keep(self, file_id: str, content: bytes) -> None:
+        """Keep a file's bytes; `file_id` is one of ours."""
+        if self._folder is None:
+            self._in_memory[file_id] = content
+        else:
+            durable.write(self._folder / file_id, lambda path: path.write_bytes(content))
+
+    def read(self, file_id: str) -> bytes:
+        """Return a kept file's bytes."""
+        if self._folder is None:
+            return self._in_memory[file_id]
+        return (self._folder / file_id).read_bytes()

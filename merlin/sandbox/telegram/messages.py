@@ -1,0 +1,438 @@
+"""The methods by which a bot sends, changes, removes and marks messages; the files in them.
+
+What is sent is kept and can be asked for again by its id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import struct
+import time
+from typing import Any
+
+from merlin.core.clock import iso, utc_now
+from merlin.core.utf16 import units
+from merlin.sandbox.telegram.arguments import (
+    Arguments,
+    Upload,
+    bad_request,
+    receiver,
+    sent_inline,
+    standing,
+)
+from merlin.sandbox.telegram.groups import GENERAL, check_thread, thread_fields
+from merlin.sandbox.telegram.keyboards import checked_markup
+from merlin.sandbox.telegram.text import CAPTION_UNITS, TEXT_UNITS, formatted
+from merlin.sandbox.telegram.world import (
+    BOT_ID,
+    LEADING,
+    Chat,
+    Group,
+    LoggedMessage,
+    Person,
+    World,
+    bot_user,
+)
+
+_ACTIONS = frozenset(
+    {
+        "typing",
+        "upload_photo",
+        "record_video",
+        "upload_video",
+        "record_voice",
+        "upload_voice",
+        "upload_document",
+        "choose_sticker",
+        "find_location",
+        "record_video_note",
+        "upload_video_note",
+    }
+)
+
+
+def _message(world: World, arguments: Arguments, **content: Any) -> dict[str, Any]:
+    """Keep and return a new message of the bot."""
+    chat = receiver(world, arguments)
+    markup = checked_markup(arguments.parsed("reply_markup"), private=isinstance(chat, Person))
+    replied = _replied(world, chat, arguments)
+    thread = arguments.integer("message_thread_id")
+    if thread:
+        check_thread(world, chat, thread)
+    fields = thread_fields(world, chat, thread, replied.get("reply_to_message"))
+    shown = {**fields, **replied, **_options(arguments), **content}
+    message = world.new_message(chat, bot_user(), **shown)
+    if markup:
+        message["reply_markup"] = markup
+    world.add_message(message)
+    return message
+
+
+def _options(arguments: Arguments) -> dict[str, Any]:
+    """Return what a message repeats of how it was sent."""
+    preview = arguments.parsed("link_preview_options")
+    if preview is not None and not isinstance(preview, dict):
+        raise bad_request("object expected as link preview options")
+    told: dict[str, Any] = {"link_preview_options": preview} if preview else {}
+    if arguments.flag("protect_content"):
+        told["has_protected_content"] = True
+    return told
+
+
+def _replied(world: World, chat: Chat, arguments: Arguments) -> dict[str, Any]:
+    wanted = arguments.parsed("reply_parameters") or {}
+    if not isinstance(wanted, dict):
+        raise bad_request("object expected as reply parameters")
+    message_id = wanted.get("message_id") or arguments.integer("reply_to_message_id")
+    if not message_id:
+        return {}
+    logged = world.messages.get(chat.chat_id, {}).get(int(message_id))
+    if logged is not None and not logged.deleted_at:
+        return reply_fields(logged, str(wanted.get("quote") or ""))
+    if wanted.get("allow_sending_without_reply") or arguments.flag("allow_sending_without_reply"):
+        return {}
+    raise bad_request("message to be replied not found")
+
+
+def reply_fields(logged: LoggedMessage, quote: str = "") -> dict[str, Any]:
+    """Return what a reply says of the message it answers, and of the part that it quotes."""
+    quoted = {k: v for k, v in logged.message.items() if k != "reply_to_message"}
+    if not quote:
+        return {"reply_to_message": quoted}
+    before, found, _after = logged.text.partition(quote)
+    if not found:
+        raise bad_request("QUOTE_TEXT_INVALID")
+    part = {"text": quote, "position": units(before), "is_manual": True}
+    return {"reply_to_message": quoted, "quote": part}
+
+
+def checked_text(arguments: Arguments, too_long: str) -> dict[str, Any]:
+    """Return a call's text and entities as Message fields; empty and overlong are refused."""
+    text, entities = formatted(arguments)
+    if not text:
+        raise bad_request("message text is empty")
+    if units(text) > TEXT_UNITS:
+        raise bad_request(too_long)
+    return {"text": text, "entities": entities} if entities else {"text": text}
+
+
+def checked_caption(arguments: Arguments) -> dict[str, Any]:
+    """Return a call's caption as Message fields; an empty one gives none."""
+    text, entities = formatted(arguments, "caption")
+    if units(text) > CAPTION_UNITS:
+        raise bad_request("message caption is too long")
+    if not text:
+        return {}
+    return {"caption": text, "caption_entities": entities} if entities else {"caption": text}
+
+
+async def send_message(world: World, arguments: Arguments) -> dict[str, Any]:
+    """Answer sendMessage."""
+    receiver(world, arguments)
+    return _message(world, arguments, **checked_text(arguments, "message is too long"))
+
+
+async def _send_media(world: World, arguments: Arguments, kind: str) -> dict[str, Any]:
+    receiver(world, arguments)
+    caption = checked_caption(arguments)
+    file = attached(world, kind, arguments)
+    media = as_media(world, file, kind, seconds=arguments.integer("duration"))
+    return _message(world, arguments, **media, **caption)
+
+
+async def send_document(world: World, arguments: Arguments) -> dict[str, Any]:
+    """Answer sendDocument."""
+    return await _send_media(world, arguments, "document")
+
+
+async def send_photo(world: World, arguments: Arguments) -> dict[str, Any]:
+    """Answer sendPhoto."""
+    return await _send_media(world, arguments, "photo")
+
+
+async def send_voice(world: World, arguments: Arguments) -> dict[str, Any]:
+    """Answer sendVoice."""
+    return await _send_media(world, arguments, "voice")
+
+
+async def send_video_note(world: World, arguments: Arguments) -> dict[str, Any]:
+    """Answer sendVideoNote."""
+    return await _send_media(world, arguments, "video_note")
+
+
+def _thread(world: World, chat: Chat, arguments: Arguments, *, general: bool = False) -> int:
+    """Return the topic that a call names, 0 for none; only actions may name the General one."""
+    thread = arguments.integer("message_thread_id")
+    if general and thread == GENERAL and isinstance(chat, Group) and chat.is_forum:
+        return 0
+    if thread:
+        check_thread(world, chat, thread)
+    return thread
+
+
+async def send_chat_action(world: World, arguments: Arguments) -> bool:
+    """Answer sendChatAction; the page shows it for some seconds."""
+    chat = receiver(world, arguments)
+    action = arguments.text("action")
+    if action not in _ACTIONS:
+        raise bad_request("wrong parameter action in request")
+    thread = _thread(world, chat, arguments, general=True)
+    world.tell("action", {"chat_id": chat.chat_id, "thread": thread, "action": action})
+    return True
+
+
+async def send_message_draft(world: World, arguments: Arguments) -> bool:
+    """Answer sendMessageDraft: shown, never kept; an empty text means that the bot thinks."""
+    chat = receiver(world, arguments)
+    if isinstance(chat, Group):
+        raise bad_request("PEER_ID_INVALID")
+    draft_id = arguments.integer("draft_id")
+    if not draft_id:
+        raise bad_request("RANDOM_ID_EMPTY")
+    text, entities = formatted(arguments)
+    if units(text) > TEXT_UNITS:
+        raise bad_request("message is too long")
+    thread = _thread(world, chat, arguments)
+    draft = {"draft_id": draft_id, "thread": thread, "text": text, "entities": entities}
+    world.tell("draft", {"chat_id": chat.chat_id, **draft})
+    return True
+
+
+DELETABLE_S = 48 * 3600
+MOST_DELETED = 100
+_CONTENT = ("text", "entities", "caption", "caption_entities")
+Edited = dict[str, Any] | bool
+_SAME = (
+    "message is not modified: specified new message content and reply markup are exactly the"
+    " same as a current content and reply markup of the message"
+)
+
+
+def _editable(world: World, arguments: Arguments) -> LoggedMessage:
+    if arguments.text("inline_message_id"):
+        return sent_inline(world, arguments)
+    logged = standing(world, arguments, "message to edit not found")
+    if not logged.by_bot:
+        raise bad_request("message can't be edited")
+    return logged
+
+
+def _replace(
+    world: World, arguments: Arguments, old: LoggedMessage, content: dict[str, Any]
+) -> Edited:
+    """Put new content and keyboard in place of the old; the same ones again are refused.
+
+    Of a message sent through inline mode the bot is told only that it was done.
+    """
+    private = old.message["chat"]["type"] == "private"
+    markup = checked_markup(arguments.parsed("reply_markup"), private=private)
+    names = {*_CONTENT, "reply_markup", "edit_date"}
+    kept = {name: value for name, value in old.message.items() if name not in names}
+    new = {**kept, **content, **({"reply_markup": markup} if markup else {})}
+    if all(new.get(name) == old.message.get(name) for name in names - {"edit_date"}):
+        raise bad_request(_SAME)
+    new["edit_date"] = int(time.time())
+    world.add_edit(new)
+    return True if arguments.text("inline_message_id") else new
+
+
+async def edit_message_text(world: World, arguments: Arguments) -> Edited:
+    """Answer editMessageText; without reply_markup the keyboard goes, as at Telegram."""
+    old = _editable(world, arguments)
+    if "text" not in old.message:
+        raise bad_request("there is no text in the message to edit")
+    return _replace(world, arguments, old, checked_text(arguments, "MESSAGE_TOO_LONG"))
+
+
+async def edit_message_caption(world: World, arguments: Arguments) -> Edited:
+    """Answer editMessageCaption."""
+    old = _editable(world, arguments)
+    return _replace(world, arguments, old, checked_caption(arguments))
+
+
+async def edit_message_reply_markup(world: World, arguments: Arguments) -> Edited:
+    """Answer editMessageReplyMarkup: the content stays."""
+    old = _editable(world, arguments)
+    content = {name: old.message[name] for name in _CONTENT if name in old.message}
+    return _replace(world, arguments, old, content)
+
+
+async def delete_message(world: World, arguments: Arguments) -> bool:
+    """Answer deleteMessage; in groups only administrators delete what others wrote."""
+    old = standing(world, arguments, "message to delete not found")
+    if time.time() - old.message["date"] > DELETABLE_S:
+        raise bad_request("message can't be deleted for everyone")
+    chat_id = old.message["chat"]["id"]
+    if not _may_delete(world, old):
+        raise bad_request("message can't be deleted")
+    world.record("delete", chat_id=chat_id, message_id=old.message_id, at=iso(utc_now()))
+    return True
+
+
+def _may_delete(world: World, old: LoggedMessage) -> bool:
+    group = world.groups.get(old.message["chat"]["id"])
+    return old.by_bot or group is None or group.status(BOT_ID) in LEADING
+
+
+async def delete_messages(world: World, arguments: Arguments) -> bool:
+    """Answer deleteMessages: up to a hundred; those that cannot be found are skipped."""
+    wanted = arguments.parsed("message_ids")
+    if not isinstance(wanted, list) or not 1 <= len(wanted) <= MOST_DELETED:
+        raise bad_request("there are no or too many message identifiers")
+    chat = receiver(world, arguments)
+    chat_id, at = chat.chat_id, iso(utc_now())
+    for message_id in wanted:
+        old = world.messages.get(chat_id, {}).get(int(message_id))
+        if old is not None and not old.deleted_at and _may_delete(world, old):
+            world.record("delete", chat_id=chat_id, message_id=old.message_id, at=at)
+    return True
+
+
+async def set_message_reaction(world: World, arguments: Arguments) -> bool:
+    """Answer setMessageReaction; an empty list takes the reaction away."""
+    old = standing(world, arguments, "message to react not found")
+    wanted = arguments.parsed("reaction") or []
+    if not isinstance(wanted, list) or len(wanted) > 1:
+        raise bad_request("REACTIONS_TOO_MANY")
+    emoji = str(wanted[0].get("emoji", "")) if wanted else ""
+    if wanted and not emoji:
+        raise bad_request("REACTION_INVALID")
+    chat_id = old.message["chat"]["id"]
+    world.record("reaction", chat_id=chat_id, message_id=old.message_id, emoji=emoji)
+    return True
+
+
+DOWNLOAD_BYTES = 20 * 1024 * 1024
+PHOTO_BYTES = 10 * 1024 * 1024
+_FOLDERS = {
+    "document": "documents",
+    "photo": "photos",
+    "voice": "voice",
+    "video_note": "video_notes",
+    "audio": "music",
+    "video": "videos",
+}
+THUMB_SIDE = 90
+_FRAMES = {"video_note": {"length": 240}, "video": {"width": 640, "height": 480}}
+
+
+def keep_file(world: World, kind: str, upload: Upload) -> dict[str, Any]:
+    """Keep an uploaded file; return what a Message says of it."""
+    if not upload.content:
+        raise bad_request("file must be non-empty")
+    digest = hashlib.sha256(upload.content).hexdigest()
+    number = len(world.files) + 1
+    ending = upload.name.rpartition(".")[2].lower() if "." in upload.name else "bin"
+    file = {
+        "file_id": f"SB{number:04d}{secrets.token_urlsafe(24)}",
+        "file_unique_id": f"AQ{digest[:14]}",
+        "file_size": len(upload.content),
+        "file_path": f"{_FOLDERS.get(kind, 'documents')}/file_{number}.{ending}",
+        "kind": kind,
+        "name": upload.name,
+        "mime": upload.mime,
+    }
+    world.keep_content(file, upload.content)
+    return file
+
+
+def attached(world: World, kind: str, arguments: Arguments) -> dict[str, Any]:
+    """Return the file that a call sends: a new one, or a kept one by its id."""
+    upload = arguments.upload(kind)
+    if upload is not None:
+        if kind == "photo" and len(upload.content) > PHOTO_BYTES:
+            raise bad_request("file is too big")
+        return keep_file(world, kind, upload)
+    wanted = arguments.text(kind)
+    if not wanted:
+        raise bad_request(f"there is no {kind} in the request")
+    if wanted.startswith(("http://", "https://")):
+        raise bad_request("failed to get HTTP URL content")
+    file = world.files.get(wanted)
+    if file is None:
+        raise bad_request("wrong remote file identifier specified: Wrong string length")
+    return dict(file)
+
+
+def as_media(world: World, file: dict[str, Any], kind: str, *, seconds: int = 0) -> dict[str, Any]:
+    """Return the Message fields that show `file` as a thing of this kind."""
+    base = {name: file[name] for name in ("file_id", "file_unique_id", "file_size")}
+    if kind == "photo":
+        return {"photo": _sizes(world, file, base)}
+    shown: dict[str, Any] = {**base}
+    if kind != "video_note":
+        shown["mime_type"] = file["mime"]
+    if kind in {"document", "audio", "video"}:
+        shown["file_name"] = file["name"]
+    if kind != "document":
+        shown["duration"] = seconds
+    return {kind: {**shown, **_FRAMES.get(kind, {})}}
+
+
+def _sizes(world: World, file: dict[str, Any], base: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a photo's two sizes, the largest last; the small one has the same bytes.
+
+    Nothing here draws pictures.
+    """
+    content = world.content(file["file_id"])
+    width, height = picture_size(content)
+    largest = max(width, height, 1)
+    small = keep_file(world, "photo", Upload(file["name"], file["mime"], content))
+    shown = {name: small[name] for name in base}
+    return [
+        {**shown, "width": width * THUMB_SIDE // largest, "height": height * THUMB_SIDE // largest},
+        {**base, "width": width, "height": height},
+    ]
+
+
+def described(world: World, file_id: str) -> dict[str, Any]:
+    """Answer getFile."""
+    file = world.files.get(file_id)
+    if file is None:
+        raise bad_request("invalid file_id")
+    if file["file_size"] > DOWNLOAD_BYTES:
+        raise bad_request("file is too big")
+    names = ("file_id", "file_unique_id", "file_size", "file_path")
+    return {name: file[name] for name in names}
+
+
+def by_path(world: World, path: str) -> str | None:
+    """Return the id of the file at a download path, None when there is none."""
+    for file_id, file in world.files.items():
+        if file["file_path"] == path:
+            return file_id
+    return None
+
+
+# What a picture of another kind is said to have.
+UNKNOWN = (640, 480)
+_PNG = b"\x89PNG\r\n\x1a\n"
+# Start-of-frame markers; C4, C8 and CC between them are something else.
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
+
+def picture_size(content: bytes) -> tuple[int, int]:
+    """Return (width, height) in pixels.
+
+    Source: PNG specification, IHDR; ITU T.81 (JPEG), B.2.2.
+    """
+    if content.startswith(_PNG) and len(content) >= 24:  # noqa: PLR2004 - up to IHDR's sizes
+        width, height = struct.unpack_from(">II", content, 16)
+        return width, height
+    if content.startswith(b"\xff\xd8"):
+        return _jpeg(content)
+    return UNKNOWN
+
+
+def _jpeg(content: bytes) -> tuple[int, int]:
+    place = 2
+    while place + 9 <= len(content):
+        mark, kind, length = struct.unpack_from(">BBH", content, place)
+        if mark != 0xFF:  # noqa: PLR2004 - every segment begins so
+            break
+        if kind in _JPEG_FRAMES:
+            height, width = struct.unpack_from(">HH", content, place + 5)
+            return width, height
+        place += 2 + length
+    return UNKNOWN

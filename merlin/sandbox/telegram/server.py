@@ -1,0 +1,299 @@
+"""The Bot API over HTTP, and the stand-in as one ASGI application.
+
+A bot calls `/bot<token>/<method>` and `/file/bot<token>/<path>`. METHODS has every method by its
+name, except those of updates: `BotApi` answers them itself. The application adds the control side
+and the chat page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from merlin.core.clock import iso, utc_now
+from merlin.sandbox.faults import Fault, FaultGate, Faults
+from merlin.sandbox.telegram import groups, keyboards, messages, queries, stars
+from merlin.sandbox.telegram.arguments import (
+    Arguments,
+    BotApiError,
+    of_status,
+    read_arguments,
+    receiver,
+)
+from merlin.sandbox.telegram.control import ControlSide
+from merlin.sandbox.telegram.messages import by_path, described
+from merlin.sandbox.telegram.updates import Updates, Webhook
+from merlin.sandbox.telegram.world import TOKEN, Call, World, bot_profile
+
+_GIFTS = (
+    "unlimited_gifts",
+    "limited_gifts",
+    "unique_gifts",
+    "premium_subscription",
+    "gifts_from_channels",
+)
+
+
+async def get_me(world: World, _arguments: Arguments) -> dict[str, Any]:
+    """Answer getMe."""
+    return bot_profile(world.settings)
+
+
+async def get_chat(world: World, arguments: Arguments) -> dict[str, Any]:
+    """Answer getChat with what every full chat must have."""
+    chat = receiver(world, arguments)
+    limits = {"max_reaction_count": 11, "accent_color_id": 0}
+    gifts = dict.fromkeys(_GIFTS, True)
+    return {**chat.as_chat(), **limits, "accepted_gift_types": gifts}
+
+
+async def get_file(world: World, arguments: Arguments) -> dict[str, Any]:
+    """Answer getFile."""
+    return described(world, arguments.text("file_id"))
+
+
+async def take_note(_world: World, _arguments: Arguments) -> bool:
+    """Answer a description of the bot: taken, and shown nowhere."""
+    return True
+
+
+Method = Callable[[World, Arguments], Awaitable[Any]]
+
+METHODS: Mapping[str, Method] = {
+    "getMe": get_me,
+    "getChat": get_chat,
+    "getFile": get_file,
+    "setMyCommands": keyboards.set_my_commands,
+    "getMyCommands": keyboards.get_my_commands,
+    "deleteMyCommands": keyboards.delete_my_commands,
+    "setMyName": take_note,
+    "setMyDescription": take_note,
+    "setMyShortDescription": take_note,
+    "setChatMenuButton": take_note,
+    "sendMessage": messages.send_message,
+    "sendDocument": messages.send_document,
+    "sendPhoto": messages.send_photo,
+    "sendVoice": messages.send_voice,
+    "sendVideoNote": messages.send_video_note,
+    "sendChatAction": messages.send_chat_action,
+    "sendMessageDraft": messages.send_message_draft,
+    "editMessageText": messages.edit_message_text,
+    "editMessageCaption": messages.edit_message_caption,
+    "editMessageReplyMarkup": messages.edit_message_reply_markup,
+    "deleteMessage": messages.delete_message,
+    "deleteMessages": messages.delete_messages,
+    "setMessageReaction": messages.set_message_reaction,
+    "answerCallbackQuery": queries.answer_callback_query,
+    "answerInlineQuery": queries.answer_inline_query,
+    "sendInvoice": stars.send_invoice,
+    "createInvoiceLink": stars.create_invoice_link,
+    "answerPreCheckoutQuery": stars.answer_pre_checkout_query,
+    "refundStarPayment": stars.refund_star_payment,
+    "getStarTransactions": stars.get_star_transactions,
+    "editUserStarSubscription": stars.edit_user_star_subscription,
+    "createForumTopic": groups.create_forum_topic,
+    "editForumTopic": groups.edit_forum_topic,
+    "closeForumTopic": groups.close_forum_topic,
+    "reopenForumTopic": groups.reopen_forum_topic,
+    "deleteForumTopic": groups.delete_forum_topic,
+    "getChatMember": groups.get_chat_member,
+    "getChatAdministrators": groups.get_chat_administrators,
+    "getChatMemberCount": groups.get_chat_member_count,
+    "leaveChat": groups.leave_chat,
+}
+
+
+_ADDRESS = re.compile(r"/bot([^/]+)/([A-Za-z]+)/?")
+_FILE_ADDRESS = re.compile(r"/file/bot([^/]+)/(.+)")
+_TOKEN = re.compile(r"\d+:[A-Za-z0-9_-]{30,}")
+
+
+class BotApi:
+    """ASGI application of the addresses that a bot calls."""
+
+    def __init__(self, world: World, token: str) -> None:
+        self.world = world
+        self.updates = Updates(world)
+        self.webhook = Webhook(world)
+        self._token = token
+        self._methods = {name.lower(): (name, method) for name, method in METHODS.items()}
+        own: Mapping[str, Method] = {
+            "getUpdates": lambda _world, arguments: self.updates.poll(arguments),
+            "setWebhook": lambda _world, arguments: self.webhook.set(arguments),
+            "deleteWebhook": lambda _world, arguments: self.webhook.delete(arguments),
+            "getWebhookInfo": self._webhook_told,
+        }
+        self._methods |= {name.lower(): (name, method) for name, method in own.items()}
+
+    async def open(self) -> None:
+        """Push on where a webhook was set before."""
+        self.webhook.resume()
+
+    async def close(self) -> None:
+        """End long polls and pushes."""
+        self.updates.close()
+        await self.webhook.close()
+
+    async def _webhook_told(self, _world: World, _arguments: Arguments) -> dict[str, Any]:
+        return self.webhook.describe()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call of the bot."""
+        request = Request(scope, receive)
+        if scope["path"].startswith("/file/"):
+            response = self._download(scope["path"])
+        else:
+            response = await self._answer(request)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        arguments = Arguments()
+        name = ""
+        try:
+            name, method = self._find(request.scope["path"])
+            arguments = await read_arguments(request)
+            coming = method(self.world, arguments)
+            if name == "getUpdates":
+                coming = _while_there(request, coming)
+            result = await coming
+        except BotApiError as error:
+            self._note(name, arguments, error.code, error.description)
+            return JSONResponse(error.as_json(), error.code)
+        self._note(name, arguments, 200, "")
+        return JSONResponse({"ok": True, "result": result})
+
+    def _find(self, path: str) -> tuple[str, Method]:
+        """Return the method at an address. Raises BotApiError 401 or 404 as Telegram does."""
+        address = _ADDRESS.fullmatch(path)
+        if address is None:
+            raise of_status(404)
+        self._check_token(address[1])
+        found = self._methods.get(address[2].lower())
+        if found is None:
+            raise BotApiError(404, "Not Found: method not found")
+        return found
+
+    def _check_token(self, token: str) -> None:
+        if token != self._token:
+            raise of_status(401 if _TOKEN.fullmatch(token) else 404)
+
+    def _note(self, name: str, arguments: Arguments, status: int, description: str) -> None:
+        call = Call(iso(utc_now()), name, arguments.values, status, description)
+        self.world.calls.append(call)
+        self.world.tell("call", {"call": call})
+
+    def _download(self, path: str) -> Response:
+        address = _FILE_ADDRESS.fullmatch(path)
+        try:
+            self._check_token(address[1] if address else "")
+            file_id = by_path(self.world, address[2]) if address else None
+            if file_id is None:
+                raise of_status(404)
+        except BotApiError as error:
+            return JSONResponse(error.as_json(), error.code)
+        return Response(self.world.content(file_id), media_type="application/octet-stream")
+
+
+async def _while_there(request: Request, poll: Awaitable[Any]) -> Any:
+    """Return what a long poll brings; end it when the bot's connection is gone."""
+    polling = asyncio.ensure_future(poll)
+    leaving = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait([polling, leaving], return_when=asyncio.FIRST_COMPLETED)
+        return polling.result() if polling.done() else []
+    finally:
+        polling.cancel()
+        leaving.cancel()
+
+
+def method_of(path: str) -> str | None:
+    """Return the method that an address names, None for addresses that are no bot's."""
+    address = _ADDRESS.fullmatch(path)
+    if address:
+        return address[2]
+    return "downloadFile" if path.startswith("/file/bot") else None
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramSettings:
+    """What a stand-in is started with.
+
+    `folder` keeps its state over restarts (None: in memory); `token` is the bot's;
+    `pipeline_url` is where the page's right side is read (empty: no right side).
+    """
+
+    folder: Path | None = None
+    token: str = TOKEN
+    pipeline_url: str = ""
+    language: str = "ru"
+    seed: int = 0
+
+
+class TelegramApp:
+    """ASGI application; one for each time that the stand-in is started over its world."""
+
+    def __init__(self, settings: TelegramSettings, world: World, faults: Faults) -> None:
+        self._world = world
+        self._api = BotApi(world, settings.token)
+        self._gate = FaultGate(self._api, faults, _name, _fault_answer)
+        self._control = ControlSide(world, faults, settings.pipeline_url, settings.language)
+
+    async def open(self) -> None:
+        """Begin what runs beside the calls."""
+        await self._api.open()
+        await self._control.open()
+
+    async def close(self) -> None:
+        """End long polls, pushes and streams; let go of the journal."""
+        await self._api.close()
+        await self._control.close()
+        self._world.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call of the bot, the page or a test."""
+        if scope["type"] != "http":
+            return
+        to_bot_api = scope["path"].startswith(("/bot", "/file/bot"))
+        await (self._gate if to_bot_api else self._control)(scope, receive, send)
+
+
+def create_app(settings: TelegramSettings, faults: Faults | None = None) -> TelegramApp:
+    """Return the stand-in, with what its folder kept."""
+    return TelegramApp(
+        settings, World(settings.folder, settings.language), faults or Faults(seed=settings.seed)
+    )
+
+
+def _name(scope: Scope, body: bytes) -> tuple[str, Mapping[str, str]] | None:
+    """Return the Bot API method of a call and its chat, for faults that hit one chat alone."""
+    method = method_of(scope["path"])
+    if method is None:
+        return None
+    return method, _arguments(scope, body)
+
+
+def _arguments(scope: Scope, body: bytes) -> Mapping[str, str]:
+    request = Request(scope)
+    kind = request.headers.get("content-type", "")
+    values: dict[str, object] = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+    if kind.startswith("application/json"):
+        with suppress(ValueError):
+            values.update(json.loads(body))
+    elif kind.startswith("application/x-www-form-urlencoded"):
+        values.update(parse_qsl(body.decode("utf-8", "replace")))
+    return {name: str(value) for name, value in values.items()}
+
+
+def _fault_answer(fault: Fault) -> Response:
+    return JSONResponse(of_status(fault.status, fault.retry_after_s).as_json(), fault.status)

@@ -1,0 +1,392 @@
+"""Texts as Telegram keeps them: trimmed, measured in UTF-16 units, with entities that fit.
+
+Marked text comes in parse_mode HTML or MarkdownV2; the legacy Markdown is refused. Quotations in
+MarkdownV2 are left as text: no bot of ours marks them so.
+
+Limits: facts of the Bot API page ("0-4096 characters after entities parsing") and
+python-telegram-bot's constants (`MessageLimit`). Sources: core.telegram.org/bots/api ("Formatting
+options": entities must not be nested in code and pre, quotations not in each other; "HTML style",
+"MarkdownV2 style") and the refusals that bots meet, word for word those of tdlib.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+from merlin.core.utf16 import units
+from merlin.sandbox.telegram.arguments import Arguments, BotApiError, bad_request
+
+TEXT_UNITS = 4096
+CAPTION_UNITS = 1024
+MOST_ENTITIES = 100
+_TYPED = {
+    "url": re.compile(r"https?://[^\s<>«»\"]+[^\s<>«»\".,;:!?)]"),
+    "email": re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]*\w"),
+    "bot_command": re.compile(r"(?<!\S)/[A-Za-z0-9_]{1,32}(?:@[A-Za-z0-9_]{3,32})?(?![\w/])"),
+    "mention": re.compile(r"(?<![\w@/])@[A-Za-z][A-Za-z0-9_]{2,31}\b"),
+    "hashtag": re.compile(r"(?<![\w#&])#\w*[^\W\d]\w*"),
+}
+
+Entity = dict[str, Any]
+
+
+def typed(text: str) -> list[Entity]:
+    """Return the entities that Telegram finds in what a person types."""
+    found = []
+    taken: list[range] = []
+    for kind, pattern in _TYPED.items():
+        for match in pattern.finditer(text):
+            if any(match.start() in one or match.end() - 1 in one for one in taken):
+                continue
+            taken.append(range(*match.span()))
+            offset, length = units(text[: match.start()]), units(match.group())
+            found.append({"type": kind, "offset": offset, "length": length})
+    return sorted(found, key=lambda one: int(one["offset"]))
+
+
+def formatted(arguments: Arguments, name: str = "text") -> tuple[str, list[Entity]]:
+    """Return the text `name` of a call and its entities, as Telegram would keep them.
+
+    Entities beyond the hundredth are ignored. Raises BotApiError when the marks cannot be read
+    or an entity lies where the text is not.
+    """
+    text = arguments.text(name).replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    mode = arguments.text("parse_mode")
+    if mode:
+        text, found = parse_marked(text, mode)
+    else:
+        field = "entities" if name == "text" else f"{name}_entities"
+        found = checked(_given(arguments.parsed(field)), text)
+    return _trimmed(text, found)
+
+
+def _given(raw: object) -> list[Entity]:
+    if raw is None:
+        return []
+    if not isinstance(raw, list) or not all(isinstance(one, dict) for one in raw):
+        raise bad_request("can't parse MessageEntity JSON object")
+    for one in raw:
+        if not (isinstance(one.get("offset"), int) and isinstance(one.get("length"), int)):
+            raise bad_request("can't parse MessageEntity JSON object")
+    return [dict(one) for one in raw]
+
+
+def _trimmed(text: str, found: list[Entity]) -> tuple[str, list[Entity]]:
+    """Cut white space off both ends; move, cut or drop entities to fit; keep a hundred.
+
+    At the start nothing of the first entity is cut off, so code keeps its indent.
+    """
+    first = min((entity["offset"] for entity in found), default=len(text))
+    lead = min(len(text) - len(text.lstrip()), first)
+    text = text[lead:].rstrip()
+    length = units(text)
+    kept = []
+    for entity in found:
+        start = max(entity["offset"] - lead, 0)
+        end = min(entity["offset"] - lead + entity["length"], length)
+        if end > start:
+            kept.append({**entity, "offset": start, "length": end - start})
+    return text, nested(kept)[:MOST_ENTITIES]
+
+
+SHOWN = frozenset({"bold", "italic", "underline", "strikethrough", "spoiler"})
+CODE = frozenset({"code", "pre"})
+QUOTES = frozenset({"blockquote", "expandable_blockquote"})
+_FOUND = frozenset({"mention", "hashtag", "cashtag", "bot_command", "url", "email", "phone_number"})
+_OTHER = frozenset({"text_link", "text_mention", "custom_emoji", "date_time"})
+KINDS = SHOWN | CODE | QUOTES | _FOUND | _OTHER
+_LOW_SURROGATES = range(0xDC00, 0xE000)
+
+
+def checked(entities: list[Entity], text: str) -> list[Entity]:
+    """Return the entities with a length. Raises BotApiError for one that does not lie on `text`."""
+    if not entities:
+        return []
+    size = units(text)
+    coded = text.encode("utf-16-le", "surrogatepass") if size > len(text) else b""
+    for entity in entities:
+        if entity.get("type") not in KINDS:
+            raise bad_request("can't parse MessageEntity: Unsupported type specified")
+        _check_place(entity, size)
+        _check_ends(entity, coded)
+    return [entity for entity in entities if entity["length"]]
+
+
+def _check_place(entity: Entity, size: int) -> None:
+    start, length = entity["offset"], entity["length"]
+    if start < 0:
+        raise bad_request(f"receive an entity with incorrect offset {start}")
+    if length < 0:
+        raise bad_request(f"receive an entity with incorrect length {length}")
+    if length and start >= size:
+        raise bad_request(f"entity begins after the end of the text at UTF-16 offset {start}")
+    if start + length > size:
+        raise bad_request(
+            f"entity beginning at UTF-16 offset {start} ends after the end of the text"
+            f" at UTF-16 offset {start + length}"
+        )
+
+
+def _check_ends(entity: Entity, coded: bytes) -> None:
+    start, end = entity["offset"], entity["offset"] + entity["length"]
+    if _is_middle(coded, start):
+        raise _middle("entity begins", coded, start)
+    if _is_middle(coded, end):
+        raise _middle(f"entity beginning at UTF-16 offset {start} ends", coded, end)
+
+
+def _is_middle(coded: bytes, place: int) -> bool:
+    unit = coded[place * 2 : place * 2 + 2]
+    return len(unit) == 2 and int.from_bytes(unit, "little") in _LOW_SURROGATES  # noqa: PLR2004 - bytes
+
+
+def _middle(words: str, coded: bytes, place: int) -> BotApiError:
+    where = len(coded[: (place + 1) * 2].decode("utf-16-le", "surrogatepass").encode())
+    return bad_request(f"{words} in a middle of a UTF-16 symbol at byte offset {where}")
+
+
+def nested(entities: list[Entity]) -> list[Entity]:
+    """Return the entities in order, none across the end of another, nothing within code.
+
+    Of links, code and quotations that overlap the first stays.
+    """
+    if not entities:
+        return []
+    ordered = sorted(entities, key=lambda one: (one["offset"], -one["length"]))
+    blocks = _apart([one for one in ordered if one["type"] not in SHOWN | QUOTES])
+    quotes = _apart([one for one in ordered if one["type"] in QUOTES])
+    code = [one for one in blocks if one["type"] in CODE]
+    shown = [part for one in ordered if one["type"] in SHOWN for part in _outside(one, code)]
+    return _split([*quotes, *blocks, *shown])
+
+
+def _end(entity: Entity) -> int:
+    return int(entity["offset"]) + int(entity["length"])
+
+
+def _apart(ordered: list[Entity]) -> list[Entity]:
+    kept: list[Entity] = []
+    for entity in ordered:
+        if not kept or entity["offset"] >= _end(kept[-1]):
+            kept.append(entity)
+    return kept
+
+
+def _between(entity: Entity, start: int, end: int) -> Entity:
+    return {**entity, "offset": start, "length": end - start}
+
+
+def _outside(entity: Entity, code: list[Entity]) -> list[Entity]:
+    """Return the parts of an entity that no code covers."""
+    parts = []
+    start, end = entity["offset"], _end(entity)
+    for one in code:
+        if start < one["offset"] < end:
+            parts.append(_between(entity, start, one["offset"]))
+        if one["offset"] < end and _end(one) > start:
+            start = _end(one)
+    return [*parts, _between(entity, start, end)] if start < end else parts
+
+
+def _split(entities: list[Entity]) -> list[Entity]:
+    """Cut every entity where one that began before it ends."""
+    waiting = sorted(entities, key=lambda one: (one["offset"], -one["length"]), reverse=True)
+    kept: list[Entity] = []
+    while waiting:
+        entity = waiting.pop()
+        start, end = entity["offset"], _end(entity)
+        cut = min((_end(one) for one in kept if start < _end(one) < end), default=end)
+        kept.append(_between(entity, start, cut))
+        if cut < end:
+            waiting.append(_between(entity, cut, end))
+            waiting.sort(key=lambda one: (one["offset"], -one["length"]), reverse=True)
+    return kept
+
+
+def cannot_parse(reason: str) -> BotApiError:
+    """Return Telegram's answer to marks that do not fit."""
+    return bad_request(f"can't parse entities: {reason}")
+
+
+class Plain:
+    """The text read so far and the marks that are open."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.units = 0
+        self.open: list[tuple[str, int, Entity]] = []
+        self.entities: list[Entity] = []
+
+    def add(self, text: str) -> None:
+        """Read on."""
+        self.parts.append(text)
+        self.units += units(text)
+
+    def start(self, mark: str, **entity: Any) -> None:
+        """Open a mark; `entity` is what it will become."""
+        self.open.append((mark, self.units, entity))
+
+    def end(self) -> None:
+        """Close the mark opened last; one around nothing leaves nothing."""
+        _mark, start, entity = self.open.pop()
+        if self.units > start:
+            self.entities.append({**entity, "offset": start, "length": self.units - start})
+
+    def done(self) -> tuple[str, list[Entity]]:
+        """Return the plain text and its entities."""
+        return "".join(self.parts), self.entities
+
+
+_TAGS = {
+    "b": "bold",
+    "strong": "bold",
+    "i": "italic",
+    "em": "italic",
+    "u": "underline",
+    "ins": "underline",
+    "s": "strikethrough",
+    "strike": "strikethrough",
+    "del": "strikethrough",
+    "tg-spoiler": "spoiler",
+    "a": "text_link",
+    "code": "code",
+    "pre": "pre",
+    "blockquote": "blockquote",
+}
+_TOKEN = re.compile(
+    r"<(/?)([A-Za-z-]+)([^<>]*)>|&(?:lt|gt|amp|quot|#\d+|#x[0-9a-fA-F]+);|[<&]|[^<&]+"
+)
+_HREF = re.compile(r"""href\s*=\s*["']([^"']*)["']""")
+_LANGUAGE = re.compile(r"""class\s*=\s*["']language-([^"']+)["']""")
+
+
+def parse_html(text: str) -> tuple[str, list[Entity]]:
+    """Return the plain text and its entities. Raises BotApiError for tags that do not fit."""
+    plain = Plain()
+    for token in _TOKEN.finditer(text):
+        closing, tag, attributes = token.groups()
+        where = len(text[: token.start()].encode())
+        if tag is None:
+            if token.group() == "<":
+                raise cannot_parse(f'Unsupported start tag "" at byte offset {where}')
+            plain.add(html.unescape(token.group()))
+        elif closing:
+            _close_tag(plain, tag.lower(), where)
+        else:
+            _open_tag(plain, tag.lower(), attributes, where)
+    if plain.open:
+        raise cannot_parse(f'Can\'t find end tag corresponding to start tag "{plain.open[-1][0]}"')
+    return plain.done()
+
+
+def _open_tag(plain: Plain, tag: str, attributes: str, where: int) -> None:
+    kind = _TAGS.get(tag)
+    if tag == "span" and "tg-spoiler" in attributes:
+        kind = "spoiler"
+    if kind is None:
+        raise cannot_parse(f'Unsupported start tag "{tag}" at byte offset {where}')
+    link = _HREF.search(attributes)
+    language = _LANGUAGE.search(attributes)
+    if kind == "text_link":
+        plain.start(tag, type=kind, url=link.group(1) if link else "")
+    elif kind == "code" and language and plain.open and plain.open[-1][0] == "pre":
+        plain.open[-1][2]["language"] = language.group(1)
+        plain.start(tag)
+    else:
+        plain.start(tag, type=kind)
+
+
+def _close_tag(plain: Plain, tag: str, where: int) -> None:
+    if not plain.open:
+        raise cannot_parse(f"Unexpected end tag at byte offset {where}")
+    expected = plain.open[-1][0]
+    if expected != tag:
+        raise cannot_parse(
+            f'Unmatched end tag at byte offset {where}, expected "</{expected}>", found "</{tag}>"'
+        )
+    plain.end()
+    # The code inside pre only names the language; pre is the one entity.
+    if plain.entities and "type" not in plain.entities[-1]:
+        plain.entities.pop()
+
+
+_MARKS = {"*": "bold", "_": "italic", "__": "underline", "~": "strikethrough", "||": "spoiler"}
+_MARK_TOKEN = re.compile(
+    r"```(?:([A-Za-z0-9_+-]*)\n)?([\s\S]*?)```|`([^`\n]*)`|\\([\x21-\x7e])"
+    r"|__|\|\||[*_~]|\[|\]\(((?:[^)\\]|\\.)*)\)|[^\\`*_~\[\]|]+|[\s\S]"
+)
+_RESERVED = frozenset("_*[]()~`>#+-=|{}.!")
+
+
+def parse_markdown(text: str) -> tuple[str, list[Entity]]:
+    """Return the plain text and its entities. Raises BotApiError for marks that do not fit."""
+    plain = Plain()
+    for token in _MARK_TOKEN.finditer(text):
+        language, block, code, escaped, url = token.groups()
+        word = token.group()
+        if block is not None:
+            extra = {"language": language} if language else {}
+            _whole(plain, block, type="pre", **extra)
+        elif code is not None:
+            _whole(plain, code, type="code")
+        elif escaped is not None:
+            plain.add(escaped)
+        elif word in _MARKS or word == "[":
+            _toggle(plain, word)
+        elif url is not None:
+            _end_link(plain, url, token.start())
+        else:
+            _add_unmarked(plain, word, text, token.start())
+    if plain.open:
+        raise cannot_parse("Can't find end of the entity")
+    return plain.done()
+
+
+def _whole(plain: Plain, text: str, **entity: Any) -> None:
+    plain.start("`", **entity)
+    plain.add(re.sub(r"\\([\x21-\x7e])", r"\1", text))
+    plain.end()
+
+
+def _toggle(plain: Plain, mark: str) -> None:
+    if plain.open and plain.open[-1][0] == mark:
+        plain.end()
+    elif mark == "[":
+        plain.start("[", type="text_link")
+    else:
+        plain.start(mark, type=_MARKS[mark])
+
+
+def _end_link(plain: Plain, url: str, where: int) -> None:
+    if not plain.open or plain.open[-1][0] != "[":
+        raise cannot_parse(f"Unexpected end of link at byte offset {where}")
+    plain.open[-1][2]["url"] = re.sub(r"\\(.)", r"\1", url)
+    plain.end()
+
+
+def _add_unmarked(plain: Plain, word: str, text: str, start: int) -> None:
+    for place, character in enumerate(word):
+        if character not in _RESERVED:
+            continue
+        if character == ">" and (start + place == 0 or text[start + place - 1] == "\n"):
+            continue
+        raise cannot_parse(
+            f"Character '{character}' is reserved and must be escaped with the preceding '\\'"
+        )
+    plain.add(word)
+
+
+_PARSERS = {"html": parse_html, "markdownv2": parse_markdown}
+
+
+def parse_marked(text: str, mode: str) -> tuple[str, list[Entity]]:
+    """Return the plain text and its entities (offsets in UTF-16 units).
+
+    Raises BotApiError with Telegram's words when the marks do not fit or the mode is unknown.
+    """
+    parser = _PARSERS.get(mode.lower())
+    if parser is None:
+        raise bad_request("unsupported parse_mode")
+    return parser(text)

@@ -1,0 +1,653 @@
+"""What people do: write, hand over files, pay, press keys, gather in groups.
+
+Whoever acts is named with the place: `anna` (the private chat with the bot), `anna@study` (a
+group), `anna#12` or `anna@seminar#12` (a topic, by its message_thread_id).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from merlin.core.errors import NotFound, Refused
+from merlin.core.text import language_of, text
+from merlin.core.utf16 import units
+from merlin.sandbox.telegram.arguments import BotApiError, Upload
+from merlin.sandbox.telegram.groups import (
+    change_bot,
+    change_topic,
+    has_topics,
+    is_told,
+    make_topic,
+    member,
+    service,
+    thread_fields,
+    topic_of,
+)
+from merlin.sandbox.telegram.keyboards import find_button
+from merlin.sandbox.telegram.messages import as_media, keep_file, reply_fields
+from merlin.sandbox.telegram.queries import InlineAnswer, kept_answer
+from merlin.sandbox.telegram.stars import CHECKOUT_S, balance, give_back, invoice_of, pay
+from merlin.sandbox.telegram.text import CAPTION_UNITS, TEXT_UNITS, typed
+from merlin.sandbox.telegram.world import (
+    BOT_ID,
+    LEADING,
+    PRESENT,
+    SUPERGROUP_BASE,
+    Chat,
+    Group,
+    LoggedMessage,
+    Person,
+    World,
+    bot_user,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Somebody in a chat, in one of its topics or in none (0)."""
+
+    person: Person
+    chat: Chat
+    thread: int = 0
+
+
+class Presence:
+    """Finding people, chats and messages; sending as somebody."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def person(self, who: str | int) -> Person:
+        """Return the person of this name or id, wherever they are. Raises NotFound."""
+        return self.place(who).person
+
+    def group(self, name: str) -> Group:
+        """Return the group of this name or id. Raises NotFound."""
+        try:
+            return self._world.group(name)
+        except KeyError:
+            raise NotFound(f"no group is called {name}") from None
+
+    def place(self, who: str | int) -> Place:
+        """Return who and where `who` names. Raises NotFound."""
+        named, _, thread = str(who).partition("#")
+        name, _, group = named.partition("@")
+        try:
+            person = self._world.person(name)
+        except KeyError:
+            raise NotFound(f"nobody is called {name}") from None
+        chat: Chat = self.group(group) if group else person
+        wanted = int(thread) if thread.isdecimal() else 0
+        if thread and topic_of(self._world, chat, wanted) is None:
+            raise NotFound(f"no topic {thread} in this chat")
+        return Place(person, chat, wanted)
+
+    def chat(self, name: str | int) -> Chat:
+        """Return a chat by the name of its group or person, or by an id. Raises NotFound."""
+        if isinstance(name, int) or name.removeprefix("-").isdecimal():
+            found = self._world.chat(int(name))
+            if found is not None:
+                return found
+        try:
+            return self._world.group(str(name))
+        except KeyError:
+            return self.place(name).chat
+
+    def message(self, chat: Chat, message_id: int) -> LoggedMessage:
+        """Return a message that stands in a chat. Raises NotFound."""
+        logged = self._world.messages.get(chat.chat_id, {}).get(message_id)
+        if logged is None or logged.deleted_at:
+            raise NotFound(f"no message {message_id} in this chat")
+        return logged
+
+    def send(
+        self, place: Place, content: Mapping[str, Any], replied: LoggedMessage | None = None
+    ) -> int:
+        """Let somebody send a message; the bot is told of it as privacy mode allows."""
+        group = place.chat if isinstance(place.chat, Group) else None
+        if group and (group.moved_to or group.status(place.person.person_id) not in PRESENT):
+            raise Refused(f"{place.person.name} is not in {group.name}")
+        answered = replied.message if replied else None
+        thread = thread_fields(self._world, place.chat, place.thread, answered)
+        sender = place.person.as_user()
+        message = self._world.new_message(place.chat, sender, **{**thread, **content})
+        self._world.add_message(message)
+        return self.tell("message", message)
+
+    def tell(self, kind: str, message: Mapping[str, Any]) -> int:
+        """Tell the bot of a message, new or edited, if it may know; return the update_id or 0."""
+        return self._world.add_update(kind, message) if is_told(self._world, message) else 0
+
+
+_CONTENT = (
+    *("text", "entities", "caption", "caption_entities", "photo", "document", "voice"),
+    *("video_note", "audio", "video"),
+)
+
+
+class Writing(Presence):
+    """People's texts."""
+
+    def say(self, who: str | int, text: str, *, reply_to: int = 0, quote: str = "") -> int:
+        """Write; commands, mentions and links are marked. `quote` is a part of what is answered."""
+        place = self.place(who)
+        if not text.strip() or units(text) > TEXT_UNITS:
+            raise Refused("a message has 1 to 4096 characters")
+        marked = typed(text)
+        content: dict[str, Any] = {"text": text, **({"entities": marked} if marked else {})}
+        if not reply_to:
+            return self.send(place, content)
+        replied = self.message(place.chat, reply_to)
+        try:
+            content |= reply_fields(replied, quote)
+        except BotApiError as error:
+            raise Refused("the quote is not in the message") from error
+        return self.send(place, content, replied)
+
+    def start(self, who: str | int, payload: str = "") -> int:
+        """Open the bot by a deep link, `t.me/<bot>?start=<payload>`, and press Start."""
+        return self.say(who, f"/start {payload}".rstrip())
+
+    def paste(self, who: str | int, text: str) -> list[int]:
+        """Write a text of any length, which the client splits as clients do."""
+        return [self.say(who, part) for part in parts(text)]
+
+    def edit(self, who: str | int, message_id: int, text: str) -> int:
+        """Correct an own text or caption."""
+        place = self.place(who)
+        old = self.message(place.chat, message_id)
+        name = "text" if "text" in old.message else "caption"
+        marks = "entities" if name == "text" else "caption_entities"
+        if old.message["from"]["id"] != place.person.person_id or name not in old.message:
+            raise Refused("people edit their own texts")
+        new = {**old.message, name: text, "edit_date": int(time.time())}
+        new.pop(marks, None)
+        if marked := typed(text):
+            new[marks] = marked
+        self._world.add_edit(new)
+        return self.tell("edited_message", new)
+
+    def forward(
+        self, who: str | int, message_ids: Sequence[int], from_chat: str | int = ""
+    ) -> list[int]:
+        """Forward messages of a chat (own with the bot by default), each as one of its own."""
+        place = self.place(who)
+        source = self.chat(from_chat) if from_chat else place.chat
+        return [self._forward(place, self.message(source, one)) for one in message_ids]
+
+    def _forward(self, place: Place, logged: LoggedMessage) -> int:
+        origin = logged.message.get("forward_origin") or {
+            "type": "user",
+            "date": logged.message["date"],
+            "sender_user": logged.message["from"],
+        }
+        content = {name: logged.message[name] for name in _CONTENT if name in logged.message}
+        return self.send(place, {"forward_origin": origin, **content})
+
+    def forward_words(self, who: str | int, said: Sequence[tuple[str, str]]) -> list[int]:
+        """Forward a talk from elsewhere: (author, text), oldest first.
+
+        The author is a person's name, `bot` for the bot, or the name that somebody goes by who
+        hides the account.
+        """
+        place = self.place(who)
+        return [self._forward_said(place, author, text) for author, text in said]
+
+    def _forward_said(self, place: Place, author: str, text: str) -> int:
+        origin: dict[str, Any] = {"date": int(time.time()) - 60, **self._author(author)}
+        marked = typed(text)
+        content = {"forward_origin": origin, "text": text}
+        return self.send(place, {**content, **({"entities": marked} if marked else {})})
+
+    def _author(self, author: str) -> dict[str, Any]:
+        if author in {"bot", str(BOT_ID)}:
+            return {"type": "user", "sender_user": bot_user()}
+        try:
+            return {"type": "user", "sender_user": self._world.person(author).as_user()}
+        except KeyError:
+            return {"type": "hidden_user", "sender_user_name": author}
+
+
+def parts(text: str) -> list[str]:
+    """Split a text as a client does: at most 4096 UTF-16 units, best at a line's end, at a space.
+
+    Text of white space alone gives none.
+    """
+    found = []
+    while text := text.strip():
+        end = _whole(text)
+        if end < len(text):
+            half = end // 2
+            line, space = text.rfind("\n", half, end), text.rfind(" ", half, end)
+            end = next((place for place in (line, space) if place > 0), end)
+        found.append(text[:end].rstrip())
+        text = text[end:]
+    return found
+
+
+def _whole(text: str) -> int:
+    """Return how many characters fit into one message."""
+    end = min(len(text), TEXT_UNITS)
+    while units(text[:end]) > TEXT_UNITS:
+        end -= max((units(text[:end]) - TEXT_UNITS) // 2, 1)
+    return end
+
+
+KINDS = frozenset({"document", "photo", "voice", "video_note", "audio", "video"})
+MOST_IN_ALBUM = 10
+
+
+class Handing(Presence):
+    """People's files."""
+
+    def send_file(
+        self,
+        who: str | int,
+        upload: Upload,
+        *,
+        kind: str = "document",
+        caption: str = "",
+        seconds: int = 0,
+    ) -> int:
+        """Send a document, photo, voice, video_note, audio or video of so many seconds."""
+        return self._hand(self.place(who), upload, kind, {}, (caption, seconds))
+
+    def send_album(
+        self, who: str | int, uploads: Sequence[Upload], *, kind: str = "photo", caption: str = ""
+    ) -> list[int]:
+        """Send 2 to 10 photos or documents as one album: an update each, one media_group_id."""
+        if not 2 <= len(uploads) <= MOST_IN_ALBUM:  # noqa: PLR2004 - Telegram's least
+            raise Refused("an album has 2 to 10 files")
+        place = self.place(who)
+        album = {"media_group_id": str(secrets.randbits(57))}
+        captions = [caption, *[""] * (len(uploads) - 1)]
+        return [
+            self._hand(place, upload, kind, album, (words, 0))
+            for upload, words in zip(uploads, captions, strict=True)
+        ]
+
+    def _hand(
+        self,
+        place: Place,
+        upload: Upload,
+        kind: str,
+        more: dict[str, Any],
+        said: tuple[str, int],
+    ) -> int:
+        caption, seconds = said
+        if kind not in KINDS:
+            raise Refused(f"people send no {kind} here")
+        if units(caption) > CAPTION_UNITS:
+            raise Refused("a caption has at most 1024 characters")
+        try:
+            file = keep_file(self._world, kind, upload)
+        except BotApiError as error:
+            raise Refused("a file must not be empty") from error
+        content = {**more, **as_media(self._world, file, kind, seconds=seconds)}
+        if caption:
+            marked = typed(caption)
+            content |= {"caption": caption, **({"caption_entities": marked} if marked else {})}
+        return self.send(place, content)
+
+
+class Paying(Presence):
+    """People's Stars."""
+
+    def pay(self, who: str | int, what: str | int = 0, payload: str = "") -> int:
+        """Ask to pay the invoice of this message or behind this slug, the newest for none.
+
+        The bot is asked before; with its consent the Stars move. An invoice may be paid by two
+        devices at once, so this does not mind that it is paid. `payload` is sent instead of the
+        invoice's own, as no client can. Raises NotFound, Refused for too few Stars.
+        """
+        person = self.person(who)
+        if isinstance(what, str) and not what.isdecimal():
+            invoice, about = self._linked(what)
+        else:
+            invoice, about = self._sent(self._standing(person, int(what)))
+        return self._ask(person, {**invoice, **({"payload": payload} if payload else {})}, about)
+
+    def pay_message(self, person: Person, logged: LoggedMessage) -> int:
+        """Ask to pay the invoice of a message; as in `pay`."""
+        return self._ask(person, *self._sent(logged))
+
+    def _linked(self, slug: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        invoice = self._world.invoices.get(slug)
+        if invoice is None:
+            raise NotFound(f"no invoice {slug}")
+        return invoice, {"slug": slug}
+
+    def _standing(self, person: Person, message_id: int) -> LoggedMessage:
+        """Return a message with an invoice, the newest for 0."""
+        sent = self._world.messages.get(person.chat_id, {}).values()
+        invoices = [one for one in sent if "invoice" in one.message]
+        found = [one for one in invoices if message_id in {0, one.message_id}]
+        if not found:
+            raise NotFound("no invoice here")
+        return found[-1]
+
+    def _sent(self, logged: LoggedMessage) -> tuple[dict[str, Any], dict[str, Any]]:
+        where = {"chat_id": logged.message["chat"]["id"], "message_id": logged.message_id}
+        return invoice_of(self._world, logged), where
+
+    def _ask(self, person: Person, invoice: dict[str, Any], about: dict[str, Any]) -> int:
+        if balance(self._world, person.person_id) < invoice["total_amount"]:
+            raise Refused(self._words(person, "chat-page-few-stars"))
+        query = {
+            "id": str(secrets.randbits(62)),
+            "from": person.as_user(),
+            "currency": "XTR",
+            "total_amount": invoice["total_amount"],
+            "invoice_payload": invoice["payload"],
+        }
+        told = {"title": invoice["title"], "period": invoice.get("period", 0), **about}
+        self._world.record("checkout", query_id=query["id"], about=told)
+        update_id = self._world.add_update("pre_checkout_query", query)
+        # Acts of a test whose stand-in is down have no loop.
+        with suppress(RuntimeError):
+            loop = asyncio.get_running_loop()
+            loop.call_later(CHECKOUT_S, self._gave_up, person, str(query["id"]))
+        return update_id
+
+    def _gave_up(self, person: Person, query_id: str) -> None:
+        """Tell the payer that the bot has not answered in time."""
+        query = self._world.queries.get(query_id)
+        if query is None or query.answered:
+            return
+        self._world.record("answered", query_id=query_id)
+        words = self._words(person, "chat-page-no-checkout")
+        self._world.tell("answer", {"person_id": person.person_id, "text": words, "alert": True})
+
+    @staticmethod
+    def _words(person: Person, key: str) -> str:
+        return text(language_of(person.language_code), key)
+
+    def renew(self, who: str | int, charge: str = "") -> int:
+        """Let the next payment of a subscription be due now; the newest for no charge.
+
+        Raises NotFound, Refused for one that its owner or the bot has stopped.
+        """
+        person = self.person(who)
+        mine = {
+            first: one
+            for first, one in self._world.subscriptions.items()
+            if one["person_id"] == person.person_id and charge in {"", first}
+        }
+        if not mine:
+            raise NotFound("no such subscription")
+        first, subscription = list(mine.items())[-1]
+        if subscription["is_canceled"]:
+            raise Refused("this subscription is stopped")
+        if balance(self._world, person.person_id) < subscription["total_amount"]:
+            raise Refused(self._words(person, "chat-page-few-stars"))
+        return pay(self._world, person, subscription, first)
+
+    def take_back(self, who: str | int, charge: str) -> int:
+        """Let Telegram itself send the Stars of a payment back, as after a dispute."""
+        try:
+            return give_back(self._world, self.person(who).person_id, charge)
+        except BotApiError as error:
+            raise Refused(error.description) from error
+
+    def give_stars(self, who: str | int, count: int) -> int:
+        """Give somebody Stars, or take some away; the bot hears nothing of it."""
+        self._world.record("stars", person_id=self.person(who).person_id, count=count)
+        return 0
+
+
+class Pressing(Paying):
+    """People's keys."""
+
+    def press(
+        self, who: str | int, wanted: str, message_id: int = 0, *, forged: bool = False
+    ) -> int:
+        """Press the key with this data or label, of one message or of the newest that has it.
+
+        `forged` sends the data as it is, key or no key, as a hostile client can.
+        """
+        place = self.place(who)
+        logged, button = self._key(place, wanted, message_id, forged=forged)
+        if button.get("pay"):
+            return self.pay_message(place.person, logged)
+        if "callback_data" not in button:
+            raise Refused("this key calls nothing at the bot")
+        query = {
+            "id": str(secrets.randbits(62)),
+            "from": place.person.as_user(),
+            **self._pressed(logged),
+            "chat_instance": str(place.chat.chat_id * 7919),
+            "data": button["callback_data"],
+        }
+        return self._world.add_update("callback_query", query)
+
+    def _pressed(self, logged: LoggedMessage) -> dict[str, Any]:
+        where = (logged.message["chat"]["id"], logged.message_id)
+        for inline_id, at in self._world.inline_messages.items():
+            if at == where:
+                return {"inline_message_id": inline_id}
+        return {"message": logged.message}
+
+    def _key(
+        self, place: Place, wanted: str, message_id: int, *, forged: bool
+    ) -> tuple[LoggedMessage, dict[str, Any]]:
+        chat = self._world.messages.get(place.chat.chat_id, {})
+        newest = list(chat.values())[::-1]
+        standing = [self.message(place.chat, message_id)] if message_id else newest
+        for logged in standing:
+            button = find_button(logged.message.get("reply_markup"), wanted)
+            if button and not logged.deleted_at:
+                return logged, button
+        if forged and standing:
+            return standing[0], {"callback_data": wanted}
+        raise NotFound(f"no key {wanted}")
+
+    def react(self, who: str | int, message_id: int, emoji: str) -> int:
+        """Put a reaction under a message, "" takes it away; groups tell their administrators."""
+        place = self.place(who)
+        logged = self.message(place.chat, message_id)
+        person_id, chat_id = place.person.person_id, place.chat.chat_id
+        words = (logged.reactions.get(person_id, ""), emoji)
+        self._world.record(
+            "reaction", chat_id=chat_id, message_id=message_id, emoji=emoji, person_id=person_id
+        )
+        if isinstance(place.chat, Group) and place.chat.status(BOT_ID) not in LEADING:
+            return 0
+        old, new = ([{"type": "emoji", "emoji": one}] if one else [] for one in words)
+        told = {
+            "chat": place.chat.as_chat(),
+            "message_id": message_id,
+            "user": place.person.as_user(),
+            "date": int(time.time()),
+            "old_reaction": old,
+            "new_reaction": new,
+        }
+        return self._world.add_update("message_reaction", told)
+
+    def block(self, who: str | int, *, blocked: bool = True) -> int:
+        """Block the bot, or let it write again."""
+        person = self.person(who)
+        self._world.record("block", person_id=person.person_id, blocked=blocked)
+        words = ("member", "kicked") if blocked else ("kicked", "member")
+        change = {
+            "chat": person.as_chat(),
+            "from": person.as_user(),
+            "date": int(time.time()),
+            "old_chat_member": member(bot_user(), words[0]),
+            "new_chat_member": member(bot_user(), words[1]),
+        }
+        return self._world.add_update("my_chat_member", change)
+
+    def ask_inline(self, who: str | int, query: str, offset: str = "") -> int:
+        """Type `@bot query` in any chat; 0 when Telegram shows an answer that it kept."""
+        place = self.place(who)
+        if kept_answer(self._world, place.person.person_id, query, offset):
+            return 0
+        told = {
+            "id": str(secrets.randbits(62)),
+            "from": place.person.as_user(),
+            "query": query,
+            "offset": offset,
+            "chat_type": place.chat.as_chat()["type"] if place.chat != place.person else "sender",
+        }
+        return self._world.add_update("inline_query", told)
+
+    def inline_answer(self, who: str | int, query: str, offset: str = "") -> InlineAnswer | None:
+        """Return what stands under the field for `@bot query`, None while nothing does."""
+        return kept_answer(self._world, self.person(who).person_id, query, offset)
+
+    def choose(self, who: str | int, query: str, result_id: str) -> int:
+        """Send the result of this id of the newest answer to `query`.
+
+        The bot gets chosen_inline_result where its owner switched inline feedback on.
+        """
+        place = self.place(who)
+        result = self._result(place, query, result_id)
+        message: dict[str, Any] = result["message"]
+        update_id = self.send(place, {"via_bot": bot_user(), **message})
+        told: dict[str, Any] = {
+            "result_id": result_id,
+            "from": place.person.as_user(),
+            "query": query,
+        }
+        if "reply_markup" in message:
+            inline_id = secrets.token_urlsafe(20)
+            message_id = max(self._world.messages[place.chat.chat_id])
+            where = {"chat_id": place.chat.chat_id, "message_id": message_id}
+            self._world.record("inline_message", inline_message_id=inline_id, **where)
+            told["inline_message_id"] = inline_id
+        if self._world.settings.get("inline_feedback"):
+            return self._world.add_update("chosen_inline_result", told)
+        return update_id
+
+    def _result(self, place: Place, query: str, result_id: str) -> dict[str, Any]:
+        for answer in reversed(self._world.inline_answers.values()):
+            if answer.person_id == place.person.person_id or not answer.is_personal:
+                for result in answer.results:
+                    if answer.query == query and result["id"] == result_id:
+                        return dict(result)
+        raise NotFound(f"no result {result_id} for {query}")
+
+
+# What the bot's owner switches at BotFather.
+SWITCHES = frozenset({"has_topics", "reads_all", "inline_feedback"})
+BOT_STATUSES = frozenset({"member", "administrator", "left", "kicked"})
+
+
+class Gathering(Presence):
+    """People's groups."""
+
+    def make_group(self, who: str | int, name: str, title: str, *, is_forum: bool = False) -> int:
+        """Make a group with the three and the bot in it; a forum is a supergroup at once."""
+        creator = self.person(who)
+        if name in {group.name for group in self._world.groups.values()}:
+            raise Refused(f"there is a group {name}")
+        number = len(self._world.groups) + 1
+        base = SUPERGROUP_BASE - 2_000_000_000 if is_forum else -4_000_000_000
+        kind = "supergroup" if is_forum else "group"
+        present = {1001: "member", 1002: "member", 1003: "member", creator.person_id: "creator"}
+        group = Group(base - number, name, title, tuple(present.items()), kind, is_forum=is_forum)
+        self._world.keep_group(group)
+        return change_bot(self._world, group, creator.as_user(), "member")
+
+    def set_bot(self, who: str | int, status: str) -> int:
+        """Add the bot to `who`'s group, promote it, remove or ban it; the update is my_chat_member.
+
+        `status` is member, administrator, left or kicked.
+        """
+        place = self.place(who)
+        if status not in BOT_STATUSES or not isinstance(place.chat, Group):
+            raise Refused(f"a bot in a group is one of {sorted(BOT_STATUSES)}")
+        return change_bot(self._world, place.chat, place.person.as_user(), status)
+
+    def join(self, who: str | int) -> int:
+        """Come into the group that `who` names."""
+        return self._come_or_go(who, "member")
+
+    def leave(self, who: str | int) -> int:
+        """Leave the group that `who` names."""
+        return self._come_or_go(who, "left")
+
+    def _come_or_go(self, who: str | int, status: str) -> int:
+        place = self.place(who)
+        if not isinstance(place.chat, Group):
+            raise Refused("only groups are joined and left")
+        user = place.person.as_user()
+        members = place.chat.with_status(place.person.person_id, status)
+        group = replace(place.chat, members=members)
+        self._world.keep_group(group)
+        if status in PRESENT:
+            return service(self._world, group, user, new_chat_members=[user])
+        return service(self._world, group, user, left_chat_member=user)
+
+    def migrate(self, who: str | int) -> int:
+        """Turn `who`'s group into a supergroup: a new id, and a service message in both chats."""
+        place = self.place(who)
+        old = place.chat
+        if not isinstance(old, Group) or old.kind != "group":
+            raise Refused("only a basic group becomes a supergroup")
+        user = place.person.as_user()
+        new = replace(old, group_id=SUPERGROUP_BASE + old.group_id, kind="supergroup")
+        service(self._world, old, user, migrate_to_chat_id=new.group_id)
+        self._world.keep_group(replace(old, moved_to=new.group_id))
+        self._world.keep_group(new)
+        return service(self._world, new, user, migrate_from_chat_id=old.group_id)
+
+    def make_topic(self, who: str | int, name: str = "") -> int:
+        """Open a topic in a forum or, once switched on, with the bot; return its thread id.
+
+        Without a name the client gives one, and says that it did.
+        """
+        place = self.place(who)
+        if not has_topics(self._world, place.chat):
+            raise Refused("this chat has no topics")
+        message = make_topic(self._world, place.chat, place.person.as_user(), name)
+        self.tell_service(place.chat, message)
+        return int(message["message_id"])
+
+    def rename_topic(self, who: str | int, name: str) -> int:
+        """Rename the topic that `who` names."""
+        return self._change_topic(who, {"name": name})
+
+    def close_topic(self, who: str | int, *, closed: bool = True) -> int:
+        """Close the topic that `who` names, or open it again."""
+        return self._change_topic(who, {"closed": closed})
+
+    def _change_topic(self, who: str | int, change: dict[str, object]) -> int:
+        place = self.place(who)
+        if topic_of(self._world, place.chat, place.thread) is None:
+            raise NotFound("no such topic")
+        user = place.person.as_user()
+        message = change_topic(self._world, place.chat, user, place.thread, **change)
+        return self.tell_service(place.chat, message)
+
+    def tell_service(self, chat: object, message: dict[str, object]) -> int:
+        """Tell the bot of a service message; privacy mode hides none of them."""
+        if isinstance(chat, Group) and chat.status(BOT_ID) not in PRESENT:
+            return 0
+        return self._world.add_update("message", message)
+
+    def switch(self, name: str, *, on: bool = True) -> None:
+        """Let the bot's owner switch something at BotFather.
+
+        `name` is has_topics, reads_all (no privacy mode) or inline_feedback.
+        """
+        if name not in SWITCHES:
+            raise Refused(f"a switch is one of {sorted(SWITCHES)}")
+        self._world.record("setting", name=name, value=on)
+
+    def expire_queries(self) -> None:
+        """Let every query that waits for an answer be too old for one."""
+        self._world.record("expire")
+
+
+class Acting(Writing, Handing, Pressing, Gathering):
+    """The people's side of the world; acts return the update_id they led to, 0 for none.
+
+    How people and places are named is told in `presence`.
+    """
