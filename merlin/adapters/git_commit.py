@@ -79,7 +79,9 @@ class GitBranch:
     def find(self, head: str | None, batch_id: str) -> str | None:
         if head is None:
             return None
-        asked = ("--fixed-strings", "--grep", _trailer_id(batch_id), "--format=%H")
+        # The anchors keep git from PCRE, which compiles its patterns into memory that may be
+        # executed: the daemon's unit forbids that, to git as well (MemoryDenyWriteExecute).
+        asked = ("--basic-regexp", "--grep", f"^{_trailer_id(batch_id)}$", "--format=%H")
         with self._judged():
             found = self._run("log", "-1", *asked, head, "--").decode().split()
         return found[0] if found else None

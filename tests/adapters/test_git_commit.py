@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -46,6 +48,34 @@ def press_of(make_source):
 @pytest.fixture
 def press(bare, press_of):
     return press_of(bare.path)
+
+
+# Under the daemon's unit no memory may be written and executed; prctl(2), PR_SET_MDWE.
+SANDBOXED = """
+import ctypes, sys
+from pathlib import Path
+if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):
+    sys.exit(77)
+from merlin.adapters.git_source import GitSource
+branch = GitSource(sys.argv[1], "main", "datasets", Path(sys.argv[2])).branch
+print(branch.find(branch.head(), sys.argv[3]))
+"""
+
+
+def test_a_batch_is_found_on_the_branch_where_no_written_memory_may_be_executed(
+    bare, press, tmp_path
+):
+    batch = batch_of(edit("a", "1\n"))
+    landed = commit(press, batch)
+    commit(press, batch_of(edit("b", "1\n")))
+    for batch_id, found in ((batch.batch_id, landed.commit), (batch.batch_id[:-1], None)):
+        words = (str(bare.path), str(tmp_path / "mirror.git"), batch_id)
+        done = subprocess.run(
+            [sys.executable, "-c", SANDBOXED, *words], capture_output=True, text=True
+        )
+        if done.returncode == 77:
+            pytest.skip("the kernel cannot forbid it (older than 6.3)")
+        assert done.stdout.splitlines()[-1:] == [str(found)], done.stderr
 
 
 def show(remote, path, head="main"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
 from everything import CREDENTIALS, TOKEN, everything
-from installed import PROCESSES, PYTHON, TELEGRAM_URL
+from installed import CONFIG, PROCESSES, PYTHON, TELEGRAM_URL
 
 pytestmark = pytest.mark.integration
 
@@ -23,6 +24,7 @@ for _ in range(1500):
 for path in ("healthz", "metrics"):
     print(urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=60).read().decode())
 """
+LIMIT = "receive.maxInputSize"
 TAUGHT = "Какие черты лица отвечают за глубину фиксации?"
 
 
@@ -87,6 +89,59 @@ def test_root_changes_the_key_of_texts_under_services_of_another_user(machine):
     assert machine.box.run("stat", "-c", "%U:%G %a", path).stdout == before
     for process in ("daemon", "bot", "api"):
         assert "key file cannot be read" not in machine.box.journal(f"merlin-{process}")
+
+
+def test_a_commit_in_an_encoding_that_git_cannot_convert_does_not_end_the_pipeline(machine):
+    commit = "git -c user.name=boris -c user.email=boris@example.com"
+    examples = "/srv/datasets/datasets/neurotypology/examples"
+    for encoding, subject in (("UTF-16", "Even"), ("UTF-16", "Evens"), ("UTF-8", "Go on")):
+        name = subject.lower().replace(" ", "-")
+        words = f"messages:\n  - user: Что это за {name}?\n  - assistant: Проба {name}.\n"
+        machine.box.path(f"{examples}/{name}.yaml").write_text(words, "utf-8")
+        words = f"-c i18n.commitEncoding={encoding} commit -q -m '{subject}'"
+        machine.box.run("sh", "-euc", f"cd {examples}; git add .; {commit} {words} 2>&1")
+
+    def subjects():
+        told = json.loads(machine.merlin("log", "neurotypology", "--json").stdout)
+        return {each["subject"] for each in told}
+
+    machine.wait(lambda: {"Even", "Evens", "Go on"} <= subjects(), "every commit is recorded")
+    assert machine.is_serving("daemon")
+
+
+def test_an_edit_that_the_repository_refuses_is_put_aside_and_the_others_go_on(machine):
+    shared = "/var/lib/merlin/shared.git"
+    commands = f"""
+        git clone -q --bare /srv/datasets {shared}
+        git -C {shared} config {LIMIT} 30k
+        chown -R merlin:merlin {shared}
+    """
+    machine.box.run("sh", "-euc", commands)
+    machine.configure(CONFIG.replace("/srv/datasets", shared))
+    machine.box.systemctl("restart", "merlin-daemon")
+    machine.wait(lambda: machine.is_serving("daemon"), "the daemon serves")
+    large = machine.box.path("/srv/large.yaml")
+    words = "".join(hashlib.sha512(str(number).encode()).hexdigest() for number in range(999))
+    large.write_text(f"messages:\n  - user: Что это?\n  - assistant: {words}\n", "utf-8")
+    large.chmod(0o644)
+    git = ("git", "-c", "safe.directory=*", "-C", shared)
+
+    def asked(*words):
+        told = machine.merlin("example", *words, "--no-wait", "--json")
+        assert told.returncode == 0, told.stderr
+        return json.loads(told.stdout)["change"]
+
+    def is_committed(name):
+        path = f"main:datasets/neurotypology/examples/{name}.yaml"
+        return machine.box.run(*git, "cat-file", "-e", path, is_checked=False).returncode == 0
+
+    change = asked("add", "neurotypology", "--id", "large", "--file", "/srv/large.yaml")
+    asked("add", "neurotypology", "--id", "small", "--question", "А это?", "--answer", "Малое.")
+    machine.wait(lambda: is_committed("small"), "the other edit is committed", 120)
+    assert not is_committed("large")
+    machine.box.run(*git, "config", "--unset-all", LIMIT)
+    asked("retry", change)
+    machine.wait(lambda: is_committed("large"), "the edit is committed after all")
 
 
 def test_every_process_keeps_its_watchdog_quiet(machine):
