@@ -1,7 +1,8 @@
 """`make bench`: run the measurements that take minutes; `python -m bench NAME` runs one.
 
 `kills`, `storm`, `billing`, `learning`, `engine`, `chat` and `api` take longest and are run by name
-alone; the last four take words: names of their rows, or options.
+alone, and so is `house`. The last four and `house` take words: names of rows, options, or
+revisions.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from importlib import import_module
 
 QUICK = ("demo", "recall", "dataset")
 NAMES = (*QUICK, "changes", "billing", "kills", "storm", "contract", "page")
-WITH_WORDS = ("learning", "engine", "chat", "api")
+WITH_WORDS = ("learning", "engine", "chat", "api", "house")
 
 
 def main() -> None:
