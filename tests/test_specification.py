@@ -10,10 +10,10 @@ from markdown_pages import ROOT
 pytestmark = pytest.mark.unit
 
 PAGE = (ROOT / "docs" / "specification.md").read_text(encoding="utf-8")
-ROWS = {row[1]: row[2] for row in re.finditer(r"^\| ([UAT]\d+) \|(.*)\|$", PAGE, re.MULTILINE)}
+ROWS = {row[1]: row[2] for row in re.finditer(r"^\| ([UATF]\d+) \|(.*)\|$", PAGE, re.MULTILINE)}
 ITEMS = [
     f"{group}{number}"
-    for group, count in (("U", 18), ("A", 15), ("T", 15))
+    for group, count in (("U", 18), ("A", 15), ("T", 15), ("F", 25))
     for number in range(1, count + 1)
 ]
 
