@@ -184,5 +184,6 @@ def _listen(stop: threading.Event) -> None:
 
 if __name__ == "__main__":
     # By its own name, so that workers find what they are to run.
+    from merlin.engine.trainers.lora.cluster import main as by_name
 
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(by_name(Path(sys.argv[1])))
