@@ -25,7 +25,8 @@ import typer
 from merlin import __version__
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import ConfigError, MerlinError
-from merlin.core.log import redact, setup
+from merlin.core.log import redact
+from merlin.core.log import setup as set_up_log
 from merlin.core.text import language_of, text
 
 BUG, INTERRUPTED = 3, 130
@@ -40,27 +41,23 @@ _SURROUNDINGS = (
     errno.EISDIR,
     errno.EEXIST,
 )
+# In the order of the help, which tells commands before groups.
 GROUPS = (
-    "demo",
     "processes",
     "engine",
     "init",
     "check",
-    "example",
-    "import_",
-    "export",
-    "schema",
-    "build",
+    "examples",
+    "import_export",
+    "builds",
+    "courses",
     "jobs",
     "models",
     "provider",
-    "courses",
     "users",
     "billing",
-    "key",
-    "ask",
     "status",
-    "config",
+    "setup",
 )
 
 app = typer.Typer(
@@ -106,7 +103,7 @@ def _register_all() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    setup("cli", quiet=True)
+    set_up_log("cli", quiet=True)
     _register_all()
     try:
         app(args=None if argv is None else list(argv), standalone_mode=True)

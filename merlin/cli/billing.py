@@ -1,23 +1,38 @@
-"""`merlin billing`: what was sold, what goes back, and whether the tills say the same."""
+"""`merlin billing report|orders|show|refund|export|reconcile|promo`: what was sold and goes back.
+
+`reconcile` compares the ledger with what the gateways say and changes nothing; `promo` keeps the
+codes that make a plan cheaper or give days of it.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import sys
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from merlin.billing.promo import MOST_DAYS, MOST_PERCENT
 from merlin.billing.purchase import PurchaseState
+from merlin.billing.refund import RefundState
 from merlin.billing.report import COLUMNS, Sum, lines, sums, written
-from merlin.cli import promos
-from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import as_json, say, table, word
-from merlin.cli.period import Since, Until, ends_of
-from merlin.cli.reconcile import reconcile
-from merlin.cli.refunds import refund, show
+from merlin.cli import language
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.output import Since, Until, as_json, ends_of, pairs, say, table, word
+from merlin.core.errors import Refused
+from merlin.core.text import text
+
+if TYPE_CHECKING:
+    from merlin.billing.ledger import Entry
+    from merlin.billing.promo import Listed, Promo
+    from merlin.billing.refund import Refund
+    from merlin.wiring.reconciling import Reconciled
+    from merlin.wiring.selling import Sales
+
 
 _BOM = "\ufeff"
 
@@ -27,7 +42,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Sales: sums, orders, refunds, codes.")
     for verb in (report, orders, show, refund, reconcile, export):
         group.command()(verb)
-    promos.register(group)
+    _register_promo(group)
     app.add_typer(group, name="billing")
 
 
@@ -47,7 +62,7 @@ def report(
         as_json({"since": first, "until": last, "sums": [_sum(each) for each in found]})
         return
     names = ("month", "till", "plan", "payments", "paid", "refunds", "returned", "net", "test")
-    table([f"billing-col-{name}" for name in names], [_row(each) for each in found])
+    table([f"billing-col-{name}" for name in names], [_sum_row(each) for each in found])
 
 
 def _sum(each: Sum) -> dict[str, Any]:
@@ -65,7 +80,7 @@ def _sum(each: Sum) -> dict[str, Any]:
     }
 
 
-def _row(each: Sum) -> list[object]:
+def _sum_row(each: Sum) -> list[object]:
     told, code = _sum(each), each.currency.value
     money = {name: f"{told[name]} {code}" for name in ("paid", "returned", "net")}
     till = word("till", each.till.value)
@@ -143,3 +158,282 @@ def _write(place: str, page: str) -> None:
     except OSError as error:
         words = f"{place}: {error.strerror}"
         raise ConfigError(words, "error-plain") from error
+
+
+Order = Annotated[str, typer.Argument(metavar="ORDER", help="The order's number.")]
+WAIT_S = 30.0
+
+
+def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Show one order: what it is, its rows in the ledger, its refunds."""
+    from merlin.wiring.selling import entry_shown, order_shown, refund_shown, watched
+
+    with watched(configuration(config)) as sales:
+        told = order_shown(sales.books.purchases.get(order))
+        told["ledger"] = [entry_shown(each) for each in sales.books.ledger.entries(order)]
+        told["refunds"] = [refund_shown(each) for each in sales.books.refunds.of(order)]
+    if json:
+        as_json(told)
+        return
+    _tell_order(told)
+
+
+def _tell_order(told: dict[str, Any]) -> None:
+    shown = {
+        "order": told["order"],
+        "user": told["user"],
+        "plan": told["plan"],
+        "till": word("till", told["till"]),
+        "amount": f"{told['amount']} {told['currency']}",
+        "state": word("purchase", told["state"]),
+        "created": told["created_at"],
+        "till-id": told["till_id"],
+        "promo": told["promo"],
+        "reason": told["reason"],
+    }
+    pairs({f"billing-col-{name}": value for name, value in shown.items()})
+    _table("row kind amount at till-id by", [_entry(each) for each in told["ledger"]])
+    if told["refunds"]:
+        rows = [_refund(each) for each in told["refunds"]]
+        _table("refund amount state at by reason trouble", rows)
+
+
+def _table(names: str, rows: list[list[object]]) -> None:
+    table([f"billing-col-{name}" for name in names.split()], rows)
+
+
+def _entry(each: dict[str, Any]) -> list[object]:
+    kind, amount = word("entry", each["kind"]), f"{each['amount']} {each['currency']}"
+    return [each["row"], kind, amount, each["at"], each["till_id"], each["by"]]
+
+
+def _refund(each: dict[str, Any]) -> list[object]:
+    state, amount = word("refund-state", each["state"]), f"{each['amount']} {each['currency']}"
+    rest = [each[name] for name in ("at", "by", "reason", "trouble")]
+    return [each["refund"][:8], amount, state, *rest]
+
+
+def refund(
+    order: Order,
+    reason: Annotated[str, typer.Option(help="Why; it stays in the records.")],
+    amount: Annotated[
+        str | None, typer.Option(help="A part of it. Default all that is left.")
+    ] = None,
+    grant: Annotated[
+        int | None, typer.Option(help="Which, of an order that was paid several times.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Only write the wish down.")] = False,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Send money back, and take back what it bought; the api or the bot carries it out."""
+    from merlin.wiring.selling import changed, outcome, refund_shown
+
+    if not reason.strip():
+        raise Refused("no reason", "billing-refund-reason")
+    with changed(configuration(config)) as sales:
+        made = _wanted(sales, (order, grant), amount, reason, is_sure=yes)
+        say("billing-refund-wanted", amount=made.amount.decimal, currency=made.amount.currency)
+        now = made if no_wait else outcome(sales, made, WAIT_S)
+    if json:
+        as_json(refund_shown(now))
+    if now.state is RefundState.REFUSED:
+        raise Refused(now.trouble, "billing-refund-refused", trouble=now.trouble)
+    is_done = now.state is RefundState.DONE
+    say("billing-refund-sent" if is_done else "billing-refund-waits", order=order)
+
+
+def _wanted(
+    sales: Sales, which: tuple[str, int | None], said: str | None, reason: str, *, is_sure: bool
+) -> Refund:
+    from merlin.wiring.selling import amount_of, grant_of
+    from merlin.wiring.users import operator
+
+    grant = grant_of(sales, *which)
+    amount = None if said is None else amount_of(said, grant.amount.currency)
+    if not is_sure:
+        _ask(sales, grant, said)
+    return sales.db.transact(
+        lambda: sales.books.refunds.want(grant.entry_id, amount, reason, operator())
+    )
+
+
+def _ask(sales: Sales, grant: Entry, said: str | None) -> None:
+    """Ask whether that is meant. Raises Refused for no, and where nobody can be asked."""
+    purchase = sales.books.purchases.get(grant.purchase_id)
+    amount = said or sales.books.ledger.rest(grant.entry_id).decimal
+    told = {"amount": amount, "currency": grant.amount.currency.value, "user": purchase.user_id}
+    asked = text(language(), "billing-refund-sure", plan=purchase.order.promise.plan, **told)
+    if not sys.stdin.isatty() or not typer.confirm(asked, err=True):
+        raise Refused("not confirmed", "billing-refund-not-sure")
+
+
+Code = Annotated[str, typer.Argument(metavar="CODE", help="The code, in any case.")]
+
+
+def _register_promo(app: typer.Typer) -> None:
+    """Add the group to `merlin billing`."""
+    group = typer.Typer(no_args_is_help=True, help="Codes: a lower price, or days of a plan.")
+    group.command("list")(list_codes)
+    for verb in (add, stop):
+        group.command()(verb)
+    app.add_typer(group, name="promo")
+
+
+def add(
+    code: Code,
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="A plan of the configuration.")],
+    days: Annotated[
+        int, typer.Option(min=0, max=MOST_DAYS, help="Give so many days of it for nothing.")
+    ] = 0,
+    percent: Annotated[
+        int, typer.Option(min=0, max=MOST_PERCENT, help="Take so much off its price.")
+    ] = 0,
+    uses: Annotated[int | None, typer.Option(min=1, help="For so many people at most.")] = None,
+    until: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Up to this day, left out.")
+    ] = None,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Make a code; each person may use it once."""
+    from merlin.account.zone import zone_of
+    from merlin.billing.promo import Promo
+    from merlin.billing.report import begins
+    from merlin.wiring.selling import changed, plan_for_code
+    from merlin.wiring.users import operator
+
+    settings = configuration(config)
+    ends = begins(until.date(), zone_of(settings.timezone)) if until else None
+    with changed(settings) as sales:
+        plan_for_code(sales, plan, is_price=percent > 0)
+        promo = Promo(code, plan, days, percent, uses, ends, operator())
+        sales.db.transact(lambda: sales.books.promos.add(promo))
+        made = next(each for each in sales.books.promos.all() if each.promo.plan == plan)
+    if json:
+        as_json(_shown(made))
+        return
+    say("promo-did-add", code=made.promo.code, plan=plan)
+
+
+def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """List codes, newest first, with how often each was used."""
+    from merlin.wiring.selling import watched
+
+    with watched(configuration(config)) as sales:
+        codes = [_shown(each) for each in sales.books.promos.all()]
+    if json:
+        as_json({"promos": codes})
+        return
+    names = ("code", "plan", "gives", "uses", "until", "promo-state")
+    table([f"billing-col-{name}" for name in names], [_code_row(each) for each in codes])
+
+
+def stop(code: Code, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Let nobody use a code any more; what was given stays."""
+    from merlin.wiring.selling import changed
+    from merlin.wiring.users import operator
+
+    with changed(configuration(config)) as sales:
+        sales.db.transact(lambda: sales.books.promos.stop(code, operator()))
+    if json:
+        as_json({"code": code.strip().upper(), "stopped": True})
+        return
+    say("promo-did-stop", code=code.strip().upper())
+
+
+def _shown(each: Listed) -> dict[str, Any]:
+    promo: Promo = each.promo
+    return {
+        "code": promo.code,
+        "plan": promo.plan,
+        "days": promo.days,
+        "percent": promo.percent,
+        "most_uses": promo.most_uses,
+        "uses": each.uses,
+        "ends_at": promo.ends_at,
+        "stopped": each.is_stopped,
+        "by": promo.by,
+        "at": each.at,
+    }
+
+
+def _code_row(told: dict[str, Any]) -> list[object]:
+    gives = (
+        f"−{told['percent']} %" if told["percent"] else f"{told['days']} {word('billing', 'days')}"
+    )
+    most = "∞" if told["most_uses"] is None else told["most_uses"]
+    state = word("billing", "stopped") if told["stopped"] else ""
+    return [told["code"], told["plan"], gives, f"{told['uses']} / {most}", told["ends_at"], state]
+
+
+def reconcile(
+    since: Since = None, until: Until = None, config: ConfigPath = DEFAULT, json: AsJson = False
+) -> None:
+    """Compare the ledger with YooKassa's list, and show what the bot found of Stars at night.
+
+    Changes nothing; exits with 1 where anything differs.
+    """
+    from merlin.wiring.reconciling import reconcile as compared
+    from merlin.wiring.selling import watched
+
+    settings = configuration(config)
+    first, last = ends_of(settings, since, until)
+    with watched(settings) as sales:
+        came = compared(sales, first, last)
+    if json:
+        as_json({"since": first, "until": last, **_compared(came)})
+    else:
+        _tell_reconciled(came)
+    if not came.is_clean:
+        raise typer.Exit(1)
+
+
+def _compared(came: Reconciled) -> dict[str, Any]:
+    found = [
+        {
+            "difference": each.difference.value,
+            "till_id": each.outside_id,
+            "order": each.purchase_id,
+            "ledger": each.ours.decimal if each.ours else None,
+            "till": each.theirs.decimal if each.theirs else None,
+        }
+        for each in came.found
+    ]
+    return {
+        "clean": came.is_clean,
+        "yookassa": None if came.payments is None else {"payments": came.payments, "found": found},
+        "stars": came.stars,
+        "faults": list(came.wrong),
+    }
+
+
+def _tell_reconciled(came: Reconciled) -> None:
+    rows: list[Sequence[object]] = [
+        [
+            word("differs", each.difference.value),
+            each.outside_id,
+            each.purchase_id,
+            each.ours and each.ours.decimal,
+            each.theirs and each.theirs.decimal,
+        ]
+        for each in came.found
+    ]
+    rows += [
+        [word("differs-stars", str(each.get("kind"))), each.get("charge"), "", "", ""]
+        for each in (came.stars or {}).get("differences", ())
+    ]
+    rows += [[word("differs", "ledger"), "", "", fault, ""] for fault in came.wrong]
+    if rows:
+        names = ("differs", "till-id", "order", "ledger", "theirs")
+        table([f"billing-col-{name}" for name in names], rows)
+    if came.payments is None:
+        say("billing-no-shop")
+    else:
+        say("billing-compared", payments=came.payments, found=len(came.found))
+    if came.stars is None:
+        say("billing-stars-never")
+    else:
+        at, count = str(came.stars.get("at", "")), len(came.stars.get("differences", ()))
+        say("billing-stars-compared", at=at, found=count)

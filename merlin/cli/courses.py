@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from merlin.cli import language
-from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import as_json, say, table, word
 
 if TYPE_CHECKING:

@@ -1,23 +1,41 @@
-"""`merlin engine`: serve; and what there is to see and to do about an engine, a file a topic."""
+"""`merlin engine`: serve; who else may call it and how much, what it trains and how it is.
+
+`merlin engine models` has a file of its own.
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from merlin.cli.loading import DEFAULT, ConfigPath, configuration
+from merlin.cli import engine_models, language
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.output import as_json, drawn, say, table, word
+from merlin.core.clock import iso
+from merlin.core.number import number
 
-# Each adds its verbs to the group by `register`.
-TOPICS = ("engine_models", "engine_keys", "engine_views")
+if TYPE_CHECKING:
+    from merlin.engine.clients import Client, Clients
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb, which is a group too, to the command line."""
     group = typer.Typer()
     group.callback(invoke_without_command=True)(engine)
-    for name in TOPICS:
-        import_module(f"merlin.cli.{name}").register(group)
+    engine_models.register(group)
+    keys = typer.Typer(no_args_is_help=True, help="Keys of those who may call the engine.")
+    keys.command()(add)
+    keys.command("list")(list_keys)
+    keys.command()(revoke)
+    group.add_typer(keys, name="keys")
+    group.command()(jobs)
+    group.command()(status)
     app.add_typer(group, name="engine")
 
 
@@ -29,3 +47,218 @@ def engine(context: typer.Context, config: ConfigPath = DEFAULT) -> None:
         start_engine(configuration(config))
     elif config != DEFAULT:
         raise typer.BadParameter(f"put --config after {context.invoked_subcommand} …")
+
+
+COLUMNS = ("name", "key", "state", "made", "used", "answers", "tokens", "jobs", "bytes", "pace")
+Name = Annotated[str, typer.Argument(help="Who it is for: a program, a course, a person.")]
+
+
+def add(
+    name: Name,
+    per_minute: Annotated[int, typer.Option(min=0, help="Calls a minute; 0: no limit.")] = 60,
+    tokens: Annotated[int, typer.Option(min=0, help="Tokens a day; 0: no limit.")] = 0,
+    jobs: Annotated[int, typer.Option(min=0, help="Unfinished jobs; 0: no limit.")] = 0,
+    megabytes: Annotated[int, typer.Option(min=0, help="MB of files; 0: no limit.")] = 0,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Make a key, shown this once; a revoked name gets a new key and finds its things again."""
+    from merlin.engine.limits import Limits
+    from merlin.wiring.engine_keys import clients_of
+
+    limits = Limits(per_minute, tokens, jobs, megabytes * 1_000_000)
+    with clients_of(configuration(config)) as clients:
+        key = clients.add(name, limits)
+    if json:
+        as_json({"name": name, "key": key, "limits": asdict(limits)})
+        return
+    say("engine-key-made", name=name)
+    sys.stdout.write(f"{key}\n")
+
+
+def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """List the keys by their beginnings, with what each used today and holds now."""
+    from merlin.wiring.engine_keys import clients_of
+
+    with clients_of(configuration(config)) as clients:
+        found = [_shown(clients, client) for client in clients.every()]
+    if json:
+        as_json({"keys": found})
+        return
+    table([f"engine-key-col-{name}" for name in COLUMNS], [_row(each) for each in found])
+
+
+def revoke(name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Let a key count no more, at once; what was made with it stays."""
+    from merlin.wiring.engine_keys import clients_of
+
+    with clients_of(configuration(config)) as clients:
+        clients.revoke(name)
+    if json:
+        as_json({"name": name, "state": "revoked"})
+        return
+    say("engine-key-revoked", name=name)
+
+
+def _shown(clients: Clients, client: Client) -> dict[str, Any]:
+    return {
+        "name": client.name,
+        "hint": client.hint,
+        "state": "good" if client.revoked_at is None else "revoked",
+        "created": iso(datetime.fromtimestamp(client.created_at, UTC)),
+        "used_on": client.used_on,
+        "limits": asdict(client.limits),
+        "use": asdict(clients.use(client)),
+    }
+
+
+def _row(each: dict[str, Any]) -> list[object]:
+    use, limits = each["use"], each["limits"]
+    return [
+        each["name"],
+        f"{each['hint']}…",
+        word("engine-key-state", each["state"]),
+        each["created"][:10],
+        each["used_on"],
+        use["answers"],
+        _of(use["tokens"], limits["tokens_per_day"]),
+        _of(use["jobs"], limits["jobs"]),
+        _of(use["bytes"], limits["bytes"]),
+        limits["requests_per_minute"] or "∞",
+    ]
+
+
+def _of(used: int, limit: int) -> str:
+    return f"{used}/{limit}" if limit else str(used)
+
+
+Rows = Sequence[Sequence[str]]
+
+LOOK_EVERY_S = 1.0
+GB, PER_CENT = 1e9, 100
+JOBS = ("engine-job", "base", "state", "progress", "train-loss", "test-loss", "pace", "left")
+HEADINGS = [f"col-{name}" for name in JOBS]
+BASES = ("base", "answers", "running", "waiting", "adapters", "made")
+_FINAL = frozenset({"succeeded", "failed", "cancelled"})
+
+
+def jobs(
+    watch: Annotated[bool, typer.Option("--watch", help="Show anew until Ctrl-C.")] = False,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Show the engine's jobs, newest first: state, progress, losses, pace, why one failed."""
+    from merlin.wiring.engine_told import engine_told
+
+    if watch and json:
+        raise typer.BadParameter("--watch and --json are for people and for programs: take one")
+    read = configuration(config)
+    if watch:
+        _watched(lambda: [_job_row(job) for job in engine_told(read)["jobs"]])
+        return
+    found = engine_told(read)["jobs"]
+    if json:
+        as_json({"jobs": found})
+        return
+    table(HEADINGS, [_job_row(job) for job in found])
+    for job in found:
+        if job["error"]:
+            say("engine-view-error", job=job["title"], error=job["error"]["message"])
+
+
+def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Show the engine's bases with their queues, its jobs by state, and what it takes."""
+    from merlin.wiring.engine_told import engine_told
+
+    told = engine_told(configuration(config))
+    if json:
+        as_json({name: value for name, value in told.items() if name != "jobs"})
+        return
+    table([f"col-{name}" for name in BASES], [_base_row(base) for base in told["bases"]])
+    counts = [
+        f"{word('engine-page-state', state)} {count}"
+        for state, count in told["counts"].items()
+        if count
+    ]
+    say("engine-view-counts", counts=", ".join(counts) or "–", models=len(told["models"]))
+    say("engine-view-machine", **_machine(told["machine"]))
+
+
+def _watched(rows: Callable[[], Rows]) -> None:
+    """Show the jobs anew every second; without a terminal, whenever something has changed."""
+    from rich.live import Live
+
+    if not sys.stdout.isatty():
+        _printed(rows)
+        return
+    with Live(drawn(HEADINGS, rows()), auto_refresh=False) as live:
+        while True:
+            time.sleep(LOOK_EVERY_S)
+            live.update(drawn(HEADINGS, rows()), refresh=True)
+
+
+def _printed(rows: Callable[[], Rows]) -> None:
+    seen: Rows = []
+    while True:
+        found = rows()
+        if found != seen:
+            table(HEADINGS, found)
+            sys.stdout.flush()
+        seen = found
+        time.sleep(LOOK_EVERY_S)
+
+
+def _job_row(job: Mapping[str, Any]) -> list[str]:
+    is_over = job["state"] in _FINAL
+    left = "" if is_over or not job["seconds_left"] else _span(job["seconds_left"])
+    pace = "" if is_over or not job["tokens_per_second"] else _said(job["tokens_per_second"], 0)
+    return [
+        job["title"],
+        job["base"],
+        word("engine-page-state", job["state"]),
+        "" if is_over else _progress(job),
+        _said(job["train_loss"], 3),
+        _said(job["valid_loss"], 3),
+        pace,
+        left,
+    ]
+
+
+def _progress(job: Mapping[str, Any]) -> str:
+    if not job["steps"]:
+        return ""
+    return f"{job['step']}/{job['steps']} ({round(PER_CENT * job['step'] / job['steps'])} %)"
+
+
+def _base_row(base: Mapping[str, Any]) -> list[str]:
+    figures = base["figures"]
+    names = ("running", "waiting", "adapters", "completion_tokens")
+    return [base["name"], base["backend"], *(_said(figures.get(name), 0) for name in names)]
+
+
+def _machine(told: Mapping[str, Any]) -> dict[str, str]:
+    gpus = [
+        f"{gpu['name']} {_gb(gpu['memory_used_bytes'])}/{_gb(gpu['memory_total_bytes'])}"
+        for gpu in told["gpus"]
+    ]
+    return {
+        "own": _gb(told["memory_own_bytes"]),
+        "total": _gb(told["memory_total_bytes"]),
+        "models": _gb(told["models_bytes"]),
+        "free": _gb(told["disk_free_bytes"]),
+        "gpus": ", ".join(gpus) or "–",
+    }
+
+
+def _gb(count: float | None) -> str:
+    return "–" if count is None else number(language(), count / GB, 1)
+
+
+def _said(value: float | None, digits: int) -> str:
+    return "" if value is None else number(language(), value, digits)
+
+
+def _span(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from merlin.cli import language
-from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import as_json, say, table, word
 from merlin.core.text import text
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from merlin.engine.model_store.catalogue import Entry
     from merlin.engine.model_store.pull import Tell
     from merlin.wiring.library import Shelf
+
 
 COLUMNS = ("name", "source", "licence", "size", "training", "answering", "state", "standing")
 GB, MB = 1e9, 1e6

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from merlin.cli.asking import NoWait, ask_daemon, tell
-from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, ask_daemon, configuration, tell
 from merlin.cli.output import as_json, pairs, table, when, word
 from merlin.core.request import RequestKind
 

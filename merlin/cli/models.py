@@ -1,14 +1,14 @@
-"""`merlin models list|promote|pin|unpin|rollback|history`: which model serves."""
+"""`merlin models` and `merlin ask`: which model serves, and one question to it or another one."""
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
 
-from merlin.cli.asking import ask_daemon, tell
 from merlin.cli.jobs import Dataset
-from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, ask_daemon, configuration, tell
 from merlin.cli.output import as_json, say, table, when, word
 from merlin.core.request import RequestKind
 
@@ -16,12 +16,13 @@ Name = Annotated[str, typer.Argument(help="The dataset.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the group to the command line."""
+    """Add the group and the verb `ask` to the command line."""
     group = typer.Typer(no_args_is_help=True, help="Models: which there are, which one serves.")
     group.command("list")(list_models)
     for verb in (promote, pin, unpin, rollback, history):
         group.command()(verb)
     app.add_typer(group, name="models")
+    app.command()(ask)
 
 
 def list_models(
@@ -103,3 +104,21 @@ def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson 
         for each in promotions
     ]
     table(["col-at", "col-to", "col-from", "col-why", "col-by"], lines)
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="The question.")],
+    dataset: Annotated[str | None, typer.Option(help="Ask this dataset's model.")] = None,
+    model: Annotated[str | None, typer.Option(help="Ask this model or build.")] = None,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Ask a model; the answer goes to stdout, which model it was to stderr."""
+    from merlin.wiring.asking import ask_model
+
+    answer = ask_model(configuration(config), question, dataset, model)
+    if json:
+        as_json(answer)
+        return
+    sys.stdout.write(f"{str(answer['answer']).rstrip()}\n")
+    say("ask-by", model=answer["model"], build=answer["build"])

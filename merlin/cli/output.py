@@ -1,19 +1,27 @@
-"""How commands show things: a table for people, one JSON document for programs."""
+"""How commands show things: a table for people, one JSON document for programs.
+
+Also the days between which a command looks, in the config's time zone.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from merlin.billing.report import begins
 from merlin.cli import language
 from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.text import keys, text
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from merlin.config import Config
 
 
 def as_json(value: object) -> None:
@@ -81,3 +89,26 @@ def pairs(values: Mapping[str, object]) -> None:
 def say(key: str, **arguments: object) -> None:
     """Say a sentence on stderr."""
     sys.stderr.write(text(language(), key, **arguments) + "\n")
+
+
+Since = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="From this day on. Default a year before the end."),
+]
+Until = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="Up to this day, itself left out. Default to now."),
+]
+_USUAL_DAYS = 366
+
+
+def ends_of(
+    config: Config, since: datetime | None, until: datetime | None
+) -> tuple[datetime, datetime]:
+    """Return the two ends of a time; days are those of the config's time zone."""
+    from merlin.account.zone import zone_of
+
+    zone = zone_of(config.timezone)
+    last = begins(until.date(), zone) if until else datetime.now(UTC)
+    day: date = since.date() if since else (last - timedelta(days=_USUAL_DAYS)).date()
+    return begins(day, zone), last

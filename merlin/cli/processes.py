@@ -1,16 +1,25 @@
-"""`merlin run|daemon|bot|api`: the processes of Merlin, alone or together."""
+"""`merlin run|daemon|bot|api`: the processes of Merlin, alone or together; `merlin demo`.
+
+The demo has everything on this machine, with no account anywhere.
+"""
 
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from merlin.cli.loading import DEFAULT, ConfigPath, configuration
+from merlin.cli import language, locale_language
+from merlin.cli.options import DEFAULT, ConfigPath, configuration
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs to the command line."""
+    """Add the verbs to the command line, and the hidden one that runs the demo's stand-ins."""
+    app.command()(demo)
+    app.command(hidden=True)(stage)
     for verb in (run, daemon, bot, api):
         app.command()(verb)
 
@@ -47,3 +56,54 @@ def api(config: ConfigPath = DEFAULT) -> None:
     from merlin.wiring.processes import start_api
 
     start_api(configuration(config))
+
+
+class EngineKind(StrEnum):
+    """What the demo's engine teaches: `lora` adds a language model to `recall`."""
+
+    RECALL = "recall"
+    LORA = "lora"
+
+
+def demo(
+    check: Annotated[
+        bool, typer.Option("--check", help="Walk the whole road once, judge it, and end.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew: remove its folder.")] = False,
+    state: Annotated[Path | None, typer.Option(help="The demo's folder.")] = None,
+    port: Annotated[int, typer.Option(min=1, max=65530, help="The first of its ports.")] = 8700,
+    engine: Annotated[
+        EngineKind, typer.Option(help="lora: tune a real language model too, in some minutes.")
+    ] = EngineKind.RECALL,
+) -> None:
+    """Show everything here: a real repository, stand-ins for Telegram, chat model, YooKassa."""
+    from merlin.core.log import setup
+    from merlin.sandbox.demo.place import FOLDER, clear
+    from merlin.sandbox.demo.run import run_check, run_demo
+    from merlin.sandbox.demo.smollm2 import weights
+
+    found = weights() if engine is EngineKind.LORA else None
+    folder = state or (None if check else FOLDER)
+    if fresh and folder is not None:
+        clear(folder)
+    setup("demo", quiet=True)
+    if check:
+        sys.exit(run_check(folder, demo_language(), found))
+    sys.exit(run_demo(folder or FOLDER, port, demo_language(), found))
+
+
+def stage(
+    config: ConfigPath, chat_port: int, till_port: int, model_port: int, way_port: int
+) -> None:
+    """Run the demo's stand-ins; `merlin demo` starts it."""
+    from merlin.core.log import setup
+    from merlin.sandbox.demo.standins import StandInPorts, run_standins
+
+    setup("stage")
+    ports = StandInPorts(chat_port, till_port, model_port, way_port)
+    run_standins(configuration(config), config.parent / "stand-ins", ports)
+
+
+def demo_language() -> str:
+    """Return the demo's language: that of the commands, Russian where the locale says nothing."""
+    return language() if locale_language() else "ru"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from merlin.cli import language
-from merlin.cli.loading import AsJson
+from merlin.cli.options import AsJson
 from merlin.cli.output import as_json, say, table, word
 from merlin.core.errors import ConfigError
 from merlin.core.text import text
@@ -17,6 +17,7 @@ from merlin.core.text import text
 if TYPE_CHECKING:
     from merlin.adapters.conformance.harness import Check
     from merlin.adapters.conformance.suite import Outcome
+
 
 FAMILY = "provider-test"
 FAILED = 1

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from merlin.cli import sentence
-from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import as_json, say, table, word
 
 if TYPE_CHECKING:
     from merlin.wiring.doctor import Examined
+
 
 SHORT = 7  # of a commit's id, as git shows it: the table fits into 80 columns
 

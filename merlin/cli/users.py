@@ -1,25 +1,31 @@
-"""`merlin users list|show|role|block|plan|give-plan|gift`: people and what they may do."""
+"""`merlin users`: people and what they may do; their user names, passwords and keys.
+
+User names and passwords are for who has no Telegram at hand; a key is what a person's programs
+call the api with.
+"""
 
 from __future__ import annotations
 
+import getpass
+import sys
 from typing import Annotated, Any
 
 import typer
 
 from merlin.account.account import LAST_ID
+from merlin.account.key import Scope
 from merlin.account.role import Role
 from merlin.billing.plan import Format
 from merlin.billing.promo import MOST_DAYS
 from merlin.cli import language
-from merlin.cli.accounts import add, name, password
-from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import as_json, pairs, say, table, when, word
-from merlin.cli.user_keys import key
+from merlin.core.errors import Refused
 from merlin.core.text import text
 
 SHOWN = ("user", "name", "account", "role", "plan", "language", "note")
 # Telegram's ids have at most 52 bits (the Bot API, User.id), those of people without it one more.
-UserId = Annotated[
+PersonId = Annotated[
     int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="The person's id, Telegram's.")
 ]
 
@@ -63,7 +69,7 @@ def _row(user: dict[str, Any]) -> list[object]:
     return [user["user"], user["name"], user["account"], role, user["plan"], user["language"], told]
 
 
-def show(user: UserId, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def show(user: PersonId, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show one person: role, plan, what is left, gifts, consents."""
     from merlin.wiring.users import card, watched
 
@@ -94,7 +100,7 @@ def _gift(gift: dict[str, Any]) -> list[object]:
 
 
 def role(
-    user: UserId,
+    user: PersonId,
     name: Annotated[Role, typer.Argument(metavar="ROLE", help="The role; student ends others.")],
     scope: Annotated[str | None, typer.Option(help="A teacher's dataset or course.")] = None,
     config: ConfigPath = DEFAULT,
@@ -115,7 +121,7 @@ def role(
 
 
 def block(
-    user: UserId,
+    user: PersonId,
     undo: Annotated[bool, typer.Option("--undo", help="Answer the person again.")] = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
@@ -132,7 +138,7 @@ def block(
 
 
 def plan(
-    user: UserId,
+    user: PersonId,
     name: Annotated[str, typer.Argument(metavar="PLAN", help="A plan of the configuration.")],
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
@@ -149,7 +155,7 @@ def plan(
 
 
 def give_plan(
-    user: UserId,
+    user: PersonId,
     name: Annotated[str, typer.Argument(metavar="PLAN", help="A plan of the configuration.")],
     days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="For so many days.")],
     config: ConfigPath = DEFAULT,
@@ -167,7 +173,7 @@ def give_plan(
 
 
 def gift(
-    user: UserId,
+    user: PersonId,
     kind: Annotated[Format, typer.Argument(metavar="FORMAT", help="The format of questions.")],
     amount: Annotated[int, typer.Argument(help="How many questions.")],
     days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Kept so long.")] = None,
@@ -186,3 +192,98 @@ def gift(
     until = when(given["expires_at"].isoformat()) if given["expires_at"] else ""
     told = {"format": word("format", kind.value), "until": until}
     say("account-did-gift", user=str(user), amount=amount, **told)
+
+
+UserId = Annotated[int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="Their id.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The user name: a-z, 0-9, . _ -")]
+Asked = Annotated[bool, typer.Option("--ask", help="Ask for the password at the terminal.")]
+RoleName = Annotated[Role, typer.Option("--role", help="The role.")]
+RoleScope = Annotated[str | None, typer.Option(help="A teacher's dataset or course.")]
+
+
+def add(
+    name: Name,
+    role: RoleName = Role.STUDENT,
+    scope: RoleScope = None,
+    ask: Asked = False,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Add somebody without Telegram; their first password is shown once, or asked for."""
+    from merlin.wiring.accounts import NewAccount, add_account
+
+    given = _asked() if ask else None
+    made = add_account(configuration(config), NewAccount(name, role, scope, given))
+    if json:
+        as_json(made)
+        return
+    told = " ".join(filter(None, [word("role", made["role"]), *made["scopes"]]))
+    say("account-did-add", name=made["name"], user=str(made["user"]), role=told)
+    _tell(made["password"])
+
+
+def name(user: UserId, name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Give somebody a user name; those of a course.yaml are given here alone."""
+    from merlin.wiring.accounts import give_name
+
+    given = give_name(configuration(config), user, name)
+    if json:
+        as_json({"user": user, "name": given})
+        return
+    say("account-did-name", user=str(user), name=given)
+
+
+def password(
+    name: Name, ask: Asked = False, config: ConfigPath = DEFAULT, json: AsJson = False
+) -> None:
+    """Give an account a new password, and end all its sign-ins."""
+    from merlin.wiring.accounts import give_password
+
+    made = give_password(configuration(config), name, _asked() if ask else None)
+    if json:
+        as_json(made)
+        return
+    say("account-did-password", name=made["name"])
+    _tell(made["password"])
+
+
+def _asked() -> str:
+    """Return a password as typed twice, or the first line of what is piped in."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    first = getpass.getpass(f"{text(language(), 'account-ask-password')}: ")
+    if getpass.getpass(f"{text(language(), 'account-ask-password-again')}: ") != first:
+        raise Refused("the passwords differ", "account-password-differs")
+    return first
+
+
+def _tell(password: str | None) -> None:
+    if password is not None:
+        told = text(language(), "account-first-password", password=password)
+        sys.stdout.write(f"{told}\n")
+
+
+Scopes = Annotated[list[Scope], typer.Option("--scope", help="What it is for; more than once.")]
+Label = Annotated[str, typer.Option(help="What its owner knows it by.")]
+Days = Annotated[int | None, typer.Option(min=1, max=3650, help="Valid for so long.")]
+
+
+def key(
+    user: UserId,
+    scope: Scopes,
+    label: Label = "merlin users key",
+    days: Days = None,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Make a key for somebody's programs; its secret is shown this once."""
+    from merlin.wiring.user_keys import NewKey, make_key
+
+    made = make_key(configuration(config), NewKey(user, label, scope, days))
+    if json:
+        as_json(made)
+        return
+    say(
+        "account-did-key", user=str(user), number=str(made["key"]), scopes=", ".join(made["scopes"])
+    )
+    sys.stdout.write(f"{made['secret']}\n")

@@ -14,7 +14,7 @@ from dataset_tree import DATASET_YAML, example_yaml, good_files
 from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
-from merlin.cli import check, schema
+from merlin.cli import check, import_export
 from merlin.cli.worktree import work_tree
 from merlin.core.errors import ConfigError
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.functional
 
 app = typer.Typer()
 check.register(app)
-schema.register(app)
+import_export.register(app)
 
 
 @pytest.fixture

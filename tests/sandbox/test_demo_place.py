@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merlin.cli import language
-from merlin.cli.demo import demo_language
+from merlin.cli.processes import demo_language
 from merlin.config import load
 from merlin.core.errors import Refused
 from merlin.sandbox.demo.place import Ports, clear, laid_out, make

@@ -9,9 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from merlin.cli import language
-from merlin.cli.asking import NoWait, ask_daemon, tell
 from merlin.cli.jobs import Dataset
-from merlin.cli.loading import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, ask_daemon, configuration, tell
 from merlin.cli.output import as_json, cell, pairs, table, when, word
 from merlin.core.request import RequestKind
 from merlin.core.text import text

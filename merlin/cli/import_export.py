@@ -1,4 +1,8 @@
-"""`merlin import`: examples from a JSONL or CSV file, all of them in one commit."""
+"""`merlin import|export|schema`: examples from files and to files.
+
+An import is one commit with all its examples or none; a schema is that of a file that editors
+write.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from merlin.cli import language
-from merlin.cli.asking import NoWait
-from merlin.cli.loading import DEFAULT, AsJson, ConfigPath
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, configuration
 from merlin.cli.output import as_json, say
-from merlin.core.errors import Refused
+from merlin.core.errors import ConfigError, Refused
 from merlin.core.text import text
+from merlin.dataset.exporting import ExportFormat
 
 if TYPE_CHECKING:
     from merlin.dataset.import_plan import ImportPlan
@@ -39,7 +43,7 @@ class OnDuplicate(StrEnum):
 
 _FILE = Annotated[Path, typer.Argument(help="The file; - reads stdin.")]
 _DATASET = Annotated[str, typer.Option("--dataset", help="The dataset that gets the examples.")]
-_SHAPE = Annotated[Shape, typer.Option("--format", help="How the file is written.")]
+_IMPORT_FORMAT = Annotated[Shape, typer.Option("--format", help="How the file is written.")]
 _DRY = Annotated[bool, typer.Option("--dry-run", help="Only tell what would be imported.")]
 _DUPLICATE = Annotated[
     OnDuplicate, typer.Option("--on-duplicate", help="What to do with what is known already.")
@@ -47,15 +51,17 @@ _DUPLICATE = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verb to the command line."""
+    """Add the verbs to the command line."""
     app.command("import")(import_file)
+    app.command()(export)
+    app.command("schema")(print_schema)
 
 
 def import_file(
     file: _FILE,
     *,
     dataset: _DATASET,
-    shape: _SHAPE = Shape.AUTO,
+    shape: _IMPORT_FORMAT = Shape.AUTO,
     dry_run: _DRY = False,
     on_duplicate: _DUPLICATE = OnDuplicate.SKIP,
     config: ConfigPath = DEFAULT,
@@ -63,7 +69,7 @@ def import_file(
     json: AsJson = False,
 ) -> None:
     """Import examples: chat JSONL, or CSV with question, answer and tags; one commit or none."""
-    from merlin.cli.saving import commit, desk_of, of_preview, tell_commit, tell_findings
+    from merlin.cli.examples import commit, desk_of, of_preview, tell_commit, tell_findings
 
     lines = _lines(file, shape)
     with desk_of(config) as desk:
@@ -86,7 +92,7 @@ def import_file(
 
 
 def _lines(file: Path, shape: Shape) -> list[Imported]:
-    from merlin.cli.wording import file_bytes
+    from merlin.cli.examples import file_bytes
     from merlin.dataset.importing import ImportFormat, format_of, read_lines
 
     content = file_bytes(file)
@@ -132,3 +138,71 @@ def _told(plan: ImportPlan) -> dict[str, object]:
         "at_lines": findings,
         "commit": None,
     }
+
+
+_EXPORT_FORMAT = Annotated[ExportFormat, typer.Option("--format", help="How they are written.")]
+_OUT = Annotated[Path | None, typer.Option("--output", "-o", help="The file; default stdout.")]
+
+
+def export(
+    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    shape: _EXPORT_FORMAT = ExportFormat.JSONL,
+    output: _OUT = None,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Write a dataset's good examples to stdout or a file, as recorded by the newest fetch."""
+    from merlin.dataset.exporting import export as written
+    from merlin.wiring.editing import checked_of
+
+    checked = checked_of(configuration(config), dataset)
+    system = checked.spec.system if checked.spec else ""
+    made = written(checked.examples, system, shape)
+    count = len(checked.examples) - len(made.left_out)
+    told = {"dataset": dataset, "examples": count, "left_out": list(made.left_out)}
+    if output is not None:
+        _write(output, made.text)
+        told["file"] = str(output)
+    elif json:
+        told["text"] = made.text
+    else:
+        sys.stdout.write(made.text)
+    if json:
+        as_json(told)
+        return
+    if made.left_out:
+        say("export-left-out", count=len(made.left_out), first=made.left_out[0])
+    if output is not None:
+        say("did-export", count=count, path=str(output))
+
+
+def _write(path: Path, text: str) -> None:
+    from merlin.core import durable
+
+    def fill(place: Path) -> None:
+        place.write_text(text, encoding="utf-8", newline="\n")
+
+    try:
+        # A device or a pipe (/dev/stdout, /dev/null) takes the text; a rename would replace it.
+        if path.exists() and not path.is_file():
+            fill(path)
+        else:
+            durable.write(path, fill)
+    except OSError as error:
+        told = {"path": str(path), "reason": error.strerror or str(error)}
+        raise ConfigError(f"{path}: {error}", "export-unwritable", **told) from error
+
+
+class SchemaOf(StrEnum):
+    """The files that have a schema."""
+
+    EXAMPLE = "example"
+    DATASET = "dataset"
+    COURSE = "course"
+
+
+def print_schema(name: Annotated[SchemaOf, typer.Argument(help="Which file.")]) -> None:
+    """Print the JSON Schema (draft 2020-12) of an example, of dataset.yaml or of course.yaml."""
+    from merlin.dataset.schemas import schema_text
+
+    sys.stdout.write(schema_text(name))

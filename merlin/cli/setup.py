@@ -1,4 +1,8 @@
-"""`merlin config check|sample`: judge a configuration, print one to start with."""
+"""`merlin config check|sample` and `merlin key list|rotate`: what an operator sets up.
+
+A configuration is judged or printed to start with; the key is the one under which people's words
+lie in the database.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,8 @@ from typing import Any
 import typer
 import yaml
 
-from merlin.cli.loading import DEFAULT, ConfigPath
-from merlin.cli.output import say
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
+from merlin.cli.output import as_json, say, table, word
 
 _HEAD = (
     "# A configuration to start with; put it into config.yaml: merlin config sample > config.yaml",
@@ -20,7 +24,11 @@ _HEAD = (
 
 
 def register(app: typer.Typer) -> None:
-    """Add the group to the command line."""
+    """Add both groups to the command line."""
+    keys = typer.Typer(no_args_is_help=True, help="The key of people's texts.")
+    keys.command("list")(list_keys)
+    keys.command()(rotate)
+    app.add_typer(keys, name="key")
     group = typer.Typer(no_args_is_help=True, help="Judge a configuration, or print a sample.")
     group.command("check")(check)
     group.command("sample")(sample)
@@ -116,3 +124,32 @@ def _resolved(root: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, 
 def _written(value: object) -> str:
     plain: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=1000)
     return plain.removesuffix("\n").removesuffix("\n...")
+
+
+COLUMNS = ("key", "state", "sealed")
+
+
+def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """List the keys by their names, with how many texts each has sealed."""
+    from merlin.wiring.key import listed
+
+    found = listed(configuration(config))
+    if json:
+        as_json({"keys": found})
+        return
+    lines = [[each["key"], word("key-state", each["state"]), each["sealed"]] for each in found]
+    table([f"key-col-{name}" for name in COLUMNS], lines)
+
+
+def rotate(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Make a new key and seal every text anew; may be stopped and begun again."""
+    from merlin.wiring import key
+
+    def progress(done: int, total: int) -> None:
+        say("key-progress", done=done, total=total)
+
+    told = key.rotate(configuration(config), progress)
+    if json:
+        as_json(told)
+        return
+    say("key-rotated", name=told["key"], unreadable=told["unreadable"])
