@@ -94,7 +94,7 @@ def _large(side: Side, how: str) -> list[Figure]:
 
 def _cursors(state: Path) -> list[str]:
     """Return cursors all over the catalogue."""
-    from merlin.api.paging import cursor
+    from merlin.api.schema import cursor
 
     with closing(sqlite3.connect(state / "merlin.db")) as database:
         rows = database.execute("SELECT semester, slug FROM course WHERE id % 97 = 0").fetchall()

@@ -12,8 +12,8 @@ from typing import cast
 import uvloop
 from fastapi import FastAPI
 
-from merlin.api.kept import Kept
-from merlin.api.main import server_config
+from merlin.api.app import server_config
+from merlin.api.response_cache import ResponseCache
 from merlin.core.listening import Listening
 from merlin.core.log import setup
 from merlin.core.server import Server, listen
@@ -30,7 +30,7 @@ def main(state: Path, port: int) -> None:
     with open_database(url) as database:
         settings = ApiSettings(database=url, state_dir=state, listening=where)
         config = server_config(services_of(settings, Writer(database)), where)
-        cast("FastAPI", config.app).state.catalogue.kept = Kept(most_bytes=0)
+        cast("FastAPI", config.app).state.catalogue.kept = ResponseCache(most_bytes=0)
         server = Server(config, lambda: None)
         with listen("bench", *where.address) as listener:
             uvloop.run(server.serve([listener]))

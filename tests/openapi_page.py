@@ -13,10 +13,8 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from merlin.api.app import create_app
-from merlin.api.bounds import USUAL
-from merlin.api.door.behind import Behind
-from merlin.api.limits import Allowed
-from merlin.api.services import ApiServices
+from merlin.api.rate_limits import Allowed
+from merlin.api.services import USUAL, ApiServices, Behind
 
 ROOT = Path(__file__).parents[1]
 OPENAPI, POSTMAN = ROOT / "docs" / "openapi.json", ROOT / "docs" / "postman.json"

@@ -16,7 +16,7 @@ from openapi_page import described
 
 from bench import __main__ as bench
 from merlin import config
-from merlin.api.routes import reference
+from merlin.api import openapi
 from merlin.bot.application import COMMANDS
 from merlin.cli import GROUPS
 from merlin.config.faults import schema
@@ -308,7 +308,7 @@ def test_api_page_names_exactly_the_routes_that_there_are(language):
     calls = {
         f"{verb.upper()} {path}" for path, verbs in described()["paths"].items() for verb in verbs
     }
-    assert told == calls | routes_of([reference.router]) | {"GET /openapi.json", "GET /"}
+    assert told == calls | routes_of([openapi.router]) | {"GET /openapi.json", "GET /"}
 
 
 @unit

@@ -1,101 +1,164 @@
-"""The api as one application: guards around routes, bells and the sign of life beside them."""
+"""The api as one application: start, TLS, guards around routes, what runs beside them, end.
+
+`serve` runs until SIGTERM or SIGINT, then finishes what is under way. TLS is the listener's own
+certificate, for who has no proxy that brings https.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import gc
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from types import ModuleType
+from pathlib import Path
+from typing import Any
 
-from fastapi import FastAPI
+import uvicorn
+import uvloop
+from fastapi import APIRouter, FastAPI
 
 from merlin import __version__
-from merlin.api.alias import Alias
-from merlin.api.bell import Bell
-from merlin.api.caller import caller_of
-from merlin.api.contract import add_description
-from merlin.api.door.opening import opened
-from merlin.api.entrance import Gate
-from merlin.api.guards import Guards
-from merlin.api.kept import Kept
-from merlin.api.learning import keep_learnt
-from merlin.api.limits import Limits, LimitsLayer
+from merlin.api import hooks, openapi
+from merlin.api.auth import caller_of
+from merlin.api.hooks import Debouncer
+from merlin.api.middleware import PathAlias, RequestGuard, Traffic, no_room, weighed_by
+from merlin.api.openai_compat import routes
+from merlin.api.openai_compat.quota import keep
+from merlin.api.openai_compat.routes import LineageCache
+from merlin.api.openapi import add_description
 from merlin.api.pages.site import add_pages
+from merlin.api.payments.worker import PaymentWorker, is_wanted
 from merlin.api.problems import add_problems
-from merlin.api.quick import Quick
-from merlin.api.routes import (
-    billing,
-    builds,
+from merlin.api.rate_limits import Limits, LimitsLayer, LoginThrottle
+from merlin.api.response_cache import (
+    CacheMiddleware,
+    CatalogueState,
+    ResponseCache,
+    warm_vocabulary,
+)
+from merlin.api.rest import (
+    account,
     changes,
     courses,
     datasets,
     examples,
-    favourites,
     health,
-    hook_payment,
-    hooks,
     jobs,
-    keys,
-    me,
     models,
-    office,
-    openai,
     orders,
     payments,
     people,
-    plans,
-    promos,
-    ratings,
-    reference,
-    renewals,
-    searching,
     sessions,
     sign_in,
-    sign_in_code,
-    sign_in_openid,
     teaching,
-    usage,
-    verdicts,
 )
 from merlin.api.services import ApiServices
-from merlin.api.state import CatalogueState
-from merlin.api.till.cashier import Cashier, is_wanted
-from merlin.api.traffic import Traffic
-from merlin.api.weight import no_room, weighed_by
+from merlin.chat.desk import Desk
 from merlin.core.body import Bodies, Weight
-from merlin.core.errors import MerlinError
-from merlin.core.server import ALIVE_S, say_alive
+from merlin.core.errors import ConfigError, MerlinError
+from merlin.core.listening import Listening
+from merlin.core.log import get_logger
+from merlin.core.server import ALIVE_S, Server, listen, say_alive
 
-# The open API, one file a topic; each router's prefix begins with /api, and `Alias` lets the same
-# calls come under /api/v1. A route's name is its operation id, so no two may be alike.
-API: tuple[ModuleType, ...] = (
-    searching,
-    courses,
-    favourites,
-    me,
-    sign_in,
-    sign_in_code,
-    sign_in_openid,
-    keys,
-    plans,
-    orders,
-    renewals,
-    ratings,
-    sessions,
-    usage,
-    teaching,
-    changes,
-    examples,
-    datasets,
-    builds,
-    jobs,
-    models,
-    verdicts,
-    office,
-    people,
-    payments,
-    billing,
-    promos,
+
+@asynccontextmanager
+async def opened(app: FastAPI) -> AsyncIterator[None]:
+    """Let questions be asked within; what is still asked at the end is given back."""
+    services: ApiServices = app.state.services
+    behind = services.door
+    askings: set[asyncio.Task[Any]] = set()
+    app.state.desk = Desk(behind.answerers, behind.patience)
+    app.state.origins = LineageCache(services)
+    app.state.askings = askings
+    beside = [asyncio.create_task(keep(services))] if behind.keep_s else []
+    try:
+        yield
+    finally:
+        ending = [*askings, *beside]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+        await behind.aclose()
+
+
+def tls_context(certificate: Path, private_key: Path) -> ssl.SSLContext:
+    """Return what a listener needs: TLS 1.2 at least, the certificate with its chain (PEM).
+
+    Raises ConfigError, which says what to do, for a file that is missing, cannot be read or is
+    no PEM, and for a key that is another certificate's or needs a password.
+    """
+    for name, path in (("certificate", certificate), ("key", private_key)):
+        _check(name, path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_COMPRESSION
+    told = {"certificate": str(certificate), "private": str(private_key)}
+    try:
+        # Without an answer of ours OpenSSL would ask for a password at the terminal.
+        context.load_cert_chain(certificate, private_key, password=_no_password)
+    except (ssl.SSLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or str(error)
+        words = f"api.tls: {certificate} and {private_key}: {reason}"
+        raise ConfigError(words, "api-tls-mismatch", reason=str(reason), **told) from error
+    return context
+
+
+def _check(name: str, path: Path) -> None:
+    try:
+        with path.open("rb"):
+            return
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ConfigError(
+            f"api.tls.{name}: {path}: {reason}",
+            "api-tls-unreadable",
+            setting=f"api.tls.{name}",
+            path=str(path),
+            reason=reason,
+        ) from error
+
+
+def _no_password() -> bytes:
+    raise ValueError("the key is encrypted with a password")
+
+
+# The open API, in the order in which it is described; each router's prefix begins with /api, and
+# `PathAlias` lets the same calls come under /api/v1. A route's name is its operation id, so no two
+# may be alike.
+API: tuple[APIRouter, ...] = (
+    courses.search_router,
+    courses.course_router,
+    courses.favourite_router,
+    account.me_router,
+    sign_in.router,
+    account.key_router,
+    orders.plan_router,
+    orders.order_router,
+    orders.renewal_router,
+    sessions.rating_router,
+    sessions.session_router,
+    account.usage_router,
+    teaching.router,
+    changes.router,
+    examples.router,
+    datasets.dataset_router,
+    datasets.build_router,
+    jobs.router,
+    models.router,
+    datasets.verdict_router,
+    health.office_router,
+    people.router,
+    payments.payment_router,
+    payments.sum_router,
+    payments.promo_router,
+)
+# What is no part of the open API: probes, hooks, the OpenAI protocol, the reference page.
+OTHERS: tuple[APIRouter, ...] = (
+    health.process_router,
+    hooks.router,
+    routes.router,
+    openapi.router,
 )
 
 
@@ -104,7 +167,7 @@ def create_app(services: ApiServices) -> FastAPI:
     app = FastAPI(
         title="Merlin",
         version=__version__,
-        docs_url=None,  # its page loads scripts from elsewhere: `routes.reference` is ours
+        docs_url=None,  # its page loads scripts from elsewhere: `api.openapi` has ours
         redoc_url=None,
         redirect_slashes=False,  # it would repeat whatever Host header came
         generate_unique_id_function=lambda route: route.name,
@@ -112,21 +175,21 @@ def create_app(services: ApiServices) -> FastAPI:
     )
     app.state.services = services
     app.state.traffic = Traffic()
-    app.state.catalogue = CatalogueState(app, kept=Kept(services.bounds.kept_bytes))
-    app.state.gate = Gate()
+    app.state.catalogue = CatalogueState(app, kept=ResponseCache(services.bounds.kept_bytes))
+    app.state.gate = LoginThrottle()
     app.state.limits = Limits(services.limits)
     app.state.bodies = Bodies(services.bounds.bodies_bytes)
     add_problems(app)
     add_description(app)
-    for topic in (*API, health, hooks, hook_payment, openai, reference):
-        app.include_router(topic.router)
+    for router in (*API, *OTHERS):
+        app.include_router(router)
     add_pages(app)
-    app.add_middleware(Quick)
-    app.add_middleware(Alias)
+    app.add_middleware(CacheMiddleware)
+    app.add_middleware(PathAlias)
     bodies = app.state.bodies
     app.add_middleware(Weight, bodies=bodies, full=no_room, judge=weighed_by(services))
     app.add_middleware(LimitsLayer, limits=app.state.limits, look_up=caller_of)
-    app.add_middleware(Guards, traffic=app.state.traffic)
+    app.add_middleware(RequestGuard, traffic=app.state.traffic)
     return app
 
 
@@ -137,15 +200,15 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
             "git": services.ask_fetch,
             "provider": services.ask_poll,
         }
-        app.state.bells = {name: Bell(name, deed) for name, deed in deeds.items()}
+        app.state.bells = {name: Debouncer(name, deed) for name, deed in deeds.items()}
         beside = [asyncio.create_task(bell.serve()) for bell in app.state.bells.values()]
         beside.append(asyncio.create_task(say_alive(services.still_alive)))
         if services.tell_keys is not None:
             beside.append(asyncio.create_task(_tell_keys(services.tell_keys)))
         freshness = app.state.catalogue.freshness
         beside.append(asyncio.create_task(freshness.watch(services)))
-        beside.append(asyncio.create_task(keep_learnt(services, freshness)))
-        app.state.cashier = Cashier(services)
+        beside.append(asyncio.create_task(warm_vocabulary(services, freshness)))
+        app.state.cashier = PaymentWorker(services)
         if is_wanted(services):
             beside.append(asyncio.create_task(app.state.cashier.serve()))
         async with opened(app):
@@ -163,3 +226,43 @@ async def _tell_keys(tell: Callable[[], Awaitable[None]]) -> None:
         with suppress(MerlinError):
             await tell()
         await asyncio.sleep(ALIVE_S)
+
+
+log = get_logger(__name__)
+
+FINISH_S = 15
+
+
+def serve(services: ApiServices, where: Listening, on_ready: Callable[[], object]) -> None:
+    """Serve until a signal; `on_ready` is called once the port answers.
+
+    Port 0 takes a free one, told in the log. Raises ConfigError when the address is taken, or the
+    certificate is no good.
+    """
+    config = server_config(services, where)
+    with listen("api.listen", *where.address) as listener:
+        address = listener.getsockname()
+        log.info("api listens", host=address[0], port=address[1], tls=where.tls is not None)
+        # What was imported stays: the collector need not walk it again and again.
+        gc.collect()
+        gc.freeze()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(Server(config, on_ready, services.connections).serve([listener]))
+    log.info("api stopped")
+
+
+def server_config(services: ApiServices, where: Listening) -> uvicorn.Config:
+    """Return how the api is served. Raises ConfigError for a certificate that is no good."""
+    context = tls_context(*where.tls) if where.tls else None
+    return uvicorn.Config(
+        create_app(services),
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ws="none",
+        proxy_headers=bool(where.proxies),
+        forwarded_allow_ips=list(where.proxies),
+        ssl_context_factory=(lambda _config, _default: context) if context else None,
+        timeout_graceful_shutdown=FINISH_S,
+    )

@@ -1,23 +1,33 @@
-"""Problems: every answer that is not what was asked for, as RFC 9457 JSON in the caller's words.
+"""Errors in the caller's language: RFC 9457 problems, and OpenAI's error objects under /v1.
 
-A problem never tells what went on inside: the request id finds it in the log.
+Every answer that is not what was asked for is a problem. It never tells what went on inside: the
+request id finds it in the log. Nothing of what was sent is said again but where it stands, so that
+a log or a page that shows a problem shows no secret.
+
+What the description of the api says of them:
+
+    @router.get("/{course_id}", responses=problems(404, 422))
+
+Source of the error object: openai/openai-openapi, `openapi.yaml`, Error.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.api.door import shape
-from merlin.api.language import headers_of, language_of_request
-from merlin.api.wrong import wrong_values
+from merlin.chat.steering import WishRefused
+from merlin.core.body import pieces
 from merlin.core.errors import (
     DatasetError,
     MerlinError,
@@ -28,6 +38,171 @@ from merlin.core.errors import (
 )
 from merlin.core.log import get_logger, redact
 from merlin.core.text import text
+from merlin.core.web.language import language_of_header
+
+
+def language_of_request(request: Request) -> str:
+    """Return the language in which this call is answered."""
+    default: str = request.app.state.services.language
+    return language_of_header(request.headers.get("accept-language", ""), default)
+
+
+def headers_of(language: str) -> dict[str, str]:
+    """Return the headers of an answer in `language`, by which caches keep languages apart."""
+    return {"Content-Language": language, "Vary": "Accept-Language"}
+
+
+MOST = 20
+_PLACES = frozenset({"body", "query", "path", "header", "cookie"})
+# pydantic's type of an error -> the text and what of its context fills it.
+_WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "missing": ("missing", ()),
+    "extra_forbidden": ("extra", ()),
+    "json_invalid": ("json", ()),
+    "model_attributes_type": ("object", ()),
+    "dict_type": ("object", ()),
+    "list_type": ("list", ()),
+    "string_type": ("string", ()),
+    "string_unicode": ("unicode", ()),
+    "int_type": ("integer", ()),
+    "int_parsing": ("integer", ()),
+    "int_parsing_size": ("integer", ()),
+    "int_from_float": ("integer", ()),
+    "float_type": ("number", ()),
+    "float_parsing": ("number", ()),
+    "bool_type": ("boolean", ()),
+    "bool_parsing": ("boolean", ()),
+    "greater_than_equal": ("at-least", ("ge",)),
+    "greater_than": ("more-than", ("gt",)),
+    "less_than_equal": ("at-most", ("le",)),
+    "less_than": ("less-than", ("lt",)),
+    "string_too_short": ("too-short", ("min_length",)),
+    "string_too_long": ("too-long", ("max_length",)),
+    "too_short": ("too-few", ("min_length",)),
+    "too_long": ("too-many", ("max_length",)),
+    "enum": ("one-of", ("expected",)),
+    "literal_error": ("one-of", ("expected",)),
+    "union_tag_invalid": ("kind", ("discriminator", "expected_tags")),
+    "union_tag_not_found": ("no-kind", ("discriminator",)),
+}
+
+
+def wrong_values(errors: Sequence[Mapping[str, Any]], language: str) -> list[dict[str, str]]:
+    """Return the first `MOST` errors, each with its place, its JSON pointer and words."""
+    return [_wrong_value(error, language) for error in errors[:MOST]]
+
+
+def _wrong_value(error: Mapping[str, Any], language: str) -> dict[str, str]:
+    place, *path = error["loc"] or ("body",)
+    if error["type"] == "json_invalid":
+        path = []  # pydantic says at which byte, which is no pointer
+    return {
+        "place": place if place in _PLACES else "body",
+        "pointer": "".join(f"/{_token(each)}" for each in path),
+        "detail": _detail(error, language),
+    }
+
+
+def _token(part: object) -> str:
+    """Return one step of a JSON pointer: RFC 6901, section 3."""
+    said = str(part).encode("utf-8", "replace").decode()
+    return said.replace("~", "~0").replace("/", "~1")[:100]
+
+
+def _detail(error: Mapping[str, Any], language: str) -> str:
+    key, names = _WORDS.get(error["type"], ("plain", ()))
+    context = error.get("ctx", {})
+    if error["type"] == "json_invalid" and "recursion" in str(context.get("error", "")):
+        key = "deep"
+    # As text: Fluent would write ids and bounds with spaces between the thousands.
+    told = {name.replace("_", ""): _listed(str(context.get(name, ""))) for name in names}
+    return text(language, f"api-wrong-{key}", **told)
+
+
+def _listed(words: str) -> str:
+    """Return what pydantic lists, without its English "or" before the last."""
+    return words.replace("' or '", "', '")
+
+
+ROOT = "/v1/"
+# Codes by which clients of the protocol know what to do; every other one is ours.
+TOO_OFTEN = "rate_limit_exceeded"
+_OPENAI_CODES = {
+    "unauthorized": "invalid_api_key",
+    "sign-in": "invalid_api_key",
+    "too-many": TOO_OFTEN,
+}
+QUOTA = "insufficient_quota"
+_Json = dict[str, object]
+
+
+class Refusal(Exception):
+    """A question that is not answered: a status, a text `door-<key>` and the protocol's code."""
+
+    def __init__(
+        self, status: HTTPStatus, key: str, code: str, param: str | None = None, **arguments: object
+    ) -> None:
+        super().__init__(key)
+        self.status = status
+        self.code = code
+        self.param = param
+        self.retry_after_s: int | None = None
+        self._key = key
+        self._arguments = arguments
+
+    def words(self, language: str) -> str:
+        """Return why, for a person."""
+        return text(language, f"door-{self._key}", **self._arguments)
+
+
+def wrong(param: str, key: str, **arguments: object) -> Refusal:
+    """Return the refusal of a field that cannot be taken."""
+    return Refusal(HTTPStatus.BAD_REQUEST, key, "invalid_value", param, **arguments)
+
+
+def not_here(param: str, key: str) -> Refusal:
+    """Return the refusal of something that nothing here can do, `door-not-<key>` in words."""
+    return Refusal(HTTPStatus.BAD_REQUEST, f"not-{key}", "unsupported_parameter", param)
+
+
+def unwished(refused: WishRefused) -> Refusal:
+    """Return the refusal of a wish that the serving model does not take."""
+    return wrong(refused.field, "unwished", field=refused.field, why=str(refused))
+
+
+def answered(request: Request, refusal: Refusal) -> Response:
+    """Return the answer to a question that is refused, in the caller's language."""
+    language = language_of_request(request)
+    headers = headers_of(language)
+    if refusal.retry_after_s is not None:
+        headers["Retry-After"] = str(refusal.retry_after_s)
+    if refusal.code == QUOTA:
+        # Clients of the protocol would try again within seconds, in vain.
+        headers["X-Should-Retry"] = "false"
+    said = error(refusal.status, refusal.words(language), refusal.code, refusal.param)
+    return JSONResponse(said, refusal.status.value, headers)
+
+
+def error(status: int, message: str, code: str, param: str | None = None) -> _Json:
+    """Return the error object."""
+    told = {"message": message, "type": _type(status, code), "param": param or None, "code": code}
+    return {"error": told}
+
+
+def _type(status: int, code: str) -> str:
+    if code == QUOTA:
+        return QUOTA
+    if code == TOO_OFTEN:
+        return "requests"
+    return "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
+
+
+def of_problem(problem: Mapping[str, object]) -> _Json:
+    """Return a problem (RFC 9457) as the protocol tells it."""
+    code = str(problem["type"]).rpartition(":")[2]
+    told = _OPENAI_CODES.get(code, code.replace("-", "_"))
+    return error(int(str(problem["status"])), str(problem["detail"]), told)
+
 
 log = get_logger(__name__)
 
@@ -168,6 +343,75 @@ def _shown(request: Request, said: dict[str, object]) -> Response:
     status = int(str(said["status"]))
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = CHALLENGE
-    if request.scope["path"].startswith(shape.ROOT):
-        return JSONResponse(shape.of_problem(said), status, headers)
+    if request.scope["path"].startswith(ROOT):
+        return JSONResponse(of_problem(said), status, headers)
     return JSONResponse(said, status, headers, MEDIA_TYPE)
+
+
+HOOK_BYTES = 64 * 1024
+
+
+async def read_body(request: Request, most_bytes: int) -> bytes:
+    """Return the body. Raises Problem 413 as soon as it is longer than `most_bytes`."""
+    too_large = Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", limit=most_bytes // 1024)
+    try:
+        return b"".join([piece async for piece in pieces(request, most_bytes, too_large)])
+    except ClientDisconnect as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad-request") from error
+
+
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The answer with this ETag is still the newest."}
+}
+# Anybody may call, and who is signed in is told more; `api.openapi` names the ways in.
+FOR_ALL: dict[str, Any] = {"security": [{"key": []}, {"browser": []}, {"token": []}, {}]}
+KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "lets a call that is sent again happen once, and be answered as it was",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+# A call that `api.idempotency` lets happen once.
+NAMED: dict[str, Any] = {"parameters": [KEY]}
+# Any call can meet a bug, and any that asks the database its silence.
+EVERYWHERE = (500, 503)
+SCHEMA = {"$ref": "#/components/schemas/Problem"}
+
+
+class WrongValue(BaseModel):
+    """One value of a request that cannot be taken."""
+
+    model_config = ConfigDict(frozen=True)
+
+    place: str = Field(description="body, query, path, header or cookie")
+    pointer: str = Field(description="where it stands there, as a JSON pointer (RFC 6901)")
+    detail: str = Field(description="what is wrong, in the language of the caller")
+
+
+class ProblemShown(BaseModel):
+    """A problem (RFC 9457)."""
+
+    model_config = ConfigDict(frozen=True, title="Problem")
+
+    type: str = Field(description="urn:merlin:problem:<code>; programs tell problems by it")
+    title: str = Field(description="the kind of problem, in the language of the caller")
+    status: int
+    detail: str = Field(description="what is wrong, in the language of the caller")
+    instance: str = Field(description="the path that was called")
+    request_id: str = Field(description="by which the operator finds the call in the log")
+    errors: list[WrongValue] | None = Field(default=None, description="each wrong value, at 422")
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses=` of a route that may answer with these statuses and problems."""
+    content = {MEDIA_TYPE: {"schema": SCHEMA}}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": dict(content)}
+        for status in sorted({*statuses, *EVERYWHERE})
+    }
+
+
+def components() -> dict[str, Any]:
+    """Return the schemas that `problems` refers to."""
+    schema = ProblemShown.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs", {}), "Problem": schema}

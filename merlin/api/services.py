@@ -1,9 +1,21 @@
-"""What the api needs, as one frozen value that wiring fills."""
+"""What the api needs, as one frozen value that wiring fills.
+
+`Bounds` are how much and how long the api takes, `Behind` who answers questions under /v1 and how
+patient to be with them. `Pipeline` is what the api reads of builds, jobs, models and Merlin's
+health: every answer of its rows is a plain dict, of the shape of the command line's `--json`.
+
+`Proofs` says what the checker says of edits before anybody commits them. The whole dataset is
+checked as it would be, which takes a while for a large one: beside the event loop, and never in the
+thread that writes.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, Protocol
 
 from merlin.account.account import Accounts
 from merlin.account.audit import Audit
@@ -15,12 +27,7 @@ from merlin.account.repeat import Repeats
 from merlin.account.role import Roles
 from merlin.account.sign_in import SignIns
 from merlin.account.user import Register, Users
-from merlin.api.bounds import USUAL, Bounds
-from merlin.api.door.behind import Behind
-from merlin.api.entrance import Entrance
-from merlin.api.limits import Allowed
-from merlin.api.office.pipeline import Pipeline
-from merlin.api.teaching.proofs import Proofs
+from merlin.api.rate_limits import Allowed, Entrance
 from merlin.billing.books import Books
 from merlin.billing.guard import AnswerCaps, Costs
 from merlin.billing.plan import Plan
@@ -28,7 +35,11 @@ from merlin.billing.quota import Quotas, Uses
 from merlin.billing.selling import Selling
 from merlin.billing.till import Payments, Returns
 from merlin.chat.about import Showcase
+from merlin.chat.answerer import Answerer
+from merlin.chat.desk import Patience
+from merlin.chat.door import Means
 from merlin.chat.interest import Interest
+from merlin.chat.known import Known
 from merlin.chat.lineage import Lineage
 from merlin.chat.own import OwnTalks
 from merlin.chat.rating import Ratings
@@ -37,7 +48,7 @@ from merlin.chat.route import Shelf
 from merlin.chat.setting import Settings
 from merlin.core.clock import Clock
 from merlin.core.connections import Connections
-from merlin.core.heartbeat import Heartbeat
+from merlin.core.heartbeat import Heartbeat, Heartbeats
 from merlin.core.loopback import LOOPBACK
 from merlin.core.notice import Notices
 from merlin.core.request import RequestList, Requests
@@ -48,10 +59,134 @@ from merlin.course.favourite import Favourites
 from merlin.course.listing import Listing
 from merlin.course.reading import Readings
 from merlin.course.search import Searcher
-from merlin.dataset.change import ChangeList, Changes
-from merlin.dataset.editing import Archive, Bookshelf
+from merlin.dataset.change import ChangeList, Changes, Edit
+from merlin.dataset.check import BlobCache
+from merlin.dataset.editing import Archive, Bookshelf, FileText
+from merlin.dataset.preview import Preview, preview
 from merlin.inbox.update import Update
+from merlin.model.evaluate import Overlap
+from merlin.model.overview import Overview
 from merlin.model.registry import Serving
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the api is bounded by; bytes, courses, seconds.
+
+    `body_bytes`: the longest file of a dataset, where JSON writes each letter as an escape.
+    `bodies_bytes`: all large bodies under way together.
+    `kept_bytes`: answers about the catalogue that are kept. `list_at_once`: without a limit, a
+    longer catalogue comes in parts after all. `commit_wait_s`: how long a commit may take to be
+    seen before another edit of the same file is told to come again.
+    """
+
+    body_bytes: int = 8 * 1024 * 1024
+    bodies_bytes: int = 64 * 1024 * 1024
+    kept_bytes: int = 32 * 1024 * 1024
+    list_at_once: int = 1_000
+    commit_wait_s: float = 5.0
+
+
+USUAL = Bounds()
+
+
+async def _nothing() -> None:
+    """Close nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """The providers by name, and what config says of them; `known` are the models' prices.
+
+    `keep_s` is how often abandoned questions are given back, in seconds; 0: never. `aclose` lets
+    the connections of the answerers go.
+    """
+
+    answerers: Mapping[str, Answerer] = field(default_factory=dict)
+    means: Means = field(default_factory=Means)
+    known: Known = field(default_factory=Known)
+    patience: Patience = field(default_factory=Patience)
+    keep_s: float = 0.0
+    aclose: Callable[[], Awaitable[None]] = _nothing
+
+
+Shown = dict[str, Any]
+Names = Sequence[str] | None
+
+
+class Lists(Protocol):
+    """Long lists by parts: of some datasets (None: of all), after a row (0: from the newest)."""
+
+    def builds(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
+        """Return builds, newest first."""
+
+    def jobs(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
+        """Return jobs, newest first."""
+
+    def models(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
+        """Return models, newest first."""
+
+    def promotions(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
+        """Return promotions, newest first."""
+
+    def verdicts(
+        self, datasets: Names, limit: int, before: int = 0, commit: str = ""
+    ) -> list[Shown]:
+        """Return verdicts with their `findings`, newest first."""
+
+    def model(self, model_id: int) -> Shown:
+        """Return one model. Raises NotFound."""
+
+
+class Reports(Protocol):
+    """One thing at a time."""
+
+    def status(self) -> Shown:
+        """Return `datasets` by name, each with its newest verdict, model and job, and `queues`."""
+
+    def overlap(self, job: int, other: int) -> Overlap:
+        """Return what the test questions of two jobs' models have in common."""
+
+    def build(self, version: str) -> Shown:
+        """Return a build with its `manifest`. Raises NotFound."""
+
+    def job(self, job_id: int, events: int = 1000) -> Shown:
+        """Return a job with `changes`, `events` and `checkpoints`. Raises NotFound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline(Overview):
+    """What the routes of the pipeline read."""
+
+    lists: Lists
+    reports: Reports
+    heartbeats: Heartbeats
+
+
+# Examples of which the reading is remembered, so that the next proof is quick.
+REMEMBERED = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """The checker; `example_tokens`: base model -> how many tokens one example may have."""
+
+    example_tokens: Mapping[str, int] = field(default_factory=dict)
+    _cache: BlobCache = field(default_factory=lambda: BlobCache(REMEMBERED))
+    _lock: Lock = field(default_factory=Lock)
+
+    async def proved(
+        self, dataset: str, files: Sequence[FileText], edits: Sequence[Edit]
+    ) -> Preview:
+        """Return what the checker says of a dataset with these edits."""
+        texts = {each.path: each.text for each in edits}
+        return await asyncio.to_thread(self._preview, dataset, files, texts)
+
+    def _preview(
+        self, dataset: str, files: Sequence[FileText], texts: Mapping[str, str | None]
+    ) -> Preview:
+        with self._lock:
+            return preview(dataset, files, texts, self._cache, self.example_tokens)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Steering: how an answer is to be written, where whoever asks has a wish of their own.
 
-Only programs at the door have any (`api.door`); a bot's question is answered as the model does by
+Only programs have any (`api.openai_compat`); a bot's question is answered as the model does by
 itself. A wish that the model cannot fulfil is told (`WishRefused`), never passed over.
 """
 

@@ -1,4 +1,4 @@
-"""Parts of the long lists of the pipeline, newest first; fulfils `api.office.pipeline.Lists`.
+"""Parts of the long lists of the pipeline, newest first; fulfils `api.services.Lists`.
 
 The shapes are those of `store.reports`, each with its row's `id`; reads only.
 """

@@ -13,13 +13,10 @@ from typing import TYPE_CHECKING
 from merlin.account.telegram_data import PRODUCTION
 from merlin.adapters.openid import HttpIssuer, OpenIdSettings
 from merlin.adapters.systemd import READY, STOPPING, WATCHDOG, notify
-from merlin.api.door.behind import Behind
-from merlin.api.entrance import Entrance
-from merlin.api.limits import Allowed
-from merlin.api.main import serve
-from merlin.api.services import ApiServices, Picture, Rows
-from merlin.api.teaching.proofs import Proofs
-from merlin.api.wish import wish
+from merlin.api.app import serve
+from merlin.api.idempotency import submit_once
+from merlin.api.rate_limits import Allowed, Entrance
+from merlin.api.services import ApiServices, Behind, Picture, Proofs, Rows
 from merlin.billing.guard import AnswerCaps
 from merlin.billing.plan import Plan
 from merlin.billing.selling import Selling
@@ -257,7 +254,7 @@ def _ask(writer: Writer, kind: RequestKind) -> Callable[[], Awaitable[None]]:
     def wished(db: Database) -> None:
         # Noted where it is stored: whoever asked may be gone by the time it is.
         nonlocal asked
-        asked = wish(RequestRows(db), kind, asked)
+        asked = submit_once(RequestRows(db), kind, asked)
 
     async def ask() -> None:
         await writer.do(wished)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from merlin.api.office.pipeline import Pipeline
+from merlin.api.services import Pipeline
 from merlin.chat.known import Known
 from merlin.store.database import Database
 from merlin.store.heartbeats import HeartbeatRows

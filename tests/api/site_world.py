@@ -16,7 +16,7 @@ from merlin.account.role import Role
 from merlin.account.sign_in import How
 from merlin.account.user import User
 from merlin.api.app import create_app
-from merlin.api.bounds import USUAL
+from merlin.api.services import USUAL
 from merlin.core.clock import utc_now
 from merlin.core.listening import Listening
 from merlin.store.courses import CourseRows

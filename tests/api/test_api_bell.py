@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from merlin.api.bell import Bell
+from merlin.api.hooks import Debouncer
 from merlin.core.errors import MerlinError
 
 pytestmark = pytest.mark.unit
@@ -36,7 +36,7 @@ def test_rings_at_one_moment_are_one_deed():
         for _ in range(100):
             bell.ring()
 
-    rung(lambda: Bell("git", deed, rest_s=0), play)
+    rung(lambda: Debouncer("git", deed, rest_s=0), play)
     assert deeds == ["done"]
 
 
@@ -57,7 +57,7 @@ def test_a_ring_during_the_deed_leads_to_another_deed():
         deeds.append("done")
         done.set()
 
-    rung(lambda: Bell("git", deed, rest_s=0), play)
+    rung(lambda: Debouncer("git", deed, rest_s=0), play)
     assert len(deeds) == 2
 
 
@@ -75,7 +75,7 @@ def test_a_deed_cut_off_by_the_end_is_done_at_the_end():
         bell.ring()
         await begun.wait()
 
-    rung(lambda: Bell("git", deed, rest_s=0), play)
+    rung(lambda: Debouncer("git", deed, rest_s=0), play)
     assert deeds == ["done"]
 
 
@@ -94,5 +94,5 @@ def test_a_deed_that_failed_is_done_again(error):
         bell.ring()
         await failed.wait()
 
-    rung(lambda: Bell("git", deed, rest_s=0), play)
+    rung(lambda: Debouncer("git", deed, rest_s=0), play)
     assert deeds == ["done"]

@@ -11,7 +11,7 @@ import pytest
 from pay_world import market
 from waiting import wait_until
 
-from merlin.api.till import checking
+from merlin.api.payments import reconciliation
 from merlin.billing.ledger import EntryKind
 from merlin.sandbox.faults import Fault, FaultKind
 
@@ -149,7 +149,7 @@ def test_a_payment_of_which_nobody_tells_is_found_by_looking(shop):
 
 def check(shop):
     services = shop.site.app.state.services
-    return asyncio.run(checking.check(services, services.clock()))
+    return asyncio.run(reconciliation.reconcile(services, services.clock()))
 
 
 def test_what_nobody_told_of_is_found_in_the_list(shop):

@@ -7,7 +7,7 @@ from site_world import ALGORITHMS, BORIS, CLOSED, COURSES, NETWORKS, VERA, runni
 from waiting import wait_until
 
 from merlin.account.role import Role
-from merlin.api.course_shapes import (
+from merlin.api.rest.courses import (
     CourseShown,
     Grouped,
     MaterialsShown,

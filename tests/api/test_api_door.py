@@ -19,9 +19,8 @@ from starlette.responses import Response
 from waiting import longest, wait_until
 
 from merlin.api.app import create_app
-from merlin.api.caller import caller_of
-from merlin.api.door.asking import following
-from merlin.api.door.once import ask_once
+from merlin.api.auth import caller_of
+from merlin.api.openai_compat.chat import ask_once, following
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.core.clock import utc_now
 from merlin.core.message import Message

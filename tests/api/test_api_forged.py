@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.api.body import HOOK_BYTES
-from merlin.api.till.hint import Hint, read_hint
+from merlin.api.hooks import PaymentWebhook, read_webhook
+from merlin.api.problems import HOOK_BYTES
 from merlin.core.loopback import is_from
 
 pytestmark = pytest.mark.functional
@@ -123,18 +123,21 @@ def test_the_last_hop_of_a_proxy_counts_and_no_other(shop):
 @pytest.mark.parametrize(
     ("body", "hint"),
     [
-        (b'{"event": "payment.succeeded", "object": {"id": "p"}}', Hint("payment.succeeded", "p")),
+        (
+            b'{"event": "payment.succeeded", "object": {"id": "p"}}',
+            PaymentWebhook("payment.succeeded", "p"),
+        ),
         (
             b'{"event": "refund.succeeded", "object": {"id": "r", "payment_id": "p"}}',
-            Hint("refund.succeeded", "p"),
+            PaymentWebhook("refund.succeeded", "p"),
         ),
-        (b'{"object": {"id": "p", "metadata": {"purchase": "o"}}}', Hint("", "p", "o")),
-        (b'{"event": "\\u0000", "object": {"id": "\\ud800"}}', Hint()),
-        (b'{"object": {"id": "' + b"x" * 65 + b'"}}', Hint()),
+        (b'{"object": {"id": "p", "metadata": {"purchase": "o"}}}', PaymentWebhook("", "p", "o")),
+        (b'{"event": "\\u0000", "object": {"id": "\\ud800"}}', PaymentWebhook()),
+        (b'{"object": {"id": "' + b"x" * 65 + b'"}}', PaymentWebhook()),
     ],
 )
 def test_a_hint_says_no_more_than_short_words(body, hint):
-    assert read_hint(body) == hint
+    assert read_webhook(body) == hint
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from api_world import NOW, SECRET, serving
 from openai import OpenAI
 
-from merlin.api.bell import REST_S
-from merlin.api.body import HOOK_BYTES
+from merlin.api.hooks import REST_S
+from merlin.api.problems import HOOK_BYTES
 from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError
 from merlin.core.webhook_signing import headers_of

@@ -16,8 +16,8 @@ from waiting import longest, wait_until
 
 from merlin.account.repeat import PATIENCE
 from merlin.api.app import create_app
-from merlin.api.caller import caller_of
-from merlin.api.idempotent import once
+from merlin.api.auth import caller_of
+from merlin.api.idempotency import once
 from merlin.api.problems import Problem
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import MerlinError, Refused

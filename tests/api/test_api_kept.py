@@ -12,10 +12,14 @@ from site_world import ALGORITHMS, ANNA, NETWORKS, running
 from structlog.testing import capture_logs
 from waiting import longest, wait_until
 
-from merlin.api.bounds import Bounds
-from merlin.api.freshness import Freshness
-from merlin.api.kept import Answer, Kept, Key
-from merlin.api.quick import takes_gzip
+from merlin.api.response_cache import (
+    CachedAnswer,
+    CacheKey,
+    CacheVersion,
+    ResponseCache,
+    takes_gzip,
+)
+from merlin.api.services import Bounds
 from merlin.core.errors import MerlinError
 
 pytestmark = pytest.mark.functional
@@ -198,15 +202,15 @@ def test_pages_of_other_sites_may_read_the_catalogue_and_nothing_else(still_site
 
 
 def answer(size, tag="t"):
-    return Answer(b"x" * size, tag, "ru")
+    return CachedAnswer(b"x" * size, tag, "ru")
 
 
 def key(number):
-    return Key(LIST, f"limit={number}".encode(), "ru")
+    return CacheKey(LIST, f"limit={number}".encode(), "ru")
 
 
 def test_what_nobody_asked_for_the_longest_makes_room():
-    kept = Kept(most_bytes=12_200)
+    kept = ResponseCache(most_bytes=12_200)
     for number in range(4):
         kept.keep(key(number), 1, answer(1000))
     assert kept.find(key(0), 1)
@@ -217,7 +221,7 @@ def test_what_nobody_asked_for_the_longest_makes_room():
 
 
 def test_answers_of_another_version_are_let_go():
-    kept = Kept(1024 * 1024)
+    kept = ResponseCache(1024 * 1024)
     kept.keep(key(1), 1, answer(10))
     assert kept.find(key(1), 2) is None
     kept.keep(key(2), 2, answer(10))
@@ -254,7 +258,7 @@ class Counted:
 
 
 def test_the_version_is_read_when_something_was_written_and_not_before():
-    freshness, services = Freshness(), Counted()
+    freshness, services = CacheVersion(), Counted()
 
     def look():
         asyncio.run(freshness.look(services))
@@ -274,7 +278,7 @@ def test_the_version_is_read_when_something_was_written_and_not_before():
 
 
 def test_a_look_that_fails_is_told_once_and_tried_again():
-    freshness, services = Freshness(), Counted()
+    freshness, services = CacheVersion(), Counted()
     services.store.is_silent = True
 
     async def watch():

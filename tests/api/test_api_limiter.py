@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.api.limiter import Limiter, Policy
-from merlin.api.limits import network_of
+from merlin.api.rate_limits import Limiter, Policy, network_of
 
 pytestmark = pytest.mark.unit
 

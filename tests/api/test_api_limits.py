@@ -11,7 +11,7 @@ from site_world import ANNA, NOT_LIMITED, running
 from waiting import longest
 
 from merlin.account.key import Scope
-from merlin.api.limits import KNOWN_S
+from merlin.api.rate_limits import KNOWN_S
 
 pytestmark = pytest.mark.functional
 

@@ -17,7 +17,7 @@ PROGRAM = """
 import sys
 sys.path[:0] = [sys.argv[1], sys.argv[1] + "/.."]
 from api_world import Desk, services_of
-from merlin.api.main import serve
+from merlin.api.app import serve
 from merlin.core.listening import Listening
 from merlin.core.log import setup
 setup("api")

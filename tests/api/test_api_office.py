@@ -6,7 +6,7 @@ import pytest
 from site_world import ANNA, BORIS, VERA
 
 from merlin.account.role import Role
-from merlin.api.paging import cursor
+from merlin.api.schema import cursor
 
 pytestmark = pytest.mark.functional
 

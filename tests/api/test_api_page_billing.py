@@ -13,7 +13,7 @@ from site_world import BORIS
 from waiting import wait_until
 
 from merlin.account.role import Role
-from merlin.api.pages.admin.sums import days_of, how_many_tests, months
+from merlin.api.pages.admin.page import days_of, how_many_tests, months
 from merlin.billing.amount import Currency, roubles, stars
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.purchase import Till

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.api.pages.bars import Count, bars_of
-from merlin.api.pages.teach.proof import MOST_LINES, diff_lines
+from merlin.api.pages.components import MOST_LINES, Count, bars_of, diff_lines
 from merlin.core.curve import MOST_POINTS, Words, curve_of
 from merlin.core.number import number
 

@@ -16,7 +16,7 @@ from waiting import longest
 
 from merlin.account.role import Role
 from merlin.api.app import create_app
-from merlin.api.pages.assets import assets
+from merlin.api.pages.page import assets
 from merlin.core.errors import MerlinError
 from merlin.core.web.answering import own_address
 from merlin.core.web.assets import STATIC, WEB, Assets

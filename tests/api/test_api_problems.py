@@ -8,10 +8,8 @@ import pytest
 from api_world import Desk, services_of, serving
 from fastapi import FastAPI
 
-from merlin.api.described import components, problems
-from merlin.api.paging import cursor, read_cursor
-from merlin.api.problems import Problem, add_problems
-from merlin.api.wrong import wrong_values
+from merlin.api.problems import Problem, add_problems, components, problems, wrong_values
+from merlin.api.schema import cursor, read_cursor
 from merlin.core.errors import ConfigError, DatasetError, MerlinError, NotFound, Refused
 
 pytestmark = pytest.mark.functional

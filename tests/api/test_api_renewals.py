@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from waiting import wait_until
 
-from merlin.api.till.cashier import turn_pages
+from merlin.api.payments.worker import turn_pages
 from merlin.billing.renewal import RenewalState
 from merlin.billing.term import Source
 from merlin.core.clock import iso, utc_now

@@ -6,7 +6,7 @@ import pytest
 from site_world import CLOSED, NETWORKS
 from waiting import wait_until
 
-from merlin.api.course_shapes import CourseFound, Results
+from merlin.api.rest.courses import CourseFound, Results
 
 pytestmark = pytest.mark.functional
 

@@ -14,7 +14,7 @@ import pytest
 from certificates import certificate_pem, key_pem, new_key
 from waiting import longest
 
-from merlin.api.tls import tls_context
+from merlin.api.app import tls_context
 from merlin.config import load
 from merlin.core.errors import ConfigError
 from merlin.wiring.health import illness
@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 sys.path[:0] = [sys.argv[1], sys.argv[1] + "/.."]
 from api_world import Desk, services_of
-from merlin.api.main import serve
+from merlin.api.app import serve
 from merlin.core.listening import Listening
 from merlin.core.log import setup
 setup("api")

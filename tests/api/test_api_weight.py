@@ -10,7 +10,7 @@ import pytest
 from site_world import ANNA, running
 from waiting import longest, wait_until
 
-from merlin.api.bounds import Bounds
+from merlin.api.services import Bounds
 
 pytestmark = pytest.mark.functional
 

@@ -12,7 +12,7 @@ from course_world import DESK, PHONE
 from playwright.sync_api import expect
 from staff_world import BORIS, VERA, XSS, propose
 
-from merlin.api.teaching.lesson import MOST_LETTERS
+from merlin.api.rest.teaching import MOST_LETTERS
 
 pytestmark = pytest.mark.integration
 

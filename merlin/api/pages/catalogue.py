@@ -1,30 +1,133 @@
-"""The catalogue: all courses by semester, and those among them that a person looks for.
+"""The catalogue: all courses by semester, those that a person looks for, and favourites.
 
 /                closed: «ВСЕ КУРСЫ» asks for the list when it is opened
 /?all=1          open
 /?q=графы        open, what was found
 /courses?q=…     the list alone, for the script that puts it in its place
+
+All that the pages know of the search lies here. Without a script «+» and «−» are buttons of one
+form, and each leads back; with one the same buttons speak to /api/user/courses.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Form
 from starlette.responses import Response
 
-from merlin.api.pages.answering import part, same, shown, tagged
-from merlin.api.pages.finding import Found, Piece, everything, find
-from merlin.api.pages.frame import course_href
-from merlin.api.pages.trouble import PageRoute
-from merlin.api.pages.visit import Visit, Visiting
-from merlin.core.web.answering import seen_other
-from merlin.course.catalogue import KINDS
+from merlin.api.pages.course import MOST_ID
+from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.page import (
+    SAID_COOKIE,
+    PageRequest,
+    Shelf,
+    Visiting,
+    course_href,
+    render_fragment,
+    render_page,
+    same,
+    sign_in_href,
+    tagged,
+)
+from merlin.api.problems import Problem
+from merlin.api.services import Rows
+from merlin.core.web.answering import own_address, seen_other
+from merlin.course.catalogue import KINDS, Course
+from merlin.course.highlight import spans
 from merlin.course.search import LONGEST
+from merlin.course.search import Found as Searched
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+_SAID_S = 60
+Chosen = Annotated[int | None, Form(ge=1, le=MOST_ID)]
+
+
+@router.post("/favourites")
+async def favourite(
+    visit: Visiting,
+    next: Annotated[str, Form()] = "/",  # noqa: A002 - the form's field
+    add: Chosen = None,
+    remove: Chosen = None,
+) -> Response:
+    """Keep a course or let it go, and return to the page that asked."""
+    back = own_address(next)
+    if visit.caller.user is None:
+        return seen_other(sign_in_href(back))
+    number = add or remove
+    if number is None:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request")
+    rows, user_id = visit.services.rows.favourites, visit.caller.user_id
+    change = rows.add if add else rows.remove
+    await visit.services.store.do(lambda: change(user_id, number))
+    response = seen_other(back)
+    # Said once, on the page that comes next; it holds a word and a number, nothing secret.
+    said = f"{'added' if add else 'removed'}.{number}"
+    response.set_cookie(SAID_COOKIE, said, max_age=_SAID_S, httponly=True, samesite="lax")
+    return response
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a text; `is_hit`: these letters were found."""
+
+    text: str
+    is_hit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One course with its texts in pieces."""
+
+    course: Course
+    name: tuple[Piece, ...]
+    about: tuple[Piece, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The first courses to show, of `total`; `meant` is what a mistyped query was taken for."""
+
+    courses: Sequence[Found]
+    total: int
+    meant: str = ""
+
+
+def everything(shelf: Shelf, language: str, most: int) -> Finding:
+    """Return every course, nothing marked."""
+    found = [
+        Found(course, (Piece(course.title(language)),), (Piece(course.about(language)),))
+        for course in shelf.courses[:most]
+    ]
+    return Finding(found, len(shelf.courses))
+
+
+def find(rows: Rows, shelf: Shelf, query: str, language: str, most: int) -> Finding:
+    """Return the courses that are meant, best first; to be called within `Store.read`."""
+    said = rows.search.search(query, most=max(len(shelf.courses), 1))
+    known = [shelf.by_id[hit.course_id] for hit in said.hits if hit.course_id in shelf.by_id]
+    found = [
+        Found(course, marked(course.title(language), said), marked(course.about(language), said))
+        for course in known[:most]
+    ]
+    return Finding(found, len(known), said.suggestion)
+
+
+def marked(text: str, found: Searched) -> tuple[Piece, ...]:
+    """Return the text in pieces, those that were found marked."""
+    pieces, end = [], 0
+    for span in spans(text, found):
+        stop = span.start + span.length
+        pieces += [Piece(text[end : span.start]), Piece(text[span.start : stop], is_hit=True)]
+        end = stop
+    pieces.append(Piece(text[end:]))
+    return tuple(piece for piece in pieces if piece.text)
+
 
 # More cards than this nobody reads; a word in the field finds the others.
 MOST = 240
@@ -84,7 +187,7 @@ async def front(visit: Visiting, q: str = "", all: str = "") -> Response:  # noq
     listed = await listing(visit, query) if query or all else None
     total = str(len(visit.shelf.courses))
     view = CatalogueView(query, listed.count if listed else total, listed)
-    return tagged(shown(visit, "catalogue.html", v=view), tag)
+    return tagged(render_page(visit, "catalogue.html", v=view), tag)
 
 
 @router.get("/courses")
@@ -98,12 +201,12 @@ async def course_list(visit: Visiting, q: str = "") -> Response:
     if unchanged is not None:
         unchanged.headers["HX-Replace-Url"] = address
         return unchanged
-    response = part(visit, "list_part.html", v=await listing(visit, query))
+    response = render_fragment(visit, "list_part.html", v=await listing(visit, query))
     response.headers["HX-Replace-Url"] = address
     return tagged(response, tag)
 
 
-async def listing(visit: Visit, query: str) -> ListView:
+async def listing(visit: PageRequest, query: str) -> ListView:
     """Return all courses by semester, or those that `query` finds, the best of each first."""
     rows, shelf, language = visit.services.rows, visit.shelf, visit.language
     if query:
@@ -120,7 +223,7 @@ async def listing(visit: Visit, query: str) -> ListView:
     )
 
 
-def _terms(visit: Visit, found: Sequence[Found], *, is_whole: bool) -> tuple[Term, ...]:
+def _terms(visit: PageRequest, found: Sequence[Found], *, is_whole: bool) -> tuple[Term, ...]:
     totals = visit.shelf.semesters
     kept = {course.course_id for course in visit.kept}
     return tuple(
@@ -144,11 +247,11 @@ def _by_semester(found: Sequence[Found]) -> Mapping[int, list[Found]]:
     return terms
 
 
-def _count(visit: Visit, here: int, total: int) -> str:
+def _count(visit: PageRequest, here: int, total: int) -> str:
     return str(total) if here == total else visit.say("some-of", here=here, total=total)
 
 
-def _card(visit: Visit, found: Found, kept: Collection[int]) -> Card:
+def _card(visit: PageRequest, found: Found, kept: Collection[int]) -> Card:
     course = found.course
     in_name = any(piece.is_hit for piece in found.name)
     in_about = any(piece.is_hit for piece in found.about)
@@ -164,7 +267,7 @@ def _card(visit: Visit, found: Found, kept: Collection[int]) -> Card:
     )
 
 
-def counts(visit: Visit, course_id: int) -> str:
+def counts(visit: PageRequest, course_id: int) -> str:
     """Return "8 лекций · 4 семинара · 5 лаб."."""
     numbers = visit.shelf.kinds.get(course_id, {})
     said = [visit.say(f"count-{kind}", count=numbers[kind]) for kind in KINDS if numbers.get(kind)]

@@ -17,19 +17,15 @@ from starlette.responses import PlainTextResponse, Response
 from merlin.account.key import Scope
 from merlin.account.role import Permission
 from merlin.account.zone import zone_of
-from merlin.api.caller import Caller, Person
-from merlin.api.door.allowance import asker_of
-from merlin.api.door.asking import begun
-from merlin.api.door.shape import Refusal
-from merlin.api.door.told import note, refusal_of
-from merlin.api.pages.answering import shown
-from merlin.api.pages.bot_link import bot_href
+from merlin.api.auth import Caller, Person
+from merlin.api.openai_compat.chat import begun
+from merlin.api.openai_compat.quota import asker_of
+from merlin.api.openai_compat.responses import note, refusal_of
 from merlin.api.pages.course import Number, course_of
-from merlin.api.pages.frame import course_href
-from merlin.api.pages.shop import has_shop
-from merlin.api.pages.trouble import PageRoute
-from merlin.api.pages.visit import Visit, Visiting
-from merlin.api.problems import Problem
+from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.page import PageRequest, Visiting, bot_href, course_href, render_page
+from merlin.api.pages.plans import has_shop
+from merlin.api.problems import Problem, Refusal
 from merlin.billing.plan import Format, plan_of
 from merlin.billing.quota import Left
 from merlin.chat.door import Asked, name_of
@@ -95,7 +91,7 @@ class _Left:
 async def chat(visit: Visiting, course_id: Number) -> Response:
     """Return the empty chat."""
     course = await course_of(visit, course_id)
-    return shown(visit, "chat.html", v=await _view(visit, course), keep=NEVER_KEPT)
+    return render_page(visit, "chat.html", v=await _view(visit, course), keep=NEVER_KEPT)
 
 
 @router.post("/courses/{course_id}/chat")
@@ -117,18 +113,20 @@ async def ask(
     question = q.strip()
     if not question or len(question) > MOST_CHARACTERS or len(before) % 2:
         wrong = visit.say("question-too-long", limit=MOST_CHARACTERS) if question else ""
-        return shown(visit, "chat.html", v=replace(view, draft=q, wrong=wrong), keep=NEVER_KEPT)
+        return render_page(
+            visit, "chat.html", v=replace(view, draft=q, wrong=wrong), keep=NEVER_KEPT
+        )
     try:
         answer = await _answer(request, visit, course, (*before, question))
     except (Refusal, MerlinError) as error:
         view = replace(view, draft=question, wrong=_why(visit, error))
-        return shown(visit, "chat.html", v=view, keep=NEVER_KEPT)
+        return render_page(visit, "chat.html", v=view, keep=NEVER_KEPT)
     asked = Bubble(question, is_mine=True)
     view = replace(await _view(visit, course), bubbles=(*bubbles, asked, answer))
-    return shown(visit, "chat.html", v=view, keep=NEVER_KEPT)
+    return render_page(visit, "chat.html", v=view, keep=NEVER_KEPT)
 
 
-def _why(visit: Visit, error: Refusal | MerlinError) -> str:
+def _why(visit: PageRequest, error: Refusal | MerlinError) -> str:
     if isinstance(error, Refusal):
         return error.words(visit.language)
     return visit.say("no-answer")
@@ -142,7 +140,9 @@ async def left(visit: Visiting, course_id: Number) -> Response:
     return PlainTextResponse(told.words, headers=headers)
 
 
-async def _answer(request: Request, visit: Visit, course: Course, talk: tuple[str, ...]) -> Bubble:
+async def _answer(
+    request: Request, visit: PageRequest, course: Course, talk: tuple[str, ...]
+) -> Bubble:
     roles = ("user", "assistant")
     messages = tuple(Message(roles[place % 2], one) for place, one in enumerate(talk))
     asked = Asked(name_of(course.slug), course.dataset, messages)
@@ -160,7 +160,7 @@ def _may_ask(caller: Caller) -> bool:
     return caller.has(Scope.CHAT_WRITE) and caller.may(Permission.ASK)
 
 
-async def _view(visit: Visit, course: Course) -> ChatView:
+async def _view(visit: PageRequest, course: Course) -> ChatView:
     services = visit.services
 
     def read() -> tuple[str, Serving | None]:
@@ -186,7 +186,7 @@ async def _view(visit: Visit, course: Course) -> ChatView:
     )
 
 
-async def _left(visit: Visit, course: Course) -> _Left:
+async def _left(visit: PageRequest, course: Course) -> _Left:
     """Return "осталось 12 из 20, обновится …", "" where nothing is counted."""
     services, user = visit.services, visit.caller.user
     if user is None or not services.plans:

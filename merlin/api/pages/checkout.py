@@ -16,14 +16,20 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from merlin.account.account import is_of_telegram
-from merlin.api.caller import Person
-from merlin.api.own_page import own_page
-from merlin.api.pages.answering import shown
-from merlin.api.pages.plan_words import Brought, brings, goods
-from merlin.api.pages.shop import Ways, may_be_led_to, shop_of, takes_roubles, ways
-from merlin.api.pages.trouble import PageRoute
-from merlin.api.pages.visit import Visit, Visiting
-from merlin.api.till import desk
+from merlin.api.auth import Person, require_same_origin
+from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.page import PageRequest, Visiting, render_page
+from merlin.api.pages.plans import (
+    Brought,
+    Ways,
+    brings,
+    goods,
+    may_be_led_to,
+    shop_of,
+    takes_roubles,
+    ways,
+)
+from merlin.api.payments import orders
 from merlin.billing.amount import MOST_MINOR, Amount
 from merlin.billing.buying import Wanted
 from merlin.billing.contact import contact_of
@@ -37,7 +43,7 @@ from merlin.core.web.answering import NEVER_KEPT, seen_other
 
 log = get_logger(__name__)
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-_FROM_HERE = [Depends(own_page)]
+_FROM_HERE = [Depends(require_same_origin)]
 PlanName = Annotated[str, Path(max_length=100)]
 # More than any code or address has; what is longer is told to be wrong, not cut.
 _MOST = 500
@@ -141,19 +147,19 @@ async def buy(
     return await _ordered(visit, plan, wanted, typed)
 
 
-async def _ordered(visit: Visit, plan: Plan, wanted: Wanted, typed: _Typed) -> Response:
+async def _ordered(visit: PageRequest, plan: Plan, wanted: Wanted, typed: _Typed) -> Response:
     try:
-        purchase = await desk.placed(visit.services, wanted)
+        purchase = await orders.placed(visit.services, wanted)
     except (NotFound, Refused) as error:
         words = text(visit.language, error.key, **error.arguments)
         return await _page(visit, plan, replace(typed, wrong=words))
     return await led_to_pay(visit, purchase.purchase_id)
 
 
-async def led_to_pay(visit: Visit, purchase_id: str) -> Response:
+async def led_to_pay(visit: PageRequest, purchase_id: str) -> Response:
     """Return the way to the page of payment, or to the order, which says why there is none."""
     try:
-        purchase = await desk.asked(visit.services, purchase_id)
+        purchase = await orders.asked(visit.services, purchase_id)
     except TillError as error:
         log.warning("a till was asked in vain", purchase=purchase_id, reason=redact(str(error)))
         return seen_other(f"/orders/{purchase_id}?said=silent")
@@ -165,24 +171,24 @@ async def led_to_pay(visit: Visit, purchase_id: str) -> Response:
     return seen_other(f"/orders/{purchase_id}")
 
 
-def not_sold(visit: Visit) -> Response:
+def not_sold(visit: PageRequest) -> Response:
     """Return what is said instead of a plan that nobody can buy here."""
-    return shown(visit, "shop_lost.html", about="plan", status=404, keep=NEVER_KEPT)
+    return render_page(visit, "shop_lost.html", about="plan", status=404, keep=NEVER_KEPT)
 
 
-def _plan(visit: Visit, name: str) -> Plan | None:
+def _plan(visit: PageRequest, name: str) -> Plan | None:
     try:
         return shop_of(visit).plan(name)
     except NotFound:
         return None
 
 
-def _needs_contact(visit: Visit) -> bool:
+def _needs_contact(visit: PageRequest) -> bool:
     shop = visit.services.selling.yookassa
     return shop is not None and shop.receipt is not None
 
 
-async def _read(visit: Visit, plan: Plan, typed: _Typed) -> _Read:
+async def _read(visit: PageRequest, plan: Plan, typed: _Typed) -> _Read:
     user_id, code = visit.caller.user_id, typed.code.strip()
 
     def read() -> _Read:
@@ -194,7 +200,7 @@ async def _read(visit: Visit, plan: Plan, typed: _Typed) -> _Read:
     return await visit.services.store.read(read)
 
 
-def _judged(visit: Visit, plan: Plan, code: str, user_id: int) -> tuple[Promo | None, str]:
+def _judged(visit: PageRequest, plan: Plan, code: str, user_id: int) -> tuple[Promo | None, str]:
     """Return a code that makes this plan cheaper, or the words for why it does not."""
     books = visit.services.rows.books
     try:
@@ -209,7 +215,7 @@ def _judged(visit: Visit, plan: Plan, code: str, user_id: int) -> tuple[Promo | 
     return promo, ""
 
 
-def _held(visit: Visit, plan: Plan, code: str, user_id: int) -> Promo | None:
+def _held(visit: PageRequest, plan: Plan, code: str, user_id: int) -> Promo | None:
     """Return a code that an open order of the same person for the same plan holds already."""
     books, wanted = visit.services.rows.books, code.upper()
     for each in books.purchases.of(user_id):
@@ -220,7 +226,7 @@ def _held(visit: Visit, plan: Plan, code: str, user_id: int) -> Promo | None:
     return None
 
 
-async def _page(visit: Visit, plan: Plan, typed: _Typed) -> Response:
+async def _page(visit: PageRequest, plan: Plan, typed: _Typed) -> Response:
     read = await _read(visit, plan, typed)
     language, full = visit.language, plan.offer.rub
     total = priced(plan, read.promo)[0]
@@ -250,7 +256,7 @@ async def _page(visit: Visit, plan: Plan, typed: _Typed) -> Response:
     )
     is_wrong = typed.wrong or typed.wrong_contact
     status = 409 if typed.wrong else 422 if is_wrong else 200
-    return shown(visit, "checkout.html", v=view, keep=NEVER_KEPT, status=status)
+    return render_page(visit, "checkout.html", v=view, keep=NEVER_KEPT, status=status)
 
 
 def _saved(language: str, full: Amount | None, total: Amount | None) -> str:
@@ -259,7 +265,7 @@ def _saved(language: str, full: Amount | None, total: Amount | None) -> str:
     return Amount(full.minor - total.minor, full.currency).told(language)
 
 
-def _consent(visit: Visit, plan: Plan) -> str:
+def _consent(visit: PageRequest, plan: Plan) -> str:
     """Return what one agrees to: how much, how often, from when, how to stop it."""
     shop, offer = visit.services.selling.yookassa, plan.offer
     if shop is None or not (shop.saves_methods and offer.is_renewed) or offer.rub is None:

@@ -1,4 +1,7 @@
-"""A course: its card and its materials, all or those of one kind (`?type=lecture`)."""
+"""A course: its card and its materials, all or those of one kind (`?type=lecture`).
+
+A material: its text to read, or its file to open, with what comes before and after it.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,23 @@ from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
 from fastapi import APIRouter, Path
+from markupsafe import Markup
 from starlette.responses import Response
 
 from merlin.account.role import Permission
-from merlin.api.pages.answering import same, shown, tagged
-from merlin.api.pages.bot_link import bot_href
-from merlin.api.pages.frame import course_href
-from merlin.api.pages.trouble import PageRoute
-from merlin.api.pages.visit import Visit, Visiting
-from merlin.api.teaching.right import account_name
+from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.markdown import Heading, Rendered, Words, rendered
+from merlin.api.pages.page import (
+    Link,
+    PageRequest,
+    Visiting,
+    bot_href,
+    course_href,
+    render_page,
+    same,
+    tagged,
+)
+from merlin.api.permissions import account_name
 from merlin.core.errors import NotFound
 from merlin.course.catalogue import KINDS, Course, Material
 from merlin.course.leading import leads
@@ -33,7 +44,7 @@ _ENDING = re.compile(r"\.([a-z0-9]{1,5})$", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CourseRecords:
     """What the rows say of a course; `lengths` is the path of a text -> its characters.
 
     `is_led`: whoever looks may change it.
@@ -100,23 +111,23 @@ async def course(visit: Visiting, course_id: Number, type: str = "") -> Response
     found = await course_of(visit, course_id)
     rows = visit.services.rows
 
-    def read() -> Told:
+    def read() -> CourseRecords:
         lengths = rows.readings.lengths(found.dataset)
         materials = rows.courses.materials(found.slug)
         is_led = visit.caller.may(Permission.EDIT_MATERIALS) and leads(
             visit.caller.standing, account_name(visit.services, visit.caller), found
         )
-        return Told(materials, lengths, bot_href(visit.services, found), is_led)
+        return CourseRecords(materials, lengths, bot_href(visit.services, found), is_led)
 
     told = await visit.services.store.read(read)
     tag, unchanged = same(visit, tuple(sorted(told.lengths.items())), told.bot_href)
     if unchanged is not None:
         return unchanged
     kind = type if type in KINDS else ""
-    return tagged(shown(visit, "course.html", v=_view(visit, found, told, kind)), tag)
+    return tagged(render_page(visit, "course.html", v=_course_view(visit, found, told, kind)), tag)
 
 
-async def course_of(visit: Visit, course_id: int) -> Course:
+async def course_of(visit: PageRequest, course_id: int) -> Course:
     """Return a course. Raises NotFound for one that is not active, unless the person edits it."""
     known = visit.shelf.by_id.get(course_id)
     if known is not None:
@@ -127,7 +138,7 @@ async def course_of(visit: Visit, course_id: int) -> Course:
     return found
 
 
-def _view(visit: Visit, course: Course, told: Told, kind: str) -> CourseView:
+def _course_view(visit: PageRequest, course: Course, told: CourseRecords, kind: str) -> CourseView:
     shown_now = [each for each in told.materials if kind in {"", each.kind}]
     return CourseView(
         course_id=course.course_id,
@@ -146,7 +157,7 @@ def _view(visit: Visit, course: Course, told: Told, kind: str) -> CourseView:
     )
 
 
-def _place(visit: Visit, course: Course) -> str:
+def _place(visit: PageRequest, course: Course) -> str:
     said = [visit.say("semester", number=course.semester)]
     if course.teachers:
         teachers = ", ".join(course.teachers)
@@ -155,7 +166,7 @@ def _place(visit: Visit, course: Course) -> str:
 
 
 def _filters(
-    visit: Visit, course: Course, materials: Sequence[Material], kind: str
+    visit: PageRequest, course: Course, materials: Sequence[Material], kind: str
 ) -> Sequence[Filter]:
     href = course_href(course)
     filters = [Filter("all", href, visit.say("kind-all"), len(materials), not kind)]
@@ -167,7 +178,7 @@ def _filters(
 
 
 def _groups(
-    visit: Visit, course: Course, materials: Sequence[Material], lengths: Mapping[str, int]
+    visit: PageRequest, course: Course, materials: Sequence[Material], lengths: Mapping[str, int]
 ) -> Sequence[Group]:
     groups = []
     for kind in KINDS:
@@ -191,7 +202,7 @@ def material_href(course: Course, material: Material) -> str:
     return f"{course_href(course)}/materials/{material.material_id}"
 
 
-def about(visit: Visit, material: Material, length: int) -> str:
+def about(visit: PageRequest, material: Material, length: int) -> str:
     """Return "Лекция 3 · Текст · 12 минут", or where its file lies."""
     said = [visit.say(f"lesson-{material.kind}", lesson=material.lesson)]
     if material.text:
@@ -215,7 +226,7 @@ def host_of(url: str) -> str:
     return (parts.hostname or "") if parts is not None and parts.scheme == "https" else ""
 
 
-def file_kind(visit: Visit, url: str) -> str:
+def file_kind(visit: PageRequest, url: str) -> str:
     """Return what kind of file an address ends in: "PDF", else just "Файл"."""
     parts = _parts(url)
     ending = _ENDING.search(parts.path) if parts is not None else None
@@ -227,3 +238,103 @@ def _parts(url: str) -> SplitResult | None:
         return urlsplit(url)
     except ValueError:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that lies elsewhere."""
+
+    href: str
+    kind: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialView:
+    """A material's page; `html` is "" where there is no text, or not yet."""
+
+    title: str
+    kind: str
+    lesson: str
+    course: Link
+    minutes: str
+    html: Markup
+    contents: tuple[Heading, ...]
+    file: File | None
+    ask_href: str
+    before: Link | None
+    after: Link | None
+
+
+@router.get("/courses/{course_id}/materials/{material_id}")
+async def material(visit: Visiting, course_id: Number, material_id: Number) -> Response:
+    """Return a material's page; the material must be one of this course."""
+    course, rows = await course_of(visit, course_id), visit.services.rows
+
+    def read() -> tuple[list[Material], Material | None, str | None]:
+        all_of_it = rows.courses.materials(course.slug)
+        this = next((each for each in all_of_it if each.material_id == material_id), None)
+        path = this.text if this is not None else ""
+        return all_of_it, this, rows.readings.text(course.dataset, path) if path else None
+
+    materials, this, text = await visit.services.store.read(read)
+    if this is None:
+        raise NotFound(f"no material {material_id}", "course-none", course=str(material_id))
+    tag, unchanged = same(visit, text)
+    if unchanged is not None:
+        return unchanged
+    view = _material_view(visit, course, materials, this, text)
+    return tagged(render_page(visit, "material.html", v=view), tag)
+
+
+def _material_view(
+    visit: PageRequest,
+    course: Course,
+    materials: Sequence[Material],
+    this: Material,
+    text: str | None,
+) -> MaterialView:
+    body = _body(visit, course, materials, this, text or "")
+    before, after = _beside(visit, course, materials, this)
+    return MaterialView(
+        title=this.title(visit.language),
+        kind=this.kind,
+        lesson=visit.say(f"lesson-{this.kind}", lesson=this.lesson),
+        course=Link(course_href(course), course.title(visit.language)),
+        minutes=visit.say("minutes", count=minutes(len(text))) if text else "",
+        html=body.html,
+        contents=body.contents,
+        file=_file(visit, this),
+        ask_href=f"{course_href(course)}/chat",
+        before=before,
+        after=after,
+    )
+
+
+def _body(
+    visit: PageRequest, course: Course, materials: Sequence[Material], this: Material, text: str
+) -> Rendered:
+    addresses = tuple((each.text, material_href(course, each)) for each in materials if each.text)
+    words = Words(*(visit.say(key) for key in ("code", "copy", "copied", "table")))
+    return rendered(text, this.text, addresses, words)
+
+
+def _file(visit: PageRequest, this: Material) -> File | None:
+    host = host_of(this.file_url)
+    return File(this.file_url, file_kind(visit, this.file_url), host) if host else None
+
+
+def _beside(
+    visit: PageRequest, course: Course, materials: Sequence[Material], this: Material
+) -> tuple[Link | None, Link | None]:
+    """Return the materials of the same kind before and after this one."""
+    alike = [each for each in materials if each.kind == this.kind]
+    place = alike.index(this)
+
+    def link(each: Material) -> Link:
+        lesson = visit.say(f"lesson-{each.kind}", lesson=each.lesson)
+        return Link(material_href(course, each), f"{lesson}. {each.title(visit.language)}")
+
+    before = link(alike[place - 1]) if place else None
+    after = link(alike[place + 1]) if place + 1 < len(alike) else None
+    return before, after

@@ -1,9 +1,11 @@
-"""Orders: mine, and the truth about one; also where people come back to from the page of payment.
+"""My orders, and the truth about one, as its state, its rows in the ledger and its gateway say.
+
+People come back here from the page of payment, too.
 
 /orders                 mine, newest first
 /orders/{id}            one: looked at anew when it is opened, and every few seconds after that
 /orders/{id}/live       the part that changes, for the script
-/orders/{id}/pay        GET: leads to the till's page; POST: asks the till for it (again)
+/orders/{id}/pay        GET: leads to the page of payment; POST: asks YooKassa for it (again)
 /orders/{id}/cancel     gives it up
 """
 
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated
 from urllib.parse import urlencode
@@ -18,21 +21,275 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
-from merlin.api.caller import Person
-from merlin.api.own_page import own_page
-from merlin.api.pages.answering import part, shown
+from merlin.api.auth import Person, require_same_origin
 from merlin.api.pages.checkout import led_to_pay
-from merlin.api.pages.order_view import OrderRow, OrderView, order_row, order_view, read_order
-from merlin.api.pages.shop import may_be_led_to, may_be_paid_here
-from merlin.api.pages.trouble import PageRoute
-from merlin.api.pages.visit import Visit, Visiting
-from merlin.api.till import desk
-from merlin.billing.purchase import ID_LENGTH, LOOKED_FOR, Purchase, Till
+from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.page import (
+    PLANS,
+    PageRequest,
+    Visiting,
+    badge,
+    bot_opened,
+    render_fragment,
+    render_page,
+    when,
+)
+from merlin.api.pages.plans import goods, may_be_led_to, may_be_paid_here, pack_words, until
+from merlin.api.payments import orders
+from merlin.api.payments.orders import BY_BUYER
+from merlin.billing.ledger import Entry, EntryKind
+from merlin.billing.plan import plan_named
+from merlin.billing.purchase import ID_LENGTH, LOOKED_FOR, Purchase, PurchaseState, Till
+from merlin.billing.quota import Given
+from merlin.billing.refund import Refund, RefundState
+from merlin.billing.settling import reason_key
+from merlin.billing.term import Term
 from merlin.core.errors import NotFound
+from merlin.core.text import text
 from merlin.core.web.answering import NEVER_KEPT, seen_other
+from merlin.core.web.chip import Chip
+
+_SHORT = 8
+_UNASKED = (PurchaseState.CREATED, PurchaseState.ASKING)
+_WAITS = (*_UNASKED, PurchaseState.PENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """One order in the list."""
+
+    href: str
+    title: str
+    about: str
+    amount: str
+    chip: Chip
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """One order. `lead` says what is so, `granted` and `returned` are a line each.
+
+    `pay_href` leads to the till's page; `may_ask`: it is asked for that page first. `again_href`
+    buys the same anew. `live_href` "" where nothing changes by itself any more; it is asked every
+    `live_s` seconds whether this is still what there is `now`.
+    """
+
+    order_id: str
+    number: str
+    title: str
+    chip: Chip
+    lead: str
+    granted: tuple[str, ...]
+    returned: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    pay_href: str
+    may_ask: bool
+    may_check: bool
+    may_cancel: bool
+    again_href: str
+    bot_href: str
+    is_good: bool
+    now: str
+    live_href: str = ""
+    live_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecords:
+    """What is read of rows about one order."""
+
+    purchase: Purchase
+    entries: Sequence[Entry]
+    refunds: Sequence[Refund]
+    terms: Sequence[Term]
+    gifts: Sequence[Given]
+    bot_href: str
+
+
+def read_order(visit: PageRequest, purchase: Purchase) -> OrderRecords:
+    """Return what there is about an order; reads rows."""
+    rows, books, number = visit.services.rows, visit.services.rows.books, purchase.purchase_id
+    return OrderRecords(
+        purchase=purchase,
+        entries=books.ledger.entries(number),
+        refunds=books.refunds.of(number),
+        terms=books.terms.of(purchase.user_id),
+        gifts=rows.quotas.gifts(purchase.user_id),
+        bot_href=bot_opened(visit.services, PLANS),
+    )
+
+
+def order_row(visit: PageRequest, purchase: Purchase) -> OrderRow:
+    """Return a line of the list."""
+    order = purchase.order
+    return OrderRow(
+        href=f"/orders/{purchase.purchase_id}",
+        title=goods(visit, order.promise),
+        about=f"{when(visit, purchase.created_at)} · {purchase.purchase_id[:_SHORT]}",
+        amount=order.amount.told(visit.language),
+        chip=state_chip(visit, purchase),
+    )
+
+
+def state_chip(visit: PageRequest, purchase: Purchase) -> Chip:
+    """Return where an order stands; one that is too old to be paid is told as expired."""
+    return badge(visit, "page-order", _state(visit, purchase).value)
+
+
+def _state(visit: PageRequest, purchase: Purchase) -> PurchaseState:
+    is_late = purchase.state in _WAITS and not purchase.may_be_paid(visit.services.clock())
+    return PurchaseState.EXPIRED if is_late else purchase.state
+
+
+def order_view(visit: PageRequest, told: OrderRecords, *, is_silent: bool = False) -> OrderView:
+    """Return what an order's page shows; `is_silent`: the till did not answer just now."""
+    purchase = told.purchase
+    state, order = _state(visit, purchase), purchase.order
+    waits = state in _WAITS
+    by_card = order.till is Till.YOOKASSA
+    has_page = waits and may_be_led_to(visit, purchase)
+    return OrderView(
+        order_id=purchase.purchase_id,
+        number=purchase.purchase_id[:_SHORT],
+        title=goods(visit, order.promise),
+        chip=state_chip(visit, purchase),
+        lead=_lead(visit, told, state, is_silent=is_silent),
+        granted=tuple(_granted(visit, told)) if state.is_paid else (),
+        returned=tuple(_returned(visit, told)),
+        facts=tuple(_facts(visit, purchase)),
+        pay_href=f"/orders/{purchase.purchase_id}/pay" if has_page else "",
+        may_ask=waits and _may_ask(visit, purchase) and not has_page,
+        may_check=by_card and (waits or state is PurchaseState.HELD),
+        may_cancel=waits and order.renewal_id is None,
+        again_href=_again(visit, purchase, state),
+        bot_href=told.bot_href,
+        is_good=state is PurchaseState.PAID and not _is_empty(told),
+        now=f"{state.value}.{'page' if has_page else 'none'}",
+    )
+
+
+def _may_ask(visit: PageRequest, purchase: Purchase) -> bool:
+    """Return whether its buyer may ask the till for its page; nobody pays a renewal by hand."""
+    return may_be_paid_here(visit, purchase) and purchase.order.renewal_id is None
+
+
+def _is_empty(told: OrderRecords) -> bool:
+    """Return whether all that was paid grants nothing, because its code was used before."""
+    grants = [each for each in told.entries if each.kind is EntryKind.GRANT]
+    return bool(grants) and all(each.is_empty for each in grants)
+
+
+def _lead(visit: PageRequest, told: OrderRecords, state: PurchaseState, *, is_silent: bool) -> str:
+    """Return what is so, in a sentence or two."""
+    purchase = told.purchase
+    name, order = state.value, purchase.order
+    if _is_empty(told):
+        name = "code-taken"
+    elif state is PurchaseState.CANCELED and purchase.reason == BY_BUYER:
+        name = "given-up"
+    elif state is PurchaseState.PENDING and is_silent:
+        name = "look-silent"
+    elif state in _UNASKED:
+        by_card = "silent" if is_silent else "asking"
+        name = by_card if order.till is Till.YOOKASSA else "pending"
+    said = {
+        "amount": order.amount.told(visit.language),
+        "until": when(visit, purchase.expires_at),
+        "till": order.till.value,
+        "why": text(visit.language, reason_key(purchase.reason)),
+    }
+    return visit.say(f"order-lead-{name}", **said)
+
+
+def _granted(visit: PageRequest, told: OrderRecords) -> list[str]:
+    """Return what the payment brought, as it stands now."""
+    grants = {each.entry_id for each in told.entries if each.kind is EntryKind.GRANT}
+    now = visit.services.clock()
+    lines = [
+        visit.say(
+            "granted-term",
+            title=_title(visit, term.plan, told.purchase),
+            since=until(visit, term.starts_at) if term.starts_at > now else "",
+            until=until(visit, term.ends_at),
+            state="over" if term.ends_at <= now else "later" if term.starts_at > now else "now",
+        )
+        for term in told.terms
+        if term.grant_id in grants
+    ]
+    return [*lines, *_packed(visit, told, grants)]
+
+
+def _packed(visit: PageRequest, told: OrderRecords, grants: set[int]) -> list[str]:
+    keys = {
+        f"grant:{grant}:{kind.value}": kind
+        for grant in grants
+        for kind in told.purchase.order.promise.pack
+    }
+    now, lines = visit.services.clock(), []
+    for given in told.gifts:
+        gift, kind = given.gift, keys.get(given.gift.key or "")
+        if kind is None:
+            continue
+        what = pack_words(visit, {kind: gift.amount})[0]
+        is_over = gift.expires_at is not None and gift.expires_at <= now
+        day = until(visit, gift.expires_at) if gift.expires_at else ""
+        state = "over" if is_over else "until" if day else "kept"
+        left = max(gift.amount - given.used, 0)
+        lines.append(visit.say("granted-pack", what=what, left=left, until=day, state=state))
+    return lines
+
+
+def _title(visit: PageRequest, name: str, purchase: Purchase) -> str:
+    plan = plan_named(visit.services.plans, name)
+    title = purchase.order.promise.title
+    return plan.titled(visit.language) if plan else title.get(visit.language, name)
+
+
+def _returned(visit: PageRequest, told: OrderRecords) -> list[str]:
+    """Return the money that went back, and that is on its way."""
+    lines = [
+        visit.say("refund-done", amount=each.amount.told(visit.language), at=when(visit, each.at))
+        for each in told.entries
+        if each.kind is EntryKind.REFUND
+    ]
+    under_way = (RefundState.WANTED, RefundState.SENDING)
+    lines += [
+        visit.say("refund-on-way", amount=each.amount.told(visit.language))
+        for each in told.refunds
+        if each.state in under_way
+    ]
+    return lines
+
+
+def _facts(visit: PageRequest, purchase: Purchase) -> list[tuple[str, str]]:
+    order = purchase.order
+    facts = [
+        (visit.say("order-sum"), order.amount.told(visit.language)),
+        (visit.say("order-till"), visit.say(f"till-{order.till.value}")),
+        (visit.say("order-made"), when(visit, purchase.created_at)),
+    ]
+    if order.promo:
+        facts.append((visit.say("promo"), order.promo))
+    if order.contact:
+        facts.append((visit.say("receipt-to"), order.contact))
+    if order.is_test:
+        facts.append((visit.say("order-kind"), visit.say("order-test")))
+    return facts
+
+
+def _again(visit: PageRequest, purchase: Purchase, state: PurchaseState) -> str:
+    """Return where the same is bought anew, once this order is over and it is still sold."""
+    if state.is_open:
+        return ""
+    name = purchase.order.promise.plan
+    plan = plan_named(visit.services.plans, name)
+    if plan is None or not plan.offer.is_sold:
+        return ""
+    return f"/checkout/{name}" if state.rank == PurchaseState.EXPIRED.rank else ""
+
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-_FROM_HERE = [Depends(own_page)]
+_FROM_HERE = [Depends(require_same_origin)]
 OrderId = Annotated[str, Path(max_length=100)]
 Said = Annotated[str, Query(max_length=20)]
 _ID = re.compile(f"[0-9a-f]{{{ID_LENGTH}}}")
@@ -63,7 +320,7 @@ async def show_orders(visit: Visiting, caller: Person) -> Response:
     found = await read(lambda: books.purchases.of(caller.user_id, _MOST + 1))
     rows = tuple(order_row(visit, each) for each in found[:_MOST])
     view = OrdersView(rows, len(found) > _MOST)
-    return shown(visit, "orders.html", v=view, keep=NEVER_KEPT)
+    return render_page(visit, "orders.html", v=view, keep=NEVER_KEPT)
 
 
 @router.get("/orders/{order_id}")
@@ -78,7 +335,7 @@ async def show_order(
     if not is_silent:
         purchase, is_silent = await _looked(visit, purchase)
     view = await _view(visit, purchase, 0, is_silent=is_silent)
-    return shown(visit, "order.html", v=view, keep=NEVER_KEPT)
+    return render_page(visit, "order.html", v=view, keep=NEVER_KEPT)
 
 
 @router.get("/orders/{order_id}/live")
@@ -100,7 +357,7 @@ async def show_live(
     view = await _view(visit, purchase, age, is_silent=is_silent)
     if view.now == was and view.live_href:
         return Response(status_code=204, headers={"Cache-Control": NEVER_KEPT})
-    return part(visit, "order_part.html", v=view)
+    return render_fragment(visit, "order_part.html", v=view)
 
 
 @router.get("/orders/{order_id}/pay")
@@ -117,7 +374,7 @@ async def lead(visit: Visiting, caller: Person, order_id: OrderId) -> Response:
     if not (is_open and may_be_led_to(visit, purchase)):
         return seen_other(f"/orders/{order_id}")
     order = f"/orders/{order_id}"
-    return shown(visit, "pay.html", address=purchase.pay_url, order=order, keep=NEVER_KEPT)
+    return render_page(visit, "pay.html", address=purchase.pay_url, order=order, keep=NEVER_KEPT)
 
 
 @router.post("/orders/{order_id}/pay", dependencies=_FROM_HERE)
@@ -137,11 +394,11 @@ async def cancel(visit: Visiting, caller: Person, order_id: OrderId) -> Response
     """Give an order up; one that is over already stays as it is."""
     if await _mine(visit, caller.user_id, order_id) is None:
         return _lost(visit)
-    await desk.given_up(visit.services, order_id)
+    await orders.give_up(visit.services, order_id)
     return seen_other(f"/orders/{order_id}")
 
 
-async def _mine(visit: Visit, user_id: int, order_id: str) -> Purchase | None:
+async def _mine(visit: PageRequest, user_id: int, order_id: str) -> Purchase | None:
     """Return one of the person's own orders, None for what is another's or not there at all."""
     books = visit.services.rows.books
     if not _ID.fullmatch(order_id):
@@ -157,13 +414,13 @@ async def _mine(visit: Visit, user_id: int, order_id: str) -> Purchase | None:
     return await visit.services.store.read(read)
 
 
-async def _looked(visit: Visit, purchase: Purchase) -> tuple[Purchase, bool]:
+async def _looked(visit: PageRequest, purchase: Purchase) -> tuple[Purchase, bool]:
     """Return the order after a look at its till, and whether that was too slow to tell."""
     is_ours = visit.services.payments is not None and purchase.order.till is Till.YOOKASSA
     is_young = visit.services.clock() - purchase.created_at < LOOKED_FOR
     if purchase.state.is_paid or not (is_ours and (is_young or purchase.state.is_open)):
         return purchase, False
-    look = asyncio.ensure_future(desk.looked(visit.services, purchase.purchase_id))
+    look = asyncio.ensure_future(orders.looked(visit.services, purchase.purchase_id))
     done, _ = await asyncio.wait({look}, timeout=LOOK_S)
     if not done:
         _going_on.add(look)
@@ -176,7 +433,7 @@ async def _looked(visit: Visit, purchase: Purchase) -> tuple[Purchase, bool]:
 _going_on: set[asyncio.Future[Purchase]] = set()
 
 
-async def _view(visit: Visit, purchase: Purchase, age: int, *, is_silent: bool) -> OrderView:
+async def _view(visit: PageRequest, purchase: Purchase, age: int, *, is_silent: bool) -> OrderView:
     """Return what the page shows that has been open for `age` seconds."""
     told = await visit.services.store.read(lambda: read_order(visit, purchase))
     view = order_view(visit, told, is_silent=is_silent)
@@ -190,6 +447,6 @@ async def _view(visit: Visit, purchase: Purchase, age: int, *, is_silent: bool) 
     return replace(view, now=now, live_href=href, live_s=wait)
 
 
-def _lost(visit: Visit) -> Response:
+def _lost(visit: PageRequest) -> Response:
     """Return what is said of an order that is not this person's, or not there: the same words."""
-    return shown(visit, "shop_lost.html", about="order", status=404, keep=NEVER_KEPT)
+    return render_page(visit, "shop_lost.html", about="order", status=404, keep=NEVER_KEPT)

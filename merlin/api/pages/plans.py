@@ -4,13 +4,15 @@
 /plans/{name}/trial   a plan for some days, once
 /plans/code           a code: its days are given, or it lowers the price on the page of its plan
 /terms                the terms, as the bot tells them: the operator's own where there are any
+/me/renewals/stop     what renews itself does so until one says no
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 from urllib.parse import quote
 
@@ -18,26 +20,317 @@ from fastapi import APIRouter, Depends, Form, Path, Query
 from starlette.responses import Response
 
 from merlin.account import audit
-from merlin.api.caller import Person
-from merlin.api.own_page import own_page
-from merlin.api.pages.answering import shown
-from merlin.api.pages.frame import sign_in_href
-from merlin.api.pages.plan_words import Brought, brings, lasts, until
-from merlin.api.pages.shop import Ways, has_shop, shop_of, ways
-from merlin.api.pages.trouble import PageRoute
-from merlin.api.pages.visit import Visit, Visiting
-from merlin.billing.buying import begin_trial
-from merlin.billing.plan import Plan, plan_of
+from merlin.account.zone import zone_of
+from merlin.api.auth import Person, require_same_origin
+from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.page import (
+    PLANS,
+    PageRequest,
+    Visiting,
+    bot_opened,
+    day_of_year,
+    is_in_telegram,
+    render_page,
+    sign_in_href,
+)
+from merlin.billing.buying import Shop, begin_trial
+from merlin.billing.plan import Allowance, Format, Plan, on_sale, plan_named, plan_of
 from merlin.billing.promo import Promo
-from merlin.billing.renewal import RenewalState
+from merlin.billing.purchase import Promise, Purchase, Till
+from merlin.billing.quota import Given
+from merlin.billing.renewal import PAY_BEFORE, Renewal, RenewalState
 from merlin.billing.term import Source, Term
 from merlin.chat.setting import TERMS, legal_text
+from merlin.core.clock import in_zone
 from merlin.core.errors import NotFound, Refused
-from merlin.core.text import text
+from merlin.core.number import number
+from merlin.core.text import language_of, text
 from merlin.core.web.answering import NEVER_KEPT, seen_other
 
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """One line of what is bought; `is_there` False: what a plan does not have."""
+
+    words: str
+    is_there: bool = True
+
+
+def brings(visit: PageRequest, plan: Plan) -> tuple[Brought, ...]:
+    """Return what a plan brings, or a pack, a line each."""
+    if plan.is_pack:
+        return tuple(Brought(words) for words in pack_words(visit, plan.offer.pack))
+    lines = (*_formats(visit, plan), *_rest(visit, plan))
+    return tuple(sorted(lines, key=lambda line: not line.is_there))
+
+
+def pack_words(visit: PageRequest, pack: Mapping[Format, int]) -> list[str]:
+    """Return what a pack brings, a text a format."""
+    return [_count(visit, kind, amount) for kind, amount in pack.items()]
+
+
+def _formats(visit: PageRequest, plan: Plan) -> Iterator[Brought]:
+    allowances = {kind: plan.allowance(kind) for kind in Format}
+    if not any(each.is_limited for each in allowances.values()):
+        yield Brought(visit.say("brings-any"))
+        return
+    for kind, each in allowances.items():
+        yield Brought(_allowed(visit, kind, each), not each.is_closed)
+
+
+def _allowed(visit: PageRequest, kind: Format, allowance: Allowance) -> str:
+    if allowance.is_closed:
+        return visit.say(f"brings-no-{kind.value}")
+    day, month = allowance.day, allowance.month
+    if day is None and month is None:
+        return visit.say(f"brings-any-{kind.value}")
+    if day is None or month is None:
+        period = "day" if month is None else "month"
+        return visit.say(f"brings-{period}", what=_count(visit, kind, (day or 0) + (month or 0)))
+    most = number(visit.language, month, 0)
+    return visit.say("brings-both", what=_count(visit, kind, day), most=most)
+
+
+def _count(visit: PageRequest, kind: Format, amount: int) -> str:
+    said = number(visit.language, amount, 0)
+    return visit.say(f"brings-{kind.value}", count=amount, said=said)
+
+
+def _rest(visit: PageRequest, plan: Plan) -> Iterator[Brought]:
+    if plan.sessions is not None:
+        yield Brought(visit.say("brings-sessions", count=plan.sessions))
+    if plan.window is not None:
+        yield Brought(visit.say("brings-window", said=number(visit.language, plan.window, 0)))
+    if plan.models:
+        named = ", ".join(each.replace("*", "…") for each in plan.models)
+        yield Brought(visit.say("brings-models", models=named))
+    if plan.courses:
+        yield Brought(visit.say("brings-courses", courses=", ".join(_courses(visit, plan))))
+
+
+def _courses(visit: PageRequest, plan: Plan) -> Iterator[str]:
+    """Return what the plan's courses are called; one that is not shown, by its short name."""
+    titles = {each.slug: each.title(visit.language) for each in visit.shelf.courses}
+    yield from (titles.get(slug, slug) for slug in plan.courses)
+
+
+def titled(promise: Promise, language: str) -> str:
+    """Return what was bought, in a language."""
+    return promise.title.get(language_of(language), promise.plan)
+
+
+def goods(visit: PageRequest, promise: Promise) -> str:
+    """Return what is bought in one line: "«Плюс» на 30 дней", "«20 голосовых»"."""
+    title = titled(promise, visit.language)
+    if promise.days is None:
+        return visit.say("goods", title=title)
+    return visit.say("goods-for", title=title, days=visit.say("days", count=promise.days))
+
+
+def lasts(visit: PageRequest, plan: Plan) -> str:
+    """Return for how long it is bought."""
+    days = plan.offer.days
+    if days is None:
+        return visit.say("lasts-pack")
+    key = "lasts-pack-days" if plan.is_pack else "lasts"
+    return visit.say(key, days=visit.say("days", count=days))
+
+
+def until(visit: PageRequest, at: datetime) -> str:
+    """Return the day of a moment in the person's own zone, with its year."""
+    user = visit.caller.user
+    zone = zone_of((user.zone if user else None) or visit.services.timezone)
+    return day_of_year(visit, in_zone(at, zone))
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How a plan may be paid for here; prices as they are told, "" for none.
+
+    `bot_href` opens the bot, where Stars are paid; "" where nobody knows its name.
+    """
+
+    roubles: str
+    stars: str
+    bot_href: str
+
+
+def shop_of(visit: PageRequest) -> Shop:
+    """Return what is sold, and how."""
+    return Shop(visit.services.plans, visit.services.selling)
+
+
+def has_shop(visit: PageRequest) -> bool:
+    """Return whether anything is on sale, or may be tried."""
+    plans = visit.services.plans
+    return bool(on_sale(plans)) or any(each.offer.trial_days for each in plans)
+
+
+def takes_roubles(visit: PageRequest, plan: Plan) -> bool:
+    """Return whether the plan may be paid in roubles on this page."""
+    services = visit.services
+    if plan.offer.rub is None or services.selling.yookassa is None or services.payments is None:
+        return False
+    return _may_be_asked_for(visit, plan.name)
+
+
+def _may_be_asked_for(visit: PageRequest, plan: str) -> bool:
+    """Return whether roubles may be asked for a plan where this page is shown.
+
+    Within Telegram digital goods are sold for Stars alone, unless the operator decided otherwise.
+    """
+    selling = visit.services.selling
+    is_free = plan in selling.physical
+    is_free = is_free or (selling.yookassa is not None and selling.yookassa.has_bot_button)
+    return is_free or not is_in_telegram(visit.request)
+
+
+def ways(visit: PageRequest, plan: Plan) -> Ways:
+    """Return how a plan may be paid for; reads rows."""
+    offer, language = plan.offer, visit.language
+    roubles = offer.rub.told(language) if offer.rub and takes_roubles(visit, plan) else ""
+    stars = offer.xtr.told(language) if offer.xtr else ""
+    return Ways(roubles, stars, bot_opened(visit.services, PLANS) if stars else "")
+
+
+def may_be_led_to(visit: PageRequest, purchase: Purchase) -> bool:
+    """Return whether the till's page of an order is one to lead a person to.
+
+    Only what the till itself gave is in the row; it is https, as the till's own address is.
+    """
+    shop = visit.services.selling.yookassa
+    if shop is None or not may_be_paid_here(visit, purchase):
+        return False
+    safe = "http://" if shop.base_url.startswith("http://") else "https://"
+    return purchase.pay_url.startswith(("https://", safe)) and purchase.pay_url.isprintable()
+
+
+def may_be_paid_here(visit: PageRequest, purchase: Purchase) -> bool:
+    """Return whether an order is one for roubles, and this is a place to ask for them."""
+    is_ours = purchase.order.till is Till.YOOKASSA
+    return is_ours and _may_be_asked_for(visit, purchase.order.promise.plan)
+
+
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-_FROM_HERE = [Depends(own_page)]
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalRow:
+    """One plan that renews itself."""
+
+    renewal_id: int
+    title: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class MyPlan:
+    """What is told of it on /me; `until` "" for a plan that does not end."""
+
+    until: str
+    others: tuple[str, ...]
+    packs: tuple[str, ...]
+    renewals: tuple[RenewalRow, ...]
+    has_orders: bool
+    has_shop: bool
+
+
+def my_plan(visit: PageRequest) -> MyPlan:
+    """Return it; reads rows."""
+    rows, user_id = visit.services.rows, visit.caller.user_id
+    user, plans = visit.caller.user, visit.services.plans
+    terms = rows.books.terms.of(user_id)
+    now = plan_of(plans, user.plans) if user else None
+    on = [each for each in rows.books.renewals.of(user_id) if each.state is RenewalState.ON]
+    return MyPlan(
+        until=_until(visit, now, terms),
+        others=tuple(_others(visit, now, terms)),
+        packs=tuple(_packs(visit, rows.quotas.gifts(user_id))),
+        renewals=tuple(_renewal(visit, each) for each in on),
+        has_orders=bool(rows.books.purchases.of(user_id, 1)),
+        has_shop=has_shop(visit),
+    )
+
+
+def _until(visit: PageRequest, plan: Plan | None, terms: Sequence[Term]) -> str:
+    user = visit.caller.user
+    if plan is None or (user is not None and user.plan == plan.name):
+        return ""
+    ends = [each.ends_at for each in terms if each.plan == plan.name]
+    is_over = not ends or max(ends) <= visit.services.clock()
+    return "" if is_over else until(visit, max(ends))
+
+
+def _others(visit: PageRequest, now: Plan | None, terms: Sequence[Term]) -> list[str]:
+    """Return the plans beside the one that counts: a course's own, and a lower one that waits."""
+    clock, lines = visit.services.clock(), []
+    for name in dict.fromkeys(each.plan for each in terms):
+        plan = plan_named(visit.services.plans, name)
+        ends = max(each.ends_at for each in terms if each.plan == name)
+        if plan is not None and plan is not now and ends > clock:
+            title, day = plan.titled(visit.language), until(visit, ends)
+            lines.append(visit.say("plan-also", plan=title, day=day))
+    return lines
+
+
+def _packs(visit: PageRequest, gifts: Sequence[Given]) -> list[str]:
+    """Return what is left of packs and gifts, a line for each kind and last day."""
+    now, left = visit.services.clock(), Counter[tuple[str, Format]]()
+    for each in gifts:
+        gift, rest = each.gift, each.gift.amount - each.used
+        if rest > 0 and (gift.expires_at is None or gift.expires_at > now):
+            day = until(visit, gift.expires_at) if gift.expires_at else ""
+            left[day, gift.kind] += rest
+    return [
+        visit.say(
+            "pack-left",
+            what=pack_words(visit, {kind: rest})[0],
+            until=day,
+            ends="yes" if day else "no",
+        )
+        for (day, kind), rest in left.items()
+    ]
+
+
+def _renewal(visit: PageRequest, renewal: Renewal) -> RenewalRow:
+    plan = plan_named(visit.services.plans, renewal.plan)
+    price = plan.offer.rub if plan and renewal.till is Till.YOOKASSA else None
+    if plan and renewal.till is Till.STARS:
+        price = plan.offer.xtr
+    # A saved method is asked a day before the plan ends; Telegram takes its Stars when it does.
+    before = PAY_BEFORE if renewal.till is Till.YOOKASSA else timedelta(0)
+    about = visit.say(
+        "renews",
+        price=price.told(visit.language) if price else "–",
+        day=until(visit, renewal.next_at - before),
+        method=renewal.method_title or visit.say(f"till-{renewal.till.value}"),
+    )
+    return RenewalRow(
+        renewal_id=renewal.renewal_id,
+        title=plan.titled(visit.language) if plan else renewal.plan,
+        about=about,
+    )
+
+
+@router.post("/me/renewals/stop", dependencies=[Depends(require_same_origin)])
+async def stop_renewal(
+    visit: Visiting, caller: Person, renewal_id: Annotated[int, Form(ge=1, le=2**53 - 1)]
+) -> Response:
+    """End one of my renewals; the bot lets Telegram know of one in Stars."""
+    rows, user_id = visit.services.rows, caller.user_id
+
+    def stop() -> None:
+        mine = {each.renewal_id: each for each in rows.books.renewals.of(user_id)}
+        if rows.books.renewals.stop(renewal_id, user_id):
+            by, found = audit.user(user_id), mine[renewal_id]
+            told = {"plan": found.plan, "till": found.till.value}
+            rows.audit.note(by, "renewal.stop", by, told)
+
+    await visit.services.store.do(stop)
+    return seen_other("/me#plan")
+
+
+_FROM_HERE = [Depends(require_same_origin)]
 _MOMENT = timedelta(seconds=30)
 PlanName = Annotated[str, Path(min_length=1, max_length=100)]
 
@@ -108,7 +401,7 @@ async def begin(visit: Visiting, caller: Person, name: PlanName) -> Response:
     return seen_other(f"/plans?tried={quote(name)}")
 
 
-async def _has_just_begun(visit: Visit, name: str) -> bool:
+async def _has_just_begun(visit: PageRequest, name: str) -> bool:
     """Return whether the trial began a moment ago: the button was pressed twice."""
     terms, user_id = visit.services.rows.books.terms, visit.caller.user_id
     since = visit.services.clock() - _MOMENT
@@ -146,11 +439,11 @@ async def show_terms(visit: Visiting) -> Response:
     lines = [each.strip() for each in said.split("\n") if each.strip()]
     if lines[0].casefold() == visit.say("terms").casefold():
         lines = lines[1:]  # the page has its title already
-    return shown(visit, "terms.html", lines=lines)
+    return render_page(visit, "terms.html", lines=lines)
 
 
 async def _page(
-    visit: Visit, *, tried: str = "", wrong: str = "", code: str = "", wrong_code: str = ""
+    visit: PageRequest, *, tried: str = "", wrong: str = "", code: str = "", wrong_code: str = ""
 ) -> Response:
     services, user_id = visit.services, visit.caller.user_id
     books = services.rows.books
@@ -181,10 +474,10 @@ async def _page(
         wrong_code=wrong_code,
     )
     status = 409 if wrong or wrong_code else 200
-    return shown(visit, "plans.html", v=view, keep=NEVER_KEPT, status=status)
+    return render_page(visit, "plans.html", v=view, keep=NEVER_KEPT, status=status)
 
 
-def _shown(visit: Visit, mine: _Mine) -> list[Plan]:
+def _shown(visit: PageRequest, mine: _Mine) -> list[Plan]:
     """Return everybody's plan, what is sold or may be tried, and what the person has."""
     plans, now = visit.services.plans, visit.services.clock()
     had = {each.plan for each in mine.terms if each.ends_at > now}
@@ -197,7 +490,7 @@ def _shown(visit: Visit, mine: _Mine) -> list[Plan]:
     ]
 
 
-def _card(visit: Visit, plan: Plan, mine: _Mine, paid: Ways) -> Card:
+def _card(visit: PageRequest, plan: Plan, mine: _Mine, paid: Ways) -> Card:
     user, offer = visit.caller.user, plan.offer
     now = plan_of(visit.services.plans, user.plans) if user else None
     may_try = offer.trial_days and plan.name not in mine.tried
@@ -218,7 +511,7 @@ def _card(visit: Visit, plan: Plan, mine: _Mine, paid: Ways) -> Card:
     )
 
 
-def _mine(visit: Visit, plan: Plan, mine: _Mine) -> str:
+def _mine(visit: PageRequest, plan: Plan, mine: _Mine) -> str:
     """Return until when the person has a plan, "" where they have it not."""
     user, now = visit.caller.user, visit.services.clock()
     if user is not None and user.plan == plan.name:

@@ -19,20 +19,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.login import PAYLOAD, LoginState
-from merlin.api.cookies import SIGN_IN, forget
-from merlin.api.own_page import own_page
-from merlin.api.pages.answering import shown
-from merlin.api.pages.trouble import PageRoute
-from merlin.api.pages.visit import Visit, Visiting
+from merlin.api.auth import SIGN_IN, forget, require_same_origin
+from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.page import PageRequest, Visiting, render_page
 from merlin.api.problems import Problem
-from merlin.api.routes.sign_in import PasswordSaid, sign_in_by_password
-from merlin.api.routes.sign_in_code import finish_login, look_at_login, start_login
+from merlin.api.rest.sign_in import (
+    PasswordSaid,
+    finish_login,
+    look_at_login,
+    sign_in_by_password,
+    start_login,
+)
 from merlin.core.text import text
 from merlin.core.web.answering import NEVER_KEPT, own_address, seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Next = Annotated[str, Form()]
-_FROM_HERE = [Depends(own_page)]
+_FROM_HERE = [Depends(require_same_origin)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ async def by_password(
 
 
 def _ways(
-    visit: Visit,
+    visit: PageRequest,
     back: str,
     name: str = "",
     wrong: str = "",
@@ -112,7 +115,7 @@ def _ways(
 ) -> Response:
     has_openid = visit.services.entrance.issuer is not None
     view = SignInView(back, has_openid, name, wrong, refused)
-    return shown(visit, "sign_in.html", v=view, status=status, keep=NEVER_KEPT)
+    return render_page(visit, "sign_in.html", v=view, status=status, keep=NEVER_KEPT)
 
 
 @router.post("/sign-in/code", dependencies=_FROM_HERE)
@@ -128,7 +131,7 @@ async def by_code(request: Request, visit: Visiting, next: Next = "/") -> Respon
         command="" if login.url else f"/start {PAYLOAD}{login.key}",
         poll_s=login.poll_s,
     )
-    return _with_cookies(shown(visit, "sign_in_code.html", v=view, keep=NEVER_KEPT), kept)
+    return _with_cookies(render_page(visit, "sign_in_code.html", v=view, keep=NEVER_KEPT), kept)
 
 
 @router.post("/sign-in/code/finish", dependencies=_FROM_HERE)
@@ -141,7 +144,7 @@ async def finish(request: Request, visit: Visiting, next: Next = "/") -> Respons
         return response
     login = await look_at_login(request)
     view = CodeView(back, login.state.value, str(login.number or ""))
-    return shown(visit, "sign_in_code.html", v=view, keep=NEVER_KEPT)
+    return render_page(visit, "sign_in_code.html", v=view, keep=NEVER_KEPT)
 
 
 @router.post("/sign-out", dependencies=_FROM_HERE)

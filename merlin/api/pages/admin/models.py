@@ -12,23 +12,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.role import Permission
-from merlin.api.office.right import pipeline_of
-from merlin.api.office.shown import DatasetShown, ModelShown, PromotionShown, Scores
-from merlin.api.pages.admin.rooms import Asked, AskedView, ask, asked_view, rooms
-from merlin.api.pages.answering import shown
-from merlin.api.pages.chip import chip
-from merlin.api.pages.doing import Mark, call
-from merlin.api.pages.frame import Link
-from merlin.api.pages.listing import listed
-from merlin.api.pages.room import Promoting, Watching
-from merlin.api.pages.telling import day_of_year, when, word
-from merlin.api.pages.trouble import PageRoute
-from merlin.api.pages.visit import Visit
-from merlin.api.paging import Page, page_of
-from merlin.api.routes import datasets as dataset_routes
-from merlin.api.routes import models as routes
-from merlin.api.shape import MOST_ID, DatasetName, Id
-from merlin.api.teaching.right import services_of
+from merlin.api.pages.actions import Mark, call
+from merlin.api.pages.admin.page import Asked, AskedView, ask, asked_view, rooms
+from merlin.api.pages.components import listed
+from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.page import (
+    Link,
+    PageRequest,
+    Promoting,
+    Watching,
+    badge,
+    day_of_year,
+    render_page,
+    when,
+    word,
+)
+from merlin.api.permissions import pipeline_of, services_of
+from merlin.api.rest import datasets as dataset_routes
+from merlin.api.rest import models as routes
+from merlin.api.rest.views import DatasetShown, ModelShown, PromotionShown, Scores
+from merlin.api.schema import MOST_ID, DatasetName, Id, Page, page_of
 from merlin.core.number import number
 from merlin.core.web.chip import Chip
 from merlin.model.evaluate import Overlap
@@ -137,7 +140,7 @@ async def show_models(
         next_href=found.next_href,
         moves=tuple(_move(visit, each) for each in moves.promotions),
     )
-    return shown(visit, "admin_models.html", v=view)
+    return render_page(visit, "admin_models.html", v=view)
 
 
 @router.get("/admin/models/compare")
@@ -147,7 +150,7 @@ async def compare_models(visit: Watching, model: Chosen = None) -> Response:
     found = [await routes.show_model(await call(visit), visit.caller, each) for each in chosen]
     lead = visit.say("compare-lead")
     if len(found) != _TWO:
-        return shown(visit, "admin_compare.html", v=Compared(rooms(visit), lead))
+        return render_page(visit, "admin_compare.html", v=Compared(rooms(visit), lead))
     first, second = found
     asked = await _overlap(visit, first, second)
     if not asked.is_same:
@@ -158,10 +161,10 @@ async def compare_models(visit: Watching, model: Chosen = None) -> Response:
         if asked.is_same or name not in _SCORES
     )
     names = first.build or first.model, second.build or second.model
-    return shown(visit, "admin_compare.html", v=Compared(rooms(visit), lead, *names, rows))
+    return render_page(visit, "admin_compare.html", v=Compared(rooms(visit), lead, *names, rows))
 
 
-async def _overlap(visit: Visit, first: ModelShown, second: ModelShown) -> Overlap:
+async def _overlap(visit: PageRequest, first: ModelShown, second: ModelShown) -> Overlap:
     """Return what the test questions of two models have in common."""
     reports, jobs = pipeline_of(visit.request).reports, (first.job or 0, second.job or 0)
     return await services_of(visit.request).store.read(lambda: reports.overlap(*jobs))
@@ -197,7 +200,7 @@ async def roll_back(
 
 
 async def serving_cards(
-    visit: Visit,
+    visit: PageRequest,
     dataset: str,
     models: Sequence[ModelShown] = (),
     moves: Sequence[PromotionShown] = (),
@@ -209,7 +212,7 @@ async def serving_cards(
 
 
 def _card(
-    visit: Visit,
+    visit: PageRequest,
     told: DatasetShown,
     models: Sequence[ModelShown],
     moves: Sequence[PromotionShown],
@@ -237,7 +240,7 @@ def _card(
     )
 
 
-def _row(visit: Visit, model: ModelShown) -> ModelRow:
+def _row(visit: PageRequest, model: ModelShown) -> ModelRow:
     state = "serves" if model.serves else model.state.value
     may_serve = model.state is ModelState.GOOD and not model.serves
     is_offered = may_serve and visit.caller.may(Permission.PROMOTE, model.dataset)
@@ -246,7 +249,7 @@ def _row(visit: Visit, model: ModelShown) -> ModelRow:
         title=model.build or model.model,
         name=model.model,
         dataset=model.dataset,
-        chip=chip(visit, "model", state),
+        chip=badge(visit, "model", state),
         score=_score(visit, model.evaluation),
         at=when(visit, model.created_at),
         job_href=f"/admin/jobs/{model.job}" if model.job else "",
@@ -255,13 +258,13 @@ def _row(visit: Visit, model: ModelShown) -> ModelRow:
     )
 
 
-def _score(visit: Visit, scores: Scores | None) -> str:
+def _score(visit: PageRequest, scores: Scores | None) -> str:
     if scores is None or scores.chrf is None:
         return "–"
     return visit.say("score-of", score=number(visit.language, scores.chrf, 1))
 
 
-def _told(visit: Visit, model: ModelShown) -> list[tuple[str, str]]:
+def _told(visit: PageRequest, model: ModelShown) -> list[tuple[str, str]]:
     scores = model.evaluation
 
     def share(value: float | None) -> str:
@@ -269,7 +272,7 @@ def _told(visit: Visit, model: ModelShown) -> list[tuple[str, str]]:
 
     return [
         ("dataset", model.dataset),
-        ("state", chip(visit, "model", "serves" if model.serves else model.state.value).words),
+        ("state", badge(visit, "model", "serves" if model.serves else model.state.value).words),
         ("made", when(visit, model.created_at)),
         ("test-questions", str(scores.questions) if scores else "–"),
         ("likeness", _score(visit, scores)),
@@ -278,6 +281,6 @@ def _told(visit: Visit, model: ModelShown) -> list[tuple[str, str]]:
     ]
 
 
-def _move(visit: Visit, told: PromotionShown) -> Move:
+def _move(visit: PageRequest, told: PromotionShown) -> Move:
     reason = word(visit, "why", told.why)
     return Move(when(visit, told.at), told.dataset, told.to, reason, told.by)

@@ -1,34 +1,52 @@
-"""Course: what those who lead it change: its card, and which materials there are in which order."""
+"""A course as those change it who lead it: its card, its materials and their order, one material.
+
+A material is a form with a field for Markdown, what it will look like, what would be changed.
+
+    check -> findings, difference, preview -> save -> the page of the change
+
+A save is checked too: whoever presses it at once loses nothing but the look.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form
+from markupsafe import Markup
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.answering import shown
-from merlin.api.pages.doing import REFUSALS, Answer, Mark, call, done, why
-from merlin.api.pages.mark import PATTERN, mark
-from merlin.api.pages.room import Teaching, course_led, nowhere
-from merlin.api.pages.teach.change import Noted, NoteView, note_view
-from merlin.api.pages.teach.clash import Clash, clashes
+from merlin.api.pages.actions import REFUSALS, Answer, Mark, asked, call, done, tried, why
+from merlin.api.pages.components import ProofView, proof_of
+from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.markdown import Words, rendered
+from merlin.api.pages.page import (
+    PATTERN,
+    Link,
+    PageRequest,
+    Teaching,
+    course_led,
+    mark,
+    nowhere,
+    render_fragment,
+    render_page,
+)
+from merlin.api.pages.teach.changes import Clash, Noted, NoteView, clashes, note_view
 from merlin.api.pages.teach.home import of_language
-from merlin.api.pages.teach.proof import ProofView, proof_of
-from merlin.api.pages.trouble import PageRoute
-from merlin.api.pages.visit import Visit
-from merlin.api.routes import teaching as routes
-from merlin.api.shape import Id, Texts
-from merlin.api.teaching.lesson import (
+from merlin.api.rest import teaching as routes
+from merlin.api.rest.teaching import (
+    MOST_LETTERS,
     CourseBody,
     MaterialBody,
     TaughtDetails,
     TaughtMaterial,
 )
+from merlin.api.schema import Id, Texts
+from merlin.core.errors import NotFound
 from merlin.core.web.answering import seen_other
+from merlin.course.catalogue import KINDS, Course
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -61,7 +79,7 @@ class CardForm(BaseModel):
             revision=self.revision,
         )
 
-    def fields(self, visit: Visit) -> dict[str, str]:
+    def fields(self, visit: PageRequest) -> dict[str, str]:
         """Return what each field says, by its name in the person's language."""
         said = {
             "name-ru": self.name_ru.strip(),
@@ -109,7 +127,7 @@ class EditView:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CourseOutcome:
     """What a form led to, besides a change; `card` is what was typed, None: another form."""
 
     wrong: str = ""
@@ -122,7 +140,7 @@ class Outcome:
 async def show_editing(visit: Teaching, course_id: Id, changed: Noted = "") -> Response:
     """Return a course as its files say it, with what waits for its commit."""
     await course_led(visit, course_id)
-    return await _page(visit, course_id, changed)
+    return await _course_page(visit, course_id, changed)
 
 
 @router.post("/courses/{course_id}/edit")
@@ -136,7 +154,7 @@ async def save_card(visit: Teaching, course_id: Id, form: Annotated[CardForm, Fo
     try:
         answer = await done(visit, form.once, deed)
     except REFUSALS as error:
-        return await _page(visit, course_id, came=Outcome(why(visit, error), form))
+        return await _course_page(visit, course_id, came=CourseOutcome(why(visit, error), form))
     return await _after(visit, course_id, answer, form)
 
 
@@ -167,7 +185,7 @@ async def move_material(
     try:
         answer = await done(visit, once, deed)
     except REFUSALS as error:
-        return await _page(visit, course_id, came=Outcome(why(visit, error)))
+        return await _course_page(visit, course_id, came=CourseOutcome(why(visit, error)))
     return await _after(visit, course_id, answer)
 
 
@@ -186,13 +204,13 @@ async def remove_material(
     try:
         answer = await done(visit, once, deed)
     except REFUSALS as error:
-        return await _page(visit, course_id, came=Outcome(why(visit, error)))
+        return await _course_page(visit, course_id, came=CourseOutcome(why(visit, error)))
     if answer.is_good:
         return seen_other(f"/changes/{answer.said['id']}")
     return await _after(visit, course_id, answer)
 
 
-async def material_of(visit: Visit, course_id: int, material_id: int) -> TaughtMaterial:
+async def material_of(visit: PageRequest, course_id: int, material_id: int) -> TaughtMaterial:
     """Return a material as the files say it. Raises Problem 404."""
     told = await details_of(visit, course_id)
     for each in told.materials:
@@ -201,34 +219,34 @@ async def material_of(visit: Visit, course_id: int, material_id: int) -> TaughtM
     raise nowhere()
 
 
-async def details_of(visit: Visit, course_id: int) -> TaughtDetails:
+async def details_of(visit: PageRequest, course_id: int) -> TaughtDetails:
     """Return a course as its files say it."""
     return await routes.show_taught_course(await call(visit), visit.caller, course_id)
 
 
 async def _after(
-    visit: Visit, course_id: int, answer: Answer, card: CardForm | None = None
+    visit: PageRequest, course_id: int, answer: Answer, card: CardForm | None = None
 ) -> Response:
     """Return what follows an edit: the page with its note, or with why nothing was done."""
     if answer.is_good:
         return seen_other(f"/courses/{course_id}/edit?changed={answer.said['id']}")
-    return await _page(visit, course_id, came=_outcome(visit, answer, card))
+    return await _course_page(visit, course_id, came=_course_outcome(visit, answer, card))
 
 
-def _outcome(visit: Visit, answer: Answer, card: CardForm | None) -> Outcome:
+def _course_outcome(visit: PageRequest, answer: Answer, card: CardForm | None) -> CourseOutcome:
     if answer.status == _STALE and "revision" in answer.said:
         if card is None:
-            return Outcome(visit.say("stale-course"))
-        return Outcome(visit.say("stale-card"), card, is_stale=True)
+            return CourseOutcome(visit.say("stale-course"))
+        return CourseOutcome(visit.say("stale-card"), card, is_stale=True)
     if "findings" in answer.said:
-        return Outcome(visit.say("not-good"), card, proof_of(visit, answer.said))
-    return Outcome(str(answer.said.get("detail", "")), card)
+        return CourseOutcome(visit.say("not-good"), card, proof_of(visit, answer.said))
+    return CourseOutcome(str(answer.said.get("detail", "")), card)
 
 
-async def _page(
-    visit: Visit, course_id: int, changed: str = "", came: Outcome | None = None
+async def _course_page(
+    visit: PageRequest, course_id: int, changed: str = "", came: CourseOutcome | None = None
 ) -> Response:
-    came = came or Outcome()
+    came = came or CourseOutcome()
     told = await details_of(visit, course_id)
     lying, last = _card(told), len(told.materials) - 1
     card = came.card or lying
@@ -248,7 +266,7 @@ async def _page(
         clashes=clashes(card.fields(visit), lying.fields(visit)) if came.is_stale else (),
     )
     status = 422 if came.wrong else 200
-    return shown(visit, "teach_course.html", v=view, status=status)
+    return render_page(visit, "teach_course.html", v=view, status=status)
 
 
 def _card(told: TaughtDetails) -> CardForm:
@@ -264,7 +282,7 @@ def _card(told: TaughtDetails) -> CardForm:
     )
 
 
-def _row(visit: Visit, material: TaughtMaterial, last: int) -> MaterialRow:
+def _row(visit: PageRequest, material: TaughtMaterial, last: int) -> MaterialRow:
     kind = material.type.value
     said = [visit.say(f"lesson-{kind}", lesson=material.lesson)]
     said.append(visit.say("text") if material.text is not None else visit.say("file"))
@@ -278,3 +296,240 @@ def _row(visit: Visit, material: TaughtMaterial, last: int) -> MaterialRow:
         is_first=material.place == 0,
         is_last=material.place == last,
     )
+
+
+_ACCEPTED, _STALE_MATERIAL = 202, 409
+
+
+class MaterialForm(BaseModel):
+    """A material as its form says it."""
+
+    title_ru: str = ""
+    title_en: str = ""
+    kind: str = KINDS[0]
+    lesson: int = 1
+    text: str = Field(default="", max_length=2 * MOST_LETTERS)
+    file_url: str = ""
+    revision: str = ""
+    act: Literal["check", "save"] = "check"
+    once: str = Field(default_factory=mark, pattern=PATTERN)
+
+    @property
+    def words(self) -> str:
+        """Return the text with plain line ends; browsers send others."""
+        return self.text.replace("\r\n", "\n")
+
+    def body(self) -> MaterialBody:
+        """Return what the api is asked for. Raises ValidationError."""
+        return MaterialBody(
+            title=Texts(ru=self.title_ru.strip() or None, en=self.title_en.strip() or None),
+            type=self.kind,
+            lesson=self.lesson,
+            text=self.words if self.words.strip() else None,
+            file_url=self.file_url.strip() or None,
+            revision=self.revision or None,
+        )
+
+    def lacks(self) -> str:
+        """Return the text that says what is missing, "" where nothing is."""
+        if not (self.title_ru.strip() or self.title_en.strip()):
+            return "needs-title"
+        return "" if self.words.strip() or self.file_url.strip() else "needs-text"
+
+    def fields(self, visit: PageRequest) -> dict[str, str]:
+        """Return what each field says, by its name in the person's language."""
+        return {
+            visit.say("title-ru"): self.title_ru.strip(),
+            visit.say("title-en"): self.title_en.strip(),
+            visit.say("kind-of"): visit.say(f"kind-{self.kind}") if self.kind in KINDS else "",
+            visit.say("lesson-number"): str(self.lesson),
+            visit.say("file-url"): self.file_url.strip(),
+            visit.say("text-markdown"): self.words,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialView:
+    """The page; `clashes` are what lies there instead of what the editor saw, where it does."""
+
+    course: Link
+    course_id: int
+    material_id: int | None
+    action: str
+    form: MaterialForm
+    kinds: tuple[tuple[str, str], ...]
+    preview: Markup
+    proof: ProofView | None
+    wrong: str
+    is_stale: bool
+    clashes: tuple[Clash, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialOutcome:
+    """What a form led to, besides a change: what the checker says, or why it was refused.
+
+    `clashes` None: nobody else changed the material meanwhile.
+    """
+
+    proof: ProofView | None = None
+    wrong: str = ""
+    clashes: tuple[Clash, ...] | None = None
+
+
+@router.get("/courses/{course_id}/edit/materials/new")
+async def new_material(visit: Teaching, course_id: Id) -> Response:
+    """Return an empty form."""
+    course = await course_led(visit, course_id)
+    return _material_page(visit, course, None, MaterialForm(), MaterialOutcome())
+
+
+@router.get("/courses/{course_id}/edit/materials/{material_id}")
+async def show_material(visit: Teaching, course_id: Id, material_id: Id) -> Response:
+    """Return the form of a material as its files say it."""
+    course = await course_led(visit, course_id)
+    seen = await material_of(visit, course_id, material_id)
+    return _material_page(visit, course, material_id, _form_of(seen), MaterialOutcome())
+
+
+@router.post("/courses/{course_id}/edit/preview")
+async def preview(
+    visit: Teaching, course_id: Id, text: Annotated[str, Form(max_length=2 * MOST_LETTERS)] = ""
+) -> Response:
+    """Return what a text looks like, for a script that shows it while somebody writes."""
+    await course_led(visit, course_id)
+    html = markdown(visit, text.replace("\r\n", "\n"))
+    return render_fragment(visit, "preview_part.html", html=html)
+
+
+@router.post("/courses/{course_id}/edit/materials")
+async def add_material(
+    visit: Teaching, course_id: Id, form: Annotated[MaterialForm, Form()]
+) -> Response:
+    """Check a new material, or ask for the commit that adds it."""
+    return await _submitted(visit, course_id, None, form)
+
+
+@router.post("/courses/{course_id}/edit/materials/{material_id}")
+async def edit_material(
+    visit: Teaching, course_id: Id, material_id: Id, form: Annotated[MaterialForm, Form()]
+) -> Response:
+    """Check another text of a material, or ask for the commit that makes it so."""
+    return await _submitted(visit, course_id, material_id, form)
+
+
+async def _submitted(
+    visit: PageRequest, course_id: int, material_id: int | None, form: MaterialForm
+) -> Response:
+    course = await course_led(visit, course_id)
+    if form.lacks():
+        return _material_page(
+            visit, course, material_id, form, MaterialOutcome(wrong=visit.say(form.lacks()))
+        )
+    try:
+        return await _saved(visit, course, material_id, form)
+    except NotFound:
+        # Removed by somebody meanwhile: the same words make a new one.
+        anew = form.model_copy(update={"revision": ""})
+        return _material_page(
+            visit, course, None, anew, MaterialOutcome(wrong=visit.say("gone-material"))
+        )
+    except REFUSALS as error:
+        return _material_page(
+            visit, course, material_id, form, MaterialOutcome(wrong=why(visit, error))
+        )
+
+
+async def _saved(
+    visit: PageRequest, course: Course, material_id: int | None, form: MaterialForm
+) -> Response:
+    answer = await _answer(visit, course.course_id, material_id, form)
+    if answer.status == _ACCEPTED:
+        return seen_other(f"/changes/{answer.said['id']}")
+    if material_id and answer.status == _STALE_MATERIAL and "revision" in answer.said:
+        theirs = _form_of(await material_of(visit, course.course_id, material_id))
+        return _clashing(visit, course, material_id, form, theirs)
+    return _material_page(visit, course, material_id, form, _material_outcome(visit, answer))
+
+
+def _clashing(
+    visit: PageRequest, course: Course, material_id: int, form: MaterialForm, theirs: MaterialForm
+) -> Response:
+    """Return the form with what lies there instead; who saves now has seen that."""
+    seen = form.model_copy(update={"revision": theirs.revision})
+    told = clashes(form.fields(visit), theirs.fields(visit))
+    return _material_page(
+        visit, course, material_id, seen, MaterialOutcome(wrong=visit.say("stale"), clashes=told)
+    )
+
+
+def _form_of(seen: TaughtMaterial) -> MaterialForm:
+    return MaterialForm(
+        title_ru=seen.title.ru or "",
+        title_en=seen.title.en or "",
+        kind=seen.type.value,
+        lesson=seen.lesson,
+        text=seen.text or "",
+        file_url=seen.file_url or "",
+        revision=seen.revision,
+    )
+
+
+async def _answer(
+    visit: PageRequest, course_id: int, material_id: int | None, form: MaterialForm
+) -> Answer:
+    body, is_dry = form.body(), form.act == "check"
+
+    async def deed(request: Request) -> Response:
+        caller = visit.caller
+        if material_id is None:
+            return await routes.add_material(request, caller, course_id, body, dry_run=is_dry)
+        return await routes.edit_material(
+            request, caller, course_id, material_id, body, dry_run=is_dry
+        )
+
+    if is_dry:
+        return await tried(visit, deed)
+    # Adding knows the form's mark by itself; a change of what lies there does not.
+    ask = asked if material_id is None else done
+    return await ask(visit, form.once, deed)
+
+
+def _material_outcome(visit: PageRequest, answer: Answer) -> MaterialOutcome:
+    if answer.is_good:
+        return MaterialOutcome(proof_of(visit, answer.said))
+    if "findings" in answer.said:
+        return MaterialOutcome(proof_of(visit, answer.said), visit.say("not-good"))
+    return MaterialOutcome(wrong=str(answer.said.get("detail", "")))
+
+
+def _material_page(
+    visit: PageRequest,
+    course: Course,
+    material_id: int | None,
+    form: MaterialForm,
+    came: MaterialOutcome,
+) -> Response:
+    base = f"/courses/{course.course_id}/edit"
+    view = MaterialView(
+        course=Link(base, course.title(visit.language)),
+        course_id=course.course_id,
+        material_id=material_id,
+        action=f"{base}/materials" + (f"/{material_id}" if material_id else ""),
+        form=form.model_copy(update={"text": form.words}),
+        kinds=tuple((each, visit.say(f"kind-{each}")) for each in KINDS),
+        preview=markdown(visit, form.words),
+        proof=came.proof,
+        wrong=came.wrong,
+        is_stale=came.clashes is not None,
+        clashes=came.clashes or (),
+    )
+    status = 422 if came.wrong else 200
+    return render_page(visit, "teach_material.html", v=view, status=status)
+
+
+def markdown(visit: PageRequest, text: str) -> Markup:
+    """Return what a text looks like on its page."""
+    names = ("code", "copy", "copied", "table")
+    words = Words(**{name: visit.say(name) for name in names})
+    return rendered(text, "", (), words).html

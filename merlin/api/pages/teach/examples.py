@@ -11,18 +11,13 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.answering import shown
-from merlin.api.pages.doing import REFUSALS, Answer, Mark, asked, call, done, tried, why
-from merlin.api.pages.listing import listed
-from merlin.api.pages.mark import PATTERN, mark
-from merlin.api.pages.room import Teaching, course_led
-from merlin.api.pages.teach.clash import Clash, clashes
-from merlin.api.pages.teach.proof import ProofView, proof_of
-from merlin.api.pages.trouble import PageRoute
-from merlin.api.pages.visit import Visit
-from merlin.api.paging import Page, page_of
-from merlin.api.routes import examples as routes
-from merlin.api.shape import Id, Sought
+from merlin.api.pages.actions import REFUSALS, Answer, Mark, asked, call, done, tried, why
+from merlin.api.pages.components import ProofView, listed, proof_of
+from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.page import PATTERN, PageRequest, Teaching, course_led, mark, render_page
+from merlin.api.pages.teach.changes import Clash, clashes
+from merlin.api.rest import examples as routes
+from merlin.api.schema import Id, Page, Sought, page_of
 from merlin.core.errors import NotFound
 from merlin.core.web.answering import seen_other
 from merlin.course.catalogue import Course
@@ -60,7 +55,7 @@ class ExampleForm(BaseModel):
         """Return whether nothing is missing."""
         return bool(self.question.strip() and self.answer.strip())
 
-    def fields(self, visit: Visit) -> dict[str, str]:
+    def fields(self, visit: PageRequest) -> dict[str, str]:
         """Return what each field says, by its name in the person's language."""
         tags = ", ".join(each for each in map(str.strip, self.tags.split(",")) if each)
         return {
@@ -130,7 +125,7 @@ async def show_examples(
         rows=tuple(_row(course, each) for each in found.rows),
         next_href="" if query.strip() else found.next_href,
     )
-    return shown(visit, "teach_examples.html", v=view)
+    return render_page(visit, "teach_examples.html", v=view)
 
 
 @router.get("/courses/{course_id}/examples/new")
@@ -176,7 +171,7 @@ async def save_example(
         return _page(visit, course, form, why(visit, error))
 
 
-async def _saved(visit: Visit, course: Course, form: ExampleForm) -> Response:
+async def _saved(visit: PageRequest, course: Course, form: ExampleForm) -> Response:
     answer = await _answer(visit, course, form)
     if answer.status == _ACCEPTED:
         return seen_other(f"/changes/{answer.said['id']}")
@@ -217,7 +212,7 @@ def _is_stale(answer: Answer) -> bool:
     return answer.status == _STALE and "revision" in answer.said
 
 
-async def _lying(visit: Visit, course: Course, example: str) -> ExampleForm:
+async def _lying(visit: PageRequest, course: Course, example: str) -> ExampleForm:
     """Return an example as it lies there. Raises NotFound."""
     seen = await routes.show_example(await call(visit), visit.caller, course.dataset, example)
     return ExampleForm(
@@ -229,14 +224,16 @@ async def _lying(visit: Visit, course: Course, example: str) -> ExampleForm:
     )
 
 
-def _clashing(visit: Visit, course: Course, form: ExampleForm, theirs: ExampleForm) -> Response:
+def _clashing(
+    visit: PageRequest, course: Course, form: ExampleForm, theirs: ExampleForm
+) -> Response:
     """Return the form with what lies there instead; who saves now has seen that."""
     seen = form.model_copy(update={"revision": theirs.revision})
     told = clashes(form.fields(visit), theirs.fields(visit))
     return _page(visit, course, seen, visit.say("stale-example"), told=told)
 
 
-async def _answer(visit: Visit, course: Course, form: ExampleForm) -> Answer:
+async def _answer(visit: PageRequest, course: Course, form: ExampleForm) -> Answer:
     body, is_dry = form.body(), form.act == "check"
 
     async def deed(request: Request) -> Response:
@@ -253,7 +250,7 @@ async def _answer(visit: Visit, course: Course, form: ExampleForm) -> Answer:
     return await ask(visit, form.once, deed)
 
 
-def _told(visit: Visit, course: Course, form: ExampleForm, answer: Answer) -> Response:
+def _told(visit: PageRequest, course: Course, form: ExampleForm, answer: Answer) -> Response:
     """Return the form with what the checker said."""
     if answer.is_good or "findings" in answer.said:
         wrong = "" if answer.is_good else visit.say("not-good")
@@ -262,7 +259,7 @@ def _told(visit: Visit, course: Course, form: ExampleForm, answer: Answer) -> Re
 
 
 def _page(
-    visit: Visit,
+    visit: PageRequest,
     course: Course,
     form: ExampleForm,
     wrong: str = "",
@@ -279,7 +276,7 @@ def _page(
         clashes=told,
         href=_href(course, form.example) if form.example else "",
     )
-    return shown(visit, "teach_example.html", v=view, status=422 if wrong else 200)
+    return render_page(visit, "teach_example.html", v=view, status=422 if wrong else 200)
 
 
 def _row(course: Course, told: routes.ExampleShown) -> ExampleRow:

@@ -1,0 +1,380 @@
+"""Who calls, and whether the call comes from an own page.
+
+    Authorization: Bearer mrl_…    a program with a key: its owner's role, capped by the scopes
+    Authorization: Bearer <token>  a page within Telegram, where no cookie can be kept
+    Cookie: merlin=<token>         a browser that somebody is signed in with
+
+Who is signed in is known from these alone, never from anything else that the call says.
+
+No cookie can be read by a script or be set from elsewhere. On https their names begin with
+__Host-, so that no neighbouring site can set them; on plain http, which is for this machine alone,
+they have plain names.
+
+A page of another site must not act in the name of who is signed in here: what signs in or out is
+taken from our own pages alone, and over https. Who tries many passwords waits ever longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from merlin.account.account import Account, folded
+from merlin.account.audit import user as told_user
+from merlin.account.browser import agent_of
+from merlin.account.key import Scope, digest, is_secret
+from merlin.account.password import matches
+from merlin.account.role import Permission, Standing
+from merlin.account.sign_in import LONGEST, WITHIN_TELEGRAM, How, SignIn
+from merlin.account.user import User
+from merlin.api.problems import Problem
+from merlin.api.rate_limits import Limits, LoginThrottle, network_of, too_many
+from merlin.api.services import ApiServices, Rows
+from merlin.core.loopback import is_loopback
+from merlin.core.web.origin import is_foreign
+from merlin.core.web.speech import is_secure
+
+SIGN_IN = "merlin"
+# The browser that waits for a yes in the bot; the browser that a password was right in before.
+LOGIN = "merlin-login"
+BROWSER = "merlin-browser"
+_PREFIX = "__Host-"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One cookie; `is_framed`: also within Telegram's frame, which is another site."""
+
+    name: str
+    value: str
+    seconds: int
+    is_framed: bool = False
+
+
+def name_of(request: Request, name: str) -> str:
+    """Return what the cookie is called in this call."""
+    return f"{_PREFIX}{name}" if is_secure(request) else name
+
+
+def kept(request: Request, name: str) -> str:
+    """Return the value of a cookie, "" without one."""
+    return request.cookies.get(name_of(request, name), "")
+
+
+def keep(request: Request, response: Response, cookie: Kept) -> None:
+    """Let the browser keep a cookie; 0 seconds: let it forget it."""
+    parts = [f"{name_of(request, cookie.name)}={cookie.value}", f"Max-Age={cookie.seconds}"]
+    parts += ["Path=/", "HttpOnly"]
+    is_foreign = cookie.is_framed and is_secure(request)
+    parts.append("SameSite=None" if is_foreign else "SameSite=Lax")
+    parts += ["Secure"] if is_secure(request) else []
+    parts += ["Partitioned"] if is_foreign else []
+    response.headers.append("Set-Cookie", "; ".join(parts))
+
+
+def forget(request: Request, response: Response, name: str) -> None:
+    """Let the browser forget a cookie, the one within Telegram's frame too."""
+    keep(request, response, Kept(name, "", 0))
+    if is_secure(request):
+        keep(request, response, Kept(name, "", 0, is_framed=True))
+
+
+def refuse_plain(request: Request) -> None:
+    """Raise Problem 403 where a secret would go over the network unencrypted."""
+    services: ApiServices = request.app.state.services
+    host = request.client.host if request.client else None
+    if not (is_secure(request) or is_loopback(host) or services.entrance.allows_plain):
+        raise Problem(HTTPStatus.FORBIDDEN, "needs-https")
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordCheck:
+    """One try; `browser` is the secret of a browser in which the owner was right before, or ""."""
+
+    name: str
+    password: str = field(repr=False)
+    browser: str = field(default="", repr=False)
+
+
+async def checked(request: Request, guess: PasswordCheck) -> Account:
+    """Return the account whose password this is. Raises Problem 401, 429 for too many tries.
+
+    A name that nobody has takes as long and waits as long as any other.
+    """
+    gate: LoginThrottle = request.app.state.gate
+    services: ApiServices = request.app.state.services
+    rows, name = services.rows, folded(guess.name)
+
+    def look() -> tuple[Account | None, bool]:
+        account = rows.accounts.named(name)
+        user_id = account.user_id if account else 0
+        return account, rows.accounts.knows(user_id, guess.browser)
+
+    account, is_known = await services.store.read(look)
+    # In a browser of the owner strangers' tries do not count, nor do the owner's elsewhere.
+    whose = f"{name} {digest(guess.browser) if is_known else ''}"
+    network, now = network_of(request.scope), gate.clock()
+    _wait(gate, whose, network, now)
+    gate.names.failed(whose, now)
+    gate.addresses.failed(network, now)
+    stored = account.password if account else ""
+    is_right = await gate.apart(lambda: matches(stored, guess.password))
+    if account is None or not is_right:
+        raise Problem(HTTPStatus.UNAUTHORIZED, "wrong-password")
+    gate.names.passed(whose)
+    gate.addresses.right(network)
+    return account
+
+
+def _wait(gate: LoginThrottle, whose: str, network: str, now: float) -> None:
+    wait_s = max(gate.names.wait_s(whose, now), gate.addresses.wait_s(network, now))
+    if wait_s > 0:
+        raise too_many(wait_s)
+
+
+def refuse_foreign(request: Request) -> None:
+    """Raise Problem 403 for a call that changes something and comes from another site's page."""
+    services: ApiServices = request.app.state.services
+    if is_foreign(request, services.public_url):
+        raise Problem(HTTPStatus.FORBIDDEN, "foreign-origin")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Who somebody is; `source` marks what showed it, where that can be shown twice."""
+
+    user_id: int
+    how: How
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A new sign-in with its token."""
+
+    sign_in: SignIn
+    token: str
+
+
+def enter(request: Request, rows: Rows, who: Known) -> Entered:
+    """Open a sign-in, in the transaction that runs; the one that this browser had ends.
+
+    Raises Problem 403 for somebody who is blocked.
+    """
+    user = rows.users.get(who.user_id) or User(who.user_id)
+    if user.is_blocked:
+        raise Problem(HTTPStatus.FORBIDDEN, "blocked")
+    token_before = kept(request, SIGN_IN)
+    before = rows.sign_ins.find(token_before) if token_before else None
+    if before is not None:
+        rows.sign_ins.close(before.user_id, before.sign_in_id)
+    agent = agent_of(request.headers.get("user-agent", ""))
+    sign_in, token = rows.sign_ins.open(who.user_id, who.how, agent, who.source)
+    if who.how is How.PASSWORD:
+        whose = told_user(who.user_id)
+        rows.audit.note(whose, "sign-in.password", whose, {"sign_in": sign_in.sign_in_id})
+    return Entered(sign_in, token)
+
+
+def remember_browser(request: Request, response: Response, entered: Entered) -> None:
+    """Give the browser its cookie; within Telegram one that its frame may keep."""
+    is_framed = entered.sign_in.how is How.TELEGRAM
+    # It is kept for as long as a sign-in can last; when it ends, the rows know.
+    longest = WITHIN_TELEGRAM if is_framed else LONGEST
+    seconds = int(longest.total_seconds())
+    keep(request, response, Kept(SIGN_IN, entered.token, seconds, is_framed))
+
+
+# How exactly it is known when a key or a browser was used last.
+SEEN = timedelta(minutes=1)
+_NOBODY = Standing()
+
+
+class AuthMethod(StrEnum):
+    """What a caller is known by."""
+
+    NOTHING = "nothing"
+    COOKIE = "cookie"
+    TOKEN = "token"  # noqa: S105 - a word, no secret
+    KEY = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls; `user` None: nobody is signed in.
+
+    `scopes` are those of the key, None where no key limits what the person may do. `credential`
+    is the number of the key or of the sign-in.
+    """
+
+    user: User | None = None
+    standing: Standing = _NOBODY
+    by: AuthMethod = AuthMethod.NOTHING
+    scopes: frozenset[Scope] | None = None
+    credential: int = 0
+    token: str = ""
+
+    @property
+    def user_id(self) -> int:
+        """Return who calls; 0: nobody is signed in."""
+        return self.user.user_id if self.user else 0
+
+    def may(self, permission: Permission, where: str | None = None) -> bool:
+        """Return whether this person may do this, at this dataset or course."""
+        return self.user is not None and self.standing.may(permission, where)
+
+    def has(self, scope: Scope) -> bool:
+        """Return whether what the caller is known by may be used for this."""
+        return self.user is not None and (self.scopes is None or scope in self.scopes)
+
+
+async def caller_of(request: Request) -> Caller:
+    """Return who makes this call. Raises Problem for a key or token that does not count.
+
+    A call that changes something is refused when a page of another site sent it.
+    """
+    known: Caller | None = getattr(request.state, "caller", None)
+    if known is None:
+        known = request.state.caller = await _read(request)
+    return known
+
+
+async def _read(request: Request) -> Caller:
+    services: ApiServices = request.app.state.services
+    limits: Limits = request.app.state.limits
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and secret:
+        found = await services.store.read(lambda: _of_bearer(services, secret.strip()))
+        if found is None:
+            limits.forget(request.scope)
+            raise Problem(HTTPStatus.UNAUTHORIZED, "unauthorized")
+    else:
+        refuse_foreign(request)
+        token = kept(request, SIGN_IN)
+        look = partial(_of_token, services, token, AuthMethod.COOKIE)
+        found = await services.store.read(look) if token else None
+        if found is None:
+            limits.forget(request.scope)
+    caller, seen_at = found or (Caller(), None)
+    if caller.user is not None and caller.user.is_blocked:
+        limits.forget(request.scope)
+        raise Problem(HTTPStatus.FORBIDDEN, "blocked")
+    if caller.user is not None:
+        limits.recognise(request.scope, caller.user_id)
+        await _note(services, caller, seen_at)
+    return caller
+
+
+Found = tuple[Caller, datetime | None]
+
+
+def _of_bearer(services: ApiServices, secret: str) -> Found | None:
+    if not is_secret(secret):
+        return _of_token(services, secret, AuthMethod.TOKEN)
+    key = services.rows.keys.find(secret)
+    if key is None:
+        return None
+    user = services.rows.users.get(key.user_id) or User(key.user_id)
+    standing = services.rows.roles.standing(key.user_id)
+    return Caller(user, standing, AuthMethod.KEY, key.scopes, key.key_id), key.used_at
+
+
+def _of_token(services: ApiServices, token: str, by: AuthMethod) -> Found | None:
+    sign_in = services.rows.sign_ins.find(token)
+    if sign_in is None:
+        return None
+    user = services.rows.users.get(sign_in.user_id) or User(sign_in.user_id)
+    standing = services.rows.roles.standing(sign_in.user_id)
+    return Caller(user, standing, by, None, sign_in.sign_in_id, token), sign_in.seen_at
+
+
+async def _note(services: ApiServices, caller: Caller, seen_at: datetime | None) -> None:
+    """Note when a key or browser was used, once in `SEEN`."""
+    if seen_at is not None and services.clock() - seen_at < SEEN:
+        return
+    rows = services.rows
+    note = rows.keys.used if caller.by is AuthMethod.KEY else rows.sign_ins.seen
+    await services.store.do(lambda: note(caller.credential))
+
+
+async def person(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
+    """Return who is signed in in person. Raises Problem 401, and 403 for a program with a key.
+
+    What opens and closes doors is no program's: a stolen key must not make itself at home.
+    """
+    if caller.user is None:
+        raise Problem(HTTPStatus.UNAUTHORIZED, "sign-in")
+    if caller.by is AuthMethod.KEY:
+        raise Problem(HTTPStatus.FORBIDDEN, "person-only")
+    return caller
+
+
+async def signed_in(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
+    """Return the caller. Raises Problem 401 where nobody is signed in."""
+    if caller.user is None:
+        raise Problem(HTTPStatus.UNAUTHORIZED, "sign-in")
+    return caller
+
+
+def missing_scope(*any_of: Scope) -> Problem:
+    """Return the problem of a key that has none of these scopes (RFC 6750, 3.1)."""
+    problem = Problem(HTTPStatus.FORBIDDEN, "missing-scope", scopes=" / ".join(any_of))
+    challenge = f'Bearer error="insufficient_scope", scope="{" ".join(any_of)}"'
+    problem.headers["WWW-Authenticate"] = challenge
+    return problem
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What a route needs: a scope of a key, and a right of a person."""
+
+    scope: Scope
+    permission: Permission | None = None
+
+
+# What each dependency of `holding` asks for, so that the description of the api can tell it.
+_NEEDED: dict[Callable[..., object], Needed] = {}
+
+
+def needed_by(dependency: Callable[..., object]) -> Needed | None:
+    """Return what a dependency made by `holding` needs, None for any other."""
+    return _NEEDED.get(dependency)
+
+
+def holding(
+    scope: Scope, permission: Permission | None = None
+) -> Callable[[Caller], Awaitable[Caller]]:
+    """Return the dependency of a route that needs this scope of a key, and this right of a person.
+
+    Raises Problem 401 or 403.
+    """
+
+    async def allowed(caller: Annotated[Caller, Depends(signed_in)]) -> Caller:
+        if permission is not None and not caller.may(permission):
+            raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
+        if not caller.has(scope):
+            raise missing_scope(scope)
+        return caller
+
+    _NEEDED[allowed] = Needed(scope, permission)
+    return allowed
+
+
+Anyone = Annotated[Caller, Depends(caller_of)]
+SignedIn = Annotated[Caller, Depends(signed_in)]
+Person = Annotated[Caller, Depends(person)]
+
+
+def require_same_origin(request: Request) -> None:
+    """Refuse what another site's page sends, and secrets without https. Raises Problem 403."""
+    refuse_foreign(request)
+    refuse_plain(request)

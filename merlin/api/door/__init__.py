@@ -1,1 +1,0 @@
-"""The door: questions that come through the api, in the words of the OpenAI protocol."""

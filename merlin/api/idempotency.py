@@ -1,0 +1,157 @@
+"""Calls that may be sent again: a POST that costs or launches happens once.
+
+    Idempotency-Key: 1 to 255 visible signs, the caller's own
+    the same call again         the same answer, with `Idempotency-Replayed: true`
+    the same key, another call  422
+    while the first one runs    409, and where it never ends, begun anew after ten minutes
+
+An answer is kept for a day where something happened: 2xx. A refusal (4xx) and a failure that the
+route itself tells (5xx) mean that nothing did, so the key is free again: who had no quota left may
+send the same call tomorrow. Where nobody knows (a bug, a silent database, a kill) the call counts
+as running, and what comes again after ten minutes carries the same number, by which the effect
+knows whether it happened. An answer in pieces is kept whole once its last word was said, whoever
+has left by then.
+
+`submit_once` asks the daemon for what at most one of a kind need wait for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from merlin.account.repeat import NUMBER_BITS, Answer, Begun, Clash, Named
+from merlin.api.auth import Caller
+from merlin.api.problems import Problem, Refusal, answer
+from merlin.api.services import ApiServices
+from merlin.core.errors import DatasetError, NotFound, Refused
+from merlin.core.request import RequestKind, Requests, RequestState
+
+KEY_HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+RETRY_S = 5
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+# Those of the answer's headers that are told again; guards add the rest.
+_KEPT_HEADERS = ("location", "content-language", "vary")
+_OURS = "merlin-"
+# Raised before anything happened.
+_NOTHING_HAPPENED = (Problem, Refusal, NotFound, Refused, DatasetError)
+# What is done: it gets the number of the call, and answers with a status that says what happened.
+Deed = Callable[[int], Awaitable[Response]]
+# Keeps what is to be told again.
+Keep = Callable[[Response], Awaitable[None]]
+# As a deed, but what it answers comes in pieces: once it is whole it keeps that by itself.
+LongDeed = Callable[[int, Keep | None], Awaitable[Response]]
+
+
+async def once(request: Request, caller: Caller, deed: Deed, body: bytes | None = None) -> Response:
+    """Return what `deed` answers; with a key what it answered first.
+
+    `body` is needed where the route has read it by itself. Without a key the deed gets a number
+    that nobody else has. Raises Problem 400 for a wrong key, and whatever the deed raises.
+    """
+
+    async def whole(number: int, keep: Keep | None) -> Response:
+        response = await deed(number)
+        if keep is not None and response.status_code < HTTPStatus.BAD_REQUEST:
+            await keep(response)
+        return response
+
+    return await once_in_pieces(request, caller, whole, body)
+
+
+async def once_in_pieces(
+    request: Request, caller: Caller, deed: LongDeed, body: bytes | None = None
+) -> Response:
+    """Return what `deed` answers; with a key what it has kept of its first answer; else as `once`.
+
+    Without a key there is nothing to keep.
+    """
+    key = request.headers.get(KEY_HEADER)
+    if key is None:
+        return await deed(1 + secrets.randbits(NUMBER_BITS), None)
+    if not _KEY.fullmatch(key):
+        raise Problem(HTTPStatus.BAD_REQUEST, "idempotency-key")
+    services: ApiServices = request.app.state.services
+    asked = _digest(request, await request.body() if body is None else body)
+    named = Named(caller.user_id, key, asked)
+    found = await services.store.do(lambda: services.rows.repeats.begin(named))
+    if isinstance(found, Answer):
+        return _again(found)
+    if isinstance(found, Clash):
+        return _clash(request, found)
+    return await _done(services, found, deed)
+
+
+async def _done(services: ApiServices, begun: Begun, deed: LongDeed) -> Response:
+    repeats = services.rows.repeats
+
+    async def keep(response: Response) -> None:
+        answer = _answer_of(response)
+        await services.store.do(lambda: repeats.end(begun, answer))
+
+    try:
+        response = await deed(begun.number, keep)
+    except _NOTHING_HAPPENED:
+        await services.store.do(lambda: repeats.forget(begun))
+        raise
+    if response.status_code >= HTTPStatus.BAD_REQUEST:
+        await services.store.do(lambda: repeats.forget(begun))
+    return response
+
+
+def _answer_of(response: Response) -> Answer:
+    return Answer(
+        response.status_code,
+        response.media_type or "",
+        bytes(response.body).decode(),
+        {name: value for name, value in response.headers.items() if _is_kept(name)},
+    )
+
+
+def _digest(request: Request, body: bytes) -> str:
+    """Return a digest of all that a call asks for."""
+    path, query = request.scope["path"], request.scope.get("query_string", b"")
+    said = (request.method.encode(), path.encode("utf-8", "surrogatepass"), query, body)
+    whole = hashlib.sha256()
+    for part in said:
+        whole.update(len(part).to_bytes(8))
+        whole.update(part)
+    return whole.hexdigest()
+
+
+def _is_kept(name: str) -> bool:
+    return name.lower() in _KEPT_HEADERS or name.lower().startswith(_OURS)
+
+
+def _again(kept: Answer) -> Response:
+    headers = {**kept.headers, REPLAYED: "true"}
+    return Response(kept.body, kept.status, headers, kept.media_type or None)
+
+
+def _clash(request: Request, clash: Clash) -> Response:
+    if clash is Clash.OTHER:
+        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-other")
+    response = answer(request, HTTPStatus.CONFLICT, "idempotency-running")
+    response.headers["Retry-After"] = str(RETRY_S)
+    return response
+
+
+BY = "api:hook"
+
+
+def submit_once(requests: Requests, kind: RequestKind, asked: int | None) -> int:
+    """Return the id of a waiting wish: `asked`, this process's last one, or a new one."""
+    if asked is not None:
+        try:
+            if requests.get(asked).state is RequestState.WAITING:
+                return asked
+        except NotFound:  # old requests are cleared away
+            pass
+    return requests.ask(kind, {}, BY)

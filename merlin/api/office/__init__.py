@@ -1,1 +1,0 @@
-"""What those who watch the pipeline read, and what they ask the daemon for."""

@@ -1,0 +1,1 @@
+"""The OpenAI protocol under /v1: questions of programs and pages."""

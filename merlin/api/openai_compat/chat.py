@@ -1,0 +1,250 @@
+"""A question under /v1: reserved, asked, settled, whatever becomes of the one who asked.
+
+    reserved -> asked -> charged          words came
+                      -> given back       none came: a failure, or the caller went away
+
+It is a task of its own: a caller who goes away only presses its stop. What a killed process left
+reserved is given back by `quota.keep`. `ask_once` answers a question of a page's form whole, with
+words for every ending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from starlette.requests import Request
+
+from merlin.account.key import Scope
+from merlin.account.role import Permission
+from merlin.api.auth import Caller
+from merlin.api.openai_compat.quota import Asker, asker_of, is_free, opened, settle
+from merlin.api.openai_compat.responses import note, refusal_of
+from merlin.api.problems import Refusal, language_of_request, unwished
+from merlin.api.services import ApiServices
+from merlin.billing.plan import UNLIMITED
+from merlin.chat.desk import Desk
+from merlin.chat.door import Asked, name_of, wish_of
+from merlin.chat.reply import Ending, Reply
+from merlin.chat.route import Choice, choices, only
+from merlin.chat.steering import WishRefused
+from merlin.chat.stop import Stop
+from merlin.core.errors import MerlinError
+from merlin.core.killpoint import reached
+from merlin.core.log import get_logger, redact
+from merlin.core.message import Message
+from merlin.core.text import text
+from merlin.core.utf16 import whole
+
+log = get_logger(__name__)
+
+# How a character begins that JSON carries in two halves.
+_HALF = ("\ud800", "\udbff")
+
+
+# What is done with a reply once it is settled; it is over only then.
+Then = Callable[[Reply], Awaitable[None]]
+
+
+class ChatStream:
+    """One question; fulfils `chat.desk.Onlooker`."""
+
+    def __init__(
+        self,
+        services: ApiServices,
+        desk: Desk,
+        asked: Asked,
+        asker: Asker,
+        then: Then | None = None,
+    ) -> None:
+        self._services = services
+        self._desk = desk
+        self._asked = asked
+        self._asker = asker
+        self._then = then
+        self._text = ""
+        self._news = asyncio.Event()
+        self.stop = Stop()
+        # The model that writes, or was asked last.
+        self.choice: Choice | None = None
+        self.task = asyncio.create_task(self._run())
+        self.task.add_done_callback(self._over)
+
+    def wrote(self, text: str) -> None:
+        """Take the text as it stands now."""
+        self._text = text
+        self._news.set()
+
+    def waits(self) -> None:
+        """Say nothing: the protocol has no word for it."""
+
+    async def reply(self) -> Reply:
+        """Return what came of it, once it is settled. Raises Refusal, MerlinError."""
+        return await asyncio.shield(self.task)
+
+    async def begins(self) -> None:
+        """Return with the first word, or when all is over; raises as `reply` where none came."""
+        while not (self._text.strip() or self.task.done()):
+            await self._next()
+        if self.task.done():
+            self.task.result()
+
+    async def pieces(self) -> AsyncIterator[str]:
+        """Yield the answer as it is written; together the pieces are the reply's text."""
+        sent = 0
+        while True:
+            is_over = self.task.done()
+            piece, sent = following(self._text, sent)
+            if piece:
+                yield piece
+            elif is_over:
+                return
+            else:
+                await self._next()
+
+    async def _next(self) -> None:
+        self._news.clear()
+        if not self.task.done():
+            await self._news.wait()
+
+    def _over(self, task: asyncio.Task[Reply]) -> None:
+        self._news.set()
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, Refusal):
+            log.warning("a question was not answered", reason=redact(str(error)))
+
+    async def _run(self) -> Reply:
+        asked, first = self._asked, await self._opened()
+        reached("door.reserved")
+        try:
+            reply = await self._desk.reply(
+                self._route(first), asked.talk, self, self.stop, asked.steering
+            )
+            reached("door.asked")
+            await self._settle(reply)
+        except WishRefused as refused:
+            await self._give_back()
+            raise unwished(refused) from refused
+        except BaseException:
+            await self._give_back()
+            raise
+        reached("door.answered")
+        if self._then is not None:
+            await self._then(reply)
+        return reply
+
+    async def _opened(self) -> Choice | None:
+        store = self._services.store
+        work = store.read if self._asker.plan is UNLIMITED else store.do
+        return await work(lambda: opened(self._services, self._asked, self._asker))
+
+    async def _route(self, first: Choice | None) -> AsyncIterator[Choice]:
+        """Yield who is asked, noting it; pictures go to none but the model that sees."""
+        services = self._services
+        wish = wish_of(self._asked, services.door.means)
+        route = choices(services.rows.shelf, services.store.read, wish, first)
+        if self._asked.has_images and first is not None:
+            route = only(first)
+        async for choice in route:
+            self.choice = choice
+            yield choice
+
+    async def _settle(self, reply: Reply) -> None:
+        if not is_free(self._services, self._asker) or reply.troubles:
+            await self._services.store.do(lambda: settle(self._services, self._asker, reply))
+
+    async def _give_back(self) -> None:
+        try:
+            await self._settle(Reply(Ending.NOBODY))
+        except MerlinError as error:
+            # `quota.keep` does it later.
+            log.warning("a question was not given back", reason=redact(str(error)))
+
+
+def following(text: str, sent: int) -> tuple[str, int]:
+    """Return what follows the first `sent` characters of a text that grows, and how far that is.
+
+    Blanks wait for the word after them, half a character for its other half.
+    """
+    start = sent or len(text) - len(text.lstrip())
+    piece = text[start:].rstrip()
+    if piece and _HALF[0] <= piece[-1] <= _HALF[1]:
+        piece = piece[:-1]
+    return whole(piece), start + len(piece) if piece else sent
+
+
+def begun(
+    request: Request,
+    asked: Asked,
+    asker: Asker,
+    *,
+    is_stoppable: bool = True,
+    then: Then | None = None,
+) -> ChatStream:
+    """Return a question that is being asked; one that is stoppable ends with its caller's call."""
+    state = request.app.state
+    asking = ChatStream(state.services, state.desk, asked, asker, then)
+    state.askings.add(asking.task)
+    asking.task.add_done_callback(state.askings.discard)
+    if is_stoppable:
+        watching = asyncio.create_task(_stop_without(request, asking))
+        asking.task.add_done_callback(lambda _: watching.cancel())
+    return asking
+
+
+async def _stop_without(request: Request, asking: ChatStream) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    asking.stop.press()
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionOutcome:
+    """What came of a question.
+
+    `words` is the answer, or what is said in its place where `is_answer` is False; `note` is what
+    is said under it. `status` is the HTTP status of a page that shows it. `build` is the version
+    that the model learnt ("neurotypology-7"), "" where it was not tuned here; `known` is what the
+    model says of itself.
+    """
+
+    words: str
+    is_answer: bool = False
+    note: str = ""
+    status: HTTPStatus = HTTPStatus.OK
+    model: str = ""
+    build: str = ""
+    known: bool | None = None
+
+
+async def ask_once(
+    request: Request, caller: Caller, slug: str, messages: Sequence[Message]
+) -> QuestionOutcome:
+    """Return what the course's model answers; raises nothing but what a silent database does.
+
+    `messages` is the talk so far, of user and assistant in turns, and ends with the question.
+    """
+    language = language_of_request(request)
+    if not caller.has(Scope.CHAT_WRITE) or not caller.may(Permission.ASK):
+        return QuestionOutcome(text(language, "door-sign-in"), status=HTTPStatus.UNAUTHORIZED)
+    services: ApiServices = request.app.state.services
+    asked = Asked(name_of(slug), slug, tuple(messages))
+    asking = begun(request, asked, asker_of(services, caller, language, dataset=slug))
+    try:
+        reply = await asking.reply()
+        refusal = refusal_of(reply)
+        if refusal is not None:
+            raise refusal
+    except Refusal as refused:
+        return QuestionOutcome(refused.words(language), status=refused.status)
+    origin = await request.app.state.origins.of(reply.model_id)
+    return QuestionOutcome(
+        words=reply.text or text(language, "door-note-filtered"),
+        is_answer=bool(reply.text),
+        note=note(language, reply) if reply.text else "",
+        model=reply.model_id,
+        build=origin.build if origin else "",
+        known=reply.known,
+    )

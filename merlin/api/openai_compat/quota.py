@@ -1,0 +1,205 @@
+"""What a question under /v1 may cost whom, reserved before it is asked.
+
+Everything but `keep` is to be called within the store's work. `keep` puts right what processes that
+were killed left behind; any replica may do it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from http import HTTPStatus
+from math import ceil
+
+from merlin.account.zone import zone_of
+from merlin.api.auth import Caller
+from merlin.api.problems import QUOTA, Refusal
+from merlin.api.services import ApiServices
+from merlin.billing.guard import Guard
+from merlin.billing.plan import UNLIMITED, Plan, plan_of
+from merlin.billing.quota import Left, Spent
+from merlin.chat.door import ALONE, NUMBER_BITS, Asked, is_known, name_of, wish_of
+from merlin.chat.reply import Reply
+from merlin.chat.route import Choice, first_choice
+from merlin.chat.trouble import report
+from merlin.chat.window import fits
+from merlin.core import moment
+from merlin.core.errors import MerlinError, NotFound
+from merlin.core.log import get_logger, redact
+from merlin.core.money import Cost
+from merlin.dataset.naming import is_good
+
+BY = "api:door"
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks: a person with a plan, whose day turns in `zone`; `number` is the question's."""
+
+    user_id: int
+    plan: Plan
+    zone: tzinfo
+    language: str
+    number: int
+
+
+def asker_of(
+    services: ApiServices,
+    caller: Caller,
+    language: str,
+    number: int = 0,
+    dataset: str | None = None,
+) -> Asker:
+    """Return who asks, with the plan that counts for questions about a dataset.
+
+    Without a `number` the question gets one that nobody guesses.
+    """
+    user = caller.user
+    plan = plan_of(services.plans, user.plans if user else (), dataset)
+    zone = zone_of((user.zone if user else None) or services.timezone)
+    number = number or secrets.randbits(NUMBER_BITS)
+    return Asker(caller.user_id, plan, zone, language, number)
+
+
+def offered(services: ApiServices) -> dict[str, datetime | None]:
+    """Return the door's models with since when each serves, None where a general one answers."""
+    rows, found = services.rows, dict[str, datetime | None]()
+    served = {each.dataset: each.since for each in rows.showcase.all_serving()}
+    default = rows.shelf.serving(services.default_dataset)
+    found[ALONE] = default.since if default else None
+    for dataset in [*served, *(course.slug for course in rows.courses.courses())]:
+        found.setdefault(name_of(dataset), served.get(dataset))
+    return found
+
+
+def opened(services: ApiServices, asked: Asked, asker: Asker) -> Choice | None:
+    """Return who is to answer, with the question reserved where plans count.
+
+    Raises Refusal: there is no such model, the talk is too long, or the plan has no room.
+    """
+    if not _is_offered(services, asked):
+        names = ", ".join(offered(services))
+        status = HTTPStatus.NOT_FOUND
+        raise Refusal(status, "no-model", "model_not_found", "model", model=asked.name, names=names)
+    first = first_choice(services.rows.shelf, wish_of(asked, services.door.means))
+    _refuse_too_long(asker.plan, asked, first)
+    _refuse_too_dear(services, asker)
+    if asker.plan is not UNLIMITED:
+        found = services.rows.quotas.reserve(
+            asker.user_id, asker.number, asked.kind, asker.plan, asker.zone
+        )
+        if isinstance(found, Spent):
+            raise _spent(asker, found.left, services.clock())
+    return first
+
+
+def _is_offered(services: ApiServices, asked: Asked) -> bool:
+    if not is_known(asked.name):
+        return False
+    dataset = asked.dataset
+    if asked.name == ALONE or dataset is None:
+        return True
+    if not is_good(dataset):
+        return False
+    return services.rows.shelf.serving(dataset) is not None or _is_course(services, dataset)
+
+
+def _is_course(services: ApiServices, dataset: str) -> bool:
+    try:
+        return services.rows.courses.course(dataset).is_active
+    except NotFound:
+        return False
+
+
+def _refuse_too_long(plan: Plan, asked: Asked, first: Choice | None) -> None:
+    before = first.before if first is not None else ()
+    if plan.window is not None and not fits((*before, *asked.talk), plan.window):
+        code = "context_length_exceeded"
+        raise Refusal(HTTPStatus.BAD_REQUEST, "window", code, "messages", limit=str(plan.window))
+
+
+def is_free(services: ApiServices, asker: Asker) -> bool:
+    """Return whether nothing is counted of what somebody asks."""
+    return asker.plan is UNLIMITED and not services.caps.is_set
+
+
+def _guard(services: ApiServices) -> Guard:
+    return Guard(services.caps, services.rows.costs, zone_of(services.timezone))
+
+
+def _refuse_too_dear(services: ApiServices, asker: Asker) -> None:
+    """Refuse where today's answers cost as much as they may."""
+    now = services.clock()
+    found = _guard(services).over(asker.user_id, now)
+    if found is not None:
+        until = moment.told(found.until, asker.zone, asker.language)
+        status, key = HTTPStatus.TOO_MANY_REQUESTS, f"guard-{found.reach.value}"
+        raise _later(Refusal(status, key, QUOTA, until=until), found.until, now)
+
+
+def _later(refusal: Refusal, until: datetime, now: datetime) -> Refusal:
+    refusal.retry_after_s = max(ceil((until - now).total_seconds()), 1)
+    return refusal
+
+
+def _spent(asker: Asker, left: Left, now: datetime) -> Refusal:
+    kind, status = left.kind.value, HTTPStatus.TOO_MANY_REQUESTS
+    if left.limit == 0:
+        return Refusal(status, "closed", QUOTA, kind=kind)
+    refusal = Refusal(
+        status,
+        "spent",
+        QUOTA,
+        kind=kind,
+        limit=left.limit or 0,
+        period=left.period.value,
+        until=moment.told(left.resets_at, asker.zone, asker.language),
+    )
+    return _later(refusal, left.resets_at, now)
+
+
+def settle(services: ApiServices, asker: Asker, reply: Reply) -> None:
+    """Charge an answered question, give back any other, and tell admins of what went wrong."""
+    rows = services.rows
+    cost = _cost(services, reply)
+    if cost is not None:
+        _guard(services).note(rows.notices, asker.user_id, cost, services.clock())
+    if asker.plan is not UNLIMITED:
+        end = rows.quotas.charge if reply.is_answer else rows.quotas.give_back
+        end(asker.number)
+    report(rows.notices, rows.requests, reply.troubles, services.clock(), BY)
+
+
+def _cost(services: ApiServices, reply: Reply) -> Cost | None:
+    """Return what a reply cost, None where nobody knows."""
+    if reply.choice is None:
+        return None
+    return services.door.known.cost(reply.choice, reply.model_id, reply.usage)
+
+
+log = get_logger(__name__)
+
+# Longer than any answer takes.
+ABANDONED = timedelta(minutes=10)
+
+
+async def keep(services: ApiServices) -> None:
+    """Give back what nobody asks any more, now and then every so often, until cancelled."""
+    while True:
+        try:
+            await services.store.do(lambda: _keep(services))
+        except MerlinError as error:
+            log.warning("abandoned questions wait", reason=redact(str(error)))
+        except Exception:
+            log.exception("abandoned questions wait")
+        await asyncio.sleep(services.door.keep_s)
+
+
+def _keep(services: ApiServices) -> None:
+    now = services.clock()
+    count = services.rows.uses.give_back_before(now - ABANDONED)
+    services.rows.repeats.clear(now)
+    if count:
+        log.warning("abandoned questions were given back", questions=count)

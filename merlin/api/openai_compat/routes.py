@@ -1,0 +1,213 @@
+"""GET /v1/models and POST /v1/chat/completions, for any client of the OpenAI protocol.
+
+The model `merlin/<dataset>` is whatever serves that dataset at the moment of the question, so a
+promotion counts with the next one. Errors have the protocol's shape (`api.problems.Refusal`). Where
+a model comes from is read once a model: what it was made of never changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from merlin.account.key import Scope
+from merlin.account.role import Permission
+from merlin.api.auth import Caller, holding
+from merlin.api.idempotency import KEY_HEADER, Keep, once, once_in_pieces
+from merlin.api.openai_compat import responses, schema
+from merlin.api.openai_compat.chat import ChatStream, begun
+from merlin.api.openai_compat.quota import asker_of, offered
+from merlin.api.openai_compat.requests import BODY_BYTES, ChatAsked, asked_of, read_asked
+from merlin.api.openai_compat.responses import ResponseMeta
+from merlin.api.problems import Refusal, answered, language_of_request, read_body
+from merlin.api.problems import error as error_of
+from merlin.api.services import ApiServices
+from merlin.chat.door import Asked
+from merlin.chat.lineage import Origin
+from merlin.chat.reply import Reply
+from merlin.core.errors import MerlinError
+from merlin.core.log import get_logger, redact
+from merlin.core.text import text
+
+MOST = 1000
+
+
+class LineageCache:
+    """The origins that this process has looked up."""
+
+    def __init__(self, services: ApiServices) -> None:
+        self._services = services
+        self._known: dict[str, Origin] = {}
+
+    async def of(self, model_id: str | None) -> Origin | None:
+        """Return where a model comes from, None for one that was not tuned here."""
+        if not model_id:
+            return None
+        if model_id in self._known:
+            return self._known[model_id]
+        rows = self._services.rows
+        found = await self._services.store.read(lambda: rows.lineage.origin(model_id))
+        if found is not None and found.commit:
+            if len(self._known) >= MOST:
+                self._known.clear()
+            self._known[model_id] = found
+        return found
+
+
+log = get_logger(__name__)
+
+router = APIRouter(prefix="/v1", tags=["openai"])
+
+_STREAM = "text/event-stream"
+_UNBUFFERED = {"X-Accel-Buffering": "no"}
+Asker = Annotated[Caller, Depends(holding(Scope.CHAT_WRITE, Permission.ASK))]
+
+
+@router.get("/models", summary="List the models", responses=schema.LISTED)
+async def list_openai_models(
+    request: Request,
+    caller: Asker,  # noqa: ARG001 - a right
+) -> Response:
+    """Return every model of the door: the default one, and one a dataset or course."""
+    services: ApiServices = request.app.state.services
+    found = await services.store.read(lambda: offered(services))
+    shown = [_card(name, since) for name, since in found.items()]
+    return JSONResponse({"object": "list", "data": shown})
+
+
+@router.get("/models/{name:path}", summary="Show a model", responses=schema.SHOWN)
+async def show_openai_model(
+    request: Request,
+    caller: Asker,  # noqa: ARG001 - a right
+    name: str,
+) -> Response:
+    """Return one model of the door."""
+    services: ApiServices = request.app.state.services
+    found = await services.store.read(lambda: offered(services))
+    if name in found:
+        return JSONResponse(_card(name, found[name]))
+    status, names = HTTPStatus.NOT_FOUND, ", ".join(found)
+    code = "model_not_found"
+    return answered(request, Refusal(status, "no-model", code, "model", model=name, names=names))
+
+
+def _card(name: str, since: datetime | None) -> dict[str, Any]:
+    created = int(since.timestamp()) if since else 0
+    return {"id": name, "object": "model", "created": created, "owned_by": "merlin"}
+
+
+@router.post(
+    "/chat/completions",
+    summary="Ask a serving model",
+    responses=schema.ANSWERED,
+    openapi_extra=schema.ASKED,
+)
+async def create_chat_completion(request: Request, caller: Asker) -> Response:
+    """Answer the last question of a talk, whole or streamed."""
+    body = await read_body(request, BODY_BYTES)
+    services: ApiServices = request.app.state.services
+    try:
+        read = read_asked(body, language_of_request(request))
+        sees = services.door.means.vision is not None
+        asked = asked_of(read, services.default_dataset, sees=sees)
+        if read.stream:
+            streamed = partial(_streamed, request, caller, read, asked)
+            return await once_in_pieces(request, caller, streamed, body)
+        whole = partial(_whole, request, caller, asked)
+        return await once(request, caller, whole, body)
+    except Refusal as refusal:
+        return answered(request, refusal)
+
+
+async def _whole(request: Request, caller: Caller, asked: Asked, number: int) -> Response:
+    services, language = request.app.state.services, language_of_request(request)
+    asker = asker_of(services, caller, language, number, asked.dataset)
+    # Who named the call with a key comes again for the answer: it is not stopped.
+    asking = begun(request, asked, asker, is_stoppable=KEY_HEADER not in request.headers)
+    reply = await asking.reply()
+    refusal = responses.refusal_of(reply)
+    if refusal is not None:
+        return answered(request, refusal)
+    origin = await _origin(request, reply.model_id)
+    sheet = replace(_sheet(request, asked), origin=origin)
+    headers = responses.lineage(reply.choice, reply.model_id, sheet.origin)
+    return JSONResponse(responses.completion(sheet, reply), headers=headers)
+
+
+async def _streamed(
+    request: Request,
+    caller: Caller,
+    read: ChatAsked,
+    asked: Asked,
+    number: int,
+    keep: Keep | None,
+) -> Response:
+    """Return a stream that begins with the first word; before it a failure has its own status."""
+    services, language = request.app.state.services, language_of_request(request)
+    asker = asker_of(services, caller, language, number, asked.dataset)
+    sheet, with_usage = _sheet(request, asked), read.wants_usage
+
+    async def keep_whole(reply: Reply) -> None:
+        if keep is not None and responses.refusal_of(reply) is None:
+            origin = await _origin(request, reply.model_id)
+            await keep(_again(replace(sheet, origin=origin), reply, with_usage=with_usage))
+
+    # Who named the call with a key comes again for the answer: it is not stopped.
+    asking = begun(request, asked, asker, is_stoppable=keep is None, then=keep_whole)
+    await asking.begins()
+    refusal = responses.refusal_of(asking.task.result()) if asking.task.done() else None
+    if refusal is not None:
+        return answered(request, refusal)
+    choice = asking.choice
+    model_id = choice.model_id if choice is not None else None
+    sheet = replace(sheet, origin=await _origin(request, model_id))
+    headers = {**responses.lineage(choice, model_id, sheet.origin), **_UNBUFFERED}
+    events = _events(asking, sheet, with_usage=with_usage, is_stoppable=keep is None)
+    return StreamingResponse(events, headers=headers, media_type=_STREAM)
+
+
+def _again(sheet: ResponseMeta, reply: Reply, *, with_usage: bool) -> Response:
+    """Return a whole stream, its words in one piece."""
+    said = [responses.first_chunk(sheet), responses.piece_chunk(sheet, reply.text)]
+    chunks = [*said, *responses.last_chunks(sheet, reply, with_usage=with_usage)]
+    events = [*(responses.event(chunk) for chunk in chunks), responses.event(responses.DONE)]
+    headers = responses.lineage(reply.choice, reply.model_id, sheet.origin)
+    return Response(b"".join(events), headers=headers, media_type=_STREAM)
+
+
+async def _events(
+    asking: ChatStream, sheet: ResponseMeta, *, with_usage: bool, is_stoppable: bool
+) -> AsyncIterator[bytes]:
+    try:
+        yield responses.event(responses.first_chunk(sheet))
+        async for piece in asking.pieces():
+            yield responses.event(responses.piece_chunk(sheet, piece))
+        reply = await asking.reply()
+        for chunk in responses.last_chunks(sheet, reply, with_usage=with_usage):
+            yield responses.event(chunk)
+        yield responses.event(responses.DONE)
+    except MerlinError as error:
+        log.warning("an answer could not be settled", reason=redact(str(error)))
+        words = text(sheet.language, "door-busy")
+        yield responses.event(error_of(HTTPStatus.SERVICE_UNAVAILABLE, words, "unavailable"))
+    finally:
+        if is_stoppable:
+            asking.stop.press()
+
+
+def _sheet(request: Request, asked: Asked) -> ResponseMeta:
+    now = request.app.state.services.clock()
+    return ResponseMeta(asked.name, now, language_of_request(request), responses.new_id())
+
+
+async def _origin(request: Request, model_id: str | None) -> Origin | None:
+    found: Origin | None = await request.app.state.origins.of(model_id)
+    return found

@@ -1,0 +1,412 @@
+"""The description of the api (OpenAPI 3.1) as a whole, made from the routes alone.
+
+A route names what only it can answer (`api.problems.problems`). Who may call it is read from the
+dependencies that it really has, and what any call of its kind can meet is added here, so neither
+can be forgotten or be told wrongly. Samples give a good body for each operation that takes one, and
+a value for what an address needs; `/api/docs` fills them in where somebody tries a call, and the
+Postman collection too.
+
+`/api/docs` is the document as a page that one can try calls on, served from here alone. Swagger UI
+comes from the package `fastapi-offline`; its own start is an inline script, which our policy
+forbids, so the start is a file of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.responses import FileResponse, HTMLResponse, Response
+
+from merlin.api.auth import SIGN_IN, Needed, caller_of, needed_by, person, signed_in
+from merlin.api.middleware import HEADERS
+from merlin.api.problems import FOR_ALL, KEY, Problem, components, problems
+
+router = APIRouter(include_in_schema=False)
+
+_SWAGGER = Path(str(files("fastapi_offline"))) / "static"
+_OWN = Path(__file__).parents[1] / "web" / "static"
+_FILES = {
+    "swagger-ui-bundle.js": (_SWAGGER, "text/javascript"),
+    "swagger-ui.css": (_SWAGGER, "text/css"),
+    "reference.js": (_OWN, "text/javascript"),
+}
+# Swagger UI draws its icons from data: addresses.
+_POLICY = HEADERS["Content-Security-Policy"] + "; img-src 'self' data:"
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<title>Merlin API</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/api/docs/swagger-ui.css">
+<script src="/api/docs/swagger-ui-bundle.js" defer></script>
+<script src="/api/docs/reference.js" defer></script>
+<body><div id="reference"></div></body>
+</html>
+"""
+
+
+@router.get("/api/docs")
+async def reference() -> Response:
+    """Return the page."""
+    return HTMLResponse(_PAGE, headers={"Content-Security-Policy": _POLICY})
+
+
+@router.get("/api/docs/{name}")
+async def part(name: str) -> Response:
+    """Return one of the files that the page is made of."""
+    if name not in _FILES:
+        raise Problem(HTTPStatus.NOT_FOUND, "not-found")
+    folder, media_type = _FILES[name]
+    day = {"Cache-Control": "public, max-age=86400"}
+    return FileResponse(folder / name, media_type=media_type, headers=day)
+
+
+_MATERIAL = {
+    "title": {"ru": "Введение в графы", "en": "Graphs, a beginning"},
+    "type": "lecture",
+    "lesson": 3,
+    "text": "# Графы\n\nГраф — это вершины и рёбра.\n",
+}
+_EXAMPLE = {
+    "question": "Что такое граф?",
+    "answer": "Граф — это вершины и рёбра между ними.",
+    "tags": ["graphs"],
+}
+# By operation id.
+BODIES: Mapping[str, Any] = {
+    "add_favourite": {"course_id": 1},
+    "create_chat_completion": {
+        "model": "merlin",
+        "messages": [{"role": "user", "content": "Что такое граф?"}],
+    },
+    "place_order": {"plan": "plus"},
+    "redeem_code": {"code": "LETO"},
+    "refund_payment": {"minor": 10000, "reason": "не подошло"},
+    "make_promo": {"code": "LETO", "plan": "plus", "percent": 20},
+    "rate": {"value": "up"},
+    "set_name": {"name": "anna.k"},
+    "set_password": {"password": "семь синих слонов"},
+    "sign_in_by_telegram": {"init_data": "user=%7B%22id%22%3A1001%7D&auth_date=1795176000&hash=0"},
+    "sign_in_by_password": {"name": "anna", "password": "семь зелёных слонов"},
+    "make_key": {"label": "мой бот", "scopes": ["courses:read", "chat:write"]},
+    "edit_course": {"semester": 2},
+    "add_material": _MATERIAL,
+    "edit_material": _MATERIAL,
+    "solve_change": {"take": "mine"},
+    "add_example": _EXAMPLE,
+    "edit_example": _EXAMPLE,
+    "roll_back": {"to": None},
+    "launch_job": {"dataset": "algorithms"},
+    "grant_role": {"role": "teacher", "scope": "algorithms"},
+    "telegram": {"update_id": 1},
+    "payment": {
+        "event": "payment.succeeded",
+        "object": {"id": "22e12f66-000f-5000-8000-18db351245c7"},
+    },
+}
+# By the name of the parameter.
+PLACES: Mapping[str, int | str] = {
+    "course_id": 1,
+    "material_id": 1,
+    "change_id": "00000000000000000000000000000000",
+    "dataset": "algorithms",
+    "example_id": "graphs/what-is-a-graph",
+    "version": "algorithms-1",
+    "old": "algorithms-1",
+    "new": "algorithms-2",
+    "job_id": 1,
+    "model_id": 1,
+    "request_id": 1,
+    "user_id": 1001,
+    "turn_id": 1,
+    "session_id": 1,
+    "sign_in_id": 1,
+    "key_id": 1,
+    "name": "merlin",
+    "plan": "plus",
+    "order_id": "00000000000000000000000000000000",
+    "renewal_id": 1,
+    "code": "LETO",
+    "query": "алгоритм",
+}
+
+
+TOPICS: Mapping[str, str] = {
+    "courses": "The catalogue: courses, materials, semesters, teachers, and search over all.",
+    "favourites": "The courses that you keep at hand.",
+    "openai": "Models to talk to, for every client of the OpenAI protocol.",
+    "sessions": "Your talks with the models.",
+    "ratings": "What you think of an answer.",
+    "usage": "What is left of your plan, and all that is kept of you.",
+    "plans": "What may be asked, how often, and what that costs.",
+    "orders": "What you buy: orders, the way to pay them, renewals, codes.",
+    "me": "Who you are here: browsers, user name, password.",
+    "sign-in": "Ways in and out, for browsers.",
+    "keys": "Keys for your programs.",
+    "teaching": "Courses that you lead: their card, their materials, what people ask.",
+    "changes": "Edits on their way to a commit.",
+    "examples": "What models learn from.",
+    "datasets": "Datasets, what training them costs, and going back.",
+    "builds": "Versions of a dataset as training files.",
+    "jobs": "Fine-tune jobs: look, launch, cancel.",
+    "models": "Tuned models: which one serves.",
+    "verdicts": "What commits and requests led to.",
+    "office": "How Merlin stands.",
+    "people": "People and their roles, for admins.",
+    "payments": "What was paid and went back, sums and codes, for admins.",
+    "process": "Signs of life, for machines that watch this one.",
+    "hooks": "What outside services call when something has happened.",
+}
+
+
+Json = dict[str, Any]
+SUMMARY = "Courses, their materials, and the models that are tuned on what they teach"
+DESCRIPTION = """\
+Everything that people do on Merlin's pages, programs can do here.
+
+* **Keys.** `Authorization: Bearer mrl_…`, made on your page or by `POST /api/user/keys`. A key does
+  what its scopes say, and never more than its owner may. Browsers sign in with a cookie.
+* **Problems.** Whatever is refused is answered as a problem of RFC 9457, in Russian or English by
+  `Accept-Language`, with a `request_id`. Below `/v1` errors have the shape of the OpenAI protocol.
+* **Lists.** `limit` and `cursor`; the next part is in the `Link` header (RFC 8288).
+* **Limits.** `RateLimit-Policy` and `RateLimit` tell what is left; 429 says `Retry-After`.
+* **Twice.** A POST that costs or launches happens once with an `Idempotency-Key`.
+* **Versions.** `/api/v1/…` is the same as `/api/…`.
+"""
+LICENCE = {"name": "MIT", "identifier": "MIT"}
+SERVERS = [{"url": "/", "description": "where this description comes from"}]
+SCHEMES: Mapping[str, Json] = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "mrl_…",
+        "description": "A program with a key; roles named here are scopes that the key needs.",
+    },
+    "browser": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": SIGN_IN,
+        "description": (
+            "A browser that somebody is signed in with; over https the cookie is called"
+            f" `__Host-{SIGN_IN}`. Calls that change something need `Origin` or `Sec-Fetch-Site`."
+        ),
+    },
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A page within Telegram: the `token` of `POST /api/auth/telegram`.",
+    },
+}
+_BODY = frozenset({"post", "put", "patch", "delete"})
+_TELLING = {"401": "WWW-Authenticate", "429": "Retry-After", "503": "Retry-After"}
+_KINDS = {"#/components/schemas/Problem": "Problem", "#/components/schemas/ErrorAnswer": "Error"}
+DESCRIBED_HEADERS: Mapping[str, Json] = {
+    "Link": {"description": "the first and the next part of the list (RFC 8288)"},
+    "ETag": {"description": "for `If-None-Match`: 304 while nothing has changed"},
+    "Location": {"description": "where to look what came of it"},
+    "Retry-After": {"description": "seconds until the call may come again"},
+    "WWW-Authenticate": {"description": "what lets a program in: a key (RFC 6750)"},
+    "X-Request-Id": {"description": "by which the operator finds the call in the log"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RouteAccess:
+    """Who may call a route: `scope` and `permission` of its `holding`, or how far in it lies."""
+
+    is_asked: bool = False
+    is_signed_in: bool = False
+    is_in_person: bool = False
+    needed: Needed | None = None
+
+    def security(self) -> list[Json]:
+        """Return the `security` of its operation; an empty choice: nobody need be signed in."""
+        if not self.is_asked:
+            return []
+        scopes = [self.needed.scope.value] if self.needed else []
+        own: list[Json] = [{"browser": []}, {"token": []}]
+        if self.is_in_person:
+            return own
+        if self.is_signed_in:
+            return [{"key": scopes}, *own]
+        whoever: list[Json] = FOR_ALL["security"]
+        return whoever
+
+    def words(self) -> str:
+        """Return the same in words, "" where anybody may."""
+        if self.is_in_person:
+            return "For people who are signed in; no key opens this."
+        if self.needed is None:
+            return ""
+        said = f"A key needs the scope `{self.needed.scope.value}`"
+        allowed = self.needed.permission
+        return f"{said}; the person, the right `{allowed.value}`." if allowed else f"{said}."
+
+
+# Schemas that are known by longer names than their classes have: whoever made a client of the
+# description goes by these, wherever the classes lie.
+PUBLISHED_NAMES: Mapping[str, str] = {
+    "ProcessShown": "merlin__api__routes__office__ProcessShown",
+    "ReadyProcess": "merlin__api__routes__health__ProcessShown",
+    "merlin__api__rest__models__ModelList": "merlin__api__routes__models__ModelList",
+    "merlin__api__openai_compat__schema__ModelList": "merlin__api__door__described__ModelList",
+}
+
+
+def add_description(app: FastAPI) -> None:
+    """Let the description of `app` be whole."""
+    usual = app.openapi
+
+    def openapi() -> Json:
+        if app.openapi_schema is None:
+            _complete(app, usual())
+        return usual()
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend it
+
+
+def _complete(app: FastAPI, told: Json) -> None:
+    _publish(told)
+    told["info"] |= {"summary": SUMMARY, "description": DESCRIPTION, "license": LICENCE}
+    told["servers"] = SERVERS
+    told["tags"] = [{"name": name, "description": words} for name, words in TOPICS.items()]
+    parts = told.setdefault("components", {})
+    parts["securitySchemes"] = dict(SCHEMES)
+    text = {"schema": {"type": "string"}}
+    parts["headers"] = {name: {**words, **text} for name, words in DESCRIBED_HEADERS.items()}
+    schemas = parts.setdefault("schemas", {})
+    schemas.update(components())
+    doors = {(route.path_format, verb): _door(route) for route, verb in _routes(app)}
+    for path, methods in told["paths"].items():
+        for verb, operation in methods.items():
+            _complete_operation(path, verb, operation, doors[path, verb])
+            _share(operation["responses"], parts.setdefault("responses", {}))
+    for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own, which nobody answers
+        schemas.pop(name, None)
+
+
+def _publish(told: Json) -> None:
+    """Give each schema the name that it is known by, in the order of these names."""
+    schemas: Json = told["components"]["schemas"]
+    named = {PUBLISHED_NAMES.get(name, name): schema for name, schema in schemas.items()}
+    told["components"]["schemas"] = dict(sorted(named.items()))
+    _refer(told)
+
+
+def _refer(part: Any) -> None:
+    """Let references within `part` lead to the published names."""
+    if isinstance(part, dict):
+        head, _, name = str(part.get("$ref", "")).rpartition("/")
+        if name in PUBLISHED_NAMES:
+            part["$ref"] = f"{head}/{PUBLISHED_NAMES[name]}"
+        for each in part.values():
+            _refer(each)
+    elif isinstance(part, list):
+        for each in part:
+            _refer(each)
+
+
+def _routes(app: FastAPI) -> Iterator[tuple[APIRoute, str]]:
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            yield from ((route, verb.lower()) for verb in route.methods or ())
+
+
+def _door(route: APIRoute) -> RouteAccess:
+    calls = set(_calls(route.dependant))
+    needed = [found for found in map(needed_by, calls) if found is not None]
+    return RouteAccess(
+        is_asked=caller_of in calls,
+        is_signed_in=signed_in in calls or person in calls,
+        is_in_person=person in calls,
+        needed=needed[0] if needed else None,
+    )
+
+
+def _calls(dependant: Dependant) -> Iterator[Callable[..., Any]]:
+    for each in dependant.dependencies:
+        if each.call is not None:
+            yield each.call
+        yield from _calls(each)
+
+
+def _complete_operation(path: str, verb: str, operation: Json, door: RouteAccess) -> None:
+    operation.setdefault("security", door.security())
+    words = [operation.get("description", ""), door.words()]
+    operation["description"] = "\n\n".join(each for each in words if each)
+    answers: Json = operation["responses"]
+    if "HTTPValidationError" in str(answers.get("422")):  # FastAPI's own guess
+        del answers["422"]
+    if path.startswith("/api/"):
+        for status, told in problems(*_statuses(verb, operation, door)).items():
+            answers.setdefault(str(status), told)
+    operation["responses"] = dict(sorted(answers.items()))
+    _add_headers(operation)
+    _add_samples(operation)
+
+
+def _statuses(verb: str, operation: Json, door: RouteAccess) -> set[int]:
+    """Return what any call of this kind can meet."""
+    found = {429}
+    if door.is_asked:
+        found |= {401, 403}  # a key that counts no more; somebody shut out
+    if verb in _BODY:
+        found |= {413}
+    if "requestBody" in operation:
+        found |= {415, 422}
+    if operation.get("parameters"):
+        found |= {422}
+    if KEY in operation.get("parameters", ()):
+        found |= {400, 409}  # no key at all; the first such call still runs
+    return found
+
+
+def _add_headers(operation: Json) -> None:
+    """Name the headers by which programs find their way."""
+    answers: Json = operation["responses"]
+    is_paged = any(each["name"] == "cursor" for each in operation.get("parameters", ()))
+    names = {
+        "200": ["Link"] * is_paged + ["ETag"] * ("304" in answers),
+        "304": ["ETag"],
+        "202": ["Location"] * ("content" in answers.get("202", ())),
+    }
+    for status, told in answers.items():
+        found = {name: {"$ref": f"#/components/headers/{name}"} for name in names.get(status, ())}
+        if found:
+            told.setdefault("headers", {}).update(found)
+
+
+def _add_samples(operation: Json) -> None:
+    """Show what a good call looks like."""
+    for each in operation.get("parameters", ()):
+        if each.get("required"):
+            each["example"] = PLACES[each["name"]]
+    body = BODIES.get(operation["operationId"])
+    if body is not None:
+        operation["requestBody"]["content"]["application/json"]["example"] = body
+
+
+def _share(answers: Json, shared: Json) -> None:
+    """Tell each kind of refusal once, and refer to it."""
+    for status, told in answers.items():
+        if int(status) < HTTPStatus.BAD_REQUEST or "content" not in told:
+            continue
+        (media_type, *others) = told["content"]
+        kind = _KINDS.get(str(told["content"][media_type]["schema"].get("$ref", "")))
+        if kind is None or others:
+            continue
+        headers = ["X-Request-Id", *([_TELLING[status]] if status in _TELLING else [])]
+        shown = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+        shared.setdefault(f"{kind}{status}", {**told, "headers": shown})
+        answers[status] = {"$ref": f"#/components/responses/{kind}{status}"}

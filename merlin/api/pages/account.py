@@ -1,0 +1,290 @@
+"""My account: who I am, what is left of my plan, my keys, the browsers that I am signed in with.
+
+Every act is a form of its own that leads back here; what a form asks is done by the routes of
+/api/user, so that a page can do nothing that a program could not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form
+from starlette.requests import Request
+from starlette.responses import Response
+
+from merlin.account.key import NEEDS, ApiKey, Scope
+from merlin.account.sign_in import SignIn
+from merlin.account.zone import zone_of
+from merlin.api.auth import SIGN_IN, Person, forget, require_same_origin
+from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.page import PageRequest, Visiting, render_page
+from merlin.api.pages.plans import MyPlan, my_plan
+from merlin.api.problems import Problem
+from merlin.api.rest import account as key_routes
+from merlin.api.rest import account as me_routes
+from merlin.api.rest.account import Me, me_of
+from merlin.billing.plan import Format, Plan, plan_of
+from merlin.billing.quota import Left
+from merlin.core import moment
+from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.text import LANGUAGES, text
+from merlin.core.web.answering import NEVER_KEPT, seen_other
+from merlin.core.web.speech import LANGUAGE_COOKIE, remember
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+_FROM_HERE = [Depends(require_same_origin)]
+Number = Annotated[int, Form(ge=1, le=2**53 - 1)]
+Words = Annotated[str, Form(max_length=300)]
+# What a new key is for unless its maker says otherwise.
+_USUAL = frozenset({Scope.COURSES_READ, Scope.CHAT_WRITE})
+
+
+@dataclass(frozen=True, slots=True)
+class LeftRow:
+    """What is left of one format; `share` is the used part in per cent, None: not limited."""
+
+    title: str
+    said: str
+    share: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """One key."""
+
+    key_id: int
+    label: str
+    hint: str
+    scopes: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeChoice:
+    """What a new key may be used for."""
+
+    value: str
+    title: str
+    is_usual: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SignInRow:
+    """One browser."""
+
+    sign_in_id: int
+    agent: str
+    about: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MeView:
+    """My account; `secret` is a new key, shown this once; `wrong` says why a form did nothing."""
+
+    me: Me
+    title: str
+    role: str
+    plan: str
+    left: tuple[LeftRow, ...]
+    mine: MyPlan
+    keys: tuple[KeyRow, ...]
+    scopes: tuple[ScopeChoice, ...]
+    sign_ins: tuple[SignInRow, ...]
+    secret: str = ""
+    wrong: str = ""
+    form: str = ""
+
+
+@router.get("/me")
+async def show_me(visit: Visiting, caller: Person) -> Response:  # noqa: ARG001 - asks to sign in
+    """Return my account."""
+    return await _page(visit)
+
+
+async def _page(visit: PageRequest, secret: str = "", wrong: str = "", form: str = "") -> Response:
+    services, user_id = visit.services, visit.caller.user_id
+    rows = services.rows
+    user = visit.caller.user
+    plan = plan_of(services.plans, user.plans if user else ())
+    zone = zone_of((user.zone if user else None) or services.timezone)
+
+    def read() -> tuple[Me, Mapping[Format, Left], list[ApiKey], list[SignIn], MyPlan]:
+        left = rows.quotas.left(user_id, plan, zone) if services.plans else {}
+        keys, sign_ins = rows.keys.of(user_id), rows.sign_ins.of(user_id)
+        return me_of(services, user_id), left, keys, sign_ins, my_plan(visit)
+
+    me, left, keys, sign_ins, mine = await services.store.read(read)
+    view = MeView(
+        me=me,
+        title=me.shown_name or me.name or str(me.id),
+        role=visit.say(f"role-{me.role.value}"),
+        plan=plan.titled(visit.language) if services.plans else "",
+        left=tuple(_left(visit, each, zone) for each in left.values() if _is_offered(plan, each)),
+        mine=mine,
+        keys=tuple(_key(visit, key, zone) for key in keys),
+        scopes=tuple(_scopes(visit)),
+        sign_ins=tuple(_sign_in(visit, each, zone) for each in sign_ins),
+        secret=secret,
+        wrong=wrong,
+        form=form,
+    )
+    status = 422 if wrong else 200
+    return render_page(visit, "me.html", v=view, keep=NEVER_KEPT, status=status)
+
+
+def _is_offered(plan: Plan, left: Left) -> bool:
+    return not plan.allowance(left.kind).is_closed
+
+
+def _left(visit: PageRequest, left: Left, zone: tzinfo) -> LeftRow:
+    title = visit.say(f"format-{left.kind.value}")
+    if left.limit is None or left.remaining is None:
+        return LeftRow(title, visit.say("left-any"), None)
+    until = moment.brief(left.resets_at, zone, visit.language)
+    # Packs and gifts are told apart from it.
+    remaining = left.remaining - left.gifts
+    said = visit.say("left", remaining=remaining, limit=left.limit, until=until)
+    share = min(100, round(100 * left.used / left.limit)) if left.limit else 100
+    return LeftRow(title, said, share)
+
+
+def _key(visit: PageRequest, key: ApiKey, zone: tzinfo) -> KeyRow:
+    said = [visit.say("key-made", at=_day(key.created_at, zone, visit))]
+    if key.expires_at is not None:
+        said.append(visit.say("key-ends", at=_day(key.expires_at, zone, visit)))
+    used = _day(key.used_at, zone, visit) if key.used_at else ""
+    said.append(visit.say("key-used", at=used) if used else visit.say("key-unused"))
+    scopes = ", ".join(_scope(visit, each) for each in Scope if each in key.scopes)
+    return KeyRow(key.key_id, key.label, key.hint, scopes, " · ".join(said))
+
+
+def _scopes(visit: PageRequest) -> list[ScopeChoice]:
+    allowed = (each for each in Scope if each not in NEEDS or visit.caller.may(NEEDS[each]))
+    return [ScopeChoice(each.value, _scope(visit, each), each in _USUAL) for each in allowed]
+
+
+def _scope(visit: PageRequest, scope: Scope) -> str:
+    return visit.say(f"scope-{scope.value.replace(':', '-')}")
+
+
+def _sign_in(visit: PageRequest, sign_in: SignIn, zone: tzinfo) -> SignInRow:
+    how = visit.say(f"how-{sign_in.how.value}")
+    seen = visit.say("seen-at", at=_day(sign_in.seen_at, zone, visit))
+    is_current = sign_in.sign_in_id == visit.caller.credential
+    agent = sign_in.agent or visit.say("some-browser")
+    return SignInRow(sign_in.sign_in_id, agent, f"{how} · {seen}", is_current)
+
+
+def _day(at: datetime, zone: tzinfo, visit: PageRequest) -> str:
+    return moment.brief(at, zone, visit.language)
+
+
+@router.post("/me/keys", dependencies=_FROM_HERE)
+async def make_key(
+    request: Request,
+    visit: Visiting,
+    caller: Person,
+    label: Words = "",
+    scopes: Annotated[list[Scope] | None, Form()] = None,
+    days: Annotated[int, Form(ge=0, le=key_routes.MOST_DAYS)] = 0,
+) -> Response:
+    """Make a key and show it, this once."""
+    label = " ".join(label.split())
+    if not label or len(label) > key_routes.LABEL_LENGTH or not scopes:
+        return await _page(visit, wrong=visit.say("key-needs"), form="key")
+    body = key_routes.KeySaid(label=label, scopes=scopes, expires_in_days=days or None)
+    try:
+        made = await key_routes.make_key(request, body, caller)
+    except (Refused, Problem) as error:
+        return await _page(visit, wrong=_why(visit, error), form="key")
+    return await _page(visit, secret=made.secret)
+
+
+@router.post("/me/keys/revoke", dependencies=_FROM_HERE)
+async def revoke_key(request: Request, caller: Person, key_id: Number) -> Response:
+    """End a key; one that has ended already is no trouble."""
+    with suppress(NotFound):
+        await key_routes.revoke_key(request, key_id, caller)
+    return seen_other("/me#keys")
+
+
+@router.post("/me/sign-ins/close", dependencies=_FROM_HERE)
+async def close_sign_in(request: Request, caller: Person, sign_in_id: Number) -> Response:
+    """Sign one browser out."""
+    response = seen_other("/me#sign-ins")
+    with suppress(NotFound):
+        await me_routes.close_sign_in(request, response, sign_in_id, caller)
+    return response
+
+
+@router.post("/me/sign-ins/close-all", dependencies=_FROM_HERE)
+async def close_all(request: Request, caller: Person) -> Response:
+    """Sign out everywhere, here too."""
+    response = seen_other("/")
+    await me_routes.close_all_sign_ins(request, response, caller)
+    forget(request, response, SIGN_IN)
+    return response
+
+
+@router.post("/me/language", dependencies=_FROM_HERE)
+async def set_language(visit: Visiting, caller: Person, language: Words = "") -> Response:
+    """Choose a language for the pages and the bot; "" leaves it to browser and Telegram."""
+    chosen = language if language in LANGUAGES else None
+    users = visit.services.rows.users
+    await visit.services.store.do(lambda: users.set_language(caller.user_id, chosen))
+    response = seen_other("/me")
+    remember(response, visit.request, LANGUAGE_COOKIE, chosen or "")
+    return response
+
+
+@router.post("/me/password", dependencies=_FROM_HERE)
+async def set_password(
+    request: Request,
+    visit: Visiting,
+    caller: Person,
+    name: Words = "",
+    current: Words = "",
+    password: Words = "",
+) -> Response:
+    """Take a user name, or set a password, or both."""
+    me = await visit.services.store.read(lambda: me_of(visit.services, caller.user_id))
+    try:
+        if name.strip() and name.strip() != me.name:
+            said = me_routes.NameSaid(name=name.strip())
+            await me_routes.set_name(request, said, caller)
+        if password:
+            new = me_routes.NewPasswordSaid(password=password, current=current or None)
+            await me_routes.set_password(request, new, caller)
+    except ValueError:
+        return await _page(visit, wrong=visit.say("password-shape"), form="password")
+    except (Refused, Problem) as error:
+        return await _page(visit, wrong=_why(visit, error), form="password")
+    return seen_other("/me#password")
+
+
+@router.get("/me/export")
+async def export(visit: Visiting, caller: Person) -> Response:
+    """Return everything that is kept of the person, as a file."""
+    people = visit.services.rows.people
+    kept = await visit.services.store.read(lambda: people.told(caller.user_id))
+    content = json.dumps(kept, ensure_ascii=False, indent=2, default=str).encode("utf-8", "replace")
+    headers = {
+        "Content-Disposition": 'attachment; filename="merlin.json"',
+        "Cache-Control": NEVER_KEPT,
+    }
+    return Response(content, HTTPStatus.OK.value, headers, "application/json")
+
+
+def _why(visit: PageRequest, error: MerlinError | Problem) -> str:
+    """Return the error's own words."""
+    if isinstance(error, Problem):
+        key = f"api-problem-{error.code}-detail"
+        return text(visit.language, key, **error.arguments)
+    return text(visit.language, error.key, **error.arguments)

@@ -1,0 +1,568 @@
+"""Sums of this month and the last, the newest orders, and one payment with its refunds.
+
+Sending money back is asked twice: the first form shows the sum and the reason again, the second
+sends.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from merlin.account import audit
+from merlin.account.zone import zone_of
+from merlin.api.pages.admin.page import Day, days_of, how_many_tests, months, rooms
+from merlin.api.pages.components import Bars, Count, bars_of
+from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.orders import state_chip
+from merlin.api.pages.page import (
+    PATTERN,
+    Link,
+    PageRequest,
+    Selling,
+    badge,
+    day,
+    nowhere,
+    render_page,
+    when,
+)
+from merlin.api.pages.plans import goods
+from merlin.api.schema import MOST_ID
+from merlin.billing.amount import Amount, Currency, roubles
+from merlin.billing.ledger import Entry, EntryKind
+from merlin.billing.purchase import ID_LENGTH, Purchase, PurchaseState
+from merlin.billing.refund import MOST_REASON, Refund, RefundState
+from merlin.billing.report import Total, totals
+from merlin.billing.settling import reason_key
+from merlin.core.clock import from_iso
+from merlin.core.errors import NotFound, Refused
+from merlin.core.text import text
+from merlin.core.web.answering import NEVER_KEPT, seen_other
+from merlin.core.web.chip import Chip
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+# What the bot leaves of its nightly comparison with Telegram.
+RECONCILED = "stars.reconciled"
+_PAGE, _SHORT, _MOST_DIFFERENCES = 30, 8, 20
+# A page shows all of one person's orders, which are not many.
+_MOST_OF_ONE = 200
+_ORDER = f"^([0-9a-f]{{{ID_LENGTH}}})?$"
+
+
+@dataclass(frozen=True, slots=True)
+class SumRow:
+    """What one till took in a month."""
+
+    till: str
+    paid: str
+    returned: str
+    net: str
+    count: str
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """One month; no rows where nothing came in."""
+
+    title: str
+    rows: tuple[SumRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DayRow:
+    """A day on which money moved."""
+
+    words: str
+    paid: str
+    returned: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A drawing of days in one currency; `told` says it in words, `most` the highest day."""
+
+    name: str
+    title: str
+    told: str
+    bars: Bars
+    most: str
+    days: tuple[DayRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRow:
+    """One order in the list."""
+
+    href: str
+    title: str
+    about: str
+    amount: str
+    chip: Chip
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedView:
+    """What the last comparison came to; `differences` are a line each."""
+
+    said: str
+    is_good: bool
+    differences: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BillingView:
+    """The page."""
+
+    rooms: tuple[Link, ...]
+    months: tuple[Month, ...]
+    charts: tuple[Chart, ...]
+    tests: int
+    rows: tuple[PaymentRow, ...]
+    states: tuple[tuple[str, str, bool], ...]
+    person: str
+    wrong: str
+    next_href: str
+    compared: ComparedView | None
+
+
+@router.get("/admin/billing")
+async def show_billing(
+    visit: Selling,
+    state: PurchaseState | Literal[""] = "",
+    person: Annotated[str, Query(max_length=20)] = "",
+    before: Annotated[str, Query(pattern=_ORDER)] = "",
+) -> Response:
+    """Return the sums, and the newest orders of a state or a person."""
+    rows, now = visit.services.rows, visit.services.clock()
+    last, this = months(now, zone_of(visit.services.timezone))
+    # The form sends "" for any state.
+    chosen = str(state)
+    number = _number(person)
+
+    def read() -> tuple[list[Entry], list[Purchase], str]:
+        moved = rows.books.ledger.between(last, now + timedelta(days=1))
+        found = _found(visit, chosen, number, before)
+        return [entry for entry, _ in moved], found, rows.settings.get(RECONCILED)
+
+    entries, found, compared = await visit.services.store.read(read)
+    view = BillingView(
+        rooms=rooms(visit),
+        months=(
+            _month(visit, "this", [each for each in entries if each.at >= this]),
+            _month(visit, "last", [each for each in entries if each.at < this]),
+        ),
+        charts=tuple(_charts(visit, entries, last, now)),
+        tests=how_many_tests(entries),
+        rows=tuple(payment_row(visit, each) for each in found[:_PAGE]),
+        states=tuple(_states(visit, chosen)),
+        person=person.strip(),
+        wrong=visit.say("person-number") if person.strip() and number is None else "",
+        next_href=_next(found, chosen, person),
+        compared=_compared(visit, compared),
+    )
+    return render_page(visit, "admin_billing.html", v=view, keep=NEVER_KEPT)
+
+
+def _number(said: str) -> int | None:
+    plain = said.strip()
+    is_number = plain.isascii() and plain.isdigit()
+    return int(plain) if is_number and 1 <= int(plain) <= MOST_ID else None
+
+
+def _found(visit: PageRequest, state: str, number: int | None, before: str) -> list[Purchase]:
+    """Return one more than a page shows of the orders that are looked for; reads rows."""
+    purchases = visit.services.rows.books.purchases
+    if number is None:
+        try:
+            return purchases.newest(_PAGE + 1, before, state)
+        except NotFound:
+            return []
+    mine = purchases.of(number, _MOST_OF_ONE)
+    kept = [each for each in mine if not state or each.state.value == state]
+    places = [place for place, each in enumerate(kept) if each.purchase_id == before]
+    first = places[0] + 1 if places else 0
+    return kept[first : first + _PAGE + 1]
+
+
+def payment_row(visit: PageRequest, purchase: Purchase) -> PaymentRow:
+    """Return a line of the list."""
+    whose = str(purchase.user_id) if purchase.user_id else visit.say("left-for-good")
+    said = [when(visit, purchase.created_at), whose, purchase.purchase_id[:_SHORT]]
+    if purchase.order.is_test:
+        said.append(visit.say("is-test"))
+    return PaymentRow(
+        href=f"/admin/billing/{purchase.purchase_id}",
+        title=goods(visit, purchase.order.promise),
+        about=" · ".join(said),
+        amount=purchase.order.amount.told(visit.language),
+        chip=state_chip(visit, purchase),
+    )
+
+
+def _month(visit: PageRequest, name: str, entries: Sequence[Entry]) -> Month:
+    return Month(visit.say(f"month-{name}"), tuple(_sum(visit, each) for each in totals(entries)))
+
+
+def _sum(visit: PageRequest, each: Total) -> SumRow:
+    def told(minor: int) -> str:
+        said = each.amount(abs(minor)).told(visit.language)
+        return f"−{said}" if minor < 0 else said
+
+    brought = each.brought
+    count = visit.say("payments-count", count=brought.payments)
+    back = visit.say("refunds-count", count=brought.refunds) if brought.refunds else ""
+    return SumRow(
+        till=visit.say(f"till-{each.till.value}"),
+        paid=told(brought.paid),
+        returned=told(brought.returned),
+        net=told(brought.net),
+        count=", ".join(filter(None, [count, back])),
+    )
+
+
+def _charts(
+    visit: PageRequest, entries: Sequence[Entry], since: datetime, now: datetime
+) -> list[Chart]:
+    zone = zone_of(visit.services.timezone)
+    until = now.astimezone(zone).date()
+    charts = []
+    for currency in Currency:
+        days = days_of(entries, currency, since.date(), until, zone)
+        chart = _chart(visit, currency, days)
+        charts += [chart] if chart else []
+    return charts
+
+
+def _chart(visit: PageRequest, currency: Currency, days: Sequence[Day]) -> Chart | None:
+    counts = [Count(day(visit, each.day), each.paid, each.returned) for each in days]
+    bars = bars_of(counts)
+    if bars is None:
+        return None
+
+    def told(minor: int) -> str:
+        return Amount(minor, currency).told(visit.language)
+
+    paid, back = sum(each.paid for each in days), sum(each.returned for each in days)
+    return Chart(
+        name=currency.value.lower(),
+        title=visit.say(f"by-days-{currency.value.lower()}"),
+        told=visit.say("by-days-told", paid=told(paid), returned=told(back)),
+        bars=bars,
+        most=told(bars.most),
+        days=tuple(
+            DayRow(day(visit, each.day), told(each.paid), told(each.returned))
+            for each in reversed(days)
+            if each.paid or each.returned
+        ),
+    )
+
+
+def _states(visit: PageRequest, chosen: str) -> list[tuple[str, str, bool]]:
+    known = [(each.value, visit.say(f"order-{each.value}"), each.value == chosen) for each in SHOWN]
+    return [("", visit.say("any-state"), not chosen), *known]
+
+
+# The states that differ for who looks on; `created` and `asking` are told as `pending` is.
+SHOWN = (
+    PurchaseState.PENDING,
+    PurchaseState.HELD,
+    PurchaseState.PAID,
+    PurchaseState.REFUNDED_IN_PART,
+    PurchaseState.REFUNDED,
+    PurchaseState.CANCELED,
+    PurchaseState.EXPIRED,
+)
+
+
+def _next(found: Sequence[Purchase], state: str, person: str) -> str:
+    if len(found) <= _PAGE:
+        return ""
+    asked = {"state": state, "person": person.strip(), "before": found[_PAGE - 1].purchase_id}
+    return "/admin/billing?" + urlencode({name: value for name, value in asked.items() if value})
+
+
+def _compared(visit: PageRequest, kept: str) -> ComparedView | None:
+    """Return what the bot left of its comparison, None for nothing or what cannot be read."""
+    try:
+        said = json.loads(kept)
+        at, seen = from_iso(said["at"]), int(said["seen"])
+        found = [(str(each["kind"]), str(each["charge"])) for each in said["differences"]]
+    except (ValueError, KeyError, TypeError):
+        return None
+    words = visit.say("compared", at=when(visit, at), seen=seen, count=len(found))
+    lines = tuple((_kind(visit, kind), charge) for kind, charge in found[:_MOST_DIFFERENCES])
+    return ComparedView(words, not found, lines)
+
+
+def _kind(visit: PageRequest, kind: str) -> str:
+    known = {"paid", "returned", "odd", "missing"}
+    return text(visit.language, f"page-differs-{kind}") if kind in known else kind
+
+
+PurchaseId = Annotated[str, Path(pattern=f"^[0-9a-f]{{{ID_LENGTH}}}$")]
+_UNDER_WAY = (RefundState.WANTED, RefundState.SENDING)
+
+
+class Back(BaseModel):
+    """What the form of a refund says; `amount` "" is all that is left; `sure` on the second."""
+
+    model_config = ConfigDict(frozen=True)
+
+    once: str = Field(pattern=PATTERN)
+    grant: int = Field(ge=1, le=MOST_ID)
+    amount: str = Field(default="", max_length=30)
+    reason: str = Field(default="", max_length=2000)
+    sure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One row of the ledger."""
+
+    number: str
+    kind: str
+    amount: str
+    at: str
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRow:
+    """One refund as it stands."""
+
+    amount: str
+    about: str
+    chip: Chip
+
+
+@dataclass(frozen=True, slots=True)
+class GrantForm:
+    """One payment of which something may go back; `is_whole`: all of it or nothing."""
+
+    grant_id: int
+    title: str
+    rest: str
+    most: str
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A refund that was asked for once; the page asks whether it is meant."""
+
+    grant_id: int
+    question: str
+    amount: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentView:
+    """The page; `wrong` says why nothing was sent back, `typed` and `why` what was written."""
+
+    rooms: tuple[Link, ...]
+    purchase_id: str
+    number: str
+    title: str
+    chip: Chip
+    facts: tuple[tuple[str, str], ...]
+    person_href: str
+    rows: tuple[LedgerRow, ...]
+    refunds: tuple[RefundRow, ...]
+    grants: tuple[GrantForm, ...]
+    is_moving: bool
+    asked: Asked | None
+    wrong: str
+    typed: str
+    why: str
+    most_reason: int = MOST_REASON
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    asked: Asked | None = None
+    wrong: str = ""
+    amount: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    purchase: Purchase
+    entries: Sequence[Entry]
+    refunds: Sequence[Refund]
+    rests: dict[int, Amount] = field(default_factory=dict)
+
+
+@router.get("/admin/billing/{purchase_id}")
+async def show_payment(visit: Selling, purchase_id: PurchaseId) -> Response:
+    """Return one payment."""
+    return await _page(visit, purchase_id, _Typed())
+
+
+@router.post("/admin/billing/{purchase_id}/refund")
+async def refund(
+    visit: Selling, purchase_id: PurchaseId, back: Annotated[Back, Form()]
+) -> Response:
+    """Ask whether it is meant; then write down what is to go back: who may send it does so."""
+    typed = _Typed(amount=back.amount.strip(), reason=" ".join(back.reason.split()))
+    read = await _read(visit, purchase_id)
+    rest = read.rests.get(back.grant)
+    if rest is None:
+        raise nowhere()
+    amount = _amount(back.amount, rest)
+    wrong = _wrong(visit, typed, amount, rest)
+    if wrong or amount is None:
+        return await _page(visit, purchase_id, _Typed(None, wrong, typed.amount, typed.reason))
+    if not back.sure:
+        said = amount.told(visit.language)
+        question = visit.say("refund-sure", amount=said, reason=typed.reason)
+        asked = Asked(back.grant, question, typed.amount, typed.reason)
+        return await _page(visit, purchase_id, _Typed(asked, "", typed.amount, typed.reason))
+    return await _want(visit, purchase_id, back, amount, typed)
+
+
+async def _want(
+    visit: PageRequest, purchase_id: str, back: Back, amount: Amount, typed: _Typed
+) -> Response:
+    refunds, by = visit.services.rows.books.refunds, audit.user(visit.caller.user_id)
+    key = f"page:{back.once}"
+    try:
+        await visit.services.store.do(
+            lambda: refunds.want(back.grant, amount, typed.reason, by, key)
+        )
+    except (NotFound, Refused) as error:
+        words = text(visit.language, error.key, **error.arguments)
+        return await _page(visit, purchase_id, _Typed(None, words, typed.amount, typed.reason))
+    return seen_other(f"/admin/billing/{purchase_id}#refunds")
+
+
+def _amount(said: str, rest: Amount) -> Amount | None:
+    """Return what is to go back, None for what is no amount."""
+    plain = "".join(said.split()).replace(",", ".").rstrip("₽")
+    if not plain or rest.currency is Currency.XTR:
+        return rest
+    try:
+        return roubles(plain)
+    except ValueError:
+        return None
+
+
+def _wrong(visit: PageRequest, typed: _Typed, amount: Amount | None, rest: Amount) -> str:
+    if amount is None:
+        return visit.say("refund-no-amount")
+    if not 0 < amount.minor <= rest.minor:
+        return visit.say("refund-too-much", rest=rest.told(visit.language))
+    if not typed.reason:
+        return visit.say("refund-no-reason")
+    is_long = len(typed.reason) > MOST_REASON
+    return visit.say("refund-long-reason", most=MOST_REASON) if is_long else ""
+
+
+async def _read(visit: PageRequest, purchase_id: str) -> _Read:
+    books = visit.services.rows.books
+
+    def read() -> _Read:
+        purchase = books.purchases.get(purchase_id)
+        entries = books.ledger.entries(purchase_id)
+        grants = [each.entry_id for each in entries if each.kind is EntryKind.GRANT]
+        rests = {each: books.ledger.rest(each) for each in grants}
+        return _Read(purchase, entries, books.refunds.of(purchase_id), rests)
+
+    try:
+        return await visit.services.store.read(read)
+    except NotFound:
+        raise nowhere() from None
+
+
+async def _page(visit: PageRequest, purchase_id: str, typed: _Typed) -> Response:
+    read = await _read(visit, purchase_id)
+    purchase = read.purchase
+    view = PaymentView(
+        rooms=rooms(visit),
+        purchase_id=purchase_id,
+        number=purchase_id[:8],
+        title=goods(visit, purchase.order.promise),
+        chip=state_chip(visit, purchase),
+        facts=tuple(_facts(visit, purchase)),
+        person_href=f"/admin/users/{purchase.user_id}" if purchase.user_id else "",
+        rows=tuple(_row(visit, each) for each in read.entries),
+        refunds=tuple(_refund(visit, each) for each in read.refunds),
+        grants=tuple(_grants(visit, read)),
+        is_moving=any(each.state in _UNDER_WAY for each in read.refunds),
+        asked=typed.asked,
+        wrong=typed.wrong,
+        typed=typed.amount,
+        why=typed.reason,
+    )
+    status = 409 if typed.wrong else 200
+    return render_page(visit, "admin_payment.html", v=view, keep=NEVER_KEPT, status=status)
+
+
+def _facts(visit: PageRequest, purchase: Purchase) -> list[tuple[str, str]]:
+    order = purchase.order
+    whose = str(purchase.user_id) if purchase.user_id else visit.say("left-for-good")
+    facts = [
+        (visit.say("order-sum"), order.amount.told(visit.language)),
+        (visit.say("order-till"), visit.say(f"till-{order.till.value}")),
+        (visit.say("buyer"), whose),
+        (visit.say("order-made"), when(visit, purchase.created_at)),
+        (visit.say("order-id"), purchase.purchase_id),
+        (visit.say("at-till"), purchase.outside_id or "–"),
+    ]
+    if order.promo:
+        facts.append((visit.say("promo"), order.promo))
+    if order.renewal_id is not None:
+        facts.append((visit.say("order-how"), visit.say("by-renewal")))
+    if purchase.reason:
+        facts.append((visit.say("why-canceled"), text(visit.language, reason_key(purchase.reason))))
+        facts.append((visit.say("till-word"), purchase.reason))
+    if order.is_test:
+        facts.append((visit.say("order-kind"), visit.say("is-test")))
+    return facts
+
+
+def _row(visit: PageRequest, entry: Entry) -> LedgerRow:
+    rests = visit.say("rests-on", number=entry.refers) if entry.refers else ""
+    said = [rests, entry.outside_id, entry.by, entry.reason]
+    return LedgerRow(
+        number=str(entry.entry_id),
+        kind=visit.say(f"entry-{entry.kind.value}"),
+        amount=entry.amount.told(visit.language) if entry.amount.minor else "–",
+        at=when(visit, entry.at),
+        about=" · ".join(filter(None, said)),
+    )
+
+
+def _refund(visit: PageRequest, refund: Refund) -> RefundRow:
+    said = [when(visit, refund.at), refund.reason, refund.by, refund.trouble]
+    return RefundRow(
+        amount=refund.amount.told(visit.language),
+        about=" · ".join(filter(None, said)),
+        chip=badge(visit, "page-return", refund.state.value),
+    )
+
+
+def _grants(visit: PageRequest, read: _Read) -> list[GrantForm]:
+    """Return the payments of which something may go back now."""
+    moving = {each.grant_id for each in read.refunds if each.state in _UNDER_WAY}
+    return [
+        GrantForm(
+            grant_id=number,
+            title=visit.say("refund-of", number=number),
+            rest=rest.told(visit.language),
+            most=rest.decimal,
+            is_whole=rest.currency is Currency.XTR,
+        )
+        for number, rest in read.rests.items()
+        if rest.minor > 0 and number not in moving
+    ]

@@ -1,0 +1,172 @@
+"""Promo codes: what there is, a new one, one that nobody is to use any more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from merlin.account import audit
+from merlin.account.zone import zone_of
+from merlin.api.pages.admin.page import rooms
+from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.page import Link, PageRequest, Selling, render_page
+from merlin.api.pages.plans import until
+from merlin.billing.plan import plan_named
+from merlin.billing.promo import Listed, Promo
+from merlin.billing.quota import MOST
+from merlin.core.errors import NotFound, Refused
+from merlin.core.text import text
+from merlin.core.web.answering import NEVER_KEPT, seen_other
+from merlin.core.web.chip import Chip
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+_MOST_CODES = 200
+
+
+class NewCode(BaseModel):
+    """What the form of a new code says; `uses` 0: any number of people; `ends` is the last day."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str = Field(max_length=200)
+    plan: str = Field(max_length=200)
+    gives: Literal["percent", "days"]
+    number: int = Field(ge=1, le=MOST)
+    uses: int = Field(default=0, ge=0, le=MOST)
+    ends: date | None = Field(default=None, le=date(2999, 12, 31))
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRow:
+    """One code; `ends` "" for one that lasts until it is stopped."""
+
+    code: str
+    gives: str
+    uses: str
+    ends: str
+    chip: Chip
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PromosView:
+    """The page; `typed` is what the form said before `wrong` came of it."""
+
+    rooms: tuple[Link, ...]
+    rows: tuple[CodeRow, ...]
+    plans: tuple[tuple[str, str], ...]
+    wrong: str
+    typed: dict[str, str]
+
+
+@router.get("/admin/billing/promos")
+async def show_codes(visit: Selling) -> Response:
+    """Return the codes."""
+    return await _page(visit)
+
+
+@router.post("/admin/billing/promos")
+async def add_code(request: Request, visit: Selling) -> Response:
+    """Make a code; one that is there already, or gives what no code can, says so."""
+    form = {name: str(value).strip() for name, value in (await request.form()).items()}
+    typed = {name: value for name, value in form.items() if value}
+    try:
+        new = NewCode.model_validate(typed)
+    except ValidationError:
+        return await _page(visit, visit.say("promo-needs"), typed)
+    promos, promo = visit.services.rows.books.promos, _promo(visit, new)
+    plan = plan_named(visit.services.plans, new.plan)
+    if plan is None or (plan.is_pack if promo.days else not plan.offer.is_sold):
+        return await _page(visit, visit.say("promo-no-such-plan"), typed)
+    try:
+        await visit.services.store.do(lambda: promos.add(promo))
+    except Refused as error:
+        return await _page(visit, text(visit.language, error.key, **error.arguments), typed)
+    return seen_other("/admin/billing/promos")
+
+
+@router.post("/admin/billing/promos/stop")
+async def stop_code(visit: Selling, code: Annotated[str, Form(max_length=200)]) -> Response:
+    """Let nobody use a code any more; one that is stopped already stays so."""
+    promos, by = visit.services.rows.books.promos, audit.user(visit.caller.user_id)
+    try:
+        await visit.services.store.do(lambda: promos.stop(code, by))
+    except NotFound as error:
+        return await _page(visit, text(visit.language, error.key, **error.arguments))
+    return seen_other("/admin/billing/promos")
+
+
+def _promo(visit: PageRequest, new: NewCode) -> Promo:
+    is_percent = new.gives == "percent"
+    return Promo(
+        code=new.code,
+        plan=new.plan,
+        days=0 if is_percent else new.number,
+        percent=new.number if is_percent else 0,
+        most_uses=new.uses or None,
+        ends_at=_ends(visit, new.ends),
+        by=audit.user(visit.caller.user_id),
+    )
+
+
+# A day and a time zone need room behind it.
+_LAST = date.max - timedelta(days=2)
+
+
+def _ends(visit: PageRequest, last: date | None) -> datetime | None:
+    """Return the end of a day in the config's time zone."""
+    if last is None:
+        return None
+    zone = zone_of(visit.services.timezone)
+    return datetime.combine(min(last, _LAST) + timedelta(days=1), time(), zone)
+
+
+async def _page(
+    visit: PageRequest, wrong: str = "", typed: dict[str, str] | None = None
+) -> Response:
+    promos = visit.services.rows.books.promos
+    found: Sequence[Listed] = await visit.services.store.read(lambda: [*promos.all()])
+    sold = [each for each in visit.services.plans[1:] if not each.is_pack or each.offer.is_sold]
+    view = PromosView(
+        rooms=rooms(visit),
+        rows=tuple(_row(visit, each) for each in found[:_MOST_CODES]),
+        plans=tuple((each.name, each.titled(visit.language)) for each in sold),
+        wrong=wrong,
+        typed=typed or {},
+    )
+    status = 422 if wrong else 200
+    return render_page(visit, "admin_promos.html", v=view, keep=NEVER_KEPT, status=status)
+
+
+def _row(visit: PageRequest, listed: Listed) -> CodeRow:
+    promo, now = listed.promo, visit.services.clock()
+    plan = plan_named(visit.services.plans, promo.plan)
+    title = plan.titled(visit.language) if plan else promo.plan
+    days = visit.say("days", count=promo.days)
+    is_over = promo.ends_at is not None and promo.ends_at <= now
+    is_used_up = promo.most_uses is not None and listed.uses >= promo.most_uses
+    is_on = not (listed.is_stopped or is_over or is_used_up)
+    word = "on" if is_on else "stopped" if listed.is_stopped else "over" if is_over else "used-up"
+    most = "" if promo.most_uses is None else str(promo.most_uses)
+    return CodeRow(
+        code=promo.code,
+        gives=visit.say(
+            "promo-gives",
+            kind="days" if promo.days else "percent",
+            days=days,
+            percent=promo.percent,
+            plan=title,
+        ),
+        uses=visit.say("some-of", here=listed.uses, total=most) if most else str(listed.uses),
+        ends=until(visit, promo.ends_at - timedelta(seconds=1)) if promo.ends_at else "",
+        chip=Chip("ok" if is_on else "", "check" if is_on else "stop", visit.say(f"promo-{word}")),
+        is_on=not listed.is_stopped,
+    )

@@ -1,0 +1,190 @@
+"""Parts that several pages show.
+
+Counts by day as a drawing, one bar a day, that stretches to its place; one part of a long list with
+the way to the next; what the checker says of an edit and what the edit changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from merlin.api.pages.actions import call
+from merlin.api.pages.page import PageRequest
+
+HIGH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One day or week."""
+
+    words: str
+    count: int
+    bad: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar; places are units of a drawing as wide as there are bars, `HIGH` high."""
+
+    x: float
+    y: float
+    height: float
+    bad_y: float
+    bad_height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """The drawing; `first` and `last` stand below its ends, `most` beside its top."""
+
+    wide: int
+    bars: tuple[Bar, ...]
+    most: int
+    first: str
+    last: str
+
+
+def bars_of(counts: Sequence[Count]) -> Bars | None:
+    """Return the drawing of counts, None where all of them are 0."""
+    most = max((each.count for each in counts), default=0)
+    if not most:
+        return None
+    bars = tuple(_bar(place, each, most) for place, each in enumerate(counts))
+    return Bars(len(counts), bars, most, counts[0].words, counts[-1].words)
+
+
+def _bar(place: int, each: Count, most: int) -> Bar:
+    height = round(HIGH * each.count / most, 1)
+    bad = round(HIGH * min(each.bad, each.count) / most, 1)
+    return Bar(place + 0.12, HIGH - height, height, HIGH - bad, bad)
+
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[Row]):
+    """One part; `next_href` "" where it is the last one."""
+
+    rows: Sequence[Row]
+    next_href: str
+
+
+async def listed(
+    visit: PageRequest, read: Callable[[Request, Response], Awaitable[Sequence[Row]]]
+) -> Listed[Row]:
+    """Return the part of a list that the page's address names; `read` is a route of the api."""
+    response = Response()
+    rows = await read(await call(visit), response)
+    return Listed(rows, _next(visit, response.headers.get("link", "")))
+
+
+def _next(visit: PageRequest, links: str) -> str:
+    """Return this page's address with the cursor of the link that leads on (RFC 8288)."""
+    for link in links.split(", "):
+        address, _, rel = link.partition(">; ")
+        if rel == 'rel="next"':
+            found = dict(parse_qsl(urlsplit(address.lstrip("<")).query))
+            kept = [
+                (name, value)
+                for name, value in visit.request.query_params.multi_items()
+                if name not in {"cursor", "asked", "launch"}
+            ]
+            query = urlencode([*kept, ("cursor", found["cursor"])])
+            return f"{visit.request.scope['path']}?{query}"
+    return ""
+
+
+_STYLES = {"+": ("add", "+"), "-": ("del", "−"), "@": ("at", "")}
+_HEADERS = ("--- ", "+++ ")
+# More of one file nobody reads on a page; git has it all.
+MOST_LINES = 600
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    """One finding; `style` is bad for an error, warn for all else."""
+
+    style: str
+    words: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiffLine:
+    """One line of a difference; `sign` says to who cannot see colours what it is."""
+
+    style: str
+    sign: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """One file that is changed."""
+
+    path: str
+    lines: tuple[DiffLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProofView:
+    """What would come of an edit; `is_whole`: course.yaml is written anew, without comments."""
+
+    is_good: bool
+    is_whole: bool
+    findings: tuple[FindingView, ...]
+    around: tuple[FindingView, ...]
+    files: tuple[FileView, ...]
+    tokens: int = 0
+
+
+def proof_of(visit: PageRequest, said: Mapping[str, Any]) -> ProofView:
+    """Return a preview of the api, or a problem with findings, as it is shown."""
+    findings = said.get("findings", [])
+    return ProofView(
+        is_good=bool(said.get("is_good")),
+        is_whole=bool(said.get("is_whole")),
+        findings=findings_of(visit, findings),
+        around=findings_of(visit, said.get("around", [])),
+        files=tuple(
+            FileView(each["path"], diff_lines(each["difference"])) for each in said.get("files", [])
+        ),
+        tokens=int(said.get("tokens", 0)),
+    )
+
+
+def findings_of(visit: PageRequest, told: Sequence[Mapping[str, Any]]) -> tuple[FindingView, ...]:
+    """Return findings as they are shown, errors first."""
+    shown = [
+        FindingView(
+            "bad" if each["severity"] == "error" else "warn",
+            each["text"],
+            visit.say("at-line", path=each["path"], line=str(each["line"])),
+        )
+        for each in told
+    ]
+    return tuple(sorted(shown, key=lambda finding: finding.style))
+
+
+def diff_lines(difference: str | None) -> tuple[DiffLine, ...]:
+    """Return the lines of a unified difference without its headers; none for None."""
+    return tuple(_lines(difference or ""))
+
+
+def _lines(difference: str) -> Iterator[DiffLine]:
+    for place, line in enumerate(difference.splitlines()):
+        if place < len(_HEADERS) and line.startswith(_HEADERS):
+            continue
+        if place > MOST_LINES:
+            yield DiffLine("at", "", "…")
+            return
+        style, sign = _STYLES.get(line[:1], ("", ""))
+        yield DiffLine(style, sign, line)

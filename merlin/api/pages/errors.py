@@ -1,0 +1,120 @@
+"""What a person sees instead of a page that cannot be shown.
+
+`PageRoute` is the class of every page's route: programs get problems as JSON, people get words,
+what they can do, and the number of the case. Such a page asks no database.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from merlin.api.auth import Caller
+from merlin.api.pages.page import Layout, drawn, here, language_shown, sign_in_href
+from merlin.api.problems import Problem, answer
+from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.log import get_logger, redact
+from merlin.core.web.answering import NEVER_KEPT, packed, seen_other
+from merlin.core.web.page_route import Troubles, page_route
+from merlin.core.web.speech import theme_shown
+
+log = get_logger(__name__)
+
+_KNOWN = frozenset({403, 404, 405, 409, 413, 422, 429, 500, 503})
+# More than any form of a page brings; a lecture is the longest.
+MOST_BYTES = 1024 * 1024
+# What is said in the words of another.
+_ALIKE = {401: 403, 502: 503, 504: 503}
+# Where programs call, and expect problems as JSON.
+_PROGRAMS = ("/api/", "/v1/", "/hooks/", "/static/")
+
+_EXPECTED = (Problem, HTTPException, RequestValidationError, MerlinError)
+_REFUSALS = ((NotFound, 404), (Refused, 409))
+
+
+def add_lost(app: FastAPI) -> None:
+    """Let a person who goes astray see a page, and a program a problem."""
+
+    @app.exception_handler(404)
+    async def lost(request: Request, error: Exception) -> Response:
+        is_person = "text/html" in request.headers.get("accept", "")
+        if isinstance(error, Problem | MerlinError) or not is_person:
+            return answer(request, HTTPStatus.NOT_FOUND, "not-found")
+        if request.scope["path"].startswith(_PROGRAMS):
+            return answer(request, HTTPStatus.NOT_FOUND, "not-found")
+        return error_page(request, 404)
+
+
+def _page_of(request: Request, error: Exception) -> Response:
+    if isinstance(error, Problem) and error.code == "sign-in":
+        if request.method == "GET":
+            return seen_other(sign_in_href(here(request)))
+        return _signed_out(request)
+    status = _status(error)
+    response = error_page(request, status)
+    if isinstance(error, MerlinError) and status == HTTPStatus.SERVICE_UNAVAILABLE:
+        log.warning("the database did not answer", reason=redact(str(error)))
+        response.headers["Retry-After"] = "5"
+    return response
+
+
+def _status(error: Exception) -> int:
+    if isinstance(error, Problem):
+        return int(error.status)
+    if isinstance(error, HTTPException):
+        return error.status_code
+    if isinstance(error, RequestValidationError):
+        # A number in the address that cannot be one of ours, or a form with a field too few.
+        is_address = any(one["loc"][:1] == ("path",) for one in error.errors())
+        return 404 if is_address else 422
+    return next((status for kind, status in _REFUSALS if isinstance(error, kind)), 503)
+
+
+def _signed_out(request: Request) -> Response:
+    """Return the page for who sent a form after their sign-in ended.
+
+    Leading them away would lose what they wrote: the browser sends the form again when this page
+    is asked for anew.
+    """
+    return _shown(request, 401, 401)
+
+
+def error_page(request: Request, status: int) -> Response:
+    """Return the page that says what happened, what is safe, and what to do."""
+    return _shown(request, status, _ALIKE.get(status, status if status in _KNOWN else 422))
+
+
+def _shown(request: Request, status: int, known: int) -> Response:
+    caller: Caller | None = getattr(request.state, "caller", None)
+    language = language_shown(request, caller.user if caller is not None else None)
+    view = {
+        "status": known,
+        "case": getattr(request.state, "request_id", ""),
+        "again": here(request) if known in {429, 500, 503} and request.method == "GET" else "",
+    }
+    page = drawn("trouble.html", language, f=_bare(request), **view)
+    response = packed(request, page, HTTPStatus(status))
+    response.headers["Cache-Control"] = NEVER_KEPT
+    return response
+
+
+def _bare(request: Request) -> Layout:
+    return Layout(
+        theme=theme_shown(request),
+        here="/",
+        language_href="/",
+        light_href="/?theme=light",
+        dark_href="/?theme=dark",
+        sign_in_href="/sign-in",
+        links=(),
+        kept=(),
+    )
+
+
+# The class of every page's route.
+PageRoute = page_route(Troubles(error_page, _page_of, _EXPECTED, MOST_BYTES))

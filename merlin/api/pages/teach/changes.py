@@ -1,0 +1,301 @@
+"""A change on its way to a commit: where it stands, and the ways back.
+
+In a conflict both texts stand beside each other, those lines marked that the other has not got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import Match, SequenceMatcher
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from merlin.account.role import Permission
+from merlin.api.pages.actions import REFUSALS, Deed, Mark, asked, call, done, shaped, why
+from merlin.api.pages.components import DiffLine, diff_lines
+from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.page import (
+    Link,
+    PageRequest,
+    Teaching,
+    badge,
+    nowhere,
+    render_fragment,
+    render_page,
+    when,
+)
+from merlin.api.rest import changes as routes
+from merlin.api.rest.views import ChangeShown, FileChange
+from merlin.api.schema import Hex
+from merlin.core.errors import NotFound
+from merlin.core.web.answering import seen_other
+from merlin.core.web.chip import Chip
+from merlin.dataset.change import ChangeState
+from merlin.dataset.subject import words
+
+# In longer texts nothing is marked: comparing them would hold up everybody else.
+MOST_LINES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line with its end; `is_other`: the other text has not got it."""
+
+    words: str
+    is_other: bool
+
+
+Lines = tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """One text as both wrote it; no lines: there is nothing."""
+
+    title: str
+    yours: Lines
+    theirs: Lines
+
+
+def clash(title: str, yours: str | None, theirs: str | None) -> Clash:
+    """Return two texts of one thing."""
+    mine, others = _lines(yours), _lines(theirs)
+    blocks = _alike(mine, others)
+    return Clash(
+        title,
+        tuple(_marked(mine, ((each.a, each.size) for each in blocks))),
+        tuple(_marked(others, ((each.b, each.size) for each in blocks))),
+    )
+
+
+def clashes(yours: Mapping[str, str], theirs: Mapping[str, str]) -> tuple[Clash, ...]:
+    """Return the fields of a form, title -> text, that the two wrote otherwise."""
+    return tuple(
+        clash(title, text, theirs[title]) for title, text in yours.items() if text != theirs[title]
+    )
+
+
+def _lines(text: str | None) -> Sequence[str]:
+    return (text or "").splitlines(keepends=True)
+
+
+def _alike(mine: Sequence[str], others: Sequence[str]) -> Sequence[Match]:
+    if max(len(mine), len(others)) > MOST_LINES:
+        return (Match(0, 0, max(len(mine), len(others))),)
+    return SequenceMatcher(None, mine, others).get_matching_blocks()
+
+
+def _marked(lines: Sequence[str], alike: Iterator[tuple[int, int]]) -> Iterator[Line]:
+    """Yield the lines; `alike` are begin and length of those that both texts have."""
+    known = {place for begin, size in alike for place in range(begin, begin + size)}
+    for place, line in enumerate(lines):
+        yield Line(line, place not in known)
+
+
+router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+Noted = Annotated[str, Query(pattern="^([0-9a-f]{32})?$")]
+_OVER = frozenset(
+    {ChangeState.COMMITTED, ChangeState.CONFLICT, ChangeState.REFUSED, ChangeState.PARKED}
+)
+_COMMIT_LETTERS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class NoteView:
+    """A line that tells how far an edit is; `live_href` "" once it ended."""
+
+    href: str
+    live_href: str
+    subject: str
+    chip: Chip
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """One file; `clash` are both texts where they are in conflict."""
+
+    path: str
+    lines: tuple[DiffLine, ...]
+    clash: Clash | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeView:
+    """A change; `live_href` asks for it again, "" once it ended; `hint` says what that means."""
+
+    change_id: str
+    seen: str
+    live_href: str
+    subject: str
+    about: str
+    chip: Chip
+    hint: str
+    reason: str
+    files: tuple[ChangedFile, ...]
+    is_conflict: bool
+    may_retry: bool
+    may_drop: bool
+    may_undo: bool
+    course: Link | None
+    verdict_href: str
+
+
+@router.get("/changes/{change_id}")
+async def show_change(visit: Teaching, change_id: Hex) -> Response:
+    """Return the page of a change."""
+    return await _page(visit, change_id)
+
+
+@router.get("/changes/{change_id}/live")
+async def show_live(
+    visit: Teaching, change_id: Hex, seen: Annotated[str, Query(max_length=40)] = ""
+) -> Response:
+    """Return the change as it is now; nothing where it is as it was."""
+    view = await _view(visit, change_id)
+    if view.seen == seen:
+        return Response(status_code=204)
+    return render_fragment(visit, "change_part.html", v=view)
+
+
+@router.get("/changes/{change_id}/note")
+async def show_note(visit: Teaching, change_id: Hex) -> Response:
+    """Return the line that tells how far an edit is."""
+    view = await note_view(visit, change_id)
+    if view is None:
+        raise nowhere()
+    return render_fragment(visit, "note_part.html", v=view)
+
+
+@router.post("/changes/{change_id}/again")
+async def solve_change(
+    visit: Teaching, change_id: Hex, once: Mark, take: Annotated[Literal["mine", "theirs"], Form()]
+) -> Response:
+    """Solve a conflict: my text over theirs, or theirs."""
+    body = routes.Solution(take=take)
+
+    async def deed(request: Request) -> Response:
+        response = Response()
+        return shaped(await routes.solve_change(request, response, visit.caller, change_id, body))
+
+    return await _act(visit, change_id, once, deed)
+
+
+@router.post("/changes/{change_id}/retry")
+async def retry_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
+    """Let an edit that the repository refused be tried again."""
+
+    async def deed(request: Request) -> Response:
+        response = Response()
+        return shaped(await routes.retry_change(request, response, visit.caller, change_id))
+
+    return await _act(visit, change_id, once, deed)
+
+
+@router.post("/changes/{change_id}/drop")
+async def drop_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
+    """Take an edit back before it is a commit."""
+
+    async def deed(request: Request) -> Response:
+        await routes.drop_change(request, visit.caller, change_id)
+        return shaped(None)
+
+    return await _act(visit, change_id, once, deed)
+
+
+@router.post("/changes/{change_id}/undo")
+async def undo_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
+    """Ask for a commit that takes this one back, and lead to its page."""
+
+    async def deed(request: Request) -> Response:
+        return await routes.undo_change(request, visit.caller, change_id)
+
+    try:
+        answer = await asked(visit, once, deed)
+    except REFUSALS as error:
+        return await _page(visit, change_id, why(visit, error))
+    if not answer.is_good:
+        return await _page(visit, change_id, str(answer.said.get("detail", "")))
+    return seen_other(f"/changes/{answer.said['id']}")
+
+
+async def _act(visit: PageRequest, change_id: str, once: str, deed: Deed) -> Response:
+    try:
+        await done(visit, once, deed)
+    except REFUSALS as error:
+        return await _page(visit, change_id, why(visit, error))
+    return seen_other(f"/changes/{change_id}")
+
+
+async def note_view(visit: PageRequest, change_id: str) -> NoteView | None:
+    """Return how far an edit is, None for none that the person may see."""
+    if not change_id:
+        return None
+    try:
+        told = await routes.show_change(await call(visit), visit.caller, change_id)
+    except NotFound:
+        return None
+    href = f"/changes/{change_id}"
+    live = "" if told.state in _OVER else f"{href}/note"
+    subject = words(told.subject, visit.language)
+    return NoteView(href, live, subject, badge(visit, "page-change", told.state))
+
+
+async def _page(visit: PageRequest, change_id: str, wrong: str = "") -> Response:
+    view = await _view(visit, change_id)
+    status = 409 if wrong else 200
+    return render_page(visit, "change.html", v=view, wrong_words=wrong, status=status)
+
+
+async def _view(visit: PageRequest, change_id: str) -> ChangeView:
+    told = await routes.show_change(await call(visit), visit.caller, change_id)
+    seen = f"{told.state.value}.{len(told.reason)}"
+    is_over, is_conflict = told.state in _OVER, told.state is ChangeState.CONFLICT
+    return ChangeView(
+        change_id=change_id,
+        seen=seen,
+        live_href="" if is_over else f"/changes/{change_id}/live?seen={seen}",
+        subject=words(told.subject, visit.language),
+        about=_about(visit, told),
+        chip=badge(visit, "page-change", told.state),
+        hint=visit.say(f"change-{told.state.value}-hint"),
+        # A conflict's reason is what its hint says.
+        reason="" if is_conflict else told.reason,
+        files=tuple(map(_file, told.files)),
+        is_conflict=is_conflict,
+        may_retry=told.state is ChangeState.PARKED,
+        may_drop=told.state in (ChangeState.WAITING, ChangeState.PARKED),
+        may_undo=told.state is ChangeState.COMMITTED,
+        course=await _course(visit, told.dataset),
+        verdict_href=_verdict(visit, told),
+    )
+
+
+def _about(visit: PageRequest, told: ChangeShown) -> str:
+    said = [told.dataset, when(visit, told.asked_at)]
+    if told.commit:
+        said.append(visit.say("commit", commit=told.commit[:_COMMIT_LETTERS]))
+    return " · ".join(said)
+
+
+def _verdict(visit: PageRequest, told: ChangeShown) -> str:
+    is_seen = told.commit and visit.caller.may(Permission.WATCH, told.dataset)
+    return f"/admin/verdicts?commit={told.commit}" if is_seen else ""
+
+
+def _file(told: FileChange) -> ChangedFile:
+    both = clash(told.path, told.yours, told.theirs) if told.is_conflict else None
+    return ChangedFile(told.path, diff_lines(told.difference), both)
+
+
+async def _course(visit: PageRequest, dataset: str) -> Link | None:
+    courses = visit.services.rows.courses
+    try:
+        course = await visit.services.store.read(lambda: courses.course(dataset))
+    except NotFound:
+        return None
+    return Link(f"/courses/{course.course_id}/edit", course.title(visit.language))

@@ -1,0 +1,1 @@
+"""Payments through YooKassa: orders, refunds, renewals, the worker that attends to them."""

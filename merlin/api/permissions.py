@@ -1,0 +1,139 @@
+"""What a caller may see and do: of the pipeline, and as a teacher of a course.
+
+It is asked anew by every call, of the object that the call is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from merlin.account.key import Scope
+from merlin.account.role import Permission, Role
+from merlin.api.auth import Caller, Person, holding, missing_scope
+from merlin.api.problems import Problem
+from merlin.api.services import ApiServices, Pipeline, Shown
+from merlin.core.errors import NotFound
+from merlin.course.catalogue import Course
+from merlin.course.leading import leads
+
+Leading = Annotated[Caller, Depends(holding(Scope.MATERIALS_WRITE))]
+
+
+def services_of(request: Request) -> ApiServices:
+    """Return the api's services."""
+    services: ApiServices = request.app.state.services
+    return services
+
+
+async def led(request: Request, caller: Caller, course_id: int) -> Course:
+    """Return a course that the caller leads.
+
+    Raises Problem 404 for one that is not there for them, 403 for one that others lead.
+    """
+    services = services_of(request)
+    need(caller, Scope.MATERIALS_WRITE)
+
+    def found() -> tuple[Course, bool]:
+        try:
+            course = services.rows.courses.numbered(course_id)
+        except NotFound:
+            raise Problem(HTTPStatus.NOT_FOUND, "not-found") from None
+        return course, leads(caller.standing, account_name(services, caller), course)
+
+    course, is_theirs = await services.store.read(found)
+    if not is_theirs:
+        known = "forbidden" if course.is_active else "not-found"
+        status = HTTPStatus.FORBIDDEN if course.is_active else HTTPStatus.NOT_FOUND
+        raise Problem(status, known)
+    return course
+
+
+def account_name(services: ApiServices, caller: Caller) -> str:
+    """Return the caller's account name, "" without one; to be called within the store's work."""
+    account = services.rows.accounts.of(caller.user_id)
+    return account.name if account else ""
+
+
+def need(caller: Caller, scope: Scope) -> None:
+    """Raise Problem 403 where the caller's key was not made for this."""
+    if not caller.has(scope):
+        raise missing_scope(scope)
+
+
+def may_edit(services: ApiServices, caller: Caller, dataset: str) -> bool:
+    """Return whether the caller may change the examples of a dataset, within the store's work.
+
+    Those who lead its course may, too.
+    """
+    if caller.may(Permission.EDIT_EXAMPLES, dataset):
+        return True
+    try:
+        course = services.rows.courses.course(dataset)
+    except NotFound:
+        return False
+    return leads(caller.standing, account_name(services, caller), course)
+
+
+# Those who may watch anything; of what, `watched` says.
+Watching = Annotated[Caller, Depends(holding(Scope.JOBS_READ, Permission.WATCH))]
+Launching = Annotated[Caller, Depends(holding(Scope.JOBS_ADMIN, Permission.LAUNCH))]
+Promoting = Annotated[Caller, Depends(holding(Scope.JOBS_ADMIN, Permission.PROMOTE))]
+Caring = Annotated[Caller, Depends(holding(Scope.JOBS_READ, Permission.USERS))]
+
+
+async def _keeping(caller: Person) -> Caller:
+    """Return somebody who keeps the people. Raises Problem 403; no key opens this."""
+    if not caller.may(Permission.USERS):
+        raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
+    return caller
+
+
+Keeping = Annotated[Caller, Depends(_keeping)]
+
+
+def pipeline_of(request: Request) -> Pipeline:
+    """Return what is read of the pipeline."""
+    pipeline = services_of(request).pipeline
+    if pipeline is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "not-found")
+    return pipeline
+
+
+async def found(
+    request: Request,
+    caller: Caller,
+    read: Callable[[], Shown],
+    permission: Permission = Permission.WATCH,
+) -> Shown:
+    """Return what `read` finds of a dataset in which the caller may do this.
+
+    Raises Problem 404, alike for what is not there and for what is none of their business.
+    """
+    try:
+        told = await services_of(request).store.read(read)
+    except NotFound:
+        raise Problem(HTTPStatus.NOT_FOUND, "not-found") from None
+    seen(caller, told["dataset"], permission)
+    return told
+
+
+def watched(caller: Caller, dataset: str = "") -> list[str] | None:
+    """Return the datasets that the caller sees; None: all. `dataset` narrows it to one.
+
+    Raises Problem 404 for a dataset that they do not see.
+    """
+    if dataset:
+        seen(caller, dataset)
+        return [dataset]
+    return sorted(caller.standing.scopes) if caller.standing.role is Role.TEACHER else None
+
+
+def seen(caller: Caller, dataset: object, permission: Permission = Permission.WATCH) -> None:
+    """Raise Problem 404 for something of a dataset that the caller has no business with."""
+    if not caller.may(permission, str(dataset)):
+        raise Problem(HTTPStatus.NOT_FOUND, "not-found")

@@ -1,0 +1,314 @@
+"""Nobody may ask so much that others wait: an address, or whoever is signed in.
+
+    /api, /v1    60 calls a minute an address, 600 a person; the config says how many
+    pages        ten times as many an address
+    /static, hooks, probes: not counted
+
+Who calls is known before a route has looked: by what it sent in an earlier call that was let in.
+That is looked up again once a minute, so what was revoked is nobody's from then on; where a route
+finds it revoked, at once. A page that had not changed (304) costs nothing.
+
+A leaky bucket holds a minute's worth of calls and leaks evenly. What is kept of it is the moment at
+which it will be empty, so an empty bucket need not be kept at all.
+
+`Entrance` is by what people may sign in, `LoginThrottle` what one process remembers of those who
+try.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from merlin.account.openid import Issuer
+from merlin.account.telegram_data import PRODUCTION
+from merlin.account.throttle import Throttle
+from merlin.api.problems import Problem, answer
+from merlin.core.connections import network_of_host
+from merlin.core.errors import MerlinError
+
+WINDOW_S = 60.0
+MOST = 50_000
+# Sums of sixtieths are not exact.
+_TINY_S = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """So many calls a minute; 0: as many as anybody likes. `name` is what headers call it."""
+
+    name: str
+    per_min: int
+
+
+@dataclass(slots=True)
+class Charge:
+    """One call as it was counted; `wait_s` over 0: it was refused, and may come again then."""
+
+    key: Hashable
+    policy: Policy
+    due_s: float
+    wait_s: float = 0.0
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """Return what tells a program how much is left (draft-ietf-httpapi-ratelimit-headers)."""
+        name, per_min = self.policy.name, self.policy.per_min
+        left = max(int((WINDOW_S - self.due_s + _TINY_S) * per_min / WINDOW_S), 0)
+        return [
+            (b"ratelimit-policy", f'"{name}";q={per_min};w={WINDOW_S:.0f}'.encode()),
+            (b"ratelimit", f'"{name}";r={left};t={math.ceil(max(self.due_s, 0))}'.encode()),
+        ]
+
+
+class Limiter:
+    """The buckets of one process; times are seconds of any clock that never runs back."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._empty_at: dict[Hashable, float] = {}
+
+    def take(self, key: Hashable, policy: Policy, now: float) -> Charge:
+        """Count one call of `key`; a refused one is not counted."""
+        before = max(self._empty_at.get(key, now), now) - now
+        due_s = before + WINDOW_S / policy.per_min
+        wait_s = due_s - WINDOW_S
+        if wait_s > _TINY_S:
+            return Charge(key, policy, before, wait_s)
+        self._empty_at[key] = now + due_s
+        if len(self._empty_at) > self._most:
+            self._sweep(now)
+        return Charge(key, policy, due_s)
+
+    def give_back(self, charge: Charge) -> None:
+        """Uncount one call."""
+        step_s = WINDOW_S / charge.policy.per_min
+        if charge.key in self._empty_at:
+            self._empty_at[charge.key] -= step_s
+            charge.due_s -= step_s
+
+    def _sweep(self, now: float) -> None:
+        """Forget what is empty; and where a crowd fills all buckets, those that came first."""
+        full = {key: at for key, at in self._empty_at.items() if at > now}
+        surplus = max(len(full) - self._most // 2, 0)
+        self._empty_at = dict(list(full.items())[surplus:])
+
+    def __len__(self) -> int:
+        return len(self._empty_at)
+
+
+T = TypeVar("T")
+
+STARTS = Policy("login", 20)
+# So many may be wrong behind one address before it waits; a school has one address.
+FREE_AT_ADDRESS = 30
+MOST_WAITING = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """What the config says of signing in.
+
+    `keys` are Telegram's public keys, `token` the bot's where this process has it. `link_url` and
+    the bot's name are the address at which the bot is opened. `allows_plain`: people may sign in
+    from other machines without https. `issuer` is the one of OpenID Connect, None: not switched on.
+    """
+
+    keys: tuple[str, ...] = (PRODUCTION,)
+    token: str = field(default="", repr=False)
+    link_url: str = "https://t.me"
+    allows_plain: bool = False
+    issuer: Issuer | None = None
+
+
+def too_many(wait_s: float) -> Problem:
+    """Return the problem 429 that says when to come again."""
+    seconds = max(math.ceil(wait_s), 1)
+    problem = Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many", seconds=seconds)
+    problem.headers["Retry-After"] = str(seconds)
+    return problem
+
+
+class LoginThrottle:
+    """What one process remembers of those who try, and its one lane for work on passwords."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.names = Throttle()
+        self.addresses = Throttle(free=FREE_AT_ADDRESS)
+        self._starts = Limiter()
+        self._lane = asyncio.Lock()
+        self._waiting = 0
+
+    def start(self, network: str, now: float) -> None:
+        """Count a login that a browser asks for. Raises Problem 429."""
+        charge = self._starts.take(network, STARTS, now)
+        if charge.wait_s > 0:
+            raise too_many(charge.wait_s)
+
+    async def apart(self, work: Callable[[], T]) -> T:
+        """Return what work on a password returns: one at a time, beside the event loop.
+
+        Each takes 19 MiB and tens of milliseconds. Raises Problem 429 where too many wait.
+        """
+        if self._waiting >= MOST_WAITING:
+            raise too_many(1)
+        self._waiting += 1
+        try:
+            async with self._lane:
+                return await asyncio.to_thread(work)
+        finally:
+            self._waiting -= 1
+
+
+MOST_KNOWN = 50_000
+KNOWN_S = 60.0
+_PAGES = 10
+_FREE = ("/static/", "/hooks/", "/healthz", "/readyz", "/metrics", "/favicon.ico")
+_API = ("/api/", "/v1/")
+_CREDENTIALS = frozenset({b"authorization", b"cookie"})
+_IS_IN_STATE = "charge"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """How many calls of the api a minute; 0 lifts a limit."""
+
+    anonymous_per_min: int = 0
+    person_per_min: int = 0
+
+
+class Limits:
+    """The limits of one process."""
+
+    def __init__(self, allowed: Allowed, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self._anonymous = Policy("anonymous", allowed.anonymous_per_min)
+        self._person = Policy("person", allowed.person_per_min)
+        self._pages = Policy("page", allowed.anonymous_per_min * _PAGES)
+        self._is_on = bool(allowed.anonymous_per_min or allowed.person_per_min)
+        self._limiter = Limiter()
+        self._known: dict[int, tuple[int, float]] = {}
+
+    def charge(self, scope: Scope, now: float) -> Charge | None:
+        """Count one call; None where nothing limits it."""
+        path = scope["path"]
+        if not self._is_on or path.startswith(_FREE):
+            return None
+        if not path.startswith(_API):
+            return self._take(("page", network_of(scope)), self._pages, now)
+        user_id, _ = self._known.get(_mark(scope), (None, now))
+        if user_id is not None:
+            return self._take(user_id, self._person, now)
+        return self._take(("api", network_of(scope)), self._anonymous, now)
+
+    def is_stale(self, scope: Scope, now: float) -> bool:
+        """Return whether it is long ago that what a call carries was looked up."""
+        if not self._is_on or not scope["path"].startswith(_API):
+            return False
+        _, at = self._known.get(_mark(scope), (None, now))
+        return now - at >= KNOWN_S
+
+    def recognise(self, scope: Scope, user_id: int) -> None:
+        """Note who sent what a call carries; the call is theirs, no longer its address's."""
+        if not self._is_on:
+            return
+        charge: Charge | None = scope["state"].get(_IS_IN_STATE)
+        self._known[_mark(scope)] = user_id, self.clock()
+        if len(self._known) > MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        if charge is None or charge.policy is not self._anonymous:
+            return
+        theirs = self._take(user_id, self._person, self.clock())
+        # Who sends something else each time, to be new each time, uses up their address's calls.
+        if theirs is None or theirs.wait_s <= 0:
+            self._limiter.give_back(charge)
+            scope["state"][_IS_IN_STATE] = theirs
+
+    def forget(self, scope: Scope) -> None:
+        """Note that what a call carries counts no more; the call is its address's."""
+        if self._known.pop(_mark(scope), None) is None:
+            return
+        charge: Charge | None = scope["state"].get(_IS_IN_STATE)
+        if charge is not None and charge.policy is self._person:
+            self._limiter.give_back(charge)
+            address = "api", network_of(scope)
+            scope["state"][_IS_IN_STATE] = self._take(address, self._anonymous, self.clock())
+
+    def give_back(self, charge: Charge) -> None:
+        """Uncount a call that cost next to nothing."""
+        self._limiter.give_back(charge)
+
+    def _take(self, key: Hashable, policy: Policy, now: float) -> Charge | None:
+        return self._limiter.take(key, policy, now) if policy.per_min else None
+
+
+class LimitsLayer:
+    """The layer that refuses what is too much, and tells how much is left.
+
+    `look_up` finds out who makes a call, and tells the limits; it raises Problem for nobody.
+    """
+
+    def __init__(
+        self, app: ASGIApp, limits: Limits, look_up: Callable[[Request], Awaitable[object]]
+    ) -> None:
+        self._app = app
+        self._limits = limits
+        self._look_up = look_up
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one call, or refuse it."""
+        limits = self._limits
+        if scope["type"] == "http" and limits.is_stale(scope, limits.clock()):
+            # While the database is silent, what was known is still the best guess.
+            with suppress(Problem, MerlinError):
+                await self._look_up(Request(scope))
+        charge = limits.charge(scope, limits.clock()) if scope["type"] == "http" else None
+        if charge is None:
+            await self._app(scope, receive, send)
+        elif charge.wait_s > 0:
+            await _refuse(scope, receive, send, charge)
+        else:
+            await self._serve(scope, receive, send, charge)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, charge: Charge) -> None:
+        state: dict[str, Any] = scope.setdefault("state", {})
+        state[_IS_IN_STATE] = charge
+
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                now: Charge | None = state[_IS_IN_STATE]
+                if now is not None:
+                    if message["status"] == HTTPStatus.NOT_MODIFIED:
+                        self._limits.give_back(now)
+                    message["headers"] = [*message["headers"], *now.headers()]
+            await send(message)
+
+        await self._app(scope, receive, tell)
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, charge: Charge) -> None:
+    wait_s = max(math.ceil(charge.wait_s), 1)
+    problem = answer(Request(scope), HTTPStatus.TOO_MANY_REQUESTS, "too-many", seconds=wait_s)
+    problem.headers["Retry-After"] = str(wait_s)
+    problem.raw_headers.extend(charge.headers())
+    await problem(scope, receive, send)
+
+
+def network_of(scope: Scope) -> str:
+    """Return whose call it is by its address: for IPv6 the network of a household, its /64."""
+    client = scope.get("client")
+    return network_of_host(client[0]) if client else ""
+
+
+def _mark(scope: Scope) -> int:
+    """Return a number for what a call says of who sent it; the secret itself is not kept."""
+    return hash(tuple(value for name, value in scope["headers"] if name in _CREDENTIALS))

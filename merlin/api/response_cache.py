@@ -1,0 +1,496 @@
+"""Answers about the catalogue, kept as bytes until the catalogue says something else.
+
+    GET of the catalogue ── kept? ── its bytes, or 304 for who has them already
+                         └─ else ─── the route: made in a reading thread, then kept
+
+An answer is known by the version of the catalogue, its path and query, and the language; all of
+that is its ETag. So "not modified" needs no database, and a kept answer neither database nor route.
+`CacheMiddleware` stands within `RequestGuard` and the limits, so a kept answer has the headers, the
+log line and the count of any other; the description of the api names the routes, which answer
+alike. What belongs to a person is not kept, but is known again by a tag of its own (`tag_of`).
+
+`CacheVersion` knows which version is the newest without asking for each call: a task looks at the
+wake counter several times a second, and at the version when it has moved. What was known stays
+while the database is silent: old answers are better than none. `warm_vocabulary` learns the words
+of the catalogue once it changed; else the first mistyped query after a change would wait for that,
+with many courses a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from http import HTTPStatus
+from typing import cast
+
+from fastapi import FastAPI
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from merlin import __version__
+from merlin.account.key import Scope as KeyScope
+from merlin.account.role import Permission
+from merlin.api.auth import caller_of
+from merlin.api.problems import headers_of, language_of_request
+from merlin.api.services import ApiServices
+from merlin.core.errors import MerlinError, NotFound
+from merlin.core.log import get_logger, redact
+from merlin.core.web.language import language_of_header
+from merlin.course.catalogue import Course
+
+log = get_logger(__name__)
+
+LOOK_S = 0.2
+
+
+class CacheVersion:
+    """The newest version that this process has heard of; None before it heard of any."""
+
+    def __init__(self) -> None:
+        self.version: int | None = None
+        self._counter: int | None = None
+
+    def saw(self, version: int) -> None:
+        """Take note of a version that was read by the way."""
+        if self.version is None or version > self.version:
+            self.version = version
+
+    async def look(self, services: ApiServices) -> None:
+        """Read the version if anything was written since the last look. Raises MerlinError."""
+        rows = services.rows
+        before = self._counter
+
+        def read() -> tuple[int, int | None]:
+            counter = rows.wake.read()
+            return counter, rows.courses.version() if counter != before else None
+
+        self._counter, version = await services.store.read(read)
+        if version is not None:
+            self.version = version
+
+    async def watch(self, services: ApiServices) -> None:
+        """Look until cancelled."""
+        was_well = True
+        while True:
+            was_well = await self._looked(services, is_quiet=not was_well)
+            await asyncio.sleep(LOOK_S)
+
+    async def _looked(self, services: ApiServices, *, is_quiet: bool) -> bool:
+        """Look; False where that failed, which is told once, not five times a second."""
+        try:
+            await self.look(services)
+        except MerlinError as error:
+            if not is_quiet:
+                log.warning("the catalogue's version is unknown", reason=redact(str(error)))
+            return False
+        except Exception:
+            if not is_quiet:
+                log.exception("the look at the catalogue's version failed")
+            return False
+        return True
+
+
+CACHE_CONTROL = b"public, max-age=60, stale-while-revalidate=600"
+_TAG_BYTES = 16
+# What an entry costs beside its bytes.
+_OVERHEAD = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class CacheKey:
+    """What an answer answers, but for the version; `query` as it was sent."""
+
+    path: str
+    query: bytes
+    language: str
+
+    def tag(self, version: int) -> str:
+        """Return the ETag, without quotes, of the answer at a version of the catalogue."""
+        # The program's own version too: a newer one may say the same in another form.
+        parts = (__version__, str(version), self.path, self.query.decode("latin-1"), self.language)
+        said = "\0".join(parts).encode("utf-8", "replace")
+        return hashlib.blake2b(said, digest_size=_TAG_BYTES).hexdigest()
+
+
+@dataclass(slots=True)
+class CachedAnswer:
+    """One whole answer; `link` is its Link header, "" for none, `packed` its gzip once made.
+
+    `route` is the route that made it.
+    """
+
+    body: bytes
+    tag: str
+    language: str
+    link: str = ""
+    route: object = None
+    packed: bytes | None = None
+    _headers: dict[bool, list[tuple[bytes, bytes]]] = field(default_factory=dict)
+
+    def headers(self, *, is_packed: bool) -> list[tuple[bytes, bytes]]:
+        """Return a new list of the headers, without those of the body's length and kind."""
+        known = self._headers.get(is_packed)
+        if known is None:
+            known = self._headers[is_packed] = headers_of_tag(
+                self.tag, self.language, is_packed=is_packed
+            )
+            if self.link:
+                known.append((b"link", self.link.encode("ascii", "replace")))
+        return known.copy()
+
+
+def quoted(tag: str, is_packed: bool) -> str:  # noqa: FBT001 - no other argument to mix it with
+    """Return the tag as headers say it."""
+    return f'"{tag}-gzip"' if is_packed else f'"{tag}"'
+
+
+def headers_of_tag(tag: str, language: str, *, is_packed: bool) -> list[tuple[bytes, bytes]]:
+    """Return the headers that "not modified" has too."""
+    return [
+        (b"etag", quoted(tag, is_packed).encode()),
+        (b"cache-control", CACHE_CONTROL),
+        (b"content-language", language.encode()),
+        (b"vary", b"Accept-Language, Accept-Encoding"),
+        # Anybody may read the catalogue, pages of other sites too.
+        (b"access-control-allow-origin", b"*"),
+        (b"access-control-expose-headers", b"ETag, Link, X-Request-Id"),
+    ]
+
+
+class ResponseCache:
+    """The answers of one version; those that nobody asked for the longest make room for others."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._version: int | None = None
+        self._bytes = 0
+        self._answers: OrderedDict[CacheKey, CachedAnswer] = OrderedDict()
+
+    def find(self, key: CacheKey, version: int) -> CachedAnswer | None:
+        """Return the answer at this version, None where none is kept."""
+        if version != self._version:
+            return None
+        answer = self._answers.get(key)
+        if answer is not None:
+            self._answers.move_to_end(key)
+        return answer
+
+    def keep(self, key: CacheKey, version: int, answer: CachedAnswer) -> None:
+        """Keep an answer; those of another version go."""
+        if version != self._version:
+            self._answers.clear()
+            self._version, self._bytes = version, 0
+        size = _size(key, answer)
+        if size > self._most_bytes // 4 or key in self._answers:
+            return
+        self._answers[key] = answer
+        self._bytes += size
+        while self._bytes > self._most_bytes:
+            self._bytes -= _size(*self._answers.popitem(last=False))
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+
+def _size(key: CacheKey, answer: CachedAnswer) -> int:
+    # Twice: the packed form may come to it.
+    return 2 * len(answer.body) + len(key.query) + len(key.path) + _OVERHEAD
+
+
+def tag_of(seed: bytes) -> str:
+    """Return a strong tag of all that an answer depends on."""
+    return f'"{hashlib.blake2b(seed, digest_size=16).hexdigest()}"'
+
+
+def is_known(request: Request, tag: str) -> bool:
+    """Return whether the caller has the answer with this tag."""
+    known = {one.strip() for one in request.headers.get("if-none-match", "").split(",")}
+    return bool(known & {tag, f"W/{tag}", "*"})
+
+
+def not_modified(language: str) -> Response:
+    """Return the word that the caller has the answer already; `tagged` completes it."""
+    return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers_of(language))
+
+
+def tagged(response: Response, tag: str) -> Response:
+    """Return an answer that nobody but its caller may keep, and asks again before it is shown."""
+    response.headers["ETag"] = tag
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Vary"] = "Accept-Language, Authorization, Cookie"
+    return response
+
+
+async def warm_vocabulary(services: ApiServices, freshness: CacheVersion) -> None:
+    """Learn the words of each version that is heard of, until cancelled."""
+    tried: int | None = None
+    while True:
+        if freshness.version != tried:
+            tried = freshness.version
+            await _learn(services)
+        await asyncio.sleep(LOOK_S)
+
+
+async def _learn(services: ApiServices) -> None:
+    """Learn them now; where that fails, the first query that needs them tries again."""
+    try:
+        await services.store.read(services.rows.search.vocabulary)
+    except Exception:
+        log.exception("the words of the catalogue were not learnt ahead")
+
+
+@dataclass(slots=True)
+class CatalogueState:
+    """The kept answers of one application, and how new they are."""
+
+    app: FastAPI
+    kept: ResponseCache
+    freshness: CacheVersion = field(default_factory=CacheVersion)
+
+    @property
+    def services(self) -> ApiServices:
+        """Return the services as they are now."""
+        return cast("ApiServices", self.app.state.services)
+
+
+def state_of(app: FastAPI) -> CatalogueState:
+    """Return what an application keeps of the catalogue."""
+    return cast("CatalogueState", app.state.catalogue)
+
+
+PLACES = ("/api/courses", "/api/search", "/api/semesters", "/api/teachers")
+# Below this, packing gains nothing.
+SMALL = 700
+# Longer headers of this kind are nobody's; what was read of them is remembered.
+LONGEST = 500
+_language = lru_cache(1024)(language_of_header)
+
+
+class CacheMiddleware:
+    """A layer of the application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call, or hand it on."""
+        if scope["type"] != "http" or scope["method"] != "GET" or not _is_ours(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        asked = scope["state"]["asked"] = Asked(scope)
+        version = asked.state.freshness.version
+        answer = None if version is None else asked.state.kept.find(asked.key, version)
+        if answer is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = answer.route  # for the counters
+        await asked.answer(answer, send)
+
+
+def _is_ours(path: str) -> bool:
+    return path.startswith(PLACES)
+
+
+class Asked:
+    """What a call says of the form in which it wants its answer."""
+
+    __slots__ = ("_known", "_packs", "key", "state")
+
+    def __init__(self, scope: Scope) -> None:
+        self.state = state_of(scope["app"])
+        said = {b"accept-language": b"", b"if-none-match": b"", b"accept-encoding": b""}
+        for name, value in scope["headers"]:
+            if name in said:
+                said[name] = said[name] + b", " + value if said[name] else value
+        wanted = said[b"accept-language"][:LONGEST].decode("latin-1")
+        language = _language(wanted, self.state.services.language)
+        self.key = CacheKey(scope["path"], scope["query_string"], language)
+        self._known = said[b"if-none-match"].decode("latin-1")
+        self._packs = takes_gzip(said[b"accept-encoding"][:LONGEST].decode("latin-1"))
+
+    @property
+    def is_conditional(self) -> bool:
+        """Return whether the caller has some answer already."""
+        return bool(self._known)
+
+    def form_of(self, tag: str) -> bool | None:
+        """Return whether the caller has the answer with this tag packed, None for not at all."""
+        if not self._known:
+            return None
+        known = {one.strip().removeprefix("W/") for one in self._known.split(",")}
+        forms = (is_packed for is_packed in (True, False) if quoted(tag, is_packed) in known)
+        return next(forms, None)
+
+    async def answer(self, answer: CachedAnswer, send: Send) -> None:
+        """Send the answer, or word that it is the one that the caller has."""
+        form = self.form_of(answer.tag)
+        if form is not None:
+            await self.not_modified(answer.tag, send, is_packed=form)
+            return
+        is_packed = self._packs and len(answer.body) > SMALL
+        if is_packed and answer.packed is None:
+            answer.packed = await asyncio.to_thread(gzip.compress, answer.body, 6, mtime=0)
+        body = answer.packed if is_packed and answer.packed is not None else answer.body
+        headers = answer.headers(is_packed=is_packed)
+        headers.append((b"content-type", b"application/json"))
+        headers.append((b"content-length", b"%d" % len(body)))
+        if is_packed:
+            headers.append((b"content-encoding", b"gzip"))
+        await _send(send, HTTPStatus.OK, headers, body)
+
+    async def not_modified(self, tag: str, send: Send, *, is_packed: bool) -> None:
+        """Say that the caller has the answer already."""
+        headers = headers_of_tag(tag, self.key.language, is_packed=is_packed)
+        await _send(send, HTTPStatus.NOT_MODIFIED, headers, b"")
+
+
+async def _send(
+    send: Send, status: HTTPStatus, headers: list[tuple[bytes, bytes]], body: bytes
+) -> None:
+    await send({"type": "http.response.start", "status": status.value, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@lru_cache(256)
+def takes_gzip(header: str) -> bool:
+    """Return whether an Accept-Encoding header takes gzip (RFC 9110, 12.5.3)."""
+    for part in header.lower().split(","):
+        name, _, parameter = part.partition(";")
+        if name.strip() in ("gzip", "*"):
+            return parameter.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+# How often an answer is begun anew because the catalogue changed while it was made.
+_TRIES = 3
+PRIVATE = "private, no-store"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a route says, as JSON will; `link` is the Link header of a part of a list."""
+
+    value: object
+    link: str = ""
+
+
+# Makes what is said in a language; called in a thread that may read the rows.
+Saying = Callable[[str], Said]
+
+
+class _Sent(Response):
+    """An answer that is sent in the form that the caller wants."""
+
+    def __init__(self, asked: Asked, answer: CachedAnswer) -> None:
+        super().__init__()
+        self._asked = asked
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        await self._asked.answer(self._answer, send)
+
+
+class _Unchanged(Response):
+    """Word that the caller has the answer already."""
+
+    def __init__(self, asked: Asked, tag: str, *, is_packed: bool) -> None:
+        super().__init__(status_code=304)
+        self._asked, self._tag, self._is_packed = asked, tag, is_packed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
+        await self._asked.not_modified(self._tag, send, is_packed=self._is_packed)
+
+
+async def catalogue_answer(request: Request, saying: Saying) -> Response:
+    """Return the answer for anybody; kept, with an ETag, until the catalogue changes."""
+    asked: Asked = request.state.asked
+    state = asked.state
+    version = state.freshness.version
+    if version is not None and asked.is_conditional:
+        tag = asked.key.tag(version)
+        form = asked.form_of(tag)
+        if form is not None:
+            return _Unchanged(asked, tag, is_packed=form)
+    language = asked.key.language
+    read = await state.services.store.read(lambda: _made(state.services, saying, language))
+    if read is None:  # it changes faster than it can be read; the next call will do
+        return await private_answer(request, saying)
+    version, said, body = read
+    state.freshness.saw(version)
+    route = request.scope.get("route")
+    answer = CachedAnswer(body, asked.key.tag(version), language, said.link, route)
+    state.kept.keep(asked.key, version, answer)
+    return _Sent(asked, answer)
+
+
+def _made(services: ApiServices, saying: Saying, language: str) -> tuple[int, Said, bytes] | None:
+    """Return what is said with its version, which is that before and after it was read."""
+    courses = services.rows.courses
+    version = courses.version()
+    for _ in range(_TRIES):
+        said = saying(language)
+        before, version = version, courses.version()
+        if before == version:
+            return version, said, to_json(said.value)
+    return None
+
+
+async def private_answer(request: Request, saying: Saying) -> Response:
+    """Return the answer for this caller alone."""
+    services: ApiServices = request.app.state.services
+    language = language_of_request(request)
+    said = await services.store.read(lambda: saying(language))
+    headers = {**headers_of(language), "Cache-Control": PRIVATE}
+    if said.link:
+        headers["Link"] = said.link
+    return Response(to_json(said.value), headers=headers, media_type="application/json")
+
+
+async def course_answer(
+    request: Request, course_id: int, saying: Callable[[Course, str], Said]
+) -> Response:
+    """Return the answer about one course; one that is not active is for those who edit it.
+
+    Raises NotFound.
+    """
+    services: ApiServices = request.app.state.services
+    try:
+        return await catalogue_answer(
+            request, lambda language: saying(course_of(services, course_id), language)
+        )
+    except NotFound:
+        hidden = await _hidden(request, services, course_id)
+        if hidden is None:
+            raise
+        return await private_answer(request, lambda language: saying(hidden, language))
+
+
+def course_of(services: ApiServices, course_id: int, *, active_only: bool = True) -> Course:
+    """Return a course. Raises NotFound."""
+    found = services.rows.listing.cards([course_id], active_only=active_only)
+    if not found:
+        raise NotFound(f"no course {course_id}", "course-unknown")
+    return found[0]
+
+
+async def _hidden(request: Request, services: ApiServices, course_id: int) -> Course | None:
+    """Return a course that is not active, if the caller edits it."""
+    if not {"authorization", "cookie"} & set(request.headers.keys()):
+        return None
+    caller = await caller_of(request)
+    try:
+        course = await services.store.read(
+            lambda: course_of(services, course_id, active_only=False)
+        )
+    except NotFound:
+        return None
+    is_theirs = caller.may(Permission.EDIT_MATERIALS, course.slug)
+    is_shown = not course.is_active and is_theirs and caller.has(KeyScope.COURSES_READ)
+    return course if is_shown else None

@@ -1,0 +1,1 @@
+"""The REST api: one module a subject, each route under /api."""

@@ -1,0 +1,460 @@
+"""How Merlin stands: what serves, what waits, who is alive; its health for admins; probes, metrics.
+
+`/healthz`, `/readyz`, `/metrics`: whether the process lives, can work, and what it counts. The last
+two are for those who watch over it, by their addresses; to all others they are not there.
+
+What a process says in its heartbeat as `<noun>_<success|error|noop>` is counted since it began
+and becomes `merlin_<noun>_total{status=…}`; any other number is one of the moment and becomes
+`merlin_<process>_<noun>`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from merlin.api.hooks import is_near
+from merlin.api.middleware import Traffic
+from merlin.api.permissions import Caring, Watching, pipeline_of, services_of, watched
+from merlin.api.problems import Problem, language_of_request, problems
+from merlin.api.rest.views import said
+from merlin.api.schema import Shape
+from merlin.api.services import ApiServices, Picture, Pipeline
+from merlin.core.errors import MerlinError
+from merlin.core.exposition import MEDIA_TYPE, Family, Sample, exposed, metric_name
+from merlin.core.heartbeat import Heartbeat
+from merlin.core.log import get_logger, redact
+from merlin.core.notice import ADMINS
+from merlin.job.budget import month_start
+from merlin.model.registry import Serving
+
+STATUSES = frozenset({"success", "error", "noop"})
+FORGET_AFTER_S = 86_400.0
+
+
+def families(
+    picture: Picture, traffic: Traffic, now: datetime, *, database_is_up: bool = True
+) -> list[Family]:
+    """Return everything that /metrics shows."""
+    heard = [
+        beat for beat in picture.heartbeats if (now - beat.at).total_seconds() < FORGET_AFTER_S
+    ]
+    return [
+        Family(
+            "merlin_database_up",
+            "gauge",
+            "1 while the database answers the api.",
+            [Sample(database_is_up)],
+        ),
+        *_process_families(heard, now),
+        *_said(beat for beat in heard if beat.is_alive(now)),
+        Family(
+            "merlin_queue_depth",
+            "gauge",
+            "What waits in each queue.",
+            [Sample(depth, {"queue": name}) for name, depth in sorted(picture.queues.items())],
+        ),
+        Family(
+            "merlin_jobs",
+            "gauge",
+            "Fine-tune jobs by state.",
+            [Sample(count, {"state": state}) for state, count in sorted(picture.jobs.items())],
+        ),
+        *_serving(picture.serving),
+        _requests(traffic),
+        _hooks_refused(traffic),
+    ]
+
+
+def _process_families(beats: Sequence[Heartbeat], now: datetime) -> Iterable[Family]:
+    yield Family(
+        "merlin_process_up",
+        "gauge",
+        "1 while a process speaks, 0 once it has been silent for ten seconds.",
+        [Sample(beat.is_alive(now), _of(beat)) for beat in beats],
+    )
+    yield Family(
+        "merlin_process_start_seconds",
+        "gauge",
+        "When a process began, in seconds since 1970.",
+        [Sample(beat.since.timestamp(), _of(beat)) for beat in beats],
+    )
+    yield Family(
+        "merlin_heartbeat_seconds",
+        "gauge",
+        "When a process spoke last, in seconds since 1970.",
+        [Sample(beat.at.timestamp(), _of(beat)) for beat in beats],
+    )
+
+
+def _said(beats: Iterable[Heartbeat]) -> Iterable[Family]:
+    samples: dict[tuple[str, str], list[Sample]] = defaultdict(list)
+    for beat in beats:
+        for counter, count in beat.counters.items():
+            noun, _, status = counter.rpartition("_")
+            if noun and status in STATUSES:
+                key = metric_name("merlin", noun, "total"), "counter"
+                samples[key].append(Sample(count, {**_of(beat), "status": status}))
+            else:
+                key = metric_name("merlin", beat.process, counter), "gauge"
+                samples[key].append(Sample(count, _of(beat)))
+    for name, kind in sorted(samples):
+        yield Family(name, kind, "Told by the process itself.", samples[name, kind])
+
+
+def _of(beat: Heartbeat) -> dict[str, str]:
+    return {"process": beat.process, "host": beat.host}
+
+
+def _serving(models: Sequence[Serving]) -> Iterable[Family]:
+    yield Family(
+        "merlin_serving_model",
+        "gauge",
+        "1 for the model that serves each dataset.",
+        [
+            Sample(
+                1,
+                {
+                    "dataset": one.dataset,
+                    "model": one.model.model_id,
+                    "build": one.model.build_version,
+                },
+            )
+            for one in models
+        ],
+    )
+    yield Family(
+        "merlin_serving_since_seconds",
+        "gauge",
+        "When the serving model took over, in seconds since 1970.",
+        [Sample(one.since.timestamp(), {"dataset": one.dataset}) for one in models],
+    )
+
+
+def _requests(traffic: Traffic) -> Family:
+    return Family(
+        "merlin_http_requests_total",
+        "counter",
+        "Calls that this api process has answered.",
+        [
+            Sample(count, {"method": method, "route": route, "status": str(status)})
+            for (method, route, status), count in sorted(traffic.counts.items())
+        ],
+    )
+
+
+def _hooks_refused(traffic: Traffic) -> Family:
+    return Family(
+        "merlin_hooks_refused_total",
+        "counter",
+        "Calls of hooks refused for their secret or for where they come from.",
+        [Sample(count, {"hook": hook}) for hook, count in sorted(traffic.hooks_refused.items())],
+    )
+
+
+office_router = APIRouter(prefix="/api", tags=["office"])
+
+_ALARMS = 20
+_DAY = timedelta(days=1)
+_GONE_AFTER = timedelta(days=7)
+
+
+class ProcessShown(Shape):
+    """One process on one host, as it says of itself."""
+
+    process: str
+    host: str
+    alive: bool
+    since: datetime
+    at: datetime
+    step: str
+
+
+class DatasetStatus(Shape):
+    """How a dataset stands, in a line."""
+
+    name: str
+    verdict: str | None
+    build: str | None
+    serving: str | None = Field(description="the build whose model answers")
+    job: str | None = Field(description="the state of the newest job")
+
+
+class StatusShown(Shape):
+    """How Merlin stands."""
+
+    datasets: list[DatasetStatus]
+    queues: dict[str, int]
+    processes: list[ProcessShown]
+
+
+class QueueShown(Shape):
+    """A queue; `oldest` says since when its oldest entry waits."""
+
+    name: str
+    waiting: int
+    oldest: datetime | None
+
+
+class SpentShown(Shape):
+    """What a provider's jobs of this month may have cost, in millionths of `currency`."""
+
+    provider: str
+    spent_micro: int
+    cap_micro: int | None
+    currency: str
+
+
+class SunsetShown(Shape):
+    """When a model that is leaned on goes dark."""
+
+    model: str
+    used_for: str
+    ends: date
+    days_left: int
+
+
+class DiskShown(Shape):
+    """The disk that the state lies on, in bytes."""
+
+    free: int
+    total: int
+
+
+class AlarmShown(Shape):
+    """What admins were told."""
+
+    at: datetime
+    text: str
+
+
+class HealthShown(Shape):
+    """How Merlin does."""
+
+    processes: list[ProcessShown]
+    queues: list[QueueShown]
+    failures: dict[str, int] = Field(description="of the last day, by kind")
+    budget: list[SpentShown]
+    sunsets: list[SunsetShown]
+    disk: DiskShown | None
+    alarms: list[AlarmShown]
+
+
+@office_router.get("/status", summary="How Merlin stands", responses=problems(401, 403))
+async def show_status(request: Request, caller: Watching) -> StatusShown:
+    """Return what serves and what waits, of the datasets that you may watch."""
+    services, pipeline, mine = services_of(request), pipeline_of(request), watched(caller)
+
+    def found() -> StatusShown:
+        told = pipeline.reports.status()
+        return StatusShown(
+            datasets=[
+                DatasetStatus(
+                    name=name,
+                    verdict=each["verdict"],
+                    build=each["build"],
+                    serving=each["serving"]["build"] if each["serving"] else None,
+                    job=each["job"]["state"] if each["job"] else None,
+                )
+                for name, each in told["datasets"].items()
+                if mine is None or name in mine
+            ],
+            queues=told["queues"],
+            processes=list(_processes(services, pipeline)),
+        )
+
+    return await services.store.read(found)
+
+
+@office_router.get("/health", summary="How Merlin does", responses=problems(401, 403))
+async def show_health(request: Request, caller: Caring) -> HealthShown:  # noqa: ARG001 - a right
+    """Return who is alive, what waits and how long, what failed, money, sunsets, disk, alarms."""
+    services, pipeline = services_of(request), pipeline_of(request)
+    language = language_of_request(request)
+
+    def found() -> HealthShown:
+        now = services.clock()
+        oldest = pipeline.gauges.oldest()
+        alarms = services.rows.notices.newest(ADMINS, _ALARMS)
+        return HealthShown(
+            processes=list(_processes(services, pipeline)),
+            queues=[
+                QueueShown(name=name, waiting=count, oldest=oldest.get(name))
+                for name, count in pipeline.gauges.queues().items()
+            ],
+            failures=pipeline.gauges.failures(now - _DAY),
+            budget=list(_budget(pipeline, now)),
+            sunsets=list(_sunsets(pipeline, now.date())),
+            disk=_disk(pipeline),
+            alarms=[
+                AlarmShown(at=each.created_at, text=said(each.key, each.arguments, language))
+                for each in alarms
+            ],
+        )
+
+    return await services.store.read(found)
+
+
+def _processes(services: ApiServices, pipeline: Pipeline) -> Iterator[ProcessShown]:
+    now = services.clock()
+    for beat in sorted(pipeline.heartbeats.all(), key=lambda beat: (beat.process, beat.host)):
+        if now - beat.at < _GONE_AFTER:
+            yield ProcessShown(
+                process=beat.process,
+                host=beat.host,
+                alive=beat.is_alive(now),
+                since=beat.since,
+                at=beat.at,
+                step=beat.step,
+            )
+
+
+def _budget(pipeline: Pipeline, now: datetime) -> Iterator[SpentShown]:
+    for provider, currency in pipeline.currencies.items():
+        yield SpentShown(
+            provider=provider,
+            spent_micro=pipeline.spending.spent(provider, month_start(now)),
+            cap_micro=pipeline.caps.per_month_micro,
+            currency=currency,
+        )
+
+
+def _sunsets(pipeline: Pipeline, today: date) -> Iterator[SunsetShown]:
+    """Yield when models that are in use go dark, the next first."""
+    used = {each.model_id: each.purpose for each in pipeline.relies_on}
+    for name, told in pipeline.reports.status()["datasets"].items():
+        if told["serving"]:
+            used |= dict.fromkeys(_bases(pipeline, name), name)
+    ends = sorted((pipeline.sunsets[base], base) for base in used if base in pipeline.sunsets)
+    for day, base in ends:
+        left = max((day - today).days, 0)
+        yield SunsetShown(model=base, used_for=used[base], ends=day, days_left=left)
+
+
+def _bases(pipeline: Pipeline, dataset: str) -> list[str]:
+    """Return the base of the model that serves a dataset."""
+    models = pipeline.lists.models([dataset], 50)
+    jobs = [each["job"] for each in models if each["serves"] and each["job"]]
+    return [pipeline.reports.job(job, 1)["recipe"].get("base_model", "") for job in jobs]
+
+
+def _disk(pipeline: Pipeline) -> DiskShown | None:
+    if pipeline.state_dir is None:
+        return None
+    usage = shutil.disk_usage(pipeline.state_dir)
+    return DiskShown(free=usage.free, total=usage.total)
+
+
+log = get_logger(__name__)
+
+process_router = APIRouter(tags=["process"])
+
+ANSWER_S = 3.0
+_METRICS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+    **problems(404),
+}
+OTHERS = ("daemon", "bot")
+
+
+class Alive(BaseModel):
+    """A process that lives."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: str
+
+
+class ReadyProcess(BaseModel):
+    """Another process, as its heartbeat tells."""
+
+    model_config = ConfigDict(frozen=True, title="ProcessShown")
+
+    alive: bool
+    age_s: float | None = Field(description="seconds since its last heartbeat; null: none came")
+    step: str
+
+
+class Ready(BaseModel):
+    """Whether calls can be served, and how the other processes do."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ready: bool
+    database: str = Field(description="ok or silent")
+    processes: dict[str, ReadyProcess]
+
+
+@process_router.get("/healthz", summary="Whether the process lives")
+async def healthz() -> Alive:
+    """Say that the process lives; touches nothing else, so a restart would mend a silence."""
+    return Alive(status="ok")
+
+
+@process_router.get(
+    "/readyz",
+    summary="Whether calls can be served",
+    response_model=Ready,
+    responses={503: {"model": Ready, "description": "The database is silent"}, **problems(404)},
+)
+async def readyz(request: Request) -> Response:
+    """Say whether calls can be served: 200 when the database answers, else 503.
+
+    The other processes are told of, but do not decide: pages answer without them.
+    """
+    services: ApiServices = request.app.state.services
+    _refuse_strangers(request)
+    try:
+        picture = await asyncio.wait_for(services.look(), ANSWER_S)
+    except (MerlinError, TimeoutError) as error:
+        log.warning("the database did not answer", reason=redact(str(error)))
+        return JSONResponse({"ready": False, "database": "silent", "processes": {}}, 503)
+    told = _ready_processes(picture.heartbeats, services.clock())
+    return JSONResponse({"ready": True, "database": "ok", "processes": told})
+
+
+def _refuse_strangers(request: Request) -> None:
+    """Raise Problem 404 for a call from elsewhere than those who watch over this api."""
+    services: ApiServices = request.app.state.services
+    if not is_near(request, services.monitoring):
+        raise Problem(HTTPStatus.NOT_FOUND, "not-found")
+
+
+def _ready_processes(beats: Sequence[Heartbeat], now: datetime) -> dict[str, dict[str, object]]:
+    """Return the newest words of each process; more hosts may run the same one."""
+    newest = {beat.process: beat for beat in sorted(beats, key=lambda beat: beat.at)}
+    told: dict[str, dict[str, object]] = {
+        name: {"alive": False, "age_s": None, "step": ""} for name in OTHERS
+    }
+    for name, beat in newest.items():
+        age_s = round((now - beat.at).total_seconds(), 1)
+        told[name] = {"alive": beat.is_alive(now), "age_s": age_s, "step": beat.step}
+    return told
+
+
+@process_router.get(
+    "/metrics", summary="Everything countable", response_class=PlainTextResponse, responses=_METRICS
+)
+async def metrics(request: Request) -> Response:
+    """Return everything countable, for Prometheus; this process's own part always."""
+    _refuse_strangers(request)
+    state = request.app.state
+    try:
+        picture = await asyncio.wait_for(state.services.look(), ANSWER_S)
+        is_up = True
+    except (MerlinError, TimeoutError):
+        picture, is_up = Picture(), False
+    page = families(picture, state.traffic, state.services.clock(), database_is_up=is_up)
+    page += state.services.connections.families("merlin", "http")
+    page += state.bodies.families("merlin", "http")
+    return PlainTextResponse(exposed(page), media_type=MEDIA_TYPE)

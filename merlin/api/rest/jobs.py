@@ -1,0 +1,154 @@
+"""Jobs: what is being trained, how far it is, launch and cancel.
+
+A job's losses over its steps are also told as a picture, in the words of whoever looks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from merlin.account.role import Permission
+from merlin.api.permissions import Launching, Watching, found, pipeline_of, seen, services_of
+from merlin.api.problems import NAMED, NOT_MODIFIED, headers_of, language_of_request, problems
+from merlin.api.response_cache import is_known, not_modified, tag_of, tagged
+from merlin.api.rest.datasets import ASKED, Wish, ask
+from merlin.api.rest.views import JobDetails, JobShown, LossPoint, job_details, job_shown
+from merlin.api.schema import Body, DatasetName, Id, Line, Page, Shape, page_of, part
+from merlin.core.errors import NotFound
+from merlin.core.picture import PictureWords, loss_picture
+from merlin.core.request import RequestKind
+from merlin.core.text import text
+
+# One takes a tenth of a second and 25 MB while it is drawn.
+AT_ONCE = 2
+
+
+async def picture_of(request: Request, job: JobDetails, language: str, *, is_dark: bool) -> bytes:
+    """Return a PNG; where nothing was measured yet it says so. Few are drawn at once."""
+    words = PictureWords(
+        title=job.build or job.dataset,
+        train=text(language, "page-loss-train"),
+        test=text(language, "page-loss-test"),
+        steps=text(language, "page-losses-steps"),
+        none=text(language, "page-no-losses"),
+        language=language,
+    )
+    series = points(job.losses.train), points(job.losses.test)
+    async with _easels(request):
+        return await asyncio.to_thread(loss_picture, *series, words, dark=is_dark)
+
+
+def points(series: list[LossPoint]) -> list[tuple[float, float]]:
+    """Return a series as it is drawn."""
+    return [(each.step, each.loss) for each in series]
+
+
+def _easels(request: Request) -> asyncio.Semaphore:
+    state = request.app.state
+    if not hasattr(state, "easels"):
+        state.easels = asyncio.Semaphore(AT_ONCE)
+    easels: asyncio.Semaphore = state.easels
+    return easels
+
+
+router = APIRouter(prefix="/api/jobs", tags=["jobs"])
+
+
+_PNG = {"image/png": {"schema": {"type": "string", "contentMediaType": "image/png"}}}
+_PICTURE: dict[int | str, dict[str, Any]] = {200: {"description": "The picture", "content": _PNG}}
+Theme = Annotated[Literal["light", "dark"], Query(description="on which ground")]
+
+
+class JobList(Shape):
+    """Jobs, newest first."""
+
+    jobs: list[JobShown]
+
+
+class Launch(Body):
+    """Which dataset is to be trained: its newest build."""
+
+    dataset: Annotated[Line, Field(min_length=1, max_length=200)]
+
+
+@router.get("", summary="Jobs", responses=problems(401, 403, 404, 422))
+async def list_jobs(
+    request: Request,
+    response: Response,
+    caller: Watching,
+    page: Annotated[Page, Depends(page_of)],
+    dataset: DatasetName = "",
+) -> JobList:
+    """Return one part of them, the newest first."""
+    lists = pipeline_of(request).lists
+    told = await part(request, response, caller, (page, dataset), lists.jobs)
+    return JobList(jobs=[job_shown(each) for each in told])
+
+
+@router.get("/{job_id}", summary="A job", responses=problems(401, 403, 404, 422))
+async def show_job(request: Request, caller: Watching, job_id: Id) -> JobDetails:
+    """Return it with its diary, checkpoints and losses."""
+    reports = pipeline_of(request).reports
+    return job_details(await found(request, caller, lambda: reports.job(job_id)))
+
+
+@router.get(
+    "/{job_id}/loss.png",
+    summary="A job's losses as a picture",
+    response_class=Response,
+    responses=_PICTURE | NOT_MODIFIED | problems(401, 403, 404, 422),
+)
+async def show_job_losses(
+    request: Request, caller: Watching, job_id: Id, theme: Theme = "light"
+) -> Response:
+    """Return them over the steps as a PNG of 1280 by 720, in the caller's language."""
+    reports, language = pipeline_of(request).reports, language_of_request(request)
+    job = job_details(await found(request, caller, lambda: reports.job(job_id)))
+    seed = f"{job.build} {job.dataset} {language} {theme} ".encode()
+    tag = tag_of(seed + job.losses.model_dump_json().encode())
+    if is_known(request, tag):
+        return tagged(not_modified(language), tag)
+    content = await picture_of(request, job, language, is_dark=theme == "dark")
+    headers = headers_of(language)
+    return tagged(Response(content, headers=headers, media_type="image/png"), tag)
+
+
+@router.post(
+    "",
+    summary="Train the newest build of a dataset",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=None,
+    openapi_extra=NAMED,
+    responses=ASKED,
+)
+async def launch_job(request: Request, caller: Launching, body: Launch) -> Response:
+    """Ask the daemon to launch; budget and sunsets are looked at there."""
+    seen(caller, body.dataset, Permission.LAUNCH)
+    pipeline = pipeline_of(request)
+    told = await services_of(request).store.read(pipeline.reports.status)
+    if body.dataset not in told["datasets"]:
+        raise NotFound("no dataset", "change-no-dataset", dataset=body.dataset)
+    wish = Wish(RequestKind.LAUNCH, {"dataset": body.dataset}, f"dataset:{body.dataset}")
+    return await ask(request, caller, wish)
+
+
+@router.post(
+    "/{job_id}/cancel",
+    summary="Stop a job",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=None,
+    openapi_extra=NAMED,
+    responses=ASKED,
+)
+async def cancel_job(request: Request, caller: Launching, job_id: Id) -> Response:
+    """Ask the daemon to stop it."""
+    reports = pipeline_of(request).reports
+    await found(request, caller, lambda: reports.job(job_id, 1), Permission.LAUNCH)
+    return await ask(request, caller, Wish(RequestKind.CANCEL, {"job": job_id}, f"job:{job_id}"))

@@ -1,0 +1,342 @@
+"""Sign in and out: within Telegram, by password, by the bot, by OpenID Connect.
+
+Every way ends in a cookie that no script can read. Within Telegram's frame, where a browser may
+keep none, the token is answered too, to be sent as `Authorization: Bearer`.
+
+By the bot: the page shows two digits and a link, the person says yes in the bot. OpenID Connect:
+out to the issuer, and back with a code.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from merlin.account.browser import agent_of, place_of
+from merlin.account.login import LIFE as CODE_LIFE
+from merlin.account.login import PAYLOAD, LoginState
+from merlin.account.openid import LIFE as JOURNEY_LIFE
+from merlin.account.openid import Issuer, OpenIdRefused, new_journey, read_journey
+from merlin.account.sign_in import How
+from merlin.account.telegram_data import MOST_BYTES, Signers, TelegramPerson, read_telegram_data
+from merlin.account.user import User
+from merlin.api.auth import (
+    BROWSER,
+    LOGIN,
+    SIGN_IN,
+    Entered,
+    Kept,
+    Known,
+    PasswordCheck,
+    Person,
+    checked,
+    enter,
+    forget,
+    keep,
+    kept,
+    remember_browser,
+    require_same_origin,
+)
+from merlin.api.problems import Problem, problems
+from merlin.api.rate_limits import LoginThrottle, network_of
+from merlin.api.rest.account import Me, me_of
+from merlin.api.services import ApiServices, Rows
+from merlin.chat.setting import BOT_ID, BOT_NAME
+from merlin.core.log import get_logger
+from merlin.core.web.answering import own_address
+
+YEAR_S = 365 * 24 * 3600
+
+
+router = APIRouter(
+    prefix="/api/auth", tags=["sign-in"], dependencies=[Depends(require_same_origin)]
+)
+_Said = ConfigDict(frozen=True, extra="forbid")
+_Shown = ConfigDict(frozen=True)
+
+
+class TelegramSaid(BaseModel):
+    """What Telegram gave the page that it opened."""
+
+    model_config = _Said
+
+    init_data: str = Field(
+        min_length=1, max_length=MOST_BYTES, description="window.Telegram.WebApp.initData"
+    )
+
+
+class PasswordSaid(BaseModel):
+    """A user name and its password."""
+
+    model_config = _Said
+
+    name: str = Field(min_length=1, max_length=64)
+    password: str = Field(min_length=1, max_length=256)
+
+
+class SignedInShown(BaseModel):
+    """Somebody is signed in."""
+
+    model_config = _Shown
+
+    user: Me
+    expires_at: datetime
+    token: str | None = Field(default=None, description="within Telegram alone; else a cookie")
+
+
+@router.post("/telegram", summary="Sign in within Telegram", responses=problems(401, 403, 422, 429))
+async def sign_in_by_telegram(
+    request: Request, response: Response, body: TelegramSaid
+) -> SignedInShown:
+    """Sign in the person for whom Telegram opened the page; its data counts for an hour."""
+    services: ApiServices = request.app.state.services
+    rows = services.rows
+    signers = await services.store.read(lambda: _signers(services))
+    person = read_telegram_data(body.init_data, signers, services.clock())
+    if person is None:
+        raise Problem(HTTPStatus.UNAUTHORIZED, "telegram-data")
+
+    def work() -> tuple[Entered, Me]:
+        _meet(rows, person)
+        entered = enter(request, rows, Known(person.user_id, How.TELEGRAM, person.source))
+        return entered, me_of(services, person.user_id)
+
+    entered, told = await services.store.do(work)
+    remember_browser(request, response, entered)
+    expires_at = entered.sign_in.expires_at
+    return SignedInShown(user=told, expires_at=expires_at, token=entered.token)
+
+
+def _signers(services: ApiServices) -> Signers:
+    bot_id = services.rows.settings.get(BOT_ID)
+    entrance = services.entrance
+    return Signers(int(bot_id) if bot_id.isdecimal() else 0, entrance.keys, entrance.token)
+
+
+def _meet(rows: Rows, person: TelegramPerson) -> None:
+    rows.users.met(User(person.user_id, person.language_code))
+    if person.name:
+        rows.users.set_name(person.user_id, person.name)
+
+
+@router.post(
+    "/password", summary="Sign in by user name and password", responses=problems(401, 403, 422, 429)
+)
+async def sign_in_by_password(
+    request: Request, response: Response, body: PasswordSaid
+) -> SignedInShown:
+    """Sign in by user name and password; who guesses waits ever longer."""
+    services: ApiServices = request.app.state.services
+    rows = services.rows
+    browser = kept(request, BROWSER)
+    account = await checked(request, PasswordCheck(body.name, body.password, browser))
+
+    def work() -> tuple[Entered, Me, str]:
+        entered = enter(request, rows, Known(account.user_id, How.PASSWORD))
+        is_known = rows.accounts.knows(account.user_id, browser)
+        met = "" if is_known else rows.accounts.meet(account.user_id)
+        return entered, me_of(services, account.user_id), met
+
+    entered, told, met = await services.store.do(work)
+    remember_browser(request, response, entered)
+    if met:
+        keep(request, response, Kept(BROWSER, met, YEAR_S))
+    return SignedInShown(user=told, expires_at=entered.sign_in.expires_at)
+
+
+@router.post(
+    "/sign-out",
+    summary="Sign out here",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=problems(401, 403, 429),
+)
+async def sign_out(request: Request, response: Response, caller: Person) -> None:
+    """End this sign-in; other browsers stay signed in."""
+    services: ApiServices = request.app.state.services
+    sign_ins = services.rows.sign_ins
+    await services.store.do(lambda: sign_ins.close(caller.user_id, caller.credential))
+    forget(request, response, SIGN_IN)
+
+
+# How often a page asks whether somebody has said yes in the bot.
+POLL_S = 3
+
+
+class LoginShown(BaseModel):
+    """A login that waits for a yes in the bot."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str = Field(description="what the bot is told: /start login_<key>")
+    number: int = Field(description="two digits that the bot shows too")
+    url: str | None = Field(description="opens the bot; null while its name is not known")
+    expires_at: datetime
+    poll_s: int = Field(description="how often /api/auth/wait may be asked")
+
+
+class WaitShown(BaseModel):
+    """How far a login has come; `signed_in` once it was confirmed and asked for by POST."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: LoginState
+    number: int | None = None
+    expires_at: datetime | None = None
+    signed_in: SignedInShown | None = None
+
+
+@router.post("/start", summary="Begin a sign-in by the bot", responses=problems(403, 429))
+async def start_login(request: Request, response: Response) -> LoginShown:
+    """Begin a login that is confirmed in the bot; open `url`, then ask /api/auth/wait."""
+    services: ApiServices = request.app.state.services
+    gate: LoginThrottle = request.app.state.gate
+    gate.start(network_of(request.scope), gate.clock())
+    agent = agent_of(request.headers.get("user-agent", ""))
+    place = place_of(request.client.host if request.client else "")
+    rows = services.rows
+    started = await services.store.do(lambda: rows.logins.start(agent, place))
+    name = await services.store.read(lambda: rows.settings.get(BOT_NAME))
+    seconds = int(CODE_LIFE.total_seconds())
+    keep(request, response, Kept(LOGIN, started.browser, seconds))
+    link = f"{services.entrance.link_url.rstrip('/')}/{name}?start={PAYLOAD}{started.key}"
+    return LoginShown(
+        key=started.key,
+        number=started.login.number,
+        url=link if name else None,
+        expires_at=started.login.expires_at,
+        poll_s=POLL_S,
+    )
+
+
+@router.get("/wait", summary="Look how far a sign-in has come", responses=problems(403, 429))
+async def look_at_login(request: Request) -> WaitShown:
+    """Tell how far the login of this browser has come; changes nothing."""
+    services: ApiServices = request.app.state.services
+    browser = kept(request, LOGIN)
+    login = await services.store.read(lambda: services.rows.logins.of_browser(browser))
+    if login is None:
+        return WaitShown(state=LoginState.EXPIRED)
+    return WaitShown(state=login.state, number=login.number, expires_at=login.expires_at)
+
+
+@router.post("/wait", summary="Sign in once the bot was told yes", responses=problems(403, 429))
+async def finish_login(request: Request, response: Response) -> WaitShown:
+    """Tell how far the login of this browser has come; sign in where it was confirmed."""
+    services: ApiServices = request.app.state.services
+    browser, rows = kept(request, LOGIN), services.rows
+
+    def work() -> tuple[Entered, Me] | None:
+        login = rows.logins.take(browser)
+        if login is None or login.user_id is None:
+            return None
+        entered = enter(request, rows, Known(login.user_id, How.CODE))
+        return entered, me_of(services, login.user_id)
+
+    done = await services.store.do(work)
+    if done is None:
+        return await look_at_login(request)
+    entered, told = done
+    remember_browser(request, response, entered)
+    forget(request, response, LOGIN)
+    signed_in = SignedInShown(user=told, expires_at=entered.sign_in.expires_at)
+    return WaitShown(state=LoginState.CONFIRMED, signed_in=signed_in)
+
+
+log = get_logger(__name__)
+
+COOKIE = "merlin-openid"
+BACK = "/api/auth/openid/callback"
+_MOST = 2048
+_FOUND: dict[int | str, dict[str, Any]] = {303: {"description": "the browser goes on"}}
+
+
+@router.get(
+    "/openid",
+    summary="Sign in by OpenID Connect",
+    status_code=HTTPStatus.SEE_OTHER,
+    response_class=Response,
+    responses=_FOUND | problems(401, 403, 404, 429),
+)
+async def begin_openid(
+    request: Request,
+    next: Annotated[  # noqa: A002 - as the pages call it
+        str, Query(max_length=_MOST, description="the page of this site to come back to")
+    ] = "/",
+) -> Response:
+    """Send the browser to the issuer; 404 where the config names none."""
+    services, issuer = _issuer(request)
+    journey = new_journey(own_address(next))
+    try:
+        address = await issuer.address(journey, _redirect_uri(services))
+    except OpenIdRefused as error:
+        return _refused(request, error, journey.back)
+    response = RedirectResponse(address, HTTPStatus.SEE_OTHER)
+    keep(request, response, Kept(COOKIE, journey.written(), int(JOURNEY_LIFE.total_seconds())))
+    return response
+
+
+@router.get(
+    "/openid/callback",
+    summary="Come back from the issuer",
+    status_code=HTTPStatus.SEE_OTHER,
+    response_class=Response,
+    responses=_FOUND | problems(401, 403, 404, 422, 429),
+)
+async def finish_openid(
+    request: Request,
+    state: Annotated[str, Query(max_length=_MOST)] = "",
+    code: Annotated[str, Query(max_length=_MOST)] = "",
+) -> Response:
+    """Sign in who came back with a code to the browser that set out; then show the page it left."""
+    services, issuer = _issuer(request)
+    journey = read_journey(kept(request, COOKIE), state)
+    # Whoever can set cookies here must not be able to lead people elsewhere by one.
+    back = own_address(journey.back) if journey is not None else "/"
+    if journey is None or not code:
+        return _refused(request, OpenIdRefused("another browser, or no code"), back)
+    try:
+        person = await issuer.arrived(code, journey, _redirect_uri(services))
+    except OpenIdRefused as error:
+        return _refused(request, error, back)
+    rows = services.rows
+
+    def work() -> Entered:
+        known = rows.users.get(person.user_id)
+        rows.users.met(User(person.user_id, known.language_code if known else ""))
+        if person.name:
+            rows.users.set_name(person.user_id, person.name)
+        return enter(request, rows, Known(person.user_id, How.OPENID))
+
+    entered = await services.store.do(work)
+    response = RedirectResponse(back, HTTPStatus.SEE_OTHER)
+    remember_browser(request, response, entered)
+    forget(request, response, COOKIE)
+    return response
+
+
+def _issuer(request: Request) -> tuple[ApiServices, Issuer]:
+    services: ApiServices = request.app.state.services
+    issuer = services.entrance.issuer
+    if issuer is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "not-found")
+    return services, issuer
+
+
+def _redirect_uri(services: ApiServices) -> str:
+    return services.public_url.rstrip("/") + BACK
+
+
+def _refused(request: Request, error: OpenIdRefused, back: str) -> Response:
+    """Lead a person back to the ways to sign in, where it is said; tell a program the problem."""
+    log.warning("nobody came by openid", reason=str(error))
+    if "text/html" not in request.headers.get("accept", ""):
+        raise Problem(HTTPStatus.UNAUTHORIZED, "openid") from error
+    asked = urlencode({"next": back, "refused": "openid"})
+    return RedirectResponse(f"/sign-in?{asked}", HTTPStatus.SEE_OTHER)

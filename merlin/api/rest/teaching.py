@@ -1,0 +1,476 @@
+"""What those who lead a course change of it: its card and its materials, each write a commit.
+
+A write answers 202 with a change; `?dry_run=true` answers 200 with what would come of it.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Annotated, Literal, Self
+
+from fastapi import APIRouter, Depends, Header, Query
+from pydantic import ConfigDict, Field, model_validator
+from starlette.requests import Request
+from starlette.responses import Response
+
+from merlin.account.key import Scope
+from merlin.account.role import Permission
+from merlin.api.auth import Caller, holding
+from merlin.api.idempotency import once
+from merlin.api.permissions import Leading, account_name, led, services_of
+from merlin.api.problems import NAMED, language_of_request, problems
+from merlin.api.rest.courses import TYPE_VALUES, kind_of
+from merlin.api.rest.examples import Shelf, asked, shelf_of, unchanged
+from merlin.api.rest.views import ChangeShown, PreviewShown
+from merlin.api.schema import WHOLE, Body, Both, DryRun, Id, Line, Shape, Texts, Title, Words, needs
+from merlin.chat.interest import Stretch, by_week
+from merlin.course.catalogue import Course
+from merlin.course.leading import leads
+from merlin.course.teaching import Book, Draft, Lesson, Proposed
+from merlin.dataset.masking import mask
+
+MOST_LETTERS = 400_000
+MOST_TEACHERS = 100
+
+# The revision that an editor saw; `If-Match` may say it too.
+Revision = Annotated[Line, Field(max_length=64)]
+Kind = Annotated[
+    Line, Field(min_length=1, max_length=40, json_schema_extra={"enum": TYPE_VALUES[1:]})
+]
+# No user, no password: what stands before an @ leads people astray.
+Address = Annotated[
+    str,
+    Field(
+        max_length=2000,
+        pattern=r"^https://[^\s@/?#\\:\[\]\x00-\x1f\x7f]+(:[0-9]{1,5})?([/?#][^\s\x00-\x1f\x7f]*)?$",
+    ),
+]
+
+
+class MaterialBody(Body):
+    """A material as it shall be; a text or the address of a file, or both."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={"anyOf": [needs("text"), needs("file_url")]},
+    )
+
+    title: Title
+    type: Kind
+    lesson: Annotated[int, Field(ge=1, le=1000, strict=True), WHOLE]
+    text: Annotated[Words, Field(min_length=1, max_length=MOST_LETTERS)] | None = Field(
+        default=None, description="Markdown"
+    )
+    file_url: Address | None = Field(default=None, description="https only")
+    place: Annotated[int, Field(ge=0, le=1000, strict=True), WHOLE] | None = Field(
+        default=None, description="where in the file, from 0; null: where it is"
+    )
+    revision: Revision | None = Field(
+        default=None, description="the one that you saw; needed where one lies there"
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.text is None and self.file_url is None:
+            raise ValueError("text or file_url is wanted")
+        return self
+
+    def draft(self) -> Draft:
+        """Return the material. Raises Problem 422 for a word that is no type of ours."""
+        return Draft(
+            kind=kind_of(self.type) or "",
+            lesson=self.lesson,
+            title=self.title.given(),
+            text=self.text or "",
+            file_url=self.file_url or "",
+            place=self.place,
+        )
+
+
+class CourseBody(Body):
+    """What is to change of a course; what is not named stays as it is."""
+
+    name: Title | None = None
+    description: Texts | None = Field(default=None, description="{} takes it away")
+    semester: Annotated[int, Field(ge=1, le=12, strict=True), WHOLE] | None = None
+    active: bool | None = Field(default=None, strict=True)
+    teachers: (
+        Annotated[
+            list[Annotated[Line, Field(min_length=1, max_length=64)]],
+            Field(max_length=MOST_TEACHERS),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="account names of those who lead it",
+        json_schema_extra={"uniqueItems": True},
+    )
+    revision: Revision | None = None
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> Self:
+        if self.teachers is not None and len(set(self.teachers)) < len(self.teachers):
+            raise ValueError("a teacher twice")
+        return self
+
+    def values(self) -> dict[str, object]:
+        """Return what changes, as course.yaml says it."""
+        told: dict[str, object] = {}
+        for key in ("semester", "active", "teachers"):
+            if getattr(self, key) is not None:
+                told[key] = getattr(self, key)
+        if self.name is not None:
+            told["name"] = self.name.given()
+        if self.description is not None:
+            told["description"] = self.description.given() or None
+        return told
+
+
+class MaterialKind(StrEnum):
+    """What a material is."""
+
+    LECTURE = "lecture"
+    SEMINAR = "seminar"
+    LAB = "lab"
+
+
+class TaughtCourse(Shape):
+    """A course that the caller leads."""
+
+    id: int
+    slug: str
+    name: Both
+    semester: int
+    active: bool
+    materials: int
+
+
+class TaughtCourses(Shape):
+    """The courses that the caller leads."""
+
+    courses: list[TaughtCourse]
+
+
+class TaughtMaterial(Shape):
+    """A material as its files say it, with what waits for its commit."""
+
+    id: int | None = Field(description="null as long as no commit has it")
+    place: int = Field(description="where it stands in course.yaml, from 0")
+    type: MaterialKind
+    lesson: int
+    title: Both
+    text: str | None
+    text_path: str | None
+    file_url: str | None
+    revision: str
+
+
+class TaughtDetails(Shape):
+    """A course as those see it who edit it."""
+
+    id: int
+    slug: str
+    semester: int
+    name: Both
+    description: Both
+    active: bool
+    teachers: list[str]
+    revision: str
+    materials: list[TaughtMaterial]
+
+
+def course_taught(course: Course) -> TaughtCourse:
+    """Return a course as a list shows it."""
+    return TaughtCourse(
+        id=course.course_id,
+        slug=course.slug,
+        name=Both(**course.name),
+        semester=course.semester,
+        active=course.is_active,
+        materials=course.materials,
+    )
+
+
+def details(course: Course, book: Book, lessons: list[Lesson]) -> TaughtDetails:
+    """Return a course as its file says it."""
+    card = book.card()
+    return TaughtDetails(
+        id=course.course_id,
+        slug=course.slug,
+        semester=card["semester"],
+        name=Both(**card["name"]),
+        description=Both(**card.get("description", {})),
+        active=card.get("active", True),
+        teachers=card.get("teachers", []),
+        revision=book.revision,
+        materials=[_material(each, book) for each in lessons],
+    )
+
+
+def _material(lesson: Lesson, book: Book) -> TaughtMaterial:
+    spec, entry = lesson.spec, book.value["materials"][lesson.place]
+    return TaughtMaterial(
+        id=lesson.material_id,
+        place=lesson.place,
+        type=MaterialKind(spec.kind),
+        lesson=spec.lesson,
+        title=Both(**entry["title"]),
+        text=lesson.words,
+        text_path=spec.text or None,
+        file_url=spec.file_url or None,
+        revision=lesson.revision,
+    )
+
+
+router = APIRouter(prefix="/api", tags=["teaching"])
+
+Reading = Annotated[Caller, Depends(holding(Scope.COURSES_READ))]
+WRITTEN = {
+    HTTPStatus.ACCEPTED.value: {"model": ChangeShown, "description": "A commit was asked for"},
+    HTTPStatus.OK.value: {"model": PreviewShown, "description": "What a dry run tells"},
+    **problems(400, 401, 403, 404, 409, 413, 422),
+}
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", description="the revision that you saw", max_length=80)
+]
+_DAYS = 28
+_MOST_DAYS = 366
+_WORST = 20
+
+
+@router.get("/teacher/courses", summary="The courses that you lead", responses=problems(401, 403))
+async def list_taught_courses(request: Request, caller: Reading) -> TaughtCourses:
+    """Return them by semester; none for somebody who leads no course."""
+    services = services_of(request)
+
+    def found() -> TaughtCourses:
+        name = account_name(services, caller)
+        every = services.rows.courses.courses(active_only=False)
+        mine = [each for each in every if leads(caller.standing, name, each)]
+        return TaughtCourses(courses=[course_taught(each) for each in mine])
+
+    if not caller.may(Permission.EDIT_MATERIALS):
+        return TaughtCourses(courses=[])
+    return await services.store.read(found)
+
+
+@router.get(
+    "/teacher/courses/{course_id}",
+    summary="A course as its files say it, with what waits for its commit",
+    responses=problems(401, 403, 404, 409, 422),
+)
+async def show_taught_course(request: Request, caller: Leading, course_id: Id) -> TaughtDetails:
+    """Return the texts, and the revisions that a write has to name."""
+    course = await led(request, caller, course_id)
+    services = services_of(request)
+
+    def found() -> TaughtDetails:
+        shelf = shelf_of(services, course.slug)
+        book = Book(shelf.files)
+        return details(course, book, book.lessons(shelf.known))
+
+    return await services.store.read(found)
+
+
+@router.patch(
+    "/courses/{course_id}",
+    summary="Change a course's card",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=None,
+    responses=WRITTEN,
+)
+async def edit_course(
+    request: Request,
+    caller: Leading,
+    course_id: Id,
+    body: CourseBody,
+    if_match: IfMatch = None,
+    *,
+    dry_run: DryRun = False,
+) -> Response:
+    """Ask for a commit that changes course.yaml."""
+    course = await led(request, caller, course_id)
+
+    def make(shelf: Shelf) -> Proposed:
+        book = Book(shelf.files)
+        proposed = book.with_card(body.values())
+        new = proposed.edits[0].text
+        unchanged(body.revision or if_match, book.revision, new, book.text)
+        return proposed
+
+    return await asked(request, caller, course.slug, make, dry_run=dry_run)
+
+
+@router.post(
+    "/courses/{course_id}/materials",
+    summary="Add a material",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=None,
+    openapi_extra=NAMED,
+    responses=WRITTEN,
+)
+async def add_material(
+    request: Request,
+    caller: Leading,
+    course_id: Id,
+    body: MaterialBody,
+    *,
+    dry_run: DryRun = False,
+) -> Response:
+    """Ask for a commit with the material and the file of its text."""
+    course, draft = await led(request, caller, course_id), body.draft()
+
+    async def deed(number: int) -> Response:
+        return await asked(
+            request,
+            caller,
+            course.slug,
+            lambda shelf: Book(shelf.files).added(draft),
+            dry_run=dry_run,
+            number=number,
+        )
+
+    return await once(request, caller, deed)
+
+
+@router.put(
+    "/courses/{course_id}/materials/{material_id}",
+    summary="Change a material",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=None,
+    responses=WRITTEN,
+)
+async def edit_material(
+    request: Request,
+    caller: Leading,
+    course_id: Id,
+    material_id: Id,
+    body: MaterialBody,
+    if_match: IfMatch = None,
+    *,
+    dry_run: DryRun = False,
+) -> Response:
+    """Ask for a commit that makes the material what the body says."""
+    course, draft = await led(request, caller, course_id), body.draft()
+
+    def make(shelf: Shelf) -> Proposed:
+        book = Book(shelf.files)
+        lesson = book.lesson(shelf.known, material_id)
+        unchanged(body.revision or if_match, lesson.revision, body.text, lesson.words)
+        return book.changed(lesson.place, draft)
+
+    return await asked(request, caller, course.slug, make, dry_run=dry_run)
+
+
+@router.delete(
+    "/courses/{course_id}/materials/{material_id}",
+    summary="Remove a material",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=None,
+    responses=WRITTEN,
+)
+async def remove_material(
+    request: Request,
+    caller: Leading,
+    course_id: Id,
+    material_id: Id,
+    revision: Annotated[str, Query(max_length=64)] = "",
+    if_match: IfMatch = None,
+    *,
+    dry_run: DryRun = False,
+) -> Response:
+    """Ask for a commit without the material, and without its text where no other names it."""
+    course = await led(request, caller, course_id)
+
+    def make(shelf: Shelf) -> Proposed:
+        book = Book(shelf.files)
+        lesson = book.lesson(shelf.known, material_id)
+        unchanged(revision or if_match, lesson.revision, None, lesson.words)
+        return book.dropped(lesson.place)
+
+    return await asked(request, caller, course.slug, make, dry_run=dry_run)
+
+
+class Asked(Shape):
+    """What was asked in a day or a week."""
+
+    begins: date
+    questions: int
+    liked: int
+    disliked: int
+
+
+class DislikedAnswer(Shape):
+    """An answer that people did not like; personal words are masked, nobody is named."""
+
+    at: datetime
+    question: str
+    answer: str
+    model: str
+    liked: int
+    disliked: int
+
+
+class Questions(Shape):
+    """What is asked about a course."""
+
+    course: int
+    by: Literal["day", "week"]
+    since: date
+    asked: list[Asked]
+    disliked: list[DislikedAnswer] = Field(
+        description="the least liked first, only of people who allow their words to be used"
+    )
+
+
+@router.get(
+    "/courses/{course_id}/questions",
+    summary="What people ask about a course",
+    responses=problems(401, 403, 404, 422),
+)
+async def show_questions(
+    request: Request,
+    caller: Leading,
+    course_id: Id,
+    by: Literal["day", "week"] = "day",
+    days: Annotated[int, Query(ge=1, le=_MOST_DAYS)] = _DAYS,
+) -> Questions:
+    """Return counts, and the words of those who allowed it."""
+    course = await led(request, caller, course_id)
+    services, language = services_of(request), language_of_request(request)
+    since = services.clock().date() - timedelta(days=days - 1)
+
+    def found() -> Questions:
+        interest = services.rows.interest
+        told = interest.days(course.slug, since)
+        return Questions(
+            course=course.course_id,
+            by=by,
+            since=since,
+            asked=[_asked(each) for each in (by_week(told) if by == "week" else told)],
+            disliked=[
+                DislikedAnswer(
+                    at=each.at,
+                    question=mask(each.question, language).words,
+                    answer=mask(each.answer, language).words,
+                    model=each.model_id,
+                    liked=each.up,
+                    disliked=each.down,
+                )
+                for each in interest.disliked(course.slug, since, _WORST)
+            ],
+        )
+
+    return await services.store.read(found)
+
+
+def _asked(stretch: Stretch) -> Asked:
+    return Asked(
+        begins=stretch.begins,
+        questions=stretch.questions,
+        liked=stretch.up,
+        disliked=stretch.down,
+    )

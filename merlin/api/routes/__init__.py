@@ -1,1 +1,0 @@
-"""The routes of the api, one file a topic."""

@@ -1,0 +1,230 @@
+"""Base models of bodies and answers, and long lists in parts.
+
+A list goes on by an opaque cursor and a Link header (RFC 8288). A cursor says after which entry the
+next part begins, so that no entry is shown twice or left out when the list changes in between.
+
+    async def jobs(page: Annotated[Page, Depends(page_of)]): …
+        key = read_cursor(page.cursor, int)            # what the last entry was sorted by
+        headers = links(request, cursor(last.job_id))  # None: this part is the last one
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any, Protocol
+from urllib.parse import quote, urlencode
+
+from fastapi import Path, Query
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+from starlette.requests import Request
+from starlette.responses import Response
+
+from merlin.api.auth import Caller
+from merlin.api.permissions import services_of, watched
+from merlin.api.problems import Problem
+from merlin.api.services import ApiServices, Names, Shown
+
+MOST = 100
+USUAL = 50
+CURSOR_LENGTH = 512
+_NUMBERS = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list is asked for; `limit` None: as the route does without one."""
+
+    limit: int | None = None
+    cursor: str = ""
+
+
+Limit = Annotated[int | None, Query(ge=1, le=MOST, description="entries in one part")]
+After = Annotated[
+    str, Query(max_length=CURSOR_LENGTH, description="from the Link header of the part before")
+]
+
+
+# A coroutine: FastAPI would call a plain function in a thread of its own.
+async def page_of(limit: Limit = None, cursor: After = "") -> Page:
+    """Return the part that a request names."""
+    return Page(limit, cursor)
+
+
+def cursor(*key: int | str) -> str:
+    """Return the cursor after the entry that is sorted by `key`."""
+    said = json.dumps(key, ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(said.encode()).decode().rstrip("=")
+
+
+def read_cursor(text: str, *kinds: type) -> tuple[int | str, ...] | None:
+    """Return the key that `cursor` was given, one value of each kind; None for "".
+
+    Raises Problem 422 for a cursor that is none of ours.
+    """
+    if not text:
+        return None
+    try:
+        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+        key = json.loads(base64.b64decode(padded, b"-_", validate=True))
+    except (ValueError, binascii.Error, RecursionError):
+        key = None
+    if not isinstance(key, list) or [type(value) for value in key] != list(kinds):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor")
+    if any(not _is_storable(value) for value in key):
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor")
+    return tuple(key)
+
+
+def _is_storable(value: int | str) -> bool:
+    """Return whether a database can be asked for this value."""
+    if isinstance(value, int):
+        return -_NUMBERS <= value < _NUMBERS
+    return "\0" not in value and value.isprintable()
+
+
+def links(request: Request, following: str | None) -> dict[str, str]:
+    """Return the headers of one part: Link to the first part, and to the next if there is one."""
+    return {"Link": link_of(request, following)}
+
+
+def link_of(request: Request, following: str | None) -> str:
+    """Return the Link header of one part.
+
+    The addresses stand below `public_url` where the config names it, else at this host.
+    """
+    asked = {name: value for name, value in request.query_params.items() if name != "cursor"}
+    told = [_link(request, asked, "first")]
+    if following is not None:
+        told.append(_link(request, {**asked, "cursor": following}, "next"))
+    return ", ".join(told)
+
+
+def _link(request: Request, query: dict[str, str], rel: str) -> str:
+    services: ApiServices = request.app.state.services
+    address = services.public_url.rstrip("/") + quote(request.scope["path"])
+    return f'<{address}{"?" if query else ""}{urlencode(query, errors="replace")}>; rel="{rel}"'
+
+
+# The largest number that JavaScript can still count with.
+MOST_ID = 2**53 - 1
+MOST_TITLE = 500
+# Neither control characters nor what ends a line: a database or git would stumble over them.
+LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]*$"
+WORDS = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]*$"
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# For strict numbers: no text, no true or false; but 3.0 is 3, as JSON Schema has it (2020-12,
+# 6.1.1). It stands after the bounds, or the description would not tell them.
+WHOLE = BeforeValidator(_whole)
+Line = Annotated[str, StringConstraints(pattern=LINE)]
+Words = Annotated[str, StringConstraints(pattern=WORDS)]
+Id = Annotated[int, Path(ge=1, le=MOST_ID)]
+Name = Annotated[str, Path(min_length=1, max_length=200, pattern=LINE)]
+Hex = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
+Sought = Annotated[str, Query(max_length=200, pattern=LINE, description="words to find")]
+DryRun = Annotated[
+    bool, Query(description="true: only tell what would come of it; nothing is asked for")
+]
+DatasetName = Annotated[
+    str, Query(max_length=200, pattern=LINE, description="only of this dataset")
+]
+
+
+class Shape(BaseModel):
+    """What an answer holds."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Body(BaseModel):
+    """What a call brings; nothing is taken that it does not name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Both(Shape):
+    """A text by language; one that is not given is not there."""
+
+    ru: str | None = None
+    en: str | None = None
+
+
+class Texts(Body):
+    """A text by language."""
+
+    ru: Annotated[Words, Field(min_length=1, max_length=5000)] | None = None
+    en: Annotated[Words, Field(min_length=1, max_length=5000)] | None = None
+
+    def given(self) -> dict[str, str]:
+        """Return the languages that are given."""
+        return {name: words for name, words in (("ru", self.ru), ("en", self.en)) if words}
+
+
+def needs(*names: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the schema of an object in which these are given, and those are not."""
+    told: dict[str, Any] = {name: {"not": {"type": "null"}} for name in names}
+    told |= {name: {"type": "null"} for name in without}
+    return {"required": list(names), "properties": told}
+
+
+def _titled(texts: Texts) -> Texts:
+    given = texts.given().values()
+    if not given or any("\n" in words or len(words) > MOST_TITLE for words in given):
+        raise ValueError("a title of one line is wanted")
+    return texts
+
+
+_LINE_OR_NONE = {
+    "anyOf": [{"type": "string", "pattern": LINE, "maxLength": MOST_TITLE}, {"type": "null"}]
+}
+# A text of one line, in one language at least.
+Title = Annotated[
+    Texts,
+    AfterValidator(_titled),
+    Field(
+        json_schema_extra={
+            "anyOf": [needs("ru"), needs("en")],
+            "properties": {"ru": _LINE_OR_NONE, "en": _LINE_OR_NONE},
+        }
+    ),
+]
+
+
+class Read(Protocol):
+    """One of `pipeline.Lists`."""
+
+    def __call__(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
+        """Return what comes after a row."""
+
+
+async def part(
+    request: Request, response: Response, caller: Caller, asked: tuple[Page, str], read: Read
+) -> list[Shown]:
+    """Return the part that was asked for, of one dataset ("": of all), and tell of the next.
+
+    Raises Problem 404 for a dataset that the caller does not see, 422 for a wrong cursor.
+    """
+    page, dataset = asked
+    datasets, limit = watched(caller, dataset), page.limit or USUAL
+    after = read_cursor(page.cursor, int)
+    before = int(after[0]) if after else 0
+    store = services_of(request).store
+    found = await store.read(lambda: read(datasets, limit + 1, before))
+    last = found[limit - 1]["id"] if len(found) > limit else None
+    response.headers.update(links(request, cursor(last) if last is not None else None))
+    return found[:limit]

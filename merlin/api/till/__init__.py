@@ -1,1 +1,0 @@
-"""Till: the api's side of YooKassa, the only process that talks to it."""
