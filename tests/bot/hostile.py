@@ -12,7 +12,17 @@ from merlin.store.database import open_database
 FIRST = 4000
 CAPTION = "What is this about?"
 # What a question may change, beside its session; all else stays as it is.
-_OWN = {"updates", "chat_lease", "outgoing", "turn", "quota_use", "users", "heartbeat", "wake"}
+_OWN = {
+    "updates",
+    "chat_lease",
+    "outgoing",
+    "turn",
+    "quota_use",
+    "users",
+    "heartbeat",
+    "key_holder",
+    "wake",
+}
 _COUNTED = {"chat_session", "model_window", "sqlite_sequence"}
 _CHOICES = "dataset, provider, model_id, preset, system, summary, thread_id, is_open"
 
