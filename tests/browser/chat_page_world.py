@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 
 from playwright.sync_api import Browser, Page, expect
-from waiting import longest
+from waiting import DEADLINE_S, longest
 
 from merlin.sandbox.telegram.standin import TelegramStandIn
 
@@ -50,7 +50,7 @@ def opened(
     """Open the page, and fail the test for anything that the browser complained of."""
     context = chromium.new_context(viewport={"width": width, "height": 800}, **options)
     page = context.new_page()
-    page.set_default_timeout(1000 * longest())
+    page.set_default_timeout(1000 * longest(DEADLINE_S))
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))

@@ -11,7 +11,7 @@ from course_world import Visitor, course_site, visiting
 from machine import needed
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from staff_world import staff_site
-from waiting import longest
+from waiting import DEADLINE_S, longest
 
 from merlin.sandbox.telegram.standin import TelegramStandIn
 
@@ -25,7 +25,7 @@ def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         # A busy machine draws late; nothing here waits longer than it must.
-        expect.set_options(timeout=1000 * longest())
+        expect.set_options(timeout=1000 * longest(DEADLINE_S))
         yield browser
         browser.close()
 

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page
-from waiting import longest
+from waiting import DEADLINE_S, longest
 
 # What the api's own tests share serves here too.
 sys.path.append(str(Path(__file__).parents[1] / "api"))
@@ -73,7 +73,7 @@ class Visitor:
                 ]
             )
         page = context.new_page()
-        page.set_default_timeout(1000 * longest())
+        page.set_default_timeout(1000 * longest(DEADLINE_S))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("dialog", self._refuse)
         page.on("console", self._hear)

@@ -87,6 +87,7 @@ def staff_site(folder):
     """Run a site whose pipeline has been at work for some hours."""
     office = OfficeSettings(
         providers=("engine",),
+        active_jobs={"engine": 2},  # one runs, another may be launched
         caps=(None, 5_000_000),
         sunsets={"recall": utc_now().date() + timedelta(days=40)},
     )
