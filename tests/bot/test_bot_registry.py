@@ -68,6 +68,7 @@ def test_scores_on_other_questions_do_not_stand_side_by_side(chat, lab):
     lab.repository.example("trial", 11, answer="Совсем другой ответ.", is_test=True)
     lab.repository.commit()
     lab.until_serving("trial-3")
+    chat.until("теперь отвечает trial-3")
     chat.forge("a-compare:3:2")
     assert "Проверочные вопросы у них разные (общий 1)" in chat.last.text
     table = chat.last.text.split("\n\n")[-1].splitlines()

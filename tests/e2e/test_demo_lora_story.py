@@ -78,5 +78,5 @@ def test_the_language_model_is_told_of_until_it_invites_to_ask(unpacked_before, 
     epochs = [line for line in said if line.startswith("● the language model: epoch")]
     assert [line.split(",")[0][-6:] for line in epochs] == [f"{n} of 6" for n in range(1, 7)]
     assert "Chat with the bot" in story, "the bot answers while the language model learns"
-    assert "write /course to the bot, choose “Вопросы по-английски”" in said[-1]
+    assert "write /course to the bot, choose “Questions in English”" in said[-1]
     assert demo.returncode == 0
