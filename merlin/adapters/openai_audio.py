@@ -9,10 +9,10 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from merlin.adapters.openai_calls import Calls, call_errors
-from merlin.adapters.openai_faults import Garbage
 from merlin.chat.media import Heard
 from merlin.core.utf16 import whole
+from merlin.openai_protocol.client import ProtocolClient, call_errors
+from merlin.openai_protocol.errors import InvalidResponse
 
 # An hour of speech is written down in a minute or two.
 TOTAL_S = 180.0
@@ -25,7 +25,7 @@ class OpenAIAudio:
         self, base_url: str, credential: str, model_id: str, total_s: float = TOTAL_S
     ) -> None:
         """Take one entry of `providers` and the model; `total_s` bounds one call as a whole."""
-        self._calls = Calls(base_url, credential)
+        self._client = ProtocolClient(base_url, credential)
         self._model_id = model_id
         self._total_s = total_s
 
@@ -37,18 +37,18 @@ class OpenAIAudio:
         form.add_field("response_format", "json")
         form.add_field("file", sound, filename=name)
         with call_errors():
-            return _heard(await self._calls.json("/audio/transcriptions", form, self._total_s))
+            return _heard(await self._client.json("/audio/transcriptions", form, self._total_s))
 
     async def aclose(self) -> None:
         """Let all connections go; to be awaited in the loop that transcribed."""
-        await self._calls.aclose()
+        await self._client.aclose()
 
 
 def _heard(told: Mapping[str, object]) -> Heard:
     """Read an answer. Source: openai/openai-openapi, CreateTranscriptionResponseJson."""
     text = told.get("text")
     if not isinstance(text, str):
-        raise Garbage(f"a transcription without text: {told!r:.60}")
+        raise InvalidResponse(f"a transcription without text: {told!r:.60}")
     used = told.get("usage")
     seconds = used.get("seconds") if isinstance(used, Mapping) else told.get("duration")
     return Heard(

@@ -6,22 +6,12 @@ Fulfils Answerer. How often to try again is the caller's to decide.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 import aiohttp
 
 from merlin.adapters import openai_shapes as shapes
-from merlin.adapters.openai_calls import (
-    LARGEST_ANSWER,
-    Calls,
-    call_errors,
-    json_object,
-    whole_of,
-)
-from merlin.adapters.openai_events import Events
-from merlin.adapters.openai_faults import Garbage, of_words
 from merlin.adapters.openai_steering import (
     NEW_LIMIT,
     OLD_LIMIT,
@@ -34,12 +24,18 @@ from merlin.chat.steering import FREELY, Steering, WishRefused
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.message import Message, Usage
 from merlin.job.provider import ModelCard
+from merlin.openai_protocol.client import (
+    ProtocolClient,
+    call_errors,
+    json_object,
+    read_events,
+    read_whole,
+)
+from merlin.openai_protocol.errors import InvalidResponse, error_of_object
 
 TOTAL_S = 120.0
 BETWEEN_BYTES_S = 30.0
 ANSWERS = "/chat/completions"
-# A token comes in a chunk of a few hundred bytes.
-LARGEST_STREAM = 4 * LARGEST_ANSWER
 # Characters; the longest answers of models have a tenth of it.
 LONGEST_TEXT = 4_000_000
 Json = Mapping[str, object]
@@ -61,7 +57,7 @@ class OpenAIChat:
         `total_s` bounds the waiting for one streamed answer as a whole. Without `in_pieces` the
         answer is asked for whole and comes as one piece.
         """
-        self._calls = Calls(base_url, credential)
+        self._client = ProtocolClient(base_url, credential)
         self._total_s = total_s
         self._in_pieces = in_pieces
         self._limit = OLD_LIMIT
@@ -81,7 +77,7 @@ class OpenAIChat:
                 usage = piece.usage or usage
                 length += len(piece.text)
                 if length > LONGEST_TEXT:
-                    raise Garbage("a text without an end")
+                    raise InvalidResponse("a text without an end")
                 is_whole = is_whole or piece.finish_reason is not None
                 if piece.text or piece.known is not None or piece.finish_reason:
                     yield Piece(piece.text, None, piece.known, piece.finish_reason)
@@ -95,27 +91,20 @@ class OpenAIChat:
             async with asyncio.timeout(self._total_s):
                 # The first byte comes with the last: silence is no sign here.
                 async with self._sent(asked, steering, self._total_s) as told:
-                    answer = shapes.answer(json_object(await whole_of(told)))
+                    answer = shapes.answer(json_object(await read_whole(told)))
         return Piece(answer.text, answer.usage, answer.known, answer.finish_reason)
 
     async def _chunks(self, asked: Json, steering: Steering) -> AsyncIterator[Json]:
         """Yield the chunks of an answer. Raises ProviderError for an error among them."""
         asked = {**asked, "stream": True, "stream_options": {"include_usage": True}}
-        left_s, events = self._total_s, Events()
-        begun, size = time.monotonic(), 0
-        async with self._sent(asked, steering, BETWEEN_BYTES_S) as answer:
-            async for told in answer.content.iter_any():
-                left_s -= time.monotonic() - begun
-                if left_s < 0:
-                    raise TimeoutError
-                size += len(told)
-                if size > LARGEST_STREAM:
-                    raise Garbage(f"longer than {LARGEST_STREAM // 1_000_000} MB")
-                for chunk in events.feed(told):
-                    if chunk.get("error"):
-                        raise of_words(chunk["error"], ProviderBusy)
-                    yield chunk
-                begun = time.monotonic()
+        async with (
+            self._sent(asked, steering, BETWEEN_BYTES_S) as answer,
+            aclosing(read_events(answer, self._total_s)) as chunks,
+        ):
+            async for chunk in chunks:
+                if chunk.get("error"):
+                    raise error_of_object(chunk["error"], ProviderBusy)
+                yield chunk
 
     @asynccontextmanager
     async def _sent(
@@ -138,7 +127,7 @@ class OpenAIChat:
     async def _call(
         self, held: AsyncExitStack, asked: Json, wishes: Json, between_s: float
     ) -> aiohttp.ClientResponse:
-        sending = self._calls.send(ANSWERS, {**asked, **wishes}, self._total_s, between_s)
+        sending = self._client.send(ANSWERS, {**asked, **wishes}, self._total_s, between_s)
         try:
             return await held.enter_async_context(sending)
         except ProviderError as error:
@@ -155,19 +144,19 @@ class OpenAIChat:
 
     async def models(self) -> list[ModelCard]:
         with call_errors():
-            told = await self._calls.json("/models", None, self._total_s)
+            told = await self._client.json("/models", None, self._total_s)
             return [shapes.model_card(row) for row in shapes.rows(told)]
 
     async def aclose(self) -> None:
         """Let all connections go; to be awaited in the loop that asked."""
-        await self._calls.aclose()
+        await self._client.aclose()
 
 
 def _piece(chunk: Json) -> Piece:
-    """Read one chunk. Raises Garbage for one that is none."""
+    """Read one chunk. Raises InvalidResponse for one that is none."""
     choices = chunk.get("choices")
     if not isinstance(choices, list):
-        raise Garbage(f"a chunk without choices: {chunk!r:.60}")
+        raise InvalidResponse(f"a chunk without choices: {chunk!r:.60}")
     first = choices[0] if choices and isinstance(choices[0], dict) else {}
     delta = first.get("delta")
     text = delta.get("content") if isinstance(delta, dict) else None

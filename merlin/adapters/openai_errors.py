@@ -2,7 +2,7 @@
 
     never sent (no connection, no name)               ProviderBusy
     sent, then silence or reset                       ProviderDoubt when the call creates, else Busy
-    answered by a refusal                             as `openai_faults` judges it
+    answered by a refusal                             as `openai_protocol.errors` judges it
 
 No exception of `openai` or `httpx2` passes `provider_errors`.
 """
@@ -15,8 +15,14 @@ from contextlib import contextmanager
 import httpx2
 import openai
 
-from merlin.adapters.openai_faults import Garbage, Refusal, of_status, of_words, short
 from merlin.core.errors import ProviderBusy, ProviderDoubt, ProviderError
+from merlin.openai_protocol.errors import (
+    InvalidResponse,
+    ProviderRefusal,
+    error_of_object,
+    error_of_status,
+    one_line,
+)
 
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 _NEVER_SENDABLE = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL)
@@ -32,28 +38,28 @@ def provider_errors(*, creates: bool = False) -> Iterator[None]:
     try:
         yield
     except openai.APIStatusError as error:
-        raise of_status(_refusal(error), unsure) from error
+        raise error_of_status(_refusal(error), unsure) from error
     except openai.APIConnectionError as error:
         raise _of_connection(error.__cause__ or error, unsure) from error
     except openai.APIError as error:
-        raise of_words(error.body, unsure, error.message) from error
+        raise error_of_object(error.body, unsure, error.message) from error
     except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
         raise _of_connection(error, unsure) from error
     except TimeoutError as error:
         raise unsure("the provider took too long") from error
-    except (Garbage, UnicodeDecodeError, RecursionError) as error:
-        raise unsure(f"the provider's answer is unreadable: {short(str(error))}") from error
+    except (InvalidResponse, UnicodeDecodeError, RecursionError) as error:
+        raise unsure(f"the provider's answer is unreadable: {one_line(str(error))}") from error
     except (openai.OpenAIError, UnicodeEncodeError) as error:
-        raise ProviderError(f"the call cannot be sent: {short(str(error))}") from error
+        raise ProviderError(f"the call cannot be sent: {one_line(str(error))}") from error
 
 
-def _refusal(error: openai.APIStatusError) -> Refusal:
+def _refusal(error: openai.APIStatusError) -> ProviderRefusal:
     path = error.request.url.path
-    return Refusal(error.status_code, error.response.headers, error.body, path)
+    return ProviderRefusal(error.status_code, error.response.headers, error.body, path)
 
 
 def _of_connection(cause: BaseException, unsure: type[ProviderBusy]) -> ProviderError:
-    words = short(f"{type(cause).__name__} {cause}".strip())
+    words = one_line(f"{type(cause).__name__} {cause}".strip())
     if isinstance(cause, _NEVER_SENDABLE):
         return ProviderError(f"the call cannot be sent: {words}")
     if isinstance(cause, _NEVER_SENT):

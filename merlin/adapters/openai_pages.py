@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from merlin.adapters import openai_shapes as shapes
-from merlin.adapters.openai_faults import Garbage
 from merlin.adapters.openai_wire import Raw, json_object
+from merlin.openai_protocol.errors import InvalidResponse
 
 _MOST_PAGES = 1000
 
@@ -15,7 +15,7 @@ def pages(ask: Callable[[dict[str, str]], Raw]) -> Iterator[list[shapes.Json]]:
     """Yield the pages that `ask` brings; it is given `{"after": id}` from the second one on.
 
     Ends also where a server pays no heed to `after` and sends the same page again. Raises
-    Garbage for a list without an end: what was not seen must not count as not there.
+    InvalidResponse for a list without an end: what was not seen must not count as not there.
     """
     seen: set[str] = set()
     cursor: dict[str, str] = {}
@@ -28,4 +28,4 @@ def pages(ask: Callable[[dict[str, str]], Raw]) -> Iterator[list[shapes.Json]]:
             return
         seen.add(last)
         cursor = {"after": last}
-    raise Garbage("the list has no end")
+    raise InvalidResponse("the list has no end")

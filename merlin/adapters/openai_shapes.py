@@ -1,6 +1,6 @@
 """The protocol's JSON objects, turned into values of the domain.
 
-What is needed must be there and of the right kind, or Garbage is raised; what is extra or
+What is needed must be there and of the right kind, or InvalidResponse is raised; what is extra or
 missing by custom of some servers is overlooked. Source: openai/openai-openapi `openapi.yaml`,
 2026-08-21.
 """
@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
-from merlin.adapters.openai_faults import Garbage
 from merlin.core.message import Usage
 from merlin.job.provider import Checkpoint, JobEvent, JobReport, ModelCard, TrainingFile
 from merlin.model.evaluate import Answer
+from merlin.openai_protocol.errors import InvalidResponse
 
 Json = Mapping[str, object]
 # How servers of the protocol call a model's context length; the protocol itself has no word.
@@ -26,7 +26,7 @@ def must_text(raw: Json, key: str) -> str:
     """Return a text that cannot be done without."""
     value = raw.get(key)
     if not isinstance(value, str) or not value:
-        raise Garbage(f"{key} is {value!r:.60}")
+        raise InvalidResponse(f"{key} is {value!r:.60}")
     return value
 
 
@@ -34,7 +34,7 @@ def rows(raw: Json) -> list[Json]:
     """Return the objects of a list's page."""
     data = raw.get("data")
     if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
-        raise Garbage(f"data is {data!r:.60}")
+        raise InvalidResponse(f"data is {data!r:.60}")
     return data
 
 
@@ -107,7 +107,7 @@ def answer(raw: Json) -> Answer:
     first = choices[0] if isinstance(choices, Sequence) and choices else None
     message = first.get("message") if isinstance(first, Mapping) else None
     if not isinstance(first, Mapping) or not isinstance(message, Mapping):
-        raise Garbage(f"choices is {choices!r:.60}")
+        raise InvalidResponse(f"choices is {choices!r:.60}")
     return Answer(
         text=_text(message, "content") or _text(message, "refusal"),
         usage=usage(raw.get("usage")) or Usage(),

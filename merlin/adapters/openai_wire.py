@@ -14,8 +14,8 @@ from typing import Protocol, cast
 import httpx2
 import openai
 
-from merlin.adapters.openai_calls import json_object as read_object
 from merlin.core.loopback import is_loopback
+from merlin.openai_protocol.client import json_object as read_object
 
 CONNECT_S = 5.0
 BETWEEN_BYTES_S = 30.0
@@ -83,7 +83,7 @@ class Raw(Protocol):
 
 
 def json_object(raw: Raw) -> Mapping[str, object]:
-    """Return the answer's JSON object. Raises Garbage for everything else."""
+    """Return the answer's JSON object. Raises InvalidResponse for everything else."""
     return read_object(raw.content)
 
 

@@ -15,8 +15,8 @@ from merlin.core.errors import ConfigError
 from merlin.core.text import text
 
 if TYPE_CHECKING:
-    from merlin.adapters.conformance.harness import Check
-    from merlin.adapters.conformance.suite import Outcome
+    from merlin.engine.conformance.harness import Check
+    from merlin.engine.conformance.suite import Outcome
 
 
 FAMILY = "provider-test"
@@ -45,7 +45,7 @@ def probe(
 
     Exit code 1 when a check failed; what the server lacks is missing, not failed.
     """
-    from merlin.adapters.conformance.suite import chosen
+    from merlin.engine.conformance.suite import chosen
 
     checks = chosen(only or (), keep=keep)
     if listed:
@@ -70,8 +70,8 @@ def _list(checks: Sequence[Check], json: bool) -> None:
 def _run(
     checks: Sequence[Check], url: str, model: str | None, timeout_s: float, keep: bool
 ) -> list[Outcome]:
-    from merlin.adapters.conformance.harness import found
-    from merlin.adapters.conformance.suite import ConformanceRun
+    from merlin.engine.conformance.harness import found
+    from merlin.engine.conformance.suite import ConformanceRun
 
     server = found(url, os.environ.get("OPENAI_API_KEY", ""), model, timeout_s)
     count = 0

@@ -14,8 +14,8 @@ import uvicorn
 from held_recall import held_bases
 from waiting import longest
 
-from merlin.adapters.conformance.harness import LONG_EPOCHS, found
-from merlin.adapters.conformance.suite import ConformanceRun, chosen
+from merlin.engine.conformance.harness import LONG_EPOCHS, found
+from merlin.engine.conformance.suite import ConformanceRun, chosen
 from merlin.engine.main import create_app, listen
 from merlin.engine.settings import EngineSettings
 

@@ -10,9 +10,9 @@ import pytest
 from conformance_world import KEY, answered, results
 from waiting import longest
 
-from merlin.adapters.conformance.harness import found
-from merlin.adapters.conformance.suite import CHECKS, chosen
 from merlin.core.errors import ConfigError, ProviderBusy, Refused
+from merlin.engine.conformance.harness import found
+from merlin.engine.conformance.suite import CHECKS, chosen
 
 pytestmark = pytest.mark.integration
 

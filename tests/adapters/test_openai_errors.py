@@ -12,12 +12,12 @@ import pytest
 
 from merlin.adapters.openai_asker import OpenAIAsker
 from merlin.adapters.openai_errors import provider_errors
-from merlin.adapters.openai_faults import retry_after_s
 from merlin.adapters.openai_provider import OpenAIProvider
 from merlin.core.clock import utc_now
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderDoubt, ProviderError
 from merlin.core.message import Message
 from merlin.job.provider import LAUNCH_KEY, LaunchOrder
+from merlin.openai_protocol.errors import retry_after_s
 
 pytestmark = pytest.mark.functional
 ORDER = LaunchOrder("recall", "file-1", None, "supervised", {}, "", {LAUNCH_KEY: "k" * 32})

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from merlin.adapters.openai_events import LARGEST_EVENT, Events
-from merlin.adapters.openai_faults import Garbage
+from merlin.openai_protocol.client import LARGEST_EVENT, EventReader
+from merlin.openai_protocol.errors import InvalidResponse
 
 pytestmark = pytest.mark.unit
 TOLD = [{"n": 1, "text": "Ёж"}, {"n": 2, "text": "два\nряда"}]
@@ -16,7 +16,7 @@ DONE = "data: [DONE]\n\n"
 
 
 def fed(*parts):
-    events = Events()
+    events = EventReader()
     return [told for part in parts for told in events.feed(part)]
 
 
@@ -45,7 +45,7 @@ def test_the_lines_of_one_event_belong_together():
 
 
 def test_nothing_is_told_after_the_end():
-    events = Events()
+    events = EventReader()
     assert not events.is_done
     assert list(events.feed((DONE + LINES).encode())) == []
     assert events.is_done
@@ -53,23 +53,23 @@ def test_nothing_is_told_after_the_end():
 
 @pytest.mark.parametrize("data", ["{", "[1]", "7", "null", '"x"', "\\"])
 def test_what_is_no_object_is_garbage(data):
-    with pytest.raises(Garbage):
+    with pytest.raises(InvalidResponse):
         fed(f"data: {data}\n\n".encode())
 
 
 def test_bytes_that_are_no_text_are_garbage():
-    with pytest.raises(Garbage):
+    with pytest.raises(InvalidResponse):
         fed(b"data: \xff\xfe{}\n\n")
 
 
 def test_an_event_without_an_end_is_garbage():
     part = b"x" * (LARGEST_EVENT // 10)
     assert fed(*[part] * 10) == []
-    with pytest.raises(Garbage):
+    with pytest.raises(InvalidResponse):
         fed(*[part] * 11)
 
 
 def test_an_event_of_lines_without_an_end_is_garbage():
     line = b"data: " + b"x" * (LARGEST_EVENT // 10) + b"\n"
-    with pytest.raises(Garbage):
+    with pytest.raises(InvalidResponse):
         fed(*[line] * 11)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 import httpx2
 import openai
 
-from merlin.adapters.conformance import chat, files, jobs, webhooks
-from merlin.adapters.conformance.harness import Check, Missing, Server, Verdict, Wrong, of_status
 from merlin.core.errors import ConfigError
+from merlin.engine.conformance import chat, files, jobs, webhooks
+from merlin.engine.conformance.harness import Check, Missing, Server, Verdict, Wrong, of_status
 
 PASSED, FAILED, MISSING = "passed", "failed", "missing"
 

@@ -28,11 +28,10 @@ import httpx2
 import openai
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from merlin.adapters.openai_errors import provider_errors
-from merlin.adapters.openai_faults import NO_MODEL, short
-from merlin.adapters.openai_wire import is_here, patience
-from merlin.core.errors import ConfigError, Refused
+from merlin.core.errors import ConfigError, ProviderBusy, ProviderError, Refused
 from merlin.core.log import hide
+from merlin.core.loopback import is_loopback
+from merlin.openai_protocol.errors import NO_MODEL, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +84,7 @@ def method(epochs: int) -> dict[str, object]:
 
 NO_KEY = "none"
 CALL_S = 120.0
+_TIMEOUT = httpx2.Timeout(CALL_S, connect=5.0)
 MOST_TOKENS = 200
 QUESTION = "Назови по порядку дни недели."
 _OLD_LIMIT, _NEW_LIMIT = "max_tokens", "max_completion_tokens"
@@ -111,7 +111,7 @@ class Server:
             base_url=base_url,
             api_key=key,
             max_retries=0,
-            timeout=patience(CALL_S, CALL_S),
+            timeout=_TIMEOUT,
             http_client=self.http,
         )
 
@@ -128,7 +128,7 @@ class Server:
     @property
     def is_here(self) -> bool:
         """Return whether it is on this machine, so that it can reach our receiver."""
-        return is_here(self.base_url)
+        return _is_here(self.base_url)
 
     def call(self, method: str, path: str, **other: object) -> httpx2.Response:
         """Make a plain call; a refusal is an answer as any other."""
@@ -171,7 +171,7 @@ class Server:
         with self.http.stream("POST", url, json=asked, headers=self.headers()) as response:
             if response.status_code != _OK:
                 response.read()
-                raise openai.APIStatusError(short(response.text), response=response, body=None)
+                raise openai.APIStatusError(one_line(response.text), response=response, body=None)
             yield response
 
     def undo(self, method: str, path: str) -> None:
@@ -195,9 +195,11 @@ class Server:
 
 
 def _http(base_url: str) -> httpx2.Client:
-    return httpx2.Client(
-        timeout=patience(CALL_S, CALL_S), limits=_ANY_NUMBER, trust_env=not is_here(base_url)
-    )
+    return httpx2.Client(timeout=_TIMEOUT, limits=_ANY_NUMBER, trust_env=not _is_here(base_url))
+
+
+def _is_here(base_url: str) -> bool:
+    return is_loopback(urlsplit(base_url).hostname)
 
 
 def found(url: str, key: str, model: str | None, timeout_s: float) -> Server:
@@ -224,8 +226,13 @@ def found(url: str, key: str, model: str | None, timeout_s: float) -> Server:
 
 
 def _listed(server: Server) -> httpx2.Response:
-    with provider_errors():
+    try:
         answer = server.call("GET", "/models")
+    except (httpx2.HTTPError, httpx2.StreamError) as error:
+        words = one_line(f"{type(error).__name__} {error}".strip())
+        raise ProviderBusy(f"the provider cannot be reached: {words}") from error
+    except (httpx2.InvalidURL, UnicodeEncodeError) as error:
+        raise ProviderError(f"the call cannot be sent: {one_line(str(error))}") from error
     if answer.status_code in _FORBIDDEN:
         raise Refused("the key is refused", "provider-test-key-refused", url=server.base_url)
     return answer
@@ -367,7 +374,7 @@ def _error_in(response: httpx2.Response) -> Mapping[str, object]:
 
 def _shown(value: object) -> str:
     """Return a value as a detail shows it: one line, no secret, nothing that moves a terminal."""
-    words = short(value if isinstance(value, str) and value else repr(value))
+    words = one_line(value if isinstance(value, str) and value else repr(value))
     words = words if words.isprintable() else repr(words)[1:-1]
     return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
 

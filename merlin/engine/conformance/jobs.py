@@ -27,10 +27,10 @@ from openai.types import FileObject
 from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
 from openai.types.fine_tuning.jobs import FineTuningJobCheckpoint
 
-from merlin.adapters.conformance import harness
-from merlin.adapters.conformance.chat import chunks, plain, text_of, words_of
-from merlin.adapters.conformance.files import upload, uploaded
-from merlin.adapters.conformance.harness import (
+from merlin.engine.conformance import harness
+from merlin.engine.conformance.chat import chunks, plain, text_of, words_of
+from merlin.engine.conformance.files import upload, uploaded
+from merlin.engine.conformance.harness import (
     BAD,
     GONE,
     Missing,

@@ -11,9 +11,9 @@ from typing import Any
 
 from openai.types import FileObject, Model
 
-from merlin.adapters.conformance import harness
-from merlin.adapters.conformance.chat import NO_MODEL
-from merlin.adapters.conformance.harness import (
+from merlin.engine.conformance import harness
+from merlin.engine.conformance.chat import NO_MODEL
+from merlin.engine.conformance.harness import (
     BAD,
     GONE,
     Missing,

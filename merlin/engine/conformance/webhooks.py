@@ -20,7 +20,8 @@ from typing import Final
 import openai
 from openai.types.fine_tuning import FineTuningJob
 
-from merlin.adapters.conformance.harness import (
+from merlin.core.log import hide
+from merlin.engine.conformance.harness import (
     BAD,
     GONE,
     Missing,
@@ -33,8 +34,7 @@ from merlin.adapters.conformance.harness import (
     refusal,
     same,
 )
-from merlin.adapters.conformance.jobs import succeeded
-from merlin.core.log import hide
+from merlin.engine.conformance.jobs import succeeded
 
 _LOOK_S = 0.02
 _LONGEST = 1_000_000

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import openai
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from merlin.adapters.conformance.harness import (
+from merlin.engine.conformance.harness import (
     BAD,
     GONE,
     Missing,

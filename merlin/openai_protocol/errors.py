@@ -1,4 +1,6 @@
-"""What a provider's refusal means, whichever client heard it.
+"""Errors of the protocol, both ways: the error object of our servers, and what one of others means.
+
+What a provider's refusal means, whichever client heard it:
 
 5xx, unreadable                                   ProviderDoubt when the call creates, else Busy
 429                                               ProviderBusy, ProviderError without credit
@@ -8,6 +10,7 @@ every other 3xx, 4xx                              ProviderError
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +22,7 @@ from merlin.core.log import redact
 
 NO_CREDIT = "insufficient_quota"
 NO_MODEL = "model_not_found"
+_CODES = {401: "invalid_api_key"}
 _LATER = frozenset({408, 425})
 _NOT_THERE, _BUSY, _BAD, _NOT_MADE, _SERVER = 404, 429, 400, 501, 500
 # The file was taken and is not ready yet: the one 400 that passes by itself.
@@ -29,23 +33,54 @@ _LONGEST = 300
 _ABOUT_MODELS = ("/chat/completions", "/models", "/audio/")
 
 
-class Garbage(Exception):
+class ProtocolError(Exception):
+    """One refused call of a server: HTTP status, the error object, headers where it has some.
+
+    `kind` is the error's type, "" for the one that the status means. The message comes ready, in
+    the language of the caller. Source: openai/openai-openapi, `openapi.yaml`, Error.
+    """
+
+    kind = ""
+    headers: Mapping[str, str] | None = None
+
+    def __init__(
+        self, status: int, message: str, *, code: str | None = None, param: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code or _CODES.get(status)
+        self.param = param
+
+    def as_json(self) -> dict[str, object]:
+        """Return the answer's body."""
+        return error_object(self.status, str(self), self.code, self.param, self.kind)
+
+
+def error_object(
+    status: int, message: str, code: str | None, param: str | None = None, kind: str = ""
+) -> dict[str, object]:
+    """Return the body of a refused call; `kind` is its type, "" for the one of the status."""
+    kind = kind or ("server_error" if status >= _SERVER else "invalid_request_error")
+    return {"error": {"message": message, "type": kind, "param": param or None, "code": code}}
+
+
+class InvalidResponse(Exception):
     """The answer is not what the protocol says: treated as a 5xx."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """An answer of a status other than 2xx; `told` is its JSON, or the `error` in it."""
+class ProviderRefusal:
+    """An answer of a status other than 2xx; `error` is what `error_in` found."""
 
     status: int
     headers: Mapping[str, str]
-    told: object
+    error: object
     path: str
 
 
-def of_status(refusal: Refusal, unsure: type[ProviderBusy]) -> ProviderError:
+def error_of_status(refusal: ProviderRefusal, unsure: type[ProviderBusy]) -> ProviderError:
     """Judge an answer by its status; `unsure` is what a doubt about the call is."""
-    status, code = refusal.status, _code_of(refusal.told)
+    status, code = refusal.status, _code_of(refusal.error)
     words = _words(refusal, code)
     wait_s = retry_after_s(refusal.headers)
     if status in _LATER or (status >= _SERVER and status != _NOT_MADE):
@@ -56,52 +91,64 @@ def of_status(refusal: Refusal, unsure: type[ProviderBusy]) -> ProviderError:
         return ProviderBusy(words, code=code, status=status, retry_after_s=_FILE_WAIT_S)
     if code == NO_MODEL or (status == _NOT_THERE and _is_about_a_model(refusal)):
         return ModelGone(words, code=code, status=status)
-    return ProviderError(words, code=code, status=status, param=_param_of(refusal.told))
+    return ProviderError(words, code=code, status=status, param=_param_of(refusal.error))
 
 
-def of_words(told: object, unsure: type[ProviderBusy], otherwise: str = "") -> ProviderError:
+def error_of_object(
+    error: object, unsure: type[ProviderBusy], otherwise: str = ""
+) -> ProviderError:
     """Judge an error that came inside an answer of status 200; `otherwise` is its words."""
-    code, words = _code_of(told), short(_message(told) or otherwise or "an error in the answer")
+    code = _code_of(error)
+    words = one_line(_message(error) or otherwise or "an error in the answer")
     if code == NO_CREDIT:
         return ProviderError(words, code=code)
     return ModelGone(words, code=code) if code == NO_MODEL else unsure(words, code=code)
 
 
-def _code_of(told: object) -> str:
+def error_in(content: bytes) -> object:
+    """Return the error that a refusal's body holds, None where that is no JSON."""
+    try:
+        read = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return read.get("error", read) if isinstance(read, dict) else read
+
+
+def _code_of(error: object) -> str:
     """Return the protocol's word for an error, "" where there is none."""
-    if not isinstance(told, Mapping):
+    if not isinstance(error, Mapping):
         return ""
-    is_credit = told.get("type") == NO_CREDIT
-    return str(told.get("code") or (NO_CREDIT if is_credit else ""))
+    is_credit = error.get("type") == NO_CREDIT
+    return str(error.get("code") or (NO_CREDIT if is_credit else ""))
 
 
-def _param_of(told: object) -> str:
+def _param_of(error: object) -> str:
     """Return the field that the provider blames, "" where it names none."""
-    return str(told.get("param") or "") if isinstance(told, Mapping) else ""
+    return str(error.get("param") or "") if isinstance(error, Mapping) else ""
 
 
-def _is_about_a_model(refusal: Refusal) -> bool:
+def _is_about_a_model(refusal: ProviderRefusal) -> bool:
     """Tell an unknown model from a wrong address, which answers 404 as well."""
     is_there = any(part in refusal.path for part in _ABOUT_MODELS)
-    return is_there and "model" in _message(refusal.told).lower()
+    return is_there and "model" in _message(refusal.error).lower()
 
 
-def _message(told: object) -> str:
-    if not isinstance(told, Mapping):
+def _message(error: object) -> str:
+    if not isinstance(error, Mapping):
         return ""
-    message = told.get("message") or told.get("detail") or ""
+    message = error.get("message") or error.get("detail") or ""
     return message if isinstance(message, str) else ""
 
 
-def _words(refusal: Refusal, code: str) -> str:
+def _words(refusal: ProviderRefusal, code: str) -> str:
     """Return status, code, message and request id in one line; a page of HTML is not repeated."""
     named = refusal.headers.get("x-request-id")
     request_id = f" (request {named})" if named else ""
-    words = " ".join(part for part in (code, _message(refusal.told)) if part)
-    return f"{refusal.status} {short(words) or 'without a word'}{short(request_id)}"
+    words = " ".join(part for part in (code, _message(refusal.error)) if part)
+    return f"{refusal.status} {one_line(words) or 'without a word'}{one_line(request_id)}"
 
 
-def short(words: str) -> str:
+def one_line(words: str) -> str:
     """Return words of others as one line that tells no secret."""
     return redact(" ".join(words.split()))[:_LONGEST]
 
@@ -114,8 +161,8 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     try:
         if "retry-after-ms" in headers:
             return max(0.0, float(headers["retry-after-ms"]) / 1000)
-        told = headers["retry-after"]
-        return max(0.0, float(told) if told[:1].isdigit() else _until(told))
+        wait = headers["retry-after"]
+        return max(0.0, float(wait) if wait[:1].isdigit() else _until(wait))
     except (KeyError, ValueError, TypeError):
         return None
 
