@@ -22,13 +22,13 @@ from merlin.account.role import Permission
 from merlin.account.user import User
 from merlin.bot.bot_api import BotApi
 from merlin.bot.files import Files, Sent, sent_of
+from merlin.bot.markdown.entities import split
 from merlin.bot.menu import Screen
 from merlin.bot.outbox import LiveMessages, OnSent, OutboxSender
 from merlin.bot.services import BotServices, Rows
 from merlin.bot.streaming import BackgroundTask
 from merlin.chat.desk import Desk
 from merlin.chat.dialog import Dialog
-from merlin.chat.markup.parts import split
 from merlin.chat.session import Place
 from merlin.chat.setting import BOT_ID, BOT_NAME, Settings
 from merlin.chat.stop import Stops

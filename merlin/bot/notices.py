@@ -20,11 +20,11 @@ from merlin.bot.bot_api import ChatUnreachable
 from merlin.bot.handlers.admin import ANEW, short
 from merlin.bot.handlers.changes import solving
 from merlin.bot.loops import retry_until_stored
+from merlin.bot.markdown.entities import split
 from merlin.bot.outbox import OutboxSender
 from merlin.bot.rendering import named
 from merlin.bot.services import BotServices
 from merlin.bot.star_payments import read_amount
-from merlin.chat.markup.parts import split
 from merlin.core.log import get_logger
 from merlin.core.notice import ADMINS, NEWS, OTHERS, Notice
 from merlin.core.page import Button, Page

@@ -22,10 +22,10 @@ from functools import partial
 from telegram.error import BadRequest
 
 from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
+from merlin.bot.markdown.render import render
 from merlin.bot.rate_limiter import GaveWay
 from merlin.bot.services import BotServices
 from merlin.bot.transport import ConnectionState
-from merlin.chat.markup.rich import rich
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger, redact
 from merlin.core.notice import ADMINS
@@ -62,7 +62,7 @@ class BroadcastSender:
         if room < 1:
             return
         users = self._rows.outreach.deliveries.next(broadcast.broadcast_id, room)
-        page = rich(broadcast.text)
+        page = render(broadcast.text)
         self._rows.outbox.put([Letter(broadcast.key(user), user, page) for user in users])
         if users:
             self._rows.wake.bump()

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from merlin.bot.markdown.entities import copy_buttons, split
+from merlin.bot.markdown.render import render
 from merlin.bot.services import BotServices
 from merlin.chat.document import bodies
-from merlin.chat.markup.parts import copyable, split
-from merlin.chat.markup.rich import rich
 from merlin.chat.reply import Ending, Reply
 from merlin.chat.route import Standing
 from merlin.chat.turn import Turn, Written
@@ -127,13 +127,13 @@ def pages(turn: Turn, written: Written, language: str, *, is_script: bool = Fals
 
     `is_script`: what was heard is wanted whole, not as a reminder.
     """
-    body = rich(written.answer) if written.answer.strip() else Page("")
+    body = render(written.answer) if written.answer.strip() else Page("")
     if turn.question.format == "voice" and written.answer:
         body = _after(_heard(turn.question.text, is_whole=is_script), body)
     if written.note.strip():
         body = _after(body, _noted(written.note))
     rows = answer_buttons(written.offer, turn.turn_id, language)
-    copies = copyable(body, text(language, "bot-button-copy"))
+    copies = copy_buttons(body, text(language, "bot-button-copy"))
     buttons = (*((copies,) if copies else ()), *(rows if written.answer or written.offer else ()))
     return split(replace(body, buttons=buttons)) or [Page("…")]
 

@@ -20,10 +20,10 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from merlin.bot.bot_api import BotApi, ChatUnreachable
+from merlin.bot.markdown.entities import first_part
+from merlin.bot.markdown.render import render
 from merlin.bot.rate_limiter import GaveWay
 from merlin.bot.rendering import draw
-from merlin.chat.markup.parts import first_part
-from merlin.chat.markup.rich import rich
 from merlin.chat.session import Place
 from merlin.core.page import Button, Page
 
@@ -190,7 +190,7 @@ class StreamingEditor(BackgroundTask):
     async def _page(self, text: str) -> Page:
         """Return what the placeholder shows of a text; an edit tried again is not drawn anew."""
         if self._drawn[0] != text:
-            page = await draw(lambda: first_part(rich(text)), len(text))
+            page = await draw(lambda: first_part(render(text)), len(text))
             self._drawn = (text, replace(page, buttons=((self._sheet.stop,),)))
         return self._drawn[1]
 
@@ -231,4 +231,4 @@ class DraftIndicator(BackgroundTask):
                 self._news.clear()
 
     async def _page(self, text: str) -> Page:
-        return await draw(lambda: first_part(rich(text)), len(text))
+        return await draw(lambda: first_part(render(text)), len(text))

@@ -13,11 +13,11 @@ from merlin.bot.context import Act, Event, Kit, Topic
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import guarded, to_admin_home
 from merlin.bot.handlers.questions import number
+from merlin.bot.markdown.entities import PART_UNITS
+from merlin.bot.markdown.render import render
 from merlin.bot.menu import Screen
 from merlin.bot.outbox import report
 from merlin.chat.dialog import Dialog
-from merlin.chat.markup.parts import PART_UNITS
-from merlin.chat.markup.rich import rich
 from merlin.core.errors import NotFound, Refused
 from merlin.core.page import Button, Page
 from merlin.core.text import LANGUAGES, text
@@ -55,7 +55,7 @@ def write(kit: Kit, event: Event) -> Screen:
 
 def written(kit: Kit, event: Event) -> Screen:
     """Keep the text that was written and show how it will look."""
-    page = rich(event.text)
+    page = render(event.text)
     if not page.text.strip():
         return admin.waits_for(event, text(event.language, "cast-ask-text"), "a-casts")
     if units(page.text) > PART_UNITS:

@@ -23,11 +23,11 @@ from merlin.bot.bot_api import keyboard, shown
 from merlin.bot.context import Event, Handler, Kit, Topic
 from merlin.bot.handlers.questions import answer_question, number
 from merlin.bot.handlers.start import PRIVATE, asked_token, asking, to_private
+from merlin.bot.markdown.entities import first_part
+from merlin.bot.markdown.render import render
 from merlin.bot.menu import Screen, alert, page_buttons, paginate, said
 from merlin.chat.group import Group, Hears
 from merlin.chat.inline import Said
-from merlin.chat.markup.parts import first_part
-from merlin.chat.markup.rich import rich
 from merlin.chat.prompt import Prompt
 from merlin.core.page import Button, Mark, Page
 from merlin.core.text import LANGUAGES, text
@@ -320,7 +320,7 @@ def _told(kind: str, found: Sequence[Said]) -> list[dict[str, Any]]:
 
 def _answered(said: Said) -> Page:
     head = _cut(said.question, MOST_LETTERS)
-    body = rich(said.answer)
+    body = render(said.answer)
     start = units(head) + 2
     moved = tuple(replace(mark, offset=mark.offset + start) for mark in body.marks)
     whole = Page(f"{head}\n\n{body.text}", (Mark("bold", 0, units(head)), *moved))

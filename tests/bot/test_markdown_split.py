@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merlin.chat.markup.parts import (
+from merlin.bot.markdown.entities import (
     LIMIT_UNITS,
     MOST_MARKS,
     PART_UNITS,
-    copyable,
+    copy_buttons,
     first_part,
     split,
 )
-from merlin.chat.markup.rich import rich
+from merlin.bot.markdown.render import render
 from merlin.core.page import Attachment, Button, Mark, Page
 from merlin.core.utf16 import units
 
@@ -88,7 +88,7 @@ def test_the_parts_joined_are_the_text_and_all_fit(words, glue, times, marks):
     times=st.integers(1, 20),
 )
 def test_an_answer_full_of_marks_keeps_every_one(pieces, times):
-    page = rich("".join(pieces * times))
+    page = render("".join(pieces * times))
     parts = split(page)
     for part in parts:
         fits(part)
@@ -108,7 +108,7 @@ def test_an_answer_full_of_marks_keeps_every_one(pieces, times):
 )
 def test_code_that_is_cut_goes_on_as_code_of_its_language(before, lines, fence):
     code = "\n".join(lines)
-    page = rich("а" * before + f"\n{fence}python\n{code}\n{fence}\nконец")
+    page = render("а" * before + f"\n{fence}python\n{code}\n{fence}\nконец")
     parts = split(page)
     kept = [(shown(part, one), one.value) for part in parts for one in part.marks]
     assert squeezed("".join(text for text, _ in kept)) == squeezed(code)
@@ -119,7 +119,7 @@ def test_code_that_is_cut_goes_on_as_code_of_its_language(before, lines, fence):
 
 def test_the_indent_of_code_outlives_a_break():
     lines = [f"    line {number:04}" for number in range(600)]
-    parts = split(rich("```py\n" + "\n".join(lines) + "\n```"))
+    parts = split(render("```py\n" + "\n".join(lines) + "\n```"))
     assert len(parts) > 1
     assert "\n".join(texts(parts)).split("\n") == lines
 
@@ -155,7 +155,7 @@ def test_marks_are_cut_and_moved_with_their_text():
 
 
 def test_the_hundred_and_first_mark_begins_a_new_message():
-    page = rich("**ab** cd " * 150)
+    page = render("**ab** cd " * 150)
     parts = split(page)
     assert [len(part.marks) for part in parts] == [100, 50]
     assert parts[1].text.startswith("ab")
@@ -194,17 +194,19 @@ def test_a_growing_page_is_shown_as_far_as_it_fits():
 
 
 def test_short_blocks_of_code_can_be_copied():
-    page = rich("a\n```\nодин\n```\nb\n```py\n😀\n```")
-    assert copyable(page, "Копировать") == (
+    page = render("a\n```\nодин\n```\nb\n```py\n😀\n```")
+    assert copy_buttons(page, "Копировать") == (
         Button("Копировать 1", copy="один"),
         Button("Копировать 2", copy="😀"),
     )
-    assert copyable(rich("```\nодин\n```\n`два`"), "Copy") == (Button("Copy", copy="один"),)
-    assert copyable(rich("просто"), "Copy") == ()
+    assert copy_buttons(render("```\nодин\n```\n`два`"), "Copy") == (Button("Copy", copy="один"),)
+    assert copy_buttons(render("просто"), "Copy") == ()
 
 
 def test_a_long_block_and_a_fourth_have_no_copy_button():
     long = "```\n" + "x" * 257 + "\n```\n"
-    page = rich(long + "".join(f"\n```\ncode {number}\n```\n" for number in range(5)))
-    assert [button.copy for button in copyable(page, "c")] == ["code 0", "code 1", "code 2"]
-    assert copyable(rich("```\n" + "x" * 256 + "\n```"), "c") == (Button("c", copy="x" * 256),)
+    page = render(long + "".join(f"\n```\ncode {number}\n```\n" for number in range(5)))
+    assert [button.copy for button in copy_buttons(page, "c")] == ["code 0", "code 1", "code 2"]
+    assert copy_buttons(render("```\n" + "x" * 256 + "\n```"), "c") == (
+        Button("c", copy="x" * 256),
+    )

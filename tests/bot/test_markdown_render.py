@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from rich_world import marks
+from markdown_cases import marks
 
-from merlin.chat.markup.rich import rich
+from merlin.bot.markdown.render import render
 from merlin.core.page import Page
 
 pytestmark = pytest.mark.unit
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.unit
     ],
 )
 def test_words_carry_their_marks(markdown, text, expected):
-    page = rich(markdown)
+    page = render(markdown)
     assert (page.text, marks(page)) == (text, expected)
 
 
@@ -69,7 +69,7 @@ def test_words_carry_their_marks(markdown, text, expected):
     ],
 )
 def test_an_address_opens_or_can_be_read(markdown, text, address):
-    page = rich(markdown)
+    page = render(markdown)
     assert page.text == text
     assert [mark.value for mark in page.marks] == ([address] if address else [])
 
@@ -97,16 +97,16 @@ def test_an_address_opens_or_can_be_read(markdown, text, address):
     ],
 )
 def test_blocks_keep_their_order_and_distance(markdown, text):
-    assert rich(markdown).text == text
+    assert render(markdown).text == text
 
 
 def test_a_heading_is_bold_but_for_its_code():
-    page = rich("## Как `len` считает")
+    page = render("## Как `len` считает")
     assert marks(page) == [("bold", "Как", ""), ("code", "len", ""), ("bold", "считает", "")]
 
 
 def test_a_quote_within_a_quote_has_no_mark_of_its_own():
-    page = rich("> a **b**\n> > c\n> - d")
+    page = render("> a **b**\n> > c\n> - d")
     assert marks(page) == [("blockquote", "a b\n\nc\n\n• d", ""), ("bold", "b", "")]
 
 
@@ -124,12 +124,12 @@ def test_a_quote_within_a_quote_has_no_mark_of_its_own():
     ],
 )
 def test_code_keeps_its_indent_and_language(markdown, text, mark):
-    page = rich(markdown)
+    page = render(markdown)
     assert (page.text, marks(page)) == (text, [mark])
 
 
 def test_a_table_that_fits_a_telephone_is_in_columns():
-    page = rich("| Имя | Счёт | ? |\n|:--|--:|:-:|\n| **Анна** | 5 | a |\n| 漢字 | $x^2$ | abc |")
+    page = render("| Имя | Счёт | ? |\n|:--|--:|:-:|\n| **Анна** | 5 | a |\n| 漢字 | $x^2$ | abc |")
     assert (
         page.text
         == "Имя  | Счёт |  ?\n-----+------+----\nАнна |    5 |  a\n漢字 |   x² | abc".replace(
@@ -140,15 +140,15 @@ def test_a_table_that_fits_a_telephone_is_in_columns():
 
 
 def test_a_line_break_within_a_cell_is_one():
-    assert rich("| a | b |\n|--|--|\n| раз<br>два | x<BR />y |").text.endswith("раз два | x y")
+    assert render("| a | b |\n|--|--|\n| раз<br>два | x<BR />y |").text.endswith("раз два | x y")
     wide = f"| Имя | О ней |\n|--|--|\n| Анна | {'слово ' * 12}<br>**ещё**<br/>одно |"
-    assert rich(wide).text.endswith("слово\nещё\nодно")
+    assert render(wide).text.endswith("слово\nещё\nодно")
 
 
 def test_a_wide_table_and_one_with_links_is_in_lines():
     wide = "| Имя | О ней |\n|--|--|\n| Анна | " + "слово " * 12 + "|\n| Борис | |"
-    assert rich(wide).text == "Имя: Анна\nО ней: " + ("слово " * 12).strip() + "\n\nИмя: Борис"
-    page = rich("| Site | At |\n|--|--|\n| a | [b](https://b.ru/) |")
+    assert render(wide).text == "Имя: Анна\nО ней: " + ("слово " * 12).strip() + "\n\nИмя: Борис"
+    page = render("| Site | At |\n|--|--|\n| a | [b](https://b.ru/) |")
     assert page.text == "Site: a\nAt: b"
     assert marks(page) == [("text_link", "b", "https://b.ru/")]
 
@@ -178,7 +178,7 @@ def test_a_wide_table_and_one_with_links_is_in_lines():
     ],
 )
 def test_formulas_can_be_read(markdown, text):
-    assert rich(markdown).text == text
+    assert render(markdown).text == text
 
 
 @pytest.mark.parametrize(
@@ -194,10 +194,10 @@ def test_formulas_can_be_read(markdown, text):
     ],
 )
 def test_money_is_no_formula(words):
-    assert rich(words) == Page(words)
+    assert render(words) == Page(words)
 
 
 def test_a_formula_too_long_or_too_deep_stays_as_it_was_written():
     long, deep = "a^2+" * 800, "{" * 200 + "}" * 200
-    assert rich(f"$${deep}$$").text == deep
-    assert rich(f"\\[{long}\\]").text == long
+    assert render(f"$${deep}$$").text == deep
+    assert render(f"\\[{long}\\]").text == long

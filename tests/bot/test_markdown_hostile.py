@@ -7,9 +7,9 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich_world import ANSWER, is_whole, marks
+from markdown_cases import ANSWER, is_whole, marks
 
-from merlin.chat.markup.rich import DEEPEST, MOST_CHARACTERS, plain, rich
+from merlin.bot.markdown.render import DEEPEST, MOST_CHARACTERS, render, render_plain
 from merlin.core.page import Mark, Page
 
 pytestmark = pytest.mark.unit
@@ -50,7 +50,7 @@ NAUGHTY = [
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.text(SIGNS, max_size=120))
 def test_whatever_comes_is_shown_and_its_marks_fit(text):
-    page = rich(text)
+    page = render(text)
     is_whole(page)
     assert bool(page.text.strip()) == bool(text.strip())
 
@@ -58,56 +58,61 @@ def test_whatever_comes_is_shown_and_its_marks_fit(text):
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(st.sampled_from(PIECES), max_size=40))
 def test_marks_within_marks_are_as_telegram_wants_them(pieces):
-    is_whole(rich("".join(pieces)))
+    is_whole(render("".join(pieces)))
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.text("аб *_#>-+!<\n", max_size=80))
 def test_no_word_is_lost(text):
     words = re.compile(r"[\W_]+")
-    assert words.sub("", rich(text).text) == words.sub("", text)
+    assert words.sub("", render(text).text) == words.sub("", text)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(st.text("аб,.-!?()«»—+= \n", max_size=20), max_size=8).map("\n".join))
 def test_a_text_without_signs_is_the_same_as_if_it_were_parsed(text):
-    page = rich(text)
+    page = render(text)
     if page == Page(text):
-        assert rich(f"{text}\n\n`x`").text == f"{text}\n\nx".lstrip("\n")
+        assert render(f"{text}\n\n`x`").text == f"{text}\n\nx".lstrip("\n")
 
 
 @pytest.mark.parametrize("text", ["Просто ответ.\n\nВторой абзац — с тире.", "a, b (c): 5 > 3"])
 def test_a_plain_answer_is_left_alone(text):
-    assert rich(text) == Page(text)
+    assert render(text) == Page(text)
 
 
 @pytest.mark.parametrize("text", NAUGHTY)
 def test_naughty_strings_are_shown(text):
-    for page in (rich(text), rich(f"**{text}**"), rich(f"- a\n  > {text}\n"), plain(text)):
+    for page in (
+        render(text),
+        render(f"**{text}**"),
+        render(f"- a\n  > {text}\n"),
+        render_plain(text),
+    ):
         page.text.encode("utf-16-le")
         assert not {"\0", "\r"} & set(page.text)
-    is_whole(rich(f"# {text}"))
+    is_whole(render(f"# {text}"))
 
 
 def test_every_beginning_of_an_answer_can_be_shown():
     for end in range(len(ANSWER)):
-        is_whole(rich(ANSWER[:end]))
+        is_whole(render(ANSWER[:end]))
 
 
 def test_what_is_finished_stays_as_it_is_while_the_answer_grows():
     blocks = ANSWER.strip().split("\n\n")
-    whole = rich(ANSWER)
+    whole = render(ANSWER)
     for count in range(1, len(blocks)):
-        grown = rich("\n\n".join(blocks[:count]))
+        grown = render("\n\n".join(blocks[:count]))
         assert whole.text.startswith(grown.text)
         assert whole.marks[: len(grown.marks)] == grown.marks
 
 
 def test_an_open_fence_is_code_already():
-    page = rich("Так:\n```python\nfor i in x:\n")
+    page = render("Так:\n```python\nfor i in x:\n")
     assert marks(page) == [("pre", "for i in x:", "python")]
-    assert rich("Так:\n```python").text == "Так:"
-    assert rich("```").text == "```"
+    assert render("Так:\n```python").text == "Так:"
+    assert render("```").text == "```"
 
 
 @pytest.mark.parametrize(
@@ -132,19 +137,19 @@ def test_an_open_fence_is_code_already():
     ids=lambda text: f"{text[:6]!r}…{len(text)}",
 )
 def test_a_text_made_to_hurt_is_shown(text):
-    page = rich(text)
+    page = render(text)
     is_whole(Page(page.text, page.marks[:50]))
     assert page.text.strip()
 
 
 def test_what_is_nested_too_deep_is_shown_as_it_is():
     text = "> " * (DEEPEST + 5) + "слово"
-    assert rich(text) == Page(text)
+    assert render(text) == Page(text)
 
 
 def test_plain_text_has_no_marks():
-    assert plain("**a**\r\n\0\ud800") == Page("**a**\n\ufffd\ufffd")
+    assert render_plain("**a**\r\n\0\ud800") == Page("**a**\n\ufffd\ufffd")
 
 
 def test_marks_are_counted_in_utf16_units():
-    assert rich("😀😀 **b**").marks == (Mark("bold", 5, 1),)
+    assert render("😀😀 **b**").marks == (Mark("bold", 5, 1),)

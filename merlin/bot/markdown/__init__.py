@@ -1,0 +1,1 @@
+"""Markdown: what a model writes as text and marks, split by Telegram's limits."""

@@ -1,0 +1,356 @@
+r"""Formulas: found within Markdown, and shown as readable Unicode.
+
+Rules for markdown-it find $ $, $$ $$, \( \), \[ \] and \begin. A dollar is often money: as in
+Pandoc, one that opens stands before no white space, one that closes stands after none and before
+no letter or digit, and what lies between must look like mathematics.
+
+\frac{a}{b+1} is shown as a/(b+1), x^{n+1} as xⁿ⁺¹. pylatexenc reads a formula and knows the signs;
+fractions, roots, scripts, matrices and spaces are ours: its \frac{a}{b+1} would be a/b+1, its
+\sqrt[3]{x} a plain √(x). A formula that cannot be read is shown as it was written.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.ruler import RuleOptionsType
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_inline import StateInline
+from pylatexenc.latex2text import LatexNodes2Text  # type: ignore[import-untyped]
+from pylatexenc.latexwalker import (  # type: ignore[import-untyped]
+    LatexCharsNode,
+    LatexMacroNode,
+    LatexSpecialsNode,
+    LatexWalker,
+    get_default_latex_context_db,
+)
+from pylatexenc.macrospec import MacroSpec  # type: ignore[import-untyped]
+
+# A longer formula, or one of more groups, stays as it was written.
+MOST_CHARACTERS = 2000
+MOST_GROUPS = 150
+# The brackets of a matrix; its rows stand in one line.
+_MATRICES = {
+    "matrix": ("[", "]"),
+    "pmatrix": ("(", ")"),
+    "bmatrix": ("[", "]"),
+    "Bmatrix": ("{", "}"),
+    "vmatrix": ("|", "|"),
+    "Vmatrix": ("‖", "‖"),
+    "smallmatrix": ("(", ")"),
+    "array": ("[", "]"),
+    "cases": ("{ ", ""),
+}
+_GROUP = re.compile(r"[{^_]|\\begin|\\left")
+_EMPTY_SIDE = re.compile(r"\\(left|right)\s*\.")
+# A bracket after the sign was meant to hold the whole script, though LaTeX would lift it alone.
+_SCRIPTED = re.compile(r"([\^_])\s*([^\s(\[])")
+_WAITING = re.compile(r"[\^_]\s*$")
+_RELATION = re.compile(r"[^\S\n]*([=<>≤≥≠≈≡∼≃≅≪≫∈∉⊂⊆⊃⊇→←↔⇒⇐⇔⟹⟺↦±∓×÷∝∧∨∪∩])[^\S\n]*")
+MOST_LINES = 60
+# Longer marks first: `$$` is no empty formula between two `$`.
+_PAIRS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
+_SIGNS = re.compile(r"[\\^_{=]")
+_SUM = re.compile(r"(?!\d[\d.,]*\s)(?!.*[^\W\d_]{3}).*[-+*/<>|]")
+_PROSE = re.compile(r"\s[^\W\d_]{3,}[\s,.]")
+_BLOCK = re.compile(r"\s*(?:(\$\$)|(\\\[)|\\begin\{([a-z]+\*?)\})")
+_CLOSING_SIGNS = " \t.,;:"
+
+
+def with_formulas(parser: MarkdownIt) -> MarkdownIt:
+    """Teach `parser` formulas: tokens `formula` within a line, `formula_block` as lines."""
+    parser.inline.ruler.before("escape", "formula", _formula_in_line)
+    interrupts = RuleOptionsType(alt=["paragraph", "blockquote", "list"])
+    parser.block.ruler.before("fence", "formula_block", _formula_block, interrupts)
+    return parser
+
+
+def _formula_in_line(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
+    if state.src[state.pos] not in "$\\":
+        return False
+    for opening, closing in _PAIRS:
+        if state.src.startswith(opening, state.pos):
+            start = state.pos + len(opening)
+            end = state.src.find(closing, start, min(state.posMax, start + MOST_CHARACTERS))
+            if end <= start or not _is_formula(state.src, opening, start, end):
+                return False
+            if not silent:
+                state.push("formula", "", 0).content = state.src[start:end]
+            state.pos = end + len(closing)
+            return True
+    return False
+
+
+def _is_formula(text: str, opening: str, start: int, end: int) -> bool:
+    content = text[start:end]
+    if opening != "$":
+        return bool(content.strip())
+    before = text[start - 2 : start - 1]
+    after = text[end + 1 : end + 2]
+    touches = content[0].isspace() or content[-1].isspace() or content.endswith("\\")
+    if touches or before.isalnum() or after.isalnum():
+        return False
+    return not re.search(r"\s", content) or _is_mathematics(content)
+
+
+def _is_mathematics(content: str) -> bool:
+    if _PROSE.search(content) and "\\text" not in content:
+        return False
+    return bool(_SIGNS.search(content) or _SUM.match(content))
+
+
+def _formula_block(state: StateBlock, start: int, last: int, silent: bool) -> bool:  # noqa: FBT001 - as above
+    begun = _BLOCK.match(_line(state, start))
+    if begun is None or state.is_code_block(start):
+        return False
+    environment = begun.group(3)
+    opening = "" if environment else begun.group().strip()
+    closing = f"\\end{{{environment}}}" if environment else "$$" if begun.group(1) else "\\]"
+    end = _last_line(state, start, last, opening, closing)
+    if end is None:
+        return False
+    if not silent:
+        text = state.getLines(start, end + 1, state.blkIndent, False).strip()  # noqa: FBT003 - as above
+        text = text.rstrip(_CLOSING_SIGNS)
+        token = state.push("formula_block", "", 0)
+        token.content = text if environment else text[len(opening) : -len(closing)]
+        token.map = [start, end + 1]
+        state.line = end + 1
+    return True
+
+
+def _last_line(state: StateBlock, start: int, last: int, opening: str, closing: str) -> int | None:
+    """Return the line that ends the formula; none where words follow or a blank line comes."""
+    skipped = len(opening)
+    for line in range(start, min(last, start + MOST_LINES)):
+        text = _line(state, line).strip()
+        place = text.find(closing, skipped)
+        skipped = 0
+        if place >= 0:
+            return None if text[place + len(closing) :].strip(_CLOSING_SIGNS) else line
+        if not text or state.sCount[line] < state.blkIndent:
+            return None
+    return None
+
+
+def _line(state: StateBlock, line: int) -> str:
+    return state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
+
+
+def to_unicode(formula: str) -> str:
+    """Return a formula of LaTeX as text, the lines of an equation as lines; never raises."""
+    source = formula.strip()
+    if len(source) > MOST_CHARACTERS or len(_GROUP.findall(source)) > MOST_GROUPS:
+        return source
+    try:
+        text = _WRITER.nodelist_to_text(_nodes(source))
+    except Exception:  # noqa: BLE001 - whatever is wrong with a formula, its source can be shown
+        return source
+    return _tidy(text) or source
+
+
+def _nodes(source: str) -> list[Any]:
+    text = _EMPTY_SIDE.sub("", source)
+    walker = LatexWalker(text, latex_context=_CONTEXT, tolerant_parsing=False)
+    nodes: list[Any] = walker.get_latex_nodes()[0]
+    return nodes
+
+
+def _tidy(text: str) -> str:
+    """Put one space around relations and none at the ends of lines."""
+    lines = (" ".join(_RELATION.sub(r" \1 ", line).split()) for line in text.split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+class _Writer(LatexNodes2Text):  # type: ignore[misc]
+    """pylatexenc's own, with what it has no line of text for."""
+
+    def nodelist_to_text(self, nodelist: Sequence[Any]) -> str:
+        """Return the text of nodes in a row; a script takes what stands after its sign."""
+        written = sign = ""
+        for node in nodelist:
+            if isinstance(node, LatexCharsNode):
+                text, sign = _scripted(node.chars, sign)
+            else:
+                text = self.node_to_text(node)
+                text, sign = (_set_script(sign, text) if sign else text), ""
+            written += _apart(written, text, node) + text
+        return written + sign
+
+    def macro_node_to_text(self, node: Any) -> str:
+        """Return the text of one macro; one that nobody knows stays as it is."""
+        if node.macroname in _MACROS:
+            spec, look = _MACROS[node.macroname]
+            text = look([self.node_arg_to_text(node, place) for place in range(len(spec))])
+        elif self.latex_context.get_macro_spec(node.macroname) is None:
+            text = f"\\{node.macroname} "
+        else:
+            text = str(super().macro_node_to_text(node))
+        return text + (" " if node.macro_post_space else "")
+
+    def environment_node_to_text(self, node: Any) -> str:
+        """Return the rows of an environment: a matrix in one line, else one below the other."""
+        rows = list(self._rows(node.nodelist))
+        if node.environmentname not in _MATRICES:
+            return "\n" + "\n".join(" ".join(row) for row in rows) + "\n"
+        opening, closing = _MATRICES[node.environmentname]
+        between = ", " if node.environmentname == "cases" else " "
+        lines = [between.join(cell.strip(" ,") for cell in row if cell.strip()) for row in rows]
+        return opening + "; ".join(line for line in lines if line) + closing
+
+    def _rows(self, nodes: Sequence[Any]) -> Iterator[list[str]]:
+        """Yield the cells of each row."""
+        cell: list[Any] = []
+        row: list[str] = []
+        for node in nodes:
+            if isinstance(node, LatexSpecialsNode) and node.specials_chars == "&":
+                row.append(self.nodelist_to_text(cell))
+                cell = []
+            elif isinstance(node, LatexMacroNode) and node.macroname == "\\":
+                yield [*row, self.nodelist_to_text(cell)]
+                row, cell = [], []
+            else:
+                cell.append(node)
+        yield [*row, self.nodelist_to_text(cell)]
+
+
+def _scripted(text: str, sign: str) -> tuple[str, str]:
+    """Return `text` with its scripts set, and the sign whose script is still to come."""
+    text = " ".join(f"{sign}{text}".split("\n"))
+    waiting = _WAITING.search(text)
+    end = waiting.start() if waiting else len(text)
+    set_text = _SCRIPTED.sub(lambda found: _set_script(found.group(1), found.group(2)), text[:end])
+    return set_text, waiting.group().strip() if waiting else ""
+
+
+def _apart(written: str, text: str, node: Any) -> str:
+    """Return a space where a word, such as sin, would run into its neighbour."""
+    is_word = isinstance(node, LatexMacroNode) and len(text.strip()) > 1 and text.strip().isalpha()
+    follows = written[-1:].isalnum() or written[-1:] == ")"
+    return " " if is_word and follows else ""
+
+
+_PLAIN = "0123456789+-=()"
+_RAISED = str.maketrans(
+    _PLAIN + "−abcdefghijklmnoprstuvwxyzABDEGHIJKLMNOPRTUVWβγδθφχ∘′",
+    "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾" + "⁻ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᴬᴮᴰᴱᴳᴴᴵᴶᴷᴸᴹᴺᴼᴾᴿᵀᵁⱽᵂᵝᵞᵟᶿᵠᵡ°′",
+)
+_LOWERED = str.maketrans(
+    _PLAIN + "−aehijklmnoprstuvxβγρφχ",
+    "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎" + "₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ",
+)
+_TABLES = {"^": _RAISED, "_": _LOWERED}
+
+
+def _set_script(sign: str, text: str) -> str:
+    """Return `text` above the line (`sign` is "^") or below it ("_").
+
+    What Unicode has no such letters for follows the sign itself, in brackets unless one word.
+    """
+    tight = "".join(text.split())
+    table = _TABLES[sign]
+    if all(ord(letter) in table for letter in tight):
+        return tight.translate(table)
+    is_one = len(tight) == 1 or (tight.isalnum() and unicodedata.is_normalized("NFKC", tight))
+    return f"{sign}{tight}" if is_one else f"{sign}({text.strip()})"
+
+
+_ATOM = re.compile(r"-?[\w.,′°⁰-₟]+|\([^()]*\)|√[\w.,]+")
+
+_MacroText = Callable[[Sequence[str]], str]
+
+
+def _bracket(text: str) -> str:
+    """Return `text` in brackets unless it is one thing."""
+    text = " ".join(text.split())
+    return text if _ATOM.fullmatch(text) else f"({text})"
+
+
+def _fraction(parts: Sequence[str]) -> str:
+    return "/".join(_bracket(part) for part in parts)
+
+
+def _choice(parts: Sequence[str]) -> str:
+    return f"C({', '.join(parts)})"
+
+
+def _root(parts: Sequence[str]) -> str:
+    degree, radicand = parts
+    return f"{_set_script('^', degree) if degree else ''}√{_bracket(radicand)}"
+
+
+def _above(parts: Sequence[str]) -> str:
+    above, below = parts
+    return f"{below}{_set_script('^', above)}"
+
+
+def _below(parts: Sequence[str]) -> str:
+    below, above = parts
+    return f"{above}{_set_script('_', below)}"
+
+
+def _content(parts: Sequence[str]) -> str:
+    return parts[-1]
+
+
+def _nothing(_parts: Sequence[str]) -> str:
+    return ""
+
+
+def _named(names: str, spec: str, look: _MacroText) -> dict[str, tuple[str, _MacroText]]:
+    return dict.fromkeys(names.split(), (spec, look))
+
+
+def _shown(text: str, names: str) -> dict[str, tuple[str, _MacroText]]:
+    return _named(names, "", lambda _: text)
+
+
+# Name, its arguments in pylatexenc's letters ("{" one in braces, "[" one that may be missing).
+_MACROS: dict[str, tuple[str, _MacroText]] = {
+    **_named("frac dfrac tfrac cfrac nicefrac", "{{", _fraction),
+    **_named("binom dbinom tbinom", "{{", _choice),
+    **_named("sqrt", "[{", _root),
+    **_named("overset stackrel", "{{", _above),
+    **_named("underset", "{{", _below),
+    **_named(
+        "boxed operatorname mathrm mathbf mathit mathsf mathtt boldsymbol bm pmb", "{", _content
+    ),
+    **_named("textnormal mbox substack mathop mathbin mathrel ce", "{", _content),
+    **_named("overline underline overbrace underbrace", "{", _content),
+    **_named("tag", "{", lambda parts: f" ({parts[0]})"),
+    **_named("pmod", "{", lambda parts: f" (mod {parts[0]})"),
+    **_named("xrightarrow", "[{", lambda parts: f"→{_set_script('^', parts[1])}"),
+    **_named("xleftarrow", "[{", lambda parts: f"←{_set_script('^', parts[1])}"),
+    **_named("label phantom hspace vspace", "{", _nothing),
+    **_named("left right middle big Big bigg Bigg bigl bigr Bigl Bigr", "", _nothing),
+    **_named("biggl biggr Biggl Biggr displaystyle textstyle scriptstyle", "", _nothing),
+    **_named("limits nolimits nonumber notag hline centering !", "", _nothing),
+    **_shown("  ", "quad qquad enspace"),
+    **_shown("…", "dots"),
+    **_shown("⟹", "implies"),
+    **_shown("⟺", "iff"),
+    **_shown("|", "lvert rvert vert"),
+    **_shown("‖", "lVert rVert Vert"),
+    **_shown("°", "degree"),
+    **_shown("¬", "neg lnot"),
+    **_shown("′", "prime"),
+    **_shown(" mod ", "bmod mod"),
+    **_shown(":", "colon"),
+    **_shown("tg", "tg"),
+    **_shown("ctg", "ctg"),
+    **_shown("arctg", "arctg"),
+    **_shown("argmax", "argmax"),
+    **_shown("argmin", "argmin"),
+    **_shown("\n", "\\"),
+}
+
+
+_CONTEXT = get_default_latex_context_db()
+_CONTEXT.add_context_category(
+    "merlin", [MacroSpec(name, spec) for name, (spec, _) in _MACROS.items()], prepend=True
+)
+_WRITER = _Writer(math_mode="text")

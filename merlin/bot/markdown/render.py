@@ -1,0 +1,461 @@
+"""A model's Markdown as the text and marks that Telegram shows.
+
+CommonMark with GitHub's tables and strikethrough and with formulas; markdown-it-py reads it. HTML
+is shown as it stands, and so are links by reference and underlined headings: a text that is still
+growing would change its look with every line. Nothing is lost, and nothing raises: what cannot be
+read as Markdown is shown as it is.
+
+Products keep their signs: CommonMark takes any pair of asterisks within words for emphasis, and
+S = a*b*c would be shown as S = abc. Emphasis that begins or ends a word stays emphasis.
+
+A link opens where Telegram opens it (TDLib's LinkManager, check_link and its tests): http, https
+and tg, a host with a dot; mail addresses are found by Telegram itself where they stand in the text.
+
+A table stands in columns where it fits a telephone. Columns need letters of one width, so they are
+written as a block of code; a block holds no links, so a table with links is written as lines:
+"heading: value", a group of lines a row.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from markdown_it import MarkdownIt
+from markdown_it.common.normalize_url import normalizeLinkText
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+
+from merlin.bot.markdown.entities import TextBuilder
+from merlin.bot.markdown.latex import to_unicode, with_formulas
+from merlin.core.log import get_logger
+from merlin.core.page import Page
+
+log = get_logger(__name__)
+
+# Beyond these a text is shown as it is: markdown-it takes a second for it, and the bot waits.
+MOST_CHARACTERS = 64_000
+MOST_OF = {"[": 2000, "|": 5000}
+# What is nested deeper would be left out by markdown-it.
+DEEPEST = 40
+_UNSHOWN = re.compile(r"[\0\ud800-\udfff]")
+# Without any of these a text says the same with and without a parser.
+_MARKUP = re.compile(r"[*_`~\[<|$\\&]|\n\n\n")
+_LINE_SIGN = re.compile(r"[-+=>#]|\d{1,9}[.)]")
+_ASTERISK = "*"
+_MOST_ASTERISKS = 2
+RULE = "———"
+_LANGUAGE = re.compile(r"[\w+#.-]{1,40}")
+_TASK = re.compile(r"\[([ xX])\](?:\s+|$)")
+_MARKS = {"strong": "bold", "em": "italic", "s": "strikethrough"}
+MOST_ADDRESS = 2048
+_TELEGRAM = re.compile(r"tg://[a-z_-]+(?:[/?#]\S*)?", re.IGNORECASE | re.ASCII)
+_MAIL = "mailto:"
+# What a telephone shows of a block of code without breaking its lines.
+MOST_COLUMNS = 46
+_BETWEEN = " | "
+_CROSSING = "-+-"
+# Markdown has no other way to write two lines into one cell.
+_LINE_BREAK = re.compile(r"\s*<br\s*/?>\s*", re.IGNORECASE)
+
+
+def render_plain(text: str) -> Page:
+    """Return `text` as a page without marks; what no client shows becomes U+FFFD."""
+    return Page(_UNSHOWN.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n")))
+
+
+def render(markdown: str) -> Page:
+    """Return an answer's Markdown, whole or growing, as a page; never raises."""
+    text = render_plain(markdown).text.rstrip().lstrip("\n")
+    if not _is_marked(text) or _is_too_heavy(text):
+        return Page(text)
+    try:
+        page = _read(text)
+    except Exception as problem:  # noqa: BLE001 - an answer is shown whatever its marks are
+        # The trace would hold people's words.
+        kind = type(problem).__name__
+        log.warning("markdown cannot be read", characters=len(text), problem=kind)
+        return Page(text)
+    return page if page.text else Page(text)
+
+
+def _is_marked(text: str) -> bool:
+    return bool(_MARKUP.search(text)) or any(
+        line != line.strip() or _LINE_SIGN.match(line) for line in text.split("\n")
+    )
+
+
+def _is_too_heavy(text: str) -> bool:
+    return len(text) > MOST_CHARACTERS or any(
+        text.count(sign) > most for sign, most in MOST_OF.items()
+    )
+
+
+def _read(text: str) -> Page:
+    tokens = _PARSER.parse(text)
+    if any(token.level >= DEEPEST - 1 for token in tokens):
+        return Page(text)
+    builder = TextBuilder()
+    _BlockWriter(builder, tokens).write()
+    return builder.page()
+
+
+def _make_parser() -> MarkdownIt:
+    options = {"html": False, "maxNesting": DEEPEST}
+    parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
+    return _with_products(with_formulas(parser.disable(["reference", "lheading"])))
+
+
+def _with_products(parser: MarkdownIt) -> MarkdownIt:
+    """Teach `parser` to leave signs of multiplication and of powers alone."""
+    parser.inline.ruler.before("emphasis", "product", _product)
+    return parser
+
+
+def _product(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
+    start = state.pos
+    if state.src[start] != _ASTERISK:
+        return False
+    end = start
+    while end < state.posMax and state.src[end] == _ASTERISK:
+        end += 1
+    before, after = state.src[start - 1 : start], state.src[end : end + 1]
+    if end - start > _MOST_ASTERISKS or not _is_product(before, after, is_power=end - start > 1):
+        return False
+    if not silent:
+        state.pending += state.src[start:end]
+    state.pos = end
+    return True
+
+
+def _is_product(before: str, after: str, *, is_power: bool) -> bool:
+    """Return whether asterisks between these two characters multiply, or raise to a power."""
+    if not (before.isalnum() or before == ")") or not (after.isalnum() or after == "("):
+        return False
+    if is_power:
+        return after.isdigit() or (before.isdigit() and after.isascii())
+    has_number = before.isdigit() or after.isdigit()
+    return has_number or (before.isascii() and after.isascii())
+
+
+class _BlockWriter:
+    """Writes the tokens of a whole text, one after the other."""
+
+    def __init__(self, builder: TextBuilder, tokens: Sequence[Token]) -> None:
+        self._builder = builder
+        self._tokens = tokens
+        # The numbers of the items to come, a list within a list after it; None for bullets.
+        self._numbers: list[int | None] = []
+        self._lines_before_list = 2
+        self._writers: dict[str, Callable[[int], None]] = {
+            "paragraph_open": self._open_paragraph,
+            "heading_open": lambda _: self._open_marked("bold"),
+            "heading_close": lambda _: builder.end(),
+            "inline": lambda place: _write_inlines(builder, tokens[place].children or []),
+            "bullet_list_open": self._open_list,
+            "ordered_list_open": self._open_list,
+            "bullet_list_close": lambda _: self._close_list(),
+            "ordered_list_close": lambda _: self._close_list(),
+            "list_item_open": self._open_item,
+            "list_item_close": lambda _: builder.end_item(len(self._numbers) - 1),
+            "blockquote_open": lambda _: self._open_marked("blockquote"),
+            "blockquote_close": lambda _: builder.end(),
+            "fence": self._write_code,
+            "code_block": self._write_code,
+            "formula_block": self._write_formula,
+            "hr": lambda _: self._write_rule(),
+        }
+
+    def write(self) -> None:
+        """Write them all."""
+        place = 0
+        while place < len(self._tokens):
+            kind = self._tokens[place].type
+            if kind == "table_open":
+                place = self._write_table(place)
+            elif kind in self._writers:
+                self._writers[kind](place)
+            place += 1
+
+    def _between(self) -> int:
+        """Return the lines from one block to the next: none is left blank within a list."""
+        return 1 if self._numbers else 2
+
+    def _open_paragraph(self, place: int) -> None:
+        self._builder.gap(1 if self._tokens[place].hidden else 2)
+
+    def _open_marked(self, kind: str) -> None:
+        self._builder.gap(2)
+        self._builder.start(kind)
+
+    def _open_list(self, place: int) -> None:
+        opening = self._tokens[place]
+        is_ordered = opening.type == "ordered_list_open"
+        self._lines_before_list = 1 if self._numbers or self._follows_words(place) else 2
+        self._numbers.append(int(opening.attrs.get("start", 1)) if is_ordered else None)
+
+    def _follows_words(self, place: int) -> bool:
+        """Return whether a list begins on the line right after a paragraph, as its items do."""
+        if place < 3 or self._tokens[place - 1].type != "paragraph_close":  # noqa: PLR2004 - a paragraph's tokens
+            return False
+        paragraph, here = self._tokens[place - 3].map, self._tokens[place].map
+        return bool(paragraph and here and paragraph[1] == here[0])
+
+    def _close_list(self) -> None:
+        self._numbers.pop()
+
+    def _open_item(self, place: int) -> None:
+        number = self._numbers[-1]
+        bullet = "•"
+        if number is not None:
+            bullet = f"{number}{self._tokens[place].markup}"
+            self._numbers[-1] = number + 1
+        is_first = self._tokens[place - 1].type.endswith("list_open")
+        lines = self._lines_before_list if is_first else self._lines_between_items(place)
+        bullet = self._task(place) or bullet
+        self._builder.item(bullet, len(self._numbers) - 1, lines)
+
+    def _lines_between_items(self, place: int) -> int:
+        within = self._tokens[place + 1]
+        return 2 if within.type == "paragraph_open" and not within.hidden else 1
+
+    def _task(self, place: int) -> str:
+        """Return the box of a task, and take it out of the item's words; "" for other items."""
+        inline = self._tokens[min(place + 2, len(self._tokens) - 1)]
+        first = inline.children[0] if inline.type == "inline" and inline.children else None
+        found = _TASK.match(first.content) if first and first.type == "text" else None
+        if first is None or found is None:
+            return ""
+        first.content = first.content[found.end() :]
+        return "☐" if found.group(1) == " " else "☑"
+
+    def _write_code(self, place: int) -> None:
+        token = self._tokens[place]
+        language = _LANGUAGE.fullmatch((token.info.split() or [""])[0])
+        self._builder.gap(self._between())
+        self._builder.block(token.content, language.group() if language else "")
+
+    def _write_formula(self, place: int) -> None:
+        self._builder.gap(self._between())
+        self._builder.write(to_unicode(self._tokens[place].content))
+
+    def _write_rule(self) -> None:
+        self._builder.gap(2)
+        self._builder.write(RULE)
+
+    def _write_table(self, start: int) -> int:
+        """Write the table that begins at `start`; return the place of its last token."""
+        end = start
+        while self._tokens[end].type != "table_close":
+            end += 1
+        _draw_table(self._builder, _table_rows(self._tokens[start:end]))
+        return end
+
+
+def _write_inlines(builder: TextBuilder, tokens: Iterable[Token]) -> None:
+    """Write `tokens`, the children of one inline token of markdown-it."""
+    link = _Link(builder)
+    for token in tokens:
+        if token.tag in _MARKS:
+            _write_mark(builder, token)
+        elif token.type in {"link_open", "link_close"}:
+            link.turn(token)
+        else:
+            link.label += _write_leaf(builder, token)
+
+
+def _write_mark(builder: TextBuilder, token: Token) -> None:
+    if token.nesting > 0:
+        builder.start(_MARKS[token.tag])
+    else:
+        builder.end()
+
+
+def _write_leaf(builder: TextBuilder, token: Token) -> str:
+    """Write a token without marks around it; return what it says."""
+    if token.type == "code_inline":
+        builder.code(token.content)
+    elif token.type == "image":
+        return _write_image(builder, token)
+    elif token.type == "formula":
+        builder.write(to_unicode(token.content))
+    elif token.type in {"softbreak", "hardbreak"}:
+        builder.write("\n")
+    else:
+        builder.write(token.content)
+    return token.content
+
+
+def _write_image(builder: TextBuilder, token: Token) -> str:
+    """Write a picture as a link to it."""
+    address = str(token.attrs.get("src", ""))
+    link = _Link(builder)
+    link.open(address)
+    link.label = token.content
+    builder.write(link.label)
+    link.close()
+    return link.label
+
+
+class _Link:
+    """The link that is being written; `label` is what it says so far."""
+
+    def __init__(self, builder: TextBuilder) -> None:
+        self.label = ""
+        self._builder = builder
+        self._address = ""
+
+    def turn(self, token: Token) -> None:
+        """Open the link, or close it."""
+        if token.nesting > 0:
+            self.open(str(token.attrs.get("href", "")))
+        else:
+            self.close()
+
+    def open(self, address: str) -> None:
+        """Begin a link to `address`."""
+        self.label, self._address = "", address
+        if _is_link(address):
+            self._builder.start("text_link", address)
+
+    def close(self) -> None:
+        """End it; an address that cannot be opened, or has no words for it, is shown."""
+        does_open = _is_link(self._address)
+        shown = _readable(normalizeLinkText(self._address))
+        if not self.label.strip():
+            self._builder.write(shown)
+        elif not does_open and shown not in {"", self.label}:
+            self._builder.write(f" ({shown})")
+        if does_open:
+            self._builder.end()
+
+
+def _is_link(address: str) -> bool:
+    """Return whether Telegram takes `address` for a link."""
+    if len(address) > MOST_ADDRESS:
+        return False
+    if _TELEGRAM.fullmatch(address):
+        return True
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and "." in host and port != 0
+
+
+def _readable(address: str) -> str:
+    """Return `address` as it is shown where it cannot be opened."""
+    return address[len(_MAIL) :] if address.lower().startswith(_MAIL) else address
+
+
+class Cell(NamedTuple):
+    """One cell: what stands in it, and the side it is aligned to."""
+
+    tokens: Sequence[Token]
+    side: str = ""
+
+
+Row = Sequence[Cell]
+
+
+def _table_rows(tokens: Sequence[Token]) -> list[list[Cell]]:
+    """Return the rows of a table's tokens, the heading first."""
+    rows: list[list[Cell]] = []
+    side = ""
+    for token in tokens:
+        if token.type == "tr_open":
+            rows.append([])
+        elif token.type in {"th_open", "td_open"}:
+            side = str(token.attrs.get("style", "")).removeprefix("text-align:")
+        elif token.type == "inline":
+            rows[-1].append(Cell(list(_broken(token.children or [])), side))
+    return rows
+
+
+def _broken(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Yield the tokens of a cell, each <br> of its text as the line break that it means."""
+    for token in tokens:
+        if token.type != "text":
+            yield token
+            continue
+        for place, line in enumerate(_LINE_BREAK.split(token.content)):
+            if place:
+                yield Token("hardbreak", "br", 0)
+            yield token.copy(content=line)
+
+
+def _draw_table(builder: TextBuilder, rows: Sequence[Row]) -> None:
+    """Write a table whose first row is its heading."""
+    written = [[_written(cell) for cell in row] for row in rows]
+    widths = [max(_width(page.text) for page in column) for column in zip(*written, strict=False)]
+    has_links = any(
+        mark.kind == "text_link" for row in written for one in row for mark in one.marks
+    )
+    if not has_links and sum(widths) + len(_BETWEEN) * (len(widths) - 1) <= MOST_COLUMNS:
+        builder.gap(2)
+        builder.block(_in_columns(rows, written, widths))
+    else:
+        _write_lines(builder, rows, written)
+
+
+def _written(cell: Cell) -> Page:
+    builder = TextBuilder()
+    _write_inlines(builder, cell.tokens)
+    page = builder.page()
+    return Page(" ".join(page.text.split()), page.marks)
+
+
+def _in_columns(
+    rows: Sequence[Row], written: Sequence[Sequence[Page]], widths: Sequence[int]
+) -> str:
+    lines = [
+        _BETWEEN.join(
+            _padded(page.text, width, cell.side)
+            for cell, page, width in zip(row, pages, widths, strict=False)
+        ).rstrip()
+        for row, pages in zip(rows, written, strict=True)
+    ]
+    return "\n".join([lines[0], _CROSSING.join("-" * width for width in widths), *lines[1:]])
+
+
+def _padded(text: str, width: int, side: str) -> str:
+    room = width - _width(text)
+    before = {"right": room, "center": room // 2}.get(side, 0)
+    return " " * before + text + " " * (room - before)
+
+
+def _width(text: str) -> int:
+    """Return how many columns `text` takes: none for an accent, two for 漢 or an emoji."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.category(sign) in {"Mn", "Me", "Cf"} else 1 + _is_wide(sign)
+        for sign in text
+    )
+
+
+def _is_wide(sign: str) -> bool:
+    return unicodedata.east_asian_width(sign) in {"W", "F"}
+
+
+def _write_lines(
+    builder: TextBuilder, rows: Sequence[Row], written: Sequence[Sequence[Page]]
+) -> None:
+    headings = [page.text for page in written[0]]
+    for row, pages in zip(rows[1:] or rows, written[1:] or written, strict=True):
+        lines = 2
+        for place, (cell, page) in enumerate(zip(row, pages, strict=True)):
+            if not page.text:
+                continue
+            builder.gap(lines)
+            lines = 1
+            heading = headings[place] if len(rows) > 1 else ""
+            builder.write(f"{heading}: " if heading else "")
+            _write_inlines(builder, cell.tokens)
+
+
+_PARSER = _make_parser()
