@@ -3,13 +3,14 @@
 An edit may be repeated any number of times. A message may not: Telegram has no key by which it
 would know a repeat, so a send that ended in doubt is the caller's to decide on.
 
-Below them stands one call with plain fields, paced by the rate limiter: python-telegram-bot's own
-methods make objects of every answer, which costs more than the call; of most answers we need one
-number. Errors are the library's own.
+Calls go by `ExtBot.do_api_request` with plain fields, paced by the rate limiter: the library's
+typed methods make objects of every answer, which costs more than the call; of most answers we need
+one number. Errors are the library's own.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from enum import Enum, auto
@@ -23,47 +24,15 @@ from telegram.error import (
     NetworkError,
     TelegramError,
 )
-from telegram.request import BaseRequest, RequestData
-from telegram.request._requestparameter import RequestParameter
+from telegram.ext import ExtBot
+from telegram.warnings import PTBUserWarning
 
-from merlin.bot.rate_limiter import GaveWay, RateLimiter, SendClass
+from merlin.bot.rate_limiter import GaveWay, SendClass
 from merlin.bot.transport import ConnectionState, NotSent
 from merlin.chat.session import Place
 from merlin.core.log import get_logger, redact
 from merlin.core.page import Attachment, Button, Mark, Page
 from merlin.inbox.outgoing import Spot
-
-
-class PacedClient:
-    """The calls of one bot."""
-
-    def __init__(self, bot_url: str, transport: BaseRequest, pace: RateLimiter) -> None:
-        """Take the address of the bot's methods (it holds the token, so it is never logged)."""
-        self._method_url = f"{bot_url}/"
-        self._transport = transport
-        self._pace = pace
-
-    async def call(
-        self,
-        method: str,
-        fields: Mapping[str, Any],
-        lane: SendClass = SendClass.FINAL,
-        file: Attachment | None = None,
-    ) -> Any:
-        """Return the result of one call. Raises TelegramError as the library does, GaveWay."""
-        parameters = [RequestParameter(name, value, None) for name, value in fields.items()]
-        if file is not None:
-            content = InputFile(file.content, filename=file.name)
-            field = "photo" if file.is_picture else "document"
-            parameters.append(RequestParameter.from_input(field, content))
-        return await self._pace.process_request(
-            self._transport.post,
-            (f"{self._method_url}{method}", RequestData(parameters)),
-            {},
-            method,
-            dict(fields),
-            lane,
-        )
 
 
 def shown(page: Page) -> dict[str, Any]:
@@ -118,6 +87,8 @@ def _key(button: Button) -> dict[str, Any]:
 
 
 log = get_logger(__name__)
+# The library recommends its typed methods; see above.
+warnings.filterwarnings("ignore", "Please use 'Bot", PTBUserWarning)
 
 NOWHERE = Spot()
 # Hears that a group became a supergroup: the old id, then the new one.
@@ -194,11 +165,25 @@ class BotApi:
     """The calls by which answers are shown."""
 
     def __init__(
-        self, wire: PacedClient, line: ConnectionState, moved: Moved | None = None
+        self, bot: ExtBot[SendClass], line: ConnectionState, moved: Moved | None = None
     ) -> None:
-        self._wire = wire
+        self._bot = bot
         self._line = line
         self._moved = moved
+
+    async def _call(
+        self,
+        method: str,
+        fields: Mapping[str, Any],
+        lane: SendClass = SendClass.FINAL,
+        file: Attachment | None = None,
+    ) -> Any:
+        """Return the result of one call. Raises TelegramError as the library does, GaveWay."""
+        given = dict(fields)
+        if file is not None:
+            content = InputFile(file.content, filename=file.name)
+            given["photo" if file.is_picture else "document"] = content
+        return await self._bot.do_api_request(method, api_kwargs=given, rate_limit_args=lane)
 
     async def send(self, chat_id: int, page: Page, spot: Spot = NOWHERE) -> int:
         """Send a message; return its id. Waits as long as no connection comes about.
@@ -239,9 +224,9 @@ class BotApi:
     async def _sent(self, chat_id: int, page: Page, spot: Spot) -> Any:
         at = {"chat_id": chat_id, **spotted(spot)}
         if page.file is None:
-            return await self._wire.call("sendMessage", at | shown(page))
+            return await self._call("sendMessage", at | shown(page))
         method = "sendPhoto" if page.file.is_picture else "sendDocument"
-        return await self._wire.call(method, at | captioned(page), file=page.file)
+        return await self._call(method, at | captioned(page), file=page.file)
 
     async def place(self, chat_id: int, page: Page, spot: Spot = NOWHERE) -> int:
         """Send a placeholder; return its id. In doubt another one is sent: at worst one is left.
@@ -264,7 +249,7 @@ class BotApi:
         attempt = 0
         while True:
             try:
-                await self._wire.call("editMessageText", _edit(chat_id, message_id, page))
+                await self._call("editMessageText", _edit(chat_id, message_id, page))
             except TelegramError as error:
                 what = self._note(error, chat_id)
                 if what in {ApiError.SAME, ApiError.GONE, ApiError.MOVED}:
@@ -287,7 +272,7 @@ class BotApi:
         """
         fields = _edit(chat_id, message_id, page)
         try:
-            await self._wire.call("editMessageText", fields, SendClass.PROGRESS)
+            await self._call("editMessageText", fields, SendClass.PROGRESS)
         except GaveWay:
             raise
         except TelegramError as error:
@@ -301,7 +286,7 @@ class BotApi:
         fields = {"chat_id": chat_id, "message_id": message_id}
         fields |= keyboard(Page("", buttons=buttons))
         try:
-            await self._wire.call("editMessageReplyMarkup", fields, SendClass.PROGRESS)
+            await self._call("editMessageReplyMarkup", fields, SendClass.PROGRESS)
         except TelegramError as error:
             log.info("buttons were not changed", chat=chat_id, reason=redact(str(error)))
             return False
@@ -315,7 +300,7 @@ class BotApi:
         """
         fields = {"chat_id": chat_id, "action": "typing", **spotted(Spot(thread_id))}
         try:
-            await self._wire.call("sendChatAction", fields, SendClass.PROGRESS)
+            await self._call("sendChatAction", fields, SendClass.PROGRESS)
         except GaveWay:
             return False
         except TelegramError as error:
@@ -335,7 +320,7 @@ class BotApi:
             **shown(page),
         }
         try:
-            await self._wire.call("sendMessageDraft", fields, SendClass.PROGRESS)
+            await self._call("sendMessageDraft", fields, SendClass.PROGRESS)
         except GaveWay:
             return False
         except TelegramError as error:
@@ -346,7 +331,7 @@ class BotApi:
     async def answer(self, method: str, fields: Mapping[str, Any]) -> bool:
         """Answer a query at once and once; False when Telegram does not take it (any more)."""
         try:
-            await self._wire.call(method, fields, SendClass.URGENT)
+            await self._call(method, fields, SendClass.URGENT)
         except TelegramError as error:
             log.info("a query was not answered", method=method, reason=redact(str(error)))
             return False
@@ -356,7 +341,7 @@ class BotApi:
     async def ask(self, method: str, fields: Mapping[str, Any]) -> Any:
         """Return what a call brings, tried once; None where Telegram does not take it."""
         try:
-            return await self._wire.call(method, fields)
+            return await self._call(method, fields)
         except TelegramError as error:
             log.info("a call was not taken", method=method, reason=redact(str(error)))
             return None
@@ -367,7 +352,7 @@ class BotApi:
         Raises ChatUnreachable, and TelegramError: BadRequest where it is refused for good.
         """
         try:
-            found = await self._wire.call(method, fields)
+            found = await self._call(method, fields)
         except TelegramError as error:
             self._note(error, int(fields.get("chat_id", 0)))
             raise

@@ -17,10 +17,10 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping, Set
 from functools import partial
 
-from telegram import Bot as TelegramBot
 from telegram.error import InvalidToken, TelegramError
+from telegram.ext import ExtBot
 
-from merlin.bot.bot_api import BotApi, PacedClient
+from merlin.bot.bot_api import BotApi
 from merlin.bot.commands import greet
 from merlin.bot.context import BotIdentity, Kit
 from merlin.bot.files import Files
@@ -144,16 +144,14 @@ class Bot:
     def __init__(self, services: BotServices, transport: AiohttpRequest) -> None:
         self._services = services
         self._line = ConnectionState(services.pace.longest_pause_s)
-        pace = RateLimiter(services.limits)
-        # For what belongs to no chat and needs no pace; the library's ExtBot takes 4 MB more.
-        self._telegram = TelegramBot(
+        self._telegram = ExtBot(
             services.token,
             base_url=services.base_url,
             request=transport,
             get_updates_request=transport,
+            rate_limiter=RateLimiter(services.limits),
         )
-        wire = PacedClient(f"{services.base_url}{services.token}", transport, pace)
-        calls = BotApi(wire, self._line, self._moved)
+        calls = BotApi(self._telegram, self._line, self._moved)
         sender = OutboxSender(services, calls, self._line)
         self._files = Files(services.token, services.base_url)
         desk = Desk(services.answerers, services.patience)

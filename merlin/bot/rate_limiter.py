@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import Any
 
 from telegram.error import RetryAfter, TelegramError
+from telegram.ext import BaseRateLimiter
 
 from merlin.core.log import get_logger
 
@@ -94,7 +95,7 @@ class Chat:
         return self.bucket.is_full(now) and self.cool_until <= now
 
 
-class RateLimiter:
+class RateLimiter(BaseRateLimiter[SendClass]):
     """Paces every request but getUpdates; a 429 is waited out here, for its own chat alone."""
 
     def __init__(self, limits: Limits) -> None:
@@ -103,6 +104,12 @@ class RateLimiter:
         # A sixth of a second's worth at once: the worst second stays near the limit.
         self._overall = TokenBucket(per_s, max(1.0, per_s / 6))
         self._chats: dict[str, Chat] = {}
+
+    async def initialize(self) -> None:
+        """Nothing is to be opened."""
+
+    async def shutdown(self) -> None:
+        """Nothing is to be closed."""
 
     async def process_request(
         self,

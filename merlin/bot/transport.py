@@ -11,8 +11,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
-from telegram._utils.defaultvalue import DefaultValue
-from telegram._utils.types import ODVInput
 from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, RequestData
 
@@ -99,10 +97,10 @@ class AiohttpRequest(BaseRequest):
         url: str,
         method: str,
         request_data: RequestData | None = None,
-        read_timeout: ODVInput[float] = BaseRequest.DEFAULT_NONE,
-        write_timeout: ODVInput[float] = BaseRequest.DEFAULT_NONE,  # noqa: ARG002 - its own
-        connect_timeout: ODVInput[float] = BaseRequest.DEFAULT_NONE,
-        pool_timeout: ODVInput[float] = BaseRequest.DEFAULT_NONE,  # noqa: ARG002 - its own
+        read_timeout: object = BaseRequest.DEFAULT_NONE,
+        write_timeout: object = BaseRequest.DEFAULT_NONE,  # noqa: ARG002 - its own
+        connect_timeout: object = BaseRequest.DEFAULT_NONE,
+        pool_timeout: object = BaseRequest.DEFAULT_NONE,  # noqa: ARG002 - its own
     ) -> tuple[int, bytes]:
         """Return status and body of one request.
 
@@ -129,10 +127,9 @@ class AiohttpRequest(BaseRequest):
             raise NetworkError(f"connection broke: {type(error).__name__}") from _nameless(error)
 
 
-def _given(wanted: ODVInput[float], default: float) -> float | None:
-    if isinstance(wanted, DefaultValue):
-        return default
-    return wanted
+def _given(wanted: object, default: float) -> float | None:
+    # The library's own default is an object that stands for "not given".
+    return wanted if wanted is None or isinstance(wanted, int | float) else default
 
 
 def _nameless(error: Exception) -> Exception | None:
