@@ -15,8 +15,8 @@ from merlin.core.errors import Refused
 from merlin.dataset.finding import Finding
 from merlin.dataset.judging import judge
 from merlin.dataset.reading import read
-from merlin.dataset.yaml_editing import edited, is_same, value_of
-from merlin.dataset.yaml_words import document
+from merlin.dataset.yaml_edit import edit_yaml, is_same, read_value
+from merlin.dataset.yaml_values import document
 
 _COURSE = "course"
 _ORDER = (
@@ -55,11 +55,11 @@ def rewritten(text: str, wanted: Course) -> Rewritten:
     """Return the course.yaml `text` so that it says `wanted`. Raises Refused for a broken one."""
     if is_same(course_value(text), wanted):
         return Rewritten(text)
-    found = edited(_COURSE, text, wanted, _ORDER)
+    found = edit_yaml(_COURSE, text, wanted, _ORDER)
     if found is not None:
         return Rewritten(found)
     whole = write_course(wanted)
-    if not is_same(value_of(_COURSE, whole), wanted):
+    if not is_same(read_value(_COURSE, whole), wanted):
         raise Refused("these words cannot be written", "course-unwritable")
     return Rewritten(whole, is_whole=True)
 

@@ -6,8 +6,8 @@
           Several lines stand below a bar.
     tags: [one, two]
 
-Every text is written in the plainest way (`merlin.dataset.scalar`) that the reader reads back as
-it was.
+Every text is written in the plainest way (`merlin.dataset.yaml_values`) that the reader reads back
+as it was.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from merlin.core.message import Message
 from merlin.dataset.example import Example, said
-from merlin.dataset.scalar import as_json, below_key, in_brackets
+from merlin.dataset.yaml_values import as_json, below_key, in_brackets
 
 _SHORT_ROLES = ("system", "user", "assistant")
 

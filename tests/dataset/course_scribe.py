@@ -6,7 +6,7 @@ import copy
 
 from hypothesis import strategies as st
 
-from merlin.dataset.yaml_words import scalar, within
+from merlin.dataset.yaml_values import scalar, within
 
 WORDS = st.one_of(
     st.text(
