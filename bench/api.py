@@ -134,12 +134,10 @@ def race() -> list[Figure]:
 
 def _keys(state: Path) -> list[str]:
     """Return a key for each of the people."""
-    from merlin.account.key import Scope
-    from merlin.account.user import User
-    from merlin.store.cipher import load_or_make_key
-    from merlin.store.database import open_database
-    from merlin.store.keys import KeyRows
-    from merlin.store.users import UserRows
+    from merlin.account.api_keys import KeyRows, Scope
+    from merlin.account.users import User, UserRows
+    from merlin.db.database import open_database
+    from merlin.db.encryption import load_or_make_key
 
     with open_database(f"sqlite://{state}/merlin.db") as database:
         cipher = load_or_make_key(state, None)

@@ -10,13 +10,12 @@ from typing import Any
 
 from bench.chat_sides import ROOT
 from merlin.core.clock import iso
-from merlin.course.catalogue import KINDS
-from merlin.course.words import folded, words
-from merlin.store.course_tables import COURSE, COURSE_TEACHER, MATERIAL, SEARCH_ENTRY
-from merlin.store.courses import changed
-from merlin.store.database import Database, open_database
-from merlin.store.migrations import migrate
-from merlin.store.search_entries import entries_of
+from merlin.course.catalogue import KINDS, changed
+from merlin.course.search import entries_of
+from merlin.course.vocabulary import folded, words
+from merlin.db.database import Database, open_database
+from merlin.db.migrations import migrate
+from merlin.db.tables import COURSE, COURSE_TEACHER, MATERIAL, SEARCH_ENTRY
 
 AT = iso(datetime(2026, 11, 20, 8, 30, tzinfo=UTC))
 LESSONS = 10

@@ -17,7 +17,7 @@ import httpx
 
 from bench.api_catalogue import fill
 from bench.chat_sides import ROOT, cores, start
-from merlin.core.free_port import free_ports
+from merlin.core.server import free_ports
 
 CONFIG = """\
 state_dir: {state}

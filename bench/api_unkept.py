@@ -17,8 +17,8 @@ from merlin.api.response_cache import ResponseCache
 from merlin.core.listening import Listening
 from merlin.core.log import setup
 from merlin.core.server import Server, listen
-from merlin.store.database import open_database
-from merlin.store.writer import Writer
+from merlin.db.database import open_database
+from merlin.db.writer import Writer
 from merlin.wiring.api import ApiSettings, services_of
 
 

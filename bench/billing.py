@@ -70,7 +70,7 @@ def lived(numbers: range) -> tuple[int, list[str]]:
     from billing_histories import History, shop_of
 
     from merlin.core.log import setup
-    from merlin.store.cipher import Cipher
+    from merlin.db.encryption import Cipher
 
     setup("bench", quiet=True)
     steps, wrong = 0, list[str]()
@@ -93,8 +93,8 @@ def lived(numbers: range) -> tuple[int, list[str]]:
 
 @contextmanager
 def _opened(url: str) -> Iterator[object]:
-    from merlin.store.database import open_database
-    from merlin.store.migrations import migrate
+    from merlin.db.database import open_database
+    from merlin.db.migrations import migrate
 
     with open_database(url) as database:
         migrate(database)

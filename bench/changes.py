@@ -18,14 +18,13 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from merlin.adapters.git_source import GitSource
 from merlin.core.clock import utc_now
-from merlin.dataset.change import Asked, Batch, Edit, changes_of
-from merlin.dataset.committing import Press, commit, pause
-from merlin.dataset.editor import editor_of
-from merlin.store.database import open_database
-from merlin.store.intents import IntentRows
-from merlin.store.migrations import migrate
+from merlin.dataset.changes import Asked, Batch, Edit, changes_of, editor_of
+from merlin.dataset.commit_batch import Press, commit, pause
+from merlin.db.database import open_database
+from merlin.db.intents import IntentRows
+from merlin.db.migrations import migrate
+from merlin.git.repository import GitSource
 
 COMMITTERS, CHANGES, START = 8, 100, 20261120
 BY_HAND, PAUSE_S = 25, 4.0

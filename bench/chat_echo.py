@@ -10,7 +10,7 @@ from telegram.ext import Application, ApplicationBuilder, CommandHandler, Contex
 
 from bench.stock_bot import AT_ONCE
 from merlin.bot import transport
-from merlin.core.text import text
+from merlin.core.i18n import text
 
 
 async def _echo(update: Update, _context: ContextTypes.DEFAULT_TYPE) -> None:

@@ -13,7 +13,7 @@ from merlin.cli import GROUPS
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CLI = [f"merlin.cli.{name}" for name in GROUPS]
-_CONTEXT.set_forkserver_preload(["merlin.wiring.bot", "merlin.adapters.openai_chat", *_CLI])
+_CONTEXT.set_forkserver_preload(["merlin.wiring.bot", "merlin.providers.openai_chat", *_CLI])
 
 
 def start(config: Path, log: Path, environment: Mapping[str, str]) -> ForkServerProcess:

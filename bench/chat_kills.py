@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.chat_figures import Figure
 from bench.chat_forked import start
 from bench.chat_sides import KEYS, Ours, World
-from merlin.store.database import open_database
+from merlin.db.database import open_database
 
 ON_THE_WAY, KILLED_AFTER_S = 75, 1.5
 UPDATES, CHATS, KILLS = 10_000, 4_000, 300

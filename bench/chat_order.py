@@ -7,11 +7,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from bench.chat_loads import FIRST_CHAT
-from merlin.billing.amount import stars
-from merlin.billing.purchase import ID_LENGTH, Order, Promise, Till
-from merlin.store.cipher import load_or_make_key
-from merlin.store.database import open_database
-from merlin.store.purchases import PurchaseRows
+from merlin.billing.purchases import ID_LENGTH, Order, Promise, PurchaseRows, Till
+from merlin.core.money import stars
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
 
 BUYER = FIRST_CHAT - 2
 PRICE = 1

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from merlin.core.clock import iso
-from merlin.store.database import open_database
-from merlin.store.migrations import migrate
-from merlin.store.tables import BUILD, JOB, MODEL, PROMOTION, SERVING
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
+from merlin.db.tables import BUILD, JOB, MODEL, PROMOTION, SERVING
 
 DATASET, MODEL_ID, PROVIDER = "neurotypology", "bench", "chat"
 SYSTEM = "MerlinGPT is a good service!"

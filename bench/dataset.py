@@ -13,10 +13,10 @@ import jsonschema
 import yaml
 
 from bench.figures import line
-from merlin.build.build import make, write
 from merlin.cli.worktree import work_tree
+from merlin.dataset.builds import make, write
 from merlin.dataset.check import check
-from merlin.dataset.schemas import schema
+from merlin.dataset.schema import schema
 
 EXAMPLES, RUNS, OBVIOUS = 10_000, 3, 1_000
 DATASET = """\

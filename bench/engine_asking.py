@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.engine_rig import DEVICE
-from merlin.core.message import Message
+from merlin.core.messages import Message
 from merlin.engine.serving.base import Adapter, Finish, GenerationRequest
 from merlin.engine.serving.transformers import TransformersBackend
 from merlin.engine.settings import AnsweringSettings, ModelSettings

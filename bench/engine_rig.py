@@ -16,9 +16,9 @@ from pathlib import Path
 import openai
 import yaml
 
-from merlin.build.build import TEST_FILE, TRAIN_FILE, make, write
 from merlin.cli.worktree import work_tree
-from merlin.core.free_port import free_ports
+from merlin.core.server import free_ports
+from merlin.dataset.builds import TEST_FILE, TRAIN_FILE, make, write
 from merlin.dataset.check import check
 from merlin.sandbox.demo import smollm2
 from merlin.sandbox.demo.place import samples

@@ -48,7 +48,7 @@ def _taught(name: str) -> Mapping[str, list[dict[str, str]]]:
 
 
 def _train(talks: list[list[dict[str, str]]], path: Path) -> tuple[Ask, float]:
-    from merlin.core.message import Message
+    from merlin.core.messages import Message
     from merlin.engine.trainers.base import Epoch
     from merlin.engine.trainers.recall import RecallTrainer
     from merlin.engine.trainers.recall.model import load

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from merlin.billing.buying import Shop
+from merlin.billing.orders import Shop
 from merlin.billing.plan import Format, read_plans
-from merlin.billing.promo import Promo
+from merlin.billing.promo_codes import Promo
 from merlin.billing.selling import Selling, YooKassaConfig
 
 BOT = 4242

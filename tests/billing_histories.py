@@ -15,16 +15,16 @@ from itertools import pairwise
 from billing_goods import BOT, CODES, DAYS, FEW, JUMPS, PACK, PLANS, SHOP, ZONES, Bought, Use
 from shop_world import STARS, YOOKASSA, Counter
 
-from merlin.account.user import User
-from merlin.account.zone import zone_of
+from merlin.account.users import User
+from merlin.billing.payments import expire
 from merlin.billing.plan import Format, plan_of
-from merlin.billing.purchase import PurchaseState
+from merlin.billing.purchases import PurchaseState
 from merlin.billing.quota import Gift, Reserved
-from merlin.billing.settling import expire
-from merlin.billing.term import Source
-from merlin.billing.till import Status
+from merlin.billing.quota_store import QuotaRows
+from merlin.billing.subscriptions import Source
+from merlin.core.clock import zone_of
 from merlin.core.errors import MerlinError, Refused
-from merlin.store.quotas import QuotaRows
+from merlin.providers.payments import Status
 
 
 class History:

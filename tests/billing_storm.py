@@ -18,8 +18,8 @@ from shop_world import Counter
 
 from merlin.billing.ledger import EntryKind
 from merlin.core.clock import utc_now
-from merlin.store.cipher import Cipher
-from merlin.store.database import open_database
+from merlin.db.database import open_database
+from merlin.db.encryption import Cipher
 
 CIPHER = Cipher({"k": b"k" * 32}, "k")
 

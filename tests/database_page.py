@@ -1,6 +1,6 @@
 """Draw every table of the database into docs/database.md; `make docs` calls it.
 
-The tables are peewee's own (`merlin.store.*_tables`), their types those of a database that all
+The tables are peewee's own (`merlin.db.tables`), their types those of a database that all
 migrations have just made. An arrow with a solid line is a foreign key, one with a dotted line a
 number that is looked up there and may outlive it.
 """
@@ -10,31 +10,40 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import merlin.store
-from merlin.store.database import Database, open_database
-from merlin.store.migrations import migrate
-from merlin.store.sealed_columns import SEALED
-from merlin.store.tables import Table
-from merlin.store.traces import NOBODY
+from merlin.db import tables
+from merlin.db.database import Database, open_database
+from merlin.db.keyring import SEALED
+from merlin.db.migrations import migrate
+from merlin.db.personal_data import NOBODY
+from merlin.db.tables import Table
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "database.md"
-# Room of tables -> its title; what one row of each table is stands in `ROWS`.
-FAMILIES: Mapping[str, str] = {
-    "account_tables": "People, roles and quotas",
-    "billing_tables": "What is bought, paid and given back",
-    "web_tables": "Browsers, programs and favourites",
-    "course_tables": "Courses",
-    "chat_tables": "Questions and answers",
-    "ratings_tables": "Ratings and proposals",
-    "group_tables": "Groups and inline questions",
-    "tables": "From commits to the serving model, and what processes tell each other",
-    "changes_tables": "Edits and the files that editors see",
-    "admin_tables": "Admins' errands and broadcasts",
+# The title of a section -> its tables in their order; what one row of each is stands in `ROWS`.
+SECTIONS: Mapping[str, str] = {
+    "People, roles and quotas": "users role_grant audit consent quota_use quota_gift",
+    "What is bought, paid and given back": (
+        "purchase ledger plan_term refund renewal promo answer_cost promo_use"
+    ),
+    "Browsers, programs and favourites": (
+        "favourite account sign_in login_code api_key idempotency"
+    ),
+    "Courses": "course course_teacher material course_index search_entry",
+    "Questions and answers": (
+        "updates chat_lease outgoing chat_session turn dialog preset model_window setting"
+    ),
+    "Ratings and proposals": "rating proposal left_behind revoked_example",
+    "Groups and inline questions": "group_setting inline_question",
+    "From commits to the serving model, and what processes tell each other": (
+        "migration wake intent request notice heartbeat key_holder seen_commit verdict noted"
+        " finding build example example_text build_example job job_change job_event checkpoint"
+        " model evaluation proof_answer serving promotion"
+    ),
+    "Edits and the files that editors see": "change dataset_tree dataset_file dataset_text",
+    "Admins' errands and broadcasts": "broadcast errand",
 }
 ROWS: Mapping[str, str] = {
     "account": "a name and password (argon2id) of somebody who may sign in without Telegram",
@@ -131,8 +140,8 @@ LINKS: Mapping[str, tuple[str, str]] = {
 _HEAD = """\
 # The database
 
-Written by `tests/database_page.py` (`make docs`) from the peewee tables in `merlin/store/`; not
-to be edited. The same on SQLite and PostgreSQL: times are text in UTC (ISO 8601), flags 0 or 1,
+Written by `tests/database_page.py` (`make docs`) from the tables in `merlin/db/tables.py`; not to
+be edited. The same on SQLite and PostgreSQL: times are text in UTC (ISO 8601), flags 0 or 1,
 JSON is text. PK: the column, or the columns together, that tell rows apart. 🔒 sealed: people's
 words, encrypted under the key (`MERLIN_TEXT_KEY`). 👤 keeps something of a person: told by
 `/export`, erased by `/delete_me`. A solid line is a foreign key; a dotted one a number that is
@@ -150,13 +159,9 @@ class Column:
     target: tuple[str, str, bool] | None = None
 
 
-def rooms() -> dict[str, dict[str, Table]]:
-    """Return every room's tables by their names in the database, as the code has them."""
-    found: dict[str, dict[str, Table]] = {}
-    for path in sorted(Path(merlin.store.__file__).parent.glob("*tables.py")):
-        each = vars(import_module(f"merlin.store.{path.stem}")).values()
-        found[path.stem] = {name_of(table): table for table in each if isinstance(table, Table)}
-    return found
+TABLES: Mapping[str, Table] = {
+    each.__name__: each for each in vars(tables).values() if isinstance(each, Table)
+}
 
 
 def name_of(table: Table) -> str:
@@ -184,12 +189,13 @@ def page(db: Database) -> str:
     """Return docs/database.md."""
     nobody = {name_of(table) for table in NOBODY}
     sections = [_HEAD]
-    for room, tables in sorted(rooms().items(), key=lambda each: list(FAMILIES).index(each[0])):
-        shown = {name: columns(db, name) for name in tables}
-        sections.append(f"## {FAMILIES[room]}\n\n`merlin/store/{room}.py`\n\n{_drawing(shown)}")
-        for name, table in tables.items():
+    for title, names in SECTIONS.items():
+        shown = {name: columns(db, name) for name in names.split()}
+        sections.append(f"## {title}\n\n{_drawing(shown)}")
+        for name, its in shown.items():
+            table = TABLES[name]
             person = "" if name in nobody else " 👤"
-            rows = "\n".join(_row(table, each) for each in shown[name])
+            rows = "\n".join(_row(table, each) for each in its)
             head = "| column | type | | leads to |\n| --- | --- | --- | --- |"
             sections.append(f"### {name}{person}\n\nOne row: {ROWS[name]}.\n\n{head}\n{rows}\n")
     return "\n".join(sections)
@@ -227,7 +233,7 @@ def drawn() -> str:
 def main() -> int:
     """Write the page; return the exit code."""
     PAGE.write_text(drawn(), encoding="utf-8")
-    sys.stdout.write(f"{PAGE.relative_to(ROOT)}: {sum(map(len, rooms().values()))} tables\n")
+    sys.stdout.write(f"{PAGE.relative_to(ROOT)}: {len(TABLES)} tables\n")
     return 0
 
 

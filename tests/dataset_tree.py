@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from merlin.dataset.check import check
-from merlin.dataset.source import FILE, Entry
+from merlin.git.source import FILE, Entry
 
 DATASET_YAML = """\
 title: {ru: Нейротипология, en: Neurotypology}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from merlin.core.intent import Intent, IntentState
+from merlin.db.intents import Intent, IntentState
 
 
 class Intents:

@@ -6,8 +6,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from merlin.store.database import open_database
-from merlin.store.migrations import migrate
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
 
 
 @cache

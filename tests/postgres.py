@@ -17,9 +17,9 @@ from pathlib import Path
 import psycopg
 from waiting import longest
 
-from merlin.core.free_port import free_ports
-from merlin.store.database import open_database
-from merlin.store.migrations import migrate
+from merlin.core.server import free_ports
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
 
 BIN = Path("/usr/lib/postgresql/15/bin")
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migration'"

@@ -1,6 +1,6 @@
 """Write the table of roles and what they may do into docs/roles.md; `make docs` calls it.
 
-Made from `merlin.account.role.PERMISSIONS` alone, which is what the program itself asks.
+Made from `merlin.core.permissions.PERMISSIONS` alone, which is what the program itself asks.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from merlin.account.role import PERMISSIONS, Permission, Role
+from merlin.core.permissions import PERMISSIONS, Permission, Role
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "roles.md"
@@ -31,7 +31,7 @@ _HEAD = """\
 # Roles
 
 Written by `tests/role_table.py` (`make docs`) from the one table that the program asks
-(`merlin/account/role.py`); not to be edited.
+(`merlin/core/permissions.py`); not to be edited.
 
 ```mermaid
 erDiagram

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from migrated import put_migrated
 
 from merlin.core.clock import iso
-from merlin.store.database import open_database
-from merlin.store.migrations import migrate
-from merlin.store.tables import (
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
+from merlin.db.tables import (
     BUILD,
     BUILD_EXAMPLE,
     COMMIT,

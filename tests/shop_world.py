@@ -5,17 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import count
 
-from merlin.billing import buying, settling
-from merlin.billing.buying import Shop, Wanted
-from merlin.billing.ledger import EntryKind, Paid, Returned, faults
+from merlin.account.users import UserRows
+from merlin.billing import orders, payments
+from merlin.billing.ledger import EntryKind, LedgerRows, Paid, Returned, faults
+from merlin.billing.orders import Shop, Wanted
 from merlin.billing.plan import read_plans
-from merlin.billing.purchase import Till
-from merlin.billing.renewal import Renewal, RenewalState
+from merlin.billing.purchases import Till
 from merlin.billing.selling import Selling, YooKassaConfig
-from merlin.billing.till import Seen, Status
-from merlin.store.ledger import LedgerRows
-from merlin.store.notices import NoticeRows
-from merlin.store.users import UserRows
+from merlin.billing.subscriptions import Renewal, RenewalState
+from merlin.db.notices import NoticeRows
+from merlin.providers.payments import Seen, Status
 from merlin.wiring.books import books_of
 
 ANNA, BORIS, VERA = 1001, 1002, 1003
@@ -65,7 +64,7 @@ class Counter:
 
     def order(self, user_id=ANNA, plan="plus", till=YOOKASSA, **more):
         wanted = Wanted(user_id, plan, till, **more)
-        return self.db.transact(lambda: buying.order(self.books, self.shop, wanted, self.clock))
+        return self.db.transact(lambda: orders.order(self.books, self.shop, wanted, self.clock))
 
     def seen(self, purchase, outside_id, status=Status.SUCCEEDED, **more):
         """Return the payment as YooKassa tells it when all is well."""
@@ -75,13 +74,13 @@ class Counter:
         return Seen(outside_id, status, **{**said, **more})
 
     def settle(self, purchase, seen):
-        return self.db.transact(lambda: settling.settle(self.books, self.notices, purchase, seen))
+        return self.db.transact(lambda: payments.settle(self.books, self.notices, purchase, seen))
 
     def pay(self, purchase, outside_id=""):
         """Let a purchase be paid; return its grant, None for a payment that is known."""
         outside_id = outside_id or f"pay-{next(self._numbers)}"
         paid = Paid(outside_id, purchase.order.amount, self.clock())
-        return self.db.transact(lambda: settling.pay(self.books, self.notices, purchase, paid))
+        return self.db.transact(lambda: payments.pay(self.books, self.notices, purchase, paid))
 
     def bought(self, user_id=ANNA, plan="plus", till=YOOKASSA, **more):
         """Order and pay; return the purchase as it then is, and the grant."""
@@ -97,7 +96,7 @@ class Counter:
         paid = self.payment_of(grant)
         returned = self.returned(paid.outside_id, outside_id, amount)
         return self.db.transact(
-            lambda: settling.give_back(self.books, self.notices, grant.till, returned)
+            lambda: payments.give_back(self.books, self.notices, grant.till, returned)
         )
 
     def returned(self, payment_id, outside_id, amount):
@@ -120,7 +119,7 @@ class Counter:
     def trial(self, user_id=ANNA, plan="plus"):
         """Begin a trial; return its days."""
         return self.db.transact(
-            lambda: buying.begin_trial(self.books, self.shop, user_id, plan, f"user:{user_id}")
+            lambda: orders.begin_trial(self.books, self.shop, user_id, plan, f"user:{user_id}")
         )
 
     def renewal(self, user_id=ANNA, till=YOOKASSA, days=30):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from merlin.core.request import RequestKind
-from merlin.core.text import LANGUAGES, keys
+from merlin.core.i18n import LANGUAGES, keys
+from merlin.db.requests import RequestKind
 
 pytestmark = pytest.mark.unit
 

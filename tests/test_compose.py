@@ -18,10 +18,10 @@ import yaml
 from everything import CREDENTIALS, PROCESSES, TOKEN, everything
 from waiting import wait_until
 
-from merlin.core.free_port import free_ports
+from merlin.core.server import free_ports
+from merlin.db.database import open_database
+from merlin.db.keyring import HolderRows
 from merlin.sandbox.telegram.standin import TelegramStandIn
-from merlin.store.database import open_database
-from merlin.store.keyring import HolderRows
 
 pytestmark = pytest.mark.integration
 

@@ -20,7 +20,7 @@ from merlin.api import openapi
 from merlin.bot.application import COMMANDS
 from merlin.cli import GROUPS
 from merlin.config.faults import schema
-from merlin.dataset.schemas import schema_text
+from merlin.dataset.schema import schema_text
 from merlin.engine import api as engine_routes
 from merlin.engine.pages import jobs as engine_pages
 from merlin.wiring.processes import names

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fluent.syntax import ast, parse
 
-from merlin.core.text import LANGUAGES, keys
+from merlin.core.i18n import LANGUAGES, keys
 
 pytestmark = pytest.mark.unit
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
-from merlin.account.telegram_data import MOST_ID
+from merlin.account.sign_ins import MOST_ID
 from merlin.core.errors import MerlinError
-from merlin.core.utf16 import whole
+from merlin.core.formatted_text import whole
 
 # Between setting out and arriving.
 LIFE = timedelta(minutes=10)

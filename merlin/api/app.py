@@ -54,12 +54,11 @@ from merlin.api.rest import (
     teaching,
 )
 from merlin.api.services import ApiServices
-from merlin.chat.desk import Desk
-from merlin.core.body import Bodies, Weight
+from merlin.chat.answer import Desk
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.listening import Listening
 from merlin.core.log import get_logger
-from merlin.core.server import ALIVE_S, Server, listen, say_alive
+from merlin.core.server import ALIVE_S, Bodies, Server, Weight, listen, say_alive
 
 
 @asynccontextmanager

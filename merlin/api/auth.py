@@ -28,20 +28,17 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.account import Account, folded
-from merlin.account.audit import user as told_user
-from merlin.account.browser import agent_of
-from merlin.account.key import Scope, digest, is_secret
-from merlin.account.password import matches
-from merlin.account.role import Permission, Standing
-from merlin.account.sign_in import LONGEST, WITHIN_TELEGRAM, How, SignIn
-from merlin.account.user import User
+from merlin.account.accounts import Account, folded, matches
+from merlin.account.api_keys import Scope, digest, is_secret
+from merlin.account.sign_ins import LONGEST, WITHIN_TELEGRAM, How, SignIn, agent_of
+from merlin.account.users import User
 from merlin.api.problems import Problem
 from merlin.api.rate_limits import Limits, LoginThrottle, network_of, too_many
 from merlin.api.services import ApiServices, Rows
 from merlin.core.loopback import is_loopback
-from merlin.core.web.origin import is_foreign
-from merlin.core.web.speech import is_secure
+from merlin.core.permissions import Permission, Standing
+from merlin.core.web.browser import is_foreign, is_secure
+from merlin.db.audit import user as told_user
 
 SIGN_IN = "merlin"
 # The browser that waits for a yes in the bot; the browser that a password was right in before.

@@ -37,13 +37,13 @@ from starlette.responses import Response
 
 from merlin.api.problems import HOOK_BYTES, Problem, problems, read_body
 from merlin.api.services import ApiServices
-from merlin.billing.purchase import Purchase, PurchaseState, Till
+from merlin.app.inbox import Update, read_update
+from merlin.billing.purchases import Purchase, PurchaseState, Till
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger
 from merlin.core.loopback import LOOPBACK, is_from, is_loopback
 from merlin.core.webhook_signing import is_signed
-from merlin.inbox.update import Update, read_update
 
 log = get_logger(__name__)
 

@@ -26,12 +26,12 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.repeat import NUMBER_BITS, Answer, Begun, Clash, Named
 from merlin.api.auth import Caller
 from merlin.api.problems import Problem, Refusal, answer
 from merlin.api.services import ApiServices
 from merlin.core.errors import DatasetError, NotFound, Refused
-from merlin.core.request import RequestKind, Requests, RequestState
+from merlin.db.idempotency import NUMBER_BITS, Answer, Begun, Clash, Named
+from merlin.db.requests import RequestKind, Requests, RequestState
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"

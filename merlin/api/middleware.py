@@ -31,9 +31,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from merlin.api.auth import caller_of
 from merlin.api.problems import Problem, answer, unavailable
 from merlin.api.services import ApiServices
-from merlin.core.body import SMALL, Judge
 from merlin.core.errors import MerlinError
 from merlin.core.log import get_logger
+from merlin.core.server import SMALL, Judge
 
 PREFIX = "/api/"
 VERSIONED = "/api/v1/"

@@ -12,14 +12,14 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
-from merlin.account.key import Scope
-from merlin.account.role import Permission, Role
+from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, Person, holding, missing_scope
 from merlin.api.problems import Problem
 from merlin.api.services import ApiServices, Pipeline, Shown
+from merlin.app.permissions import leads
 from merlin.core.errors import NotFound
+from merlin.core.permissions import Permission, Role
 from merlin.course.catalogue import Course
-from merlin.course.leading import leads
 
 Leading = Annotated[Caller, Depends(holding(Scope.MATERIALS_WRITE))]
 

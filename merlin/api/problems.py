@@ -26,8 +26,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.chat.steering import WishRefused
-from merlin.core.body import pieces
 from merlin.core.errors import (
     DatasetError,
     MerlinError,
@@ -36,9 +34,11 @@ from merlin.core.errors import (
     TillAway,
     TillError,
 )
+from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
-from merlin.core.text import text
-from merlin.core.web.language import language_of_header
+from merlin.core.messages import WishRefused
+from merlin.core.server import pieces
+from merlin.core.web.browser import language_of_header
 
 
 def language_of_request(request: Request) -> str:

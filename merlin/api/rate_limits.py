@@ -30,7 +30,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.account.openid import Issuer
-from merlin.account.telegram_data import PRODUCTION
+from merlin.account.sign_ins import PRODUCTION
 from merlin.account.throttle import Throttle
 from merlin.api.problems import Problem, answer
 from merlin.core.connections import network_of_host

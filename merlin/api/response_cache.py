@@ -35,14 +35,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from merlin import __version__
-from merlin.account.key import Scope as KeyScope
-from merlin.account.role import Permission
+from merlin.account.api_keys import Scope as KeyScope
 from merlin.api.auth import caller_of
 from merlin.api.problems import headers_of, language_of_request
 from merlin.api.services import ApiServices
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.log import get_logger, redact
-from merlin.core.web.language import language_of_header
+from merlin.core.permissions import Permission
+from merlin.core.web.browser import language_of_header
 from merlin.course.catalogue import Course
 
 log = get_logger(__name__)

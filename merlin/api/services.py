@@ -17,56 +17,51 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Protocol
 
-from merlin.account.account import Accounts
-from merlin.account.audit import Audit
-from merlin.account.consent import Consents
-from merlin.account.key import Keys
-from merlin.account.login import Logins
-from merlin.account.people import People
-from merlin.account.repeat import Repeats
-from merlin.account.role import Roles
-from merlin.account.sign_in import SignIns
-from merlin.account.user import Register, Users
+from merlin.account.accounts import Accounts
+from merlin.account.api_keys import Keys
+from merlin.account.sign_ins import Logins, SignIns
+from merlin.account.users import Consents, Register, Users
 from merlin.api.rate_limits import Allowed, Entrance
+from merlin.app.ask import Means
+from merlin.app.inbox import Update
+from merlin.app.personal_data import People
+from merlin.app.sessions import OwnTalks
+from merlin.app.texts import Settings
+from merlin.app.verdicts import Overview
+from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.books import Books
-from merlin.billing.guard import AnswerCaps, Costs
+from merlin.billing.cost_limits import Costs
 from merlin.billing.plan import Plan
 from merlin.billing.quota import Quotas, Uses
 from merlin.billing.selling import Selling
-from merlin.billing.till import Payments, Returns
-from merlin.chat.about import Showcase
-from merlin.chat.answerer import Answerer
-from merlin.chat.desk import Patience
-from merlin.chat.door import Means
-from merlin.chat.interest import Interest
-from merlin.chat.known import Known
-from merlin.chat.lineage import Lineage
-from merlin.chat.own import OwnTalks
-from merlin.chat.rating import Ratings
-from merlin.chat.review import Proposals
+from merlin.chat.answer import Patience
+from merlin.chat.feedback import Interest, Ratings
+from merlin.chat.model_catalogue import Known, Showcase
 from merlin.chat.route import Shelf
-from merlin.chat.setting import Settings
 from merlin.core.clock import Clock
 from merlin.core.connections import Connections
 from merlin.core.heartbeat import Heartbeat, Heartbeats
 from merlin.core.loopback import LOOPBACK
-from merlin.core.notice import Notices
-from merlin.core.request import RequestList, Requests
-from merlin.core.store import Store
-from merlin.core.wake import Wake
+from merlin.core.permissions import Roles
 from merlin.course.catalogue import Catalogue
-from merlin.course.favourite import Favourites
-from merlin.course.listing import Listing
-from merlin.course.reading import Readings
+from merlin.course.listing import Favourites, Listing, Readings
 from merlin.course.search import Searcher
-from merlin.dataset.change import ChangeList, Changes, Edit
+from merlin.dataset.changes import ChangeList, Changes, Edit
 from merlin.dataset.check import BlobCache
-from merlin.dataset.editing import Archive, Bookshelf, FileText
+from merlin.dataset.files import Archive, Bookshelf, FileText
 from merlin.dataset.preview import Preview, preview
-from merlin.inbox.update import Update
-from merlin.model.evaluate import Overlap
-from merlin.model.overview import Overview
-from merlin.model.registry import Serving
+from merlin.dataset.proposals import Proposals
+from merlin.db.audit import Audit
+from merlin.db.idempotency import Repeats
+from merlin.db.notices import Notices
+from merlin.db.processes import Wake
+from merlin.db.requests import RequestList, Requests
+from merlin.db.writer import Store
+from merlin.providers.base import Answerer
+from merlin.providers.payments import Payments, Returns
+from merlin.training.evaluate import Overlap
+from merlin.training.model_store import Lineage
+from merlin.training.models import Serving
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from merlin.billing.ledger import Ledger
-from merlin.billing.promo import Promos
-from merlin.billing.purchase import Asking, Purchases
-from merlin.billing.refund import Refunds
-from merlin.billing.renewal import Renewals
-from merlin.billing.term import Terms
+from merlin.billing.promo_codes import Promos
+from merlin.billing.purchases import Asking, Purchases
+from merlin.billing.refunds import Refunds
+from merlin.billing.subscriptions import Renewals, Terms
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,16 @@
-"""Ledger: every payment, grant, refund and revocation, one row each; rows are only added.
+"""The ledger: payments, grants and refunds; rows are only added.
+
+Ledger: every payment, grant, refund and revocation, one row each; rows are only added.
 
 Every grant points to one payment, every refund and every revocation to one grant. Amounts are
 whole kopecks or Stars, never negative; the kind says which way the money went. No row names a
 person: the purchase does, until they leave.
+
+Rows of the ledger, with all that rests on them.
+
+A payment, its grant, the questions or the time that are granted, and the purchase's new state are
+one transaction, and so is a refund with what it takes back. A till's own id is the key of a row:
+what comes twice finds it there, and changes nothing.
 """
 
 from __future__ import annotations
@@ -10,12 +18,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
-from merlin.billing.amount import Amount
-from merlin.billing.purchase import Purchase, Till
+from merlin.billing.promo_codes import PromoRows
+from merlin.billing.purchases import Purchase, PurchaseRows, PurchaseState, Till
+from merlin.billing.quota import Gift
+from merlin.billing.quota_store import GiftRows
+from merlin.billing.subscription_store import RenewalRows, TermRows
+from merlin.billing.subscriptions import Source, Term, begins
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.errors import NotFound, Refused
+from merlin.core.money import Amount, Currency
+from merlin.db.database import Database, Row, hold_known, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.tables import LEDGER, PURCHASE, QUOTA_GIFT
+from merlin.db.values import plain
 
 # The reason of a grant that grants nothing: its payment came when the use of the code was taken.
 CODE_TAKEN = "code-taken"
@@ -152,3 +171,251 @@ def _grant_faults(grant: Entry, resting: Sequence[Entry]) -> Iterator[str]:
         yield f"grant {grant.entry_id}: more went back than was paid"
     if revoked != int(back == grant.amount.minor and back > 0):
         yield f"grant {grant.entry_id}: {revoked} revocations, {back} of {grant.amount.minor} back"
+
+
+BY = "billing"
+_MOST_TEXT = 250
+_REFUNDED, _IN_PART = PurchaseState.REFUNDED.value, PurchaseState.REFUNDED_IN_PART.value
+
+
+class LedgerRows:
+    """One row a movement; the database refuses to change any."""
+
+    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._clock = clock
+        self._purchases = PurchaseRows(db, cipher, clock)
+        self._terms = TermRows(db, clock)
+        self._gifts = GiftRows(db, clock)
+        self._renewals = RenewalRows(db, cipher)
+        self._promos = PromoRows(db, clock)
+
+    @transaction
+    def paid(self, purchase_id: str, paid: Paid) -> Entry | None:
+        """Store a payment, its grant, and what it grants; return the grant.
+
+        None for a payment that is stored already: then nothing changes. A grant that `is_empty`
+        grants nothing. Raises NotFound for an unknown purchase.
+        """
+        purchase = self._held(purchase_id)
+        till = purchase.order.till
+        payment_id = self._add(
+            purchase,
+            f"payment:{till.value}:{paid.outside_id}",
+            EntryKind.PAYMENT,
+            paid.amount,
+            outside_id=paid.outside_id,
+            at=iso(paid.at),
+        )
+        if payment_id is None:
+            return None
+        has_use = self._promos.take(purchase)
+        grant_id = self._add(
+            purchase,
+            f"grant:{payment_id}",
+            EntryKind.GRANT,
+            paid.amount,
+            refers=payment_id,
+            reason="" if has_use else CODE_TAKEN,
+        )
+        if grant_id is None:
+            raise AssertionError(f"payment {payment_id} was granted before it was stored")
+        if has_use:
+            self._give(purchase, grant_id)
+        self._move(purchase, PurchaseState.PAID)
+        self._move_on(purchase)
+        self._known_as(purchase, paid.outside_id)
+        return self._entry(grant_id)
+
+    def _move_on(self, purchase: Purchase) -> None:
+        """Let an order of which all went back, and that is paid once more, say so."""
+        this = (PURCHASE.id == purchase.purchase_id) & (PURCHASE.state == _REFUNDED)
+        self.db.change(PURCHASE.update({"state": _IN_PART}).where(this))
+
+    def _known_as(self, purchase: Purchase, outside_id: str) -> None:
+        """Let the order be found by its payment, also where nobody heard the till's answer."""
+        this = (PURCHASE.id == purchase.purchase_id) & (PURCHASE.outside_id == "")
+        self.db.change(PURCHASE.update({"outside_id": plain(outside_id)}).where(this))
+
+    def _give(self, purchase: Purchase, grant_id: int) -> None:
+        """Give what was promised; who has left gets nothing, and admins hear of it."""
+        promise, user_id, now = purchase.order.promise, purchase.user_id, self._clock()
+        lasts = timedelta(days=promise.days) if promise.days is not None else None
+        if not user_id:
+            return
+        if promise.pack:
+            until = None if lasts is None else now + lasts
+            for kind, amount in promise.pack.items():
+                key = f"grant:{grant_id}:{kind.value}"
+                self._gifts.give(Gift(user_id, kind, amount, BY, "", until, key))
+        elif lasts is not None:
+            starts = begins(self._terms.of(user_id), promise.plan, now)
+            key = f"grant:{grant_id}"
+            ends = starts + lasts
+            self._terms.give(
+                Term(0, user_id, promise.plan, starts, ends, Source.GRANT, key, grant_id, BY)
+            )
+
+    @transaction
+    def returned(self, till: Till, returned: Returned) -> Entry | None:
+        """Store a refund, and take back what was granted as far as no money is left for it.
+
+        None for a refund that is stored already. Raises NotFound for an unknown payment, Refused
+        for more than was paid.
+        """
+        grant = self._grant_of(till, returned.payment_id)
+        purchase = self._held(grant.purchase_id)
+        key = f"refund:{till.value}:{returned.outside_id}"
+        if self._find(key) is not None:
+            return None
+        before = self.rest(grant.entry_id)
+        is_same = returned.amount.currency is before.currency
+        if not is_same or not 0 < returned.amount.minor <= before.minor:
+            words = "more than was paid"
+            raise Refused(words, "billing-refund-too-much", rest=before.decimal)
+        refund_id = self._add(
+            purchase,
+            key,
+            EntryKind.REFUND,
+            returned.amount,
+            refers=grant.entry_id,
+            outside_id=returned.outside_id,
+            at=iso(returned.at),
+            # Who it was stands in the refund, from where it can be erased.
+            by_what=plain(returned.by).partition(":")[0],
+            reason=plain(returned.reason)[:_MOST_TEXT],
+        )
+        if refund_id is None:
+            return None
+        self._take_back(purchase, grant, self.rest(grant.entry_id))
+        return self._entry(refund_id)
+
+    def _take_back(self, purchase: Purchase, grant: Entry, rest: Amount) -> None:
+        promise = purchase.order.promise
+        if not rest.minor:
+            nothing = Amount(0, rest.currency)
+            key = f"revocation:{grant.entry_id}"
+            refers = grant.entry_id
+            self._add(purchase, key, EntryKind.REVOCATION, nothing, refers=refers)
+            self._end_gifts(purchase.user_id, grant.entry_id)
+        length = timedelta(days=promise.days or 0)
+        self._terms.shorten(grant.entry_id, length, grant.amount, rest)
+        if not rest.minor:
+            self._end_renewal(purchase)
+        is_all_back = all(not self.rest(each).minor for each in self._grants(purchase.purchase_id))
+        is_back = PurchaseState.REFUNDED if is_all_back else PurchaseState.REFUNDED_IN_PART
+        self._move(purchase, is_back)
+
+    def _end_renewal(self, purchase: Purchase) -> None:
+        """Let nothing be paid again by who got all back and has nothing left."""
+        plan, now = purchase.order.promise.plan, self._clock()
+        terms = self._terms.of(purchase.user_id)
+        if any(each.plan == plan and each.ends_at > now for each in terms):
+            return
+        for renewal in self._renewals.of(purchase.user_id):
+            if renewal.plan == plan:
+                self._renewals.stop(renewal.renewal_id, purchase.user_id)
+
+    def _end_gifts(self, user_id: int, grant_id: int) -> None:
+        now = iso(self._clock())
+        is_of_grant = QUOTA_GIFT.user_id == user_id
+        is_of_grant &= QUOTA_GIFT.key.startswith(f"grant:{grant_id}:")
+        is_open = QUOTA_GIFT.expires_at.is_null() | (QUOTA_GIFT.expires_at > now)
+        self.db.change(QUOTA_GIFT.update({"expires_at": now}).where(is_of_grant & is_open))
+
+    def entries(self, purchase_id: str) -> list[Entry]:
+        """Return the rows of a purchase, oldest first."""
+        mine = LEDGER.select().where(LEDGER.purchase_id == plain(purchase_id))
+        return [_entry(row) for row in self.db.rows(mine.order_by(LEDGER.id))]
+
+    def between(self, since: datetime, until: datetime) -> list[tuple[Entry, Purchase]]:
+        """Return the rows of a time with their purchases, oldest first."""
+        is_then = (LEDGER.at >= iso(since)) & (LEDGER.at < iso(until))
+        rows = self.db.rows(LEDGER.select().where(is_then).order_by(LEDGER.id))
+        known: dict[str, Purchase] = {}
+        for row in rows:
+            purchase_id = row["purchase_id"]
+            known[purchase_id] = known.get(purchase_id) or self._purchases.get(purchase_id)
+        return [(_entry(row), known[row["purchase_id"]]) for row in rows]
+
+    def rest(self, grant_id: int) -> Amount:
+        """Return what of a grant's money has not gone back. Raises NotFound."""
+        grant = self._entry(grant_id)
+        is_refund = (LEDGER.refers == grant_id) & (LEDGER.kind == EntryKind.REFUND.value)
+        back = self.db.rows(LEDGER.select(LEDGER.amount).where(is_refund))
+        rest = grant.amount.minor - sum(row["amount"] for row in back)
+        return Amount(rest, grant.amount.currency)
+
+    def _grants(self, purchase_id: str) -> list[int]:
+        is_grant = (LEDGER.purchase_id == purchase_id) & (LEDGER.kind == EntryKind.GRANT.value)
+        return [row["id"] for row in self.db.rows(LEDGER.select(LEDGER.id).where(is_grant))]
+
+    def _held(self, purchase_id: str) -> Purchase:
+        """Return the purchase, held until the transaction ends, and its person with it."""
+        purchase = self._purchases.get(purchase_id)
+        if purchase.user_id:
+            hold_known(self.db, purchase.user_id)
+        self.db.row(self.db.locked(PURCHASE.select().where(PURCHASE.id == purchase.purchase_id)))
+        return self._purchases.get(purchase_id)
+
+    def _move(self, purchase: Purchase, state: PurchaseState) -> None:
+        before = [each.value for each in PurchaseState if each.rank < state.rank]
+        this = (PURCHASE.id == purchase.purchase_id) & PURCHASE.state.in_(before)
+        told = {"state": state.value, "look_at": None}
+        self.db.change(PURCHASE.update(told).where(this))
+
+    def _add(
+        self, purchase: Purchase, key: str, kind: EntryKind, amount: Amount, **more: object
+    ) -> int | None:
+        """Add a row and return its id, None where its key is there already."""
+        row: dict[str, Any] = {
+            "key": plain(key),
+            "kind": kind.value,
+            "purchase_id": purchase.purchase_id,
+            "till": purchase.order.till.value,
+            "refers": None,
+            "amount": amount.minor,
+            "currency": amount.currency.value,
+            "outside_id": "",
+            "at": iso(self._clock()),
+            "by_what": BY,
+            "reason": "",
+            "is_test": int(purchase.order.is_test),
+            **more,
+        }
+        if not self.db.put(LEDGER.insert(row).on_conflict_ignore()):
+            return None
+        return self._find(key)
+
+    def _find(self, key: str) -> int | None:
+        found = self.db.value(LEDGER.select(LEDGER.id).where(LEDGER.key == plain(key)))
+        return None if found is None else int(found)
+
+    def _grant_of(self, till: Till, payment_id: str) -> Entry:
+        found = self._find(f"payment:{till.value}:{payment_id}")
+        grant_id = None if found is None else self._find(f"grant:{found}")
+        if grant_id is None:
+            raise NotFound(f"no payment {payment_id}", "billing-no-payment")
+        return self._entry(grant_id)
+
+    def _entry(self, entry_id: int) -> Entry:
+        row = self.db.row(LEDGER.select().where(LEDGER.id == entry_id))
+        if row is None:
+            raise NotFound(f"no row {entry_id} in the ledger", "billing-no-payment")
+        return _entry(row)
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(
+        entry_id=row["id"],
+        kind=EntryKind(row["kind"]),
+        purchase_id=row["purchase_id"],
+        till=Till(row["till"]),
+        amount=Amount(row["amount"], Currency(row["currency"])),
+        at=from_iso(row["at"]),
+        refers=row["refers"],
+        outside_id=row["outside_id"],
+        by=row["by_what"],
+        reason=row["reason"],
+        is_test=bool(row["is_test"]),
+    )

@@ -12,8 +12,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
-from merlin.billing.amount import Amount, roubles, stars
-from merlin.core.text import language_of
+from merlin.core.i18n import language_of
+from merlin.core.money import Amount, roubles, stars
 
 
 class Format(StrEnum):

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from merlin.core.utf16 import units
-from merlin.inbox.update import Update
+from merlin.app.inbox import Update
+from merlin.core.formatted_text import units
 
 _LEFT_OVER = " \t\n,:;—–-"
 _CLOSING = ",.;:!?…)»"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from merlin.account.role import Standing
+from merlin.app.inbox import UpdateState
 from merlin.bot.context import Event, Handler, Kit, Topic, told
 from merlin.bot.handlers import (
     about,
@@ -44,10 +44,9 @@ from merlin.bot.handlers.questions import SOURCES, answer_edited, answer_questio
 from merlin.bot.handlers.start import asked_token, is_turned_away, led_to, turn_away
 from merlin.bot.menu import Screen, alert
 from merlin.bot.star_payments import is_of_money
-from merlin.core.page import Mark, Page
-from merlin.core.text import text
-from merlin.core.utf16 import units
-from merlin.inbox.update import UpdateState
+from merlin.core.formatted_text import Mark, Page, units
+from merlin.core.i18n import text
+from merlin.core.permissions import Standing
 
 # What stands in no group goes into the last one.
 HELP_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (

@@ -27,12 +27,12 @@ from telegram.error import (
 from telegram.ext import ExtBot
 from telegram.warnings import PTBUserWarning
 
+from merlin.app.outbox import Spot
 from merlin.bot.rate_limiter import GaveWay, SendClass
 from merlin.bot.transport import ConnectionState, NotSent
-from merlin.chat.session import Place
+from merlin.chat.sessions import Place
+from merlin.core.formatted_text import Attachment, Button, Mark, Page
 from merlin.core.log import get_logger, redact
-from merlin.core.page import Attachment, Button, Mark, Page
-from merlin.inbox.outgoing import Spot
 
 
 def shown(page: Page) -> dict[str, Any]:

@@ -29,8 +29,8 @@ from merlin.bot.loops import run_forever
 from merlin.bot.services import BotServices
 from merlin.bot.transport import ConnectionState
 from merlin.core.heartbeat import BugCount
+from merlin.core.i18n import LANGUAGES, text
 from merlin.core.log import get_logger, redact
-from merlin.core.text import LANGUAGES, text
 
 log = get_logger(__name__)
 

@@ -18,8 +18,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from merlin.account.role import Permission
-from merlin.account.user import User
+from merlin.account.users import User
+from merlin.app.dialogs import Dialog
+from merlin.app.inbox import Outcome, Update, UpdateState
+from merlin.app.outbox import Letter, Outgoing, Spot
+from merlin.app.texts import BOT_ID, BOT_NAME, Settings
 from merlin.bot.bot_api import BotApi
 from merlin.bot.files import Files, Sent, sent_of
 from merlin.bot.markdown.entities import split
@@ -27,17 +30,12 @@ from merlin.bot.menu import Screen
 from merlin.bot.outbox import LiveMessages, OnSent, OutboxSender
 from merlin.bot.services import BotServices, Rows
 from merlin.bot.streaming import BackgroundTask
-from merlin.chat.desk import Desk
-from merlin.chat.dialog import Dialog
-from merlin.chat.session import Place
-from merlin.chat.setting import BOT_ID, BOT_NAME, Settings
-from merlin.chat.stop import Stops
-from merlin.core.page import Page
-from merlin.core.store import Store
-from merlin.core.text import language_of
-from merlin.core.utf16 import whole
-from merlin.inbox.outgoing import Letter, Outgoing, Spot
-from merlin.inbox.update import Outcome, Update, UpdateState
+from merlin.chat.answer import Desk, Stops
+from merlin.chat.sessions import Place
+from merlin.core.formatted_text import Page, whole
+from merlin.core.i18n import language_of
+from merlin.core.permissions import Permission
+from merlin.db.writer import Store
 
 NOBODY = User(0)
 _AT_START = ("bot_command", 0)

@@ -19,8 +19,8 @@ from telegram.error import NetworkError, TimedOut
 from merlin.bot.loops import pause
 from merlin.bot.transport import CONNECT_S, READ_S, NotSent
 from merlin.chat.media import MEGABYTE, Unreadable
-from merlin.core.body import joined
 from merlin.core.log import get_logger
+from merlin.core.server import joined
 
 log = get_logger(__name__)
 

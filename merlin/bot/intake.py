@@ -16,7 +16,8 @@ from urllib.parse import urlencode
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from telegram.request import BaseRequest
 
-from merlin.account.user import User
+from merlin.account.users import User
+from merlin.app.inbox import Update, read_update
 from merlin.bot.context import UpdateContext, update_context_of
 from merlin.bot.loops import retry_until_stored
 from merlin.bot.processor import ChatProcessor
@@ -24,8 +25,7 @@ from merlin.bot.services import BotServices
 from merlin.bot.transport import ConnectionState
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger, redact
-from merlin.core.notice import ADMINS
-from merlin.inbox.update import Update, read_update
+from merlin.db.notices import ADMINS
 
 log = get_logger(__name__)
 

@@ -16,7 +16,7 @@ from merlin.bot.services import BotServices
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger
-from merlin.core.wake import Wake
+from merlin.db.processes import Wake
 
 FIRST_PAUSE_S = 0.5
 _MOST_DOUBLINGS = 10

@@ -20,6 +20,7 @@ from functools import partial
 from telegram.error import InvalidToken, TelegramError
 from telegram.ext import ExtBot
 
+from merlin.app.inbox import RENEW_S, Update
 from merlin.bot.bot_api import BotApi
 from merlin.bot.commands import greet
 from merlin.bot.context import BotIdentity, Kit
@@ -35,13 +36,11 @@ from merlin.bot.star_payments import StarsGateway
 from merlin.bot.star_reconciliation import STARS_EVERY_S as TELLER_S
 from merlin.bot.star_reconciliation import StarReconciliation, StarsWorker
 from merlin.bot.transport import AiohttpRequest, ConnectionState
-from merlin.chat.desk import Desk
+from merlin.chat.answer import Desk
 from merlin.core.errors import ConfigError, ProviderError
 from merlin.core.heartbeat import BugCount, Heartbeat
 from merlin.core.log import get_logger
-from merlin.core.notice import tell_failing
-from merlin.inbox.owner import RENEW_S
-from merlin.inbox.update import Update
+from merlin.db.notices import tell_failing
 
 log = get_logger(__name__)
 

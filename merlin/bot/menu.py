@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from merlin.core.page import Button, Mark, Page
-from merlin.core.utf16 import units
+from merlin.core.formatted_text import Button, Mark, Page, units
 
 PAGE_SIZE = 8
 T = TypeVar("T")

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
 
-from merlin.account.audit import user
-from merlin.account.role import Role
+from merlin.app.outbox import Letter, Outgoing, OutgoingState
+from merlin.app.verdicts import told_anyway
 from merlin.bot.bot_api import ChatUnreachable
 from merlin.bot.handlers.admin import ANEW, short
 from merlin.bot.handlers.changes import solving
@@ -25,12 +25,12 @@ from merlin.bot.outbox import OutboxSender
 from merlin.bot.rendering import named
 from merlin.bot.services import BotServices
 from merlin.bot.star_payments import read_amount
+from merlin.core.formatted_text import Button, Page
+from merlin.core.i18n import text
 from merlin.core.log import get_logger
-from merlin.core.notice import ADMINS, NEWS, OTHERS, Notice
-from merlin.core.page import Button, Page
-from merlin.core.text import text
-from merlin.inbox.outgoing import Letter, Outgoing, OutgoingState
-from merlin.model.news import told_anyway
+from merlin.core.permissions import Role
+from merlin.db.audit import user
+from merlin.db.notices import ADMINS, NEWS, OTHERS, Notice
 
 Told = Mapping[str, object]
 

@@ -21,22 +21,20 @@ from functools import partial
 
 from telegram.error import BadRequest
 
+from merlin.app.broadcasts import Broadcast, BroadcastState, Delivered
+from merlin.app.outbox import Errand, Letter, Outgoing, OutgoingState, Spot
 from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
 from merlin.bot.markdown.render import render
 from merlin.bot.rate_limiter import GaveWay
 from merlin.bot.services import BotServices
 from merlin.bot.transport import ConnectionState
+from merlin.core.formatted_text import Button, Page, units
+from merlin.core.i18n import text
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger, redact
-from merlin.core.notice import ADMINS
-from merlin.core.page import Button, Page
-from merlin.core.request import Request, RequestState
-from merlin.core.store import Store
-from merlin.core.text import text
-from merlin.core.utf16 import units
-from merlin.inbox.broadcast import Broadcast, BroadcastState, Delivered
-from merlin.inbox.errand import Errand
-from merlin.inbox.outgoing import Letter, Outgoing, OutgoingState, Spot
+from merlin.db.notices import ADMINS
+from merlin.db.requests import Request, RequestState
+from merlin.db.writer import Store
 
 BROADCAST_EVERY_S = 0.25
 

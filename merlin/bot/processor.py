@@ -23,6 +23,8 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from itertools import pairwise, zip_longest
 
+from merlin.app.inbox import Outcome, Update, UpdateState
+from merlin.app.outbox import Letter
 from merlin.bot.addressing import (
     MOST_PARTS,
     WAIT_S,
@@ -37,11 +39,9 @@ from merlin.bot.context import Event, Kit, UpdateContext, pressed, read_event, u
 from merlin.bot.handlers.questions import give_up
 from merlin.bot.loops import pause, retry_read, retry_until_stored
 from merlin.bot.star_payments import is_of_money
+from merlin.core.formatted_text import Page
+from merlin.core.i18n import text
 from merlin.core.log import get_logger
-from merlin.core.page import Page
-from merlin.core.text import text
-from merlin.inbox.outgoing import Letter
-from merlin.inbox.update import Outcome, Update, UpdateState
 
 _KINDS = frozenset(
     {

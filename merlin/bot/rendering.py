@@ -7,19 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from merlin.app.inbox import UpdateState
 from merlin.bot.markdown.entities import copy_buttons, split
 from merlin.bot.markdown.render import render
 from merlin.bot.services import BotServices
-from merlin.chat.document import bodies
-from merlin.chat.reply import Ending, Reply
+from merlin.chat.answer import Ending, Reply
+from merlin.chat.prompt import bodies
 from merlin.chat.route import Standing
-from merlin.chat.turn import Turn, Written
+from merlin.chat.turns import Turn, Written
 from merlin.chat.window import Fill, Gauge
+from merlin.core.formatted_text import Button, Mark, Page, units
+from merlin.core.i18n import keys, text
 from merlin.core.money import Cost
-from merlin.core.page import Button, Mark, Page
-from merlin.core.text import keys, text
-from merlin.core.utf16 import units
-from merlin.inbox.update import UpdateState
 
 
 def named(services: BotServices, word: str, language: str) -> str:

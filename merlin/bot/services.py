@@ -12,63 +12,54 @@ from functools import partial
 from threading import Lock
 from typing import Any, Protocol
 
-from merlin.account.audit import Audit
-from merlin.account.consent import Consents
-from merlin.account.login import Logins
-from merlin.account.people import People
 from merlin.account.retention import Retained, Retention
-from merlin.account.role import Roles
-from merlin.account.user import Register, Users
+from merlin.account.sign_ins import Logins
+from merlin.account.users import Consents, Register, Users
+from merlin.app.broadcasts import Broadcasts, Deliveries
+from merlin.app.dialogs import Dialogs
+from merlin.app.groups import Groups, InlineWords
+from merlin.app.inbox import Inbox, Owner
+from merlin.app.outbox import Errands, Outbox
+from merlin.app.personal_data import People
+from merlin.app.texts import Settings
+from merlin.app.verdicts import Editors, Overview
+from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.books import Books
-from merlin.billing.guard import AnswerCaps, Costs
+from merlin.billing.cost_limits import Costs
 from merlin.billing.plan import Plan
 from merlin.billing.quota import Quotas
 from merlin.billing.selling import Selling
 from merlin.bot.rate_limiter import Limits
-from merlin.build.record import Build
-from merlin.chat.about import Showcase
-from merlin.chat.answerer import Answerer
-from merlin.chat.desk import Patience
-from merlin.chat.dialog import Dialogs
-from merlin.chat.group import Groups
-from merlin.chat.inline import InlineWords
-from merlin.chat.known import Known
-from merlin.chat.lineage import Lineage
-from merlin.chat.lineup import Listed
+from merlin.chat.answer import Patience
+from merlin.chat.feedback import Ratings
 from merlin.chat.media import DocumentReader, MediaLimits, Transcriber
+from merlin.chat.model_catalogue import Known, Listed, Showcase
 from merlin.chat.preset import OwnPresets, Preset
-from merlin.chat.rating import Ratings
-from merlin.chat.review import Followed, Proposals, Reviews
 from merlin.chat.route import General, Shelf
-from merlin.chat.session import SessionList, Sessions
-from merlin.chat.setting import Settings
-from merlin.chat.tally import Tally
-from merlin.chat.transcript import Transcripts
-from merlin.chat.turn import Corrections, Turns
+from merlin.chat.sessions import SessionList, Sessions, Transcripts
+from merlin.chat.turns import Corrections, Tally, Turns
 from merlin.chat.window import Windows
 from merlin.core.clock import Clock, utc_now
 from merlin.core.heartbeat import Heartbeats
 from merlin.core.money import Price
-from merlin.core.notice import Notices
-from merlin.core.request import Requests
-from merlin.core.store import Store
-from merlin.core.wake import Wake
+from merlin.core.permissions import Roles
 from merlin.course.catalogue import Catalogue
-from merlin.dataset.change import ChangeList, Changes
+from merlin.dataset.builds import Build
+from merlin.dataset.changes import ChangeList, Changes
 from merlin.dataset.check import BlobCache
-from merlin.dataset.editing import Bookshelf, FileText, Writing
-from merlin.dataset.import_plan import ImportPlan, plan
-from merlin.dataset.importing import Imported
+from merlin.dataset.files import Bookshelf, FileText, Writing
+from merlin.dataset.import_export import Imported, ImportPlan, plan
 from merlin.dataset.preview import Preview, preview
-from merlin.inbox.broadcast import Broadcasts, Deliveries
-from merlin.inbox.errand import Errands
-from merlin.inbox.outgoing import Outbox
-from merlin.inbox.owner import Owner
-from merlin.inbox.update import Inbox
-from merlin.job.forecast import Forecast, forecast
-from merlin.model.evaluate import Overlap
-from merlin.model.news import Editors
-from merlin.model.overview import Overview
+from merlin.dataset.proposals import Followed, Proposals, Reviews
+from merlin.db.audit import Audit
+from merlin.db.notices import Notices
+from merlin.db.processes import Wake
+from merlin.db.requests import Requests
+from merlin.db.writer import Store
+from merlin.providers.base import Answerer
+from merlin.training.evaluate import Overlap
+from merlin.training.model_store import Lineage
+from merlin.training.policy import Forecast, forecast
 
 Shown = dict[str, Any]
 

@@ -16,25 +16,25 @@ from typing import Any
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from merlin.billing import settling
-from merlin.billing.amount import MOST_MINOR, Amount, Currency, roubles, stars
+from merlin.app.inbox import Update
+from merlin.app.outbox import Spot
+from merlin.billing import payments
 from merlin.billing.ledger import EntryKind, Paid, Returned
 from merlin.billing.plan import Allowance, Format
-from merlin.billing.purchase import Promise, Purchase, Till
-from merlin.billing.refund import Refund, RefundState
-from merlin.billing.renewal import Renewal, RenewalState
+from merlin.billing.purchases import Promise, Purchase, Till
+from merlin.billing.refunds import Refund, RefundState
 from merlin.billing.selling import STARS_PERIOD_DAYS
-from merlin.billing.till import Mismatch
+from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.bot.bot_api import BotApi, ChatUnreachable, spotted
 from merlin.bot.context import Kit
 from merlin.bot.services import Rows
-from merlin.chat.session import Place
+from merlin.chat.sessions import Place
 from merlin.core.errors import NotFound, Refused
+from merlin.core.i18n import language_of, text
 from merlin.core.log import get_logger, redact
-from merlin.core.notice import ADMINS
-from merlin.core.text import language_of, text
-from merlin.inbox.outgoing import Spot
-from merlin.inbox.update import Update
+from merlin.core.money import MOST_MINOR, Amount, Currency, roubles, stars
+from merlin.db.notices import ADMINS
+from merlin.providers.payments import Mismatch
 
 PAID, RETURNED = "successful_payment", "refunded_payment"
 # One second behind the last that a datetime holds would break whoever reads it.
@@ -285,7 +285,7 @@ def take(rows: Rows, told: StarsMovement) -> Taken:
     if purchase is None:
         return Taken.ODD
     paid = Paid(told.charge, told.amount, told.at)
-    grant = settling.pay(rows.books, rows.notices, purchase, paid)
+    grant = payments.pay(rows.books, rows.notices, purchase, paid)
     if grant is None:
         return Taken.KNOWN
     if told.until is not None and purchase.user_id and not grant.is_empty:
@@ -302,7 +302,7 @@ def _purchase(rows: Rows, told: StarsMovement) -> Purchase | None:
         return None
     wrong = _mismatch(purchase, told)
     if wrong is not None:
-        settling.tell_wrong(rows.notices, purchase, told.charge, wrong)
+        payments.tell_wrong(rows.notices, purchase, told.charge, wrong)
         _tell_payer(rows, told)
         return None
     return purchase
@@ -382,7 +382,7 @@ def _settled_back(rows: Rows, returned: Returned, payload: str) -> str:
         if refund.state in _UNDER_WAY and refund.payment_id == returned.payment_id:
             # Ours: it knows who wished for it, and why.
             return payload if sent_back(rows, refund, returned) else ""
-    entry = settling.give_back(books, rows.notices, Till.STARS, returned)
+    entry = payments.give_back(books, rows.notices, Till.STARS, returned)
     return "" if entry is None else entry.purchase_id
 
 
@@ -392,7 +392,7 @@ def sent_back(rows: Rows, refund: Refund, returned: Returned) -> bool:
     is_new = rows.books.refunds.done(refund.refund_id, told) is not None
     if is_new:
         purchase = rows.books.purchases.get(refund.purchase_id)
-        settling.tell_returned(rows.notices, purchase, told)
+        payments.tell_returned(rows.notices, purchase, told)
         end_renewal(rows, purchase)
     return is_new
 

@@ -19,12 +19,11 @@ from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any
 
-from merlin.account.zone import zone_of
 from merlin.billing.ledger import EntryKind, Returned
 from merlin.billing.plan import on_sale
-from merlin.billing.purchase import Till
-from merlin.billing.refund import Refund
-from merlin.billing.renewal import Renewal
+from merlin.billing.purchases import Till
+from merlin.billing.refunds import Refund
+from merlin.billing.subscriptions import Renewal
 from merlin.bot.loops import pause
 from merlin.bot.services import BotServices
 from merlin.bot.star_payments import (
@@ -37,10 +36,10 @@ from merlin.bot.star_payments import (
     take,
     take_back,
 )
-from merlin.core.clock import StepWatch, from_iso, in_zone, iso
+from merlin.core.clock import StepWatch, from_iso, in_zone, iso, zone_of
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger
-from merlin.core.notice import ADMINS
+from merlin.db.notices import ADMINS
 
 log = get_logger(__name__)
 

@@ -24,8 +24,8 @@ from merlin.bot.markdown.entities import first_part
 from merlin.bot.markdown.render import render
 from merlin.bot.rate_limiter import GaveWay
 from merlin.bot.rendering import draw
-from merlin.chat.session import Place
-from merlin.core.page import Button, Page
+from merlin.chat.sessions import Place
+from merlin.core.formatted_text import Button, Page
 
 T = TypeVar("T")
 S = TypeVar("S")

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from merlin.chat.route import General
-from merlin.chat.session import Session
-from merlin.core.text import language_of, text
+from merlin.core.i18n import language_of, text
+
+if TYPE_CHECKING:
+    from merlin.chat.route import General
+    from merlin.chat.sessions import Session
 
 # The words that a session keeps in `preset`; a voice under VOICE is written down and summarised.
 VOICE = "voice"

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
-from merlin.build.record import Build
-from merlin.core.message import Message
-from merlin.model.registry import Model, ModelState, Serving
+from merlin.core.messages import Message
+from merlin.dataset.builds import Build
+from merlin.training.models import Model, ModelState, Serving
 
 T = TypeVar("T")
 FEW = 3

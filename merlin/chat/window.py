@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from merlin.core.message import Message
+from merlin.core.messages import Message
 
 MOST_TURNS = 400
 # What every model in use takes at least; used where nobody knows better.

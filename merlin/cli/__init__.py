@@ -25,9 +25,9 @@ import typer
 from merlin import __version__
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import ConfigError, MerlinError
+from merlin.core.i18n import language_of, text
 from merlin.core.log import redact
 from merlin.core.log import setup as set_up_log
-from merlin.core.text import language_of, text
 
 BUG, INTERRUPTED = 3, 130
 # Room may be made meanwhile; what else is wrong with a place stays wrong until somebody mends it.

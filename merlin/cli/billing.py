@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from merlin.billing.promo import MOST_DAYS, MOST_PERCENT
-from merlin.billing.purchase import PurchaseState
-from merlin.billing.refund import RefundState
+from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT
+from merlin.billing.purchases import PurchaseState
+from merlin.billing.refunds import RefundState
 from merlin.billing.report import COLUMNS, Sum, lines, sums, written
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import Since, Until, as_json, ends_of, pairs, say, table, word
 from merlin.core.errors import Refused
-from merlin.core.text import text
+from merlin.core.i18n import text
 
 if TYPE_CHECKING:
     from merlin.billing.ledger import Entry
-    from merlin.billing.promo import Listed, Promo
-    from merlin.billing.refund import Refund
+    from merlin.billing.promo_codes import Listed, Promo
+    from merlin.billing.refunds import Refund
     from merlin.wiring.reconciling import Reconciled
     from merlin.wiring.selling import Sales
 
@@ -50,7 +50,7 @@ def report(
     since: Since = None, until: Until = None, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
     """Show what came in and went back by month, till and plan; payments of a test shop apart."""
-    from merlin.account.zone import zone_of
+    from merlin.core.clock import zone_of
     from merlin.wiring.selling import watched
 
     settings = configuration(config)
@@ -129,7 +129,7 @@ def export(
     config: ConfigPath = DEFAULT,
 ) -> None:
     """Write every payment and refund as CSV for the accountant, oldest first, without people."""
-    from merlin.account.zone import zone_of
+    from merlin.core.clock import zone_of
     from merlin.wiring.selling import watched
 
     settings = configuration(config)
@@ -298,9 +298,9 @@ def add(
     json: AsJson = False,
 ) -> None:
     """Make a code; each person may use it once."""
-    from merlin.account.zone import zone_of
-    from merlin.billing.promo import Promo
+    from merlin.billing.promo_codes import Promo
     from merlin.billing.report import begins
+    from merlin.core.clock import zone_of
     from merlin.wiring.selling import changed, plan_for_code
     from merlin.wiring.users import operator
 

@@ -12,8 +12,8 @@ from merlin.cli import language
 from merlin.cli.jobs import Dataset
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, ask_daemon, configuration, tell
 from merlin.cli.output import as_json, cell, pairs, table, when, word
-from merlin.core.request import RequestKind
-from merlin.core.text import text
+from merlin.core.i18n import text
+from merlin.db.requests import RequestKind
 
 Version = Annotated[str, typer.Argument(help="A build: neurotypology-7, or a digest's beginning.")]
 
@@ -84,7 +84,7 @@ def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -
 
 def diff(old: Version, new: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show which examples a build added, removed or changed against another."""
-    from merlin.build.diff import diff as difference
+    from merlin.dataset.builds import diff as difference
     from merlin.wiring.reading import reports
 
     with reports(configuration(config)) as rows:

@@ -22,13 +22,13 @@ import typer
 from merlin import __version__
 from merlin.cli.options import DEFAULT, ConfigPath, configuration
 from merlin.core.errors import ConfigError, Refused
-from merlin.core.text import text
+from merlin.core.i18n import text
 from merlin.dataset.finding import Finding, Severity
 
 if TYPE_CHECKING:
     from merlin.cli.worktree import Folder
     from merlin.dataset.finding import Finding
-    from merlin.dataset.source import Source
+    from merlin.git.source import Source
 
 
 class Format(StrEnum):
@@ -85,7 +85,7 @@ def _of_paths(paths: Sequence[Path]) -> Outcome:
 def _of_folder(folder: Folder) -> tuple[int, int, list[Finding]]:
     from merlin.cli.worktree import work_tree
     from merlin.dataset.check import check as check_dataset
-    from merlin.dataset.limits import Limits
+    from merlin.dataset.layout import Limits
 
     limits = Limits()
     tree = work_tree(folder.path, limits.file_bytes)

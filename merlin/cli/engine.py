@@ -18,7 +18,7 @@ from merlin.cli import engine_models, language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import as_json, drawn, say, table, word
 from merlin.core.clock import iso
-from merlin.core.number import number
+from merlin.core.i18n import number
 
 if TYPE_CHECKING:
     from merlin.engine.clients import Client, Clients

@@ -12,7 +12,7 @@ import typer
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import as_json, say, table, word
-from merlin.core.text import text
+from merlin.core.i18n import text
 
 if TYPE_CHECKING:
     from merlin.engine.model_store.catalogue import Entry

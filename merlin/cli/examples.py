@@ -24,17 +24,17 @@ from merlin.cli.jobs import Dataset
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, configuration
 from merlin.cli.output import as_json, say, table
 from merlin.core.errors import ConfigError, NotFound, Refused
-from merlin.core.message import Message
+from merlin.core.messages import Message
 from merlin.dataset.example import Example, read_example
-from merlin.dataset.naming import Names
-from merlin.dataset.writing import write_example
+from merlin.dataset.example_yaml import write_example
+from merlin.dataset.layout import Names
 
 if TYPE_CHECKING:
-    from merlin.dataset.change import Edit
-    from merlin.dataset.editing import Bookshelf, FileText
+    from merlin.dataset.changes import Edit
+    from merlin.dataset.files import Bookshelf, FileText
     from merlin.dataset.finding import Finding
     from merlin.dataset.preview import Preview
-    from merlin.job.forecast import Forecast
+    from merlin.training.policy import Forecast
     from merlin.wiring.editing import EditDesk
 
 
@@ -73,7 +73,7 @@ def add(  # noqa: PLR0913 - each is an option of the command
     json: AsJson = False,
 ) -> None:
     """Add an example: a question with its answer, or a file with a whole conversation."""
-    from merlin.dataset.change import Edit
+    from merlin.dataset.changes import Edit
 
     text = asked_text(question, answer, file, tuple(tag or ()))
     with desk_of(config) as desk:
@@ -99,8 +99,8 @@ def edit(  # noqa: PLR0913 - each is an option of the command
     json: AsJson = False,
 ) -> None:
     """Change an example: first question, last answer, tags, or all of it in your $EDITOR."""
-    from merlin.dataset.change import Edit
-    from merlin.dataset.rewording import reworded
+    from merlin.dataset.changes import Edit
+    from merlin.dataset.example_yaml import reworded
 
     words = [question, answer, tag or None]
     has_words = any(each is not None for each in words)
@@ -129,7 +129,7 @@ def rm(
     json: AsJson = False,
 ) -> None:
     """Delete an example."""
-    from merlin.dataset.change import Edit
+    from merlin.dataset.changes import Edit
 
     with desk_of(config) as desk:
         known = _one(desk.shelf, example, dataset)
@@ -163,7 +163,7 @@ def find(
     """Find examples that say all these words; a word may be a part of one."""
     from dataclasses import asdict
 
-    from merlin.dataset.rewording import first_words
+    from merlin.dataset.example_yaml import first_words
     from merlin.wiring.editing import bookshelf
 
     with bookshelf(configuration(config)) as shelf:

@@ -18,12 +18,11 @@ from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, configuration
 from merlin.cli.output import as_json, say
 from merlin.core.errors import ConfigError, Refused
-from merlin.core.text import text
-from merlin.dataset.exporting import ExportFormat
+from merlin.core.i18n import text
+from merlin.dataset.import_export import ExportFormat
 
 if TYPE_CHECKING:
-    from merlin.dataset.import_plan import ImportPlan
-    from merlin.dataset.importing import Imported
+    from merlin.dataset.import_export import Imported, ImportPlan
 
 
 class Shape(StrEnum):
@@ -93,7 +92,7 @@ def import_file(
 
 def _lines(file: Path, shape: Shape) -> list[Imported]:
     from merlin.cli.examples import file_bytes
-    from merlin.dataset.importing import ImportFormat, format_of, read_lines
+    from merlin.dataset.import_export import ImportFormat, format_of, read_lines
 
     content = file_bytes(file)
     is_auto = shape is Shape.AUTO
@@ -152,7 +151,7 @@ def export(
     json: AsJson = False,
 ) -> None:
     """Write a dataset's good examples to stdout or a file, as recorded by the newest fetch."""
-    from merlin.dataset.exporting import export as written
+    from merlin.dataset.import_export import export as written
     from merlin.wiring.editing import checked_of
 
     checked = checked_of(configuration(config), dataset)
@@ -177,7 +176,7 @@ def export(
 
 
 def _write(path: Path, text: str) -> None:
-    from merlin.core import durable
+    from merlin.core import durable_files
 
     def fill(place: Path) -> None:
         place.write_text(text, encoding="utf-8", newline="\n")
@@ -187,7 +186,7 @@ def _write(path: Path, text: str) -> None:
         if path.exists() and not path.is_file():
             fill(path)
         else:
-            durable.write(path, fill)
+            durable_files.write(path, fill)
     except OSError as error:
         told = {"path": str(path), "reason": error.strerror or str(error)}
         raise ConfigError(f"{path}: {error}", "export-unwritable", **told) from error
@@ -203,6 +202,6 @@ class SchemaOf(StrEnum):
 
 def print_schema(name: Annotated[SchemaOf, typer.Argument(help="Which file.")]) -> None:
     """Print the JSON Schema (draft 2020-12) of an example, of dataset.yaml or of course.yaml."""
-    from merlin.dataset.schemas import schema_text
+    from merlin.dataset.schema import schema_text
 
     sys.stdout.write(schema_text(name))

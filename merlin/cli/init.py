@@ -12,7 +12,7 @@ import typer
 from merlin.cli import language
 from merlin.cli.output import say
 from merlin.core.errors import ConfigError, Refused
-from merlin.core.text import text
+from merlin.core.i18n import text
 
 _DATASET = """\
 # {keys}
@@ -67,7 +67,7 @@ def init(
 
 
 def _judge_name(dataset: str) -> None:
-    from merlin.dataset.naming import is_good, proposed
+    from merlin.dataset.layout import is_good, proposed
 
     if not is_good(dataset):
         told = {"dataset": dataset, "proposed": proposed(dataset)}

@@ -8,7 +8,7 @@ import typer
 
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, ask_daemon, configuration, tell
 from merlin.cli.output import as_json, pairs, table, when, word
-from merlin.core.request import RequestKind
+from merlin.db.requests import RequestKind
 
 Dataset = Annotated[str | None, typer.Option("--dataset", help="Only this dataset's.")]
 JobNumber = Annotated[int, typer.Argument(help="The job's number.")]

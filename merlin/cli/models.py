@@ -10,7 +10,7 @@ import typer
 from merlin.cli.jobs import Dataset
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, ask_daemon, configuration, tell
 from merlin.cli.output import as_json, say, table, when, word
-from merlin.core.request import RequestKind
+from merlin.db.requests import RequestKind
 
 Name = Annotated[str, typer.Argument(help="The dataset.")]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from merlin.cli.output import as_json, say
-from merlin.core.request import RequestKind
+from merlin.db.requests import RequestKind
 
 if TYPE_CHECKING:
     from merlin.config import Config

@@ -16,7 +16,7 @@ import typer
 from merlin.billing.report import begins
 from merlin.cli import language
 from merlin.core.clock import from_iso, in_zone, iso
-from merlin.core.text import keys, text
+from merlin.core.i18n import keys, text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -106,7 +106,7 @@ def ends_of(
     config: Config, since: datetime | None, until: datetime | None
 ) -> tuple[datetime, datetime]:
     """Return the two ends of a time; days are those of the config's time zone."""
-    from merlin.account.zone import zone_of
+    from merlin.core.clock import zone_of
 
     zone = zone_of(config.timezone)
     last = begins(until.date(), zone) if until else datetime.now(UTC)

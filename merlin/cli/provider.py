@@ -12,7 +12,7 @@ from merlin.cli import language
 from merlin.cli.options import AsJson
 from merlin.cli.output import as_json, say, table, word
 from merlin.core.errors import ConfigError
-from merlin.core.text import text
+from merlin.core.i18n import text
 
 if TYPE_CHECKING:
     from merlin.engine.conformance.harness import Check

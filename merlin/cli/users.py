@@ -12,16 +12,16 @@ from typing import Annotated, Any
 
 import typer
 
-from merlin.account.account import LAST_ID
-from merlin.account.key import Scope
-from merlin.account.role import Role
+from merlin.account.accounts import LAST_ID
+from merlin.account.api_keys import Scope
 from merlin.billing.plan import Format
-from merlin.billing.promo import MOST_DAYS
+from merlin.billing.promo_codes import MOST_DAYS
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import as_json, pairs, say, table, when, word
 from merlin.core.errors import Refused
-from merlin.core.text import text
+from merlin.core.i18n import text
+from merlin.core.permissions import Role
 
 SHOWN = ("user", "name", "account", "role", "plan", "language", "note")
 # Telegram's ids have at most 52 bits (the Bot API, User.id), those of people without it one more.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from merlin.core.errors import ConfigError
 from merlin.dataset.finding import printable
-from merlin.dataset.source import EXECUTABLE, FILE, SYMLINK, Entry
+from merlin.git.source import EXECUTABLE, FILE, SYMLINK, Entry
 
 HOME = "datasets"
 _OTHER = "000000"  # sockets, devices: git knows no mode for them

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from merlin.account.retention import Retention, read_retention
-from merlin.billing.guard import AnswerCaps
+from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.plan import Plan, read_plans
 from merlin.billing.selling import Selling, plan_faults, read_selling, shop_faults
 from merlin.chat.media import MediaLimits, read_limits
@@ -28,7 +28,7 @@ from merlin.core.errors import ConfigError
 from merlin.core.listening import Listening, read_listening
 from merlin.core.log import hide
 from merlin.core.money import MICRO, Price
-from merlin.model.sunset import Reliance
+from merlin.training.sunset import Reliance
 
 DEFAULT_CREDENTIALS = {"engine": "MERLIN_ENGINE_KEY"}
 

@@ -14,7 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from merlin.core.errors import ConfigError
-from merlin.core.text import text
+from merlin.core.i18n import text
 
 SCHEMA = Path(__file__).parents[1] / "config.schema.yaml"
 # A text by its key, as `core.text` fills it into another one; a plain string stays as it is.

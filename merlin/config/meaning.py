@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from merlin.account.zone import has_zones, is_zone
 from merlin.config.faults import Fault, at
+from merlin.core.clock import has_zones, is_zone
 from merlin.core.loopback import is_loopback
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from merlin.core.text import text
+from merlin.core.i18n import text
 
 SILENT_AFTER_S = 10.0
 # A bug that comes so often in a row comes by no accident.

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from merlin.core.notice import ADMINS
 from merlin.daemon.services import DaemonServices
-from merlin.job.lifecycle import Job, JobState, is_known
-from merlin.model.registry import Model, ModelState, Serving
-from merlin.model.sunset import Reliance, fading
+from merlin.db.notices import ADMINS
+from merlin.training.jobs import Job, JobState, is_known
+from merlin.training.models import Model, ModelState, Serving
+from merlin.training.sunset import Reliance, fading
 
 # A short outage mends itself; longer ones may want a person (a key, money, an address).
 SILENT = timedelta(minutes=5)

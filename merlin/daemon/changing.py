@@ -10,15 +10,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
+from merlin.app.verdicts import NewsRows, told_as
 from merlin.core.clock import Clock
 from merlin.core.errors import MerlinError, Refused, SourceError
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger, redact
-from merlin.core.notice import ADMINS, Notices
-from merlin.dataset.change import Batch, Change, ChangeQueue, Landed, Theirs
-from merlin.dataset.committing import ContentRefused, Press, commit
-from merlin.dataset.subject import said
-from merlin.model.news import NewsRows, told_as
+from merlin.dataset.changes import Batch, Change, ChangeQueue, Landed, Theirs, said
+from merlin.dataset.commit_batch import Press, commit
+from merlin.db.notices import ADMINS, Notices
+from merlin.git.push import ContentRefused
 
 log = get_logger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 2.0, 300.0

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from merlin.account.audit import is_person
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.log import get_logger
-from merlin.core.notice import OTHERS
-from merlin.core.request import Request, RequestKind, RequestState
 from merlin.daemon.services import DaemonServices
-from merlin.job.launching import launch_by_hand
-from merlin.job.lifecycle import JobState, advance
-from merlin.model.promote import Candidate, promote_by_hand, roll_back
+from merlin.db.audit import is_person
+from merlin.db.notices import OTHERS
+from merlin.db.requests import Request, RequestKind, RequestState
+from merlin.training.jobs import JobState, advance
+from merlin.training.launch_plan import launch_by_hand
+from merlin.training.promote import Candidate, promote_by_hand, roll_back
 
 log = get_logger(__name__)
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
-from merlin.build.build import remove_folders
 from merlin.core.errors import ProviderBusy, ProviderDoubt
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
-from merlin.job.removal import OldFiles, OldModel, remove_files, remove_model
+from merlin.dataset.builds import remove_folders
+from merlin.training.removal import OldFiles, OldModel, remove_files, remove_model
 
 log = get_logger(__name__)
 Old = TypeVar("Old", OldFiles, OldModel)

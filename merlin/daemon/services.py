@@ -7,24 +7,23 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from merlin.account.retention import Retention
-from merlin.build.gather import Workshop
-from merlin.build.verdict import Verdict
 from merlin.core.clock import Clock
 from merlin.core.heartbeat import Heartbeats
-from merlin.core.notice import Notices
-from merlin.core.request import Requests
-from merlin.core.wake import Wake
 from merlin.daemon.changing import Changing
-from merlin.dataset.editing import Books
-from merlin.job.launch import Pad
-from merlin.job.launching import Desk
-from merlin.job.provider import ModelList
-from merlin.job.removal import Removable
-from merlin.job.watch import JobRows, Tower
-from merlin.model.census import Census
-from merlin.model.promote import PromotionRows
-from merlin.model.prove import Bench
-from merlin.model.sunset import Reliance
+from merlin.dataset.files import Books
+from merlin.dataset.gather import Workshop
+from merlin.dataset.verdicts import Verdict
+from merlin.db.notices import Notices
+from merlin.db.processes import Wake
+from merlin.db.requests import Requests
+from merlin.providers.base import ModelList
+from merlin.training.launch import Pad
+from merlin.training.launch_plan import Desk
+from merlin.training.poll import JobRows, Tower
+from merlin.training.promote import PromotionRows
+from merlin.training.prove import Bench, Census
+from merlin.training.removal import Removable
+from merlin.training.sunset import Reliance
 
 
 class Chronicle(Protocol):

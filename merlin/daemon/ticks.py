@@ -13,28 +13,28 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from merlin.build.gather import Left, Outcome, gather, restore
-from merlin.build.verdict import Word
 from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger
-from merlin.core.notice import ADMINS, tell_failing
 from merlin.daemon.alarms import alarm, tell_fading
 from merlin.daemon.main import Tally, Tick
 from merlin.daemon.notes import Noting
 from merlin.daemon.requests import serve_requests
 from merlin.daemon.retention import retain
 from merlin.daemon.services import DaemonServices
-from merlin.dataset.editing import keep_books
-from merlin.dataset.source import Commit
-from merlin.job.launch import Pad, carry, wait
-from merlin.job.launching import launch_waiting
-from merlin.job.lifecycle import FORBIDDEN, Job, JobState
-from merlin.job.watch import keep_diary, look
-from merlin.model.evaluate import Evaluation
-from merlin.model.promote import promote_newest
-from merlin.model.prove import prove_new
-from merlin.model.sunset import warning_due
+from merlin.dataset.files import keep_books
+from merlin.dataset.gather import Left, Outcome, gather, restore
+from merlin.dataset.verdicts import Word
+from merlin.db.notices import ADMINS, tell_failing
+from merlin.git.source import Commit
+from merlin.training.evaluate import Evaluation
+from merlin.training.jobs import FORBIDDEN, Job, JobState
+from merlin.training.launch import Pad, carry, wait
+from merlin.training.launch_plan import launch_waiting
+from merlin.training.poll import keep_diary, look
+from merlin.training.promote import promote_newest
+from merlin.training.prove import prove_new
+from merlin.training.sunset import warning_due
 
 log = get_logger(__name__)
 HOUR_S, MINUTE_S, ENGINE_S = 3600.0, 60.0, 4.0

@@ -13,16 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from sys import getsizeof
 
-from merlin.dataset.declared import read_course, read_dataset
 from merlin.dataset.example import Example, read_example
 from merlin.dataset.finding import Finding, Severity
-from merlin.dataset.layout import EXAMPLES, Layout, lay_out
-from merlin.dataset.limits import Limits, memory_needed
-from merlin.dataset.lint import lint_together, lint_words
-from merlin.dataset.source import Entry
-from merlin.dataset.spec import CourseSpec, DatasetSpec
+from merlin.dataset.layout import EXAMPLES, Layout, Limits, lay_out, memory_needed
+from merlin.dataset.lint import compare, lint_together, lint_words
+from merlin.dataset.spec import CourseSpec, DatasetSpec, read_course, read_dataset
 from merlin.dataset.tokens import PER_CONVERSATION, count_messages
-from merlin.dataset.twins import compare
+from merlin.git.source import Entry
 
 __all__ = ["FEWEST", "TOO_MUCH_MEMORY", "BlobCache", "Checked", "Limits", "Read", "check"]
 

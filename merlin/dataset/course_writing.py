@@ -13,9 +13,9 @@ from typing import Any
 
 from merlin.core.errors import Refused
 from merlin.dataset.finding import Finding
-from merlin.dataset.judging import judge
-from merlin.dataset.reading import read
+from merlin.dataset.schema import judge
 from merlin.dataset.yaml_edit import edit_yaml, is_same, read_value
+from merlin.dataset.yaml_reader import read
 from merlin.dataset.yaml_values import document
 
 _COURSE = "course"

@@ -1,4 +1,14 @@
-"""Example: one conversation of a dataset, read from its file's bytes.
+"""An example: its messages, and the rules of their order.
+
+The rules of turns: who may speak when.
+
+    [system] user assistant [user assistant …]
+    an assistant that calls tools is followed by their answers: assistant tool [tool …] assistant
+
+The system text stands first or nowhere, nobody speaks twice in a row, the assistant speaks last,
+nobody says nothing. Source: the chat format that fine-tuning takes (OpenAI SFT guide).
+
+Example: one conversation of a dataset, read from its file's bytes.
 
 What a file says does not depend on where it lies, so what was read from a blob is kept by the
 blob's id (`merlin.dataset.check.BlobCache`) and gets its id and path afterwards.
@@ -6,15 +16,51 @@ blob's id (`merlin.dataset.check.BlobCache`) and gets its id and path afterwards
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from merlin.core.message import Message
-from merlin.dataset.conversation import turn_findings
+from merlin.core.messages import Message
 from merlin.dataset.finding import Finding, Mark
-from merlin.dataset.judging import judge
-from merlin.dataset.reading import Node, read
+from merlin.dataset.schema import judge
+from merlin.dataset.yaml_reader import Node, read
+
+
+def turn_findings(messages: Sequence[Message], marks: Sequence[Mark]) -> tuple[Finding, ...]:
+    """Return what breaks the rules; `marks` are line and column of each message.
+
+    Of the order only the first break is told: it makes the rest look wrong too.
+    """
+    found = [
+        Finding("", *mark, "empty-content", arguments={"role": message.role})
+        for message, mark in zip(messages, marks, strict=True)
+        if not message.content.strip() and "tool_calls" not in message.extra
+    ]
+    return (*found, *_order(messages, marks))
+
+
+def _order(messages: Sequence[Message], marks: Sequence[Mark]) -> list[Finding]:
+    allowed: tuple[str, ...] = ("system", "user")
+    for message, mark in zip(messages, marks, strict=True):
+        if message.role == "system" and "system" not in allowed:
+            return [Finding("", *mark, "system-not-first")]
+        if message.role not in allowed:
+            arguments = {"found": message.role, "expected": allowed[-1]}
+            return [Finding("", *mark, "wrong-turn", arguments=arguments)]
+        allowed = _after(message)
+    if messages[-1].role != "assistant":
+        return [
+            Finding("", *marks[-1], "last-not-assistant", arguments={"found": messages[-1].role})
+        ]
+    return []
+
+
+def _after(message: Message) -> tuple[str, ...]:
+    if message.role == "assistant":
+        return ("tool",) if "tool_calls" in message.extra else ("user",)
+    if message.role == "tool":
+        return ("tool", "assistant")
+    return ("assistant",) if message.role == "user" else ("user",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from merlin.core.text import text
+from merlin.core.i18n import text
 
 Mark = tuple[int, int]  # line and column, both from 1
 SHOWN_LENGTH = 80

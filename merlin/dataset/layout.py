@@ -1,21 +1,121 @@
-"""What lies where in a dataset's folder, judged by names, modes and sizes before any reading.
+"""What a dataset's folder may hold: files, names, limits.
+
+What a dataset may measure, so that no repository can fill memory or disk.
+
+Names of files and datasets: letters and digits of any script (NFC), ".", "_", "-".
+
+Such a name is safe in a path, an address, a log line and every file system we know, and looks the
+same to everybody. What breaks the rule gets a proposed name, never a silent change.
+
+What lies where in a dataset's folder, judged by names, modes and sizes before any reading.
 
     dataset.yaml · course.yaml · materials/*.md · examples/**/<name>.yaml
 
-README files and git's own dot files may lie anywhere. Every file under `examples/` that ends in
-.yaml or .yml counts as meant to be an example: it is taken or rejected with a finding.
+README files and git's own dot files may lie anywhere. Every file under `examples/` that ends
+in.yaml or.yml counts as meant to be an example: it is taken or rejected with a finding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from merlin.dataset import naming
 from merlin.dataset.finding import Finding, Severity
-from merlin.dataset.limits import Limits
-from merlin.dataset.reading import too_large
-from merlin.dataset.source import EXECUTABLE, FILE, GITLINK, SYMLINK, Entry
+from merlin.dataset.yaml_reader import too_large
+from merlin.git.source import EXECUTABLE, FILE, GITLINK, SYMLINK, Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bytes of one file, number and bytes of all examples; known before anything is read."""
+
+    file_bytes: int = 1_000_000
+    files: int = 100_000
+    total_bytes: int = 200_000_000
+    # What the process that reads and builds it may take; 0 asks for nothing.
+    memory_bytes: int = 0
+
+    def is_too_much(self, files: int, weight: int) -> bool:
+        """Return whether so many examples that weigh so much need more memory than allowed."""
+        return 0 < self.memory_bytes < memory_needed(files, weight)
+
+
+# Measured with 183 MB in 19,200 files (730 MB at the peak) and 63 MB in 100,000 (635 MB), Russian
+# texts, with some room; the first is the daemon itself.
+_PROCESS_BYTES, _PER_FILE = 120_000_000, 3_800
+_PER_WEIGHT = 3.3
+
+
+def memory_needed(files: int, weight: int) -> int:
+    """Return about how many bytes of memory the daemon takes at most to read and build a dataset.
+
+    `weight`: bytes of its examples, those of their files or better those of what was read.
+    """
+    return int(_PROCESS_BYTES + _PER_FILE * files + _PER_WEIGHT * weight)
+
+
+MAX_NAME_BYTES = 200
+WORDS_OF_NAME, LETTERS_OF_NAME = 7, 60
+_MARKS = "._-"
+_EDGES = ".-"
+
+
+def is_good(name: str) -> bool:
+    """Return whether one step of a path keeps the rule.
+
+    Every character is looked at, so a final line end is no letter either.
+    """
+    return (
+        bool(name)
+        and name[0] not in _EDGES
+        and name[-1] not in _EDGES
+        and all(_is_fine(letter) for letter in name)
+        and unicodedata.category(name[0])[0] != "M"
+        and unicodedata.is_normalized("NFC", name)
+        and len(name.encode("utf-8")) <= MAX_NAME_BYTES
+    )
+
+
+def proposed(name: str) -> str:
+    """Return the nearest good name: what is not allowed becomes "-"; a good name stays."""
+    composed = unicodedata.normalize("NFC", name)
+    letters = "".join(letter if _is_fine(letter) else " " for letter in composed)
+    joined = "-".join(letters.split())
+    while len(joined.encode("utf-8", "replace")) > MAX_NAME_BYTES:
+        joined = joined[:-1]
+    joined = joined.strip(_EDGES)
+    while joined and unicodedata.category(joined[0])[0] == "M":
+        joined = joined[1:].lstrip(_EDGES)
+    return joined or "unnamed"
+
+
+class Names:
+    """Gives good names that nobody has yet; those that differ by letter case alone are one."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = {each.casefold() for each in taken}
+        # The last number given to a name: what begins alike is not counted through anew each time.
+        self._last: dict[str, int] = {}
+
+    def new(self, question: str) -> str:
+        """Return a name made of a question's first words; it counts as taken from now on."""
+        words = proposed(question.casefold()).replace(".", "-").split("-")
+        spoken = "-".join([word for word in words if word][:WORDS_OF_NAME])
+        name = proposed(spoken[:LETTERS_OF_NAME])
+        free, number = name, self._last.get(name, 1)
+        while free.casefold() in self._taken:
+            number += 1
+            free = f"{name}-{number}"
+        self._last[name] = number
+        self._taken.add(free.casefold())
+        return free
+
+
+def _is_fine(letter: str) -> bool:
+    # Letters, numbers, and the combining marks that many scripts write vowels with.
+    return letter in _MARKS or unicodedata.category(letter)[0] in "LNM"
+
 
 EXAMPLES = "examples/"
 MATERIALS = "materials/"
@@ -87,9 +187,9 @@ def _unfit(entry: Entry, limits: Limits) -> Finding | None:
 def _misnamed(entry: Entry) -> Finding | None:
     steps = entry.path.removeprefix(EXAMPLES).split("/")
     stem, ending = steps[-1][: -len(_ending(entry.path))], _ending(entry.path)
-    if ending == ".yaml" and all(naming.is_good(step) for step in (*steps[:-1], stem)):
+    if ending == ".yaml" and all(is_good(step) for step in (*steps[:-1], stem)):
         return None
-    good = "/".join(naming.proposed(step) for step in (*steps[:-1], stem))
+    good = "/".join(proposed(step) for step in (*steps[:-1], stem))
     return _about(entry, "bad-name", proposed=f"{EXAMPLES}{good}.yaml")
 
 
@@ -97,7 +197,7 @@ def _stray(entry: Entry) -> Finding:
     if not entry.path.startswith(EXAMPLES):
         return _about(entry, "stray-file", Severity.NOTE)
     steps = entry.path.removeprefix(EXAMPLES).split("/")
-    good = "/".join(naming.proposed(step) for step in (*steps[:-1], steps[-1].rpartition(".")[0]))
+    good = "/".join(proposed(step) for step in (*steps[:-1], steps[-1].rpartition(".")[0]))
     return _about(entry, "not-an-example", Severity.WARNING, proposed=f"{EXAMPLES}{good}.yaml")
 
 

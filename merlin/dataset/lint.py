@@ -1,18 +1,60 @@
-"""Cheap looks at good examples: nothing here rejects anything, it only tells.
+"""Warnings that stop nothing: duplicates, contradictions, oddities.
 
-`lint_words` looks at one example (so its findings are kept with the blob); `lint_together` at
-all of a dataset.
+When two questions, or two examples, are the same: their normal forms.
+
+The split groups by the same normal form (`merlin.dataset.builds`), so that twins never stand on
+both sides. Signs are kept: `//` and `%` are different questions about Python.
+
+Cheap looks at good examples: nothing here rejects anything, it only tells.
+
+`lint_words` looks at one example (so its findings are kept with the blob); `lint_together` at all
+of a dataset.
+
+Examples that know of each other: duplicates, contradictions, test questions that are taught.
+
+An error here rejects the example it stands at, as everywhere: - the same content twice: the later
+path is a duplicate (a taught one is kept before a test one); - the same question with other
+answers: a warning, nobody can learn both; - a test example whose question is also taught: an
+error, it would measure memory. So train and test share no question, whatever the marks.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from merlin.dataset.example import Example
 from merlin.dataset.finding import Finding, Mark, Severity, printable
-from merlin.dataset.sameness import normal, question_key
 from merlin.dataset.spec import DatasetSpec
+
+_AT_THE_END = " ?!.…"
+
+
+def normal(words: str) -> str:
+    """Return `words` composed (NFC), lower case, ё as е, blanks single, no signs at the end."""
+    composed = unicodedata.normalize("NFC", words).casefold().replace("ё", "е")
+    return " ".join(composed.split()).rstrip(_AT_THE_END)
+
+
+def question_key(example: Example) -> str:
+    """Return the normal form of the example's first question."""
+    return normal(example.question)
+
+
+def content_key(example: Example) -> bytes:
+    """Return a digest of the normal form of all that is trained: messages, extras, and tools."""
+    said = [[each.role, normal(each.content), _plain(each.extra)] for each in example.messages]
+    told = json.dumps([said, [_plain(tool) for tool in example.tools]], ensure_ascii=False)
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).digest()
+
+
+def _plain(value: Mapping[str, object]) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else ""
+
 
 SECRET = re.compile(
     r"\d{6,12}:[A-Za-z0-9_-]{30,64}|\bsk-[A-Za-z0-9_-]{16,}|\bmrl_[A-Za-z0-9_-]{12,}"
@@ -92,3 +134,76 @@ def _own_systems(examples: Sequence[Example], spec: DatasetSpec | None) -> Itera
 def _about(example: Example, rule: str, severity: Severity, **arguments: str) -> Finding:
     mark = example.marks[0] if rule == "own-system" else example.question_mark
     return Finding("", *mark, rule, severity, arguments).at(example.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Twins:
+    """What became of examples once they were compared; `good` is ordered by id."""
+
+    good: tuple[Example, ...]
+    duplicates: tuple[Example, ...]
+    leaks: tuple[Example, ...]
+    findings: tuple[Finding, ...]
+
+
+def compare(examples: Sequence[Example]) -> Twins:
+    """Return the examples that stay, those that do not, and why."""
+    findings: list[Finding] = []
+    unique, duplicates = _without_duplicates(examples, findings)
+    good, leaks = _without_leaks(unique, findings)
+    _tell_contradictions(good, findings)
+    return Twins(
+        good=tuple(sorted(good, key=lambda each: each.id)),
+        duplicates=tuple(duplicates),
+        leaks=tuple(leaks),
+        findings=tuple(findings),
+    )
+
+
+def _without_duplicates(
+    examples: Sequence[Example], findings: list[Finding]
+) -> tuple[list[Example], list[Example]]:
+    first: dict[bytes, Example] = {}
+    duplicates = []
+    for example in sorted(examples, key=lambda each: (each.split == "test", each.path)):
+        kept = first.setdefault(content_key(example), example)
+        if kept is not example:
+            duplicates.append(example)
+            findings.append(_about_duplicates(example, "duplicate", kept, Severity.WARNING))
+    return list(first.values()), duplicates
+
+
+def _without_leaks(
+    examples: Sequence[Example], findings: list[Finding]
+) -> tuple[list[Example], list[Example]]:
+    taught = {question_key(each): each for each in examples if each.split != "test"}
+    good, leaks = [], []
+    for example in examples:
+        twin = taught.get(question_key(example)) if example.split == "test" else None
+        if twin is None:
+            good.append(example)
+        else:
+            leaks.append(example)
+            findings.append(_about_duplicates(example, "leak", twin, Severity.ERROR))
+    return good, leaks
+
+
+def _tell_contradictions(examples: Sequence[Example], findings: list[Finding]) -> None:
+    first: dict[tuple[str, str], Example] = {}
+    for example in sorted(examples, key=lambda each: each.path):
+        known = first.setdefault((_own_system(example), question_key(example)), example)
+        if normal(_first_answer(known)) != normal(_first_answer(example)):
+            findings.append(_about_duplicates(example, "contradiction", known, Severity.WARNING))
+
+
+def _own_system(example: Example) -> str:
+    return example.messages[0].content if example.messages[0].role == "system" else ""
+
+
+def _first_answer(example: Example) -> str:
+    return next(each.content for each in example.messages if each.role == "assistant")
+
+
+def _about_duplicates(example: Example, rule: str, other: Example, severity: Severity) -> Finding:
+    arguments = {"other": printable(other.path)}
+    return Finding("", *example.question_mark, rule, severity, arguments).at(example.path)

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from merlin.dataset.check import BlobCache, Checked, check
-from merlin.dataset.editing import FileText
 from merlin.dataset.example import Example
+from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity, printable
-from merlin.dataset.sameness import content_key
-from merlin.dataset.source import FILE, Entry
+from merlin.dataset.lint import content_key
 from merlin.dataset.spec import DatasetSpec
 from merlin.dataset.tokens import count_messages
+from merlin.git.source import FILE, Entry
 
 _NO_TEXT = b"\xff"  # what the checker finds to be no UTF-8, as it was in the file
 

@@ -1,14 +1,27 @@
-"""What `dataset.yaml` and `course.yaml` say, as values.
+"""`dataset.yaml` and `course.yaml` as values.
 
 The files' shape is proven by their JSON Schemas first; here the proven JSON becomes frozen
 dataclasses with every default filled in.
+
+Reading `dataset.yaml` and `course.yaml`: bytes to values, or findings.
+
+A wrong dataset.yaml stops the build, because nothing says how to train. A wrong course.yaml does
+not: the course card stays as it was, the model has no need of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from merlin.dataset import layout
+from merlin.dataset.finding import Finding, short
+from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, MATERIALS
+from merlin.dataset.schema import judge
+from merlin.dataset.yaml_reader import Node, read
+from merlin.db.values import dumped
 
 Localised = Mapping[str, str]
 Hyperparameter = str | int | float | bool
@@ -143,3 +156,74 @@ def _localised(value: Mapping[str, str]) -> Localised:
     # A language that is not given shows the one that is: better a foreign title than none.
     russian, english = value.get("ru", ""), value.get("en", "")
     return {"ru": russian or english, "en": english or russian}
+
+
+def read_dataset(name: str, content: bytes | None) -> tuple[DatasetSpec | None, list[Finding]]:
+    """Return what dataset.yaml says of the dataset `name`; content None: there is no such file."""
+    if content is None:
+        return None, [Finding(DATASET_FILE, 1, 1, "missing-dataset")]
+    if not layout.is_good(name):
+        arguments = {"name": short(name), "proposed": layout.proposed(name)}
+        return None, [Finding(DATASET_FILE, 1, 1, "bad-dataset-name", arguments=arguments)]
+    node = read(content)
+    if isinstance(node, Finding):
+        return None, [node.at(DATASET_FILE)]
+    value, found = judge("dataset", node)
+    findings = [each.at(DATASET_FILE) for each in found or _empty_system(node, value)]
+    return (None if findings else dataset_spec(name, value)), findings
+
+
+def read_course(
+    content: bytes | None, materials: Collection[str]
+) -> tuple[CourseSpec | None, list[Finding]]:
+    """Return what course.yaml says; `materials` are the paths below materials/ that can be read.
+
+    A dataset without a course has no such file (content None) and no finding.
+    """
+    if content is None:
+        return None, []
+    node = read(content)
+    if isinstance(node, Finding):
+        return None, [node.at(COURSE_FILE)]
+    value, found = judge("course", node)
+    findings = [each.at(COURSE_FILE) for each in found or _missing_texts(node, value, materials)]
+    return (None if findings else course_spec(value)), findings
+
+
+def _empty_system(node: Node, value: Any) -> list[Finding]:
+    inside: Any = node.value
+    where = inside["system"]
+    if value["system"].strip():
+        return []
+    return [Finding("", where.line, where.column, "empty-content", arguments={"role": "system"})]
+
+
+def _missing_texts(node: Node, value: Any, materials: Collection[str]) -> list[Finding]:
+    """Return a finding for each text of a material that does not lie below materials/."""
+    inside: Any = node.value
+    findings = []
+    for place, material in enumerate(value.get("materials", ())):
+        text = material.get("text", "")
+        if text and not (text in materials and text.endswith(".md")):
+            where = inside["materials"].value[place].value["text"]
+            arguments = {"text": short(text), "folder": MATERIALS}
+            findings.append(
+                Finding("", where.line, where.column, "missing-text", arguments=arguments)
+            )
+    return findings
+
+
+def spec_of(text: str | None) -> DatasetSpec | None:
+    """Return a dataset's settings as `dumped(asdict(spec))` wrote them."""
+    if text is None:
+        return None
+    stored = json.loads(text)
+    stored["recipe"] = Recipe(**stored["recipe"])
+    stored["split"] = SplitRule(**stored["split"])
+    stored["launch"] = LaunchRule(**stored["launch"])
+    return DatasetSpec(**stored)
+
+
+def dumped_spec(spec: DatasetSpec | None) -> str | None:
+    """Return a dataset's settings as JSON; `spec_of` reads it."""
+    return None if spec is None else dumped(asdict(spec))

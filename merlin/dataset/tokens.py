@@ -1,9 +1,15 @@
-"""How many tokens a conversation costs, counted offline with the real vocabulary.
+"""Counting tokens, and how many a job will train.
+
+How much a job will train, told before it starts.
+
+Source: openai-cookbook, "Data preparation and analysis for chat model fine-tuning".
+
+How many tokens a conversation costs, counted offline with the real vocabulary.
 
 The vocabulary `o200k_base` (gpt-4o and 4.1 families) ships with the package, compressed, and is
-checked against the published hash after unpacking. tiktoken is handed the ranks; its own
-loader, which would reach for the network and write a cache, is not used. Loading takes about
-0.2 s and happens at the first count. For other base models the count is an estimate.
+checked against the published hash after unpacking. tiktoken is handed the ranks; its own loader,
+which would reach for the network and write a cache, is not used. Loading takes about 0.2 s and
+happens at the first count. For other base models the count is an estimate.
 """
 
 from __future__ import annotations
@@ -17,10 +23,37 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from merlin.core.message import Message
+from merlin.core.messages import Message
+from merlin.dataset.spec import Hyperparameter
 
 if TYPE_CHECKING:
     from tiktoken import Encoding
+
+
+_EPOCHS = 3
+_FEWEST_SHOWN, _MOST_SHOWN = 100, 25_000
+_MOST_EPOCHS = 25
+
+
+def epochs(examples: int, n_epochs: Hyperparameter = "auto") -> int:
+    """Return how often each of `examples` (at least 1) will be shown.
+
+    With "auto": 3 times, but so that all showings together lie in 100..25,000 where 1..25
+    epochs allow that.
+    """
+    if isinstance(n_epochs, int):
+        return n_epochs
+    if examples * _EPOCHS < _FEWEST_SHOWN:
+        return min(_MOST_EPOCHS, _FEWEST_SHOWN // examples)
+    if examples * _EPOCHS > _MOST_SHOWN:
+        return max(1, _MOST_SHOWN // examples)
+    return _EPOCHS
+
+
+def training_tokens(tokens: int, examples: int, n_epochs: Hyperparameter = "auto") -> int:
+    """Return how many tokens a job on `examples` with `tokens` in all will be billed for."""
+    return tokens * epochs(examples, n_epochs)
+
 
 VOCABULARY_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
 VOCABULARY = Path(__file__).parent / "vocabulary" / "o200k_base.tiktoken.xz"

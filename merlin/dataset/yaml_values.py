@@ -14,7 +14,7 @@ import yaml
 
 from merlin.dataset.example import said
 from merlin.dataset.finding import Finding
-from merlin.dataset.reading import read
+from merlin.dataset.yaml_reader import read
 
 _TEXT = "tag:yaml.org,2002:str"
 # Where YAML 1.1 ends a line too, and what it takes for the mark at a file's beginning.

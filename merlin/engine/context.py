@@ -13,8 +13,8 @@ from typing import cast
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from merlin.core.durable_files import taken
 from merlin.core.errors import LeadTaken
-from merlin.core.lock import taken
 from merlin.engine.bases import Bases, bases_of
 from merlin.engine.clients import Clients
 from merlin.engine.database import Repeats, Rows

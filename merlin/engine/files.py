@@ -20,10 +20,10 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from merlin.core import durable
-from merlin.core.body import pieces
+from merlin.core import durable_files
 from merlin.core.clock import utc_now
 from merlin.core.killpoint import reached
+from merlin.core.server import pieces
 from merlin.engine.database import Page, Repeats, Row, Rows, Wish, rows_of
 from merlin.engine.limits import no_limit
 from merlin.engine.refusal import HalfCharacter, Refusal, missing, read_json
@@ -57,7 +57,7 @@ class Files:
             return stored
         file_id = f"file-{secrets.token_hex(12)}"
         size = part.stat().st_size
-        durable.settle(part, self.path(file_id))
+        durable_files.settle(part, self.path(file_id))
         reached("engine.file_written")
 
         def insert() -> dict[str, object]:
@@ -69,7 +69,7 @@ class Files:
             answer, was_done = self._repeats.once(wish, insert)
         finally:
             if was_done:  # the same upload came twice at once, or may not be kept
-                durable.remove(self.path(file_id))
+                durable_files.remove(self.path(file_id))
         reached("engine.file_recorded")
         return answer
 
@@ -108,14 +108,14 @@ class Files:
         with self._rows.transaction():
             self._rows.change("DELETE FROM file WHERE id = ?", file_id)
             self._repeats.forget(file_id)
-        durable.remove(self.path(file_id))
+        durable_files.remove(self.path(file_id))
 
     def sweep(self) -> None:
         """Remove bytes that no row names: an upload that was cut off."""
         known = {row["id"] for row in self._rows.select("SELECT id FROM file")}
         for path in self._folder.iterdir():
             if path.name not in known:
-                durable.remove(path)
+                durable_files.remove(path)
 
 
 def file_object(row: Mapping[str, object]) -> dict[str, object]:

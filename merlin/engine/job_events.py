@@ -23,8 +23,8 @@ from typing import Any
 from starlette.requests import Request
 
 from merlin.core.clock import utc_now
-from merlin.core.text import keys, text
-from merlin.core.web.language import language_of_header
+from merlin.core.i18n import keys, text
+from merlin.core.web.browser import language_of_header
 from merlin.engine.database import Page, Row, Rows, rows_of
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.training_file import BadFile

@@ -30,9 +30,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from merlin.core.clock import utc_now
+from merlin.core.i18n import text
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger
-from merlin.core.text import text
 from merlin.engine import jobs as states
 from merlin.engine.bases import Base, Bases
 from merlin.engine.disk_quota import DiskQuota

@@ -25,11 +25,11 @@ from starlette.types import ASGIApp, Scope
 
 from merlin import __version__
 from merlin.core import server
-from merlin.core.body import Bodies, Weight
 from merlin.core.connections import Connections
+from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.core.loopback import LOOPBACK
-from merlin.core.text import text
+from merlin.core.server import Bodies, Weight
 from merlin.engine.api import audio, chat, embeddings, health, training, webhooks
 from merlin.engine.auth import Guards, owned
 from merlin.engine.bases import Bases

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from merlin.core import durable
+from merlin.core import durable_files
 from merlin.engine.database import Rows
 from merlin.engine.files import Files
 from merlin.engine.job_events import JobEvents
@@ -38,7 +38,7 @@ class Repositories:
         if (work / "log").is_file():
             self.log_of(job_id).parent.mkdir(exist_ok=True)
             (work / "log").replace(self.log_of(job_id))
-        durable.remove(work)
+        durable_files.remove(work)
 
     def sweep(self) -> None:
         """Remove what a crash left: uploads cut off, weights without a name, ended jobs' work."""

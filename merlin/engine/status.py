@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from merlin.core.charts import Point, losses_of
 from merlin.core.clock import utc_now
-from merlin.core.curve import Point
-from merlin.core.losses import losses_of
 from merlin.engine.context import Engine
 from merlin.engine.job_events import error_object
 from merlin.engine.jobs import FINAL, RUNNING, Job

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from merlin.core.message import Message
+from merlin.core.messages import Message
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 

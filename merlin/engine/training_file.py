@@ -13,9 +13,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
-from merlin.core.message import ROLES as MESSAGE_ROLES
-from merlin.core.message import Message
-from merlin.core.text import text
+from merlin.core.i18n import text
+from merlin.core.messages import ROLES as MESSAGE_ROLES
+from merlin.core.messages import Message
 from merlin.engine.refusal import HalfCharacter, read_json, text_of
 
 T = TypeVar("T")

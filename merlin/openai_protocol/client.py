@@ -19,9 +19,9 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from merlin import __version__
-from merlin.core.body import joined
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.loopback import is_loopback
+from merlin.core.server import joined
 from merlin.openai_protocol.errors import (
     InvalidResponse,
     ProviderRefusal,

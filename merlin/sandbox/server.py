@@ -22,7 +22,7 @@ from typing import Any, Protocol, Self, TypeVar
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from merlin.core import durable
+from merlin.core import durable_files
 from merlin.core.server import listen
 from merlin.sandbox.deadlines import longest
 
@@ -247,7 +247,7 @@ class Contents:
         if self._folder is None:
             self._in_memory[file_id] = content
         else:
-            durable.write(self._folder / file_id, lambda path: path.write_bytes(content))
+            durable_files.write(self._folder / file_id, lambda path: path.write_bytes(content))
 
     def read(self, file_id: str) -> bytes:
         """Return a kept file's bytes."""

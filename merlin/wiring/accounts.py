@@ -6,17 +6,15 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
-from merlin.account.account import good_name
-from merlin.account.password import hashed, judge
-from merlin.account.role import Role
+from merlin.account.accounts import AccountRows, good_name, hashed, judge
+from merlin.account.roles import RoleRows
+from merlin.account.sign_ins import SignInRows
+from merlin.account.users import UserRows
 from merlin.config import Config, credential
 from merlin.core.errors import NotFound
-from merlin.store.accounts import AccountRows
-from merlin.store.cipher import load_or_make_key
-from merlin.store.database import Database
-from merlin.store.roles import RoleRows
-from merlin.store.sign_ins import SignInRows
-from merlin.store.users import UserRows
+from merlin.core.permissions import Role
+from merlin.db.database import Database
+from merlin.db.encryption import load_or_make_key
 from merlin.wiring.database import opened
 from merlin.wiring.users import operator
 

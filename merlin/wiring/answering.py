@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from merlin.adapters.openai_chat import OpenAIChat
 from merlin.config import Config, credential
+from merlin.providers.openai_chat import OpenAIChat
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,64 +10,53 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from merlin.account.telegram_data import PRODUCTION
-from merlin.adapters.openid import HttpIssuer, OpenIdSettings
-from merlin.adapters.systemd import READY, STOPPING, WATCHDOG, notify
+from merlin.account.accounts import AccountRows
+from merlin.account.api_keys import KeyRows
+from merlin.account.roles import RoleRows
+from merlin.account.sign_ins import PRODUCTION, LoginRows, SignInRows
+from merlin.account.users import ConsentRows, UserRows
 from merlin.api.app import serve
 from merlin.api.idempotency import submit_once
 from merlin.api.rate_limits import Allowed, Entrance
 from merlin.api.services import ApiServices, Behind, Picture, Proofs, Rows
-from merlin.billing.guard import AnswerCaps
+from merlin.app.ask import Means
+from merlin.app.health import Gauges
+from merlin.app.inbox import Update, UpdateRows
+from merlin.app.personal_data import PeopleRows
+from merlin.app.sessions import OwnTalkRows
+from merlin.app.texts import SettingRows
+from merlin.billing.answer_caps import AnswerCaps
+from merlin.billing.cost_store import AnswerCostRows
 from merlin.billing.plan import Plan
+from merlin.billing.quota_store import QuotaRows
 from merlin.billing.selling import Selling
-from merlin.chat.desk import Patience
-from merlin.chat.door import Means
-from merlin.chat.known import Known
+from merlin.chat.answer import Patience
+from merlin.chat.feedback import InterestRows, RatingRows
+from merlin.chat.model_catalogue import Known, ShelfRows
 from merlin.chat.route import General
 from merlin.core.clock import utc_now
 from merlin.core.connections import ConnectionLimits, Connections
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.listening import Listening
-from merlin.core.request import RequestKind
-from merlin.course.search import Searcher
-from merlin.inbox.update import Update
-from merlin.store.accounts import AccountRows
-from merlin.store.answer_costs import AnswerCostRows
-from merlin.store.audit import AuditRows
-from merlin.store.changes import ChangeRows
-from merlin.store.cipher import Cipher, load_or_make_key
-from merlin.store.consents import ConsentRows
-from merlin.store.courses import CourseRows
-from merlin.store.database import Database
-from merlin.store.editing import EditingRows
-from merlin.store.favourites import FavouriteRows
-from merlin.store.gauges import Gauges
-from merlin.store.heartbeats import HeartbeatRows
-from merlin.store.interest import InterestRows
-from merlin.store.keyring import HolderRows
-from merlin.store.keys import KeyRows
-from merlin.store.lineage import LineageRows
-from merlin.store.listing import ListingRows
-from merlin.store.logins import LoginRows
-from merlin.store.notices import NoticeRows
-from merlin.store.own_talks import OwnTalkRows
-from merlin.store.people import PeopleRows
-from merlin.store.promotions import PromotionRows
-from merlin.store.proposals import ProposalRows
-from merlin.store.quotas import QuotaRows
-from merlin.store.ratings import RatingRows
-from merlin.store.readings import ReadingRows
-from merlin.store.repeats import RepeatRows
-from merlin.store.requests import RequestRows
-from merlin.store.roles import RoleRows
-from merlin.store.search import SearchRows
-from merlin.store.settings import SettingRows
-from merlin.store.shelf import ShelfRows
-from merlin.store.sign_ins import SignInRows
-from merlin.store.updates import UpdateRows
-from merlin.store.users import UserRows
-from merlin.store.wake import WakeRow
-from merlin.store.writer import Writer
+from merlin.core.server import READY, STOPPING, WATCHDOG, notify
+from merlin.course.catalogue import CourseRows
+from merlin.course.listing import FavouriteRows, ListingRows, ReadingRows
+from merlin.course.search import Searcher, SearchRows
+from merlin.dataset.change_queue import ChangeRows
+from merlin.dataset.file_index import EditingRows
+from merlin.dataset.proposals import ProposalRows
+from merlin.db.audit import AuditRows
+from merlin.db.database import Database
+from merlin.db.encryption import Cipher, load_or_make_key
+from merlin.db.idempotency import RepeatRows
+from merlin.db.keyring import HolderRows
+from merlin.db.notices import NoticeRows
+from merlin.db.processes import HeartbeatRows, WakeRow
+from merlin.db.requests import RequestKind, RequestRows
+from merlin.db.writer import Writer
+from merlin.providers.openid import HttpIssuer, OpenIdSettings
+from merlin.training.model_store import LineageRows
+from merlin.training.promotion_store import PromotionRows
 from merlin.wiring.answering import ProviderSettings, answerers_of
 from merlin.wiring.books import books_of
 from merlin.wiring.bot_token import bot_id
@@ -77,7 +66,7 @@ from merlin.wiring.pipeline import pipeline_of
 from merlin.wiring.store import WriterStore
 
 if TYPE_CHECKING:
-    from merlin.adapters.yookassa_gateway import YooKassaGateway
+    from merlin.providers.yookassa import YooKassaGateway
 
 
 @dataclass(frozen=True, slots=True)

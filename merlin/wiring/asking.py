@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 
+from merlin.chat.model_catalogue import ShelfRows
 from merlin.config import Config, ProviderConfig
 from merlin.core.errors import ConfigError, NotFound, Refused
-from merlin.core.message import Message
-from merlin.model.registry import Model, ModelState
-from merlin.store.promotions import PromotionRows
-from merlin.store.shelf import ShelfRows
+from merlin.core.messages import Message
+from merlin.training.models import Model, ModelState
+from merlin.training.promotion_store import PromotionRows
 from merlin.wiring.database import reading
 from merlin.wiring.providers import asker
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from merlin.billing.books import Books
+from merlin.billing.ledger import LedgerRows
+from merlin.billing.promo_codes import PromoRows
+from merlin.billing.purchases import PurchaseRows
+from merlin.billing.refunds import RefundRows
+from merlin.billing.subscription_store import RenewalRows, TermRows
 from merlin.core.clock import Clock, utc_now
-from merlin.store.cipher import Cipher
-from merlin.store.database import Database
-from merlin.store.ledger import LedgerRows
-from merlin.store.promos import PromoRows
-from merlin.store.purchases import PurchaseRows
-from merlin.store.refunds import RefundRows
-from merlin.store.renewals import RenewalRows
-from merlin.store.terms import TermRows
+from merlin.db.database import Database
+from merlin.db.encryption import Cipher
 
 
 def books_of(database: Database, cipher: Cipher, clock: Clock = utc_now) -> Books:

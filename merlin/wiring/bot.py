@@ -16,61 +16,51 @@ from urllib.parse import urlsplit
 import uvloop
 
 from merlin.account.retention import Retention
-from merlin.adapters.documents import ChildReader, is_walled
-from merlin.adapters.openai_audio import OpenAIAudio
-from merlin.adapters.openai_chat import OpenAIChat
-from merlin.adapters.systemd import notify
-from merlin.billing.guard import AnswerCaps
+from merlin.account.roles import RoleRows
+from merlin.account.sign_ins import LoginRows
+from merlin.account.users import ConsentRows, UserRows
+from merlin.app.dialogs import DialogRows
+from merlin.app.groups import GroupRows, InlineRows
+from merlin.app.inbox import UpdateRows, this_process
+from merlin.app.outbox import OutgoingRows
+from merlin.app.personal_data import PeopleRows
+from merlin.app.retention import RetentionRows
+from merlin.app.texts import SettingRows
+from merlin.app.verdicts import NewsDesk
+from merlin.billing.answer_caps import AnswerCaps
+from merlin.billing.cost_store import AnswerCostRows
 from merlin.billing.plan import Plan
+from merlin.billing.quota_store import QuotaRows
 from merlin.billing.selling import Selling
 from merlin.bot.main import run
 from merlin.bot.rate_limiter import Limits
 from merlin.bot.services import BotServices, Pace, Proofs, Rows
-from merlin.chat.desk import Patience
-from merlin.chat.known import Known
+from merlin.chat.answer import Patience
+from merlin.chat.feedback import RatingRows
 from merlin.chat.media import MediaLimits
+from merlin.chat.model_catalogue import Known, ShelfRows, WindowRows
 from merlin.chat.preset import Preset
+from merlin.chat.presets import PresetRows
 from merlin.chat.route import General
+from merlin.chat.sessions import SessionRows
+from merlin.chat.turns import TurnRows, TurnViews
 from merlin.core.log import get_logger, hide, setup
 from merlin.core.loopback import is_loopback
-from merlin.inbox.owner import this_process
-from merlin.store.answer_costs import AnswerCostRows
-from merlin.store.audit import AuditRows
-from merlin.store.changes import ChangeRows
-from merlin.store.cipher import load_or_make_key
-from merlin.store.consents import ConsentRows
-from merlin.store.courses import CourseRows
-from merlin.store.database import Database
-from merlin.store.dialogs import DialogRows
-from merlin.store.editing import EditingRows
-from merlin.store.following import FollowingRows
-from merlin.store.groups import GroupRows
-from merlin.store.heartbeats import HeartbeatRows
-from merlin.store.inline import InlineRows
-from merlin.store.lead import Lead
-from merlin.store.lineage import LineageRows
-from merlin.store.logins import LoginRows
-from merlin.store.news import NewsDesk
-from merlin.store.notices import NoticeRows
-from merlin.store.outgoing import OutgoingRows
-from merlin.store.people import PeopleRows
-from merlin.store.presets import PresetRows
-from merlin.store.proposals import ProposalRows
-from merlin.store.quotas import QuotaRows
-from merlin.store.ratings import RatingRows
-from merlin.store.requests import RequestRows
-from merlin.store.retention import RetentionRows
-from merlin.store.roles import RoleRows
-from merlin.store.sessions import SessionRows
-from merlin.store.settings import SettingRows
-from merlin.store.shelf import ShelfRows
-from merlin.store.turn_views import TurnViews
-from merlin.store.turns import TurnRows
-from merlin.store.updates import UpdateRows
-from merlin.store.users import UserRows
-from merlin.store.wake import WakeRow
-from merlin.store.windows import WindowRows
-from merlin.store.writer import Writer
+from merlin.core.server import notify
+from merlin.course.catalogue import CourseRows
+from merlin.dataset.change_queue import ChangeRows
+from merlin.dataset.file_index import EditingRows
+from merlin.dataset.proposals import FollowingRows, ProposalRows
+from merlin.db.audit import AuditRows
+from merlin.db.database import Database
+from merlin.db.encryption import load_or_make_key
+from merlin.db.notices import NoticeRows
+from merlin.db.processes import HeartbeatRows, Lead, WakeRow
+from merlin.db.requests import RequestRows
+from merlin.db.writer import Writer
+from merlin.providers.documents import ChildReader, is_walled
+from merlin.providers.openai_chat import OpenAIAudio, OpenAIChat
+from merlin.training.model_store import LineageRows
 from merlin.wiring.answering import ProviderSettings, answerers_of
 from merlin.wiring.books import books_of
 from merlin.wiring.bot_token import bot_id

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from merlin.adapters.git_source import GitSource
+from merlin.app.verdicts import NewsDesk
 from merlin.config import Config, credential
 from merlin.core.clock import utc_now
 from merlin.daemon.changing import Changing
-from merlin.dataset.committing import Press
-from merlin.store.changes import ChangeRows
-from merlin.store.cipher import CREDENTIAL, Cipher, load_or_make_key
-from merlin.store.database import Database
-from merlin.store.intents import IntentRows
-from merlin.store.news import NewsDesk
-from merlin.store.notices import NoticeRows
+from merlin.dataset.change_queue import ChangeRows
+from merlin.dataset.commit_batch import Press
+from merlin.db.database import Database
+from merlin.db.encryption import CREDENTIAL, Cipher, load_or_make_key
+from merlin.db.intents import IntentRows
+from merlin.db.notices import NoticeRows
+from merlin.git.repository import GitSource
 
 
 def cipher_of(config: Config) -> Cipher:

@@ -9,12 +9,11 @@ from functools import partial
 
 from merlin.config import Config
 from merlin.core.errors import MerlinError
-from merlin.core.request import Request, RequestKind, RequestState
 from merlin.daemon.requests import KINDS, serve_requests
 from merlin.daemon.services import DaemonServices
 from merlin.daemon.ticks import fetch, launch
-from merlin.store.database import Database
-from merlin.store.requests import RequestRows
+from merlin.db.database import Database
+from merlin.db.requests import Request, RequestKind, RequestRows, RequestState
 from merlin.wiring.daemon import services_of
 from merlin.wiring.database import opened
 from merlin.wiring.providers import missing_credentials

@@ -7,40 +7,35 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
-from merlin.adapters.git_source import GitSource
-from merlin.adapters.systemd import READY, STOPPING, WATCHDOG, notify, status
-from merlin.build.gather import Workshop
+from merlin.app.pipeline import ChronicleRows
+from merlin.app.retention import RemovableRows
 from merlin.config import Config, RepositoryConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.log import get_logger, setup
+from merlin.core.server import READY, STOPPING, WATCHDOG, notify, status
+from merlin.course.catalogue import CourseRows
 from merlin.daemon.main import Tally, event_on_signal, run
 from merlin.daemon.services import DaemonServices, Pace
 from merlin.daemon.ticks import ticks_of
 from merlin.dataset.check import BlobCache
-from merlin.dataset.limits import Limits
-from merlin.job.launch import Pad
-from merlin.job.launching import Desk
-from merlin.job.watch import Tower
-from merlin.model.census import Census
-from merlin.model.prove import Bench
-from merlin.store.chronicle import ChronicleRows
-from merlin.store.commits import JournalRows
-from merlin.store.courses import CourseRows
-from merlin.store.database import Database
-from merlin.store.editing import EditingRows
-from merlin.store.faults import DatabaseAway
-from merlin.store.heartbeats import HeartbeatRows
-from merlin.store.intents import IntentRows
-from merlin.store.jobs import JobRows
-from merlin.store.launches import LaunchRows
-from merlin.store.lead import Lead
-from merlin.store.models import ModelRows
-from merlin.store.notices import NoticeRows
-from merlin.store.promotions import PromotionRows
-from merlin.store.requests import RequestRows
-from merlin.store.retention import RemovableRows
-from merlin.store.wake import WakeRow
+from merlin.dataset.commits import JournalRows
+from merlin.dataset.file_index import EditingRows
+from merlin.dataset.gather import Workshop
+from merlin.dataset.layout import Limits
+from merlin.db.database import Database, DatabaseAway
+from merlin.db.intents import IntentRows
+from merlin.db.notices import NoticeRows
+from merlin.db.processes import HeartbeatRows, Lead, WakeRow
+from merlin.db.requests import RequestRows
+from merlin.git.repository import GitSource
+from merlin.training.job_store import JobRows, LaunchRows
+from merlin.training.launch import Pad
+from merlin.training.launch_plan import Desk
+from merlin.training.model_store import ModelRows
+from merlin.training.poll import Tower
+from merlin.training.promotion_store import PromotionRows
+from merlin.training.prove import Bench, Census
 from merlin.wiring.changing import changing, cipher_of
 from merlin.wiring.database import opened_whole
 from merlin.wiring.health import engine_look

@@ -7,10 +7,9 @@ from contextlib import contextmanager
 
 from merlin.config import Config
 from merlin.core.errors import NotFound
-from merlin.store.connections import path_of
-from merlin.store.database import Database, open_database
-from merlin.store.faults import DatabaseDamaged
-from merlin.store.migrations import migrate, pending
+from merlin.db.connections import path_of
+from merlin.db.database import Database, DatabaseDamaged, open_database
+from merlin.db.migrations import migrate, pending
 
 
 @contextmanager

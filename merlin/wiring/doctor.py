@@ -14,12 +14,12 @@ from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from merlin.adapters.documents import is_walled
-from merlin.adapters.git_source import GitSource
+from merlin.app.reports import Reports
 from merlin.config import Config, ProviderConfig, RepositoryConfig, credential
 from merlin.core.errors import ConfigError, MerlinError, NotFound
-from merlin.store.heartbeats import HeartbeatRows
-from merlin.store.reports import Reports
+from merlin.db.processes import HeartbeatRows
+from merlin.git.repository import GitSource
+from merlin.providers.documents import is_walled
 from merlin.wiring.bot_token import bot_id
 from merlin.wiring.database import reading
 from merlin.wiring.health import illness, plain_reason

@@ -12,20 +12,18 @@ from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError, NotFound, SourceError
 from merlin.core.money import Price
-from merlin.core.request import RequestKind
 from merlin.daemon.ticks import fetch
-from merlin.dataset.change import Asked, Change, ChangeState, Edit, changes_of
+from merlin.dataset.change_queue import ChangeRows
+from merlin.dataset.changes import Asked, Change, ChangeState, Edit, changes_of, editor_here
 from merlin.dataset.check import Checked
-from merlin.dataset.editing import Bookshelf, FileText
-from merlin.dataset.editor import editor_here
+from merlin.dataset.file_index import EditingRows
+from merlin.dataset.files import Bookshelf, FileText
 from merlin.dataset.finding import short
-from merlin.dataset.import_plan import ImportPlan, plan
-from merlin.dataset.importing import Imported
+from merlin.dataset.import_export import Imported, ImportPlan, plan
 from merlin.dataset.preview import Preview, checked_files, difference, preview
-from merlin.job.forecast import Forecast, forecast
-from merlin.store.changes import ChangeRows
-from merlin.store.database import Database
-from merlin.store.editing import EditingRows
+from merlin.db.database import Database
+from merlin.db.requests import RequestKind
+from merlin.training.policy import Forecast, forecast
 from merlin.wiring.changing import changes_of as rows_of
 from merlin.wiring.cli import ask, at_work
 from merlin.wiring.database import opened, reading

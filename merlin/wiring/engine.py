@@ -18,7 +18,7 @@ GB = 10**9
 
 def start_engine(config: Config) -> None:
     """Run the engine until it is told to stop."""
-    from merlin.adapters.systemd import READY, WATCHDOG, notify
+    from merlin.core.server import READY, WATCHDOG, notify
     from merlin.engine.main import serve
 
     setup("engine")

@@ -14,7 +14,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
 from merlin.core.heartbeat import Heartbeat
 from merlin.daemon.services import EngineLook
-from merlin.store.heartbeats import HeartbeatRows
+from merlin.db.processes import HeartbeatRows
 from merlin.wiring.database import reading
 from merlin.wiring.processes import is_engine
 

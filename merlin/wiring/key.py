@@ -7,11 +7,11 @@ from typing import Any
 
 from merlin.config import Config, credential
 from merlin.core.errors import Refused
-from merlin.store import keyring
-from merlin.store.audit import AuditRows
-from merlin.store.cipher import CREDENTIAL, Cipher, key_path, load_or_make_key
-from merlin.store.database import Database
-from merlin.store.keyring import Holder, HolderRows, Progress, Resealing
+from merlin.db import keyring
+from merlin.db.audit import AuditRows
+from merlin.db.database import Database
+from merlin.db.encryption import CREDENTIAL, Cipher, key_path, load_or_make_key
+from merlin.db.keyring import Holder, HolderRows, Progress, Resealing
 from merlin.wiring.database import opened
 from merlin.wiring.users import operator
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from merlin.chat.known import Known
+from merlin.chat.model_catalogue import Known
 from merlin.chat.route import General
 from merlin.config import Config
-from merlin.model.sunset import Reliance
+from merlin.training.sunset import Reliance
 
 
 def known(config: Config) -> Known:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from merlin.store.lead import Lead
+from merlin.db.processes import Lead
 
 
 class Leading:

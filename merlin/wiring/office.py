@@ -8,23 +8,22 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
+from merlin.app.broadcasts import BroadcastRows
+from merlin.app.health import Gauges
+from merlin.app.outbox import ErrandRows
+from merlin.app.pipeline import ChronicleRows
+from merlin.app.reports import Reports
 from merlin.bot.services import Office, Outreach
-from merlin.chat.known import Known
+from merlin.chat.model_catalogue import Known
 from merlin.config import Config
 from merlin.core.clock import utc_now
-from merlin.job.budget import Caps
-from merlin.job.launching import Desk, Terms
-from merlin.job.policy import Decision
-from merlin.model import sunset
-from merlin.model.sunset import Reliance
-from merlin.store.broadcasts import BroadcastRows
-from merlin.store.chronicle import ChronicleRows
-from merlin.store.cipher import Cipher
-from merlin.store.database import Database
-from merlin.store.errands import ErrandRows
-from merlin.store.gauges import Gauges
-from merlin.store.launches import LaunchRows
-from merlin.store.reports import Reports
+from merlin.db.database import Database
+from merlin.db.encryption import Cipher
+from merlin.training import policy
+from merlin.training.job_store import LaunchRows
+from merlin.training.launch_plan import Desk, Terms
+from merlin.training.policy import Caps, Decision
+from merlin.training.sunset import Reliance
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ def _terms(settings: OfficeSettings, known: Known, caps: Caps, provider: str) ->
 
     def refusal(base_model: str) -> Decision | None:
         ends = settings.sunsets.get(base_model)
-        return sunset.refusal(base_model, ends, utc_now().date())
+        return policy.refuse_fading_base(base_model, ends, utc_now().date())
 
     return Terms(
         price=partial(known.price, provider),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from merlin.api.services import Pipeline
-from merlin.chat.known import Known
-from merlin.store.database import Database
-from merlin.store.heartbeats import HeartbeatRows
-from merlin.store.pipeline import PipelineRows
-from merlin.store.reports import Reports
+from merlin.app.builds import PipelineRows
+from merlin.app.reports import Reports
+from merlin.chat.model_catalogue import Known
+from merlin.db.database import Database
+from merlin.db.processes import HeartbeatRows
 from merlin.wiring.office import OfficeSettings, office_of
 
 

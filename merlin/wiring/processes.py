@@ -11,12 +11,12 @@ from merlin.core.errors import ConfigError
 from merlin.core.log import hide, setup
 from merlin.core.loopback import is_loopback
 from merlin.core.webhook_signing import key_of
-from merlin.store.drivers import leave_out_unused
+from merlin.db.drivers import leave_out_unused
 from merlin.wiring.bot_token import bot_id, webhook_secret
 
 if TYPE_CHECKING:
-    from merlin.adapters.openid import OpenIdSettings
-    from merlin.adapters.yookassa_gateway import YooKassaGateway
+    from merlin.providers.openid import OpenIdSettings
+    from merlin.providers.yookassa import YooKassaGateway
 
 # The optional one; `store.cipher` names it too, and brings cryptography, which `run` does without.
 TEXT_KEY = "MERLIN_TEXT_KEY"
@@ -172,7 +172,7 @@ def _till(config: Config) -> YooKassaGateway | None:
 
 
 def _openid(config: Config) -> OpenIdSettings | None:
-    from merlin.adapters.openid import OpenIdSettings
+    from merlin.providers.openid import OpenIdSettings
 
     said = config.api.openid
     if said is None:

@@ -6,16 +6,15 @@ import time
 from collections.abc import Callable
 from datetime import date
 
-from merlin.adapters.openai_asker import OpenAIAsker
-from merlin.adapters.openai_provider import OpenAIProvider
 from merlin.config import Config, ProviderConfig, credential
 from merlin.core.clock import utc_now
 from merlin.core.errors import ProviderError
 from merlin.core.log import get_logger
 from merlin.core.money import Price
-from merlin.job.budget import Caps
-from merlin.job.launching import Terms
-from merlin.model import sunset
+from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
+from merlin.training import policy
+from merlin.training.launch_plan import Terms
+from merlin.training.policy import Caps
 
 log = get_logger(__name__)
 DAY_S, AGAIN_S = 86_400.0, 60.0
@@ -55,7 +54,7 @@ def terms(config: Config, provider: ProviderConfig, service: OpenAIProvider) -> 
         price=price,
         active_jobs=provider.active_jobs,
         caps=Caps(config.per_job_micro, config.per_month_micro),
-        sunset_refusal=lambda base: sunset.refusal(base, ends(base), utc_now().date()),
+        sunset_refusal=lambda base: policy.refuse_fading_base(base, ends(base), utc_now().date()),
         sunset=ends,
         quiet_s=config.quiet_s,
     )

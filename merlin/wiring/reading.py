@@ -8,16 +8,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from merlin.adapters.git_source import GitSource
+from merlin.app.reports import Reports
+from merlin.app.retention import RemovableRows
 from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, NotFound
 from merlin.core.heartbeat import Heartbeat
-from merlin.course.catalogue import Catalogue
-from merlin.store.courses import CourseRows
-from merlin.store.heartbeats import HeartbeatRows
-from merlin.store.reports import Reports
-from merlin.store.retention import RemovableRows
+from merlin.course.catalogue import Catalogue, CourseRows
+from merlin.db.processes import HeartbeatRows
+from merlin.git.repository import GitSource
 from merlin.wiring.database import reading
 
 Shown = dict[str, Any]

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from merlin.app.texts import SettingRows
 from merlin.billing.ledger import Entry, EntryKind, faults
-from merlin.billing.purchase import Till
-from merlin.billing.reconcile import Found, compare, missing
-from merlin.billing.till import Payments, Seen
+from merlin.billing.purchases import Till
+from merlin.billing.report import Found, compare, missing
 from merlin.core.errors import NotFound, TillError
-from merlin.store.settings import SettingRows
+from merlin.providers.payments import Payments, Seen
 from merlin.wiring.selling import Sales
 
 # Where the bot keeps what came of its nightly look at Telegram's own list.

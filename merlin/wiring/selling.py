@@ -9,16 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from merlin.billing.amount import Amount, Currency, roubles, stars
 from merlin.billing.books import Books
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.plan import Plan, plan_named
-from merlin.billing.purchase import Purchase
-from merlin.billing.refund import Refund, RefundState
+from merlin.billing.purchases import Purchase
+from merlin.billing.refunds import Refund, RefundState
 from merlin.config import Config
 from merlin.core.errors import ConfigError, NotFound, Refused
-from merlin.store.cipher import Cipher
-from merlin.store.database import Database
+from merlin.core.money import Amount, Currency, roubles, stars
+from merlin.db.database import Database
+from merlin.db.encryption import Cipher
 from merlin.wiring.books import books_of
 from merlin.wiring.database import opened, reading
 from merlin.wiring.users import cipher_of

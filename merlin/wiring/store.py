@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from merlin.store.writer import Writer
+from merlin.db.writer import Writer
 
 T = TypeVar("T")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from merlin.adapters.yookassa_gateway import YooKassaGateway
 from merlin.billing.selling import YooKassaConfig
 from merlin.config import credential
+from merlin.providers.yookassa import YooKassaGateway
 
 
 def gateway_of(shop: YooKassaConfig) -> YooKassaGateway:

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from merlin.account.audit import user as told_user
-from merlin.account.key import Scope, beyond
+from merlin.account.api_keys import KeyRows, Scope, beyond
+from merlin.account.roles import RoleRows
+from merlin.account.users import UserRows
 from merlin.config import Config, credential
 from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound, Refused
-from merlin.store.audit import AuditRows
-from merlin.store.cipher import load_or_make_key
-from merlin.store.database import Database
-from merlin.store.keys import KeyRows
-from merlin.store.roles import RoleRows
-from merlin.store.users import UserRows
+from merlin.db.audit import AuditRows
+from merlin.db.audit import user as told_user
+from merlin.db.database import Database
+from merlin.db.encryption import load_or_make_key
 from merlin.wiring.database import opened
 from merlin.wiring.users import operator
 

@@ -10,22 +10,19 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from merlin.account.user import User
-from merlin.account.zone import zone_of
+from merlin.account.accounts import AccountRows
+from merlin.account.roles import RoleRows
+from merlin.account.users import ConsentRows, User, UserRows
 from merlin.billing.plan import Format, plan_named, plan_of
 from merlin.billing.quota import Gift, Given, Left
-from merlin.billing.term import Source
+from merlin.billing.quota_store import QuotaRows
+from merlin.billing.subscription_store import TermRows
+from merlin.billing.subscriptions import Source
 from merlin.config import Config, credential
-from merlin.core.clock import utc_now
+from merlin.core.clock import utc_now, zone_of
 from merlin.core.errors import NotFound
-from merlin.store.accounts import AccountRows
-from merlin.store.cipher import Cipher, load_or_make_key
-from merlin.store.consents import ConsentRows
-from merlin.store.database import Database
-from merlin.store.quotas import QuotaRows
-from merlin.store.roles import RoleRows
-from merlin.store.terms import TermRows
-from merlin.store.users import UserRows
+from merlin.db.database import Database
+from merlin.db.encryption import Cipher, load_or_make_key
 from merlin.wiring.database import opened, reading
 
 Shown = dict[str, Any]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from merlin.config import Config
-from merlin.store.lead import Lead
+from merlin.db.processes import Lead
 
 T = TypeVar("T")
 Say = Callable[..., None]

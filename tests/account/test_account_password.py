@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.account.account import (
+from merlin.account.accounts import (
     FIRST_ID,
     LAST_ID,
     good_name,
+    hashed,
     is_of_telegram,
+    judge,
+    matches,
     new_id,
     own_name,
 )
-from merlin.account.browser import agent_of, place_of
-from merlin.account.password import hashed, judge, matches
+from merlin.account.sign_ins import agent_of, place_of
 from merlin.account.throttle import FORGOTTEN_S, Throttle, pause_s
 from merlin.core.errors import Refused
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from merlin.account.role import PERMISSIONS, Permission, Role, Standing
+from merlin.core.permissions import PERMISSIONS, Permission, Role, Standing
 
 pytestmark = pytest.mark.unit
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from role_table import MEANINGS, PAGE, page
 
-from merlin.account.role import Permission, Role, Standing
+from merlin.core.permissions import Permission, Role, Standing
 
 pytestmark = pytest.mark.unit
 

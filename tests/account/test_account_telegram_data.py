@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from merlin.account.telegram_data import PRODUCTION, TEST, Signers, read_telegram_data
+from merlin.account.sign_ins import PRODUCTION, TEST, Signers, read_telegram_data
 
 pytestmark = pytest.mark.unit
 

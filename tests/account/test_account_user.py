@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from merlin.account.user import User
-from merlin.account.zone import has_zones, is_zone, zone_of
+from merlin.account.users import User
+from merlin.core.clock import has_zones, is_zone, zone_of
 
 pytestmark = pytest.mark.unit
 

@@ -17,7 +17,7 @@ from conformance_world import proxied
 from till_world import gateway_at
 from waiting import longest
 
-from merlin.adapters.git_source import GitSource
+from merlin.git.repository import GitSource
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
 
 

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 from papers import docx_of, pdf
 
-from merlin.adapters.document_child import parse, reader_of
-from merlin.adapters.document_found import Fault
-from merlin.adapters.documents import ChildReader
 from merlin.chat.media import Unreadable
-from merlin.core.text import text
+from merlin.core.i18n import text
+from merlin.providers.document_child import Fault, parse, reader_of
+from merlin.providers.documents import ChildReader
 
 SAID = "Привет, ёж"
 PAPER, ESSAY = pdf(SAID), docx_of(SAID)

@@ -12,15 +12,13 @@ import pytest
 import uvicorn
 from waiting import wait_until
 
-from merlin.adapters.openai_asker import OpenAIAsker
-from merlin.adapters.openai_chat import OpenAIChat
-from merlin.adapters.openai_provider import OpenAIProvider
-from merlin.chat.steering import Steering, WishRefused
 from merlin.core.errors import ModelGone, ProviderError
-from merlin.core.message import Message, Usage
+from merlin.core.messages import Message, Steering, Usage, WishRefused
 from merlin.engine.main import create_app, listen
 from merlin.engine.settings import EngineSettings
-from merlin.job.provider import LAUNCH_KEY, LaunchOrder
+from merlin.providers.base import LAUNCH_KEY, LaunchOrder
+from merlin.providers.openai_chat import OpenAIChat
+from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
 
 pytestmark = pytest.mark.integration
 KEY = "key-of-the-engine"

@@ -16,12 +16,11 @@ from document_world import PAPER, SAID, children, read, refusal
 from papers import body_of, changed_pdf, docx_of, docx_with, pdf
 from waiting import wait_until
 
-from merlin.adapters.document_child import MEMORY_BYTES
-from merlin.adapters.document_found import Word
-from merlin.adapters.documents import ChildReader, is_walled
-from merlin.chat.kind import Kind
 from merlin.chat.media import Unreadable
-from merlin.core.text import text
+from merlin.core.file_kind import Kind
+from merlin.core.i18n import text
+from merlin.providers.document_child import MEMORY_BYTES, Word
+from merlin.providers.documents import ChildReader, is_walled
 
 ROOT = Path(__file__).parents[2]
 unit, functional = pytest.mark.unit, pytest.mark.functional
@@ -31,8 +30,8 @@ _MUTANTS = """
 import sys, random
 sys.path[:0] = [sys.argv[1] + "/tests", sys.argv[1]]
 from test_document_child import mutants
-from merlin.adapters.document_child import close_walls, limit, parse, reader_of
-from merlin.adapters.document_found import Fault
+from merlin.providers.document_child import close_walls, limit, parse, reader_of
+from merlin.providers.document_child import Fault
 made = list(mutants(300))
 limit()
 readers = {kind: reader_of(kind) for kind, _ in made}
@@ -106,7 +105,7 @@ def run(script, *arguments, **more):
 _WALLS = """
 import os, socket, subprocess, sys
 sys.path.append(sys.argv[1])
-from merlin.adapters.document_child import close_walls, limit
+from merlin.providers.document_child import close_walls, limit
 limit()
 close_walls()
 tried = {
@@ -138,7 +137,7 @@ for name, act in tried.items():
 _KERNEL = """
 import ctypes, os, platform, sys
 sys.path.append(sys.argv[1])
-from merlin.adapters.document_child import close_walls, limit, reader_of
+from merlin.providers.document_child import close_walls, limit, reader_of
 readers = [reader_of(kind) for kind in ("pdf", "docx", "text")]
 limit()
 call = ctypes.CDLL(None, use_errno=True).syscall
@@ -194,7 +193,7 @@ def test_the_kernel_opens_no_file_socket_or_process_for_a_child():
 def test_what_a_machine_keeps_from_a_child_is_found_out_by_trying():
     script = (
         "import sys, errno; sys.path.append(sys.argv[1]);"
-        "from merlin.adapters import document_child as child; sys.argv[-2:] = ['walls', '0'];"
+        "from merlin.providers import document_child as child; sys.argv[-2:] = ['walls', '0'];"
         "child.limit(); print(child._reached()); child.main()"
     )
     done = run(script, str(ROOT), "walls", "0")
@@ -207,7 +206,7 @@ def test_what_a_machine_keeps_from_a_child_is_found_out_by_trying():
 def test_a_child_that_thinks_for_too_long_is_ended_by_the_system():
     script = (
         "import sys; sys.path.append(sys.argv[1]);"
-        "from merlin.adapters.document_child import limit; limit(cpu_s=1)\n"
+        "from merlin.providers.document_child import limit; limit(cpu_s=1)\n"
         "while True: pass"
     )
     assert run(script, str(ROOT)).returncode < 0

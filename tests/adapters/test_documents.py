@@ -13,9 +13,8 @@ from document_world import ESSAY, PAPER, SAID, found, read, refusal
 from injections import documents
 from papers import body_of, changed_pdf, docx_of, docx_with, pdf
 
-from merlin.adapters.document_child import parse, reader_of
-from merlin.adapters.document_found import Found, Word, cleaned
 from merlin.chat.media import MediaLimits, Read
+from merlin.providers.document_child import Found, Word, cleaned, parse, reader_of
 
 unit, functional = pytest.mark.unit, pytest.mark.functional
 

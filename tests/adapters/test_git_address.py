@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.adapters.git_address import address
 from merlin.core.errors import ConfigError
-from merlin.core.text import LANGUAGES, text
+from merlin.core.i18n import LANGUAGES, text
+from merlin.git.remote_url import address
 
 pytestmark = pytest.mark.unit
 

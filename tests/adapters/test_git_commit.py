@@ -13,9 +13,8 @@ import pytest
 from intents import Intents
 
 from merlin.core.errors import Refused, SourceError
-from merlin.dataset.change import Asked, Batch, Edit, Theirs, changes_of
-from merlin.dataset.committing import Press, commit
-from merlin.dataset.editor import editor_of
+from merlin.dataset.changes import Asked, Batch, Edit, Theirs, changes_of, editor_of
+from merlin.dataset.commit_batch import Press, commit
 
 pytestmark = pytest.mark.functional
 
@@ -56,7 +55,7 @@ import ctypes, sys
 from pathlib import Path
 if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):
     sys.exit(77)
-from merlin.adapters.git_source import GitSource
+from merlin.git.repository import GitSource
 branch = GitSource(sys.argv[1], "main", "datasets", Path(sys.argv[2])).branch
 print(branch.find(branch.head(), sys.argv[3]))
 """
@@ -289,7 +288,7 @@ def test_nothing_is_added_to_a_dataset_that_somebody_removed(bare, press, remote
 
 
 def test_the_datasets_may_lie_at_the_top(bare, tmp_path):
-    from merlin.adapters.git_source import GitSource
+    from merlin.git.repository import GitSource
 
     source = GitSource(str(bare.path), "main", "", tmp_path / "state/mirror.git")
     commit(Press(source.branch, Intents(), lambda: AT), batch_of(edit("a", "1\n")))
@@ -319,7 +318,7 @@ def test_an_attempt_leaves_nothing_in_the_mirror_but_objects(bare, press, tmp_pa
 
 
 def test_committers_on_several_machines_lose_and_double_nothing(bare, tmp_path):
-    from merlin.adapters.git_source import GitSource
+    from merlin.git.repository import GitSource
 
     def work(number):
         mirror = tmp_path / f"machine-{number}/mirror.git"

@@ -160,7 +160,7 @@ def test_a_machine_without_git_is_told_so(remote, source, monkeypatch, tmp_path)
 def test_a_start_without_git_is_wrong_settings(tmp_path):
     child = """
 from pathlib import Path
-from merlin.adapters.git_source import GitSource
+from merlin.git.repository import GitSource
 from merlin.core.errors import ConfigError
 try:
     GitSource("/srv/sets", "main", "datasets", Path("mirror.git"))

@@ -12,11 +12,11 @@ from threading import Thread
 import pytest
 from intents import Intents
 
-from merlin.adapters.git_source import GitSource
 from merlin.core.errors import SourceError
-from merlin.dataset.change import Asked, Batch, Edit, changes_of
-from merlin.dataset.committing import ContentRefused, Press, commit
-from merlin.dataset.editor import editor_of
+from merlin.dataset.changes import Asked, Batch, Edit, changes_of, editor_of
+from merlin.dataset.commit_batch import Press, commit
+from merlin.git.push import ContentRefused
+from merlin.git.repository import GitSource
 
 pytestmark = pytest.mark.functional
 

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from merlin.adapters.git_source import GitSource
 from merlin.core.errors import SourceError
+from merlin.git.repository import GitSource
 
 pytestmark = pytest.mark.functional
 

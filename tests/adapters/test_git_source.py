@@ -12,7 +12,7 @@ from machine import needed
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import SourceError
-from merlin.dataset.source import Fetched
+from merlin.git.source import Fetched
 
 pytestmark = pytest.mark.functional
 
@@ -228,7 +228,7 @@ def test_a_process_killed_at_a_fetch_is_followed_by_one_that_fetches(
     source.fetch()
     head = remote.commit(a="2")
     child = (
-        "import sys, pathlib; from merlin.adapters.git_source import GitSource;"
+        "import sys, pathlib; from merlin.git.repository import GitSource;"
         "GitSource(sys.argv[1], 'main', 'datasets', pathlib.Path(sys.argv[2])).fetch()"
     )
     mirror = tmp_path / "state/mirror.git"

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from merlin.adapters import git_walls
-from merlin.adapters.git_address import address
 from merlin.core.errors import ConfigError
+from merlin.git import sandbox
+from merlin.git.remote_url import address
 
 pytestmark = pytest.mark.unit
 
 
 @pytest.mark.parametrize("name", ["main", "release/2026-11", "a.b_c-d", "x" * 200])
 def test_plain_branch_names_pass(name):
-    assert git_walls.check_branch(name) == name
+    assert sandbox.check_branch(name) == name
 
 
 HOSTILE_BRANCHES = (
@@ -27,7 +27,7 @@ HOSTILE_BRANCHES = (
 @pytest.mark.parametrize("name", [*HOSTILE_BRANCHES.split(), "", "a b", "a\n", "a\0", "x" * 201])
 def test_other_branch_names_are_refused(name):
     with pytest.raises(ConfigError) as caught:
-        git_walls.check_branch(name)
+        sandbox.check_branch(name)
     assert caught.value.key == "git-branch"
 
 
@@ -36,7 +36,7 @@ def test_other_branch_names_are_refused(name):
     [("datasets", "datasets"), ("a/b/", "a/b"), ("", ""), (".", ""), ("данные", "данные")],
 )
 def test_folders_of_the_repository_pass(name, told):
-    assert git_walls.check_directory(name) == told
+    assert sandbox.check_directory(name) == told
 
 
 @pytest.mark.parametrize(
@@ -44,36 +44,36 @@ def test_folders_of_the_repository_pass(name, told):
 )
 def test_other_folders_are_refused(name):
     with pytest.raises(ConfigError):
-        git_walls.check_directory(name)
+        sandbox.check_directory(name)
 
 
 def test_the_file_protocol_is_open_for_a_local_repository_alone():
     allowed = {
-        url: git_walls.environment(address(url), Path("/m"))["GIT_ALLOW_PROTOCOL"]
+        url: sandbox.environment(address(url), Path("/m"))["GIT_ALLOW_PROTOCOL"]
         for url in ("/srv/sets", "https://example.com/sets", "git@example.com:sets")
     }
     assert list(allowed.values()) == ["https:ssh:file", "https:ssh", "https:ssh"]
 
 
 def test_the_settings_file_names_that_one_repository_and_nothing_else():
-    told = git_walls.config_text(address('/srv/my "sets"\\x'))
+    told = sandbox.config_text(address('/srv/my "sets"\\x'))
     assert told == (
         "[safe]\n"
         '\tdirectory = "/srv/my \\"sets\\"\\\\x"\n'
         '\tdirectory = "/srv/my \\"sets\\"\\\\x/.git"\n'
     )
-    assert git_walls.config_text(address("https://example.com/sets")) == ""
+    assert sandbox.config_text(address("https://example.com/sets")) == ""
 
 
 def test_a_password_is_in_no_address_and_in_no_printed_form():
     place = address("https://vera:s3cr%65t@example.com/sets")
     assert place.secret == "vera:s3cret"
     assert "s3cret" not in f"{place!r}{place.url}"
-    assert "s3cret" not in git_walls.said("fatal: could not read vera:s3cret and s3cret", place)
+    assert "s3cret" not in sandbox.said("fatal: could not read vera:s3cret and s3cret", place)
 
 
 def test_what_git_said_is_short_and_one_line():
     place = address("/srv/sets")
-    told = git_walls.said("hint: x\nfatal: a\x1b[31m\nerror: " + "b" * 900, place)
+    told = sandbox.said("hint: x\nfatal: a\x1b[31m\nerror: " + "b" * 900, place)
     assert told.startswith("fatal: a?[31m / error: bbb")
     assert len(told) == 500

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from merlin.adapters.host_turn import turn
+from merlin.git.push import turn
 
 pytestmark = pytest.mark.functional
 

@@ -7,8 +7,8 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from merlin.adapters.mirror_lock import hold
 from merlin.core.errors import SourceError
+from merlin.git.mirror import hold
 
 pytestmark = pytest.mark.functional
 LEFTOVERS = ("config.lock", "refs/merlin/head.lock", "objects/pack/tmp_pack_x", "gc.pid")

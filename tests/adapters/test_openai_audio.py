@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from merlin.adapters.openai_audio import OpenAIAudio
 from merlin.chat.media import Heard
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
+from merlin.providers.openai_chat import OpenAIAudio
 from merlin.sandbox import voice
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn

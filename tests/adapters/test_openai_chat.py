@@ -9,11 +9,11 @@ from contextlib import aclosing
 import pytest
 from waiting import longest, wait_until
 
-from merlin.adapters.openai_chat import LONGEST_TEXT, OpenAIChat
-from merlin.chat.answerer import Piece
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
-from merlin.core.message import Message, Usage
+from merlin.core.messages import Message, Usage
 from merlin.openai_protocol.client import LARGEST_ANSWER, LARGEST_STREAM
+from merlin.providers.base import Piece
+from merlin.providers.openai_chat import LONGEST_TEXT, OpenAIChat
 
 pytestmark = pytest.mark.functional
 QUESTION = (Message("system", "Кратко."), Message("user", "Что такое очередь?", {"weight": 0}))

@@ -8,12 +8,12 @@ import json
 
 import pytest
 
-from merlin.adapters.openai_asker import OpenAIAsker
-from merlin.adapters.openai_chat import OpenAIChat
-from merlin.chat.answerer import Piece
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
-from merlin.core.message import Message, Usage
-from merlin.model.evaluate import Answer
+from merlin.core.messages import Message, Usage
+from merlin.providers.base import Piece
+from merlin.providers.openai_chat import OpenAIChat
+from merlin.providers.openai_training import OpenAIAsker
+from merlin.training.evaluate import Answer
 
 pytestmark = pytest.mark.functional
 QUESTION = (Message("system", "Кратко."), Message("user", "Что такое очередь?", {"weight": 0}))

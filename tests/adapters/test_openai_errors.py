@@ -10,14 +10,13 @@ from email.utils import format_datetime
 import httpx2
 import pytest
 
-from merlin.adapters.openai_asker import OpenAIAsker
-from merlin.adapters.openai_errors import provider_errors
-from merlin.adapters.openai_provider import OpenAIProvider
 from merlin.core.clock import utc_now
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderDoubt, ProviderError
-from merlin.core.message import Message
-from merlin.job.provider import LAUNCH_KEY, LaunchOrder
+from merlin.core.messages import Message
 from merlin.openai_protocol.errors import retry_after_s
+from merlin.providers.base import LAUNCH_KEY, LaunchOrder
+from merlin.providers.openai_client import provider_errors
+from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
 
 pytestmark = pytest.mark.functional
 ORDER = LaunchOrder("recall", "file-1", None, "supervised", {}, "", {LAUNCH_KEY: "k" * 32})

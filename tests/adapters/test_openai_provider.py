@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from merlin.adapters.openai_provider import OpenAIProvider
 from merlin.core.errors import ProviderBusy, ProviderError
-from merlin.job.provider import LAUNCH_KEY, JobReport, LaunchOrder
+from merlin.providers.base import LAUNCH_KEY, JobReport, LaunchOrder
+from merlin.providers.openai_training import OpenAIProvider
 
 pytestmark = pytest.mark.functional
 KEY = "0123456789abcdef0123456789abcdef"

@@ -9,12 +9,11 @@ from contextlib import closing
 import pytest
 from waiting import wait_until
 
-from merlin.adapters.openai_asker import OpenAIAsker
-from merlin.adapters.openai_chat import OpenAIChat
-from merlin.adapters.openai_provider import OpenAIProvider
 from merlin.core.errors import ModelGone
-from merlin.core.message import Message
-from merlin.job.provider import LAUNCH_KEY, LaunchOrder
+from merlin.core.messages import Message
+from merlin.providers.base import LAUNCH_KEY, LaunchOrder
+from merlin.providers.openai_chat import OpenAIChat
+from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
 from merlin.sandbox.provider.app import ProviderStandIn
 
 pytestmark = pytest.mark.integration

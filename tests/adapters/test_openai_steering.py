@@ -10,11 +10,9 @@ from threading import Barrier, Thread
 import pytest
 from waiting import longest
 
-from merlin.adapters.openai_chat import OpenAIChat
-from merlin.adapters.openai_steering import blamed, fields_of
-from merlin.chat.steering import FREELY, Steering, WishRefused
 from merlin.core.errors import ProviderError
-from merlin.core.message import Message
+from merlin.core.messages import FREELY, Message, Steering, WishRefused
+from merlin.providers.openai_chat import OpenAIChat, blamed, fields_of
 
 QUESTION = (Message("user", "Что такое очередь?"),)
 WISHES = Steering(temperature=0.0, seed=7, most_tokens=5, stops=("я",))

@@ -7,7 +7,7 @@ import socket
 import pytest
 from waiting import longest
 
-from merlin.adapters import systemd
+from merlin.core import server
 
 pytestmark = pytest.mark.functional
 
@@ -23,13 +23,13 @@ def listener(request, tmp_path, monkeypatch):
 
 
 def test_words_reach_systemd_in_one_message(listener):
-    assert systemd.notify(systemd.READY, systemd.status("работает\nхорошо"))
+    assert server.notify(server.READY, server.status("работает\nхорошо"))
     assert listener.recv(1000).decode() == "READY=1\nSTATUS=работает хорошо"
 
 
-@pytest.mark.parametrize("word", [systemd.WATCHDOG, systemd.STOPPING])
+@pytest.mark.parametrize("word", [server.WATCHDOG, server.STOPPING])
 def test_single_words_reach_systemd(listener, word):
-    assert systemd.notify(word)
+    assert server.notify(word)
     assert listener.recv(1000).decode() == word
 
 
@@ -38,4 +38,4 @@ def test_without_systemd_nothing_happens(monkeypatch, address):
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     if address is not None:
         monkeypatch.setenv("NOTIFY_SOCKET", address)
-    assert systemd.notify(systemd.READY) is False
+    assert server.notify(server.READY) is False

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from till_world import BACK, WORDS, gateway_at, purchase
 
-from merlin.adapters.yookassa_shapes import customer, seen
-from merlin.billing.amount import Amount, Currency, roubles, stars
 from merlin.billing.selling import Receipt
-from merlin.billing.till import Status, Wish, mismatch
 from merlin.core.errors import TillError
+from merlin.core.money import Amount, Currency, roubles, stars
+from merlin.providers.payments import Status, Wish, mismatch
+from merlin.providers.yookassa import customer, seen
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
 
 pytestmark = pytest.mark.functional

@@ -12,9 +12,9 @@ import pytest
 from till_world import BACK, HEARD_S, answering, gateway_at, purchase, raw, silent, till_threads
 from waiting import LOOK_S, longest, wait_until
 
-from merlin.adapters.yookassa_lane import DEADLINE_S, THREADS, CallLane
-from merlin.billing.till import Wish
 from merlin.core.errors import TillAway, TillDoubt, TillError
+from merlin.providers.payments import Wish
+from merlin.providers.yookassa import DEADLINE_S, THREADS, CallLane
 from merlin.sandbox.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional

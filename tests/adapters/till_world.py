@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
-from merlin.adapters.yookassa_gateway import YooKassaGateway
-from merlin.adapters.yookassa_lane import DEADLINE_S
-from merlin.billing.amount import roubles
-from merlin.billing.purchase import Order, Promise, Purchase, PurchaseState, Till
+from merlin.billing.purchases import Order, Promise, Purchase, PurchaseState, Till
 from merlin.billing.selling import YooKassaConfig
+from merlin.core.money import roubles
+from merlin.providers.yookassa import DEADLINE_S, YooKassaGateway
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 BACK = "http://127.0.0.1:8701/orders/1"

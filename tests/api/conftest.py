@@ -15,7 +15,7 @@ from site_world import running
 from waiting import longest
 
 from merlin.api.app import create_app
-from merlin.core.free_port import free_ports
+from merlin.core.server import free_ports
 
 
 @pytest.fixture

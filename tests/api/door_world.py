@@ -11,9 +11,9 @@ from served import serve_in
 from site_world import ANNA, running
 from waiting import longest
 
-from merlin.account.key import Scope
+from merlin.account.api_keys import Scope
 from merlin.billing.plan import Allowance, Format, Plan
-from merlin.chat.desk import Patience
+from merlin.chat.answer import Patience
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.answering import ProviderSettings
 

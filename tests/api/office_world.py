@@ -8,12 +8,12 @@ from api_world import serving
 from site_world import NOT_LIMITED, VERA, Site
 from world import Lab
 
-from merlin.account.role import Role
 from merlin.api.app import create_app
+from merlin.core.permissions import Role
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
+from merlin.db.writer import Writer
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.store.database import open_database
-from merlin.store.migrations import migrate
-from merlin.store.writer import Writer
 from merlin.wiring.api import ApiSettings, services_of
 from merlin.wiring.known import known
 from merlin.wiring.office import office_settings

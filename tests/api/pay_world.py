@@ -10,19 +10,18 @@ from datetime import timedelta
 from site_world import NOT_LIMITED, VERA, running
 from waiting import wait_until
 
-from merlin.account.role import Role
-from merlin.adapters.yookassa_gateway import YooKassaGateway
-from merlin.adapters.yookassa_lane import DEADLINE_S
-from merlin.billing import buying
-from merlin.billing.amount import roubles, stars
-from merlin.billing.buying import Shop, Wanted
+from merlin.billing import orders
 from merlin.billing.ledger import EntryKind, faults
+from merlin.billing.orders import Shop, Wanted
 from merlin.billing.plan import Allowance, Format, Offer, Plan
-from merlin.billing.purchase import Till
+from merlin.billing.purchases import Till
 from merlin.billing.selling import Selling, YooKassaConfig
 from merlin.core.clock import from_iso, iso
-from merlin.core.notice import ADMINS
-from merlin.core.text import LANGUAGES, text
+from merlin.core.i18n import LANGUAGES, text
+from merlin.core.money import roubles, stars
+from merlin.core.permissions import Role
+from merlin.db.notices import ADMINS
+from merlin.providers.yookassa import DEADLINE_S, YooKassaGateway
 from merlin.sandbox.yookassa.shop import Behaviour
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
 
@@ -119,7 +118,7 @@ class Market:
     def order_in_stars(self, buyer):
         services = self.site.app.state.services
         shop = Shop(services.plans, services.selling)
-        return buying.order(self.books, shop, Wanted(buyer.user_id, "plus", Till.STARS)).purchase_id
+        return orders.order(self.books, shop, Wanted(buyer.user_id, "plus", Till.STARS)).purchase_id
 
     def grants(self, order_id):
         return self.kinds(order_id).count(EntryKind.GRANT)

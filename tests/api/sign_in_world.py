@@ -13,8 +13,8 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from waiting import longest
 
-from merlin.account.password import hashed
-from merlin.chat.setting import BOT_ID, BOT_NAME
+from merlin.account.accounts import hashed
+from merlin.app.texts import BOT_ID, BOT_NAME
 
 OF_TELEGRAM = Ed25519PrivateKey.from_private_bytes(b"t" * 32)
 PUBLIC = OF_TELEGRAM.public_key().public_bytes_raw().hex()

@@ -11,19 +11,19 @@ from api_world import serving
 from dataset_tree import DATASET_YAML, Tree
 from waiting import longest
 
-from merlin.account.key import Scope
-from merlin.account.role import Role
-from merlin.account.sign_in import How
-from merlin.account.user import User
+from merlin.account.api_keys import Scope
+from merlin.account.sign_ins import How
+from merlin.account.users import User
 from merlin.api.app import create_app
 from merlin.api.services import USUAL
 from merlin.core.clock import utc_now
 from merlin.core.listening import Listening
-from merlin.store.courses import CourseRows
-from merlin.store.database import open_database
-from merlin.store.editing import EditingRows
-from merlin.store.migrations import migrate
-from merlin.store.writer import Writer
+from merlin.core.permissions import Role
+from merlin.course.catalogue import CourseRows
+from merlin.dataset.file_index import EditingRows
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
+from merlin.db.writer import Writer
 from merlin.wiring.api import ApiSettings, services_of
 
 ANNA, BORIS, VERA = 1001, 1002, 1003

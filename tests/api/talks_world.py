@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from site_world import ANNA
 
-from merlin.chat.session import Place
-from merlin.chat.turn import Question, Written
-from merlin.core.message import Usage
-from merlin.store.cipher import load_or_make_key
-from merlin.store.sessions import SessionRows
-from merlin.store.traces import TRACES
-from merlin.store.turns import TurnRows
+from merlin.chat.sessions import Place, SessionRows
+from merlin.chat.turns import Question, TurnRows, Written
+from merlin.core.messages import Usage
+from merlin.db.encryption import load_or_make_key
+from merlin.db.personal_data import TRACES
 
 BOT = 8700000001
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from merlin.dataset.change import Landed, Theirs
-from merlin.dataset.waiting import blob_of
+from merlin.dataset.changes import Landed, Theirs
+from merlin.dataset.files import blob_of
 
 
 class Keeper:

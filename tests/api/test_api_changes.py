@@ -11,10 +11,10 @@ from site_world import ANNA, BORIS, COURSES, VERA
 from teaching_world import Keeper
 from waiting import longest
 
-from merlin.account.consent import ConsentKind
-from merlin.account.key import Scope
-from merlin.account.role import Role
-from merlin.core.notice import ADMINS
+from merlin.account.api_keys import Scope
+from merlin.account.users import ConsentKind
+from merlin.core.permissions import Role
+from merlin.db.notices import ADMINS
 
 pytestmark = pytest.mark.functional
 

@@ -6,7 +6,6 @@ import pytest
 from site_world import ALGORITHMS, BORIS, CLOSED, COURSES, NETWORKS, VERA, running
 from waiting import wait_until
 
-from merlin.account.role import Role
 from merlin.api.rest.courses import (
     CourseShown,
     Grouped,
@@ -16,6 +15,7 @@ from merlin.api.rest.courses import (
     TeacherShown,
 )
 from merlin.core.listening import Listening
+from merlin.core.permissions import Role
 
 pytestmark = pytest.mark.functional
 

@@ -11,7 +11,7 @@ import pytest
 from markdown_pages import page
 from site_world import BORIS, running
 
-from merlin.account.role import Role
+from merlin.core.permissions import Role
 
 pytestmark = pytest.mark.functional
 

@@ -6,7 +6,7 @@ import pytest
 from office_world import office
 from site_world import BORIS
 
-from merlin.account.role import Role
+from merlin.core.permissions import Role
 
 pytestmark = pytest.mark.integration
 

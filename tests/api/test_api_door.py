@@ -23,7 +23,7 @@ from merlin.api.auth import caller_of
 from merlin.api.openai_compat.chat import ask_once, following
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.core.clock import utc_now
-from merlin.core.message import Message
+from merlin.core.messages import Message
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.wiring.answering import ProviderSettings
 

@@ -14,7 +14,7 @@ from door_world import opened
 from markdown_pages import page
 from site_world import ANNA
 
-from merlin.account.key import Scope
+from merlin.account.api_keys import Scope
 
 pytestmark = pytest.mark.functional
 

@@ -6,8 +6,8 @@ import pytest
 from door_world import MODEL, TWO_A_DAY, ask, asker, opened, uses
 from site_world import BORIS
 
-from merlin.billing.guard import AnswerCaps
-from merlin.chat.known import Known
+from merlin.billing.answer_caps import AnswerCaps
+from merlin.chat.model_catalogue import Known
 from merlin.core.money import Price
 
 pytestmark = pytest.mark.functional

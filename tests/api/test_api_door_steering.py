@@ -7,7 +7,7 @@ import json
 import pytest
 from door_world import TWO_A_DAY, ask, asker, opened, package, talk, uses
 
-from merlin.core.text import text
+from merlin.core.i18n import text
 
 pytestmark = pytest.mark.functional
 

@@ -9,7 +9,7 @@ import pytest
 from site_world import ANNA, BORIS
 from waiting import longest
 
-from merlin.account.key import Scope
+from merlin.account.api_keys import Scope
 
 pytestmark = pytest.mark.functional
 

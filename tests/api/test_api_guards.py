@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
-from merlin.core.web.language import language_of_header
+from merlin.core.web.browser import language_of_header
 
 pytestmark = pytest.mark.functional
 

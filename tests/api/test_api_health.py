@@ -10,7 +10,7 @@ from api_world import NOW
 from merlin.api.services import Picture
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat
-from merlin.model.registry import Model, ModelState, Serving
+from merlin.training.models import Model, ModelState, Serving
 
 pytestmark = pytest.mark.functional
 

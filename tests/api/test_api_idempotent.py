@@ -14,13 +14,13 @@ from site_world import ANNA, BORIS
 from starlette.responses import JSONResponse
 from waiting import longest, wait_until
 
-from merlin.account.repeat import PATIENCE
 from merlin.api.app import create_app
 from merlin.api.auth import caller_of
 from merlin.api.idempotency import once
 from merlin.api.problems import Problem
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import MerlinError, Refused
+from merlin.db.idempotency import PATIENCE
 from merlin.sandbox.faults import Fault, FaultKind
 
 functional = pytest.mark.functional

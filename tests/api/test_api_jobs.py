@@ -6,11 +6,11 @@ import pytest
 from office_world import office
 from site_world import ANNA, BORIS, VERA
 
-from merlin.account.key import Scope
-from merlin.account.role import Role
+from merlin.account.api_keys import Scope
 from merlin.core.heartbeat import Heartbeat
-from merlin.store.heartbeats import HeartbeatRows
-from merlin.store.requests import RequestRows
+from merlin.core.permissions import Role
+from merlin.db.processes import HeartbeatRows
+from merlin.db.requests import RequestRows
 
 pytestmark = pytest.mark.functional
 

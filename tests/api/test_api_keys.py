@@ -6,8 +6,8 @@ import pytest
 from site_world import ANNA, BORIS, VERA, running
 from talks_world import forgotten
 
-from merlin.account.key import Scope, is_secret
-from merlin.account.role import Role
+from merlin.account.api_keys import Scope, is_secret
+from merlin.core.permissions import Role
 
 pytestmark = pytest.mark.functional
 

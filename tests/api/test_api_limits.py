@@ -10,7 +10,7 @@ from sign_in_world import with_bot
 from site_world import ANNA, NOT_LIMITED, running
 from waiting import longest
 
-from merlin.account.key import Scope
+from merlin.account.api_keys import Scope
 from merlin.api.rate_limits import KNOWN_S
 
 pytestmark = pytest.mark.functional

@@ -12,8 +12,8 @@ from site_world import ANNA, BORIS, VERA
 from waiting import longest
 from whole_world import BLOCKED, EDITOR, ELSEWHERE, OTHER, whole
 
-from merlin.account.key import Scope
-from merlin.account.role import Role
+from merlin.account.api_keys import Scope
+from merlin.core.permissions import Role
 
 pytestmark = pytest.mark.functional
 

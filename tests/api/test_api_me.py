@@ -10,10 +10,10 @@ from sign_in_world import PASSWORD, PUBLIC, page, signed, stand_still, with_bot,
 from site_world import ANNA, BORIS, running
 from waiting import longest
 
-from merlin.account.key import Scope
-from merlin.account.role import Role
+from merlin.account.api_keys import Scope
 from merlin.core.clock import iso, utc_now
-from merlin.store.web_tables import SIGN_IN
+from merlin.core.permissions import Role
+from merlin.db.tables import SIGN_IN
 
 pytestmark = pytest.mark.functional
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from site_world import ANNA, BORIS, VERA
 
-from merlin.account.role import Role
 from merlin.api.schema import cursor
+from merlin.core.permissions import Role
 
 pytestmark = pytest.mark.functional
 

@@ -11,7 +11,7 @@ from protocol_nulls import events, wrong_nulls
 from served import SYSTEM, came_from, serve_in
 from site_world import ANNA
 
-from merlin.account.key import Scope
+from merlin.account.api_keys import Scope
 from merlin.billing.plan import Allowance, Format, Plan
 
 pytestmark = pytest.mark.functional

@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 from openapi_page import OPENAPI, POSTMAN, ROOT, described, pages
 
-from merlin.account.key import Scope
+from merlin.account.api_keys import Scope
 from merlin.api.openapi import DESCRIBED_HEADERS, TOPICS
 from merlin.api.problems import KEY
 

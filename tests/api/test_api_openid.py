@@ -12,9 +12,9 @@ from openid_issuer import CLIENT, SECRET, TWO, StandInIssuer
 from sign_in_world import page
 from site_world import ANNA, BORIS, NOT_LIMITED, running
 
-from merlin.adapters.openid import MOST_BYTES, OpenIdSettings
 from merlin.config import load
 from merlin.core.errors import ConfigError
+from merlin.providers.openid import MOST_BYTES, OpenIdSettings
 
 pytestmark = pytest.mark.functional
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pay_world import PUBLIC_URL
 
-from merlin.account.key import Scope
+from merlin.account.api_keys import Scope
 
 pytestmark = pytest.mark.functional
 

@@ -12,12 +12,12 @@ from shop_pages_world import pressed, shop_pages, words
 from site_world import BORIS
 from waiting import wait_until
 
-from merlin.account.role import Role
 from merlin.api.pages.admin.page import days_of, how_many_tests, months
-from merlin.billing.amount import Currency, roubles, stars
 from merlin.billing.ledger import Entry, EntryKind
-from merlin.billing.purchase import Till
+from merlin.billing.purchases import Till
 from merlin.billing.report import totals
+from merlin.core.money import Currency, roubles, stars
+from merlin.core.permissions import Role
 
 pytestmark = pytest.mark.functional
 

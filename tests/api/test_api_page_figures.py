@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from merlin.api.pages.components import MOST_LINES, Count, bars_of, diff_lines
-from merlin.core.curve import MOST_POINTS, Words, curve_of
-from merlin.core.number import number
+from merlin.core.charts import MOST_POINTS, Words, curve_of
+from merlin.core.i18n import number
 
 pytestmark = pytest.mark.unit
 

@@ -14,12 +14,11 @@ from shop_pages_world import PLANS, bill, pressed, shop_pages, words
 from waiting import longest
 
 from merlin.billing.plan import Format
-from merlin.billing.promo import Promo
-from merlin.billing.purchase import Till
-from merlin.billing.renewal import Renewal, RenewalState
-from merlin.billing.term import Source
-from merlin.core.text import text
-from merlin.store.terms import TermRows
+from merlin.billing.promo_codes import Promo
+from merlin.billing.purchases import Till
+from merlin.billing.subscription_store import TermRows
+from merlin.billing.subscriptions import Renewal, RenewalState, Source
+from merlin.core.i18n import text
 
 pytestmark = pytest.mark.functional
 

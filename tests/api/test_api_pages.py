@@ -14,12 +14,11 @@ from shelf_world import COURSES
 from site_world import ANNA, running
 from waiting import longest
 
-from merlin.account.role import Role
 from merlin.api.app import create_app
 from merlin.api.pages.page import assets
 from merlin.core.errors import MerlinError
-from merlin.core.web.answering import own_address
-from merlin.core.web.assets import STATIC, WEB, Assets
+from merlin.core.permissions import Role
+from merlin.core.web.assets import STATIC, WEB, Assets, own_address
 
 pytestmark = pytest.mark.functional
 

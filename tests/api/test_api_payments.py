@@ -9,7 +9,7 @@ from site_world import running
 from waiting import wait_until
 
 from merlin.billing.ledger import EntryKind
-from merlin.billing.refund import RefundState
+from merlin.billing.refunds import RefundState
 from merlin.sandbox.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional

@@ -7,8 +7,8 @@ from served import serve_in
 from site_world import ANNA, BORIS, running
 from talks_world import Talk, forgotten
 
-from merlin.account.consent import ConsentKind
-from merlin.account.key import Scope
+from merlin.account.api_keys import Scope
+from merlin.account.users import ConsentKind
 
 pytestmark = pytest.mark.functional
 

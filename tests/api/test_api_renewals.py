@@ -10,8 +10,7 @@ import pytest
 from waiting import wait_until
 
 from merlin.api.payments.worker import turn_pages
-from merlin.billing.renewal import RenewalState
-from merlin.billing.term import Source
+from merlin.billing.subscriptions import RenewalState, Source
 from merlin.core.clock import iso, utc_now
 
 pytestmark = pytest.mark.functional

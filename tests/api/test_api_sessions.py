@@ -8,8 +8,8 @@ import pytest
 from site_world import ANNA, BORIS, VERA, running
 from talks_world import BOT, Talk, forgotten
 
-from merlin.account.key import Scope
-from merlin.account.role import Role
+from merlin.account.api_keys import Scope
+from merlin.core.permissions import Role
 
 pytestmark = pytest.mark.functional
 

@@ -22,10 +22,10 @@ from sign_in_world import (
 )
 from site_world import ANNA, BORIS, VERA, running
 
-from merlin.account.account import FIRST_ID
-from merlin.account.role import Role
+from merlin.account.accounts import FIRST_ID
 from merlin.core.clock import iso, utc_now
-from merlin.store.web_tables import LOGIN_CODE, SIGN_IN
+from merlin.core.permissions import Role
+from merlin.db.tables import LOGIN_CODE, SIGN_IN
 
 pytestmark = pytest.mark.functional
 

@@ -13,10 +13,10 @@ sys.path.append(str(Path(__file__).parents[1] / "browser"))
 
 from staff_world import ANNA, BORIS, VERA, XSS, propose, staff_site
 
-from merlin.account.role import Role
 from merlin.api.pages.site import STAFF
-from merlin.core.request import RequestKind
-from merlin.store.tables import COMMIT
+from merlin.core.permissions import Role
+from merlin.db.requests import RequestKind
+from merlin.db.tables import COMMIT
 
 pytestmark = pytest.mark.integration
 

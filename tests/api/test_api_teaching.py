@@ -10,18 +10,15 @@ import pytest
 from site_world import ANNA, BORIS, COURSES, VERA
 from teaching_world import Keeper
 
-from merlin.account.consent import ConsentKind
-from merlin.account.key import Scope
-from merlin.account.role import Role
-from merlin.chat.rating import Rating
-from merlin.chat.session import Place
-from merlin.chat.turn import Question, Written
+from merlin.account.api_keys import Scope
+from merlin.account.users import ConsentKind
+from merlin.chat.feedback import Rating, RatingRows
+from merlin.chat.sessions import Place, SessionRows
+from merlin.chat.turns import Question, TurnRows, Written
 from merlin.core.clock import iso, utc_now
+from merlin.core.permissions import Role
 from merlin.dataset.course_writing import course_value
-from merlin.store.cipher import load_or_make_key
-from merlin.store.ratings import RatingRows
-from merlin.store.sessions import SessionRows
-from merlin.store.turns import TurnRows
+from merlin.db.encryption import load_or_make_key
 
 pytestmark = pytest.mark.functional
 

@@ -8,11 +8,10 @@ import pytest
 from site_world import ANNA, BORIS, running
 from talks_world import Talk, forgotten
 
-from merlin.account.key import Scope
-from merlin.account.zone import zone_of
+from merlin.account.api_keys import Scope
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.billing.quota import Gift
-from merlin.core.clock import utc_now
+from merlin.core.clock import utc_now, zone_of
 
 pytestmark = pytest.mark.functional
 

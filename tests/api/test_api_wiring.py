@@ -7,18 +7,16 @@ from api_world import serving
 from httpx import Client
 
 from merlin.api.app import create_app
+from merlin.app.inbox import UpdateRows
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.heartbeat import Heartbeat
-from merlin.core.request import RequestState
-from merlin.store.cipher import load_or_make_key
-from merlin.store.database import open_database
-from merlin.store.heartbeats import HeartbeatRows
-from merlin.store.migrations import migrate
-from merlin.store.requests import RequestRows
-from merlin.store.updates import UpdateRows
-from merlin.store.wake import WakeRow
-from merlin.store.writer import Writer
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
+from merlin.db.migrations import migrate
+from merlin.db.processes import HeartbeatRows, WakeRow
+from merlin.db.requests import RequestRows, RequestState
+from merlin.db.writer import Writer
 from merlin.wiring.api import ApiSettings, services_of
 
 pytestmark = pytest.mark.integration

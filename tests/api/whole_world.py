@@ -15,22 +15,22 @@ from site_world import ANNA, BORIS, COURSES, NOT_LIMITED
 from talks_world import Talk
 from world import Lab
 
-from merlin.account.key import Scope
-from merlin.account.role import Role
-from merlin.account.sign_in import How
+from merlin.account.api_keys import Scope
+from merlin.account.sign_ins import How
 from merlin.api.app import create_app
-from merlin.billing import buying
-from merlin.billing.buying import Shop, Wanted
+from merlin.billing import orders
+from merlin.billing.orders import Shop, Wanted
 from merlin.billing.plan import Plan
-from merlin.billing.purchase import Till
-from merlin.billing.renewal import Renewal, RenewalState
-from merlin.chat.desk import Patience
-from merlin.chat.rating import Rating
+from merlin.billing.purchases import Till
+from merlin.billing.subscriptions import Renewal, RenewalState
+from merlin.chat.answer import Patience
+from merlin.chat.feedback import Rating
+from merlin.core.permissions import Role
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
+from merlin.db.writer import Writer
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
-from merlin.store.database import open_database
-from merlin.store.migrations import migrate
-from merlin.store.writer import Writer
 from merlin.wiring.answering import ProviderSettings
 from merlin.wiring.api import ApiSettings, services_of
 from merlin.wiring.known import known
@@ -97,7 +97,7 @@ class Whole(Office):
         """Let anna have an order that waits to be paid, and a plan that renews itself."""
         shop = Shop(self.services.plans, self.services.selling)
         wanted = Wanted(ANNA, "plus", Till.YOOKASSA)
-        order = buying.order(self.rows.books, shop, wanted)
+        order = orders.order(self.rows.books, shop, wanted)
         now = self.services.clock()
         renewal_id = self.rows.books.renewals.begin(
             Renewal(0, ANNA, "plus", Till.YOOKASSA, "m", RenewalState.ON, now, now + MONTH)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.billing.amount import MOST_MINOR, Amount, Currency, roubles, stars
+from merlin.core.money import MOST_MINOR, Amount, Currency, roubles, stars
 
 pytestmark = pytest.mark.unit
 

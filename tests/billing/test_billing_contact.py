@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.billing.contact import contact_of
+from merlin.providers.payments import contact_of
 
 pytestmark = pytest.mark.unit
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from merlin.billing.amount import Amount, Currency
 from merlin.billing.ledger import Entry, EntryKind, faults
-from merlin.billing.purchase import Till
+from merlin.billing.purchases import Till
+from merlin.core.money import Amount, Currency
 
 pytestmark = pytest.mark.unit
 

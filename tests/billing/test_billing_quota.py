@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.account.zone import zone_of
 from merlin.billing.plan import Allowance, Format
 from merlin.billing.quota import Left, Period, Used, has_room, left_of, today
+from merlin.core.clock import zone_of
 
 pytestmark = pytest.mark.unit
 

@@ -8,12 +8,20 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from merlin.billing.amount import Amount, Currency
 from merlin.billing.ledger import Entry, EntryKind
-from merlin.billing.purchase import Order, Promise, Purchase, PurchaseState, Till
-from merlin.billing.reconcile import Difference, compare, missing
-from merlin.billing.report import COLUMNS, begins, lines, sums, written
-from merlin.billing.till import Seen, Status
+from merlin.billing.purchases import Order, Promise, Purchase, PurchaseState, Till
+from merlin.billing.report import (
+    COLUMNS,
+    Difference,
+    begins,
+    compare,
+    lines,
+    missing,
+    sums,
+    written,
+)
+from merlin.core.money import Amount, Currency
+from merlin.providers.payments import Seen, Status
 
 pytestmark = pytest.mark.unit
 

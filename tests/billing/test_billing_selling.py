@@ -8,12 +8,12 @@ import pytest
 import yaml
 from shop_world import PLANS, SAID, SHOP
 
-from merlin.billing.amount import roubles, stars
 from merlin.billing.plan import Format, on_sale, plan_named
-from merlin.billing.promo import Promo, priced
+from merlin.billing.promo_codes import Promo, priced
 from merlin.billing.selling import NETWORKS, Selling, plan_faults, read_selling
 from merlin.config import load
 from merlin.core.errors import ConfigError
+from merlin.core.money import roubles, stars
 
 pytestmark = pytest.mark.unit
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.billing.amount import Amount, Currency
-from merlin.billing.term import Source, Term, begins, moved_up, shortened
+from merlin.billing.subscriptions import Source, Term, begins, moved_up, shortened
+from merlin.core.money import Amount, Currency
 
 pytestmark = pytest.mark.unit
 

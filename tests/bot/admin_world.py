@@ -7,10 +7,10 @@ from dataclasses import replace
 from bot_world import rows, settings_of
 from waiting import DEADLINE_S
 
-from merlin.store.account_tables import USER
-from merlin.store.database import open_database
-from merlin.store.migrations import migrate
-from merlin.store.roles import RoleRows
+from merlin.account.roles import RoleRows
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
+from merlin.db.tables import USER
 from merlin.wiring.known import known
 from merlin.wiring.office import OfficeSettings, office_settings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot_world import RunningBot, states
 from waiting import DEADLINE_S
 
-from merlin.core.text import text
+from merlin.core.i18n import text
 
 VERA = 1003
 

@@ -11,8 +11,8 @@ from served import AT, SYSTEM, let_serve  # noqa: F401 - part of this world
 from waiting import longest
 
 from merlin.bot.services import Pace
-from merlin.chat.desk import Patience
-from merlin.store.database import open_database
+from merlin.chat.answer import Patience
+from merlin.db.database import open_database
 from merlin.wiring.answering import ProviderSettings
 from merlin.wiring.bot import BotSettings, serve
 

@@ -10,12 +10,12 @@ from world import DATASET
 
 from merlin.bot.handlers.admin import short
 from merlin.bot.handlers.example_access import Draft
+from merlin.dataset.change_queue import ChangeRows
+from merlin.dataset.file_index import EditingRows
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
+from merlin.db.migrations import migrate
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.store.changes import ChangeRows
-from merlin.store.cipher import load_or_make_key
-from merlin.store.database import open_database
-from merlin.store.editing import EditingRows
-from merlin.store.migrations import migrate
 
 TEXT = "text/plain"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from bot_troubles import texts
 from bot_world import RunningBot, rows, states
 
-from merlin.chat.document import bodies, outside
+from merlin.chat.prompt import bodies, outside
+from merlin.db.database import open_database
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.store.database import open_database
 
 FIRST = 4000
 CAPTION = "What is this about?"

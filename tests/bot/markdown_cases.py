@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from merlin.core.utf16 import units
+from merlin.core.formatted_text import units
 
 ANSWER = """# Ответ
 

@@ -10,11 +10,11 @@ from bot_world import let_serve, settings_of
 from forked import start
 from waiting import longest, wait_until
 
+from merlin.app.inbox import LEASE_S, process
 from merlin.core.clock import iso, utc_now
-from merlin.core.free_port import free_ports
-from merlin.inbox.owner import LEASE_S, process
-from merlin.store.chat_tables import LEASE
-from merlin.store.database import open_database
+from merlin.core.server import free_ports
+from merlin.db.database import open_database
+from merlin.db.tables import LEASE
 from merlin.wiring.bot_token import bot_id, webhook_secret
 
 KEY = "KEY_OF_THE_REPLICAS"

@@ -9,10 +9,10 @@ from bot_talk import Talk
 from bot_world import RunningBot, rows, settings_of
 
 from merlin.billing.plan import read_plans
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
+from merlin.db.migrations import migrate
 from merlin.sandbox.telegram.world import VERA
-from merlin.store.cipher import load_or_make_key
-from merlin.store.database import open_database
-from merlin.store.migrations import migrate
 from merlin.wiring.books import books_of
 
 SAID = {

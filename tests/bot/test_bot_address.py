@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from merlin.app.inbox import Update
 from merlin.bot.addressing import address_of, is_passing, named_bot
-from merlin.inbox.update import Update
 
 pytestmark = pytest.mark.unit
 

@@ -9,7 +9,7 @@ from bot_troubles import ended, russian, texts
 from bot_world import RunningBot, rows, states
 
 from merlin.billing.plan import read_plans
-from merlin.chat.known import Known
+from merlin.chat.model_catalogue import Known
 from merlin.core.money import Price
 from merlin.sandbox.faults import Fault, FaultKind
 

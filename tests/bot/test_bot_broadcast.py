@@ -9,9 +9,8 @@ from admin_world import ANNA, BORIS, VERA, Chat, add_users, with_admin
 from bot_world import RunningBot, rows
 from forked import code_of, start_bot
 
-from merlin.core.notice import ADMINS
-from merlin.store.database import open_database
-from merlin.store.notices import NoticeRows
+from merlin.db.database import open_database
+from merlin.db.notices import ADMINS, NoticeRows
 
 pytestmark = pytest.mark.functional
 

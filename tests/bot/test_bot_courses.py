@@ -6,8 +6,8 @@ import pytest
 from bot_talk import Talk
 from bot_world import RunningBot, let_serve, rows, settings_of
 
-from merlin.store.course_tables import COURSE
-from merlin.store.database import open_database
+from merlin.db.database import open_database
+from merlin.db.tables import COURSE
 
 pytestmark = pytest.mark.functional
 

@@ -9,10 +9,10 @@ import pytest
 from bot_talk import Talk
 from bot_world import RunningBot, rows
 
-from merlin.chat.dialog import LASTS, Dialog
+from merlin.app.dialogs import LASTS, Dialog
 from merlin.core.clock import iso, utc_now
-from merlin.store.chat_tables import DIALOG
-from merlin.store.database import open_database
+from merlin.db.database import open_database
+from merlin.db.tables import DIALOG
 
 NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from bot_world import RunningBot, states
 from forked import code_of, start_bot
 
 from merlin.core.killpoint import POINTS
-from merlin.store.database import open_database
+from merlin.db.database import open_database
 
 pytestmark = pytest.mark.integration
 

@@ -10,13 +10,13 @@ from bot_talk import Talk
 from bot_world import AT, RunningBot, let_serve, rows, settings_of
 from served import holds
 
-from merlin.account.role import Role
+from merlin.account.roles import RoleRows
 from merlin.bot.application import COMMANDS, HELP_GROUPS, MENU
 from merlin.core.clock import iso
+from merlin.core.permissions import Role
+from merlin.db.database import open_database
+from merlin.db.tables import COURSE
 from merlin.sandbox.telegram.world import ANNA, BORIS, VERA
-from merlin.store.course_tables import COURSE
-from merlin.store.database import open_database
-from merlin.store.roles import RoleRows
 
 pytestmark = pytest.mark.functional
 

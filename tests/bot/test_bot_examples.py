@@ -7,15 +7,14 @@ from admin_world import ANNA, BORIS, VERA, grant, with_admin
 from bot_world import RunningBot, rows
 from examples_world import Editing, changes, shelve
 
-from merlin.account.role import Role
 from merlin.bot.handlers.admin import short
 from merlin.bot.handlers.examples import ACTIONS
-from merlin.chat.review import Draft
-from merlin.dataset.change import ChangeKind
-from merlin.dataset.rewording import parsed
-from merlin.store.cipher import load_or_make_key
-from merlin.store.database import open_database
-from merlin.store.proposals import ProposalRows
+from merlin.core.permissions import Role
+from merlin.dataset.changes import ChangeKind
+from merlin.dataset.example_yaml import parsed
+from merlin.dataset.proposals import Draft, ProposalRows
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
 
 pytestmark = pytest.mark.functional
 

@@ -12,15 +12,14 @@ from examples_world import Editing, changes, yaml_of
 from waiting import wait_until
 from world import Lab
 
-from merlin.account.role import Role
 from merlin.bot.handlers.admin import short
-from merlin.chat.review import Draft
 from merlin.core.errors import SourceError
+from merlin.core.permissions import Role
 from merlin.daemon.changing import REFUSALS
+from merlin.dataset.proposals import Draft, ProposalRows
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.store.cipher import load_or_make_key
-from merlin.store.database import open_database
-from merlin.store.proposals import ProposalRows
 
 pytestmark = pytest.mark.functional
 

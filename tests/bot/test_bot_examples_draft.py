@@ -9,18 +9,18 @@ from naughty import STRINGS
 from world import DATASET
 from yaml import safe_dump
 
+from merlin.app.inbox import Update
 from merlin.bot.addressing import is_continuation, may_go_on
 from merlin.bot.handlers.example_access import Draft, conversation, draft_of, draft_of_file, new_id
 from merlin.bot.handlers.example_draft import author, tags_of
 from merlin.bot.menu import File, cut, sheet
 from merlin.bot.services import Proofs
 from merlin.core.errors import Refused
-from merlin.core.utf16 import units
-from merlin.dataset.change import Edit, checked_path
-from merlin.dataset.editing import FileText
+from merlin.core.formatted_text import units
+from merlin.dataset.changes import Edit, checked_path
 from merlin.dataset.example import said
-from merlin.dataset.rewording import parsed
-from merlin.inbox.update import Update
+from merlin.dataset.example_yaml import parsed
+from merlin.dataset.files import FileText
 
 pytestmark = pytest.mark.unit
 

@@ -14,8 +14,8 @@ from waiting import wait_until
 
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.bot.application import BUTTONS
+from merlin.db.database import open_database
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.store.database import open_database
 
 pytestmark = pytest.mark.integration
 

@@ -11,7 +11,7 @@ from telegram.error import NetworkError, TimedOut
 from merlin.bot.files import Files, FilesPatience
 from merlin.bot.transport import NotSent
 from merlin.chat.media import MEGABYTE, Unreadable
-from merlin.core.text import text
+from merlin.core.i18n import text
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.arguments import Upload
 

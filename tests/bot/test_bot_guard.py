@@ -8,9 +8,9 @@ import pytest
 from bot_troubles import ended
 from bot_world import RunningBot, rows, states
 
-from merlin.billing.guard import AnswerCaps
+from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.plan import read_plans
-from merlin.chat.known import Known
+from merlin.chat.model_catalogue import Known
 from merlin.core.money import Price
 
 pytestmark = pytest.mark.functional

@@ -9,13 +9,11 @@ import pytest
 from admin_world import BORIS, Chat, grant, with_admin
 from bot_world import RunningBot, rows
 
-from merlin.account.role import Role
-from merlin.core.notice import ADMINS
-from merlin.core.request import RequestKind
-from merlin.model.sunset import Reliance
-from merlin.store.database import open_database
-from merlin.store.notices import NoticeRows
-from merlin.store.requests import RequestRows
+from merlin.core.permissions import Role
+from merlin.db.database import open_database
+from merlin.db.notices import ADMINS, NoticeRows
+from merlin.db.requests import RequestKind, RequestRows
+from merlin.training.sunset import Reliance
 from merlin.wiring.office import OfficeSettings
 
 pytestmark = pytest.mark.functional

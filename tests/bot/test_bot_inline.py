@@ -8,9 +8,9 @@ import pytest
 from bot_talk import Talk
 from bot_world import RunningBot, rows, states
 
+from merlin.db.database import open_database
+from merlin.db.tables import BUILD_EXAMPLE, COMMIT, EXAMPLE_TEXT
 from merlin.sandbox.telegram.world import BOT_NAME
-from merlin.store.database import open_database
-from merlin.store.tables import BUILD_EXAMPLE, COMMIT, EXAMPLE_TEXT
 
 pytestmark = pytest.mark.functional
 

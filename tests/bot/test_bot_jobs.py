@@ -7,8 +7,8 @@ from admin_world import ANNA, Chat, beside, grant, with_admin
 from bot_world import RunningBot, rows
 from world import Lab
 
-from merlin.account.role import Role
 from merlin.bot.rendering import WIDTH, sparkline
+from merlin.core.permissions import Role
 
 pytestmark = pytest.mark.functional
 

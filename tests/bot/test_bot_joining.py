@@ -10,8 +10,8 @@ from bot_world import RunningBot, rows, states
 from forked import code_of, start_bot
 from media_world import PHOTO, after, charged, questions, send, with_media
 
+from merlin.app.inbox import Update
 from merlin.bot.addressing import is_continuation, joined_text
-from merlin.inbox.update import Update
 from merlin.sandbox.telegram.arguments import Upload
 
 pytestmark = pytest.mark.functional

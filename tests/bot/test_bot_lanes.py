@@ -7,10 +7,10 @@ import asyncio
 import pytest
 from bot_world import passed, run_jumping
 
-from merlin.account.user import User
+from merlin.account.users import User
+from merlin.app.inbox import Update
 from merlin.bot.context import UpdateContext
 from merlin.bot.processor import ChatProcessor
-from merlin.inbox.update import Update
 
 pytestmark = pytest.mark.unit
 

@@ -9,14 +9,13 @@ from bot_talk import Talk
 from bot_world import RunningBot, let_serve, rows, settings_of
 from media_world import PHOTO
 
-from merlin.account.consent import ConsentKind
 from merlin.account.retention import Retention
-from merlin.account.role import Role
+from merlin.account.roles import RoleRows
+from merlin.account.users import ConsentKind, ConsentRows
+from merlin.app.texts import SettingRows
+from merlin.core.permissions import Role
+from merlin.db.database import open_database
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.store.consents import ConsentRows
-from merlin.store.database import open_database
-from merlin.store.roles import RoleRows
-from merlin.store.settings import SettingRows
 from merlin.wiring.answering import ProviderSettings
 
 pytestmark = pytest.mark.functional

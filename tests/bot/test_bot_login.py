@@ -8,17 +8,15 @@ import pytest
 from bot_talk import Talk
 from bot_world import RunningBot, rows
 
-from merlin.account.login import LoginState
-from merlin.chat.setting import BOT_ID, BOT_NAME
+from merlin.account.sign_ins import LoginRows, LoginState
+from merlin.account.users import UserRows
+from merlin.app.texts import BOT_ID, BOT_NAME, SettingRows
 from merlin.core.clock import utc_now
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.telegram.world import ANNA
 from merlin.sandbox.telegram.world import BOT_ID as NUMBER
 from merlin.sandbox.telegram.world import BOT_NAME as NAME
-from merlin.store.cipher import load_or_make_key
-from merlin.store.database import open_database
-from merlin.store.logins import LoginRows
-from merlin.store.settings import SettingRows
-from merlin.store.users import UserRows
 
 pytestmark = pytest.mark.functional
 

@@ -11,7 +11,7 @@ from media_world import CHAT, PHOTO, SOUND, after, charged, questions, send, wit
 from papers import docx_of, pdf
 
 from merlin.billing.plan import Allowance, Format, Plan
-from merlin.chat.document import bodies, outside
+from merlin.chat.prompt import bodies, outside
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.voice import SAMPLE_MIME, kept_words, sample_voice

@@ -12,11 +12,9 @@ from bot_talk import Talk
 from bot_world import RunningBot, let_serve, rows, settings_of
 
 from merlin.billing.plan import Plan
-from merlin.chat.known import Known
+from merlin.chat.model_catalogue import Known, ShelfRows, WindowRows
 from merlin.core.money import Price
-from merlin.store.database import open_database
-from merlin.store.shelf import ShelfRows
-from merlin.store.windows import WindowRows
+from merlin.db.database import open_database
 from merlin.wiring.answering import ProviderSettings
 
 pytestmark = pytest.mark.functional
@@ -222,7 +220,7 @@ def test_a_choice_that_the_plan_has_no_longer_does_not_answer(telegram, settings
 
 
 def _sign(provider, model_id):
-    from merlin.chat.lineup import Option
+    from merlin.chat.model_catalogue import Option
     from merlin.chat.route import Standing
 
     return Option(Standing.GENERAL, provider, model_id).sign

@@ -9,7 +9,7 @@ import pytest
 from bot_world import RunningBot, let_serve, rows, settings_of, states
 
 from merlin.billing.plan import Allowance, Format, Plan
-from merlin.store.database import open_database
+from merlin.db.database import open_database
 
 pytestmark = pytest.mark.functional
 

@@ -6,8 +6,8 @@ import pytest
 from admin_world import ANNA, BORIS, VERA, Chat, add_users, grant, with_admin
 from bot_world import RunningBot, rows
 
-from merlin.account.role import Role
 from merlin.billing.plan import Allowance, Format, Plan
+from merlin.core.permissions import Role
 
 pytestmark = pytest.mark.functional
 

@@ -7,16 +7,14 @@ from dataclasses import replace
 import pytest
 from bot_world import RunningBot, rows, settings_of
 
-from merlin.core.notice import ADMINS
-from merlin.core.page import Page
-from merlin.inbox.outgoing import Letter
-from merlin.inbox.owner import this_process
+from merlin.app.inbox import this_process
+from merlin.app.outbox import Letter, OutgoingRows
+from merlin.core.formatted_text import Page
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
+from merlin.db.migrations import migrate
+from merlin.db.notices import ADMINS, NoticeRows
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.store.cipher import load_or_make_key
-from merlin.store.database import open_database
-from merlin.store.migrations import migrate
-from merlin.store.notices import NoticeRows
-from merlin.store.outgoing import OutgoingRows
 from merlin.wiring.bot_token import bot_id
 
 pytestmark = pytest.mark.functional

@@ -10,9 +10,9 @@ from bot_world import RunningBot, let_serve, rows, settings_of, states
 
 from merlin.billing.plan import Plan
 from merlin.chat.preset import MOST_OWN, PROMPT_LENGTH, Preset
-from merlin.store.cipher import load_or_make_key
-from merlin.store.database import open_database
-from merlin.store.presets import PresetRows
+from merlin.chat.presets import PresetRows
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
 
 pytestmark = pytest.mark.functional
 

@@ -8,7 +8,7 @@ import pytest
 from bot_troubles import VERA, ask, ended, russian, texts
 from bot_world import RunningBot, let_serve, rows, settings_of, states
 
-from merlin.chat.desk import Patience
+from merlin.chat.answer import Patience
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.wiring.answering import ProviderSettings
 

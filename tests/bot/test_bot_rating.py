@@ -6,8 +6,8 @@ import pytest
 from bot_world import RunningBot, let_serve, rows, settings_of, states
 from served import holds
 
-from merlin.store.database import open_database
-from merlin.store.ratings_tables import PROPOSAL
+from merlin.db.database import open_database
+from merlin.db.tables import PROPOSAL
 
 pytestmark = pytest.mark.functional
 

@@ -10,10 +10,10 @@ from bot_world import RunningBot, let_serve, rows
 from stars_world import Buyer, ledger, selling, with_books
 from structlog.testing import capture_logs
 
-from merlin.billing.amount import roubles
 from merlin.billing.ledger import Paid
-from merlin.billing.purchase import Order, Promise, Till
+from merlin.billing.purchases import Order, Promise, Till
 from merlin.core.clock import utc_now
+from merlin.core.money import roubles
 from merlin.sandbox.telegram.standin import TelegramStandIn
 
 pytestmark = pytest.mark.functional

@@ -7,7 +7,7 @@ from admin_world import ANNA, BORIS, VERA, Chat, beside, grant
 from bot_world import RunningBot, rows
 from world import Lab
 
-from merlin.account.role import Role
+from merlin.core.permissions import Role
 
 pytestmark = pytest.mark.functional
 

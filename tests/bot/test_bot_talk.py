@@ -8,12 +8,11 @@ import pytest
 from bot_world import SYSTEM, RunningBot, let_serve, rows, settings_of, states
 from waiting import wait_until
 
-from merlin.core.utf16 import units
-from merlin.inbox.update import read_update
+from merlin.app.inbox import UpdateRows, read_update
+from merlin.core.formatted_text import units
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.store.cipher import load_or_make_key
-from merlin.store.database import open_database
-from merlin.store.updates import UpdateRows
 
 pytestmark = pytest.mark.functional
 

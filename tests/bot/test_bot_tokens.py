@@ -12,7 +12,7 @@ from waiting import wait_until
 
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.bot.handlers.sessions import bar
-from merlin.chat.known import Known
+from merlin.chat.model_catalogue import Known
 from merlin.core.money import Price
 from merlin.core.money import told as told_money
 

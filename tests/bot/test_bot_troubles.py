@@ -12,13 +12,12 @@ import structlog
 from bot_troubles import VERA, ask, ended, russian, texts
 from bot_world import QUICK, RunningBot, rows, states
 
+from merlin.app.inbox import Update, UpdateRows
 from merlin.core.errors import ConfigError
 from merlin.core.log import setup
-from merlin.inbox.update import Update
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.store.cipher import load_or_make_key
-from merlin.store.database import open_database
-from merlin.store.updates import UpdateRows
 
 pytestmark = pytest.mark.functional
 

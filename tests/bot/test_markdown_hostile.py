@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_cases import ANSWER, is_whole, marks
 
 from merlin.bot.markdown.render import DEEPEST, MOST_CHARACTERS, render, render_plain
-from merlin.core.page import Mark, Page
+from merlin.core.formatted_text import Mark, Page
 
 pytestmark = pytest.mark.unit
 

@@ -6,7 +6,7 @@ import pytest
 from markdown_cases import marks
 
 from merlin.bot.markdown.render import render
-from merlin.core.page import Page
+from merlin.core.formatted_text import Page
 
 pytestmark = pytest.mark.unit
 

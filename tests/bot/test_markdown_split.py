@@ -17,8 +17,7 @@ from merlin.bot.markdown.entities import (
     split,
 )
 from merlin.bot.markdown.render import render
-from merlin.core.page import Attachment, Button, Mark, Page
-from merlin.core.utf16 import units
+from merlin.core.formatted_text import Attachment, Button, Mark, Page, units
 
 pytestmark = pytest.mark.unit
 

@@ -21,27 +21,23 @@ from site_world import running
 from store_world import World, checked, commit, examples, finding, spec
 from teaching_world import Keeper
 
-from merlin.account.consent import ConsentKind
-from merlin.account.role import Role
+from merlin.account.users import ConsentKind
 from merlin.billing.plan import Allowance, Format, Plan
-from merlin.build.gather import Outcome
-from merlin.build.verdict import Word
-from merlin.chat.known import Known
-from merlin.chat.rating import Rating
-from merlin.chat.session import Place
-from merlin.chat.turn import Question, Written
+from merlin.chat.feedback import Rating, RatingRows
+from merlin.chat.model_catalogue import Known
+from merlin.chat.sessions import Place, SessionRows
+from merlin.chat.turns import Question, TurnRows, Written
 from merlin.core.clock import utc_now
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.money import Price
-from merlin.dataset.change import Asked, Edit, changes_of
-from merlin.dataset.editor import editor_of
-from merlin.job.lifecycle import JobState
-from merlin.job.provider import Checkpoint, JobEvent
-from merlin.store.cipher import load_or_make_key
-from merlin.store.heartbeats import HeartbeatRows
-from merlin.store.ratings import RatingRows
-from merlin.store.sessions import SessionRows
-from merlin.store.turns import TurnRows
+from merlin.core.permissions import Role
+from merlin.dataset.changes import Asked, Edit, changes_of, editor_of
+from merlin.dataset.gather import Outcome
+from merlin.dataset.verdicts import Word
+from merlin.db.encryption import load_or_make_key
+from merlin.db.processes import HeartbeatRows
+from merlin.providers.base import Checkpoint, JobEvent
+from merlin.training.jobs import JobState
 from merlin.wiring.office import OfficeSettings
 
 BORIS, VERA, ANNA = 1002, 1003, 1001

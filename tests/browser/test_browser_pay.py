@@ -23,8 +23,8 @@ from playwright.sync_api import expect
 from shop_pages_world import pressed, shop_pages
 from site_world import VERA
 
-from merlin.billing.amount import roubles
-from merlin.billing.promo import Promo
+from merlin.billing.promo_codes import Promo
+from merlin.core.money import roubles
 
 pytestmark = pytest.mark.integration
 

@@ -11,7 +11,7 @@ from course_world import DESK, PHONE
 from playwright.sync_api import expect
 from staff_world import ANNA, BORIS, VERA, XSS, finish, measure
 
-from merlin.core.request import RequestKind, RequestState
+from merlin.db.requests import RequestKind, RequestState
 
 pytestmark = pytest.mark.integration
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from dataset_tree import DATASET_YAML, Tree, check_files, example_yaml, good_files
 
-from merlin.build.build import digest_of, folder_name, make, read_build, write
 from merlin.core.errors import DatasetError, NotFound
+from merlin.dataset.builds import digest_of, folder_name, make, read_build, write
 
 pytestmark = pytest.mark.unit
 
@@ -94,7 +94,7 @@ def test_shuffled_files_give_the_same_bytes():
 def test_another_process_gives_the_same_digest():
     script = (
         "from dataset_tree import check_files, good_files\n"
-        "from merlin.build.build import make\n"
+        "from merlin.dataset.builds import make\n"
         "print(make(check_files(good_files(60))).digest)\n"
     )
     root = Path(__file__).parents[2]
@@ -209,7 +209,7 @@ CRASH = """\
 import sys
 from pathlib import Path
 from dataset_tree import check_files, good_files
-from merlin.build.build import make, write
+from merlin.dataset.builds import make, write
 write(make(check_files(good_files(60))), Path(sys.argv[1]), 1)
 """
 
@@ -238,7 +238,7 @@ FULL_DISK = """\
 import resource, sys
 from pathlib import Path
 from dataset_tree import check_files, good_files
-from merlin.build.build import make, write
+from merlin.dataset.builds import make, write
 content = make(check_files(good_files(60)))
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 try:

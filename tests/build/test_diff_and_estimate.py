@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from dataset_tree import check_files, example_yaml, good_files
 
-from merlin.build.build import make
-from merlin.build.diff import Diff, diff
-from merlin.build.estimate import epochs, training_tokens
+from merlin.dataset.builds import Diff, diff, make
+from merlin.dataset.tokens import epochs, training_tokens
 
 pytestmark = pytest.mark.unit
 

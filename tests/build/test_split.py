@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merlin.build.split import TEST, TRAIN, bucket, split
-from merlin.core.message import Message
+from merlin.core.messages import Message
+from merlin.dataset.builds import TEST, TRAIN, bucket, split
 from merlin.dataset.example import Example
-from merlin.dataset.sameness import question_key
+from merlin.dataset.lint import question_key
 from merlin.dataset.spec import SplitRule
 
 pytestmark = pytest.mark.unit

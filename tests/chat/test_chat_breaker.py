@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.chat.breaker import SPENT, Breaker
+from merlin.chat.answer import SPENT, Breaker
 from merlin.core.errors import ProviderError
 
 pytestmark = pytest.mark.unit

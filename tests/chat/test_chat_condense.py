@@ -6,9 +6,7 @@ import asyncio
 
 import pytest
 
-from merlin.chat.condense import Measure, condense, fits_into
-from merlin.chat.document import bodies, outside
-from merlin.chat.prompt import Paper, Prompt, folded
+from merlin.chat.prompt import Measure, Paper, Prompt, bodies, condense, fits_into, folded, outside
 
 pytestmark = pytest.mark.unit
 

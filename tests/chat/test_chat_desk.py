@@ -7,14 +7,12 @@ from itertools import pairwise
 
 import pytest
 
-from merlin.adapters.openai_chat import OpenAIChat
-from merlin.chat.answerer import Piece
-from merlin.chat.breaker import SPENT
-from merlin.chat.desk import Desk, Patience
-from merlin.chat.reply import LONGEST_ANSWER, Draft, Ending
+from merlin.chat.answer import LONGEST_ANSWER, SPENT, Desk, Draft, Ending, Patience
 from merlin.chat.route import Choice, Standing
 from merlin.core.errors import ProviderError
-from merlin.core.message import Message
+from merlin.core.messages import Message
+from merlin.providers.base import Piece
+from merlin.providers.openai_chat import OpenAIChat
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from merlin.app.ask import Asked, Means, dataset_of, is_known, name_of, wish_of
 from merlin.billing.plan import Format
-from merlin.chat.door import Asked, Means, dataset_of, is_known, name_of, wish_of
-from merlin.core.message import Image, Message
+from merlin.core.messages import Image, Message
 
 pytestmark = pytest.mark.unit
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.chat.known import Known
-from merlin.chat.lineup import Option, judged, lineup, talks
+from merlin.chat.model_catalogue import Known, Option, judged, lineup, talks
 from merlin.chat.route import Standing, Wish
-from merlin.chat.session import Session
+from merlin.chat.sessions import Session
 from merlin.core.money import Price
 
 pytestmark = pytest.mark.unit

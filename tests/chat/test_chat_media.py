@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from injections import ORDERS, documents
 from papers import docx_of, pdf
 
-from merlin.chat.document import BYTES_PER_TOKEN, LONGEST_NAME, bodies, outside, pieces, wrapped
-from merlin.chat.kind import Kind, image_mime, kind_of
 from merlin.chat.media import MediaLimits, Unreadable, read_limits
+from merlin.chat.prompt import BYTES_PER_TOKEN, LONGEST_NAME, bodies, outside, pieces, wrapped
+from merlin.core.file_kind import Kind, image_mime, kind_of
 
 pytestmark = pytest.mark.unit
 

@@ -17,10 +17,10 @@ from merlin.chat.preset import (
     told_by,
     untold,
 )
-from merlin.chat.session import Session
+from merlin.chat.sessions import Session
 from merlin.config import load
 from merlin.core.errors import ConfigError
-from merlin.model.sunset import Reliance
+from merlin.training.sunset import Reliance
 
 pytestmark = pytest.mark.unit
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.chat.rating import Rating, after_press, of_reactions, rating_of
+from merlin.chat.feedback import Rating, after_press, of_reactions, rating_of
 
 pytestmark = pytest.mark.unit
 

@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from merlin.chat.about import exhibits
+from merlin.chat.model_catalogue import ShelfRows, exhibits
 from merlin.chat.route import Standing, Wish, choices, first_choice
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
-from merlin.store.database import open_database
-from merlin.store.migrations import migrate
-from merlin.store.shelf import ShelfRows
-from merlin.store.tables import (
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
+from merlin.db.tables import (
     BUILD,
     BUILD_EXAMPLE,
     COMMIT,

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from merlin.chat.reply import Ending, Reply
-from merlin.chat.summary import MOST_PARTS, Doubt, Flaw, doubt_of, parts
-from merlin.chat.summing import Summing
-from merlin.core.message import Message
+from merlin.chat.answer import Ending, Reply
+from merlin.chat.summary import MOST_PARTS, Doubt, Flaw, Summing, doubt_of, parts
+from merlin.core.messages import Message
 
 pytestmark = pytest.mark.unit
 

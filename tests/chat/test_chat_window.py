@@ -14,7 +14,7 @@ from merlin.chat.window import (
     size,
     told_limit,
 )
-from merlin.core.message import Message
+from merlin.core.messages import Message
 
 pytestmark = pytest.mark.unit
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from merlin.chat.interest import Stretch, by_week
+from merlin.chat.feedback import Stretch, by_week
 
 pytestmark = pytest.mark.unit
 

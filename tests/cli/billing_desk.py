@@ -6,15 +6,15 @@ import asyncio
 
 from shop_world import SAID, Counter
 
-from merlin.adapters.yookassa_gateway import YooKassaGateway
-from merlin.billing.buying import Shop
+from merlin.billing.orders import Shop
 from merlin.billing.plan import read_plans
 from merlin.billing.selling import Selling, YooKassaConfig
-from merlin.billing.till import Wish
 from merlin.core.clock import utc_now
-from merlin.store.cipher import load_or_make_key
-from merlin.store.database import open_database
-from merlin.store.migrations import migrate
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
+from merlin.db.migrations import migrate
+from merlin.providers.payments import Wish
+from merlin.providers.yookassa import YooKassaGateway
 
 SHOP_ID, KEY, BACK = "100500", "test_stand-in", "http://127.0.0.1:8701/orders/1"
 

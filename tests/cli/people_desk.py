@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 
-from merlin.account.user import User
+from merlin.account.users import User, UserRows
 from merlin.cli import main
-from merlin.store.database import open_database
-from merlin.store.migrations import migrate
-from merlin.store.users import UserRows
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
 
 
 def settled(folder):

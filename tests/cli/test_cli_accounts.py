@@ -8,11 +8,9 @@ import sys
 import pytest
 from people_desk import run, settled, shown
 
-from merlin.account.account import FIRST_ID
-from merlin.account.password import matches
-from merlin.store.accounts import AccountRows
-from merlin.store.audit import AuditRows
-from merlin.store.database import open_database
+from merlin.account.accounts import FIRST_ID, AccountRows, matches
+from merlin.db.audit import AuditRows
+from merlin.db.database import open_database
 
 pytestmark = pytest.mark.functional
 

@@ -14,13 +14,13 @@ from billing_desk import BACK, KEY, SHOP_ID, At, pay, with_gateway
 from shop_world import ANNA, BORIS, SAID, STARS
 from waiting import wait_until
 
-from merlin.account.user import User
+from merlin.account.users import User
+from merlin.app.texts import SettingRows
 from merlin.billing.ledger import Returned
-from merlin.billing.till import Wish
 from merlin.cli import main
 from merlin.core.clock import utc_now
+from merlin.providers.payments import Wish
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
-from merlin.store.settings import SettingRows
 
 pytestmark = pytest.mark.functional
 

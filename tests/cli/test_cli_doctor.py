@@ -12,11 +12,11 @@ from world import Lab
 
 from merlin.cli import main
 from merlin.core.clock import utc_now
-from merlin.core.free_port import free_ports
 from merlin.core.heartbeat import Heartbeat
+from merlin.core.server import free_ports
+from merlin.db.processes import HeartbeatRows
 from merlin.sandbox.telegram.standin import TelegramStandIn
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
-from merlin.store.heartbeats import HeartbeatRows
 from merlin.wiring.database import opened
 
 pytestmark = pytest.mark.functional

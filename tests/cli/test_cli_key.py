@@ -14,19 +14,17 @@ from tempfile import TemporaryDirectory
 import pytest
 from waiting import longest
 
-from merlin.account.user import User
-from merlin.chat.dialog import Dialog
+from merlin.account.users import User, UserRows
+from merlin.app.dialogs import Dialog, DialogRows
 from merlin.cli import main
 from merlin.core.clock import utc_now
-from merlin.store import cipher as cipher_module
-from merlin.store import keyring
-from merlin.store.audit import AuditRows
-from merlin.store.chat_tables import PRESET
-from merlin.store.cipher import Cipher, key_id, load_or_make_key, new_key
-from merlin.store.database import open_database
-from merlin.store.dialogs import DialogRows
-from merlin.store.migrations import migrate
-from merlin.store.users import UserRows
+from merlin.db import encryption as cipher_module
+from merlin.db import keyring
+from merlin.db.audit import AuditRows
+from merlin.db.database import open_database
+from merlin.db.encryption import Cipher, key_id, load_or_make_key, new_key
+from merlin.db.migrations import migrate
+from merlin.db.tables import PRESET
 
 pytestmark = pytest.mark.functional
 

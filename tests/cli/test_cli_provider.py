@@ -13,7 +13,7 @@ from markdown_pages import page
 from waiting import wait_until
 
 from merlin.cli import main
-from merlin.core.text import text
+from merlin.core.i18n import text
 from merlin.engine.conformance.suite import CHECKS
 from merlin.engine.main import create_app, listen
 from merlin.engine.settings import EngineSettings

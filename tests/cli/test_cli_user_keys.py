@@ -9,10 +9,9 @@ import pytest
 from people_desk import run as given
 from people_desk import settled
 
-from merlin.account.key import Scope, is_secret
-from merlin.store.cipher import load_or_make_key
-from merlin.store.database import open_database
-from merlin.store.keys import KeyRows
+from merlin.account.api_keys import KeyRows, Scope, is_secret
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
 
 pytestmark = pytest.mark.functional
 

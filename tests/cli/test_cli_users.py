@@ -7,12 +7,11 @@ import shutil
 import pytest
 from people_desk import run, shown
 
-from merlin.account.user import User
-from merlin.store.audit import AuditRows
-from merlin.store.cipher import load_or_make_key
-from merlin.store.database import open_database
-from merlin.store.migrations import migrate
-from merlin.store.users import UserRows
+from merlin.account.users import User, UserRows
+from merlin.db.audit import AuditRows
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
+from merlin.db.migrations import migrate
 
 pytestmark = pytest.mark.functional
 

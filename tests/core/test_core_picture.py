@@ -9,7 +9,7 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from merlin.core.picture import DARK, LIGHT, PictureWords, loss_picture
+from merlin.core.png import DARK, LIGHT, PictureWords, loss_picture
 
 pytestmark = pytest.mark.unit
 
@@ -95,5 +95,5 @@ def test_the_same_losses_make_the_same_bytes_and_few_of_them():
 
 
 def test_a_process_that_draws_nothing_does_not_load_the_library():
-    code = "import sys, merlin.core.picture; sys.exit('PIL' in sys.modules)"
+    code = "import sys, merlin.core.png; sys.exit('PIL' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

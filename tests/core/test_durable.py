@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.core import durable
+from merlin.core import durable_files
 
 pytestmark = pytest.mark.unit
 
@@ -15,7 +15,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path):
         raise OSError(28, "full")
 
     with pytest.raises(OSError, match="full"):
-        durable.write(tmp_path / "a" / "model", fill)
+        durable_files.write(tmp_path / "a" / "model", fill)
     assert list((tmp_path / "a").iterdir()) == []
 
 
@@ -24,8 +24,8 @@ def test_a_folder_takes_its_name_as_a_whole(tmp_path):
         path.mkdir()
         (path / "weights").write_text("w")
 
-    durable.write(tmp_path / "model", fill)
+    durable_files.write(tmp_path / "model", fill)
     assert (tmp_path / "model" / "weights").read_text() == "w"
-    durable.remove(tmp_path / "model")
-    durable.remove(tmp_path / "model")
+    durable_files.remove(tmp_path / "model")
+    durable_files.remove(tmp_path / "model")
     assert list(tmp_path.iterdir()) == []

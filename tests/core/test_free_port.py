@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from merlin.core.free_port import free_ports
+from merlin.core.server import free_ports
 
 pytestmark = pytest.mark.unit
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.core.losses import losses_of
+from merlin.core.charts import losses_of
 
 pytestmark = pytest.mark.unit
 

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from merlin.core.message import Image, Message
+from merlin.core.messages import Image, Message
 
 pytestmark = pytest.mark.unit
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from merlin.cli.output import cell
-from merlin.core.moment import brief, told
+from merlin.core.i18n import brief, told
 
 pytestmark = pytest.mark.unit
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from merlin.core.clock import from_iso, iso
+from merlin.core.i18n import language_of, text
 from merlin.core.money import Price, shown, told
-from merlin.core.text import language_of, text
 
 pytestmark = pytest.mark.unit
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.core.utf16 import unit_places, units, whole
+from merlin.core.formatted_text import unit_places, units, whole
 
 pytestmark = pytest.mark.unit
 

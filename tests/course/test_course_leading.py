@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.account.role import Role, Standing
+from merlin.app.permissions import leads
+from merlin.core.permissions import Role, Standing
 from merlin.course.catalogue import Course
-from merlin.course.leading import leads
 
 pytestmark = pytest.mark.unit
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.course.highlight import spans
-from merlin.course.search import Found, Hit, Searcher, Term, terms_of
-from merlin.course.vocabulary import Vocabulary
-from merlin.course.words import folded, places, searchable, stem, words
+from merlin.course.search import Found, Hit, Searcher, Term, spans, terms_of
+from merlin.course.vocabulary import Vocabulary, folded, places, searchable, stem, words
 
 pytestmark = pytest.mark.unit
 

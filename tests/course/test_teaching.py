@@ -6,10 +6,10 @@ import pytest
 
 from merlin.core.errors import NotFound, Refused
 from merlin.course.catalogue import Material
-from merlin.course.teaching import Book, Draft
-from merlin.dataset.change import ChangeKind
+from merlin.course.editing import Book, Draft
+from merlin.dataset.changes import ChangeKind
 from merlin.dataset.course_writing import course_value
-from merlin.dataset.editing import FileText
+from merlin.dataset.files import FileText
 
 pytestmark = pytest.mark.unit
 

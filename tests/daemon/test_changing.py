@@ -9,18 +9,16 @@ from datetime import UTC, datetime
 
 import pytest
 
+from merlin.app.verdicts import NewsDesk, told_anyway
 from merlin.core.errors import SourceError
-from merlin.core.text import LANGUAGES, text
+from merlin.core.i18n import LANGUAGES, text
 from merlin.daemon.changing import LONGEST_PAUSE_S, REFUSALS, Changing
-from merlin.dataset.change import Asked, ChangeState, Edit, Landed, changes_of
-from merlin.dataset.committing import Press
-from merlin.dataset.editing import keep_books
-from merlin.dataset.editor import editor_of
-from merlin.model.news import told_anyway
-from merlin.store.editing import EditingRows
-from merlin.store.intents import IntentRows
-from merlin.store.news import NewsDesk
-from merlin.store.notices import NoticeRows
+from merlin.dataset.changes import Asked, ChangeState, Edit, Landed, changes_of, editor_of
+from merlin.dataset.commit_batch import Press
+from merlin.dataset.file_index import EditingRows
+from merlin.dataset.files import keep_books
+from merlin.db.intents import IntentRows
+from merlin.db.notices import NoticeRows
 from merlin.wiring.changing import changes_of as rows_of
 from merlin.wiring.database import opened
 

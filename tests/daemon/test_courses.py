@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from merlin.store.courses import CourseRows, not_whole
+from merlin.course.catalogue import CourseRows, not_whole
 from merlin.wiring.reading import catalogue
 
 pytestmark = pytest.mark.integration

@@ -8,11 +8,11 @@ import pytest
 
 from merlin.cli import main
 from merlin.core.errors import Refused
-from merlin.core.request import RequestKind
-from merlin.core.text import text
+from merlin.core.i18n import text
 from merlin.daemon.alarms import alarm
 from merlin.daemon.ticks import census
-from merlin.model.promote import promote_by_hand, roll_back
+from merlin.db.requests import RequestKind
+from merlin.training.promote import promote_by_hand, roll_back
 
 pytestmark = pytest.mark.integration
 

@@ -10,12 +10,12 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.adapters.git_read import COMMIT_LIMIT
-from merlin.build.gather import gather
 from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError, SourceError
 from merlin.daemon import ticks
-from merlin.job.launching import launch_waiting
+from merlin.dataset.gather import gather
+from merlin.git.repository import COMMIT_LIMIT
+from merlin.training.launch_plan import launch_waiting
 from merlin.wiring.reading import reports
 
 pytestmark = pytest.mark.integration

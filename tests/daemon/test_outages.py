@@ -11,15 +11,15 @@ import pytest
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError, ProviderError
-from merlin.core.text import text
+from merlin.core.i18n import text
 from merlin.daemon.alarms import alarm
-from merlin.job.lifecycle import JobState
-from merlin.job.provider import is_locked_out
-from merlin.job.watch import look
-from merlin.model.prove import prove_new
+from merlin.db.tables import BUILD
+from merlin.providers.base import is_locked_out
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.store.models import ModelRows
-from merlin.store.tables import BUILD
+from merlin.training.jobs import JobState
+from merlin.training.model_store import ModelRows
+from merlin.training.poll import look
+from merlin.training.prove import prove_new
 
 pytestmark = pytest.mark.integration
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from world import Lab
 
-from merlin.core.text import text
+from merlin.core.i18n import text
 
 pytestmark = pytest.mark.integration
 

@@ -10,10 +10,10 @@ from world import Lab
 
 from merlin.core.clock import utc_now
 from merlin.daemon.ticks import poll
-from merlin.model.prove import AT_ONCE, prove_new
+from merlin.db.tables import PROOF_ANSWER
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.store.models import ModelRows
-from merlin.store.tables import PROOF_ANSWER
+from merlin.training.model_store import ModelRows
+from merlin.training.prove import AT_ONCE, prove_new
 
 pytestmark = pytest.mark.integration
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from world import Lab
 
-from merlin.core.request import RequestKind
-from merlin.core.text import text
+from merlin.core.i18n import text
+from merlin.db.requests import RequestKind
 from merlin.sandbox.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.integration

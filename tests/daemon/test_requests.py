@@ -11,13 +11,13 @@ import pytest
 
 from merlin.cli import main
 from merlin.core.clock import utc_now
-from merlin.core.request import RequestState
-from merlin.core.text import text
+from merlin.core.i18n import text
 from merlin.daemon.ticks import poll
-from merlin.model.prove import prove_new
+from merlin.db.processes import Lead
+from merlin.db.requests import RequestState
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.store.lead import Lead
-from merlin.store.models import ModelRows
+from merlin.training.model_store import ModelRows
+from merlin.training.prove import prove_new
 from merlin.wiring.cli import ask
 
 pytestmark = pytest.mark.integration

@@ -11,9 +11,9 @@ from world import Lab
 
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import NotFound
-from merlin.core.request import RequestKind
+from merlin.db.requests import RequestKind
+from merlin.db.tables import BUILD, JOB, MODEL
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.store.tables import BUILD, JOB, MODEL
 from merlin.wiring.database import opened
 from merlin.wiring.reading import source_of, status
 

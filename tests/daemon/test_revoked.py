@@ -6,20 +6,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from merlin.chat.known import Known
-from merlin.chat.lineup import lineup
-from merlin.chat.review import Approval, Draft
+from merlin.chat.model_catalogue import Known, ShelfRows, WindowRows, lineup
 from merlin.chat.route import Wish, first_choice
 from merlin.cli import main
-from merlin.core.request import RequestState
-from merlin.core.text import text
+from merlin.core.i18n import text
 from merlin.daemon.ticks import poll
-from merlin.dataset.editor import editor_of
-from merlin.store.cipher import load_or_make_key
-from merlin.store.following import FollowingRows
-from merlin.store.proposals import ProposalRows
-from merlin.store.shelf import ShelfRows
-from merlin.store.windows import WindowRows
+from merlin.dataset.changes import editor_of
+from merlin.dataset.proposals import Approval, Draft, FollowingRows, ProposalRows
+from merlin.db.encryption import load_or_make_key
+from merlin.db.requests import RequestState
 from merlin.wiring.database import opened
 
 pytestmark = pytest.mark.integration

@@ -14,11 +14,11 @@ from waiting import longest, wait_until
 from merlin.core.clock import utc_now
 from merlin.core.errors import SourceError
 from merlin.core.heartbeat import LASTING, BugCount
-from merlin.core.text import LANGUAGES, text
+from merlin.core.i18n import LANGUAGES, text
 from merlin.daemon.main import Tally, Tick, mind_the_clock, run
 from merlin.daemon.services import EngineLook
 from merlin.daemon.ticks import ticks_of
-from merlin.store.faults import DatabaseAway
+from merlin.db.database import DatabaseAway
 from merlin.wiring.health import illness
 
 pytestmark = pytest.mark.functional

@@ -7,16 +7,18 @@ from datetime import UTC, datetime
 import pytest
 
 from merlin.core.errors import Refused
-from merlin.dataset.change import (
+from merlin.dataset.changes import (
     MOST_AT_ONCE,
     Asked,
     ChangeKind,
     Edit,
+    Editor,
     changes_of,
     checked_path,
+    editor_here,
+    editor_of,
     one_line,
 )
-from merlin.dataset.editor import Editor, editor_here, editor_of
 
 pytestmark = pytest.mark.unit
 

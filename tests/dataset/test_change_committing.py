@@ -9,10 +9,9 @@ import pytest
 from intents import Intents
 
 from merlin.core.errors import SourceError
-from merlin.core.intent import IntentState
-from merlin.dataset.change import Asked, Batch, Edit, Theirs, changes_of
-from merlin.dataset.committing import TRIES, Press, Written, commit, pause
-from merlin.dataset.editor import editor_of
+from merlin.dataset.changes import Asked, Batch, Edit, Theirs, changes_of, editor_of
+from merlin.dataset.commit_batch import TRIES, Press, Written, commit, pause
+from merlin.db.intents import IntentState
 
 pytestmark = pytest.mark.unit
 

@@ -13,11 +13,11 @@ from dataset_tree import (
     rules,
 )
 
-from merlin.core.message import Message
+from merlin.core.messages import Message
 from merlin.dataset.check import BlobCache, Reading, check
 from merlin.dataset.finding import Severity
-from merlin.dataset.limits import Limits, memory_needed
-from merlin.dataset.source import Entry
+from merlin.dataset.layout import Limits, memory_needed
+from merlin.git.source import Entry
 
 pytestmark = pytest.mark.unit
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.core.message import Message
-from merlin.dataset.conversation import turn_findings
+from merlin.core.messages import Message
+from merlin.dataset.example import turn_findings
 
 pytestmark = pytest.mark.unit
 

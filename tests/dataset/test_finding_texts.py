@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import merlin.dataset
-from merlin.core.text import keys
+from merlin.core.i18n import keys
 from merlin.dataset.finding import Finding, printable, short
 
 pytestmark = pytest.mark.unit

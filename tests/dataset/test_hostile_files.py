@@ -10,8 +10,8 @@ import random
 import pytest
 from dataset_tree import Tree, example_yaml, good_files
 
-from merlin.build.build import make
-from merlin.core.text import keys
+from merlin.core.i18n import keys
+from merlin.dataset.builds import make
 from merlin.dataset.finding import Severity
 
 pytestmark = pytest.mark.unit

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from merlin.dataset.example import read_example
-from merlin.dataset.importing import (
+from merlin.dataset.import_export import (
     ImportFormat,
     edits_of,
     format_of,

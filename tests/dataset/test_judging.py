@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.dataset.judging import MAX_FINDINGS, judge
-from merlin.dataset.reading import read
+from merlin.dataset.schema import MAX_FINDINGS, judge
+from merlin.dataset.yaml_reader import read
 
 pytestmark = pytest.mark.unit
 

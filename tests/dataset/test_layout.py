@@ -6,7 +6,7 @@ import pytest
 from dataset_tree import Tree, example_yaml, good_files, only_finding, rules
 
 from merlin.dataset.finding import Severity
-from merlin.dataset.limits import Limits
+from merlin.dataset.layout import Limits
 
 pytestmark = pytest.mark.unit
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.core.text import text
-from merlin.dataset.masking import mask
+from merlin.core.i18n import text
+from merlin.dataset.proposals import mask
 
 pytestmark = pytest.mark.unit
 

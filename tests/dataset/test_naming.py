@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.dataset.naming import Names, is_good, proposed
+from merlin.dataset.layout import Names, is_good, proposed
 
 pytestmark = pytest.mark.unit
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.build.record import Build
 from merlin.core.clock import utc_now
 from merlin.core.money import Price
-from merlin.dataset.editing import FileText
+from merlin.dataset.builds import Build
+from merlin.dataset.files import FileText
 from merlin.dataset.preview import difference, preview
-from merlin.job.forecast import forecast
+from merlin.training.policy import forecast
 
 pytestmark = pytest.mark.unit
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merlin.core.errors import Refused
-from merlin.dataset.rewording import first_words, parsed, reworded
+from merlin.dataset.example_yaml import first_words, parsed, reworded
 
 pytestmark = pytest.mark.unit
 

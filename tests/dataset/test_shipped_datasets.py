@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from merlin.build.build import make
 from merlin.cli.worktree import folders, work_tree
+from merlin.dataset.builds import make
 from merlin.dataset.check import check
 
 pytestmark = pytest.mark.functional

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.core.text import LANGUAGES, text
-from merlin.dataset import subject
+from merlin.core.i18n import LANGUAGES, text
+from merlin.dataset import changes
 
 pytestmark = pytest.mark.unit
 
 LINES = [
-    (subject.of_file("add", "examples/face/глаза.yaml"), "Новый пример face/глаза"),
-    (subject.of_file("edit", "examples/a.yaml"), "Правка примера a"),
-    (subject.of_file("delete", "examples/a.yaml"), "Удаление примера a"),
-    (subject.of_file("edit", "dataset.yaml"), "Правка dataset.yaml"),
-    (subject.of_file("add", "materials/lecture-01.md"), "Новый файл materials/lecture-01.md"),
-    (subject.of_import(1, "trial"), "Из файла в trial: 1 пример"),
-    (subject.of_import(22, "trial"), "Из файла в trial: 22 примера"),
-    (subject.COURSE, "Правка карточки курса"),
-    (subject.of_material("Add", "lecture", 3), "Новый материал: Лекция 3"),
-    (subject.of_material("Remove", "lab", 1), "Удаление материала: Лабораторная 1"),
+    (changes.of_file("add", "examples/face/глаза.yaml"), "Новый пример face/глаза"),
+    (changes.of_file("edit", "examples/a.yaml"), "Правка примера a"),
+    (changes.of_file("delete", "examples/a.yaml"), "Удаление примера a"),
+    (changes.of_file("edit", "dataset.yaml"), "Правка dataset.yaml"),
+    (changes.of_file("add", "materials/lecture-01.md"), "Новый файл materials/lecture-01.md"),
+    (changes.of_import(1, "trial"), "Из файла в trial: 1 пример"),
+    (changes.of_import(22, "trial"), "Из файла в trial: 22 примера"),
+    (changes.COURSE, "Правка карточки курса"),
+    (changes.of_material("Add", "lecture", 3), "Новый материал: Лекция 3"),
+    (changes.of_material("Remove", "lab", 1), "Удаление материала: Лабораторная 1"),
     (
-        subject.of_undoing(subject.of_import(5, "trial")),
+        changes.of_undoing(changes.of_import(5, "trial")),
         "Отмена — Из файла в trial: 5 примеров",
     ),
 ]
@@ -29,23 +29,23 @@ LINES = [
 
 @pytest.mark.parametrize(("line", "told"), LINES)
 def test_what_is_written_into_git_is_said_in_ones_language(line, told):
-    assert subject.words(line, "ru").replace("\xa0", " ") == told
+    assert changes.words(line, "ru").replace("\xa0", " ") == told
     for language in LANGUAGES:
-        notice = {"subject": subject.said(line), "commit": "0123456789"}
-        assert subject.words(line, language) in text(language, "notice-change-committed", **notice)
+        notice = {"subject": changes.said(line), "commit": "0123456789"}
+        assert changes.words(line, language) in text(language, "notice-change-committed", **notice)
 
 
 @pytest.mark.parametrize("line", ["Revert: " * 1000 + "Add example a", "Add example " + "a" * 5000])
 def test_a_line_longer_than_any_that_is_written_here_is_said_as_it_is(line):
-    assert subject.words(line, "ru") == line
+    assert changes.words(line, "ru") == line
 
 
 def test_a_line_as_long_as_may_be_is_told_however_often_it_undoes():
     line = "Revert: " * 25
-    assert len(line) == subject.LONGEST
-    assert subject.words(line, "ru").count("Отмена") == 25
+    assert len(line) == changes.LONGEST
+    assert changes.words(line, "ru").count("Отмена") == 25
 
 
 @pytest.mark.parametrize("line", ["", "Mend", "Import many examples", "Add examples", "Да"])
 def test_what_somebody_else_wrote_is_said_as_it_is(line):
-    assert subject.words(line, "ru") == line
+    assert changes.words(line, "ru") == line

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from merlin.core.message import Message
+from merlin.core.messages import Message
 from merlin.dataset import tokens
 
 pytestmark = pytest.mark.unit

@@ -6,7 +6,7 @@ import pytest
 from dataset_tree import check_files, example_yaml, good_files, only_finding, rules
 
 from merlin.dataset.finding import Severity
-from merlin.dataset.sameness import normal
+from merlin.dataset.lint import normal
 
 pytestmark = pytest.mark.unit
 

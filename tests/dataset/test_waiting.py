@@ -9,11 +9,9 @@ from datetime import UTC, datetime
 import pytest
 
 from merlin.core.errors import Refused
-from merlin.dataset.change import Asked, ChangeState, Edit, changes_of
-from merlin.dataset.editing import FileText
-from merlin.dataset.editor import editor_of
-from merlin.dataset.undoing import undoing
-from merlin.dataset.waiting import blob_of, is_behind, with_waiting
+from merlin.dataset.changes import Asked, ChangeState, Edit, changes_of, editor_of
+from merlin.dataset.commit_batch import undoing
+from merlin.dataset.files import FileText, blob_of, is_behind, with_waiting
 
 pytestmark = pytest.mark.unit
 

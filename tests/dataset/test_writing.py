@@ -8,9 +8,9 @@ from hypothesis import example as case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merlin.core.message import Message
+from merlin.core.messages import Message
 from merlin.dataset.example import Example, read_example
-from merlin.dataset.writing import write_example
+from merlin.dataset.example_yaml import write_example
 
 pytestmark = pytest.mark.unit
 

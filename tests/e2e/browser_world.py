@@ -10,10 +10,9 @@ import httpx
 from forked import start
 from waiting import longest, wait_until
 
-from merlin.chat.setting import BOT_NAME
+from merlin.app.texts import BOT_NAME, SettingRows
 from merlin.core.errors import MerlinError
-from merlin.store.database import open_database
-from merlin.store.settings import SettingRows
+from merlin.db.database import open_database
 
 
 @contextmanager

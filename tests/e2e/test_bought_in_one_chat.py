@@ -11,7 +11,7 @@ from browser_world import bot_and_api, browser_at, sign_in
 from waiting import longest
 from world import Lab
 
-from merlin.core.free_port import free_ports
+from merlin.core.server import free_ports
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.standin import TelegramStandIn

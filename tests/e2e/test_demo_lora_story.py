@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from waiting import longest
 
-from merlin.core.free_port import free_ports
+from merlin.core.server import free_ports
 from merlin.engine.model_store.store import ModelCard, files_in, sha256_of
 
 sys.path.append(str(Path(__file__).parents[1] / "engine"))

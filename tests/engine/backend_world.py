@@ -7,7 +7,7 @@ import hashlib
 import json
 from contextlib import aclosing
 
-from merlin.core.message import Message
+from merlin.core.messages import Message
 from merlin.engine.serving.base import Adapter, Finish, GenerationRequest
 
 

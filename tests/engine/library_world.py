@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hub_standin import REPOSITORY, base_files
 
-from merlin.core.lock import taken
+from merlin.core.durable_files import taken
 from merlin.engine.model_store.catalogue import remove
 from merlin.engine.model_store.pull import library_of, pull
 from merlin.engine.model_store.store import folder_of

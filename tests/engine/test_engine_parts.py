@@ -13,8 +13,8 @@ from engine_world import KEY
 from waiting import wait_until
 
 from merlin.core.errors import Refused
-from merlin.core.message import Message
-from merlin.core.text import text
+from merlin.core.i18n import text
+from merlin.core.messages import Message
 from merlin.engine import tokens
 from merlin.engine.database import LONGEST_KEY, STEPS, Repeats, Rows, wish_of
 from merlin.engine.job_queue import JobThread

@@ -7,7 +7,7 @@ import json
 import pytest
 from engine_world import jsonl
 
-from merlin.core.text import text
+from merlin.core.i18n import text
 from merlin.engine import training_file
 from merlin.engine.training_file import BadFile, conversations, preferences
 

@@ -10,7 +10,7 @@ from hub_standin import base_files
 from library_world import Library, written
 
 from merlin.core.errors import NotFound, Refused
-from merlin.core.text import LANGUAGES, text
+from merlin.core.i18n import LANGUAGES, text
 from merlin.engine.model_store.catalogue import Devices, listed
 from merlin.engine.trainers.base import Untrainable
 

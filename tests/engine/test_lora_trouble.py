@@ -10,7 +10,7 @@ import tiny_base
 from lora_world import TRAINER, in_this_process, task
 from small_disk import small_disk
 
-from merlin.core.text import text
+from merlin.core.i18n import text
 from merlin.engine.trainers.base import DPO, SUPERVISED, BadHyperparameter, BaseFiles, ModelFolder
 from merlin.engine.trainers.lora import hyperparameters
 

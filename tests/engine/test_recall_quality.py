@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from merlin.core.message import Message
+from merlin.core.messages import Message
 from merlin.engine.jobs import DEFAULT_SEED
 from merlin.engine.trainers.base import Epoch
 from merlin.engine.trainers.recall import RecallTrainer

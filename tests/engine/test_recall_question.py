@@ -2,7 +2,7 @@
 
 import pytest
 
-from merlin.core.message import Message
+from merlin.core.messages import Message
 from merlin.engine.trainers.recall.text import questions, taught, terms
 
 pytestmark = pytest.mark.unit

@@ -5,8 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from merlin.core.message import Message
-from merlin.core.text import LANGUAGES, text
+from merlin.core.i18n import LANGUAGES, text
+from merlin.core.messages import Message
 from merlin.engine.trainers.base import BadHyperparameter, Epoch, TrainerNote, Untrainable
 from merlin.engine.trainers.recall import RecallTrainer
 from merlin.engine.trainers.recall.model import Untaught, load

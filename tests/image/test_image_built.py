@@ -9,7 +9,7 @@ from image import Builder, base_files, why_not
 from machine import in_memory, made, wheels
 from waiting import Deadline, longest
 
-from merlin.core.free_port import free_ports
+from merlin.core.server import free_ports
 
 pytestmark = pytest.mark.integration
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from waiting import wait_until
 
-from merlin.inbox.owner import this_process
+from merlin.app.inbox import this_process
 
 pytestmark = pytest.mark.unit
 
@@ -41,7 +41,7 @@ def test_a_word_that_cannot_be_read_is_not_called_dead(word):
 
 
 def test_a_child_is_alive_until_it_has_ended():
-    say = "from merlin.inbox.owner import this_process;print(this_process(), flush=True); input()"
+    say = "from merlin.app.inbox import this_process;print(this_process(), flush=True); input()"
     child = subprocess.Popen(
         [sys.executable, "-c", say], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -57,7 +57,7 @@ def test_a_zombie_is_dead():
         [
             sys.executable,
             "-c",
-            "from merlin.inbox.owner import this_process; print(this_process())",
+            "from merlin.app.inbox import this_process; print(this_process())",
         ],
         stdout=subprocess.PIPE,
         text=True,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.inbox.update import read_update
+from merlin.app.inbox import read_update
 
 pytestmark = pytest.mark.unit
 

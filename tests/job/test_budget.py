@@ -6,11 +6,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from merlin.build.record import Build
 from merlin.core.money import Price
-from merlin.job.budget import Caps, estimate, month_start, refusal
-from merlin.model.sunset import refusal as sunset_refusal
-from merlin.model.sunset import warning_due
+from merlin.dataset.builds import Build
+from merlin.training.policy import Caps, estimate, month_start, refusal, refuse_fading_base
+from merlin.training.sunset import warning_due
 
 pytestmark = pytest.mark.unit
 
@@ -59,7 +58,7 @@ def test_a_month_begins_at_its_first_midnight():
     ("today", "held"), [(date(2026, 12, 15), False), (date(2026, 12, 16), True)]
 )
 def test_a_model_that_would_live_under_thirty_days_is_not_made(today, held):
-    assert (sunset_refusal("mini", date(2027, 1, 14), today) is not None) is held
+    assert (refuse_fading_base("mini", date(2027, 1, 14), today) is not None) is held
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from merlin.dataset.spec import Recipe
-from merlin.job.lifecycle import FINAL, Job, JobState, advance, again_s, launch_key
-from merlin.job.provider import JobReport
+from merlin.providers.base import JobReport
+from merlin.training.jobs import FINAL, Job, JobState, advance, again_s, launch_key
 
 pytestmark = pytest.mark.unit
 

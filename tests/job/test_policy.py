@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from merlin.build.verdict import Verdict, Word
 from merlin.dataset.spec import LaunchRule
-from merlin.job.policy import Decision, Situation, Step, decide
+from merlin.dataset.verdicts import Verdict, Word
+from merlin.training.policy import Decision, Situation, Step, decide
 
 pytestmark = pytest.mark.unit
 

@@ -10,10 +10,9 @@ from waiting import wait_until
 from world import KEY, Lab
 
 from merlin.core.killpoint import POINTS
-from merlin.dataset.change import Asked, ChangeState, Edit, changes_of
-from merlin.dataset.editor import editor_of
+from merlin.dataset.changes import Asked, ChangeState, Edit, changes_of, editor_of
+from merlin.db.notices import NoticeRows
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.store.notices import NoticeRows
 from merlin.wiring.changing import changes_of as rows_of
 from merlin.wiring.database import opened
 

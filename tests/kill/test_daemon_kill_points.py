@@ -9,9 +9,9 @@ from world import KEY, Lab
 
 from merlin.core import killpoint
 from merlin.core.errors import MerlinError
+from merlin.db.tables import BUILD, INTENT, JOB, NOTED
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.store.tables import BUILD, INTENT, JOB, NOTED
 from merlin.wiring.database import opened, reading
 
 pytestmark = pytest.mark.integration

@@ -12,16 +12,14 @@ from forked import code_of, start
 from served import serve_in
 from waiting import longest, wait_until
 
-from merlin.account.key import Scope
-from merlin.account.user import User
+from merlin.account.api_keys import KeyRows, Scope
+from merlin.account.users import User, UserRows
 from merlin.config import load
 from merlin.core.clock import iso, utc_now
-from merlin.core.free_port import free_ports
 from merlin.core.killpoint import POINTS
+from merlin.core.server import free_ports
+from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.store.cipher import load_or_make_key
-from merlin.store.keys import KeyRows
-from merlin.store.users import UserRows
 from merlin.wiring.database import opened, reading
 
 pytestmark = pytest.mark.integration

@@ -11,17 +11,15 @@ import yaml
 from forked import code_of, start
 from waiting import longest, wait_until
 
-from merlin.account.sign_in import How
-from merlin.account.user import User
+from merlin.account.sign_ins import How, SignInRows
+from merlin.account.users import User, UserRows
 from merlin.billing.ledger import EntryKind, faults
 from merlin.config import load
 from merlin.core.clock import iso, utc_now
-from merlin.core.free_port import free_ports
 from merlin.core.killpoint import POINTS
+from merlin.core.server import free_ports
+from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.yookassa.standin import YooKassaStandIn
-from merlin.store.cipher import load_or_make_key
-from merlin.store.sign_ins import SignInRows
-from merlin.store.users import UserRows
 from merlin.wiring.books import books_of
 from merlin.wiring.database import opened, reading
 

@@ -8,12 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
-from merlin.core.message import Message
-from merlin.job.provider import ModelCard
-from merlin.model.census import ANSWERED, MOST_ASKED, Census
-from merlin.model.evaluate import Answer
-from merlin.model.prove import Bench
-from merlin.model.registry import Model, ModelState
+from merlin.core.messages import Message
+from merlin.providers.base import ModelCard
+from merlin.training.evaluate import Answer
+from merlin.training.models import Model, ModelState
+from merlin.training.prove import ANSWERED, MOST_ASKED, Bench, Census
 
 pytestmark = pytest.mark.unit
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.build.verdict import Word
-from merlin.core.text import text
-from merlin.model.news import TOLD, News, Score, told_as
+from merlin.app.verdicts import TOLD, News, Score, told_as
+from merlin.core.i18n import text
+from merlin.dataset.verdicts import Word
 
 pytestmark = pytest.mark.unit
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import openai
 import pytest
 
-from merlin.core.text import text
+from merlin.core.i18n import text
 from merlin.sandbox import voice
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn

@@ -14,7 +14,7 @@ from protocol_nulls import fine_tune_answers, wrong_nulls
 from telegram_client import fetch
 from waiting import longest, wait_until
 
-from merlin.core.free_port import free_ports
+from merlin.core.server import free_ports
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.provider.training import Behaviour

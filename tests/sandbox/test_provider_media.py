@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import openai
 import pytest
 
-from merlin.adapters.openai_chat import OpenAIChat
-from merlin.chat.document import wrapped
+from merlin.chat.prompt import wrapped
 from merlin.core.errors import ProviderError
-from merlin.core.message import Image, Message, Usage
+from merlin.core.messages import Image, Message, Usage
+from merlin.providers.openai_chat import OpenAIChat
 from merlin.sandbox.provider.app import ProviderStandIn
 
 pytestmark = pytest.mark.functional

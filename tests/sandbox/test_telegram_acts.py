@@ -9,7 +9,7 @@ from telegram.error import BadRequest
 from telegram_client import fetch
 
 from merlin.core.errors import NotFound, Refused
-from merlin.core.utf16 import units
+from merlin.core.formatted_text import units
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.user_actions import parts
 

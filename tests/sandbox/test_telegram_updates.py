@@ -17,7 +17,7 @@ from telegram.error import BadRequest, Conflict
 from telegram_client import bot_of, fetch
 from waiting import wait_until
 
-from merlin.core.free_port import free_ports
+from merlin.core.server import free_ports
 from merlin.sandbox.telegram.standin import TelegramStandIn
 
 pytestmark = pytest.mark.functional

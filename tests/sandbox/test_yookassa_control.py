@@ -10,7 +10,7 @@ import requests
 from till_client import Client, asked
 from waiting import longest, wait_until
 
-from merlin.core.free_port import free_ports
+from merlin.core.server import free_ports
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.yookassa.shop import Behaviour
 from merlin.sandbox.yookassa.standin import YooKassaStandIn

@@ -10,13 +10,13 @@ from shop_world import ANNA, BORIS, Counter
 from store_world import BOT
 from waiting import wait_until
 
-from merlin.account.user import User
-from merlin.store.cipher import Cipher
-from merlin.store.database import open_database
-from merlin.store.outgoing import OutgoingRows
-from merlin.store.sessions import SessionRows
-from merlin.store.turns import TurnRows
-from merlin.store.updates import UpdateRows
+from merlin.account.users import User
+from merlin.app.inbox import UpdateRows
+from merlin.app.outbox import OutgoingRows
+from merlin.chat.sessions import SessionRows
+from merlin.chat.turns import TurnRows
+from merlin.db.database import open_database
+from merlin.db.encryption import Cipher
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

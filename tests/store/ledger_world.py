@@ -7,7 +7,7 @@ from datetime import UTC
 from shop_world import ANNA
 
 from merlin.billing.plan import plan_of
-from merlin.store.quotas import QuotaRows
+from merlin.billing.quota_store import QuotaRows
 
 
 def left(shop, kind, user_id=ANNA):

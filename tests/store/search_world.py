@@ -8,10 +8,9 @@ from pathlib import Path
 import yaml
 from store_world import AT, checked, examples, spec
 
-from merlin.course.search import Kind, Searcher
+from merlin.course.catalogue import CourseRows
+from merlin.course.search import Kind, Searcher, SearchRows
 from merlin.dataset.spec import CourseSpec, MaterialSpec
-from merlin.store.courses import CourseRows
-from merlin.store.search import SearchRows
 
 JUDGED = yaml.safe_load(
     (Path(__file__).parents[1] / "course" / "judged_queries.yaml").read_text("utf-8")

@@ -5,31 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from merlin.build.build import make
-from merlin.build.gather import NewBuild, Outcome
-from merlin.build.record import wish_of
-from merlin.build.verdict import Word
-from merlin.core.message import Message
+from merlin.app.reports import Reports
+from merlin.core.messages import Message
+from merlin.dataset.builds import make, wish_of
 from merlin.dataset.check import Checked
+from merlin.dataset.commits import JournalRows
 from merlin.dataset.example import Example
 from merlin.dataset.finding import Finding
-from merlin.dataset.source import Commit
+from merlin.dataset.gather import NewBuild, Outcome
 from merlin.dataset.spec import DatasetSpec, Recipe, SplitRule
-from merlin.job.budget import Caps
-from merlin.job.launching import Desk, Terms, launch_waiting
-from merlin.job.lifecycle import JobState
-from merlin.model.evaluate import Evaluation
-from merlin.model.promote import promote_newest
-from merlin.model.registry import ModelState
-from merlin.store.commits import JournalRows
-from merlin.store.jobs import JobRows
-from merlin.store.launches import LaunchRows
-from merlin.store.models import ModelRows
-from merlin.store.promotions import PromotionRows
-from merlin.store.reports import Reports
-from merlin.store.tables import VERDICT
-from merlin.store.values import verdict_of
-from merlin.store.verdicts import verdicts
+from merlin.dataset.verdicts import Word, verdict_of, verdicts
+from merlin.db.tables import VERDICT
+from merlin.git.source import Commit
+from merlin.training.evaluate import Evaluation
+from merlin.training.job_store import JobRows, LaunchRows
+from merlin.training.jobs import JobState
+from merlin.training.launch_plan import Desk, Terms, launch_waiting
+from merlin.training.model_store import ModelRows
+from merlin.training.models import ModelState
+from merlin.training.policy import Caps
+from merlin.training.promote import promote_newest
+from merlin.training.promotion_store import PromotionRows
 
 AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 FACE = "neurotypology"

@@ -6,19 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from merlin.account.consent import ConsentKind
-from merlin.account.role import Permission, Role, Standing
-from merlin.account.user import User
-from merlin.billing.term import Source
+from merlin.account.roles import RoleRows
+from merlin.account.users import ConsentKind, ConsentRows, User, UserRows
+from merlin.billing.subscription_store import TermRows
+from merlin.billing.subscriptions import Source
 from merlin.core.errors import NotFound, Refused
-from merlin.store.account_tables import ROLE_GRANT, USER
-from merlin.store.audit import AuditRows
-from merlin.store.cipher import Cipher
-from merlin.store.consents import ConsentRows
-from merlin.store.migrations import STEPS, migrate
-from merlin.store.roles import RoleRows
-from merlin.store.terms import TermRows
-from merlin.store.users import UserRows
+from merlin.core.permissions import Permission, Role, Standing
+from merlin.db.audit import AuditRows
+from merlin.db.encryption import Cipher
+from merlin.db.migrations import STEPS, migrate
+from merlin.db.tables import ROLE_GRANT, USER
 
 pytestmark = pytest.mark.integration
 
@@ -51,7 +48,7 @@ def noted(database):
 
 
 def test_people_of_the_second_schema_are_kept(empty_url):
-    from merlin.store.database import open_database
+    from merlin.db.database import open_database
 
     with open_database(empty_url) as database:
         migrate(database, STEPS[:2])

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from shop_world import ANNA, BORIS
 
-from merlin.billing.guard import AnswerCaps, Guard, Reach
+from merlin.app.personal_data import PeopleRows
+from merlin.billing.answer_caps import AnswerCaps
+from merlin.billing.cost_limits import Guard, Reach
+from merlin.billing.cost_store import AnswerCostRows
 from merlin.core.money import Cost
-from merlin.store.answer_costs import AnswerCostRows
-from merlin.store.cipher import Cipher
-from merlin.store.database import open_database
-from merlin.store.notices import NoticeRows
-from merlin.store.people import PeopleRows
+from merlin.db.database import open_database
+from merlin.db.encryption import Cipher
+from merlin.db.notices import NoticeRows
 
 pytestmark = pytest.mark.integration
 

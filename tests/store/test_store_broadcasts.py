@@ -7,20 +7,14 @@ from datetime import timedelta
 import pytest
 from store_world import BOT
 
-from merlin.account.user import User
-from merlin.core.notice import ADMINS
-from merlin.core.page import Page
-from merlin.core.request import RequestKind, RequestState
-from merlin.inbox.broadcast import BroadcastState, Delivered
-from merlin.inbox.errand import Errand
-from merlin.inbox.outgoing import Letter, OutgoingState
-from merlin.inbox.owner import this_process
-from merlin.store.broadcasts import BroadcastRows
-from merlin.store.errands import ErrandRows
-from merlin.store.gauges import Gauges
-from merlin.store.notices import NoticeRows
-from merlin.store.requests import RequestRows
-from merlin.store.users import UserRows
+from merlin.account.users import User, UserRows
+from merlin.app.broadcasts import BroadcastRows, BroadcastState, Delivered
+from merlin.app.health import Gauges
+from merlin.app.inbox import this_process
+from merlin.app.outbox import Errand, ErrandRows, Letter, OutgoingState
+from merlin.core.formatted_text import Page
+from merlin.db.notices import ADMINS, NoticeRows
+from merlin.db.requests import RequestKind, RequestRows, RequestState
 
 pytestmark = pytest.mark.integration
 

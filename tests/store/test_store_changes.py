@@ -7,18 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from store_world import AT, FACE, World, examples
 
-from merlin.build.verdict import Word
+from merlin.app.verdicts import NewsDesk
 from merlin.core.errors import NotFound
-from merlin.dataset.change import Asked, ChangeState, Edit, Landed, Theirs, changes_of
-from merlin.dataset.editor import editor_of
-from merlin.dataset.waiting import blob_of
-from merlin.job.lifecycle import JobState
-from merlin.store.changes import UNREADABLE, ChangeRows
-from merlin.store.changes_tables import CHANGE
-from merlin.store.cipher import Cipher
-from merlin.store.editing import EditingRows
-from merlin.store.news import NewsDesk
-from merlin.store.wake import WakeRow
+from merlin.dataset.change_queue import UNREADABLE, ChangeRows
+from merlin.dataset.changes import Asked, ChangeState, Edit, Landed, Theirs, changes_of, editor_of
+from merlin.dataset.file_index import EditingRows
+from merlin.dataset.files import blob_of
+from merlin.dataset.verdicts import Word
+from merlin.db.encryption import Cipher
+from merlin.db.processes import WakeRow
+from merlin.db.tables import CHANGE
+from merlin.training.jobs import JobState
 
 pytestmark = pytest.mark.integration
 

@@ -7,19 +7,15 @@ from dataclasses import replace
 import pytest
 from store_world import BOT
 
-from merlin.account.user import User
-from merlin.chat.session import Place
-from merlin.chat.turn import Question, Written
-from merlin.core.message import Usage
-from merlin.core.page import Page
-from merlin.inbox.outgoing import Letter, OutgoingState
-from merlin.inbox.owner import LEASE_S, this_process
-from merlin.inbox.update import Outcome, Update, UpdateState
-from merlin.store.cipher import Cipher
-from merlin.store.sessions import SessionRows
-from merlin.store.updates import UpdateRows
-from merlin.store.users import UserRows
-from merlin.store.wake import WakeRow
+from merlin.account.users import User, UserRows
+from merlin.app.inbox import LEASE_S, Outcome, Update, UpdateRows, UpdateState, this_process
+from merlin.app.outbox import Letter, OutgoingState
+from merlin.chat.sessions import Place, SessionRows
+from merlin.chat.turns import Question, Written
+from merlin.core.formatted_text import Page
+from merlin.core.messages import Usage
+from merlin.db.encryption import Cipher
+from merlin.db.processes import WakeRow
 
 pytestmark = pytest.mark.integration
 

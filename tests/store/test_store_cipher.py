@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merlin.core.errors import ConfigError
-from merlin.store.cipher import Cipher, SealBroken, load_or_make_key
+from merlin.db.encryption import Cipher, SealBroken, load_or_make_key
 
 pytestmark = pytest.mark.unit
 
@@ -84,7 +84,7 @@ def test_the_first_process_makes_a_key_file_for_its_owner_alone(tmp_path):
 
 def test_racing_processes_agree_on_one_key(tmp_path):
     code = (
-        "import sys, pathlib\nfrom merlin.store.cipher import load_or_make_key\n"
+        "import sys, pathlib\nfrom merlin.db.encryption import load_or_make_key\n"
         "print(load_or_make_key(pathlib.Path(sys.argv[1]), None).seal('слова').split('.')[1])"
     )
 

@@ -10,16 +10,15 @@ from pathlib import Path
 import pytest
 from store_world import FACE, World, commit, example, examples, finding, spec
 
-from merlin.build.gather import Outcome
-from merlin.build.record import wish_of
-from merlin.build.verdict import Word
-from merlin.core.message import Message
-from merlin.store.database import open_database
-from merlin.store.editing import EditingRows
-from merlin.store.migrations import migrate
-from merlin.store.pipeline import PipelineRows
-from merlin.store.tables import BUILD_EXAMPLE, COMMIT, EXAMPLE, EXAMPLE_TEXT
-from merlin.store.verdicts import IllegalMove, is_verdict, move
+from merlin.app.builds import PipelineRows
+from merlin.core.messages import Message
+from merlin.dataset.builds import wish_of
+from merlin.dataset.file_index import EditingRows
+from merlin.dataset.gather import Outcome
+from merlin.dataset.verdicts import IllegalMove, Word, is_verdict, move
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
+from merlin.db.tables import BUILD_EXAMPLE, COMMIT, EXAMPLE, EXAMPLE_TEXT
 
 pytestmark = pytest.mark.integration
 
@@ -29,7 +28,7 @@ import os, signal, sys
 sys.path.insert(0, "tests/store")
 from store_world import AT, World, commit, examples, finding, spec
 from merlin.core.clock import utc_now
-from merlin.store.database import open_database
+from merlin.db.database import open_database
 
 class Deadly(list):
     def __iter__(self):

@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 from store_world import AT, FACE, World, checked, commit, examples, spec
 
-from merlin.build.gather import Outcome
-from merlin.build.verdict import Word
 from merlin.core.errors import NotFound
+from merlin.course.catalogue import CourseRows
 from merlin.dataset.finding import Finding
+from merlin.dataset.gather import Outcome
 from merlin.dataset.spec import CourseSpec, MaterialSpec
-from merlin.store.course_tables import COURSE_INDEX
-from merlin.store.courses import CourseRows
-from merlin.store.database import open_database
-from merlin.store.migrations import STEPS, migrate
+from merlin.dataset.verdicts import Word
+from merlin.db.database import open_database
+from merlin.db.migrations import STEPS, migrate
+from merlin.db.tables import COURSE_INDEX
 
 pytestmark = pytest.mark.integration
 

@@ -12,12 +12,18 @@ import pytest
 from waiting import longest
 
 from merlin.core.errors import ConfigError, MerlinError
-from merlin.store.connections import connect
-from merlin.store.database import Database, open_database, transaction
-from merlin.store.faults import DatabaseAway, DatabaseBusy, DatabaseDamaged
-from merlin.store.migrations import migrate
-from merlin.store.tables import INTENT, WAKE
-from merlin.store.wake import WakeRow
+from merlin.db.connections import connect
+from merlin.db.database import (
+    Database,
+    DatabaseAway,
+    DatabaseBusy,
+    DatabaseDamaged,
+    open_database,
+    transaction,
+)
+from merlin.db.migrations import migrate
+from merlin.db.processes import WakeRow
+from merlin.db.tables import INTENT, WAKE
 
 pytestmark = pytest.mark.integration
 

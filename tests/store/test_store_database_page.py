@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from database_page import PAGE, ROWS, columns, drawn, rooms
+from database_page import PAGE, ROWS, SECTIONS, TABLES, columns, drawn
 
-from merlin.store.database import open_database
-from merlin.store.migrations import migrate
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
 
 pytestmark = pytest.mark.integration
-TABLES = {name: table for tables in rooms().values() for name, table in tables.items()}
 
 
 def test_the_page_shows_every_table_as_the_migrations_make_it():
@@ -18,6 +17,7 @@ def test_the_page_shows_every_table_as_the_migrations_make_it():
 
 def test_every_table_says_what_one_row_is():
     assert sorted(ROWS) == sorted(TABLES)
+    assert sorted(" ".join(SECTIONS.values()).split()) == sorted(TABLES)
 
 
 def test_the_tables_of_the_code_have_the_columns_of_the_schema(tmp_path):

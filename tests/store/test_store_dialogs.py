@@ -7,9 +7,8 @@ import json
 import pytest
 from store_world import BOT
 
-from merlin.chat.dialog import Dialog
-from merlin.store.chat_tables import DIALOG
-from merlin.store.dialogs import DialogRows
+from merlin.app.dialogs import Dialog, DialogRows
+from merlin.db.tables import DIALOG
 
 pytestmark = pytest.mark.integration
 

@@ -12,15 +12,15 @@ pytestmark = pytest.mark.functional
 
 PROGRAM = """
 import json, sys
-from merlin.store.drivers import leave_out_unused
+from merlin.db.drivers import leave_out_unused
 
 leave_out_unused(sys.argv[1])
-from merlin.store import database, faults
+from merlin.db import database
 
 was_loaded = sys.modules.get("psycopg") is not None
 import psycopg
 
-told = [each.__module__.partition(".")[0] for each in faults.DRIVER_ERRORS]
+told = [each.__module__.partition(".")[0] for each in database.DRIVER_ERRORS]
 print(json.dumps([was_loaded, told]))
 """
 

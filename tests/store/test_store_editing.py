@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 from store_world import AT, FACE, World, examples
 
-from merlin.dataset.change import Asked, Edit, changes_of
-from merlin.dataset.editor import editor_of
-from merlin.store.changes import ChangeRows
-from merlin.store.cipher import Cipher
-from merlin.store.editing import EditingRows
+from merlin.dataset.change_queue import ChangeRows
+from merlin.dataset.changes import Asked, Edit, changes_of, editor_of
+from merlin.dataset.file_index import EditingRows
+from merlin.db.encryption import Cipher
 
 pytestmark = pytest.mark.integration
 

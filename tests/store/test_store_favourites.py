@@ -9,12 +9,9 @@ import pytest
 from search_world import Catalogue, card
 
 from merlin.core.errors import NotFound, Refused
-from merlin.course import favourite
-from merlin.course.listing import START
-from merlin.store.database import open_database
-from merlin.store.favourites import FavouriteRows
-from merlin.store.listing import ListingRows
-from merlin.store.web_tables import FAVOURITE
+from merlin.course.listing import MOST, START, FavouriteRows, ListingRows
+from merlin.db.database import open_database
+from merlin.db.tables import FAVOURITE
 
 pytestmark = pytest.mark.integration
 
@@ -122,7 +119,7 @@ def test_nobody_keeps_more_than_the_most(catalogue, database):
     with pytest.raises(Refused):
         rows.add(ANNA, ids[2])
     assert rows.add(ANNA, ids[0]) is False
-    assert favourite.MOST > 2
+    assert MOST > 2
 
 
 def test_threads_that_race_keep_each_course_once(catalogue, database, url):

@@ -8,16 +8,13 @@ import pytest
 from store_world import BOT
 
 from merlin.account.retention import Retention
-from merlin.chat.group import Group, Hears
-from merlin.chat.session import Place
-from merlin.chat.turn import Question, Written
-from merlin.core.page import Page
-from merlin.inbox.outgoing import Letter, OutgoingState, Spot
-from merlin.inbox.owner import this_process
-from merlin.store.groups import GroupRows
-from merlin.store.inline import KEPT, InlineRows
-from merlin.store.outgoing import OutgoingRows
-from merlin.store.retention import RetentionRows
+from merlin.app.groups import KEPT, Group, GroupRows, Hears, InlineRows
+from merlin.app.inbox import this_process
+from merlin.app.outbox import Letter, OutgoingRows, OutgoingState, Spot
+from merlin.app.retention import RetentionRows
+from merlin.chat.sessions import Place
+from merlin.chat.turns import Question, Written
+from merlin.core.formatted_text import Page
 
 pytestmark = pytest.mark.integration
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from store_world import FACE, World, examples
 
-from merlin.job.lifecycle import JobState
-from merlin.job.provider import Checkpoint, JobEvent
-from merlin.model.registry import ModelState
-from merlin.store.jobs import IllegalStep
+from merlin.providers.base import Checkpoint, JobEvent
+from merlin.training.job_store import IllegalStep
+from merlin.training.jobs import JobState
+from merlin.training.models import ModelState
 
 pytestmark = pytest.mark.integration
 

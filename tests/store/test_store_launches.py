@@ -9,17 +9,16 @@ from datetime import timedelta
 import pytest
 from store_world import FACE, World, commit, examples, spec
 
-from merlin.build.verdict import Word
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Price
-from merlin.job import budget
-from merlin.job.budget import Caps
-from merlin.job.launching import Desk, NewJob, launch_by_hand
-from merlin.job.lifecycle import FORBIDDEN, JobState, launch_key
-from merlin.job.policy import Decision, Step
-from merlin.model.registry import ModelState
-from merlin.store.launches import LaunchRows
-from merlin.store.wake import WakeRow
+from merlin.dataset.verdicts import Word
+from merlin.db.processes import WakeRow
+from merlin.training import policy
+from merlin.training.job_store import LaunchRows
+from merlin.training.jobs import FORBIDDEN, JobState, launch_key
+from merlin.training.launch_plan import Desk, NewJob, launch_by_hand
+from merlin.training.models import ModelState
+from merlin.training.policy import Caps, Decision, Step
 
 pytestmark = pytest.mark.integration
 
@@ -252,7 +251,7 @@ def test_a_launch_by_hand_beyond_the_cap_says_which(world, clock):
     price = Price("USD", 0, 0, 0, 1_000_000)
     world.push(1, examples(12))
     (verdict,) = world.launches.waiting()
-    cost = budget.estimate(price, world.launches.build(1), {})
+    cost = policy.estimate(price, world.launches.build(1), {})
     terms = replace(world.desk.terms["engine"], price=lambda _: price, caps=Caps(None, cost))
 
     class Meanwhile(LaunchRows):

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from merlin.core.errors import LeadTaken
-from merlin.store.faults import DatabaseAway
-from merlin.store.lead import Lead
+from merlin.db.database import DatabaseAway
+from merlin.db.processes import Lead
 
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 CHILD = """
 import pathlib, sys
-from merlin.store.lead import Lead
+from merlin.db.processes import Lead
 lead = Lead(pathlib.Path(sys.argv[1]), sys.argv[2])
 print("leads" if lead.take() else "waits", flush=True)
 sys.stdin.read()

@@ -10,15 +10,15 @@ import pytest
 from ledger_world import left, state, terms
 from shop_world import ANNA, BORIS, STARS, YOOKASSA, Counter
 
-from merlin.account.user import User
-from merlin.billing.amount import Amount, Currency
+from merlin.account.users import User
+from merlin.app.personal_data import PeopleRows
 from merlin.billing.ledger import EntryKind, Paid
 from merlin.billing.plan import UNLIMITED, Format, plan_of
-from merlin.billing.purchase import PurchaseState
+from merlin.billing.purchases import PurchaseState
+from merlin.billing.quota_store import QuotaRows
 from merlin.core.errors import NotFound
-from merlin.store.database import open_database
-from merlin.store.people import PeopleRows
-from merlin.store.quotas import QuotaRows
+from merlin.core.money import Amount, Currency
+from merlin.db.database import open_database
 
 pytestmark = pytest.mark.integration
 

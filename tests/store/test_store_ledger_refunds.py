@@ -9,11 +9,11 @@ import pytest
 from ledger_world import left, state, terms
 from shop_world import ANNA, BORIS, STARS, YOOKASSA
 
-from merlin.billing.amount import Currency
 from merlin.billing.ledger import Returned
 from merlin.billing.plan import Format
-from merlin.billing.purchase import PurchaseState
+from merlin.billing.purchases import PurchaseState
 from merlin.core.errors import NotFound, Refused
+from merlin.core.money import Currency
 
 pytestmark = pytest.mark.integration
 

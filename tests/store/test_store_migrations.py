@@ -9,17 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from merlin.store import (
-    account_tables,
-    changes_tables,
-    chat_tables,
-    course_tables,
-    ratings_tables,
-    tables,
-)
-from merlin.store.database import open_database
-from merlin.store.migrations import STEPS, NewerSchema, applied, migrate, pending
-from merlin.store.tables import WAKE
+from merlin.db import tables
+from merlin.db.database import open_database
+from merlin.db.migrations import STEPS, NewerSchema, applied, migrate, pending
+from merlin.db.tables import WAKE
 
 pytestmark = pytest.mark.integration
 
@@ -28,8 +21,8 @@ NAMES = [step.__name__ for step in STEPS]
 
 KILLED_IN_A_STEP = """
 import os, signal, sys
-from merlin.store.database import open_database
-from merlin.store.migrations import STEPS, migrate
+from merlin.db.database import open_database
+from merlin.db.migrations import STEPS, migrate
 
 def m999_half(database):
     database.script("CREATE TABLE half (id BIGINT);\\nUPDATE wake SET counter = 99;\\n")
@@ -79,15 +72,7 @@ def test_the_first_schema_is_brought_up_with_its_rows(empty_url):
 
 
 def test_every_named_column_is_in_the_schema(database):
-    rooms = {
-        **vars(tables),
-        **vars(account_tables),
-        **vars(changes_tables),
-        **vars(chat_tables),
-        **vars(course_tables),
-        **vars(ratings_tables),
-    }
-    named = {each for each in rooms.values() if isinstance(each, tables.Table)}
+    named = {each for each in vars(tables).values() if isinstance(each, tables.Table)}
     assert len(named) > 20
     for table in named:
         assert columns(database, table.__name__) == set(table._columns), table.__name__
@@ -148,13 +133,13 @@ def test_examples_that_were_revoked_before_their_step_are_known_after_it(empty_u
         migrate(database, STEPS[:before])
         for state, example_id in (("withdrawn", "from-chat/a"), ("committed", "from-chat/b")):
             row = {**proposal, "state": state, "example_id": example_id}
-            database.add(ratings_tables.PROPOSAL, {**row, "reviewed_at": None})
+            database.add(tables.PROPOSAL, {**row, "reviewed_at": None})
         for by, kind, name in (("merlin", "delete", "c"), ("7", "delete", "d")):
             path = f"face/examples/from-chat/{name}.yaml"
             row = {**change, "change_id": name, "kind": kind, "path": path, "by_whom": by}
-            database.add(changes_tables.CHANGE, row)
+            database.add(tables.CHANGE, row)
         migrate(database)
-        kept = database.rows(ratings_tables.REVOKED_EXAMPLE.select())
+        kept = database.rows(tables.REVOKED_EXAMPLE.select())
     assert sorted((row["dataset"], row["example_id"]) for row in kept) == [
         ("face", "from-chat/a"),
         ("face", "from-chat/c"),

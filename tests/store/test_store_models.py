@@ -11,11 +11,11 @@ import pytest
 from store_world import FACE, World, commit, examples, spec
 
 from merlin.core.errors import NotFound, Refused
-from merlin.job.lifecycle import JobState
-from merlin.model.promote import Candidate, promote_by_hand, promote_newest, roll_back
-from merlin.model.registry import ModelState
-from merlin.store.database import open_database
-from merlin.store.promotions import PromotionRows
+from merlin.db.database import open_database
+from merlin.training.jobs import JobState
+from merlin.training.models import ModelState
+from merlin.training.promote import Candidate, promote_by_hand, promote_newest, roll_back
+from merlin.training.promotion_store import PromotionRows
 
 pytestmark = pytest.mark.integration
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 import pytest
 from store_world import BOT
 
-from merlin.chat.rating import Rating
-from merlin.chat.session import Place
-from merlin.chat.transcript import SUMMARY
-from merlin.chat.turn import Question, Written
+from merlin.app.sessions import OwnTalkRows
+from merlin.chat.feedback import Rating, RatingRows
+from merlin.chat.sessions import SUMMARY, Place, SessionRows
+from merlin.chat.turns import Question, TurnRows, Written
 from merlin.core.clock import iso
-from merlin.core.message import Usage
+from merlin.core.messages import Usage
 from merlin.core.money import Cost
-from merlin.store.own_talks import OwnTalkRows
-from merlin.store.ratings import RatingRows
-from merlin.store.sessions import SessionRows
-from merlin.store.turns import TurnRows
 
 pytestmark = pytest.mark.integration
 

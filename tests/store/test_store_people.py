@@ -9,52 +9,40 @@ from datetime import UTC, timedelta
 
 import pytest
 
-from merlin.account.user import User
+from merlin.account.users import User, UserRows
+from merlin.app.personal_data import PeopleRows
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.billing.quota import Gift, Spent
+from merlin.billing.quota_store import QuotaRows
 from merlin.core.clock import iso
-from merlin.store import (
-    account_tables,
-    admin_tables,
-    billing_tables,
-    changes_tables,
-    chat_tables,
-    course_tables,
-    group_tables,
-    ratings_tables,
-    tables,
-    web_tables,
+from merlin.db import tables
+from merlin.db.encryption import Cipher
+from merlin.db.keyring import SEALED
+from merlin.db.personal_data import AUTHORS, NOBODY, TRACES
+from merlin.db.tables import (
+    AUDIT,
+    BROADCAST,
+    BUILD,
+    BUILD_EXAMPLE,
+    CHANGE,
+    COMMIT,
+    EXAMPLE,
+    EXAMPLE_TEXT,
+    LEDGER,
+    LEFT_BEHIND,
+    PROPOSAL,
+    PURCHASE,
+    QUOTA_USE,
+    RATING,
+    SESSION,
+    TURN,
+    UPDATE,
 )
-from merlin.store.account_tables import AUDIT, QUOTA_USE
-from merlin.store.admin_tables import BROADCAST
-from merlin.store.billing_tables import LEDGER, PURCHASE
-from merlin.store.changes_tables import CHANGE
-from merlin.store.chat_tables import SESSION, TURN, UPDATE
-from merlin.store.cipher import Cipher
-from merlin.store.people import PeopleRows
-from merlin.store.quotas import QuotaRows
-from merlin.store.ratings_tables import LEFT_BEHIND, PROPOSAL, RATING
-from merlin.store.sealed_columns import SEALED
-from merlin.store.tables import BUILD, BUILD_EXAMPLE, COMMIT, EXAMPLE, EXAMPLE_TEXT
-from merlin.store.traces import AUTHORS, NOBODY, TRACES
-from merlin.store.users import UserRows
 
 pytestmark = pytest.mark.integration
 
 ANNA, BORIS, BOT = 987654321, 123456789, 7
 GROUP = -100200300
-ROOMS = (
-    account_tables,
-    admin_tables,
-    billing_tables,
-    changes_tables,
-    chat_tables,
-    course_tables,
-    group_tables,
-    ratings_tables,
-    tables,
-    web_tables,
-)
 # Columns that only somebody's number or name can stand in.
 PERSONAL = {"user_id", "chat_id", "by_whom", "by_user", "to_whom", "target", "reviewed_by"}
 SHA = "a" * 40
@@ -76,8 +64,7 @@ def until(clock):
 
 
 def every_table():
-    rooms = [value for room in ROOMS for value in vars(room).values()]
-    return {each for each in rooms if isinstance(each, tables.Table)}
+    return {each for each in vars(tables).values() if isinstance(each, tables.Table)}
 
 
 def types(database, table):

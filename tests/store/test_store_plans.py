@@ -7,15 +7,15 @@ import re
 import pytest
 from store_world import AT, FACE, World, examples
 
-from merlin.store.changes import ChangeRows
-from merlin.store.chronicle import ChronicleRows
-from merlin.store.cipher import Cipher
-from merlin.store.database import open_database
-from merlin.store.editing import EditingRows
-from merlin.store.migrations import migrate
-from merlin.store.news import NewsDesk
-from merlin.store.notices import NoticeRows
-from merlin.store.requests import RequestRows
+from merlin.app.pipeline import ChronicleRows
+from merlin.app.verdicts import NewsDesk
+from merlin.dataset.change_queue import ChangeRows
+from merlin.dataset.file_index import EditingRows
+from merlin.db.database import open_database
+from merlin.db.encryption import Cipher
+from merlin.db.migrations import migrate
+from merlin.db.notices import NoticeRows
+from merlin.db.requests import RequestRows
 
 pytestmark = pytest.mark.integration
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.store.database import open_database
-from merlin.store.migrations import migrate
-from merlin.store.prepared import Prepared, Slot, slots
-from merlin.store.tables import INTENT, NOTICE
+from merlin.db.database import Prepared, Slot, open_database, slots
+from merlin.db.migrations import migrate
+from merlin.db.tables import INTENT, NOTICE
 
 pytestmark = pytest.mark.integration
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.store.chat_tables import PRESET
-from merlin.store.cipher import load_or_make_key
-from merlin.store.presets import PresetRows
-from merlin.store.windows import WindowRows
+from merlin.chat.model_catalogue import WindowRows
+from merlin.chat.presets import PresetRows
+from merlin.db.encryption import load_or_make_key
+from merlin.db.tables import PRESET
 
 pytestmark = pytest.mark.integration
 

@@ -8,14 +8,14 @@ from datetime import timedelta
 import pytest
 from shop_world import ANNA, BORIS, STARS, VERA, YOOKASSA, Counter
 
-from merlin.account.user import User
-from merlin.billing import settling
-from merlin.billing.promo import Promo
-from merlin.billing.purchase import PurchaseState
-from merlin.billing.till import Status
+from merlin.account.users import User
+from merlin.app.personal_data import PeopleRows
+from merlin.billing import payments
+from merlin.billing.promo_codes import Promo
+from merlin.billing.purchases import PurchaseState
 from merlin.core.errors import NotFound, Refused
-from merlin.store.database import open_database
-from merlin.store.people import PeopleRows
+from merlin.db.database import open_database
+from merlin.providers.payments import Status
 
 pytestmark = pytest.mark.integration
 
@@ -232,7 +232,7 @@ def test_a_use_is_free_once_nobody_looks_at_its_order_any_more(last, clock):
     while purchase.look_at is not None:
         clock.now = max(clock.now, purchase.look_at)
         last.books.asking.due(clock())
-        settling.expire(last.books, purchase, clock())
+        payments.expire(last.books, purchase, clock())
         purchase = last.books.purchases.get(purchase.purchase_id)
     assert uses(last, "LAST") == 0
     assert last.order(BORIS, promo="LAST").order.promo == "LAST"

@@ -8,10 +8,9 @@ from datetime import timedelta
 import pytest
 from shop_world import ANNA, BORIS, STARS, YOOKASSA, Counter
 
-from merlin.billing.purchase import LOOKED_FOR, PurchaseState
+from merlin.billing.purchases import LOOKED_FOR, MOST_OPEN, PurchaseState
 from merlin.core.errors import NotFound, Refused
-from merlin.store.database import open_database
-from merlin.store.purchases import MOST_OPEN
+from merlin.db.database import open_database
 
 pytestmark = pytest.mark.integration
 

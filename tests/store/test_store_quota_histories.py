@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.account.zone import zone_of
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.billing.quota import Gift, Period, Reserved
-from merlin.store.database import open_database
-from merlin.store.quotas import QuotaRows
+from merlin.billing.quota_store import QuotaRows
+from merlin.core.clock import zone_of
+from merlin.db.database import open_database
 
 pytestmark = pytest.mark.integration
 

@@ -7,16 +7,15 @@ from datetime import UTC, timedelta
 
 import pytest
 
-from merlin.account.user import User
-from merlin.account.zone import zone_of
+from merlin.account.users import User, UserRows
 from merlin.billing.plan import UNLIMITED, Allowance, Format, Plan
 from merlin.billing.quota import MOST, Gift, Period, Reserved, Spent, UseState
+from merlin.billing.quota_store import QuotaRows
+from merlin.core.clock import zone_of
 from merlin.core.errors import Refused
-from merlin.store.account_tables import QUOTA_USE, USER
-from merlin.store.audit import AuditRows
-from merlin.store.database import open_database
-from merlin.store.quotas import QuotaRows
-from merlin.store.users import UserRows
+from merlin.db.audit import AuditRows
+from merlin.db.database import open_database
+from merlin.db.tables import QUOTA_USE, USER
 
 pytestmark = pytest.mark.integration
 

@@ -8,28 +8,28 @@ from pathlib import Path
 import pytest
 from store_world import FACE, World, example, examples
 
-from merlin.chat.rating import Rating, Thumbs
-from merlin.chat.review import MOST_WAITING, Approval, Draft, ProposalState
-from merlin.chat.session import Place
-from merlin.chat.turn import Question, Written
+from merlin.chat.feedback import Rating, RatingRows, Thumbs
+from merlin.chat.sessions import Place, SessionRows
+from merlin.chat.turns import Question, TurnRows, Written
 from merlin.core.errors import NotFound
-from merlin.dataset.change import ChangeKind, ChangeState, Landed
-from merlin.dataset.editor import editor_of
+from merlin.dataset.change_queue import ChangeRows
+from merlin.dataset.changes import ChangeKind, ChangeState, Landed, editor_of
 from merlin.dataset.example import read_example
-from merlin.store.changes import ChangeRows
-from merlin.store.chat_tables import TURN
-from merlin.store.cipher import Cipher
-from merlin.store.editing import EditingRows
-from merlin.store.following import FollowingRows
-from merlin.store.lineage import LineageRows
-from merlin.store.notices import NoticeRows
-from merlin.store.proposals import ProposalRows, file_of
-from merlin.store.ratings import RatingRows
-from merlin.store.ratings_tables import PROPOSAL, RATING
-from merlin.store.sealed_columns import SEALED
-from merlin.store.sessions import SessionRows
-from merlin.store.tables import COMMIT
-from merlin.store.turns import TurnRows
+from merlin.dataset.file_index import EditingRows
+from merlin.dataset.proposals import (
+    MOST_WAITING,
+    Approval,
+    Draft,
+    FollowingRows,
+    ProposalRows,
+    ProposalState,
+    file_of,
+)
+from merlin.db.encryption import Cipher
+from merlin.db.keyring import SEALED
+from merlin.db.notices import NoticeRows
+from merlin.db.tables import COMMIT, PROPOSAL, RATING, TURN
+from merlin.training.model_store import LineageRows
 
 pytestmark = pytest.mark.integration
 
@@ -281,7 +281,7 @@ def test_a_removal_is_asked_for_anew_where_somebody_changed_the_file(
     proposals.withdraw(ANNA)
     following.follow()
     batch = changes.claim()
-    from merlin.dataset.change import Theirs
+    from merlin.dataset.changes import Theirs
 
     changes.settle(batch, Landed(None, {batch.batch_id: Theirs("b2", "other")}))
     lies(database, example_id, "b2")
@@ -310,34 +310,32 @@ def test_a_model_is_told_by_its_build_its_commit_and_the_examples_that_said_it(d
 def test_every_column_that_somebody_seals_is_known():
     """Read the sources: a dict entry, or a value, that the cipher seals."""
     sealing = re.compile(r'"(\w+)": (?:self\._sealed|self\._cipher\.seal)\(')
-    folder = Path(__file__).parents[2] / "merlin" / "store"
+    folder = Path(__file__).parents[2] / "merlin"
     found = {
-        name for path in folder.glob("*.py") for name in sealing.findall(path.read_text("utf-8"))
+        name for path in folder.rglob("*.py") for name in sealing.findall(path.read_text("utf-8"))
     }
     known = {name for names in SEALED.values() for name in names}
     assert found <= known
     # These are sealed a line before they are put into a row.
     assert known - found == {"shown_name", "reason", "prompt"}
-    sealers = {path.stem for path in folder.glob("*.py") if ".seal(" in path.read_text("utf-8")}
+    sealers = {path.stem for path in folder.rglob("*.py") if ".seal(" in path.read_text("utf-8")}
     # Whoever comes along here stands in `sealed_columns` too.
     assert sealers == {
+        "api_keys",
         "broadcasts",
-        "changes",
+        "change_queue",
         "dialogs",
         "groups",
-        "inline",
+        "idempotency",
+        "inbox",
         "keyring",
-        "keys",
-        "logins",
-        "outgoing",
+        "outbox",
         "presets",
         "proposals",
         "purchases",
-        "renewals",
-        "repeats",
         "sessions",
         "sign_ins",
+        "subscription_store",
         "turns",
-        "updates",
         "users",
     }

@@ -8,14 +8,14 @@ from datetime import timedelta
 import pytest
 from shop_world import ANNA, STARS, YOOKASSA, Counter
 
-from merlin.billing.amount import Amount, Currency
+from merlin.app.personal_data import PeopleRows
 from merlin.billing.ledger import Returned
-from merlin.billing.purchase import PurchaseState
-from merlin.billing.refund import RefundState
+from merlin.billing.purchases import PurchaseState
+from merlin.billing.refunds import RefundState
 from merlin.core.errors import NotFound, Refused
-from merlin.store.audit import AuditRows
-from merlin.store.database import open_database
-from merlin.store.people import PeopleRows
+from merlin.core.money import Amount, Currency
+from merlin.db.audit import AuditRows
+from merlin.db.database import open_database
 
 pytestmark = pytest.mark.integration
 

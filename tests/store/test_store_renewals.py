@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 from shop_world import ANNA, BORIS, STARS, YOOKASSA, Counter
 
-from merlin.billing.buying import Wanted, renewing
+from merlin.billing.orders import Wanted, renewing
 from merlin.billing.plan import plan_named
-from merlin.billing.purchase import PurchaseState
-from merlin.billing.renewal import RenewalState
+from merlin.billing.purchases import PurchaseState
+from merlin.billing.subscriptions import RenewalState
 from merlin.core.errors import NotFound
-from merlin.store.database import open_database
+from merlin.db.database import open_database
 
 pytestmark = pytest.mark.integration
 

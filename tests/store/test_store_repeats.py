@@ -7,9 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.account.repeat import KEPT, PATIENCE, Answer, Begun, Clash, Named
-from merlin.store.database import open_database
-from merlin.store.repeats import RepeatRows
+from merlin.db.database import open_database
+from merlin.db.idempotency import KEPT, PATIENCE, Answer, Begun, Clash, Named, RepeatRows
 
 pytestmark = pytest.mark.integration
 

@@ -8,12 +8,11 @@ from dataclasses import replace
 import pytest
 from store_world import FACE, World, commit, example, examples, finding, spec
 
-from merlin.build.build import read_build, write
 from merlin.core.errors import NotFound
-from merlin.core.message import Message
-from merlin.core.notice import ADMINS
-from merlin.store.notices import NoticeRows
-from merlin.store.requests import RequestRows
+from merlin.core.messages import Message
+from merlin.dataset.builds import read_build, write
+from merlin.db.notices import ADMINS, NoticeRows
+from merlin.db.requests import RequestRows
 
 pytestmark = pytest.mark.integration
 

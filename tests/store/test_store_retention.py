@@ -5,21 +5,15 @@ from __future__ import annotations
 import pytest
 
 from merlin.account.retention import Retention
-from merlin.chat.rating import Rating
-from merlin.chat.session import Place
-from merlin.chat.turn import Question, Written
+from merlin.app.inbox import UpdateState
+from merlin.app.retention import RetentionRows
+from merlin.chat.feedback import Rating, RatingRows
+from merlin.chat.sessions import Place, SessionRows
+from merlin.chat.turns import Question, TurnRows, Written
 from merlin.core.clock import iso
-from merlin.inbox.update import UpdateState
-from merlin.store.account_tables import AUDIT
-from merlin.store.chat_tables import SESSION, UPDATE
-from merlin.store.cipher import Cipher
-from merlin.store.notices import NoticeRows
-from merlin.store.ratings import RatingRows
-from merlin.store.ratings_tables import RATING
-from merlin.store.retention import RetentionRows
-from merlin.store.sessions import SessionRows
-from merlin.store.tables import NOTICE
-from merlin.store.turns import TurnRows
+from merlin.db.encryption import Cipher
+from merlin.db.notices import NoticeRows
+from merlin.db.tables import AUDIT, NOTICE, RATING, SESSION, UPDATE
 
 pytestmark = pytest.mark.integration
 

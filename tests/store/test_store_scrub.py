@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.store.scrub import scrubbed, scrubbed_paper
+from merlin.db.personal_data import scrubbed, scrubbed_paper
 
 pytestmark = pytest.mark.unit
 

@@ -8,11 +8,11 @@ import pytest
 from search_world import JUDGED, Catalogue, card, judged
 from store_world import AT
 
+from merlin.course.catalogue import CourseRows
 from merlin.course.search import Hit, Kind
-from merlin.store.course_tables import COURSE_INDEX, SEARCH_ENTRY
-from merlin.store.courses import CourseRows
-from merlin.store.database import open_database
-from merlin.store.migrations import STEPS, migrate
+from merlin.db.database import open_database
+from merlin.db.migrations import STEPS, migrate
+from merlin.db.tables import COURSE_INDEX, SEARCH_ENTRY
 
 pytestmark = pytest.mark.integration
 

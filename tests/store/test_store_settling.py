@@ -9,12 +9,12 @@ from itertools import permutations
 import pytest
 from shop_world import ANNA, BORIS
 
-from merlin.billing.amount import Amount, Currency
-from merlin.billing.purchase import PurchaseState
-from merlin.billing.settling import REASONS, Settled, expire, reason_key
-from merlin.billing.till import Mismatch, Status
-from merlin.core.text import LANGUAGES, keys
-from merlin.store.people import PeopleRows
+from merlin.app.personal_data import PeopleRows
+from merlin.billing.payments import REASONS, Settled, expire, reason_key
+from merlin.billing.purchases import PurchaseState
+from merlin.core.i18n import LANGUAGES, keys
+from merlin.core.money import Amount, Currency
+from merlin.providers.payments import Mismatch, Status
 
 pytestmark = pytest.mark.integration
 

@@ -7,18 +7,13 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.account.account import FIRST_ID
-from merlin.account.login import LIFE, LoginState
-from merlin.account.sign_in import How
-from merlin.account.user import User
+from merlin.account.accounts import FIRST_ID, MOST_BROWSERS, AccountRows
+from merlin.account.sign_ins import LIFE, How, LoginRows, LoginState, SignInRows
+from merlin.account.users import User, UserRows
+from merlin.app.personal_data import PeopleRows
 from merlin.core.errors import Refused
-from merlin.store.accounts import MOST_BROWSERS, AccountRows
-from merlin.store.audit import AuditRows
-from merlin.store.cipher import Cipher
-from merlin.store.logins import LoginRows
-from merlin.store.people import PeopleRows
-from merlin.store.sign_ins import SignInRows
-from merlin.store.users import UserRows
+from merlin.db.audit import AuditRows
+from merlin.db.encryption import Cipher
 
 pytestmark = pytest.mark.integration
 

@@ -11,17 +11,13 @@ import pytest
 from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound
 from merlin.core.heartbeat import Heartbeat
-from merlin.core.intent import IntentState
-from merlin.core.notice import ADMINS
-from merlin.core.request import RequestState
-from merlin.store import keyring
-from merlin.store.cipher import load_or_make_key
-from merlin.store.heartbeats import HeartbeatRows
-from merlin.store.intents import IntentRows
-from merlin.store.keyring import HolderRows
-from merlin.store.notices import NoticeRows
-from merlin.store.requests import RequestRows
-from merlin.store.wake import WakeRow
+from merlin.db import keyring
+from merlin.db.encryption import load_or_make_key
+from merlin.db.intents import IntentRows, IntentState
+from merlin.db.keyring import HolderRows
+from merlin.db.notices import ADMINS, NoticeRows
+from merlin.db.processes import HeartbeatRows, WakeRow
+from merlin.db.requests import RequestRows, RequestState
 
 pytestmark = pytest.mark.integration
 

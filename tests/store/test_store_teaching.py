@@ -8,25 +8,17 @@ from datetime import date, timedelta
 import pytest
 from store_world import AT, FACE, World, examples, finding
 
-from merlin.account.consent import ConsentKind
-from merlin.chat.interest import Stretch
-from merlin.chat.rating import Rating
-from merlin.chat.session import Place
-from merlin.chat.turn import Question, Written
+from merlin.account.users import ConsentKind, ConsentRows
+from merlin.app.builds import PipelineRows
+from merlin.chat.feedback import InterestRows, Rating, RatingRows, Stretch
+from merlin.chat.sessions import Place, SessionRows
+from merlin.chat.turns import Question, TurnRows, Written
 from merlin.core.errors import NotFound
-from merlin.core.request import RequestKind
-from merlin.dataset.change import Asked, Edit, Landed, changes_of
-from merlin.dataset.editor import editor_of
-from merlin.store.changes import ChangeRows
-from merlin.store.cipher import Cipher
-from merlin.store.consents import ConsentRows
-from merlin.store.editing import EditingRows
-from merlin.store.interest import InterestRows
-from merlin.store.pipeline import PipelineRows
-from merlin.store.ratings import RatingRows
-from merlin.store.requests import RequestRows
-from merlin.store.sessions import SessionRows
-from merlin.store.turns import TurnRows
+from merlin.dataset.change_queue import ChangeRows
+from merlin.dataset.changes import Asked, Edit, Landed, changes_of, editor_of
+from merlin.dataset.file_index import EditingRows
+from merlin.db.encryption import Cipher
+from merlin.db.requests import RequestKind, RequestRows
 
 pytestmark = pytest.mark.integration
 

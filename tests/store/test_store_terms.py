@@ -8,14 +8,13 @@ from datetime import timedelta
 import pytest
 from shop_world import ANNA, BORIS, Counter
 
-from merlin.account.user import User
+from merlin.account.users import User, UserRows
+from merlin.app.personal_data import PeopleRows
 from merlin.billing.plan import plan_of
-from merlin.billing.term import Source, Term
+from merlin.billing.subscriptions import Source, Term
 from merlin.core.errors import NotFound, Refused
-from merlin.store.audit import AuditRows
-from merlin.store.database import open_database
-from merlin.store.people import PeopleRows
-from merlin.store.users import UserRows
+from merlin.db.audit import AuditRows
+from merlin.db.database import open_database
 
 pytestmark = pytest.mark.integration
 

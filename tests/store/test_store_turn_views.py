@@ -6,16 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.chat.session import Place
-from merlin.chat.tally import Newest
-from merlin.chat.turn import Question, Written
-from merlin.core.message import Usage
+from merlin.app.texts import SettingRows
+from merlin.chat.sessions import Place, SessionRows
+from merlin.chat.turns import Newest, Question, TurnRows, TurnViews, Written
+from merlin.core.messages import Usage
 from merlin.core.money import Cost
-from merlin.store.cipher import Cipher
-from merlin.store.sessions import SessionRows
-from merlin.store.settings import SettingRows
-from merlin.store.turn_views import TurnViews
-from merlin.store.turns import TurnRows
+from merlin.db.encryption import Cipher
 
 pytestmark = pytest.mark.integration
 

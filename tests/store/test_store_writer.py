@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 from waiting import longest
 
-from merlin.store.database import open_database
-from merlin.store.faults import DatabaseAway, DatabaseBusy
-from merlin.store.migrations import migrate
-from merlin.store.notices import NoticeRows
-from merlin.store.tables import NOTICE
-from merlin.store.writer import GROUPS_A_CHECKPOINT, Writer
+from merlin.db.database import DatabaseAway, DatabaseBusy, open_database
+from merlin.db.migrations import migrate
+from merlin.db.notices import NoticeRows
+from merlin.db.tables import NOTICE
+from merlin.db.writer import GROUPS_A_CHECKPOINT, Writer
 
 pytestmark = pytest.mark.integration
 

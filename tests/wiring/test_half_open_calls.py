@@ -13,7 +13,7 @@ import httpx
 import pytest
 from waiting import longest, wait_until
 
-from merlin.core.free_port import free_ports
+from merlin.core.server import free_ports
 
 pytestmark = pytest.mark.functional
 

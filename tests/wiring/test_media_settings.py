@@ -11,7 +11,7 @@ import yaml
 from merlin.chat.media import MEGABYTE, MediaLimits
 from merlin.config import load
 from merlin.core.errors import ConfigError
-from merlin.model.sunset import Reliance, fading
+from merlin.training.sunset import Reliance, fading
 
 pytestmark = pytest.mark.unit
 

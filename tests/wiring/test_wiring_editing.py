@@ -8,9 +8,9 @@ from waiting import wait_until
 from world import KEY, Lab
 
 from merlin.core.errors import MerlinError
-from merlin.dataset.change import ChangeState, Edit
+from merlin.dataset.changes import ChangeState, Edit
+from merlin.db.processes import Lead
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.store.lead import Lead
 from merlin.wiring.editing import editing
 from merlin.wiring.reading import status
 

@@ -17,26 +17,23 @@ from http import HTTPStatus
 
 from starlette.requests import Request
 
-from merlin.account.key import Scope
-from merlin.account.role import Permission
+from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller
 from merlin.api.openai_compat.quota import Asker, asker_of, is_free, opened, settle
 from merlin.api.openai_compat.responses import note, refusal_of
 from merlin.api.problems import Refusal, language_of_request, unwished
 from merlin.api.services import ApiServices
+from merlin.app.ask import Asked, name_of, wish_of
 from merlin.billing.plan import UNLIMITED
-from merlin.chat.desk import Desk
-from merlin.chat.door import Asked, name_of, wish_of
-from merlin.chat.reply import Ending, Reply
+from merlin.chat.answer import Desk, Ending, Reply, Stop
 from merlin.chat.route import Choice, choices, only
-from merlin.chat.steering import WishRefused
-from merlin.chat.stop import Stop
 from merlin.core.errors import MerlinError
+from merlin.core.formatted_text import whole
+from merlin.core.i18n import text
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger, redact
-from merlin.core.message import Message
-from merlin.core.text import text
-from merlin.core.utf16 import whole
+from merlin.core.messages import Message, WishRefused
+from merlin.core.permissions import Permission
 
 log = get_logger(__name__)
 

@@ -13,23 +13,22 @@ from datetime import datetime, timedelta, tzinfo
 from http import HTTPStatus
 from math import ceil
 
-from merlin.account.zone import zone_of
 from merlin.api.auth import Caller
 from merlin.api.problems import QUOTA, Refusal
 from merlin.api.services import ApiServices
-from merlin.billing.guard import Guard
+from merlin.app.ask import ALONE, NUMBER_BITS, Asked, is_known, name_of, wish_of
+from merlin.billing.cost_limits import Guard
 from merlin.billing.plan import UNLIMITED, Plan, plan_of
 from merlin.billing.quota import Left, Spent
-from merlin.chat.door import ALONE, NUMBER_BITS, Asked, is_known, name_of, wish_of
-from merlin.chat.reply import Reply
+from merlin.chat.answer import Reply, report
 from merlin.chat.route import Choice, first_choice
-from merlin.chat.trouble import report
 from merlin.chat.window import fits
-from merlin.core import moment
+from merlin.core import i18n
+from merlin.core.clock import zone_of
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.log import get_logger, redact
 from merlin.core.money import Cost
-from merlin.dataset.naming import is_good
+from merlin.dataset.layout import is_good
 
 BY = "api:door"
 
@@ -134,7 +133,7 @@ def _refuse_too_dear(services: ApiServices, asker: Asker) -> None:
     now = services.clock()
     found = _guard(services).over(asker.user_id, now)
     if found is not None:
-        until = moment.told(found.until, asker.zone, asker.language)
+        until = i18n.told(found.until, asker.zone, asker.language)
         status, key = HTTPStatus.TOO_MANY_REQUESTS, f"guard-{found.reach.value}"
         raise _later(Refusal(status, key, QUOTA, until=until), found.until, now)
 
@@ -155,7 +154,7 @@ def _spent(asker: Asker, left: Left, now: datetime) -> Refusal:
         kind=kind,
         limit=left.limit or 0,
         period=left.period.value,
-        until=moment.told(left.resets_at, asker.zone, asker.language),
+        until=i18n.told(left.resets_at, asker.zone, asker.language),
     )
     return _later(refusal, left.resets_at, now)
 

@@ -19,9 +19,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from merlin.api.problems import not_here, wrong, wrong_values
-from merlin.chat.door import ALONE, Asked, dataset_of
-from merlin.chat.steering import Steering
-from merlin.core.message import Image, Message
+from merlin.app.ask import ALONE, Asked, dataset_of
+from merlin.core.messages import Image, Message, Steering
 
 BODY_BYTES = 1024 * 1024
 MOST_MESSAGES = 200

@@ -16,10 +16,10 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from merlin.api.problems import Refusal
-from merlin.chat.lineage import Origin
-from merlin.chat.reply import Ending, Reply
+from merlin.chat.answer import Ending, Reply
 from merlin.chat.route import Choice, Standing
-from merlin.core.text import text
+from merlin.core.i18n import text
+from merlin.training.model_store import Origin
 
 Json = dict[str, object]
 _SAFE = " /:-_.~@+,;=()"

@@ -18,8 +18,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from merlin.account.key import Scope
-from merlin.account.role import Permission
+from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, holding
 from merlin.api.idempotency import KEY_HEADER, Keep, once, once_in_pieces
 from merlin.api.openai_compat import responses, schema
@@ -30,12 +29,13 @@ from merlin.api.openai_compat.responses import ResponseMeta
 from merlin.api.problems import Refusal, answered, language_of_request, read_body
 from merlin.api.problems import error as error_of
 from merlin.api.services import ApiServices
-from merlin.chat.door import Asked
-from merlin.chat.lineage import Origin
-from merlin.chat.reply import Reply
+from merlin.app.ask import Asked
+from merlin.chat.answer import Reply
 from merlin.core.errors import MerlinError
+from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
-from merlin.core.text import text
+from merlin.core.permissions import Permission
+from merlin.training.model_store import Origin
 
 MOST = 1000
 

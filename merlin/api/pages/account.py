@@ -18,9 +18,8 @@ from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.key import NEEDS, ApiKey, Scope
-from merlin.account.sign_in import SignIn
-from merlin.account.zone import zone_of
+from merlin.account.api_keys import NEEDS, ApiKey, Scope
+from merlin.account.sign_ins import SignIn
 from merlin.api.auth import SIGN_IN, Person, forget, require_same_origin
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PageRequest, Visiting, render_page
@@ -31,11 +30,12 @@ from merlin.api.rest import account as me_routes
 from merlin.api.rest.account import Me, me_of
 from merlin.billing.plan import Format, Plan, plan_of
 from merlin.billing.quota import Left
-from merlin.core import moment
+from merlin.core import i18n
+from merlin.core.clock import zone_of
 from merlin.core.errors import MerlinError, NotFound, Refused
-from merlin.core.text import LANGUAGES, text
-from merlin.core.web.answering import NEVER_KEPT, seen_other
-from merlin.core.web.speech import LANGUAGE_COOKIE, remember
+from merlin.core.i18n import LANGUAGES, text
+from merlin.core.web.assets import NEVER_KEPT, seen_other
+from merlin.core.web.browser import LANGUAGE_COOKIE, remember
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 _FROM_HERE = [Depends(require_same_origin)]
@@ -147,7 +147,7 @@ def _left(visit: PageRequest, left: Left, zone: tzinfo) -> LeftRow:
     title = visit.say(f"format-{left.kind.value}")
     if left.limit is None or left.remaining is None:
         return LeftRow(title, visit.say("left-any"), None)
-    until = moment.brief(left.resets_at, zone, visit.language)
+    until = i18n.brief(left.resets_at, zone, visit.language)
     # Packs and gifts are told apart from it.
     remaining = left.remaining - left.gifts
     said = visit.say("left", remaining=remaining, limit=left.limit, until=until)
@@ -183,7 +183,7 @@ def _sign_in(visit: PageRequest, sign_in: SignIn, zone: tzinfo) -> SignInRow:
 
 
 def _day(at: datetime, zone: tzinfo, visit: PageRequest) -> str:
-    return moment.brief(at, zone, visit.language)
+    return i18n.brief(at, zone, visit.language)
 
 
 @router.post("/me/keys", dependencies=_FROM_HERE)

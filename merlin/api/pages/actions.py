@@ -22,7 +22,7 @@ from merlin.api.idempotency import KEY_HEADER, once
 from merlin.api.pages.page import PATTERN, PageRequest
 from merlin.api.problems import Problem, wrong_values
 from merlin.core.errors import DatasetError, MerlinError, Refused
-from merlin.core.text import text
+from merlin.core.i18n import text
 
 Mark = Annotated[str, Form(pattern=PATTERN)]
 # What a form was refused for, to be said beside it; all else is a page of its own.

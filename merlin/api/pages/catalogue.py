@@ -36,10 +36,9 @@ from merlin.api.pages.page import (
 )
 from merlin.api.problems import Problem
 from merlin.api.services import Rows
-from merlin.core.web.answering import own_address, seen_other
+from merlin.core.web.assets import own_address, seen_other
 from merlin.course.catalogue import KINDS, Course
-from merlin.course.highlight import spans
-from merlin.course.search import LONGEST
+from merlin.course.search import LONGEST, spans
 from merlin.course.search import Found as Searched
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

@@ -14,9 +14,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from merlin.account.key import Scope
-from merlin.account.role import Permission
-from merlin.account.zone import zone_of
+from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, Person
 from merlin.api.openai_compat.chat import begun
 from merlin.api.openai_compat.quota import asker_of
@@ -26,15 +24,17 @@ from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PageRequest, Visiting, bot_href, course_href, render_page
 from merlin.api.pages.plans import has_shop
 from merlin.api.problems import Problem, Refusal
+from merlin.app.ask import Asked, name_of
 from merlin.billing.plan import Format, plan_of
 from merlin.billing.quota import Left
-from merlin.chat.door import Asked, name_of
-from merlin.core import moment
+from merlin.core import i18n
+from merlin.core.clock import zone_of
 from merlin.core.errors import MerlinError
-from merlin.core.message import Message
-from merlin.core.web.answering import NEVER_KEPT
+from merlin.core.messages import Message
+from merlin.core.permissions import Permission
+from merlin.core.web.assets import NEVER_KEPT
 from merlin.course.catalogue import Course
-from merlin.model.registry import Serving
+from merlin.training.models import Serving
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -176,7 +176,7 @@ async def _view(visit: PageRequest, course: Course) -> ChatView:
         title=course.title(visit.language),
         model=name_of(course.slug),
         serving=serving.model.build_version if serving else "",
-        since=moment.brief(serving.since, zone, visit.language) if serving else "",
+        since=i18n.brief(serving.since, zone, visit.language) if serving else "",
         left=told.words,
         is_over=told.is_over,
         has_shop=has_shop(visit),
@@ -200,6 +200,6 @@ async def _left(visit: PageRequest, course: Course) -> _Left:
     of_text = await services.store.read(read)
     if of_text.remaining is None:
         return _Left()
-    until = moment.brief(of_text.resets_at, zone, visit.language)
+    until = i18n.brief(of_text.resets_at, zone, visit.language)
     words = visit.say("left-questions", remaining=of_text.remaining, until=until)
     return _Left(words, is_over=of_text.remaining == 0)

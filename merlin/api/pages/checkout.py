@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, Form, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from merlin.account.account import is_of_telegram
+from merlin.account.accounts import is_of_telegram
 from merlin.api.auth import Person, require_same_origin
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PageRequest, Visiting, render_page
@@ -30,16 +30,16 @@ from merlin.api.pages.plans import (
     ways,
 )
 from merlin.api.payments import orders
-from merlin.billing.amount import MOST_MINOR, Amount
-from merlin.billing.buying import Wanted
-from merlin.billing.contact import contact_of
+from merlin.billing.orders import Wanted
 from merlin.billing.plan import Plan
-from merlin.billing.promo import Promo, priced
-from merlin.billing.purchase import Till, promise_of
+from merlin.billing.promo_codes import Promo, priced
+from merlin.billing.purchases import Till, promise_of
 from merlin.core.errors import MerlinError, NotFound, Refused, TillError
+from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
-from merlin.core.text import text
-from merlin.core.web.answering import NEVER_KEPT, seen_other
+from merlin.core.money import MOST_MINOR, Amount
+from merlin.core.web.assets import NEVER_KEPT, seen_other
+from merlin.providers.payments import contact_of
 
 log = get_logger(__name__)
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

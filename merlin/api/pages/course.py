@@ -16,7 +16,6 @@ from fastapi import APIRouter, Path
 from markupsafe import Markup
 from starlette.responses import Response
 
-from merlin.account.role import Permission
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.markdown import Heading, Rendered, Words, rendered
 from merlin.api.pages.page import (
@@ -30,9 +29,10 @@ from merlin.api.pages.page import (
     tagged,
 )
 from merlin.api.permissions import account_name
+from merlin.app.permissions import leads
 from merlin.core.errors import NotFound
+from merlin.core.permissions import Permission
 from merlin.course.catalogue import KINDS, Course, Material
-from merlin.course.leading import leads
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -19,9 +19,9 @@ from merlin.api.pages.page import Layout, drawn, here, language_shown, sign_in_h
 from merlin.api.problems import Problem, answer
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.log import get_logger, redact
-from merlin.core.web.answering import NEVER_KEPT, packed, seen_other
-from merlin.core.web.page_route import Troubles, page_route
-from merlin.core.web.speech import theme_shown
+from merlin.core.web.assets import NEVER_KEPT, packed, seen_other
+from merlin.core.web.browser import theme_shown
+from merlin.core.web.templates import Troubles, page_route
 
 log = get_logger(__name__)
 

@@ -38,16 +38,16 @@ from merlin.api.pages.plans import goods, may_be_led_to, may_be_paid_here, pack_
 from merlin.api.payments import orders
 from merlin.api.payments.orders import BY_BUYER
 from merlin.billing.ledger import Entry, EntryKind
+from merlin.billing.payments import reason_key
 from merlin.billing.plan import plan_named
-from merlin.billing.purchase import ID_LENGTH, LOOKED_FOR, Purchase, PurchaseState, Till
+from merlin.billing.purchases import ID_LENGTH, LOOKED_FOR, Purchase, PurchaseState, Till
 from merlin.billing.quota import Given
-from merlin.billing.refund import Refund, RefundState
-from merlin.billing.settling import reason_key
-from merlin.billing.term import Term
+from merlin.billing.refunds import Refund, RefundState
+from merlin.billing.subscriptions import Term
 from merlin.core.errors import NotFound
-from merlin.core.text import text
-from merlin.core.web.answering import NEVER_KEPT, seen_other
-from merlin.core.web.chip import Chip
+from merlin.core.i18n import text
+from merlin.core.web.assets import NEVER_KEPT, seen_other
+from merlin.core.web.templates import Chip
 
 _SHORT = 8
 _UNASKED = (PurchaseState.CREATED, PurchaseState.ASKING)

@@ -30,24 +30,31 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.role import Permission, Role
-from merlin.account.user import User
-from merlin.account.zone import zone_of
+from merlin.account.users import User
 from merlin.api.auth import Anyone, AuthMethod, Caller, Person
 from merlin.api.permissions import led
 from merlin.api.problems import Problem, language_of_request
 from merlin.api.services import ApiServices, Rows
+from merlin.app.texts import BOT_NAME
 from merlin.billing.plan import on_sale
-from merlin.chat.setting import BOT_NAME
-from merlin.core import moment
+from merlin.core import i18n
+from merlin.core.clock import zone_of
+from merlin.core.i18n import LANGUAGES, keys, language_of, number, text
 from merlin.core.money import told
-from merlin.core.number import number
-from merlin.core.text import LANGUAGES, keys, language_of, text
-from merlin.core.web.answering import ASKED_AGAIN, VARY, own_address, packed, seen_other
-from merlin.core.web.assets import PREFIX, STATIC, WEB, Assets, sent
-from merlin.core.web.chip import BAD, JOB, OK, PLAIN, RUN, WAIT, Chip, Look
-from merlin.core.web.drawing import Drawing
-from merlin.core.web.speech import (
+from merlin.core.permissions import Permission, Role
+from merlin.core.web.assets import (
+    ASKED_AGAIN,
+    PREFIX,
+    STATIC,
+    VARY,
+    WEB,
+    Assets,
+    own_address,
+    packed,
+    seen_other,
+    sent,
+)
+from merlin.core.web.browser import (
     LANGUAGE_COOKIE,
     THEME_COOKIE,
     THEMES,
@@ -56,6 +63,7 @@ from merlin.core.web.speech import (
     remember,
     theme_shown,
 )
+from merlin.core.web.templates import BAD, JOB, OK, PLAIN, RUN, WAIT, Chip, Drawing, Look
 from merlin.course.catalogue import Course
 
 asset_router = APIRouter()
@@ -294,7 +302,7 @@ def when(visit: PageRequest, at: datetime | str | None) -> str:
     moment_at = datetime.fromisoformat(at) if isinstance(at, str) else at
     user = visit.caller.user
     zone = zone_of((user.zone if user else None) or visit.services.timezone)
-    return moment.brief(moment_at.astimezone(UTC), zone, visit.language)
+    return i18n.brief(moment_at.astimezone(UTC), zone, visit.language)
 
 
 def day(visit: PageRequest, at: date) -> str:

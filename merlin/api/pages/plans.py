@@ -19,8 +19,6 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Form, Path, Query
 from starlette.responses import Response
 
-from merlin.account import audit
-from merlin.account.zone import zone_of
 from merlin.api.auth import Person, require_same_origin
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
@@ -33,19 +31,18 @@ from merlin.api.pages.page import (
     render_page,
     sign_in_href,
 )
-from merlin.billing.buying import Shop, begin_trial
+from merlin.app.texts import TERMS, legal_text
+from merlin.billing.orders import Shop, begin_trial
 from merlin.billing.plan import Allowance, Format, Plan, on_sale, plan_named, plan_of
-from merlin.billing.promo import Promo
-from merlin.billing.purchase import Promise, Purchase, Till
+from merlin.billing.promo_codes import Promo
+from merlin.billing.purchases import Promise, Purchase, Till
 from merlin.billing.quota import Given
-from merlin.billing.renewal import PAY_BEFORE, Renewal, RenewalState
-from merlin.billing.term import Source, Term
-from merlin.chat.setting import TERMS, legal_text
-from merlin.core.clock import in_zone
+from merlin.billing.subscriptions import PAY_BEFORE, Renewal, RenewalState, Source, Term
+from merlin.core.clock import in_zone, zone_of
 from merlin.core.errors import NotFound, Refused
-from merlin.core.number import number
-from merlin.core.text import language_of, text
-from merlin.core.web.answering import NEVER_KEPT, seen_other
+from merlin.core.i18n import language_of, number, text
+from merlin.core.web.assets import NEVER_KEPT, seen_other
+from merlin.db import audit
 
 
 @dataclass(frozen=True, slots=True)

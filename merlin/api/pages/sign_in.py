@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.login import PAYLOAD, LoginState
+from merlin.account.sign_ins import PAYLOAD, LoginState
 from merlin.api.auth import SIGN_IN, forget, require_same_origin
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PageRequest, Visiting, render_page
@@ -30,8 +30,8 @@ from merlin.api.rest.sign_in import (
     sign_in_by_password,
     start_login,
 )
-from merlin.core.text import text
-from merlin.core.web.answering import NEVER_KEPT, own_address, seen_other
+from merlin.core.i18n import text
+from merlin.core.web.assets import NEVER_KEPT, own_address, seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Next = Annotated[str, Form()]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 from merlin.api.services import ApiServices
-from merlin.billing.buying import Shop
-from merlin.billing.purchase import Purchase, Till
-from merlin.billing.till import Payments, Returns, Wish
+from merlin.billing.orders import Shop
+from merlin.billing.purchases import Purchase, Till
 from merlin.core.errors import Refused, TillAway, TillError
+from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
-from merlin.core.notice import ADMINS
-from merlin.core.text import text
+from merlin.db.notices import ADMINS
+from merlin.providers.payments import Payments, Returns, Wish
 
 # So long YooKassa knows by its key that a call comes again; an hour less than the day it says.
 KEY_LIVES = timedelta(hours=23)

@@ -30,14 +30,14 @@ from merlin.api.payments.gateway import (
 from merlin.api.payments.refunds import read_returns
 from merlin.api.payments.renewals import record_failed_renewal, record_renewal
 from merlin.api.services import ApiServices
-from merlin.billing import buying
-from merlin.billing.buying import Wanted
-from merlin.billing.purchase import Purchase, PurchaseState, next_look
-from merlin.billing.settling import Settled, expire, settle, tell_code_taken
-from merlin.billing.till import Seen, Status, mismatch
+from merlin.billing import orders
+from merlin.billing.orders import Wanted
+from merlin.billing.payments import Settled, expire, settle, tell_code_taken
+from merlin.billing.purchases import Purchase, PurchaseState, next_look
 from merlin.core.errors import Refused, TillDoubt, TillError
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger, redact
+from merlin.providers.payments import Seen, Status, mismatch
 
 # Clocks differ, and a list is asked for by time.
 _EARLIER = timedelta(hours=1)
@@ -261,7 +261,7 @@ async def placed(services: ApiServices, wanted: Wanted) -> Purchase:
     Raises NotFound and Refused as `buying.order` does.
     """
     books, shop = services.rows.books, shop_of(services)
-    return await services.store.do(lambda: buying.order(books, shop, wanted, services.clock))
+    return await services.store.do(lambda: orders.order(books, shop, wanted, services.clock))
 
 
 async def asked(services: ApiServices, purchase_id: str) -> Purchase:

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from merlin.api.payments.gateway import payments_of
 from merlin.api.services import ApiServices
 from merlin.billing.ledger import EntryKind
-from merlin.billing.purchase import Purchase, Till
-from merlin.billing.till import Seen, Status
+from merlin.billing.purchases import Purchase, Till
 from merlin.core.errors import NotFound
 from merlin.core.log import get_logger
-from merlin.core.notice import ADMINS
+from merlin.db.notices import ADMINS
+from merlin.providers.payments import Seen, Status
 
 log = get_logger(__name__)
 

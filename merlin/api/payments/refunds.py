@@ -13,15 +13,15 @@ from functools import partial
 
 from merlin.api.payments.gateway import KEY_LIVES, is_final, note, returns_of
 from merlin.api.services import ApiServices
-from merlin.billing.amount import Amount
 from merlin.billing.ledger import Returned
-from merlin.billing.purchase import Till, next_look
-from merlin.billing.refund import Refund, RefundState
-from merlin.billing.settling import give_back, tell_returned
-from merlin.billing.till import SeenRefund
+from merlin.billing.payments import give_back, tell_returned
+from merlin.billing.purchases import Till, next_look
+from merlin.billing.refunds import Refund, RefundState
 from merlin.core.errors import TillError
 from merlin.core.killpoint import reached
-from merlin.core.notice import ADMINS
+from merlin.core.money import Amount
+from merlin.db.notices import ADMINS
+from merlin.providers.payments import SeenRefund
 
 _UNDER_WAY = (RefundState.WANTED, RefundState.SENDING)
 BY_HAND = "yookassa"

@@ -12,23 +12,22 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
-from merlin.account.account import is_of_telegram
-from merlin.account.zone import zone_of
+from merlin.account.accounts import is_of_telegram
 from merlin.api.payments.gateway import shop_of
 from merlin.api.services import ApiServices
-from merlin.billing import buying
-from merlin.billing.amount import Amount
+from merlin.billing import orders
 from merlin.billing.books import Books
-from merlin.billing.buying import Wanted
+from merlin.billing.orders import Wanted
+from merlin.billing.payments import reason_key
 from merlin.billing.plan import plan_named
-from merlin.billing.purchase import Purchase, Till
-from merlin.billing.renewal import MOST_TRIES, PAY_BEFORE, Renewal, RenewalState
-from merlin.billing.settling import reason_key
-from merlin.billing.till import Seen
-from merlin.core.clock import in_zone, iso
+from merlin.billing.purchases import Purchase, Till
+from merlin.billing.subscriptions import MOST_TRIES, PAY_BEFORE, Renewal, RenewalState
+from merlin.core.clock import in_zone, iso, zone_of
 from merlin.core.errors import NotFound, Refused
+from merlin.core.i18n import LANGUAGES
 from merlin.core.log import get_logger
-from merlin.core.text import LANGUAGES
+from merlin.core.money import Amount
+from merlin.providers.payments import Seen
 
 ENDS_BEFORE = timedelta(days=1)
 
@@ -195,7 +194,7 @@ def _order(services: ApiServices, renewal: Renewal) -> None:
     number = renewal.tries + 1
     try:
         plan = shop.plan(renewal.plan)
-        order = buying.renewing(books, shop, plan, wanted, (renewal.renewal_id, number))
+        order = orders.renewing(books, shop, plan, wanted, (renewal.renewal_id, number))
     except (NotFound, Refused) as error:
         log.warning("a plan is not renewed", plan=renewal.plan, reason=str(error))
         books.renewals.stop(renewal.renewal_id, renewal.user_id, RenewalState.FAILED)

@@ -9,15 +9,15 @@ from typing import Any
 from pydantic import Field
 
 from merlin.api.schema import Shape
-from merlin.billing.amount import Amount, Currency
 from merlin.billing.ledger import Entry, EntryKind
+from merlin.billing.payments import reason_key
 from merlin.billing.plan import Format
-from merlin.billing.promo import Listed
-from merlin.billing.purchase import Purchase, PurchaseState, Till
-from merlin.billing.refund import Refund, RefundState
-from merlin.billing.renewal import Renewal, RenewalState
-from merlin.billing.settling import reason_key
-from merlin.core.text import text
+from merlin.billing.promo_codes import Listed
+from merlin.billing.purchases import Purchase, PurchaseState, Till
+from merlin.billing.refunds import Refund, RefundState
+from merlin.billing.subscriptions import Renewal, RenewalState
+from merlin.core.i18n import text
+from merlin.core.money import Amount, Currency
 
 BOUGHT = "the promise of the order, in the caller's language; as it was when it was ordered"
 

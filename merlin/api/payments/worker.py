@@ -20,14 +20,14 @@ from merlin.api.payments.reconciliation import EVERY, reconcile
 from merlin.api.payments.refunds import send_refund
 from merlin.api.payments.renewals import notify_expiry, notify_renewals, order_due, renewal_of
 from merlin.api.services import ApiServices
-from merlin.billing.purchase import Purchase, PurchaseState, Till
-from merlin.billing.refund import Refund
-from merlin.billing.renewal import RenewalState
+from merlin.billing.purchases import Purchase, PurchaseState, Till
+from merlin.billing.refunds import Refund
+from merlin.billing.subscriptions import RenewalState
 from merlin.core.clock import StepWatch, iso, utc_now
 from merlin.core.errors import MerlinError, TillError
 from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger, redact
-from merlin.core.notice import tell_failing
+from merlin.db.notices import tell_failing
 
 _UNASKED = (PurchaseState.CREATED, PurchaseState.ASKING)
 

@@ -16,14 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.account.account import folded, is_of_telegram, own_name
-from merlin.account.audit import user as told_user
-from merlin.account.key import ApiKey, Scope, beyond
-from merlin.account.password import LEAST, MOST, hashed, judge
-from merlin.account.role import PERMISSIONS, Permission, Role, Standing
-from merlin.account.sign_in import How, SignIn
-from merlin.account.user import User
-from merlin.account.zone import zone_of
+from merlin.account.accounts import LEAST, MOST, folded, hashed, is_of_telegram, judge, own_name
+from merlin.account.api_keys import ApiKey, Scope, beyond
+from merlin.account.sign_ins import How, SignIn
+from merlin.account.users import User
 from merlin.api.auth import (
     BROWSER,
     SIGN_IN,
@@ -41,12 +37,15 @@ from merlin.api.rate_limits import LoginThrottle
 from merlin.api.rest.sessions import CostShown, UsageShown, costs_shown
 from merlin.api.schema import WHOLE
 from merlin.api.services import ApiServices
+from merlin.app.permissions import leads
+from merlin.app.sessions import Spending
 from merlin.billing.plan import Format, plan_of
 from merlin.billing.quota import Left
-from merlin.billing.term import Source, Term
-from merlin.chat.own import Spending
+from merlin.billing.subscriptions import Source, Term
+from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound, Refused
-from merlin.course.leading import leads
+from merlin.core.permissions import PERMISSIONS, Permission, Role, Standing
+from merlin.db.audit import user as told_user
 
 
 class Me(BaseModel):

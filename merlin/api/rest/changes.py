@@ -10,7 +10,6 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.role import Permission
 from merlin.api.auth import Caller
 from merlin.api.idempotency import once
 from merlin.api.permissions import Leading, may_edit, services_of
@@ -32,11 +31,11 @@ from merlin.api.schema import (
 )
 from merlin.api.services import ApiServices
 from merlin.core.errors import NotFound, Refused
-from merlin.course.teaching import Proposed
-from merlin.dataset.change import Change, ChangeState, Edit
+from merlin.core.permissions import Permission
+from merlin.course.editing import Proposed
+from merlin.dataset.changes import Change, ChangeState, Edit, of_undoing
+from merlin.dataset.commit_batch import undoing
 from merlin.dataset.finding import Severity
-from merlin.dataset.subject import of_undoing
-from merlin.dataset.undoing import undoing
 
 router = APIRouter(prefix="/api/changes", tags=["changes"])
 

@@ -20,7 +20,7 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.key import Scope
+from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, SignedIn, holding, missing_scope
 from merlin.api.problems import (
     FOR_ALL,
@@ -45,9 +45,8 @@ from merlin.api.services import ApiServices, Rows
 from merlin.core.errors import NotFound
 from merlin.core.log import get_logger
 from merlin.course.catalogue import KINDS, Course, Material
-from merlin.course.highlight import spans
 from merlin.course.listing import START, Place
-from merlin.course.search import LONGEST, Found, Kind
+from merlin.course.search import LONGEST, Found, Kind, spans
 
 
 class Shape(BaseModel):

@@ -19,9 +19,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.account import audit
-from merlin.account.key import Scope
-from merlin.account.role import Permission, Role
+from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, holding
 from merlin.api.idempotency import once
 from merlin.api.permissions import (
@@ -53,13 +51,15 @@ from merlin.api.rest.views import (
 )
 from merlin.api.schema import Body, Both, DatasetName, Id, Line, Name, Page, Shape, page_of, part
 from merlin.api.services import Shown
-from merlin.build.diff import diff
-from merlin.build.estimate import epochs
 from merlin.core.errors import NotFound, Refused
-from merlin.core.request import Request as Asked
-from merlin.core.request import RequestKind, RequestState
-from merlin.dataset.editing import DatasetCard
-from merlin.job.launching import Quote, quote
+from merlin.core.permissions import Permission, Role
+from merlin.dataset.builds import diff
+from merlin.dataset.files import DatasetCard
+from merlin.dataset.tokens import epochs
+from merlin.db import audit
+from merlin.db.requests import Request as Asked
+from merlin.db.requests import RequestKind, RequestState
+from merlin.training.launch_plan import Quote, quote
 
 # By which a call that is repeated finds what it asked for already.
 CALL = "call"

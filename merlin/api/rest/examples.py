@@ -22,8 +22,8 @@ from pydantic import ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.account.consent import ConsentKind
-from merlin.account.key import Scope
+from merlin.account.api_keys import Scope
+from merlin.account.users import ConsentKind
 from merlin.api.auth import Caller, SignedIn
 from merlin.api.idempotency import once
 from merlin.api.permissions import Leading, may_edit, need, services_of
@@ -55,22 +55,17 @@ from merlin.api.schema import (
     read_cursor,
 )
 from merlin.api.services import ApiServices
-from merlin.chat.review import MOST_LETTERS, Draft, ProposalState
 from merlin.core.errors import NotFound, Refused
-from merlin.core.message import Message
-from merlin.core.notice import ADMINS
+from merlin.core.messages import Message
 from merlin.course.catalogue import Material
-from merlin.course.teaching import Proposed
-from merlin.dataset.change import Asked, Change, Edit, changes_of
-from merlin.dataset.editing import FileText
-from merlin.dataset.editor import editor_of
+from merlin.course.editing import Proposed
+from merlin.dataset.changes import Asked, Change, Edit, changes_of, editor_of
 from merlin.dataset.example import Example
-from merlin.dataset.layout import EXAMPLES
-from merlin.dataset.masking import mask
-from merlin.dataset.naming import Names
-from merlin.dataset.rewording import parsed, reworded
-from merlin.dataset.waiting import is_behind, with_waiting
-from merlin.dataset.writing import write_example
+from merlin.dataset.example_yaml import parsed, reworded, write_example
+from merlin.dataset.files import FileText, is_behind, with_waiting
+from merlin.dataset.layout import EXAMPLES, Names
+from merlin.dataset.proposals import MOST_LETTERS, Draft, ProposalState, mask
+from merlin.db.notices import ADMINS
 
 TRIES = 5
 LOOK_S = 0.1

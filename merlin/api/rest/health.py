@@ -34,9 +34,9 @@ from merlin.core.errors import MerlinError
 from merlin.core.exposition import MEDIA_TYPE, Family, Sample, exposed, metric_name
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger, redact
-from merlin.core.notice import ADMINS
-from merlin.job.budget import month_start
-from merlin.model.registry import Serving
+from merlin.db.notices import ADMINS
+from merlin.training.models import Serving
+from merlin.training.policy import month_start
 
 STATUSES = frozenset({"success", "error", "noop"})
 FORGET_AFTER_S = 86_400.0

@@ -14,7 +14,6 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.role import Permission
 from merlin.api.permissions import Launching, Watching, found, pipeline_of, seen, services_of
 from merlin.api.problems import NAMED, NOT_MODIFIED, headers_of, language_of_request, problems
 from merlin.api.response_cache import is_known, not_modified, tag_of, tagged
@@ -22,9 +21,10 @@ from merlin.api.rest.datasets import ASKED, Wish, ask
 from merlin.api.rest.views import JobDetails, JobShown, LossPoint, job_details, job_shown
 from merlin.api.schema import Body, DatasetName, Id, Line, Page, Shape, page_of, part
 from merlin.core.errors import NotFound
-from merlin.core.picture import PictureWords, loss_picture
-from merlin.core.request import RequestKind
-from merlin.core.text import text
+from merlin.core.i18n import text
+from merlin.core.permissions import Permission
+from merlin.core.png import PictureWords, loss_picture
+from merlin.db.requests import RequestKind
 
 # One takes a tenth of a second and 25 MB while it is drawn.
 AT_ONCE = 2

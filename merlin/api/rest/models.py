@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.role import Permission
 from merlin.api.auth import Caller
 from merlin.api.permissions import Promoting, Watching, found, pipeline_of
 from merlin.api.problems import NAMED, problems
@@ -18,7 +17,8 @@ from merlin.api.rest.views import ModelShown, PromotionShown, model_shown
 from merlin.api.schema import DatasetName, Id, Page, Shape, page_of, part
 from merlin.api.services import Shown
 from merlin.core.errors import Refused
-from merlin.core.request import RequestKind
+from merlin.core.permissions import Permission
+from merlin.db.requests import RequestKind
 
 router = APIRouter(prefix="/api", tags=["models"])
 

@@ -16,8 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.account import audit
-from merlin.account.key import Scope
+from merlin.account.api_keys import Scope
 from merlin.api.auth import Anyone, Caller, Person, holding
 from merlin.api.idempotency import once
 from merlin.api.payments import orders
@@ -34,14 +33,14 @@ from merlin.api.permissions import services_of
 from merlin.api.problems import NAMED, Problem, headers_of, language_of_request, problems
 from merlin.api.schema import MOST, Body, Hex, Id, Line, Name, Shape
 from merlin.api.services import ApiServices
-from merlin.billing import buying
-from merlin.billing.amount import Amount
 from merlin.billing.books import Books
-from merlin.billing.buying import Wanted
-from merlin.billing.contact import MOST_CONTACT, contact_of
+from merlin.billing.orders import Wanted, begin_trial
 from merlin.billing.plan import Allowance, Format, Plan, plan_named
-from merlin.billing.purchase import Purchase, Till
+from merlin.billing.purchases import Purchase, Till
 from merlin.core.errors import NotFound, Refused
+from merlin.core.money import Amount
+from merlin.db import audit
+from merlin.providers.payments import MOST_CONTACT, contact_of
 
 order_router = APIRouter(prefix="/api/orders", tags=["orders"])
 
@@ -272,9 +271,7 @@ async def try_plan(request: Request, response: Response, caller: Person, plan: N
     services, language = services_of(request), language_of_request(request)
     response.headers.update(headers_of(language))
     books, shop, by = services.rows.books, shop_of(services), audit.user(caller.user_id)
-    days = await services.store.do(
-        lambda: buying.begin_trial(books, shop, caller.user_id, plan, by)
-    )
+    days = await services.store.do(lambda: begin_trial(books, shop, caller.user_id, plan, by))
     title = next(each.titled(language) for each in services.plans if each.name == plan)
     return TrialBegun(plan=plan, title=title, days=days)
 

@@ -14,9 +14,6 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.account import audit
-from merlin.account.role import Permission
-from merlin.account.zone import zone_of
 from merlin.api.auth import Caller, Person
 from merlin.api.idempotency import once
 from merlin.api.payments.gateway import shop_of
@@ -47,14 +44,17 @@ from merlin.api.schema import (
     read_cursor,
 )
 from merlin.api.services import ApiServices
-from merlin.billing.amount import MOST_MINOR, Amount, Currency
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.plan import plan_named
-from merlin.billing.promo import MOST_DAYS, MOST_PERCENT, Promo, written
-from merlin.billing.purchase import PurchaseState, Till
-from merlin.billing.refund import MOST_REASON, Refund
+from merlin.billing.promo_codes import MOST_DAYS, MOST_PERCENT, Promo, written
+from merlin.billing.purchases import PurchaseState, Till
+from merlin.billing.refunds import MOST_REASON, Refund
 from merlin.billing.report import Sum, begins, sums
+from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound, Refused
+from merlin.core.money import MOST_MINOR, Amount, Currency
+from merlin.core.permissions import Permission
+from merlin.db import audit
 
 payment_router = APIRouter(prefix="/api/payments", tags=["payments"])
 

@@ -13,10 +13,8 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account import audit
-from merlin.account.account import is_of_telegram
-from merlin.account.role import Permission, Role
-from merlin.account.user import User
+from merlin.account.accounts import is_of_telegram
+from merlin.account.users import User
 from merlin.api.auth import Caller
 from merlin.api.permissions import Keeping, services_of
 from merlin.api.problems import problems
@@ -38,6 +36,8 @@ from merlin.api.schema import (
 )
 from merlin.api.services import ApiServices
 from merlin.core.errors import NotFound, Refused
+from merlin.core.permissions import Permission, Role
+from merlin.db import audit
 
 router = APIRouter(prefix="/api", tags=["people"])
 

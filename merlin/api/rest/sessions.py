@@ -16,20 +16,20 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.consent import ConsentKind
-from merlin.account.key import Scope
+from merlin.account.api_keys import Scope
+from merlin.account.users import ConsentKind
 from merlin.api.auth import Caller, holding
 from merlin.api.problems import Problem, headers_of, language_of_request, problems
 from merlin.api.schema import USUAL, Page, cursor, links, page_of, read_cursor
 from merlin.api.services import ApiServices
-from merlin.chat.correcting import dataset_of, draft_of
-from merlin.chat.own import OwnSession, OwnTurn
-from merlin.chat.rating import Rating
-from merlin.chat.review import MOST_LETTERS, Draft
+from merlin.app.feedback import dataset_of, draft_of
+from merlin.app.sessions import OwnSession, OwnTurn
+from merlin.chat.feedback import Rating
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.core.money import Cost
-from merlin.core.notice import ADMINS
+from merlin.dataset.proposals import MOST_LETTERS, Draft
+from merlin.db.notices import ADMINS
 
 rating_router = APIRouter(prefix="/api/user/turns/{turn_id}/rating", tags=["ratings"])
 

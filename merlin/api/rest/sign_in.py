@@ -19,14 +19,21 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from merlin.account.browser import agent_of, place_of
-from merlin.account.login import LIFE as CODE_LIFE
-from merlin.account.login import PAYLOAD, LoginState
 from merlin.account.openid import LIFE as JOURNEY_LIFE
 from merlin.account.openid import Issuer, OpenIdRefused, new_journey, read_journey
-from merlin.account.sign_in import How
-from merlin.account.telegram_data import MOST_BYTES, Signers, TelegramPerson, read_telegram_data
-from merlin.account.user import User
+from merlin.account.sign_ins import LIFE as CODE_LIFE
+from merlin.account.sign_ins import (
+    MOST_BYTES,
+    PAYLOAD,
+    How,
+    LoginState,
+    Signers,
+    TelegramPerson,
+    agent_of,
+    place_of,
+    read_telegram_data,
+)
+from merlin.account.users import User
 from merlin.api.auth import (
     BROWSER,
     LOGIN,
@@ -48,9 +55,9 @@ from merlin.api.problems import Problem, problems
 from merlin.api.rate_limits import LoginThrottle, network_of
 from merlin.api.rest.account import Me, me_of
 from merlin.api.services import ApiServices, Rows
-from merlin.chat.setting import BOT_ID, BOT_NAME
+from merlin.app.texts import BOT_ID, BOT_NAME
 from merlin.core.log import get_logger
-from merlin.core.web.answering import own_address
+from merlin.core.web.assets import own_address
 
 YEAR_S = 365 * 24 * 3600
 

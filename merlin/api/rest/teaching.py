@@ -15,8 +15,7 @@ from pydantic import ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.key import Scope
-from merlin.account.role import Permission
+from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, holding
 from merlin.api.idempotency import once
 from merlin.api.permissions import Leading, account_name, led, services_of
@@ -25,11 +24,12 @@ from merlin.api.rest.courses import TYPE_VALUES, kind_of
 from merlin.api.rest.examples import Shelf, asked, shelf_of, unchanged
 from merlin.api.rest.views import ChangeShown, PreviewShown
 from merlin.api.schema import WHOLE, Body, Both, DryRun, Id, Line, Shape, Texts, Title, Words, needs
-from merlin.chat.interest import Stretch, by_week
+from merlin.app.permissions import leads
+from merlin.chat.feedback import Stretch, by_week
+from merlin.core.permissions import Permission
 from merlin.course.catalogue import Course
-from merlin.course.leading import leads
-from merlin.course.teaching import Book, Draft, Lesson, Proposed
-from merlin.dataset.masking import mask
+from merlin.course.editing import Book, Draft, Lesson, Proposed
+from merlin.dataset.proposals import mask
 
 MOST_LETTERS = 400_000
 MOST_TEACHERS = 100

@@ -10,15 +10,15 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from merlin.api.schema import Both, Shape
-from merlin.build.verdict import Word
-from merlin.core.losses import losses_of
-from merlin.core.text import keys, text
-from merlin.dataset.change import Change, ChangeKind, ChangeState, Edit
-from merlin.dataset.editing import FileText
+from merlin.core.charts import losses_of
+from merlin.core.i18n import keys, text
+from merlin.dataset.changes import Change, ChangeKind, ChangeState, Edit
+from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.preview import Preview, difference
-from merlin.job.lifecycle import JobState
-from merlin.model.registry import ModelState
+from merlin.dataset.verdicts import Word
+from merlin.training.jobs import JobState
+from merlin.training.models import ModelState
 
 Translate = Callable[[str], str | None]
 

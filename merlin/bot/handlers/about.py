@@ -11,21 +11,21 @@ from __future__ import annotations
 from hashlib import sha256
 
 from merlin import __version__
-from merlin.account import audit
-from merlin.account.consent import ConsentKind
-from merlin.account.role import Permission
+from merlin.account.users import ConsentKind
+from merlin.app.dialogs import Dialog
+from merlin.app.texts import MOST_CHARACTERS, PRIVACY, TERMS, legal_text
 from merlin.bot.context import Event, Kit, Topic, told
 from merlin.bot.handlers.asking import answering, company, dataset_of
 from merlin.bot.handlers.presets import preset_name
 from merlin.bot.handlers.quota import zone_for
 from merlin.bot.menu import Screen, alert, said
-from merlin.chat.about import Exhibit, exhibits
-from merlin.chat.dialog import Dialog
-from merlin.chat.session import Session
-from merlin.chat.setting import MOST_CHARACTERS, PRIVACY, TERMS, legal_text
-from merlin.core import moment
-from merlin.core.page import Button
-from merlin.core.text import LANGUAGES, text
+from merlin.chat.model_catalogue import Exhibit, exhibits
+from merlin.chat.sessions import Session
+from merlin.core import i18n
+from merlin.core.formatted_text import Button
+from merlin.core.i18n import LANGUAGES, text
+from merlin.core.permissions import Permission
+from merlin.db import audit
 
 _VERSION_LENGTH = 12
 
@@ -205,8 +205,8 @@ def _exhibit(kit: Kit, event: Event, exhibit: Exhibit) -> str:
         dataset=serving.dataset,
         build=serving.model.build_version,
         model=serving.model.model_id,
-        trained=moment.told(serving.model.created_at, zone, event.language),
-        since=moment.told(serving.since, zone, event.language),
+        trained=i18n.told(serving.model.created_at, zone, event.language),
+        since=i18n.told(serving.since, zone, event.language),
     )
     return "\n".join(filter(None, [model, _scores(exhibit, event), _against(kit, event, exhibit)]))
 

@@ -13,17 +13,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from merlin.account import audit
-from merlin.account.role import Permission, Standing
 from merlin.bot.context import Act, Event, Handler, Kit, Topic, told
 from merlin.bot.handlers.quota import zone_for
 from merlin.bot.menu import Screen, alert, said
-from merlin.core import moment
+from merlin.core import i18n
 from merlin.core.clock import from_iso
 from merlin.core.errors import MerlinError, NotFound
-from merlin.core.page import Button, Mark, Page, rows
-from merlin.core.text import keys, text
-from merlin.core.utf16 import units
+from merlin.core.formatted_text import Button, Mark, Page, rows, units
+from merlin.core.i18n import keys, text
+from merlin.core.permissions import Permission, Standing
+from merlin.db import audit
 
 T = TypeVar("T")
 
@@ -162,7 +161,7 @@ def when(kit: Kit, event: Event, at: str | None) -> str:
     """Return a stored time as the person reads it, "" for none."""
     if not at:
         return ""
-    return moment.brief(from_iso(at), zone_for(kit, event), event.language)
+    return i18n.brief(from_iso(at), zone_for(kit, event), event.language)
 
 
 def lines(*found: str) -> str:

@@ -19,22 +19,29 @@ from merlin.bot import rendering
 from merlin.bot.context import Event, Kit
 from merlin.bot.handlers.quota import is_free, left_note, plan_for, reserve, settle
 from merlin.bot.rendering import window_note, written
-from merlin.chat.condense import MOST_PARTS, Measure, Part, Short, condense, fits_into
-from merlin.chat.desk import Onlooker
-from merlin.chat.document import outside, wrapped
-from merlin.chat.lineup import judged
-from merlin.chat.prompt import Paper, Prompt, folded
-from merlin.chat.reply import Reply, Trouble
+from merlin.chat.answer import Onlooker, Reply, Stop, Trouble, report
+from merlin.chat.model_catalogue import judged
+from merlin.chat.prompt import (
+    MOST_PARTS,
+    Measure,
+    Paper,
+    Part,
+    Prompt,
+    Short,
+    condense,
+    fits_into,
+    folded,
+    outside,
+    wrapped,
+)
 from merlin.chat.route import Choice, Standing, Wish, choices, first_choice, only
-from merlin.chat.session import Place, Session, title_of
-from merlin.chat.stop import Stop
-from merlin.chat.trouble import report
-from merlin.chat.turn import Written, named
+from merlin.chat.sessions import Place, Session, title_of
+from merlin.chat.turns import Written, named
 from merlin.chat.window import CAUTIOUS_TOKENS, MOST_TURNS, Gauge, estimate, fits, limit_of, size
 from merlin.core.errors import Refused
-from merlin.core.message import Message, Usage
+from merlin.core.i18n import text
+from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost
-from merlin.core.text import text
 
 # How much of a name a model is told.
 NAME_LENGTH = 32

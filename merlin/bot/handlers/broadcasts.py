@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from merlin.account.role import Permission
+from merlin.app.broadcasts import Broadcast, BroadcastState
+from merlin.app.dialogs import Dialog
 from merlin.bot.context import Act, Event, Kit, Topic
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import guarded, to_admin_home
@@ -17,12 +18,10 @@ from merlin.bot.markdown.entities import PART_UNITS
 from merlin.bot.markdown.render import render
 from merlin.bot.menu import Screen
 from merlin.bot.outbox import report
-from merlin.chat.dialog import Dialog
 from merlin.core.errors import NotFound, Refused
-from merlin.core.page import Button, Page
-from merlin.core.text import LANGUAGES, text
-from merlin.core.utf16 import units
-from merlin.inbox.broadcast import Broadcast, BroadcastState
+from merlin.core.formatted_text import Button, Page, units
+from merlin.core.i18n import LANGUAGES, text
+from merlin.core.permissions import Permission
 
 WRITING = f"{admin.STEP}cast"
 _SHOWN = 8

@@ -15,30 +15,37 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from merlin.app.outbox import Letter
 from merlin.bot.context import Event, Kit
 from merlin.bot.handlers import admin, example_access
 from merlin.bot.handlers.example_access import Draft, leaving, to
 from merlin.bot.handlers.example_save import asked, finding_lines, look, own_change, priced, saved
 from merlin.bot.handlers.questions import number
 from merlin.bot.menu import File, Screen, code_block, cut, sheet
-from merlin.chat.review import Proposal, ProposalState
 from merlin.core.errors import MerlinError, NotFound, Refused
-from merlin.core.message import Message
-from merlin.core.page import Button, Page
-from merlin.core.text import text
-from merlin.dataset import subject
-from merlin.dataset.change import Change, ChangeKind, ChangeState, Edit, Theirs, changes_of
-from merlin.dataset.editing import FileText
+from merlin.core.formatted_text import Button, Page
+from merlin.core.i18n import text
+from merlin.core.messages import Message
+from merlin.dataset.changes import (
+    Change,
+    ChangeKind,
+    ChangeState,
+    Edit,
+    Theirs,
+    changes_of,
+    of_undoing,
+    said,
+    words,
+)
+from merlin.dataset.commit_batch import Undoing, is_newer, reverse, undoing
 from merlin.dataset.example import Example
+from merlin.dataset.example_yaml import first_words, write_example
+from merlin.dataset.files import FileText
 from merlin.dataset.finding import printable, short
 from merlin.dataset.layout import EXAMPLES
 from merlin.dataset.preview import Preview
-from merlin.dataset.rewording import first_words
-from merlin.dataset.subject import said, words
-from merlin.dataset.undoing import Undoing, is_newer, reverse, undoing
-from merlin.dataset.writing import write_example
-from merlin.inbox.outgoing import Letter
-from merlin.job.forecast import Forecast
+from merlin.dataset.proposals import Proposal, ProposalState
+from merlin.training.policy import Forecast
 
 _MOST_SHOWN = 80
 _LABEL = 48
@@ -393,7 +400,7 @@ def _asks(
 ) -> Screen:
     """Ask whether a commit is to be taken back, and show what that does."""
     batch = _found(kit, event)
-    told = {"subject": subject.said(batch[0].subject), "count": len(seen.undoing.edits)}
+    told = {"subject": said(batch[0].subject), "count": len(seen.undoing.edits)}
     parts = [
         text(event.language, "examples-ask-undo", **told),
         "\n".join(_entries(event, seen)),
@@ -435,7 +442,7 @@ def _staying(event: Event, found: Undoing) -> str:
 def undone(kit: Kit, event: Event) -> Screen:
     """Ask for the commit that takes another one back."""
     batch = _found(kit, event)
-    dataset, line = _dataset(batch), subject.of_undoing(batch[0].subject)
+    dataset, line = _dataset(batch), of_undoing(batch[0].subject)
     edits = _undoing(kit, batch).edits
     kit.rows.changes.put(changes_of(dataset, edits, asked(kit, event), line))
     return saved(kit, event, dataset)

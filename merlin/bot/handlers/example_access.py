@@ -12,23 +12,20 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from merlin.account.role import Permission
+from merlin.app.dialogs import Dialog
 from merlin.bot.context import Act, Event, Handler, Kit
 from merlin.bot.handlers import admin
 from merlin.bot.menu import Screen, alert, said
-from merlin.chat.dialog import Dialog
 from merlin.core.errors import MerlinError, NotFound, Refused
-from merlin.core.message import Message
-from merlin.core.page import Button
-from merlin.core.text import text
-from merlin.dataset.change import ChangeKind
-from merlin.dataset.editing import DatasetCard, FileText
-from merlin.dataset.editor import Editor, editor_of
+from merlin.core.formatted_text import Button
+from merlin.core.i18n import text
+from merlin.core.messages import Message
+from merlin.core.permissions import Permission
+from merlin.dataset.changes import ChangeKind, Editor, editor_of
 from merlin.dataset.example import Example
-from merlin.dataset.layout import EXAMPLES
-from merlin.dataset.naming import Names
-from merlin.dataset.rewording import parsed, reworded
-from merlin.dataset.writing import write_example
+from merlin.dataset.example_yaml import parsed, reworded, write_example
+from merlin.dataset.files import DatasetCard, FileText
+from merlin.dataset.layout import EXAMPLES, Names
 
 USER, ASSISTANT = "user", "assistant"
 Turns = tuple[tuple[str, str], ...]

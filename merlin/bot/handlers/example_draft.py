@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from merlin.app.inbox import Update
 from merlin.bot.context import Event, Kit
 from merlin.bot.handlers import admin, example_access
 from merlin.bot.handlers.example_access import (
@@ -28,10 +29,8 @@ from merlin.bot.handlers.example_save import look
 from merlin.bot.handlers.questions import number
 from merlin.bot.menu import PAGE_SIZE, File, Screen, code_block, cut, page_buttons, paginate, sheet
 from merlin.core.errors import NotFound, Refused
-from merlin.core.page import Attachment, Button, Page
-from merlin.core.text import text
-from merlin.core.utf16 import units
-from merlin.inbox.update import Update
+from merlin.core.formatted_text import Attachment, Button, Page, units
+from merlin.core.i18n import text
 
 QUESTION, ANSWER, TURNS, TAGS = "ex-question", "ex-answer", "ex-turns", "ex-tags"
 MOST_TURNS = 60

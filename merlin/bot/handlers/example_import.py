@@ -20,15 +20,13 @@ from merlin.bot.handlers.example_access import fresh, judged, leaving, to, troub
 from merlin.bot.handlers.example_save import asked, finding_lines, priced, saved
 from merlin.bot.menu import Screen, cut, sheet
 from merlin.core.errors import MerlinError, NotFound, Refused
-from merlin.core.page import Button
-from merlin.core.text import text
-from merlin.dataset.change import MOST_AT_ONCE, Edit, changes_of
+from merlin.core.formatted_text import Button
+from merlin.core.i18n import text
+from merlin.dataset.changes import MOST_AT_ONCE, Edit, changes_of, of_import
+from merlin.dataset.example_yaml import first_words
 from merlin.dataset.finding import Severity, printable
-from merlin.dataset.import_plan import ImportPlan
-from merlin.dataset.importing import Imported, format_of, read_lines
-from merlin.dataset.limits import Limits
-from merlin.dataset.rewording import first_words
-from merlin.dataset.subject import of_import
+from merlin.dataset.import_export import Imported, ImportPlan, format_of, read_lines
+from merlin.dataset.layout import Limits
 
 # More than any provider takes as one example.
 MOST_LETTERS = 200_000

@@ -16,19 +16,18 @@ from merlin.bot.context import Event, Kit
 from merlin.bot.handlers import admin, example_access
 from merlin.bot.handlers.example_access import Draft, free_id, leaving, to
 from merlin.bot.menu import File, Screen, cut, sheet
-from merlin.chat.review import Approval
-from merlin.chat.review import Draft as Words
 from merlin.core import money
 from merlin.core.errors import MerlinError, NotFound, Refused
-from merlin.core.page import Button
-from merlin.core.text import text
-from merlin.dataset.change import Asked, Change, ChangeState, Edit, changes_of
-from merlin.dataset.editing import FileText
+from merlin.core.formatted_text import Button
+from merlin.core.i18n import text
+from merlin.dataset.changes import Asked, Change, ChangeState, Edit, changes_of
+from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.layout import EXAMPLES
-from merlin.dataset.masking import mask
 from merlin.dataset.preview import Preview, difference
-from merlin.job.forecast import Forecast
+from merlin.dataset.proposals import Approval, mask
+from merlin.dataset.proposals import Draft as Words
+from merlin.training.policy import Forecast
 
 _LETTERS = 500
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from merlin.account.role import Permission
 from merlin.bot.context import Event, Handler, Kit, Topic
 from merlin.bot.handlers import (
     admin,
@@ -29,14 +28,15 @@ from merlin.bot.handlers.example_save import finding_line
 from merlin.bot.handlers.questions import number
 from merlin.bot.handlers.quota import zone_for
 from merlin.bot.menu import File, Screen, cut, page_buttons, paginate, sheet
-from merlin.core import moment
-from merlin.core.page import Button
-from merlin.core.text import text
-from merlin.dataset.editing import DatasetCard, FileText
+from merlin.core import i18n
+from merlin.core.formatted_text import Button
+from merlin.core.i18n import text
+from merlin.core.permissions import Permission
+from merlin.dataset.changes import words
+from merlin.dataset.example_yaml import first_words, parsed
+from merlin.dataset.files import DatasetCard, FileText
 from merlin.dataset.finding import Finding, Severity, printable
 from merlin.dataset.layout import EXAMPLES
-from merlin.dataset.rewording import first_words, parsed
-from merlin.dataset.subject import words
 
 
 def examples_home(kit: Kit, event: Event) -> Screen:
@@ -243,7 +243,7 @@ def show_history(kit: Kit, event: Event) -> Screen:
         text(
             event.language,
             "examples-history-line",
-            at=moment.brief(each.at, zone, event.language),
+            at=i18n.brief(each.at, zone, event.language),
             author=each.author,
             subject=cut(words(each.subject, event.language), _LABEL),
             commit=each.commit[:10],

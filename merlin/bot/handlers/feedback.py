@@ -17,24 +17,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from merlin.account.audit import user
-from merlin.account.consent import ConsentKind
+from merlin.account.users import ConsentKind
+from merlin.app.dialogs import Dialog
+from merlin.app.inbox import UpdateState
 from merlin.bot.context import Act, Event, Kit, Topic, told
 from merlin.bot.handlers.questions import answer_question, number, own_turn
 from merlin.bot.handlers.quota import zone_for
 from merlin.bot.menu import Screen, alert, said
 from merlin.bot.rendering import pages
-from merlin.chat.dialog import Dialog
-from merlin.chat.lineage import Origin
-from merlin.chat.rating import Rating, after_press, of_reactions, rating_of
-from merlin.chat.review import MOST_LETTERS, Draft
-from merlin.chat.turn import Turn, Written
-from merlin.core import moment, money
-from merlin.core.notice import ADMINS
-from merlin.core.page import Button, Page
-from merlin.core.text import text
-from merlin.dataset.masking import mask
-from merlin.inbox.update import UpdateState
+from merlin.chat.feedback import Rating, after_press, of_reactions, rating_of
+from merlin.chat.turns import Turn, Written
+from merlin.core import i18n, money
+from merlin.core.formatted_text import Button, Page
+from merlin.core.i18n import text
+from merlin.dataset.proposals import MOST_LETTERS, Draft, mask
+from merlin.db.audit import user
+from merlin.db.notices import ADMINS
+from merlin.training.model_store import Origin
 
 TRAINING = ConsentKind.TRAINING
 # The version of the words under `consent-asked`; other words need an answer of their own.
@@ -155,7 +154,7 @@ def _origin(kit: Kit, event: Event, origin: Origin) -> str:
         "why-origin",
         build=origin.build,
         commit=origin.commit[:_SHORT] or "—",
-        at=moment.told(origin.trained_at, zone_for(kit, event), event.language),
+        at=i18n.told(origin.trained_at, zone_for(kit, event), event.language),
         examples=origin.examples,
         editors=origin.editors,
         standing="serving" if origin.serves else "earlier",

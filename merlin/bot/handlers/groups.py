@@ -17,7 +17,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from merlin.account.user import User
+from merlin.account.users import User
+from merlin.app.groups import Group, Hears, Said
+from merlin.app.inbox import UpdateState
 from merlin.bot.addressing import Address, address_of, named_bot
 from merlin.bot.bot_api import keyboard, shown
 from merlin.bot.context import Event, Handler, Kit, Topic
@@ -26,13 +28,9 @@ from merlin.bot.handlers.start import PRIVATE, asked_token, asking, to_private
 from merlin.bot.markdown.entities import first_part
 from merlin.bot.markdown.render import render
 from merlin.bot.menu import Screen, alert, page_buttons, paginate, said
-from merlin.chat.group import Group, Hears
-from merlin.chat.inline import Said
 from merlin.chat.prompt import Prompt
-from merlin.core.page import Button, Mark, Page
-from merlin.core.text import LANGUAGES, text
-from merlin.core.utf16 import units
-from merlin.inbox.update import UpdateState
+from merlin.core.formatted_text import Button, Mark, Page, units
+from merlin.core.i18n import LANGUAGES, text
 
 _PRESENT = frozenset({"creator", "administrator", "member"})
 _GROUPS = frozenset({"group", "supergroup"})

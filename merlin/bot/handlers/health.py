@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from merlin.account.role import Permission
 from merlin.bot.context import Event, Kit, Topic
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import guarded, to_admin_home
@@ -14,11 +13,12 @@ from merlin.bot.menu import Screen
 from merlin.bot.notices import act_button
 from merlin.core import money
 from merlin.core.clock import iso
+from merlin.core.formatted_text import Button
 from merlin.core.heartbeat import Heartbeat, step_words
-from merlin.core.notice import ADMINS, Notice
-from merlin.core.page import Button
-from merlin.core.text import text
-from merlin.job.budget import month_start
+from merlin.core.i18n import text
+from merlin.core.permissions import Permission
+from merlin.db.notices import ADMINS, Notice
+from merlin.training.policy import month_start
 
 _ALARMS = 5
 _DAY = timedelta(days=1)

@@ -15,24 +15,24 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from merlin.account.role import Permission
+from merlin.app.outbox import Errand
 from merlin.bot.context import Event, Kit, Topic
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import guarded, to_admin_home
 from merlin.bot.handlers.questions import number
 from merlin.bot.menu import Screen, alert
 from merlin.bot.rendering import sparkline
-from merlin.build.estimate import epochs
 from merlin.core import money
+from merlin.core.charts import losses_of
 from merlin.core.errors import MerlinError, NotFound, Refused
-from merlin.core.losses import losses_of
-from merlin.core.page import Attachment, Button, Page
-from merlin.core.picture import PictureWords, loss_picture
-from merlin.core.request import RequestKind
-from merlin.core.text import keys, text
-from merlin.inbox.errand import Errand
-from merlin.job.launching import Quote, quote
-from merlin.job.lifecycle import FINAL
+from merlin.core.formatted_text import Attachment, Button, Page
+from merlin.core.i18n import keys, text
+from merlin.core.permissions import Permission
+from merlin.core.png import PictureWords, loss_picture
+from merlin.dataset.tokens import epochs
+from merlin.db.requests import RequestKind
+from merlin.training.jobs import FINAL
+from merlin.training.launch_plan import Quote, quote
 
 
 def ask_daemon(

@@ -9,12 +9,12 @@ from merlin.bot.handlers.asking import abroad, answering, company, refitted, wis
 from merlin.bot.handlers.questions import number
 from merlin.bot.handlers.quota import plan_for
 from merlin.bot.menu import PAGE_SIZE, Screen, alert, page_buttons, paginate, said
-from merlin.chat.lineup import Option, lineup
+from merlin.chat.model_catalogue import Option, lineup
 from merlin.chat.route import Standing
-from merlin.chat.session import Session
+from merlin.chat.sessions import Session
+from merlin.core.formatted_text import Button
+from merlin.core.i18n import text
 from merlin.core.money import MICRO, Price
-from merlin.core.page import Button
-from merlin.core.text import text
 from merlin.course.catalogue import Course
 
 

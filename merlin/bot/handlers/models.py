@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from merlin.account.role import Permission
 from merlin.bot.context import Event, Kit, Topic
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import AT_ONCE, guarded, to_admin_home
@@ -21,11 +20,12 @@ from merlin.bot.handlers.questions import number
 from merlin.bot.menu import Screen
 from merlin.bot.rendering import named
 from merlin.core.errors import NotFound
-from merlin.core.page import Button
-from merlin.core.request import RequestKind
-from merlin.core.text import text
-from merlin.model.evaluate import Overlap
-from merlin.model.registry import ModelState
+from merlin.core.formatted_text import Button
+from merlin.core.i18n import text
+from merlin.core.permissions import Permission
+from merlin.db.requests import RequestKind
+from merlin.training.evaluate import Overlap
+from merlin.training.models import ModelState
 
 
 def state_word(model: Mapping[str, Any], language: str) -> str:

@@ -18,13 +18,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from merlin.account import audit
-from merlin.billing import buying, settling
-from merlin.billing.buying import Wanted
+from merlin.app.inbox import UpdateState
+from merlin.billing import payments
+from merlin.billing.orders import Wanted, order
+from merlin.billing.payments import reason_key
 from merlin.billing.plan import plan_named
-from merlin.billing.purchase import Purchase, PurchaseState, Till
-from merlin.billing.renewal import Renewal, RenewalState
-from merlin.billing.settling import reason_key
+from merlin.billing.purchases import Purchase, PurchaseState, Till
+from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.bot.context import Event, Kit, Topic
 from merlin.bot.handlers.plans import (
     plan,
@@ -49,14 +49,14 @@ from merlin.bot.star_payments import (
     take,
     take_back,
 )
-from merlin.core import moment
+from merlin.core import i18n
 from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.formatted_text import Button
+from merlin.core.i18n import text
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger
-from merlin.core.notice import ADMINS
-from merlin.core.page import Button
-from merlin.core.text import text
-from merlin.inbox.update import UpdateState
+from merlin.db import audit
+from merlin.db.notices import ADMINS
 
 # So long after an invoice a further tap is the same tap.
 PATIENCE = timedelta(seconds=20)
@@ -92,7 +92,7 @@ def _ordered(kit: Kit, event: Event) -> Asked:
         _check_unrenewed(kit, event, plan.name)
     code = promo.code if promo is not None else ""
     wanted = Wanted(event.user_id, plan.name, Till.STARS, promo=code)
-    purchase = buying.order(kit.rows.books, shop_of(kit), wanted, kit.services.clock)
+    purchase = order(kit.rows.books, shop_of(kit), wanted, kit.services.clock)
     return _asked(kit, event, purchase)
 
 
@@ -101,7 +101,7 @@ def expire(kit: Kit, event: Event) -> None:
     now = kit.services.clock()
     for each in kit.rows.books.purchases.of(event.user_id):
         if each.order.till is Till.STARS and each.state.is_open:
-            settling.expire(kit.rows.books, each, now)
+            payments.expire(kit.rows.books, each, now)
 
 
 def _check_unrenewed(kit: Kit, event: Event, name: str) -> None:
@@ -249,7 +249,7 @@ def _store(kit: Kit, event: Event) -> None:
 def renewal(kit: Kit, event: Event) -> Screen:
     """Tell when a plan is paid next, and ask whether it is to stop."""
     mine = _own(kit, event)
-    at = moment.told(mine.next_at, zone_for(kit, event), event.language)
+    at = i18n.told(mine.next_at, zone_for(kit, event), event.language)
     told_ = {"title": _title(kit, event, mine), "at": at, "till": mine.till.value}
     words = text(event.language, "pay-ask-stop", **told_)
     label = text(event.language, "pay-button-stop")
@@ -316,7 +316,7 @@ def titled(purchase: Purchase, language: str) -> str:
 
 def order_line(kit: Kit, event: Event, purchase: Purchase) -> str:
     """Return an order in one line: when, what, for how much, what became of it."""
-    at = moment.brief(purchase.created_at, zone_for(kit, event), event.language)
+    at = i18n.brief(purchase.created_at, zone_for(kit, event), event.language)
     return text(
         event.language,
         "pay-order",

@@ -15,13 +15,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import Any
 
-from merlin.account.role import Permission
-from merlin.billing.amount import Amount, Currency, roubles
+from merlin.app.dialogs import Dialog
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.plan import Plan
-from merlin.billing.promo import Listed, Promo
-from merlin.billing.purchase import Purchase, Till
-from merlin.billing.refund import MOST_REASON, Refund, RefundState
+from merlin.billing.promo_codes import Listed, Promo
+from merlin.billing.purchases import Purchase, Till
+from merlin.billing.refunds import MOST_REASON, Refund, RefundState
 from merlin.billing.report import Total, totals
 from merlin.bot.context import Event, Kit, Topic
 from merlin.bot.handlers import admin
@@ -31,11 +30,12 @@ from merlin.bot.handlers.questions import number
 from merlin.bot.handlers.quota import zone_for
 from merlin.bot.menu import Screen
 from merlin.bot.star_reconciliation import SETTING, read_compared
-from merlin.chat.dialog import Dialog
-from merlin.core import moment
+from merlin.core import i18n
 from merlin.core.errors import NotFound, Refused
-from merlin.core.page import Button, rows
-from merlin.core.text import text
+from merlin.core.formatted_text import Button, rows
+from merlin.core.i18n import text
+from merlin.core.money import Amount, Currency, roubles
+from merlin.core.permissions import Permission
 
 ADDING = f"{admin.STEP}code"
 # "SUMMER 20% 100": the code, what it gives (percent, or days), for how many people.
@@ -81,7 +81,7 @@ def show_code(kit: Kit, event: Event) -> Screen:
 
 def _card(kit: Kit, event: Event, each: Listed) -> Screen:
     promo, zone = each.promo, zone_for(kit, event)
-    until = moment.told(promo.ends_at, zone, event.language) if promo.ends_at else "—"
+    until = i18n.told(promo.ends_at, zone, event.language) if promo.ends_at else "—"
     words = text(
         event.language,
         "pay-admin-code-what",
@@ -236,14 +236,14 @@ def purchase_card(kit: Kit, event: Event, purchase: Purchase) -> Screen:
 
 
 def _at(kit: Kit, event: Event, purchase: Purchase) -> str:
-    return moment.told(purchase.created_at, zone_for(kit, event), event.language)
+    return i18n.told(purchase.created_at, zone_for(kit, event), event.language)
 
 
 def _entry_line(kit: Kit, event: Event, entry: Entry) -> str:
     return text(
         event.language,
         "pay-admin-entry",
-        at=moment.brief(entry.at, zone_for(kit, event), event.language),
+        at=i18n.brief(entry.at, zone_for(kit, event), event.language),
         kind=entry.kind.value,
         price=entry.amount.told(event.language),
     )
@@ -253,7 +253,7 @@ def _refund_line(kit: Kit, event: Event, refund: Refund) -> str:
     line = text(
         event.language,
         "pay-admin-refund",
-        at=moment.brief(refund.at, zone_for(kit, event), event.language),
+        at=i18n.brief(refund.at, zone_for(kit, event), event.language),
         price=refund.amount.told(event.language),
         state=refund.state.value,
         by=refund.by,
@@ -332,7 +332,7 @@ def _compared(kit: Kit, event: Event) -> str:
     last = read_compared(kit.rows.settings.get(SETTING))
     if last.at is None:
         return ""
-    at = moment.told(last.at, zone_for(kit, event), event.language)
+    at = i18n.told(last.at, zone_for(kit, event), event.language)
     return text(event.language, "pay-admin-compared", at=at, count=len(last.differences))
 
 

@@ -14,13 +14,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from merlin.account import audit
-from merlin.account.role import Permission, Role
-from merlin.account.user import User
-from merlin.account.zone import zone_of
+from merlin.account.users import User
+from merlin.app.dialogs import Dialog
 from merlin.billing.plan import UNLIMITED, Format, Plan, plan_of
 from merlin.billing.quota import MOST, Gift, Left
-from merlin.billing.term import Source
+from merlin.billing.subscriptions import Source
 from merlin.bot.context import Event, Kit, Topic
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import AT_ONCE, guarded, to_admin_home
@@ -28,11 +26,13 @@ from merlin.bot.handlers.questions import number
 from merlin.bot.handlers.quota import zone_for
 from merlin.bot.menu import Screen
 from merlin.bot.rendering import audit_text, named
-from merlin.chat.dialog import Dialog
-from merlin.core import moment
+from merlin.core import i18n
+from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound, Refused
-from merlin.core.page import Button, rows
-from merlin.core.text import text
+from merlin.core.formatted_text import Button, rows
+from merlin.core.i18n import text
+from merlin.core.permissions import Permission, Role
+from merlin.db import audit
 
 FINDING = f"{admin.STEP}find"
 _DEEDS = 5
@@ -183,7 +183,7 @@ def _deeds(kit: Kit, event: Event, person: User) -> list[str]:
         text(
             event.language,
             "people-deed",
-            at=moment.brief(each.at, zone, event.language),
+            at=i18n.brief(each.at, zone, event.language),
             deed=audit_text(each.action, event.language),
             by=named(kit.services, each.by, event.language),
         )

@@ -16,28 +16,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
-from merlin.account import audit
-from merlin.account.audit import user
-from merlin.billing.amount import Amount
-from merlin.billing.buying import Shop, begin_trial
+from merlin.app.dialogs import Dialog
+from merlin.billing.orders import Shop, begin_trial
 from merlin.billing.plan import UNLIMITED, Format, Plan, on_sale, plan_named, plan_of
-from merlin.billing.promo import Promo, priced
+from merlin.billing.promo_codes import Promo, priced
 from merlin.billing.quota import Gift
-from merlin.billing.renewal import Renewal, RenewalState
 from merlin.billing.selling import STARS_PERIOD_DAYS, Selling
-from merlin.billing.term import Term
+from merlin.billing.subscriptions import Renewal, RenewalState, Term
 from merlin.bot.context import Act, Event, Handler, Kit, Topic, told
 from merlin.bot.handlers.admin import short
 from merlin.bot.handlers.asking import dataset_of
 from merlin.bot.handlers.quota import gift_lines, left_lines, plan_for, zone_for
 from merlin.bot.menu import Screen, alert, said
 from merlin.bot.star_payments import allowed, pack_words
-from merlin.chat.dialog import Dialog
-from merlin.core import moment
+from merlin.core import i18n
 from merlin.core.errors import MerlinError, NotFound
-from merlin.core.page import Button, Mark, Page
-from merlin.core.text import text
-from merlin.core.utf16 import units
+from merlin.core.formatted_text import Button, Mark, Page, units
+from merlin.core.i18n import text
+from merlin.core.money import Amount
+from merlin.db import audit
+from merlin.db.audit import user
 
 
 def shop_of(kit: Kit) -> Shop:
@@ -234,7 +232,7 @@ def _title(kit: Kit, event: Event, mine: Having) -> str:
     title = mine.plan.titled(event.language)
     if mine.until is None:
         return text(event.language, "plan-title", title=title)
-    at = moment.told(mine.until, zone_for(kit, event), event.language)
+    at = i18n.told(mine.until, zone_for(kit, event), event.language)
     if mine.next_plan is UNLIMITED or mine.next_plan is mine.plan:
         return text(event.language, "pay-title-until", title=title, at=at)
     then = mine.next_plan.titled(event.language)
@@ -261,7 +259,7 @@ def _here(kit: Kit, event: Event, mine: Having) -> str:
     ends = mine.ends(mine.here, kit.services.clock())
     head = text(event.language, "pay-here", title=title)
     if ends is not None:
-        at = moment.told(ends, zone_for(kit, event), event.language)
+        at = i18n.told(ends, zone_for(kit, event), event.language)
         head = text(event.language, "pay-here-until", title=title, at=at)
     return "\n".join([head, *left_lines(kit, event, mine.here)])
 
@@ -272,7 +270,7 @@ def _others(kit: Kit, event: Event, mine: Having) -> str:
     for each in kit.services.plans:
         ends = mine.ends(each, kit.services.clock())
         if ends is not None and each is not mine.plan and each is not mine.here:
-            at = moment.told(ends, zone_for(kit, event), event.language)
+            at = i18n.told(ends, zone_for(kit, event), event.language)
             lines.append(
                 text(event.language, "pay-other", title=each.titled(event.language), at=at)
             )
@@ -284,7 +282,7 @@ def _renewals(kit: Kit, event: Event, mine: Having) -> list[str]:
     for plan_ in kit.services.plans:
         renewal = mine.renewal(plan_)
         if renewal is not None:
-            at = moment.told(renewal.next_at, zone_for(kit, event), event.language)
+            at = i18n.told(renewal.next_at, zone_for(kit, event), event.language)
             told_ = {"title": plan_.titled(event.language), "at": at}
             lines.append(text(event.language, "pay-renews", **told_))
     return lines
@@ -382,7 +380,7 @@ def _beside(kit: Kit, event: Event, of: Plan, mine: Having) -> str:
 
 
 def _moment(kit: Kit, event: Event, at: datetime) -> str:
-    return moment.told(at, zone_for(kit, event), event.language)
+    return i18n.told(at, zone_for(kit, event), event.language)
 
 
 def _trial(kit: Kit, event: Event, of: Plan) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from merlin.app.dialogs import Dialog
 from merlin.bot.context import Act, Event, Kit, Topic, told
 from merlin.bot.handlers.asking import abroad, answering, refitted
 from merlin.bot.handlers.questions import number
 from merlin.bot.handlers.quota import plan_for
 from merlin.bot.menu import Screen, alert, page_buttons, paginate, said
-from merlin.chat.dialog import Dialog
 from merlin.chat.preset import (
     BUILT_IN,
     MOST_OWN,
@@ -28,10 +28,9 @@ from merlin.chat.preset import (
     told_by,
     untold,
 )
-from merlin.chat.session import Session
-from merlin.core.page import Button, Mark, Page
-from merlin.core.text import text
-from merlin.core.utf16 import units
+from merlin.chat.sessions import Session
+from merlin.core.formatted_text import Button, Mark, Page, units
+from merlin.core.i18n import text
 
 
 def preset_title(kit: Kit, event: Event, word: str) -> str:

@@ -20,10 +20,9 @@ from datetime import datetime, timedelta
 
 from telegram.error import BadRequest
 
-from merlin.account.audit import user
-from merlin.account.people import ERASED
-from merlin.account.role import Permission, Role
-from merlin.account.zone import is_zone, zone_of
+from merlin.account.users import ERASED
+from merlin.app.dialogs import Dialog
+from merlin.app.outbox import Letter
 from merlin.billing.plan import Format
 from merlin.billing.quota import today
 from merlin.bot.bot_api import ChatUnreachable, SendUnknown
@@ -35,12 +34,13 @@ from merlin.bot.handlers.questions import number
 from merlin.bot.handlers.quota import plan_for, zone_for
 from merlin.bot.menu import Screen, alert, said
 from merlin.bot.star_payments import end_subscriptions
-from merlin.chat.dialog import Dialog
-from merlin.core import moment
+from merlin.core import i18n
+from merlin.core.clock import is_zone, zone_of
+from merlin.core.formatted_text import Attachment, Button, Page, rows
+from merlin.core.i18n import LANGUAGES, language_of, text
 from merlin.core.killpoint import reached
-from merlin.core.page import Attachment, Button, Page, rows
-from merlin.core.text import LANGUAGES, language_of, text
-from merlin.inbox.outgoing import Letter
+from merlin.core.permissions import Permission, Role
+from merlin.db.audit import user
 
 TYPING = "zone"
 # Russia's zones from west to east; any other is typed.
@@ -79,7 +79,7 @@ def _languages(kit: Kit, event: Event, language: str, chosen: str | None) -> Scr
 
 
 def _now(kit: Kit, zone: str, language: str) -> str:
-    return moment.told(kit.services.clock(), zone_of(zone), language)
+    return i18n.told(kit.services.clock(), zone_of(zone), language)
 
 
 def choose_language(kit: Kit, event: Event) -> Screen:

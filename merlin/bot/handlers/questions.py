@@ -27,6 +27,8 @@ from typing import Any
 
 from telegram.error import NetworkError
 
+from merlin.app.inbox import UpdateState
+from merlin.app.outbox import Outgoing
 from merlin.bot import rendering
 from merlin.bot.addressing import LONG_UNITS
 from merlin.bot.context import Event, Kit, Topic, page_letters, spot_of
@@ -48,25 +50,19 @@ from merlin.bot.rendering import draw, pages
 from merlin.bot.rendering import written as words_of
 from merlin.bot.services import DRAFTS, EDITS
 from merlin.bot.streaming import DraftIndicator, DraftText, StreamingEditor, TypingIndicator, both
-from merlin.chat.desk import Onlooker
-from merlin.chat.document import outside
-from merlin.chat.kind import HEAD_BYTES, Kind, image_mime, kind_of, sound_ending
+from merlin.chat.answer import Ending, Onlooker, Reply, Stop
 from merlin.chat.media import DocumentReader, Read, Transcriber, Unreadable
 from merlin.chat.preset import VOICE
-from merlin.chat.prompt import Paper, Prompt
-from merlin.chat.reply import Ending, Reply
-from merlin.chat.stop import Stop
-from merlin.chat.turn import Question, Turn, Written
+from merlin.chat.prompt import Paper, Prompt, outside
+from merlin.chat.turns import Question, Turn, Written
 from merlin.core.errors import MerlinError, ProviderBusy, ProviderError, Refused
+from merlin.core.file_kind import HEAD_BYTES, Kind, image_mime, kind_of, sound_ending
+from merlin.core.formatted_text import Page, units
+from merlin.core.i18n import text
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger
-from merlin.core.message import Image
-from merlin.core.notice import ADMINS
-from merlin.core.page import Page
-from merlin.core.text import text
-from merlin.core.utf16 import units
-from merlin.inbox.outgoing import Outgoing
-from merlin.inbox.update import UpdateState
+from merlin.core.messages import Image
+from merlin.db.notices import ADMINS
 
 PLACEHOLDER = "…"
 QUOTED_LENGTH = 1000

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 
-from merlin.account.zone import zone_of
-from merlin.billing.guard import Guard
+from merlin.app.inbox import UpdateState
+from merlin.billing.cost_limits import Guard
 from merlin.billing.plan import UNLIMITED, Format, Plan, plan_of
 from merlin.billing.quota import Given, Left, Reserved
 from merlin.bot import rendering
 from merlin.bot.context import Event, Kit
 from merlin.bot.star_payments import pack_words
-from merlin.chat.turn import Written
-from merlin.core import moment
+from merlin.chat.turns import Written
+from merlin.core import i18n
+from merlin.core.clock import zone_of
+from merlin.core.i18n import text
 from merlin.core.money import Cost
-from merlin.core.text import text
-from merlin.inbox.update import UpdateState
 
 # So few questions left are told of, before they are gone.
 NEAR = 2
@@ -62,7 +62,7 @@ def _too_dear(kit: Kit, event: Event) -> Written | None:
     found = _guard(kit).over(event.user_id, kit.services.clock())
     if found is None:
         return None
-    until = moment.told(found.until, zone_for(kit, event), event.language)
+    until = i18n.told(found.until, zone_for(kit, event), event.language)
     key = f"guard-{found.reach.value}"
     return Written("", text(event.language, key, until=until), UpdateState.REFUSED)
 
@@ -82,7 +82,7 @@ def spent_words(kit: Kit, event: Event, left: Left) -> str:
         kind=kind,
         limit=left.limit or 0,
         period=left.period.value,
-        until=moment.told(left.resets_at, zone_for(kit, event), event.language),
+        until=i18n.told(left.resets_at, zone_for(kit, event), event.language),
     )
 
 
@@ -145,7 +145,7 @@ def _line(kit: Kit, event: Event, left: Left) -> str:
         kind=kind,
         left=max(left.limit - left.used, 0),
         limit=left.limit,
-        at=moment.told(left.resets_at, zone_for(kit, event), event.language),
+        at=i18n.told(left.resets_at, zone_for(kit, event), event.language),
     )
     return f"{line}{gifts}"
 
@@ -167,5 +167,5 @@ def _gift_line(kit: Kit, event: Event, given: Given, until: datetime | None) -> 
     what = pack_words({given.gift.kind: given.gift.amount - given.used}, event.language)
     if until is None:
         return text(event.language, "pay-gift", what=what)
-    at = moment.told(until, zone_for(kit, event), event.language)
+    at = i18n.told(until, zone_for(kit, event), event.language)
     return text(event.language, "pay-gift-until", what=what, at=at)

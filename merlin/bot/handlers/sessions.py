@@ -15,6 +15,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from functools import partial
 
+from merlin.app.dialogs import Dialog
+from merlin.app.inbox import UpdateState
+from merlin.app.outbox import Letter, Outgoing, Spot
 from merlin.billing.plan import Plan
 from merlin.bot import rendering
 from merlin.bot.context import Event, Handler, Kit, Topic, letters, told
@@ -31,24 +34,17 @@ from merlin.bot.handlers.questions import number, own_turn
 from merlin.bot.handlers.quota import left_lines, note_cost, plan_for, reserve, settle, zone_for
 from merlin.bot.menu import PAGE_SIZE, Screen, alert, page_buttons, said
 from merlin.bot.streaming import TypingIndicator
-from merlin.chat.desk import Onlooker
-from merlin.chat.dialog import Dialog
-from merlin.chat.reply import Reply
+from merlin.chat.answer import Onlooker, Reply
 from merlin.chat.route import Choice, Wish, choices, first_choice
-from merlin.chat.session import Session, title_of
-from merlin.chat.summing import Summing
-from merlin.chat.tally import Newest
-from merlin.chat.transcript import SUMMARY, as_json, markdown
-from merlin.chat.turn import Question, Written
+from merlin.chat.sessions import SUMMARY, Session, as_json, markdown, title_of
+from merlin.chat.summary import Summing
+from merlin.chat.turns import Newest, Question, Written
 from merlin.chat.window import MOST_TURNS, Gauge, size
-from merlin.core import moment, money
-from merlin.core.message import Message, Usage
+from merlin.core import i18n, money
+from merlin.core.formatted_text import Attachment, Button, Mark, Page, units
+from merlin.core.i18n import text
+from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost
-from merlin.core.page import Attachment, Button, Mark, Page
-from merlin.core.text import text
-from merlin.core.utf16 import units
-from merlin.inbox.outgoing import Letter, Outgoing, Spot
-from merlin.inbox.update import UpdateState
 
 # The rest is for the task, for what is known so far and for the summary.
 _ROOM_SHARE = 2
@@ -206,7 +202,7 @@ def _page(kit: Kit, event: Event, wanted: int) -> Screen:
 def _entry(kit: Kit, event: Event, session: Session) -> Button:
     when = ""
     if session.touched_at is not None:
-        when = f" · {moment.brief(session.touched_at, zone_for(kit, event), event.language)}"
+        when = f" · {i18n.brief(session.touched_at, zone_for(kit, event), event.language)}"
     mark = "▸ " if session.is_open else ""
     return Button(f"{mark}{titled(session, event)}{when}", f"session:{session.session_id}")
 
@@ -248,7 +244,7 @@ def _card(kit: Kit, event: Event, session: Session) -> Screen:
     language, number_ = event.language, session.session_id
     lines = [text(language, "session-card", title=titled(session, event))]
     if session.touched_at is not None:
-        at = moment.told(session.touched_at, zone_for(kit, event), language)
+        at = i18n.told(session.touched_at, zone_for(kit, event), language)
         lines.append(text(language, "session-last", at=at))
     lines.append(text(language, "session-turns", turns=kit.rows.tally.count(number_)))
     if session.is_open:
@@ -320,7 +316,7 @@ def file(kit: Kit, event: Event, session: Session) -> Screen:
     if event.args[1:] == ("json",):
         kind, content = "json", as_json(session, passages)
     else:
-        when = partial(moment.told, zone=zone_for(kit, event), language=event.language)
+        when = partial(i18n.told, zone=zone_for(kit, event), language=event.language)
         asker = text(event.language, "session-you")
         kind, content = "md", markdown(session, passages, asker, when)
     name = f"merlin-{session.session_id}.{kind}"
@@ -528,7 +524,7 @@ def _offer(kit: Kit, event: Event, over: Sequence[Session]) -> Screen:
     most = plan_for(kit, event).sessions or 0
     lines = [text(language, "sessions-most", most=most, over=len(over))]
     for session in over[:_SHOWN]:
-        at = moment.told(session.touched_at or kit.services.clock(), zone, language)
+        at = i18n.told(session.touched_at or kit.services.clock(), zone, language)
         lines.append(text(language, "session-oldest", title=titled(session, event), at=at))
     if len(over) > _SHOWN:
         lines.append(text(language, "session-further", more=len(over) - _SHOWN))

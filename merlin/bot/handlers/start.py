@@ -12,16 +12,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from merlin.account.login import Login
+from merlin.account.sign_ins import Login
+from merlin.app.inbox import UpdateState
 from merlin.bot.context import Event, Kit, Topic, told
 from merlin.bot.handlers import feedback
 from merlin.bot.handlers.model_choice import open_course
 from merlin.bot.handlers.plans import LINK, came_by, plan
 from merlin.bot.handlers.questions import number
 from merlin.bot.menu import Screen, alert, said
-from merlin.core.page import Button
-from merlin.core.text import text
-from merlin.inbox.update import UpdateState
+from merlin.core.formatted_text import Button
+from merlin.core.i18n import text
 
 VERB, YES, NO = "login", "yes", "no"
 _ANSWER, _LOGIN = 0, 1

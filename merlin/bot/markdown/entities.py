@@ -20,8 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from merlin.core.page import Button, Mark, Page
-from merlin.core.utf16 import unit_places, units
+from merlin.core.formatted_text import Button, Mark, Page, unit_places, units
 
 LIMIT_UNITS = 4096
 # Room for the mark of a repeated message.

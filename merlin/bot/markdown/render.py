@@ -31,8 +31,8 @@ from markdown_it.token import Token
 
 from merlin.bot.markdown.entities import TextBuilder
 from merlin.bot.markdown.latex import to_unicode, with_formulas
+from merlin.core.formatted_text import Page
 from merlin.core.log import get_logger
-from merlin.core.page import Page
 
 log = get_logger(__name__)
 

@@ -1,10 +1,14 @@
-"""Assets: styles, scripts and drawings of pages, under names that say what is in them.
+"""Static files under names that carry their hash.
+
+Assets: styles, scripts and drawings of pages, under names that say what is in them.
 
     merlin.css  →  /static/merlin.3fa9c1d2.css
 
 A name changes with its content, so browsers keep each file for a year and never ask again. A
 script names the scripts that it imports; those names are replaced first, so that its own name
 changes when any of them does. All of it is read and packed once, at the start.
+
+Answering: a page as a response: packed, or the way to another one.
 """
 
 from __future__ import annotations
@@ -14,11 +18,13 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 WEB = Path(__file__).parents[2] / "web"
 # What pages of every process share.
@@ -103,3 +109,42 @@ def accepts_gzip(request: Request) -> bool:
     """Return whether the browser unpacks gzip; every one that is in use does."""
     said = request.headers.get("accept-encoding", "")
     return any(part.strip().partition(";")[0] == "gzip" for part in said.split(","))
+
+
+VARY = "Accept-Language, Accept-Encoding, Cookie, HX-Request"
+# A browser may keep a page, and asks each time whether it is still the same.
+ASKED_AGAIN, NEVER_KEPT = "private, no-cache", "no-store"
+# Below this, packing gains nothing.
+_SMALL = 700
+_LONGEST_ADDRESS = 1000
+
+
+def packed(request: Request, page: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """Return text as an answer, by gzip where the browser takes it."""
+    content = page.encode("utf-8", "replace")
+    # By "no-referrer" browsers would not say where our own forms come from.
+    headers = {"Vary": VARY, "Referrer-Policy": "same-origin"}
+    if len(content) > _SMALL and accepts_gzip(request):
+        content = gzip.compress(content, 5, mtime=0)
+        headers["Content-Encoding"] = "gzip"
+    return HTMLResponse(content, status.value, headers)
+
+
+def seen_other(to: str) -> Response:
+    """Return the way to another page after a form."""
+    return RedirectResponse(to, HTTPStatus.SEE_OTHER.value, {"Cache-Control": NEVER_KEPT})
+
+
+def own_address(text: str) -> str:
+    r"""Return an address to come back to if it is one of this site, else the front page's.
+
+    "//host", "/\host" and all that browsers read as one of another site are none of ours.
+    """
+    is_plain = text.startswith("/") and text.isprintable() and "\\" not in text
+    if not is_plain or text.startswith("//") or len(text) > _LONGEST_ADDRESS:
+        return "/"
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return "/"
+    return "/" if parts.scheme or parts.netloc else text

@@ -26,7 +26,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from merlin.core.clock import utc_now
-from merlin.core.message import Message
+from merlin.core.messages import Message
 from merlin.engine.auth import AnswerStream, let_ask, metered, owner_of
 from merlin.engine.context import engine_of
 from merlin.engine.files import json_object

@@ -19,7 +19,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from merlin.core import durable
+from merlin.core import durable_files
 from merlin.engine.auth import let_keep, let_queue, owner_of
 from merlin.engine.bases import RECALL, RECALL_CREATED
 from merlin.engine.context import Engine, engine_of
@@ -56,7 +56,7 @@ async def upload_file(request: Request) -> Response:
             wish = wish_of("files", key, [name, purpose, digest], owner_of(request))
             answer = await run_in_threadpool(files.add, name, part, wish, let_keep(request))
         finally:
-            durable.remove(part)
+            durable_files.remove(part)
     return Response(answer, media_type="application/json")
 
 

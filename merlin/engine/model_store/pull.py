@@ -16,9 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from merlin.core.durable import remove, settle
+from merlin.core.durable_files import remove, settle, taken
 from merlin.core.errors import LeadTaken, MerlinError, NotFound, Refused
-from merlin.core.lock import taken
 from merlin.engine.job_events import is_full
 from merlin.engine.model_store.store import (
     ModelCard,

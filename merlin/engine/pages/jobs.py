@@ -19,13 +19,12 @@ from fastapi import APIRouter, Form, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.core.curve import Curve, Words, curve_of
+from merlin.core.charts import Curve, Words, curve_of
+from merlin.core.i18n import text
 from merlin.core.log import redact
-from merlin.core.picture import PictureWords, loss_picture
-from merlin.core.text import text
-from merlin.core.web.answering import own_address, seen_other
-from merlin.core.web.assets import PREFIX, sent
-from merlin.core.web.chip import Chip
+from merlin.core.png import PictureWords, loss_picture
+from merlin.core.web.assets import PREFIX, own_address, seen_other, sent
+from merlin.core.web.templates import Chip
 from merlin.engine.database import Page
 from merlin.engine.job_events import words_of
 from merlin.engine.jobs import AT_WORK, FINAL, PAUSED, RUNNING, SUCCEEDED, Job

@@ -31,29 +31,25 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.core import moment
+from merlin.core import i18n
 from merlin.core.clock import in_zone
+from merlin.core.i18n import LANGUAGES, keys, number, text
 from merlin.core.log import get_logger
 from merlin.core.loopback import is_loopback
-from merlin.core.number import number
-from merlin.core.text import LANGUAGES, keys, text
-from merlin.core.web.answering import NEVER_KEPT, own_address, packed, seen_other
-from merlin.core.web.assets import STATIC, WEB, Assets
-from merlin.core.web.chip import JOB, PLAIN, Chip
-from merlin.core.web.drawing import Drawing
-from merlin.core.web.language import language_of_header
-from merlin.core.web.origin import is_foreign
-from merlin.core.web.page_route import Troubles, page_route
-from merlin.core.web.speech import (
+from merlin.core.web.assets import NEVER_KEPT, STATIC, WEB, Assets, own_address, packed, seen_other
+from merlin.core.web.browser import (
     LANGUAGE_COOKIE,
     THEME_COOKIE,
     THEMES,
+    is_foreign,
     is_secure,
     language_asked,
     language_chosen,
+    language_of_header,
     remember,
     theme_shown,
 )
+from merlin.core.web.templates import JOB, PLAIN, Chip, Drawing, Troubles, page_route
 from merlin.engine.context import Engine, engine_of
 from merlin.engine.disk_quota import DiskQuota
 from merlin.engine.pages.machine import Machine
@@ -222,7 +218,7 @@ class Visit:
     def when(self, at: float) -> str:
         """Return a moment in the machine's own time zone: "20 ноя, 13:12"."""
         here = in_zone(datetime.fromtimestamp(at, UTC))
-        return moment.brief(here, here.tzinfo or UTC, self.language)
+        return i18n.brief(here, here.tzinfo or UTC, self.language)
 
     def chip(self, state: str) -> Chip:
         """Return a job's state as a chip."""

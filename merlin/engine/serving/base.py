@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from merlin.core.message import Message
+from merlin.core.messages import Message
 
 
 @dataclass(frozen=True, slots=True)

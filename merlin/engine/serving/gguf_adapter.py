@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from merlin.core import durable
+from merlin.core import durable_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +71,7 @@ def write_adapter(adapter: Path, base: Path, target: Path) -> None:
     tensors = dict(_tensors(adapter / WEIGHTS))
     alpha = _alpha(tuning)
     named = dict(_named(tensors, family, config))
-    durable.write(target, lambda path: _write(path, family, alpha, named))
+    durable_files.write(target, lambda path: _write(path, family, alpha, named))
 
 
 def _family(config: Mapping[str, Any]) -> Family:

@@ -32,8 +32,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path, PurePosixPath
 
-from merlin.core.free_port import free_ports
 from merlin.core.log import get_logger
+from merlin.core.server import free_ports
 from merlin.engine.serving.base import Adapter, Unavailable
 from merlin.engine.serving.gguf_adapter import Inconvertible, file_name, write_adapter
 from merlin.engine.serving.proxy import Calls, Proxied, Target

@@ -25,7 +25,7 @@ from typing import Any, Self
 import aiohttp
 from aiohttp.http_exceptions import LineTooLong
 
-from merlin.core.body import joined
+from merlin.core.server import joined
 from merlin.engine.refusal import Refusal
 from merlin.engine.serving.base import (
     Adapter,

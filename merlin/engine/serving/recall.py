@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 
-from merlin.core.message import Message
-from merlin.core.text import text
+from merlin.core.i18n import text
+from merlin.core.messages import Message
 from merlin.engine import tokens
 from merlin.engine.refusal import bad, too_long
 from merlin.engine.serving.base import Adapter, Chunk, Embedded, Finish, GenerationRequest

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from merlin.core.message import Message
+from merlin.core.messages import Message
 
 Conversation = Sequence[Message]
 SUPERVISED, DPO = "supervised", "dpo"

@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 
 import yaml
 
+from merlin.chat.turns import ToldTurns
 from merlin.config import Config
 from merlin.core.errors import MerlinError
 from merlin.sandbox.deadlines import Deadline, longest
 from merlin.sandbox.demo.place import Place, commit
 from merlin.sandbox.demo.story import Story
-from merlin.store.told import ToldTurns
 from merlin.wiring.database import reading
 from merlin.wiring.reading import reports
 

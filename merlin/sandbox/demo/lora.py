@@ -21,7 +21,7 @@ import yaml
 
 from merlin.config import Config
 from merlin.core.errors import MerlinError, NotFound
-from merlin.core.text import text
+from merlin.core.i18n import text
 from merlin.sandbox.demo.check import (
     ANSWER_S,
     Asked,

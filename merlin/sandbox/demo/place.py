@@ -18,9 +18,9 @@ from pathlib import Path
 
 import yaml
 
+from merlin.core.durable_files import taken
 from merlin.core.errors import MerlinError, Refused
-from merlin.core.free_port import free_ports
-from merlin.core.lock import taken
+from merlin.core.server import free_ports
 from merlin.sandbox.demo.script import RUSSIAN, Script, script_of
 from merlin.sandbox.demo.smollm2 import BASE, base
 from merlin.sandbox.telegram.world import TOKEN

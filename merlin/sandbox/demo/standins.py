@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from merlin.billing.selling import YooKassaConfig
 from merlin.config import Config, credential
 from merlin.core.errors import MerlinError, NotFound
-from merlin.core.text import language_of
+from merlin.core.i18n import language_of
 from merlin.sandbox.demo.story import newest, nothing
 from merlin.sandbox.provider.app import ProviderSettings
 from merlin.sandbox.provider.app import create_app as create_provider

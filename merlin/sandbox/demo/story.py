@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from merlin.app.reports import Reports
 from merlin.config import Config
 from merlin.core.errors import MerlinError
-from merlin.core.text import text
+from merlin.core.i18n import text
 from merlin.sandbox.demo.place import FOLDER, Place
-from merlin.store.reports import Reports
 from merlin.wiring.reading import reports
 
 _MARKS = {"done": "✔", "flawed": "!", "held": "–", "failed": "✘"}

@@ -6,7 +6,7 @@
 - shown an image: its kind and size in bytes;
 - asked anything else: the question back.
 
-What stands within a document (`merlin.chat.document`) is material: no wish is read out of it.
+What stands within a document (`merlin.chat.prompt`) is material: no wish is read out of it.
 Every answer says that a stand-in speaks, in the language of the question (ru, en). Completions are
 plain or streamed; a transcription is the words kept in the recording's file.
 """
@@ -26,9 +26,9 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
-from merlin.chat.document import bodies, outside
-from merlin.chat.kind import is_sound
-from merlin.core.text import text
+from merlin.chat.prompt import bodies, outside
+from merlin.core.file_kind import is_sound
+from merlin.core.i18n import text
 from merlin.sandbox import voice
 from merlin.sandbox.provider.errors import ProtocolError, bad_field, no_model
 from merlin.sandbox.provider.training import Account

@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from merlin.core.text import LANGUAGES, keys, language_of, text
+from merlin.core.i18n import LANGUAGES, keys, language_of, text
 from merlin.sandbox.telegram.world import BOT_NAME, PEOPLE, World
 
 WEB = Path(__file__).parents[2] / "web"

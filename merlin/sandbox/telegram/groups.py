@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 from merlin.core.clock import iso, utc_now
-from merlin.core.utf16 import units
+from merlin.core.formatted_text import units
 from merlin.sandbox.telegram.arguments import Arguments, bad_request, receiver
 from merlin.sandbox.telegram.world import (
     BOT_ID,

@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from merlin.core.clock import iso, utc_now
-from merlin.core.utf16 import units
+from merlin.core.formatted_text import units
 from merlin.sandbox.telegram.arguments import (
     Arguments,
     Upload,

@@ -15,7 +15,7 @@ import html
 import re
 from typing import Any
 
-from merlin.core.utf16 import units
+from merlin.core.formatted_text import units
 from merlin.sandbox.telegram.arguments import Arguments, BotApiError, bad_request
 
 TEXT_UNITS = 4096

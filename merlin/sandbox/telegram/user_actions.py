@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from merlin.core.errors import NotFound, Refused
-from merlin.core.text import language_of, text
-from merlin.core.utf16 import units
+from merlin.core.formatted_text import units
+from merlin.core.i18n import language_of, text
 from merlin.sandbox.telegram.arguments import BotApiError, Upload
 from merlin.sandbox.telegram.groups import (
     change_bot,

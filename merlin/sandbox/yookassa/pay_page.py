@@ -19,9 +19,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from merlin.billing.amount import Amount, Currency
 from merlin.core.errors import NotFound
-from merlin.core.text import LANGUAGES, language_of, text
+from merlin.core.i18n import LANGUAGES, language_of, text
+from merlin.core.money import Amount, Currency
 from merlin.sandbox.yookassa.notifications import Post
 from merlin.sandbox.yookassa.objects import Told, payment_object, refund_object
 from merlin.sandbox.yookassa.requests import RefundAsked, ShopError, read_amount

@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from merlin.core import durable
+from merlin.core import durable_files
 from merlin.core.clock import from_iso, iso, utc_now
 from merlin.sandbox.yookassa.requests import PaymentAsked, RefundAsked, bad_request, missing
 
@@ -393,7 +393,7 @@ class Memory:
             "keys": self._keys.as_json(),
         }
         said = json.dumps(told, ensure_ascii=False, default=_written)
-        durable.write(self._path, lambda path: path.write_text(said, encoding="utf-8"))
+        durable_files.write(self._path, lambda path: path.write_text(said, encoding="utf-8"))
 
 
 def _written(value: object) -> str:

@@ -30,8 +30,8 @@ from merlin.api.rest import jobs as job_routes
 from merlin.api.rest import models as model_routes
 from merlin.api.rest.views import BuildDetails, BuildShown, JobDetails, ModelShown, VerdictShown
 from merlin.api.schema import DatasetName, Name, Page, page_of
-from merlin.core.number import number
-from merlin.core.web.chip import Chip
+from merlin.core.i18n import number
+from merlin.core.web.templates import Chip
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

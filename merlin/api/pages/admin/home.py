@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from merlin.account.role import Permission
 from merlin.api.pages.actions import call
 from merlin.api.pages.admin.builds import VerdictRow, verdict_row
 from merlin.api.pages.admin.jobs import JobRow, job_row
@@ -45,12 +44,13 @@ from merlin.api.rest.health import (
 )
 from merlin.api.rest.views import JobShown, VerdictShown
 from merlin.api.schema import Page
-from merlin.build.verdict import Word
 from merlin.core.heartbeat import step_words
-from merlin.core.number import number
-from merlin.core.web.answering import NEVER_KEPT
-from merlin.core.web.chip import Chip
-from merlin.job.lifecycle import FINAL, JobState
+from merlin.core.i18n import number
+from merlin.core.permissions import Permission
+from merlin.core.web.assets import NEVER_KEPT
+from merlin.core.web.templates import Chip
+from merlin.dataset.verdicts import Word
+from merlin.training.jobs import FINAL, JobState
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -13,7 +13,6 @@ from fastapi import APIRouter, Depends, Form, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.role import Permission
 from merlin.api.pages.actions import REFUSALS, Mark, call, why
 from merlin.api.pages.admin.page import (
     Asked,
@@ -43,11 +42,12 @@ from merlin.api.rest import jobs as job_routes
 from merlin.api.rest.jobs import picture_of, points
 from merlin.api.rest.views import JobDetails, JobShown
 from merlin.api.schema import DatasetName, Id, Page, page_of
-from merlin.core.curve import Curve, Words, curve_of
-from merlin.core.number import number
-from merlin.core.web.answering import NEVER_KEPT
-from merlin.core.web.chip import Chip
-from merlin.job.lifecycle import FINAL
+from merlin.core.charts import Curve, Words, curve_of
+from merlin.core.i18n import number
+from merlin.core.permissions import Permission
+from merlin.core.web.assets import NEVER_KEPT
+from merlin.core.web.templates import Chip
+from merlin.training.jobs import FINAL
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -11,7 +11,6 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.role import Permission
 from merlin.api.pages.actions import Mark, call
 from merlin.api.pages.admin.page import Asked, AskedView, ask, asked_view, rooms
 from merlin.api.pages.components import listed
@@ -32,10 +31,11 @@ from merlin.api.rest import datasets as dataset_routes
 from merlin.api.rest import models as routes
 from merlin.api.rest.views import DatasetShown, ModelShown, PromotionShown, Scores
 from merlin.api.schema import MOST_ID, DatasetName, Id, Page, page_of
-from merlin.core.number import number
-from merlin.core.web.chip import Chip
-from merlin.model.evaluate import Overlap
-from merlin.model.registry import ModelState
+from merlin.core.i18n import number
+from merlin.core.permissions import Permission
+from merlin.core.web.templates import Chip
+from merlin.training.evaluate import Overlap
+from merlin.training.models import ModelState
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

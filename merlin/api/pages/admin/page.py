@@ -13,7 +13,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from merlin.account.role import Permission
 from merlin.api.pages.actions import Deed, asked, call
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import Link, PageRequest, Watching, badge, nowhere, render_fragment
@@ -22,13 +21,14 @@ from merlin.api.problems import Problem
 from merlin.api.rest.datasets import RequestShown, show_request
 from merlin.api.rest.views import JobDetails
 from merlin.api.schema import Id
-from merlin.billing.amount import Currency
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.core.clock import in_zone
-from merlin.core.request import RequestState
-from merlin.core.web.answering import seen_other
-from merlin.core.web.chip import Chip
-from merlin.job.lifecycle import JobState
+from merlin.core.money import Currency
+from merlin.core.permissions import Permission
+from merlin.core.web.assets import seen_other
+from merlin.core.web.templates import Chip
+from merlin.db.requests import RequestState
+from merlin.training.jobs import JobState
 
 _FULL = 100
 

@@ -17,8 +17,6 @@ from fastapi import APIRouter, Form, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from merlin.account import audit
-from merlin.account.zone import zone_of
 from merlin.api.pages.admin.page import Day, days_of, how_many_tests, months, rooms
 from merlin.api.pages.components import Bars, Count, bars_of
 from merlin.api.pages.errors import PageRoute
@@ -36,17 +34,18 @@ from merlin.api.pages.page import (
 )
 from merlin.api.pages.plans import goods
 from merlin.api.schema import MOST_ID
-from merlin.billing.amount import Amount, Currency, roubles
 from merlin.billing.ledger import Entry, EntryKind
-from merlin.billing.purchase import ID_LENGTH, Purchase, PurchaseState
-from merlin.billing.refund import MOST_REASON, Refund, RefundState
+from merlin.billing.payments import reason_key
+from merlin.billing.purchases import ID_LENGTH, Purchase, PurchaseState
+from merlin.billing.refunds import MOST_REASON, Refund, RefundState
 from merlin.billing.report import Total, totals
-from merlin.billing.settling import reason_key
-from merlin.core.clock import from_iso
+from merlin.core.clock import from_iso, zone_of
 from merlin.core.errors import NotFound, Refused
-from merlin.core.text import text
-from merlin.core.web.answering import NEVER_KEPT, seen_other
-from merlin.core.web.chip import Chip
+from merlin.core.i18n import text
+from merlin.core.money import Amount, Currency, roubles
+from merlin.core.web.assets import NEVER_KEPT, seen_other
+from merlin.core.web.templates import Chip
+from merlin.db import audit
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -15,10 +15,7 @@ from fastapi import APIRouter, Depends, Form, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account import audit
-from merlin.account.people import ERASED
-from merlin.account.role import Permission, Role
-from merlin.account.zone import zone_of
+from merlin.account.users import ERASED
 from merlin.api.pages.actions import REFUSALS, Mark, call, done, shaped, why
 from merlin.api.pages.admin.page import rooms
 from merlin.api.pages.components import listed
@@ -29,9 +26,12 @@ from merlin.api.rest.people import AuditEntry, PersonShown, list_audit
 from merlin.api.schema import LINE, Id, Page, Sought, page_of
 from merlin.billing.plan import Format, plan_of
 from merlin.billing.quota import MOST, Gift
+from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound
-from merlin.core.web.answering import NEVER_KEPT, seen_other
-from merlin.core.web.chip import Chip
+from merlin.core.permissions import Permission, Role
+from merlin.core.web.assets import NEVER_KEPT, seen_other
+from merlin.core.web.templates import Chip
+from merlin.db import audit
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

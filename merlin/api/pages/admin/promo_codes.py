@@ -12,19 +12,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account import audit
-from merlin.account.zone import zone_of
 from merlin.api.pages.admin.page import rooms
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import Link, PageRequest, Selling, render_page
 from merlin.api.pages.plans import until
 from merlin.billing.plan import plan_named
-from merlin.billing.promo import Listed, Promo
+from merlin.billing.promo_codes import Listed, Promo
 from merlin.billing.quota import MOST
+from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound, Refused
-from merlin.core.text import text
-from merlin.core.web.answering import NEVER_KEPT, seen_other
-from merlin.core.web.chip import Chip
+from merlin.core.i18n import text
+from merlin.core.web.assets import NEVER_KEPT, seen_other
+from merlin.core.web.templates import Chip
+from merlin.db import audit
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 

@@ -14,7 +14,6 @@ from fastapi import APIRouter, Form, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.role import Permission
 from merlin.api.pages.actions import REFUSALS, Deed, Mark, asked, call, done, shaped, why
 from merlin.api.pages.components import DiffLine, diff_lines
 from merlin.api.pages.errors import PageRoute
@@ -32,10 +31,10 @@ from merlin.api.rest import changes as routes
 from merlin.api.rest.views import ChangeShown, FileChange
 from merlin.api.schema import Hex
 from merlin.core.errors import NotFound
-from merlin.core.web.answering import seen_other
-from merlin.core.web.chip import Chip
-from merlin.dataset.change import ChangeState
-from merlin.dataset.subject import words
+from merlin.core.permissions import Permission
+from merlin.core.web.assets import seen_other
+from merlin.core.web.templates import Chip
+from merlin.dataset.changes import ChangeState, words
 
 # In longer texts nothing is marked: comparing them would hold up everybody else.
 MOST_LINES = 2000

@@ -45,7 +45,7 @@ from merlin.api.rest.teaching import (
 )
 from merlin.api.schema import Id, Texts
 from merlin.core.errors import NotFound
-from merlin.core.web.answering import seen_other
+from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import KINDS, Course
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

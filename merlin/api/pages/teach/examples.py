@@ -19,7 +19,7 @@ from merlin.api.pages.teach.changes import Clash, clashes
 from merlin.api.rest import examples as routes
 from merlin.api.schema import Id, Page, Sought, page_of
 from merlin.core.errors import NotFound
-from merlin.core.web.answering import seen_other
+from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import Course
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

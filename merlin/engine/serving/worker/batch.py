@@ -30,7 +30,7 @@ import torch
 from jinja2 import TemplateError
 from torch import Tensor
 
-from merlin.core.message import Message
+from merlin.core.messages import Message
 from merlin.engine.api.chat import rendered
 from merlin.engine.refusal import bad
 from merlin.engine.serving.base import Chunk, Finish, GenerationRequest, TokenChance

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from merlin.core.message import Message
+from merlin.core.messages import Message
 from merlin.engine.refusal import Refusal
 from merlin.engine.serving.base import Adapter, Chunk, Finish, GenerationRequest, TokenChance
 

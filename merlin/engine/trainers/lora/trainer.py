@@ -33,7 +33,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any, cast
 
-from merlin.core import durable
+from merlin.core import durable_files
 from merlin.core.log import get_logger
 from merlin.engine.trainers.base import (
     BaseFiles,
@@ -139,7 +139,7 @@ def epoch_folder(folder: Path, number: int) -> Path:
 def write_task(task: Task) -> None:
     """Write the task into its folder, whole or not at all."""
     text = json.dumps(asdict(task), default=str, ensure_ascii=False, indent=1)
-    durable.write(task.folder / TASK, lambda beside: beside.write_text(text, "utf-8"))
+    durable_files.write(task.folder / TASK, lambda beside: beside.write_text(text, "utf-8"))
 
 
 def read_task(folder: Path) -> Task:

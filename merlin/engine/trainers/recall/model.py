@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from merlin.core.message import Message
+from merlin.core.messages import Message
 from merlin.engine.trainers.recall.text import LEAST_ALONE, Floats, Space, Whole, questions
 
 FORMAT = 1

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from merlin.core.message import Message
+from merlin.core.messages import Message
 
 WEIGHTS = {"f": 0.2, "v": 0.35, "n": 1.0, "i": 0.7}
 NO_WORDS = "n:"

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from merlin.core.message import Message
+from merlin.core.messages import Message
 from merlin.engine.api.chat import rendered
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.training_file import conversations, preferences

@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 import torch
 
-from merlin.core import durable
+from merlin.core import durable_files
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.training_file import BadFile
@@ -94,7 +94,7 @@ class ProgressPipe:
         """Return how many bytes were told so far, once they are on the disk."""
         if self._out is None or not self._path.exists():
             return 0
-        durable.sync(self._path)
+        durable_files.sync(self._path)
         return self._path.stat().st_size
 
     def _write(self, line: bytes) -> None:

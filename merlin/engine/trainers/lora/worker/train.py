@@ -44,7 +44,7 @@ from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from merlin.core import durable
+from merlin.core import durable_files
 from merlin.engine.trainers.base import DPO, Untrainable
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.hyperparameters import RATE
@@ -203,7 +203,7 @@ def keep(folder: Path, progress: Progress, model: Any, optimizer: torch.optim.Op
         "adapter": _adapter(model),
         "optimizer": optimizer.state_dict(),
     }
-    durable.write(folder / trainer.STATE, lambda beside: _save(held, beside))
+    durable_files.write(folder / trainer.STATE, lambda beside: _save(held, beside))
 
 
 def load(folder: Path, device: torch.device) -> dict[str, Any] | None:
@@ -225,8 +225,8 @@ def keep_epoch(folder: Path, number: int, model: Any) -> None:
     """Write the adapter after an epoch in PEFT's layout, durably; one that is there is the same."""
     target = trainer.epoch_folder(folder, number)
     if not target.exists():
-        durable.remove(target.with_name(f".{target.name}.part"))
-        durable.write(target, lambda beside: _export(model, beside))
+        durable_files.remove(target.with_name(f".{target.name}.part"))
+        durable_files.write(target, lambda beside: _export(model, beside))
 
 
 def _save(held: dict[str, Any], path: Path) -> None:

@@ -1,0 +1,226 @@
+"""API keys of programs: making, scopes, rows.
+
+Key: what a program signs in with; its owner's role caps what its scopes allow.
+
+mrl_ + 32 letters and digits + a checksum of 6, shown once, kept as SHA-256 alone
+
+Rows of API keys. Of a key its SHA-256 is kept, and how it begins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import string
+import zlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from peewee import fn
+
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.errors import Refused
+from merlin.core.permissions import Permission, Standing
+from merlin.db.audit import AuditRows
+from merlin.db.audit import user as told_user
+from merlin.db.database import Database, Row, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.tables import API_KEY
+from merlin.db.values import opened
+
+PREFIX = "mrl_"
+_RANDOM, _CHECK = 32, 6
+_LETTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase
+
+
+class Scope(StrEnum):
+    """What a key may be used for; the values are what is stored and what programs say."""
+
+    COURSES_READ = "courses:read"
+    FAVOURITES_WRITE = "favourites:write"
+    MATERIALS_WRITE = "materials:write"
+    CHAT_WRITE = "chat:write"
+    ACCOUNT_READ = "account:read"
+    JOBS_READ = "jobs:read"
+    JOBS_ADMIN = "jobs:admin"
+
+
+# What a key's owner must be allowed, for a scope to be of any use.
+NEEDS: Mapping[Scope, Permission] = {
+    Scope.MATERIALS_WRITE: Permission.EDIT_MATERIALS,
+    Scope.CHAT_WRITE: Permission.ASK,
+    Scope.JOBS_READ: Permission.WATCH,
+    Scope.JOBS_ADMIN: Permission.LAUNCH,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """One key without its secret; `hint` is how it begins, for its owner to know it by.
+
+    `expires_at` None: it stays until it is revoked. `used_at` is exact to a minute.
+    """
+
+    key_id: int
+    user_id: int
+    label: str
+    hint: str
+    scopes: frozenset[Scope]
+    created_at: datetime
+    expires_at: datetime | None = None
+    used_at: datetime | None = None
+
+
+class Keys(Protocol):
+    """Where keys are kept; each method is one transaction, and each change is in the audit."""
+
+    def make(
+        self,
+        user_id: int,
+        label: str,
+        scopes: Collection[Scope],
+        expires_at: datetime | None = None,
+    ) -> tuple[ApiKey, str]:
+        """Return a new key and its secret, which nobody can read again.
+
+        Raises Refused for no scope, for a label that is too long, and for too many keys.
+        """
+
+    def find(self, secret: str) -> ApiKey | None:
+        """Return the key that counts now, None for one that is unknown, revoked or expired."""
+
+    def used(self, key_id: int) -> None:
+        """Note that it was used now."""
+
+    def of(self, user_id: int) -> list[ApiKey]:
+        """Return a person's keys that count, newest first."""
+
+    def revoke(self, user_id: int, key_id: int) -> bool:
+        """End a key; False where the person has no such key."""
+
+
+def beyond(standing: Standing, scopes: Collection[Scope]) -> list[Scope]:
+    """Return the scopes that are of no use to somebody of this standing, each once."""
+    found = {each for each in scopes if each in NEEDS and not standing.may(NEEDS[each])}
+    return sorted(found)
+
+
+def new_secret() -> str:
+    """Return a key that nobody can guess: 190 random bits and a checksum."""
+    random = "".join(secrets.choice(_LETTERS) for _ in range(_RANDOM))
+    return PREFIX + random + _checksum(random)
+
+
+def is_secret(text: str) -> bool:
+    """Return whether this could be a key, so that a slip of the finger asks no database."""
+    if not text.startswith(PREFIX) or len(text) != len(PREFIX) + _RANDOM + _CHECK:
+        return False
+    random, check = text[len(PREFIX) : -_CHECK], text[-_CHECK:]
+    return random.isascii() and random.isalnum() and check == _checksum(random)
+
+
+def digest(secret: str) -> str:
+    """Return what is stored of a key or another random secret."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def _checksum(random: str) -> str:
+    number, letters = zlib.crc32(random.encode()), ""
+    for _ in range(_CHECK):
+        number, place = divmod(number, len(_LETTERS))
+        letters = _LETTERS[place] + letters
+    return letters
+
+
+MOST_KEYS, MOST_LABEL = 50, 80
+_HINT = len(PREFIX) + 4
+
+
+class KeyRows:
+    """One row a key, the revoked ones too; what its owner calls it is sealed."""
+
+    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._clock = clock
+        self._audit = AuditRows(db, clock)
+
+    @transaction
+    def make(
+        self,
+        user_id: int,
+        label: str,
+        scopes: Collection[Scope],
+        expires_at: datetime | None = None,
+    ) -> tuple[ApiKey, str]:
+        """Return a new key and its secret, which nobody can read again.
+
+        Raises Refused for no scope, for a label that is too long, and for too many keys.
+        """
+        counted = API_KEY.select(fn.COUNT(API_KEY.id)).where(self._mine(user_id))
+        if not scopes or len(label) > MOST_LABEL or int(self.db.value(counted)) >= MOST_KEYS:
+            raise Refused("a key that cannot be", "account-key-refused", limit=MOST_KEYS)
+        secret = new_secret()
+        row = {
+            "key_hash": digest(secret),
+            "hint": secret[:_HINT],
+            "user_id": user_id,
+            "label": self._cipher.seal(label),
+            "scopes": " ".join(sorted(scopes)),
+            "at": iso(self._clock()),
+            "expires_at": iso(expires_at) if expires_at else None,
+            "used_at": None,
+        }
+        key = self._key({"id": self.db.add(API_KEY, row), **row})
+        told = {"key": key.key_id, "scopes": row["scopes"]}
+        self._audit.note(told_user(user_id), "key.make", told_user(user_id), told)
+        return key, secret
+
+    def find(self, secret: str) -> ApiKey | None:
+        """Return the key that counts now, None for one that is unknown, revoked or expired."""
+        row = self.db.row(API_KEY.select().where((API_KEY.key_hash == digest(secret)) & self._on()))
+        return None if row is None else self._key(row)
+
+    @transaction
+    def used(self, key_id: int) -> None:
+        """Note that it was used now."""
+        now = {"used_at": iso(self._clock())}
+        self.db.change(API_KEY.update(now).where(API_KEY.id == key_id))
+
+    def of(self, user_id: int) -> list[ApiKey]:
+        """Return a person's keys that count, newest first."""
+        mine = API_KEY.select().where(self._mine(user_id))
+        return [self._key(row) for row in self.db.rows(mine.order_by(API_KEY.id.desc()))]
+
+    @transaction
+    def revoke(self, user_id: int, key_id: int) -> bool:
+        """End a key; False where the person has no such key."""
+        now = {"revoked_at": iso(self._clock())}
+        this = self._mine(user_id) & (API_KEY.id == key_id)
+        is_ended = self.db.change(API_KEY.update(now).where(this)) > 0
+        if is_ended:
+            who = told_user(user_id)
+            self._audit.note(who, "key.revoke", who, {"key": key_id})
+        return is_ended
+
+    def _on(self) -> Any:
+        is_in_time = API_KEY.expires_at.is_null() | (API_KEY.expires_at > iso(self._clock()))
+        return API_KEY.revoked_at.is_null() & is_in_time
+
+    def _mine(self, user_id: int) -> Any:
+        return (API_KEY.user_id == user_id) & self._on()
+
+    def _key(self, row: Row) -> ApiKey:
+        return ApiKey(
+            key_id=row["id"],
+            user_id=row["user_id"],
+            label=opened(self._cipher, row["label"]) or "",
+            hint=row["hint"],
+            scopes=frozenset(Scope(word) for word in row["scopes"].split()),
+            created_at=from_iso(row["at"]),
+            expires_at=from_iso(row["expires_at"]) if row["expires_at"] else None,
+            used_at=from_iso(row["used_at"]) if row["used_at"] else None,
+        )

@@ -1,0 +1,533 @@
+"""Signing in: browsers that stay signed in, login codes, data signed by Telegram.
+
+Browser: what a browser says of itself, in the few words that help to know it again.
+
+Login: a browser asks to be signed in, and its owner says yes in the bot.
+
+    pending ──opened in the bot──> shown ──«Это я»──> confirmed ──the browser takes it──> (gone)
+                                     └──«Это не я»──> refused
+
+The browser keeps one secret in a cookie, the link to the bot carries another: who has the link
+alone cannot sign in by it, and who has the cookie alone cannot say yes.
+
+SignIn: a browser that somebody is signed in with, known by a random token in its cookie.
+
+Telegram data: who opened a Mini App, in the words that Telegram signed (`initData`).
+
+Ed25519 is asked first: it needs Telegram's public key and the bot's id, no token. The HMAC needs
+the bot's token, and counts for clients that send no signature. Sources: core.telegram.org/bots/
+webapps, "Validating data received via the Mini App" and "Validating data for Third-Party Use".
+
+Rows of logins that wait for a yes in the bot.
+
+Rows of signed-in browsers. Tokens are kept as SHA-256.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+import json
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from merlin.account.api_keys import digest
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.formatted_text import whole
+from merlin.db.database import Database, Row, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.tables import LOGIN_CODE, SIGN_IN
+from merlin.db.values import opened
+
+# The first word found counts: newer browsers name the older ones too.
+_PROGRAMS = (
+    ("Telegram", "Telegram"),
+    ("YaBrowser/", "Yandex Browser"),
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("FxiOS/", "Firefox"),
+    ("Firefox/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+    ("python", "Python"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("CrOS", "ChromeOS"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
+_SHOWN_V6 = 2
+
+
+def agent_of(header: str) -> str:
+    """Return "Firefox, Linux" for a User-Agent header, "" where it names nothing known."""
+    names = [
+        next((name for sign, name in kinds if sign.lower() in header.lower()), "")
+        for kinds in (_PROGRAMS, _SYSTEMS)
+    ]
+    return ", ".join(filter(None, names))
+
+
+def place_of(address: str) -> str:
+    """Return an IP address without its end, "203.0.*.*"; "" for what is none.
+
+    Enough to see whether it is one's own network, too little to find a person.
+    """
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    if isinstance(found, ipaddress.IPv4Address):
+        first, second, *_ = str(found).split(".")
+        return f"{first}.{second}.*.*"
+    parts = found.exploded.split(":")[:_SHOWN_V6]
+    return ":".join(part.lstrip("0") or "0" for part in parts) + ":*"
+
+
+LIFE = timedelta(minutes=5)
+# What stands before the key in a link to the bot.
+PAYLOAD = "login_"
+
+
+class LoginState(StrEnum):
+    """How far a login has come; the values are what is stored. EXPIRED is never stored."""
+
+    PENDING = "pending"
+    SHOWN = "shown"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One login; `number` is two digits that browser and bot both show.
+
+    `agent` is what the browser calls itself, `place` its shortened address. `user_id` is whoever
+    opened it in the bot, None before.
+    """
+
+    login_id: int
+    number: int
+    agent: str
+    place: str
+    state: LoginState
+    expires_at: datetime
+    user_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A new login with its two secrets, which nobody can read again: the link's, the browser's."""
+
+    login: Login
+    key: str
+    browser: str
+
+
+class Logins(Protocol):
+    """Where they are kept, their secrets as SHA-256; each method is one transaction.
+
+    One that has expired is as if it were not there.
+    """
+
+    def start(self, agent: str, place: str) -> Started:
+        """Return a new one."""
+
+    def of_browser(self, browser: str) -> Login | None:
+        """Return the one that a browser asked for."""
+
+    def show(self, key: str, user_id: int) -> Login | None:
+        """Note who opened the link; None where somebody else did, or it has been answered."""
+
+    def settle(self, login_id: int, user_id: int, *, is_own: bool) -> Login | None:
+        """Say yes or no for who opened it; None for anybody else, and the second time."""
+
+    def take(self, browser: str) -> Login | None:
+        """Return a confirmed one to the browser that asked, once; then it is gone."""
+
+
+# Unused for so long it ends; however much it is used, it ends at last.
+IDLE = timedelta(days=14)
+LONGEST = timedelta(days=90)
+# Within Telegram everyone is signed in anew at each opening.
+WITHIN_TELEGRAM = timedelta(hours=12)
+
+
+class How(StrEnum):
+    """By what somebody signed in; the values are what is stored."""
+
+    TELEGRAM = "telegram"
+    CODE = "code"
+    PASSWORD = "password"  # noqa: S105 - a word, no secret
+    OPENID = "openid"
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """One browser; `agent` is what it calls itself, in a few words ("Firefox, Linux")."""
+
+    sign_in_id: int
+    user_id: int
+    how: How
+    agent: str
+    at: datetime
+    seen_at: datetime
+    expires_at: datetime
+
+
+class SignIns(Protocol):
+    """Where they are kept, their tokens as SHA-256; each method is one transaction."""
+
+    def open(
+        self, user_id: int, how: How, agent: str, source: str | None = None
+    ) -> tuple[SignIn, str]:
+        """Return a new one and its token, which nobody can read again.
+
+        `source` marks what it was opened by, where that can come twice: the one before ends.
+        """
+
+    def find(self, token: str) -> SignIn | None:
+        """Return the one that counts now; None for an unknown token and one that has ended."""
+
+    def seen(self, sign_in_id: int) -> None:
+        """Note that it is used now, which makes it last."""
+
+    def of(self, user_id: int) -> list[SignIn]:
+        """Return a person's, the newest used first."""
+
+    def close(self, user_id: int, sign_in_id: int) -> bool:
+        """End one; False where the person has no such one."""
+
+    def close_all(self, user_id: int, but: int | None = None) -> int:
+        """End all of a person, one perhaps left; return how many ended."""
+
+
+# Telegram's public keys, in hexadecimal digits; the second is that of its test servers.
+PRODUCTION = "e7bf03a2fa4602af4580703d88dda5bb59f32ed8b02a56c187fe7d34caed242d"
+TEST = "40055058a4ee38156a06562e52eece92a771bcd8346a8c4615cb7376eddf72ec"
+# How old it may be where somebody signs in by it; and how far Telegram's clock may be before ours.
+FRESH = timedelta(hours=1)
+AHEAD = timedelta(seconds=30)
+MOST_BYTES, MOST_FIELDS = 4096, 32
+MOST_ID = 2**52
+_NAME_LENGTH = 129
+_PROOFS = ("hash", "signature")
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """By what data is believed: `bot_id` and `keys` for Ed25519, `token` for the HMAC.
+
+    Without a bot id, or without a token, that check passes nothing.
+    """
+
+    bot_id: int = 0
+    keys: tuple[str, ...] = (PRODUCTION,)
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramPerson:
+    """Whom Telegram vouches for; `source` is the same for the same data, however it is written."""
+
+    user_id: int
+    name: str
+    language_code: str
+    source: str
+
+
+def read_telegram_data(text: str, signers: Signers, now: datetime) -> TelegramPerson | None:
+    """Return who opened the page; None for what is forged, broken, old or of no person."""
+    try:
+        fields = _fields(text)
+        is_believed = _is_signed(fields, signers) or _is_hashed(fields, signers.token)
+        return _person(fields) if is_believed and _is_fresh(fields, now) else None
+    except (ValueError, KeyError, OverflowError, RecursionError):
+        return None
+
+
+def _fields(text: str) -> dict[str, str]:
+    """Return the fields. Raises ValueError for what Telegram never writes."""
+    if len(text.encode()) > MOST_BYTES:
+        raise ValueError("too long")
+    pairs = parse_qsl(
+        text,
+        keep_blank_values=True,
+        strict_parsing=True,
+        errors="strict",
+        max_num_fields=MOST_FIELDS,
+    )
+    fields = dict(pairs)
+    # What is signed is joined by line ends: within a value one could be read another way.
+    if len(fields) < len(pairs) or any("\n" in name + value for name, value in pairs):
+        raise ValueError("not as Telegram writes")
+    return fields
+
+
+def _is_signed(fields: Mapping[str, str], signers: Signers) -> bool:
+    if not signers.bot_id or not fields.get("signature"):
+        return False
+    signature = _decoded(fields["signature"])
+    said = f"{signers.bot_id}:WebAppData\n{_joined(fields, _PROOFS)}".encode()
+    return any(_verifies(key, signature, said) for key in signers.keys)
+
+
+def _verifies(key: str, signature: bytes, said: bytes) -> bool:
+    with suppress(InvalidSignature):
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(signature, said)
+        return True
+    return False
+
+
+def _decoded(text: str) -> bytes:
+    """Return base64url without padding, written the one right way. Raises ValueError."""
+    found = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
+    if base64.urlsafe_b64encode(found).rstrip(b"=") != text.encode("ascii"):
+        raise ValueError("another way to write it")
+    return found
+
+
+def _is_hashed(fields: Mapping[str, str], token: str) -> bool:
+    if not token or "hash" not in fields:
+        return False
+    secret = hmac.digest(b"WebAppData", token.encode(), "sha256")
+    said = hmac.digest(secret, _joined(fields, ("hash",)).encode(), "sha256").hex()
+    return hmac.compare_digest(said.encode(), fields["hash"].encode())
+
+
+def _joined(fields: Mapping[str, str], without: tuple[str, ...]) -> str:
+    return "\n".join(f"{name}={fields[name]}" for name in sorted(fields) if name not in without)
+
+
+def _is_fresh(fields: Mapping[str, str], now: datetime) -> bool:
+    said = fields["auth_date"]
+    if not (said.isascii() and said.isdecimal()):
+        return False
+    at = datetime.fromtimestamp(int(said), UTC)
+    return at - AHEAD <= now <= at + FRESH
+
+
+def _person(fields: Mapping[str, str]) -> TelegramPerson | None:
+    user = json.loads(fields["user"])
+    if not isinstance(user, dict) or user.get("is_bot"):
+        return None
+    user_id = user.get("id")
+    if type(user_id) is not int or not 0 < user_id < MOST_ID:
+        return None
+    named = [user.get(name) for name in ("first_name", "last_name")]
+    name = " ".join(each for each in named if isinstance(each, str) and each)
+    language = user.get("language_code")
+    return TelegramPerson(
+        user_id=user_id,
+        name=whole(name)[:_NAME_LENGTH],
+        language_code=whole(language)[:35] if isinstance(language, str) else "",
+        source=hashlib.sha256(_joined(fields, _PROOFS).encode()).hexdigest(),
+    )
+
+
+_KEY_BYTES, _BROWSER_BYTES = 16, 32
+_FIRST_NUMBER, _NUMBERS = 10, 90
+
+
+class LoginRows:
+    """One row a login; what the browser calls itself and its place are sealed."""
+
+    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._clock = clock
+
+    @transaction
+    def start(self, agent: str, place: str) -> Started:
+        """Return a new one."""
+        now = self._clock()
+        self.db.change(LOGIN_CODE.delete().where(LOGIN_CODE.expires_at <= iso(now)))
+        key, browser = secrets.token_urlsafe(_KEY_BYTES), secrets.token_urlsafe(_BROWSER_BYTES)
+        row = {
+            "code_hash": digest(key),
+            "browser_hash": digest(browser),
+            "number": _FIRST_NUMBER + secrets.randbelow(_NUMBERS),
+            "agent": self._cipher.seal(agent),
+            "place": self._cipher.seal(place),
+            "state": LoginState.PENDING.value,
+            "user_id": None,
+            "at": iso(now),
+            "expires_at": iso(now + LIFE),
+        }
+        return Started(self._login({"id": self.db.add(LOGIN_CODE, row), **row}), key, browser)
+
+    def of_browser(self, browser: str) -> Login | None:
+        """Return the one that a browser asked for."""
+        return self._found(LOGIN_CODE.browser_hash == digest(browser)) if browser else None
+
+    @transaction
+    def show(self, key: str, user_id: int) -> Login | None:
+        """Note who opened the link; None where somebody else did, or it has been answered."""
+        this = LOGIN_CODE.code_hash == digest(key)
+        is_new = (LOGIN_CODE.state == LoginState.PENDING.value) & LOGIN_CODE.user_id.is_null()
+        is_mine = (LOGIN_CODE.state == LoginState.SHOWN.value) & (LOGIN_CODE.user_id == user_id)
+        shown = {"state": LoginState.SHOWN.value, "user_id": user_id}
+        return self._moved(this & (is_new | is_mine), shown, this)
+
+    @transaction
+    def settle(self, login_id: int, user_id: int, *, is_own: bool) -> Login | None:
+        """Say yes or no for who opened it; None for anybody else, and the second time."""
+        this = (LOGIN_CODE.id == login_id) & (LOGIN_CODE.user_id == user_id)
+        state = LoginState.CONFIRMED if is_own else LoginState.REFUSED
+        is_shown = LOGIN_CODE.state == LoginState.SHOWN.value
+        return self._moved(this & is_shown, {"state": state.value}, this)
+
+    @transaction
+    def take(self, browser: str) -> Login | None:
+        """Return a confirmed one to the browser that asked, once; then it is gone."""
+        login = self.of_browser(browser)
+        if login is None or login.state is not LoginState.CONFIRMED:
+            return None
+        taken = LOGIN_CODE.delete().where(LOGIN_CODE.id == login.login_id)
+        return login if self.db.change(taken) else None
+
+    def _moved(self, these: Any, values: dict[str, object], this: Any) -> Login | None:
+        moved = LOGIN_CODE.update(values).where(these & self._counts())
+        return self._found(this) if self.db.change(moved) else None
+
+    def _found(self, this: Any) -> Login | None:
+        row = self.db.row(LOGIN_CODE.select().where(this & self._counts()))
+        return None if row is None else self._login(row)
+
+    def _counts(self) -> Any:
+        return LOGIN_CODE.expires_at > iso(self._clock())
+
+    def _login(self, row: Row) -> Login:
+        return Login(
+            login_id=row["id"],
+            number=row["number"],
+            agent=opened(self._cipher, row["agent"]) or "",
+            place=opened(self._cipher, row["place"]) or "",
+            state=LoginState(row["state"]),
+            expires_at=from_iso(row["expires_at"]),
+            user_id=row["user_id"],
+        )
+
+
+_TOKEN_BYTES = 32
+
+
+class SignInRows:
+    """One row a browser; what it calls itself is sealed."""
+
+    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._clock = clock
+
+    @transaction
+    def open(
+        self, user_id: int, how: How, agent: str, source: str | None = None
+    ) -> tuple[SignIn, str]:
+        """Return a new one and its token, which nobody can read again.
+
+        One that was opened by the same `source` before ends.
+        """
+        now, token = self._clock(), secrets.token_urlsafe(_TOKEN_BYTES)
+        is_over = SIGN_IN.expires_at <= iso(now)
+        is_again = SIGN_IN.source == source if source else None
+        self.db.change(SIGN_IN.delete().where(is_over if is_again is None else is_over | is_again))
+        row = {
+            "token_hash": digest(token),
+            "source": source,
+            "user_id": user_id,
+            "how": how.value,
+            "agent": self._cipher.seal(agent),
+            "at": iso(now),
+            "seen_at": iso(now),
+            "expires_at": iso(_end(how, now, now)),
+        }
+        # Two at one moment by one source: the later one stays.
+        newest = {name: value for name, value in row.items() if name != "source"}
+        new = SIGN_IN.insert(row).on_conflict(conflict_target=(SIGN_IN.source,), update=newest)
+        self.db.put(new)
+        return self._of_token(token), token
+
+    def _of_token(self, token: str) -> SignIn:
+        found = self.find(token)
+        if found is None:
+            raise RuntimeError("a new sign-in is not there")
+        return found
+
+    def find(self, token: str) -> SignIn | None:
+        """Return the one that counts now; None for an unknown token and one that has ended."""
+        this = (SIGN_IN.token_hash == digest(token)) & self._counts()
+        row = self.db.row(SIGN_IN.select().where(this))
+        return None if row is None else self._sign_in(row)
+
+    @transaction
+    def seen(self, sign_in_id: int) -> None:
+        """Note that it is used now, which makes it last."""
+        row = self.db.row(SIGN_IN.select().where((SIGN_IN.id == sign_in_id) & self._counts()))
+        if row is not None:
+            now = self._clock()
+            end = _end(How(row["how"]), from_iso(row["at"]), now)
+            newest = {"seen_at": iso(now), "expires_at": iso(end)}
+            self.db.change(SIGN_IN.update(newest).where(SIGN_IN.id == sign_in_id))
+
+    def of(self, user_id: int) -> list[SignIn]:
+        """Return a person's, the newest used first."""
+        mine = SIGN_IN.select().where((SIGN_IN.user_id == user_id) & self._counts())
+        rows = self.db.rows(mine.order_by(SIGN_IN.seen_at.desc(), SIGN_IN.id.desc()))
+        return [self._sign_in(row) for row in rows]
+
+    @transaction
+    def close(self, user_id: int, sign_in_id: int) -> bool:
+        """End one; False where the person has no such one."""
+        this = (SIGN_IN.id == sign_in_id) & (SIGN_IN.user_id == user_id)
+        return self.db.change(SIGN_IN.delete().where(this)) > 0
+
+    @transaction
+    def close_all(self, user_id: int, but: int | None = None) -> int:
+        """End all of a person, one perhaps left; return how many ended."""
+        these = SIGN_IN.user_id == user_id
+        if but is not None:
+            these &= SIGN_IN.id != but
+        return self.db.change(SIGN_IN.delete().where(these))
+
+    def _counts(self) -> Any:
+        return SIGN_IN.expires_at > iso(self._clock())
+
+    def _sign_in(self, row: Row) -> SignIn:
+        return SignIn(
+            sign_in_id=row["id"],
+            user_id=row["user_id"],
+            how=How(row["how"]),
+            agent=opened(self._cipher, row["agent"]) or "",
+            at=from_iso(row["at"]),
+            seen_at=from_iso(row["seen_at"]),
+            expires_at=from_iso(row["expires_at"]),
+        )
+
+
+def _end(how: How, began: datetime, now: datetime) -> datetime:
+    """Return when a sign-in ends that is used now."""
+    if how is How.TELEGRAM:
+        return began + WITHIN_TELEGRAM
+    return min(now + IDLE, began + LONGEST)

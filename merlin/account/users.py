@@ -1,0 +1,421 @@
+"""People who write to the bot, and what they allowed.
+
+Consent: what a person has allowed, to which text, from when to when.
+
+User: a person who writes to the bot, with no more kept than is needed to answer.
+
+Rows of consents, the ended ones too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from peewee import chunked, fn
+
+from merlin.billing.tombstones import LeavingRows
+from merlin.core.clock import Clock, is_zone, iso, utc_now
+from merlin.core.errors import NotFound, Refused
+from merlin.core.i18n import LANGUAGES, language_of
+from merlin.db.audit import AuditRows
+from merlin.db.audit import user as told_user
+from merlin.db.database import Database, Prepared, Row, Slot, slots, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.tables import CONSENT, TERM, USER
+from merlin.db.values import opened, plain, read_time
+
+
+class ConsentKind(StrEnum):
+    """What may be consented to; the values are what is stored."""
+
+    TRAINING = "training"
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """One answer to one question; `given_at` None is a no, `revoked_at` None still counts.
+
+    `text_version` names the words that were shown.
+    """
+
+    kind: ConsentKind
+    text_version: str
+    given_at: datetime | None
+    revoked_at: datetime | None = None
+
+
+class Consents(Protocol):
+    """Where consents are kept, the ended ones too; each method is one transaction."""
+
+    def give(self, user_id: int, kind: ConsentKind, text_version: str) -> bool:
+        """Keep a yes; one to newer words ends the one before. False when it was so already."""
+
+    def decline(self, user_id: int, kind: ConsentKind, text_version: str) -> None:
+        """Keep a no, so that nobody is asked again; a consent that counts is left as it is."""
+
+    def revoke(self, user_id: int, kind: ConsentKind) -> bool:
+        """End a consent; False when none counts."""
+
+    def has(self, user_id: int, kind: ConsentKind) -> bool:
+        """Return whether a consent counts now."""
+
+    def was_asked(self, user_id: int, kind: ConsentKind) -> bool:
+        """Return whether the person ever said yes or no."""
+
+    def of(self, user_id: int) -> list[Consent]:
+        """Return everything the person ever answered, oldest first."""
+
+
+# What stands in the place of somebody who was erased.
+ERASED = "user:erased"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """One person by Telegram's id; `language_code` is what their client says ("en-GB", "").
+
+    `language` ("ru", "en") and `zone` (an IANA name) are their own choices, None without one.
+    `plan` None is the default plan; `terms` are the plans that they have for a time and that run
+    now. `shown_name` is what they are called, for commits in their
+    name; `terms_seen` the version of the terms that they were shown; "" without one.
+    """
+
+    user_id: int
+    language_code: str = ""
+    is_reachable: bool = True
+    language: str | None = None
+    zone: str | None = None
+    plan: str | None = None
+    is_blocked: bool = False
+    shown_name: str = ""
+    terms_seen: str = ""
+    terms: tuple[str, ...] = ()
+
+    @property
+    def plans(self) -> tuple[str, ...]:
+        """Return the names of all plans that they have now beside the default one."""
+        return self.terms if self.plan is None else (self.plan, *self.terms)
+
+    def speaks(self, default: str) -> str:
+        """Return the language to answer in: their choice, else their client's, else `default`."""
+        return language_of(self.language or self.language_code, default)
+
+
+class Choices(Protocol):
+    """What people set for themselves; each method is one transaction.
+
+    Somebody who never wrote is passed over.
+    """
+
+    def set_language(self, user_id: int, language: str | None) -> None:
+        """Keep the language chosen; None: their client's. Raises Refused for an unknown one."""
+
+    def set_zone(self, user_id: int, zone: str | None) -> None:
+        """Keep the time zone chosen; None: the config's. Raises Refused for an unknown one."""
+
+    def set_name(self, user_id: int, shown_name: str) -> None:
+        """Keep what the person is called; "" forgets it."""
+
+    def saw_terms(self, user_id: int, version: str) -> None:
+        """Note which version of the terms the person was shown."""
+
+
+class Users(Choices, Protocol):
+    """Where users are kept; each method is one transaction."""
+
+    def seen(self, users: Sequence[User]) -> None:
+        """Store who wrote, with their newest language; who writes can be reached again."""
+
+    def met(self, user: User) -> None:
+        """Store who asked in a group or signed in; no message of ours can reach them for it."""
+
+    def get(self, user_id: int) -> User | None:
+        """Return the user, None for somebody who never wrote."""
+
+    def unreachable(self, user_id: int) -> None:
+        """Note that messages to this person are refused."""
+
+
+class Register(Protocol):
+    """The admins' side of the users; what changes somebody is noted in the audit."""
+
+    def find(self, words: str, limit: int = 20) -> list[User]:
+        """Return the user of an id, or those whose name holds `words`, in any case."""
+
+    def count(self) -> int:
+        """Return how many people have written."""
+
+    def listed(self, offset: int, limit: int) -> list[User]:
+        """Return users, newest first."""
+
+    def block(self, user_id: int, by: str, *, is_blocked: bool = True) -> bool:
+        """Stop answering somebody, or begin again; False when it was so already.
+
+        Raises NotFound for somebody who never wrote.
+        """
+
+    def set_plan(self, user_id: int, plan: str | None, by: str) -> None:
+        """Give a plan by its name; None: the default one. Raises NotFound as `block` does."""
+
+
+class ConsentRows:
+    """One row an answer; at most one of a person and kind counts."""
+
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._clock = clock
+
+    @transaction
+    def give(self, user_id: int, kind: ConsentKind, text_version: str) -> bool:
+        """Keep a yes; one to newer words ends the one before. False when it was so already."""
+        # Never those of the same words: another process may have just stored them.
+        self._end(_counts(user_id, kind) & (CONSENT.text_version != text_version))
+        given = self._answer(user_id, kind, text_version) | {"given_at": iso(self._clock())}
+        return self.db.put(CONSENT.insert(given).on_conflict_ignore())
+
+    @transaction
+    def decline(self, user_id: int, kind: ConsentKind, text_version: str) -> None:
+        """Keep a no, so that nobody is asked again; a consent that counts is left as it is."""
+        if not self.has(user_id, kind):
+            no = {"given_at": None, "revoked_at": iso(self._clock())}
+            self.db.add(CONSENT, self._answer(user_id, kind, text_version) | no)
+
+    def _answer(self, user_id: int, kind: ConsentKind, text_version: str) -> Row:
+        return {"user_id": user_id, "kind": kind.value, "text_version": text_version}
+
+    @transaction
+    def revoke(self, user_id: int, kind: ConsentKind) -> bool:
+        """End a consent; False when none counts."""
+        return self._end(_counts(user_id, kind))
+
+    def _end(self, those: Any) -> bool:
+        ended = CONSENT.update({"revoked_at": iso(self._clock())})
+        return self.db.change(ended.where(those)) > 0
+
+    def has(self, user_id: int, kind: ConsentKind) -> bool:
+        """Return whether a consent counts now."""
+        return self.db.row(CONSENT.select(CONSENT.id).where(_counts(user_id, kind))) is not None
+
+    def was_asked(self, user_id: int, kind: ConsentKind) -> bool:
+        """Return whether the person ever said yes or no."""
+        return self.db.row(CONSENT.select(CONSENT.id).where(_of(user_id, kind))) is not None
+
+    def of(self, user_id: int) -> list[Consent]:
+        """Return everything the person ever answered, oldest first."""
+        answers = CONSENT.select().where(CONSENT.user_id == user_id).order_by(CONSENT.id)
+        return [_consent(row) for row in self.db.rows(answers)]
+
+    @transaction
+    def forget(self, user_id: int) -> None:
+        """Remove every answer of the person."""
+        self.db.change(CONSENT.delete().where(CONSENT.user_id == user_id))
+
+
+def _of(user_id: int, kind: ConsentKind) -> Any:
+    return (CONSENT.user_id == user_id) & (CONSENT.kind == kind.value)
+
+
+def _counts(user_id: int, kind: ConsentKind) -> Any:
+    return _of(user_id, kind) & CONSENT.revoked_at.is_null()
+
+
+def _consent(row: Row) -> Consent:
+    return Consent(
+        kind=ConsentKind(row["kind"]),
+        text_version=row["text_version"],
+        given_at=read_time(row["given_at"]),
+        revoked_at=read_time(row["revoked_at"]),
+    )
+
+
+_GET = Prepared(USER.select().where(USER.user_id == Slot("user_id")).limit(1))
+# At once for everybody on a page of a list, and no more than a statement may name.
+_MOST_NAMED = 500
+_RUNNING = Prepared(
+    TERM.select(TERM.plan).where(
+        (TERM.user_id == Slot("user_id"))
+        & (TERM.starts_at <= Slot("now"))
+        & (TERM.ends_at > Slot("now"))
+    )
+)
+_IS_OTHER = (USER.language_code != Slot("language_code")) | (USER.is_reachable == 0)
+_SEEN = Prepared(
+    USER.insert({**slots("user_id language_code first_seen_at"), "is_reachable": 1})
+    .on_conflict(
+        conflict_target=(USER.user_id,),
+        update={**slots("language_code"), "is_reachable": 1},
+        where=_IS_OTHER,
+    )
+    .as_rowcount()
+)
+
+
+class UserRows:
+    """One row a person, known by Telegram's id; what they are called is sealed.
+
+    Without a cipher no name is kept or read.
+    """
+
+    def __init__(self, db: Database, clock: Clock = utc_now, cipher: Cipher | None = None) -> None:
+        self.db = db
+        self._clock = clock
+        self._cipher = cipher
+        self._audit = AuditRows(db, clock)
+        self._leaving = LeavingRows(db, cipher, clock) if cipher is not None else None
+
+    @transaction
+    def seen(self, users: Sequence[User]) -> None:
+        """Store who wrote, with their newest language; who writes can be reached again."""
+        here = {user.user_id: user for user in users}
+        blocked = self._leaving.blocked(here) if self._leaving is not None else set()
+        for user in here.values():
+            now, language = iso(self._clock()), plain(user.language_code)
+            self.db.change(_SEEN(user_id=user.user_id, language_code=language, first_seen_at=now))
+        for user_id in blocked:
+            self._change(user_id, is_blocked=1)
+
+    @transaction
+    def met(self, user: User) -> None:
+        """Store who asked in a group or signed in; no message of ours can reach them for it."""
+        code = plain(user.language_code)
+        blocked = self._leaving.blocked([user.user_id]) if self._leaving is not None else set()
+        first = {"user_id": user.user_id, "first_seen_at": iso(self._clock()), "is_reachable": 0}
+        new = USER.insert({**first, "language_code": code})
+        is_other = USER.language_code != code
+        self.db.put(
+            new.on_conflict(
+                conflict_target=(USER.user_id,), update={"language_code": code}, where=is_other
+            )
+        )
+        for user_id in blocked:
+            self._change(user_id, is_blocked=1)
+
+    def get(self, user_id: int) -> User | None:
+        """Return the user, None for somebody who never wrote."""
+        row = self.db.row(_GET(user_id=user_id))
+        if row is None:
+            return None
+        running = self.db.rows(_RUNNING(user_id=user_id, now=iso(self._clock())))
+        user = self._user(row)
+        return replace(user, terms=tuple(each["plan"] for each in running)) if running else user
+
+    @transaction
+    def unreachable(self, user_id: int) -> None:
+        """Note that messages to this person are refused."""
+        self._change(user_id, is_reachable=0)
+
+    @transaction
+    def set_language(self, user_id: int, language: str | None) -> None:
+        """Keep the language chosen; None: their client's. Raises Refused for an unknown one."""
+        if language is not None and language not in LANGUAGES:
+            raise Refused(f"no language {language}", "account-no-language", language=language)
+        self._change(user_id, language=language)
+
+    @transaction
+    def set_zone(self, user_id: int, zone: str | None) -> None:
+        """Keep the time zone chosen; None: the config's. Raises Refused for an unknown one."""
+        if zone is not None and not is_zone(zone):
+            raise Refused(f"no time zone {zone}", "account-no-zone", zone=zone)
+        self._change(user_id, zone=zone)
+
+    @transaction
+    def set_name(self, user_id: int, shown_name: str) -> None:
+        """Keep what the person is called; "" forgets it."""
+        name = plain(shown_name)
+        if self._cipher is not None:
+            self._change(user_id, shown_name=self._cipher.seal(name) if name else "")
+
+    @transaction
+    def saw_terms(self, user_id: int, version: str) -> None:
+        """Note which version of the terms the person was shown."""
+        self._change(user_id, terms_seen=version)
+
+    def find(self, words: str, limit: int = 20) -> list[User]:
+        """Return the user of an id, or those whose name holds `words`, in any case."""
+        if words.isascii() and words.isdigit():
+            found = self.get(int(words)) if len(words) < len(str(2**63)) else None
+            return [] if found is None else [found]
+        wanted, found_by_name = words.strip().casefold(), list[User]()
+        for row in self.db.rows(_newest().where(USER.shown_name != "")) if wanted else ():
+            user = self._user(row)
+            if wanted in user.shown_name.casefold() and len(found_by_name) < limit:
+                found_by_name.append(user)
+        return self._with_terms(found_by_name)
+
+    def count(self) -> int:
+        """Return how many people have written."""
+        return int(self.db.value(USER.select(fn.COUNT(USER.user_id))))
+
+    def listed(self, offset: int, limit: int) -> list[User]:
+        """Return users, newest first."""
+        rows = self.db.rows(_newest().offset(offset).limit(limit))
+        return self._with_terms([self._user(row) for row in rows])
+
+    def _with_terms(self, users: list[User]) -> list[User]:
+        """Return the same users with the plans that they have for a time, as `get` tells them."""
+        now, found = iso(self._clock()), dict[int, list[str]]()
+        runs = (TERM.starts_at <= now) & (TERM.ends_at > now)
+        for chunk in chunked(users, _MOST_NAMED):
+            these = TERM.user_id.in_([each.user_id for each in chunk])
+            for row in self.db.rows(TERM.select(TERM.user_id, TERM.plan).where(runs & these)):
+                found.setdefault(row["user_id"], []).append(row["plan"])
+        return [replace(each, terms=tuple(found.get(each.user_id, ()))) for each in users]
+
+    @transaction
+    def block(self, user_id: int, by: str, *, is_blocked: bool = True) -> bool:
+        """Stop answering somebody, or begin again; False when it was so already.
+
+        Raises NotFound for somebody who never wrote.
+        """
+        if self._known(user_id).is_blocked == is_blocked:
+            return False
+        self._change(user_id, is_blocked=int(is_blocked))
+        if self._leaving is not None and not is_blocked:
+            self._leaving.unblock(user_id)
+        self._audit.note(by, "user.block" if is_blocked else "user.unblock", told_user(user_id))
+        return True
+
+    @transaction
+    def set_plan(self, user_id: int, plan: str | None, by: str) -> None:
+        """Give a plan by its name; None: the default one. Raises NotFound as `block` does."""
+        before = self._known(user_id).plan
+        self._change(user_id, plan=plan)
+        self._audit.note(by, "user.plan", told_user(user_id), {"from": before, "to": plan})
+
+    @transaction
+    def forget(self, user_id: int) -> None:
+        """Remove the person."""
+        self.db.change(USER.delete().where(USER.user_id == user_id))
+
+    def _known(self, user_id: int) -> User:
+        row = self.db.row(self.db.locked(USER.select().where(USER.user_id == user_id)))
+        if row is None:
+            raise NotFound(f"no user {user_id}", "account-no-user", user=str(user_id))
+        return self._user(row)
+
+    def _change(self, user_id: int, **values: object) -> None:
+        self.db.change(USER.update(values).where(USER.user_id == user_id))
+
+    def _user(self, row: Row) -> User:
+        return User(
+            user_id=row["user_id"],
+            language_code=row["language_code"],
+            is_reachable=bool(row["is_reachable"]),
+            language=row["language"],
+            zone=row["zone"],
+            plan=row["plan"],
+            is_blocked=bool(row["is_blocked"]),
+            shown_name=self._opened(row["shown_name"]),
+            terms_seen=row["terms_seen"],
+        )
+
+    def _opened(self, sealed: str) -> str:
+        return "" if self._cipher is None else opened(self._cipher, sealed) or ""
+
+
+def _newest() -> Any:
+    return USER.select().order_by(USER.first_seen_at.desc(), USER.user_id.desc())

@@ -1,0 +1,311 @@
+"""One text to everybody, resumable after a crash.
+
+Broadcast: one text to everybody, handed to the outbox bit by bit.
+
+    draft -> running -> ended
+                     -> stopped
+
+The receivers are those who wrote before the start, by id; `cursor` is the last who was handed
+over, so that a kill in the middle loses and doubles nobody.
+
+Rows of broadcasts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from peewee import JOIN, fn
+
+from merlin.app.outbox import MOST_TRIES, OutgoingState
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.i18n import language_of
+from merlin.db.database import Database, Row, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.tables import BROADCAST, OUTGOING, USER
+from merlin.db.values import opened, plain
+
+
+class BroadcastState(StrEnum):
+    """Where a broadcast stands; the values are what the database stores."""
+
+    DRAFT = "draft"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """One broadcast; `text` is Markdown, `language` whom it goes to ("": everybody).
+
+    `by_user` is told what came of it. `is_whole`: everybody was handed over.
+    """
+
+    broadcast_id: int
+    by_user: int
+    text: str
+    state: BroadcastState
+    language: str = ""
+    total: int = 0
+    is_whole: bool = False
+
+    def key(self, user_id: int) -> str:
+        """Return the key of the letter to one person."""
+        return f"{self.prefix}{user_id}"
+
+    @property
+    def prefix(self) -> str:
+        """Return what the keys of all its letters begin with."""
+        return f"broadcast:{self.broadcast_id}:"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What became of the letters so far; `failed`: refused, or nobody knows if they came."""
+
+    sent: int = 0
+    blocked: int = 0
+    failed: int = 0
+    waiting: int = 0
+
+    @property
+    def handed(self) -> int:
+        """Return how many people were handed over."""
+        return self.sent + self.blocked + self.failed + self.waiting
+
+
+class Broadcasts(Protocol):
+    """Where the broadcasts of one bot are kept; each method is one transaction."""
+
+    def draft(self, by_user: int, text: str) -> int:
+        """Keep a text that may be sent; return its id."""
+
+    def get(self, broadcast_id: int) -> Broadcast | None:
+        """Return a broadcast, None where there is none."""
+
+    def receivers(self) -> Mapping[str, int]:
+        """Return how many people can be written to, by language."""
+
+    def start(self, broadcast_id: int, language: str) -> bool:
+        """Begin to send a draft; False when it is none, or nobody would get it."""
+
+    def stop(self, broadcast_id: int) -> bool:
+        """Send no more of it, and take back what waits; False when it does not run."""
+
+    def newest(self, limit: int) -> list[Broadcast]:
+        """Return those that were begun, newest first."""
+
+
+class Deliveries(Protocol):
+    """How running broadcasts are handed over; each method is one transaction."""
+
+    def open(self) -> list[Broadcast]:
+        """Return those that were begun and whose end was not told, oldest first."""
+
+    def waiting(self) -> int:
+        """Return how many messages that answer nobody wait to be sent, of whatever kind."""
+
+    def next(self, broadcast_id: int, most: int) -> Sequence[int]:
+        """Move on; return whom to write to now, nobody within a second of the last time."""
+
+    def delivered(self, broadcast_id: int) -> Delivered:
+        """Return what became of the letters."""
+
+    def end(self, broadcast_id: int) -> bool:
+        """Note that the end was told; False when it was so already."""
+
+
+EVERY = timedelta(seconds=1)
+_CHUNK = 200
+_WAITING = (OutgoingState.PENDING.value, OutgoingState.SENDING.value)
+
+
+class BroadcastRows:
+    """The broadcasts of one bot; their texts are sealed. `language` is the bot's own."""
+
+    def __init__(
+        self, db: Database, cipher: Cipher, bot_id: int, language: str, clock: Clock = utc_now
+    ) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._bot_id = bot_id
+        self._language = language
+        self._clock = clock
+
+    @transaction
+    def draft(self, by_user: int, text: str) -> int:
+        """Keep a text that may be sent; return its id."""
+        new = {
+            "bot_id": self._bot_id,
+            "by_user": by_user,
+            "body": self._cipher.seal(plain(text)),
+            "state": BroadcastState.DRAFT.value,
+            "language": "",
+            "cursor_id": 0,
+            "total": 0,
+            "is_whole": 0,
+            "created_at": iso(self._clock()),
+        }
+        return self.db.add(BROADCAST, new)
+
+    def get(self, broadcast_id: int) -> Broadcast | None:
+        """Return a broadcast, None where there is none."""
+        row = self.db.row(BROADCAST.select().where(self._this(broadcast_id)))
+        return None if row is None else self._broadcast(row)
+
+    def receivers(self) -> Mapping[str, int]:
+        """Return how many people can be written to, by language."""
+        columns = (USER.language, USER.language_code)
+        counted = USER.select(*columns, fn.COUNT(USER.user_id).alias("count"))
+        sums: Counter[str] = Counter()
+        for row in self.db.rows(counted.where(_can_hear()).group_by(*columns)):
+            sums[self._speaks(row)] += int(row["count"])
+        return dict(sums)
+
+    def _speaks(self, row: Row) -> str:
+        return language_of(row["language"] or row["language_code"], self._language)
+
+    @transaction
+    def start(self, broadcast_id: int, language: str) -> bool:
+        """Begin to send a draft; False when it is none, or nobody would get it."""
+        there = self.receivers()
+        total = there.get(language, 0) if language else sum(there.values())
+        begun = {
+            "state": BroadcastState.RUNNING.value,
+            "language": language,
+            "total": total,
+            "started_at": iso(self._clock()),
+        }
+        this = self._this(broadcast_id) & (BROADCAST.state == BroadcastState.DRAFT.value)
+        if not total or not self.db.change(BROADCAST.update(begun).where(this)):
+            return False
+        self.db.bump()
+        return True
+
+    @transaction
+    def stop(self, broadcast_id: int) -> bool:
+        """Send no more of it, and take back what waits; False when it does not run."""
+        this = self._this(broadcast_id) & (BROADCAST.state == BroadcastState.RUNNING.value)
+        stopped = BROADCAST.update({"state": BroadcastState.STOPPED.value})
+        if not self.db.change(stopped.where(this)):
+            return False
+        unsent = self._letters(broadcast_id) & (OUTGOING.state == OutgoingState.PENDING.value)
+        self.db.change(OUTGOING.delete().where(unsent & (OUTGOING.tries == 0)))
+        self.db.bump()
+        return True
+
+    def newest(self, limit: int) -> list[Broadcast]:
+        """Return those that were begun, newest first."""
+        begun = self._mine() & BROADCAST.started_at.is_null(False)  # noqa: FBT003 - peewee's own
+        query = BROADCAST.select().where(begun).order_by(BROADCAST.id.desc()).limit(limit)
+        return [self._broadcast(row) for row in self.db.rows(query)]
+
+    def open(self) -> list[Broadcast]:
+        """Return those that were begun and whose end was not told, oldest first."""
+        begun = self._mine() & BROADCAST.started_at.is_null(False)  # noqa: FBT003 - peewee's own
+        query = BROADCAST.select().where(begun & BROADCAST.ended_at.is_null())
+        return [self._broadcast(row) for row in self.db.rows(query.order_by(BROADCAST.id))]
+
+    def waiting(self) -> int:
+        """Return how many messages that answer nobody wait to be sent, of whatever kind."""
+        return self._count(OUTGOING.update_id.is_null() & _unsent())
+
+    def _count(self, these: Any) -> int:
+        counted = OUTGOING.select(fn.COUNT(OUTGOING.id))
+        return int(self.db.value(counted.where((OUTGOING.bot_id == self._bot_id) & these)))
+
+    @transaction
+    def next(self, broadcast_id: int, most: int) -> Sequence[int]:
+        """Move on; return whom to write to now, nobody within a second of the last time."""
+        row = self.db.row(self.db.locked(BROADCAST.select().where(self._this(broadcast_id))))
+        if row is None or row["state"] != BroadcastState.RUNNING.value or row["is_whole"]:
+            return ()
+        now = self._clock()
+        if row["moved_at"] is not None and now - from_iso(row["moved_at"]) < EVERY:
+            return ()
+        found: list[int] = []
+        moved = {"cursor_id": row["cursor_id"], "is_whole": 1, "moved_at": iso(now)}
+        for user_id, is_meant in self._after(row):
+            if is_meant and len(found) == most:
+                moved["is_whole"] = 0
+                break
+            moved["cursor_id"] = user_id
+            found += [user_id] if is_meant else []
+        self.db.change(BROADCAST.update(moved).where(self._this(broadcast_id)))
+        return found
+
+    def _after(self, row: Row) -> Iterator[tuple[int, bool]]:
+        """Yield the people behind the cursor by id, and whether they are meant."""
+        cursor = row["cursor_id"]
+        was_there = USER.first_seen_at <= row["started_at"]
+        while True:
+            those = USER.select().where(_can_hear() & was_there & (USER.user_id > cursor))
+            people = self.db.rows(those.order_by(USER.user_id).limit(_CHUNK))
+            for each in people:
+                yield each["user_id"], row["language"] in {"", self._speaks(each)}
+            if len(people) < _CHUNK:
+                return
+            cursor = people[-1]["user_id"]
+
+    def delivered(self, broadcast_id: int) -> Delivered:
+        """Return what became of the letters."""
+        letters = OUTGOING.select(OUTGOING.state, OUTGOING.tries, USER.is_reachable)
+        letters = letters.join(USER, JOIN.LEFT_OUTER, on=(USER.user_id == OUTGOING.chat_id))
+        mine = self.db.rows(letters.where(self._letters(broadcast_id)))
+        return Delivered(**Counter(map(_fate, mine)))
+
+    @transaction
+    def end(self, broadcast_id: int) -> bool:
+        """Note that the end was told; False when it was so already."""
+        this = self._this(broadcast_id) & BROADCAST.ended_at.is_null()
+        if not self.db.change(BROADCAST.update({"ended_at": iso(self._clock())}).where(this)):
+            return False
+        ran = self._this(broadcast_id) & (BROADCAST.state == BroadcastState.RUNNING.value)
+        self.db.change(BROADCAST.update({"state": BroadcastState.ENDED.value}).where(ran))
+        return True
+
+    def _letters(self, broadcast_id: int) -> Any:
+        prefix = Broadcast(broadcast_id, 0, "", BroadcastState.DRAFT).prefix
+        return (OUTGOING.bot_id == self._bot_id) & OUTGOING.key.startswith(prefix)
+
+    def _this(self, broadcast_id: int) -> Any:
+        return self._mine() & (BROADCAST.id == broadcast_id)
+
+    def _mine(self) -> Any:
+        return BROADCAST.bot_id == self._bot_id
+
+    def _broadcast(self, row: Row) -> Broadcast:
+        return Broadcast(
+            broadcast_id=row["id"],
+            by_user=row["by_user"],
+            text=opened(self._cipher, row["body"]) or "",
+            state=BroadcastState(row["state"]),
+            language=row["language"],
+            total=row["total"],
+            is_whole=bool(row["is_whole"]),
+        )
+
+
+def _can_hear() -> Any:
+    return (USER.is_reachable == 1) & (USER.is_blocked == 0)
+
+
+def _unsent() -> Any:
+    is_doubted = (OUTGOING.state == OutgoingState.UNKNOWN.value) & (OUTGOING.tries < MOST_TRIES)
+    return OUTGOING.state.in_(_WAITING) | is_doubted
+
+
+def _fate(row: Row) -> str:
+    """Return the field of a Delivered that a letter counts in."""
+    if row["state"] == OutgoingState.SENT.value:
+        return "sent"
+    if row["state"] == OutgoingState.DROPPED.value:
+        return "failed" if row["is_reachable"] else "blocked"
+    is_over = row["state"] == OutgoingState.UNKNOWN.value and row["tries"] >= MOST_TRIES
+    return "failed" if is_over else "waiting"

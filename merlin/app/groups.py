@@ -1,0 +1,320 @@
+"""Settings of groups, and questions asked inline.
+
+Group: how the bot behaves in one group chat, as its administrators chose.
+
+Inline: what stands under the field where somebody types `@bot words` in any chat.
+
+Nothing of it asks a model: it is what was said before, what was taught, and a way to ask.
+
+What inline mode reads and keeps.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Protocol
+
+from merlin.app import outbox
+from merlin.app.outbox import OutgoingState, Spot
+from merlin.chat.turns import TurnState
+from merlin.core.clock import Clock, iso, utc_now
+from merlin.dataset.lint import normal
+from merlin.db.database import Database, Row, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.tables import (
+    BUILD_EXAMPLE,
+    EXAMPLE_TEXT,
+    GROUP_SETTING,
+    INLINE_QUESTION,
+    OUTGOING,
+    SESSION,
+    TURN,
+)
+from merlin.db.values import messages_of, opened, plain
+
+
+class Hears(StrEnum):
+    """Which messages are for the bot, commands aside, from the fewest to the most."""
+
+    MENTION = "mention"
+    REPLY = "reply"
+    QUESTION = "question"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One group chat.
+
+    `dataset` None means the default one, `language` None whatever the asker speaks. `is_open`:
+    everybody may begin the session anew or clear it, else administrators alone. `moved_to` is the
+    supergroup that the chat became, 0 for none; `is_gone`: the bot was taken out.
+    """
+
+    chat_id: int
+    hears: Hears = Hears.REPLY
+    dataset: str | None = None
+    language: str | None = None
+    is_open: bool = True
+    moved_to: int = 0
+    is_gone: bool = False
+
+
+class Groups(Protocol):
+    """Where groups are kept, of one bot; each method is one transaction."""
+
+    def get(self, chat_id: int) -> Group | None:
+        """Return a group as it was chosen, None where nothing was and nobody was greeted."""
+
+    def put(self, group: Group) -> None:
+        """Keep a group that the bot is in."""
+
+    def left(self, chat_id: int) -> None:
+        """Note that the bot is in the group no more; what was chosen is kept for a while."""
+
+    def move(self, old_id: int, new_id: int) -> None:
+        """Let the sessions, choices and waiting messages of a chat belong to its supergroup."""
+
+
+# How many words of a question must stand in what is close to it.
+CLOSE_SHARE = 0.6
+_SHORT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A question and its answer."""
+
+    question: str
+    answer: str
+
+
+class InlineWords(Protocol):
+    """What inline mode reads and keeps; each method is one transaction."""
+
+    def own(self, user_id: int, words: str, limit: int) -> Sequence[Said]:
+        """Return the person's newest answers that these words are about."""
+
+    def taught(self, build_id: int, words: str, limit: int) -> Sequence[Said]:
+        """Return a build's examples whose questions are close to these words, closest first."""
+
+    def keep(self, user_id: int, question: str) -> str:
+        """Keep a question; return the token that leads to it, of A-Z a-z 0-9 _ and -."""
+
+    def question(self, token: str) -> str | None:
+        """Return the question that a token leads to, None where it was not kept that long."""
+
+
+def stems(words: str) -> list[str]:
+    """Return the words that tell what a question is about, without endings, each once."""
+    told = normal("".join(each if each.isalnum() else " " for each in words)).split()
+    long = [word for word in told if len(word) >= _SHORT] or told
+    # Without its last letters a Russian word is found in its other cases too.
+    return list(dict.fromkeys(word[: max(_SHORT, len(word) - 2)] for word in long))
+
+
+def closeness(wanted: Sequence[str], said: str) -> float:
+    """Return which share of the stems begins a word of `said` (normal form), 0 to 1."""
+    if not wanted:
+        return 0.0
+    words = "".join(each if each.isalnum() else " " for each in said).split()
+    return sum(any(_begins(word, stem) for word in words) for stem in wanted) / len(wanted)
+
+
+def _begins(word: str, stem: str) -> bool:
+    return word.startswith(stem) if len(stem) >= _SHORT else word == stem
+
+
+_WAITING = (
+    OutgoingState.PENDING.value,
+    OutgoingState.SENDING.value,
+    OutgoingState.UNKNOWN.value,
+)
+
+
+class GroupRows:
+    """The groups of one bot."""
+
+    def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._bot_id = bot_id
+        self._clock = clock
+
+    def get(self, chat_id: int) -> Group | None:
+        """Return a group as it was chosen, None where nothing was and nobody was greeted."""
+        row = self.db.row(GROUP_SETTING.select().where(self._of(chat_id)))
+        if row is None:
+            return None
+        return Group(
+            chat_id=row["chat_id"],
+            hears=Hears(row["hears"]),
+            dataset=row["dataset"],
+            language=row["language"],
+            is_open=bool(row["is_open"]),
+            moved_to=row["moved_to"],
+            is_gone=row["gone_at"] is not None,
+        )
+
+    @transaction
+    def put(self, group: Group) -> None:
+        """Keep a group that the bot is in."""
+        newest: Row = {
+            "hears": group.hears.value,
+            "dataset": None if group.dataset is None else plain(group.dataset),
+            "language": group.language,
+            "is_open": int(group.is_open),
+            "moved_to": group.moved_to,
+            "gone_at": None,
+        }
+        key = {"bot_id": self._bot_id, "chat_id": group.chat_id}
+        new = GROUP_SETTING.insert({**key, **newest})
+        self.db.put(new.on_conflict(conflict_target=tuple(key), update=newest))
+
+    @transaction
+    def left(self, chat_id: int) -> None:
+        """Note that the bot is in the group no more; what was chosen is kept for a while."""
+        gone = GROUP_SETTING.update({"gone_at": iso(self._clock())})
+        self.db.change(gone.where(self._of(chat_id) & GROUP_SETTING.gone_at.is_null()))
+
+    @transaction
+    def move(self, old_id: int, new_id: int) -> None:
+        """Let the sessions, choices and waiting messages of a chat belong to its supergroup."""
+        old = self.get(old_id) or Group(old_id)
+        if self.get(new_id) is None or not old.moved_to:
+            self.put(replace(old, chat_id=new_id, moved_to=0))
+        self.put(Group(old_id, moved_to=new_id))
+        self.left(old_id)
+        self._move_sessions(old_id, new_id)
+        self._move_messages(old_id, new_id)
+
+    def _move_sessions(self, old_id: int, new_id: int) -> None:
+        """Move sessions; the open one goes on, unless the supergroup has begun one of its own."""
+        mine = SESSION.bot_id == self._bot_id
+        here = mine & (SESSION.chat_id == new_id) & (SESSION.thread_id == 0)
+        unused = here & (SESSION.touched_at == "") & SESSION.id.not_in(_asked_in())
+        self.db.change(SESSION.delete().where(unused))
+        there = mine & (SESSION.chat_id == old_id)
+        if self.db.row(SESSION.select(SESSION.id).where(here & (SESSION.is_open == 1))):
+            self.db.change(SESSION.update({"is_open": 0}).where(there))
+        moved = [row["id"] for row in self.db.rows(SESSION.select(SESSION.id).where(there))]
+        if moved:
+            self.db.change(SESSION.update({"chat_id": new_id}).where(SESSION.id.in_(moved)))
+            self._forget_places(moved)
+
+    def _forget_places(self, sessions: list[int]) -> None:
+        """Forget the numbers of messages: the supergroup counts its own from the start."""
+        those = TURN.session_id.in_(sessions)
+        self.db.change(TURN.update({"question_id": 0}).where(those))
+        over = those & (TURN.state == TurnState.TOLD.value)
+        self.db.change(TURN.update({"placeholder_id": None}).where(over))
+
+    def _move_messages(self, old_id: int, new_id: int) -> None:
+        waiting = (OUTGOING.bot_id == self._bot_id) & (OUTGOING.chat_id == old_id)
+        waiting &= OUTGOING.state.in_(_WAITING)
+        for row in self.db.rows(OUTGOING.select().where(waiting)):
+            page, _ = outbox.read(opened(self._cipher, row["body"]) or "")
+            body = self._cipher.seal(outbox.written(page, Spot()))
+            moved = OUTGOING.update({"chat_id": new_id, "body": body})
+            self.db.change(moved.where(OUTGOING.id == row["id"]))
+
+    def _of(self, chat_id: int) -> Any:
+        return (GROUP_SETTING.bot_id == self._bot_id) & (GROUP_SETTING.chat_id == chat_id)
+
+
+def _asked_in() -> Any:
+    return TURN.select(TURN.session_id)
+
+
+# How far back a person's own answers are looked through: each has to be opened.
+_NEWEST = 60
+_MOST_LOOKED_AT = 300
+# So many typed questions of a person lead somewhere; older ones make room.
+KEPT = 40
+_TOKEN_BYTES = 12
+
+
+class InlineRows:
+    """The words of one bot's people and datasets, looked at quickly."""
+
+    def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._bot_id = bot_id
+        self._clock = clock
+
+    def own(self, user_id: int, words: str, limit: int) -> list[Said]:
+        """Return the person's newest answers that these words are about."""
+        wanted, found = stems(words), dict[str, Said]()
+        for said in self._newest(user_id):
+            if len(found) == limit:
+                break
+            if closeness(wanted, normal(f"{said.question} {said.answer}")) == 1:
+                found.setdefault(normal(said.question), said)
+        return list(found.values())
+
+    def _newest(self, user_id: int) -> Iterator[Said]:
+        counts = (TURN.answer != "") & (TURN.is_replaced == 0) & (TURN.question != "")
+        mine = (TURN.bot_id == self._bot_id) & (TURN.user_id == user_id) & counts
+        query = TURN.select(TURN.question, TURN.answer).where(mine & (TURN.format == "text"))
+        for row in self.db.rows(query.order_by(TURN.id.desc()).limit(_NEWEST)):
+            question = opened(self._cipher, row["question"])
+            answer = opened(self._cipher, row["answer"])
+            if question and answer:
+                yield Said(question, answer)
+
+    def taught(self, build_id: int, words: str, limit: int) -> list[Said]:
+        """Return a build's examples whose questions are close to these words, closest first."""
+        wanted = stems(words)
+        if not wanted:
+            return []
+        longest = max(wanted, key=len)
+        same = EXAMPLE_TEXT.digest == BUILD_EXAMPLE.text_digest
+        these = (BUILD_EXAMPLE.build_id == build_id) & (BUILD_EXAMPLE.split == "train")
+        query = BUILD_EXAMPLE.select(EXAMPLE_TEXT.messages).join(EXAMPLE_TEXT, on=same)
+        query = query.where(these & EXAMPLE_TEXT.words.contains(longest))
+        rows = self.db.rows(query.order_by(BUILD_EXAMPLE.example_id).limit(_MOST_LOOKED_AT))
+        found = [(closeness(wanted, normal(each.question)), each) for each in _said(rows)]
+        close = [pair for pair in found if pair[0] >= CLOSE_SHARE]
+        close.sort(key=lambda pair: (-pair[0], len(pair[1].question)))
+        return [each for _, each in close[:limit]]
+
+    @transaction
+    def keep(self, user_id: int, question: str) -> str:
+        """Keep a question; return the token that leads to it."""
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        new = {
+            "bot_id": self._bot_id,
+            "token": token,
+            "user_id": user_id,
+            "question": self._cipher.seal(question),
+            "at": iso(self._clock()),
+        }
+        self.db.add(INLINE_QUESTION, new)
+        mine = self._mine() & (INLINE_QUESTION.user_id == user_id)
+        newest = INLINE_QUESTION.select(INLINE_QUESTION.id).where(mine)
+        last = self.db.row(newest.order_by(INLINE_QUESTION.id.desc()).offset(KEPT).limit(1))
+        if last is not None:
+            old = INLINE_QUESTION.id <= last["id"]
+            self.db.change(INLINE_QUESTION.delete().where(mine & old))
+        return token
+
+    def question(self, token: str) -> str | None:
+        """Return the question that a token leads to, None where it was not kept that long."""
+        this = self._mine() & (INLINE_QUESTION.token == token)
+        row = self.db.row(INLINE_QUESTION.select(INLINE_QUESTION.question).where(this))
+        return None if row is None else opened(self._cipher, row["question"])
+
+    def _mine(self) -> Any:
+        return INLINE_QUESTION.bot_id == self._bot_id
+
+
+def _said(rows: Iterable[Row]) -> Iterator[Said]:
+    """Yield the first question and answer of each example."""
+    for row in rows:
+        told = [each for each in messages_of(row["messages"]) if each.role != "system"]
+        roles = tuple(each.role for each in told[:2])
+        if roles == ("user", "assistant"):
+            yield Said(told[0].content, told[1].content)

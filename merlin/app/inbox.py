@@ -1,0 +1,453 @@
+"""Updates from Telegram: stored first, claimed by the lease of a chat, finished.
+
+Owner: the process that holds a chat by a lease, named so that its death can be seen.
+
+A lease lasts `LEASE_S` and is renewed well before. The lease of a dead process on the same host
+is void at once: process ids are compared with the start time, so a number used again misleads
+nobody.
+
+Update: one incoming Telegram event, kept from before it is confirmed until it is dealt with.
+
+    waiting -> answered | refused | failed
+
+The last three are final; `failed` always means that the person was told, or cannot be reached.
+
+Rows of what came from Telegram, and the leases of chats.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+from peewee import fn
+
+from merlin.core.clock import Clock, iso, utc_now
+from merlin.db.database import Database, Prepared, Row, Slot, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.tables import LEASE, UPDATE
+from merlin.db.values import dumped, loaded, opened, plain
+
+LEASE_S = 10.0
+RENEW_S = 3.0
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """One process: host (with its view of process ids), boot id, pid and start time in ticks."""
+
+    host: str
+    boot: str
+    pid: int
+    started: int
+
+    def __str__(self) -> str:
+        return "|".join((self.host, self.boot, str(self.pid), str(self.started)))
+
+    def outlived(self, word: str) -> bool:
+        """Return whether the owner that `word` names is surely dead, as seen from here.
+
+        Of another host nothing is known; a word that cannot be read is not called dead.
+        """
+        host, _, rest = word.partition("|")
+        boot, _, process = rest.partition("|")
+        pid, _, started = process.partition("|")
+        if host != self.host or not (pid.isdecimal() and started.isdecimal()):
+            return False
+        return boot != self.boot or _start_of(int(pid)) != int(started)
+
+
+def this_process() -> Owner:
+    """Return this process as an owner."""
+    return process(os.getpid())
+
+
+def process(pid: int) -> Owner:
+    """Return a process of this host as an owner."""
+    # Containers may share a host name but not their process ids.
+    host = f"{socket.gethostname()}/{_namespace()}".replace("|", "-")
+    boot = _read(_PROC / "sys/kernel/random/boot_id").strip()
+    return Owner(host, boot, pid, _start_of(pid))
+
+
+def _start_of(pid: int) -> int:
+    """Return when a process started, in ticks since boot; 0 when there is none.
+
+    Source: proc(5), /proc/[pid]/stat, field 22; the name in field 2 may hold spaces. A zombie
+    (state Z, X) does nothing any more.
+    """
+    fields = _read(_PROC / str(pid) / "stat").rpartition(")")[2].split()
+    if len(fields) < 20 or fields[0] in {"Z", "X"}:  # noqa: PLR2004 - place of field 22
+        return 0
+    return int(fields[19])
+
+
+def _namespace() -> str:
+    try:
+        return Path.readlink(_PROC / "self/ns/pid").name
+    except OSError:
+        return ""
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+class UpdateState(StrEnum):
+    """How far an update has come; the values are what the database stores."""
+
+    WAITING = "waiting"
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+# Kinds of events that carry a chat, by the names Telegram gives them.
+_WITH_CHAT = (
+    "message",
+    "edited_message",
+    "my_chat_member",
+    "channel_post",
+    "edited_channel_post",
+    "message_reaction",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One event; `body` is all of it as Telegram sent it, `kind` the name of its one field.
+
+    `chat_id` is the chat whose order it belongs to (the person's own where it has none).
+    """
+
+    update_id: int
+    kind: str
+    chat_id: int
+    user_id: int
+    language_code: str = ""
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one update; `reason` is a short word for the records."""
+
+    update_id: int
+    state: UpdateState
+    reason: str = ""
+
+
+class Inbox(Protocol):
+    """Where updates are kept, of one bot; each method is one transaction."""
+
+    def store(self, updates: Sequence[Update], owner: Owner | None) -> list[Update]:
+        """Store the updates not stored before; return those of them whose chats `owner` now holds.
+
+        Without an owner nothing is held and nothing returned: whoever serves the bot is woken.
+        """
+
+    def claim(self, owner: Owner, limit: int) -> list[Update]:
+        """Take hold of chats with waiting updates that nobody alive holds; return these updates.
+
+        At most `limit` chats; per chat in the order they came, all of them.
+        """
+
+    def arrived(self, owner: Owner, in_hand: Set[int], limit: int) -> list[Update]:
+        """Return what waits in chats that `owner` holds and is not among those in its hand.
+
+        Another process stored it: the api, or the bot that polls. At most `limit`, in order.
+        """
+
+    def finish(self, owner: Owner, chat_id: int, outcomes: Sequence[Outcome]) -> None:
+        """Store final states and forget the bodies of updates of one chat; a final state stays.
+
+        Lets go of the chat when nothing waits in it any more.
+        """
+
+    def renew(self, owner: Owner) -> None:
+        """Prolong every lease of this owner."""
+
+    def release(self, owner: Owner) -> None:
+        """Let go of every chat."""
+
+    def waiting(self) -> int:
+        """Return how many updates are in no final state."""
+
+
+def read_update(raw: object) -> Update:
+    """Return the update in one JSON object of Telegram's.
+
+    A kind of event that we never heard of is kept too. Raises ValueError for anything but an
+    object with an `update_id`.
+    """
+    if not isinstance(raw, Mapping) or not isinstance(raw.get("update_id"), int):
+        raise ValueError("an update is an object with an integer update_id")  # noqa: TRY004 - one error type
+    update_id: int = raw["update_id"]
+    kind = next((name for name in raw if name != "update_id"), "")
+    event = raw.get(kind)
+    event = event if isinstance(event, Mapping) else {}
+    # A reaction names its sender differently.
+    sender = _object(event, "from") or _object(event, "user")
+    user_id = _integer(sender, "id")
+    code = sender.get("language_code")
+    chat_id = _chat_of(kind, event) or user_id
+    return Update(update_id, kind, chat_id, user_id, code if isinstance(code, str) else "", raw)
+
+
+def _chat_of(kind: str, event: Mapping[str, Any]) -> int:
+    within = event if kind in _WITH_CHAT else _object(event, "message")
+    return _integer(_object(within, "chat"), "id")
+
+
+def _object(within: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = within.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _integer(within: Mapping[str, Any], name: str) -> int:
+    found = within.get(name)
+    return found if isinstance(found, int) else 0
+
+
+_MINE = (UPDATE.bot_id == Slot("bot")) & (UPDATE.state == UpdateState.WAITING.value)
+_NEW = Prepared(
+    UPDATE.insert(
+        {
+            "bot_id": Slot("bot"),
+            "update_id": Slot("update_id"),
+            "kind": Slot("kind"),
+            "chat_id": Slot("chat_id"),
+            "user_id": Slot("user_id"),
+            "language_code": Slot("language_code"),
+            "body": Slot("body"),
+            "state": UpdateState.WAITING.value,
+            "reason": "",
+            "received_at": Slot("now"),
+            "finished_at": None,
+        }
+    )
+    .on_conflict_ignore()
+    .as_rowcount()
+)
+_FREE = LEASE.owner.in_(["", Slot("owner")]) | (LEASE.until < Slot("now"))
+_TAKE = Prepared(
+    LEASE.insert(
+        {
+            "bot_id": Slot("bot"),
+            "chat_id": Slot("chat_id"),
+            "owner": Slot("owner"),
+            "until": Slot("until"),
+        }
+    )
+    .on_conflict(
+        conflict_target=(LEASE.bot_id, LEASE.chat_id),
+        update={"owner": Slot("owner"), "until": Slot("until")},
+        where=_FREE,
+    )
+    .as_rowcount()
+)
+_END = Prepared(
+    UPDATE.update(
+        {
+            "state": Slot("state"),
+            "reason": Slot("reason"),
+            "body": "",
+            "finished_at": Slot("now"),
+        }
+    ).where(_MINE & (UPDATE.update_id == Slot("update_id")))
+)
+_LEFT = UPDATE.select(UPDATE.id).where(_MINE & (UPDATE.chat_id == Slot("chat_id")))
+_LET_GO = Prepared(
+    LEASE.update({"owner": ""}).where(
+        (LEASE.bot_id == Slot("bot"))
+        & (LEASE.chat_id == Slot("chat_id"))
+        & (LEASE.owner == Slot("owner"))
+        & ~fn.EXISTS(_LEFT)
+    )
+)
+
+_WITH = LEASE.select(LEASE.chat_id).where(
+    (LEASE.bot_id == Slot("bot")) & (LEASE.owner == Slot("owner"))
+)
+_WAITING_WITH = Prepared(
+    UPDATE.select(UPDATE.update_id)
+    .where(_MINE & UPDATE.chat_id.in_(_WITH))
+    .order_by(UPDATE.update_id)
+)
+
+
+@cache
+def _backlog(count: int) -> Prepared:
+    """Return the query for how many updates wait in each of so many chats."""
+    chats = [Slot(f"chat{place}") for place in range(count)]
+    waiting = UPDATE.select(UPDATE.chat_id, fn.COUNT(UPDATE.id).alias("waiting"))
+    return Prepared(waiting.where(_MINE & UPDATE.chat_id.in_(chats)).group_by(UPDATE.chat_id))
+
+
+@cache
+def _held(count: int) -> Prepared:
+    """Return the query for which of so many chats an owner holds."""
+    chats = [Slot(f"chat{place}") for place in range(count)]
+    ours = (LEASE.bot_id == Slot("bot")) & (LEASE.owner == Slot("owner"))
+    return Prepared(LEASE.select(LEASE.chat_id).where(ours & LEASE.chat_id.in_(chats)))
+
+
+class UpdateRows:
+    """The updates of one bot; their bodies are sealed, and forgotten at the end."""
+
+    def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._bot_id = bot_id
+        self._clock = clock
+
+    @transaction
+    def store(self, updates: Sequence[Update], owner: Owner | None) -> list[Update]:
+        """Store the updates not stored before; return those of them whose chats `owner` holds."""
+        fresh = [update for update in updates if self._put(update)]
+        if owner is None:
+            if fresh:
+                self.db.bump()
+            return []
+        held = self._hold_in_order(fresh, owner)
+        return [update for update in fresh if update.chat_id in held]
+
+    def _hold_in_order(self, fresh: Sequence[Update], owner: Owner) -> set[int]:
+        """Take hold of the chats of fresh updates; return those that are held.
+
+        A chat in which older ones wait is left to `claim`, which returns them all in order.
+        """
+        count = Counter(update.chat_id for update in fresh)
+        if not count:
+            return set()
+        chats = {f"chat{place}": chat_id for place, chat_id in enumerate(count)}
+        rows = self.db.rows(_backlog(len(chats))(bot=self._bot_id, **chats))
+        backlog = {row["chat_id"] for row in rows if row["waiting"] > count[row["chat_id"]]}
+        held = _held(len(chats))(bot=self._bot_id, owner=str(owner), **chats)
+        mine = {row["chat_id"] for row in self.db.rows(held)}
+        in_order = [chat_id for chat_id in count if chat_id in mine or chat_id not in backlog]
+        return {chat_id for chat_id in in_order if self._hold(chat_id, owner)}
+
+    def _put(self, update: Update) -> bool:
+        new = _NEW(
+            bot=self._bot_id,
+            update_id=update.update_id,
+            kind=plain(update.kind),
+            chat_id=update.chat_id,
+            user_id=update.user_id,
+            language_code=plain(update.language_code),
+            body=self._cipher.seal(dumped(dict(update.body))),
+            now=iso(self._clock()),
+        )
+        return self.db.change(new) > 0
+
+    def _hold(self, chat_id: int, owner: Owner) -> bool:
+        """Take the lease of a chat that is free, ours, run out, or held by a dead process."""
+        mine = {"owner": str(owner), "until": self._until()}
+        now = iso(self._clock())
+        if self.db.change(_TAKE(bot=self._bot_id, chat_id=chat_id, now=now, **mine)):
+            return True
+        here = self._lease(chat_id)
+        holder = str(self.db.value(LEASE.select(LEASE.owner).where(here)))
+        if not owner.outlived(holder):
+            return False
+        return self.db.change(LEASE.update(mine).where(here & (LEASE.owner == holder))) > 0
+
+    @transaction
+    def claim(self, owner: Owner, limit: int) -> list[Update]:
+        """Take hold of chats with waiting updates that nobody alive holds; return the updates."""
+        chats = islice(self._open(owner), limit)
+        held = [chat_id for chat_id in chats if self._hold(chat_id, owner)]
+        if not held:
+            return []
+        return self._in_order(UPDATE.chat_id.in_(held))
+
+    @transaction
+    def arrived(self, owner: Owner, in_hand: Set[int], limit: int) -> list[Update]:
+        """Return what waits in chats that `owner` holds and is not among those in its hand."""
+        rows = self.db.rows(_WAITING_WITH(bot=self._bot_id, owner=str(owner)))
+        fresh = [row["update_id"] for row in rows if row["update_id"] not in in_hand][:limit]
+        return self._in_order(UPDATE.update_id.in_(fresh)) if fresh else []
+
+    def _in_order(self, these: Any) -> list[Update]:
+        # Telegram's own order: hooks of several apis may have stored them in another one.
+        wanted = UPDATE.select().where(self._waiting() & these).order_by(UPDATE.update_id)
+        return [self._update(row) for row in self.db.rows(wanted)]
+
+    def _open(self, owner: Owner) -> Iterator[int]:
+        """Yield the chats with waiting updates that neither `owner` nor another alive holds."""
+        leases = LEASE.select().where((LEASE.bot_id == self._bot_id) & (LEASE.owner != ""))
+        now = iso(self._clock())
+        running = [row for row in self.db.rows(leases) if row["until"] >= now]
+        holders = {row["owner"] for row in running}
+        dead = {holder for holder in holders if owner.outlived(holder)}
+        taken = {row["chat_id"] for row in running if row["owner"] not in dead}
+        chats = UPDATE.select(UPDATE.chat_id).where(self._waiting()).distinct()
+        for row in self.db.rows(chats.order_by(UPDATE.chat_id)):
+            if row["chat_id"] not in taken:
+                yield row["chat_id"]
+
+    @transaction
+    def finish(self, owner: Owner, chat_id: int, outcomes: Sequence[Outcome]) -> None:
+        """Store final states, forget the bodies, let go of the chat when nothing waits in it."""
+        for outcome in outcomes:
+            end = _END(
+                bot=self._bot_id,
+                update_id=outcome.update_id,
+                state=outcome.state.value,
+                reason=outcome.reason,
+                now=iso(self._clock()),
+            )
+            self.db.change(end)
+        self.db.change(_LET_GO(bot=self._bot_id, chat_id=chat_id, owner=str(owner)))
+
+    @transaction
+    def renew(self, owner: Owner) -> None:
+        """Prolong every lease of this owner."""
+        mine = (LEASE.bot_id == self._bot_id) & (LEASE.owner == str(owner))
+        self.db.change(LEASE.update({"until": self._until()}).where(mine))
+
+    @transaction
+    def release(self, owner: Owner) -> None:
+        """Let go of every chat."""
+        mine = (LEASE.bot_id == self._bot_id) & (LEASE.owner == str(owner))
+        if self.db.change(LEASE.update({"owner": ""}).where(mine)):
+            self.db.bump()
+
+    def waiting(self) -> int:
+        """Return how many updates are in no final state."""
+        return int(self.db.value(UPDATE.select(fn.COUNT(UPDATE.id)).where(self._waiting())))
+
+    def _waiting(self) -> Any:
+        return (UPDATE.bot_id == self._bot_id) & (UPDATE.state == UpdateState.WAITING.value)
+
+    def _lease(self, chat_id: int) -> Any:
+        return (LEASE.bot_id == self._bot_id) & (LEASE.chat_id == chat_id)
+
+    def _until(self) -> str:
+        return iso(self._clock() + timedelta(seconds=LEASE_S))
+
+    def _update(self, row: Row) -> Update:
+        # One that cannot be opened goes out without a body: its person can still be told.
+        body = opened(self._cipher, row["body"])
+        return Update(
+            update_id=row["update_id"],
+            kind=row["kind"],
+            chat_id=row["chat_id"],
+            user_id=row["user_id"],
+            language_code=row["language_code"],
+            body=loaded(body) if body else {},
+        )

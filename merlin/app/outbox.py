@@ -1,0 +1,411 @@
+"""Messages that must arrive, and chats that wait for the result of a request.
+
+Errand: a request that somebody made by a button, and the message in which they wait for it.
+
+Outgoing: one message to send, kept because Telegram cannot be asked what it has received.
+
+    pending -> sending -> sent
+                       -> unknown -> sending (a repeat, with a mark) -> sent | unknown
+    pending, unknown -> dropped
+
+`unknown`: the connection ended after the message was sent off, or the process did. It is sent
+once more with a mark, never a third time.
+
+Pages as one text, so that they can be sealed: compact JSON without what is empty.
+
+Rows of errands.
+
+Rows of what goes out to Telegram.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from functools import cache
+from operator import attrgetter
+from typing import Any, Protocol
+
+from peewee import fn
+
+from merlin.app.inbox import Owner
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.formatted_text import Attachment, Button, Mark, Page
+from merlin.db.database import Database, Filled, Prepared, Row, Slot, slots, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.requests import Request, RequestState
+from merlin.db.tables import ERRAND, OUTGOING, REQUEST
+from merlin.db.values import loaded, opened
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Who waits where for what: `message_id` shows the result when there is one.
+
+    `update_id` is the press that asked; `back` the data of the button under the result.
+    """
+
+    request_id: int
+    chat_id: int
+    message_id: int
+    update_id: int
+    back: str
+
+
+class Errands(Protocol):
+    """Where the errands of one bot are kept; each method is one transaction."""
+
+    def note(self, errand: Errand) -> None:
+        """Keep an errand until it is told."""
+
+    def waits(self, chat_id: int, message_id: int) -> bool:
+        """Return whether this message waits for a result already."""
+
+    def ended(self) -> list[tuple[Errand, Request]]:
+        """Return errands whose request is done or failed, once their press was answered."""
+
+    def told(self, request_id: int) -> bool:
+        """Forget an errand, as its result is handed over; False when somebody else did."""
+
+
+MOST_TRIES = 2
+
+
+class OutgoingState(StrEnum):
+    """Where a message stands; the values are what the database stores."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where in a chat a message goes; 0 means none of each.
+
+    `thread_id` is the topic, `reply_to` the message it quotes, `edit_of` the message that shall
+    say this instead of what it says; one that is gone is sent anew.
+    """
+
+    thread_id: int = 0
+    reply_to: int = 0
+    edit_of: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message somebody wants sent; the same `key` is stored a single time.
+
+    `update_id` is the update it answers, None where it answers none.
+    """
+
+    key: str
+    chat_id: int
+    page: Page
+    update_id: int | None = None
+    spot: Spot = Spot()
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A stored letter; `tries` counts how often it was begun to be sent."""
+
+    outgoing_id: int
+    letter: Letter
+    state: OutgoingState
+    tries: int = 0
+    message_id: int | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether nothing more will be done with it."""
+        doubted_twice = self.state is OutgoingState.UNKNOWN and self.tries >= MOST_TRIES
+        return doubted_twice or self.state in {OutgoingState.SENT, OutgoingState.DROPPED}
+
+
+class Outbox(Protocol):
+    """Where outgoing messages are kept; each method is one transaction."""
+
+    def put(self, letters: Sequence[Letter]) -> list[Outgoing]:
+        """Store the letters whose keys are new; return all of them as they now stand."""
+
+    def of_update(self, update_id: int) -> list[Outgoing]:
+        """Return what answers this update, in order."""
+
+    def begin(self, outgoing_id: int, owner: Owner) -> bool:
+        """Turn pending or unknown to sending and count a try; False when it stands otherwise."""
+
+    def settle(self, outgoing_id: int, state: OutgoingState, message_id: int | None = None) -> None:
+        """Store what became of the sending; `pending` when it was surely not sent."""
+
+    def drop(self, chat_id: int) -> int:
+        """Drop everything that waits for this chat; return how many."""
+
+    def loose(self, owner: Owner, limit: int) -> list[Outgoing]:
+        """Return what answers no update and waits, oldest first.
+
+        What a dead owner left as sending is turned to unknown before.
+        """
+
+
+# `dataclasses.astuple` copies deeply, which takes ten times as long.
+_of_mark, _of_button, _of_spot = (
+    attrgetter(*(field.name for field in fields(kind))) for kind in (Mark, Button, Spot)
+)
+
+
+def written(page: Page, spot: Spot) -> str:
+    """Return the page and its spot as one text."""
+    said: dict[str, Any] = {"text": page.text}
+    if page.marks:
+        said["marks"] = [_of_mark(mark) for mark in page.marks]
+    if page.buttons:
+        said["buttons"] = [[_of_button(button) for button in row] for row in page.buttons]
+    if page.file is not None:
+        file, content = page.file, base64.b64encode(page.file.content).decode()
+        said["file"] = {"name": file.name, "content": content}
+        if file.is_picture:
+            said["file"]["picture"] = True
+    if spot != Spot():
+        said["spot"] = _of_spot(spot)
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+
+
+def read(text: str) -> tuple[Page, Spot]:
+    """Return what `written` wrote; a forgotten text ("") is an empty page."""
+    said: Mapping[str, Any] = json.loads(text) if text else {"text": ""}
+    page = Page(
+        text=said["text"],
+        marks=tuple(Mark(*mark) for mark in said.get("marks", ())),
+        buttons=tuple(tuple(Button(*button) for button in row) for row in said.get("buttons", ())),
+        file=_file(said.get("file")),
+    )
+    return page, Spot(*said.get("spot", ()))
+
+
+def _file(said: Mapping[str, Any] | None) -> Attachment | None:
+    if said is None:
+        return None
+    content = base64.b64decode(said["content"])
+    return Attachment(said["name"], content, is_picture=said.get("picture", False))
+
+
+_OVER = (RequestState.DONE.value, RequestState.FAILED.value)
+_ON_THE_WAY = (OutgoingState.PENDING.value, OutgoingState.SENDING.value)
+
+
+class ErrandRows:
+    """One row a request that a person of one bot waits for."""
+
+    def __init__(self, db: Database, bot_id: int) -> None:
+        self.db = db
+        self._bot_id = bot_id
+
+    @transaction
+    def note(self, errand: Errand) -> None:
+        """Keep an errand until it is told."""
+        new = {
+            "bot_id": self._bot_id,
+            "request_id": errand.request_id,
+            "chat_id": errand.chat_id,
+            "message_id": errand.message_id,
+            "update_id": errand.update_id,
+            "back": errand.back,
+        }
+        self.db.put(ERRAND.insert(new).on_conflict_ignore())
+
+    def waits(self, chat_id: int, message_id: int) -> bool:
+        """Return whether this message waits for a result already."""
+        here = (ERRAND.chat_id == chat_id) & (ERRAND.message_id == message_id)
+        return self.db.row(ERRAND.select().where(self._mine() & here)) is not None
+
+    def ended(self) -> list[tuple[Errand, Request]]:
+        """Return errands whose request is done or failed, once their press was answered."""
+        # The result edits what the press shows, so it must not come before it.
+        answer = OUTGOING.select(fn.COUNT(OUTGOING.id)).where(
+            (OUTGOING.bot_id == ERRAND.bot_id)
+            & (OUTGOING.update_id == ERRAND.update_id)
+            & OUTGOING.state.in_(_ON_THE_WAY)
+        )
+        columns = [column for column in ERRAND.every() if column.name != "bot_id"]
+        query = (
+            ERRAND.select(*columns, *REQUEST.every())
+            .join(REQUEST, on=(REQUEST.id == ERRAND.request_id))
+            .where(self._mine() & REQUEST.state.in_(_OVER) & (answer == 0))
+        )
+        return [_ended(row) for row in self.db.rows(query.order_by(ERRAND.request_id))]
+
+    @transaction
+    def told(self, request_id: int) -> bool:
+        """Forget an errand, as its result is handed over; False when somebody else did."""
+        this = self._mine() & (ERRAND.request_id == request_id)
+        return self.db.change(ERRAND.delete().where(this)) > 0
+
+    def _mine(self) -> Any:
+        return ERRAND.bot_id == self._bot_id
+
+
+def _ended(row: Row) -> tuple[Errand, Request]:
+    errand = Errand(
+        request_id=row["request_id"],
+        chat_id=row["chat_id"],
+        message_id=row["message_id"],
+        update_id=row["update_id"],
+        back=row["back"],
+    )
+    request = Request(
+        request_id=row["id"],
+        kind=row["kind"],
+        arguments=loaded(row["arguments"]),
+        by=row["by_whom"],
+        state=RequestState(row["state"]),
+        created_at=from_iso(row["created_at"]),
+        result=loaded(row["result"]),
+    )
+    return errand, request
+
+
+_BEFORE_SENDING = (OutgoingState.PENDING.value, OutgoingState.UNKNOWN.value)
+_NEW = Prepared(
+    OUTGOING.insert(
+        slots(
+            "bot_id key chat_id update_id body state tries owner message_id created_at settled_at"
+        )
+    ).on_conflict_ignore()
+)
+_THIS = (OUTGOING.bot_id == Slot("bot")) & (OUTGOING.id == Slot("id"))
+_BEGIN = Prepared(
+    OUTGOING.update(
+        {
+            "state": OutgoingState.SENDING.value,
+            "tries": OUTGOING.tries + 1,
+            "owner": Slot("owner"),
+        }
+    ).where(_THIS & OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MOST_TRIES))
+)
+_IS_SENT = _THIS & (OUTGOING.state == OutgoingState.SENDING.value)
+_SETTLE = Prepared(OUTGOING.update(slots("state message_id")).where(_IS_SENT))
+_NOT_SENT = Prepared(
+    OUTGOING.update({**slots("state message_id"), "tries": OUTGOING.tries - 1}).where(_IS_SENT)
+)
+_END = Prepared(
+    OUTGOING.update({**slots("state message_id settled_at"), "body": ""}).where(_IS_SENT)
+)
+
+
+@cache
+def _of_keys(count: int) -> Prepared:
+    """Return the query for the messages of so many keys."""
+    keys = [Slot(f"key{place}") for place in range(count)]
+    these = (OUTGOING.bot_id == Slot("bot")) & OUTGOING.key.in_(keys)
+    return Prepared(OUTGOING.select().where(these).order_by(OUTGOING.id))
+
+
+class OutgoingRows:
+    """The messages of one bot; what they show is sealed, and forgotten when they were sent."""
+
+    def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._bot_id = bot_id
+        self._clock = clock
+
+    @transaction
+    def put(self, letters: Sequence[Letter]) -> list[Outgoing]:
+        """Store the letters whose keys are new; return all of them as they now stand."""
+        ids = [self.db.stored(self._new(letter)) for letter in letters]
+        if all(ids):
+            pending = OutgoingState.PENDING
+            return [Outgoing(*one, pending) for one in zip(ids, letters, strict=True)]
+        keys = {f"key{place}": letter.key for place, letter in enumerate(letters)}
+        found = self.db.rows(_of_keys(len(keys))(bot=self._bot_id, **keys))
+        return [self._outgoing(row) for row in found]
+
+    def _new(self, letter: Letter) -> Filled:
+        return _NEW(
+            bot_id=self._bot_id,
+            key=letter.key,
+            chat_id=letter.chat_id,
+            update_id=letter.update_id,
+            body=self._cipher.seal(written(letter.page, letter.spot)),
+            state=OutgoingState.PENDING.value,
+            tries=0,
+            owner="",
+            message_id=None,
+            created_at=iso(self._clock()),
+            settled_at=None,
+        )
+
+    @transaction
+    def of_update(self, update_id: int) -> list[Outgoing]:
+        """Return what answers this update, in order; what was being sent is unknown now."""
+        these = OUTGOING.update_id == update_id
+        self._doubt(these)
+        return self._found(these)
+
+    @transaction
+    def begin(self, outgoing_id: int, owner: Owner) -> bool:
+        """Turn pending or unknown to sending and count a try; False when it stands otherwise."""
+        return self.db.change(_BEGIN(bot=self._bot_id, id=outgoing_id, owner=str(owner))) > 0
+
+    @transaction
+    def settle(self, outgoing_id: int, state: OutgoingState, message_id: int | None = None) -> None:
+        """Store what became of the sending; `pending` when it was surely not sent."""
+        is_over = state in {OutgoingState.SENT, OutgoingState.DROPPED}
+        query = _END if is_over else _NOT_SENT if state is OutgoingState.PENDING else _SETTLE
+        change = query(
+            bot=self._bot_id,
+            id=outgoing_id,
+            state=state.value,
+            message_id=message_id,
+            settled_at=iso(self._clock()),
+        )
+        self.db.change(change)
+
+    @transaction
+    def drop(self, chat_id: int) -> int:
+        """Drop everything that waits for this chat; return how many."""
+        dropped = {
+            "state": OutgoingState.DROPPED.value,
+            "body": "",
+            "settled_at": iso(self._clock()),
+        }
+        waiting = (OUTGOING.chat_id == chat_id) & OUTGOING.state.in_(_BEFORE_SENDING)
+        return self.db.change(OUTGOING.update(dropped).where(self._mine() & waiting))
+
+    @transaction
+    def loose(self, owner: Owner, limit: int) -> list[Outgoing]:
+        """Return what answers no update and waits, oldest first."""
+        loose = OUTGOING.update_id.is_null()
+        for holder in self._holders(loose):
+            if owner.outlived(holder):
+                self._doubt(loose & (OUTGOING.owner == holder))
+        waiting = OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MOST_TRIES)
+        return self._found(loose & waiting, limit)
+
+    def _holders(self, these: Any) -> list[str]:
+        sending = self._mine() & these & (OUTGOING.state == OutgoingState.SENDING.value)
+        rows = self.db.rows(OUTGOING.select(OUTGOING.owner).where(sending).distinct())
+        return [row["owner"] for row in rows]
+
+    def _doubt(self, these: Any) -> None:
+        sending = self._mine() & these & (OUTGOING.state == OutgoingState.SENDING.value)
+        self.db.change(OUTGOING.update({"state": OutgoingState.UNKNOWN.value}).where(sending))
+
+    def _mine(self) -> Any:
+        return OUTGOING.bot_id == self._bot_id
+
+    def _found(self, these: Any, limit: int | None = None) -> list[Outgoing]:
+        found = OUTGOING.select().where(self._mine() & these).order_by(OUTGOING.id)
+        return [self._outgoing(row) for row in self.db.rows(found.limit(limit))]
+
+    def _outgoing(self, row: Row) -> Outgoing:
+        page, spot = read(opened(self._cipher, row["body"]) or "")
+        letter = Letter(row["key"], row["chat_id"], page, row["update_id"], spot)
+        state = OutgoingState(row["state"])
+        return Outgoing(row["id"], letter, state, row["tries"], row["message_id"])

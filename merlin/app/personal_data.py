@@ -1,0 +1,231 @@
+"""Everything of a person: shown, exported, erased.
+
+People: everything that is kept of one person, told to them, and erased on their word.
+
+One person's rows in all tables. What lies where: `traces`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import reduce
+from operator import or_
+from typing import Any, Protocol
+
+from peewee import fn
+
+from merlin.account.users import ERASED
+from merlin.billing.tombstones import LeavingRows
+from merlin.core.clock import Clock, utc_now
+from merlin.dataset.changes import editor_of
+from merlin.dataset.proposals import ProposalRows, ProposalState, example_yaml
+from merlin.db.audit import user
+from merlin.db.database import CHUNK, Database, Row, hold_known, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.keyring import SEALED, key_of
+from merlin.db.personal_data import TRACES, Traces, scrubbed, scrubbed_paper
+from merlin.db.tables import BUILD_EXAMPLE, CHANGE, COMMIT, EXAMPLE, PROPOSAL, SESSION, TURN, UPDATE
+from merlin.db.values import dumped, loaded, opened
+
+
+class People(Protocol):
+    """The whole database, seen from one person; each method is one transaction."""
+
+    def count(self, user_id: int) -> Mapping[str, int]:
+        """Return how many rows of each table are the person's, tables without any left out."""
+
+    def told(self, user_id: int) -> Mapping[str, object]:
+        """Return everything that is kept of the person, as plain JSON values."""
+
+    def forget(self, user_id: int, until: datetime, spared: int | None = None) -> Mapping[str, int]:
+        """Remove every trace of the person; return how many rows of each table that met.
+
+        What they used of their plan is kept until `until` under a keyed hash. `spared` is the
+        update that asked for it: its row stays, so that a kill leaves nothing half done.
+        Done twice, the second time finds nothing.
+        """
+
+
+COMMITS = "seen_commit"
+_NOBODY = 0
+
+
+class PeopleRows:
+    """Everything that any table keeps of a person."""
+
+    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._proposals = ProposalRows(db, cipher, clock)
+        self._leaving = LeavingRows(db, cipher, clock)
+
+    def count(self, user_id: int) -> Mapping[str, int]:
+        """Return how many rows of each table are the person's, tables without any left out."""
+        counts = {each.table.__name__: self._count(each, user_id) for each in TRACES}
+        return {name: count for name, count in counts.items() if count}
+
+    def _count(self, traces: Traces, user_id: int) -> int:
+        column = getattr(traces.table, key_of(traces.table)[0])
+        query = traces.table.select(fn.COUNT(column)).where(_theirs(traces, user_id))
+        return int(self.db.value(query))
+
+    def told(self, user_id: int) -> Mapping[str, object]:
+        """Return everything that is kept of the person, as plain JSON values."""
+        tables = {each.table.__name__: self._told(each, user_id) for each in TRACES}
+        tables[COMMITS] = self.db.rows(COMMIT.select().where(_authored(user_id)))
+        proposed = self._proposals.of_user(user_id)
+        examples = {
+            each.example_id or f"proposal-{each.proposal_id}": example_yaml(each.draft)
+            for each in proposed
+            if each.draft.answer
+        }
+        kept = {name: rows for name, rows in tables.items() if rows}
+        return {"user_id": user_id, "tables": kept, "examples": examples}
+
+    def _told(self, traces: Traces, user_id: int) -> list[Row]:
+        table = traces.table
+        rows = table.select().where(_theirs(traces, user_id))
+        order = [getattr(table, name) for name in key_of(table)]
+        return [self._opened(traces, row) for row in self.db.rows(rows.order_by(*order))]
+
+    def _opened(self, traces: Traces, row: Row) -> Row:
+        sealed = {name: row[name] for name in SEALED.get(traces.table, ()) if row[name]}
+        words = {name: opened(self._cipher, text) for name, text in sealed.items()}
+        papers = {name: loaded(row[name] or None) for name in traces.papers}
+        told = {name: value for name, value in row.items() if name not in traces.secrets}
+        return {**told, **words, **papers}
+
+    @transaction
+    def forget(self, user_id: int, until: datetime, spared: int | None = None) -> Mapping[str, int]:
+        """Remove every trace of the person; return how many rows of each table that met."""
+        # The person first, then what is theirs: whoever grants something takes them in this order.
+        hold_known(self.db, user_id)
+        self._leaving.keep(user_id, until)
+        self._put_back_approved(user_id)
+        self._proposals.withdraw(user_id)
+        loose = self._drop_loose_proposals(user_id)
+        removed = {PROPOSAL.__name__: loose} if loose else {}
+        for traces in TRACES:
+            count = self._erase(traces, user_id, spared) + self._clear(traces, user_id)
+            if count:
+                name = traces.table.__name__
+                removed[name] = removed.get(name, 0) + count
+        if commits := self._forget_author(user_id):
+            removed[COMMITS] = commits
+        return removed
+
+    def _put_back_approved(self, user_id: int) -> None:
+        """Let corrections that this editor approved, and git has not got yet, wait again."""
+        open_ = CHANGE.commit_sha.is_null() & (CHANGE.by_whom == str(user_id))
+        mine = PROPOSAL.change_id.in_(CHANGE.select(CHANGE.change_id).where(open_))
+        waits = {"state": ProposalState.WAITING.value, "example_id": "", "change_id": ""}
+        is_approved = PROPOSAL.state == ProposalState.APPROVED.value
+        self.db.change(PROPOSAL.update(waits).where(mine & is_approved))
+
+    def _drop_loose_proposals(self, user_id: int) -> int:
+        """Delete the proposals of which git has nothing; the rest is taken out by `following`."""
+        loose = (PROPOSAL.user_id == user_id) & (PROPOSAL.example_id == "")
+        rest = (PROPOSAL.user_id == user_id) & (PROPOSAL.example_id != "")
+        self.db.change(PROPOSAL.update({"turn_id": 0}).where(rest))
+        return self.db.change(PROPOSAL.delete().where(loose))
+
+    def _erase(self, traces: Traces, user_id: int, spared: int | None) -> int:
+        """Delete the rows that are the person's own."""
+        table, conditions = traces.table, [*_own(traces, user_id)]
+        if not conditions:
+            return 0
+        these = reduce(or_, conditions)
+        if table is UPDATE and spared is not None:
+            these &= UPDATE.update_id != spared
+        if table is TURN:
+            # A chat's turns go before its sessions.
+            inside = SESSION.select(SESSION.id).where(SESSION.chat_id == user_id)
+            these |= TURN.session_id.in_(inside)
+        return self.db.change(table.delete().where(these))
+
+    def _clear(self, traces: Traces, user_id: int) -> int:
+        """Take the person out of rows that are not theirs alone."""
+        count = 0
+        for name in traces.numbers:
+            these = getattr(traces.table, name) == user_id
+            emptied = {name: _NOBODY, **dict.fromkeys(traces.blanks, "")}
+            count += self.db.change(traces.table.update(emptied).where(these))
+        return count + sum(
+            self._scrub(traces, row, user_id) for row in self._named(traces, user_id)
+        )
+
+    def _named(self, traces: Traces, user_id: int) -> list[Row]:
+        """Return the rows that may name the person in their words."""
+        names = (*traces.names, *traces.papers, *traces.nulls)
+        if not names:
+            return []
+        found = [getattr(traces.table, name).contains(str(user_id)) for name in names]
+        return self.db.rows(traces.table.select().where(reduce(or_, found)))
+
+    def _scrub(self, traces: Traces, row: Row, user_id: int) -> int:
+        words = {name: _scrubbed_name(row[name], user_id) for name in traces.names if row[name]}
+        papers = {
+            name: dumped(scrubbed_paper(loaded(row[name]), user_id))
+            for name in traces.papers
+            if row[name] and scrubbed(row[name], user_id) != row[name]
+        }
+        is_named = (each for each in traces.nulls if row[each])
+        nulls = {each: None for each in is_named if scrubbed(row[each], user_id) != row[each]}
+        new = {
+            name: value
+            for name, value in {**words, **papers, **nulls}.items()
+            if value != row[name]
+        }
+        if not new:
+            return 0
+        table = traces.table
+        same = [getattr(table, name) == row[name] for name in key_of(table)]
+        return self.db.change(table.update(new).where(*same))
+
+    def _forget_author(self, user_id: int) -> int:
+        """Take the person out of what is kept of commits; git itself keeps them."""
+        mine = self.db.rows(COMMIT.select().where(_authored(user_id)))
+        nobody = editor_of(_NOBODY, "erased")
+        for row in mine:
+            message = row["message"].replace(row["author_name"], nobody.name)
+            told = {
+                "author_name": nobody.name,
+                "author_email": nobody.email,
+                "message": scrubbed(message, user_id),
+            }
+            self.db.change(COMMIT.update(told).where(COMMIT.sha == row["sha"]))
+        for shas in _chunks([row["sha"] for row in mine]):
+            for table in (EXAMPLE, BUILD_EXAMPLE):
+                theirs = table.update({"author": nobody.name}).where(table.commit_sha.in_(shas))
+                self.db.change(theirs)
+        return len(mine)
+
+
+def _own(traces: Traces, user_id: int) -> Iterator[Any]:
+    """Yield the conditions of rows that are the person's own."""
+    for name in traces.ids:
+        yield getattr(traces.table, name) == user_id
+    for name in traces.owners:
+        yield getattr(traces.table, name).in_([str(user_id), user(user_id)])
+
+
+def _theirs(traces: Traces, user_id: int) -> Any:
+    """Return the condition of rows that are about the person in any way that a column says."""
+    named = [str(user_id), user(user_id)]
+    numbers = [getattr(traces.table, name) == user_id for name in traces.numbers]
+    names = [getattr(traces.table, name).in_(named) for name in traces.names]
+    return reduce(or_, [*_own(traces, user_id), *numbers, *names])
+
+
+def _scrubbed_name(words: str, user_id: int) -> str:
+    return ERASED if words == str(user_id) else scrubbed(words, user_id)
+
+
+def _authored(user_id: int) -> Any:
+    return COMMIT.author_email == editor_of(user_id, "").email
+
+
+def _chunks(shas: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(shas), CHUNK):
+        yield shas[start : start + CHUNK]

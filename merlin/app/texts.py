@@ -1,0 +1,59 @@
+"""The operator's own texts.
+
+Setting: texts that the operator writes in the bot, such as what /info says of this bot.
+
+The bot itself leaves here who it is, for the api, which has no token to ask Telegram with.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.i18n import text
+from merlin.db.database import Database, transaction
+from merlin.db.tables import SETTING
+from merlin.db.values import plain
+
+MOST_CHARACTERS = 1500
+# The operator's own words are settings of these names and a language: privacy.ru.
+PRIVACY, TERMS = "privacy", "terms"
+BOT_ID, BOT_NAME = "bot.id", "bot.name"
+
+
+class Settings(Protocol):
+    """Where such texts are kept; each method is one transaction."""
+
+    def get(self, name: str) -> str:
+        """Return the text, "" where there is none."""
+
+    def put(self, name: str, value: str, by: str) -> None:
+        """Keep the text and who wrote it (as in `account.audit`); "" removes it."""
+
+
+def legal_text(settings: Settings, name: str, language: str) -> str:
+    """Return the text PRIVACY or TERMS: the operator's own, or that of every new bot."""
+    return settings.get(f"{name}.{language}") or text(language, f"{name}-text")
+
+
+class SettingRows:
+    """One row a text; what is shown to everybody is not sealed."""
+
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._clock = clock
+
+    def get(self, name: str) -> str:
+        """Return the text, "" where there is none."""
+        found = self.db.value(SETTING.select(SETTING.value).where(SETTING.name == name))
+        return "" if found is None else str(found)
+
+    @transaction
+    def put(self, name: str, value: str, by: str) -> None:
+        """Keep the text and who wrote it; "" removes it."""
+        if not value:
+            self.db.change(SETTING.delete().where(SETTING.name == name))
+            return
+        newest = {"value": plain(value), "by_whom": plain(by), "at": iso(self._clock())}
+        new = SETTING.insert({"name": name, **newest})
+        self.db.put(new.on_conflict(conflict_target=(SETTING.name,), update=newest))

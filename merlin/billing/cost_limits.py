@@ -1,0 +1,104 @@
+"""What answers may cost a day, and what they have cost.
+
+Guard: how much answers may cost a day, all together and for one person.
+
+What answers cost is added up under the day of the config's time zone, as they come. A question
+that comes once a cap is reached is not asked; those under way then are still answered, so a cap
+may be passed by what they cost.
+
+A person stands there under a keyed hash: deleting everything does not open a cap again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from enum import StrEnum
+from typing import Protocol
+
+from merlin.billing.answer_caps import AnswerCaps
+from merlin.billing.quota import today
+from merlin.core.clock import in_zone
+from merlin.core.money import Cost, shown
+from merlin.db.notices import ADMINS, Notices
+
+
+class Reach(StrEnum):
+    """Whose cap is reached; the values are in Fluent keys."""
+
+    DAY = "day"
+    PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A cap that is reached, until the day ends; the person is told `guard-<reach>`."""
+
+    reach: Reach
+    day: str
+    spent: Cost
+    cap_micro: int
+    until: datetime
+
+
+class Costs(Protocol):
+    """Where the sums of a day are kept; each method is a transaction, or a part of one."""
+
+    def add(self, day: str, user_id: int, cost: Cost) -> None:
+        """Add what an answer to somebody cost, and forget the days before the last."""
+
+    def of_day(self, day: str) -> Iterable[Cost]:
+        """Return what a day's answers cost, one sum a currency."""
+
+    def of_person(self, day: str, user_id: int) -> Iterable[Cost]:
+        """Return what a day's answers to somebody cost, even if they left in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The caps over the sums, in the time zone of the config."""
+
+    caps: AnswerCaps
+    costs: Costs
+    zone: tzinfo
+
+    def over(self, user_id: int, now: datetime) -> Over | None:
+        """Return the cap that is reached for a person now, None while they may ask."""
+        if not self.caps.is_set:
+            return None
+        here = today(now, self.zone)
+        cap = self.caps.per_day_micro
+        spent = _reached(self.costs.of_day(here.day), cap) if cap is not None else None
+        if cap is not None and spent is not None:
+            return Over(Reach.DAY, here.day, spent, cap, here.day_ends)
+        cap = self.caps.per_person_micro
+        spent = _reached(self.costs.of_person(here.day, user_id), cap) if cap is not None else None
+        if cap is not None and spent is not None:
+            return Over(Reach.PERSON, here.day, spent, cap, here.day_ends)
+        return None
+
+    def note(self, notices: Notices, user_id: int, cost: Cost, now: datetime) -> None:
+        """Add up what an answer cost; tell admins of a cap that is reached, once a day."""
+        if not self.caps.is_set or not cost.micro:
+            return
+        self.costs.add(today(now, self.zone).day, user_id, cost)
+        found = self.over(user_id, now)
+        if found is not None:
+            self._tell(notices, found, user_id)
+
+    def _tell(self, notices: Notices, found: Over, user_id: int) -> None:
+        told: dict[str, object] = {
+            "spent": shown(found.spent.micro, found.spent.currency),
+            "cap": shown(found.cap_micro, found.spent.currency),
+            "until": f"{in_zone(found.until, self.zone):%Y-%m-%d %H:%M}",
+        }
+        if found.reach is Reach.PERSON:
+            told["user"] = str(user_id)
+        reach = found.reach.value
+        notices.tell(ADMINS, f"notice-answers-{reach}", told, f"answers-{reach}:{found.day}")
+
+
+def _reached(sums: Iterable[Cost], cap_micro: int) -> Cost | None:
+    """Return the first sum that is as much as the cap; a cap has every sum's currency."""
+    return next((each for each in sums if each.micro >= cap_micro), None)

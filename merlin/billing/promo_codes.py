@@ -1,0 +1,328 @@
+"""Promo codes: a discount or days of a plan, and who used them.
+
+Promo: codes that make a plan cheaper, or give some days of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from peewee import JOIN, Select, fn
+
+from merlin.billing.plan import Plan
+from merlin.billing.purchases import Purchase, PurchaseState
+from merlin.billing.subscription_store import TermRows
+from merlin.billing.subscriptions import Source
+from merlin.billing.tombstones import LeavingRows
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.errors import NotFound, Refused
+from merlin.core.money import Amount
+from merlin.db.audit import AuditRows
+from merlin.db.database import Database, Row, hold_known, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.tables import PROMO, PROMO_USE, PURCHASE
+from merlin.db.values import plain, read_time, stored_time
+
+MOST_DAYS = 3650
+MOST_PERCENT = 99
+# Letters that people can tell from each other and type on a phone; `-` and `_` within.
+_CODE = re.compile(r"[0-9A-ZА-ЯЁ][0-9A-ZА-ЯЁ_-]{2,31}")
+
+
+@dataclass(frozen=True, slots=True)
+class Promo:
+    """One code: `days` of `plan` for nothing, or `percent` off its price.
+
+    `most_uses` None: any number of people, each once; `ends_at` None: until it is stopped.
+    """
+
+    code: str
+    plan: str
+    days: int = 0
+    percent: int = 0
+    most_uses: int | None = None
+    ends_at: datetime | None = None
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A code as it stands: when it was made, how often it was used, whether it was stopped."""
+
+    promo: Promo
+    at: datetime
+    uses: int
+    is_stopped: bool
+
+
+class Promos(Protocol):
+    """Where codes are kept; each method is a transaction, or a part of one that runs.
+
+    Raises Refused, with the words for the person, for a code that is unknown, stopped, over, used
+    up, used by this person before, or of another plan.
+    """
+
+    def add(self, promo: Promo) -> None:
+        """Store a code, noted in the audit.
+
+        Raises Refused for one that is there, is no code, or gives what no code can.
+        """
+
+    def stop(self, code: str, by: str) -> None:
+        """Let nobody use a code any more. Raises NotFound."""
+
+    def all(self) -> Iterable[Listed]:
+        """Return every code, newest first."""
+
+    def redeem(self, user_id: int, code: str) -> Promo:
+        """Use up a code that gives days, and give them."""
+
+    def find(self, user_id: int, code: str, plan: str = "") -> Promo:
+        """Return a code that this person may use now, for a plan where one is named.
+
+        One that an unpaid order of theirs holds may be used: for that order, or in its place.
+        """
+
+    def hold(self, user_id: int, code: str, purchase_id: str) -> None:
+        """Keep the person's one use for an order, taken from their unpaid order that held it.
+
+        It is held until nobody can pay the order any more, also one that was given up.
+        """
+
+    def may_take(self, purchase: Purchase) -> bool:
+        """Return whether a payment for this order would have a use of its code; reads alone.
+
+        True for an order without a code, and for one of nobody.
+        """
+
+
+def is_sound(promo: Promo, now: datetime) -> bool:
+    """Return whether a code gives either days or a lower price, to somebody, for some time."""
+    has_days = 0 < promo.days <= MOST_DAYS and not promo.percent
+    has_percent = 0 < promo.percent <= MOST_PERCENT and not promo.days
+    is_for_some = promo.most_uses is None or promo.most_uses > 0
+    return (has_days or has_percent) and is_for_some and (not promo.ends_at or promo.ends_at > now)
+
+
+def written(code: str) -> str:
+    """Return a code as it is kept, whatever the case it was typed in; "" for what is none."""
+    plain = code.strip().upper()
+    return plain if _CODE.fullmatch(plain) else ""
+
+
+def priced(plan: Plan, promo: Promo | None) -> tuple[Amount | None, Amount | None]:
+    """Return what a plan costs in roubles and in Stars, each None where it is not sold for that.
+
+    Never less than one kopeck or one Star.
+    """
+    offer, percent = plan.offer, promo.percent if promo is not None else 0
+    return _less(offer.rub, percent), _less(offer.xtr, percent)
+
+
+def _less(price: Amount | None, percent: int) -> Amount | None:
+    if price is None or not percent:
+        return price
+    # Rounded in the buyer's favour.
+    return Amount(max(price.minor * (100 - percent) // 100, 1), price.currency)
+
+
+# For these no money came: their person may use the code for another order instead.
+_UNPAID = tuple(
+    each.value for each in PurchaseState if not each.is_paid and each is not PurchaseState.HELD
+)
+
+
+class PromoRows:
+    """One row a code, one more a person who used it.
+
+    With a cipher it is known who used one before they deleted everything.
+    """
+
+    def __init__(self, db: Database, clock: Clock = utc_now, cipher: Cipher | None = None) -> None:
+        self.db = db
+        self._clock = clock
+        self._audit = AuditRows(db, clock)
+        self._terms = TermRows(db, clock)
+        self._leaving = LeavingRows(db, cipher, clock) if cipher is not None else None
+
+    @transaction
+    def add(self, promo: Promo) -> None:
+        """Store a code, noted in the audit.
+
+        Raises Refused for one that is there, is no code, or gives what no code can.
+        """
+        code = written(promo.code)
+        if not code:
+            raise Refused(f"no code {promo.code}", "promo-no-code")
+        if not is_sound(promo, self._clock()):
+            raise Refused(f"{code} gives nothing that it can", "promo-wrong", days=MOST_DAYS)
+        row = {
+            "code": code,
+            "plan": plain(promo.plan),
+            "days": promo.days,
+            "percent": promo.percent,
+            "most_uses": promo.most_uses,
+            "ends_at": stored_time(promo.ends_at),
+            "by_whom": plain(promo.by),
+            "at": iso(self._clock()),
+            "stopped_at": None,
+        }
+        if not self.db.put(PROMO.insert(row).on_conflict_ignore()):
+            raise Refused(f"{code} is there", "promo-there", code=code)
+        told = {"plan": promo.plan, "days": promo.days, "percent": promo.percent}
+        self._audit.note(promo.by, "promo.add", f"promo:{code}", told)
+
+    @transaction
+    def stop(self, code: str, by: str) -> None:
+        """Let nobody use a code any more. Raises NotFound."""
+        this = (PROMO.code == written(code)) & PROMO.stopped_at.is_null()
+        if not self.db.change(PROMO.update({"stopped_at": iso(self._clock())}).where(this)):
+            raise NotFound(f"no code {code}", "promo-unknown")
+        self._audit.note(by, "promo.stop", f"promo:{written(code)}")
+
+    def all(self) -> list[Listed]:
+        """Return every code, newest first."""
+        uses: Any = fn.COUNT(PROMO_USE.id)
+        query = PROMO.select(*PROMO.every(), uses.alias("uses"))
+        query = query.join(PROMO_USE, JOIN.LEFT_OUTER, on=(PROMO_USE.promo_id == PROMO.id))
+        rows = self.db.rows(query.group_by(PROMO.id).order_by(PROMO.id.desc()))
+        return [
+            Listed(_promo(row), from_iso(row["at"]), int(row["uses"]), bool(row["stopped_at"]))
+            for row in rows
+        ]
+
+    @transaction
+    def redeem(self, user_id: int, code: str) -> Promo:
+        """Use up a code that gives days, and give them."""
+        row = self._usable(user_id, code)
+        promo = _promo(row)
+        if not promo.days:
+            raise Refused("a code for a lower price", "promo-is-percent", plan=promo.plan)
+        self._use(row, user_id, None)
+        key, by = f"promo:{promo.code}", f"promo:{promo.code}"
+        self._terms.add(user_id, promo.plan, promo.days, Source.PROMO, key, by)
+        return promo
+
+    def find(self, user_id: int, code: str, plan: str = "") -> Promo:
+        """Return a code that this person may use now, for a plan where one is named.
+
+        One that an unpaid order of theirs holds may be used: for that order, or in its place.
+        """
+        promo = _promo(self._usable(user_id, code, _unpaid(user_id)))
+        if plan and promo.plan != plan:
+            raise Refused("a code of another plan", "promo-other-plan", plan=promo.plan)
+        return promo
+
+    @transaction
+    def hold(self, user_id: int, code: str, purchase_id: str) -> None:
+        """Keep the person's one use for an order, taken from their unpaid order that held it.
+
+        It is held until nobody can pay the order any more, also one that was given up.
+        """
+        row = self._usable(user_id, code, _unpaid(user_id))
+        if not self._moved(row, user_id, purchase_id):
+            self._use(row, user_id, purchase_id)
+
+    def may_take(self, purchase: Purchase) -> bool:
+        """Return whether a payment for this order would have a use of its code; reads alone.
+
+        True for an order without a code, and for one of nobody.
+        """
+        this = PROMO.select().where(PROMO.code == purchase.order.promo)
+        return not _is_coded(purchase) or self._has_room(purchase, self.db.row(this))
+
+    @transaction
+    def take(self, purchase: Purchase) -> bool:
+        """Let a payment for an order use its code up; False where another has the use by now.
+
+        `purchase` is as it stood before the payment: what is paid twice uses its code once. To be
+        called with the person and the order held.
+        """
+        if not _is_coded(purchase):
+            return True
+        this = PROMO.select().where(PROMO.code == purchase.order.promo)
+        row = self.db.row(self.db.locked(this))
+        if row is None or not self._has_room(purchase, row):
+            return False
+        if not self._moved(row, purchase.user_id, purchase.purchase_id):
+            self._use(row, purchase.user_id, purchase.purchase_id)
+        return True
+
+    def _has_room(self, purchase: Purchase, row: Row | None) -> bool:
+        """Return whether an order has a use of its code, whose row this is, or may have one.
+
+        That the code was stopped or is over since then is nothing to an order that was made before.
+        """
+        if row is None or purchase.state.is_paid:
+            return False
+        uses = PROMO_USE.promo_id == row["id"]
+        mine = self.db.row(PROMO_USE.select().where(uses & (PROMO_USE.user_id == purchase.user_id)))
+        if mine is not None:
+            free = {row["id"] for row in self.db.rows(_unpaid(purchase.user_id))}
+            return mine["purchase_id"] in {*free, purchase.purchase_id}
+        if row["most_uses"] is None:
+            return True
+        return int(self.db.value(PROMO_USE.select(fn.COUNT(PROMO_USE.id)).where(uses))) < int(
+            row["most_uses"]
+        )
+
+    def _moved(self, row: Row, user_id: int, purchase_id: str) -> bool:
+        """Let the person's use of a code be this order's; False where they have none."""
+        this = (PROMO_USE.promo_id == row["id"]) & (PROMO_USE.user_id == user_id)
+        return self.db.change(PROMO_USE.update({"purchase_id": purchase_id}).where(this)) > 0
+
+    def _use(self, row: Row, user_id: int, purchase_id: str | None) -> None:
+        use = {"promo_id": row["id"], "user_id": user_id, "purchase_id": purchase_id}
+        self.db.put(PROMO_USE.insert({**use, "at": iso(self._clock())}))
+
+    def _usable(self, user_id: int, code: str, spared: Select | None = None) -> Row:
+        """Return the row of a code that may be used now, held until the transaction ends.
+
+        Uses that are kept for the orders `spared` do not count.
+        """
+        # The person first, then the code: whoever pays takes them in this order too.
+        hold_known(self.db, user_id)
+        row = self.db.row(self.db.locked(PROMO.select().where(PROMO.code == written(code))))
+        if row is None or row["stopped_at"] is not None:
+            raise Refused(f"no code {code}", "promo-unknown")
+        if row["ends_at"] is not None and row["ends_at"] <= iso(self._clock()):
+            raise Refused(f"{code} is over", "promo-over")
+        counts = PROMO_USE.promo_id == row["id"]
+        if spared is not None:
+            counts &= PROMO_USE.purchase_id.is_null() | PROMO_USE.purchase_id.not_in(spared)
+        mine = PROMO_USE.select(PROMO_USE.id).where(counts & (PROMO_USE.user_id == user_id))
+        if self.db.value(mine) is not None or self._had(user_id, row["code"]):
+            raise Refused(f"{code} is used", "promo-used")
+        uses = self.db.value(PROMO_USE.select(fn.COUNT(PROMO_USE.id)).where(counts))
+        if row["most_uses"] is not None and int(uses) >= row["most_uses"]:
+            raise Refused(f"{code} is used up", "promo-used-up")
+        return row
+
+    def _had(self, user_id: int, code: str) -> bool:
+        return self._leaving is not None and self._leaving.had_promo(user_id, code)
+
+
+def _is_coded(purchase: Purchase) -> bool:
+    return bool(purchase.order.promo and purchase.user_id)
+
+
+def _unpaid(user_id: int) -> Select:
+    """Return the query of the orders of somebody for which no money came."""
+    mine = (PURCHASE.user_id == user_id) & PURCHASE.state.in_(_UNPAID)
+    return PURCHASE.select(PURCHASE.id).where(mine)
+
+
+def _promo(row: Row) -> Promo:
+    return Promo(
+        code=row["code"],
+        plan=row["plan"],
+        days=row["days"],
+        percent=row["percent"],
+        most_uses=row["most_uses"],
+        ends_at=read_time(row["ends_at"]),
+        by=row["by_whom"],
+    )

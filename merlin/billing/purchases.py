@@ -1,0 +1,491 @@
+r"""A purchase: one order of one plan by one person, its states and its row.
+
+Purchase: one order of one plan by one person, from the first tap to the last refund.
+
+    created -> asking -> pending -> [held] -> paid -> refunded in part -> refunded
+                 |          |          \-> canceled
+                 \-(again)--/----------> canceled | expired
+
+The row is committed before anything is asked outside, and its id is the key that is asked under,
+so asking again is the same order. States have ranks: what comes late or twice never goes back.
+Money that comes for an order that was given up is taken as what it is: the order is paid; and one
+of which all went back, and that is paid once more, is refunded in part.
+
+Rows of purchases.
+
+Every change of a state is an UPDATE that names the states it may come from, so of two that meet
+one happens.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any, Protocol
+
+from merlin.billing.plan import Format, Plan
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.errors import NotFound, Refused
+from merlin.core.money import Amount, Currency
+from merlin.db.database import Database, Row, hold_user, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.tables import PROMO_USE, PURCHASE
+from merlin.db.values import dumped, loaded, opened, plain, read_time, stored_time
+
+ID_LENGTH = 32
+
+
+class Till(StrEnum):
+    """Who takes the money; the values are what is stored."""
+
+    STARS = "stars"
+    YOOKASSA = "yookassa"
+
+
+class PurchaseState(StrEnum):
+    """Where a purchase stands; the values are what is stored."""
+
+    CREATED = "created"
+    ASKING = "asking"
+    PENDING = "pending"
+    HELD = "held"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    PAID = "paid"
+    REFUNDED_IN_PART = "refunded-in-part"
+    REFUNDED = "refunded"
+
+    @property
+    def rank(self) -> int:
+        """Return how far this is; a purchase never goes to a lower one."""
+        return _RANKS[self]
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the purchase waits to be paid."""
+        return self.rank < _RANKS[PurchaseState.CANCELED]
+
+    @property
+    def is_unpaid(self) -> bool:
+        """Return whether the purchase is open and no money lies there for it."""
+        return self.rank < _RANKS[PurchaseState.HELD]
+
+    @property
+    def is_paid(self) -> bool:
+        """Return whether money came, whatever became of it later."""
+        return self.rank >= _RANKS[PurchaseState.PAID]
+
+
+_RANKS = {
+    PurchaseState.CREATED: 0,
+    PurchaseState.ASKING: 1,
+    PurchaseState.PENDING: 2,
+    PurchaseState.HELD: 3,
+    PurchaseState.CANCELED: 4,
+    PurchaseState.EXPIRED: 4,
+    PurchaseState.PAID: 5,
+    PurchaseState.REFUNDED_IN_PART: 6,
+    PurchaseState.REFUNDED: 7,
+}
+# For how long a till is asked about an order that nobody paid.
+LOOKED_FOR = timedelta(days=3)
+# After what time a silent till is asked again; then once in the last of them.
+LOOKS = (
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=6),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What is bought, as it was offered: it holds when the config says something else by then."""
+
+    plan: str
+    title: Mapping[str, str]
+    days: int | None = None
+    pack: Mapping[Format, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values; `read_promise` reads them."""
+        pack = {kind.value: amount for kind, amount in self.pack.items()}
+        return {"plan": self.plan, "title": dict(self.title), "days": self.days, "pack": pack}
+
+
+def promise_of(plan: Plan) -> Promise:
+    """Return what buying a plan promises now."""
+    return Promise(plan.name, dict(plan.title), plan.offer.days, dict(plan.offer.pack))
+
+
+def read_promise(said: Mapping[str, Any]) -> Promise:
+    """Return what `Promise.as_json` wrote."""
+    pack = {Format(kind): int(amount) for kind, amount in said["pack"].items()}
+    return Promise(said["plan"], dict(said["title"]), said["days"], pack)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody wants to buy; `contact` is where a receipt goes, "" for none.
+
+    `promo` is the code that made it cheaper. `keeps_method`: they let the plan renew itself by
+    what they pay with. `renewal_id` names the renewal that this order is made for.
+    """
+
+    user_id: int
+    till: Till
+    promise: Promise
+    amount: Amount
+    is_test: bool = False
+    contact: str = ""
+    promo: str = ""
+    keeps_method: bool = False
+    renewal_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """One order as it stands; `purchase_id` is also its key at the till.
+
+    `outside_id` is the till's own id of the payment, `pay_url` where it is paid, `reason` the
+    till's word for why it was canceled; "" for none. `asked_at` is when the till was asked last,
+    `look_at` when it is asked next, None for never. The person is 0 once they have left.
+    """
+
+    purchase_id: str
+    order: Order
+    state: PurchaseState
+    created_at: datetime
+    expires_at: datetime
+    outside_id: str = ""
+    pay_url: str = ""
+    reason: str = ""
+    asked_at: datetime | None = None
+    look_at: datetime | None = None
+    looks: int = 0
+
+    @property
+    def user_id(self) -> int:
+        """Return whose it is, 0 for nobody's any more."""
+        return self.order.user_id
+
+    def may_be_paid(self, now: datetime) -> bool:
+        """Return whether it waits to be paid and is not too old."""
+        return self.state.is_open and now < self.expires_at
+
+
+def next_look(looks: int) -> timedelta:
+    """Return how long to wait before the look after so many."""
+    return LOOKS[min(looks, len(LOOKS) - 1)]
+
+
+class Purchases(Protocol):
+    """Where purchases are kept; each method is a transaction, or a part of one that runs."""
+
+    def order(self, order: Order, lasts: timedelta, key: str = "") -> Purchase:
+        """Store an order and return it, or the open one that is the same in everything.
+
+        So a button pressed twice buys once. With a `key` there is one for it, whatever its state.
+        """
+
+    def get(self, purchase_id: str) -> Purchase:
+        """Return a purchase. Raises NotFound."""
+
+    def of(self, user_id: int, limit: int = 50) -> list[Purchase]:
+        """Return somebody's purchases, newest first."""
+
+    def newest(self, limit: int = 50, before: str = "", state: str = "") -> list[Purchase]:
+        """Return everybody's purchases, newest first; those after a purchase, of a state."""
+
+    def by_outside(self, till: Till, outside_id: str) -> Purchase | None:
+        """Return the purchase of a till's payment, None for an unknown one."""
+
+    def give_up(
+        self, purchase_id: str, state: PurchaseState, reason: str = "", *, is_closed: bool = False
+    ) -> bool:
+        """End an open purchase as canceled or expired; False for one that is not open.
+
+        `is_closed`: the till takes no money for it any more. Then nobody looks at it again, and the
+        use of its code is free; also where it was given up before.
+        """
+
+
+class Asking(Protocol):
+    """The same rows as whoever asks the till works on them; every change is conditional."""
+
+    def asking(self, purchase_id: str, at: datetime, patience: timedelta) -> bool:
+        """Note that the till is asked now; False when another asked within `patience`."""
+
+    def pending(self, purchase_id: str, outside_id: str, pay_url: str, look_at: datetime) -> bool:
+        """Note what the till said; False when the purchase is further already."""
+
+    def held(self, purchase_id: str) -> bool:
+        """Note that the money is held; False when the purchase is further already."""
+
+    def is_due(self, now: datetime) -> bool:
+        """Return whether `due` would find any; reads alone, so it holds up no writer."""
+
+    def due(self, now: datetime, limit: int = 20) -> list[Purchase]:
+        """Return the purchases to look at, and move the next look of each on: nobody else looks."""
+
+    def look(self, purchase_id: str, at: datetime) -> bool:
+        """Let the next look be at `at` where it would be later."""
+
+    def look_at_all(self, at: datetime) -> None:
+        """Let the next look at every purchase be at `at` where it would be later."""
+
+
+_OPEN = tuple(state.value for state in PurchaseState if state.is_open)
+_UNASKED = (PurchaseState.CREATED.value, PurchaseState.ASKING.value)
+_GIVEN_UP = (PurchaseState.CANCELED.value, PurchaseState.EXPIRED.value)
+_MOST_REASON = 100
+# More unpaid orders than anybody means to have.
+MOST_OPEN = 20
+
+
+class PurchaseRows:
+    """One row an order; where a receipt goes is sealed."""
+
+    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._clock = clock
+
+    @transaction
+    def order(self, order: Order, lasts: timedelta, key: str = "") -> Purchase:
+        """Store an order and return it, or the open one that is the same in everything.
+
+        So a button pressed twice buys once. With a `key` there is one for it, whatever its state.
+        Raises Refused for somebody who has too many orders open.
+        """
+        hold_user(self.db, order.user_id, self._clock)
+        order = replace(order, contact=plain(order.contact), promo=plain(order.promo))
+        if key:
+            purchase_id = sha256(key.encode()).hexdigest()[:ID_LENGTH]
+            self.db.put(PURCHASE.insert(self._new(purchase_id, order, lasts)).on_conflict_ignore())
+            return self.get(purchase_id)
+        now = self._clock()
+        waiting = [each for each in self._open(order.user_id) if each.may_be_paid(now)]
+        for same in waiting:
+            if same.order == order:
+                return same
+        if len(waiting) >= MOST_OPEN:
+            raise Refused(f"{len(waiting)} open orders", "billing-too-many")
+        purchase_id = secrets.token_hex(ID_LENGTH // 2)
+        self.db.put(PURCHASE.insert(self._new(purchase_id, order, lasts)))
+        return self.get(purchase_id)
+
+    def _open(self, user_id: int) -> list[Purchase]:
+        rows = self.db.rows(_of(user_id).where(PURCHASE.state.in_(_OPEN)))
+        return [self._purchase(row) for row in rows]
+
+    def _new(self, purchase_id: str, order: Order, lasts: timedelta) -> Row:
+        now = self._clock()
+        return {
+            "id": purchase_id,
+            "user_id": order.user_id,
+            "till": order.till.value,
+            "plan": order.promise.plan,
+            "promise": dumped(order.promise.as_json()),
+            "amount": order.amount.minor,
+            "currency": order.amount.currency.value,
+            "is_test": int(order.is_test),
+            "contact": self._cipher.seal(order.contact) if order.contact else "",
+            "promo": order.promo,
+            "keeps_method": int(order.keeps_method),
+            "renewal_id": order.renewal_id,
+            "state": PurchaseState.CREATED.value,
+            "outside_id": "",
+            "pay_url": "",
+            "reason": "",
+            "created_at": iso(now),
+            "expires_at": iso(now + lasts),
+            "asked_at": None,
+            "look_at": iso(now + lasts),
+            "looks": 0,
+        }
+
+    def get(self, purchase_id: str) -> Purchase:
+        """Return a purchase. Raises NotFound."""
+        row = self.db.row(PURCHASE.select().where(PURCHASE.id == plain(purchase_id)))
+        if row is None:
+            raise NotFound(f"no purchase {purchase_id}", "billing-no-purchase")
+        return self._purchase(row)
+
+    def of(self, user_id: int, limit: int = 50) -> list[Purchase]:
+        """Return somebody's purchases, newest first."""
+        return [self._purchase(row) for row in self.db.rows(_of(user_id).limit(limit))]
+
+    def newest(self, limit: int = 50, before: str = "", state: str = "") -> list[Purchase]:
+        """Return everybody's purchases, newest first; those after a purchase, of a state."""
+        query = PURCHASE.select().order_by(PURCHASE.created_at.desc(), PURCHASE.id.desc())
+        if before:
+            at = iso(self.get(before).created_at)
+            is_older = (PURCHASE.created_at == at) & (PURCHASE.id < before)
+            query = query.where((PURCHASE.created_at < at) | is_older)
+        if state:
+            query = query.where(PURCHASE.state == state)
+        return [self._purchase(row) for row in self.db.rows(query.limit(limit))]
+
+    def by_outside(self, till: Till, outside_id: str) -> Purchase | None:
+        """Return the purchase of a till's payment, None for an unknown one."""
+        if not outside_id:
+            return None
+        this = (PURCHASE.till == till.value) & (PURCHASE.outside_id == plain(outside_id))
+        row = self.db.row(PURCHASE.select().where(this))
+        return None if row is None else self._purchase(row)
+
+    @transaction
+    def give_up(
+        self, purchase_id: str, state: PurchaseState, reason: str = "", *, is_closed: bool = False
+    ) -> bool:
+        """End an open purchase as canceled or expired; False for one that is not open.
+
+        `is_closed`: the till takes no money for it any more. Then nobody looks at it again, and the
+        use of its code is free; also where it was given up before.
+        """
+        told = {"state": state.value, "reason": plain(reason)[:_MOST_REASON]}
+        this = PURCHASE.id == plain(purchase_id)
+        was_open = self.db.change(PURCHASE.update(told).where(this & PURCHASE.state.in_(_OPEN))) > 0
+        # A payment that was begun may still be made: it is looked at for a while. In Stars nothing
+        # is begun: Telegram asks us at the moment of paying.
+        is_over = PURCHASE.asked_at.is_null() | (PURCHASE.till == Till.STARS.value)
+        these = this & PURCHASE.state.in_(_GIVEN_UP)
+        these = these if is_closed else these & is_over
+        self.db.change(PURCHASE.update({"look_at": None}).where(these))
+        self._free_use(purchase_id)
+        return was_open
+
+    def _free_use(self, purchase_id: str) -> None:
+        """Free the use of a code that an order holds once nobody can pay the order.
+
+        Another order of the same person with the same code may still be paid: then it holds it.
+        """
+        row = self.db.row(PURCHASE.select().where(PURCHASE.id == plain(purchase_id)))
+        if row is None or not row["promo"] or row["state"] not in _GIVEN_UP or row["look_at"]:
+            return
+        is_begun = PURCHASE.state.in_(_GIVEN_UP) & PURCHASE.look_at.is_null(is_null=False)
+        mine = (PURCHASE.user_id == row["user_id"]) & (PURCHASE.promo == row["promo"])
+        mine &= PURCHASE.state.in_(_OPEN) | is_begun
+        other = self.db.value(PURCHASE.select(PURCHASE.id).where(mine).limit(1))
+        this = PROMO_USE.purchase_id == row["id"]
+        if other is None:
+            self.db.change(PROMO_USE.delete().where(this))
+        else:
+            self.db.change(PROMO_USE.update({"purchase_id": other}).where(this))
+
+    @transaction
+    def asking(self, purchase_id: str, at: datetime, patience: timedelta) -> bool:
+        """Note that the till is asked now; False when another asked within `patience`."""
+        is_free = PURCHASE.asked_at.is_null() | (PURCHASE.asked_at <= iso(at - patience))
+        # Nobody asked in the future: the clock was set back since.
+        is_free |= PURCHASE.asked_at > iso(at + abs(patience))
+        this = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(_UNASKED) & is_free
+        told = {"state": PurchaseState.ASKING.value, "asked_at": iso(at)}
+        told["look_at"] = iso(at + next_look(0))
+        return self.db.change(PURCHASE.update(told).where(this)) > 0
+
+    @transaction
+    def pending(self, purchase_id: str, outside_id: str, pay_url: str, look_at: datetime) -> bool:
+        """Note what the till said; False when the purchase is further already."""
+        this = PURCHASE.id == purchase_id
+        told = {"outside_id": plain(outside_id), "pay_url": plain(pay_url)}
+        # Also of one that was given up in between: what is paid late is known by it, and found.
+        told["look_at"] = iso(look_at)
+        self.db.change(PURCHASE.update(told).where(this & (PURCHASE.outside_id == "")))
+        next_step = {
+            "state": PurchaseState.PENDING.value,
+            "look_at": iso(look_at),
+            "looks": 0,
+        }
+        is_before = PURCHASE.state.in_(_UNASKED)
+        return self.db.change(PURCHASE.update(next_step).where(this & is_before)) > 0
+
+    @transaction
+    def held(self, purchase_id: str) -> bool:
+        """Note that the money is held; False when the purchase is further already."""
+        before = [state.value for state in PurchaseState if state.rank < PurchaseState.HELD.rank]
+        this = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(before)
+        return self.db.change(PURCHASE.update({"state": PurchaseState.HELD.value}).where(this)) > 0
+
+    def is_due(self, now: datetime) -> bool:
+        """Return whether `due` would find any; reads alone, so it holds up no writer."""
+        is_due = PURCHASE.look_at <= iso(now)
+        return self.db.value(PURCHASE.select(PURCHASE.id).where(is_due).limit(1)) is not None
+
+    @transaction
+    def due(self, now: datetime, limit: int = 20) -> list[Purchase]:
+        """Return the purchases to look at, and move the next look of each on: nobody else looks."""
+        is_due = PURCHASE.look_at <= iso(now)
+        # In one order everywhere, so that two who take the same rows never wait for each other.
+        query = PURCHASE.select().where(is_due).order_by(PURCHASE.look_at, PURCHASE.id)
+        rows = self.db.rows(query.limit(limit))
+        return [self._purchase(row) for row in rows if self._is_mine(row, now)]
+
+    def _is_mine(self, row: Row, now: datetime) -> bool:
+        """Take one look; False where another process took it, or nobody looks any more."""
+        looks = row["looks"] + 1
+        look_at = self._next(row, now, looks)
+        told = {"looks": looks, "look_at": stored_time(look_at)}
+        this = (PURCHASE.id == row["id"]) & (PURCHASE.look_at == row["look_at"])
+        if not self.db.change(PURCHASE.update(told).where(this)):
+            return False
+        if look_at is None:
+            self._free_use(row["id"])
+        return True
+
+    def _next(self, row: Row, now: datetime, looks: int) -> datetime | None:
+        """Return when to look again: also just when the order ends; None: never."""
+        ends = from_iso(row["expires_at"])
+        if now > max(from_iso(row["created_at"]) + LOOKED_FOR, ends + LOOKS[-1]):
+            return None
+        later = now + next_look(looks)
+        return min(later, ends) if now < ends else later
+
+    @transaction
+    def look(self, purchase_id: str, at: datetime) -> bool:
+        """Let the next look be at `at` where it would be later."""
+        is_later = PURCHASE.look_at.is_null() | (PURCHASE.look_at > iso(at))
+        this = (PURCHASE.id == purchase_id) & is_later
+        return self.db.change(PURCHASE.update({"look_at": iso(at)}).where(this)) > 0
+
+    @transaction
+    def look_at_all(self, at: datetime) -> None:
+        """Let the next look at every purchase be at `at` where it would be later."""
+        is_later = PURCHASE.look_at > iso(at)
+        self.db.change(PURCHASE.update({"look_at": iso(at)}).where(is_later))
+
+    def _purchase(self, row: Row) -> Purchase:
+        order = Order(
+            user_id=row["user_id"],
+            till=Till(row["till"]),
+            promise=read_promise(loaded(row["promise"])),
+            amount=Amount(row["amount"], Currency(row["currency"])),
+            is_test=bool(row["is_test"]),
+            contact=(opened(self._cipher, row["contact"]) or "") if row["contact"] else "",
+            promo=row["promo"],
+            keeps_method=bool(row["keeps_method"]),
+            renewal_id=row["renewal_id"],
+        )
+        return Purchase(
+            purchase_id=row["id"],
+            order=order,
+            state=PurchaseState(row["state"]),
+            created_at=from_iso(row["created_at"]),
+            expires_at=from_iso(row["expires_at"]),
+            outside_id=row["outside_id"],
+            pay_url=row["pay_url"],
+            reason=row["reason"],
+            asked_at=read_time(row["asked_at"]),
+            look_at=read_time(row["look_at"]),
+            looks=row["looks"],
+        )
+
+
+def _of(user_id: int) -> Any:
+    mine = PURCHASE.select().where(PURCHASE.user_id == user_id)
+    return mine.order_by(PURCHASE.created_at.desc(), PURCHASE.id.desc())

@@ -1,0 +1,255 @@
+"""Money that goes back.
+
+Refund: money that is to go back, written down before anybody is asked to send it.
+
+    wanted -> sending -> done | refused
+
+The row's id is the key that the till is asked under, so asking again sends nothing twice.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any, Protocol
+
+from merlin.billing.ledger import Entry, EntryKind, LedgerRows, Returned
+from merlin.billing.purchases import ID_LENGTH, Till, next_look
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.errors import NotFound, Refused
+from merlin.core.money import Amount, Currency
+from merlin.db.audit import AuditRows
+from merlin.db.audit import user as told_user
+from merlin.db.database import Database, Row, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.tables import LEDGER, PURCHASE, REFUND
+from merlin.db.values import plain
+
+MOST_REASON = 250
+
+
+class RefundState(StrEnum):
+    """Where a refund stands; the values are what is stored."""
+
+    WANTED = "wanted"
+    SENDING = "sending"
+    DONE = "done"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """One refund of one grant. `payment_id` is the till's own id of the payment.
+
+    `by` as in `account.audit`; `trouble` is what the till said when it refused.
+    """
+
+    refund_id: str
+    purchase_id: str
+    grant_id: int
+    till: Till
+    payment_id: str
+    user_id: int
+    amount: Amount
+    reason: str
+    by: str
+    state: RefundState
+    at: datetime
+    outside_id: str = ""
+    trouble: str = ""
+
+
+class Refunds(Protocol):
+    """Where refunds are kept; each method is a transaction, or a part of one that runs."""
+
+    def want(
+        self, grant_id: int, amount: Amount | None, reason: str, by: str, key: str = ""
+    ) -> Refund:
+        """Store the wish for a refund, None: of all that is left; note it in the audit.
+
+        The one of the same `key` stays. Raises NotFound for an unknown grant, Refused for nothing,
+        for more than is left, for a part of a payment in Stars, for Stars of somebody who left,
+        and where one is under way.
+        """
+
+    def is_due(self, till: Till, now: datetime) -> bool:
+        """Return whether `due` would find any; reads alone, so it holds up no writer."""
+
+    def due(self, till: Till, now: datetime, limit: int = 20) -> list[Refund]:
+        """Return the refunds to send or to ask about, as sending; nobody else gets them now."""
+
+    def look_at_all(self, till: Till, at: datetime) -> None:
+        """Let every refund of a till that waits be due at `at` where it would be later."""
+
+    def done(self, refund_id: str, returned: Returned) -> Entry | None:
+        """Note that the money went back, with the ledger's rows; None where that is known."""
+
+    def refused(self, refund_id: str, trouble: str) -> bool:
+        """Note that the till refused for good."""
+
+    def of(self, purchase_id: str) -> list[Refund]:
+        """Return the refunds of a purchase, oldest first."""
+
+
+_UNDER_WAY = (RefundState.WANTED.value, RefundState.SENDING.value)
+# Who sends a refund has so long; then another process asks what became of it.
+_PATIENCE = timedelta(seconds=30)
+
+
+class RefundRows:
+    """One row a refund; of one grant one is under way at a time."""
+
+    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._clock = clock
+        self._ledger = LedgerRows(db, cipher, clock)
+        self._audit = AuditRows(db, clock)
+
+    @transaction
+    def want(
+        self, grant_id: int, amount: Amount | None, reason: str, by: str, key: str = ""
+    ) -> Refund:
+        """Store the wish for a refund, None: of all that is left; note it in the audit.
+
+        The one of the same `key` stays. Raises NotFound for an unknown grant, Refused for nothing,
+        for more than is left, for a part of a payment in Stars, for Stars of somebody who left,
+        and where one is under way.
+        """
+        row = self._grant(grant_id)
+        made = sha256(key.encode()).hexdigest()[:ID_LENGTH] if key else ""
+        if made and (known := self.db.row(REFUND.select().where(REFUND.id == made))) is not None:
+            return self._refund(known)
+        rest = self._ledger.rest(grant_id)
+        wanted = amount or rest
+        self._judge(row, wanted, rest)
+        paid = self.db.row(LEDGER.select().where(LEDGER.id == row["refers"])) or {}
+        now = iso(self._clock())
+        new = {
+            "id": made or secrets.token_hex(ID_LENGTH // 2),
+            "purchase_id": row["purchase_id"],
+            "grant_id": grant_id,
+            "till": row["till"],
+            "payment_id": paid["outside_id"],
+            "amount": wanted.minor,
+            "currency": wanted.currency.value,
+            "reason": plain(reason)[:MOST_REASON],
+            "by_whom": plain(by),
+            "state": RefundState.WANTED.value,
+            "at": now,
+            "look_at": now,
+            "looks": 0,
+            "outside_id": "",
+            "trouble": "",
+        }
+        self.db.put(REFUND.insert(new))
+        self.db.bump()
+        told = {"purchase": row["purchase_id"], "amount": wanted.decimal, "reason": new["reason"]}
+        told["currency"] = wanted.currency.value
+        refund = self._refund(new)
+        self._audit.note(by, "payment.refund", told_user(refund.user_id), told)
+        return refund
+
+    def _grant(self, grant_id: int) -> Row:
+        is_grant = (LEDGER.id == grant_id) & (LEDGER.kind == EntryKind.GRANT.value)
+        row = self.db.row(LEDGER.select().where(is_grant))
+        if row is None:
+            raise NotFound(f"no grant {grant_id}", "billing-no-payment")
+        # Held, so that two who refund at once do not both count what is left.
+        self.db.row(self.db.locked(PURCHASE.select().where(PURCHASE.id == row["purchase_id"])))
+        return row
+
+    def _judge(self, grant: Row, wanted: Amount, rest: Amount) -> None:
+        """Raise Refused where this may not go back."""
+        is_same = wanted.currency is rest.currency
+        if not rest.minor:
+            raise Refused("all of it went back", "billing-refund-done")
+        if not is_same or not 0 < wanted.minor <= rest.minor:
+            words = f"{wanted.decimal} of {rest.decimal}"
+            raise Refused(words, "billing-refund-too-much", rest=rest.decimal)
+        if grant["till"] == Till.STARS.value and wanted.minor != rest.minor:
+            raise Refused("Stars go back whole", "billing-refund-stars")
+        if grant["till"] == Till.STARS.value and not self._payer(grant["purchase_id"]):
+            raise Refused("nobody knows whose the Stars are", "billing-refund-left")
+        mine = (REFUND.grant_id == grant["id"]) & REFUND.state.in_(_UNDER_WAY)
+        if self.db.value(REFUND.select(REFUND.id).where(mine)) is not None:
+            raise Refused("a refund is under way", "billing-refund-under-way")
+
+    def is_due(self, till: Till, now: datetime) -> bool:
+        """Return whether `due` would find any; reads alone, so it holds up no writer."""
+        return self.db.value(REFUND.select(REFUND.id).where(_due(till, now)).limit(1)) is not None
+
+    @transaction
+    def due(self, till: Till, now: datetime, limit: int = 20) -> list[Refund]:
+        """Return the refunds to send or to ask about, as sending; nobody else gets them now."""
+        query = REFUND.select().where(_due(till, now)).order_by(REFUND.look_at, REFUND.id)
+        rows = self.db.rows(query.limit(limit))
+        return [self._refund(row) for row in rows if self._is_mine(row, now)]
+
+    def _is_mine(self, row: Row, now: datetime) -> bool:
+        looks = row["looks"] + 1
+        look_at = now + (_PATIENCE if looks == 1 else next_look(looks - 2))
+        told = {"state": RefundState.SENDING.value, "looks": looks, "look_at": iso(look_at)}
+        this = (REFUND.id == row["id"]) & (REFUND.look_at == row["look_at"])
+        return self.db.change(REFUND.update(told).where(this)) > 0
+
+    @transaction
+    def look_at_all(self, till: Till, at: datetime) -> None:
+        """Let every refund of a till that waits be due at `at` where it would be later."""
+        is_later = (REFUND.till == till.value) & (REFUND.look_at > iso(at))
+        self.db.change(REFUND.update({"look_at": iso(at)}).where(is_later))
+
+    @transaction
+    def done(self, refund_id: str, returned: Returned) -> Entry | None:
+        """Note that the money went back, with the ledger's rows; None where that is known."""
+        row = self.db.row(REFUND.select().where(REFUND.id == plain(refund_id)))
+        if row is None:
+            raise NotFound(f"no refund {refund_id}", "billing-no-payment")
+        # The reason stands here, from where it can be erased.
+        entry = self._ledger.returned(Till(row["till"]), replace(returned, reason=""))
+        told = {
+            "state": RefundState.DONE.value,
+            "outside_id": plain(returned.outside_id),
+            "look_at": None,
+        }
+        self.db.change(REFUND.update(told).where(REFUND.id == row["id"]))
+        return entry
+
+    @transaction
+    def refused(self, refund_id: str, trouble: str) -> bool:
+        """Note that the till refused for good."""
+        this = (REFUND.id == plain(refund_id)) & REFUND.state.in_(_UNDER_WAY)
+        told = {"state": RefundState.REFUSED.value, "trouble": plain(trouble)[:MOST_REASON]}
+        return self.db.change(REFUND.update({**told, "look_at": None}).where(this)) > 0
+
+    def of(self, purchase_id: str) -> list[Refund]:
+        """Return the refunds of a purchase, oldest first."""
+        mine = REFUND.select().where(REFUND.purchase_id == plain(purchase_id))
+        return [self._refund(row) for row in self.db.rows(mine.order_by(REFUND.at, REFUND.id))]
+
+    def _payer(self, purchase_id: str) -> int:
+        whose = PURCHASE.select(PURCHASE.user_id).where(PURCHASE.id == purchase_id)
+        return int(self.db.value(whose))
+
+    def _refund(self, row: Row) -> Refund:
+        return Refund(
+            refund_id=row["id"],
+            purchase_id=row["purchase_id"],
+            grant_id=row["grant_id"],
+            till=Till(row["till"]),
+            payment_id=row["payment_id"],
+            user_id=self._payer(row["purchase_id"]),
+            amount=Amount(row["amount"], Currency(row["currency"])),
+            reason=row["reason"],
+            by=row["by_whom"],
+            state=RefundState(row["state"]),
+            at=from_iso(row["at"]),
+            outside_id=row["outside_id"],
+            trouble=row["trouble"],
+        )
+
+
+def _due(till: Till, now: datetime) -> Any:
+    return (REFUND.till == till.value) & (REFUND.look_at <= iso(now))

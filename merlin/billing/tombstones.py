@@ -1,0 +1,134 @@
+"""What outlives an erasure, under a keyed hash: what of a plan was used, trials, codes, a block.
+
+Without it, deleting everything and coming back would fill the plan up again, or end a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from peewee import Case, fn
+
+from merlin.billing.plan import Format
+from merlin.billing.quota import UseState
+from merlin.billing.subscriptions import Source
+from merlin.core.clock import Clock, iso, utc_now
+from merlin.db.database import Database, Prepared, Row, Slot, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.tables import LEFT_BEHIND, PROMO, PROMO_USE, QUOTA_USE, TERM, USER
+
+# Stands in the place of a format; a block ends only by an admin's word.
+BLOCK = "block"
+# The same with a plan's or a code's name behind it: this trial was had, this code was used.
+_TRIAL, _PROMO = "trial:", "promo:"
+_ALWAYS = "9999-12-31"
+_FORMATS = frozenset(kind.value for kind in Format)
+_NOTHING: Row = {"day": "", "day_used": 0, "month": "", "month_used": 0}
+_IS_BLOCK = LEFT_BEHIND.format == BLOCK
+# Every question passes the first of these, every batch of updates the second.
+_KEPT = Prepared(
+    LEFT_BEHIND.select().where(
+        (LEFT_BEHIND.mark == Slot("mark")) & (LEFT_BEHIND.until > Slot("now"))
+    )
+)
+_BLOCKED = Prepared(LEFT_BEHIND.select(LEFT_BEHIND.mark).where(_IS_BLOCK))
+
+
+class LeavingRows:
+    """One row a format and a person who left, and one more for who was blocked."""
+
+    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._clock = clock
+
+    @transaction
+    def keep(self, user_id: int, until: datetime) -> None:
+        """Keep what the person has used of the newest day and month, until `until`."""
+        marks = self._cipher.marks(str(user_id))
+        before = {row["format"]: row for row in self._found(marks)}
+        for row in self._used(user_id):
+            old = before.get(row["format"], {})
+            self._put(marks[0], _added(row, old), iso(until))
+        is_blocked = USER.select(USER.is_blocked).where(USER.user_id == user_id)
+        if self.db.value(is_blocked):
+            self._put(marks[0], {"format": BLOCK, **_NOTHING}, _ALWAYS)
+        is_trial = (TERM.user_id == user_id) & (TERM.source == Source.TRIAL.value)
+        for row in self.db.rows(TERM.select(TERM.plan).where(is_trial)):
+            self._put(marks[0], {"format": f"{_TRIAL}{row['plan']}", **_NOTHING}, _ALWAYS)
+        codes = PROMO.select(PROMO.code).join(PROMO_USE, on=(PROMO_USE.promo_id == PROMO.id))
+        for row in self.db.rows(codes.where(PROMO_USE.user_id == user_id)):
+            self._put(marks[0], {"format": f"{_PROMO}{row['code']}", **_NOTHING}, _ALWAYS)
+
+    def _used(self, user_id: int) -> list[Row]:
+        """Return what the plan paid for in the person's newest day and month, by format."""
+        paid = (
+            (QUOTA_USE.user_id == user_id)
+            & QUOTA_USE.gift_id.is_null()
+            & (QUOTA_USE.scope == "")
+            & (QUOTA_USE.state != UseState.RETURNED.value)
+        )
+        newest = self.db.row(QUOTA_USE.select(fn.MAX(QUOTA_USE.day).alias("day")).where(paid))
+        day = newest["day"] if newest else None
+        if day is None:
+            return []
+        last = QUOTA_USE.select(fn.MAX(QUOTA_USE.month)).where(paid & (QUOTA_USE.day == day))
+        month = str(self.db.value(last))
+        today: Any = fn.SUM(Case(None, ((QUOTA_USE.day == day, 1),), 0))
+        query = QUOTA_USE.select(
+            QUOTA_USE.format, today.alias("day_used"), fn.COUNT(QUOTA_USE.id).alias("month_used")
+        )
+        rows = self.db.rows(
+            query.where(paid & (QUOTA_USE.month == month)).group_by(QUOTA_USE.format)
+        )
+        return [{**row, "day": day, "month": month} for row in rows]
+
+    def _put(self, mark: str, told: Row, until: str) -> None:
+        key = {"mark": mark, "format": told["format"]}
+        names = ("day", "day_used", "month", "month_used")
+        newest = {**{name: told[name] for name in names}, "until": until}
+        new = LEFT_BEHIND.insert({**key, **newest})
+        self.db.put(new.on_conflict(conflict_target=tuple(key), update=newest))
+
+    def left(self, user_id: int) -> list[Row]:
+        """Return what the person had used before they left, by format."""
+        found = self._found(self._cipher.marks(str(user_id)))
+        return [row for row in found if row["format"] in _FORMATS]
+
+    def had_trial(self, user_id: int, plan: str) -> bool:
+        """Return whether the person had the trial of a plan before they left."""
+        return self._had(user_id, f"{_TRIAL}{plan}")
+
+    def had_promo(self, user_id: int, code: str) -> bool:
+        """Return whether the person used a code before they left."""
+        return self._had(user_id, f"{_PROMO}{code}")
+
+    def _had(self, user_id: int, what: str) -> bool:
+        marks = self._cipher.marks(str(user_id))
+        this = LEFT_BEHIND.mark.in_(marks) & (LEFT_BEHIND.format == what)
+        return self.db.value(LEFT_BEHIND.select(LEFT_BEHIND.mark).where(this)) is not None
+
+    def blocked(self, user_ids: Collection[int]) -> set[int]:
+        """Return those of the people who were blocked when they left."""
+        barred = {row["mark"] for row in self.db.rows(_BLOCKED())}
+        # Nearly always nobody is, and then nothing is computed.
+        return {who for who in user_ids if barred and barred & {*self._cipher.marks(str(who))}}
+
+    @transaction
+    def unblock(self, user_id: int) -> None:
+        """Forget that the person was blocked."""
+        marks = self._cipher.marks(str(user_id))
+        self.db.change(LEFT_BEHIND.delete().where(_IS_BLOCK & LEFT_BEHIND.mark.in_(marks)))
+
+    def _found(self, marks: list[str]) -> list[Row]:
+        now = iso(self._clock())
+        return [row for mark in marks for row in self.db.rows(_KEPT(mark=mark, now=now))]
+
+
+def _added(row: Row, old: Row) -> Row:
+    """Return the row with what was left behind before, as far as it is of the same time."""
+    day = old["day_used"] if old and old["day"] == row["day"] else 0
+    month = old["month_used"] if old and old["month"] == row["month"] else 0
+    return {**row, "day_used": int(row["day_used"]) + day, "month_used": row["month_used"] + month}

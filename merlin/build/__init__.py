@@ -1,1 +1,0 @@
-"""From good examples to a build: train.jsonl, test.jsonl and a manifest, named by content."""

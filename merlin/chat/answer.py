@@ -1,0 +1,390 @@
+"""Ask the models of a route until one answers, and say honestly how it ended.
+
+Breaker: a provider whose money is spent is left alone for a while, so that nothing storms it.
+
+Reply: what came of asking, whole or not, and the draft it grows from.
+
+Stop: a person ends an answer that is being written; what came until then stays.
+
+Trouble: what admins are told of models that could not be asked.
+
+What the providers do wrong is dealt with here: busy is tried again at most twice within 90 s, a
+stream that breaks leaves what came, an unknown model leads to the next one of the route.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from merlin.chat.route import Choice
+from merlin.chat.window import told_limit
+from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
+from merlin.core.formatted_text import whole
+from merlin.core.log import get_logger
+from merlin.core.messages import FREELY, Message, Steering, Usage, WishRefused
+from merlin.db.notices import ADMINS, Notices
+from merlin.db.requests import RequestKind, Requests
+from merlin.providers.base import Answerer, Piece
+
+SPENT = "insufficient_quota"
+LEFT_ALONE_S = 60.0
+
+
+def is_spent(error: ProviderError) -> bool:
+    """Return whether the provider said that the account's money is spent."""
+    return error.code == SPENT
+
+
+class Breaker:
+    """Which providers are left alone, until which moment of a monotonic clock."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+
+    def check(self, provider: str, now: float) -> None:
+        """Raise ProviderError while the provider is left alone."""
+        if self._until.get(provider, now) > now:
+            raise ProviderError("left alone: its quota is spent", code=SPENT)
+
+    def note(self, provider: str, error: ProviderError, now: float) -> None:
+        """Leave the provider alone from now on if its money is spent."""
+        if is_spent(error) and self._until.get(provider, now) <= now:
+            self._until[provider] = now + LEFT_ALONE_S
+
+
+# Several times what any model says at once; nobody reads on, and memory is not endless.
+LONGEST_ANSWER = 300_000
+
+
+class Ending(StrEnum):
+    """How a reply ended."""
+
+    WHOLE = "whole"
+    STOPPED = "stopped"  # the person stopped it: what came is shown
+    CUT = "cut"  # the stream broke: what came is shown with a mark
+    LENGTH = "length"  # the model's own limit
+    FILTERED = "filtered"  # the provider's content filter
+    EMPTY = "empty"  # an answer without a word
+    TOO_LONG = "too_long"  # the question alone does not fit the model's window
+    BUSY = "busy"  # a model is there, but cannot answer now
+    NOBODY = "nobody"  # no model of the route could be asked
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that admins should hear of; `kind` is gone, spent or refused."""
+
+    kind: str
+    provider: str
+    model_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of asking; `choice` and `model_id` name who answered, None and "" nobody.
+
+    `limit_tokens`: the provider refused the talk as too long for a window of so many tokens; what
+    is here then answers the question alone.
+    """
+
+    ending: Ending
+    text: str = ""
+    choice: Choice | None = None
+    model_id: str = ""
+    usage: Usage = field(default_factory=Usage)
+    known: bool | None = None
+    troubles: tuple[Trouble, ...] = ()
+    limit_tokens: int | None = None
+
+    @property
+    def is_answer(self) -> bool:
+        """Return whether this is what the model had to say, be it not a word as it was wished."""
+        return bool(self.text) or self.ending in (Ending.WHOLE, Ending.LENGTH)
+
+
+@dataclass(slots=True)
+class Draft:
+    """An answer as far as it has come."""
+
+    text: str = ""
+    usage: Usage = field(default_factory=Usage)
+    known: bool | None = None
+    finish_reason: str = ""
+
+    def take(self, piece: Piece) -> None:
+        """Add one piece. Raises ProviderError for an answer that does not end."""
+        self.text += piece.text
+        if len(self.text) > LONGEST_ANSWER:
+            raise ProviderError("the answer does not end")
+        self.usage = piece.usage or self.usage
+        self.known = self.known if piece.known is None else piece.known
+        self.finish_reason = piece.finish_reason or self.finish_reason
+
+    def ending(self, *, may_be_empty: bool = False) -> Ending:
+        """Return how an answer that the provider called finished has ended.
+
+        `may_be_empty`: whoever asked had the model stop where not a word may have come.
+        """
+        if self.finish_reason == "content_filter":
+            return Ending.FILTERED
+        if not self.text.strip() and not may_be_empty:
+            return Ending.EMPTY
+        return Ending.LENGTH if self.finish_reason == "length" else Ending.WHOLE
+
+    def reply(self, choice: Choice, model_id: str, ending: Ending) -> Reply:
+        """Return the reply that this draft is."""
+        return Reply(ending, whole(self.text.strip()), choice, model_id, self.usage, self.known)
+
+
+class Stop:
+    """One answer's stop button; pressed at most once, before or while the answer is written."""
+
+    def __init__(self) -> None:
+        self.is_pressed = False
+        self._asking: asyncio.Future[Any] | None = None
+
+    def ends(self, asking: asyncio.Future[Any]) -> None:
+        """Name what pressing ends."""
+        self._asking = asking
+        if self.is_pressed:
+            asking.cancel()
+
+    def press(self) -> None:
+        """End the answer."""
+        self.is_pressed = True
+        if self._asking is not None:
+            self._asking.cancel()
+
+
+class Stops:
+    """The answers that are being written in this process, by the update that asked."""
+
+    def __init__(self) -> None:
+        self._running: dict[int, tuple[int, Stop]] = {}
+
+    def begin(self, update_id: int, user_id: int) -> Stop:
+        """Return the stop of an answer that is about to be written for this person."""
+        stop = Stop()
+        self._running[update_id] = (user_id, stop)
+        return stop
+
+    def end(self, update_id: int) -> None:
+        """Forget an answer that is written."""
+        self._running.pop(update_id, None)
+
+    def press(self, update_id: int, user_id: int) -> bool:
+        """Stop the answer; False where it is over, or another person's."""
+        owner, stop = self._running.get(update_id, (0, None))
+        if stop is None or owner != user_id:
+            return False
+        stop.press()
+        return True
+
+
+def report(
+    notices: Notices, requests: Requests, troubles: Iterable[Trouble], now: datetime, by: str
+) -> None:
+    """Tell admins of each trouble once an hour; to be called within the store's work.
+
+    `by` is the process that met it, as requests name it.
+    """
+    for trouble in troubles:
+        told = {
+            "provider": trouble.provider,
+            "model": trouble.model_id,
+            "reason": trouble.reason,
+        }
+        once = f"answer:{trouble.kind}:{trouble.provider}:{trouble.model_id}:{now:%Y-%m-%dT%H}"
+        is_news = notices.tell(ADMINS, f"notice-answer-{trouble.kind}", told, once)
+        if is_news and trouble.kind == "gone":
+            # The daemon looks at once which models there still are.
+            requests.ask(RequestKind.CENSUS, {"model": trouble.model_id}, by)
+
+
+log = get_logger(__name__)
+
+# The protocol's word for a talk beyond the model's window. Source: openai/openai-openapi.
+TOO_LONG = "context_length_exceeded"
+
+
+class Onlooker(Protocol):
+    """Who looks on while the answer is written; neither method waits for anything."""
+
+    def wrote(self, text: str) -> None:
+        """Take the text as it stands now."""
+
+    def waits(self) -> None:
+        """Take note that nothing has come for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long what is waited for, in seconds."""
+
+    tries: int = 3
+    total_s: float = 90.0
+    answer_s: float = 120.0
+    busy_word_s: float = 9.0
+    first_pause_s: float = 1.0
+    longest_pause_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Seat:
+    """One model that is being asked, and who looks on."""
+
+    choice: Choice
+    talk: Sequence[Message]
+    onlooker: Onlooker
+    stop: Stop | None
+    steering: Steering
+
+
+class Desk:
+    """Where questions are answered: the providers, and how patient to be with them."""
+
+    def __init__(self, answerers: Mapping[str, Answerer], patience: Patience | None = None) -> None:
+        self._answerers = answerers
+        self._patience = patience or Patience()
+        self._breaker = Breaker()
+
+    async def reply(
+        self,
+        route: AsyncIterator[Choice],
+        talk: Sequence[Message],
+        onlooker: Onlooker,
+        stop: Stop | None = None,
+        steering: Steering = FREELY,
+    ) -> Reply:
+        """Return the reply of the first model of `route` that gives one.
+
+        `talk` is the history and the question, without a system text. When `stop` is pressed,
+        what came until then is the reply. Raises nothing of its own but WishRefused: another model
+        would be no help, the wish is to be another one.
+        """
+        first = self._first_of(route, talk, onlooker, stop, steering)
+        asking = asyncio.ensure_future(first)
+        if stop is not None:
+            stop.ends(asking)
+        try:
+            return await asking
+        except asyncio.CancelledError:
+            # Pressed before a word of the answer came; a cancelled caller goes on being cancelled.
+            if stop is not None and stop.is_pressed and asking.cancelled():
+                return Reply(Ending.STOPPED)
+            raise
+
+    async def _first_of(
+        self,
+        route: AsyncIterator[Choice],
+        talk: Sequence[Message],
+        onlooker: Onlooker,
+        stop: Stop | None,
+        steering: Steering,
+    ) -> Reply:
+        timer = asyncio.get_running_loop().call_later(self._patience.busy_word_s, onlooker.waits)
+        troubles: list[Trouble] = []
+        try:
+            async for choice in route:
+                if choice.provider not in self._answerers:
+                    continue
+                seat = _Seat(choice, talk, onlooker, stop, steering)
+                reply = await self._ask_choice(seat, troubles)
+                if reply is not None:
+                    return replace(reply, troubles=tuple(troubles))
+        finally:
+            timer.cancel()
+        return Reply(Ending.NOBODY, troubles=tuple(troubles))
+
+    async def _ask_choice(self, seat: _Seat, troubles: list[Trouble]) -> Reply | None:
+        """Return the reply of one model, None when the next one is to be asked."""
+        choice = seat.choice
+        try:
+            return await self._patiently(seat)
+        except ProviderBusy as busy:
+            log.warning("model stays busy", provider=choice.provider, reason=str(busy))
+            return Reply(Ending.BUSY, choice=choice)
+        except WishRefused:
+            raise
+        except ModelGone as gone:
+            troubles.append(_trouble("gone", choice, gone))
+        except ProviderError as refusal:
+            if refusal.code == TOO_LONG:
+                return await self._ask_alone(seat, str(refusal), troubles)
+            self._breaker.note(choice.provider, refusal, asyncio.get_running_loop().time())
+            kind = "spent" if is_spent(refusal) else "refused"
+            troubles.append(_trouble(kind, choice, refusal))
+        return None
+
+    async def _ask_alone(self, seat: _Seat, reason: str, troubles: list[Trouble]) -> Reply | None:
+        """Ask again without what was said before, because the whole talk is too long."""
+        limit = told_limit(reason, (*seat.choice.before, *seat.talk))
+        if len(seat.talk) == 1:
+            return Reply(Ending.TOO_LONG, choice=seat.choice, limit_tokens=limit)
+        reply = await self._ask_choice(replace(seat, talk=seat.talk[-1:]), troubles)
+        return replace(reply, limit_tokens=limit) if reply is not None else None
+
+    async def _patiently(self, seat: _Seat) -> Reply:
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._patience.total_s
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                self._breaker.check(seat.choice.provider, clock())
+                return await self._once(seat)
+            except ProviderBusy as busy:
+                pause = self._pause(busy, attempt)
+                if attempt >= self._patience.tries or clock() + pause > deadline:
+                    raise
+                log.info("model is busy", provider=seat.choice.provider, pause_s=round(pause, 2))
+            await asyncio.sleep(pause)
+
+    def _pause(self, busy: ProviderBusy, attempt: int) -> float:
+        wanted = busy.retry_after_s
+        if wanted is None:
+            wanted = self._patience.first_pause_s * 2 ** (attempt - 1) * _jitter()
+        return min(wanted, self._patience.longest_pause_s)
+
+    async def _once(self, seat: _Seat) -> Reply:
+        answerer = self._answerers[seat.choice.provider]
+        draft = Draft()
+        model_id = seat.choice.model_id
+        try:
+            async with asyncio.timeout(self._patience.answer_s):
+                model_id = model_id or await answerer.first_model()
+                asked = (*seat.choice.before, *seat.talk)
+                async for piece in answerer.stream(model_id, asked, seat.steering):
+                    draft.take(piece)
+                    if piece.text:
+                        seat.onlooker.wrote(draft.text)
+        except asyncio.CancelledError:
+            if seat.stop is not None and seat.stop.is_pressed and draft.text.strip():
+                return draft.reply(seat.choice, model_id or "", Ending.STOPPED)
+            raise
+        except (ProviderError, TimeoutError) as error:
+            if draft.text.strip():
+                log.warning("answer was cut off", provider=seat.choice.provider, reason=str(error))
+                return draft.reply(seat.choice, model_id or "", Ending.CUT)
+            if isinstance(error, TimeoutError):
+                raise ProviderBusy("no answer in time") from error
+            raise
+        ending = draft.ending(may_be_empty=seat.steering.may_silence)
+        return draft.reply(seat.choice, model_id, ending)
+
+
+def _trouble(kind: str, choice: Choice, error: ProviderError) -> Trouble:
+    log.warning("model cannot be asked", kind=kind, provider=choice.provider, reason=str(error))
+    return Trouble(kind, choice.provider, choice.model_id or "", str(error))
+
+
+def _jitter() -> float:
+    # Many who wait do not come back at the same moment.
+    return 0.5 + random.random() / 2  # noqa: S311 - spreading load, not a secret

@@ -1,0 +1,268 @@
+"""Ratings, and what people ask about a course.
+
+Interest: what people ask about a course: in numbers, and in words of those who allowed it.
+
+Nobody is named here, and nobody can be told from another.
+
+Rating: what a person thinks of an answer; a second press of the same button takes it back.
+
+What people ask of a dataset, read from turns, ratings and consents.
+
+; writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from peewee import SQL, Case, Select, fn
+
+from merlin.account.users import ConsentKind
+from merlin.chat.sessions import SUMMARY
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.db.database import Database, Row, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.tables import CONSENT, MODEL, OUTGOING, RATING, SESSION, TURN
+from merlin.db.values import opened
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What was asked in the days from `begins` on: a day or a week (from Monday), UTC.
+
+    `up` and `down` are how many answers were liked and disliked.
+    """
+
+    begins: date
+    questions: int
+    up: int = 0
+    down: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Disliked:
+    """An answer that people did not like, with the consent of who asked."""
+
+    at: datetime
+    question: str
+    answer: str
+    model_id: str
+    up: int
+    down: int
+
+
+class Interest(Protocol):
+    """Where that is read; nothing is written."""
+
+    def days(self, dataset: str, since: date) -> list[Stretch]:
+        """Return the days on which anything was asked, oldest first."""
+
+    def disliked(self, dataset: str, since: date, limit: int) -> list[Disliked]:
+        """Return the least liked answers first; only of people whose consent counts now."""
+
+
+def by_week(days: Sequence[Stretch]) -> list[Stretch]:
+    """Return the days' weeks, oldest first."""
+    weeks: dict[date, Stretch] = {}
+    for day in days:
+        monday = day.begins - timedelta(days=day.begins.weekday())
+        week = weeks.get(monday, Stretch(monday, 0))
+        weeks[monday] = replace(
+            week,
+            questions=week.questions + day.questions,
+            up=week.up + day.up,
+            down=week.down + day.down,
+        )
+    return [weeks[monday] for monday in sorted(weeks)]
+
+
+class Rating(StrEnum):
+    """What may be thought of an answer; the values are what is stored."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+# Skin tones follow the thumb as a sign of their own.
+_BY_EMOJI = {"👍": Rating.UP, "👎": Rating.DOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbs:
+    """How many people thought what of a model's answers."""
+
+    up: int = 0
+    down: int = 0
+
+
+class Ratings(Protocol):
+    """Where ratings are kept; each method is one transaction."""
+
+    def rate(self, turn_id: int, user_id: int, rating: Rating | None) -> None:
+        """Keep what the person thinks of a turn; None forgets it."""
+
+    def of(self, turn_id: int, user_id: int) -> Rating | None:
+        """Return what the person thinks of a turn, None for nothing."""
+
+    def turn_at(self, chat_id: int, message_id: int) -> int | None:
+        """Return the turn that a message of the bot's shows, None for any other message."""
+
+    def thumbs(self, model_id: str) -> Thumbs:
+        """Return what people thought of a model's answers."""
+
+
+def rating_of(word: str) -> Rating | None:
+    """Return the rating that a button names, None for no such word."""
+    return Rating(word) if word in set(Rating) else None
+
+
+def after_press(before: Rating | None, pressed: Rating) -> Rating | None:
+    """Return what counts after a button was pressed: the same one again takes it back."""
+    return None if before is pressed else pressed
+
+
+def of_reactions(emojis: Sequence[str]) -> Rating | None:
+    """Return the rating that reactions say; the newest thumb counts, None without any."""
+    thumbs = [_BY_EMOJI[emoji[:1]] for emoji in emojis if emoji[:1] in _BY_EMOJI]
+    return thumbs[-1] if thumbs else None
+
+
+class RatingRows:
+    """What people think of one bot's answers: one row a person and turn."""
+
+    def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._bot_id = bot_id
+        self._clock = clock
+
+    @transaction
+    def rate(self, turn_id: int, user_id: int, rating: Rating | None) -> None:
+        """Keep what the person thinks of a turn; None forgets it."""
+        if rating is None:
+            self.db.change(RATING.delete().where(_this(turn_id, user_id)))
+            return
+        key = {"turn_id": turn_id, "user_id": user_id}
+        newest = {"value": rating.value, "at": iso(self._clock())}
+        new = RATING.insert({**key, **newest})
+        self.db.put(new.on_conflict(conflict_target=tuple(key), update=newest))
+
+    def of(self, turn_id: int, user_id: int) -> Rating | None:
+        """Return what the person thinks of a turn, None for nothing."""
+        found = self.db.value(RATING.select(RATING.value).where(_this(turn_id, user_id)))
+        return None if found is None else Rating(found)
+
+    def turn_at(self, chat_id: int, message_id: int) -> int | None:
+        """Return the turn that a message of the bot's shows, None for any other message."""
+        mine = (TURN.bot_id == self._bot_id) & (TURN.placeholder_id == message_id)
+        here = TURN.select(TURN.id).join(SESSION, on=(SESSION.id == TURN.session_id))
+        found = self.db.value(here.where(mine & (SESSION.chat_id == chat_id)))
+        return self._sent_at(chat_id, message_id) if found is None else int(found)
+
+    def _sent_at(self, chat_id: int, message_id: int) -> int | None:
+        """Return the turn of a message that went through the outbox: a whole answer, or a tail."""
+        sent = (OUTGOING.chat_id == chat_id) & (OUTGOING.message_id == message_id)
+        told = (TURN.bot_id == OUTGOING.bot_id) & (TURN.update_id == OUTGOING.update_id)
+        joined = OUTGOING.select(TURN.id).join(TURN, on=told)
+        found = self.db.value(joined.where(sent & (OUTGOING.bot_id == self._bot_id)))
+        return None if found is None else int(found)
+
+    def thumbs(self, model_id: str) -> Thumbs:
+        """Return what people thought of a model's answers."""
+        count = fn.COUNT(RATING.user_id).alias("count")
+        query = RATING.select(RATING.value, count).join(TURN, on=(TURN.id == RATING.turn_id))
+        rows = self.db.rows(query.where(TURN.model_id == model_id).group_by(RATING.value))
+        return Thumbs(**{row["value"]: int(row["count"]) for row in rows})
+
+
+def _this(turn_id: int, user_id: int) -> Any:
+    return (RATING.turn_id == turn_id) & (RATING.user_id == user_id)
+
+
+_DAY_LETTERS = 10
+# By its name: to PostgreSQL the expression with parameters of its own would be another one.
+_BY_DAY = SQL("day")
+
+
+class InterestRows:
+    """The turns of all bots, looked at by what they are about."""
+
+    def __init__(self, db: Database, cipher: Cipher, default_dataset: str | None = None) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._default = default_dataset
+
+    def days(self, dataset: str, since: date) -> list[Stretch]:
+        """Return the days on which anything was asked, oldest first."""
+        day = fn.SUBSTR(TURN.asked_at, 1, _DAY_LETTERS).alias("day")
+        asked = TURN.select(day, fn.COUNT(TURN.id).alias("count"))
+        counts = self._about(asked, dataset, since).group_by(_BY_DAY)
+        liked = TURN.select(day, *_thumbs()).join(RATING, on=_rated())
+        thumbs = self._about(liked, dataset, since).group_by(_BY_DAY)
+        found = {row["day"]: row for row in self.db.rows(thumbs)}
+        return [
+            Stretch(date.fromisoformat(row["day"]), int(row["count"]), **_liking(found, row["day"]))
+            for row in sorted(self.db.rows(counts), key=lambda row: str(row["day"]))
+        ]
+
+    def disliked(self, dataset: str, since: date, limit: int) -> list[Disliked]:
+        """Return the least liked answers first; only of people whose consent counts now."""
+        columns = (TURN.id, TURN.asked_at, TURN.question, TURN.answer, TURN.model_id)
+        rated = TURN.select(*columns, *_thumbs()).join(RATING, on=_rated())
+        mine = self._about(rated, dataset, since).where(TURN.user_id.in_(_willing()))
+        up, down = _sum(Rating.UP), _sum(Rating.DOWN)
+        least = mine.group_by(*columns).having(down > 0)
+        worst_first = ((down - up).desc(), TURN.id.desc())
+        rows = self.db.rows(least.order_by(*worst_first).limit(limit))
+        return [self._disliked(row) for row in rows]
+
+    def _about(self, query: Select, dataset: str, since: date) -> Select:
+        """Return the SELECT of turns, of those about this dataset that count."""
+        mine = SESSION.dataset == dataset
+        if dataset == self._default:
+            mine |= SESSION.dataset.is_null()
+        else:
+            taught = MODEL.select(MODEL.model_id).where(MODEL.dataset == dataset)
+            mine |= SESSION.dataset.is_null() & TURN.model_id.in_(taught)
+        counts = (TURN.is_replaced == 0) & (TURN.format != SUMMARY)
+        joined = query.join(SESSION, on=(SESSION.id == TURN.session_id))
+        return joined.where(mine & counts & (TURN.asked_at >= since.isoformat()))
+
+    def _disliked(self, row: Row) -> Disliked:
+        return Disliked(
+            at=from_iso(row["asked_at"]),
+            question=opened(self._cipher, row["question"]) or "",
+            answer=opened(self._cipher, row["answer"]) or "",
+            model_id=row["model_id"],
+            up=int(row["up"]),
+            down=int(row["down"]),
+        )
+
+
+def _rated() -> Any:
+    return RATING.turn_id == TURN.id
+
+
+def _thumbs() -> tuple[Any, Any]:
+    """Return the columns that count who liked and who did not."""
+    return _sum(Rating.UP).alias("up"), _sum(Rating.DOWN).alias("down")
+
+
+def _sum(rating: Rating) -> Any:
+    return fn.SUM(Case(None, ((RATING.value == rating.value, 1),), 0))
+
+
+def _liking(found: dict[str, Row], day: str) -> dict[str, int]:
+    row = found.get(day, {})
+    return {name: int(row.get(name) or 0) for name in ("up", "down")}
+
+
+def _willing() -> Select:
+    """Return the SELECT of the people whose consent counts now."""
+    has_given = CONSENT.given_at.is_null(False)  # noqa: FBT003 - peewee's own signature
+    counts = has_given & CONSENT.revoked_at.is_null()
+    is_training = CONSENT.kind == ConsentKind.TRAINING.value
+    return CONSENT.select(CONSENT.user_id).where(is_training & counts)

@@ -1,0 +1,68 @@
+"""Rows of people's own presets; fulfils `chat.preset.OwnPresets`. Names and texts are sealed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from merlin.chat.preset import OwnPreset
+from merlin.core.clock import Clock, iso, utc_now
+from merlin.db.database import Database, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.tables import PRESET
+from merlin.db.values import opened
+
+
+class PresetRows:
+    """One row a preset; they are a person's in whatever chat they write."""
+
+    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._clock = clock
+
+    def of(self, user_id: int) -> list[OwnPreset]:
+        """Return a person's presets, oldest first; one that no key opens is left out."""
+        return self._found(PRESET.user_id == user_id)
+
+    def find(self, user_id: int, preset_id: int) -> OwnPreset | None:
+        """Return this one of the person's presets, None where it is not theirs."""
+        return next(iter(self._found(_this(user_id, preset_id))), None)
+
+    @transaction
+    def put(self, user_id: int, name: str, prompt: str) -> OwnPreset:
+        """Keep a text; under a name that the person has already it takes the old one's place."""
+        sealed = self._cipher.seal(prompt)
+        for old in self.of(user_id):
+            if old.name == name:
+                change = PRESET.update({"prompt": sealed})
+                self.db.change(change.where(_this(user_id, old.preset_id)))
+                return OwnPreset(old.preset_id, name, prompt)
+        new = {
+            "user_id": user_id,
+            "name": self._cipher.seal(name),
+            "prompt": sealed,
+            "created_at": iso(self._clock()),
+        }
+        return OwnPreset(self.db.add(PRESET, new), name, prompt)
+
+    @transaction
+    def delete(self, user_id: int, preset_id: int) -> bool:
+        """Delete a preset; False where it is not theirs."""
+        return self.db.change(PRESET.delete().where(_this(user_id, preset_id))) > 0
+
+    @transaction
+    def forget(self, user_id: int) -> None:
+        """Remove every preset of the person."""
+        self.db.change(PRESET.delete().where(PRESET.user_id == user_id))
+
+    def _found(self, those: Any) -> list[OwnPreset]:
+        found = []
+        for row in self.db.rows(PRESET.select().where(those).order_by(PRESET.id)):
+            name, prompt = opened(self._cipher, row["name"]), opened(self._cipher, row["prompt"])
+            if name and prompt:
+                found.append(OwnPreset(row["id"], name, prompt))
+        return found
+
+
+def _this(user_id: int, preset_id: int) -> Any:
+    return (PRESET.user_id == user_id) & (PRESET.id == preset_id)

@@ -1,0 +1,368 @@
+"""Sessions of a person and their transcripts.
+
+Session: one live chat of a person, with its own history, model, preset and window.
+
+One session of a chat (of a topic, where a chat has topics) is open; the others are kept.
+
+Transcript: one session as a file that people can read and programs too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+from peewee import Case, fn
+
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.db.database import Database, Prepared, Row, Slot, slots, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.tables import SESSION, TURN
+from merlin.db.values import opened
+
+TITLE_LENGTH = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What answers are given within.
+
+    `dataset` None means the default one; `provider` and `model_id` are the person's own choice of
+    a model, None means whatever serves. `preset` names a preset, `system` is the person's own
+    system text. `summary` is what an earlier session said, in short. `used_tokens` is what the
+    provider counted for the last turn, the whole talk included; `is_warned`: the person knows
+    that the window is nearly full; `is_full`: the next question begins a new session.
+    """
+
+    session_id: int
+    chat_id: int
+    user_id: int
+    dataset: str | None = None
+    model_id: str | None = None
+    provider: str | None = None
+    thread_id: int = 0
+    title: str = ""
+    preset: str = ""
+    system: str = ""
+    summary: str = ""
+    used_tokens: int = 0
+    is_warned: bool = False
+    is_full: bool = False
+    is_open: bool = True
+    touched_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where sessions live: a chat and its topic (0 for none), and who writes there."""
+
+    chat_id: int
+    user_id: int
+    thread_id: int = 0
+
+
+class Sessions(Protocol):
+    """Where sessions are kept, of one bot; each method is one transaction."""
+
+    def opened(self, place: Place) -> Session | None:
+        """Return the place's open session, None where there was none yet; writes nothing."""
+
+    def open(self, place: Place) -> Session:
+        """Return the place's open session; a first one is made."""
+
+    def renew(self, place: Place) -> Session:
+        """Close the place's session, keep it, and return a new one of the same choices."""
+
+    def change(self, session: Session) -> None:
+        """Store everything of a session that may change."""
+
+    def used(self, session: Session) -> None:
+        """Store what an answer changed: what is used of its window, when, its first title."""
+
+    def touch(self, session_id: int, title: str) -> None:
+        """Note that it was used now; it gets the title unless it has one."""
+
+
+class SessionList(Protocol):
+    """The sessions that a person has kept; each method is one transaction."""
+
+    def of(self, place: Place, offset: int = 0, limit: int = 10) -> Sequence[Session]:
+        """Return the place's sessions that were ever used, the newest used first."""
+
+    def count(self, place: Place) -> int:
+        """Return how many there are."""
+
+    def find(self, place: Place, session_id: int) -> Session | None:
+        """Return this one of the place's sessions, None where it is not theirs."""
+
+    def switch(self, place: Place, session_id: int) -> Session | None:
+        """Open this session instead of the one that is open; None where it is not theirs."""
+
+    def delete(self, place: Place, session_id: int) -> bool:
+        """Delete a session with its turns; False where it is not theirs."""
+
+
+def title_of(question: str) -> str:
+    """Return a title for a session that begins with this question."""
+    line = " ".join(question.split())
+    if len(line) <= TITLE_LENGTH:
+        return line
+    cut = line[:TITLE_LENGTH].rsplit(" ", 1)[0] or line[:TITLE_LENGTH]
+    return f"{cut.rstrip(' ,.;:–—-')}…"
+
+
+# The format of a turn that holds no words but what summing up has cost.
+SUMMARY = "summary"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One question with its answer, "" where none came; who answered, and what it cost."""
+
+    at: datetime
+    question: str
+    answer: str
+    format: str = "text"
+    provider: str = ""
+    model_id: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_micro: int = 0
+    currency: str = ""
+
+
+class Transcripts(Protocol):
+    """Where all that was said is read."""
+
+    def passages(self, session_id: int) -> Sequence[Passage]:
+        """Return every turn of a session that counts, oldest first."""
+
+
+def markdown(
+    session: Session, passages: Sequence[Passage], asker: str, when: Callable[[datetime], str]
+) -> str:
+    """Return the session as Markdown; `asker` is what the person is called in it."""
+    said = [f"# {session.title}"]
+    if session.summary:
+        said.append("\n".join(f"> {line}" for line in session.summary.splitlines()))
+    for each in passages:
+        said += [f"## {asker} · {when(each.at)}", each.question]
+        if each.answer:
+            said += [f"**{each.model_id or 'Merlin'}**", each.answer]
+    return "\n\n".join(said) + "\n"
+
+
+def as_json(session: Session, passages: Sequence[Passage]) -> str:
+    """Return the session as JSON, times as ISO 8601 in UTC, costs in millionths."""
+    told = {
+        "title": session.title,
+        "dataset": session.dataset,
+        "preset": session.preset,
+        "system": session.system,
+        "summary": session.summary,
+        "turns": [_turn(each) for each in passages],
+    }
+    return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+
+
+def _turn(passage: Passage) -> dict[str, object]:
+    return {
+        "asked_at": iso(passage.at),
+        "format": passage.format,
+        "question": passage.question,
+        "answer": passage.answer,
+        "provider": passage.provider,
+        "model": passage.model_id,
+        "input_tokens": passage.input_tokens,
+        "output_tokens": passage.output_tokens,
+        "cost_micro": passage.cost_micro,
+        "currency": passage.currency,
+    }
+
+
+_AT = (
+    (SESSION.bot_id == Slot("bot"))
+    & (SESSION.chat_id == Slot("chat_id"))
+    & (SESSION.thread_id == Slot("thread_id"))
+)
+_OPEN = Prepared(SESSION.select().where(_AT & (SESSION.is_open == 1)).limit(1))
+_FIND = Prepared(SESSION.select().where(_AT & (SESSION.id == Slot("id"))).limit(1))
+_USED = Prepared(
+    SESSION.update(
+        {
+            **slots("used_tokens is_warned is_full touched_at"),
+            "title": Case(None, [(SESSION.title == "", Slot("title"))], SESSION.title),
+        }
+    ).where((SESSION.bot_id == Slot("bot")) & (SESSION.id == Slot("id")))
+)
+
+
+_SEALED = frozenset({"title", "system", "summary"})
+
+
+class SessionRows:
+    """The sessions of one bot's chats; at most one of a chat's topic is open."""
+
+    def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._bot_id = bot_id
+        self._clock = clock
+
+    def opened(self, place: Place) -> Session | None:
+        """Return the place's open session, None where there was none yet; writes nothing."""
+        found = self.db.row(_OPEN(**self._there(place)))
+        return None if found is None else self._session(found)
+
+    @transaction
+    def open(self, place: Place) -> Session:
+        """Return the place's open session; a first one is made."""
+        found = self.opened(place)
+        if found is not None:
+            return found
+        return self._add(Session(0, place.chat_id, place.user_id, thread_id=place.thread_id))
+
+    @transaction
+    def renew(self, place: Place) -> Session:
+        """Close the place's session, keep it, and return a new one of the same choices."""
+        old = self.open(place)
+        self._close(place)
+        fresh = replace(old, title="", summary="", used_tokens=0, is_warned=False, is_full=False)
+        return self._add(fresh)
+
+    @transaction
+    def change(self, session: Session) -> None:
+        """Store everything of a session that may change; what no key here opens stays as it is."""
+        these = (SESSION.bot_id == self._bot_id) & (SESSION.id == session.session_id)
+        choices = self._choices(session)
+        row = self.db.row(SESSION.select().where(these)) or {}
+        for name in _SEALED & row.keys():
+            if not choices[name] and opened(self._cipher, row[name]) is None:
+                choices[name] = row[name]
+        self.db.change(SESSION.update(choices).where(these))
+
+    @transaction
+    def used(self, session: Session) -> None:
+        """Store what an answer changed: what is used of its window, when, its first title."""
+        used = _USED(
+            bot=self._bot_id,
+            id=session.session_id,
+            used_tokens=session.used_tokens,
+            is_warned=int(session.is_warned),
+            is_full=int(session.is_full),
+            touched_at=iso(self._clock()),
+            title=self._sealed(session.title),
+        )
+        self.db.change(used)
+
+    @transaction
+    def touch(self, session_id: int, title: str) -> None:
+        """Note that it was used now; it gets the title unless it has one."""
+        this = (SESSION.bot_id == self._bot_id) & (SESSION.id == session_id)
+        self.db.change(SESSION.update({"touched_at": iso(self._clock())}).where(this))
+        if title:
+            named = SESSION.update({"title": self._cipher.seal(title)})
+            self.db.change(named.where(this & (SESSION.title == "")))
+
+    def of(self, place: Place, offset: int = 0, limit: int = 10) -> list[Session]:
+        """Return the place's sessions that were ever used, the newest used first."""
+        newest = SESSION.select().where(self._used(place))
+        newest = newest.order_by(SESSION.touched_at.desc(), SESSION.id.desc())
+        rows = self.db.rows(newest.limit(limit).offset(offset))
+        return [self._session(row) for row in rows]
+
+    def count(self, place: Place) -> int:
+        """Return how many there are."""
+        return int(self.db.value(SESSION.select(fn.COUNT(SESSION.id)).where(self._used(place))))
+
+    def find(self, place: Place, session_id: int) -> Session | None:
+        """Return this one of the place's sessions, None where it is not theirs."""
+        row = self.db.row(_FIND(**self._there(place), id=session_id))
+        return None if row is None else self._session(row)
+
+    @transaction
+    def switch(self, place: Place, session_id: int) -> Session | None:
+        """Open this session instead of the one that is open; None where it is not theirs."""
+        found = self.find(place, session_id)
+        if found is None:
+            return None
+        self._close(place)
+        self.db.change(SESSION.update({"is_open": 1}).where(self._this(place, session_id)))
+        return replace(found, is_open=True)
+
+    @transaction
+    def delete(self, place: Place, session_id: int) -> bool:
+        """Delete a session with its turns; False where it is not theirs."""
+        if self.find(place, session_id) is None:
+            return False
+        self.db.change(TURN.delete().where(TURN.session_id == session_id))
+        return self.db.change(SESSION.delete().where(self._this(place, session_id))) > 0
+
+    def _add(self, session: Session) -> Session:
+        new = {
+            "bot_id": self._bot_id,
+            "chat_id": session.chat_id,
+            "user_id": session.user_id,
+            "thread_id": session.thread_id,
+            "is_open": 1,
+            "created_at": iso(self._clock()),
+            "touched_at": "",
+            **self._choices(session),
+        }
+        return replace(session, session_id=self.db.add(SESSION, new), is_open=True)
+
+    def _choices(self, session: Session) -> Row:
+        return {
+            "dataset": session.dataset,
+            "provider": session.provider,
+            "model_id": session.model_id,
+            "title": self._sealed(session.title),
+            "preset": session.preset,
+            "system": self._sealed(session.system),
+            "summary": self._sealed(session.summary),
+            "used_tokens": session.used_tokens,
+            "is_warned": int(session.is_warned),
+            "is_full": int(session.is_full),
+        }
+
+    def _close(self, place: Place) -> None:
+        self.db.change(SESSION.update({"is_open": 0}).where(self._at(place)))
+
+    def _there(self, place: Place) -> Row:
+        return {"bot": self._bot_id, "chat_id": place.chat_id, "thread_id": place.thread_id}
+
+    def _at(self, place: Place) -> Any:
+        chat = (SESSION.bot_id == self._bot_id) & (SESSION.chat_id == place.chat_id)
+        return chat & (SESSION.thread_id == place.thread_id)
+
+    def _this(self, place: Place, session_id: int) -> Any:
+        return self._at(place) & (SESSION.id == session_id)
+
+    def _used(self, place: Place) -> Any:
+        return self._at(place) & (SESSION.touched_at != "")
+
+    def _sealed(self, text: str) -> str:
+        return self._cipher.seal(text) if text else ""
+
+    def _session(self, row: Row) -> Session:
+        return Session(
+            session_id=row["id"],
+            chat_id=row["chat_id"],
+            user_id=row["user_id"],
+            dataset=row["dataset"],
+            provider=row["provider"],
+            model_id=row["model_id"],
+            thread_id=row["thread_id"],
+            title=opened(self._cipher, row["title"]) or "",
+            preset=row["preset"],
+            system=opened(self._cipher, row["system"]) or "",
+            summary=opened(self._cipher, row["summary"]) or "",
+            used_tokens=row["used_tokens"],
+            is_warned=bool(row["is_warned"]),
+            is_full=bool(row["is_full"]),
+            is_open=bool(row["is_open"]),
+            touched_at=from_iso(row["touched_at"]) if row["touched_at"] else None,
+        )

@@ -1,0 +1,457 @@
+"""A turn: question, answer, usage and cost, stored so that it is answered once.
+
+Tally: what answered questions have cost, and who counted their tokens.
+
+Turn: one question and its answer, kept so that a kill ends in exactly one whole answer.
+
+    asked -> written -> told
+
+`written`: the whole text is stored and what is left is to show it; from then on the model is not
+asked again. The placeholder is the message that the answer is written into.
+
+Which model answered whom: what checkers and pages may know of a turn without its words.
+
+What turns tell in sum and at length.
+
+; writes nothing.
+
+Rows of turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from peewee import fn
+
+from merlin.app.inbox import UpdateState
+from merlin.chat.sessions import SUMMARY, Passage, Place
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.messages import Message, Usage
+from merlin.core.money import Cost
+from merlin.db.database import Database, Prepared, Row, Slot, slots, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.tables import SESSION, TURN
+from merlin.db.values import opened
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """A session's newest answered turn; `is_counted`: the provider told its tokens."""
+
+    turn_id: int
+    is_counted: bool
+
+
+class Tally(Protocol):
+    """What the turns of one bot add up to; it is only read."""
+
+    def of_session(self, session_id: int) -> Sequence[Cost] | None:
+        """Return what a session has cost, one sum a currency; None before the first question.
+
+        No sums: nobody knows what it cost.
+        """
+
+    def since(self, user_id: int, at: datetime) -> Sequence[Cost] | None:
+        """Return what a person's questions have cost since then, in the same way."""
+
+    def count(self, session_id: int) -> int:
+        """Return how many answered turns a session has."""
+
+    def newest(self, session_id: int) -> Newest | None:
+        """Return a session's newest answered turn, None where there is none."""
+
+
+class TurnState(StrEnum):
+    """How far a turn has come; the values are what the database stores."""
+
+    ASKED = "asked"
+    WRITTEN = "written"
+    TOLD = "told"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What is to be shown and kept of a turn.
+
+    `answer` is the model's own text, "" when none came; `note` is what Merlin says under it or
+    in its place, in the person's language. `ending` is the final state of the update, `standing`
+    what the model was for the question, `cost_micro` what it cost in millionths of `currency`
+    ("": nobody knows). `offer` names the buttons that are to stand under it ("": the usual ones).
+    """
+
+    answer: str
+    note: str = ""
+    ending: UpdateState = UpdateState.ANSWERED
+    provider: str = ""
+    model_id: str = ""
+    usage: Usage = field(default_factory=Usage)
+    standing: str = ""
+    cost_micro: int = 0
+    currency: str = ""
+    offer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What was asked: the text that goes to the model, and the message that it stood in.
+
+    `format` is text, voice, photo or document: what a plan counts. `asker` is the name that
+    whoever asks in a group shows, "" in private chats.
+    """
+
+    session_id: int
+    update_id: int
+    user_id: int
+    text: str
+    message_id: int = 0
+    format: str = "text"
+    asker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One stored turn; `written` is None until the whole answer is there."""
+
+    turn_id: int
+    question: Question
+    placeholder_id: int | None = None
+    written: Written | None = None
+
+
+def named(question: str, name: str) -> str:
+    """Return a question with who asks it before it, as the model is to see it."""
+    return f"{name}: {question}" if name else question
+
+
+class Turns(Protocol):
+    """Where turns are kept, of one bot; each method is one transaction."""
+
+    def find(self, update_id: int) -> Turn | None:
+        """Return the turn of an update."""
+
+    def ask(self, question: Question, placeholder_id: int | None) -> Turn:
+        """Store a question with its placeholder; a stored turn gets the new ones.
+
+        An earlier turn of the same message, and what it said, does not count any more.
+        """
+
+    def write(self, update_id: int, written: Written) -> None:
+        """Store the whole answer; the first one stays."""
+
+    def told(self, update_id: int) -> None:
+        """Note that the whole answer stands in the chat."""
+
+    def history(
+        self, session_id: int, limit: int, without: int = 0, asker: int = 0
+    ) -> Sequence[Message]:
+        """Return the newest `limit` answered turns as messages, oldest first.
+
+        The message `without` is about to be asked anew: what it said before does not count.
+        Where several people ask, `asker` (who asks next) among them, each question is named.
+        """
+
+    def askers(self, session_id: int) -> set[int]:
+        """Return whose questions a session has."""
+
+    def get(self, turn_id: int) -> Turn | None:
+        """Return a turn by its own number."""
+
+
+class Corrections(Protocol):
+    """What a message led to before somebody edited it."""
+
+    def of_message(self, place: Place, message_id: int) -> Turn | None:
+        """Return the newest turn of a person's message in a chat."""
+
+
+class ToldTurns:
+    """Turns whose whole answer stands in the chat."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def model_of(self, update_id: int) -> str | None:
+        """Return the model that answered an update, None while the answer is not whole."""
+        is_told = (TURN.update_id == update_id) & (TURN.state == TurnState.TOLD.value)
+        found = self.db.value(TURN.select(TURN.model_id).where(is_told))
+        return None if found is None else str(found)
+
+
+class TurnViews:
+    """The turns of one bot, looked at."""
+
+    def __init__(self, db: Database, cipher: Cipher, bot_id: int) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._bot_id = bot_id
+
+    def of_session(self, session_id: int) -> list[Cost] | None:
+        """Return what a session has cost, one sum a currency; None before the first question."""
+        return self._costs(TURN.session_id == session_id)
+
+    def since(self, user_id: int, at: datetime) -> list[Cost] | None:
+        """Return what a person's questions have cost since then, in the same way."""
+        return self._costs((TURN.user_id == user_id) & (TURN.asked_at >= iso(at)))
+
+    def count(self, session_id: int) -> int:
+        """Return how many answered turns a session has."""
+        answered = self._answered(session_id)
+        return int(self.db.value(TURN.select(fn.COUNT(TURN.id)).where(answered)))
+
+    def newest(self, session_id: int) -> Newest | None:
+        """Return a session's newest answered turn, None where there is none."""
+        newest = TURN.select().where(self._answered(session_id)).order_by(TURN.id.desc())
+        row = self.db.row(newest.limit(1))
+        if row is None:
+            return None
+        return Newest(row["id"], is_counted=row["input_tokens"] + row["output_tokens"] > 0)
+
+    def passages(self, session_id: int) -> list[Passage]:
+        """Return every turn of a session that counts, oldest first."""
+        counts = (TURN.is_replaced == 0) & (TURN.format != SUMMARY)
+        these = self._mine() & (TURN.session_id == session_id) & counts
+        rows = self.db.rows(TURN.select().where(these).order_by(TURN.id))
+        return [self._passage(row) for row in rows]
+
+    def _costs(self, these: Any) -> list[Cost] | None:
+        spent = fn.SUM(TURN.cost_micro).alias("micro")
+        # What was refused has cost nothing; a summary costs without an answer.
+        these &= self._mine() & ((TURN.answer != "") | (TURN.currency != ""))
+        sums = TURN.select(TURN.currency, spent).where(these)
+        rows = self.db.rows(sums.group_by(TURN.currency).order_by(TURN.currency))
+        # Without a currency stands what nobody knows the price of.
+        known = [row for row in rows if row["currency"]]
+        return [Cost(int(row["micro"]), row["currency"]) for row in known] if rows else None
+
+    def _mine(self) -> Any:
+        return TURN.bot_id == self._bot_id
+
+    def _answered(self, session_id: int) -> Any:
+        counts = (TURN.answer != "") & (TURN.is_replaced == 0)
+        return self._mine() & (TURN.session_id == session_id) & counts
+
+    def _passage(self, row: Row) -> Passage:
+        return Passage(
+            at=from_iso(row["asked_at"]),
+            question=opened(self._cipher, row["question"]) or "",
+            answer=opened(self._cipher, row["answer"]) or "",
+            format=row["format"],
+            provider=row["provider"],
+            model_id=row["model_id"],
+            input_tokens=row["input_tokens"],
+            output_tokens=row["output_tokens"],
+            cost_micro=row["cost_micro"],
+            currency=row["currency"],
+        )
+
+
+# Telegram numbers no message so.
+NO_MESSAGE = -1
+_OF = (TURN.bot_id == Slot("bot")) & (TURN.update_id == Slot("update_id"))
+_FIND = Prepared(TURN.select().where(_OF).limit(1))
+_NEW = Prepared(
+    TURN.insert(
+        slots(
+            "bot_id update_id session_id user_id question_id format state question answer note"
+            " ending offer standing placeholder_id provider model_id input_tokens output_tokens"
+            " cost_micro currency is_replaced asked_at written_at asker"
+        )
+    )
+)
+_AGAIN = Prepared(TURN.update(slots("placeholder_id question format")).where(TURN.id == Slot("id")))
+_REPLACE = Prepared(
+    TURN.update({"is_replaced": 1}).where(
+        (TURN.session_id == Slot("session_id"))
+        & (TURN.bot_id == Slot("bot"))
+        & (TURN.question_id == Slot("question_id"))
+    )
+)
+_WRITE = Prepared(
+    TURN.update(
+        slots(
+            "state answer note ending provider model_id input_tokens output_tokens standing"
+            " cost_micro currency offer written_at"
+        )
+    ).where(_OF & (TURN.state == TurnState.ASKED.value))
+)
+_TOLD = Prepared(TURN.update({"state": TurnState.TOLD.value}).where(_OF))
+_HISTORY = Prepared(
+    TURN.select(TURN.question, TURN.answer, TURN.user_id, TURN.asker)
+    .where((TURN.session_id == Slot("session_id")) & (TURN.answer != "") & (TURN.is_replaced == 0))
+    .where(TURN.question_id != Slot("without"))
+    .order_by(TURN.id.desc())
+    .limit(Slot("limit"))
+)
+
+
+class TurnRows:
+    """The turns of one bot; what people and models said is sealed."""
+
+    def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._bot_id = bot_id
+        self._clock = clock
+
+    def find(self, update_id: int) -> Turn | None:
+        """Return the turn of an update."""
+        row = self.db.row(_FIND(bot=self._bot_id, update_id=update_id))
+        return None if row is None else self._turn(row)
+
+    def get(self, turn_id: int) -> Turn | None:
+        """Return a turn by its own number."""
+        mine = (TURN.bot_id == self._bot_id) & (TURN.id == turn_id)
+        row = self.db.row(TURN.select().where(mine))
+        return None if row is None else self._turn(row)
+
+    def of_message(self, place: Place, message_id: int) -> Turn | None:
+        """Return the newest turn of a person's message in a chat."""
+        here = (SESSION.bot_id == self._bot_id) & (SESSION.chat_id == place.chat_id)
+        # A group's session has many people, so it is the turn that tells whose message it was.
+        asked = (TURN.question_id == message_id) & (TURN.user_id == place.user_id)
+        asked &= TURN.session_id.in_(SESSION.select(SESSION.id).where(here))
+        row = self.db.row(TURN.select().where(asked).order_by(TURN.id.desc()).limit(1))
+        return None if row is None else self._turn(row)
+
+    @transaction
+    def ask(self, question: Question, placeholder_id: int | None) -> Turn:
+        """Store a question with its placeholder; a stored turn gets the new ones."""
+        stored = self.find(question.update_id)
+        if stored is None:
+            self._replace_earlier(question)
+            turn_id = self.db.stored(_NEW(**self._new(question, placeholder_id)))
+            return Turn(turn_id, question, placeholder_id)
+        known = {
+            "placeholder_id": placeholder_id,
+            "question": self._sealed(question.text),
+            "format": question.format,
+        }
+        self.db.change(_AGAIN(id=stored.turn_id, **known))
+        return replace(stored, question=question, placeholder_id=placeholder_id)
+
+    def _replace_earlier(self, question: Question) -> None:
+        """Take an earlier turn of the same message out of the history."""
+        if not question.message_id:
+            return
+        earlier = _REPLACE(
+            bot=self._bot_id, session_id=question.session_id, question_id=question.message_id
+        )
+        self.db.change(earlier)
+
+    def _new(self, question: Question, placeholder_id: int | None) -> Row:
+        return {
+            "bot_id": self._bot_id,
+            "update_id": question.update_id,
+            "session_id": question.session_id,
+            "user_id": question.user_id,
+            "question_id": question.message_id,
+            "format": question.format,
+            "state": TurnState.ASKED.value,
+            "question": self._sealed(question.text),
+            "answer": "",
+            "note": "",
+            "ending": "",
+            "offer": "",
+            "standing": "",
+            "placeholder_id": placeholder_id,
+            "provider": "",
+            "model_id": "",
+            "input_tokens": 0,
+            "output_tokens": 0,
+            "cost_micro": 0,
+            "currency": "",
+            "is_replaced": 0,
+            "asked_at": iso(self._clock()),
+            "written_at": None,
+            "asker": self._sealed(question.asker),
+        }
+
+    @transaction
+    def write(self, update_id: int, written: Written) -> None:
+        """Store the whole answer; the first one stays."""
+        change = {
+            "state": TurnState.WRITTEN.value,
+            "answer": self._sealed(written.answer),
+            "note": self._sealed(written.note),
+            "ending": written.ending.value,
+            "provider": written.provider,
+            "model_id": written.model_id,
+            "input_tokens": written.usage.input_tokens,
+            "output_tokens": written.usage.output_tokens,
+            "standing": written.standing,
+            "cost_micro": written.cost_micro,
+            "currency": written.currency,
+            "offer": written.offer,
+            "written_at": iso(self._clock()),
+        }
+        self.db.change(_WRITE(bot=self._bot_id, update_id=update_id, **change))
+
+    @transaction
+    def told(self, update_id: int) -> None:
+        """Note that the whole answer stands in the chat."""
+        self.db.change(_TOLD(bot=self._bot_id, update_id=update_id))
+
+    def history(
+        self, session_id: int, limit: int, without: int = 0, asker: int = 0
+    ) -> list[Message]:
+        """Return the newest `limit` answered turns as messages, oldest first."""
+        newest = _HISTORY(session_id=session_id, limit=limit, without=without or NO_MESSAGE)
+        rows = self.db.rows(newest)
+        is_shared = len({row["user_id"] for row in rows} | ({asker} if asker else set())) > 1
+        messages = []
+        for row in reversed(rows):
+            question, answer = self._opened(row["question"]), self._opened(row["answer"])
+            if question is not None and answer is not None:
+                name = self._opened(row["asker"]) if is_shared and row["asker"] else ""
+                question = named(question, name or "")
+                messages += [Message("user", question), Message("assistant", answer)]
+        return messages
+
+    def askers(self, session_id: int) -> set[int]:
+        """Return whose questions a session has."""
+        asked = TURN.select(TURN.user_id).where(TURN.session_id == session_id).distinct()
+        return {row["user_id"] for row in self.db.rows(asked)}
+
+    def _sealed(self, text: str) -> str:
+        return self._cipher.seal(text) if text else ""
+
+    def _opened(self, sealed: str) -> str | None:
+        return opened(self._cipher, sealed)
+
+    def _turn(self, row: Row) -> Turn:
+        return Turn(
+            turn_id=row["id"],
+            question=Question(
+                session_id=row["session_id"],
+                update_id=row["update_id"],
+                user_id=row["user_id"],
+                text=self._opened(row["question"]) or "",
+                message_id=row["question_id"],
+                format=row["format"],
+                asker=self._opened(row["asker"]) or "" if row["asker"] else "",
+            ),
+            placeholder_id=row["placeholder_id"],
+            written=None if row["state"] == TurnState.ASKED else self._written(row),
+        )
+
+    def _written(self, row: Row) -> Written | None:
+        answer, note = self._opened(row["answer"]), self._opened(row["note"])
+        if answer is None or note is None:
+            return None
+        return Written(
+            answer=answer,
+            note=note,
+            ending=UpdateState(row["ending"]),
+            provider=row["provider"],
+            model_id=row["model_id"],
+            usage=Usage(row["input_tokens"], row["output_tokens"]),
+            standing=row["standing"],
+            cost_micro=row["cost_micro"],
+            currency=row["currency"],
+            offer=row["offer"],
+        )

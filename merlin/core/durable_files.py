@@ -1,0 +1,78 @@
+"""Files that are whole or not there, and locks between processes.
+
+Files that are whole or not there: written beside their place, synced, then renamed.
+
+Lock: a file that one process at a time holds; the kernel lets go of a dead one's at once.
+
+Source: flock(2). The lock belongs to the open file: a child that inherits the descriptor holds it
+too, so it is free only when the last of them has closed it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+
+def write(target: Path, fill: Callable[[Path], object]) -> None:
+    """Let `fill` write a file or a folder, make it durable, then give it its name.
+
+    Raises OSError when the disk refuses; nothing is left behind then.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.part")
+    try:
+        fill(beside)
+        settle(beside, target)
+    except BaseException:
+        remove(beside)
+        raise
+
+
+def settle(beside: Path, target: Path) -> None:
+    """Sync what lies at `beside`, rename it to `target`, sync the folder."""
+    for path in [beside, *beside.rglob("*")] if beside.is_dir() else [beside]:
+        sync(path)
+    beside.replace(target)
+    sync(target.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder; no error when it is gone."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Put a file's bytes, or a folder's own list of names, on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def taken(path: Path) -> int | None:
+    """Return a descriptor that holds the file's lock, None when another one does; never waits.
+
+    The file is made where there is none. `os.close` of the descriptor lets the lock go.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    if _is_ours(path, file):
+        return file
+    os.close(file)
+    return None
+
+
+def _is_ours(path: Path, file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Its folder may have been moved aside, lock and all, since the file was opened.
+        return path.stat().st_ino == os.fstat(file).st_ino
+    except (BlockingIOError, FileNotFoundError):
+        return False

@@ -1,0 +1,158 @@
+"""Texts by key and language (Fluent); times, amounts and counts as people read them.
+
+Every text a person sees, by key, in their language (Fluent).
+
+The texts lie in `merlin/locale/<language>/*.ftl`; both languages hold the same keys, which a test
+proves. A missing key is a bug and raises KeyError.
+
+Moment: a time as people say it, in their language and their time zone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from functools import cache
+from pathlib import Path
+from threading import RLock
+
+from fluent.runtime import FluentBundle
+from fluent.runtime.resolver import MAX_PART_LENGTH, Message
+from fluent.syntax import FluentParser
+
+from merlin.core.clock import in_zone
+
+_NBSP = "\u00a0"
+
+
+def number(language: str, value: float, digits: int = 2) -> str:
+    """Return a number as the language writes it: 0,79; whole ones by thousands."""
+    said = f"{value:,.{digits}f}"
+    if language == "ru":
+        said = said.replace(",", _NBSP).replace(".", ",")
+    return said
+
+
+LANGUAGES = ("ru", "en")
+_LOCALE = Path(__file__).parents[1] / "locale"
+
+
+# A text begins at its line's start; another text within one is named in braces.
+_KEY = re.compile(r"^([a-zA-Z][\w-]*) *=", re.MULTILINE)
+_NAMED = re.compile(r"\{ *([a-zA-Z][\w-]*) *\}")
+
+
+class _Texts:
+    """The texts of one language; each file is parsed when the first of its texts is wanted.
+
+    A process says a part of them, and parsed all together they take 4 MB a language.
+    """
+
+    def __init__(self, language: str) -> None:
+        # Isolation marks around arguments would show up in terminals and in copied text.
+        self.bundle = FluentBundle([language], use_isolating=False)
+        paths = sorted((_LOCALE / language).glob("*.ftl"))
+        self.places = {key: path for path in paths for key in _KEY.findall(_read(path))}
+        # Where in its file each text stands would take as much memory as the texts.
+        self._parser = FluentParser(with_spans=False)
+        self._parsed: set[Path] = set()
+        self._lock = RLock()
+
+    def message(self, key: str) -> Message:
+        """Return a text as it was parsed. Raises KeyError."""
+        path = self.places[key]
+        if path not in self._parsed:
+            self._parse(path)
+        return self.bundle.get_message(key)
+
+    def _parse(self, path: Path) -> None:
+        with self._lock:
+            if path in self._parsed:
+                return
+            said = _read(path)
+            self.bundle.add_resource(self._parser.parse(said))
+            for key in _NAMED.findall(said):
+                if self.places.get(key, path) != path:
+                    self._parse(self.places[key])
+            self._parsed.add(path)
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def _texts(language: str) -> _Texts:
+    return _Texts(language)
+
+
+def language_of(code: str | None, default: str = "ru") -> str:
+    """Return the nearest language we speak to a code such as "en-GB"."""
+    head = (code or "").lower().split("-")[0]
+    return head if head in LANGUAGES else default
+
+
+def text(language: str, key: str, **arguments: object) -> str:
+    """Return the text `key` in `language` with its arguments filled in.
+
+    An argument may be a text itself: a mapping with `key` and `arguments`. Raises KeyError
+    when no such text exists, ValueError when an argument is missing.
+    """
+    nearest = language_of(language)
+    return _filled(nearest, key, arguments) if arguments else _fixed(nearest, key)
+
+
+@cache
+def _fixed(language: str, key: str) -> str:
+    return _filled(language, key, {})
+
+
+def _filled(language: str, key: str, arguments: Mapping[str, object]) -> str:
+    texts = _texts(language)
+    pattern = texts.message(key).value
+    if pattern is None:
+        raise KeyError(key)
+    said = {name: _said(language, value) for name, value in arguments.items()}
+    filled, errors = texts.bundle.format_pattern(pattern, said)
+    if errors:
+        raise ValueError(f"text {key}: {errors[0]}")
+    return str(filled)
+
+
+def _said(language: str, value: object) -> object:
+    if isinstance(value, Mapping):
+        return _cut(text(language, str(value["key"]), **value["arguments"]))
+    if isinstance(value, list | tuple):
+        return _cut("\n".join(str(_said(language, each)) for each in value))
+    return _cut(value) if isinstance(value, str) else value
+
+
+def _cut(words: str) -> str:
+    """Return words that Fluent takes: longer ones, which may come from anybody, end in "…"."""
+    return words if len(words) <= MAX_PART_LENGTH else f"{words[: MAX_PART_LENGTH - 1]}…"
+
+
+def keys(language: str) -> frozenset[str]:
+    """Return the keys that `language` has."""
+    return frozenset(_texts(language).places)
+
+
+def told(at: datetime, zone: tzinfo, language: str) -> str:
+    """Return the whole moment: "20 ноября 2026, 13:12"."""
+    here = in_zone(at, zone)
+    return text(
+        language,
+        "moment-told",
+        day=here.day,
+        month=text(language, "moment-month", month=here.month),
+        year=str(here.year),
+        time=f"{here:%H:%M}",
+    )
+
+
+def brief(at: datetime, zone: tzinfo, language: str) -> str:
+    """Return the moment without its year, for lists: "20 ноя, 13:12"."""
+    here = in_zone(at, zone)
+    month = text(language, "moment-month-brief", month=here.month)
+    return text(language, "moment-brief", day=here.day, month=month, time=f"{here:%H:%M}")

@@ -1,0 +1,129 @@
+"""What a browser says of itself: language, theme, origin; how much it may send.
+
+Bounds: what a page's form may bring.
+
+The language that a caller prefers among those we speak.
+
+Origin: a page of another site must not act in the name of who is signed in here.
+
+Cookies are SameSite; this is the second wall. What browsers say of where a call comes from is
+believed, because no page can make them lie; programs say nothing, and have no cookie.
+
+Speech: in which language and light a page is shown.
+
+?lang= · else the cookie · else what the process knows of the person
+
+Cookies know hosts, not ports: pages of several processes on one machine share what was chosen.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from merlin.core.i18n import LANGUAGES, language_of
+
+
+def is_too_large(request: Request, most_bytes: int) -> bool:
+    """Return whether a form brings too much, or does not say how much it brings."""
+    if "transfer-encoding" in request.headers:
+        return True
+    length = request.headers.get("content-length", "0")
+    return not (length.isascii() and length.isdigit() and int(length) <= most_bytes)
+
+
+MOST_RANGES = 20
+
+
+def language_of_header(header: str, default: str) -> str:
+    """Return the language of ours that an Accept-Language header likes best, else `default`.
+
+    Source: RFC 9110, 12.5.4: ranges by comma, weights `;q=` from 0 to 1, 0 = not wanted.
+    """
+    best, best_weight = default, 0.0
+    for part in header.split(",")[:MOST_RANGES]:
+        name, _, parameter = part.partition(";")
+        language = language_of(name.strip(), "")
+        weight = _weight(parameter)
+        if language and weight > best_weight:
+            best, best_weight = language, weight
+    return best
+
+
+def _weight(parameter: str) -> float:
+    key, _, value = parameter.strip().partition("=")
+    if key.strip().lower() != "q":
+        return 1.0
+    try:
+        return min(max(float(value), 0.0), 1.0)
+    except ValueError:
+        return 0.0
+
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_NEAR = frozenset({"same-origin", "none"})
+
+
+def is_foreign(request: Request, public_url: str = "") -> bool:
+    """Return whether a call that changes something comes from another site's page.
+
+    One that brings a cookie must say where it comes from, as every browser does. `public_url` is
+    what the world calls this site, "" where that is what the call itself says.
+    """
+    if request.method in _SAFE:
+        return False
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    is_silent = site is None and origin is None and "cookie" in request.headers
+    is_far = (site is not None and site not in _NEAR) or (
+        origin is not None and not _is_own(request, origin, public_url)
+    )
+    return is_silent or is_far
+
+
+def _is_own(request: Request, origin: str, public_url: str) -> bool:
+    own = {request.headers.get("host", ""), urlsplit(public_url).netloc} - {""}
+    try:
+        return urlsplit(origin).netloc in own
+    except ValueError:  # half an IPv6 address, which no browser says
+        return False
+
+
+LANGUAGE_COOKIE, THEME_COOKIE = "merlin_language", "merlin_theme"
+THEMES = ("light", "dark")
+_YEAR = timedelta(days=365)
+
+
+def is_secure(request: Request) -> bool:
+    """Return whether the call came over https, to us or to a proxy that we believe."""
+    return bool(request.scope["scheme"] == "https")
+
+
+def language_asked(request: Request) -> str:
+    """Return the language that the address names, "" for none of ours."""
+    wanted = request.query_params.get("lang", "")
+    return wanted if wanted in LANGUAGES else ""
+
+
+def language_chosen(request: Request) -> str:
+    """Return the language that the address or the cookie names, "" for none of ours."""
+    chosen = language_asked(request) or request.cookies.get(LANGUAGE_COOKIE, "")
+    return chosen if chosen in LANGUAGES else ""
+
+
+def theme_shown(request: Request) -> str:
+    """Return the theme that somebody chose, "" while the system decides."""
+    theme = request.cookies.get(THEME_COOKIE, "")
+    return theme if theme in THEMES else ""
+
+
+def remember(response: Response, request: Request, cookie: str, value: str) -> None:
+    """Keep a choice in a cookie, which the page's scripts may read; "" forgets it."""
+    is_safe = is_secure(request)
+    if not value:
+        response.delete_cookie(cookie, secure=is_safe, samesite="lax")
+        return
+    age = int(_YEAR.total_seconds())
+    response.set_cookie(cookie, value, max_age=age, secure=is_safe, samesite="lax")

@@ -1,0 +1,207 @@
+"""Teaching: what a teacher does to a course, as edits of its files that become one commit.
+
+course.yaml says which materials there are; a text lies in a file of its own, which comes and
+goes with its material.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from merlin.core.errors import NotFound, Refused
+from merlin.course.catalogue import Material, recognised
+from merlin.dataset import changes
+from merlin.dataset.changes import Edit
+from merlin.dataset.course_writing import course_value, rewritten
+from merlin.dataset.files import FileText
+from merlin.dataset.layout import COURSE_FILE, MATERIALS
+from merlin.dataset.spec import MaterialSpec, course_spec
+
+CARD = ("semester", "name", "description", "active", "teachers")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A material as it shall be: `text` its Markdown, "" without; `file_url` a link, "" without.
+
+    `place` is where it shall stand in the file, from 0; None: where it stands, or at the end.
+    """
+
+    kind: str
+    lesson: int
+    title: Mapping[str, str]
+    text: str = ""
+    file_url: str = ""
+    place: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A material as the course's files say it; `words` is its Markdown, None without a text.
+
+    `material_id` is None as long as no commit has it. `revision` is another as soon as anything
+    of it is.
+    """
+
+    place: int
+    material_id: int | None
+    spec: MaterialSpec
+    words: str | None
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """Edits that make what was wanted; `is_whole`: all of course.yaml had to be written anew."""
+
+    edits: tuple[Edit, ...]
+    subject: str
+    is_whole: bool = False
+
+
+class Book:
+    """A course as its files say it. Raises Refused where course.yaml is missing or broken."""
+
+    def __init__(self, files: Sequence[FileText]) -> None:
+        self._files = {each.path: each for each in files}
+        found = self._files.get(COURSE_FILE)
+        self.text = (found.text if found else None) or ""
+        self.blob = found.blob if found else None
+        self.value = course_value(self.text)
+        self.spec = course_spec(self.value)
+
+    @property
+    def revision(self) -> str:
+        """Return what is another as soon as the course's own card is."""
+        return _digest({key: self.value.get(key) for key in CARD})
+
+    def card(self) -> dict[str, Any]:
+        """Return what the file says of the course itself, languages as they are given."""
+        return {key: self.value[key] for key in CARD if key in self.value}
+
+    def lessons(self, known: Sequence[Material]) -> list[Lesson]:
+        """Return the materials in the file's order, with the ids by which they are known."""
+        ids = recognised(known, self.spec.materials)
+        return [self._lesson(place, ids[place]) for place in range(len(ids))]
+
+    def lesson(self, known: Sequence[Material], material_id: int) -> Lesson:
+        """Return one material. Raises NotFound for one that the file has no more."""
+        for each in self.lessons(known):
+            if each.material_id == material_id:
+                return each
+        raise NotFound(f"no material {material_id}", "material-none", material=str(material_id))
+
+    def with_card(self, values: Mapping[str, Any]) -> Proposed:
+        """Return the edits that change what the course says of itself; None takes a key away."""
+        wanted = copy.deepcopy(self.value)
+        for key, value in values.items():
+            wanted.pop(key, None) if value is None else wanted.update({key: value})
+        return self._proposed(wanted, (), changes.COURSE)
+
+    def added(self, draft: Draft) -> Proposed:
+        """Return the edits that add a material."""
+        wanted, texts = copy.deepcopy(self.value), list[Edit]()
+        materials = wanted.setdefault("materials", [])
+        place = len(materials) if draft.place is None else min(draft.place, len(materials))
+        path = self._free_path(draft) if draft.text else ""
+        if path:
+            texts.append(Edit(path, None, _ended(draft.text)))
+        materials.insert(place, _entry(draft, path))
+        return self._proposed(wanted, texts, changes.of_material("Add", draft.kind, draft.lesson))
+
+    def changed(self, place: int, draft: Draft) -> Proposed:
+        """Return the edits that make the material at `place` what the draft says."""
+        wanted = copy.deepcopy(self.value)
+        path, texts = self._text_of(place, draft)
+        del wanted["materials"][place]
+        at = place if draft.place is None else min(draft.place, len(wanted["materials"]))
+        wanted["materials"].insert(at, _entry(draft, path))
+        return self._proposed(wanted, texts, changes.of_material("Edit", draft.kind, draft.lesson))
+
+    def dropped(self, place: int) -> Proposed:
+        """Return the edits that remove the material at `place`, and its text where it is alone."""
+        wanted = copy.deepcopy(self.value)
+        old = self.spec.materials[place]
+        del wanted["materials"][place]
+        texts = self._removed(old.text) if old.text and self._is_alone(place) else []
+        return self._proposed(wanted, texts, changes.of_material("Remove", old.kind, old.lesson))
+
+    def _proposed(self, wanted: Mapping[str, Any], texts: Sequence[Edit], line: str) -> Proposed:
+        found = rewritten(self.text, wanted)
+        edits = list(texts)
+        if found.text != self.text:
+            edits.insert(0, Edit(COURSE_FILE, self.blob, found.text))
+        if not edits:
+            raise Refused("nothing is changed", "teaching-unchanged")
+        return Proposed(tuple(edits), line, found.is_whole)
+
+    def _lesson(self, place: int, material_id: int | None) -> Lesson:
+        spec, file = self.spec.materials[place], self._files.get(self._path(place))
+        said = {"entry": self.value["materials"][place], "blob": file.blob if file else ""}
+        words = file.text if file else None
+        return Lesson(place, material_id, spec, words, _digest(said))
+
+    def _path(self, place: int) -> str:
+        return self.spec.materials[place].text
+
+    def _is_alone(self, place: int) -> bool:
+        """Return whether no other material names the same text."""
+        return sum(each.text == self._path(place) for each in self.spec.materials) == 1
+
+    def _text_of(self, place: int, draft: Draft) -> tuple[str, list[Edit]]:
+        """Return where the text of a changed material lies, and the edits that bring it there.
+
+        A text that another material names too is left to that one.
+        """
+        old, words = self._path(place), _ended(draft.text)
+        file, is_own = self._files.get(old), self._is_alone(place)
+        if not draft.text:
+            return "", self._removed(old) if old and is_own else []
+        if file is not None and file.text == words:
+            return old, []
+        path = old if old and is_own else self._free_path(draft)
+        return path, [Edit(path, file.blob if file and path == old else None, words)]
+
+    def _removed(self, path: str) -> list[Edit]:
+        file = self._files.get(path)
+        return [] if file is None else [Edit(path, file.blob, None)]
+
+    def _free_path(self, draft: Draft) -> str:
+        """Return a path below materials/ that no file has and no material names."""
+        named = {each.text.casefold() for each in self.spec.materials}
+        taken = {path.casefold() for path in self._files} | named
+        base, number = f"{MATERIALS}{draft.kind}-{draft.lesson:02d}", 1
+        path = f"{base}.md"
+        while path.casefold() in taken:
+            number += 1
+            path = f"{base}-{number}.md"
+        return path
+
+
+def _entry(draft: Draft, path: str) -> dict[str, Any]:
+    """Return a material as course.yaml says it."""
+    told: dict[str, Any] = {
+        "lesson": draft.lesson,
+        "type": draft.kind,
+        "title": {language: words for language, words in draft.title.items() if words},
+    }
+    if path:
+        told["text"] = path
+    if draft.file_url:
+        told["file_url"] = draft.file_url
+    return told
+
+
+def _ended(text: str) -> str:
+    plain = text.replace("\r\n", "\n").replace("\r", "\n")
+    return plain if plain.endswith("\n") else f"{plain}\n"
+
+
+def _digest(value: object) -> str:
+    said = json.dumps(value, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:20]

@@ -1,0 +1,423 @@
+"""A build: train and test split, training files, digest, folder, difference.
+
+Diff: what one build has that another has not, from their manifests.
+
+JSONL: the canonical bytes of a training file.
+
+One line an example, ordered by id; a line is the chat format of fine-tuning: `messages`, then
+`tools` if any. Letters stand as themselves (`ensure_ascii` would make Russian 2.4 times as long),
+no blanks between, a line end after each: the same examples give the same bytes anywhere.
+
+A build as the database keeps it, and the wish that a commit stands for.
+
+Split: which examples teach and which test; a pure function of examples and salt.
+
+An unmarked example goes by the hash of its normalised first question, so adding examples never
+moves an old one, and twins of a question stay on one side. Marks go before the hash.
+
+Build: the immutable files of one dataset, named by their content.
+
+    builds/<dataset>/<number>-<digest12>/{train.jsonl, test.jsonl, manifest.json}
+
+The same examples give the same bytes, the same digest and no second build. A folder appears whole
+or not at all, whatever happens while it is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from merlin.core.clock import from_iso
+from merlin.core.durable_files import sync
+from merlin.core.errors import DatasetError, NotFound
+from merlin.core.killpoint import reached
+from merlin.dataset.check import FEWEST, Checked
+from merlin.dataset.example import Example
+from merlin.dataset.lint import question_key
+from merlin.dataset.spec import DatasetSpec, Recipe, SplitRule
+from merlin.dataset.tokens import count_messages
+from merlin.db.database import Row
+from merlin.db.values import loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """Example ids by what became of them, each tuple ordered.
+
+    `changed` have other words, `moved` the same words on the other side of the split.
+    """
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    changed: tuple[str, ...]
+    moved: tuple[str, ...]
+
+
+def diff(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> Diff:
+    """Return what leads from manifest `old` to manifest `new`; None: there was no build before."""
+    before = {each["id"]: each for each in old["examples"]} if old else {}
+    after = {each["id"]: each for each in new["examples"]}
+    both = sorted(before.keys() & after.keys())
+    changed = [name for name in both if before[name]["blob"] != after[name]["blob"]]
+    same = [name for name in both if name not in set(changed)]
+    return Diff(
+        added=tuple(sorted(after.keys() - before.keys())),
+        removed=tuple(sorted(before.keys() - after.keys())),
+        changed=tuple(changed),
+        moved=tuple(name for name in same if before[name]["split"] != after[name]["split"]),
+    )
+
+
+def line(example: Example, system: str) -> bytes:
+    """Return one line, with its line end; `system` stands first unless the example has its own."""
+    said: dict[str, object] = {
+        "messages": [message.as_json() for message in example.with_system(system)]
+    }
+    if example.tools:
+        said["tools"] = list(example.tools)
+    return (json.dumps(said, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+
+
+def lines(examples: Iterable[Example], system: str) -> bytes:
+    """Return the whole file; no examples give no bytes."""
+    whole = BytesIO()  # lines that wait to be joined would take the file's memory twice
+    for example in sorted(examples, key=lambda each: each.id):
+        whole.write(line(example, system))
+    return whole.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One version of a dataset's training files; immutable, content-addressed.
+
+    `folder` is relative to `state_dir/builds`; tokens are of the base's vocabulary.
+    """
+
+    build_id: int
+    dataset: str
+    number: int
+    digest: str
+    folder: str
+    system: str
+    train: int
+    test: int
+    train_tokens: int
+    test_tokens: int
+    created_at: datetime
+    manifest: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """Return its name for people: `neurotypology-7`."""
+        return f"{self.dataset}-{self.number}"
+
+
+def wish_of(dataset: str, digest: str, recipe: Recipe) -> str:
+    """Return a digest of what a commit wants trained: these files by this recipe.
+
+    The suffix is left out: it names a model, it does not change one. The dataset stays in: a
+    copied folder is a dataset of its own, with a model of its own.
+    """
+    told = {
+        "dataset": dataset,
+        "digest": digest,
+        "provider": recipe.provider,
+        "base_model": recipe.base_model,
+        "method": recipe.method,
+        "hyperparameters": dict(recipe.hyperparameters),
+    }
+    plain = json.dumps(told, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+TRAIN, TEST = "train", "test"
+_BUCKETS = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """`sides`: example id -> train | test. `taken_back` test examples teach after all.
+
+    `has_gate`: there are enough test examples (`min_test`) to judge a model by.
+    """
+
+    sides: Mapping[str, str]
+    taken_back: int
+    has_gate: bool
+
+
+def split(examples: Sequence[Example], rule: SplitRule) -> Split:
+    """Return each example's side.
+
+    Train is never left under `FEWEST`: test questions go back, those with the highest hash
+    first, which is what a smaller share would have done; marked ones last.
+    """
+    sides = _sides(examples, rule)
+    taken_back = _take_back(examples, rule, sides)
+    tests = sum(side == TEST for side in sides.values())
+    return Split(sides, taken_back, has_gate=tests >= max(rule.min_test, 1))
+
+
+def bucket(question: str, salt: str) -> float:
+    """Return where a normalised question falls, 0 <= bucket < 1, evenly over questions.
+
+    Source: the first 64 bits of sha256 of "<salt>:<question>".
+    """
+    digest = hashlib.sha256(f"{salt}:{question}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / _BUCKETS
+
+
+def _sides(examples: Sequence[Example], rule: SplitRule) -> dict[str, str]:
+    # A question that somebody marked as taught is taught wherever it is asked.
+    taught = {question_key(each) for each in examples if each.split == TRAIN}
+    return {each.id: each.split or _by_hash(each, rule, taught) for each in examples}
+
+
+def _by_hash(example: Example, rule: SplitRule, taught: set[str]) -> str:
+    question = question_key(example)
+    if question in taught:
+        return TRAIN
+    return TEST if bucket(question, rule.salt) < rule.test else TRAIN
+
+
+def _take_back(examples: Sequence[Example], rule: SplitRule, sides: dict[str, str]) -> int:
+    """Move whole questions from test to train until train has enough; return how many examples."""
+    tests: dict[tuple[bool, float, str], list[str]] = {}
+    for example in examples:
+        if sides[example.id] == TEST:
+            question = question_key(example)
+            place = (example.split == TEST, -bucket(question, rule.salt), question)
+            tests.setdefault(place, []).append(example.id)
+    lacking = FEWEST - (len(examples) - sum(map(len, tests.values())))
+    moved = 0
+    for place in sorted(tests):
+        if moved >= lacking:
+            break
+        sides.update(dict.fromkeys(tests[place], TRAIN))
+        moved += len(tests[place])
+    return moved
+
+
+def build_of(row: Row) -> Build:
+    """Return the build of a row of the table build."""
+    return Build(
+        build_id=row["id"],
+        dataset=row["dataset"],
+        number=row["number"],
+        digest=row["digest"],
+        folder=row["folder"],
+        system=row["system"],
+        train=row["train"],
+        test=row["test"],
+        train_tokens=row["train_tokens"],
+        test_tokens=row["test_tokens"],
+        created_at=from_iso(row["created_at"]),
+        manifest=loaded(row["manifest"]),
+    )
+
+
+TRAIN_FILE, TEST_FILE, MANIFEST_FILE = "train.jsonl", "test.jsonl", "manifest.json"
+SHORT = 12  # digits of the digest in names that people read
+_TEMPORARY = ".tmp-"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContent:
+    """A build before it has a number.
+
+    `digest`: sha256 (hex) over the hashes of both files. `manifest` is JSON: dataset, digest,
+    sha256 and tokens by side, counts (in, train, test, rejected, duplicate), system, recipe,
+    split, and of each example id, blob, split and tokens.
+    """
+
+    train: bytes
+    test: bytes
+    digest: str
+    manifest: Mapping[str, Any]
+
+
+def make(checked: Checked) -> BuildContent:
+    """Return the build of a checked dataset.
+
+    Raises DatasetError (keys build-*) when it may not be built: no spec, too few examples, or
+    a rejected example in a strict dataset.
+    """
+    spec = _proven(checked)
+    dealt = split(checked.examples, spec.split)
+    sides = {
+        side: [each for each in checked.examples if dealt.sides[each.id] == side]
+        for side in (TRAIN, TEST)
+    }
+    files = {side: lines(examples, spec.system) for side, examples in sides.items()}
+    hashes = {side: hashlib.sha256(content).hexdigest() for side, content in files.items()}
+    digest = digest_of(hashes[TRAIN], hashes[TEST])
+    manifest = {
+        "dataset": checked.name,
+        "digest": digest,
+        "sha256": hashes,
+        **_counted(checked, dealt, spec),
+        "system": spec.system,
+        "recipe": spec.recipe.as_json(),
+        "split": _split_told(dealt, spec),
+    }
+    return BuildContent(files[TRAIN], files[TEST], digest, manifest)
+
+
+def digest_of(train_sha256: str, test_sha256: str) -> str:
+    """Return a build's digest from the hex hashes of its two files."""
+    return hashlib.sha256(f"train {train_sha256}\ntest {test_sha256}\n".encode()).hexdigest()
+
+
+def _proven(checked: Checked) -> DatasetSpec:
+    name = checked.name
+    if checked.spec is None:
+        raise DatasetError(f"{name}: dataset.yaml cannot be used", "build-no-spec", dataset=name)
+    good = len(checked.examples)
+    if good < FEWEST:
+        raise DatasetError(
+            f"{name}: {good} good examples", "build-too-few", dataset=name, good=good, fewest=FEWEST
+        )
+    if not checked.is_buildable:
+        rejected = checked.rejected
+        raise DatasetError(
+            f"{name}: strict, {rejected} rejected", "build-strict", dataset=name, rejected=rejected
+        )
+    return checked.spec
+
+
+def _counted(checked: Checked, dealt: Split, spec: DatasetSpec) -> dict[str, Any]:
+    examples = [_told(each, dealt.sides[each.id], spec.system) for each in checked.examples]
+    counts = {side: sum(each["split"] == side for each in examples) for side in (TRAIN, TEST)}
+    return {
+        "counts": {
+            "in": checked.found,
+            **counts,
+            "rejected": checked.rejected,
+            "duplicate": len(checked.duplicates),
+        },
+        "tokens": {
+            side: sum(each["tokens"] for each in examples if each["split"] == side)
+            for side in (TRAIN, TEST)
+        },
+        "examples": examples,
+    }
+
+
+def _told(example: Example, side: str, system: str) -> dict[str, Any]:
+    tokens = count_messages(example.with_system(system), example.tools)
+    return {"id": example.id, "blob": example.blob, "split": side, "tokens": tokens}
+
+
+def _split_told(dealt: Split, spec: DatasetSpec) -> dict[str, Any]:
+    return {
+        "test": spec.split.test,
+        "salt": spec.split.salt,
+        "min_test": spec.split.min_test,
+        "taken_back": dealt.taken_back,
+        "has_gate": dealt.has_gate,
+    }
+
+
+def folder_name(number: int, digest: str) -> str:
+    """Return the name of a build's folder: `7-0123456789ab`."""
+    return f"{number}-{digest[:SHORT]}"
+
+
+def write(content: BuildContent, parent: Path, number: int) -> Path:
+    """Write the build below `parent` (builds/<dataset>), return its folder.
+
+    A folder that is already there is left as it is.
+    Repeatable: a crash at any point leaves either nothing or the whole folder, and leftovers of
+    an earlier try are removed. Raises OSError when the disk does not take it.
+    """
+    folder = parent / folder_name(number, content.digest)
+    parent.mkdir(parents=True, exist_ok=True)
+    _sweep(parent)
+    if folder.is_dir():
+        return folder
+    temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=parent))
+    try:
+        _fill(temporary, content)
+        reached("build.before_rename")
+        temporary.rename(folder)
+    except OSError:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    sync(parent)
+    reached("build.after_rename")
+    return folder
+
+
+def _sweep(parent: Path) -> None:
+    # Only the leading daemon builds, so what lies here under this name belongs to a dead one.
+    for left in parent.glob(f"{_TEMPORARY}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def remove_folders(
+    builds: Path, known: Collection[str], old: Collection[str], before: datetime
+) -> int:
+    """Remove the `old` builds' folders, and those made before that no build is `known` by.
+
+    Both are relative to `builds`. Returns how many went.
+    """
+    removed = 0
+    for folder in builds.glob("*/*"):
+        name = folder.relative_to(builds).as_posix()
+        is_left = name not in known and folder.stat().st_mtime < before.timestamp()
+        if name in old or is_left:
+            shutil.rmtree(folder)
+            removed += 1
+    return removed
+
+
+def _fill(folder: Path, content: BuildContent) -> None:
+    folder.chmod(0o755)
+    manifest = json.dumps(content.manifest, ensure_ascii=False, indent=1) + "\n"
+    files = ((TRAIN_FILE, content.train), (TEST_FILE, content.test))
+    for name, written in (*files, (MANIFEST_FILE, manifest.encode())):
+        (folder / name).write_bytes(written)
+        sync(folder / name)
+    sync(folder)
+    reached("build.tmp_written")
+
+
+def read_build(folder: Path) -> BuildContent:
+    """Return the build that lies in `folder`, its hashes proven.
+
+    Raises NotFound when it is not there, DatasetError when a byte differs from its manifest.
+    """
+    try:
+        train, test, told = (
+            (folder / name).read_bytes() for name in (TRAIN_FILE, TEST_FILE, MANIFEST_FILE)
+        )
+        manifest = _manifest(told)
+    except FileNotFoundError:
+        raise NotFound(f"no build in {folder}", "build-not-found", name=folder.name) from None
+    except ValueError:
+        raise _damaged(folder) from None
+    hashes = {TRAIN: hashlib.sha256(train).hexdigest(), TEST: hashlib.sha256(test).hexdigest()}
+    digest = digest_of(hashes[TRAIN], hashes[TEST])
+    if (manifest.get("sha256"), manifest.get("digest")) != (hashes, digest):
+        raise _damaged(folder)
+    return BuildContent(train, test, digest, manifest)
+
+
+def _manifest(told: bytes) -> dict[str, Any]:
+    manifest = json.loads(told)
+    if not isinstance(manifest, dict):
+        raise ValueError("a manifest is a map")  # noqa: TRY004 - as broken as broken JSON
+    return manifest
+
+
+def _damaged(folder: Path) -> DatasetError:
+    return DatasetError(f"build {folder} is damaged", "build-damaged", name=folder.name)

@@ -1,0 +1,300 @@
+"""Rows of changes; fulfils `dataset.change.Changes`, `ChangeList` and `ChangeQueue`.
+
+What an edit would write is sealed, and forgotten as soon as git has it. The rows of a batch move
+together, by conditional UPDATE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from peewee import fn
+
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.errors import NotFound
+from merlin.dataset.changes import (
+    OPEN,
+    Batch,
+    Change,
+    ChangeKind,
+    ChangeState,
+    Edit,
+    Editor,
+    Landed,
+    Theirs,
+)
+from merlin.dataset.files import blob_of
+from merlin.db.database import Database, Row, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.tables import CHANGE
+from merlin.db.values import dumped, loaded, opened, plain
+
+UNREADABLE = "change-unreadable"
+_GIVEN_UP_FROM = (ChangeState.WAITING, ChangeState.CONFLICT, ChangeState.PARKED)
+_FORGOTTEN: Row = {"text": None, "theirs": None, "theirs_blob": None}
+
+
+class ChangeRows:
+    """Edits from the moment they are wanted to the commit that holds them."""
+
+    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._clock = clock
+
+    @transaction
+    def put(self, changes: Sequence[Change]) -> None:
+        """Store the changes of one batch; those that are stored already stay as they are."""
+        self.db.add_missing(CHANGE, (self._row(each) for each in changes))
+        self.db.bump()
+
+    def _row(self, change: Change) -> Row:
+        return {
+            "change_id": change.change_id,
+            "batch": change.batch,
+            "dataset": change.dataset,
+            "kind": change.kind.value,
+            "path": change.path,
+            "before_blob": change.before,
+            "text": self._sealed(change.text),
+            "editor_name": change.editor.name,
+            "editor_email": change.editor.email,
+            "subject": plain(change.subject),
+            "by_whom": change.by,
+            "state": ChangeState.WAITING.value,
+            "reason": "",
+            "arguments": dumped({}),
+            "commit_sha": None,
+            "theirs": None,
+            "theirs_blob": None,
+            "told_word": "",
+            # Of a batch one row is told of, and only where somebody can be told.
+            "is_told": int(change.change_id != change.batch or not change.by.isdecimal()),
+            "left_blob": None,
+            "refusals": 0,
+            "created_at": iso(change.created_at),
+            "updated_at": iso(change.created_at),
+        }
+
+    def get(self, change_id: str) -> Change:
+        """Return the change. Raises NotFound."""
+        row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
+        if row is None:
+            raise NotFound(f"no change {change_id}", "change-unknown", change=change_id)
+        return self._change(row)
+
+    def of_batch(self, batch_id: str) -> list[Change]:
+        """Return the changes of one batch, in the order in which they were asked for."""
+        mine = CHANGE.select().where(CHANGE.batch == batch_id).order_by(CHANGE.id)
+        return [self._change(row) for row in self.db.rows(mine)]
+
+    def pending(self, dataset: str) -> list[Change]:
+        """Return the changes of a dataset that are to become commits, oldest first."""
+        goes_on = CHANGE.state.in_([ChangeState.WAITING.value, ChangeState.WORKING.value])
+        mine = CHANGE.select().where((CHANGE.dataset == dataset) & goes_on)
+        return [self._change(row) for row in self.db.rows(mine.order_by(CHANGE.id))]
+
+    def committed(self, dataset: str, since: datetime) -> list[Change]:
+        """Return the changes of a dataset that became commits since then, oldest first."""
+        is_new = (CHANGE.state == ChangeState.COMMITTED.value) & (CHANGE.updated_at >= iso(since))
+        mine = CHANGE.select().where((CHANGE.dataset == dataset) & is_new)
+        return [self._change(row) for row in self.db.rows(mine.order_by(CHANGE.id))]
+
+    def batches(self, by: str | None, limit: int, before: str = "") -> list[Change]:
+        """Return the first change of each batch, newest first, of one person or of all (None)."""
+        query = CHANGE.select().where(CHANGE.change_id == CHANGE.batch)
+        if by is not None:
+            query = query.where(CHANGE.by_whom == by)
+        if before:
+            place = CHANGE.select(CHANGE.id).where(CHANGE.change_id == before)
+            query = query.where(CHANGE.id < place)
+        rows = self.db.rows(query.order_by(CHANGE.id.desc()).limit(limit))
+        return [self._change(row) for row in rows]
+
+    def count_open(self, by: str) -> int:
+        """Return how many batches of a person wait or stand in conflict."""
+        is_open = CHANGE.state.in_([state.value for state in OPEN])
+        count = CHANGE.select(fn.COUNT(CHANGE.batch.distinct()))
+        return int(self.db.value(count.where((CHANGE.by_whom == by) & is_open)))
+
+    def of_commit(self, by: str, mark: str) -> list[Change]:
+        """Return the changes of a person that became the commit whose id begins so, in order."""
+        begins = fn.SUBSTR(CHANGE.commit_sha, 1, len(mark)) == mark
+        mine = CHANGE.select().where((CHANGE.by_whom == by) & begins).order_by(CHANGE.id)
+        return [self._change(row) for row in self.db.rows(mine)]
+
+    @transaction
+    def again(self, change_id: str, text: str | None, before: str | None) -> bool:
+        """Send a conflict's batch again, this change with another text over `before`.
+
+        A batch with further conflicts waits for those. False when it stands in no conflict.
+        """
+        row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
+        if row is None or row["state"] != ChangeState.CONFLICT:
+            return False
+        kind = Edit(row["path"], before, text).kind
+        solved = {"kind": kind.value, "before_blob": before, "text": self._sealed(text)}
+        is_this = CHANGE.change_id == change_id
+        nothing = {"theirs": None, "theirs_blob": None, "reason": ""}
+        self.db.change(CHANGE.update({**solved, **nothing}).where(is_this))
+        mine = CHANGE.batch == row["batch"]
+        if self.db.row(CHANGE.select(CHANGE.id).where(mine & (CHANGE.reason != ""))) is None:
+            self._move(row["batch"], ChangeState.CONFLICT, {"state": ChangeState.WAITING.value})
+        self.db.bump()
+        return True
+
+    @transaction
+    def give_up(self, change_id: str) -> bool:
+        """Take back the batch of a change that waits, is parked or stands in conflict.
+
+        False when too late.
+        """
+        row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
+        state = ChangeState(row["state"]) if row else ChangeState.REFUSED
+        if row is None or state not in _GIVEN_UP_FROM:
+            return False
+        return self._refuse(row["batch"], state, "change-given-up", {})
+
+    @transaction
+    def retry(self, change_id: str) -> bool:
+        """Let the batch of a parked change wait again; False when it is not parked."""
+        row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
+        waits = {"state": ChangeState.WAITING.value, "reason": "", "arguments": dumped({})}
+        return row is not None and self._move(row["batch"], ChangeState.PARKED, waits)
+
+    def claim(self) -> Batch | None:
+        """Take the oldest waiting batch, or None. Looking alone writes nothing."""
+        oldest = CHANGE.select(CHANGE.batch).where(CHANGE.state == ChangeState.WAITING.value)
+        while (batch_id := self.db.value(oldest.order_by(CHANGE.id))) is not None:
+            batch = self._claim(str(batch_id))
+            if batch is not None:
+                return batch
+        return None
+
+    @transaction
+    def _claim(self, batch_id: str) -> Batch | None:
+        """Take this batch; None when somebody else did, or when it cannot be read any more."""
+        taken = {"state": ChangeState.WORKING.value}
+        if not self._move(batch_id, ChangeState.WAITING, taken):
+            return None
+        changes = tuple(self.of_batch(batch_id))
+        if any(each.reason == UNREADABLE for each in changes):
+            self._refuse(batch_id, ChangeState.WORKING, UNREADABLE, {})
+            return None
+        return Batch(batch_id, changes)
+
+    @transaction
+    def settle(self, batch: Batch, landed: Landed) -> None:
+        """Store what became of it."""
+        if landed.commit is not None:
+            values = {"state": ChangeState.COMMITTED.value, "commit_sha": landed.commit}
+            self._move(batch.batch_id, ChangeState.WORKING, {**values, **_FORGOTTEN, "reason": ""})
+            self._leave(batch, landed.commit)
+            return
+        values = {"state": ChangeState.CONFLICT.value, "reason": ""}
+        self._move(batch.batch_id, ChangeState.WORKING, values)
+        for change_id, theirs in landed.conflicts.items():
+            told = {"theirs": self._sealed(theirs.text), "theirs_blob": theirs.blob}
+            change = CHANGE.update({**told, "reason": "change-conflict"})
+            self.db.change(change.where(CHANGE.change_id == change_id))
+
+    def _leave(self, batch: Batch, commit: str) -> None:
+        """Note which blob the commit left in each file's place."""
+        for each in batch.changes:
+            if each.text is not None:
+                left = CHANGE.update({"left_blob": blob_of(each.text, commit)})
+                self.db.change(left.where(CHANGE.change_id == each.change_id))
+
+    @transaction
+    def refuse(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
+        """Note that it will never be made, and why."""
+        self._refuse(batch.batch_id, ChangeState.WORKING, reason, arguments)
+
+    @transaction
+    def put_back(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
+        """Let it wait on, and say why."""
+        why = {"reason": reason, "arguments": dumped(dict(arguments))}
+        waits = {"state": ChangeState.WAITING.value, **why}
+        self._move(batch.batch_id, ChangeState.WORKING, waits)
+
+    @transaction
+    def count_refusal(self, batch: Batch) -> int:
+        """Note that the repository refused it once more; return how often it did so far."""
+        mine = CHANGE.batch == batch.batch_id
+        self.db.change(CHANGE.update({"refusals": CHANGE.refusals + 1}).where(mine))
+        return int(self.db.value(CHANGE.select(fn.MAX(CHANGE.refusals)).where(mine)) or 0)
+
+    @transaction
+    def park(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
+        """Let it wait for a person's `retry`, and say why; others go on."""
+        why = {"reason": reason, "arguments": dumped(dict(arguments))}
+        parked = {"state": ChangeState.PARKED.value, **why}
+        self._move(batch.batch_id, ChangeState.WORKING, parked)
+
+    @transaction
+    def release(self) -> int:
+        """Put back what a dead owner left `working`; return how many changes."""
+        is_left = CHANGE.state == ChangeState.WORKING.value
+        return self.db.change(CHANGE.update({"state": ChangeState.WAITING.value}).where(is_left))
+
+    def stands(self, change_id: str) -> bool:
+        """Return whether it is there still: who asked for it may have deleted everything."""
+        this = CHANGE.select(CHANGE.id).where(CHANGE.change_id == change_id)
+        return self.db.row(this) is not None
+
+    @transaction
+    def forget(self, by: str) -> int:
+        """Delete every row of a person, waiting ones too; return how many."""
+        return self.db.change(CHANGE.delete().where(CHANGE.by_whom == by))
+
+    def _refuse(
+        self, batch_id: str, state: ChangeState, reason: str, arguments: Mapping[str, object]
+    ) -> bool:
+        why = {"reason": reason, "arguments": dumped(dict(arguments))}
+        return self._move(
+            batch_id, state, {"state": ChangeState.REFUSED.value, **why, **_FORGOTTEN}
+        )
+
+    def _move(self, batch_id: str, state: ChangeState, values: Mapping[str, object]) -> bool:
+        """Change every row of a batch that stands at `state`; False when none does."""
+        moved = CHANGE.update({**values, "updated_at": iso(self._clock())})
+        stands = (CHANGE.batch == batch_id) & (CHANGE.state == state.value)
+        self.db.bump()
+        return self.db.change(moved.where(stands)) > 0
+
+    def _sealed(self, text: str | None) -> str | None:
+        return None if text is None else self._cipher.seal(text)
+
+    def _change(self, row: Row) -> Change:
+        text = opened(self._cipher, row["text"]) if row["text"] else None
+        change = Change(
+            change_id=row["change_id"],
+            batch=row["batch"],
+            dataset=row["dataset"],
+            kind=ChangeKind(row["kind"]),
+            path=row["path"],
+            before=row["before_blob"],
+            text=text,
+            editor=Editor(row["editor_name"], row["editor_email"]),
+            by=row["by_whom"],
+            subject=row["subject"],
+            created_at=from_iso(row["created_at"]),
+            state=ChangeState(row["state"]),
+            commit=row["commit_sha"],
+            theirs=self._theirs(row),
+            reason=row["reason"],
+            arguments=loaded(row["arguments"]),
+            left=row["left_blob"],
+        )
+        is_lost = row["text"] and text is None
+        return replace(change, reason=UNREADABLE) if is_lost else change
+
+    def _theirs(self, row: Row) -> Theirs | None:
+        if row["state"] != ChangeState.CONFLICT or not row["reason"]:
+            return None
+        sealed: Any = row["theirs"]
+        text = opened(self._cipher, sealed) if sealed else None
+        return Theirs(row["theirs_blob"], text)

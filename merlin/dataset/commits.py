@@ -1,0 +1,237 @@
+"""Rows of commits and what they led to; fulfils `build.gather.Journal`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from peewee import fn
+
+from merlin.core.clock import iso
+from merlin.core.killpoint import reached
+from merlin.course.catalogue import follow_course, not_whole
+from merlin.dataset.builds import Build, build_of
+from merlin.dataset.example import Example
+from merlin.dataset.file_index import Origin, drop_taught, follow_examples, keep_taught
+from merlin.dataset.finding import Finding
+from merlin.dataset.gather import Line, NewBuild, Outcome
+from merlin.dataset.spec import dumped_spec
+from merlin.dataset.verdicts import WAITING, Verdict, Word, move, verdict_of, verdicts
+from merlin.db.database import Database, Row, transaction
+from merlin.db.tables import BUILD, COMMIT, FINDING, SERVING, VERDICT
+from merlin.db.values import dumped, plain
+from merlin.git.source import Commit
+from merlin.training.promote import START_ANEW
+
+# Failed stays as it is: what it says is as true off the line as on it.
+_OPEN = (Word.BUILT, Word.HELD, Word.TRAINING)
+
+
+class JournalRows:
+    """The branch's first-parent line as it was seen, commit by commit."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def line(self) -> Line:
+        """Return what is recorded of the branch's first-parent line."""
+        on_line = COMMIT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
+        rows = self.db.rows(COMMIT.select(COMMIT.sha, COMMIT.position).where(on_line))
+        newest = max((row["position"] for row in rows), default=0)
+        return Line(frozenset(row["sha"] for row in rows), newest)
+
+    def next_number(self, dataset: str) -> int:
+        """Return the number of the dataset's next build, 1 for the first."""
+        whole = (BUILD.dataset == dataset) & (BUILD.is_whole == 1)
+        highest = BUILD.select(fn.MAX(BUILD.number)).where(whole)
+        return int(self.db.value(highest) or 0) + 1
+
+    def latest(self, dataset: str) -> Verdict | None:
+        """Return the newest verdict on the line that wished for something, or None.
+
+        Unchanged ones wish for what the one before them does. A removed dataset wishes nothing.
+        """
+        on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
+        is_wish = (VERDICT.wish != "") & (VERDICT.word != Word.UNCHANGED.value)
+        says = is_wish | (VERDICT.word == Word.REMOVED.value)
+        found = verdicts().where((VERDICT.dataset == dataset) & on_line & says)
+        row = self.db.row(found.order_by(VERDICT.position.desc()))
+        return None if row is None or not row["wish"] else verdict_of(row)
+
+    def build_of(self, dataset: str, digest: str) -> Build | None:
+        """Return the dataset's build with these bytes."""
+        same = (BUILD.dataset == dataset) & (BUILD.digest == digest) & (BUILD.is_whole == 1)
+        row = self.db.row(BUILD.select().where(same))
+        return None if row is None else build_of(row)
+
+    def drop_unfinished(self) -> None:
+        """Forget the builds of a `prepare` that was cut off; nobody else may be at one."""
+        for row in self.db.rows(BUILD.select(BUILD.id).where(BUILD.is_whole == 0)):
+            drop_taught(self.db, row["id"])
+            self.db.change(BUILD.delete().where(BUILD.id == row["id"]))
+
+    def prepare(self, commit: Commit, outcome: Outcome, at: datetime) -> Outcome:
+        """Store the examples and the build of an outcome; return it as `record` takes it.
+
+        They are many: written in portions, so that other writers wait for moments only. Until
+        `record` the build is not whole and the commit not on the line, which is how a crash
+        leaves them too. The returned outcome holds no examples, to let go of their memory.
+        """
+        seen = outcome.checked
+        if not (seen.is_read if seen else outcome.word is Word.REMOVED):
+            return outcome
+        self.db.transact(lambda: self._announce(commit, at))
+        examples = seen.examples if seen else ()
+        origins = follow_examples(self.db, outcome.dataset, commit, examples)
+        build = outcome.build
+        if outcome.new_build is not None:
+            digest = outcome.new_build.content.digest
+            build = self.build_of(outcome.dataset, digest)
+            build = build or self._fill(outcome.dataset, outcome.new_build, examples, origins, at)
+        checked = seen.without_examples() if seen else None
+        return replace(outcome, checked=checked, build=build, new_build=None)
+
+    def _announce(self, commit: Commit, at: datetime) -> None:
+        """Store a commit that is not on the line yet, for rows that name it."""
+        if self.db.row(COMMIT.select(COMMIT.sha).where(COMMIT.sha == commit.sha)) is None:
+            self.db.put(COMMIT.insert({**_commit_row(commit, at), "position": None}))
+
+    def _fill(
+        self,
+        dataset: str,
+        new: NewBuild,
+        examples: Sequence[Example],
+        origins: Mapping[str, Origin],
+        at: datetime,
+    ) -> Build:
+        row = {**_build_row(dataset, new, at), "is_whole": 0}
+        build_id = self.db.transact(lambda: self.db.add(BUILD, row))
+        keep_taught(self.db, build_id, new.content.manifest, examples, origins)
+        reached("commit.rows_stored")
+        return build_of({**row, "id": build_id})
+
+    @transaction
+    def record(self, commit: Commit, outcomes: Sequence[Outcome], at: datetime) -> None:
+        """Store the commit with its prepared outcomes: verdicts, builds, findings; all or none.
+
+        The courses follow in the same transaction. A commit that stands on the line already is
+        left as it is. One that had left the line and comes back is told anew: its old verdicts
+        give way to these.
+        """
+        if not self._enter(commit, at):
+            return
+        for outcome in outcomes:
+            if outcome.word is Word.REMOVED:
+                self._give_up(outcome.dataset, at)
+            follow_course(self.db, outcome.dataset, outcome.checked, at)
+            build_id = self._show(outcome)
+            verdict_id = self.db.add(VERDICT, _verdict_row(commit, outcome, build_id, at))
+            findings = outcome.checked.findings if outcome.checked else ()
+            self.db.add_many(FINDING, (_finding_row(verdict_id, each) for each in findings))
+
+    def _give_up(self, dataset: str, at: datetime) -> None:
+        """Let what waits of a removed dataset wait no longer."""
+        move(self.db, WAITING, Word.SUPERSEDED, at, VERDICT.dataset == dataset)
+
+    def _enter(self, commit: Commit, at: datetime) -> bool:
+        """Put the commit on the line; False when it is there."""
+        known = self.db.row(COMMIT.select(COMMIT.position).where(COMMIT.sha == commit.sha))
+        if known is None:
+            self.db.put(COMMIT.insert(_commit_row(commit, at)))
+            return True
+        if known["position"] is not None:
+            return False
+        back = COMMIT.update({"position": commit.position, "seen_at": iso(at)})
+        self.db.change(back.where(COMMIT.sha == commit.sha))
+        self.db.change(VERDICT.delete().where(VERDICT.commit_sha == commit.sha))
+        return True
+
+    def _show(self, outcome: Outcome) -> int | None:
+        """Make the outcome's build one that everybody sees; return its row."""
+        if outcome.build is None:
+            return None
+        build_id = outcome.build.build_id
+        self.db.change(BUILD.update({"is_whole": 1}).where(BUILD.id == build_id))
+        return build_id
+
+    @transaction
+    def leave_line(self, after: int, at: datetime) -> int:
+        """Take commits after this position off the line (history was rewritten).
+
+        Their waiting and training verdicts become superseded. Where a commit that left had
+        been considered for serving, promotion starts anew; a pin stays. Returns how many
+        commits left.
+        """
+        left = self.db.change(COMMIT.update({"position": None}).where(COMMIT.position > after))
+        gone = VERDICT.position > after
+        why = {"reason": "verdict-history"}
+        move(self.db, _OPEN, Word.SUPERSEDED, at, gone, change=why)
+        self.db.change(VERDICT.update({"position": None}).where(gone))
+        self.db.change(SERVING.update({"position": START_ANEW}).where(SERVING.position > after))
+        if left:
+            not_whole(self.db)
+            self.db.bump()
+        return left
+
+
+def _commit_row(commit: Commit, at: datetime) -> Row:
+    return {
+        "sha": commit.sha,
+        "parent": commit.parent,
+        "position": commit.position,
+        "author_name": plain(commit.author_name),
+        "author_email": plain(commit.author_email),
+        "committed_at": iso(commit.committed_at),
+        "subject": plain(commit.subject),
+        "message": plain(commit.message),
+        "seen_at": iso(at),
+    }
+
+
+def _verdict_row(commit: Commit, outcome: Outcome, build_id: int | None, at: datetime) -> Row:
+    return {
+        "commit_sha": commit.sha,
+        "dataset": outcome.dataset,
+        "position": commit.position,
+        "word": outcome.word.value,
+        "wish": outcome.wish,
+        "spec": dumped_spec(outcome.checked.spec if outcome.checked else None),
+        "reason": outcome.reason,
+        "arguments": dumped(dict(outcome.arguments or {})),
+        "build_id": build_id,
+        "job_id": None,
+        "seen_at": iso(at),
+        "updated_at": iso(at),
+    }
+
+
+def _build_row(dataset: str, new: NewBuild, at: datetime) -> Row:
+    # The examples are rows of their own; here they would be read with every look at a build.
+    manifest = {key: value for key, value in new.content.manifest.items() if key != "examples"}
+    counts, tokens = manifest["counts"], manifest["tokens"]
+    return {
+        "dataset": dataset,
+        "number": new.number,
+        "digest": new.content.digest,
+        "folder": new.folder,
+        "system": plain(str(manifest["system"])),
+        "train": counts["train"],
+        "test": counts["test"],
+        "train_tokens": tokens["train"],
+        "test_tokens": tokens["test"],
+        "manifest": dumped(manifest),
+        "created_at": iso(at),
+    }
+
+
+def _finding_row(verdict_id: int, finding: Finding) -> Row:
+    return {
+        "verdict_id": verdict_id,
+        "path": plain(finding.path),
+        "line": finding.line,
+        "col": finding.column,
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "arguments": dumped(dict(finding.arguments)),
+    }

@@ -1,0 +1,99 @@
+"""An example as YAML: written anew, or reworded in place.
+
+Writing an example: the one short form in which Merlin writes a conversation as YAML.
+
+    messages:
+      - user: One line stays as it is.
+      - assistant: |
+          Several lines stand below a bar.
+    tags: [one, two]
+
+Every text is written in the plainest way (`merlin.dataset.yaml_values`) that the reader reads
+back as it was.
+
+Rewording: other words in an example's file, the rest of it as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from merlin.core.errors import Refused
+from merlin.core.messages import Message
+from merlin.dataset.example import Example, read_example, said
+from merlin.dataset.finding import short
+from merlin.dataset.yaml_values import as_json, below_key, in_brackets
+
+_SHORT_ROLES = ("system", "user", "assistant")
+
+
+def write_example(example: Example) -> str:
+    """Return the example as a file's text; reading it gives the same example.
+
+    Line ends after a message are left out, as reading does. A text with a sign that no example
+    may hold is written all the same: the check tells of it.
+    """
+    return "".join(f"{line}\n" for line in _lines(example))
+
+
+def _lines(example: Example) -> Iterator[str]:
+    yield "messages:"
+    for message in example.messages:
+        yield from _message_yaml(message)
+    if example.tags:
+        yield f"tags: [{', '.join(in_brackets(tag) for tag in example.tags)}]"
+    if example.split:
+        yield f"split: {example.split}"
+    if example.source:
+        yield f"source: {below_key(example.source, '|-', 2)}"
+    if example.note:
+        yield f"note: {below_key(example.note, '|-', 2)}"
+    if example.tools:
+        yield f"tools: {as_json(list(example.tools))}"
+
+
+def _message_yaml(message: Message) -> Iterator[str]:
+    content = said(message.content)
+    if message.role in _SHORT_ROLES and not message.extra:
+        yield f"  - {message.role}: {below_key(content, '|', 6)}"
+        return
+    yield f"  - role: {message.role}"
+    if content or "tool_calls" not in message.extra:
+        yield f"    content: {below_key(content, '|', 6)}"
+    for key, value in message.extra.items():
+        yield f"    {key}: {as_json(value)}"
+
+
+def parsed(text: str | None) -> Example | None:
+    """Return the example that a file's text says, None for a broken one."""
+    return read_example((text or "").encode("utf-8", "surrogatepass"))[0]
+
+
+def reworded(
+    text: str | None,
+    question: str | None = None,
+    answer: str | None = None,
+    tags: Sequence[str] | None = None,
+) -> str:
+    """Return the example with another first question, last answer or other tags; None: as it was.
+
+    Raises Refused for one that cannot be read: it can only be replaced as a whole.
+    """
+    example = parsed(text)
+    if example is None:
+        raise Refused("the example is broken", "example-broken")
+    messages = list(example.messages)
+    first = next(place for place, each in enumerate(messages) if each.role == "user")
+    if question is not None:
+        messages[first] = replace(messages[first], content=question)
+    if answer is not None:
+        messages[-1] = replace(messages[-1], content=answer)
+    kept = example.tags if tags is None else tuple(tags)
+    return write_example(replace(example, messages=tuple(messages), tags=kept))
+
+
+def first_words(text: str | None, length: int = 80) -> str:
+    """Return an example's first question, short; nothing for a broken one."""
+    example = parsed(text)
+    return short(" ".join(example.question.split()), length) if example else ""

@@ -1,0 +1,435 @@
+"""Rows of the files of datasets at the newest commit, and of who wrote each example.
+
+Rows of examples: who wrote each as it stands now, and each as a build taught it.
+
+The author of an example is the author of the newest commit that changed its blob, as far as
+commits were seen; of those seen at first, that commit's author. Texts are kept once, however many
+builds teach them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+from operator import or_
+from typing import Any
+
+from peewee import JOIN, Select, fn
+
+from merlin.app.reports import whole_builds
+from merlin.core.clock import from_iso
+from merlin.core.errors import NotFound
+from merlin.core.killpoint import reached
+from merlin.course.catalogue import changed
+from merlin.dataset.builds import Build, build_of
+from merlin.dataset.example import Example
+from merlin.dataset.files import DatasetCard, FileText, Writing
+from merlin.dataset.finding import Finding, Severity, short
+from merlin.dataset.layout import EXAMPLES
+from merlin.dataset.lint import normal
+from merlin.dataset.spec import spec_of
+from merlin.db.database import CHUNK, PORTION, Database, Row, portions, transaction
+from merlin.db.tables import (
+    BUILD,
+    BUILD_EXAMPLE,
+    CHANGE,
+    COMMIT,
+    DATASET_FILE,
+    DATASET_TEXT,
+    DATASET_TREE,
+    EXAMPLE,
+    EXAMPLE_TEXT,
+    FINDING,
+    VERDICT,
+)
+from merlin.db.values import dumped, loaded, plain
+from merlin.git.source import Commit
+
+_COMING = ""  # stands for the tree of a dataset whose files are still being written
+
+
+class EditingRows:
+    """The files of all datasets as they lie at the newest commit."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def datasets(self) -> list[DatasetCard]:
+        """Return every dataset that lies at the newest commit, by name."""
+        count = fn.COUNT(DATASET_FILE.path).alias("examples")
+        joined = (DATASET_FILE.dataset == DATASET_TREE.dataset) & _is_example()
+        query = (
+            DATASET_TREE.select(DATASET_TREE.dataset, count)
+            .join(DATASET_FILE, JOIN.LEFT_OUTER, on=joined)
+            .where(DATASET_TREE.tree != _COMING)
+            .group_by(DATASET_TREE.dataset)
+        )
+        rows = sorted(self.db.rows(query), key=lambda row: str(row["dataset"]))
+        return [
+            DatasetCard(row["dataset"], self._title(row["dataset"]), row["examples"])
+            for row in rows
+        ]
+
+    def _title(self, dataset: str) -> Mapping[str, str]:
+        row = self._verdict(dataset)
+        spec = spec_of(row["spec"]) if row else None
+        return spec.title if spec else {}
+
+    def _verdict(self, dataset: str) -> Row | None:
+        """Return the newest verdict of a dataset on the line."""
+        on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
+        query = VERDICT.select().where((VERDICT.dataset == dataset) & on_line)
+        return self.db.row(query.order_by(VERDICT.position.desc()))
+
+    def examples(self, dataset: str, offset: int = 0, limit: int = 20) -> list[FileText]:
+        """Return example files by id, broken ones too."""
+        mine = _files().where((DATASET_FILE.dataset == dataset) & _is_example())
+        return self._read(mine.order_by(DATASET_FILE.path).offset(offset).limit(limit))
+
+    def following(self, dataset: str, after: str, limit: int) -> list[FileText]:
+        """Return the example files whose ids come after one, by id; "" begins with the first."""
+        later = DATASET_FILE.path > (f"{EXAMPLES}{after}.yaml" if after else "")
+        mine = _files().where((DATASET_FILE.dataset == dataset) & _is_example() & later)
+        return self._read(mine.order_by(DATASET_FILE.path).limit(limit))
+
+    def find(self, words: str, dataset: str | None = None, limit: int = 20) -> list[FileText]:
+        """Return example files that say all these words, by dataset and id."""
+        query = _files().where(_is_example())
+        if dataset is not None:
+            query = query.where(DATASET_FILE.dataset == dataset)
+        wanted = normal(words).split()
+        found = []
+        for each in self._read(query.order_by(DATASET_FILE.dataset, DATASET_FILE.path)):
+            said = normal(f"{each.example_id} {each.text or ''}")
+            if all(word in said for word in wanted):
+                found.append(each)
+                if len(found) == limit:
+                    break
+        return found
+
+    def one(self, dataset: str, example_id: str) -> FileText:
+        """Return one example's file. Raises NotFound."""
+        path = f"{EXAMPLES}{example_id}.yaml"
+        named = (DATASET_FILE.dataset == dataset) & (DATASET_FILE.path == path)
+        found = self._read(_files().where(named))
+        if not found:
+            told = {"dataset": short(dataset), "example": short(example_id)}
+            raise NotFound(f"no example {example_id} in {dataset}", "change-no-example", **told)
+        return found[0]
+
+    def files(self, dataset: str) -> list[FileText]:
+        """Return all files of a dataset by path, as the checker wants them."""
+        mine = _files().where(DATASET_FILE.dataset == dataset)
+        return self._read(mine.order_by(DATASET_FILE.path))
+
+    def blobs(self, dataset: str) -> Mapping[str, str]:
+        """Return path -> blob of all files of a dataset."""
+        mine = DATASET_FILE.select().where(DATASET_FILE.dataset == dataset)
+        return {row["path"]: row["blob"] for row in self.db.rows(mine)}
+
+    def findings(self, dataset: str) -> list[Finding]:
+        """Return what the checker found in the dataset at the newest commit that changed it."""
+        verdict = self._verdict(dataset)
+        if verdict is None:
+            return []
+        found = FINDING.select().where(FINDING.verdict_id == verdict["id"]).order_by(FINDING.id)
+        return [_finding(row) for row in self.db.rows(found)]
+
+    def example_ids(self, dataset: str) -> list[str]:
+        """Return the ids of a dataset's examples, in order."""
+        mine = DATASET_FILE.select(DATASET_FILE.path)
+        rows = self.db.rows(mine.where((DATASET_FILE.dataset == dataset) & _is_example()))
+        return sorted(_id(row["path"]) for row in rows)
+
+    def text(self, blob: str) -> str | None:
+        """Return the text of a file as it lies or lay there, None where it is not kept."""
+        found = self.db.value(
+            DATASET_TEXT.select(DATASET_TEXT.text).where(DATASET_TEXT.blob == blob)
+        )
+        return None if found is None else str(found)
+
+    def taught(self, dataset: str, example_id: str) -> tuple[str, str] | None:
+        """Return the first and the last build that holds an example, None for none."""
+        numbers = fn.MIN(BUILD.number).alias("first"), fn.MAX(BUILD.number).alias("last")
+        holds = whole_builds(*numbers).join(BUILD_EXAMPLE, on=(BUILD_EXAMPLE.build_id == BUILD.id))
+        mine = (BUILD_EXAMPLE.dataset == dataset) & (BUILD_EXAMPLE.example_id == example_id)
+        row = self.db.row(holds.where(mine))
+        if row is None or row["first"] is None:
+            return None
+        return f"{dataset}-{row['first']}", f"{dataset}-{row['last']}"
+
+    def versions(self, dataset: str, example_id: str) -> list[Writing]:
+        """Return the commits that wrote an example, newest first, as far as they were seen."""
+        wrote = (
+            table.select(table.commit_sha).where(
+                (table.dataset == dataset) & (table.example_id == example_id)
+            )
+            for table in (EXAMPLE, BUILD_EXAMPLE)
+        )
+        mine = COMMIT.select().where(reduce(or_, (COMMIT.sha.in_(each) for each in wrote)))
+        newest = mine.order_by(COMMIT.committed_at.desc(), COMMIT.position.desc())
+        return [_writing(row) for row in self.db.rows(newest)]
+
+    def newest_build(self, dataset: str) -> Build | None:
+        """Return the dataset's newest build, None before the first."""
+        mine = whole_builds().where(BUILD.dataset == dataset).order_by(BUILD.id.desc())
+        row = self.db.row(mine)
+        return None if row is None else build_of(row)
+
+    def _read(self, query: Select) -> list[FileText]:
+        return [
+            FileText(row["dataset"], row["path"], row["blob"], row["text"])
+            for row in self.db.rows(query)
+        ]
+
+    def newest(self) -> str | None:
+        """Return the newest commit on the line, None before the first."""
+        on_line = COMMIT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
+        newest = COMMIT.select(COMMIT.sha).where(on_line).order_by(COMMIT.position.desc())
+        found = self.db.value(newest)
+        return None if found is None else str(found)
+
+    def trees(self) -> Mapping[str, str]:
+        """Return dataset -> tree id of what is kept."""
+        return {row["dataset"]: row["tree"] for row in self.db.rows(DATASET_TREE.select())}
+
+    def unknown(self, blobs: Sequence[str]) -> list[str]:
+        """Return those of the blobs whose text is not kept."""
+        known: set[str] = set()
+        for at in range(0, len(blobs), CHUNK):
+            asked = DATASET_TEXT.blob.in_(list(blobs[at : at + CHUNK]))
+            rows = self.db.rows(DATASET_TEXT.select(DATASET_TEXT.blob).where(asked))
+            known.update(row["blob"] for row in rows)
+        return [blob for blob in blobs if blob not in known]
+
+    def add(self, texts: Mapping[str, str | None]) -> None:
+        """Keep texts by blob."""
+        rows = ({"blob": blob, "text": text} for blob, text in texts.items())
+        for portion in portions(rows, size=lambda row: len(row["text"] or "")):
+            self.db.add_missing(DATASET_TEXT, portion)
+
+    def keep(self, dataset: str, tree: str, files: Mapping[str, str]) -> None:
+        """Make path -> blob the dataset's files; texts that nobody needs any more are dropped.
+
+        Only what differs is written: one edit of a large dataset holds up nobody. Only the daemon
+        writes here, so what is known is read before anybody has to wait.
+        """
+        known = self.blobs(dataset)
+        gone = [path for path in known if files.get(path) != known[path]]
+        new = [path for path in sorted(files) if known.get(path) != files[path]]
+        rows = [{"dataset": dataset, "path": path, "blob": files[path]} for path in new]
+        if not self.db.row(DATASET_TREE.select().where(DATASET_TREE.dataset == dataset)):
+            # In no list yet: its files come a few at a time, and it stands in the lists at last.
+            self.db.put(DATASET_TREE.insert({"dataset": dataset, "tree": _COMING}))
+            for portion in portions(rows):
+                self.db.add_many(DATASET_FILE, portion)
+            rows = []
+        self._switch(dataset, tree, gone, rows)
+        self._sweep()
+
+    @transaction
+    def _switch(self, dataset: str, tree: str, gone: Sequence[str], new: Sequence[Row]) -> None:
+        self._forget(dataset, gone)
+        self.db.add_many(DATASET_FILE, new)
+        self.db.change(DATASET_TREE.delete().where(DATASET_TREE.dataset == dataset))
+        self.db.put(DATASET_TREE.insert({"dataset": dataset, "tree": tree}))
+        changed(self.db)  # the catalogue shows the texts of materials
+        self.db.bump()
+
+    def drop(self, dataset: str) -> None:
+        """Forget a dataset that lies there no more."""
+        self._drop(dataset)
+        self._sweep()
+
+    @transaction
+    def _drop(self, dataset: str) -> None:
+        for table in (DATASET_FILE, DATASET_TREE):
+            self.db.change(table.delete().where(table.dataset == dataset))
+        changed(self.db)  # the catalogue shows the texts of materials
+        self.db.bump()
+
+    def _forget(self, dataset: str, paths: Sequence[str]) -> None:
+        for at in range(0, len(paths), CHUNK):
+            named = DATASET_FILE.path.in_(list(paths[at : at + CHUNK]))
+            self.db.change(DATASET_FILE.delete().where((DATASET_FILE.dataset == dataset) & named))
+
+    def _sweep(self) -> None:
+        used = DATASET_FILE.select(DATASET_FILE.blob)
+        # What an editor changed can be put back as it was.
+        had_file = CHANGE.before_blob.is_null(False)  # noqa: FBT003 - peewee's own signature
+        known = CHANGE.select(CHANGE.before_blob).where(had_file)
+        is_free = DATASET_TEXT.blob.not_in(used) & DATASET_TEXT.blob.not_in(known)
+        free = self.db.rows(DATASET_TEXT.select(DATASET_TEXT.blob).where(is_free))
+        for portion in portions([row["blob"] for row in free], CHUNK):
+            # Asked again: an editor may have taken one up a moment ago.
+            these = DATASET_TEXT.blob.in_(portion)
+            self.db.joined(partial(self.db.change, DATASET_TEXT.delete().where(these & is_free)))
+
+
+def _id(path: str) -> str:
+    return path.removeprefix(EXAMPLES).removesuffix(".yaml")
+
+
+def _is_example() -> Any:
+    return fn.SUBSTR(DATASET_FILE.path, 1, len(EXAMPLES)) == EXAMPLES
+
+
+def _files() -> Select:
+    columns = (DATASET_FILE.dataset, DATASET_FILE.path, DATASET_FILE.blob, DATASET_TEXT.text)
+    query = DATASET_FILE.select(*columns)
+    return query.join(DATASET_TEXT, on=(DATASET_TEXT.blob == DATASET_FILE.blob))
+
+
+def _writing(row: Row) -> Writing:
+    return Writing(row["sha"], row["author_name"], from_iso(row["committed_at"]), row["subject"])
+
+
+def _finding(row: Row) -> Finding:
+    return Finding(
+        path=row["path"],
+        line=row["line"],
+        column=row["col"],
+        rule=row["rule"],
+        severity=Severity(row["severity"]),
+        arguments=loaded(row["arguments"]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The commit that an example's present blob came from, as far as seen."""
+
+    blob: str
+    commit_sha: str
+
+
+def follow_examples(
+    db: Database, dataset: str, commit: Commit, examples: Sequence[Example]
+) -> dict[str, Origin]:
+    """Let the dataset's example rows stand as at `commit`; return each example's origin by id.
+
+    Written in portions. Cut off in the middle, the same call goes on to the same rows.
+    """
+    known = _origins(db, dataset)
+    here = {each.id: each.blob for each in examples}
+    for gone in portions(sorted(known.keys() - here.keys())):
+        db.joined(partial(_forget, db, dataset, gone))
+    changed = {
+        example_id: Origin(blob, commit.sha)
+        for example_id, blob in here.items()
+        if example_id not in known or known[example_id].blob != blob
+    }
+    for portion in portions(changed.items()):
+        db.joined(partial(_put, db, dataset, dict(portion)))
+    return known | changed
+
+
+def _origins(db: Database, dataset: str) -> dict[str, Origin]:
+    columns = EXAMPLE.select(EXAMPLE.example_id, EXAMPLE.blob, EXAMPLE.commit_sha)
+    rows = db.rows(columns.where(EXAMPLE.dataset == dataset))
+    return {row["example_id"]: Origin(row["blob"], row["commit_sha"]) for row in rows}
+
+
+def _forget(db: Database, dataset: str, example_ids: Sequence[str]) -> None:
+    for start in range(0, len(example_ids), CHUNK):
+        named = EXAMPLE.example_id.in_(list(example_ids[start : start + CHUNK]))
+        db.change(EXAMPLE.delete().where((EXAMPLE.dataset == dataset) & named))
+
+
+def _put(db: Database, dataset: str, origins: Mapping[str, Origin]) -> None:
+    _forget(db, dataset, list(origins))
+    authors = _authors(db, origins.values())
+    db.add_many(EXAMPLE, (_example_row(dataset, *pair, authors) for pair in origins.items()))
+
+
+def _authors(db: Database, origins: Iterable[Origin]) -> dict[str, str]:
+    """Return the authors of the origins' commits as they are called now.
+
+    Asked in the transaction that writes them down: one may have been erased a moment ago.
+    """
+    authors: dict[str, str] = {}
+    for shas in portions(sorted({origin.commit_sha for origin in origins}), CHUNK):
+        asked = COMMIT.select(COMMIT.sha, COMMIT.author_name).where(COMMIT.sha.in_(shas))
+        authors |= {row["sha"]: row["author_name"] for row in db.rows(asked)}
+    return authors
+
+
+def _example_row(dataset: str, example_id: str, origin: Origin, authors: Mapping[str, str]) -> Row:
+    return {
+        "dataset": dataset,
+        "example_id": example_id,
+        "blob": origin.blob,
+        "commit_sha": origin.commit_sha,
+        "author": authors[origin.commit_sha],
+    }
+
+
+def keep_taught(
+    db: Database,
+    build_id: int,
+    manifest: Mapping[str, Any],
+    examples: Iterable[Example],
+    origins: Mapping[str, Origin],
+) -> None:
+    """Store what a build teaches: every example with its text as built and its origin.
+
+    Written in portions, texts first.
+    """
+    system, dataset = str(manifest["system"]), str(manifest["dataset"])
+    digests: dict[str, str] = {}
+
+    def texts() -> Iterator[Row]:
+        for each in examples:
+            row = _text_row(each, system)
+            digests[each.id] = row["digest"]
+            yield row
+
+    for portion in portions(texts(), size=_length):
+        db.add_missing(EXAMPLE_TEXT, portion)
+    for told in portions(manifest["examples"]):
+        db.joined(partial(_add_taught, db, build_id, dataset, told, digests, origins))
+        reached("commit.portion_stored")
+
+
+def _length(row: Row) -> int:
+    return len(row["messages"]) + len(row["words"])
+
+
+def _add_taught(
+    db: Database,
+    build_id: int,
+    dataset: str,
+    told: Sequence[Mapping[str, Any]],
+    digests: Mapping[str, str],
+    origins: Mapping[str, Origin],
+) -> None:
+    authors = _authors(db, (origins[each["id"]] for each in told))
+    rows = (
+        {
+            **_example_row(dataset, each["id"], origins[each["id"]], authors),
+            "build_id": build_id,
+            "split": each["split"],
+            "tokens": each["tokens"],
+            "text_digest": digests[each["id"]],
+        }
+        for each in told
+    )
+    db.add_many(BUILD_EXAMPLE, rows)
+
+
+def drop_taught(db: Database, build_id: int) -> None:
+    """Forget in portions what a build teaches; texts that nothing teaches stay."""
+    mine = BUILD_EXAMPLE.build_id == build_id
+    some = BUILD_EXAMPLE.select(BUILD_EXAMPLE.example_id).where(mine).limit(PORTION)
+    while db.change(BUILD_EXAMPLE.delete().where(mine & BUILD_EXAMPLE.example_id.in_(some))):
+        pass
+
+
+def _text_row(example: Example, system: str) -> Row:
+    messages = dumped([message.as_json() for message in example.with_system(system)])
+    said = [each.content for each in example.messages if each.role in ("user", "assistant")]
+    words = plain("\n".join(normal(content) for content in said))
+    digest = hashlib.sha256(messages.encode()).hexdigest()
+    return {"digest": digest, "messages": messages, "words": words}

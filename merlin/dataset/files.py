@@ -1,0 +1,221 @@
+"""Files of a dataset as an editor sees them: as they are, and with waiting changes.
+
+What editors are shown of the datasets: the files as they lie at the newest commit.
+
+Who edits reads here, asks for a `dataset.change.Change`, and sees the new file here as soon as
+its commit has been fetched. The daemon keeps the files (`keep_books`); they are a cache of git.
+
+Waiting: the files of a dataset as they will lie once the changes that wait are commits.
+
+Who edits a file twice in a row builds on their own first edit, though no commit holds it yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Protocol
+
+from merlin.dataset import layout
+from merlin.dataset.changes import Change, is_place
+from merlin.dataset.finding import Finding
+from merlin.dataset.layout import EXAMPLES, Limits
+from merlin.dataset.spec import Localised
+from merlin.git.source import EXECUTABLE, FILE, Entry, Source
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetCard:
+    """One dataset as a list shows it; `title` is empty where dataset.yaml could not be read."""
+
+    name: str
+    title: Localised
+    examples: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileText:
+    """One file; `text` is None when its bytes are no text. `path` is within the dataset."""
+
+    dataset: str
+    path: str
+    blob: str
+    text: str | None
+
+    @property
+    def example_id(self) -> str:
+        """Return the example's id that the path says."""
+        return self.path.removeprefix(EXAMPLES).removesuffix(".yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """One commit that wrote an example: by whom, when, and its first line."""
+
+    commit: str
+    author: str
+    at: datetime
+    subject: str
+
+
+class Bookshelf(Protocol):
+    """The files of all datasets, for reading."""
+
+    def datasets(self) -> list[DatasetCard]:
+        """Return every dataset that lies at the newest commit, by name."""
+
+    def examples(self, dataset: str, offset: int = 0, limit: int = 20) -> list[FileText]:
+        """Return example files by id, broken ones too."""
+
+    def find(self, words: str, dataset: str | None = None, limit: int = 20) -> list[FileText]:
+        """Return example files that say all these words, by dataset and id.
+
+        Letter case and ё or е make no difference; a word may be a part of one.
+        """
+
+    def one(self, dataset: str, example_id: str) -> FileText:
+        """Return one example's file. Raises NotFound."""
+
+    def files(self, dataset: str) -> list[FileText]:
+        """Return all files of a dataset by path, as the checker wants them."""
+
+    def findings(self, dataset: str) -> list[Finding]:
+        """Return what the checker found in the dataset at the newest commit that changed it."""
+
+
+class Archive(Protocol):
+    """The same files, for who edits them one after the other."""
+
+    def text(self, blob: str) -> str | None:
+        """Return the text of a file as it lies or lay there, None where it is not kept."""
+
+    def example_ids(self, dataset: str) -> list[str]:
+        """Return the ids of a dataset's examples, in order."""
+
+    def following(self, dataset: str, after: str, limit: int) -> list[FileText]:
+        """Return the example files whose ids come after one, by id; "" begins with the first."""
+
+
+class Books(Protocol):
+    """The same files, as the daemon keeps them."""
+
+    def newest(self) -> str | None:
+        """Return the newest commit on the line, None before the first."""
+
+    def trees(self) -> Mapping[str, str]:
+        """Return dataset -> tree id of what is kept."""
+
+    def unknown(self, blobs: Sequence[str]) -> list[str]:
+        """Return those of the blobs whose text is not kept."""
+
+    def add(self, texts: Mapping[str, str | None]) -> None:
+        """Keep texts by blob."""
+
+    def keep(self, dataset: str, tree: str, files: Mapping[str, str]) -> None:
+        """Make path -> blob the dataset's files; texts that nobody needs any more are dropped."""
+
+    def drop(self, dataset: str) -> None:
+        """Forget a dataset that lies there no more."""
+
+
+def keep_books(source: Source, books: Books) -> bool:
+    """Bring the kept files to the newest commit of the line; return whether any dataset moved.
+
+    Raises SourceError when the mirror cannot be read.
+    """
+    head = books.newest()
+    if head is None:
+        return False
+    trees, before = source.dataset_trees(head), books.trees()
+    # What lies under another name is rejected, and nobody may write there.
+    now = {name: tree for name, tree in trees.items() if layout.is_good(name)}
+    changed = [name for name, tree in now.items() if before.get(name) != tree]
+    for name in changed:
+        files = {each.path: each.blob for each in source.entries(head, name) if _is_shown(each)}
+        for texts in _texts(source, books, sorted(set(files.values()))):
+            books.add(texts)
+        books.keep(name, now[name], files)
+    gone = before.keys() - now.keys()
+    for name in gone:
+        books.drop(name)
+    return bool(changed or gone)
+
+
+def _is_shown(entry: Entry) -> bool:
+    is_file = entry.mode in (FILE, EXECUTABLE) and entry.size <= Limits().file_bytes
+    return is_file and is_place(entry.path)
+
+
+def _texts(source: Source, books: Books, blobs: Sequence[str]) -> Iterator[dict[str, str | None]]:
+    """Yield the texts that are not kept yet, so many at once."""
+    left: Iterable[tuple[str, bytes]] = source.read(books.unknown(blobs))
+    found = iter(left)
+    while chunk := dict(islice(found, _AT_ONCE)):
+        yield {blob: _text(content) for blob, content in chunk.items()}
+
+
+def _text(content: bytes) -> str | None:
+    """Return what a person can edit, None for bytes that are no text."""
+    try:
+        words = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return None if "\0" in words else words
+
+
+_SHA1_DIGITS = 40
+
+
+def blob_of(text: str, like: str = "") -> str:
+    """Return the id that git gives a file with this text, of the same kind as the id `like`.
+
+    Source: git's hash-object: the hash of blob, size, NUL, bytes, SHA-1 or SHA-256.
+    """
+    content = text.encode("utf-8", "surrogatepass")
+    said = b"blob %d\0" % len(content) + content
+    if len(like) > _SHA1_DIGITS:
+        return hashlib.sha256(said).hexdigest()
+    return hashlib.sha1(said, usedforsecurity=False).hexdigest()
+
+
+def is_behind(files: Sequence[FileText], committed: Sequence[Change]) -> bool:
+    """Return whether a commit of these, oldest first, is not seen in the files yet.
+
+    One lies as it was before, and not as the newest of them left it: an edit and its undoing
+    leave what was there before.
+    """
+    blobs = {each.path: each.blob for each in files}
+    left = {each.path: each.left for each in committed}
+
+    def is_unseen(change: Change) -> bool:
+        now = blobs.get(change.path.removeprefix(f"{change.dataset}/"))
+        return now == change.before and now != left[change.path]
+
+    return any(is_unseen(each) for each in committed)
+
+
+def with_waiting(
+    dataset: str, files: Sequence[FileText], changes: Sequence[Change]
+) -> list[FileText]:
+    """Return the files by path with what waits already done; `changes` oldest first.
+
+    A change that no longer fits what lies there is passed over: it will be a conflict.
+    """
+    found = {each.path: each for each in files}
+    like = files[0].blob if files else ""
+    for change in changes:
+        path = change.path.removeprefix(f"{dataset}/")
+        here = found.get(path)
+        if change.dataset != dataset or change.before != (here.blob if here else None):
+            continue
+        if change.text is None:
+            found.pop(path, None)
+        else:
+            blob = blob_of(change.text, like)
+            found[path] = FileText(dataset, path, blob, change.text)
+    return [found[path] for path in sorted(found)]

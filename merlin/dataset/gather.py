@@ -1,0 +1,298 @@
+"""From new commits to verdicts: check each changed dataset, build it, record what came of it.
+
+What a commit led to is seen by one short transaction; its many rows are stored before, unseen, a
+few at a time. After a crash the commit is gathered again, to the same result, because a build's
+name and bytes follow from its content. Called by the daemon's fetch tick;
+does not launch anything.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from merlin.core.clock import Clock
+from merlin.core.errors import DatasetError, NotFound
+from merlin.core.killpoint import reached
+from merlin.core.log import get_logger
+from merlin.dataset.builds import Build, BuildContent, make, read_build, wish_of, write
+from merlin.dataset.check import TOO_MUCH_MEMORY, BlobCache, Checked, check
+from merlin.dataset.layout import Limits
+from merlin.dataset.spec import DatasetSpec
+from merlin.dataset.verdicts import WAITING, Verdict, Word
+from merlin.git.source import Commit, Entry, Source
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NewBuild:
+    """A build that was written to disk and has no row yet."""
+
+    number: int
+    folder: str
+    content: BuildContent
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one commit led to for one dataset, before it is recorded.
+
+    `build` is a row that exists, `new_build` one to be made; both None when nothing could be
+    built. `checked` is None for a dataset that the commit removed.
+    """
+
+    dataset: str
+    word: Word
+    checked: Checked | None = None
+    build: Build | None = None
+    new_build: NewBuild | None = None
+    wish: str = ""
+    reason: str = ""
+    arguments: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The recorded commits that are still on the branch, and the highest position (0: none)."""
+
+    commits: frozenset[str] = frozenset()
+    newest: int = 0
+
+
+class Journal(Protocol):
+    """Where commits and what they led to are kept."""
+
+    def line(self) -> Line:
+        """Return what is recorded of the branch's first-parent line."""
+
+    def next_number(self, dataset: str) -> int:
+        """Return the number of the dataset's next build, 1 for the first."""
+
+    def latest(self, dataset: str) -> Verdict | None:
+        """Return the newest verdict on the line that wished for something, or None.
+
+        Unchanged ones wish for what the one before them does. A removed dataset wishes nothing.
+        """
+
+    def build_of(self, dataset: str, digest: str) -> Build | None:
+        """Return the dataset's build with these bytes."""
+
+    def drop_unfinished(self) -> None:
+        """Forget the builds of a `prepare` that was cut off; nobody else may be at one."""
+
+    def prepare(self, commit: Commit, outcome: Outcome, at: datetime) -> Outcome:
+        """Store the examples and the build of an outcome, unseen; return it for `record`.
+
+        The returned outcome holds no examples any more.
+        """
+
+    def record(self, commit: Commit, outcomes: Sequence[Outcome], at: datetime) -> None:
+        """Store the commit with its prepared outcomes: verdicts, builds, findings; all or none."""
+
+    def leave_line(self, after: int, at: datetime) -> int:
+        """Take commits after this position off the line (history was rewritten).
+
+        Their waiting verdicts become superseded; promotions start anew from the line as it is
+        now. Returns how many commits left.
+        """
+
+
+class CourseIndex(Protocol):
+    """The catalogue of courses; `Journal.record` lets it follow each commit by itself."""
+
+    def is_whole(self) -> bool:
+        """Return whether the courses are those of the line's head."""
+
+    def index(self, datasets: Mapping[str, Checked], at: datetime) -> None:
+        """Make the catalogue anew from all datasets of the line's head."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What gathering needs: where builds go, how numbers are given, the base's token limit.
+
+    `turn` lets one thread gather at a time; `line_moves` is held while the line is half told,
+    so that nobody decides by a line that has lost its end and not yet got its new one.
+    """
+
+    source: Source
+    journal: Journal
+    courses: CourseIndex
+    builds: Path
+    clock: Clock
+    cache: BlobCache
+    limit_tokens: Mapping[str, int]
+    limits: Limits = field(default_factory=Limits)
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    line_moves: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What one gathering did: the branch's head, how many commits came, how many left the line."""
+
+    head: str | None
+    count: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """So many commits left the line, because the branch's history was rewritten."""
+
+    head: str
+    count: int
+
+
+Told = Callable[[Left | tuple[Commit, Outcome]], None]
+
+
+def gather(shop: Workshop, tell: Told) -> Gathered:
+    """Fetch, then record every new commit of the line, oldest first.
+
+    `tell` hears of each step when it is recorded, whatever becomes of the next one. Raises
+    SourceError when the repository cannot be read, OSError when the disk takes no build; what
+    was recorded before stays.
+    """
+    with shop.turn:
+        reached("fetch.before")
+        fetched = shop.source.fetch()
+        reached("fetch.after")
+        if fetched.head is None:
+            return Gathered(None)
+        with shop.line_moves:
+            return _record(shop, fetched.head, tell)
+
+
+def _record(shop: Workshop, head: str, tell: Told) -> Gathered:
+    line = shop.journal.line()
+    commits = shop.source.line(head, line.commits)
+    left = _leave(shop, head, line, commits)
+    if left:
+        tell(Left(head, left))
+    if commits:
+        shop.journal.drop_unfinished()
+    for commit in commits:
+        outcomes = [
+            shop.journal.prepare(commit, _outcome(shop, commit, name), shop.clock())
+            for name in _changed(shop, commit, line)
+        ]
+        shop.journal.record(commit, outcomes, shop.clock())
+        reached("verdict.recorded")
+        line = Line(line.commits | {commit.sha}, commit.position)
+        words = {outcome.dataset: outcome.word for outcome in outcomes}
+        log.info("commit recorded", commit=commit.sha, position=commit.position, verdicts=words)
+        for outcome in outcomes:
+            tell((commit, outcome))
+    if not shop.courses.is_whole():
+        _index(shop, head)
+    return Gathered(head, len(commits), left)
+
+
+def _index(shop: Workshop, head: str) -> None:
+    """Look at every dataset of the head for its course; their examples are known by their blobs."""
+    told = {}
+    for name in shop.source.dataset_trees(head):
+        entries = shop.source.entries(head, name)
+        checked = check(name, entries, shop.source.read, shop.cache, shop.limits)
+        told[name] = checked.without_examples()
+    shop.courses.index(told, shop.clock())
+    log.info("courses are indexed anew", commit=head, datasets=len(told))
+
+
+def _leave(shop: Workshop, head: str, line: Line, commits: Sequence[Commit]) -> int:
+    """Take off the line what a rewritten history no longer holds; return how many commits."""
+    if not line.newest:
+        return 0
+    if not commits:  # the head is known: the branch stands still, or was set back to it
+        stays = shop.source.line(head, ())[0].position
+    else:
+        joins = commits[0].parent in line.commits
+        stays = commits[0].position - 1 if joins else 0
+    return shop.journal.leave_line(stays, shop.clock()) if stays < line.newest else 0
+
+
+def _changed(shop: Workshop, commit: Commit, line: Line) -> list[str]:
+    """Return the names of datasets whose tree this commit changed, removed ones included.
+
+    The first commit ever recorded changes them all: what came before it is not told.
+    """
+    now = shop.source.dataset_trees(commit.sha)
+    known = commit.parent is not None and commit.parent in line.commits
+    before = shop.source.dataset_trees(commit.parent) if known and commit.parent else {}
+    return sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
+
+
+def _outcome(shop: Workshop, commit: Commit, folder: str) -> Outcome:
+    # A name that is no text stands in the rows as its bytes are written down; it is rejected.
+    dataset = folder.encode("utf-8", "backslashreplace").decode("utf-8")
+    entries = shop.source.entries(commit.sha, folder)
+    if not entries:
+        return Outcome(dataset, Word.REMOVED)
+    checked = _check(shop, folder, entries)
+    if checked.spec is None or not checked.is_buildable:
+        lack = next((each for each in checked.findings if each.rule == TOO_MUCH_MEMORY), None)
+        if lack is not None:
+            reason = "verdict-too-much-memory"
+            return Outcome(dataset, Word.REJECTED, checked, reason=reason, arguments=lack.arguments)
+        errors = sum(finding.severity == "error" for finding in checked.findings)
+        told = {"errors": errors, "good": len(checked.examples)}
+        return Outcome(dataset, Word.REJECTED, checked, reason="verdict-rejected", arguments=told)
+    if not commit.is_readable:
+        return Outcome(dataset, Word.REJECTED, checked, reason="verdict-commit-unreadable")
+    content = make(checked)
+    wish = wish_of(dataset, content.digest, checked.spec.recipe)
+    word = _word(shop.journal.latest(dataset), wish, checked.spec)
+    known = shop.journal.build_of(dataset, content.digest)
+    if known is not None:
+        return Outcome(dataset, word, checked, build=known, wish=wish)
+    return Outcome(dataset, word, checked, new_build=_write(shop, dataset, content), wish=wish)
+
+
+def _check(shop: Workshop, name: str, entries: Sequence[Entry]) -> Checked:
+    return check(name, entries, shop.source.read, shop.cache, shop.limits, shop.limit_tokens)
+
+
+def _word(latest: Verdict | None, wish: str, spec: DatasetSpec) -> Word:
+    """Return whether the commit wants anything new: other content, or another rule to wait by."""
+    if latest is None or latest.wish != wish:
+        return Word.BUILT
+    rule = latest.spec.launch if latest.spec else None
+    waits_otherwise = latest.word in WAITING and rule != spec.launch
+    return Word.BUILT if waits_otherwise else Word.UNCHANGED
+
+
+def restore(shop: Workshop, commit: str | None, build: Build) -> None:
+    """Make a build's folder again from its commit where it is missing or damaged.
+
+    Builds are a cache of git. Raises DatasetError when the commit gives other bytes, or no
+    commit is known; SourceError.
+    """
+    folder = shop.builds / build.folder
+    try:
+        read_build(folder)
+    except (NotFound, DatasetError) as fault:
+        if commit is None:
+            raise
+        log.warning("build is made again", build=build.version, reason=str(fault))
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        return
+    entries = shop.source.entries(commit, build.dataset)
+    content = make(_check(shop, build.dataset, entries))
+    if content.digest != build.digest:
+        name = build.version
+        raise DatasetError(f"{name} cannot be made again", "build-not-again", name=name)
+    write(content, shop.builds / build.dataset, build.number)
+
+
+def _write(shop: Workshop, dataset: str, content: BuildContent) -> NewBuild:
+    number = shop.journal.next_number(dataset)
+    folder = write(content, shop.builds / dataset, number)
+    return NewBuild(number, folder.relative_to(shop.builds).as_posix(), content)

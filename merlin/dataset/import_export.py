@@ -1,0 +1,359 @@
+"""Examples from JSON Lines and CSV of other programs, and back.
+
+Exporting: the good examples of a dataset as a file for other programs.
+
+Importing: files of other programs, line by line, as examples of a dataset.
+
+JSONL is the chat format of fine-tuning, one `{"messages": […]}` a line, with tags, split, source,
+note and tools where there are any. CSV has a heading: question, answer and perhaps tags (in
+Russian: вопрос, ответ, теги), divided by commas, semicolons or tabs. Every line becomes an
+example or findings; nothing is passed over in silence but empty lines.
+
+Import plan: what a file of another program would add to a dataset, before any commit.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from merlin.dataset import layout
+from merlin.dataset.changes import Edit, of_import
+from merlin.dataset.check import BlobCache
+from merlin.dataset.example import Example, example_of, turn_findings
+from merlin.dataset.example_yaml import write_example
+from merlin.dataset.files import FileText
+from merlin.dataset.finding import Finding, Severity, printable, short
+from merlin.dataset.layout import DATASET_FILE, EXAMPLES, Limits
+from merlin.dataset.lint import normal
+from merlin.dataset.preview import Preview, preview
+from merlin.dataset.schema import judge
+from merlin.dataset.spec import read_dataset
+from merlin.dataset.yaml_reader import MAX_DEPTH, MAX_EVENTS, Node
+
+_PAIR = ("user", "assistant")
+
+
+class ExportFormat(StrEnum):
+    """How the examples are written."""
+
+    JSONL = "jsonl"
+    YAML = "yaml"
+    CSV = "csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The file's text, and the ids of examples that its format has no room for."""
+
+    text: str
+    left_out: tuple[str, ...] = ()
+
+
+def export(examples: Sequence[Example], system: str, shape: ExportFormat) -> Exported:
+    """Return the examples by id.
+
+    JSONL: the chat format with the dataset's system text, and tags where there are any, which
+    `importing` takes back. YAML: one document an example. CSV: question, answer, tags; a
+    conversation of more than that is left out.
+    """
+    return _WRITERS[shape](sorted(examples, key=lambda each: each.id), system)
+
+
+def _write_jsonl(examples: Sequence[Example], system: str) -> Exported:
+    lines = (json.dumps(_object(each, system), ensure_ascii=False) for each in examples)
+    return Exported("".join(f"{line}\n" for line in lines))
+
+
+def _object(example: Example, system: str) -> Mapping[str, object]:
+    told: dict[str, object] = {
+        "messages": [message.as_json() for message in example.with_system(system)]
+    }
+    for key in ("tools", "tags", "split", "source", "note"):
+        value = getattr(example, key)
+        if value:
+            told[key] = list(value) if isinstance(value, tuple) else value
+    return told
+
+
+def _yaml(examples: Sequence[Example], _system: str) -> Exported:
+    return Exported("".join(f"--- # {each.id}\n{write_example(each)}" for each in examples))
+
+
+def _write_csv(examples: Sequence[Example], _system: str) -> Exported:
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(("question", "answer", "tags"))
+    left_out = []
+    for each in examples:
+        is_pair = tuple(message.role for message in each.messages) == _PAIR
+        if is_pair and not any(message.extra for message in each.messages):
+            writer.writerow((each.question, each.answer, " ".join(each.tags)))
+        else:
+            left_out.append(each.id)
+    return Exported(table.getvalue(), tuple(left_out))
+
+
+_WRITERS: Mapping[ExportFormat, Callable[[Sequence[Example], str], Exported]] = {
+    ExportFormat.JSONL: _write_jsonl,
+    ExportFormat.YAML: _yaml,
+    ExportFormat.CSV: _write_csv,
+}
+
+
+_MESSAGE = 2  # file, list of messages, message
+_DIGITS = 15  # what every reader of JSON keeps exactly
+_HEADINGS = {"вопрос": "question", "ответ": "answer", "теги": "tags"}
+_NEEDED = ("question", "answer")
+_TAGS = re.compile(r"[,;\s]+")
+_BOM = "\ufeff"
+
+
+class ImportFormat(StrEnum):
+    """How the lines are written."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """One line of the file, counted from 1: an example, or what is wrong with it."""
+
+    line: int
+    example: Example | None
+    findings: tuple[Finding, ...] = ()
+
+
+def format_of(name: str, content: bytes) -> ImportFormat:
+    """Return the format that a file's name says, else what its first sign looks like."""
+    ending = name.rpartition(".")[2].casefold()
+    if ending in ("jsonl", "ndjson", "csv", "tsv"):
+        return ImportFormat.JSONL if ending in ("jsonl", "ndjson") else ImportFormat.CSV
+    is_json = content.removeprefix(_BOM.encode()).lstrip().startswith(b"{")
+    return ImportFormat.JSONL if is_json else ImportFormat.CSV
+
+
+def read_lines(content: bytes, shape: ImportFormat) -> list[Imported]:
+    """Return every line of the file; a file that cannot be read is one line of findings."""
+    try:
+        text = content.decode("utf-8").removeprefix(_BOM)
+    except UnicodeDecodeError as error:
+        told = {"byte": f"{content[error.start]:02X}"}
+        line = content[: error.start].count(b"\n") + 1
+        return [_bad(line, "not-utf8", **told)]
+    lines = []
+    if text.strip():
+        lines = list(_read_jsonl(text) if shape is ImportFormat.JSONL else _read_csv(text))
+    return lines or [_bad(1, "empty-file")]
+
+
+def _bad(line: int, rule: str, **arguments: str | int) -> Imported:
+    return Imported(line, None, (Finding("", line, 1, rule, arguments=arguments),))
+
+
+def _read_jsonl(text: str) -> Iterator[Imported]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            yield _of_json(number, line)
+
+
+def _of_json(number: int, line: str) -> Imported:
+    size = len(line.encode("utf-8", "replace"))
+    if size > Limits().file_bytes:
+        return _bad(number, "too-large", size=size, limit=Limits().file_bytes)
+    try:
+        value = json.loads(line, object_pairs_hook=_once, parse_constant=_no_number)
+        node = _Nodes(number).node(value)
+    except (ValueError, RecursionError) as error:
+        words = getattr(error, "msg", None) or str(error)
+        return _bad(number, "import-json", words=short(words))
+    return _of_node(number, node)
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the pairs as a map; a key given twice is an error, as it is in YAML."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+class _Nodes:
+    """Turns JSON into the reader's nodes, within the reader's limits."""
+
+    def __init__(self, line: int) -> None:
+        self._line = line
+        self._left = MAX_EVENTS
+
+    def node(self, value: Any, depth: int = 0) -> Node:
+        """Return a value as a node. Raises ValueError beyond the limits."""
+        self._left -= 1
+        if depth > MAX_DEPTH or self._left < 0:
+            raise ValueError("too many values, or too deep")
+        if isinstance(value, dict):
+            # The protocol writes null for what a message has not; deeper it may mean something.
+            told = {k: each for k, each in value.items() if each is not None or depth > _MESSAGE}
+            return Node({k: self.node(v, depth + 1) for k, v in told.items()}, self._line, 1)
+        if isinstance(value, list):
+            return Node([self.node(each, depth + 1) for each in value], self._line, 1)
+        if isinstance(value, str):
+            return Node(value, self._line, 1)
+        number = json.dumps(value)
+        if sum(letter.isdigit() for letter in number) > _DIGITS:
+            raise ValueError(f"not every reader keeps the number {short(number)}")
+        return Node(number, self._line, 1, plain=True)
+
+
+def _of_node(number: int, node: Node) -> Imported:
+    value, found = judge("example", node)
+    if found:
+        return Imported(number, None, _at_line(number, found))
+    messages = value["messages"]
+    example = example_of(value, ((number, 1),) * len(messages))
+    findings = turn_findings(example.messages, example.marks)
+    return Imported(number, None if findings else example, _at_line(number, findings))
+
+
+def _at_line(number: int, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(replace(each, line=number, column=1) for each in findings)
+
+
+def _read_csv(text: str) -> Iterator[Imported]:
+    first = text.partition("\n")[0]
+    divider = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=divider, strict=True)
+    try:
+        heading = [_heading(cell) for cell in next(reader, [])]
+        if not set(_NEEDED) <= set(heading):
+            yield _bad(1, "import-heading", found=short(first.strip()))
+            return
+        line = reader.line_num
+        for cells in reader:
+            number, line = line + 1, reader.line_num
+            if any(cell.strip() for cell in cells):
+                yield _of_cells(number, heading, cells)
+    except csv.Error as error:
+        yield _bad(reader.line_num, "import-csv", words=short(str(error)))
+
+
+def _heading(cell: str) -> str:
+    word = cell.strip().casefold()
+    return _HEADINGS.get(word, word)
+
+
+def _of_cells(number: int, heading: Sequence[str], cells: Sequence[str]) -> Imported:
+    if len(cells) > len(heading):
+        told = {"found": str(len(cells)), "expected": str(len(heading))}
+        return _bad(number, "import-cells", **told)
+    row = {name: cell.replace("\r\n", "\n") for name, cell in zip(heading, cells, strict=False)}
+    said = [{"user": row.get("question", "")}, {"assistant": row.get("answer", "")}]
+    tags = list(dict.fromkeys(filter(None, _TAGS.split(row.get("tags", "")))))
+    value: dict[str, Any] = {"messages": said, **({"tags": tags} if tags else {})}
+    return _of_node(number, _Nodes(number).node(value))
+
+
+def without_system(example: Example, system: str) -> Example:
+    """Return the example without a system text that is the dataset's own."""
+    first = example.messages[0]
+    if first.role == "system" and not first.extra and normal(first.content) == normal(system):
+        return replace(example, messages=example.messages[1:])
+    return example
+
+
+def edits_of(
+    lines: Sequence[Imported], system: str, taken: Collection[str]
+) -> Mapping[str, tuple[int, str]]:
+    """Return path -> (line, text) of the examples; names are made of their questions.
+
+    `taken` are the ids that the dataset has.
+    """
+    names = layout.Names(taken)
+    edits = {}
+    for each in lines:
+        if each.example is not None:
+            text = write_example(without_system(each.example, system))
+            path = f"{EXAMPLES}{names.new(each.example.question)}.yaml"
+            edits[path] = (each.line, text)
+    return edits
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """What importing would do.
+
+    `lines` is how many there were; `edits` add those that say something new. `duplicates`: line
+    to the path, or to the line ("line 7"), that says the same. `findings` stand at lines, by line.
+    `seen` is what the dataset would be with the edits, without what it knows already.
+    """
+
+    dataset: str
+    lines: int
+    edits: tuple[Edit, ...]
+    duplicates: Mapping[int, str]
+    findings: tuple[tuple[int, Finding], ...]
+    seen: Preview
+
+    @property
+    def is_good(self) -> bool:
+        """Return whether no line has an error."""
+        return not any(each.severity is Severity.ERROR for _, each in self.findings)
+
+    @property
+    def rejected(self) -> int:
+        """Return how many lines have errors."""
+        bad = {line for line, each in self.findings if each.severity is Severity.ERROR}
+        return len(bad)
+
+    @property
+    def subject(self) -> str:
+        """Return the commit's first line."""
+        return of_import(len(self.edits), self.dataset)
+
+
+def plan(
+    dataset: str,
+    files: Sequence[FileText],
+    lines: Sequence[Imported],
+    cache: BlobCache | None = None,
+    limit_tokens: Mapping[str, int] | None = None,
+) -> ImportPlan:
+    """Return the plan for lines that `read_lines` read, judged by the real checker."""
+    taken = [each.example_id for each in files if each.path.startswith(EXAMPLES)]
+    edits = edits_of(lines, _system(dataset, files), taken)
+    texts = {path: text for path, (_, text) in edits.items()}
+    known = cache or BlobCache()
+    every = preview(dataset, files, texts, known, limit_tokens)
+    new = {path: text for path, text in texts.items() if path not in every.duplicates}
+    # What is known already is no part of the commit: nothing is to be told of its file.
+    seen = preview(dataset, files, new, known, limit_tokens) if every.duplicates else every
+    line_of = {printable(path): line for path, (line, _) in edits.items()}
+    found = [(each.line, finding) for each in lines for finding in each.findings]
+    found += [(line_of[each.path], each) for each in seen.findings]
+    return ImportPlan(
+        dataset=dataset,
+        lines=len(lines),
+        edits=tuple(Edit(path, None, text) for path, text in new.items()),
+        duplicates={
+            line_of[path]: f"line {line_of[other]}" if other in line_of else other
+            for path, other in every.duplicates.items()
+        },
+        findings=tuple(sorted(found, key=lambda each: each[0])),
+        seen=seen,
+    )
+
+
+def _system(dataset: str, files: Sequence[FileText]) -> str:
+    text = next((each.text for each in files if each.path == DATASET_FILE), None)
+    spec, _ = read_dataset(dataset, None if text is None else text.encode())
+    return spec.system if spec else ""

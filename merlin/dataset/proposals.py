@@ -1,0 +1,539 @@
+"""Corrections proposed as examples: personal data masked, reviewed, followed into git.
+
+Review: corrections that people propose as examples, until an editor decides.
+
+    waiting -> approved -> committed        waiting -> declined
+    waiting, approved, committed -> withdrawn (the person took the consent back)
+
+An approval asks for a Change, which becomes a commit in the editor's name. A change that is
+refused or given up puts its proposal back. What is withdrawn is taken out of git by a Change too.
+
+Masking: personal data and secrets taken out of a person's words before anybody learns them.
+
+Cheap patterns, no guesses: what they miss a reviewer still sees, and the person is shown the
+masked words before they are sent. What is found is replaced by a word for what stood there.
+
+The words are sealed, and forgotten when a proposal is declined or withdrawn.
+
+Following proposals between the dialog and git.
+
+Everything is read from the rows each time, so that a kill at any place loses nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from peewee import fn
+
+from merlin.app.views import version
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.errors import NotFound
+from merlin.core.i18n import text
+from merlin.core.messages import Message
+from merlin.dataset.change_queue import ChangeRows
+from merlin.dataset.changes import Asked, Change, ChangeState, Edit, Editor, changes_of, editor_here
+from merlin.dataset.example import Example
+from merlin.dataset.example_yaml import write_example
+from merlin.dataset.layout import EXAMPLES, Names
+from merlin.dataset.lint import MAIL, PHONE, SECRET
+from merlin.db.audit import user as told_user
+from merlin.db.database import Database, Row, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.notices import NoticeRows
+from merlin.db.tables import (
+    BUILD,
+    BUILD_EXAMPLE,
+    COMMIT,
+    DATASET_FILE,
+    MODEL,
+    PROPOSAL,
+    REVOKED_EXAMPLE,
+    SERVING,
+    VERDICT,
+)
+from merlin.db.values import opened
+from merlin.training.promotion_store import PromotionRows
+
+MOST_WAITING = 20
+MOST_LETTERS = 8000
+
+
+class ProposalState(StrEnum):
+    """Where a proposal stands; the values are what is stored."""
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    COMMITTED = "committed"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A question and the answer that a person would have liked, masked, for a dataset."""
+
+    question: str
+    answer: str
+    dataset: str
+    turn_id: int = 0
+    model_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One draft on its way; `example_id` is the example's id in its dataset, "" before an approval.
+
+    `change_id` is the Change that an approval asked for, `reason` why an editor declined.
+    """
+
+    proposal_id: int
+    user_id: int
+    draft: Draft
+    state: ProposalState
+    at: datetime
+    example_id: str = ""
+    change_id: str = ""
+    reviewed_by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """What an editor makes of a proposal: the example as it shall be, in whose name."""
+
+    draft: Draft
+    editor: Editor
+    by: int
+    tags: tuple[str, ...] = ()
+
+
+class Proposals(Protocol):
+    """The person's side; each method is one transaction."""
+
+    def add(self, user_id: int, draft: Draft) -> int | None:
+        """Propose an example; one of the same turn that still waits gives way to it.
+
+        None where the person has too many waiting.
+        """
+
+    def of_user(self, user_id: int) -> list[Proposal]:
+        """Return what the person proposed, oldest first, the withdrawn left out."""
+
+    def withdraw(self, user_id: int) -> list[str]:
+        """Take back everything the person proposed; return the models trained on any of it.
+
+        None of them serves from now on, and the admins are told so. What git has is removed from
+        it by Changes, as soon as `follow` comes by.
+        """
+
+
+class Reviews(Protocol):
+    """The editors' side; each method is one transaction."""
+
+    def count(self, datasets: Sequence[str] | None = None) -> int:
+        """Return how many wait, of these datasets (None: of all)."""
+
+    def waiting(
+        self, offset: int = 0, limit: int = 8, datasets: Sequence[str] | None = None
+    ) -> list[Proposal]:
+        """Return what waits, oldest first."""
+
+    def get(self, proposal_id: int) -> Proposal:
+        """Return a proposal. Raises NotFound."""
+
+    def approve(self, proposal_id: int, approval: Approval) -> str | None:
+        """Ask for the commit that makes it an example; return the Change's id.
+
+        None where it does not wait any more. Raises Refused for a text that no file may hold.
+        """
+
+    def decline(self, proposal_id: int, by: int, reason: str = "") -> bool:
+        """Say no; the words are forgotten. False where it does not wait any more."""
+
+
+class Followed(Protocol):
+    """What is looked after between the dialog and git."""
+
+    def is_due(self) -> bool:
+        """Return whether anything is on its way, or somebody to be thanked; writes nothing."""
+
+    def follow(self) -> None:
+        """See what became of approvals and withdrawals, and thank those whose words were learnt."""
+
+
+# A phone number without its country: 8 (999) 123-45-67, 999 123 45 67.
+_LOCAL_PHONE = re.compile(
+    r"(?<![\d.])(?:8[ (-]{0,2})?\(?\d{3}\)?[ -]{1,2}\d{3}[ -]?\d{2}[ -]?\d{2}(?![\d.])"
+    r"|(?<![\d.])8[ -]?\d{10}(?!\d)"
+)
+_CARD = re.compile(r"(?<!\d)\d{4}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}(?!\d)")
+_HANDLE = re.compile(r"(?<![\w@/.])@[A-Za-z]\w{4,31}\b|\b(?:https?://)?t\.me/[\w+/-]{3,64}")
+_NAME = re.compile(
+    r"(?i:\b(?:меня зовут|моё имя|мое имя|моя фамилия|my name is|my name's|call me))"
+    r"(?P<gap>[\s:—–-]{1,4})(?P<name>[^\W\d_][\w'’-]*(?: [A-ZА-ЯЁ][\w'’-]*){0,2})"
+)
+# In this order: a card is no phone, an e-mail address no handle.
+_KINDS = (
+    ("secret", SECRET),
+    ("mail", MAIL),
+    ("card", _CARD),
+    ("phone", PHONE),
+    ("phone", _LOCAL_PHONE),
+    ("handle", _HANDLE),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """The words without what was found in them, and what that was (secret, mail, card …)."""
+
+    words: str
+    found: tuple[str, ...] = ()
+
+
+def mask(words: str, language: str) -> Masked:
+    """Return the words with personal data and secrets replaced by words of `language`."""
+    found: dict[str, None] = {}
+
+    def replaced(kind: str, pattern: re.Pattern[str], said: str) -> str:
+        masked = pattern.sub(lambda _: text(language, f"mask-{kind}"), said)
+        if masked != said:
+            found[kind] = None
+        return masked
+
+    for kind, pattern in _KINDS:
+        words = replaced(kind, pattern, words)
+    unnamed = _NAME.sub(
+        lambda met: met.group().removesuffix(met["name"]) + text(language, "mask-name"), words
+    )
+    if unnamed != words:
+        found["name"] = None
+    return Masked(unnamed, tuple(found))
+
+
+# Where examples that came from people's corrections lie within a dataset.
+FOLDER = "from-chat/"
+_FORGOTTEN: Row = {"question": "", "answer": "", "reason": ""}
+_WAITS = PROPOSAL.state == ProposalState.WAITING.value
+
+
+class ProposalRows:
+    """One row a correction that somebody proposed."""
+
+    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._clock = clock
+        self._changes = ChangeRows(db, cipher, clock)
+        self._promotions = PromotionRows(db, clock)
+
+    @transaction
+    def add(self, user_id: int, draft: Draft) -> int | None:
+        """Propose an example; one of the same turn that still waits gives way to it."""
+        mine = (PROPOSAL.user_id == user_id) & _WAITS
+        if draft.turn_id:
+            self.db.change(PROPOSAL.delete().where(mine & (PROPOSAL.turn_id == draft.turn_id)))
+        count = PROPOSAL.select(fn.COUNT(PROPOSAL.id)).where(mine)
+        if int(self.db.value(count)) >= MOST_WAITING:
+            return None
+        return self.db.add(PROPOSAL, self._new(user_id, draft))
+
+    def _new(self, user_id: int, draft: Draft) -> Row:
+        return {
+            "user_id": user_id,
+            "dataset": draft.dataset,
+            "question": self._cipher.seal(draft.question),
+            "answer": self._cipher.seal(draft.answer),
+            "turn_id": draft.turn_id,
+            "model_id": draft.model_id,
+            "state": ProposalState.WAITING.value,
+            "example_id": "",
+            "change_id": "",
+            "removal_id": "",
+            "reviewed_by": "",
+            "reason": "",
+            "is_thanked": 0,
+            "at": iso(self._clock()),
+            "reviewed_at": None,
+        }
+
+    def of_user(self, user_id: int) -> list[Proposal]:
+        """Return what the person proposed, oldest first, the withdrawn left out."""
+        mine = (PROPOSAL.user_id == user_id) & (PROPOSAL.state != ProposalState.WITHDRAWN.value)
+        query = PROPOSAL.select().where(mine).order_by(PROPOSAL.id)
+        return [self._proposal(row) for row in self.db.rows(query)]
+
+    @transaction
+    def withdraw(self, user_id: int) -> list[str]:
+        """Take back everything the person proposed; return the models trained on any of it.
+
+        None of them serves from now on.
+        """
+        mine = PROPOSAL.user_id == user_id
+        models = trained_on(self.db, mine)
+        self._revoke(mine & (PROPOSAL.example_id != ""))
+        ended = {"state": ProposalState.WITHDRAWN.value, **_FORGOTTEN}
+        if self.db.change(PROPOSAL.update(ended).where(mine)):
+            self.db.bump()
+        return models
+
+    def _revoke(self, these: Any) -> None:
+        """Keep the names of these proposals' examples, and let no model serve that learnt one."""
+        named = PROPOSAL.select(PROPOSAL.dataset, PROPOSAL.example_id).where(these)
+        rows = [{**row, "at": iso(self._clock())} for row in self.db.rows(named)]
+        if rows:
+            self.db.add_missing(REVOKED_EXAMPLE, rows)
+            self._promotions.retire_revoked()
+
+    def count(self, datasets: Sequence[str] | None = None) -> int:
+        """Return how many wait, of these datasets (None: of all)."""
+        query = PROPOSAL.select(fn.COUNT(PROPOSAL.id)).where(_waiting(datasets))
+        return int(self.db.value(query))
+
+    def waiting(
+        self, offset: int = 0, limit: int = 8, datasets: Sequence[str] | None = None
+    ) -> list[Proposal]:
+        """Return what waits, oldest first."""
+        query = PROPOSAL.select().where(_waiting(datasets)).order_by(PROPOSAL.id)
+        return [self._proposal(row) for row in self.db.rows(query.offset(offset).limit(limit))]
+
+    def get(self, proposal_id: int) -> Proposal:
+        """Return a proposal. Raises NotFound."""
+        row = self.db.row(PROPOSAL.select().where(PROPOSAL.id == proposal_id))
+        if row is None:
+            words = f"no proposal {proposal_id}"
+            raise NotFound(words, "proposal-unknown", proposal=str(proposal_id))
+        return self._proposal(row)
+
+    @transaction
+    def approve(self, proposal_id: int, approval: Approval) -> str | None:
+        """Ask for the commit that makes it an example; return the Change's id."""
+        if self.get(proposal_id).state is not ProposalState.WAITING:
+            return None
+        draft = approval.draft
+        example_id = self._free_id(draft)
+        edit = Edit(file_of(example_id), None, write_example(_example(draft, approval.tags)))
+        asked = Asked(approval.editor, str(approval.by), self._clock())
+        changes = changes_of(draft.dataset, [edit], asked)
+        self._changes.put(changes)
+        change_id = changes[0].change_id
+        told = {"dataset": draft.dataset, "example_id": example_id, "change_id": change_id}
+        self._review(proposal_id, ProposalState.APPROVED, approval.by, told)
+        return change_id
+
+    def _free_id(self, draft: Draft) -> str:
+        """Return an id that no example of the dataset has or had, and no other proposal."""
+        files = DATASET_FILE.select(DATASET_FILE.path).where(DATASET_FILE.dataset == draft.dataset)
+        lying = [id_of(row["path"]) for row in self.db.rows(files)]
+        asked = PROPOSAL.select(PROPOSAL.example_id).where(PROPOSAL.dataset == draft.dataset)
+        gone = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id).where(
+            REVOKED_EXAMPLE.dataset == draft.dataset
+        )
+        named = (row["example_id"] for query in (asked, gone) for row in self.db.rows(query))
+        taken = [*lying, *named]
+        names = Names(each.removeprefix(FOLDER) for each in taken)
+        return f"{FOLDER}{names.new(draft.question)}"
+
+    @transaction
+    def decline(self, proposal_id: int, by: int, reason: str = "") -> bool:
+        """Say no; the words are forgotten. False where it does not wait any more."""
+        why = self._cipher.seal(reason) if reason else ""
+        return self._review(proposal_id, ProposalState.DECLINED, by, {**_FORGOTTEN, "reason": why})
+
+    def _review(self, proposal_id: int, state: ProposalState, by: int, told: Row) -> bool:
+        reviewed = {"reviewed_by": told_user(by), "reviewed_at": iso(self._clock())}
+        these = (PROPOSAL.id == proposal_id) & _WAITS
+        values = {**told, **reviewed, "state": state.value}
+        return self.db.change(PROPOSAL.update(values).where(these)) > 0
+
+    def _proposal(self, row: Row) -> Proposal:
+        return Proposal(
+            proposal_id=row["id"],
+            user_id=row["user_id"],
+            draft=Draft(
+                question=opened(self._cipher, row["question"]) or "",
+                answer=opened(self._cipher, row["answer"]) or "",
+                dataset=row["dataset"],
+                turn_id=row["turn_id"],
+                model_id=row["model_id"],
+            ),
+            state=ProposalState(row["state"]),
+            at=from_iso(row["at"]),
+            example_id=row["example_id"],
+            change_id=row["change_id"],
+            reviewed_by=row["reviewed_by"],
+            reason=opened(self._cipher, row["reason"]) or "",
+        )
+
+
+def trained_on(db: Database, these: Any) -> list[str]:
+    """Return the models that learnt any of these proposals, by name."""
+    taught = (BUILD_EXAMPLE.dataset == PROPOSAL.dataset) & (
+        BUILD_EXAMPLE.example_id == PROPOSAL.example_id
+    )
+    query = (
+        PROPOSAL.select(MODEL.model_id)
+        .join(BUILD_EXAMPLE, on=taught)
+        .join(MODEL, on=(MODEL.build_id == BUILD_EXAMPLE.build_id))
+        .where(these & (PROPOSAL.example_id != ""))
+        .distinct()
+    )
+    return sorted(row["model_id"] for row in db.rows(query))
+
+
+def file_of(example_id: str) -> str:
+    """Return the path of an example's file within its dataset."""
+    return f"{EXAMPLES}{example_id}.yaml"
+
+
+def id_of(path: str) -> str:
+    """Return the id of the example whose file this is."""
+    return path.removeprefix(EXAMPLES).removesuffix(".yaml")
+
+
+def example_yaml(draft: Draft) -> str:
+    """Return a draft as the file that it would be."""
+    return write_example(_example(draft, ()))
+
+
+def _example(draft: Draft, tags: tuple[str, ...]) -> Example:
+    said = (Message("user", draft.question), Message("assistant", draft.answer))
+    return replace(Example("", "", "", said), tags=tags, source="chat")
+
+
+def _waiting(datasets: Sequence[str] | None) -> Any:
+    return _WAITS if datasets is None else _WAITS & PROPOSAL.dataset.in_(list(datasets))
+
+
+# In whose name an example is taken out, and who asked for it: nobody is told of that Change.
+MERLIN = "merlin"
+AT_ONCE = 50
+_WITHDRAWN = (PROPOSAL.state == ProposalState.WITHDRAWN.value) & (PROPOSAL.example_id != "")
+
+
+class FollowingRows:
+    """What becomes of approvals and withdrawals, and who is to be thanked."""
+
+    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._clock = clock
+        self._changes = ChangeRows(db, cipher, clock)
+        self._notices = NoticeRows(db, clock)
+
+    def is_due(self) -> bool:
+        """Return whether anything is on its way, or somebody to be thanked; writes nothing."""
+        approved = PROPOSAL.state == ProposalState.APPROVED.value
+        on_its_way = PROPOSAL.select(PROPOSAL.id).where(approved | _WITHDRAWN)
+        return any(self.db.row(query) is not None for query in (on_its_way, _learnt()))
+
+    def follow(self) -> None:
+        """See what became of approvals and withdrawals, and thank those whose words were learnt.
+
+        Where nothing is to be done nothing is written.
+        """
+        approved = PROPOSAL.state == ProposalState.APPROVED.value
+        for row in self._rows(approved):
+            self._settle(row, self._change(row["change_id"]))
+        for row in self._rows(_WITHDRAWN & (PROPOSAL.removal_id != "")):
+            self._check_removal(row, self._change(row["removal_id"]))
+        for row in self._rows(_WITHDRAWN & (PROPOSAL.removal_id == "")):
+            self._remove(row, self._change(row["change_id"]))
+        for row in self.db.rows(_learnt()):
+            self._thank(row)
+
+    def _rows(self, these: Any) -> list[Row]:
+        return self.db.rows(PROPOSAL.select().where(these).order_by(PROPOSAL.id).limit(AT_ONCE))
+
+    def _change(self, change_id: str) -> Change | None:
+        try:
+            return self._changes.get(change_id)
+        except NotFound:
+            return None
+
+    @transaction
+    def _settle(self, row: Row, change: Change | None) -> None:
+        """Note that an approved example is in git, or that its Change came to nothing."""
+        if change is None or change.state is ChangeState.COMMITTED:
+            self._set(row, state=ProposalState.COMMITTED.value)
+        elif change.state is ChangeState.REFUSED:
+            again = {"state": ProposalState.WAITING.value, "example_id": "", "change_id": ""}
+            self._set(row, **again)
+
+    @transaction
+    def _remove(self, row: Row, change: Change | None) -> None:
+        """Take a withdrawn example back: its Change as long as it waits, else its file."""
+        if change is not None and change.state is not ChangeState.COMMITTED:
+            is_over = change.state is ChangeState.REFUSED
+            if is_over or self._changes.give_up(change.change_id):
+                self._unname(row)  # git never had it
+                self._set(row, example_id="")
+            return
+        path = file_of(row["example_id"])
+        here = (DATASET_FILE.dataset == row["dataset"]) & (DATASET_FILE.path == path)
+        blob = self.db.value(DATASET_FILE.select(DATASET_FILE.blob).where(here))
+        if blob is None and change is not None and not self._is_recorded(change):
+            return  # the shelf has yet to get it
+        # Of a file that is on no shelf git itself is asked: nothing waits for what never comes.
+        edit = Edit(path, None if blob is None else str(blob), None)
+        asked = Asked(editor_here(MERLIN), MERLIN, self._clock())
+        changes = changes_of(row["dataset"], [edit], asked)
+        self._changes.put(changes)
+        self._set(row, removal_id=changes[0].change_id)
+
+    def _unname(self, row: Row) -> None:
+        these = REVOKED_EXAMPLE.dataset == row["dataset"]
+        these &= REVOKED_EXAMPLE.example_id == row["example_id"]
+        self.db.change(REVOKED_EXAMPLE.delete().where(these))
+
+    def _is_recorded(self, change: Change) -> bool:
+        """Return whether the commit of a change was fetched."""
+        # One that is being recorded has neither a place on the line nor a verdict yet.
+        told = VERDICT.select(VERDICT.commit_sha).where(VERDICT.commit_sha == change.commit)
+        is_told = COMMIT.position.is_null(False) | COMMIT.sha.in_(told)  # noqa: FBT003 - peewee's own
+        this = COMMIT.select(COMMIT.sha).where((COMMIT.sha == change.commit) & is_told)
+        return self.db.row(this) is not None
+
+    @transaction
+    def _check_removal(self, row: Row, change: Change | None) -> None:
+        """Let a removal be asked for anew where somebody changed the file in between."""
+        if change is None or change.state is ChangeState.COMMITTED:
+            self._set(row, example_id="")
+        elif change.state is ChangeState.CONFLICT:
+            self._changes.give_up(change.change_id)
+            self._set(row, removal_id="")
+        elif change.state is ChangeState.REFUSED:
+            self._set(row, removal_id="")
+
+    @transaction
+    def _thank(self, row: Row) -> None:
+        """Thank a person, once, for what the serving model has learnt from them."""
+        these = (PROPOSAL.id == row["id"]) & (PROPOSAL.is_thanked == 0)
+        if self.db.change(PROPOSAL.update({"is_thanked": 1}).where(these)):
+            told = {"build": version(row["dataset"], row["number"])}
+            once = f"learnt:{row['id']}"
+            self._notices.tell(str(row["user_id"]), "notice-learnt", told, once)
+
+    def _set(self, row: Row, **values: object) -> None:
+        is_same = (PROPOSAL.id == row["id"]) & (PROPOSAL.state == row["state"])
+        self.db.change(PROPOSAL.update(values).where(is_same))
+
+
+def _learnt() -> Any:
+    """Return the SELECT of proposals that a serving model learnt and nobody was thanked for."""
+    states = [ProposalState.APPROVED.value, ProposalState.COMMITTED.value]
+    open_ = PROPOSAL.state.in_(states) & (PROPOSAL.is_thanked == 0) & (PROPOSAL.example_id != "")
+    taught = (BUILD_EXAMPLE.dataset == PROPOSAL.dataset) & (
+        BUILD_EXAMPLE.example_id == PROPOSAL.example_id
+    )
+    query = PROPOSAL.select(PROPOSAL.id, PROPOSAL.user_id, PROPOSAL.dataset, BUILD.number)
+    query = query.join(BUILD_EXAMPLE, on=taught)
+    query = query.join(MODEL, on=(MODEL.build_id == BUILD_EXAMPLE.build_id))
+    query = query.join(SERVING, on=(SERVING.model_row == MODEL.id))
+    query = query.join(BUILD, on=(BUILD.id == MODEL.build_id))
+    return query.where(open_ & (PROPOSAL.user_id != 0)).limit(AT_ONCE)

@@ -1,0 +1,250 @@
+"""Safe reading of YAML: one pass over libyaml's events, with limits, and a mark at every node.
+
+An editor's file is not to be trusted: 50 kB of brackets make libyaml's composer overflow the
+stack and kill the process, aliases multiply, plain words change their type (`no` becomes False).
+So the tree is built here, from events, which libyaml makes without recursion; nothing of YAML
+that a conversation does not need is accepted; and every scalar stays the string that was
+written (`null` and `~` too). Who wants numbers asks `merlin.dataset.schema`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from merlin.dataset.finding import Finding, short
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 16
+MAX_EVENTS = 10_000
+
+# All that YAML 1.1 calls not printable; CR stands only in line ends, which YAML takes away.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_CONTROL_OR_CR = re.compile(_CONTROL.pattern[:-1] + "\r]")
+_BOM = "\ufeff"
+
+# libyaml's own words -> the word that the Fluent text selects by; others stay English.
+_PROBLEMS = {
+    "mapping values are not allowed in this context": "colon",
+    "could not find expected ':'": "no-colon",
+    "did not find expected key": "key",
+    "did not find expected '-' indicator": "dash",
+    "block sequence entries are not allowed in this context": "list",
+    "did not find expected ',' or ']'": "bracket",
+    "did not find expected ',' or '}'": "brace",
+    "did not find expected node content": "end",
+    "found unexpected end of stream": "end",
+    "did not find expected comment or line break": "after-mark",
+    "found character that cannot start any token": "start",
+    "found a tab character that violates indentation": "tab",
+    "found a tab character where an indentation space is expected": "tab",
+    "found unknown escape character": "escape",
+    "found invalid Unicode character escape code": "unicode",
+}
+
+
+@dataclass(slots=True)
+class Node:
+    """One value of the file: a string, a list or a map, and where it begins (from 1).
+
+    `plain`: the string was written without quotes, so it may mean a number. In a map, `key`
+    is the place of the key that leads here.
+    """
+
+    value: str | list[Node] | dict[str, Node]
+    line: int
+    column: int
+    plain: bool = False
+    key: tuple[int, int] = (1, 1)
+
+
+class _Unreadable(Exception):
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.rule)
+        self.finding = finding
+
+
+def read(content: bytes) -> Node | Finding:
+    """Return the file as a tree of nodes, or the first thing that forbids reading it.
+
+    The finding's path is empty: the caller knows it. Never raises, whatever the bytes.
+    """
+    try:
+        _prove_text(content)
+        return _tree(content)
+    except _Unreadable as stop:
+        return stop.finding
+
+
+def _prove_text(content: bytes) -> None:
+    if len(content) > MAX_BYTES:
+        raise _Unreadable(too_large(len(content), MAX_BYTES))
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8")
+        raise _Unreadable(
+            _at_end_of(before, "not-utf8", byte=f"{content[error.start]:02X}")
+        ) from None
+    if text.startswith(_BOM):
+        raise _Unreadable(Finding("", 1, 1, "bom"))
+    found = _CONTROL.search(text)
+    if found:
+        code = _code(found.group())
+        raise _Unreadable(_at_end_of(text[: found.start()], "control-character", code=code))
+
+
+def too_large(size: int, limit: int) -> Finding:
+    """Return the finding about a file of `size` bytes where `limit` are allowed."""
+    return Finding("", 1, 1, "too-large", arguments={"size": size, "limit": limit})
+
+
+def _at_end_of(before: str, rule: str, **arguments: str | int) -> Finding:
+    lines = re.split(r"\r\n|\r|\n", before)
+    return Finding("", len(lines), len(lines[-1]) + 1, rule, arguments=arguments)
+
+
+def _code(letter: str) -> str:
+    return f"U+{ord(letter):04X}"
+
+
+def _tree(content: bytes) -> Node:
+    builder = _Builder()
+    try:
+        for count, event in enumerate(yaml.parse(content, Loader=yaml.CSafeLoader), start=1):
+            if count > MAX_EVENTS:
+                _stop(event, "too-many-nodes", limit=MAX_EVENTS)
+            builder.take(event)
+    except yaml.YAMLError as error:
+        raise _Unreadable(_syntax(error, content)) from None
+    if builder.root is None:
+        raise _Unreadable(Finding("", 1, 1, "empty-file"))
+    return builder.root
+
+
+def _syntax(error: yaml.YAMLError, content: bytes) -> Finding:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    words = getattr(error, "problem", None) or str(error)
+    problem = _PROBLEMS.get(words, "other")
+    if problem == "start" and _letter(content, line, column) == "\t":
+        problem = "tab"
+    return Finding(
+        "", line, column, "yaml-syntax", arguments={"problem": problem, "words": short(words)}
+    )
+
+
+def _letter(content: bytes, line: int, column: int) -> str:
+    lines = content.decode("utf-8").splitlines()
+    return lines[line - 1][column - 1 : column] if line <= len(lines) else ""
+
+
+def _stop(event: Any, rule: str, **arguments: str | int) -> None:
+    mark = event.start_mark
+    raise _Unreadable(Finding("", mark.line + 1, mark.column + 1, rule, arguments=arguments))
+
+
+class _Builder:
+    """Takes events one by one; the stack holds the open lists and maps, not the call stack."""
+
+    def __init__(self) -> None:
+        self.root: Node | None = None
+        self._open: list[Node] = []
+        self._keys: list[Node | None] = []
+        self._documents = 0
+
+    def take(self, event: Any) -> None:
+        take = _TAKERS.get(type(event))
+        if take:
+            take(self, event)
+
+    def document(self, event: Any) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            _stop(event, "several-documents")
+
+    def alias(self, event: Any) -> None:
+        _stop(event, "alias", name=short(event.anchor))
+
+    def scalar(self, event: Any) -> None:
+        _refuse_extras(event)
+        found = _CONTROL_OR_CR.search(event.value)
+        if found:
+            _stop(event, "control-character", code=_code(found.group()))
+        self._place(_node(event, event.value, plain=not event.style), event)
+
+    def sequence(self, event: Any) -> None:
+        self._begin(event, [])
+
+    def mapping(self, event: Any) -> None:
+        self._begin(event, {})
+
+    def end(self, _event: Any) -> None:
+        self._open.pop()
+        self._keys.pop()
+
+    def _begin(self, event: Any, value: list[Node] | dict[str, Node]) -> None:
+        _refuse_extras(event)
+        if len(self._open) >= MAX_DEPTH:
+            _stop(event, "too-deep", limit=MAX_DEPTH)
+        node = _node(event, value)
+        self._place(node, event)
+        self._open.append(node)
+        self._keys.append(None)
+
+    def _place(self, node: Node, event: Any) -> None:
+        if not self._open:
+            self.root = node
+            return
+        parent = self._open[-1].value
+        if isinstance(parent, list):
+            parent.append(node)
+        elif isinstance(parent, dict):
+            self._place_in_map(parent, node, event)
+
+    def _place_in_map(self, parent: dict[str, Node], node: Node, event: Any) -> None:
+        key = self._keys[-1]
+        if key is None:
+            self._keys[-1] = _proven_key(node, parent, event)
+            return
+        node.key = (key.line, key.column)
+        parent[str(key.value)] = node
+        self._keys[-1] = None
+
+
+def _proven_key(node: Node, parent: dict[str, Node], event: Any) -> Node:
+    if not isinstance(node.value, str):
+        _stop(event, "complex-key")
+    name = str(node.value)
+    if name == "<<" and node.plain:
+        _stop(event, "merge-key")
+    if name in parent:
+        _stop(event, "duplicate-key", name=short(name), first=parent[name].key[0])
+    return node
+
+
+def _node(event: Any, value: str | list[Node] | dict[str, Node], *, plain: bool = False) -> Node:
+    mark = event.start_mark
+    return Node(value, mark.line + 1, mark.column + 1, plain)
+
+
+def _refuse_extras(event: Any) -> None:
+    if event.anchor is not None:
+        _stop(event, "anchor", name=short(event.anchor))
+    if event.tag is not None:
+        _stop(event, "tag", name=short(event.tag))
+
+
+_TAKERS: dict[type, Callable[[_Builder, Any], None]] = {
+    yaml.DocumentStartEvent: _Builder.document,
+    yaml.AliasEvent: _Builder.alias,
+    yaml.ScalarEvent: _Builder.scalar,
+    yaml.SequenceStartEvent: _Builder.sequence,
+    yaml.MappingStartEvent: _Builder.mapping,
+    yaml.SequenceEndEvent: _Builder.end,
+    yaml.MappingEndEvent: _Builder.end,
+}

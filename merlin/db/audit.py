@@ -1,0 +1,129 @@
+"""Who did what to what; rows are only added.
+
+Audit: who did what that cannot be taken back unseen, and when; rows are only added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.db.database import Database, Row, transaction
+from merlin.db.notices import OTHERS, NoticeRows
+from merlin.db.tables import AUDIT
+from merlin.db.values import dumped, loaded, plain
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that was done.
+
+    `by` is "user:<Telegram id>" or "cli:<login>"; `action` a short constant word such as
+    "role.grant", which has a text `audit-role-grant`; `target` what it was done to: "user:<id>",
+    "job:<id>", "dataset:<name>". `number` tells entries apart, a later one has a greater one.
+    """
+
+    at: datetime
+    by: str
+    action: str
+    target: str
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    number: int = 0
+
+
+def user(user_id: int) -> str:
+    """Return how the audit names a person, as who did it and whom it was done to."""
+    return f"user:{user_id}"
+
+
+# What the other admins hear of at once, by the action.
+_NEWS: Mapping[str, str] = {
+    "role.grant": "notice-deed-grant",
+    "role.revoke": "notice-deed-revoke",
+    "user.block": "notice-deed-block",
+    "user.unblock": "notice-deed-unblock",
+}
+_PEOPLE = ("user:", "cli:")
+
+
+def is_person(by: str) -> bool:
+    """Return whether somebody did it, and no program."""
+    return by.startswith(_PEOPLE)
+
+
+def news(entry: Entry) -> tuple[str, Mapping[str, object]] | None:
+    """Return the notice that tells the other admins of a deed, None for one that rings nobody."""
+    key = _NEWS.get(entry.action)
+    if key is None or not is_person(entry.by):
+        return None
+    role = {"key": f"role-{entry.arguments.get('role', 'student')}", "arguments": {}}
+    scope = entry.arguments.get("scope")
+    told = {"role": role, "scope": f" ({scope})" if scope else ""}
+    return key, {"by": entry.by, "to": entry.target, **told}
+
+
+class Audit(Protocol):
+    """Where dangerous actions are noted, in the transaction that carries them out."""
+
+    def note(
+        self, by: str, action: str, target: str, arguments: Mapping[str, object] | None = None
+    ) -> None:
+        """Add one entry; `arguments` are plain JSON values."""
+
+    def newest(
+        self, limit: int = 50, target: str | None = None, by: str | None = None, before: int = 0
+    ) -> list[Entry]:
+        """Return the newest entries first: of one target, of who did it, older than a number."""
+
+
+class AuditRows:
+    """One row an action; rows are only added."""
+
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._clock = clock
+
+    @transaction
+    def note(
+        self, by: str, action: str, target: str, arguments: Mapping[str, object] | None = None
+    ) -> None:
+        """Add one entry; `arguments` are plain JSON values. The other admins may hear of it."""
+        entry = Entry(self._clock(), plain(by), action, plain(target), dict(arguments or {}))
+        new = {
+            "at": iso(entry.at),
+            "by_whom": entry.by,
+            "action": entry.action,
+            "target": entry.target,
+            "arguments": dumped(entry.arguments),
+        }
+        self.db.add(AUDIT, new)
+        told = news(entry)
+        if told is not None:
+            NoticeRows(self.db, self._clock).tell(OTHERS, *told)
+
+    def newest(
+        self, limit: int = 50, target: str | None = None, by: str | None = None, before: int = 0
+    ) -> list[Entry]:
+        """Return the newest entries first: of one target, of who did it, older than a number."""
+        entries = AUDIT.select().order_by(AUDIT.id.desc()).limit(limit)
+        if target is not None:
+            entries = entries.where(AUDIT.target == target)
+        if by is not None:
+            entries = entries.where(AUDIT.by_whom == by)
+        if before:
+            entries = entries.where(AUDIT.id < before)
+        return [_entry(row) for row in self.db.rows(entries)]
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(
+        at=from_iso(row["at"]),
+        by=row["by_whom"],
+        action=row["action"],
+        target=row["target"],
+        arguments=loaded(row["arguments"]),
+        number=row["id"],
+    )

@@ -1,0 +1,148 @@
+"""One connection a thread, to SQLite or PostgreSQL.
+
+Connections: peewee's two database handles, one connection a thread, all of them closed.
+
+peewee keeps a thread's connection in a thread-local and forgets it when the thread ends; here
+each is remembered with its thread, so that `close_all` ends every one, and the connection of a
+thread that has ended is closed when the next one opens. `connect` alone makes handles; the calls
+on them are in `database`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote, unquote, urlsplit
+
+from peewee import PostgresqlDatabase, SqliteDatabase
+
+from merlin.core.errors import ConfigError
+
+CONNECT_S = 10
+
+
+class Connection(Protocol):
+    """What the drivers' connections have in common here."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
+class Registry:
+    """The open connections of one handle, each with the thread that opened it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[int, tuple[weakref.ref[threading.Thread], Connection]] = {}
+
+    def add(self, connection: Connection) -> None:
+        """Remember a new connection of this thread; close those of threads that have ended."""
+        with self._lock:
+            ended = [key for key, (owner, _) in self._open.items() if not _lives(owner)]
+            stale = [self._open.pop(key)[1] for key in ended]
+            self._open[id(connection)] = (weakref.ref(threading.current_thread()), connection)
+        for old in stale:
+            old.close()
+
+    def remove(self, connection: Connection) -> None:
+        """Forget a connection that its thread closes itself."""
+        with self._lock:
+            self._open.pop(id(connection), None)
+
+    def close_all(self) -> None:
+        """Close every connection; the caller has ended the other threads' work before."""
+        with self._lock:
+            left = [connection for _, connection in self._open.values()]
+            self._open.clear()
+        for connection in left:
+            connection.close()
+
+
+def _lives(owner: weakref.ref[threading.Thread]) -> bool:
+    thread = owner()
+    return thread is not None and thread.is_alive()
+
+
+class Sqlite(SqliteDatabase):
+    """An SQLite file; transactions begin IMMEDIATE: waiting for the lock is at one place."""
+
+    dialect = "sqlite"
+
+    def __init__(self, address: str, pragmas: list[tuple[str, object]], busy_s: float) -> None:
+        self.registry = Registry()
+        super().__init__(
+            address,
+            pragmas,
+            lock_type="IMMEDIATE",
+            timeout=busy_s,
+            uri=True,
+            check_same_thread=False,
+        )
+
+    def _connect(self) -> Any:
+        connection = super()._connect()  # type: ignore[misc]  # not in the stubs
+        self.registry.add(connection)
+        return connection
+
+    def _close(self, conn: Any) -> None:
+        self.registry.remove(conn)
+        super()._close(conn)  # type: ignore[misc]  # not in the stubs
+
+
+class Postgresql(PostgresqlDatabase):
+    """A PostgreSQL database through psycopg 3."""
+
+    dialect = "postgresql"
+
+    def __init__(self, url: str, *, read_only: bool) -> None:
+        self.registry = Registry()
+        options: dict[str, Any] = {"prefer_psycopg3": True, "connect_timeout": CONNECT_S}
+        if read_only:
+            options["options"] = "-c default_transaction_read_only=on"
+        super().__init__(url, **options)
+
+    def _connect(self) -> Any:
+        connection = super()._connect()  # type: ignore[misc]  # not in the stubs
+        self.registry.add(connection)
+        return connection
+
+    def _close(self, conn: Any) -> None:
+        self.registry.remove(conn)
+        super()._close(conn)  # type: ignore[misc]  # not in the stubs
+
+
+Handle = Sqlite | Postgresql
+
+
+def path_of(url: str) -> Path:
+    """Return the file of an address of SQLite."""
+    return Path("/" + unquote(urlsplit(url).path).lstrip("/"))
+
+
+def connect(url: str, *, read_only: bool, busy_s: float) -> Handle:
+    """Return a handle for `sqlite:///absolute/path` or `postgresql://…`; opens no connection.
+
+    Raises ConfigError for any other address. A new SQLite file is made with mode 600, in
+    folders of mode 700.
+    """
+    parts = urlsplit(url)
+    if parts.scheme in ("postgresql", "postgres"):
+        return Postgresql("postgresql" + url[len(parts.scheme) :], read_only=read_only)
+    path = path_of(url)
+    if parts.scheme != "sqlite" or parts.netloc or path == Path("/"):
+        scheme = parts.scheme or "empty"
+        raise ConfigError("no such kind of database", "store-bad-url", scheme=scheme)
+    if read_only:
+        return _sqlite(path, "ro", [("query_only", 1)], busy_s)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    durable: list[tuple[str, object]] = [("journal_mode", "WAL"), ("synchronous", "FULL")]
+    return _sqlite(path, "rw", durable, busy_s)
+
+
+def _sqlite(path: Path, mode: str, pragmas: list[tuple[str, object]], busy_s: float) -> Sqlite:
+    return Sqlite(f"file:{quote(str(path))}?mode={mode}", [*pragmas, ("foreign_keys", 1)], busy_s)

@@ -1,0 +1,230 @@
+"""Cipher: what people say lies encrypted in the database, and the key is found or made.
+
+A sealed text is `1.<key id>.<nonce, ciphertext and tag, url-safe base64>` by AES-256-GCM; the
+version and the key's id are authenticated with it. Old keys still open what they sealed.
+Where several keys are given, one a line, the first one seals. A key file that changes is read
+anew within `LOOK_S`, so that keys are changed under running processes (`store.keyring`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from merlin.core import durable_files
+from merlin.core.errors import ConfigError, MerlinError
+from merlin.core.log import get_logger
+
+log = get_logger(__name__)
+
+KEY_BYTES, NONCE_BYTES = 32, 12
+CREDENTIAL = "MERLIN_TEXT_KEY"
+LOOK_S = 1.0
+_VERSION = "1"
+_BETWEEN_KEYS = re.compile(r"[\s,]+")
+
+# The keys as they stand now, the newest first; None: unchanged since the last call.
+Look = Callable[[], Sequence[bytes] | None]
+
+
+class SealBroken(MerlinError):
+    """A stored text cannot be opened: its key is not here, or it was changed."""
+
+
+class Cipher:
+    """Seals with the newest key, opens with whichever of the keys sealed."""
+
+    def __init__(self, keys: Mapping[str, bytes], newest: str, look: Look | None = None) -> None:
+        self._take(keys, newest)
+        self._look = look
+        self._due = time.monotonic() + LOOK_S
+
+    def _take(self, keys: Mapping[str, bytes], newest: str) -> None:
+        if newest not in keys:
+            raise ValueError("the newest key is not among the keys")
+        self._raw = {newest: keys[newest], **keys}
+        # In one step: other threads seal and open meanwhile.
+        self._keys = {key_id: AESGCM(key) for key_id, key in self._raw.items()}
+
+    @property
+    def newest(self) -> str:
+        """Return the name of the key that seals."""
+        return next(iter(self._keys))
+
+    @property
+    def holds(self) -> tuple[str, ...]:
+        """Return the names of all its keys, the one that seals first."""
+        return tuple(self._keys)
+
+    def refresh(self) -> None:
+        """Take the keys that were changed since the last look."""
+        self._due = time.monotonic() + LOOK_S
+        keys = self._look() if self._look is not None else None
+        if keys:
+            self._take({key_id(key): key for key in keys}, key_id(keys[0]))
+
+    def seal(self, text: str) -> str:
+        """Return `text` sealed; the same text never looks the same twice.
+
+        Half of a character, which no text can hold, becomes a question mark.
+        """
+        if self._look is not None and time.monotonic() >= self._due:
+            self.refresh()
+        newest, key = next(iter(self._keys.items()))
+        nonce, head = secrets.token_bytes(NONCE_BYTES), f"{_VERSION}.{newest}"
+        body = key.encrypt(nonce, text.encode("utf-8", "replace"), head.encode())
+        return f"{head}.{base64.urlsafe_b64encode(nonce + body).decode()}"
+
+    def open(self, sealed: str) -> str:
+        """Return the text that was sealed. Raises SealBroken."""
+        version, _, rest = sealed.partition(".")
+        key_id, _, coded = rest.partition(".")
+        if key_id not in self._keys:
+            self.refresh()
+        key = self._keys.get(key_id)
+        if version != _VERSION or key is None:
+            raise SealBroken("no key for this text", "store-no-key", key_id=key_id)
+        try:
+            body = _decoded(coded.encode())
+            head = f"{version}.{key_id}".encode()
+            return key.decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], head).decode()
+        except (InvalidTag, ValueError) as error:
+            raise SealBroken("a stored text was changed", "store-seal-broken") from error
+
+    def is_newest(self, sealed: str) -> bool:
+        """Return whether the newest key sealed this."""
+        return sealed.startswith(f"{_VERSION}.{self.newest}.")
+
+    def marks(self, text: str) -> list[str]:
+        """Return keyed hashes of `text`, by the newest key first: nobody without them can tell."""
+        raw = self._raw.values()
+        marks = [hmac.new(key, b"merlin mark " + text.encode(), "sha256") for key in raw]
+        return [mark.hexdigest() for mark in marks]
+
+
+def load_or_make_key(state_dir: Path, given: str | None) -> Cipher:
+    """Return the cipher of the credential `given`, else of `state_dir/text.key`, made if missing.
+
+    With both, the credential seals and the file's keys still open. Raises ConfigError when a
+    key is not 32 bytes in url-safe base64; the words never show the key.
+    """
+    path = key_path(state_dir)
+    if given is None and not path.exists():
+        _make(path)
+    file = KeyFile(path, given)
+    keys = file.read()
+    return Cipher({key_id(key): key for key in keys}, key_id(keys[0]), file.look)
+
+
+def key_path(state_dir: Path) -> Path:
+    """Return where the key lies when no credential is given."""
+    return state_dir / "text.key"
+
+
+class KeyFile:
+    """The keys of a credential and of a file, which may change at any time."""
+
+    def __init__(self, path: Path, given: str | None = None) -> None:
+        self._path = path
+        self._given = [] if given is None else _keys(given, CREDENTIAL)
+        self._seen: tuple[int, int] | None = None
+        self._told: tuple[int, int] | None = None
+
+    def read(self) -> list[bytes]:
+        """Return every key, the one that seals first. Raises ConfigError."""
+        seen = self._stamp()
+        words = "" if seen is None else self._path.read_text(encoding="ascii", errors="replace")
+        lying = _keys(words, str(self._path)) if words or not self._given else []
+        # Only now: one that could not be read is tried again, whatever changes of it.
+        self._seen = seen
+        return [*self._given, *lying]
+
+    def look(self) -> list[bytes] | None:
+        """Return the keys where the file changed since the last time; a broken one is told once."""
+        stamp = self._stamp()
+        if stamp in {None, self._seen}:
+            return None
+        try:
+            return self.read()
+        except (ConfigError, OSError) as error:
+            if stamp != self._told:
+                log.warning("the key file cannot be read", reason=str(error))
+            self._told = stamp
+            return None
+
+    def _stamp(self) -> tuple[int, int] | None:
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return None
+        return (stat.st_mtime_ns, stat.st_ino)
+
+
+def key_id(key: bytes) -> str:
+    """Return the name of a key: it tells keys apart and nothing of what they are."""
+    return hashlib.sha256(b"merlin text key " + key).hexdigest()[:8]
+
+
+def _keys(words: str, where: str) -> list[bytes]:
+    """Return the keys that stand in a text, one a line. Raises ConfigError."""
+    return [_key(word.encode(), where) for word in _BETWEEN_KEYS.split(words.strip())]
+
+
+def _key(text: bytes, where: str) -> bytes:
+    try:
+        key = _decoded(text)
+    except binascii.Error:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise ConfigError(f"{where} is not a key", "store-bad-key", where=where)
+    return key
+
+
+def _decoded(text: bytes) -> bytes:
+    # Strict, unlike urlsafe_b64decode, which passes over what is not of the alphabet.
+    return base64.b64decode(text, altchars=b"-_", validate=True)
+
+
+def _make(path: Path) -> None:
+    """Make the key file, whole at its first sight; a process that came first has made it."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = drafted(path, [new_key()])
+    try:
+        if os.geteuid() == 0:  # an operator's command, in the folder of the services' own user
+            folder = path.parent.stat()
+            os.chown(draft, folder.st_uid, folder.st_gid)
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()
+    durable_files.sync(path.parent)
+    log.warning("made a key for people's texts; keep it with your backups", path=str(path))
+
+
+def new_key() -> bytes:
+    """Return a fresh key."""
+    return secrets.token_bytes(KEY_BYTES)
+
+
+def drafted(path: Path, keys: Sequence[bytes]) -> Path:
+    """Write keys to a new file beside `path`, for its owner alone, and return where it lies."""
+    draft = path.with_name(f".text.key.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        for key in keys:
+            file.write(base64.urlsafe_b64encode(key) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return draft

@@ -1,0 +1,162 @@
+"""Calls that carry a key of their own are carried out once.
+
+Repeat: a call that names itself with a key, so that sending it again does nothing twice.
+
+    begun -> answered     the answer is kept for a day, and told again to the same call
+    begun -> forgotten    nothing happened: the same key may be tried again at once
+
+One that was begun by a process that died may be tried again after `PATIENCE`, with the same
+number: by it the effect knows itself.
+
+Keys and requests are kept as SHA-256, answers are sealed.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from merlin.account.api_keys import digest
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.db.database import Database, Row, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.tables import IDEMPOTENCY
+from merlin.db.values import opened
+
+KEPT = timedelta(hours=24)
+PATIENCE = timedelta(minutes=10)
+NUMBER_BITS = 62
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A person's call with the key that it carries; `request` is a digest of all that it asks."""
+
+    user_id: int
+    key: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A call whose effect may be done now; `number` is the same however often it is begun."""
+
+    repeat_id: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a call was answered with."""
+
+    status: int
+    media_type: str
+    body: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Clash(StrEnum):
+    """Why a call cannot be begun."""
+
+    RUNNING = "running"  # the same call is under way
+    OTHER = "other"  # the key belongs to another call
+
+
+class Repeats(Protocol):
+    """Where such calls are kept; each method is one transaction."""
+
+    def begin(self, named: Named) -> Begun | Answer | Clash:
+        """Begin a call, or say what is known of it; of two at once one begins."""
+
+    def end(self, begun: Begun, answer: Answer) -> None:
+        """Keep what the call was answered with; the first answer stays."""
+
+    def forget(self, begun: Begun) -> None:
+        """Let the key be free again, because nothing happened."""
+
+    def clear(self, now: datetime) -> int:
+        """Remove what is older than `KEPT`; return how many."""
+
+
+class RepeatRows:
+    """One row a person and key; `status` is NULL while the call is under way."""
+
+    def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._cipher = cipher
+        self._clock = clock
+
+    @transaction
+    def begin(self, named: Named) -> Begun | Answer | Clash:
+        """Begin a call, or say what is known of it; of two at once one begins."""
+        self.clear(self._clock())
+        key_hash = digest(named.key)
+        new = IDEMPOTENCY.insert(self._new(named, key_hash))
+        is_new = self.db.put(new.on_conflict_ignore())
+        mine = (IDEMPOTENCY.user_id == named.user_id) & (IDEMPOTENCY.key_hash == key_hash)
+        row = self.db.row(IDEMPOTENCY.select().where(mine))
+        if row is None:  # another process has just forgotten it
+            return Clash.RUNNING
+        if is_new:
+            return Begun(row["id"], row["number"])
+        if row["request_hash"] != digest(named.request):
+            return Clash.OTHER
+        return self._known(row)
+
+    def _new(self, named: Named, key_hash: str) -> Row:
+        return {
+            "user_id": named.user_id,
+            "key_hash": key_hash,
+            "request_hash": digest(named.request),
+            "number": 1 + secrets.randbits(NUMBER_BITS),
+            "status": None,
+            "media_type": "",
+            "headers": "",
+            "body": "",
+            "at": iso(self._clock()),
+        }
+
+    def _known(self, row: Row) -> Begun | Answer | Clash:
+        if row["status"] is None:
+            return self._taken_over(row)
+        body = opened(self._cipher, row["body"])
+        if body is None:  # sealed under a key that is gone: what happened cannot be told again
+            return Clash.RUNNING
+        return Answer(row["status"], row["media_type"], body, json.loads(row["headers"]))
+
+    def _taken_over(self, row: Row) -> Begun | Clash:
+        """Return the call begun anew, where whoever began it has not ended it in time."""
+        now = self._clock()
+        if now - from_iso(row["at"]) < PATIENCE:
+            return Clash.RUNNING
+        same = (IDEMPOTENCY.id == row["id"]) & (IDEMPOTENCY.at == row["at"])
+        again = IDEMPOTENCY.update({"at": iso(now)}).where(same & IDEMPOTENCY.status.is_null())
+        return Begun(row["id"], row["number"]) if self.db.change(again) else Clash.RUNNING
+
+    @transaction
+    def end(self, begun: Begun, answer: Answer) -> None:
+        """Keep what the call was answered with; the first answer stays."""
+        told = {
+            "status": answer.status,
+            "media_type": answer.media_type,
+            "headers": json.dumps(dict(answer.headers)),
+            "body": self._cipher.seal(answer.body) if answer.body else "",
+        }
+        this = (IDEMPOTENCY.id == begun.repeat_id) & IDEMPOTENCY.status.is_null()
+        self.db.change(IDEMPOTENCY.update(told).where(this))
+
+    @transaction
+    def forget(self, begun: Begun) -> None:
+        """Let the key be free again, because nothing happened."""
+        this = (IDEMPOTENCY.id == begun.repeat_id) & IDEMPOTENCY.status.is_null()
+        self.db.change(IDEMPOTENCY.delete().where(this))
+
+    @transaction
+    def clear(self, now: datetime) -> int:
+        """Remove what is older than `KEPT`; return how many."""
+        return self.db.change(IDEMPOTENCY.delete().where(IDEMPOTENCY.at <= iso(now - KEPT)))

@@ -1,0 +1,239 @@
+"""What processes tell each other: heartbeats, the leader's lock, the wake counter.
+
+Wake: one counter by which processes learn within a second that something waits for them.
+
+Rows of what each process said last.
+
+Lead: of all daemons that may run, one works; the lock of a dead one is free at once.
+
+Of several bots that poll, one polls, by the same means.
+
+On one machine the lock is a file lock under `state_dir/run`; on PostgreSQL an advisory lock of a
+session of its own stands beside it, because they may run on several machines.
+
+The wake counter: one row that says how many writes somebody waits for there have been.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, LiteralString, Protocol
+
+from merlin.core.clock import from_iso, iso
+from merlin.core.durable_files import taken
+from merlin.core.errors import LeadTaken
+from merlin.core.heartbeat import Heartbeat
+from merlin.core.log import redact
+from merlin.db.connections import CONNECT_S
+from merlin.db.database import Database, DatabaseAway, Row, faults, transaction
+from merlin.db.encryption import Cipher
+from merlin.db.keyring import HolderRows
+from merlin.db.tables import HEARTBEAT
+from merlin.db.values import dumped, loaded
+
+if TYPE_CHECKING:
+    import psycopg
+from merlin.db.database import Prepared
+from merlin.db.tables import WAKE
+
+
+class Wake(Protocol):
+    """The counter in the database; every write that another process waits for bumps it."""
+
+    def bump(self) -> None:
+        """Add one."""
+
+    def read(self) -> int:
+        """Return the counter."""
+
+
+class HeartbeatRows:
+    """One row per process and host; with a cipher, its process says which keys it holds too."""
+
+    def __init__(self, db: Database, cipher: Cipher | None = None) -> None:
+        self.db = db
+        self._holders = HolderRows(db, cipher)
+
+    @transaction
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """Store the newest words."""
+        said = {
+            "process": heartbeat.process,
+            "host": heartbeat.host,
+            "pid": heartbeat.pid,
+            "since": iso(heartbeat.since),
+            "at": iso(heartbeat.at),
+            "step": heartbeat.step,
+            "counters": dumped(dict(heartbeat.counters)),
+            "failing": dumped({step: redact(why) for step, why in heartbeat.failing.items()}),
+        }
+        named = ("process", "host")
+        new = [name for name in said if name not in named]
+        self.db.put(HEARTBEAT.insert(said).on_conflict(conflict_target=named, preserve=new))
+        self._holders.tell(heartbeat.process, heartbeat.at)
+
+    def all(self) -> list[Heartbeat]:
+        """Return every process's newest words, by process and host."""
+        rows = self.db.rows(HEARTBEAT.select())
+        return sorted(map(_heartbeat, rows), key=lambda each: (each.process, each.host))
+
+
+def _heartbeat(row: Row) -> Heartbeat:
+    return Heartbeat(
+        process=row["process"],
+        host=row["host"],
+        pid=row["pid"],
+        since=from_iso(row["since"]),
+        at=from_iso(row["at"]),
+        step=row["step"],
+        counters=loaded(row["counters"]),
+        failing=loaded(row["failing"]),
+    )
+
+
+_UNLOCK = "SELECT pg_advisory_unlock(%s)"
+_HELD = "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+
+
+class Lead:
+    """The right to be the one of its name, taken without waiting."""
+
+    def __init__(self, state_dir: Path, database_url: str, name: str = "daemon") -> None:
+        self._path = state_dir / "run" / f"{name}.lock"
+        self._number = _number(name)
+        self._url = database_url
+        self._file: int | None = None
+        self._session: psycopg.Connection | None = None
+
+    def take(self) -> bool:
+        """Take the lead; False when another process has it. Taking it twice is taking it once.
+
+        Raises DatabaseAway when PostgreSQL cannot be asked.
+        """
+        if self._file is not None:
+            return True
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = taken(self._path)
+        if file is None:
+            return False
+        self._file = file
+        try:
+            is_ours = self._take_session()
+        except BaseException:
+            self.release()
+            raise
+        if not is_ours:
+            self.release()
+            return False
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        return True
+
+    def _take_session(self) -> bool:
+        if not self._url.startswith("postgres"):
+            return True
+        import psycopg  # noqa: PLC0415 - not there where nobody uses it, see `store.drivers`
+
+        with faults():
+            self._session = psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_S)
+            return self._asked("SELECT pg_try_advisory_lock(%s)", self._number)
+
+    def is_held(self) -> bool:
+        """Return whether the lead is still ours: with the session on PostgreSQL it is lost."""
+        if self._file is None or self._session is None:
+            return self._file is not None
+        try:
+            with faults():
+                return self._asked(_HELD)
+        except DatabaseAway:
+            return False
+
+    def keep(self) -> bool:
+        """Return whether the lead is ours, taken again where its session broke.
+
+        False when another process came first. Raises DatabaseAway when nobody can say.
+        """
+        if self.is_held():
+            return True
+        if self._file is None:
+            return self.take()
+        self._end_session()  # the file stays ours: nobody on this machine slips in
+        if self._take_session():
+            return True
+        self.release()
+        return False
+
+    def _asked(self, question: LiteralString, *values: int) -> bool:
+        assert self._session is not None  # noqa: S101 - asked only of an open session
+        answer = self._session.execute(question, values).fetchone()
+        return bool(answer and answer[0])
+
+    def holder(self) -> str:
+        """Return the process id that the lock file names, "" when nobody wrote one."""
+        try:
+            return self._path.read_text("ascii").strip()
+        except OSError:
+            return ""
+
+    def release(self) -> None:
+        """Give the lead back; harmless when it is not ours."""
+        # The server sees a closed session some time after: who comes next need not wait for that.
+        with suppress(DatabaseAway), faults():
+            if self._session is not None:
+                self._session.execute(_UNLOCK, (self._number,))
+        self._end_session()
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _end_session(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def __enter__(self) -> Lead:
+        """Take the lead. Raises LeadTaken."""
+        self.check()
+        return self
+
+    def check(self) -> None:
+        """Take the lead where it is not ours. Raises LeadTaken."""
+        if not self.take():
+            raise LeadTaken("another process leads", "lead-taken", holder=self.holder())
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def _number(name: str) -> int:
+    """Return a signed 64-bit number that no other program takes in this database."""
+    said = hashlib.sha256(f"merlin lead {name}".encode()).digest()
+    return int.from_bytes(said[:8], "big", signed=True)
+
+
+# Every process looks at it several times a second.
+_COUNTER = Prepared(WAKE.select(WAKE.counter).limit(1))
+
+
+class WakeRow:
+    """Fulfils `core.wake.Wake`; rows classes bump by `Database.bump`, in their own transaction."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def bump(self) -> None:
+        """Add one, at the end of the transaction that runs now or in one of its own."""
+        self.db.bump()
+
+    def read(self) -> int:
+        """Return the counter."""
+        return int(self.db.value(_COUNTER()))

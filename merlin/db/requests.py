@@ -1,0 +1,182 @@
+"""Requests: what people and programs ask of the daemon.
+
+Request: a durable row by which one process asks another to act.
+
+    waiting -> working -> done | failed
+
+The owner claims a row by a conditional UPDATE. A row found `working` after the owner's restart is
+claimed again: every kind of request must bear being done twice.
+
+Rows by which one process asks another to act.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.errors import NotFound
+from merlin.db.database import Database, Row, transaction
+from merlin.db.tables import REQUEST
+from merlin.db.values import dumped, loaded, plain
+
+
+class RequestState(StrEnum):
+    """Where a request stands; the values are what the database stores."""
+
+    WAITING = "waiting"
+    WORKING = "working"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class RequestKind(StrEnum):
+    """What may be asked for; the values are what the database stores. The daemon does them all."""
+
+    FETCH = "fetch"
+    POLL = "poll"
+    CENSUS = "census"
+    BUILD = "build"
+    LAUNCH = "launch"
+    CANCEL = "cancel"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+    PIN = "pin"
+    UNPIN = "unpin"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who wants what done; `kind` is the word of a RequestKind.
+
+    `result` is what came of it, or the error's key and arguments.
+    """
+
+    request_id: int
+    kind: str
+    arguments: Mapping[str, object]
+    by: str
+    state: RequestState
+    created_at: datetime
+    result: Mapping[str, object] = field(default_factory=dict)
+
+
+class Requests(Protocol):
+    """Where requests are kept; `ask` and `finish` bump the wake counter."""
+
+    def ask(self, kind: RequestKind, arguments: Mapping[str, object], by: str) -> int:
+        """Store a request; return its id."""
+
+    def claim(self, kinds: Sequence[RequestKind]) -> Request | None:
+        """Take the oldest waiting request of these kinds, or None."""
+
+    def finish(self, request_id: int, state: RequestState, result: Mapping[str, object]) -> None:
+        """Store what came of it."""
+
+    def get(self, request_id: int) -> Request:
+        """Return the request. Raises NotFound."""
+
+    def release(self) -> int:
+        """Put back what a dead owner left `working`; return how many. Called by the leader."""
+
+
+class RequestList(Protocol):
+    """The same rows as they are looked through."""
+
+    def of(self, by: str, limit: int = 50) -> list[Request]:
+        """Return the newest requests of somebody, newest first."""
+
+
+class RequestRows:
+    """A queue that is claimed by conditional UPDATE: of many claimers one gets a row."""
+
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._clock = clock
+
+    @transaction
+    def ask(self, kind: RequestKind, arguments: Mapping[str, object], by: str) -> int:
+        """Store a request; return its id."""
+        request_id = self.db.add(
+            REQUEST,
+            {
+                "kind": RequestKind(kind).value,
+                "arguments": dumped(dict(arguments)),
+                "by_whom": plain(by),
+                "state": RequestState.WAITING.value,
+                "created_at": iso(self._clock()),
+                "result": dumped({}),
+            },
+        )
+        self.db.bump()
+        return request_id
+
+    @transaction
+    def claim(self, kinds: Sequence[RequestKind]) -> Request | None:
+        """Take the oldest waiting request of these kinds, or None."""
+        is_waiting = REQUEST.state == RequestState.WAITING.value
+        oldest = (
+            REQUEST.select()
+            .where(is_waiting & REQUEST.kind.in_([str(kind) for kind in kinds]))
+            .order_by(REQUEST.id)
+        )
+        while (row := self.db.row(oldest)) is not None:
+            mine = REQUEST.update({"state": RequestState.WORKING.value})
+            if self.db.change(mine.where((REQUEST.id == row["id"]) & is_waiting)):
+                return _request({**row, "state": RequestState.WORKING.value})
+        return None
+
+    @transaction
+    def finish(self, request_id: int, state: RequestState, result: Mapping[str, object]) -> None:
+        """Store what came of it; a request that is finished already stays as it is."""
+        ended = REQUEST.update({"state": state.value, "result": dumped(dict(result))})
+        is_working = REQUEST.state == RequestState.WORKING.value
+        if self.db.change(ended.where((REQUEST.id == request_id) & is_working)):
+            self.db.bump()
+
+    @transaction
+    def withdraw(self, request_id: int) -> None:
+        """Let nobody take up a request that still waits; one that was taken up stays as it is."""
+        gone = REQUEST.update({"state": RequestState.FAILED.value})
+        is_waiting = REQUEST.state == RequestState.WAITING.value
+        if self.db.change(gone.where((REQUEST.id == request_id) & is_waiting)):
+            self.db.bump()
+
+    def get(self, request_id: int) -> Request:
+        """Return the request. Raises NotFound."""
+        row = self.db.row(REQUEST.select().where(REQUEST.id == request_id))
+        if row is None:
+            raise NotFound(f"no request {request_id}", "store-no-request", request=request_id)
+        return _request(row)
+
+    def of(self, by: str, limit: int = 50) -> list[Request]:
+        """Return the newest requests of somebody, newest first."""
+        mine = REQUEST.select().where(REQUEST.by_whom == plain(by))
+        return [
+            _request(row) for row in self.db.rows(mine.order_by(REQUEST.id.desc()).limit(limit))
+        ]
+
+    @transaction
+    def release(self) -> int:
+        """Put back what a dead owner left `working`; return how many. Called by the leader."""
+        back = REQUEST.update({"state": RequestState.WAITING.value})
+        count = self.db.change(back.where(REQUEST.state == RequestState.WORKING.value))
+        if count:
+            self.db.bump()
+        return count
+
+
+def _request(row: Row) -> Request:
+    return Request(
+        request_id=row["id"],
+        kind=row["kind"],
+        arguments=loaded(row["arguments"]),
+        by=row["by_whom"],
+        state=RequestState(row["state"]),
+        created_at=from_iso(row["created_at"]),
+        result=loaded(row["result"]),
+    )

@@ -1,0 +1,422 @@
+"""The repository of datasets: commits, trees and blobs, read from the bare mirror.
+
+What the mirror says, turned into values of the domain: commits, trees, leaves, bytes.
+
+Names found in the repository never become arguments of git: trees are asked for by id.
+
+The repository of datasets, read through a bare mirror; the one file that knows GitPython.
+
+Nothing is ever checked out: trees and blobs come from the object database. What lies in the
+repository is untrusted; the walls are in `git_walls`. Fetching and writing notes hold the
+mirror's lock; reading needs none, so other processes may read while the daemon fetches.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
+from itertools import takewhile
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, BinaryIO, cast
+
+from merlin.core.errors import ConfigError, NotFound, SourceError
+from merlin.core.killpoint import reached
+from merlin.dataset.commit_writer import GitBranch, Place
+from merlin.git import mirror, push, sandbox
+from merlin.git.mirror import Fetcher, hold
+from merlin.git.remote_url import Address, address
+from merlin.git.sandbox import HEAD_REF, GitFailed, Run
+from merlin.git.source import Commit, Entry, Fetched
+
+EMPTY_TREES = frozenset(
+    {
+        "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+        "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+    }
+)
+COMMIT_LIMIT = 2_000_000
+_PERSON = re.compile(rb"(?P<name>[^<>]*)<(?P<email>[^<>]*)> (?P<seconds>\d+)")
+_CODECS = re.compile(
+    r"utf-8|ascii|iso8859-\d+|cp\d+|koi8-[rtu]|mac-\w+|gb\w+|big5\w*|euc_\w+|shift_jis\w*|tis-620"
+)
+_LONGEST_CODEC = 40
+_ASCII = bytes(range(0x20, 0x5C))
+_MOST_DIGITS = 20
+_LAST_SECOND = 253_402_300_799  # the end of the year 9999, where datetime ends
+
+
+def new_line(run: Run, head: str, known: Collection[str]) -> dict[str, int]:
+    """Return id -> position of the first-parent commits of `head` after the newest known one.
+
+    Newest first; `head` alone when none of the line is known.
+    """
+    line = run("rev-list", "--first-parent", head, "--").decode().split()
+    seen = frozenset(known)
+    new = list(takewhile(lambda sha: sha not in seen, line))
+    if len(new) == len(line):
+        new = new[:1]
+    return {sha: len(line) - at for at, sha in enumerate(new)}
+
+
+def commits(answers: BinaryIO, positions: Mapping[str, int]) -> Iterator[Commit]:
+    """Yield the commits that `cat-file --batch` answers, in the order of `positions`.
+
+    The raw object is read, not what `git log` makes of it: git shows no header at all of a commit
+    whose declared encoding it cannot convert. One whose headers cannot be read, or that is over
+    COMMIT_LIMIT bytes, comes with `is_readable` False. Raises Unreadable for one that is missing.
+    """
+    for sha, position in positions.items():
+        words = answers.readline().decode("ascii", "replace").split()
+        if len(words) != 3 or words[1] != "commit":  # noqa: PLR2004 - name, kind, size
+            raise unreadable(f"{sha} is {' '.join(words[1:]) or 'cut off'}")
+        size = int(words[2])
+        raw = answers.read(min(size, COMMIT_LIMIT))
+        rest = size - len(raw) + 1
+        while rest > 0 and (skipped := answers.read(min(rest, COMMIT_LIMIT))):
+            rest -= len(skipped)
+        if rest:
+            raise unreadable(f"{sha} is cut off")
+        yield _commit(sha, position, raw, is_whole=size <= COMMIT_LIMIT)
+
+
+def _commit(sha: str, position: int, raw: bytes, *, is_whole: bool) -> Commit:
+    head, _, body = raw.partition(b"\n\n")
+    headers: dict[bytes, bytes] = {}
+    for line in head.split(b"\n"):
+        name, _, value = line.partition(b" ")
+        headers.setdefault(name, value)  # the first parent is the one of the line
+    codec = _codec(headers.get(b"encoding", b""))
+    # git itself shows a message up to its first NUL.
+    message = body.partition(b"\0")[0].decode(codec, "replace").strip("\n")
+    author, committer = (
+        _PERSON.match(headers.get(name, b"")) for name in (b"author", b"committer")
+    )
+    parent = headers.get(b"parent", b"").decode("ascii", "replace")
+    return Commit(
+        sha=sha,
+        parent=parent or None,
+        position=position,
+        author_name=author["name"].decode(codec, "replace").strip() if author else "",
+        author_email=author["email"].decode(codec, "replace") if author else "",
+        committed_at=_time(committer["seconds"] if committer else b"0"),
+        subject=message.partition("\n")[0],
+        message=message,
+        is_readable=is_whole and author is not None and committer is not None,
+    )
+
+
+def _codec(declared: bytes) -> str:
+    """Return the codec of a commit's text: the declared one, UTF-8 where it cannot be that.
+
+    The headers are lines of ASCII, so UTF-16 and the like are never true.
+    """
+    try:
+        name = codecs.lookup(declared.decode("ascii")[:_LONGEST_CODEC]).name
+    except (LookupError, ValueError):
+        return "utf-8"
+    is_known = _CODECS.fullmatch(name) and _ASCII.decode(name, "replace") == _ASCII.decode()
+    return name if is_known else "utf-8"
+
+
+def _time(seconds: bytes) -> datetime:
+    return datetime.fromtimestamp(min(int(seconds[:_MOST_DIGITS]), _LAST_SECOND), UTC)
+
+
+def trees(run: Run, commit: str, directory: str) -> dict[str, str]:
+    """Return folder name -> tree id for what lies directly below `directory`, by name."""
+    below = [f"{directory}/"] if directory else []
+    lines = run("ls-tree", "-z", "--full-tree", commit, "--", *below).split(b"\0")
+    found = {}
+    for line in filter(None, lines):
+        head, _, path = line.partition(b"\t")
+        _, kind, tree = head.decode().split()
+        if kind == "tree" and tree not in EMPTY_TREES:
+            found[_path(path).rpartition("/")[2]] = tree
+    return dict(sorted(found.items()))
+
+
+def leaves(run: Run, tree: str) -> list[Entry]:
+    """Return everything below a tree that is no tree, ordered by path."""
+    lines = run("ls-tree", "-r", "-l", "-z", "--full-tree", tree).split(b"\0")
+    entries = []
+    for line in filter(None, lines):
+        head, _, path = line.partition(b"\t")
+        mode, _, blob, size = head.decode().split()
+        entries.append(Entry(_path(path), blob, mode, 0 if size == "-" else int(size)))
+    return sorted(entries, key=lambda entry: entry.path)
+
+
+def contents(answers: BinaryIO, asked: Sequence[str], limit: int) -> Iterator[tuple[str, bytes]]:
+    """Yield (blob, bytes) from what `cat-file --batch` answers to `asked`.
+
+    Raises SourceError for a blob that is missing, damaged or over `limit` bytes, before any of
+    its bytes is read.
+    """
+    for blob in asked:
+        words = answers.readline().decode("ascii", "replace").split()
+        if len(words) != 3 or words[1] != "blob":  # noqa: PLR2004 - name, kind, size
+            raise unreadable(f"{blob} is {' '.join(words[1:]) or 'cut off'}")
+        size = int(words[2])
+        if size > limit:
+            text = f"{blob} has {size} bytes, over {limit}"
+            raise SourceError(text, "git-large", size=size, limit=limit)
+        content = answers.read(size + 1)
+        if len(content) != size + 1:
+            raise unreadable(f"{blob} is cut off")
+        yield blob, content[:-1]
+
+
+class Unreadable(SourceError):
+    """The mirror lacks an object or holds a damaged one."""
+
+
+def unreadable(reason: str) -> Unreadable:
+    """Return the error that makes the next fetch check the mirror."""
+    return Unreadable(f"the mirror is not readable: {reason}", "git-unreadable", reason=reason)
+
+
+def _path(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
+BLOB_LIMIT = 2_000_000
+_COMMIT_ID = re.compile(r"[0-9a-f]{4,40}")
+_REMEMBERED = 64
+_NOT_FOUND = 127  # the shell's and env's word for a program that is not there
+
+
+class GitCommand:
+    """git on one mirror, behind the walls, in a process group of its own that can be killed."""
+
+    def __init__(self, place: Address, mirror: Path, timeout_s: float) -> None:
+        try:
+            # It runs git when it is imported, and fails where there is none.
+            from git import Git, GitCommandNotFound  # noqa: PLC0415 - see above
+        except ImportError as error:
+            raise ConfigError(f"git cannot be run: {error}", "git-absent") from error
+        self._git, self._absent = Git(mirror), GitCommandNotFound
+        self._place = place
+        self._environment = sandbox.environment(place, mirror)
+        self._timeout_s = timeout_s
+
+    def run(
+        self,
+        *arguments: str,
+        feed: bytes = b"",
+        lock: int | None = None,
+        also: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Fulfil `git_walls.Run`."""
+        process = self._start(arguments, subprocess.PIPE if feed else None, lock, also)
+        try:
+            out, err = process.communicate(feed or None, self._timeout_s)
+        except subprocess.TimeoutExpired as late:
+            with suppress(ProcessLookupError):  # git may be gone and its helper still there
+                os.killpg(process.pid, signal.SIGKILL)
+            text = f"git {arguments[0]} took longer than {self._timeout_s:g} s"
+            raise SourceError(text, "git-slow", seconds=self._timeout_s) from late
+        finally:
+            _end(process)
+        if process.returncode:
+            raise self._failure(arguments[0], process.returncode, err.decode("utf-8", "replace"))
+        return out
+
+    def _failure(self, command: str, status: int, told: str) -> SourceError:
+        reason = f"{command}: {sandbox.said(told, self._place)}"
+        if status < 0 or status == _NOT_FOUND:  # killed, or not even started: it judged nothing
+            text = f"git did not run to its end ({status}): {reason}"
+            return SourceError(text, "git-failed", reason=reason)
+        return GitFailed(reason, status, told)
+
+    @contextmanager
+    def stream(self, *arguments: str, feed: IO[bytes]) -> Iterator[BinaryIO]:
+        """Yield what the command prints while it reads the file `feed`: nobody waits for nobody."""
+        process = self._start(arguments, feed, None)
+        try:
+            yield cast("BinaryIO", process.stdout)
+        finally:
+            _end(process)
+
+    def _start(
+        self,
+        arguments: Sequence[str],
+        feed: IO[bytes] | int | None,
+        lock: int | None,
+        also: Mapping[str, str] | None = None,
+    ) -> subprocess.Popen[bytes]:
+        known = {**self._environment, **(also or {})}
+        strange = [name for name in os.environ if name.startswith("GIT_") and name not in known]
+        # GitPython hands our whole environment on; only `env` takes something out of it.
+        without = ["env", *(part for name in strange for part in ("-u", name))] if strange else []
+        try:
+            handle = self._git.execute(
+                [*without, "git", *sandbox.OPTIONS, *arguments],
+                istream=cast("BinaryIO | None", feed),
+                as_process=True,
+                env=known,
+                start_new_session=True,
+                pass_fds=() if lock is None else (lock,),
+            )
+        except self._absent as error:
+            raise SourceError("git cannot be run", "git-absent") from error
+        # The handle would end the process as soon as nobody holds it; `_end` does that here.
+        process, handle.proc = handle.proc, None
+        return cast("subprocess.Popen[bytes]", process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Leave no child, grandchild or pipe behind."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None and not pipe.closed:
+            pipe.close()
+    process.wait()
+
+
+class GitSource:
+    """A repository of datasets in git, on this machine or on another."""
+
+    def __init__(
+        self,
+        url: str,
+        branch: str,
+        directory: str,
+        mirror: Path,
+        push_notes: bool = False,  # noqa: FBT001, FBT002 - a setting of config.yaml, given by name
+        timeout_s: float = 120.0,
+    ) -> None:
+        """Take the settings of `repository` in config.yaml; nothing is fetched yet.
+
+        Raises ConfigError when url, branch or directory may not be shown to git.
+        """
+        self._place = address(url)
+        branch_ref = f"refs/heads/{sandbox.check_branch(branch)}"
+        self._directory = sandbox.check_directory(directory)
+        self._mirror = mirror.absolute()
+        self._push_notes = push_notes
+        self._git = GitCommand(self._place, self._mirror, timeout_s)
+        self._fetcher = Fetcher(self._place, branch_ref, self._mirror, self._git.run)
+        self._trees: dict[str, dict[str, str]] = {}
+        place = Place(self._place, branch_ref, self._directory)
+        self.branch = GitBranch(place, self._mirror, self._git.run, self._fetcher)
+
+    def fetch(self) -> Fetched:
+        with mirror.plain_errors():
+            return self._fetcher.fetch()
+
+    def newest(self) -> str | None:
+        """Return the branch's newest commit as the repository has it, None where none is there."""
+        with mirror.plain_errors():
+            return self._fetcher.newest()
+
+    def line(self, head: str, known: Collection[str]) -> list[Commit]:
+        _check_names([head])
+        with self._reading():
+            new = new_line(self._git.run, head, known)
+        if not new:
+            return []
+        with self._objects(list(new)) as answers:
+            return list(commits(answers, new))[::-1]
+
+    def dataset_trees(self, commit: str) -> dict[str, str]:
+        _check_names([commit])
+        if commit not in self._trees:
+            with self._reading():
+                found = trees(self._git.run, commit, self._directory)
+            if len(self._trees) >= _REMEMBERED:
+                self._trees.clear()
+            self._trees[commit] = found
+        return dict(self._trees[commit])
+
+    def entries(self, commit: str, dataset: str) -> list[Entry]:
+        tree = self.dataset_trees(commit).get(dataset)
+        if tree is None:
+            return []
+        with self._reading():
+            return leaves(self._git.run, tree)
+
+    def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield (blob, bytes) in the order asked; SourceError for one over 2,000,000 bytes."""
+        asked = list(blobs)
+        _check_names(asked)
+        if not asked:
+            return
+        with self._objects(asked) as answers:
+            yield from contents(answers, asked, BLOB_LIMIT)
+
+    def note(self, commit: str, text: str) -> None:
+        _check_names([commit])
+        with mirror.plain_errors(), hold(self._mirror) as lock:
+            push.write(self._git.run, commit, text, lock)
+            reached("note.written")
+
+    def share_notes(self) -> None:
+        if self._push_notes:
+            with mirror.plain_errors():
+                push.push_notes(self._git.run, self._place.url, partial(hold, self._mirror))
+
+    def clean(self, needed: Collection[str], days: int, now: datetime) -> None:
+        _check_names(needed)
+        with mirror.plain_errors():
+            if not mirror.is_begun(self._mirror):
+                return
+            with hold(self._mirror) as lock:
+                is_due = mirror.mark_clean(self._mirror, now)
+                if is_due:
+                    mirror.keep(self._git.run, needed, lock)
+            if is_due:
+                # Safe beside other writers, who would wait for it in vain.
+                self._git.run("gc", "--quiet", f"--prune={days}.days.ago")
+
+    def resolve(self, revision: str) -> str:
+        """Return the id of a commit named by a beginning of its id, or by `HEAD`.
+
+        `HEAD` is the followed branch as last fetched. Raises NotFound.
+        """
+        named = HEAD_REF if revision == "HEAD" else revision
+        told = {"revision": revision[:100]}
+        if named != HEAD_REF and not _COMMIT_ID.fullmatch(named):
+            raise NotFound(f"no commit id: {revision[:100]!r}", "git-no-commit", **told)
+        with mirror.plain_errors():
+            try:
+                found = self._git.run("rev-parse", "--verify", "--quiet", f"{named}^{{commit}}")
+            except GitFailed as failure:
+                raise NotFound(f"no commit {revision}", "git-no-commit", **told) from failure
+        return found.decode().strip()
+
+    @contextmanager
+    def _objects(self, names: Sequence[str]) -> Iterator[BinaryIO]:
+        """Yield what `cat-file --batch` answers to these ids."""
+        with self._reading(), TemporaryFile() as asked:
+            asked.write("".join(f"{name}\n" for name in names).encode())
+            asked.seek(0)
+            with self._git.stream("cat-file", "--batch", "--buffer", feed=asked) as answers:
+                yield answers
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Mark the mirror for a check when something in it cannot be read."""
+        with mirror.plain_errors():
+            try:
+                yield
+            except GitFailed as failure:
+                mirror.suspect(self._mirror)
+                raise unreadable(str(failure)) from failure
+            except Unreadable:
+                mirror.suspect(self._mirror)
+                raise
+
+
+def _check_names(names: Iterable[str]) -> None:
+    for name in names:
+        if not sandbox.is_object(name):
+            raise SourceError(f"not an object id: {name[:100]!r}", "git-name", name=name[:100])

@@ -1,0 +1,198 @@
+"""The interfaces of providers: training, chat, and their values.
+
+What Merlin needs from a service that trains, and nothing more.
+
+Three small Protocols, because no server speaks only one of them. Every method raises
+ProviderError when asking again changes nothing, ProviderBusy when the same call may pass later,
+and ProviderDoubt when nobody knows whether the call was carried out. None of them retries by
+itself. Source of the shapes: openai/openai-openapi, `openapi.yaml`, 2026-08-21.
+
+What the chat needs of a service that answers: an answer in pieces, and a model to start with.
+
+Nothing here retries: how often and how long to try again is the caller's to decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Protocol
+
+from merlin.core.errors import ProviderError
+from merlin.core.messages import FREELY, Message, Steering, Usage
+
+LAUNCH_KEY = "merlin_launch"
+UNAUTHORISED, NO_CREDIT = 401, "insufficient_quota"
+_NO_PERMISSION = 403
+
+
+def is_locked_out(refusal: ProviderError) -> bool:
+    """Return whether the account, not the call, is refused: a person mends that, and all waits."""
+    return refusal.status == UNAUTHORISED or refusal.code == NO_CREDIT
+
+
+def is_forbidden(refusal: ProviderError) -> bool:
+    """Return whether this account may not train here at all: asking again only annoys.
+
+    Source: OpenAI's "Deprecations": organisations that never tuned are answered 403.
+    """
+    return refusal.status == _NO_PERMISSION
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFile:
+    """A build's file as stored at the provider."""
+
+    file_id: str
+    name: str
+    size: int
+    created_at: datetime
+
+
+class TrainingFiles(Protocol):
+    """Where training files are put."""
+
+    def upload(self, name: str, path: Path) -> TrainingFile:
+        """Store the file at `path` under `name`, purpose fine-tune."""
+
+    def find(self, name: str) -> list[TrainingFile]:
+        """Return the stored files of exactly this name, oldest first."""
+
+    def delete(self, file_id: str) -> None:
+        """Remove a stored file; no error when it is gone already."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchOrder:
+    """Everything that a job is created from.
+
+    `hyperparameters` go under `method.<method>.hyperparameters`; `metadata` carries
+    `merlin_launch` (the launch key), `merlin_build` (version) and `merlin_dataset`.
+    """
+
+    base_model: str
+    train_file: str
+    test_file: str | None
+    method: str
+    hyperparameters: Mapping[str, object]
+    suffix: str
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class JobReport:
+    """What a provider says of a job at one moment; `status` is its own word, kept as it is."""
+
+    provider_job_id: str
+    status: str
+    model_id: str | None = None
+    trained_tokens: int = 0
+    error: str = ""
+    created_at: datetime | None = None
+    finished_at: datetime | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JobEvent:
+    """One line of a job's diary at the provider; `data` holds metrics where it has any."""
+
+    event_id: str
+    at: datetime
+    level: str
+    message: str
+    kind: str = "message"
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A usable intermediate model of a job."""
+
+    model_id: str
+    step: int
+    metrics: Mapping[str, float]
+
+
+class FineTuneJobs(Protocol):
+    """The provider's jobs."""
+
+    def create(self, order: LaunchOrder) -> JobReport:
+        """Start a job. Sends the launch key as Idempotency-Key too, for servers that honour it."""
+
+    def find(self, launch_key: str) -> list[JobReport]:
+        """Return the jobs whose metadata carry `launch_key`, oldest first.
+
+        Filters by itself too: some servers ignore the filter.
+        """
+
+    def report(self, provider_job_id: str) -> JobReport:
+        """Say how the job stands now."""
+
+    def cancel(self, provider_job_id: str) -> JobReport:
+        """Ask the provider to stop the job; return how it stands after."""
+
+    def events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
+        """Return the events not in `known`, oldest first; pages until it meets a known one."""
+
+    def checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
+        """Return the job's checkpoints by step."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What `GET /models` says of one model."""
+
+    model_id: str
+    shutdown_date: date | None = None
+    context_window: int | None = None
+
+
+class ModelList(Protocol):
+    """The provider's list of models."""
+
+    def models(self) -> list[ModelCard]:
+        """Return the models in the provider's own order."""
+
+    def delete(self, model_id: str) -> None:
+        """Remove a tuned model or a checkpoint; no error when it is gone already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One step of an answer that is being written; every field but one may be empty.
+
+    `known` is what the model says of itself (False: "I do not know"), None where the provider
+    does not tell. `usage` and `finish_reason` come once, near the end.
+    """
+
+    text: str = ""
+    usage: Usage | None = None
+    known: bool | None = None
+    finish_reason: str | None = None
+
+
+class Answerer(Protocol):
+    """Something that answers by one provider's models.
+
+    Each method raises ModelGone when the provider does not know the model (any more),
+    ProviderBusy when the same call may pass later (down, overloaded, silent, unreadable or cut
+    off in the middle), ProviderError when asking again changes nothing.
+    """
+
+    def stream(
+        self, model_id: str, messages: Sequence[Message], steering: Steering = FREELY
+    ) -> AsyncIterator[Piece]:
+        """Yield the answer as it is written. Raises WishRefused too, before the first piece.
+
+        An error after the first piece means that the answer is cut off: what came is all there
+        is of it. An iterator that ends without an error has brought the whole answer.
+        """
+
+    async def first_model(self) -> str:
+        """Return the first model that the provider lists."""
+
+    async def models(self) -> list[ModelCard]:
+        """Return the models that the provider lists, in its own order."""

@@ -1,0 +1,370 @@
+"""The `openai` package: connections, deadlines, errors, lists in pages.
+
+What went wrong with a call of the `openai` package, in Merlin's words.
+
+    never sent (no connection, no name)               ProviderBusy
+    sent, then silence or reset                       ProviderDoubt when the call creates, else Busy
+    answered by a refusal                             as `openai_protocol.errors` judges it
+
+No exception of `openai` or `httpx2` passes `provider_errors`.
+
+The protocol's JSON objects, turned into values of the domain.
+
+What is needed must be there and of the right kind, or InvalidResponse is raised; what is extra or
+missing by custom of some servers is overlooked. Source: openai/openai-openapi `openapi.yaml`,
+2026-08-21.
+
+The SDK's connections to servers of the OpenAI protocol, for threads: who waits how long, once.
+
+Retries of the SDK are off: it repeats creating calls too, and each repeat is a paid job.
+
+Lists of the protocol, page by page.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Protocol, cast
+
+import httpx2
+import openai
+
+from merlin.core.errors import ProviderBusy, ProviderDoubt, ProviderError
+from merlin.core.loopback import is_loopback
+from merlin.core.messages import Usage
+from merlin.openai_protocol.client import json_object as read_object
+from merlin.openai_protocol.errors import (
+    InvalidResponse,
+    ProviderRefusal,
+    error_of_object,
+    error_of_status,
+    one_line,
+)
+from merlin.providers.base import Checkpoint, JobEvent, JobReport, ModelCard, TrainingFile
+from merlin.training.evaluate import Answer
+
+_NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+_NEVER_SENDABLE = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL)
+
+
+@contextmanager
+def provider_errors(*, creates: bool = False) -> Iterator[None]:
+    """Turn everything that a call to a provider can raise into ProviderError and its kinds.
+
+    `creates`: a call that must not be repeated blindly; doubt about it is ProviderDoubt.
+    """
+    unsure = ProviderDoubt if creates else ProviderBusy
+    try:
+        yield
+    except openai.APIStatusError as error:
+        raise error_of_status(_refusal(error), unsure) from error
+    except openai.APIConnectionError as error:
+        raise _of_connection(error.__cause__ or error, unsure) from error
+    except openai.APIError as error:
+        raise error_of_object(error.body, unsure, error.message) from error
+    except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
+        raise _of_connection(error, unsure) from error
+    except TimeoutError as error:
+        raise unsure("the provider took too long") from error
+    except (InvalidResponse, UnicodeDecodeError, RecursionError) as error:
+        raise unsure(f"the provider's answer is unreadable: {one_line(str(error))}") from error
+    except (openai.OpenAIError, UnicodeEncodeError) as error:
+        raise ProviderError(f"the call cannot be sent: {one_line(str(error))}") from error
+
+
+def _refusal(error: openai.APIStatusError) -> ProviderRefusal:
+    path = error.request.url.path
+    return ProviderRefusal(error.status_code, error.response.headers, error.body, path)
+
+
+def _of_connection(cause: BaseException, unsure: type[ProviderBusy]) -> ProviderError:
+    words = one_line(f"{type(cause).__name__} {cause}".strip())
+    if isinstance(cause, _NEVER_SENDABLE):
+        return ProviderError(f"the call cannot be sent: {words}")
+    if isinstance(cause, _NEVER_SENT):
+        return ProviderBusy(f"the provider cannot be reached: {words}")
+    return unsure(f"the connection to the provider broke: {words}")
+
+
+Json = Mapping[str, object]
+# How servers of the protocol call a model's context length; the protocol itself has no word.
+_CONTEXT_WORDS = ("context_window", "context_length", "max_model_len", "max_context_length")
+# A hundred times what any model takes; a database could not add up numbers without bounds.
+_MOST_TOKENS = 1_000_000_000
+
+
+def must_text(raw: Json, key: str) -> str:
+    """Return a text that cannot be done without."""
+    value = raw.get(key)
+    if not isinstance(value, str) or not value:
+        raise InvalidResponse(f"{key} is {value!r:.60}")
+    return value
+
+
+def rows(raw: Json) -> list[Json]:
+    """Return the objects of a list's page."""
+    data = raw.get("data")
+    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
+        raise InvalidResponse(f"data is {data!r:.60}")
+    return data
+
+
+def training_file(raw: Json, otherwise: TrainingFile) -> TrainingFile:
+    """Return a stored file; where the server says only its id, the rest is `otherwise`."""
+    size = _number(raw, "bytes")
+    return TrainingFile(
+        file_id=must_text(raw, "id"),
+        name=_text(raw, "filename") or otherwise.name,
+        size=otherwise.size if size is None else int(size),
+        created_at=_moment(raw, "created_at") or otherwise.created_at,
+    )
+
+
+def job_report(raw: Json) -> JobReport:
+    """Return how a job stands; `status` is the server's own word."""
+    error = raw.get("error")
+    return JobReport(
+        provider_job_id=must_text(raw, "id"),
+        status=must_text(raw, "status"),
+        model_id=_text(raw, "fine_tuned_model") or None,
+        trained_tokens=int(_number(raw, "trained_tokens") or 0),
+        error=_error(error) if isinstance(error, Mapping) else str(error or ""),
+        created_at=_moment(raw, "created_at"),
+        finished_at=_moment(raw, "finished_at"),
+        metadata=metadata(raw),
+    )
+
+
+def metadata(raw: Json) -> dict[str, str]:
+    """Return a job's metadata, empty where the server keeps none."""
+    told = raw.get("metadata")
+    return {str(k): str(v) for k, v in told.items()} if isinstance(told, Mapping) else {}
+
+
+def job_event(raw: Json) -> JobEvent:
+    """Return one line of a job's diary."""
+    data = raw.get("data")
+    return JobEvent(
+        event_id=must_text(raw, "id"),
+        at=_moment(raw, "created_at") or datetime.fromtimestamp(0, UTC),
+        level=_text(raw, "level") or "info",
+        message=_text(raw, "message"),
+        kind=_text(raw, "type") or "message",
+        data=dict(data) if isinstance(data, Mapping) else {},
+    )
+
+
+def checkpoint(raw: Json) -> Checkpoint:
+    """Return a checkpoint; only metrics that are numbers are kept."""
+    told = raw.get("metrics")
+    metrics = told if isinstance(told, Mapping) else {}
+    return Checkpoint(
+        model_id=must_text(raw, "fine_tuned_model_checkpoint"),
+        step=int(_number(raw, "step_number") or 0),
+        metrics={key: number for key in metrics if (number := _number(metrics, key)) is not None},
+    )
+
+
+def model_card(raw: Json) -> ModelCard:
+    """Return what a list says of one model."""
+    sizes = (_number(raw, word) for word in _CONTEXT_WORDS)
+    context = next((int(size) for size in sizes if size and 0 < size <= _MOST_TOKENS), None)
+    return ModelCard(must_text(raw, "id"), _day(_text(raw, "shutdown_date")), context)
+
+
+def answer(raw: Json) -> Answer:
+    """Return a whole chat completion; a refusal is its text where there is no other."""
+    choices = raw.get("choices")
+    first = choices[0] if isinstance(choices, Sequence) and choices else None
+    message = first.get("message") if isinstance(first, Mapping) else None
+    if not isinstance(first, Mapping) or not isinstance(message, Mapping):
+        raise InvalidResponse(f"choices is {choices!r:.60}")
+    return Answer(
+        text=_text(message, "content") or _text(message, "refusal"),
+        usage=usage(raw.get("usage")) or Usage(),
+        known=known(raw.get("merlin")),
+        finish_reason=_text(first, "finish_reason") or "stop",
+    )
+
+
+def usage(raw: object) -> Usage | None:
+    """Return counted tokens, None where the server did not count, or told what cannot be."""
+    if not isinstance(raw, Mapping):
+        return None
+    spent, made = _number(raw, "prompt_tokens"), _number(raw, "completion_tokens")
+    if spent is None and made is None:
+        return None
+    counted = Usage(int(spent or 0), int(made or 0))
+    both = (counted.input_tokens, counted.output_tokens)
+    return counted if all(0 <= each <= _MOST_TOKENS for each in both) else None
+
+
+def known(extension: object) -> bool | None:
+    """Return what our engine's extension `merlin` says of an answer."""
+    told = extension.get("known") if isinstance(extension, Mapping) else None
+    return told if isinstance(told, bool) else None
+
+
+def _error(error: Json) -> str:
+    parts = (_text(error, "code"), _text(error, "message"), _text(error, "param"))
+    code, message, param = parts
+    where = f" ({param})" if param and message else ""
+    return f"{code}: {message}{where}" if code and message else f"{message or code}{where}"
+
+
+def _text(raw: Json, key: str) -> str:
+    value = raw.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _number(raw: Json, key: str) -> float | int | None:
+    value = raw.get(key)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return value if abs(value) < float("inf") else None
+
+
+def _moment(raw: Json, key: str) -> datetime | None:
+    seconds = _number(raw, key)
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if seconds else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text[:10]) if text else None
+    except ValueError:
+        return None
+
+
+CONNECT_S = 5.0
+BETWEEN_BYTES_S = 30.0
+LARGEST_ANSWER = 64_000_000
+_DEADLINE = "merlin_deadline"
+
+
+def patience(total_s: float, between_s: float = BETWEEN_BYTES_S) -> httpx2.Timeout:
+    """Return how long one call may take: to connect, between two bytes, and as a whole.
+
+    `pool` carries the whole: httpx has no such limit of its own, `_Bounded` keeps it.
+    """
+    between = min(between_s, total_s)
+    return httpx2.Timeout(
+        connect=min(CONNECT_S, total_s), read=between, write=between, pool=total_s
+    )
+
+
+def sync_client(
+    base_url: str, credential: str, total_s: float, keep: int, language: str = ""
+) -> openai.OpenAI:
+    """Return a client whose every call ends within `total_s`; `keep`: idle connections kept.
+
+    `language` is asked for where a server can word why a job failed in several.
+
+    With none kept no call meets a connection that the server has closed meanwhile, which would
+    look like a call that may have been carried out.
+    """
+    http = httpx2.Client(
+        timeout=patience(total_s),
+        limits=httpx2.Limits(max_keepalive_connections=keep),
+        verify=_trust(),
+        event_hooks={"request": [_begin], "response": [_bound]},
+        trust_env=not is_here(base_url),
+        # A small answer that is packed may be an endless one: it is bounded as it comes.
+        headers={"Accept-Encoding": "identity"},
+    )
+    return openai.OpenAI(
+        base_url=base_url,
+        api_key=credential or "none",
+        max_retries=0,
+        timeout=patience(total_s),
+        http_client=http,
+        default_headers={"Accept-Language": language} if language else None,
+    )
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Return whom we trust, read once: it takes 20 ms."""
+    return httpx2.create_ssl_context()
+
+
+def is_here(base_url: str) -> bool:
+    """Return whether the server is on this machine, where no proxy of the environment counts."""
+    return is_loopback(httpx2.URL(base_url).host)
+
+
+class Raw(Protocol):
+    """An answer as the SDK hands it over unparsed."""
+
+    @property
+    def content(self) -> bytes:
+        """Return the body's bytes."""
+
+
+def json_object(raw: Raw) -> Mapping[str, object]:
+    """Return the answer's JSON object. Raises InvalidResponse for everything else."""
+    return read_object(raw.content)
+
+
+class _Bounded(httpx2.SyncByteStream):
+    """An answer that must be read by its deadline and may not be endless."""
+
+    def __init__(self, inner: httpx2.SyncByteStream, request: httpx2.Request) -> None:
+        self._inner = inner
+        self._request = request
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        for chunk in self._inner:
+            size += len(chunk)
+            if time.monotonic() > self._request.extensions[_DEADLINE]:
+                raise httpx2.ReadTimeout("the answer came too slowly", request=self._request)
+            if size > LARGEST_ANSWER:
+                raise httpx2.ReadError("the answer is endless", request=self._request)
+            yield chunk
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def _begin(request: httpx2.Request) -> None:
+    request.extensions[_DEADLINE] = time.monotonic() + request.extensions["timeout"]["pool"]
+
+
+def _bound(response: httpx2.Response) -> None:
+    if response.headers.get("content-encoding", "identity") != "identity":
+        words = "the answer is packed, which was not asked for"
+        raise httpx2.ReadError(words, request=response.request)
+    inner = cast("httpx2.SyncByteStream", response.stream)
+    response.stream = _Bounded(inner, response.request)
+
+
+_MOST_PAGES = 1000
+
+
+def pages(ask: Callable[[dict[str, str]], Raw]) -> Iterator[list[Json]]:
+    """Yield the pages that `ask` brings; it is given `{"after": id}` from the second one on.
+
+    Ends also where a server pays no heed to `after` and sends the same page again. Raises
+    InvalidResponse for a list without an end: what was not seen must not count as not there.
+    """
+    seen: set[str] = set()
+    cursor: dict[str, str] = {}
+    for _ in range(_MOST_PAGES):
+        page = json_object(ask(cursor))
+        found = rows(page)
+        yield found
+        last = found[-1].get("id") if found else None
+        if page.get("has_more") is not True or not isinstance(last, str) or last in seen:
+            return
+        seen.add(last)
+        cursor = {"after": last}
+    raise InvalidResponse("the list has no end")

@@ -1,0 +1,241 @@
+"""Carry one launch through to the provider: upload, then create; after any doubt, ask first.
+
+Each call of `carry` does what can be done now and returns the job as it then stands. The
+same call after a crash goes on where the Intent rows say. The rules (docs/adr/0006):
+
+- the intent is stored before the call, with a key that follows from the wish;
+- before every create the provider is asked for jobs of that key, so that a lost database
+  launches nothing again;
+- a call that may have been carried out is repeated only after `settle_s` and two empty finds;
+- of several jobs with one key the oldest stays, the others are cancelled;
+- a file that was taken away before the create is uploaded again, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from merlin.core.clock import Clock
+from merlin.core.errors import ProviderBusy, ProviderDoubt, ProviderError
+from merlin.core.killpoint import reached
+from merlin.core.log import get_logger
+from merlin.dataset.builds import SHORT, Build
+from merlin.db.intents import Intent, Intents, IntentState
+from merlin.providers.base import (
+    LAUNCH_KEY,
+    FineTuneJobs,
+    JobReport,
+    LaunchOrder,
+    TrainingFiles,
+    is_forbidden,
+    is_locked_out,
+)
+from merlin.training.jobs import FORBIDDEN, Job, JobState, advance, again_s, is_final
+
+log = get_logger(__name__)
+EMPTY_FINDS = 2
+BUSY_S, LONGEST_S = 5.0, 3600.0
+# A rotated key or an empty account is mended by a person: the launch waits, it does not fail.
+LOCKED_OUT_S = 60.0
+SPLITS = ("train", "test")
+# How an unknown training file is refused; the words differ from server to server.
+_MAY_LACK_A_FILE = (400, 404, 422)
+
+
+@dataclass(frozen=True, slots=True)
+class Pad:
+    """What a launch needs of one provider; `settle_s`: how long its lists may lag."""
+
+    files: TrainingFiles
+    jobs: FineTuneJobs
+    intents: Intents
+    builds: Path
+    settle_s: float
+    clock: Clock
+
+
+class NotYet(Exception):
+    """The launch cannot go on before `until`."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(until)
+        self.until = until
+
+
+def carry(pad: Pad, job: Job, build: Build, prepare: Callable[[], None]) -> Job:
+    """Take a launching job as far as it gets now; return it queued, failed or still launching.
+
+    `prepare` is called before a file is uploaded: the build's folder must be there then. What
+    it raises passes through. `updated_at` stays where the provider gave no answer.
+    """
+    now = pad.clock()
+    try:
+        train = _file(pad, job, build, "train", prepare)
+        test = _file(pad, job, build, "test", prepare) if build.test else None
+        report = _create(pad, job, build, train, test)
+    except NotYet as later:
+        return replace(job, not_before=later.until)
+    except ProviderBusy as busy:
+        return wait(job, busy, now, busy.retry_after_s or again_s(job, now, BUSY_S))
+    except ProviderError as refusal:
+        if is_locked_out(refusal):
+            return wait(job, refusal, now, LOCKED_OUT_S)
+        return _refused(job, refusal, now)
+    return replace(advance(job, report, now), not_before=None)
+
+
+def _refused(job: Job, refusal: ProviderError, now: datetime) -> Job:
+    log.warning("launch refused", job=job.job_id, reason=str(refusal))
+    status = FORBIDDEN if is_forbidden(refusal) else job.status
+    failed = replace(job, state=JobState.FAILED, status=status, updated_at=now)
+    return replace(failed, error=str(refusal))
+
+
+def wait(job: Job, reason: Exception, now: datetime, seconds: float = BUSY_S) -> Job:
+    """Return the job as one to be tried again after so many seconds, at most an hour."""
+    log.warning("launch waits", job=job.job_id, reason=str(reason))
+    later = now + timedelta(seconds=min(seconds, LONGEST_S))
+    return replace(job, not_before=later, error=str(reason))
+
+
+def file_name(build: Build, split: str) -> str:
+    """Return a training file's name at the provider; it names the bytes."""
+    return f"merlin-{build.dataset}-{build.digest[:SHORT]}-{split}.jsonl"
+
+
+def _file(pad: Pad, job: Job, build: Build, split: str, prepare: Callable[[], None]) -> str:
+    name = file_name(build, split)
+
+    def find() -> str | None:
+        stored = pad.files.find(name)
+        for surplus in stored[1:]:
+            pad.files.delete(surplus.file_id)
+        if not stored:
+            prepare()
+        return stored[0].file_id if stored else None
+
+    def upload() -> str:
+        path = pad.builds / build.folder / f"{split}.jsonl"
+        file_id = pad.files.upload(name, path).file_id
+        reached("upload.sent")
+        return file_id
+
+    file_id = _once(pad, _upload_key(job, name), "upload", find, upload)
+    reached("upload.recorded")
+    return file_id
+
+
+def _create(pad: Pad, job: Job, build: Build, train: str, test: str | None) -> JobReport:
+    recipe = job.recipe
+    order = LaunchOrder(
+        base_model=recipe.base_model,
+        train_file=train,
+        test_file=test,
+        method=recipe.method,
+        hyperparameters=recipe.hyperparameters,
+        suffix=recipe.suffix,
+        metadata={
+            LAUNCH_KEY: job.launch_key,
+            "merlin_build": build.version,
+            "merlin_dataset": build.dataset,
+        },
+    )
+
+    def find() -> str | None:
+        return _oldest(pad, job.launch_key)
+
+    def create() -> str:
+        made = pad.jobs.create(order).provider_job_id
+        reached("launch.sent")
+        return made
+
+    try:
+        made = _once(pad, f"create:{job.launch_key}", "create", find, create)
+    except ProviderError as refusal:
+        if refusal.status in _MAY_LACK_A_FILE and _forget_lost(pad, job, build, (train, test)):
+            raise NotYet(pad.clock()) from refusal
+        raise
+    reached("launch.recorded")
+    return pad.jobs.report(made)
+
+
+def _forget_lost(pad: Pad, job: Job, build: Build, files: Sequence[str | None]) -> bool:
+    """Let files that the provider has no longer be uploaded again; once a launch, and told.
+
+    A provider that refuses for another reason, or whose list lags, is not asked for ever.
+    """
+    again = f"again:{job.launch_key}"
+    if pad.intents.open(again, "again").state is IntentState.DONE:
+        return False
+    names = [file_name(build, split) for split in SPLITS]
+    lost = [
+        name
+        for name, file_id in zip(names, files, strict=True)
+        if file_id and file_id not in {stored.file_id for stored in pad.files.find(name)}
+    ]
+    if lost:
+        log.warning("training files were lost", job=job.job_id, files=lost)
+        pad.intents.done(again, "")
+        for name in lost:
+            pad.intents.ready(_upload_key(job, name))
+    return bool(lost)
+
+
+def _upload_key(job: Job, name: str) -> str:
+    return f"upload:{job.launch_key}:{name}"
+
+
+def _oldest(pad: Pad, key: str) -> str | None:
+    """Return the oldest job of this key, a failed one last; cancel others that still run."""
+    found = [report for report in pad.jobs.find(key) if report.status != "cancelled"]
+    kept = sorted(found, key=lambda report: report.status == "failed")
+    for surplus in kept[1:]:
+        if not is_final(surplus.status):
+            log.warning("surplus job cancelled", provider_job=surplus.provider_job_id, key=key)
+            pad.jobs.cancel(surplus.provider_job_id)
+    return kept[0].provider_job_id if kept else None
+
+
+def _once(
+    pad: Pad, key: str, kind: str, find: Callable[[], str | None], call: Callable[[], str]
+) -> str:
+    """Return the outside's id for `key`, making the call only when it surely was not made."""
+    intent = pad.intents.open(key, kind)
+    reached(f"{'launch' if kind == 'create' else 'upload'}.intended")
+    if intent.state is IntentState.DONE:
+        return intent.outside_id
+    found = find()
+    if found is None:
+        _settle(pad, intent)
+        pad.intents.sending(key, pad.clock())
+        found = _call(pad, key, call)
+    pad.intents.done(key, found)
+    return found
+
+
+def _settle(pad: Pad, intent: Intent) -> None:
+    """Raise NotYet while an earlier call may still show up in the provider's lists."""
+    if intent.state is not IntentState.SENDING or intent.sent_at is None:
+        return
+    finds = pad.intents.found_nothing(intent.key)
+    settled = intent.sent_at + timedelta(seconds=pad.settle_s)
+    now = pad.clock()
+    if finds < EMPTY_FINDS or now < settled:
+        raise NotYet(max(settled, now + timedelta(seconds=min(1.0, pad.settle_s))))
+
+
+def _call(pad: Pad, key: str, call: Callable[[], str]) -> str:
+    """Make the call; leave the intent `sending` exactly when nobody knows what became of it."""
+    try:
+        return call()
+    except ProviderDoubt:
+        raise
+    except ProviderBusy:
+        pad.intents.ready(key)
+        raise
+    except ProviderError:
+        pad.intents.failed(key)
+        raise

@@ -1,0 +1,263 @@
+"""Rows of tuned models, and what each was made of.
+
+Lineage: what a tuned model was made of, for whoever asks why it answers as it does.
+
+Rows of tuned models and their proofs.
+
+What models were made ofwrites nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from peewee import Select, fn
+
+from merlin.app.views import version
+from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.dataset.lint import normal
+from merlin.dataset.verdicts import Word, move
+from merlin.db.database import Database, Row, transaction
+from merlin.db.tables import (
+    BUILD,
+    BUILD_EXAMPLE,
+    COMMIT,
+    EVALUATION,
+    EXAMPLE_TEXT,
+    JOB,
+    MODEL,
+    PROOF_ANSWER,
+    REVOKED_EXAMPLE,
+    SERVING,
+    VERDICT,
+)
+from merlin.db.values import dumped, messages_of, plain
+from merlin.training.evaluate import Answer, Evaluation, Overlap, overlap, questions_of
+from merlin.training.models import Model, ModelState, model_of
+from merlin.training.prove import Conversations
+
+NEAREST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a tuned model comes from.
+
+    `build` is the version of its dataset (`neurotypology-7`), `commit` the commit that the build
+    was made at, "" where nobody knows; `editors` how many people wrote the examples, `serves`
+    whether it serves now.
+    """
+
+    dataset: str
+    build: str
+    commit: str
+    trained_at: datetime
+    examples: int
+    editors: int
+    serves: bool
+
+
+class Lineage(Protocol):
+    """What the database knows of models' origins; it is only read."""
+
+    def origin(self, model_id: str) -> Origin | None:
+        """Return where a model comes from, None for one that was not tuned here."""
+
+    def teaching(self, model_id: str, answer: str) -> list[str]:
+        """Return the ids of examples that taught the model this very answer, `NEAREST` at most."""
+
+
+NEXT = {
+    ModelState.GOOD: (ModelState.NEW, ModelState.GONE),
+    ModelState.REFUSED: (ModelState.NEW,),
+    ModelState.GONE: (ModelState.GOOD,),
+    ModelState.REVOKED: (ModelState.NEW, ModelState.GOOD, ModelState.GONE),
+    ModelState.NEW: (),
+}
+
+
+class ModelRows:
+    """Models, from the success of their jobs to their proof."""
+
+    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
+        self.db = db
+        self._clock = clock
+
+    def unproved(self) -> list[Model]:
+        """Return the models in state new whose `not_before` has passed, oldest first."""
+        is_due = MODEL.not_before.is_null() | (MODEL.not_before <= iso(self._clock()))
+        new = models().where((MODEL.state == ModelState.NEW.value) & is_due)
+        return [model_of(row) for row in self.db.rows(new.order_by(MODEL.id))]
+
+    def standing(self) -> list[Model]:
+        """Return the models in state good or gone, oldest first."""
+        stands = MODEL.state.in_([ModelState.GOOD.value, ModelState.GONE.value])
+        return [model_of(row) for row in self.db.rows(models().where(stands).order_by(MODEL.id))]
+
+    def conversations(self, build_id: int, split: str) -> Conversations:
+        """Return (example id, messages with the system text first) of one split, by id."""
+        return _conversations(self.db, build_id, split)
+
+    @transaction
+    def postpone(self, model: Model, seconds: float, note: str) -> None:
+        """Count one failed probe after `model.probes` and set when the next may be."""
+        later = self._clock() + timedelta(seconds=seconds)
+        values = {"probes": model.probes + 1, "not_before": iso(later), "note": plain(note)}
+        is_new = (MODEL.id == model.model_row) & (MODEL.state == ModelState.NEW.value)
+        self.db.change(MODEL.update(values).where(is_new))
+
+    def answers(self, model_row: int) -> dict[str, Answer]:
+        """Return what a model that is being proved has answered so far, by example id."""
+        kept = PROOF_ANSWER.select().where(PROOF_ANSWER.model_row == model_row)
+        return {
+            row["example_id"]: Answer(
+                row["answer"], known=None if row["known"] is None else bool(row["known"])
+            )
+            for row in self.db.rows(kept)
+        }
+
+    @transaction
+    def keep_answer(self, model: Model, example_id: str, answer: Answer) -> None:
+        """Store what a model answered to one test question, until the model is settled."""
+        known = None if answer.known is None else int(answer.known)
+        row = {"model_row": model.model_row, "example_id": example_id, "known": known}
+        new = PROOF_ANSWER.insert({**row, "answer": plain(answer.text)})
+        self.db.put(new.on_conflict_ignore())
+
+    def proof(self, model_row: int) -> Evaluation | None:
+        """Return a model's stored scores, None where it has none."""
+        return proof_of(self.db, model_row)
+
+    @transaction
+    def settle(self, model: Model, state: ModelState, proof: Evaluation | None, note: str) -> None:
+        """Store the outcome of the proof; nothing when the model was settled otherwise before.
+
+        A model that is refused or gone moves its training verdicts to failed in the same
+        transaction.
+        """
+        may = MODEL.state.in_([each.value for each in NEXT[state]])
+        settled = MODEL.update({"state": state.value, "note": plain(note), "not_before": None})
+        if not self.db.change(settled.where((MODEL.id == model.model_row) & may)):
+            return
+        kept = PROOF_ANSWER.model_row == model.model_row
+        self.db.change(PROOF_ANSWER.delete().where(kept))
+        if proof is not None:
+            self._keep(proof)
+        if state in (ModelState.REFUSED, ModelState.GONE):
+            why = why_lost(model.model_id, state, note)
+            mine = VERDICT.job_id == model.job_id
+            move(self.db, (Word.TRAINING,), Word.FAILED, self._clock(), mine, change=why)
+        self.db.bump()
+
+    def _keep(self, proof: Evaluation) -> None:
+        scores = {
+            "model_row": proof.model_row,
+            "questions": proof.questions,
+            "chrf": proof.chrf,
+            "equal_share": proof.equal_share,
+            "unknown_share": proof.unknown_share,
+            "at": iso(proof.at),
+        }
+        new = [name for name in scores if name != "model_row"]
+        asked = EVALUATION.insert(scores)
+        self.db.put(asked.on_conflict(conflict_target=("model_row",), preserve=new))
+
+
+def _conversations(db: Database, build_id: int, split: str) -> Conversations:
+    taught = BUILD_EXAMPLE.select(BUILD_EXAMPLE.example_id, EXAMPLE_TEXT.messages).join(
+        EXAMPLE_TEXT, on=(EXAMPLE_TEXT.digest == BUILD_EXAMPLE.text_digest)
+    )
+    is_asked = (BUILD_EXAMPLE.build_id == build_id) & (BUILD_EXAMPLE.split == split)
+    rows = db.rows(taught.where(is_asked))
+    # Sorted here: a database on another machine may put letters in another order.
+    rows.sort(key=lambda row: str(row["example_id"]))
+    return [(row["example_id"], messages_of(row["messages"])) for row in rows]
+
+
+def overlap_of(db: Database, one: int, other: int) -> Overlap:
+    """Return what the test questions of two builds have in common."""
+    return overlap(*(questions_of(_conversations(db, each, "test")) for each in (one, other)))
+
+
+def why_lost(model_id: str, state: str, note: str) -> Row:
+    """Return the columns of a verdict that say why its model cannot serve: refused or gone."""
+    told = {"model": model_id, "note": note}
+    return {"reason": f"verdict-model-{state}", "arguments": dumped(told)}
+
+
+def proof_of(db: Database, model_row: int) -> Evaluation | None:
+    """Return the stored scores of a model, None where it has none."""
+    row = db.row(EVALUATION.select().where(EVALUATION.model_row == model_row))
+    return None if row is None else Evaluation(**{**row, "at": from_iso(row["at"])})
+
+
+def revoked_builds() -> Select:
+    """Return the SELECT of builds that hold an example whose consent was taken back."""
+    is_held = (REVOKED_EXAMPLE.dataset == BUILD_EXAMPLE.dataset) & (
+        REVOKED_EXAMPLE.example_id == BUILD_EXAMPLE.example_id
+    )
+    return BUILD_EXAMPLE.select(BUILD_EXAMPLE.build_id).join(REVOKED_EXAMPLE, on=is_held)
+
+
+def models() -> Select:
+    """Return the SELECT of models as `store.values.model_of` reads them."""
+    number = BUILD.number.alias("build_number")
+    return MODEL.select(*MODEL.every(), number).join(BUILD, on=(BUILD.id == MODEL.build_id))
+
+
+class LineageRows:
+    """From a model to its build, its commit and its examples."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def origin(self, model_id: str) -> Origin | None:
+        """Return where a model comes from, None for one that was not tuned here."""
+        row = self._model(model_id)
+        if row is None:
+            return None
+        taught = _taught(row["build_id"])
+        editors = BUILD_EXAMPLE.select(fn.COUNT(BUILD_EXAMPLE.author.distinct())).where(taught)
+        serving = SERVING.select(SERVING.dataset).where(SERVING.model_row == row["id"])
+        return Origin(
+            dataset=row["dataset"],
+            build=version(row["dataset"], row["number"]) or "",
+            commit=self._commit(row["build_id"]),
+            trained_at=from_iso(row["trained_at"]),
+            examples=row["train"],
+            editors=int(self.db.value(editors)),
+            serves=self.db.row(serving) is not None,
+        )
+
+    def _model(self, model_id: str) -> Row | None:
+        asked = (*MODEL.every(), BUILD.number, BUILD.train)
+        query = MODEL.select(*asked, JOB.updated_at.alias("trained_at"))
+        query = query.join(BUILD, on=(BUILD.id == MODEL.build_id))
+        query = query.join(JOB, on=(JOB.id == MODEL.job_id)).where(MODEL.model_id == model_id)
+        return self.db.row(query.order_by(MODEL.id.desc()))
+
+    def _commit(self, build_id: int) -> str:
+        """Return the first commit on the line that led to a build."""
+        query = VERDICT.select(VERDICT.commit_sha).join(
+            COMMIT, on=(COMMIT.sha == VERDICT.commit_sha)
+        )
+        of_build = query.where(VERDICT.build_id == build_id).order_by(COMMIT.position)
+        return str(self.db.value(of_build) or "")
+
+    def teaching(self, model_id: str, answer: str) -> list[str]:
+        """Return the ids of examples that taught the model this very answer, `NEAREST` at most."""
+        row, words = self._model(model_id), normal(answer)
+        if row is None or not words:
+            return []
+        same = EXAMPLE_TEXT.digest == BUILD_EXAMPLE.text_digest
+        said = BUILD_EXAMPLE.select(BUILD_EXAMPLE.example_id).join(EXAMPLE_TEXT, on=same)
+        said = said.where(_taught(row["build_id"]) & EXAMPLE_TEXT.words.endswith(words))
+        found = self.db.rows(said.order_by(BUILD_EXAMPLE.example_id).limit(NEAREST))
+        return [each["example_id"] for each in found]
+
+
+def _taught(build_id: int) -> Any:
+    """Return the condition for examples that a build's model learnt; test ones only judge it."""
+    return (BUILD_EXAMPLE.build_id == build_id) & (BUILD_EXAMPLE.split == "train")

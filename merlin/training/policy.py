@@ -1,0 +1,196 @@
+"""May this build be launched now: policy, cost caps, forecast. Pure.
+
+Which waiting verdict may be launched now; a pure decision with its reason.
+
+Of one dataset's waiting verdicts only the newest counts; the older ones are superseded. `[train]`
+in the commit message asks for a launch at once, `[skip train]` for none.
+
+What a launch may cost, and whether the caps allow it; checked before any call.
+
+Forecast: what the next training would cost if an edit were committed now.
+
+An estimate from the newest build and what the edit adds to it, as if all of it were taught: the
+build itself, made after the commit, says it exactly. Asking the test questions is part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from merlin.core.money import Price, shown
+from merlin.dataset.builds import Build
+from merlin.dataset.preview import Preview
+from merlin.dataset.spec import Hyperparameter, LaunchRule
+from merlin.dataset.tokens import training_tokens
+from merlin.dataset.verdicts import Verdict, Word
+
+LONGEST_QUIET = timedelta(minutes=15)
+LEAST_LIFE_DAYS = 30
+
+
+class Step(StrEnum):
+    """What to do with a waiting verdict."""
+
+    LAUNCH = "launch"
+    HOLD = "hold"  # until a person acts or a later commit changes it
+    WAIT = "wait"  # it will pass by itself
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The step, and why not at once: a Fluent key with arguments."""
+
+    step: Step
+    reason: str = ""
+    arguments: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the decision depends on besides the verdicts.
+
+    `new_examples`: examples not in the newest launched build; `refusal`: a hold found by
+    budget or sunset, or None; `slots_free`: how many more jobs the provider may have.
+    """
+
+    now: datetime
+    new_examples: int
+    slots_free: int
+    refusal: Decision | None = None
+    quiet_s: float | None = None
+
+
+def decide(rule: LaunchRule, waiting: Sequence[Verdict], situation: Situation) -> Decision:
+    """Return what to do with the newest of `waiting` (one dataset's, oldest first)."""
+    newest = waiting[-1]
+    asked = "[train]" in newest.message
+    if situation.refusal is not None:
+        return situation.refusal
+    if not asked and (hold := _held(rule, newest, situation)) is not None:
+        return hold
+    if not asked and (quiet := _quiet(rule, waiting, situation)) is not None:
+        return quiet
+    if situation.slots_free < 1:
+        return Decision(Step.WAIT, "held-slots")
+    return Decision(Step.LAUNCH)
+
+
+def _held(rule: LaunchRule, newest: Verdict, situation: Situation) -> Decision | None:
+    if "[skip train]" in newest.message:
+        return Decision(Step.HOLD, "held-skip")
+    if rule.mode != "auto":
+        return Decision(Step.HOLD, f"held-{rule.mode}")
+    # One means any change: an example taken away or another recipe is one, too.
+    if rule.min_new > 1 and situation.new_examples < rule.min_new:
+        told = {"new": situation.new_examples, "needed": rule.min_new}
+        return Decision(Step.HOLD, "held-few-new", told)
+    return None
+
+
+def _quiet(rule: LaunchRule, waiting: Sequence[Verdict], situation: Situation) -> Decision | None:
+    """Return a wait while commits still come in a burst, but never over fifteen minutes."""
+    quiet = timedelta(seconds=rule.quiet_s if situation.quiet_s is None else situation.quiet_s)
+    newest = waiting[-1]
+    burst = [verdict for verdict in waiting if verdict.word is Word.BUILT or verdict is newest]
+    calm_at = newest.seen_at + quiet
+    latest = burst[0].seen_at + LONGEST_QUIET
+    if situation.now >= min(calm_at, latest):
+        return None
+    return Decision(Step.WAIT, "held-quiet", {"seconds": int(quiet.total_seconds())})
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Caps in millionths of the provider's currency; None: no cap."""
+
+    per_job_micro: int | None = None
+    per_month_micro: int | None = None
+
+
+def estimate(price: Price, build: Build, hyperparameters: Mapping[str, Hyperparameter]) -> int:
+    """Return what training on a build, and proving its model, may cost, in millionths."""
+    n_epochs = hyperparameters.get("n_epochs", "auto")
+    trained = training_tokens(build.train_tokens, build.train, n_epochs)
+    return price.training(trained) + proving(price, build.test_tokens)
+
+
+def proving(price: Price, test_tokens: int) -> int:
+    """Return what asking test questions of so many tokens with their answers may cost.
+
+    Each is paid once; answers may be longer than the taught ones, so the whole counts as both.
+    """
+    return price.answer(test_tokens, test_tokens)
+
+
+def refusal(
+    caps: Caps, price_micro: int | None, spent_micro: int, currency: str
+) -> Decision | None:
+    """Return a hold when one of the caps would be passed, else None.
+
+    A price that nobody knows (None) cannot be held against a cap, so any cap holds it.
+    """
+    if price_micro is None:
+        has_cap = caps.per_job_micro is not None or caps.per_month_micro is not None
+        return Decision(Step.HOLD, "held-no-price") if has_cap else None
+    if caps.per_job_micro is not None and price_micro > caps.per_job_micro:
+        told = {"price": shown(price_micro, currency), "cap": shown(caps.per_job_micro, currency)}
+        return Decision(Step.HOLD, "held-job-cap", told)
+    month = caps.per_month_micro
+    if month is not None and price_micro + spent_micro > month:
+        told = {
+            "price": shown(price_micro, currency),
+            "spent": shown(spent_micro, currency),
+            "cap": shown(month, currency),
+        }
+        return Decision(Step.HOLD, "held-month-cap", told)
+    return None
+
+
+def refuse_fading_base(base_model: str, sunset: date | None, today: date) -> Decision | None:
+    """Return a hold when a model tuned today would live under thirty days, else None."""
+    if sunset is None or (sunset - today).days >= LEAST_LIFE_DAYS:
+        return None
+    told = {"model": base_model, "date": sunset.isoformat(), "days": (sunset - today).days}
+    return Decision(Step.HOLD, "held-sunset", told)
+
+
+def month_start(now: datetime) -> datetime:
+    """Return the first moment of `now`'s month, UTC."""
+    return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """`examples` and `tokens` of one showing of all; `billed` tokens of the whole training.
+
+    `cost_micro` is in millionths of `currency`, None where nobody knows the base's price.
+    """
+
+    examples: int
+    tokens: int
+    billed: int
+    cost_micro: int | None = None
+    currency: str = ""
+
+
+def forecast(
+    build: Build | None, seen: Preview, price: Callable[[str], Price | None]
+) -> Forecast | None:
+    """Return the forecast; None where dataset.yaml cannot be read or nothing would be taught.
+
+    `build` is the dataset's newest one; `price` is asked by base model.
+    """
+    examples = (build.train if build else 0) + seen.added
+    tokens = (build.train_tokens if build else 0) + seen.added_tokens
+    if seen.spec is None or examples < 1:
+        return None
+    recipe = seen.spec.recipe
+    billed = training_tokens(tokens, examples, recipe.hyperparameters.get("n_epochs", "auto"))
+    known = price(recipe.base_model)
+    if known is None:
+        return Forecast(examples, tokens, billed)
+    cost = known.training(billed) + proving(known, build.test_tokens if build else 0)
+    return Forecast(examples, tokens, billed, cost, known.currency)

@@ -1,0 +1,133 @@
+"""Watch launched jobs: ask the provider how each stands, keep what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from merlin.core.clock import Clock
+from merlin.core.errors import ProviderBusy, ProviderError
+from merlin.core.killpoint import reached
+from merlin.core.log import get_logger
+from merlin.providers.base import Checkpoint, FineTuneJobs, JobEvent, JobReport
+from merlin.training.jobs import Job, JobState, advance, again_s
+
+log = get_logger(__name__)
+NOT_FOUND = 404
+LONGEST_S = 3600.0
+DIARY_WAIT = timedelta(minutes=1)
+
+
+class JobRows(Protocol):
+    """Where jobs are kept; each method is one transaction."""
+
+    def open_jobs(self) -> list[Job]:
+        """Return every job that is not final, oldest first."""
+
+    def get(self, job_id: int) -> Job:
+        """Return one job. Raises NotFound."""
+
+    def save(self, old: Job, new: Job) -> bool:
+        """Store `new` where the row still stands as `old.state`; False when it moved on.
+
+        A job that becomes succeeded gets its row among the models (state new) and one that
+        becomes failed or cancelled moves its training verdicts to failed, all in the same
+        transaction, with a line in the job's audit trail for every change of state.
+        """
+
+    def give_up(self, job: Job, at: datetime) -> None:
+        """Let the verdicts that train by this job be failed: somebody cancelled it."""
+
+    def known_events(self, job_id: int) -> frozenset[str]:
+        """Return the ids of the provider's events stored for this job."""
+
+    def add_diary(
+        self, job_id: int, events: Sequence[JobEvent], checkpoints: Sequence[Checkpoint]
+    ) -> None:
+        """Store new events and checkpoints; one seen before is left as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tower:
+    """What watching needs of one provider; `poll_s`: seconds between two looks at one job."""
+
+    jobs: FineTuneJobs
+    rows: JobRows
+    clock: Clock
+    poll_s: float
+
+
+def look(tower: Tower, job: Job) -> Job:
+    """Ask how one launched job stands, store it with its events; return it as it now stands.
+
+    A provider that cannot answer changes nothing, `updated_at` neither: the job is looked at
+    again later. One that cannot show the diary delays the job's end by a minute, no more.
+    """
+    now = tower.clock()
+    try:
+        report = tower.jobs.report(job.provider_job_id)
+    except ProviderError as refusal:
+        return _stored(tower, job, _unread(tower, job, refusal))
+    after = advance(job, report, now)
+    unread = _tried_diary(tower, job)
+    if unread is not None and after.is_final and _is_fresh(report, now):
+        return _stored(tower, job, _later(tower, job, unread))
+    if report.status and after.status != job.status:
+        log.info("job moved", job=job.job_id, status=report.status, state=after.state)
+    later = now + timedelta(seconds=tower.poll_s)
+    return _stored(tower, job, replace(after, not_before=later))
+
+
+def _unread(tower: Tower, job: Job, reason: ProviderError) -> Job:
+    """Return the job after a look that failed: only a provider that lost it ends it."""
+    log.warning("job cannot be read", job=job.job_id, reason=str(reason))
+    if reason.status == NOT_FOUND and _is_lost(tower, job):
+        return replace(job, state=JobState.FAILED, error=str(reason), updated_at=tower.clock())
+    return _later(tower, job, reason)
+
+
+def _is_lost(tower: Tower, job: Job) -> bool:
+    """Return whether the list lacks the job too: a wrong address answers 404 to everything."""
+    try:
+        return not tower.jobs.find(job.launch_key)
+    except ProviderError:
+        return False
+
+
+def _later(tower: Tower, job: Job, reason: ProviderError) -> Job:
+    now = tower.clock()
+    asked = reason.retry_after_s if isinstance(reason, ProviderBusy) else None
+    wait = asked or again_s(job, now, 2 * tower.poll_s)
+    later = now + timedelta(seconds=min(wait, LONGEST_S))
+    return replace(job, not_before=later, error=str(reason))
+
+
+def _tried_diary(tower: Tower, job: Job) -> ProviderError | None:
+    """Keep the diary; return why it could not be read, None when it was."""
+    try:
+        keep_diary(tower, job)
+    except ProviderError as refusal:
+        log.warning("diary cannot be read", job=job.job_id, reason=str(refusal))
+        return refusal
+    return None
+
+
+def _is_fresh(report: JobReport, now: datetime) -> bool:
+    return report.finished_at is not None and now - report.finished_at < DIARY_WAIT
+
+
+def keep_diary(tower: Tower, job: Job) -> None:
+    """Store the job's new events, and its checkpoints with them. Raises ProviderError."""
+    events = tower.jobs.events(job.provider_job_id, tower.rows.known_events(job.job_id))
+    if events:
+        checkpoints = tower.jobs.checkpoints(job.provider_job_id)
+        tower.rows.add_diary(job.job_id, events, checkpoints)
+
+
+def _stored(tower: Tower, old: Job, new: Job) -> Job:
+    if tower.rows.save(old, new):
+        reached("poll.recorded")
+        return new
+    return tower.rows.get(old.job_id)
