@@ -22,7 +22,7 @@ from merlin.core.clock import utc_now
 from merlin.dataset.changes import Asked, Batch, Edit, changes_of, editor_of
 from merlin.dataset.commit_batch import Press, commit, pause
 from merlin.db.database import open_database
-from merlin.db.intents import IntentRows
+from merlin.db.intents import Intents
 from merlin.db.migrations import migrate
 from merlin.git.repository import GitSource
 
@@ -108,7 +108,7 @@ def _press(folder: Path, number: int) -> Iterator[tuple[Press, list[int]]]:
     source = GitSource(str(folder / "shared.git"), "main", "datasets", place / "mirror.git")
     with open_database(f"sqlite://{place}/merlin.db") as database:
         migrate(database)
-        yield Press(source.branch, IntentRows(database), utc_now, wait), waits
+        yield Press(source.branch, Intents(database), utc_now, wait), waits
 
 
 def _batch(name: str) -> Batch:

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from bench.chat_loads import FIRST_CHAT
-from merlin.billing.purchases import ID_LENGTH, Order, Promise, PurchaseRows, Till
+from merlin.billing.purchases import ID_LENGTH, Order, Promise, Purchases, Till
 from merlin.core.money import stars
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
@@ -22,7 +22,7 @@ PAYLOAD = sha256(_KEY.encode()).hexdigest()[:ID_LENGTH]
 def let_order(state: Path) -> None:
     """Let BUYER have ordered something for a Star, in the SQLite file below `state`."""
     with open_database(f"sqlite://{state}/merlin.db") as database:
-        rows = PurchaseRows(database, load_or_make_key(state, None))
+        rows = Purchases(database, load_or_make_key(state, None))
         promise = Promise("pack", {"ru": "Пакет", "en": "Pack"}, 30)
         order = Order(BUYER, Till.STARS, promise, stars(PRICE))
         made = rows.order(order, timedelta(days=1), _KEY)

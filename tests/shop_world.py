@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import count
 
-from merlin.account.users import UserRows
+from merlin.account.users import Users
 from merlin.billing import orders, payments
-from merlin.billing.ledger import EntryKind, LedgerRows, Paid, Returned, faults
+from merlin.billing.ledger import EntryKind, Ledger, Paid, Returned, faults
 from merlin.billing.orders import Shop, Wanted
 from merlin.billing.plan import read_plans
 from merlin.billing.purchases import Till
 from merlin.billing.selling import Selling, YooKassaConfig
 from merlin.billing.subscriptions import Renewal, RenewalState
-from merlin.db.notices import NoticeRows
+from merlin.db.notices import Notices
 from merlin.providers.payments import Seen, Status
 from merlin.wiring.books import books_of
 
@@ -56,10 +56,10 @@ class Counter:
         self.clock = clock
         self.shop = shop
         self.books = books_of(database, cipher, clock)
-        self.notices = NoticeRows(database, clock)
-        self.users = UserRows(database, clock, cipher)
+        self.notices = Notices(database, clock)
+        self.users = Users(database, clock, cipher)
         # The rows themselves tell more than the Protocol.
-        self.ledger = LedgerRows(database, cipher, clock)
+        self.ledger = Ledger(database, cipher, clock)
         self._numbers = count(1)
 
     def order(self, user_id=ANNA, plan="plus", till=YOOKASSA, **more):

@@ -24,7 +24,7 @@ from datetime import datetime
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
@@ -62,34 +62,6 @@ class Account:
     def has_password(self) -> bool:
         """Return whether its owner can sign in by a password."""
         return bool(self.password)
-
-
-class Accounts(Protocol):
-    """Where accounts are kept; each method is one transaction, and each change is in the audit.
-
-    `by` is as in `account.audit`.
-    """
-
-    def of(self, user_id: int) -> Account | None:
-        """Return a person's account."""
-
-    def named(self, name: str) -> Account | None:
-        """Return the account of a name, as `folded` writes it."""
-
-    def make(self, name: str, by: str) -> int:
-        """Return the id of a new person without Telegram. Raises Refused for a taken name."""
-
-    def set_name(self, user_id: int, name: str, by: str) -> None:
-        """Give a name, which frees the one before. Raises Refused for a taken name."""
-
-    def set_password(self, user_id: int, hashed: str, by: str) -> None:
-        """Keep a password by its hash. Raises Refused for somebody without a name."""
-
-    def knows(self, user_id: int, browser: str) -> bool:
-        """Return whether the owner has signed in by the password in this browser before."""
-
-    def meet(self, user_id: int) -> str:
-        """Return the secret of a browser that the owner has signed in with; the newest count."""
 
 
 def folded(name: str) -> str:
@@ -213,7 +185,7 @@ MOST_BROWSERS = 10
 _BROWSER_BYTES = 16
 
 
-class AccountRows:
+class Accounts:
     """One row a user name; of the browsers that its owner signed in with, the newest hashes."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from peewee import fn
 
@@ -74,34 +74,6 @@ class ApiKey:
     used_at: datetime | None = None
 
 
-class Keys(Protocol):
-    """Where keys are kept; each method is one transaction, and each change is in the audit."""
-
-    def make(
-        self,
-        user_id: int,
-        label: str,
-        scopes: Collection[Scope],
-        expires_at: datetime | None = None,
-    ) -> tuple[ApiKey, str]:
-        """Return a new key and its secret, which nobody can read again.
-
-        Raises Refused for no scope, for a label that is too long, and for too many keys.
-        """
-
-    def find(self, secret: str) -> ApiKey | None:
-        """Return the key that counts now, None for one that is unknown, revoked or expired."""
-
-    def used(self, key_id: int) -> None:
-        """Note that it was used now."""
-
-    def of(self, user_id: int) -> list[ApiKey]:
-        """Return a person's keys that count, newest first."""
-
-    def revoke(self, user_id: int, key_id: int) -> bool:
-        """End a key; False where the person has no such key."""
-
-
 def beyond(standing: Standing, scopes: Collection[Scope]) -> list[Scope]:
     """Return the scopes that are of no use to somebody of this standing, each once."""
     found = {each for each in scopes if each in NEEDS and not standing.may(NEEDS[each])}
@@ -139,7 +111,7 @@ MOST_KEYS, MOST_LABEL = 50, 80
 _HINT = len(PREFIX) + 4
 
 
-class KeyRows:
+class Keys:
     """One row a key, the revoked ones too; what its owner calls it is sealed."""
 
     def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:

@@ -36,7 +36,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl
 
 from cryptography.exceptions import InvalidSignature
@@ -145,28 +145,6 @@ class Started:
     browser: str
 
 
-class Logins(Protocol):
-    """Where they are kept, their secrets as SHA-256; each method is one transaction.
-
-    One that has expired is as if it were not there.
-    """
-
-    def start(self, agent: str, place: str) -> Started:
-        """Return a new one."""
-
-    def of_browser(self, browser: str) -> Login | None:
-        """Return the one that a browser asked for."""
-
-    def show(self, key: str, user_id: int) -> Login | None:
-        """Note who opened the link; None where somebody else did, or it has been answered."""
-
-    def settle(self, login_id: int, user_id: int, *, is_own: bool) -> Login | None:
-        """Say yes or no for who opened it; None for anybody else, and the second time."""
-
-    def take(self, browser: str) -> Login | None:
-        """Return a confirmed one to the browser that asked, once; then it is gone."""
-
-
 # Unused for so long it ends; however much it is used, it ends at last.
 IDLE = timedelta(days=14)
 LONGEST = timedelta(days=90)
@@ -194,33 +172,6 @@ class SignIn:
     at: datetime
     seen_at: datetime
     expires_at: datetime
-
-
-class SignIns(Protocol):
-    """Where they are kept, their tokens as SHA-256; each method is one transaction."""
-
-    def open(
-        self, user_id: int, how: How, agent: str, source: str | None = None
-    ) -> tuple[SignIn, str]:
-        """Return a new one and its token, which nobody can read again.
-
-        `source` marks what it was opened by, where that can come twice: the one before ends.
-        """
-
-    def find(self, token: str) -> SignIn | None:
-        """Return the one that counts now; None for an unknown token and one that has ended."""
-
-    def seen(self, sign_in_id: int) -> None:
-        """Note that it is used now, which makes it last."""
-
-    def of(self, user_id: int) -> list[SignIn]:
-        """Return a person's, the newest used first."""
-
-    def close(self, user_id: int, sign_in_id: int) -> bool:
-        """End one; False where the person has no such one."""
-
-    def close_all(self, user_id: int, but: int | None = None) -> int:
-        """End all of a person, one perhaps left; return how many ended."""
 
 
 # Telegram's public keys, in hexadecimal digits; the second is that of its test servers.
@@ -350,7 +301,7 @@ _KEY_BYTES, _BROWSER_BYTES = 16, 32
 _FIRST_NUMBER, _NUMBERS = 10, 90
 
 
-class LoginRows:
+class Logins:
     """One row a login; what the browser calls itself and its place are sealed."""
 
     def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
@@ -433,7 +384,7 @@ class LoginRows:
 _TOKEN_BYTES = 32
 
 
-class SignInRows:
+class SignIns:
     """One row a browser; what it calls itself is sealed."""
 
     def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from peewee import chunked, fn
 
@@ -46,28 +46,6 @@ class Consent:
     text_version: str
     given_at: datetime | None
     revoked_at: datetime | None = None
-
-
-class Consents(Protocol):
-    """Where consents are kept, the ended ones too; each method is one transaction."""
-
-    def give(self, user_id: int, kind: ConsentKind, text_version: str) -> bool:
-        """Keep a yes; one to newer words ends the one before. False when it was so already."""
-
-    def decline(self, user_id: int, kind: ConsentKind, text_version: str) -> None:
-        """Keep a no, so that nobody is asked again; a consent that counts is left as it is."""
-
-    def revoke(self, user_id: int, kind: ConsentKind) -> bool:
-        """End a consent; False when none counts."""
-
-    def has(self, user_id: int, kind: ConsentKind) -> bool:
-        """Return whether a consent counts now."""
-
-    def was_asked(self, user_id: int, kind: ConsentKind) -> bool:
-        """Return whether the person ever said yes or no."""
-
-    def of(self, user_id: int) -> list[Consent]:
-        """Return everything the person ever answered, oldest first."""
 
 
 # What stands in the place of somebody who was erased.
@@ -105,64 +83,7 @@ class User:
         return language_of(self.language or self.language_code, default)
 
 
-class Choices(Protocol):
-    """What people set for themselves; each method is one transaction.
-
-    Somebody who never wrote is passed over.
-    """
-
-    def set_language(self, user_id: int, language: str | None) -> None:
-        """Keep the language chosen; None: their client's. Raises Refused for an unknown one."""
-
-    def set_zone(self, user_id: int, zone: str | None) -> None:
-        """Keep the time zone chosen; None: the config's. Raises Refused for an unknown one."""
-
-    def set_name(self, user_id: int, shown_name: str) -> None:
-        """Keep what the person is called; "" forgets it."""
-
-    def saw_terms(self, user_id: int, version: str) -> None:
-        """Note which version of the terms the person was shown."""
-
-
-class Users(Choices, Protocol):
-    """Where users are kept; each method is one transaction."""
-
-    def seen(self, users: Sequence[User]) -> None:
-        """Store who wrote, with their newest language; who writes can be reached again."""
-
-    def met(self, user: User) -> None:
-        """Store who asked in a group or signed in; no message of ours can reach them for it."""
-
-    def get(self, user_id: int) -> User | None:
-        """Return the user, None for somebody who never wrote."""
-
-    def unreachable(self, user_id: int) -> None:
-        """Note that messages to this person are refused."""
-
-
-class Register(Protocol):
-    """The admins' side of the users; what changes somebody is noted in the audit."""
-
-    def find(self, words: str, limit: int = 20) -> list[User]:
-        """Return the user of an id, or those whose name holds `words`, in any case."""
-
-    def count(self) -> int:
-        """Return how many people have written."""
-
-    def listed(self, offset: int, limit: int) -> list[User]:
-        """Return users, newest first."""
-
-    def block(self, user_id: int, by: str, *, is_blocked: bool = True) -> bool:
-        """Stop answering somebody, or begin again; False when it was so already.
-
-        Raises NotFound for somebody who never wrote.
-        """
-
-    def set_plan(self, user_id: int, plan: str | None, by: str) -> None:
-        """Give a plan by its name; None: the default one. Raises NotFound as `block` does."""
-
-
-class ConsentRows:
+class Consents:
     """One row an answer; at most one of a person and kind counts."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
@@ -254,7 +175,7 @@ _SEEN = Prepared(
 )
 
 
-class UserRows:
+class Users:
     """One row a person, known by Telegram's id; what they are called is sealed.
 
     Without a cipher no name is kept or read.

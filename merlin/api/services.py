@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from merlin.account.accounts import Accounts
 from merlin.account.api_keys import Keys
 from merlin.account.sign_ins import Logins, SignIns
-from merlin.account.users import Consents, Register, Users
+from merlin.account.users import Consents, Users
 from merlin.api.rate_limits import Allowed, Entrance
 from merlin.app.ask import Means
 from merlin.app.inbox import Update
@@ -36,7 +36,7 @@ from merlin.billing.quota import Quotas, Uses
 from merlin.billing.selling import Selling
 from merlin.chat.answer import Patience
 from merlin.chat.feedback import Interest, Ratings
-from merlin.chat.model_catalogue import Known, Showcase
+from merlin.chat.model_catalogue import Known, ShelfRows
 from merlin.chat.route import Shelf
 from merlin.core.clock import Clock
 from merlin.core.connections import Connections
@@ -211,7 +211,7 @@ class Rows:
     changes: Changes
     change_list: ChangeList
     users: Users
-    register: Register
+    register: Users
     roles: Roles
     sign_ins: SignIns
     accounts: Accounts
@@ -230,7 +230,7 @@ class Rows:
     proposals: Proposals
     people: People
     shelf: Shelf
-    showcase: Showcase
+    showcase: ShelfRows
     lineage: Lineage
     audit: Audit
     wake: Wake

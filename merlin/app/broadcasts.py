@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from peewee import JOIN, fn
 
@@ -80,53 +80,12 @@ class Delivered:
         return self.sent + self.blocked + self.failed + self.waiting
 
 
-class Broadcasts(Protocol):
-    """Where the broadcasts of one bot are kept; each method is one transaction."""
-
-    def draft(self, by_user: int, text: str) -> int:
-        """Keep a text that may be sent; return its id."""
-
-    def get(self, broadcast_id: int) -> Broadcast | None:
-        """Return a broadcast, None where there is none."""
-
-    def receivers(self) -> Mapping[str, int]:
-        """Return how many people can be written to, by language."""
-
-    def start(self, broadcast_id: int, language: str) -> bool:
-        """Begin to send a draft; False when it is none, or nobody would get it."""
-
-    def stop(self, broadcast_id: int) -> bool:
-        """Send no more of it, and take back what waits; False when it does not run."""
-
-    def newest(self, limit: int) -> list[Broadcast]:
-        """Return those that were begun, newest first."""
-
-
-class Deliveries(Protocol):
-    """How running broadcasts are handed over; each method is one transaction."""
-
-    def open(self) -> list[Broadcast]:
-        """Return those that were begun and whose end was not told, oldest first."""
-
-    def waiting(self) -> int:
-        """Return how many messages that answer nobody wait to be sent, of whatever kind."""
-
-    def next(self, broadcast_id: int, most: int) -> Sequence[int]:
-        """Move on; return whom to write to now, nobody within a second of the last time."""
-
-    def delivered(self, broadcast_id: int) -> Delivered:
-        """Return what became of the letters."""
-
-    def end(self, broadcast_id: int) -> bool:
-        """Note that the end was told; False when it was so already."""
-
-
 EVERY = timedelta(seconds=1)
 _CHUNK = 200
 _WAITING = (OutgoingState.PENDING.value, OutgoingState.SENDING.value)
 
 
-class BroadcastRows:
+class Broadcasts:
     """The broadcasts of one bot; their texts are sealed. `language` is the bot's own."""
 
     def __init__(

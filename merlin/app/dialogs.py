@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.db.database import Database, Prepared, Slot, transaction
@@ -44,19 +44,6 @@ class Dialog:
         return update_id > self.asked_by and not is_forgotten
 
 
-class Dialogs(Protocol):
-    """Where dialogs are kept, of one bot: at most one a person and chat."""
-
-    def get(self, chat_id: int, user_id: int) -> Dialog | None:
-        """Return what is waited for, None for nothing."""
-
-    def put(self, chat_id: int, user_id: int, dialog: Dialog) -> None:
-        """Wait for this from now on, and for nothing else."""
-
-    def end(self, chat_id: int, user_id: int) -> bool:
-        """Wait for nothing; return whether something was waited for."""
-
-
 # Within the sealed words, beside what was said: the update that led to the dialog.
 _SAID, _BY = "said", "by"
 _GET = Prepared(
@@ -70,7 +57,7 @@ _GET = Prepared(
 )
 
 
-class DialogRows:
+class Dialogs:
     """What one bot waits to hear."""
 
     def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:

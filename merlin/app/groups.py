@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from merlin.app import outbox
 from merlin.app.outbox import OutgoingState, Spot
@@ -62,22 +62,6 @@ class Group:
     is_gone: bool = False
 
 
-class Groups(Protocol):
-    """Where groups are kept, of one bot; each method is one transaction."""
-
-    def get(self, chat_id: int) -> Group | None:
-        """Return a group as it was chosen, None where nothing was and nobody was greeted."""
-
-    def put(self, group: Group) -> None:
-        """Keep a group that the bot is in."""
-
-    def left(self, chat_id: int) -> None:
-        """Note that the bot is in the group no more; what was chosen is kept for a while."""
-
-    def move(self, old_id: int, new_id: int) -> None:
-        """Let the sessions, choices and waiting messages of a chat belong to its supergroup."""
-
-
 # How many words of a question must stand in what is close to it.
 CLOSE_SHARE = 0.6
 _SHORT = 3
@@ -89,22 +73,6 @@ class Said:
 
     question: str
     answer: str
-
-
-class InlineWords(Protocol):
-    """What inline mode reads and keeps; each method is one transaction."""
-
-    def own(self, user_id: int, words: str, limit: int) -> Sequence[Said]:
-        """Return the person's newest answers that these words are about."""
-
-    def taught(self, build_id: int, words: str, limit: int) -> Sequence[Said]:
-        """Return a build's examples whose questions are close to these words, closest first."""
-
-    def keep(self, user_id: int, question: str) -> str:
-        """Keep a question; return the token that leads to it, of A-Z a-z 0-9 _ and -."""
-
-    def question(self, token: str) -> str | None:
-        """Return the question that a token leads to, None where it was not kept that long."""
 
 
 def stems(words: str) -> list[str]:
@@ -134,7 +102,7 @@ _WAITING = (
 )
 
 
-class GroupRows:
+class Groups:
     """The groups of one bot."""
 
     def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:
@@ -236,7 +204,7 @@ KEPT = 40
 _TOKEN_BYTES = 12
 
 
-class InlineRows:
+class InlineWords:
     """The words of one bot's people and datasets, looked at quickly."""
 
     def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:

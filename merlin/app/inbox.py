@@ -27,7 +27,7 @@ from enum import StrEnum
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from peewee import fn
 
@@ -150,43 +150,6 @@ class Outcome:
     reason: str = ""
 
 
-class Inbox(Protocol):
-    """Where updates are kept, of one bot; each method is one transaction."""
-
-    def store(self, updates: Sequence[Update], owner: Owner | None) -> list[Update]:
-        """Store the updates not stored before; return those of them whose chats `owner` now holds.
-
-        Without an owner nothing is held and nothing returned: whoever serves the bot is woken.
-        """
-
-    def claim(self, owner: Owner, limit: int) -> list[Update]:
-        """Take hold of chats with waiting updates that nobody alive holds; return these updates.
-
-        At most `limit` chats; per chat in the order they came, all of them.
-        """
-
-    def arrived(self, owner: Owner, in_hand: Set[int], limit: int) -> list[Update]:
-        """Return what waits in chats that `owner` holds and is not among those in its hand.
-
-        Another process stored it: the api, or the bot that polls. At most `limit`, in order.
-        """
-
-    def finish(self, owner: Owner, chat_id: int, outcomes: Sequence[Outcome]) -> None:
-        """Store final states and forget the bodies of updates of one chat; a final state stays.
-
-        Lets go of the chat when nothing waits in it any more.
-        """
-
-    def renew(self, owner: Owner) -> None:
-        """Prolong every lease of this owner."""
-
-    def release(self, owner: Owner) -> None:
-        """Let go of every chat."""
-
-    def waiting(self) -> int:
-        """Return how many updates are in no final state."""
-
-
 def read_update(raw: object) -> Update:
     """Return the update in one JSON object of Telegram's.
 
@@ -305,7 +268,7 @@ def _held(count: int) -> Prepared:
     return Prepared(LEASE.select(LEASE.chat_id).where(ours & LEASE.chat_id.in_(chats)))
 
 
-class UpdateRows:
+class Inbox:
     """The updates of one bot; their bodies are sealed, and forgotten at the end."""
 
     def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:

@@ -27,7 +27,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cache
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any
 
 from peewee import fn
 
@@ -53,22 +53,6 @@ class Errand:
     message_id: int
     update_id: int
     back: str
-
-
-class Errands(Protocol):
-    """Where the errands of one bot are kept; each method is one transaction."""
-
-    def note(self, errand: Errand) -> None:
-        """Keep an errand until it is told."""
-
-    def waits(self, chat_id: int, message_id: int) -> bool:
-        """Return whether this message waits for a result already."""
-
-    def ended(self) -> list[tuple[Errand, Request]]:
-        """Return errands whose request is done or failed, once their press was answered."""
-
-    def told(self, request_id: int) -> bool:
-        """Forget an errand, as its result is handed over; False when somebody else did."""
 
 
 MOST_TRIES = 2
@@ -128,31 +112,6 @@ class Outgoing:
         return doubted_twice or self.state in {OutgoingState.SENT, OutgoingState.DROPPED}
 
 
-class Outbox(Protocol):
-    """Where outgoing messages are kept; each method is one transaction."""
-
-    def put(self, letters: Sequence[Letter]) -> list[Outgoing]:
-        """Store the letters whose keys are new; return all of them as they now stand."""
-
-    def of_update(self, update_id: int) -> list[Outgoing]:
-        """Return what answers this update, in order."""
-
-    def begin(self, outgoing_id: int, owner: Owner) -> bool:
-        """Turn pending or unknown to sending and count a try; False when it stands otherwise."""
-
-    def settle(self, outgoing_id: int, state: OutgoingState, message_id: int | None = None) -> None:
-        """Store what became of the sending; `pending` when it was surely not sent."""
-
-    def drop(self, chat_id: int) -> int:
-        """Drop everything that waits for this chat; return how many."""
-
-    def loose(self, owner: Owner, limit: int) -> list[Outgoing]:
-        """Return what answers no update and waits, oldest first.
-
-        What a dead owner left as sending is turned to unknown before.
-        """
-
-
 # `dataclasses.astuple` copies deeply, which takes ten times as long.
 _of_mark, _of_button, _of_spot = (
     attrgetter(*(field.name for field in fields(kind))) for kind in (Mark, Button, Spot)
@@ -199,7 +158,7 @@ _OVER = (RequestState.DONE.value, RequestState.FAILED.value)
 _ON_THE_WAY = (OutgoingState.PENDING.value, OutgoingState.SENDING.value)
 
 
-class ErrandRows:
+class Errands:
     """One row a request that a person of one bot waits for."""
 
     def __init__(self, db: Database, bot_id: int) -> None:
@@ -306,7 +265,7 @@ def _of_keys(count: int) -> Prepared:
     return Prepared(OUTGOING.select().where(these).order_by(OUTGOING.id))
 
 
-class OutgoingRows:
+class Outbox:
     """The messages of one bot; what they show is sealed, and forgotten when they were sent."""
 
     def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:

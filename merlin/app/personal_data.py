@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import reduce
 from operator import or_
-from typing import Any, Protocol
+from typing import Any
 
 from peewee import fn
 
@@ -19,7 +19,7 @@ from merlin.account.users import ERASED
 from merlin.billing.tombstones import LeavingRows
 from merlin.core.clock import Clock, utc_now
 from merlin.dataset.changes import editor_of
-from merlin.dataset.proposals import ProposalRows, ProposalState, example_yaml
+from merlin.dataset.proposals import Proposals, ProposalState, example_yaml
 from merlin.db.audit import user
 from merlin.db.database import CHUNK, Database, Row, hold_known, transaction
 from merlin.db.encryption import Cipher
@@ -28,36 +28,17 @@ from merlin.db.personal_data import TRACES, Traces, scrubbed, scrubbed_paper
 from merlin.db.tables import BUILD_EXAMPLE, CHANGE, COMMIT, EXAMPLE, PROPOSAL, SESSION, TURN, UPDATE
 from merlin.db.values import dumped, loaded, opened
 
-
-class People(Protocol):
-    """The whole database, seen from one person; each method is one transaction."""
-
-    def count(self, user_id: int) -> Mapping[str, int]:
-        """Return how many rows of each table are the person's, tables without any left out."""
-
-    def told(self, user_id: int) -> Mapping[str, object]:
-        """Return everything that is kept of the person, as plain JSON values."""
-
-    def forget(self, user_id: int, until: datetime, spared: int | None = None) -> Mapping[str, int]:
-        """Remove every trace of the person; return how many rows of each table that met.
-
-        What they used of their plan is kept until `until` under a keyed hash. `spared` is the
-        update that asked for it: its row stays, so that a kill leaves nothing half done.
-        Done twice, the second time finds nothing.
-        """
-
-
 COMMITS = "seen_commit"
 _NOBODY = 0
 
 
-class PeopleRows:
+class People:
     """Everything that any table keeps of a person."""
 
     def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
         self.db = db
         self._cipher = cipher
-        self._proposals = ProposalRows(db, cipher, clock)
+        self._proposals = Proposals(db, cipher, clock)
         self._leaving = LeavingRows(db, cipher, clock)
 
     def count(self, user_id: int) -> Mapping[str, int]:

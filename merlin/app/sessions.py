@@ -9,10 +9,9 @@ A person's sessions and turns over all bots.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from peewee import JOIN, fn
 
@@ -78,30 +77,6 @@ class Spending:
     costs: tuple[Cost, ...] = ()
 
 
-class OwnTalks(Protocol):
-    """Where a person's talks are read, whichever bot they were with."""
-
-    def sessions(
-        self, user_id: int, limit: int, after: tuple[str, int] | None = None
-    ) -> Sequence[OwnSession]:
-        """Return sessions, the newest used first; `after` the one of this time and number."""
-
-    def session(self, user_id: int, session_id: int) -> OwnSession | None:
-        """Return one, None where it is not theirs."""
-
-    def turns(self, session_id: int, limit: int, after: int = 0) -> Sequence[OwnTurn]:
-        """Return the turns of a session that count, oldest first; `after` the one so numbered."""
-
-    def turn(self, user_id: int, turn_id: int) -> OwnTurn | None:
-        """Return a turn that the person asked, None for any other."""
-
-    def delete(self, user_id: int, session_id: int) -> bool:
-        """Delete a session with its turns and what was thought of them; False as `session`."""
-
-    def spent(self, user_id: int, since: datetime) -> Spending:
-        """Return what the person's questions have taken since then."""
-
-
 # A turn that was asked anew, or holds no words but what summing up has cost, is not shown.
 _SHOWN = (TURN.is_replaced == 0) & (TURN.format != SUMMARY)
 _SUMS = (
@@ -112,7 +87,7 @@ _SUMS = (
 )
 
 
-class OwnTalkRows:
+class OwnTalks:
     """The sessions of private chats: a chat with one person has that person's number."""
 
     def __init__(self, db: Database, cipher: Cipher) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from merlin.billing.ledger import Ledger
 from merlin.billing.promo_codes import Promos
-from merlin.billing.purchases import Asking, Purchases
+from merlin.billing.purchases import Purchases
 from merlin.billing.refunds import Refunds
 from merlin.billing.subscriptions import Renewals, Terms
 
@@ -16,7 +16,7 @@ class Books:
     """The families of rows; their methods are called within the store's work."""
 
     purchases: Purchases
-    asking: Asking
+    asking: Purchases
     ledger: Ledger
     terms: Terms
     refunds: Refunds

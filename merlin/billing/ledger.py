@@ -20,10 +20,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
-from merlin.billing.promo_codes import PromoRows
-from merlin.billing.purchases import Purchase, PurchaseRows, PurchaseState, Till
+from merlin.billing.promo_codes import Promos
+from merlin.billing.purchases import Purchase, Purchases, PurchaseState, Till
 from merlin.billing.quota import Gift
 from merlin.billing.quota_store import GiftRows
 from merlin.billing.subscription_store import RenewalRows, TermRows
@@ -97,33 +97,6 @@ class Returned:
     reason: str = ""
 
 
-class Ledger(Protocol):
-    """Where the rows are kept; each method is a transaction, or a part of one that runs."""
-
-    def paid(self, purchase_id: str, paid: Paid) -> Entry | None:
-        """Store a payment, its grant, and what it grants; return the grant.
-
-        None for a payment that is stored already: then nothing changes. A grant that `is_empty`
-        grants nothing. Raises NotFound for an unknown purchase.
-        """
-
-    def returned(self, till: Till, returned: Returned) -> Entry | None:
-        """Store a refund, and take back what was granted as far as no money is left for it.
-
-        None for a refund that is stored already. Raises NotFound for an unknown payment, Refused
-        for more than was paid.
-        """
-
-    def entries(self, purchase_id: str) -> list[Entry]:
-        """Return the rows of a purchase, oldest first."""
-
-    def between(self, since: datetime, until: datetime) -> list[tuple[Entry, Purchase]]:
-        """Return the rows of a time with their purchases, oldest first."""
-
-    def rest(self, grant_id: int) -> Amount:
-        """Return what of a grant's money has not gone back. Raises NotFound."""
-
-
 def faults(entries: Sequence[Entry]) -> Iterator[str]:
     """Return a line for everything in a whole ledger that cannot be; none for a sound one."""
     known = {each.entry_id: each for each in entries}
@@ -178,17 +151,17 @@ _MOST_TEXT = 250
 _REFUNDED, _IN_PART = PurchaseState.REFUNDED.value, PurchaseState.REFUNDED_IN_PART.value
 
 
-class LedgerRows:
+class Ledger:
     """One row a movement; the database refuses to change any."""
 
     def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
         self.db = db
         self._clock = clock
-        self._purchases = PurchaseRows(db, cipher, clock)
+        self._purchases = Purchases(db, cipher, clock)
         self._terms = TermRows(db, clock)
         self._gifts = GiftRows(db, clock)
         self._renewals = RenewalRows(db, cipher)
-        self._promos = PromoRows(db, clock)
+        self._promos = Promos(db, clock)
 
     @transaction
     def paid(self, purchase_id: str, paid: Paid) -> Entry | None:

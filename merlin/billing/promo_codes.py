@@ -6,10 +6,9 @@ Promo: codes that make a plan cheaper, or give some days of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from peewee import JOIN, Select, fn
 
@@ -59,47 +58,6 @@ class Listed:
     is_stopped: bool
 
 
-class Promos(Protocol):
-    """Where codes are kept; each method is a transaction, or a part of one that runs.
-
-    Raises Refused, with the words for the person, for a code that is unknown, stopped, over, used
-    up, used by this person before, or of another plan.
-    """
-
-    def add(self, promo: Promo) -> None:
-        """Store a code, noted in the audit.
-
-        Raises Refused for one that is there, is no code, or gives what no code can.
-        """
-
-    def stop(self, code: str, by: str) -> None:
-        """Let nobody use a code any more. Raises NotFound."""
-
-    def all(self) -> Iterable[Listed]:
-        """Return every code, newest first."""
-
-    def redeem(self, user_id: int, code: str) -> Promo:
-        """Use up a code that gives days, and give them."""
-
-    def find(self, user_id: int, code: str, plan: str = "") -> Promo:
-        """Return a code that this person may use now, for a plan where one is named.
-
-        One that an unpaid order of theirs holds may be used: for that order, or in its place.
-        """
-
-    def hold(self, user_id: int, code: str, purchase_id: str) -> None:
-        """Keep the person's one use for an order, taken from their unpaid order that held it.
-
-        It is held until nobody can pay the order any more, also one that was given up.
-        """
-
-    def may_take(self, purchase: Purchase) -> bool:
-        """Return whether a payment for this order would have a use of its code; reads alone.
-
-        True for an order without a code, and for one of nobody.
-        """
-
-
 def is_sound(promo: Promo, now: datetime) -> bool:
     """Return whether a code gives either days or a lower price, to somebody, for some time."""
     has_days = 0 < promo.days <= MOST_DAYS and not promo.percent
@@ -136,7 +94,7 @@ _UNPAID = tuple(
 )
 
 
-class PromoRows:
+class Promos:
     """One row a code, one more a person who used it.
 
     With a cipher it is known who used one before they deleted everything.

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any
 
 from merlin.billing.plan import Format, Plan
 from merlin.core.clock import Clock, from_iso, iso, utc_now
@@ -183,62 +183,6 @@ def next_look(looks: int) -> timedelta:
     return LOOKS[min(looks, len(LOOKS) - 1)]
 
 
-class Purchases(Protocol):
-    """Where purchases are kept; each method is a transaction, or a part of one that runs."""
-
-    def order(self, order: Order, lasts: timedelta, key: str = "") -> Purchase:
-        """Store an order and return it, or the open one that is the same in everything.
-
-        So a button pressed twice buys once. With a `key` there is one for it, whatever its state.
-        """
-
-    def get(self, purchase_id: str) -> Purchase:
-        """Return a purchase. Raises NotFound."""
-
-    def of(self, user_id: int, limit: int = 50) -> list[Purchase]:
-        """Return somebody's purchases, newest first."""
-
-    def newest(self, limit: int = 50, before: str = "", state: str = "") -> list[Purchase]:
-        """Return everybody's purchases, newest first; those after a purchase, of a state."""
-
-    def by_outside(self, till: Till, outside_id: str) -> Purchase | None:
-        """Return the purchase of a till's payment, None for an unknown one."""
-
-    def give_up(
-        self, purchase_id: str, state: PurchaseState, reason: str = "", *, is_closed: bool = False
-    ) -> bool:
-        """End an open purchase as canceled or expired; False for one that is not open.
-
-        `is_closed`: the till takes no money for it any more. Then nobody looks at it again, and the
-        use of its code is free; also where it was given up before.
-        """
-
-
-class Asking(Protocol):
-    """The same rows as whoever asks the till works on them; every change is conditional."""
-
-    def asking(self, purchase_id: str, at: datetime, patience: timedelta) -> bool:
-        """Note that the till is asked now; False when another asked within `patience`."""
-
-    def pending(self, purchase_id: str, outside_id: str, pay_url: str, look_at: datetime) -> bool:
-        """Note what the till said; False when the purchase is further already."""
-
-    def held(self, purchase_id: str) -> bool:
-        """Note that the money is held; False when the purchase is further already."""
-
-    def is_due(self, now: datetime) -> bool:
-        """Return whether `due` would find any; reads alone, so it holds up no writer."""
-
-    def due(self, now: datetime, limit: int = 20) -> list[Purchase]:
-        """Return the purchases to look at, and move the next look of each on: nobody else looks."""
-
-    def look(self, purchase_id: str, at: datetime) -> bool:
-        """Let the next look be at `at` where it would be later."""
-
-    def look_at_all(self, at: datetime) -> None:
-        """Let the next look at every purchase be at `at` where it would be later."""
-
-
 _OPEN = tuple(state.value for state in PurchaseState if state.is_open)
 _UNASKED = (PurchaseState.CREATED.value, PurchaseState.ASKING.value)
 _GIVEN_UP = (PurchaseState.CANCELED.value, PurchaseState.EXPIRED.value)
@@ -247,7 +191,7 @@ _MOST_REASON = 100
 MOST_OPEN = 20
 
 
-class PurchaseRows:
+class Purchases:
     """One row an order; where a receipt goes is sealed."""
 
     def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any
 
-from merlin.billing.ledger import Entry, EntryKind, LedgerRows, Returned
+from merlin.billing.ledger import Entry, EntryKind, Ledger, Returned
 from merlin.billing.purchases import ID_LENGTH, Till, next_look
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
@@ -62,50 +62,18 @@ class Refund:
     trouble: str = ""
 
 
-class Refunds(Protocol):
-    """Where refunds are kept; each method is a transaction, or a part of one that runs."""
-
-    def want(
-        self, grant_id: int, amount: Amount | None, reason: str, by: str, key: str = ""
-    ) -> Refund:
-        """Store the wish for a refund, None: of all that is left; note it in the audit.
-
-        The one of the same `key` stays. Raises NotFound for an unknown grant, Refused for nothing,
-        for more than is left, for a part of a payment in Stars, for Stars of somebody who left,
-        and where one is under way.
-        """
-
-    def is_due(self, till: Till, now: datetime) -> bool:
-        """Return whether `due` would find any; reads alone, so it holds up no writer."""
-
-    def due(self, till: Till, now: datetime, limit: int = 20) -> list[Refund]:
-        """Return the refunds to send or to ask about, as sending; nobody else gets them now."""
-
-    def look_at_all(self, till: Till, at: datetime) -> None:
-        """Let every refund of a till that waits be due at `at` where it would be later."""
-
-    def done(self, refund_id: str, returned: Returned) -> Entry | None:
-        """Note that the money went back, with the ledger's rows; None where that is known."""
-
-    def refused(self, refund_id: str, trouble: str) -> bool:
-        """Note that the till refused for good."""
-
-    def of(self, purchase_id: str) -> list[Refund]:
-        """Return the refunds of a purchase, oldest first."""
-
-
 _UNDER_WAY = (RefundState.WANTED.value, RefundState.SENDING.value)
 # Who sends a refund has so long; then another process asks what became of it.
 _PATIENCE = timedelta(seconds=30)
 
 
-class RefundRows:
+class Refunds:
     """One row a refund; of one grant one is under way at a time."""
 
     def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
         self.db = db
         self._clock = clock
-        self._ledger = LedgerRows(db, cipher, clock)
+        self._ledger = Ledger(db, cipher, clock)
         self._audit = AuditRows(db, clock)
 
     @transaction

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from merlin.account.retention import Retained, Retention
 from merlin.account.sign_ins import Logins
-from merlin.account.users import Consents, Register, Users
-from merlin.app.broadcasts import Broadcasts, Deliveries
+from merlin.account.users import Consents, Users
+from merlin.app.broadcasts import Broadcasts
 from merlin.app.dialogs import Dialogs
 from merlin.app.groups import Groups, InlineWords
 from merlin.app.inbox import Inbox, Owner
@@ -33,11 +33,11 @@ from merlin.bot.rate_limiter import Limits
 from merlin.chat.answer import Patience
 from merlin.chat.feedback import Ratings
 from merlin.chat.media import DocumentReader, MediaLimits, Transcriber
-from merlin.chat.model_catalogue import Known, Listed, Showcase
+from merlin.chat.model_catalogue import Known, Listed, ShelfRows
 from merlin.chat.preset import OwnPresets, Preset
 from merlin.chat.route import General, Shelf
-from merlin.chat.sessions import SessionList, Sessions, Transcripts
-from merlin.chat.turns import Corrections, Tally, Turns
+from merlin.chat.sessions import Sessions, Transcripts
+from merlin.chat.turns import Turns, TurnViews
 from merlin.chat.window import Windows
 from merlin.core.clock import Clock, utc_now
 from merlin.core.heartbeat import Heartbeats
@@ -50,7 +50,7 @@ from merlin.dataset.check import BlobCache
 from merlin.dataset.files import Bookshelf, FileText, Writing
 from merlin.dataset.import_export import Imported, ImportPlan, plan
 from merlin.dataset.preview import Preview, preview
-from merlin.dataset.proposals import Followed, Proposals, Reviews
+from merlin.dataset.proposals import Followed, Proposals
 from merlin.db.audit import Audit
 from merlin.db.notices import Notices
 from merlin.db.processes import Wake
@@ -92,7 +92,7 @@ class Outreach:
 
     errands: Errands
     broadcasts: Broadcasts
-    deliveries: Deliveries
+    deliveries: Broadcasts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,7 +195,7 @@ class Rows:
     inline: InlineWords
     outbox: Outbox
     users: Users
-    register: Register
+    register: Users
     roles: Roles
     logins: Logins
     audit: Audit
@@ -204,10 +204,10 @@ class Rows:
     costs: Costs
     books: Books
     sessions: Sessions
-    session_list: SessionList
+    session_list: Sessions
     turns: Turns
-    corrections: Corrections
-    tally: Tally
+    corrections: Turns
+    tally: TurnViews
     transcripts: Transcripts
     dialogs: Dialogs
     settings: Settings
@@ -216,10 +216,10 @@ class Rows:
     presets: OwnPresets
     courses: Catalogue
     shelf: Shelf
-    showcase: Showcase
+    showcase: ShelfRows
     ratings: Ratings
     proposals: Proposals
-    reviews: Reviews
+    reviews: Proposals
     followed: Followed
     lineage: Lineage
     library: Library

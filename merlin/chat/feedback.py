@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from peewee import SQL, Case, Select, fn
 
@@ -55,16 +55,6 @@ class Disliked:
     down: int
 
 
-class Interest(Protocol):
-    """Where that is read; nothing is written."""
-
-    def days(self, dataset: str, since: date) -> list[Stretch]:
-        """Return the days on which anything was asked, oldest first."""
-
-    def disliked(self, dataset: str, since: date, limit: int) -> list[Disliked]:
-        """Return the least liked answers first; only of people whose consent counts now."""
-
-
 def by_week(days: Sequence[Stretch]) -> list[Stretch]:
     """Return the days' weeks, oldest first."""
     weeks: dict[date, Stretch] = {}
@@ -99,22 +89,6 @@ class Thumbs:
     down: int = 0
 
 
-class Ratings(Protocol):
-    """Where ratings are kept; each method is one transaction."""
-
-    def rate(self, turn_id: int, user_id: int, rating: Rating | None) -> None:
-        """Keep what the person thinks of a turn; None forgets it."""
-
-    def of(self, turn_id: int, user_id: int) -> Rating | None:
-        """Return what the person thinks of a turn, None for nothing."""
-
-    def turn_at(self, chat_id: int, message_id: int) -> int | None:
-        """Return the turn that a message of the bot's shows, None for any other message."""
-
-    def thumbs(self, model_id: str) -> Thumbs:
-        """Return what people thought of a model's answers."""
-
-
 def rating_of(word: str) -> Rating | None:
     """Return the rating that a button names, None for no such word."""
     return Rating(word) if word in set(Rating) else None
@@ -131,7 +105,7 @@ def of_reactions(emojis: Sequence[str]) -> Rating | None:
     return thumbs[-1] if thumbs else None
 
 
-class RatingRows:
+class Ratings:
     """What people think of one bot's answers: one row a person and turn."""
 
     def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
@@ -187,7 +161,7 @@ _DAY_LETTERS = 10
 _BY_DAY = SQL("day")
 
 
-class InterestRows:
+class Interest:
     """The turns of all bots, looked at by what they are about."""
 
     def __init__(self, db: Database, cipher: Cipher, default_dataset: str | None = None) -> None:

@@ -64,47 +64,6 @@ class Place:
     thread_id: int = 0
 
 
-class Sessions(Protocol):
-    """Where sessions are kept, of one bot; each method is one transaction."""
-
-    def opened(self, place: Place) -> Session | None:
-        """Return the place's open session, None where there was none yet; writes nothing."""
-
-    def open(self, place: Place) -> Session:
-        """Return the place's open session; a first one is made."""
-
-    def renew(self, place: Place) -> Session:
-        """Close the place's session, keep it, and return a new one of the same choices."""
-
-    def change(self, session: Session) -> None:
-        """Store everything of a session that may change."""
-
-    def used(self, session: Session) -> None:
-        """Store what an answer changed: what is used of its window, when, its first title."""
-
-    def touch(self, session_id: int, title: str) -> None:
-        """Note that it was used now; it gets the title unless it has one."""
-
-
-class SessionList(Protocol):
-    """The sessions that a person has kept; each method is one transaction."""
-
-    def of(self, place: Place, offset: int = 0, limit: int = 10) -> Sequence[Session]:
-        """Return the place's sessions that were ever used, the newest used first."""
-
-    def count(self, place: Place) -> int:
-        """Return how many there are."""
-
-    def find(self, place: Place, session_id: int) -> Session | None:
-        """Return this one of the place's sessions, None where it is not theirs."""
-
-    def switch(self, place: Place, session_id: int) -> Session | None:
-        """Open this session instead of the one that is open; None where it is not theirs."""
-
-    def delete(self, place: Place, session_id: int) -> bool:
-        """Delete a session with its turns; False where it is not theirs."""
-
-
 def title_of(question: str) -> str:
     """Return a title for a session that begins with this question."""
     line = " ".join(question.split())
@@ -203,7 +162,7 @@ _USED = Prepared(
 _SEALED = frozenset({"title", "system", "summary"})
 
 
-class SessionRows:
+class Sessions:
     """The sessions of one bot's chats; at most one of a chat's topic is open."""
 
     def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:

@@ -20,11 +20,10 @@ Rows of turns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from peewee import fn
 
@@ -45,25 +44,6 @@ class Newest:
 
     turn_id: int
     is_counted: bool
-
-
-class Tally(Protocol):
-    """What the turns of one bot add up to; it is only read."""
-
-    def of_session(self, session_id: int) -> Sequence[Cost] | None:
-        """Return what a session has cost, one sum a currency; None before the first question.
-
-        No sums: nobody knows what it cost.
-        """
-
-    def since(self, user_id: int, at: datetime) -> Sequence[Cost] | None:
-        """Return what a person's questions have cost since then, in the same way."""
-
-    def count(self, session_id: int) -> int:
-        """Return how many answered turns a session has."""
-
-    def newest(self, session_id: int) -> Newest | None:
-        """Return a session's newest answered turn, None where there is none."""
 
 
 class TurnState(StrEnum):
@@ -126,47 +106,6 @@ class Turn:
 def named(question: str, name: str) -> str:
     """Return a question with who asks it before it, as the model is to see it."""
     return f"{name}: {question}" if name else question
-
-
-class Turns(Protocol):
-    """Where turns are kept, of one bot; each method is one transaction."""
-
-    def find(self, update_id: int) -> Turn | None:
-        """Return the turn of an update."""
-
-    def ask(self, question: Question, placeholder_id: int | None) -> Turn:
-        """Store a question with its placeholder; a stored turn gets the new ones.
-
-        An earlier turn of the same message, and what it said, does not count any more.
-        """
-
-    def write(self, update_id: int, written: Written) -> None:
-        """Store the whole answer; the first one stays."""
-
-    def told(self, update_id: int) -> None:
-        """Note that the whole answer stands in the chat."""
-
-    def history(
-        self, session_id: int, limit: int, without: int = 0, asker: int = 0
-    ) -> Sequence[Message]:
-        """Return the newest `limit` answered turns as messages, oldest first.
-
-        The message `without` is about to be asked anew: what it said before does not count.
-        Where several people ask, `asker` (who asks next) among them, each question is named.
-        """
-
-    def askers(self, session_id: int) -> set[int]:
-        """Return whose questions a session has."""
-
-    def get(self, turn_id: int) -> Turn | None:
-        """Return a turn by its own number."""
-
-
-class Corrections(Protocol):
-    """What a message led to before somebody edited it."""
-
-    def of_message(self, place: Place, message_id: int) -> Turn | None:
-        """Return the newest turn of a person's message in a chat."""
 
 
 class ToldTurns:
@@ -289,7 +228,7 @@ _HISTORY = Prepared(
 )
 
 
-class TurnRows:
+class Turns:
     """The turns of one bot; what people and models said is sealed."""
 
     def __init__(self, db: Database, cipher: Cipher, bot_id: int, clock: Clock = utc_now) -> None:

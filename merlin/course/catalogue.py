@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from peewee import Case
 
@@ -88,25 +87,6 @@ class Material:
         return said(self.name, language)
 
 
-class Catalogue(Protocol):
-    """Where courses are read; nobody but the daemon's look at git writes them."""
-
-    def courses(self, *, active_only: bool = True) -> list[Course]:
-        """Return the courses by semester, then slug."""
-
-    def course(self, slug: str) -> Course:
-        """Return one course, active or not. Raises NotFound."""
-
-    def materials(self, slug: str) -> list[Material]:
-        """Return a course's materials by kind, lesson and place in its file. Raises NotFound."""
-
-    def numbered(self, course_id: int) -> Course:
-        """Return one course by its number, active or not. Raises NotFound."""
-
-    def version(self) -> int:
-        """Return the number that grows with each change of anything that the catalogue says."""
-
-
 def said(texts: Localised, language: str) -> str:
     """Return the text in `language`, else in another that has one, else ""."""
     # Said of every course of a list: mostly the wanted one is there.
@@ -163,7 +143,7 @@ _IS_LISTED = MATERIAL.place.is_null(False)  # noqa: FBT003 - peewee's own signat
 _VERSION = Prepared(COURSE_INDEX.select(COURSE_INDEX.version).limit(1))
 
 
-class CourseRows:
+class Catalogue:
     """The catalogue as the newest recorded commit left it."""
 
     def __init__(self, db: Database) -> None:

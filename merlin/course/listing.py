@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 from peewee import fn
 
@@ -32,22 +32,6 @@ from merlin.db.tables import COURSE, DATASET_FILE, DATASET_TEXT, FAVOURITE, MATE
 
 # Nobody reads a longer Sider, and a program must not fill the database.
 MOST = 500
-
-
-class Favourites(Protocol):
-    """Where they are kept, each course once a person; each method is one transaction."""
-
-    def add(self, user_id: int, course_id: int) -> bool:
-        """Keep a course; False when it is kept already.
-
-        Raises NotFound for a course that is not there or not active, Refused beyond `MOST`.
-        """
-
-    def remove(self, user_id: int, course_id: int) -> bool:
-        """Let a course go; False when it was not kept."""
-
-    def of(self, user_id: int) -> list[int]:
-        """Return the ids of a person's active courses, in the order in which they were added."""
 
 
 # Where a part begins: the semester and slug of the last course before it.
@@ -63,42 +47,7 @@ class Teacher:
     courses: tuple[Course, ...]
 
 
-class Listing(Protocol):
-    """Where courses are read in parts; what is not active is left out, unless said otherwise."""
-
-    def part(self, most: int, after: Place = START, semester: int | None = None) -> list[Course]:
-        """Return so many courses after a place, by semester, then slug."""
-
-    def cards(self, course_ids: Sequence[int], *, active_only: bool = True) -> list[Course]:
-        """Return these courses in this order, without those that are not there."""
-
-    def materials(self, course_id: int) -> list[Material]:
-        """Return a course's materials, active or not, by kind, lesson and place in its file."""
-
-    def materials_of(self, ids: Sequence[int]) -> list[tuple[int, Material]]:
-        """Return these materials with their courses' numbers, in this order."""
-
-    def semesters(self) -> list[tuple[int, int]]:
-        """Return each semester that has courses, and how many."""
-
-    def teachers(self) -> list[Teacher]:
-        """Return who leads courses, by name, with their courses without materials."""
-
-
-class Readings(Protocol):
-    """Where that is read; nobody but the daemon's look at git writes it."""
-
-    def text(self, dataset: str, path: str) -> str | None:
-        """Return a file of the newest commit, None where there is none or it is no text."""
-
-    def lengths(self, dataset: str) -> Mapping[str, int]:
-        """Return path -> how many characters, of the texts of a dataset's materials."""
-
-    def kinds(self) -> Mapping[int, Mapping[str, int]]:
-        """Return course id -> kind -> how many materials of it a course has now."""
-
-
-class ReadingRows:
+class Readings:
     """Texts of files and counts of materials, as the newest commit left them."""
 
     def __init__(self, db: Database) -> None:
@@ -132,7 +81,7 @@ class ReadingRows:
         return counted
 
 
-class FavouriteRows:
+class Favourites:
     """One row a person and course."""
 
     def __init__(self, db: Database, clock: Clock = utc_now, most: int = MOST) -> None:
@@ -193,7 +142,7 @@ _SEMESTERS = (
 _Row = tuple[Any, ...]
 
 
-class ListingRows:
+class Listing:
     """The catalogue as the newest recorded commit left it."""
 
     def __init__(self, db: Database) -> None:

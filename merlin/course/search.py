@@ -24,7 +24,6 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Protocol
 
 from merlin.course.vocabulary import Vocabulary, folded, places, searchable, stem, words
 from merlin.db.database import CHUNK, Database, Row
@@ -76,19 +75,6 @@ class Found:
     terms: tuple[Term, ...] = ()
     letters: str = ""
     suggestion: str = ""
-
-
-class SearchIndex(Protocol):
-    """The index that every commit's courses are written to, in the same transaction."""
-
-    def ranked(self, terms: Sequence[Term], kind: Kind, most: int) -> list[Hit]:
-        """Return what holds every term, best first."""
-
-    def holding(self, letters: str, kind: Kind, most: int) -> list[Hit]:
-        """Return what holds these letters, folded, within its name or description."""
-
-    def texts(self) -> Iterable[str]:
-        """Return every folded text that can be found."""
 
 
 class Searcher:
@@ -311,7 +297,7 @@ _MOST_THIRDS = 12
 _TEXTS = "SELECT letters FROM search_entry"
 
 
-class SearchRows:
+class SearchIndex:
     """The words of the catalogue as the newest recorded commit left it."""
 
     def __init__(self, db: Database) -> None:

@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from peewee import fn
 
@@ -45,7 +45,7 @@ from merlin.dataset.lint import MAIL, PHONE, SECRET
 from merlin.db.audit import user as told_user
 from merlin.db.database import Database, Row, transaction
 from merlin.db.encryption import Cipher
-from merlin.db.notices import NoticeRows
+from merlin.db.notices import Notices
 from merlin.db.tables import (
     BUILD,
     BUILD_EXAMPLE,
@@ -113,60 +113,6 @@ class Approval:
     tags: tuple[str, ...] = ()
 
 
-class Proposals(Protocol):
-    """The person's side; each method is one transaction."""
-
-    def add(self, user_id: int, draft: Draft) -> int | None:
-        """Propose an example; one of the same turn that still waits gives way to it.
-
-        None where the person has too many waiting.
-        """
-
-    def of_user(self, user_id: int) -> list[Proposal]:
-        """Return what the person proposed, oldest first, the withdrawn left out."""
-
-    def withdraw(self, user_id: int) -> list[str]:
-        """Take back everything the person proposed; return the models trained on any of it.
-
-        None of them serves from now on, and the admins are told so. What git has is removed from
-        it by Changes, as soon as `follow` comes by.
-        """
-
-
-class Reviews(Protocol):
-    """The editors' side; each method is one transaction."""
-
-    def count(self, datasets: Sequence[str] | None = None) -> int:
-        """Return how many wait, of these datasets (None: of all)."""
-
-    def waiting(
-        self, offset: int = 0, limit: int = 8, datasets: Sequence[str] | None = None
-    ) -> list[Proposal]:
-        """Return what waits, oldest first."""
-
-    def get(self, proposal_id: int) -> Proposal:
-        """Return a proposal. Raises NotFound."""
-
-    def approve(self, proposal_id: int, approval: Approval) -> str | None:
-        """Ask for the commit that makes it an example; return the Change's id.
-
-        None where it does not wait any more. Raises Refused for a text that no file may hold.
-        """
-
-    def decline(self, proposal_id: int, by: int, reason: str = "") -> bool:
-        """Say no; the words are forgotten. False where it does not wait any more."""
-
-
-class Followed(Protocol):
-    """What is looked after between the dialog and git."""
-
-    def is_due(self) -> bool:
-        """Return whether anything is on its way, or somebody to be thanked; writes nothing."""
-
-    def follow(self) -> None:
-        """See what became of approvals and withdrawals, and thank those whose words were learnt."""
-
-
 # A phone number without its country: 8 (999) 123-45-67, 999 123 45 67.
 _LOCAL_PHONE = re.compile(
     r"(?<![\d.])(?:8[ (-]{0,2})?\(?\d{3}\)?[ -]{1,2}\d{3}[ -]?\d{2}[ -]?\d{2}(?![\d.])"
@@ -223,7 +169,7 @@ _FORGOTTEN: Row = {"question": "", "answer": "", "reason": ""}
 _WAITS = PROPOSAL.state == ProposalState.WAITING.value
 
 
-class ProposalRows:
+class Proposals:
     """One row a correction that somebody proposed."""
 
     def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
@@ -417,14 +363,14 @@ AT_ONCE = 50
 _WITHDRAWN = (PROPOSAL.state == ProposalState.WITHDRAWN.value) & (PROPOSAL.example_id != "")
 
 
-class FollowingRows:
+class Followed:
     """What becomes of approvals and withdrawals, and who is to be thanked."""
 
     def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
         self.db = db
         self._clock = clock
         self._changes = ChangeRows(db, cipher, clock)
-        self._notices = NoticeRows(db, clock)
+        self._notices = Notices(db, clock)
 
     def is_due(self) -> bool:
         """Return whether anything is on its way, or somebody to be thanked; writes nothing."""

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.db.database import Database, Row, transaction
-from merlin.db.notices import OTHERS, NoticeRows
+from merlin.db.notices import OTHERS, Notices
 from merlin.db.tables import AUDIT
 from merlin.db.values import dumped, loaded, plain
 
@@ -102,7 +102,7 @@ class AuditRows:
         self.db.add(AUDIT, new)
         told = news(entry)
         if told is not None:
-            NoticeRows(self.db, self._clock).tell(OTHERS, *told)
+            Notices(self.db, self._clock).tell(OTHERS, *told)
 
     def newest(
         self, limit: int = 50, target: str | None = None, by: str | None = None, before: int = 0

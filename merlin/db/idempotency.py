@@ -19,7 +19,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
 
 from merlin.account.api_keys import digest
 from merlin.core.clock import Clock, from_iso, iso, utc_now
@@ -67,23 +66,7 @@ class Clash(StrEnum):
     OTHER = "other"  # the key belongs to another call
 
 
-class Repeats(Protocol):
-    """Where such calls are kept; each method is one transaction."""
-
-    def begin(self, named: Named) -> Begun | Answer | Clash:
-        """Begin a call, or say what is known of it; of two at once one begins."""
-
-    def end(self, begun: Begun, answer: Answer) -> None:
-        """Keep what the call was answered with; the first answer stays."""
-
-    def forget(self, begun: Begun) -> None:
-        """Let the key be free again, because nothing happened."""
-
-    def clear(self, now: datetime) -> int:
-        """Remove what is older than `KEPT`; return how many."""
-
-
-class RepeatRows:
+class Repeats:
     """One row a person and key; `status` is NULL while the call is under way."""
 
     def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
@@ -49,29 +48,7 @@ class Intent:
     empty_finds: int = 0
 
 
-class Intents(Protocol):
-    """Where intents are kept; each method is one transaction."""
-
-    def open(self, key: str, kind: str) -> Intent:
-        """Return the intent `key`, made as `ready` when it is new."""
-
-    def sending(self, key: str, at: datetime) -> None:
-        """Note that the call begins now; resets `empty_finds`."""
-
-    def found_nothing(self, key: str) -> int:
-        """Count one empty find; return how many there are now."""
-
-    def ready(self, key: str) -> None:
-        """Note that the call was surely not carried out."""
-
-    def done(self, key: str, outside_id: str) -> None:
-        """Note the outside's own id."""
-
-    def failed(self, key: str) -> None:
-        """Note that the outside refused for good."""
-
-
-class IntentRows:
+class Intents:
     """One row per key; what is done stays done."""
 
     def __init__(self, db: Database) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.log import redact
@@ -36,25 +35,6 @@ class Notice:
     created_at: datetime
 
 
-class Notices(Protocol):
-    """Where notices are kept."""
-
-    def tell(self, to: str, key: str, arguments: Mapping[str, object], once: str = "") -> bool:
-        """Store a notice; False for one whose `once` word was stored before."""
-
-    def waiting(self, limit: int = 20, told_since: datetime | None = None) -> list[Notice]:
-        """Return the oldest notices not yet handed over.
-
-        Those to admins whose key was told since `told_since` are left to wait for company.
-        """
-
-    def newest(self, to: str, limit: int) -> list[Notice]:
-        """Return the newest notices to somebody, newest first."""
-
-    def handed_over(self, notice_id: int) -> bool:
-        """Mark it as sent; False when somebody else did so before."""
-
-
 def tell_failing(notices: Notices, process: str, failing: Mapping[str, str], day: date) -> None:
     """Tell the admins, once a day, of each step of a process that fails by a bug again and again.
 
@@ -66,7 +46,7 @@ def tell_failing(notices: Notices, process: str, failing: Mapping[str, str], day
         notices.tell(ADMINS, "notice-failing", told, once=once)
 
 
-class NoticeRows:
+class Notices:
     """Notices wait until one process hands them over."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:

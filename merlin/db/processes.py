@@ -21,7 +21,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, LiteralString, Protocol
+from typing import TYPE_CHECKING, LiteralString
 
 from merlin.core.clock import from_iso, iso
 from merlin.core.durable_files import taken
@@ -39,16 +39,6 @@ if TYPE_CHECKING:
     import psycopg
 from merlin.db.database import Prepared
 from merlin.db.tables import WAKE
-
-
-class Wake(Protocol):
-    """The counter in the database; every write that another process waits for bumps it."""
-
-    def bump(self) -> None:
-        """Add one."""
-
-    def read(self) -> int:
-        """Return the counter."""
 
 
 class HeartbeatRows:
@@ -224,7 +214,7 @@ def _number(name: str) -> int:
 _COUNTER = Prepared(WAKE.select(WAKE.counter).limit(1))
 
 
-class WakeRow:
+class Wake:
     """Fulfils `core.wake.Wake`; rows classes bump by `Database.bump`, in their own transaction."""
 
     def __init__(self, db: Database) -> None:

@@ -65,25 +65,6 @@ class Request:
     result: Mapping[str, object] = field(default_factory=dict)
 
 
-class Requests(Protocol):
-    """Where requests are kept; `ask` and `finish` bump the wake counter."""
-
-    def ask(self, kind: RequestKind, arguments: Mapping[str, object], by: str) -> int:
-        """Store a request; return its id."""
-
-    def claim(self, kinds: Sequence[RequestKind]) -> Request | None:
-        """Take the oldest waiting request of these kinds, or None."""
-
-    def finish(self, request_id: int, state: RequestState, result: Mapping[str, object]) -> None:
-        """Store what came of it."""
-
-    def get(self, request_id: int) -> Request:
-        """Return the request. Raises NotFound."""
-
-    def release(self) -> int:
-        """Put back what a dead owner left `working`; return how many. Called by the leader."""
-
-
 class RequestList(Protocol):
     """The same rows as they are looked through."""
 
@@ -91,7 +72,7 @@ class RequestList(Protocol):
         """Return the newest requests of somebody, newest first."""
 
 
-class RequestRows:
+class Requests:
     """A queue that is claimed by conditional UPDATE: of many claimers one gets a row."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:

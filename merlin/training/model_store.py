@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from peewee import Select, fn
 
@@ -57,16 +57,6 @@ class Origin:
     examples: int
     editors: int
     serves: bool
-
-
-class Lineage(Protocol):
-    """What the database knows of models' origins; it is only read."""
-
-    def origin(self, model_id: str) -> Origin | None:
-        """Return where a model comes from, None for one that was not tuned here."""
-
-    def teaching(self, model_id: str, answer: str) -> list[str]:
-        """Return the ids of examples that taught the model this very answer, `NEAREST` at most."""
 
 
 NEXT = {
@@ -207,7 +197,7 @@ def models() -> Select:
     return MODEL.select(*MODEL.every(), number).join(BUILD, on=(BUILD.id == MODEL.build_id))
 
 
-class LineageRows:
+class Lineage:
     """From a model to its build, its commit and its examples."""
 
     def __init__(self, db: Database) -> None:

@@ -13,7 +13,7 @@ from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.dataset.verdicts import WAITING, Word, move
 from merlin.db.database import Database, Row, transaction
-from merlin.db.notices import ADMINS, NoticeRows
+from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import BUILD, MODEL, PROMOTION, PROOF_ANSWER, SERVING, VERDICT
 from merlin.training.model_store import NEXT, models, revoked_builds, why_lost
 from merlin.training.models import Model, ModelState, Promotion, Serving, model_of
@@ -28,7 +28,7 @@ class PromotionRows:
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
         self._clock = clock
-        self._notices = NoticeRows(db, clock)
+        self._notices = Notices(db, clock)
 
     def newest_good(self) -> list[Candidate]:
         """Return, per dataset, the good model of the verdict with the highest position."""

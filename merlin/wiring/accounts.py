@@ -6,10 +6,10 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
-from merlin.account.accounts import AccountRows, good_name, hashed, judge
+from merlin.account.accounts import Accounts, good_name, hashed, judge
 from merlin.account.roles import RoleRows
-from merlin.account.sign_ins import SignInRows
-from merlin.account.users import UserRows
+from merlin.account.sign_ins import SignIns
+from merlin.account.users import Users
 from merlin.config import Config, credential
 from merlin.core.errors import NotFound
 from merlin.core.permissions import Role
@@ -41,7 +41,7 @@ def add_account(config: Config, new: NewAccount) -> Shown:
     password, kept = _password(new.password, name)
     with opened(config) as database, database.atomic():
         roles = RoleRows(database, config.telegram.admins)
-        accounts = AccountRows(database)
+        accounts = Accounts(database)
         user_id = accounts.make(name, operator())
         accounts.set_password(user_id, kept, operator())
         if new.role is not Role.STUDENT or new.scope:
@@ -56,9 +56,9 @@ def give_name(config: Config, user_id: int, name: str) -> str:
     """Give somebody a user name; return it. Raises NotFound, Refused for a taken one."""
     given = good_name(name)
     with opened(config) as database, database.atomic():
-        if UserRows(database).get(user_id) is None:
+        if Users(database).get(user_id) is None:
             raise NotFound(f"no user {user_id}", "account-no-user", user=str(user_id))
-        AccountRows(database).set_name(user_id, given, operator())
+        Accounts(database).set_name(user_id, given, operator())
     return given
 
 
@@ -68,12 +68,12 @@ def give_password(config: Config, name: str, password: str | None) -> Shown:
     Raises NotFound for a name that nobody has, Refused for an easy password.
     """
     with opened(config) as database:
-        account = AccountRows(database).named(name)
+        account = Accounts(database).named(name)
         if account is None:
             raise NotFound(f"no account {name}", "account-no-account", name=name)
         given, kept = _password(password, account.name)
         with database.atomic():
-            AccountRows(database).set_password(account.user_id, kept, operator())
+            Accounts(database).set_password(account.user_id, kept, operator())
             _sign_ins(config, database).close_all(account.user_id)
     shown = None if password else given
     return {"user": account.user_id, "name": account.name, "password": shown}
@@ -86,6 +86,6 @@ def _password(given: str | None, name: str) -> tuple[str, str]:
     return password, hashed(password)
 
 
-def _sign_ins(config: Config, database: Database) -> SignInRows:
+def _sign_ins(config: Config, database: Database) -> SignIns:
     key = credential("MERLIN_TEXT_KEY", is_needed=False) or None
-    return SignInRows(database, load_or_make_key(config.state_dir, key))
+    return SignIns(database, load_or_make_key(config.state_dir, key))

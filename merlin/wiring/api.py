@@ -10,28 +10,28 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from merlin.account.accounts import AccountRows
-from merlin.account.api_keys import KeyRows
+from merlin.account.accounts import Accounts
+from merlin.account.api_keys import Keys
 from merlin.account.roles import RoleRows
-from merlin.account.sign_ins import PRODUCTION, LoginRows, SignInRows
-from merlin.account.users import ConsentRows, UserRows
+from merlin.account.sign_ins import PRODUCTION, Logins, SignIns
+from merlin.account.users import Consents, Users
 from merlin.api.app import serve
 from merlin.api.idempotency import submit_once
 from merlin.api.rate_limits import Allowed, Entrance
 from merlin.api.services import ApiServices, Behind, Picture, Proofs, Rows
 from merlin.app.ask import Means
 from merlin.app.health import Gauges
-from merlin.app.inbox import Update, UpdateRows
-from merlin.app.personal_data import PeopleRows
-from merlin.app.sessions import OwnTalkRows
+from merlin.app.inbox import Inbox, Update
+from merlin.app.personal_data import People
+from merlin.app.sessions import OwnTalks
 from merlin.app.texts import SettingRows
 from merlin.billing.answer_caps import AnswerCaps
-from merlin.billing.cost_store import AnswerCostRows
+from merlin.billing.cost_limits import Costs
 from merlin.billing.plan import Plan
 from merlin.billing.quota_store import QuotaRows
 from merlin.billing.selling import Selling
 from merlin.chat.answer import Patience
-from merlin.chat.feedback import InterestRows, RatingRows
+from merlin.chat.feedback import Interest, Ratings
 from merlin.chat.model_catalogue import Known, ShelfRows
 from merlin.chat.route import General
 from merlin.core.clock import utc_now
@@ -39,23 +39,23 @@ from merlin.core.connections import ConnectionLimits, Connections
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.listening import Listening
 from merlin.core.server import READY, STOPPING, WATCHDOG, notify
-from merlin.course.catalogue import CourseRows
-from merlin.course.listing import FavouriteRows, ListingRows, ReadingRows
-from merlin.course.search import Searcher, SearchRows
+from merlin.course.catalogue import Catalogue
+from merlin.course.listing import Favourites, Listing, Readings
+from merlin.course.search import Searcher, SearchIndex
 from merlin.dataset.change_queue import ChangeRows
 from merlin.dataset.file_index import EditingRows
-from merlin.dataset.proposals import ProposalRows
+from merlin.dataset.proposals import Proposals
 from merlin.db.audit import AuditRows
 from merlin.db.database import Database
 from merlin.db.encryption import Cipher, load_or_make_key
-from merlin.db.idempotency import RepeatRows
+from merlin.db.idempotency import Repeats
 from merlin.db.keyring import HolderRows
-from merlin.db.notices import NoticeRows
-from merlin.db.processes import HeartbeatRows, WakeRow
-from merlin.db.requests import RequestKind, RequestRows
+from merlin.db.notices import Notices
+from merlin.db.processes import HeartbeatRows, Wake
+from merlin.db.requests import RequestKind, Requests
 from merlin.db.writer import Writer
 from merlin.providers.openid import HttpIssuer, OpenIdSettings
-from merlin.training.model_store import LineageRows
+from merlin.training.model_store import Lineage
 from merlin.training.promotion_store import PromotionRows
 from merlin.wiring.answering import ProviderSettings, answerers_of
 from merlin.wiring.books import books_of
@@ -183,15 +183,15 @@ def _door(settings: ApiSettings) -> Behind:
 
 
 def _rows(settings: ApiSettings, database: Database, cipher: Cipher) -> Rows:
-    users = UserRows(database, cipher=cipher)
+    users = Users(database, cipher=cipher)
     uses = QuotaRows(database, NO_BOT, cipher=cipher)
-    courses = CourseRows(database)
+    courses = Catalogue(database)
     return Rows(
         courses=courses,
-        listing=ListingRows(database),
-        search=Searcher(SearchRows(database), courses.version),
-        favourites=FavouriteRows(database),
-        readings=ReadingRows(database),
+        listing=Listing(database),
+        search=Searcher(SearchIndex(database), courses.version),
+        favourites=Favourites(database),
+        readings=Readings(database),
         library=EditingRows(database),
         archive=EditingRows(database),
         changes=ChangeRows(database, cipher),
@@ -199,30 +199,30 @@ def _rows(settings: ApiSettings, database: Database, cipher: Cipher) -> Rows:
         users=users,
         register=users,
         roles=RoleRows(database, settings.admins),
-        sign_ins=SignInRows(database, cipher),
-        accounts=AccountRows(database),
-        logins=LoginRows(database, cipher),
+        sign_ins=SignIns(database, cipher),
+        accounts=Accounts(database),
+        logins=Logins(database, cipher),
         settings=SettingRows(database),
-        keys=KeyRows(database, cipher),
-        consents=ConsentRows(database),
+        keys=Keys(database, cipher),
+        consents=Consents(database),
         quotas=uses,
-        costs=AnswerCostRows(database, cipher),
+        costs=Costs(database, cipher),
         books=books_of(database, cipher),
         uses=uses,
-        repeats=RepeatRows(database, cipher),
-        talks=OwnTalkRows(database, cipher),
-        ratings=RatingRows(database, NO_BOT),
-        interest=InterestRows(database, cipher, settings.default_dataset),
-        proposals=ProposalRows(database, cipher),
-        people=PeopleRows(database, cipher),
+        repeats=Repeats(database, cipher),
+        talks=OwnTalks(database, cipher),
+        ratings=Ratings(database, NO_BOT),
+        interest=Interest(database, cipher, settings.default_dataset),
+        proposals=Proposals(database, cipher),
+        people=People(database, cipher),
         shelf=ShelfRows(database),
         showcase=ShelfRows(database),
-        lineage=LineageRows(database),
+        lineage=Lineage(database),
         audit=AuditRows(database),
-        wake=WakeRow(database),
-        requests=RequestRows(database),
-        asked=RequestRows(database),
-        notices=NoticeRows(database),
+        wake=Wake(database),
+        requests=Requests(database),
+        asked=Requests(database),
+        notices=Notices(database),
     )
 
 
@@ -243,7 +243,7 @@ def _ask(writer: Writer, kind: RequestKind) -> Callable[[], Awaitable[None]]:
     def wished(db: Database) -> None:
         # Noted where it is stored: whoever asked may be gone by the time it is.
         nonlocal asked
-        asked = submit_once(RequestRows(db), kind, asked)
+        asked = submit_once(Requests(db), kind, asked)
 
     async def ask() -> None:
         await writer.do(wished)
@@ -275,6 +275,6 @@ def _store_update(
 
     async def store(update: Update) -> None:
         # Without an owner: whoever serves the chat is woken.
-        await writer.do(lambda db: UpdateRows(db, cipher, bot).store([update], None))
+        await writer.do(lambda db: Inbox(db, cipher, bot).store([update], None))
 
     return store

@@ -17,18 +17,18 @@ import uvloop
 
 from merlin.account.retention import Retention
 from merlin.account.roles import RoleRows
-from merlin.account.sign_ins import LoginRows
-from merlin.account.users import ConsentRows, UserRows
-from merlin.app.dialogs import DialogRows
-from merlin.app.groups import GroupRows, InlineRows
-from merlin.app.inbox import UpdateRows, this_process
-from merlin.app.outbox import OutgoingRows
-from merlin.app.personal_data import PeopleRows
+from merlin.account.sign_ins import Logins
+from merlin.account.users import Consents, Users
+from merlin.app.dialogs import Dialogs
+from merlin.app.groups import Groups, InlineWords
+from merlin.app.inbox import Inbox, this_process
+from merlin.app.outbox import Outbox
+from merlin.app.personal_data import People
 from merlin.app.retention import RetentionRows
 from merlin.app.texts import SettingRows
 from merlin.app.verdicts import NewsDesk
 from merlin.billing.answer_caps import AnswerCaps
-from merlin.billing.cost_store import AnswerCostRows
+from merlin.billing.cost_limits import Costs
 from merlin.billing.plan import Plan
 from merlin.billing.quota_store import QuotaRows
 from merlin.billing.selling import Selling
@@ -36,31 +36,31 @@ from merlin.bot.main import run
 from merlin.bot.rate_limiter import Limits
 from merlin.bot.services import BotServices, Pace, Proofs, Rows
 from merlin.chat.answer import Patience
-from merlin.chat.feedback import RatingRows
+from merlin.chat.feedback import Ratings
 from merlin.chat.media import MediaLimits
 from merlin.chat.model_catalogue import Known, ShelfRows, WindowRows
 from merlin.chat.preset import Preset
 from merlin.chat.presets import PresetRows
 from merlin.chat.route import General
-from merlin.chat.sessions import SessionRows
-from merlin.chat.turns import TurnRows, TurnViews
+from merlin.chat.sessions import Sessions
+from merlin.chat.turns import Turns, TurnViews
 from merlin.core.log import get_logger, hide, setup
 from merlin.core.loopback import is_loopback
 from merlin.core.server import notify
-from merlin.course.catalogue import CourseRows
+from merlin.course.catalogue import Catalogue
 from merlin.dataset.change_queue import ChangeRows
 from merlin.dataset.file_index import EditingRows
-from merlin.dataset.proposals import FollowingRows, ProposalRows
+from merlin.dataset.proposals import Followed, Proposals
 from merlin.db.audit import AuditRows
 from merlin.db.database import Database
 from merlin.db.encryption import load_or_make_key
-from merlin.db.notices import NoticeRows
-from merlin.db.processes import HeartbeatRows, Lead, WakeRow
-from merlin.db.requests import RequestRows
+from merlin.db.notices import Notices
+from merlin.db.processes import HeartbeatRows, Lead, Wake
+from merlin.db.requests import Requests
 from merlin.db.writer import Writer
 from merlin.providers.documents import ChildReader, is_walled
 from merlin.providers.openai_chat import OpenAIAudio, OpenAIChat
-from merlin.training.model_store import LineageRows
+from merlin.training.model_store import Lineage
 from merlin.wiring.answering import ProviderSettings, answerers_of
 from merlin.wiring.books import books_of
 from merlin.wiring.bot_token import bot_id
@@ -227,53 +227,53 @@ def _services(
 def _rows(settings: BotSettings, database: Database) -> Rows:
     bot = bot_id(settings.token)
     cipher = load_or_make_key(settings.state_dir, settings.text_key)
-    proposals = ProposalRows(database, cipher)
-    turns = TurnRows(database, cipher, bot)
-    users = UserRows(database, cipher=cipher)
+    proposals = Proposals(database, cipher)
+    turns = Turns(database, cipher, bot)
+    users = Users(database, cipher=cipher)
     return Rows(
-        inbox=UpdateRows(database, cipher, bot),
-        groups=GroupRows(database, cipher, bot),
-        inline=InlineRows(database, cipher, bot),
-        outbox=OutgoingRows(database, cipher, bot),
+        inbox=Inbox(database, cipher, bot),
+        groups=Groups(database, cipher, bot),
+        inline=InlineWords(database, cipher, bot),
+        outbox=Outbox(database, cipher, bot),
         users=users,
         register=users,
         roles=RoleRows(database, settings.admins),
-        logins=LoginRows(database, cipher),
+        logins=Logins(database, cipher),
         audit=AuditRows(database),
-        consents=ConsentRows(database),
+        consents=Consents(database),
         quotas=QuotaRows(database, bot, cipher=cipher),
-        costs=AnswerCostRows(database, cipher),
+        costs=Costs(database, cipher),
         books=books_of(database, cipher),
-        sessions=SessionRows(database, cipher, bot),
-        session_list=SessionRows(database, cipher, bot),
+        sessions=Sessions(database, cipher, bot),
+        session_list=Sessions(database, cipher, bot),
         turns=turns,
         corrections=turns,
         tally=TurnViews(database, cipher, bot),
         transcripts=TurnViews(database, cipher, bot),
-        dialogs=DialogRows(database, cipher, bot),
+        dialogs=Dialogs(database, cipher, bot),
         settings=SettingRows(database),
         windows=WindowRows(database),
         listed=WindowRows(database),
         presets=PresetRows(database, cipher),
-        courses=CourseRows(database),
+        courses=Catalogue(database),
         shelf=ShelfRows(database),
         showcase=ShelfRows(database),
-        ratings=RatingRows(database, bot),
+        ratings=Ratings(database, bot),
         proposals=proposals,
         reviews=proposals,
-        followed=FollowingRows(database, cipher),
-        lineage=LineageRows(database),
+        followed=Followed(database, cipher),
+        lineage=Lineage(database),
         library=EditingRows(database),
         changes=ChangeRows(database, cipher),
         change_list=ChangeRows(database, cipher),
-        people=PeopleRows(database, cipher),
+        people=People(database, cipher),
         retained=RetentionRows(database, settings.retention),
-        notices=NoticeRows(database),
+        notices=Notices(database),
         news=NewsDesk(database),
-        requests=RequestRows(database),
+        requests=Requests(database),
         outreach=outreach_of(database, cipher, bot, settings.language),
         heartbeats=HeartbeatRows(database, cipher),
-        wake=WakeRow(database),
+        wake=Wake(database),
     )
 
 

@@ -10,8 +10,8 @@ from merlin.dataset.change_queue import ChangeRows
 from merlin.dataset.commit_batch import Press
 from merlin.db.database import Database
 from merlin.db.encryption import CREDENTIAL, Cipher, load_or_make_key
-from merlin.db.intents import IntentRows
-from merlin.db.notices import NoticeRows
+from merlin.db.intents import Intents
+from merlin.db.notices import Notices
 from merlin.git.repository import GitSource
 
 
@@ -28,9 +28,9 @@ def changes_of(config: Config, database: Database) -> ChangeRows:
 def changing(database: Database, source: GitSource, cipher: Cipher) -> Changing:
     """Return the tick that commits what waits."""
     return Changing(
-        Press(source.branch, IntentRows(database), utc_now),
+        Press(source.branch, Intents(database), utc_now),
         ChangeRows(database, cipher),
         NewsDesk(database),
-        NoticeRows(database),
+        Notices(database),
         utc_now,
     )

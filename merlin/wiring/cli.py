@@ -13,7 +13,7 @@ from merlin.daemon.requests import KINDS, serve_requests
 from merlin.daemon.services import DaemonServices
 from merlin.daemon.ticks import fetch, launch
 from merlin.db.database import Database
-from merlin.db.requests import Request, RequestKind, RequestRows, RequestState
+from merlin.db.requests import Request, RequestKind, Requests, RequestState
 from merlin.wiring.daemon import services_of
 from merlin.wiring.database import opened
 from merlin.wiring.providers import missing_credentials
@@ -42,7 +42,7 @@ def ask(
     with, AskedOnly when not waiting.
     """
     with opened(config) as database:
-        requests = RequestRows(database)
+        requests = Requests(database)
         request_id = requests.ask(kind, arguments, f"cli:{getpass.getuser()}")
         if not is_waiting:
             raise AskedOnly("asked", "asked-only", request=request_id)
@@ -84,7 +84,7 @@ def _do(config: Config, database: Database, kind: str, say: Say) -> None:
 
 def _waited(config: Config, database: Database, asked: Request, say: Say) -> Request:
     """Return the request when it is done: by the daemon, or by us as soon as nobody leads."""
-    requests, request_id = RequestRows(database), asked.request_id
+    requests, request_id = Requests(database), asked.request_id
 
     def look() -> Request | None:
         request = requests.get(request_id)

@@ -14,7 +14,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.log import get_logger, setup
 from merlin.core.server import READY, STOPPING, WATCHDOG, notify, status
-from merlin.course.catalogue import CourseRows
+from merlin.course.catalogue import Catalogue
 from merlin.daemon.main import Tally, event_on_signal, run
 from merlin.daemon.services import DaemonServices, Pace
 from merlin.daemon.ticks import ticks_of
@@ -24,10 +24,10 @@ from merlin.dataset.file_index import EditingRows
 from merlin.dataset.gather import Workshop
 from merlin.dataset.layout import Limits
 from merlin.db.database import Database, DatabaseAway
-from merlin.db.intents import IntentRows
-from merlin.db.notices import NoticeRows
-from merlin.db.processes import HeartbeatRows, Lead, WakeRow
-from merlin.db.requests import RequestRows
+from merlin.db.intents import Intents
+from merlin.db.notices import Notices
+from merlin.db.processes import HeartbeatRows, Lead, Wake
+from merlin.db.requests import Requests
 from merlin.git.repository import GitSource
 from merlin.training.job_store import JobRows, LaunchRows
 from merlin.training.launch import Pad
@@ -123,7 +123,7 @@ def services_of(
         }
         askers = {name: stack.enter_context(closing(asker(p))) for name, p in providers.items()}
         jobs, builds = JobRows(database), config.state_dir / "builds"
-        intents, bench = IntentRows(database), Bench(ModelRows(database), askers, utc_now)
+        intents, bench = Intents(database), Bench(ModelRows(database), askers, utc_now)
         settle_s = {name: provider.settle_s for name, provider in providers.items()}
         source, cipher = _source(config.repository, config), cipher_of(config)
         yield DaemonServices(
@@ -146,10 +146,10 @@ def services_of(
             jobs=jobs,
             promotions=PromotionRows(database),
             chronicle=ChronicleRows(database),
-            requests=RequestRows(database),
-            notices=NoticeRows(database),
+            requests=Requests(database),
+            notices=Notices(database),
             heartbeats=HeartbeatRows(database, cipher),
-            wake=WakeRow(database),
+            wake=Wake(database),
             clock=utc_now,
             pace=Pace(config.repository.interval_s, config.tick_s),
             still_alive=still_alive,
@@ -182,7 +182,7 @@ def _workshop(config: Config, database: Database, source: GitSource) -> Workshop
     return Workshop(
         source=source,
         journal=JournalRows(database),
-        courses=CourseRows(database),
+        courses=Catalogue(database),
         builds=config.state_dir / "builds",
         clock=utc_now,
         cache=BlobCache(),

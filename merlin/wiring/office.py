@@ -8,9 +8,9 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-from merlin.app.broadcasts import BroadcastRows
+from merlin.app.broadcasts import Broadcasts
 from merlin.app.health import Gauges
-from merlin.app.outbox import ErrandRows
+from merlin.app.outbox import Errands
 from merlin.app.pipeline import ChronicleRows
 from merlin.app.reports import Reports
 from merlin.bot.services import Office, Outreach
@@ -84,8 +84,8 @@ def office_of(
 
 def outreach_of(database: Database, cipher: Cipher, bot_id: int, language: str) -> Outreach:
     """Return the rows of what one bot does for admins; `language` is the bot's own."""
-    broadcasts = BroadcastRows(database, cipher, bot_id, language)
-    return Outreach(ErrandRows(database, bot_id), broadcasts, broadcasts)
+    broadcasts = Broadcasts(database, cipher, bot_id, language)
+    return Outreach(Errands(database, bot_id), broadcasts, broadcasts)
 
 
 def _terms(settings: OfficeSettings, known: Known, caps: Caps, provider: str) -> Terms:

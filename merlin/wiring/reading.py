@@ -14,7 +14,7 @@ from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, NotFound
 from merlin.core.heartbeat import Heartbeat
-from merlin.course.catalogue import Catalogue, CourseRows
+from merlin.course.catalogue import Catalogue
 from merlin.db.processes import HeartbeatRows
 from merlin.git.repository import GitSource
 from merlin.wiring.database import reading
@@ -54,7 +54,7 @@ def _needs_dataset(dataset: str, known: Sequence[str]) -> None:
 def catalogue(config: Config) -> Iterator[Catalogue]:
     """Yield the courses. Raises NotFound before anything was recorded."""
     with reading(config) as database:
-        yield CourseRows(database)
+        yield Catalogue(database)
 
 
 def status(config: Config) -> Shown:

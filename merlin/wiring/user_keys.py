@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from merlin.account.api_keys import KeyRows, Scope, beyond
+from merlin.account.api_keys import Keys, Scope, beyond
 from merlin.account.roles import RoleRows
-from merlin.account.users import UserRows
+from merlin.account.users import Users
 from merlin.config import Config, credential
 from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound, Refused
@@ -42,7 +42,7 @@ def make_key(config: Config, asked: NewKey) -> dict[str, Any]:
             config.state_dir, credential("MERLIN_TEXT_KEY", is_needed=False) or None
         )
         ends = utc_now() + timedelta(days=asked.days) if asked.days else None
-        rows = KeyRows(database, cipher)
+        rows = Keys(database, cipher)
         key, secret = rows.make(asked.user_id, asked.label, set(asked.scopes), ends)
         told = {"key": key.key_id}
         AuditRows(database).note(operator(), "key.give", told_user(asked.user_id), told)
@@ -56,7 +56,7 @@ def make_key(config: Config, asked: NewKey) -> dict[str, Any]:
 
 
 def _refuse_vain(config: Config, database: Database, asked: NewKey) -> None:
-    if UserRows(database).get(asked.user_id) is None:
+    if Users(database).get(asked.user_id) is None:
         words = f"no user {asked.user_id}"
         raise NotFound(words, "account-no-user", user=str(asked.user_id))
     standing = RoleRows(database, config.telegram.admins).standing(asked.user_id)

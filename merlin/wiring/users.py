@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from merlin.account.accounts import AccountRows
+from merlin.account.accounts import Accounts
 from merlin.account.roles import RoleRows
-from merlin.account.users import ConsentRows, User, UserRows
+from merlin.account.users import Consents, User, Users
 from merlin.billing.plan import Format, plan_named, plan_of
 from merlin.billing.quota import Gift, Given, Left
 from merlin.billing.quota_store import QuotaRows
@@ -33,11 +33,11 @@ class People:
     """The families of rows that tell of people."""
 
     config: Config
-    users: UserRows
+    users: Users
     roles: RoleRows
     quotas: QuotaRows
-    consents: ConsentRows
-    accounts: AccountRows
+    consents: Consents
+    accounts: Accounts
     terms: TermRows
 
     def known(self, user_id: int) -> User:
@@ -65,12 +65,12 @@ def changed(config: Config) -> Iterator[People]:
 def _people(config: Config, database: Database) -> People:
     return People(
         config,
-        UserRows(database, cipher=cipher_of(config)),
+        Users(database, cipher=cipher_of(config)),
         RoleRows(database, config.telegram.admins),
         # Gifts and what is left count over all bots, so that none is named here.
         QuotaRows(database, bot_id=0, cipher=cipher_of(config)),
-        ConsentRows(database),
-        AccountRows(database),
+        Consents(database),
+        Accounts(database),
         TermRows(database),
     )
 

@@ -19,7 +19,7 @@ from merlin.api.services import USUAL
 from merlin.core.clock import utc_now
 from merlin.core.listening import Listening
 from merlin.core.permissions import Role
-from merlin.course.catalogue import CourseRows
+from merlin.course.catalogue import Catalogue
 from merlin.dataset.file_index import EditingRows
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
@@ -83,7 +83,7 @@ class Site:
             name: Tree({"dataset.yaml": DATASET_YAML, **files}) for name, files in datasets.items()
         }
         checked = {name: tree.check(name) for name, tree in trees.items()}
-        CourseRows(self.database).index(checked, utc_now())
+        Catalogue(self.database).index(checked, utc_now())
         books = EditingRows(self.database)
         for name, tree in trees.items():
             books.add({blob: data.decode() for blob, data in tree.blobs.items()})

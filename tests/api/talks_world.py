@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from site_world import ANNA
 
-from merlin.chat.sessions import Place, SessionRows
-from merlin.chat.turns import Question, TurnRows, Written
+from merlin.chat.sessions import Place, Sessions
+from merlin.chat.turns import Question, Turns, Written
 from merlin.core.messages import Usage
 from merlin.db.encryption import load_or_make_key
 from merlin.db.personal_data import TRACES
@@ -18,8 +18,8 @@ class Talk:
 
     def __init__(self, site, user_id=ANNA, bot=BOT, chat_id=None):
         cipher = load_or_make_key(site.folder, None)
-        self._sessions = SessionRows(site.database, cipher, bot)
-        self._turns = TurnRows(site.database, cipher, bot)
+        self._sessions = Sessions(site.database, cipher, bot)
+        self._turns = Turns(site.database, cipher, bot)
         self.user_id = user_id
         self.session = self._sessions.open(Place(chat_id or user_id, user_id))
         self.session_id = self.session.session_id

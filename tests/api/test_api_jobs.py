@@ -10,7 +10,7 @@ from merlin.account.api_keys import Scope
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
 from merlin.db.processes import HeartbeatRows
-from merlin.db.requests import RequestRows
+from merlin.db.requests import Requests
 
 pytestmark = pytest.mark.functional
 
@@ -122,13 +122,13 @@ def test_a_launch_with_a_key_is_asked_for_once(site):
     again = site.admin.post("/api/jobs", json=body, headers=headers)
     assert first.json() == again.json()
     assert again.headers["location"] == first.headers["location"]
-    assert len(RequestRows(site.database).of("user:1003")) == 1
+    assert len(Requests(site.database).of("user:1003")) == 1
     other = site.admin.post("/api/jobs/1/cancel", headers=headers)
     assert other.status_code == 422
 
 
 def test_what_is_not_there_is_asked_for_by_nobody(served):
-    site, before = served, len(RequestRows(served.database).of("user:1003"))
+    site, before = served, len(Requests(served.database).of("user:1003"))
     for address, body in (
         ("/api/jobs", {"dataset": "none"}),
         ("/api/jobs/77/cancel", None),
@@ -137,7 +137,7 @@ def test_what_is_not_there_is_asked_for_by_nobody(served):
         ("/api/datasets/none/rollback", None),
     ):
         assert site.admin.post(address, json=body).status_code == 404, address
-    assert len(RequestRows(site.database).of("user:1003")) == before
+    assert len(Requests(site.database).of("user:1003")) == before
 
 
 def test_models_are_told_promoted_pinned_and_rolled_back(site):

@@ -12,9 +12,9 @@ from teaching_world import Keeper
 
 from merlin.account.api_keys import Scope
 from merlin.account.users import ConsentKind
-from merlin.chat.feedback import Rating, RatingRows
-from merlin.chat.sessions import Place, SessionRows
-from merlin.chat.turns import Question, TurnRows, Written
+from merlin.chat.feedback import Rating, Ratings
+from merlin.chat.sessions import Place, Sessions
+from merlin.chat.turns import Question, Turns, Written
 from merlin.core.clock import iso, utc_now
 from merlin.core.permissions import Role
 from merlin.dataset.course_writing import course_value
@@ -312,14 +312,14 @@ def test_a_material_of_another_course_is_not_there(site):
 def turn(site, user_id, question, answer, update_id, rating=None):
     """Let somebody ask about the algorithms, and rate the answer."""
     cipher = load_or_make_key(site.folder, None)
-    sessions, turns = SessionRows(site.database, cipher, 1), TurnRows(site.database, cipher, 1)
+    sessions, turns = Sessions(site.database, cipher, 1), Turns(site.database, cipher, 1)
     session = sessions.open(Place(user_id, user_id))
     sessions.change(replace(session, dataset="algorithms"))
     asked = Question(session.session_id, update_id, user_id, question)
     turn = turns.ask(asked, 1)
     turns.write(update_id, Written(answer, model_id="ft:algo"))
     if rating:
-        RatingRows(site.database, 1).rate(turn.turn_id, user_id, rating)
+        Ratings(site.database, 1).rate(turn.turn_id, user_id, rating)
 
 
 def test_questions_are_counted_and_words_shown_with_consent_alone(site, teacher):

@@ -7,15 +7,15 @@ from api_world import serving
 from httpx import Client
 
 from merlin.api.app import create_app
-from merlin.app.inbox import UpdateRows
+from merlin.app.inbox import Inbox
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.heartbeat import Heartbeat
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
-from merlin.db.processes import HeartbeatRows, WakeRow
-from merlin.db.requests import RequestRows, RequestState
+from merlin.db.processes import HeartbeatRows, Wake
+from merlin.db.requests import Requests, RequestState
 from merlin.db.writer import Writer
 from merlin.wiring.api import ApiSettings, services_of
 
@@ -57,7 +57,7 @@ def client(settings, writer):
 
 
 def waiting_fetches(database):
-    requests = RequestRows(database)
+    requests = Requests(database)
     found = 0
     while (request := requests.claim(["fetch"])) is not None:
         requests.finish(request.request_id, RequestState.DONE, {})
@@ -76,13 +76,13 @@ def test_heartbeats_of_the_database_reach_readyz_and_metrics(client, database):
 
 
 def test_an_update_sent_twice_is_stored_once_and_wakes_the_bot(client, settings, database):
-    before = WakeRow(database).read()
+    before = Wake(database).read()
     update = {"update_id": 9, "message": {"chat": {"id": 3}, "from": {"id": 3}, "text": "Привет"}}
     for _ in range(2):
         assert client.post("/hooks/telegram", json=update, headers=HEADERS).status_code == 200
-    rows = UpdateRows(database, load_or_make_key(settings.state_dir, None), 4242)
+    rows = Inbox(database, load_or_make_key(settings.state_dir, None), 4242)
     assert rows.waiting() == 1
-    assert WakeRow(database).read() > before
+    assert Wake(database).read() > before
 
 
 def test_at_most_one_fetch_of_hooks_waits(settings, database, writer):

@@ -10,7 +10,7 @@ from bot_world import RunningBot, rows
 from forked import code_of, start_bot
 
 from merlin.db.database import open_database
-from merlin.db.notices import ADMINS, NoticeRows
+from merlin.db.notices import ADMINS, Notices
 
 pytestmark = pytest.mark.functional
 
@@ -156,7 +156,7 @@ def test_a_notice_does_not_wait_behind_a_broadcast(telegram, settings):
         chat.press("📣 Отправить")
         telegram.wait_for(lambda: got(telegram, CROWD[0]))
         with open_database(settings.database) as database:
-            NoticeRows(database).tell(ADMINS, "notice-answer-spent", {"provider": "p"})
+            Notices(database).tell(ADMINS, "notice-answer-spent", {"provider": "p"})
         told = "закончились средства"
         telegram.wait_for(lambda: any(told in one.text for one in telegram.answers("vera")))
         assert got(telegram, MANY[-1]) == []

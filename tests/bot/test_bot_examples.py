@@ -12,7 +12,7 @@ from merlin.bot.handlers.examples import ACTIONS
 from merlin.core.permissions import Role
 from merlin.dataset.changes import ChangeKind
 from merlin.dataset.example_yaml import parsed
-from merlin.dataset.proposals import Draft, ProposalRows
+from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 
@@ -217,7 +217,7 @@ def test_an_editor_sees_masked_what_the_model_had_answered(chat, telegram, setti
     anna = Editing(telegram, settings, "anna")
     anna.say("Мой телефон +7 999 123-45-67?")
     with open_database(settings.database) as database:
-        proposals = ProposalRows(database, load_or_make_key(settings.state_dir, None))
+        proposals = Proposals(database, load_or_make_key(settings.state_dir, None))
         number = proposals.add(ANNA, Draft("Мой телефон [телефон]?", "Какой?", "trial", turn_id=1))
     chat.forge(f"ex:prop:{number}")
     assert "Модель ответила:" in chat.last.text

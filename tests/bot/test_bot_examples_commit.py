@@ -16,7 +16,7 @@ from merlin.bot.handlers.admin import short
 from merlin.core.errors import SourceError
 from merlin.core.permissions import Role
 from merlin.daemon.changing import REFUSALS
-from merlin.dataset.proposals import Draft, ProposalRows
+from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.provider.app import ProviderStandIn
@@ -346,7 +346,7 @@ def test_a_file_that_is_no_table_of_examples_is_explained(chat, name, content, s
 def propose(settings, question="Что за лоб?", answer="Верх лица.", dataset="trial"):
     """Let anna propose an example; return its number."""
     with open_database(settings.database) as database:
-        proposals = ProposalRows(database, load_or_make_key(settings.state_dir, None))
+        proposals = Proposals(database, load_or_make_key(settings.state_dir, None))
         return proposals.add(ANNA, Draft(question, answer, dataset))
 
 

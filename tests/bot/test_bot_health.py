@@ -11,8 +11,8 @@ from bot_world import RunningBot, rows
 
 from merlin.core.permissions import Role
 from merlin.db.database import open_database
-from merlin.db.notices import ADMINS, NoticeRows
-from merlin.db.requests import RequestKind, RequestRows
+from merlin.db.notices import ADMINS, Notices
+from merlin.db.requests import RequestKind, Requests
 from merlin.training.sunset import Reliance
 from merlin.wiring.office import OfficeSettings
 
@@ -34,7 +34,7 @@ def settings(settings):
 def tell(settings, *notices):
     with open_database(settings.database) as database, database.atomic():
         for key, arguments in notices:
-            NoticeRows(database).tell(ADMINS, key, arguments)
+            Notices(database).tell(ADMINS, key, arguments)
 
 
 def texts(telegram, who="vera"):
@@ -47,7 +47,7 @@ def failed(job):
 
 def test_health_tells_of_processes_queues_money_and_sunsets(telegram, settings):
     with open_database(settings.database) as database:
-        RequestRows(database).ask(RequestKind.FETCH, {}, "test")
+        Requests(database).ask(RequestKind.FETCH, {}, "test")
     with RunningBot(settings):
         telegram.wait_for(lambda: rows(settings, "SELECT process FROM heartbeat"))
         chat = Chat(telegram, settings)

@@ -11,7 +11,7 @@ from media_world import PHOTO
 
 from merlin.account.retention import Retention
 from merlin.account.roles import RoleRows
-from merlin.account.users import ConsentKind, ConsentRows
+from merlin.account.users import ConsentKind, Consents
 from merlin.app.texts import SettingRows
 from merlin.core.permissions import Role
 from merlin.db.database import open_database
@@ -71,7 +71,7 @@ def test_consent_is_shown_with_the_button_that_changes_it(talk):
     assert talk.data("consent") == "consent:show"
     within(
         talk.settings,
-        ConsentRows,
+        Consents,
         lambda consents: consents.give(ANNA, ConsentKind.TRAINING, "1"),
     )
     assert "вы разрешили" in talk.say("/privacy").text

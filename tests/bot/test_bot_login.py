@@ -8,8 +8,8 @@ import pytest
 from bot_talk import Talk
 from bot_world import RunningBot, rows
 
-from merlin.account.sign_ins import LoginRows, LoginState
-from merlin.account.users import UserRows
+from merlin.account.sign_ins import Logins, LoginState
+from merlin.account.users import Users
 from merlin.app.texts import BOT_ID, BOT_NAME, SettingRows
 from merlin.core.clock import utc_now
 from merlin.db.database import open_database
@@ -32,7 +32,7 @@ def logins(talk):
     """Return the rows that the api works on."""
     settings = talk.settings
     with open_database(settings.database) as database:
-        yield LoginRows(database, load_or_make_key(settings.state_dir, settings.text_key))
+        yield Logins(database, load_or_make_key(settings.state_dir, settings.text_key))
 
 
 def asked(logins):
@@ -119,7 +119,7 @@ def test_in_a_group_nobody_is_signed_in(talk, logins, telegram):
 def test_somebody_who_is_blocked_confirms_nothing(talk, logins):
     started = asked(logins)
     talk.say("/help")
-    UserRows(logins.db).block(ANNA.person_id, "cli:vera")
+    Users(logins.db).block(ANNA.person_id, "cli:vera")
     talk.start(f"login_{started.key}")
     assert state(logins, started) is LoginState.PENDING
 

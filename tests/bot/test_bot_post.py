@@ -8,12 +8,12 @@ import pytest
 from bot_world import RunningBot, rows, settings_of
 
 from merlin.app.inbox import this_process
-from merlin.app.outbox import Letter, OutgoingRows
+from merlin.app.outbox import Letter, Outbox
 from merlin.core.formatted_text import Page
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
-from merlin.db.notices import ADMINS, NoticeRows
+from merlin.db.notices import ADMINS, Notices
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.wiring.bot_token import bot_id
 
@@ -31,7 +31,7 @@ def tell(settings, *notices):
     with open_database(settings.database) as database:
         migrate(database)
         for to, key, arguments in notices:
-            NoticeRows(database).tell(to, key, arguments)
+            Notices(database).tell(to, key, arguments)
 
 
 def texts(telegram, who):
@@ -85,7 +85,7 @@ def test_what_a_dead_process_was_sending_is_repeated_with_a_mark(telegram, setti
     tell(settings)
     with open_database(settings.database) as database:
         cipher = load_or_make_key(settings.state_dir, None)
-        outbox = OutgoingRows(database, cipher, bot_id(settings.token))
+        outbox = Outbox(database, cipher, bot_id(settings.token))
         (row,) = outbox.put([Letter("left", VERA, Page("осталось"))])
         assert outbox.begin(row.outgoing_id, dead)
     with RunningBot(settings):

@@ -8,7 +8,7 @@ import pytest
 from bot_world import SYSTEM, RunningBot, let_serve, rows, settings_of, states
 from waiting import wait_until
 
-from merlin.app.inbox import UpdateRows, read_update
+from merlin.app.inbox import Inbox, read_update
 from merlin.core.formatted_text import units
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
@@ -224,7 +224,7 @@ def test_in_webhook_mode_updates_come_by_the_inbox_and_nothing_is_polled(telegra
         telegram.wait_for(lambda: telegram.calls("setWebhook"))
         cipher = load_or_make_key(settings.state_dir, None)
         bot_id = int(telegram.token.partition(":")[0])
-        UpdateRows(database, cipher, bot_id).store([read_update(raw)], None)
+        Inbox(database, cipher, bot_id).store([read_update(raw)], None)
         final(telegram, settings, 1)
     (call,) = telegram.calls("setWebhook")
     assert (call.arguments["url"], call.arguments["secret_token"]) == (url, secret)

@@ -12,7 +12,7 @@ import structlog
 from bot_troubles import VERA, ask, ended, russian, texts
 from bot_world import QUICK, RunningBot, rows, states
 
-from merlin.app.inbox import Update, UpdateRows
+from merlin.app.inbox import Inbox, Update
 from merlin.core.errors import ConfigError
 from merlin.core.log import setup
 from merlin.db.database import open_database
@@ -278,7 +278,7 @@ def _store_unread(settings, telegram):
         cipher = load_or_make_key(settings.state_dir, None)
         bot_id = int(telegram.token.partition(":")[0])
         update = Update(7, "message", 1001, 1001, "ru", {"update_id": 7, "message": {}})
-        UpdateRows(database, cipher, bot_id).store([update], None)
+        Inbox(database, cipher, bot_id).store([update], None)
 
 
 def test_progress_gives_way_near_a_limit_and_the_answer_is_whole(telegram, provider, settings):

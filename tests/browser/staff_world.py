@@ -23,10 +23,10 @@ from teaching_world import Keeper
 
 from merlin.account.users import ConsentKind
 from merlin.billing.plan import Allowance, Format, Plan
-from merlin.chat.feedback import Rating, RatingRows
+from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.model_catalogue import Known
-from merlin.chat.sessions import Place, SessionRows
-from merlin.chat.turns import Question, TurnRows, Written
+from merlin.chat.sessions import Place, Sessions
+from merlin.chat.turns import Question, Turns, Written
 from merlin.core.clock import utc_now
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.money import Price
@@ -176,7 +176,7 @@ def talks(site):
     """Let students ask, and not like some answers; one of them allows the use of their words."""
     site.rows.consents.give(ANNA, ConsentKind.TRAINING, "2026-11")
     cipher = load_or_make_key(site.folder, None)
-    sessions, turns = SessionRows(site.database, cipher, 1), TurnRows(site.database, cipher, 1)
+    sessions, turns = Sessions(site.database, cipher, 1), Turns(site.database, cipher, 1)
     session = sessions.open(Place(ANNA, ANNA))
     sessions.change(replace(session, dataset="algorithms"))
     for number in range(1, 10):
@@ -184,7 +184,7 @@ def talks(site):
         turn = turns.ask(asked, 1)
         turns.write(number, Written("Не знаю.", model_id="ft:algorithms:1"))
         if number % 3 == 0:
-            RatingRows(site.database, 1).rate(turn.turn_id, ANNA, Rating.DOWN)
+            Ratings(site.database, 1).rate(turn.turn_id, ANNA, Rating.DOWN)
 
 
 def propose(site, path, before, text, by=BORIS, dataset="algorithms"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from merlin.account.users import User, UserRows
+from merlin.account.users import User, Users
 from merlin.cli import main
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
@@ -15,7 +15,7 @@ def settled(folder):
     (folder / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
     with open_database(f"sqlite://{folder}/state/merlin.db") as database:
         migrate(database)
-        UserRows(database).seen([User(1001, "ru")])
+        Users(database).seen([User(1001, "ru")])
     return folder
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 from people_desk import run, settled, shown
 
-from merlin.account.accounts import FIRST_ID, AccountRows, matches
+from merlin.account.accounts import FIRST_ID, Accounts, matches
 from merlin.db.audit import AuditRows
 from merlin.db.database import open_database
 
@@ -36,7 +36,7 @@ def kept(place, read):
 
 
 def password_of(place, name):
-    return kept(place, lambda database: AccountRows(database).named(name).password)
+    return kept(place, lambda database: Accounts(database).named(name).password)
 
 
 def test_somebody_without_telegram_is_added_with_a_password_shown_once(place, capsys):

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from waiting import longest
 
-from merlin.account.users import User, UserRows
-from merlin.app.dialogs import Dialog, DialogRows
+from merlin.account.users import User, Users
+from merlin.app.dialogs import Dialog, Dialogs
 from merlin.cli import main
 from merlin.core.clock import utc_now
 from merlin.db import encryption as cipher_module
@@ -53,11 +53,11 @@ def opened(place):
 
 
 def fill(database, cipher):
-    users = UserRows(database, cipher=cipher)
+    users = Users(database, cipher=cipher)
     users.seen([User(1001, "ru"), User(1002, "ru")])
     users.set_name(1001, "Анна")
     for chat in (1001, -5):
-        DialogRows(database, cipher, 7).put(chat, 1001, Dialog("fix", {"words": "лоб"}))
+        Dialogs(database, cipher, 7).put(chat, 1001, Dialog("fix", {"words": "лоб"}))
     row = {"user_id": 1001, "name": cipher.seal("роль"), "created_at": ""}
     presets = ({**row, "prompt": cipher.seal(f"роль {number}")} for number in range(COUNT))
     with database.atomic():
@@ -67,8 +67,8 @@ def fill(database, cipher):
 def read(place, cipher):
     """Return the words as a process with this cipher reads them."""
     with opened(place) as database:
-        name = UserRows(database, cipher=cipher).get(1001).shown_name
-        dialog = DialogRows(database, cipher, 7).get(-5, 1001)
+        name = Users(database, cipher=cipher).get(1001).shown_name
+        dialog = Dialogs(database, cipher, 7).get(-5, 1001)
         rows = database.rows(PRESET.select(PRESET.prompt).order_by(PRESET.id))
     return name, dialog.said, [cipher.open(row["prompt"]) for row in rows]
 
@@ -153,7 +153,7 @@ class Process:
     def _run(self):
         with opened(self._place) as database:
             holders = keyring.HolderRows(database, self._cipher)
-            rows = DialogRows(database, self._cipher, 7)
+            rows = Dialogs(database, self._cipher, 7)
             while not self._is_over.wait(0.02):
                 holders.tell(self._name, utc_now())
                 self._is_seen.set()
@@ -164,7 +164,7 @@ class Process:
     def heard(self):
         """Return what somebody who begins now reads of it."""
         with opened(self._place) as database:
-            rows = DialogRows(database, load_or_make_key(self._place / "state", None), 7)
+            rows = Dialogs(database, load_or_make_key(self._place / "state", None), 7)
             found = [rows.get(1001, -number - 100) for number in range(len(self.said))]
         return [each and each.said["words"] for each in found]
 

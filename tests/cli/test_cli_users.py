@@ -7,7 +7,7 @@ import shutil
 import pytest
 from people_desk import run, shown
 
-from merlin.account.users import User, UserRows
+from merlin.account.users import User, Users
 from merlin.db.audit import AuditRows
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
@@ -32,7 +32,7 @@ def made(tmp_path_factory):
     (folder / "config.yaml").write_text(CONFIG, encoding="utf-8")
     with open_database(f"sqlite://{folder}/state/merlin.db") as database:
         migrate(database)
-        users = UserRows(database, cipher=load_or_make_key(folder / "state", None))
+        users = Users(database, cipher=load_or_make_key(folder / "state", None))
         for user_id, name in ((1001, "Anna"), (1002, "Boris"), (1003, "Vera")):
             users.seen([User(user_id, "en")])
             users.set_name(user_id, name)

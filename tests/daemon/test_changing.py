@@ -17,8 +17,8 @@ from merlin.dataset.changes import Asked, ChangeState, Edit, Landed, changes_of,
 from merlin.dataset.commit_batch import Press
 from merlin.dataset.file_index import EditingRows
 from merlin.dataset.files import keep_books
-from merlin.db.intents import IntentRows
-from merlin.db.notices import NoticeRows
+from merlin.db.intents import Intents
+from merlin.db.notices import Notices
 from merlin.wiring.changing import changes_of as rows_of
 from merlin.wiring.database import opened
 
@@ -211,8 +211,8 @@ def test_who_deleted_everything_meanwhile_is_told_nothing(lab):
     with opened(lab.config) as database, lab.services() as services:
         rows = rows_of(lab.config, database)
         branch = Leaving(services.workshop.source.branch, lambda: rows.forget(BORIS))
-        press = Press(branch, IntentRows(database), services.clock)
-        notices_ = NoticeRows(database)
+        press = Press(branch, Intents(database), services.clock)
+        notices_ = Notices(database)
         Changing(press, rows, NewsDesk(database), notices_, services.clock)()
         assert [each for each in notices_.waiting(100) if each.to == BORIS] == []
     assert lab.repository.git("log", "-1", "--format=%s") == "Add example new"
@@ -232,7 +232,7 @@ def test_a_repository_that_takes_no_push_keeps_the_edit_waiting(lab):
     lab.repository.git("config", "receive.denyCurrentBranch", "refuse")
     change_id = ask(lab, add("new"))
     with opened(lab.config) as database, lab.services() as services:
-        press = Press(services.workshop.source.branch, IntentRows(database), services.clock)
+        press = Press(services.workshop.source.branch, Intents(database), services.clock)
         rows, news = rows_of(lab.config, database), NewsDesk(database)
         still = Changing(press, rows, news, services.notices, services.clock, lambda: 0.0)
         with pytest.raises(SourceError):
@@ -268,7 +268,7 @@ def at_work(lab, branch_of=lambda branch: branch):
     """Yield the tick of changes with every pause over by the next call."""
     with opened(lab.config) as database, lab.services() as services:
         branch = branch_of(services.workshop.source.branch)
-        press = Press(branch, IntentRows(database), services.clock)
+        press = Press(branch, Intents(database), services.clock)
         rows, news = rows_of(lab.config, database), NewsDesk(database)
         seconds = itertools.count(0, 10 * LONGEST_PAUSE_S)
         yield Changing(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from merlin.course.catalogue import CourseRows, not_whole
+from merlin.course.catalogue import Catalogue, not_whole
 from merlin.wiring.reading import catalogue
 
 pytestmark = pytest.mark.integration
@@ -76,4 +76,4 @@ def test_a_database_from_before_courses_is_filled_at_the_next_look(lab):
     lab.tick("fetch")
     assert list(listed(lab)) == ["trial"]
     with lab.services() as services:
-        assert CourseRows(services.jobs.db).is_whole()
+        assert Catalogue(services.jobs.db).is_whole()

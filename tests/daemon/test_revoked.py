@@ -12,7 +12,7 @@ from merlin.cli import main
 from merlin.core.i18n import text
 from merlin.daemon.ticks import poll
 from merlin.dataset.changes import editor_of
-from merlin.dataset.proposals import Approval, Draft, FollowingRows, ProposalRows
+from merlin.dataset.proposals import Approval, Draft, Followed, Proposals
 from merlin.db.encryption import load_or_make_key
 from merlin.db.requests import RequestState
 from merlin.wiring.database import opened
@@ -39,7 +39,7 @@ def rows(lab):
     """Yield what the bot has of proposals: the person's and editors' side, and the follower."""
     with opened(lab.config) as database:
         cipher = load_or_make_key(lab.config.state_dir, None)
-        yield ProposalRows(database, cipher), FollowingRows(database, cipher)
+        yield Proposals(database, cipher), Followed(database, cipher)
 
 
 def teach(lab):

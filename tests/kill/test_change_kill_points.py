@@ -11,7 +11,7 @@ from world import KEY, Lab
 
 from merlin.core.killpoint import POINTS
 from merlin.dataset.changes import Asked, ChangeState, Edit, changes_of, editor_of
-from merlin.db.notices import NoticeRows
+from merlin.db.notices import Notices
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.changing import changes_of as rows_of
 from merlin.wiring.database import opened
@@ -67,5 +67,5 @@ def test_one_commit_after_a_death_at(point, tmp_path):
             "datasets/trial/examples/b.yaml",
         ]
         with opened(lab.config) as database:
-            told = [each.key for each in NoticeRows(database).waiting(100) if each.to == "7"]
+            told = [each.key for each in Notices(database).waiting(100) if each.to == "7"]
         assert told.count("notice-change-committed") == 1

@@ -12,8 +12,8 @@ from forked import code_of, start
 from served import serve_in
 from waiting import longest, wait_until
 
-from merlin.account.api_keys import KeyRows, Scope
-from merlin.account.users import User, UserRows
+from merlin.account.api_keys import Keys, Scope
+from merlin.account.users import User, Users
 from merlin.config import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.killpoint import POINTS
@@ -48,8 +48,8 @@ class Api:
         self.config = load(self.path)
         with opened(self.config) as database:
             serve_in(database, "stand-in-chat", dataset="trial")
-            UserRows(database).seen([User(ANNA)])
-            keys = KeyRows(database, load_or_make_key(self.config.state_dir, None))
+            Users(database).seen([User(ANNA)])
+            keys = Keys(database, load_or_make_key(self.config.state_dir, None))
             _, self.key = keys.make(ANNA, "test", [Scope.CHAT_WRITE])
 
     @contextmanager

@@ -11,8 +11,8 @@ import yaml
 from forked import code_of, start
 from waiting import longest, wait_until
 
-from merlin.account.sign_ins import How, SignInRows
-from merlin.account.users import User, UserRows
+from merlin.account.sign_ins import How, SignIns
+from merlin.account.users import User, Users
 from merlin.billing.ledger import EntryKind, faults
 from merlin.config import load
 from merlin.core.clock import iso, utc_now
@@ -59,8 +59,8 @@ class Api:
         self.config = load(self.path)
         shop.notify_to(f"{self.address}/hooks/payment")
         with opened(self.config) as database:
-            UserRows(database).seen([User(ANNA), User(VERA)])
-            sign_ins = SignInRows(database, self._cipher())
+            Users(database).seen([User(ANNA), User(VERA)])
+            sign_ins = SignIns(database, self._cipher())
             self.tokens = {who: sign_ins.open(who, How.CODE, "Firefox")[1] for who in (ANNA, VERA)}
 
     def _cipher(self):

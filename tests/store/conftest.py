@@ -11,10 +11,10 @@ from store_world import BOT
 from waiting import wait_until
 
 from merlin.account.users import User
-from merlin.app.inbox import UpdateRows
-from merlin.app.outbox import OutgoingRows
-from merlin.chat.sessions import SessionRows
-from merlin.chat.turns import TurnRows
+from merlin.app.inbox import Inbox
+from merlin.app.outbox import Outbox
+from merlin.chat.sessions import Sessions
+from merlin.chat.turns import Turns
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 
@@ -72,22 +72,22 @@ def cipher():
 
 @pytest.fixture
 def inbox(database, cipher, clock):
-    return UpdateRows(database, cipher, BOT, clock)
+    return Inbox(database, cipher, BOT, clock)
 
 
 @pytest.fixture
 def outbox(database, cipher, clock):
-    return OutgoingRows(database, cipher, BOT, clock)
+    return Outbox(database, cipher, BOT, clock)
 
 
 @pytest.fixture
 def sessions(database, cipher, clock):
-    return SessionRows(database, cipher, BOT, clock)
+    return Sessions(database, cipher, BOT, clock)
 
 
 @pytest.fixture
 def turns(database, cipher, clock):
-    return TurnRows(database, cipher, BOT, clock)
+    return Turns(database, cipher, BOT, clock)
 
 
 @pytest.fixture

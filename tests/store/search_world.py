@@ -8,8 +8,8 @@ from pathlib import Path
 import yaml
 from store_world import AT, checked, examples, spec
 
-from merlin.course.catalogue import CourseRows
-from merlin.course.search import Kind, Searcher, SearchRows
+from merlin.course.catalogue import Catalogue
+from merlin.course.search import Kind, Searcher, SearchIndex
 from merlin.dataset.spec import CourseSpec, MaterialSpec
 
 JUDGED = yaml.safe_load(
@@ -35,12 +35,12 @@ def judged():
     }
 
 
-class Catalogue:
+class TaughtCourses:
     """Courses in a database, and a search over them."""
 
     def __init__(self, database):
-        self.rows = CourseRows(database)
-        self.index = SearchRows(database)
+        self.rows = Catalogue(database)
+        self.index = SearchIndex(database)
         self.searcher = Searcher(self.index, self.rows.version)
 
     def teach(self, courses):

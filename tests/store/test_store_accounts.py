@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from merlin.account.roles import RoleRows
-from merlin.account.users import ConsentKind, ConsentRows, User, UserRows
+from merlin.account.users import ConsentKind, Consents, User, Users
 from merlin.billing.subscription_store import TermRows
 from merlin.billing.subscriptions import Source
 from merlin.core.errors import NotFound, Refused
@@ -31,7 +31,7 @@ def cipher():
 
 @pytest.fixture
 def users(database, clock, cipher):
-    rows = UserRows(database, clock, cipher)
+    rows = Users(database, clock, cipher)
     for user_id, code in ((ANNA, "ru"), (BORIS, "en"), (VERA, "")):
         clock.move(1)
         rows.seen([User(user_id, code)])
@@ -55,7 +55,7 @@ def test_people_of_the_second_schema_are_kept(empty_url):
         old = "INSERT INTO users (user_id, language_code, is_reachable, first_seen_at)"
         database.sql(f"{old} VALUES (1001, 'ru', 1, '2026-11-20')")
         migrate(database)
-        assert UserRows(database).get(ANNA) == User(ANNA, "ru")
+        assert Users(database).get(ANNA) == User(ANNA, "ru")
 
 
 def test_what_people_choose_is_kept(users):
@@ -103,8 +103,8 @@ def test_a_name_lies_sealed_and_is_read_by_its_key_alone(users, database, cipher
     stored = database.value(USER.select(USER.shown_name).where(USER.user_id == ANNA))
     assert cipher.open(stored) == "Анна"
     other = Cipher({"x": b"x" * 32}, "x")
-    assert UserRows(database, cipher=other).get(ANNA) == User(ANNA, "ru")
-    assert UserRows(database).get(ANNA) == User(ANNA, "ru")
+    assert Users(database, cipher=other).get(ANNA) == User(ANNA, "ru")
+    assert Users(database).get(ANNA) == User(ANNA, "ru")
 
 
 def test_people_are_found_by_id_or_by_a_part_of_their_name(users):
@@ -227,7 +227,7 @@ def test_a_role_given_ten_times_at_once_is_given_once(roles, database):
 
 
 def test_a_consent_counts_until_it_is_revoked(database, clock):
-    consents = ConsentRows(database, clock)
+    consents = Consents(database, clock)
     assert not consents.was_asked(ANNA, TRAINING)
     given_at = clock()
     assert consents.give(ANNA, TRAINING, "1")
@@ -244,14 +244,14 @@ def test_a_consent_counts_until_it_is_revoked(database, clock):
 
 
 def test_newer_words_are_consented_to_anew(database, clock):
-    consents = ConsentRows(database, clock)
+    consents = Consents(database, clock)
     consents.give(ANNA, TRAINING, "1")
     assert consents.give(ANNA, TRAINING, "2")
     assert [each.revoked_at is None for each in consents.of(ANNA)] == [False, True]
 
 
 def test_a_no_is_kept_and_is_no_consent(database, clock):
-    consents = ConsentRows(database, clock)
+    consents = Consents(database, clock)
     consents.decline(ANNA, TRAINING, "1")
     assert (consents.was_asked(ANNA, TRAINING), consents.has(ANNA, TRAINING)) == (True, False)
     consents.give(ANNA, TRAINING, "1")
@@ -262,7 +262,7 @@ def test_a_no_is_kept_and_is_no_consent(database, clock):
 
 
 def test_a_consent_given_ten_times_at_once_is_given_once(database):
-    consents = ConsentRows(database)
+    consents = Consents(database)
     with ThreadPoolExecutor(10) as pool:
         given = list(pool.map(lambda _: consents.give(ANNA, TRAINING, "1"), range(10)))
     assert (sum(given), len(consents.of(ANNA))) == (1, 1)

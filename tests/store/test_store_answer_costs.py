@@ -9,14 +9,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from shop_world import ANNA, BORIS
 
-from merlin.app.personal_data import PeopleRows
+from merlin.app.personal_data import People
 from merlin.billing.answer_caps import AnswerCaps
-from merlin.billing.cost_limits import Guard, Reach
-from merlin.billing.cost_store import AnswerCostRows
+from merlin.billing.cost_limits import Costs, Guard, Reach
 from merlin.core.money import Cost
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
-from merlin.db.notices import NoticeRows
+from merlin.db.notices import Notices
 
 pytestmark = pytest.mark.integration
 
@@ -31,9 +30,9 @@ class Till:
     """The guard of one bot, with the rows behind it."""
 
     def __init__(self, database, cipher, clock, caps=BOTH, zone=UTC):
-        self.rows = AnswerCostRows(database, cipher)
+        self.rows = Costs(database, cipher)
         self.guard = Guard(caps, self.rows, zone)
-        self.notices = NoticeRows(database, clock)
+        self.notices = Notices(database, clock)
         self.clock = clock
 
     def answered(self, user_id, micro, currency="USD"):
@@ -125,7 +124,7 @@ def test_a_cap_of_nothing_closes_with_the_first_answer(database, cipher, clock, 
 
 def test_deleting_everything_opens_no_cap(till, database, cipher, clock):
     till.answered(ANNA, 400)
-    PeopleRows(database, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
+    People(database, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
     assert till.over(ANNA) is not None
     assert str(ANNA) not in str(database.sql("SELECT * FROM answer_cost"))
     newer = Cipher({"k": b"k" * 32, "new": b"n" * 32}, "new")
@@ -139,7 +138,7 @@ def test_answers_that_come_at_once_are_all_added(url, cipher, clock):
 
     def answer():
         with open_database(url) as mine:
-            rows = AnswerCostRows(mine, cipher)
+            rows = Costs(mine, cipher)
             gate.wait()
             for _ in range(5):
                 rows.add("2026-11-20", ANNA, usd(7))
@@ -150,4 +149,4 @@ def test_answers_that_come_at_once_are_all_added(url, cipher, clock):
     for thread in threads:
         thread.join()
     with open_database(url) as database:
-        assert AnswerCostRows(database, cipher).of_day("2026-11-20") == [usd(210)]
+        assert Costs(database, cipher).of_day("2026-11-20") == [usd(210)]

@@ -7,14 +7,14 @@ from datetime import timedelta
 import pytest
 from store_world import BOT
 
-from merlin.account.users import User, UserRows
-from merlin.app.broadcasts import BroadcastRows, BroadcastState, Delivered
+from merlin.account.users import User, Users
+from merlin.app.broadcasts import Broadcasts, BroadcastState, Delivered
 from merlin.app.health import Gauges
 from merlin.app.inbox import this_process
-from merlin.app.outbox import Errand, ErrandRows, Letter, OutgoingState
+from merlin.app.outbox import Errand, Errands, Letter, OutgoingState
 from merlin.core.formatted_text import Page
-from merlin.db.notices import ADMINS, NoticeRows
-from merlin.db.requests import RequestKind, RequestRows, RequestState
+from merlin.db.notices import ADMINS, Notices
+from merlin.db.requests import RequestKind, Requests, RequestState
 
 pytestmark = pytest.mark.integration
 
@@ -23,7 +23,7 @@ VERA = 1003
 
 @pytest.fixture
 def users(database, clock):
-    rows = UserRows(database, clock)
+    rows = Users(database, clock)
     rows.seen([User(number, "ru" if number % 2 else "en") for number in range(1, 11)])
     clock.move(1)
     return rows
@@ -31,7 +31,7 @@ def users(database, clock):
 
 @pytest.fixture
 def casts(database, cipher, clock, users):
-    return BroadcastRows(database, cipher, BOT, "ru", clock)
+    return Broadcasts(database, cipher, BOT, "ru", clock)
 
 
 def begun(casts, language=""):
@@ -121,7 +121,7 @@ def test_letters_are_told_apart_by_what_became_of_them(casts, outbox, users):
 
 def test_an_end_is_told_once_and_another_bot_sees_nothing(casts, database, cipher, clock):
     number = begun(casts)
-    other = BroadcastRows(database, cipher, BOT + 1, "ru", clock)
+    other = Broadcasts(database, cipher, BOT + 1, "ru", clock)
     assert other.get(number) is None
     assert other.open() == []
     assert [each.broadcast_id for each in casts.open()] == [number]
@@ -132,7 +132,7 @@ def test_an_end_is_told_once_and_another_bot_sees_nothing(casts, database, ciphe
 
 
 def asked(database, clock, update_id=50):
-    requests, errands = RequestRows(database, clock), ErrandRows(database, BOT)
+    requests, errands = Requests(database, clock), Errands(database, BOT)
     number = requests.ask(RequestKind.CANCEL, {"job": 1}, "user:1003")
     errands.note(Errand(number, VERA, 9, update_id, "a-job:1"))
     return requests, errands, number
@@ -167,7 +167,7 @@ def test_a_result_does_not_come_before_the_answer_to_the_press(database, clock, 
 
 
 def test_alarms_of_a_key_that_was_told_lately_wait(database, clock):
-    notices = NoticeRows(database, clock)
+    notices = Notices(database, clock)
     for number, key in enumerate(("notice-failed", "notice-serving")):
         assert notices.tell(ADMINS, key, {}, f"first:{number}")
     assert not notices.tell(ADMINS, "notice-failed", {}, "first:0")
@@ -186,7 +186,7 @@ def test_alarms_of_a_key_that_was_told_lately_wait(database, clock):
 
 
 def test_gauges_tell_since_when_a_queue_waits_and_what_failed(database, clock):
-    gauges, requests = Gauges(database), RequestRows(database, clock)
+    gauges, requests = Gauges(database), Requests(database, clock)
     assert gauges.oldest() == {}
     at = clock()
     number = requests.ask(RequestKind.CANCEL, {}, "x")

@@ -15,7 +15,7 @@ from merlin.dataset.file_index import EditingRows
 from merlin.dataset.files import blob_of
 from merlin.dataset.verdicts import Word
 from merlin.db.encryption import Cipher
-from merlin.db.processes import WakeRow
+from merlin.db.processes import Wake
 from merlin.db.tables import CHANGE
 from merlin.training.jobs import JobState
 
@@ -35,14 +35,14 @@ def put(rows, *names, by="7", text="секрет\n"):
 
 
 def test_what_is_put_is_sealed_and_comes_back_whole(rows, database):
-    before = WakeRow(database).read()
+    before = Wake(database).read()
     (change,) = put(rows, "a")
     rows.put([change])
     assert rows.get(change.change_id) == change
     assert rows.batches("7", 20) == rows.of_batch(change.batch) == [change]
     assert rows.batches("8", 20) == []
     assert "секрет" not in str(database.rows(CHANGE.select()))
-    assert WakeRow(database).read() > before
+    assert Wake(database).read() > before
     with pytest.raises(NotFound):
         rows.get("none")
 

@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 from store_world import BOT
 
-from merlin.account.users import User, UserRows
-from merlin.app.inbox import LEASE_S, Outcome, Update, UpdateRows, UpdateState, this_process
+from merlin.account.users import User, Users
+from merlin.app.inbox import LEASE_S, Inbox, Outcome, Update, UpdateState, this_process
 from merlin.app.outbox import Letter, OutgoingState
-from merlin.chat.sessions import Place, SessionRows
+from merlin.chat.sessions import Place, Sessions
 from merlin.chat.turns import Question, Written
 from merlin.core.formatted_text import Page
 from merlin.core.messages import Usage
 from merlin.db.encryption import Cipher
-from merlin.db.processes import WakeRow
+from merlin.db.processes import Wake
 
 pytestmark = pytest.mark.integration
 
@@ -49,7 +49,7 @@ def test_an_update_is_stored_once_and_handed_out_once(inbox):
 
 
 def test_bots_do_not_share_updates(inbox, database, cipher, clock):
-    other_bot = UpdateRows(database, cipher, BOT + 1, clock)
+    other_bot = Inbox(database, cipher, BOT + 1, clock)
     inbox.store(updates(5, 1), ME)
     assert ids(other_bot.store(updates(5, 1), OTHER)) == [1]
     assert inbox.waiting() == other_bot.waiting() == 1
@@ -72,7 +72,7 @@ def test_a_final_state_stays(inbox, database):
 
 
 def test_a_webhook_s_update_wakes_whoever_serves_and_is_claimed(inbox, database):
-    wake = WakeRow(database)
+    wake = Wake(database)
     before = wake.read()
     assert inbox.store(updates(5, 1, 2), None) == []
     assert wake.read() > before
@@ -287,7 +287,7 @@ def test_what_was_said_lies_sealed(turns, session_id, database):
 
 
 def test_people_are_known_by_their_newest_language(database, clock):
-    users = UserRows(database, clock)
+    users = Users(database, clock)
     assert users.get(1001) is None
     users.seen([User(1001, "ru"), User(1002, "en"), User(1001, "en-GB")])
     assert users.get(1001) == User(1001, "en-GB")
@@ -299,11 +299,11 @@ def test_people_are_known_by_their_newest_language(database, clock):
 
 
 def test_what_no_key_opens_of_a_session_is_not_lost_by_a_change(database, cipher, clock):
-    mine = SessionRows(database, cipher, BOT, clock)
+    mine = Sessions(database, cipher, BOT, clock)
     session = mine.open(Place(6, 6))
     mine.change(replace(session, title="Лоб", system="Отвечай стихами"))
     others = Cipher({"other": bytes(32)}, "other")
-    keyless = SessionRows(database, others, BOT, clock)
+    keyless = Sessions(database, others, BOT, clock)
     seen = keyless.open(Place(6, 6))
     assert (seen.title, seen.system) == ("", "")
     keyless.change(replace(seen, model_id="stand-in-base"))

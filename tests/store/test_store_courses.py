@@ -8,7 +8,7 @@ import pytest
 from store_world import AT, FACE, World, checked, commit, examples, spec
 
 from merlin.core.errors import NotFound
-from merlin.course.catalogue import CourseRows
+from merlin.course.catalogue import Catalogue
 from merlin.dataset.finding import Finding
 from merlin.dataset.gather import Outcome
 from merlin.dataset.spec import CourseSpec, MaterialSpec
@@ -34,7 +34,7 @@ def world(database, clock):
 
 @pytest.fixture
 def rows(database):
-    return CourseRows(database)
+    return Catalogue(database)
 
 
 def card(**changes):
@@ -149,7 +149,7 @@ def test_the_catalogue_is_made_anew_from_all_datasets(world, rows):
 def test_a_new_database_is_whole_and_one_with_commits_is_looked_through(empty_url, clock):
     with open_database(empty_url) as database:
         migrate(database)
-        assert CourseRows(database).is_whole()
+        assert Catalogue(database).is_whole()
     with open_database(empty_url) as database:
         World(database, clock).push(1, examples())
         for table in ("course_index", "material", "course_teacher", "course"):
@@ -157,4 +157,4 @@ def test_a_new_database_is_whole_and_one_with_commits_is_looked_through(empty_ur
         database.sql("DELETE FROM migration WHERE name = ?", "m007_courses")
         migrate(database, STEPS)
         assert database.value(COURSE_INDEX.select(COURSE_INDEX.is_whole)) == 0
-        assert not CourseRows(database).is_whole()
+        assert not Catalogue(database).is_whole()

@@ -7,7 +7,7 @@ import json
 import pytest
 from store_world import BOT
 
-from merlin.app.dialogs import Dialog, DialogRows
+from merlin.app.dialogs import Dialog, Dialogs
 from merlin.db.tables import DIALOG
 
 pytestmark = pytest.mark.integration
@@ -17,7 +17,7 @@ ANNA = 1001
 
 @pytest.fixture
 def dialogs(database, cipher, clock):
-    return DialogRows(database, cipher, BOT, clock)
+    return Dialogs(database, cipher, BOT, clock)
 
 
 def test_a_dialog_is_kept_with_who_asked_and_when(dialogs, clock):

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from search_world import Catalogue, card
+from search_world import TaughtCourses, card
 
 from merlin.core.errors import NotFound, Refused
-from merlin.course.listing import MOST, START, FavouriteRows, ListingRows
+from merlin.course.listing import MOST, START, Favourites, Listing
 from merlin.db.database import open_database
 from merlin.db.tables import FAVOURITE
 
@@ -22,12 +22,12 @@ ANNA, BORIS = 1001, 1002
 def catalogue(database):
     semesters = {"b": 1, "a": 2, "я": 1, "Z": 1}
     courses = {slug: card(slug, semester=each) for slug, each in semesters.items()}
-    return Catalogue(database).teach(courses | {"closed": card("closed", active=False)})
+    return TaughtCourses(database).teach(courses | {"closed": card("closed", active=False)})
 
 
 @pytest.fixture
 def listing(catalogue, database):
-    return ListingRows(database)
+    return Listing(database)
 
 
 def slugs(courses):
@@ -66,7 +66,7 @@ def test_semesters_and_teachers_are_those_of_active_courses(catalogue, database)
         "closed": card("closed", teachers=("anna",), active=False),
     }
     catalogue.teach(courses)
-    listing = ListingRows(database)
+    listing = Listing(database)
     assert listing.semesters() == [(1, 1), (3, 1)]
     told = {teacher.name: slugs(teacher.courses) for teacher in listing.teachers()}
     assert told == {"boris": ["one", "two"], "vera": ["one"]}
@@ -76,7 +76,7 @@ def test_materials_come_by_kind_and_lesson_and_by_number(catalogue, database):
     seminar = replace(card("x", titles=["S"]).materials[0], kind="seminar")
     lectures = card("x", titles=["A", "B"]).materials
     catalogue.teach({"x": card("x", materials=(seminar, *reversed(lectures)))})
-    course, listing = catalogue.rows.course("x"), ListingRows(database)
+    course, listing = catalogue.rows.course("x"), Listing(database)
     found = listing.materials(course.course_id)
     assert [each.title("ru") for each in found] == ["A", "B", "S"]
     assert found == catalogue.rows.materials("x")
@@ -91,7 +91,7 @@ def test_materials_come_by_kind_and_lesson_and_by_number(catalogue, database):
 
 
 def test_a_course_is_kept_once_and_let_go(catalogue, database):
-    rows, course_id = FavouriteRows(database), catalogue.rows.course("a").course_id
+    rows, course_id = Favourites(database), catalogue.rows.course("a").course_id
     assert [rows.add(ANNA, course_id), rows.add(ANNA, course_id)] == [True, False]
     assert (rows.of(ANNA), rows.of(BORIS)) == ([course_id], [])
     assert rows.remove(BORIS, course_id) is False
@@ -100,7 +100,7 @@ def test_a_course_is_kept_once_and_let_go(catalogue, database):
 
 
 def test_what_is_not_active_cannot_be_kept_and_is_not_shown(catalogue, database):
-    rows, course = FavouriteRows(database), catalogue.rows.course("a")
+    rows, course = Favourites(database), catalogue.rows.course("a")
     with pytest.raises(NotFound):
         rows.add(ANNA, 10**12)
     with pytest.raises(NotFound):
@@ -113,7 +113,7 @@ def test_what_is_not_active_cannot_be_kept_and_is_not_shown(catalogue, database)
 
 
 def test_nobody_keeps_more_than_the_most(catalogue, database):
-    rows = FavouriteRows(database, most=2)
+    rows = Favourites(database, most=2)
     ids = [catalogue.rows.course(slug).course_id for slug in ("a", "b", "Z")]
     assert [rows.add(ANNA, each) for each in ids[:2]] == [True, True]
     with pytest.raises(Refused):
@@ -127,7 +127,7 @@ def test_threads_that_race_keep_each_course_once(catalogue, database, url):
 
     def keep(place):
         with open_database(url) as own:
-            rows = FavouriteRows(own)
+            rows = Favourites(own)
             return sum(rows.add(ANNA, each) for each in ids[place % 2 :] + ids[: place % 2])
 
     with ThreadPoolExecutor(8) as pool:

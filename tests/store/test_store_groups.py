@@ -8,9 +8,9 @@ import pytest
 from store_world import BOT
 
 from merlin.account.retention import Retention
-from merlin.app.groups import KEPT, Group, GroupRows, Hears, InlineRows
+from merlin.app.groups import KEPT, Group, Groups, Hears, InlineWords
 from merlin.app.inbox import this_process
-from merlin.app.outbox import Letter, OutgoingRows, OutgoingState, Spot
+from merlin.app.outbox import Letter, Outbox, OutgoingState, Spot
 from merlin.app.retention import RetentionRows
 from merlin.chat.sessions import Place
 from merlin.chat.turns import Question, Written
@@ -24,12 +24,12 @@ CHOSEN = Group(OLD, Hears.QUESTION, "physics", "en", is_open=False)
 
 @pytest.fixture
 def groups(database, cipher, clock):
-    return GroupRows(database, cipher, BOT, clock)
+    return Groups(database, cipher, BOT, clock)
 
 
 @pytest.fixture
 def inline(database, cipher, clock):
-    return InlineRows(database, cipher, BOT, clock)
+    return InlineWords(database, cipher, BOT, clock)
 
 
 def answered(turns, session_id, number, user_id, asker="", words="вопрос"):
@@ -44,7 +44,7 @@ def test_choices_are_kept_and_told_to_no_other_bot(groups, database, cipher):
     assert groups.get(OLD) == CHOSEN
     groups.put(replace(CHOSEN, language=None))
     assert groups.get(OLD) == replace(CHOSEN, language=None)
-    assert GroupRows(database, cipher, BOT + 1).get(OLD) is None
+    assert Groups(database, cipher, BOT + 1).get(OLD) is None
 
 
 def test_choices_outlive_the_bots_absence_for_thirty_days(groups, database, clock):
@@ -64,7 +64,7 @@ def test_a_move_takes_sessions_choices_and_what_waits(groups, sessions, turns, d
     groups.put(CHOSEN)
     session = sessions.open(Place(OLD, ANNA))
     answered(turns, session.session_id, 1, ANNA)
-    outbox = OutgoingRows(database, cipher, BOT)
+    outbox = Outbox(database, cipher, BOT)
     sent, waits = outbox.put(
         [Letter(key, OLD, Page("слова"), None, Spot(3, 4, 5)) for key in ("sent", "waits")]
     )

@@ -12,7 +12,7 @@ from store_world import FACE, World, commit, examples, spec
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Price
 from merlin.dataset.verdicts import Word
-from merlin.db.processes import WakeRow
+from merlin.db.processes import Wake
 from merlin.training import policy
 from merlin.training.job_store import LaunchRows
 from merlin.training.jobs import FORBIDDEN, JobState, launch_key
@@ -93,11 +93,11 @@ def test_a_verdict_that_moved_on_leaves_no_job_in_a_transaction_that_goes_on(wor
 
     def whole():
         assert world.launches.start(verdict, order(verdict, clock), ()) is None
-        WakeRow(world.db).bump()
+        Wake(world.db).bump()
 
     world.db.transact(whole)
     assert world.reports.jobs() == []
-    assert WakeRow(world.db).read() > 0
+    assert Wake(world.db).read() > 0
 
 
 def test_holding_says_why_and_may_change(world):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from store_world import BOT
 
-from merlin.app.sessions import OwnTalkRows
-from merlin.chat.feedback import Rating, RatingRows
-from merlin.chat.sessions import SUMMARY, Place, SessionRows
-from merlin.chat.turns import Question, TurnRows, Written
+from merlin.app.sessions import OwnTalks
+from merlin.chat.feedback import Rating, Ratings
+from merlin.chat.sessions import SUMMARY, Place, Sessions
+from merlin.chat.turns import Question, Turns, Written
 from merlin.core.clock import iso
 from merlin.core.messages import Usage
 from merlin.core.money import Cost
@@ -21,15 +21,15 @@ OTHER_BOT = BOT + 1
 
 @pytest.fixture
 def talks(database, cipher):
-    return OwnTalkRows(database, cipher)
+    return OwnTalks(database, cipher)
 
 
 class Chat:
     """One bot's chat with one person, or in a group."""
 
     def __init__(self, database, cipher, clock, bot=BOT, user=ANNA, chat=None):
-        self._sessions = SessionRows(database, cipher, bot, clock)
-        self._turns = TurnRows(database, cipher, bot, clock)
+        self._sessions = Sessions(database, cipher, bot, clock)
+        self._turns = Turns(database, cipher, bot, clock)
         self._clock = clock
         self.place = Place(chat or user, user)
         self.session = self._sessions.open(self.place)
@@ -115,7 +115,7 @@ def test_turns_are_told_oldest_first_without_what_was_asked_anew(talks, chat):
 
 def test_a_turn_is_told_with_what_its_asker_thinks_of_it(talks, chat, database):
     turn_id = chat().ask(1)
-    ratings = RatingRows(database, 0)
+    ratings = Ratings(database, 0)
     ratings.rate(turn_id, BORIS, Rating.DOWN)
     assert talks.turn(ANNA, turn_id).rating == ""
     ratings.rate(turn_id, ANNA, Rating.UP)
@@ -126,7 +126,7 @@ def test_a_deleted_session_takes_its_turns_and_ratings_along(talks, chat, databa
     mine, other = chat(), chat(bot=OTHER_BOT)
     turn_id, kept = mine.ask(1), other.ask(1)
     for each in (turn_id, kept):
-        RatingRows(database, 0).rate(each, ANNA, Rating.UP)
+        Ratings(database, 0).rate(each, ANNA, Rating.UP)
     assert talks.delete(ANNA, mine.session.session_id) is True
     assert talks.delete(ANNA, mine.session.session_id) is False
     assert talks.turn(ANNA, turn_id) is None

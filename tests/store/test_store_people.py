@@ -9,8 +9,8 @@ from datetime import UTC, timedelta
 
 import pytest
 
-from merlin.account.users import User, UserRows
-from merlin.app.personal_data import PeopleRows
+from merlin.account.users import User, Users
+from merlin.app.personal_data import People
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.billing.quota import Gift, Spent
 from merlin.billing.quota_store import QuotaRows
@@ -56,7 +56,7 @@ def cipher():
 
 @pytest.fixture
 def people(database, cipher, clock):
-    return PeopleRows(database, cipher, clock)
+    return People(database, cipher, clock)
 
 
 def until(clock):
@@ -323,7 +323,7 @@ def test_updates_of_a_chat_go_with_its_person(database, cipher, people, clock):
 
 
 def test_a_block_outlives_an_erasure_until_an_admin_ends_it(database, cipher, people, clock):
-    users = UserRows(database, clock, cipher)
+    users = Users(database, clock, cipher)
     users.seen([User(ANNA), User(BORIS)])
     users.block(ANNA, "user:1")
     for _ in range(2):

@@ -14,8 +14,8 @@ from merlin.dataset.file_index import EditingRows
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from merlin.db.migrations import migrate
-from merlin.db.notices import NoticeRows
-from merlin.db.requests import RequestRows
+from merlin.db.notices import Notices
+from merlin.db.requests import Requests
 
 pytestmark = pytest.mark.integration
 
@@ -58,8 +58,8 @@ def test_no_tick_reads_a_whole_table(database, clock):
     world.journal.latest(FACE)
     world.journal.next_number(FACE)
     world.journal.build_of(FACE, "none")
-    RequestRows(database).claim(["launch", "fetch"])
-    NoticeRows(database).waiting()
+    Requests(database).claim(["launch", "fetch"])
+    Notices(database).waiting()
     ChronicleRows(database).unnoted()
     ChangeRows(database, Cipher({"k": b"k" * 32}, "k")).claim()
     NewsDesk(database).untold()

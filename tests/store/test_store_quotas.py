@@ -7,7 +7,7 @@ from datetime import UTC, timedelta
 
 import pytest
 
-from merlin.account.users import User, UserRows
+from merlin.account.users import User, Users
 from merlin.billing.plan import UNLIMITED, Allowance, Format, Plan
 from merlin.billing.quota import MOST, Gift, Period, Reserved, Spent, UseState
 from merlin.billing.quota_store import QuotaRows
@@ -238,7 +238,7 @@ def test_two_processes_at_once_never_exceed_the_limit(url, is_known):
     plan = Plan("free", allowances={TEXT: Allowance(day=10)})
     replicas = [open_database(url) for _ in range(4)]
     if is_known:
-        UserRows(replicas[0]).seen([User(ANNA, "ru")])
+        Users(replicas[0]).seen([User(ANNA, "ru")])
     QuotaRows(replicas[0], BOT).give(Gift(ANNA, TEXT, 3, "user:1003"))
 
     def work(number):

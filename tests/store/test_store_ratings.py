@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from store_world import FACE, World, example, examples
 
-from merlin.chat.feedback import Rating, RatingRows, Thumbs
-from merlin.chat.sessions import Place, SessionRows
-from merlin.chat.turns import Question, TurnRows, Written
+from merlin.chat.feedback import Rating, Ratings, Thumbs
+from merlin.chat.sessions import Place, Sessions
+from merlin.chat.turns import Question, Turns, Written
 from merlin.core.errors import NotFound
 from merlin.dataset.change_queue import ChangeRows
 from merlin.dataset.changes import ChangeKind, ChangeState, Landed, editor_of
@@ -20,16 +20,16 @@ from merlin.dataset.proposals import (
     MOST_WAITING,
     Approval,
     Draft,
-    FollowingRows,
-    ProposalRows,
+    Followed,
+    Proposals,
     ProposalState,
     file_of,
 )
 from merlin.db.encryption import Cipher
 from merlin.db.keyring import SEALED
-from merlin.db.notices import NoticeRows
+from merlin.db.notices import Notices
 from merlin.db.tables import COMMIT, PROPOSAL, RATING, TURN
-from merlin.training.model_store import LineageRows
+from merlin.training.model_store import Lineage
 
 pytestmark = pytest.mark.integration
 
@@ -47,8 +47,8 @@ def cipher():
 @pytest.fixture
 def turns(database, cipher, clock):
     """Three answered turns of anna's."""
-    session = SessionRows(database, cipher, BOT, clock).open(Place(ANNA, ANNA))
-    rows = TurnRows(database, cipher, BOT, clock)
+    session = Sessions(database, cipher, BOT, clock).open(Place(ANNA, ANNA))
+    rows = Turns(database, cipher, BOT, clock)
     for number in (1, 2, 3):
         rows.ask(Question(session.session_id, number, ANNA, f"Вопрос {number}?"), 40 + number)
         rows.write(number, Written("Ответ.", model_id="ft:face"))
@@ -58,12 +58,12 @@ def turns(database, cipher, clock):
 
 @pytest.fixture
 def ratings(database, clock, turns):
-    return RatingRows(database, BOT, clock)
+    return Ratings(database, BOT, clock)
 
 
 @pytest.fixture
 def proposals(database, cipher, clock):
-    return ProposalRows(database, cipher, clock)
+    return Proposals(database, cipher, clock)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def changes(database, cipher, clock):
 
 @pytest.fixture
 def following(database, cipher, clock):
-    return FollowingRows(database, cipher, clock)
+    return Followed(database, cipher, clock)
 
 
 def test_a_rating_is_kept_changed_and_taken_back(ratings):
@@ -179,11 +179,11 @@ def test_the_person_is_thanked_once_when_a_model_that_learnt_it_serves(
     world, learnt = World(database, clock), proposals.get(1).example_id
     world.serve(1, examples())
     following.follow()
-    assert NoticeRows(database).waiting() == []
+    assert Notices(database).waiting() == []
     world.serve(2, (*examples(), renamed(example(50), learnt)))
     for _ in range(2):
         following.follow()
-    (notice,) = [each for each in NoticeRows(database).waiting() if each.key == "notice-learnt"]
+    (notice,) = [each for each in Notices(database).waiting() if each.key == "notice-learnt"]
     assert (notice.to, notice.arguments) == (str(ANNA), {"build": f"{FACE}-2"})
 
 
@@ -294,7 +294,7 @@ def test_a_model_is_told_by_its_build_its_commit_and_the_examples_that_said_it(d
     world = World(database, clock)
     old = world.serve(1, examples())
     new = world.serve(2, examples(changed=(3,)), author="boris")
-    rows = LineageRows(database)
+    rows = Lineage(database)
     origin = rows.origin(new)
     assert (origin.build, origin.examples, origin.editors) == (f"{FACE}-2", 11, 2)
     assert origin.commit.startswith("a002")

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from merlin.db.database import open_database
-from merlin.db.idempotency import KEPT, PATIENCE, Answer, Begun, Clash, Named, RepeatRows
+from merlin.db.idempotency import KEPT, PATIENCE, Answer, Begun, Clash, Named, Repeats
 
 pytestmark = pytest.mark.integration
 
@@ -19,7 +19,7 @@ TOLD = Answer(202, "application/json", '{"задание": 1}', {"location": "/a
 
 @pytest.fixture
 def repeats(database, cipher, clock):
-    return RepeatRows(database, cipher, clock)
+    return Repeats(database, cipher, clock)
 
 
 def test_the_answer_of_a_call_is_told_again_as_it_was(repeats):
@@ -76,7 +76,7 @@ def test_after_a_day_a_key_is_free_again(repeats, clock):
 def test_of_many_that_begin_at_once_one_does(repeats, url, cipher, clock):
     def begin(_):
         with open_database(url) as database:
-            return RepeatRows(database, cipher, clock).begin(CALL)
+            return Repeats(database, cipher, clock).begin(CALL)
 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(begin, range(16)))
@@ -90,7 +90,7 @@ def test_of_many_that_take_over_at_once_one_does(repeats, url, cipher, clock):
 
     def begin(_):
         with open_database(url) as database:
-            return RepeatRows(database, cipher, clock).begin(CALL)
+            return Repeats(database, cipher, clock).begin(CALL)
 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(begin, range(16)))

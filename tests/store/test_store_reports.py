@@ -11,8 +11,8 @@ from store_world import FACE, World, commit, example, examples, finding, spec
 from merlin.core.errors import NotFound
 from merlin.core.messages import Message
 from merlin.dataset.builds import read_build, write
-from merlin.db.notices import ADMINS, NoticeRows
-from merlin.db.requests import RequestRows
+from merlin.db.notices import ADMINS, Notices
+from merlin.db.requests import Requests
 
 pytestmark = pytest.mark.integration
 
@@ -34,8 +34,8 @@ def test_status_tells_each_dataset_its_newest_verdict_model_and_job(world, clock
     since = world.promotions.serving()[FACE].since
     outcomes = [world.outcome(each, examples(13)) for each in (spec(), spec("python"))]
     world.record(commit(2), outcomes, clock())
-    RequestRows(world.db).ask("fetch", {}, "vera")
-    NoticeRows(world.db).tell(ADMINS, "notice-serving", {})
+    Requests(world.db).ask("fetch", {}, "vera")
+    Notices(world.db).tell(ADMINS, "notice-serving", {})
     status = world.reports.status()
     assert json.loads(json.dumps(status)) == status
     assert list(status["datasets"]) == [FACE, "python"]

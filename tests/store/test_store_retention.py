@@ -7,12 +7,12 @@ import pytest
 from merlin.account.retention import Retention
 from merlin.app.inbox import UpdateState
 from merlin.app.retention import RetentionRows
-from merlin.chat.feedback import Rating, RatingRows
-from merlin.chat.sessions import Place, SessionRows
-from merlin.chat.turns import Question, TurnRows, Written
+from merlin.chat.feedback import Rating, Ratings
+from merlin.chat.sessions import Place, Sessions
+from merlin.chat.turns import Question, Turns, Written
 from merlin.core.clock import iso
 from merlin.db.encryption import Cipher
-from merlin.db.notices import NoticeRows
+from merlin.db.notices import Notices
 from merlin.db.tables import AUDIT, NOTICE, RATING, SESSION, UPDATE
 
 pytestmark = pytest.mark.integration
@@ -25,20 +25,20 @@ DAY_S = 24 * 3600
 def old_rows(database, clock):
     """Three answered turns, updates in every state, three notices, an entry of the audit."""
     cipher = Cipher({"k": b"k" * 32}, "k")
-    session = SessionRows(database, cipher, BOT, clock).open(Place(ANNA, ANNA))
-    turns = TurnRows(database, cipher, BOT, clock)
+    session = Sessions(database, cipher, BOT, clock).open(Place(ANNA, ANNA))
+    turns = Turns(database, cipher, BOT, clock)
     for number in (1, 2, 3):
         turns.ask(Question(session.session_id, number, ANNA, "Вопрос?"), None)
         turns.write(number, Written("Ответ."))
         turns.told(number)
-    RatingRows(database, BOT, clock).rate(1, ANNA, Rating.UP)
+    Ratings(database, BOT, clock).rate(1, ANNA, Rating.UP)
     row = {"bot_id": BOT, "kind": "message", "chat_id": 1, "user_id": 1, "language_code": ""}
     row |= {"body": "", "reason": "", "received_at": iso(clock())}
     for number, state in enumerate(UpdateState):
         is_waiting = state is UpdateState.WAITING
         ended = {"state": state.value, "finished_at": None if is_waiting else iso(clock())}
         database.put(UPDATE.insert({**row, "update_id": number, **ended}))
-    notices = NoticeRows(database, clock)
+    notices = Notices(database, clock)
     for once in ("", "sunset:1"):
         notices.tell("1001", "notice-learnt", {"build": "x"}, once)
     for notice in notices.waiting():
@@ -60,7 +60,7 @@ def test_what_was_finished_long_ago_goes_and_the_rest_stays(database, clock, old
         ("sunset:1", False),
         (None, True),
     ]
-    NoticeRows(database, clock).tell("1001", "notice-learnt", {}, "sunset:1")
+    Notices(database, clock).tell("1001", "notice-learnt", {}, "sunset:1")
     assert len(database.rows(NOTICE.select())) == 2
     clock.move(60 * DAY_S)
     assert rows.sweep() == 3

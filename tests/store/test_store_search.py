@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
-from search_world import JUDGED, Catalogue, card, judged
+from search_world import JUDGED, TaughtCourses, card, judged
 from store_world import AT
 
-from merlin.course.catalogue import CourseRows
+from merlin.course.catalogue import Catalogue
 from merlin.course.search import Hit, Kind
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, migrate
@@ -21,7 +21,7 @@ PYTHON = card("Питон", "Python", ("Язык для начала.", "A first
 
 @pytest.fixture
 def catalogue(database):
-    return Catalogue(database)
+    return TaughtCourses(database)
 
 
 def recall(catalogue, group):
@@ -148,14 +148,14 @@ def hostile(count):
 def test_a_database_with_courses_is_looked_through_for_their_words(empty_url):
     with open_database(empty_url) as database:
         migrate(database)
-        catalogue = Catalogue(database).teach({"python": PYTHON})
+        catalogue = TaughtCourses(database).teach({"python": PYTHON})
         undo(database)
         migrate(database, STEPS)
         assert database.value(COURSE_INDEX.select(COURSE_INDEX.is_whole)) == 0
-        assert CourseRows(database).course("python").counts["lecture"] == 2
+        assert Catalogue(database).course("python").counts["lecture"] == 2
         catalogue.teach({"python": PYTHON})
         assert catalogue.found("питону") == ["python"]
-        assert CourseRows(database).is_whole()
+        assert Catalogue(database).is_whole()
 
 
 def undo(database):

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.account.accounts import FIRST_ID, MOST_BROWSERS, AccountRows
-from merlin.account.sign_ins import LIFE, How, LoginRows, LoginState, SignInRows
-from merlin.account.users import User, UserRows
-from merlin.app.personal_data import PeopleRows
+from merlin.account.accounts import FIRST_ID, MOST_BROWSERS, Accounts
+from merlin.account.sign_ins import LIFE, How, Logins, LoginState, SignIns
+from merlin.account.users import User, Users
+from merlin.app.personal_data import People
 from merlin.core.errors import Refused
 from merlin.db.audit import AuditRows
 from merlin.db.encryption import Cipher
@@ -28,17 +28,17 @@ def cipher():
 
 @pytest.fixture
 def accounts(database, clock):
-    return AccountRows(database, clock)
+    return Accounts(database, clock)
 
 
 @pytest.fixture
 def logins(database, cipher, clock):
-    return LoginRows(database, cipher, clock)
+    return Logins(database, cipher, clock)
 
 
 @pytest.fixture
 def sign_ins(database, cipher, clock):
-    return SignInRows(database, cipher, clock)
+    return SignIns(database, cipher, clock)
 
 
 def at_once(work, count=8):
@@ -75,12 +75,12 @@ def test_a_new_name_frees_the_old_one_and_keeps_the_password(accounts):
 
 def test_somebody_without_telegram_is_a_person_whom_no_message_reaches(accounts):
     user_id = accounts.make("petrova", BY)
-    user = UserRows(accounts.db).get(user_id)
+    user = Users(accounts.db).get(user_id)
     assert user_id >= FIRST_ID
     assert not user.is_reachable
     with pytest.raises(Refused):
         accounts.make("petrova", BY)
-    assert UserRows(accounts.db).count() == 1
+    assert Users(accounts.db).count() == 1
 
 
 def test_a_password_needs_a_name(accounts):
@@ -135,12 +135,12 @@ def test_one_source_has_one_sign_in(sign_ins):
 def test_all_of_it_goes_with_the_person_and_no_hash_is_told(
     accounts, logins, sign_ins, cipher, clock
 ):
-    UserRows(accounts.db).seen([User(ANNA)])
+    Users(accounts.db).seen([User(ANNA)])
     accounts.set_name(ANNA, "petrova", BY)
     accounts.set_password(ANNA, "$argon2id$", BY)
     logins.show(logins.start("Firefox", "").key, ANNA)
     _, token = sign_ins.open(ANNA, How.CODE, "Firefox")
-    people = PeopleRows(accounts.db, cipher, clock)
+    people = People(accounts.db, cipher, clock)
     told = people.told(ANNA)["tables"]
     assert told["account"][0]["name"] == "petrova"
     assert told["sign_in"][0]["agent"] == "Firefox"
@@ -153,9 +153,9 @@ def test_all_of_it_goes_with_the_person_and_no_hash_is_told(
 
 
 def test_who_was_blocked_and_left_is_blocked_when_they_come_by_the_page(database, cipher, clock):
-    users = UserRows(database, clock, cipher)
+    users = Users(database, clock, cipher)
     users.seen([User(ANNA)])
     users.block(ANNA, BY)
-    PeopleRows(database, cipher, clock).forget(ANNA, clock() + timedelta(days=1))
+    People(database, cipher, clock).forget(ANNA, clock() + timedelta(days=1))
     users.met(User(ANNA))
     assert users.get(ANNA).is_blocked

@@ -13,17 +13,17 @@ from merlin.core.errors import NotFound
 from merlin.core.heartbeat import Heartbeat
 from merlin.db import keyring
 from merlin.db.encryption import load_or_make_key
-from merlin.db.intents import IntentRows, IntentState
+from merlin.db.intents import Intents, IntentState
 from merlin.db.keyring import HolderRows
-from merlin.db.notices import ADMINS, NoticeRows
-from merlin.db.processes import HeartbeatRows, WakeRow
-from merlin.db.requests import RequestRows, RequestState
+from merlin.db.notices import ADMINS, Notices
+from merlin.db.processes import HeartbeatRows, Wake
+from merlin.db.requests import Requests, RequestState
 
 pytestmark = pytest.mark.integration
 
 
 def test_an_intent_goes_its_way(database, clock):
-    intents = IntentRows(database)
+    intents = Intents(database)
     made = intents.open("k", "upload")
     assert (made.state, made.outside_id, made.sent_at) == (IntentState.READY, "", None)
     intents.sending("k", clock())
@@ -42,11 +42,11 @@ def test_an_intent_goes_its_way(database, clock):
 
 def test_an_unknown_intent_is_told(database, clock):
     with pytest.raises(NotFound):
-        IntentRows(database).sending("k", clock())
+        Intents(database).sending("k", clock())
 
 
 def test_a_request_is_claimed_answered_and_read(database, clock):
-    requests = RequestRows(database, clock)
+    requests = Requests(database, clock)
     asked = requests.ask("launch", {"dataset": "нейро"}, "vera")
     assert requests.get(asked).state is RequestState.WAITING
     assert requests.claim(["other"]) is None
@@ -59,14 +59,14 @@ def test_a_request_is_claimed_answered_and_read(database, clock):
 
 
 def test_requests_are_claimed_oldest_first(database):
-    requests = RequestRows(database)
+    requests = Requests(database)
     asked = [requests.ask("launch", {}, "vera") for _ in range(5)]
     assert [requests.claim(["launch"]).request_id for _ in asked] == asked
     assert requests.claim(["launch"]) is None
 
 
 def test_a_finished_request_stays_as_it_is(database):
-    requests = RequestRows(database)
+    requests = Requests(database)
     asked = requests.ask("launch", {}, "vera")
     requests.claim(["launch"])
     requests.finish(asked, RequestState.FAILED, {"key": "no"})
@@ -75,7 +75,7 @@ def test_a_finished_request_stays_as_it_is(database):
 
 
 def test_what_a_dead_owner_left_is_claimed_again(database):
-    requests = RequestRows(database)
+    requests = Requests(database)
     first, second = (requests.ask("launch", {}, "vera") for _ in range(2))
     requests.claim(["launch"])
     requests.finish(first, RequestState.DONE, {})
@@ -85,7 +85,7 @@ def test_what_a_dead_owner_left_is_claimed_again(database):
 
 
 def test_of_ten_racing_claims_one_wins(database):
-    requests = RequestRows(database)
+    requests = Requests(database)
     for _ in range(10):
         asked = requests.ask("launch", {}, "vera")
         with ThreadPoolExecutor(10) as pool:
@@ -95,11 +95,11 @@ def test_of_ten_racing_claims_one_wins(database):
 
 def test_an_unknown_request_is_told(database):
     with pytest.raises(NotFound):
-        RequestRows(database).get(7)
+        Requests(database).get(7)
 
 
 def test_a_notice_is_told_once_and_handed_over_once(database, clock):
-    notices = NoticeRows(database, clock)
+    notices = Notices(database, clock)
     for _ in range(3):
         notices.tell(ADMINS, "notice-serving", {"build": "нейро-1"}, once="serving:1")
     notices.tell("77", "notice-failed", {})
@@ -118,7 +118,7 @@ def test_a_notice_is_told_once_and_handed_over_once(database, clock):
 
 
 def test_after_a_clock_was_set_back_no_notice_waits_for_company(database, clock):
-    notices, lately = NoticeRows(database, clock), timedelta(minutes=5)
+    notices, lately = Notices(database, clock), timedelta(minutes=5)
     for number in range(2):
         notices.tell(ADMINS, "notice-failed", {}, once=str(number))
     first, second = notices.waiting(told_since=clock() - lately)
@@ -140,7 +140,7 @@ def test_a_heartbeat_replaces_the_one_before(database, clock):
 
 
 def test_what_others_wait_for_bumps_the_wake_counter(database):
-    wake, requests, notices = WakeRow(database), RequestRows(database), NoticeRows(database)
+    wake, requests, notices = Wake(database), Requests(database), Notices(database)
     seen = [wake.read()]
 
     def bumped():

@@ -8,17 +8,17 @@ from datetime import date, timedelta
 import pytest
 from store_world import AT, FACE, World, examples, finding
 
-from merlin.account.users import ConsentKind, ConsentRows
+from merlin.account.users import ConsentKind, Consents
 from merlin.app.builds import PipelineRows
-from merlin.chat.feedback import InterestRows, Rating, RatingRows, Stretch
-from merlin.chat.sessions import Place, SessionRows
-from merlin.chat.turns import Question, TurnRows, Written
+from merlin.chat.feedback import Interest, Rating, Ratings, Stretch
+from merlin.chat.sessions import Place, Sessions
+from merlin.chat.turns import Question, Turns, Written
 from merlin.core.errors import NotFound
 from merlin.dataset.change_queue import ChangeRows
 from merlin.dataset.changes import Asked, Edit, Landed, changes_of, editor_of
 from merlin.dataset.file_index import EditingRows
 from merlin.db.encryption import Cipher
-from merlin.db.requests import RequestKind, RequestRows
+from merlin.db.requests import RequestKind, Requests
 
 pytestmark = pytest.mark.integration
 
@@ -78,7 +78,7 @@ def test_examples_follow_one_another_by_id(database):
 
 
 def test_requests_of_somebody_come_newest_first(database, clock):
-    rows = RequestRows(database, clock)
+    rows = Requests(database, clock)
     ids = [rows.ask(RequestKind.LAUNCH, {"n": number}, "user:7") for number in range(3)]
     rows.ask(RequestKind.LAUNCH, {}, "user:8")
     assert [each.request_id for each in rows.of("user:7", 2)] == ids[:0:-1]
@@ -88,9 +88,9 @@ class Talk:
     """What people ask a bot."""
 
     def __init__(self, database, cipher, clock):
-        self.sessions = SessionRows(database, cipher, BOT, clock)
-        self.turns = TurnRows(database, cipher, BOT, clock)
-        self.ratings = RatingRows(database, BOT, clock)
+        self.sessions = Sessions(database, cipher, BOT, clock)
+        self.turns = Turns(database, cipher, BOT, clock)
+        self.ratings = Ratings(database, BOT, clock)
         self.count = 0
 
     def ask(self, user_id, words, rating=None, dataset=None, model="ft:face:1", message=0):
@@ -111,7 +111,7 @@ def talk(database, cipher, clock):
 
 
 def test_days_count_questions_and_what_people_thought(database, cipher, clock, talk):
-    rows = InterestRows(database, cipher)
+    rows = Interest(database, cipher)
     talk.ask(ANNA, "раз", Rating.UP, FACE)
     talk.ask(ANNA, "два", Rating.DOWN, FACE)
     talk.ask(BORIS, "иное", Rating.DOWN, "other")
@@ -127,19 +127,19 @@ def test_a_talk_without_a_dataset_is_about_the_default_one_or_its_models(
 ):
     model = World(database, clock).serve(1, examples(12))
     talk.ask(ANNA, "чья?", None, None, model)
-    assert InterestRows(database, cipher).days(FACE, OLD)[0].questions == 1
-    assert InterestRows(database, cipher).days("other", OLD) == []
-    assert InterestRows(database, cipher, "other").days("other", OLD)[0].questions == 1
+    assert Interest(database, cipher).days(FACE, OLD)[0].questions == 1
+    assert Interest(database, cipher).days("other", OLD) == []
+    assert Interest(database, cipher, "other").days("other", OLD)[0].questions == 1
 
 
 def test_a_question_that_was_edited_counts_once(database, cipher, talk):
     talk.ask(ANNA, "было", None, FACE, message=9)
     talk.ask(ANNA, "стало", None, FACE, message=9)
-    assert [each.questions for each in InterestRows(database, cipher).days(FACE, OLD)] == [1]
+    assert [each.questions for each in Interest(database, cipher).days(FACE, OLD)] == [1]
 
 
 def test_disliked_words_are_those_of_people_who_allow_it(database, cipher, talk, clock):
-    rows, consents = InterestRows(database, cipher), ConsentRows(database, clock)
+    rows, consents = Interest(database, cipher), Consents(database, clock)
     talk.ask(ANNA, "плохо", Rating.DOWN, FACE)
     talk.ask(ANNA, "хорошо", Rating.UP, FACE)
     talk.ask(BORIS, "тайна", Rating.DOWN, FACE)

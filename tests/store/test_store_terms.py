@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from shop_world import ANNA, BORIS, Counter
 
-from merlin.account.users import User, UserRows
-from merlin.app.personal_data import PeopleRows
+from merlin.account.users import User, Users
+from merlin.app.personal_data import People
 from merlin.billing.plan import plan_of
 from merlin.billing.subscriptions import Source, Term
 from merlin.core.errors import NotFound, Refused
@@ -92,7 +92,7 @@ def test_a_plan_without_a_trial_has_none(shop):
 def test_a_trial_is_not_had_again_by_deleting_everything(shop, cipher, clock):
     shop.trial()
     for _ in range(2):
-        PeopleRows(shop.db, cipher, clock).forget(ANNA, clock() + DAY)
+        People(shop.db, cipher, clock).forget(ANNA, clock() + DAY)
         clock.move(1000 * 86_400)
         shop.users.seen([User(ANNA, "ru")])
         assert shop.plans() == []
@@ -104,7 +104,7 @@ def test_a_trial_is_not_had_again_by_deleting_everything(shop, cipher, clock):
 
 def test_a_trial_that_two_processes_begin_at_once_is_one(url, cipher, clock):
     with open_database(url) as database:
-        UserRows(database).seen([User(ANNA, "ru")])
+        Users(database).seen([User(ANNA, "ru")])
     gate, had = threading.Barrier(4), []
 
     def begin():

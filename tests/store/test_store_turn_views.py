@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from merlin.app.texts import SettingRows
-from merlin.chat.sessions import Place, SessionRows
-from merlin.chat.turns import Newest, Question, TurnRows, TurnViews, Written
+from merlin.chat.sessions import Place, Sessions
+from merlin.chat.turns import Newest, Question, Turns, TurnViews, Written
 from merlin.core.messages import Usage
 from merlin.core.money import Cost
 from merlin.db.encryption import Cipher
@@ -21,10 +21,10 @@ CIPHER = Cipher({"k": b"k" * 32}, "k")
 
 @pytest.fixture
 def turns(database, clock):
-    sessions = SessionRows(database, CIPHER, BOT, clock)
+    sessions = Sessions(database, CIPHER, BOT, clock)
     made = [sessions.open(Place(1001, 1001, thread)).session_id for thread in (0, 7, 8)]
     assert made == [1, 2, 3]
-    return TurnRows(database, CIPHER, BOT, clock)
+    return Turns(database, CIPHER, BOT, clock)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from waiting import longest
 
 from merlin.db.database import DatabaseAway, DatabaseBusy, open_database
 from merlin.db.migrations import migrate
-from merlin.db.notices import NoticeRows
+from merlin.db.notices import Notices
 from merlin.db.tables import NOTICE
 from merlin.db.writer import GROUPS_A_CHECKPOINT, Writer
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 
 def tell(word):
     def work(database):
-        NoticeRows(database).tell("admins", word, {})
+        Notices(database).tell("admins", word, {})
         if word.startswith("bad"):
             raise KeyError(word)
         return word
@@ -141,16 +141,16 @@ def test_writers_that_met_are_done_again_as_a_group(postgresql):
     def cross(first, second):
         def work(database):
             tries.append(first)
-            NoticeRows(database).handed_over(first)
+            Notices(database).handed_over(first)
             if len(tries) <= 2:
                 met.wait(longest())
-            return NoticeRows(database).handed_over(second)
+            return Notices(database).handed_over(second)
 
         return work
 
     with open_database(postgresql.emptied()) as database:
         for word in ("one", "two"):
-            NoticeRows(database).tell("admins", word, {})
+            Notices(database).tell("admins", word, {})
         other = Writer(database)
 
         async def main(writer):
