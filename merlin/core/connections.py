@@ -18,12 +18,13 @@ from http import HTTPStatus
 from typing import Any
 
 import uvicorn
+from prometheus_client import Metric
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from merlin.core.exposition import Family, Sample, metric_name
 from merlin.core.log import get_logger
 from merlin.core.loopback import is_from
+from merlin.core.metrics import counter, gauge, metric_name
 
 log = get_logger(__name__)
 
@@ -120,21 +121,14 @@ class Connections:
                 self._count(reason, connection)
                 connection.time_out(at_once=reason == "answer")
 
-    def families(self, *prefix: str) -> list[Family]:
-        """Return how many are open and how many were ended, as metrics."""
+    def metrics(self, *prefix: str) -> list[Metric]:
+        """Return how many are open and how many were ended."""
+        count = metric_name(*prefix, "connections")
+        about = "Connections ended because of a slow caller or of too many."
+        ended = ((self.ended[reason], {"reason": reason}) for reason in REASONS)
         return [
-            Family(
-                metric_name(*prefix, "connections"),
-                "gauge",
-                "Connections that are open.",
-                [Sample(len(self))],
-            ),
-            Family(
-                metric_name(*prefix, "connections", "ended", "total"),
-                "counter",
-                "Connections ended because of a slow caller or of too many.",
-                [Sample(self.ended[reason], {"reason": reason}) for reason in REASONS],
-            ),
+            gauge(count, "Connections that are open.", (len(self), {})),
+            counter(f"{count}_ended_total", about, *ended),
         ]
 
     def _refuse(self, connection: BoundedHttp, reason: str) -> None:

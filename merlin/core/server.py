@@ -24,14 +24,15 @@ from functools import partial
 from types import FrameType
 
 import uvicorn
+from prometheus_client import Metric
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.core.connections import SWEEP_S, BoundedHttp, Connections
 from merlin.core.errors import ConfigError
-from merlin.core.exposition import Family, Sample, metric_name
 from merlin.core.log import get_logger
+from merlin.core.metrics import counter, gauge, metric_name
 
 READY = "READY=1"
 WATCHDOG = "WATCHDOG=1"
@@ -90,14 +91,14 @@ class Bodies:
         """Let bytes go."""
         self.held -= size
 
-    def families(self, *prefix: str) -> list[Family]:
-        """Return what is held and how many bodies were refused, as metrics."""
+    def metrics(self, *prefix: str) -> list[Metric]:
+        """Return what is held and how many bodies were refused."""
         held = metric_name(*prefix, "bodies", "bytes")
         refused = metric_name(*prefix, "bodies", "refused", "total")
         about = "Bodies refused because too much was under way."
         return [
-            Family(held, "gauge", "Bytes held of large bodies.", [Sample(self.held)]),
-            Family(refused, "counter", about, [Sample(self.refused)]),
+            gauge(held, "Bytes held of large bodies.", (self.held, {})),
+            counter(refused, about, (self.refused, {})),
         ]
 
 

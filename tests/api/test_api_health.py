@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from api_world import NOW
+from figures import figure
 
 from merlin.api.services import Picture
 from merlin.core.errors import MerlinError
@@ -70,19 +71,21 @@ def test_metrics_show_what_the_database_says(client, desk):
         jobs={"running": 1},
         serving=[serving("neuro", 'ft:"a"\\b', "neuro-7")],
     )
-    page = client.get("/metrics").text.splitlines()
-    assert 'merlin_process_up{process="daemon",host="one"} 1' in page
-    assert 'merlin_fetch_total{process="daemon",host="one",status="success"} 3' in page
-    assert 'merlin_daemon_waiting{process="daemon",host="one"} 9' in page
-    assert 'merlin_queue_depth{queue="requests"} 2' in page
-    assert 'merlin_jobs{state="running"} 1' in page
-    assert 'merlin_serving_model{dataset="neuro",model="ft:\\"a\\"\\\\b",build="neuro-7"} 1' in page
+    page = client.get("/metrics").text
+    process = {"process": "daemon", "host": "one"}
+    assert figure(page, "merlin_process_up", **process) == 1
+    assert figure(page, "merlin_fetch_total", **process, status="success") == 3
+    assert figure(page, "merlin_daemon_waiting", **process) == 9
+    assert figure(page, "merlin_queue_depth", queue="requests") == 2
+    assert figure(page, "merlin_jobs", state="running") == 1
+    serves = {"dataset": "neuro", "model": 'ft:"a"\\b', "build": "neuro-7"}
+    assert figure(page, "merlin_serving_model", **serves) == 1
 
 
 def test_metrics_show_a_dead_process_as_down_and_none_of_its_counters(client, desk):
     desk.picture = Picture(heartbeats=[heartbeat(age_s=60, fetch_success=3)])
     page = client.get("/metrics").text
-    assert 'merlin_process_up{process="daemon",host="one"} 0' in page
+    assert figure(page, "merlin_process_up", process="daemon", host="one") == 0
     assert "merlin_fetch_total" not in page
 
 
@@ -90,7 +93,7 @@ def test_metrics_answer_while_the_database_is_silent(client, desk):
     desk.error = MerlinError("away")
     response = client.get("/metrics")
     assert response.status_code == 200
-    assert "merlin_database_up 0" in response.text
+    assert figure(response.text, "merlin_database_up") == 0
 
 
 def test_metrics_count_calls_by_route_and_never_by_what_a_caller_made_up(serve_with):
@@ -99,8 +102,9 @@ def test_metrics_count_calls_by_route_and_never_by_what_a_caller_made_up(serve_w
         client.get("/made/up/by/somebody")
         client.request("BREW", "/healthz")
         page = client.get("/metrics").text
-    assert 'merlin_http_requests_total{method="GET",route="/healthz",status="200"} 1' in page
-    assert 'merlin_http_requests_total{method="GET",route="",status="404"} 1' in page
+    name = "merlin_http_requests_total"
+    assert figure(page, name, method="GET", route="/healthz", status="200") == 1
+    assert figure(page, name, method="GET", route="", status="404") == 1
     assert "made" not in page
     assert "BREW" not in page
 

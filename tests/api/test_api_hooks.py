@@ -8,6 +8,7 @@ import hmac
 
 import pytest
 from api_world import NOW, SECRET, serving
+from figures import figure
 from openai import OpenAI
 
 from merlin.api.hooks import REST_S
@@ -94,9 +95,12 @@ def from_elsewhere(client, name, **more):
 
 def refused(client):
     """Return what the metrics say of refused hooks, by the hook."""
-    lines = client.get("/metrics").text.splitlines()
-    told = [line.split() for line in lines if line.startswith("merlin_hooks_refused_total")]
-    return {name.partition('"')[2].rstrip('"}'): int(count) for name, count in told}
+    page = client.get("/metrics").text
+    told = {
+        hook: figure(page, "merlin_hooks_refused_total", hook=hook)
+        for hook in ("git", "provider", "telegram")
+    }
+    return {hook: count for hook, count in told.items() if count is not None}
 
 
 @pytest.mark.parametrize("name", ["git", "provider"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from api_world import serving
+from figures import figure
 from httpx import Client
 
 from merlin.api.app import create_app
@@ -71,8 +72,9 @@ def test_heartbeats_of_the_database_reach_readyz_and_metrics(client, database):
     HeartbeatRows(database).beat(beat)
     assert client.get("/readyz").json()["processes"]["daemon"]["alive"] is True
     page = client.get("/metrics").text
-    assert 'merlin_fetch_total{process="daemon",host="here",status="success"} 2' in page
-    assert 'merlin_queue_depth{queue="updates"} 0' in page
+    fetched = {"process": "daemon", "host": "here", "status": "success"}
+    assert figure(page, "merlin_fetch_total", **fetched) == 2
+    assert figure(page, "merlin_queue_depth", queue="updates") == 0
 
 
 def test_an_update_sent_twice_is_stored_once_and_wakes_the_bot(client, settings, database):

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 import uvicorn
 import uvloop
+from figures import figure
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
@@ -18,7 +19,7 @@ from structlog.testing import capture_logs
 from waiting import longest, wait_until
 
 from merlin.core.connections import MOST_HEAD_BYTES, USUAL, ConnectionLimits, Connections
-from merlin.core.exposition import exposed
+from merlin.core.metrics import metrics_page
 from merlin.core.server import Server, listen
 
 pytestmark = pytest.mark.functional
@@ -71,7 +72,11 @@ class Served:
             return rest_of(connection)
 
     def metrics(self):
-        return exposed(self.connections.families("merlin", "http"))
+        return metrics_page(self.connections.metrics("merlin", "http")).decode()
+
+
+def ended(served, reason):
+    return figure(served.metrics(), "merlin_http_connections_ended_total", reason=reason)
 
 
 def rest_of(connection):
@@ -163,8 +168,8 @@ def test_a_head_or_body_that_does_not_come_to_its_end_is_ended(short, half, reas
         assert short.told(half).startswith(b"HTTP/1.1 408 ")
     told = [line for line in logs if line["event"] == "connections ended"]
     assert [(line["reason"], line["address"]) for line in told] == [(reason, "127.0.0.1")]
-    assert f'merlin_http_connections_ended_total{{reason="{reason}"}} 1\n' in short.metrics()
-    wait_until(lambda: "merlin_http_connections 0\n" in short.metrics())
+    assert ended(short, reason) == 1
+    wait_until(lambda: figure(short.metrics(), "merlin_http_connections") == 0)
 
 
 def test_a_second_call_that_is_half_sent_is_ended_too(short):
@@ -197,7 +202,7 @@ def test_a_body_that_comes_steadily_may_take_longer_than_one_that_does_not(short
 
 def test_an_answer_that_nobody_takes_is_ended(short):
     with short.connect(HELLO.replace(b"/ ", b"/endless ")):
-        wait_until(lambda: 'ended_total{reason="answer"} 1\n' in short.metrics())
+        wait_until(lambda: ended(short, "answer") == 1)
         wait_until(lambda: len(short.connections) == 0)
 
 
@@ -209,7 +214,7 @@ def test_one_address_has_so_many_connections_and_others_have_theirs(small):
         refused = small.told(source="127.0.0.2")
         assert refused.startswith(b"HTTP/1.1 503 ")
         assert small.told(HELLO, source="127.0.0.3").endswith(b"0")
-        assert 'ended_total{reason="address"} 1\n' in small.metrics()
+        assert ended(small, "address") == 1
     wait_until(lambda: len(small.connections) == 0)
     assert small.told(HELLO, source="127.0.0.2").endswith(b"0")
 
@@ -220,7 +225,7 @@ def test_where_all_connections_are_held_the_longest_half_open_one_gives_way(smal
         wait_until(lambda: len(small.connections) == 8)
         assert small.told(HELLO).endswith(b"0")
         assert rest_of(waiting[0]).startswith(b"HTTP/1.1 408 ")
-        assert 'ended_total{reason="total"} 1\n' in small.metrics()
+        assert ended(small, "total") == 1
 
 
 def test_who_is_being_answered_gives_way_to_nobody(small):

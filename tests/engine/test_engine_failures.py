@@ -10,6 +10,7 @@ from contextlib import suppress
 import openai
 import pytest
 from engine_world import KEY, engine_in_thread
+from figures import figure
 from holding_engine import held, holding_engine
 from small_disk import small_disk
 from waiting import wait_until
@@ -160,7 +161,12 @@ def test_an_upload_that_breaks_off_leaves_nothing(tmp_path):
         with socket.create_connection(("127.0.0.1", desk.port)) as line:
             line.sendall("\r\n".join([*head, "", "--x\r\n"]).encode())
         url = f"http://127.0.0.1:{desk.port}/metrics"
-        wait_until(lambda: 'method="POST",code="400"' in desk.client._client.get(url).text)
+        refused = {"method": "POST", "code": "400"}
+        wait_until(
+            lambda: figure(
+                desk.client._client.get(url).text, "merlin_engine_calls_total", **refused
+            )
+        )
         assert desk.client.files.list().data == []
         assert list((tmp_path / "files").iterdir()) == []
 

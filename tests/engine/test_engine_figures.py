@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import httpx
 import pytest
+from figures import figure
 from page_world import BASE, SHOWN, pages_in_thread
 from waiting import longest, wait_until
 
@@ -15,37 +14,36 @@ MIB = 2**20
 
 
 @pytest.fixture(scope="module")
-def figures(tmp_path_factory):
-    """The samples of an engine that has jobs in every state and was asked once."""
+def page(tmp_path_factory):
+    """The metrics of an engine that has jobs in every state and was asked once."""
     with pages_in_thread(tmp_path_factory.mktemp("figures")) as pages:
         wait_until(lambda: len(pages.desk.losses(pages.jobs["running"])) >= SHOWN)
         pages.desk.ask("recall")
-        page = httpx.get(f"{pages.address}/metrics", timeout=longest()).text
-    return dict(re.findall(r"^(merlin_engine_\S+) (\S+)$", page, re.MULTILINE))
+        return httpx.get(f"{pages.address}/metrics", timeout=longest()).text
 
 
 @pytest.mark.functional
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "labels", "value"),
     [
-        ('jobs{status="running"}', "1"),
-        (f'base_jobs{{base="{BASE}",status="failed"}}', "1"),
-        (f'training_tokens_per_second{{base="{BASE}"}}', "1240"),
-        ('questions{base="recall",state="waiting"}', "0"),
-        ('tokens_total{base="recall",kind="prompt"}', "4"),
-        ('models_loaded{base="recall"}', "0"),
-        ("webhooks_waiting", "0"),
+        ("jobs", {"status": "running"}, 1),
+        ("base_jobs", {"base": BASE, "status": "failed"}, 1),
+        ("training_tokens_per_second", {"base": BASE}, 1240),
+        ("questions", {"base": "recall", "state": "waiting"}, 0),
+        ("tokens_total", {"base": "recall", "kind": "prompt"}, 4),
+        ("models_loaded", {"base": "recall"}, 0),
+        ("webhooks_waiting", {}, 0),
     ],
 )
-def test_engine_exposes(figures, name, value):
-    assert figures[f"merlin_engine_{name}"] == value
+def test_engine_exposes(page, name, labels, value):
+    assert figure(page, f"merlin_engine_{name}", **labels) == value
 
 
 @pytest.mark.functional
-def test_engine_exposes_what_it_takes_of_the_machine(figures):
-    assert float(figures["merlin_engine_memory_bytes"]) > 10 * MIB
-    assert float(figures["merlin_engine_models_bytes"]) >= 4 * 4096
-    assert float(figures["merlin_engine_disk_free_bytes"]) > 0
+def test_engine_exposes_what_it_takes_of_the_machine(page):
+    assert figure(page, "merlin_engine_memory_bytes") > 10 * MIB
+    assert figure(page, "merlin_engine_models_bytes") >= 4 * 4096
+    assert figure(page, "merlin_engine_disk_free_bytes") > 0
 
 
 @pytest.mark.unit

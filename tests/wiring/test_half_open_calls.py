@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 
 import httpx
 import pytest
+from figures import figure
 from waiting import longest, wait_until
 
 from merlin.core.server import free_ports
@@ -68,8 +69,6 @@ def test_half_open_requests_do_not_end_a_server(verb, half, tmp_path):
             connection.sendall(HALF[half])
         assert is_well(port)
         figures = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=longest()).text
-    (line,) = [
-        line for line in figures.splitlines() if 'connections_ended_total{reason="total"}' in line
-    ]
-    assert int(line.rpartition(" ")[2]) > 0
+    prefix = "merlin_http" if verb == "api" else "merlin_engine"
+    assert figure(figures, f"{prefix}_connections_ended_total", reason="total") > 0
     assert "connections ended" in (tmp_path / "log").read_text("utf-8")

@@ -19,6 +19,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -31,135 +32,106 @@ from merlin.api.rest.views import said
 from merlin.api.schema import Shape
 from merlin.api.services import ApiServices, Picture, Pipeline
 from merlin.core.errors import MerlinError
-from merlin.core.exposition import MEDIA_TYPE, Family, Sample, exposed, metric_name
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger, redact
+from merlin.core.metrics import (
+    Sample,
+    counter,
+    gauge,
+    metric_name,
+    metrics_page,
+)
 from merlin.db.notices import ADMINS
 from merlin.training.models import Serving
 from merlin.training.policy import month_start
 
 STATUSES = frozenset({"success", "error", "noop"})
 FORGET_AFTER_S = 86_400.0
+_NO_LABELS: dict[str, str] = {}
 
 
-def families(
+def metrics_of(
     picture: Picture, traffic: Traffic, now: datetime, *, database_is_up: bool = True
-) -> list[Family]:
+) -> list[Metric]:
     """Return everything that /metrics shows."""
     heard = [
         beat for beat in picture.heartbeats if (now - beat.at).total_seconds() < FORGET_AFTER_S
     ]
+    is_up = (database_is_up, _NO_LABELS)
+    queues = ((depth, {"queue": name}) for name, depth in sorted(picture.queues.items()))
+    jobs = ((count, {"state": state}) for state, count in sorted(picture.jobs.items()))
     return [
-        Family(
-            "merlin_database_up",
-            "gauge",
-            "1 while the database answers the api.",
-            [Sample(database_is_up)],
-        ),
-        *_process_families(heard, now),
-        *_said(beat for beat in heard if beat.is_alive(now)),
-        Family(
-            "merlin_queue_depth",
-            "gauge",
-            "What waits in each queue.",
-            [Sample(depth, {"queue": name}) for name, depth in sorted(picture.queues.items())],
-        ),
-        Family(
-            "merlin_jobs",
-            "gauge",
-            "Fine-tune jobs by state.",
-            [Sample(count, {"state": state}) for state, count in sorted(picture.jobs.items())],
-        ),
-        *_serving(picture.serving),
-        _requests(traffic),
-        _hooks_refused(traffic),
+        gauge("merlin_database_up", "1 while the database answers the api.", is_up),
+        *_of_processes(heard, now),
+        *_of_heartbeats(beat for beat in heard if beat.is_alive(now)),
+        gauge("merlin_queue_depth", "What waits in each queue.", *queues),
+        gauge("merlin_jobs", "Fine-tune jobs by state.", *jobs),
+        *_of_serving(picture.serving),
+        *_of_traffic(traffic),
     ]
 
 
-def _process_families(beats: Sequence[Heartbeat], now: datetime) -> Iterable[Family]:
-    yield Family(
-        "merlin_process_up",
-        "gauge",
-        "1 while a process speaks, 0 once it has been silent for ten seconds.",
-        [Sample(beat.is_alive(now), _of(beat)) for beat in beats],
-    )
-    yield Family(
-        "merlin_process_start_seconds",
-        "gauge",
-        "When a process began, in seconds since 1970.",
-        [Sample(beat.since.timestamp(), _of(beat)) for beat in beats],
-    )
-    yield Family(
-        "merlin_heartbeat_seconds",
-        "gauge",
-        "When a process spoke last, in seconds since 1970.",
-        [Sample(beat.at.timestamp(), _of(beat)) for beat in beats],
-    )
+def _of_processes(beats: Sequence[Heartbeat], now: datetime) -> Iterable[Metric]:
+    about = "1 while a process speaks, 0 once it has been silent for ten seconds."
+    up = ((beat.is_alive(now), _labels(beat)) for beat in beats)
+    yield gauge("merlin_process_up", about, *up)
+    about = "When a process began, in seconds since 1970."
+    began = ((beat.since.timestamp(), _labels(beat)) for beat in beats)
+    yield gauge("merlin_process_start_seconds", about, *began)
+    about = "When a process spoke last, in seconds since 1970."
+    spoke = ((beat.at.timestamp(), _labels(beat)) for beat in beats)
+    yield gauge("merlin_heartbeat_seconds", about, *spoke)
 
 
-def _said(beats: Iterable[Heartbeat]) -> Iterable[Family]:
-    samples: dict[tuple[str, str], list[Sample]] = defaultdict(list)
+def _of_heartbeats(beats: Iterable[Heartbeat]) -> Iterable[Metric]:
+    counters: dict[str, list[Sample]] = defaultdict(list)
+    gauges: dict[str, list[Sample]] = defaultdict(list)
     for beat in beats:
-        for counter, count in beat.counters.items():
-            noun, _, status = counter.rpartition("_")
+        for figure, value in beat.counters.items():
+            noun, _, status = figure.rpartition("_")
             if noun and status in STATUSES:
-                key = metric_name("merlin", noun, "total"), "counter"
-                samples[key].append(Sample(count, {**_of(beat), "status": status}))
+                labels = {**_labels(beat), "status": status}
+                counters[metric_name("merlin", noun, "total")].append((value, labels))
             else:
-                key = metric_name("merlin", beat.process, counter), "gauge"
-                samples[key].append(Sample(count, _of(beat)))
-    for name, kind in sorted(samples):
-        yield Family(name, kind, "Told by the process itself.", samples[name, kind])
+                name = metric_name("merlin", beat.process, figure)
+                gauges[name].append((value, _labels(beat)))
+    for make, found in ((counter, counters), (gauge, gauges)):
+        for name, samples in sorted(found.items()):
+            yield make(name, "Told by the process itself.", *samples)
 
 
-def _of(beat: Heartbeat) -> dict[str, str]:
+def _labels(beat: Heartbeat) -> dict[str, str]:
     return {"process": beat.process, "host": beat.host}
 
 
-def _serving(models: Sequence[Serving]) -> Iterable[Family]:
-    yield Family(
-        "merlin_serving_model",
-        "gauge",
-        "1 for the model that serves each dataset.",
-        [
-            Sample(
-                1,
-                {
-                    "dataset": one.dataset,
-                    "model": one.model.model_id,
-                    "build": one.model.build_version,
-                },
-            )
-            for one in models
-        ],
+def _of_serving(models: Sequence[Serving]) -> Iterable[Metric]:
+    serving = (
+        (
+            1,
+            {
+                "dataset": one.dataset,
+                "model": one.model.model_id,
+                "build": one.model.build_version,
+            },
+        )
+        for one in models
     )
-    yield Family(
-        "merlin_serving_since_seconds",
-        "gauge",
-        "When the serving model took over, in seconds since 1970.",
-        [Sample(one.since.timestamp(), {"dataset": one.dataset}) for one in models],
-    )
+    yield gauge("merlin_serving_model", "1 for the model that serves each dataset.", *serving)
+    about = "When the serving model took over, in seconds since 1970."
+    since = ((one.since.timestamp(), {"dataset": one.dataset}) for one in models)
+    yield gauge("merlin_serving_since_seconds", about, *since)
 
 
-def _requests(traffic: Traffic) -> Family:
-    return Family(
-        "merlin_http_requests_total",
-        "counter",
-        "Calls that this api process has answered.",
-        [
-            Sample(count, {"method": method, "route": route, "status": str(status)})
-            for (method, route, status), count in sorted(traffic.counts.items())
-        ],
+def _of_traffic(traffic: Traffic) -> Iterable[Metric]:
+    calls = (
+        (count, {"method": method, "route": route, "status": str(status)})
+        for (method, route, status), count in sorted(traffic.counts.items())
     )
-
-
-def _hooks_refused(traffic: Traffic) -> Family:
-    return Family(
-        "merlin_hooks_refused_total",
-        "counter",
-        "Calls of hooks refused for their secret or for where they come from.",
-        [Sample(count, {"hook": hook}) for hook, count in sorted(traffic.hooks_refused.items())],
-    )
+    about = "Calls that this api process has answered."
+    yield counter("merlin_http_requests_total", about, *calls)
+    refused = ((count, {"hook": hook}) for hook, count in sorted(traffic.hooks_refused.items()))
+    about = "Calls of hooks refused for their secret or for where they come from."
+    yield counter("merlin_hooks_refused_total", about, *refused)
 
 
 office_router = APIRouter(prefix="/api", tags=["office"])
@@ -454,7 +426,7 @@ async def metrics(request: Request) -> Response:
         is_up = True
     except (MerlinError, TimeoutError):
         picture, is_up = Picture(), False
-    page = families(picture, state.traffic, state.services.clock(), database_is_up=is_up)
-    page += state.services.connections.families("merlin", "http")
-    page += state.bodies.families("merlin", "http")
-    return PlainTextResponse(exposed(page), media_type=MEDIA_TYPE)
+    told = metrics_of(picture, state.traffic, state.services.clock(), database_is_up=is_up)
+    told += state.services.connections.metrics("merlin", "http")
+    told += state.bodies.metrics("merlin", "http")
+    return Response(metrics_page(told), media_type=CONTENT_TYPE_PLAIN_0_0_4)

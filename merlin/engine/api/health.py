@@ -1,24 +1,20 @@
-"""/healthz, /readyz and /metrics of the engine.
-
-Figures: what the engine exposes to Prometheus, by topic.
-
-/healthz, /readyz, /metrics: for those who watch the engine; they need no key.
-"""
+"""/healthz, /readyz and /metrics of the engine, for those who watch it; they need no key."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 
-from merlin.core.exposition import MEDIA_TYPE, Family, Sample, exposed
+from merlin.core.metrics import Sample, counter, gauge, metrics_page
 from merlin.engine.bases import RECALL
 from merlin.engine.context import Engine, engine_of
 from merlin.engine.jobs import RUNNING
-from merlin.engine.pages.machine import Gpu, Use
+from merlin.engine.pages.machine import Use
 from merlin.engine.pages.page import machine_of
 from merlin.engine.status import job_facts
 
@@ -26,101 +22,81 @@ Calls = Mapping[tuple[str, int], int]
 Figures = Mapping[str, Mapping[str, float]]
 
 
-def families(engine: Engine, calls: Calls, use: Use) -> Iterator[Family]:
+def metrics_of(engine: Engine, calls: Calls, use: Use) -> Iterator[Metric]:
     """Yield everything there is to watch; reads the database."""
     yield from _of_jobs(engine)
-    yield _of_calls(calls)
+    by_call = (
+        (n, {"method": method, "code": str(code)}) for (method, code), n in sorted(calls.items())
+    )
+    yield counter("merlin_engine_calls_total", "Calls that this engine has answered.", *by_call)
     yield from _of_answers(dict(engine.desk.figures()))
     yield from _of_machine(use)
-    yield from _of_webhooks(engine)
+    waiting = engine.courier.outbox.figures()["waiting"]
+    about = "Webhook deliveries that nobody has taken yet."
+    yield gauge("merlin_engine_webhooks_waiting", about, (waiting, {}))
 
 
-def _of_jobs(engine: Engine) -> Iterator[Family]:
+def _of_jobs(engine: Engine) -> Iterator[Metric]:
     jobs = engine.shelves.jobs
-    by_state = [Sample(n, {"status": status}) for status, n in jobs.counts().items()]
-    yield Family("merlin_engine_jobs", "gauge", "Fine-tune jobs by state.", by_state)
-    by_base = [
-        Sample(n, {"base": base, "status": status})
+    by_state = ((n, {"status": status}) for status, n in jobs.counts().items())
+    yield gauge("merlin_engine_jobs", "Fine-tune jobs by state.", *by_state)
+    by_base = (
+        (n, {"base": base, "status": status})
         for (base, status), n in sorted(jobs.counts_by_base().items())
-    ]
-    yield Family("merlin_engine_base_jobs", "gauge", "Fine-tune jobs by base and state.", by_base)
+    )
+    yield gauge("merlin_engine_base_jobs", "Fine-tune jobs by base and state.", *by_base)
     pace: Counter[str] = Counter()
     for job in jobs.waiting(RUNNING):
         pace[job.order.base] += round(job_facts(engine.shelves, job).pace)
-    told = [Sample(n, {"base": base}) for base, n in sorted(pace.items())]
+    told = ((n, {"base": base}) for base, n in sorted(pace.items()))
     about = "Tokens a second that running jobs learn from."
-    yield Family("merlin_engine_training_tokens_per_second", "gauge", about, told)
+    yield gauge("merlin_engine_training_tokens_per_second", about, *told)
 
 
-def _of_calls(calls: Calls) -> Family:
-    by_call = [
-        Sample(n, {"method": method, "code": str(code)})
-        for (method, code), n in sorted(calls.items())
+def _of_answers(figures: Figures) -> Iterator[Metric]:
+    recall = figures.get(RECALL, {})
+    by_known = [
+        (recall.get("known", 0), {"known": "true"}),
+        (recall.get("unknown", 0), {"known": "false"}),
     ]
-    about = "Calls that this engine has answered."
-    return Family("merlin_engine_calls_total", "counter", about, by_call)
-
-
-def _of_answers(figures: Figures) -> Iterator[Family]:
-    by_known = _of(figures.get(RECALL, {}), "known", {"true": "known", "false": "unknown"})
     about = "Questions to recall by whether the model knew an answer."
-    yield Family("merlin_engine_answers_total", "counter", about, by_known)
+    yield counter("merlin_engine_answers_total", about, *by_known)
     questions = _each(figures, "state", {"running": "running", "waiting": "waiting"})
     about = "Questions being answered and in the queue, by base."
-    yield Family("merlin_engine_questions", "gauge", about, questions)
+    yield gauge("merlin_engine_questions", about, *questions)
     tokens = {"prompt": "prompt_tokens", "completion": "completion_tokens"}
     about = "Tokens read in questions and made in answers, by base."
-    yield Family("merlin_engine_tokens_total", "counter", about, _each(figures, "kind", tokens))
-    loaded = [Sample(told.get("adapters", 0), {"base": base}) for base, told in figures.items()]
-    yield Family("merlin_engine_models_loaded", "gauge", "Tuned models in memory.", loaded)
-    restarts = [
-        Sample(told["restarts"], {"base": base})
-        for base, told in figures.items()
-        if "restarts" in told
-    ]
+    yield counter("merlin_engine_tokens_total", about, *_each(figures, "kind", tokens))
+    loaded = ((told.get("adapters", 0), {"base": base}) for base, told in figures.items())
+    yield gauge("merlin_engine_models_loaded", "Tuned models in memory.", *loaded)
+    restarts = (
+        (told["restarts"], {"base": base}) for base, told in figures.items() if "restarts" in told
+    )
     about = "Starts anew of a base's process after it died."
-    yield Family("merlin_engine_restarts_total", "counter", about, restarts)
+    yield counter("merlin_engine_restarts_total", about, *restarts)
 
 
-def _of_machine(use: Use) -> Iterator[Family]:
+def _of_machine(use: Use) -> Iterator[Metric]:
     if use.own is not None:
         about = "Memory of the engine and its children."
-        yield Family("merlin_engine_memory_bytes", "gauge", about, [Sample(use.own)])
-    yield Family(
-        "merlin_engine_models_bytes", "gauge", "Disk that models take.", [Sample(use.models)]
-    )
+        yield gauge("merlin_engine_memory_bytes", about, (use.own, {}))
+    yield gauge("merlin_engine_models_bytes", "Disk that models take.", (use.models, {}))
     about = "Free room on the engine's disk."
-    yield Family("merlin_engine_disk_free_bytes", "gauge", about, [Sample(use.disk_free)])
-    yield from _of_gpus(use.gpus)
+    yield gauge("merlin_engine_disk_free_bytes", about, (use.disk_free, {}))
+    gpus = [({"gpu": str(number), "name": gpu.name}, gpu) for number, gpu in enumerate(use.gpus)]
+    used = ((gpu.used, labels) for labels, gpu in gpus)
+    total = ((gpu.total, labels) for labels, gpu in gpus)
+    busy = ((gpu.share / 100, labels) for labels, gpu in gpus)
+    yield gauge("merlin_engine_gpu_memory_used_bytes", "GPU memory in use.", *used)
+    yield gauge("merlin_engine_gpu_memory_bytes", "GPU memory.", *total)
+    yield gauge("merlin_engine_gpu_busy_ratio", "Share of time a GPU works.", *busy)
 
 
-def _of_gpus(gpus: Sequence[Gpu]) -> Iterator[Family]:
-    named = [({"gpu": str(number), "name": gpu.name}, gpu) for number, gpu in enumerate(gpus)]
-    used = [Sample(gpu.used, names) for names, gpu in named]
-    total = [Sample(gpu.total, names) for names, gpu in named]
-    busy = [Sample(gpu.share / 100, names) for names, gpu in named]
-    yield Family("merlin_engine_gpu_memory_used_bytes", "gauge", "GPU memory in use.", used)
-    yield Family("merlin_engine_gpu_memory_bytes", "gauge", "GPU memory.", total)
-    yield Family("merlin_engine_gpu_busy_ratio", "gauge", "Share of time a GPU works.", busy)
-
-
-def _of_webhooks(engine: Engine) -> Iterator[Family]:
-    waiting = [Sample(engine.courier.outbox.figures()["waiting"])]
-    about = "Webhook deliveries that nobody has taken yet."
-    yield Family("merlin_engine_webhooks_waiting", "gauge", about, waiting)
-
-
-def _each(figures: Figures, label: str, names: Mapping[str, str]) -> list[Sample]:
-    """Return samples of every base, told apart by `label`; what a base does not tell is 0."""
-    return [
-        Sample(told.get(name, 0), {"base": base, label: value})
-        for base, told in figures.items()
-        for value, name in names.items()
-    ]
-
-
-def _of(told: Mapping[str, float], label: str, names: Mapping[str, str]) -> list[Sample]:
-    return [Sample(told.get(name, 0), {label: value}) for value, name in names.items()]
+def _each(figures: Figures, label: str, names: Mapping[str, str]) -> Iterator[Sample]:
+    """Yield samples of every base, told apart by `label`; what a base does not tell is 0."""
+    for base, told in figures.items():
+        for value, name in names.items():
+            yield told.get(name, 0), {"base": base, label: value}
 
 
 router = APIRouter()
@@ -147,8 +123,8 @@ def metrics(request: Request) -> Response:
     use = machine_of(request).use()
     state = request.app.state
     told = [
-        *families(engine_of(request), state.calls, use),
-        *state.connections.families("merlin", "engine"),
-        *state.bodies.families("merlin", "engine"),
+        *metrics_of(engine_of(request), state.calls, use),
+        *state.connections.metrics("merlin", "engine"),
+        *state.bodies.metrics("merlin", "engine"),
     ]
-    return PlainTextResponse(exposed(told), media_type=MEDIA_TYPE)
+    return Response(metrics_page(told), media_type=CONTENT_TYPE_PLAIN_0_0_4)
