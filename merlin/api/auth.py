@@ -121,14 +121,14 @@ async def checked(request: Request, guess: PasswordCheck) -> Account:
     whose = f"{name} {digest(guess.browser) if is_known else ''}"
     network, now = network_of(request.scope), gate.clock()
     _wait(gate, whose, network, now)
-    gate.names.failed(whose, now)
-    gate.addresses.failed(network, now)
+    gate.names.add_failure(whose, now)
+    gate.addresses.add_failure(network, now)
     stored = account.password if account else ""
     is_right = await gate.apart(lambda: matches(stored, guess.password))
     if account is None or not is_right:
         raise Problem(HTTPStatus.UNAUTHORIZED, "wrong-password")
-    gate.names.passed(whose)
-    gate.addresses.right(network)
+    gate.names.forget(whose)
+    gate.addresses.remove_failure(network)
     return account
 
 

@@ -8,8 +8,7 @@ Who calls is known before a route has looked: by what it sent in an earlier call
 That is looked up again once a minute, so what was revoked is nobody's from then on; where a route
 finds it revoked, at once. A page that had not changed (304) costs nothing.
 
-A leaky bucket holds a minute's worth of calls and leaks evenly. What is kept of it is the moment at
-which it will be empty, so an empty bucket need not be kept at all.
+A bucket holds a minute's worth of calls and fills evenly.
 
 `Entrance` is by what people may sign in, `LoginThrottle` what one process remembers of those who
 try.
@@ -31,13 +30,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.account.openid import Issuer
 from merlin.account.sign_ins import PRODUCTION
-from merlin.account.throttle import Throttle
 from merlin.api.problems import Problem, answer
 from merlin.core.connections import network_of_host
 from merlin.core.errors import MerlinError
+from merlin.core.rate_limit import Throttle, TokenBucket, TokenBuckets
 
 WINDOW_S = 60.0
-MOST = 50_000
 # Sums of sixtieths are not exact.
 _TINY_S = 1e-6
 
@@ -54,10 +52,15 @@ class Policy:
 class Charge:
     """One call as it was counted; `wait_s` over 0: it was refused, and may come again then."""
 
-    key: Hashable
+    bucket: TokenBucket
     policy: Policy
     due_s: float
     wait_s: float = 0.0
+
+    def give_back(self) -> None:
+        """Uncount the call."""
+        self.bucket.give_back()
+        self.due_s -= WINDOW_S / self.policy.per_min
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Return what tells a program how much is left (draft-ietf-httpapi-ratelimit-headers)."""
@@ -69,40 +72,11 @@ class Charge:
         ]
 
 
-class Limiter:
-    """The buckets of one process; times are seconds of any clock that never runs back."""
-
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
-        self._empty_at: dict[Hashable, float] = {}
-
-    def take(self, key: Hashable, policy: Policy, now: float) -> Charge:
-        """Count one call of `key`; a refused one is not counted."""
-        before = max(self._empty_at.get(key, now), now) - now
-        due_s = before + WINDOW_S / policy.per_min
-        wait_s = due_s - WINDOW_S
-        if wait_s > _TINY_S:
-            return Charge(key, policy, before, wait_s)
-        self._empty_at[key] = now + due_s
-        if len(self._empty_at) > self._most:
-            self._sweep(now)
-        return Charge(key, policy, due_s)
-
-    def give_back(self, charge: Charge) -> None:
-        """Uncount one call."""
-        step_s = WINDOW_S / charge.policy.per_min
-        if charge.key in self._empty_at:
-            self._empty_at[charge.key] -= step_s
-            charge.due_s -= step_s
-
-    def _sweep(self, now: float) -> None:
-        """Forget what is empty; and where a crowd fills all buckets, those that came first."""
-        full = {key: at for key, at in self._empty_at.items() if at > now}
-        surplus = max(len(full) - self._most // 2, 0)
-        self._empty_at = dict(list(full.items())[surplus:])
-
-    def __len__(self) -> int:
-        return len(self._empty_at)
+def charge_call(buckets: TokenBuckets, key: Hashable, policy: Policy, now: float) -> Charge:
+    """Count one call of `key`; a refused one is not counted."""
+    bucket = buckets.get(key, policy.per_min / WINDOW_S, policy.per_min, now)
+    wait_s = bucket.take(now)
+    return Charge(bucket, policy, bucket.full_in_s(now), wait_s)
 
 
 T = TypeVar("T")
@@ -144,13 +118,13 @@ class LoginThrottle:
         self.clock = clock
         self.names = Throttle()
         self.addresses = Throttle(free=FREE_AT_ADDRESS)
-        self._starts = Limiter()
+        self._starts = TokenBuckets()
         self._lane = asyncio.Lock()
         self._waiting = 0
 
     def start(self, network: str, now: float) -> None:
         """Count a login that a browser asks for. Raises Problem 429."""
-        charge = self._starts.take(network, STARTS, now)
+        charge = charge_call(self._starts, network, STARTS, now)
         if charge.wait_s > 0:
             raise too_many(charge.wait_s)
 
@@ -195,7 +169,7 @@ class Limits:
         self._person = Policy("person", allowed.person_per_min)
         self._pages = Policy("page", allowed.anonymous_per_min * _PAGES)
         self._is_on = bool(allowed.anonymous_per_min or allowed.person_per_min)
-        self._limiter = Limiter()
+        self._buckets = TokenBuckets()
         self._known: dict[int, tuple[int, float]] = {}
 
     def charge(self, scope: Scope, now: float) -> Charge | None:
@@ -230,7 +204,7 @@ class Limits:
         theirs = self._take(user_id, self._person, self.clock())
         # Who sends something else each time, to be new each time, uses up their address's calls.
         if theirs is None or theirs.wait_s <= 0:
-            self._limiter.give_back(charge)
+            charge.give_back()
             scope["state"][_IS_IN_STATE] = theirs
 
     def forget(self, scope: Scope) -> None:
@@ -239,16 +213,12 @@ class Limits:
             return
         charge: Charge | None = scope["state"].get(_IS_IN_STATE)
         if charge is not None and charge.policy is self._person:
-            self._limiter.give_back(charge)
+            charge.give_back()
             address = "api", network_of(scope)
             scope["state"][_IS_IN_STATE] = self._take(address, self._anonymous, self.clock())
 
-    def give_back(self, charge: Charge) -> None:
-        """Uncount a call that cost next to nothing."""
-        self._limiter.give_back(charge)
-
     def _take(self, key: Hashable, policy: Policy, now: float) -> Charge | None:
-        return self._limiter.take(key, policy, now) if policy.per_min else None
+        return charge_call(self._buckets, key, policy, now) if policy.per_min else None
 
 
 class LimitsLayer:
@@ -288,7 +258,7 @@ class LimitsLayer:
                 now: Charge | None = state[_IS_IN_STATE]
                 if now is not None:
                     if message["status"] == HTTPStatus.NOT_MODIFIED:
-                        self._limits.give_back(now)
+                        now.give_back()
                     message["headers"] = [*message["headers"], *now.headers()]
             await send(message)
 

@@ -4,9 +4,6 @@ Three classes of requests. `URGENT` (answers to queries, which have a deadline) 
 `FINAL` waits for its turn and, after a 429, exactly as long as Telegram said. `PROGRESS` (edits of
 an answer that is being written) never waits: near a limit it gives way by raising `GaveWay`.
 Source of the limits: grammY "Scaling Up IV", python-telegram-bot `FloodLimit`.
-
-A token bucket is the generic cell rate algorithm: one number is kept, the moment at which the
-bucket is full again. Source: ITU-T I.371, "virtual scheduling".
 """
 
 from __future__ import annotations
@@ -22,41 +19,14 @@ from telegram.error import RetryAfter, TelegramError
 from telegram.ext import BaseRateLimiter
 
 from merlin.core.log import get_logger
-
-
-class TokenBucket:
-    """`per_s` a second on the long run, at most `burst` at once; `per_s` 0 lifts the limit."""
-
-    __slots__ = ("_burst", "_full_at", "_gap_s")
-
-    def __init__(self, per_s: float, burst: float) -> None:
-        self._gap_s = 1 / per_s if per_s > 0 else 0.0
-        self._burst = burst
-        self._full_at = 0.0
-
-    def take(self, now: float) -> float:
-        """Reserve the next place; return how many seconds from `now` it is."""
-        wait = self._left_until_full(now) - (self._burst - 1) * self._gap_s
-        self._full_at = max(self._full_at, now) + self._gap_s
-        return max(0.0, wait)
-
-    def room(self, now: float) -> bool:
-        """Return whether two places are free: one to take, one that stays for a final edit."""
-        spare = min(2.0, self._burst)
-        return self._left_until_full(now) <= (self._burst - spare) * self._gap_s
-
-    def is_full(self, now: float) -> bool:
-        """Return whether nothing has been taken that is not back."""
-        return self._full_at <= now
-
-    def _left_until_full(self, now: float) -> float:
-        return max(0.0, self._full_at - now)
-
+from merlin.core.rate_limit import TokenBucket
 
 log = get_logger(__name__)
 
 PRIVATE_BURST = 3
 GROUP_BURST = 3
+# A progress edit takes one place, and one stays for a final edit.
+_SPARE = 2.0
 MOST_CHATS = 4096
 
 
@@ -92,7 +62,7 @@ class Chat:
 
     def is_idle(self, now: float) -> bool:
         """Return whether forgetting this chat changes nothing."""
-        return self.bucket.is_full(now) and self.cool_until <= now
+        return not self.bucket.full_in_s(now) and self.cool_until <= now
 
 
 class RateLimiter(BaseRateLimiter[SendClass]):
@@ -142,17 +112,17 @@ class RateLimiter(BaseRateLimiter[SendClass]):
     async def _turn(self, chat: Chat, lane: SendClass) -> None:
         now = _now()
         if lane is SendClass.PROGRESS:
-            near = chat.cool_until > now or not (chat.bucket.room(now) and self._overall.room(now))
-            if near:
+            buckets = chat.bucket, self._overall
+            if chat.cool_until > now or not all(each.has(_SPARE, now) for each in buckets):
                 raise GaveWay("a limit is near")
-            chat.bucket.take(now)
-            self._overall.take(now)
+            for each in buckets:
+                each.reserve(now)
             return
-        await _sleep_until(now + chat.bucket.take(now))
+        await _sleep_until(now + chat.bucket.reserve(now))
         while chat.cool_until > _now():
             await _sleep_until(chat.cool_until)
         now = _now()
-        await _sleep_until(now + self._overall.take(now))
+        await _sleep_until(now + self._overall.reserve(now))
 
     def _cool(self, chat: Chat, chat_id: str, flood: RetryAfter) -> None:
         wait = flood.retry_after

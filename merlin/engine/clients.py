@@ -18,9 +18,10 @@ from datetime import datetime
 
 from merlin.core.clock import Clock, utc_now
 from merlin.core.errors import NotFound, Refused
+from merlin.core.rate_limit import TokenBuckets
 from merlin.engine.database import Row, Rows
 from merlin.engine.jobs import AT_WORK, PAUSED
-from merlin.engine.limits import Bucket, Limits, TooMany, headers_of, until_midnight_s
+from merlin.engine.limits import MINUTE_S, Limits, TooMany, headers_of, until_midnight_s
 from merlin.engine.refusal import Refusal
 
 PREFIX = "mre_"
@@ -80,7 +81,7 @@ class Clients:
     def __init__(self, rows: Rows, clock: Clock = utc_now) -> None:
         self._rows = rows
         self._clock = clock
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets = TokenBuckets()
         self._lock = threading.Lock()
         self._held: Counter[str] = Counter()
         self._settling = threading.Lock()
@@ -138,11 +139,9 @@ class Clients:
             return {}
         now = time.monotonic()
         with self._lock:
-            bucket = self._buckets.get(client.client_id)
-            if bucket is None or bucket.size != size:
-                bucket = self._buckets[client.client_id] = Bucket(size, size, now)
+            bucket = self._buckets.get((client.client_id, size), size / MINUTE_S, size, now)
             again_in_s = bucket.take(now)
-            headers = headers_of("requests", size, bucket.left, bucket.whole_in_s)
+            headers = headers_of("requests", size, bucket.left(now), bucket.full_in_s(now))
         if again_in_s:
             words = f"Rate limit reached: {size} requests a minute. Ask again a little later."
             raise TooMany(words, "requests", again_in_s, headers)

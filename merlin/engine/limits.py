@@ -40,29 +40,6 @@ class TooMany(Refusal):
         self.headers = {**(told or {}), "retry-after": str(max(1, math.ceil(again_in_s)))}
 
 
-@dataclass(slots=True)
-class Bucket:
-    """Calls that may be made now: `size` at once, and as many more in each minute."""
-
-    size: int
-    left: float
-    at: float
-
-    def take(self, now: float) -> float:
-        """Take one call; return 0, or in how many seconds there will be one. `now` in seconds."""
-        self.left = min(self.size, self.left + (now - self.at) * self.size / MINUTE_S)
-        self.at = now
-        if self.left < 1:
-            return (1 - self.left) * MINUTE_S / self.size
-        self.left -= 1
-        return 0.0
-
-    @property
-    def whole_in_s(self) -> float:
-        """Return in how many seconds all of it is there again."""
-        return (self.size - self.left) * MINUTE_S / self.size
-
-
 def headers_of(kind: str, limit: int, left: float, whole_in_s: float) -> Mapping[str, str]:
     """Return the headers x-ratelimit-* of requests or tokens."""
     told = {"limit": limit, "remaining": max(0, int(left)), "reset": span(whole_in_s)}

@@ -16,7 +16,6 @@ from merlin.account.accounts import (
     own_name,
 )
 from merlin.account.sign_ins import agent_of, place_of
-from merlin.account.throttle import FORGOTTEN_S, Throttle, pause_s
 from merlin.core.errors import Refused
 
 pytestmark = pytest.mark.unit
@@ -119,44 +118,6 @@ def test_people_without_telegram_have_numbers_of_their_own():
     assert len(made) == 200
     assert all(FIRST_ID <= each <= LAST_ID and not is_of_telegram(each) for each in made)
     assert is_of_telegram(FIRST_ID - 1)
-
-
-def test_pauses_grow_and_end():
-    assert [pause_s(count) for count in (0, 4, 5, 6, 7, 12, 13, 14, 1000)] == [
-        *(0, 0, 1, 2, 4, 128, 256, 300, 300)
-    ]
-
-
-def test_failures_count_by_name_and_are_forgotten():
-    throttle = Throttle()
-    for _ in range(6):
-        throttle.failed("boris", 100.0)
-    assert throttle.wait_s("boris", 100.5) == 1.5
-    assert throttle.wait_s("anna", 100.5) == 0
-    assert throttle.wait_s("boris", 102.0) == 0
-    assert throttle.wait_s("boris", 100.0 + FORGOTTEN_S + 1) == 0
-    throttle.passed("boris")
-    assert throttle.wait_s("boris", 100.5) == 0
-
-
-def test_a_right_try_uncounts_itself_alone():
-    throttle = Throttle(free=2)
-    for _ in range(3):
-        throttle.failed("here", 0.0)
-    throttle.right("here")
-    assert throttle.wait_s("here", 0.0) == 1.0
-    throttle.right("here")
-    throttle.right("here")
-    throttle.right("here")
-    assert throttle.wait_s("here", 0.0) == 0
-
-
-def test_a_crowd_of_names_fills_no_memory():
-    throttle = Throttle(most=100)
-    for number in range(1000):
-        throttle.failed(f"name{number}", 0.0)
-    assert throttle.wait_s("name0", 0.0) == 0
-    assert len(throttle._failures) == 100
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,9 @@ from datetime import timedelta
 
 import pytest
 from bot_world import passed, run_jumping
-from hypothesis import given
-from hypothesis import strategies as st
 from telegram.error import RetryAfter
 
-from merlin.bot.rate_limiter import GaveWay, Limits, RateLimiter, SendClass, TokenBucket
+from merlin.bot.rate_limiter import GaveWay, Limits, RateLimiter, SendClass
 
 pytestmark = pytest.mark.unit
 
@@ -202,20 +200,3 @@ def test_idle_chats_are_forgotten():
         return len(limiter._chats)
 
     assert run_jumping(story()) < 4096
-
-
-@given(
-    per_s=st.floats(0.1, 50),
-    burst=st.integers(1, 10),
-    gaps=st.lists(st.floats(0, 5), min_size=1, max_size=40),
-)
-def test_a_bucket_never_lets_more_through_than_burst_and_pace(per_s, burst, gaps):
-    bucket = TokenBucket(per_s, burst)
-    now = 0.0
-    places = []
-    for gap in gaps:
-        now += gap
-        places.append(now + bucket.take(now))
-    for number, place in enumerate(places):
-        within = sum(place <= other <= place + 1 for other in places[number:])
-        assert within <= burst + per_s + 1

@@ -15,7 +15,8 @@ from page_world import BASE, MISSING, SHOWN, STEPS, pages_in_thread
 from PIL import Image
 from waiting import longest, wait_until
 
-from merlin.engine.pages.page import COOKIE, FREE_TRIES, HEADERS
+from merlin.core.rate_limit import FREE_TRIES
+from merlin.engine.pages.page import COOKIE, HEADERS
 
 pytestmark = pytest.mark.functional
 get, post = partial(httpx.get, timeout=longest()), partial(httpx.post, timeout=longest())
@@ -208,7 +209,7 @@ def test_who_tries_many_keys_waits(fresh):
             assert number == 0 or COOKIE not in browser.cookies
         # The first wait is of one second: by now it may be over, the one after many more is not.
         for _ in range(10):
-            fresh.desk.app.state.entrance.tries.wrong("127.0.0.1", time.monotonic())
+            fresh.desk.app.state.entrance.tries.add_failure("127.0.0.1", time.monotonic())
         late = send(KEY)
         assert late.status_code == 429
         assert int(late.headers["retry-after"]) >= 1

@@ -575,9 +575,9 @@ async def by_key(
         answer.headers["Retry-After"] = str(int(wait_s) + 1)
         return answer
     if not entrance.is_right(key.strip()):
-        entrance.tries.wrong(address, now)
+        entrance.tries.add_failure(address, now)
         return shown(visit, "sign_in.html", 401, next=back, wrong=visit.say("wrong-key"))
-    entrance.tries.right(address)
+    entrance.tries.forget(address)
     response = seen_other(back)
     entrance.open(request, response)
     return response

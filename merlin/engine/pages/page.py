@@ -36,6 +36,7 @@ from merlin.core.clock import in_zone
 from merlin.core.i18n import LANGUAGES, keys, number, text
 from merlin.core.log import get_logger
 from merlin.core.loopback import is_loopback
+from merlin.core.rate_limit import Throttle
 from merlin.core.web.assets import NEVER_KEPT, STATIC, WEB, Assets, own_address, packed, seen_other
 from merlin.core.web.browser import (
     LANGUAGE_COOKIE,
@@ -58,33 +59,6 @@ from merlin.engine.refusal import Refusal
 COOKIE = "merlin-engine"
 LASTS_S = 7 * 24 * 3600
 MOST_SESSIONS = 1000
-FREE_TRIES, LONGEST_WAIT_S = 5, 300.0
-MOST_ADDRESSES = 10_000
-
-
-@dataclass
-class Tries:
-    """Wrong keys by address: five are free, each further one doubles the wait."""
-
-    _wrong: OrderedDict[str, tuple[int, float]] = field(default_factory=OrderedDict)
-
-    def wait_s(self, address: str, now: float) -> float:
-        """Return how long the address has to wait before the next try."""
-        count, until = self._wrong.get(address, (0, 0.0))
-        return max(until - now, 0.0) if count >= FREE_TRIES else 0.0
-
-    def wrong(self, address: str, now: float) -> None:
-        """Note a wrong key."""
-        count = self._wrong.pop(address, (0, 0.0))[0] + 1
-        # Above that the power would be a number nobody waits for.
-        wait = min(2.0 ** min(count - FREE_TRIES, 20), LONGEST_WAIT_S)
-        self._wrong[address] = count, now + wait
-        if len(self._wrong) > MOST_ADDRESSES:
-            self._wrong.popitem(last=False)
-
-    def right(self, address: str) -> None:
-        """Forget what was wrong before."""
-        self._wrong.pop(address, None)
 
 
 @dataclass
@@ -92,7 +66,7 @@ class Entrance:
     """The door of one engine's pages; used by the loop that serves, never by two threads."""
 
     key: str = field(repr=False)
-    tries: Tries = field(default_factory=Tries)
+    tries: Throttle = field(default_factory=Throttle)
     _sessions: OrderedDict[str, float] = field(default_factory=OrderedDict, repr=False)
 
     def lets_in(self, request: Request) -> bool:

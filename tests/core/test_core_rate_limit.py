@@ -1,0 +1,124 @@
+"""Token buckets and throttles: how much fits, how long one waits, and that memory has an end."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from merlin.core.rate_limit import FORGOTTEN_S, FREE_TRIES, Throttle, TokenBucket, TokenBuckets
+
+pytestmark = pytest.mark.unit
+
+
+def test_a_minutes_worth_fits_at_once_and_comes_back_evenly():
+    bucket = TokenBucket(1.0, 60)
+    assert [bucket.take(0.0) for _ in range(61)] == [0.0] * 60 + [1.0]
+    assert (bucket.left(0.0), bucket.full_in_s(0.0)) == (0.0, 60.0)
+    assert (bucket.take(0.5), bucket.take(1.0), bucket.take(1.5)) == (0.5, 0.0, 0.5)
+    assert bucket.take(1000.0) == 0.0
+    assert (bucket.left(1000.0), bucket.full_in_s(1000.0)) == (59.0, 1.0)
+
+
+def test_what_was_refused_makes_nobody_wait_longer():
+    bucket = TokenBucket(1.0, 60)
+    for _ in range(500):
+        bucket.take(0.0)
+    assert bucket.take(1.01) == 0.0
+
+
+def test_sums_that_are_not_exact_refuse_nobody():
+    bucket = TokenBucket(7 / 60, 7)
+    assert [bucket.take(1e5) for _ in range(7)] == [0.0] * 7
+    assert bucket.take(1e5 + 60 / 7) == 0.0
+
+
+def test_without_a_limit_everything_is_let_through():
+    bucket = TokenBucket(0, 1)
+    assert {bucket.take(0.0) for _ in range(100)} == {0.0}
+    assert bucket.has(2, 0.0)
+
+
+def test_of_a_bucket_that_holds_one_no_second_is_asked():
+    bucket = TokenBucket(1.0, 1)
+    assert bucket.has(2, 0.0)
+    bucket.reserve(0.0)
+    assert not bucket.has(2, 0.5)
+    bucket.give_back()
+    assert bucket.has(2, 0.5)
+
+
+@given(
+    per_s=st.floats(0.1, 50),
+    burst=st.integers(1, 10),
+    gaps=st.lists(st.floats(0, 5), min_size=1, max_size=40),
+)
+def test_a_bucket_never_lets_more_through_than_burst_and_pace(per_s, burst, gaps):
+    bucket = TokenBucket(per_s, burst)
+    now = 0.0
+    places = []
+    for gap in gaps:
+        now += gap
+        places.append(now + bucket.reserve(now))
+    for number, place in enumerate(places):
+        within = sum(place <= other <= place + 1 for other in places[number:])
+        assert within <= burst + per_s + 1
+
+
+def test_one_does_not_use_up_anothers():
+    buckets = TokenBuckets()
+    for _ in range(61):
+        buckets.get("a", 1.0, 60, 0.0).take(0.0)
+    assert buckets.get("a", 1.0, 60, 0.0).take(0.0) == 1.0
+    assert buckets.get("b", 1.0, 60, 0.0).take(0.0) == 0.0
+
+
+def test_a_crowd_fills_no_memory_and_full_buckets_are_forgotten():
+    buckets = TokenBuckets(most=1000)
+    for number in range(5000):
+        buckets.get(number, 1.0, 60, 0.0).take(0.0)
+    assert len(buckets) <= 1000
+    for number in range(1001):
+        buckets.get(("later", number), 1.0, 60, 100.0).take(100.0)
+    assert len(buckets) <= 1000
+
+
+def test_waits_grow_and_end():
+    throttle, waits = Throttle(), []
+    for _ in range(FREE_TRIES + 10):
+        waits.append(throttle.wait_s("here", 0.0))
+        throttle.add_failure("here", 0.0)
+    assert waits == [*([0.0] * FREE_TRIES), 1, 2, 4, 8, 16, 32, 64, 128, 256, 300]
+    assert (throttle.wait_s("here", 300.0), throttle.wait_s("elsewhere", 0.0)) == (0.0, 0.0)
+
+
+def test_failures_count_by_name_and_are_forgotten():
+    throttle = Throttle()
+    for _ in range(6):
+        throttle.add_failure("boris", 100.0)
+    assert throttle.wait_s("boris", 100.5) == 1.5
+    assert throttle.wait_s("anna", 100.5) == 0
+    assert throttle.wait_s("boris", 102.0) == 0
+    assert throttle.wait_s("boris", 100.0 + FORGOTTEN_S + 1) == 0
+    throttle.forget("boris")
+    assert throttle.wait_s("boris", 100.5) == 0
+
+
+def test_a_right_try_uncounts_itself_alone():
+    throttle = Throttle(free=2)
+    for _ in range(3):
+        throttle.add_failure("here", 0.0)
+    throttle.remove_failure("here")
+    assert throttle.wait_s("here", 0.0) == 1.0
+    throttle.remove_failure("here")
+    throttle.remove_failure("here")
+    throttle.remove_failure("here")
+    assert throttle.wait_s("here", 0.0) == 0
+
+
+def test_a_crowd_of_names_fills_no_memory():
+    throttle = Throttle(most=100)
+    for number in range(1000):
+        throttle.add_failure(f"name{number}", 0.0)
+    assert throttle.wait_s("name0", 0.0) == 0
+    assert len(throttle._failures) == 100
