@@ -1,21 +1,29 @@
-"""Loss curves as SVG and as text.
+"""Charts of a job's losses: read from its events, drawn as SVG for pages and as PNG for chats.
 
-Curve: a job's losses over its steps as a drawing of two layers, ready for a template.
+The outer drawing of the SVG has no viewBox, so that its words keep their size at every width; the
+inner one, 1000 by 300, stretches. Places of words are in per cent of the outer one.
 
-The outer drawing has no viewBox, so that its words keep their size at every width; the inner one,
-1000 by 300, stretches. Places of words are in per cent of the outer one.
-
-Losses: a job's train and test loss over its steps, as its diary and checkpoints tell them.
+A PNG has the same scale. Lines are drawn three times as large and made smaller, which smooths
+them; letters are drawn as they are. Pillow is imported when the first one is wanted: a bot that
+draws none does without its memory.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cache
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from merlin.core.i18n import number
+
+if TYPE_CHECKING:
+    from PIL.ImageDraw import ImageDraw
+    from PIL.ImageFont import FreeTypeFont
 
 WIDE, HIGH = 1000, 300
 # Where the inner drawing lies within the outer one, in per cent.
@@ -26,7 +34,57 @@ _LATE = 0.7
 # Nearer than that, in per cent of the height, two names would lie over one another.
 _NEAR = 9.0
 
+_FONTS = Path(__file__).parent / "picture"
+_BOLD = "dejavu-sans-bold.ttf"
+# Lines are drawn so many times as large; at three a picture takes 25 MB while it is drawn.
+_FINE = 3
+# On a picture so wide the sizes below are pixels.
+_PLAIN_WIDTH = 640
+# More dots than that would be a line of their own.
+_MOST_DOTS = 60
+_TRAIN = ("train_loss", "training_loss")
+_TEST = ("valid_loss", "full_valid_loss")
+
 Point = tuple[float, float]
+Measured = tuple[float, Mapping[str, Any]]
+
+
+def read_losses(job: Mapping[str, Any]) -> dict[str, list[tuple[float, float]]]:
+    """Return (step, loss) by step, for "train" and "test"; empty where none are known.
+
+    `job` has `events` with `data` and `checkpoints` with `step` and `metrics`; a checkpoint says
+    it better than the diary. A loss that is no number is left out, and so is an epoch's mean of
+    the train loss where steps told their own: it is above the last of them.
+    """
+    told = list(_from_events(job))
+    steps = [each for each in told if "epoch" not in each[1]]
+    own = _series(steps, _TRAIN)
+    every = [*told, *_from_checkpoints(job)]
+    train = own if len(own) > 1 else _series(every, _TRAIN)
+    return {"train": sorted(train.items()), "test": sorted(_series(every, _TEST).items())}
+
+
+def _series(measured: Iterable[Measured], names: tuple[str, ...]) -> dict[float, float]:
+    series: dict[float, float] = {}
+    for step, metrics in measured:
+        for name in names:
+            value = metrics.get(name)
+            if isinstance(value, int | float) and math.isfinite(value):
+                series[step] = float(value)
+    return series
+
+
+def _from_events(job: Mapping[str, Any]) -> Iterator[Measured]:
+    for each in job["events"]:
+        metrics = each["data"] if isinstance(each["data"], dict) else {}
+        step = metrics.get("step", metrics.get("epoch"))
+        if isinstance(step, int | float):
+            yield step, metrics
+
+
+def _from_checkpoints(job: Mapping[str, Any]) -> Iterator[Measured]:
+    for each in job["checkpoints"]:
+        yield each["step"], each["metrics"] or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +122,18 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """What is written at the lines' ends, without the number; the language of numbers."""
+class ChartLabels:
+    """What is written on a chart, and the language of numbers; the last three on a PNG alone.
+
+    `none` stands there while nothing was measured.
+    """
 
     train: str
     test: str
     language: str
+    title: str = ""
+    steps: str = ""
+    none: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +158,7 @@ class Scale:
         return " ".join(f"{x:g},{y:g}" for x, y in map(self.point, series))
 
 
-def scale_of(train: Sequence[Point], test: Sequence[Point], total: float) -> Scale | None:
+def fit_scale(train: Sequence[Point], test: Sequence[Point], total: float) -> Scale | None:
     """Return the scale on which all of both series lies, None without any.
 
     `total` is how many steps there will be, 0 where nobody knows.
@@ -108,23 +172,23 @@ def scale_of(train: Sequence[Point], test: Sequence[Point], total: float) -> Sca
     return Scale(end, rows[-1], tuple(rows), tuple(each for each in columns if each <= end))
 
 
-def curve_of(
-    train: Sequence[Point], test: Sequence[Point], total: float, words: Words
+def plot_curve(
+    train: Sequence[Point], test: Sequence[Point], total: float, labels: ChartLabels
 ) -> Curve | None:
-    """Return the drawing of (step, loss) series, None without any; `total` as in `scale_of`."""
-    scale = scale_of(train, test, total)
+    """Return the drawing of (step, loss) series, None without any; `total` as in `fit_scale`."""
+    scale = fit_scale(train, test, total)
     if scale is None:
         return None
-    lines = [("", train, words.train), ("t", test, words.test)]
+    lines = [("", train, labels.train), ("t", test, labels.test)]
     names = [
-        _name(style, scale, series[-1], said, words) for style, series, said in lines if series
+        _name(style, scale, series[-1], said, labels) for style, series, said in lines if series
     ]
     return Curve(
         train=scale.line(thin(train)),
         test=scale.line(thin(test)),
         dots=tuple(scale.point(each) for each in thin(test)),
-        rows=tuple(_row(scale, each, words.language) for each in scale.rows),
-        columns=tuple(_column(scale, each, words.language) for each in scale.columns),
+        rows=tuple(_row(scale, each, labels.language) for each in scale.rows),
+        columns=tuple(_column(scale, each, labels.language) for each in scale.columns),
         names=_apart(names),
     )
 
@@ -155,7 +219,7 @@ def brief(value: float, language: str) -> str:
     return number(language, value, len(said.partition(".")[2]))
 
 
-def _name(style: str, scale: Scale, end: Point, said: str, words: Words) -> Name:
+def _name(style: str, scale: Scale, end: Point, said: str, labels: ChartLabels) -> Name:
     x, y = scale.point(end)
     is_late = x > _LATE * WIDE
     return Name(
@@ -165,7 +229,7 @@ def _name(style: str, scale: Scale, end: Point, said: str, words: Words) -> Name
         dx=0 if is_late else 8,
         dy=-9 if is_late else 4,
         anchor="end" if is_late else "start",
-        words=f"{said} {number(words.language, end[1])}",
+        words=f"{said} {number(labels.language, end[1])}",
     )
 
 
@@ -175,11 +239,7 @@ def _apart(names: list[Name]) -> tuple[Name, ...]:
     if not others or others[0].y - upper.y > _NEAR:
         return tuple(names)
     (lower,) = others
-    return _moved(upper, -9), _moved(lower, 18)
-
-
-def _moved(name: Name, dy: int) -> Name:
-    return Name(name.style, name.x, name.y, name.dx, dy, name.anchor, name.words)
+    return replace(upper, dy=-9), replace(lower, dy=18)
 
 
 def thin(series: Sequence[Point]) -> Sequence[Point]:
@@ -190,46 +250,201 @@ def thin(series: Sequence[Point]) -> Sequence[Point]:
     return [*series[:-1:every], series[-1]]
 
 
-NAMES: Mapping[str, tuple[str, ...]] = {
-    "train": ("train_loss", "training_loss"),
-    "test": ("valid_loss", "full_valid_loss"),
-}
-Measured = tuple[float, Mapping[str, Any]]
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """The colours of one theme, as the pages have them."""
+
+    ground: str
+    line: str
+    edge: str
+    text: str
+    pale: str
+    train: str
+    test: str
 
 
-def losses_of(job: Mapping[str, Any]) -> dict[str, list[tuple[float, float]]]:
-    """Return (step, loss) by step, for "train" and "test"; empty where none are known.
-
-    `job` has `events` with `data` and `checkpoints` with `step` and `metrics`; a checkpoint says
-    it better than the diary. A loss that is no number is left out, and so is an epoch's mean of
-    the train loss where steps told their own: it is above the last of them.
-    """
-    told = list(_told(job))
-    steps = [each for each in told if "epoch" not in each[1]]
-    own = _series(steps, NAMES["train"])
-    every = [*told, *_kept(job)]
-    train = own if len(own) > 1 else _series(every, NAMES["train"])
-    return {"train": sorted(train.items()), "test": sorted(_series(every, NAMES["test"]).items())}
+LIGHT = Colours("#ffffff", "#dedbd2", "#81878c", "#1c242b", "#535e68", "#27597f", "#9c4520")
+DARK = Colours("#1a2127", "#303b45", "#74818d", "#e7ebee", "#a5b1bb", "#8fbde2", "#e6a07a")
 
 
-def _series(measured: Iterable[Measured], names: tuple[str, ...]) -> dict[float, float]:
-    series: dict[float, float] = {}
-    for step, metrics in measured:
-        for name in names:
-            value = metrics.get(name)
-            if isinstance(value, int | float) and math.isfinite(value):
-                series[step] = float(value)
-    return series
+def plot_png(
+    train: Sequence[Point],
+    test: Sequence[Point],
+    labels: ChartLabels,
+    *,
+    width: int = 1280,
+    height: int = 720,
+    dark: bool = False,
+) -> bytes:
+    """Return (step, loss) series, every number finite, as a PNG of so many pixels."""
+    from PIL import Image  # noqa: PLC0415 - needed by few
+    from PIL.ImageDraw import Draw  # noqa: PLC0415 - needed by few
+
+    colours = DARK if dark else LIGHT
+    scale = fit_scale(train, test, 0)
+    layout = _Layout(width, height, scale or Scale(1.0, 1.0, (0.0,), ()), colours)
+    fine = Image.new("RGB", (width * _FINE, height * _FINE), colours.ground)
+    _draw_lines(Draw(fine), layout, train, test)
+    picture = fine.resize((width, height), Image.Resampling.BOX)
+    painter = _LabelPainter(Draw(picture), layout, labels)
+    painter.write_axes()
+    painter.write_legend(train, test)
+    if scale is None:
+        painter.write_none()
+    made = BytesIO()
+    # Few colours: a palette is a third of the size.
+    picture.quantize(128).save(made, "PNG", optimize=True)
+    return made.getvalue()
 
 
-def _told(job: Mapping[str, Any]) -> Iterator[Measured]:
-    for each in job["events"]:
-        metrics = each["data"] if isinstance(each["data"], dict) else {}
-        step = metrics.get("step", metrics.get("epoch"))
-        if isinstance(step, int | float):
-            yield step, metrics
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where things lie on a picture, in its pixels."""
+
+    width: int
+    height: int
+    scale: Scale
+    colours: Colours
+
+    @property
+    def unit(self) -> float:
+        """Return how many pixels stand for one of a picture of plain width."""
+        return self.width / _PLAIN_WIDTH
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Return left, top, right and bottom of what the axes enclose."""
+        unit = self.unit
+        return 48 * unit, 62 * unit, self.width - 20 * unit, self.height - 44 * unit
+
+    def at(self, point: Point) -> Point:
+        """Return the pixel of a (step, loss)."""
+        left, top, right, bottom = self.box
+        x, y = self.scale.point(point)
+        return left + (right - left) * x / WIDE, top + (bottom - top) * y / HIGH
+
+    def fine(self, point: Point) -> Point:
+        """Return the same where lines are drawn larger."""
+        x, y = self.at(point)
+        return x * _FINE, y * _FINE
 
 
-def _kept(job: Mapping[str, Any]) -> Iterator[Measured]:
-    for each in job["checkpoints"]:
-        yield each["step"], each["metrics"] or {}
+def _draw_lines(
+    draw: ImageDraw, layout: _Layout, train: Sequence[Point], test: Sequence[Point]
+) -> None:
+    """Draw the grid, then the series: train as a whole line, test dashed, with dots."""
+    unit, colours, scale = layout.unit * _FINE, layout.colours, layout.scale
+    for place, value in enumerate(scale.rows):
+        ends = [layout.fine((0, value)), layout.fine((scale.last, value))]
+        draw.line(ends, colours.line if place else colours.edge, round(unit))
+    bold = round(2 * unit)
+    whole = [layout.fine(each) for each in thin(train)]
+    if len(whole) > 1:
+        draw.line(whole, colours.train, bold, joint="curve")
+    elif whole:
+        draw.circle(whole[0], 3 * unit, colours.train)
+    checked = [layout.fine(each) for each in thin(test)]
+    for dash in _dashes(checked, 7 * unit, 4.5 * unit):
+        draw.line(dash, colours.test, bold, joint="curve")
+    for each in checked if len(checked) <= _MOST_DOTS else checked[-1:]:
+        draw.circle(each, 3.5 * unit, colours.test)
+
+
+def _dashes(points: Sequence[Point], dash: float, gap: float) -> Iterator[list[Point]]:
+    """Yield the dashes of a broken line; a dash goes round its corners."""
+    here: list[Point] = []
+    left, is_drawn = dash, True
+    for start, end in pairwise(points):
+        at, length = 0.0, math.dist(start, end)
+        here = here or [start]
+        while length - at > left:
+            at += left
+            turn = _between(start, end, at / length)
+            if is_drawn:
+                yield [*here, turn]
+            here, is_drawn = [turn], not is_drawn
+            left = dash if is_drawn else gap
+        left -= length - at
+        here.append(end)
+    if is_drawn and len(here) > 1:
+        yield here
+
+
+def _between(start: Point, end: Point, share: float) -> Point:
+    return (
+        start[0] + (end[0] - start[0]) * share,
+        start[1] + (end[1] - start[1]) * share,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _LabelPainter:
+    """Writes the words of one picture."""
+
+    draw: ImageDraw
+    layout: _Layout
+    labels: ChartLabels
+
+    def write_axes(self) -> None:
+        """Write the numbers at the axes, and what the lower one counts."""
+        layout, unit = self.layout, self.layout.unit
+        left, _, right, bottom = layout.box
+        for value in layout.scale.rows:
+            _, y = layout.at((0, value))
+            self._write((left - 8 * unit, y), brief(value, self.labels.language), "rm")
+        for value in layout.scale.columns:
+            x, _ = layout.at((value, 0))
+            self._write((x, bottom + 8 * unit), brief(value, self.labels.language), "mt")
+        self._write((right, bottom + 26 * unit), self.labels.steps, "rt")
+
+    def write_legend(self, train: Sequence[Point], test: Sequence[Point]) -> None:
+        """Write the title, and below it what each line is, with its last loss."""
+        layout, unit, labels = self.layout, self.layout.unit, self.labels
+        room = layout.width - 40 * unit
+        font = _font(_BOLD, round(15 * unit))
+        title = _cut(labels.title, font, room)
+        self.draw.text((20 * unit, 22 * unit), title, layout.colours.text, font, "lm")
+        x, y = 20 * unit, 44 * unit
+        lines = (
+            (train, labels.train, layout.colours.train),
+            (test, labels.test, layout.colours.test),
+        )
+        for series, name, colour in lines:
+            if series:
+                self._mark((x, y), colour, is_broken=series is test)
+                said = f"{name} {number(labels.language, series[-1][1])}"
+                x = self._write((x + 28 * unit, y), said, "lm", colour) + 22 * unit
+
+    def write_none(self) -> None:
+        """Say that nothing was measured yet."""
+        left, top, right, bottom = self.layout.box
+        self._write(((left + right) / 2, (top + bottom) / 2), self.labels.none, "mm")
+
+    def _mark(self, at: Point, colour: str, *, is_broken: bool) -> None:
+        x, y = at
+        unit = self.layout.unit
+        parts = ((0, 9), (13, 22)) if is_broken else ((0, 22),)
+        for start, end in parts:
+            ends = [(x + start * unit, y), (x + end * unit, y)]
+            self.draw.line(ends, colour, round(2 * unit))
+
+    def _write(self, at: Point, words: str, anchor: str, colour: str = "") -> float:
+        """Write words; return where they end."""
+        font = _font(_BOLD if colour else "dejavu-sans.ttf", round(11 * self.layout.unit))
+        self.draw.text(at, words, colour or self.layout.colours.pale, font, anchor)
+        return at[0] + font.getlength(words)
+
+
+def _cut(words: str, font: FreeTypeFont, room: float) -> str:
+    """Return words that fit into the room, the end left out where they do not."""
+    while len(words) > 1 and font.getlength(words) > room:
+        words = f"{words[:-2]}…"
+    return words
+
+
+@cache
+def _font(name: str, size: int) -> FreeTypeFont:
+    from PIL import ImageFont  # noqa: PLC0415 - needed by few
+
+    # Without shaping: our languages need none, and the library for it is not everywhere.
+    return ImageFont.truetype(str(_FONTS / name), size, layout_engine=ImageFont.Layout.BASIC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from merlin.core.charts import Point, losses_of
+from merlin.core.charts import Point, read_losses
 from merlin.core.clock import utc_now
 from merlin.engine.context import Engine
 from merlin.engine.job_events import error_object
@@ -65,7 +65,7 @@ class JobFacts:
 def job_facts(shelves: Repositories, job: Job) -> JobFacts:
     """Return what a job's row and its diary tell."""
     measured = shelves.diary.measured(job.job_id)
-    losses = losses_of({"events": [{"data": each} for each in measured], "checkpoints": []})
+    losses = read_losses({"events": [{"data": each} for each in measured], "checkpoints": []})
     is_running = job.status == RUNNING
     left_s = (job.estimated_finish or 0) - utc_now().timestamp() if is_running else 0
     paces = [pace for each in measured if (pace := _number(each.get(PACE)))]

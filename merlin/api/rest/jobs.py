@@ -20,10 +20,10 @@ from merlin.api.response_cache import is_known, not_modified, tag_of, tagged
 from merlin.api.rest.datasets import ASKED, Wish, ask
 from merlin.api.rest.views import JobDetails, JobShown, LossPoint, job_details, job_shown
 from merlin.api.schema import Body, DatasetName, Id, Line, Page, Shape, page_of, part
+from merlin.core.charts import ChartLabels, plot_png
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
-from merlin.core.png import PictureWords, loss_picture
 from merlin.db.requests import RequestKind
 
 # One takes a tenth of a second and 25 MB while it is drawn.
@@ -32,7 +32,7 @@ AT_ONCE = 2
 
 async def picture_of(request: Request, job: JobDetails, language: str, *, is_dark: bool) -> bytes:
     """Return a PNG; where nothing was measured yet it says so. Few are drawn at once."""
-    words = PictureWords(
+    words = ChartLabels(
         title=job.build or job.dataset,
         train=text(language, "page-loss-train"),
         test=text(language, "page-loss-test"),
@@ -42,7 +42,7 @@ async def picture_of(request: Request, job: JobDetails, language: str, *, is_dar
     )
     series = points(job.losses.train), points(job.losses.test)
     async with _easels(request):
-        return await asyncio.to_thread(loss_picture, *series, words, dark=is_dark)
+        return await asyncio.to_thread(plot_png, *series, words, dark=is_dark)
 
 
 def points(series: list[LossPoint]) -> list[tuple[float, float]]:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from merlin.api.schema import Both, Shape
-from merlin.core.charts import losses_of
+from merlin.core.charts import read_losses
 from merlin.core.i18n import keys, text
 from merlin.dataset.changes import Change, ChangeKind, ChangeState, Edit
 from merlin.dataset.files import FileText
@@ -388,7 +388,7 @@ def job_details(told: Record) -> JobDetails:
     """Return a job with all that is known of it."""
     losses = {
         name: [LossPoint(step=step, loss=loss) for step, loss in series if math.isfinite(loss)]
-        for name, series in losses_of(told).items()
+        for name, series in read_losses(told).items()
     }
     bare = {name: value for name, value in _job(told).items() if name not in _PARTS}
     return JobDetails(

@@ -23,12 +23,11 @@ from merlin.bot.handlers.questions import number
 from merlin.bot.menu import Screen, alert
 from merlin.bot.rendering import sparkline
 from merlin.core import money
-from merlin.core.charts import losses_of
+from merlin.core.charts import ChartLabels, plot_png, read_losses
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import Attachment, Button, Page
 from merlin.core.i18n import keys, text
 from merlin.core.permissions import Permission
-from merlin.core.png import PictureWords, loss_picture
 from merlin.dataset.tokens import epochs
 from merlin.db.requests import RequestKind
 from merlin.training.jobs import FINAL
@@ -97,7 +96,7 @@ def job_words(job: Mapping[str, Any], language: str, when: When) -> str:
 
 def losses(job: Mapping[str, Any], language: str) -> str:
     """Return the losses over the steps as rows of columns, "" where none are known."""
-    found = losses_of(job)
+    found = read_losses(job)
     every = [value for series in found.values() for _, value in series]
     if not every:
         return ""
@@ -115,10 +114,10 @@ def losses(job: Mapping[str, Any], language: str) -> str:
 
 def picture(job: Mapping[str, Any], language: str) -> bytes:
     """Return the losses over the steps as a PNG, b"" where none are known; takes 0.1 s."""
-    found = losses_of(job)
+    found = read_losses(job)
     if not any(found.values()):
         return b""
-    words = PictureWords(
+    words = ChartLabels(
         title=str(job["build"] or job["dataset"]),
         train=text(language, "admin-loss-train"),
         test=text(language, "admin-loss-test"),
@@ -126,7 +125,7 @@ def picture(job: Mapping[str, Any], language: str) -> bytes:
         none="",
         language=language,
     )
-    return loss_picture(found["train"], found["test"], words)
+    return plot_png(found["train"], found["test"], words)
 
 
 def events_words(job: Mapping[str, Any], language: str, when: When) -> str:
@@ -283,7 +282,7 @@ def _cancel(kit: Kit, event: Event, job: dict[str, Any]) -> tuple[Button, ...]:
 
 
 def _losses(job: dict[str, Any], event: Event) -> tuple[Button, ...]:
-    is_measured = any(losses_of(job).values())
+    is_measured = any(read_losses(job).values())
     return (admin.button(event, "admin-losses", f"a-losses:{job['job']}"),) if is_measured else ()
 
 

@@ -19,10 +19,9 @@ from fastapi import APIRouter, Form, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.core.charts import Curve, Words, curve_of
+from merlin.core.charts import ChartLabels, Curve, plot_curve, plot_png
 from merlin.core.i18n import text
 from merlin.core.log import redact
-from merlin.core.png import PictureWords, loss_picture
 from merlin.core.web.assets import PREFIX, own_address, seen_other, sent
 from merlin.core.web.templates import Chip
 from merlin.engine.database import Page
@@ -196,9 +195,9 @@ def about(visit: Visit, facts: JobFacts) -> str:
 
 def curve_shown(visit: Visit, facts: JobFacts) -> Curve | None:
     """Return a job's losses as a drawing, None without any."""
-    words = Words(visit.say("loss-train"), visit.say("loss-test"), visit.language)
+    words = ChartLabels(visit.say("loss-train"), visit.say("loss-test"), visit.language)
     total = 0 if facts.is_over else facts.job.steps
-    return curve_of(facts.train, facts.test, total, words)
+    return plot_curve(facts.train, facts.test, total, words)
 
 
 def curve_told(visit: Visit, facts: JobFacts) -> str:
@@ -373,7 +372,7 @@ def job_view(visit: Visit, job_id: str) -> JobView:
 def picture_of(visit: Visit, job_id: str, *, dark: bool) -> bytes:
     """Return a job's losses as a PNG. Raises Refusal 404."""
     facts: JobFacts = job_facts(visit.engine.shelves, visit.engine.shelves.jobs.get(job_id))
-    words = PictureWords(
+    words = ChartLabels(
         title=f"{facts.title} · {facts.job.order.base}",
         train=visit.say("loss-train"),
         test=visit.say("loss-test"),
@@ -381,7 +380,7 @@ def picture_of(visit: Visit, job_id: str, *, dark: bool) -> bytes:
         none=visit.say("no-losses"),
         language=visit.language,
     )
-    return loss_picture(facts.train, facts.test, words, dark=dark)
+    return plot_png(facts.train, facts.test, words, dark=dark)
 
 
 def log_tail(shelves: Repositories, job_id: str) -> str:

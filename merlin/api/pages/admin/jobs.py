@@ -42,7 +42,7 @@ from merlin.api.rest import jobs as job_routes
 from merlin.api.rest.jobs import picture_of, points
 from merlin.api.rest.views import JobDetails, JobShown
 from merlin.api.schema import DatasetName, Id, Page, page_of
-from merlin.core.charts import Curve, Words, curve_of
+from merlin.core.charts import ChartLabels, Curve, plot_curve
 from merlin.core.i18n import number
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import NEVER_KEPT
@@ -160,7 +160,7 @@ async def cancel_job(visit: Launching, job_id: Id, once: Mark) -> Response:
 def _live(visit: PageRequest, job: JobDetails) -> LiveView:
     how_far, state = progress_of(job), badge(visit, "job", job.state)
     train, test = job.losses.train, job.losses.test
-    words = Words(visit.say("loss-train"), visit.say("loss-test"), visit.language)
+    words = ChartLabels(visit.say("loss-train"), visit.say("loss-test"), visit.language)
     is_over = job.state in FINAL
     seen = f"{job.state.value}.{len(job.events)}.{len(train)}.{len(test)}.{job.updated_at:%H%M%S}"
     return LiveView(
@@ -173,7 +173,7 @@ def _live(visit: PageRequest, job: JobDetails) -> LiveView:
         share=None if is_over else how_far.share,
         error=job.error,
         again_href=_again(visit, job) if job.error and is_over else "",
-        curve=curve_of(points(train), points(test), 0 if is_over else how_far.steps, words),
+        curve=plot_curve(points(train), points(test), 0 if is_over else how_far.steps, words),
         told=_told(visit, job),
         rows=_rows(visit, job),
         diary=_diary(visit, job),

@@ -1,0 +1,135 @@
+"""Losses as they are read, and the PNG of them: of the asked size, in both themes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from merlin.core.charts import DARK, LIGHT, ChartLabels, plot_png, read_losses
+
+pytestmark = pytest.mark.unit
+
+WORDS = ChartLabels("учебные", "проверочные", "ru", "neurotypology-8", "шаги", "Пока пусто")
+TRAIN = [(step, 3 - step / 50) for step in range(1, 101)]
+TEST = [(25, 2.8), (50, 2.4), (75, 2.0), (100, 1.6)]
+
+
+def opened(content):
+    picture = Image.open(BytesIO(content))
+    assert picture.format == "PNG"
+    return picture.convert("RGB")
+
+
+def count(picture, colour, most_off=24):
+    """Return how many pixels are of a colour, or nearly so."""
+    wanted = tuple(int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    pixels = picture.get_flattened_data()
+    return sum(
+        max(abs(a - b) for a, b in zip(one, wanted, strict=True)) <= most_off for one in pixels
+    )
+
+
+def ground(colours):
+    return tuple(int(colours.ground[place : place + 2], 16) for place in (1, 3, 5))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_picture_has_the_asked_size_and_both_lines_in_the_colours_of_its_light(dark):
+    colours = DARK if dark else LIGHT
+    picture = opened(plot_png(TRAIN, TEST, WORDS, width=640, height=360, dark=dark))
+    assert picture.size == (640, 360)
+    assert picture.getpixel((1, 1)) == ground(colours)
+    assert count(picture, colours.train) > 500
+    assert count(picture, colours.test) > 300
+
+
+def test_without_a_test_file_there_is_one_line():
+    picture = opened(plot_png(TRAIN, [], WORDS, width=640, height=360))
+    assert count(picture, LIGHT.train) > 500
+    assert count(picture, LIGHT.test) == 0
+
+
+def test_before_the_first_loss_the_picture_says_that_there_is_none():
+    told = opened(plot_png([], [], WORDS, width=640, height=360))
+    silent = ChartLabels("", "", "ru", WORDS.title, WORDS.steps, "")
+    assert told.tobytes() != opened(plot_png([], [], silent, width=640, height=360)).tobytes()
+
+
+def test_a_single_loss_is_a_dot():
+    picture = opened(plot_png([(1, 2.0)], [], WORDS, width=640, height=360))
+    assert count(picture, LIGHT.train) > 40
+
+
+def test_russian_letters_are_drawn_each_in_its_own_shape():
+    letters = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя0123456789«»"
+    pictures = {
+        plot_png([], [], ChartLabels("", "", "ru", letter * 5), width=320, height=180)
+        for letter in letters
+    }
+    assert len(pictures) == len(letters)
+
+
+@pytest.mark.parametrize(
+    "words", ["n" * 500, "", "model\nof two lines", "модель 🦅", "\x00\ud800\u202e"]
+)
+def test_any_title_makes_a_picture(words):
+    told = ChartLabels("a", "b", "en", words, "c", "d")
+    assert opened(plot_png(TRAIN, TEST, told, width=640, height=360)).size == (640, 360)
+
+
+@pytest.mark.parametrize(
+    "train", [[(0, 0.0)], [(5, 1e-9)], [(1, 1e9), (2, 3.0)], [(1, 1.0)] * 2, [(0.5, 0.1), (1, 0.1)]]
+)
+def test_odd_losses_still_are_a_picture(train):
+    assert opened(plot_png(train, train, WORDS, width=640, height=360)).size == (640, 360)
+
+
+def test_the_same_losses_make_the_same_bytes_and_few_of_them():
+    first = plot_png(TRAIN, TEST, WORDS)
+    assert first == plot_png(TRAIN, TEST, WORDS)
+    assert len(first) < 40_000
+
+
+def test_a_process_that_draws_nothing_does_not_load_the_library():
+    code = "import sys, merlin.core.charts; sys.exit('PIL' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_losses_are_told_by_step_and_checkpoints_know_better():
+    events = [
+        {"data": {"step": 2, "train_loss": 1.5, "valid_loss": 2}},
+        {"data": {"epoch": 1, "train_loss": 3.0}},
+        {"data": {"step": 3, "train_loss": "many", "valid_loss": float("nan")}},
+        {"data": {"train_loss": 9.0}},
+        {"data": None},
+    ]
+    checkpoints = [
+        {"step": 2, "metrics": {"train_loss": 1.25, "full_valid_loss": 1.75}},
+        {"step": 4, "metrics": None},
+    ]
+    told = read_losses({"events": events, "checkpoints": checkpoints})
+    assert told == {"train": [(1, 3.0), (2, 1.25)], "test": [(2, 1.75)]}
+
+
+def test_a_job_that_measured_nothing_has_no_losses():
+    assert read_losses({"events": [], "checkpoints": []}) == {"train": [], "test": []}
+
+
+def test_the_mean_of_an_epoch_does_not_stand_among_the_losses_of_steps():
+    events = [
+        {"data": {"step": 1, "train_loss": 3.0}},
+        {"data": {"step": 2, "train_loss": 1.0}},
+        {"data": {"step": 2, "epoch": 1, "train_loss": 2.0, "valid_loss": 1.5}},
+    ]
+    checkpoints = [{"step": 2, "metrics": {"step": 2, "train_loss": 2.0}}]
+    told = read_losses({"events": events, "checkpoints": checkpoints})
+    assert told == {"train": [(1, 3.0), (2, 1.0)], "test": [(2, 1.5)]}
+
+
+def test_epochs_alone_are_the_losses_where_no_step_told_its_own():
+    events = [{"data": {"step": 5 * n, "epoch": n, "train_loss": 3.0 - n}} for n in (1, 2)]
+    assert read_losses({"events": events, "checkpoints": []})["train"] == [(5, 2.0), (10, 1.0)]
