@@ -32,7 +32,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from merlin.account.api_keys import digest
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import Refused
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.audit import user as told_user
 from merlin.db.database import Database, Row, transaction
 from merlin.db.tables import ACCOUNT, USER
@@ -191,7 +191,7 @@ class Accounts:
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
         self._clock = clock
-        self._audit = AuditRows(db, clock)
+        self._audit = Audit(db, clock)
 
     def of(self, user_id: int) -> Account | None:
         """Return a person's account."""

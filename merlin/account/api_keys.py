@@ -24,7 +24,7 @@ from peewee import fn
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import Refused
 from merlin.core.permissions import Permission, Standing
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.audit import user as told_user
 from merlin.db.database import Database, Row, transaction
 from merlin.db.encryption import Cipher
@@ -118,7 +118,7 @@ class Keys:
         self.db = db
         self._cipher = cipher
         self._clock = clock
-        self._audit = AuditRows(db, clock)
+        self._audit = Audit(db, clock)
 
     @transaction
     def make(

@@ -8,7 +8,7 @@ from typing import Any
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import Refused
 from merlin.core.permissions import Grant, Role, Standing
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.audit import user as told_user
 from merlin.db.database import Database, Prepared, Row, Slot, transaction
 from merlin.db.tables import ROLE_GRANT
@@ -22,14 +22,14 @@ _STANDING = Prepared(
 )
 
 
-class RoleRows:
+class Roles:
     """One row a grant; `admins` are those whom the config names."""
 
     def __init__(self, db: Database, admins: Collection[int] = (), clock: Clock = utc_now) -> None:
         self.db = db
         self._admins = frozenset(admins)
         self._clock = clock
-        self._audit = AuditRows(db, clock)
+        self._audit = Audit(db, clock)
 
     def role_of(self, user_id: int) -> Role:
         """Return somebody's role; who was given none is a student."""

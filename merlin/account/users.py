@@ -21,7 +21,7 @@ from merlin.billing.tombstones import LeavingRows
 from merlin.core.clock import Clock, is_zone, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES, language_of
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.audit import user as told_user
 from merlin.db.database import Database, Prepared, Row, Slot, slots, transaction
 from merlin.db.encryption import Cipher
@@ -185,7 +185,7 @@ class Users:
         self.db = db
         self._clock = clock
         self._cipher = cipher
-        self._audit = AuditRows(db, clock)
+        self._audit = Audit(db, clock)
         self._leaving = LeavingRows(db, cipher, clock) if cipher is not None else None
 
     @transaction

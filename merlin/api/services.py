@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from merlin.account.accounts import Accounts
 from merlin.account.api_keys import Keys
+from merlin.account.roles import Roles
 from merlin.account.sign_ins import Logins, SignIns
 from merlin.account.users import Consents, Users
 from merlin.api.rate_limits import Allowed, Entrance
@@ -36,26 +37,26 @@ from merlin.billing.quota import Quotas, Uses
 from merlin.billing.selling import Selling
 from merlin.chat.answer import Patience
 from merlin.chat.feedback import Interest, Ratings
-from merlin.chat.model_catalogue import Known, ShelfRows
-from merlin.chat.route import Shelf
+from merlin.chat.model_catalogue import Known, ModelCatalogue
 from merlin.core.clock import Clock
 from merlin.core.connections import Connections
-from merlin.core.heartbeat import Heartbeat, Heartbeats
+from merlin.core.heartbeat import Heartbeat
 from merlin.core.loopback import LOOPBACK
-from merlin.core.permissions import Roles
 from merlin.course.catalogue import Catalogue
 from merlin.course.listing import Favourites, Listing, Readings
 from merlin.course.search import Searcher
-from merlin.dataset.changes import ChangeList, Changes, Edit
+from merlin.dataset.change_queue import Changes
+from merlin.dataset.changes import Edit
 from merlin.dataset.check import BlobCache
-from merlin.dataset.files import Archive, Bookshelf, FileText
+from merlin.dataset.file_index import FileIndex
+from merlin.dataset.files import FileText
 from merlin.dataset.preview import Preview, preview
 from merlin.dataset.proposals import Proposals
 from merlin.db.audit import Audit
 from merlin.db.idempotency import Repeats
 from merlin.db.notices import Notices
-from merlin.db.processes import Wake
-from merlin.db.requests import RequestList, Requests
+from merlin.db.processes import Heartbeats, Wake
+from merlin.db.requests import Requests
 from merlin.db.writer import Store
 from merlin.providers.base import Answerer
 from merlin.providers.payments import Payments, Returns
@@ -206,10 +207,10 @@ class Rows:
     search: Searcher
     favourites: Favourites
     readings: Readings
-    library: Bookshelf
-    archive: Archive
+    library: FileIndex
+    archive: FileIndex
     changes: Changes
-    change_list: ChangeList
+    change_list: Changes
     users: Users
     register: Users
     roles: Roles
@@ -229,13 +230,13 @@ class Rows:
     interest: Interest
     proposals: Proposals
     people: People
-    shelf: Shelf
-    showcase: ShelfRows
+    shelf: ModelCatalogue
+    showcase: ModelCatalogue
     lineage: Lineage
     audit: Audit
     wake: Wake
     requests: Requests
-    asked: RequestList
+    asked: Requests
     notices: Notices
 
 

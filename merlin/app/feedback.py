@@ -6,14 +6,14 @@ Everything here is to be called within the store's work.
 from __future__ import annotations
 
 from merlin.app.sessions import OwnTurn
-from merlin.chat.route import Shelf
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.dataset.proposals import MOST_LETTERS, Draft, mask
 
 # What was asked in these can be an example: a picture or a whole document cannot.
 FORMATS = frozenset({"text", "voice"})
 
 
-def dataset_of(shelf: Shelf, turn: OwnTurn, default: str | None) -> str:
+def dataset_of(shelf: ModelCatalogue, turn: OwnTurn, default: str | None) -> str:
     """Return the dataset that a correction of this turn belongs to, "" where there is none."""
     model = shelf.model(turn.model_id) if turn.model_id else None
     if model is not None:

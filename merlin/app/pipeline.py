@@ -16,7 +16,7 @@ _TOLD = (Word.SERVING, Word.REJECTED, Word.SUPERSEDED, Word.FAILED)
 _AT_ONCE = 100
 
 
-class ChronicleRows:
+class PipelineHistory:
     """Fulfils `daemon.services.Chronicle`."""
 
     def __init__(self, db: Database) -> None:

@@ -7,8 +7,6 @@ The bot itself leaves here who it is, for the api, which has no token to ask Tel
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.i18n import text
 from merlin.db.database import Database, transaction
@@ -21,22 +19,12 @@ PRIVACY, TERMS = "privacy", "terms"
 BOT_ID, BOT_NAME = "bot.id", "bot.name"
 
 
-class Settings(Protocol):
-    """Where such texts are kept; each method is one transaction."""
-
-    def get(self, name: str) -> str:
-        """Return the text, "" where there is none."""
-
-    def put(self, name: str, value: str, by: str) -> None:
-        """Keep the text and who wrote it (as in `account.audit`); "" removes it."""
-
-
 def legal_text(settings: Settings, name: str, language: str) -> str:
     """Return the text PRIVACY or TERMS: the operator's own, or that of every new bot."""
     return settings.get(f"{name}.{language}") or text(language, f"{name}-text")
 
 
-class SettingRows:
+class Settings:
     """One row a text; what is shown to everybody is not sealed."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:

@@ -20,7 +20,7 @@ from merlin.billing.tombstones import LeavingRows
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.database import Database, Row, hold_known, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import PROMO, PROMO_USE, PURCHASE
@@ -103,7 +103,7 @@ class Promos:
     def __init__(self, db: Database, clock: Clock = utc_now, cipher: Cipher | None = None) -> None:
         self.db = db
         self._clock = clock
-        self._audit = AuditRows(db, clock)
+        self._audit = Audit(db, clock)
         self._terms = TermRows(db, clock)
         self._leaving = LeavingRows(db, cipher, clock) if cipher is not None else None
 

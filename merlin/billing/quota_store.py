@@ -32,7 +32,7 @@ from merlin.billing.quota import (
 from merlin.billing.tombstones import LeavingRows
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import Refused
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.audit import user as told_user
 from merlin.db.database import Database, Row, hold_user, transaction
 from merlin.db.encryption import Cipher
@@ -46,7 +46,7 @@ class GiftRows:
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db
         self._clock = clock
-        self._audit = AuditRows(db, clock)
+        self._audit = Audit(db, clock)
 
     @transaction
     def give(self, gift: Gift) -> int:

@@ -21,7 +21,7 @@ from merlin.billing.purchases import ID_LENGTH, Till, next_look
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount, Currency
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.audit import user as told_user
 from merlin.db.database import Database, Row, transaction
 from merlin.db.encryption import Cipher
@@ -74,7 +74,7 @@ class Refunds:
         self.db = db
         self._clock = clock
         self._ledger = Ledger(db, cipher, clock)
-        self._audit = AuditRows(db, clock)
+        self._audit = Audit(db, clock)
 
     @transaction
     def want(

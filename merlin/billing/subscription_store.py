@@ -24,7 +24,7 @@ from merlin.billing.subscriptions import (
 from merlin.billing.tombstones import LeavingRows
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.money import Amount
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.audit import user as told_user
 from merlin.db.database import Database, Row, hold_user, transaction
 from merlin.db.encryption import Cipher
@@ -154,7 +154,7 @@ class TermRows:
     def __init__(self, db: Database, clock: Clock = utc_now, cipher: Cipher | None = None) -> None:
         self.db = db
         self._clock = clock
-        self._audit = AuditRows(db, clock)
+        self._audit = Audit(db, clock)
         self._leaving = LeavingRows(db, cipher, clock) if cipher is not None else None
 
     @transaction

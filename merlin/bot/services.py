@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any, Protocol
 
 from merlin.account.retention import Retained, Retention
+from merlin.account.roles import Roles
 from merlin.account.sign_ins import Logins
 from merlin.account.users import Consents, Users
 from merlin.app.broadcasts import Broadcasts
@@ -33,27 +34,25 @@ from merlin.bot.rate_limiter import Limits
 from merlin.chat.answer import Patience
 from merlin.chat.feedback import Ratings
 from merlin.chat.media import DocumentReader, MediaLimits, Transcriber
-from merlin.chat.model_catalogue import Known, Listed, ShelfRows
+from merlin.chat.model_catalogue import Known, Listed, ModelCatalogue, Windows
 from merlin.chat.preset import OwnPresets, Preset
-from merlin.chat.route import General, Shelf
-from merlin.chat.sessions import Sessions, Transcripts
+from merlin.chat.route import General
+from merlin.chat.sessions import Sessions
 from merlin.chat.turns import Turns, TurnViews
-from merlin.chat.window import Windows
 from merlin.core.clock import Clock, utc_now
-from merlin.core.heartbeat import Heartbeats
 from merlin.core.money import Price
-from merlin.core.permissions import Roles
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.builds import Build
-from merlin.dataset.changes import ChangeList, Changes
+from merlin.dataset.change_queue import Changes
 from merlin.dataset.check import BlobCache
-from merlin.dataset.files import Bookshelf, FileText, Writing
+from merlin.dataset.file_index import FileIndex
+from merlin.dataset.files import FileText
 from merlin.dataset.import_export import Imported, ImportPlan, plan
 from merlin.dataset.preview import Preview, preview
 from merlin.dataset.proposals import Followed, Proposals
 from merlin.db.audit import Audit
 from merlin.db.notices import Notices
-from merlin.db.processes import Wake
+from merlin.db.processes import Heartbeats, Wake
 from merlin.db.requests import Requests
 from merlin.db.writer import Store
 from merlin.providers.base import Answerer
@@ -104,28 +103,6 @@ class Office(Overview):
 
 # Examples of which the reading is remembered, so that the next proof is quick.
 REMEMBERED = 20_000
-
-
-class Library(Bookshelf, Protocol):
-    """The datasets' files with what became of them."""
-
-    def example_ids(self, dataset: str) -> list[str]:
-        """Return the ids of a dataset's examples, in order."""
-
-    def text(self, blob: str) -> str | None:
-        """Return the text of a file as it lies or lay there, None where it is not kept."""
-
-    def blobs(self, dataset: str) -> Mapping[str, str]:
-        """Return path -> blob of all files of a dataset."""
-
-    def taught(self, dataset: str, example_id: str) -> tuple[str, str] | None:
-        """Return the first and the last build that holds an example, None for none."""
-
-    def versions(self, dataset: str, example_id: str) -> list[Writing]:
-        """Return the commits that wrote an example, newest first, as far as they were seen."""
-
-    def newest_build(self, dataset: str) -> Build | None:
-        """Return the dataset's newest build, None before the first."""
 
 
 class Prices(Protocol):
@@ -208,23 +185,23 @@ class Rows:
     turns: Turns
     corrections: Turns
     tally: TurnViews
-    transcripts: Transcripts
+    transcripts: TurnViews
     dialogs: Dialogs
     settings: Settings
     windows: Windows
     listed: Listed
     presets: OwnPresets
     courses: Catalogue
-    shelf: Shelf
-    showcase: ShelfRows
+    shelf: ModelCatalogue
+    showcase: ModelCatalogue
     ratings: Ratings
     proposals: Proposals
     reviews: Proposals
     followed: Followed
     lineage: Lineage
-    library: Library
+    library: FileIndex
     changes: Changes
-    change_list: ChangeList
+    change_list: Changes
     people: People
     retained: Retained
     notices: Notices

@@ -27,7 +27,7 @@ from typing import Protocol
 
 from peewee import fn
 
-from merlin.chat.route import Choice, General, Shelf, Standing, Wish, is_revoked
+from merlin.chat.route import Choice, General, Standing, Wish, is_revoked
 from merlin.chat.sessions import Session
 from merlin.chat.window import Fill, Gauge
 from merlin.core.clock import Clock, from_iso, iso, utc_now
@@ -52,7 +52,7 @@ class Exhibit:
     evaluation: Evaluation | None
 
 
-def exhibits(showcase: ShelfRows, dataset: str | None = None) -> list[Exhibit]:
+def exhibits(showcase: ModelCatalogue, dataset: str | None = None) -> list[Exhibit]:
     """Return every serving model with its scores; that of `dataset`, which answers here, first."""
     return [
         Exhibit(serving, showcase.evaluation(serving.model.model_row))
@@ -97,7 +97,7 @@ _MODEL = Prepared(
 _BUILD = Prepared(BUILD.select().where(BUILD.id == Slot("id")).limit(1))
 
 
-class ShelfRows:
+class ModelCatalogue:
     """The models of every dataset, as they stand at the moment of asking."""
 
     def __init__(self, db: Database) -> None:
@@ -175,7 +175,7 @@ _TOKENS = Prepared(
 )
 
 
-class WindowRows:
+class Windows:
     """How many tokens each model takes, as its provider said last."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
@@ -261,7 +261,7 @@ class Option:
         return self.version or self.model_id
 
 
-def lineup(shelf: Shelf, listed: Listed, wish: Wish, known: Known) -> list[Option]:
+def lineup(shelf: ModelCatalogue, listed: Listed, wish: Wish, known: Known) -> list[Option]:
     """Return every model that there is to choose, each once; what serves comes first.
 
     `wish` says the dataset and each provider with its configured model, in the config's order.
@@ -280,7 +280,7 @@ def lineup(shelf: Shelf, listed: Listed, wish: Wish, known: Known) -> list[Optio
     ]
 
 
-def _own(shelf: Shelf, dataset: str | None) -> Iterator[Option]:
+def _own(shelf: ModelCatalogue, dataset: str | None) -> Iterator[Option]:
     serving = shelf.serving(dataset)
     if serving is None:
         return
@@ -296,13 +296,13 @@ def _tuned(standing: Standing, model: Model, base: str) -> Option:
     return Option(standing, model.provider, model.model_id, model.build_version, base)
 
 
-def _base_of(shelf: Shelf, model: Model) -> str:
+def _base_of(shelf: ModelCatalogue, model: Model) -> str:
     recipe = shelf.build(model.build_id).manifest.get("recipe")
     base = recipe.get("base_model") if isinstance(recipe, Mapping) else None
     return base if isinstance(base, str) else ""
 
 
-def _others(shelf: Shelf, listed: Listed, general: Iterable[General]) -> Iterator[Option]:
+def _others(shelf: ModelCatalogue, listed: Listed, general: Iterable[General]) -> Iterator[Option]:
     general = list(general)
     for provider, model_id in general:
         if model_id and not is_revoked(shelf, (provider, model_id)):

@@ -10,33 +10,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from merlin.core.messages import Message
 from merlin.dataset.builds import Build
-from merlin.training.models import Model, ModelState, Serving
+from merlin.training.models import Model, ModelState
+
+if TYPE_CHECKING:
+    from merlin.chat.model_catalogue import ModelCatalogue
 
 T = TypeVar("T")
 FEW = 3
-
-
-class Shelf(Protocol):
-    """What the database knows of models that could answer; it is only read."""
-
-    def serving(self, dataset: str | None) -> Serving | None:
-        """Return what serves `dataset`; None asks for the first dataset that serves anything."""
-
-    def earlier(self, dataset: str) -> list[Model]:
-        """Return the good models that served the dataset before, newest first, but for now's."""
-
-    def model(self, model_id: str) -> Model | None:
-        """Return a tuned model by its id at the provider."""
-
-    def build(self, build_id: int) -> Build:
-        """Return a build. Raises NotFound."""
-
-    def few(self, build_id: int, count: int) -> tuple[Message, ...]:
-        """Return the first `count` train conversations of a build, without system texts."""
 
 
 class Read(Protocol):
@@ -91,7 +75,7 @@ class Wish:
     assistant: General | None = None
 
 
-def first_choice(shelf: Shelf, wish: Wish) -> Choice | None:
+def first_choice(shelf: ModelCatalogue, wish: Wish) -> Choice | None:
     """Return the model that is to answer when all is well; None where only the chain is left."""
     wish = _allowed(shelf, wish)
     if wish.chosen is not None:
@@ -103,7 +87,7 @@ def first_choice(shelf: Shelf, wish: Wish) -> Choice | None:
 
 
 async def choices(
-    shelf: Shelf, read: Read, wish: Wish, first: Choice | None
+    shelf: ModelCatalogue, read: Read, wish: Wish, first: Choice | None
 ) -> AsyncIterator[Choice]:
     """Yield the models to ask, best first; the chain is read only when it is needed."""
     if first is not None:
@@ -117,20 +101,20 @@ async def only(choice: Choice) -> AsyncIterator[Choice]:
     yield choice
 
 
-def _allowed(shelf: Shelf, wish: Wish) -> Wish:
+def _allowed(shelf: ModelCatalogue, wish: Wish) -> Wish:
     """Return the wish without models that may not serve: nothing is chosen then."""
     chosen = None if is_revoked(shelf, wish.chosen) else wish.chosen
     assistant = None if is_revoked(shelf, wish.assistant) else wish.assistant
     return replace(wish, chosen=chosen, assistant=assistant)
 
 
-def is_revoked(shelf: Shelf, general: General | None) -> bool:
+def is_revoked(shelf: ModelCatalogue, general: General | None) -> bool:
     """Return whether a model is a tuned one that may not serve: consent was taken back."""
     own = shelf.model(general[1]) if general is not None and general[1] else None
     return own is not None and own.state is ModelState.REVOKED
 
 
-def _chosen(shelf: Shelf, wish: Wish, chosen: General) -> Choice:
+def _chosen(shelf: ModelCatalogue, wish: Wish, chosen: General) -> Choice:
     own = shelf.model(chosen[1]) if chosen[1] and not wish.system else None
     if own is not None:
         return _tuned(shelf, Standing.CHOSEN, own)
@@ -142,7 +126,7 @@ def _plain(standing: Standing, general: General, wish: Wish) -> Choice:
     return Choice(standing, *general, before)
 
 
-def _chain(shelf: Shelf, wish: Wish) -> Iterator[Choice]:
+def _chain(shelf: ModelCatalogue, wish: Wish) -> Iterator[Choice]:
     wish = _allowed(shelf, wish)
     others = [general for general in wish.general if not is_revoked(shelf, general)]
     if wish.system:
@@ -164,12 +148,12 @@ def _chain(shelf: Shelf, wish: Wish) -> Iterator[Choice]:
         yield Choice(standing, provider, model_id, system)
 
 
-def _tuned(shelf: Shelf, standing: Standing, model: Model) -> Choice:
+def _tuned(shelf: ModelCatalogue, standing: Standing, model: Model) -> Choice:
     build = shelf.build(model.build_id)
     return Choice(standing, model.provider, model.model_id, _system(build), _base_of(build))
 
 
-def _base(shelf: Shelf, model: Model, build: Build) -> Iterator[Choice]:
+def _base(shelf: ModelCatalogue, model: Model, build: Build) -> Iterator[Choice]:
     base = _base_of(build)
     if base and not is_revoked(shelf, (model.provider, base)):
         before = (*_system(build), *shelf.few(build.build_id, FEW))

@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from peewee import Case, fn
 
@@ -91,13 +91,6 @@ class Passage:
     output_tokens: int = 0
     cost_micro: int = 0
     currency: str = ""
-
-
-class Transcripts(Protocol):
-    """Where all that was said is read."""
-
-    def passages(self, session_id: int) -> Sequence[Passage]:
-        """Return every turn of a session that counts, oldest first."""
 
 
 def markdown(

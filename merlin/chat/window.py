@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
 from merlin.core.messages import Message
 
@@ -53,16 +52,6 @@ class Gauge:
         if self.share >= FULL_SHARE:
             return Fill.FULL
         return Fill.NEAR if self.share >= WARN_SHARE else Fill.FREE
-
-
-class Windows(Protocol):
-    """What providers said of their models' windows; each method is one transaction."""
-
-    def get(self, provider: str, model_id: str) -> int | None:
-        """Return the tokens that a model takes, None where nobody said."""
-
-    def put(self, provider: str, tokens: Mapping[str, int]) -> None:
-        """Store what a provider says of its models, by their ids."""
 
 
 def estimate(message: Message) -> int:

@@ -28,7 +28,7 @@ from merlin.dataset.finding import Finding, Severity
 if TYPE_CHECKING:
     from merlin.cli.worktree import Folder
     from merlin.dataset.finding import Finding
-    from merlin.git.source import Source
+    from merlin.git.repository import GitSource
 
 
 class Format(StrEnum):
@@ -129,7 +129,7 @@ def _of_commit(revision: str, path: Path) -> Outcome:
 
 
 def _of_dataset(
-    source: Source, revision: str, name: str, directory: str
+    source: GitSource, revision: str, name: str, directory: str
 ) -> tuple[int, int, list[Finding]]:
     from merlin.dataset.check import check as check_dataset
 

@@ -31,7 +31,8 @@ from merlin.dataset.layout import Names
 
 if TYPE_CHECKING:
     from merlin.dataset.changes import Edit
-    from merlin.dataset.files import Bookshelf, FileText
+    from merlin.dataset.file_index import FileIndex
+    from merlin.dataset.files import FileText
     from merlin.dataset.finding import Finding
     from merlin.dataset.preview import Preview
     from merlin.training.policy import Forecast
@@ -178,7 +179,7 @@ def find(
         sys.stdout.flush()
 
 
-def _one(shelf: Bookshelf, example_id: str, dataset: str | None) -> FileText:
+def _one(shelf: FileIndex, example_id: str, dataset: str | None) -> FileText:
     """Return the one example of this id, or of DATASET/ID. Raises NotFound, Refused for several.
 
     An id may hold a slash itself: its first part names a dataset only where there is one.
@@ -205,7 +206,7 @@ def _one(shelf: Bookshelf, example_id: str, dataset: str | None) -> FileText:
     return found[0]
 
 
-def _named(shelf: Bookshelf, dataset: str, example_id: str) -> list[FileText]:
+def _named(shelf: FileIndex, dataset: str, example_id: str) -> list[FileText]:
     """Return the example of a dataset as a list; none where the folder is only called like one."""
     try:
         return [shelf.one(dataset, example_id)]

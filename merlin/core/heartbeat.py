@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from merlin.core.i18n import text
 
@@ -64,13 +63,3 @@ class BugCount:
         return {
             step: self.reasons[step] for step, count in [*self.counts.items()] if count >= LASTING
         }
-
-
-class Heartbeats(Protocol):
-    """Where heartbeats are kept: one row per (process, host)."""
-
-    def beat(self, heartbeat: Heartbeat) -> None:
-        """Store the newest words."""
-
-    def all(self) -> list[Heartbeat]:
-        """Return every process's newest words."""

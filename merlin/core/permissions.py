@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
 
 class Role(StrEnum):
@@ -81,32 +80,3 @@ class Grant:
     scope: str | None
     by: str
     at: datetime
-
-
-class Roles(Protocol):
-    """Where roles are kept; each method is one transaction, and each change is in the audit.
-
-    The admins whom the config names are admins always.
-    """
-
-    def role_of(self, user_id: int) -> Role:
-        """Return somebody's role; who was given none is a student."""
-
-    def standing(self, user_id: int) -> Standing:
-        """Return somebody's role with its scopes."""
-
-    def grant(self, user_id: int, role: Role, by: str, scope: str | None = None) -> bool:
-        """Give a role, which ends the one before; a teacher's scopes add up.
-
-        STUDENT takes every other role away. False when it was so already. Raises Refused where
-        a teacher has no scope or anybody else has one, and for an admin of the config.
-        """
-
-    def revoke(self, user_id: int, by: str, scope: str | None = None) -> bool:
-        """Take a role away, or one scope of a teacher; False when there is none to take.
-
-        Raises Refused for an admin of the config.
-        """
-
-    def granted(self) -> list[Grant]:
-        """Return every role that counts now, newest first; without the admins of the config."""

@@ -15,7 +15,8 @@ from merlin.core.clock import Clock
 from merlin.core.errors import MerlinError, Refused, SourceError
 from merlin.core.killpoint import reached
 from merlin.core.log import get_logger, redact
-from merlin.dataset.changes import Batch, Change, ChangeQueue, Landed, Theirs, said
+from merlin.dataset.change_queue import Changes
+from merlin.dataset.changes import Batch, Change, Landed, Theirs, said
 from merlin.dataset.commit_batch import Press, commit
 from merlin.db.notices import ADMINS, Notices
 from merlin.git.push import ContentRefused
@@ -33,7 +34,7 @@ class Changing:
     def __init__(
         self,
         press: Press,
-        queue: ChangeQueue,
+        queue: Changes,
         news: NewsRows,
         notices: Notices,
         clock: Clock,

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from merlin.account.retention import Retention
+from merlin.app.pipeline import PipelineHistory
 from merlin.core.clock import Clock
-from merlin.core.heartbeat import Heartbeats
 from merlin.daemon.changing import Changing
-from merlin.dataset.files import Books
+from merlin.dataset.file_index import FileIndex
 from merlin.dataset.gather import Workshop
-from merlin.dataset.verdicts import Verdict
 from merlin.db.notices import Notices
-from merlin.db.processes import Wake
+from merlin.db.processes import Heartbeats, Wake
 from merlin.db.requests import Requests
 from merlin.providers.base import ModelList
 from merlin.training.launch import Pad
@@ -24,22 +22,6 @@ from merlin.training.promote import PromotionRows
 from merlin.training.prove import Bench, Census
 from merlin.training.removal import Removable
 from merlin.training.sunset import Reliance
-
-
-class Chronicle(Protocol):
-    """What is known of verdicts, and which of them still want a git note."""
-
-    def unnoted(self) -> list[tuple[str, str]]:
-        """Return (commit, note text) for every commit whose final words are not noted yet."""
-
-    def noted(self, commit: str, note: str) -> None:
-        """Remember that this text stands as the commit's note."""
-
-    def newest(self, dataset: str, commit: str | None = None) -> Verdict:
-        """Return the newest verdict with a build, or that of a commit. Raises NotFound."""
-
-    def commit_of(self, job_id: int) -> str | None:
-        """Return the newest commit whose verdict this job serves, None when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +56,7 @@ class DaemonServices:
     census: Census
     jobs: JobRows
     promotions: PromotionRows
-    chronicle: Chronicle
+    chronicle: PipelineHistory
     requests: Requests
     notices: Notices
     heartbeats: Heartbeats
@@ -83,7 +65,7 @@ class DaemonServices:
     pace: Pace
     still_alive: Callable[[], None]
     changing: Changing
-    books: Books
+    books: FileIndex
     retention: Retention
     removable: Removable
     models: Mapping[str, ModelList]

@@ -37,7 +37,7 @@ _GIVEN_UP_FROM = (ChangeState.WAITING, ChangeState.CONFLICT, ChangeState.PARKED)
 _FORGOTTEN: Row = {"text": None, "theirs": None, "theirs_blob": None}
 
 
-class ChangeRows:
+class Changes:
     """Edits from the moment they are wanted to the commit that holds them."""
 
     def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:

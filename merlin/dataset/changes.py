@@ -30,7 +30,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
@@ -271,84 +271,6 @@ class Edit:
         if self.text is None:
             return ChangeKind.DELETE
         return ChangeKind.ADD if self.before is None else ChangeKind.EDIT
-
-
-class Changes(Protocol):
-    """Where changes wait; what asks for them uses this. Writes bump the wake counter."""
-
-    def put(self, changes: Sequence[Change]) -> None:
-        """Store the changes of one batch; those that are stored already stay as they are."""
-
-    def get(self, change_id: str) -> Change:
-        """Return the change. Raises NotFound."""
-
-    def of_batch(self, batch_id: str) -> list[Change]:
-        """Return the changes of one batch, in the order in which they were asked for."""
-
-    def again(self, change_id: str, text: str | None, before: str | None) -> bool:
-        """Send a conflict's batch again, this change with another text over `before`.
-
-        False when it stands in no conflict any more.
-        """
-
-    def give_up(self, change_id: str) -> bool:
-        """Take back the batch of a change that waits, is parked or stands in conflict.
-
-        False when too late.
-        """
-
-    def retry(self, change_id: str) -> bool:
-        """Let the batch of a parked change wait again; False when it is not parked."""
-
-
-class ChangeList(Protocol):
-    """The same rows as they are looked through."""
-
-    def pending(self, dataset: str) -> list[Change]:
-        """Return the changes of a dataset that are to become commits, oldest first."""
-
-    def committed(self, dataset: str, since: datetime) -> list[Change]:
-        """Return the changes of a dataset that became commits since then, oldest first."""
-
-    def batches(self, by: str | None, limit: int, before: str = "") -> list[Change]:
-        """Return the first change of each batch, newest first, of one person or of all (None).
-
-        `before` is the id of the batch that ended the part before, "" begins at the newest.
-        """
-
-    def count_open(self, by: str) -> int:
-        """Return how many batches of a person wait or stand in conflict."""
-
-    def of_commit(self, by: str, mark: str) -> list[Change]:
-        """Return the changes of a person that became the commit whose id begins so, in order."""
-
-
-class ChangeQueue(Protocol):
-    """The same rows as the daemon works them off."""
-
-    def claim(self) -> Batch | None:
-        """Take the oldest waiting batch, or None."""
-
-    def settle(self, batch: Batch, landed: Landed) -> None:
-        """Store what became of it."""
-
-    def refuse(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
-        """Note that it will never be made, and why."""
-
-    def put_back(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
-        """Let it wait on, and say why."""
-
-    def count_refusal(self, batch: Batch) -> int:
-        """Note that the repository refused it once more; return how often it did so far."""
-
-    def park(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
-        """Let it wait for a person's `retry`, and say why; others go on."""
-
-    def release(self) -> int:
-        """Put back what a dead owner left `working`; return how many batches."""
-
-    def stands(self, change_id: str) -> bool:
-        """Return whether it is there still: who asked for it may have deleted everything."""
 
 
 def changes_of(

@@ -16,9 +16,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from merlin.core.clock import Clock
 from merlin.core.errors import Refused, SourceError
@@ -26,6 +25,9 @@ from merlin.core.killpoint import reached
 from merlin.core.log import get_logger
 from merlin.dataset.changes import Batch, Change, ChangeKind, ChangeState, Edit, Landed, Theirs
 from merlin.db.intents import Intents, IntentState
+
+if TYPE_CHECKING:
+    from merlin.dataset.commit_writer import GitBranch
 
 log = get_logger(__name__)
 
@@ -43,32 +45,6 @@ class Written:
     conflicts: Mapping[str, Theirs] = field(default_factory=dict)
 
 
-class Branch(Protocol):
-    """The followed branch as it is written to. Every method raises SourceError for an outage."""
-
-    def turn(self) -> AbstractContextManager[object]:
-        """Wait until nobody else on this machine pushes there; a courtesy, no wall."""
-
-    def head(self) -> str | None:
-        """Fetch; return the branch's head, None where the repository has no commit yet."""
-
-    def find(self, head: str | None, batch_id: str) -> str | None:
-        """Return the commit below `head` that carries this id, None when there is none."""
-
-    def write(self, head: str | None, batch: Batch) -> Written:
-        """Make the batch's commit on `head`, in the mirror alone; nothing is pushed.
-
-        A file that is as wanted already needs nothing; where all are, the commit that made the
-        first of them so is there. Raises Refused for what can never be written.
-        """
-
-    def push(self, commit: str, head: str | None) -> bool:
-        """Make `commit` the branch's head where `head` is it still; False when it moved on.
-
-        Raises ContentRefused for a commit that the repository will not have.
-        """
-
-
 def pause(attempt: int) -> None:
     """Wait before another try: longer each time, and never in step with others who wait."""
     longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempt, 10))
@@ -79,7 +55,7 @@ def pause(attempt: int) -> None:
 class Press:
     """What committing needs; `wait` is called with the number of the failed attempt."""
 
-    branch: Branch
+    branch: GitBranch
     intents: Intents
     clock: Clock
     wait: Callable[[int], None] = field(default=pause)

@@ -28,7 +28,7 @@ from merlin.training.promote import START_ANEW
 _OPEN = (Word.BUILT, Word.HELD, Word.TRAINING)
 
 
-class JournalRows:
+class CommitHistory:
     """The branch's first-parent line as it was seen, commit by commit."""
 
     def __init__(self, db: Database) -> None:

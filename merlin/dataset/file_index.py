@@ -50,7 +50,7 @@ from merlin.git.source import Commit
 _COMING = ""  # stands for the tree of a dataset whose files are still being written
 
 
-class EditingRows:
+class FileIndex:
     """The files of all datasets as they lie at the newest commit."""
 
     def __init__(self, db: Database) -> None:

@@ -13,18 +13,21 @@ Who edits a file twice in a row builds on their own first edit, though no commit
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from merlin.dataset import layout
 from merlin.dataset.changes import Change, is_place
-from merlin.dataset.finding import Finding
 from merlin.dataset.layout import EXAMPLES, Limits
 from merlin.dataset.spec import Localised
-from merlin.git.source import EXECUTABLE, FILE, Entry, Source
+from merlin.git.source import EXECUTABLE, FILE, Entry
+
+if TYPE_CHECKING:
+    from merlin.dataset.file_index import FileIndex
+    from merlin.git.repository import GitSource
 
 _AT_ONCE = 500
 
@@ -63,67 +66,7 @@ class Writing:
     subject: str
 
 
-class Bookshelf(Protocol):
-    """The files of all datasets, for reading."""
-
-    def datasets(self) -> list[DatasetCard]:
-        """Return every dataset that lies at the newest commit, by name."""
-
-    def examples(self, dataset: str, offset: int = 0, limit: int = 20) -> list[FileText]:
-        """Return example files by id, broken ones too."""
-
-    def find(self, words: str, dataset: str | None = None, limit: int = 20) -> list[FileText]:
-        """Return example files that say all these words, by dataset and id.
-
-        Letter case and ё or е make no difference; a word may be a part of one.
-        """
-
-    def one(self, dataset: str, example_id: str) -> FileText:
-        """Return one example's file. Raises NotFound."""
-
-    def files(self, dataset: str) -> list[FileText]:
-        """Return all files of a dataset by path, as the checker wants them."""
-
-    def findings(self, dataset: str) -> list[Finding]:
-        """Return what the checker found in the dataset at the newest commit that changed it."""
-
-
-class Archive(Protocol):
-    """The same files, for who edits them one after the other."""
-
-    def text(self, blob: str) -> str | None:
-        """Return the text of a file as it lies or lay there, None where it is not kept."""
-
-    def example_ids(self, dataset: str) -> list[str]:
-        """Return the ids of a dataset's examples, in order."""
-
-    def following(self, dataset: str, after: str, limit: int) -> list[FileText]:
-        """Return the example files whose ids come after one, by id; "" begins with the first."""
-
-
-class Books(Protocol):
-    """The same files, as the daemon keeps them."""
-
-    def newest(self) -> str | None:
-        """Return the newest commit on the line, None before the first."""
-
-    def trees(self) -> Mapping[str, str]:
-        """Return dataset -> tree id of what is kept."""
-
-    def unknown(self, blobs: Sequence[str]) -> list[str]:
-        """Return those of the blobs whose text is not kept."""
-
-    def add(self, texts: Mapping[str, str | None]) -> None:
-        """Keep texts by blob."""
-
-    def keep(self, dataset: str, tree: str, files: Mapping[str, str]) -> None:
-        """Make path -> blob the dataset's files; texts that nobody needs any more are dropped."""
-
-    def drop(self, dataset: str) -> None:
-        """Forget a dataset that lies there no more."""
-
-
-def keep_books(source: Source, books: Books) -> bool:
+def keep_books(source: GitSource, books: FileIndex) -> bool:
     """Bring the kept files to the newest commit of the line; return whether any dataset moved.
 
     Raises SourceError when the mirror cannot be read.
@@ -151,7 +94,9 @@ def _is_shown(entry: Entry) -> bool:
     return is_file and is_place(entry.path)
 
 
-def _texts(source: Source, books: Books, blobs: Sequence[str]) -> Iterator[dict[str, str | None]]:
+def _texts(
+    source: GitSource, books: FileIndex, blobs: Sequence[str]
+) -> Iterator[dict[str, str | None]]:
     """Yield the texts that are not kept yet, so many at once."""
     left: Iterable[tuple[str, bytes]] = source.read(books.unknown(blobs))
     found = iter(left)

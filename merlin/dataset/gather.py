@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from merlin.core.clock import Clock
 from merlin.core.errors import DatasetError, NotFound
@@ -25,7 +25,11 @@ from merlin.dataset.check import TOO_MUCH_MEMORY, BlobCache, Checked, check
 from merlin.dataset.layout import Limits
 from merlin.dataset.spec import DatasetSpec
 from merlin.dataset.verdicts import WAITING, Verdict, Word
-from merlin.git.source import Commit, Entry, Source
+from merlin.git.source import Commit, Entry
+
+if TYPE_CHECKING:
+    from merlin.dataset.commits import CommitHistory
+    from merlin.git.repository import GitSource
 
 log = get_logger(__name__)
 
@@ -65,44 +69,6 @@ class Line:
     newest: int = 0
 
 
-class Journal(Protocol):
-    """Where commits and what they led to are kept."""
-
-    def line(self) -> Line:
-        """Return what is recorded of the branch's first-parent line."""
-
-    def next_number(self, dataset: str) -> int:
-        """Return the number of the dataset's next build, 1 for the first."""
-
-    def latest(self, dataset: str) -> Verdict | None:
-        """Return the newest verdict on the line that wished for something, or None.
-
-        Unchanged ones wish for what the one before them does. A removed dataset wishes nothing.
-        """
-
-    def build_of(self, dataset: str, digest: str) -> Build | None:
-        """Return the dataset's build with these bytes."""
-
-    def drop_unfinished(self) -> None:
-        """Forget the builds of a `prepare` that was cut off; nobody else may be at one."""
-
-    def prepare(self, commit: Commit, outcome: Outcome, at: datetime) -> Outcome:
-        """Store the examples and the build of an outcome, unseen; return it for `record`.
-
-        The returned outcome holds no examples any more.
-        """
-
-    def record(self, commit: Commit, outcomes: Sequence[Outcome], at: datetime) -> None:
-        """Store the commit with its prepared outcomes: verdicts, builds, findings; all or none."""
-
-    def leave_line(self, after: int, at: datetime) -> int:
-        """Take commits after this position off the line (history was rewritten).
-
-        Their waiting verdicts become superseded; promotions start anew from the line as it is
-        now. Returns how many commits left.
-        """
-
-
 class CourseIndex(Protocol):
     """The catalogue of courses; `Journal.record` lets it follow each commit by itself."""
 
@@ -121,8 +87,8 @@ class Workshop:
     so that nobody decides by a line that has lost its end and not yet got its new one.
     """
 
-    source: Source
-    journal: Journal
+    source: GitSource
+    journal: CommitHistory
     courses: CourseIndex
     builds: Path
     clock: Clock

@@ -36,7 +36,7 @@ from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.core.messages import Message
-from merlin.dataset.change_queue import ChangeRows
+from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import Asked, Change, ChangeState, Edit, Editor, changes_of, editor_here
 from merlin.dataset.example import Example
 from merlin.dataset.example_yaml import write_example
@@ -176,7 +176,7 @@ class Proposals:
         self.db = db
         self._cipher = cipher
         self._clock = clock
-        self._changes = ChangeRows(db, cipher, clock)
+        self._changes = Changes(db, cipher, clock)
         self._promotions = PromotionRows(db, clock)
 
     @transaction
@@ -369,7 +369,7 @@ class Followed:
     def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
         self.db = db
         self._clock = clock
-        self._changes = ChangeRows(db, cipher, clock)
+        self._changes = Changes(db, cipher, clock)
         self._notices = Notices(db, clock)
 
     def is_due(self) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.db.database import Database, Row, transaction
@@ -65,21 +64,7 @@ def news(entry: Entry) -> tuple[str, Mapping[str, object]] | None:
     return key, {"by": entry.by, "to": entry.target, **told}
 
 
-class Audit(Protocol):
-    """Where dangerous actions are noted, in the transaction that carries them out."""
-
-    def note(
-        self, by: str, action: str, target: str, arguments: Mapping[str, object] | None = None
-    ) -> None:
-        """Add one entry; `arguments` are plain JSON values."""
-
-    def newest(
-        self, limit: int = 50, target: str | None = None, by: str | None = None, before: int = 0
-    ) -> list[Entry]:
-        """Return the newest entries first: of one target, of who did it, older than a number."""
-
-
-class AuditRows:
+class Audit:
     """One row an action; rows are only added."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:

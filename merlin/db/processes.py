@@ -41,7 +41,7 @@ from merlin.db.database import Prepared
 from merlin.db.tables import WAKE
 
 
-class HeartbeatRows:
+class Heartbeats:
     """One row per process and host; with a cipher, its process says which keys it holds too."""
 
     def __init__(self, db: Database, cipher: Cipher | None = None) -> None:

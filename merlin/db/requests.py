@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound
@@ -63,13 +62,6 @@ class Request:
     state: RequestState
     created_at: datetime
     result: Mapping[str, object] = field(default_factory=dict)
-
-
-class RequestList(Protocol):
-    """The same rows as they are looked through."""
-
-    def of(self, by: str, limit: int = 50) -> list[Request]:
-        """Return the newest requests of somebody, newest first."""
 
 
 class Requests:

@@ -6,10 +6,8 @@ The adapter of git fulfils `Source`; check and daemon use it. Text found in the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 FILE = "100644"
 EXECUTABLE = "100755"
@@ -57,40 +55,3 @@ class Fetched:
     """What a fetch found: the branch's head (None: empty or gone)."""
 
     head: str | None
-
-
-class Source(Protocol):
-    """A repository of datasets. Every method raises SourceError when it cannot be read."""
-
-    def fetch(self) -> Fetched:
-        """Bring the mirror up to date."""
-
-    def line(self, head: str, known: Collection[str]) -> list[Commit]:
-        """Return the first-parent commits up to `head`, oldest first, after the newest `known` one.
-
-        With nothing known: `head` itself alone.
-        """
-
-    def dataset_trees(self, commit: str) -> dict[str, str]:
-        """Return dataset name -> git tree id at that commit; its order is by name."""
-
-    def entries(self, commit: str, dataset: str) -> list[Entry]:
-        """Return everything below `datasets/<dataset>/`, paths relative to that folder.
-
-        Entries of all modes, symlinks and gitlinks too, ordered by path.
-        """
-
-    def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """Yield (blob, bytes) in the order asked."""
-
-    def note(self, commit: str, text: str) -> None:
-        """Write `text` as the commit's note under refs/notes/merlin, replacing an older one."""
-
-    def share_notes(self) -> None:
-        """Bring the notes to the repository where its settings want it; nothing when they are."""
-
-    def clean(self, needed: Collection[str], days: int, now: datetime) -> None:
-        """Let go of what has not been reachable for so many days, but for the `needed` commits.
-
-        At most once a day; a mirror that is not there is left alone.
-        """

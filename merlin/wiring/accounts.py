@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from merlin.account.accounts import Accounts, good_name, hashed, judge
-from merlin.account.roles import RoleRows
+from merlin.account.roles import Roles
 from merlin.account.sign_ins import SignIns
 from merlin.account.users import Users
 from merlin.config import Config, credential
@@ -40,7 +40,7 @@ def add_account(config: Config, new: NewAccount) -> Shown:
     name = good_name(new.name)
     password, kept = _password(new.password, name)
     with opened(config) as database, database.atomic():
-        roles = RoleRows(database, config.telegram.admins)
+        roles = Roles(database, config.telegram.admins)
         accounts = Accounts(database)
         user_id = accounts.make(name, operator())
         accounts.set_password(user_id, kept, operator())

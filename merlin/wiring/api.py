@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from merlin.account.accounts import Accounts
 from merlin.account.api_keys import Keys
-from merlin.account.roles import RoleRows
+from merlin.account.roles import Roles
 from merlin.account.sign_ins import PRODUCTION, Logins, SignIns
 from merlin.account.users import Consents, Users
 from merlin.api.app import serve
@@ -24,7 +24,7 @@ from merlin.app.health import Gauges
 from merlin.app.inbox import Inbox, Update
 from merlin.app.personal_data import People
 from merlin.app.sessions import OwnTalks
-from merlin.app.texts import SettingRows
+from merlin.app.texts import Settings
 from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.cost_limits import Costs
 from merlin.billing.plan import Plan
@@ -32,7 +32,7 @@ from merlin.billing.quota_store import QuotaRows
 from merlin.billing.selling import Selling
 from merlin.chat.answer import Patience
 from merlin.chat.feedback import Interest, Ratings
-from merlin.chat.model_catalogue import Known, ShelfRows
+from merlin.chat.model_catalogue import Known, ModelCatalogue
 from merlin.chat.route import General
 from merlin.core.clock import utc_now
 from merlin.core.connections import ConnectionLimits, Connections
@@ -42,16 +42,16 @@ from merlin.core.server import READY, STOPPING, WATCHDOG, notify
 from merlin.course.catalogue import Catalogue
 from merlin.course.listing import Favourites, Listing, Readings
 from merlin.course.search import Searcher, SearchIndex
-from merlin.dataset.change_queue import ChangeRows
-from merlin.dataset.file_index import EditingRows
+from merlin.dataset.change_queue import Changes
+from merlin.dataset.file_index import FileIndex
 from merlin.dataset.proposals import Proposals
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.database import Database
 from merlin.db.encryption import Cipher, load_or_make_key
 from merlin.db.idempotency import Repeats
 from merlin.db.keyring import HolderRows
 from merlin.db.notices import Notices
-from merlin.db.processes import HeartbeatRows, Wake
+from merlin.db.processes import Heartbeats, Wake
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.writer import Writer
 from merlin.providers.openid import HttpIssuer, OpenIdSettings
@@ -192,17 +192,17 @@ def _rows(settings: ApiSettings, database: Database, cipher: Cipher) -> Rows:
         search=Searcher(SearchIndex(database), courses.version),
         favourites=Favourites(database),
         readings=Readings(database),
-        library=EditingRows(database),
-        archive=EditingRows(database),
-        changes=ChangeRows(database, cipher),
-        change_list=ChangeRows(database, cipher),
+        library=FileIndex(database),
+        archive=FileIndex(database),
+        changes=Changes(database, cipher),
+        change_list=Changes(database, cipher),
         users=users,
         register=users,
-        roles=RoleRows(database, settings.admins),
+        roles=Roles(database, settings.admins),
         sign_ins=SignIns(database, cipher),
         accounts=Accounts(database),
         logins=Logins(database, cipher),
-        settings=SettingRows(database),
+        settings=Settings(database),
         keys=Keys(database, cipher),
         consents=Consents(database),
         quotas=uses,
@@ -215,10 +215,10 @@ def _rows(settings: ApiSettings, database: Database, cipher: Cipher) -> Rows:
         interest=Interest(database, cipher, settings.default_dataset),
         proposals=Proposals(database, cipher),
         people=People(database, cipher),
-        shelf=ShelfRows(database),
-        showcase=ShelfRows(database),
+        shelf=ModelCatalogue(database),
+        showcase=ModelCatalogue(database),
         lineage=Lineage(database),
-        audit=AuditRows(database),
+        audit=Audit(database),
         wake=Wake(database),
         requests=Requests(database),
         asked=Requests(database),
@@ -230,7 +230,7 @@ def _picture(db: Database) -> Picture:
     gauges = Gauges(db)
     with db.snapshot():
         return Picture(
-            heartbeats=HeartbeatRows(db).all(),
+            heartbeats=Heartbeats(db).all(),
             queues=gauges.queues(),
             jobs=gauges.jobs(),
             serving=list(PromotionRows(db).serving().values()),
@@ -253,7 +253,7 @@ def _ask(writer: Writer, kind: RequestKind) -> Callable[[], Awaitable[None]]:
 
 def _tell_keys(writer: Writer, cipher: Cipher) -> Callable[[], Awaitable[None]]:
     """Return what says that this api lives and which keys it holds; called once a second."""
-    holders, heartbeats = HolderRows(writer.db, cipher), HeartbeatRows(writer.db)
+    holders, heartbeats = HolderRows(writer.db, cipher), Heartbeats(writer.db)
     since = utc_now()
 
     def say(_db: Database) -> None:

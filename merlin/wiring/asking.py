@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 
-from merlin.chat.model_catalogue import ShelfRows
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.config import Config, ProviderConfig
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.messages import Message
@@ -27,7 +27,7 @@ def ask_model(
     if not question.strip():
         raise ConfigError("no question", "ask-empty")
     with reading(config) as database:
-        shelf = ShelfRows(database)
+        shelf = ModelCatalogue(database)
         model = PromotionRows(database).model(name) if name else _serving(config, shelf, dataset)
         if model.state is ModelState.REVOKED:
             why = f"{model.build_version} is {model.state}"
@@ -48,7 +48,7 @@ def ask_model(
     }
 
 
-def _serving(config: Config, shelf: ShelfRows, dataset: str | None) -> Model:
+def _serving(config: Config, shelf: ModelCatalogue, dataset: str | None) -> Model:
     wanted = dataset or config.default_dataset or None
     serving = shelf.serving(wanted)
     if serving is None and dataset is None:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import uvloop
 
 from merlin.account.retention import Retention
-from merlin.account.roles import RoleRows
+from merlin.account.roles import Roles
 from merlin.account.sign_ins import Logins
 from merlin.account.users import Consents, Users
 from merlin.app.dialogs import Dialogs
@@ -25,7 +25,7 @@ from merlin.app.inbox import Inbox, this_process
 from merlin.app.outbox import Outbox
 from merlin.app.personal_data import People
 from merlin.app.retention import RetentionRows
-from merlin.app.texts import SettingRows
+from merlin.app.texts import Settings
 from merlin.app.verdicts import NewsDesk
 from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.cost_limits import Costs
@@ -38,7 +38,7 @@ from merlin.bot.services import BotServices, Pace, Proofs, Rows
 from merlin.chat.answer import Patience
 from merlin.chat.feedback import Ratings
 from merlin.chat.media import MediaLimits
-from merlin.chat.model_catalogue import Known, ShelfRows, WindowRows
+from merlin.chat.model_catalogue import Known, ModelCatalogue, Windows
 from merlin.chat.preset import Preset
 from merlin.chat.presets import PresetRows
 from merlin.chat.route import General
@@ -48,14 +48,14 @@ from merlin.core.log import get_logger, hide, setup
 from merlin.core.loopback import is_loopback
 from merlin.core.server import notify
 from merlin.course.catalogue import Catalogue
-from merlin.dataset.change_queue import ChangeRows
-from merlin.dataset.file_index import EditingRows
+from merlin.dataset.change_queue import Changes
+from merlin.dataset.file_index import FileIndex
 from merlin.dataset.proposals import Followed, Proposals
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.database import Database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.notices import Notices
-from merlin.db.processes import HeartbeatRows, Lead, Wake
+from merlin.db.processes import Heartbeats, Lead, Wake
 from merlin.db.requests import Requests
 from merlin.db.writer import Writer
 from merlin.providers.documents import ChildReader, is_walled
@@ -237,9 +237,9 @@ def _rows(settings: BotSettings, database: Database) -> Rows:
         outbox=Outbox(database, cipher, bot),
         users=users,
         register=users,
-        roles=RoleRows(database, settings.admins),
+        roles=Roles(database, settings.admins),
         logins=Logins(database, cipher),
-        audit=AuditRows(database),
+        audit=Audit(database),
         consents=Consents(database),
         quotas=QuotaRows(database, bot, cipher=cipher),
         costs=Costs(database, cipher),
@@ -251,28 +251,28 @@ def _rows(settings: BotSettings, database: Database) -> Rows:
         tally=TurnViews(database, cipher, bot),
         transcripts=TurnViews(database, cipher, bot),
         dialogs=Dialogs(database, cipher, bot),
-        settings=SettingRows(database),
-        windows=WindowRows(database),
-        listed=WindowRows(database),
+        settings=Settings(database),
+        windows=Windows(database),
+        listed=Windows(database),
         presets=PresetRows(database, cipher),
         courses=Catalogue(database),
-        shelf=ShelfRows(database),
-        showcase=ShelfRows(database),
+        shelf=ModelCatalogue(database),
+        showcase=ModelCatalogue(database),
         ratings=Ratings(database, bot),
         proposals=proposals,
         reviews=proposals,
         followed=Followed(database, cipher),
         lineage=Lineage(database),
-        library=EditingRows(database),
-        changes=ChangeRows(database, cipher),
-        change_list=ChangeRows(database, cipher),
+        library=FileIndex(database),
+        changes=Changes(database, cipher),
+        change_list=Changes(database, cipher),
         people=People(database, cipher),
         retained=RetentionRows(database, settings.retention),
         notices=Notices(database),
         news=NewsDesk(database),
         requests=Requests(database),
         outreach=outreach_of(database, cipher, bot, settings.language),
-        heartbeats=HeartbeatRows(database, cipher),
+        heartbeats=Heartbeats(database, cipher),
         wake=Wake(database),
     )
 

@@ -6,7 +6,7 @@ from merlin.app.verdicts import NewsDesk
 from merlin.config import Config, credential
 from merlin.core.clock import utc_now
 from merlin.daemon.changing import Changing
-from merlin.dataset.change_queue import ChangeRows
+from merlin.dataset.change_queue import Changes
 from merlin.dataset.commit_batch import Press
 from merlin.db.database import Database
 from merlin.db.encryption import CREDENTIAL, Cipher, load_or_make_key
@@ -20,16 +20,16 @@ def cipher_of(config: Config) -> Cipher:
     return load_or_make_key(config.state_dir, credential(CREDENTIAL, is_needed=False) or None)
 
 
-def changes_of(config: Config, database: Database) -> ChangeRows:
+def changes_of(config: Config, database: Database) -> Changes:
     """Return the rows of changes, sealed with the configuration's key. Raises ConfigError."""
-    return ChangeRows(database, cipher_of(config))
+    return Changes(database, cipher_of(config))
 
 
 def changing(database: Database, source: GitSource, cipher: Cipher) -> Changing:
     """Return the tick that commits what waits."""
     return Changing(
         Press(source.branch, Intents(database), utc_now),
-        ChangeRows(database, cipher),
+        Changes(database, cipher),
         NewsDesk(database),
         Notices(database),
         utc_now,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 
-from merlin.app.pipeline import ChronicleRows
+from merlin.app.pipeline import PipelineHistory
 from merlin.app.retention import RemovableRows
 from merlin.config import Config, RepositoryConfig
 from merlin.core.clock import utc_now
@@ -19,14 +19,14 @@ from merlin.daemon.main import Tally, event_on_signal, run
 from merlin.daemon.services import DaemonServices, Pace
 from merlin.daemon.ticks import ticks_of
 from merlin.dataset.check import BlobCache
-from merlin.dataset.commits import JournalRows
-from merlin.dataset.file_index import EditingRows
+from merlin.dataset.commits import CommitHistory
+from merlin.dataset.file_index import FileIndex
 from merlin.dataset.gather import Workshop
 from merlin.dataset.layout import Limits
 from merlin.db.database import Database, DatabaseAway
 from merlin.db.intents import Intents
 from merlin.db.notices import Notices
-from merlin.db.processes import HeartbeatRows, Lead, Wake
+from merlin.db.processes import Heartbeats, Lead, Wake
 from merlin.db.requests import Requests
 from merlin.git.repository import GitSource
 from merlin.training.job_store import JobRows, LaunchRows
@@ -145,16 +145,16 @@ def services_of(
             census=Census(bench, trainers, settle_s),
             jobs=jobs,
             promotions=PromotionRows(database),
-            chronicle=ChronicleRows(database),
+            chronicle=PipelineHistory(database),
             requests=Requests(database),
             notices=Notices(database),
-            heartbeats=HeartbeatRows(database, cipher),
+            heartbeats=Heartbeats(database, cipher),
             wake=Wake(database),
             clock=utc_now,
             pace=Pace(config.repository.interval_s, config.tick_s),
             still_alive=still_alive,
             changing=changing(database, source, cipher),
-            books=EditingRows(database),
+            books=FileIndex(database),
             retention=config.retention,
             removable=RemovableRows(database, utc_now),
             models=trainers,
@@ -181,7 +181,7 @@ def _workshop(config: Config, database: Database, source: GitSource) -> Workshop
     }
     return Workshop(
         source=source,
-        journal=JournalRows(database),
+        journal=CommitHistory(database),
         courses=Catalogue(database),
         builds=config.state_dir / "builds",
         clock=utc_now,

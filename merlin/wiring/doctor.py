@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from merlin.app.reports import Reports
 from merlin.config import Config, ProviderConfig, RepositoryConfig, credential
 from merlin.core.errors import ConfigError, MerlinError, NotFound
-from merlin.db.processes import HeartbeatRows
+from merlin.db.processes import Heartbeats
 from merlin.git.repository import GitSource
 from merlin.providers.documents import is_walled
 from merlin.wiring.bot_token import bot_id
@@ -77,7 +77,7 @@ def _was_never_started(config: Config) -> bool:
     """Return whether no process of Merlin has ever run on this database."""
     try:
         with reading(config) as database:
-            return not HeartbeatRows(database).all()
+            return not Heartbeats(database).all()
     except NotFound:
         return True
     except MerlinError:

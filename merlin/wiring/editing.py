@@ -13,11 +13,11 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError, NotFound, SourceError
 from merlin.core.money import Price
 from merlin.daemon.ticks import fetch
-from merlin.dataset.change_queue import ChangeRows
+from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import Asked, Change, ChangeState, Edit, changes_of, editor_here
 from merlin.dataset.check import Checked
-from merlin.dataset.file_index import EditingRows
-from merlin.dataset.files import Bookshelf, FileText
+from merlin.dataset.file_index import FileIndex
+from merlin.dataset.files import FileText
 from merlin.dataset.finding import short
 from merlin.dataset.import_export import Imported, ImportPlan, plan
 from merlin.dataset.preview import Preview, checked_files, difference, preview
@@ -31,10 +31,10 @@ from merlin.wiring.waiting import LATE_S, Say, until
 
 
 @contextmanager
-def bookshelf(config: Config) -> Iterator[Bookshelf]:
+def bookshelf(config: Config) -> Iterator[FileIndex]:
     """Yield the datasets' files as recorded. Raises NotFound before anything was."""
     with reading(config) as database:
-        yield EditingRows(database)
+        yield FileIndex(database)
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def editing(config: Config, say: Say) -> Iterator[EditDesk]:
     told = _once(say)
     ask(config, RequestKind.FETCH, {}, told)
     with opened(config) as database:
-        yield EditDesk(config, database, EditingRows(database), rows_of(config, database), told)
+        yield EditDesk(config, database, FileIndex(database), rows_of(config, database), told)
 
 
 def _once(say: Say) -> Say:
@@ -64,8 +64,8 @@ class EditDesk:
 
     config: Config
     database: Database
-    shelf: EditingRows
-    changes: ChangeRows
+    shelf: FileIndex
+    changes: Changes
     say: Say
 
     def files(self, dataset: str) -> list[FileText]:
@@ -124,7 +124,7 @@ class EditDesk:
             fetch(services)
 
 
-def _files(shelf: Bookshelf, dataset: str) -> list[FileText]:
+def _files(shelf: FileIndex, dataset: str) -> list[FileText]:
     files = shelf.files(dataset)
     if not files:
         name = short(dataset)
@@ -144,7 +144,7 @@ def checked_of(config: Config, dataset: str) -> Checked:
     return checked_files(dataset, files, limit_tokens=_limits(config))
 
 
-def _looked(changes: ChangeRows, change_id: str) -> Change | None:
+def _looked(changes: Changes, change_id: str) -> Change | None:
     change = changes.get(change_id)
     if change.state is ChangeState.COMMITTED:
         return change
@@ -160,7 +160,7 @@ def _looked(changes: ChangeRows, change_id: str) -> Change | None:
     return None
 
 
-def _conflict(changes: ChangeRows, change: Change) -> MerlinError:
+def _conflict(changes: Changes, change: Change) -> MerlinError:
     """Take the edit back, for nobody is asked at a keyboard; what was meant is shown."""
     shown = [
         difference(each.theirs.text, each.text, each.path)

@@ -14,7 +14,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
 from merlin.core.heartbeat import Heartbeat
 from merlin.daemon.services import EngineLook
-from merlin.db.processes import HeartbeatRows
+from merlin.db.processes import Heartbeats
 from merlin.wiring.database import reading
 from merlin.wiring.processes import is_engine
 
@@ -89,7 +89,7 @@ def _still(config: Config, process: str) -> MerlinError | None:
     """Return why a process that writes heartbeats is not well."""
     try:
         with reading(config) as database:
-            beats = [beat for beat in HeartbeatRows(database).all() if beat.process == process]
+            beats = [beat for beat in Heartbeats(database).all() if beat.process == process]
     except NotFound:
         beats = []
     except MerlinError as error:

@@ -8,7 +8,7 @@ from typing import Any
 from merlin.config import Config, credential
 from merlin.core.errors import Refused
 from merlin.db import keyring
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.database import Database
 from merlin.db.encryption import CREDENTIAL, Cipher, key_path, load_or_make_key
 from merlin.db.keyring import Holder, HolderRows, Progress, Resealing
@@ -101,7 +101,7 @@ def _sealed_anew(database: Database, cipher: Cipher, progress: Progress) -> int:
     work = Resealing(database, cipher)
     while (unreadable := work.run(progress)) != work.left():
         continue  # somebody has sealed by an old key in the meantime
-    AuditRows(database).note(operator(), "key.rotate", f"key:{cipher.newest}")
+    Audit(database).note(operator(), "key.rotate", f"key:{cipher.newest}")
     return unreadable
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from merlin.app.broadcasts import Broadcasts
 from merlin.app.health import Gauges
 from merlin.app.outbox import Errands
-from merlin.app.pipeline import ChronicleRows
+from merlin.app.pipeline import PipelineHistory
 from merlin.app.reports import Reports
 from merlin.bot.services import Office, Outreach
 from merlin.chat.model_catalogue import Known
@@ -72,7 +72,7 @@ def office_of(
         reports=Reports(database),
         gauges=Gauges(database),
         spending=launches,
-        verdicts=ChronicleRows(database),
+        verdicts=PipelineHistory(database),
         launching=Desk(launches, terms, utc_now),
         caps=caps,
         currencies={name: own.get(name, usual) for name in settings.providers},

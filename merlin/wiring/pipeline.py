@@ -9,7 +9,7 @@ from merlin.app.builds import PipelineRows
 from merlin.app.reports import Reports
 from merlin.chat.model_catalogue import Known
 from merlin.db.database import Database
-from merlin.db.processes import HeartbeatRows
+from merlin.db.processes import Heartbeats
 from merlin.wiring.office import OfficeSettings, office_of
 
 
@@ -25,7 +25,7 @@ def pipeline_of(
         spending=office.spending,
         verdicts=office.verdicts,
         launching=office.launching,
-        heartbeats=HeartbeatRows(database),
+        heartbeats=Heartbeats(database),
         caps=office.caps,
         currencies=office.currencies,
         sunsets=office.sunsets,

@@ -15,7 +15,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, NotFound
 from merlin.core.heartbeat import Heartbeat
 from merlin.course.catalogue import Catalogue
-from merlin.db.processes import HeartbeatRows
+from merlin.db.processes import Heartbeats
 from merlin.git.repository import GitSource
 from merlin.wiring.database import reading
 
@@ -62,7 +62,7 @@ def status(config: Config) -> Shown:
     with reading(config) as database:
         told = Reports(database).status()
         told["stored"] = _stored(config, RemovableRows(database))
-        beats = HeartbeatRows(database).all()
+        beats = Heartbeats(database).all()
     told["processes"] = {beat.process: _shown_beat(beat) for beat in beats}
     told["providers"] = {
         each.name: {"base_url": each.base_url, "model": each.model, "dialect": each.dialect}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from merlin.app.texts import SettingRows
+from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind, faults
 from merlin.billing.purchases import Till
 from merlin.billing.report import Found, compare, missing
@@ -106,7 +106,7 @@ def _whole(sales: Sales, purchase_ids: set[str]) -> list[Entry]:
 
 
 def _stars(sales: Sales) -> Mapping[str, Any] | None:
-    said = SettingRows(sales.db).get(STARS_COMPARED)
+    said = Settings(sales.db).get(STARS_COMPARED)
     try:
         told = json.loads(said) if said else None
     except ValueError:

@@ -8,12 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 from merlin.account.api_keys import Keys, Scope, beyond
-from merlin.account.roles import RoleRows
+from merlin.account.roles import Roles
 from merlin.account.users import Users
 from merlin.config import Config, credential
 from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound, Refused
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.audit import user as told_user
 from merlin.db.database import Database
 from merlin.db.encryption import load_or_make_key
@@ -45,7 +45,7 @@ def make_key(config: Config, asked: NewKey) -> dict[str, Any]:
         rows = Keys(database, cipher)
         key, secret = rows.make(asked.user_id, asked.label, set(asked.scopes), ends)
         told = {"key": key.key_id}
-        AuditRows(database).note(operator(), "key.give", told_user(asked.user_id), told)
+        Audit(database).note(operator(), "key.give", told_user(asked.user_id), told)
     return {
         "user": asked.user_id,
         "key": key.key_id,
@@ -59,7 +59,7 @@ def _refuse_vain(config: Config, database: Database, asked: NewKey) -> None:
     if Users(database).get(asked.user_id) is None:
         words = f"no user {asked.user_id}"
         raise NotFound(words, "account-no-user", user=str(asked.user_id))
-    standing = RoleRows(database, config.telegram.admins).standing(asked.user_id)
+    standing = Roles(database, config.telegram.admins).standing(asked.user_id)
     vain = beyond(standing, asked.scopes)
     if vain:
         named = ", ".join(vain)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from merlin.account.accounts import Accounts
-from merlin.account.roles import RoleRows
+from merlin.account.roles import Roles
 from merlin.account.users import Consents, User, Users
 from merlin.billing.plan import Format, plan_named, plan_of
 from merlin.billing.quota import Gift, Given, Left
@@ -34,7 +34,7 @@ class People:
 
     config: Config
     users: Users
-    roles: RoleRows
+    roles: Roles
     quotas: QuotaRows
     consents: Consents
     accounts: Accounts
@@ -66,7 +66,7 @@ def _people(config: Config, database: Database) -> People:
     return People(
         config,
         Users(database, cipher=cipher_of(config)),
-        RoleRows(database, config.telegram.admins),
+        Roles(database, config.telegram.admins),
         # Gifts and what is left count over all bots, so that none is named here.
         QuotaRows(database, bot_id=0, cipher=cipher_of(config)),
         Consents(database),

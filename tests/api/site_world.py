@@ -20,7 +20,7 @@ from merlin.core.clock import utc_now
 from merlin.core.listening import Listening
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
-from merlin.dataset.file_index import EditingRows
+from merlin.dataset.file_index import FileIndex
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.writer import Writer
@@ -84,7 +84,7 @@ class Site:
         }
         checked = {name: tree.check(name) for name, tree in trees.items()}
         Catalogue(self.database).index(checked, utc_now())
-        books = EditingRows(self.database)
+        books = FileIndex(self.database)
         for name, tree in trees.items():
             books.add({blob: data.decode() for blob, data in tree.blobs.items()})
             paths = {entry.path: entry.blob for entry in tree.entries}

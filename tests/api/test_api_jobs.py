@@ -9,7 +9,7 @@ from site_world import ANNA, BORIS, VERA
 from merlin.account.api_keys import Scope
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
-from merlin.db.processes import HeartbeatRows
+from merlin.db.processes import Heartbeats
 from merlin.db.requests import Requests
 
 pytestmark = pytest.mark.functional
@@ -232,7 +232,7 @@ def test_a_number_that_json_cannot_say_is_told_as_null(site):
 
 def test_status_tells_who_is_alive(site):
     now = site.services.clock()
-    HeartbeatRows(site.database).beat(Heartbeat("daemon", "here", 1, now, now, "poll"))
+    Heartbeats(site.database).beat(Heartbeat("daemon", "here", 1, now, now, "poll"))
     told = site.admin.get("/api/status").json()
     alive = {each["process"]: each["alive"] for each in told["processes"]}
     assert alive == {"api": True, "daemon": True}  # the api tells of itself while it runs

@@ -15,7 +15,7 @@ from merlin.core.heartbeat import Heartbeat
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
-from merlin.db.processes import HeartbeatRows, Wake
+from merlin.db.processes import Heartbeats, Wake
 from merlin.db.requests import Requests, RequestState
 from merlin.db.writer import Writer
 from merlin.wiring.api import ApiSettings, services_of
@@ -69,7 +69,7 @@ def waiting_fetches(database):
 def test_heartbeats_of_the_database_reach_readyz_and_metrics(client, database):
     now = utc_now()
     beat = Heartbeat("daemon", "here", 1, now, now, "fetch", {"fetch_success": 2})
-    HeartbeatRows(database).beat(beat)
+    Heartbeats(database).beat(beat)
     assert client.get("/readyz").json()["processes"]["daemon"]["alive"] is True
     page = client.get("/metrics").text
     fetched = {"process": "daemon", "host": "here", "status": "success"}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from bot_world import rows, settings_of
 from waiting import DEADLINE_S
 
-from merlin.account.roles import RoleRows
+from merlin.account.roles import Roles
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import USER
@@ -37,7 +37,7 @@ def grant(settings, user_id, role, scope=None):
     """Give somebody a role."""
     with open_database(settings.database) as database:
         migrate(database)
-        RoleRows(database).grant(user_id, role, "test", scope)
+        Roles(database).grant(user_id, role, "test", scope)
 
 
 def add_users(settings, ids, **more):

@@ -10,8 +10,8 @@ from world import DATASET
 
 from merlin.bot.handlers.admin import short
 from merlin.bot.handlers.example_access import Draft
-from merlin.dataset.change_queue import ChangeRows
-from merlin.dataset.file_index import EditingRows
+from merlin.dataset.change_queue import Changes
+from merlin.dataset.file_index import FileIndex
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
@@ -35,7 +35,7 @@ def shelve(settings, dataset="trial", count=12, **more):
     blobs = {path: hashlib.sha1(text.encode()).hexdigest() for path, text in texts.items()}  # noqa: S324 - as git names it
     with open_database(settings.database) as database:
         migrate(database)
-        books = EditingRows(database)
+        books = FileIndex(database)
         books.add({blobs[path]: text for path, text in texts.items()})
         books.keep(dataset, f"tree-{len(texts)}-{hash(str(texts))}", blobs)
     return blobs
@@ -44,7 +44,7 @@ def shelve(settings, dataset="trial", count=12, **more):
 def changes(settings, by):
     """Return what somebody asked for, oldest first."""
     with open_database(settings.database) as database:
-        rows = ChangeRows(database, load_or_make_key(settings.state_dir, None))
+        rows = Changes(database, load_or_make_key(settings.state_dir, None))
         firsts = rows.batches(str(by), 10_000)[::-1]
         return [each for first in firsts for each in rows.of_batch(first.batch)]
 

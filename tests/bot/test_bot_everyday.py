@@ -10,7 +10,7 @@ from bot_talk import Talk
 from bot_world import AT, RunningBot, let_serve, rows, settings_of
 from served import holds
 
-from merlin.account.roles import RoleRows
+from merlin.account.roles import Roles
 from merlin.bot.application import COMMANDS, HELP_GROUPS, MENU
 from merlin.core.clock import iso
 from merlin.core.permissions import Role
@@ -219,20 +219,20 @@ def test_the_menu_of_an_admin_follows_the_role(talk, telegram):
     telegram.wait_for(lambda: "admin" in commands(telegram.menu("vera")))
     assert "admin" not in commands(telegram.menu("boris"))
     with open_database(talk.settings.database) as database:
-        RoleRows(database).grant(BORIS.person_id, Role.ADMIN, "cli:test")
+        Roles(database).grant(BORIS.person_id, Role.ADMIN, "cli:test")
     telegram.wait_for(lambda: "admin" in commands(telegram.menu("boris")))
     with open_database(talk.settings.database) as database:
-        RoleRows(database).revoke(BORIS.person_id, "cli:test")
+        Roles(database).revoke(BORIS.person_id, "cli:test")
     telegram.wait_for(lambda: commands(telegram.menu("boris")) == list(MENU))
     assert "admin" not in commands(telegram.menu("anna"))
 
 
 def test_a_role_taken_away_while_nobody_served_takes_its_menu_along(telegram, settings):
     with open_database(settings.database) as database:
-        RoleRows(database).grant(ANNA.person_id, Role.ADMIN, "cli:test")
+        Roles(database).grant(ANNA.person_id, Role.ADMIN, "cli:test")
     with RunningBot(settings):
         telegram.wait_for(lambda: "admin" in commands(telegram.menu("anna")))
     with open_database(settings.database) as database:
-        RoleRows(database).revoke(ANNA.person_id, "cli:test")
+        Roles(database).revoke(ANNA.person_id, "cli:test")
     with RunningBot(replace(settings)):
         telegram.wait_for(lambda: commands(telegram.menu("anna")) == list(MENU))

@@ -10,9 +10,9 @@ from bot_world import RunningBot, let_serve, rows, settings_of
 from media_world import PHOTO
 
 from merlin.account.retention import Retention
-from merlin.account.roles import RoleRows
+from merlin.account.roles import Roles
 from merlin.account.users import ConsentKind, Consents
-from merlin.app.texts import SettingRows
+from merlin.app.texts import Settings
 from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.sandbox.telegram.arguments import Upload
@@ -79,7 +79,7 @@ def test_consent_is_shown_with_the_button_that_changes_it(talk):
 
 
 def test_the_operators_own_words_take_the_place_of_the_usual_ones(talk):
-    within(talk.settings, SettingRows, lambda own: own.put("privacy.ru", "Мы храним мало.", "x"))
+    within(talk.settings, Settings, lambda own: own.put("privacy.ru", "Мы храним мало.", "x"))
     told = talk.say("/privacy").text
     assert told.startswith("Мы храним мало.")
     assert "Что хранится" not in told
@@ -89,7 +89,7 @@ def test_the_operators_own_words_take_the_place_of_the_usual_ones(talk):
 def test_the_terms_that_were_shown_are_noted_by_their_words(talk):
     assert "/paysupport" in talk.say("/terms").text
     seen = rows(talk.settings, "SELECT terms_seen FROM users")
-    within(talk.settings, SettingRows, lambda own: own.put("terms.ru", "Просто спрашивайте.", "x"))
+    within(talk.settings, Settings, lambda own: own.put("terms.ru", "Просто спрашивайте.", "x"))
     assert talk.say("/terms").text == "Просто спрашивайте."
     assert seen != rows(talk.settings, "SELECT terms_seen FROM users") != [("",)]
 
@@ -162,7 +162,7 @@ def test_too_long_words_and_files_are_asked_for_again(talk):
 
 def test_an_admin_by_role_hears_of_it_too(telegram, talk):
     Talk(telegram, talk.settings, "boris").say("/terms")
-    within(talk.settings, RoleRows, lambda roles: roles.grant(1002, Role.ADMIN, "cli:vera"))
+    within(talk.settings, Roles, lambda roles: roles.grant(1002, Role.ADMIN, "cli:vera"))
     ask_about_payment(talk)
     # The new role is told of as well, before it or after.
     telegram.wait_for(lambda: any("Списали" in one.text for one in telegram.answers("boris")))

@@ -10,7 +10,7 @@ from bot_world import RunningBot, rows
 
 from merlin.account.sign_ins import Logins, LoginState
 from merlin.account.users import Users
-from merlin.app.texts import BOT_ID, BOT_NAME, SettingRows
+from merlin.app.texts import BOT_ID, BOT_NAME, Settings
 from merlin.core.clock import utc_now
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
@@ -125,7 +125,7 @@ def test_somebody_who_is_blocked_confirms_nothing(talk, logins):
 
 
 def test_the_bot_leaves_word_of_who_it_is(talk, logins, telegram):
-    settings = SettingRows(logins.db)
+    settings = Settings(logins.db)
     telegram.wait_for(lambda: settings.get(BOT_NAME) != "")
     assert (settings.get(BOT_ID), settings.get(BOT_NAME)) == (str(NUMBER), NAME)
     assert rows(talk.settings, "SELECT DISTINCT by_whom FROM setting") == [("bot",)]

@@ -12,7 +12,7 @@ from bot_talk import Talk
 from bot_world import RunningBot, let_serve, rows, settings_of
 
 from merlin.billing.plan import Plan
-from merlin.chat.model_catalogue import Known, ShelfRows, WindowRows
+from merlin.chat.model_catalogue import Known, ModelCatalogue, Windows
 from merlin.core.money import Price
 from merlin.db.database import open_database
 from merlin.wiring.answering import ProviderSettings
@@ -145,7 +145,7 @@ def test_windows_come_from_either_word_for_them(talk):
     assert listed(talk.settings)[LARGE] == 64_000
     assert listed(talk.settings)["stand-in-base"] == 16_000
     with open_database(talk.settings.database) as database:
-        windows = WindowRows(database)
+        windows = Windows(database)
         assert (windows.get("elsewhere", SMALL), windows.get("elsewhere", "silent-3")) == (
             600,
             None,
@@ -229,7 +229,7 @@ def _sign(provider, model_id):
 def test_earlier_versions_and_the_base_are_on_offer(telegram, settings, provider):
     let_serve(settings, "stand-in-chat", number=2)
     with open_database(settings.database) as database:
-        assert [one.model_id for one in ShelfRows(database).earlier("neurotypology")] == [
+        assert [one.model_id for one in ModelCatalogue(database).earlier("neurotypology")] == [
             "stand-in-base"
         ]
     with RunningBot(settings):

@@ -35,7 +35,7 @@ from merlin.dataset.changes import Asked, Edit, changes_of, editor_of
 from merlin.dataset.gather import Outcome
 from merlin.dataset.verdicts import Word
 from merlin.db.encryption import load_or_make_key
-from merlin.db.processes import HeartbeatRows
+from merlin.db.processes import Heartbeats
 from merlin.providers.base import Checkpoint, JobEvent
 from merlin.training.jobs import JobState
 from merlin.wiring.office import OfficeSettings
@@ -105,7 +105,7 @@ def people(site):
     site.person(ANNA)
     for number, name in ((VERA, "Вера"), (BORIS, "Борис"), (ANNA, XSS)):
         site.rows.users.set_name(number, name)
-    beats = HeartbeatRows(site.database)
+    beats = Heartbeats(site.database)
     now = utc_now()
     beats.beat(Heartbeat("daemon", "merlin-1", 7, now - timedelta(hours=9), now, "polls"))
     beats.beat(

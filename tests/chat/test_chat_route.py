@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from merlin.chat.model_catalogue import ShelfRows, exhibits
+from merlin.chat.model_catalogue import ModelCatalogue, exhibits
 from merlin.chat.route import Standing, Wish, choices, first_choice
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
@@ -102,7 +102,7 @@ def route(stock, dataset=None, chosen=None, general=GENERAL, **more):
 
     async def run():
         wish = Wish(dataset, chosen, general, **more)
-        shelf = ShelfRows(stock.db)
+        shelf = ModelCatalogue(stock.db)
         first = first_choice(shelf, wish)
         return [choice async for choice in choices(shelf, read, wish, first)]
 
@@ -189,13 +189,13 @@ def test_the_dataset_that_served_first_is_the_default_one(stock):
 def test_people_are_told_every_serving_model(stock):
     stock.serve(stock.model("python"))
     stock.serve(stock.model("algorithms"))
-    told = exhibits(ShelfRows(stock.db))
+    told = exhibits(ModelCatalogue(stock.db))
     assert [each.serving.model.build_version for each in told] == ["python-1", "algorithms-1"]
     assert [each.evaluation for each in told] == [None, None]
-    told = exhibits(ShelfRows(stock.db), "algorithms")
+    told = exhibits(ModelCatalogue(stock.db), "algorithms")
     assert [each.serving.dataset for each in told] == ["algorithms", "python"]
 
 
 def test_a_build_that_is_not_there_is_told(stock):
     with pytest.raises(NotFound):
-        ShelfRows(stock.db).build(99)
+        ModelCatalogue(stock.db).build(99)

@@ -9,7 +9,7 @@ import pytest
 from people_desk import run, settled, shown
 
 from merlin.account.accounts import FIRST_ID, Accounts, matches
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.database import open_database
 
 pytestmark = pytest.mark.functional
@@ -44,7 +44,7 @@ def test_somebody_without_telegram_is_added_with_a_password_shown_once(place, ca
     assert told["user"] >= FIRST_ID
     assert (told["name"], told["role"], told["scopes"]) == ("boris", "teacher", ["algorithms"])
     assert matches(password_of(place, "boris"), told["password"])
-    entries = kept(place, lambda database: AuditRows(database).newest())
+    entries = kept(place, lambda database: Audit(database).newest())
     actions = {each.action for each in entries}
     assert actions == {"account.name", "account.password", "role.grant"}
     assert told["password"] not in repr(entries)

@@ -15,7 +15,7 @@ from shop_world import ANNA, BORIS, SAID, STARS
 from waiting import wait_until
 
 from merlin.account.users import User
-from merlin.app.texts import SettingRows
+from merlin.app.texts import Settings
 from merlin.billing.ledger import Returned
 from merlin.cli import main
 from merlin.core.clock import utc_now
@@ -210,7 +210,7 @@ def test_every_difference_is_told_and_the_command_fails(capfd, place, shop):
         told.pay(told.order(ANNA, "voices", contact="a@example.com"), "27ce4017-nobody-paid-this")
         stars = {"at": "2026-11-20T04:00:00Z", "seen": 3}
         stars["differences"] = [{"kind": "missing", "charge": "stars-charge-1"}]
-        SettingRows(told.db).put("stars.reconciled", json.dumps(stars), "bot")
+        Settings(told.db).put("stars.reconciled", json.dumps(stars), "bot")
     came = shown(capfd, place, "reconcile", code=1)
     found = {each["till_id"]: each["difference"] for each in came["yookassa"]["found"]}
     assert found == {asked.outside_id: "not-stored", "27ce4017-nobody-paid-this": "not-there"}

@@ -14,7 +14,7 @@ from merlin.cli import main
 from merlin.core.clock import utc_now
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.server import free_ports
-from merlin.db.processes import HeartbeatRows
+from merlin.db.processes import Heartbeats
 from merlin.sandbox.telegram.standin import TelegramStandIn
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
 from merlin.wiring.database import opened
@@ -93,7 +93,7 @@ def test_once_merlin_has_run_a_process_that_does_not_answer_is_wrong(fresh, caps
     with opened(fresh.config) as database:
         now = utc_now()
         beat = Heartbeat("daemon", "here", 1, now, now, "", {})
-        HeartbeatRows(database).beat(beat)
+        Heartbeats(database).beat(beat)
     found = examined(fresh, capsys)
     assert {name: found[name][0] for name in ("daemon", "bot", "api")} == {
         "daemon": True,

@@ -20,7 +20,7 @@ from merlin.cli import main
 from merlin.core.clock import utc_now
 from merlin.db import encryption as cipher_module
 from merlin.db import keyring
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher, key_id, load_or_make_key, new_key
 from merlin.db.migrations import migrate
@@ -256,7 +256,7 @@ def test_a_key_file_that_could_not_be_read_is_tried_again():
 def test_a_change_of_keys_is_noted(capsys, place):
     _, told = run(capsys, place, "rotate")
     with opened(place) as database:
-        (entry,) = AuditRows(database).newest()
+        (entry,) = Audit(database).newest()
     assert (entry.action, entry.target) == ("key.rotate", f"key:{told['key']}")
     assert entry.by.startswith("cli:")
 

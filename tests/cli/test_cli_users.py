@@ -8,7 +8,7 @@ import pytest
 from people_desk import run, shown
 
 from merlin.account.users import User, Users
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
@@ -46,7 +46,7 @@ def place(made, tmp_path):
 
 def audit(place):
     with open_database(f"sqlite://{place}/state/merlin.db", read_only=True) as database:
-        return AuditRows(database).newest()
+        return Audit(database).newest()
 
 
 def test_people_are_listed_newest_first(place, capsys):

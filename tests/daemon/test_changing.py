@@ -15,7 +15,7 @@ from merlin.core.i18n import LANGUAGES, text
 from merlin.daemon.changing import LONGEST_PAUSE_S, REFUSALS, Changing
 from merlin.dataset.changes import Asked, ChangeState, Edit, Landed, changes_of, editor_of
 from merlin.dataset.commit_batch import Press
-from merlin.dataset.file_index import EditingRows
+from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import keep_books
 from merlin.db.intents import Intents
 from merlin.db.notices import Notices
@@ -377,7 +377,7 @@ def test_the_files_that_editors_see_follow_the_commits(lab):
     ask(lab, Edit("examples/q3.yaml", gone, None))
     lab.tick("changes", "fetch")
     with opened(lab.config) as database:
-        shelf = EditingRows(database)
+        shelf = FileIndex(database)
         (card,) = shelf.datasets()
         assert (card.name, card.title["en"], card.examples) == ("trial", "Trial", 12)
         new = shelf.one("trial", "face/new")
@@ -398,7 +398,7 @@ def test_bytes_that_are_no_text_are_listed_without_one(lab):
     lab.repository.commit()
     lab.tick("fetch")
     with opened(lab.config) as database:
-        shelf = EditingRows(database)
+        shelf = FileIndex(database)
         assert shelf.one("trial", "odd").text is None
         assert shelf.one("trial", "nul").text is None
 
@@ -415,7 +415,7 @@ def test_a_removed_dataset_is_on_no_shelf(lab):
     lab.repository.commit("Remove")
     lab.tick("fetch")
     with opened(lab.config) as database:
-        assert EditingRows(database).datasets() == []
+        assert FileIndex(database).datasets() == []
 
 
 def test_an_edit_in_a_batch_that_is_settled_already_is_settled_once(lab):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from merlin.chat.model_catalogue import Known, ShelfRows, WindowRows, lineup
+from merlin.chat.model_catalogue import Known, ModelCatalogue, Windows, lineup
 from merlin.chat.route import Wish, first_choice
 from merlin.cli import main
 from merlin.core.i18n import text
@@ -73,9 +73,9 @@ def model_of(lab, build):
 def offered(lab, chosen=None):
     """Return what a student may choose among, and what answers who has chosen a model."""
     with opened(lab.config) as database:
-        shelf = ShelfRows(database)
+        shelf = ModelCatalogue(database)
         wish = Wish("trial", chosen, [("stand-in", None)])
-        options = lineup(shelf, WindowRows(database), wish, Known())
+        options = lineup(shelf, Windows(database), wish, Known())
         first = first_choice(shelf, wish)
         return {option.version for option in options} - {""}, first and first.model_id
 

@@ -10,7 +10,7 @@ import httpx
 from forked import start
 from waiting import longest, wait_until
 
-from merlin.app.texts import BOT_NAME, SettingRows
+from merlin.app.texts import BOT_NAME, Settings
 from merlin.core.errors import MerlinError
 from merlin.db.database import open_database
 
@@ -41,7 +41,7 @@ def _is_up(folder, browser):
     try:
         browser.get("/healthz")
         with open_database(f"sqlite://{folder}/state/merlin.db", read_only=True) as database:
-            return SettingRows(database).get(BOT_NAME) != ""
+            return Settings(database).get(BOT_NAME) != ""
     except (httpx.TransportError, MerlinError):
         return False
 

@@ -9,7 +9,7 @@ from merlin.app.reports import Reports
 from merlin.core.messages import Message
 from merlin.dataset.builds import make, wish_of
 from merlin.dataset.check import Checked
-from merlin.dataset.commits import JournalRows
+from merlin.dataset.commits import CommitHistory
 from merlin.dataset.example import Example
 from merlin.dataset.finding import Finding
 from merlin.dataset.gather import NewBuild, Outcome
@@ -85,7 +85,7 @@ class World:
     def __init__(self, database, clock):
         self.db = database
         self.clock = clock
-        self.journal = JournalRows(database)
+        self.journal = CommitHistory(database)
         self.launches = LaunchRows(database, clock)
         self.jobs = JobRows(database)
         self.models = ModelRows(database, clock)

@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from merlin.account.roles import RoleRows
+from merlin.account.roles import Roles
 from merlin.account.users import ConsentKind, Consents, User, Users
 from merlin.billing.subscription_store import TermRows
 from merlin.billing.subscriptions import Source
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission, Role, Standing
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.encryption import Cipher
 from merlin.db.migrations import STEPS, migrate
 from merlin.db.tables import ROLE_GRANT, USER
@@ -40,11 +40,11 @@ def users(database, clock, cipher):
 
 @pytest.fixture
 def roles(database, clock):
-    return RoleRows(database, [VERA], clock)
+    return Roles(database, [VERA], clock)
 
 
 def noted(database):
-    return [(each.by, each.action, each.target) for each in AuditRows(database).newest()]
+    return [(each.by, each.action, each.target) for each in Audit(database).newest()]
 
 
 def test_people_of_the_second_schema_are_kept(empty_url):
@@ -152,7 +152,7 @@ def test_who_is_blocked_stays_blocked_when_they_write(users, database):
 def test_a_plan_is_given_and_noted(users, database):
     users.set_plan(ANNA, "full", BY_VERA)
     assert users.get(ANNA).plan == "full"
-    (entry,) = AuditRows(database).newest()
+    (entry,) = Audit(database).newest()
     assert entry.arguments == {"from": None, "to": "full"}
 
 
@@ -269,7 +269,7 @@ def test_a_consent_given_ten_times_at_once_is_given_once(database):
 
 
 def test_the_audit_tells_the_newest_first_and_of_one_target(database, clock):
-    audit = AuditRows(database, clock)
+    audit = Audit(database, clock)
     for number in range(5):
         audit.note(BY_VERA, "job.cancel", f"job:{number % 2}", {"почему": "\0", "number": number})
     assert [each.arguments["number"] for each in audit.newest(2)] == [4, 3]
@@ -278,7 +278,7 @@ def test_the_audit_tells_the_newest_first_and_of_one_target(database, clock):
 
 
 def test_the_audit_is_read_in_parts_and_by_who_did_it(database, clock):
-    audit = AuditRows(database, clock)
+    audit = Audit(database, clock)
     for number in range(5):
         audit.note(BY_VERA if number % 2 else "cli:root", "job.cancel", f"job:{number}")
     first = audit.newest(2)

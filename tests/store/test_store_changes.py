@@ -9,9 +9,9 @@ from store_world import AT, FACE, World, examples
 
 from merlin.app.verdicts import NewsDesk
 from merlin.core.errors import NotFound
-from merlin.dataset.change_queue import UNREADABLE, ChangeRows
+from merlin.dataset.change_queue import UNREADABLE, Changes
 from merlin.dataset.changes import Asked, ChangeState, Edit, Landed, Theirs, changes_of, editor_of
-from merlin.dataset.file_index import EditingRows
+from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import blob_of
 from merlin.dataset.verdicts import Word
 from merlin.db.encryption import Cipher
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def rows(database, clock):
-    return ChangeRows(database, Cipher({"k": b"k" * 32}, "k"), clock)
+    return Changes(database, Cipher({"k": b"k" * 32}, "k"), clock)
 
 
 def put(rows, *names, by="7", text="секрет\n"):
@@ -107,7 +107,7 @@ def test_an_edit_may_be_taken_back_while_it_waits(rows):
 
 
 def test_an_edit_that_no_key_opens_is_refused_and_holds_nobody_up(rows, database, clock):
-    (lost,) = put(ChangeRows(database, Cipher({"x": b"x" * 32}, "x"), clock), "a")
+    (lost,) = put(Changes(database, Cipher({"x": b"x" * 32}, "x"), clock), "a")
     (good,) = put(rows, "b")
     assert rows.claim().batch_id == good.batch
     told = rows.get(lost.change_id)
@@ -190,7 +190,7 @@ def test_who_cannot_be_written_to_is_not_told(rows, database, clock):
 
 
 def test_files_of_a_dataset_are_kept_found_and_dropped(database):
-    books = EditingRows(database)
+    books = FileIndex(database)
     texts = {"1" * 40: "title: x\n", "2" * 40: "Ёлка\n", "3" * 40: None}
     assert books.unknown(sorted(texts)) == sorted(texts)
     books.add(texts)

@@ -13,7 +13,7 @@ from store_world import FACE, World, commit, example, examples, finding, spec
 from merlin.app.builds import PipelineRows
 from merlin.core.messages import Message
 from merlin.dataset.builds import wish_of
-from merlin.dataset.file_index import EditingRows
+from merlin.dataset.file_index import FileIndex
 from merlin.dataset.gather import Outcome
 from merlin.dataset.verdicts import IllegalMove, Word, is_verdict, move
 from merlin.db.database import open_database
@@ -179,8 +179,8 @@ def assert_nothing_is_seen(world):
     assert (world.words(), journal.latest(FACE), journal.next_number(FACE)) == ({}, None, 1)
     assert (world.reports.builds(), world.reports.examples("")) == ([], [])
     assert world.reports.lineage(FACE, "лицо/вопрос-003") == []
-    assert EditingRows(world.db).newest_build(FACE) is None
-    assert EditingRows(world.db).taught(FACE, "лицо/вопрос-003") is None
+    assert FileIndex(world.db).newest_build(FACE) is None
+    assert FileIndex(world.db).taught(FACE, "лицо/вопрос-003") is None
     assert PipelineRows(world.db).builds(None, 10) == []
 
 
@@ -310,7 +310,7 @@ def test_a_large_dataset_is_written_a_little_at_a_time(tmp_path, clock):
         outcome, sizes = world.outcome(spec(), told), transaction_sizes(database)
         world.record(commit(1), [outcome], clock())
         files = {f"examples/{number}.yaml": f"{number:040d}" for number in range(3000)}
-        books = EditingRows(database)
+        books = FileIndex(database)
         books.add(dict.fromkeys(files.values(), "текст\n"))
         books.keep(FACE, "t1", files)
         assert len(world.reports.examples("черта", limit=5000)) == 3000

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from store_world import AT, FACE, World, examples
 
-from merlin.dataset.change_queue import ChangeRows
+from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import Asked, Edit, changes_of, editor_of
-from merlin.dataset.file_index import EditingRows
+from merlin.dataset.file_index import FileIndex
 from merlin.db.encryption import Cipher
 
 pytestmark = pytest.mark.integration
@@ -17,7 +17,7 @@ OLD, NEW = "1" * 40, "2" * 40
 
 @pytest.fixture
 def books(database):
-    rows = EditingRows(database)
+    rows = FileIndex(database)
     rows.add({OLD: "было\n", NEW: "стало\n"})
     rows.keep(FACE, "t1", {"dataset.yaml": NEW, "examples/b/c.yaml": OLD, "examples/a.yaml": NEW})
     return rows
@@ -29,7 +29,7 @@ def test_ids_are_told_in_order_without_other_files(books):
 
 
 def test_the_text_that_an_editor_changed_is_kept_to_be_put_back(books, database, clock):
-    changes = ChangeRows(database, Cipher({"k": b"k" * 32}, "k"), clock)
+    changes = Changes(database, Cipher({"k": b"k" * 32}, "k"), clock)
     edit = Edit("examples/b/c.yaml", OLD, "стало\n")
     changes.put(changes_of(FACE, [edit], Asked(editor_of(7, "Вера"), "7", AT)))
     books.keep(FACE, "t2", {"examples/b/c.yaml": NEW})

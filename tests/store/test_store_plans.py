@@ -7,10 +7,10 @@ import re
 import pytest
 from store_world import AT, FACE, World, examples
 
-from merlin.app.pipeline import ChronicleRows
+from merlin.app.pipeline import PipelineHistory
 from merlin.app.verdicts import NewsDesk
-from merlin.dataset.change_queue import ChangeRows
-from merlin.dataset.file_index import EditingRows
+from merlin.dataset.change_queue import Changes
+from merlin.dataset.file_index import FileIndex
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from merlin.db.migrations import migrate
@@ -60,11 +60,11 @@ def test_no_tick_reads_a_whole_table(database, clock):
     world.journal.build_of(FACE, "none")
     Requests(database).claim(["launch", "fetch"])
     Notices(database).waiting()
-    ChronicleRows(database).unnoted()
-    ChangeRows(database, Cipher({"k": b"k" * 32}, "k")).claim()
+    PipelineHistory(database).unnoted()
+    Changes(database, Cipher({"k": b"k" * 32}, "k")).claim()
     NewsDesk(database).untold()
-    EditingRows(database).newest()
-    EditingRows(database).trees()
+    FileIndex(database).newest()
+    FileIndex(database).trees()
     (job,) = world.launch()
     world.finish(job)
     world.prove()

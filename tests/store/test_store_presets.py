@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.chat.model_catalogue import WindowRows
+from merlin.chat.model_catalogue import Windows
 from merlin.chat.presets import PresetRows
 from merlin.db.encryption import load_or_make_key
 from merlin.db.tables import PRESET
@@ -58,7 +58,7 @@ def test_a_preset_that_no_key_opens_is_left_out(presets, database, tmp_path):
 
 
 def test_a_list_takes_the_place_of_the_one_before(database):
-    windows = WindowRows(database)
+    windows = Windows(database)
     windows.relist("engine", {"recall": 8192, "old": 4096, "silent": None})
     windows.relist("other", {"old": 1})
     windows.relist("engine", {"recall": 16_000, "silent": None, "new": None})
@@ -68,7 +68,7 @@ def test_a_list_takes_the_place_of_the_one_before(database):
 
 
 def test_what_a_refusal_told_stays_where_the_provider_says_nothing(database):
-    windows = WindowRows(database)
+    windows = Windows(database)
     windows.relist("engine", {"a": None, "b": 9000})
     windows.put("engine", {"a": 600, "b": 700})
     windows.relist("engine", {"a": None, "b": 9000})

@@ -13,7 +13,7 @@ from merlin.billing.quota import MOST, Gift, Period, Reserved, Spent, UseState
 from merlin.billing.quota_store import QuotaRows
 from merlin.core.clock import zone_of
 from merlin.core.errors import Refused
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.database import open_database
 from merlin.db.tables import QUOTA_USE, USER
 
@@ -190,7 +190,7 @@ def test_an_expired_gift_gives_nothing(quotas, clock):
 
 def test_a_gift_is_noted_in_the_audit(quotas, database):
     give(quotas, VOICE, 5, reason="за помощь")
-    (entry,) = AuditRows(database).newest()
+    (entry,) = Audit(database).newest()
     assert (entry.action, entry.by, entry.target) == ("quota.gift", "user:1003", "user:1001")
     assert entry.arguments == {"format": "voice", "amount": 5, "reason": "за помощь"}
 
@@ -199,7 +199,7 @@ def test_a_gift_of_one_key_is_given_once(quotas, database):
     with ThreadPoolExecutor(8) as pool:
         ids = set(pool.map(lambda _: give(quotas, VOICE, 5, key="update:7"), range(8)))
     assert (len(ids), left(quotas, VOICE).gifts) == (1, 5)
-    assert len(AuditRows(database).newest()) == 1
+    assert len(Audit(database).newest()) == 1
     give(quotas, VOICE)
     give(quotas, VOICE)
     assert left(quotas, VOICE).gifts == 7

@@ -12,10 +12,10 @@ from merlin.chat.feedback import Rating, Ratings, Thumbs
 from merlin.chat.sessions import Place, Sessions
 from merlin.chat.turns import Question, Turns, Written
 from merlin.core.errors import NotFound
-from merlin.dataset.change_queue import ChangeRows
+from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import ChangeKind, ChangeState, Landed, editor_of
 from merlin.dataset.example import read_example
-from merlin.dataset.file_index import EditingRows
+from merlin.dataset.file_index import FileIndex
 from merlin.dataset.proposals import (
     MOST_WAITING,
     Approval,
@@ -68,7 +68,7 @@ def proposals(database, cipher, clock):
 
 @pytest.fixture
 def changes(database, cipher, clock):
-    return ChangeRows(database, cipher, clock)
+    return Changes(database, cipher, clock)
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ def renamed(taught, example_id):
 def lies(database, example_id, blob="b1"):
     """Let the example's file lie in the dataset, or no file."""
     files = {file_of(example_id): blob} if blob else {}
-    EditingRows(database).keep(FACE, f"tree-{blob}", files)
+    FileIndex(database).keep(FACE, f"tree-{blob}", files)
 
 
 def committed(database, proposals, changes, following):

@@ -14,7 +14,7 @@ from merlin.billing.purchases import PurchaseState
 from merlin.billing.refunds import RefundState
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount, Currency
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.database import open_database
 
 pytestmark = pytest.mark.integration
@@ -58,7 +58,7 @@ def test_a_wish_is_stored_noted_and_carried_out(shop):
     (done,) = shop.books.refunds.of(purchase.purchase_id)
     assert (done.state, done.outside_id, done.by) == (RefundState.DONE, "back", VERA)
     assert shop.kinds() == ["payment", "grant", "refund", "revocation"]
-    assert [each.action for each in AuditRows(shop.db).newest(9)] == ["payment.refund"]
+    assert [each.action for each in Audit(shop.db).newest(9)] == ["payment.refund"]
     assert due(shop) == []
     assert not shop.books.refunds.is_due(YOOKASSA, shop.clock())
     assert shop.faults() == []

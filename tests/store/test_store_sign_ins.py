@@ -12,7 +12,7 @@ from merlin.account.sign_ins import LIFE, How, Logins, LoginState, SignIns
 from merlin.account.users import User, Users
 from merlin.app.personal_data import People
 from merlin.core.errors import Refused
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.encryption import Cipher
 
 pytestmark = pytest.mark.integration
@@ -56,7 +56,7 @@ def test_a_name_has_one_owner_even_where_all_take_it_at_once(accounts):
 
     (owner,) = filter(None, at_once(take))
     assert accounts.named(" PETROVA ").user_id == owner
-    entries = [each for each in AuditRows(accounts.db).newest() if each.action == "account.name"]
+    entries = [each for each in Audit(accounts.db).newest() if each.action == "account.name"]
     assert [each.target for each in entries] == [f"user:{owner}"]
 
 
@@ -86,7 +86,7 @@ def test_somebody_without_telegram_is_a_person_whom_no_message_reaches(accounts)
 def test_a_password_needs_a_name(accounts):
     with pytest.raises(Refused):
         accounts.set_password(ANNA, "$hash", BY)
-    assert AuditRows(accounts.db).newest() == []
+    assert Audit(accounts.db).newest() == []
 
 
 def test_the_newest_browsers_are_known_until_the_password_changes(accounts):

@@ -16,7 +16,7 @@ from merlin.db.encryption import load_or_make_key
 from merlin.db.intents import Intents, IntentState
 from merlin.db.keyring import HolderRows
 from merlin.db.notices import ADMINS, Notices
-from merlin.db.processes import HeartbeatRows, Wake
+from merlin.db.processes import Heartbeats, Wake
 from merlin.db.requests import Requests, RequestState
 
 pytestmark = pytest.mark.integration
@@ -129,7 +129,7 @@ def test_after_a_clock_was_set_back_no_notice_waits_for_company(database, clock)
 
 
 def test_a_heartbeat_replaces_the_one_before(database, clock):
-    heartbeats = HeartbeatRows(database)
+    heartbeats = Heartbeats(database)
     beat = Heartbeat("daemon", "a", 7, clock(), clock(), "poll", {"poll_noop": 1})
     heartbeats.beat(beat)
     later = Heartbeat("daemon", "a", 8, clock(), clock() + timedelta(seconds=1), "", {})
@@ -166,7 +166,7 @@ def test_a_process_says_which_keys_it_holds_and_what_is_long_over_is_forgotten(d
     now, cipher = utc_now(), load_or_make_key(tmp_path, None)
     HolderRows(database, cipher).tell("daemon", now - timedelta(days=2))
     holders = HolderRows(database, cipher)
-    HeartbeatRows(database, cipher).beat(Heartbeat("bot", "here", os.getpid(), now, now))
+    Heartbeats(database, cipher).beat(Heartbeat("bot", "here", os.getpid(), now, now))
     holders.tell("api", now)
     name = keyring.add(tmp_path / "text.key")
     holders.tell("api", now)

@@ -14,9 +14,9 @@ from merlin.chat.feedback import Interest, Rating, Ratings, Stretch
 from merlin.chat.sessions import Place, Sessions
 from merlin.chat.turns import Question, Turns, Written
 from merlin.core.errors import NotFound
-from merlin.dataset.change_queue import ChangeRows
+from merlin.dataset.change_queue import Changes
 from merlin.dataset.changes import Asked, Edit, Landed, changes_of, editor_of
-from merlin.dataset.file_index import EditingRows
+from merlin.dataset.file_index import FileIndex
 from merlin.db.encryption import Cipher
 from merlin.db.requests import RequestKind, Requests
 
@@ -33,7 +33,7 @@ def cipher():
 
 @pytest.fixture
 def changes(database, cipher, clock):
-    return ChangeRows(database, cipher, clock)
+    return Changes(database, cipher, clock)
 
 
 def put(changes, *names, by="7", dataset=FACE):
@@ -68,7 +68,7 @@ def test_batches_are_listed_by_parts_of_one_person_or_of_all(changes):
 
 
 def test_examples_follow_one_another_by_id(database):
-    books = EditingRows(database)
+    books = FileIndex(database)
     books.add({"1" * 40: "было\n"})
     names = ["dataset.yaml", *(f"examples/{name}.yaml" for name in ("a", "b/c", "я"))]
     books.keep(FACE, "t1", dict.fromkeys(names, "1" * 40))

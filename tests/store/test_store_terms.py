@@ -13,7 +13,7 @@ from merlin.app.personal_data import People
 from merlin.billing.plan import plan_of
 from merlin.billing.subscriptions import Source, Term
 from merlin.core.errors import NotFound, Refused
-from merlin.db.audit import AuditRows
+from merlin.db.audit import Audit
 from merlin.db.database import open_database
 
 pytestmark = pytest.mark.integration
@@ -41,7 +41,7 @@ def test_what_has_a_key_is_given_once_to_each(shop):
     assert not give(shop, "welcome")
     assert shop.books.terms.add(BORIS, "plus", 10, Source.GIFT, "welcome", VERA)
     assert len(shop.books.terms.of(ANNA)) == 1
-    notes = AuditRows(shop.db).newest(10)
+    notes = Audit(shop.db).newest(10)
     assert [each.action for each in notes] == ["plan.give", "plan.give"]
 
 

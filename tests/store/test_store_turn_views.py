@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.app.texts import SettingRows
+from merlin.app.texts import Settings
 from merlin.chat.sessions import Place, Sessions
 from merlin.chat.turns import Newest, Question, Turns, TurnViews, Written
 from merlin.core.messages import Usage
@@ -79,7 +79,7 @@ def test_passages_are_all_that_counts_in_order_and_another_bots_are_not(turns, v
 
 
 def test_an_operators_text_is_kept_replaced_and_taken_away(database, clock):
-    settings = SettingRows(database, clock)
+    settings = Settings(database, clock)
     assert settings.get("info.ru") == ""
     settings.put("info.ru", "Ауд. 305", "user:1003")
     settings.put("info.ru", "Ауд. 306\0", "user:1003")
