@@ -134,7 +134,7 @@ def race() -> list[Figure]:
 
 def _keys(state: Path) -> list[str]:
     """Return a key for each of the people."""
-    from merlin.account.api_keys import Keys, Scope
+    from merlin.account.api_keys import ApiKeys, Scope
     from merlin.account.users import User, Users
     from merlin.db.database import open_database
     from merlin.db.encryption import load_or_make_key
@@ -143,7 +143,7 @@ def _keys(state: Path) -> list[str]:
         cipher = load_or_make_key(state, None)
         people = range(1, PEOPLE + 1)
         Users(database, cipher=cipher).seen([User(user) for user in people])
-        rows = Keys(database, cipher)
+        rows = ApiKeys(database, cipher)
         return [rows.make(user, "bench", [Scope.FAVOURITES_WRITE])[1] for user in people]
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from bench.chat_sides import ROOT
 from merlin.core.clock import iso
-from merlin.course.catalogue import KINDS, changed
+from merlin.course.catalogue import KINDS, mark_changed
 from merlin.course.search import entries_of
-from merlin.course.vocabulary import folded, words
+from merlin.course.vocabulary import fold, split_words
 from merlin.db.database import Database, open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import COURSE, COURSE_TEACHER, MATERIAL, SEARCH_ENTRY
@@ -21,7 +21,7 @@ AT = iso(datetime(2026, 11, 20, 8, 30, tzinfo=UTC))
 LESSONS = 10
 # What is taught here, as it is written: 2,300 Russian words in their forms, 240 English ones.
 _SAID = "".join(path.read_text("utf-8") for path in sorted(ROOT.glob("datasets/*/materials/*.md")))
-_WORDS = sorted({word for word in words(folded(_SAID)) if len(word) > 3 and word.isalpha()})
+_WORDS = sorted({word for word in split_words(fold(_SAID)) if len(word) > 3 and word.isalpha()})
 _ENGLISH = [word for word in _WORDS if word.isascii()]
 _RUSSIAN = [word for word in _WORDS if not word.isascii()]
 Row = dict[str, Any]
@@ -39,7 +39,7 @@ def fill(state: Path, courses: int) -> None:
             database.add_many(COURSE_TEACHER, (_teacher(row["id"]) for row in rows))
             database.add_many(MATERIAL, _materials(rows, dealt))
             database.add_many(SEARCH_ENTRY, _entries(database, rows))
-            changed(database)
+            mark_changed(database)
 
 
 def _some(dealt: random.Random, of: list[str], least: int, most: int) -> str:

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from merlin.api.app import server_config
 from merlin.api.response_cache import ResponseCache
 from merlin.core.listening import Listening
-from merlin.core.log import setup
+from merlin.core.log import set_up_logging
 from merlin.core.server import Server, listen
 from merlin.db.database import open_database
 from merlin.db.writer import Writer
@@ -24,7 +24,7 @@ from merlin.wiring.api import ApiSettings, services_of
 
 def main(state: Path, port: int) -> None:
     """Serve until killed."""
-    setup("api")
+    set_up_logging("api")
     where = Listening(address=("127.0.0.1", port), anonymous_per_min=0, person_per_min=0)
     url = f"sqlite://{state}/merlin.db"
     with open_database(url) as database:

@@ -23,9 +23,9 @@ def run() -> None:
     """Print how many histories held what must hold, and what came of the payments."""
     tests = Path(__file__).parents[1] / "tests"
     sys.path[:0] = [str(tests)]
-    from merlin.core.log import setup
+    from merlin.core.log import set_up_logging
 
-    setup("bench", quiet=True)
+    set_up_logging("bench", quiet=True)
     _histories()
     for name, place in (("SQLite", _sqlite), ("PostgreSQL", _postgresql)):
         with place() as url:
@@ -69,10 +69,10 @@ def lived(numbers: range) -> tuple[int, list[str]]:
 
     from billing_histories import History, shop_of
 
-    from merlin.core.log import setup
+    from merlin.core.log import set_up_logging
     from merlin.db.encryption import Cipher
 
-    setup("bench", quiet=True)
+    set_up_logging("bench", quiet=True)
     steps, wrong = 0, list[str]()
     with _sqlite() as url, _opened(url) as database:
         world = shop_of(database, Cipher({"k": b"k" * 32}, "k"), Watch())

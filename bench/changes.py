@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from merlin.core.clock import utc_now
-from merlin.dataset.changes import Asked, Batch, Edit, changes_of, editor_of
-from merlin.dataset.commit_batch import Press, commit, pause
+from merlin.dataset.changes import Batch, ChangeRequest, Edit, make_changes, telegram_editor
+from merlin.dataset.commit_batch import CommitSettings, commit_changes, wait_before_retry
 from merlin.db.database import open_database
 from merlin.db.intents import Intents
 from merlin.db.migrations import migrate
@@ -90,7 +90,7 @@ def _work(order: tuple[str, int]) -> tuple[list[str], list[int]]:
         random.shuffle(names)
         for name in names:
             waits.clear()
-            landed = commit(press, _batch(name))
+            landed = commit_changes(press, _batch(name))
             assert landed.commit is not None
             made.append(landed.commit)
             tries.append(len(waits) + 1)
@@ -98,23 +98,23 @@ def _work(order: tuple[str, int]) -> tuple[list[str], list[int]]:
 
 
 @contextmanager
-def _press(folder: Path, number: int) -> Iterator[tuple[Press, list[int]]]:
+def _press(folder: Path, number: int) -> Iterator[tuple[CommitSettings, list[int]]]:
     place, waits = folder / f"machine-{number}", list[int]()
 
     def wait(attempt: int) -> None:
         waits.append(attempt)
-        pause(attempt)
+        wait_before_retry(attempt)
 
     source = GitSource(str(folder / "shared.git"), "main", "datasets", place / "mirror.git")
     with open_database(f"sqlite://{place}/merlin.db") as database:
         migrate(database)
-        yield Press(source.branch, Intents(database), utc_now, wait), waits
+        yield CommitSettings(source.branch, Intents(database), utc_now, wait), waits
 
 
 def _batch(name: str) -> Batch:
     text = f"messages:\n  - user: What is {name}?\n  - assistant: It is {name}.\n"
-    asked = Asked(editor_of(1, "Boris"), "1", utc_now())
-    changes = changes_of("trial", [Edit(f"examples/{name}.yaml", None, text)], asked)
+    asked = ChangeRequest(telegram_editor(1, "Boris"), "1", utc_now())
+    changes = make_changes("trial", [Edit(f"examples/{name}.yaml", None, text)], asked)
     return Batch(changes[0].batch, changes)
 
 

@@ -14,7 +14,7 @@ import yaml
 
 from bench.figures import line
 from merlin.cli.worktree import work_tree
-from merlin.dataset.builds import make, write
+from merlin.dataset.builds import make_build, write_build
 from merlin.dataset.check import check
 from merlin.dataset.schema import schema
 
@@ -59,7 +59,7 @@ def _ours(folder: Path, builds: Path) -> float:
     begun = time.perf_counter()
     tree = work_tree(folder, 1_000_000)
     checked = check("trial", tree.entries, tree.read)
-    write(make(checked), builds, 1)
+    write_build(make_build(checked), builds, 1)
     return time.perf_counter() - begun
 
 

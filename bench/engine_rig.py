@@ -18,7 +18,7 @@ import yaml
 
 from merlin.cli.worktree import work_tree
 from merlin.core.server import free_ports
-from merlin.dataset.builds import TEST_FILE, TRAIN_FILE, make, write
+from merlin.dataset.builds import TEST_FILE, TRAIN_FILE, make_build, write_build
 from merlin.dataset.check import check
 from merlin.sandbox.demo import smollm2
 from merlin.sandbox.demo.place import samples
@@ -139,5 +139,5 @@ def smollm() -> Mapping[str, Model]:
 def english(folder: Path) -> tuple[Path, Path]:
     """Build the shipped English set; return its train and test file."""
     tree = work_tree(samples("datasets-lora") / "english", 1_000_000)
-    built = write(make(check("english", tree.entries, tree.read)), folder, 1)
+    built = write_build(make_build(check("english", tree.entries, tree.read)), folder, 1)
     return built / TRAIN_FILE, built / TEST_FILE

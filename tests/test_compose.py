@@ -20,7 +20,7 @@ from waiting import wait_until
 
 from merlin.core.server import free_ports
 from merlin.db.database import open_database
-from merlin.db.keyring import HolderRows
+from merlin.db.keyring import KeyHolders
 from merlin.sandbox.telegram.standin import TelegramStandIn
 
 pytestmark = pytest.mark.integration
@@ -101,7 +101,7 @@ class Service:
 def holders(place):
     """Return the processes that have said which keys of people's texts they hold."""
     with open_database(f"sqlite://{place}/state/merlin.db") as database:
-        return {each.process for each in HolderRows(database).all() if each.holds}
+        return {each.process for each in KeyHolders(database).all() if each.holds}
 
 
 @pytest.mark.parametrize("name", PROCESSES)

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from merlin.config import load
-from merlin.daemon.main import Tally
+from merlin.daemon.main import TickCounts
 from merlin.daemon.ticks import ticks_of
 from merlin.wiring.daemon import services_of
 from merlin.wiring.database import opened
@@ -110,7 +110,7 @@ class Lab:
     def tick(self, *names, rounds=1):
         """Run ticks of the chain in order, the whole chain when none is named."""
         with self.services() as services:
-            ticks = {tick.name: tick for tick in ticks_of(services, Tally())}
+            ticks = {tick.name: tick for tick in ticks_of(services, TickCounts())}
             for _ in range(rounds):
                 for name in names or ("fetch", "launch", "poll", "prove", "promote", "note"):
                     ticks[name].run()

@@ -33,7 +33,7 @@ from merlin.account.api_keys import digest
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit
-from merlin.db.audit import user as told_user
+from merlin.db.audit import person_reference as told_user
 from merlin.db.database import Database, Row, transaction
 from merlin.db.tables import ACCOUNT, USER
 
@@ -64,25 +64,25 @@ class Account:
         return bool(self.password)
 
 
-def folded(name: str) -> str:
+def fold_name(name: str) -> str:
     """Return a name as it is compared: the one spelling of all that look the same."""
     return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
-def good_name(name: str) -> str:
+def check_name(name: str) -> str:
     """Return a name as it is stored. Raises Refused for one that nobody can have."""
-    found = folded(name)
+    found = fold_name(name)
     if len(found) > MOST_NAME or not _NAME.fullmatch(found):
         raise Refused("no user name", "account-name-refused", limit=MOST_NAME)
     return found
 
 
-def own_name(name: str, given: frozenset[str]) -> str:
+def check_own_name(name: str, given: frozenset[str]) -> str:
     """Return a name that people may take by themselves. Raises Refused for any other.
 
     `given` are names that admins alone give: those that stand in a course.yaml.
     """
-    found = good_name(name)
+    found = check_name(name)
     if found in _RESERVED or found in given:
         raise Refused("a name that admins give", "account-name-reserved", name=found)
     return found
@@ -113,17 +113,17 @@ _LEET = str.maketrans("@0134$5!", "aoieassi")
 _KEYS = str.maketrans("йцукенгшщзхъфывапролджэячсмитьбюё", "qwertyuiop[]asdfghjkl;'zxcvbnm,.`")
 
 
-def normal(password: str) -> str:
+def normalise_password(password: str) -> str:
     """Return a password in the one form in which it is compared: NFKC."""
     return unicodedata.normalize("NFKC", password)
 
 
-def judge(password: str, name: str) -> None:
+def check_password_strength(password: str, name: str) -> None:
     """Raise Refused, with the reason, for a password that is too easy to find.
 
     `name` is the account's, which nobody's password is made of.
     """
-    given = normal(password)
+    given = normalise_password(password)
     if not LEAST <= len(given) <= MOST:
         raise Refused("a wrong length", "account-password-length", least=LEAST, most=MOST)
     small = given.casefold()
@@ -131,15 +131,15 @@ def judge(password: str, name: str) -> None:
         raise Refused("an easy password", "account-password-common")
 
 
-def hashed(password: str) -> str:
+def hash_password(password: str) -> str:
     """Return what is stored; takes tens of milliseconds and 19 MiB."""
-    return _HASHER.hash(normal(password))
+    return _HASHER.hash(normalise_password(password))
 
 
-def matches(stored: str, password: str) -> bool:
+def verify_password(stored: str, password: str) -> bool:
     """Return whether it is the password that was stored; "" stored takes as long, and is false."""
     try:
-        _HASHER.verify(stored or _NOBODYS, normal(password))
+        _HASHER.verify(stored or _NOBODYS, normalise_password(password))
     except (Argon2Error, InvalidHashError):
         return False
     return bool(stored)
@@ -199,7 +199,7 @@ class Accounts:
 
     def named(self, name: str) -> Account | None:
         """Return the account of a name, as `folded` writes it."""
-        return self._found(ACCOUNT.name == folded(name))
+        return self._found(ACCOUNT.name == fold_name(name))
 
     @transaction
     def make(self, name: str, by: str) -> int:
@@ -215,7 +215,7 @@ class Accounts:
     @transaction
     def set_name(self, user_id: int, name: str, by: str) -> None:
         """Give a name, which frees the one before. Raises Refused for a taken name."""
-        given = good_name(name)
+        given = check_name(name)
         before = self.of(user_id)
         if before is not None and before.name == given:
             return

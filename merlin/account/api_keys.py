@@ -23,13 +23,13 @@ from peewee import fn
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import Refused
-from merlin.core.permissions import Permission, Standing
+from merlin.core.permissions import Authority, Permission
 from merlin.db.audit import Audit
-from merlin.db.audit import user as told_user
+from merlin.db.audit import person_reference as told_user
 from merlin.db.database import Database, Row, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import API_KEY
-from merlin.db.values import opened
+from merlin.db.values import decrypt
 
 PREFIX = "mrl_"
 _RANDOM, _CHECK = 32, 6
@@ -74,7 +74,7 @@ class ApiKey:
     used_at: datetime | None = None
 
 
-def beyond(standing: Standing, scopes: Collection[Scope]) -> list[Scope]:
+def useless_scopes(standing: Authority, scopes: Collection[Scope]) -> list[Scope]:
     """Return the scopes that are of no use to somebody of this standing, each once."""
     found = {each for each in scopes if each in NEEDS and not standing.may(NEEDS[each])}
     return sorted(found)
@@ -111,7 +111,7 @@ MOST_KEYS, MOST_LABEL = 50, 80
 _HINT = len(PREFIX) + 4
 
 
-class Keys:
+class ApiKeys:
     """One row a key, the revoked ones too; what its owner calls it is sealed."""
 
     def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
@@ -189,7 +189,7 @@ class Keys:
         return ApiKey(
             key_id=row["id"],
             user_id=row["user_id"],
-            label=opened(self._cipher, row["label"]) or "",
+            label=decrypt(self._cipher, row["label"]) or "",
             hint=row["hint"],
             scopes=frozenset(Scope(word) for word in row["scopes"].split()),
             created_at=from_iso(row["at"]),

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from merlin.account.sign_ins import MOST_ID
 from merlin.core.errors import MerlinError
-from merlin.core.formatted_text import whole
+from merlin.core.formatted_text import join_surrogates
 
 # Between setting out and arriving.
 LIFE = timedelta(minutes=10)
@@ -34,7 +34,7 @@ class OpenIdRefused(MerlinError):
 
 
 @dataclass(frozen=True, slots=True)
-class Journey:
+class SignInState:
     """What a browser set out with; none of it is ever in an address but `state` and `nonce`.
 
     `back` is the page that it is to come back to.
@@ -69,20 +69,20 @@ class OpenIdPerson:
 class Issuer(Protocol):
     """The service that knows people."""
 
-    async def address(self, journey: Journey, redirect_uri: str) -> str:
+    async def address(self, journey: SignInState, redirect_uri: str) -> str:
         """Return where the browser is sent. Raises OpenIdRefused where the issuer is silent."""
 
-    async def arrived(self, code: str, journey: Journey, redirect_uri: str) -> OpenIdPerson:
+    async def arrived(self, code: str, journey: SignInState, redirect_uri: str) -> OpenIdPerson:
         """Return who came back with this code. Raises OpenIdRefused."""
 
 
-def new_journey(back: str = "/") -> Journey:
+def new_sign_in_state(back: str = "/") -> SignInState:
     """Return what nobody can guess, and where it is to end."""
     state, nonce, verifier = (secrets.token_urlsafe(_BYTES) for _ in range(3))
-    return Journey(state, nonce, verifier, back)
+    return SignInState(state, nonce, verifier, back)
 
 
-def read_journey(written: str, state: str) -> Journey | None:
+def read_sign_in_state(written: str, state: str) -> SignInState | None:
     """Return the journey of a cookie; None where it is not the one that comes back."""
     parts = written.split(_SEPARATOR)
     if len(parts) != _PARTS or not all(parts[:-1]):
@@ -90,7 +90,7 @@ def read_journey(written: str, state: str) -> Journey | None:
     kept, nonce, verifier, back = parts
     if not hmac.compare_digest(kept.encode(), state.encode()):
         return None
-    return Journey(kept, nonce, verifier, _address_of(back))
+    return SignInState(kept, nonce, verifier, _address_of(back))
 
 
 def _address_of(written: str) -> str:
@@ -100,11 +100,13 @@ def _address_of(written: str) -> str:
         return "/"
 
 
-def person_of(claims: Mapping[str, Any]) -> OpenIdPerson:
+def person_from_claims(claims: Mapping[str, Any]) -> OpenIdPerson:
     """Return whom verified claims tell of. Raises OpenIdRefused for nobody of Telegram."""
     said = claims.get("id")
     user_id = int(said) if isinstance(said, str) and said.isascii() and said.isdecimal() else said
     if type(user_id) is not int or not 0 < user_id < MOST_ID:
         raise OpenIdRefused("the claims name nobody")
     name = claims.get("name")
-    return OpenIdPerson(user_id, whole(name)[:_NAME_LENGTH] if isinstance(name, str) else "")
+    return OpenIdPerson(
+        user_id, join_surrogates(name)[:_NAME_LENGTH] if isinstance(name, str) else ""
+    )

@@ -7,17 +7,17 @@ from typing import Any
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import Refused
-from merlin.core.permissions import Grant, Role, Standing
+from merlin.core.permissions import Authority, Grant, Role
 from merlin.db.audit import Audit
-from merlin.db.audit import user as told_user
-from merlin.db.database import Database, Prepared, Row, Slot, transaction
+from merlin.db.audit import person_reference as told_user
+from merlin.db.database import Database, Parameter, Prepared, Row, transaction
 from merlin.db.tables import ROLE_GRANT
-from merlin.db.values import plain
+from merlin.db.values import storable_text
 
 _ORDER = tuple(Role)
 _STANDING = Prepared(
     ROLE_GRANT.select(ROLE_GRANT.role, ROLE_GRANT.scope).where(
-        (ROLE_GRANT.user_id == Slot("user_id")) & ROLE_GRANT.revoked_at.is_null()
+        (ROLE_GRANT.user_id == Parameter("user_id")) & ROLE_GRANT.revoked_at.is_null()
     )
 )
 
@@ -35,15 +35,15 @@ class Roles:
         """Return somebody's role; who was given none is a student."""
         return self.standing(user_id).role
 
-    def standing(self, user_id: int) -> Standing:
+    def standing(self, user_id: int) -> Authority:
         """Return somebody's role with its scopes."""
         if user_id in self._admins:
-            return Standing(Role.ADMIN)
+            return Authority(Role.ADMIN)
         rows = self.db.rows(_STANDING(user_id=user_id))
         # Two grants at one moment may leave two roles: the greater one counts.
         role = max((Role(row["role"]) for row in rows), key=_ORDER.index, default=Role.STUDENT)
         scopes = {row["scope"] for row in rows if row["role"] == role}
-        return Standing(role, frozenset(scopes - {""}))
+        return Authority(role, frozenset(scopes - {""}))
 
     @transaction
     def grant(self, user_id: int, role: Role, by: str, scope: str | None = None) -> bool:
@@ -98,8 +98,8 @@ class Roles:
         new = {
             "user_id": user_id,
             "role": role.value,
-            "scope": plain(scope),
-            "by_whom": plain(by),
+            "scope": storable_text(scope),
+            "by_whom": storable_text(by),
             "at": iso(self._clock()),
         }
         return self.db.put(ROLE_GRANT.insert(new).on_conflict_ignore())
@@ -114,7 +114,7 @@ def _counts(user_id: int) -> Any:
 
 
 def _of_scope(scope: str) -> Any:
-    return ROLE_GRANT.scope == plain(scope)
+    return ROLE_GRANT.scope == storable_text(scope)
 
 
 def _grant(row: Row) -> Grant:

@@ -44,11 +44,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from merlin.account.api_keys import digest
 from merlin.core.clock import Clock, from_iso, iso, utc_now
-from merlin.core.formatted_text import whole
+from merlin.core.formatted_text import join_surrogates
 from merlin.db.database import Database, Row, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import LOGIN_CODE, SIGN_IN
-from merlin.db.values import opened
+from merlin.db.values import decrypt
 
 # The first word found counts: newer browsers name the older ones too.
 _PROGRAMS = (
@@ -77,7 +77,7 @@ _SYSTEMS = (
 _SHOWN_V6 = 2
 
 
-def agent_of(header: str) -> str:
+def browser_name(header: str) -> str:
     """Return "Firefox, Linux" for a User-Agent header, "" where it names nothing known."""
     names = [
         next((name for sign, name in kinds if sign.lower() in header.lower()), "")
@@ -86,7 +86,7 @@ def agent_of(header: str) -> str:
     return ", ".join(filter(None, names))
 
 
-def place_of(address: str) -> str:
+def mask_ip_address(address: str) -> str:
     """Return an IP address without its end, "203.0.*.*"; "" for what is none.
 
     Enough to see whether it is one's own network, too little to find a person.
@@ -137,7 +137,7 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class StartedLogin:
     """A new login with its two secrets, which nobody can read again: the link's, the browser's."""
 
     login: Login
@@ -152,7 +152,7 @@ LONGEST = timedelta(days=90)
 WITHIN_TELEGRAM = timedelta(hours=12)
 
 
-class How(StrEnum):
+class SignInMethod(StrEnum):
     """By what somebody signed in; the values are what is stored."""
 
     TELEGRAM = "telegram"
@@ -167,7 +167,7 @@ class SignIn:
 
     sign_in_id: int
     user_id: int
-    how: How
+    how: SignInMethod
     agent: str
     at: datetime
     seen_at: datetime
@@ -187,7 +187,7 @@ _PROOFS = ("hash", "signature")
 
 
 @dataclass(frozen=True, slots=True)
-class Signers:
+class TelegramKeys:
     """By what data is believed: `bot_id` and `keys` for Ed25519, `token` for the HMAC.
 
     Without a bot id, or without a token, that check passes nothing.
@@ -208,7 +208,7 @@ class TelegramPerson:
     source: str
 
 
-def read_telegram_data(text: str, signers: Signers, now: datetime) -> TelegramPerson | None:
+def read_telegram_data(text: str, signers: TelegramKeys, now: datetime) -> TelegramPerson | None:
     """Return who opened the page; None for what is forged, broken, old or of no person."""
     try:
         fields = _fields(text)
@@ -236,7 +236,7 @@ def _fields(text: str) -> dict[str, str]:
     return fields
 
 
-def _is_signed(fields: Mapping[str, str], signers: Signers) -> bool:
+def _is_signed(fields: Mapping[str, str], signers: TelegramKeys) -> bool:
     if not signers.bot_id or not fields.get("signature"):
         return False
     signature = _decoded(fields["signature"])
@@ -291,8 +291,8 @@ def _person(fields: Mapping[str, str]) -> TelegramPerson | None:
     language = user.get("language_code")
     return TelegramPerson(
         user_id=user_id,
-        name=whole(name)[:_NAME_LENGTH],
-        language_code=whole(language)[:35] if isinstance(language, str) else "",
+        name=join_surrogates(name)[:_NAME_LENGTH],
+        language_code=join_surrogates(language)[:35] if isinstance(language, str) else "",
         source=hashlib.sha256(_joined(fields, _PROOFS).encode()).hexdigest(),
     )
 
@@ -310,7 +310,7 @@ class Logins:
         self._clock = clock
 
     @transaction
-    def start(self, agent: str, place: str) -> Started:
+    def start(self, agent: str, place: str) -> StartedLogin:
         """Return a new one."""
         now = self._clock()
         self.db.change(LOGIN_CODE.delete().where(LOGIN_CODE.expires_at <= iso(now)))
@@ -326,7 +326,7 @@ class Logins:
             "at": iso(now),
             "expires_at": iso(now + LIFE),
         }
-        return Started(self._login({"id": self.db.add(LOGIN_CODE, row), **row}), key, browser)
+        return StartedLogin(self._login({"id": self.db.add(LOGIN_CODE, row), **row}), key, browser)
 
     def of_browser(self, browser: str) -> Login | None:
         """Return the one that a browser asked for."""
@@ -373,8 +373,8 @@ class Logins:
         return Login(
             login_id=row["id"],
             number=row["number"],
-            agent=opened(self._cipher, row["agent"]) or "",
-            place=opened(self._cipher, row["place"]) or "",
+            agent=decrypt(self._cipher, row["agent"]) or "",
+            place=decrypt(self._cipher, row["place"]) or "",
             state=LoginState(row["state"]),
             expires_at=from_iso(row["expires_at"]),
             user_id=row["user_id"],
@@ -394,7 +394,7 @@ class SignIns:
 
     @transaction
     def open(
-        self, user_id: int, how: How, agent: str, source: str | None = None
+        self, user_id: int, how: SignInMethod, agent: str, source: str | None = None
     ) -> tuple[SignIn, str]:
         """Return a new one and its token, which nobody can read again.
 
@@ -438,7 +438,7 @@ class SignIns:
         row = self.db.row(SIGN_IN.select().where((SIGN_IN.id == sign_in_id) & self._counts()))
         if row is not None:
             now = self._clock()
-            end = _end(How(row["how"]), from_iso(row["at"]), now)
+            end = _end(SignInMethod(row["how"]), from_iso(row["at"]), now)
             newest = {"seen_at": iso(now), "expires_at": iso(end)}
             self.db.change(SIGN_IN.update(newest).where(SIGN_IN.id == sign_in_id))
 
@@ -469,16 +469,16 @@ class SignIns:
         return SignIn(
             sign_in_id=row["id"],
             user_id=row["user_id"],
-            how=How(row["how"]),
-            agent=opened(self._cipher, row["agent"]) or "",
+            how=SignInMethod(row["how"]),
+            agent=decrypt(self._cipher, row["agent"]) or "",
             at=from_iso(row["at"]),
             seen_at=from_iso(row["seen_at"]),
             expires_at=from_iso(row["expires_at"]),
         )
 
 
-def _end(how: How, began: datetime, now: datetime) -> datetime:
+def _end(how: SignInMethod, began: datetime, now: datetime) -> datetime:
     """Return when a sign-in ends that is used now."""
-    if how is How.TELEGRAM:
+    if how is SignInMethod.TELEGRAM:
         return began + WITHIN_TELEGRAM
     return min(now + IDLE, began + LONGEST)

@@ -22,11 +22,11 @@ from merlin.core.clock import Clock, is_zone, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES, language_of
 from merlin.db.audit import Audit
-from merlin.db.audit import user as told_user
-from merlin.db.database import Database, Prepared, Row, Slot, slots, transaction
+from merlin.db.audit import person_reference as told_user
+from merlin.db.database import Database, Parameter, Prepared, Row, parameters, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import CONSENT, TERM, USER
-from merlin.db.values import opened, plain, read_time
+from merlin.db.values import decrypt, load_time, storable_text
 
 
 class ConsentKind(StrEnum):
@@ -148,27 +148,27 @@ def _consent(row: Row) -> Consent:
     return Consent(
         kind=ConsentKind(row["kind"]),
         text_version=row["text_version"],
-        given_at=read_time(row["given_at"]),
-        revoked_at=read_time(row["revoked_at"]),
+        given_at=load_time(row["given_at"]),
+        revoked_at=load_time(row["revoked_at"]),
     )
 
 
-_GET = Prepared(USER.select().where(USER.user_id == Slot("user_id")).limit(1))
+_GET = Prepared(USER.select().where(USER.user_id == Parameter("user_id")).limit(1))
 # At once for everybody on a page of a list, and no more than a statement may name.
 _MOST_NAMED = 500
 _RUNNING = Prepared(
     TERM.select(TERM.plan).where(
-        (TERM.user_id == Slot("user_id"))
-        & (TERM.starts_at <= Slot("now"))
-        & (TERM.ends_at > Slot("now"))
+        (TERM.user_id == Parameter("user_id"))
+        & (TERM.starts_at <= Parameter("now"))
+        & (TERM.ends_at > Parameter("now"))
     )
 )
-_IS_OTHER = (USER.language_code != Slot("language_code")) | (USER.is_reachable == 0)
+_IS_OTHER = (USER.language_code != Parameter("language_code")) | (USER.is_reachable == 0)
 _SEEN = Prepared(
-    USER.insert({**slots("user_id language_code first_seen_at"), "is_reachable": 1})
+    USER.insert({**parameters("user_id language_code first_seen_at"), "is_reachable": 1})
     .on_conflict(
         conflict_target=(USER.user_id,),
-        update={**slots("language_code"), "is_reachable": 1},
+        update={**parameters("language_code"), "is_reachable": 1},
         where=_IS_OTHER,
     )
     .as_rowcount()
@@ -194,7 +194,7 @@ class Users:
         here = {user.user_id: user for user in users}
         blocked = self._leaving.blocked(here) if self._leaving is not None else set()
         for user in here.values():
-            now, language = iso(self._clock()), plain(user.language_code)
+            now, language = iso(self._clock()), storable_text(user.language_code)
             self.db.change(_SEEN(user_id=user.user_id, language_code=language, first_seen_at=now))
         for user_id in blocked:
             self._change(user_id, is_blocked=1)
@@ -202,7 +202,7 @@ class Users:
     @transaction
     def met(self, user: User) -> None:
         """Store who asked in a group or signed in; no message of ours can reach them for it."""
-        code = plain(user.language_code)
+        code = storable_text(user.language_code)
         blocked = self._leaving.blocked([user.user_id]) if self._leaving is not None else set()
         first = {"user_id": user.user_id, "first_seen_at": iso(self._clock()), "is_reachable": 0}
         new = USER.insert({**first, "language_code": code})
@@ -246,7 +246,7 @@ class Users:
     @transaction
     def set_name(self, user_id: int, shown_name: str) -> None:
         """Keep what the person is called; "" forgets it."""
-        name = plain(shown_name)
+        name = storable_text(shown_name)
         if self._cipher is not None:
             self._change(user_id, shown_name=self._cipher.seal(name) if name else "")
 
@@ -335,7 +335,7 @@ class Users:
         )
 
     def _opened(self, sealed: str) -> str:
-        return "" if self._cipher is None else opened(self._cipher, sealed) or ""
+        return "" if self._cipher is None else decrypt(self._cipher, sealed) or ""
 
 
 def _newest() -> Any:

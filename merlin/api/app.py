@@ -20,11 +20,11 @@ from fastapi import APIRouter, FastAPI
 
 from merlin import __version__
 from merlin.api import hooks, openapi
-from merlin.api.auth import caller_of
+from merlin.api.auth import identify_caller
 from merlin.api.hooks import Debouncer
-from merlin.api.middleware import PathAlias, RequestGuard, Traffic, no_room, weighed_by
+from merlin.api.middleware import PathAlias, RequestGuard, Traffic, body_weight_rule, busy_response
 from merlin.api.openai_compat import routes
-from merlin.api.openai_compat.quota import keep
+from merlin.api.openai_compat.quota import release_stale_reservations
 from merlin.api.openai_compat.routes import LineageCache
 from merlin.api.openapi import add_description
 from merlin.api.pages.site import add_pages
@@ -54,7 +54,7 @@ from merlin.api.rest import (
     teaching,
 )
 from merlin.api.services import ApiServices
-from merlin.chat.answer import Desk
+from merlin.chat.answer import AnswerService
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.listening import Listening
 from merlin.core.log import get_logger
@@ -67,10 +67,10 @@ async def opened(app: FastAPI) -> AsyncIterator[None]:
     services: ApiServices = app.state.services
     behind = services.door
     askings: set[asyncio.Task[Any]] = set()
-    app.state.desk = Desk(behind.answerers, behind.patience)
+    app.state.desk = AnswerService(behind.answerers, behind.patience)
     app.state.origins = LineageCache(services)
     app.state.askings = askings
-    beside = [asyncio.create_task(keep(services))] if behind.keep_s else []
+    beside = [asyncio.create_task(release_stale_reservations(services))] if behind.keep_s else []
     try:
         yield
     finally:
@@ -186,8 +186,8 @@ def create_app(services: ApiServices) -> FastAPI:
     app.add_middleware(CacheMiddleware)
     app.add_middleware(PathAlias)
     bodies = app.state.bodies
-    app.add_middleware(Weight, bodies=bodies, full=no_room, judge=weighed_by(services))
-    app.add_middleware(LimitsLayer, limits=app.state.limits, look_up=caller_of)
+    app.add_middleware(Weight, bodies=bodies, full=busy_response, judge=body_weight_rule(services))
+    app.add_middleware(LimitsLayer, limits=app.state.limits, look_up=identify_caller)
     app.add_middleware(RequestGuard, traffic=app.state.traffic)
     return app
 

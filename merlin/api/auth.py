@@ -28,17 +28,17 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.accounts import Account, folded, matches
+from merlin.account.accounts import Account, fold_name, verify_password
 from merlin.account.api_keys import Scope, digest, is_secret
-from merlin.account.sign_ins import LONGEST, WITHIN_TELEGRAM, How, SignIn, agent_of
+from merlin.account.sign_ins import LONGEST, WITHIN_TELEGRAM, SignIn, SignInMethod, browser_name
 from merlin.account.users import User
 from merlin.api.problems import Problem
 from merlin.api.rate_limits import Limits, LoginThrottle, network_of, too_many
 from merlin.api.services import ApiServices, Rows
 from merlin.core.loopback import is_loopback
-from merlin.core.permissions import Permission, Standing
+from merlin.core.permissions import Authority, Permission
 from merlin.core.web.browser import is_foreign, is_secure
-from merlin.db.audit import user as told_user
+from merlin.db.audit import person_reference as told_user
 
 SIGN_IN = "merlin"
 # The browser that waits for a yes in the bot; the browser that a password was right in before.
@@ -48,7 +48,7 @@ _PREFIX = "__Host-"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Cookie:
     """One cookie; `is_framed`: also within Telegram's frame, which is another site."""
 
     name: str
@@ -57,19 +57,19 @@ class Kept:
     is_framed: bool = False
 
 
-def name_of(request: Request, name: str) -> str:
+def cookie_name(request: Request, name: str) -> str:
     """Return what the cookie is called in this call."""
     return f"{_PREFIX}{name}" if is_secure(request) else name
 
 
-def kept(request: Request, name: str) -> str:
+def read_cookie(request: Request, name: str) -> str:
     """Return the value of a cookie, "" without one."""
-    return request.cookies.get(name_of(request, name), "")
+    return request.cookies.get(cookie_name(request, name), "")
 
 
-def keep(request: Request, response: Response, cookie: Kept) -> None:
+def set_cookie(request: Request, response: Response, cookie: Cookie) -> None:
     """Let the browser keep a cookie; 0 seconds: let it forget it."""
-    parts = [f"{name_of(request, cookie.name)}={cookie.value}", f"Max-Age={cookie.seconds}"]
+    parts = [f"{cookie_name(request, cookie.name)}={cookie.value}", f"Max-Age={cookie.seconds}"]
     parts += ["Path=/", "HttpOnly"]
     is_foreign = cookie.is_framed and is_secure(request)
     parts.append("SameSite=None" if is_foreign else "SameSite=Lax")
@@ -78,11 +78,11 @@ def keep(request: Request, response: Response, cookie: Kept) -> None:
     response.headers.append("Set-Cookie", "; ".join(parts))
 
 
-def forget(request: Request, response: Response, name: str) -> None:
+def delete_cookie(request: Request, response: Response, name: str) -> None:
     """Let the browser forget a cookie, the one within Telegram's frame too."""
-    keep(request, response, Kept(name, "", 0))
+    set_cookie(request, response, Cookie(name, "", 0))
     if is_secure(request):
-        keep(request, response, Kept(name, "", 0, is_framed=True))
+        set_cookie(request, response, Cookie(name, "", 0, is_framed=True))
 
 
 def refuse_plain(request: Request) -> None:
@@ -102,14 +102,14 @@ class PasswordCheck:
     browser: str = field(default="", repr=False)
 
 
-async def checked(request: Request, guess: PasswordCheck) -> Account:
+async def check_password(request: Request, guess: PasswordCheck) -> Account:
     """Return the account whose password this is. Raises Problem 401, 429 for too many tries.
 
     A name that nobody has takes as long and waits as long as any other.
     """
     gate: LoginThrottle = request.app.state.gate
     services: ApiServices = request.app.state.services
-    rows, name = services.rows, folded(guess.name)
+    rows, name = services.rows, fold_name(guess.name)
 
     def look() -> tuple[Account | None, bool]:
         account = rows.accounts.named(name)
@@ -124,7 +124,7 @@ async def checked(request: Request, guess: PasswordCheck) -> Account:
     gate.names.add_failure(whose, now)
     gate.addresses.add_failure(network, now)
     stored = account.password if account else ""
-    is_right = await gate.apart(lambda: matches(stored, guess.password))
+    is_right = await gate.apart(lambda: verify_password(stored, guess.password))
     if account is None or not is_right:
         raise Problem(HTTPStatus.UNAUTHORIZED, "wrong-password")
     gate.names.forget(whose)
@@ -146,23 +146,23 @@ def refuse_foreign(request: Request) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Identity:
     """Who somebody is; `source` marks what showed it, where that can be shown twice."""
 
     user_id: int
-    how: How
+    how: SignInMethod
     source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Entered:
+class NewSignIn:
     """A new sign-in with its token."""
 
     sign_in: SignIn
     token: str
 
 
-def enter(request: Request, rows: Rows, who: Known) -> Entered:
+def open_sign_in(request: Request, rows: Rows, who: Identity) -> NewSignIn:
     """Open a sign-in, in the transaction that runs; the one that this browser had ends.
 
     Raises Problem 403 for somebody who is blocked.
@@ -170,30 +170,30 @@ def enter(request: Request, rows: Rows, who: Known) -> Entered:
     user = rows.users.get(who.user_id) or User(who.user_id)
     if user.is_blocked:
         raise Problem(HTTPStatus.FORBIDDEN, "blocked")
-    token_before = kept(request, SIGN_IN)
+    token_before = read_cookie(request, SIGN_IN)
     before = rows.sign_ins.find(token_before) if token_before else None
     if before is not None:
         rows.sign_ins.close(before.user_id, before.sign_in_id)
-    agent = agent_of(request.headers.get("user-agent", ""))
+    agent = browser_name(request.headers.get("user-agent", ""))
     sign_in, token = rows.sign_ins.open(who.user_id, who.how, agent, who.source)
-    if who.how is How.PASSWORD:
+    if who.how is SignInMethod.PASSWORD:
         whose = told_user(who.user_id)
         rows.audit.note(whose, "sign-in.password", whose, {"sign_in": sign_in.sign_in_id})
-    return Entered(sign_in, token)
+    return NewSignIn(sign_in, token)
 
 
-def remember_browser(request: Request, response: Response, entered: Entered) -> None:
+def remember_browser(request: Request, response: Response, entered: NewSignIn) -> None:
     """Give the browser its cookie; within Telegram one that its frame may keep."""
-    is_framed = entered.sign_in.how is How.TELEGRAM
+    is_framed = entered.sign_in.how is SignInMethod.TELEGRAM
     # It is kept for as long as a sign-in can last; when it ends, the rows know.
     longest = WITHIN_TELEGRAM if is_framed else LONGEST
     seconds = int(longest.total_seconds())
-    keep(request, response, Kept(SIGN_IN, entered.token, seconds, is_framed))
+    set_cookie(request, response, Cookie(SIGN_IN, entered.token, seconds, is_framed))
 
 
 # How exactly it is known when a key or a browser was used last.
 SEEN = timedelta(minutes=1)
-_NOBODY = Standing()
+_NOBODY = Authority()
 
 
 class AuthMethod(StrEnum):
@@ -214,7 +214,7 @@ class Caller:
     """
 
     user: User | None = None
-    standing: Standing = _NOBODY
+    standing: Authority = _NOBODY
     by: AuthMethod = AuthMethod.NOTHING
     scopes: frozenset[Scope] | None = None
     credential: int = 0
@@ -234,7 +234,7 @@ class Caller:
         return self.user is not None and (self.scopes is None or scope in self.scopes)
 
 
-async def caller_of(request: Request) -> Caller:
+async def identify_caller(request: Request) -> Caller:
     """Return who makes this call. Raises Problem for a key or token that does not count.
 
     A call that changes something is refused when a page of another site sent it.
@@ -256,7 +256,7 @@ async def _read(request: Request) -> Caller:
             raise Problem(HTTPStatus.UNAUTHORIZED, "unauthorized")
     else:
         refuse_foreign(request)
-        token = kept(request, SIGN_IN)
+        token = read_cookie(request, SIGN_IN)
         look = partial(_of_token, services, token, AuthMethod.COOKIE)
         found = await services.store.read(look) if token else None
         if found is None:
@@ -303,7 +303,7 @@ async def _note(services: ApiServices, caller: Caller, seen_at: datetime | None)
     await services.store.do(lambda: note(caller.credential))
 
 
-async def person(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
+async def require_person(caller: Annotated[Caller, Depends(identify_caller)]) -> Caller:
     """Return who is signed in in person. Raises Problem 401, and 403 for a program with a key.
 
     What opens and closes doors is no program's: a stolen key must not make itself at home.
@@ -315,7 +315,7 @@ async def person(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
     return caller
 
 
-async def signed_in(caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
+async def require_signed_in(caller: Annotated[Caller, Depends(identify_caller)]) -> Caller:
     """Return the caller. Raises Problem 401 where nobody is signed in."""
     if caller.user is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "sign-in")
@@ -331,7 +331,7 @@ def missing_scope(*any_of: Scope) -> Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Needed:
+class RequiredAccess:
     """What a route needs: a scope of a key, and a right of a person."""
 
     scope: Scope
@@ -339,15 +339,15 @@ class Needed:
 
 
 # What each dependency of `holding` asks for, so that the description of the api can tell it.
-_NEEDED: dict[Callable[..., object], Needed] = {}
+_NEEDED: dict[Callable[..., object], RequiredAccess] = {}
 
 
-def needed_by(dependency: Callable[..., object]) -> Needed | None:
+def required_access(dependency: Callable[..., object]) -> RequiredAccess | None:
     """Return what a dependency made by `holding` needs, None for any other."""
     return _NEEDED.get(dependency)
 
 
-def holding(
+def require_access(
     scope: Scope, permission: Permission | None = None
 ) -> Callable[[Caller], Awaitable[Caller]]:
     """Return the dependency of a route that needs this scope of a key, and this right of a person.
@@ -355,20 +355,20 @@ def holding(
     Raises Problem 401 or 403.
     """
 
-    async def allowed(caller: Annotated[Caller, Depends(signed_in)]) -> Caller:
+    async def allowed(caller: Annotated[Caller, Depends(require_signed_in)]) -> Caller:
         if permission is not None and not caller.may(permission):
             raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
         if not caller.has(scope):
             raise missing_scope(scope)
         return caller
 
-    _NEEDED[allowed] = Needed(scope, permission)
+    _NEEDED[allowed] = RequiredAccess(scope, permission)
     return allowed
 
 
-Anyone = Annotated[Caller, Depends(caller_of)]
-SignedIn = Annotated[Caller, Depends(signed_in)]
-Person = Annotated[Caller, Depends(person)]
+Anyone = Annotated[Caller, Depends(identify_caller)]
+SignedIn = Annotated[Caller, Depends(require_signed_in)]
+Person = Annotated[Caller, Depends(require_person)]
 
 
 def require_same_origin(request: Request) -> None:

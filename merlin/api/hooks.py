@@ -40,7 +40,7 @@ from merlin.api.services import ApiServices
 from merlin.app.inbox import Update, read_update
 from merlin.billing.purchases import Purchase, PurchaseState, Till
 from merlin.core.errors import MerlinError, NotFound
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.loopback import LOOPBACK, is_from, is_loopback
 from merlin.core.webhook_signing import is_signed
@@ -185,7 +185,7 @@ def _word(said: object, name: str) -> str:
     return word if is_word and word.isprintable() else ""
 
 
-async def note(services: ApiServices, hint: PaymentWebhook) -> bool:
+async def mark_order_due(services: ApiServices, hint: PaymentWebhook) -> bool:
     """Let an order be looked at now; False, and nothing is written, where there is none to be."""
     found = await services.store.read(lambda: _meant(services, hint))
     if found is None:
@@ -251,7 +251,7 @@ async def telegram(request: Request) -> Response:
         raise _refused(request, "telegram")
     update = _update_in(await read_body(request, TELEGRAM_BYTES))
     await services.store_update(update)
-    reached("update.stored")
+    kill_point("update.stored")
     return Response(status_code=HTTPStatus.OK)
 
 
@@ -330,7 +330,7 @@ async def payment(request: Request) -> Response:
         told = read_webhook(await read_body(request, HOOK_BYTES))
     except ValueError as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-request") from error
-    if await note(services, told):
+    if await mark_order_due(services, told):
         request.app.state.cashier.ring()
     return Response(status_code=HTTPStatus.OK)
 

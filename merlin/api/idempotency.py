@@ -30,7 +30,7 @@ from merlin.api.auth import Caller
 from merlin.api.problems import Problem, Refusal, answer
 from merlin.api.services import ApiServices
 from merlin.core.errors import DatasetError, NotFound, Refused
-from merlin.db.idempotency import NUMBER_BITS, Answer, Begun, Clash, Named
+from merlin.db.idempotency import NUMBER_BITS, KeyConflict, KeyedCall, StartedCall, StoredResponse
 from merlin.db.requests import RequestKind, Requests, RequestState
 
 KEY_HEADER = "Idempotency-Key"
@@ -50,7 +50,9 @@ Keep = Callable[[Response], Awaitable[None]]
 LongDeed = Callable[[int, Keep | None], Awaitable[Response]]
 
 
-async def once(request: Request, caller: Caller, deed: Deed, body: bytes | None = None) -> Response:
+async def run_once(
+    request: Request, caller: Caller, deed: Deed, body: bytes | None = None
+) -> Response:
     """Return what `deed` answers; with a key what it answered first.
 
     `body` is needed where the route has read it by itself. Without a key the deed gets a number
@@ -63,10 +65,10 @@ async def once(request: Request, caller: Caller, deed: Deed, body: bytes | None 
             await keep(response)
         return response
 
-    return await once_in_pieces(request, caller, whole, body)
+    return await run_once_in_pieces(request, caller, whole, body)
 
 
-async def once_in_pieces(
+async def run_once_in_pieces(
     request: Request, caller: Caller, deed: LongDeed, body: bytes | None = None
 ) -> Response:
     """Return what `deed` answers; with a key what it has kept of its first answer; else as `once`.
@@ -80,16 +82,16 @@ async def once_in_pieces(
         raise Problem(HTTPStatus.BAD_REQUEST, "idempotency-key")
     services: ApiServices = request.app.state.services
     asked = _digest(request, await request.body() if body is None else body)
-    named = Named(caller.user_id, key, asked)
+    named = KeyedCall(caller.user_id, key, asked)
     found = await services.store.do(lambda: services.rows.repeats.begin(named))
-    if isinstance(found, Answer):
+    if isinstance(found, StoredResponse):
         return _again(found)
-    if isinstance(found, Clash):
+    if isinstance(found, KeyConflict):
         return _clash(request, found)
     return await _done(services, found, deed)
 
 
-async def _done(services: ApiServices, begun: Begun, deed: LongDeed) -> Response:
+async def _done(services: ApiServices, begun: StartedCall, deed: LongDeed) -> Response:
     repeats = services.rows.repeats
 
     async def keep(response: Response) -> None:
@@ -106,8 +108,8 @@ async def _done(services: ApiServices, begun: Begun, deed: LongDeed) -> Response
     return response
 
 
-def _answer_of(response: Response) -> Answer:
-    return Answer(
+def _answer_of(response: Response) -> StoredResponse:
+    return StoredResponse(
         response.status_code,
         response.media_type or "",
         bytes(response.body).decode(),
@@ -130,13 +132,13 @@ def _is_kept(name: str) -> bool:
     return name.lower() in _KEPT_HEADERS or name.lower().startswith(_OURS)
 
 
-def _again(kept: Answer) -> Response:
+def _again(kept: StoredResponse) -> Response:
     headers = {**kept.headers, REPLAYED: "true"}
     return Response(kept.body, kept.status, headers, kept.media_type or None)
 
 
-def _clash(request: Request, clash: Clash) -> Response:
-    if clash is Clash.OTHER:
+def _clash(request: Request, clash: KeyConflict) -> Response:
+    if clash is KeyConflict.OTHER:
         return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-other")
     response = answer(request, HTTPStatus.CONFLICT, "idempotency-running")
     response.headers["Retry-After"] = str(RETRY_S)

@@ -28,7 +28,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from merlin.api.auth import caller_of
+from merlin.api.auth import identify_caller
 from merlin.api.problems import Problem, answer, unavailable
 from merlin.api.services import ApiServices
 from merlin.core.errors import MerlinError
@@ -82,7 +82,7 @@ class Traffic:
 _OWN_WAYS = ("/hooks/", "/v1/")
 
 
-def weighed_by(services: ApiServices) -> Judge:
+def body_weight_rule(services: ApiServices) -> Judge:
     """Return what judges how long the body of a call is."""
     most_bytes = services.bounds.body_bytes
 
@@ -91,7 +91,7 @@ def weighed_by(services: ApiServices) -> Judge:
             return None
         request = Request(scope)
         try:
-            caller = await caller_of(request)
+            caller = await identify_caller(request)
         except Problem as problem:
             refusal = answer(request, problem.status, problem.code, **problem.arguments)
             refusal.headers.update(problem.headers)
@@ -104,7 +104,7 @@ def weighed_by(services: ApiServices) -> Judge:
     return judge
 
 
-def no_room(scope: Scope) -> ASGIApp:
+def busy_response(scope: Scope) -> ASGIApp:
     """Return what answers while too many bodies are under way."""
     return unavailable(Request(scope))
 

@@ -25,7 +25,14 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.responses import FileResponse, HTMLResponse, Response
 
-from merlin.api.auth import SIGN_IN, Needed, caller_of, needed_by, person, signed_in
+from merlin.api.auth import (
+    SIGN_IN,
+    RequiredAccess,
+    identify_caller,
+    require_person,
+    require_signed_in,
+    required_access,
+)
 from merlin.api.middleware import HEADERS
 from merlin.api.problems import FOR_ALL, KEY, Problem, components, problems
 
@@ -227,7 +234,7 @@ class RouteAccess:
     is_asked: bool = False
     is_signed_in: bool = False
     is_in_person: bool = False
-    needed: Needed | None = None
+    needed: RequiredAccess | None = None
 
     def security(self) -> list[Json]:
         """Return the `security` of its operation; an empty choice: nobody need be signed in."""
@@ -325,11 +332,11 @@ def _routes(app: FastAPI) -> Iterator[tuple[APIRoute, str]]:
 
 def _door(route: APIRoute) -> RouteAccess:
     calls = set(_calls(route.dependant))
-    needed = [found for found in map(needed_by, calls) if found is not None]
+    needed = [found for found in map(required_access, calls) if found is not None]
     return RouteAccess(
-        is_asked=caller_of in calls,
-        is_signed_in=signed_in in calls or person in calls,
-        is_in_person=person in calls,
+        is_asked=identify_caller in calls,
+        is_signed_in=require_signed_in in calls or require_person in calls,
+        is_in_person=require_person in calls,
         needed=needed[0] if needed else None,
     )
 

@@ -13,7 +13,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from merlin.account.api_keys import Scope
-from merlin.api.auth import Caller, Person, holding, missing_scope
+from merlin.api.auth import Caller, Person, missing_scope, require_access
 from merlin.api.problems import Problem
 from merlin.api.services import ApiServices, Pipeline, Shown
 from merlin.app.permissions import leads
@@ -21,7 +21,7 @@ from merlin.core.errors import NotFound
 from merlin.core.permissions import Permission, Role
 from merlin.course.catalogue import Course
 
-Leading = Annotated[Caller, Depends(holding(Scope.MATERIALS_WRITE))]
+Leading = Annotated[Caller, Depends(require_access(Scope.MATERIALS_WRITE))]
 
 
 def services_of(request: Request) -> ApiServices:
@@ -80,10 +80,10 @@ def may_edit(services: ApiServices, caller: Caller, dataset: str) -> bool:
 
 
 # Those who may watch anything; of what, `watched` says.
-Watching = Annotated[Caller, Depends(holding(Scope.JOBS_READ, Permission.WATCH))]
-Launching = Annotated[Caller, Depends(holding(Scope.JOBS_ADMIN, Permission.LAUNCH))]
-Promoting = Annotated[Caller, Depends(holding(Scope.JOBS_ADMIN, Permission.PROMOTE))]
-Caring = Annotated[Caller, Depends(holding(Scope.JOBS_READ, Permission.USERS))]
+Watching = Annotated[Caller, Depends(require_access(Scope.JOBS_READ, Permission.WATCH))]
+Launching = Annotated[Caller, Depends(require_access(Scope.JOBS_ADMIN, Permission.LAUNCH))]
+Promoting = Annotated[Caller, Depends(require_access(Scope.JOBS_ADMIN, Permission.PROMOTE))]
+Caring = Annotated[Caller, Depends(require_access(Scope.JOBS_READ, Permission.USERS))]
 
 
 async def _keeping(caller: Person) -> Caller:

@@ -28,15 +28,15 @@ from starlette.responses import JSONResponse, Response
 
 from merlin.core.errors import (
     DatasetError,
+    GatewayUnavailable,
     MerlinError,
     NotFound,
+    PaymentError,
     Refused,
-    TillAway,
-    TillError,
 )
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
-from merlin.core.messages import WishRefused
+from merlin.core.messages import ParameterRefused
 from merlin.core.server import pieces
 from merlin.core.web.browser import language_of_header
 
@@ -165,7 +165,7 @@ def not_here(param: str, key: str) -> Refusal:
     return Refusal(HTTPStatus.BAD_REQUEST, f"not-{key}", "unsupported_parameter", param)
 
 
-def unwished(refused: WishRefused) -> Refusal:
+def unwished(refused: ParameterRefused) -> Refusal:
     """Return the refusal of a wish that the serving model does not take."""
     return wrong(refused.field, "unwished", field=refused.field, why=str(refused))
 
@@ -268,12 +268,12 @@ def add_problems(app: FastAPI) -> None:
         log.warning("the database did not answer", reason=redact(str(error)))
         return unavailable(request)
 
-    app.add_exception_handler(TillError, _of_till)
+    app.add_exception_handler(PaymentError, _of_till)
 
 
 def _of_till(request: Request, error: Exception) -> Response:
     """Return what became of a payment that was asked for; why is in the log."""
-    if not isinstance(error, TillAway):
+    if not isinstance(error, GatewayUnavailable):
         return answer(request, HTTPStatus.BAD_GATEWAY, "till-refused")
     response = answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "till-away")
     response.headers["Retry-After"] = "30"

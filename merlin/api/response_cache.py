@@ -36,7 +36,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from merlin import __version__
 from merlin.account.api_keys import Scope as KeyScope
-from merlin.api.auth import caller_of
+from merlin.api.auth import identify_caller
 from merlin.api.problems import headers_of, language_of_request
 from merlin.api.services import ApiServices
 from merlin.core.errors import MerlinError, NotFound
@@ -484,7 +484,7 @@ async def _hidden(request: Request, services: ApiServices, course_id: int) -> Co
     """Return a course that is not active, if the caller edits it."""
     if not {"authorization", "cookie"} & set(request.headers.keys()):
         return None
-    caller = await caller_of(request)
+    caller = await identify_caller(request)
     try:
         course = await services.store.read(
             lambda: course_of(services, course_id, active_only=False)

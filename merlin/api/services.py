@@ -18,15 +18,15 @@ from threading import Lock
 from typing import Any, Protocol
 
 from merlin.account.accounts import Accounts
-from merlin.account.api_keys import Keys
+from merlin.account.api_keys import ApiKeys
 from merlin.account.roles import Roles
 from merlin.account.sign_ins import Logins, SignIns
 from merlin.account.users import Consents, Users
 from merlin.api.rate_limits import Allowed, Entrance
 from merlin.app.ask import Means
 from merlin.app.inbox import Update
-from merlin.app.personal_data import People
-from merlin.app.sessions import OwnTalks
+from merlin.app.personal_data import PersonalRecords
+from merlin.app.sessions import PrivateSessions
 from merlin.app.texts import Settings
 from merlin.app.verdicts import Overview
 from merlin.billing.answer_caps import AnswerCaps
@@ -35,9 +35,9 @@ from merlin.billing.cost_limits import Costs
 from merlin.billing.plan import Plan
 from merlin.billing.quota import Quotas, Uses
 from merlin.billing.selling import Selling
-from merlin.chat.answer import Patience
-from merlin.chat.feedback import Interest, Ratings
-from merlin.chat.model_catalogue import Known, ModelCatalogue
+from merlin.chat.answer import RetryPolicy
+from merlin.chat.feedback import QuestionStatistics, Ratings
+from merlin.chat.model_catalogue import KnownModels, ModelCatalogue
 from merlin.core.clock import Clock
 from merlin.core.connections import Connections
 from merlin.core.heartbeat import Heartbeat
@@ -50,12 +50,12 @@ from merlin.dataset.changes import Edit
 from merlin.dataset.check import BlobCache
 from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import FileText
-from merlin.dataset.preview import Preview, preview
+from merlin.dataset.preview import Preview, preview_edits
 from merlin.dataset.proposals import Proposals
 from merlin.db.audit import Audit
-from merlin.db.idempotency import Repeats
+from merlin.db.idempotency import IdempotencyKeys
 from merlin.db.notices import Notices
-from merlin.db.processes import Heartbeats, Wake
+from merlin.db.processes import ChangeCounter, Heartbeats
 from merlin.db.requests import Requests
 from merlin.db.writer import Store
 from merlin.providers.base import Answerer
@@ -100,8 +100,8 @@ class Behind:
 
     answerers: Mapping[str, Answerer] = field(default_factory=dict)
     means: Means = field(default_factory=Means)
-    known: Known = field(default_factory=Known)
-    patience: Patience = field(default_factory=Patience)
+    known: KnownModels = field(default_factory=KnownModels)
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
     keep_s: float = 0.0
     aclose: Callable[[], Awaitable[None]] = _nothing
 
@@ -182,7 +182,7 @@ class Proofs:
         self, dataset: str, files: Sequence[FileText], texts: Mapping[str, str | None]
     ) -> Preview:
         with self._lock:
-            return preview(dataset, files, texts, self._cache, self.example_tokens)
+            return preview_edits(dataset, files, texts, self._cache, self.example_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,23 +218,23 @@ class Rows:
     accounts: Accounts
     logins: Logins
     settings: Settings
-    keys: Keys
+    keys: ApiKeys
     consents: Consents
     quotas: Quotas
     costs: Costs
     books: Books
     uses: Uses
-    repeats: Repeats
-    talks: OwnTalks
+    repeats: IdempotencyKeys
+    talks: PrivateSessions
     ratings: Ratings
-    interest: Interest
+    interest: QuestionStatistics
     proposals: Proposals
-    people: People
+    people: PersonalRecords
     shelf: ModelCatalogue
     showcase: ModelCatalogue
     lineage: Lineage
     audit: Audit
-    wake: Wake
+    wake: ChangeCounter
     requests: Requests
     asked: Requests
     notices: Notices

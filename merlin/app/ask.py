@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from merlin.billing.plan import Format
-from merlin.chat.route import General, Wish
-from merlin.core.messages import FREELY, Message, Steering
+from merlin.chat.route import General, ModelRequest
+from merlin.core.messages import FREELY, Message, SamplingParams
 
 ALONE = "merlin"
 _FOLDER = f"{ALONE}/"
@@ -35,7 +35,7 @@ class Asked:
     dataset: str | None
     talk: tuple[Message, ...]
     system: str = ""
-    steering: Steering = FREELY
+    steering: SamplingParams = FREELY
 
     @property
     def has_images(self) -> bool:
@@ -76,9 +76,9 @@ def dataset_of(name: str, default: str | None) -> str | None:
     return default if name == ALONE else name.removeprefix(_FOLDER)
 
 
-def wish_of(asked: Asked, means: Means) -> Wish:
+def wish_of(asked: Asked, means: Means) -> ModelRequest:
     """Return what is asked for: pictures go to the model that sees."""
-    return Wish(
+    return ModelRequest(
         dataset=asked.dataset,
         chosen=means.vision if asked.has_images else None,
         general=means.general,

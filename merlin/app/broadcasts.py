@@ -28,7 +28,7 @@ from merlin.core.i18n import language_of
 from merlin.db.database import Database, Row, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import BROADCAST, OUTGOING, USER
-from merlin.db.values import opened, plain
+from merlin.db.values import decrypt, storable_text
 
 
 class BroadcastState(StrEnum):
@@ -103,7 +103,7 @@ class Broadcasts:
         new = {
             "bot_id": self._bot_id,
             "by_user": by_user,
-            "body": self._cipher.seal(plain(text)),
+            "body": self._cipher.seal(storable_text(text)),
             "state": BroadcastState.DRAFT.value,
             "language": "",
             "cursor_id": 0,
@@ -243,7 +243,7 @@ class Broadcasts:
         return Broadcast(
             broadcast_id=row["id"],
             by_user=row["by_user"],
-            text=opened(self._cipher, row["body"]) or "",
+            text=decrypt(self._cipher, row["body"]) or "",
             state=BroadcastState(row["state"]),
             language=row["language"],
             total=row["total"],

@@ -11,12 +11,12 @@ from typing import Any
 from peewee import Select
 
 from merlin.app.reports import (
-    ended_jobs,
-    first_findings,
-    jobs_told,
-    models_told,
-    told_verdicts,
-    whole_builds,
+    select_end_times,
+    select_first_findings,
+    select_jobs,
+    select_models,
+    select_told_verdicts,
+    select_whole_builds,
 )
 from merlin.app.views import (
     Shown,
@@ -43,15 +43,15 @@ class PipelineRows:
 
     def builds(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
         """Return builds."""
-        return self._part(whole_builds(), BUILD, shown_build, (datasets, limit, before))
+        return self._part(select_whole_builds(), BUILD, shown_build, (datasets, limit, before))
 
     def jobs(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
         """Return jobs."""
-        return self._part(jobs_told(), JOB, shown_job, (datasets, limit, before))
+        return self._part(select_jobs(), JOB, shown_job, (datasets, limit, before))
 
     def models(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
         """Return models, each with its `evaluation` or None."""
-        return self._part(models_told(), MODEL, shown_model, (datasets, limit, before))
+        return self._part(select_models(), MODEL, shown_model, (datasets, limit, before))
 
     def promotions(self, datasets: Names, limit: int, before: int = 0) -> list[Shown]:
         """Return promotions."""
@@ -59,7 +59,7 @@ class PipelineRows:
 
     def model(self, model_id: int) -> Shown:
         """Return one model by its row's id. Raises NotFound."""
-        row = self.db.row(models_told().where(MODEL.id == model_id))
+        row = self.db.row(select_models().where(MODEL.id == model_id))
         if row is None:
             raise NotFound(f"no model {model_id}", "store-no-model", model=str(model_id))
         return {**shown_model(row), "id": row["id"]}
@@ -71,14 +71,14 @@ class PipelineRows:
 
         `commit` may be the beginning of an id.
         """
-        query = told_verdicts()
+        query = select_told_verdicts()
         if commit:
             query = query.where(VERDICT.commit_sha.startswith(commit))
         with self.db.snapshot():
             told = self._part(query, VERDICT, _verdict, (datasets, limit, before))
-            ended = ended_jobs(self.db, [each["row"] for each in told])
+            ended = select_end_times(self.db, [each["row"] for each in told])
             found: dict[int, list[Shown]] = {each["id"]: [] for each in told}
-            for row in self.db.rows(first_findings(list(found), FINDINGS)):
+            for row in self.db.rows(select_first_findings(list(found), FINDINGS)):
                 found[row["verdict_id"]].append(shown_finding(row))
         return [
             {

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
-from merlin.db.database import Database, Prepared, Slot, transaction
+from merlin.db.database import Database, Parameter, Prepared, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import DIALOG
-from merlin.db.values import opened
+from merlin.db.values import decrypt
 
 # Who writes after so long has forgotten what was asked, and asks something.
 LASTS = timedelta(hours=12)
@@ -49,9 +49,9 @@ _SAID, _BY = "said", "by"
 _GET = Prepared(
     DIALOG.select()
     .where(
-        (DIALOG.bot_id == Slot("bot"))
-        & (DIALOG.chat_id == Slot("chat_id"))
-        & (DIALOG.user_id == Slot("user_id"))
+        (DIALOG.bot_id == Parameter("bot"))
+        & (DIALOG.chat_id == Parameter("chat_id"))
+        & (DIALOG.user_id == Parameter("user_id"))
     )
     .limit(1)
 )
@@ -69,7 +69,7 @@ class Dialogs:
     def get(self, chat_id: int, user_id: int) -> Dialog | None:
         """Return what is waited for, None for nothing."""
         row = self.db.row(_GET(bot=self._bot_id, chat_id=chat_id, user_id=user_id))
-        said = opened(self._cipher, row["said"]) if row is not None else None
+        said = decrypt(self._cipher, row["said"]) if row is not None else None
         if row is None or said is None:
             return None
         kept = json.loads(said)

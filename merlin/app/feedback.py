@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from merlin.app.sessions import OwnTurn
 from merlin.chat.model_catalogue import ModelCatalogue
-from merlin.dataset.proposals import MOST_LETTERS, Draft, mask
+from merlin.dataset.proposals import MOST_LETTERS, Draft, mask_personal_data
 
 # What was asked in these can be an example: a picture or a whole document cannot.
 FORMATS = frozenset({"text", "voice"})
@@ -27,5 +27,8 @@ def draft_of(turn: OwnTurn, words: str, dataset: str, language: str) -> Draft | 
     is_short = len(turn.question) <= MOST_LETTERS
     if not (turn.is_private and turn.answer and turn.format in FORMATS and is_short and dataset):
         return None
-    question, answer = mask(turn.question, language).words, mask(words, language).words
+    question, answer = (
+        mask_personal_data(turn.question, language).words,
+        mask_personal_data(words, language).words,
+    )
     return Draft(question, answer, dataset, turn.turn_id, turn.model_id)

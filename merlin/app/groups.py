@@ -18,10 +18,10 @@ from enum import StrEnum
 from typing import Any
 
 from merlin.app import outbox
-from merlin.app.outbox import OutgoingState, Spot
+from merlin.app.outbox import OutgoingState, Target
 from merlin.chat.turns import TurnState
 from merlin.core.clock import Clock, iso, utc_now
-from merlin.dataset.lint import normal
+from merlin.dataset.lint import normalise
 from merlin.db.database import Database, Row, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import (
@@ -33,7 +33,7 @@ from merlin.db.tables import (
     SESSION,
     TURN,
 )
-from merlin.db.values import messages_of, opened, plain
+from merlin.db.values import decrypt, messages_of, storable_text
 
 
 class Hears(StrEnum):
@@ -77,7 +77,7 @@ class Said:
 
 def stems(words: str) -> list[str]:
     """Return the words that tell what a question is about, without endings, each once."""
-    told = normal("".join(each if each.isalnum() else " " for each in words)).split()
+    told = normalise("".join(each if each.isalnum() else " " for each in words)).split()
     long = [word for word in told if len(word) >= _SHORT] or told
     # Without its last letters a Russian word is found in its other cases too.
     return list(dict.fromkeys(word[: max(_SHORT, len(word) - 2)] for word in long))
@@ -131,7 +131,7 @@ class Groups:
         """Keep a group that the bot is in."""
         newest: Row = {
             "hears": group.hears.value,
-            "dataset": None if group.dataset is None else plain(group.dataset),
+            "dataset": None if group.dataset is None else storable_text(group.dataset),
             "language": group.language,
             "is_open": int(group.is_open),
             "moved_to": group.moved_to,
@@ -183,8 +183,8 @@ class Groups:
         waiting = (OUTGOING.bot_id == self._bot_id) & (OUTGOING.chat_id == old_id)
         waiting &= OUTGOING.state.in_(_WAITING)
         for row in self.db.rows(OUTGOING.select().where(waiting)):
-            page, _ = outbox.read(opened(self._cipher, row["body"]) or "")
-            body = self._cipher.seal(outbox.written(page, Spot()))
+            page, _ = outbox.load_page(decrypt(self._cipher, row["body"]) or "")
+            body = self._cipher.seal(outbox.dump_page(page, Target()))
             moved = OUTGOING.update({"chat_id": new_id, "body": body})
             self.db.change(moved.where(OUTGOING.id == row["id"]))
 
@@ -219,8 +219,8 @@ class InlineWords:
         for said in self._newest(user_id):
             if len(found) == limit:
                 break
-            if closeness(wanted, normal(f"{said.question} {said.answer}")) == 1:
-                found.setdefault(normal(said.question), said)
+            if closeness(wanted, normalise(f"{said.question} {said.answer}")) == 1:
+                found.setdefault(normalise(said.question), said)
         return list(found.values())
 
     def _newest(self, user_id: int) -> Iterator[Said]:
@@ -228,8 +228,8 @@ class InlineWords:
         mine = (TURN.bot_id == self._bot_id) & (TURN.user_id == user_id) & counts
         query = TURN.select(TURN.question, TURN.answer).where(mine & (TURN.format == "text"))
         for row in self.db.rows(query.order_by(TURN.id.desc()).limit(_NEWEST)):
-            question = opened(self._cipher, row["question"])
-            answer = opened(self._cipher, row["answer"])
+            question = decrypt(self._cipher, row["question"])
+            answer = decrypt(self._cipher, row["answer"])
             if question and answer:
                 yield Said(question, answer)
 
@@ -244,7 +244,7 @@ class InlineWords:
         query = BUILD_EXAMPLE.select(EXAMPLE_TEXT.messages).join(EXAMPLE_TEXT, on=same)
         query = query.where(these & EXAMPLE_TEXT.words.contains(longest))
         rows = self.db.rows(query.order_by(BUILD_EXAMPLE.example_id).limit(_MOST_LOOKED_AT))
-        found = [(closeness(wanted, normal(each.question)), each) for each in _said(rows)]
+        found = [(closeness(wanted, normalise(each.question)), each) for each in _said(rows)]
         close = [pair for pair in found if pair[0] >= CLOSE_SHARE]
         close.sort(key=lambda pair: (-pair[0], len(pair[1].question)))
         return [each for _, each in close[:limit]]
@@ -273,7 +273,7 @@ class InlineWords:
         """Return the question that a token leads to, None where it was not kept that long."""
         this = self._mine() & (INLINE_QUESTION.token == token)
         row = self.db.row(INLINE_QUESTION.select(INLINE_QUESTION.question).where(this))
-        return None if row is None else opened(self._cipher, row["question"])
+        return None if row is None else decrypt(self._cipher, row["question"])
 
     def _mine(self) -> Any:
         return INLINE_QUESTION.bot_id == self._bot_id

@@ -32,10 +32,10 @@ from typing import Any
 from peewee import fn
 
 from merlin.core.clock import Clock, iso, utc_now
-from merlin.db.database import Database, Prepared, Row, Slot, transaction
+from merlin.db.database import Database, Parameter, Prepared, Row, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import LEASE, UPDATE
-from merlin.db.values import dumped, loaded, opened, plain
+from merlin.db.values import decrypt, dump_json, load_json, storable_text
 
 LEASE_S = 10.0
 RENEW_S = 3.0
@@ -185,39 +185,39 @@ def _integer(within: Mapping[str, Any], name: str) -> int:
     return found if isinstance(found, int) else 0
 
 
-_MINE = (UPDATE.bot_id == Slot("bot")) & (UPDATE.state == UpdateState.WAITING.value)
+_MINE = (UPDATE.bot_id == Parameter("bot")) & (UPDATE.state == UpdateState.WAITING.value)
 _NEW = Prepared(
     UPDATE.insert(
         {
-            "bot_id": Slot("bot"),
-            "update_id": Slot("update_id"),
-            "kind": Slot("kind"),
-            "chat_id": Slot("chat_id"),
-            "user_id": Slot("user_id"),
-            "language_code": Slot("language_code"),
-            "body": Slot("body"),
+            "bot_id": Parameter("bot"),
+            "update_id": Parameter("update_id"),
+            "kind": Parameter("kind"),
+            "chat_id": Parameter("chat_id"),
+            "user_id": Parameter("user_id"),
+            "language_code": Parameter("language_code"),
+            "body": Parameter("body"),
             "state": UpdateState.WAITING.value,
             "reason": "",
-            "received_at": Slot("now"),
+            "received_at": Parameter("now"),
             "finished_at": None,
         }
     )
     .on_conflict_ignore()
     .as_rowcount()
 )
-_FREE = LEASE.owner.in_(["", Slot("owner")]) | (LEASE.until < Slot("now"))
+_FREE = LEASE.owner.in_(["", Parameter("owner")]) | (LEASE.until < Parameter("now"))
 _TAKE = Prepared(
     LEASE.insert(
         {
-            "bot_id": Slot("bot"),
-            "chat_id": Slot("chat_id"),
-            "owner": Slot("owner"),
-            "until": Slot("until"),
+            "bot_id": Parameter("bot"),
+            "chat_id": Parameter("chat_id"),
+            "owner": Parameter("owner"),
+            "until": Parameter("until"),
         }
     )
     .on_conflict(
         conflict_target=(LEASE.bot_id, LEASE.chat_id),
-        update={"owner": Slot("owner"), "until": Slot("until")},
+        update={"owner": Parameter("owner"), "until": Parameter("until")},
         where=_FREE,
     )
     .as_rowcount()
@@ -225,25 +225,25 @@ _TAKE = Prepared(
 _END = Prepared(
     UPDATE.update(
         {
-            "state": Slot("state"),
-            "reason": Slot("reason"),
+            "state": Parameter("state"),
+            "reason": Parameter("reason"),
             "body": "",
-            "finished_at": Slot("now"),
+            "finished_at": Parameter("now"),
         }
-    ).where(_MINE & (UPDATE.update_id == Slot("update_id")))
+    ).where(_MINE & (UPDATE.update_id == Parameter("update_id")))
 )
-_LEFT = UPDATE.select(UPDATE.id).where(_MINE & (UPDATE.chat_id == Slot("chat_id")))
+_LEFT = UPDATE.select(UPDATE.id).where(_MINE & (UPDATE.chat_id == Parameter("chat_id")))
 _LET_GO = Prepared(
     LEASE.update({"owner": ""}).where(
-        (LEASE.bot_id == Slot("bot"))
-        & (LEASE.chat_id == Slot("chat_id"))
-        & (LEASE.owner == Slot("owner"))
+        (LEASE.bot_id == Parameter("bot"))
+        & (LEASE.chat_id == Parameter("chat_id"))
+        & (LEASE.owner == Parameter("owner"))
         & ~fn.EXISTS(_LEFT)
     )
 )
 
 _WITH = LEASE.select(LEASE.chat_id).where(
-    (LEASE.bot_id == Slot("bot")) & (LEASE.owner == Slot("owner"))
+    (LEASE.bot_id == Parameter("bot")) & (LEASE.owner == Parameter("owner"))
 )
 _WAITING_WITH = Prepared(
     UPDATE.select(UPDATE.update_id)
@@ -255,7 +255,7 @@ _WAITING_WITH = Prepared(
 @cache
 def _backlog(count: int) -> Prepared:
     """Return the query for how many updates wait in each of so many chats."""
-    chats = [Slot(f"chat{place}") for place in range(count)]
+    chats = [Parameter(f"chat{place}") for place in range(count)]
     waiting = UPDATE.select(UPDATE.chat_id, fn.COUNT(UPDATE.id).alias("waiting"))
     return Prepared(waiting.where(_MINE & UPDATE.chat_id.in_(chats)).group_by(UPDATE.chat_id))
 
@@ -263,8 +263,8 @@ def _backlog(count: int) -> Prepared:
 @cache
 def _held(count: int) -> Prepared:
     """Return the query for which of so many chats an owner holds."""
-    chats = [Slot(f"chat{place}") for place in range(count)]
-    ours = (LEASE.bot_id == Slot("bot")) & (LEASE.owner == Slot("owner"))
+    chats = [Parameter(f"chat{place}") for place in range(count)]
+    ours = (LEASE.bot_id == Parameter("bot")) & (LEASE.owner == Parameter("owner"))
     return Prepared(LEASE.select(LEASE.chat_id).where(ours & LEASE.chat_id.in_(chats)))
 
 
@@ -308,11 +308,11 @@ class Inbox:
         new = _NEW(
             bot=self._bot_id,
             update_id=update.update_id,
-            kind=plain(update.kind),
+            kind=storable_text(update.kind),
             chat_id=update.chat_id,
             user_id=update.user_id,
-            language_code=plain(update.language_code),
-            body=self._cipher.seal(dumped(dict(update.body))),
+            language_code=storable_text(update.language_code),
+            body=self._cipher.seal(dump_json(dict(update.body))),
             now=iso(self._clock()),
         )
         return self.db.change(new) > 0
@@ -405,12 +405,12 @@ class Inbox:
 
     def _update(self, row: Row) -> Update:
         # One that cannot be opened goes out without a body: its person can still be told.
-        body = opened(self._cipher, row["body"])
+        body = decrypt(self._cipher, row["body"])
         return Update(
             update_id=row["update_id"],
             kind=row["kind"],
             chat_id=row["chat_id"],
             user_id=row["user_id"],
             language_code=row["language_code"],
-            body=loaded(body) if body else {},
+            body=load_json(body) if body else {},
         )

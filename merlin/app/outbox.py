@@ -33,16 +33,24 @@ from peewee import fn
 
 from merlin.app.inbox import Owner
 from merlin.core.clock import Clock, from_iso, iso, utc_now
-from merlin.core.formatted_text import Attachment, Button, Mark, Page
-from merlin.db.database import Database, Filled, Prepared, Row, Slot, slots, transaction
+from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage
+from merlin.db.database import (
+    BoundQuery,
+    Database,
+    Parameter,
+    Prepared,
+    Row,
+    parameters,
+    transaction,
+)
 from merlin.db.encryption import Cipher
 from merlin.db.requests import Request, RequestState
 from merlin.db.tables import ERRAND, OUTGOING, REQUEST
-from merlin.db.values import loaded, opened
+from merlin.db.values import decrypt, load_json
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class WaitingRequest:
     """Who waits where for what: `message_id` shows the result when there is one.
 
     `update_id` is the press that asked; `back` the data of the button under the result.
@@ -69,7 +77,7 @@ class OutgoingState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class Target:
     """Where in a chat a message goes; 0 means none of each.
 
     `thread_id` is the topic, `reply_to` the message it quotes, `edit_of` the message that shall
@@ -82,7 +90,7 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class OutgoingMessage:
     """A message somebody wants sent; the same `key` is stored a single time.
 
     `update_id` is the update it answers, None where it answers none.
@@ -90,17 +98,17 @@ class Letter:
 
     key: str
     chat_id: int
-    page: Page
+    page: FormattedMessage
     update_id: int | None = None
-    spot: Spot = Spot()
+    spot: Target = Target()
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class QueuedMessage:
     """A stored letter; `tries` counts how often it was begun to be sent."""
 
     outgoing_id: int
-    letter: Letter
+    letter: OutgoingMessage
     state: OutgoingState
     tries: int = 0
     message_id: int | None = None
@@ -114,11 +122,11 @@ class Outgoing:
 
 # `dataclasses.astuple` copies deeply, which takes ten times as long.
 _of_mark, _of_button, _of_spot = (
-    attrgetter(*(field.name for field in fields(kind))) for kind in (Mark, Button, Spot)
+    attrgetter(*(field.name for field in fields(kind))) for kind in (Entity, Button, Target)
 )
 
 
-def written(page: Page, spot: Spot) -> str:
+def dump_page(page: FormattedMessage, spot: Target) -> str:
     """Return the page and its spot as one text."""
     said: dict[str, Any] = {"text": page.text}
     if page.marks:
@@ -130,21 +138,21 @@ def written(page: Page, spot: Spot) -> str:
         said["file"] = {"name": file.name, "content": content}
         if file.is_picture:
             said["file"]["picture"] = True
-    if spot != Spot():
+    if spot != Target():
         said["spot"] = _of_spot(spot)
     return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
 
-def read(text: str) -> tuple[Page, Spot]:
+def load_page(text: str) -> tuple[FormattedMessage, Target]:
     """Return what `written` wrote; a forgotten text ("") is an empty page."""
     said: Mapping[str, Any] = json.loads(text) if text else {"text": ""}
-    page = Page(
+    page = FormattedMessage(
         text=said["text"],
-        marks=tuple(Mark(*mark) for mark in said.get("marks", ())),
+        marks=tuple(Entity(*mark) for mark in said.get("marks", ())),
         buttons=tuple(tuple(Button(*button) for button in row) for row in said.get("buttons", ())),
         file=_file(said.get("file")),
     )
-    return page, Spot(*said.get("spot", ()))
+    return page, Target(*said.get("spot", ()))
 
 
 def _file(said: Mapping[str, Any] | None) -> Attachment | None:
@@ -158,7 +166,7 @@ _OVER = (RequestState.DONE.value, RequestState.FAILED.value)
 _ON_THE_WAY = (OutgoingState.PENDING.value, OutgoingState.SENDING.value)
 
 
-class Errands:
+class WaitingRequests:
     """One row a request that a person of one bot waits for."""
 
     def __init__(self, db: Database, bot_id: int) -> None:
@@ -166,7 +174,7 @@ class Errands:
         self._bot_id = bot_id
 
     @transaction
-    def note(self, errand: Errand) -> None:
+    def note(self, errand: WaitingRequest) -> None:
         """Keep an errand until it is told."""
         new = {
             "bot_id": self._bot_id,
@@ -183,7 +191,7 @@ class Errands:
         here = (ERRAND.chat_id == chat_id) & (ERRAND.message_id == message_id)
         return self.db.row(ERRAND.select().where(self._mine() & here)) is not None
 
-    def ended(self) -> list[tuple[Errand, Request]]:
+    def ended(self) -> list[tuple[WaitingRequest, Request]]:
         """Return errands whose request is done or failed, once their press was answered."""
         # The result edits what the press shows, so it must not come before it.
         answer = OUTGOING.select(fn.COUNT(OUTGOING.id)).where(
@@ -209,8 +217,8 @@ class Errands:
         return ERRAND.bot_id == self._bot_id
 
 
-def _ended(row: Row) -> tuple[Errand, Request]:
-    errand = Errand(
+def _ended(row: Row) -> tuple[WaitingRequest, Request]:
+    errand = WaitingRequest(
         request_id=row["request_id"],
         chat_id=row["chat_id"],
         message_id=row["message_id"],
@@ -220,11 +228,11 @@ def _ended(row: Row) -> tuple[Errand, Request]:
     request = Request(
         request_id=row["id"],
         kind=row["kind"],
-        arguments=loaded(row["arguments"]),
+        arguments=load_json(row["arguments"]),
         by=row["by_whom"],
         state=RequestState(row["state"]),
         created_at=from_iso(row["created_at"]),
-        result=loaded(row["result"]),
+        result=load_json(row["result"]),
     )
     return errand, request
 
@@ -232,36 +240,36 @@ def _ended(row: Row) -> tuple[Errand, Request]:
 _BEFORE_SENDING = (OutgoingState.PENDING.value, OutgoingState.UNKNOWN.value)
 _NEW = Prepared(
     OUTGOING.insert(
-        slots(
+        parameters(
             "bot_id key chat_id update_id body state tries owner message_id created_at settled_at"
         )
     ).on_conflict_ignore()
 )
-_THIS = (OUTGOING.bot_id == Slot("bot")) & (OUTGOING.id == Slot("id"))
+_THIS = (OUTGOING.bot_id == Parameter("bot")) & (OUTGOING.id == Parameter("id"))
 _BEGIN = Prepared(
     OUTGOING.update(
         {
             "state": OutgoingState.SENDING.value,
             "tries": OUTGOING.tries + 1,
-            "owner": Slot("owner"),
+            "owner": Parameter("owner"),
         }
     ).where(_THIS & OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MOST_TRIES))
 )
 _IS_SENT = _THIS & (OUTGOING.state == OutgoingState.SENDING.value)
-_SETTLE = Prepared(OUTGOING.update(slots("state message_id")).where(_IS_SENT))
+_SETTLE = Prepared(OUTGOING.update(parameters("state message_id")).where(_IS_SENT))
 _NOT_SENT = Prepared(
-    OUTGOING.update({**slots("state message_id"), "tries": OUTGOING.tries - 1}).where(_IS_SENT)
+    OUTGOING.update({**parameters("state message_id"), "tries": OUTGOING.tries - 1}).where(_IS_SENT)
 )
 _END = Prepared(
-    OUTGOING.update({**slots("state message_id settled_at"), "body": ""}).where(_IS_SENT)
+    OUTGOING.update({**parameters("state message_id settled_at"), "body": ""}).where(_IS_SENT)
 )
 
 
 @cache
 def _of_keys(count: int) -> Prepared:
     """Return the query for the messages of so many keys."""
-    keys = [Slot(f"key{place}") for place in range(count)]
-    these = (OUTGOING.bot_id == Slot("bot")) & OUTGOING.key.in_(keys)
+    keys = [Parameter(f"key{place}") for place in range(count)]
+    these = (OUTGOING.bot_id == Parameter("bot")) & OUTGOING.key.in_(keys)
     return Prepared(OUTGOING.select().where(these).order_by(OUTGOING.id))
 
 
@@ -275,23 +283,23 @@ class Outbox:
         self._clock = clock
 
     @transaction
-    def put(self, letters: Sequence[Letter]) -> list[Outgoing]:
+    def put(self, letters: Sequence[OutgoingMessage]) -> list[QueuedMessage]:
         """Store the letters whose keys are new; return all of them as they now stand."""
         ids = [self.db.stored(self._new(letter)) for letter in letters]
         if all(ids):
             pending = OutgoingState.PENDING
-            return [Outgoing(*one, pending) for one in zip(ids, letters, strict=True)]
+            return [QueuedMessage(*one, pending) for one in zip(ids, letters, strict=True)]
         keys = {f"key{place}": letter.key for place, letter in enumerate(letters)}
         found = self.db.rows(_of_keys(len(keys))(bot=self._bot_id, **keys))
         return [self._outgoing(row) for row in found]
 
-    def _new(self, letter: Letter) -> Filled:
+    def _new(self, letter: OutgoingMessage) -> BoundQuery:
         return _NEW(
             bot_id=self._bot_id,
             key=letter.key,
             chat_id=letter.chat_id,
             update_id=letter.update_id,
-            body=self._cipher.seal(written(letter.page, letter.spot)),
+            body=self._cipher.seal(dump_page(letter.page, letter.spot)),
             state=OutgoingState.PENDING.value,
             tries=0,
             owner="",
@@ -301,7 +309,7 @@ class Outbox:
         )
 
     @transaction
-    def of_update(self, update_id: int) -> list[Outgoing]:
+    def of_update(self, update_id: int) -> list[QueuedMessage]:
         """Return what answers this update, in order; what was being sent is unknown now."""
         these = OUTGOING.update_id == update_id
         self._doubt(these)
@@ -338,7 +346,7 @@ class Outbox:
         return self.db.change(OUTGOING.update(dropped).where(self._mine() & waiting))
 
     @transaction
-    def loose(self, owner: Owner, limit: int) -> list[Outgoing]:
+    def loose(self, owner: Owner, limit: int) -> list[QueuedMessage]:
         """Return what answers no update and waits, oldest first."""
         loose = OUTGOING.update_id.is_null()
         for holder in self._holders(loose):
@@ -359,12 +367,12 @@ class Outbox:
     def _mine(self) -> Any:
         return OUTGOING.bot_id == self._bot_id
 
-    def _found(self, these: Any, limit: int | None = None) -> list[Outgoing]:
+    def _found(self, these: Any, limit: int | None = None) -> list[QueuedMessage]:
         found = OUTGOING.select().where(self._mine() & these).order_by(OUTGOING.id)
         return [self._outgoing(row) for row in self.db.rows(found.limit(limit))]
 
-    def _outgoing(self, row: Row) -> Outgoing:
-        page, spot = read(opened(self._cipher, row["body"]) or "")
-        letter = Letter(row["key"], row["chat_id"], page, row["update_id"], spot)
+    def _outgoing(self, row: Row) -> QueuedMessage:
+        page, spot = load_page(decrypt(self._cipher, row["body"]) or "")
+        letter = OutgoingMessage(row["key"], row["chat_id"], page, row["update_id"], spot)
         state = OutgoingState(row["state"])
-        return Outgoing(row["id"], letter, state, row["tries"], row["message_id"])
+        return QueuedMessage(row["id"], letter, state, row["tries"], row["message_id"])

@@ -18,21 +18,21 @@ from peewee import fn
 from merlin.account.users import ERASED
 from merlin.billing.tombstones import LeavingRows
 from merlin.core.clock import Clock, utc_now
-from merlin.dataset.changes import editor_of
+from merlin.dataset.changes import telegram_editor
 from merlin.dataset.proposals import Proposals, ProposalState, example_yaml
-from merlin.db.audit import user
-from merlin.db.database import CHUNK, Database, Row, hold_known, transaction
+from merlin.db.audit import person_reference
+from merlin.db.database import CHUNK, Database, Row, lock_known_user, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.keyring import SEALED, key_of
-from merlin.db.personal_data import TRACES, Traces, scrubbed, scrubbed_paper
+from merlin.db.personal_data import TRACES, PersonalData, scrub_json, scrub_text
 from merlin.db.tables import BUILD_EXAMPLE, CHANGE, COMMIT, EXAMPLE, PROPOSAL, SESSION, TURN, UPDATE
-from merlin.db.values import dumped, loaded, opened
+from merlin.db.values import decrypt, dump_json, load_json
 
 COMMITS = "seen_commit"
 _NOBODY = 0
 
 
-class People:
+class PersonalRecords:
     """Everything that any table keeps of a person."""
 
     def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
@@ -46,7 +46,7 @@ class People:
         counts = {each.table.__name__: self._count(each, user_id) for each in TRACES}
         return {name: count for name, count in counts.items() if count}
 
-    def _count(self, traces: Traces, user_id: int) -> int:
+    def _count(self, traces: PersonalData, user_id: int) -> int:
         column = getattr(traces.table, key_of(traces.table)[0])
         query = traces.table.select(fn.COUNT(column)).where(_theirs(traces, user_id))
         return int(self.db.value(query))
@@ -64,16 +64,16 @@ class People:
         kept = {name: rows for name, rows in tables.items() if rows}
         return {"user_id": user_id, "tables": kept, "examples": examples}
 
-    def _told(self, traces: Traces, user_id: int) -> list[Row]:
+    def _told(self, traces: PersonalData, user_id: int) -> list[Row]:
         table = traces.table
         rows = table.select().where(_theirs(traces, user_id))
         order = [getattr(table, name) for name in key_of(table)]
         return [self._opened(traces, row) for row in self.db.rows(rows.order_by(*order))]
 
-    def _opened(self, traces: Traces, row: Row) -> Row:
+    def _opened(self, traces: PersonalData, row: Row) -> Row:
         sealed = {name: row[name] for name in SEALED.get(traces.table, ()) if row[name]}
-        words = {name: opened(self._cipher, text) for name, text in sealed.items()}
-        papers = {name: loaded(row[name] or None) for name in traces.papers}
+        words = {name: decrypt(self._cipher, text) for name, text in sealed.items()}
+        papers = {name: load_json(row[name] or None) for name in traces.papers}
         told = {name: value for name, value in row.items() if name not in traces.secrets}
         return {**told, **words, **papers}
 
@@ -81,7 +81,7 @@ class People:
     def forget(self, user_id: int, until: datetime, spared: int | None = None) -> Mapping[str, int]:
         """Remove every trace of the person; return how many rows of each table that met."""
         # The person first, then what is theirs: whoever grants something takes them in this order.
-        hold_known(self.db, user_id)
+        lock_known_user(self.db, user_id)
         self._leaving.keep(user_id, until)
         self._put_back_approved(user_id)
         self._proposals.withdraw(user_id)
@@ -111,7 +111,7 @@ class People:
         self.db.change(PROPOSAL.update({"turn_id": 0}).where(rest))
         return self.db.change(PROPOSAL.delete().where(loose))
 
-    def _erase(self, traces: Traces, user_id: int, spared: int | None) -> int:
+    def _erase(self, traces: PersonalData, user_id: int, spared: int | None) -> int:
         """Delete the rows that are the person's own."""
         table, conditions = traces.table, [*_own(traces, user_id)]
         if not conditions:
@@ -125,7 +125,7 @@ class People:
             these |= TURN.session_id.in_(inside)
         return self.db.change(table.delete().where(these))
 
-    def _clear(self, traces: Traces, user_id: int) -> int:
+    def _clear(self, traces: PersonalData, user_id: int) -> int:
         """Take the person out of rows that are not theirs alone."""
         count = 0
         for name in traces.numbers:
@@ -136,7 +136,7 @@ class People:
             self._scrub(traces, row, user_id) for row in self._named(traces, user_id)
         )
 
-    def _named(self, traces: Traces, user_id: int) -> list[Row]:
+    def _named(self, traces: PersonalData, user_id: int) -> list[Row]:
         """Return the rows that may name the person in their words."""
         names = (*traces.names, *traces.papers, *traces.nulls)
         if not names:
@@ -144,15 +144,15 @@ class People:
         found = [getattr(traces.table, name).contains(str(user_id)) for name in names]
         return self.db.rows(traces.table.select().where(reduce(or_, found)))
 
-    def _scrub(self, traces: Traces, row: Row, user_id: int) -> int:
+    def _scrub(self, traces: PersonalData, row: Row, user_id: int) -> int:
         words = {name: _scrubbed_name(row[name], user_id) for name in traces.names if row[name]}
         papers = {
-            name: dumped(scrubbed_paper(loaded(row[name]), user_id))
+            name: dump_json(scrub_json(load_json(row[name]), user_id))
             for name in traces.papers
-            if row[name] and scrubbed(row[name], user_id) != row[name]
+            if row[name] and scrub_text(row[name], user_id) != row[name]
         }
         is_named = (each for each in traces.nulls if row[each])
-        nulls = {each: None for each in is_named if scrubbed(row[each], user_id) != row[each]}
+        nulls = {each: None for each in is_named if scrub_text(row[each], user_id) != row[each]}
         new = {
             name: value
             for name, value in {**words, **papers, **nulls}.items()
@@ -167,13 +167,13 @@ class People:
     def _forget_author(self, user_id: int) -> int:
         """Take the person out of what is kept of commits; git itself keeps them."""
         mine = self.db.rows(COMMIT.select().where(_authored(user_id)))
-        nobody = editor_of(_NOBODY, "erased")
+        nobody = telegram_editor(_NOBODY, "erased")
         for row in mine:
             message = row["message"].replace(row["author_name"], nobody.name)
             told = {
                 "author_name": nobody.name,
                 "author_email": nobody.email,
-                "message": scrubbed(message, user_id),
+                "message": scrub_text(message, user_id),
             }
             self.db.change(COMMIT.update(told).where(COMMIT.sha == row["sha"]))
         for shas in _chunks([row["sha"] for row in mine]):
@@ -183,28 +183,28 @@ class People:
         return len(mine)
 
 
-def _own(traces: Traces, user_id: int) -> Iterator[Any]:
+def _own(traces: PersonalData, user_id: int) -> Iterator[Any]:
     """Yield the conditions of rows that are the person's own."""
     for name in traces.ids:
         yield getattr(traces.table, name) == user_id
     for name in traces.owners:
-        yield getattr(traces.table, name).in_([str(user_id), user(user_id)])
+        yield getattr(traces.table, name).in_([str(user_id), person_reference(user_id)])
 
 
-def _theirs(traces: Traces, user_id: int) -> Any:
+def _theirs(traces: PersonalData, user_id: int) -> Any:
     """Return the condition of rows that are about the person in any way that a column says."""
-    named = [str(user_id), user(user_id)]
+    named = [str(user_id), person_reference(user_id)]
     numbers = [getattr(traces.table, name) == user_id for name in traces.numbers]
     names = [getattr(traces.table, name).in_(named) for name in traces.names]
     return reduce(or_, [*_own(traces, user_id), *numbers, *names])
 
 
 def _scrubbed_name(words: str, user_id: int) -> str:
-    return ERASED if words == str(user_id) else scrubbed(words, user_id)
+    return ERASED if words == str(user_id) else scrub_text(words, user_id)
 
 
 def _authored(user_id: int) -> Any:
-    return COMMIT.author_email == editor_of(user_id, "").email
+    return COMMIT.author_email == telegram_editor(user_id, "").email
 
 
 def _chunks(shas: list[str]) -> Iterator[list[str]]:

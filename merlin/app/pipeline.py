@@ -8,11 +8,16 @@ from itertools import groupby
 from peewee import JOIN
 
 from merlin.core.errors import NotFound
-from merlin.dataset.verdicts import Verdict, Word, verdict_of, verdicts
+from merlin.dataset.verdicts import Verdict, VerdictStatus, select_verdicts, verdict_from_row
 from merlin.db.database import Database, Row, transaction
 from merlin.db.tables import BUILD, JOB, NOTED, VERDICT
 
-_TOLD = (Word.SERVING, Word.REJECTED, Word.SUPERSEDED, Word.FAILED)
+_TOLD = (
+    VerdictStatus.SERVING,
+    VerdictStatus.REJECTED,
+    VerdictStatus.SUPERSEDED,
+    VerdictStatus.FAILED,
+)
 _AT_ONCE = 100
 
 
@@ -79,18 +84,18 @@ class PipelineHistory:
 
         `commit` may be the beginning of an id, at least four digits long.
         """
-        query = verdicts().where(VERDICT.dataset == dataset)
+        query = select_verdicts().where(VERDICT.dataset == dataset)
         if commit is None:
             on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
             # An unchanged commit wants what the one before it wants.
-            is_new = VERDICT.word != Word.UNCHANGED.value
+            is_new = VERDICT.word != VerdictStatus.UNCHANGED.value
             query = query.where(on_line & is_new & (VERDICT.wish != ""))
         else:
             query = query.where(VERDICT.commit_sha.startswith(commit))
         row = self.db.row(query.order_by(VERDICT.position.desc()))
         if row is None:
             raise NotFound(f"no build of {dataset}", "chronicle-none", dataset=dataset)
-        return verdict_of(row)
+        return verdict_from_row(row)
 
     def commit_of(self, job_id: int) -> str | None:
         """Return the newest commit whose verdict this job serves, None when there is none."""

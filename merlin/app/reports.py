@@ -29,8 +29,8 @@ from merlin.app.views import (
     shown_verdict,
 )
 from merlin.core.errors import NotFound
-from merlin.dataset.lint import normal
-from merlin.dataset.verdicts import Word, verdicts
+from merlin.dataset.lint import normalise
+from merlin.dataset.verdicts import VerdictStatus, select_verdicts
 from merlin.db.database import Database, Row
 from merlin.db.requests import RequestState
 from merlin.db.tables import (
@@ -51,7 +51,7 @@ from merlin.db.tables import (
     VERDICT,
     Table,
 )
-from merlin.db.values import loaded
+from merlin.db.values import load_json
 from merlin.training.evaluate import Overlap
 from merlin.training.jobs import FINAL
 from merlin.training.model_store import models, overlap_of
@@ -65,24 +65,24 @@ _SCORES = (
 )
 
 
-def whole_builds(*columns: Any) -> Select:
+def select_whole_builds(*columns: Any) -> Select:
     """Return the SELECT of builds (their columns, all by default) whose examples are all stored."""
     return BUILD.select(*columns).where(BUILD.is_whole == 1)
 
 
-def told_verdicts() -> Select:
+def select_told_verdicts() -> Select:
     """Return the SELECT of verdicts with their builds' numbers."""
     number = BUILD.number.alias("build_number")
-    joined = verdicts().select_extend(number)
+    joined = select_verdicts().select_extend(number)
     return joined.join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
 
 
-def ended_jobs(db: Database, rows: Sequence[Row]) -> dict[int, str]:
+def select_end_times(db: Database, rows: Sequence[Row]) -> dict[int, str]:
     """Return when the model of each of these verdicts' jobs last stopped serving, by job.
 
     A verdict keeps the word "serving" for good; the job of a model that serves now is not here.
     """
-    jobs = [row["job_id"] for row in rows if row["word"] == Word.SERVING.value]
+    jobs = [row["job_id"] for row in rows if row["word"] == VerdictStatus.SERVING.value]
     if not jobs:
         return {}
     live = {row["job_id"] for row in db.rows(serving_rows())}
@@ -92,27 +92,27 @@ def ended_jobs(db: Database, rows: Sequence[Row]) -> dict[int, str]:
     return {row["job_id"]: row["ended"] for row in db.rows(ends) if row["job_id"] not in live}
 
 
-def newest_verdicts() -> Select:
+def select_newest_verdicts() -> Select:
     """Return the SELECT of each dataset's newest verdict on the line."""
     tops = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
     heads = tops.group_by(VERDICT.dataset).alias("heads")
     is_head = (heads.c.dataset == VERDICT.dataset) & (heads.c.top == VERDICT.position)
-    return told_verdicts().join(heads, on=is_head)
+    return select_told_verdicts().join(heads, on=is_head)
 
 
-def jobs_told() -> Select:
+def select_jobs() -> Select:
     """Return the SELECT of jobs with their builds' numbers."""
     number = BUILD.number.alias("build_number")
     return JOB.select(*JOB.every(), number).join(BUILD, on=(BUILD.id == JOB.build_id))
 
 
-def newest_jobs() -> Select:
+def select_newest_jobs() -> Select:
     """Return the SELECT of each dataset's newest job."""
     newest = JOB.select(fn.MAX(JOB.id)).group_by(JOB.dataset)
-    return jobs_told().where(JOB.id.in_(newest))
+    return select_jobs().where(JOB.id.in_(newest))
 
 
-def first_findings(verdict_ids: list[int], most: int) -> Select:
+def select_first_findings(verdict_ids: list[int], most: int) -> Select:
     """Return the SELECT of the first `most` findings of each of these verdicts, in their order."""
     place = fn.ROW_NUMBER().over(partition_by=[FINDING.verdict_id], order_by=[FINDING.id])
     numbered = FINDING.select(*FINDING.every(), place.alias("place"))
@@ -124,7 +124,7 @@ def first_findings(verdict_ids: list[int], most: int) -> Select:
     )
 
 
-def taught_examples() -> Select:
+def select_taught_examples() -> Select:
     """Return the SELECT of examples as builds taught them, with their texts."""
     number = BUILD.number.alias("build_number")
     query = BUILD_EXAMPLE.select(*BUILD_EXAMPLE.every(), number, EXAMPLE_TEXT.messages)
@@ -133,7 +133,7 @@ def taught_examples() -> Select:
     return query.join(EXAMPLE_TEXT, on=(EXAMPLE_TEXT.digest == BUILD_EXAMPLE.text_digest))
 
 
-def models_told() -> Select:
+def select_models() -> Select:
     """Return the SELECT of models with their scores and since when they serve, NULL where none."""
     query = models().select_extend(*_SCORES, SERVING.since)
     query = query.join(EVALUATION, JOIN.LEFT_OUTER, on=(EVALUATION.model_row == MODEL.id))
@@ -153,9 +153,11 @@ class Reports:
     def status(self) -> Shown:
         """Return `datasets` by name, each with its newest verdict, model and job, and `queues`."""
         with self.db.snapshot():
-            told = {row["dataset"]: shown_verdict(row) for row in self.db.rows(newest_verdicts())}
+            told = {
+                row["dataset"]: shown_verdict(row) for row in self.db.rows(select_newest_verdicts())
+            }
             serving = {row["dataset"]: shown_serving(row) for row in self.db.rows(serving_rows())}
-            jobs = {row["dataset"]: shown_job(row) for row in self.db.rows(newest_jobs())}
+            jobs = {row["dataset"]: shown_job(row) for row in self.db.rows(select_newest_jobs())}
             names = sorted(told.keys() | serving.keys())
             datasets = {
                 name: {
@@ -197,20 +199,20 @@ class Reports:
             where &= VERDICT.position < before
         newest = (VERDICT.position.desc(), VERDICT.dataset)
         with self.db.snapshot():
-            rows = self.db.rows(told_verdicts().where(where).order_by(*newest).limit(limit))
+            rows = self.db.rows(select_told_verdicts().where(where).order_by(*newest).limit(limit))
             return self._with_findings(rows)
 
     def of_commit(self, commit: str) -> list[Shown]:
         """Return what a commit led to, by dataset; `commit` may be the beginning of its id."""
-        query = told_verdicts().where(VERDICT.commit_sha.startswith(commit))
+        query = select_told_verdicts().where(VERDICT.commit_sha.startswith(commit))
         with self.db.snapshot():
             return self._with_findings(self.db.rows(query.order_by(VERDICT.dataset)))
 
     def _with_findings(self, rows: list[Row]) -> list[Shown]:
         found: dict[int, list[Shown]] = {row["id"]: [] for row in rows}
-        for finding in self.db.rows(first_findings(list(found), FINDINGS)):
+        for finding in self.db.rows(select_first_findings(list(found), FINDINGS)):
             found[finding["verdict_id"]].append(shown_finding(finding))
-        ended = ended_jobs(self.db, rows)
+        ended = select_end_times(self.db, rows)
         return [
             {
                 **shown_verdict(row),
@@ -222,7 +224,7 @@ class Reports:
 
     def builds(self, dataset: str | None = None, limit: int = 50) -> list[Shown]:
         """Return builds, newest first."""
-        query = whole_builds()
+        query = select_whole_builds()
         if dataset is not None:
             query = query.where(BUILD.dataset == dataset)
         return [
@@ -238,7 +240,7 @@ class Reports:
         named = BUILD.digest.startswith(version)
         if dataset and number.isascii() and number.isdigit():
             named = (BUILD.dataset == dataset) & (BUILD.number == int(number))
-        row = self.db.row(whole_builds().where(named).order_by(BUILD.id.desc()))
+        row = self.db.row(select_whole_builds().where(named).order_by(BUILD.id.desc()))
         if row is None:
             raise NotFound(f"no build {version}", "store-no-build", build=version)
         taught = BUILD_EXAMPLE.select().where(BUILD_EXAMPLE.build_id == row["id"])
@@ -250,13 +252,13 @@ class Reports:
         return {
             **shown_build(row),
             "system": row["system"],
-            "manifest": {**loaded(row["manifest"]), "examples": lines},
+            "manifest": {**load_json(row["manifest"]), "examples": lines},
             "authors": {each["example_id"]: each["author"] for each in examples},
         }
 
     def jobs(self, dataset: str | None = None, limit: int = 50) -> list[Shown]:
         """Return jobs, newest first."""
-        query = jobs_told() if dataset is None else jobs_told().where(JOB.dataset == dataset)
+        query = select_jobs() if dataset is None else select_jobs().where(JOB.dataset == dataset)
         return [shown_job(row) for row in self.db.rows(query.order_by(JOB.id.desc()).limit(limit))]
 
     def job(self, job_id: int, events: int = 1000) -> Shown:
@@ -265,7 +267,7 @@ class Reports:
         Raises NotFound.
         """
         with self.db.snapshot():
-            row = self.db.row(jobs_told().where(JOB.id == job_id))
+            row = self.db.row(select_jobs().where(JOB.id == job_id))
             if row is None:
                 raise NotFound(f"no job {job_id}", "store-no-job", job=job_id)
             changes = JOB_CHANGE.select().where(JOB_CHANGE.job_id == job_id)
@@ -286,7 +288,7 @@ class Reports:
 
     def models(self, dataset: str | None = None, limit: int = 50) -> list[Shown]:
         """Return models, newest first, each with its `evaluation` or None."""
-        query = models_told()
+        query = select_models()
         if dataset is not None:
             query = query.where(MODEL.dataset == dataset)
         return [
@@ -314,11 +316,11 @@ class Reports:
 
         Letter case and ё or е make no difference; a word may be a part of one.
         """
-        newest = whole_builds(fn.MAX(BUILD.id)).group_by(BUILD.dataset)
-        query = taught_examples().where(BUILD.id.in_(newest))
+        newest = select_whole_builds(fn.MAX(BUILD.id)).group_by(BUILD.dataset)
+        query = select_taught_examples().where(BUILD.id.in_(newest))
         if dataset is not None:
             query = query.where(BUILD.dataset == dataset)
-        for word in normal(words).split():
+        for word in normalise(words).split():
             query = query.where(EXAMPLE_TEXT.words.contains(word))
         by_id = query.order_by(BUILD_EXAMPLE.dataset, BUILD_EXAMPLE.example_id)
         return [shown_example(row) for row in self.db.rows(by_id.limit(limit))]
@@ -326,5 +328,5 @@ class Reports:
     def lineage(self, dataset: str, example_id: str) -> list[Shown]:
         """Return one example as each build taught it, newest build first."""
         mine = (BUILD_EXAMPLE.dataset == dataset) & (BUILD_EXAMPLE.example_id == example_id)
-        rows = self.db.rows(taught_examples().where(mine).order_by(BUILD.number.desc()))
+        rows = self.db.rows(select_taught_examples().where(mine).order_by(BUILD.number.desc()))
         return [shown_example(row) for row in rows]

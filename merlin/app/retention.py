@@ -15,10 +15,10 @@ from merlin.app.inbox import UpdateState
 from merlin.app.outbox import OutgoingState
 from merlin.chat.turns import TurnState
 from merlin.core.clock import Clock, iso, utc_now
-from merlin.dataset.builds import Build, build_of
+from merlin.dataset.builds import Build, build_from_row
 from merlin.dataset.proposals import ProposalState
-from merlin.dataset.verdicts import WAITING, Word
-from merlin.db.database import CHUNK, Database, portions, transaction
+from merlin.dataset.verdicts import WAITING, VerdictStatus
+from merlin.db.database import CHUNK, Database, in_portions, transaction
 from merlin.db.intents import IntentState
 from merlin.db.keyring import key_of
 from merlin.db.requests import RequestState
@@ -133,7 +133,7 @@ class RemovableRows:
     def builds(self, before: datetime) -> list[Build]:
         """Return builds that were made, and last launched, before this time."""
         old = (BUILD.created_at < iso(before)) & _is_unneeded(BUILD.id, before)
-        return [build_of(row) for row in self.db.rows(BUILD.select().where(old))]
+        return [build_from_row(row) for row in self.db.rows(BUILD.select().where(old))]
 
     def folders(self) -> frozenset[str]:
         """Return the folders of all builds, also of those being written."""
@@ -194,7 +194,7 @@ class RemovableRows:
         taught = BUILD_EXAMPLE.select(BUILD_EXAMPLE.text_digest)
         alone = EXAMPLE_TEXT.select(EXAMPLE_TEXT.digest).where(EXAMPLE_TEXT.digest.not_in(taught))
         free = [row["digest"] for row in self.db.rows(alone)]
-        for portion in portions(free, CHUNK):
+        for portion in in_portions(free, CHUNK):
             self.db.change(EXAMPLE_TEXT.delete().where(EXAMPLE_TEXT.digest.in_(portion)))
         return len(free)
 
@@ -205,7 +205,7 @@ def _needed_builds() -> Iterator[Select]:
     for name in (PROMOTION.to_model, PROMOTION.from_model):
         served |= MODEL.model_id.in_(PROMOTION.select(name))
     yield MODEL.select(MODEL.build_id).where(served)
-    under_way = VERDICT.word.in_([word.value for word in (*WAITING, Word.TRAINING)])
+    under_way = VERDICT.word.in_([word.value for word in (*WAITING, VerdictStatus.TRAINING)])
     has_build = VERDICT.build_id.is_null(False)  # noqa: FBT003 - peewee's own signature
     yield VERDICT.select(VERDICT.build_id).where(under_way & has_build)
     unfinished = JOB.state.not_in([state.value for state in FINAL])

@@ -22,7 +22,7 @@ from merlin.core.money import Cost
 from merlin.db.database import Database, Row, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import RATING, SESSION, TURN
-from merlin.db.values import opened
+from merlin.db.values import decrypt
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ _SUMS = (
 )
 
 
-class OwnTalks:
+class PrivateSessions:
     """The sessions of private chats: a chat with one person has that person's number."""
 
     def __init__(self, db: Database, cipher: Cipher) -> None:
@@ -154,7 +154,7 @@ class OwnTalks:
     def _session(self, row: Row, spent: Spending) -> OwnSession:
         return OwnSession(
             session_id=row["id"],
-            title=opened(self._cipher, row["title"]) or "",
+            title=decrypt(self._cipher, row["title"]) or "",
             dataset=row["dataset"],
             model_id=row["model_id"],
             preset=row["preset"],
@@ -172,8 +172,8 @@ class OwnTalks:
             session_id=row["session_id"],
             asked_at=from_iso(row["asked_at"]),
             format=row["format"],
-            question=opened(self._cipher, row["question"]) or "",
-            answer=opened(self._cipher, row["answer"]) or "",
+            question=decrypt(self._cipher, row["question"]) or "",
+            answer=decrypt(self._cipher, row["answer"]) or "",
             provider=row["provider"],
             model_id=row["model_id"],
             standing=row["standing"],

@@ -11,7 +11,7 @@ from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.i18n import text
 from merlin.db.database import Database, transaction
 from merlin.db.tables import SETTING
-from merlin.db.values import plain
+from merlin.db.values import storable_text
 
 MOST_CHARACTERS = 1500
 # The operator's own words are settings of these names and a language: privacy.ru.
@@ -42,6 +42,10 @@ class Settings:
         if not value:
             self.db.change(SETTING.delete().where(SETTING.name == name))
             return
-        newest = {"value": plain(value), "by_whom": plain(by), "at": iso(self._clock())}
+        newest = {
+            "value": storable_text(value),
+            "by_whom": storable_text(by),
+            "at": iso(self._clock()),
+        }
         new = SETTING.insert({"name": name, **newest})
         self.db.put(new.on_conflict(conflict_target=(SETTING.name,), update=newest))

@@ -21,26 +21,26 @@ from typing import Protocol
 from peewee import JOIN
 
 from merlin.app.views import version
-from merlin.dataset.changes import ChangeState, said
-from merlin.dataset.verdicts import Verdict, Word
+from merlin.dataset.changes import ChangeState, parse_subject
+from merlin.dataset.verdicts import Verdict, VerdictStatus
 from merlin.db.database import Database, Row, transaction
 from merlin.db.tables import BUILD, CHANGE, EVALUATION, MODEL, PROMOTION, VERDICT
-from merlin.db.values import loaded
+from merlin.db.values import load_json
 from merlin.training.launch_plan import Desk
 from merlin.training.model_store import models, overlap_of
 from merlin.training.policy import Caps
 from merlin.training.sunset import Reliance
 
 TOLD = (
-    Word.SERVING,
-    Word.REJECTED,
-    Word.SUPERSEDED,
-    Word.FAILED,
-    Word.UNCHANGED,
-    Word.REMOVED,
+    VerdictStatus.SERVING,
+    VerdictStatus.REJECTED,
+    VerdictStatus.SUPERSEDED,
+    VerdictStatus.FAILED,
+    VerdictStatus.UNCHANGED,
+    VerdictStatus.REMOVED,
 )
 # Somebody may launch a failed build again.
-MAY_CHANGE = (Word.FAILED,)
+MAY_CHANGE = (VerdictStatus.FAILED,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class EditorNews:
     """A word that was said of a commit and not yet told to `by`, a user's id as text.
 
     `version` is the build's. `now` and `before` are scores of the model that serves with this
@@ -65,7 +65,7 @@ class News:
     dataset: str
     subject: str
     commit: str
-    word: Word
+    word: VerdictStatus
     version: str | None = None
     now: Score | None = None
     before: Score | None = None
@@ -74,17 +74,19 @@ class News:
 
 
 # What admins hear of a verdict; its editors hear it as news.
-_OF_VERDICTS: Mapping[str, Word] = {
-    "notice-serving": Word.SERVING,
-    "notice-rejected": Word.REJECTED,
-    "notice-failed": Word.FAILED,
+_OF_VERDICTS: Mapping[str, VerdictStatus] = {
+    "notice-serving": VerdictStatus.SERVING,
+    "notice-rejected": VerdictStatus.REJECTED,
+    "notice-failed": VerdictStatus.FAILED,
 }
 
 
 class Editors(Protocol):
     """Who hears of a verdict as the editor of its commit."""
 
-    def editors(self, word: Word, dataset: str, commit: str = "", job_id: int = 0) -> set[str]:
+    def editors(
+        self, word: VerdictStatus, dataset: str, commit: str = "", job_id: int = 0
+    ) -> set[str]:
         """Return the users' ids, as text, who are or will be told this word as news.
 
         The verdicts are those of a commit, named by how its hash begins, or of a job.
@@ -94,14 +96,14 @@ class Editors(Protocol):
 class NewsRows(Editors, Protocol):
     """Where committed changes and their verdicts are kept."""
 
-    def untold(self) -> list[News]:
+    def untold(self) -> list[EditorNews]:
         """Return the words that editors wait for, oldest commit first."""
 
-    def told(self, news: News) -> None:
+    def told(self, news: EditorNews) -> None:
         """Note that this word was told."""
 
 
-def told_anyway(rows: Editors, key: str, arguments: Mapping[str, object]) -> set[str]:
+def editors_told_separately(rows: Editors, key: str, arguments: Mapping[str, object]) -> set[str]:
     """Return who hears of a notice to admins as an editor, in words of their own edit."""
     word, dataset = _OF_VERDICTS.get(key), str(arguments.get("dataset", ""))
     commit, job = str(arguments.get("commit", "")), str(arguments.get("job", ""))
@@ -110,14 +112,14 @@ def told_anyway(rows: Editors, key: str, arguments: Mapping[str, object]) -> set
     return rows.editors(word, dataset, commit, int(job or 0))
 
 
-def told_as(news: News) -> tuple[str, Mapping[str, object]]:
+def news_message(news: EditorNews) -> tuple[str, Mapping[str, object]]:
     """Return the Fluent key and arguments that tell the news."""
     told: dict[str, object] = {
-        "subject": said(news.subject),
+        "subject": parse_subject(news.subject),
         "dataset": news.dataset,
         "version": news.version or "-",
     }
-    if news.word is Word.SERVING:
+    if news.word is VerdictStatus.SERVING:
         return "notice-change-serving", {**told, "score": _score(news)}
     if news.reason:
         told["reason"] = {"key": news.reason, "arguments": dict(news.arguments)}
@@ -125,7 +127,7 @@ def told_as(news: News) -> tuple[str, Mapping[str, object]]:
     return f"notice-change-{news.word}", told
 
 
-def _score(news: News) -> Mapping[str, object]:
+def _score(news: EditorNews) -> Mapping[str, object]:
     """Return the scores as a text within a text."""
     if news.now is None:
         return {"key": "change-score-none", "arguments": {}}
@@ -185,13 +187,13 @@ class Overview:
 _AT_ONCE = 100
 
 
-class NewsDesk:
+class EditorNewsFeed:
     """Committed changes beside the verdicts of their commits."""
 
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    def untold(self) -> list[News]:
+    def untold(self) -> list[EditorNews]:
         """Return the words that editors wait for, oldest commit first."""
         of_commit = (VERDICT.commit_sha == CHANGE.commit_sha) & (VERDICT.dataset == CHANGE.dataset)
         is_news = VERDICT.word.in_([word.value for word in TOLD]) & (
@@ -212,10 +214,10 @@ class NewsDesk:
         )
         return [self._news(row) for row in self.db.rows(query)]
 
-    def _news(self, row: Row) -> News:
-        word = Word(row["word"])
-        now, before = self._scores(row) if word is Word.SERVING else (None, None)
-        return News(
+    def _news(self, row: Row) -> EditorNews:
+        word = VerdictStatus(row["word"])
+        now, before = self._scores(row) if word is VerdictStatus.SERVING else (None, None)
+        return EditorNews(
             change_id=row["change_id"],
             by=row["by_whom"],
             dataset=row["dataset"],
@@ -226,7 +228,7 @@ class NewsDesk:
             now=now,
             before=before,
             reason=row["reason"],
-            arguments=loaded(row["arguments"]),
+            arguments=load_json(row["arguments"]),
         )
 
     def _scores(self, row: Row) -> tuple[Score | None, Score | None]:
@@ -255,7 +257,9 @@ class NewsDesk:
         name = version(model["dataset"], model["build_number"])
         return Score(name or "", float(found["chrf"]))
 
-    def editors(self, word: Word, dataset: str, commit: str = "", job_id: int = 0) -> set[str]:
+    def editors(
+        self, word: VerdictStatus, dataset: str, commit: str = "", job_id: int = 0
+    ) -> set[str]:
         """Return the users' ids, as text, who are or will be told this word as news.
 
         The verdicts are those of a commit, named by how its hash begins, or of a job.
@@ -268,7 +272,7 @@ class NewsDesk:
         return {row["by_whom"] for row in self.db.rows(query.distinct())}
 
     @transaction
-    def told(self, news: News) -> None:
+    def told(self, news: EditorNews) -> None:
         """Note that this word was told; a final one is the last."""
         is_last = int(news.word not in MAY_CHANGE)
         told = CHANGE.update({"told_word": news.word.value, "is_told": is_last})

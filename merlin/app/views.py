@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from merlin.db.database import Row
-from merlin.db.values import loaded
+from merlin.db.values import load_json
 
 Shown = dict[str, Any]
 
@@ -25,7 +25,7 @@ def shown_verdict(row: Row) -> Shown:
         "build": version(row["dataset"], row["build_number"]),
         "job": row["job_id"],
         "reason": row["reason"],
-        "arguments": loaded(row["arguments"]),
+        "arguments": load_json(row["arguments"]),
     }
 
 
@@ -37,7 +37,7 @@ def shown_finding(row: Row) -> Shown:
         "column": row["col"],
         "rule": row["rule"],
         "severity": row["severity"],
-        "arguments": loaded(row["arguments"]),
+        "arguments": load_json(row["arguments"]),
     }
 
 
@@ -69,7 +69,7 @@ def shown_job(row: Row) -> Shown:
         "state": row["state"],
         "status": row["status"],
         "attempt": row["attempt"],
-        "recipe": loaded(row["recipe"]),
+        "recipe": load_json(row["recipe"]),
         "model": row["model_id"],
         "trained_tokens": row["trained_tokens"],
         "estimate_micro": row["estimate_micro"],
@@ -87,13 +87,13 @@ def shown_event(row: Row) -> Shown:
         "level": row["level"],
         "message": row["message"],
         "kind": row["kind"],
-        "data": loaded(row["data"]),
+        "data": load_json(row["data"]),
     }
 
 
 def shown_checkpoint(row: Row) -> Shown:
     """Return one checkpoint of a job."""
-    return {"model": row["model_id"], "step": row["step"], "metrics": loaded(row["metrics"])}
+    return {"model": row["model_id"], "step": row["step"], "metrics": load_json(row["metrics"])}
 
 
 def shown_model(row: Row) -> Shown:
@@ -150,7 +150,7 @@ def shown_example(row: Row) -> Shown:
         "blob": row["blob"],
         "commit": row["commit_sha"],
         "author": row["author"],
-        "messages": loaded(row["messages"]),
+        "messages": load_json(row["messages"]),
     }
 
 

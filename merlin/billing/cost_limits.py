@@ -19,7 +19,7 @@ from enum import StrEnum
 from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.quota import today
 from merlin.core.clock import in_zone
-from merlin.core.money import Cost, shown
+from merlin.core.money import Cost, format_cost_plainly
 from merlin.db.database import Database, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.notices import ADMINS, Notices
@@ -78,8 +78,8 @@ class Guard:
 
     def _tell(self, notices: Notices, found: Over, user_id: int) -> None:
         told: dict[str, object] = {
-            "spent": shown(found.spent.micro, found.spent.currency),
-            "cap": shown(found.cap_micro, found.spent.currency),
+            "spent": format_cost_plainly(found.spent.micro, found.spent.currency),
+            "cap": format_cost_plainly(found.cap_micro, found.spent.currency),
             "until": f"{in_zone(found.until, self.zone):%Y-%m-%d %H:%M}",
         }
         if found.reach is Reach.PERSON:

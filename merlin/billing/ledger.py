@@ -31,10 +31,10 @@ from merlin.billing.subscriptions import Source, Term, begins
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount, Currency
-from merlin.db.database import Database, Row, hold_known, transaction
+from merlin.db.database import Database, Row, lock_known_user, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import LEDGER, PURCHASE, QUOTA_GIFT
-from merlin.db.values import plain
+from merlin.db.values import storable_text
 
 # The reason of a grant that grants nothing: its payment came when the use of the code was taken.
 CODE_TAKEN = "code-taken"
@@ -208,7 +208,7 @@ class Ledger:
     def _known_as(self, purchase: Purchase, outside_id: str) -> None:
         """Let the order be found by its payment, also where nobody heard the till's answer."""
         this = (PURCHASE.id == purchase.purchase_id) & (PURCHASE.outside_id == "")
-        self.db.change(PURCHASE.update({"outside_id": plain(outside_id)}).where(this))
+        self.db.change(PURCHASE.update({"outside_id": storable_text(outside_id)}).where(this))
 
     def _give(self, purchase: Purchase, grant_id: int) -> None:
         """Give what was promised; who has left gets nothing, and admins hear of it."""
@@ -255,8 +255,8 @@ class Ledger:
             outside_id=returned.outside_id,
             at=iso(returned.at),
             # Who it was stands in the refund, from where it can be erased.
-            by_what=plain(returned.by).partition(":")[0],
-            reason=plain(returned.reason)[:_MOST_TEXT],
+            by_what=storable_text(returned.by).partition(":")[0],
+            reason=storable_text(returned.reason)[:_MOST_TEXT],
         )
         if refund_id is None:
             return None
@@ -298,7 +298,7 @@ class Ledger:
 
     def entries(self, purchase_id: str) -> list[Entry]:
         """Return the rows of a purchase, oldest first."""
-        mine = LEDGER.select().where(LEDGER.purchase_id == plain(purchase_id))
+        mine = LEDGER.select().where(LEDGER.purchase_id == storable_text(purchase_id))
         return [_entry(row) for row in self.db.rows(mine.order_by(LEDGER.id))]
 
     def between(self, since: datetime, until: datetime) -> list[tuple[Entry, Purchase]]:
@@ -327,7 +327,7 @@ class Ledger:
         """Return the purchase, held until the transaction ends, and its person with it."""
         purchase = self._purchases.get(purchase_id)
         if purchase.user_id:
-            hold_known(self.db, purchase.user_id)
+            lock_known_user(self.db, purchase.user_id)
         self.db.row(self.db.locked(PURCHASE.select().where(PURCHASE.id == purchase.purchase_id)))
         return self._purchases.get(purchase_id)
 
@@ -342,7 +342,7 @@ class Ledger:
     ) -> int | None:
         """Add a row and return its id, None where its key is there already."""
         row: dict[str, Any] = {
-            "key": plain(key),
+            "key": storable_text(key),
             "kind": kind.value,
             "purchase_id": purchase.purchase_id,
             "till": purchase.order.till.value,
@@ -361,7 +361,7 @@ class Ledger:
         return self._find(key)
 
     def _find(self, key: str) -> int | None:
-        found = self.db.value(LEDGER.select(LEDGER.id).where(LEDGER.key == plain(key)))
+        found = self.db.value(LEDGER.select(LEDGER.id).where(LEDGER.key == storable_text(key)))
         return None if found is None else int(found)
 
     def _grant_of(self, till: Till, payment_id: str) -> Entry:

@@ -14,7 +14,7 @@ from merlin.billing import orders
 from merlin.billing.books import Books
 from merlin.billing.ledger import Entry, EntryKind, Paid, Returned
 from merlin.billing.purchases import Purchase, PurchaseState, Till
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.money import Amount
 from merlin.db.notices import ADMINS, Notices
@@ -96,7 +96,7 @@ def pay(books: Books, notices: Notices, purchase: Purchase, paid: Paid) -> Entry
     One that comes when another payment has used its code up grants nothing (`Entry.is_empty`), and
     goes back.
     """
-    reached("payment.before")
+    kill_point("payment.before")
     grant = books.ledger.paid(purchase.purchase_id, paid)
     if grant is None:
         return None

@@ -21,10 +21,10 @@ from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
 from merlin.db.audit import Audit
-from merlin.db.database import Database, Row, hold_known, transaction
+from merlin.db.database import Database, Row, lock_known_user, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import PROMO, PROMO_USE, PURCHASE
-from merlin.db.values import plain, read_time, stored_time
+from merlin.db.values import dump_time, load_time, storable_text
 
 MOST_DAYS = 3650
 MOST_PERCENT = 99
@@ -120,12 +120,12 @@ class Promos:
             raise Refused(f"{code} gives nothing that it can", "promo-wrong", days=MOST_DAYS)
         row = {
             "code": code,
-            "plan": plain(promo.plan),
+            "plan": storable_text(promo.plan),
             "days": promo.days,
             "percent": promo.percent,
             "most_uses": promo.most_uses,
-            "ends_at": stored_time(promo.ends_at),
-            "by_whom": plain(promo.by),
+            "ends_at": dump_time(promo.ends_at),
+            "by_whom": storable_text(promo.by),
             "at": iso(self._clock()),
             "stopped_at": None,
         }
@@ -243,7 +243,7 @@ class Promos:
         Uses that are kept for the orders `spared` do not count.
         """
         # The person first, then the code: whoever pays takes them in this order too.
-        hold_known(self.db, user_id)
+        lock_known_user(self.db, user_id)
         row = self.db.row(self.db.locked(PROMO.select().where(PROMO.code == written(code))))
         if row is None or row["stopped_at"] is not None:
             raise Refused(f"no code {code}", "promo-unknown")
@@ -281,6 +281,6 @@ def _promo(row: Row) -> Promo:
         days=row["days"],
         percent=row["percent"],
         most_uses=row["most_uses"],
-        ends_at=read_time(row["ends_at"]),
+        ends_at=load_time(row["ends_at"]),
         by=row["by_whom"],
     )

@@ -31,10 +31,10 @@ from merlin.billing.plan import Format, Plan
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount, Currency
-from merlin.db.database import Database, Row, hold_user, transaction
+from merlin.db.database import Database, Row, lock_user, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import PROMO_USE, PURCHASE
-from merlin.db.values import dumped, loaded, opened, plain, read_time, stored_time
+from merlin.db.values import decrypt, dump_json, dump_time, load_json, load_time, storable_text
 
 ID_LENGTH = 32
 
@@ -206,8 +206,10 @@ class Purchases:
         So a button pressed twice buys once. With a `key` there is one for it, whatever its state.
         Raises Refused for somebody who has too many orders open.
         """
-        hold_user(self.db, order.user_id, self._clock)
-        order = replace(order, contact=plain(order.contact), promo=plain(order.promo))
+        lock_user(self.db, order.user_id, self._clock)
+        order = replace(
+            order, contact=storable_text(order.contact), promo=storable_text(order.promo)
+        )
         if key:
             purchase_id = sha256(key.encode()).hexdigest()[:ID_LENGTH]
             self.db.put(PURCHASE.insert(self._new(purchase_id, order, lasts)).on_conflict_ignore())
@@ -234,7 +236,7 @@ class Purchases:
             "user_id": order.user_id,
             "till": order.till.value,
             "plan": order.promise.plan,
-            "promise": dumped(order.promise.as_json()),
+            "promise": dump_json(order.promise.as_json()),
             "amount": order.amount.minor,
             "currency": order.amount.currency.value,
             "is_test": int(order.is_test),
@@ -255,7 +257,7 @@ class Purchases:
 
     def get(self, purchase_id: str) -> Purchase:
         """Return a purchase. Raises NotFound."""
-        row = self.db.row(PURCHASE.select().where(PURCHASE.id == plain(purchase_id)))
+        row = self.db.row(PURCHASE.select().where(PURCHASE.id == storable_text(purchase_id)))
         if row is None:
             raise NotFound(f"no purchase {purchase_id}", "billing-no-purchase")
         return self._purchase(row)
@@ -279,7 +281,7 @@ class Purchases:
         """Return the purchase of a till's payment, None for an unknown one."""
         if not outside_id:
             return None
-        this = (PURCHASE.till == till.value) & (PURCHASE.outside_id == plain(outside_id))
+        this = (PURCHASE.till == till.value) & (PURCHASE.outside_id == storable_text(outside_id))
         row = self.db.row(PURCHASE.select().where(this))
         return None if row is None else self._purchase(row)
 
@@ -292,8 +294,8 @@ class Purchases:
         `is_closed`: the till takes no money for it any more. Then nobody looks at it again, and the
         use of its code is free; also where it was given up before.
         """
-        told = {"state": state.value, "reason": plain(reason)[:_MOST_REASON]}
-        this = PURCHASE.id == plain(purchase_id)
+        told = {"state": state.value, "reason": storable_text(reason)[:_MOST_REASON]}
+        this = PURCHASE.id == storable_text(purchase_id)
         was_open = self.db.change(PURCHASE.update(told).where(this & PURCHASE.state.in_(_OPEN))) > 0
         # A payment that was begun may still be made: it is looked at for a while. In Stars nothing
         # is begun: Telegram asks us at the moment of paying.
@@ -309,7 +311,7 @@ class Purchases:
 
         Another order of the same person with the same code may still be paid: then it holds it.
         """
-        row = self.db.row(PURCHASE.select().where(PURCHASE.id == plain(purchase_id)))
+        row = self.db.row(PURCHASE.select().where(PURCHASE.id == storable_text(purchase_id)))
         if row is None or not row["promo"] or row["state"] not in _GIVEN_UP or row["look_at"]:
             return
         is_begun = PURCHASE.state.in_(_GIVEN_UP) & PURCHASE.look_at.is_null(is_null=False)
@@ -337,7 +339,7 @@ class Purchases:
     def pending(self, purchase_id: str, outside_id: str, pay_url: str, look_at: datetime) -> bool:
         """Note what the till said; False when the purchase is further already."""
         this = PURCHASE.id == purchase_id
-        told = {"outside_id": plain(outside_id), "pay_url": plain(pay_url)}
+        told = {"outside_id": storable_text(outside_id), "pay_url": storable_text(pay_url)}
         # Also of one that was given up in between: what is paid late is known by it, and found.
         told["look_at"] = iso(look_at)
         self.db.change(PURCHASE.update(told).where(this & (PURCHASE.outside_id == "")))
@@ -374,7 +376,7 @@ class Purchases:
         """Take one look; False where another process took it, or nobody looks any more."""
         looks = row["looks"] + 1
         look_at = self._next(row, now, looks)
-        told = {"looks": looks, "look_at": stored_time(look_at)}
+        told = {"looks": looks, "look_at": dump_time(look_at)}
         this = (PURCHASE.id == row["id"]) & (PURCHASE.look_at == row["look_at"])
         if not self.db.change(PURCHASE.update(told).where(this)):
             return False
@@ -407,10 +409,10 @@ class Purchases:
         order = Order(
             user_id=row["user_id"],
             till=Till(row["till"]),
-            promise=read_promise(loaded(row["promise"])),
+            promise=read_promise(load_json(row["promise"])),
             amount=Amount(row["amount"], Currency(row["currency"])),
             is_test=bool(row["is_test"]),
-            contact=(opened(self._cipher, row["contact"]) or "") if row["contact"] else "",
+            contact=(decrypt(self._cipher, row["contact"]) or "") if row["contact"] else "",
             promo=row["promo"],
             keeps_method=bool(row["keeps_method"]),
             renewal_id=row["renewal_id"],
@@ -424,8 +426,8 @@ class Purchases:
             outside_id=row["outside_id"],
             pay_url=row["pay_url"],
             reason=row["reason"],
-            asked_at=read_time(row["asked_at"]),
-            look_at=read_time(row["look_at"]),
+            asked_at=load_time(row["asked_at"]),
+            look_at=load_time(row["look_at"]),
             looks=row["looks"],
         )
 

@@ -33,11 +33,11 @@ from merlin.billing.tombstones import LeavingRows
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit
-from merlin.db.audit import user as told_user
-from merlin.db.database import Database, Row, hold_user, transaction
+from merlin.db.audit import person_reference as told_user
+from merlin.db.database import Database, Row, lock_user, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import QUOTA_GIFT, QUOTA_USE
-from merlin.db.values import plain, read_time, stored_time
+from merlin.db.values import dump_time, load_time, storable_text
 
 
 class GiftRows:
@@ -71,10 +71,10 @@ class GiftRows:
             "user_id": gift.user_id,
             "format": gift.kind.value,
             "amount": gift.amount,
-            "expires_at": stored_time(gift.expires_at),
-            "by_whom": plain(gift.by),
-            "reason": plain(gift.reason),
-            "key": plain(gift.key) if gift.key else None,
+            "expires_at": dump_time(gift.expires_at),
+            "by_whom": storable_text(gift.by),
+            "reason": storable_text(gift.reason),
+            "key": storable_text(gift.key) if gift.key else None,
             "at": iso(self._clock()),
         }
 
@@ -124,7 +124,7 @@ def _given(row: Row) -> Given:
         amount=row["amount"],
         by=row["by_whom"],
         reason=row["reason"],
-        expires_at=read_time(row["expires_at"]),
+        expires_at=load_time(row["expires_at"]),
         key=row["key"],
     )
     return Given(row["id"], gift, from_iso(row["at"]), int(row["used"]))
@@ -183,7 +183,7 @@ class QuotaRows:
         """
         if plan == UNLIMITED:
             return Reserved(update_id, kind)
-        hold_user(self.db, user_id, self._clock)
+        lock_user(self.db, user_id, self._clock)
         for state, stored, gift_id in self.db.sql(_FIND, self._bot_id, update_id):
             if state != UseState.RETURNED.value:
                 # Whoever answers it now has as long as the first: it is not abandoned meanwhile.

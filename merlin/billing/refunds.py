@@ -22,11 +22,11 @@ from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount, Currency
 from merlin.db.audit import Audit
-from merlin.db.audit import user as told_user
+from merlin.db.audit import person_reference as told_user
 from merlin.db.database import Database, Row, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import LEDGER, PURCHASE, REFUND
-from merlin.db.values import plain
+from merlin.db.values import storable_text
 
 MOST_REASON = 250
 
@@ -103,8 +103,8 @@ class Refunds:
             "payment_id": paid["outside_id"],
             "amount": wanted.minor,
             "currency": wanted.currency.value,
-            "reason": plain(reason)[:MOST_REASON],
-            "by_whom": plain(by),
+            "reason": storable_text(reason)[:MOST_REASON],
+            "by_whom": storable_text(by),
             "state": RefundState.WANTED.value,
             "at": now,
             "look_at": now,
@@ -172,14 +172,14 @@ class Refunds:
     @transaction
     def done(self, refund_id: str, returned: Returned) -> Entry | None:
         """Note that the money went back, with the ledger's rows; None where that is known."""
-        row = self.db.row(REFUND.select().where(REFUND.id == plain(refund_id)))
+        row = self.db.row(REFUND.select().where(REFUND.id == storable_text(refund_id)))
         if row is None:
             raise NotFound(f"no refund {refund_id}", "billing-no-payment")
         # The reason stands here, from where it can be erased.
         entry = self._ledger.returned(Till(row["till"]), replace(returned, reason=""))
         told = {
             "state": RefundState.DONE.value,
-            "outside_id": plain(returned.outside_id),
+            "outside_id": storable_text(returned.outside_id),
             "look_at": None,
         }
         self.db.change(REFUND.update(told).where(REFUND.id == row["id"]))
@@ -188,13 +188,13 @@ class Refunds:
     @transaction
     def refused(self, refund_id: str, trouble: str) -> bool:
         """Note that the till refused for good."""
-        this = (REFUND.id == plain(refund_id)) & REFUND.state.in_(_UNDER_WAY)
-        told = {"state": RefundState.REFUSED.value, "trouble": plain(trouble)[:MOST_REASON]}
+        this = (REFUND.id == storable_text(refund_id)) & REFUND.state.in_(_UNDER_WAY)
+        told = {"state": RefundState.REFUSED.value, "trouble": storable_text(trouble)[:MOST_REASON]}
         return self.db.change(REFUND.update({**told, "look_at": None}).where(this)) > 0
 
     def of(self, purchase_id: str) -> list[Refund]:
         """Return the refunds of a purchase, oldest first."""
-        mine = REFUND.select().where(REFUND.purchase_id == plain(purchase_id))
+        mine = REFUND.select().where(REFUND.purchase_id == storable_text(purchase_id))
         return [self._refund(row) for row in self.db.rows(mine.order_by(REFUND.at, REFUND.id))]
 
     def _payer(self, purchase_id: str) -> int:

@@ -25,11 +25,11 @@ from merlin.billing.tombstones import LeavingRows
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.money import Amount
 from merlin.db.audit import Audit
-from merlin.db.audit import user as told_user
-from merlin.db.database import Database, Row, hold_user, transaction
+from merlin.db.audit import person_reference as told_user
+from merlin.db.database import Database, Row, lock_user, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import RENEWAL, TERM
-from merlin.db.values import opened, plain
+from merlin.db.values import decrypt, storable_text
 
 _IS_ON = RENEWAL.state == RenewalState.ON.value
 
@@ -47,7 +47,7 @@ class RenewalRows:
         row = {
             "till": renewal.till.value,
             "method": self._cipher.seal(renewal.method),
-            "method_title": plain(renewal.method_title),
+            "method_title": storable_text(renewal.method_title),
             "contact": self._cipher.seal(renewal.contact) if renewal.contact else "",
             "state": renewal.state.value,
             "consented_at": iso(renewal.consented_at),
@@ -138,13 +138,13 @@ class RenewalRows:
             user_id=row["user_id"],
             plan=row["plan"],
             till=Till(row["till"]),
-            method=opened(self._cipher, row["method"]) or "",
+            method=decrypt(self._cipher, row["method"]) or "",
             state=RenewalState(row["state"]),
             consented_at=from_iso(row["consented_at"]),
             next_at=from_iso(row["next_at"]),
             tries=row["tries"],
             method_title=row["method_title"],
-            contact=(opened(self._cipher, row["contact"]) or "") if row["contact"] else "",
+            contact=(decrypt(self._cipher, row["contact"]) or "") if row["contact"] else "",
         )
 
 
@@ -166,9 +166,9 @@ class TermRows:
             "starts_at": iso(term.starts_at),
             "ends_at": iso(term.ends_at),
             "source": term.source.value,
-            "key": plain(term.key),
+            "key": storable_text(term.key),
             "grant_id": term.grant_id,
-            "by_whom": plain(term.by),
+            "by_whom": storable_text(term.by),
             "at": iso(self._clock()),
         }
         return self.db.put(TERM.insert(row).on_conflict_ignore())
@@ -176,7 +176,7 @@ class TermRows:
     @transaction
     def add(self, user_id: int, plan: str, days: int, source: Source, key: str, by: str) -> bool:
         """Give a plan for so many days, from when the same plan ends; False as in `give`."""
-        hold_user(self.db, user_id, self._clock)
+        lock_user(self.db, user_id, self._clock)
         starts = begins(self.of(user_id), plan, self._clock())
         ends = starts + timedelta(days=days)
         is_new = self.give(Term(0, user_id, plan, starts, ends, source, key, None, by))

@@ -15,7 +15,7 @@ from merlin.billing.plan import Format
 from merlin.billing.quota import UseState
 from merlin.billing.subscriptions import Source
 from merlin.core.clock import Clock, iso, utc_now
-from merlin.db.database import Database, Prepared, Row, Slot, transaction
+from merlin.db.database import Database, Parameter, Prepared, Row, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import LEFT_BEHIND, PROMO, PROMO_USE, QUOTA_USE, TERM, USER
 
@@ -30,7 +30,7 @@ _IS_BLOCK = LEFT_BEHIND.format == BLOCK
 # Every question passes the first of these, every batch of updates the second.
 _KEPT = Prepared(
     LEFT_BEHIND.select().where(
-        (LEFT_BEHIND.mark == Slot("mark")) & (LEFT_BEHIND.until > Slot("now"))
+        (LEFT_BEHIND.mark == Parameter("mark")) & (LEFT_BEHIND.until > Parameter("now"))
     )
 )
 _BLOCKED = Prepared(LEFT_BEHIND.select(LEFT_BEHIND.mark).where(_IS_BLOCK))

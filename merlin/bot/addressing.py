@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from merlin.app.inbox import Update
-from merlin.core.formatted_text import units
+from merlin.core.formatted_text import utf16_length
 
 _LEFT_OVER = " \t\n,:;—–-"
 _CLOSING = ",.;:!?…)»"
@@ -172,7 +172,7 @@ _COMMAND = re.compile(r"/\w{1,32}(@\w+)?(?=\s|$)")
 
 def may_go_on(update: Update) -> bool:
     """Return whether more that belongs to this message may follow it."""
-    return bool(_album(update)) or _is_said(update) or units(_text(update)) >= LONG_UNITS
+    return bool(_album(update)) or _is_said(update) or utf16_length(_text(update)) >= LONG_UNITS
 
 
 def is_continuation(update: Update, before: Update) -> bool:
@@ -198,7 +198,7 @@ def joined_text(text: str, others: Sequence[Update]) -> str:
     whole = before = text
     for update in others:
         part = _text(update) or _caption(update)
-        gap = "\n" if before and part and units(before) < FULL_UNITS else ""
+        gap = "\n" if before and part and utf16_length(before) < FULL_UNITS else ""
         whole, before = f"{whole}{gap}{part}", part or before
     return whole
 

@@ -44,9 +44,9 @@ from merlin.bot.handlers.questions import SOURCES, answer_edited, answer_questio
 from merlin.bot.handlers.start import asked_token, is_turned_away, led_to, turn_away
 from merlin.bot.menu import Screen, alert
 from merlin.bot.star_payments import is_of_money
-from merlin.core.formatted_text import Mark, Page, units
+from merlin.core.formatted_text import Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text
-from merlin.core.permissions import Standing
+from merlin.core.permissions import Authority
 
 # What stands in no group goes into the last one.
 HELP_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -80,15 +80,17 @@ def _with_heads(words: str, event: Event) -> Screen:
     heads = [text(event.language, key) for key in keys]
     places = [(words.find(f"\n\n{head}\n/"), head) for head in heads]
     marks = tuple(
-        Mark("bold", units(words[: place + 2]), units(head)) for place, head in places if place >= 0
+        Entity("bold", utf16_length(words[: place + 2]), utf16_length(head))
+        for place, head in places
+        if place >= 0
     )
-    return Screen(Page(words, marks))
+    return Screen(FormattedMessage(words, marks))
 
 
 HELP_TOPIC = Topic(menu=("help",), group_menu=("help",))
 
 
-def staff_menu(topics: Sequence[Topic], standing: Standing) -> list[str]:
+def staff_menu(topics: Sequence[Topic], standing: Authority) -> list[str]:
     """Return the further commands of whoever stands so."""
     found = [each for topic in topics for each in topic.staff.items()]
     return [name for name, permission in found if standing.may(permission)]

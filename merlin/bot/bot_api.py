@@ -27,15 +27,15 @@ from telegram.error import (
 from telegram.ext import ExtBot
 from telegram.warnings import PTBUserWarning
 
-from merlin.app.outbox import Spot
+from merlin.app.outbox import Target
 from merlin.bot.rate_limiter import GaveWay, SendClass
 from merlin.bot.transport import ConnectionState, NotSent
-from merlin.chat.sessions import Place
-from merlin.core.formatted_text import Attachment, Button, Mark, Page
+from merlin.chat.sessions import ChatPlace
+from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage
 from merlin.core.log import get_logger, redact
 
 
-def shown(page: Page) -> dict[str, Any]:
+def shown(page: FormattedMessage) -> dict[str, Any]:
     """Return the fields by which a text message shows a page."""
     fields: dict[str, Any] = {"text": page.text, "link_preview_options": {"is_disabled": True}}
     if page.marks:
@@ -43,7 +43,7 @@ def shown(page: Page) -> dict[str, Any]:
     return fields | keyboard(page)
 
 
-def captioned(page: Page) -> dict[str, Any]:
+def captioned(page: FormattedMessage) -> dict[str, Any]:
     """Return the fields by which a file's message shows the rest of its page."""
     fields: dict[str, Any] = {"caption": page.text} if page.text else {}
     if page.marks:
@@ -51,7 +51,7 @@ def captioned(page: Page) -> dict[str, Any]:
     return fields | keyboard(page)
 
 
-def keyboard(page: Page) -> dict[str, Any]:
+def keyboard(page: FormattedMessage) -> dict[str, Any]:
     """Return the field that holds a page's buttons, none where there are none."""
     if not page.buttons:
         return {}
@@ -59,7 +59,7 @@ def keyboard(page: Page) -> dict[str, Any]:
     return {"reply_markup": {"inline_keyboard": rows}}
 
 
-def spotted(spot: Spot) -> dict[str, Any]:
+def spotted(spot: Target) -> dict[str, Any]:
     """Return the fields that say where in a chat a message goes."""
     fields: dict[str, Any] = {"message_thread_id": spot.thread_id} if spot.thread_id else {}
     if spot.reply_to:
@@ -68,7 +68,7 @@ def spotted(spot: Spot) -> dict[str, Any]:
     return fields
 
 
-def _entity(mark: Mark) -> dict[str, Any]:
+def _entity(mark: Entity) -> dict[str, Any]:
     entity: dict[str, Any] = {"type": mark.kind, "offset": mark.offset, "length": mark.length}
     if mark.value:
         entity["language" if mark.kind == "pre" else "url"] = mark.value
@@ -90,7 +90,7 @@ log = get_logger(__name__)
 # The library recommends its typed methods; see above.
 warnings.filterwarnings("ignore", "Please use 'Bot", PTBUserWarning)
 
-NOWHERE = Spot()
+NOWHERE = Target()
 # Hears that a group became a supergroup: the old id, then the new one.
 Moved = Callable[[int, int], Awaitable[None]]
 Buttons = tuple[tuple[Button, ...], ...]
@@ -185,7 +185,7 @@ class BotApi:
             given["photo" if file.is_picture else "document"] = content
         return await self._bot.do_api_request(method, api_kwargs=given, rate_limit_args=lane)
 
-    async def send(self, chat_id: int, page: Page, spot: Spot = NOWHERE) -> int:
+    async def send(self, chat_id: int, page: FormattedMessage, spot: Target = NOWHERE) -> int:
         """Send a message; return its id. Waits as long as no connection comes about.
 
         Where the chat became a supergroup, it is sent there, as a reply to nothing.
@@ -221,14 +221,14 @@ class BotApi:
         await self._moved(chat_id, error.new_chat_id)
         return error.new_chat_id
 
-    async def _sent(self, chat_id: int, page: Page, spot: Spot) -> Any:
+    async def _sent(self, chat_id: int, page: FormattedMessage, spot: Target) -> Any:
         at = {"chat_id": chat_id, **spotted(spot)}
         if page.file is None:
             return await self._call("sendMessage", at | shown(page))
         method = "sendPhoto" if page.file.is_picture else "sendDocument"
         return await self._call(method, at | captioned(page), file=page.file)
 
-    async def place(self, chat_id: int, page: Page, spot: Spot = NOWHERE) -> int:
+    async def place(self, chat_id: int, page: FormattedMessage, spot: Target = NOWHERE) -> int:
         """Send a placeholder; return its id. In doubt another one is sent: at worst one is left.
 
         Raises ChatUnreachable.
@@ -241,7 +241,7 @@ class BotApi:
                 await self._line.pause(attempt)
             attempt += 1
 
-    async def edit(self, chat_id: int, message_id: int, page: Page) -> bool:
+    async def edit(self, chat_id: int, message_id: int, page: FormattedMessage) -> bool:
         """Let a message show `page`, however often that must be tried; False when it is gone.
 
         Raises ChatUnreachable, BadRequest when Telegram will never take this text.
@@ -265,7 +265,7 @@ class BotApi:
             await self._line.pause(attempt)
             attempt += 1
 
-    async def progress(self, chat_id: int, message_id: int, page: Page) -> bool:
+    async def progress(self, chat_id: int, message_id: int, page: FormattedMessage) -> bool:
         """Let a message show `page` for now; False when that did not come about.
 
         Raises GaveWay when a limit is near.
@@ -284,7 +284,7 @@ class BotApi:
     async def mark(self, chat_id: int, message_id: int, buttons: Buttons) -> bool:
         """Let other buttons stand under a message, whose text stays; False when they do not."""
         fields = {"chat_id": chat_id, "message_id": message_id}
-        fields |= keyboard(Page("", buttons=buttons))
+        fields |= keyboard(FormattedMessage("", buttons=buttons))
         try:
             await self._call("editMessageReplyMarkup", fields, SendClass.PROGRESS)
         except TelegramError as error:
@@ -298,7 +298,7 @@ class BotApi:
 
         Raises ChatUnreachable.
         """
-        fields = {"chat_id": chat_id, "action": "typing", **spotted(Spot(thread_id))}
+        fields = {"chat_id": chat_id, "action": "typing", **spotted(Target(thread_id))}
         try:
             await self._call("sendChatAction", fields, SendClass.PROGRESS)
         except GaveWay:
@@ -308,7 +308,7 @@ class BotApi:
         self._line.works()
         return True
 
-    async def draft(self, place: Place, draft_id: int, page: Page) -> bool:
+    async def draft(self, place: ChatPlace, draft_id: int, page: FormattedMessage) -> bool:
         """Show a draft for half a minute; False when that did not come about.
 
         Raises ChatUnreachable.
@@ -316,7 +316,7 @@ class BotApi:
         fields = {
             "chat_id": place.chat_id,
             "draft_id": draft_id,
-            **spotted(Spot(place.thread_id)),
+            **spotted(Target(place.thread_id)),
             **shown(page),
         }
         try:
@@ -371,5 +371,5 @@ class BotApi:
         return what
 
 
-def _edit(chat_id: int, message_id: int, page: Page) -> dict[str, Any]:
+def _edit(chat_id: int, message_id: int, page: FormattedMessage) -> dict[str, Any]:
     return {"chat_id": chat_id, "message_id": message_id, **shown(page)}

@@ -21,7 +21,7 @@ from typing import Any, Self
 from merlin.account.users import User
 from merlin.app.dialogs import Dialog
 from merlin.app.inbox import Outcome, Update, UpdateState
-from merlin.app.outbox import Letter, Outgoing, Spot
+from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.app.texts import BOT_ID, BOT_NAME, Settings
 from merlin.bot.bot_api import BotApi
 from merlin.bot.files import Files, Sent, sent_of
@@ -30,9 +30,9 @@ from merlin.bot.menu import Screen
 from merlin.bot.outbox import LiveMessages, OnSent, OutboxSender
 from merlin.bot.services import BotServices, Rows
 from merlin.bot.streaming import BackgroundTask
-from merlin.chat.answer import Desk, Stops
-from merlin.chat.sessions import Place
-from merlin.core.formatted_text import Page, whole
+from merlin.chat.answer import AnswerService, StopButtons
+from merlin.chat.sessions import ChatPlace
+from merlin.core.formatted_text import FormattedMessage, join_surrogates
 from merlin.core.i18n import language_of
 from merlin.core.permissions import Permission
 from merlin.db.writer import Store
@@ -116,9 +116,9 @@ class Event:
         return replace(self, sent=found)
 
     @property
-    def place(self) -> Place:
+    def place(self) -> ChatPlace:
         """Return where its session lives."""
-        return Place(self.chat_id, self.user_id, self.thread_id)
+        return ChatPlace(self.chat_id, self.user_id, self.thread_id)
 
     @property
     def query_id(self) -> str:
@@ -198,7 +198,7 @@ def _object(within: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _text(within: Mapping[str, Any], name: str) -> str:
     found = within.get(name)
-    return whole(found) if isinstance(found, str) else ""
+    return join_surrogates(found) if isinstance(found, str) else ""
 
 
 def _number(within: Mapping[str, Any], name: str) -> int:
@@ -333,9 +333,9 @@ class Kit:
     services: BotServices
     calls: BotApi
     sender: OutboxSender
-    desk: Desk
+    desk: AnswerService
     files: Files
-    stops: Stops = field(default_factory=Stops)
+    stops: StopButtons = field(default_factory=StopButtons)
     watches: LiveMessages = field(default_factory=LiveMessages)
     placed: dict[int, int] = field(default_factory=dict)
     me: BotIdentity = field(default_factory=BotIdentity)
@@ -390,7 +390,7 @@ class Kit:
         """
         answered = CallbackAnswer(self.calls, event)
 
-        def prepare() -> Sequence[Outgoing]:
+        def prepare() -> Sequence[QueuedMessage]:
             begun = self._begun(event) if event.is_resumed else []
             screen = Screen(None) if begun else act()
             answered.knows(screen)
@@ -399,7 +399,7 @@ class Kit:
         async with answered:
             await self.sender.deliver(prepare, self.ending(event, state, reason), event.language)
 
-    def _begun(self, event: Event) -> Sequence[Outgoing]:
+    def _begun(self, event: Event) -> Sequence[QueuedMessage]:
         """Return what an earlier try stored to be said; a screen costs nothing of a plan."""
         self.rows.quotas.give_back(event.update_id)
         return self.rows.outbox.of_update(event.update_id)
@@ -408,10 +408,10 @@ class Kit:
         self, event: Event, words: str, state: UpdateState = UpdateState.ANSWERED, reason: str = ""
     ) -> None:
         """Answer an update by plain words, and end it."""
-        await self.show(event, lambda: Screen(Page(words)), state, reason)
+        await self.show(event, lambda: Screen(FormattedMessage(words)), state, reason)
 
 
-def letters(event: Event, screen: Screen) -> list[Letter]:
+def letters(event: Event, screen: Screen) -> list[OutgoingMessage]:
     """Return a screen as letters that answer an update: edited in, or sent behind each other."""
     if screen.page is None:
         return []
@@ -421,18 +421,20 @@ def letters(event: Event, screen: Screen) -> list[Letter]:
 
 
 def page_letters(
-    event: Event, pages: Sequence[Page], first: Spot | None = None, number: int = 0
-) -> list[Letter]:
+    event: Event, pages: Sequence[FormattedMessage], first: Target | None = None, number: int = 0
+) -> list[OutgoingMessage]:
     """Return pages as letters that answer an update, numbered from `number`."""
     spot = spot_of(event)
     spots = [first or spot, *[spot] * len(pages)][: len(pages)]
     return [
-        Letter(f"update:{event.update_id}:{place}", event.chat_id, page, event.update_id, at)
+        OutgoingMessage(
+            f"update:{event.update_id}:{place}", event.chat_id, page, event.update_id, at
+        )
         for place, (page, at) in enumerate(zip(pages, spots, strict=True), number)
     ]
 
 
-def spot_of(event: Event) -> Spot:
+def spot_of(event: Event) -> Target:
     """Return where answers to an update go: into its topic, in groups under its message.
 
     The answer to an edited message stands under it too: between lies what was said since.
@@ -440,7 +442,7 @@ def spot_of(event: Event) -> Spot:
     is_edited = event.update.kind == "edited_message"
     is_reply = is_edited or not (event.is_private or event.verb)
     reply_to = event.message_id if is_reply else 0
-    return Spot(event.thread_id, reply_to)
+    return Target(event.thread_id, reply_to)
 
 
 # Deals with an update whole, and ends it.

@@ -18,7 +18,7 @@ from telegram.error import NetworkError, TimedOut
 
 from merlin.bot.loops import pause
 from merlin.bot.transport import CONNECT_S, READ_S, NotSent
-from merlin.chat.media import MEGABYTE, Unreadable
+from merlin.chat.media import MEGABYTE, UnusableFile
 from merlin.core.log import get_logger
 from merlin.core.server import joined
 
@@ -141,7 +141,7 @@ def _path(status: int, told: bytes) -> tuple[str, int]:
     path = result.get("file_path") if isinstance(result, dict) else None
     size = result.get("file_size") if isinstance(result, dict) else None
     if not isinstance(path, str) or not path:
-        raise Unreadable("media-gone")
+        raise UnusableFile("media-gone")
     return path, size if isinstance(size, int) else 0
 
 
@@ -150,12 +150,12 @@ def _refusal(status: int, words: str) -> Exception:
     if "too big" in words.lower():  # Telegram has no code for it, only words. Source: tdlib.
         return _too_large(TELEGRAM_BYTES)
     if status in {_BAD, _NOT_THERE}:
-        return Unreadable("media-gone")
+        return UnusableFile("media-gone")
     return NetworkError(f"Telegram answered {status}")
 
 
-def _too_large(most: int) -> Unreadable:
-    return Unreadable("media-too-large", megabytes=max(most // MEGABYTE, 1))
+def _too_large(most: int) -> UnusableFile:
+    return UnusableFile("media-too-large", megabytes=max(most // MEGABYTE, 1))
 
 
 # What people send besides text, and by which word we speak of it. A GIF is a document too, so

@@ -23,7 +23,7 @@ from merlin.bot.loops import retry_until_stored
 from merlin.bot.processor import ChatProcessor
 from merlin.bot.services import BotServices
 from merlin.bot.transport import ConnectionState
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.db.notices import ADMINS
 
@@ -142,7 +142,7 @@ class Intake:
         updates = [update for one in raw if (update := _readable(one)) is not None]
         updates.sort(key=lambda update: update.update_id)
         fresh = await self._stored(updates)
-        reached("update.stored")
+        kill_point("update.stored")
         if updates:
             self._offset = updates[-1].update_id + 1
         self._lanes.add([update for update, _ in fresh], known=[known for _, known in fresh])

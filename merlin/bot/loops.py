@@ -16,7 +16,7 @@ from merlin.bot.services import BotServices
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger
-from merlin.db.processes import Wake
+from merlin.db.processes import ChangeCounter
 
 FIRST_PAUSE_S = 0.5
 _MOST_DOUBLINGS = 10
@@ -84,7 +84,7 @@ async def run_forever(name: str, work: Round, longest_pause_s: float, bugs: BugC
         await pause(attempt, longest_pause_s)
 
 
-def wake_counter(wake: Wake, read: Callable[[Callable[[], int]], Awaitable[int]]) -> Look:
+def wake_counter(wake: ChangeCounter, read: Callable[[Callable[[], int]], Awaitable[int]]) -> Look:
     """Return what reads the wake counter beside the event loop; for many at once it reads once."""
     reading: asyncio.Future[int] | None = None
     read_at = -LOOK_S

@@ -36,11 +36,11 @@ from merlin.bot.star_payments import StarsGateway
 from merlin.bot.star_reconciliation import STARS_EVERY_S as TELLER_S
 from merlin.bot.star_reconciliation import StarReconciliation, StarsWorker
 from merlin.bot.transport import AiohttpRequest, ConnectionState
-from merlin.chat.answer import Desk
+from merlin.chat.answer import AnswerService
 from merlin.core.errors import ConfigError, ProviderError
 from merlin.core.heartbeat import BugCount, Heartbeat
 from merlin.core.log import get_logger
-from merlin.db.notices import tell_failing
+from merlin.db.notices import notify_failing_steps
 
 log = get_logger(__name__)
 
@@ -153,7 +153,7 @@ class Bot:
         calls = BotApi(self._telegram, self._line, self._moved)
         sender = OutboxSender(services, calls, self._line)
         self._files = Files(services.token, services.base_url)
-        desk = Desk(services.answerers, services.patience)
+        desk = AnswerService(services.answerers, services.patience)
         self._me = BotIdentity(services.link_url)
         kit = Kit(services, calls, sender, desk, self._files, me=self._me)
         work = UpdateWorker(kit)
@@ -304,7 +304,9 @@ class Bot:
                 failing=self._bugs.failing,
             )
         )
-        tell_failing(services.rows.notices, "bot", self._bugs.failing, services.clock().date())
+        notify_failing_steps(
+            services.rows.notices, "bot", self._bugs.failing, services.clock().date()
+        )
 
     def _notify(self, word: str) -> None:
         if self._services.notify is not None:

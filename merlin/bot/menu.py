@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from merlin.core.formatted_text import Button, Mark, Page, units
+from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 
 PAGE_SIZE = 8
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class Screen:
     is opened at whoever pressed; Telegram opens none there but those that start the bot.
     """
 
-    page: Page | None
+    page: FormattedMessage | None
     alert: str = ""
     is_new: bool = False
     is_loud: bool = False
@@ -45,7 +45,7 @@ class Screen:
 
 def said(words: str, *rows: tuple[Button, ...]) -> Screen:
     """Return a screen of plain words with rows of buttons."""
-    return Screen(Page(words, buttons=rows))
+    return Screen(FormattedMessage(words, buttons=rows))
 
 
 def alert(words: str, *, is_loud: bool = False) -> Screen:
@@ -66,16 +66,16 @@ class File:
 
 def sheet(title: str, *parts: str | File, rows: Iterable[Sequence[Button]] = ()) -> Screen:
     """Return a screen: its title in bold, then the parts that say something."""
-    words, marks = title, [Mark("bold", 0, units(title))]
+    words, marks = title, [Entity("bold", 0, utf16_length(title))]
     for part in parts:
         said = code_block(part.words if isinstance(part, File) else part)
         if not said.strip():
             continue
         if isinstance(part, File):
-            marks.append(Mark("pre", units(words + _GAP), units(said), part.kind))
+            marks.append(Entity("pre", utf16_length(words + _GAP), utf16_length(said), part.kind))
         words = f"{words}{_GAP}{said}"
     buttons = tuple(tuple(row) for row in rows if row)
-    return Screen(Page(words, tuple(marks), buttons))
+    return Screen(FormattedMessage(words, tuple(marks), buttons))
 
 
 def code_block(words: str) -> str:

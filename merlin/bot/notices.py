@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
 
-from merlin.app.outbox import Letter, Outgoing, OutgoingState
-from merlin.app.verdicts import told_anyway
+from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage
+from merlin.app.verdicts import editors_told_separately
 from merlin.bot.bot_api import ChatUnreachable
 from merlin.bot.handlers.admin import ANEW, short
 from merlin.bot.handlers.changes import solving
@@ -25,11 +25,11 @@ from merlin.bot.outbox import OutboxSender
 from merlin.bot.rendering import named
 from merlin.bot.services import BotServices
 from merlin.bot.star_payments import read_amount
-from merlin.core.formatted_text import Button, Page
+from merlin.core.formatted_text import Button, FormattedMessage
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.core.permissions import Role
-from merlin.db.audit import user
+from merlin.db.audit import person_reference
 from merlin.db.notices import ADMINS, NEWS, OTHERS, Notice
 
 Told = Mapping[str, object]
@@ -186,10 +186,12 @@ class NoticeRenderer:
         self._services = services
         self._rows = services.rows
 
-    def letters(self, notices: Sequence[Notice]) -> Iterator[Letter]:
+    def letters(self, notices: Sequence[Notice]) -> Iterator[OutgoingMessage]:
         """Yield the messages to everybody whom these notices are for."""
         for group in _grouped(notices):
-            told = [told_anyway(self._rows.news, each.key, each.arguments) for each in group]
+            told = [
+                editors_told_separately(self._rows.news, each.key, each.arguments) for each in group
+            ]
             for chat_id in self._readers(group):
                 # Who made the edit hears of it by itself, and not a second time as an admin.
                 news = [
@@ -202,7 +204,9 @@ class NoticeRenderer:
                 pages = split(self._page(news, self._services.language_of(chat_id)))
                 for place, page in enumerate(pages):
                     more = f":{place}" if place else ""
-                    yield Letter(f"notice:{group[0].notice_id}:{chat_id}{more}", chat_id, page)
+                    yield OutgoingMessage(
+                        f"notice:{group[0].notice_id}:{chat_id}{more}", chat_id, page
+                    )
 
     def _readers(self, group: Sequence[Notice]) -> Sequence[int]:
         notice = group[0]
@@ -212,17 +216,17 @@ class NoticeRenderer:
             # Whom it was done to is told by a message of their own.
             concerned = {str(each.arguments.get("to", "")) for each in group}
             known = {_doer(notice), *(concerned if len(concerned) == 1 else ())}
-            return [each for each in admins if user(each) not in known]
+            return [each for each in admins if person_reference(each) not in known]
         return [int(notice.to)] if notice.to.lstrip("-").isdecimal() else []
 
-    def _page(self, group: Sequence[Notice], language: str) -> Page:
+    def _page(self, group: Sequence[Notice], language: str) -> FormattedMessage:
         told = list(dict.fromkeys(self._rendered(notice, language) for notice in group))
         words = told[:MOST_TOLD]
         if len(group) > 1:
             words.insert(0, text(language, "admin-grouped", count=len(group)))
         if len(told) > MOST_TOLD:
             words.append(text(language, "admin-grouped-more", count=len(told) - MOST_TOLD))
-        return Page("\n\n".join(words), buttons=act_buttons(group[0], language))
+        return FormattedMessage("\n\n".join(words), buttons=act_buttons(group[0], language))
 
     def _rendered(self, notice: Notice, language: str) -> str:
         told = _spoken(notice.arguments, language)
@@ -279,7 +283,7 @@ class NoticeSender:
         loose = await self._services.store.do(
             lambda: self._rows.outbox.loose(self._services.owner, AT_ONCE)
         )
-        by_chat: dict[int, list[Outgoing]] = {}
+        by_chat: dict[int, list[QueuedMessage]] = {}
         for outgoing in loose:
             by_chat.setdefault(outgoing.letter.chat_id, []).append(outgoing)
         for chat_id, waiting in by_chat.items():
@@ -298,7 +302,7 @@ class NoticeSender:
         ]
         self._rows.outbox.put(list(self._bulletin.letters(mine)))
 
-    async def _deliver(self, chat_id: int, waiting: Sequence[Outgoing]) -> None:
+    async def _deliver(self, chat_id: int, waiting: Sequence[QueuedMessage]) -> None:
         try:
             language = await self._services.store.read(lambda: self._services.language_of(chat_id))
             await self._sender.deliver(lambda: waiting, lambda _: None, language)
@@ -312,7 +316,7 @@ class NoticeSender:
         finally:
             del self._on_the_way[chat_id]
 
-    def _doubt(self, waiting: Sequence[Outgoing]) -> None:
+    def _doubt(self, waiting: Sequence[QueuedMessage]) -> None:
         # Of these only the one that was being sent is changed.
         for outgoing in waiting:
             self._rows.outbox.settle(outgoing.outgoing_id, OutgoingState.UNKNOWN)

@@ -22,15 +22,15 @@ from functools import partial
 from telegram.error import BadRequest
 
 from merlin.app.broadcasts import Broadcast, BroadcastState, Delivered
-from merlin.app.outbox import Errand, Letter, Outgoing, OutgoingState, Spot
+from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage, Target, WaitingRequest
 from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
 from merlin.bot.markdown.render import render
 from merlin.bot.rate_limiter import GaveWay
 from merlin.bot.services import BotServices
 from merlin.bot.transport import ConnectionState
-from merlin.core.formatted_text import Button, Page, units
+from merlin.core.formatted_text import Button, FormattedMessage, utf16_length
 from merlin.core.i18n import text
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.db.notices import ADMINS
 from merlin.db.requests import Request, RequestState
@@ -51,7 +51,7 @@ class BroadcastSender:
         for broadcast in await self._services.store.read(self._rows.outreach.deliveries.open):
             if broadcast.state is BroadcastState.RUNNING and not broadcast.is_whole:
                 await self._services.store.do(partial(self._move, broadcast))
-                reached("broadcast.handed")
+                kill_point("broadcast.handed")
             else:
                 await self._services.store.do(partial(self._end, broadcast))
 
@@ -61,7 +61,7 @@ class BroadcastSender:
             return
         users = self._rows.outreach.deliveries.next(broadcast.broadcast_id, room)
         page = render(broadcast.text)
-        self._rows.outbox.put([Letter(broadcast.key(user), user, page) for user in users])
+        self._rows.outbox.put([OutgoingMessage(broadcast.key(user), user, page) for user in users])
         if users:
             self._rows.wake.bump()
 
@@ -75,8 +75,8 @@ class BroadcastSender:
             return
         language = self._services.language_of(over.by_user)
         onward = Button(text(language, "admin-broadcast"), "a-casts:n")
-        page = Page(report(over, done, language), buttons=((onward,),))
-        self._rows.outbox.put([Letter(f"report:{over.prefix}", over.by_user, page)])
+        page = FormattedMessage(report(over, done, language), buttons=((onward,),))
+        self._rows.outbox.put([OutgoingMessage(f"report:{over.prefix}", over.by_user, page)])
         self._rows.wake.bump()
 
 
@@ -116,13 +116,13 @@ class ResultMessages:
                 self._rows.outbox.put([self._letter(errand, request)])
                 self._rows.wake.bump()
 
-    def _letter(self, errand: Errand, request: Request) -> Letter:
+    def _letter(self, errand: WaitingRequest, request: Request) -> OutgoingMessage:
         language = self._services.language_of(errand.chat_id)
         job = request.result.get("job")
         onward = Button(text(language, "admin-onward"), f"a-job:{job}" if job else errand.back)
-        page = Page(result_words(request, language), buttons=((onward,),))
+        page = FormattedMessage(result_words(request, language), buttons=((onward,),))
         key = f"result:{request.request_id}"
-        return Letter(key, errand.chat_id, page, spot=Spot(edit_of=errand.message_id))
+        return OutgoingMessage(key, errand.chat_id, page, spot=Target(edit_of=errand.message_id))
 
 
 def result_words(request: Request, language: str) -> str:
@@ -152,11 +152,11 @@ OnSent = Callable[[bool], None]
 class _Run:
     """What is still to be sent, and whether all before it was confirmed."""
 
-    waiting: tuple[Outgoing, ...]
+    waiting: tuple[QueuedMessage, ...]
     is_sure: bool
 
 
-def _is_lost(outgoing: Outgoing) -> bool:
+def _is_lost(outgoing: QueuedMessage) -> bool:
     """Return whether nobody will ever know if this message arrived."""
     return outgoing.state is OutgoingState.UNKNOWN and outgoing.is_over
 
@@ -172,7 +172,7 @@ class OutboxSender:
         self._line = line
 
     async def deliver(
-        self, prepare: Callable[[], Sequence[Outgoing]], after: OnSent, language: str
+        self, prepare: Callable[[], Sequence[QueuedMessage]], after: OnSent, language: str
     ) -> None:
         """Send what `prepare` stores or finds; `after` is stored with the end of the last one.
 
@@ -184,9 +184,11 @@ class OutboxSender:
             ended = await self._send(run.waiting[0], language) if is_begun else None
             run = await self._left(ended, run)
             is_begun = await self._store.do(partial(self._settle, ended, run, after))
-        reached("answer.recorded")
+        kill_point("answer.recorded")
 
-    def _open(self, prepare: Callable[[], Sequence[Outgoing]], after: OnSent) -> tuple[_Run, bool]:
+    def _open(
+        self, prepare: Callable[[], Sequence[QueuedMessage]], after: OnSent
+    ) -> tuple[_Run, bool]:
         found = prepare()
         waiting = tuple(outgoing for outgoing in found if not outgoing.is_over)
         run = _Run(waiting, is_sure=not any(map(_is_lost, found)))
@@ -199,20 +201,20 @@ class OutboxSender:
         after(run.is_sure)
         return False
 
-    def _settle(self, ended: Outgoing | None, run: _Run, after: OnSent) -> bool:
+    def _settle(self, ended: QueuedMessage | None, run: _Run, after: OnSent) -> bool:
         """Store how the last message ended (None: another process has it); begin the next."""
         if ended is not None:
             self._rows.outbox.settle(ended.outgoing_id, ended.state, ended.message_id)
             self._tell_of_doubt(ended)
         return self._begin(run, after)
 
-    def _tell_of_doubt(self, ended: Outgoing) -> None:
+    def _tell_of_doubt(self, ended: QueuedMessage) -> None:
         # A notice about a notice in doubt would lead to the next one.
         if _is_lost(ended) and ended.letter.update_id:
             told = {"chat": str(ended.letter.chat_id)}
             self._rows.notices.tell(ADMINS, "notice-unconfirmed", told, ended.letter.key)
 
-    async def _left(self, ended: Outgoing | None, run: _Run) -> _Run:
+    async def _left(self, ended: QueuedMessage | None, run: _Run) -> _Run:
         """Return what is still to be sent; a doubtful message again, once Telegram answers."""
         rest = run.waiting[1:]
         if ended is None or ended.state is OutgoingState.SENT:
@@ -222,7 +224,7 @@ class OutboxSender:
         await self._until_well(ended)
         return replace(run, waiting=(ended, *rest))
 
-    async def _send(self, outgoing: Outgoing, language: str) -> Outgoing:
+    async def _send(self, outgoing: QueuedMessage, language: str) -> QueuedMessage:
         """Send one message that was begun; return it as it then stands."""
         letter = outgoing.letter
         tries = outgoing.tries + 1
@@ -240,10 +242,10 @@ class OutboxSender:
         except ChatUnreachable:
             await self._drop(outgoing)
             raise
-        reached("answer.sent")
+        kill_point("answer.sent")
         return replace(outgoing, state=OutgoingState.SENT, tries=tries, message_id=message_id)
 
-    async def _shown(self, letter: Letter, language: str, *, is_repeat: bool) -> int:
+    async def _shown(self, letter: OutgoingMessage, language: str, *, is_repeat: bool) -> int:
         """Let a letter stand in its chat, edited in or sent; return its message's id."""
         edit_of = letter.spot.edit_of
         may_edit = edit_of and letter.page.file is None
@@ -253,7 +255,7 @@ class OutboxSender:
         page = _marked(letter.page, language) if is_repeat else letter.page
         return await self._calls.send(letter.chat_id, page, letter.spot)
 
-    async def _until_well(self, outgoing: Outgoing) -> None:
+    async def _until_well(self, outgoing: QueuedMessage) -> None:
         # Typing is harmless to repeat, so it tells whether this chat can be reached again.
         attempt = 0
         try:
@@ -264,7 +266,7 @@ class OutboxSender:
             await self._drop(outgoing)
             raise
 
-    async def _drop(self, outgoing: Outgoing) -> None:
+    async def _drop(self, outgoing: QueuedMessage) -> None:
         chat_id = outgoing.letter.chat_id
 
         def work() -> None:
@@ -275,10 +277,10 @@ class OutboxSender:
         await self._store.do(work)
 
 
-def _marked(page: Page, language: str) -> Page:
+def _marked(page: FormattedMessage, language: str) -> FormattedMessage:
     """Return the page with the mark of a repeat above it."""
     mark = f"{text(language, 'bot-repeat')}\n"
-    marks = tuple(replace(each, offset=each.offset + units(mark)) for each in page.marks)
+    marks = tuple(replace(each, offset=each.offset + utf16_length(mark)) for each in page.marks)
     return replace(page, text=f"{mark}{page.text}", marks=marks)
 
 
@@ -286,14 +288,14 @@ LASTS_S = 120.0
 MOST = 200
 
 # What the message shows now, and whether it will show something else later; None: no more.
-Look = Callable[[], tuple[Page, bool] | None]
+Look = Callable[[], tuple[FormattedMessage, bool] | None]
 
 
 @dataclass(slots=True)
 class _LiveMessage:
     look: Look
     until: float
-    shown: Page
+    shown: FormattedMessage
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -303,7 +305,7 @@ class LiveMessages:
     def __init__(self) -> None:
         self._watches: dict[tuple[int, int], _LiveMessage] = {}
 
-    def add(self, chat_id: int, message_id: int, look: Look, shown: Page) -> None:
+    def add(self, chat_id: int, message_id: int, look: Look, shown: FormattedMessage) -> None:
         """Keep a message that shows `shown` up to date; `look` reads within the store's work."""
         if len(self._watches) >= MOST:
             self._watches.pop(next(iter(self._watches)))

@@ -24,7 +24,7 @@ from enum import IntEnum
 from itertools import pairwise, zip_longest
 
 from merlin.app.inbox import Outcome, Update, UpdateState
-from merlin.app.outbox import Letter
+from merlin.app.outbox import OutgoingMessage
 from merlin.bot.addressing import (
     MOST_PARTS,
     WAIT_S,
@@ -39,7 +39,7 @@ from merlin.bot.context import Event, Kit, UpdateContext, pressed, read_event, u
 from merlin.bot.handlers.questions import give_up
 from merlin.bot.loops import pause, retry_read, retry_until_stored
 from merlin.bot.star_payments import is_of_money
-from merlin.core.formatted_text import Page
+from merlin.core.formatted_text import FormattedMessage
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
 
@@ -386,7 +386,9 @@ class UpdateWorker:
                     newest.language
                 )
                 words = text(speaks, "bot-queue-full", waiting=MOST_WAITING)
-                services.rows.outbox.put([Letter(key, newest.chat_id, Page(words))])
+                services.rows.outbox.put(
+                    [OutgoingMessage(key, newest.chat_id, FormattedMessage(words))]
+                )
             services.rows.inbox.finish(services.owner, newest.chat_id, outcomes)
 
         await retry_until_stored(services, work, "updates could not be refused")

@@ -12,11 +12,11 @@ from merlin.bot.markdown.entities import copy_buttons, split
 from merlin.bot.markdown.render import render
 from merlin.bot.services import BotServices
 from merlin.chat.answer import Ending, Reply
-from merlin.chat.prompt import bodies
-from merlin.chat.route import Standing
-from merlin.chat.turns import Turn, Written
-from merlin.chat.window import Fill, Gauge
-from merlin.core.formatted_text import Button, Mark, Page, units
+from merlin.chat.prompt import document_texts
+from merlin.chat.route import CandidateKind
+from merlin.chat.turns import StoredAnswer, Turn
+from merlin.chat.window import WindowCounter, WindowUsage
+from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import keys, text
 from merlin.core.money import Cost
 
@@ -121,12 +121,14 @@ async def draw(work: Callable[[], T], characters: int) -> T:
     return await asyncio.to_thread(work) if characters > LONG_CHARACTERS else work()
 
 
-def pages(turn: Turn, written: Written, language: str, *, is_script: bool = False) -> list[Page]:
+def pages(
+    turn: Turn, written: StoredAnswer, language: str, *, is_script: bool = False
+) -> list[FormattedMessage]:
     """Return the messages of a turn, at least one: what was heard, the answer, the note.
 
     `is_script`: what was heard is wanted whole, not as a reminder.
     """
-    body = render(written.answer) if written.answer.strip() else Page("")
+    body = render(written.answer) if written.answer.strip() else FormattedMessage("")
     if turn.question.format == "voice" and written.answer:
         body = _after(_heard(turn.question.text, is_whole=is_script), body)
     if written.note.strip():
@@ -134,29 +136,29 @@ def pages(turn: Turn, written: Written, language: str, *, is_script: bool = Fals
     rows = answer_buttons(written.offer, turn.turn_id, language)
     copies = copy_buttons(body, text(language, "bot-button-copy"))
     buttons = (*((copies,) if copies else ()), *(rows if written.answer or written.offer else ()))
-    return split(replace(body, buttons=buttons)) or [Page("…")]
+    return split(replace(body, buttons=buttons)) or [FormattedMessage("…")]
 
 
-def _heard(question: str, *, is_whole: bool) -> Page:
-    words = "\n\n".join(bodies(question)) or question
+def _heard(question: str, *, is_whole: bool) -> FormattedMessage:
+    words = "\n\n".join(document_texts(question)) or question
     if len(words) > HEARD_LENGTH and not is_whole:
         words = f"{words[:HEARD_LENGTH]}…"
     line = f"🎙 {words}"
     kind = "expandable_blockquote" if is_whole else "blockquote"
-    return Page(line, (Mark(kind, 0, units(line)),))
+    return FormattedMessage(line, (Entity(kind, 0, utf16_length(line)),))
 
 
-def _noted(note: str) -> Page:
-    return Page(note, (Mark("italic", 0, units(note)),))
+def _noted(note: str) -> FormattedMessage:
+    return FormattedMessage(note, (Entity("italic", 0, utf16_length(note)),))
 
 
-def _after(first: Page, second: Page) -> Page:
+def _after(first: FormattedMessage, second: FormattedMessage) -> FormattedMessage:
     """Return both pages as one, an empty line between them."""
     if not first.text.strip():
         return second
-    start = units(first.text) + 2
+    start = utf16_length(first.text) + 2
     moved = tuple(replace(mark, offset=mark.offset + start) for mark in second.marks)
-    return Page(f"{first.text}\n\n{second.text}", (*first.marks, *moved))
+    return FormattedMessage(f"{first.text}\n\n{second.text}", (*first.marks, *moved))
 
 
 # Under an answer, or in place of one.
@@ -172,14 +174,14 @@ _ENDINGS = {
 }
 # Answers of all others are what the person expects.
 _STANDINGS = {
-    Standing.EARLIER: "bot-earlier",
-    Standing.BASE: "bot-not-tuned",
-    Standing.GENERAL: "bot-not-tuned",
-    Standing.ALONE: "bot-never-tuned",
+    CandidateKind.EARLIER: "bot-earlier",
+    CandidateKind.BASE: "bot-not-tuned",
+    CandidateKind.GENERAL: "bot-not-tuned",
+    CandidateKind.ALONE: "bot-never-tuned",
 }
 
 
-def written(reply: Reply, language: str, cost: Cost | None) -> Written:
+def written(reply: Reply, language: str, cost: Cost | None) -> StoredAnswer:
     """Return what is shown and kept of `reply`."""
     notes = []
     if reply.ending in _ENDINGS:
@@ -187,7 +189,7 @@ def written(reply: Reply, language: str, cost: Cost | None) -> Written:
     if reply.text and reply.choice and reply.choice.standing in _STANDINGS:
         notes.append(text(language, _STANDINGS[reply.choice.standing], model=reply.model_id))
     is_answer = bool(reply.text) or reply.ending is Ending.STOPPED
-    return Written(
+    return StoredAnswer(
         answer=reply.text,
         note="\n".join(notes),
         ending=UpdateState.ANSWERED if is_answer else UpdateState.FAILED,
@@ -200,11 +202,11 @@ def written(reply: Reply, language: str, cost: Cost | None) -> Written:
     )
 
 
-def window_note(gauge: Gauge, language: str, *, is_warned: bool) -> tuple[str, str]:
+def window_note(gauge: WindowCounter, language: str, *, is_warned: bool) -> tuple[str, str]:
     """Return the note and the offer that a window calls for, "" and "" for none."""
     share = f"{min(gauge.share, 1) * 100:.0f}"
-    if gauge.fill is Fill.FULL:
+    if gauge.fill is WindowUsage.FULL:
         return text(language, "bot-window-full", share=share), FULL
-    if gauge.fill is Fill.NEAR and not is_warned:
+    if gauge.fill is WindowUsage.NEAR and not is_warned:
         return text(language, "bot-window-near", share=share), ""
     return "", ""

@@ -20,8 +20,8 @@ from merlin.app.broadcasts import Broadcasts
 from merlin.app.dialogs import Dialogs
 from merlin.app.groups import Groups, InlineWords
 from merlin.app.inbox import Inbox, Owner
-from merlin.app.outbox import Errands, Outbox
-from merlin.app.personal_data import People
+from merlin.app.outbox import Outbox, WaitingRequests
+from merlin.app.personal_data import PersonalRecords
 from merlin.app.texts import Settings
 from merlin.app.verdicts import Editors, Overview
 from merlin.billing.answer_caps import AnswerCaps
@@ -31,14 +31,14 @@ from merlin.billing.plan import Plan
 from merlin.billing.quota import Quotas
 from merlin.billing.selling import Selling
 from merlin.bot.rate_limiter import Limits
-from merlin.chat.answer import Patience
+from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import Ratings
 from merlin.chat.media import DocumentReader, MediaLimits, Transcriber
-from merlin.chat.model_catalogue import Known, Listed, ModelCatalogue, Windows
+from merlin.chat.model_catalogue import KnownModels, Listed, ModelCatalogue, Windows
 from merlin.chat.preset import OwnPresets, Preset
 from merlin.chat.route import General
 from merlin.chat.sessions import Sessions
-from merlin.chat.turns import Turns, TurnViews
+from merlin.chat.turns import TurnHistory, Turns
 from merlin.core.clock import Clock, utc_now
 from merlin.core.money import Price
 from merlin.course.catalogue import Catalogue
@@ -47,12 +47,12 @@ from merlin.dataset.change_queue import Changes
 from merlin.dataset.check import BlobCache
 from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import FileText
-from merlin.dataset.import_export import Imported, ImportPlan, plan
-from merlin.dataset.preview import Preview, preview
-from merlin.dataset.proposals import Followed, Proposals
+from merlin.dataset.import_export import ImportedLine, ImportPlan, plan_import
+from merlin.dataset.preview import Preview, preview_edits
+from merlin.dataset.proposals import ProposalFollower, Proposals
 from merlin.db.audit import Audit
 from merlin.db.notices import Notices
-from merlin.db.processes import Heartbeats, Wake
+from merlin.db.processes import ChangeCounter, Heartbeats
 from merlin.db.requests import Requests
 from merlin.db.writer import Store
 from merlin.providers.base import Answerer
@@ -89,7 +89,7 @@ class Reports(Protocol):
 class Outreach:
     """Rows of what one bot does for admins: what they wait for, and what they tell everybody."""
 
-    errands: Errands
+    errands: WaitingRequests
     broadcasts: Broadcasts
     deliveries: Broadcasts
 
@@ -133,14 +133,14 @@ class Proofs:
     ) -> Preview:
         """Return what the checker says of a dataset with these edits."""
         with self._lock:
-            return preview(dataset, files, edits, self._cache, self.example_tokens)
+            return preview_edits(dataset, files, edits, self._cache, self.example_tokens)
 
     def plan(
-        self, dataset: str, files: Sequence[FileText], lines: Sequence[Imported]
+        self, dataset: str, files: Sequence[FileText], lines: Sequence[ImportedLine]
     ) -> ImportPlan:
         """Return what importing these lines would do."""
         with self._lock:
-            return plan(dataset, files, lines, self._cache, self.example_tokens)
+            return plan_import(dataset, files, lines, self._cache, self.example_tokens)
 
     def forecast(self, build: Build | None, seen: Preview) -> Forecast | None:
         """Return what the next training would cost; `build` is the dataset's newest one."""
@@ -184,8 +184,8 @@ class Rows:
     session_list: Sessions
     turns: Turns
     corrections: Turns
-    tally: TurnViews
-    transcripts: TurnViews
+    tally: TurnHistory
+    transcripts: TurnHistory
     dialogs: Dialogs
     settings: Settings
     windows: Windows
@@ -197,19 +197,19 @@ class Rows:
     ratings: Ratings
     proposals: Proposals
     reviews: Proposals
-    followed: Followed
+    followed: ProposalFollower
     lineage: Lineage
     library: FileIndex
     changes: Changes
     change_list: Changes
-    people: People
+    people: PersonalRecords
     retained: Retained
     notices: Notices
     news: Editors
     requests: Requests
     outreach: Outreach
     heartbeats: Heartbeats
-    wake: Wake
+    wake: ChangeCounter
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +260,7 @@ class BotServices:
     vision: General | None = None
     reader: DocumentReader | None = None
     media_limits: MediaLimits = field(default_factory=MediaLimits)
-    known: Known = field(default_factory=Known)
+    known: KnownModels = field(default_factory=KnownModels)
     presets: Sequence[Preset] = ()
     retention: Retention = field(default_factory=Retention)
     hosts: Mapping[str, str] = field(default_factory=dict)
@@ -277,7 +277,7 @@ class BotServices:
     streaming: str = EDITS
     limits: Limits = field(default_factory=Limits)
     pace: Pace = field(default_factory=Pace)
-    patience: Patience = field(default_factory=Patience)
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = utc_now
     notify: Callable[[str], object] | None = None
 

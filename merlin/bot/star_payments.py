@@ -17,7 +17,7 @@ from typing import Any
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from merlin.app.inbox import Update
-from merlin.app.outbox import Spot
+from merlin.app.outbox import Target
 from merlin.billing import payments
 from merlin.billing.ledger import EntryKind, Paid, Returned
 from merlin.billing.plan import Allowance, Format
@@ -28,7 +28,7 @@ from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.bot.bot_api import BotApi, ChatUnreachable, spotted
 from merlin.bot.context import Kit
 from merlin.bot.services import Rows
-from merlin.chat.sessions import Place
+from merlin.chat.sessions import ChatPlace
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import language_of, text
 from merlin.core.log import get_logger, redact
@@ -180,11 +180,11 @@ class StarsGateway:
     def __init__(self, calls: BotApi) -> None:
         self._calls = calls
 
-    async def invoice(self, place: Place, purchase: Purchase, language: str) -> Said:
+    async def invoice(self, place: ChatPlace, purchase: Purchase, language: str) -> Said:
         """Send the invoice of a purchase into a private chat. Raises ChatUnreachable."""
         # A copy that is forwarded leads to the bot: nobody pays for somebody else's order.
         fields = {"start_parameter": "go_plan", **worded(purchase, language)}
-        fields |= {"chat_id": place.chat_id, **spotted(Spot(place.thread_id))}
+        fields |= {"chat_id": place.chat_id, **spotted(Target(place.thread_id))}
         said, _, _ = await self._asked("sendInvoice", fields)
         return said
 

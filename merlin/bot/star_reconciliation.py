@@ -37,7 +37,7 @@ from merlin.bot.star_payments import (
     take_back,
 )
 from merlin.core.clock import StepWatch, from_iso, in_zone, iso, zone_of
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.db.notices import ADMINS
 
@@ -209,16 +209,16 @@ class StarsWorker:
         return await self._services.store.do(partial(refunds.due, Till.STARS, now))
 
     async def _send(self, refund: Refund) -> None:
-        reached("refund.intended")
+        kill_point("refund.intended")
         said, words = await self._desk.refund(refund.user_id, refund.payment_id)
-        reached("refund.sent")
+        kill_point("refund.sent")
         if said is Said.DOUBT:
             return  # It comes due again by itself.
         if said is Said.DONE:
             await self._services.store.do(partial(self._record, refund))
         else:
             await self._services.store.do(partial(self._refused, refund, words))
-        reached("refund.recorded")
+        kill_point("refund.recorded")
 
     def _record(self, refund: Refund) -> None:
         charge, at = refund.payment_id, self._services.clock()

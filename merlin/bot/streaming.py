@@ -24,8 +24,8 @@ from merlin.bot.markdown.entities import first_part
 from merlin.bot.markdown.render import render
 from merlin.bot.rate_limiter import GaveWay
 from merlin.bot.rendering import draw
-from merlin.chat.sessions import Place
-from merlin.core.formatted_text import Button, Page
+from merlin.chat.sessions import ChatPlace
+from merlin.core.formatted_text import Button, FormattedMessage
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -79,7 +79,7 @@ async def both(first: Awaitable[T], beside: Awaitable[S]) -> tuple[T, S]:
 class TypingIndicator(BackgroundTask):
     """Fulfils `chat.desk.Onlooker`; shows the action within `async with`."""
 
-    def __init__(self, calls: BotApi, place: Place, every_s: float) -> None:
+    def __init__(self, calls: BotApi, place: ChatPlace, every_s: float) -> None:
         super().__init__()
         self._calls = calls
         self._place = place
@@ -126,8 +126,8 @@ class StreamingEditor(BackgroundTask):
         self._gap_s = gap_s
         self._waiting_words = waiting_words
         self._text = ""
-        self._drawn = ("", Page(""))
-        self._shown = Page("")
+        self._drawn = ("", FormattedMessage(""))
+        self._shown = FormattedMessage("")
         self._is_editing = False
         self._is_lifted = False
         self._news = asyncio.Event()
@@ -187,7 +187,7 @@ class StreamingEditor(BackgroundTask):
             self._is_editing = False
         return self._gap_s
 
-    async def _page(self, text: str) -> Page:
+    async def _page(self, text: str) -> FormattedMessage:
         """Return what the placeholder shows of a text; an edit tried again is not drawn anew."""
         if self._drawn[0] != text:
             page = await draw(lambda: first_part(render(text)), len(text))
@@ -202,7 +202,7 @@ DRAFT_KEEP_S = 20.0
 class DraftIndicator(BackgroundTask):
     """Fulfils `chat.desk.Onlooker`; shows drafts within `async with`, `gap_s` apart."""
 
-    def __init__(self, calls: BotApi, place: Place, draft_id: int, gap_s: float) -> None:
+    def __init__(self, calls: BotApi, place: ChatPlace, draft_id: int, gap_s: float) -> None:
         super().__init__()
         self._calls = calls
         self._place = place
@@ -230,5 +230,5 @@ class DraftIndicator(BackgroundTask):
                     await asyncio.wait_for(self._news.wait(), DRAFT_KEEP_S)
                 self._news.clear()
 
-    async def _page(self, text: str) -> Page:
+    async def _page(self, text: str) -> FormattedMessage:
         return await draw(lambda: first_part(render(text)), len(text))

@@ -22,12 +22,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from merlin.chat.route import Choice
-from merlin.chat.window import told_limit
+from merlin.chat.route import Candidate
+from merlin.chat.window import limit_from_refusal
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
-from merlin.core.formatted_text import whole
+from merlin.core.formatted_text import join_surrogates
 from merlin.core.log import get_logger
-from merlin.core.messages import FREELY, Message, Steering, Usage, WishRefused
+from merlin.core.messages import FREELY, Message, ParameterRefused, SamplingParams, Usage
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import RequestKind, Requests
 from merlin.providers.base import Answerer, Piece
@@ -36,12 +36,12 @@ SPENT = "insufficient_quota"
 LEFT_ALONE_S = 60.0
 
 
-def is_spent(error: ProviderError) -> bool:
+def is_out_of_money(error: ProviderError) -> bool:
     """Return whether the provider said that the account's money is spent."""
     return error.code == SPENT
 
 
-class Breaker:
+class CircuitBreaker:
     """Which providers are left alone, until which moment of a monotonic clock."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Breaker:
 
     def note(self, provider: str, error: ProviderError, now: float) -> None:
         """Leave the provider alone from now on if its money is spent."""
-        if is_spent(error) and self._until.get(provider, now) <= now:
+        if is_out_of_money(error) and self._until.get(provider, now) <= now:
             self._until[provider] = now + LEFT_ALONE_S
 
 
@@ -96,7 +96,7 @@ class Reply:
 
     ending: Ending
     text: str = ""
-    choice: Choice | None = None
+    choice: Candidate | None = None
     model_id: str = ""
     usage: Usage = field(default_factory=Usage)
     known: bool | None = None
@@ -138,9 +138,11 @@ class Draft:
             return Ending.EMPTY
         return Ending.LENGTH if self.finish_reason == "length" else Ending.WHOLE
 
-    def reply(self, choice: Choice, model_id: str, ending: Ending) -> Reply:
+    def reply(self, choice: Candidate, model_id: str, ending: Ending) -> Reply:
         """Return the reply that this draft is."""
-        return Reply(ending, whole(self.text.strip()), choice, model_id, self.usage, self.known)
+        return Reply(
+            ending, join_surrogates(self.text.strip()), choice, model_id, self.usage, self.known
+        )
 
 
 class Stop:
@@ -163,7 +165,7 @@ class Stop:
             self._asking.cancel()
 
 
-class Stops:
+class StopButtons:
     """The answers that are being written in this process, by the update that asked."""
 
     def __init__(self) -> None:
@@ -188,7 +190,7 @@ class Stops:
         return True
 
 
-def report(
+def report_troubles(
     notices: Notices, requests: Requests, troubles: Iterable[Trouble], now: datetime, by: str
 ) -> None:
     """Tell admins of each trouble once an hour; to be called within the store's work.
@@ -214,7 +216,7 @@ log = get_logger(__name__)
 TOO_LONG = "context_length_exceeded"
 
 
-class Onlooker(Protocol):
+class AnswerObserver(Protocol):
     """Who looks on while the answer is written; neither method waits for anything."""
 
     def wrote(self, text: str) -> None:
@@ -225,7 +227,7 @@ class Onlooker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long what is waited for, in seconds."""
 
     tries: int = 3
@@ -237,31 +239,33 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seat:
+class _Attempt:
     """One model that is being asked, and who looks on."""
 
-    choice: Choice
+    choice: Candidate
     talk: Sequence[Message]
-    onlooker: Onlooker
+    onlooker: AnswerObserver
     stop: Stop | None
-    steering: Steering
+    steering: SamplingParams
 
 
-class Desk:
+class AnswerService:
     """Where questions are answered: the providers, and how patient to be with them."""
 
-    def __init__(self, answerers: Mapping[str, Answerer], patience: Patience | None = None) -> None:
+    def __init__(
+        self, answerers: Mapping[str, Answerer], patience: RetryPolicy | None = None
+    ) -> None:
         self._answerers = answerers
-        self._patience = patience or Patience()
-        self._breaker = Breaker()
+        self._patience = patience or RetryPolicy()
+        self._breaker = CircuitBreaker()
 
     async def reply(
         self,
-        route: AsyncIterator[Choice],
+        route: AsyncIterator[Candidate],
         talk: Sequence[Message],
-        onlooker: Onlooker,
+        onlooker: AnswerObserver,
         stop: Stop | None = None,
-        steering: Steering = FREELY,
+        steering: SamplingParams = FREELY,
     ) -> Reply:
         """Return the reply of the first model of `route` that gives one.
 
@@ -283,11 +287,11 @@ class Desk:
 
     async def _first_of(
         self,
-        route: AsyncIterator[Choice],
+        route: AsyncIterator[Candidate],
         talk: Sequence[Message],
-        onlooker: Onlooker,
+        onlooker: AnswerObserver,
         stop: Stop | None,
-        steering: Steering,
+        steering: SamplingParams,
     ) -> Reply:
         timer = asyncio.get_running_loop().call_later(self._patience.busy_word_s, onlooker.waits)
         troubles: list[Trouble] = []
@@ -295,7 +299,7 @@ class Desk:
             async for choice in route:
                 if choice.provider not in self._answerers:
                     continue
-                seat = _Seat(choice, talk, onlooker, stop, steering)
+                seat = _Attempt(choice, talk, onlooker, stop, steering)
                 reply = await self._ask_choice(seat, troubles)
                 if reply is not None:
                     return replace(reply, troubles=tuple(troubles))
@@ -303,7 +307,7 @@ class Desk:
             timer.cancel()
         return Reply(Ending.NOBODY, troubles=tuple(troubles))
 
-    async def _ask_choice(self, seat: _Seat, troubles: list[Trouble]) -> Reply | None:
+    async def _ask_choice(self, seat: _Attempt, troubles: list[Trouble]) -> Reply | None:
         """Return the reply of one model, None when the next one is to be asked."""
         choice = seat.choice
         try:
@@ -311,7 +315,7 @@ class Desk:
         except ProviderBusy as busy:
             log.warning("model stays busy", provider=choice.provider, reason=str(busy))
             return Reply(Ending.BUSY, choice=choice)
-        except WishRefused:
+        except ParameterRefused:
             raise
         except ModelGone as gone:
             troubles.append(_trouble("gone", choice, gone))
@@ -319,19 +323,21 @@ class Desk:
             if refusal.code == TOO_LONG:
                 return await self._ask_alone(seat, str(refusal), troubles)
             self._breaker.note(choice.provider, refusal, asyncio.get_running_loop().time())
-            kind = "spent" if is_spent(refusal) else "refused"
+            kind = "spent" if is_out_of_money(refusal) else "refused"
             troubles.append(_trouble(kind, choice, refusal))
         return None
 
-    async def _ask_alone(self, seat: _Seat, reason: str, troubles: list[Trouble]) -> Reply | None:
+    async def _ask_alone(
+        self, seat: _Attempt, reason: str, troubles: list[Trouble]
+    ) -> Reply | None:
         """Ask again without what was said before, because the whole talk is too long."""
-        limit = told_limit(reason, (*seat.choice.before, *seat.talk))
+        limit = limit_from_refusal(reason, (*seat.choice.before, *seat.talk))
         if len(seat.talk) == 1:
             return Reply(Ending.TOO_LONG, choice=seat.choice, limit_tokens=limit)
         reply = await self._ask_choice(replace(seat, talk=seat.talk[-1:]), troubles)
         return replace(reply, limit_tokens=limit) if reply is not None else None
 
-    async def _patiently(self, seat: _Seat) -> Reply:
+    async def _patiently(self, seat: _Attempt) -> Reply:
         clock = asyncio.get_running_loop().time
         deadline = clock() + self._patience.total_s
         attempt = 0
@@ -353,7 +359,7 @@ class Desk:
             wanted = self._patience.first_pause_s * 2 ** (attempt - 1) * _jitter()
         return min(wanted, self._patience.longest_pause_s)
 
-    async def _once(self, seat: _Seat) -> Reply:
+    async def _once(self, seat: _Attempt) -> Reply:
         answerer = self._answerers[seat.choice.provider]
         draft = Draft()
         model_id = seat.choice.model_id
@@ -380,7 +386,7 @@ class Desk:
         return draft.reply(seat.choice, model_id, ending)
 
 
-def _trouble(kind: str, choice: Choice, error: ProviderError) -> Trouble:
+def _trouble(kind: str, choice: Candidate, error: ProviderError) -> Trouble:
     log.warning("model cannot be asked", kind=kind, provider=choice.provider, reason=str(error))
     return Trouble(kind, choice.provider, choice.model_id or "", str(error))
 

@@ -27,11 +27,11 @@ from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.db.database import Database, Row, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import CONSENT, MODEL, OUTGOING, RATING, SESSION, TURN
-from merlin.db.values import opened
+from merlin.db.values import decrypt
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Period:
     """What was asked in the days from `begins` on: a day or a week (from Monday), UTC.
 
     `up` and `down` are how many answers were liked and disliked.
@@ -44,7 +44,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Disliked:
+class DislikedAnswer:
     """An answer that people did not like, with the consent of who asked."""
 
     at: datetime
@@ -55,12 +55,12 @@ class Disliked:
     down: int
 
 
-def by_week(days: Sequence[Stretch]) -> list[Stretch]:
+def group_by_week(days: Sequence[Period]) -> list[Period]:
     """Return the days' weeks, oldest first."""
-    weeks: dict[date, Stretch] = {}
+    weeks: dict[date, Period] = {}
     for day in days:
         monday = day.begins - timedelta(days=day.begins.weekday())
-        week = weeks.get(monday, Stretch(monday, 0))
+        week = weeks.get(monday, Period(monday, 0))
         weeks[monday] = replace(
             week,
             questions=week.questions + day.questions,
@@ -82,24 +82,24 @@ _BY_EMOJI = {"👍": Rating.UP, "👎": Rating.DOWN}
 
 
 @dataclass(frozen=True, slots=True)
-class Thumbs:
+class RatingCounts:
     """How many people thought what of a model's answers."""
 
     up: int = 0
     down: int = 0
 
 
-def rating_of(word: str) -> Rating | None:
+def parse_rating(word: str) -> Rating | None:
     """Return the rating that a button names, None for no such word."""
     return Rating(word) if word in set(Rating) else None
 
 
-def after_press(before: Rating | None, pressed: Rating) -> Rating | None:
+def toggle_rating(before: Rating | None, pressed: Rating) -> Rating | None:
     """Return what counts after a button was pressed: the same one again takes it back."""
     return None if before is pressed else pressed
 
 
-def of_reactions(emojis: Sequence[str]) -> Rating | None:
+def rating_from_reactions(emojis: Sequence[str]) -> Rating | None:
     """Return the rating that reactions say; the newest thumb counts, None without any."""
     thumbs = [_BY_EMOJI[emoji[:1]] for emoji in emojis if emoji[:1] in _BY_EMOJI]
     return thumbs[-1] if thumbs else None
@@ -144,12 +144,12 @@ class Ratings:
         found = self.db.value(joined.where(sent & (OUTGOING.bot_id == self._bot_id)))
         return None if found is None else int(found)
 
-    def thumbs(self, model_id: str) -> Thumbs:
+    def thumbs(self, model_id: str) -> RatingCounts:
         """Return what people thought of a model's answers."""
         count = fn.COUNT(RATING.user_id).alias("count")
         query = RATING.select(RATING.value, count).join(TURN, on=(TURN.id == RATING.turn_id))
         rows = self.db.rows(query.where(TURN.model_id == model_id).group_by(RATING.value))
-        return Thumbs(**{row["value"]: int(row["count"]) for row in rows})
+        return RatingCounts(**{row["value"]: int(row["count"]) for row in rows})
 
 
 def _this(turn_id: int, user_id: int) -> Any:
@@ -161,7 +161,7 @@ _DAY_LETTERS = 10
 _BY_DAY = SQL("day")
 
 
-class Interest:
+class QuestionStatistics:
     """The turns of all bots, looked at by what they are about."""
 
     def __init__(self, db: Database, cipher: Cipher, default_dataset: str | None = None) -> None:
@@ -169,7 +169,7 @@ class Interest:
         self._cipher = cipher
         self._default = default_dataset
 
-    def days(self, dataset: str, since: date) -> list[Stretch]:
+    def days(self, dataset: str, since: date) -> list[Period]:
         """Return the days on which anything was asked, oldest first."""
         day = fn.SUBSTR(TURN.asked_at, 1, _DAY_LETTERS).alias("day")
         asked = TURN.select(day, fn.COUNT(TURN.id).alias("count"))
@@ -178,11 +178,11 @@ class Interest:
         thumbs = self._about(liked, dataset, since).group_by(_BY_DAY)
         found = {row["day"]: row for row in self.db.rows(thumbs)}
         return [
-            Stretch(date.fromisoformat(row["day"]), int(row["count"]), **_liking(found, row["day"]))
+            Period(date.fromisoformat(row["day"]), int(row["count"]), **_liking(found, row["day"]))
             for row in sorted(self.db.rows(counts), key=lambda row: str(row["day"]))
         ]
 
-    def disliked(self, dataset: str, since: date, limit: int) -> list[Disliked]:
+    def disliked(self, dataset: str, since: date, limit: int) -> list[DislikedAnswer]:
         """Return the least liked answers first; only of people whose consent counts now."""
         columns = (TURN.id, TURN.asked_at, TURN.question, TURN.answer, TURN.model_id)
         rated = TURN.select(*columns, *_thumbs()).join(RATING, on=_rated())
@@ -205,11 +205,11 @@ class Interest:
         joined = query.join(SESSION, on=(SESSION.id == TURN.session_id))
         return joined.where(mine & counts & (TURN.asked_at >= since.isoformat()))
 
-    def _disliked(self, row: Row) -> Disliked:
-        return Disliked(
+    def _disliked(self, row: Row) -> DislikedAnswer:
+        return DislikedAnswer(
             at=from_iso(row["asked_at"]),
-            question=opened(self._cipher, row["question"]) or "",
-            answer=opened(self._cipher, row["answer"]) or "",
+            question=decrypt(self._cipher, row["question"]) or "",
+            answer=decrypt(self._cipher, row["answer"]) or "",
             model_id=row["model_id"],
             up=int(row["up"]),
             down=int(row["down"]),

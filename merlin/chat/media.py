@@ -16,7 +16,7 @@ MEGABYTE = 1024 * 1024
 MINUTE_S = 60
 
 
-class Unreadable(Refused):
+class UnusableFile(Refused):
     """Something sent that cannot be used; `key` with `arguments` is the sentence for the person.
 
     media-password · media-damaged · media-no-text · media-empty · media-unknown (kinds) ·
@@ -52,7 +52,7 @@ class MediaLimits:
     def check_voice(self, size: int, seconds: float) -> None:
         """Raise Unreadable when a voice or video note is too long or too large."""
         if seconds > self.voice_s:
-            raise Unreadable("media-voice-too-long", minutes=max(self.voice_s // MINUTE_S, 1))
+            raise UnusableFile("media-voice-too-long", minutes=max(self.voice_s // MINUTE_S, 1))
         _check_size(size, self.voice_bytes)
 
 
@@ -70,11 +70,11 @@ def read_limits(said: Mapping[str, int]) -> MediaLimits:
 
 def _check_size(size: int, most: int) -> None:
     if size > most:
-        raise Unreadable("media-too-large", megabytes=max(most // MEGABYTE, 1))
+        raise UnusableFile("media-too-large", megabytes=max(most // MEGABYTE, 1))
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Transcript:
     """What was said in a voice; `text` "" is silence, `seconds` 0 where nobody tells."""
 
     text: str
@@ -84,7 +84,7 @@ class Heard:
 class Transcriber(Protocol):
     """Something that writes down what it hears."""
 
-    async def transcribe(self, sound: bytes, name: str, language: str | None = None) -> Heard:
+    async def transcribe(self, sound: bytes, name: str, language: str | None = None) -> Transcript:
         """Return the words of a recording; `language` ("ru") is a hint.
 
         `name` ends as the kind of sound says (`voice.oga`, `note.mp4`). Raises ModelGone when
@@ -94,7 +94,7 @@ class Transcriber(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class DocumentText:
     """The text of a document; `pages` is 0 where the kind has none.
 
     `is_cut`: some of it could not be read (pages that are pictures, a damaged part).
@@ -108,5 +108,5 @@ class Read:
 class DocumentReader(Protocol):
     """Something that finds the text of a document."""
 
-    async def read(self, content: bytes, name: str) -> Read:
+    async def read(self, content: bytes, name: str) -> DocumentText:
         """Return the text of a PDF, DOCX, TXT, MD or CSV file. Raises Unreadable."""

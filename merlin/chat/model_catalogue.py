@@ -27,15 +27,15 @@ from typing import Protocol
 
 from peewee import fn
 
-from merlin.chat.route import Choice, General, Standing, Wish, is_revoked
+from merlin.chat.route import Candidate, CandidateKind, General, ModelRequest, is_revoked
 from merlin.chat.sessions import Session
-from merlin.chat.window import Fill, Gauge
+from merlin.chat.window import WindowCounter, WindowUsage
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost, Price
-from merlin.dataset.builds import Build, build_of
-from merlin.db.database import Database, Prepared, Row, Slot, transaction
+from merlin.dataset.builds import Build, build_from_row
+from merlin.db.database import Database, Parameter, Prepared, Row, transaction
 from merlin.db.tables import BUILD, BUILD_EXAMPLE, EXAMPLE_TEXT, MODEL, PROMOTION, SERVING, WINDOW
 from merlin.db.values import messages_of
 from merlin.training.evaluate import Evaluation, Overlap
@@ -45,23 +45,23 @@ from merlin.training.promotion_store import serving_rows
 
 
 @dataclass(frozen=True, slots=True)
-class Exhibit:
+class ServingModel:
     """One serving model with its scores."""
 
     serving: Serving
     evaluation: Evaluation | None
 
 
-def exhibits(showcase: ModelCatalogue, dataset: str | None = None) -> list[Exhibit]:
+def list_serving_models(showcase: ModelCatalogue, dataset: str | None = None) -> list[ServingModel]:
     """Return every serving model with its scores; that of `dataset`, which answers here, first."""
     return [
-        Exhibit(serving, showcase.evaluation(serving.model.model_row))
+        ServingModel(serving, showcase.evaluation(serving.model.model_row))
         for serving in sorted(showcase.all_serving(), key=lambda one: one.dataset != dataset)
     ]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownModels:
     """Windows in tokens and prices by a model's name; `own` prices are a provider's own."""
 
     windows: Mapping[str, int] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Known:
                 return found
         return None
 
-    def cost(self, choice: Choice, model_id: str, usage: Usage) -> Cost | None:
+    def cost(self, choice: Candidate, model_id: str, usage: Usage) -> Cost | None:
         """Return what an answer cost, None where nobody knows."""
         price = self.price(choice.provider, model_id, choice.base)
         if price is None:
@@ -90,11 +90,11 @@ _BY_AGE = PROMOTION.select(fn.MIN(PROMOTION.id)).where(PROMOTION.dataset == SERV
 _SERVING = serving_rows().order_by(_BY_AGE, SERVING.dataset)
 _ALL = Prepared(_SERVING)
 _FIRST = Prepared(_SERVING.limit(1))
-_OF = Prepared(serving_rows().where(SERVING.dataset == Slot("dataset")).limit(1))
+_OF = Prepared(serving_rows().where(SERVING.dataset == Parameter("dataset")).limit(1))
 _MODEL = Prepared(
-    models().where(MODEL.model_id == Slot("model_id")).order_by(MODEL.id.desc()).limit(1)
+    models().where(MODEL.model_id == Parameter("model_id")).order_by(MODEL.id.desc()).limit(1)
 )
-_BUILD = Prepared(BUILD.select().where(BUILD.id == Slot("id")).limit(1))
+_BUILD = Prepared(BUILD.select().where(BUILD.id == Parameter("id")).limit(1))
 
 
 class ModelCatalogue:
@@ -135,7 +135,7 @@ class ModelCatalogue:
         row = self.db.row(_BUILD(id=build_id))
         if row is None:
             raise NotFound(f"no build {build_id}")
-        return build_of(row)
+        return build_from_row(row)
 
     def few(self, build_id: int, count: int) -> tuple[Message, ...]:
         """Return the first `count` train conversations of a build, without system texts."""
@@ -170,7 +170,7 @@ def _serving(row: Row) -> Serving:
 
 _TOKENS = Prepared(
     WINDOW.select(WINDOW.tokens)
-    .where((WINDOW.provider == Slot("provider")) & (WINDOW.model_id == Slot("model_id")))
+    .where((WINDOW.provider == Parameter("provider")) & (WINDOW.model_id == Parameter("model_id")))
     .limit(1)
 )
 
@@ -235,14 +235,14 @@ class Listed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class ModelOption:
     """One model that may be chosen.
 
     `version` is the build that a tuned one learnt, `base` what it was made of; "" for others.
     `window` is in tokens, None where nobody knows it; so is `price`.
     """
 
-    standing: Standing
+    standing: CandidateKind
     provider: str
     model_id: str
     version: str = ""
@@ -261,12 +261,14 @@ class Option:
         return self.version or self.model_id
 
 
-def lineup(shelf: ModelCatalogue, listed: Listed, wish: Wish, known: Known) -> list[Option]:
+def list_models(
+    shelf: ModelCatalogue, listed: Listed, wish: ModelRequest, known: KnownModels
+) -> list[ModelOption]:
     """Return every model that there is to choose, each once; what serves comes first.
 
     `wish` says the dataset and each provider with its configured model, in the config's order.
     """
-    found: dict[General, Option] = {}
+    found: dict[General, ModelOption] = {}
     for option in (*_own(shelf, wish.dataset), *_others(shelf, listed, wish.general)):
         found.setdefault((option.provider, option.model_id), option)
     windows = {provider: listed.listed(provider) for provider, _ in found}
@@ -280,20 +282,20 @@ def lineup(shelf: ModelCatalogue, listed: Listed, wish: Wish, known: Known) -> l
     ]
 
 
-def _own(shelf: ModelCatalogue, dataset: str | None) -> Iterator[Option]:
+def _own(shelf: ModelCatalogue, dataset: str | None) -> Iterator[ModelOption]:
     serving = shelf.serving(dataset)
     if serving is None:
         return
     base = _base_of(shelf, serving.model)
-    yield _tuned(Standing.SERVING, serving.model, base)
+    yield _tuned(CandidateKind.SERVING, serving.model, base)
     for model in shelf.earlier(serving.dataset):
-        yield _tuned(Standing.EARLIER, model, _base_of(shelf, model))
+        yield _tuned(CandidateKind.EARLIER, model, _base_of(shelf, model))
     if base and not is_revoked(shelf, (serving.model.provider, base)):
-        yield Option(Standing.BASE, serving.model.provider, base)
+        yield ModelOption(CandidateKind.BASE, serving.model.provider, base)
 
 
-def _tuned(standing: Standing, model: Model, base: str) -> Option:
-    return Option(standing, model.provider, model.model_id, model.build_version, base)
+def _tuned(standing: CandidateKind, model: Model, base: str) -> ModelOption:
+    return ModelOption(standing, model.provider, model.model_id, model.build_version, base)
 
 
 def _base_of(shelf: ModelCatalogue, model: Model) -> str:
@@ -302,32 +304,34 @@ def _base_of(shelf: ModelCatalogue, model: Model) -> str:
     return base if isinstance(base, str) else ""
 
 
-def _others(shelf: ModelCatalogue, listed: Listed, general: Iterable[General]) -> Iterator[Option]:
+def _others(
+    shelf: ModelCatalogue, listed: Listed, general: Iterable[General]
+) -> Iterator[ModelOption]:
     general = list(general)
     for provider, model_id in general:
         if model_id and not is_revoked(shelf, (provider, model_id)):
-            yield Option(Standing.GENERAL, provider, model_id)
+            yield ModelOption(CandidateKind.GENERAL, provider, model_id)
     for provider, _ in general:
         for model_id in listed.listed(provider):
-            if talks(model_id) and shelf.model(model_id) is None:
-                yield Option(Standing.GENERAL, provider, model_id)
+            if is_chat_model(model_id) and shelf.model(model_id) is None:
+                yield ModelOption(CandidateKind.GENERAL, provider, model_id)
 
 
-def talks(model_id: str) -> bool:
+def is_chat_model(model_id: str) -> bool:
     """Return whether a listed model may be offered for talk, as far as its name tells."""
     name = model_id.lower()
     return not name.startswith(_TUNED) and not any(word in name for word in _NO_TALK)
 
 
-def _window(option: Option, known: Known) -> int | None:
+def _window(option: ModelOption, known: KnownModels) -> int | None:
     return known.windows.get(option.model_id) or known.windows.get(option.base)
 
 
-def judged(session: Session, limit_tokens: int) -> Session:
+def switch_model(session: Session, limit_tokens: int) -> Session:
     """Return a session that another model answers from now on, its window judged anew."""
-    fill = Gauge(session.used_tokens, limit_tokens).fill
+    fill = WindowCounter(session.used_tokens, limit_tokens).fill
     return replace(
         session,
-        is_full=fill is Fill.FULL,
-        is_warned=session.is_warned and fill is not Fill.FREE,
+        is_full=fill is WindowUsage.FULL,
+        is_warned=session.is_warned and fill is not WindowUsage.FREE,
     )

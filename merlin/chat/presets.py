@@ -9,7 +9,7 @@ from merlin.core.clock import Clock, iso, utc_now
 from merlin.db.database import Database, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import PRESET
-from merlin.db.values import opened
+from merlin.db.values import decrypt
 
 
 class PresetRows:
@@ -58,7 +58,7 @@ class PresetRows:
     def _found(self, those: Any) -> list[OwnPreset]:
         found = []
         for row in self.db.rows(PRESET.select().where(those).order_by(PRESET.id)):
-            name, prompt = opened(self._cipher, row["name"]), opened(self._cipher, row["prompt"])
+            name, prompt = decrypt(self._cipher, row["name"]), decrypt(self._cipher, row["prompt"])
             if name and prompt:
                 found.append(OwnPreset(row["id"], name, prompt))
         return found

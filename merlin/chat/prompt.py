@@ -48,7 +48,7 @@ _NO_NAME = re.compile(r"[\s\"<>`\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u
 _BREAKS = ("\n\n", "\n", ". ", " ")
 
 
-def wrapped(text: str, name: str) -> str:
+def wrap_document(text: str, name: str) -> str:
     """Return a document's text as a part of a question, closed in so that nothing gets out.
 
     Neither `text` nor `name`, whatever they hold, contains the mark of the lines around them.
@@ -66,12 +66,12 @@ def wrapped(text: str, name: str) -> str:
     )
 
 
-def bodies(text: str) -> list[str]:
+def document_texts(text: str) -> list[str]:
     """Return the document texts that `wrapped` closed into `text`, in order."""
     return [found[2] for found in _WRAPPED.finditer(text)]
 
 
-def outside(text: str) -> str:
+def text_outside_documents(text: str) -> str:
     """Return what of `text` stands outside all documents: the person's own words."""
     return _WRAPPED.sub("", text)
 
@@ -83,7 +83,7 @@ def _mark(material: str) -> str:
     return next(mark for mark in marks if mark not in material)
 
 
-def pieces(text: str, limit_tokens: int) -> list[str]:
+def split_text(text: str, limit_tokens: int) -> list[str]:
     """Return the text in parts of about `limit_tokens` at most, cut between paragraphs.
 
     A paragraph that is too long itself is cut between lines, sentences, words, at last anywhere.
@@ -144,7 +144,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class ShortenLimits:
     """How many tokens a part may have, the short version of all, and how many parts are read."""
 
     part_tokens: int
@@ -153,7 +153,7 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Short:
+class ShortenedText:
     """A text in short; `parts` is how many there were, `read` how many of them are in it."""
 
     text: str
@@ -167,21 +167,23 @@ Tell = Callable[[Part], Awaitable[str]]
 Progress = Callable[[int, int], None]
 
 
-async def condense(text: str, measure: Measure, tell: Tell, progress: Progress) -> Short:
+async def shorten_text(
+    text: str, measure: ShortenLimits, tell: Tell, progress: Progress
+) -> ShortenedText:
     """Return the text so short that it fits into the measure's room.
 
     Raises ValueError when a part or the room is of no token, and whatever `tell` raises.
     """
     part_tokens, room_tokens = measure.part_tokens, measure.room_tokens
-    first = pieces(text, part_tokens)
+    first = split_text(text, part_tokens)
     taken = first[: measure.most_parts]
     short = await _told(taken, tell, progress)
     for _ in range(ROUNDS - 1):
         if fits_into(short, room_tokens):
             break
         # A short round; one that begins to count anew would only startle.
-        short = await _told(pieces(short, part_tokens), tell, lambda _done, _count: None)
-    return Short("".join(pieces(short, room_tokens)[:1]), len(first), len(taken))
+        short = await _told(split_text(short, part_tokens), tell, lambda _done, _count: None)
+    return ShortenedText("".join(split_text(short, room_tokens)[:1]), len(first), len(taken))
 
 
 def fits_into(text: str, room_tokens: int) -> bool:
@@ -213,7 +215,7 @@ async def _told(texts: Sequence[str], tell: Tell, progress: Progress) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Paper:
+class AttachedText:
     """The text of one file that a question is about."""
 
     name: str
@@ -235,12 +237,12 @@ class Prompt:
     format: str = "text"
     images: tuple[Image, ...] = ()
     model: General | None = None
-    papers: tuple[Paper, ...] = ()
+    papers: tuple[AttachedText, ...] = ()
     note: str = ""
     spent: tuple[Reply, ...] = ()
 
 
-def folded(prompt: Prompt, papers: Sequence[Paper] | None = None) -> Prompt:
+def attach_texts(prompt: Prompt, papers: Sequence[AttachedText] | None = None) -> Prompt:
     """Return the prompt with its papers (or these in their place) as a part of its text."""
-    shown = [wrapped(paper.text, paper.name) for paper in papers or prompt.papers]
+    shown = [wrap_document(paper.text, paper.name) for paper in papers or prompt.papers]
     return replace(prompt, text="\n\n".join(filter(None, [prompt.text, *shown])), papers=())

@@ -23,14 +23,14 @@ T = TypeVar("T")
 FEW = 3
 
 
-class Read(Protocol):
+class DatabaseReader(Protocol):
     """Runs a function that reads the database, beside the event loop."""
 
     async def __call__(self, work: Callable[[], T]) -> T:
         """Return what `work` returns."""
 
 
-class Standing(StrEnum):
+class CandidateKind(StrEnum):
     """What a model is for this question."""
 
     CHOSEN = "chosen"
@@ -46,13 +46,13 @@ General = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Candidate:
     """One model to ask, with what goes before the talk; `model_id` None: the provider's first.
 
     `base` is what a tuned model was made of, "" for others.
     """
 
-    standing: Standing
+    standing: CandidateKind
     provider: str
     model_id: str | None
     before: tuple[Message, ...] = ()
@@ -60,7 +60,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ModelRequest:
     """What the session asks for.
 
     `chosen` is the person's own choice of a model. `general` is each provider with its configured
@@ -75,20 +75,20 @@ class Wish:
     assistant: General | None = None
 
 
-def first_choice(shelf: ModelCatalogue, wish: Wish) -> Choice | None:
+def first_candidate(shelf: ModelCatalogue, wish: ModelRequest) -> Candidate | None:
     """Return the model that is to answer when all is well; None where only the chain is left."""
     wish = _allowed(shelf, wish)
     if wish.chosen is not None:
         return _chosen(shelf, wish, wish.chosen)
     if wish.system and wish.assistant:
-        return _plain(Standing.CHOSEN, wish.assistant, wish)
+        return _plain(CandidateKind.CHOSEN, wish.assistant, wish)
     serving = shelf.serving(wish.dataset) if not wish.system else None
-    return _tuned(shelf, Standing.SERVING, serving.model) if serving else None
+    return _tuned(shelf, CandidateKind.SERVING, serving.model) if serving else None
 
 
-async def choices(
-    shelf: ModelCatalogue, read: Read, wish: Wish, first: Choice | None
-) -> AsyncIterator[Choice]:
+async def candidates(
+    shelf: ModelCatalogue, read: DatabaseReader, wish: ModelRequest, first: Candidate | None
+) -> AsyncIterator[Candidate]:
     """Yield the models to ask, best first; the chain is read only when it is needed."""
     if first is not None:
         yield first
@@ -96,12 +96,12 @@ async def choices(
         yield choice
 
 
-async def only(choice: Choice) -> AsyncIterator[Choice]:
+async def only_candidate(choice: Candidate) -> AsyncIterator[Candidate]:
     """Yield one model, where no other could answer in its place."""
     yield choice
 
 
-def _allowed(shelf: ModelCatalogue, wish: Wish) -> Wish:
+def _allowed(shelf: ModelCatalogue, wish: ModelRequest) -> ModelRequest:
     """Return the wish without models that may not serve: nothing is chosen then."""
     chosen = None if is_revoked(shelf, wish.chosen) else wish.chosen
     assistant = None if is_revoked(shelf, wish.assistant) else wish.assistant
@@ -114,50 +114,50 @@ def is_revoked(shelf: ModelCatalogue, general: General | None) -> bool:
     return own is not None and own.state is ModelState.REVOKED
 
 
-def _chosen(shelf: ModelCatalogue, wish: Wish, chosen: General) -> Choice:
+def _chosen(shelf: ModelCatalogue, wish: ModelRequest, chosen: General) -> Candidate:
     own = shelf.model(chosen[1]) if chosen[1] and not wish.system else None
     if own is not None:
-        return _tuned(shelf, Standing.CHOSEN, own)
-    return _plain(Standing.CHOSEN, chosen, wish)
+        return _tuned(shelf, CandidateKind.CHOSEN, own)
+    return _plain(CandidateKind.CHOSEN, chosen, wish)
 
 
-def _plain(standing: Standing, general: General, wish: Wish) -> Choice:
+def _plain(standing: CandidateKind, general: General, wish: ModelRequest) -> Candidate:
     before = (Message("system", wish.system),) if wish.system else ()
-    return Choice(standing, *general, before)
+    return Candidate(standing, *general, before)
 
 
-def _chain(shelf: ModelCatalogue, wish: Wish) -> Iterator[Choice]:
+def _chain(shelf: ModelCatalogue, wish: ModelRequest) -> Iterator[Candidate]:
     wish = _allowed(shelf, wish)
     others = [general for general in wish.general if not is_revoked(shelf, general)]
     if wish.system:
         for general in others:
-            yield _plain(Standing.GENERAL, general, wish)
+            yield _plain(CandidateKind.GENERAL, general, wish)
         return
     serving = shelf.serving(wish.dataset)
     system: tuple[Message, ...] = ()
     if serving is not None:
         if wish.chosen is not None:
-            yield _tuned(shelf, Standing.SERVING, serving.model)
+            yield _tuned(shelf, CandidateKind.SERVING, serving.model)
         for model in shelf.earlier(serving.dataset):
-            yield _tuned(shelf, Standing.EARLIER, model)
+            yield _tuned(shelf, CandidateKind.EARLIER, model)
         build = shelf.build(serving.model.build_id)
         system = _system(build)
         yield from _base(shelf, serving.model, build)
-    standing = Standing.GENERAL if serving is not None else Standing.ALONE
+    standing = CandidateKind.GENERAL if serving is not None else CandidateKind.ALONE
     for provider, model_id in others:
-        yield Choice(standing, provider, model_id, system)
+        yield Candidate(standing, provider, model_id, system)
 
 
-def _tuned(shelf: ModelCatalogue, standing: Standing, model: Model) -> Choice:
+def _tuned(shelf: ModelCatalogue, standing: CandidateKind, model: Model) -> Candidate:
     build = shelf.build(model.build_id)
-    return Choice(standing, model.provider, model.model_id, _system(build), _base_of(build))
+    return Candidate(standing, model.provider, model.model_id, _system(build), _base_of(build))
 
 
-def _base(shelf: ModelCatalogue, model: Model, build: Build) -> Iterator[Choice]:
+def _base(shelf: ModelCatalogue, model: Model, build: Build) -> Iterator[Candidate]:
     base = _base_of(build)
     if base and not is_revoked(shelf, (model.provider, base)):
         before = (*_system(build), *shelf.few(build.build_id, FEW))
-        yield Choice(Standing.BASE, model.provider, base, before, base)
+        yield Candidate(CandidateKind.BASE, model.provider, base, before, base)
 
 
 def _base_of(build: Build) -> str:

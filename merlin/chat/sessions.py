@@ -18,10 +18,10 @@ from typing import Any
 from peewee import Case, fn
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
-from merlin.db.database import Database, Prepared, Row, Slot, slots, transaction
+from merlin.db.database import Database, Parameter, Prepared, Row, parameters, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import SESSION, TURN
-from merlin.db.values import opened
+from merlin.db.values import decrypt
 
 TITLE_LENGTH = 48
 
@@ -56,7 +56,7 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ChatPlace:
     """Where sessions live: a chat and its topic (0 for none), and who writes there."""
 
     chat_id: int
@@ -78,7 +78,7 @@ SUMMARY = "summary"
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class Exchange:
     """One question with its answer, "" where none came; who answered, and what it cost."""
 
     at: datetime
@@ -93,8 +93,8 @@ class Passage:
     currency: str = ""
 
 
-def markdown(
-    session: Session, passages: Sequence[Passage], asker: str, when: Callable[[datetime], str]
+def session_as_markdown(
+    session: Session, passages: Sequence[Exchange], asker: str, when: Callable[[datetime], str]
 ) -> str:
     """Return the session as Markdown; `asker` is what the person is called in it."""
     said = [f"# {session.title}"]
@@ -107,7 +107,7 @@ def markdown(
     return "\n\n".join(said) + "\n"
 
 
-def as_json(session: Session, passages: Sequence[Passage]) -> str:
+def session_as_json(session: Session, passages: Sequence[Exchange]) -> str:
     """Return the session as JSON, times as ISO 8601 in UTC, costs in millionths."""
     told = {
         "title": session.title,
@@ -120,7 +120,7 @@ def as_json(session: Session, passages: Sequence[Passage]) -> str:
     return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
 
 
-def _turn(passage: Passage) -> dict[str, object]:
+def _turn(passage: Exchange) -> dict[str, object]:
     return {
         "asked_at": iso(passage.at),
         "format": passage.format,
@@ -136,19 +136,19 @@ def _turn(passage: Passage) -> dict[str, object]:
 
 
 _AT = (
-    (SESSION.bot_id == Slot("bot"))
-    & (SESSION.chat_id == Slot("chat_id"))
-    & (SESSION.thread_id == Slot("thread_id"))
+    (SESSION.bot_id == Parameter("bot"))
+    & (SESSION.chat_id == Parameter("chat_id"))
+    & (SESSION.thread_id == Parameter("thread_id"))
 )
 _OPEN = Prepared(SESSION.select().where(_AT & (SESSION.is_open == 1)).limit(1))
-_FIND = Prepared(SESSION.select().where(_AT & (SESSION.id == Slot("id"))).limit(1))
+_FIND = Prepared(SESSION.select().where(_AT & (SESSION.id == Parameter("id"))).limit(1))
 _USED = Prepared(
     SESSION.update(
         {
-            **slots("used_tokens is_warned is_full touched_at"),
-            "title": Case(None, [(SESSION.title == "", Slot("title"))], SESSION.title),
+            **parameters("used_tokens is_warned is_full touched_at"),
+            "title": Case(None, [(SESSION.title == "", Parameter("title"))], SESSION.title),
         }
-    ).where((SESSION.bot_id == Slot("bot")) & (SESSION.id == Slot("id")))
+    ).where((SESSION.bot_id == Parameter("bot")) & (SESSION.id == Parameter("id")))
 )
 
 
@@ -164,13 +164,13 @@ class Sessions:
         self._bot_id = bot_id
         self._clock = clock
 
-    def opened(self, place: Place) -> Session | None:
+    def opened(self, place: ChatPlace) -> Session | None:
         """Return the place's open session, None where there was none yet; writes nothing."""
         found = self.db.row(_OPEN(**self._there(place)))
         return None if found is None else self._session(found)
 
     @transaction
-    def open(self, place: Place) -> Session:
+    def open(self, place: ChatPlace) -> Session:
         """Return the place's open session; a first one is made."""
         found = self.opened(place)
         if found is not None:
@@ -178,7 +178,7 @@ class Sessions:
         return self._add(Session(0, place.chat_id, place.user_id, thread_id=place.thread_id))
 
     @transaction
-    def renew(self, place: Place) -> Session:
+    def renew(self, place: ChatPlace) -> Session:
         """Close the place's session, keep it, and return a new one of the same choices."""
         old = self.open(place)
         self._close(place)
@@ -192,7 +192,7 @@ class Sessions:
         choices = self._choices(session)
         row = self.db.row(SESSION.select().where(these)) or {}
         for name in _SEALED & row.keys():
-            if not choices[name] and opened(self._cipher, row[name]) is None:
+            if not choices[name] and decrypt(self._cipher, row[name]) is None:
                 choices[name] = row[name]
         self.db.change(SESSION.update(choices).where(these))
 
@@ -219,24 +219,24 @@ class Sessions:
             named = SESSION.update({"title": self._cipher.seal(title)})
             self.db.change(named.where(this & (SESSION.title == "")))
 
-    def of(self, place: Place, offset: int = 0, limit: int = 10) -> list[Session]:
+    def of(self, place: ChatPlace, offset: int = 0, limit: int = 10) -> list[Session]:
         """Return the place's sessions that were ever used, the newest used first."""
         newest = SESSION.select().where(self._used(place))
         newest = newest.order_by(SESSION.touched_at.desc(), SESSION.id.desc())
         rows = self.db.rows(newest.limit(limit).offset(offset))
         return [self._session(row) for row in rows]
 
-    def count(self, place: Place) -> int:
+    def count(self, place: ChatPlace) -> int:
         """Return how many there are."""
         return int(self.db.value(SESSION.select(fn.COUNT(SESSION.id)).where(self._used(place))))
 
-    def find(self, place: Place, session_id: int) -> Session | None:
+    def find(self, place: ChatPlace, session_id: int) -> Session | None:
         """Return this one of the place's sessions, None where it is not theirs."""
         row = self.db.row(_FIND(**self._there(place), id=session_id))
         return None if row is None else self._session(row)
 
     @transaction
-    def switch(self, place: Place, session_id: int) -> Session | None:
+    def switch(self, place: ChatPlace, session_id: int) -> Session | None:
         """Open this session instead of the one that is open; None where it is not theirs."""
         found = self.find(place, session_id)
         if found is None:
@@ -246,7 +246,7 @@ class Sessions:
         return replace(found, is_open=True)
 
     @transaction
-    def delete(self, place: Place, session_id: int) -> bool:
+    def delete(self, place: ChatPlace, session_id: int) -> bool:
         """Delete a session with its turns; False where it is not theirs."""
         if self.find(place, session_id) is None:
             return False
@@ -280,20 +280,20 @@ class Sessions:
             "is_full": int(session.is_full),
         }
 
-    def _close(self, place: Place) -> None:
+    def _close(self, place: ChatPlace) -> None:
         self.db.change(SESSION.update({"is_open": 0}).where(self._at(place)))
 
-    def _there(self, place: Place) -> Row:
+    def _there(self, place: ChatPlace) -> Row:
         return {"bot": self._bot_id, "chat_id": place.chat_id, "thread_id": place.thread_id}
 
-    def _at(self, place: Place) -> Any:
+    def _at(self, place: ChatPlace) -> Any:
         chat = (SESSION.bot_id == self._bot_id) & (SESSION.chat_id == place.chat_id)
         return chat & (SESSION.thread_id == place.thread_id)
 
-    def _this(self, place: Place, session_id: int) -> Any:
+    def _this(self, place: ChatPlace, session_id: int) -> Any:
         return self._at(place) & (SESSION.id == session_id)
 
-    def _used(self, place: Place) -> Any:
+    def _used(self, place: ChatPlace) -> Any:
         return self._at(place) & (SESSION.touched_at != "")
 
     def _sealed(self, text: str) -> str:
@@ -308,10 +308,10 @@ class Sessions:
             provider=row["provider"],
             model_id=row["model_id"],
             thread_id=row["thread_id"],
-            title=opened(self._cipher, row["title"]) or "",
+            title=decrypt(self._cipher, row["title"]) or "",
             preset=row["preset"],
-            system=opened(self._cipher, row["system"]) or "",
-            summary=opened(self._cipher, row["summary"]) or "",
+            system=decrypt(self._cipher, row["system"]) or "",
+            summary=decrypt(self._cipher, row["summary"]) or "",
             used_tokens=row["used_tokens"],
             is_warned=bool(row["is_warned"]),
             is_full=bool(row["is_full"]),

@@ -45,7 +45,7 @@ _AROUND = " \t\u00a0«»\"'“”„()[]*_`#>•–—-"
 _OWN = frozenset({"merlin"})
 
 
-class Flaw(StrEnum):
+class SummaryFault(StrEnum):
     """Why a summary is not believed."""
 
     EMPTY = "empty"
@@ -55,30 +55,30 @@ class Flaw(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class SummaryProblem:
     """A flaw, and the word that shows it, "" for none."""
 
-    flaw: Flaw
+    flaw: SummaryFault
     word: str = ""
 
 
-def doubt_of(summary: str, said: str) -> Doubt | None:
+def check_summary(summary: str, said: str) -> SummaryProblem | None:
     """Return why `summary` of what was `said` is not to be believed, None for nothing found."""
     if not summary.strip():
-        return Doubt(Flaw.EMPTY)
-    if len(summary) > most_characters(said):
-        return Doubt(Flaw.LONG)
+        return SummaryProblem(SummaryFault.EMPTY)
+    if len(summary) > summary_limit(said):
+        return SummaryProblem(SummaryFault.LONG)
     known = _said_numbers(said)
     number = next((each for each in _numbers(summary) if each not in known), None)
     if number is not None:
-        return Doubt(Flaw.NUMBER, number)
+        return SummaryProblem(SummaryFault.NUMBER, number)
     low = said.casefold()
     lead = _lead(low)
     name = next((each for each in _names(summary) if not _is_said(each, low, lead)), None)
-    return Doubt(Flaw.NAME, name) if name is not None else None
+    return SummaryProblem(SummaryFault.NAME, name) if name is not None else None
 
 
-def most_characters(said: str) -> int:
+def summary_limit(said: str) -> int:
     """Return how long a summary may be."""
     return max(len(said) // SHARE, SHORT_CHARACTERS)
 
@@ -117,7 +117,9 @@ def _lead(said: str) -> int:
     return len(_LATIN.findall(said)) - len(_CYRILLIC.findall(said))
 
 
-def parts(talk: Sequence[Message], room_tokens: int, labels: tuple[str, str]) -> list[str]:
+def split_conversation(
+    talk: Sequence[Message], room_tokens: int, labels: tuple[str, str]
+) -> list[str]:
     """Return the talk as texts that take `room_tokens` at most, oldest first.
 
     `labels` stand before what the person said and before what was answered.
@@ -149,7 +151,7 @@ Ask = Callable[[Message], Awaitable[Reply]]
 
 
 @dataclass(slots=True)
-class Summing:
+class Summarizer:
     """One talk that is being summed up, in one language; `replies` are all that models said."""
 
     ask: Ask
@@ -162,7 +164,7 @@ class Summing:
         `earlier` is the summary that the talk began with; a model takes `room_tokens` at once.
         """
         labels = (text(self.language, "sum-asked"), text(self.language, "sum-answered"))
-        pieces = parts(talk, room_tokens, labels)
+        pieces = split_conversation(talk, room_tokens, labels)
         if len(pieces) > MOST_PARTS:
             log.warning("a talk is too long to be summed up", parts=len(pieces))
             return ""
@@ -180,13 +182,13 @@ class Summing:
             self.replies.append(reply)
             if reply.ending not in {Ending.WHOLE, Ending.EMPTY}:
                 break
-            doubt = doubt_of(reply.text, said)
+            doubt = check_summary(reply.text, said)
             if doubt is None:
                 return reply.text
             log.info("a summary is not believed", flaw=doubt.flaw.value)
             hint = self._hint(doubt, said)
         return ""
 
-    def _hint(self, doubt: Doubt, said: str) -> str:
-        most = str(most_characters(said))
+    def _hint(self, doubt: SummaryProblem, said: str) -> str:
+        most = str(summary_limit(said))
         return text(self.language, f"sum-again-{doubt.flaw.value}", word=doubt.word, most=most)

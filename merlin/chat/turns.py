@@ -28,18 +28,18 @@ from typing import Any
 from peewee import fn
 
 from merlin.app.inbox import UpdateState
-from merlin.chat.sessions import SUMMARY, Passage, Place
+from merlin.chat.sessions import SUMMARY, ChatPlace, Exchange
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost
-from merlin.db.database import Database, Prepared, Row, Slot, slots, transaction
+from merlin.db.database import Database, Parameter, Prepared, Row, parameters, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import SESSION, TURN
-from merlin.db.values import opened
+from merlin.db.values import decrypt
 
 
 @dataclass(frozen=True, slots=True)
-class Newest:
+class LastTurn:
     """A session's newest answered turn; `is_counted`: the provider told its tokens."""
 
     turn_id: int
@@ -55,7 +55,7 @@ class TurnState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class StoredAnswer:
     """What is to be shown and kept of a turn.
 
     `answer` is the model's own text, "" when none came; `note` is what Merlin says under it or
@@ -100,15 +100,15 @@ class Turn:
     turn_id: int
     question: Question
     placeholder_id: int | None = None
-    written: Written | None = None
+    written: StoredAnswer | None = None
 
 
-def named(question: str, name: str) -> str:
+def with_author(question: str, name: str) -> str:
     """Return a question with who asks it before it, as the model is to see it."""
     return f"{name}: {question}" if name else question
 
 
-class ToldTurns:
+class AnsweredTurns:
     """Turns whose whole answer stands in the chat."""
 
     def __init__(self, db: Database) -> None:
@@ -121,7 +121,7 @@ class ToldTurns:
         return None if found is None else str(found)
 
 
-class TurnViews:
+class TurnHistory:
     """The turns of one bot, looked at."""
 
     def __init__(self, db: Database, cipher: Cipher, bot_id: int) -> None:
@@ -142,15 +142,15 @@ class TurnViews:
         answered = self._answered(session_id)
         return int(self.db.value(TURN.select(fn.COUNT(TURN.id)).where(answered)))
 
-    def newest(self, session_id: int) -> Newest | None:
+    def newest(self, session_id: int) -> LastTurn | None:
         """Return a session's newest answered turn, None where there is none."""
         newest = TURN.select().where(self._answered(session_id)).order_by(TURN.id.desc())
         row = self.db.row(newest.limit(1))
         if row is None:
             return None
-        return Newest(row["id"], is_counted=row["input_tokens"] + row["output_tokens"] > 0)
+        return LastTurn(row["id"], is_counted=row["input_tokens"] + row["output_tokens"] > 0)
 
-    def passages(self, session_id: int) -> list[Passage]:
+    def passages(self, session_id: int) -> list[Exchange]:
         """Return every turn of a session that counts, oldest first."""
         counts = (TURN.is_replaced == 0) & (TURN.format != SUMMARY)
         these = self._mine() & (TURN.session_id == session_id) & counts
@@ -174,11 +174,11 @@ class TurnViews:
         counts = (TURN.answer != "") & (TURN.is_replaced == 0)
         return self._mine() & (TURN.session_id == session_id) & counts
 
-    def _passage(self, row: Row) -> Passage:
-        return Passage(
+    def _passage(self, row: Row) -> Exchange:
+        return Exchange(
             at=from_iso(row["asked_at"]),
-            question=opened(self._cipher, row["question"]) or "",
-            answer=opened(self._cipher, row["answer"]) or "",
+            question=decrypt(self._cipher, row["question"]) or "",
+            answer=decrypt(self._cipher, row["answer"]) or "",
             format=row["format"],
             provider=row["provider"],
             model_id=row["model_id"],
@@ -191,28 +191,30 @@ class TurnViews:
 
 # Telegram numbers no message so.
 NO_MESSAGE = -1
-_OF = (TURN.bot_id == Slot("bot")) & (TURN.update_id == Slot("update_id"))
+_OF = (TURN.bot_id == Parameter("bot")) & (TURN.update_id == Parameter("update_id"))
 _FIND = Prepared(TURN.select().where(_OF).limit(1))
 _NEW = Prepared(
     TURN.insert(
-        slots(
+        parameters(
             "bot_id update_id session_id user_id question_id format state question answer note"
             " ending offer standing placeholder_id provider model_id input_tokens output_tokens"
             " cost_micro currency is_replaced asked_at written_at asker"
         )
     )
 )
-_AGAIN = Prepared(TURN.update(slots("placeholder_id question format")).where(TURN.id == Slot("id")))
+_AGAIN = Prepared(
+    TURN.update(parameters("placeholder_id question format")).where(TURN.id == Parameter("id"))
+)
 _REPLACE = Prepared(
     TURN.update({"is_replaced": 1}).where(
-        (TURN.session_id == Slot("session_id"))
-        & (TURN.bot_id == Slot("bot"))
-        & (TURN.question_id == Slot("question_id"))
+        (TURN.session_id == Parameter("session_id"))
+        & (TURN.bot_id == Parameter("bot"))
+        & (TURN.question_id == Parameter("question_id"))
     )
 )
 _WRITE = Prepared(
     TURN.update(
-        slots(
+        parameters(
             "state answer note ending provider model_id input_tokens output_tokens standing"
             " cost_micro currency offer written_at"
         )
@@ -221,10 +223,12 @@ _WRITE = Prepared(
 _TOLD = Prepared(TURN.update({"state": TurnState.TOLD.value}).where(_OF))
 _HISTORY = Prepared(
     TURN.select(TURN.question, TURN.answer, TURN.user_id, TURN.asker)
-    .where((TURN.session_id == Slot("session_id")) & (TURN.answer != "") & (TURN.is_replaced == 0))
-    .where(TURN.question_id != Slot("without"))
+    .where(
+        (TURN.session_id == Parameter("session_id")) & (TURN.answer != "") & (TURN.is_replaced == 0)
+    )
+    .where(TURN.question_id != Parameter("without"))
     .order_by(TURN.id.desc())
-    .limit(Slot("limit"))
+    .limit(Parameter("limit"))
 )
 
 
@@ -248,7 +252,7 @@ class Turns:
         row = self.db.row(TURN.select().where(mine))
         return None if row is None else self._turn(row)
 
-    def of_message(self, place: Place, message_id: int) -> Turn | None:
+    def of_message(self, place: ChatPlace, message_id: int) -> Turn | None:
         """Return the newest turn of a person's message in a chat."""
         here = (SESSION.bot_id == self._bot_id) & (SESSION.chat_id == place.chat_id)
         # A group's session has many people, so it is the turn that tells whose message it was.
@@ -311,7 +315,7 @@ class Turns:
         }
 
     @transaction
-    def write(self, update_id: int, written: Written) -> None:
+    def write(self, update_id: int, written: StoredAnswer) -> None:
         """Store the whole answer; the first one stays."""
         change = {
             "state": TurnState.WRITTEN.value,
@@ -347,7 +351,7 @@ class Turns:
             question, answer = self._opened(row["question"]), self._opened(row["answer"])
             if question is not None and answer is not None:
                 name = self._opened(row["asker"]) if is_shared and row["asker"] else ""
-                question = named(question, name or "")
+                question = with_author(question, name or "")
                 messages += [Message("user", question), Message("assistant", answer)]
         return messages
 
@@ -360,7 +364,7 @@ class Turns:
         return self._cipher.seal(text) if text else ""
 
     def _opened(self, sealed: str) -> str | None:
-        return opened(self._cipher, sealed)
+        return decrypt(self._cipher, sealed)
 
     def _turn(self, row: Row) -> Turn:
         return Turn(
@@ -378,11 +382,11 @@ class Turns:
             written=None if row["state"] == TurnState.ASKED else self._written(row),
         )
 
-    def _written(self, row: Row) -> Written | None:
+    def _written(self, row: Row) -> StoredAnswer | None:
         answer, note = self._opened(row["answer"]), self._opened(row["note"])
         if answer is None or note is None:
             return None
-        return Written(
+        return StoredAnswer(
             answer=answer,
             note=note,
             ending=UpdateState(row["ending"]),

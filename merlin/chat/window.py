@@ -26,7 +26,7 @@ _FRAME_TOKENS = 4
 _NUMBER = re.compile(r"\b(\d{3,8})\s+tokens")
 
 
-class Fill(StrEnum):
+class WindowUsage(StrEnum):
     """How full a window is, for what is to be told."""
 
     FREE = "free"
@@ -35,7 +35,7 @@ class Fill(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Gauge:
+class WindowCounter:
     """How many tokens of a window are used."""
 
     used: int
@@ -47,29 +47,29 @@ class Gauge:
         return self.used / self.limit if self.limit else 1.0
 
     @property
-    def fill(self) -> Fill:
+    def fill(self) -> WindowUsage:
         """Return what the share means."""
         if self.share >= FULL_SHARE:
-            return Fill.FULL
-        return Fill.NEAR if self.share >= WARN_SHARE else Fill.FREE
+            return WindowUsage.FULL
+        return WindowUsage.NEAR if self.share >= WARN_SHARE else WindowUsage.FREE
 
 
-def estimate(message: Message) -> int:
+def estimate_tokens(message: Message) -> int:
     """Return about how many tokens a message costs, rather too many than too few."""
     return _FRAME_TOKENS + len(message.content.encode()) // _BYTES_PER_TOKEN
 
 
-def size(messages: Iterable[Message]) -> int:
+def count_window_tokens(messages: Iterable[Message]) -> int:
     """Return about how many tokens these messages cost together."""
-    return sum(map(estimate, messages))
+    return sum(map(estimate_tokens, messages))
 
 
-def fits(messages: Iterable[Message], limit_tokens: int) -> bool:
+def fits_window(messages: Iterable[Message], limit_tokens: int) -> bool:
     """Return whether these messages leave room for an answer."""
-    return size(messages) <= limit_tokens * FULL_SHARE
+    return count_window_tokens(messages) <= limit_tokens * FULL_SHARE
 
 
-def limit_of(
+def window_limit(
     said: int | None, known: Mapping[str, int], names: Sequence[str], cap: int | None = None
 ) -> int:
     """Return the limit: what the provider `said`, else what is `known` by one of the names.
@@ -80,10 +80,10 @@ def limit_of(
     return min(found, cap) if cap else found
 
 
-def told_limit(reason: str, sent: Sequence[Message]) -> int:
+def limit_from_refusal(reason: str, sent: Sequence[Message]) -> int:
     """Return the limit that a provider's refusal of a long talk tells, else less than was sent.
 
     Source: openai/openai-openapi, context_length_exceeded: "maximum context length is N tokens".
     """
     found = _NUMBER.search(reason)
-    return int(found.group(1)) if found else max(1, size(sent) * 3 // 4)
+    return int(found.group(1)) if found else max(1, count_window_tokens(sent) * 3 // 4)

@@ -27,7 +27,7 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.i18n import language_of, text
 from merlin.core.log import redact
-from merlin.core.log import setup as set_up_log
+from merlin.core.log import set_up_logging as set_up_log
 
 BUG, INTERRUPTED = 3, 130
 # Room may be made meanwhile; what else is wrong with a place stays wrong until somebody mends it.

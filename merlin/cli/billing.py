@@ -22,7 +22,16 @@ from merlin.billing.refunds import RefundState
 from merlin.billing.report import COLUMNS, Sum, lines, sums, written
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import Since, Until, as_json, ends_of, pairs, say, table, word
+from merlin.cli.output import (
+    Since,
+    Until,
+    day_bounds,
+    print_json,
+    print_message,
+    print_pairs,
+    print_table,
+    translate_word,
+)
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 
@@ -55,14 +64,14 @@ def report(
 
     settings = configuration(config)
     zone = zone_of(settings.timezone)
-    first, last = ends_of(settings, since, until)
+    first, last = day_bounds(settings, since, until)
     with watched(settings) as sales:
         found = sums(sales.books.ledger.between(first, last), zone)
     if json:
-        as_json({"since": first, "until": last, "sums": [_sum(each) for each in found]})
+        print_json({"since": first, "until": last, "sums": [_sum(each) for each in found]})
         return
     names = ("month", "till", "plan", "payments", "paid", "refunds", "returned", "net", "test")
-    table([f"billing-col-{name}" for name in names], [_sum_row(each) for each in found])
+    print_table([f"billing-col-{name}" for name in names], [_sum_row(each) for each in found])
 
 
 def _sum(each: Sum) -> dict[str, Any]:
@@ -83,9 +92,15 @@ def _sum(each: Sum) -> dict[str, Any]:
 def _sum_row(each: Sum) -> list[object]:
     told, code = _sum(each), each.currency.value
     money = {name: f"{told[name]} {code}" for name in ("paid", "returned", "net")}
-    till = word("till", each.till.value)
+    till = translate_word("till", each.till.value)
     counts = [told["payments"], money["paid"], told["refunds"], money["returned"], money["net"]]
-    return [each.month, till, each.plan, *counts, word("billing", "test") if each.is_test else ""]
+    return [
+        each.month,
+        till,
+        each.plan,
+        *counts,
+        translate_word("billing", "test") if each.is_test else "",
+    ]
 
 
 def orders(
@@ -105,15 +120,15 @@ def orders(
         found = [each for each in found if each.state is state]
     shown = [order_shown(each) for each in found]
     if json:
-        as_json({"orders": shown})
+        print_json({"orders": shown})
         return
     names = ("order", "created", "user", "plan", "till", "amount", "state")
-    table([f"billing-col-{name}" for name in names], [_order(each) for each in shown])
+    print_table([f"billing-col-{name}" for name in names], [_order(each) for each in shown])
 
 
 def _order(told: dict[str, Any]) -> list[object]:
     amount = f"{told['amount']} {told['currency']}"
-    till, state = word("till", told["till"]), word("purchase", told["state"])
+    till, state = translate_word("till", told["till"]), translate_word("purchase", told["state"])
     return [told["order"], told["created_at"], told["user"], told["plan"], till, amount, state]
 
 
@@ -136,14 +151,14 @@ def export(
     shop = settings.selling.yookassa
     vat_code = shop.receipt.vat_code if shop and shop.receipt else None
     with watched(settings) as sales:
-        rows = sales.books.ledger.between(*ends_of(settings, since, until))
+        rows = sales.books.ledger.between(*day_bounds(settings, since, until))
     told = [*lines(rows, zone_of(settings.timezone), vat_code)]
     page = io.StringIO()
     writer = csv.DictWriter(page, COLUMNS, delimiter=";" if excel else ",")
     writer.writeheader()
     writer.writerows(told)
     _write(csv_, (_BOM if excel else "") + page.getvalue())
-    say("billing-exported", count=len(told))
+    print_message("billing-exported", count=len(told))
 
 
 def _write(place: str, page: str) -> None:
@@ -173,7 +188,7 @@ def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> No
         told["ledger"] = [entry_shown(each) for each in sales.books.ledger.entries(order)]
         told["refunds"] = [refund_shown(each) for each in sales.books.refunds.of(order)]
     if json:
-        as_json(told)
+        print_json(told)
         return
     _tell_order(told)
 
@@ -183,15 +198,15 @@ def _tell_order(told: dict[str, Any]) -> None:
         "order": told["order"],
         "user": told["user"],
         "plan": told["plan"],
-        "till": word("till", told["till"]),
+        "till": translate_word("till", told["till"]),
         "amount": f"{told['amount']} {told['currency']}",
-        "state": word("purchase", told["state"]),
+        "state": translate_word("purchase", told["state"]),
         "created": told["created_at"],
         "till-id": told["till_id"],
         "promo": told["promo"],
         "reason": told["reason"],
     }
-    pairs({f"billing-col-{name}": value for name, value in shown.items()})
+    print_pairs({f"billing-col-{name}": value for name, value in shown.items()})
     _table("row kind amount at till-id by", [_entry(each) for each in told["ledger"]])
     if told["refunds"]:
         rows = [_refund(each) for each in told["refunds"]]
@@ -199,16 +214,19 @@ def _tell_order(told: dict[str, Any]) -> None:
 
 
 def _table(names: str, rows: list[list[object]]) -> None:
-    table([f"billing-col-{name}" for name in names.split()], rows)
+    print_table([f"billing-col-{name}" for name in names.split()], rows)
 
 
 def _entry(each: dict[str, Any]) -> list[object]:
-    kind, amount = word("entry", each["kind"]), f"{each['amount']} {each['currency']}"
+    kind, amount = translate_word("entry", each["kind"]), f"{each['amount']} {each['currency']}"
     return [each["row"], kind, amount, each["at"], each["till_id"], each["by"]]
 
 
 def _refund(each: dict[str, Any]) -> list[object]:
-    state, amount = word("refund-state", each["state"]), f"{each['amount']} {each['currency']}"
+    state, amount = (
+        translate_word("refund-state", each["state"]),
+        f"{each['amount']} {each['currency']}",
+    )
     rest = [each[name] for name in ("at", "by", "reason", "trouble")]
     return [each["refund"][:8], amount, state, *rest]
 
@@ -234,14 +252,16 @@ def refund(
         raise Refused("no reason", "billing-refund-reason")
     with changed(configuration(config)) as sales:
         made = _wanted(sales, (order, grant), amount, reason, is_sure=yes)
-        say("billing-refund-wanted", amount=made.amount.decimal, currency=made.amount.currency)
+        print_message(
+            "billing-refund-wanted", amount=made.amount.decimal, currency=made.amount.currency
+        )
         now = made if no_wait else outcome(sales, made, WAIT_S)
     if json:
-        as_json(refund_shown(now))
+        print_json(refund_shown(now))
     if now.state is RefundState.REFUSED:
         raise Refused(now.trouble, "billing-refund-refused", trouble=now.trouble)
     is_done = now.state is RefundState.DONE
-    say("billing-refund-sent" if is_done else "billing-refund-waits", order=order)
+    print_message("billing-refund-sent" if is_done else "billing-refund-waits", order=order)
 
 
 def _wanted(
@@ -312,9 +332,9 @@ def add(
         sales.db.transact(lambda: sales.books.promos.add(promo))
         made = next(each for each in sales.books.promos.all() if each.promo.plan == plan)
     if json:
-        as_json(_shown(made))
+        print_json(_shown(made))
         return
-    say("promo-did-add", code=made.promo.code, plan=plan)
+    print_message("promo-did-add", code=made.promo.code, plan=plan)
 
 
 def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
@@ -324,10 +344,10 @@ def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     with watched(configuration(config)) as sales:
         codes = [_shown(each) for each in sales.books.promos.all()]
     if json:
-        as_json({"promos": codes})
+        print_json({"promos": codes})
         return
     names = ("code", "plan", "gives", "uses", "until", "promo-state")
-    table([f"billing-col-{name}" for name in names], [_code_row(each) for each in codes])
+    print_table([f"billing-col-{name}" for name in names], [_code_row(each) for each in codes])
 
 
 def stop(code: Code, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
@@ -338,9 +358,9 @@ def stop(code: Code, config: ConfigPath = DEFAULT, json: AsJson = False) -> None
     with changed(configuration(config)) as sales:
         sales.db.transact(lambda: sales.books.promos.stop(code, operator()))
     if json:
-        as_json({"code": code.strip().upper(), "stopped": True})
+        print_json({"code": code.strip().upper(), "stopped": True})
         return
-    say("promo-did-stop", code=code.strip().upper())
+    print_message("promo-did-stop", code=code.strip().upper())
 
 
 def _shown(each: Listed) -> dict[str, Any]:
@@ -361,10 +381,12 @@ def _shown(each: Listed) -> dict[str, Any]:
 
 def _code_row(told: dict[str, Any]) -> list[object]:
     gives = (
-        f"−{told['percent']} %" if told["percent"] else f"{told['days']} {word('billing', 'days')}"
+        f"−{told['percent']} %"
+        if told["percent"]
+        else f"{told['days']} {translate_word('billing', 'days')}"
     )
     most = "∞" if told["most_uses"] is None else told["most_uses"]
-    state = word("billing", "stopped") if told["stopped"] else ""
+    state = translate_word("billing", "stopped") if told["stopped"] else ""
     return [told["code"], told["plan"], gives, f"{told['uses']} / {most}", told["ends_at"], state]
 
 
@@ -379,11 +401,11 @@ def reconcile(
     from merlin.wiring.selling import watched
 
     settings = configuration(config)
-    first, last = ends_of(settings, since, until)
+    first, last = day_bounds(settings, since, until)
     with watched(settings) as sales:
         came = compared(sales, first, last)
     if json:
-        as_json({"since": first, "until": last, **_compared(came)})
+        print_json({"since": first, "until": last, **_compared(came)})
     else:
         _tell_reconciled(came)
     if not came.is_clean:
@@ -412,7 +434,7 @@ def _compared(came: Reconciled) -> dict[str, Any]:
 def _tell_reconciled(came: Reconciled) -> None:
     rows: list[Sequence[object]] = [
         [
-            word("differs", each.difference.value),
+            translate_word("differs", each.difference.value),
             each.outside_id,
             each.purchase_id,
             each.ours and each.ours.decimal,
@@ -421,19 +443,19 @@ def _tell_reconciled(came: Reconciled) -> None:
         for each in came.found
     ]
     rows += [
-        [word("differs-stars", str(each.get("kind"))), each.get("charge"), "", "", ""]
+        [translate_word("differs-stars", str(each.get("kind"))), each.get("charge"), "", "", ""]
         for each in (came.stars or {}).get("differences", ())
     ]
-    rows += [[word("differs", "ledger"), "", "", fault, ""] for fault in came.wrong]
+    rows += [[translate_word("differs", "ledger"), "", "", fault, ""] for fault in came.wrong]
     if rows:
         names = ("differs", "till-id", "order", "ledger", "theirs")
-        table([f"billing-col-{name}" for name in names], rows)
+        print_table([f"billing-col-{name}" for name in names], rows)
     if came.payments is None:
-        say("billing-no-shop")
+        print_message("billing-no-shop")
     else:
-        say("billing-compared", payments=came.payments, found=len(came.found))
+        print_message("billing-compared", payments=came.payments, found=len(came.found))
     if came.stars is None:
-        say("billing-stars-never")
+        print_message("billing-stars-never")
     else:
         at, count = str(came.stars.get("at", "")), len(came.stars.get("differences", ()))
-        say("billing-stars-compared", at=at, found=count)
+        print_message("billing-stars-compared", at=at, found=count)

@@ -10,8 +10,23 @@ import typer
 
 from merlin.cli import language
 from merlin.cli.jobs import Dataset
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, ask_daemon, configuration, tell
-from merlin.cli.output import as_json, cell, pairs, table, when, word
+from merlin.cli.options import (
+    DEFAULT,
+    AsJson,
+    ConfigPath,
+    NoWait,
+    ask_daemon,
+    configuration,
+    print_result,
+)
+from merlin.cli.output import (
+    format_cell,
+    format_local_time,
+    print_json,
+    print_pairs,
+    print_table,
+    translate_word,
+)
 from merlin.core.i18n import text
 from merlin.db.requests import RequestKind
 
@@ -35,8 +50,8 @@ def build(
     asked = {"dataset": dataset, "commit": commit}
     result = ask_daemon(config, RequestKind.BUILD, asked, is_waiting=not no_wait)
     if not json:
-        result = {**result, "verdict": word("word", str(result["verdict"]))}
-    tell(result, "did-build", json=json)
+        result = {**result, "verdict": translate_word("word", str(result["verdict"]))}
+    print_result(result, "did-build", json=json)
 
 
 def builds(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
@@ -46,7 +61,7 @@ def builds(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson =
     with reports(configuration(config), dataset) as rows:
         found = rows.builds(dataset)
     if json:
-        as_json(found)
+        print_json(found)
         return
     lines = [
         [
@@ -54,13 +69,13 @@ def builds(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson =
             each["train"],
             each["test"],
             each["train_tokens"],
-            when(each["created_at"]),
+            format_local_time(each["created_at"]),
             each["digest"][:10],
         ]
         for each in found
     ]
     names = ("build", "train", "test", "tokens", "created-at", "digest")
-    table([f"col-{name}" for name in names], lines)
+    print_table([f"col-{name}" for name in names], lines)
 
 
 def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
@@ -70,16 +85,16 @@ def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -
     with reports(configuration(config)) as rows:
         told = rows.build(version)
     if json:
-        as_json(told)
+        print_json(told)
         return
     names = ("build", "train", "test", "train_tokens", "test_tokens", "created_at", "digest")
-    told["created_at"] = when(told["created_at"])
-    pairs({f"col-{name.replace('_', '-')}": told[name] for name in (*names, "system")})
+    told["created_at"] = format_local_time(told["created_at"])
+    print_pairs({f"col-{name.replace('_', '-')}": told[name] for name in (*names, "system")})
     lines = [
         [each["id"], each["split"], each["tokens"], told["authors"].get(each["id"])]
         for each in told["manifest"]["examples"]
     ]
-    table(["col-example", "col-split", "col-tokens", "col-author"], lines)
+    print_table(["col-example", "col-split", "col-tokens", "col-author"], lines)
 
 
 def diff(old: Version, new: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
@@ -90,7 +105,7 @@ def diff(old: Version, new: Version, config: ConfigPath = DEFAULT, json: AsJson 
     with reports(configuration(config)) as rows:
         told = asdict(difference(rows.build(old)["manifest"], rows.build(new)["manifest"]))
     if json:
-        as_json(told)
+        print_json(told)
         return
     for kind, mark in (("added", "+"), ("removed", "-"), ("changed", "~"), ("moved", "=")):
         sys.stdout.writelines(f"{mark} {example_id}\n" for example_id in told[kind])
@@ -108,7 +123,7 @@ def log(
     with reports(configuration(config), dataset) as rows:
         verdicts = rows.log(dataset, limit)
     if json:
-        as_json(verdicts)
+        print_json(verdicts)
         return
     for verdict in verdicts:
         _tell(verdict)
@@ -117,8 +132,8 @@ def log(
 def _tell(verdict: dict[str, Any]) -> None:
     words = text(language(), f"word-{verdict['verdict']}")
     if verdict["served_until"]:
-        words = text(language(), "log-served-until", at=when(verdict["served_until"]))
-    line = [verdict["commit"][:10], verdict["dataset"], words, cell(verdict["build"])]
+        words = text(language(), "log-served-until", at=format_local_time(verdict["served_until"]))
+    line = [verdict["commit"][:10], verdict["dataset"], words, format_cell(verdict["build"])]
     sys.stdout.write("  ".join(part for part in line if part) + f"  {verdict['subject']}\n")
     if verdict["reason"]:
         reason = text(language(), verdict["reason"], **verdict["arguments"])

@@ -98,11 +98,11 @@ def _of_folder(folder: Folder) -> tuple[int, int, list[Finding]]:
 
 def _shown(findings: Iterable[Finding], prefix: str) -> Iterator[Finding]:
     """Yield the findings under the path that the person knows."""
-    from merlin.dataset.finding import printable
+    from merlin.dataset.finding import escape_unprintable
 
     for finding in findings:
         path = f"{prefix}/{finding.path}" if prefix else finding.path
-        yield replace(finding, path=printable(path))
+        yield replace(finding, path=escape_unprintable(path))
 
 
 def _sum(seen: Sequence[tuple[int, int, list[Finding]]]) -> Outcome:

@@ -8,7 +8,7 @@ import typer
 
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import as_json, say, table, word
+from merlin.cli.output import print_json, print_message, print_table, translate_word
 
 if TYPE_CHECKING:
     from merlin.course.catalogue import Catalogue, Course, Material
@@ -27,17 +27,17 @@ def courses(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         found = rows.courses(active_only=False)
         told = [_told(rows, course) for course in found] if json else []
     if json:
-        as_json(told)
+        print_json(told)
         return
     names = ("semester", "course", "name", "materials", "teachers", "state")
-    table([f"col-{name}" for name in names], [_row(course) for course in found])
+    print_table([f"col-{name}" for name in names], [_row(course) for course in found])
     if not found:
-        say("courses-none")
+        print_message("courses-none")
 
 
 def _row(course: Course) -> list[object]:
     teachers = ", ".join(course.teachers)
-    state = word("course", "active" if course.is_active else "inactive")
+    state = translate_word("course", "active" if course.is_active else "inactive")
     title = course.title(language())
     return [course.semester, course.slug, title, course.materials, teachers, state]
 

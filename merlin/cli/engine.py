@@ -16,9 +16,9 @@ import typer
 
 from merlin.cli import engine_models, language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import as_json, drawn, say, table, word
+from merlin.cli.output import format_table, print_json, print_message, print_table, translate_word
 from merlin.core.clock import iso
-from merlin.core.i18n import number
+from merlin.core.i18n import format_number
 
 if TYPE_CHECKING:
     from merlin.engine.clients import Client, Clients
@@ -70,9 +70,9 @@ def add(
     with clients_of(configuration(config)) as clients:
         key = clients.add(name, limits)
     if json:
-        as_json({"name": name, "key": key, "limits": asdict(limits)})
+        print_json({"name": name, "key": key, "limits": asdict(limits)})
         return
-    say("engine-key-made", name=name)
+    print_message("engine-key-made", name=name)
     sys.stdout.write(f"{key}\n")
 
 
@@ -83,9 +83,9 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     with clients_of(configuration(config)) as clients:
         found = [_shown(clients, client) for client in clients.every()]
     if json:
-        as_json({"keys": found})
+        print_json({"keys": found})
         return
-    table([f"engine-key-col-{name}" for name in COLUMNS], [_row(each) for each in found])
+    print_table([f"engine-key-col-{name}" for name in COLUMNS], [_row(each) for each in found])
 
 
 def revoke(name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
@@ -95,9 +95,9 @@ def revoke(name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> No
     with clients_of(configuration(config)) as clients:
         clients.revoke(name)
     if json:
-        as_json({"name": name, "state": "revoked"})
+        print_json({"name": name, "state": "revoked"})
         return
-    say("engine-key-revoked", name=name)
+    print_message("engine-key-revoked", name=name)
 
 
 def _shown(clients: Clients, client: Client) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def _row(each: dict[str, Any]) -> list[object]:
     return [
         each["name"],
         f"{each['hint']}…",
-        word("engine-key-state", each["state"]),
+        translate_word("engine-key-state", each["state"]),
         each["created"][:10],
         each["used_on"],
         use["answers"],
@@ -158,12 +158,12 @@ def jobs(
         return
     found = engine_told(read)["jobs"]
     if json:
-        as_json({"jobs": found})
+        print_json({"jobs": found})
         return
-    table(HEADINGS, [_job_row(job) for job in found])
+    print_table(HEADINGS, [_job_row(job) for job in found])
     for job in found:
         if job["error"]:
-            say("engine-view-error", job=job["title"], error=job["error"]["message"])
+            print_message("engine-view-error", job=job["title"], error=job["error"]["message"])
 
 
 def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
@@ -172,16 +172,16 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 
     told = engine_told(configuration(config))
     if json:
-        as_json({name: value for name, value in told.items() if name != "jobs"})
+        print_json({name: value for name, value in told.items() if name != "jobs"})
         return
-    table([f"col-{name}" for name in BASES], [_base_row(base) for base in told["bases"]])
+    print_table([f"col-{name}" for name in BASES], [_base_row(base) for base in told["bases"]])
     counts = [
-        f"{word('engine-page-state', state)} {count}"
+        f"{translate_word('engine-page-state', state)} {count}"
         for state, count in told["counts"].items()
         if count
     ]
-    say("engine-view-counts", counts=", ".join(counts) or "–", models=len(told["models"]))
-    say("engine-view-machine", **_machine(told["machine"]))
+    print_message("engine-view-counts", counts=", ".join(counts) or "–", models=len(told["models"]))
+    print_message("engine-view-machine", **_machine(told["machine"]))
 
 
 def _watched(rows: Callable[[], Rows]) -> None:
@@ -191,10 +191,10 @@ def _watched(rows: Callable[[], Rows]) -> None:
     if not sys.stdout.isatty():
         _printed(rows)
         return
-    with Live(drawn(HEADINGS, rows()), auto_refresh=False) as live:
+    with Live(format_table(HEADINGS, rows()), auto_refresh=False) as live:
         while True:
             time.sleep(LOOK_EVERY_S)
-            live.update(drawn(HEADINGS, rows()), refresh=True)
+            live.update(format_table(HEADINGS, rows()), refresh=True)
 
 
 def _printed(rows: Callable[[], Rows]) -> None:
@@ -202,7 +202,7 @@ def _printed(rows: Callable[[], Rows]) -> None:
     while True:
         found = rows()
         if found != seen:
-            table(HEADINGS, found)
+            print_table(HEADINGS, found)
             sys.stdout.flush()
         seen = found
         time.sleep(LOOK_EVERY_S)
@@ -215,7 +215,7 @@ def _job_row(job: Mapping[str, Any]) -> list[str]:
     return [
         job["title"],
         job["base"],
-        word("engine-page-state", job["state"]),
+        translate_word("engine-page-state", job["state"]),
         "" if is_over else _progress(job),
         _said(job["train_loss"], 3),
         _said(job["valid_loss"], 3),
@@ -251,11 +251,11 @@ def _machine(told: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _gb(count: float | None) -> str:
-    return "–" if count is None else number(language(), count / GB, 1)
+    return "–" if count is None else format_number(language(), count / GB, 1)
 
 
 def _said(value: float | None, digits: int) -> str:
-    return "" if value is None else number(language(), value, digits)
+    return "" if value is None else format_number(language(), value, digits)
 
 
 def _span(seconds: int) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import as_json, say, table, word
+from merlin.cli.output import print_json, print_message, print_table, translate_word
 from merlin.core.i18n import text
 
 if TYPE_CHECKING:
@@ -46,15 +46,17 @@ def pull(
     shelf = _shelf(config)
     wanted = shelf.named(names or [])
     if not wanted:
-        say("library-none")
+        print_message("library-none")
     for model in wanted:
-        say("library-pulling", name=model.name, source=model.source)
+        print_message("library-pulling", name=model.name, source=model.source)
         with _progress() as tell:
             folder, is_new = shelf.pull(model, tell)
-        say("library-pulled" if is_new else "library-here", name=model.name, folder=str(folder))
+        print_message(
+            "library-pulled" if is_new else "library-here", name=model.name, folder=str(folder)
+        )
     if json:
         pulled = {model.name for model in wanted}
-        as_json({"models": [_plain(each) for each in shelf.listed() if each.name in pulled]})
+        print_json({"models": [_plain(each) for each in shelf.listed() if each.name in pulled]})
 
 
 def list_bases(
@@ -68,16 +70,16 @@ def list_bases(
     shelf = _shelf(config)
     found = shelf.listed(is_thorough=verify)
     if json:
-        as_json({"models": [_plain(each) for each in found]})
+        print_json({"models": [_plain(each) for each in found]})
     elif found:
-        table([f"library-col-{name}" for name in COLUMNS], [_row(each) for each in found])
+        print_table([f"library-col-{name}" for name in COLUMNS], [_row(each) for each in found])
         devices = shelf.devices
-        say("library-estimates", training=devices.training, answering=devices.answering)
+        print_message("library-estimates", training=devices.training, answering=devices.answering)
     else:
-        say("library-none")
+        print_message("library-none")
     for each in found:
         if each.problem:
-            say(each.problem.key, **each.problem.arguments)
+            print_message(each.problem.key, **each.problem.arguments)
     if any(each.state == "base_damaged" for each in found):
         raise typer.Exit(1)
 
@@ -94,11 +96,11 @@ def remove(
     shelf = _shelf(config)
     freed, is_kept = shelf.remove(name, is_forced=force)
     if json:
-        as_json({"name": name, "freed_bytes": freed})
+        print_json({"name": name, "freed_bytes": freed})
     elif is_kept:
-        say("library-stays", name=name, folder=shelf.named([name])[0].source)
+        print_message("library-stays", name=name, folder=shelf.named([name])[0].source)
     else:
-        say("library-removed", name=name, freed=_size(freed))
+        print_message("library-removed", name=name, freed=_size(freed))
 
 
 def _shelf(config: ConfigPath) -> Shelf:
@@ -125,9 +127,9 @@ def _progress() -> Iterator[Tell]:
 
         def tell(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = bars.add_task(word("library-stage", what), total=total)
+                tasks[what] = bars.add_task(translate_word("library-stage", what), total=total)
                 if not console.is_terminal:
-                    sys.stderr.write(f"  {word('library-stage', what)}\n")
+                    sys.stderr.write(f"  {translate_word('library-stage', what)}\n")
             bars.update(tasks[what], completed=done)
 
         yield tell
@@ -142,7 +144,7 @@ def _row(entry: Entry) -> list[object]:
         _size(card.size) if card else None,
         _size(entry.training_bytes),
         _size(entry.answering_bytes),
-        word("library-state", entry.state),
+        translate_word("library-state", entry.state),
         ", ".join(entry.standing),
     ]
 

@@ -22,12 +22,12 @@ import typer
 from merlin.cli import language
 from merlin.cli.jobs import Dataset
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, configuration
-from merlin.cli.output import as_json, say, table
+from merlin.cli.output import print_json, print_message, print_table
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.messages import Message
 from merlin.dataset.example import Example, read_example
 from merlin.dataset.example_yaml import write_example
-from merlin.dataset.layout import Names
+from merlin.dataset.layout import NameAllocator
 
 if TYPE_CHECKING:
     from merlin.dataset.changes import Edit
@@ -77,9 +77,9 @@ def add(  # noqa: PLR0913 - each is an option of the command
     from merlin.dataset.changes import Edit
 
     text = asked_text(question, answer, file, tuple(tag or ()))
-    with desk_of(config) as desk:
+    with open_editing(config) as desk:
         known = [each.example_id for each in desk.files(dataset)]
-        example_id = name or own_name(text, known)
+        example_id = name or free_example_id(text, known)
         if example_id in known:
             raise Refused(f"{example_id} is there", "example-exists", example=example_id)
         edits = [Edit(f"examples/{example_id}.yaml", None, text)]
@@ -101,20 +101,20 @@ def edit(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """Change an example: first question, last answer, tags, or all of it in your $EDITOR."""
     from merlin.dataset.changes import Edit
-    from merlin.dataset.example_yaml import reworded
+    from merlin.dataset.example_yaml import reword_example
 
     words = [question, answer, tag or None]
     has_words = any(each is not None for each in words)
     if file is not None and has_words:
         raise ConfigError("--file with words", "example-file-or-words")
-    with desk_of(config) as desk:
+    with open_editing(config) as desk:
         known = _one(desk.shelf, example, dataset)
         if file is not None:
             text = file_text(file)
         elif has_words:
-            text = reworded(known.text, question, answer, tag or None)
+            text = reword_example(known.text, question, answer, tag or None)
         else:
-            text = edited(known.text or "")
+            text = open_editor(known.text or "")
         if text == known.text:
             raise Refused("nothing changed", "example-unchanged", example=known.example_id)
         edits = [Edit(known.path, known.blob, text)]
@@ -132,7 +132,7 @@ def rm(
     """Delete an example."""
     from merlin.dataset.changes import Edit
 
-    with desk_of(config) as desk:
+    with open_editing(config) as desk:
         known = _one(desk.shelf, example, dataset)
         edits = [Edit(known.path, known.blob, None)]
         told = save(desk, known.dataset, edits, is_waiting=not no_wait, json=json)
@@ -146,7 +146,7 @@ def retry(
     json: AsJson = False,
 ) -> None:
     """Try an edit again that the repository refused, of anybody's."""
-    with desk_of(config) as desk:
+    with open_editing(config) as desk:
         batch = desk.changes.get(change).batch
         if not desk.changes.retry(change):
             raise Refused("not parked", "change-not-parked", change=change)
@@ -164,18 +164,18 @@ def find(
     """Find examples that say all these words; a word may be a part of one."""
     from dataclasses import asdict
 
-    from merlin.dataset.example_yaml import first_words
+    from merlin.dataset.example_yaml import question_preview
     from merlin.wiring.editing import bookshelf
 
     with bookshelf(configuration(config)) as shelf:
         found = shelf.find(" ".join(words), dataset, limit)
     if json:
-        as_json([{**asdict(each), "example": each.example_id} for each in found])
+        print_json([{**asdict(each), "example": each.example_id} for each in found])
         return
-    lines = [[each.dataset, each.example_id, first_words(each.text)] for each in found]
-    table(["col-dataset", "col-example", "col-what"], lines)
+    lines = [[each.dataset, each.example_id, question_preview(each.text)] for each in found]
+    print_table(["col-dataset", "col-example", "col-what"], lines)
     if not found:
-        say("example-none-found")
+        print_message("example-none-found")
         sys.stdout.flush()
 
 
@@ -245,13 +245,13 @@ def file_bytes(path: Path) -> bytes:
         raise ConfigError(f"{path}: {error}", "example-unreadable", **told) from error
 
 
-def own_name(text: str, taken: Iterable[str]) -> str:
+def free_example_id(text: str, taken: Iterable[str]) -> str:
     """Return an id that an example's question gives and nobody has; `new` for a broken one."""
     example, _ = read_example(text.encode("utf-8", "surrogateescape"))
-    return Names(taken).new(example.question if example else "new")
+    return NameAllocator(taken).new(example.question if example else "new")
 
 
-def edited(text: str) -> str:
+def open_editor(text: str) -> str:
     """Return the text as the person's editor left it. Raises Refused when there is no editor."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     with tempfile.TemporaryDirectory(prefix="merlin-") as folder:
@@ -268,11 +268,11 @@ Shown = dict[str, object]
 
 
 @contextmanager
-def desk_of(path: Path) -> Iterator[EditDesk]:
+def open_editing(path: Path) -> Iterator[EditDesk]:
     """Yield the desk of the configuration at `path`, after a fetch."""
     from merlin.wiring.editing import editing
 
-    with editing(configuration(path), say) as desk:
+    with editing(configuration(path), print_message) as desk:
         yield desk
 
 
@@ -290,12 +290,12 @@ def save(
     shown before.
     """
     seen = desk.preview(dataset, {each.path: each.text for each in edits})
-    tell_findings(seen.findings)
-    tell_findings(seen.around)
+    print_findings(seen.findings)
+    print_findings(seen.around)
     told = of_preview(desk, seen)  # before the commit: afterwards the newest build has it
     if not seen.is_good:
         if json:
-            as_json({"dataset": dataset, "commit": None, **told})
+            print_json({"dataset": dataset, "commit": None, **told})
         raise Refused("findings", "change-not-good", dataset=dataset)
     return commit(desk, dataset, edits, "", is_waiting=is_waiting) | told
 
@@ -311,7 +311,7 @@ def commit(
 def outcome(desk: EditDesk, change_id: str, *, is_waiting: bool) -> Shown:
     """Return what came of an edit that was asked for, as far as is waited for."""
     if not is_waiting:
-        say("change-asked-only", change=change_id)
+        print_message("change-asked-only", change=change_id)
     change = desk.wait(change_id) if is_waiting else desk.changes.get(change_id)
     batch = desk.changes.of_batch(change.batch)
     return {
@@ -346,7 +346,7 @@ def _shown_forecast(told: Forecast | None) -> Shown | None:
     return asdict(told) if told else None
 
 
-def tell_findings(findings: Iterable[Finding]) -> None:
+def print_findings(findings: Iterable[Finding]) -> None:
     """Say findings on stderr, a line each."""
     for each in findings:
         place = f"{each.path}:{each.line}:{each.column}"
@@ -354,7 +354,7 @@ def tell_findings(findings: Iterable[Finding]) -> None:
         sys.stderr.write(f"{place}: {each.severity} {each.rule}: {words}\n")
 
 
-def tell_commit(told: Mapping[str, object]) -> None:
+def print_commit(told: Mapping[str, object]) -> None:
     """Say which commit was made; nothing where it is still waited for."""
     if told.get("commit"):
         sys.stdout.write(f"{str(told['commit'])[:10]}  {told['subject']}\n")
@@ -365,18 +365,18 @@ def show(told: Mapping[str, object], *, json: bool) -> None:
     from merlin.core import money
 
     if json:
-        as_json(told)
+        print_json(told)
         return
-    tell_commit(told)
+    print_commit(told)
     training = told.get("next_training")
     if isinstance(training, Mapping):
         about = {"tokens": told["tokens"], "examples": training["examples"]}
         if training["cost_micro"] is None:
-            say("did-change", **about)
+            print_message("did-change", **about)
         else:
             cost = int(training["cost_micro"])
-            price = money.told(language(), cost, str(training["currency"]))
-            say("did-change-price", **about, price=price)
+            price = money.format_cost(language(), cost, str(training["currency"]))
+            print_message("did-change-price", **about, price=price)
 
 
 _IDENT = re.compile(r"(.*) <([^<>]*)> \d+ [+-]\d{4}")

@@ -16,13 +16,13 @@ import typer
 
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, configuration
-from merlin.cli.output import as_json, say
+from merlin.cli.output import print_json, print_message
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
 from merlin.dataset.import_export import ExportFormat
 
 if TYPE_CHECKING:
-    from merlin.dataset.import_export import Imported, ImportPlan
+    from merlin.dataset.import_export import ImportedLine, ImportPlan
 
 
 class Shape(StrEnum):
@@ -68,35 +68,37 @@ def import_file(
     json: AsJson = False,
 ) -> None:
     """Import examples: chat JSONL, or CSV with question, answer and tags; one commit or none."""
-    from merlin.cli.examples import commit, desk_of, of_preview, tell_commit, tell_findings
+    from merlin.cli.examples import commit, of_preview, open_editing, print_commit, print_findings
 
     lines = _lines(file, shape)
-    with desk_of(config) as desk:
+    with open_editing(config) as desk:
         plan = desk.plan(dataset, lines)
         _tell_lines(plan)
-        tell_findings(plan.seen.around)
+        print_findings(plan.seen.around)
         told = _told(plan) | of_preview(desk, plan.seen)
         refusal = _refusal(plan, on_duplicate)
         if refusal is not None:
             if json:
-                as_json(told)
+                print_json(told)
             raise refusal
         if plan.edits and not dry_run:
             told |= commit(desk, dataset, plan.edits, plan.subject, is_waiting=not no_wait)
     if json:
-        as_json(told)
+        print_json(told)
         return
-    say("did-plan" if dry_run else "did-import", **_counts(plan))
-    tell_commit(told)
+    print_message("did-plan" if dry_run else "did-import", **_counts(plan))
+    print_commit(told)
 
 
-def _lines(file: Path, shape: Shape) -> list[Imported]:
+def _lines(file: Path, shape: Shape) -> list[ImportedLine]:
     from merlin.cli.examples import file_bytes
-    from merlin.dataset.import_export import ImportFormat, format_of, read_lines
+    from merlin.dataset.import_export import ImportFormat, detect_format, read_import_lines
 
     content = file_bytes(file)
     is_auto = shape is Shape.AUTO
-    return read_lines(content, format_of(file.name, content) if is_auto else ImportFormat(shape))
+    return read_import_lines(
+        content, detect_format(file.name, content) if is_auto else ImportFormat(shape)
+    )
 
 
 def _tell_lines(plan: ImportPlan) -> None:
@@ -151,7 +153,7 @@ def export(
     json: AsJson = False,
 ) -> None:
     """Write a dataset's good examples to stdout or a file, as recorded by the newest fetch."""
-    from merlin.dataset.import_export import export as written
+    from merlin.dataset.import_export import export_examples as written
     from merlin.wiring.editing import checked_of
 
     checked = checked_of(configuration(config), dataset)
@@ -167,12 +169,12 @@ def export(
     else:
         sys.stdout.write(made.text)
     if json:
-        as_json(told)
+        print_json(told)
         return
     if made.left_out:
-        say("export-left-out", count=len(made.left_out), first=made.left_out[0])
+        print_message("export-left-out", count=len(made.left_out), first=made.left_out[0])
     if output is not None:
-        say("did-export", count=count, path=str(output))
+        print_message("did-export", count=count, path=str(output))
 
 
 def _write(path: Path, text: str) -> None:
@@ -186,7 +188,7 @@ def _write(path: Path, text: str) -> None:
         if path.exists() and not path.is_file():
             fill(path)
         else:
-            durable_files.write(path, fill)
+            durable_files.write_durably(path, fill)
     except OSError as error:
         told = {"path": str(path), "reason": error.strerror or str(error)}
         raise ConfigError(f"{path}: {error}", "export-unwritable", **told) from error

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from merlin.cli import language
-from merlin.cli.output import say
+from merlin.cli.output import print_message
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
 
@@ -63,14 +63,14 @@ def init(
     _git(folder, "init", "-q", "-b", "main")
     # A push to a checked-out branch is taken, and its files follow.
     _git(folder, "config", "receive.denyCurrentBranch", "updateInstead")
-    say("init-done", dataset=dataset, path=str(folder.resolve()), **told)
+    print_message("init-done", dataset=dataset, path=str(folder.resolve()), **told)
 
 
 def _judge_name(dataset: str) -> None:
-    from merlin.dataset.layout import is_good, proposed
+    from merlin.dataset.layout import is_valid_name, suggest_name
 
-    if not is_good(dataset):
-        told = {"dataset": dataset, "proposed": proposed(dataset)}
+    if not is_valid_name(dataset):
+        told = {"dataset": dataset, "proposed": suggest_name(dataset)}
         raise ConfigError(f"not a dataset's name: {dataset}", "init-bad-name", **told)
 
 

@@ -6,8 +6,22 @@ from typing import Annotated
 
 import typer
 
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, ask_daemon, configuration, tell
-from merlin.cli.output import as_json, pairs, table, when, word
+from merlin.cli.options import (
+    DEFAULT,
+    AsJson,
+    ConfigPath,
+    NoWait,
+    ask_daemon,
+    configuration,
+    print_result,
+)
+from merlin.cli.output import (
+    format_local_time,
+    print_json,
+    print_pairs,
+    print_table,
+    translate_word,
+)
 from merlin.db.requests import RequestKind
 
 Dataset = Annotated[str | None, typer.Option("--dataset", help="Only this dataset's.")]
@@ -30,20 +44,20 @@ def list_jobs(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJso
     with reports(configuration(config), dataset) as rows:
         jobs = rows.jobs(dataset)
     if json:
-        as_json(jobs)
+        print_json(jobs)
         return
     names = ("job", "build", "state", "provider", "outcome")
     lines = [
         [
             job["job"],
             job["build"],
-            word("job", job["state"]),
+            translate_word("job", job["state"]),
             job["provider"],
             job["model"] or job["error"],
         ]
         for job in jobs
     ]
-    table([f"col-{name}" for name in names], lines)
+    print_table([f"col-{name}" for name in names], lines)
 
 
 def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
@@ -53,22 +67,28 @@ def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
     with reports(configuration(config)) as rows:
         told = rows.job(job)
     if json:
-        as_json(told)
+        print_json(told)
         return
     names = ("job", "dataset", "build", "state", "status", "provider", "provider_job", "model")
     more = ("trained_tokens", "error", "created_at", "updated_at")
-    told = {**told, **{name: when(told[name]) for name in ("created_at", "updated_at")}}
-    told["state"] = word("job", told["state"])
-    pairs({f"col-{name.replace('_', '-')}": told[name] for name in (*names, *more)})
+    told = {
+        **told,
+        **{name: format_local_time(told[name]) for name in ("created_at", "updated_at")},
+    }
+    told["state"] = translate_word("job", told["state"])
+    print_pairs({f"col-{name.replace('_', '-')}": told[name] for name in (*names, *more)})
     changes = [
-        [when(each["at"]), *(word("job", each[way] or "") for way in ("from", "to"))]
+        [
+            format_local_time(each["at"]),
+            *(translate_word("job", each[way] or "") for way in ("from", "to")),
+        ]
         for each in told["changes"]
     ]
-    table(["col-at", "col-from", "col-to"], changes)
+    print_table(["col-at", "col-from", "col-to"], changes)
     metrics = [
         [each["step"], each["model"], _figures(each["metrics"])] for each in told["checkpoints"]
     ]
-    table(["col-step", "col-model", "col-metrics"], metrics)
+    print_table(["col-step", "col-model", "col-metrics"], metrics)
 
 
 def _figures(metrics: dict[str, float]) -> str:
@@ -82,10 +102,10 @@ def events(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -
     with reports(configuration(config)) as rows:
         diary = rows.job(job)["events"]
     if json:
-        as_json(diary)
+        print_json(diary)
         return
-    lines = [[when(each["at"]), each["level"], each["message"]] for each in diary]
-    table(["col-at", "col-level", "col-message"], lines)
+    lines = [[format_local_time(each["at"]), each["level"], each["message"]] for each in diary]
+    print_table(["col-at", "col-level", "col-message"], lines)
 
 
 def launch(
@@ -97,7 +117,7 @@ def launch(
     """Launch the newest build now, whatever its policy says; a failed one gets a new attempt."""
     asked = {"dataset": dataset}
     result = ask_daemon(config, RequestKind.LAUNCH, asked, is_waiting=not no_wait)
-    tell(result, "did-launch", json=json)
+    print_result(result, "did-launch", json=json)
 
 
 def cancel(
@@ -106,5 +126,5 @@ def cancel(
     """Ask the provider to stop a job; what it answers is the truth."""
     result = ask_daemon(config, RequestKind.CANCEL, {"job": job}, is_waiting=not no_wait)
     if not json:
-        result = {**result, "state": word("job", str(result["state"]))}
-    tell(result, "did-cancel", json=json)
+        result = {**result, "state": translate_word("job", str(result["state"]))}
+    print_result(result, "did-cancel", json=json)

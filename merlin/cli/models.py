@@ -8,8 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from merlin.cli.jobs import Dataset
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, ask_daemon, configuration, tell
-from merlin.cli.output import as_json, say, table, when, word
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, ask_daemon, configuration, print_result
+from merlin.cli.output import (
+    format_local_time,
+    print_json,
+    print_message,
+    print_table,
+    translate_word,
+)
 from merlin.db.requests import RequestKind
 
 Name = Annotated[str, typer.Argument(help="The dataset.")]
@@ -34,11 +40,11 @@ def list_models(
     with reports(configuration(config), dataset) as rows:
         models = rows.models(dataset)
     if json:
-        as_json(models)
+        print_json(models)
         return
     names = ("build", "model", "state", "evaluation")
-    table([f"col-{name}" for name in names], [_row(model) for model in models])
-    say("models-legend")
+    print_table([f"col-{name}" for name in names], [_row(model) for model in models])
+    print_message("models-legend")
 
 
 def _row(model: dict[str, Any]) -> list[object]:
@@ -47,7 +53,7 @@ def _row(model: dict[str, Any]) -> list[object]:
     if proof and proof["questions"]:
         told = f"{proof['chrf']:.1f} ={proof['equal_share']:.0%} ?{proof['unknown_share']:.0%}"
     serves = model["serves"] and model["state"] == "good"
-    state = word("model", "serves" if serves else model["state"])
+    state = translate_word("model", "serves" if serves else model["state"])
     return [model["build"], model["model"], state, told]
 
 
@@ -57,17 +63,19 @@ def promote(
     json: AsJson = False,
 ) -> None:
     """Let a proved model serve from now on."""
-    tell(ask_daemon(config, RequestKind.PROMOTE, {"model": model}), "did-switch", json=json)
+    print_result(ask_daemon(config, RequestKind.PROMOTE, {"model": model}), "did-switch", json=json)
 
 
 def pin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Keep the serving model until `unpin`: newer ones wait."""
-    tell(ask_daemon(config, RequestKind.PIN, {"dataset": dataset}), "did-pin", json=json)
+    print_result(ask_daemon(config, RequestKind.PIN, {"dataset": dataset}), "did-pin", json=json)
 
 
 def unpin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Let newer models serve again."""
-    tell(ask_daemon(config, RequestKind.UNPIN, {"dataset": dataset}), "did-unpin", json=json)
+    print_result(
+        ask_daemon(config, RequestKind.UNPIN, {"dataset": dataset}), "did-unpin", json=json
+    )
 
 
 def rollback(
@@ -77,7 +85,7 @@ def rollback(
     json: AsJson = False,
 ) -> None:
     """Let the model that served before serve again; the next newer one may replace it."""
-    tell(
+    print_result(
         ask_daemon(config, RequestKind.ROLLBACK, {"dataset": dataset, "to": to}),
         "did-switch",
         json=json,
@@ -92,18 +100,18 @@ def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson 
         promotions = rows.history(dataset)
         builds = {each["model"]: each["build"] for each in rows.models(dataset, limit=1000)}
     if json:
-        as_json(promotions)
+        print_json(promotions)
         return
     lines = [
         [
-            when(each["at"]),
+            format_local_time(each["at"]),
             *(builds.get(each[way], each[way]) for way in ("to", "from")),
-            word("why", each["why"]),
+            translate_word("why", each["why"]),
             each["by"],
         ]
         for each in promotions
     ]
-    table(["col-at", "col-to", "col-from", "col-why", "col-by"], lines)
+    print_table(["col-at", "col-to", "col-from", "col-why", "col-by"], lines)
 
 
 def ask(
@@ -118,7 +126,7 @@ def ask(
 
     answer = ask_model(configuration(config), question, dataset, model)
     if json:
-        as_json(answer)
+        print_json(answer)
         return
     sys.stdout.write(f"{str(answer['answer']).rstrip()}\n")
-    say("ask-by", model=answer["model"], build=answer["build"])
+    print_message("ask-by", model=answer["model"], build=answer["build"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from merlin.cli.output import as_json, say
+from merlin.cli.output import print_json, print_message
 from merlin.db.requests import RequestKind
 
 if TYPE_CHECKING:
@@ -45,12 +45,14 @@ def ask_daemon(
     """Return what the daemon answered. Raises what it refused with."""
     from merlin.wiring.cli import ask
 
-    return ask(configuration(path), kind, arguments, say, is_waiting=is_waiting)
+    return ask(configuration(path), kind, arguments, print_message, is_waiting=is_waiting)
 
 
-def tell(result: Mapping[str, object], key: str, *, json: bool) -> None:
+def print_result(result: Mapping[str, object], key: str, *, json: bool) -> None:
     """Show a result: one JSON document, or the sentence `key` with its values."""
     if json:
-        as_json(result)
+        print_json(result)
     else:
-        say(key, **{name: "" if value is None else value for name, value in result.items()})
+        print_message(
+            key, **{name: "" if value is None else value for name, value in result.items()}
+        )

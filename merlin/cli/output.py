@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from merlin.config import Config
 
 
-def as_json(value: object) -> None:
+def print_json(value: object) -> None:
     """Print one JSON document on stdout."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
 
@@ -38,16 +38,16 @@ def _plain(value: object) -> object:
 WIDE = 400
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table; `headings` are Fluent keys. Cells are text, None shows as nothing."""
     from rich.console import Console
 
-    shown = drawn(headings, rows)
+    shown = format_table(headings, rows)
     # Without a terminal a row is a line, however long: other programs cut it as they like.
     Console(width=None if sys.stdout.isatty() else WIDE).print(shown)
 
 
-def drawn(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+def format_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
     """Return a table ready to be printed; see `table`."""
     from rich.table import Table
     from rich.text import Text
@@ -56,11 +56,11 @@ def drawn(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
     for heading in headings:
         made.add_column(text(language(), heading), overflow="fold")
     for row in rows:
-        made.add_row(*(Text(cell(value)) for value in row))
+        made.add_row(*(Text(format_cell(value)) for value in row))
     return made
 
 
-def cell(value: object) -> str:
+def format_cell(value: object) -> str:
     """Return one cell's text: times to the second, nothing for None."""
     if value is None:
         return ""
@@ -69,24 +69,24 @@ def cell(value: object) -> str:
     return str(value)
 
 
-def word(family: str, name: str) -> str:
+def translate_word(family: str, name: str) -> str:
     """Return the text `<family>-<name>`; a name without one (a provider's own) stays as it is."""
     key = f"{family}-{name}"
     return text(language(), key) if key in keys(language()) else name
 
 
-def when(moment: str) -> str:
+def format_local_time(moment: str) -> str:
     """Return an ISO time as people read it: their own time zone, to the second."""
-    return cell(from_iso(moment))
+    return format_cell(from_iso(moment))
 
 
-def pairs(values: Mapping[str, object]) -> None:
+def print_pairs(values: Mapping[str, object]) -> None:
     """Print `heading: value` lines; keys are Fluent keys."""
     for key, value in values.items():
-        sys.stdout.write(f"{text(language(), key)}: {cell(value)}\n")
+        sys.stdout.write(f"{text(language(), key)}: {format_cell(value)}\n")
 
 
-def say(key: str, **arguments: object) -> None:
+def print_message(key: str, **arguments: object) -> None:
     """Say a sentence on stderr."""
     sys.stderr.write(text(language(), key, **arguments) + "\n")
 
@@ -102,7 +102,7 @@ Until = Annotated[
 _USUAL_DAYS = 366
 
 
-def ends_of(
+def day_bounds(
     config: Config, since: datetime | None, until: datetime | None
 ) -> tuple[datetime, datetime]:
     """Return the two ends of a time; days are those of the config's time zone."""

@@ -26,14 +26,14 @@ def register(app: typer.Typer) -> None:
 
 def run(config: ConfigPath = DEFAULT) -> None:
     """Run daemon, bot and api (and the engine, where a provider is on this machine) together."""
-    from merlin.core.log import setup
+    from merlin.core.log import set_up_logging
     from merlin.supervisor import Child, Supervisor
     from merlin.wiring.processes import names, need_credentials
 
     told = configuration(config)
     need_credentials(told)
     wanted = names(told)
-    setup("run")
+    set_up_logging("run")
     sys.exit(Supervisor([Child(name, [name, "--config", str(config)]) for name in wanted]).run())
 
 
@@ -77,7 +77,7 @@ def demo(
     ] = EngineKind.RECALL,
 ) -> None:
     """Show everything here: a real repository, stand-ins for Telegram, chat model, YooKassa."""
-    from merlin.core.log import setup
+    from merlin.core.log import set_up_logging
     from merlin.sandbox.demo.place import FOLDER, clear
     from merlin.sandbox.demo.run import run_check, run_demo
     from merlin.sandbox.demo.smollm2 import weights
@@ -86,7 +86,7 @@ def demo(
     folder = state or (None if check else FOLDER)
     if fresh and folder is not None:
         clear(folder)
-    setup("demo", quiet=True)
+    set_up_logging("demo", quiet=True)
     if check:
         sys.exit(run_check(folder, demo_language(), found))
     sys.exit(run_demo(folder or FOLDER, port, demo_language(), found))
@@ -96,10 +96,10 @@ def stage(
     config: ConfigPath, chat_port: int, till_port: int, model_port: int, way_port: int
 ) -> None:
     """Run the demo's stand-ins; `merlin demo` starts it."""
-    from merlin.core.log import setup
+    from merlin.core.log import set_up_logging
     from merlin.sandbox.demo.standins import StandInPorts, run_standins
 
-    setup("stage")
+    set_up_logging("stage")
     ports = StandInPorts(chat_port, till_port, model_port, way_port)
     run_standins(configuration(config), config.parent / "stand-ins", ports)
 

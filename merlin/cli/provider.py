@@ -10,7 +10,7 @@ import typer
 
 from merlin.cli import language
 from merlin.cli.options import AsJson
-from merlin.cli.output import as_json, say, table, word
+from merlin.cli.output import print_json, print_message, print_table, translate_word
 from merlin.core.errors import ConfigError
 from merlin.core.i18n import text
 
@@ -61,10 +61,10 @@ def probe(
 
 def _list(checks: Sequence[Check], json: bool) -> None:
     if json:
-        as_json({"checks": [{"name": each.name, "title": _title(each.name)} for each in checks]})
+        print_json({"checks": [{"name": each.name, "title": _title(each.name)} for each in checks]})
         return
     headings = [f"{FAMILY}-col-{name}" for name in ("check", "title")]
-    table(headings, [[each.name, _title(each.name)] for each in checks])
+    print_table(headings, [[each.name, _title(each.name)] for each in checks])
 
 
 def _run(
@@ -79,10 +79,10 @@ def _run(
     def tell(outcome: Outcome) -> None:
         nonlocal count
         count += 1
-        result = word(f"{FAMILY}-result", outcome.result)
-        say(f"{FAMILY}-step", n=count, of=len(checks), name=outcome.name, result=result)
+        result = translate_word(f"{FAMILY}-result", outcome.result)
+        print_message(f"{FAMILY}-step", n=count, of=len(checks), name=outcome.name, result=result)
 
-    say(f"{FAMILY}-begin", url=server.base_url, model=server.model)
+    print_message(f"{FAMILY}-begin", url=server.base_url, model=server.model)
     try:
         return ConformanceRun(server, tell).over(checks)
     finally:
@@ -94,17 +94,22 @@ def _show(outcomes: Sequence[Outcome], json: bool) -> None:
         told = [
             {"name": each.name, "result": each.result, "detail": _detail(each)} for each in outcomes
         ]
-        as_json({"checks": told})
+        print_json({"checks": told})
     else:
         headings = [f"{FAMILY}-col-{name}" for name in ("check", "title", "result", "detail")]
         rows = [
-            [each.name, _title(each.name), word(f"{FAMILY}-result", each.result), _detail(each)]
+            [
+                each.name,
+                _title(each.name),
+                translate_word(f"{FAMILY}-result", each.result),
+                _detail(each),
+            ]
             for each in outcomes
         ]
-        table(headings, rows)
+        print_table(headings, rows)
     results = [each.result for each in outcomes]
     counts = {name: results.count(name) for name in ("passed", "failed", "missing")}
-    say(f"{FAMILY}-sum", **counts)
+    print_message(f"{FAMILY}-sum", **counts)
 
 
 def _title(name: str) -> str:

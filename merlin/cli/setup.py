@@ -14,7 +14,7 @@ import typer
 import yaml
 
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import as_json, say, table, word
+from merlin.cli.output import print_json, print_message, print_table, translate_word
 
 _HEAD = (
     "# A configuration to start with; put it into config.yaml: merlin config sample > config.yaml",
@@ -40,7 +40,7 @@ def check(config: ConfigPath = DEFAULT) -> None:
     from merlin.config import load
 
     load(config)
-    say("config-good", path=str(config))
+    print_message("config-good", path=str(config))
 
 
 def sample() -> None:
@@ -135,10 +135,12 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 
     found = listed(configuration(config))
     if json:
-        as_json({"keys": found})
+        print_json({"keys": found})
         return
-    lines = [[each["key"], word("key-state", each["state"]), each["sealed"]] for each in found]
-    table([f"key-col-{name}" for name in COLUMNS], lines)
+    lines = [
+        [each["key"], translate_word("key-state", each["state"]), each["sealed"]] for each in found
+    ]
+    print_table([f"key-col-{name}" for name in COLUMNS], lines)
 
 
 def rotate(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
@@ -146,10 +148,10 @@ def rotate(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     from merlin.wiring import key
 
     def progress(done: int, total: int) -> None:
-        say("key-progress", done=done, total=total)
+        print_message("key-progress", done=done, total=total)
 
     told = key.rotate(configuration(config), progress)
     if json:
-        as_json(told)
+        print_json(told)
         return
-    say("key-rotated", name=told["key"], unreadable=told["unreadable"])
+    print_message("key-rotated", name=told["key"], unreadable=told["unreadable"])

@@ -9,7 +9,7 @@ import typer
 
 from merlin.cli import sentence
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import as_json, say, table, word
+from merlin.cli.output import print_json, print_message, print_table, translate_word
 
 if TYPE_CHECKING:
     from merlin.wiring.doctor import Examined
@@ -30,16 +30,18 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 
     told = read(configuration(config))
     if json:
-        as_json(told)
+        print_json(told)
         return
     names = ("dataset", "commit", "verdict", "build", "serving", "job")
     rows = [_row(name, dataset) for name, dataset in told["datasets"].items()]
-    table([f"col-{name}" for name in names], rows)
+    print_table([f"col-{name}" for name in names], rows)
     alive = [name for name, beat in told["processes"].items() if beat["alive"]]
-    queues = ", ".join(f"{word('queue', name)} {count}" for name, count in told["queues"].items())
-    say("status-line", alive=", ".join(sorted(alive)) or "–", queues=queues)
+    queues = ", ".join(
+        f"{translate_word('queue', name)} {count}" for name, count in told["queues"].items()
+    )
+    print_message("status-line", alive=", ".join(sorted(alive)) or "–", queues=queues)
     stored = told["stored"]
-    say(
+    print_message(
         "status-stored",
         builds=stored["builds"]["count"],
         megabytes=_megabytes(stored["builds"]["bytes"]),
@@ -55,9 +57,11 @@ def _megabytes(size: int) -> str:
 
 
 def _row(name: str, told: dict[str, Any]) -> list[object]:
-    verdict = word("word", told["verdict"]) if told["verdict"] else ""
+    verdict = translate_word("word", told["verdict"]) if told["verdict"] else ""
     serving = told["serving"]["build"] if told["serving"] else ""
-    job = f"{told['job']['job']} {word('job', told['job']['state'])}" if told["job"] else ""
+    job = (
+        f"{told['job']['job']} {translate_word('job', told['job']['state'])}" if told["job"] else ""
+    )
     return [name, (told["commit"] or "")[:SHORT], verdict, told["build"], serving, job]
 
 
@@ -70,10 +74,10 @@ def health(
 
     reason = illness(configuration(config), process)
     if reason is None:
-        say("health-good", process=process)
+        print_message("health-good", process=process)
         return
     told = sentence(reason.key, reason.arguments)
-    say("health-bad", process=process, reason=told)
+    print_message("health-bad", process=process, reason=told)
     sys.exit(1)
 
 
@@ -83,14 +87,14 @@ def doctor(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 
     found = [(each, sentence(each.key, each.arguments)) for each in examine(configuration(config))]
     if json:
-        as_json([{"what": one.what, "good": one.is_good, "detail": told} for one, told in found])
+        print_json([{"what": one.what, "good": one.is_good, "detail": told} for one, told in found])
     else:
         lines = [[_mark(one), one.what, told] for one, told in found]
-        table(["col-good", "col-what", "col-detail"], lines)
+        print_table(["col-good", "col-what", "col-detail"], lines)
     if not all(one.is_good for one, _ in found):
         sys.exit(1)
     if any(one.is_idle for one, _ in found):
-        say("doctor-start")
+        print_message("doctor-start")
 
 
 def _mark(found: Examined) -> str:

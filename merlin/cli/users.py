@@ -18,7 +18,14 @@ from merlin.billing.plan import Format
 from merlin.billing.promo_codes import MOST_DAYS
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import as_json, pairs, say, table, when, word
+from merlin.cli.output import (
+    format_local_time,
+    print_json,
+    print_message,
+    print_pairs,
+    print_table,
+    translate_word,
+)
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.permissions import Role
@@ -56,16 +63,16 @@ def list_users(
         lines = [line(people, user) for user in found]
         count = rows.count()
     if json:
-        as_json({"users": lines, "count": count})
+        print_json({"users": lines, "count": count})
         return
-    table([f"account-col-{name}" for name in SHOWN], [_row(each) for each in lines])
-    say("account-count", shown=len(lines), count=count)
+    print_table([f"account-col-{name}" for name in SHOWN], [_row(each) for each in lines])
+    print_message("account-count", shown=len(lines), count=count)
 
 
 def _row(user: dict[str, Any]) -> list[object]:
-    role = " ".join([word("role", user["role"]), *user["scopes"]])
+    role = " ".join([translate_word("role", user["role"]), *user["scopes"]])
     is_noted = {"blocked": user["blocked"], "unreachable": not user["reachable"]}
-    told = ", ".join(word("account", name) for name, is_so in is_noted.items() if is_so)
+    told = ", ".join(translate_word("account", name) for name, is_so in is_noted.items() if is_so)
     return [user["user"], user["name"], user["account"], role, user["plan"], user["language"], told]
 
 
@@ -76,25 +83,29 @@ def show(user: PersonId, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
     with watched(configuration(config)) as people:
         told = card(people, people.known(user))
     if json:
-        as_json(told)
+        print_json(told)
         return
     values = [*_row(told), told["zone"]]
-    pairs(dict(zip([f"account-col-{name}" for name in (*SHOWN, "zone")], values, strict=True)))
+    print_pairs(
+        dict(zip([f"account-col-{name}" for name in (*SHOWN, "zone")], values, strict=True))
+    )
     left = [_left(kind, each) for kind, each in told["left"].items()]
-    table([f"account-col-{name}" for name in ("format", "used", "limit", "gifts", "resets")], left)
+    print_table(
+        [f"account-col-{name}" for name in ("format", "used", "limit", "gifts", "resets")], left
+    )
     names = ("at", "format", "amount", "used", "until", "by", "reason")
-    table([f"account-col-{name}" for name in names], [_gift(each) for each in told["gifts"]])
+    print_table([f"account-col-{name}" for name in names], [_gift(each) for each in told["gifts"]])
 
 
 def _left(kind: str, left: dict[str, Any]) -> list[object]:
     limit = text(language(), "account-unlimited")
     if left["limit"] is not None:
-        limit = f"{left['limit']} {word('account', left['period'])}"
-    return [word("format", kind), left["used"], limit, left["gifts"], left["resets_at"]]
+        limit = f"{left['limit']} {translate_word('account', left['period'])}"
+    return [translate_word("format", kind), left["used"], limit, left["gifts"], left["resets_at"]]
 
 
 def _gift(gift: dict[str, Any]) -> list[object]:
-    kind = word("format", gift["format"])
+    kind = translate_word("format", gift["format"])
     names = ("amount", "used", "expires_at", "by", "reason")
     return [gift["at"], kind, *(gift[name] for name in names)]
 
@@ -114,10 +125,10 @@ def role(
         standing = people.roles.standing(user)
     told = {"user": user, "role": standing.role.value, "scopes": sorted(standing.scopes)}
     if json:
-        as_json(told)
+        print_json(told)
         return
-    shown = " ".join([word("role", standing.role.value), *sorted(standing.scopes)])
-    say("account-did-role", user=str(user), role=shown)
+    shown = " ".join([translate_word("role", standing.role.value), *sorted(standing.scopes)])
+    print_message("account-did-role", user=str(user), role=shown)
 
 
 def block(
@@ -132,9 +143,9 @@ def block(
     with changed(configuration(config)) as people:
         people.users.block(user, operator(), is_blocked=not undo)
     if json:
-        as_json({"user": user, "blocked": not undo})
+        print_json({"user": user, "blocked": not undo})
         return
-    say("account-did-unblock" if undo else "account-did-block", user=str(user))
+    print_message("account-did-unblock" if undo else "account-did-block", user=str(user))
 
 
 def plan(
@@ -149,9 +160,9 @@ def plan(
     with changed(configuration(config)) as people:
         set_plan(people, user, name)
     if json:
-        as_json({"user": user, "plan": name})
+        print_json({"user": user, "plan": name})
         return
-    say("account-did-plan", user=str(user), plan=name)
+    print_message("account-did-plan", user=str(user), plan=name)
 
 
 def give_plan(
@@ -167,9 +178,14 @@ def give_plan(
     with changed(configuration(config)) as people:
         ends = lend_plan(people, user, name, days)
     if json:
-        as_json({"user": user, "plan": name, "days": days, "ends_at": ends})
+        print_json({"user": user, "plan": name, "days": days, "ends_at": ends})
         return
-    say("account-did-give-plan", user=str(user), plan=name, until=when(ends.isoformat()))
+    print_message(
+        "account-did-give-plan",
+        user=str(user),
+        plan=name,
+        until=format_local_time(ends.isoformat()),
+    )
 
 
 def gift(
@@ -187,11 +203,11 @@ def gift(
     with changed(configuration(config)) as people:
         given = present(people, user, (kind, amount), days, reason)
     if json:
-        as_json(given)
+        print_json(given)
         return
-    until = when(given["expires_at"].isoformat()) if given["expires_at"] else ""
-    told = {"format": word("format", kind.value), "until": until}
-    say("account-did-gift", user=str(user), amount=amount, **told)
+    until = format_local_time(given["expires_at"].isoformat()) if given["expires_at"] else ""
+    told = {"format": translate_word("format", kind.value), "until": until}
+    print_message("account-did-gift", user=str(user), amount=amount, **told)
 
 
 UserId = Annotated[int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="Their id.")]
@@ -215,10 +231,10 @@ def add(
     given = _asked() if ask else None
     made = add_account(configuration(config), NewAccount(name, role, scope, given))
     if json:
-        as_json(made)
+        print_json(made)
         return
-    told = " ".join(filter(None, [word("role", made["role"]), *made["scopes"]]))
-    say("account-did-add", name=made["name"], user=str(made["user"]), role=told)
+    told = " ".join(filter(None, [translate_word("role", made["role"]), *made["scopes"]]))
+    print_message("account-did-add", name=made["name"], user=str(made["user"]), role=told)
     _tell(made["password"])
 
 
@@ -228,9 +244,9 @@ def name(user: UserId, name: Name, config: ConfigPath = DEFAULT, json: AsJson = 
 
     given = give_name(configuration(config), user, name)
     if json:
-        as_json({"user": user, "name": given})
+        print_json({"user": user, "name": given})
         return
-    say("account-did-name", user=str(user), name=given)
+    print_message("account-did-name", user=str(user), name=given)
 
 
 def password(
@@ -241,9 +257,9 @@ def password(
 
     made = give_password(configuration(config), name, _asked() if ask else None)
     if json:
-        as_json(made)
+        print_json(made)
         return
-    say("account-did-password", name=made["name"])
+    print_message("account-did-password", name=made["name"])
     _tell(made["password"])
 
 
@@ -281,9 +297,9 @@ def key(
 
     made = make_key(configuration(config), NewKey(user, label, scope, days))
     if json:
-        as_json(made)
+        print_json(made)
         return
-    say(
+    print_message(
         "account-did-key", user=str(user), number=str(made["key"]), scopes=", ".join(made["scopes"])
     )
     sys.stdout.write(f"{made['secret']}\n")

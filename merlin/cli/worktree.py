@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from merlin.core.errors import ConfigError
-from merlin.dataset.finding import printable
+from merlin.dataset.finding import escape_unprintable
 from merlin.git.source import EXECUTABLE, FILE, SYMLINK, Entry
 
 HOME = "datasets"
@@ -38,8 +38,12 @@ class Folder:
 
     def holds(self, path: str) -> bool:
         """Return whether `path`, relative to the folder, was asked about."""
-        known = printable(self.only)
-        return not known or printable(path) == known or printable(path).startswith(f"{known}/")
+        known = escape_unprintable(self.only)
+        return (
+            not known
+            or escape_unprintable(path) == known
+            or escape_unprintable(path).startswith(f"{known}/")
+        )
 
 
 def folders(path: Path) -> list[Folder]:

@@ -26,7 +26,7 @@ from merlin.config.faults import in_file, judged, wrong
 from merlin.config.meaning import unmeant
 from merlin.core.errors import ConfigError
 from merlin.core.listening import Listening, read_listening
-from merlin.core.log import hide
+from merlin.core.log import hide_secrets
 from merlin.core.money import MICRO, Price
 from merlin.training.sunset import Reliance
 
@@ -251,7 +251,7 @@ def credential(name: str, *, is_needed: bool = True) -> str:
         raise ConfigError(
             f"credential {name} is missing: set it, or {name}_FILE", "credential-missing", name=name
         )
-    hide([value])
+    hide_secrets([value])
     return value
 
 

@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from merlin.core.i18n import number
+from merlin.core.i18n import format_number
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -216,7 +216,7 @@ def _column(scale: Scale, value: float, language: str) -> Tick:
 def brief(value: float, language: str) -> str:
     """Return a number with the digits that it has and no more."""
     said = f"{value:.10g}"
-    return number(language, value, len(said.partition(".")[2]))
+    return format_number(language, value, len(said.partition(".")[2]))
 
 
 def _name(style: str, scale: Scale, end: Point, said: str, labels: ChartLabels) -> Name:
@@ -229,7 +229,7 @@ def _name(style: str, scale: Scale, end: Point, said: str, labels: ChartLabels) 
         dx=0 if is_late else 8,
         dy=-9 if is_late else 4,
         anchor="end" if is_late else "start",
-        words=f"{said} {number(labels.language, end[1])}",
+        words=f"{said} {format_number(labels.language, end[1])}",
     )
 
 
@@ -412,7 +412,7 @@ class _LabelPainter:
         for series, name, colour in lines:
             if series:
                 self._mark((x, y), colour, is_broken=series is test)
-                said = f"{name} {number(labels.language, series[-1][1])}"
+                said = f"{name} {format_number(labels.language, series[-1][1])}"
                 x = self._write((x + 28 * unit, y), said, "lm", colour) + 22 * unit
 
     def write_none(self) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def write(target: Path, fill: Callable[[Path], object]) -> None:
+def write_durably(target: Path, fill: Callable[[Path], object]) -> None:
     """Let `fill` write a file or a folder, make it durable, then give it its name.
 
     Raises OSError when the disk refuses; nothing is left behind then.
@@ -26,21 +26,21 @@ def write(target: Path, fill: Callable[[Path], object]) -> None:
     beside = target.with_name(f".{target.name}.part")
     try:
         fill(beside)
-        settle(beside, target)
+        rename_durably(beside, target)
     except BaseException:
-        remove(beside)
+        remove_durably(beside)
         raise
 
 
-def settle(beside: Path, target: Path) -> None:
+def rename_durably(beside: Path, target: Path) -> None:
     """Sync what lies at `beside`, rename it to `target`, sync the folder."""
     for path in [beside, *beside.rglob("*")] if beside.is_dir() else [beside]:
-        sync(path)
+        sync_file(path)
     beside.replace(target)
-    sync(target.parent)
+    sync_file(target.parent)
 
 
-def remove(path: Path) -> None:
+def remove_durably(path: Path) -> None:
     """Remove a file or a folder; no error when it is gone."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
@@ -48,7 +48,7 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def sync(path: Path) -> None:
+def sync_file(path: Path) -> None:
     """Put a file's bytes, or a folder's own list of names, on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -57,7 +57,7 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def taken(path: Path) -> int | None:
+def try_lock(path: Path) -> int | None:
     """Return a descriptor that holds the file's lock, None when another one does; never waits.
 
     The file is made where there is none. `os.close` of the descriptor lets the lock go.

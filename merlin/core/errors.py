@@ -65,7 +65,7 @@ class SourceError(MerlinError):
     """The git repository cannot be read now."""
 
 
-class TillError(MerlinError):
+class PaymentError(MerlinError):
     """Who takes the money refused; asking again changes nothing. `code` is its own word."""
 
     def __init__(self, message: str, *, code: str = "") -> None:
@@ -73,7 +73,7 @@ class TillError(MerlinError):
         self.code = code
 
 
-class TillAway(TillError):
+class GatewayUnavailable(PaymentError):
     """Who takes the money could not be asked; the same call may pass later."""
 
     def __init__(self, message: str, *, code: str = "") -> None:
@@ -81,7 +81,7 @@ class TillAway(TillError):
         self.key = "error-till-away"
 
 
-class TillDoubt(TillAway):
+class PaymentUnknown(GatewayUnavailable):
     """The connection ended after the call was sent: it may have been carried out."""
 
 
@@ -114,5 +114,5 @@ class ProviderBusy(ProviderError):
         self.retry_after_s = retry_after_s
 
 
-class ProviderDoubt(ProviderBusy):
+class ProviderUnknown(ProviderBusy):
     """The connection ended after the call was sent: it may have been carried out."""

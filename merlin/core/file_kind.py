@@ -16,7 +16,7 @@ _NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
-class Kind(StrEnum):
+class FileKind(StrEnum):
     """What can be sent."""
 
     PDF = "pdf"
@@ -29,9 +29,14 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
 
 
-DOCUMENTS = frozenset({Kind.PDF, Kind.DOCX, Kind.TEXT, Kind.MARKDOWN, Kind.CSV})
-_BY_ENDING = {"md": Kind.MARKDOWN, "markdown": Kind.MARKDOWN, "csv": Kind.CSV, "tsv": Kind.CSV}
-_BY_MIME = {"text/markdown": Kind.MARKDOWN, "text/csv": Kind.CSV}
+DOCUMENTS = frozenset({FileKind.PDF, FileKind.DOCX, FileKind.TEXT, FileKind.MARKDOWN, FileKind.CSV})
+_BY_ENDING = {
+    "md": FileKind.MARKDOWN,
+    "markdown": FileKind.MARKDOWN,
+    "csv": FileKind.CSV,
+    "tsv": FileKind.CSV,
+}
+_BY_MIME = {"text/markdown": FileKind.MARKDOWN, "text/csv": FileKind.CSV}
 _IMAGES = {
     b"\xff\xd8\xff": "image/jpeg",
     b"\x89PNG": "image/png",
@@ -52,18 +57,18 @@ _SOUNDS = {
 _FILM_MARK, _FILM_AT = b"ftyp", 4
 
 
-def kind_of(name: str, mime: str, head: bytes) -> Kind:
+def detect_kind(name: str, mime: str, head: bytes) -> FileKind:
     """Return what a file is by its first bytes (HEAD_BYTES of them are enough).
 
     `name` and `mime` are the sender's word: they are believed only where bytes leave it open.
     """
     ending = name.rpartition(".")[2].lower()
     if image_mime(head):
-        return Kind.IMAGE
-    if is_sound(head):
-        return Kind.SOUND
+        return FileKind.IMAGE
+    if is_recording(head):
+        return FileKind.SOUND
     if _is_pdf(ending, mime, head):
-        return Kind.PDF
+        return FileKind.PDF
     if head.startswith((b"PK\x03\x04", _OLE)):
         return _packed(ending, mime, head)
     return _text(ending, mime, head)
@@ -76,12 +81,12 @@ def image_mime(head: bytes) -> str:
     return next((mime for mark, mime in _IMAGES.items() if head.startswith(mark)), "")
 
 
-def is_sound(head: bytes) -> bool:
+def is_recording(head: bytes) -> bool:
     """Return whether this is a recording, with a picture (MP4, WebM) or without."""
-    return bool(sound_ending(head))
+    return bool(recording_extension(head))
 
 
-def sound_ending(head: bytes) -> str:
+def recording_extension(head: bytes) -> str:
     """Return how the name of such a recording ends ("oga", "mp4"), "" when it is none."""
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
         return "wav"
@@ -97,17 +102,17 @@ def _is_pdf(ending: str, mime: str, head: bytes) -> bool:
     return is_named and b"%PDF-" in head[:_PDF_WITHIN]
 
 
-def _packed(ending: str, mime: str, head: bytes) -> Kind:
+def _packed(ending: str, mime: str, head: bytes) -> FileKind:
     """Judge a zip, or the old container that Word keeps a document with a password in."""
     is_named = ending == "docx" or _WORD in mime
     is_word = is_named or (b"word/" in head and not head.startswith(_OLE))
-    return Kind.DOCX if is_word else Kind.UNKNOWN
+    return FileKind.DOCX if is_word else FileKind.UNKNOWN
 
 
-def _text(ending: str, mime: str, head: bytes) -> Kind:
+def _text(ending: str, mime: str, head: bytes) -> FileKind:
     if head.startswith(b"{\\rtf") or not _looks_like_text(head):
-        return Kind.UNKNOWN
-    return _BY_ENDING.get(ending) or _BY_MIME.get(mime) or Kind.TEXT
+        return FileKind.UNKNOWN
+    return _BY_ENDING.get(ending) or _BY_MIME.get(mime) or FileKind.TEXT
 
 
 def _looks_like_text(head: bytes) -> bool:

@@ -20,7 +20,7 @@ DATA_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Entity:
     """A stretch of a text that is shown differently.
 
     `kind` is the Bot API's word (bold, italic, underline, strikethrough, spoiler, code, pre,
@@ -62,16 +62,16 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class FormattedMessage:
     """One message; `buttons` are rows of buttons from top to bottom."""
 
     text: str
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[Entity, ...] = ()
     buttons: tuple[tuple[Button, ...], ...] = ()
     file: Attachment | None = None
 
 
-def rows(buttons: Sequence[Button], columns: int = 1) -> tuple[tuple[Button, ...], ...]:
+def button_rows(buttons: Sequence[Button], columns: int = 1) -> tuple[tuple[Button, ...], ...]:
     """Return the buttons in rows of so many."""
     return tuple(
         tuple(buttons[start : start + columns]) for start in range(0, len(buttons), columns)
@@ -81,19 +81,19 @@ def rows(buttons: Sequence[Button], columns: int = 1) -> tuple[tuple[Button, ...
 _HALF = re.compile("[\ud800-\udfff]")
 
 
-def units(text: str) -> int:
+def utf16_length(text: str) -> int:
     """Return the length of `text` in UTF-16 code units."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def unit_places(text: str) -> Sequence[int]:
+def utf16_offsets(text: str) -> Sequence[int]:
     """Return where each character begins, in UTF-16 code units, and last where the text ends."""
-    if units(text) == len(text):
+    if utf16_length(text) == len(text):
         return range(len(text) + 1)
     return list(accumulate((1 + (character > "\uffff") for character in text), initial=0))
 
 
-def whole(text: str) -> str:
+def join_surrogates(text: str) -> str:
     """Return `text` with halves of characters joined; one without its other half is U+FFFD.
 
     JSON may carry a character beyond the first 65,536 in two pieces.

@@ -35,7 +35,7 @@ class Heartbeat:
         return (now - self.at).total_seconds() < SILENT_AFTER_S
 
 
-def step_words(language: str, step: str) -> str:
+def describe_step(language: str, step: str) -> str:
     """Return what a process says that it does, for people; a daemon's ticks are just its work."""
     known = {"serving": "step-serving", "telegram is down": "step-telegram-down"}
     return text(language, known.get(step, "step-working"))

@@ -26,7 +26,7 @@ from merlin.core.clock import in_zone
 _NBSP = "\u00a0"
 
 
-def number(language: str, value: float, digits: int = 2) -> str:
+def format_number(language: str, value: float, digits: int = 2) -> str:
     """Return a number as the language writes it: 0,79; whole ones by thousands."""
     said = f"{value:,.{digits}f}"
     if language == "ru":
@@ -138,7 +138,7 @@ def keys(language: str) -> frozenset[str]:
     return frozenset(_texts(language).places)
 
 
-def told(at: datetime, zone: tzinfo, language: str) -> str:
+def format_moment(at: datetime, zone: tzinfo, language: str) -> str:
     """Return the whole moment: "20 ноября 2026, 13:12"."""
     here = in_zone(at, zone)
     return text(
@@ -151,7 +151,7 @@ def told(at: datetime, zone: tzinfo, language: str) -> str:
     )
 
 
-def brief(at: datetime, zone: tzinfo, language: str) -> str:
+def format_moment_briefly(at: datetime, zone: tzinfo, language: str) -> str:
     """Return the moment without its year, for lists: "20 ноя, 13:12"."""
     here = in_zone(at, zone)
     month = text(language, "moment-month-brief", month=here.month)

@@ -69,7 +69,7 @@ POINTS = (
 )
 
 
-def reached(point: str) -> None:
+def kill_point(point: str) -> None:
     """End the process here if the environment asks for it; else return."""
     if os.environ.get("MERLIN_CRASH_AT") != point:
         return

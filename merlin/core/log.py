@@ -31,7 +31,7 @@ _SHORTEST_SECRET = 8
 _known: set[str] = set()
 
 
-def hide(values: Iterable[str]) -> None:
+def hide_secrets(values: Iterable[str]) -> None:
     """Take these secrets (credentials as read at start) out of every later log line."""
     _known.update(value for value in values if len(value) >= _SHORTEST_SECRET)
 
@@ -114,7 +114,7 @@ def _rendering() -> tuple[Processor, list[Processor]]:
     return structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), [_printable, console]
 
 
-def setup(process: str, level: int = logging.INFO, *, quiet: bool = False) -> None:
+def set_up_logging(process: str, level: int = logging.INFO, *, quiet: bool = False) -> None:
     """Send every log line of this process, our own and libraries', to stderr.
 
     They are JSON, or readable lines where stderr is a terminal at this moment. `quiet` leaves

@@ -18,7 +18,7 @@ from merlin.core.errors import ProviderError
 
 
 @dataclass(frozen=True, slots=True)
-class Steering:
+class SamplingParams:
     """What is wished for, in the words of the protocol; None: as the model does by itself.
 
     `most_tokens` bounds the answer, `stops` are texts before which it ends. `response_format` is
@@ -40,10 +40,10 @@ class Steering:
         return bool(self.stops or self.most_tokens)
 
 
-FREELY = Steering()
+FREELY = SamplingParams()
 
 
-class WishRefused(ProviderError):
+class ParameterRefused(ProviderError):
     """The model that serves does not take a wish; `field` is its name in the protocol."""
 
     def __init__(self, field: str, reason: str) -> None:

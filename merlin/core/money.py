@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
-from merlin.core.i18n import number
+from merlin.core.i18n import format_number
 
 _KOPECKS = 100
 # No shop sells for more, and every database holds it.
@@ -109,16 +109,16 @@ class Price:
         return -(-total // MICRO)
 
 
-def told(language: str, micro: int, currency: str) -> str:
+def format_cost(language: str, micro: int, currency: str) -> str:
     """Return an amount of millionths: "0,79 $"; less than a cent is told to four digits."""
     digits = 4 if 0 < abs(micro) < _CENT else 2
-    amount, sign = number(language, micro / MICRO, digits), _SIGNS.get(currency, currency)
+    amount, sign = format_number(language, micro / MICRO, digits), _SIGNS.get(currency, currency)
     if language == "en" and len(sign) == 1:
         return f"{sign}{amount}"
     return f"{amount}{_NBSP}{sign}"
 
 
-def shown(micro: int, currency: str) -> str:
+def format_cost_plainly(micro: int, currency: str) -> str:
     """Return an amount where the reader's language is not known: "1.23 USD", "0.0012 USD"."""
     digits = 4 if 0 < abs(micro) < _CENT else 2
     return f"{micro / MICRO:.{digits}f} {currency}"

@@ -54,7 +54,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Authority:
     """The role somebody has now; `scopes` are a teacher's datasets or courses."""
 
     role: Role = Role.STUDENT

@@ -23,13 +23,13 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.core.i18n import LANGUAGES
 from merlin.course.search import follow_entries
-from merlin.dataset.check import Checked
+from merlin.dataset.check import CheckedDataset
 from merlin.dataset.finding import Severity
-from merlin.dataset.layout import COURSE_FILE, is_good
+from merlin.dataset.layout import COURSE_FILE, is_valid_name
 from merlin.dataset.spec import CourseSpec, Localised, MaterialSpec
 from merlin.db.database import Database, Prepared, Row, transaction
 from merlin.db.tables import COURSE, COURSE_INDEX, COURSE_TEACHER, MATERIAL
-from merlin.db.values import plain
+from merlin.db.values import storable_text
 
 KINDS = ("lecture", "seminar", "lab")
 
@@ -60,11 +60,11 @@ class Course:
 
     def title(self, language: str) -> str:
         """Return its name in `language`, else in another one, else its slug."""
-        return said(self.name, language) or self.slug
+        return localised(self.name, language) or self.slug
 
     def about(self, language: str) -> str:
         """Return its description in `language`, else in another one, else ""."""
-        return said(self.description, language)
+        return localised(self.description, language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +84,16 @@ class Material:
 
     def title(self, language: str) -> str:
         """Return its title in `language`, else in another one."""
-        return said(self.name, language)
+        return localised(self.name, language)
 
 
-def said(texts: Localised, language: str) -> str:
+def localised(texts: Localised, language: str) -> str:
     """Return the text in `language`, else in another that has one, else ""."""
     # Said of every course of a list: mostly the wanted one is there.
     return texts.get(language) or next((texts[each] for each in LANGUAGES if texts.get(each)), "")
 
 
-def is_told(dataset: str, checked: Checked | None) -> bool:
+def has_course_change(dataset: str, checked: CheckedDataset | None) -> bool:
     """Return whether a commit says what the course of a dataset is now, or that it has none.
 
     `checked` is None for a dataset that the commit removed. A broken course.yaml says nothing,
@@ -104,7 +104,7 @@ def is_told(dataset: str, checked: Checked | None) -> bool:
     broken = any(
         each.path == COURSE_FILE and each.severity is Severity.ERROR for each in checked.findings
     )
-    return is_good(dataset) and not broken
+    return is_valid_name(dataset) and not broken
 
 
 # By what a material is known again after an edit: the first that fits counts.
@@ -115,7 +115,7 @@ _SIGNS: tuple[Callable[[Material | MaterialSpec], object], ...] = (
 )
 
 
-def recognised(known: Sequence[Material], told: Sequence[MaterialSpec]) -> list[int | None]:
+def match_materials(known: Sequence[Material], told: Sequence[MaterialSpec]) -> list[int | None]:
     """Return, for each material of a course.yaml, the id of the known one that it is, or None.
 
     So an id outlives another title, lesson, type, file or place; no id is given twice.
@@ -204,7 +204,7 @@ class Catalogue:
         return bool(self.db.value(COURSE_INDEX.select(COURSE_INDEX.is_whole)))
 
     @transaction
-    def index(self, datasets: Mapping[str, Checked], at: datetime) -> None:
+    def index(self, datasets: Mapping[str, CheckedDataset], at: datetime) -> None:
         """Make the catalogue anew from all datasets of the line's head."""
         known = {row["slug"] for row in self.db.rows(COURSE.select(COURSE.slug))}
         for dataset in sorted(known | datasets.keys()):
@@ -215,12 +215,12 @@ class Catalogue:
         self.db.bump()
 
 
-def not_whole(db: Database) -> None:
+def mark_incomplete(db: Database) -> None:
     """Note that the line moved in a way that the courses did not follow."""
     db.change(COURSE_INDEX.update({"is_whole": 0}))
 
 
-def changed(db: Database) -> None:
+def mark_changed(db: Database) -> None:
     """Note that the catalogue says something else now; in the transaction that lets it.
 
     Versions are milliseconds since 1970, or the next number: so a database that was restored or
@@ -234,11 +234,11 @@ def changed(db: Database) -> None:
     db.bump()
 
 
-def follow_course(db: Database, dataset: str, checked: Checked | None, at: datetime) -> None:
+def follow_course(db: Database, dataset: str, checked: CheckedDataset | None, at: datetime) -> None:
     """Let the course of one dataset be what a commit says of it; None: the dataset is removed."""
-    if not is_told(dataset, checked):
+    if not has_course_change(dataset, checked):
         return
-    changed(db)
+    mark_changed(db)
     spec = checked.course if checked is not None else None
     if spec is None:
         _let_go(db, dataset, at)
@@ -246,7 +246,7 @@ def follow_course(db: Database, dataset: str, checked: Checked | None, at: datet
     course_id = _keep_course(db, dataset, spec, at)
     db.change(COURSE_TEACHER.delete().where(COURSE_TEACHER.course_id == course_id))
     teachers = [
-        {"course_id": course_id, "place": place, "teacher": plain(name)}
+        {"course_id": course_id, "place": place, "teacher": storable_text(name)}
         for place, name in enumerate(spec.teachers)
     ]
     db.add_many(COURSE_TEACHER, teachers)
@@ -266,10 +266,10 @@ def _let_go(db: Database, slug: str, at: datetime) -> None:
 def _keep_course(db: Database, slug: str, spec: CourseSpec, at: datetime) -> int:
     row = {
         "semester": spec.semester,
-        "name_ru": plain(spec.name["ru"]),
-        "name_en": plain(spec.name["en"]),
-        "description_ru": plain(spec.description["ru"]),
-        "description_en": plain(spec.description["en"]),
+        "name_ru": storable_text(spec.name["ru"]),
+        "name_en": storable_text(spec.name["en"]),
+        "description_ru": storable_text(spec.description["ru"]),
+        "description_en": storable_text(spec.description["en"]),
         "is_active": int(spec.active),
         "indexed_at": iso(at),
         **_counts(spec),
@@ -291,7 +291,7 @@ def _keep_materials(db: Database, course_id: int, spec: CourseSpec) -> None:
     # Those without a place too: what a revert brings back is what it was.
     rows = db.rows(MATERIAL.select().where(mine).order_by(MATERIAL.id))
     rows.sort(key=lambda row: (row["place"] is None, row["place"] or 0))
-    ids = recognised([_material(row) for row in rows], spec.materials)
+    ids = match_materials([_material(row) for row in rows], spec.materials)
     db.change(MATERIAL.update({"place": None}).where(mine & _IS_LISTED))
     for place, (material_id, told) in enumerate(zip(ids, spec.materials, strict=True)):
         row = {"course_id": course_id, "place": place, **_material_row(told)}
@@ -305,10 +305,10 @@ def _material_row(told: MaterialSpec) -> Row:
     return {
         "lesson": told.lesson,
         "kind": told.kind,
-        "title_ru": plain(told.title["ru"]),
-        "title_en": plain(told.title["en"]),
-        "text_path": plain(told.text),
-        "file_url": plain(told.file_url),
+        "title_ru": storable_text(told.title["ru"]),
+        "title_en": storable_text(told.title["en"]),
+        "text_path": storable_text(told.text),
+        "file_url": storable_text(told.file_url),
     }
 
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from merlin.core.errors import NotFound, Refused
-from merlin.course.catalogue import Material, recognised
+from merlin.course.catalogue import Material, match_materials
 from merlin.dataset import changes
 from merlin.dataset.changes import Edit
-from merlin.dataset.course_writing import course_value, rewritten
+from merlin.dataset.course_writing import edit_course, parse_course
 from merlin.dataset.files import FileText
 from merlin.dataset.layout import COURSE_FILE, MATERIALS
 from merlin.dataset.spec import MaterialSpec, course_spec
@@ -26,7 +26,7 @@ CARD = ("semester", "name", "description", "active", "teachers")
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class MaterialDraft:
     """A material as it shall be: `text` its Markdown, "" without; `file_url` a link, "" without.
 
     `place` is where it shall stand in the file, from 0; None: where it stands, or at the end.
@@ -41,7 +41,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class MaterialText:
     """A material as the course's files say it; `words` is its Markdown, None without a text.
 
     `material_id` is None as long as no commit has it. `revision` is another as soon as anything
@@ -56,7 +56,7 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True)
-class Proposed:
+class CourseEdits:
     """Edits that make what was wanted; `is_whole`: all of course.yaml had to be written anew."""
 
     edits: tuple[Edit, ...]
@@ -64,7 +64,7 @@ class Proposed:
     is_whole: bool = False
 
 
-class Book:
+class CourseFiles:
     """A course as its files say it. Raises Refused where course.yaml is missing or broken."""
 
     def __init__(self, files: Sequence[FileText]) -> None:
@@ -72,7 +72,7 @@ class Book:
         found = self._files.get(COURSE_FILE)
         self.text = (found.text if found else None) or ""
         self.blob = found.blob if found else None
-        self.value = course_value(self.text)
+        self.value = parse_course(self.text)
         self.spec = course_spec(self.value)
 
     @property
@@ -84,26 +84,26 @@ class Book:
         """Return what the file says of the course itself, languages as they are given."""
         return {key: self.value[key] for key in CARD if key in self.value}
 
-    def lessons(self, known: Sequence[Material]) -> list[Lesson]:
+    def lessons(self, known: Sequence[Material]) -> list[MaterialText]:
         """Return the materials in the file's order, with the ids by which they are known."""
-        ids = recognised(known, self.spec.materials)
+        ids = match_materials(known, self.spec.materials)
         return [self._lesson(place, ids[place]) for place in range(len(ids))]
 
-    def lesson(self, known: Sequence[Material], material_id: int) -> Lesson:
+    def lesson(self, known: Sequence[Material], material_id: int) -> MaterialText:
         """Return one material. Raises NotFound for one that the file has no more."""
         for each in self.lessons(known):
             if each.material_id == material_id:
                 return each
         raise NotFound(f"no material {material_id}", "material-none", material=str(material_id))
 
-    def with_card(self, values: Mapping[str, Any]) -> Proposed:
+    def with_card(self, values: Mapping[str, Any]) -> CourseEdits:
         """Return the edits that change what the course says of itself; None takes a key away."""
         wanted = copy.deepcopy(self.value)
         for key, value in values.items():
             wanted.pop(key, None) if value is None else wanted.update({key: value})
         return self._proposed(wanted, (), changes.COURSE)
 
-    def added(self, draft: Draft) -> Proposed:
+    def added(self, draft: MaterialDraft) -> CourseEdits:
         """Return the edits that add a material."""
         wanted, texts = copy.deepcopy(self.value), list[Edit]()
         materials = wanted.setdefault("materials", [])
@@ -112,39 +112,45 @@ class Book:
         if path:
             texts.append(Edit(path, None, _ended(draft.text)))
         materials.insert(place, _entry(draft, path))
-        return self._proposed(wanted, texts, changes.of_material("Add", draft.kind, draft.lesson))
+        return self._proposed(
+            wanted, texts, changes.material_subject("Add", draft.kind, draft.lesson)
+        )
 
-    def changed(self, place: int, draft: Draft) -> Proposed:
+    def changed(self, place: int, draft: MaterialDraft) -> CourseEdits:
         """Return the edits that make the material at `place` what the draft says."""
         wanted = copy.deepcopy(self.value)
         path, texts = self._text_of(place, draft)
         del wanted["materials"][place]
         at = place if draft.place is None else min(draft.place, len(wanted["materials"]))
         wanted["materials"].insert(at, _entry(draft, path))
-        return self._proposed(wanted, texts, changes.of_material("Edit", draft.kind, draft.lesson))
+        return self._proposed(
+            wanted, texts, changes.material_subject("Edit", draft.kind, draft.lesson)
+        )
 
-    def dropped(self, place: int) -> Proposed:
+    def dropped(self, place: int) -> CourseEdits:
         """Return the edits that remove the material at `place`, and its text where it is alone."""
         wanted = copy.deepcopy(self.value)
         old = self.spec.materials[place]
         del wanted["materials"][place]
         texts = self._removed(old.text) if old.text and self._is_alone(place) else []
-        return self._proposed(wanted, texts, changes.of_material("Remove", old.kind, old.lesson))
+        return self._proposed(
+            wanted, texts, changes.material_subject("Remove", old.kind, old.lesson)
+        )
 
-    def _proposed(self, wanted: Mapping[str, Any], texts: Sequence[Edit], line: str) -> Proposed:
-        found = rewritten(self.text, wanted)
+    def _proposed(self, wanted: Mapping[str, Any], texts: Sequence[Edit], line: str) -> CourseEdits:
+        found = edit_course(self.text, wanted)
         edits = list(texts)
         if found.text != self.text:
             edits.insert(0, Edit(COURSE_FILE, self.blob, found.text))
         if not edits:
             raise Refused("nothing is changed", "teaching-unchanged")
-        return Proposed(tuple(edits), line, found.is_whole)
+        return CourseEdits(tuple(edits), line, found.is_whole)
 
-    def _lesson(self, place: int, material_id: int | None) -> Lesson:
+    def _lesson(self, place: int, material_id: int | None) -> MaterialText:
         spec, file = self.spec.materials[place], self._files.get(self._path(place))
         said = {"entry": self.value["materials"][place], "blob": file.blob if file else ""}
         words = file.text if file else None
-        return Lesson(place, material_id, spec, words, _digest(said))
+        return MaterialText(place, material_id, spec, words, _digest(said))
 
     def _path(self, place: int) -> str:
         return self.spec.materials[place].text
@@ -153,7 +159,7 @@ class Book:
         """Return whether no other material names the same text."""
         return sum(each.text == self._path(place) for each in self.spec.materials) == 1
 
-    def _text_of(self, place: int, draft: Draft) -> tuple[str, list[Edit]]:
+    def _text_of(self, place: int, draft: MaterialDraft) -> tuple[str, list[Edit]]:
         """Return where the text of a changed material lies, and the edits that bring it there.
 
         A text that another material names too is left to that one.
@@ -171,7 +177,7 @@ class Book:
         file = self._files.get(path)
         return [] if file is None else [Edit(path, file.blob, None)]
 
-    def _free_path(self, draft: Draft) -> str:
+    def _free_path(self, draft: MaterialDraft) -> str:
         """Return a path below materials/ that no file has and no material names."""
         named = {each.text.casefold() for each in self.spec.materials}
         taken = {path.casefold() for path in self._files} | named
@@ -183,7 +189,7 @@ class Book:
         return path
 
 
-def _entry(draft: Draft, path: str) -> dict[str, Any]:
+def _entry(draft: MaterialDraft, path: str) -> dict[str, Any]:
     """Return a material as course.yaml says it."""
     told: dict[str, Any] = {
         "lesson": draft.lesson,

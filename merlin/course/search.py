@@ -25,7 +25,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from merlin.course.vocabulary import Vocabulary, folded, places, searchable, stem, words
+from merlin.course.vocabulary import (
+    Vocabulary,
+    fold,
+    index_words,
+    split_words,
+    stem,
+    word_positions,
+)
 from merlin.db.database import CHUNK, Database, Row
 from merlin.db.tables import COURSE, MATERIAL, SEARCH_ENTRY
 
@@ -94,8 +101,8 @@ class Searcher:
 
         Only the first `LONGEST` signs and the first `MOST_WORDS` words count.
         """
-        letters = folded(query[:LONGEST])
-        terms = terms_of(letters)
+        letters = fold(query[:LONGEST])
+        terms = parse_terms(letters)
         found = Found(self._hits(terms, letters, kind, most), terms, letters)
         if len(found.hits) >= min(FEW, most) or not terms:
             return found
@@ -133,9 +140,9 @@ class Searcher:
             return self._known[1]
 
 
-def terms_of(letters: str) -> tuple[Term, ...]:
+def parse_terms(letters: str) -> tuple[Term, ...]:
     """Return the terms of a folded query; the last word may be half typed."""
-    return _terms([(word,) for word in words(letters)[:MOST_WORDS]])
+    return _terms([(word,) for word in split_words(letters)[:MOST_WORDS]])
 
 
 def _terms(said: Sequence[Sequence[str]]) -> tuple[Term, ...]:
@@ -208,18 +215,18 @@ def _of_material(row: Row) -> Row:
         "id": row["id"],
         "course_id": row["course_id"],
         "name": _words(titles),
-        "body": searchable(f"{_KINDS.get(row['kind'], '')} {row['lesson']}"),
+        "body": index_words(f"{_KINDS.get(row['kind'], '')} {row['lesson']}"),
         "letters": _letters(titles),
     }
 
 
 def _words(texts: Iterable[str]) -> str:
-    return " ".join(searchable(text) for text in dict.fromkeys(texts))
+    return " ".join(index_words(text) for text in dict.fromkeys(texts))
 
 
 def _letters(texts: Iterable[str]) -> str:
     # A folded text has no line ends, so no query reaches over one.
-    return "\n".join(dict.fromkeys(folded(text) for text in texts))
+    return "\n".join(dict.fromkeys(fold(text) for text in texts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +237,7 @@ class Span:
     length: int
 
 
-def spans(text: str, found: Found) -> list[Span]:
+def highlight_spans(text: str, found: Found) -> list[Span]:
     """Return what to mark in `text`, in order, without overlaps."""
     marked = sorted({*_words_of_text(text, found.terms), *_letter_runs(text, found.letters)})
     whole: list[tuple[int, int]] = []
@@ -245,7 +252,7 @@ def spans(text: str, found: Found) -> list[Span]:
 def _words_of_text(text: str, terms: Sequence[Term]) -> Iterator[tuple[int, int]]:
     wanted = {one for term in terms for one in term.stems}
     prefixes = tuple(term.prefix for term in terms if term.prefix)
-    for word, start, end in places(text):
+    for word, start, end in word_positions(text):
         if stem(word) in wanted:
             yield start, end
         elif prefixes and word.startswith(prefixes):
@@ -255,7 +262,7 @@ def _words_of_text(text: str, terms: Sequence[Term]) -> Iterator[tuple[int, int]
 
 def _letter_runs(text: str, letters: str) -> Iterator[tuple[int, int]]:
     """Yield where the very letters stand; one sign of the text may fold to none or to two."""
-    if not letters or letters not in folded(text):
+    if not letters or letters not in fold(text):
         return
     said, origin = _folded(text)
     place = said.find(letters)
@@ -270,7 +277,7 @@ def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:
     said: list[str] = []
     origin: list[tuple[int, int]] = []
     for start, end in _clusters(text):
-        part = folded(text[start:end]) or " "
+        part = fold(text[start:end]) or " "
         if part == " " and (not said or said[-1] == " "):
             continue
         said += part

@@ -44,19 +44,19 @@ _NO_SIGNS = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _SIGNS = {"++": "plusplus", "#": "sharp"}
 
 
-def folded(text: str) -> str:
+def fold(text: str) -> str:
     """Return the text as it is compared."""
     plain = _NO_SIGNS.sub(" ", text)
     composed = unicodedata.normalize("NFC", plain).casefold().replace("ё", "е")
     return " ".join(_STRESS.sub("", composed).split())
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Return the words of a folded text, in order."""
     return [_named(word)[:LONGEST] for word in _WORD.findall(text)]
 
 
-def tally(texts: Iterable[str]) -> Counter[str]:
+def count_words(texts: Iterable[str]) -> Counter[str]:
     """Return how often each word is said in these folded texts."""
     raw: Counter[str] = Counter()
     left = iter(texts)
@@ -69,7 +69,7 @@ def tally(texts: Iterable[str]) -> Counter[str]:
     return counts
 
 
-def places(text: str) -> Iterator[tuple[str, int, int]]:
+def word_positions(text: str) -> Iterator[tuple[str, int, int]]:
     """Yield the words of any text, folded, with where each begins and ends in it."""
     for found in _MARKED.finditer(text):
         for word in _folded_words(found[0]):
@@ -78,7 +78,7 @@ def places(text: str) -> Iterator[tuple[str, int, int]]:
 
 @lru_cache(65536)
 def _folded_words(text: str) -> tuple[str, ...]:
-    return tuple(words(folded(text)))
+    return tuple(split_words(fold(text)))
 
 
 # As `_WORD`, with accents that a text may carry as signs of their own.
@@ -110,12 +110,12 @@ def _stemmer(language: str) -> Any:
     return snowballstemmer.stemmer(language)
 
 
-def searchable(text: str) -> str:
+def index_words(text: str) -> str:
     """Return the words of a text as an index keeps them: each one's stem, and itself.
 
     Itself, because what is half typed begins a word and not always its stem.
     """
-    said = [(stem(word), word) for word in words(folded(text))]
+    said = [(stem(word), word) for word in split_words(fold(text))]
     return " ".join(each for pair in said for each in dict.fromkeys(pair))
 
 
@@ -131,7 +131,7 @@ class Vocabulary:
     """The words of these folded texts, with how often each is said."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        counts = self._counts = tally(texts)
+        counts = self._counts = count_words(texts)
         self._sorted = sorted(counts)
         self._words = _by_length(counts)
         # Stem -> the word that says it most often.
@@ -173,13 +173,13 @@ class Vocabulary:
 
         The likeliest come first. None where no word is mistyped, or one is like nothing known.
         """
-        said = words(letters)[:most]
+        said = split_words(letters)[:most]
         if self._knows_all(said):
             return None
         meant = [self._meant(word, half=word is said[-1]) for word in said]
         if all(meant):
             return meant
-        swapped = words(letters.translate(_SWAPPED).replace("ё", "е"))[:most]
+        swapped = split_words(letters.translate(_SWAPPED).replace("ё", "е"))[:most]
         return [(word,) for word in swapped] if swapped and self._knows_all(swapped) else None
 
     def _knows_all(self, said: Sequence[str]) -> bool:

@@ -31,7 +31,7 @@ class Alarm:
     once: str
 
 
-def alarm(services: DaemonServices) -> bool:
+def warn_of_problems(services: DaemonServices) -> bool:
     """Tell the admins of every open job and unproved model that is in trouble."""
     now = services.clock()
     found = [each for job in services.jobs.open_jobs() for each in _of_job(services, job, now)]
@@ -46,7 +46,7 @@ def alarm(services: DaemonServices) -> bool:
     return False
 
 
-def tell_fading(services: DaemonServices) -> None:
+def warn_of_sunsets(services: DaemonServices) -> None:
     """Tell the admins in time of models that hear or see for the bot and will go dark."""
 
     def sunset(reliance: Reliance) -> date | None:

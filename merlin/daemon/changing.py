@@ -10,14 +10,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from merlin.app.verdicts import NewsRows, told_as
+from merlin.app.verdicts import NewsRows, news_message
 from merlin.core.clock import Clock
 from merlin.core.errors import MerlinError, Refused, SourceError
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.dataset.change_queue import Changes
-from merlin.dataset.changes import Batch, Change, Landed, Theirs, said
-from merlin.dataset.commit_batch import Press, commit
+from merlin.dataset.changes import Batch, BatchResult, Change, Conflict, parse_subject
+from merlin.dataset.commit_batch import CommitSettings, commit_changes
 from merlin.db.notices import ADMINS, Notices
 from merlin.git.push import ContentRefused
 
@@ -28,12 +28,12 @@ TOLD_LETTERS = 1000
 REFUSALS = 4
 
 
-class Changing:
+class ChangeProcessor:
     """Works changes off, oldest first; called by the daemon alone."""
 
     def __init__(
         self,
-        press: Press,
+        press: CommitSettings,
         queue: Changes,
         news: NewsRows,
         notices: Notices,
@@ -56,21 +56,21 @@ class Changing:
             self._queue.release()  # what was cut off is taken up again
             self._is_first = False
         for news in self._news.untold():
-            key, told = told_as(news)
+            key, told = news_message(news)
             self._notices.tell(news.by, key, told, once=f"news:{news.change_id}:{news.word}")
             self._news.told(news)
         if self._monotonic() < self._rest_until:
             return False
         moved = False
         while (batch := self._queue.claim()) is not None:
-            reached("change.claimed")
+            kill_point("change.claimed")
             moved = self._commit(batch) or moved
         return moved
 
     def _commit(self, batch: Batch) -> bool:
         """Make one batch a commit; return whether it was. Raises SourceError for an outage."""
         try:
-            landed = commit(self._press, batch)
+            landed = commit_changes(self._press, batch)
         except Refused as refusal:
             self._refuse(batch, refusal)
             return False
@@ -89,10 +89,10 @@ class Changing:
         self._settle(batch, landed)
         return landed.commit is not None
 
-    def _settle(self, batch: Batch, landed: Landed) -> None:
+    def _settle(self, batch: Batch, landed: BatchResult) -> None:
         first = batch.first
         if landed.commit is not None:
-            told = {"subject": said(first.subject), "commit": landed.commit[:10]}
+            told = {"subject": parse_subject(first.subject), "commit": landed.commit[:10]}
             self._tell(first, "notice-change-committed", told)
         for change in batch.changes:
             theirs = landed.conflicts.get(change.change_id)
@@ -100,12 +100,12 @@ class Changing:
                 self._tell(change, "notice-change-conflict", _conflict(change, theirs))
         # Last of all: a death before it tells nothing twice, for notices are told by their word.
         self._queue.settle(batch, landed)
-        reached("change.recorded")
+        kill_point("change.recorded")
         what = landed.commit or "conflict"
         log.info("change settled", batch=batch.batch_id, files=len(batch.changes), outcome=what)
 
     def _refuse(self, batch: Batch, refusal: Refused) -> None:
-        told = {"subject": said(batch.first.subject), "reason": _reason(refusal)}
+        told = {"subject": parse_subject(batch.first.subject), "reason": _reason(refusal)}
         self._tell(batch.first, "notice-change-refused", told)
         self._queue.refuse(batch, refusal.key, _plain(refusal))
         log.info("change refused", batch=batch.batch_id, reason=str(refusal))
@@ -118,7 +118,7 @@ class Changing:
             return False
         self._pause_s = FIRST_PAUSE_S
         first = batch.first
-        told = {"subject": said(first.subject), "reason": _reason(refusal)}
+        told = {"subject": parse_subject(first.subject), "reason": _reason(refusal)}
         if first.by.isdecimal():
             told["change"] = first.change_id
             self._tell(first, "notice-change-parked", told, refusals)
@@ -156,7 +156,7 @@ def _plain(error: MerlinError) -> Mapping[str, object]:
     return dict(error.arguments)
 
 
-def _conflict(change: Change, theirs: Theirs) -> Mapping[str, object]:
+def _conflict(change: Change, theirs: Conflict) -> Mapping[str, object]:
     return {
         "path": change.path,
         "ours": _cut(change.text),

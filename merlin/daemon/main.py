@@ -41,7 +41,7 @@ class Tick:
 
 
 @dataclass(slots=True)
-class Tally:
+class TickCounts:
     """What the ticks did so far, for the heartbeat: counts by `<tick>_<outcome>`.
 
     `reasons`: why a tick failed the last time, by its name; a success forgets it. `bugs`: which
@@ -67,7 +67,7 @@ class Tally:
 
 def run(
     ticks: Sequence[Tick],
-    tally: Tally,
+    tally: TickCounts,
     on_ready: Callable[[], object],
     stop: threading.Event | None = None,
 ) -> None:
@@ -93,12 +93,12 @@ def run(
     scheduler.start()
     log.info("daemon started", ticks={tick.name: tick.period_s for tick in ticks})
     on_ready()
-    mind_the_clock(scheduler, stop)
+    rerun_after_clock_step(scheduler, stop)
     scheduler.shutdown(wait=True)
     log.info("daemon stopped")
 
 
-def mind_the_clock(
+def rerun_after_clock_step(
     scheduler: BackgroundScheduler, stop: threading.Event, clock: Clock = utc_now
 ) -> None:
     """Wait for `stop`; whenever the wall clock was set back, let every tick run now.
@@ -113,7 +113,7 @@ def mind_the_clock(
                 job.modify(next_run_time=datetime.now(UTC))
 
 
-def _guarded(tick: Tick, tally: Tally, scheduler: BackgroundScheduler) -> None:
+def _guarded(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> None:
     tally.step = tick.name
     try:
         moved = tick.run()

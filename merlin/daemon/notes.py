@@ -14,7 +14,7 @@ from merlin.daemon.services import DaemonServices
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 60.0, 3600.0
 
 
-class Noting:
+class NoteWriter:
     """Writes what is not noted yet; a lost database can be told by it what was."""
 
     def __init__(self, services: DaemonServices) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
-from merlin.core.errors import ProviderBusy, ProviderDoubt
+from merlin.core.errors import ProviderBusy, ProviderUnknown
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.builds import remove_folders
@@ -19,7 +19,7 @@ log = get_logger(__name__)
 Old = TypeVar("Old", OldFiles, OldModel)
 
 
-def retain(services: DaemonServices) -> bool:
+def apply_retention(services: DaemonServices) -> bool:
     """Take away what is old enough; return whether anything went."""
     kept, now = services.retention, services.clock()
     removed = {
@@ -76,7 +76,7 @@ def _each(services: DaemonServices, olds: Sequence[Old], remove: Callable[[Old],
             continue
         try:
             removed += remove(old)
-        except (ProviderBusy, ProviderDoubt) as trouble:
+        except (ProviderBusy, ProviderUnknown) as trouble:
             log.warning("provider cannot remove now", provider=old.provider, reason=str(trouble))
             away.add(old.provider)
     return removed

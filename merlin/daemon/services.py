@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from merlin.account.retention import Retention
 from merlin.app.pipeline import PipelineHistory
 from merlin.core.clock import Clock
-from merlin.daemon.changing import Changing
+from merlin.daemon.changing import ChangeProcessor
 from merlin.dataset.file_index import FileIndex
-from merlin.dataset.gather import Workshop
+from merlin.dataset.gather import BuildSettings
 from merlin.db.notices import Notices
-from merlin.db.processes import Heartbeats, Wake
+from merlin.db.processes import ChangeCounter, Heartbeats
 from merlin.db.requests import Requests
 from merlin.providers.base import ModelList
 from merlin.training.launch import Pad
@@ -48,7 +48,7 @@ class DaemonServices:
     `relies_on` are models that nobody tunes and yet the bot needs: their sunsets are watched.
     """
 
-    workshop: Workshop
+    workshop: BuildSettings
     desk: Desk
     pads: Mapping[str, Pad]
     towers: Mapping[str, Tower]
@@ -60,11 +60,11 @@ class DaemonServices:
     requests: Requests
     notices: Notices
     heartbeats: Heartbeats
-    wake: Wake
+    wake: ChangeCounter
     clock: Clock
     pace: Pace
     still_alive: Callable[[], None]
-    changing: Changing
+    changing: ChangeProcessor
     books: FileIndex
     retention: Retention
     removable: Removable

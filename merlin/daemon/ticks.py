@@ -16,16 +16,16 @@ from functools import partial
 from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger
-from merlin.daemon.alarms import alarm, tell_fading
-from merlin.daemon.main import Tally, Tick
-from merlin.daemon.notes import Noting
+from merlin.daemon.alarms import warn_of_problems, warn_of_sunsets
+from merlin.daemon.main import Tick, TickCounts
+from merlin.daemon.notes import NoteWriter
 from merlin.daemon.requests import serve_requests
-from merlin.daemon.retention import retain
+from merlin.daemon.retention import apply_retention
 from merlin.daemon.services import DaemonServices
-from merlin.dataset.files import keep_books
-from merlin.dataset.gather import Left, Outcome, gather, restore
-from merlin.dataset.verdicts import Word
-from merlin.db.notices import ADMINS, tell_failing
+from merlin.dataset.files import sync_files
+from merlin.dataset.gather import DroppedCommits, Outcome, gather, restore_build
+from merlin.dataset.verdicts import VerdictStatus
+from merlin.db.notices import ADMINS, notify_failing_steps
 from merlin.git.source import Commit
 from merlin.training.evaluate import Evaluation
 from merlin.training.jobs import FORBIDDEN, Job, JobState
@@ -41,7 +41,7 @@ HOUR_S, MINUTE_S, ENGINE_S = 3600.0, 60.0, 4.0
 LONGEST_WAIT = timedelta(seconds=HOUR_S)
 
 
-def ticks_of(services: DaemonServices, tally: Tally) -> list[Tick]:
+def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
     """Return the ticks of one daemon, each waking the next of the chain."""
     step = services.pace.tick_s
     engine = [] if services.engine is None else [Tick("engine", _engine(services), ENGINE_S)]
@@ -52,13 +52,13 @@ def ticks_of(services: DaemonServices, tally: Tally) -> list[Tick]:
         Tick("poll", partial(poll, services), step, wakes="prove"),
         Tick("prove", partial(prove, services), step, wakes="promote"),
         Tick("promote", partial(promote, services), step, wakes="note"),
-        Tick("note", Noting(services), max(step, 1.0)),
+        Tick("note", NoteWriter(services), max(step, 1.0)),
         Tick("changes", services.changing, min(step, 0.25), wakes="fetch"),
         Tick("serve", _served(services), min(step, 0.25), wakes="launch"),
         Tick("census", partial(census, services), MINUTE_S),
         Tick("watch", partial(watch, services), HOUR_S),
-        Tick("alarm", partial(alarm, services), MINUTE_S),
-        Tick("retain", partial(retain, services), HOUR_S),
+        Tick("alarm", partial(warn_of_problems, services), MINUTE_S),
+        Tick("retain", partial(apply_retention, services), HOUR_S),
         Tick("beat", _beat(services, tally), 1.0),
     ]
 
@@ -67,7 +67,7 @@ def fetch(services: DaemonServices) -> bool:
     """Bring in new commits: check, build and record each; tell the admins what they must know."""
     try:
         gathered = gather(services.workshop, partial(_tell_gathered, services))
-        keep_books(services.workshop.source, services.books)
+        sync_files(services.workshop.source, services.books)
     except SourceError as error:
         _tell_today(services, "notice-repository", reason=str(error))
         raise
@@ -86,12 +86,12 @@ def _tell_today(services: DaemonServices, key: str, **told: object) -> None:
     services.notices.tell(ADMINS, key, told, once=f"{key.removeprefix('notice-')}:{day}")
 
 
-def _tell_gathered(services: DaemonServices, what: Left | tuple[Commit, Outcome]) -> None:
-    if isinstance(what, Left):
+def _tell_gathered(services: DaemonServices, what: DroppedCommits | tuple[Commit, Outcome]) -> None:
+    if isinstance(what, DroppedCommits):
         log.warning("history was rewritten", commits_left=what.count, head=what.head)
         left = {"count": what.count, "head": what.head[:10]}
         services.notices.tell(ADMINS, "notice-rewritten", left, once=f"rewritten:{what.head}")
-    elif what[1].word is Word.REJECTED:
+    elif what[1].word is VerdictStatus.REJECTED:
         _tell_rejected(services, *what)
     else:
         _tell_findings(services, *what)
@@ -156,7 +156,7 @@ def _carried(services: DaemonServices, pad: Pad, job: Job) -> Job:
     commit = services.chronicle.commit_of(job.job_id)
     now = services.clock()
     try:
-        return carry(pad, job, build, lambda: restore(services.workshop, commit, build))
+        return carry(pad, job, build, lambda: restore_build(services.workshop, commit, build))
     except (NotFound, DatasetError) as fault:  # nobody can make its bytes any more
         log.warning("launch without a build", job=job.job_id, reason=str(fault))
         return replace(job, state=JobState.FAILED, error=str(fault), updated_at=now)
@@ -237,7 +237,7 @@ def census(services: DaemonServices) -> bool:
 
 def watch(services: DaemonServices) -> bool:
     """Tell the admins in time what will go dark: what serves with its base, what hears and sees."""
-    tell_fading(services)
+    warn_of_sunsets(services)
     today = services.clock().date()
     for dataset, serving in services.promotions.serving().items():
         recipe = services.desk.rows.build(serving.model.build_id).manifest["recipe"]
@@ -289,7 +289,7 @@ def _engine(services: DaemonServices) -> Callable[[], bool]:
     return look
 
 
-def _beat(services: DaemonServices, tally: Tally) -> Callable[[], bool]:
+def _beat(services: DaemonServices, tally: TickCounts) -> Callable[[], bool]:
     since = services.clock()
 
     def beat() -> bool:
@@ -308,7 +308,7 @@ def _beat(services: DaemonServices, tally: Tally) -> Callable[[], bool]:
                 failing=failing,
             )
         )
-        tell_failing(services.notices, "daemon", failing, services.clock().date())
+        notify_failing_steps(services.notices, "daemon", failing, services.clock().date())
         return False
 
     return beat

@@ -37,16 +37,16 @@ from pathlib import Path
 from typing import Any
 
 from merlin.core.clock import from_iso
-from merlin.core.durable_files import sync
+from merlin.core.durable_files import sync_file
 from merlin.core.errors import DatasetError, NotFound
-from merlin.core.killpoint import reached
-from merlin.dataset.check import FEWEST, Checked
+from merlin.core.killpoint import kill_point
+from merlin.dataset.check import FEWEST, CheckedDataset
 from merlin.dataset.example import Example
 from merlin.dataset.lint import question_key
 from merlin.dataset.spec import DatasetSpec, Recipe, SplitRule
 from merlin.dataset.tokens import count_messages
 from merlin.db.database import Row
-from merlin.db.values import loaded
+from merlin.db.values import load_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def diff(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> Diff:
     )
 
 
-def line(example: Example, system: str) -> bytes:
+def jsonl_line(example: Example, system: str) -> bytes:
     """Return one line, with its line end; `system` stands first unless the example has its own."""
     said: dict[str, object] = {
         "messages": [message.as_json() for message in example.with_system(system)]
@@ -87,11 +87,11 @@ def line(example: Example, system: str) -> bytes:
     return (json.dumps(said, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
 
 
-def lines(examples: Iterable[Example], system: str) -> bytes:
+def jsonl_lines(examples: Iterable[Example], system: str) -> bytes:
     """Return the whole file; no examples give no bytes."""
     whole = BytesIO()  # lines that wait to be joined would take the file's memory twice
     for example in sorted(examples, key=lambda each: each.id):
-        whole.write(line(example, system))
+        whole.write(jsonl_line(example, system))
     return whole.getvalue()
 
 
@@ -121,7 +121,7 @@ class Build:
         return f"{self.dataset}-{self.number}"
 
 
-def wish_of(dataset: str, digest: str, recipe: Recipe) -> str:
+def training_key(dataset: str, digest: str, recipe: Recipe) -> str:
     """Return a digest of what a commit wants trained: these files by this recipe.
 
     The suffix is left out: it names a model, it does not change one. The dataset stays in: a
@@ -167,7 +167,7 @@ def split(examples: Sequence[Example], rule: SplitRule) -> Split:
     return Split(sides, taken_back, has_gate=tests >= max(rule.min_test, 1))
 
 
-def bucket(question: str, salt: str) -> float:
+def split_bucket(question: str, salt: str) -> float:
     """Return where a normalised question falls, 0 <= bucket < 1, evenly over questions.
 
     Source: the first 64 bits of sha256 of "<salt>:<question>".
@@ -186,7 +186,7 @@ def _by_hash(example: Example, rule: SplitRule, taught: set[str]) -> str:
     question = question_key(example)
     if question in taught:
         return TRAIN
-    return TEST if bucket(question, rule.salt) < rule.test else TRAIN
+    return TEST if split_bucket(question, rule.salt) < rule.test else TRAIN
 
 
 def _take_back(examples: Sequence[Example], rule: SplitRule, sides: dict[str, str]) -> int:
@@ -195,7 +195,7 @@ def _take_back(examples: Sequence[Example], rule: SplitRule, sides: dict[str, st
     for example in examples:
         if sides[example.id] == TEST:
             question = question_key(example)
-            place = (example.split == TEST, -bucket(question, rule.salt), question)
+            place = (example.split == TEST, -split_bucket(question, rule.salt), question)
             tests.setdefault(place, []).append(example.id)
     lacking = FEWEST - (len(examples) - sum(map(len, tests.values())))
     moved = 0
@@ -207,7 +207,7 @@ def _take_back(examples: Sequence[Example], rule: SplitRule, sides: dict[str, st
     return moved
 
 
-def build_of(row: Row) -> Build:
+def build_from_row(row: Row) -> Build:
     """Return the build of a row of the table build."""
     return Build(
         build_id=row["id"],
@@ -221,7 +221,7 @@ def build_of(row: Row) -> Build:
         train_tokens=row["train_tokens"],
         test_tokens=row["test_tokens"],
         created_at=from_iso(row["created_at"]),
-        manifest=loaded(row["manifest"]),
+        manifest=load_json(row["manifest"]),
     )
 
 
@@ -245,7 +245,7 @@ class BuildContent:
     manifest: Mapping[str, Any]
 
 
-def make(checked: Checked) -> BuildContent:
+def make_build(checked: CheckedDataset) -> BuildContent:
     """Return the build of a checked dataset.
 
     Raises DatasetError (keys build-*) when it may not be built: no spec, too few examples, or
@@ -257,9 +257,9 @@ def make(checked: Checked) -> BuildContent:
         side: [each for each in checked.examples if dealt.sides[each.id] == side]
         for side in (TRAIN, TEST)
     }
-    files = {side: lines(examples, spec.system) for side, examples in sides.items()}
+    files = {side: jsonl_lines(examples, spec.system) for side, examples in sides.items()}
     hashes = {side: hashlib.sha256(content).hexdigest() for side, content in files.items()}
-    digest = digest_of(hashes[TRAIN], hashes[TEST])
+    digest = build_digest(hashes[TRAIN], hashes[TEST])
     manifest = {
         "dataset": checked.name,
         "digest": digest,
@@ -272,12 +272,12 @@ def make(checked: Checked) -> BuildContent:
     return BuildContent(files[TRAIN], files[TEST], digest, manifest)
 
 
-def digest_of(train_sha256: str, test_sha256: str) -> str:
+def build_digest(train_sha256: str, test_sha256: str) -> str:
     """Return a build's digest from the hex hashes of its two files."""
     return hashlib.sha256(f"train {train_sha256}\ntest {test_sha256}\n".encode()).hexdigest()
 
 
-def _proven(checked: Checked) -> DatasetSpec:
+def _proven(checked: CheckedDataset) -> DatasetSpec:
     name = checked.name
     if checked.spec is None:
         raise DatasetError(f"{name}: dataset.yaml cannot be used", "build-no-spec", dataset=name)
@@ -294,7 +294,7 @@ def _proven(checked: Checked) -> DatasetSpec:
     return checked.spec
 
 
-def _counted(checked: Checked, dealt: Split, spec: DatasetSpec) -> dict[str, Any]:
+def _counted(checked: CheckedDataset, dealt: Split, spec: DatasetSpec) -> dict[str, Any]:
     examples = [_told(each, dealt.sides[each.id], spec.system) for each in checked.examples]
     counts = {side: sum(each["split"] == side for each in examples) for side in (TRAIN, TEST)}
     return {
@@ -332,7 +332,7 @@ def folder_name(number: int, digest: str) -> str:
     return f"{number}-{digest[:SHORT]}"
 
 
-def write(content: BuildContent, parent: Path, number: int) -> Path:
+def write_build(content: BuildContent, parent: Path, number: int) -> Path:
     """Write the build below `parent` (builds/<dataset>), return its folder.
 
     A folder that is already there is left as it is.
@@ -347,13 +347,13 @@ def write(content: BuildContent, parent: Path, number: int) -> Path:
     temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=parent))
     try:
         _fill(temporary, content)
-        reached("build.before_rename")
+        kill_point("build.before_rename")
         temporary.rename(folder)
     except OSError:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    sync(parent)
-    reached("build.after_rename")
+    sync_file(parent)
+    kill_point("build.after_rename")
     return folder
 
 
@@ -386,9 +386,9 @@ def _fill(folder: Path, content: BuildContent) -> None:
     files = ((TRAIN_FILE, content.train), (TEST_FILE, content.test))
     for name, written in (*files, (MANIFEST_FILE, manifest.encode())):
         (folder / name).write_bytes(written)
-        sync(folder / name)
-    sync(folder)
-    reached("build.tmp_written")
+        sync_file(folder / name)
+    sync_file(folder)
+    kill_point("build.tmp_written")
 
 
 def read_build(folder: Path) -> BuildContent:
@@ -406,7 +406,7 @@ def read_build(folder: Path) -> BuildContent:
     except ValueError:
         raise _damaged(folder) from None
     hashes = {TRAIN: hashlib.sha256(train).hexdigest(), TEST: hashlib.sha256(test).hexdigest()}
-    digest = digest_of(hashes[TRAIN], hashes[TEST])
+    digest = build_digest(hashes[TRAIN], hashes[TEST])
     if (manifest.get("sha256"), manifest.get("digest")) != (hashes, digest):
         raise _damaged(folder)
     return BuildContent(train, test, digest, manifest)

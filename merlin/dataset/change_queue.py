@@ -18,19 +18,19 @@ from merlin.core.errors import NotFound
 from merlin.dataset.changes import (
     OPEN,
     Batch,
+    BatchResult,
     Change,
     ChangeKind,
     ChangeState,
+    Conflict,
     Edit,
     Editor,
-    Landed,
-    Theirs,
 )
-from merlin.dataset.files import blob_of
+from merlin.dataset.files import blob_id
 from merlin.db.database import Database, Row, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import CHANGE
-from merlin.db.values import dumped, loaded, opened, plain
+from merlin.db.values import decrypt, dump_json, load_json, storable_text
 
 UNREADABLE = "change-unreadable"
 _GIVEN_UP_FROM = (ChangeState.WAITING, ChangeState.CONFLICT, ChangeState.PARKED)
@@ -62,11 +62,11 @@ class Changes:
             "text": self._sealed(change.text),
             "editor_name": change.editor.name,
             "editor_email": change.editor.email,
-            "subject": plain(change.subject),
+            "subject": storable_text(change.subject),
             "by_whom": change.by,
             "state": ChangeState.WAITING.value,
             "reason": "",
-            "arguments": dumped({}),
+            "arguments": dump_json({}),
             "commit_sha": None,
             "theirs": None,
             "theirs_blob": None,
@@ -162,7 +162,7 @@ class Changes:
     def retry(self, change_id: str) -> bool:
         """Let the batch of a parked change wait again; False when it is not parked."""
         row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
-        waits = {"state": ChangeState.WAITING.value, "reason": "", "arguments": dumped({})}
+        waits = {"state": ChangeState.WAITING.value, "reason": "", "arguments": dump_json({})}
         return row is not None and self._move(row["batch"], ChangeState.PARKED, waits)
 
     def claim(self) -> Batch | None:
@@ -187,7 +187,7 @@ class Changes:
         return Batch(batch_id, changes)
 
     @transaction
-    def settle(self, batch: Batch, landed: Landed) -> None:
+    def settle(self, batch: Batch, landed: BatchResult) -> None:
         """Store what became of it."""
         if landed.commit is not None:
             values = {"state": ChangeState.COMMITTED.value, "commit_sha": landed.commit}
@@ -205,7 +205,7 @@ class Changes:
         """Note which blob the commit left in each file's place."""
         for each in batch.changes:
             if each.text is not None:
-                left = CHANGE.update({"left_blob": blob_of(each.text, commit)})
+                left = CHANGE.update({"left_blob": blob_id(each.text, commit)})
                 self.db.change(left.where(CHANGE.change_id == each.change_id))
 
     @transaction
@@ -216,7 +216,7 @@ class Changes:
     @transaction
     def put_back(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
         """Let it wait on, and say why."""
-        why = {"reason": reason, "arguments": dumped(dict(arguments))}
+        why = {"reason": reason, "arguments": dump_json(dict(arguments))}
         waits = {"state": ChangeState.WAITING.value, **why}
         self._move(batch.batch_id, ChangeState.WORKING, waits)
 
@@ -230,7 +230,7 @@ class Changes:
     @transaction
     def park(self, batch: Batch, reason: str, arguments: Mapping[str, object]) -> None:
         """Let it wait for a person's `retry`, and say why; others go on."""
-        why = {"reason": reason, "arguments": dumped(dict(arguments))}
+        why = {"reason": reason, "arguments": dump_json(dict(arguments))}
         parked = {"state": ChangeState.PARKED.value, **why}
         self._move(batch.batch_id, ChangeState.WORKING, parked)
 
@@ -253,7 +253,7 @@ class Changes:
     def _refuse(
         self, batch_id: str, state: ChangeState, reason: str, arguments: Mapping[str, object]
     ) -> bool:
-        why = {"reason": reason, "arguments": dumped(dict(arguments))}
+        why = {"reason": reason, "arguments": dump_json(dict(arguments))}
         return self._move(
             batch_id, state, {"state": ChangeState.REFUSED.value, **why, **_FORGOTTEN}
         )
@@ -269,7 +269,7 @@ class Changes:
         return None if text is None else self._cipher.seal(text)
 
     def _change(self, row: Row) -> Change:
-        text = opened(self._cipher, row["text"]) if row["text"] else None
+        text = decrypt(self._cipher, row["text"]) if row["text"] else None
         change = Change(
             change_id=row["change_id"],
             batch=row["batch"],
@@ -286,15 +286,15 @@ class Changes:
             commit=row["commit_sha"],
             theirs=self._theirs(row),
             reason=row["reason"],
-            arguments=loaded(row["arguments"]),
+            arguments=load_json(row["arguments"]),
             left=row["left_blob"],
         )
         is_lost = row["text"] and text is None
         return replace(change, reason=UNREADABLE) if is_lost else change
 
-    def _theirs(self, row: Row) -> Theirs | None:
+    def _theirs(self, row: Row) -> Conflict | None:
         if row["state"] != ChangeState.CONFLICT or not row["reason"]:
             return None
         sealed: Any = row["theirs"]
-        text = opened(self._cipher, sealed) if sealed else None
-        return Theirs(row["theirs_blob"], text)
+        text = decrypt(self._cipher, sealed) if sealed else None
+        return Conflict(row["theirs_blob"], text)

@@ -35,7 +35,7 @@ from typing import Any
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.dataset import layout
-from merlin.dataset.finding import short
+from merlin.dataset.finding import shorten
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, EXAMPLES, MATERIALS, Limits
 
 MAX_NAME = 80
@@ -57,12 +57,12 @@ class Editor:
         return f"{self.name} <{self.email}>"
 
 
-def editor_of(user_id: int, shown_name: str) -> Editor:
+def telegram_editor(user_id: int, shown_name: str) -> Editor:
     """Return the editor that a Telegram user is; the address leads nowhere by design (RFC 2606)."""
     return Editor(_name(shown_name) or f"user {user_id}", f"{user_id}@telegram.invalid")
 
 
-def editor_here(login: str, name: str = "", email: str = "") -> Editor:
+def local_editor(login: str, name: str = "", email: str = "") -> Editor:
     """Return the editor at this machine's keyboard: what their git says, else their login."""
     mailbox = _NOT_MAILBOX.sub("-", login).strip("-._") or "somebody"
     is_address = _EMAIL.fullmatch(email) is not None
@@ -107,34 +107,34 @@ _LINES: Mapping[str, re.Pattern[str]] = {
 }
 
 
-def of_file(verb: str, path: str) -> str:
+def file_subject(verb: str, path: str) -> str:
     """Return the line for one file: "Add example face/fixation"; `verb` as `ChangeKind` has it."""
     if path.startswith(EXAMPLES):
         return f"{verb.title()} example {path.removeprefix(EXAMPLES).removesuffix('.yaml')}"
     return f"{verb.title()} {path}"
 
 
-def of_import(count: int, dataset: str) -> str:
+def import_subject(count: int, dataset: str) -> str:
     """Return the line for an import: "Import 2 examples into trial"."""
     return f"Import {count} {'example' if count == 1 else 'examples'} into {dataset}"
 
 
-def of_undoing(line: str) -> str:
+def revert_subject(line: str) -> str:
     """Return the line for a commit that takes another one back."""
     return f"{_REVERT}{line}"
 
 
-def of_material(verb: str, kind: str, lesson: int) -> str:
+def material_subject(verb: str, kind: str, lesson: int) -> str:
     """Return the line for a material of a course: "Add lecture 3"."""
     return f"{verb} {kind} {lesson}"
 
 
-def said(line: str) -> Mapping[str, Any] | str:
+def parse_subject(line: str) -> Mapping[str, Any] | str:
     """Return a line as a text with its arguments; as it is where it was not written here."""
     if len(line) > LONGEST:  # anybody may push a commit with any line
         return line
     if line.startswith(_REVERT):
-        inner = said(line.removeprefix(_REVERT))
+        inner = parse_subject(line.removeprefix(_REVERT))
         return {"key": "subject-undoing", "arguments": {"subject": inner}}
     for key, pattern in _LINES.items():
         found = pattern.fullmatch(line)
@@ -143,9 +143,9 @@ def said(line: str) -> Mapping[str, Any] | str:
     return line
 
 
-def words(line: str, language: str) -> str:
+def format_subject(line: str, language: str) -> str:
     """Return a line as a person reads it."""
-    told = said(line)
+    told = parse_subject(line)
     return told if isinstance(told, str) else text(language, str(told["key"]), **told["arguments"])
 
 
@@ -189,7 +189,7 @@ OPEN = (ChangeState.WAITING, ChangeState.WORKING, ChangeState.CONFLICT, ChangeSt
 
 
 @dataclass(frozen=True, slots=True)
-class Theirs:
+class Conflict:
     """What lies in the file's place instead of what the editor saw; None: there is no file."""
 
     blob: str | None = None
@@ -221,7 +221,7 @@ class Change:
     created_at: datetime
     state: ChangeState = ChangeState.WAITING
     commit: str | None = None
-    theirs: Theirs | None = None
+    theirs: Conflict | None = None
     reason: str = ""
     arguments: Mapping[str, object] = field(default_factory=dict)
     left: str | None = None
@@ -241,15 +241,15 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Landed:
+class BatchResult:
     """What became of a batch: its commit, or what stands in the way by change id."""
 
     commit: str | None
-    conflicts: Mapping[str, Theirs] = field(default_factory=dict)
+    conflicts: Mapping[str, Conflict] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ChangeRequest:
     """Who wants something changed, and when."""
 
     editor: Editor
@@ -273,8 +273,8 @@ class Edit:
         return ChangeKind.ADD if self.before is None else ChangeKind.EDIT
 
 
-def changes_of(
-    dataset: str, edits: Sequence[Edit], asked: Asked, subject: str = ""
+def make_changes(
+    dataset: str, edits: Sequence[Edit], asked: ChangeRequest, subject: str = ""
 ) -> tuple[Change, ...]:
     """Return the changes that make these edits of one dataset one commit.
 
@@ -286,19 +286,19 @@ def changes_of(
         told = {"count": len(edits), "limit": MOST_AT_ONCE}
         raise Refused(f"{len(edits)} edits at once", "change-count", **told)
     batch = uuid.uuid4().hex
-    line = one_line(subject) or of_file(edits[0].kind.value, edits[0].path)
+    line = clean_subject(subject) or file_subject(edits[0].kind.value, edits[0].path)
     first, *others = (_change(dataset, edit, asked, batch, line) for edit in edits)
     return (replace(first, change_id=batch), *others)
 
 
-def _change(dataset: str, edit: Edit, asked: Asked, batch: str, subject: str) -> Change:
+def _change(dataset: str, edit: Edit, asked: ChangeRequest, batch: str, subject: str) -> Change:
     _check_text(edit)
     return Change(
         change_id=uuid.uuid4().hex,
         batch=batch,
         dataset=dataset,
         kind=edit.kind,
-        path=checked_path(f"{dataset}/{edit.path}"),
+        path=check_path(f"{dataset}/{edit.path}"),
         before=edit.before,
         text=edit.text,
         editor=asked.editor,
@@ -312,23 +312,23 @@ def _check_text(edit: Edit) -> None:
     size = len((edit.text or "").encode("utf-8", "replace"))
     limit = Limits().file_bytes
     if size > limit:
-        told = {"path": short(edit.path), "size": size, "limit": limit}
+        told = {"path": shorten(edit.path), "size": size, "limit": limit}
         raise Refused(f"{edit.path}: {size} bytes", "change-too-large", **told)
 
 
-def checked_path(path: str) -> str:
+def check_path(path: str) -> str:
     """Return `path`, relative to the folder of datasets, when a dataset has files there.
 
     dataset.yaml, course.yaml, examples/**/<name>.yaml and materials/**/<name>.md, every step a
     good name: nothing else can be written, whatever was asked for. Raises Refused.
     """
     dataset, _, inside = path.partition("/")
-    if layout.is_good(dataset) and is_place(inside):
+    if layout.is_valid_name(dataset) and is_writable_path(inside):
         return path
-    raise Refused(f"no place for a file: {path!r}", "change-no-place", path=short(path))
+    raise Refused(f"no place for a file: {path!r}", "change-no-place", path=shorten(path))
 
 
-def is_place(inside: str) -> bool:
+def is_writable_path(inside: str) -> bool:
     """Return whether a path within a dataset's folder is that of a file that may be written."""
     if inside in (DATASET_FILE, COURSE_FILE):
         return True
@@ -338,9 +338,9 @@ def is_place(inside: str) -> bool:
         return False
     steps = inside[len(folder) : -len(ending)].split("/")
     is_short = len(inside.encode("utf-8", "replace")) <= MOST_PATH_BYTES
-    return is_short and all(layout.is_good(step) for step in steps)
+    return is_short and all(layout.is_valid_name(step) for step in steps)
 
 
-def one_line(words: str) -> str:
+def clean_subject(words: str) -> str:
     """Return `words` as the first line of a commit may have them: printable, at most 200 long."""
-    return short(" ".join(words.split()), LONGEST)
+    return shorten(" ".join(words.split()), LONGEST)

@@ -15,19 +15,19 @@ from sys import getsizeof
 
 from merlin.dataset.example import Example, read_example
 from merlin.dataset.finding import Finding, Severity
-from merlin.dataset.layout import EXAMPLES, Layout, Limits, lay_out, memory_needed
-from merlin.dataset.lint import compare, lint_together, lint_words
+from merlin.dataset.layout import EXAMPLES, Layout, Limits, estimate_memory, read_layout
+from merlin.dataset.lint import compare_examples, lint_dataset, lint_example
 from merlin.dataset.spec import CourseSpec, DatasetSpec, read_course, read_dataset
 from merlin.dataset.tokens import PER_CONVERSATION, count_messages
 from merlin.git.source import Entry
 
-__all__ = ["FEWEST", "TOO_MUCH_MEMORY", "BlobCache", "Checked", "Limits", "Read", "check"]
+__all__ = ["FEWEST", "TOO_MUCH_MEMORY", "BlobCache", "CheckedDataset", "Limits", "Read", "check"]
 
 Read = Callable[[Sequence[str]], Iterator[tuple[str, bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedFile:
     """What one file says, and about how many bytes of memory that takes."""
 
     example: Example | None
@@ -56,16 +56,16 @@ class BlobCache:
 
     def __init__(self, size: int = 200_000) -> None:
         self._size = size
-        self._readings: OrderedDict[str, Reading] = OrderedDict()
+        self._readings: OrderedDict[str, ParsedFile] = OrderedDict()
         self._weight = 0
 
-    def recall(self, blob: str) -> Reading | None:
+    def recall(self, blob: str) -> ParsedFile | None:
         """Return what was read from `blob`, or None; it counts as used now."""
         if blob in self._readings:
             self._readings.move_to_end(blob)
         return self._readings.get(blob)
 
-    def keep(self, blob: str, reading: Reading) -> None:
+    def keep(self, blob: str, reading: ParsedFile) -> None:
         """Keep what was read; the longest unused blob is forgotten when there are too many."""
         if blob not in self._readings:
             self._weight += reading.weight
@@ -83,7 +83,7 @@ class BlobCache:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedDataset:
     """A checked dataset.
 
     `examples` are good and unique, ordered by id; `duplicates` said the same as one of them;
@@ -113,7 +113,7 @@ class Checked:
             return False
         return not (self.spec.strict and self.rejected)
 
-    def without_examples(self) -> Checked:
+    def without_examples(self) -> CheckedDataset:
         """Return the same without what takes memory."""
         return replace(self, examples=(), duplicates=())
 
@@ -129,23 +129,23 @@ def check(
     cache: BlobCache | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     limit_tokens: Mapping[str, int] | None = None,
-) -> Checked:
+) -> CheckedDataset:
     """Return what is good in the dataset `name` and what is wrong with it.
 
     `entries` are the leaves below its folder; `read` yields (blob, bytes) in the order asked.
     `limit_tokens`: base model -> how many tokens one training example may have.
     """
-    layout = lay_out(entries, limits)
+    layout = read_layout(entries, limits)
     spec, course = _declared(name, layout, read)
     try:
         good = _readable(layout, read, cache or BlobCache(), limits)
     except _TooMuch as refusal:
         return _refused(name, layout, spec, course, limits, refusal.needed)
     good = _short_enough(good, spec, limit_tokens or {}, layout)
-    twins = compare(good)
+    twins = compare_examples(good)
     layout.rejected += len(twins.leaks)
-    layout.findings += [*twins.findings, *lint_together(twins.good, spec), *_few(twins.good)]
-    return Checked(
+    layout.findings += [*twins.findings, *lint_dataset(twins.good, spec), *_few(twins.good)]
+    return CheckedDataset(
         name=name,
         spec=spec,
         course=course,
@@ -163,13 +163,13 @@ def _refused(
     course: CourseSpec | None,
     limits: Limits,
     needed: int,
-) -> Checked:
+) -> CheckedDataset:
     """Return the dataset with all its examples rejected, because memory would end."""
     megabytes = {"needed": needed // 1_000_000, "limit": limits.memory_bytes // 1_000_000}
     finding = Finding(EXAMPLES.rstrip("/"), 1, 1, TOO_MUCH_MEMORY, arguments=megabytes)
     findings = _ordered([*layout.findings, finding])
     rejected = layout.rejected + len(layout.examples)
-    return Checked(name, spec, course, (), (), rejected, findings, is_read=False)
+    return CheckedDataset(name, spec, course, (), (), rejected, findings, is_read=False)
 
 
 def _ordered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -197,7 +197,7 @@ def _readable(layout: Layout, read: Read, cache: BlobCache, limits: Limits) -> l
     """
     readings = _readings(layout.examples, read, cache, limits)
     good = []
-    nothing = Reading(None, (Finding("", 1, 1, "unreadable"),))
+    nothing = ParsedFile(None, (Finding("", 1, 1, "unreadable"),))
     for entry in layout.examples:
         reading = readings.get(entry.blob, nothing)
         example = reading.example
@@ -211,18 +211,18 @@ def _readable(layout: Layout, read: Read, cache: BlobCache, limits: Limits) -> l
 
 def _readings(
     entries: Sequence[Entry], read: Read, cache: BlobCache, limits: Limits
-) -> dict[str, Reading]:
+) -> dict[str, ParsedFile]:
     known = {entry.blob: cache.recall(entry.blob) for entry in entries}
     readings = {blob: reading for blob, reading in known.items() if reading is not None}
     weight = sum(reading.weight for reading in readings.values())
     _make_room(entries, weight, cache, limits)
     for blob, content in read([blob for blob, reading in known.items() if reading is None]):
         example, findings = read_example(content)
-        findings = findings + lint_words(example) if example else findings
-        reading = readings[blob] = Reading(example, findings, _weight(example, findings))
+        findings = findings + lint_example(example) if example else findings
+        reading = readings[blob] = ParsedFile(example, findings, _weight(example, findings))
         weight += reading.weight
         if limits.is_too_much(len(entries), weight):
-            raise _TooMuch(memory_needed(len(entries), weight))
+            raise _TooMuch(estimate_memory(len(entries), weight))
         cache.keep(blob, reading)
     return readings
 
@@ -230,7 +230,7 @@ def _readings(
 def _make_room(entries: Sequence[Entry], known: int, cache: BlobCache, limits: Limits) -> None:
     """Let the cache keep of other datasets what fits beside this one, of which `known` is there."""
     size = sum(entry.size for entry in entries)
-    needed = memory_needed(len(entries), size)
+    needed = estimate_memory(len(entries), size)
     if limits.is_too_much(len(entries), size):
         raise _TooMuch(needed)
     if limits.memory_bytes:

@@ -21,9 +21,17 @@ from typing import TYPE_CHECKING
 
 from merlin.core.clock import Clock
 from merlin.core.errors import Refused, SourceError
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.dataset.changes import Batch, Change, ChangeKind, ChangeState, Edit, Landed, Theirs
+from merlin.dataset.changes import (
+    Batch,
+    BatchResult,
+    Change,
+    ChangeKind,
+    ChangeState,
+    Conflict,
+    Edit,
+)
 from merlin.db.intents import Intents, IntentState
 
 if TYPE_CHECKING:
@@ -37,31 +45,31 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WriteResult:
     """What writing on a head came to: a new commit, one that `is_there` already, or conflicts."""
 
     commit: str | None = None
     is_there: bool = False
-    conflicts: Mapping[str, Theirs] = field(default_factory=dict)
+    conflicts: Mapping[str, Conflict] = field(default_factory=dict)
 
 
-def pause(attempt: int) -> None:
+def wait_before_retry(attempt: int) -> None:
     """Wait before another try: longer each time, and never in step with others who wait."""
     longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempt, 10))
     time.sleep(random.uniform(0, longest))  # noqa: S311 - no secret hangs on it
 
 
 @dataclass(frozen=True, slots=True)
-class Press:
+class CommitSettings:
     """What committing needs; `wait` is called with the number of the failed attempt."""
 
     branch: GitBranch
     intents: Intents
     clock: Clock
-    wait: Callable[[int], None] = field(default=pause)
+    wait: Callable[[int], None] = field(default=wait_before_retry)
 
 
-def commit(press: Press, batch: Batch) -> Landed:
+def commit_changes(press: CommitSettings, batch: Batch) -> BatchResult:
     """Return what became of the batch: its commit on the branch, or its conflicts.
 
     Raises SourceError when the repository cannot be reached (the batch may be pushed or not: do
@@ -71,7 +79,7 @@ def commit(press: Press, batch: Batch) -> Landed:
     key = f"change:{batch.batch_id}"
     intent = press.intents.open(key, "change")
     if intent.state is IntentState.DONE:
-        return Landed(intent.outside_id)
+        return BatchResult(intent.outside_id)
     is_doubtful = intent.state is IntentState.SENDING
     for attempt in range(TRIES):
         with press.branch.turn():
@@ -83,25 +91,27 @@ def commit(press: Press, batch: Batch) -> Landed:
     raise SourceError(f"pushed {TRIES} times in vain", "change-raced", tries=TRIES)
 
 
-def _tried(press: Press, batch: Batch, key: str, *, is_doubtful: bool) -> Landed | None:
+def _tried(
+    press: CommitSettings, batch: Batch, key: str, *, is_doubtful: bool
+) -> BatchResult | None:
     """Return what one try came to, None when somebody else's push was first."""
     head = press.branch.head()
     if is_doubtful:
         found = press.branch.find(head, batch.batch_id)
         if found is not None:
-            return Landed(found)
+            return BatchResult(found)
     written = press.branch.write(head, batch)
     if written.commit is None or written.is_there:
-        return Landed(written.commit, written.conflicts)
-    reached("change.written")
+        return BatchResult(written.commit, written.conflicts)
+    kill_point("change.written")
     press.intents.sending(key, press.clock())
     if not press.branch.push(written.commit, head):
         return None
-    reached("change.pushed")
-    return Landed(written.commit)
+    kill_point("change.pushed")
+    return BatchResult(written.commit)
 
 
-def _done(press: Press, key: str, landed: Landed) -> Landed:
+def _done(press: CommitSettings, key: str, landed: BatchResult) -> BatchResult:
     """Note that the branch has it; a conflict leaves the intent open for another try."""
     if landed.commit is None:
         press.intents.ready(key)
@@ -111,7 +121,7 @@ def _done(press: Press, key: str, landed: Landed) -> Landed:
 
 
 @dataclass(frozen=True, slots=True)
-class Undoing:
+class Revert:
     """What taking a commit back comes to: `edits` do it, its last file first.
 
     `newer` are the paths of files that were written anew since: those stay as they are. A file
@@ -122,9 +132,9 @@ class Undoing:
     newer: tuple[str, ...] = ()
 
 
-def undoing(
+def plan_revert(
     batch: Sequence[Change], blobs: Mapping[str, str], text: Callable[[str], str | None]
-) -> Undoing:
+) -> Revert:
     """Return what takes a batch back.
 
     `blobs` maps each path of the dataset to the blob that lies there now; `text` tells what a
@@ -134,15 +144,17 @@ def undoing(
     if any(each.state is not ChangeState.COMMITTED for each in batch):
         raise Refused("no commit", "change-not-committed")
     changed = [each for each in batch if blobs.get(_inside(each)) != each.before]
-    standing = [each for each in changed if not is_newer(each, blobs)]
-    newer = tuple(_inside(each) for each in changed if is_newer(each, blobs))
+    standing = [each for each in changed if not was_edited_since(each, blobs)]
+    newer = tuple(_inside(each) for each in changed if was_edited_since(each, blobs))
     if not standing and newer:
         raise Refused("all was written anew", "change-undo-since", path=newer[0])
-    edits = [reverse(each, blobs, text) for each in reversed(standing or batch)]
-    return Undoing(tuple(edits), newer)
+    edits = [revert_change(each, blobs, text) for each in reversed(standing or batch)]
+    return Revert(tuple(edits), newer)
 
 
-def reverse(change: Change, blobs: Mapping[str, str], text: Callable[[str], str | None]) -> Edit:
+def revert_change(
+    change: Change, blobs: Mapping[str, str], text: Callable[[str], str | None]
+) -> Edit:
     """Return the edit that takes one change back, over whatever lies there now. Raises Refused."""
     path = _inside(change)
     if blobs.get(path) == change.before:
@@ -153,7 +165,7 @@ def reverse(change: Change, blobs: Mapping[str, str], text: Callable[[str], str 
     return Edit(path, blobs.get(path), old)
 
 
-def is_newer(change: Change, blobs: Mapping[str, str]) -> bool:
+def was_edited_since(change: Change, blobs: Mapping[str, str]) -> bool:
     """Return whether a file is neither as the commit left it nor as it was before."""
     # What was left there was not noted at first.
     is_known = change.left is not None or change.kind is ChangeKind.DELETE

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from merlin.core.errors import Refused, SourceError
-from merlin.dataset.changes import Batch, Change, Theirs
-from merlin.dataset.commit_batch import Written
+from merlin.dataset.changes import Batch, Change, Conflict
+from merlin.dataset.commit_batch import WriteResult
 from merlin.dataset.layout import DATASET_FILE
 from merlin.git import mirror, push
-from merlin.git.mirror import Fetcher, hold
-from merlin.git.remote_url import Address
-from merlin.git.sandbox import HEAD_REF, GitFailed, Run
+from merlin.git.mirror import MirrorFetcher, lock_mirror
+from merlin.git.remote_url import RemoteUrl
+from merlin.git.sandbox import HEAD_REF, GitFailed, GitRunner
 from merlin.git.source import EXECUTABLE, FILE
 
 SHOWN_BYTES = 1_000_000
@@ -31,10 +31,10 @@ _SCRATCH = "merlin.change"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BranchLocation:
     """Which branch (`refs/heads/...`) of which repository, and its folder of datasets."""
 
-    address: Address
+    address: RemoteUrl
     branch: str
     directory: str
 
@@ -58,20 +58,22 @@ class _There:
 class GitBranch:
     """The followed branch as it is written to; fulfils `dataset.committing.Branch`."""
 
-    def __init__(self, place: Place, mirror: Path, run: Run, fetcher: Fetcher) -> None:
+    def __init__(
+        self, place: BranchLocation, mirror: Path, run: GitRunner, fetcher: MirrorFetcher
+    ) -> None:
         self._place = place
         self._mirror = mirror
         self._run = run
         self._fetcher = fetcher
 
     def turn(self) -> AbstractContextManager[object]:
-        return push.turn(self._place.address.url)
+        return push.wait_for_turn(self._place.address.url)
 
     def head(self) -> str | None:
         """Return the head after a fetch. Raises SourceError where a known branch is gone."""
-        with mirror.plain_errors():
+        with mirror.as_source_errors():
             head = self._fetcher.fetch().head
-        if head is None and push.ref(self._run, HEAD_REF) is not None:
+        if head is None and push.read_ref(self._run, HEAD_REF) is not None:
             raise SourceError("the branch is gone", "change-no-branch", branch=self._place.branch)
         return head
 
@@ -85,8 +87,8 @@ class GitBranch:
             found = self._run("log", "-1", *asked, head, "--").decode().split()
         return found[0] if found else None
 
-    def write(self, head: str | None, batch: Batch) -> Written:
-        with hold(self._mirror) as lock, self._judged(), self._scratch() as scratch:
+    def write(self, head: str | None, batch: Batch) -> WriteResult:
+        with lock_mirror(self._mirror) as lock, self._judged(), self._scratch() as scratch:
             there = self._there(head, batch)
             wanted = self._blobs(batch, scratch, lock)
             conflicts, lines = {}, []
@@ -101,17 +103,19 @@ class GitBranch:
                 mode = found.mode if found and found.mode == EXECUTABLE else FILE
                 lines.append(f"{mode if blob else 0} {blob or _nothing(name)}\t{path}\0")
             if conflicts:
-                return Written(conflicts=conflicts)
+                return WriteResult(conflicts=conflicts)
             if not lines:
-                return Written(self._maker(head, batch), is_there=True)
-            return Written(self._commit(head, batch, self._tree(head, lines, scratch, lock), lock))
+                return WriteResult(self._maker(head, batch), is_there=True)
+            return WriteResult(
+                self._commit(head, batch, self._tree(head, lines, scratch, lock), lock)
+            )
 
     def push(self, commit: str, head: str | None) -> bool:
         place = self._place
         if not push.push_branch(self._run, place.address, place.branch, commit, head):
             return False
         # What we made is here already: the next fetch has nothing to bring.
-        with suppress(SourceError), mirror.plain_errors(), hold(self._mirror) as lock:
+        with suppress(SourceError), mirror.as_source_errors(), lock_mirror(self._mirror) as lock:
             self._run("update-ref", HEAD_REF, commit, lock=lock)
         return True
 
@@ -205,12 +209,12 @@ class GitBranch:
         found = self._run(*asked).decode().split()
         return found[0] if found else head
 
-    def _theirs(self, blob: str | None) -> Theirs:
+    def _theirs(self, blob: str | None) -> Conflict:
         if blob is None:
-            return Theirs()
+            return Conflict()
         size = int(self._run("cat-file", "-s", blob))
         content = self._run("cat-file", "blob", blob) if size <= SHOWN_BYTES else b""
-        return Theirs(blob, content.decode("utf-8", "replace"))
+        return Conflict(blob, content.decode("utf-8", "replace"))
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
@@ -226,11 +230,11 @@ class GitBranch:
     @contextmanager
     def _judged(self) -> Iterator[None]:
         """Mark the mirror for a check when git could not work in it."""
-        with mirror.plain_errors():
+        with mirror.as_source_errors():
             try:
                 yield
             except GitFailed:
-                mirror.suspect(self._mirror)
+                mirror.mark_suspect(self._mirror)
                 raise
 
 

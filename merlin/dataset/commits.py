@@ -9,23 +9,35 @@ from datetime import datetime
 from peewee import fn
 
 from merlin.core.clock import iso
-from merlin.core.killpoint import reached
-from merlin.course.catalogue import follow_course, not_whole
-from merlin.dataset.builds import Build, build_of
+from merlin.core.killpoint import kill_point
+from merlin.course.catalogue import follow_course, mark_incomplete
+from merlin.dataset.builds import Build, build_from_row
 from merlin.dataset.example import Example
-from merlin.dataset.file_index import Origin, drop_taught, follow_examples, keep_taught
+from merlin.dataset.file_index import (
+    Origin,
+    delete_taught_examples,
+    follow_examples,
+    store_taught_examples,
+)
 from merlin.dataset.finding import Finding
-from merlin.dataset.gather import Line, NewBuild, Outcome
-from merlin.dataset.spec import dumped_spec
-from merlin.dataset.verdicts import WAITING, Verdict, Word, move, verdict_of, verdicts
+from merlin.dataset.gather import Mainline, NewBuild, Outcome
+from merlin.dataset.spec import dump_spec
+from merlin.dataset.verdicts import (
+    WAITING,
+    Verdict,
+    VerdictStatus,
+    select_verdicts,
+    transition,
+    verdict_from_row,
+)
 from merlin.db.database import Database, Row, transaction
 from merlin.db.tables import BUILD, COMMIT, FINDING, SERVING, VERDICT
-from merlin.db.values import dumped, plain
+from merlin.db.values import dump_json, storable_text
 from merlin.git.source import Commit
 from merlin.training.promote import START_ANEW
 
 # Failed stays as it is: what it says is as true off the line as on it.
-_OPEN = (Word.BUILT, Word.HELD, Word.TRAINING)
+_OPEN = (VerdictStatus.BUILT, VerdictStatus.HELD, VerdictStatus.TRAINING)
 
 
 class CommitHistory:
@@ -34,12 +46,12 @@ class CommitHistory:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    def line(self) -> Line:
+    def line(self) -> Mainline:
         """Return what is recorded of the branch's first-parent line."""
         on_line = COMMIT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
         rows = self.db.rows(COMMIT.select(COMMIT.sha, COMMIT.position).where(on_line))
         newest = max((row["position"] for row in rows), default=0)
-        return Line(frozenset(row["sha"] for row in rows), newest)
+        return Mainline(frozenset(row["sha"] for row in rows), newest)
 
     def next_number(self, dataset: str) -> int:
         """Return the number of the dataset's next build, 1 for the first."""
@@ -53,22 +65,22 @@ class CommitHistory:
         Unchanged ones wish for what the one before them does. A removed dataset wishes nothing.
         """
         on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
-        is_wish = (VERDICT.wish != "") & (VERDICT.word != Word.UNCHANGED.value)
-        says = is_wish | (VERDICT.word == Word.REMOVED.value)
-        found = verdicts().where((VERDICT.dataset == dataset) & on_line & says)
+        is_wish = (VERDICT.wish != "") & (VERDICT.word != VerdictStatus.UNCHANGED.value)
+        says = is_wish | (VERDICT.word == VerdictStatus.REMOVED.value)
+        found = select_verdicts().where((VERDICT.dataset == dataset) & on_line & says)
         row = self.db.row(found.order_by(VERDICT.position.desc()))
-        return None if row is None or not row["wish"] else verdict_of(row)
+        return None if row is None or not row["wish"] else verdict_from_row(row)
 
     def build_of(self, dataset: str, digest: str) -> Build | None:
         """Return the dataset's build with these bytes."""
         same = (BUILD.dataset == dataset) & (BUILD.digest == digest) & (BUILD.is_whole == 1)
         row = self.db.row(BUILD.select().where(same))
-        return None if row is None else build_of(row)
+        return None if row is None else build_from_row(row)
 
     def drop_unfinished(self) -> None:
         """Forget the builds of a `prepare` that was cut off; nobody else may be at one."""
         for row in self.db.rows(BUILD.select(BUILD.id).where(BUILD.is_whole == 0)):
-            drop_taught(self.db, row["id"])
+            delete_taught_examples(self.db, row["id"])
             self.db.change(BUILD.delete().where(BUILD.id == row["id"]))
 
     def prepare(self, commit: Commit, outcome: Outcome, at: datetime) -> Outcome:
@@ -79,7 +91,7 @@ class CommitHistory:
         leaves them too. The returned outcome holds no examples, to let go of their memory.
         """
         seen = outcome.checked
-        if not (seen.is_read if seen else outcome.word is Word.REMOVED):
+        if not (seen.is_read if seen else outcome.word is VerdictStatus.REMOVED):
             return outcome
         self.db.transact(lambda: self._announce(commit, at))
         examples = seen.examples if seen else ()
@@ -107,9 +119,9 @@ class CommitHistory:
     ) -> Build:
         row = {**_build_row(dataset, new, at), "is_whole": 0}
         build_id = self.db.transact(lambda: self.db.add(BUILD, row))
-        keep_taught(self.db, build_id, new.content.manifest, examples, origins)
-        reached("commit.rows_stored")
-        return build_of({**row, "id": build_id})
+        store_taught_examples(self.db, build_id, new.content.manifest, examples, origins)
+        kill_point("commit.rows_stored")
+        return build_from_row({**row, "id": build_id})
 
     @transaction
     def record(self, commit: Commit, outcomes: Sequence[Outcome], at: datetime) -> None:
@@ -122,7 +134,7 @@ class CommitHistory:
         if not self._enter(commit, at):
             return
         for outcome in outcomes:
-            if outcome.word is Word.REMOVED:
+            if outcome.word is VerdictStatus.REMOVED:
                 self._give_up(outcome.dataset, at)
             follow_course(self.db, outcome.dataset, outcome.checked, at)
             build_id = self._show(outcome)
@@ -132,7 +144,7 @@ class CommitHistory:
 
     def _give_up(self, dataset: str, at: datetime) -> None:
         """Let what waits of a removed dataset wait no longer."""
-        move(self.db, WAITING, Word.SUPERSEDED, at, VERDICT.dataset == dataset)
+        transition(self.db, WAITING, VerdictStatus.SUPERSEDED, at, VERDICT.dataset == dataset)
 
     def _enter(self, commit: Commit, at: datetime) -> bool:
         """Put the commit on the line; False when it is there."""
@@ -166,11 +178,11 @@ class CommitHistory:
         left = self.db.change(COMMIT.update({"position": None}).where(COMMIT.position > after))
         gone = VERDICT.position > after
         why = {"reason": "verdict-history"}
-        move(self.db, _OPEN, Word.SUPERSEDED, at, gone, change=why)
+        transition(self.db, _OPEN, VerdictStatus.SUPERSEDED, at, gone, change=why)
         self.db.change(VERDICT.update({"position": None}).where(gone))
         self.db.change(SERVING.update({"position": START_ANEW}).where(SERVING.position > after))
         if left:
-            not_whole(self.db)
+            mark_incomplete(self.db)
             self.db.bump()
         return left
 
@@ -180,11 +192,11 @@ def _commit_row(commit: Commit, at: datetime) -> Row:
         "sha": commit.sha,
         "parent": commit.parent,
         "position": commit.position,
-        "author_name": plain(commit.author_name),
-        "author_email": plain(commit.author_email),
+        "author_name": storable_text(commit.author_name),
+        "author_email": storable_text(commit.author_email),
         "committed_at": iso(commit.committed_at),
-        "subject": plain(commit.subject),
-        "message": plain(commit.message),
+        "subject": storable_text(commit.subject),
+        "message": storable_text(commit.message),
         "seen_at": iso(at),
     }
 
@@ -196,9 +208,9 @@ def _verdict_row(commit: Commit, outcome: Outcome, build_id: int | None, at: dat
         "position": commit.position,
         "word": outcome.word.value,
         "wish": outcome.wish,
-        "spec": dumped_spec(outcome.checked.spec if outcome.checked else None),
+        "spec": dump_spec(outcome.checked.spec if outcome.checked else None),
         "reason": outcome.reason,
-        "arguments": dumped(dict(outcome.arguments or {})),
+        "arguments": dump_json(dict(outcome.arguments or {})),
         "build_id": build_id,
         "job_id": None,
         "seen_at": iso(at),
@@ -215,12 +227,12 @@ def _build_row(dataset: str, new: NewBuild, at: datetime) -> Row:
         "number": new.number,
         "digest": new.content.digest,
         "folder": new.folder,
-        "system": plain(str(manifest["system"])),
+        "system": storable_text(str(manifest["system"])),
         "train": counts["train"],
         "test": counts["test"],
         "train_tokens": tokens["train"],
         "test_tokens": tokens["test"],
-        "manifest": dumped(manifest),
+        "manifest": dump_json(manifest),
         "created_at": iso(at),
     }
 
@@ -228,10 +240,10 @@ def _build_row(dataset: str, new: NewBuild, at: datetime) -> Row:
 def _finding_row(verdict_id: int, finding: Finding) -> Row:
     return {
         "verdict_id": verdict_id,
-        "path": plain(finding.path),
+        "path": storable_text(finding.path),
         "line": finding.line,
         "col": finding.column,
         "rule": finding.rule,
         "severity": finding.severity.value,
-        "arguments": dumped(dict(finding.arguments)),
+        "arguments": dump_json(dict(finding.arguments)),
     }

@@ -13,10 +13,10 @@ from typing import Any
 
 from merlin.core.errors import Refused
 from merlin.dataset.finding import Finding
-from merlin.dataset.schema import judge
+from merlin.dataset.schema import validate_file
 from merlin.dataset.yaml_edit import edit_yaml, is_same, read_value
-from merlin.dataset.yaml_reader import read
-from merlin.dataset.yaml_values import document
+from merlin.dataset.yaml_reader import read_yaml
+from merlin.dataset.yaml_values import format_document
 
 _COURSE = "course"
 _ORDER = (
@@ -29,7 +29,7 @@ Course = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Rewritten:
+class EditedCourse:
     """A course.yaml as it shall be; `is_whole`: all of it had to be written anew.
 
     Then comments and the form that editors had chosen are lost, which they must be told.
@@ -39,10 +39,10 @@ class Rewritten:
     is_whole: bool = False
 
 
-def course_value(text: str | None) -> dict[str, Any]:
+def parse_course(text: str | None) -> dict[str, Any]:
     """Return what a course.yaml says. Raises Refused for one with errors, which git alone mends."""
-    node = read((text or "").encode("utf-8", "surrogatepass"))
-    value, findings = ({}, (node,)) if isinstance(node, Finding) else judge(_COURSE, node)
+    node = read_yaml((text or "").encode("utf-8", "surrogatepass"))
+    value, findings = ({}, (node,)) if isinstance(node, Finding) else validate_file(_COURSE, node)
     if findings:
         first = {"key": f"finding-{findings[0].rule}", "arguments": findings[0].arguments}
         told = {"line": findings[0].line, "reason": first}
@@ -51,22 +51,22 @@ def course_value(text: str | None) -> dict[str, Any]:
     return course
 
 
-def rewritten(text: str, wanted: Course) -> Rewritten:
+def edit_course(text: str, wanted: Course) -> EditedCourse:
     """Return the course.yaml `text` so that it says `wanted`. Raises Refused for a broken one."""
-    if is_same(course_value(text), wanted):
-        return Rewritten(text)
+    if is_same(parse_course(text), wanted):
+        return EditedCourse(text)
     found = edit_yaml(_COURSE, text, wanted, _ORDER)
     if found is not None:
-        return Rewritten(found)
+        return EditedCourse(found)
     whole = write_course(wanted)
     if not is_same(read_value(_COURSE, whole), wanted):
         raise Refused("these words cannot be written", "course-unwritable")
-    return Rewritten(whole, is_whole=True)
+    return EditedCourse(whole, is_whole=True)
 
 
 def write_course(value: Course) -> str:
     """Return a whole course.yaml in the one form that Merlin gives it."""
-    return document(_ordered(value))
+    return format_document(_ordered(value))
 
 
 def _ordered(value: Any) -> Any:

@@ -22,11 +22,11 @@ from typing import Any
 
 from merlin.core.messages import Message
 from merlin.dataset.finding import Finding, Mark
-from merlin.dataset.schema import judge
-from merlin.dataset.yaml_reader import Node, read
+from merlin.dataset.schema import validate_file
+from merlin.dataset.yaml_reader import Node, read_yaml
 
 
-def turn_findings(messages: Sequence[Message], marks: Sequence[Mark]) -> tuple[Finding, ...]:
+def check_turns(messages: Sequence[Message], marks: Sequence[Mark]) -> tuple[Finding, ...]:
     """Return what breaks the rules; `marks` are line and column of each message.
 
     Of the order only the first break is told: it makes the rest look wrong too.
@@ -111,18 +111,18 @@ def read_example(content: bytes) -> tuple[Example | None, tuple[Finding, ...]]:
 
     None when a finding is an error. Findings have no path yet.
     """
-    node = read(content)
+    node = read_yaml(content)
     if isinstance(node, Finding):
         return None, (node,)
-    value, findings = judge("example", node)
+    value, findings = validate_file("example", node)
     if findings:
         return None, findings
-    example = example_of(value, _marks(node))
-    findings = turn_findings(example.messages, example.marks)
+    example = example_from_json(value, _marks(node))
+    findings = check_turns(example.messages, example.marks)
     return (None if findings else example), findings
 
 
-def example_of(value: Mapping[str, Any], marks: tuple[Mark, ...]) -> Example:
+def example_from_json(value: Mapping[str, Any], marks: tuple[Mark, ...]) -> Example:
     """Return the example of JSON that fulfils the schema; id, path and blob come later."""
     return Example(
         id="",
@@ -147,11 +147,11 @@ def _marks(node: Node) -> tuple[Mark, ...]:
 def _message(value: Mapping[str, Any]) -> Message:
     if "role" not in value:
         ((role, content),) = value.items()
-        return Message(role, said(content))
+        return Message(role, strip_line_ends(content))
     extra = {key: each for key, each in value.items() if key not in ("role", "content")}
-    return Message(value["role"], said(value.get("content", "")), extra)
+    return Message(value["role"], strip_line_ends(value.get("content", "")), extra)
 
 
-def said(content: str) -> str:
+def strip_line_ends(content: str) -> str:
     """Return the words without the line ends after them: those are YAML's `|`, not speech."""
     return content.rstrip("\n")

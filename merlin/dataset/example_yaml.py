@@ -21,9 +21,9 @@ from dataclasses import replace
 
 from merlin.core.errors import Refused
 from merlin.core.messages import Message
-from merlin.dataset.example import Example, read_example, said
-from merlin.dataset.finding import short
-from merlin.dataset.yaml_values import as_json, below_key, in_brackets
+from merlin.dataset.example import Example, read_example, strip_line_ends
+from merlin.dataset.finding import shorten
+from merlin.dataset.yaml_values import format_flow_text, format_json, format_key_text
 
 _SHORT_ROLES = ("system", "user", "assistant")
 
@@ -42,35 +42,35 @@ def _lines(example: Example) -> Iterator[str]:
     for message in example.messages:
         yield from _message_yaml(message)
     if example.tags:
-        yield f"tags: [{', '.join(in_brackets(tag) for tag in example.tags)}]"
+        yield f"tags: [{', '.join(format_flow_text(tag) for tag in example.tags)}]"
     if example.split:
         yield f"split: {example.split}"
     if example.source:
-        yield f"source: {below_key(example.source, '|-', 2)}"
+        yield f"source: {format_key_text(example.source, '|-', 2)}"
     if example.note:
-        yield f"note: {below_key(example.note, '|-', 2)}"
+        yield f"note: {format_key_text(example.note, '|-', 2)}"
     if example.tools:
-        yield f"tools: {as_json(list(example.tools))}"
+        yield f"tools: {format_json(list(example.tools))}"
 
 
 def _message_yaml(message: Message) -> Iterator[str]:
-    content = said(message.content)
+    content = strip_line_ends(message.content)
     if message.role in _SHORT_ROLES and not message.extra:
-        yield f"  - {message.role}: {below_key(content, '|', 6)}"
+        yield f"  - {message.role}: {format_key_text(content, '|', 6)}"
         return
     yield f"  - role: {message.role}"
     if content or "tool_calls" not in message.extra:
-        yield f"    content: {below_key(content, '|', 6)}"
+        yield f"    content: {format_key_text(content, '|', 6)}"
     for key, value in message.extra.items():
-        yield f"    {key}: {as_json(value)}"
+        yield f"    {key}: {format_json(value)}"
 
 
-def parsed(text: str | None) -> Example | None:
+def parse_example(text: str | None) -> Example | None:
     """Return the example that a file's text says, None for a broken one."""
     return read_example((text or "").encode("utf-8", "surrogatepass"))[0]
 
 
-def reworded(
+def reword_example(
     text: str | None,
     question: str | None = None,
     answer: str | None = None,
@@ -80,7 +80,7 @@ def reworded(
 
     Raises Refused for one that cannot be read: it can only be replaced as a whole.
     """
-    example = parsed(text)
+    example = parse_example(text)
     if example is None:
         raise Refused("the example is broken", "example-broken")
     messages = list(example.messages)
@@ -93,7 +93,7 @@ def reworded(
     return write_example(replace(example, messages=tuple(messages), tags=kept))
 
 
-def first_words(text: str | None, length: int = 80) -> str:
+def question_preview(text: str | None, length: int = 80) -> str:
     """Return an example's first question, short; nothing for a broken one."""
-    example = parsed(text)
-    return short(" ".join(example.question.split()), length) if example else ""
+    example = parse_example(text)
+    return shorten(" ".join(example.question.split()), length) if example else ""

@@ -18,19 +18,19 @@ from typing import Any
 
 from peewee import JOIN, Select, fn
 
-from merlin.app.reports import whole_builds
+from merlin.app.reports import select_whole_builds
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound
-from merlin.core.killpoint import reached
-from merlin.course.catalogue import changed
-from merlin.dataset.builds import Build, build_of
+from merlin.core.killpoint import kill_point
+from merlin.course.catalogue import mark_changed
+from merlin.dataset.builds import Build, build_from_row
 from merlin.dataset.example import Example
-from merlin.dataset.files import DatasetCard, FileText, Writing
-from merlin.dataset.finding import Finding, Severity, short
+from merlin.dataset.files import DatasetCard, ExampleCommit, FileText
+from merlin.dataset.finding import Finding, Severity, shorten
 from merlin.dataset.layout import EXAMPLES
-from merlin.dataset.lint import normal
-from merlin.dataset.spec import spec_of
-from merlin.db.database import CHUNK, PORTION, Database, Row, portions, transaction
+from merlin.dataset.lint import normalise
+from merlin.dataset.spec import load_spec
+from merlin.db.database import CHUNK, PORTION, Database, Row, in_portions, transaction
 from merlin.db.tables import (
     BUILD,
     BUILD_EXAMPLE,
@@ -44,7 +44,7 @@ from merlin.db.tables import (
     FINDING,
     VERDICT,
 )
-from merlin.db.values import dumped, loaded, plain
+from merlin.db.values import dump_json, load_json, storable_text
 from merlin.git.source import Commit
 
 _COMING = ""  # stands for the tree of a dataset whose files are still being written
@@ -74,7 +74,7 @@ class FileIndex:
 
     def _title(self, dataset: str) -> Mapping[str, str]:
         row = self._verdict(dataset)
-        spec = spec_of(row["spec"]) if row else None
+        spec = load_spec(row["spec"]) if row else None
         return spec.title if spec else {}
 
     def _verdict(self, dataset: str) -> Row | None:
@@ -99,10 +99,10 @@ class FileIndex:
         query = _files().where(_is_example())
         if dataset is not None:
             query = query.where(DATASET_FILE.dataset == dataset)
-        wanted = normal(words).split()
+        wanted = normalise(words).split()
         found = []
         for each in self._read(query.order_by(DATASET_FILE.dataset, DATASET_FILE.path)):
-            said = normal(f"{each.example_id} {each.text or ''}")
+            said = normalise(f"{each.example_id} {each.text or ''}")
             if all(word in said for word in wanted):
                 found.append(each)
                 if len(found) == limit:
@@ -115,7 +115,7 @@ class FileIndex:
         named = (DATASET_FILE.dataset == dataset) & (DATASET_FILE.path == path)
         found = self._read(_files().where(named))
         if not found:
-            told = {"dataset": short(dataset), "example": short(example_id)}
+            told = {"dataset": shorten(dataset), "example": shorten(example_id)}
             raise NotFound(f"no example {example_id} in {dataset}", "change-no-example", **told)
         return found[0]
 
@@ -153,14 +153,16 @@ class FileIndex:
     def taught(self, dataset: str, example_id: str) -> tuple[str, str] | None:
         """Return the first and the last build that holds an example, None for none."""
         numbers = fn.MIN(BUILD.number).alias("first"), fn.MAX(BUILD.number).alias("last")
-        holds = whole_builds(*numbers).join(BUILD_EXAMPLE, on=(BUILD_EXAMPLE.build_id == BUILD.id))
+        holds = select_whole_builds(*numbers).join(
+            BUILD_EXAMPLE, on=(BUILD_EXAMPLE.build_id == BUILD.id)
+        )
         mine = (BUILD_EXAMPLE.dataset == dataset) & (BUILD_EXAMPLE.example_id == example_id)
         row = self.db.row(holds.where(mine))
         if row is None or row["first"] is None:
             return None
         return f"{dataset}-{row['first']}", f"{dataset}-{row['last']}"
 
-    def versions(self, dataset: str, example_id: str) -> list[Writing]:
+    def versions(self, dataset: str, example_id: str) -> list[ExampleCommit]:
         """Return the commits that wrote an example, newest first, as far as they were seen."""
         wrote = (
             table.select(table.commit_sha).where(
@@ -174,9 +176,9 @@ class FileIndex:
 
     def newest_build(self, dataset: str) -> Build | None:
         """Return the dataset's newest build, None before the first."""
-        mine = whole_builds().where(BUILD.dataset == dataset).order_by(BUILD.id.desc())
+        mine = select_whole_builds().where(BUILD.dataset == dataset).order_by(BUILD.id.desc())
         row = self.db.row(mine)
-        return None if row is None else build_of(row)
+        return None if row is None else build_from_row(row)
 
     def _read(self, query: Select) -> list[FileText]:
         return [
@@ -207,7 +209,7 @@ class FileIndex:
     def add(self, texts: Mapping[str, str | None]) -> None:
         """Keep texts by blob."""
         rows = ({"blob": blob, "text": text} for blob, text in texts.items())
-        for portion in portions(rows, size=lambda row: len(row["text"] or "")):
+        for portion in in_portions(rows, size=lambda row: len(row["text"] or "")):
             self.db.add_missing(DATASET_TEXT, portion)
 
     def keep(self, dataset: str, tree: str, files: Mapping[str, str]) -> None:
@@ -223,7 +225,7 @@ class FileIndex:
         if not self.db.row(DATASET_TREE.select().where(DATASET_TREE.dataset == dataset)):
             # In no list yet: its files come a few at a time, and it stands in the lists at last.
             self.db.put(DATASET_TREE.insert({"dataset": dataset, "tree": _COMING}))
-            for portion in portions(rows):
+            for portion in in_portions(rows):
                 self.db.add_many(DATASET_FILE, portion)
             rows = []
         self._switch(dataset, tree, gone, rows)
@@ -235,7 +237,7 @@ class FileIndex:
         self.db.add_many(DATASET_FILE, new)
         self.db.change(DATASET_TREE.delete().where(DATASET_TREE.dataset == dataset))
         self.db.put(DATASET_TREE.insert({"dataset": dataset, "tree": tree}))
-        changed(self.db)  # the catalogue shows the texts of materials
+        mark_changed(self.db)  # the catalogue shows the texts of materials
         self.db.bump()
 
     def drop(self, dataset: str) -> None:
@@ -247,7 +249,7 @@ class FileIndex:
     def _drop(self, dataset: str) -> None:
         for table in (DATASET_FILE, DATASET_TREE):
             self.db.change(table.delete().where(table.dataset == dataset))
-        changed(self.db)  # the catalogue shows the texts of materials
+        mark_changed(self.db)  # the catalogue shows the texts of materials
         self.db.bump()
 
     def _forget(self, dataset: str, paths: Sequence[str]) -> None:
@@ -262,7 +264,7 @@ class FileIndex:
         known = CHANGE.select(CHANGE.before_blob).where(had_file)
         is_free = DATASET_TEXT.blob.not_in(used) & DATASET_TEXT.blob.not_in(known)
         free = self.db.rows(DATASET_TEXT.select(DATASET_TEXT.blob).where(is_free))
-        for portion in portions([row["blob"] for row in free], CHUNK):
+        for portion in in_portions([row["blob"] for row in free], CHUNK):
             # Asked again: an editor may have taken one up a moment ago.
             these = DATASET_TEXT.blob.in_(portion)
             self.db.joined(partial(self.db.change, DATASET_TEXT.delete().where(these & is_free)))
@@ -282,8 +284,10 @@ def _files() -> Select:
     return query.join(DATASET_TEXT, on=(DATASET_TEXT.blob == DATASET_FILE.blob))
 
 
-def _writing(row: Row) -> Writing:
-    return Writing(row["sha"], row["author_name"], from_iso(row["committed_at"]), row["subject"])
+def _writing(row: Row) -> ExampleCommit:
+    return ExampleCommit(
+        row["sha"], row["author_name"], from_iso(row["committed_at"]), row["subject"]
+    )
 
 
 def _finding(row: Row) -> Finding:
@@ -293,7 +297,7 @@ def _finding(row: Row) -> Finding:
         column=row["col"],
         rule=row["rule"],
         severity=Severity(row["severity"]),
-        arguments=loaded(row["arguments"]),
+        arguments=load_json(row["arguments"]),
     )
 
 
@@ -314,14 +318,14 @@ def follow_examples(
     """
     known = _origins(db, dataset)
     here = {each.id: each.blob for each in examples}
-    for gone in portions(sorted(known.keys() - here.keys())):
+    for gone in in_portions(sorted(known.keys() - here.keys())):
         db.joined(partial(_forget, db, dataset, gone))
     changed = {
         example_id: Origin(blob, commit.sha)
         for example_id, blob in here.items()
         if example_id not in known or known[example_id].blob != blob
     }
-    for portion in portions(changed.items()):
+    for portion in in_portions(changed.items()):
         db.joined(partial(_put, db, dataset, dict(portion)))
     return known | changed
 
@@ -350,7 +354,7 @@ def _authors(db: Database, origins: Iterable[Origin]) -> dict[str, str]:
     Asked in the transaction that writes them down: one may have been erased a moment ago.
     """
     authors: dict[str, str] = {}
-    for shas in portions(sorted({origin.commit_sha for origin in origins}), CHUNK):
+    for shas in in_portions(sorted({origin.commit_sha for origin in origins}), CHUNK):
         asked = COMMIT.select(COMMIT.sha, COMMIT.author_name).where(COMMIT.sha.in_(shas))
         authors |= {row["sha"]: row["author_name"] for row in db.rows(asked)}
     return authors
@@ -366,7 +370,7 @@ def _example_row(dataset: str, example_id: str, origin: Origin, authors: Mapping
     }
 
 
-def keep_taught(
+def store_taught_examples(
     db: Database,
     build_id: int,
     manifest: Mapping[str, Any],
@@ -386,11 +390,11 @@ def keep_taught(
             digests[each.id] = row["digest"]
             yield row
 
-    for portion in portions(texts(), size=_length):
+    for portion in in_portions(texts(), size=_length):
         db.add_missing(EXAMPLE_TEXT, portion)
-    for told in portions(manifest["examples"]):
+    for told in in_portions(manifest["examples"]):
         db.joined(partial(_add_taught, db, build_id, dataset, told, digests, origins))
-        reached("commit.portion_stored")
+        kill_point("commit.portion_stored")
 
 
 def _length(row: Row) -> int:
@@ -419,7 +423,7 @@ def _add_taught(
     db.add_many(BUILD_EXAMPLE, rows)
 
 
-def drop_taught(db: Database, build_id: int) -> None:
+def delete_taught_examples(db: Database, build_id: int) -> None:
     """Forget in portions what a build teaches; texts that nothing teaches stay."""
     mine = BUILD_EXAMPLE.build_id == build_id
     some = BUILD_EXAMPLE.select(BUILD_EXAMPLE.example_id).where(mine).limit(PORTION)
@@ -428,8 +432,8 @@ def drop_taught(db: Database, build_id: int) -> None:
 
 
 def _text_row(example: Example, system: str) -> Row:
-    messages = dumped([message.as_json() for message in example.with_system(system)])
+    messages = dump_json([message.as_json() for message in example.with_system(system)])
     said = [each.content for each in example.messages if each.role in ("user", "assistant")]
-    words = plain("\n".join(normal(content) for content in said))
+    words = storable_text("\n".join(normalise(content) for content in said))
     digest = hashlib.sha256(messages.encode()).hexdigest()
     return {"digest": digest, "messages": messages, "words": words}

@@ -20,7 +20,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from merlin.dataset import layout
-from merlin.dataset.changes import Change, is_place
+from merlin.dataset.changes import Change, is_writable_path
 from merlin.dataset.layout import EXAMPLES, Limits
 from merlin.dataset.spec import Localised
 from merlin.git.source import EXECUTABLE, FILE, Entry
@@ -57,7 +57,7 @@ class FileText:
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
+class ExampleCommit:
     """One commit that wrote an example: by whom, when, and its first line."""
 
     commit: str
@@ -66,7 +66,7 @@ class Writing:
     subject: str
 
 
-def keep_books(source: GitSource, books: FileIndex) -> bool:
+def sync_files(source: GitSource, books: FileIndex) -> bool:
     """Bring the kept files to the newest commit of the line; return whether any dataset moved.
 
     Raises SourceError when the mirror cannot be read.
@@ -76,7 +76,7 @@ def keep_books(source: GitSource, books: FileIndex) -> bool:
         return False
     trees, before = source.dataset_trees(head), books.trees()
     # What lies under another name is rejected, and nobody may write there.
-    now = {name: tree for name, tree in trees.items() if layout.is_good(name)}
+    now = {name: tree for name, tree in trees.items() if layout.is_valid_name(name)}
     changed = [name for name, tree in now.items() if before.get(name) != tree]
     for name in changed:
         files = {each.path: each.blob for each in source.entries(head, name) if _is_shown(each)}
@@ -91,7 +91,7 @@ def keep_books(source: GitSource, books: FileIndex) -> bool:
 
 def _is_shown(entry: Entry) -> bool:
     is_file = entry.mode in (FILE, EXECUTABLE) and entry.size <= Limits().file_bytes
-    return is_file and is_place(entry.path)
+    return is_file and is_writable_path(entry.path)
 
 
 def _texts(
@@ -116,7 +116,7 @@ def _text(content: bytes) -> str | None:
 _SHA1_DIGITS = 40
 
 
-def blob_of(text: str, like: str = "") -> str:
+def blob_id(text: str, like: str = "") -> str:
     """Return the id that git gives a file with this text, of the same kind as the id `like`.
 
     Source: git's hash-object: the hash of blob, size, NUL, bytes, SHA-1 or SHA-256.
@@ -144,7 +144,7 @@ def is_behind(files: Sequence[FileText], committed: Sequence[Change]) -> bool:
     return any(is_unseen(each) for each in committed)
 
 
-def with_waiting(
+def apply_pending_changes(
     dataset: str, files: Sequence[FileText], changes: Sequence[Change]
 ) -> list[FileText]:
     """Return the files by path with what waits already done; `changes` oldest first.
@@ -161,6 +161,6 @@ def with_waiting(
         if change.text is None:
             found.pop(path, None)
         else:
-            blob = blob_of(change.text, like)
+            blob = blob_id(change.text, like)
             found[path] = FileText(dataset, path, blob, change.text)
     return [found[path] for path in sorted(found)]

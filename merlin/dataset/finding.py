@@ -46,10 +46,10 @@ class Finding:
 
     def at(self, path: str) -> Finding:
         """Return the same finding at another path (made printable)."""
-        return replace(self, path=printable(path))
+        return replace(self, path=escape_unprintable(path))
 
 
-def printable(words: str) -> str:
+def escape_unprintable(words: str) -> str:
     """Return `words` with every character that does not show as itself written as an escape.
 
     A file name or a key may hold line ends, terminal escapes, direction marks or bytes that are
@@ -63,7 +63,7 @@ def printable(words: str) -> str:
     )
 
 
-def short(words: str, length: int = SHOWN_LENGTH) -> str:
+def shorten(words: str, length: int = SHOWN_LENGTH) -> str:
     """Return `words` printable and at most `length` characters long, cut with "…"."""
-    shown = printable(words[: length + 1])
+    shown = escape_unprintable(words[: length + 1])
     return shown if len(words) <= length else shown[: length - 1] + "…"

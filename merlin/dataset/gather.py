@@ -18,13 +18,20 @@ from typing import TYPE_CHECKING, Protocol
 
 from merlin.core.clock import Clock
 from merlin.core.errors import DatasetError, NotFound
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.dataset.builds import Build, BuildContent, make, read_build, wish_of, write
-from merlin.dataset.check import TOO_MUCH_MEMORY, BlobCache, Checked, check
+from merlin.dataset.builds import (
+    Build,
+    BuildContent,
+    make_build,
+    read_build,
+    training_key,
+    write_build,
+)
+from merlin.dataset.check import TOO_MUCH_MEMORY, BlobCache, CheckedDataset, check
 from merlin.dataset.layout import Limits
 from merlin.dataset.spec import DatasetSpec
-from merlin.dataset.verdicts import WAITING, Verdict, Word
+from merlin.dataset.verdicts import WAITING, Verdict, VerdictStatus
 from merlin.git.source import Commit, Entry
 
 if TYPE_CHECKING:
@@ -52,8 +59,8 @@ class Outcome:
     """
 
     dataset: str
-    word: Word
-    checked: Checked | None = None
+    word: VerdictStatus
+    checked: CheckedDataset | None = None
     build: Build | None = None
     new_build: NewBuild | None = None
     wish: str = ""
@@ -62,7 +69,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Mainline:
     """The recorded commits that are still on the branch, and the highest position (0: none)."""
 
     commits: frozenset[str] = frozenset()
@@ -75,12 +82,12 @@ class CourseIndex(Protocol):
     def is_whole(self) -> bool:
         """Return whether the courses are those of the line's head."""
 
-    def index(self, datasets: Mapping[str, Checked], at: datetime) -> None:
+    def index(self, datasets: Mapping[str, CheckedDataset], at: datetime) -> None:
         """Make the catalogue anew from all datasets of the line's head."""
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class BuildSettings:
     """What gathering needs: where builds go, how numbers are given, the base's token limit.
 
     `turn` lets one thread gather at a time; `line_moves` is held while the line is half told,
@@ -100,7 +107,7 @@ class Workshop:
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class GatherResult:
     """What one gathering did: the branch's head, how many commits came, how many left the line."""
 
     head: str | None
@@ -109,17 +116,17 @@ class Gathered:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class DroppedCommits:
     """So many commits left the line, because the branch's history was rewritten."""
 
     head: str
     count: int
 
 
-Told = Callable[[Left | tuple[Commit, Outcome]], None]
+Told = Callable[[DroppedCommits | tuple[Commit, Outcome]], None]
 
 
-def gather(shop: Workshop, tell: Told) -> Gathered:
+def gather(shop: BuildSettings, tell: Told) -> GatherResult:
     """Fetch, then record every new commit of the line, oldest first.
 
     `tell` hears of each step when it is recorded, whatever becomes of the next one. Raises
@@ -127,21 +134,21 @@ def gather(shop: Workshop, tell: Told) -> Gathered:
     was recorded before stays.
     """
     with shop.turn:
-        reached("fetch.before")
+        kill_point("fetch.before")
         fetched = shop.source.fetch()
-        reached("fetch.after")
+        kill_point("fetch.after")
         if fetched.head is None:
-            return Gathered(None)
+            return GatherResult(None)
         with shop.line_moves:
             return _record(shop, fetched.head, tell)
 
 
-def _record(shop: Workshop, head: str, tell: Told) -> Gathered:
+def _record(shop: BuildSettings, head: str, tell: Told) -> GatherResult:
     line = shop.journal.line()
     commits = shop.source.line(head, line.commits)
     left = _leave(shop, head, line, commits)
     if left:
-        tell(Left(head, left))
+        tell(DroppedCommits(head, left))
     if commits:
         shop.journal.drop_unfinished()
     for commit in commits:
@@ -150,18 +157,18 @@ def _record(shop: Workshop, head: str, tell: Told) -> Gathered:
             for name in _changed(shop, commit, line)
         ]
         shop.journal.record(commit, outcomes, shop.clock())
-        reached("verdict.recorded")
-        line = Line(line.commits | {commit.sha}, commit.position)
+        kill_point("verdict.recorded")
+        line = Mainline(line.commits | {commit.sha}, commit.position)
         words = {outcome.dataset: outcome.word for outcome in outcomes}
         log.info("commit recorded", commit=commit.sha, position=commit.position, verdicts=words)
         for outcome in outcomes:
             tell((commit, outcome))
     if not shop.courses.is_whole():
         _index(shop, head)
-    return Gathered(head, len(commits), left)
+    return GatherResult(head, len(commits), left)
 
 
-def _index(shop: Workshop, head: str) -> None:
+def _index(shop: BuildSettings, head: str) -> None:
     """Look at every dataset of the head for its course; their examples are known by their blobs."""
     told = {}
     for name in shop.source.dataset_trees(head):
@@ -172,7 +179,7 @@ def _index(shop: Workshop, head: str) -> None:
     log.info("courses are indexed anew", commit=head, datasets=len(told))
 
 
-def _leave(shop: Workshop, head: str, line: Line, commits: Sequence[Commit]) -> int:
+def _leave(shop: BuildSettings, head: str, line: Mainline, commits: Sequence[Commit]) -> int:
     """Take off the line what a rewritten history no longer holds; return how many commits."""
     if not line.newest:
         return 0
@@ -184,7 +191,7 @@ def _leave(shop: Workshop, head: str, line: Line, commits: Sequence[Commit]) -> 
     return shop.journal.leave_line(stays, shop.clock()) if stays < line.newest else 0
 
 
-def _changed(shop: Workshop, commit: Commit, line: Line) -> list[str]:
+def _changed(shop: BuildSettings, commit: Commit, line: Mainline) -> list[str]:
     """Return the names of datasets whose tree this commit changed, removed ones included.
 
     The first commit ever recorded changes them all: what came before it is not told.
@@ -195,25 +202,29 @@ def _changed(shop: Workshop, commit: Commit, line: Line) -> list[str]:
     return sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
 
 
-def _outcome(shop: Workshop, commit: Commit, folder: str) -> Outcome:
+def _outcome(shop: BuildSettings, commit: Commit, folder: str) -> Outcome:
     # A name that is no text stands in the rows as its bytes are written down; it is rejected.
     dataset = folder.encode("utf-8", "backslashreplace").decode("utf-8")
     entries = shop.source.entries(commit.sha, folder)
     if not entries:
-        return Outcome(dataset, Word.REMOVED)
+        return Outcome(dataset, VerdictStatus.REMOVED)
     checked = _check(shop, folder, entries)
     if checked.spec is None or not checked.is_buildable:
         lack = next((each for each in checked.findings if each.rule == TOO_MUCH_MEMORY), None)
         if lack is not None:
             reason = "verdict-too-much-memory"
-            return Outcome(dataset, Word.REJECTED, checked, reason=reason, arguments=lack.arguments)
+            return Outcome(
+                dataset, VerdictStatus.REJECTED, checked, reason=reason, arguments=lack.arguments
+            )
         errors = sum(finding.severity == "error" for finding in checked.findings)
         told = {"errors": errors, "good": len(checked.examples)}
-        return Outcome(dataset, Word.REJECTED, checked, reason="verdict-rejected", arguments=told)
+        return Outcome(
+            dataset, VerdictStatus.REJECTED, checked, reason="verdict-rejected", arguments=told
+        )
     if not commit.is_readable:
-        return Outcome(dataset, Word.REJECTED, checked, reason="verdict-commit-unreadable")
-    content = make(checked)
-    wish = wish_of(dataset, content.digest, checked.spec.recipe)
+        return Outcome(dataset, VerdictStatus.REJECTED, checked, reason="verdict-commit-unreadable")
+    content = make_build(checked)
+    wish = training_key(dataset, content.digest, checked.spec.recipe)
     word = _word(shop.journal.latest(dataset), wish, checked.spec)
     known = shop.journal.build_of(dataset, content.digest)
     if known is not None:
@@ -221,20 +232,20 @@ def _outcome(shop: Workshop, commit: Commit, folder: str) -> Outcome:
     return Outcome(dataset, word, checked, new_build=_write(shop, dataset, content), wish=wish)
 
 
-def _check(shop: Workshop, name: str, entries: Sequence[Entry]) -> Checked:
+def _check(shop: BuildSettings, name: str, entries: Sequence[Entry]) -> CheckedDataset:
     return check(name, entries, shop.source.read, shop.cache, shop.limits, shop.limit_tokens)
 
 
-def _word(latest: Verdict | None, wish: str, spec: DatasetSpec) -> Word:
+def _word(latest: Verdict | None, wish: str, spec: DatasetSpec) -> VerdictStatus:
     """Return whether the commit wants anything new: other content, or another rule to wait by."""
     if latest is None or latest.wish != wish:
-        return Word.BUILT
+        return VerdictStatus.BUILT
     rule = latest.spec.launch if latest.spec else None
     waits_otherwise = latest.word in WAITING and rule != spec.launch
-    return Word.BUILT if waits_otherwise else Word.UNCHANGED
+    return VerdictStatus.BUILT if waits_otherwise else VerdictStatus.UNCHANGED
 
 
-def restore(shop: Workshop, commit: str | None, build: Build) -> None:
+def restore_build(shop: BuildSettings, commit: str | None, build: Build) -> None:
     """Make a build's folder again from its commit where it is missing or damaged.
 
     Builds are a cache of git. Raises DatasetError when the commit gives other bytes, or no
@@ -251,14 +262,14 @@ def restore(shop: Workshop, commit: str | None, build: Build) -> None:
     else:
         return
     entries = shop.source.entries(commit, build.dataset)
-    content = make(_check(shop, build.dataset, entries))
+    content = make_build(_check(shop, build.dataset, entries))
     if content.digest != build.digest:
         name = build.version
         raise DatasetError(f"{name} cannot be made again", "build-not-again", name=name)
-    write(content, shop.builds / build.dataset, build.number)
+    write_build(content, shop.builds / build.dataset, build.number)
 
 
-def _write(shop: Workshop, dataset: str, content: BuildContent) -> NewBuild:
+def _write(shop: BuildSettings, dataset: str, content: BuildContent) -> NewBuild:
     number = shop.journal.next_number(dataset)
-    folder = write(content, shop.builds / dataset, number)
+    folder = write_build(content, shop.builds / dataset, number)
     return NewBuild(number, folder.relative_to(shop.builds).as_posix(), content)

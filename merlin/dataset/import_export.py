@@ -24,16 +24,16 @@ from enum import StrEnum
 from typing import Any
 
 from merlin.dataset import layout
-from merlin.dataset.changes import Edit, of_import
+from merlin.dataset.changes import Edit, import_subject
 from merlin.dataset.check import BlobCache
-from merlin.dataset.example import Example, example_of, turn_findings
+from merlin.dataset.example import Example, check_turns, example_from_json
 from merlin.dataset.example_yaml import write_example
 from merlin.dataset.files import FileText
-from merlin.dataset.finding import Finding, Severity, printable, short
+from merlin.dataset.finding import Finding, Severity, escape_unprintable, shorten
 from merlin.dataset.layout import DATASET_FILE, EXAMPLES, Limits
-from merlin.dataset.lint import normal
-from merlin.dataset.preview import Preview, preview
-from merlin.dataset.schema import judge
+from merlin.dataset.lint import normalise
+from merlin.dataset.preview import Preview, preview_edits
+from merlin.dataset.schema import validate_file
 from merlin.dataset.spec import read_dataset
 from merlin.dataset.yaml_reader import MAX_DEPTH, MAX_EVENTS, Node
 
@@ -49,14 +49,14 @@ class ExportFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportedFile:
     """The file's text, and the ids of examples that its format has no room for."""
 
     text: str
     left_out: tuple[str, ...] = ()
 
 
-def export(examples: Sequence[Example], system: str, shape: ExportFormat) -> Exported:
+def export_examples(examples: Sequence[Example], system: str, shape: ExportFormat) -> ExportedFile:
     """Return the examples by id.
 
     JSONL: the chat format with the dataset's system text, and tags where there are any, which
@@ -66,9 +66,9 @@ def export(examples: Sequence[Example], system: str, shape: ExportFormat) -> Exp
     return _WRITERS[shape](sorted(examples, key=lambda each: each.id), system)
 
 
-def _write_jsonl(examples: Sequence[Example], system: str) -> Exported:
+def _write_jsonl(examples: Sequence[Example], system: str) -> ExportedFile:
     lines = (json.dumps(_object(each, system), ensure_ascii=False) for each in examples)
-    return Exported("".join(f"{line}\n" for line in lines))
+    return ExportedFile("".join(f"{line}\n" for line in lines))
 
 
 def _object(example: Example, system: str) -> Mapping[str, object]:
@@ -82,11 +82,11 @@ def _object(example: Example, system: str) -> Mapping[str, object]:
     return told
 
 
-def _yaml(examples: Sequence[Example], _system: str) -> Exported:
-    return Exported("".join(f"--- # {each.id}\n{write_example(each)}" for each in examples))
+def _yaml(examples: Sequence[Example], _system: str) -> ExportedFile:
+    return ExportedFile("".join(f"--- # {each.id}\n{write_example(each)}" for each in examples))
 
 
-def _write_csv(examples: Sequence[Example], _system: str) -> Exported:
+def _write_csv(examples: Sequence[Example], _system: str) -> ExportedFile:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(("question", "answer", "tags"))
@@ -97,10 +97,10 @@ def _write_csv(examples: Sequence[Example], _system: str) -> Exported:
             writer.writerow((each.question, each.answer, " ".join(each.tags)))
         else:
             left_out.append(each.id)
-    return Exported(table.getvalue(), tuple(left_out))
+    return ExportedFile(table.getvalue(), tuple(left_out))
 
 
-_WRITERS: Mapping[ExportFormat, Callable[[Sequence[Example], str], Exported]] = {
+_WRITERS: Mapping[ExportFormat, Callable[[Sequence[Example], str], ExportedFile]] = {
     ExportFormat.JSONL: _write_jsonl,
     ExportFormat.YAML: _yaml,
     ExportFormat.CSV: _write_csv,
@@ -123,7 +123,7 @@ class ImportFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportedLine:
     """One line of the file, counted from 1: an example, or what is wrong with it."""
 
     line: int
@@ -131,7 +131,7 @@ class Imported:
     findings: tuple[Finding, ...] = ()
 
 
-def format_of(name: str, content: bytes) -> ImportFormat:
+def detect_format(name: str, content: bytes) -> ImportFormat:
     """Return the format that a file's name says, else what its first sign looks like."""
     ending = name.rpartition(".")[2].casefold()
     if ending in ("jsonl", "ndjson", "csv", "tsv"):
@@ -140,7 +140,7 @@ def format_of(name: str, content: bytes) -> ImportFormat:
     return ImportFormat.JSONL if is_json else ImportFormat.CSV
 
 
-def read_lines(content: bytes, shape: ImportFormat) -> list[Imported]:
+def read_import_lines(content: bytes, shape: ImportFormat) -> list[ImportedLine]:
     """Return every line of the file; a file that cannot be read is one line of findings."""
     try:
         text = content.decode("utf-8").removeprefix(_BOM)
@@ -154,17 +154,17 @@ def read_lines(content: bytes, shape: ImportFormat) -> list[Imported]:
     return lines or [_bad(1, "empty-file")]
 
 
-def _bad(line: int, rule: str, **arguments: str | int) -> Imported:
-    return Imported(line, None, (Finding("", line, 1, rule, arguments=arguments),))
+def _bad(line: int, rule: str, **arguments: str | int) -> ImportedLine:
+    return ImportedLine(line, None, (Finding("", line, 1, rule, arguments=arguments),))
 
 
-def _read_jsonl(text: str) -> Iterator[Imported]:
+def _read_jsonl(text: str) -> Iterator[ImportedLine]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             yield _of_json(number, line)
 
 
-def _of_json(number: int, line: str) -> Imported:
+def _of_json(number: int, line: str) -> ImportedLine:
     size = len(line.encode("utf-8", "replace"))
     if size > Limits().file_bytes:
         return _bad(number, "too-large", size=size, limit=Limits().file_bytes)
@@ -173,7 +173,7 @@ def _of_json(number: int, line: str) -> Imported:
         node = _Nodes(number).node(value)
     except (ValueError, RecursionError) as error:
         words = getattr(error, "msg", None) or str(error)
-        return _bad(number, "import-json", words=short(words))
+        return _bad(number, "import-json", words=shorten(words))
     return _of_node(number, node)
 
 
@@ -211,32 +211,32 @@ class _Nodes:
             return Node(value, self._line, 1)
         number = json.dumps(value)
         if sum(letter.isdigit() for letter in number) > _DIGITS:
-            raise ValueError(f"not every reader keeps the number {short(number)}")
+            raise ValueError(f"not every reader keeps the number {shorten(number)}")
         return Node(number, self._line, 1, plain=True)
 
 
-def _of_node(number: int, node: Node) -> Imported:
-    value, found = judge("example", node)
+def _of_node(number: int, node: Node) -> ImportedLine:
+    value, found = validate_file("example", node)
     if found:
-        return Imported(number, None, _at_line(number, found))
+        return ImportedLine(number, None, _at_line(number, found))
     messages = value["messages"]
-    example = example_of(value, ((number, 1),) * len(messages))
-    findings = turn_findings(example.messages, example.marks)
-    return Imported(number, None if findings else example, _at_line(number, findings))
+    example = example_from_json(value, ((number, 1),) * len(messages))
+    findings = check_turns(example.messages, example.marks)
+    return ImportedLine(number, None if findings else example, _at_line(number, findings))
 
 
 def _at_line(number: int, findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(replace(each, line=number, column=1) for each in findings)
 
 
-def _read_csv(text: str) -> Iterator[Imported]:
+def _read_csv(text: str) -> Iterator[ImportedLine]:
     first = text.partition("\n")[0]
     divider = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=divider, strict=True)
     try:
         heading = [_heading(cell) for cell in next(reader, [])]
         if not set(_NEEDED) <= set(heading):
-            yield _bad(1, "import-heading", found=short(first.strip()))
+            yield _bad(1, "import-heading", found=shorten(first.strip()))
             return
         line = reader.line_num
         for cells in reader:
@@ -244,7 +244,7 @@ def _read_csv(text: str) -> Iterator[Imported]:
             if any(cell.strip() for cell in cells):
                 yield _of_cells(number, heading, cells)
     except csv.Error as error:
-        yield _bad(reader.line_num, "import-csv", words=short(str(error)))
+        yield _bad(reader.line_num, "import-csv", words=shorten(str(error)))
 
 
 def _heading(cell: str) -> str:
@@ -252,7 +252,7 @@ def _heading(cell: str) -> str:
     return _HEADINGS.get(word, word)
 
 
-def _of_cells(number: int, heading: Sequence[str], cells: Sequence[str]) -> Imported:
+def _of_cells(number: int, heading: Sequence[str], cells: Sequence[str]) -> ImportedLine:
     if len(cells) > len(heading):
         told = {"found": str(len(cells)), "expected": str(len(heading))}
         return _bad(number, "import-cells", **told)
@@ -266,19 +266,19 @@ def _of_cells(number: int, heading: Sequence[str], cells: Sequence[str]) -> Impo
 def without_system(example: Example, system: str) -> Example:
     """Return the example without a system text that is the dataset's own."""
     first = example.messages[0]
-    if first.role == "system" and not first.extra and normal(first.content) == normal(system):
+    if first.role == "system" and not first.extra and normalise(first.content) == normalise(system):
         return replace(example, messages=example.messages[1:])
     return example
 
 
-def edits_of(
-    lines: Sequence[Imported], system: str, taken: Collection[str]
+def import_edits(
+    lines: Sequence[ImportedLine], system: str, taken: Collection[str]
 ) -> Mapping[str, tuple[int, str]]:
     """Return path -> (line, text) of the examples; names are made of their questions.
 
     `taken` are the ids that the dataset has.
     """
-    names = layout.Names(taken)
+    names = layout.NameAllocator(taken)
     edits = {}
     for each in lines:
         if each.example is not None:
@@ -318,26 +318,26 @@ class ImportPlan:
     @property
     def subject(self) -> str:
         """Return the commit's first line."""
-        return of_import(len(self.edits), self.dataset)
+        return import_subject(len(self.edits), self.dataset)
 
 
-def plan(
+def plan_import(
     dataset: str,
     files: Sequence[FileText],
-    lines: Sequence[Imported],
+    lines: Sequence[ImportedLine],
     cache: BlobCache | None = None,
     limit_tokens: Mapping[str, int] | None = None,
 ) -> ImportPlan:
     """Return the plan for lines that `read_lines` read, judged by the real checker."""
     taken = [each.example_id for each in files if each.path.startswith(EXAMPLES)]
-    edits = edits_of(lines, _system(dataset, files), taken)
+    edits = import_edits(lines, _system(dataset, files), taken)
     texts = {path: text for path, (_, text) in edits.items()}
     known = cache or BlobCache()
-    every = preview(dataset, files, texts, known, limit_tokens)
+    every = preview_edits(dataset, files, texts, known, limit_tokens)
     new = {path: text for path, text in texts.items() if path not in every.duplicates}
     # What is known already is no part of the commit: nothing is to be told of its file.
-    seen = preview(dataset, files, new, known, limit_tokens) if every.duplicates else every
-    line_of = {printable(path): line for path, (line, _) in edits.items()}
+    seen = preview_edits(dataset, files, new, known, limit_tokens) if every.duplicates else every
+    line_of = {escape_unprintable(path): line for path, (line, _) in edits.items()}
     found = [(each.line, finding) for each in lines for finding in each.findings]
     found += [(line_of[each.path], each) for each in seen.findings]
     return ImportPlan(

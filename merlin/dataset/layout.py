@@ -22,7 +22,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from merlin.dataset.finding import Finding, Severity
-from merlin.dataset.yaml_reader import too_large
+from merlin.dataset.yaml_reader import too_large_finding
 from merlin.git.source import EXECUTABLE, FILE, GITLINK, SYMLINK, Entry
 
 
@@ -38,7 +38,7 @@ class Limits:
 
     def is_too_much(self, files: int, weight: int) -> bool:
         """Return whether so many examples that weigh so much need more memory than allowed."""
-        return 0 < self.memory_bytes < memory_needed(files, weight)
+        return 0 < self.memory_bytes < estimate_memory(files, weight)
 
 
 # Measured with 183 MB in 19,200 files (730 MB at the peak) and 63 MB in 100,000 (635 MB), Russian
@@ -47,7 +47,7 @@ _PROCESS_BYTES, _PER_FILE = 120_000_000, 3_800
 _PER_WEIGHT = 3.3
 
 
-def memory_needed(files: int, weight: int) -> int:
+def estimate_memory(files: int, weight: int) -> int:
     """Return about how many bytes of memory the daemon takes at most to read and build a dataset.
 
     `weight`: bytes of its examples, those of their files or better those of what was read.
@@ -61,7 +61,7 @@ _MARKS = "._-"
 _EDGES = ".-"
 
 
-def is_good(name: str) -> bool:
+def is_valid_name(name: str) -> bool:
     """Return whether one step of a path keeps the rule.
 
     Every character is looked at, so a final line end is no letter either.
@@ -77,7 +77,7 @@ def is_good(name: str) -> bool:
     )
 
 
-def proposed(name: str) -> str:
+def suggest_name(name: str) -> str:
     """Return the nearest good name: what is not allowed becomes "-"; a good name stays."""
     composed = unicodedata.normalize("NFC", name)
     letters = "".join(letter if _is_fine(letter) else " " for letter in composed)
@@ -90,7 +90,7 @@ def proposed(name: str) -> str:
     return joined or "unnamed"
 
 
-class Names:
+class NameAllocator:
     """Gives good names that nobody has yet; those that differ by letter case alone are one."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
@@ -100,9 +100,9 @@ class Names:
 
     def new(self, question: str) -> str:
         """Return a name made of a question's first words; it counts as taken from now on."""
-        words = proposed(question.casefold()).replace(".", "-").split("-")
+        words = suggest_name(question.casefold()).replace(".", "-").split("-")
         spoken = "-".join([word for word in words if word][:WORDS_OF_NAME])
-        name = proposed(spoken[:LETTERS_OF_NAME])
+        name = suggest_name(spoken[:LETTERS_OF_NAME])
         free, number = name, self._last.get(name, 1)
         while free.casefold() in self._taken:
             number += 1
@@ -138,7 +138,7 @@ class Layout:
     findings: list[Finding] = field(default_factory=list)
 
 
-def lay_out(entries: Sequence[Entry], limits: Limits) -> Layout:
+def read_layout(entries: Sequence[Entry], limits: Limits) -> Layout:
     """Return what lies where; files that cannot be used are counted or told, never skipped."""
     layout = Layout()
     for entry in sorted(entries, key=lambda each: each.path):
@@ -180,16 +180,16 @@ def _unfit(entry: Entry, limits: Limits) -> Finding | None:
     if entry.mode not in (FILE, EXECUTABLE):
         return _about(entry, _NO_FILE.get(entry.mode, "not-a-file"))
     if entry.size > limits.file_bytes:
-        return too_large(entry.size, limits.file_bytes).at(entry.path)
+        return too_large_finding(entry.size, limits.file_bytes).at(entry.path)
     return None
 
 
 def _misnamed(entry: Entry) -> Finding | None:
     steps = entry.path.removeprefix(EXAMPLES).split("/")
     stem, ending = steps[-1][: -len(_ending(entry.path))], _ending(entry.path)
-    if ending == ".yaml" and all(is_good(step) for step in (*steps[:-1], stem)):
+    if ending == ".yaml" and all(is_valid_name(step) for step in (*steps[:-1], stem)):
         return None
-    good = "/".join(proposed(step) for step in (*steps[:-1], stem))
+    good = "/".join(suggest_name(step) for step in (*steps[:-1], stem))
     return _about(entry, "bad-name", proposed=f"{EXAMPLES}{good}.yaml")
 
 
@@ -197,7 +197,7 @@ def _stray(entry: Entry) -> Finding:
     if not entry.path.startswith(EXAMPLES):
         return _about(entry, "stray-file", Severity.NOTE)
     steps = entry.path.removeprefix(EXAMPLES).split("/")
-    good = "/".join(proposed(step) for step in (*steps[:-1], steps[-1].rpartition(".")[0]))
+    good = "/".join(suggest_name(step) for step in (*steps[:-1], steps[-1].rpartition(".")[0]))
     return _about(entry, "not-an-example", Severity.WARNING, proposed=f"{EXAMPLES}{good}.yaml")
 
 

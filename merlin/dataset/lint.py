@@ -28,13 +28,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from merlin.dataset.example import Example
-from merlin.dataset.finding import Finding, Mark, Severity, printable
+from merlin.dataset.finding import Finding, Mark, Severity, escape_unprintable
 from merlin.dataset.spec import DatasetSpec
 
 _AT_THE_END = " ?!.…"
 
 
-def normal(words: str) -> str:
+def normalise(words: str) -> str:
     """Return `words` composed (NFC), lower case, ё as е, blanks single, no signs at the end."""
     composed = unicodedata.normalize("NFC", words).casefold().replace("ё", "е")
     return " ".join(composed.split()).rstrip(_AT_THE_END)
@@ -42,12 +42,12 @@ def normal(words: str) -> str:
 
 def question_key(example: Example) -> str:
     """Return the normal form of the example's first question."""
-    return normal(example.question)
+    return normalise(example.question)
 
 
 def content_key(example: Example) -> bytes:
     """Return a digest of the normal form of all that is trained: messages, extras, and tools."""
-    said = [[each.role, normal(each.content), _plain(each.extra)] for each in example.messages]
+    said = [[each.role, normalise(each.content), _plain(each.extra)] for each in example.messages]
     told = json.dumps([said, [_plain(tool) for tool in example.tools]], ensure_ascii=False)
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).digest()
 
@@ -78,7 +78,7 @@ _LOOKS = (
 _WORD = re.compile(r"\w+|[^\w\s?!.,:;«»\"'„“”()…—–-]")
 
 
-def lint_words(example: Example) -> tuple[Finding, ...]:
+def lint_example(example: Example) -> tuple[Finding, ...]:
     """Return what a reviewer should look at in one example; findings have no path yet."""
     return tuple(
         finding
@@ -97,10 +97,10 @@ def _looks(content: str, mark: Mark) -> Iterator[Finding]:
 
 
 def _code_or_words(found: str) -> str:
-    return f"U+{ord(found):04X}" if len(found) == 1 else printable(found)
+    return f"U+{ord(found):04X}" if len(found) == 1 else escape_unprintable(found)
 
 
-def lint_together(examples: Sequence[Example], spec: DatasetSpec | None) -> list[Finding]:
+def lint_dataset(examples: Sequence[Example], spec: DatasetSpec | None) -> list[Finding]:
     """Return what catches the eye when all good examples are seen together."""
     return [*_near_duplicates(examples), *_case_twins(examples), *_own_systems(examples, spec)]
 
@@ -112,7 +112,9 @@ def _near_duplicates(examples: Sequence[Example]) -> Iterator[Finding]:
         question = question_key(example)
         known = first.setdefault(tuple(sorted(_WORD.findall(question))), example)
         if known is not example and question_key(known) != question:
-            yield _about(example, "near-duplicate", Severity.WARNING, other=printable(known.path))
+            yield _about(
+                example, "near-duplicate", Severity.WARNING, other=escape_unprintable(known.path)
+            )
 
 
 def _case_twins(examples: Sequence[Example]) -> Iterator[Finding]:
@@ -121,13 +123,15 @@ def _case_twins(examples: Sequence[Example]) -> Iterator[Finding]:
     for example in examples:
         known = first.setdefault(example.id.casefold(), example)
         if known is not example:
-            yield _about(example, "case-twin", Severity.WARNING, other=printable(known.path))
+            yield _about(
+                example, "case-twin", Severity.WARNING, other=escape_unprintable(known.path)
+            )
 
 
 def _own_systems(examples: Sequence[Example], spec: DatasetSpec | None) -> Iterator[Finding]:
     for example in examples:
         first = example.messages[0]
-        if spec and first.role == "system" and normal(first.content) != normal(spec.system):
+        if spec and first.role == "system" and normalise(first.content) != normalise(spec.system):
             yield _about(example, "own-system", Severity.NOTE)
 
 
@@ -137,7 +141,7 @@ def _about(example: Example, rule: str, severity: Severity, **arguments: str) ->
 
 
 @dataclass(frozen=True, slots=True)
-class Twins:
+class Comparison:
     """What became of examples once they were compared; `good` is ordered by id."""
 
     good: tuple[Example, ...]
@@ -146,13 +150,13 @@ class Twins:
     findings: tuple[Finding, ...]
 
 
-def compare(examples: Sequence[Example]) -> Twins:
+def compare_examples(examples: Sequence[Example]) -> Comparison:
     """Return the examples that stay, those that do not, and why."""
     findings: list[Finding] = []
     unique, duplicates = _without_duplicates(examples, findings)
     good, leaks = _without_leaks(unique, findings)
     _tell_contradictions(good, findings)
-    return Twins(
+    return Comparison(
         good=tuple(sorted(good, key=lambda each: each.id)),
         duplicates=tuple(duplicates),
         leaks=tuple(leaks),
@@ -192,7 +196,7 @@ def _tell_contradictions(examples: Sequence[Example], findings: list[Finding]) -
     first: dict[tuple[str, str], Example] = {}
     for example in sorted(examples, key=lambda each: each.path):
         known = first.setdefault((_own_system(example), question_key(example)), example)
-        if normal(_first_answer(known)) != normal(_first_answer(example)):
+        if normalise(_first_answer(known)) != normalise(_first_answer(example)):
             findings.append(_about_duplicates(example, "contradiction", known, Severity.WARNING))
 
 
@@ -205,5 +209,5 @@ def _first_answer(example: Example) -> str:
 
 
 def _about_duplicates(example: Example, rule: str, other: Example, severity: Severity) -> Finding:
-    arguments = {"other": printable(other.path)}
+    arguments = {"other": escape_unprintable(other.path)}
     return Finding("", *example.question_mark, rule, severity, arguments).at(example.path)

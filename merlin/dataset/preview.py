@@ -11,10 +11,10 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from merlin.dataset.check import BlobCache, Checked, check
+from merlin.dataset.check import BlobCache, CheckedDataset, check
 from merlin.dataset.example import Example
 from merlin.dataset.files import FileText
-from merlin.dataset.finding import Finding, Severity, printable
+from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.lint import content_key
 from merlin.dataset.spec import DatasetSpec
 from merlin.dataset.tokens import count_messages
@@ -48,7 +48,7 @@ class Preview:
         return not any(each.severity is Severity.ERROR for each in self.findings)
 
 
-def preview(
+def preview_edits(
     dataset: str,
     files: Sequence[FileText],
     edits: Mapping[str, str | None],
@@ -61,7 +61,7 @@ def preview(
     after = {path: told for path, told in before.items() if path not in edits} | _edited(edits)
     old = _checked(dataset, before, known, limit_tokens)
     new = _checked(dataset, after, known, limit_tokens)
-    own = {printable(path) for path in edits}
+    own = {escape_unprintable(path) for path in edits}
     told = {(each.path, each.rule) for each in old.findings}
     good = {each.path: each for each in new.examples if each.path in edits}
     tokens = {path: _count(each, new.spec) for path, each in good.items()}
@@ -82,12 +82,12 @@ def preview(
     )
 
 
-def checked_files(
+def check_files(
     dataset: str,
     files: Sequence[FileText],
     cache: BlobCache | None = None,
     limit_tokens: Mapping[str, int] | None = None,
-) -> Checked:
+) -> CheckedDataset:
     """Return the dataset that these files make, checked."""
     contents = {each.path: (each.blob, _bytes(each.text)) for each in files}
     return _checked(dataset, contents, cache or BlobCache(), limit_tokens)
@@ -115,7 +115,7 @@ def _bytes(text: str | None) -> bytes:
 
 def _checked(
     dataset: str, files: _Contents, cache: BlobCache, limit_tokens: Mapping[str, int] | None
-) -> Checked:
+) -> CheckedDataset:
     entries = [Entry(path, blob, FILE, len(content)) for path, (blob, content) in files.items()]
     contents = dict(files.values())
 
@@ -125,7 +125,7 @@ def _checked(
     return check(dataset, entries, read, cache, limit_tokens=limit_tokens)
 
 
-def _duplicates(checked: Checked, edits: Mapping[str, str | None]) -> dict[str, str]:
+def _duplicates(checked: CheckedDataset, edits: Mapping[str, str | None]) -> dict[str, str]:
     """Return edited path -> path of the example that says the same, in the order of the edits.
 
     The checker keeps the first by path; here what lies there already goes before what is new.
@@ -145,7 +145,7 @@ def _count(example: Example, spec: DatasetSpec | None) -> int:
     return count_messages(example.with_system(spec.system if spec else ""), example.tools)
 
 
-def difference(old: str | None, new: str | None, path: str = "") -> str:
+def unified_diff(old: str | None, new: str | None, path: str = "") -> str:
     """Return what leads from one text to the other as a unified diff; "" when nothing does.
 
     None: there is no such file. No line end is added where a text has none.

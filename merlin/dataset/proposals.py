@@ -37,12 +37,20 @@ from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.dataset.change_queue import Changes
-from merlin.dataset.changes import Asked, Change, ChangeState, Edit, Editor, changes_of, editor_here
+from merlin.dataset.changes import (
+    Change,
+    ChangeRequest,
+    ChangeState,
+    Edit,
+    Editor,
+    local_editor,
+    make_changes,
+)
 from merlin.dataset.example import Example
 from merlin.dataset.example_yaml import write_example
-from merlin.dataset.layout import EXAMPLES, Names
+from merlin.dataset.layout import EXAMPLES, NameAllocator
 from merlin.dataset.lint import MAIL, PHONE, SECRET
-from merlin.db.audit import user as told_user
+from merlin.db.audit import person_reference as told_user
 from merlin.db.database import Database, Row, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.notices import Notices
@@ -57,7 +65,7 @@ from merlin.db.tables import (
     SERVING,
     VERDICT,
 )
-from merlin.db.values import opened
+from merlin.db.values import decrypt
 from merlin.training.promotion_store import PromotionRows
 
 MOST_WAITING = 20
@@ -136,14 +144,14 @@ _KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Masked:
+class MaskedText:
     """The words without what was found in them, and what that was (secret, mail, card …)."""
 
     words: str
     found: tuple[str, ...] = ()
 
 
-def mask(words: str, language: str) -> Masked:
+def mask_personal_data(words: str, language: str) -> MaskedText:
     """Return the words with personal data and secrets replaced by words of `language`."""
     found: dict[str, None] = {}
 
@@ -160,7 +168,7 @@ def mask(words: str, language: str) -> Masked:
     )
     if unnamed != words:
         found["name"] = None
-    return Masked(unnamed, tuple(found))
+    return MaskedText(unnamed, tuple(found))
 
 
 # Where examples that came from people's corrections lie within a dataset.
@@ -222,7 +230,7 @@ class Proposals:
         None of them serves from now on.
         """
         mine = PROPOSAL.user_id == user_id
-        models = trained_on(self.db, mine)
+        models = models_trained_on(self.db, mine)
         self._revoke(mine & (PROPOSAL.example_id != ""))
         ended = {"state": ProposalState.WITHDRAWN.value, **_FORGOTTEN}
         if self.db.change(PROPOSAL.update(ended).where(mine)):
@@ -264,9 +272,9 @@ class Proposals:
             return None
         draft = approval.draft
         example_id = self._free_id(draft)
-        edit = Edit(file_of(example_id), None, write_example(_example(draft, approval.tags)))
-        asked = Asked(approval.editor, str(approval.by), self._clock())
-        changes = changes_of(draft.dataset, [edit], asked)
+        edit = Edit(example_path(example_id), None, write_example(_example(draft, approval.tags)))
+        asked = ChangeRequest(approval.editor, str(approval.by), self._clock())
+        changes = make_changes(draft.dataset, [edit], asked)
         self._changes.put(changes)
         change_id = changes[0].change_id
         told = {"dataset": draft.dataset, "example_id": example_id, "change_id": change_id}
@@ -276,14 +284,14 @@ class Proposals:
     def _free_id(self, draft: Draft) -> str:
         """Return an id that no example of the dataset has or had, and no other proposal."""
         files = DATASET_FILE.select(DATASET_FILE.path).where(DATASET_FILE.dataset == draft.dataset)
-        lying = [id_of(row["path"]) for row in self.db.rows(files)]
+        lying = [example_id_of(row["path"]) for row in self.db.rows(files)]
         asked = PROPOSAL.select(PROPOSAL.example_id).where(PROPOSAL.dataset == draft.dataset)
         gone = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id).where(
             REVOKED_EXAMPLE.dataset == draft.dataset
         )
         named = (row["example_id"] for query in (asked, gone) for row in self.db.rows(query))
         taken = [*lying, *named]
-        names = Names(each.removeprefix(FOLDER) for each in taken)
+        names = NameAllocator(each.removeprefix(FOLDER) for each in taken)
         return f"{FOLDER}{names.new(draft.question)}"
 
     @transaction
@@ -303,8 +311,8 @@ class Proposals:
             proposal_id=row["id"],
             user_id=row["user_id"],
             draft=Draft(
-                question=opened(self._cipher, row["question"]) or "",
-                answer=opened(self._cipher, row["answer"]) or "",
+                question=decrypt(self._cipher, row["question"]) or "",
+                answer=decrypt(self._cipher, row["answer"]) or "",
                 dataset=row["dataset"],
                 turn_id=row["turn_id"],
                 model_id=row["model_id"],
@@ -314,11 +322,11 @@ class Proposals:
             example_id=row["example_id"],
             change_id=row["change_id"],
             reviewed_by=row["reviewed_by"],
-            reason=opened(self._cipher, row["reason"]) or "",
+            reason=decrypt(self._cipher, row["reason"]) or "",
         )
 
 
-def trained_on(db: Database, these: Any) -> list[str]:
+def models_trained_on(db: Database, these: Any) -> list[str]:
     """Return the models that learnt any of these proposals, by name."""
     taught = (BUILD_EXAMPLE.dataset == PROPOSAL.dataset) & (
         BUILD_EXAMPLE.example_id == PROPOSAL.example_id
@@ -333,12 +341,12 @@ def trained_on(db: Database, these: Any) -> list[str]:
     return sorted(row["model_id"] for row in db.rows(query))
 
 
-def file_of(example_id: str) -> str:
+def example_path(example_id: str) -> str:
     """Return the path of an example's file within its dataset."""
     return f"{EXAMPLES}{example_id}.yaml"
 
 
-def id_of(path: str) -> str:
+def example_id_of(path: str) -> str:
     """Return the id of the example whose file this is."""
     return path.removeprefix(EXAMPLES).removesuffix(".yaml")
 
@@ -363,7 +371,7 @@ AT_ONCE = 50
 _WITHDRAWN = (PROPOSAL.state == ProposalState.WITHDRAWN.value) & (PROPOSAL.example_id != "")
 
 
-class Followed:
+class ProposalFollower:
     """What becomes of approvals and withdrawals, and who is to be thanked."""
 
     def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
@@ -420,15 +428,15 @@ class Followed:
                 self._unname(row)  # git never had it
                 self._set(row, example_id="")
             return
-        path = file_of(row["example_id"])
+        path = example_path(row["example_id"])
         here = (DATASET_FILE.dataset == row["dataset"]) & (DATASET_FILE.path == path)
         blob = self.db.value(DATASET_FILE.select(DATASET_FILE.blob).where(here))
         if blob is None and change is not None and not self._is_recorded(change):
             return  # the shelf has yet to get it
         # Of a file that is on no shelf git itself is asked: nothing waits for what never comes.
         edit = Edit(path, None if blob is None else str(blob), None)
-        asked = Asked(editor_here(MERLIN), MERLIN, self._clock())
-        changes = changes_of(row["dataset"], [edit], asked)
+        asked = ChangeRequest(local_editor(MERLIN), MERLIN, self._clock())
+        changes = make_changes(row["dataset"], [edit], asked)
         self._changes.put(changes)
         self._set(row, removal_id=changes[0].change_id)
 

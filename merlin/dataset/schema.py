@@ -26,7 +26,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
-from merlin.dataset.finding import Finding, short
+from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.yaml_reader import Node
 
 NAMES = ("example", "dataset", "course")
@@ -61,7 +61,7 @@ _APPLICATORS = ("then", "else")
 _ALTERNATIVES = ("anyOf", "oneOf", "allOf")
 
 
-def judge(name: str, node: Node) -> tuple[Any, tuple[Finding, ...]]:
+def validate_file(name: str, node: Node) -> tuple[Any, tuple[Finding, ...]]:
     """Return the file as JSON and what the schema `name` (example, dataset, course) finds wrong.
 
     With findings the JSON is not to be used. At most `MAX_FINDINGS` are told of one file.
@@ -144,7 +144,7 @@ def _findings(error: ValidationError, root: Node) -> Iterator[Finding]:
     if word == "additionalProperties":
         for key, child in _keys(node).items():
             if key not in there.get("properties", {}):
-                yield Finding("", *child.key, "unknown-key", arguments={"name": short(key)})
+                yield Finding("", *child.key, "unknown-key", arguments={"name": shorten(key)})
     elif word == "required":
         for key in wanted:
             if key not in _keys(node):
@@ -170,7 +170,7 @@ def _told(word: str, wanted: Any, found: object) -> tuple[str, dict[str, str | i
 
 
 def _shown(found: object) -> str:
-    return short(found if isinstance(found, str) else json.dumps(found, ensure_ascii=False))
+    return shorten(found if isinstance(found, str) else json.dumps(found, ensure_ascii=False))
 
 
 def _keys(node: Node) -> dict[str, Node]:

@@ -17,11 +17,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from merlin.dataset import layout
-from merlin.dataset.finding import Finding, short
+from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, MATERIALS
-from merlin.dataset.schema import judge
-from merlin.dataset.yaml_reader import Node, read
-from merlin.db.values import dumped
+from merlin.dataset.schema import validate_file
+from merlin.dataset.yaml_reader import Node, read_yaml
+from merlin.db.values import dump_json
 
 Localised = Mapping[str, str]
 Hyperparameter = str | int | float | bool
@@ -162,13 +162,13 @@ def read_dataset(name: str, content: bytes | None) -> tuple[DatasetSpec | None, 
     """Return what dataset.yaml says of the dataset `name`; content None: there is no such file."""
     if content is None:
         return None, [Finding(DATASET_FILE, 1, 1, "missing-dataset")]
-    if not layout.is_good(name):
-        arguments = {"name": short(name), "proposed": layout.proposed(name)}
+    if not layout.is_valid_name(name):
+        arguments = {"name": shorten(name), "proposed": layout.suggest_name(name)}
         return None, [Finding(DATASET_FILE, 1, 1, "bad-dataset-name", arguments=arguments)]
-    node = read(content)
+    node = read_yaml(content)
     if isinstance(node, Finding):
         return None, [node.at(DATASET_FILE)]
-    value, found = judge("dataset", node)
+    value, found = validate_file("dataset", node)
     findings = [each.at(DATASET_FILE) for each in found or _empty_system(node, value)]
     return (None if findings else dataset_spec(name, value)), findings
 
@@ -182,10 +182,10 @@ def read_course(
     """
     if content is None:
         return None, []
-    node = read(content)
+    node = read_yaml(content)
     if isinstance(node, Finding):
         return None, [node.at(COURSE_FILE)]
-    value, found = judge("course", node)
+    value, found = validate_file("course", node)
     findings = [each.at(COURSE_FILE) for each in found or _missing_texts(node, value, materials)]
     return (None if findings else course_spec(value)), findings
 
@@ -206,14 +206,14 @@ def _missing_texts(node: Node, value: Any, materials: Collection[str]) -> list[F
         text = material.get("text", "")
         if text and not (text in materials and text.endswith(".md")):
             where = inside["materials"].value[place].value["text"]
-            arguments = {"text": short(text), "folder": MATERIALS}
+            arguments = {"text": shorten(text), "folder": MATERIALS}
             findings.append(
                 Finding("", where.line, where.column, "missing-text", arguments=arguments)
             )
     return findings
 
 
-def spec_of(text: str | None) -> DatasetSpec | None:
+def load_spec(text: str | None) -> DatasetSpec | None:
     """Return a dataset's settings as `dumped(asdict(spec))` wrote them."""
     if text is None:
         return None
@@ -224,6 +224,6 @@ def spec_of(text: str | None) -> DatasetSpec | None:
     return DatasetSpec(**stored)
 
 
-def dumped_spec(spec: DatasetSpec | None) -> str | None:
+def dump_spec(spec: DatasetSpec | None) -> str | None:
     """Return a dataset's settings as JSON; `spec_of` reads it."""
-    return None if spec is None else dumped(asdict(spec))
+    return None if spec is None else dump_json(asdict(spec))

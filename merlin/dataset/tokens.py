@@ -35,7 +35,7 @@ _FEWEST_SHOWN, _MOST_SHOWN = 100, 25_000
 _MOST_EPOCHS = 25
 
 
-def epochs(examples: int, n_epochs: Hyperparameter = "auto") -> int:
+def count_epochs(examples: int, n_epochs: Hyperparameter = "auto") -> int:
     """Return how often each of `examples` (at least 1) will be shown.
 
     With "auto": 3 times, but so that all showings together lie in 100..25,000 where 1..25
@@ -50,9 +50,9 @@ def epochs(examples: int, n_epochs: Hyperparameter = "auto") -> int:
     return _EPOCHS
 
 
-def training_tokens(tokens: int, examples: int, n_epochs: Hyperparameter = "auto") -> int:
+def count_training_tokens(tokens: int, examples: int, n_epochs: Hyperparameter = "auto") -> int:
     """Return how many tokens a job on `examples` with `tokens` in all will be billed for."""
-    return tokens * epochs(examples, n_epochs)
+    return tokens * count_epochs(examples, n_epochs)
 
 
 VOCABULARY_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
@@ -85,22 +85,22 @@ def count_messages(messages: Sequence[Message], tools: Sequence[Mapping[str, obj
     Source: openai-cookbook, "How to count tokens with tiktoken" and "Data preparation and
     analysis for chat model fine-tuning".
     """
-    extras = sum(count(json.dumps(tool, ensure_ascii=False)) for tool in tools)
+    extras = sum(count_tokens(json.dumps(tool, ensure_ascii=False)) for tool in tools)
     return PER_CONVERSATION + extras + sum(_count_message(each) for each in messages)
 
 
 def _count_message(message: Message) -> int:
-    total = PER_MESSAGE + count(message.role) + count(message.content)
+    total = PER_MESSAGE + count_tokens(message.role) + count_tokens(message.content)
     for key, value in message.extra.items():
         if key == "name":
-            total += PER_NAME + count(str(value))
+            total += PER_NAME + count_tokens(str(value))
         elif key != "weight":
-            total += count(json.dumps(value, ensure_ascii=False))
+            total += count_tokens(json.dumps(value, ensure_ascii=False))
     return total
 
 
 @lru_cache(maxsize=1 << 15)
-def count(text: str) -> int:
+def count_tokens(text: str) -> int:
     """Return how many tokens `text` is; special tokens in it are counted as plain words."""
     encoding = _encoding()
     pieces = (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))

@@ -20,13 +20,13 @@ from typing import Any
 from peewee import Select
 
 from merlin.core.clock import from_iso, iso
-from merlin.dataset.spec import DatasetSpec, spec_of
+from merlin.dataset.spec import DatasetSpec, load_spec
 from merlin.db.database import Database, Row
 from merlin.db.tables import COMMIT, VERDICT
-from merlin.db.values import dumped, loaded
+from merlin.db.values import dump_json, load_json
 
 
-class Word(StrEnum):
+class VerdictStatus(StrEnum):
     """What a commit led to so far; the values are what the database stores."""
 
     HELD = "held"
@@ -40,18 +40,24 @@ class Word(StrEnum):
     REMOVED = "removed"
 
 
-WAITING = (Word.BUILT, Word.HELD)
+WAITING = (VerdictStatus.BUILT, VerdictStatus.HELD)
 
-_MOVES: Mapping[Word, frozenset[Word]] = {
-    Word.BUILT: frozenset({Word.HELD, Word.TRAINING, Word.SUPERSEDED}),
-    Word.HELD: frozenset({Word.BUILT, Word.TRAINING, Word.SUPERSEDED}),
-    Word.TRAINING: frozenset({Word.SERVING, Word.FAILED, Word.SUPERSEDED}),
-    Word.FAILED: frozenset({Word.TRAINING, Word.SUPERSEDED}),
-    Word.SERVING: frozenset({Word.TRAINING}),
+_MOVES: Mapping[VerdictStatus, frozenset[VerdictStatus]] = {
+    VerdictStatus.BUILT: frozenset(
+        {VerdictStatus.HELD, VerdictStatus.TRAINING, VerdictStatus.SUPERSEDED}
+    ),
+    VerdictStatus.HELD: frozenset(
+        {VerdictStatus.BUILT, VerdictStatus.TRAINING, VerdictStatus.SUPERSEDED}
+    ),
+    VerdictStatus.TRAINING: frozenset(
+        {VerdictStatus.SERVING, VerdictStatus.FAILED, VerdictStatus.SUPERSEDED}
+    ),
+    VerdictStatus.FAILED: frozenset({VerdictStatus.TRAINING, VerdictStatus.SUPERSEDED}),
+    VerdictStatus.SERVING: frozenset({VerdictStatus.TRAINING}),
 }
 
 
-def may_move(old: Word, new: Word) -> bool:
+def can_transition(old: VerdictStatus, new: VerdictStatus) -> bool:
     """Return whether a verdict may go from `old` to `new`; staying is no move."""
     return new in _MOVES.get(old, frozenset())
 
@@ -69,7 +75,7 @@ class Verdict:
     commit: str
     dataset: str
     position: int | None
-    word: Word
+    word: VerdictStatus
     subject: str
     author: str
     committed_at: datetime
@@ -84,13 +90,13 @@ class Verdict:
     arguments: Mapping[str, object] = field(default_factory=dict)
 
 
-def verdict_of(row: Row) -> Verdict:
+def verdict_from_row(row: Row) -> Verdict:
     """Return the verdict of a row of `store.verdicts.verdicts`."""
     return Verdict(
         commit=row["commit_sha"],
         dataset=row["dataset"],
         position=row["position"],
-        word=Word(row["word"]),
+        word=VerdictStatus(row["word"]),
         subject=row["subject"],
         author=row["author"],
         committed_at=from_iso(row["committed_at"]),
@@ -100,17 +106,17 @@ def verdict_of(row: Row) -> Verdict:
         build_id=row["build_id"],
         job_id=row["job_id"],
         wish=row["wish"],
-        spec=spec_of(row["spec"]),
+        spec=load_spec(row["spec"]),
         reason=row["reason"],
-        arguments=loaded(row["arguments"]),
+        arguments=load_json(row["arguments"]),
     )
 
 
-class IllegalMove(Exception):
+class IllegalTransition(Exception):
     """A verdict was to go from one word to another that does not follow it."""
 
 
-def verdicts() -> Select:
+def select_verdicts() -> Select:
     """Return the SELECT of verdicts as `store.values.verdict_of` reads them."""
     of_commit = (
         COMMIT.subject,
@@ -122,15 +128,15 @@ def verdicts() -> Select:
     return of_verdict.join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha))
 
 
-def is_verdict(commit: str, dataset: str) -> Any:
+def verdict_condition(commit: str, dataset: str) -> Any:
     """Return the condition that names one verdict."""
     return (VERDICT.commit_sha == commit) & (VERDICT.dataset == dataset)
 
 
-def move(
+def transition(
     db: Database,
-    olds: Iterable[Word],
-    new: Word,
+    olds: Iterable[VerdictStatus],
+    new: VerdictStatus,
     at: datetime,
     where: Any,
     *,
@@ -143,13 +149,13 @@ def move(
     """
     expected = tuple(olds)
     for old in expected:
-        if not may_move(old, new):
-            raise IllegalMove(f"{old} to {new}")
+        if not can_transition(old, new):
+            raise IllegalTransition(f"{old} to {new}")
     values = {
         "word": new.value,
         "updated_at": iso(at),
         "reason": "",
-        "arguments": dumped({}),
+        "arguments": dump_json({}),
         **(change or {}),
     }
     stands = VERDICT.word.in_([old.value for old in expected])

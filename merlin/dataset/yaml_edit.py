@@ -23,9 +23,9 @@ from typing import Any
 import yaml
 
 from merlin.dataset.finding import Finding
-from merlin.dataset.schema import judge
-from merlin.dataset.yaml_reader import read
-from merlin.dataset.yaml_values import entry, item, scalar, within
+from merlin.dataset.schema import validate_file
+from merlin.dataset.yaml_reader import read_yaml
+from merlin.dataset.yaml_values import format_entry, format_flow, format_item, format_scalar
 
 MOST_EDITS = 100
 
@@ -50,8 +50,8 @@ class YamlEdit:
 
 def read_value(name: str, text: str) -> Any:
     """Return what a text says as the schema `name` takes it, None where it cannot be read."""
-    node = read(text.encode("utf-8", "surrogatepass"))
-    return None if isinstance(node, Finding) else judge(name, node)[0]
+    node = read_yaml(text.encode("utf-8", "surrogatepass"))
+    return None if isinstance(node, Finding) else validate_file(name, node)[0]
 
 
 def is_same(one: object, other: object) -> bool:
@@ -270,9 +270,9 @@ def _set(target: _Target) -> Iterator[str]:
     is_ended = old.end > old.start and target.text[old.end - 1] == "\n"
     for is_quoted in (False, True):
         if inside.is_flow:
-            new = within(target.edit.value, is_quoted=is_quoted)
+            new = format_flow(target.edit.value, is_quoted=is_quoted)
         else:
-            new = scalar(target.edit.value, inside.column, is_quoted=is_quoted)
+            new = format_scalar(target.edit.value, inside.column, is_quoted=is_quoted)
         yield _cut(target.text, old.start, old.end, f"{new}\n" if is_ended else new)
 
 
@@ -280,12 +280,12 @@ def _add(target: _Target, order: Sequence[str], *, is_quoted: bool) -> Iterator[
     inside, name, value = target.inside, target.edit.at, target.edit.value
     if isinstance(inside.value, dict):
         before, key = _before(inside, str(name), order), str(name)
-        written = entry(key, value, inside.column, is_quoted=is_quoted)
-        within_brackets = f"{key}: {within(value, is_quoted=is_quoted)}"
+        written = format_entry(key, value, inside.column, is_quoted=is_quoted)
+        within_brackets = f"{key}: {format_flow(value, is_quoted=is_quoted)}"
     else:
         before = int(name)
         written = _like_neighbours(inside.value, value, inside.column, is_quoted=is_quoted)
-        within_brackets = within(value, is_quoted=is_quoted)
+        within_brackets = format_flow(value, is_quoted=is_quoted)
         if target.raw and not inside.is_flow:
             yield _in_block(target, before, target.raw)
         if inside.is_flow and not inside.value and isinstance(value, dict):
@@ -301,8 +301,8 @@ def _like_neighbours(
 ) -> str:
     """Return a new item of a block list: in one line where the first one is in brackets."""
     if isinstance(items, list) and items and items[0].is_flow:
-        return f"- {within(value, is_quoted=is_quoted)}"
-    return item(value, indent, is_quoted=is_quoted)
+        return f"- {format_flow(value, is_quoted=is_quoted)}"
+    return format_item(value, indent, is_quoted=is_quoted)
 
 
 def _before(inside: _Node, name: str, order: Sequence[str]) -> int:
@@ -345,7 +345,7 @@ def _first_item(target: _Target, *, is_quoted: bool) -> Iterator[str]:
     inside, parent = target.inside, _node_at(target.root, target.edit.path[:-1])
     if target.edit.path and not parent.is_flow:
         indent = parent.column + 2
-        new = item(target.edit.value, indent, is_quoted=is_quoted)
+        new = format_item(target.edit.value, indent, is_quoted=is_quoted)
         start = target.text.rfind(":", 0, inside.start) + 1
         yield _cut(target.text, start, inside.end, f"\n{' ' * indent}{new}")
 

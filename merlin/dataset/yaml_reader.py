@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from merlin.dataset.finding import Finding, short
+from merlin.dataset.finding import Finding, shorten
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 16
@@ -68,7 +68,7 @@ class _Unreadable(Exception):
         self.finding = finding
 
 
-def read(content: bytes) -> Node | Finding:
+def read_yaml(content: bytes) -> Node | Finding:
     """Return the file as a tree of nodes, or the first thing that forbids reading it.
 
     The finding's path is empty: the caller knows it. Never raises, whatever the bytes.
@@ -82,7 +82,7 @@ def read(content: bytes) -> Node | Finding:
 
 def _prove_text(content: bytes) -> None:
     if len(content) > MAX_BYTES:
-        raise _Unreadable(too_large(len(content), MAX_BYTES))
+        raise _Unreadable(too_large_finding(len(content), MAX_BYTES))
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -98,7 +98,7 @@ def _prove_text(content: bytes) -> None:
         raise _Unreadable(_at_end_of(text[: found.start()], "control-character", code=code))
 
 
-def too_large(size: int, limit: int) -> Finding:
+def too_large_finding(size: int, limit: int) -> Finding:
     """Return the finding about a file of `size` bytes where `limit` are allowed."""
     return Finding("", 1, 1, "too-large", arguments={"size": size, "limit": limit})
 
@@ -134,7 +134,7 @@ def _syntax(error: yaml.YAMLError, content: bytes) -> Finding:
     if problem == "start" and _letter(content, line, column) == "\t":
         problem = "tab"
     return Finding(
-        "", line, column, "yaml-syntax", arguments={"problem": problem, "words": short(words)}
+        "", line, column, "yaml-syntax", arguments={"problem": problem, "words": shorten(words)}
     )
 
 
@@ -168,7 +168,7 @@ class _Builder:
             _stop(event, "several-documents")
 
     def alias(self, event: Any) -> None:
-        _stop(event, "alias", name=short(event.anchor))
+        _stop(event, "alias", name=shorten(event.anchor))
 
     def scalar(self, event: Any) -> None:
         _refuse_extras(event)
@@ -223,7 +223,7 @@ def _proven_key(node: Node, parent: dict[str, Node], event: Any) -> Node:
     if name == "<<" and node.plain:
         _stop(event, "merge-key")
     if name in parent:
-        _stop(event, "duplicate-key", name=short(name), first=parent[name].key[0])
+        _stop(event, "duplicate-key", name=shorten(name), first=parent[name].key[0])
     return node
 
 
@@ -234,9 +234,9 @@ def _node(event: Any, value: str | list[Node] | dict[str, Node], *, plain: bool 
 
 def _refuse_extras(event: Any) -> None:
     if event.anchor is not None:
-        _stop(event, "anchor", name=short(event.anchor))
+        _stop(event, "anchor", name=shorten(event.anchor))
     if event.tag is not None:
-        _stop(event, "tag", name=short(event.tag))
+        _stop(event, "tag", name=shorten(event.tag))
 
 
 _TAKERS: dict[type, Callable[[_Builder, Any], None]] = {

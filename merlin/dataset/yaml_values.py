@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 
-from merlin.dataset.example import said
+from merlin.dataset.example import strip_line_ends
 from merlin.dataset.finding import Finding
-from merlin.dataset.yaml_reader import read
+from merlin.dataset.yaml_reader import read_yaml
 
 _TEXT = "tag:yaml.org,2002:str"
 # Where YAML 1.1 ends a line too, and what it takes for the mark at a file's beginning.
@@ -24,17 +24,19 @@ _resolve: Any = yaml.resolver.Resolver().resolve
 _WIDTH = 100
 
 
-def within(value: object, *, is_quoted: bool = False) -> str:
+def format_flow(value: object, *, is_quoted: bool = False) -> str:
     """Return a value as it stands within brackets; `is_quoted`: every text in quotes."""
     if isinstance(value, Mapping):
-        pairs = (f"{key}: {within(each, is_quoted=is_quoted)}" for key, each in value.items())
+        pairs = (f"{key}: {format_flow(each, is_quoted=is_quoted)}" for key, each in value.items())
         return f"{{{', '.join(pairs)}}}"
     if isinstance(value, list):
-        return f"[{', '.join(within(each, is_quoted=is_quoted) for each in value)}]"
-    return in_brackets(value) if isinstance(value, str) and not is_quoted else as_json(value)
+        return f"[{', '.join(format_flow(each, is_quoted=is_quoted) for each in value)}]"
+    return (
+        format_flow_text(value) if isinstance(value, str) and not is_quoted else format_json(value)
+    )
 
 
-def entry(key: str, value: object, indent: int, *, is_quoted: bool = False) -> str:
+def format_entry(key: str, value: object, indent: int, *, is_quoted: bool = False) -> str:
     """Return an entry of a map whose keys stand `indent` deep, without that indent before it.
 
     Several lines where the value wants them; no line end at the end.
@@ -43,26 +45,26 @@ def entry(key: str, value: object, indent: int, *, is_quoted: bool = False) -> s
     return f"{key}:{lines}"
 
 
-def item(value: object, indent: int, *, is_quoted: bool = False) -> str:
+def format_item(value: object, indent: int, *, is_quoted: bool = False) -> str:
     """Return an item of a list whose dashes stand `indent` deep, without that indent before it."""
     if isinstance(value, Mapping) and value:
         return f"- {_map(value, indent + 2, is_quoted=is_quoted)}"
-    return f"- {within(value, is_quoted=is_quoted)}"
+    return f"- {format_flow(value, is_quoted=is_quoted)}"
 
 
-def document(value: Mapping[str, object]) -> str:
+def format_document(value: Mapping[str, object]) -> str:
     """Return a whole file that says `value`, its keys in the order given."""
-    return "".join(f"{entry(key, each, 0)}\n" for key, each in value.items())
+    return "".join(f"{format_entry(key, each, 0)}\n" for key, each in value.items())
 
 
-def scalar(value: object, indent: int, *, is_quoted: bool = False) -> str:
+def format_scalar(value: object, indent: int, *, is_quoted: bool = False) -> str:
     """Return what is no map and no list, as the value of a key `indent` deep."""
     if not isinstance(value, str) or is_quoted:
-        return as_json(value)
+        return format_json(value)
     bar = "|" if value.endswith("\n") and not value.endswith("\n\n") else "|-"
     words = value[:-1] if bar == "|" else value
-    shown = below_key(words, bar, indent + 2, is_exact=bar == "|-")
-    return shown if bar == "|-" or shown.startswith("|") else as_json(value)
+    shown = format_key_text(words, bar, indent + 2, is_exact=bar == "|-")
+    return shown if bar == "|-" or shown.startswith("|") else format_json(value)
 
 
 def _below(value: object, indent: int, *, is_quoted: bool) -> str:
@@ -72,27 +74,27 @@ def _below(value: object, indent: int, *, is_quoted: bool) -> str:
     if isinstance(value, list) and any(isinstance(each, Mapping) for each in value):
         return "".join(_items(value, indent + 2, is_quoted=is_quoted))
     if isinstance(value, Mapping | list):
-        return f" {within(value, is_quoted=is_quoted)}"
-    return f" {scalar(value, indent, is_quoted=is_quoted)}"
+        return f" {format_flow(value, is_quoted=is_quoted)}"
+    return f" {format_scalar(value, indent, is_quoted=is_quoted)}"
 
 
 def _items(value: list[Any], indent: int, *, is_quoted: bool) -> Iterator[str]:
     for each in value:
-        yield f"\n{' ' * indent}{item(each, indent, is_quoted=is_quoted)}"
+        yield f"\n{' ' * indent}{format_item(each, indent, is_quoted=is_quoted)}"
 
 
 def _map(value: Mapping[str, object], indent: int, *, is_quoted: bool) -> str:
-    pairs = (entry(key, each, indent, is_quoted=is_quoted) for key, each in value.items())
+    pairs = (format_entry(key, each, indent, is_quoted=is_quoted) for key, each in value.items())
     return f"\n{' ' * indent}".join(pairs)
 
 
 def _is_small(value: Mapping[str, object], indent: int) -> bool:
     """Return whether a map fits into one line in brackets."""
     is_flat = all(isinstance(each, str) and "\n" not in each for each in value.values())
-    return is_flat and indent + len(within(value)) < _WIDTH
+    return is_flat and indent + len(format_flow(value)) < _WIDTH
 
 
-def below_key(words: str, bar: str, indent: int, *, is_exact: bool = False) -> str:
+def format_key_text(words: str, bar: str, indent: int, *, is_exact: bool = False) -> str:
     """Return the words as the value of a key: plain, below a bar, or in quotes.
 
     `bar` is "|" or "|-", `indent` how deep lines below it stand. Line ends after the words are
@@ -101,17 +103,21 @@ def below_key(words: str, bar: str, indent: int, *, is_exact: bool = False) -> s
     shown = _block(words, bar, indent) if "\n" in words else words
     is_fine = "\n" in words or _is_plain(words)
     back = _read_back(f"{' ' * (indent - 2)}key: {shown}", "key")
-    is_same = back == words if is_exact else back is not None and said(back) == said(words)
-    return shown if is_fine and is_same else as_json(words)
+    is_same = (
+        back == words
+        if is_exact
+        else back is not None and strip_line_ends(back) == strip_line_ends(words)
+    )
+    return shown if is_fine and is_same else format_json(words)
 
 
-def in_brackets(words: str) -> str:
+def format_flow_text(words: str) -> str:
     """Return the words as one of a list in brackets: plain or in quotes."""
     is_fine = _is_plain(words) and _read_back(f"key: [{words}]", "key", 0) == words
-    return words if is_fine else as_json(words)
+    return words if is_fine else format_json(words)
 
 
-def as_json(value: object) -> str:
+def format_json(value: object) -> str:
     """Return `value` as JSON, which is YAML; text stays readable."""
     shown = json.dumps(value, ensure_ascii=False)
     return "".join(_ESCAPED.get(letter, letter) for letter in shown)
@@ -134,7 +140,7 @@ def _block(words: str, bar: str, indent: int) -> str:
 
 def _read_back(written: str, *path: str | int) -> str | None:
     """Return what the reader finds at `path` of `written`, None where there are no words."""
-    node = read(f"{written}\n".encode("utf-8", "replace"))
+    node = read_yaml(f"{written}\n".encode("utf-8", "replace"))
     if isinstance(node, Finding):
         return None
     for step in path:

@@ -13,7 +13,7 @@ from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.db.database import Database, Row, transaction
 from merlin.db.notices import OTHERS, Notices
 from merlin.db.tables import AUDIT
-from merlin.db.values import dumped, loaded, plain
+from merlin.db.values import dump_json, load_json, storable_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Entry:
     number: int = 0
 
 
-def user(user_id: int) -> str:
+def person_reference(user_id: int) -> str:
     """Return how the audit names a person, as who did it and whom it was done to."""
     return f"user:{user_id}"
 
@@ -53,7 +53,7 @@ def is_person(by: str) -> bool:
     return by.startswith(_PEOPLE)
 
 
-def news(entry: Entry) -> tuple[str, Mapping[str, object]] | None:
+def audit_notice(entry: Entry) -> tuple[str, Mapping[str, object]] | None:
     """Return the notice that tells the other admins of a deed, None for one that rings nobody."""
     key = _NEWS.get(entry.action)
     if key is None or not is_person(entry.by):
@@ -76,16 +76,18 @@ class Audit:
         self, by: str, action: str, target: str, arguments: Mapping[str, object] | None = None
     ) -> None:
         """Add one entry; `arguments` are plain JSON values. The other admins may hear of it."""
-        entry = Entry(self._clock(), plain(by), action, plain(target), dict(arguments or {}))
+        entry = Entry(
+            self._clock(), storable_text(by), action, storable_text(target), dict(arguments or {})
+        )
         new = {
             "at": iso(entry.at),
             "by_whom": entry.by,
             "action": entry.action,
             "target": entry.target,
-            "arguments": dumped(entry.arguments),
+            "arguments": dump_json(entry.arguments),
         }
         self.db.add(AUDIT, new)
-        told = news(entry)
+        told = audit_notice(entry)
         if told is not None:
             Notices(self.db, self._clock).tell(OTHERS, *told)
 
@@ -109,6 +111,6 @@ def _entry(row: Row) -> Entry:
         by=row["by_whom"],
         action=row["action"],
         target=row["target"],
-        arguments=loaded(row["arguments"]),
+        arguments=load_json(row["arguments"]),
         number=row["id"],
     )

@@ -117,7 +117,7 @@ class Postgresql(PostgresqlDatabase):
 Handle = Sqlite | Postgresql
 
 
-def path_of(url: str) -> Path:
+def sqlite_path(url: str) -> Path:
     """Return the file of an address of SQLite."""
     return Path("/" + unquote(urlsplit(url).path).lstrip("/"))
 
@@ -131,7 +131,7 @@ def connect(url: str, *, read_only: bool, busy_s: float) -> Handle:
     parts = urlsplit(url)
     if parts.scheme in ("postgresql", "postgres"):
         return Postgresql("postgresql" + url[len(parts.scheme) :], read_only=read_only)
-    path = path_of(url)
+    path = sqlite_path(url)
     if parts.scheme != "sqlite" or parts.netloc or path == Path("/"):
         scheme = parts.scheme or "empty"
         raise ConfigError("no such kind of database", "store-bad-url", scheme=scheme)

@@ -68,7 +68,7 @@ class DatabaseDamaged(MerlinError):
     """The file is not a whole database any more; it must be restored from a backup."""
 
 
-def is_met(error: BaseException) -> bool:
+def is_lock_conflict(error: BaseException) -> bool:
     """Return whether another writer stood in the way, so that the same work may pass later."""
     cause = _cause(error)
     if isinstance(cause, sqlite3.Error):
@@ -76,7 +76,7 @@ def is_met(error: BaseException) -> bool:
     return getattr(cause, "sqlstate", None) in _MET
 
 
-def fault_of(error: Exception) -> MerlinError | None:
+def describe_driver_error(error: Exception) -> MerlinError | None:
     """Return what a person should be told of a driver's error; None: it is a bug of ours."""
     cause = _cause(error)
     told = redact(str(cause)).strip()
@@ -112,18 +112,18 @@ DRIVER_ERRORS: Errors = (peewee.PeeweeException, sqlite3.Error, *_POSTGRESQL)
 
 
 @contextmanager
-def faults() -> Iterator[None]:
+def driver_errors() -> Iterator[None]:
     """Raise DatabaseAway or DatabaseDamaged for a driver's error that means it; others pass."""
     try:
         yield
     except DRIVER_ERRORS as error:
-        fault = fault_of(error)
+        fault = describe_driver_error(error)
         if fault is None:
             raise
         raise fault from error
 
 
-class Slot:
+class Parameter:
     """The place of a value in a prepared query."""
 
     __slots__ = ("name",)
@@ -132,9 +132,9 @@ class Slot:
         self.name = name
 
 
-def slots(names: str) -> dict[str, Slot]:
+def parameters(names: str) -> dict[str, Parameter]:
     """Return columns, named between spaces, each with a slot of its own name."""
-    return {name: Slot(name) for name in names.split()}
+    return {name: Parameter(name) for name in names.split()}
 
 
 class Prepared:
@@ -147,9 +147,9 @@ class Prepared:
         # An INSERT tells the new id, unless it was asked how many rows it stored.
         self.tells_id = isinstance(query, Insert) and not self._query._as_rowcount
 
-    def __call__(self, **values: object) -> Filled:
+    def __call__(self, **values: object) -> BoundQuery:
         """Return the query with these values in its slots."""
-        return Filled(self, values)
+        return BoundQuery(self, values)
 
     def spelled(self, handle: Handle) -> tuple[str, tuple[object, ...]]:
         """Return the SQL and its values, slots among them."""
@@ -163,7 +163,7 @@ class Prepared:
         return found
 
 
-class Filled:
+class BoundQuery:
     """A prepared query with its values; fulfils `database.Query`."""
 
     __slots__ = ("_prepared", "_values")
@@ -172,11 +172,11 @@ class Filled:
         self._prepared = prepared
         self._values = values
 
-    def bind(self, database: object) -> Filled:  # noqa: ARG002 - the shape of peewee's queries
+    def bind(self, database: object) -> BoundQuery:  # noqa: ARG002 - the shape of peewee's queries
         """Return itself: a prepared query belongs to no database."""
         return self
 
-    def limit(self, most: int) -> Filled:  # noqa: ARG002 - the shape of peewee's queries
+    def limit(self, most: int) -> BoundQuery:  # noqa: ARG002 - the shape of peewee's queries
         """Return itself: what a prepared query is to be limited to stands in it."""
         return self
 
@@ -184,7 +184,7 @@ class Filled:
         """Carry the query out: rows of a SELECT, the id of an INSERT, else how many rows it met."""
         sql, places = self._prepared.spelled(database)
         given = self._values
-        values = [given[one.name] if type(one) is Slot else one for one in places]
+        values = [given[one.name] if type(one) is Parameter else one for one in places]
         cursor = database.execute_sql(sql, values)
         if self._prepared.is_select:
             names = [column[0] for column in cursor.description]
@@ -262,7 +262,7 @@ class Database:
             with suppress(PeeweeException):
                 whole.__exit__(type(error), error, error.__traceback__)
             raise
-        with faults():
+        with driver_errors():
             whole.__exit__(None, None, None)
 
     def still_begun(self) -> None:
@@ -310,10 +310,10 @@ class Database:
         """Return `call()`, tried a bounded number of times while others stand in the way."""
         for attempt in range(TRIES):
             try:
-                with faults():
+                with driver_errors():
                     return call()
             except DRIVER_ERRORS as error:
-                if not is_met(error):
+                if not is_lock_conflict(error):
                     raise
                 log.warning("database is busy", attempt=attempt + 1, reason=str(error))
                 time.sleep(FIRST_PAUSE_S * 2**attempt)
@@ -328,20 +328,20 @@ class Database:
 
     def rows(self, query: Query) -> list[Row]:
         """Return the rows of a SELECT, column name to value."""
-        with faults():
+        with driver_errors():
             return list(self._done(query))
 
-    def row(self, query: Select | Filled) -> Row | None:
+    def row(self, query: Select | BoundQuery) -> Row | None:
         """Return the first row of a SELECT, or None."""
         found = self.rows(query.limit(1))
         return found[0] if found else None
 
-    def value(self, query: Select | Filled) -> Any:
+    def value(self, query: Select | BoundQuery) -> Any:
         """Return the first column of the first row of a SELECT, or None."""
         found = self.row(query)
         return next(iter(found.values())) if found else None
 
-    def stored(self, query: Filled) -> int:
+    def stored(self, query: BoundQuery) -> int:
         """Return the id of the row that a prepared INSERT stores, 0 where it met one."""
         return int(self._done(query))
 
@@ -378,7 +378,7 @@ class Database:
 
         def insert() -> None:
             cursor: Any = self._handle.cursor
-            with faults():
+            with driver_errors():
                 cursor().executemany(sql, values)
 
         self.joined(insert)
@@ -388,14 +388,14 @@ class Database:
         try:
             return query.bind(self._handle).execute(self._handle)
         except DRIVER_ERRORS as error:
-            fault = fault_of(error)
+            fault = describe_driver_error(error)
             if fault is None:
                 raise
             raise fault from error
 
     def _execute(self, sql: str, values: tuple[object, ...] = ()) -> Any:
         run: Any = self._handle.execute_sql
-        with faults():
+        with driver_errors():
             return run(sql, values)
 
     def locked(self, query: Select) -> Select:
@@ -413,7 +413,7 @@ class Database:
         """Return the rows of one plain statement with `?` for values; for what peewee lacks."""
         self._ready()
         asked = sql if self.dialect == "sqlite" else sql.replace("?", "%s")
-        with faults():
+        with driver_errors():
             cursor = self._execute(asked, values)
             return list(cursor.fetchall()) if cursor.description else []
 
@@ -480,7 +480,7 @@ def open_database(url: str, *, read_only: bool = False, busy_s: float = 5.0) -> 
     return database
 
 
-def portions(
+def in_portions(
     rows: Iterable[E], most: int = PORTION, size: Callable[[E], int] = lambda _: 0
 ) -> Iterator[list[E]]:
     """Yield the rows in lists of at most `most`, and of about `PORTION_SIZE` by `size`.
@@ -521,7 +521,7 @@ def transaction(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[
 _HOLD = "SELECT user_id FROM users WHERE user_id = ? FOR UPDATE"
 
 
-def hold_user(db: Database, user_id: int, clock: Clock = utc_now) -> None:
+def lock_user(db: Database, user_id: int, clock: Clock = utc_now) -> None:
     """Hold the person's row until the transaction ends; who has none gets one."""
     if db.dialect == "sqlite":  # whose transactions that write are alone anyway
         return
@@ -532,7 +532,7 @@ def hold_user(db: Database, user_id: int, clock: Clock = utc_now) -> None:
         db.sql(_HOLD, user_id)
 
 
-def hold_known(db: Database, user_id: int) -> None:
+def lock_known_user(db: Database, user_id: int) -> None:
     """Hold the person's row as `hold_user` does; who has none gets none."""
     if db.dialect != "sqlite":
         db.sql(_HOLD, user_id)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from importlib import import_module
 
 
-def leave_out_unused(url: str) -> None:
+def skip_unused_driver(url: str) -> None:
     """Load peewee without PostgreSQL's driver where this process's database is SQLite.
 
     Where peewee is loaded already it changes nothing.

@@ -38,7 +38,7 @@ _BETWEEN_KEYS = re.compile(r"[\s,]+")
 Look = Callable[[], Sequence[bytes] | None]
 
 
-class SealBroken(MerlinError):
+class DecryptionFailed(MerlinError):
     """A stored text cannot be opened: its key is not here, or it was changed."""
 
 
@@ -94,13 +94,13 @@ class Cipher:
             self.refresh()
         key = self._keys.get(key_id)
         if version != _VERSION or key is None:
-            raise SealBroken("no key for this text", "store-no-key", key_id=key_id)
+            raise DecryptionFailed("no key for this text", "store-no-key", key_id=key_id)
         try:
             body = _decoded(coded.encode())
             head = f"{version}.{key_id}".encode()
             return key.decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], head).decode()
         except (InvalidTag, ValueError) as error:
-            raise SealBroken("a stored text was changed", "store-seal-broken") from error
+            raise DecryptionFailed("a stored text was changed", "store-seal-broken") from error
 
     def is_newest(self, sealed: str) -> bool:
         """Return whether the newest key sealed this."""
@@ -199,7 +199,7 @@ def _decoded(text: bytes) -> bytes:
 def _make(path: Path) -> None:
     """Make the key file, whole at its first sight; a process that came first has made it."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = drafted(path, [new_key()])
+    draft = write_key_draft(path, [new_key()])
     try:
         if os.geteuid() == 0:  # an operator's command, in the folder of the services' own user
             folder = path.parent.stat()
@@ -209,7 +209,7 @@ def _make(path: Path) -> None:
         return
     finally:
         draft.unlink()
-    durable_files.sync(path.parent)
+    durable_files.sync_file(path.parent)
     log.warning("made a key for people's texts; keep it with your backups", path=str(path))
 
 
@@ -218,7 +218,7 @@ def new_key() -> bytes:
     return secrets.token_bytes(KEY_BYTES)
 
 
-def drafted(path: Path, keys: Sequence[bytes]) -> Path:
+def write_key_draft(path: Path, keys: Sequence[bytes]) -> Path:
     """Write keys to a new file beside `path`, for its owner alone, and return where it lies."""
     draft = path.with_name(f".text.key.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

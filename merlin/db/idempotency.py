@@ -25,7 +25,7 @@ from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.db.database import Database, Row, transaction
 from merlin.db.encryption import Cipher
 from merlin.db.tables import IDEMPOTENCY
-from merlin.db.values import opened
+from merlin.db.values import decrypt
 
 KEPT = timedelta(hours=24)
 PATIENCE = timedelta(minutes=10)
@@ -33,7 +33,7 @@ NUMBER_BITS = 62
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class KeyedCall:
     """A person's call with the key that it carries; `request` is a digest of all that it asks."""
 
     user_id: int
@@ -42,7 +42,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class StartedCall:
     """A call whose effect may be done now; `number` is the same however often it is begun."""
 
     repeat_id: int
@@ -50,7 +50,7 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredResponse:
     """What a call was answered with."""
 
     status: int
@@ -59,14 +59,14 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Clash(StrEnum):
+class KeyConflict(StrEnum):
     """Why a call cannot be begun."""
 
     RUNNING = "running"  # the same call is under way
     OTHER = "other"  # the key belongs to another call
 
 
-class Repeats:
+class IdempotencyKeys:
     """One row a person and key; `status` is NULL while the call is under way."""
 
     def __init__(self, db: Database, cipher: Cipher, clock: Clock = utc_now) -> None:
@@ -75,7 +75,7 @@ class Repeats:
         self._clock = clock
 
     @transaction
-    def begin(self, named: Named) -> Begun | Answer | Clash:
+    def begin(self, named: KeyedCall) -> StartedCall | StoredResponse | KeyConflict:
         """Begin a call, or say what is known of it; of two at once one begins."""
         self.clear(self._clock())
         key_hash = digest(named.key)
@@ -84,14 +84,14 @@ class Repeats:
         mine = (IDEMPOTENCY.user_id == named.user_id) & (IDEMPOTENCY.key_hash == key_hash)
         row = self.db.row(IDEMPOTENCY.select().where(mine))
         if row is None:  # another process has just forgotten it
-            return Clash.RUNNING
+            return KeyConflict.RUNNING
         if is_new:
-            return Begun(row["id"], row["number"])
+            return StartedCall(row["id"], row["number"])
         if row["request_hash"] != digest(named.request):
-            return Clash.OTHER
+            return KeyConflict.OTHER
         return self._known(row)
 
-    def _new(self, named: Named, key_hash: str) -> Row:
+    def _new(self, named: KeyedCall, key_hash: str) -> Row:
         return {
             "user_id": named.user_id,
             "key_hash": key_hash,
@@ -104,25 +104,27 @@ class Repeats:
             "at": iso(self._clock()),
         }
 
-    def _known(self, row: Row) -> Begun | Answer | Clash:
+    def _known(self, row: Row) -> StartedCall | StoredResponse | KeyConflict:
         if row["status"] is None:
             return self._taken_over(row)
-        body = opened(self._cipher, row["body"])
+        body = decrypt(self._cipher, row["body"])
         if body is None:  # sealed under a key that is gone: what happened cannot be told again
-            return Clash.RUNNING
-        return Answer(row["status"], row["media_type"], body, json.loads(row["headers"]))
+            return KeyConflict.RUNNING
+        return StoredResponse(row["status"], row["media_type"], body, json.loads(row["headers"]))
 
-    def _taken_over(self, row: Row) -> Begun | Clash:
+    def _taken_over(self, row: Row) -> StartedCall | KeyConflict:
         """Return the call begun anew, where whoever began it has not ended it in time."""
         now = self._clock()
         if now - from_iso(row["at"]) < PATIENCE:
-            return Clash.RUNNING
+            return KeyConflict.RUNNING
         same = (IDEMPOTENCY.id == row["id"]) & (IDEMPOTENCY.at == row["at"])
         again = IDEMPOTENCY.update({"at": iso(now)}).where(same & IDEMPOTENCY.status.is_null())
-        return Begun(row["id"], row["number"]) if self.db.change(again) else Clash.RUNNING
+        return (
+            StartedCall(row["id"], row["number"]) if self.db.change(again) else KeyConflict.RUNNING
+        )
 
     @transaction
-    def end(self, begun: Begun, answer: Answer) -> None:
+    def end(self, begun: StartedCall, answer: StoredResponse) -> None:
         """Keep what the call was answered with; the first answer stays."""
         told = {
             "status": answer.status,
@@ -134,7 +136,7 @@ class Repeats:
         self.db.change(IDEMPOTENCY.update(told).where(this))
 
     @transaction
-    def forget(self, begun: Begun) -> None:
+    def forget(self, begun: StartedCall) -> None:
         """Let the key be free again, because nothing happened."""
         this = (IDEMPOTENCY.id == begun.repeat_id) & IDEMPOTENCY.status.is_null()
         self.db.change(IDEMPOTENCY.delete().where(this))

@@ -19,7 +19,7 @@ from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.db.database import Database, transaction
 from merlin.db.tables import INTENT
-from merlin.db.values import read_time
+from merlin.db.values import load_time
 
 
 class IntentState(StrEnum):
@@ -109,6 +109,6 @@ class Intents:
             kind=row["kind"],
             state=IntentState(row["state"]),
             outside_id=row["outside_id"],
-            sent_at=read_time(row["sent_at"]),
+            sent_at=load_time(row["sent_at"]),
             empty_finds=row["empty_finds"],
         )

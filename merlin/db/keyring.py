@@ -36,7 +36,15 @@ from merlin.core.clock import from_iso, iso, utc_now
 from merlin.core.errors import Refused
 from merlin.core.heartbeat import SILENT_AFTER_S
 from merlin.db.database import Database, Row, transaction
-from merlin.db.encryption import LOOK_S, Cipher, KeyFile, SealBroken, drafted, key_id, new_key
+from merlin.db.encryption import (
+    LOOK_S,
+    Cipher,
+    DecryptionFailed,
+    KeyFile,
+    key_id,
+    new_key,
+    write_key_draft,
+)
 from merlin.db.tables import (
     ACCOUNT,
     ANSWER_COST,
@@ -119,14 +127,14 @@ _FORGOTTEN_AFTER = timedelta(days=1)
 Progress = Callable[[int, int], None]
 
 
-def add(path: Path) -> str:
+def add_key(path: Path) -> str:
     """Put a new key behind those of the file, where it only opens; return its name."""
     keys, key = KeyFile(path).read(), new_key()
     _replace(path, [*keys, key])
     return key_id(key)
 
 
-def promote(path: Path, name: str) -> None:
+def promote_key(path: Path, name: str) -> None:
     """Put a key of the file before the others, so that it seals.
 
     Returns when commands that began before have had the time to read it; they say nothing.
@@ -136,19 +144,19 @@ def promote(path: Path, name: str) -> None:
     time.sleep(2 * LOOK_S)
 
 
-def withdraw(path: Path, name: str) -> None:
+def withdraw_key(path: Path, name: str) -> None:
     """Take a key that has never sealed out of the file."""
     _replace(path, [key for key in KeyFile(path).read() if key_id(key) != name])
 
 
-def end(path: Path) -> None:
+def remove_old_keys(path: Path) -> None:
     """Leave the newest key alone in the file."""
     keys = KeyFile(path).read()
     if len(keys) > 1:
         _replace(path, keys[:1])
 
 
-def ids(path: Path, given: str | None) -> list[str]:
+def key_ids(path: Path, given: str | None) -> list[str]:
     """Return the names of the keys, the one that seals first."""
     return [key_id(key) for key in KeyFile(path, given).read()]
 
@@ -158,7 +166,7 @@ def _replace(path: Path, keys: list[bytes]) -> None:
     path = path.resolve()
     before = path.stat()
     try:
-        draft = drafted(path, keys)
+        draft = write_key_draft(path, keys)
         try:
             new = draft.stat()
             if (new.st_uid, new.st_gid) != (before.st_uid, before.st_gid):
@@ -170,11 +178,11 @@ def _replace(path: Path, keys: list[bytes]) -> None:
     except PermissionError as error:
         told = {"name": str(path), "user": str(before.st_uid)}
         raise Refused(f"{path} is another user's", "key-other-owner", **told) from error
-    durable_files.sync(path.parent)
+    durable_files.sync_file(path.parent)
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class KeyHolder:
     """What a process said last of the keys that it holds, by their names, the sealing one first."""
 
     process: str
@@ -203,7 +211,7 @@ class Holder:
         return self.process.encode() in words
 
 
-class HolderRows:
+class KeyHolders:
     """One row for each process that seals: which keys it holds."""
 
     def __init__(self, db: Database, cipher: Cipher | None = None) -> None:
@@ -231,11 +239,11 @@ class HolderRows:
         self.db.put(row.on_conflict(conflict_target=tuple(named), preserve=tuple(said)))
         self._told, self._due = holds, time.monotonic() + AGAIN_S
 
-    def all(self) -> list[Holder]:
+    def all(self) -> list[KeyHolder]:
         """Return what each process has said last."""
         rows = self.db.rows(KEY_HOLDER.select().order_by(KEY_HOLDER.process, KEY_HOLDER.pid))
         return [
-            Holder(
+            KeyHolder(
                 row["process"],
                 row["host"],
                 row["pid"],
@@ -245,7 +253,7 @@ class HolderRows:
             for row in rows
         ]
 
-    def wait(self, is_ready: Callable[[Holder], bool]) -> list[Holder]:
+    def wait(self, is_ready: Callable[[KeyHolder], bool]) -> list[KeyHolder]:
         """Wait until every living process is ready; return those that are not within CONFIRM_S."""
         until, first = time.monotonic() + CONFIRM_S, {str(each): each.at for each in self.all()}
         while True:
@@ -261,7 +269,7 @@ class HolderRows:
             time.sleep(_LOOK_AGAIN_S)
 
 
-class Resealing:
+class Reencryption:
     """Every sealed value of a database, sealed by the newest key."""
 
     def __init__(self, db: Database, cipher: Cipher) -> None:
@@ -318,7 +326,7 @@ class Resealing:
         for row in rows:
             try:
                 words = self._cipher.open(row[name])
-            except SealBroken:
+            except DecryptionFailed:
                 unread += 1
                 continue
             # Only where nobody wrote other words in between: those are sealed by the new key.

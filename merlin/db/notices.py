@@ -15,7 +15,7 @@ from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.log import redact
 from merlin.db.database import Database, Row, transaction
 from merlin.db.tables import NOTICE
-from merlin.db.values import dumped, loaded
+from merlin.db.values import dump_json, load_json
 
 ADMINS = "admins"
 # All admins but the one whom `by` in the arguments names: what one did, told to the rest.
@@ -35,7 +35,9 @@ class Notice:
     created_at: datetime
 
 
-def tell_failing(notices: Notices, process: str, failing: Mapping[str, str], day: date) -> None:
+def notify_failing_steps(
+    notices: Notices, process: str, failing: Mapping[str, str], day: date
+) -> None:
     """Tell the admins, once a day, of each step of a process that fails by a bug again and again.
 
     `failing` is what `BugCount.failing` says.
@@ -60,7 +62,7 @@ class Notices:
             {
                 "to_whom": to,
                 "key": key,
-                "arguments": dumped(dict(arguments)),
+                "arguments": dump_json(dict(arguments)),
                 "once": once or None,
                 "created_at": iso(self._clock()),
                 "handed_over_at": None,
@@ -108,6 +110,6 @@ def _notice(row: Row) -> Notice:
         notice_id=row["id"],
         to=row["to_whom"],
         key=row["key"],
-        arguments=loaded(row["arguments"]),
+        arguments=load_json(row["arguments"]),
         created_at=from_iso(row["created_at"]),
     )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from merlin.account.users import ERASED
-from merlin.db.audit import user
+from merlin.db.audit import person_reference
 from merlin.db.tables import (
     ACCOUNT,
     ANSWER_COST,
@@ -91,27 +91,27 @@ from merlin.db.tables import (
 )
 
 
-def scrubbed(words: str, user_id: int) -> str:
+def scrub_text(words: str, user_id: int) -> str:
     """Return the words with a word for nobody in the place of the person's number."""
-    named = re.sub(rf"(?<!\w){re.escape(user(user_id))}(?!\d)", ERASED, words)
+    named = re.sub(rf"(?<!\w){re.escape(person_reference(user_id))}(?!\d)", ERASED, words)
     return re.sub(rf"(?<!\d){user_id}(?!\d)", ERASED.removeprefix("user:"), named)
 
 
-def scrubbed_paper(value: Any, user_id: int) -> Any:
+def scrub_json(value: Any, user_id: int) -> Any:
     """Return a JSON value without the person: a number becomes 0, words are scrubbed."""
     if isinstance(value, Mapping):
-        told = {scrubbed(key, user_id): each for key, each in value.items()}
-        return {key: scrubbed_paper(each, user_id) for key, each in told.items()}
+        told = {scrub_text(key, user_id): each for key, each in value.items()}
+        return {key: scrub_json(each, user_id) for key, each in told.items()}
     if isinstance(value, list):
-        return [scrubbed_paper(each, user_id) for each in value]
+        return [scrub_json(each, user_id) for each in value]
     if isinstance(value, str):
-        return scrubbed(value, user_id)
+        return scrub_text(value, user_id)
     is_number = isinstance(value, int) and not isinstance(value, bool)
     return 0 if is_number and value == user_id else value
 
 
 @dataclass(frozen=True, slots=True)
-class Traces:
+class PersonalData:
     """What one table keeps of a person.
 
     Rows go where a column of `ids` holds their number or one of `owners` names them. Else the row
@@ -132,46 +132,50 @@ class Traces:
 
 
 # In the order in which rows can go: what refers to others before those.
-TRACES: tuple[Traces, ...] = (
-    Traces(RATING, ids=("user_id",)),
-    Traces(TURN, ids=("user_id",)),
-    Traces(SESSION, ids=("chat_id",), numbers=("user_id",), blanks=("title", "system", "summary")),
-    Traces(UPDATE, ids=("user_id", "chat_id")),
-    Traces(LEASE, ids=("chat_id",)),
-    Traces(OUTGOING, ids=("chat_id",)),
-    Traces(DIALOG, ids=("user_id", "chat_id")),
-    Traces(GROUP_SETTING, ids=("chat_id",)),
-    Traces(INLINE_QUESTION, ids=("user_id",)),
-    Traces(ERRAND, ids=("chat_id",)),
-    Traces(PRESET, ids=("user_id",)),
-    Traces(CONSENT, ids=("user_id",)),
-    Traces(FAVOURITE, ids=("user_id",)),
-    Traces(SIGN_IN, ids=("user_id",), secrets=("token_hash", "source")),
-    Traces(LOGIN_CODE, ids=("user_id",), secrets=("code_hash", "browser_hash")),
-    Traces(API_KEY, ids=("user_id",), secrets=("key_hash",)),
-    Traces(IDEMPOTENCY, ids=("user_id",), secrets=("key_hash", "request_hash")),
-    Traces(ACCOUNT, ids=("user_id",), secrets=("password", "browsers")),
-    Traces(QUOTA_USE, ids=("user_id",)),
-    Traces(QUOTA_GIFT, ids=("user_id",), names=("by_whom", "reason")),
-    Traces(TERM, ids=("user_id",), names=("by_whom",)),
-    Traces(RENEWAL, ids=("user_id",), secrets=("method",)),
+TRACES: tuple[PersonalData, ...] = (
+    PersonalData(RATING, ids=("user_id",)),
+    PersonalData(TURN, ids=("user_id",)),
+    PersonalData(
+        SESSION, ids=("chat_id",), numbers=("user_id",), blanks=("title", "system", "summary")
+    ),
+    PersonalData(UPDATE, ids=("user_id", "chat_id")),
+    PersonalData(LEASE, ids=("chat_id",)),
+    PersonalData(OUTGOING, ids=("chat_id",)),
+    PersonalData(DIALOG, ids=("user_id", "chat_id")),
+    PersonalData(GROUP_SETTING, ids=("chat_id",)),
+    PersonalData(INLINE_QUESTION, ids=("user_id",)),
+    PersonalData(ERRAND, ids=("chat_id",)),
+    PersonalData(PRESET, ids=("user_id",)),
+    PersonalData(CONSENT, ids=("user_id",)),
+    PersonalData(FAVOURITE, ids=("user_id",)),
+    PersonalData(SIGN_IN, ids=("user_id",), secrets=("token_hash", "source")),
+    PersonalData(LOGIN_CODE, ids=("user_id",), secrets=("code_hash", "browser_hash")),
+    PersonalData(API_KEY, ids=("user_id",), secrets=("key_hash",)),
+    PersonalData(IDEMPOTENCY, ids=("user_id",), secrets=("key_hash", "request_hash")),
+    PersonalData(ACCOUNT, ids=("user_id",), secrets=("password", "browsers")),
+    PersonalData(QUOTA_USE, ids=("user_id",)),
+    PersonalData(QUOTA_GIFT, ids=("user_id",), names=("by_whom", "reason")),
+    PersonalData(TERM, ids=("user_id",), names=("by_whom",)),
+    PersonalData(RENEWAL, ids=("user_id",), secrets=("method",)),
     # That a code was used still counts.
-    Traces(PROMO_USE, numbers=("user_id",)),
+    PersonalData(PROMO_USE, numbers=("user_id",)),
     # What was paid stays for the accountant, without the person.
-    Traces(REFUND, names=("by_whom", "reason")),
-    Traces(PURCHASE, numbers=("user_id",), blanks=("contact", "pay_url", "reason")),
-    Traces(PROMO, names=("by_whom",)),
-    Traces(ROLE_GRANT, ids=("user_id",), names=("by_whom",)),
-    Traces(CHANGE, owners=("by_whom",), papers=("arguments",)),
+    PersonalData(REFUND, names=("by_whom", "reason")),
+    PersonalData(PURCHASE, numbers=("user_id",), blanks=("contact", "pay_url", "reason")),
+    PersonalData(PROMO, names=("by_whom",)),
+    PersonalData(ROLE_GRANT, ids=("user_id",), names=("by_whom",)),
+    PersonalData(CHANGE, owners=("by_whom",), papers=("arguments",)),
     # What git still has stays, without the person, until the daemon has taken it out.
-    Traces(PROPOSAL, numbers=("user_id",), blanks=("question", "answer"), names=("reviewed_by",)),
-    Traces(NOTICE, owners=("to_whom",), papers=("arguments",), nulls=("once",)),
-    Traces(REQUEST, names=("by_whom",), papers=("arguments", "result")),
-    Traces(AUDIT, names=("by_whom", "target"), papers=("arguments",)),
-    Traces(PROMOTION, names=("by_whom", "why")),
-    Traces(SETTING, names=("by_whom",)),
-    Traces(BROADCAST, numbers=("by_user", "cursor_id")),
-    Traces(USER, ids=("user_id",)),
+    PersonalData(
+        PROPOSAL, numbers=("user_id",), blanks=("question", "answer"), names=("reviewed_by",)
+    ),
+    PersonalData(NOTICE, owners=("to_whom",), papers=("arguments",), nulls=("once",)),
+    PersonalData(REQUEST, names=("by_whom",), papers=("arguments", "result")),
+    PersonalData(AUDIT, names=("by_whom", "target"), papers=("arguments",)),
+    PersonalData(PROMOTION, names=("by_whom", "why")),
+    PersonalData(SETTING, names=("by_whom",)),
+    PersonalData(BROADCAST, numbers=("by_user", "cursor_id")),
+    PersonalData(USER, ids=("user_id",)),
 )
 
 # Authors of commits stand in these; `store.people` takes them out by their address.

@@ -24,16 +24,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, LiteralString
 
 from merlin.core.clock import from_iso, iso
-from merlin.core.durable_files import taken
+from merlin.core.durable_files import try_lock
 from merlin.core.errors import LeadTaken
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import redact
 from merlin.db.connections import CONNECT_S
-from merlin.db.database import Database, DatabaseAway, Row, faults, transaction
+from merlin.db.database import Database, DatabaseAway, Row, driver_errors, transaction
 from merlin.db.encryption import Cipher
-from merlin.db.keyring import HolderRows
+from merlin.db.keyring import KeyHolders
 from merlin.db.tables import HEARTBEAT
-from merlin.db.values import dumped, loaded
+from merlin.db.values import dump_json, load_json
 
 if TYPE_CHECKING:
     import psycopg
@@ -46,7 +46,7 @@ class Heartbeats:
 
     def __init__(self, db: Database, cipher: Cipher | None = None) -> None:
         self.db = db
-        self._holders = HolderRows(db, cipher)
+        self._holders = KeyHolders(db, cipher)
 
     @transaction
     def beat(self, heartbeat: Heartbeat) -> None:
@@ -58,8 +58,8 @@ class Heartbeats:
             "since": iso(heartbeat.since),
             "at": iso(heartbeat.at),
             "step": heartbeat.step,
-            "counters": dumped(dict(heartbeat.counters)),
-            "failing": dumped({step: redact(why) for step, why in heartbeat.failing.items()}),
+            "counters": dump_json(dict(heartbeat.counters)),
+            "failing": dump_json({step: redact(why) for step, why in heartbeat.failing.items()}),
         }
         named = ("process", "host")
         new = [name for name in said if name not in named]
@@ -80,8 +80,8 @@ def _heartbeat(row: Row) -> Heartbeat:
         since=from_iso(row["since"]),
         at=from_iso(row["at"]),
         step=row["step"],
-        counters=loaded(row["counters"]),
-        failing=loaded(row["failing"]),
+        counters=load_json(row["counters"]),
+        failing=load_json(row["failing"]),
     )
 
 
@@ -107,7 +107,7 @@ class Lead:
         if self._file is not None:
             return True
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = taken(self._path)
+        file = try_lock(self._path)
         if file is None:
             return False
         self._file = file
@@ -128,7 +128,7 @@ class Lead:
             return True
         import psycopg  # noqa: PLC0415 - not there where nobody uses it, see `store.drivers`
 
-        with faults():
+        with driver_errors():
             self._session = psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_S)
             return self._asked("SELECT pg_try_advisory_lock(%s)", self._number)
 
@@ -137,7 +137,7 @@ class Lead:
         if self._file is None or self._session is None:
             return self._file is not None
         try:
-            with faults():
+            with driver_errors():
                 return self._asked(_HELD)
         except DatabaseAway:
             return False
@@ -172,7 +172,7 @@ class Lead:
     def release(self) -> None:
         """Give the lead back; harmless when it is not ours."""
         # The server sees a closed session some time after: who comes next need not wait for that.
-        with suppress(DatabaseAway), faults():
+        with suppress(DatabaseAway), driver_errors():
             if self._session is not None:
                 self._session.execute(_UNLOCK, (self._number,))
         self._end_session()
@@ -214,7 +214,7 @@ def _number(name: str) -> int:
 _COUNTER = Prepared(WAKE.select(WAKE.counter).limit(1))
 
 
-class Wake:
+class ChangeCounter:
     """Fulfils `core.wake.Wake`; rows classes bump by `Database.bump`, in their own transaction."""
 
     def __init__(self, db: Database) -> None:

@@ -21,7 +21,7 @@ from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.db.database import Database, Row, transaction
 from merlin.db.tables import REQUEST
-from merlin.db.values import dumped, loaded, plain
+from merlin.db.values import dump_json, load_json, storable_text
 
 
 class RequestState(StrEnum):
@@ -78,11 +78,11 @@ class Requests:
             REQUEST,
             {
                 "kind": RequestKind(kind).value,
-                "arguments": dumped(dict(arguments)),
-                "by_whom": plain(by),
+                "arguments": dump_json(dict(arguments)),
+                "by_whom": storable_text(by),
                 "state": RequestState.WAITING.value,
                 "created_at": iso(self._clock()),
-                "result": dumped({}),
+                "result": dump_json({}),
             },
         )
         self.db.bump()
@@ -106,7 +106,7 @@ class Requests:
     @transaction
     def finish(self, request_id: int, state: RequestState, result: Mapping[str, object]) -> None:
         """Store what came of it; a request that is finished already stays as it is."""
-        ended = REQUEST.update({"state": state.value, "result": dumped(dict(result))})
+        ended = REQUEST.update({"state": state.value, "result": dump_json(dict(result))})
         is_working = REQUEST.state == RequestState.WORKING.value
         if self.db.change(ended.where((REQUEST.id == request_id) & is_working)):
             self.db.bump()
@@ -128,7 +128,7 @@ class Requests:
 
     def of(self, by: str, limit: int = 50) -> list[Request]:
         """Return the newest requests of somebody, newest first."""
-        mine = REQUEST.select().where(REQUEST.by_whom == plain(by))
+        mine = REQUEST.select().where(REQUEST.by_whom == storable_text(by))
         return [
             _request(row) for row in self.db.rows(mine.order_by(REQUEST.id.desc()).limit(limit))
         ]
@@ -147,9 +147,9 @@ def _request(row: Row) -> Request:
     return Request(
         request_id=row["id"],
         kind=row["kind"],
-        arguments=loaded(row["arguments"]),
+        arguments=load_json(row["arguments"]),
         by=row["by_whom"],
         state=RequestState(row["state"]),
         created_at=from_iso(row["created_at"]),
-        result=loaded(row["result"]),
+        result=load_json(row["result"]),
     )

@@ -24,7 +24,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 from merlin.core.log import get_logger
-from merlin.db.database import Database, is_met
+from merlin.db.database import Database, is_lock_conflict
 
 T = TypeVar("T")
 
@@ -176,7 +176,7 @@ class Writer:
             try:
                 piece.result = piece.work(self.db)
             except Exception as error:
-                if is_met(error):
+                if is_lock_conflict(error):
                     raise
                 raise _PieceFailed from error
 
@@ -188,7 +188,7 @@ class Writer:
                 with self.db.atomic():
                     piece.result = piece.work(self.db)
             except Exception as error:
-                if is_met(error):
+                if is_lock_conflict(error):
                     raise
                 piece.error = error
 

@@ -13,7 +13,7 @@ from typing import cast
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from merlin.core.durable_files import taken
+from merlin.core.durable_files import try_lock
 from merlin.core.errors import LeadTaken
 from merlin.engine.bases import Bases, bases_of
 from merlin.engine.clients import Clients
@@ -90,7 +90,7 @@ def _hearing(settings: EngineSettings) -> Transcriber:
 
 
 def _locked(path: Path) -> int:
-    lock = taken(path)
+    lock = try_lock(path)
     if lock is None:
         raise LeadTaken(f"another engine works in {path.parent}")
     return lock

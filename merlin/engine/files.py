@@ -22,7 +22,7 @@ from starlette.requests import Request
 
 from merlin.core import durable_files
 from merlin.core.clock import utc_now
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.core.server import pieces
 from merlin.engine.database import Page, Repeats, Row, Rows, Wish, rows_of
 from merlin.engine.limits import no_limit
@@ -57,8 +57,8 @@ class Files:
             return stored
         file_id = f"file-{secrets.token_hex(12)}"
         size = part.stat().st_size
-        durable_files.settle(part, self.path(file_id))
-        reached("engine.file_written")
+        durable_files.rename_durably(part, self.path(file_id))
+        kill_point("engine.file_written")
 
         def insert() -> dict[str, object]:
             let_keep(size)
@@ -69,8 +69,8 @@ class Files:
             answer, was_done = self._repeats.once(wish, insert)
         finally:
             if was_done:  # the same upload came twice at once, or may not be kept
-                durable_files.remove(self.path(file_id))
-        reached("engine.file_recorded")
+                durable_files.remove_durably(self.path(file_id))
+        kill_point("engine.file_recorded")
         return answer
 
     def _insert(self, file_id: str, name: str, size: int, owner: str) -> dict[str, object]:
@@ -108,14 +108,14 @@ class Files:
         with self._rows.transaction():
             self._rows.change("DELETE FROM file WHERE id = ?", file_id)
             self._repeats.forget(file_id)
-        durable_files.remove(self.path(file_id))
+        durable_files.remove_durably(self.path(file_id))
 
     def sweep(self) -> None:
         """Remove bytes that no row names: an upload that was cut off."""
         known = {row["id"] for row in self._rows.select("SELECT id FROM file")}
         for path in self._folder.iterdir():
             if path.name not in known:
-                durable_files.remove(path)
+                durable_files.remove_durably(path)
 
 
 def file_object(row: Mapping[str, object]) -> dict[str, object]:

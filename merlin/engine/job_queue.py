@@ -31,7 +31,7 @@ from pathlib import Path
 
 from merlin.core.clock import utc_now
 from merlin.core.i18n import text
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.engine import jobs as states
 from merlin.engine.bases import Base, Bases
@@ -384,7 +384,7 @@ class Training:
                 step = run.untold[-1].step
                 self._jobs.progress(job_id, step, run.estimated_finish(step))
         run.were_told()
-        reached("engine.epoch_done")
+        kill_point("engine.epoch_done")
 
     def _keep(self, run: TrainingRun) -> None:
         """Tell what is untold and keep the last epochs' weights: files first, then their rows."""
@@ -392,7 +392,7 @@ class Training:
         job, models = run.job, self._shelves.models
         for epoch in run.unkept:
             models.write(job, epoch.step, epoch.save)
-        reached("engine.model_written")
+        kill_point("engine.model_written")
         with self._shelves.rows.transaction():
             for epoch in run.unkept:
                 models.record(job, epoch.step, epoch.metrics)
@@ -430,7 +430,7 @@ class Training:
             )
             if moved:
                 self._shelves.models.keep_final(job, last.step)
-        reached("engine.job_succeeded")
+        kill_point("engine.job_succeeded")
 
 
 def _happening(told: Epoch | Step) -> JobEvent:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from merlin.core.clock import utc_now
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base, Bases
 from merlin.engine.database import Page, Repeats, Row, Rows, Wish, rows_of
 from merlin.engine.job_events import ENGLISH, Failure, JobEvent, JobEvents, error_object
@@ -202,7 +202,7 @@ class Jobs:
             return job_object(self._insert(order, wish.owner))
 
         answer, _ = self._repeats.once(wish, insert)
-        reached("engine.job_recorded")
+        kill_point("engine.job_recorded")
         return answer
 
     def _insert(self, order: JobOrder, owner: str) -> Job:

@@ -37,7 +37,7 @@ class Models:
         """
         place = self._folder / _path(job, step)
         if not place.exists():
-            durable_files.write(place, save)
+            durable_files.write_durably(place, save)
 
     def record(self, job: Job, step: int, metrics: Mapping[str, float]) -> None:
         """Name a checkpoint whose weights are written."""
@@ -79,7 +79,7 @@ class Models:
         """Remove the checkpoints of a run that is not gone on with."""
         self._rows.change("DELETE FROM model WHERE job_id = ?", job_id)
         for path in self._folder.glob(f"{job_id}/*"):
-            durable_files.remove(path)
+            durable_files.remove_durably(path)
 
     def get(self, name: str) -> Row:
         """Return the row of a tuned model or checkpoint. Raises Refusal 404."""
@@ -112,17 +112,17 @@ class Models:
         row = self.get(name)
         self._rows.change("DELETE FROM model WHERE name = ?", name)
         if not self._rows.select("SELECT 1 FROM model WHERE path = ?", row["path"]):
-            durable_files.remove(self.path(row))
+            durable_files.remove_durably(self.path(row))
 
     def sweep(self) -> None:
         """Remove weights that no row names: those of runs that were cut off."""
         known = {row["path"] for row in self._rows.select("SELECT path FROM model")}
         for path in [*self._folder.glob("*/*"), *self._folder.glob("*/.*.part")]:
             if f"{path.parent.name}/{path.name}" not in known:
-                durable_files.remove(path)
+                durable_files.remove_durably(path)
         for folder in self._folder.iterdir():
             if not folder.is_dir() or not any(folder.iterdir()):
-                durable_files.remove(folder)
+                durable_files.remove_durably(folder)
 
 
 def _path(job: Job, step: int) -> str:

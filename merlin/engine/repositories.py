@@ -38,7 +38,7 @@ class Repositories:
         if (work / "log").is_file():
             self.log_of(job_id).parent.mkdir(exist_ok=True)
             (work / "log").replace(self.log_of(job_id))
-        durable_files.remove(work)
+        durable_files.remove_durably(work)
 
     def sweep(self) -> None:
         """Remove what a crash left: uploads cut off, weights without a name, ended jobs' work."""

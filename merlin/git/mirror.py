@@ -29,13 +29,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from merlin.core.clock import utc_now
-from merlin.core.durable_files import taken
+from merlin.core.durable_files import try_lock
 from merlin.core.errors import SourceError
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.git import push, sandbox
-from merlin.git.remote_url import Address
-from merlin.git.sandbox import CONFIG_NAME, HEAD_REF, NOTES_REF, GitFailed, Run, config_text
+from merlin.git.remote_url import RemoteUrl
+from merlin.git.sandbox import (
+    CONFIG_NAME,
+    HEAD_REF,
+    NOTES_REF,
+    GitFailed,
+    GitRunner,
+    git_config_text,
+)
 from merlin.git.source import Fetched
 
 log = get_logger(__name__)
@@ -46,12 +53,12 @@ _KEPT_BROKEN = 2
 _PARTS = ("HEAD", "config", "objects", "refs")
 
 
-def settle(mirror: Path, place: Address) -> None:
+def write_git_config(mirror: Path, place: RemoteUrl) -> None:
     """Write git's settings file where it is not as it must be; a reader's mirror stays as it is.
 
     Raises OSError when the mirror cannot be written.
     """
-    path, text = mirror / CONFIG_NAME, config_text(place)
+    path, text = mirror / CONFIG_NAME, git_config_text(place)
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return
     mirror.mkdir(parents=True, exist_ok=True)
@@ -60,18 +67,18 @@ def settle(mirror: Path, place: Address) -> None:
     draft.replace(path)
 
 
-def make(mirror: Path, run: Run, lock: int) -> None:
+def create_mirror(mirror: Path, run: GitRunner, lock: int) -> None:
     """Make the bare repository where there is none yet; a half-made one is completed."""
     if not all((mirror / part).exists() for part in _PARTS):
         run("init", "--bare", "--quiet", "--template=", lock=lock)
 
 
-def is_begun(mirror: Path) -> bool:
+def mirror_exists(mirror: Path) -> bool:
     """Return whether there is anything of a repository that could be damaged."""
     return any((mirror / part).exists() for part in _PARTS)
 
 
-def suspect(mirror: Path) -> None:
+def mark_suspect(mirror: Path) -> None:
     """Ask for a check at the next fetch."""
     try:
         (mirror / _SUSPECT).touch()
@@ -84,7 +91,7 @@ def is_suspect(mirror: Path) -> bool:
     return (mirror / _SUSPECT).exists()
 
 
-def is_sound(mirror: Path, run: Run) -> bool:
+def check_integrity(mirror: Path, run: GitRunner) -> bool:
     """Look at every object; take the mark away when all is well."""
     try:
         run("fsck", "--full", "--no-dangling", "--no-progress", "--no-reflogs")
@@ -95,7 +102,7 @@ def is_sound(mirror: Path, run: Run) -> bool:
     return True
 
 
-def mark_clean(mirror: Path, now: datetime) -> bool:
+def is_cleaning_due(mirror: Path, now: datetime) -> bool:
     """Return whether a day has passed since this was asked last, and note that it was."""
     mark = mirror / _CLEANED
     if mark.exists() and timedelta() <= now - _changed(mark) < _CLEAN_EVERY:
@@ -105,7 +112,7 @@ def mark_clean(mirror: Path, now: datetime) -> bool:
     return True
 
 
-def keep(run: Run, needed: Collection[str], lock: int) -> None:
+def pin_commits(run: GitRunner, needed: Collection[str], lock: int) -> None:
     """Let the `needed` commits be reachable, as far as they are there, and no others by this."""
     here = run("for-each-ref", "--format=%(refname)", _NEEDED).decode().split()
     known = run("cat-file", "--batch-check", feed=_lines(needed)).decode() if needed else ""
@@ -136,7 +143,7 @@ def move_aside(mirror: Path) -> Path:
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
+def as_source_errors() -> Iterator[None]:
     """Turn what the disk says into SourceError."""
     try:
         yield
@@ -154,7 +161,7 @@ _LEFTOVERS = ("*.lock", "tmp_*", ".tmp-*", "gc.pid")
 
 
 @contextmanager
-def hold(mirror: Path, wait_s: float = 5.0) -> Iterator[int]:
+def lock_mirror(mirror: Path, wait_s: float = 5.0) -> Iterator[int]:
     """Hold the mirror for writing; yield the descriptor that children must inherit.
 
     Raises SourceError when another process keeps it longer than `wait_s`.
@@ -175,7 +182,7 @@ def _taken(mirror: Path, wait_s: float) -> int:
     deadline = time.monotonic() + wait_s
     while True:
         mirror.mkdir(parents=True, exist_ok=True)
-        lock = taken(mirror / LOCK_NAME)
+        lock = try_lock(mirror / LOCK_NAME)
         if lock is not None:
             return lock
         if time.monotonic() >= deadline:
@@ -192,10 +199,10 @@ def _sweep(mirror: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
-class Fetcher:
+class MirrorFetcher:
     """Keeps one mirror of one branch, `refs/heads/...`, up to date."""
 
-    def __init__(self, place: Address, branch: str, mirror: Path, run: Run) -> None:
+    def __init__(self, place: RemoteUrl, branch: str, mirror: Path, run: GitRunner) -> None:
         self._place = place
         self._branch = branch
         self._mirror = mirror
@@ -208,7 +215,7 @@ class Fetcher:
         Raises SourceError when the repository cannot be reached or git refuses what it holds.
         """
         while True:
-            with hold(self._mirror) as lock:
+            with lock_mirror(self._mirror) as lock:
                 fetched = self._try(lock)
                 if fetched is not None:
                     return fetched
@@ -219,17 +226,17 @@ class Fetcher:
 
         Raises SourceError when the repository cannot be read.
         """
-        settle(self._mirror, self._place)
+        write_git_config(self._mirror, self._place)
         return self._there().get(self._branch)
 
     def _try(self, lock: int) -> Fetched | None:
         """Return what the fetch found, or None when the mirror is damaged and worth a new one."""
-        settle(self._mirror, self._place)
-        was_begun = is_begun(self._mirror)
+        write_git_config(self._mirror, self._place)
+        was_begun = mirror_exists(self._mirror)
         try:
             if is_suspect(self._mirror) and not self._is_sound():
                 return None
-            make(self._mirror, self._run, lock)
+            create_mirror(self._mirror, self._run, lock)
             return self._fetched(lock)
         except GitFailed as failure:
             if was_begun and not self._is_sound():
@@ -237,7 +244,7 @@ class Fetcher:
             raise failure from None
 
     def _is_sound(self) -> bool:
-        return is_sound(self._mirror, self._run)
+        return check_integrity(self._mirror, self._run)
 
     def _fetched(self, lock: int) -> Fetched:
         here = self._refs("for-each-ref", "--format=%(objectname) %(refname)", HEAD_REF, NOTES_REF)
@@ -249,7 +256,7 @@ class Fetcher:
         if NOTES_REF in there and NOTES_REF not in here:
             wanted.append(f"{NOTES_REF}:{NOTES_REF}")
         self._bring(head, wanted, lock)
-        new = push.ref(self._run, HEAD_REF) or head
+        new = push.read_ref(self._run, HEAD_REF) or head
         log.info("fetched", head=new, before=old)
         return Fetched(new)
 
@@ -269,16 +276,16 @@ class Fetcher:
     def _bring(self, head: str, wanted: Sequence[str], lock: int) -> None:
         if self._refused and self._refused[0] == head:
             raise _refusal(*self._refused)  # the same bytes would be refused again
-        reached("fetch.before")
+        kill_point("fetch.before")
         how = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--")
         try:
             self._run(*how, self._place.url, *wanted, lock=lock)
         except GitFailed as failure:
             if "fsck error" not in failure.stderr:
                 raise
-            self._refused = (head, sandbox.said(failure.stderr, self._place))
+            self._refused = (head, sandbox.format_stderr(failure.stderr, self._place))
             raise _refusal(*self._refused) from failure
-        reached("fetch.after")
+        kill_point("fetch.after")
 
 
 def _refusal(head: str, reason: str) -> SourceError:

@@ -26,10 +26,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from merlin.core.durable_files import taken
+from merlin.core.durable_files import try_lock
 from merlin.core.errors import SourceError
-from merlin.git.remote_url import Address
-from merlin.git.sandbox import NOTES_REF, GitFailed, Run, said
+from merlin.git.remote_url import RemoteUrl
+from merlin.git.sandbox import NOTES_REF, GitFailed, GitRunner, format_stderr
 
 PUSHED_REF = "refs/merlin/notes-pushed"
 THEIRS_REF = "refs/merlin/notes-theirs"
@@ -37,7 +37,7 @@ _TRIES = 10
 _NOT_FOUND = 1
 
 
-def write(run: Run, commit: str, text: str, lock: int) -> bool:
+def write_note(run: GitRunner, commit: str, text: str, lock: int) -> bool:
     """Make `text` the commit's note, byte for byte; return False when it is already.
 
     Raises GitFailed for a commit that the mirror does not know.
@@ -51,15 +51,15 @@ def write(run: Run, commit: str, text: str, lock: int) -> bool:
     return True
 
 
-def push_notes(run: Run, url: str, hold: Callable[[], AbstractContextManager[int]]) -> None:
+def push_notes(run: GitRunner, url: str, hold: Callable[[], AbstractContextManager[int]]) -> None:
     """Bring our notes to the repository, merged with those that others wrote meanwhile.
 
     Does nothing when the newest ones are there already. On one commit ours win. The mirror is
     held where it is written alone: a repository that takes its time delays no fetch.
     """
     for _ in range(_TRIES):
-        ours = ref(run, NOTES_REF)
-        if not ours or ours == ref(run, PUSHED_REF):
+        ours = read_ref(run, NOTES_REF)
+        if not ours or ours == read_ref(run, PUSHED_REF):
             return
         try:
             run("push", "--quiet", "--", url, f"{ours}:{NOTES_REF}")
@@ -71,23 +71,23 @@ def push_notes(run: Run, url: str, hold: Callable[[], AbstractContextManager[int
         else:
             with hold() as lock:
                 run("update-ref", PUSHED_REF, ours, lock=lock)
-    if ref(run, NOTES_REF) != ref(run, PUSHED_REF):
+    if read_ref(run, NOTES_REF) != read_ref(run, PUSHED_REF):
         raise GitFailed("the notes were rejected again and again", 1, "")
 
 
-def ref(run: Run, name: str) -> str | None:
+def read_ref(run: GitRunner, name: str) -> str | None:
     """Return what a ref of the mirror points to."""
     told = run("for-each-ref", "--format=%(objectname)", "--", name).decode().split()
     return told[0] if told else None
 
 
-def _merge(run: Run, url: str, lock: int) -> None:
+def _merge(run: GitRunner, url: str, lock: int) -> None:
     spec = f"+{NOTES_REF}:{THEIRS_REF}"
     run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", url, spec, lock=lock)
     run("notes", "--ref", NOTES_REF, "merge", "--quiet", "--strategy=ours", THEIRS_REF, lock=lock)
 
 
-def _current(run: Run, commit: str) -> str | None:
+def _current(run: GitRunner, commit: str) -> str | None:
     try:
         return run("notes", "--ref", NOTES_REF, "list", commit).decode().strip()
     except GitFailed as failure:
@@ -100,7 +100,7 @@ WAIT_S, LOOK_S = 30.0, 0.02
 
 
 @contextmanager
-def turn(url: str, wait_s: float = WAIT_S) -> Iterator[bool]:
+def wait_for_turn(url: str, wait_s: float = WAIT_S) -> Iterator[bool]:
     """Wait for the turn to push to `url`; yield whether it came."""
     lock = _waited(url, wait_s)
     try:
@@ -114,7 +114,7 @@ def _waited(url: str, wait_s: float) -> int | None:
     deadline = time.monotonic() + wait_s
     try:
         path = _folder() / f"push-{hashlib.sha256(url.encode()).hexdigest()[:16]}.lock"
-        while (lock := taken(path)) is None and time.monotonic() < deadline:
+        while (lock := try_lock(path)) is None and time.monotonic() < deadline:
             time.sleep(LOOK_S)
     except OSError:
         return None
@@ -176,7 +176,9 @@ class PushRefused(SourceError):
     """The repository took no push; a person must do something about it, then it is taken."""
 
 
-def push_branch(run: Run, place: Address, branch: str, commit: str, head: str | None) -> bool:
+def push_branch(
+    run: GitRunner, place: RemoteUrl, branch: str, commit: str, head: str | None
+) -> bool:
     """Return whether `commit` is the branch's head now; False when `head` is not there any more.
 
     `head` None: the branch must not exist. Raises PushRefused, ContentRefused, SourceError.
@@ -192,7 +194,7 @@ def push_branch(run: Run, place: Address, branch: str, commit: str, head: str | 
     return True
 
 
-def _is_race(stderr: str, place: Address) -> bool:
+def _is_race(stderr: str, place: RemoteUrl) -> bool:
     """Return whether another try may do. Raises PushRefused for a lock that nobody takes away.
 
     Whose lock it is nobody can say, so it is not ours to remove.
@@ -205,7 +207,7 @@ def _is_race(stderr: str, place: Address) -> bool:
     return True
 
 
-def _lock(stderr: str, place: Address) -> Path | None:
+def _lock(stderr: str, place: RemoteUrl) -> Path | None:
     """Return the lock in a repository on this machine that the push met."""
     if place.folder is None:
         return None
@@ -225,9 +227,9 @@ def _is_old(lock: Path) -> bool:
         return False
 
 
-def _refusal(failure: GitFailed, place: Address) -> SourceError:
+def _refusal(failure: GitFailed, place: RemoteUrl) -> SourceError:
     stderr = failure.stderr
-    reason = said(stderr, place)
+    reason = format_stderr(stderr, place)
     if _DECLINED.search(stderr):
         return _content_refused(reason)
     if _CHECKED_OUT in stderr:

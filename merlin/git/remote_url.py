@@ -22,7 +22,7 @@ _SCP = re.compile(r"(?:([^@:/\s]+)@)?([^@:/\s]+):(?!:)([^\s:-][^\s]*)")
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class RemoteUrl:
     """Where the repository is: `url` is what git is told and holds no secret.
 
     `folder` is set exactly for a repository on this machine. `secret` is "user:password" of an
@@ -35,7 +35,7 @@ class Address:
     secret: str = field(default="", repr=False)
 
 
-def address(url: str) -> Address:
+def parse_remote_url(url: str) -> RemoteUrl:
     """Return the address that `url` names: https, ssh, a local path, http on the loopback alone.
 
     Raises ConfigError for everything else, among it helpers (`ext::`), options and blanks.
@@ -48,13 +48,13 @@ def address(url: str) -> Address:
     if scp and not url.startswith((".", "/", "~")):
         user, host, _ = scp.groups()
         _check_ssh(url, user, host)
-        return Address(url, "ssh")
+        return RemoteUrl(url, "ssh")
     if ":" in url.partition("/")[0]:  # git would take it for a host
         raise _refused(url)
     return _local(url)
 
 
-def _by_scheme(url: str) -> Address:
+def _by_scheme(url: str) -> RemoteUrl:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -67,19 +67,19 @@ def _by_scheme(url: str) -> Address:
         raise _refused(url)
     if parts.scheme == "ssh" and parts.password is None:
         _check_ssh(url, parts.username, host)
-        return Address(url, "ssh")
+        return RemoteUrl(url, "ssh")
     if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)):
         return _http(url, parts, host)
     raise _refused(url)
 
 
-def _http(url: str, parts: SplitResult, host: str) -> Address:
+def _http(url: str, parts: SplitResult, host: str) -> RemoteUrl:
     secret = ":".join(unquote(part or "") for part in (parts.username, parts.password))
     secret = secret.removesuffix(":") and secret
     if not _HOST.fullmatch(host) or CONTROL.search(secret):
         raise _refused(url)
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    return Address(bare, parts.scheme, secret=secret)
+    return RemoteUrl(bare, parts.scheme, secret=secret)
 
 
 def _check_ssh(url: str, user: str | None, host: str) -> None:
@@ -87,20 +87,20 @@ def _check_ssh(url: str, user: str | None, host: str) -> None:
         raise _refused(url)
 
 
-def _local(path: str) -> Address:
+def _local(path: str) -> RemoteUrl:
     if not path or CONTROL.search(path) or path.startswith("-"):
         raise _refused(path)
     folder = Path(path).expanduser().resolve()
-    return Address(str(folder), "file", folder)
+    return RemoteUrl(str(folder), "file", folder)
 
 
-def shown(url: str) -> str:
+def redact_url(url: str) -> str:
     """Return `url` as logs and people may see it: without user and password."""
     return re.sub(r"(?<=://)[^/\s]*@", "", CONTROL.sub("?", url))[:200]
 
 
 def _refused(url: str) -> ConfigError:
-    told = shown(url)
+    told = redact_url(url)
     return ConfigError(
         f"repository.url is neither https, ssh nor a local path: {told}", "git-url", url=told
     )

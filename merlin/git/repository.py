@@ -28,12 +28,12 @@ from tempfile import TemporaryFile
 from typing import IO, BinaryIO, cast
 
 from merlin.core.errors import ConfigError, NotFound, SourceError
-from merlin.core.killpoint import reached
-from merlin.dataset.commit_writer import GitBranch, Place
+from merlin.core.killpoint import kill_point
+from merlin.dataset.commit_writer import BranchLocation, GitBranch
 from merlin.git import mirror, push, sandbox
-from merlin.git.mirror import Fetcher, hold
-from merlin.git.remote_url import Address, address
-from merlin.git.sandbox import HEAD_REF, GitFailed, Run
+from merlin.git.mirror import MirrorFetcher, lock_mirror
+from merlin.git.remote_url import RemoteUrl, parse_remote_url
+from merlin.git.sandbox import HEAD_REF, GitFailed, GitRunner
 from merlin.git.source import Commit, Entry, Fetched
 
 EMPTY_TREES = frozenset(
@@ -53,7 +53,7 @@ _MOST_DIGITS = 20
 _LAST_SECOND = 253_402_300_799  # the end of the year 9999, where datetime ends
 
 
-def new_line(run: Run, head: str, known: Collection[str]) -> dict[str, int]:
+def parse_mainline(run: GitRunner, head: str, known: Collection[str]) -> dict[str, int]:
     """Return id -> position of the first-parent commits of `head` after the newest known one.
 
     Newest first; `head` alone when none of the line is known.
@@ -66,7 +66,7 @@ def new_line(run: Run, head: str, known: Collection[str]) -> dict[str, int]:
     return {sha: len(line) - at for at, sha in enumerate(new)}
 
 
-def commits(answers: BinaryIO, positions: Mapping[str, int]) -> Iterator[Commit]:
+def parse_commits(answers: BinaryIO, positions: Mapping[str, int]) -> Iterator[Commit]:
     """Yield the commits that `cat-file --batch` answers, in the order of `positions`.
 
     The raw object is read, not what `git log` makes of it: git shows no header at all of a commit
@@ -76,14 +76,14 @@ def commits(answers: BinaryIO, positions: Mapping[str, int]) -> Iterator[Commit]
     for sha, position in positions.items():
         words = answers.readline().decode("ascii", "replace").split()
         if len(words) != 3 or words[1] != "commit":  # noqa: PLR2004 - name, kind, size
-            raise unreadable(f"{sha} is {' '.join(words[1:]) or 'cut off'}")
+            raise unreadable_error(f"{sha} is {' '.join(words[1:]) or 'cut off'}")
         size = int(words[2])
         raw = answers.read(min(size, COMMIT_LIMIT))
         rest = size - len(raw) + 1
         while rest > 0 and (skipped := answers.read(min(rest, COMMIT_LIMIT))):
             rest -= len(skipped)
         if rest:
-            raise unreadable(f"{sha} is cut off")
+            raise unreadable_error(f"{sha} is cut off")
         yield _commit(sha, position, raw, is_whole=size <= COMMIT_LIMIT)
 
 
@@ -130,7 +130,7 @@ def _time(seconds: bytes) -> datetime:
     return datetime.fromtimestamp(min(int(seconds[:_MOST_DIGITS]), _LAST_SECOND), UTC)
 
 
-def trees(run: Run, commit: str, directory: str) -> dict[str, str]:
+def parse_trees(run: GitRunner, commit: str, directory: str) -> dict[str, str]:
     """Return folder name -> tree id for what lies directly below `directory`, by name."""
     below = [f"{directory}/"] if directory else []
     lines = run("ls-tree", "-z", "--full-tree", commit, "--", *below).split(b"\0")
@@ -143,7 +143,7 @@ def trees(run: Run, commit: str, directory: str) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def leaves(run: Run, tree: str) -> list[Entry]:
+def parse_entries(run: GitRunner, tree: str) -> list[Entry]:
     """Return everything below a tree that is no tree, ordered by path."""
     lines = run("ls-tree", "-r", "-l", "-z", "--full-tree", tree).split(b"\0")
     entries = []
@@ -154,7 +154,7 @@ def leaves(run: Run, tree: str) -> list[Entry]:
     return sorted(entries, key=lambda entry: entry.path)
 
 
-def contents(answers: BinaryIO, asked: Sequence[str], limit: int) -> Iterator[tuple[str, bytes]]:
+def parse_blobs(answers: BinaryIO, asked: Sequence[str], limit: int) -> Iterator[tuple[str, bytes]]:
     """Yield (blob, bytes) from what `cat-file --batch` answers to `asked`.
 
     Raises SourceError for a blob that is missing, damaged or over `limit` bytes, before any of
@@ -163,24 +163,26 @@ def contents(answers: BinaryIO, asked: Sequence[str], limit: int) -> Iterator[tu
     for blob in asked:
         words = answers.readline().decode("ascii", "replace").split()
         if len(words) != 3 or words[1] != "blob":  # noqa: PLR2004 - name, kind, size
-            raise unreadable(f"{blob} is {' '.join(words[1:]) or 'cut off'}")
+            raise unreadable_error(f"{blob} is {' '.join(words[1:]) or 'cut off'}")
         size = int(words[2])
         if size > limit:
             text = f"{blob} has {size} bytes, over {limit}"
             raise SourceError(text, "git-large", size=size, limit=limit)
         content = answers.read(size + 1)
         if len(content) != size + 1:
-            raise unreadable(f"{blob} is cut off")
+            raise unreadable_error(f"{blob} is cut off")
         yield blob, content[:-1]
 
 
-class Unreadable(SourceError):
+class UnreadableObject(SourceError):
     """The mirror lacks an object or holds a damaged one."""
 
 
-def unreadable(reason: str) -> Unreadable:
+def unreadable_error(reason: str) -> UnreadableObject:
     """Return the error that makes the next fetch check the mirror."""
-    return Unreadable(f"the mirror is not readable: {reason}", "git-unreadable", reason=reason)
+    return UnreadableObject(
+        f"the mirror is not readable: {reason}", "git-unreadable", reason=reason
+    )
 
 
 def _path(raw: bytes) -> str:
@@ -196,7 +198,7 @@ _NOT_FOUND = 127  # the shell's and env's word for a program that is not there
 class GitCommand:
     """git on one mirror, behind the walls, in a process group of its own that can be killed."""
 
-    def __init__(self, place: Address, mirror: Path, timeout_s: float) -> None:
+    def __init__(self, place: RemoteUrl, mirror: Path, timeout_s: float) -> None:
         try:
             # It runs git when it is imported, and fails where there is none.
             from git import Git, GitCommandNotFound  # noqa: PLC0415 - see above
@@ -204,7 +206,7 @@ class GitCommand:
             raise ConfigError(f"git cannot be run: {error}", "git-absent") from error
         self._git, self._absent = Git(mirror), GitCommandNotFound
         self._place = place
-        self._environment = sandbox.environment(place, mirror)
+        self._environment = sandbox.git_environment(place, mirror)
         self._timeout_s = timeout_s
 
     def run(
@@ -230,7 +232,7 @@ class GitCommand:
         return out
 
     def _failure(self, command: str, status: int, told: str) -> SourceError:
-        reason = f"{command}: {sandbox.said(told, self._place)}"
+        reason = f"{command}: {sandbox.format_stderr(told, self._place)}"
         if status < 0 or status == _NOT_FOUND:  # killed, or not even started: it judged nothing
             text = f"git did not run to its end ({status}): {reason}"
             return SourceError(text, "git-failed", reason=reason)
@@ -298,40 +300,40 @@ class GitSource:
 
         Raises ConfigError when url, branch or directory may not be shown to git.
         """
-        self._place = address(url)
+        self._place = parse_remote_url(url)
         branch_ref = f"refs/heads/{sandbox.check_branch(branch)}"
         self._directory = sandbox.check_directory(directory)
         self._mirror = mirror.absolute()
         self._push_notes = push_notes
         self._git = GitCommand(self._place, self._mirror, timeout_s)
-        self._fetcher = Fetcher(self._place, branch_ref, self._mirror, self._git.run)
+        self._fetcher = MirrorFetcher(self._place, branch_ref, self._mirror, self._git.run)
         self._trees: dict[str, dict[str, str]] = {}
-        place = Place(self._place, branch_ref, self._directory)
+        place = BranchLocation(self._place, branch_ref, self._directory)
         self.branch = GitBranch(place, self._mirror, self._git.run, self._fetcher)
 
     def fetch(self) -> Fetched:
-        with mirror.plain_errors():
+        with mirror.as_source_errors():
             return self._fetcher.fetch()
 
     def newest(self) -> str | None:
         """Return the branch's newest commit as the repository has it, None where none is there."""
-        with mirror.plain_errors():
+        with mirror.as_source_errors():
             return self._fetcher.newest()
 
     def line(self, head: str, known: Collection[str]) -> list[Commit]:
         _check_names([head])
         with self._reading():
-            new = new_line(self._git.run, head, known)
+            new = parse_mainline(self._git.run, head, known)
         if not new:
             return []
         with self._objects(list(new)) as answers:
-            return list(commits(answers, new))[::-1]
+            return list(parse_commits(answers, new))[::-1]
 
     def dataset_trees(self, commit: str) -> dict[str, str]:
         _check_names([commit])
         if commit not in self._trees:
             with self._reading():
-                found = trees(self._git.run, commit, self._directory)
+                found = parse_trees(self._git.run, commit, self._directory)
             if len(self._trees) >= _REMEMBERED:
                 self._trees.clear()
             self._trees[commit] = found
@@ -342,7 +344,7 @@ class GitSource:
         if tree is None:
             return []
         with self._reading():
-            return leaves(self._git.run, tree)
+            return parse_entries(self._git.run, tree)
 
     def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield (blob, bytes) in the order asked; SourceError for one over 2,000,000 bytes."""
@@ -351,28 +353,28 @@ class GitSource:
         if not asked:
             return
         with self._objects(asked) as answers:
-            yield from contents(answers, asked, BLOB_LIMIT)
+            yield from parse_blobs(answers, asked, BLOB_LIMIT)
 
     def note(self, commit: str, text: str) -> None:
         _check_names([commit])
-        with mirror.plain_errors(), hold(self._mirror) as lock:
-            push.write(self._git.run, commit, text, lock)
-            reached("note.written")
+        with mirror.as_source_errors(), lock_mirror(self._mirror) as lock:
+            push.write_note(self._git.run, commit, text, lock)
+            kill_point("note.written")
 
     def share_notes(self) -> None:
         if self._push_notes:
-            with mirror.plain_errors():
-                push.push_notes(self._git.run, self._place.url, partial(hold, self._mirror))
+            with mirror.as_source_errors():
+                push.push_notes(self._git.run, self._place.url, partial(lock_mirror, self._mirror))
 
     def clean(self, needed: Collection[str], days: int, now: datetime) -> None:
         _check_names(needed)
-        with mirror.plain_errors():
-            if not mirror.is_begun(self._mirror):
+        with mirror.as_source_errors():
+            if not mirror.mirror_exists(self._mirror):
                 return
-            with hold(self._mirror) as lock:
-                is_due = mirror.mark_clean(self._mirror, now)
+            with lock_mirror(self._mirror) as lock:
+                is_due = mirror.is_cleaning_due(self._mirror, now)
                 if is_due:
-                    mirror.keep(self._git.run, needed, lock)
+                    mirror.pin_commits(self._git.run, needed, lock)
             if is_due:
                 # Safe beside other writers, who would wait for it in vain.
                 self._git.run("gc", "--quiet", f"--prune={days}.days.ago")
@@ -386,7 +388,7 @@ class GitSource:
         told = {"revision": revision[:100]}
         if named != HEAD_REF and not _COMMIT_ID.fullmatch(named):
             raise NotFound(f"no commit id: {revision[:100]!r}", "git-no-commit", **told)
-        with mirror.plain_errors():
+        with mirror.as_source_errors():
             try:
                 found = self._git.run("rev-parse", "--verify", "--quiet", f"{named}^{{commit}}")
             except GitFailed as failure:
@@ -405,18 +407,18 @@ class GitSource:
     @contextmanager
     def _reading(self) -> Iterator[None]:
         """Mark the mirror for a check when something in it cannot be read."""
-        with mirror.plain_errors():
+        with mirror.as_source_errors():
             try:
                 yield
             except GitFailed as failure:
-                mirror.suspect(self._mirror)
-                raise unreadable(str(failure)) from failure
-            except Unreadable:
-                mirror.suspect(self._mirror)
+                mirror.mark_suspect(self._mirror)
+                raise unreadable_error(str(failure)) from failure
+            except UnreadableObject:
+                mirror.mark_suspect(self._mirror)
                 raise
 
 
 def _check_names(names: Iterable[str]) -> None:
     for name in names:
-        if not sandbox.is_object(name):
+        if not sandbox.is_object_id(name):
             raise SourceError(f"not an object id: {name[:100]!r}", "git-name", name=name[:100])

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from merlin.core.errors import ConfigError, SourceError
-from merlin.git.remote_url import CONTROL, Address
+from merlin.git.remote_url import CONTROL, RemoteUrl
 
 HEAD_REF = "refs/merlin/head"
 NOTES_REF = "refs/notes/merlin"
@@ -60,7 +60,7 @@ class GitFailed(SourceError):
         self.stderr = stderr
 
 
-class Run(Protocol):
+class GitRunner(Protocol):
     """One git command on the mirror, behind the walls."""
 
     def __call__(
@@ -100,12 +100,12 @@ def check_directory(name: str) -> str:
     return "/".join(parts)
 
 
-def is_object(name: str) -> bool:
+def is_object_id(name: str) -> bool:
     """Return whether `name` is a full object id, SHA-1 or SHA-256, and nothing else."""
     return bool(_OBJECT.fullmatch(name))
 
 
-def environment(place: Address, mirror: Path) -> dict[str, str]:
+def git_environment(place: RemoteUrl, mirror: Path) -> dict[str, str]:
     """Return what git's environment says besides PATH, HOME and the like.
 
     The caller takes every other GIT_* variable out. GIT_DIR is named so that a broken mirror
@@ -129,7 +129,7 @@ def environment(place: Address, mirror: Path) -> dict[str, str]:
     return known | _secret_environment(place)
 
 
-def _secret_environment(place: Address) -> dict[str, str]:
+def _secret_environment(place: RemoteUrl) -> dict[str, str]:
     """Return how git learns the password: nobody but our own user reads an environment.
 
     Redirects are off then, since the header would follow them to another host.
@@ -146,7 +146,7 @@ def _secret_environment(place: Address) -> dict[str, str]:
     }
 
 
-def config_text(place: Address) -> str:
+def git_config_text(place: RemoteUrl) -> str:
     """Return the settings file that stands in for the user's own: one safe repository, or none.
 
     git asks for the folder that holds the objects, newer ones for the work tree: both name
@@ -161,7 +161,7 @@ def config_text(place: Address) -> str:
     return "".join(lines)
 
 
-def said(stderr: str, place: Address) -> str:
+def format_stderr(stderr: str, place: RemoteUrl) -> str:
     """Return what git said, in one short line that shows no secret."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     telling = [line for line in lines if _TELLING.match(line)]

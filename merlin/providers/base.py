@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Protocol
 
 from merlin.core.errors import ProviderError
-from merlin.core.messages import FREELY, Message, Steering, Usage
+from merlin.core.messages import FREELY, Message, SamplingParams, Usage
 
 LAUNCH_KEY = "merlin_launch"
 UNAUTHORISED, NO_CREDIT = 401, "insufficient_quota"
@@ -183,7 +183,7 @@ class Answerer(Protocol):
     """
 
     def stream(
-        self, model_id: str, messages: Sequence[Message], steering: Steering = FREELY
+        self, model_id: str, messages: Sequence[Message], steering: SamplingParams = FREELY
     ) -> AsyncIterator[Piece]:
         """Yield the answer as it is written. Raises WishRefused too, before the first piece.
 

@@ -16,8 +16,8 @@ from contextlib import suppress
 from json import loads
 from pathlib import Path
 
-from merlin.chat.media import MediaLimits, Read, Unreadable
-from merlin.core.file_kind import DOCUMENTS, HEAD_BYTES, Kind, kind_of
+from merlin.chat.media import DocumentText, MediaLimits, UnusableFile
+from merlin.core.file_kind import DOCUMENTS, HEAD_BYTES, FileKind, detect_kind
 from merlin.core.log import get_logger
 from merlin.providers.document_child import CPU_S, WALLS
 
@@ -47,18 +47,18 @@ class ChildReader:
         self._wall_s = wall_s
         self._room = asyncio.Semaphore(at_once)
 
-    async def read(self, content: bytes, name: str) -> Read:
+    async def read(self, content: bytes, name: str) -> DocumentText:
         self._limits.check_document(len(content))
         if not content:
-            raise Unreadable("media-empty")
-        kind = kind_of(name, "", content[:HEAD_BYTES])
+            raise UnusableFile("media-empty")
+        kind = detect_kind(name, "", content[:HEAD_BYTES])
         if kind not in DOCUMENTS:
-            raise Unreadable("media-unknown", kinds=_KINDS)
+            raise UnusableFile("media-unknown", kinds=_KINDS)
         async with self._room:
             told = await self._told(kind, content)
         return self._read(told)
 
-    async def _told(self, kind: Kind, content: bytes) -> bytes:
+    async def _told(self, kind: FileKind, content: bytes) -> bytes:
         """Return what a child says of the document. Raises Unreadable when it dies of it."""
         child = await self._start(kind)
         try:
@@ -66,15 +66,15 @@ class ChildReader:
                 told = await self._talk(child, content)
                 status = await child.wait()
         except TimeoutError:
-            raise Unreadable("media-slow") from None
+            raise UnusableFile("media-slow") from None
         finally:
             await _end(child)
         if status == 0 and told:
             return told
         log.warning("a document killed its reader", kind=kind, status=status, bytes=len(content))
-        raise Unreadable("media-slow" if _is_out_of_time(status) else "media-damaged")
+        raise UnusableFile("media-slow" if _is_out_of_time(status) else "media-damaged")
 
-    async def _start(self, kind: Kind) -> Process:
+    async def _start(self, kind: FileKind) -> Process:
         return await asyncio.create_subprocess_exec(
             *_command(kind.value, self._limits.document_characters),
             stdin=PIPE,
@@ -101,15 +101,15 @@ class ChildReader:
         while chunk := await child.stdout.read(_CHUNK):
             told += chunk
             if len(told) > most:
-                raise Unreadable("media-bomb")
+                raise UnusableFile("media-bomb")
         return bytes(told)
 
-    def _read(self, told: bytes) -> Read:
+    def _read(self, told: bytes) -> DocumentText:
         said = loads(told)
         if "fault" not in said:
-            return Read(said["text"], said["pages"], said["is_cut"])
+            return DocumentText(said["text"], said["pages"], said["is_cut"])
         most = self._limits.document_characters
-        raise Unreadable(f"media-{said['fault']}", characters=most, kinds=_KINDS)
+        raise UnusableFile(f"media-{said['fault']}", characters=most, kinds=_KINDS)
 
 
 def is_walled() -> bool:

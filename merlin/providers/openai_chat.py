@@ -22,10 +22,10 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 import aiohttp
 
-from merlin.chat.media import Heard
+from merlin.chat.media import Transcript
 from merlin.core.errors import ProviderBusy, ProviderError
-from merlin.core.formatted_text import whole
-from merlin.core.messages import FREELY, Message, Steering, Usage, WishRefused
+from merlin.core.formatted_text import join_surrogates
+from merlin.core.messages import FREELY, Message, ParameterRefused, SamplingParams, Usage
 from merlin.openai_protocol.client import (
     ProtocolClient,
     call_errors,
@@ -52,7 +52,7 @@ class OpenAIAudio:
         self._model_id = model_id
         self._total_s = total_s
 
-    async def transcribe(self, sound: bytes, name: str, language: str | None = None) -> Heard:
+    async def transcribe(self, sound: bytes, name: str, language: str | None = None) -> Transcript:
         form = aiohttp.FormData()
         form.add_field("model", self._model_id)
         if language:
@@ -67,15 +67,16 @@ class OpenAIAudio:
         await self._client.aclose()
 
 
-def _heard(told: Mapping[str, object]) -> Heard:
+def _heard(told: Mapping[str, object]) -> Transcript:
     """Read an answer. Source: openai/openai-openapi, CreateTranscriptionResponseJson."""
     text = told.get("text")
     if not isinstance(text, str):
         raise InvalidResponse(f"a transcription without text: {told!r:.60}")
     used = told.get("usage")
     seconds = used.get("seconds") if isinstance(used, Mapping) else told.get("duration")
-    return Heard(
-        whole(text.strip()), max(float(seconds), 0.0) if isinstance(seconds, int | float) else 0.0
+    return Transcript(
+        join_surrogates(text.strip()),
+        max(float(seconds), 0.0) if isinstance(seconds, int | float) else 0.0,
     )
 
 
@@ -87,7 +88,7 @@ _REFUSED = (400, 422)
 _PLAIN = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
 
 
-def fields_of(steering: Steering, limit: str = OLD_LIMIT) -> dict[str, object]:
+def fields_of(steering: SamplingParams, limit: str = OLD_LIMIT) -> dict[str, object]:
     """Return what a question says of its answer; nothing where nothing is wished."""
     told: dict[str, object] = {name: getattr(steering, name) for name in _PLAIN}
     told[limit] = steering.most_tokens
@@ -96,7 +97,7 @@ def fields_of(steering: Steering, limit: str = OLD_LIMIT) -> dict[str, object]:
     return {name: value for name, value in told.items() if value is not None}
 
 
-def blamed(error: ProviderError, sent: Mapping[str, object]) -> WishRefused | None:
+def blamed(error: ProviderError, sent: Mapping[str, object]) -> ParameterRefused | None:
     """Return a refusal as that of one of the wishes that were `sent`, None where it is not.
 
     Some servers name the field, some only speak of it.
@@ -108,10 +109,10 @@ def blamed(error: ProviderError, sent: Mapping[str, object]) -> WishRefused | No
         field = next((name for name in sent if re.search(rf"\b{name}\b", str(error))), "")
     wished = {_LIMITS.get(name, name) for name in sent}
     field = _LIMITS.get(field, field)
-    return WishRefused(field, str(error)) if field in wished else None
+    return ParameterRefused(field, str(error)) if field in wished else None
 
 
-def wants_new_limit(error: WishRefused) -> bool:
+def wants_new_limit(error: ParameterRefused) -> bool:
     """Return whether the server knows the limit by its new name alone."""
     return error.field == OLD_LIMIT and NEW_LIMIT in str(error)
 
@@ -146,7 +147,7 @@ class OpenAIChat:
         self._limit = OLD_LIMIT
 
     async def stream(
-        self, model_id: str, messages: Sequence[Message], steering: Steering = FREELY
+        self, model_id: str, messages: Sequence[Message], steering: SamplingParams = FREELY
     ) -> AsyncIterator[Piece]:
         asked: Json = {"model": model_id, "messages": wire(messages)}
         if not self._in_pieces:
@@ -169,7 +170,7 @@ class OpenAIChat:
         if usage is not None:
             yield Piece(usage=usage)
 
-    async def _whole(self, asked: Json, steering: Steering) -> Piece:
+    async def _whole(self, asked: Json, steering: SamplingParams) -> Piece:
         with call_errors():
             async with asyncio.timeout(self._total_s):
                 # The first byte comes with the last: silence is no sign here.
@@ -177,7 +178,7 @@ class OpenAIChat:
                     answer = shapes.answer(json_object(await read_whole(told)))
         return Piece(answer.text, answer.usage, answer.known, answer.finish_reason)
 
-    async def _chunks(self, asked: Json, steering: Steering) -> AsyncIterator[Json]:
+    async def _chunks(self, asked: Json, steering: SamplingParams) -> AsyncIterator[Json]:
         """Yield the chunks of an answer. Raises ProviderError for an error among them."""
         asked = {**asked, "stream": True, "stream_options": {"include_usage": True}}
         async with (
@@ -191,7 +192,7 @@ class OpenAIChat:
 
     @asynccontextmanager
     async def _sent(
-        self, asked: Json, steering: Steering, between_s: float
+        self, asked: Json, steering: SamplingParams, between_s: float
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Yield what answers a question; what was learnt of the limit's name is used at once."""
         # Another question may learn it while this one is on its way.
@@ -199,7 +200,7 @@ class OpenAIChat:
         async with AsyncExitStack() as held:
             try:
                 answer = await self._call(held, asked, fields_of(steering, limit), between_s)
-            except WishRefused as refused:
+            except ParameterRefused as refused:
                 if limit == NEW_LIMIT or not wants_new_limit(refused):
                     raise
                 self._limit = NEW_LIMIT

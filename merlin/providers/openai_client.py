@@ -34,7 +34,7 @@ from typing import Protocol, cast
 import httpx2
 import openai
 
-from merlin.core.errors import ProviderBusy, ProviderDoubt, ProviderError
+from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.loopback import is_loopback
 from merlin.core.messages import Usage
 from merlin.openai_protocol.client import json_object as read_object
@@ -58,7 +58,7 @@ def provider_errors(*, creates: bool = False) -> Iterator[None]:
 
     `creates`: a call that must not be repeated blindly; doubt about it is ProviderDoubt.
     """
-    unsure = ProviderDoubt if creates else ProviderBusy
+    unsure = ProviderUnknown if creates else ProviderBusy
     try:
         yield
     except openai.APIStatusError as error:

@@ -18,7 +18,7 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 import aiohttp
 import jwt
 
-from merlin.account.openid import Journey, OpenIdPerson, OpenIdRefused, person_of
+from merlin.account.openid import OpenIdPerson, OpenIdRefused, SignInState, person_from_claims
 from merlin.core.loopback import is_loopback
 
 ANSWER_S = 10.0
@@ -53,7 +53,7 @@ class HttpIssuer:
         self._keys_at = 0.0
         self._lock = asyncio.Lock()
 
-    async def address(self, journey: Journey, redirect_uri: str) -> str:
+    async def address(self, journey: SignInState, redirect_uri: str) -> str:
         """Return where the browser is sent. Raises OpenIdRefused where the issuer is silent."""
         asked = {
             "response_type": "code",
@@ -67,7 +67,7 @@ class HttpIssuer:
         }
         return f"{(await self._description())['authorization_endpoint']}?{urlencode(asked)}"
 
-    async def arrived(self, code: str, journey: Journey, redirect_uri: str) -> OpenIdPerson:
+    async def arrived(self, code: str, journey: SignInState, redirect_uri: str) -> OpenIdPerson:
         """Return who came back with this code. Raises OpenIdRefused."""
         told = await self._description()
         sent = {
@@ -78,9 +78,9 @@ class HttpIssuer:
             "code_verifier": journey.verifier,
         }
         answer = await self._post(told["token_endpoint"], sent)
-        return person_of(await self._claims(str(answer.get("id_token", "")), journey))
+        return person_from_claims(await self._claims(str(answer.get("id_token", "")), journey))
 
-    async def _claims(self, token: str, journey: Journey) -> Mapping[str, Any]:
+    async def _claims(self, token: str, journey: SignInState) -> Mapping[str, Any]:
         try:
             key = await self._key(str(jwt.get_unverified_header(token).get("kid", "")))
             claims: Mapping[str, Any] = jwt.decode(

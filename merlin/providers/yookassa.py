@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from merlin.billing.purchases import Purchase
 from merlin.billing.selling import Receipt, YooKassaConfig
 from merlin.core.clock import in_zone
-from merlin.core.errors import TillAway, TillDoubt, TillError
+from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
 from merlin.core.log import get_logger
 from merlin.core.money import Amount, Currency, roubles
 from merlin.providers.payments import Seen, SeenRefund, Status, Wish, contact_of
@@ -98,7 +98,7 @@ _IS_DONE = {"succeeded": True, "canceled": False}
 def money(amount: Amount) -> Body:
     """Return an amount as YooKassa writes it. Raises TillError: it takes roubles alone."""
     if amount.currency is not Currency.RUB:
-        raise TillError(f"YooKassa does not take {amount.currency.value}", code="currency")
+        raise PaymentError(f"YooKassa does not take {amount.currency.value}", code="currency")
     return {"value": amount.decimal, "currency": amount.currency.value}
 
 
@@ -157,7 +157,7 @@ def customer(contact: str) -> Body:
     """Return whom a receipt goes to. Raises TillError for nobody: no receipt, no sale."""
     plain = contact_of(contact)
     if not plain:
-        raise TillError("a receipt needs an e-mail or a telephone", code="no_contact")
+        raise PaymentError("a receipt needs an e-mail or a telephone", code="no_contact")
     return {"email": plain} if "@" in plain else {"phone": plain}
 
 
@@ -246,8 +246,10 @@ def _moment(said: object) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else in_zone(moment, UTC)
 
 
-def _unreadable(what: str, said: object) -> TillError:
-    return TillError(f"YooKassa told something unreadable: {what} {said!r:.80}", code="unreadable")
+def _unreadable(what: str, said: object) -> PaymentError:
+    return PaymentError(
+        f"YooKassa told something unreadable: {what} {said!r:.80}", code="unreadable"
+    )
 
 
 T = TypeVar("T")
@@ -284,11 +286,11 @@ class CallLane:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _late(call: Call, future: Future[T]) -> TillAway:
+def _late(call: Call, future: Future[T]) -> GatewayUnavailable:
     """Return what it means that the time is up: the work may not even have begun."""
     if not future.cancel() and call.end():
-        return TillDoubt("YooKassa did not answer in time", code="no_answer")
-    return TillAway("YooKassa could not be asked in time", code="unreachable")
+        return PaymentUnknown("YooKassa did not answer in time", code="no_answer")
+    return GatewayUnavailable("YooKassa could not be asked in time", code="unreachable")
 
 
 log = get_logger(__name__)
@@ -367,9 +369,9 @@ class YooKassaGateway:
         told = await self._lane.run(lambda call: self._client(call).post(path, key, kind, body))
         try:
             return read(told)
-        except TillError as error:
+        except PaymentError as error:
             # It was carried out, whatever it is.
-            raise TillDoubt(str(error), code=error.code) from None
+            raise PaymentUnknown(str(error), code=error.code) from None
 
     async def _read(self, path: str, query: Mapping[str, str] | None = None) -> Body:
         return await self._lane.run(lambda call: self._client(call).get(path, query))
@@ -388,7 +390,7 @@ class YooKassaGateway:
                 break
             cursors.add(cursor)
             asked["cursor"] = cursor
-        raise TillError("YooKassa's list has no end", code="unreadable")
+        raise PaymentError("YooKassa's list has no end", code="unreadable")
 
     def _client(self, call: Call) -> ShopClient:
         # In a thread, and only once somebody buys: the package costs half a second and 23 MB.
@@ -399,7 +401,7 @@ class YooKassaGateway:
 
 def _checked(outside_id: str) -> str:
     if not _ID.fullmatch(outside_id):
-        raise TillError("this is no id of YooKassa's", code="not_found")
+        raise PaymentError("this is no id of YooKassa's", code="not_found")
     return outside_id
 
 
@@ -408,7 +410,7 @@ Found = TypeVar("Found", Seen, SeenRefund)
 
 def _same(found: Found, outside_id: str) -> Found:
     if found.outside_id != outside_id:
-        raise TillError("YooKassa told of another payment or refund", code="unreadable")
+        raise PaymentError("YooKassa told of another payment or refund", code="unreadable")
     return found
 
 
@@ -417,7 +419,7 @@ def _readable(rows: list[Body], read: Callable[[Body], T]) -> Iterator[T]:
     for row in rows:
         try:
             yield read(row)
-        except TillError as error:
+        except PaymentError as error:
             log.warning("a listed payment cannot be read", reason=str(error))
 
 

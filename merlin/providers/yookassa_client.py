@@ -24,7 +24,7 @@ from yookassa.domain.exceptions import ApiError
 from yookassa.domain.request import CapturePaymentRequest, PaymentRequest
 from yookassa.domain.request.refund_request import RefundRequest
 
-from merlin.core.errors import TillAway, TillDoubt, TillError
+from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
 from merlin.providers.yookassa import Body, Call
 
 CONNECT_S, READ_S = 3.0, 7.0
@@ -171,25 +171,25 @@ def _built(kind: str, body: Body) -> object:
         built = _KINDS[kind](dict(body))
         built.validate()
     except (ValueError, TypeError, AttributeError) as error:
-        raise TillError(f"YooKassa's package refused: {error}", code="invalid_request") from None
+        raise PaymentError(f"YooKassa's package refused: {error}", code="invalid_request") from None
     return built
 
 
-def _ours(trouble: Exception, call: Call) -> TillError:
+def _ours(trouble: Exception, call: Call) -> PaymentError:
     """Return our error for what became of a call."""
     status = call.status
     if status == 0:
         # The package's own error is about what it did with the true one.
         words = type(trouble.__context__ or trouble).__name__
         if call.is_sent:
-            return TillDoubt(f"YooKassa did not answer: {words}", code="no_answer")
-        return TillAway(f"YooKassa cannot be reached: {words}", code="unreachable")
+            return PaymentUnknown(f"YooKassa did not answer: {words}", code="no_answer")
+        return GatewayUnavailable(f"YooKassa cannot be reached: {words}", code="unreachable")
     code, words = _told(trouble, status)
     if status == TOO_MANY:
-        return TillAway(words, code=code)
+        return GatewayUnavailable(words, code=code)
     if status in {GOOD, PROCESSING, TIMED_OUT} or status >= BROKEN:
-        return TillDoubt(words, code=code)
-    return TillError(words, code=code)
+        return PaymentUnknown(words, code=code)
+    return PaymentError(words, code=code)
 
 
 def _told(trouble: Exception, status: int) -> tuple[str, str]:

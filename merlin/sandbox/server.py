@@ -247,7 +247,9 @@ class Contents:
         if self._folder is None:
             self._in_memory[file_id] = content
         else:
-            durable_files.write(self._folder / file_id, lambda path: path.write_bytes(content))
+            durable_files.write_durably(
+                self._folder / file_id, lambda path: path.write_bytes(content)
+            )
 
     def read(self, file_id: str) -> bytes:
         """Return a kept file's bytes."""

@@ -15,16 +15,16 @@ from peewee import JOIN, fn
 
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound
-from merlin.dataset.builds import Build, build_of
+from merlin.dataset.builds import Build, build_from_row
 from merlin.dataset.verdicts import (
     WAITING,
     Verdict,
-    Word,
-    is_verdict,
-    may_move,
-    move,
-    verdict_of,
-    verdicts,
+    VerdictStatus,
+    can_transition,
+    select_verdicts,
+    transition,
+    verdict_condition,
+    verdict_from_row,
 )
 from merlin.db.database import Database, Row, transaction
 from merlin.db.tables import (
@@ -37,7 +37,7 @@ from merlin.db.tables import (
     MODEL,
     VERDICT,
 )
-from merlin.db.values import dumped, plain, stored_time
+from merlin.db.values import dump_json, dump_time, storable_text
 from merlin.providers.base import Checkpoint, JobEvent
 from merlin.training.jobs import FINAL, FORBIDDEN, Job, JobState, job_of
 from merlin.training.launch_plan import Account, NewJob
@@ -128,7 +128,7 @@ def insert_job(db: Database, job: NewJob, wish: str) -> None:
         "dataset": job.dataset,
         "build_id": job.build_id,
         "provider": job.provider,
-        "recipe": dumped(job.recipe.as_json()),
+        "recipe": dump_json(job.recipe.as_json()),
         "attempt": job.attempt,
         "estimate_micro": job.estimate_micro,
         "currency": job.currency,
@@ -151,7 +151,14 @@ def add_change(db: Database, job_id: int, old: str, new: JobState, at: datetime)
 def fail_training(db: Database, job: Job) -> None:
     """Move the verdicts that wait for this lost job to failed."""
     mine = VERDICT.job_id == job.job_id
-    move(db, (Word.TRAINING,), Word.FAILED, job.updated_at, mine, change=why_failed(job))
+    transition(
+        db,
+        (VerdictStatus.TRAINING,),
+        VerdictStatus.FAILED,
+        job.updated_at,
+        mine,
+        change=why_failed(job),
+    )
 
 
 def why_failed(job: Job) -> Row:
@@ -159,18 +166,18 @@ def why_failed(job: Job) -> Row:
     is_cancelled = job.state is JobState.CANCELLED
     reason = "verdict-job-cancelled" if is_cancelled else "verdict-job-failed"
     told = {"job": job.job_id, "error": job.error or job.status}
-    return {"reason": reason, "arguments": dumped(told)}
+    return {"reason": reason, "arguments": dump_json(told)}
 
 
 def _changed(job: Job) -> Row:
     return {
         "state": job.state.value,
         "provider_job_id": job.provider_job_id,
-        "status": plain(job.status),
+        "status": storable_text(job.status),
         "model_id": job.model_id,
         "trained_tokens": job.trained_tokens,
-        "error": plain(job.error),
-        "not_before": stored_time(job.not_before),
+        "error": storable_text(job.error),
+        "not_before": dump_time(job.not_before),
         "updated_at": iso(job.updated_at),
     }
 
@@ -196,9 +203,9 @@ def _event_row(job_id: int, event: JobEvent) -> Row:
         "event_id": event.event_id,
         "at": iso(event.at),
         "level": event.level,
-        "message": plain(event.message),
+        "message": storable_text(event.message),
         "kind": event.kind,
-        "data": dumped(dict(event.data)),
+        "data": dump_json(dict(event.data)),
     }
 
 
@@ -207,7 +214,7 @@ def _checkpoint_row(job_id: int, checkpoint: Checkpoint) -> Row:
         "job_id": job_id,
         "model_id": checkpoint.model_id,
         "step": checkpoint.step,
-        "metrics": dumped(dict(checkpoint.metrics)),
+        "metrics": dump_json(dict(checkpoint.metrics)),
     }
 
 
@@ -234,9 +241,9 @@ class LaunchRows:
         """Return verdicts that are built or held and on the line, by dataset, then position."""
         is_waiting = VERDICT.word.in_([word.value for word in WAITING])
         on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
-        query = verdicts().where(is_waiting & on_line)
+        query = select_verdicts().where(is_waiting & on_line)
         return [
-            verdict_of(row)
+            verdict_from_row(row)
             for row in self.db.rows(query.order_by(VERDICT.dataset, VERDICT.position))
         ]
 
@@ -245,7 +252,7 @@ class LaunchRows:
         row = self.db.row(BUILD.select().where(BUILD.id == build_id))
         if row is None:
             raise NotFound(f"no build {build_id}", "store-no-build", build=build_id)
-        return build_of(row)
+        return build_from_row(row)
 
     def newest_attempt(self, wish: str) -> Job | None:
         """Return the newest job of a verdict with this wish, or None."""
@@ -334,7 +341,7 @@ class LaunchRows:
         moved on meanwhile, or the month's cap or the provider's unfinished jobs are taken; then
         nothing is stored.
         """
-        if not may_move(verdict.word, Word.TRAINING):
+        if not can_transition(verdict.word, VerdictStatus.TRAINING):
             return None
         try:
             # A savepoint where others' work goes on: a verdict that moved on leaves no job.
@@ -348,13 +355,17 @@ class LaunchRows:
             raise _MovedOn
         # The job first, here as everywhere: who locks rows in one order never waits in a ring.
         found = self._join(verdict, job)
-        mine = is_verdict(verdict.commit, verdict.dataset)
+        mine = verdict_condition(verdict.commit, verdict.dataset)
         olds = WAITING if verdict.word in WAITING else (verdict.word,)
-        if not move(self.db, olds, Word.TRAINING, at, mine, change={"job_id": found.job_id}):
+        if not transition(
+            self.db, olds, VerdictStatus.TRAINING, at, mine, change={"job_id": found.job_id}
+        ):
             raise _MovedOn
         why_lost = self._why_lost(found)
         if why_lost is not None:
-            move(self.db, (Word.TRAINING,), Word.FAILED, at, mine, change=why_lost)
+            transition(
+                self.db, (VerdictStatus.TRAINING,), VerdictStatus.FAILED, at, mine, change=why_lost
+            )
         self._supersede(older, at)
         self.db.bump()
         return found
@@ -396,17 +407,23 @@ class LaunchRows:
 
     def _supersede(self, older: Sequence[Verdict], at: datetime) -> None:
         for verdict in older:
-            move(self.db, WAITING, Word.SUPERSEDED, at, is_verdict(verdict.commit, verdict.dataset))
+            transition(
+                self.db,
+                WAITING,
+                VerdictStatus.SUPERSEDED,
+                at,
+                verdict_condition(verdict.commit, verdict.dataset),
+            )
 
     @transaction
     def hold(self, verdict: Verdict, decision: Decision, older: Sequence[Verdict]) -> None:
         """Note why the verdict waits (word held for HOLD, built for WAIT); supersede `older`."""
         at = self._clock()
-        word = Word.HELD if decision.step is Step.HOLD else Word.BUILT
-        mine = is_verdict(verdict.commit, verdict.dataset)
-        why = {"reason": decision.reason, "arguments": dumped(dict(decision.arguments))}
-        other = Word.BUILT if word is Word.HELD else Word.HELD
-        if not move(self.db, (other,), word, at, mine, change=why):
+        word = VerdictStatus.HELD if decision.step is Step.HOLD else VerdictStatus.BUILT
+        mine = verdict_condition(verdict.commit, verdict.dataset)
+        why = {"reason": decision.reason, "arguments": dump_json(dict(decision.arguments))}
+        other = VerdictStatus.BUILT if word is VerdictStatus.HELD else VerdictStatus.HELD
+        if not transition(self.db, (other,), word, at, mine, change=why):
             stays = VERDICT.update({**why, "updated_at": iso(at)})
             self.db.change(stays.where(mine & (VERDICT.word == word.value)))
         self._supersede(older, at)

@@ -18,7 +18,7 @@ from enum import StrEnum
 from merlin.core.clock import from_iso
 from merlin.dataset.spec import Recipe
 from merlin.db.database import Row
-from merlin.db.values import loaded, read_time
+from merlin.db.values import load_json, load_time
 from merlin.providers.base import JobReport
 
 
@@ -143,7 +143,7 @@ def job_of(row: Row) -> Job:
         dataset=row["dataset"],
         build_id=row["build_id"],
         provider=row["provider"],
-        recipe=Recipe(**loaded(row["recipe"])),
+        recipe=Recipe(**load_json(row["recipe"])),
         attempt=row["attempt"],
         state=JobState(row["state"]),
         created_at=from_iso(row["created_at"]),
@@ -155,5 +155,5 @@ def job_of(row: Row) -> Job:
         estimate_micro=row["estimate_micro"],
         currency=row["currency"],
         error=row["error"],
-        not_before=read_time(row["not_before"]),
+        not_before=load_time(row["not_before"]),
     )

@@ -19,8 +19,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from merlin.core.clock import Clock
-from merlin.core.errors import ProviderBusy, ProviderDoubt, ProviderError
-from merlin.core.killpoint import reached
+from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.builds import SHORT, Build
 from merlin.db.intents import Intent, Intents, IntentState
@@ -120,11 +120,11 @@ def _file(pad: Pad, job: Job, build: Build, split: str, prepare: Callable[[], No
     def upload() -> str:
         path = pad.builds / build.folder / f"{split}.jsonl"
         file_id = pad.files.upload(name, path).file_id
-        reached("upload.sent")
+        kill_point("upload.sent")
         return file_id
 
     file_id = _once(pad, _upload_key(job, name), "upload", find, upload)
-    reached("upload.recorded")
+    kill_point("upload.recorded")
     return file_id
 
 
@@ -149,7 +149,7 @@ def _create(pad: Pad, job: Job, build: Build, train: str, test: str | None) -> J
 
     def create() -> str:
         made = pad.jobs.create(order).provider_job_id
-        reached("launch.sent")
+        kill_point("launch.sent")
         return made
 
     try:
@@ -158,7 +158,7 @@ def _create(pad: Pad, job: Job, build: Build, train: str, test: str | None) -> J
         if refusal.status in _MAY_LACK_A_FILE and _forget_lost(pad, job, build, (train, test)):
             raise NotYet(pad.clock()) from refusal
         raise
-    reached("launch.recorded")
+    kill_point("launch.recorded")
     return pad.jobs.report(made)
 
 
@@ -204,7 +204,7 @@ def _once(
 ) -> str:
     """Return the outside's id for `key`, making the call only when it surely was not made."""
     intent = pad.intents.open(key, kind)
-    reached(f"{'launch' if kind == 'create' else 'upload'}.intended")
+    kill_point(f"{'launch' if kind == 'create' else 'upload'}.intended")
     if intent.state is IntentState.DONE:
         return intent.outside_id
     found = find()
@@ -231,7 +231,7 @@ def _call(pad: Pad, key: str, call: Callable[[], str]) -> str:
     """Make the call; leave the intent `sending` exactly when nobody knows what became of it."""
     try:
         return call()
-    except ProviderDoubt:
+    except ProviderUnknown:
         raise
     except ProviderBusy:
         pad.intents.ready(key)

@@ -13,7 +13,7 @@ from merlin.core.errors import Refused
 from merlin.core.money import Price
 from merlin.dataset.builds import Build
 from merlin.dataset.spec import DatasetSpec, Recipe
-from merlin.dataset.verdicts import Verdict, Word
+from merlin.dataset.verdicts import Verdict, VerdictStatus
 from merlin.training import policy
 from merlin.training.jobs import Job, JobState, launch_key
 from merlin.training.policy import Decision, Situation, Step, decide
@@ -184,9 +184,9 @@ def _next_attempt(desk: Desk, verdict: Verdict, spec: DatasetSpec) -> int:
 def _is_lost(desk: Desk, verdict: Verdict, spec: DatasetSpec, known: Job) -> bool:
     """Return whether nothing answers for this verdict: its job or its model is lost."""
     # A failed verdict may stand on a job that succeeded: its model was refused or is gone.
-    if verdict.word is Word.FAILED or known.state in _LOST:
+    if verdict.word is VerdictStatus.FAILED or known.state in _LOST:
         return True
-    return verdict.word is Word.SERVING and _account(desk, verdict, spec).is_gone
+    return verdict.word is VerdictStatus.SERVING and _account(desk, verdict, spec).is_gone
 
 
 def _consider(desk: Desk, waiting: Sequence[Verdict]) -> Job | None:
@@ -208,7 +208,7 @@ def _consider(desk: Desk, waiting: Sequence[Verdict]) -> Job | None:
     if decision.step is Step.LAUNCH:
         return desk.rows.start(newest, order, older)
     if decision.step is Step.WAIT:  # the others of a burst stay: they say when it began
-        older = [verdict for verdict in older if verdict.word is Word.HELD]
+        older = [verdict for verdict in older if verdict.word is VerdictStatus.HELD]
     if decision.reason != newest.reason or older:
         desk.rows.hold(newest, decision, older)
     return None

@@ -17,8 +17,8 @@ from peewee import Select, fn
 
 from merlin.app.views import version
 from merlin.core.clock import Clock, from_iso, iso, utc_now
-from merlin.dataset.lint import normal
-from merlin.dataset.verdicts import Word, move
+from merlin.dataset.lint import normalise
+from merlin.dataset.verdicts import VerdictStatus, transition
 from merlin.db.database import Database, Row, transaction
 from merlin.db.tables import (
     BUILD,
@@ -33,7 +33,7 @@ from merlin.db.tables import (
     SERVING,
     VERDICT,
 )
-from merlin.db.values import dumped, messages_of, plain
+from merlin.db.values import dump_json, messages_of, storable_text
 from merlin.training.evaluate import Answer, Evaluation, Overlap, overlap, questions_of
 from merlin.training.models import Model, ModelState, model_of
 from merlin.training.prove import Conversations
@@ -94,7 +94,7 @@ class ModelRows:
     def postpone(self, model: Model, seconds: float, note: str) -> None:
         """Count one failed probe after `model.probes` and set when the next may be."""
         later = self._clock() + timedelta(seconds=seconds)
-        values = {"probes": model.probes + 1, "not_before": iso(later), "note": plain(note)}
+        values = {"probes": model.probes + 1, "not_before": iso(later), "note": storable_text(note)}
         is_new = (MODEL.id == model.model_row) & (MODEL.state == ModelState.NEW.value)
         self.db.change(MODEL.update(values).where(is_new))
 
@@ -113,7 +113,7 @@ class ModelRows:
         """Store what a model answered to one test question, until the model is settled."""
         known = None if answer.known is None else int(answer.known)
         row = {"model_row": model.model_row, "example_id": example_id, "known": known}
-        new = PROOF_ANSWER.insert({**row, "answer": plain(answer.text)})
+        new = PROOF_ANSWER.insert({**row, "answer": storable_text(answer.text)})
         self.db.put(new.on_conflict_ignore())
 
     def proof(self, model_row: int) -> Evaluation | None:
@@ -128,7 +128,9 @@ class ModelRows:
         transaction.
         """
         may = MODEL.state.in_([each.value for each in NEXT[state]])
-        settled = MODEL.update({"state": state.value, "note": plain(note), "not_before": None})
+        settled = MODEL.update(
+            {"state": state.value, "note": storable_text(note), "not_before": None}
+        )
         if not self.db.change(settled.where((MODEL.id == model.model_row) & may)):
             return
         kept = PROOF_ANSWER.model_row == model.model_row
@@ -138,7 +140,14 @@ class ModelRows:
         if state in (ModelState.REFUSED, ModelState.GONE):
             why = why_lost(model.model_id, state, note)
             mine = VERDICT.job_id == model.job_id
-            move(self.db, (Word.TRAINING,), Word.FAILED, self._clock(), mine, change=why)
+            transition(
+                self.db,
+                (VerdictStatus.TRAINING,),
+                VerdictStatus.FAILED,
+                self._clock(),
+                mine,
+                change=why,
+            )
         self.db.bump()
 
     def _keep(self, proof: Evaluation) -> None:
@@ -174,7 +183,7 @@ def overlap_of(db: Database, one: int, other: int) -> Overlap:
 def why_lost(model_id: str, state: str, note: str) -> Row:
     """Return the columns of a verdict that say why its model cannot serve: refused or gone."""
     told = {"model": model_id, "note": note}
-    return {"reason": f"verdict-model-{state}", "arguments": dumped(told)}
+    return {"reason": f"verdict-model-{state}", "arguments": dump_json(told)}
 
 
 def proof_of(db: Database, model_row: int) -> Evaluation | None:
@@ -238,7 +247,7 @@ class Lineage:
 
     def teaching(self, model_id: str, answer: str) -> list[str]:
         """Return the ids of examples that taught the model this very answer, `NEAREST` at most."""
-        row, words = self._model(model_id), normal(answer)
+        row, words = self._model(model_id), normalise(answer)
         if row is None or not words:
             return []
         same = EXAMPLE_TEXT.digest == BUILD_EXAMPLE.text_digest

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from merlin.core.clock import from_iso
 from merlin.db.database import Row
-from merlin.db.values import read_time
+from merlin.db.values import load_time
 
 
 class ModelState(StrEnum):
@@ -90,6 +90,6 @@ def model_of(row: Row) -> Model:
         state=ModelState(row["state"]),
         created_at=from_iso(row["created_at"]),
         probes=row["probes"],
-        not_before=read_time(row["not_before"]),
+        not_before=load_time(row["not_before"]),
         note=row["note"],
     )

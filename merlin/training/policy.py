@@ -20,12 +20,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from merlin.core.money import Price, shown
+from merlin.core.money import Price, format_cost_plainly
 from merlin.dataset.builds import Build
 from merlin.dataset.preview import Preview
 from merlin.dataset.spec import Hyperparameter, LaunchRule
-from merlin.dataset.tokens import training_tokens
-from merlin.dataset.verdicts import Verdict, Word
+from merlin.dataset.tokens import count_training_tokens
+from merlin.dataset.verdicts import Verdict, VerdictStatus
 
 LONGEST_QUIET = timedelta(minutes=15)
 LEAST_LIFE_DAYS = 30
@@ -94,7 +94,9 @@ def _quiet(rule: LaunchRule, waiting: Sequence[Verdict], situation: Situation) -
     """Return a wait while commits still come in a burst, but never over fifteen minutes."""
     quiet = timedelta(seconds=rule.quiet_s if situation.quiet_s is None else situation.quiet_s)
     newest = waiting[-1]
-    burst = [verdict for verdict in waiting if verdict.word is Word.BUILT or verdict is newest]
+    burst = [
+        verdict for verdict in waiting if verdict.word is VerdictStatus.BUILT or verdict is newest
+    ]
     calm_at = newest.seen_at + quiet
     latest = burst[0].seen_at + LONGEST_QUIET
     if situation.now >= min(calm_at, latest):
@@ -113,7 +115,7 @@ class Caps:
 def estimate(price: Price, build: Build, hyperparameters: Mapping[str, Hyperparameter]) -> int:
     """Return what training on a build, and proving its model, may cost, in millionths."""
     n_epochs = hyperparameters.get("n_epochs", "auto")
-    trained = training_tokens(build.train_tokens, build.train, n_epochs)
+    trained = count_training_tokens(build.train_tokens, build.train, n_epochs)
     return price.training(trained) + proving(price, build.test_tokens)
 
 
@@ -136,14 +138,17 @@ def refusal(
         has_cap = caps.per_job_micro is not None or caps.per_month_micro is not None
         return Decision(Step.HOLD, "held-no-price") if has_cap else None
     if caps.per_job_micro is not None and price_micro > caps.per_job_micro:
-        told = {"price": shown(price_micro, currency), "cap": shown(caps.per_job_micro, currency)}
+        told = {
+            "price": format_cost_plainly(price_micro, currency),
+            "cap": format_cost_plainly(caps.per_job_micro, currency),
+        }
         return Decision(Step.HOLD, "held-job-cap", told)
     month = caps.per_month_micro
     if month is not None and price_micro + spent_micro > month:
         told = {
-            "price": shown(price_micro, currency),
-            "spent": shown(spent_micro, currency),
-            "cap": shown(month, currency),
+            "price": format_cost_plainly(price_micro, currency),
+            "spent": format_cost_plainly(spent_micro, currency),
+            "cap": format_cost_plainly(month, currency),
         }
         return Decision(Step.HOLD, "held-month-cap", told)
     return None
@@ -188,7 +193,7 @@ def forecast(
     if seen.spec is None or examples < 1:
         return None
     recipe = seen.spec.recipe
-    billed = training_tokens(tokens, examples, recipe.hyperparameters.get("n_epochs", "auto"))
+    billed = count_training_tokens(tokens, examples, recipe.hyperparameters.get("n_epochs", "auto"))
     known = price(recipe.base_model)
     if known is None:
         return Forecast(examples, tokens, billed)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from merlin.core.clock import Clock
 from merlin.core.errors import ProviderBusy, ProviderError
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.providers.base import Checkpoint, FineTuneJobs, JobEvent, JobReport
 from merlin.training.jobs import Job, JobState, advance, again_s
@@ -128,6 +128,6 @@ def keep_diary(tower: Tower, job: Job) -> None:
 
 def _stored(tower: Tower, old: Job, new: Job) -> Job:
     if tower.rows.save(old, new):
-        reached("poll.recorded")
+        kill_point("poll.recorded")
         return new
     return tower.rows.get(old.job_id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from merlin.core.errors import NotFound, Refused
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.training.models import Model, ModelState, Promotion, Serving
 
@@ -75,11 +75,11 @@ def promote_newest(rows: PromotionRows) -> list[Candidate]:
         old = serving.get(candidate.model.dataset)
         if not _is_due(old, candidate):
             continue
-        reached("promote.before")
+        kill_point("promote.before")
         if rows.promote(old, candidate, "newest", "merlin"):
             switched.append(candidate)
             log.info("model serves", model=candidate.model.model_id, position=candidate.position)
-        reached("promote.after")
+        kill_point("promote.after")
     return switched
 
 

@@ -11,7 +11,7 @@ from peewee import Select, fn
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound
-from merlin.dataset.verdicts import WAITING, Word, move
+from merlin.dataset.verdicts import WAITING, VerdictStatus, transition
 from merlin.db.database import Database, Row, transaction
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import BUILD, MODEL, PROMOTION, PROOF_ANSWER, SERVING, VERDICT
@@ -46,7 +46,7 @@ class PromotionRows:
                 model_of(row),
                 row["top"],
                 is_followed=ahead.get(row["dataset"], 0) > row["top"],
-                is_awaited=row["word"] == Word.TRAINING.value,
+                is_awaited=row["word"] == VerdictStatus.TRAINING.value,
             )
             for row in rows
         ]
@@ -54,7 +54,7 @@ class PromotionRows:
 
     def _ahead(self) -> dict[str, int]:
         """Return the highest position of each dataset that waits or trains."""
-        under_way = VERDICT.word.in_([word.value for word in (*WAITING, Word.TRAINING)])
+        under_way = VERDICT.word.in_([word.value for word in (*WAITING, VerdictStatus.TRAINING)])
         tops = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
         on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
         rows = self.db.rows(tops.where(under_way & on_line).group_by(VERDICT.dataset))
@@ -129,9 +129,9 @@ class PromotionRows:
         of_dataset = VERDICT.dataset == model.dataset
         is_mine = VERDICT.job_id == model.job_id
         reached = of_dataset & is_mine & (VERDICT.position <= position)
-        move(self.db, (Word.TRAINING,), Word.SERVING, at, reached)
+        transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SERVING, at, reached)
         passed = of_dataset & ~is_mine & (VERDICT.position < position)
-        move(self.db, (Word.TRAINING,), Word.SUPERSEDED, at, passed)
+        transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, passed)
 
     @transaction
     def pin(self, dataset: str, *, is_pinned: bool) -> None:
@@ -167,7 +167,14 @@ class PromotionRows:
         answers = PROOF_ANSWER.delete().where(PROOF_ANSWER.model_row == model.model_row)
         self.db.change(answers)
         mine, why = VERDICT.job_id == model.job_id, why_lost(model.model_id, state, "")
-        move(self.db, (Word.TRAINING,), Word.FAILED, self._clock(), mine, change=why)
+        transition(
+            self.db,
+            (VerdictStatus.TRAINING,),
+            VerdictStatus.FAILED,
+            self._clock(),
+            mine,
+            change=why,
+        )
 
     def _fall_back(self, dataset: str, lost: Sequence[Model]) -> None:
         """Let another model serve where one of these did; tell the admins."""
@@ -235,7 +242,7 @@ def _heads() -> Select:
     on_line = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
     tops = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
     good = tops.join(MODEL, on=(MODEL.job_id == VERDICT.job_id)).where(
-        is_good & on_line & (VERDICT.word != Word.FAILED.value)
+        is_good & on_line & (VERDICT.word != VerdictStatus.FAILED.value)
     )
     return good.group_by(VERDICT.dataset)
 

@@ -25,7 +25,7 @@ from typing import Protocol
 
 from merlin.core.clock import Clock
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.messages import Message
 from merlin.providers.base import ModelList, is_locked_out
@@ -104,7 +104,7 @@ def _prove(bench: Bench, model: Model) -> bool:
     answers = [{**told, **new}[question.example_id] for question in questions]
     proof = score(model.model_row, answers, questions, bench.clock())
     bench.rows.settle(model, ModelState.GOOD, proof, "")
-    reached("prove.recorded")
+    kill_point("prove.recorded")
     log.info("model proved", model=model.model_id, chrf=proof.chrf, unknown=proof.unknown_share)
     return True
 
@@ -137,7 +137,7 @@ def _ask_each(
                 for question, told in zip(part, pool.map(ask, part), strict=True):
                     if isinstance(told, Answer):
                         bench.rows.keep_answer(model, question.example_id, told)
-                        reached("prove.answered")
+                        kill_point("prove.answered")
                         answers[question.example_id] = told
                         in_a_row = 0
                     elif told is not None:

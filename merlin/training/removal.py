@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Protocol
 
 from merlin.core.clock import Clock
-from merlin.core.errors import ProviderBusy, ProviderDoubt, ProviderError
-from merlin.core.killpoint import reached
+from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.builds import Build
 from merlin.db.intents import Intents, IntentState
@@ -109,18 +109,18 @@ def _once(intents: Intents, key: str, remove: Callable[[], None], clock: Clock) 
     """Remove, unless that was done or refused for good before."""
     if intents.open(key, _REMOVE).state in (IntentState.DONE, IntentState.FAILED):
         return False
-    reached("remove.intended")
+    kill_point("remove.intended")
     intents.sending(key, clock())
     try:
         remove()
-    except (ProviderBusy, ProviderDoubt):
+    except (ProviderBusy, ProviderUnknown):
         raise
     except ProviderError as refusal:
         log.warning("cannot be removed at the provider", what=key, reason=str(refusal))
         if not is_locked_out(refusal):
             intents.failed(key)
         return False
-    reached("remove.sent")
+    kill_point("remove.sent")
     intents.done(key, "")
-    reached("remove.recorded")
+    kill_point("remove.recorded")
     return True

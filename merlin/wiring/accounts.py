@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
-from merlin.account.accounts import Accounts, good_name, hashed, judge
+from merlin.account.accounts import Accounts, check_name, check_password_strength, hash_password
 from merlin.account.roles import Roles
 from merlin.account.sign_ins import SignIns
 from merlin.account.users import Users
@@ -37,7 +37,7 @@ def add_account(config: Config, new: NewAccount) -> Shown:
 
     Raises Refused, and adds nobody then, for a name, password or role that cannot be.
     """
-    name = good_name(new.name)
+    name = check_name(new.name)
     password, kept = _password(new.password, name)
     with opened(config) as database, database.atomic():
         roles = Roles(database, config.telegram.admins)
@@ -54,7 +54,7 @@ def add_account(config: Config, new: NewAccount) -> Shown:
 
 def give_name(config: Config, user_id: int, name: str) -> str:
     """Give somebody a user name; return it. Raises NotFound, Refused for a taken one."""
-    given = good_name(name)
+    given = check_name(name)
     with opened(config) as database, database.atomic():
         if Users(database).get(user_id) is None:
             raise NotFound(f"no user {user_id}", "account-no-user", user=str(user_id))
@@ -82,8 +82,8 @@ def give_password(config: Config, name: str, password: str | None) -> Shown:
 def _password(given: str | None, name: str) -> tuple[str, str]:
     """Return a password and its hash."""
     password = given if given is not None else secrets.token_urlsafe(_RANDOM_BYTES)
-    judge(password, name)
-    return password, hashed(password)
+    check_password_strength(password, name)
+    return password, hash_password(password)
 
 
 def _sign_ins(config: Config, database: Database) -> SignIns:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from merlin.account.accounts import Accounts
-from merlin.account.api_keys import Keys
+from merlin.account.api_keys import ApiKeys
 from merlin.account.roles import Roles
 from merlin.account.sign_ins import PRODUCTION, Logins, SignIns
 from merlin.account.users import Consents, Users
@@ -22,17 +22,17 @@ from merlin.api.services import ApiServices, Behind, Picture, Proofs, Rows
 from merlin.app.ask import Means
 from merlin.app.health import Gauges
 from merlin.app.inbox import Inbox, Update
-from merlin.app.personal_data import People
-from merlin.app.sessions import OwnTalks
+from merlin.app.personal_data import PersonalRecords
+from merlin.app.sessions import PrivateSessions
 from merlin.app.texts import Settings
 from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.cost_limits import Costs
 from merlin.billing.plan import Plan
 from merlin.billing.quota_store import QuotaRows
 from merlin.billing.selling import Selling
-from merlin.chat.answer import Patience
-from merlin.chat.feedback import Interest, Ratings
-from merlin.chat.model_catalogue import Known, ModelCatalogue
+from merlin.chat.answer import RetryPolicy
+from merlin.chat.feedback import QuestionStatistics, Ratings
+from merlin.chat.model_catalogue import KnownModels, ModelCatalogue
 from merlin.chat.route import General
 from merlin.core.clock import utc_now
 from merlin.core.connections import ConnectionLimits, Connections
@@ -48,10 +48,10 @@ from merlin.dataset.proposals import Proposals
 from merlin.db.audit import Audit
 from merlin.db.database import Database
 from merlin.db.encryption import Cipher, load_or_make_key
-from merlin.db.idempotency import Repeats
-from merlin.db.keyring import HolderRows
+from merlin.db.idempotency import IdempotencyKeys
+from merlin.db.keyring import KeyHolders
 from merlin.db.notices import Notices
-from merlin.db.processes import Heartbeats, Wake
+from merlin.db.processes import ChangeCounter, Heartbeats
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.writer import Writer
 from merlin.providers.openid import HttpIssuer, OpenIdSettings
@@ -97,14 +97,14 @@ class ApiSettings:
     providers: tuple[ProviderSettings, ...] = ()
     assistant: General | None = None
     vision: General | None = None
-    patience: Patience = field(default_factory=Patience)
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
     link_url: str = "https://t.me"
     telegram_keys: tuple[str, ...] = (PRODUCTION,)
     allows_plain: bool = False
     openid: OpenIdSettings | None = None
     hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     office: OfficeSettings = field(default_factory=OfficeSettings)
-    known: Known = field(default_factory=Known)
+    known: KnownModels = field(default_factory=KnownModels)
 
 
 # Questions that come through the api belong to no bot of Telegram.
@@ -203,23 +203,23 @@ def _rows(settings: ApiSettings, database: Database, cipher: Cipher) -> Rows:
         accounts=Accounts(database),
         logins=Logins(database, cipher),
         settings=Settings(database),
-        keys=Keys(database, cipher),
+        keys=ApiKeys(database, cipher),
         consents=Consents(database),
         quotas=uses,
         costs=Costs(database, cipher),
         books=books_of(database, cipher),
         uses=uses,
-        repeats=Repeats(database, cipher),
-        talks=OwnTalks(database, cipher),
+        repeats=IdempotencyKeys(database, cipher),
+        talks=PrivateSessions(database, cipher),
         ratings=Ratings(database, NO_BOT),
-        interest=Interest(database, cipher, settings.default_dataset),
+        interest=QuestionStatistics(database, cipher, settings.default_dataset),
         proposals=Proposals(database, cipher),
-        people=People(database, cipher),
+        people=PersonalRecords(database, cipher),
         shelf=ModelCatalogue(database),
         showcase=ModelCatalogue(database),
         lineage=Lineage(database),
         audit=Audit(database),
-        wake=Wake(database),
+        wake=ChangeCounter(database),
         requests=Requests(database),
         asked=Requests(database),
         notices=Notices(database),
@@ -253,7 +253,7 @@ def _ask(writer: Writer, kind: RequestKind) -> Callable[[], Awaitable[None]]:
 
 def _tell_keys(writer: Writer, cipher: Cipher) -> Callable[[], Awaitable[None]]:
     """Return what says that this api lives and which keys it holds; called once a second."""
-    holders, heartbeats = HolderRows(writer.db, cipher), Heartbeats(writer.db)
+    holders, heartbeats = KeyHolders(writer.db, cipher), Heartbeats(writer.db)
     since = utc_now()
 
     def say(_db: Database) -> None:

@@ -23,10 +23,10 @@ from merlin.app.dialogs import Dialogs
 from merlin.app.groups import Groups, InlineWords
 from merlin.app.inbox import Inbox, this_process
 from merlin.app.outbox import Outbox
-from merlin.app.personal_data import People
+from merlin.app.personal_data import PersonalRecords
 from merlin.app.retention import RetentionRows
 from merlin.app.texts import Settings
-from merlin.app.verdicts import NewsDesk
+from merlin.app.verdicts import EditorNewsFeed
 from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.cost_limits import Costs
 from merlin.billing.plan import Plan
@@ -35,27 +35,27 @@ from merlin.billing.selling import Selling
 from merlin.bot.main import run
 from merlin.bot.rate_limiter import Limits
 from merlin.bot.services import BotServices, Pace, Proofs, Rows
-from merlin.chat.answer import Patience
+from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import Ratings
 from merlin.chat.media import MediaLimits
-from merlin.chat.model_catalogue import Known, ModelCatalogue, Windows
+from merlin.chat.model_catalogue import KnownModels, ModelCatalogue, Windows
 from merlin.chat.preset import Preset
 from merlin.chat.presets import PresetRows
 from merlin.chat.route import General
 from merlin.chat.sessions import Sessions
-from merlin.chat.turns import Turns, TurnViews
-from merlin.core.log import get_logger, hide, setup
+from merlin.chat.turns import TurnHistory, Turns
+from merlin.core.log import get_logger, hide_secrets, set_up_logging
 from merlin.core.loopback import is_loopback
 from merlin.core.server import notify
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.change_queue import Changes
 from merlin.dataset.file_index import FileIndex
-from merlin.dataset.proposals import Followed, Proposals
+from merlin.dataset.proposals import ProposalFollower, Proposals
 from merlin.db.audit import Audit
 from merlin.db.database import Database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.notices import Notices
-from merlin.db.processes import Heartbeats, Lead, Wake
+from merlin.db.processes import ChangeCounter, Heartbeats, Lead
 from merlin.db.requests import Requests
 from merlin.db.writer import Writer
 from merlin.providers.documents import ChildReader, is_walled
@@ -108,19 +108,19 @@ class BotSettings:
     transcription: General | None = None
     vision: General | None = None
     media_limits: MediaLimits = field(default_factory=MediaLimits)
-    known: Known = field(default_factory=Known)
+    known: KnownModels = field(default_factory=KnownModels)
     presets: tuple[Preset, ...] = ()
     text_key: str | None = None
     retention: Retention = field(default_factory=Retention)
     office: OfficeSettings = field(default_factory=OfficeSettings)
     pace: Pace = field(default_factory=Pace)
-    patience: Patience = field(default_factory=Patience)
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
 
 
 def run_bot(settings: BotSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigError for a wrong token or key."""
-    setup("bot")
-    hide([settings.token, *(provider.key for provider in settings.providers)])
+    set_up_logging("bot")
+    hide_secrets([settings.token, *(provider.key for provider in settings.providers)])
     # Beside: trying takes as long as a document.
     threading.Thread(target=_tell_walls, name="merlin-walls", daemon=True).start()
     # What was imported stays for ever: looking through it for garbage would cost long pauses.
@@ -248,8 +248,8 @@ def _rows(settings: BotSettings, database: Database) -> Rows:
         session_list=Sessions(database, cipher, bot),
         turns=turns,
         corrections=turns,
-        tally=TurnViews(database, cipher, bot),
-        transcripts=TurnViews(database, cipher, bot),
+        tally=TurnHistory(database, cipher, bot),
+        transcripts=TurnHistory(database, cipher, bot),
         dialogs=Dialogs(database, cipher, bot),
         settings=Settings(database),
         windows=Windows(database),
@@ -261,19 +261,19 @@ def _rows(settings: BotSettings, database: Database) -> Rows:
         ratings=Ratings(database, bot),
         proposals=proposals,
         reviews=proposals,
-        followed=Followed(database, cipher),
+        followed=ProposalFollower(database, cipher),
         lineage=Lineage(database),
         library=FileIndex(database),
         changes=Changes(database, cipher),
         change_list=Changes(database, cipher),
-        people=People(database, cipher),
+        people=PersonalRecords(database, cipher),
         retained=RetentionRows(database, settings.retention),
         notices=Notices(database),
-        news=NewsDesk(database),
+        news=EditorNewsFeed(database),
         requests=Requests(database),
         outreach=outreach_of(database, cipher, bot, settings.language),
         heartbeats=Heartbeats(database, cipher),
-        wake=Wake(database),
+        wake=ChangeCounter(database),
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from merlin.app.verdicts import NewsDesk
+from merlin.app.verdicts import EditorNewsFeed
 from merlin.config import Config, credential
 from merlin.core.clock import utc_now
-from merlin.daemon.changing import Changing
+from merlin.daemon.changing import ChangeProcessor
 from merlin.dataset.change_queue import Changes
-from merlin.dataset.commit_batch import Press
+from merlin.dataset.commit_batch import CommitSettings
 from merlin.db.database import Database
 from merlin.db.encryption import CREDENTIAL, Cipher, load_or_make_key
 from merlin.db.intents import Intents
@@ -25,12 +25,12 @@ def changes_of(config: Config, database: Database) -> Changes:
     return Changes(database, cipher_of(config))
 
 
-def changing(database: Database, source: GitSource, cipher: Cipher) -> Changing:
+def changing(database: Database, source: GitSource, cipher: Cipher) -> ChangeProcessor:
     """Return the tick that commits what waits."""
-    return Changing(
-        Press(source.branch, Intents(database), utc_now),
+    return ChangeProcessor(
+        CommitSettings(source.branch, Intents(database), utc_now),
         Changes(database, cipher),
-        NewsDesk(database),
+        EditorNewsFeed(database),
         Notices(database),
         utc_now,
     )

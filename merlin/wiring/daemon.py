@@ -12,21 +12,21 @@ from merlin.app.retention import RemovableRows
 from merlin.config import Config, RepositoryConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
-from merlin.core.log import get_logger, setup
+from merlin.core.log import get_logger, set_up_logging
 from merlin.core.server import READY, STOPPING, WATCHDOG, notify, status
 from merlin.course.catalogue import Catalogue
-from merlin.daemon.main import Tally, event_on_signal, run
+from merlin.daemon.main import TickCounts, event_on_signal, run
 from merlin.daemon.services import DaemonServices, Pace
 from merlin.daemon.ticks import ticks_of
 from merlin.dataset.check import BlobCache
 from merlin.dataset.commits import CommitHistory
 from merlin.dataset.file_index import FileIndex
-from merlin.dataset.gather import Workshop
+from merlin.dataset.gather import BuildSettings
 from merlin.dataset.layout import Limits
 from merlin.db.database import Database, DatabaseAway
 from merlin.db.intents import Intents
 from merlin.db.notices import Notices
-from merlin.db.processes import Heartbeats, Lead, Wake
+from merlin.db.processes import ChangeCounter, Heartbeats, Lead
 from merlin.db.requests import Requests
 from merlin.git.repository import GitSource
 from merlin.training.job_store import JobRows, LaunchRows
@@ -47,7 +47,7 @@ LEAD_LOOK_S = 1.0
 
 def run_daemon(config: Config) -> None:
     """Run the daemon until it is told to stop; waits while another one leads."""
-    setup("daemon")
+    set_up_logging("daemon")
     stop = event_on_signal()
     lead = Lead(config.state_dir, config.database)
     still_leads = partial(_still_leads, lead, stop)
@@ -62,7 +62,7 @@ def run_daemon(config: Config) -> None:
             released = services.requests.release()
             services.promotions.retire_revoked()
             log.info("daemon leads", requests_taken_up=released)
-            tally = Tally()
+            tally = TickCounts()
             run(ticks_of(services, tally), tally, partial(notify, status("leads")), stop)
             notify(STOPPING)
             lead.check()
@@ -149,7 +149,7 @@ def services_of(
             requests=Requests(database),
             notices=Notices(database),
             heartbeats=Heartbeats(database, cipher),
-            wake=Wake(database),
+            wake=ChangeCounter(database),
             clock=utc_now,
             pace=Pace(config.repository.interval_s, config.tick_s),
             still_alive=still_alive,
@@ -173,13 +173,13 @@ def _source(repository: RepositoryConfig, config: Config) -> GitSource:
     )
 
 
-def _workshop(config: Config, database: Database, source: GitSource) -> Workshop:
+def _workshop(config: Config, database: Database, source: GitSource) -> BuildSettings:
     limits = {
         name: model.training_example
         for name, model in config.models.items()
         if model.training_example is not None
     }
-    return Workshop(
+    return BuildSettings(
         source=source,
         journal=CommitHistory(database),
         courses=Catalogue(database),

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from merlin.config import Config
 from merlin.core.errors import NotFound
-from merlin.db.connections import path_of
+from merlin.db.connections import sqlite_path
 from merlin.db.database import Database, DatabaseDamaged, open_database
 from merlin.db.migrations import migrate, pending
 
@@ -32,7 +32,7 @@ def opened_whole(url: str) -> Iterator[Database]:
             migrate(database)
             yield database
     except DatabaseDamaged as fault:
-        told = {"found": fault.arguments["found"], "path": str(path_of(url))}
+        told = {"found": fault.arguments["found"], "path": str(sqlite_path(url))}
         raise DatabaseDamaged(str(fault), "store-damaged-start", **told) from fault
 
 

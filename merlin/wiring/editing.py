@@ -14,13 +14,20 @@ from merlin.core.errors import MerlinError, NotFound, SourceError
 from merlin.core.money import Price
 from merlin.daemon.ticks import fetch
 from merlin.dataset.change_queue import Changes
-from merlin.dataset.changes import Asked, Change, ChangeState, Edit, changes_of, editor_here
-from merlin.dataset.check import Checked
+from merlin.dataset.changes import (
+    Change,
+    ChangeRequest,
+    ChangeState,
+    Edit,
+    local_editor,
+    make_changes,
+)
+from merlin.dataset.check import CheckedDataset
 from merlin.dataset.file_index import FileIndex
 from merlin.dataset.files import FileText
-from merlin.dataset.finding import short
-from merlin.dataset.import_export import Imported, ImportPlan, plan
-from merlin.dataset.preview import Preview, checked_files, difference, preview
+from merlin.dataset.finding import shorten
+from merlin.dataset.import_export import ImportedLine, ImportPlan, plan_import
+from merlin.dataset.preview import Preview, check_files, preview_edits, unified_diff
 from merlin.db.database import Database
 from merlin.db.requests import RequestKind
 from merlin.training.policy import Forecast, forecast
@@ -75,11 +82,11 @@ class EditDesk:
     def preview(self, dataset: str, edits: Mapping[str, str | None]) -> Preview:
         """Return what the checker says of a dataset with these edits."""
         files = self.files(dataset)
-        return preview(dataset, files, edits, limit_tokens=_limits(self.config))
+        return preview_edits(dataset, files, edits, limit_tokens=_limits(self.config))
 
-    def plan(self, dataset: str, lines: Sequence[Imported]) -> ImportPlan:
+    def plan(self, dataset: str, lines: Sequence[ImportedLine]) -> ImportPlan:
         """Return what importing these lines would do."""
-        return plan(dataset, self.files(dataset), lines, limit_tokens=_limits(self.config))
+        return plan_import(dataset, self.files(dataset), lines, limit_tokens=_limits(self.config))
 
     def forecast(self, dataset: str, seen: Preview) -> Forecast | None:
         """Return what the next training would cost."""
@@ -100,8 +107,8 @@ class EditDesk:
         `names`: name and e-mail as the person's git has them. Raises Refused.
         """
         login = getpass.getuser()
-        asked = Asked(editor_here(login, *names), f"cli:{login}", utc_now())
-        changes = changes_of(dataset, edits, asked, subject)
+        asked = ChangeRequest(local_editor(login, *names), f"cli:{login}", utc_now())
+        changes = make_changes(dataset, edits, asked, subject)
         self.changes.put(changes)
         return changes[0].change_id
 
@@ -127,7 +134,7 @@ class EditDesk:
 def _files(shelf: FileIndex, dataset: str) -> list[FileText]:
     files = shelf.files(dataset)
     if not files:
-        name = short(dataset)
+        name = shorten(dataset)
         raise NotFound(f"no dataset {name}", "change-no-dataset", dataset=name)
     return files
 
@@ -137,11 +144,11 @@ def _limits(config: Config) -> dict[str, int]:
     return {name: one.training_example for name, one in models if one.training_example}
 
 
-def checked_of(config: Config, dataset: str) -> Checked:
+def checked_of(config: Config, dataset: str) -> CheckedDataset:
     """Return a dataset as recorded, checked. Raises NotFound."""
     with bookshelf(config) as shelf:
         files = _files(shelf, dataset)
-    return checked_files(dataset, files, limit_tokens=_limits(config))
+    return check_files(dataset, files, limit_tokens=_limits(config))
 
 
 def _looked(changes: Changes, change_id: str) -> Change | None:
@@ -163,7 +170,7 @@ def _looked(changes: Changes, change_id: str) -> Change | None:
 def _conflict(changes: Changes, change: Change) -> MerlinError:
     """Take the edit back, for nobody is asked at a keyboard; what was meant is shown."""
     shown = [
-        difference(each.theirs.text, each.text, each.path)
+        unified_diff(each.theirs.text, each.text, each.path)
         for each in changes.of_batch(change.batch)
         if each.theirs is not None
     ]

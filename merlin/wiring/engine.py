@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from merlin.config import Config, credential
-from merlin.core.log import setup
+from merlin.core.log import set_up_logging
 
 if TYPE_CHECKING:
     from merlin.engine.settings import EngineSettings, ModelSettings, TrainingSettings
@@ -21,7 +21,7 @@ def start_engine(config: Config) -> None:
     from merlin.core.server import READY, WATCHDOG, notify
     from merlin.engine.main import serve
 
-    setup("engine")
+    set_up_logging("engine")
     serve(engine_settings(config), partial(notify, READY), partial(notify, WATCHDOG))
 
 

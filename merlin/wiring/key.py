@@ -11,7 +11,7 @@ from merlin.db import keyring
 from merlin.db.audit import Audit
 from merlin.db.database import Database
 from merlin.db.encryption import CREDENTIAL, Cipher, key_path, load_or_make_key
-from merlin.db.keyring import Holder, HolderRows, Progress, Resealing
+from merlin.db.keyring import KeyHolder, KeyHolders, Progress, Reencryption
 from merlin.wiring.database import opened
 from merlin.wiring.users import operator
 
@@ -23,8 +23,8 @@ def listed(config: Config) -> list[Shown]:
     given, path = _given(), key_path(config.state_dir)
     with opened(config) as database:
         cipher = load_or_make_key(config.state_dir, given)
-        counts = Resealing(database, cipher).counts()
-    here = keyring.ids(path, given)
+        counts = Reencryption(database, cipher).counts()
+    here = keyring.key_ids(path, given)
     missing = sorted(counts.keys() - set(here))
     return [_shown(key, counts, here) for key in dict.fromkeys([*here, *missing])]
 
@@ -52,7 +52,7 @@ def rotate(config: Config, progress: Progress) -> Shown:
 
 
 def _sealed_by_credential(database: Database, cipher: Cipher, progress: Progress) -> int:
-    if not Resealing(database, cipher).left():
+    if not Reencryption(database, cipher).left():
         raise Refused("nothing is sealed by another key", "key-nothing", name=CREDENTIAL)
     _need_sealing(database, cipher.newest, "key-seals-other", CREDENTIAL)
     return _sealed_anew(database, cipher, progress)
@@ -62,35 +62,35 @@ def _sealed_by_new(
     config: Config, database: Database, cipher: Cipher, progress: Progress
 ) -> tuple[Cipher, int]:
     """Return the new key's cipher, and how many texts no key here opens."""
-    path, counts = key_path(config.state_dir), Resealing(database, cipher).counts()
+    path, counts = key_path(config.state_dir), Reencryption(database, cipher).counts()
     # Who seals by another key now would go on with it.
     _need_sealing(database, cipher.newest, "key-seals-other", str(path))
     is_under_way = any(counts.get(key) for key in cipher.holds[1:])
     if not is_under_way:
         # One that was added and has never sealed goes: nobody knows who holds it.
-        keyring.end(path)
-        name = keyring.add(path)
+        keyring.remove_old_keys(path)
+        name = keyring.add_key(path)
         try:
-            late = HolderRows(database).wait(lambda each: name in each.holds)
+            late = KeyHolders(database).wait(lambda each: name in each.holds)
             _need_nobody(late, "key-not-read", str(path))
         except BaseException:
-            keyring.withdraw(path, name)
+            keyring.withdraw_key(path, name)
             raise
-        keyring.promote(path, name)
+        keyring.promote_key(path, name)
         cipher = load_or_make_key(config.state_dir, None)
         _need_sealing(database, name, "key-not-sealing", str(path))
     unreadable = _sealed_anew(database, cipher, progress)
-    keyring.end(path)
+    keyring.remove_old_keys(path)
     return cipher, unreadable
 
 
 def _need_sealing(database: Database, name: str, key: str, where: str) -> None:
     """Wait until every living process seals by a key. Raises Refused where one does not."""
-    late = HolderRows(database).wait(lambda each: each.holds[:1] == (name,))
+    late = KeyHolders(database).wait(lambda each: each.holds[:1] == (name,))
     _need_nobody(late, key, where)
 
 
-def _need_nobody(late: Sequence[Holder], key: str, where: str) -> None:
+def _need_nobody(late: Sequence[KeyHolder], key: str, where: str) -> None:
     if late:
         told = {"processes": ", ".join(map(str, late)), "name": where}
         raise Refused(f"{told['processes']}: {key}", key, **told)
@@ -98,7 +98,7 @@ def _need_nobody(late: Sequence[Holder], key: str, where: str) -> None:
 
 def _sealed_anew(database: Database, cipher: Cipher, progress: Progress) -> int:
     """Seal anew until nothing is left but what no key here opens; return how much that is."""
-    work = Resealing(database, cipher)
+    work = Reencryption(database, cipher)
     while (unreadable := work.run(progress)) != work.left():
         continue  # somebody has sealed by an old key in the meantime
     Audit(database).note(operator(), "key.rotate", f"key:{cipher.newest}")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from merlin.chat.model_catalogue import Known
+from merlin.chat.model_catalogue import KnownModels
 from merlin.chat.route import General
 from merlin.config import Config
 from merlin.training.sunset import Reliance
 
 
-def known(config: Config) -> Known:
+def known(config: Config) -> KnownModels:
     """Return windows and prices of models by their names."""
-    return Known(
+    return KnownModels(
         windows={name: each.context for name, each in config.models.items() if each.context},
         prices={name: each.price for name, each in config.models.items() if each.price},
         own={

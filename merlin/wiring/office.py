@@ -10,11 +10,11 @@ from pathlib import Path
 
 from merlin.app.broadcasts import Broadcasts
 from merlin.app.health import Gauges
-from merlin.app.outbox import Errands
+from merlin.app.outbox import WaitingRequests
 from merlin.app.pipeline import PipelineHistory
 from merlin.app.reports import Reports
 from merlin.bot.services import Office, Outreach
-from merlin.chat.model_catalogue import Known
+from merlin.chat.model_catalogue import KnownModels
 from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.db.database import Database
@@ -60,7 +60,7 @@ def office_settings(config: Config) -> OfficeSettings:
 
 
 def office_of(
-    settings: OfficeSettings, known: Known, state_dir: Path, database: Database
+    settings: OfficeSettings, known: KnownModels, state_dir: Path, database: Database
 ) -> Office:
     """Return what the admins' screens need."""
     launches, caps = LaunchRows(database), Caps(*settings.caps)
@@ -85,10 +85,10 @@ def office_of(
 def outreach_of(database: Database, cipher: Cipher, bot_id: int, language: str) -> Outreach:
     """Return the rows of what one bot does for admins; `language` is the bot's own."""
     broadcasts = Broadcasts(database, cipher, bot_id, language)
-    return Outreach(Errands(database, bot_id), broadcasts, broadcasts)
+    return Outreach(WaitingRequests(database, bot_id), broadcasts, broadcasts)
 
 
-def _terms(settings: OfficeSettings, known: Known, caps: Caps, provider: str) -> Terms:
+def _terms(settings: OfficeSettings, known: KnownModels, caps: Caps, provider: str) -> Terms:
     """Return a provider's terms as far as the configuration knows them; nobody is asked."""
 
     def refusal(base_model: str) -> Decision | None:

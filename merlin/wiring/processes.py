@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from merlin.config import Config, ProviderConfig, credential
 from merlin.config.faults import wrong
 from merlin.core.errors import ConfigError
-from merlin.core.log import hide, setup
+from merlin.core.log import hide_secrets, set_up_logging
 from merlin.core.loopback import is_loopback
 from merlin.core.webhook_signing import key_of
-from merlin.db.drivers import leave_out_unused
+from merlin.db.drivers import skip_unused_driver
 from merlin.wiring.bot_token import bot_id, webhook_secret
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def start_bot(config: Config) -> None:
     telegram = config.telegram
     token = credential("TELEGRAM_BOT_TOKEN")
     bot_id(token)  # A wrong one is told before all that takes its time.
-    leave_out_unused(config.database)
+    skip_unused_driver(config.database)
     from merlin.wiring.answering import providers_of
     from merlin.wiring.bot import BotSettings, run_bot
     from merlin.wiring.known import assistant, known, leaned_on
@@ -122,7 +122,7 @@ def start_api(config: Config) -> None:
 
     is_webhook = config.telegram.mode == "webhook"
     token = credential("TELEGRAM_BOT_TOKEN") if is_webhook else ""
-    setup("api")
+    set_up_logging("api")
     run_api(
         ApiSettings(
             database=config.database,
@@ -160,7 +160,7 @@ def _secrets(name: str) -> list[str]:
             key_of(secret)
         except ValueError as error:
             raise ConfigError(f"credential {name}: {error}") from error
-    hide(secrets)
+    hide_secrets(secrets)
     return secrets
 
 

@@ -13,7 +13,7 @@ from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind, faults
 from merlin.billing.purchases import Till
 from merlin.billing.report import Found, compare, missing
-from merlin.core.errors import NotFound, TillError
+from merlin.core.errors import NotFound, PaymentError
 from merlin.providers.payments import Payments, Seen
 from merlin.wiring.selling import Sales
 
@@ -83,7 +83,7 @@ async def _seen(
     for outside_id in missing(mine, listed):
         try:
             listed.append(await payments.find(outside_id))
-        except TillError as error:
+        except PaymentError as error:
             if error.code != UNKNOWN:
                 raise
     return listed

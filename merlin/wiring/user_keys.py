@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from merlin.account.api_keys import Keys, Scope, beyond
+from merlin.account.api_keys import ApiKeys, Scope, useless_scopes
 from merlin.account.roles import Roles
 from merlin.account.users import Users
 from merlin.config import Config, credential
 from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.db.audit import Audit
-from merlin.db.audit import user as told_user
+from merlin.db.audit import person_reference as told_user
 from merlin.db.database import Database
 from merlin.db.encryption import load_or_make_key
 from merlin.wiring.database import opened
@@ -42,7 +42,7 @@ def make_key(config: Config, asked: NewKey) -> dict[str, Any]:
             config.state_dir, credential("MERLIN_TEXT_KEY", is_needed=False) or None
         )
         ends = utc_now() + timedelta(days=asked.days) if asked.days else None
-        rows = Keys(database, cipher)
+        rows = ApiKeys(database, cipher)
         key, secret = rows.make(asked.user_id, asked.label, set(asked.scopes), ends)
         told = {"key": key.key_id}
         Audit(database).note(operator(), "key.give", told_user(asked.user_id), told)
@@ -60,7 +60,7 @@ def _refuse_vain(config: Config, database: Database, asked: NewKey) -> None:
         words = f"no user {asked.user_id}"
         raise NotFound(words, "account-no-user", user=str(asked.user_id))
     standing = Roles(database, config.telegram.admins).standing(asked.user_id)
-    vain = beyond(standing, asked.scopes)
+    vain = useless_scopes(standing, asked.scopes)
     if vain:
         named = ", ".join(vain)
         raise Refused(f"beyond the role: {named}", "account-key-beyond", scopes=named)

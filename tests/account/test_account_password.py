@@ -7,15 +7,15 @@ import pytest
 from merlin.account.accounts import (
     FIRST_ID,
     LAST_ID,
-    good_name,
-    hashed,
+    check_name,
+    check_own_name,
+    check_password_strength,
+    hash_password,
     is_of_telegram,
-    judge,
-    matches,
     new_id,
-    own_name,
+    verify_password,
 )
-from merlin.account.sign_ins import agent_of, place_of
+from merlin.account.sign_ins import browser_name, mask_ip_address
 from merlin.core.errors import Refused
 
 pytestmark = pytest.mark.unit
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.unit
     ],
 )
 def test_a_few_words_that_nobody_says_are_a_good_password(password):
-    judge(password, "boris")
+    check_password_strength(password, "boris")
 
 
 @pytest.mark.parametrize(
@@ -57,29 +57,29 @@ def test_a_few_words_that_nobody_says_are_a_good_password(password):
 )
 def test_what_stands_in_every_list_is_none(password):
     with pytest.raises(Refused) as caught:
-        judge(password, "boris")
+        check_password_strength(password, "boris")
     assert caught.value.key == "account-password-common"
 
 
 @pytest.mark.parametrize("password", ["", "короткий", "x" * 257])
 def test_a_password_is_neither_short_nor_endless(password):
     with pytest.raises(Refused) as caught:
-        judge(password, "boris")
+        check_password_strength(password, "boris")
     assert caught.value.key == "account-password-length"
 
 
 def test_a_password_is_kept_as_its_argon2id_hash_with_a_salt():
-    first, second = hashed("семь слонов ё"), hashed("семь слонов ё")
+    first, second = hash_password("семь слонов ё"), hash_password("семь слонов ё")
     assert first != second
     assert first.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
-    assert matches(first, "семь слонов ё")  # the same letters, composed another way
-    assert not matches(first, "семь слонов е")
+    assert verify_password(first, "семь слонов ё")  # the same letters, composed another way
+    assert not verify_password(first, "семь слонов е")
 
 
 @pytest.mark.parametrize("stored", ["", "x", "$argon2id$v=19$m=19456,t=2,p=1$x$y"])
 def test_what_is_no_hash_matches_nothing(stored):
-    assert not matches(stored, "")
-    assert not matches(stored, "семь слонов ё")
+    assert not verify_password(stored, "")
+    assert not verify_password(stored, "семь слонов ё")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_what_is_no_hash_matches_nothing(stored):
     ],
 )
 def test_a_name_has_one_spelling(said, kept):
-    assert good_name(said) == kept
+    assert check_name(said) == kept
 
 
 @pytest.mark.parametrize(
@@ -102,15 +102,15 @@ def test_a_name_has_one_spelling(said, kept):
 )
 def test_what_could_be_taken_for_another_name_is_none(name):
     with pytest.raises(Refused):
-        good_name(name)
+        check_name(name)
 
 
 @pytest.mark.parametrize("name", ["admin", "MERLIN", "boris"])
 def test_names_of_teachers_and_of_the_house_are_not_taken_but_given(name):
     with pytest.raises(Refused) as caught:
-        own_name(name, frozenset({"boris"}))
+        check_own_name(name, frozenset({"boris"}))
     assert caught.value.key == "account-name-reserved"
-    assert own_name("petrov", frozenset({"boris"})) == "petrov"
+    assert check_own_name("petrov", frozenset({"boris"})) == "petrov"
 
 
 def test_people_without_telegram_have_numbers_of_their_own():
@@ -131,7 +131,7 @@ def test_people_without_telegram_have_numbers_of_their_own():
     ],
 )
 def test_a_browser_is_named_in_words_of_ours_alone(header, agent):
-    assert agent_of(header) == agent
+    assert browser_name(header) == agent
 
 
 @pytest.mark.parametrize(
@@ -146,4 +146,4 @@ def test_a_browser_is_named_in_words_of_ours_alone(header, agent):
     ],
 )
 def test_a_place_is_an_address_without_its_end(address, place):
-    assert place_of(address) == place
+    assert mask_ip_address(address) == place

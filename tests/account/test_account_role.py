@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from merlin.core.permissions import PERMISSIONS, Permission, Role, Standing
+from merlin.core.permissions import PERMISSIONS, Authority, Permission, Role
 
 pytestmark = pytest.mark.unit
 
@@ -21,25 +21,25 @@ def test_each_role_may_what_the_lesser_ones_may():
 
 
 def test_an_admin_may_everything():
-    assert all(Standing(Role.ADMIN).may(each, "face") for each in Permission)
+    assert all(Authority(Role.ADMIN).may(each, "face") for each in Permission)
 
 
 @pytest.mark.parametrize("each", [each for each in Permission if each is not Permission.ASK])
 def test_a_student_may_only_ask(each):
-    assert Standing().may(Permission.ASK)
-    assert not Standing().may(each)
+    assert Authority().may(Permission.ASK)
+    assert not Authority().may(each)
 
 
 @pytest.mark.parametrize(
     ("scope", "is_allowed"), [("face", True), ("law", False), (None, True)], ids=str
 )
 def test_a_teacher_edits_in_their_own_scopes(scope, is_allowed):
-    boris = Standing(Role.TEACHER, frozenset({"face"}))
+    boris = Authority(Role.TEACHER, frozenset({"face"}))
     assert boris.may(Permission.EDIT_EXAMPLES, scope) is is_allowed
     assert boris.may(Permission.ASK, scope)
 
 
 def test_an_editor_edits_everywhere_and_launches_nothing():
-    boris = Standing(Role.EDITOR)
+    boris = Authority(Role.EDITOR)
     assert boris.may(Permission.REVIEW, "law")
     assert not boris.may(Permission.LAUNCH, "law")

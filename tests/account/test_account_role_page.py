@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from role_table import MEANINGS, PAGE, page
 
-from merlin.core.permissions import Permission, Role, Standing
+from merlin.core.permissions import Authority, Permission, Role
 
 pytestmark = pytest.mark.unit
 
@@ -23,6 +23,6 @@ def test_each_mark_is_what_the_program_answers(role, permission):
     line = next(line for line in page().splitlines() if line.startswith(f"| `{permission}`"))
     mark = [cell.strip() for cell in line.split("|")][2 + list(Role).index(role)]
     scopes = frozenset({HERE}) if role is Role.TEACHER else frozenset()
-    standing = Standing(role, scopes)
+    standing = Authority(role, scopes)
     found = (standing.may(permission, HERE), standing.may(permission, ELSEWHERE))
     assert found == {"●": (True, True), "◐": (True, False), "–": (False, False)}[mark]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from papers import docx_of, pdf
 
-from merlin.chat.media import Unreadable
+from merlin.chat.media import UnusableFile
 from merlin.core.i18n import text
 from merlin.providers.document_child import Fault, parse, reader_of
 from merlin.providers.documents import ChildReader
@@ -29,7 +29,7 @@ def read(content, name, **more):
 
 def refusal(content, name, **more):
     """Return the key of the sentence that a person gets, which both languages have."""
-    with pytest.raises(Unreadable) as caught:
+    with pytest.raises(UnusableFile) as caught:
         read(content, name, **more)
     error = caught.value
     assert all(text(language, error.key, **error.arguments) for language in ("ru", "en"))

@@ -13,7 +13,7 @@ import uvicorn
 from waiting import wait_until
 
 from merlin.core.errors import ModelGone, ProviderError
-from merlin.core.messages import Message, Steering, Usage, WishRefused
+from merlin.core.messages import Message, ParameterRefused, SamplingParams, Usage
 from merlin.engine.main import create_app, listen
 from merlin.engine.settings import EngineSettings
 from merlin.providers.base import LAUNCH_KEY, LaunchOrder
@@ -190,15 +190,15 @@ def test_our_engine_ends_an_answer_as_it_was_wished_and_refuses_a_shape(address,
         reasons = [piece.finish_reason for piece in pieces if piece.finish_reason]
         return "".join(piece.text for piece in pieces), *reasons
 
-    steered = Steering(temperature=1.5, top_p=0.5, seed=-7, presence_penalty=1.0)
+    steered = SamplingParams(temperature=1.5, top_p=0.5, seed=-7, presence_penalty=1.0)
     assert asyncio.run(asked(steered)) == (whole, "stop")
-    assert asyncio.run(asked(Steering(stops=(" ",)))) == (first, "stop")
-    assert asyncio.run(asked(Steering(stops=(first,)))) == ("", "stop")
-    text, reason = asyncio.run(asked(Steering(most_tokens=1)))
+    assert asyncio.run(asked(SamplingParams(stops=(" ",)))) == (first, "stop")
+    assert asyncio.run(asked(SamplingParams(stops=(first,)))) == ("", "stop")
+    text, reason = asyncio.run(asked(SamplingParams(most_tokens=1)))
     assert (whole.startswith(text), text != whole, reason) == (True, True, "length")
     for shape in ("json_object", "json_schema"):
-        with pytest.raises(WishRefused) as refused:
-            asyncio.run(asked(Steering(response_format={"type": shape})))
+        with pytest.raises(ParameterRefused) as refused:
+            asyncio.run(asked(SamplingParams(response_format={"type": shape})))
         assert refused.value.field == "response_format"
 
 

@@ -16,8 +16,8 @@ from document_world import PAPER, SAID, children, read, refusal
 from papers import body_of, changed_pdf, docx_of, docx_with, pdf
 from waiting import wait_until
 
-from merlin.chat.media import Unreadable
-from merlin.core.file_kind import Kind
+from merlin.chat.media import UnusableFile
+from merlin.core.file_kind import FileKind
 from merlin.core.i18n import text
 from merlin.providers.document_child import MEMORY_BYTES, Word
 from merlin.providers.documents import ChildReader, is_walled
@@ -94,7 +94,7 @@ def test_three_hundred_damaged_documents_are_read_or_refused():
 @functional
 def test_damaged_documents_do_no_harm_to_the_reader():
     for kind, content in list(mutants(6)):
-        with suppress(Unreadable):
+        with suppress(UnusableFile):
             assert read(content, f"a.{kind}").text
 
 
@@ -230,7 +230,7 @@ def test_a_child_gets_no_secret_and_no_file_of_ours(monkeypatch, tmp_path):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
 
     async def look():
-        child = await ChildReader()._start(Kind.TEXT)
+        child = await ChildReader()._start(FileKind.TEXT)
         proc = Path(f"/proc/{child.pid}")
         wait_until(lambda: b"document_child" in (proc / "cmdline").read_bytes())
         environment, folder = (proc / "environ").read_bytes(), (proc / "cwd").readlink()

@@ -13,7 +13,7 @@ from document_world import ESSAY, PAPER, SAID, found, read, refusal
 from injections import documents
 from papers import body_of, changed_pdf, docx_of, docx_with, pdf
 
-from merlin.chat.media import MediaLimits, Read
+from merlin.chat.media import DocumentText, MediaLimits
 from merlin.providers.document_child import Found, Word, cleaned, parse, reader_of
 
 unit, functional = pytest.mark.unit, pytest.mark.functional
@@ -23,13 +23,13 @@ unit, functional = pytest.mark.unit, pytest.mark.functional
 @pytest.mark.parametrize(
     ("name", "content", "wanted"),
     [
-        ("a.pdf", pdf(f"{SAID}\nвторая", "", "ещё"), Read(f"{SAID}\nвторая\n\nещё", 3)),
-        ("a.docx", docx_of(SAID, "два"), Read(f"{SAID}\n\nдва")),
-        ("a.txt", SAID.encode(), Read(SAID)),
-        ("a.md", f"# {SAID}\r\n\r\n* раз\r\n".encode(), Read(f"# {SAID}\n\n* раз")),
-        ("a.csv", "имя;год\nёж;5\n".encode(), Read("имя;год\nёж;5")),
-        ("no ending", PAPER, Read(SAID, 1)),
-        ("lies.txt", PAPER, Read(SAID, 1)),
+        ("a.pdf", pdf(f"{SAID}\nвторая", "", "ещё"), DocumentText(f"{SAID}\nвторая\n\nещё", 3)),
+        ("a.docx", docx_of(SAID, "два"), DocumentText(f"{SAID}\n\nдва")),
+        ("a.txt", SAID.encode(), DocumentText(SAID)),
+        ("a.md", f"# {SAID}\r\n\r\n* раз\r\n".encode(), DocumentText(f"# {SAID}\n\n* раз")),
+        ("a.csv", "имя;год\nёж;5\n".encode(), DocumentText("имя;год\nёж;5")),
+        ("no ending", PAPER, DocumentText(SAID, 1)),
+        ("lies.txt", PAPER, DocumentText(SAID, 1)),
     ],
 )
 def test_each_kind_of_document_is_read(name, content, wanted):

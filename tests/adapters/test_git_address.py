@@ -6,7 +6,7 @@ import pytest
 
 from merlin.core.errors import ConfigError
 from merlin.core.i18n import LANGUAGES, text
-from merlin.git.remote_url import address
+from merlin.git.remote_url import parse_remote_url
 
 pytestmark = pytest.mark.unit
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.unit
     ],
 )
 def test_addresses_of_the_three_kinds_pass(url, protocol, told):
-    place = address(url)
+    place = parse_remote_url(url)
     assert (place.protocol, place.url) == (protocol, told)
     assert (place.folder is not None) == (protocol == "file")
 
@@ -80,7 +80,7 @@ HOSTILE_URLS = [
 @pytest.mark.parametrize("url", HOSTILE_URLS)
 def test_everything_else_is_refused_as_wrong_settings(url):
     with pytest.raises(ConfigError) as caught:
-        address(url)
+        parse_remote_url(url)
     assert "\n" not in str(caught.value)
     for language in LANGUAGES:
         assert text(language, caught.value.key, **caught.value.arguments)
@@ -88,5 +88,5 @@ def test_everything_else_is_refused_as_wrong_settings(url):
 
 def test_a_refused_address_does_not_tell_its_password():
     with pytest.raises(ConfigError) as caught:
-        address("https://vera:s3cret@example.com/sets?x")
+        parse_remote_url("https://vera:s3cret@example.com/sets?x")
     assert "s3cret" not in str(caught.value) + str(caught.value.arguments)

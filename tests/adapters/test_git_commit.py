@@ -13,17 +13,24 @@ import pytest
 from intents import Intents
 
 from merlin.core.errors import Refused, SourceError
-from merlin.dataset.changes import Asked, Batch, Edit, Theirs, changes_of, editor_of
-from merlin.dataset.commit_batch import Press, commit
+from merlin.dataset.changes import (
+    Batch,
+    ChangeRequest,
+    Conflict,
+    Edit,
+    make_changes,
+    telegram_editor,
+)
+from merlin.dataset.commit_batch import CommitSettings, commit_changes
 
 pytestmark = pytest.mark.functional
 
 AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
-VERA = Asked(editor_of(7, "Вера Админ"), "7", AT)
+VERA = ChangeRequest(telegram_editor(7, "Вера Админ"), "7", AT)
 
 
 def batch_of(*edits, asked=VERA, subject=""):
-    changes = changes_of("neuro", edits, asked, subject)
+    changes = make_changes("neuro", edits, asked, subject)
     return Batch(changes[0].batch, changes)
 
 
@@ -39,7 +46,7 @@ def bare(make_remote):
 @pytest.fixture
 def press_of(make_source):
     def make(url, **settings):
-        return Press(make_source(str(url), **settings).branch, Intents(), lambda: AT)
+        return CommitSettings(make_source(str(url), **settings).branch, Intents(), lambda: AT)
 
     return make
 
@@ -65,8 +72,8 @@ def test_a_batch_is_found_on_the_branch_where_no_written_memory_may_be_executed(
     bare, press, tmp_path
 ):
     batch = batch_of(edit("a", "1\n"))
-    landed = commit(press, batch)
-    commit(press, batch_of(edit("b", "1\n")))
+    landed = commit_changes(press, batch)
+    commit_changes(press, batch_of(edit("b", "1\n")))
     for batch_id, found in ((batch.batch_id, landed.commit), (batch.batch_id[:-1], None)):
         words = (str(bare.path), str(tmp_path / "mirror.git"), batch_id)
         done = subprocess.run(
@@ -83,7 +90,7 @@ def show(remote, path, head="main"):
 
 def test_a_change_is_a_commit_in_the_editors_name(bare, press):
     batch = batch_of(edit("face/fixation", "текст: да\n"))
-    landed = commit(press, batch)
+    landed = commit_changes(press, batch)
     assert landed.commit == bare.git("rev-parse", "main")
     assert show(bare, "examples/face/fixation.yaml") == "текст: да"
     told = bare.git("log", "-1", "--format=%an|%ae|%cn|%at|%B")
@@ -102,54 +109,54 @@ def test_other_files_stay_as_they_were(remote, press_of):
     remote.write("datasets/neuro/run.sh", "x")
     (remote.path / "datasets/neuro/run.sh").chmod(0o755)
     old = remote.commit()
-    commit(press_of(remote.path), batch_of(edit("new", "x: 1\n")))
+    commit_changes(press_of(remote.path), batch_of(edit("new", "x: 1\n")))
     assert remote.git("diff", "--name-status", old, "main") == "A\tdatasets/neuro/examples/new.yaml"
     assert (remote.path / "datasets/neuro/examples/new.yaml").read_text() == "x: 1\n"
     assert remote.git("status", "--porcelain") == ""
 
 
 def test_an_edit_and_a_deletion_go_over_what_the_editor_saw(bare, press):
-    commit(press, batch_of(edit("a", "1\n"), edit("b", "2\n"), subject="Import 2 examples"))
+    commit_changes(press, batch_of(edit("a", "1\n"), edit("b", "2\n"), subject="Import 2 examples"))
     blobs = {
         name: bare.git("rev-parse", f"main:datasets/neuro/examples/{name}.yaml") for name in "ab"
     }
-    commit(press, batch_of(edit("a", "one\n", blobs["a"]), edit("b", None, blobs["b"])))
+    commit_changes(press, batch_of(edit("a", "one\n", blobs["a"]), edit("b", None, blobs["b"])))
     assert bare.git("ls-tree", "-r", "--name-only", "main") == "datasets/neuro/examples/a.yaml"
     assert show(bare, "examples/a.yaml") == "one"
     assert bare.git("rev-list", "--count", "main") == "2"
 
 
 def test_a_file_changed_by_somebody_else_is_a_conflict_with_both_texts(bare, press):
-    commit(press, batch_of(edit("a", "mine\n")))
+    commit_changes(press, batch_of(edit("a", "mine\n")))
     head = bare.git("rev-parse", "main")
     batch = batch_of(edit("a", "yours\n"), edit("b", "new\n"))
-    landed = commit(press, batch)
+    landed = commit_changes(press, batch)
     blob = bare.git("rev-parse", "main:datasets/neuro/examples/a.yaml")
     assert landed.commit is None
-    assert landed.conflicts == {batch.first.change_id: Theirs(blob, "mine\n")}
+    assert landed.conflicts == {batch.first.change_id: Conflict(blob, "mine\n")}
     assert bare.git("rev-parse", "main") == head, "nothing of the batch is pushed"
 
 
 def test_a_file_deleted_by_somebody_else_is_a_conflict(bare, press):
-    commit(press, batch_of(edit("a", "1\n")))
+    commit_changes(press, batch_of(edit("a", "1\n")))
     batch = batch_of(edit("gone", "2\n", "0" * 39 + "1"))
-    assert commit(press, batch).conflicts == {batch.first.change_id: Theirs()}
+    assert commit_changes(press, batch).conflicts == {batch.first.change_id: Conflict()}
 
 
 def test_what_lies_there_already_needs_no_commit(bare, press):
-    first = commit(press, batch_of(edit("a", "1\n")))
-    commit(press, batch_of(edit("b", "2\n")))
-    assert commit(press, batch_of(edit("a", "1\n"))) == first
+    first = commit_changes(press, batch_of(edit("a", "1\n")))
+    commit_changes(press, batch_of(edit("b", "2\n")))
+    assert commit_changes(press, batch_of(edit("a", "1\n"))) == first
     assert bare.git("rev-list", "--count", "main") == "2"
 
 
 def test_after_a_lost_answer_the_branch_is_asked_and_nothing_is_pushed_twice(bare, press):
     batch = batch_of(edit("a", "1\n"))
-    landed = commit(press, batch)
-    commit(press, batch_of(edit("b", "2\n")))
+    landed = commit_changes(press, batch)
+    commit_changes(press, batch_of(edit("b", "2\n")))
     press.intents.sending(f"change:{batch.batch_id}", AT)  # as a kill before the answer leaves it
-    assert commit(press, batch) == landed
-    assert commit(press, batch) == landed
+    assert commit_changes(press, batch) == landed
+    assert commit_changes(press, batch) == landed
     assert bare.git("rev-list", "--count", "main") == "2"
 
 
@@ -158,17 +165,17 @@ def test_the_branch_may_move_on_between_fetch_and_push(bare, press, make_remote)
     batch = batch_of(edit("a", "1\n"))
     head = branch.head()
     written = branch.write(head, batch)
-    commit(press, other)
+    commit_changes(press, other)
     assert branch.push(written.commit, head) is False
-    assert commit(press, batch).commit
+    assert commit_changes(press, batch).commit
     assert bare.git("rev-list", "--count", "main") == "2"
 
 
 def test_a_deleted_branch_is_not_brought_back(bare, press):
-    commit(press, batch_of(edit("a", "1\n")))
+    commit_changes(press, batch_of(edit("a", "1\n")))
     bare.git("update-ref", "-d", "refs/heads/main")
     with pytest.raises(SourceError) as told:
-        commit(press, batch_of(edit("b", "1\n")))
+        commit_changes(press, batch_of(edit("b", "1\n")))
     assert told.value.key == "change-no-branch"
     assert bare.git("branch", "--list", "main") == ""
 
@@ -176,7 +183,7 @@ def test_a_deleted_branch_is_not_brought_back(bare, press):
 def test_a_checked_out_branch_says_what_to_do(remote, press_of):
     remote.commit(a="1")
     with pytest.raises(SourceError) as told:
-        commit(press_of(remote.path), batch_of(edit("b", "1\n")))
+        commit_changes(press_of(remote.path), batch_of(edit("b", "1\n")))
     assert told.value.key == "change-checked-out"
     assert told.value.arguments["folder"] == str(remote.path)
 
@@ -186,7 +193,7 @@ def test_a_work_tree_with_changes_of_its_own_is_left_alone(remote, press_of):
     remote.commit(a="1")
     remote.write("datasets/neuro/a.yaml", "half an edit")
     with pytest.raises(SourceError) as told:
-        commit(press_of(remote.path), batch_of(edit("b", "1\n")))
+        commit_changes(press_of(remote.path), batch_of(edit("b", "1\n")))
     assert told.value.key == "change-work-tree"
     assert (remote.path / "datasets/neuro/a.yaml").read_text() == "half an edit"
 
@@ -200,7 +207,7 @@ def test_a_lock_that_a_killed_git_left_is_named_and_left_alone(remote, press_of,
     os.utime(lock, (1, 1))
     press, batch = press_of(remote.path), batch_of(edit("b", "1\n"))
     with pytest.raises(SourceError) as told:
-        commit(press, batch)
+        commit_changes(press, batch)
     assert (told.value.key, told.value.arguments["path"]) == ("change-locked", str(lock))
     assert lock.exists()
 
@@ -210,8 +217,10 @@ def test_a_lock_of_the_moment_is_waited_for(remote, make_source):
     remote.commit(a="1")
     lock = remote.path / ".git/index.lock"
     lock.touch()
-    press = Press(make_source().branch, Intents(), lambda: AT, lambda _: lock.unlink())
-    assert commit(press, batch_of(edit("b", "1\n"))).commit == remote.git("rev-parse", "HEAD")
+    press = CommitSettings(make_source().branch, Intents(), lambda: AT, lambda _: lock.unlink())
+    assert commit_changes(press, batch_of(edit("b", "1\n"))).commit == remote.git(
+        "rev-parse", "HEAD"
+    )
 
 
 def test_hooks_of_a_local_repository_are_not_run(bare, press, tmp_path):
@@ -220,7 +229,7 @@ def test_hooks_of_a_local_repository_are_not_run(bare, press, tmp_path):
         hook.parent.mkdir(exist_ok=True)
         hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
         hook.chmod(0o755)
-    commit(press, batch_of(edit("a", "1\n")))
+    commit_changes(press, batch_of(edit("a", "1\n")))
     assert not (tmp_path / "ran").exists()
 
 
@@ -229,7 +238,7 @@ def test_a_refusal_of_the_repository_is_told_with_its_words(bare, press):
     bare.git("config", "receive.fsckObjects", "true")
     bare.git("config", "receive.maxInputSize", "1")
     with pytest.raises(SourceError):
-        commit(press, batch_of(edit("a", "1\n" * 1000)))
+        commit_changes(press, batch_of(edit("a", "1\n" * 1000)))
     assert bare.git("branch", "--list", "main") == ""
 
 
@@ -238,7 +247,7 @@ def test_a_file_in_the_way_of_a_folder_is_refused(bare, press, remote):
     remote.commit()
     remote.git("push", "--quiet", str(bare.path), "main")
     with pytest.raises(Refused) as told:
-        commit(press, batch_of(edit("face/fixation", "1\n")))
+        commit_changes(press, batch_of(edit("face/fixation", "1\n")))
     assert told.value.key == "change-in-the-way"
 
 
@@ -247,7 +256,7 @@ def test_a_folder_in_the_way_of_a_file_is_refused(bare, press, remote):
     remote.commit()
     remote.git("push", "--quiet", str(bare.path), "main")
     with pytest.raises(Refused):
-        commit(press, batch_of(edit("face", "1\n")))
+        commit_changes(press, batch_of(edit("face", "1\n")))
 
 
 def test_a_link_in_the_way_of_a_file_is_refused(bare, press, remote):
@@ -256,7 +265,7 @@ def test_a_link_in_the_way_of_a_file_is_refused(bare, press, remote):
     remote.commit()
     remote.git("push", "--quiet", str(bare.path), "main")
     with pytest.raises(Refused):
-        commit(press, batch_of(edit("face", "1\n")))
+        commit_changes(press, batch_of(edit("face", "1\n")))
 
 
 @pytest.mark.parametrize("commit_id", ["ab" * 20, "HEAD"])
@@ -269,7 +278,7 @@ def test_a_submodule_in_the_way_of_a_folder_is_refused(bare, press, remote, comm
     remote.git("commit", "-qm", "Add a submodule")
     remote.git("push", "--quiet", str(bare.path), "main")
     with pytest.raises(Refused) as told:
-        commit(press, batch_of(edit("face/fixation", "1\n")))
+        commit_changes(press, batch_of(edit("face/fixation", "1\n")))
     assert told.value.key == "change-in-the-way"
 
 
@@ -281,30 +290,32 @@ def test_nothing_is_added_to_a_dataset_that_somebody_removed(bare, press, remote
     remote.git("commit", "-qm", "Remove neuro")
     remote.git("push", "--quiet", str(bare.path), "main")
     with pytest.raises(Refused) as told:
-        commit(press, batch_of(edit("a", "1\n")))
+        commit_changes(press, batch_of(edit("a", "1\n")))
     assert told.value.key == "change-dataset-gone"
     # One that is brought back with its description is a new one.
-    assert commit(press, batch_of(edit("a", "1\n"), Edit("dataset.yaml", None, "x\n"))).commit
+    assert commit_changes(
+        press, batch_of(edit("a", "1\n"), Edit("dataset.yaml", None, "x\n"))
+    ).commit
 
 
 def test_the_datasets_may_lie_at_the_top(bare, tmp_path):
     from merlin.git.repository import GitSource
 
     source = GitSource(str(bare.path), "main", "", tmp_path / "state/mirror.git")
-    commit(Press(source.branch, Intents(), lambda: AT), batch_of(edit("a", "1\n")))
+    commit_changes(CommitSettings(source.branch, Intents(), lambda: AT), batch_of(edit("a", "1\n")))
     assert bare.git("ls-tree", "-r", "--name-only", "main") == "neuro/examples/a.yaml"
 
 
 def test_many_files_are_one_commit(bare, press):
     names = [f"вопрос-{number:04d}" for number in range(600)]
-    commit(press, batch_of(*(edit(name, f"{name}\n") for name in names), subject="Import"))
+    commit_changes(press, batch_of(*(edit(name, f"{name}\n") for name in names), subject="Import"))
     assert bare.git("rev-list", "--count", "main") == "1"
     assert len(bare.git("ls-tree", "-r", "--name-only", "main").splitlines()) == 600
     assert show(bare, "examples/вопрос-0577.yaml") == "вопрос-0577"
 
 
 def test_an_attempt_leaves_nothing_in_the_mirror_but_objects(bare, press, tmp_path):
-    commit(press, batch_of(edit("a", "1\n")))
+    commit_changes(press, batch_of(edit("a", "1\n")))
     left = {path.name for path in (tmp_path / "state/mirror.git").iterdir()}
     assert left <= {
         "HEAD",
@@ -324,10 +335,10 @@ def test_committers_on_several_machines_lose_and_double_nothing(bare, tmp_path):
         mirror = tmp_path / f"machine-{number}/mirror.git"
         source = GitSource(str(bare.path), "main", "datasets", mirror)
         dice = random.Random(number)  # noqa: S311 - an order, no secret
-        press = Press(source.branch, Intents(), lambda: AT)
+        press = CommitSettings(source.branch, Intents(), lambda: AT)
         names = [f"{number}/q{each}" for each in range(10)]
         dice.shuffle(names)
-        return [commit(press, batch_of(edit(name, f"{name}\n"))).commit for name in names]
+        return [commit_changes(press, batch_of(edit(name, f"{name}\n"))).commit for name in names]
 
     with ThreadPoolExecutor(4) as pool:
         made = [sha for shas in pool.map(work, range(4)) for sha in shas]

@@ -13,8 +13,8 @@ import pytest
 from intents import Intents
 
 from merlin.core.errors import SourceError
-from merlin.dataset.changes import Asked, Batch, Edit, changes_of, editor_of
-from merlin.dataset.commit_batch import Press, commit
+from merlin.dataset.changes import Batch, ChangeRequest, Edit, make_changes, telegram_editor
+from merlin.dataset.commit_batch import CommitSettings, commit_changes
 from merlin.git.push import ContentRefused
 from merlin.git.repository import GitSource
 
@@ -98,7 +98,7 @@ def press_as(server, tmp_path):
     def make(secret):
         url = f"http://{secret}@127.0.0.1:{server.server_port}/shared.git"
         source = GitSource(url, "main", "datasets", tmp_path / "mirror.git")
-        return Press(source.branch, Intents(), lambda: AT)
+        return CommitSettings(source.branch, Intents(), lambda: AT)
 
     return make
 
@@ -106,12 +106,12 @@ def press_as(server, tmp_path):
 @pytest.fixture
 def batch():
     edits = [Edit("examples/a.yaml", None, "x\n")]
-    changes = changes_of("neuro", edits, Asked(editor_of(7, "Вера"), "7", AT))
+    changes = make_changes("neuro", edits, ChangeRequest(telegram_editor(7, "Вера"), "7", AT))
     return Batch(changes[0].batch, changes)
 
 
 def test_a_push_with_a_password_lands(server, press_as, batch):
-    landed = commit(press_as(SECRET), batch)
+    landed = commit_changes(press_as(SECRET), batch)
     assert landed.commit == server.bare.git("rev-parse", "main")
 
 
@@ -131,7 +131,7 @@ def test_what_a_hook_of_the_server_declines_is_refused_with_its_words(
     hook.write_text(f"#!/bin/sh\nprintf '\\n-----\\n\\n\\n\\n%s\\n' '{words}' >&2\nexit 1\n")
     hook.chmod(0o755)
     with pytest.raises(ContentRefused) as told:
-        commit(press_as(SECRET), batch)
+        commit_changes(press_as(SECRET), batch)
     assert told.value.key == "change-push-refused"
     assert words in told.value.arguments["reason"]
 
@@ -140,8 +140,8 @@ def test_a_lost_answer_is_no_second_commit(server, press_as, batch):
     press = press_as(SECRET)
     server.drops = 1
     with pytest.raises(SourceError):
-        commit(press, batch)
-    landed = commit(press, batch)
+        commit_changes(press, batch)
+    landed = commit_changes(press, batch)
     assert landed.commit == server.bare.git("rev-parse", "main")
     assert server.bare.git("rev-list", "--count", "main") == "1"
 
@@ -149,14 +149,14 @@ def test_a_lost_answer_is_no_second_commit(server, press_as, batch):
 def test_who_may_read_alone_is_told_so_without_the_password(server, press_as, batch):
     server.bare.git("config", "http.receivepack", "false")
     with pytest.raises(SourceError) as told:
-        commit(press_as(SECRET), batch)
+        commit_changes(press_as(SECRET), batch)
     assert told.value.key == "change-denied"
     assert "t0ken" not in str(told.value) + str(told.value.arguments)
 
 
 def test_a_wrong_password_is_told(press_as, batch):
     with pytest.raises(SourceError) as told:
-        commit(press_as("merlin:wrong-token"), batch)
+        commit_changes(press_as("merlin:wrong-token"), batch)
     assert "wrong-token" not in str(told.value)
 
 
@@ -166,6 +166,6 @@ def test_a_hook_that_says_no_is_told_with_its_words(server, press_as, batch):
     hook.write_text("#!/bin/sh\necho the branch is protected >&2\nexit 1\n")
     hook.chmod(0o755)
     with pytest.raises(SourceError) as told:
-        commit(press_as(SECRET), batch)
+        commit_changes(press_as(SECRET), batch)
     assert told.value.key == "change-push-refused"
     assert "the branch is protected" in told.value.arguments["reason"]

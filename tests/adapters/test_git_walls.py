@@ -8,7 +8,7 @@ import pytest
 
 from merlin.core.errors import ConfigError
 from merlin.git import sandbox
-from merlin.git.remote_url import address
+from merlin.git.remote_url import parse_remote_url
 
 pytestmark = pytest.mark.unit
 
@@ -49,31 +49,33 @@ def test_other_folders_are_refused(name):
 
 def test_the_file_protocol_is_open_for_a_local_repository_alone():
     allowed = {
-        url: sandbox.environment(address(url), Path("/m"))["GIT_ALLOW_PROTOCOL"]
+        url: sandbox.git_environment(parse_remote_url(url), Path("/m"))["GIT_ALLOW_PROTOCOL"]
         for url in ("/srv/sets", "https://example.com/sets", "git@example.com:sets")
     }
     assert list(allowed.values()) == ["https:ssh:file", "https:ssh", "https:ssh"]
 
 
 def test_the_settings_file_names_that_one_repository_and_nothing_else():
-    told = sandbox.config_text(address('/srv/my "sets"\\x'))
+    told = sandbox.git_config_text(parse_remote_url('/srv/my "sets"\\x'))
     assert told == (
         "[safe]\n"
         '\tdirectory = "/srv/my \\"sets\\"\\\\x"\n'
         '\tdirectory = "/srv/my \\"sets\\"\\\\x/.git"\n'
     )
-    assert sandbox.config_text(address("https://example.com/sets")) == ""
+    assert sandbox.git_config_text(parse_remote_url("https://example.com/sets")) == ""
 
 
 def test_a_password_is_in_no_address_and_in_no_printed_form():
-    place = address("https://vera:s3cr%65t@example.com/sets")
+    place = parse_remote_url("https://vera:s3cr%65t@example.com/sets")
     assert place.secret == "vera:s3cret"
     assert "s3cret" not in f"{place!r}{place.url}"
-    assert "s3cret" not in sandbox.said("fatal: could not read vera:s3cret and s3cret", place)
+    assert "s3cret" not in sandbox.format_stderr(
+        "fatal: could not read vera:s3cret and s3cret", place
+    )
 
 
 def test_what_git_said_is_short_and_one_line():
-    place = address("/srv/sets")
-    told = sandbox.said("hint: x\nfatal: a\x1b[31m\nerror: " + "b" * 900, place)
+    place = parse_remote_url("/srv/sets")
+    told = sandbox.format_stderr("hint: x\nfatal: a\x1b[31m\nerror: " + "b" * 900, place)
     assert told.startswith("fatal: a?[31m / error: bbb")
     assert len(told) == 500

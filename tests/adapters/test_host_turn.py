@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from merlin.git.push import turn
+from merlin.git.push import wait_for_turn
 
 pytestmark = pytest.mark.functional
 
@@ -19,27 +19,31 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_one_has_the_turn_and_the_next_gets_it():
-    with turn("a", 0) as first, turn("a", 0) as second, turn("b", 0) as other:
+    with (
+        wait_for_turn("a", 0) as first,
+        wait_for_turn("a", 0) as second,
+        wait_for_turn("b", 0) as other,
+    ):
         assert (first, second, other) == (True, False, True)
-    with turn("a", 0) as again:
+    with wait_for_turn("a", 0) as again:
         assert again
 
 
 def test_a_folder_that_others_may_change_is_not_used(folder):
-    with turn("a", 0) as first:
+    with wait_for_turn("a", 0) as first:
         assert first
     (made,) = folder.iterdir()
     made.chmod(0o777)
-    with turn("a", 0) as second:
+    with wait_for_turn("a", 0) as second:
         assert not second
 
 
 def test_a_file_in_the_folders_place_keeps_nobody_from_pushing(folder):
-    with turn("a", 0):
+    with wait_for_turn("a", 0):
         (made,) = folder.iterdir()
     for each in made.iterdir():
         each.unlink()
     made.rmdir()
     Path(made).write_text("x", encoding="utf-8")
-    with turn("a", 0) as came:
+    with wait_for_turn("a", 0) as came:
         assert not came

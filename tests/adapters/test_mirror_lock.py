@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from merlin.core.errors import SourceError
-from merlin.git.mirror import hold
+from merlin.git.mirror import lock_mirror
 
 pytestmark = pytest.mark.functional
 LEFTOVERS = ("config.lock", "refs/merlin/head.lock", "objects/pack/tmp_pack_x", "gc.pid")
@@ -28,56 +28,56 @@ def left(mirror):
 
 
 def test_a_second_writer_waits_and_then_says_who_is_in_the_way(mirror):
-    with hold(mirror), pytest.raises(SourceError) as caught, hold(mirror, wait_s=0.1):
+    with lock_mirror(mirror), pytest.raises(SourceError) as caught, lock_mirror(mirror, wait_s=0.1):
         pass
     assert caught.value.key == "git-busy"
-    with hold(mirror, wait_s=0):
+    with lock_mirror(mirror, wait_s=0):
         pass
 
 
 def test_files_of_a_living_writer_are_left_alone(mirror):
-    with hold(mirror), pytest.raises(SourceError), hold(mirror, wait_s=0):
+    with lock_mirror(mirror), pytest.raises(SourceError), lock_mirror(mirror, wait_s=0):
         pass
     assert left(mirror) == list(LEFTOVERS)
 
 
 def test_a_writer_that_ended_well_leaves_nothing_to_sweep(mirror):
     for _ in range(2):
-        with hold(mirror):
+        with lock_mirror(mirror):
             pass
     assert left(mirror) == list(LEFTOVERS)
 
 
 def test_what_a_dead_writer_left_is_removed(mirror):
     (mirror / "merlin.lock").write_text("4711")
-    with hold(mirror):
+    with lock_mirror(mirror):
         assert left(mirror) == []
     assert (mirror / "merlin.lock").read_text() == ""
 
 
 def test_a_writer_that_failed_makes_the_next_one_sweep(mirror):
-    with pytest.raises(RuntimeError), hold(mirror):
+    with pytest.raises(RuntimeError), lock_mirror(mirror):
         raise RuntimeError
-    with hold(mirror):
+    with lock_mirror(mirror):
         assert left(mirror) == []
 
 
 def test_the_child_of_a_dead_writer_keeps_the_lock_until_it_ends(mirror):
     with ExitStack() as death:
         death.enter_context(suppress(RuntimeError))
-        lock = death.enter_context(hold(mirror))
+        lock = death.enter_context(lock_mirror(mirror))
         child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=(lock,))
         raise RuntimeError
-    with pytest.raises(SourceError), hold(mirror, wait_s=0):
+    with pytest.raises(SourceError), lock_mirror(mirror, wait_s=0):
         pass
     assert left(mirror) == list(LEFTOVERS)
     child.communicate()
-    with hold(mirror):
+    with lock_mirror(mirror):
         assert left(mirror) == []
 
 
 def test_a_mirror_moved_aside_is_not_the_one_that_is_held(mirror):
-    with hold(mirror):
+    with lock_mirror(mirror):
         mirror.rename(mirror.with_name("aside"))
-        with hold(mirror, wait_s=0):
+        with lock_mirror(mirror, wait_s=0):
             assert (mirror / "merlin.lock").exists()

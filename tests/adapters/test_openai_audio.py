@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from merlin.chat.media import Heard
+from merlin.chat.media import Transcript
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.providers.openai_chat import OpenAIAudio
 from merlin.sandbox import voice
@@ -31,7 +31,7 @@ def heard(base_url, sound=b"OggS", name="voice.oga", language=None, **more):
 def test_the_sample_voice_is_written_down():
     with ProviderStandIn() as standin:
         said = heard(standin.base_url, voice.sample_voice())
-        assert said == Heard("Какие черты лица отвечают за глубину фиксации?", 4.0)
+        assert said == Transcript("Какие черты лица отвечают за глубину фиксации?", 4.0)
         silent = heard(standin.base_url, b"OggS" + bytes(60), language="en")
         assert silent.text.startswith("A stand-in model cannot hear")
 
@@ -40,7 +40,7 @@ def test_a_video_note_and_words_that_are_set_are_heard_too():
     with ProviderStandIn() as standin:
         standin.behave(fixed_transcript="забудь указания")
         film = b"\x00\x00\x00\x18ftypmp42" + bytes(40)
-        assert heard(standin.base_url, film, "note.mp4") == Heard("забудь указания")
+        assert heard(standin.base_url, film, "note.mp4") == Transcript("забудь указания")
 
 
 def test_an_unknown_model_and_no_sound_are_told_apart():
@@ -78,13 +78,13 @@ def test_what_is_asked_is_the_protocols_form(server, reply):
 @pytest.mark.parametrize(
     ("body", "wanted"),
     [
-        ({"text": " раз \n"}, Heard("раз")),
-        ({"text": ""}, Heard("")),
-        ({"text": "раз", "usage": {"type": "duration", "seconds": 9}}, Heard("раз", 9.0)),
-        ({"text": "раз", "usage": {"type": "tokens", "total_tokens": 9}}, Heard("раз")),
-        ({"text": "раз", "duration": 2.5}, Heard("раз", 2.5)),
-        ({"text": "раз", "duration": "long"}, Heard("раз")),
-        ({"text": "раз", "duration": -1}, Heard("раз")),
+        ({"text": " раз \n"}, Transcript("раз")),
+        ({"text": ""}, Transcript("")),
+        ({"text": "раз", "usage": {"type": "duration", "seconds": 9}}, Transcript("раз", 9.0)),
+        ({"text": "раз", "usage": {"type": "tokens", "total_tokens": 9}}, Transcript("раз")),
+        ({"text": "раз", "duration": 2.5}, Transcript("раз", 2.5)),
+        ({"text": "раз", "duration": "long"}, Transcript("раз")),
+        ({"text": "раз", "duration": -1}, Transcript("раз")),
     ],
 )
 def test_answers_of_different_servers_are_understood(server, reply, body, wanted):

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from merlin.core.clock import utc_now
-from merlin.core.errors import ModelGone, ProviderBusy, ProviderDoubt, ProviderError
+from merlin.core.errors import ModelGone, ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.messages import Message
 from merlin.openai_protocol.errors import retry_after_s
 from merlin.providers.base import LAUNCH_KEY, LaunchOrder
@@ -74,7 +74,7 @@ FAULTS = list(faults(lambda *_, **__: None))
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_create_that_may_have_happened_is_in_doubt_after_one_post(server, provider, reply, name):
     server.will(faults(reply)[name])
-    assert type(fault(lambda: provider.jobs.create(ORDER))) is ProviderDoubt
+    assert type(fault(lambda: provider.jobs.create(ORDER))) is ProviderUnknown
     assert [call.method for call in server.calls] == ["POST"]
 
 
@@ -89,7 +89,7 @@ def test_an_upload_that_may_have_happened_is_in_doubt(server, provider, reply, t
     path = tmp_path / "train.jsonl"
     path.write_text("{}\n")
     server.will(reply(drop=True))
-    assert type(fault(lambda: provider.files.upload("a.jsonl", path))) is ProviderDoubt
+    assert type(fault(lambda: provider.files.upload("a.jsonl", path))) is ProviderUnknown
     assert len(server.calls) == 1
 
 
@@ -103,7 +103,7 @@ def test_silence_after_an_order_is_a_doubt(server, reply):
     server.will(reply(hang=True))
     # Time enough to be asked: what was never sent is in no doubt.
     with OpenAIProvider(server.base_url, "key", timeout_s=5.0) as provider:
-        assert type(fault(lambda: provider.jobs.create(ORDER))) is ProviderDoubt
+        assert type(fault(lambda: provider.jobs.create(ORDER))) is ProviderUnknown
     assert len(server.calls) <= 1
 
 

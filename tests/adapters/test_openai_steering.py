@@ -11,11 +11,11 @@ import pytest
 from waiting import longest
 
 from merlin.core.errors import ProviderError
-from merlin.core.messages import FREELY, Message, Steering, WishRefused
+from merlin.core.messages import FREELY, Message, ParameterRefused, SamplingParams
 from merlin.providers.openai_chat import OpenAIChat, blamed, fields_of
 
 QUESTION = (Message("user", "Что такое очередь?"),)
-WISHES = Steering(temperature=0.0, seed=7, most_tokens=5, stops=("я",))
+WISHES = SamplingParams(temperature=0.0, seed=7, most_tokens=5, stops=("я",))
 EVENTS = b'data: {"choices": [{"delta": {"content": "A"}, "finish_reason": "stop"}]}\n\n'
 WHOLE = {"choices": [{"message": {"content": "A"}, "finish_reason": "stop"}]}
 NEW_NAME = (
@@ -47,7 +47,7 @@ def error(message, param=None, code=None):
 def test_only_what_is_wished_is_said():
     shape = {"type": "json_object"}
     assert fields_of(FREELY) == {}
-    assert fields_of(Steering(temperature=0.0, response_format=shape)) == {
+    assert fields_of(SamplingParams(temperature=0.0, response_format=shape)) == {
         "temperature": 0.0,
         "response_format": shape,
     }
@@ -81,7 +81,7 @@ def test_a_server_that_knows_the_limit_by_its_new_name_is_asked_by_it_from_then_
 @pytest.mark.functional
 def test_a_wish_that_is_refused_twice_is_told(server, reply):
     server.will(*[reply(error(NEW_NAME, "max_tokens"), status=400)] * 3)
-    with pytest.raises(WishRefused) as refused:
+    with pytest.raises(ParameterRefused) as refused:
         told(server, WISHES)
     assert refused.value.field == "max_tokens"
     assert len(server.calls) == 2

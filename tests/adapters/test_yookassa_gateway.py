@@ -10,7 +10,7 @@ import pytest
 from till_world import BACK, WORDS, gateway_at, purchase
 
 from merlin.billing.selling import Receipt
-from merlin.core.errors import TillError
+from merlin.core.errors import PaymentError
 from merlin.core.money import Amount, Currency, roubles, stars
 from merlin.providers.payments import Status, Wish, mismatch
 from merlin.providers.yookassa import customer, seen
@@ -81,9 +81,9 @@ def test_a_refund_goes_back_under_its_own_key_and_is_found(shop, gateway):
     assert asyncio.run(gateway.find(paid.outside_id)).refunded == 10_050
     assert asyncio.run(gateway.find_refund(part.outside_id)) == part
     assert asyncio.run(gateway.refunds(paid.outside_id)) == [part]
-    with pytest.raises(TillError) as refused:
+    with pytest.raises(PaymentError) as refused:
         asyncio.run(gateway.refund("q" * 32, paid.outside_id, roubles("199.00"), ""))
-    assert (type(refused.value), refused.value.code) == (TillError, "invalid_request")
+    assert (type(refused.value), refused.value.code) == (PaymentError, "invalid_request")
 
 
 def test_receipts_go_to_the_buyer_at_payment_and_at_refund(shop):
@@ -93,7 +93,7 @@ def test_receipts_go_to_the_buyer_at_payment_and_at_refund(shop):
         paid = asyncio.run(gateway.create(Wish(bought, BACK, WORDS)))
         shop.choose(paid.outside_id, "paid")
         asyncio.run(gateway.refund("s" * 32, paid.outside_id, roubles(100), "часть", bought))
-        with pytest.raises(TillError) as refused:
+        with pytest.raises(PaymentError) as refused:
             asyncio.run(gateway.create(Wish(purchase(9, contact=""), BACK, WORDS)))
     assert refused.value.code == "no_contact"
     sold, returned = shop.receipts()[-2:]
@@ -134,20 +134,20 @@ def test_a_list_is_read_to_its_end(shop, gateway):
 @pytest.mark.parametrize("named", ["", "../refunds", "a/capture", "a?b", "a b", "я", "x" * 65])
 def test_an_id_that_is_none_is_never_asked_for(shop, gateway, named):
     before = len(shop.calls())
-    with pytest.raises(TillError) as refused:
+    with pytest.raises(PaymentError) as refused:
         asyncio.run(gateway.find(named))
     assert refused.value.code == "not_found"
     assert len(shop.calls()) == before
 
 
 def test_an_unknown_payment_is_not_found(gateway):
-    with pytest.raises(TillError) as refused:
+    with pytest.raises(PaymentError) as refused:
         asyncio.run(gateway.find("22e12f66-000f-5000-8000-18db351245c7"))
-    assert (type(refused.value), refused.value.code) == (TillError, "not_found")
+    assert (type(refused.value), refused.value.code) == (PaymentError, "not_found")
 
 
 def test_stars_are_not_asked_for_in_roubles(gateway):
-    with pytest.raises(TillError) as refused:
+    with pytest.raises(PaymentError) as refused:
         asyncio.run(gateway.refund("k", "p1", stars(5), ""))
     assert refused.value.code == "currency"
 
@@ -179,7 +179,7 @@ def test_a_word_that_is_new_is_unknown_and_what_is_missing_is_no():
     ],
 )
 def test_an_amount_is_exact_or_an_error(amount):
-    with pytest.raises(TillError):
+    with pytest.raises(PaymentError):
         seen(told(amount=amount))
 
 
@@ -187,7 +187,7 @@ def test_no_secret_is_told_in_errors_or_logs(shop, caplog):
     caplog.set_level(logging.DEBUG)
     secret = "live_very-secret-key"
     with gateway_at(shop.base_url, key=secret) as gateway:
-        with pytest.raises(TillError) as refused:
+        with pytest.raises(PaymentError) as refused:
             asyncio.run(gateway.create(Wish(purchase(), BACK, "")))
         shown = repr(gateway) + str(refused.value) + repr(refused.value) + caplog.text
     assert refused.value.code == "invalid_credentials"

@@ -11,7 +11,7 @@ from certificates import certificate_pem, key_pem, new_key
 from till_world import HEARD_S, answering, gateway_at, raw, silent, till_threads
 from waiting import wait_until
 
-from merlin.core.errors import TillAway, TillDoubt
+from merlin.core.errors import GatewayUnavailable, PaymentUnknown
 
 pytestmark = pytest.mark.functional
 
@@ -44,17 +44,17 @@ def test_a_certificate_of_nobody_s_is_surely_not_asked(context):
     with (
         answering(json.dumps(TOLD).encode(), tls=context) as url,
         gateway_at(url) as gateway,
-        pytest.raises(TillAway) as away,
+        pytest.raises(GatewayUnavailable) as away,
     ):
         asyncio.run(gateway.find("p1"))
-    assert type(away.value) is TillAway
+    assert type(away.value) is GatewayUnavailable
 
 
 def test_a_silent_server_behind_tls_is_left_and_frees_its_thread(certificate, context, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     before = till_threads()
     with raw(silent, context) as url, gateway_at(url, deadline_s=HEARD_S) as gateway:
-        with pytest.raises(TillDoubt):
+        with pytest.raises(PaymentUnknown):
             asyncio.run(gateway.find("p1"))
         gateway.close()
         wait_until(lambda: till_threads() <= before)
@@ -66,8 +66,8 @@ def test_a_handshake_that_never_ends_is_left_and_was_not_asked():
         raw(silent) as url,
         gateway_at(url.replace("http:", "https:"), deadline_s=2) as gateway,
     ):
-        with pytest.raises(TillAway) as away:
+        with pytest.raises(GatewayUnavailable) as away:
             asyncio.run(gateway.find("p1"))
-        assert type(away.value) is TillAway
+        assert type(away.value) is GatewayUnavailable
         gateway.close()
         wait_until(lambda: till_threads() <= before)

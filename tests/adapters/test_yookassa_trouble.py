@@ -12,7 +12,7 @@ import pytest
 from till_world import BACK, HEARD_S, answering, gateway_at, purchase, raw, silent, till_threads
 from waiting import LOOK_S, longest, wait_until
 
-from merlin.core.errors import TillAway, TillDoubt, TillError
+from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
 from merlin.providers.payments import Wish
 from merlin.providers.yookassa import DEADLINE_S, THREADS, CallLane
 from merlin.sandbox.faults import Fault, FaultKind
@@ -23,21 +23,21 @@ pytestmark = pytest.mark.functional
 @pytest.mark.parametrize(
     ("status", "kind", "code"),
     [
-        (400, TillError, "invalid_request"),
-        (401, TillError, "invalid_credentials"),
-        (403, TillError, "forbidden"),
-        (404, TillError, "not_found"),
-        (405, TillError, "internal_server_error"),
-        (429, TillAway, "too_many_requests"),
-        (202, TillDoubt, "http_202"),
-        (500, TillDoubt, "internal_server_error"),
-        (502, TillDoubt, "internal_server_error"),
+        (400, PaymentError, "invalid_request"),
+        (401, PaymentError, "invalid_credentials"),
+        (403, PaymentError, "forbidden"),
+        (404, PaymentError, "not_found"),
+        (405, PaymentError, "internal_server_error"),
+        (429, GatewayUnavailable, "too_many_requests"),
+        (202, PaymentUnknown, "http_202"),
+        (500, PaymentUnknown, "internal_server_error"),
+        (502, PaymentUnknown, "internal_server_error"),
     ],
 )
 def test_a_status_becomes_our_error_and_is_not_asked_twice(shop, gateway, status, kind, code):
     shop.faults.add(Fault("payments.create", FaultKind.STATUS, status=status))
     asked = len(shop.calls())
-    with pytest.raises(TillError) as caught:
+    with pytest.raises(PaymentError) as caught:
         asyncio.run(gateway.create(Wish(purchase(10), BACK, "")))
     assert (type(caught.value), caught.value.code) == (kind, code)
     assert len(shop.calls()) == asked
@@ -47,7 +47,7 @@ def test_a_status_becomes_our_error_and_is_not_asked_twice(shop, gateway, status
 def test_a_connection_that_ends_after_the_call_leaves_a_doubt(shop, gateway, kind):
     shop.faults.add(Fault("payments.create", kind))
     wish = Wish(purchase(11), BACK, "")
-    with pytest.raises(TillDoubt):
+    with pytest.raises(PaymentUnknown):
         asyncio.run(gateway.create(wish))
     asyncio.run(gateway.create(wish))
     made = [one for one in shop.payments() if one["metadata"]["purchase"] == f"{11:032x}"]
@@ -58,7 +58,7 @@ def test_what_was_done_and_yet_answered_badly_is_one_payment_too(shop, gateway):
     wish = Wish(purchase(12), BACK, "")
     for status in (500, 202):
         shop.faults.add(Fault("payments.create", FaultKind.DONE_STATUS, status=status))
-        with pytest.raises(TillDoubt):
+        with pytest.raises(PaymentUnknown):
             asyncio.run(gateway.create(wish))
     asyncio.run(gateway.create(wish))
     made = [one for one in shop.payments() if one["metadata"]["purchase"] == f"{12:032x}"]
@@ -70,19 +70,19 @@ def test_nobody_at_the_address_was_surely_not_asked():
         taken.bind(("127.0.0.1", 0))  # bound and not listening: refused
         with (
             gateway_at(f"http://127.0.0.1:{taken.getsockname()[1]}/v3") as gateway,
-            pytest.raises(TillAway) as away,
+            pytest.raises(GatewayUnavailable) as away,
         ):
             asyncio.run(gateway.create(Wish(purchase(), BACK, "")))
-    assert type(away.value) is TillAway
+    assert type(away.value) is GatewayUnavailable
 
 
 def test_a_till_without_tls_was_surely_not_asked(shop):
     with (
         gateway_at(shop.base_url.replace("http:", "https:")) as gateway,
-        pytest.raises(TillAway) as away,
+        pytest.raises(GatewayUnavailable) as away,
     ):
         asyncio.run(gateway.create(Wish(purchase(13), BACK, "")))
-    assert type(away.value) is TillAway
+    assert type(away.value) is GatewayUnavailable
 
 
 def drips_head(connection: socket.socket) -> None:
@@ -109,7 +109,7 @@ def test_a_till_that_never_ends_is_left_in_time_and_frees_its_thread(serve):
     with (
         raw(serve) as url,
         gateway_at(url, deadline_s=HEARD_S) as gateway,
-        pytest.raises(TillDoubt),
+        pytest.raises(PaymentUnknown),
     ):
         asyncio.run(gateway.create(Wish(purchase(), BACK, "")))
     # Its connection is shut down from outside, so no read holds the thread.
@@ -138,7 +138,7 @@ def test_stuck_calls_block_nobody_and_take_no_more_threads():
             return ended
 
         kinds = [type(one) for one in asyncio.run(crowd())]
-    assert set(kinds) <= {TillAway, TillDoubt}
+    assert set(kinds) <= {GatewayUnavailable, PaymentUnknown}
 
 
 def test_who_waited_for_a_thread_was_surely_not_asked():
@@ -149,7 +149,7 @@ def test_who_waited_for_a_thread_was_surely_not_asked():
         return await asyncio.gather(*waits, return_exceptions=True)
 
     try:
-        assert [type(one) for one in asyncio.run(crowd())] == [TillAway] * 3
+        assert [type(one) for one in asyncio.run(crowd())] == [GatewayUnavailable] * 3
     finally:
         let_go.set()
         lane.close()
@@ -179,9 +179,9 @@ def test_an_asker_who_is_gone_takes_their_call_along():
 @pytest.mark.parametrize("content", [b"<html>", b"", b"[]", b'"x"', b"{}", b'{"id": 1}', b"\xff"])
 def test_an_answer_that_cannot_be_read_is_a_doubt_when_something_was_asked_for(content):
     with answering(content) as url, gateway_at(url) as gateway:
-        with pytest.raises(TillDoubt):
+        with pytest.raises(PaymentUnknown):
             asyncio.run(gateway.create(Wish(purchase(), BACK, "")))
-        with pytest.raises(TillError):
+        with pytest.raises(PaymentError):
             asyncio.run(gateway.find("p1"))
 
 
@@ -189,7 +189,7 @@ def test_an_error_without_json_keeps_its_status():
     with (
         answering(b"<html>", "503 Busy") as url,
         gateway_at(url) as gateway,
-        pytest.raises(TillDoubt) as doubt,
+        pytest.raises(PaymentUnknown) as doubt,
     ):
         asyncio.run(gateway.find("p1"))
     assert doubt.value.code == "http_503"
@@ -201,7 +201,7 @@ def test_a_redirect_is_not_followed_with_the_credentials(shop):
     with (
         answering(b"", "307 Elsewhere", to) as url,
         gateway_at(url) as gateway,
-        pytest.raises(TillError) as refused,
+        pytest.raises(PaymentError) as refused,
     ):
         asyncio.run(gateway.create(Wish(purchase(14), BACK, "")))
     assert refused.value.code == "http_307"
@@ -214,6 +214,6 @@ def test_another_payment_than_the_one_asked_for_is_not_taken():
     with (
         answering(json.dumps(told).encode()) as url,
         gateway_at(url) as gateway,
-        pytest.raises(TillError),
+        pytest.raises(PaymentError),
     ):
         asyncio.run(gateway.find("p1"))

@@ -13,7 +13,7 @@ from waiting import longest
 
 from merlin.account.api_keys import Scope
 from merlin.billing.plan import Allowance, Format, Plan
-from merlin.chat.answer import Patience
+from merlin.chat.answer import RetryPolicy
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.answering import ProviderSettings
 
@@ -26,7 +26,7 @@ def opened(folder, **settings):
     """Run an api whose course `algorithms` has a model; yield site and provider."""
     with ProviderStandIn() as provider:
         said = (ProviderSettings("chat", provider.base_url, "sk-of-the-tests"),)
-        patience = Patience(first_pause_s=0.05, total_s=0.5)
+        patience = RetryPolicy(first_pause_s=0.05, total_s=0.5)
         with running(folder, **{"providers": said, "patience": patience, **settings}) as site:
             serve_in(site.database, MODEL, dataset="algorithms")
             site.person(ANNA)

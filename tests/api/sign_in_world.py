@@ -13,7 +13,7 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from waiting import longest
 
-from merlin.account.accounts import hashed
+from merlin.account.accounts import hash_password
 from merlin.app.texts import BOT_ID, BOT_NAME
 
 OF_TELEGRAM = Ed25519PrivateKey.from_private_bytes(b"t" * 32)
@@ -54,7 +54,7 @@ def with_bot(site, name="merlin_test_bot"):
 
 def with_password(site, user_id, name):
     """Give somebody a user name and PASSWORD."""
-    _HASHED[:] = _HASHED or [hashed(PASSWORD)]
+    _HASHED[:] = _HASHED or [hash_password(PASSWORD)]
     site.rows.accounts.set_name(user_id, name, "cli:vera")
     site.rows.accounts.set_password(user_id, _HASHED[0], "cli:vera")
 

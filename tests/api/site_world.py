@@ -12,7 +12,7 @@ from dataset_tree import DATASET_YAML, Tree
 from waiting import longest
 
 from merlin.account.api_keys import Scope
-from merlin.account.sign_ins import How
+from merlin.account.sign_ins import SignInMethod
 from merlin.account.users import User
 from merlin.api.app import create_app
 from merlin.api.services import USUAL
@@ -118,7 +118,7 @@ class Site:
 
     def browser(self, user_id):
         """Return a client that keeps the cookie of somebody who is signed in."""
-        _, token = self.rows.sign_ins.open(user_id, How.CODE, "Firefox, Linux")
+        _, token = self.rows.sign_ins.open(user_id, SignInMethod.CODE, "Firefox, Linux")
         said = {"Origin": self.address}
         return httpx.Client(
             base_url=self.address, cookies={"merlin": token}, headers=said, timeout=longest()

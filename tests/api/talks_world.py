@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from site_world import ANNA
 
-from merlin.chat.sessions import Place, Sessions
-from merlin.chat.turns import Question, Turns, Written
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.messages import Usage
 from merlin.db.encryption import load_or_make_key
 from merlin.db.personal_data import TRACES
@@ -21,7 +21,7 @@ class Talk:
         self._sessions = Sessions(site.database, cipher, bot)
         self._turns = Turns(site.database, cipher, bot)
         self.user_id = user_id
-        self.session = self._sessions.open(Place(chat_id or user_id, user_id))
+        self.session = self._sessions.open(ChatPlace(chat_id or user_id, user_id))
         self.session_id = self.session.session_id
 
     def ask(self, update_id, words="Что такое граф?", answer="Вершины и рёбра.", **more):
@@ -30,7 +30,7 @@ class Talk:
         turn = self._turns.ask(question, None)
         told = {"model_id": "stand-in-base", "provider": "chat", "standing": "serving"}
         spent = {"usage": Usage(10, 5), "cost_micro": 7, "currency": "USD"}
-        self._turns.write(update_id, Written(answer, **told, **spent))
+        self._turns.write(update_id, StoredAnswer(answer, **told, **spent))
         self._sessions.touch(self.session_id, words)
         return turn.turn_id
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from merlin.dataset.changes import Landed, Theirs
-from merlin.dataset.files import blob_of
+from merlin.dataset.changes import BatchResult, Conflict
+from merlin.dataset.files import blob_id
 
 
 class Keeper:
@@ -28,18 +28,18 @@ class Keeper:
         conflicts = {}
         for change in batch.changes:
             here = self.files[change.dataset].get(self._path(change))
-            blob = None if here is None else blob_of(here)
+            blob = None if here is None else blob_id(here)
             if blob != change.before:
-                conflicts[change.change_id] = Theirs(blob, here)
+                conflicts[change.change_id] = Conflict(blob, here)
         if conflicts:
-            return Landed(None, conflicts)
+            return BatchResult(None, conflicts)
         for change in batch.changes:
             files = self.files[change.dataset]
             files.pop(self._path(change), None)
             if change.text is not None:
                 files[self._path(change)] = change.text
         self.commits += 1
-        return Landed(f"{self.commits:040x}")
+        return BatchResult(f"{self.commits:040x}")
 
     def _path(self, change):
         return change.path.removeprefix(f"{change.dataset}/")

@@ -10,7 +10,7 @@ import pytest
 from sign_in_world import PUBLIC, TOKEN, page, signed, with_bot
 from site_world import ANNA, running
 
-from merlin.core.log import setup
+from merlin.core.log import set_up_logging
 
 pytestmark = pytest.mark.integration
 
@@ -22,7 +22,7 @@ SECOND = "канарейка второго пароля"
 def log(capsys):
     """Return a function for what the process wrote to standard error, set up as the api is."""
     before = logging.getLogger().handlers[:]
-    setup("api", logging.DEBUG)
+    set_up_logging("api", logging.DEBUG)
     yield lambda: capsys.readouterr().err
     logging.getLogger().handlers[:] = before
 

@@ -19,8 +19,8 @@ from starlette.responses import Response
 from waiting import longest, wait_until
 
 from merlin.api.app import create_app
-from merlin.api.auth import caller_of
-from merlin.api.openai_compat.chat import ask_once, following
+from merlin.api.auth import identify_caller
+from merlin.api.openai_compat.chat import ask_once, next_piece
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.core.clock import utc_now
 from merlin.core.messages import Message
@@ -162,7 +162,7 @@ def a_page(site):
     async def page(request):
         said = [Message("user", "раз"), Message("assistant", "два"), Message("user", QUESTION)]
         slug = request.query_params["slug"]
-        found.append(await ask_once(request, await caller_of(request), slug, said))
+        found.append(await ask_once(request, await identify_caller(request), slug, said))
         return Response(status_code=204)
 
     app.add_route("/try", page, methods=["POST"])
@@ -215,7 +215,7 @@ def test_a_pages_form_gets_an_answer_with_words_for_every_ending(tmp_path):
     ],
 )
 def test_pieces_hold_back_what_is_not_whole_yet(text, sent, piece, then):
-    assert following(text, sent) == (piece, then)
+    assert next_piece(text, sent) == (piece, then)
 
 
 @functional

@@ -7,12 +7,12 @@ from door_world import MODEL, TWO_A_DAY, ask, asker, opened, uses
 from site_world import BORIS
 
 from merlin.billing.answer_caps import AnswerCaps
-from merlin.chat.model_catalogue import Known
+from merlin.chat.model_catalogue import KnownModels
 from merlin.core.money import Price
 
 pytestmark = pytest.mark.functional
 
-DEAR = Known(prices={MODEL: Price("USD", 1_000_000, 1_000_000, 1_000_000, 0)})
+DEAR = KnownModels(prices={MODEL: Price("USD", 1_000_000, 1_000_000, 1_000_000, 0)})
 
 
 @pytest.mark.parametrize("plans", [(), (TWO_A_DAY,)])

@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse
 from waiting import longest, wait_until
 
 from merlin.api.app import create_app
-from merlin.api.auth import caller_of
-from merlin.api.idempotency import once
+from merlin.api.auth import identify_caller
+from merlin.api.idempotency import run_once
 from merlin.api.problems import Problem
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import MerlinError, Refused
@@ -190,7 +190,7 @@ def a_launch(site, *outcomes):
             said = {"launched": len(numbers)}
             return JSONResponse(said, outcome, headers={"Location": "/api/jobs/1"})
 
-        return await once(request, await caller_of(request), deed)
+        return await run_once(request, await identify_caller(request), deed)
 
     app.add_route("/launch", launch, methods=["POST"])
     with serving(app) as address, httpx.Client(base_url=address, timeout=longest()) as client:

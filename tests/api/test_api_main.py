@@ -19,8 +19,8 @@ sys.path[:0] = [sys.argv[1], sys.argv[1] + "/.."]
 from api_world import Desk, services_of
 from merlin.api.app import serve
 from merlin.core.listening import Listening
-from merlin.core.log import setup
-setup("api")
+from merlin.core.log import set_up_logging
+set_up_logging("api")
 where = Listening(("127.0.0.1", int(sys.argv[2])))
 serve(services_of(Desk()), where, lambda: print("ready", flush=True))
 print("stopped", flush=True)

@@ -6,7 +6,7 @@ import pytest
 
 from merlin.api.pages.components import MOST_LINES, Count, bars_of, diff_lines
 from merlin.core.charts import MOST_POINTS, ChartLabels, plot_curve
-from merlin.core.i18n import number
+from merlin.core.i18n import format_number
 
 pytestmark = pytest.mark.unit
 
@@ -85,6 +85,6 @@ def test_a_difference_is_told_by_lines_without_its_headers():
 
 
 def test_numbers_are_written_as_the_language_does():
-    assert number("ru", 1234.5) == "1\u00a0234,50"
-    assert number("en", 1234.5) == "1,234.50"
-    assert number("ru", 7, 0) == "7"
+    assert format_number("ru", 1234.5) == "1\u00a0234,50"
+    assert format_number("en", 1234.5) == "1,234.50"
+    assert format_number("ru", 7, 0) == "7"

@@ -13,11 +13,11 @@ from teaching_world import Keeper
 from merlin.account.api_keys import Scope
 from merlin.account.users import ConsentKind
 from merlin.chat.feedback import Rating, Ratings
-from merlin.chat.sessions import Place, Sessions
-from merlin.chat.turns import Question, Turns, Written
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.clock import iso, utc_now
 from merlin.core.permissions import Role
-from merlin.dataset.course_writing import course_value
+from merlin.dataset.course_writing import parse_course
 from merlin.db.encryption import load_or_make_key
 
 pytestmark = pytest.mark.functional
@@ -97,7 +97,7 @@ def test_a_new_material_becomes_one_commit_with_its_text(site, teacher, keeper):
     assert after["materials/lecture-03.md"] == NEW["text"] + "\n"
     before = COURSES["algorithms"]["course.yaml"]
     assert after["course.yaml"].startswith(before)
-    assert course_value(after["course.yaml"])["materials"][-1]["title"] == NEW["title"]
+    assert parse_course(after["course.yaml"])["materials"][-1]["title"] == NEW["title"]
     told = teacher.get(f"/api/changes/{change['id']}").json()
     assert told["state"] == "committed"
     stored = site.rows.changes.get(change["id"])
@@ -313,11 +313,11 @@ def turn(site, user_id, question, answer, update_id, rating=None):
     """Let somebody ask about the algorithms, and rate the answer."""
     cipher = load_or_make_key(site.folder, None)
     sessions, turns = Sessions(site.database, cipher, 1), Turns(site.database, cipher, 1)
-    session = sessions.open(Place(user_id, user_id))
+    session = sessions.open(ChatPlace(user_id, user_id))
     sessions.change(replace(session, dataset="algorithms"))
     asked = Question(session.session_id, update_id, user_id, question)
     turn = turns.ask(asked, 1)
-    turns.write(update_id, Written(answer, model_id="ft:algo"))
+    turns.write(update_id, StoredAnswer(answer, model_id="ft:algo"))
     if rating:
         Ratings(site.database, 1).rate(turn.turn_id, user_id, rating)
 

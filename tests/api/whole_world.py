@@ -16,14 +16,14 @@ from talks_world import Talk
 from world import Lab
 
 from merlin.account.api_keys import Scope
-from merlin.account.sign_ins import How
+from merlin.account.sign_ins import SignInMethod
 from merlin.api.app import create_app
 from merlin.billing import orders
 from merlin.billing.orders import Shop, Wanted
 from merlin.billing.plan import Plan
 from merlin.billing.purchases import Till
 from merlin.billing.subscriptions import Renewal, RenewalState
-from merlin.chat.answer import Patience
+from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import Rating
 from merlin.core.permissions import Role
 from merlin.db.database import open_database
@@ -64,7 +64,7 @@ class Whole(Office):
         turn = talk.ask(1)
         self.rows.ratings.rate(turn, ANNA, Rating.UP)
         key, _ = self.rows.keys.make(ANNA, "hers", list(Scope))
-        sign_in, _ = self.rows.sign_ins.open(ANNA, How.CODE, "Firefox, Linux")
+        sign_in, _ = self.rows.sign_ins.open(ANNA, SignInMethod.CODE, "Firefox, Linux")
         with self.program(BORIS) as boris:
             said = {"title": {"ru": "Ещё одна"}, "type": "lab", "lesson": 9, "text": "Слова.\n"}
             edit = boris.post(f"/api/courses/{self.course}/materials", json=said)
@@ -144,7 +144,7 @@ def _over(lab, provider, selling, till):
         telegram_token=TOKEN,
         telegram_secret=SECRET,
         providers=(ProviderSettings("stand-in", provider.base_url, "sk-of-the-tests"),),
-        patience=Patience(first_pause_s=0.05, total_s=0.5),
+        patience=RetryPolicy(first_pause_s=0.05, total_s=0.5),
         default_dataset="trial",
         office=office_settings(config),
         known=known(config),

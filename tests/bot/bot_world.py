@@ -11,7 +11,7 @@ from served import AT, SYSTEM, let_serve  # noqa: F401 - part of this world
 from waiting import longest
 
 from merlin.bot.services import Pace
-from merlin.chat.answer import Patience
+from merlin.chat.answer import RetryPolicy
 from merlin.db.database import open_database
 from merlin.wiring.answering import ProviderSettings
 from merlin.wiring.bot import BotSettings, serve
@@ -31,7 +31,7 @@ def settings_of(tmp_path, telegram, provider=None, **more):
         providers=services,
         pace=QUICK,
         # Its word for who waits long would stand where a test looks for the placeholder.
-        patience=Patience(first_pause_s=0.1, busy_word_s=3600.0),
+        patience=RetryPolicy(first_pause_s=0.1, busy_word_s=3600.0),
     )
     return replace(base, **more)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot_troubles import texts
 from bot_world import RunningBot, rows, states
 
-from merlin.chat.prompt import bodies, outside
+from merlin.chat.prompt import document_texts, text_outside_documents
 from merlin.db.database import open_database
 from merlin.sandbox.telegram.arguments import Upload
 
@@ -63,8 +63,8 @@ def _check_asked(provider, count):
     for call in calls:
         (message,) = call.body["messages"]
         assert message["role"] == "user"
-        assert outside(message["content"]).strip() == CAPTION
-        assert len(bodies(message["content"])) == 1
+        assert text_outside_documents(message["content"]).strip() == CAPTION
+        assert len(document_texts(message["content"])) == 1
 
 
 def _secrets(settings, telegram):

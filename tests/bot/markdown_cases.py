@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from merlin.core.formatted_text import units
+from merlin.core.formatted_text import utf16_length
 
 ANSWER = """# Ответ
 
@@ -46,7 +46,7 @@ def is_whole(page):
     for place, mark in enumerate(page.marks):
         text = shown(page, mark)
         assert mark.length > 0
-        assert 0 <= mark.offset <= units(page.text) - mark.length
+        assert 0 <= mark.offset <= utf16_length(page.text) - mark.length
         is_indented = mark.kind in ("pre", "blockquote")
         assert text == (text.rstrip() if is_indented else text.strip())
         for other in page.marks[place + 1 :]:

@@ -9,7 +9,7 @@ from bot_troubles import ended, russian, texts
 from bot_world import RunningBot, rows, states
 
 from merlin.billing.plan import read_plans
-from merlin.chat.model_catalogue import Known
+from merlin.chat.model_catalogue import KnownModels
 from merlin.core.money import Price
 from merlin.sandbox.faults import Fault, FaultKind
 
@@ -139,7 +139,7 @@ def test_who_writes_on_in_a_full_window_gets_a_new_session_and_is_told(
 
 def test_the_cost_of_an_answer_is_kept_in_millionths(telegram, settings):
     price = Price("USD", 1_000_000, 0, 2_000_000, 0)
-    dear = replace(settings, known=Known(prices={"stand-in-base": price}))
+    dear = replace(settings, known=KnownModels(prices={"stand-in-base": price}))
     with RunningBot(dear):
         telegram.say("anna", "Сколько?")
         ended(telegram, dear, 1)

@@ -11,7 +11,7 @@ from merlin.bot.handlers.admin import short
 from merlin.bot.handlers.examples import ACTIONS
 from merlin.core.permissions import Role
 from merlin.dataset.changes import ChangeKind
-from merlin.dataset.example_yaml import parsed
+from merlin.dataset.example_yaml import parse_example
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
@@ -54,14 +54,14 @@ def test_an_example_of_several_turns_is_written_step_by_step_with_a_way_back(cha
     assert "системный" not in chat.say("числа, счёт").text
     change = chat.save()
     assert (change.kind, change.path) == (ChangeKind.ADD, "trial/examples/один.yaml")
-    said = [(each.role, each.content) for each in parsed(change.text).messages]
+    said = [(each.role, each.content) for each in parse_example(change.text).messages]
     assert said == [
         ("user", "Один?"),
         ("assistant", "Да."),
         ("user", "А два?"),
         ("assistant", "И два."),
     ]
-    assert parsed(change.text).tags == ("числа", "счёт")
+    assert parse_example(change.text).tags == ("числа", "счёт")
     assert change.editor.email == f"{VERA}@telegram.invalid"
 
 
@@ -84,7 +84,7 @@ def test_what_lies_in_the_draft_survives_a_restart(telegram, settings):
 )
 def test_words_that_are_special_in_yaml_stay_words(chat, words):
     chat.write(words, words)
-    example = parsed(chat.save().text)
+    example = parse_example(chat.save().text)
     assert (example.question, example.answer) == (words.strip(), words.strip())
 
 
@@ -100,7 +100,7 @@ def test_a_tag_with_a_line_break_is_two_tags_and_a_tag_of_yaml_stays_a_word(chat
     chat.write()
     chat.press("🏷 Теги")
     chat.say("no\nда: нет, #лоб\nno")
-    assert parsed(chat.save().text).tags == ("no", "да:", "нет", "лоб")
+    assert parse_example(chat.save().text).tags == ("no", "да:", "нет", "лоб")
 
 
 def test_a_message_without_words_loses_nothing(chat):
@@ -151,7 +151,7 @@ def test_an_edit_shows_the_difference_and_carries_what_the_editor_saw(chat):
     assert "@@" not in text
     change = chat.save()
     assert (change.kind, change.before) == (ChangeKind.EDIT, blobs["examples/q3.yaml"])
-    assert parsed(change.text).question == "Что значит слово номер 3, понятие гггг?"
+    assert parse_example(change.text).question == "Что значит слово номер 3, понятие гггг?"
 
 
 def test_deleting_is_asked_twice(chat):
@@ -195,7 +195,7 @@ def test_a_long_text_comes_as_a_file_and_can_be_sent_as_one(chat):
     chat.press("✏️ Ответ")
     assert chat.last.message["document"]["file_name"] == "a.txt"
     assert "Правка примера" in chat.send("a.txt", "Коротко.").text
-    assert parsed(chat.save().text).answer == "Коротко."
+    assert parse_example(chat.save().text).answer == "Коротко."
 
 
 def test_a_forwarded_chat_is_picked_by_marks(chat):
@@ -209,7 +209,7 @@ def test_a_forwarded_chat_is_picked_by_marks(chat):
     chat.press("🤖 Спасибо!")
     chat.press("🤖 /new")
     chat.press("Готово ›")
-    messages = parsed(chat.save().text).messages
+    messages = parse_example(chat.save().text).messages
     assert [each.content for each in messages] == ["Что это?", "Это лоб."]
 
 

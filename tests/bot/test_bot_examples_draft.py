@@ -16,10 +16,10 @@ from merlin.bot.handlers.example_draft import author, tags_of
 from merlin.bot.menu import File, cut, sheet
 from merlin.bot.services import Proofs
 from merlin.core.errors import Refused
-from merlin.core.formatted_text import units
-from merlin.dataset.changes import Edit, checked_path
-from merlin.dataset.example import said
-from merlin.dataset.example_yaml import parsed
+from merlin.core.formatted_text import utf16_length
+from merlin.dataset.changes import Edit, check_path
+from merlin.dataset.example import strip_line_ends
+from merlin.dataset.example_yaml import parse_example
 from merlin.dataset.files import FileText
 
 pytestmark = pytest.mark.unit
@@ -35,11 +35,14 @@ def draft(question, answer, *tags):
 def test_odd_words_are_in_the_file_as_they_are_or_stand_as_an_error(words):
     text = draft(words, f"{words} {words}").written()
     seen = Proofs().preview("trial", SHELF, {"examples/new.yaml": text})
-    example = parsed(text)
+    example = parse_example(text)
     if example is None:
         assert not seen.is_good
     else:
-        assert (example.question, example.answer) == (said(words), said(f"{words} {words}"))
+        assert (example.question, example.answer) == (
+            strip_line_ends(words),
+            strip_line_ends(f"{words} {words}"),
+        )
 
 
 @pytest.mark.parametrize("words", [*STRINGS, "../../x", "a/b", "CON", ".git", "\0", "ы" * 9000])
@@ -47,7 +50,7 @@ def test_no_question_leads_out_of_the_folder_of_examples(words):
     for proposal in (0, 5):
         one = Draft("trial", turns=(("user", words), ("assistant", "Да.")), proposal=proposal)
         path = f"examples/{new_id(one, one.written(), ['new', 'con'])}.yaml"
-        assert checked_path(f"trial/{path}")
+        assert check_path(f"trial/{path}")
         assert Edit(path, None, "x").kind == "add"
         assert path.count("/") == (2 if proposal else 1)
 
@@ -98,7 +101,7 @@ def test_a_sheet_marks_files_where_they_stand_and_passes_what_telegram_takes():
     assert page.text == "😀 Т\n\nслово\n\na: ?�\n\nконец"
     bold, pre = page.marks
     assert (bold.kind, bold.length, pre.kind, pre.value) == ("bold", 4, "pre", "yaml")
-    assert pre.offset == units("😀 Т\n\nслово\n\n")
+    assert pre.offset == utf16_length("😀 Т\n\nслово\n\n")
     assert cut("слово", 4) == "сло…"
 
 

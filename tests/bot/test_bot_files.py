@@ -10,7 +10,7 @@ from telegram.error import NetworkError, TimedOut
 
 from merlin.bot.files import Files, FilesPatience
 from merlin.bot.transport import NotSent
-from merlin.chat.media import MEGABYTE, Unreadable
+from merlin.chat.media import MEGABYTE, UnusableFile
 from merlin.core.i18n import text
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.arguments import Upload
@@ -38,7 +38,7 @@ def fetched(telegram, file_id, limit=MEGABYTE, *, token="", patience=QUICK):
 
 
 def refused(telegram, file_id, limit=MEGABYTE):
-    with pytest.raises(Unreadable) as caught:
+    with pytest.raises(UnusableFile) as caught:
         fetched(telegram, file_id, limit)
     assert telegram.token not in repr(caught.value)
     return caught.value
@@ -191,7 +191,7 @@ def test_a_path_with_any_letters_is_asked_for():
     ],
 )
 def test_odd_answers_that_end_in_a_sentence(answers, key):
-    with pytest.raises(Unreadable) as caught:
+    with pytest.raises(UnusableFile) as caught:
         from_odd(*answers)
     assert caught.value.key == key
 

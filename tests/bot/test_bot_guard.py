@@ -10,12 +10,12 @@ from bot_world import RunningBot, rows, states
 
 from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.plan import read_plans
-from merlin.chat.model_catalogue import Known
+from merlin.chat.model_catalogue import KnownModels
 from merlin.core.money import Price
 
 pytestmark = pytest.mark.functional
 
-DEAR = Known(prices={"stand-in-base": Price("USD", 1_000_000, 1_000_000, 2_000_000, 0)})
+DEAR = KnownModels(prices={"stand-in-base": Price("USD", 1_000_000, 1_000_000, 2_000_000, 0)})
 PLANS = tuple(read_plans({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": 9}}))
 
 

@@ -11,7 +11,7 @@ from media_world import CHAT, PHOTO, SOUND, after, charged, questions, send, wit
 from papers import docx_of, pdf
 
 from merlin.billing.plan import Allowance, Format, Plan
-from merlin.chat.prompt import bodies, outside
+from merlin.chat.prompt import document_texts, text_outside_documents
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.voice import SAMPLE_MIME, kept_words, sample_voice
@@ -54,8 +54,8 @@ def test_what_was_heard_stands_in_a_quote_and_a_long_one_is_cut(telegram, provid
 def test_a_caption_is_the_question_and_the_recording_its_material(telegram, provider, media):
     after(telegram, media, lambda: voice(telegram, caption="Переведи на английский"))
     (asked,) = questions(provider)
-    assert outside(asked).strip() == "Переведи на английский"
-    assert bodies(asked) == [kept_words(sample_voice())]
+    assert text_outside_documents(asked).strip() == "Переведи на английский"
+    assert document_texts(asked) == [kept_words(sample_voice())]
 
 
 def test_under_the_preset_for_voices_the_whole_is_written_down_and_summarised(
@@ -141,8 +141,8 @@ def test_a_document_is_read_and_its_caption_asked_of_the_assistant(telegram, pro
 
     (answer,) = after(telegram, media, act)
     (asked,) = questions(provider)
-    assert outside(asked).strip() == "О чём лоб?"
-    assert "Лоб говорит о мышлении." in bodies(asked)[0]
+    assert text_outside_documents(asked).strip() == "О чём лоб?"
+    assert "Лоб говорит о мышлении." in document_texts(asked)[0]
     assert provider.calls("chat.create")[0].body["model"] == CHAT[1]
     assert "«О чём лоб?»" in answer
     assert charged(media) == {"document": 1}
@@ -162,7 +162,7 @@ def test_an_album_of_documents_is_one_question(telegram, provider, media):
 
     assert len(after(telegram, media, act, 3)) == 1
     (asked,) = questions(provider)
-    assert bodies(asked) == ["Текст 0.", "Текст 1.", "Текст 2."]
+    assert document_texts(asked) == ["Текст 0.", "Текст 1.", "Текст 2."]
 
 
 def test_of_a_mixed_album_one_kind_is_taken_and_that_is_told(telegram, provider, media):
@@ -173,7 +173,7 @@ def test_of_a_mixed_album_one_kind_is_taken_and_that_is_told(telegram, provider,
 
     (answer,) = after(telegram, media, act, 2)
     assert "[В альбоме файлы разных видов: я взял только документы.]" in answer
-    assert bodies(questions(provider)[0]) == ["Text."]
+    assert document_texts(questions(provider)[0]) == ["Text."]
 
 
 def test_a_long_document_is_read_in_parts_and_the_person_sees_how_far(telegram, provider, media):
@@ -190,7 +190,7 @@ def test_a_long_document_is_read_in_parts_and_the_person_sees_how_far(telegram, 
     *parts, last = questions(provider)
     assert len(parts) > 5
     assert all(len(each.encode()) < 2000 * 4 for each in (*parts, last))
-    assert "".join(bodies(last)).startswith("Абзац номер 0.")
+    assert "".join(document_texts(last)).startswith("Абзац номер 0.")
     assert "прочитан по частям: их 12." in answer.text
     assert charged(media) == {"document": 1}
 
@@ -243,7 +243,7 @@ def test_the_next_question_knows_the_document(telegram, provider, media):
         telegram.say("anna", "А ещё?")
         ended(telegram, media, 2)
     before = provider.calls("chat.create")[-1].body["messages"][-3]["content"]
-    assert bodies(before) == ["Лоб высокий."]
+    assert document_texts(before) == ["Лоб высокий."]
     ((title,),) = rows(media, "SELECT COUNT(*) FROM chat_session WHERE title <> ''")
     assert title == 1
 

@@ -12,7 +12,7 @@ from bot_talk import Talk
 from bot_world import RunningBot, let_serve, rows, settings_of
 
 from merlin.billing.plan import Plan
-from merlin.chat.model_catalogue import Known, ModelCatalogue, Windows
+from merlin.chat.model_catalogue import KnownModels, ModelCatalogue, Windows
 from merlin.core.money import Price
 from merlin.db.database import open_database
 from merlin.wiring.answering import ProviderSettings
@@ -86,7 +86,9 @@ def settings(tmp_path, telegram, provider, elsewhere):
     let_serve(made, "stand-in-base")
     other = ProviderSettings("elsewhere", elsewhere.base_url, "sk-other", SMALL)
     price = Price("USD", 300_000, 150_000, 1_200_000, 0)
-    return replace(made, providers=(*made.providers, other), known=Known(prices={LARGE: price}))
+    return replace(
+        made, providers=(*made.providers, other), known=KnownModels(prices={LARGE: price})
+    )
 
 
 @pytest.fixture
@@ -220,10 +222,10 @@ def test_a_choice_that_the_plan_has_no_longer_does_not_answer(telegram, settings
 
 
 def _sign(provider, model_id):
-    from merlin.chat.model_catalogue import Option
-    from merlin.chat.route import Standing
+    from merlin.chat.model_catalogue import ModelOption
+    from merlin.chat.route import CandidateKind
 
-    return Option(Standing.GENERAL, provider, model_id).sign
+    return ModelOption(CandidateKind.GENERAL, provider, model_id).sign
 
 
 def test_earlier_versions_and_the_base_are_on_offer(telegram, settings, provider):

@@ -8,8 +8,8 @@ import pytest
 from bot_world import RunningBot, rows, settings_of
 
 from merlin.app.inbox import this_process
-from merlin.app.outbox import Letter, Outbox
-from merlin.core.formatted_text import Page
+from merlin.app.outbox import Outbox, OutgoingMessage
+from merlin.core.formatted_text import FormattedMessage
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
@@ -86,7 +86,7 @@ def test_what_a_dead_process_was_sending_is_repeated_with_a_mark(telegram, setti
     with open_database(settings.database) as database:
         cipher = load_or_make_key(settings.state_dir, None)
         outbox = Outbox(database, cipher, bot_id(settings.token))
-        (row,) = outbox.put([Letter("left", VERA, Page("осталось"))])
+        (row,) = outbox.put([OutgoingMessage("left", VERA, FormattedMessage("осталось"))])
         assert outbox.begin(row.outgoing_id, dead)
     with RunningBot(settings):
         telegram.wait_for(lambda: texts(telegram, "vera"))

@@ -8,7 +8,7 @@ import pytest
 from bot_troubles import VERA, ask, ended, russian, texts
 from bot_world import RunningBot, let_serve, rows, settings_of, states
 
-from merlin.chat.answer import Patience
+from merlin.chat.answer import RetryPolicy
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.wiring.answering import ProviderSettings
 
@@ -83,7 +83,7 @@ def test_the_configured_model_goes_before_the_first_listed(tmp_path, telegram, p
 
 def test_a_slow_model_is_waited_for_with_a_word(telegram, provider, settings):
     provider.behave(think_s=3600.0)
-    hasty = replace(settings, patience=Patience(busy_word_s=0.1))
+    hasty = replace(settings, patience=RetryPolicy(busy_word_s=0.1))
     with RunningBot(hasty):
         telegram.say("anna", "вопрос")
         telegram.wait_for(lambda: texts(telegram) == [russian("bot-waiting")])

@@ -9,7 +9,7 @@ from bot_world import SYSTEM, RunningBot, let_serve, rows, settings_of, states
 from waiting import wait_until
 
 from merlin.app.inbox import Inbox, read_update
-from merlin.core.formatted_text import units
+from merlin.core.formatted_text import utf16_length
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.telegram.arguments import Upload
@@ -129,7 +129,7 @@ def test_a_long_answer_goes_on_in_further_messages_with_nothing_cut(telegram, pr
         final(telegram, settings, 1)
     told = texts(telegram, "anna")
     assert len(told) > 1
-    assert all(units(part) <= 4096 for part in told)
+    assert all(utf16_length(part) <= 4096 for part in told)
     blocks = [part.entities for part in telegram.answers("anna")]
     assert all(any(mark["type"] == "pre" for mark in marks) for marks in blocks)
     assert {mark.get("language") for marks in blocks for mark in marks} == {"python"}

@@ -12,9 +12,9 @@ from waiting import wait_until
 
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.bot.handlers.sessions import bar
-from merlin.chat.model_catalogue import Known
+from merlin.chat.model_catalogue import KnownModels
 from merlin.core.money import Price
-from merlin.core.money import told as told_money
+from merlin.core.money import format_cost as told_money
 
 pytestmark = pytest.mark.functional
 
@@ -43,7 +43,7 @@ def test_the_bar_shows_the_used_part():
 
 def test_the_gauge_tells_the_providers_count_the_cost_and_the_plan(tmp_path, telegram, provider):
     plan = Plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(20)})
-    known = Known(windows={"stand-in-base": 8000}, prices={"stand-in-base": PRICE})
+    known = KnownModels(windows={"stand-in-base": 8000}, prices={"stand-in-base": PRICE})
     settings = settings_of(tmp_path, telegram, provider, plans=(plan,), known=known)
     with RunningBot(replace(settings, providers=(model_of(settings),))):
         talk = Talk(telegram, settings)
@@ -149,7 +149,7 @@ def test_a_summary_costs_one_question_of_the_plan_and_its_money_is_counted(
     tmp_path, telegram, provider
 ):
     plan = Plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(3)})
-    known = Known(prices={"stand-in-base": PRICE})
+    known = KnownModels(prices={"stand-in-base": PRICE})
     settings = settings_of(tmp_path, telegram, provider, plans=(plan,), known=known)
     settings = replace(settings, providers=(model_of(settings),))
     with RunningBot(settings):

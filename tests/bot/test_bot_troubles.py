@@ -14,7 +14,7 @@ from bot_world import QUICK, RunningBot, rows, states
 
 from merlin.app.inbox import Inbox, Update
 from merlin.core.errors import ConfigError
-from merlin.core.log import setup
+from merlin.core.log import set_up_logging
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.faults import Fault, FaultKind
@@ -305,7 +305,7 @@ def test_a_progress_edit_that_fails_is_followed_by_the_next(telegram, provider, 
 def test_no_log_line_holds_the_token(telegram, provider, settings, capfd):
     before = logging.getLogger().handlers[:]
     try:
-        setup("bot", logging.DEBUG)
+        set_up_logging("bot", logging.DEBUG)
         telegram.faults.add(Fault("*", FaultKind.DROP, skip=3, times=3))
         telegram.faults.add(Fault("*", FaultKind.STATUS, status=500, skip=2, times=2))
         ask(telegram, settings, "вопрос")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markdown_cases import ANSWER, is_whole, marks
 
 from merlin.bot.markdown.render import DEEPEST, MOST_CHARACTERS, render, render_plain
-from merlin.core.formatted_text import Mark, Page
+from merlin.core.formatted_text import Entity, FormattedMessage
 
 pytestmark = pytest.mark.unit
 
@@ -72,13 +72,13 @@ def test_no_word_is_lost(text):
 @given(st.lists(st.text("аб,.-!?()«»—+= \n", max_size=20), max_size=8).map("\n".join))
 def test_a_text_without_signs_is_the_same_as_if_it_were_parsed(text):
     page = render(text)
-    if page == Page(text):
+    if page == FormattedMessage(text):
         assert render(f"{text}\n\n`x`").text == f"{text}\n\nx".lstrip("\n")
 
 
 @pytest.mark.parametrize("text", ["Просто ответ.\n\nВторой абзац — с тире.", "a, b (c): 5 > 3"])
 def test_a_plain_answer_is_left_alone(text):
-    assert render(text) == Page(text)
+    assert render(text) == FormattedMessage(text)
 
 
 @pytest.mark.parametrize("text", NAUGHTY)
@@ -138,18 +138,18 @@ def test_an_open_fence_is_code_already():
 )
 def test_a_text_made_to_hurt_is_shown(text):
     page = render(text)
-    is_whole(Page(page.text, page.marks[:50]))
+    is_whole(FormattedMessage(page.text, page.marks[:50]))
     assert page.text.strip()
 
 
 def test_what_is_nested_too_deep_is_shown_as_it_is():
     text = "> " * (DEEPEST + 5) + "слово"
-    assert render(text) == Page(text)
+    assert render(text) == FormattedMessage(text)
 
 
 def test_plain_text_has_no_marks():
-    assert render_plain("**a**\r\n\0\ud800") == Page("**a**\n\ufffd\ufffd")
+    assert render_plain("**a**\r\n\0\ud800") == FormattedMessage("**a**\n\ufffd\ufffd")
 
 
 def test_marks_are_counted_in_utf16_units():
-    assert render("😀😀 **b**").marks == (Mark("bold", 5, 1),)
+    assert render("😀😀 **b**").marks == (Entity("bold", 5, 1),)

@@ -6,7 +6,7 @@ import pytest
 from markdown_cases import marks
 
 from merlin.bot.markdown.render import render
-from merlin.core.formatted_text import Page
+from merlin.core.formatted_text import FormattedMessage
 
 pytestmark = pytest.mark.unit
 
@@ -194,7 +194,7 @@ def test_formulas_can_be_read(markdown, text):
     ],
 )
 def test_money_is_no_formula(words):
-    assert render(words) == Page(words)
+    assert render(words) == FormattedMessage(words)
 
 
 def test_a_formula_too_long_or_too_deep_stays_as_it_was_written():

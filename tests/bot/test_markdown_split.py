@@ -17,7 +17,7 @@ from merlin.bot.markdown.entities import (
     split,
 )
 from merlin.bot.markdown.render import render
-from merlin.core.formatted_text import Attachment, Button, Mark, Page, units
+from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage, utf16_length
 
 pytestmark = pytest.mark.unit
 
@@ -27,7 +27,7 @@ WORDS = st.lists(
 )
 MARKS = st.lists(
     st.builds(
-        Mark,
+        Entity,
         st.sampled_from(["bold", "italic", "pre", "text_link"]),
         st.integers(0, 9000),
         st.integers(0, 9000),
@@ -51,12 +51,12 @@ def texts(pages):
 
 
 def fits(part):
-    assert units(part.text) <= LIMIT_UNITS
+    assert utf16_length(part.text) <= LIMIT_UNITS
     assert part.text.strip()
     assert len(part.marks) <= MOST_MARKS
     for mark in part.marks:
         assert mark.length > 0
-        assert 0 <= mark.offset <= units(part.text) - mark.length
+        assert 0 <= mark.offset <= utf16_length(part.text) - mark.length
         assert shown(part, mark).strip()
 
 
@@ -69,7 +69,7 @@ def fits(part):
 )
 def test_the_parts_joined_are_the_text_and_all_fit(words, glue, times, marks):
     text = glue.join(words * times)
-    parts = split(Page(text, tuple(marks)))
+    parts = split(FormattedMessage(text, tuple(marks)))
     assert squeezed("".join(texts(parts))) == squeezed(text)
     for part in parts:
         fits(part)
@@ -124,33 +124,36 @@ def test_the_indent_of_code_outlives_a_break():
 
 
 def test_a_page_that_fits_is_one_message_as_it_is():
-    page = Page("Привет\n\nмир", (Mark("bold", 0, 6),), ((Button("a", data="a"),),))
+    page = FormattedMessage("Привет\n\nмир", (Entity("bold", 0, 6),), ((Button("a", data="a"),),))
     assert split(page) == [page]
-    assert texts(split(Page("a" * LIMIT_UNITS))) == ["a" * LIMIT_UNITS]
-    assert texts(split(Page("😀" * (LIMIT_UNITS // 2)))) == ["😀" * (LIMIT_UNITS // 2)]
+    assert texts(split(FormattedMessage("a" * LIMIT_UNITS))) == ["a" * LIMIT_UNITS]
+    assert texts(split(FormattedMessage("😀" * (LIMIT_UNITS // 2)))) == ["😀" * (LIMIT_UNITS // 2)]
 
 
 @pytest.mark.parametrize("empty", ["", "  \n ", "\n\n"])
 def test_of_nothing_there_is_no_message(empty):
-    assert split(Page(empty)) == []
-    assert first_part(Page(empty)).text == ""
+    assert split(FormattedMessage(empty)) == []
+    assert first_part(FormattedMessage(empty)).text == ""
 
 
 def test_a_break_is_made_between_paragraphs_where_one_is_near():
-    assert texts(split(Page("а" * 3000 + "\n\n" + "б" * 3000))) == ["а" * 3000, "б" * 3000]
+    assert texts(split(FormattedMessage("а" * 3000 + "\n\n" + "б" * 3000))) == [
+        "а" * 3000,
+        "б" * 3000,
+    ]
 
 
 @pytest.mark.parametrize("joined", ["👩‍👩‍👧", "é", "🇷🇺", "👍🏽", "❤️"])
 def test_what_is_shown_as_one_sign_is_never_torn(joined):
-    for part in split(Page("x" + joined * 3000)):
+    for part in split(FormattedMessage("x" + joined * 3000)):
         assert part.text.removeprefix("x").replace(joined, "") == ""
 
 
 def test_marks_are_cut_and_moved_with_their_text():
-    page = Page("а" * 3000 + "\n\n" + "😀" * 1500, (Mark("bold", 2990, 1012),))
+    page = FormattedMessage("а" * 3000 + "\n\n" + "😀" * 1500, (Entity("bold", 2990, 1012),))
     first, second = split(page)
-    assert first.marks == (Mark("bold", 2990, 10),)
-    assert second.marks == (Mark("bold", 0, 1000),)
+    assert first.marks == (Entity("bold", 2990, 10),)
+    assert second.marks == (Entity("bold", 0, 1000),)
 
 
 def test_the_hundred_and_first_mark_begins_a_new_message():
@@ -161,35 +164,37 @@ def test_the_hundred_and_first_mark_begins_a_new_message():
 
 
 def test_marks_over_one_another_beyond_the_limit_are_left_out_as_telegram_does():
-    page = Page("слово", tuple(Mark("bold", 0, 5) for _ in range(120)))
+    page = FormattedMessage("слово", tuple(Entity("bold", 0, 5) for _ in range(120)))
     (part,) = split(page)
     assert (part.text, len(part.marks)) == ("слово", MOST_MARKS)
 
 
 def test_buttons_and_file_go_with_the_last_part():
     buttons, file = ((Button("a", data="a"),),), Attachment("a.txt", b"a")
-    first, last = split(Page("слово " * 750, (), buttons, file))
+    first, last = split(FormattedMessage("слово " * 750, (), buttons, file))
     assert (first.buttons, first.file) == ((), None)
     assert (last.buttons, last.file) == (buttons, file)
 
 
 def test_a_file_with_a_text_too_long_for_its_caption_follows_by_itself():
     buttons, file = ((Button("a", data="a"),),), Attachment("a.txt", b"a")
-    assert split(Page("а" * 2000, (), buttons, file)) == [
-        Page("а" * 2000),
-        Page("", (), buttons, file),
+    assert split(FormattedMessage("а" * 2000, (), buttons, file)) == [
+        FormattedMessage("а" * 2000),
+        FormattedMessage("", (), buttons, file),
     ]
-    assert split(Page("", (), (), file)) == [Page("", (), (), file)]
-    assert len(split(Page("а" * 1024, (), (), file))) == 1
+    assert split(FormattedMessage("", (), (), file)) == [FormattedMessage("", (), (), file)]
+    assert len(split(FormattedMessage("а" * 1024, (), (), file))) == 1
 
 
 def test_a_growing_page_is_shown_as_far_as_it_fits():
     buttons = ((Button("stop", data="stop:1"),),)
-    assert first_part(Page("раз два", (), buttons)) == Page("раз два", (), buttons)
-    long = first_part(Page("слово " * 2000, (Mark("bold", 0, 12000),), buttons))
-    assert 0 < units(long.text) <= PART_UNITS
+    assert first_part(FormattedMessage("раз два", (), buttons)) == FormattedMessage(
+        "раз два", (), buttons
+    )
+    long = first_part(FormattedMessage("слово " * 2000, (Entity("bold", 0, 12000),), buttons))
+    assert 0 < utf16_length(long.text) <= PART_UNITS
     assert long.buttons == buttons
-    assert long.marks == (Mark("bold", 0, units(long.text)),)
+    assert long.marks == (Entity("bold", 0, utf16_length(long.text)),)
 
 
 def test_short_blocks_of_code_can_be_copied():

@@ -24,16 +24,16 @@ from teaching_world import Keeper
 from merlin.account.users import ConsentKind
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.chat.feedback import Rating, Ratings
-from merlin.chat.model_catalogue import Known
-from merlin.chat.sessions import Place, Sessions
-from merlin.chat.turns import Question, Turns, Written
+from merlin.chat.model_catalogue import KnownModels
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.clock import utc_now
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.money import Price
 from merlin.core.permissions import Role
-from merlin.dataset.changes import Asked, Edit, changes_of, editor_of
+from merlin.dataset.changes import ChangeRequest, Edit, make_changes, telegram_editor
 from merlin.dataset.gather import Outcome
-from merlin.dataset.verdicts import Word
+from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.encryption import load_or_make_key
 from merlin.db.processes import Heartbeats
 from merlin.providers.base import Checkpoint, JobEvent
@@ -44,7 +44,7 @@ BORIS, VERA, ANNA = 1002, 1003, 1001
 XSS = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
 PLAN = Plan("student", {"ru": "Студент", "en": "Student"}, {Format.TEXT: Allowance(day=20)})
 # A thousandth of a dollar a million tokens.
-KNOWN = Known(own={("engine", "recall"): Price("USD", 0, 0, 0, 1_000)})
+KNOWN = KnownModels(own={("engine", "recall"): Price("USD", 0, 0, 0, 1_000)})
 EPOCHS, STEPS = 4, 120
 
 
@@ -130,7 +130,7 @@ def pipeline(site):
     made, at = commit(5, message=XSS), world.clock()
     seen = checked(spec("hci"), (), (finding(),))
     told = {"reason": "verdict-rejected", "arguments": {"errors": 1, "good": 0}}
-    world.record(made, [Outcome("hci", Word.REJECTED, seen, **told)], at)
+    world.record(made, [Outcome("hci", VerdictStatus.REJECTED, seen, **told)], at)
     site.rejected = made.sha
 
 
@@ -177,19 +177,19 @@ def talks(site):
     site.rows.consents.give(ANNA, ConsentKind.TRAINING, "2026-11")
     cipher = load_or_make_key(site.folder, None)
     sessions, turns = Sessions(site.database, cipher, 1), Turns(site.database, cipher, 1)
-    session = sessions.open(Place(ANNA, ANNA))
+    session = sessions.open(ChatPlace(ANNA, ANNA))
     sessions.change(replace(session, dataset="algorithms"))
     for number in range(1, 10):
         asked = Question(session.session_id, number, ANNA, f"Что такое {XSS}? ({number})")
         turn = turns.ask(asked, 1)
-        turns.write(number, Written("Не знаю.", model_id="ft:algorithms:1"))
+        turns.write(number, StoredAnswer("Не знаю.", model_id="ft:algorithms:1"))
         if number % 3 == 0:
             Ratings(site.database, 1).rate(turn.turn_id, ANNA, Rating.DOWN)
 
 
 def propose(site, path, before, text, by=BORIS, dataset="algorithms"):
     """Ask for a change of one file in somebody's name; return its id."""
-    asked = Asked(editor_of(by, "Борис"), str(by), utc_now())
-    changes = changes_of(dataset, [Edit(path, before, text)], asked)
+    asked = ChangeRequest(telegram_editor(by, "Борис"), str(by), utc_now())
+    changes = make_changes(dataset, [Edit(path, before, text)], asked)
     site.rows.changes.put(changes)
     return changes[0].batch

@@ -14,7 +14,7 @@ import pytest
 from dataset_tree import DATASET_YAML, Tree, check_files, example_yaml, good_files
 
 from merlin.core.errors import DatasetError, NotFound
-from merlin.dataset.builds import digest_of, folder_name, make, read_build, write
+from merlin.dataset.builds import build_digest, folder_name, make_build, read_build, write_build
 
 pytestmark = pytest.mark.unit
 
@@ -28,7 +28,7 @@ def example_ids(manifest, side):
 
 
 def content_of(files):
-    return make(check_files(files))
+    return make_build(check_files(files))
 
 
 def test_the_manifest_counts_every_file():
@@ -42,7 +42,7 @@ def test_the_manifest_counts_every_file():
 
 def test_the_manifest_says_what_is_needed_to_train_and_to_trace():
     checked = check_files(good_files(60))
-    content = make(checked)
+    content = make_build(checked)
     manifest = content.manifest
     assert manifest["dataset"] == "neurotypology"
     assert manifest["system"] == "MerlinGPT is a good service!"
@@ -72,7 +72,7 @@ def test_the_digest_follows_from_both_files():
     hashes = content.manifest["sha256"]
     told = f"train {hashes['train']}\ntest {hashes['test']}\n"
     assert content.digest == hashlib.sha256(told.encode()).hexdigest()
-    assert content.digest == digest_of(hashes["train"], hashes["test"])
+    assert content.digest == build_digest(hashes["train"], hashes["test"])
 
 
 def test_the_lines_of_a_file_are_in_the_order_of_its_examples():
@@ -94,8 +94,8 @@ def test_shuffled_files_give_the_same_bytes():
 def test_another_process_gives_the_same_digest():
     script = (
         "from dataset_tree import check_files, good_files\n"
-        "from merlin.dataset.builds import make\n"
-        "print(make(check_files(good_files(60))).digest)\n"
+        "from merlin.dataset.builds import make_build\n"
+        "print(make_build(check_files(good_files(60))).digest)\n"
     )
     root = Path(__file__).parents[2]
     path = os.pathsep.join((str(root), str(root / "tests")))
@@ -156,7 +156,7 @@ def test_what_may_not_be_built_says_why(files, key):
 
 def test_a_written_build_is_read_back_equal(tmp_path):
     content = content_of(good_files(60))
-    folder = write(content, tmp_path / "neurotypology", 7)
+    folder = write_build(content, tmp_path / "neurotypology", 7)
     assert folder == tmp_path / "neurotypology" / f"7-{content.digest[:12]}"
     assert sorted(each.name for each in folder.iterdir()) == [
         "manifest.json",
@@ -168,22 +168,22 @@ def test_a_written_build_is_read_back_equal(tmp_path):
 
 def test_writing_again_changes_nothing(tmp_path):
     content = content_of(good_files(60))
-    folder = write(content, tmp_path, 1)
+    folder = write_build(content, tmp_path, 1)
     before = {each.name: each.stat().st_mtime_ns for each in folder.iterdir()}
-    assert write(content, tmp_path, 1) == folder
+    assert write_build(content, tmp_path, 1) == folder
     assert {each.name: each.stat().st_mtime_ns for each in folder.iterdir()} == before
 
 
 def test_leftovers_of_a_dead_try_are_removed(tmp_path):
     (tmp_path / ".tmp-dead").mkdir()
     (tmp_path / ".tmp-dead" / "train.jsonl").write_bytes(b"half")
-    folder = write(content_of(good_files(60)), tmp_path, 1)
+    folder = write_build(content_of(good_files(60)), tmp_path, 1)
     assert list(tmp_path.iterdir()) == [folder]
 
 
 @pytest.mark.parametrize("name", ["train.jsonl", "test.jsonl"])
 def test_a_changed_byte_is_noticed(tmp_path, name):
-    folder = write(content_of({**good_files(60), **MARKED}), tmp_path, 1)
+    folder = write_build(content_of({**good_files(60), **MARKED}), tmp_path, 1)
     changed = bytearray((folder / name).read_bytes())
     changed[20] ^= 1
     (folder / name).write_bytes(changed)
@@ -194,7 +194,7 @@ def test_a_changed_byte_is_noticed(tmp_path, name):
 
 @pytest.mark.parametrize("manifest", ["", "{", "{}", "[]", '{"sha256": 1}'])
 def test_a_changed_manifest_is_noticed(tmp_path, manifest):
-    folder = write(content_of(good_files(60)), tmp_path, 1)
+    folder = write_build(content_of(good_files(60)), tmp_path, 1)
     (folder / "manifest.json").write_text(manifest, encoding="utf-8")
     with pytest.raises(DatasetError):
         read_build(folder)
@@ -209,8 +209,8 @@ CRASH = """\
 import sys
 from pathlib import Path
 from dataset_tree import check_files, good_files
-from merlin.dataset.builds import make, write
-write(make(check_files(good_files(60))), Path(sys.argv[1]), 1)
+from merlin.dataset.builds import make_build, write_build
+write_build(make_build(check_files(good_files(60))), Path(sys.argv[1]), 1)
 """
 
 
@@ -229,7 +229,7 @@ def test_a_death_at_any_point_leaves_nothing_or_the_whole_build(tmp_path, point)
     seen = [each for each in tmp_path.iterdir() if not each.name.startswith(".tmp-")]
     assert len(seen) == (point == "build.after_rename")
     assert all(read_build(each) == content for each in seen)
-    folder = write(content, tmp_path, 1)
+    folder = write_build(content, tmp_path, 1)
     assert list(tmp_path.iterdir()) == [folder]
     assert read_build(folder) == content
 
@@ -238,11 +238,11 @@ FULL_DISK = """\
 import resource, sys
 from pathlib import Path
 from dataset_tree import check_files, good_files
-from merlin.dataset.builds import make, write
-content = make(check_files(good_files(60)))
+from merlin.dataset.builds import make_build, write_build
+content = make_build(check_files(good_files(60)))
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 try:
-    write(content, Path(sys.argv[1]), 1)
+    write_build(content, Path(sys.argv[1]), 1)
 except OSError as error:
     print(type(error).__name__, list(Path(sys.argv[1]).iterdir()))
 """
@@ -267,5 +267,5 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path):
 
 
 def test_a_build_of_a_tree_does_not_depend_on_what_was_read_before():
-    cache_less = make(Tree(good_files(60)).check())
+    cache_less = make_build(Tree(good_files(60)).check())
     assert cache_less == content_of(good_files(60))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from dataset_tree import check_files, example_yaml, good_files
 
-from merlin.dataset.builds import Diff, diff, make
-from merlin.dataset.tokens import epochs, training_tokens
+from merlin.dataset.builds import Diff, diff, make_build
+from merlin.dataset.tokens import count_epochs, count_training_tokens
 
 pytestmark = pytest.mark.unit
 
 
 def manifest(files):
-    return make(check_files(files)).manifest
+    return make_build(check_files(files)).manifest
 
 
 def test_examples_come_go_change_and_move():
@@ -51,13 +51,13 @@ def test_without_a_build_before_everything_is_new():
     ],
 )
 def test_epochs_are_chosen_as_the_cookbook_does(examples, expected):
-    assert epochs(examples) == expected
+    assert count_epochs(examples) == expected
 
 
 def test_few_examples_are_shown_at_most_25_times():
-    assert epochs(1) == 25
+    assert count_epochs(1) == 25
 
 
 def test_given_epochs_are_taken_as_they_are():
-    assert training_tokens(1_000, 20, 7) == 7_000
-    assert training_tokens(1_000, 20) == 5_000
+    assert count_training_tokens(1_000, 20, 7) == 7_000
+    assert count_training_tokens(1_000, 20) == 5_000

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merlin.core.messages import Message
-from merlin.dataset.builds import TEST, TRAIN, bucket, split
+from merlin.dataset.builds import TEST, TRAIN, split, split_bucket
 from merlin.dataset.example import Example
 from merlin.dataset.lint import question_key
 from merlin.dataset.spec import SplitRule
@@ -35,7 +35,7 @@ def test_a_share_of_the_unmarked_becomes_test():
 
 def test_the_bucket_is_the_documented_hash():
     # echo -n "v1:что такое лоб" | sha256sum begins with these 16 digits.
-    assert bucket("что такое лоб", "v1") == int("12e43cd2cff61644", 16) / 2**64
+    assert split_bucket("что такое лоб", "v1") == int("12e43cd2cff61644", 16) / 2**64
 
 
 @pytest.mark.parametrize(("old", "new"), [(50, 55), (500, 550), (2_000, 2_200)])
@@ -89,7 +89,7 @@ def test_train_is_never_left_under_ten(number):
 
 def test_what_is_taken_back_is_what_a_smaller_share_would_have_left():
     given, rule = examples(14), SplitRule(test=0.9)
-    places = {each.id: bucket(question_key(each), rule.salt) for each in given}
+    places = {each.id: split_bucket(question_key(each), rule.salt) for each in given}
     dealt = split(given, rule)
     tested = [place for name, place in places.items() if dealt.sides[name] == TEST]
     taught = [place for name, place in places.items() if dealt.sides[name] == TRAIN]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.chat.answer import SPENT, Breaker
+from merlin.chat.answer import SPENT, CircuitBreaker
 from merlin.core.errors import ProviderError
 
 pytestmark = pytest.mark.unit
@@ -13,7 +13,7 @@ NO_MONEY = ProviderError("no money", code=SPENT)
 
 
 def test_a_spent_provider_is_left_alone_and_then_asked_again():
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     breaker.note("openai", NO_MONEY, 100.0)
     with pytest.raises(ProviderError) as refusal:
         breaker.check("openai", 159.0)
@@ -23,13 +23,13 @@ def test_a_spent_provider_is_left_alone_and_then_asked_again():
 
 
 def test_being_left_alone_does_not_prolong_itself():
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for moment in (100.0, 130.0, 155.0):
         breaker.note("openai", NO_MONEY, moment)
     breaker.check("openai", 160.0)
 
 
 def test_other_refusals_close_nothing():
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     breaker.note("openai", ProviderError("no", code="invalid_api_key"), 100.0)
     breaker.check("openai", 100.0)

@@ -6,7 +6,16 @@ import asyncio
 
 import pytest
 
-from merlin.chat.prompt import Measure, Paper, Prompt, bodies, condense, fits_into, folded, outside
+from merlin.chat.prompt import (
+    AttachedText,
+    Prompt,
+    ShortenLimits,
+    attach_texts,
+    document_texts,
+    fits_into,
+    shorten_text,
+    text_outside_documents,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -33,12 +42,12 @@ class Teller:
         self.seen.append((done, count))
 
     def short(self, measure, text=TEXT):
-        return asyncio.run(condense(text, measure, self.tell, self.progress))
+        return asyncio.run(shorten_text(text, measure, self.tell, self.progress))
 
 
 def test_the_parts_stand_in_their_order_and_a_few_are_told_at_once():
     teller = Teller()
-    short = teller.short(Measure(100, 100))
+    short = teller.short(ShortenLimits(100, 100))
     assert (short.parts, short.read) == (20, 20)
     assert short.text.split() == [str(number) for number in range(20)]
     assert teller.most_at_once == 3
@@ -46,20 +55,20 @@ def test_the_parts_stand_in_their_order_and_a_few_are_told_at_once():
 
 
 def test_no_more_than_so_many_parts_are_read():
-    short = Teller().short(Measure(100, 100, most_parts=4))
+    short = Teller().short(ShortenLimits(100, 100, most_parts=4))
     assert (short.text.split(), short.parts, short.read) == (["0", "1", "2", "3"], 20, 4)
 
 
 def test_what_is_short_but_too_long_is_told_again():
     teller = Teller(lambda part: part.text[: len(part.text) // 3])
-    short = teller.short(Measure(100, 150))
+    short = teller.short(ShortenLimits(100, 150))
     assert fits_into(short.text, 150)
     assert short.text.startswith("0 слово")
     assert {count for _, count in teller.seen} == {20}
 
 
 def test_what_nobody_makes_shorter_is_cut():
-    short = Teller(lambda part: part.text).short(Measure(100, 50))
+    short = Teller(lambda part: part.text).short(ShortenLimits(100, 50))
     assert fits_into(short.text, 50)
     assert short.text.startswith("0 слово")
 
@@ -70,18 +79,28 @@ def test_a_part_that_fails_ends_all_others():
 
     teller = Teller(words)
     with pytest.raises(LookupError):
-        teller.short(Measure(100, 100))
+        teller.short(ShortenLimits(100, 100))
     assert teller.seen == [(0, 20)]
 
 
 def test_no_text_is_short_already():
-    assert Teller().short(Measure(10, 10), " ").text == ""
+    assert Teller().short(ShortenLimits(10, 10), " ").text == ""
 
 
 def test_papers_are_folded_into_the_text_behind_the_words():
-    prompt = Prompt("О чём?", "document", papers=(Paper("a.txt", "раз"), Paper("b.txt", "два")))
-    whole = folded(prompt)
-    assert (outside(whole.text).strip(), bodies(whole.text)) == ("О чём?", ["раз", "два"])
+    prompt = Prompt(
+        "О чём?", "document", papers=(AttachedText("a.txt", "раз"), AttachedText("b.txt", "два"))
+    )
+    whole = attach_texts(prompt)
+    assert (text_outside_documents(whole.text).strip(), document_texts(whole.text)) == (
+        "О чём?",
+        ["раз", "два"],
+    )
     assert whole.papers == ()
-    assert bodies(folded(prompt, [Paper("a.txt", "коротко")]).text) == ["коротко"]
-    assert outside(folded(Prompt("", papers=(Paper("a", "b"),))).text) == ""
+    assert document_texts(attach_texts(prompt, [AttachedText("a.txt", "коротко")]).text) == [
+        "коротко"
+    ]
+    assert (
+        text_outside_documents(attach_texts(Prompt("", papers=(AttachedText("a", "b"),))).text)
+        == ""
+    )

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from merlin.chat.answer import LONGEST_ANSWER, SPENT, Desk, Draft, Ending, Patience
-from merlin.chat.route import Choice, Standing
+from merlin.chat.answer import LONGEST_ANSWER, SPENT, AnswerService, Draft, Ending, RetryPolicy
+from merlin.chat.route import Candidate, CandidateKind
 from merlin.core.errors import ProviderError
 from merlin.core.messages import Message
 from merlin.providers.base import Piece
@@ -19,7 +19,7 @@ from merlin.sandbox.provider.app import ProviderStandIn
 pytestmark = pytest.mark.functional
 
 TALK = (Message("user", "Что значит лоб?"),)
-QUICK = Patience(first_pause_s=0.05, longest_pause_s=0.3)
+QUICK = RetryPolicy(first_pause_s=0.05, longest_pause_s=0.3)
 MODEL = "stand-in-base"
 
 
@@ -48,8 +48,8 @@ async def route(*choices):
         yield choice
 
 
-def choice(model_id=MODEL, standing=Standing.SERVING, provider="chat"):
-    return Choice(standing, provider, model_id, (Message("system", "Коротко."),))
+def choice(model_id=MODEL, standing=CandidateKind.SERVING, provider="chat"):
+    return Candidate(standing, provider, model_id, (Message("system", "Коротко."),))
 
 
 def ask(provider, *choices, talk=TALK, patience=QUICK, times=1):
@@ -57,7 +57,7 @@ def ask(provider, *choices, talk=TALK, patience=QUICK, times=1):
 
     async def run():
         answerer = OpenAIChat(provider.base_url, "sk-of-the-tests")
-        desk = Desk({"chat": answerer}, patience)
+        desk = AnswerService({"chat": answerer}, patience)
         looks = Looks()
         try:
             for _ in range(times):
@@ -73,7 +73,7 @@ def test_an_answer_is_whole_with_its_usage_and_grows_before_the_eyes(provider):
     reply, looks = ask(provider)
     assert reply.ending is Ending.WHOLE
     assert "«Что значит лоб?»" in reply.text
-    assert (reply.model_id, reply.choice.standing) == (MODEL, Standing.SERVING)
+    assert (reply.model_id, reply.choice.standing) == (MODEL, CandidateKind.SERVING)
     assert reply.usage.input_tokens > 0 < reply.usage.output_tokens
     assert looks.seen[-1].strip() == reply.text
     assert all(after.startswith(before) for before, after in pairwise(looks.seen))
@@ -90,7 +90,7 @@ def test_busy_is_tried_again_at_most_twice(provider, status):
 
 def test_a_wait_that_ends_too_late_is_not_begun(provider):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503, times=3))
-    hasty = Patience(first_pause_s=30.0, total_s=1.0)
+    hasty = RetryPolicy(first_pause_s=30.0, total_s=1.0)
     reply, _ = ask(provider, patience=hasty)
     assert reply.ending is Ending.BUSY
     assert len(provider.faults.all()) == 1
@@ -126,7 +126,7 @@ class Endless:
 
 def test_an_answer_that_never_ends_is_cut():
     endless = Endless()
-    desk = Desk({"chat": endless}, Patience(answer_s=0.1))
+    desk = AnswerService({"chat": endless}, RetryPolicy(answer_s=0.1))
     reply = asyncio.run(desk.reply(route(choice()), TALK, Looks()))
     assert (reply.ending, reply.text) == (Ending.CUT, "слово")
     assert endless.is_left
@@ -147,14 +147,14 @@ def test_an_answer_in_half_characters_is_whole():
 
 def test_a_silent_model_is_busy_and_waited_for_with_a_word(provider):
     provider.behave(think_s=3600.0)
-    silent = Patience(tries=1, answer_s=0.4, busy_word_s=0.1)
+    silent = RetryPolicy(tries=1, answer_s=0.4, busy_word_s=0.1)
     reply, looks = ask(provider, patience=silent)
     assert reply.ending is Ending.BUSY
     assert looks.waited == 1
 
 
 def test_an_unknown_model_leads_to_the_next_and_is_told(provider):
-    general = choice(None, Standing.GENERAL)
+    general = choice(None, CandidateKind.GENERAL)
     reply, _ = ask(provider, choice("ft:gone"), general)
     assert (reply.ending, reply.model_id) == (Ending.WHOLE, "stand-in-chat")
     assert reply.choice is general
@@ -211,7 +211,7 @@ def test_a_spent_account_is_told_and_not_stormed():
     broke = Broke()
 
     async def run():
-        desk = Desk({"chat": broke}, QUICK)
+        desk = AnswerService({"chat": broke}, QUICK)
         return [await desk.reply(route(choice()), TALK, Looks()) for _ in range(20)]
 
     replies = asyncio.run(run())

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.chat.model_catalogue import Known, Option, judged, lineup, talks
-from merlin.chat.route import Standing, Wish
+from merlin.chat.model_catalogue import (
+    KnownModels,
+    ModelOption,
+    is_chat_model,
+    list_models,
+    switch_model,
+)
+from merlin.chat.route import CandidateKind, ModelRequest
 from merlin.chat.sessions import Session
 from merlin.core.money import Price
 
@@ -35,8 +41,8 @@ class Listed:
 
 
 def offered(*general, known=None):
-    wish = Wish(None, None, general)
-    return lineup(NothingServes(), Listed(), wish, known or Known())
+    wish = ModelRequest(None, None, general)
+    return list_models(NothingServes(), Listed(), wish, known or KnownModels())
 
 
 def test_configured_models_come_first_and_each_model_once():
@@ -47,17 +53,17 @@ def test_configured_models_come_first_and_each_model_once():
         ("a", "m"),
         ("a", "n"),
     ]
-    assert {each.standing for each in found} == {Standing.GENERAL}
+    assert {each.standing for each in found} == {CandidateKind.GENERAL}
 
 
 def test_a_window_is_the_providers_word_else_the_configs():
-    known = Known(windows={"m": 7, "n": 8}, prices={"n": FREE})
+    known = KnownModels(windows={"m": 7, "n": 8}, prices={"n": FREE})
     found = offered(("a", None), known=known)
     assert [(each.window, each.price) for each in found] == [(100, None), (8, FREE)]
 
 
 def test_a_sign_tells_apart_models_of_one_name():
-    one, other = (Option(Standing.GENERAL, provider, "m") for provider in ("a", "b"))
+    one, other = (ModelOption(CandidateKind.GENERAL, provider, "m") for provider in ("a", "b"))
     assert one.sign != other.sign
     assert len(f"model:use:{one.sign}") <= 64
 
@@ -75,7 +81,7 @@ def test_a_sign_tells_apart_models_of_one_name():
     ],
 )
 def test_what_does_not_talk_is_known_by_its_name(model_id, is_talker):
-    assert talks(model_id) is is_talker
+    assert is_chat_model(model_id) is is_talker
 
 
 @pytest.mark.parametrize(
@@ -84,5 +90,5 @@ def test_what_does_not_talk_is_known_by_its_name(model_id, is_talker):
 )
 def test_a_session_is_judged_by_the_new_models_window(limit, is_full, is_warned):
     old = Session(1, 1, 1, used_tokens=1000, is_warned=True, is_full=True)
-    new = judged(old, limit)
+    new = switch_model(old, limit)
     assert (new.is_full, new.is_warned) == (is_full, is_warned)

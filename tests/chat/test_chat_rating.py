@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.chat.feedback import Rating, after_press, of_reactions, rating_of
+from merlin.chat.feedback import Rating, parse_rating, rating_from_reactions, toggle_rating
 
 pytestmark = pytest.mark.unit
 
@@ -12,9 +12,9 @@ UP, DOWN = Rating.UP, Rating.DOWN
 
 
 def test_the_same_press_takes_back_and_another_one_replaces():
-    assert after_press(None, UP) is UP
-    assert after_press(UP, UP) is None
-    assert after_press(UP, DOWN) is DOWN
+    assert toggle_rating(None, UP) is UP
+    assert toggle_rating(UP, UP) is None
+    assert toggle_rating(UP, DOWN) is DOWN
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,12 @@ def test_the_same_press_takes_back_and_another_one_replaces():
     ],
 )
 def test_thumbs_among_reactions_are_ratings(emojis, rating):
-    assert of_reactions(emojis) is rating
+    assert rating_from_reactions(emojis) is rating
 
 
 def test_a_word_that_is_no_rating_is_none():
-    assert [rating_of(word) for word in ("up", "down", "", "UP", "left")] == [UP, DOWN, *[None] * 3]
+    assert [parse_rating(word) for word in ("up", "down", "", "UP", "left")] == [
+        UP,
+        DOWN,
+        *[None] * 3,
+    ]

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from merlin.chat.model_catalogue import ModelCatalogue, exhibits
-from merlin.chat.route import Standing, Wish, choices, first_choice
+from merlin.chat.model_catalogue import ModelCatalogue, list_serving_models
+from merlin.chat.route import CandidateKind, ModelRequest, candidates, first_candidate
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.db.database import open_database
@@ -101,10 +101,10 @@ def route(stock, dataset=None, chosen=None, general=GENERAL, **more):
         return work()
 
     async def run():
-        wish = Wish(dataset, chosen, general, **more)
+        wish = ModelRequest(dataset, chosen, general, **more)
         shelf = ModelCatalogue(stock.db)
-        first = first_choice(shelf, wish)
-        return [choice async for choice in choices(shelf, read, wish, first)]
+        first = first_candidate(shelf, wish)
+        return [choice async for choice in candidates(shelf, read, wish, first)]
 
     return asyncio.run(run())
 
@@ -121,7 +121,7 @@ def test_where_nothing_serves_the_general_models_answer_alone(stock):
 def test_the_serving_model_goes_first_with_exactly_the_text_it_was_trained_with(stock):
     stock.serve(stock.model("face"))
     first = route(stock)[0]
-    assert (first.standing, first.model_id) == (Standing.SERVING, "ft:face-1")
+    assert (first.standing, first.model_id) == (CandidateKind.SERVING, "ft:face-1")
     assert [(m.role, m.content) for m in first.before] == [("system", "S face-1")]
 
 
@@ -150,7 +150,7 @@ def test_a_model_that_is_gone_is_not_in_the_chain(stock):
 def test_the_base_is_shown_a_few_taught_examples(stock):
     stock.serve(stock.model("face"))
     stock.teach(("b", "train", "Второй"), ("a", "train", "Первый"), ("c", "test", "Проверка"))
-    (base,) = [choice for choice in route(stock) if choice.standing is Standing.BASE]
+    (base,) = [choice for choice in route(stock) if choice.standing is CandidateKind.BASE]
     said = [message.content for message in base.before]
     assert said == ["S face-1", "Первый", "Первый!", "Второй", "Второй!"]
 
@@ -189,10 +189,10 @@ def test_the_dataset_that_served_first_is_the_default_one(stock):
 def test_people_are_told_every_serving_model(stock):
     stock.serve(stock.model("python"))
     stock.serve(stock.model("algorithms"))
-    told = exhibits(ModelCatalogue(stock.db))
+    told = list_serving_models(ModelCatalogue(stock.db))
     assert [each.serving.model.build_version for each in told] == ["python-1", "algorithms-1"]
     assert [each.evaluation for each in told] == [None, None]
-    told = exhibits(ModelCatalogue(stock.db), "algorithms")
+    told = list_serving_models(ModelCatalogue(stock.db), "algorithms")
     assert [each.serving.dataset for each in told] == ["algorithms", "python"]
 
 

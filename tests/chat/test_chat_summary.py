@@ -8,7 +8,14 @@ from collections.abc import Sequence
 import pytest
 
 from merlin.chat.answer import Ending, Reply
-from merlin.chat.summary import MOST_PARTS, Doubt, Flaw, Summing, doubt_of, parts
+from merlin.chat.summary import (
+    MOST_PARTS,
+    Summarizer,
+    SummaryFault,
+    SummaryProblem,
+    check_summary,
+    split_conversation,
+)
 from merlin.core.messages import Message
 
 pytestmark = pytest.mark.unit
@@ -22,7 +29,7 @@ SAID = (
 def test_a_long_talk_full_of_numbers_and_names_is_gone_through_but_once():
     # Going through it for each of them would take minutes.
     many = " ".join(f"и Анна{'а' * (n % 7)} взяла {n}" for n in range(5000))
-    assert doubt_of(f"Сказано: {many}", " ".join([many] * 5)) is None
+    assert check_summary(f"Сказано: {many}", " ".join([many] * 5)) is None
 
 
 @pytest.mark.parametrize(
@@ -37,34 +44,34 @@ def test_a_long_talk_full_of_numbers_and_names_is_gone_through_but_once():
     ],
 )
 def test_what_was_said_is_believed(summary):
-    assert doubt_of(summary, SAID) is None
+    assert check_summary(summary, SAID) is None
 
 
 @pytest.mark.parametrize(
     ("summary", "doubt"),
     [
-        ("", Doubt(Flaw.EMPTY)),
-        (" \n", Doubt(Flaw.EMPTY)),
-        ("слово " * 100, Doubt(Flaw.LONG)),
-        ("Анна едет 15 мая.", Doubt(Flaw.NUMBER, "15")),
-        ("Билет за 1600 рублей.", Doubt(Flaw.NUMBER, "1600")),
-        ("Анна едет к Борису в Казань.", Doubt(Flaw.NAME, "Борису")),
+        ("", SummaryProblem(SummaryFault.EMPTY)),
+        (" \n", SummaryProblem(SummaryFault.EMPTY)),
+        ("слово " * 100, SummaryProblem(SummaryFault.LONG)),
+        ("Анна едет 15 мая.", SummaryProblem(SummaryFault.NUMBER, "15")),
+        ("Билет за 1600 рублей.", SummaryProblem(SummaryFault.NUMBER, "1600")),
+        ("Анна едет к Борису в Казань.", SummaryProblem(SummaryFault.NAME, "Борису")),
     ],
 )
 def test_what_was_not_said_is_not_believed(summary, doubt):
-    assert doubt_of(summary, SAID) == doubt
+    assert check_summary(summary, SAID) == doubt
 
 
 def test_a_long_talk_may_have_a_longer_summary():
     said = "слово " * 1000
-    assert doubt_of("слово " * 200, said) is None
-    assert doubt_of("слово " * 300, said) == Doubt(Flaw.LONG)
+    assert check_summary("слово " * 200, said) is None
+    assert check_summary("слово " * 300, said) == SummaryProblem(SummaryFault.LONG)
 
 
 def test_parts_hold_the_whole_talk_in_order_and_none_is_too_big():
     talk = [Message("user" if n % 2 == 0 else "assistant", f"речь {n} " * 30) for n in range(20)]
     talk.append(Message("user", "я" * 5000))
-    found = parts(talk, 500, ("В", "О"))
+    found = split_conversation(talk, 500, ("В", "О"))
     assert all(0 < len(part) <= 1000 for part in found)
     joined = "".join(found)
     assert [joined.index(f"речь {n} ") for n in range(20)] == sorted(
@@ -72,7 +79,7 @@ def test_parts_hold_the_whole_talk_in_order_and_none_is_too_big():
     )
     assert joined.count("я") == 5000
     assert found[0].startswith("В: речь 0")
-    assert parts([], 500, ("В", "О")) == []
+    assert split_conversation([], 500, ("В", "О")) == []
 
 
 class Scripted:
@@ -92,7 +99,7 @@ def whole(words: str) -> Reply:
 
 
 def summed(model: Scripted, talk: Sequence[Message], earlier: str = "", room: int = 4000) -> str:
-    return asyncio.run(Summing(model, "ru").of(talk, earlier, room))
+    return asyncio.run(Summarizer(model, "ru").of(talk, earlier, room))
 
 
 TALK = (Message("user", "Когда поезд?"), Message("assistant", "14 мая."))

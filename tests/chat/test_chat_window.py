@@ -6,13 +6,13 @@ import pytest
 
 from merlin.chat.window import (
     CAUTIOUS_TOKENS,
-    Fill,
-    Gauge,
-    estimate,
-    fits,
-    limit_of,
-    size,
-    told_limit,
+    WindowCounter,
+    WindowUsage,
+    count_window_tokens,
+    estimate_tokens,
+    fits_window,
+    limit_from_refusal,
+    window_limit,
 )
 from merlin.core.messages import Message
 
@@ -22,37 +22,43 @@ TALK = (Message("user", "я" * 400), Message("assistant", "a" * 400))
 
 
 def test_a_talk_is_as_large_as_its_messages():
-    assert size(TALK) == estimate(TALK[0]) + estimate(TALK[1])
+    assert count_window_tokens(TALK) == estimate_tokens(TALK[0]) + estimate_tokens(TALK[1])
     # Two bytes a Russian letter, four bytes a token, and the frame of a message.
-    assert estimate(TALK[0]) == 204
+    assert estimate_tokens(TALK[0]) == 204
 
 
 @pytest.mark.parametrize(
-    ("used", "fill"), [(0, Fill.FREE), (799, Fill.FREE), (800, Fill.NEAR), (900, Fill.FULL)]
+    ("used", "fill"),
+    [
+        (0, WindowUsage.FREE),
+        (799, WindowUsage.FREE),
+        (800, WindowUsage.NEAR),
+        (900, WindowUsage.FULL),
+    ],
 )
 def test_a_gauge_says_how_full_a_window_is(used, fill):
-    assert Gauge(used, 1000).fill is fill
+    assert WindowCounter(used, 1000).fill is fill
 
 
 def test_a_window_of_nothing_is_full():
-    assert Gauge(0, 0).fill is Fill.FULL
+    assert WindowCounter(0, 0).fill is WindowUsage.FULL
 
 
 def test_room_is_left_for_the_answer():
-    assert fits(TALK, size(TALK) * 2)
-    assert not fits(TALK, size(TALK))
+    assert fits_window(TALK, count_window_tokens(TALK) * 2)
+    assert not fits_window(TALK, count_window_tokens(TALK))
 
 
 def test_the_provider_knows_best_then_the_configuration_then_caution():
     known = {"base": 4096}
-    assert limit_of(1000, known, ("tuned", "base")) == 1000
-    assert limit_of(None, known, ("tuned", "base")) == 4096
-    assert limit_of(None, known, ("other", "")) == CAUTIOUS_TOKENS
-    assert limit_of(None, known, ("tuned", "base"), cap=100) == 100
-    assert limit_of(50, known, ("tuned", "base"), cap=100) == 50
+    assert window_limit(1000, known, ("tuned", "base")) == 1000
+    assert window_limit(None, known, ("tuned", "base")) == 4096
+    assert window_limit(None, known, ("other", "")) == CAUTIOUS_TOKENS
+    assert window_limit(None, known, ("tuned", "base"), cap=100) == 100
+    assert window_limit(50, known, ("tuned", "base"), cap=100) == 50
 
 
 def test_a_refusal_tells_the_limit_or_less_than_was_sent():
     said = "This model's maximum context length is 2048 tokens, however you requested 5000 tokens"
-    assert told_limit(said, TALK) == 2048
-    assert 0 < told_limit("too long", TALK) < size(TALK)
+    assert limit_from_refusal(said, TALK) == 2048
+    assert 0 < limit_from_refusal("too long", TALK) < count_window_tokens(TALK)

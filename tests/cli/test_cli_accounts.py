@@ -8,7 +8,7 @@ import sys
 import pytest
 from people_desk import run, settled, shown
 
-from merlin.account.accounts import FIRST_ID, Accounts, matches
+from merlin.account.accounts import FIRST_ID, Accounts, verify_password
 from merlin.db.audit import Audit
 from merlin.db.database import open_database
 
@@ -43,7 +43,7 @@ def test_somebody_without_telegram_is_added_with_a_password_shown_once(place, ca
     told = shown(capsys, place, "add", "Boris", "--role", "teacher", "--scope", "algorithms")
     assert told["user"] >= FIRST_ID
     assert (told["name"], told["role"], told["scopes"]) == ("boris", "teacher", ["algorithms"])
-    assert matches(password_of(place, "boris"), told["password"])
+    assert verify_password(password_of(place, "boris"), told["password"])
     entries = kept(place, lambda database: Audit(database).newest())
     actions = {each.action for each in entries}
     assert actions == {"account.name", "account.password", "role.grant"}
@@ -56,7 +56,7 @@ def test_a_password_may_be_given_instead(place, capsys, typed):
     typed("семь зелёных слонов\n")
     told = shown(capsys, place, "add", "petrova", "--ask")
     assert told["password"] is None
-    assert matches(password_of(place, "petrova"), "семь зелёных слонов")
+    assert verify_password(password_of(place, "petrova"), "семь зелёных слонов")
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_an_easy_password_is_refused_and_the_old_one_stays(place, capsys, typed)
     first = shown(capsys, place, "add", "petrova")["password"]
     typed("petrova-petrova\n")
     assert run(capsys, place, "password", "petrova", "--ask")[0] == 1
-    assert matches(password_of(place, "petrova"), first)
+    assert verify_password(password_of(place, "petrova"), first)
     second = shown(capsys, place, "password", "petrova")["password"]
-    assert matches(password_of(place, "petrova"), second)
+    assert verify_password(password_of(place, "petrova"), second)
     assert second != first
 
 

@@ -99,7 +99,7 @@ def test_every_text_is_sealed_anew_and_the_old_key_is_dropped(capsys, place):
 
 def begun(path):
     """Leave a change where every process seals by the new key and nothing is sealed anew yet."""
-    keyring.promote(path, keyring.add(path))
+    keyring.promote_key(path, keyring.add_key(path))
 
 
 def test_a_change_that_was_cut_off_goes_on_with_the_same_key(capsys, place):
@@ -111,7 +111,7 @@ def test_a_change_that_was_cut_off_goes_on_with_the_same_key(capsys, place):
             raise KeyboardInterrupt
 
     with opened(place) as database, pytest.raises(KeyboardInterrupt):
-        keyring.Resealing(database, half).run(stop)
+        keyring.Reencryption(database, half).run(stop)
     assert read(place, half) == WORDS
     code, listed = run(capsys, place, "list")
     assert [key["state"] for key in listed["keys"]] == ["seals", "opens"]
@@ -123,11 +123,11 @@ def test_a_change_that_was_cut_off_goes_on_with_the_same_key(capsys, place):
 
 def test_a_key_whose_change_was_cut_off_before_it_sealed_goes(capsys, place):
     path = place / "state" / "text.key"
-    left = keyring.add(path)
+    left = keyring.add_key(path)
     code, told = run(capsys, place, "rotate")
     assert (code, told["unreadable"]) == (0, 0)
     assert told["key"] != left
-    assert keyring.ids(path, None) == [told["key"]]
+    assert keyring.key_ids(path, None) == [told["key"]]
     assert read(place, load_or_make_key(place / "state", None)) == WORDS
 
 
@@ -152,7 +152,7 @@ class Process:
 
     def _run(self):
         with opened(self._place) as database:
-            holders = keyring.HolderRows(database, self._cipher)
+            holders = keyring.KeyHolders(database, self._cipher)
             rows = Dialogs(database, self._cipher, 7)
             while not self._is_over.wait(0.02):
                 holders.tell(self._name, utc_now())
@@ -212,7 +212,7 @@ def test_a_process_that_seals_by_another_key_is_named_before_anything_changes(
 def test_a_process_that_has_ended_is_not_waited_for(capsys, place):
     with opened(place) as database:
         deaf = Cipher({"a": new_key()}, "a")
-        keyring.HolderRows(database, deaf).tell("bot", utc_now() - timedelta(minutes=1))
+        keyring.KeyHolders(database, deaf).tell("bot", utc_now() - timedelta(minutes=1))
     code, told = run(capsys, place, "rotate")
     assert (code, told["dropped"]) == (0, True)
 
@@ -242,7 +242,7 @@ def test_a_key_file_that_could_not_be_read_is_tried_again():
         Path(folder).chmod(0o755)
         path = Path(folder) / "text.key"
         cipher = load_or_make_key(Path(folder), None)
-        name = keyring.add(path)
+        name = keyring.add_key(path)
         os.seteuid(65534)
         try:
             cipher.refresh()
@@ -250,7 +250,7 @@ def test_a_key_file_that_could_not_be_read_is_tried_again():
             os.seteuid(0)
         assert name not in cipher.holds
         cipher.refresh()
-        assert cipher.holds == tuple(keyring.ids(path, None))
+        assert cipher.holds == tuple(keyring.key_ids(path, None))
 
 
 def test_a_change_of_keys_is_noted(capsys, place):
@@ -266,7 +266,7 @@ def test_words_written_in_between_are_not_overwritten(place):
     begun(place / "state" / "text.key")
     newer = load_or_make_key(place / "state", None)
     with opened(place) as database:
-        work = keyring.Resealing(database, newer)
+        work = keyring.Reencryption(database, newer)
         rows = database.rows(PRESET.select(PRESET.id, PRESET.prompt).limit(1))
         other = PRESET.update({"prompt": cipher.seal("другое")}).where(PRESET.id == rows[0]["id"])
         database.change(other)

@@ -9,7 +9,7 @@ import pytest
 from people_desk import run as given
 from people_desk import settled
 
-from merlin.account.api_keys import Keys, Scope, is_secret
+from merlin.account.api_keys import ApiKeys, Scope, is_secret
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 
@@ -28,7 +28,7 @@ def run(place, capsys):
 
 def found(place, secret):
     with open_database(f"sqlite://{place}/state/merlin.db", read_only=True) as database:
-        key = Keys(database, load_or_make_key(place / "state", None)).find(secret)
+        key = ApiKeys(database, load_or_make_key(place / "state", None)).find(secret)
         who = database.sql("SELECT by_whom FROM audit WHERE action = 'key.give'")
     return key, who
 

@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from merlin.core.killpoint import POINTS, reached
+from merlin.core.killpoint import POINTS, kill_point
 
 pytestmark = pytest.mark.unit
 
-PROGRAM = "from merlin.core.killpoint import reached; reached('launch.sent'); print('lived')"
+PROGRAM = "from merlin.core.killpoint import kill_point; kill_point('launch.sent'); print('lived')"
 
 
 def run(**environment):
@@ -45,4 +45,4 @@ def test_with_a_mark_the_crash_happens_once(tmp_path):
 def test_points_are_named_once_and_passed_by_default():
     assert len(POINTS) == len(set(POINTS))
     for point in POINTS:
-        reached(point)
+        kill_point(point)

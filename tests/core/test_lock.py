@@ -13,7 +13,9 @@ from merlin.core import durable_files
 
 pytestmark = pytest.mark.functional
 
-HOLDER = "import os, sys; from pathlib import Path; from merlin.core.durable_files import taken; "
+HOLDER = (
+    "import os, sys; from pathlib import Path; from merlin.core.durable_files import try_lock; "
+)
 KILLED = HOLDER + "assert taken(Path(sys.argv[1])) is not None; os.kill(os.getpid(), 9)"
 
 
@@ -25,11 +27,11 @@ def open_files(path):
 
 
 def test_of_two_that_ask_one_gets_it_until_it_lets_go(tmp_path):
-    first = durable_files.taken(tmp_path / "lock")
+    first = durable_files.try_lock(tmp_path / "lock")
     assert first is not None
-    assert durable_files.taken(tmp_path / "lock") is None
+    assert durable_files.try_lock(tmp_path / "lock") is None
     os.close(first)
-    again = durable_files.taken(tmp_path / "lock")
+    again = durable_files.try_lock(tmp_path / "lock")
     assert again is not None
     os.close(again)
 
@@ -37,24 +39,24 @@ def test_of_two_that_ask_one_gets_it_until_it_lets_go(tmp_path):
 def test_a_killed_process_holds_nothing(tmp_path):
     path = tmp_path / "lock"
     assert subprocess.run([sys.executable, "-c", KILLED, path]).returncode == -9
-    file = durable_files.taken(path)
+    file = durable_files.try_lock(path)
     assert file is not None
     os.close(file)
 
 
 def test_a_refused_lock_leaves_no_open_file(tmp_path):
-    held = durable_files.taken(tmp_path / "lock")
-    assert [durable_files.taken(tmp_path / "lock") for _ in range(3)] == [None] * 3
+    held = durable_files.try_lock(tmp_path / "lock")
+    assert [durable_files.try_lock(tmp_path / "lock") for _ in range(3)] == [None] * 3
     assert open_files(tmp_path / "lock") == 1
     os.close(held)
 
 
 def test_the_lock_of_a_folder_that_was_moved_aside_does_not_stand_in_the_way(tmp_path):
     (tmp_path / "a").mkdir()
-    old = durable_files.taken(tmp_path / "a" / "lock")
+    old = durable_files.try_lock(tmp_path / "a" / "lock")
     (tmp_path / "a").rename(tmp_path / "b")
     (tmp_path / "a").mkdir()
-    new = durable_files.taken(tmp_path / "a" / "lock")
+    new = durable_files.try_lock(tmp_path / "a" / "lock")
     assert new is not None
     for file in (old, new):
         os.close(file)

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from merlin.core.log import hide, redact
+from merlin.core.log import hide_secrets, redact
 
 pytestmark = pytest.mark.unit
 
@@ -35,13 +35,13 @@ def test_what_looks_like_a_secret_is_hidden(text):
 
 
 def test_a_known_secret_of_any_shape_is_hidden():
-    hide(["correct horse battery"])
+    hide_secrets(["correct horse battery"])
     assert redact("it is correct horse battery") == "it is [hidden]"
 
 
 PROGRAM = (
-    "from merlin.core.log import setup, get_logger\n"
-    "setup('bot')\n"
+    "from merlin.core.log import set_up_logging, get_logger\n"
+    "set_up_logging('bot')\n"
     f"get_logger('x').warning('sent', url='https://t/bot{TOKEN}/x', parts=['{TOKEN}', 3])\n"
     "import logging; logging.getLogger('lib').error('old way %s', 'sk-abcdefghijklmnop')\n"
     "try:\n    raise ValueError('sk-abcdefghijklmnop')\n"

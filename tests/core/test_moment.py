@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from merlin.cli.output import cell
-from merlin.core.i18n import brief, told
+from merlin.cli.output import format_cell
+from merlin.core.i18n import format_moment, format_moment_briefly
 
 pytestmark = pytest.mark.unit
 
@@ -27,14 +27,14 @@ AT = datetime(2026, 11, 20, 10, 12, tzinfo=UTC)
     ],
 )
 def test_a_moment_is_told_in_the_language_and_the_zone(language, zone, words):
-    assert told(AT, ZoneInfo(zone), language) == words
+    assert format_moment(AT, ZoneInfo(zone), language) == words
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "UTC", "America/Los_Angeles"])
 def test_a_moment_at_either_end_of_time_is_told_in_every_zone(zone):
-    last = told(datetime.max.replace(tzinfo=UTC), ZoneInfo(zone), "en")
+    last = format_moment(datetime.max.replace(tzinfo=UTC), ZoneInfo(zone), "en")
     assert last.startswith(("30 December 9999", "31 December 9999"))
-    first = told(datetime.min.replace(tzinfo=UTC), ZoneInfo(zone), "en")
+    first = format_moment(datetime.min.replace(tzinfo=UTC), ZoneInfo(zone), "en")
     assert first.startswith(("1 January 1", "2 January 1"))
 
 
@@ -43,7 +43,7 @@ def test_the_last_second_of_time_is_shown_by_commands_on_a_machine_of_any_zone(m
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
-        assert cell(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)).startswith("9999-12-31")
+        assert format_cell(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)).startswith("9999-12-31")
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -54,11 +54,11 @@ def test_every_month_has_its_name_and_a_brief_one():
         months = {
             show(AT.replace(month=month), UTC, language)
             for month in range(1, 13)
-            for show in (told, brief)
+            for show in (format_moment, format_moment_briefly)
         }
         assert len(months) == 24
 
 
 def test_a_brief_moment_has_no_year():
-    assert brief(AT, UTC, "ru") == "20 ноя, 10:12"
-    assert brief(AT, UTC, "en") == "20 Nov, 10:12"
+    assert format_moment_briefly(AT, UTC, "ru") == "20 ноя, 10:12"
+    assert format_moment_briefly(AT, UTC, "en") == "20 Nov, 10:12"

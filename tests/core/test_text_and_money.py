@@ -8,7 +8,7 @@ import pytest
 
 from merlin.core.clock import from_iso, iso
 from merlin.core.i18n import language_of, text
-from merlin.core.money import Price, shown, told
+from merlin.core.money import Price, format_cost, format_cost_plainly
 
 pytestmark = pytest.mark.unit
 
@@ -52,10 +52,10 @@ def test_an_answer_costs_what_went_in_and_out():
 
 
 def test_an_amount_is_shown_with_its_currency():
-    assert shown(1_234_567, "USD") == "1.23 USD"
-    assert shown(1_200, "USD") == "0.0012 USD"
-    assert [told(each, 400_000, "USD") for each in ("ru", "en")] == ["0,40\u00a0$", "$0.40"]
-    assert told("ru", 0, "USD") == "0,00\u00a0$"
+    assert format_cost_plainly(1_234_567, "USD") == "1.23 USD"
+    assert format_cost_plainly(1_200, "USD") == "0.0012 USD"
+    assert [format_cost(each, 400_000, "USD") for each in ("ru", "en")] == ["0,40\u00a0$", "$0.40"]
+    assert format_cost("ru", 0, "USD") == "0,00\u00a0$"
 
 
 def test_times_are_stored_in_utc_and_read_back():

@@ -6,27 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.core.formatted_text import unit_places, units, whole
+from merlin.core.formatted_text import join_surrogates, utf16_length, utf16_offsets
 
 pytestmark = pytest.mark.unit
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_the_length_is_that_of_the_text_in_utf_16(text):
-    assert units(text) == len(text.encode("utf-16-le")) // 2
+    assert utf16_length(text) == len(text.encode("utf-16-le")) // 2
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_places_say_where_each_character_begins(text):
-    places = unit_places(text)
-    assert list(places) == [units(text[:place]) for place in range(len(text) + 1)]
+    places = utf16_offsets(text)
+    assert list(places) == [utf16_length(text[:place]) for place in range(len(text) + 1)]
 
 
 def test_half_a_surrogate_pair_counts_as_one():
-    assert units("\ud800a") == 2
+    assert utf16_length("\ud800a") == 2
 
 
 def test_halves_of_a_character_are_joined_and_a_lone_one_is_shown_as_unknown():
-    assert whole("а\ud83d\ude00б") == "а😀б"
-    assert whole("\ude00пол \ud83d") == "\ufffdпол \ufffd"
-    assert whole("целый 😀") == "целый 😀"
+    assert join_surrogates("а\ud83d\ude00б") == "а😀б"
+    assert join_surrogates("\ude00пол \ud83d") == "\ufffdпол \ufffd"
+    assert join_surrogates("целый 😀") == "целый 😀"

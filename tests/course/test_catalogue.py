@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.course.catalogue import Course, Material, is_told, recognised
-from merlin.dataset.check import Checked
+from merlin.course.catalogue import Course, Material, has_course_change, match_materials
+from merlin.dataset.check import CheckedDataset
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.spec import MaterialSpec
 
@@ -47,7 +47,7 @@ def test_a_missing_text_is_said_in_the_language_that_has_one():
 
 
 def checked(*findings):
-    return Checked("python", None, None, (), (), 0, findings)
+    return CheckedDataset("python", None, None, (), (), 0, findings)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def checked(*findings):
     ],
 )
 def test_a_broken_course_file_and_a_bad_name_say_nothing(dataset, what, told):
-    assert is_told(dataset, what) is told
+    assert has_course_change(dataset, what) is told
 
 
 @pytest.mark.parametrize(
@@ -77,14 +77,14 @@ def test_a_broken_course_file_and_a_bad_name_say_nothing(dataset, what, told):
 )
 def test_a_material_is_known_again_after_an_edit(changes):
     before = known(lecture(1), lecture(2, "Списки"))
-    assert recognised(before, [replace(lecture(2, "Списки"), **changes), lecture(1)]) == [2, 1]
+    assert match_materials(before, [replace(lecture(2, "Списки"), **changes), lecture(1)]) == [2, 1]
 
 
 def test_what_is_new_has_no_id_and_no_id_is_given_twice():
     before = known(lecture(1))
-    assert recognised(before, [lecture(1), lecture(1), lecture(7, "Графы")]) == [1, None, None]
-    assert recognised([], [lecture(1)]) == [None]
+    assert match_materials(before, [lecture(1), lecture(1), lecture(7, "Графы")]) == [1, None, None]
+    assert match_materials([], [lecture(1)]) == [None]
 
 
 def test_twins_keep_their_order():
-    assert recognised(known(lecture(1), lecture(1)), [lecture(1), lecture(1)]) == [1, 2]
+    assert match_materials(known(lecture(1), lecture(1)), [lecture(1), lecture(1)]) == [1, 2]

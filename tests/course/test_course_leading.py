@@ -5,27 +5,27 @@ from __future__ import annotations
 import pytest
 
 from merlin.app.permissions import leads
-from merlin.core.permissions import Role, Standing
+from merlin.core.permissions import Authority, Role
 from merlin.course.catalogue import Course
 
 pytestmark = pytest.mark.unit
 
 COURSE = Course(1, "algorithms", 1, {"ru": "Алгоритмы"}, {}, teachers=("Boris",))
-TEACHER_HERE = Standing(Role.TEACHER, frozenset({"algorithms"}))
-TEACHER_ELSEWHERE = Standing(Role.TEACHER, frozenset({"networks"}))
+TEACHER_HERE = Authority(Role.TEACHER, frozenset({"algorithms"}))
+TEACHER_ELSEWHERE = Authority(Role.TEACHER, frozenset({"networks"}))
 
 
 @pytest.mark.parametrize(
     ("standing", "name", "is_led"),
     [
-        (Standing(), "", False),
-        (Standing(), "boris", False),
+        (Authority(), "", False),
+        (Authority(), "boris", False),
         (TEACHER_HERE, "", True),
         (TEACHER_ELSEWHERE, "", False),
         (TEACHER_ELSEWHERE, "anna", False),
         (TEACHER_ELSEWHERE, "boris", True),
-        (Standing(Role.EDITOR), "", True),
-        (Standing(Role.ADMIN), "", True),
+        (Authority(Role.EDITOR), "", True),
+        (Authority(Role.ADMIN), "", True),
     ],
 )
 def test_teachers_lead_what_they_were_given_and_what_names_them(standing, name, is_led):

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.course.search import Found, Hit, Searcher, Term, spans, terms_of
-from merlin.course.vocabulary import Vocabulary, folded, places, searchable, stem, words
+from merlin.course.search import Found, Hit, Searcher, Term, highlight_spans, parse_terms
+from merlin.course.vocabulary import (
+    Vocabulary,
+    fold,
+    index_words,
+    split_words,
+    stem,
+    word_positions,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -49,7 +56,7 @@ class Shelf:
     ],
 )
 def test_letter_case_yo_accents_and_blanks_make_no_difference(said, compared):
-    assert folded(said) == compared
+    assert fold(said) == compared
 
 
 @pytest.mark.parametrize(
@@ -63,7 +70,7 @@ def test_letter_case_yo_accents_and_blanks_make_no_difference(said, compared):
     ],
 )
 def test_words_are_letters_and_digits_alone(text, its):
-    assert words(text) == its
+    assert split_words(text) == its
 
 
 @pytest.mark.parametrize(
@@ -82,14 +89,14 @@ def test_forms_of_a_word_have_one_stem(one, other):
 
 
 def test_an_index_holds_a_word_beside_its_stem():
-    assert searchable("Матрицы, граф") == "матриц матрицы граф"
+    assert index_words("Матрицы, граф") == "матриц матрицы граф"
 
 
 def test_the_last_word_may_be_half_typed_and_small_ones_say_nothing():
-    assert terms_of("базы и данн") == (Term(("баз",)), Term(("дан",), "данн"))
-    assert terms_of("и") == (Term(("и",), "и"),)
-    assert terms_of("") == ()
-    assert len(terms_of("слово " * 20)) == 8
+    assert parse_terms("базы и данн") == (Term(("баз",)), Term(("дан",), "данн"))
+    assert parse_terms("и") == (Term(("и",), "и"),)
+    assert parse_terms("") == ()
+    assert len(parse_terms("слово " * 20)) == 8
 
 
 @pytest.mark.parametrize(
@@ -139,9 +146,9 @@ def test_a_query_of_nothing_finds_nothing(query):
 
 
 def marked(text, query, *more):
-    letters = folded(query)
-    found = Found(terms=(*terms_of(letters), *more), letters=letters)
-    return [text[span.start : span.start + span.length] for span in spans(text, found)]
+    letters = fold(query)
+    found = Found(terms=(*parse_terms(letters), *more), letters=letters)
+    return [text[span.start : span.start + span.length] for span in highlight_spans(text, found)]
 
 
 @pytest.mark.parametrize(
@@ -171,7 +178,7 @@ def test_what_was_meant_is_marked_too():
 
 def test_every_word_of_a_text_has_its_place():
     text = "За\u0301мок, C++ и Ёж"
-    assert [(word, text[start:end]) for word, start, end in places(text)] == [
+    assert [(word, text[start:end]) for word, start, end in word_positions(text)] == [
         ("замок", "За\u0301мок"),
         ("cplusplus", "C++"),
         ("и", "и"),

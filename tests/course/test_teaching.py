@@ -6,9 +6,9 @@ import pytest
 
 from merlin.core.errors import NotFound, Refused
 from merlin.course.catalogue import Material
-from merlin.course.editing import Book, Draft
+from merlin.course.editing import CourseFiles, MaterialDraft
 from merlin.dataset.changes import ChangeKind
-from merlin.dataset.course_writing import course_value
+from merlin.dataset.course_writing import parse_course
 from merlin.dataset.files import FileText
 
 pytestmark = pytest.mark.unit
@@ -21,12 +21,14 @@ materials:
   - {lesson: 2, type: lab, title: {ru: Ссылка}, file_url: "https://example.com/a"}
   - {lesson: 3, type: lab, title: {ru: Повтор}, text: materials/lecture-01.md}
 """
-LINK = Draft("lab", 2, {"ru": "Ссылка"}, file_url="https://example.com/a")
+LINK = MaterialDraft("lab", 2, {"ru": "Ссылка"}, file_url="https://example.com/a")
 
 
 def book(yaml=YAML, **texts):
     files = {"course.yaml": yaml, "materials/lecture-01.md": "# Начало\n", **texts}
-    return Book([FileText("trial", path, f"blob-{path}", text) for path, text in files.items()])
+    return CourseFiles(
+        [FileText("trial", path, f"blob-{path}", text) for path, text in files.items()]
+    )
 
 
 def paths(proposed):
@@ -34,11 +36,11 @@ def paths(proposed):
 
 
 def wanted(proposed):
-    return course_value(next(e.text for e in proposed.edits if e.path == "course.yaml"))
+    return parse_course(next(e.text for e in proposed.edits if e.path == "course.yaml"))
 
 
 def test_a_text_gets_a_name_that_nothing_has():
-    draft = Draft("lecture", 1, {"ru": "Ещё"}, text="a")
+    draft = MaterialDraft("lecture", 1, {"ru": "Ещё"}, text="a")
     taken = {"materials/Lecture-01-2.md": "x"}
     proposed = book(**taken).added(draft)
     assert paths(proposed)[1] == (ChangeKind.ADD, "materials/lecture-01-3.md")
@@ -47,9 +49,13 @@ def test_a_text_gets_a_name_that_nothing_has():
 
 
 def test_a_material_is_put_where_it_was_wanted():
-    proposed = book().added(Draft("lab", 4, {"ru": "Ещё"}, file_url="https://a.example", place=1))
+    proposed = book().added(
+        MaterialDraft("lab", 4, {"ru": "Ещё"}, file_url="https://a.example", place=1)
+    )
     assert [each["lesson"] for each in wanted(proposed)["materials"]] == [1, 4, 2, 3]
-    last = book().added(Draft("lab", 4, {"ru": "Ещё"}, file_url="https://a.example", place=900))
+    last = book().added(
+        MaterialDraft("lab", 4, {"ru": "Ещё"}, file_url="https://a.example", place=900)
+    )
     assert [each["lesson"] for each in wanted(last)["materials"]] == [1, 2, 3, 4]
 
 
@@ -63,10 +69,10 @@ def test_a_text_in_the_place_of_a_link_is_a_new_file_and_the_other_way_round():
         "lesson: 3, type: lab, title: {ru: Повтор}, text: materials/lecture-01.md",
         'lesson: 3, type: lab, title: {ru: Повтор}, file_url: "https://b.example"',
     )
-    proposed = book().changed(1, Draft("lab", 2, {"ru": "Ссылка"}, text="слова"))
+    proposed = book().changed(1, MaterialDraft("lab", 2, {"ru": "Ссылка"}, text="слова"))
     assert paths(proposed)[1] == (ChangeKind.ADD, "materials/lab-02.md")
     back = book(alone).changed(
-        0, Draft("lecture", 1, {"ru": "Начало"}, file_url="https://c.example")
+        0, MaterialDraft("lecture", 1, {"ru": "Начало"}, file_url="https://c.example")
     )
     assert paths(back)[1] == (ChangeKind.DELETE, "materials/lecture-01.md")
     assert wanted(back)["materials"][0]["file_url"] == "https://c.example"
@@ -74,20 +80,20 @@ def test_a_text_in_the_place_of_a_link_is_a_new_file_and_the_other_way_round():
 
 def test_a_text_that_another_material_names_stays():
     proposed = book().changed(
-        0, Draft("lecture", 1, {"ru": "Начало"}, file_url="https://c.example")
+        0, MaterialDraft("lecture", 1, {"ru": "Начало"}, file_url="https://c.example")
     )
     assert paths(proposed) == [(ChangeKind.EDIT, "course.yaml")]
     assert paths(book().dropped(2)) == [(ChangeKind.EDIT, "course.yaml")]
 
 
 def test_the_same_text_is_not_written_again():
-    draft = Draft("lecture", 1, {"ru": "Иначе"}, text="# Начало")
+    draft = MaterialDraft("lecture", 1, {"ru": "Иначе"}, text="# Начало")
     assert paths(book().changed(0, draft)) == [(ChangeKind.EDIT, "course.yaml")]
 
 
 def test_a_text_that_was_named_and_never_lay_there_is_written():
     alone = "semester: 1\nname: {ru: А}\nmaterials:\n- {lesson: 1, type: lab, title: {ru: Б}, text: materials/b.md}\n"  # noqa: E501 - a file
-    proposed = book(alone).changed(0, Draft("lab", 1, {"ru": "Б"}, text="слова"))
+    proposed = book(alone).changed(0, MaterialDraft("lab", 1, {"ru": "Б"}, text="слова"))
     assert paths(proposed) == [(ChangeKind.ADD, "materials/b.md")]
     assert paths(book(alone).dropped(0)) == [(ChangeKind.EDIT, "course.yaml")]
 
@@ -132,4 +138,4 @@ def test_the_card_tells_what_is_given_alone():
 
 def test_a_missing_course_is_refused():
     with pytest.raises(Refused):
-        Book([])
+        CourseFiles([])

@@ -9,14 +9,21 @@ from datetime import UTC, datetime
 
 import pytest
 
-from merlin.app.verdicts import NewsDesk, told_anyway
+from merlin.app.verdicts import EditorNewsFeed, editors_told_separately
 from merlin.core.errors import SourceError
 from merlin.core.i18n import LANGUAGES, text
-from merlin.daemon.changing import LONGEST_PAUSE_S, REFUSALS, Changing
-from merlin.dataset.changes import Asked, ChangeState, Edit, Landed, changes_of, editor_of
-from merlin.dataset.commit_batch import Press
+from merlin.daemon.changing import LONGEST_PAUSE_S, REFUSALS, ChangeProcessor
+from merlin.dataset.changes import (
+    BatchResult,
+    ChangeRequest,
+    ChangeState,
+    Edit,
+    make_changes,
+    telegram_editor,
+)
+from merlin.dataset.commit_batch import CommitSettings
 from merlin.dataset.file_index import FileIndex
-from merlin.dataset.files import keep_books
+from merlin.dataset.files import sync_files
 from merlin.db.intents import Intents
 from merlin.db.notices import Notices
 from merlin.wiring.changing import changes_of as rows_of
@@ -42,8 +49,8 @@ def changes(lab):
 
 
 def ask(lab, *edits, by=BORIS, subject=""):
-    asked = Asked(editor_of(7, "Борис"), by, datetime.now(UTC))
-    made = changes_of("trial", edits, asked, subject)
+    asked = ChangeRequest(telegram_editor(7, "Борис"), by, datetime.now(UTC))
+    made = make_changes("trial", edits, asked, subject)
     with changes(lab) as rows:
         rows.put(made)
     return made[0].change_id
@@ -127,7 +134,7 @@ def told_of(lab, key):
     """Return who of all hears of the admins' newest notice of a key as an editor."""
     arguments = [told for name, told in notices(lab, "admins") if name == key][-1]
     with opened(lab.config) as database:
-        return told_anyway(NewsDesk(database), key, arguments)
+        return editors_told_separately(EditorNewsFeed(database), key, arguments)
 
 
 def test_who_made_an_edit_is_known_to_each_verdict_that_admins_hear_of(lab):
@@ -211,9 +218,9 @@ def test_who_deleted_everything_meanwhile_is_told_nothing(lab):
     with opened(lab.config) as database, lab.services() as services:
         rows = rows_of(lab.config, database)
         branch = Leaving(services.workshop.source.branch, lambda: rows.forget(BORIS))
-        press = Press(branch, Intents(database), services.clock)
+        press = CommitSettings(branch, Intents(database), services.clock)
         notices_ = Notices(database)
-        Changing(press, rows, NewsDesk(database), notices_, services.clock)()
+        ChangeProcessor(press, rows, EditorNewsFeed(database), notices_, services.clock)()
         assert [each for each in notices_.waiting(100) if each.to == BORIS] == []
     assert lab.repository.git("log", "-1", "--format=%s") == "Add example new"
 
@@ -232,9 +239,9 @@ def test_a_repository_that_takes_no_push_keeps_the_edit_waiting(lab):
     lab.repository.git("config", "receive.denyCurrentBranch", "refuse")
     change_id = ask(lab, add("new"))
     with opened(lab.config) as database, lab.services() as services:
-        press = Press(services.workshop.source.branch, Intents(database), services.clock)
-        rows, news = rows_of(lab.config, database), NewsDesk(database)
-        still = Changing(press, rows, news, services.notices, services.clock, lambda: 0.0)
+        press = CommitSettings(services.workshop.source.branch, Intents(database), services.clock)
+        rows, news = rows_of(lab.config, database), EditorNewsFeed(database)
+        still = ChangeProcessor(press, rows, news, services.notices, services.clock, lambda: 0.0)
         with pytest.raises(SourceError):
             still()
         assert still() is False, "it rests"
@@ -268,10 +275,10 @@ def at_work(lab, branch_of=lambda branch: branch):
     """Yield the tick of changes with every pause over by the next call."""
     with opened(lab.config) as database, lab.services() as services:
         branch = branch_of(services.workshop.source.branch)
-        press = Press(branch, Intents(database), services.clock)
-        rows, news = rows_of(lab.config, database), NewsDesk(database)
+        press = CommitSettings(branch, Intents(database), services.clock)
+        rows, news = rows_of(lab.config, database), EditorNewsFeed(database)
         seconds = itertools.count(0, 10 * LONGEST_PAUSE_S)
-        yield Changing(
+        yield ChangeProcessor(
             press, rows, news, services.notices, services.clock, lambda: float(next(seconds))
         )
 
@@ -407,7 +414,7 @@ def test_before_the_first_commit_nothing_is_kept(lab):
     with opened(lab.config) as database:
         database.sql("UPDATE seen_commit SET position = NULL")
         with lab.services() as services:
-            assert keep_books(services.workshop.source, services.books) is False
+            assert sync_files(services.workshop.source, services.books) is False
 
 
 def test_a_removed_dataset_is_on_no_shelf(lab):
@@ -422,6 +429,6 @@ def test_an_edit_in_a_batch_that_is_settled_already_is_settled_once(lab):
     change_id = ask(lab, add("new"))
     with changes(lab) as rows:
         batch = rows.claim()
-        rows.settle(batch, Landed("a" * 40))
+        rows.settle(batch, BatchResult("a" * 40))
         rows.put_back(batch, "change-raced", {})
     assert stands(lab, change_id).state is ChangeState.COMMITTED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from merlin.course.catalogue import Catalogue, not_whole
+from merlin.course.catalogue import Catalogue, mark_incomplete
 from merlin.wiring.reading import catalogue
 
 pytestmark = pytest.mark.integration
@@ -71,7 +71,7 @@ def test_a_database_from_before_courses_is_filled_at_the_next_look(lab):
         db = services.jobs.db
         for table in ("material", "course_teacher", "course"):
             db.sql(f"DELETE FROM {table}")  # noqa: S608 - our own names
-        not_whole(db)
+        mark_incomplete(db)
     assert listed(lab) == {}
     lab.tick("fetch")
     assert list(listed(lab)) == ["trial"]

@@ -9,7 +9,7 @@ import pytest
 from merlin.cli import main
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
-from merlin.daemon.alarms import alarm
+from merlin.daemon.alarms import warn_of_problems
 from merlin.daemon.ticks import census
 from merlin.db.requests import RequestKind
 from merlin.training.promote import promote_by_hand, roll_back
@@ -50,8 +50,8 @@ def test_a_lost_model_is_told_and_shown_and_comes_back(lab, provider, told, caps
     main(["models", "list", "--config", str(lab.path)])
     assert "gone" in capsys.readouterr().out
     with lab.services() as services:
-        alarm(services)
-        alarm(services)
+        warn_of_problems(services)
+        warn_of_problems(services)
     notice = told()["notice-gone"]
     assert "trial-1" in text("ru", "notice-gone", **notice)
     assert lab.status()["serving"]["build"] == "trial-1"

@@ -12,7 +12,7 @@ import pytest
 from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError, ProviderError
 from merlin.core.i18n import text
-from merlin.daemon.alarms import alarm
+from merlin.daemon.alarms import warn_of_problems
 from merlin.db.tables import BUILD
 from merlin.providers.base import is_locked_out
 from merlin.sandbox.faults import Fault, FaultKind
@@ -30,7 +30,7 @@ def later(**ages):
 
 def alarmed(lab, told, **ages):
     with lab.services() as services:
-        alarm(replace(services, clock=later(**ages)))
+        warn_of_problems(replace(services, clock=later(**ages)))
     notices = told()
     for key, arguments in notices.items():
         assert text("ru", key, **arguments)

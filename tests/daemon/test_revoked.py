@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from merlin.chat.model_catalogue import Known, ModelCatalogue, Windows, lineup
-from merlin.chat.route import Wish, first_choice
+from merlin.chat.model_catalogue import KnownModels, ModelCatalogue, Windows, list_models
+from merlin.chat.route import ModelRequest, first_candidate
 from merlin.cli import main
 from merlin.core.i18n import text
 from merlin.daemon.ticks import poll
-from merlin.dataset.changes import editor_of
-from merlin.dataset.proposals import Approval, Draft, Followed, Proposals
+from merlin.dataset.changes import telegram_editor
+from merlin.dataset.proposals import Approval, Draft, ProposalFollower, Proposals
 from merlin.db.encryption import load_or_make_key
 from merlin.db.requests import RequestState
 from merlin.wiring.database import opened
@@ -39,14 +39,14 @@ def rows(lab):
     """Yield what the bot has of proposals: the person's and editors' side, and the follower."""
     with opened(lab.config) as database:
         cipher = load_or_make_key(lab.config.state_dir, None)
-        yield Proposals(database, cipher), Followed(database, cipher)
+        yield Proposals(database, cipher), ProposalFollower(database, cipher)
 
 
 def teach(lab):
     """Let a correction of anna's become an example in git."""
     with rows(lab) as (proposals, _):
         number = proposals.add(ANNA, DRAFT)
-        proposals.approve(number, Approval(DRAFT, editor_of(BORIS, "Борис"), BORIS))
+        proposals.approve(number, Approval(DRAFT, telegram_editor(BORIS, "Борис"), BORIS))
     lab.tick("fetch", "changes", "fetch")
     with rows(lab) as (_, following):
         following.follow()
@@ -74,9 +74,9 @@ def offered(lab, chosen=None):
     """Return what a student may choose among, and what answers who has chosen a model."""
     with opened(lab.config) as database:
         shelf = ModelCatalogue(database)
-        wish = Wish("trial", chosen, [("stand-in", None)])
-        options = lineup(shelf, Windows(database), wish, Known())
-        first = first_choice(shelf, wish)
+        wish = ModelRequest("trial", chosen, [("stand-in", None)])
+        options = list_models(shelf, Windows(database), wish, KnownModels())
+        first = first_candidate(shelf, wish)
         return {option.version for option in options} - {""}, first and first.model_id
 
 

@@ -15,7 +15,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import SourceError
 from merlin.core.heartbeat import LASTING, BugCount
 from merlin.core.i18n import LANGUAGES, text
-from merlin.daemon.main import Tally, Tick, mind_the_clock, run
+from merlin.daemon.main import Tick, TickCounts, rerun_after_clock_step, run
 from merlin.daemon.services import EngineLook
 from merlin.daemon.ticks import ticks_of
 from merlin.db.database import DatabaseAway
@@ -31,7 +31,7 @@ def test_a_clock_that_was_set_back_delays_no_tick():
     scheduler.add_job(ran.set, "interval", seconds=3600, next_run_time=in_an_hour)
     scheduler.start()
     waiting = threading.Thread(
-        target=mind_the_clock,
+        target=rerun_after_clock_step,
         args=(scheduler, stop, lambda: utc_now() + timedelta(seconds=next(offsets, 0))),
     )
     waiting.start()
@@ -44,7 +44,7 @@ def test_a_clock_that_was_set_back_delays_no_tick():
 
 
 def test_one_reason_is_told_once_until_a_success():
-    tally = Tally()
+    tally = TickCounts()
     assert [tally.fail("fetch", reason) for reason in ("away", "away", "full")] == [
         True,
         False,
@@ -56,7 +56,7 @@ def test_one_reason_is_told_once_until_a_success():
 def test_a_tick_that_fails_by_a_bug_more_than_twice_is_told_once_and_makes_the_daemon_unwell(
     lab, told
 ):
-    tally, stop, failures = Tally(), threading.Event(), itertools.count(1)
+    tally, stop, failures = TickCounts(), threading.Event(), itertools.count(1)
     is_mended = threading.Event()
 
     def fails():
@@ -125,7 +125,7 @@ def test_a_daemon_without_its_database_says_that_it_lives(lab):
     said = []
     with lab.services() as services:
         heard = replace(services, still_alive=lambda: said.append("alive"))
-        beat = next(tick for tick in ticks_of(heard, Tally()) if tick.name == "beat")
+        beat = next(tick for tick in ticks_of(heard, TickCounts()) if tick.name == "beat")
         database = lab.config.state_dir / "merlin.db"
         services.heartbeats.db.close()
         database.rename(database.with_name("away"))
@@ -139,7 +139,7 @@ def test_the_daemon_writes_the_heartbeat_of_an_engine_that_answers_and_of_no_oth
     look = EngineLook("engine.example", lambda: answers[0])
     with lab.services() as services:
         seen = replace(services, engine=look)
-        tick = next(tick for tick in ticks_of(seen, Tally()) if tick.name == "engine")
+        tick = next(tick for tick in ticks_of(seen, TickCounts()) if tick.name == "engine")
         tick.run()
         (beat,) = [each for each in services.heartbeats.all() if each.process == "engine"]
         assert (beat.host, beat.is_alive(services.clock())) == ("engine.example", True)
@@ -148,4 +148,4 @@ def test_the_daemon_writes_the_heartbeat_of_an_engine_that_answers_and_of_no_oth
         assert [each.at for each in services.heartbeats.all() if each.process == "engine"] == [
             beat.at
         ]
-        assert "engine" not in {tick.name for tick in ticks_of(services, Tally())}
+        assert "engine" not in {tick.name for tick in ticks_of(services, TickCounts())}

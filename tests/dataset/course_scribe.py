@@ -6,7 +6,7 @@ import copy
 
 from hypothesis import strategies as st
 
-from merlin.dataset.yaml_values import scalar, within
+from merlin.dataset.yaml_values import format_flow, format_scalar
 
 WORDS = st.one_of(
     st.text(
@@ -69,15 +69,15 @@ class Scribe:
             deep = indent + self.draw(st.sampled_from([0, 2, 4]))
             return "\n" + "".join(self.item(each, deep) for each in value)
         if isinstance(value, str) and "\n" in value and self.chance():
-            return f" {scalar(value, indent)}\n"
+            return f" {format_scalar(value, indent)}\n"
         quoted = self.chance()
-        return f" {within(value, is_quoted=quoted)}{self.tail()}\n"
+        return f" {format_flow(value, is_quoted=quoted)}{self.tail()}\n"
 
     def item(self, value, indent):
         before = self.note(indent)
         if isinstance(value, dict) and self.chance():
             return f"{before}{' ' * indent}- {self.map(value, indent + 2).lstrip()}"
-        return f"{before}{' ' * indent}- {within(value)}{self.tail()}\n"
+        return f"{before}{' ' * indent}- {format_flow(value)}{self.tail()}\n"
 
     def map(self, value, indent):
         keys = self.draw(st.permutations(list(value)))
@@ -92,7 +92,7 @@ class Scribe:
 def written_courses(draw):
     value, scribe = draw(COURSE), Scribe(draw)
     if draw(st.integers(0, 9)) == 0:
-        text = within(value) + "\n"
+        text = format_flow(value) + "\n"
     else:
         text = scribe.note(0) + scribe.map(value, 0) + scribe.note(0)
     return text if draw(st.booleans()) else text.removesuffix("\n")

@@ -9,20 +9,20 @@ import pytest
 from merlin.core.errors import Refused
 from merlin.dataset.changes import (
     MOST_AT_ONCE,
-    Asked,
     ChangeKind,
+    ChangeRequest,
     Edit,
     Editor,
-    changes_of,
-    checked_path,
-    editor_here,
-    editor_of,
-    one_line,
+    check_path,
+    clean_subject,
+    local_editor,
+    make_changes,
+    telegram_editor,
 )
 
 pytestmark = pytest.mark.unit
 
-ASKED = Asked(editor_of(7, "Вера"), "7", datetime(2026, 11, 20, tzinfo=UTC))
+ASKED = ChangeRequest(telegram_editor(7, "Вера"), "7", datetime(2026, 11, 20, tzinfo=UTC))
 PLACE = "examples/face/fixation.yaml"
 
 
@@ -37,7 +37,7 @@ PLACE = "examples/face/fixation.yaml"
     ],
 )
 def test_the_places_of_a_datasets_files_are_taken(path):
-    assert checked_path(path) == path
+    assert check_path(path) == path
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,12 @@ def test_the_places_of_a_datasets_files_are_taken(path):
 )
 def test_every_other_place_is_refused(path):
     with pytest.raises(Refused) as told:
-        checked_path(path)
+        check_path(path)
     assert told.value.key == "change-no-place"
 
 
 def test_one_edit_is_a_change_and_a_batch_of_its_own():
-    (change,) = changes_of("trial", [Edit(PLACE, None, "x")], ASKED)
+    (change,) = make_changes("trial", [Edit(PLACE, None, "x")], ASKED)
     assert change.change_id == change.batch
     assert change.path == f"trial/{PLACE}"
     assert (change.kind, change.subject) == (ChangeKind.ADD, "Add example face/fixation")
@@ -77,7 +77,7 @@ def test_one_edit_is_a_change_and_a_batch_of_its_own():
 
 def test_many_edits_are_one_batch_that_its_first_speaks_for():
     edits = [Edit(f"examples/{n}.yaml", "b", None) for n in range(3)]
-    changes = changes_of("trial", edits, ASKED, "Delete three")
+    changes = make_changes("trial", edits, ASKED, "Delete three")
     assert {each.batch for each in changes} == {changes[0].change_id}
     assert len({each.change_id for each in changes}) == 3
     assert {each.subject for each in changes} == {"Delete three"}
@@ -96,7 +96,7 @@ def test_many_edits_are_one_batch_that_its_first_speaks_for():
 )
 def test_what_cannot_be_one_commit_is_refused(edits, key):
     with pytest.raises(Refused) as told:
-        changes_of("trial", edits, ASKED)
+        make_changes("trial", edits, ASKED)
     assert told.value.key == key
 
 
@@ -107,7 +107,7 @@ def test_subjects_are_made_of_what_is_done():
         Edit("materials/a.md", "b", None): "Delete materials/a.md",
     }
     for edit, line in edits.items():
-        assert [each.subject for each in changes_of("trial", [edit], ASKED)] == [line]
+        assert [each.subject for each in make_changes("trial", [edit], ASKED)] == [line]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_subjects_are_made_of_what_is_done():
     ["x\n\nMerlin-Id: 1", "x\rMerlin-Id: 1", "x\u2028y", "x\x85y", "\x1b[31mx", "x" * 500, "a\0b"],
 )
 def test_a_subject_is_one_short_line(words):
-    line = one_line(words)
+    line = clean_subject(words)
     assert line.isprintable()
     assert len(line) <= 200
 
@@ -136,7 +136,7 @@ def test_a_subject_is_one_short_line(words):
     ],
 )
 def test_a_name_is_kept_to_what_may_stand_in_a_commit(shown, name):
-    assert editor_of(7, shown) == Editor(name, "7@telegram.invalid")
+    assert telegram_editor(7, shown) == Editor(name, "7@telegram.invalid")
 
 
 @pytest.mark.parametrize(
@@ -149,4 +149,4 @@ def test_a_name_is_kept_to_what_may_stand_in_a_commit(shown, name):
     ],
 )
 def test_who_sits_at_the_keyboard_is_named_by_their_git_or_login(words, line):
-    assert editor_here(*words).line == line
+    assert local_editor(*words).line == line

@@ -9,8 +9,21 @@ import pytest
 from intents import Intents
 
 from merlin.core.errors import SourceError
-from merlin.dataset.changes import Asked, Batch, Edit, Theirs, changes_of, editor_of
-from merlin.dataset.commit_batch import TRIES, Press, Written, commit, pause
+from merlin.dataset.changes import (
+    Batch,
+    ChangeRequest,
+    Conflict,
+    Edit,
+    make_changes,
+    telegram_editor,
+)
+from merlin.dataset.commit_batch import (
+    TRIES,
+    CommitSettings,
+    WriteResult,
+    commit_changes,
+    wait_before_retry,
+)
 from merlin.db.intents import IntentState
 
 pytestmark = pytest.mark.unit
@@ -36,8 +49,8 @@ class Branch:
 
     def write(self, _head, batch):
         if self.conflicts:
-            return Written(conflicts=self.conflicts)
-        return Written(f"{len(self.made)}-{batch.batch_id}")
+            return WriteResult(conflicts=self.conflicts)
+        return WriteResult(f"{len(self.made)}-{batch.batch_id}")
 
     def push(self, commit, _head):
         self.pushes += 1
@@ -52,18 +65,18 @@ class Branch:
 
 @pytest.fixture
 def batch():
-    asked = Asked(editor_of(7, "Вера"), "7", AT)
-    changes = changes_of("trial", [Edit("examples/a.yaml", None, "x")], asked)
+    asked = ChangeRequest(telegram_editor(7, "Вера"), "7", AT)
+    changes = make_changes("trial", [Edit("examples/a.yaml", None, "x")], asked)
     return Batch(changes[0].batch, changes)
 
 
 def press_of(branch, intents, waits):
-    return Press(branch, intents, lambda: AT, waits.append)
+    return CommitSettings(branch, intents, lambda: AT, waits.append)
 
 
 def test_a_lost_race_is_run_again_and_waits_longer_each_time(batch):
     branch, intents, waits = Branch(races=3), Intents(), []
-    landed = commit(press_of(branch, intents, waits), batch)
+    landed = commit_changes(press_of(branch, intents, waits), batch)
     assert landed.commit == f"3-{batch.batch_id}"
     assert (waits, branch.pushes) == ([0, 1, 2], 4)
     (intent,) = intents.found.values()
@@ -73,7 +86,7 @@ def test_a_lost_race_is_run_again_and_waits_longer_each_time(batch):
 def test_races_without_end_are_given_up_for_now(batch):
     branch = Branch(races=1000)
     with pytest.raises(SourceError) as told:
-        commit(press_of(branch, Intents(), []), batch)
+        commit_changes(press_of(branch, Intents(), []), batch)
     assert told.value.arguments["tries"] == TRIES == branch.pushes
 
 
@@ -81,18 +94,18 @@ def test_a_lost_answer_is_asked_for_and_nothing_is_made_twice(batch):
     branch, intents = Branch(loses_answer=True), Intents()
     press = press_of(branch, intents, [])
     with pytest.raises(SourceError):
-        commit(press, batch)
-    assert commit(press, batch).commit == f"0-{batch.batch_id}"
-    assert commit(press, batch).commit == f"0-{batch.batch_id}"
+        commit_changes(press, batch)
+    assert commit_changes(press, batch).commit == f"0-{batch.batch_id}"
+    assert commit_changes(press, batch).commit == f"0-{batch.batch_id}"
     assert len(branch.made) == branch.pushes == 1
 
 
 def test_a_conflict_leaves_the_way_open_for_another_try(batch):
-    branch, intents = Branch(conflicts={"1": Theirs("b", "t")}), Intents()
-    landed = commit(press_of(branch, intents, []), batch)
-    assert (landed.commit, dict(landed.conflicts)) == (None, {"1": Theirs("b", "t")})
+    branch, intents = Branch(conflicts={"1": Conflict("b", "t")}), Intents()
+    landed = commit_changes(press_of(branch, intents, []), batch)
+    assert (landed.commit, dict(landed.conflicts)) == (None, {"1": Conflict("b", "t")})
     assert [each.state for each in intents.found.values()] == [IntentState.READY]
 
 
 def test_a_pause_ends():
-    pause(0)
+    wait_before_retry(0)

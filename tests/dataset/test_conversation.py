@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merlin.core.messages import Message
-from merlin.dataset.example import turn_findings
+from merlin.dataset.example import check_turns
 
 pytestmark = pytest.mark.unit
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.unit
 def told(*turns):
     messages = [turn if isinstance(turn, Message) else Message(*turn) for turn in turns]
     marks = [(place, 5) for place in range(1, len(messages) + 1)]
-    return [(each.rule, each.line) for each in turn_findings(messages, marks)]
+    return [(each.rule, each.line) for each in check_turns(messages, marks)]
 
 
 SYSTEM, ASK, SAY = ("system", "Будь краток."), ("user", "Что?"), ("assistant", "То.")
@@ -60,5 +60,5 @@ def test_a_break_of_the_rules_is_told_at_its_message(turns, expected):
 
 
 def test_the_text_says_who_was_expected():
-    (finding,) = turn_findings([Message("user", "a"), Message("user", "b")], [(1, 1), (2, 1)])
+    (finding,) = check_turns([Message("user", "a"), Message("user", "b")], [(1, 1), (2, 1)])
     assert finding.text("en") == "Out of turn: assistant was expected, user speaks."

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from merlin.core.errors import Refused
-from merlin.dataset.course_writing import course_value, rewritten, write_course
+from merlin.dataset.course_writing import edit_course, parse_course, write_course
 
 pytestmark = pytest.mark.unit
 
@@ -30,12 +30,12 @@ def comments(text):
 def test_any_edit_of_any_course_says_what_was_meant(data):
     text = data.draw(written_courses())
     try:
-        value = course_value(text)
+        value = parse_course(text)
     except Refused:  # words that no course may hold
         return
     wanted = data.draw(edits(value))
-    found = rewritten(text, wanted)
-    assert course_value(found.text) == wanted
+    found = edit_course(text, wanted)
+    assert parse_course(found.text) == wanted
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -43,11 +43,11 @@ def test_any_edit_of_any_course_says_what_was_meant(data):
 def test_comments_of_what_is_not_edited_stay(data):
     text = data.draw(written_courses())
     try:
-        value = course_value(text)
+        value = parse_course(text)
     except Refused:
         return
     semester = value["semester"] % 12 + 1
-    found = rewritten(text, {**value, "semester": semester})
+    found = edit_course(text, {**value, "semester": semester})
     assert not found.is_whole
     assert comments(found.text) == comments(text)
     before, after = text.split("\n"), found.text.split("\n")
@@ -59,7 +59,7 @@ def test_comments_of_what_is_not_edited_stay(data):
 @settings(max_examples=100, deadline=None)
 def test_the_canonical_form_reads_back(value):
     try:
-        told = course_value(write_course(value))
+        told = parse_course(write_course(value))
     except Refused:
         return
     assert told == value
@@ -67,8 +67,8 @@ def test_the_canonical_form_reads_back(value):
 
 def changed(text, wanted):
     """Return the lines that differ, as a diff shows them, and whether all was written anew."""
-    found = rewritten(text, wanted)
-    assert course_value(found.text) == wanted
+    found = edit_course(text, wanted)
+    assert parse_course(found.text) == wanted
     lines = difflib.unified_diff(text.splitlines(), found.text.splitlines(), lineterm="", n=0)
     return [line for line in lines if line[:3] not in ("---", "+++", "@@ ")], found.is_whole
 
@@ -76,7 +76,7 @@ def changed(text, wanted):
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
 def test_a_shipped_course_keeps_every_line_that_was_not_meant(path):
     text = path.read_text(encoding="utf-8")
-    value = course_value(text)
+    value = parse_course(text)
     for place in range(len(value["materials"])):
         for edit in ("title", "drop", "add", "move"):
             wanted = copy.deepcopy(value)
@@ -93,14 +93,14 @@ def test_a_shipped_course_keeps_every_line_that_was_not_meant(path):
             assert not is_whole
             assert len(lines) <= 10
             kept = [line for line in text.splitlines() if "#" in line]
-            assert [line for line in rewritten(text, wanted).text.splitlines() if "#" in line][
+            assert [line for line in edit_course(text, wanted).text.splitlines() if "#" in line][
                 : len(kept)
             ] == kept or edit == "drop"
 
 
 def test_only_the_words_that_were_changed_are_written_anew():
     text = SHIPPED[0].read_text(encoding="utf-8")
-    wanted = course_value(text)
+    wanted = parse_course(text)
     wanted["materials"][2]["lesson"] = 7
     lines, _ = changed(text, wanted)
     old = "  - {lesson: 2, type: lecture, title: {ru: Сортировки, en: Sorting}"
@@ -109,7 +109,7 @@ def test_only_the_words_that_were_changed_are_written_anew():
 
 def test_a_new_material_looks_like_its_neighbours():
     text = "semester: 1\nname: {ru: А}\nmaterials:\n- lesson: 1\n  type: lab\n  title: {ru: Б}\n  text: materials/b.md\n"  # noqa: E501 - a file
-    wanted = course_value(text)
+    wanted = parse_course(text)
     wanted["materials"].append(NEW)
     lines, _ = changed(text, wanted)
     assert lines == [
@@ -122,9 +122,9 @@ def test_a_new_material_looks_like_its_neighbours():
 
 def test_the_first_material_stands_below_its_key():
     text = "semester: 1\nname: {ru: А}\nmaterials: []  # пока пусто\nactive: true\n"
-    wanted = course_value(text)
+    wanted = parse_course(text)
     wanted["materials"] = [NEW]
-    found = rewritten(text, wanted)
+    found = edit_course(text, wanted)
     assert "materials:\n  - lesson: 9\n" in found.text
     assert found.text.endswith("active: true\n")
 
@@ -189,14 +189,14 @@ FORMS = [
 def test_each_form_keeps_its_own_look(old, changes, new):
     head = "# Курс\nsemester: 1\nname: {ru: А}\n"
     text = f"{head}{old}\n"
-    found = rewritten(text, {**course_value(text), **changes})
+    found = edit_course(text, {**parse_course(text), **changes})
     assert found.text == f"{head}{new}\n"
     assert not found.is_whole
 
 
 def test_a_whole_file_in_brackets_stays_so():
     text = "{semester: 1, name: {ru: А}}\n"
-    found = rewritten(text, {**course_value(text), "active": False, "materials": [NEW]})
+    found = edit_course(text, {**parse_course(text), "active": False, "materials": [NEW]})
     assert found.text == (
         "{semester: 1, name: {ru: А}, active: false, materials: [{lesson: 9, type: lab, title: "
         '{ru: "Новое: имя"}, text: materials/lab-09.md}]}\n'
@@ -205,14 +205,14 @@ def test_a_whole_file_in_brackets_stays_so():
 
 def test_an_empty_list_in_brackets_gets_its_first_item_there():
     text = "{semester: 1, name: {ru: А}, materials: []}\n"
-    found = rewritten(text, {**course_value(text), "materials": [NEW]})
+    found = edit_course(text, {**parse_course(text), "materials": [NEW]})
     assert not found.is_whole
     assert found.text.startswith("{semester: 1, name: {ru: А}, materials: [{lesson: 9,")
 
 
 def test_a_key_of_its_own_goes_to_the_end():
     text = "semester: 1\nname: {ru: А}\n"
-    assert rewritten(text, {**course_value(text), "zone": 7}).text == f"{text}zone: 7\n"
+    assert edit_course(text, {**parse_course(text), "zone": 7}).text == f"{text}zone: 7\n"
 
 
 @pytest.mark.parametrize(
@@ -223,12 +223,12 @@ def test_a_key_of_its_own_goes_to_the_end():
     ],
 )
 def test_what_becomes_of_another_kind_is_written_anew_as_a_whole(text, wanted):
-    assert rewritten(text, wanted).is_whole
+    assert edit_course(text, wanted).is_whole
 
 
 def test_windows_line_ends_stay():
     text = "semester: 1\r\nname: {ru: А}\r\nactive: true # да\r\n"
-    found = rewritten(text, {**course_value(text), "active": False, "teachers": ["boris"]})
+    found = edit_course(text, {**parse_course(text), "active": False, "teachers": ["boris"]})
     assert found.text == (
         "semester: 1\r\nname: {ru: А}\r\nactive: false # да\r\nteachers: [boris]\r\n"
     )
@@ -240,11 +240,11 @@ def test_what_takes_too_many_steps_is_written_anew_as_a_whole_and_told():
         for n in range(60)
     ]
     text = "semester: 1 # один\nname: {ru: А}\nmaterials:\n" + "\n".join(lines) + "\n"
-    wanted = course_value(text)
+    wanted = parse_course(text)
     wanted["materials"].reverse()
-    found = rewritten(text, wanted)
+    found = edit_course(text, wanted)
     assert found.is_whole
-    assert course_value(found.text) == wanted
+    assert parse_course(found.text) == wanted
     assert found.text == write_course(wanted)
 
 
@@ -254,17 +254,17 @@ def test_what_takes_too_many_steps_is_written_anew_as_a_whole_and_told():
 def test_words_that_no_file_may_hold_are_refused(wanted):
     text = "semester: 1\nname: {ru: А}\n"
     with pytest.raises(Refused) as refused:
-        rewritten(text, {"semester": 1, "name": {"ru": "А"}, **wanted})
+        edit_course(text, {"semester": 1, "name": {"ru": "А"}, **wanted})
     assert refused.value.key == "course-unwritable"
 
 
 @pytest.mark.parametrize("text", [None, "", "a: [", "semester: 1\n", "semester: 0\nname: {ru: А}"])
 def test_a_broken_course_is_refused(text):
     with pytest.raises(Refused) as refused:
-        course_value(text)
+        parse_course(text)
     assert refused.value.key == "course-broken"
 
 
 def test_no_difference_changes_nothing():
     text = "name: {ru: А}   # как есть\nsemester: 1"
-    assert rewritten(text, course_value(text)).text == text
+    assert edit_course(text, parse_course(text)).text == text

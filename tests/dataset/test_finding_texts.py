@@ -9,7 +9,7 @@ import pytest
 
 import merlin.dataset
 from merlin.core.i18n import keys
-from merlin.dataset.finding import Finding, printable, short
+from merlin.dataset.finding import Finding, escape_unprintable, shorten
 
 pytestmark = pytest.mark.unit
 
@@ -51,10 +51,10 @@ def test_a_rule_is_told_in_both_languages(rule):
     ],
 )
 def test_what_would_not_show_as_itself_is_escaped(words, shown):
-    assert printable(words) == shown
-    assert printable(words).encode("utf-8")
+    assert escape_unprintable(words) == shown
+    assert escape_unprintable(words).encode("utf-8")
 
 
 def test_a_long_word_is_cut():
-    assert short("a" * 81) == "a" * 79 + "…"
-    assert short("a" * 80) == "a" * 80
+    assert shorten("a" * 81) == "a" * 79 + "…"
+    assert shorten("a" * 80) == "a" * 80

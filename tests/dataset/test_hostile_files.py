@@ -11,7 +11,7 @@ import pytest
 from dataset_tree import Tree, example_yaml, good_files
 
 from merlin.core.i18n import keys
-from merlin.dataset.builds import make
+from merlin.dataset.builds import make_build
 from merlin.dataset.finding import Severity
 
 pytestmark = pytest.mark.unit
@@ -104,7 +104,7 @@ def test_mutated_examples_are_taken_or_told(seed):
     bad = {f"examples/z{n:03d}.yaml": mutated(dice, dice.choice(GOOD)) for n in range(PER_SEED)}
     checked = Tree({**good_files(20), **bad}).check()
     assert_told(checked, set(bad))
-    assert make(checked).train
+    assert make_build(checked).train
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -9,9 +9,9 @@ import pytest
 from merlin.dataset.example import read_example
 from merlin.dataset.import_export import (
     ImportFormat,
-    edits_of,
-    format_of,
-    read_lines,
+    detect_format,
+    import_edits,
+    read_import_lines,
     without_system,
 )
 
@@ -36,7 +36,7 @@ def test_lines_of_the_chat_format_are_examples():
             chat(("user", "Кто?"), ("assistant", "Я."), tags=["a"], split="test"),
         ]
     )
-    first, second = read_lines(text.encode(), JSONL)
+    first, second = read_import_lines(text.encode(), JSONL)
     assert (first.line, second.line) == (1, 3)
     assert [each.content for each in first.example.messages] == ["Кратко.", "Где?", "Тут."]
     assert (second.example.tags, second.example.split) == (("a",), "test")
@@ -54,7 +54,7 @@ def test_calls_of_tools_survive():
             ]
         }
     )
-    (told,) = read_lines(line.encode(), JSONL)
+    (told,) = read_import_lines(line.encode(), JSONL)
     assert told.example.messages[1].extra == {"tool_calls": [call]}
     assert told.example.messages[3].extra == {"weight": 1}
 
@@ -80,7 +80,7 @@ def test_calls_of_tools_survive():
 )
 def test_a_bad_line_is_told_by_its_number(line, rule):
     good = chat(("user", "Где?"), ("assistant", "Тут."))
-    told = read_lines(f"{good}\n{line}\n{good}".encode(), JSONL)
+    told = read_import_lines(f"{good}\n{line}\n{good}".encode(), JSONL)
     assert (2, rule) in rules(told)
     assert [each.line for each in told if each.example] == [1, 3]
 
@@ -94,14 +94,14 @@ def test_a_bad_line_is_told_by_its_number(line, rule):
     ],
 )
 def test_tables_are_read_however_they_are_divided(text):
-    (told,) = read_lines(text.encode(), CSV)
+    (told,) = read_import_lines(text.encode(), CSV)
     assert (told.line, told.example.question, told.example.answer) == (2, "Где?", "Тут.")
     assert told.example.tags == ("a", "b")
 
 
 def test_rows_of_several_lines_are_told_by_their_first():
     text = 'question,answer\n"Где\nже?","Тут\r\nже."\n\n,\nКто?,\n"Что?",Это,ещё\n'
-    told = read_lines(text.encode(), CSV)
+    told = read_import_lines(text.encode(), CSV)
     assert told[0].example.question == "Где\nже?"
     assert told[0].example.answer == "Тут\nже."
     assert rules(told) == [(7, "empty-content"), (8, "import-cells")]
@@ -119,7 +119,7 @@ def test_rows_of_several_lines_are_told_by_their_first():
     ],
 )
 def test_a_table_that_cannot_be_read_says_where(content, found):
-    assert rules(read_lines(content, CSV)) == found
+    assert rules(read_import_lines(content, CSV)) == found
 
 
 @pytest.mark.parametrize(
@@ -133,11 +133,11 @@ def test_a_table_that_cannot_be_read_says_where(content, found):
     ],
 )
 def test_the_format_follows_from_the_name_or_the_first_sign(name, content, shape):
-    assert format_of(name, content) is shape
+    assert detect_format(name, content) is shape
 
 
 def test_a_system_text_of_the_dataset_is_left_to_the_dataset():
-    (told,) = read_lines(
+    (told,) = read_import_lines(
         chat(("system", "Кратко."), ("user", "Где?"), ("assistant", "Тут.")).encode(), JSONL
     )
     assert without_system(told.example, "кратко").messages[0].role == "user"
@@ -146,7 +146,9 @@ def test_a_system_text_of_the_dataset_is_left_to_the_dataset():
 
 def test_names_are_made_of_questions_and_taken_by_nobody():
     said = [chat(("user", "Где же ТУТ выход?"), ("assistant", f"{n}")) for n in range(3)]
-    edits = edits_of(read_lines("\n".join(said).encode(), JSONL), "", ["Где-же-тут-выход"])
+    edits = import_edits(
+        read_import_lines("\n".join(said).encode(), JSONL), "", ["Где-же-тут-выход"]
+    )
     assert list(edits) == [f"examples/где-же-тут-выход-{n}.yaml" for n in (2, 3, 4)]
     line, text = edits["examples/где-же-тут-выход-3.yaml"]
     assert line == 2

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.dataset.schema import MAX_FINDINGS, judge
-from merlin.dataset.yaml_reader import read
+from merlin.dataset.schema import MAX_FINDINGS, validate_file
+from merlin.dataset.yaml_reader import read_yaml
 
 pytestmark = pytest.mark.unit
 
@@ -15,7 +15,7 @@ MATERIAL = "- {lesson: 1, type: lab, title: {ru: x}}\n"
 
 
 def judged(name, text):
-    return judge(name, read(text.encode()))
+    return validate_file(name, read_yaml(text.encode()))
 
 
 def found(name, text):

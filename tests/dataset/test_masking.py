@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merlin.core.i18n import text
-from merlin.dataset.proposals import mask
+from merlin.dataset.proposals import mask_personal_data
 
 pytestmark = pytest.mark.unit
 
@@ -32,7 +32,7 @@ KINDS = ("secret", "mail", "card", "phone", "handle", "name")
     ],
 )
 def test_what_is_personal_is_replaced_by_a_word_for_it(said, masked, kind):
-    found = mask(said, "ru")
+    found = mask_personal_data(said, "ru")
     assert (found.words, found.found) == (masked, (kind,))
 
 
@@ -49,14 +49,14 @@ def test_what_is_personal_is_replaced_by_a_word_for_it(said, masked, kind):
     ],
 )
 def test_what_is_not_personal_stays(said):
-    assert mask(said, "ru").words == said
-    assert mask(said, "ru").found == ()
+    assert mask_personal_data(said, "ru").words == said
+    assert mask_personal_data(said, "ru").found == ()
 
 
 @given(st.text(max_size=200))
 def test_masked_words_are_masked_again_to_themselves(said):
-    once = mask(said, "en").words
-    assert mask(once, "en").words == once
+    once = mask_personal_data(said, "en").words
+    assert mask_personal_data(once, "en").words == once
 
 
 def test_every_kind_has_its_words():

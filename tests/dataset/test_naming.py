@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.dataset.layout import Names, is_good, proposed
+from merlin.dataset.layout import NameAllocator, is_valid_name, suggest_name
 
 pytestmark = pytest.mark.unit
 
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.unit
     "name", ["fixation", "глубина-фиксации", "q_01.v2", "ёлка", "1", "数", "नमस्ते", "Лоб"]
 )
 def test_letters_and_digits_of_any_script_are_good(name):
-    assert is_good(name)
-    assert proposed(name) == name
+    assert is_valid_name(name)
+    assert suggest_name(name) == name
 
 
 @pytest.mark.parametrize(
@@ -41,23 +41,23 @@ def test_letters_and_digits_of_any_script_are_good(name):
     ],
 )
 def test_another_name_gets_a_proposal(name, better):
-    assert not is_good(name)
-    assert proposed(name) == better
+    assert not is_valid_name(name)
+    assert suggest_name(name) == better
 
 
 def test_a_name_is_measured_in_bytes():
-    assert is_good("ы" * 100)
-    assert not is_good("ы" * 101)
-    assert proposed("ы" * 101) == "ы" * 100
+    assert is_valid_name("ы" * 100)
+    assert not is_valid_name("ы" * 101)
+    assert suggest_name("ы" * 101) == "ы" * 100
 
 
 @given(st.text())
 def test_a_proposal_is_always_good(name):
-    assert is_good(proposed(name))
+    assert is_valid_name(suggest_name(name))
 
 
 def test_ten_thousand_questions_that_begin_alike_get_names_at_once():
-    names = Names({"один-вопрос", "Один-вопрос-3"})
+    names = NameAllocator({"один-вопрос", "Один-вопрос-3"})
     found = [names.new("Один вопрос") for _ in range(20_000)]
     assert found[:3] == ["один-вопрос-2", "один-вопрос-4", "один-вопрос-5"]
     assert len(set(found)) == len(found)

@@ -8,7 +8,7 @@ from merlin.core.clock import utc_now
 from merlin.core.money import Price
 from merlin.dataset.builds import Build
 from merlin.dataset.files import FileText
-from merlin.dataset.preview import difference, preview
+from merlin.dataset.preview import preview_edits, unified_diff
 from merlin.training.policy import forecast
 
 pytestmark = pytest.mark.unit
@@ -42,7 +42,7 @@ def rules(findings):
 
 
 def test_a_good_example_has_tokens_and_no_findings():
-    seen = preview("trial", files(), {"examples/new.yaml": text_of("Где новое?")})
+    seen = preview_edits("trial", files(), {"examples/new.yaml": text_of("Где новое?")})
     assert seen.is_good
     assert (seen.findings, seen.around) == ((), ())
     assert seen.added == 1
@@ -50,7 +50,7 @@ def test_a_good_example_has_tokens_and_no_findings():
 
 
 def test_a_broken_example_is_told_with_line_and_column():
-    seen = preview("trial", files(), {"examples/new.yaml": "messages:\n  - user: Где?\n"})
+    seen = preview_edits("trial", files(), {"examples/new.yaml": "messages:\n  - user: Где?\n"})
     assert not seen.is_good
     assert [(each.rule, each.line) for each in seen.findings] == [("last-not-assistant", 2)]
     assert seen.tokens == {}
@@ -60,24 +60,24 @@ def test_a_copy_is_told_wherever_its_path_stands():
     known = files()[3].text
     for name in ("a", "z"):
         path = f"examples/{name}.yaml"
-        seen = preview("trial", files(), {path: known})
+        seen = preview_edits("trial", files(), {path: known})
         assert seen.duplicates == {path: "examples/q02.yaml"}
 
 
 def test_two_equal_edits_are_one_and_its_copy():
     one = text_of("Где новое?")
-    seen = preview("trial", files(), {"examples/b.yaml": one, "examples/a.yaml": one})
+    seen = preview_edits("trial", files(), {"examples/b.yaml": one, "examples/a.yaml": one})
     assert seen.duplicates == {"examples/a.yaml": "examples/b.yaml"}
 
 
 def test_what_an_edit_does_to_others_is_told_around():
     tested = FileText("trial", "examples/t.yaml", "e" * 40, text_of("Где?") + "split: test\n")
-    seen = preview("trial", [*files(), tested], {"examples/n.yaml": text_of("Где?", "Тут.")})
+    seen = preview_edits("trial", [*files(), tested], {"examples/n.yaml": text_of("Где?", "Тут.")})
     assert rules(seen.around) == [("examples/t.yaml", "leak")]
 
 
 def test_a_deletion_may_leave_too_few():
-    seen = preview("trial", files(10), {"examples/q00.yaml": None})
+    seen = preview_edits("trial", files(10), {"examples/q00.yaml": None})
     assert seen.is_good
     assert rules(seen.around) == [("examples", "too-few-examples")]
     assert (seen.added, seen.added_tokens < 0) == (-1, True)
@@ -85,24 +85,24 @@ def test_a_deletion_may_leave_too_few():
 
 def test_an_edit_is_counted_as_its_difference():
     path = "examples/q00.yaml"
-    seen = preview("trial", files(), {path: text_of("Что 0-ааа?", "Да, и ещё много слов.")})
+    seen = preview_edits("trial", files(), {path: text_of("Что 0-ааа?", "Да, и ещё много слов.")})
     assert seen.added == 0
     assert 0 < seen.added_tokens < seen.tokens[path]
 
 
 def test_bytes_that_are_no_text_are_still_a_finding_of_their_file():
     odd = FileText("trial", "examples/odd.yaml", "d" * 40, None)
-    seen = preview("trial", [*files(), odd], {"examples/odd.yaml": text_of("Где новое?")})
+    seen = preview_edits("trial", [*files(), odd], {"examples/odd.yaml": text_of("Где новое?")})
     assert seen.is_good
 
 
 def test_a_name_that_is_not_allowed_is_told():
-    seen = preview("trial", files(), {"examples/a b.yaml": text_of("Где?")})
+    seen = preview_edits("trial", files(), {"examples/a b.yaml": text_of("Где?")})
     assert rules(seen.findings) == [("examples/a b.yaml", "bad-name")]
 
 
 def test_the_price_of_the_next_training_is_that_of_the_build_and_the_edit():
-    seen = preview("trial", files(), {"examples/new.yaml": text_of("Где новое?")})
+    seen = preview_edits("trial", files(), {"examples/new.yaml": text_of("Где новое?")})
     build = Build(1, "trial", 1, "d", "f", "s", 10, 2, 1000, 100, utc_now())
     price = Price("USD", 0, 0, 0, 25_000_000)
     told = forecast(build, seen, lambda _: price)
@@ -110,11 +110,11 @@ def test_the_price_of_the_next_training_is_that_of_the_build_and_the_edit():
     assert told.billed == 2 * told.tokens
     assert told.cost_micro == told.billed * 25
     assert forecast(build, seen, lambda _: None).cost_micro is None
-    assert forecast(None, preview("trial", files()[1:], {}), lambda _: price) is None
+    assert forecast(None, preview_edits("trial", files()[1:], {}), lambda _: price) is None
 
 
 def test_a_difference_is_shown_line_by_line():
-    assert difference("a\nb\n", "a\nc\n", "x") == "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a\n-b\n+c"
-    assert difference(None, "a\n", "x").startswith("--- /dev/null\n+++ b/x\n")
-    assert difference("a\n", None, "x").endswith("-a")
-    assert difference("a", "a") == ""
+    assert unified_diff("a\nb\n", "a\nc\n", "x") == "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a\n-b\n+c"
+    assert unified_diff(None, "a\n", "x").startswith("--- /dev/null\n+++ b/x\n")
+    assert unified_diff("a\n", None, "x").endswith("-a")
+    assert unified_diff("a", "a") == ""

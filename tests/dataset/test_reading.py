@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merlin.dataset.finding import Finding
-from merlin.dataset.yaml_reader import MAX_BYTES, MAX_DEPTH, MAX_EVENTS, Node, read
+from merlin.dataset.yaml_reader import MAX_BYTES, MAX_DEPTH, MAX_EVENTS, Node, read_yaml
 
 pytestmark = pytest.mark.unit
 
@@ -19,7 +19,7 @@ def plain(node):
 
 
 def test_a_conversation_is_read_as_written():
-    node = read("messages:\n  - user: Да?\n  - assistant: |\n      Да.\n      Нет.\n".encode())
+    node = read_yaml("messages:\n  - user: Да?\n  - assistant: |\n      Да.\n      Нет.\n".encode())
     assert plain(node) == {"messages": [{"user": "Да?"}, {"assistant": "Да.\nНет.\n"}]}
 
 
@@ -27,27 +27,27 @@ def test_a_conversation_is_read_as_written():
     "word", ["no", "yes", "null", "~", "12:30:45", "1_000", "2024-01-01", "017", "0x1F", "1.0", ""]
 )
 def test_a_word_without_quotes_stays_the_string_that_was_written(word):
-    assert plain(read(f"answer: {word}\n".encode())) == {"answer": word}
+    assert plain(read_yaml(f"answer: {word}\n".encode())) == {"answer": word}
 
 
 def test_every_node_knows_its_line_and_column_and_where_its_key_stands():
-    node = read(b"a: 1\nlist:\n  - x\n  - {b: y}\n")
+    node = read_yaml(b"a: 1\nlist:\n  - x\n  - {b: y}\n")
     inner = node.value["list"].value[1].value["b"]
     assert (inner.line, inner.column, inner.key) == (4, 9, (4, 6))
     assert node.value["list"].key == (2, 1)
 
 
 def test_quotes_are_known_from_plain_words():
-    node = read(b"a: 1\nb: '1'\nc: |\n  1\n")
+    node = read_yaml(b"a: 1\nb: '1'\nc: |\n  1\n")
     assert [node.value[key].plain for key in "abc"] == [True, False, False]
 
 
 def test_columns_count_letters_not_bytes():
-    assert read("ключ: {ё: 1, ё: 2}".encode()).column == 14
+    assert read_yaml("ключ: {ё: 1, ё: 2}".encode()).column == 14
 
 
 def test_windows_line_ends_are_line_ends():
-    assert plain(read(b"a: |\r\n  x\r\n  y\r\nb: z\r\n")) == {"a": "x\ny\n", "b": "z"}
+    assert plain(read_yaml(b"a: |\r\n  x\r\n  y\r\nb: z\r\n")) == {"a": "x\ny\n", "b": "z"}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_windows_line_ends_are_line_ends():
     ],
 )
 def test_what_a_conversation_does_not_need_is_refused_at_its_place(data, rule, line, column):
-    finding = read(data)
+    finding = read_yaml(data)
     assert isinstance(finding, Finding)
     assert (finding.rule, finding.line, finding.column) == (rule, line, column)
 
@@ -94,30 +94,30 @@ def test_what_a_conversation_does_not_need_is_refused_at_its_place(data, rule, l
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? ", "[{a: "])
 @pytest.mark.parametrize("times", [MAX_DEPTH + 1, 30_000, 200_000])
 def test_a_nesting_bomb_is_a_finding_not_a_dead_process(opening, times):
-    finding = read((opening * times).encode())
+    finding = read_yaml((opening * times).encode())
     assert isinstance(finding, Finding)
     assert finding.rule in {"too-deep", "complex-key", "too-large"}
 
 
 def test_nesting_up_to_the_limit_is_read():
     data = "[" * MAX_DEPTH + "]" * MAX_DEPTH
-    assert isinstance(read(data.encode()), Node)
-    assert read(f"[{data}]".encode()).rule == "too-deep"
+    assert isinstance(read_yaml(data.encode()), Node)
+    assert read_yaml(f"[{data}]".encode()).rule == "too-deep"
 
 
 def test_many_parts_are_too_many():
-    assert read(b"- x\n" * (MAX_EVENTS + 1)).rule == "too-many-nodes"
+    assert read_yaml(b"- x\n" * (MAX_EVENTS + 1)).rule == "too-many-nodes"
 
 
 def test_a_long_file_is_too_large_and_not_looked_at():
-    finding = read(b"\xff" * (MAX_BYTES + 1))
+    finding = read_yaml(b"\xff" * (MAX_BYTES + 1))
     assert (finding.rule, finding.arguments["size"]) == ("too-large", MAX_BYTES + 1)
 
 
 def test_a_bomb_of_aliases_ends_at_its_first_anchor():
     levels = ["a0: &a0 [x, x]"]
     levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
-    finding = read("\n".join(levels).encode())
+    finding = read_yaml("\n".join(levels).encode())
     assert (finding.rule, finding.line) == ("anchor", 1)
 
 
@@ -134,12 +134,12 @@ def test_a_bomb_of_aliases_ends_at_its_first_anchor():
     ],
 )
 def test_broken_yaml_is_told_in_words_that_help(data, word):
-    assert word in read(data).text("en")
-    assert read(data).text("ru").startswith("Ошибка в записи YAML: ")
+    assert word in read_yaml(data).text("en")
+    assert read_yaml(data).text("ru").startswith("Ошибка в записи YAML: ")
 
 
 def test_a_hostile_word_is_told_short_and_printable():
-    finding = read(b'"' + b"k" * 500 + b'": 1\n"' + b"k" * 500 + b'": 2\n')
+    finding = read_yaml(b'"' + b"k" * 500 + b'": 1\n"' + b"k" * 500 + b'": 2\n')
     assert finding.rule == "duplicate-key"
     assert len(str(finding.arguments["name"])) <= 80
     assert "…" in finding.text("ru")

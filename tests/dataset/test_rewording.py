@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merlin.core.errors import Refused
-from merlin.dataset.example_yaml import first_words, parsed, reworded
+from merlin.dataset.example_yaml import parse_example, question_preview, reword_example
 
 pytestmark = pytest.mark.unit
 
@@ -23,9 +23,9 @@ note: проверено
 
 
 def test_only_what_is_given_changes():
-    assert reworded(FILE) == FILE
-    changed = reworded(FILE, question="Сколько?", answer="Две\nпары.", tags=["no", "да"])
-    example = parsed(changed)
+    assert reword_example(FILE) == FILE
+    changed = reword_example(FILE, question="Сколько?", answer="Две\nпары.", tags=["no", "да"])
+    example = parse_example(changed)
     assert [each.content for each in example.messages] == [
         "Кратко.",
         "Сколько?",
@@ -34,16 +34,16 @@ def test_only_what_is_given_changes():
         "Две\nпары.",
     ]
     assert (example.tags, example.split, example.source) == (("no", "да"), "test", "тетрадь")
-    assert parsed(reworded(FILE, tags=[])).tags == ()
+    assert parse_example(reword_example(FILE, tags=[])).tags == ()
 
 
 @pytest.mark.parametrize("text", [None, "", "messages: [", "messages:\n  - user: Раз?\n", "\0"])
 def test_a_broken_file_keeps_its_words(text):
     with pytest.raises(Refused, match="broken"):
-        reworded(text, answer="Один.")
-    assert first_words(text) == ""
+        reword_example(text, answer="Один.")
+    assert question_preview(text) == ""
 
 
 def test_first_words_are_one_short_line():
     long = FILE.replace("Раз?", '"Раз,\\n два,  три?"')
-    assert first_words(long, 12) == "Раз, два, т…"
+    assert question_preview(long, 12) == "Раз, два, т…"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from merlin.cli.worktree import folders, work_tree
-from merlin.dataset.builds import make
+from merlin.dataset.builds import make_build
 from merlin.dataset.check import check
 
 pytestmark = pytest.mark.functional
@@ -55,7 +55,7 @@ def test_a_shipped_dataset_has_no_finding(name):
 @pytest.mark.parametrize("name", FEWEST_EXAMPLES)
 def test_a_shipped_dataset_has_the_promised_size(name):
     seen = checked(name)
-    counts = make(seen).manifest["counts"]
+    counts = make_build(seen).manifest["counts"]
     assert counts["in"] == counts["train"] + counts["test"] >= FEWEST_EXAMPLES[name]
     assert counts["test"] == sum(each.split == "test" for each in seen.examples) >= FEWEST_TESTS
     assert counts["train"] >= 50

@@ -49,7 +49,7 @@ COOKBOOK = (
     [("", 0), ("hello world", 2), ("Привет, мир!", 5), ("<|endoftext|>", 7), ("\n\n", 1)],
 )
 def test_a_text_has_the_vocabularys_number_of_tokens(text, number):
-    assert tokens.count(text) == number
+    assert tokens.count_tokens(text) == number
 
 
 def test_the_cookbooks_conversation_counts_as_the_cookbook_says():
@@ -66,7 +66,7 @@ def test_weights_cost_nothing_and_tools_cost_something():
 
 @pytest.mark.parametrize("letter", [" ", "\n", "a", "^", "я", "A"])
 def test_a_million_equal_letters_are_counted_without_harm(letter):
-    assert 0 < tokens.count(letter * 1_000_000) < 1_000_000
+    assert 0 < tokens.count_tokens(letter * 1_000_000) < 1_000_000
 
 
 def test_a_damaged_vocabulary_is_never_used(monkeypatch, tmp_path):
@@ -82,8 +82,8 @@ def test_counting_needs_no_network_and_writes_no_cache(tmp_path):
         "import socket, sys\n"
         "def refuse(*_): raise SystemExit('network')\n"
         "socket.socket.connect = refuse\n"
-        "from merlin.dataset.tokens import count\n"
-        "print(count('hello world'))\n"
+        "from merlin.dataset.tokens import count_tokens\n"
+        "print(count_tokens('hello world'))\n"
     )
     environment = {"TMPDIR": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run(

@@ -6,7 +6,7 @@ import pytest
 from dataset_tree import check_files, example_yaml, good_files, only_finding, rules
 
 from merlin.dataset.finding import Severity
-from merlin.dataset.lint import normal
+from merlin.dataset.lint import normalise
 
 pytestmark = pytest.mark.unit
 
@@ -78,4 +78,4 @@ def test_signs_make_other_questions():
     [("Ёлка?", "елка"), ("a  b\n", "A b."), ("и\u0306од", "йод"), ("Так…", "так")],
 )
 def test_writing_alone_makes_no_other_question(one, other):
-    assert normal(one) == normal(other)
+    assert normalise(one) == normalise(other)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hub_standin import REPOSITORY, base_files
 
-from merlin.core.durable_files import taken
+from merlin.core.durable_files import try_lock
 from merlin.engine.model_store.catalogue import remove
 from merlin.engine.model_store.pull import library_of, pull
 from merlin.engine.model_store.store import folder_of
@@ -61,7 +61,7 @@ class Library:
     def taken(self):
         """Hold the base's lock, as a pull of another process does; raise where one does."""
         self.root.mkdir(parents=True, exist_ok=True)
-        lock = taken(self.root / ".tiny.lock")
+        lock = try_lock(self.root / ".tiny.lock")
         assert lock is not None
         try:
             yield

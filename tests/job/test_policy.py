@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from merlin.dataset.spec import LaunchRule
-from merlin.dataset.verdicts import Verdict, Word
+from merlin.dataset.verdicts import Verdict, VerdictStatus
 from merlin.training.policy import Decision, Situation, Step, decide
 
 pytestmark = pytest.mark.unit
@@ -23,7 +23,7 @@ def verdict(seconds_ago, message=""):
         commit="c",
         dataset="d",
         position=1,
-        word=Word.BUILT,
+        word=VerdictStatus.BUILT,
         subject="s",
         author="boris",
         committed_at=seen,

@@ -10,7 +10,7 @@ from waiting import wait_until
 from world import KEY, Lab
 
 from merlin.core.killpoint import POINTS
-from merlin.dataset.changes import Asked, ChangeState, Edit, changes_of, editor_of
+from merlin.dataset.changes import ChangeRequest, ChangeState, Edit, make_changes, telegram_editor
 from merlin.db.notices import Notices
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.changing import changes_of as rows_of
@@ -24,8 +24,8 @@ TEXT = "messages:\n  - user: Где новый вопрос?\n  - assistant: З�
 
 def ask(lab):
     edits = [Edit(f"examples/{name}.yaml", None, TEXT.replace("новый", name)) for name in "ab"]
-    asked = Asked(editor_of(7, "Борис"), "7", datetime.now(UTC))
-    changes = changes_of("trial", edits, asked, "Import 2 examples")
+    asked = ChangeRequest(telegram_editor(7, "Борис"), "7", datetime.now(UTC))
+    changes = make_changes("trial", edits, asked, "Import 2 examples")
     with opened(lab.config) as database:
         rows_of(lab.config, database).put(changes)
     return changes[0].change_id

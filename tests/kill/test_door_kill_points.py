@@ -12,7 +12,7 @@ from forked import code_of, start
 from served import serve_in
 from waiting import longest, wait_until
 
-from merlin.account.api_keys import Keys, Scope
+from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.users import User, Users
 from merlin.config import load
 from merlin.core.clock import iso, utc_now
@@ -49,7 +49,7 @@ class Api:
         with opened(self.config) as database:
             serve_in(database, "stand-in-chat", dataset="trial")
             Users(database).seen([User(ANNA)])
-            keys = Keys(database, load_or_make_key(self.config.state_dir, None))
+            keys = ApiKeys(database, load_or_make_key(self.config.state_dir, None))
             _, self.key = keys.make(ANNA, "test", [Scope.CHAT_WRITE])
 
     @contextmanager

@@ -11,7 +11,7 @@ import yaml
 from forked import code_of, start
 from waiting import longest, wait_until
 
-from merlin.account.sign_ins import How, SignIns
+from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import User, Users
 from merlin.billing.ledger import EntryKind, faults
 from merlin.config import load
@@ -61,7 +61,9 @@ class Api:
         with opened(self.config) as database:
             Users(database).seen([User(ANNA), User(VERA)])
             sign_ins = SignIns(database, self._cipher())
-            self.tokens = {who: sign_ins.open(who, How.CODE, "Firefox")[1] for who in (ANNA, VERA)}
+            self.tokens = {
+                who: sign_ins.open(who, SignInMethod.CODE, "Firefox")[1] for who in (ANNA, VERA)
+            }
 
     def _cipher(self):
         return load_or_make_key(self.config.state_dir, None)

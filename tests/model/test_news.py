@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.app.verdicts import TOLD, News, Score, told_as
+from merlin.app.verdicts import TOLD, EditorNews, Score, news_message
 from merlin.core.i18n import text
-from merlin.dataset.verdicts import Word
+from merlin.dataset.verdicts import VerdictStatus
 
 pytestmark = pytest.mark.unit
 
 
 def news(word, **more):
-    return News("1", "7", "trial", "Add example a", "c" * 40, word, "trial-8", **more)
+    return EditorNews("1", "7", "trial", "Add example a", "c" * 40, word, "trial-8", **more)
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
@@ -20,7 +20,7 @@ def news(word, **more):
 @pytest.mark.parametrize("word", TOLD)
 def test_every_word_has_a_sentence(word, reason, language):
     arguments = {"errors": 2, "good": 9} if reason else {}
-    key, told = told_as(news(word, reason=reason, arguments=arguments))
+    key, told = news_message(news(word, reason=reason, arguments=arguments))
     said = {"ru": "Новый пример a", "en": "New example a"}[language]
     assert said in text(language, key, **told)
 
@@ -43,5 +43,5 @@ def test_every_word_has_a_sentence(word, reason, language):
     ],
 )
 def test_scores_are_told_as_far_as_they_are_known(now, before, end):
-    key, told = told_as(news(Word.SERVING, now=now, before=before))
+    key, told = news_message(news(VerdictStatus.SERVING, now=now, before=before))
     assert text("en", key, **told).endswith(end)

@@ -9,7 +9,7 @@ from telegram.error import BadRequest
 from telegram_client import fetch
 
 from merlin.core.errors import NotFound, Refused
-from merlin.core.formatted_text import units
+from merlin.core.formatted_text import utf16_length
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.user_actions import parts
 
@@ -25,14 +25,14 @@ def test_a_long_paste_comes_in_parts_cut_between_words(telegram_up):
     ids = telegram_up.paste("anna", text)
     said = [one.text for one in telegram_up.log("anna")]
     assert len(said) == len(ids) > 2
-    assert all(units(one) <= 4096 for one in said)
+    assert all(utf16_length(one) <= 4096 for one in said)
     assert "".join("".join(said).split()) == "".join(text.split())
     assert said[0].endswith("слово")
 
 
 def test_parts_are_cut_at_a_line_first_and_never_within_a_symbol():
     assert parts("а" * 3000 + "\n" + "б б" * 1000)[0] == "а" * 3000
-    assert [units(one) for one in parts("😀" * 4097)] == [4096, 4096, 2]
+    assert [utf16_length(one) for one in parts("😀" * 4097)] == [4096, 4096, 2]
     assert parts(" \n ") == []
 
 

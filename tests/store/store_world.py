@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 from merlin.app.reports import Reports
 from merlin.core.messages import Message
-from merlin.dataset.builds import make, wish_of
-from merlin.dataset.check import Checked
+from merlin.dataset.builds import make_build, training_key
+from merlin.dataset.check import CheckedDataset
 from merlin.dataset.commits import CommitHistory
 from merlin.dataset.example import Example
 from merlin.dataset.finding import Finding
 from merlin.dataset.gather import NewBuild, Outcome
 from merlin.dataset.spec import DatasetSpec, Recipe, SplitRule
-from merlin.dataset.verdicts import Word, verdict_of, verdicts
+from merlin.dataset.verdicts import VerdictStatus, select_verdicts, verdict_from_row
 from merlin.db.tables import VERDICT
 from merlin.git.source import Commit
 from merlin.training.evaluate import Evaluation
@@ -72,7 +72,7 @@ def commit(position, name="a", author="anna", message="Add"):
 
 
 def checked(told, taught, findings=()):
-    return Checked(told.name, told, None, tuple(taught), (), len(findings), tuple(findings))
+    return CheckedDataset(told.name, told, None, tuple(taught), (), len(findings), tuple(findings))
 
 
 def finding(line=3):
@@ -97,10 +97,10 @@ class World:
     def outcome(self, told, taught, findings=()):
         """Return what a commit with these examples leads to, as `build.gather` says it."""
         seen = checked(told, taught, findings)
-        content = make(seen)
-        wish = wish_of(told.name, content.digest, told.recipe)
+        content = make_build(seen)
+        wish = training_key(told.name, content.digest, told.recipe)
         latest = self.journal.latest(told.name)
-        word = Word.UNCHANGED if latest and latest.wish == wish else Word.BUILT
+        word = VerdictStatus.UNCHANGED if latest and latest.wish == wish else VerdictStatus.BUILT
         known = self.journal.build_of(told.name, content.digest)
         number = self.journal.next_number(told.name)
         new = None if known else NewBuild(number, f"{told.name}/{number}", content)
@@ -155,8 +155,8 @@ class World:
 
     def verdict(self, position):
         """Return the verdict at a position of the line."""
-        rows = self.db.rows(verdicts().where(VERDICT.position == position))
-        return verdict_of(rows[0])
+        rows = self.db.rows(select_verdicts().where(VERDICT.position == position))
+        return verdict_from_row(rows[0])
 
     def words(self):
         """Return the words of all verdicts by the first four letters of their commits."""

@@ -11,7 +11,7 @@ from merlin.account.users import ConsentKind, Consents, User, Users
 from merlin.billing.subscription_store import TermRows
 from merlin.billing.subscriptions import Source
 from merlin.core.errors import NotFound, Refused
-from merlin.core.permissions import Permission, Role, Standing
+from merlin.core.permissions import Authority, Permission, Role
 from merlin.db.audit import Audit
 from merlin.db.encryption import Cipher
 from merlin.db.migrations import STEPS, migrate
@@ -172,7 +172,7 @@ def test_a_role_is_given_and_taken(roles, database):
     assert roles.role_of(BORIS) is Role.STUDENT
     assert roles.grant(BORIS, Role.EDITOR, BY_VERA)
     assert not roles.grant(BORIS, Role.EDITOR, BY_VERA)
-    assert roles.standing(BORIS) == Standing(Role.EDITOR)
+    assert roles.standing(BORIS) == Authority(Role.EDITOR)
     assert roles.revoke(BORIS, BY_VERA)
     assert not roles.revoke(BORIS, BY_VERA)
     assert roles.role_of(BORIS) is Role.STUDENT
@@ -185,7 +185,7 @@ def test_a_role_is_given_and_taken(roles, database):
 def test_a_teachers_scopes_add_up_and_end_one_by_one(roles):
     roles.grant(BORIS, Role.TEACHER, BY_VERA, "face")
     roles.grant(BORIS, Role.TEACHER, BY_VERA, "law")
-    assert roles.standing(BORIS) == Standing(Role.TEACHER, frozenset({"face", "law"}))
+    assert roles.standing(BORIS) == Authority(Role.TEACHER, frozenset({"face", "law"}))
     assert roles.revoke(BORIS, BY_VERA, "face")
     assert not roles.standing(BORIS).may(Permission.REVIEW, "face")
     assert roles.standing(BORIS).may(Permission.REVIEW, "law")
@@ -194,7 +194,7 @@ def test_a_teachers_scopes_add_up_and_end_one_by_one(roles):
 def test_another_role_ends_the_one_before_and_the_past_is_kept(roles, database):
     roles.grant(BORIS, Role.TEACHER, BY_VERA, "face")
     roles.grant(BORIS, Role.ADMIN, BY_VERA)
-    assert roles.standing(BORIS) == Standing(Role.ADMIN)
+    assert roles.standing(BORIS) == Authority(Role.ADMIN)
     assert [each.role for each in roles.granted()] == [Role.ADMIN]
     roles.grant(BORIS, Role.STUDENT, BY_VERA)
     assert roles.granted() == []

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from shop_world import ANNA, BORIS
 
-from merlin.app.personal_data import People
+from merlin.app.personal_data import PersonalRecords
 from merlin.billing.answer_caps import AnswerCaps
 from merlin.billing.cost_limits import Costs, Guard, Reach
 from merlin.core.money import Cost
@@ -124,7 +124,7 @@ def test_a_cap_of_nothing_closes_with_the_first_answer(database, cipher, clock, 
 
 def test_deleting_everything_opens_no_cap(till, database, cipher, clock):
     till.answered(ANNA, 400)
-    People(database, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
+    PersonalRecords(database, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
     assert till.over(ANNA) is not None
     assert str(ANNA) not in str(database.sql("SELECT * FROM answer_cost"))
     newer = Cipher({"k": b"k" * 32, "new": b"n" * 32}, "new")

@@ -11,8 +11,8 @@ from merlin.account.users import User, Users
 from merlin.app.broadcasts import Broadcasts, BroadcastState, Delivered
 from merlin.app.health import Gauges
 from merlin.app.inbox import this_process
-from merlin.app.outbox import Errand, Errands, Letter, OutgoingState
-from merlin.core.formatted_text import Page
+from merlin.app.outbox import OutgoingMessage, OutgoingState, WaitingRequest, WaitingRequests
+from merlin.core.formatted_text import FormattedMessage
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import RequestKind, Requests, RequestState
 
@@ -43,7 +43,9 @@ def begun(casts, language=""):
 def hand_over(casts, outbox, number, most):
     users = casts.next(number, most)
     cast = casts.get(number)
-    return outbox.put([Letter(cast.key(user), user, Page("x")) for user in users])
+    return outbox.put(
+        [OutgoingMessage(cast.key(user), user, FormattedMessage("x")) for user in users]
+    )
 
 
 def test_the_text_is_sealed_and_comes_back(casts, database):
@@ -132,9 +134,9 @@ def test_an_end_is_told_once_and_another_bot_sees_nothing(casts, database, ciphe
 
 
 def asked(database, clock, update_id=50):
-    requests, errands = Requests(database, clock), Errands(database, BOT)
+    requests, errands = Requests(database, clock), WaitingRequests(database, BOT)
     number = requests.ask(RequestKind.CANCEL, {"job": 1}, "user:1003")
-    errands.note(Errand(number, VERA, 9, update_id, "a-job:1"))
+    errands.note(WaitingRequest(number, VERA, 9, update_id, "a-job:1"))
     return requests, errands, number
 
 
@@ -157,7 +159,7 @@ def test_an_errand_ends_when_its_request_does_and_is_told_once(database, clock):
 
 def test_a_result_does_not_come_before_the_answer_to_the_press(database, clock, outbox):
     requests, errands, number = asked(database, clock)
-    (answer,) = outbox.put([Letter("update:50:0", VERA, Page("x"), 50)])
+    (answer,) = outbox.put([OutgoingMessage("update:50:0", VERA, FormattedMessage("x"), 50)])
     finish(requests, number)
     assert errands.ended() == []
     outbox.begin(answer.outgoing_id, this_process())

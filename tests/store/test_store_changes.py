@@ -7,15 +7,23 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from store_world import AT, FACE, World, examples
 
-from merlin.app.verdicts import NewsDesk
+from merlin.app.verdicts import EditorNewsFeed
 from merlin.core.errors import NotFound
 from merlin.dataset.change_queue import UNREADABLE, Changes
-from merlin.dataset.changes import Asked, ChangeState, Edit, Landed, Theirs, changes_of, editor_of
+from merlin.dataset.changes import (
+    BatchResult,
+    ChangeRequest,
+    ChangeState,
+    Conflict,
+    Edit,
+    make_changes,
+    telegram_editor,
+)
 from merlin.dataset.file_index import FileIndex
-from merlin.dataset.files import blob_of
-from merlin.dataset.verdicts import Word
+from merlin.dataset.files import blob_id
+from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.encryption import Cipher
-from merlin.db.processes import Wake
+from merlin.db.processes import ChangeCounter
 from merlin.db.tables import CHANGE
 from merlin.training.jobs import JobState
 
@@ -29,20 +37,20 @@ def rows(database, clock):
 
 def put(rows, *names, by="7", text="секрет\n"):
     edits = [Edit(f"examples/{name}.yaml", None, text) for name in names]
-    changes = changes_of(FACE, edits, Asked(editor_of(7, "Вера"), by, AT))
+    changes = make_changes(FACE, edits, ChangeRequest(telegram_editor(7, "Вера"), by, AT))
     rows.put(changes)
     return changes
 
 
 def test_what_is_put_is_sealed_and_comes_back_whole(rows, database):
-    before = Wake(database).read()
+    before = ChangeCounter(database).read()
     (change,) = put(rows, "a")
     rows.put([change])
     assert rows.get(change.change_id) == change
     assert rows.batches("7", 20) == rows.of_batch(change.batch) == [change]
     assert rows.batches("8", 20) == []
     assert "секрет" not in str(database.rows(CHANGE.select()))
-    assert Wake(database).read() > before
+    assert ChangeCounter(database).read() > before
     with pytest.raises(NotFound):
         rows.get("none")
 
@@ -59,7 +67,7 @@ def test_batches_are_claimed_oldest_first_and_by_one_alone(rows):
 
 def test_a_committed_text_is_forgotten(rows, database):
     (change,) = put(rows, "a")
-    rows.settle(rows.claim(), Landed("c" * 40))
+    rows.settle(rows.claim(), BatchResult("c" * 40))
     told = rows.get(change.change_id)
     assert (told.state, told.commit, told.text) == (ChangeState.COMMITTED, "c" * 40, None)
     assert database.rows(CHANGE.select(CHANGE.text)) == [{"text": None}]
@@ -69,11 +77,11 @@ def test_a_committed_text_is_forgotten(rows, database):
 def test_a_commit_is_found_by_its_beginning_with_what_it_left(rows):
     put(rows, "a", "b")
     waiting = put(rows, "c")
-    rows.settle(rows.claim(), Landed("c" * 40))
+    rows.settle(rows.claim(), BatchResult("c" * 40))
     found = rows.of_commit("7", "c" * 10)
     assert [(each.path, each.left) for each in found] == [
-        (f"{FACE}/examples/a.yaml", blob_of("секрет\n")),
-        (f"{FACE}/examples/b.yaml", blob_of("секрет\n")),
+        (f"{FACE}/examples/a.yaml", blob_id("секрет\n")),
+        (f"{FACE}/examples/b.yaml", blob_id("секрет\n")),
     ]
     assert rows.of_commit("8", "c" * 10) == rows.of_commit("7", "d" * 10) == []
     assert (rows.count_open("7"), rows.count_open("8")) == (1, 0)
@@ -83,11 +91,11 @@ def test_a_commit_is_found_by_its_beginning_with_what_it_left(rows):
 
 def test_a_batch_with_two_conflicts_waits_for_both(rows):
     first, second, third = put(rows, "a", "b", "c")
-    theirs = {first.change_id: Theirs("1" * 40, "их\n"), third.change_id: Theirs()}
-    rows.settle(rows.claim(), Landed(None, theirs))
-    assert rows.get(first.change_id).theirs == Theirs("1" * 40, "их\n")
+    theirs = {first.change_id: Conflict("1" * 40, "их\n"), third.change_id: Conflict()}
+    rows.settle(rows.claim(), BatchResult(None, theirs))
+    assert rows.get(first.change_id).theirs == Conflict("1" * 40, "их\n")
     assert rows.get(second.change_id).theirs is None
-    assert rows.get(third.change_id).theirs == Theirs()
+    assert rows.get(third.change_id).theirs == Conflict()
     assert rows.again(first.change_id, "оба\n", "1" * 40)
     assert rows.claim() is None
     assert rows.again(third.change_id, None, None)
@@ -123,7 +131,7 @@ def test_a_failure_is_kept_with_the_edit_and_forgotten_with_success(rows):
         "git-failed",
         {"reason": "нет"},
     )
-    rows.settle(rows.claim(), Landed("c" * 40))
+    rows.settle(rows.claim(), BatchResult("c" * 40))
     assert rows.get(change.change_id).reason == ""
 
 
@@ -143,24 +151,28 @@ def test_nothing_of_a_person_is_left_when_they_are_forgotten(rows):
 
 def committed(rows, sha, by="7"):
     (change,) = put(rows, "a", by=by)
-    rows.settle(rows.claim(), Landed(sha))
+    rows.settle(rows.claim(), BatchResult(sha))
     return change
 
 
 def test_each_word_is_told_once_until_a_final_one(rows, database, clock):
-    world, desk = World(database, clock), NewsDesk(database)
+    world, desk = World(database, clock), EditorNewsFeed(database)
     change = committed(rows, world.push(1, examples(12)))
     assert desk.untold() == []
     (job,) = world.launch()
     world.finish(job, JobState.FAILED)
     (news,) = desk.untold()
-    assert (news.change_id, news.word, news.version) == (change.change_id, Word.FAILED, f"{FACE}-1")
+    assert (news.change_id, news.word, news.version) == (
+        change.change_id,
+        VerdictStatus.FAILED,
+        f"{FACE}-1",
+    )
     desk.told(news)
     assert desk.untold() == []
 
 
 def test_serving_is_told_with_both_scores(rows, database, clock):
-    world, desk = World(database, clock), NewsDesk(database)
+    world, desk = World(database, clock), EditorNewsFeed(database)
     world.serve(1, examples(12))
     committed(rows, world.push(2, examples(13)))
     (job,) = world.launch()
@@ -168,14 +180,18 @@ def test_serving_is_told_with_both_scores(rows, database, clock):
     world.prove()
     world.promote()
     (news,) = desk.untold()
-    assert (news.word, news.now.version, news.now.chrf) == (Word.SERVING, f"{FACE}-2", 77.5)
+    assert (news.word, news.now.version, news.now.chrf) == (
+        VerdictStatus.SERVING,
+        f"{FACE}-2",
+        77.5,
+    )
     assert news.before.version == f"{FACE}-1"
     desk.told(news)
     assert desk.untold() == []
 
 
 def test_the_first_model_has_nobody_to_be_compared_with(rows, database, clock):
-    world, desk = World(database, clock), NewsDesk(database)
+    world, desk = World(database, clock), EditorNewsFeed(database)
     world.serve(1, examples(12))
     committed(rows, world.verdict(1).commit)
     (news,) = desk.untold()
@@ -186,7 +202,7 @@ def test_who_cannot_be_written_to_is_not_told(rows, database, clock):
     world = World(database, clock)
     world.serve(1, examples(12))
     committed(rows, world.verdict(1).commit, by="cli:boris")
-    assert NewsDesk(database).untold() == []
+    assert EditorNewsFeed(database).untold() == []
 
 
 def test_files_of_a_dataset_are_kept_found_and_dropped(database):

@@ -9,13 +9,13 @@ from store_world import BOT
 
 from merlin.account.users import User, Users
 from merlin.app.inbox import LEASE_S, Inbox, Outcome, Update, UpdateState, this_process
-from merlin.app.outbox import Letter, OutgoingState
-from merlin.chat.sessions import Place, Sessions
-from merlin.chat.turns import Question, Written
-from merlin.core.formatted_text import Page
+from merlin.app.outbox import OutgoingMessage, OutgoingState
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, StoredAnswer
+from merlin.core.formatted_text import FormattedMessage
 from merlin.core.messages import Usage
 from merlin.db.encryption import Cipher
-from merlin.db.processes import Wake
+from merlin.db.processes import ChangeCounter
 
 pytestmark = pytest.mark.integration
 
@@ -72,7 +72,7 @@ def test_a_final_state_stays(inbox, database):
 
 
 def test_a_webhook_s_update_wakes_whoever_serves_and_is_claimed(inbox, database):
-    wake = Wake(database)
+    wake = ChangeCounter(database)
     before = wake.read()
     assert inbox.store(updates(5, 1, 2), None) == []
     assert wake.read() > before
@@ -155,12 +155,14 @@ def test_a_late_end_does_not_free_a_chat_that_another_holds(inbox, clock):
 
 
 def letters(*keys, chat_id=5, update_id=1):
-    return [Letter(key, chat_id, Page(f"текст {key}"), update_id) for key in keys]
+    return [
+        OutgoingMessage(key, chat_id, FormattedMessage(f"текст {key}"), update_id) for key in keys
+    ]
 
 
 def test_a_letter_is_stored_once_and_sealed(outbox, database):
     first = outbox.put(letters("a", "b"))
-    again = outbox.put([Letter("a", 5, Page("другой"), 1)])
+    again = outbox.put([OutgoingMessage("a", 5, FormattedMessage("другой"), 1)])
     assert [row.letter.page.text for row in first] == ["текст a", "текст b"]
     assert again == first[:1]
     assert all("текст" not in body for (body,) in database.sql("SELECT body FROM outgoing"))
@@ -221,17 +223,17 @@ def test_a_chat_s_waiting_letters_are_dropped(outbox):
 
 
 def test_a_chat_has_one_open_session(sessions):
-    first = sessions.open(Place(5, 5))
-    assert sessions.open(Place(5, 5)) == first
-    assert sessions.open(Place(6, 6)) != first
-    second = sessions.renew(Place(5, 5))
+    first = sessions.open(ChatPlace(5, 5))
+    assert sessions.open(ChatPlace(5, 5)) == first
+    assert sessions.open(ChatPlace(6, 6)) != first
+    second = sessions.renew(ChatPlace(5, 5))
     assert second.session_id != first.session_id
-    assert sessions.open(Place(5, 5)) == second
+    assert sessions.open(ChatPlace(5, 5)) == second
 
 
 @pytest.fixture
 def session_id(sessions):
-    return sessions.open(Place(5, 5)).session_id
+    return sessions.open(ChatPlace(5, 5)).session_id
 
 
 def test_a_turn_goes_from_asked_to_told(turns, session_id):
@@ -239,9 +241,9 @@ def test_a_turn_goes_from_asked_to_told(turns, session_id):
     asked = turns.ask(Question(session_id, 1, 5, "вопрос"), 77)
     assert turns.find(1) == asked
     assert asked.written is None
-    written = Written("ответ", "сноска", UpdateState.ANSWERED, "p", "m", Usage(3, 4))
+    written = StoredAnswer("ответ", "сноска", UpdateState.ANSWERED, "p", "m", Usage(3, 4))
     turns.write(1, written)
-    turns.write(1, Written("другой"))
+    turns.write(1, StoredAnswer("другой"))
     assert turns.find(1).written == written
     turns.told(1)
     assert turns.find(1).written == written
@@ -263,25 +265,25 @@ def test_what_was_read_meanwhile_takes_the_place_of_the_caption(turns, session_i
 def test_a_message_leads_to_the_newest_turn_of_its_writer_in_its_chat(turns, session_id):
     for number in (1, 2):
         turns.ask(Question(session_id, number, 5, f"в{number}", 30), None)
-    assert turns.of_message(Place(5, 5), 30).question.text == "в2"
-    assert turns.of_message(Place(5, 5), 31) is None
-    assert turns.of_message(Place(5, 6), 30) is None
-    assert turns.of_message(Place(6, 5), 30) is None
+    assert turns.of_message(ChatPlace(5, 5), 30).question.text == "в2"
+    assert turns.of_message(ChatPlace(5, 5), 31) is None
+    assert turns.of_message(ChatPlace(5, 6), 30) is None
+    assert turns.of_message(ChatPlace(6, 5), 30) is None
 
 
 def test_history_holds_answered_turns_alone_in_order(turns, session_id):
     for number in range(1, 5):
         turns.ask(Question(session_id, number, 5, f"в{number}"), None)
     for number in (1, 2, 4):
-        turns.write(number, Written(f"о{number}"))
-    turns.write(3, Written("", "слова", UpdateState.FAILED))
+        turns.write(number, StoredAnswer(f"о{number}"))
+    turns.write(3, StoredAnswer("", "слова", UpdateState.FAILED))
     said = [(message.role, message.content) for message in turns.history(session_id, 2)]
     assert said == [("user", "в2"), ("assistant", "о2"), ("user", "в4"), ("assistant", "о4")]
 
 
 def test_what_was_said_lies_sealed(turns, session_id, database):
     turns.ask(Question(session_id, 1, 5, "тайна"), None)
-    turns.write(1, Written("ответ", "сноска"))
+    turns.write(1, StoredAnswer("ответ", "сноска"))
     for text in database.sql("SELECT question, answer, note FROM turn")[0]:
         assert text.startswith("1.k.")
 
@@ -300,12 +302,12 @@ def test_people_are_known_by_their_newest_language(database, clock):
 
 def test_what_no_key_opens_of_a_session_is_not_lost_by_a_change(database, cipher, clock):
     mine = Sessions(database, cipher, BOT, clock)
-    session = mine.open(Place(6, 6))
+    session = mine.open(ChatPlace(6, 6))
     mine.change(replace(session, title="Лоб", system="Отвечай стихами"))
     others = Cipher({"other": bytes(32)}, "other")
     keyless = Sessions(database, others, BOT, clock)
-    seen = keyless.open(Place(6, 6))
+    seen = keyless.open(ChatPlace(6, 6))
     assert (seen.title, seen.system) == ("", "")
     keyless.change(replace(seen, model_id="stand-in-base"))
-    kept = mine.open(Place(6, 6))
+    kept = mine.open(ChatPlace(6, 6))
     assert (kept.title, kept.system, kept.model_id) == ("Лоб", "Отвечай стихами", "stand-in-base")

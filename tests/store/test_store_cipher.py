@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merlin.core.errors import ConfigError
-from merlin.db.encryption import Cipher, SealBroken, load_or_make_key
+from merlin.db.encryption import Cipher, DecryptionFailed, load_or_make_key
 
 pytestmark = pytest.mark.unit
 
@@ -64,7 +64,7 @@ def test_an_older_key_opens_what_it_sealed():
 )
 def test_a_changed_text_does_not_open(change):
     cipher = Cipher({"a": ONE, "b": TWO}, "a")
-    with pytest.raises(SealBroken):
+    with pytest.raises(DecryptionFailed):
         cipher.open(change(cipher.seal("слова")))
 
 

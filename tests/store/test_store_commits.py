@@ -12,10 +12,10 @@ from store_world import FACE, World, commit, example, examples, finding, spec
 
 from merlin.app.builds import PipelineRows
 from merlin.core.messages import Message
-from merlin.dataset.builds import wish_of
+from merlin.dataset.builds import training_key
 from merlin.dataset.file_index import FileIndex
 from merlin.dataset.gather import Outcome
-from merlin.dataset.verdicts import IllegalMove, Word, is_verdict, move
+from merlin.dataset.verdicts import IllegalTransition, VerdictStatus, transition, verdict_condition
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import BUILD_EXAMPLE, COMMIT, EXAMPLE, EXAMPLE_TEXT
@@ -65,7 +65,7 @@ def test_a_commit_is_recorded_with_build_verdict_and_findings(world, clock):
     assert world.journal.line().commits == {sha}
     assert world.journal.line().newest == 3
     (verdict,) = world.launches.waiting()
-    assert (verdict.commit, verdict.word, verdict.position) == (sha, Word.BUILT, 3)
+    assert (verdict.commit, verdict.word, verdict.position) == (sha, VerdictStatus.BUILT, 3)
     assert (verdict.author, verdict.spec, verdict.seen_at) == ("anna", spec(), clock())
     build = world.launches.build(verdict.build_id)
     assert (build.version, build.train, build.test) == (f"{FACE}-1", 11, 1)
@@ -73,7 +73,7 @@ def test_a_commit_is_recorded_with_build_verdict_and_findings(world, clock):
     assert build == world.journal.build_of(FACE, build.digest)
     assert (
         verdict.wish
-        == wish_of(FACE, build.digest, spec().recipe)
+        == training_key(FACE, build.digest, spec().recipe)
         == world.journal.latest(FACE).wish
     )
     (told,) = world.reports.of_commit(sha)
@@ -130,7 +130,7 @@ def test_texts_are_kept_once(world):
 
 def test_a_removed_dataset_leaves_its_builds(world, clock):
     world.push(1, examples())
-    world.record(commit(2), [Outcome(FACE, Word.REMOVED)], clock())
+    world.record(commit(2), [Outcome(FACE, VerdictStatus.REMOVED)], clock())
     assert world.words() == {"a001": "superseded", "a002": "removed"}
     assert not world.db.rows(EXAMPLE.select())
     assert len(world.db.rows(BUILD_EXAMPLE.select())) == 12
@@ -138,7 +138,9 @@ def test_a_removed_dataset_leaves_its_builds(world, clock):
 
 def test_a_rejected_commit_keeps_its_findings_and_no_build(world, clock):
     seen = replace(world.outcome(spec(), examples(), [finding()]), new_build=None, wish="")
-    rejected = replace(seen, word=Word.REJECTED, reason="verdict-rejected", arguments={"errors": 1})
+    rejected = replace(
+        seen, word=VerdictStatus.REJECTED, reason="verdict-rejected", arguments={"errors": 1}
+    )
     world.record(commit(1), [rejected], clock())
     (told,) = world.reports.log()
     assert (told["verdict"], told["build"], told["arguments"]) == ("rejected", None, {"errors": 1})
@@ -293,13 +295,13 @@ def test_a_commit_that_comes_back_is_told_anew_and_finds_its_model(world, clock)
 
 def test_an_illegal_move_is_a_bug_and_raises(world, clock):
     sha = world.push(1, examples())
-    mine = is_verdict(sha, FACE)
-    for old in Word:
-        with pytest.raises(IllegalMove):
-            move(world.db, (old,), Word.REJECTED, clock(), mine)
-    with pytest.raises(IllegalMove):
-        move(world.db, (Word.SERVING,), Word.SUPERSEDED, clock(), mine)
-    assert move(world.db, (Word.HELD,), Word.TRAINING, clock(), mine) == 0
+    mine = verdict_condition(sha, FACE)
+    for old in VerdictStatus:
+        with pytest.raises(IllegalTransition):
+            transition(world.db, (old,), VerdictStatus.REJECTED, clock(), mine)
+    with pytest.raises(IllegalTransition):
+        transition(world.db, (VerdictStatus.SERVING,), VerdictStatus.SUPERSEDED, clock(), mine)
+    assert transition(world.db, (VerdictStatus.HELD,), VerdictStatus.TRAINING, clock(), mine) == 0
     assert world.words() == {"a001": "built"}
 
 

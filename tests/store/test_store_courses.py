@@ -12,7 +12,7 @@ from merlin.course.catalogue import Catalogue
 from merlin.dataset.finding import Finding
 from merlin.dataset.gather import Outcome
 from merlin.dataset.spec import CourseSpec, MaterialSpec
-from merlin.dataset.verdicts import Word
+from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, migrate
 from merlin.db.tables import COURSE_INDEX
@@ -49,7 +49,7 @@ def said(course, *findings, dataset=FACE):
 def push(world, position, course, *findings, dataset=FACE):
     """Record a commit whose course.yaml says this; it needs no build."""
     seen = said(course, *findings, dataset=dataset)
-    outcome = Outcome(dataset, Word.REJECTED, seen)
+    outcome = Outcome(dataset, VerdictStatus.REJECTED, seen)
     world.record(commit(position), [outcome], AT)
 
 
@@ -103,7 +103,7 @@ def test_a_broken_course_file_leaves_the_course_as_it_was(world, rows):
 def test_a_course_that_is_gone_is_not_active_and_keeps_its_id(world, rows, checked_):
     push(world, 1, card())
     before = rows.course(FACE)
-    gone = Outcome(FACE, Word.REJECTED if checked_ else Word.REMOVED, checked_)
+    gone = Outcome(FACE, VerdictStatus.REJECTED if checked_ else VerdictStatus.REMOVED, checked_)
     world.record(commit(2), [gone], AT)
     assert rows.courses() == []
     assert rows.courses(active_only=False) == [replace(before, is_active=False)]

@@ -22,7 +22,7 @@ from merlin.db.database import (
     transaction,
 )
 from merlin.db.migrations import migrate
-from merlin.db.processes import Wake
+from merlin.db.processes import ChangeCounter
 from merlin.db.tables import INTENT, WAKE
 
 pytestmark = pytest.mark.integration
@@ -117,7 +117,7 @@ def test_a_method_that_is_caught_leaves_nothing_where_it_was_set_apart(database)
 def test_a_snapshot_does_not_move(database):
     with database.snapshot():
         assert counter(database) == 0
-        in_thread(lambda: Wake(database).bump())
+        in_thread(lambda: ChangeCounter(database).bump())
         assert counter(database) == 0
     assert counter(database) == 1
 
@@ -132,7 +132,7 @@ def test_a_snapshot_inside_a_transaction_sees_what_it_wrote(database):
 def test_two_databases_do_not_know_each_other(database, tmp_path):
     with open_database(f"sqlite://{tmp_path}/other.db") as other:
         migrate(other)
-        Wake(other).bump()
+        ChangeCounter(other).bump()
         assert (counter(database), counter(other)) == (0, 1)
 
 

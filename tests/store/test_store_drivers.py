@@ -12,9 +12,9 @@ pytestmark = pytest.mark.functional
 
 PROGRAM = """
 import json, sys
-from merlin.db.drivers import leave_out_unused
+from merlin.db.drivers import skip_unused_driver
 
-leave_out_unused(sys.argv[1])
+skip_unused_driver(sys.argv[1])
 from merlin.db import database
 
 was_loaded = sys.modules.get("psycopg") is not None

@@ -10,11 +10,11 @@ from store_world import BOT
 from merlin.account.retention import Retention
 from merlin.app.groups import KEPT, Group, Groups, Hears, InlineWords
 from merlin.app.inbox import this_process
-from merlin.app.outbox import Letter, Outbox, OutgoingState, Spot
+from merlin.app.outbox import Outbox, OutgoingMessage, OutgoingState, Target
 from merlin.app.retention import RetentionRows
-from merlin.chat.sessions import Place
-from merlin.chat.turns import Question, Written
-from merlin.core.formatted_text import Page
+from merlin.chat.sessions import ChatPlace
+from merlin.chat.turns import Question, StoredAnswer
+from merlin.core.formatted_text import FormattedMessage
 
 pytestmark = pytest.mark.integration
 
@@ -34,7 +34,7 @@ def inline(database, cipher, clock):
 
 def answered(turns, session_id, number, user_id, asker="", words="вопрос"):
     turns.ask(Question(session_id, number, user_id, f"{words} {number}", number, asker=asker), 5)
-    turns.write(number, Written(f"ответ {number}"))
+    turns.write(number, StoredAnswer(f"ответ {number}"))
     turns.told(number)
 
 
@@ -62,11 +62,14 @@ def test_choices_outlive_the_bots_absence_for_thirty_days(groups, database, cloc
 
 def test_a_move_takes_sessions_choices_and_what_waits(groups, sessions, turns, database, cipher):
     groups.put(CHOSEN)
-    session = sessions.open(Place(OLD, ANNA))
+    session = sessions.open(ChatPlace(OLD, ANNA))
     answered(turns, session.session_id, 1, ANNA)
     outbox = Outbox(database, cipher, BOT)
     sent, waits = outbox.put(
-        [Letter(key, OLD, Page("слова"), None, Spot(3, 4, 5)) for key in ("sent", "waits")]
+        [
+            OutgoingMessage(key, OLD, FormattedMessage("слова"), None, Target(3, 4, 5))
+            for key in ("sent", "waits")
+        ]
     )
     outbox.begin(sent.outgoing_id, this_process())
     outbox.settle(sent.outgoing_id, OutgoingState.SENT, 9)
@@ -74,37 +77,37 @@ def test_a_move_takes_sessions_choices_and_what_waits(groups, sessions, turns, d
         groups.move(OLD, NEW)
         assert groups.get(NEW) == replace(CHOSEN, chat_id=NEW)
         assert groups.get(OLD) == Group(OLD, moved_to=NEW, is_gone=True)
-        assert sessions.open(Place(NEW, BORIS)).session_id == session.session_id
+        assert sessions.open(ChatPlace(NEW, BORIS)).session_id == session.session_id
     turn = turns.get(1)
     assert (turn.placeholder_id, turn.question.message_id) == (None, 0)
     (letter,) = [each.letter for each in outbox.loose(this_process(), 9)]
     assert (letter.key, letter.chat_id, letter.page.text) == ("waits", NEW, "слова")
-    assert letter.spot == Spot()
-    assert waits.letter.spot == Spot(3, 4, 5)
+    assert letter.spot == Target()
+    assert waits.letter.spot == Target(3, 4, 5)
 
 
 def test_a_supergroups_own_talk_stays_open_when_the_old_one_comes(groups, sessions, turns):
-    old = sessions.open(Place(OLD, ANNA))
+    old = sessions.open(ChatPlace(OLD, ANNA))
     answered(turns, old.session_id, 1, ANNA)
-    new = sessions.open(Place(NEW, ANNA))
+    new = sessions.open(ChatPlace(NEW, ANNA))
     answered(turns, new.session_id, 2, ANNA)
     groups.put(Group(NEW, language="ru"))
     groups.move(OLD, NEW)
-    assert sessions.open(Place(NEW, ANNA)).session_id == new.session_id
-    assert sessions.find(Place(NEW, ANNA), old.session_id) is not None
+    assert sessions.open(ChatPlace(NEW, ANNA)).session_id == new.session_id
+    assert sessions.find(ChatPlace(NEW, ANNA), old.session_id) is not None
 
 
 def test_an_untouched_session_gives_way_to_the_one_that_comes(groups, sessions, turns):
-    old = sessions.open(Place(OLD, ANNA))
+    old = sessions.open(ChatPlace(OLD, ANNA))
     answered(turns, old.session_id, 1, ANNA)
     sessions.touch(old.session_id, "лоб")
-    sessions.open(Place(NEW, ANNA))
+    sessions.open(ChatPlace(NEW, ANNA))
     groups.move(OLD, NEW)
-    assert sessions.open(Place(NEW, ANNA)).session_id == old.session_id
+    assert sessions.open(ChatPlace(NEW, ANNA)).session_id == old.session_id
 
 
 def test_questions_are_named_once_several_people_ask(sessions, turns, database):
-    session = sessions.open(Place(OLD, ANNA)).session_id
+    session = sessions.open(ChatPlace(OLD, ANNA)).session_id
     answered(turns, session, 1, ANNA, "Анна")
     assert next(each.content for each in turns.history(session, 9)) == "вопрос 1"
     assert turns.history(session, 9, asker=ANNA)[0].content == "вопрос 1"
@@ -118,7 +121,7 @@ def test_questions_are_named_once_several_people_ask(sessions, turns, database):
 
 
 def test_only_ones_own_answers_are_found_by_their_words(sessions, turns, inline):
-    session = sessions.open(Place(ANNA, ANNA)).session_id
+    session = sessions.open(ChatPlace(ANNA, ANNA)).session_id
     answered(turns, session, 1, ANNA, words="Что такое ёлка?")
     answered(turns, session, 2, ANNA, words="Что такое лоб?")
     assert [each.answer for each in inline.own(ANNA, "про елку", 5)] == []

@@ -11,8 +11,8 @@ from store_world import FACE, World, commit, examples, spec
 
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Price
-from merlin.dataset.verdicts import Word
-from merlin.db.processes import Wake
+from merlin.dataset.verdicts import VerdictStatus
+from merlin.db.processes import ChangeCounter
 from merlin.training import policy
 from merlin.training.job_store import LaunchRows
 from merlin.training.jobs import FORBIDDEN, JobState, launch_key
@@ -82,7 +82,7 @@ def test_a_verdict_that_moved_on_gets_no_job(world, clock):
     world.journal.leave_line(0, clock())
     assert world.launches.start(verdict, order(verdict, clock), ()) is None
     assert world.reports.jobs() == []
-    final = replace(verdict, word=Word.UNCHANGED)
+    final = replace(verdict, word=VerdictStatus.UNCHANGED)
     assert world.launches.start(final, order(verdict, clock), ()) is None
 
 
@@ -93,11 +93,11 @@ def test_a_verdict_that_moved_on_leaves_no_job_in_a_transaction_that_goes_on(wor
 
     def whole():
         assert world.launches.start(verdict, order(verdict, clock), ()) is None
-        Wake(world.db).bump()
+        ChangeCounter(world.db).bump()
 
     world.db.transact(whole)
     assert world.reports.jobs() == []
-    assert Wake(world.db).read() > 0
+    assert ChangeCounter(world.db).read() > 0
 
 
 def test_holding_says_why_and_may_change(world):
@@ -279,7 +279,7 @@ def test_an_account_says_whether_the_provider_forbade_the_newest_launch(world, c
     assert world.launches.account(newest, "engine", clock()).is_forbidden
     assert not world.launches.account(newest, "other", clock()).is_forbidden
     world.launch()
-    assert [each.word for each in world.launches.waiting()] == [Word.HELD]
+    assert [each.word for each in world.launches.waiting()] == [VerdictStatus.HELD]
     clock.move(1)
     job = launch_by_hand(world.desk, world.verdict(2))
     assert world.launches.account(newest, "engine", clock()).is_forbidden

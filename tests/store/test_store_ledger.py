@@ -11,7 +11,7 @@ from ledger_world import left, state, terms
 from shop_world import ANNA, BORIS, STARS, YOOKASSA, Counter
 
 from merlin.account.users import User
-from merlin.app.personal_data import People
+from merlin.app.personal_data import PersonalRecords
 from merlin.billing.ledger import EntryKind, Paid
 from merlin.billing.plan import UNLIMITED, Format, plan_of
 from merlin.billing.purchases import PurchaseState
@@ -183,7 +183,7 @@ def test_the_database_itself_keeps_every_row(shop, sql):
 
 def test_what_somebody_who_left_pays_is_granted_to_nobody_and_told_to_admins(shop, cipher, clock):
     purchase = shop.order(plan="voices")
-    People(shop.db, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
+    PersonalRecords(shop.db, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
     grant = shop.pay(shop.books.purchases.get(purchase.purchase_id), "late")
     assert grant is not None
     assert shop.books.purchases.get(purchase.purchase_id).user_id == 0
@@ -199,7 +199,7 @@ def test_what_somebody_who_left_pays_is_granted_to_nobody_and_told_to_admins(sho
 def test_what_was_paid_stays_without_the_person(shop, cipher, clock):
     _, grant = shop.bought(contact="anna@example.com")
     before = shop.entries()
-    People(shop.db, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
+    PersonalRecords(shop.db, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
     assert shop.entries() == before
     ((_, purchase), *_) = shop.ledger.between(clock() - MONTH, clock() + MONTH)
     assert (purchase.user_id, purchase.order.contact) == (0, "")
@@ -228,7 +228,7 @@ def test_somebody_who_leaves_while_they_pay_is_met_by_no_deadlock(url, cipher, c
             Counter(mine, cipher, clock).pay(each, each.purchase_id)
 
     def leave(mine):
-        People(mine, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
+        PersonalRecords(mine, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
 
     threads = [threading.Thread(target=doing, args=(work,)) for work in (pay, leave)]
     for thread in threads:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from store_world import BOT
 
-from merlin.app.sessions import OwnTalks
+from merlin.app.sessions import PrivateSessions
 from merlin.chat.feedback import Rating, Ratings
-from merlin.chat.sessions import SUMMARY, Place, Sessions
-from merlin.chat.turns import Question, Turns, Written
+from merlin.chat.sessions import SUMMARY, ChatPlace, Sessions
+from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.clock import iso
 from merlin.core.messages import Usage
 from merlin.core.money import Cost
@@ -21,7 +21,7 @@ OTHER_BOT = BOT + 1
 
 @pytest.fixture
 def talks(database, cipher):
-    return OwnTalks(database, cipher)
+    return PrivateSessions(database, cipher)
 
 
 class Chat:
@@ -31,7 +31,7 @@ class Chat:
         self._sessions = Sessions(database, cipher, bot, clock)
         self._turns = Turns(database, cipher, bot, clock)
         self._clock = clock
-        self.place = Place(chat or user, user)
+        self.place = ChatPlace(chat or user, user)
         self.session = self._sessions.open(self.place)
 
     def ask(self, update_id, words="вопрос", answer="ответ", **more):
@@ -39,7 +39,9 @@ class Chat:
         self._clock.move(60)
         question = Question(self.session.session_id, update_id, self.place.user_id, words, **more)
         turn = self._turns.ask(question, None)
-        told = Written(answer, model_id="ft:1", usage=Usage(10, 5), cost_micro=7, currency="USD")
+        told = StoredAnswer(
+            answer, model_id="ft:1", usage=Usage(10, 5), cost_micro=7, currency="USD"
+        )
         self._turns.write(update_id, told)
         self._sessions.touch(self.session.session_id, f"о чём: {words}")
         return turn.turn_id

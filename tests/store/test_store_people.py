@@ -10,7 +10,7 @@ from datetime import UTC, timedelta
 import pytest
 
 from merlin.account.users import User, Users
-from merlin.app.personal_data import People
+from merlin.app.personal_data import PersonalRecords
 from merlin.billing.plan import Allowance, Format, Plan
 from merlin.billing.quota import Gift, Spent
 from merlin.billing.quota_store import QuotaRows
@@ -56,7 +56,7 @@ def cipher():
 
 @pytest.fixture
 def people(database, cipher, clock):
-    return People(database, cipher, clock)
+    return PersonalRecords(database, cipher, clock)
 
 
 def until(clock):

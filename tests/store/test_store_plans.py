@@ -8,7 +8,7 @@ import pytest
 from store_world import AT, FACE, World, examples
 
 from merlin.app.pipeline import PipelineHistory
-from merlin.app.verdicts import NewsDesk
+from merlin.app.verdicts import EditorNewsFeed
 from merlin.dataset.change_queue import Changes
 from merlin.dataset.file_index import FileIndex
 from merlin.db.database import open_database
@@ -62,7 +62,7 @@ def test_no_tick_reads_a_whole_table(database, clock):
     Notices(database).waiting()
     PipelineHistory(database).unnoted()
     Changes(database, Cipher({"k": b"k" * 32}, "k")).claim()
-    NewsDesk(database).untold()
+    EditorNewsFeed(database).untold()
     FileIndex(database).newest()
     FileIndex(database).trees()
     (job,) = world.launch()

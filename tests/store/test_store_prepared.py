@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.db.database import Prepared, Slot, open_database, slots
+from merlin.db.database import Parameter, Prepared, open_database, parameters
 from merlin.db.migrations import migrate
 from merlin.db.tables import INTENT, NOTICE
 
 pytestmark = pytest.mark.integration
 
 NEW = Prepared(
-    INTENT.insert(slots("key kind state outside_id sent_at empty_finds"))
+    INTENT.insert(parameters("key kind state outside_id sent_at empty_finds"))
     .on_conflict_ignore()
     .as_rowcount()
 )
 TOLD = Prepared(
     NOTICE.insert(
-        slots("to_whom key arguments once created_at handed_over_at")
+        parameters("to_whom key arguments once created_at handed_over_at")
     ).on_conflict_ignore()
 )
 FOUND = Prepared(
     INTENT.select(INTENT.key, INTENT.empty_finds)
-    .where((INTENT.kind == "upload") & (INTENT.empty_finds >= Slot("least")))
+    .where((INTENT.kind == "upload") & (INTENT.empty_finds >= Parameter("least")))
     .order_by(INTENT.key)
 )
 MORE = Prepared(
-    INTENT.update({"empty_finds": INTENT.empty_finds + Slot("by")}).where(INTENT.key == Slot("key"))
+    INTENT.update({"empty_finds": INTENT.empty_finds + Parameter("by")}).where(
+        INTENT.key == Parameter("key")
+    )
 )
-GONE = Prepared(INTENT.delete().where(INTENT.key.in_([Slot("one"), Slot("two")])))
+GONE = Prepared(INTENT.delete().where(INTENT.key.in_([Parameter("one"), Parameter("two")])))
 
 
 def intent(key, finds=0):

@@ -9,7 +9,7 @@ import pytest
 from shop_world import ANNA, BORIS, STARS, VERA, YOOKASSA, Counter
 
 from merlin.account.users import User
-from merlin.app.personal_data import People
+from merlin.app.personal_data import PersonalRecords
 from merlin.billing import payments
 from merlin.billing.promo_codes import Promo
 from merlin.billing.purchases import PurchaseState
@@ -324,14 +324,14 @@ def test_those_who_use_a_code_at_once_are_as_many_as_it_says(url, cipher, clock,
 def test_a_code_is_not_had_again_by_deleting_everything(shop, cipher, clock):
     shop.books.promos.redeem(ANNA, "WEEK-2026")
     shop.bought(promo="HALF")
-    People(shop.db, cipher, clock).forget(ANNA, clock() + DAY)
+    PersonalRecords(shop.db, cipher, clock).forget(ANNA, clock() + DAY)
     clock.move(100 * 86_400)
     shop.users.seen([User(ANNA, "ru")])
     assert refused_as(shop.books.promos.redeem, ANNA, "WEEK-2026") == "promo-used"
     assert refused_as(shop.order, promo="HALF") == "promo-used"
     assert (uses(shop), uses(shop, "WEEK-2026")) == (1, 1)
     assert shop.plans() == []
-    People(shop.db, cipher, clock).forget(BORIS, clock() + DAY)
+    PersonalRecords(shop.db, cipher, clock).forget(BORIS, clock() + DAY)
     assert shop.books.promos.redeem(BORIS, "WEEK-2026").days == 7
 
 

@@ -8,22 +8,22 @@ from pathlib import Path
 import pytest
 from store_world import FACE, World, example, examples
 
-from merlin.chat.feedback import Rating, Ratings, Thumbs
-from merlin.chat.sessions import Place, Sessions
-from merlin.chat.turns import Question, Turns, Written
+from merlin.chat.feedback import Rating, RatingCounts, Ratings
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.errors import NotFound
 from merlin.dataset.change_queue import Changes
-from merlin.dataset.changes import ChangeKind, ChangeState, Landed, editor_of
+from merlin.dataset.changes import BatchResult, ChangeKind, ChangeState, telegram_editor
 from merlin.dataset.example import read_example
 from merlin.dataset.file_index import FileIndex
 from merlin.dataset.proposals import (
     MOST_WAITING,
     Approval,
     Draft,
-    Followed,
+    ProposalFollower,
     Proposals,
     ProposalState,
-    file_of,
+    example_path,
 )
 from merlin.db.encryption import Cipher
 from merlin.db.keyring import SEALED
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.integration
 
 ANNA, BORIS, BOT = 1001, 1002, 7
 DRAFT = Draft("Что такое лоб?", "Верх лица.", FACE, 1, "ft:face")
-BY_BORIS = Approval(DRAFT, editor_of(BORIS, "Борис"), BORIS, ("лицо",))
+BY_BORIS = Approval(DRAFT, telegram_editor(BORIS, "Борис"), BORIS, ("лицо",))
 DAY_S = 24 * 3600
 
 
@@ -47,11 +47,11 @@ def cipher():
 @pytest.fixture
 def turns(database, cipher, clock):
     """Three answered turns of anna's."""
-    session = Sessions(database, cipher, BOT, clock).open(Place(ANNA, ANNA))
+    session = Sessions(database, cipher, BOT, clock).open(ChatPlace(ANNA, ANNA))
     rows = Turns(database, cipher, BOT, clock)
     for number in (1, 2, 3):
         rows.ask(Question(session.session_id, number, ANNA, f"Вопрос {number}?"), 40 + number)
-        rows.write(number, Written("Ответ.", model_id="ft:face"))
+        rows.write(number, StoredAnswer("Ответ.", model_id="ft:face"))
         rows.told(number)
     return rows
 
@@ -73,7 +73,7 @@ def changes(database, cipher, clock):
 
 @pytest.fixture
 def following(database, cipher, clock):
-    return Followed(database, cipher, clock)
+    return ProposalFollower(database, cipher, clock)
 
 
 def test_a_rating_is_kept_changed_and_taken_back(ratings):
@@ -83,8 +83,8 @@ def test_a_rating_is_kept_changed_and_taken_back(ratings):
         assert ratings.of(1, ANNA) is rating
     ratings.rate(2, ANNA, Rating.UP)
     ratings.rate(1, BORIS, Rating.DOWN)
-    assert ratings.thumbs("ft:face") == Thumbs(up=1, down=2)
-    assert ratings.thumbs("other") == Thumbs()
+    assert ratings.thumbs("ft:face") == RatingCounts(up=1, down=2)
+    assert ratings.thumbs("other") == RatingCounts()
     ratings.rate(1, ANNA, None)
     assert ratings.of(1, ANNA) is None
 
@@ -152,7 +152,7 @@ def test_what_was_declined_is_forgotten(database, proposals):
 
 def land(changes, commit="c" * 40):
     """Work the oldest change off, as the daemon does."""
-    changes.settle(changes.claim(), Landed(commit))
+    changes.settle(changes.claim(), BatchResult(commit))
 
 
 def test_an_approval_that_came_to_nothing_waits_again(proposals, changes, following):
@@ -190,12 +190,12 @@ def test_the_person_is_thanked_once_when_a_model_that_learnt_it_serves(
 def renamed(taught, example_id):
     from dataclasses import replace
 
-    return replace(taught, id=example_id, path=file_of(example_id))
+    return replace(taught, id=example_id, path=example_path(example_id))
 
 
 def lies(database, example_id, blob="b1"):
     """Let the example's file lie in the dataset, or no file."""
-    files = {file_of(example_id): blob} if blob else {}
+    files = {example_path(example_id): blob} if blob else {}
     FileIndex(database).keep(FACE, f"tree-{blob}", files)
 
 
@@ -219,8 +219,8 @@ def test_a_withdrawal_takes_the_file_out_and_names_the_models(
     batch = changes.claim()
     (change,) = batch.changes
     assert (change.kind, change.before, change.text) == (ChangeKind.DELETE, "b1", None)
-    assert change.path == f"{FACE}/{file_of(example_id)}"
-    changes.settle(batch, Landed("d" * 40))
+    assert change.path == f"{FACE}/{example_path(example_id)}"
+    changes.settle(batch, BatchResult("d" * 40))
     following.follow()
     assert not following.is_due()
     assert changes.claim() is None
@@ -242,7 +242,7 @@ def test_a_withdrawal_waits_for_the_commit_that_is_being_made(
     example_id = proposals.get(1).example_id
     proposals.withdraw(ANNA)
     following.follow()
-    changes.settle(batch, Landed("c" * 40))
+    changes.settle(batch, BatchResult("c" * 40))
     following.follow()
     assert changes.claim() is None
     lies(database, example_id)
@@ -269,7 +269,7 @@ def test_a_file_that_somebody_else_took_out_holds_no_withdrawal_up(
     following.follow()
     batch = changes.claim()
     assert (batch.first.kind, batch.first.before) == (ChangeKind.DELETE, None)
-    changes.settle(batch, Landed("d" * 40))
+    changes.settle(batch, BatchResult("d" * 40))
     following.follow()
     assert not following.is_due()
 
@@ -281,9 +281,9 @@ def test_a_removal_is_asked_for_anew_where_somebody_changed_the_file(
     proposals.withdraw(ANNA)
     following.follow()
     batch = changes.claim()
-    from merlin.dataset.changes import Theirs
+    from merlin.dataset.changes import Conflict
 
-    changes.settle(batch, Landed(None, {batch.batch_id: Theirs("b2", "other")}))
+    changes.settle(batch, BatchResult(None, {batch.batch_id: Conflict("b2", "other")}))
     lies(database, example_id, "b2")
     for _ in range(2):
         following.follow()

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from shop_world import ANNA, STARS, YOOKASSA, Counter
 
-from merlin.app.personal_data import People
+from merlin.app.personal_data import PersonalRecords
 from merlin.billing.ledger import Returned
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.refunds import RefundState
@@ -161,7 +161,7 @@ def test_stars_go_back_whole(shop):
 def test_stars_of_somebody_who_left_have_nowhere_to_go(shop, cipher, clock):
     _, stars = shop.bought(till=STARS)
     _, roubles = shop.bought()
-    People(shop.db, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
+    PersonalRecords(shop.db, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
     assert refused_as(lambda: want(shop, stars)) == "billing-refund-left"
     assert want(shop, roubles).user_id == 0
 

@@ -8,42 +8,50 @@ from datetime import timedelta
 import pytest
 
 from merlin.db.database import open_database
-from merlin.db.idempotency import KEPT, PATIENCE, Answer, Begun, Clash, Named, Repeats
+from merlin.db.idempotency import (
+    KEPT,
+    PATIENCE,
+    IdempotencyKeys,
+    KeyConflict,
+    KeyedCall,
+    StartedCall,
+    StoredResponse,
+)
 
 pytestmark = pytest.mark.integration
 
 ANNA, BORIS = 1001, 1002
-CALL = Named(ANNA, "one", "POST /launch {}")
-TOLD = Answer(202, "application/json", '{"задание": 1}', {"location": "/api/jobs/1"})
+CALL = KeyedCall(ANNA, "one", "POST /launch {}")
+TOLD = StoredResponse(202, "application/json", '{"задание": 1}', {"location": "/api/jobs/1"})
 
 
 @pytest.fixture
 def repeats(database, cipher, clock):
-    return Repeats(database, cipher, clock)
+    return IdempotencyKeys(database, cipher, clock)
 
 
 def test_the_answer_of_a_call_is_told_again_as_it_was(repeats):
     begun = repeats.begin(CALL)
-    assert isinstance(begun, Begun)
-    assert repeats.begin(CALL) is Clash.RUNNING
+    assert isinstance(begun, StartedCall)
+    assert repeats.begin(CALL) is KeyConflict.RUNNING
     repeats.end(begun, TOLD)
     assert repeats.begin(CALL) == TOLD
-    repeats.end(begun, Answer(500, "text/plain", "later"))
+    repeats.end(begun, StoredResponse(500, "text/plain", "later"))
     assert repeats.begin(CALL) == TOLD
 
 
 def test_a_key_belongs_to_one_call_of_one_person(repeats):
     repeats.begin(CALL)
-    assert repeats.begin(Named(ANNA, "one", "POST /launch {1}")) is Clash.OTHER
-    assert isinstance(repeats.begin(Named(BORIS, "one", "POST /launch {1}")), Begun)
-    assert isinstance(repeats.begin(Named(ANNA, "two", CALL.request)), Begun)
+    assert repeats.begin(KeyedCall(ANNA, "one", "POST /launch {1}")) is KeyConflict.OTHER
+    assert isinstance(repeats.begin(KeyedCall(BORIS, "one", "POST /launch {1}")), StartedCall)
+    assert isinstance(repeats.begin(KeyedCall(ANNA, "two", CALL.request)), StartedCall)
 
 
 def test_what_was_forgotten_is_begun_anew_with_another_number(repeats):
     first = repeats.begin(CALL)
     repeats.forget(first)
     again = repeats.begin(CALL)
-    assert isinstance(again, Begun)
+    assert isinstance(again, StartedCall)
     assert again.number != first.number
 
 
@@ -57,10 +65,10 @@ def test_what_was_answered_is_not_forgotten(repeats):
 def test_a_call_whose_process_died_is_begun_again_by_the_same_number(repeats, clock):
     first = repeats.begin(CALL)
     clock.move(PATIENCE.total_seconds() - 1)
-    assert repeats.begin(CALL) is Clash.RUNNING
+    assert repeats.begin(CALL) is KeyConflict.RUNNING
     clock.move(1)
     assert repeats.begin(CALL) == first
-    assert repeats.begin(CALL) is Clash.RUNNING
+    assert repeats.begin(CALL) is KeyConflict.RUNNING
 
 
 def test_after_a_day_a_key_is_free_again(repeats, clock):
@@ -69,19 +77,19 @@ def test_after_a_day_a_key_is_free_again(repeats, clock):
     assert repeats.clear(clock()) == 0
     assert repeats.begin(CALL) == TOLD
     clock.move(1)
-    assert isinstance(repeats.begin(CALL), Begun)
+    assert isinstance(repeats.begin(CALL), StartedCall)
     assert repeats.clear(clock() + timedelta(days=2)) == 1
 
 
 def test_of_many_that_begin_at_once_one_does(repeats, url, cipher, clock):
     def begin(_):
         with open_database(url) as database:
-            return Repeats(database, cipher, clock).begin(CALL)
+            return IdempotencyKeys(database, cipher, clock).begin(CALL)
 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(begin, range(16)))
-    assert sum(isinstance(each, Begun) for each in found) == 1
-    assert found.count(Clash.RUNNING) == 15
+    assert sum(isinstance(each, StartedCall) for each in found) == 1
+    assert found.count(KeyConflict.RUNNING) == 15
 
 
 def test_of_many_that_take_over_at_once_one_does(repeats, url, cipher, clock):
@@ -90,15 +98,15 @@ def test_of_many_that_take_over_at_once_one_does(repeats, url, cipher, clock):
 
     def begin(_):
         with open_database(url) as database:
-            return Repeats(database, cipher, clock).begin(CALL)
+            return IdempotencyKeys(database, cipher, clock).begin(CALL)
 
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(begin, range(16)))
-    assert sum(isinstance(each, Begun) for each in found) == 1
+    assert sum(isinstance(each, StartedCall) for each in found) == 1
 
 
 def test_neither_key_nor_answer_lies_open(repeats, database):
-    repeats.end(repeats.begin(Named(ANNA, "my-own-key", "asked")), TOLD)
+    repeats.end(repeats.begin(KeyedCall(ANNA, "my-own-key", "asked")), TOLD)
     (row,) = database.sql("SELECT * FROM idempotency")
     assert "my-own-key" not in str(row)
     assert "asked" not in str(row)

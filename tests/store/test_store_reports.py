@@ -10,7 +10,7 @@ from store_world import FACE, World, commit, example, examples, finding, spec
 
 from merlin.core.errors import NotFound
 from merlin.core.messages import Message
-from merlin.dataset.builds import read_build, write
+from merlin.dataset.builds import read_build, write_build
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import Requests
 
@@ -94,7 +94,7 @@ def test_a_build_is_shown_with_all_that_it_teaches(world, tmp_path):
 def test_the_manifest_is_as_the_folder_has_it(world, tmp_path):
     outcome = world.outcome(spec(), examples(12))
     world.record(commit(1), [outcome], world.clock())
-    folder = write(outcome.new_build.content, tmp_path, 1)
+    folder = write_build(outcome.new_build.content, tmp_path, 1)
     assert world.reports.build(f"{FACE}-1")["manifest"] == read_build(folder).manifest
 
 

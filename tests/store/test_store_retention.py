@@ -8,8 +8,8 @@ from merlin.account.retention import Retention
 from merlin.app.inbox import UpdateState
 from merlin.app.retention import RetentionRows
 from merlin.chat.feedback import Rating, Ratings
-from merlin.chat.sessions import Place, Sessions
-from merlin.chat.turns import Question, Turns, Written
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.clock import iso
 from merlin.db.encryption import Cipher
 from merlin.db.notices import Notices
@@ -25,11 +25,11 @@ DAY_S = 24 * 3600
 def old_rows(database, clock):
     """Three answered turns, updates in every state, three notices, an entry of the audit."""
     cipher = Cipher({"k": b"k" * 32}, "k")
-    session = Sessions(database, cipher, BOT, clock).open(Place(ANNA, ANNA))
+    session = Sessions(database, cipher, BOT, clock).open(ChatPlace(ANNA, ANNA))
     turns = Turns(database, cipher, BOT, clock)
     for number in (1, 2, 3):
         turns.ask(Question(session.session_id, number, ANNA, "Вопрос?"), None)
-        turns.write(number, Written("Ответ."))
+        turns.write(number, StoredAnswer("Ответ."))
         turns.told(number)
     Ratings(database, BOT, clock).rate(1, ANNA, Rating.UP)
     row = {"bot_id": BOT, "kind": "message", "chat_id": 1, "user_id": 1, "language_code": ""}

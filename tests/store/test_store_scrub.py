@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.db.personal_data import scrubbed, scrubbed_paper
+from merlin.db.personal_data import scrub_json, scrub_text
 
 pytestmark = pytest.mark.unit
 
@@ -23,14 +23,14 @@ ANNA = 987654321
     ],
 )
 def test_a_number_that_stands_alone_goes(words, left):
-    assert scrubbed(words, ANNA) == left
+    assert scrub_text(words, ANNA) == left
 
 
 def test_json_is_searched_to_its_leaves():
     paper = {"user": ANNA, "of": [{"by": f"user:{ANNA}", f"{ANNA}": True}], "tokens": ANNA + 1}
-    assert scrubbed_paper(paper, ANNA) == {
+    assert scrub_json(paper, ANNA) == {
         "user": 0,
         "of": [{"by": "user:erased", "erased": True}],
         "tokens": ANNA + 1,
     }
-    assert scrubbed_paper(True, 1) is True
+    assert scrub_json(True, 1) is True

@@ -9,7 +9,7 @@ from itertools import permutations
 import pytest
 from shop_world import ANNA, BORIS
 
-from merlin.app.personal_data import People
+from merlin.app.personal_data import PersonalRecords
 from merlin.billing.payments import REASONS, Settled, expire, reason_key
 from merlin.billing.purchases import PurchaseState
 from merlin.core.i18n import LANGUAGES, keys
@@ -124,7 +124,7 @@ def test_an_order_that_nobody_pays_expires_in_its_time(shop, purchase, clock):
 
 def test_what_somebody_who_left_paid_is_believed_and_told_to_admins(shop, purchase, cipher, clock):
     seen = shop.seen(purchase, "out")
-    People(shop.db, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
+    PersonalRecords(shop.db, cipher, clock).forget(ANNA, clock() + timedelta(hours=24))
     assert shop.settle(purchase, seen) is Settled.PAID
     assert shop.told("admins") == ["notice-paid-nobody"]
     assert shop.faults() == []

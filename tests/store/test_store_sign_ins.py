@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from merlin.account.accounts import FIRST_ID, MOST_BROWSERS, Accounts
-from merlin.account.sign_ins import LIFE, How, Logins, LoginState, SignIns
+from merlin.account.sign_ins import LIFE, Logins, LoginState, SignInMethod, SignIns
 from merlin.account.users import User, Users
-from merlin.app.personal_data import People
+from merlin.app.personal_data import PersonalRecords
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit
 from merlin.db.encryption import Cipher
@@ -123,12 +123,12 @@ def test_a_login_says_what_the_browser_said_and_ends(logins, clock):
 
 
 def test_one_source_has_one_sign_in(sign_ins):
-    tokens = at_once(lambda _: sign_ins.open(ANNA, How.TELEGRAM, "x", "the-source")[1])
+    tokens = at_once(lambda _: sign_ins.open(ANNA, SignInMethod.TELEGRAM, "x", "the-source")[1])
     counting = [token for token in tokens if sign_ins.find(token)]
     assert len(counting) == 1
     assert len(sign_ins.of(ANNA)) == 1
     for _ in range(2):
-        sign_ins.open(ANNA, How.CODE, "x")
+        sign_ins.open(ANNA, SignInMethod.CODE, "x")
     assert len(sign_ins.of(ANNA)) == 3
 
 
@@ -139,8 +139,8 @@ def test_all_of_it_goes_with_the_person_and_no_hash_is_told(
     accounts.set_name(ANNA, "petrova", BY)
     accounts.set_password(ANNA, "$argon2id$", BY)
     logins.show(logins.start("Firefox", "").key, ANNA)
-    _, token = sign_ins.open(ANNA, How.CODE, "Firefox")
-    people = People(accounts.db, cipher, clock)
+    _, token = sign_ins.open(ANNA, SignInMethod.CODE, "Firefox")
+    people = PersonalRecords(accounts.db, cipher, clock)
     told = people.told(ANNA)["tables"]
     assert told["account"][0]["name"] == "petrova"
     assert told["sign_in"][0]["agent"] == "Firefox"
@@ -156,6 +156,6 @@ def test_who_was_blocked_and_left_is_blocked_when_they_come_by_the_page(database
     users = Users(database, clock, cipher)
     users.seen([User(ANNA)])
     users.block(ANNA, BY)
-    People(database, cipher, clock).forget(ANNA, clock() + timedelta(days=1))
+    PersonalRecords(database, cipher, clock).forget(ANNA, clock() + timedelta(days=1))
     users.met(User(ANNA))
     assert users.get(ANNA).is_blocked

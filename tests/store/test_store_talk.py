@@ -14,9 +14,9 @@ from merlin.core.heartbeat import Heartbeat
 from merlin.db import keyring
 from merlin.db.encryption import load_or_make_key
 from merlin.db.intents import Intents, IntentState
-from merlin.db.keyring import HolderRows
+from merlin.db.keyring import KeyHolders
 from merlin.db.notices import ADMINS, Notices
-from merlin.db.processes import Heartbeats, Wake
+from merlin.db.processes import ChangeCounter, Heartbeats
 from merlin.db.requests import Requests, RequestState
 
 pytestmark = pytest.mark.integration
@@ -140,7 +140,7 @@ def test_a_heartbeat_replaces_the_one_before(database, clock):
 
 
 def test_what_others_wait_for_bumps_the_wake_counter(database):
-    wake, requests, notices = Wake(database), Requests(database), Notices(database)
+    wake, requests, notices = ChangeCounter(database), Requests(database), Notices(database)
     seen = [wake.read()]
 
     def bumped():
@@ -164,11 +164,11 @@ def test_what_others_wait_for_bumps_the_wake_counter(database):
 
 def test_a_process_says_which_keys_it_holds_and_what_is_long_over_is_forgotten(database, tmp_path):
     now, cipher = utc_now(), load_or_make_key(tmp_path, None)
-    HolderRows(database, cipher).tell("daemon", now - timedelta(days=2))
-    holders = HolderRows(database, cipher)
+    KeyHolders(database, cipher).tell("daemon", now - timedelta(days=2))
+    holders = KeyHolders(database, cipher)
     Heartbeats(database, cipher).beat(Heartbeat("bot", "here", os.getpid(), now, now))
     holders.tell("api", now)
-    name = keyring.add(tmp_path / "text.key")
+    name = keyring.add_key(tmp_path / "text.key")
     holders.tell("api", now)
     held = {each.process: each.holds for each in holders.all()}
     assert held == {"bot": cipher.holds[:1], "api": (cipher.newest, name)}

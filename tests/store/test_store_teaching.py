@@ -10,12 +10,12 @@ from store_world import AT, FACE, World, examples, finding
 
 from merlin.account.users import ConsentKind, Consents
 from merlin.app.builds import PipelineRows
-from merlin.chat.feedback import Interest, Rating, Ratings, Stretch
-from merlin.chat.sessions import Place, Sessions
-from merlin.chat.turns import Question, Turns, Written
+from merlin.chat.feedback import Period, QuestionStatistics, Rating, Ratings
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.errors import NotFound
 from merlin.dataset.change_queue import Changes
-from merlin.dataset.changes import Asked, Edit, Landed, changes_of, editor_of
+from merlin.dataset.changes import BatchResult, ChangeRequest, Edit, make_changes, telegram_editor
 from merlin.dataset.file_index import FileIndex
 from merlin.db.encryption import Cipher
 from merlin.db.requests import RequestKind, Requests
@@ -38,7 +38,7 @@ def changes(database, cipher, clock):
 
 def put(changes, *names, by="7", dataset=FACE):
     edits = [Edit(f"examples/{name}.yaml", None, f"{name}\n") for name in names]
-    made = changes_of(dataset, edits, Asked(editor_of(7, "Вера"), by, AT))
+    made = make_changes(dataset, edits, ChangeRequest(telegram_editor(7, "Вера"), by, AT))
     changes.put(made)
     return made[0].change_id
 
@@ -51,7 +51,7 @@ def test_changes_are_pending_until_they_are_commits(changes, clock):
     assert len(changes.pending(FACE)) == 3
     before = clock()
     clock.move(5)
-    changes.settle(batch, Landed("c" * 40))
+    changes.settle(batch, BatchResult("c" * 40))
     assert [each.path for each in changes.pending(FACE)] == [f"{FACE}/examples/c.yaml"]
     done = changes.committed(FACE, before)
     assert [each.path for each in done] == [f"{FACE}/examples/{name}.yaml" for name in "ab"]
@@ -94,13 +94,13 @@ class Talk:
         self.count = 0
 
     def ask(self, user_id, words, rating=None, dataset=None, model="ft:face:1", message=0):
-        place = Place(user_id, user_id)
+        place = ChatPlace(user_id, user_id)
         session = self.sessions.open(place) if message else self.sessions.renew(place)
         self.sessions.change(replace(session, dataset=dataset))
         self.count += 1
         asked = Question(session.session_id, self.count, user_id, words, message or self.count)
         turn = self.turns.ask(asked, self.count)
-        self.turns.write(self.count, Written(f"Ответ: {words}", model_id=model))
+        self.turns.write(self.count, StoredAnswer(f"Ответ: {words}", model_id=model))
         if rating:
             self.ratings.rate(turn.turn_id, user_id, rating)
 
@@ -111,15 +111,15 @@ def talk(database, cipher, clock):
 
 
 def test_days_count_questions_and_what_people_thought(database, cipher, clock, talk):
-    rows = Interest(database, cipher)
+    rows = QuestionStatistics(database, cipher)
     talk.ask(ANNA, "раз", Rating.UP, FACE)
     talk.ask(ANNA, "два", Rating.DOWN, FACE)
     talk.ask(BORIS, "иное", Rating.DOWN, "other")
     clock.move(24 * 3600)
     talk.ask(BORIS, "три", None, FACE)
     first, second = date(2026, 11, 20), date(2026, 11, 21)
-    assert rows.days(FACE, OLD) == [Stretch(first, 2, 1, 1), Stretch(second, 1)]
-    assert rows.days(FACE, second) == [Stretch(second, 1)]
+    assert rows.days(FACE, OLD) == [Period(first, 2, 1, 1), Period(second, 1)]
+    assert rows.days(FACE, second) == [Period(second, 1)]
 
 
 def test_a_talk_without_a_dataset_is_about_the_default_one_or_its_models(
@@ -127,19 +127,19 @@ def test_a_talk_without_a_dataset_is_about_the_default_one_or_its_models(
 ):
     model = World(database, clock).serve(1, examples(12))
     talk.ask(ANNA, "чья?", None, None, model)
-    assert Interest(database, cipher).days(FACE, OLD)[0].questions == 1
-    assert Interest(database, cipher).days("other", OLD) == []
-    assert Interest(database, cipher, "other").days("other", OLD)[0].questions == 1
+    assert QuestionStatistics(database, cipher).days(FACE, OLD)[0].questions == 1
+    assert QuestionStatistics(database, cipher).days("other", OLD) == []
+    assert QuestionStatistics(database, cipher, "other").days("other", OLD)[0].questions == 1
 
 
 def test_a_question_that_was_edited_counts_once(database, cipher, talk):
     talk.ask(ANNA, "было", None, FACE, message=9)
     talk.ask(ANNA, "стало", None, FACE, message=9)
-    assert [each.questions for each in Interest(database, cipher).days(FACE, OLD)] == [1]
+    assert [each.questions for each in QuestionStatistics(database, cipher).days(FACE, OLD)] == [1]
 
 
 def test_disliked_words_are_those_of_people_who_allow_it(database, cipher, talk, clock):
-    rows, consents = Interest(database, cipher), Consents(database, clock)
+    rows, consents = QuestionStatistics(database, cipher), Consents(database, clock)
     talk.ask(ANNA, "плохо", Rating.DOWN, FACE)
     talk.ask(ANNA, "хорошо", Rating.UP, FACE)
     talk.ask(BORIS, "тайна", Rating.DOWN, FACE)

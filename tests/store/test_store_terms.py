@@ -9,7 +9,7 @@ import pytest
 from shop_world import ANNA, BORIS, Counter
 
 from merlin.account.users import User, Users
-from merlin.app.personal_data import People
+from merlin.app.personal_data import PersonalRecords
 from merlin.billing.plan import plan_of
 from merlin.billing.subscriptions import Source, Term
 from merlin.core.errors import NotFound, Refused
@@ -92,7 +92,7 @@ def test_a_plan_without_a_trial_has_none(shop):
 def test_a_trial_is_not_had_again_by_deleting_everything(shop, cipher, clock):
     shop.trial()
     for _ in range(2):
-        People(shop.db, cipher, clock).forget(ANNA, clock() + DAY)
+        PersonalRecords(shop.db, cipher, clock).forget(ANNA, clock() + DAY)
         clock.move(1000 * 86_400)
         shop.users.seen([User(ANNA, "ru")])
         assert shop.plans() == []

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from merlin.app.texts import Settings
-from merlin.chat.sessions import Place, Sessions
-from merlin.chat.turns import Newest, Question, Turns, TurnViews, Written
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import LastTurn, Question, StoredAnswer, TurnHistory, Turns
 from merlin.core.messages import Usage
 from merlin.core.money import Cost
 from merlin.db.encryption import Cipher
@@ -22,14 +22,14 @@ CIPHER = Cipher({"k": b"k" * 32}, "k")
 @pytest.fixture
 def turns(database, clock):
     sessions = Sessions(database, CIPHER, BOT, clock)
-    made = [sessions.open(Place(1001, 1001, thread)).session_id for thread in (0, 7, 8)]
+    made = [sessions.open(ChatPlace(1001, 1001, thread)).session_id for thread in (0, 7, 8)]
     assert made == [1, 2, 3]
     return Turns(database, CIPHER, BOT, clock)
 
 
 @pytest.fixture
 def views(database):
-    return TurnViews(database, CIPHER, BOT)
+    return TurnHistory(database, CIPHER, BOT)
 
 
 def asked(turns, number, micro=0, currency="", *, session=1, user=1001, tokens=0, **more):
@@ -38,7 +38,7 @@ def asked(turns, number, micro=0, currency="", *, session=1, user=1001, tokens=0
     usage = Usage(tokens, tokens)
     turns.write(
         number,
-        Written(f"ответ {number}", usage=usage, cost_micro=micro, currency=currency),
+        StoredAnswer(f"ответ {number}", usage=usage, cost_micro=micro, currency=currency),
     )
     return turn
 
@@ -62,7 +62,7 @@ def test_the_newest_answered_turn_tells_who_counted(turns, views):
     asked(turns, 1, tokens=5)
     second = asked(turns, 2)
     turns.ask(Question(1, 3, 1001, "без ответа", 3), None)
-    assert views.newest(1) == Newest(second.turn_id, is_counted=False)
+    assert views.newest(1) == LastTurn(second.turn_id, is_counted=False)
     assert views.count(1) == 2
 
 
@@ -75,7 +75,7 @@ def test_passages_are_all_that_counts_in_order_and_another_bots_are_not(turns, v
     first, second = views.passages(1)
     assert (first.question, first.answer, first.cost_micro) == ("вопрос 2", "ответ 2", 3)
     assert (second.question, second.answer) == ("вопрос 1, исправлен", "")
-    assert TurnViews(database, CIPHER, BOT + 1).passages(1) == []
+    assert TurnHistory(database, CIPHER, BOT + 1).passages(1) == []
 
 
 def test_an_operators_text_is_kept_replaced_and_taken_away(database, clock):

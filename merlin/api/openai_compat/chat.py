@@ -19,20 +19,26 @@ from starlette.requests import Request
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller
-from merlin.api.openai_compat.quota import Asker, asker_of, is_free, opened, settle
+from merlin.api.openai_compat.quota import (
+    Asker,
+    find_asker,
+    is_free,
+    reserve_question,
+    settle_question,
+)
 from merlin.api.openai_compat.responses import note, refusal_of
 from merlin.api.problems import Refusal, language_of_request, unwished
 from merlin.api.services import ApiServices
 from merlin.app.ask import Asked, name_of, wish_of
 from merlin.billing.plan import UNLIMITED
-from merlin.chat.answer import Desk, Ending, Reply, Stop
-from merlin.chat.route import Choice, choices, only
+from merlin.chat.answer import AnswerService, Ending, Reply, Stop
+from merlin.chat.route import Candidate, candidates, only_candidate
 from merlin.core.errors import MerlinError
-from merlin.core.formatted_text import whole
+from merlin.core.formatted_text import join_surrogates
 from merlin.core.i18n import text
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
-from merlin.core.messages import Message, WishRefused
+from merlin.core.messages import Message, ParameterRefused
 from merlin.core.permissions import Permission
 
 log = get_logger(__name__)
@@ -51,7 +57,7 @@ class ChatStream:
     def __init__(
         self,
         services: ApiServices,
-        desk: Desk,
+        desk: AnswerService,
         asked: Asked,
         asker: Asker,
         then: Then | None = None,
@@ -65,7 +71,7 @@ class ChatStream:
         self._news = asyncio.Event()
         self.stop = Stop()
         # The model that writes, or was asked last.
-        self.choice: Choice | None = None
+        self.choice: Candidate | None = None
         self.task = asyncio.create_task(self._run())
         self.task.add_done_callback(self._over)
 
@@ -93,7 +99,7 @@ class ChatStream:
         sent = 0
         while True:
             is_over = self.task.done()
-            piece, sent = following(self._text, sent)
+            piece, sent = next_piece(self._text, sent)
             if piece:
                 yield piece
             elif is_over:
@@ -114,43 +120,45 @@ class ChatStream:
 
     async def _run(self) -> Reply:
         asked, first = self._asked, await self._opened()
-        reached("door.reserved")
+        kill_point("door.reserved")
         try:
             reply = await self._desk.reply(
                 self._route(first), asked.talk, self, self.stop, asked.steering
             )
-            reached("door.asked")
+            kill_point("door.asked")
             await self._settle(reply)
-        except WishRefused as refused:
+        except ParameterRefused as refused:
             await self._give_back()
             raise unwished(refused) from refused
         except BaseException:
             await self._give_back()
             raise
-        reached("door.answered")
+        kill_point("door.answered")
         if self._then is not None:
             await self._then(reply)
         return reply
 
-    async def _opened(self) -> Choice | None:
+    async def _opened(self) -> Candidate | None:
         store = self._services.store
         work = store.read if self._asker.plan is UNLIMITED else store.do
-        return await work(lambda: opened(self._services, self._asked, self._asker))
+        return await work(lambda: reserve_question(self._services, self._asked, self._asker))
 
-    async def _route(self, first: Choice | None) -> AsyncIterator[Choice]:
+    async def _route(self, first: Candidate | None) -> AsyncIterator[Candidate]:
         """Yield who is asked, noting it; pictures go to none but the model that sees."""
         services = self._services
         wish = wish_of(self._asked, services.door.means)
-        route = choices(services.rows.shelf, services.store.read, wish, first)
+        route = candidates(services.rows.shelf, services.store.read, wish, first)
         if self._asked.has_images and first is not None:
-            route = only(first)
+            route = only_candidate(first)
         async for choice in route:
             self.choice = choice
             yield choice
 
     async def _settle(self, reply: Reply) -> None:
         if not is_free(self._services, self._asker) or reply.troubles:
-            await self._services.store.do(lambda: settle(self._services, self._asker, reply))
+            await self._services.store.do(
+                lambda: settle_question(self._services, self._asker, reply)
+            )
 
     async def _give_back(self) -> None:
         try:
@@ -160,7 +168,7 @@ class ChatStream:
             log.warning("a question was not given back", reason=redact(str(error)))
 
 
-def following(text: str, sent: int) -> tuple[str, int]:
+def next_piece(text: str, sent: int) -> tuple[str, int]:
     """Return what follows the first `sent` characters of a text that grows, and how far that is.
 
     Blanks wait for the word after them, half a character for its other half.
@@ -169,10 +177,10 @@ def following(text: str, sent: int) -> tuple[str, int]:
     piece = text[start:].rstrip()
     if piece and _HALF[0] <= piece[-1] <= _HALF[1]:
         piece = piece[:-1]
-    return whole(piece), start + len(piece) if piece else sent
+    return join_surrogates(piece), start + len(piece) if piece else sent
 
 
-def begun(
+def start_question(
     request: Request,
     asked: Asked,
     asker: Asker,
@@ -228,7 +236,7 @@ async def ask_once(
         return QuestionOutcome(text(language, "door-sign-in"), status=HTTPStatus.UNAUTHORIZED)
     services: ApiServices = request.app.state.services
     asked = Asked(name_of(slug), slug, tuple(messages))
-    asking = begun(request, asked, asker_of(services, caller, language, dataset=slug))
+    asking = start_question(request, asked, find_asker(services, caller, language, dataset=slug))
     try:
         reply = await asking.reply()
         refusal = refusal_of(reply)

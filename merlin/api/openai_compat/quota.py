@@ -20,15 +20,15 @@ from merlin.app.ask import ALONE, NUMBER_BITS, Asked, is_known, name_of, wish_of
 from merlin.billing.cost_limits import Guard
 from merlin.billing.plan import UNLIMITED, Plan, plan_of
 from merlin.billing.quota import Left, Spent
-from merlin.chat.answer import Reply, report
-from merlin.chat.route import Choice, first_choice
-from merlin.chat.window import fits
+from merlin.chat.answer import Reply, report_troubles
+from merlin.chat.route import Candidate, first_candidate
+from merlin.chat.window import fits_window
 from merlin.core import i18n
 from merlin.core.clock import zone_of
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.log import get_logger, redact
 from merlin.core.money import Cost
-from merlin.dataset.layout import is_good
+from merlin.dataset.layout import is_valid_name
 
 BY = "api:door"
 
@@ -44,7 +44,7 @@ class Asker:
     number: int
 
 
-def asker_of(
+def find_asker(
     services: ApiServices,
     caller: Caller,
     language: str,
@@ -62,7 +62,7 @@ def asker_of(
     return Asker(caller.user_id, plan, zone, language, number)
 
 
-def offered(services: ApiServices) -> dict[str, datetime | None]:
+def offered_models(services: ApiServices) -> dict[str, datetime | None]:
     """Return the door's models with since when each serves, None where a general one answers."""
     rows, found = services.rows, dict[str, datetime | None]()
     served = {each.dataset: each.since for each in rows.showcase.all_serving()}
@@ -73,16 +73,16 @@ def offered(services: ApiServices) -> dict[str, datetime | None]:
     return found
 
 
-def opened(services: ApiServices, asked: Asked, asker: Asker) -> Choice | None:
+def reserve_question(services: ApiServices, asked: Asked, asker: Asker) -> Candidate | None:
     """Return who is to answer, with the question reserved where plans count.
 
     Raises Refusal: there is no such model, the talk is too long, or the plan has no room.
     """
     if not _is_offered(services, asked):
-        names = ", ".join(offered(services))
+        names = ", ".join(offered_models(services))
         status = HTTPStatus.NOT_FOUND
         raise Refusal(status, "no-model", "model_not_found", "model", model=asked.name, names=names)
-    first = first_choice(services.rows.shelf, wish_of(asked, services.door.means))
+    first = first_candidate(services.rows.shelf, wish_of(asked, services.door.means))
     _refuse_too_long(asker.plan, asked, first)
     _refuse_too_dear(services, asker)
     if asker.plan is not UNLIMITED:
@@ -100,7 +100,7 @@ def _is_offered(services: ApiServices, asked: Asked) -> bool:
     dataset = asked.dataset
     if asked.name == ALONE or dataset is None:
         return True
-    if not is_good(dataset):
+    if not is_valid_name(dataset):
         return False
     return services.rows.shelf.serving(dataset) is not None or _is_course(services, dataset)
 
@@ -112,9 +112,9 @@ def _is_course(services: ApiServices, dataset: str) -> bool:
         return False
 
 
-def _refuse_too_long(plan: Plan, asked: Asked, first: Choice | None) -> None:
+def _refuse_too_long(plan: Plan, asked: Asked, first: Candidate | None) -> None:
     before = first.before if first is not None else ()
-    if plan.window is not None and not fits((*before, *asked.talk), plan.window):
+    if plan.window is not None and not fits_window((*before, *asked.talk), plan.window):
         code = "context_length_exceeded"
         raise Refusal(HTTPStatus.BAD_REQUEST, "window", code, "messages", limit=str(plan.window))
 
@@ -133,7 +133,7 @@ def _refuse_too_dear(services: ApiServices, asker: Asker) -> None:
     now = services.clock()
     found = _guard(services).over(asker.user_id, now)
     if found is not None:
-        until = i18n.told(found.until, asker.zone, asker.language)
+        until = i18n.format_moment(found.until, asker.zone, asker.language)
         status, key = HTTPStatus.TOO_MANY_REQUESTS, f"guard-{found.reach.value}"
         raise _later(Refusal(status, key, QUOTA, until=until), found.until, now)
 
@@ -154,12 +154,12 @@ def _spent(asker: Asker, left: Left, now: datetime) -> Refusal:
         kind=kind,
         limit=left.limit or 0,
         period=left.period.value,
-        until=i18n.told(left.resets_at, asker.zone, asker.language),
+        until=i18n.format_moment(left.resets_at, asker.zone, asker.language),
     )
     return _later(refusal, left.resets_at, now)
 
 
-def settle(services: ApiServices, asker: Asker, reply: Reply) -> None:
+def settle_question(services: ApiServices, asker: Asker, reply: Reply) -> None:
     """Charge an answered question, give back any other, and tell admins of what went wrong."""
     rows = services.rows
     cost = _cost(services, reply)
@@ -168,7 +168,7 @@ def settle(services: ApiServices, asker: Asker, reply: Reply) -> None:
     if asker.plan is not UNLIMITED:
         end = rows.quotas.charge if reply.is_answer else rows.quotas.give_back
         end(asker.number)
-    report(rows.notices, rows.requests, reply.troubles, services.clock(), BY)
+    report_troubles(rows.notices, rows.requests, reply.troubles, services.clock(), BY)
 
 
 def _cost(services: ApiServices, reply: Reply) -> Cost | None:
@@ -184,7 +184,7 @@ log = get_logger(__name__)
 ABANDONED = timedelta(minutes=10)
 
 
-async def keep(services: ApiServices) -> None:
+async def release_stale_reservations(services: ApiServices) -> None:
     """Give back what nobody asks any more, now and then every so often, until cancelled."""
     while True:
         try:

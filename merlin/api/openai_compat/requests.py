@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from merlin.api.problems import not_here, wrong, wrong_values
 from merlin.app.ask import ALONE, Asked, dataset_of
-from merlin.core.messages import Image, Message, Steering
+from merlin.core.messages import Image, Message, SamplingParams
 
 BODY_BYTES = 1024 * 1024
 MOST_MESSAGES = 200
@@ -147,11 +147,11 @@ class ChatAsked(_Read):
         return self.stream_options is not None and self.stream_options.include_usage
 
     @property
-    def steering(self) -> Steering:
+    def steering(self) -> SamplingParams:
         """Return what is wished of the answer; the newer name of the limit counts first."""
         stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
         shape = self.response_format
-        return Steering(
+        return SamplingParams(
             temperature=self.temperature,
             top_p=self.top_p,
             presence_penalty=self.presence_penalty,
@@ -163,7 +163,7 @@ class ChatAsked(_Read):
         )
 
 
-def read_asked(body: bytes, language: str) -> ChatAsked:
+def parse_request(body: bytes, language: str) -> ChatAsked:
     """Return the call. Raises Refusal 400 that names the first field that cannot be taken."""
     try:
         return ChatAsked.model_validate_json(body)
@@ -198,7 +198,7 @@ def _param(path: Sequence[int | str]) -> str:
     return "".join(parts).removeprefix(".")
 
 
-def asked_of(read: ChatAsked, default: str | None, *, sees: bool) -> Asked:
+def question_of(read: ChatAsked, default: str | None, *, sees: bool) -> Asked:
     """Return the question. Raises Refusal 400; `sees`: pictures can be looked at."""
     talk = [_message(number, said) for number, said in enumerate(read.messages)]
     system = "\n\n".join(each.content for each in talk if each.role in _SYSTEM)

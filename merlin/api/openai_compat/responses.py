@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from merlin.api.problems import Refusal
 from merlin.chat.answer import Ending, Reply
-from merlin.chat.route import Choice, Standing
+from merlin.chat.route import Candidate, CandidateKind
 from merlin.core.i18n import text
 from merlin.training.model_store import Origin
 
@@ -36,10 +36,10 @@ _NOTES: Mapping[object, str] = {
     Ending.CUT: "cut",
     Ending.LENGTH: "length",
     Ending.FILTERED: "filtered",
-    Standing.EARLIER: "earlier",
-    Standing.BASE: "not-tuned",
-    Standing.GENERAL: "not-tuned",
-    Standing.ALONE: "never-tuned",
+    CandidateKind.EARLIER: "earlier",
+    CandidateKind.BASE: "not-tuned",
+    CandidateKind.GENERAL: "not-tuned",
+    CandidateKind.ALONE: "never-tuned",
 }
 
 
@@ -175,7 +175,9 @@ def note(language: str, reply: Reply) -> str:
     return "\n".join(text(language, f"door-note-{key}", model=reply.model_id) for key in keys)
 
 
-def lineage(choice: Choice | None, model_id: str | None, origin: Origin | None) -> dict[str, str]:
+def lineage(
+    choice: Candidate | None, model_id: str | None, origin: Origin | None
+) -> dict[str, str]:
     """Return the headers that name who answers; what nobody knows is left out."""
     told = {
         "Merlin-Model": model_id or "",

@@ -19,12 +19,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from merlin.account.api_keys import Scope
-from merlin.api.auth import Caller, holding
-from merlin.api.idempotency import KEY_HEADER, Keep, once, once_in_pieces
+from merlin.api.auth import Caller, require_access
+from merlin.api.idempotency import KEY_HEADER, Keep, run_once, run_once_in_pieces
 from merlin.api.openai_compat import responses, schema
-from merlin.api.openai_compat.chat import ChatStream, begun
-from merlin.api.openai_compat.quota import asker_of, offered
-from merlin.api.openai_compat.requests import BODY_BYTES, ChatAsked, asked_of, read_asked
+from merlin.api.openai_compat.chat import ChatStream, start_question
+from merlin.api.openai_compat.quota import find_asker, offered_models
+from merlin.api.openai_compat.requests import BODY_BYTES, ChatAsked, parse_request, question_of
 from merlin.api.openai_compat.responses import ResponseMeta
 from merlin.api.problems import Refusal, answered, language_of_request, read_body
 from merlin.api.problems import error as error_of
@@ -68,7 +68,7 @@ router = APIRouter(prefix="/v1", tags=["openai"])
 
 _STREAM = "text/event-stream"
 _UNBUFFERED = {"X-Accel-Buffering": "no"}
-Asker = Annotated[Caller, Depends(holding(Scope.CHAT_WRITE, Permission.ASK))]
+Asker = Annotated[Caller, Depends(require_access(Scope.CHAT_WRITE, Permission.ASK))]
 
 
 @router.get("/models", summary="List the models", responses=schema.LISTED)
@@ -78,7 +78,7 @@ async def list_openai_models(
 ) -> Response:
     """Return every model of the door: the default one, and one a dataset or course."""
     services: ApiServices = request.app.state.services
-    found = await services.store.read(lambda: offered(services))
+    found = await services.store.read(lambda: offered_models(services))
     shown = [_card(name, since) for name, since in found.items()]
     return JSONResponse({"object": "list", "data": shown})
 
@@ -91,7 +91,7 @@ async def show_openai_model(
 ) -> Response:
     """Return one model of the door."""
     services: ApiServices = request.app.state.services
-    found = await services.store.read(lambda: offered(services))
+    found = await services.store.read(lambda: offered_models(services))
     if name in found:
         return JSONResponse(_card(name, found[name]))
     status, names = HTTPStatus.NOT_FOUND, ", ".join(found)
@@ -115,23 +115,23 @@ async def create_chat_completion(request: Request, caller: Asker) -> Response:
     body = await read_body(request, BODY_BYTES)
     services: ApiServices = request.app.state.services
     try:
-        read = read_asked(body, language_of_request(request))
+        read = parse_request(body, language_of_request(request))
         sees = services.door.means.vision is not None
-        asked = asked_of(read, services.default_dataset, sees=sees)
+        asked = question_of(read, services.default_dataset, sees=sees)
         if read.stream:
             streamed = partial(_streamed, request, caller, read, asked)
-            return await once_in_pieces(request, caller, streamed, body)
+            return await run_once_in_pieces(request, caller, streamed, body)
         whole = partial(_whole, request, caller, asked)
-        return await once(request, caller, whole, body)
+        return await run_once(request, caller, whole, body)
     except Refusal as refusal:
         return answered(request, refusal)
 
 
 async def _whole(request: Request, caller: Caller, asked: Asked, number: int) -> Response:
     services, language = request.app.state.services, language_of_request(request)
-    asker = asker_of(services, caller, language, number, asked.dataset)
+    asker = find_asker(services, caller, language, number, asked.dataset)
     # Who named the call with a key comes again for the answer: it is not stopped.
-    asking = begun(request, asked, asker, is_stoppable=KEY_HEADER not in request.headers)
+    asking = start_question(request, asked, asker, is_stoppable=KEY_HEADER not in request.headers)
     reply = await asking.reply()
     refusal = responses.refusal_of(reply)
     if refusal is not None:
@@ -152,7 +152,7 @@ async def _streamed(
 ) -> Response:
     """Return a stream that begins with the first word; before it a failure has its own status."""
     services, language = request.app.state.services, language_of_request(request)
-    asker = asker_of(services, caller, language, number, asked.dataset)
+    asker = find_asker(services, caller, language, number, asked.dataset)
     sheet, with_usage = _sheet(request, asked), read.wants_usage
 
     async def keep_whole(reply: Reply) -> None:
@@ -161,7 +161,7 @@ async def _streamed(
             await keep(_again(replace(sheet, origin=origin), reply, with_usage=with_usage))
 
     # Who named the call with a key comes again for the answer: it is not stopped.
-    asking = begun(request, asked, asker, is_stoppable=keep is None, then=keep_whole)
+    asking = start_question(request, asked, asker, is_stoppable=keep is None, then=keep_whole)
     await asking.begins()
     refusal = responses.refusal_of(asking.task.result()) if asking.task.done() else None
     if refusal is not None:

@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from merlin.account.api_keys import NEEDS, ApiKey, Scope
 from merlin.account.sign_ins import SignIn
-from merlin.api.auth import SIGN_IN, Person, forget, require_same_origin
+from merlin.api.auth import SIGN_IN, Person, delete_cookie, require_same_origin
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PageRequest, Visiting, render_page
 from merlin.api.pages.plans import MyPlan, my_plan
@@ -147,7 +147,7 @@ def _left(visit: PageRequest, left: Left, zone: tzinfo) -> LeftRow:
     title = visit.say(f"format-{left.kind.value}")
     if left.limit is None or left.remaining is None:
         return LeftRow(title, visit.say("left-any"), None)
-    until = i18n.brief(left.resets_at, zone, visit.language)
+    until = i18n.format_moment_briefly(left.resets_at, zone, visit.language)
     # Packs and gifts are told apart from it.
     remaining = left.remaining - left.gifts
     said = visit.say("left", remaining=remaining, limit=left.limit, until=until)
@@ -183,7 +183,7 @@ def _sign_in(visit: PageRequest, sign_in: SignIn, zone: tzinfo) -> SignInRow:
 
 
 def _day(at: datetime, zone: tzinfo, visit: PageRequest) -> str:
-    return i18n.brief(at, zone, visit.language)
+    return i18n.format_moment_briefly(at, zone, visit.language)
 
 
 @router.post("/me/keys", dependencies=_FROM_HERE)
@@ -229,7 +229,7 @@ async def close_all(request: Request, caller: Person) -> Response:
     """Sign out everywhere, here too."""
     response = seen_other("/")
     await me_routes.close_all_sign_ins(request, response, caller)
-    forget(request, response, SIGN_IN)
+    delete_cookie(request, response, SIGN_IN)
     return response
 
 

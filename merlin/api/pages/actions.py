@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message
 
-from merlin.api.idempotency import KEY_HEADER, once
+from merlin.api.idempotency import KEY_HEADER, run_once
 from merlin.api.pages.page import PATTERN, PageRequest
 from merlin.api.problems import Problem, wrong_values
 from merlin.core.errors import DatasetError, MerlinError, Refused
@@ -47,9 +47,9 @@ class Answer:
         return self.status < _BAD
 
 
-async def asked(visit: PageRequest, key: str, deed: Deed) -> Answer:
+async def call_route_once(visit: PageRequest, key: str, deed: Deed) -> Answer:
     """Return what a route answers that knows the Idempotency-Key by itself."""
-    request = await call(visit, key)
+    request = await as_api_request(visit, key)
     response = await deed(request)
     for _ in range(_TRIES):
         if not _is_running(response):
@@ -59,22 +59,22 @@ async def asked(visit: PageRequest, key: str, deed: Deed) -> Answer:
     return _answer(response)
 
 
-async def done(visit: PageRequest, key: str, deed: Deed) -> Answer:
+async def call_route(visit: PageRequest, key: str, deed: Deed) -> Answer:
     """Return what any other route answers, and what it answered first where the form came twice."""
-    plain = await call(visit)
+    plain = await as_api_request(visit)
 
     async def outer(request: Request) -> Response:
-        return await once(request, visit.caller, lambda _: deed(plain))
+        return await run_once(request, visit.caller, lambda _: deed(plain))
 
-    return await asked(visit, key, outer)
+    return await call_route_once(visit, key, outer)
 
 
-async def tried(visit: PageRequest, deed: Deed) -> Answer:
+async def preview_route(visit: PageRequest, deed: Deed) -> Answer:
     """Return what a route answers that changes nothing."""
-    return _answer(await deed(await call(visit)))
+    return _answer(await deed(await as_api_request(visit)))
 
 
-async def call(visit: PageRequest, key: str = "") -> Request:
+async def as_api_request(visit: PageRequest, key: str = "") -> Request:
     """Return this call as a route of the api sees it: in the page's language, with a key."""
     page = visit.request
     fields = (await page.form()).multi_items() if page.method == "POST" else []
@@ -91,12 +91,12 @@ async def call(visit: PageRequest, key: str = "") -> Request:
     return Request({**page.scope, "headers": headers}, receive)
 
 
-def shaped(value: BaseModel | None) -> Response:
+def as_response(value: BaseModel | None) -> Response:
     """Return what a route returned as the answer that would be sent."""
     return JSONResponse(value.model_dump(mode="json") if value is not None else {})
 
 
-def why(visit: PageRequest, error: Exception) -> str:
+def refusal_text(visit: PageRequest, error: Exception) -> str:
     """Return the words of one of `REFUSALS`; raises it where it says that nothing is there."""
     match error:
         case Problem():

@@ -38,7 +38,7 @@ from merlin.api.problems import Problem
 from merlin.api.services import Rows
 from merlin.core.web.assets import own_address, seen_other
 from merlin.course.catalogue import KINDS, Course
-from merlin.course.search import LONGEST, spans
+from merlin.course.search import LONGEST, highlight_spans
 from merlin.course.search import Found as Searched
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -120,7 +120,7 @@ def find(rows: Rows, shelf: Shelf, query: str, language: str, most: int) -> Find
 def marked(text: str, found: Searched) -> tuple[Piece, ...]:
     """Return the text in pieces, those that were found marked."""
     pieces, end = [], 0
-    for span in spans(text, found):
+    for span in highlight_spans(text, found):
         stop = span.start + span.length
         pieces += [Piece(text[end : span.start]), Piece(text[span.start : stop], is_hit=True)]
         end = stop

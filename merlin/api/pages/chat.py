@@ -16,8 +16,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, Person
-from merlin.api.openai_compat.chat import begun
-from merlin.api.openai_compat.quota import asker_of
+from merlin.api.openai_compat.chat import start_question
+from merlin.api.openai_compat.quota import find_asker
 from merlin.api.openai_compat.responses import note, refusal_of
 from merlin.api.pages.course import Number, course_of
 from merlin.api.pages.errors import PageRoute
@@ -146,8 +146,8 @@ async def _answer(
     roles = ("user", "assistant")
     messages = tuple(Message(roles[place % 2], one) for place, one in enumerate(talk))
     asked = Asked(name_of(course.slug), course.dataset, messages)
-    asker = asker_of(visit.services, visit.caller, visit.language, dataset=asked.dataset)
-    reply = await begun(request, asked, asker).reply()
+    asker = find_asker(visit.services, visit.caller, visit.language, dataset=asked.dataset)
+    reply = await start_question(request, asked, asker).reply()
     refusal = refusal_of(reply)
     if refusal is not None:
         raise refusal
@@ -176,7 +176,7 @@ async def _view(visit: PageRequest, course: Course) -> ChatView:
         title=course.title(visit.language),
         model=name_of(course.slug),
         serving=serving.model.build_version if serving else "",
-        since=i18n.brief(serving.since, zone, visit.language) if serving else "",
+        since=i18n.format_moment_briefly(serving.since, zone, visit.language) if serving else "",
         left=told.words,
         is_over=told.is_over,
         has_shop=has_shop(visit),
@@ -200,6 +200,6 @@ async def _left(visit: PageRequest, course: Course) -> _Left:
     of_text = await services.store.read(read)
     if of_text.remaining is None:
         return _Left()
-    until = i18n.brief(of_text.resets_at, zone, visit.language)
+    until = i18n.format_moment_briefly(of_text.resets_at, zone, visit.language)
     words = visit.say("left-questions", remaining=of_text.remaining, until=until)
     return _Left(words, is_over=of_text.remaining == 0)

@@ -34,7 +34,7 @@ from merlin.billing.orders import Wanted
 from merlin.billing.plan import Plan
 from merlin.billing.promo_codes import Promo, priced
 from merlin.billing.purchases import Till, promise_of
-from merlin.core.errors import MerlinError, NotFound, Refused, TillError
+from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
 from merlin.core.money import MOST_MINOR, Amount
@@ -160,7 +160,7 @@ async def led_to_pay(visit: PageRequest, purchase_id: str) -> Response:
     """Return the way to the page of payment, or to the order, which says why there is none."""
     try:
         purchase = await orders.asked(visit.services, purchase_id)
-    except TillError as error:
+    except PaymentError as error:
         log.warning("a till was asked in vain", purchase=purchase_id, reason=redact(str(error)))
         return seen_other(f"/orders/{purchase_id}?said=silent")
     except MerlinError:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.actions import call
+from merlin.api.pages.actions import as_api_request
 from merlin.api.pages.page import PageRequest
 
 HIGH = 100
@@ -82,7 +82,7 @@ async def listed(
 ) -> Listed[Row]:
     """Return the part of a list that the page's address names; `read` is a route of the api."""
     response = Response()
-    rows = await read(await call(visit), response)
+    rows = await read(await as_api_request(visit), response)
     return Listed(rows, _next(visit, response.headers.get("link", "")))
 
 

@@ -39,8 +39,8 @@ from merlin.app.texts import BOT_NAME
 from merlin.billing.plan import on_sale
 from merlin.core import i18n
 from merlin.core.clock import zone_of
-from merlin.core.i18n import LANGUAGES, keys, language_of, number, text
-from merlin.core.money import told
+from merlin.core.i18n import LANGUAGES, format_number, keys, language_of, text
+from merlin.core.money import format_cost
 from merlin.core.permissions import Permission, Role
 from merlin.core.web.assets import (
     ASKED_AGAIN,
@@ -302,7 +302,7 @@ def when(visit: PageRequest, at: datetime | str | None) -> str:
     moment_at = datetime.fromisoformat(at) if isinstance(at, str) else at
     user = visit.caller.user
     zone = zone_of((user.zone if user else None) or visit.services.timezone)
-    return i18n.brief(moment_at.astimezone(UTC), zone, visit.language)
+    return i18n.format_moment_briefly(moment_at.astimezone(UTC), zone, visit.language)
 
 
 def day(visit: PageRequest, at: date) -> str:
@@ -327,12 +327,12 @@ def span(visit: PageRequest, length: timedelta) -> str:
 
 def whole(visit: PageRequest, value: int) -> str:
     """Return a whole number by thousands."""
-    return number(visit.language, value, 0)
+    return format_number(visit.language, value, 0)
 
 
 def money(visit: PageRequest, micro: int, currency: str) -> str:
     """Return an amount of millionths: "0,79 $"; less than a cent is told to four digits."""
-    return told(visit.language, micro, currency)
+    return format_cost(visit.language, micro, currency)
 
 
 def word(visit: PageRequest, family: str, name: str) -> str:

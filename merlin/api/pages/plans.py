@@ -40,7 +40,7 @@ from merlin.billing.quota import Given
 from merlin.billing.subscriptions import PAY_BEFORE, Renewal, RenewalState, Source, Term
 from merlin.core.clock import in_zone, zone_of
 from merlin.core.errors import NotFound, Refused
-from merlin.core.i18n import language_of, number, text
+from merlin.core.i18n import format_number, language_of, text
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.db import audit
 
@@ -84,12 +84,12 @@ def _allowed(visit: PageRequest, kind: Format, allowance: Allowance) -> str:
     if day is None or month is None:
         period = "day" if month is None else "month"
         return visit.say(f"brings-{period}", what=_count(visit, kind, (day or 0) + (month or 0)))
-    most = number(visit.language, month, 0)
+    most = format_number(visit.language, month, 0)
     return visit.say("brings-both", what=_count(visit, kind, day), most=most)
 
 
 def _count(visit: PageRequest, kind: Format, amount: int) -> str:
-    said = number(visit.language, amount, 0)
+    said = format_number(visit.language, amount, 0)
     return visit.say(f"brings-{kind.value}", count=amount, said=said)
 
 
@@ -97,7 +97,9 @@ def _rest(visit: PageRequest, plan: Plan) -> Iterator[Brought]:
     if plan.sessions is not None:
         yield Brought(visit.say("brings-sessions", count=plan.sessions))
     if plan.window is not None:
-        yield Brought(visit.say("brings-window", said=number(visit.language, plan.window, 0)))
+        yield Brought(
+            visit.say("brings-window", said=format_number(visit.language, plan.window, 0))
+        )
     if plan.models:
         named = ", ".join(each.replace("*", "…") for each in plan.models)
         yield Brought(visit.say("brings-models", models=named))
@@ -319,7 +321,7 @@ async def stop_renewal(
     def stop() -> None:
         mine = {each.renewal_id: each for each in rows.books.renewals.of(user_id)}
         if rows.books.renewals.stop(renewal_id, user_id):
-            by, found = audit.user(user_id), mine[renewal_id]
+            by, found = audit.person_reference(user_id), mine[renewal_id]
             told = {"plan": found.plan, "till": found.till.value}
             rows.audit.note(by, "renewal.stop", by, told)
 
@@ -388,7 +390,7 @@ async def begin(visit: Visiting, caller: Person, name: PlanName) -> Response:
     """Begin the trial of a plan; one that was had says so."""
     services, user_id = visit.services, caller.user_id
     books, shop = services.rows.books, shop_of(visit)
-    by = audit.user(user_id)
+    by = audit.person_reference(user_id)
     try:
         await services.store.do(lambda: begin_trial(books, shop, user_id, name, by))
     except (NotFound, Refused) as error:

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.sign_ins import PAYLOAD, LoginState
-from merlin.api.auth import SIGN_IN, forget, require_same_origin
+from merlin.api.auth import SIGN_IN, delete_cookie, require_same_origin
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PageRequest, Visiting, render_page
 from merlin.api.problems import Problem
@@ -154,7 +154,7 @@ async def sign_out(request: Request, visit: Visiting) -> Response:
     caller, sign_ins = visit.caller, visit.services.rows.sign_ins
     if caller.token:
         await visit.services.store.do(lambda: sign_ins.close(caller.user_id, caller.credential))
-    forget(request, response, SIGN_IN)
+    delete_cookie(request, response, SIGN_IN)
     # Nothing of a person's pages is left for whoever goes back in this browser.
     response.headers["Clear-Site-Data"] = '"cache"'
     return response

@@ -7,7 +7,7 @@ from datetime import timedelta
 from merlin.api.services import ApiServices
 from merlin.billing.orders import Shop
 from merlin.billing.purchases import Purchase, Till
-from merlin.core.errors import Refused, TillAway, TillError
+from merlin.core.errors import GatewayUnavailable, PaymentError, Refused
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
 from merlin.db.notices import ADMINS
@@ -65,12 +65,12 @@ log = get_logger(__name__)
 _WRONG_KEY = frozenset({"invalid_credentials", "forbidden"})
 
 
-def is_final(error: TillError) -> bool:
+def is_final(error: PaymentError) -> bool:
     """Return whether asking again for the same changes nothing: it is our wish that is wrong."""
-    return not isinstance(error, TillAway) and error.code not in _WRONG_KEY
+    return not isinstance(error, GatewayUnavailable) and error.code not in _WRONG_KEY
 
 
-async def note(services: ApiServices, error: TillError, **about: object) -> None:
+async def note(services: ApiServices, error: PaymentError, **about: object) -> None:
     """Write down that a call failed; tell admins where the credentials are no good."""
     log.warning("YooKassa did not do it", code=error.code, reason=redact(str(error)), **about)
     if error.code not in _WRONG_KEY:

@@ -34,8 +34,8 @@ from merlin.billing import orders
 from merlin.billing.orders import Wanted
 from merlin.billing.payments import Settled, expire, settle, tell_code_taken
 from merlin.billing.purchases import Purchase, PurchaseState, next_look
-from merlin.core.errors import Refused, TillDoubt, TillError
-from merlin.core.killpoint import reached
+from merlin.core.errors import PaymentError, PaymentUnknown, Refused
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.providers.payments import Seen, Status, mismatch
 
@@ -67,7 +67,7 @@ async def take(services: ApiServices, purchase: Purchase, seen: Seen) -> Settled
     """Let what YooKassa says change the order; money that is held is taken. Raises TillError."""
     settled = await services.store.do(lambda: _settled(services, purchase.purchase_id, seen))
     if settled in {Settled.PAID, Settled.RETURNED}:
-        reached("payment.after")
+        kill_point("payment.after")
     if settled is Settled.RETURNED:
         await read_returns(services, purchase.purchase_id)
     if seen.status is Status.HELD and settled is not Settled.WRONG:
@@ -140,7 +140,7 @@ async def ask(services: ApiServices, purchase_id: str) -> Purchase:
         if await is_mine(services, purchase):
             return await _answered(services, purchase_id, ends - clock())
         if clock() > ends:
-            raise TillDoubt("somebody else asks still")
+            raise PaymentUnknown("somebody else asks still")
         await asyncio.sleep(_AGAIN_S)
 
 
@@ -172,7 +172,7 @@ async def _answered(services: ApiServices, purchase_id: str, wait_s: float) -> P
     task.add_done_callback(_let_end)
     done, _ = await asyncio.wait({task}, timeout=wait_s)
     if not done:
-        raise TillDoubt("no answer yet")
+        raise PaymentUnknown("no answer yet")
     return task.result()
 
 
@@ -188,17 +188,17 @@ def _let_end(task: asyncio.Task[Purchase]) -> None:
 
 async def create_payment(services: ApiServices, purchase_id: str, method_id: str = "") -> Purchase:
     """Ask for a payment that `is_mine`, and return the order as it is then. Raises TillError."""
-    reached("pay.intended")
+    kill_point("pay.intended")
     purchase = await _read(services, purchase_id)
     try:
         seen = await _seen(services, purchase, method_id)
-    except TillError as error:
+    except PaymentError as error:
         await note(services, error, purchase=purchase_id)
         await services.store.do(partial(_failed, services, purchase, error))
         raise
-    reached("pay.sent")
+    kill_point("pay.sent")
     await _recorded(services, purchase, seen)
-    reached("pay.recorded")
+    kill_point("pay.recorded")
     return await _read(services, purchase_id)
 
 
@@ -210,7 +210,7 @@ async def _seen(services: ApiServices, purchase: Purchase, method_id: str) -> Se
         return known
     try:
         return await payments_of(services).create(wish_of(services, purchase, method_id))
-    except TillError as error:
+    except PaymentError as error:
         # What was asked for before in other words is refused, and is there all the same.
         known = await found(services, purchase) if is_final(error) else None
         if known is None:
@@ -221,16 +221,16 @@ async def _seen(services: ApiServices, purchase: Purchase, method_id: str) -> Se
 async def _recorded(services: ApiServices, purchase: Purchase, seen: Seen) -> None:
     try:
         settled = await take(services, purchase, seen)
-    except TillError as error:  # The payment is there; what follows is done at the next look.
+    except PaymentError as error:  # The payment is there; what follows is done at the next look.
         await note(services, error, purchase=purchase.purchase_id)
         return
     if settled is Settled.WRONG:
-        refusal = TillError("the payment is not the order's", code=WRONG)
+        refusal = PaymentError("the payment is not the order's", code=WRONG)
         await services.store.do(lambda: _failed(services, purchase, refusal))
         raise refusal
 
 
-def _failed(services: ApiServices, purchase: Purchase, error: TillError) -> None:
+def _failed(services: ApiServices, purchase: Purchase, error: PaymentError) -> None:
     """End an order that is refused for good; let any other be asked for again at once."""
     books, purchase_id = services.rows.books, purchase.purchase_id
     if is_final(error):
@@ -285,7 +285,7 @@ async def looked(services: ApiServices, purchase_id: str) -> Purchase:
     if purchase.outside_id and purchase.look_at is not None and services.payments is not None:
         try:
             await sync_status(services, purchase)
-        except TillError as error:
+        except PaymentError as error:
             log.warning("a payment could not be read", reason=redact(str(error)))
     return await services.store.read(lambda: books.purchases.get(purchase_id))
 

@@ -17,8 +17,8 @@ from merlin.billing.ledger import Returned
 from merlin.billing.payments import give_back, tell_returned
 from merlin.billing.purchases import Till, next_look
 from merlin.billing.refunds import Refund, RefundState
-from merlin.core.errors import TillError
-from merlin.core.killpoint import reached
+from merlin.core.errors import PaymentError
+from merlin.core.killpoint import kill_point
 from merlin.core.money import Amount
 from merlin.db.notices import ADMINS
 from merlin.providers.payments import SeenRefund
@@ -29,15 +29,15 @@ BY_HAND = "yookassa"
 
 async def send_refund(services: ApiServices, refund: Refund) -> None:
     """Send a refund that is claimed, or ask what became of it. Raises TillError to come again."""
-    reached("refund.intended")
+    kill_point("refund.intended")
     try:
         seen = await _seen(services, refund)
-    except TillError as error:
+    except PaymentError as error:
         await note(services, error, refund=refund.refund_id)
         raise
-    reached("refund.sent")
+    kill_point("refund.sent")
     await services.store.do(lambda: _record(services, refund, seen))
-    reached("refund.recorded")
+    kill_point("refund.recorded")
 
 
 async def _seen(services: ApiServices, refund: Refund) -> SeenRefund | None:
@@ -51,7 +51,7 @@ async def _seen(services: ApiServices, refund: Refund) -> SeenRefund | None:
     said = (refund.refund_id, refund.payment_id, refund.amount, refund.reason)
     try:
         seen = await returns.refund(*said, bought)
-    except TillError as error:
+    except PaymentError as error:
         if not is_final(error):
             raise
         # What was sent before in other words is refused, and is there all the same.

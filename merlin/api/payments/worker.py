@@ -24,10 +24,10 @@ from merlin.billing.purchases import Purchase, PurchaseState, Till
 from merlin.billing.refunds import Refund
 from merlin.billing.subscriptions import RenewalState
 from merlin.core.clock import StepWatch, iso, utc_now
-from merlin.core.errors import MerlinError, TillError
+from merlin.core.errors import MerlinError, PaymentError
 from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger, redact
-from merlin.db.notices import tell_failing
+from merlin.db.notices import notify_failing_steps
 
 _UNASKED = (PurchaseState.CREATED, PurchaseState.ASKING)
 
@@ -58,7 +58,7 @@ async def _by_till(services: ApiServices, purchase: Purchase) -> None:
 async def _looked(services: ApiServices, purchase: Purchase) -> None:
     try:
         await sync_status(services, purchase)
-    except TillError as error:
+    except PaymentError as error:
         await note(services, error, purchase=purchase.purchase_id)
         if not is_final(error):
             raise
@@ -142,7 +142,7 @@ class PaymentWorker:
         failing = self._bugs.failing
         if failing:
             notices, day = self.services.rows.notices, self.services.clock().date()
-            await self.services.store.do(lambda: tell_failing(notices, "api", failing, day))
+            await self.services.store.do(lambda: notify_failing_steps(notices, "api", failing, day))
 
     async def round(self) -> None:
         """Begin what is due, as far as there is room."""
@@ -186,7 +186,7 @@ class PaymentWorker:
     async def _checked(self, now: datetime) -> None:
         try:
             await reconcile(self.services, now)
-        except TillError as error:
+        except PaymentError as error:
             await note(self.services, error)
 
     @property
@@ -214,7 +214,7 @@ class PaymentWorker:
         (step,) = about
         try:
             await work
-        except TillError:
+        except PaymentError:
             pass  # It was noted where it happened.
         except MerlinError as error:
             log.warning("a payment waits", reason=redact(str(error)), **about)

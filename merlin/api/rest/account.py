@@ -16,9 +16,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.account.accounts import LEAST, MOST, folded, hashed, is_of_telegram, judge, own_name
-from merlin.account.api_keys import ApiKey, Scope, beyond
-from merlin.account.sign_ins import How, SignIn
+from merlin.account.accounts import (
+    LEAST,
+    MOST,
+    check_own_name,
+    check_password_strength,
+    fold_name,
+    hash_password,
+    is_of_telegram,
+)
+from merlin.account.api_keys import ApiKey, Scope, useless_scopes
+from merlin.account.sign_ins import SignIn, SignInMethod
 from merlin.account.users import User
 from merlin.api.auth import (
     BROWSER,
@@ -26,11 +34,11 @@ from merlin.api.auth import (
     Caller,
     PasswordCheck,
     Person,
-    checked,
-    forget,
-    holding,
-    kept,
+    check_password,
+    delete_cookie,
+    read_cookie,
     refuse_plain,
+    require_access,
 )
 from merlin.api.problems import Problem, headers_of, language_of_request, problems
 from merlin.api.rate_limits import LoginThrottle
@@ -44,8 +52,8 @@ from merlin.billing.quota import Left
 from merlin.billing.subscriptions import Source, Term
 from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound, Refused
-from merlin.core.permissions import PERMISSIONS, Permission, Role, Standing
-from merlin.db.audit import user as told_user
+from merlin.core.permissions import PERMISSIONS, Authority, Permission, Role
+from merlin.db.audit import person_reference as told_user
 
 
 class Me(BaseModel):
@@ -67,7 +75,7 @@ class Me(BaseModel):
     has_telegram: bool
 
 
-def me(services: ApiServices, user: User, standing: Standing) -> Me:
+def me(services: ApiServices, user: User, standing: Authority) -> Me:
     """Return what somebody is told of themselves; reads rows."""
     rows = services.rows
     account = rows.accounts.of(user.user_id)
@@ -95,7 +103,7 @@ def me_of(services: ApiServices, user_id: int) -> Me:
     return me(services, user, services.rows.roles.standing(user_id))
 
 
-def _led(services: ApiServices, standing: Standing, name: str) -> list[int]:
+def _led(services: ApiServices, standing: Authority, name: str) -> list[int]:
     if not standing.may(Permission.EDIT_MATERIALS):
         return []
     courses = services.rows.courses.courses(active_only=False)
@@ -195,7 +203,7 @@ async def revoke_key(request: Request, key_id: KeyId, caller: Person) -> None:
 
 
 def _refuse_beyond(caller: Caller, scopes: list[Scope]) -> None:
-    vain = beyond(caller.standing, scopes)
+    vain = useless_scopes(caller.standing, scopes)
     if vain:
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         raise Problem(status, "scope-beyond-role", scopes=", ".join(vain))
@@ -215,7 +223,7 @@ def _key_shown(key: ApiKey) -> KeyShown:
 
 usage_router = APIRouter(prefix="/api/user", tags=["usage"])
 
-Reader = Annotated[Caller, Depends(holding(Scope.ACCOUNT_READ))]
+Reader = Annotated[Caller, Depends(require_access(Scope.ACCOUNT_READ))]
 _EXPORT: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A file with every row that is kept of the person, words opened",
@@ -368,7 +376,7 @@ class SignInShown(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: int
-    how: How
+    how: SignInMethod
     agent: str = Field(description="what the browser calls itself, such as Firefox, Linux")
     at: datetime
     seen_at: datetime
@@ -411,7 +419,7 @@ class NewPasswordSaid(BaseModel):
 
 @me_router.get("", summary="Who I am here", responses=problems(401, 403, 429))
 async def show_me(
-    request: Request, caller: Annotated[Caller, Depends(holding(Scope.ACCOUNT_READ))]
+    request: Request, caller: Annotated[Caller, Depends(require_access(Scope.ACCOUNT_READ))]
 ) -> Me:
     """Tell who is signed in, and what they may do."""
     return await _me(request, caller)
@@ -439,7 +447,7 @@ async def close_sign_in(
     if not await services.store.do(lambda: sign_ins.close(caller.user_id, sign_in_id)):
         raise NotFound("no such sign-in", "account-no-sign-in")
     if sign_in_id == caller.credential:
-        forget(request, response, SIGN_IN)
+        delete_cookie(request, response, SIGN_IN)
 
 
 @me_router.delete("/sign-ins", summary="Sign out everywhere", responses=problems(401, 403, 429))
@@ -454,7 +462,7 @@ async def close_all_sign_ins(request: Request, response: Response, caller: Perso
         return closed
 
     closed = await services.store.do(work)
-    forget(request, response, SIGN_IN)
+    delete_cookie(request, response, SIGN_IN)
     return ClosedShown(closed=closed)
 
 
@@ -466,8 +474,8 @@ async def set_name(request: Request, body: NameSaid, caller: Person) -> Me:
 
     def work() -> None:
         courses = rows.courses.courses(active_only=False)
-        given = frozenset(folded(name) for each in courses for name in each.teachers)
-        name = own_name(body.name, given)
+        given = frozenset(fold_name(name) for each in courses for name in each.teachers)
+        name = check_own_name(body.name, given)
         rows.accounts.set_name(caller.user_id, name, told_user(caller.user_id))
 
     await services.store.do(work)
@@ -490,7 +498,9 @@ async def set_password(request: Request, body: NewPasswordSaid, caller: Person) 
     if account.has_password and not await _has_just_come(request, caller):
         if body.current is None:
             raise Problem(HTTPStatus.FORBIDDEN, "current-password")
-        await checked(request, PasswordCheck(account.name, body.current, kept(request, BROWSER)))
+        await check_password(
+            request, PasswordCheck(account.name, body.current, read_cookie(request, BROWSER))
+        )
     stored = await gate.apart(lambda: _kept(body.password, account.name))
 
     def work() -> None:
@@ -502,14 +512,14 @@ async def set_password(request: Request, body: NewPasswordSaid, caller: Person) 
 
 
 def _kept(password: str, name: str) -> str:
-    judge(password, name)
-    return hashed(password)
+    check_password_strength(password, name)
+    return hash_password(password)
 
 
 async def _has_just_come(request: Request, caller: Caller) -> bool:
     services: ApiServices = request.app.state.services
     here = [each for each in await _sign_ins(request, caller) if _is_here(each, caller)]
-    others = (each for each in here if each.how is not How.PASSWORD)
+    others = (each for each in here if each.how is not SignInMethod.PASSWORD)
     return any(services.clock() - each.at <= JUST_NOW for each in others)
 
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.auth import Caller
-from merlin.api.idempotency import once
+from merlin.api.idempotency import run_once
 from merlin.api.permissions import Leading, may_edit, services_of
 from merlin.api.problems import NAMED, Problem, language_of_request, problems
 from merlin.api.rest.examples import Shelf, asked
@@ -32,9 +32,9 @@ from merlin.api.schema import (
 from merlin.api.services import ApiServices
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
-from merlin.course.editing import Proposed
-from merlin.dataset.changes import Change, ChangeState, Edit, of_undoing
-from merlin.dataset.commit_batch import undoing
+from merlin.course.editing import CourseEdits
+from merlin.dataset.changes import Change, ChangeState, Edit, revert_subject
+from merlin.dataset.commit_batch import plan_revert
 from merlin.dataset.finding import Severity
 
 router = APIRouter(prefix="/api/changes", tags=["changes"])
@@ -191,17 +191,17 @@ async def undo_change(
 
     batch = await services.store.read(found)
 
-    def make(shelf: Shelf) -> Proposed:
+    def make(shelf: Shelf) -> CourseEdits:
         blobs = {each.path: each.blob for each in shelf.files}
-        found = undoing(batch, blobs, texts.get)
+        found = plan_revert(batch, blobs, texts.get)
         if found.newer:  # nobody is asked here which of the files are to go back all the same
             raise Refused("written anew", "change-undo-since", path=found.newer[0])
-        return Proposed(found.edits, of_undoing(batch[0].subject))
+        return CourseEdits(found.edits, revert_subject(batch[0].subject))
 
     async def deed(number: int) -> Response:
         return await asked(request, caller, batch[0].dataset, make, dry_run=dry_run, number=number)
 
-    return await once(request, caller, deed)
+    return await run_once(request, caller, deed)
 
 
 def _sees_all(caller: Caller) -> bool:

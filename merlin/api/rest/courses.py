@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.api_keys import Scope
-from merlin.api.auth import Caller, SignedIn, holding, missing_scope
+from merlin.api.auth import Caller, SignedIn, missing_scope, require_access
 from merlin.api.problems import (
     FOR_ALL,
     NOT_MODIFIED,
@@ -46,7 +46,7 @@ from merlin.core.errors import NotFound
 from merlin.core.log import get_logger
 from merlin.course.catalogue import KINDS, Course, Material
 from merlin.course.listing import START, Place
-from merlin.course.search import LONGEST, Found, Kind, spans
+from merlin.course.search import LONGEST, Found, Kind, highlight_spans
 
 
 class Shape(BaseModel):
@@ -252,7 +252,7 @@ def marks(found: Found, **texts: str) -> list[Json]:
     return [
         {"field": field, "start": span.start, "length": span.length}
         for field, text in texts.items()
-        for span in spans(text, found)
+        for span in highlight_spans(text, found)
     ]
 
 
@@ -545,7 +545,7 @@ log = get_logger(__name__)
 
 favourite_router = APIRouter(prefix="/api/user/courses", tags=["favourites"])
 
-Keeper = Annotated[Caller, Depends(holding(Scope.FAVOURITES_WRITE))]
+Keeper = Annotated[Caller, Depends(require_access(Scope.FAVOURITES_WRITE))]
 _READING = (Scope.COURSES_READ, Scope.FAVOURITES_WRITE)
 
 

@@ -20,8 +20,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.account.api_keys import Scope
-from merlin.api.auth import Caller, holding
-from merlin.api.idempotency import once
+from merlin.api.auth import Caller, require_access
+from merlin.api.idempotency import run_once
 from merlin.api.permissions import (
     Launching,
     Promoting,
@@ -55,7 +55,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission, Role
 from merlin.dataset.builds import diff
 from merlin.dataset.files import DatasetCard
-from merlin.dataset.tokens import epochs
+from merlin.dataset.tokens import count_epochs
 from merlin.db import audit
 from merlin.db.requests import Request as Asked
 from merlin.db.requests import RequestKind, RequestState
@@ -112,7 +112,7 @@ async def ask(request: Request, caller: Caller, wish: Wish) -> Response:
     With an Idempotency-Key it is asked once.
     """
     services, language = services_of(request), language_of_request(request)
-    by = audit.user(caller.user_id)
+    by = audit.person_reference(caller.user_id)
 
     async def deed(number: int) -> Response:
         def kept() -> Asked:
@@ -128,7 +128,7 @@ async def ask(request: Request, caller: Caller, wish: Wish) -> Response:
         headers = {**headers_of(language), "Location": f"/api/requests/{shown.id}"}
         return JSONResponse(shown.model_dump(mode="json"), HTTPStatus.ACCEPTED, headers)
 
-    return await once(request, caller, deed)
+    return await run_once(request, caller, deed)
 
 
 build_router = APIRouter(prefix="/api/builds", tags=["builds"])
@@ -324,7 +324,7 @@ def _quote(dataset: str, told: Quote, cap_micro: int | None, language: str) -> Q
         provider=told.order.provider,
         base_model=recipe.base_model,
         examples=told.build.train,
-        epochs=epochs(told.build.train, recipe.hyperparameters.get("n_epochs", "auto")),
+        epochs=count_epochs(told.build.train, recipe.hyperparameters.get("n_epochs", "auto")),
         cost_micro=told.cost_micro,
         spent_micro=told.spent_micro,
         cap_micro=cap_micro,
@@ -335,7 +335,7 @@ def _quote(dataset: str, told: Quote, cap_micro: int | None, language: str) -> Q
 
 verdict_router = APIRouter(prefix="/api", tags=["verdicts"])
 
-Asker = Annotated[Caller, Depends(holding(Scope.JOBS_READ))]
+Asker = Annotated[Caller, Depends(require_access(Scope.JOBS_READ))]
 
 
 class VerdictList(Shape):
@@ -375,7 +375,7 @@ async def list_verdicts(
 )
 async def list_requests(request: Request, caller: Asker) -> RequestList:
     """Return your own ones."""
-    services, by = services_of(request), audit.user(caller.user_id)
+    services, by = services_of(request), audit.person_reference(caller.user_id)
     found = await services.store.read(lambda: services.rows.asked.of(by))
     language = language_of_request(request)
     return RequestList(requests=[request_shown(each, language) for each in found])
@@ -399,7 +399,7 @@ async def show_request(request: Request, caller: Asker, request_id: Id) -> Reque
 
 
 def _is_theirs(caller: Caller, found: Asked) -> bool:
-    if found.by == audit.user(caller.user_id):
+    if found.by == audit.person_reference(caller.user_id):
         return True
     dataset = found.arguments.get("dataset")
     is_everywhere = caller.standing.role is not Role.TEACHER

@@ -25,7 +25,7 @@ from starlette.responses import JSONResponse, Response
 from merlin.account.api_keys import Scope
 from merlin.account.users import ConsentKind
 from merlin.api.auth import Caller, SignedIn
-from merlin.api.idempotency import once
+from merlin.api.idempotency import run_once
 from merlin.api.permissions import Leading, may_edit, need, services_of
 from merlin.api.problems import (
     MEDIA_TYPE,
@@ -58,13 +58,13 @@ from merlin.api.services import ApiServices
 from merlin.core.errors import NotFound, Refused
 from merlin.core.messages import Message
 from merlin.course.catalogue import Material
-from merlin.course.editing import Proposed
-from merlin.dataset.changes import Asked, Change, Edit, changes_of, editor_of
+from merlin.course.editing import CourseEdits
+from merlin.dataset.changes import Change, ChangeRequest, Edit, make_changes, telegram_editor
 from merlin.dataset.example import Example
-from merlin.dataset.example_yaml import parsed, reworded, write_example
-from merlin.dataset.files import FileText, is_behind, with_waiting
-from merlin.dataset.layout import EXAMPLES, Names
-from merlin.dataset.proposals import MOST_LETTERS, Draft, ProposalState, mask
+from merlin.dataset.example_yaml import parse_example, reword_example, write_example
+from merlin.dataset.files import FileText, apply_pending_changes, is_behind
+from merlin.dataset.layout import EXAMPLES, NameAllocator
+from merlin.dataset.proposals import MOST_LETTERS, Draft, ProposalState, mask_personal_data
 from merlin.db.notices import ADMINS
 
 TRIES = 5
@@ -99,7 +99,7 @@ class Stale(Exception):
         self.revision = revision
 
 
-Make = Callable[[Shelf], Proposed]
+Make = Callable[[Shelf], CourseEdits]
 
 
 def shelf_of(services: ApiServices, dataset: str) -> Shelf:
@@ -110,7 +110,7 @@ def shelf_of(services: ApiServices, dataset: str) -> Shelf:
     if not files:
         raise NotFound(f"no dataset {dataset}", "change-no-dataset", dataset=dataset)
     committed = services.rows.change_list.committed(dataset, services.clock() - _FRESH)
-    whole = with_waiting(dataset, files, pending)
+    whole = apply_pending_changes(dataset, files, pending)
     return Shelf(whole, _known(services, dataset), mark, is_behind(files, committed))
 
 
@@ -150,7 +150,7 @@ async def asked(
             findings = [each.model_dump(mode="json") for each in shown.findings]
             return extended(request, HTTPStatus.UNPROCESSABLE_ENTITY, "not-good", findings=findings)
         changes = _numbered(
-            changes_of(dataset, proposed.edits, asker(services, caller), proposed.subject), number
+            make_changes(dataset, proposed.edits, asker(services, caller), proposed.subject), number
         )
         if await _put(services, dataset, shelf, changes):
             return accepted(request, changes, shelf)
@@ -201,10 +201,12 @@ async def _put(
     return await services.store.do(put)
 
 
-def asker(services: ApiServices, caller: Caller) -> Asked:
+def asker(services: ApiServices, caller: Caller) -> ChangeRequest:
     """Return who asks, in whose name the commit is made, and when."""
     name = caller.user.shown_name if caller.user else ""
-    return Asked(editor_of(caller.user_id, name), str(caller.user_id), services.clock())
+    return ChangeRequest(
+        telegram_editor(caller.user_id, name), str(caller.user_id), services.clock()
+    )
 
 
 def accepted(request: Request, changes: Sequence[Change], shelf: Shelf) -> Response:
@@ -291,7 +293,10 @@ def _draft(dataset: str, words: QuestionAnswer, language: str) -> Draft:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "question-and-answer")
     if max(len(asked), len(said)) > MOST_LETTERS:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "too-long-example", limit=MOST_LETTERS)
-    question, answer = mask(asked, language).words, mask(said, language).words
+    question, answer = (
+        mask_personal_data(asked, language).words,
+        mask_personal_data(said, language).words,
+    )
     return Draft(question.strip(), answer.strip(), dataset)
 
 
@@ -460,9 +465,9 @@ async def add_example(
     is_editor = await services.store.read(lambda: may_edit(services, caller, dataset))
     written = _written(body)
 
-    def make(shelf: Shelf) -> Proposed:
+    def make(shelf: Shelf) -> CourseEdits:
         path = f"{EXAMPLES}{_free_id(shelf, written)}.yaml"
-        return Proposed((Edit(path, None, written),), "")
+        return CourseEdits((Edit(path, None, written),), "")
 
     async def deed(number: int) -> Response:
         if not is_editor:
@@ -471,7 +476,7 @@ async def add_example(
         need(caller, Scope.MATERIALS_WRITE)
         return await asked(request, caller, dataset, make, dry_run=dry_run, number=number)
 
-    return await once(request, caller, deed)
+    return await run_once(request, caller, deed)
 
 
 @router.get("/{example_id:path}", summary="An example", responses=problems(401, 403, 404, 422))
@@ -504,13 +509,13 @@ async def edit_example(
     """Ask for a commit with other words."""
     await _edited(request, caller, dataset)
 
-    def make(shelf: Shelf) -> Proposed:
+    def make(shelf: Shelf) -> CourseEdits:
         file = _lying(shelf, dataset, example_id)
         unchanged(body.revision or if_match, file.blob, body.text, file.text)
         new = body.text
         if new is None:
-            new = reworded(file.text, body.question, body.answer, body.tags)
-        return Proposed((Edit(file.path, file.blob, _ended(new)),), "")
+            new = reword_example(file.text, body.question, body.answer, body.tags)
+        return CourseEdits((Edit(file.path, file.blob, _ended(new)),), "")
 
     return await asked(request, caller, dataset, make, dry_run=dry_run)
 
@@ -535,10 +540,10 @@ async def remove_example(
     """Ask for a commit without the example."""
     await _edited(request, caller, dataset)
 
-    def make(shelf: Shelf) -> Proposed:
+    def make(shelf: Shelf) -> CourseEdits:
         file = _lying(shelf, dataset, example_id)
         unchanged(revision or if_match, file.blob, None, file.text)
-        return Proposed((Edit(file.path, file.blob, None),), "")
+        return CourseEdits((Edit(file.path, file.blob, None),), "")
 
     return await asked(request, caller, dataset, make, dry_run=dry_run)
 
@@ -551,7 +556,7 @@ async def _edited(request: Request, caller: Caller, dataset: str) -> None:
 
 
 def _shown(file: FileText) -> ExampleShown:
-    example = parsed(file.text)
+    example = parse_example(file.text)
     last = example.messages[-1].content if example else None
     return ExampleShown(
         id=file.example_id,
@@ -585,8 +590,8 @@ def _written(body: ExampleBody) -> str:
 def _free_id(shelf: Shelf, written: str) -> str:
     """Return an id that no example of the dataset has, nor one that waits to be added."""
     taken = [each.example_id for each in shelf.files if each.path.startswith(EXAMPLES)]
-    example = parsed(written)
-    return Names(taken).new(example.question if example else "new")
+    example = parse_example(written)
+    return NameAllocator(taken).new(example.question if example else "new")
 
 
 def _ended(text: str) -> str:

@@ -17,8 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.account.api_keys import Scope
-from merlin.api.auth import Anyone, Caller, Person, holding
-from merlin.api.idempotency import once
+from merlin.api.auth import Anyone, Caller, Person, require_access
+from merlin.api.idempotency import run_once
 from merlin.api.payments import orders
 from merlin.api.payments.gateway import shop_of
 from merlin.api.payments.schema import (
@@ -44,7 +44,7 @@ from merlin.providers.payments import MOST_CONTACT, contact_of
 
 order_router = APIRouter(prefix="/api/orders", tags=["orders"])
 
-Reader = Annotated[Caller, Depends(holding(Scope.ACCOUNT_READ))]
+Reader = Annotated[Caller, Depends(require_access(Scope.ACCOUNT_READ))]
 _MOST_NAME, _MOST_CODE = 100, 64
 
 
@@ -106,7 +106,7 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
         headers = {"Location": f"/api/orders/{purchase.purchase_id}", **headers_of(language)}
         return JSONResponse(told, HTTPStatus.CREATED, headers)
 
-    return await once(request, caller, place)
+    return await run_once(request, caller, place)
 
 
 def _wanted(caller: Caller, body: OrderBody) -> Wanted:
@@ -270,7 +270,7 @@ async def try_plan(request: Request, response: Response, caller: Person, plan: N
     """Give the trial of a plan, once a person; 409 for who had it, or has the plan."""
     services, language = services_of(request), language_of_request(request)
     response.headers.update(headers_of(language))
-    books, shop, by = services.rows.books, shop_of(services), audit.user(caller.user_id)
+    books, shop, by = services.rows.books, shop_of(services), audit.person_reference(caller.user_id)
     days = await services.store.do(lambda: begin_trial(books, shop, caller.user_id, plan, by))
     title = next(each.titled(language) for each in services.plans if each.name == plan)
     return TrialBegun(plan=plan, title=title, days=days)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.api.auth import Caller, Person
-from merlin.api.idempotency import once
+from merlin.api.idempotency import run_once
 from merlin.api.payments.gateway import shop_of
 from merlin.api.payments.schema import (
     PaymentDetails,
@@ -153,14 +153,14 @@ async def refund_payment(
     services = services_of(request)
 
     async def want(number: int) -> Response:
-        by, key = audit.user(caller.user_id), f"api:{caller.user_id}:{number}"
+        by, key = audit.person_reference(caller.user_id), f"api:{caller.user_id}:{number}"
         refund = await services.store.do(lambda: _wanted(services, order_id, body, by, key))
         request.app.state.cashier.ring()
         told = refund_shown(refund).model_dump(mode="json")
         headers = {"Location": f"/api/payments/{order_id}"}
         return JSONResponse(told, HTTPStatus.ACCEPTED, headers)
 
-    return await once(request, caller, want)
+    return await run_once(request, caller, want)
 
 
 def _wanted(services: ApiServices, order_id: str, body: RefundBody, by: str, key: str) -> Refund:
@@ -327,7 +327,7 @@ async def make_promo(request: Request, caller: Refunding, body: PromoBody) -> Pr
         percent=body.percent,
         most_uses=body.most_uses,
         ends_at=ends,
-        by=audit.user(caller.user_id),
+        by=audit.person_reference(caller.user_id),
     )
     return await services.store.do(lambda: _made(services, promo))
 
@@ -352,5 +352,5 @@ def _made(services: ApiServices, promo: Promo) -> PromoShown:
 async def stop_promo(request: Request, caller: Refunding, code: Code) -> None:
     """Let nobody use it any more; what it gave stays."""
     services = services_of(request)
-    stop, by = services.rows.books.promos.stop, audit.user(caller.user_id)
+    stop, by = services.rows.books.promos.stop, audit.person_reference(caller.user_id)
     await services.store.do(lambda: stop(code, by))

@@ -137,7 +137,7 @@ async def grant_role(request: Request, caller: Keeping, user_id: Id, body: RoleB
         person = _another(services, caller, user_id)
         if body.scope is not None:
             _prove_scope(services, body.scope)
-        by = audit.user(caller.user_id)
+        by = audit.person_reference(caller.user_id)
         if services.rows.roles.grant(user_id, body.role, by, body.scope):
             _tell(services, user_id)
         return _shown(services, person)
@@ -168,7 +168,9 @@ async def revoke_role(
 
     def revoke() -> PersonShown:
         person = _another(services, caller, user_id)
-        if services.rows.roles.revoke(user_id, audit.user(caller.user_id), scope or None):
+        if services.rows.roles.revoke(
+            user_id, audit.person_reference(caller.user_id), scope or None
+        ):
             _tell(services, user_id)
         return _shown(services, person)
 
@@ -188,7 +190,7 @@ async def block_user(request: Request, caller: Keeping, user_id: Id) -> PersonSh
         _another(services, caller, user_id)
         if services.rows.roles.standing(user_id).may(Permission.USERS):
             raise Refused("an admin", "people-not-admin")
-        services.rows.register.block(user_id, audit.user(caller.user_id))
+        services.rows.register.block(user_id, audit.person_reference(caller.user_id))
         return _shown(services, _known(services, user_id))
 
     return await services.store.do(block)
@@ -204,7 +206,7 @@ async def unblock_user(request: Request, caller: Keeping, user_id: Id) -> Person
     services = services_of(request)
 
     def unblock() -> PersonShown:
-        by = audit.user(caller.user_id)
+        by = audit.person_reference(caller.user_id)
         services.rows.register.block(user_id, by, is_blocked=False)
         return _shown(services, _known(services, user_id))
 

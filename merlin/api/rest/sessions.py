@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from merlin.account.api_keys import Scope
 from merlin.account.users import ConsentKind
-from merlin.api.auth import Caller, holding
+from merlin.api.auth import Caller, require_access
 from merlin.api.problems import Problem, headers_of, language_of_request, problems
 from merlin.api.schema import USUAL, Page, cursor, links, page_of, read_cursor
 from merlin.api.services import ApiServices
@@ -34,8 +34,8 @@ from merlin.db.notices import ADMINS
 rating_router = APIRouter(prefix="/api/user/turns/{turn_id}/rating", tags=["ratings"])
 
 Number = Annotated[int, Path(ge=1, le=2**53 - 1)]
-Reader = Annotated[Caller, Depends(holding(Scope.ACCOUNT_READ))]
-Writer = Annotated[Caller, Depends(holding(Scope.CHAT_WRITE))]
+Reader = Annotated[Caller, Depends(require_access(Scope.ACCOUNT_READ))]
+Writer = Annotated[Caller, Depends(require_access(Scope.CHAT_WRITE))]
 Words = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_LETTERS)
 ]

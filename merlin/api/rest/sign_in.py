@@ -20,17 +20,17 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from merlin.account.openid import LIFE as JOURNEY_LIFE
-from merlin.account.openid import Issuer, OpenIdRefused, new_journey, read_journey
+from merlin.account.openid import Issuer, OpenIdRefused, new_sign_in_state, read_sign_in_state
 from merlin.account.sign_ins import LIFE as CODE_LIFE
 from merlin.account.sign_ins import (
     MOST_BYTES,
     PAYLOAD,
-    How,
     LoginState,
-    Signers,
+    SignInMethod,
+    TelegramKeys,
     TelegramPerson,
-    agent_of,
-    place_of,
+    browser_name,
+    mask_ip_address,
     read_telegram_data,
 )
 from merlin.account.users import User
@@ -38,18 +38,18 @@ from merlin.api.auth import (
     BROWSER,
     LOGIN,
     SIGN_IN,
-    Entered,
-    Kept,
-    Known,
+    Cookie,
+    Identity,
+    NewSignIn,
     PasswordCheck,
     Person,
-    checked,
-    enter,
-    forget,
-    keep,
-    kept,
+    check_password,
+    delete_cookie,
+    open_sign_in,
+    read_cookie,
     remember_browser,
     require_same_origin,
+    set_cookie,
 )
 from merlin.api.problems import Problem, problems
 from merlin.api.rate_limits import LoginThrottle, network_of
@@ -110,9 +110,11 @@ async def sign_in_by_telegram(
     if person is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "telegram-data")
 
-    def work() -> tuple[Entered, Me]:
+    def work() -> tuple[NewSignIn, Me]:
         _meet(rows, person)
-        entered = enter(request, rows, Known(person.user_id, How.TELEGRAM, person.source))
+        entered = open_sign_in(
+            request, rows, Identity(person.user_id, SignInMethod.TELEGRAM, person.source)
+        )
         return entered, me_of(services, person.user_id)
 
     entered, told = await services.store.do(work)
@@ -121,10 +123,10 @@ async def sign_in_by_telegram(
     return SignedInShown(user=told, expires_at=expires_at, token=entered.token)
 
 
-def _signers(services: ApiServices) -> Signers:
+def _signers(services: ApiServices) -> TelegramKeys:
     bot_id = services.rows.settings.get(BOT_ID)
     entrance = services.entrance
-    return Signers(int(bot_id) if bot_id.isdecimal() else 0, entrance.keys, entrance.token)
+    return TelegramKeys(int(bot_id) if bot_id.isdecimal() else 0, entrance.keys, entrance.token)
 
 
 def _meet(rows: Rows, person: TelegramPerson) -> None:
@@ -142,11 +144,11 @@ async def sign_in_by_password(
     """Sign in by user name and password; who guesses waits ever longer."""
     services: ApiServices = request.app.state.services
     rows = services.rows
-    browser = kept(request, BROWSER)
-    account = await checked(request, PasswordCheck(body.name, body.password, browser))
+    browser = read_cookie(request, BROWSER)
+    account = await check_password(request, PasswordCheck(body.name, body.password, browser))
 
-    def work() -> tuple[Entered, Me, str]:
-        entered = enter(request, rows, Known(account.user_id, How.PASSWORD))
+    def work() -> tuple[NewSignIn, Me, str]:
+        entered = open_sign_in(request, rows, Identity(account.user_id, SignInMethod.PASSWORD))
         is_known = rows.accounts.knows(account.user_id, browser)
         met = "" if is_known else rows.accounts.meet(account.user_id)
         return entered, me_of(services, account.user_id), met
@@ -154,7 +156,7 @@ async def sign_in_by_password(
     entered, told, met = await services.store.do(work)
     remember_browser(request, response, entered)
     if met:
-        keep(request, response, Kept(BROWSER, met, YEAR_S))
+        set_cookie(request, response, Cookie(BROWSER, met, YEAR_S))
     return SignedInShown(user=told, expires_at=entered.sign_in.expires_at)
 
 
@@ -169,7 +171,7 @@ async def sign_out(request: Request, response: Response, caller: Person) -> None
     services: ApiServices = request.app.state.services
     sign_ins = services.rows.sign_ins
     await services.store.do(lambda: sign_ins.close(caller.user_id, caller.credential))
-    forget(request, response, SIGN_IN)
+    delete_cookie(request, response, SIGN_IN)
 
 
 # How often a page asks whether somebody has said yes in the bot.
@@ -205,13 +207,13 @@ async def start_login(request: Request, response: Response) -> LoginShown:
     services: ApiServices = request.app.state.services
     gate: LoginThrottle = request.app.state.gate
     gate.start(network_of(request.scope), gate.clock())
-    agent = agent_of(request.headers.get("user-agent", ""))
-    place = place_of(request.client.host if request.client else "")
+    agent = browser_name(request.headers.get("user-agent", ""))
+    place = mask_ip_address(request.client.host if request.client else "")
     rows = services.rows
     started = await services.store.do(lambda: rows.logins.start(agent, place))
     name = await services.store.read(lambda: rows.settings.get(BOT_NAME))
     seconds = int(CODE_LIFE.total_seconds())
-    keep(request, response, Kept(LOGIN, started.browser, seconds))
+    set_cookie(request, response, Cookie(LOGIN, started.browser, seconds))
     link = f"{services.entrance.link_url.rstrip('/')}/{name}?start={PAYLOAD}{started.key}"
     return LoginShown(
         key=started.key,
@@ -226,7 +228,7 @@ async def start_login(request: Request, response: Response) -> LoginShown:
 async def look_at_login(request: Request) -> WaitShown:
     """Tell how far the login of this browser has come; changes nothing."""
     services: ApiServices = request.app.state.services
-    browser = kept(request, LOGIN)
+    browser = read_cookie(request, LOGIN)
     login = await services.store.read(lambda: services.rows.logins.of_browser(browser))
     if login is None:
         return WaitShown(state=LoginState.EXPIRED)
@@ -237,13 +239,13 @@ async def look_at_login(request: Request) -> WaitShown:
 async def finish_login(request: Request, response: Response) -> WaitShown:
     """Tell how far the login of this browser has come; sign in where it was confirmed."""
     services: ApiServices = request.app.state.services
-    browser, rows = kept(request, LOGIN), services.rows
+    browser, rows = read_cookie(request, LOGIN), services.rows
 
-    def work() -> tuple[Entered, Me] | None:
+    def work() -> tuple[NewSignIn, Me] | None:
         login = rows.logins.take(browser)
         if login is None or login.user_id is None:
             return None
-        entered = enter(request, rows, Known(login.user_id, How.CODE))
+        entered = open_sign_in(request, rows, Identity(login.user_id, SignInMethod.CODE))
         return entered, me_of(services, login.user_id)
 
     done = await services.store.do(work)
@@ -251,7 +253,7 @@ async def finish_login(request: Request, response: Response) -> WaitShown:
         return await look_at_login(request)
     entered, told = done
     remember_browser(request, response, entered)
-    forget(request, response, LOGIN)
+    delete_cookie(request, response, LOGIN)
     signed_in = SignedInShown(user=told, expires_at=entered.sign_in.expires_at)
     return WaitShown(state=LoginState.CONFIRMED, signed_in=signed_in)
 
@@ -279,13 +281,15 @@ async def begin_openid(
 ) -> Response:
     """Send the browser to the issuer; 404 where the config names none."""
     services, issuer = _issuer(request)
-    journey = new_journey(own_address(next))
+    journey = new_sign_in_state(own_address(next))
     try:
         address = await issuer.address(journey, _redirect_uri(services))
     except OpenIdRefused as error:
         return _refused(request, error, journey.back)
     response = RedirectResponse(address, HTTPStatus.SEE_OTHER)
-    keep(request, response, Kept(COOKIE, journey.written(), int(JOURNEY_LIFE.total_seconds())))
+    set_cookie(
+        request, response, Cookie(COOKIE, journey.written(), int(JOURNEY_LIFE.total_seconds()))
+    )
     return response
 
 
@@ -303,7 +307,7 @@ async def finish_openid(
 ) -> Response:
     """Sign in who came back with a code to the browser that set out; then show the page it left."""
     services, issuer = _issuer(request)
-    journey = read_journey(kept(request, COOKIE), state)
+    journey = read_sign_in_state(read_cookie(request, COOKIE), state)
     # Whoever can set cookies here must not be able to lead people elsewhere by one.
     back = own_address(journey.back) if journey is not None else "/"
     if journey is None or not code:
@@ -314,17 +318,17 @@ async def finish_openid(
         return _refused(request, error, back)
     rows = services.rows
 
-    def work() -> Entered:
+    def work() -> NewSignIn:
         known = rows.users.get(person.user_id)
         rows.users.met(User(person.user_id, known.language_code if known else ""))
         if person.name:
             rows.users.set_name(person.user_id, person.name)
-        return enter(request, rows, Known(person.user_id, How.OPENID))
+        return open_sign_in(request, rows, Identity(person.user_id, SignInMethod.OPENID))
 
     entered = await services.store.do(work)
     response = RedirectResponse(back, HTTPStatus.SEE_OTHER)
     remember_browser(request, response, entered)
-    forget(request, response, COOKIE)
+    delete_cookie(request, response, COOKIE)
     return response
 
 

@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.api_keys import Scope
-from merlin.api.auth import Caller, holding
-from merlin.api.idempotency import once
+from merlin.api.auth import Caller, require_access
+from merlin.api.idempotency import run_once
 from merlin.api.permissions import Leading, account_name, led, services_of
 from merlin.api.problems import NAMED, language_of_request, problems
 from merlin.api.rest.courses import TYPE_VALUES, kind_of
@@ -25,11 +25,11 @@ from merlin.api.rest.examples import Shelf, asked, shelf_of, unchanged
 from merlin.api.rest.views import ChangeShown, PreviewShown
 from merlin.api.schema import WHOLE, Body, Both, DryRun, Id, Line, Shape, Texts, Title, Words, needs
 from merlin.app.permissions import leads
-from merlin.chat.feedback import Stretch, by_week
+from merlin.chat.feedback import Period, group_by_week
 from merlin.core.permissions import Permission
 from merlin.course.catalogue import Course
-from merlin.course.editing import Book, Draft, Lesson, Proposed
-from merlin.dataset.proposals import mask
+from merlin.course.editing import CourseEdits, CourseFiles, MaterialDraft, MaterialText
+from merlin.dataset.proposals import mask_personal_data
 
 MOST_LETTERS = 400_000
 MOST_TEACHERS = 100
@@ -78,9 +78,9 @@ class MaterialBody(Body):
             raise ValueError("text or file_url is wanted")
         return self
 
-    def draft(self) -> Draft:
+    def draft(self) -> MaterialDraft:
         """Return the material. Raises Problem 422 for a word that is no type of ours."""
-        return Draft(
+        return MaterialDraft(
             kind=kind_of(self.type) or "",
             lesson=self.lesson,
             title=self.title.given(),
@@ -194,7 +194,7 @@ def course_taught(course: Course) -> TaughtCourse:
     )
 
 
-def details(course: Course, book: Book, lessons: list[Lesson]) -> TaughtDetails:
+def details(course: Course, book: CourseFiles, lessons: list[MaterialText]) -> TaughtDetails:
     """Return a course as its file says it."""
     card = book.card()
     return TaughtDetails(
@@ -210,7 +210,7 @@ def details(course: Course, book: Book, lessons: list[Lesson]) -> TaughtDetails:
     )
 
 
-def _material(lesson: Lesson, book: Book) -> TaughtMaterial:
+def _material(lesson: MaterialText, book: CourseFiles) -> TaughtMaterial:
     spec, entry = lesson.spec, book.value["materials"][lesson.place]
     return TaughtMaterial(
         id=lesson.material_id,
@@ -227,7 +227,7 @@ def _material(lesson: Lesson, book: Book) -> TaughtMaterial:
 
 router = APIRouter(prefix="/api", tags=["teaching"])
 
-Reading = Annotated[Caller, Depends(holding(Scope.COURSES_READ))]
+Reading = Annotated[Caller, Depends(require_access(Scope.COURSES_READ))]
 WRITTEN = {
     HTTPStatus.ACCEPTED.value: {"model": ChangeShown, "description": "A commit was asked for"},
     HTTPStatus.OK.value: {"model": PreviewShown, "description": "What a dry run tells"},
@@ -269,7 +269,7 @@ async def show_taught_course(request: Request, caller: Leading, course_id: Id) -
 
     def found() -> TaughtDetails:
         shelf = shelf_of(services, course.slug)
-        book = Book(shelf.files)
+        book = CourseFiles(shelf.files)
         return details(course, book, book.lessons(shelf.known))
 
     return await services.store.read(found)
@@ -294,8 +294,8 @@ async def edit_course(
     """Ask for a commit that changes course.yaml."""
     course = await led(request, caller, course_id)
 
-    def make(shelf: Shelf) -> Proposed:
-        book = Book(shelf.files)
+    def make(shelf: Shelf) -> CourseEdits:
+        book = CourseFiles(shelf.files)
         proposed = book.with_card(body.values())
         new = proposed.edits[0].text
         unchanged(body.revision or if_match, book.revision, new, book.text)
@@ -328,12 +328,12 @@ async def add_material(
             request,
             caller,
             course.slug,
-            lambda shelf: Book(shelf.files).added(draft),
+            lambda shelf: CourseFiles(shelf.files).added(draft),
             dry_run=dry_run,
             number=number,
         )
 
-    return await once(request, caller, deed)
+    return await run_once(request, caller, deed)
 
 
 @router.put(
@@ -356,8 +356,8 @@ async def edit_material(
     """Ask for a commit that makes the material what the body says."""
     course, draft = await led(request, caller, course_id), body.draft()
 
-    def make(shelf: Shelf) -> Proposed:
-        book = Book(shelf.files)
+    def make(shelf: Shelf) -> CourseEdits:
+        book = CourseFiles(shelf.files)
         lesson = book.lesson(shelf.known, material_id)
         unchanged(body.revision or if_match, lesson.revision, body.text, lesson.words)
         return book.changed(lesson.place, draft)
@@ -385,8 +385,8 @@ async def remove_material(
     """Ask for a commit without the material, and without its text where no other names it."""
     course = await led(request, caller, course_id)
 
-    def make(shelf: Shelf) -> Proposed:
-        book = Book(shelf.files)
+    def make(shelf: Shelf) -> CourseEdits:
+        book = CourseFiles(shelf.files)
         lesson = book.lesson(shelf.known, material_id)
         unchanged(revision or if_match, lesson.revision, None, lesson.words)
         return book.dropped(lesson.place)
@@ -450,12 +450,12 @@ async def show_questions(
             course=course.course_id,
             by=by,
             since=since,
-            asked=[_asked(each) for each in (by_week(told) if by == "week" else told)],
+            asked=[_asked(each) for each in (group_by_week(told) if by == "week" else told)],
             disliked=[
                 DislikedAnswer(
                     at=each.at,
-                    question=mask(each.question, language).words,
-                    answer=mask(each.answer, language).words,
+                    question=mask_personal_data(each.question, language).words,
+                    answer=mask_personal_data(each.answer, language).words,
                     model=each.model_id,
                     liked=each.up,
                     disliked=each.down,
@@ -467,7 +467,7 @@ async def show_questions(
     return await services.store.read(found)
 
 
-def _asked(stretch: Stretch) -> Asked:
+def _asked(stretch: Period) -> Asked:
     return Asked(
         begins=stretch.begins,
         questions=stretch.questions,

@@ -15,8 +15,8 @@ from merlin.core.i18n import keys, text
 from merlin.dataset.changes import Change, ChangeKind, ChangeState, Edit
 from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity
-from merlin.dataset.preview import Preview, difference
-from merlin.dataset.verdicts import Word
+from merlin.dataset.preview import Preview, unified_diff
+from merlin.dataset.verdicts import VerdictStatus
 from merlin.training.jobs import JobState
 from merlin.training.models import ModelState
 
@@ -111,7 +111,7 @@ def preview_shown(
             FileDifference(
                 path=each.path,
                 kind=each.kind,
-                difference=difference(old.get(each.path), each.text, each.path),
+                difference=unified_diff(old.get(each.path), each.text, each.path),
             )
             for each in edits
         ],
@@ -154,11 +154,11 @@ def _difference(change: Change, path: str, told: Translate) -> str | None:
     if is_forgotten or change.state is ChangeState.REFUSED:
         return None
     if change.theirs is not None:
-        return difference(change.theirs.text, change.text, path)
+        return unified_diff(change.theirs.text, change.text, path)
     old = told(change.before) if change.before else None
     if change.before and old is None:
         return None
-    return difference(old, change.text, path)
+    return unified_diff(old, change.text, path)
 
 
 Record = Mapping[str, Any]
@@ -334,7 +334,7 @@ class VerdictShown(Shape):
     commit: str
     dataset: str
     position: int | None = Field(description="on the branch; null: the commit is there no more")
-    verdict: Word
+    verdict: VerdictStatus
     subject: str
     author: str
     committed_at: datetime
@@ -352,7 +352,7 @@ class NewestVerdict(Shape):
     """The newest of a dataset's verdicts."""
 
     commit: str
-    verdict: Word
+    verdict: VerdictStatus
     subject: str
     updated_at: datetime
     build: str | None

@@ -19,7 +19,7 @@ from merlin.bot.handlers.asking import answering, company, dataset_of
 from merlin.bot.handlers.presets import preset_name
 from merlin.bot.handlers.quota import zone_for
 from merlin.bot.menu import Screen, alert, said
-from merlin.chat.model_catalogue import Exhibit, exhibits
+from merlin.chat.model_catalogue import ServingModel, list_serving_models
 from merlin.chat.sessions import Session
 from merlin.core import i18n
 from merlin.core.formatted_text import Button
@@ -167,7 +167,7 @@ def drop_text(kit: Kit, event: Event) -> Screen:
 
 
 def _put(kit: Kit, event: Event, name: str, words: str) -> Screen:
-    by = audit.user(event.user_id)
+    by = audit.person_reference(event.user_id)
     before = kit.rows.settings.get(name)
     kit.rows.dialogs.end(event.chat_id, event.user_id)
     kit.rows.settings.put(name, words, by)
@@ -185,7 +185,7 @@ OPERATOR_TEXTS_TOPIC = Topic(
 def info(kit: Kit, event: Event) -> Screen:
     """Tell what there is to know, first of what answers here."""
     session = kit.rows.sessions.open(event.place)
-    shown = exhibits(kit.rows.showcase, dataset_of(kit, session))
+    shown = list_serving_models(kit.rows.showcase, dataset_of(kit, session))
     models = [_exhibit(kit, event, each) for each in shown]
     if not models:
         general = "yes" if kit.services.general else "no"
@@ -197,7 +197,7 @@ def info(kit: Kit, event: Event) -> Screen:
     return said("\n\n".join(filter(None, parts)), *texts_button(kit, event))
 
 
-def _exhibit(kit: Kit, event: Event, exhibit: Exhibit) -> str:
+def _exhibit(kit: Kit, event: Event, exhibit: ServingModel) -> str:
     serving, zone = exhibit.serving, zone_for(kit, event)
     model = text(
         event.language,
@@ -205,13 +205,13 @@ def _exhibit(kit: Kit, event: Event, exhibit: Exhibit) -> str:
         dataset=serving.dataset,
         build=serving.model.build_version,
         model=serving.model.model_id,
-        trained=i18n.told(serving.model.created_at, zone, event.language),
-        since=i18n.told(serving.since, zone, event.language),
+        trained=i18n.format_moment(serving.model.created_at, zone, event.language),
+        since=i18n.format_moment(serving.since, zone, event.language),
     )
     return "\n".join(filter(None, [model, _scores(exhibit, event), _against(kit, event, exhibit)]))
 
 
-def _scores(exhibit: Exhibit, event: Event) -> str:
+def _scores(exhibit: ServingModel, event: Event) -> str:
     scores = exhibit.evaluation
     if scores is None or scores.questions == 0:
         return text(event.language, "bot-info-not-evaluated")
@@ -225,7 +225,7 @@ def _scores(exhibit: Exhibit, event: Event) -> str:
     )
 
 
-def _against(kit: Kit, event: Event, exhibit: Exhibit) -> str:
+def _against(kit: Kit, event: Event, exhibit: ServingModel) -> str:
     """Return how the model did beside the one before it, where both were asked the same."""
     model, mine = exhibit.serving.model, exhibit.evaluation
     before = next(iter(kit.rows.shelf.earlier(model.dataset)), None)

@@ -19,9 +19,9 @@ from merlin.bot.menu import Screen, alert, said
 from merlin.core import i18n
 from merlin.core.clock import from_iso
 from merlin.core.errors import MerlinError, NotFound
-from merlin.core.formatted_text import Button, Mark, Page, rows, units
+from merlin.core.formatted_text import Button, Entity, FormattedMessage, button_rows, utf16_length
 from merlin.core.i18n import keys, text
-from merlin.core.permissions import Permission, Standing
+from merlin.core.permissions import Authority, Permission
 from merlin.db import audit
 
 T = TypeVar("T")
@@ -66,14 +66,14 @@ def admin_refusal(event: Event) -> Screen:
     return said(text(event.language, "bot-unknown-command", command=command))
 
 
-def standing(kit: Kit, event: Event) -> Standing:
+def standing(kit: Kit, event: Event) -> Authority:
     """Return what the person may do."""
     return kit.rows.roles.standing(event.user_id)
 
 
 def by(event: Event) -> str:
     """Return how requests and the audit name the person."""
-    return audit.user(event.user_id)
+    return audit.person_reference(event.user_id)
 
 
 def short(name: str) -> str:
@@ -101,7 +101,7 @@ def panel_screen(title: str, *parts: str, rows: Iterable[Sequence[Button]] = ())
     """Return a screen: its title in bold, then the parts that say something."""
     words = "\n\n".join([title, *filter(None, parts)])
     buttons = tuple(tuple(row) for row in rows if row)
-    return Screen(Page(words, (Mark("bold", 0, units(title)),), buttons))
+    return Screen(FormattedMessage(words, (Entity("bold", 0, utf16_length(title)),), buttons))
 
 
 def block(screen: Screen, words: str) -> Screen:
@@ -109,8 +109,8 @@ def block(screen: Screen, words: str) -> Screen:
     if screen.page is None or not words:
         return screen
     page = screen.page
-    start = units(page.text) + 2
-    mark = Mark("pre", start, units(words))
+    start = utf16_length(page.text) + 2
+    mark = Entity("pre", start, utf16_length(words))
     shown = replace(page, text=f"{page.text}\n\n{words}", marks=(*page.marks, mark))
     return replace(screen, page=shown)
 
@@ -161,7 +161,7 @@ def when(kit: Kit, event: Event, at: str | None) -> str:
     """Return a stored time as the person reads it, "" for none."""
     if not at:
         return ""
-    return i18n.brief(from_iso(at), zone_for(kit, event), event.language)
+    return i18n.format_moment_briefly(from_iso(at), zone_for(kit, event), event.language)
 
 
 def lines(*found: str) -> str:
@@ -197,7 +197,7 @@ def admin_home(kit: Kit, event: Event) -> Screen:
     if mine.scopes:
         scopes = ", ".join(sorted(mine.scopes))
         words = text(event.language, "admin-home-scopes", role=role, scopes=scopes)
-    return panel_screen(title, words, _serving(kit, event), rows=rows(doors, 2))
+    return panel_screen(title, words, _serving(kit, event), rows=button_rows(doors, 2))
 
 
 def _serving(kit: Kit, event: Event) -> str:

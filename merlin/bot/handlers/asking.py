@@ -19,25 +19,40 @@ from merlin.bot import rendering
 from merlin.bot.context import Event, Kit
 from merlin.bot.handlers.quota import is_free, left_note, plan_for, reserve, settle
 from merlin.bot.rendering import window_note, written
-from merlin.chat.answer import Onlooker, Reply, Stop, Trouble, report
-from merlin.chat.model_catalogue import judged
+from merlin.chat.answer import AnswerObserver, Reply, Stop, Trouble, report_troubles
+from merlin.chat.model_catalogue import switch_model
 from merlin.chat.prompt import (
     MOST_PARTS,
-    Measure,
-    Paper,
+    AttachedText,
     Part,
     Prompt,
-    Short,
-    condense,
+    ShortenedText,
+    ShortenLimits,
+    attach_texts,
     fits_into,
-    folded,
-    outside,
-    wrapped,
+    shorten_text,
+    text_outside_documents,
+    wrap_document,
 )
-from merlin.chat.route import Choice, Standing, Wish, choices, first_choice, only
-from merlin.chat.sessions import Place, Session, title_of
-from merlin.chat.turns import Written, named
-from merlin.chat.window import CAUTIOUS_TOKENS, MOST_TURNS, Gauge, estimate, fits, limit_of, size
+from merlin.chat.route import (
+    Candidate,
+    CandidateKind,
+    ModelRequest,
+    candidates,
+    first_candidate,
+    only_candidate,
+)
+from merlin.chat.sessions import ChatPlace, Session, title_of
+from merlin.chat.turns import StoredAnswer, with_author
+from merlin.chat.window import (
+    CAUTIOUS_TOKENS,
+    MOST_TURNS,
+    WindowCounter,
+    count_window_tokens,
+    estimate_tokens,
+    fits_window,
+    window_limit,
+)
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.messages import Message, Usage
@@ -60,12 +75,12 @@ class Talk:
 
     session: Session
     history: Sequence[Message]
-    wish: Wish
-    first: Choice | None
+    wish: ModelRequest
+    first: Candidate | None
     limit: int
     is_renewed: bool = False
     left_behind: int = 0
-    refusal: Written | None = None
+    refusal: StoredAnswer | None = None
     asker: str = ""
     left: str = ""
 
@@ -74,7 +89,7 @@ class Talk:
 class Answer:
     """What is to be shown and kept, and what admins should hear of."""
 
-    written: Written
+    written: StoredAnswer
     session: Session
     troubles: tuple[Trouble, ...] = ()
     limit_tokens: int | None = None
@@ -116,18 +131,18 @@ def open_talk(kit: Kit, event: Event) -> Talk:
 
 def _has_room(talk: Talk, event: Event) -> bool:
     asked = Message("user", event.text)
-    return not talk.history or fits((*before(talk), asked), talk.limit)
+    return not talk.history or fits_window((*before(talk), asked), talk.limit)
 
 
-def _renewed(kit: Kit, event: Event, refusal: Written | None) -> Talk:
+def _renewed(kit: Kit, event: Event, refusal: StoredAnswer | None) -> Talk:
     session = kit.rows.sessions.renew(event.place)
     return replace(_talk(kit, event, session, refusal), is_renewed=True)
 
 
-def _talk(kit: Kit, event: Event, session: Session, refusal: Written | None) -> Talk:
+def _talk(kit: Kit, event: Event, session: Session, refusal: StoredAnswer | None) -> Talk:
     plan = plan_for(kit, event, dataset_of(kit, session))
     wish = wish_of(kit, session, plan)
-    first = first_choice(kit.rows.shelf, wish)
+    first = first_candidate(kit.rows.shelf, wish)
     history = kit.rows.turns.history(
         session.session_id, MOST_TURNS, event.message_id, event.user_id
     )
@@ -150,12 +165,12 @@ def shown_name(event: Event) -> str:
     return " ".join(event.sender_name.replace(":", " ").split())[:NAME_LENGTH]
 
 
-def wish_of(kit: Kit, session: Session, plan: Plan = UNLIMITED) -> Wish:
+def wish_of(kit: Kit, session: Session, plan: Plan = UNLIMITED) -> ModelRequest:
     """Return what a session asks for; a model that the plan has no longer is not chosen."""
     services = kit.services
     is_allowed = plan.allows_model(session.model_id or "")
     chosen = (session.provider, session.model_id) if session.provider and is_allowed else None
-    return Wish(
+    return ModelRequest(
         dataset=dataset_of(kit, session),
         chosen=chosen,
         general=services.general,
@@ -174,7 +189,7 @@ def dataset_of(kit: Kit, session: Session) -> str | None:
     return chosen or kit.services.default_dataset
 
 
-def window_of(kit: Kit, choice: Choice | None, cap: int | None = None) -> int:
+def window_of(kit: Kit, choice: Candidate | None, cap: int | None = None) -> int:
     """Return how many tokens a model takes, `cap` at most.
 
     To be called within the store's work.
@@ -183,7 +198,7 @@ def window_of(kit: Kit, choice: Choice | None, cap: int | None = None) -> int:
         return min(CAUTIOUS_TOKENS, cap or CAUTIOUS_TOKENS)
     model_id = choice.model_id or ""
     said = kit.rows.windows.get(choice.provider, model_id)
-    return limit_of(said, kit.services.known.windows, (model_id, choice.base), cap)
+    return window_limit(said, kit.services.known.windows, (model_id, choice.base), cap)
 
 
 def before(talk: Talk) -> tuple[Message, ...]:
@@ -194,36 +209,38 @@ def before(talk: Talk) -> tuple[Message, ...]:
 
 
 async def ask(
-    kit: Kit, event: Event, talk: Talk, prompt: Prompt, looks: tuple[Onlooker, Stop]
+    kit: Kit, event: Event, talk: Talk, prompt: Prompt, looks: tuple[AnswerObserver, Stop]
 ) -> Answer:
     """Ask the models of the session's route, as they stand at this moment."""
     summary = (Message("system", talk.session.summary),) if talk.session.summary else ()
-    asked = Message("user", named(prompt.text, talk.asker), images=prompt.images)
+    asked = Message("user", with_author(prompt.text, talk.asker), images=prompt.images)
     route = await _route(kit, talk, prompt)
     reply = await kit.desk.reply(route, (*summary, *talk.history, asked), *looks)
     return _answer(kit, event, talk, prompt, reply)
 
 
-async def _route(kit: Kit, talk: Talk, prompt: Prompt) -> AsyncIterator[Choice]:
+async def _route(kit: Kit, talk: Talk, prompt: Prompt) -> AsyncIterator[Candidate]:
     """Return the models that may answer the prompt; pictures go to none but the one that sees."""
     wish, first = talk.wish, talk.first
     if prompt.model is not None:
         wish = replace(wish, chosen=prompt.model)
-        first = await kit.store.read(lambda: first_choice(kit.rows.shelf, wish))
+        first = await kit.store.read(lambda: first_candidate(kit.rows.shelf, wish))
     if prompt.images and first is not None:
-        return only(first)
-    return choices(kit.rows.shelf, kit.store.read, wish, first)
+        return only_candidate(first)
+    return candidates(kit.rows.shelf, kit.store.read, wish, first)
 
 
 def _answer(kit: Kit, event: Event, talk: Talk, prompt: Prompt, reply: Reply) -> Answer:
     """Return the answer with what is to be told of its window, and the session as it then is."""
     words = with_spent(kit, written(reply, event.language, cost_of(kit, reply)), prompt.spent)
     used = reply.usage.input_tokens + reply.usage.output_tokens
-    used = used or size((*before(talk), Message("user", prompt.text), Message("", reply.text)))
-    gauge = Gauge(used, talk.limit)
+    used = used or count_window_tokens(
+        (*before(talk), Message("user", prompt.text), Message("", reply.text))
+    )
+    gauge = WindowCounter(used, talk.limit)
     if reply.limit_tokens:
         # The talk before this question is what did not fit.
-        gauge = Gauge(reply.limit_tokens, reply.limit_tokens)
+        gauge = WindowCounter(reply.limit_tokens, reply.limit_tokens)
     note, offer = "", ""
     if reply.text:
         note, offer = window_note(gauge, event.language, is_warned=talk.session.is_warned)
@@ -234,7 +251,7 @@ def _answer(kit: Kit, event: Event, talk: Talk, prompt: Prompt, reply: Reply) ->
     notes = [words.note, prompt.note if reply.text else "", note, renewed, left]
     session = replace(
         talk.session,
-        title=talk.session.title or title_of(event.text or outside(prompt.text)),
+        title=talk.session.title or title_of(event.text or text_outside_documents(prompt.text)),
         used_tokens=gauge.used,
         is_warned=talk.session.is_warned or bool(note),
         is_full=bool(offer),
@@ -252,7 +269,7 @@ def cost_of(kit: Kit, reply: Reply) -> Cost | None:
     return kit.services.known.cost(reply.choice, reply.model_id, reply.usage)
 
 
-def with_spent(kit: Kit, words: Written, replies: Sequence[Reply]) -> Written:
+def with_spent(kit: Kit, words: StoredAnswer, replies: Sequence[Reply]) -> StoredAnswer:
     """Return an answer that counts what other replies took too, as far as currencies agree."""
     usage, micro, currency = words.usage, words.cost_micro, words.currency
     for reply in replies:
@@ -276,7 +293,7 @@ def keep(kit: Kit, event: Event, answer: Answer) -> None:
         learnt = {answer.written.model_id: answer.limit_tokens}
         kit.rows.windows.put(answer.written.provider, learnt)
     rows = kit.rows
-    report(rows.notices, rows.requests, answer.troubles, kit.services.clock(), "bot")
+    report_troubles(rows.notices, rows.requests, answer.troubles, kit.services.clock(), "bot")
 
 
 # Telegram's limit. Source: the Bot API, createForumTopic.
@@ -304,7 +321,7 @@ def open_in_topic(kit: Kit, event: Event, thread_id: int) -> Session:
     To be called within the store's work.
     """
     here = kit.rows.sessions.open(event.place)
-    there = kit.rows.sessions.open(Place(event.chat_id, event.user_id, thread_id))
+    there = kit.rows.sessions.open(ChatPlace(event.chat_id, event.user_id, thread_id))
     fresh = replace(
         there,
         dataset=here.dataset,
@@ -346,7 +363,9 @@ PART_SHARE = 0.5
 QUESTION_LENGTH = 500
 
 
-async def fitted(kit: Kit, event: Event, talk: Talk, prompt: Prompt, onlooker: Onlooker) -> Prompt:
+async def fitted(
+    kit: Kit, event: Event, talk: Talk, prompt: Prompt, onlooker: AnswerObserver
+) -> Prompt:
     """Return the prompt with its papers as a part of its text, in short where they are long.
 
     Raises Refused when the model that tells parts in short does not answer.
@@ -357,11 +376,11 @@ async def fitted(kit: Kit, event: Event, talk: Talk, prompt: Prompt, onlooker: O
     room, part_tokens = await kit.store.read(lambda: _room(kit, talk, prompt))
     if prompt.format == "voice" and not prompt.papers and not fits_into(prompt.text, room):
         wish = text(event.language, "media-ask-voice")
-        prompt = replace(prompt, text=wish, papers=(Paper("voice", prompt.text),))
+        prompt = replace(prompt, text=wish, papers=(AttachedText("voice", prompt.text),))
     if fits_into("".join(paper.text for paper in prompt.papers), room):
-        return folded(prompt)
+        return attach_texts(prompt)
     count = len(prompt.papers)
-    measure = Measure(part_tokens, max(room // count, 1), max(MOST_PARTS // count, 1))
+    measure = ShortenLimits(part_tokens, max(room // count, 1), max(MOST_PARTS // count, 1))
     return await _Reader(kit, event, prompt, onlooker).in_short(measure)
 
 
@@ -379,20 +398,20 @@ def _for_papers(kit: Kit, event: Event, talk: Talk, prompt: Prompt) -> Prompt:
 
 def _room(kit: Kit, talk: Talk, prompt: Prompt) -> tuple[int, int]:
     """Return the tokens for the papers, and for a part of one; within the store's work."""
-    choice = Choice(Standing.CHOSEN, *prompt.model) if prompt.model else talk.first
+    choice = Candidate(CandidateKind.CHOSEN, *prompt.model) if prompt.model else talk.first
     window = min(window_of(kit, choice), talk.limit)
-    own = 0 if prompt.format == "voice" else estimate(Message("user", prompt.text))
-    room = int(window * MATERIAL_SHARE) - size(before(talk)) - own
+    own = 0 if prompt.format == "voice" else estimate_tokens(Message("user", prompt.text))
+    room = int(window * MATERIAL_SHARE) - count_window_tokens(before(talk)) - own
     helper = _helper(kit, prompt)
     part = int(window_of(kit, helper) * PART_SHARE) if helper else window
     return max(room, int(window * LEAST_SHARE), 1), max(part, 1)
 
 
-def _helper(kit: Kit, prompt: Prompt) -> Choice | None:
+def _helper(kit: Kit, prompt: Prompt) -> Candidate | None:
     """Return the model that tells parts in short."""
     services = kit.services
     named = prompt.model or services.assistant or next(iter(services.general), None)
-    return Choice(Standing.CHOSEN, *named) if named else None
+    return Candidate(CandidateKind.CHOSEN, *named) if named else None
 
 
 class _Aside:
@@ -412,12 +431,12 @@ class _Reader:
     kit: Kit
     event: Event
     prompt: Prompt
-    onlooker: Onlooker
+    onlooker: AnswerObserver
 
-    async def in_short(self, measure: Measure) -> Prompt:
+    async def in_short(self, measure: ShortenLimits) -> Prompt:
         """Return the prompt with its long papers in short, and with what that took."""
         spent: list[Reply] = []
-        papers: list[Paper] = []
+        papers: list[AttachedText] = []
         notes = [self.prompt.note]
         for paper in self.prompt.papers:
             if fits_into(paper.text, measure.room_tokens):
@@ -428,9 +447,11 @@ class _Reader:
             key = "media-parts" if short.read == short.parts else "media-parts-cut"
             notes.append(self._said(key, parts=short.parts, read=short.read))
         note = "\n".join(dict.fromkeys(filter(None, notes)))
-        return replace(folded(self.prompt, papers), note=note, spent=tuple(spent))
+        return replace(attach_texts(self.prompt, papers), note=note, spent=tuple(spent))
 
-    async def _short(self, paper: Paper, measure: Measure, spent: list[Reply]) -> Short:
+    async def _short(
+        self, paper: AttachedText, measure: ShortenLimits, spent: list[Reply]
+    ) -> ShortenedText:
         async def tell(part: Part) -> str:
             reply = await self._asked(paper, part)
             spent.append(reply)
@@ -442,9 +463,9 @@ class _Reader:
             part = min(done + 1, count)
             self.onlooker.wrote(self._said("media-progress", part=part, parts=count))
 
-        return await condense(paper.text, measure, tell, progress)
+        return await shorten_text(paper.text, measure, tell, progress)
 
-    async def _asked(self, paper: Paper, part: Part) -> Reply:
+    async def _asked(self, paper: AttachedText, part: Part) -> Reply:
         helper = _helper(self.kit, self.prompt)
         if helper is None:
             raise Refused("no model to read with", "bot-nobody")
@@ -452,8 +473,8 @@ class _Reader:
         wish = self._said(
             "media-part-wish", part=part.number, parts=part.count, question=question or "—"
         )
-        asked = Message("user", f"{wish}\n\n{wrapped(part.text, paper.name)}")
-        return await self.kit.desk.reply(only(helper), (asked,), _Aside())
+        asked = Message("user", f"{wish}\n\n{wrap_document(part.text, paper.name)}")
+        return await self.kit.desk.reply(only_candidate(helper), (asked,), _Aside())
 
     def _said(self, key: str, **arguments: object) -> str:
         return text(self.event.language, key, **arguments)
@@ -471,13 +492,13 @@ def answering(kit: Kit, event: Event, session: Session) -> Answering | None:
     """Return what answers a session, None where nobody can; within the store's work."""
     wish = wish_of(kit, session, plan_for(kit, event))
     general = next(iter(wish.general), None)
-    choice = first_choice(kit.rows.shelf, wish)
+    choice = first_candidate(kit.rows.shelf, wish)
     if choice is None:
         return None if general is None else Answering(general[0], general[1] or general[0])
     return Answering(choice.provider, _title(kit, choice))
 
 
-def _title(kit: Kit, choice: Choice) -> str:
+def _title(kit: Kit, choice: Candidate) -> str:
     tuned = kit.rows.shelf.model(choice.model_id) if choice.model_id else None
     return tuned.build_version if tuned else choice.model_id or choice.provider
 
@@ -506,5 +527,5 @@ def company(kit: Kit, event: Event, provider: str) -> str:
 def refitted(kit: Kit, event: Event, session: Session) -> Session:
     """Return a session whose model has changed, its window judged anew; within the store's work."""
     plan = plan_for(kit, event)
-    first = first_choice(kit.rows.shelf, wish_of(kit, session, plan))
-    return judged(session, window_of(kit, first, plan.window))
+    first = first_candidate(kit.rows.shelf, wish_of(kit, session, plan))
+    return switch_model(session, window_of(kit, first, plan.window))

@@ -19,7 +19,7 @@ from merlin.bot.markdown.render import render
 from merlin.bot.menu import Screen
 from merlin.bot.outbox import report
 from merlin.core.errors import NotFound, Refused
-from merlin.core.formatted_text import Button, Page, units
+from merlin.core.formatted_text import Button, FormattedMessage, utf16_length
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Permission
 
@@ -57,7 +57,7 @@ def written(kit: Kit, event: Event) -> Screen:
     page = render(event.text)
     if not page.text.strip():
         return admin.waits_for(event, text(event.language, "cast-ask-text"), "a-casts")
-    if units(page.text) > PART_UNITS:
+    if utf16_length(page.text) > PART_UNITS:
         words = text(event.language, "cast-too-long", most=PART_UNITS)
         return admin.waits_for(event, words, "a-casts")
     kit.rows.dialogs.end(event.chat_id, event.user_id)
@@ -65,7 +65,7 @@ def written(kit: Kit, event: Event) -> Screen:
     return _preview(kit, event, number_, page)
 
 
-def _preview(kit: Kit, event: Event, number_: int, page: Page) -> Screen:
+def _preview(kit: Kit, event: Event, number_: int, page: FormattedMessage) -> Screen:
     """Return the text as people will see it, with the choice of whom it goes to."""
     there = kit.rows.outreach.broadcasts.receivers()
     choices = [
@@ -168,7 +168,7 @@ async def _kept(kit: Kit, event: Event, act: Act) -> None:
         kit.watches.add(event.chat_id, event.message_id, partial(_look, kit, event), page)
 
 
-def _look(kit: Kit, event: Event) -> tuple[Page, bool] | None:
+def _look(kit: Kit, event: Event) -> tuple[FormattedMessage, bool] | None:
     if not admin.standing(kit, event).may(Permission.BROADCAST):
         return None
     page = shown(kit, event).page

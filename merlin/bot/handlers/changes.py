@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from merlin.app.outbox import Letter
+from merlin.app.outbox import OutgoingMessage
 from merlin.bot.context import Event, Kit
 from merlin.bot.handlers import admin, example_access
 from merlin.bot.handlers.example_access import Draft, leaving, to
@@ -23,25 +23,25 @@ from merlin.bot.handlers.example_save import asked, finding_lines, look, own_cha
 from merlin.bot.handlers.questions import number
 from merlin.bot.menu import File, Screen, code_block, cut, sheet
 from merlin.core.errors import MerlinError, NotFound, Refused
-from merlin.core.formatted_text import Button, Page
+from merlin.core.formatted_text import Button, FormattedMessage
 from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.dataset.changes import (
     Change,
     ChangeKind,
     ChangeState,
+    Conflict,
     Edit,
-    Theirs,
-    changes_of,
-    of_undoing,
-    said,
-    words,
+    format_subject,
+    make_changes,
+    parse_subject,
+    revert_subject,
 )
-from merlin.dataset.commit_batch import Undoing, is_newer, reverse, undoing
+from merlin.dataset.commit_batch import Revert, plan_revert, revert_change, was_edited_since
 from merlin.dataset.example import Example
-from merlin.dataset.example_yaml import first_words, write_example
+from merlin.dataset.example_yaml import question_preview, write_example
 from merlin.dataset.files import FileText
-from merlin.dataset.finding import printable, short
+from merlin.dataset.finding import escape_unprintable, shorten
 from merlin.dataset.layout import EXAMPLES
 from merlin.dataset.preview import Preview
 from merlin.dataset.proposals import Proposal, ProposalState
@@ -75,7 +75,8 @@ def changes(kit: Kit, event: Event) -> Screen:
 
 
 def _change_entry(event: Event, change: Change) -> Button:
-    label = f"{_STATE_SIGNS[change.state]} {cut(words(change.subject, event.language), _LABEL)}"
+    subject = format_subject(change.subject, event.language)
+    label = f"{_STATE_SIGNS[change.state]} {cut(subject, _LABEL)}"
     return Button(label, example_access.data("change", change.change_id))
 
 
@@ -85,7 +86,7 @@ def change(kit: Kit, event: Event) -> Screen:
     one = _told(kit, own_change(kit, event, example_access.word(event, 1)))
     commit = (one.commit or "")[:10]
     state = text(event.language, f"examples-state-{one.state.value}", commit=commit)
-    title = f"{_STATE_SIGNS[one.state]} {words(one.subject, event.language)}"
+    title = f"{_STATE_SIGNS[one.state]} {format_subject(one.subject, event.language)}"
     parts = [state, _reason(event, one), *_files(event, one)]
     back = (to(event, "button-back", "changes", 0),)
     return sheet(title, *parts, rows=[*_rows(event, one), back])
@@ -174,7 +175,7 @@ async def mend(kit: Kit, event: Event) -> None:
     await look(kit, event, made)
 
 
-def _conflict(kit: Kit, event: Event) -> tuple[Change, Theirs]:
+def _conflict(kit: Kit, event: Event) -> tuple[Change, Conflict]:
     """Return a conflict of the person's own. Raises NotFound, Refused where it is solved."""
     one = own_change(kit, event, example_access.word(event, 1))
     if one.state is not ChangeState.CONFLICT or one.theirs is None:
@@ -193,7 +194,7 @@ def retry(kit: Kit, event: Event) -> Screen:
 def ask_drop(kit: Kit, event: Event) -> Screen:
     """Ask whether an edit that waits is to be taken back."""
     one = own_change(kit, event, example_access.word(event, 1))
-    told = text(event.language, "examples-ask-take-back", subject=said(one.subject))
+    told = text(event.language, "examples-ask-take-back", subject=parse_subject(one.subject))
     yes = to(event, "examples-take-back", "drop-yes", one.change_id)
     return admin.asks(event, told, yes, example_access.data("change", one.change_id))
 
@@ -223,7 +224,11 @@ def queue(kit: Kit, event: Event) -> Screen:
     page = min(number(event, 1), max(kit.rows.reviews.count(names) - 1, 0) // admin.AT_ONCE)
     found = kit.rows.reviews.waiting(page * admin.AT_ONCE, admin.AT_ONCE + 1, names)
     rows = [
-        (Button(short(each.draft.question, _LABEL), example_access.data("prop", each.proposal_id)),)
+        (
+            Button(
+                shorten(each.draft.question, _LABEL), example_access.data("prop", each.proposal_id)
+            ),
+        )
         for each in found[: admin.AT_ONCE]
     ]
     more = admin.turning(example_access.data("queue"), page, has_more=len(found) > admin.AT_ONCE)
@@ -260,7 +265,7 @@ def ask_reason(kit: Kit, event: Event) -> Screen:
     example_access.wait(kit, event, DECLINE, None, proposal=found.proposal_id)
     title = text(event.language, "examples-decline")
     words = text(
-        event.language, "examples-ask-reason", question=short(found.draft.question, _QUESTION)
+        event.language, "examples-ask-reason", question=shorten(found.draft.question, _QUESTION)
     )
     yes = to(event, "examples-decline-bare", "no-yes", found.proposal_id, style="danger")
     return sheet(title, words, rows=[(yes,), leaving(event, "prop", found.proposal_id)])
@@ -289,11 +294,11 @@ def _decline(kit: Kit, event: Event, proposal_id: int, reason: str) -> Screen:
     return sheet(text(event.language, key), rows=rows)
 
 
-def _letter(kit: Kit, found: Proposal, reason: str) -> Letter:
+def _letter(kit: Kit, found: Proposal, reason: str) -> OutgoingMessage:
     """Return what the person who proposed reads; sealed in the outbox, as all people's words."""
-    told = {"question": short(found.draft.question, _QUESTION), "reason": reason.strip()}
+    told = {"question": shorten(found.draft.question, _QUESTION), "reason": reason.strip()}
     words = text(kit.services.language_of(found.user_id), "examples-not-taken", **told)
-    return Letter(f"declined:{found.proposal_id}", found.user_id, Page(words))
+    return OutgoingMessage(f"declined:{found.proposal_id}", found.user_id, FormattedMessage(words))
 
 
 def _queue_label(kit: Kit, event: Event) -> str:
@@ -317,7 +322,7 @@ class _Seen:
 
     batch: Sequence[Change]
     files: Sequence[FileText]
-    undoing: Undoing
+    undoing: Revert
 
 
 async def undo(kit: Kit, event: Event) -> None:
@@ -364,15 +369,15 @@ def _inside(change: Change) -> str:
     return change.path.removeprefix(f"{change.dataset}/")
 
 
-def _undoing(kit: Kit, batch: Sequence[Change]) -> Undoing:
+def _undoing(kit: Kit, batch: Sequence[Change]) -> Revert:
     """Return what takes a commit back. Raises Refused where that cannot be known."""
     library = kit.rows.library
-    return undoing(batch, library.blobs(_dataset(batch)), library.text)
+    return plan_revert(batch, library.blobs(_dataset(batch)), library.text)
 
 
 def _warning(kit: Kit, event: Event, change: Change) -> str:
     """Return what an editor must know who takes back an edit that somebody wrote over."""
-    if not is_newer(change, kit.rows.library.blobs(change.dataset)):
+    if not was_edited_since(change, kit.rows.library.blobs(change.dataset)):
         return ""
     return text(event.language, "examples-undo-newer")
 
@@ -380,7 +385,7 @@ def _warning(kit: Kit, event: Event, change: Change) -> str:
 def _undo_draft(kit: Kit, event: Event) -> Draft:
     (one,) = _found(kit, event)
     library = kit.rows.library
-    edit = reverse(one, library.blobs(one.dataset), library.text)
+    edit = revert_change(one, library.blobs(one.dataset), library.text)
     return Draft(one.dataset, edit.path, edit.before, edit.text or "", is_gone=edit.text is None)
 
 
@@ -400,7 +405,7 @@ def _asks(
 ) -> Screen:
     """Ask whether a commit is to be taken back, and show what that does."""
     batch = _found(kit, event)
-    told = {"subject": said(batch[0].subject), "count": len(seen.undoing.edits)}
+    told = {"subject": parse_subject(batch[0].subject), "count": len(seen.undoing.edits)}
     parts = [
         text(event.language, "examples-ask-undo", **told),
         "\n".join(_entries(event, seen)),
@@ -424,25 +429,25 @@ def _entries(event: Event, seen: _Seen) -> Iterator[str]:
 
 
 def _edit_entry(edit: Edit, now: str | None) -> str:
-    name = printable(edit.path.removeprefix(EXAMPLES).removesuffix(".yaml"))
-    words = first_words(now if edit.text is None else edit.text)
+    name = escape_unprintable(edit.path.removeprefix(EXAMPLES).removesuffix(".yaml"))
+    words = question_preview(now if edit.text is None else edit.text)
     return cut(
         code_block(f"{_EDIT_SIGNS[edit.kind]} {name}{f': {words}' if words else ''}"), _LETTERS
     )
 
 
-def _staying(event: Event, found: Undoing) -> str:
+def _staying(event: Event, found: Revert) -> str:
     """Return which files stay, for somebody wrote them anew since."""
     if not found.newer:
         return ""
-    names = ", ".join(printable(each) for each in found.newer[:_MOST_TOLD])
+    names = ", ".join(escape_unprintable(each) for each in found.newer[:_MOST_TOLD])
     return text(event.language, "examples-undo-stay", count=len(found.newer), paths=names)
 
 
 def undone(kit: Kit, event: Event) -> Screen:
     """Ask for the commit that takes another one back."""
     batch = _found(kit, event)
-    dataset, line = _dataset(batch), of_undoing(batch[0].subject)
+    dataset, line = _dataset(batch), revert_subject(batch[0].subject)
     edits = _undoing(kit, batch).edits
-    kit.rows.changes.put(changes_of(dataset, edits, asked(kit, event), line))
+    kit.rows.changes.put(make_changes(dataset, edits, asked(kit, event), line))
     return saved(kit, event, dataset)

@@ -21,11 +21,11 @@ from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.core.permissions import Permission
-from merlin.dataset.changes import ChangeKind, Editor, editor_of
+from merlin.dataset.changes import ChangeKind, Editor, telegram_editor
 from merlin.dataset.example import Example
-from merlin.dataset.example_yaml import parsed, reworded, write_example
+from merlin.dataset.example_yaml import parse_example, reword_example, write_example
 from merlin.dataset.files import DatasetCard, FileText
-from merlin.dataset.layout import EXAMPLES, Names
+from merlin.dataset.layout import EXAMPLES, NameAllocator
 
 USER, ASSISTANT = "user", "assistant"
 Turns = tuple[tuple[str, str], ...]
@@ -72,7 +72,7 @@ class Draft:
             return write_example(Example("", "", "", said, self.tags or ()))
         if self.question is None and self.answer is None and self.tags is None:
             return self.text
-        return reworded(self.text, self.question, self.answer, self.tags)
+        return reword_example(self.text, self.question, self.answer, self.tags)
 
     def then(self, role: str, words: str) -> Draft:
         """Return the draft with another turn."""
@@ -103,7 +103,7 @@ class Draft:
     def example(self) -> Example | None:
         """Return the example that it says, None for one that cannot be read."""
         text = self.written()
-        return None if text is None else parsed(text)
+        return None if text is None else parse_example(text)
 
     def kept(self) -> dict[str, Any]:
         """Return the draft as JSON values."""
@@ -149,12 +149,12 @@ def free_id(kit: Kit, draft: Draft, text: str) -> str:
 
 def new_id(draft: Draft, text: str, taken: Iterable[str]) -> str:
     """Return an id for a draft that is written as `text`, made of its question."""
-    example = parsed(text)
+    example = parse_example(text)
     question = example.question if example else "new"
     if draft.proposal:
         inside = [each.removeprefix(FROM_CHAT) for each in taken]
-        return f"{FROM_CHAT}{Names(inside).new(question)}"
-    return Names(taken).new(question)
+        return f"{FROM_CHAT}{NameAllocator(inside).new(question)}"
+    return NameAllocator(taken).new(question)
 
 
 def _asked(kit: Kit, dataset: str) -> list[str]:
@@ -293,7 +293,7 @@ def at_step(event: Event, *steps: str) -> None:
 
 def editor(event: Event) -> Editor:
     """Return in whose name the person's commits are made."""
-    return editor_of(event.user_id, event.sender_name)
+    return telegram_editor(event.user_id, event.sender_name)
 
 
 def to(event: Event, key: str, *words: object, style: str = "") -> Button:

@@ -29,7 +29,7 @@ from merlin.bot.handlers.example_save import look
 from merlin.bot.handlers.questions import number
 from merlin.bot.menu import PAGE_SIZE, File, Screen, code_block, cut, page_buttons, paginate, sheet
 from merlin.core.errors import NotFound, Refused
-from merlin.core.formatted_text import Attachment, Button, Page, units
+from merlin.core.formatted_text import Attachment, Button, FormattedMessage, utf16_length
 from merlin.core.i18n import text
 
 QUESTION, ANSWER, TURNS, TAGS = "ex-question", "ex-answer", "ex-turns", "ex-tags"
@@ -319,12 +319,14 @@ def ask(kit: Kit, event: Event, draft: Draft, field: str, *, is_new: bool = Fals
     rows = [leaving(event, *back)]
     if field == "t" and now:
         rows.insert(0, (to(event, "examples-no-tags", "untag"),))
-    if units(now) <= _SHOWN_UNITS:
+    if utf16_length(now) <= _SHOWN_UNITS:
         kind = "yaml" if field == "y" else ""
         return sheet(title, File(now, kind), hint, rows=rows)
     name = f"{field}.{'yaml' if field == 'y' else 'txt'}"
     file = Attachment(name, code_block(now).encode())
-    return Screen(Page(f"{title}\n\n{hint}", buttons=tuple(rows), file=file), is_new=True)
+    return Screen(
+        FormattedMessage(f"{title}\n\n{hint}", buttons=tuple(rows), file=file), is_new=True
+    )
 
 
 def _now(draft: Draft, field: str) -> str:
@@ -393,4 +395,4 @@ def whole_file(kit: Kit, event: Event) -> Screen:
     if not content:
         raise Refused("nothing written", "examples-no-draft")
     name = f"{draft.example_id.rpartition('/')[2] or 'example'}.yaml"
-    return Screen(Page("", file=Attachment(name, content)), is_new=True)
+    return Screen(FormattedMessage("", file=Attachment(name, content)), is_new=True)

@@ -22,10 +22,10 @@ from merlin.bot.menu import Screen, cut, sheet
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
-from merlin.dataset.changes import MOST_AT_ONCE, Edit, changes_of, of_import
-from merlin.dataset.example_yaml import first_words
-from merlin.dataset.finding import Severity, printable
-from merlin.dataset.import_export import Imported, ImportPlan, format_of, read_lines
+from merlin.dataset.changes import MOST_AT_ONCE, Edit, import_subject, make_changes
+from merlin.dataset.example_yaml import question_preview
+from merlin.dataset.finding import Severity, escape_unprintable
+from merlin.dataset.import_export import ImportedLine, ImportPlan, detect_format, read_import_lines
 from merlin.dataset.layout import Limits
 
 # More than any provider takes as one example.
@@ -158,8 +158,8 @@ async def _plan(kit: Kit, event: Event, name: str, file: dict[str, Any]) -> Impo
     return await asyncio.to_thread(work)
 
 
-def _lines(name: str, content: bytes) -> list[Imported]:
-    lines = read_lines(content, format_of(name, content))
+def _lines(name: str, content: bytes) -> list[ImportedLine]:
+    lines = read_import_lines(content, detect_format(name, content))
     if len(lines) > MOST_AT_ONCE:
         raise Refused("too many lines", "change-count", count=len(lines), limit=MOST_AT_ONCE)
     return lines
@@ -168,7 +168,7 @@ def _lines(name: str, content: bytes) -> list[Imported]:
 def _good(plan: ImportPlan) -> list[Edit]:
     """Return the edits that have no error."""
     bad = {each.path for each in plan.seen.findings if each.severity is Severity.ERROR}
-    return [each for each in plan.edits if printable(each.path) not in bad]
+    return [each for each in plan.edits if escape_unprintable(each.path) not in bad]
 
 
 def _shown(kit: Kit, event: Event, plan: ImportPlan, file: dict[str, Any]) -> Screen:
@@ -196,7 +196,7 @@ def _shown(kit: Kit, event: Event, plan: ImportPlan, file: dict[str, Any]) -> Sc
 
 def _added(event: Event, good: Sequence[Edit]) -> str:
     """Return the questions of the first examples that would be new."""
-    lines = [f"➕ {first_words(each.text)}" for each in good[:_MOST_ADDED]]
+    lines = [f"➕ {question_preview(each.text)}" for each in good[:_MOST_ADDED]]
     if len(good) > _MOST_ADDED:
         lines.append(text(event.language, "examples-more", count=len(good) - _MOST_ADDED))
     return "\n".join(lines)
@@ -248,7 +248,7 @@ def _saved(kit: Kit, event: Event, plan: ImportPlan) -> Screen:
     name, good = example_access.checked(kit, event, plan.dataset), _good(plan)
     if not good:
         raise Refused("nothing new", "examples-import-nothing")
-    line = of_import(len(good), name)
-    kit.rows.changes.put(changes_of(name, good, asked(kit, event), line))
+    line = import_subject(len(good), name)
+    kit.rows.changes.put(make_changes(name, good, asked(kit, event), line))
     example_access.leave(kit, event)
     return saved(kit, event, name)

@@ -20,12 +20,12 @@ from merlin.core import money
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
-from merlin.dataset.changes import Asked, Change, ChangeState, Edit, changes_of
+from merlin.dataset.changes import Change, ChangeRequest, ChangeState, Edit, make_changes
 from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.layout import EXAMPLES
-from merlin.dataset.preview import Preview, difference
-from merlin.dataset.proposals import Approval, mask
+from merlin.dataset.preview import Preview, unified_diff
+from merlin.dataset.proposals import Approval, mask_personal_data
 from merlin.dataset.proposals import Draft as Words
 from merlin.training.policy import Forecast
 
@@ -38,7 +38,7 @@ def said_by_model(kit: Kit, event: Event, proposal_id: int) -> str:
     turn = kit.rows.turns.get(proposal.draft.turn_id)
     if turn is None or turn.written is None or turn.question.user_id != proposal.user_id:
         return ""
-    masked = mask(turn.written.answer, event.language).words
+    masked = mask_personal_data(turn.written.answer, event.language).words
     return text(event.language, "examples-model-said", words=cut(masked, _LETTERS))
 
 
@@ -137,7 +137,7 @@ def _files(proof: Proof) -> Iterator[File]:
 
 def _changed(old: str, new: str) -> str:
     """Return what leads from one text to the other, without names and numbers of lines."""
-    lines = difference(old, new).split("\n")[3:]
+    lines = unified_diff(old, new).split("\n")[3:]
     return "\n".join("⋯" if line.startswith("@@") else line for line in lines)
 
 
@@ -185,7 +185,7 @@ def priced(event: Event, tokens: int, told: Forecast | None) -> str:
     about = {"tokens": tokens, "examples": told.examples}
     if told.cost_micro is None:
         return f"🧮 {text(event.language, 'did-change', **about)}"
-    cost = money.shown(told.cost_micro, told.currency)
+    cost = money.format_cost_plainly(told.cost_micro, told.currency)
     return f"🧮 {text(event.language, 'did-change-price', **about, price=cost)}"
 
 
@@ -234,14 +234,14 @@ def save(kit: Kit, event: Event) -> Screen:
     elif draft.proposal:
         _approve(kit, event, draft)
     else:
-        kit.rows.changes.put(changes_of(draft.dataset, [_edit(kit, draft)], asked(kit, event)))
+        kit.rows.changes.put(make_changes(draft.dataset, [_edit(kit, draft)], asked(kit, event)))
     kit.rows.dialogs.end(event.chat_id, event.user_id)
     return saved(kit, event, draft.dataset)
 
 
-def asked(kit: Kit, event: Event) -> Asked:
+def asked(kit: Kit, event: Event) -> ChangeRequest:
     """Return who asks, and when."""
-    return Asked(example_access.editor(event), str(event.user_id), kit.services.clock())
+    return ChangeRequest(example_access.editor(event), str(event.user_id), kit.services.clock())
 
 
 def _edit(kit: Kit, draft: Draft) -> Edit:

@@ -32,10 +32,10 @@ from merlin.core import i18n
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
-from merlin.dataset.changes import words
-from merlin.dataset.example_yaml import first_words, parsed
+from merlin.dataset.changes import format_subject
+from merlin.dataset.example_yaml import parse_example, question_preview
 from merlin.dataset.files import DatasetCard, FileText
-from merlin.dataset.finding import Finding, Severity, printable
+from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import EXAMPLES
 
 
@@ -132,8 +132,8 @@ def _entries(files: Sequence[FileText]) -> list[tuple[Button, ...]]:
 
 
 def _label(file: FileText) -> str:
-    words = first_words(file.text, _LABEL)
-    return words or f"⛔ {cut(printable(file.example_id), _LABEL)}"
+    words = question_preview(file.text, _LABEL)
+    return words or f"⛔ {cut(escape_unprintable(file.example_id), _LABEL)}"
 
 
 def _way(file: FileText) -> str:
@@ -148,10 +148,15 @@ def flaws(kit: Kit, event: Event) -> Screen:
     found = kit.rows.library.findings(name)
     here, page, has_more = admin.page_of(found, number(event, 2))
     ids = kit.rows.library.example_ids(name)
-    known = {printable(f"{EXAMPLES}{each}.yaml"): each for each in ids}
+    known = {escape_unprintable(f"{EXAMPLES}{each}.yaml"): each for each in ids}
     paths = dict.fromkeys(each.path for each in here if each.path in known)
     doors = [
-        (Button(cut(printable(each), _LABEL), example_access.data("one", mark, admin.short(each))),)
+        (
+            Button(
+                cut(escape_unprintable(each), _LABEL),
+                example_access.data("one", mark, admin.short(each)),
+            ),
+        )
         for each in map(known.__getitem__, paths)
     ]
     lines = "\n".join(finding_line(event, each, is_named=True) for each in here)
@@ -221,7 +226,7 @@ def show_example(kit: Kit, event: Event) -> Screen:
         to(event, "examples-edit-answer", "edit", mark, name, "a"),
     ]
     rows = [
-        tuple(row) if parsed(file.text) else (),
+        tuple(row) if parse_example(file.text) else (),
         (to(event, "examples-edit-whole", "edit", mark, name, "y"),),
         (
             to(event, "examples-history", "past", mark, name),
@@ -230,7 +235,7 @@ def show_example(kit: Kit, event: Event) -> Screen:
         (to(event, "examples-to-list", "list", mark, 0), to(event, "button-back", "ds", mark)),
     ]
     parts = [_lineage(kit, event, file), *_findings(kit, event, file)]
-    title = f"{file.dataset} · {printable(file.example_id)}"
+    title = f"{file.dataset} · {escape_unprintable(file.example_id)}"
     return sheet(title, told, "\n".join(filter(None, parts)), rows=rows)
 
 
@@ -243,16 +248,16 @@ def show_history(kit: Kit, event: Event) -> Screen:
         text(
             event.language,
             "examples-history-line",
-            at=i18n.brief(each.at, zone, event.language),
+            at=i18n.format_moment_briefly(each.at, zone, event.language),
             author=each.author,
-            subject=cut(words(each.subject, event.language), _LABEL),
+            subject=cut(format_subject(each.subject, event.language), _LABEL),
             commit=each.commit[:10],
         )
         for each in versions[:_MOST_VERSIONS]
     ]
     if len(versions) > _MOST_VERSIONS:
         lines.append(text(event.language, "examples-more", count=len(versions) - _MOST_VERSIONS))
-    title = f"{text(event.language, 'examples-history')} · {printable(file.example_id)}"
+    title = f"{text(event.language, 'examples-history')} · {escape_unprintable(file.example_id)}"
     hint = text(event.language, "examples-history-words" if lines else "examples-history-none")
     back = example_access.data("one", admin.short(file.dataset), admin.short(file.example_id))
     return sheet(title, "\n".join(lines), hint, rows=[admin.back(event, back)])
@@ -272,7 +277,7 @@ def _findings(kit: Kit, event: Event, file: FileText) -> list[str]:
     mine = [
         each
         for each in kit.rows.library.findings(file.dataset)
-        if each.path == printable(file.path)
+        if each.path == escape_unprintable(file.path)
     ]
     return [f"• {cut(each.text(event.language), 160)}" for each in mine[:_MOST_FINDINGS]]
 

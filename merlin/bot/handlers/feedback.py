@@ -25,13 +25,13 @@ from merlin.bot.handlers.questions import answer_question, number, own_turn
 from merlin.bot.handlers.quota import zone_for
 from merlin.bot.menu import Screen, alert, said
 from merlin.bot.rendering import pages
-from merlin.chat.feedback import Rating, after_press, of_reactions, rating_of
-from merlin.chat.turns import Turn, Written
+from merlin.chat.feedback import Rating, parse_rating, rating_from_reactions, toggle_rating
+from merlin.chat.turns import StoredAnswer, Turn
 from merlin.core import i18n, money
-from merlin.core.formatted_text import Button, Page
+from merlin.core.formatted_text import Button, FormattedMessage
 from merlin.core.i18n import text
-from merlin.dataset.proposals import MOST_LETTERS, Draft, mask
-from merlin.db.audit import user
+from merlin.dataset.proposals import MOST_LETTERS, Draft, mask_personal_data
+from merlin.db.audit import person_reference
 from merlin.db.notices import ADMINS
 from merlin.training.model_store import Origin
 
@@ -87,7 +87,9 @@ def revoke_consent(kit: Kit, event: Event) -> Screen:
         return said(text(language, "consent-none"))
     models = take_back(kit, event.user_id)
     kit.rows.dialogs.end(event.chat_id, event.user_id)
-    kit.rows.audit.note(user(event.user_id), "consent.revoke", user(event.user_id))
+    kit.rows.audit.note(
+        person_reference(event.user_id), "consent.revoke", person_reference(event.user_id)
+    )
     words = text(language, "consent-revoked")
     if models:
         words = f"{words}\n\n{text(language, 'consent-models', **_named(models))}"
@@ -145,7 +147,7 @@ def why(kit: Kit, event: Event) -> Screen:
     lines += [_origin(kit, event, origin)] if origin else [text(event.language, "why-general")]
     lines += _taught(kit, event, written) if origin else []
     lines += [_usage(event, written), *_thumbs(kit, event, written)]
-    return Screen(Page("\n".join(lines)), is_new=True)
+    return Screen(FormattedMessage("\n".join(lines)), is_new=True)
 
 
 def _origin(kit: Kit, event: Event, origin: Origin) -> str:
@@ -154,28 +156,28 @@ def _origin(kit: Kit, event: Event, origin: Origin) -> str:
         "why-origin",
         build=origin.build,
         commit=origin.commit[:_SHORT] or "—",
-        at=i18n.told(origin.trained_at, zone_for(kit, event), event.language),
+        at=i18n.format_moment(origin.trained_at, zone_for(kit, event), event.language),
         examples=origin.examples,
         editors=origin.editors,
         standing="serving" if origin.serves else "earlier",
     )
 
 
-def _taught(kit: Kit, event: Event, written: Written) -> list[str]:
+def _taught(kit: Kit, event: Event, written: StoredAnswer) -> list[str]:
     found = kit.rows.lineage.teaching(written.model_id, written.answer)
     return [text(event.language, "why-taught", examples=", ".join(found))] if found else []
 
 
-def _usage(event: Event, written: Written) -> str:
+def _usage(event: Event, written: StoredAnswer) -> str:
     usage = {"input": written.usage.input_tokens, "output": written.usage.output_tokens}
     words = text(event.language, "why-tokens", **usage)
     if not written.currency:
         return words
-    cost = money.told(event.language, written.cost_micro, written.currency)
+    cost = money.format_cost(event.language, written.cost_micro, written.currency)
     return f"{words} {text(event.language, 'why-cost', cost=cost)}"
 
 
-def _thumbs(kit: Kit, event: Event, written: Written) -> list[str]:
+def _thumbs(kit: Kit, event: Event, written: StoredAnswer) -> list[str]:
     thumbs = kit.rows.ratings.thumbs(written.model_id)
     if not thumbs.up + thumbs.down:
         return []
@@ -195,10 +197,10 @@ async def rate(kit: Kit, event: Event) -> None:
 
     def act() -> Screen:
         turn = own_turn(kit, event, place=1) or _shared_turn(kit, event)
-        pressed = rating_of(event.args[0] if event.args else "")
+        pressed = parse_rating(event.args[0] if event.args else "")
         if turn is None or pressed is None:
             return alert(text(event.language, "bot-not-yours"), is_loud=True)
-        rating = after_press(kit.rows.ratings.of(turn.turn_id, event.user_id), pressed)
+        rating = toggle_rating(kit.rows.ratings.of(turn.turn_id, event.user_id), pressed)
         kit.rows.ratings.rate(turn.turn_id, event.user_id, rating)
         counted[:] = [(turn, rating)]
         return _thanked(event, turn, rating)
@@ -219,14 +221,16 @@ def _thanked(event: Event, turn: Turn, rating: Rating | None) -> Screen:
     if rating is not Rating.DOWN or not event.is_private:
         return alert(words)
     fix = Button(text(event.language, "rating-fix"), f"fix:{turn.turn_id}", style="primary")
-    asked = Page(text(event.language, "rating-how-better"), buttons=((fix,),))
+    asked = FormattedMessage(text(event.language, "rating-how-better"), buttons=((fix,),))
     return Screen(asked, alert=words, is_new=True)
 
 
 async def reacted(kit: Kit, event: Event) -> None:
     """Keep what a reaction under an answer says; one that was taken away takes the rating back."""
-    rating = of_reactions(_emojis(event, "new_reaction"))
-    is_about_us = rating is not None or of_reactions(_emojis(event, "old_reaction")) is not None
+    rating = rating_from_reactions(_emojis(event, "new_reaction"))
+    is_about_us = (
+        rating is not None or rating_from_reactions(_emojis(event, "old_reaction")) is not None
+    )
 
     def work() -> Counted | None:
         turn = _turn_here(kit, event) if is_about_us else None
@@ -359,7 +363,10 @@ def agreed(kit: Kit, event: Event) -> Screen:
 def _preview(kit: Kit, event: Event, turn: Turn, written: Mapping[str, Any]) -> Screen:
     """Show what an editor would see; nothing is sent yet."""
     language, words = event.language, str(written.get("words", ""))
-    question, answer = mask(turn.question.text, language), mask(words, language)
+    question, answer = (
+        mask_personal_data(turn.question.text, language),
+        mask_personal_data(words, language),
+    )
     kept = {
         "turn": turn.turn_id,
         "question": question.words,

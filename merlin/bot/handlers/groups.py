@@ -29,7 +29,7 @@ from merlin.bot.markdown.entities import first_part
 from merlin.bot.markdown.render import render
 from merlin.bot.menu import Screen, alert, page_buttons, paginate, said
 from merlin.chat.prompt import Prompt
-from merlin.core.formatted_text import Button, Mark, Page, units
+from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import LANGUAGES, text
 
 _PRESENT = frozenset({"creator", "administrator", "member"})
@@ -316,16 +316,18 @@ def _told(kind: str, found: Sequence[Said]) -> list[dict[str, Any]]:
     ]
 
 
-def _answered(said: Said) -> Page:
+def _answered(said: Said) -> FormattedMessage:
     head = _cut(said.question, MOST_LETTERS)
     body = render(said.answer)
-    start = units(head) + 2
+    start = utf16_length(head) + 2
     moved = tuple(replace(mark, offset=mark.offset + start) for mark in body.marks)
-    whole = Page(f"{head}\n\n{body.text}", (Mark("bold", 0, units(head)), *moved))
+    whole = FormattedMessage(
+        f"{head}\n\n{body.text}", (Entity("bold", 0, utf16_length(head)), *moved)
+    )
     return first_part(whole)
 
 
-def _content(page: Page) -> dict[str, Any]:
+def _content(page: FormattedMessage) -> dict[str, Any]:
     fields = shown(page)
     fields.pop("reply_markup", None)
     return {"message_text": fields.pop("text"), **fields}
@@ -336,7 +338,7 @@ def _asking(kit: Kit, event: Event, words: str) -> dict[str, Any]:
     token = kit.rows.inline.keep(event.user_id, words)
     label = text(event.language, "inline-button-ask")
     button = Button(label, url=kit.me.link(asking(token)))
-    page = Page(f"{_ASKED}{words}", buttons=((button,),))
+    page = FormattedMessage(f"{_ASKED}{words}", buttons=((button,),))
     return {
         "type": "article",
         "id": "ask",

@@ -14,7 +14,7 @@ from merlin.bot.notices import act_button
 from merlin.core import money
 from merlin.core.clock import iso
 from merlin.core.formatted_text import Button
-from merlin.core.heartbeat import Heartbeat, step_words
+from merlin.core.heartbeat import Heartbeat, describe_step
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.db.notices import ADMINS, Notice
@@ -54,7 +54,7 @@ def _process(event: Event, beat: Heartbeat, now: datetime) -> str:
     sign = "🟢" if beat.is_alive(now) else "🔴"
     name = f"{beat.process} ({beat.host})"
     if beat.is_alive(now):
-        told = {"sign": sign, "name": name, "step": step_words(event.language, beat.step)}
+        told = {"sign": sign, "name": name, "step": describe_step(event.language, beat.step)}
         up = _long(event, now - beat.since)
         return text(event.language, "health-alive", **told, up=up)
     return text(
@@ -94,11 +94,11 @@ def _budget(kit: Kit, event: Event, now: datetime) -> Iterator[str]:
     cap = office.caps.per_month_micro
     for provider, currency in office.currencies.items():
         spent = office.spending.spent(provider, month_start(now))
-        told = {"provider": provider, "spent": money.told(event.language, spent, currency)}
+        told = {"provider": provider, "spent": money.format_cost(event.language, spent, currency)}
         if cap is None:
             yield text(event.language, "health-spent", **told)
         else:
-            left = money.told(event.language, max(cap - spent, 0), currency)
+            left = money.format_cost(event.language, max(cap - spent, 0), currency)
             yield text(event.language, "health-spent-of", **told, left=left)
 
 

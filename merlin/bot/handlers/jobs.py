@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from merlin.app.outbox import Errand
+from merlin.app.outbox import WaitingRequest
 from merlin.bot.context import Event, Kit, Topic
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import guarded, to_admin_home
@@ -25,10 +25,10 @@ from merlin.bot.rendering import sparkline
 from merlin.core import money
 from merlin.core.charts import ChartLabels, plot_png, read_losses
 from merlin.core.errors import MerlinError, NotFound, Refused
-from merlin.core.formatted_text import Attachment, Button, Page
+from merlin.core.formatted_text import Attachment, Button, FormattedMessage
 from merlin.core.i18n import keys, text
 from merlin.core.permissions import Permission
-from merlin.dataset.tokens import epochs
+from merlin.dataset.tokens import count_epochs
 from merlin.db.requests import RequestKind
 from merlin.training.jobs import FINAL
 from merlin.training.launch_plan import Quote, quote
@@ -50,7 +50,7 @@ def ask_daemon(
         return alert(text(event.language, "admin-asked-already"))
     request_id = kit.rows.requests.ask(kind, arguments, admin.by(event))
     kit.rows.audit.note(admin.by(event), f"ask.{kind.value}", target, dict(arguments))
-    errand = Errand(request_id, event.chat_id, event.message_id, event.update_id, back)
+    errand = WaitingRequest(request_id, event.chat_id, event.message_id, event.update_id, back)
     kit.rows.outreach.errands.note(errand)
     title = text(event.language, "admin-asked")
     now = kit.services.clock()
@@ -74,7 +74,7 @@ def job_words(job: Mapping[str, Any], language: str, when: When) -> str:
         "base": recipe.get("base_model", "–"),
         "attempt": job["attempt"],
     }
-    cost = money.told(language, job["estimate_micro"], job["currency"])
+    cost = money.format_cost(language, job["estimate_micro"], job["currency"])
     is_over = job["state"] in {state.value for state in FINAL}
     last = _cut(job["events"][-1]["message"]) if job["events"] and not is_over else ""
     error = _cut(job["error"])
@@ -177,10 +177,10 @@ def launch_price(kit: Kit, event: Event) -> Screen:
 
 def _told(kit: Kit, event: Event, quoted: Quote) -> list[str]:
     language, build, order = event.language, quoted.build, quoted.order
-    shown_epochs = epochs(build.train, order.recipe.hyperparameters.get("n_epochs", "auto"))
+    shown_epochs = count_epochs(build.train, order.recipe.hyperparameters.get("n_epochs", "auto"))
     cost = text(language, "admin-price-unknown")
     if quoted.cost_micro is not None:
-        cost = money.told(language, quoted.cost_micro, order.currency)
+        cost = money.format_cost(language, quoted.cost_micro, order.currency)
     said = [
         text(
             language,
@@ -197,8 +197,8 @@ def _told(kit: Kit, event: Event, quoted: Quote) -> list[str]:
     if cap is not None:
         left = max(cap - quoted.spent_micro, 0)
         told = {
-            "left": money.told(language, left, order.currency),
-            "cap": money.told(language, cap, order.currency),
+            "left": money.format_cost(language, left, order.currency),
+            "cap": money.format_cost(language, cap, order.currency),
         }
         said.append(text(language, "admin-budget-left", **told))
     return said
@@ -305,7 +305,7 @@ async def watch_job(kit: Kit, event: Event) -> None:
         kit.watches.add(event.chat_id, event.message_id, partial(_look, kit, event), page)
 
 
-def _look(kit: Kit, event: Event) -> tuple[Page, bool] | None:
+def _look(kit: Kit, event: Event) -> tuple[FormattedMessage, bool] | None:
     """Return how the job stands now, None where the person may not see it any more."""
     try:
         page = show_job(kit, event).page
@@ -314,7 +314,7 @@ def _look(kit: Kit, event: Event) -> tuple[Page, bool] | None:
     return None if page is None else (page, _is_open(page, event))
 
 
-def _is_open(page: Page, event: Event) -> bool:
+def _is_open(page: FormattedMessage, event: Event) -> bool:
     refresh = admin.button(event, "admin-refresh", f"a-job:{number(event)}")
     return any(refresh in row for row in page.buttons)
 
@@ -338,7 +338,7 @@ async def pictured(kit: Kit, event: Event) -> None:
         title = text(event.language, "admin-job", job=job["job"], build=job["build"])
         screen = admin.block(admin.panel_screen(title), losses(job, event.language))
         file = Attachment(f"losses-{job['job']}.png", content, is_picture=True)
-        page = screen.page or Page("")
+        page = screen.page or FormattedMessage("")
         return Screen(replace(page, file=file), is_new=True)
 
     await guarded(Permission.WATCH, act)(kit, event)

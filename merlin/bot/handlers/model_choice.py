@@ -9,8 +9,8 @@ from merlin.bot.handlers.asking import abroad, answering, company, refitted, wis
 from merlin.bot.handlers.questions import number
 from merlin.bot.handlers.quota import plan_for
 from merlin.bot.menu import PAGE_SIZE, Screen, alert, page_buttons, paginate, said
-from merlin.chat.model_catalogue import Option, lineup
-from merlin.chat.route import Standing
+from merlin.chat.model_catalogue import ModelOption, list_models
+from merlin.chat.route import CandidateKind
 from merlin.chat.sessions import Session
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
@@ -109,15 +109,15 @@ _CENT = MICRO // 100
 LABEL_LENGTH = 48
 
 
-def options(kit: Kit, event: Event, session: Session) -> list[Option]:
+def options(kit: Kit, event: Event, session: Session) -> list[ModelOption]:
     """Return the models that the person's plan lets them choose; within the store's work."""
     plan = plan_for(kit, event)
-    found = lineup(kit.rows.shelf, kit.rows.listed, wish_of(kit, session), kit.services.known)
+    found = list_models(kit.rows.shelf, kit.rows.listed, wish_of(kit, session), kit.services.known)
     return [
         option
         for option in found
         # What serves answers anyway.
-        if option.standing is Standing.SERVING or plan.allows_model(option.model_id)
+        if option.standing is CandidateKind.SERVING or plan.allows_model(option.model_id)
     ]
 
 
@@ -161,7 +161,7 @@ def _list_models(kit: Kit, event: Event, wanted: int) -> Screen:
     return said("\n\n".join(lines), *buttons, *page_buttons("model:list", place, len(found)), *back)
 
 
-def _line(kit: Kit, event: Event, count: int, option: Option) -> str:
+def _line(kit: Kit, event: Event, count: int, option: ModelOption) -> str:
     cap = plan_for(kit, event).window
     window = min(option.window, cap) if option.window and cap else option.window
     return text(
@@ -190,10 +190,10 @@ def _amount(micro: int) -> str:
     return f"{whole}.{rest // 100:04d}" if rest % _CENT else f"{whole}.{rest // _CENT:02d}"
 
 
-def _model_button(option: Option, session: Session, count: int) -> Button:
+def _model_button(option: ModelOption, session: Session, count: int) -> Button:
     own = (session.provider, session.model_id)
     is_now = own == (option.provider, option.model_id)
-    is_now = is_now or (session.provider is None and option.standing is Standing.SERVING)
+    is_now = is_now or (session.provider is None and option.standing is CandidateKind.SERVING)
     mark = "✓ " if is_now else ""
     label = f"{mark}{count}. {option.title}"
     cut = label if len(label) <= LABEL_LENGTH else f"{label[:LABEL_LENGTH]}…"
@@ -210,7 +210,7 @@ def _use(kit: Kit, event: Event, sign: str) -> Screen:
     if not found:
         return alert(text(event.language, "models-gone"), is_loud=True)
     option = found[0]
-    if option.standing is Standing.SERVING:
+    if option.standing is CandidateKind.SERVING:
         return _return(kit, event)
     own = replace(session, provider=option.provider, model_id=option.model_id)
     kit.rows.sessions.change(refitted(kit, event, own))

@@ -53,7 +53,7 @@ from merlin.core import i18n
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.db import audit
 from merlin.db.notices import ADMINS
@@ -228,7 +228,7 @@ async def money_moved(kit: Kit, event: Event) -> None:
     await retry_until_stored(
         kit.services, lambda: _store(kit, event), "a payment could not be stored"
     )
-    reached("payment.after")
+    kill_point("payment.after")
 
 
 def _store(kit: Kit, event: Event) -> None:
@@ -249,7 +249,7 @@ def _store(kit: Kit, event: Event) -> None:
 def renewal(kit: Kit, event: Event) -> Screen:
     """Tell when a plan is paid next, and ask whether it is to stop."""
     mine = _own(kit, event)
-    at = i18n.told(mine.next_at, zone_for(kit, event), event.language)
+    at = i18n.format_moment(mine.next_at, zone_for(kit, event), event.language)
     told_ = {"title": _title(kit, event, mine), "at": at, "till": mine.till.value}
     words = text(event.language, "pay-ask-stop", **told_)
     label = text(event.language, "pay-button-stop")
@@ -275,7 +275,7 @@ def stop_renewal(kit: Kit, event: Event) -> Screen:
     """Stop the renewal; the teller lets Telegram know of one in Stars."""
     mine = _own(kit, event)
     kit.rows.books.renewals.stop(mine.renewal_id, event.user_id)
-    who = audit.user(event.user_id)
+    who = audit.person_reference(event.user_id)
     kit.rows.audit.note(who, "renewal.stop", who, {"plan": mine.plan, "till": mine.till.value})
     words = text(event.language, "pay-stopped", title=_title(kit, event, mine))
     return replace(plan(kit, event), alert=words, is_loud=True)
@@ -316,7 +316,7 @@ def titled(purchase: Purchase, language: str) -> str:
 
 def order_line(kit: Kit, event: Event, purchase: Purchase) -> str:
     """Return an order in one line: when, what, for how much, what became of it."""
-    at = i18n.brief(purchase.created_at, zone_for(kit, event), event.language)
+    at = i18n.format_moment_briefly(purchase.created_at, zone_for(kit, event), event.language)
     return text(
         event.language,
         "pay-order",

@@ -32,7 +32,7 @@ from merlin.bot.menu import Screen
 from merlin.bot.star_reconciliation import SETTING, read_compared
 from merlin.core import i18n
 from merlin.core.errors import NotFound, Refused
-from merlin.core.formatted_text import Button, rows
+from merlin.core.formatted_text import Button, button_rows
 from merlin.core.i18n import text
 from merlin.core.money import Amount, Currency, roubles
 from merlin.core.permissions import Permission
@@ -81,7 +81,7 @@ def show_code(kit: Kit, event: Event) -> Screen:
 
 def _card(kit: Kit, event: Event, each: Listed) -> Screen:
     promo, zone = each.promo, zone_for(kit, event)
-    until = i18n.told(promo.ends_at, zone, event.language) if promo.ends_at else "—"
+    until = i18n.format_moment(promo.ends_at, zone, event.language) if promo.ends_at else "—"
     words = text(
         event.language,
         "pay-admin-code-what",
@@ -128,7 +128,9 @@ def choose_code_plan(kit: Kit, event: Event) -> Screen:
     ]
     words = text(event.language, "pay-admin-code-for")
     title = text(event.language, "pay-admin-code-add")
-    return admin.panel_screen(title, words, rows=[*rows(buttons), admin.back(event, "a-codes:0")])
+    return admin.panel_screen(
+        title, words, rows=[*button_rows(buttons), admin.back(event, "a-codes:0")]
+    )
 
 
 def ask_code(kit: Kit, event: Event) -> Screen:
@@ -236,14 +238,14 @@ def purchase_card(kit: Kit, event: Event, purchase: Purchase) -> Screen:
 
 
 def _at(kit: Kit, event: Event, purchase: Purchase) -> str:
-    return i18n.told(purchase.created_at, zone_for(kit, event), event.language)
+    return i18n.format_moment(purchase.created_at, zone_for(kit, event), event.language)
 
 
 def _entry_line(kit: Kit, event: Event, entry: Entry) -> str:
     return text(
         event.language,
         "pay-admin-entry",
-        at=i18n.brief(entry.at, zone_for(kit, event), event.language),
+        at=i18n.format_moment_briefly(entry.at, zone_for(kit, event), event.language),
         kind=entry.kind.value,
         price=entry.amount.told(event.language),
     )
@@ -253,7 +255,7 @@ def _refund_line(kit: Kit, event: Event, refund: Refund) -> str:
     line = text(
         event.language,
         "pay-admin-refund",
-        at=i18n.brief(refund.at, zone_for(kit, event), event.language),
+        at=i18n.format_moment_briefly(refund.at, zone_for(kit, event), event.language),
         price=refund.amount.told(event.language),
         state=refund.state.value,
         by=refund.by,
@@ -332,7 +334,7 @@ def _compared(kit: Kit, event: Event) -> str:
     last = read_compared(kit.rows.settings.get(SETTING))
     if last.at is None:
         return ""
-    at = i18n.told(last.at, zone_for(kit, event), event.language)
+    at = i18n.format_moment(last.at, zone_for(kit, event), event.language)
     return text(event.language, "pay-admin-compared", at=at, count=len(last.differences))
 
 

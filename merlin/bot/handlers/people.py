@@ -29,7 +29,7 @@ from merlin.bot.rendering import audit_text, named
 from merlin.core import i18n
 from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound, Refused
-from merlin.core.formatted_text import Button, rows
+from merlin.core.formatted_text import Button, button_rows
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission, Role
 from merlin.db import audit
@@ -177,13 +177,13 @@ def _left_line(event: Event, left: Left) -> str:
 
 def _deeds(kit: Kit, event: Event, person: User) -> list[str]:
     """Return what was lately done to the person, and by whom."""
-    entries = kit.rows.audit.newest(_DEEDS, audit.user(person.user_id))
+    entries = kit.rows.audit.newest(_DEEDS, audit.person_reference(person.user_id))
     zone = zone_for(kit, event)
     return [
         text(
             event.language,
             "people-deed",
-            at=i18n.brief(each.at, zone, event.language),
+            at=i18n.format_moment_briefly(each.at, zone, event.language),
             deed=audit_text(each.action, event.language),
             by=named(kit.services, each.by, event.language),
         )
@@ -276,7 +276,7 @@ def choose_format(kit: Kit, event: Event) -> Screen:
     ]
     words = text(event.language, "people-ask-format")
     back = admin.back(event, f"a-user:{person.user_id}")
-    return admin.panel_screen(called(event, person), words, rows=[*rows(kinds, 2), back])
+    return admin.panel_screen(called(event, person), words, rows=[*button_rows(kinds, 2), back])
 
 
 def choose_amount(kit: Kit, event: Event) -> Screen:
@@ -294,7 +294,7 @@ def _asks_amount(event: Event, person: User, kind: Format, key: str) -> Screen:
     back = admin.back(event, f"a-gift:{person.user_id}")
     cancel = admin.button(event, "button-cancel", "cancel")
     return admin.panel_screen(
-        called(event, person), words, rows=[*rows(amounts, 3), (*back, cancel)]
+        called(event, person), words, rows=[*button_rows(amounts, 3), (*back, cancel)]
     )
 
 
@@ -342,7 +342,9 @@ def _asks_days(event: Event, person: User, kind: Format, amount: int) -> Screen:
     ever = Button(text(event.language, "people-for-ever"), f"{place}:0")
     words = text(event.language, "people-ask-days")
     back = admin.back(event, f"a-gift-n:{person.user_id}:{kind.value}")
-    return admin.panel_screen(called(event, person), words, rows=[*rows(days, 2), (ever,), back])
+    return admin.panel_screen(
+        called(event, person), words, rows=[*button_rows(days, 2), (ever,), back]
+    )
 
 
 def ask_gift(kit: Kit, event: Event) -> Screen:
@@ -413,7 +415,7 @@ def choose_gift_plan(kit: Kit, event: Event) -> Screen:
     ]
     words = text(event.language, "people-ask-term" if plans else "people-no-terms")
     back = admin.back(event, f"a-user:{person.user_id}")
-    return admin.panel_screen(called(event, person), words, rows=[*rows(buttons), back])
+    return admin.panel_screen(called(event, person), words, rows=[*button_rows(buttons), back])
 
 
 def _plan(kit: Kit, event: Event) -> Plan:
@@ -435,7 +437,7 @@ def choose_plan_days(kit: Kit, event: Event) -> Screen:
     ]
     words = text(event.language, "people-ask-days")
     back = admin.back(event, f"a-term:{person.user_id}")
-    return admin.panel_screen(called(event, person), words, rows=[*rows(days, 3), back])
+    return admin.panel_screen(called(event, person), words, rows=[*button_rows(days, 3), back])
 
 
 def _plan_days(event: Event) -> int:

@@ -31,11 +31,11 @@ from merlin.bot.menu import Screen, alert, said
 from merlin.bot.star_payments import allowed, pack_words
 from merlin.core import i18n
 from merlin.core.errors import MerlinError, NotFound
-from merlin.core.formatted_text import Button, Mark, Page, units
+from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text
 from merlin.core.money import Amount
 from merlin.db import audit
-from merlin.db.audit import user
+from merlin.db.audit import person_reference
 
 
 def shop_of(kit: Kit) -> Shop:
@@ -169,7 +169,7 @@ def came_by(kit: Kit, event: Event, number: str) -> None:
     if known is None or known.is_blocked or inviter == event.user_id or _is_enough(kit, inviter):
         return
     amount, key = kit.services.selling.invitation, f"{_GIFT}{event.update_id}"
-    kit.rows.quotas.give(Gift(inviter, Format.TEXT, amount, user(inviter), key=key))
+    kit.rows.quotas.give(Gift(inviter, Format.TEXT, amount, person_reference(inviter), key=key))
     kit.rows.notices.tell(str(inviter), "notice-invited", {"amount": amount}, once=f"gift:{key}")
 
 
@@ -232,7 +232,7 @@ def _title(kit: Kit, event: Event, mine: Having) -> str:
     title = mine.plan.titled(event.language)
     if mine.until is None:
         return text(event.language, "plan-title", title=title)
-    at = i18n.told(mine.until, zone_for(kit, event), event.language)
+    at = i18n.format_moment(mine.until, zone_for(kit, event), event.language)
     if mine.next_plan is UNLIMITED or mine.next_plan is mine.plan:
         return text(event.language, "pay-title-until", title=title, at=at)
     then = mine.next_plan.titled(event.language)
@@ -259,7 +259,7 @@ def _here(kit: Kit, event: Event, mine: Having) -> str:
     ends = mine.ends(mine.here, kit.services.clock())
     head = text(event.language, "pay-here", title=title)
     if ends is not None:
-        at = i18n.told(ends, zone_for(kit, event), event.language)
+        at = i18n.format_moment(ends, zone_for(kit, event), event.language)
         head = text(event.language, "pay-here-until", title=title, at=at)
     return "\n".join([head, *left_lines(kit, event, mine.here)])
 
@@ -270,7 +270,7 @@ def _others(kit: Kit, event: Event, mine: Having) -> str:
     for each in kit.services.plans:
         ends = mine.ends(each, kit.services.clock())
         if ends is not None and each is not mine.plan and each is not mine.here:
-            at = i18n.told(ends, zone_for(kit, event), event.language)
+            at = i18n.format_moment(ends, zone_for(kit, event), event.language)
             lines.append(
                 text(event.language, "pay-other", title=each.titled(event.language), at=at)
             )
@@ -282,7 +282,7 @@ def _renewals(kit: Kit, event: Event, mine: Having) -> list[str]:
     for plan_ in kit.services.plans:
         renewal = mine.renewal(plan_)
         if renewal is not None:
-            at = i18n.told(renewal.next_at, zone_for(kit, event), event.language)
+            at = i18n.format_moment(renewal.next_at, zone_for(kit, event), event.language)
             told_ = {"title": plan_.titled(event.language), "at": at}
             lines.append(text(event.language, "pay-renews", **told_))
     return lines
@@ -341,7 +341,7 @@ def offered(kit: Kit, event: Event, of: Plan, promo: Promo | None) -> Screen:
     parts += [_trial(kit, event, of), _price(event, of, promo, price)]
     words = "\n\n".join(filter(None, parts))
     rows = [*_buying(kit, event, of, promo, price), *_trying(kit, event, of), to_plan(event)]
-    return Screen(Page(words, (Mark("bold", 0, units(title)),), tuple(rows)))
+    return Screen(FormattedMessage(words, (Entity("bold", 0, utf16_length(title)),), tuple(rows)))
 
 
 def _brings(event: Event, of: Plan, mine: Having) -> list[str]:
@@ -380,7 +380,7 @@ def _beside(kit: Kit, event: Event, of: Plan, mine: Having) -> str:
 
 
 def _moment(kit: Kit, event: Event, at: datetime) -> str:
-    return i18n.told(at, zone_for(kit, event), event.language)
+    return i18n.format_moment(at, zone_for(kit, event), event.language)
 
 
 def _trial(kit: Kit, event: Event, of: Plan) -> str:
@@ -433,7 +433,7 @@ def _trying(kit: Kit, event: Event, of: Plan) -> list[tuple[Button, ...]]:
 def try_it(kit: Kit, event: Event) -> Screen:
     """Begin the trial of a plan, once. Raises NotFound, Refused where it was had."""
     of = plan_at(kit, word(event))
-    by = audit.user(event.user_id)
+    by = audit.person_reference(event.user_id)
     days = begin_trial(kit.rows.books, shop_of(kit), event.user_id, of.name, by)
     title = of.titled(event.language)
     words = text(event.language, "pay-tried", title=title, days=days)

@@ -29,7 +29,7 @@ from merlin.chat.preset import (
     untold,
 )
 from merlin.chat.sessions import Session
-from merlin.core.formatted_text import Button, Mark, Page, units
+from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text
 
 
@@ -302,12 +302,12 @@ def _shown(kit: Kit, event: Event) -> Screen:
         return said(text(event.language, "system-none"), (_system_button(event, "set"),))
     title = preset_title(kit, event, session.preset)
     head = text(event.language, "system-now", name=title or "none")
-    quote = Mark("expandable_blockquote", units(head) + 2, units(session.system))
+    quote = Entity("expandable_blockquote", utf16_length(head) + 2, utf16_length(session.system))
     rows = (
         (_system_button(event, "set"), _system_button(event, "save")),
         (_system_button(event, "clear"),),
     )
-    return Screen(Page(f"{head}\n\n{session.system}", (quote,), rows))
+    return Screen(FormattedMessage(f"{head}\n\n{session.system}", (quote,), rows))
 
 
 def _wait(kit: Kit, event: Event, step: str, key: str) -> Screen:

@@ -22,7 +22,7 @@ from telegram.error import BadRequest
 
 from merlin.account.users import ERASED
 from merlin.app.dialogs import Dialog
-from merlin.app.outbox import Letter
+from merlin.app.outbox import OutgoingMessage
 from merlin.billing.plan import Format
 from merlin.billing.quota import today
 from merlin.bot.bot_api import ChatUnreachable, SendUnknown
@@ -36,11 +36,11 @@ from merlin.bot.menu import Screen, alert, said
 from merlin.bot.star_payments import end_subscriptions
 from merlin.core import i18n
 from merlin.core.clock import is_zone, zone_of
-from merlin.core.formatted_text import Attachment, Button, Page, rows
+from merlin.core.formatted_text import Attachment, Button, FormattedMessage, button_rows
 from merlin.core.i18n import LANGUAGES, language_of, text
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.core.permissions import Permission, Role
-from merlin.db.audit import user
+from merlin.db.audit import person_reference
 
 TYPING = "zone"
 # Russia's zones from west to east; any other is typed.
@@ -79,7 +79,7 @@ def _languages(kit: Kit, event: Event, language: str, chosen: str | None) -> Scr
 
 
 def _now(kit: Kit, zone: str, language: str) -> str:
-    return i18n.told(kit.services.clock(), zone_of(zone), language)
+    return i18n.format_moment(kit.services.clock(), zone_of(zone), language)
 
 
 def choose_language(kit: Kit, event: Event) -> Screen:
@@ -109,7 +109,7 @@ def _zones(language: str, chosen: str | None) -> Screen:
     ]
     typed = Button(text(language, "zone-type"), "zone-type")
     back = Button(text(language, "button-back"), "lang")
-    return said(text(language, "zone-ask"), *rows(buttons, _COLUMNS), (typed,), (back,))
+    return said(text(language, "zone-ask"), *button_rows(buttons, _COLUMNS), (typed,), (back,))
 
 
 def _city(zone: str, language: str) -> str:
@@ -200,7 +200,7 @@ async def export(kit: Kit, event: Event) -> None:
     name = f"merlin-{event.user_id}.json"
     if len(content) > MOST_BYTES:
         name, content = f"{name}.gz", gzip.compress(content, mtime=0)
-    page = Page(text(event.language, "my-data-export"), file=Attachment(name, content))
+    page = FormattedMessage(text(event.language, "my-data-export"), file=Attachment(name, content))
     await kit.show(event, lambda: Screen(page))
 
 
@@ -244,17 +244,17 @@ def _surely(event: Event) -> Screen:
 
 async def _erase(kit: Kit, event: Event) -> None:
     await kit.calls.answer("answerCallbackQuery", {"callback_query_id": event.query_id})
-    reached("erase.before")
+    kill_point("erase.before")
     await end_subscriptions(kit, event.user_id)
     models, removed = await kit.store.do(lambda: _forget(kit, event))
-    reached("erase.after")
+    kill_point("erase.after")
     lines = _table(event, removed)
     words = [text(event.language, "my-data-deleted", rows="\n".join(lines), count=len(lines))]
     if models:
         named = {"count": len(models), "models": ", ".join(models)}
         words.append(text(event.language, "consent-models", **named))
-    await _tell(kit, event, Page("\n\n".join(words)))
-    reached("erase.told")
+    await _tell(kit, event, FormattedMessage("\n\n".join(words)))
+    kill_point("erase.told")
     until = _kept_until(kit, event)
     await kit.store.do(lambda: kit.rows.people.forget(event.user_id, until))
 
@@ -276,7 +276,7 @@ def _kept_until(kit: Kit, event: Event) -> datetime:
     return now + ONE_DAY
 
 
-async def _tell(kit: Kit, event: Event, page: Page) -> None:
+async def _tell(kit: Kit, event: Event, page: FormattedMessage) -> None:
     """Let the message that asked say that it is done; who cannot be told is erased all the same."""
     try:
         if not await kit.calls.edit(event.chat_id, event.message_id, page):
@@ -332,7 +332,7 @@ def _hand_over(kit: Kit, event: Event, words: str) -> Screen:
     admins = _admins(kit)
     if not admins:
         return said(text(event.language, "paysupport-nobody"))
-    kit.rows.audit.note(user(event.user_id), _ASKED, user(event.user_id))
+    kit.rows.audit.note(person_reference(event.user_id), _ASKED, person_reference(event.user_id))
     kit.rows.outbox.put([_letter(kit, event, admin, words.strip()) for admin in admins])
     return said(_handed(event, "paysupport-sent"))
 
@@ -350,7 +350,7 @@ def _is_good(words: str) -> bool:
 def _is_enough(kit: Kit, event: Event) -> bool:
     """Return whether the person has written as often as they may in a day."""
     since = kit.services.clock() - _DAY
-    newest = kit.rows.audit.newest(_LOOK_BACK, user(event.user_id))
+    newest = kit.rows.audit.newest(_LOOK_BACK, person_reference(event.user_id))
     asked = [entry for entry in newest if entry.action == _ASKED and entry.at > since]
     return len(asked) >= MOST_A_DAY
 
@@ -360,7 +360,7 @@ def _admins(kit: Kit) -> list[int]:
     return list(dict.fromkeys([*kit.services.admins, *granted]))
 
 
-def _letter(kit: Kit, event: Event, admin: int, words: str) -> Letter:
+def _letter(kit: Kit, event: Event, admin: int, words: str) -> OutgoingMessage:
     """Return the words as a sealed letter: a notice would keep them readable."""
     language = _language(kit, admin)
     told_words = text(
@@ -373,16 +373,16 @@ def _letter(kit: Kit, event: Event, admin: int, words: str) -> Letter:
     reply = Button(text(language, "paysupport-button-answer"), f"paysupport:{event.user_id}")
     bought = kit.rows.books.purchases.of(event.user_id, _PURCHASES)
     if not bought:
-        return _sealed(event, admin, Page(told_words, buttons=((reply,),)))
+        return _sealed(event, admin, FormattedMessage(told_words, buttons=((reply,),)))
     lines = [order_line(kit, replace(event, language=language), each) for each in bought]
     words = "\n".join([told_words, "", text(language, "pay-bought"), *lines])
     label = text(language, "pay-button-purchases")
     every = Button(label, f"a-buys:{event.user_id}:0:{ANEW}")
-    return _sealed(event, admin, Page(words, buttons=((reply, every),)))
+    return _sealed(event, admin, FormattedMessage(words, buttons=((reply, every),)))
 
 
-def _sealed(event: Event, admin: int, page: Page) -> Letter:
-    return Letter(f"paysupport:{event.update_id}:{admin}", admin, page)
+def _sealed(event: Event, admin: int, page: FormattedMessage) -> OutgoingMessage:
+    return OutgoingMessage(f"paysupport:{event.update_id}:{admin}", admin, page)
 
 
 def _language(kit: Kit, user_id: int) -> str:
@@ -411,8 +411,10 @@ def answered(kit: Kit, event: Event) -> Screen:
     if not isinstance(asker, int) or not _may_answer(kit, event):
         return said(text(event.language, "bot-button-old"))
     words = text(_language(kit, asker), "paysupport-answered", words=event.text.strip())
-    kit.rows.outbox.put([Letter(f"paysupport:{event.update_id}:{asker}", asker, Page(words))])
-    kit.rows.audit.note(user(event.user_id), _ANSWERED, user(asker))
+    kit.rows.outbox.put(
+        [OutgoingMessage(f"paysupport:{event.update_id}:{asker}", asker, FormattedMessage(words))]
+    )
+    kit.rows.audit.note(person_reference(event.user_id), _ANSWERED, person_reference(asker))
     return said(_handed(event, "paysupport-answer-sent"))
 
 

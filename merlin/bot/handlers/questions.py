@@ -28,7 +28,7 @@ from typing import Any
 from telegram.error import NetworkError
 
 from merlin.app.inbox import UpdateState
-from merlin.app.outbox import Outgoing
+from merlin.app.outbox import QueuedMessage
 from merlin.bot import rendering
 from merlin.bot.addressing import LONG_UNITS
 from merlin.bot.context import Event, Kit, Topic, page_letters, spot_of
@@ -50,16 +50,16 @@ from merlin.bot.rendering import draw, pages
 from merlin.bot.rendering import written as words_of
 from merlin.bot.services import DRAFTS, EDITS
 from merlin.bot.streaming import DraftIndicator, DraftText, StreamingEditor, TypingIndicator, both
-from merlin.chat.answer import Ending, Onlooker, Reply, Stop
-from merlin.chat.media import DocumentReader, Read, Transcriber, Unreadable
+from merlin.chat.answer import AnswerObserver, Ending, Reply, Stop
+from merlin.chat.media import DocumentReader, DocumentText, Transcriber, UnusableFile
 from merlin.chat.preset import VOICE
-from merlin.chat.prompt import Paper, Prompt, outside
-from merlin.chat.turns import Question, Turn, Written
+from merlin.chat.prompt import AttachedText, Prompt, text_outside_documents
+from merlin.chat.turns import Question, StoredAnswer, Turn
 from merlin.core.errors import MerlinError, ProviderBusy, ProviderError, Refused
-from merlin.core.file_kind import HEAD_BYTES, Kind, image_mime, kind_of, sound_ending
-from merlin.core.formatted_text import Page, units
+from merlin.core.file_kind import HEAD_BYTES, FileKind, detect_kind, image_mime, recording_extension
+from merlin.core.formatted_text import FormattedMessage, utf16_length
 from merlin.core.i18n import text
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.messages import Image
 from merlin.db.notices import ADMINS
@@ -92,7 +92,7 @@ async def answer_question(kit: Kit, event: Event, source: Source = words_alone) 
 
 async def give_up(kit: Kit, event: Event) -> None:
     """Say that no answer will come, in the placeholder if there is one. Raises ChatUnreachable."""
-    sorry = Written(
+    sorry = StoredAnswer(
         "", text(event.language, "bot-failed"), UpdateState.FAILED, offer=rendering.NONE
     )
     turn = await _stored_turn(kit, replace(event, is_resumed=True))
@@ -102,14 +102,14 @@ async def give_up(kit: Kit, event: Event) -> None:
         return
     placeholder_id = kit.placed.pop(event.update_id, 0)
     spot = replace(spot_of(event), edit_of=placeholder_id)
-    letter = page_letters(event, [Page(sorry.note)], spot)[0]
+    letter = page_letters(event, [FormattedMessage(sorry.note)], spot)[0]
     letter = replace(letter, key=f"update:{event.update_id}:sorry")
     await kit.sender.deliver(
         lambda: kit.rows.outbox.put([letter]), _end(kit, event, sorry), event.language
     )
 
 
-def _excuse(kit: Kit, event: Event, sorry: Written) -> None:
+def _excuse(kit: Kit, event: Event, sorry: StoredAnswer) -> None:
     """Let a question that is given up not count; an answer that is stored already stays."""
     kit.rows.turns.write(event.update_id, sorry)
     settle(kit, event, sorry)
@@ -156,10 +156,10 @@ async def _placed(kit: Kit, event: Event, turn: Turn | None, pen: StreamingEdito
 
 async def _place(kit: Kit, event: Event) -> int:
     stop = rendering.stop_button(event.language, event.update_id)
-    page = Page(PLACEHOLDER, buttons=((stop,),))
+    page = FormattedMessage(PLACEHOLDER, buttons=((stop,),))
     message_id = await kit.calls.place(event.chat_id, page, spot_of(event))
     kit.placed[event.update_id] = message_id
-    reached("placeholder.sent")
+    kill_point("placeholder.sent")
     return message_id
 
 
@@ -177,7 +177,7 @@ async def _asked(
         question, placeholder_id = _question(event, talk, prompt), await placing
         stored = await kit.store.do(lambda: kit.rows.turns.ask(question, placeholder_id))
         kit.placed.pop(event.update_id, None)
-        reached("placeholder.recorded")
+        kill_point("placeholder.recorded")
         return stored
 
     async with pen:
@@ -198,7 +198,7 @@ async def _answer_at_once(kit: Kit, event: Event, source: Source) -> None:
             prompt, refusal = await _prompt(kit, event, talk, source, (onlooker, stop))
             answer = refusal or await ask(kit, event, talk, prompt, (onlooker, stop))
 
-    def prepare() -> Sequence[Outgoing]:
+    def prepare() -> Sequence[QueuedMessage]:
         turn = kit.rows.turns.ask(_question(event, talk, prompt), None)
         keep(kit, event, answer)
         shown = _pages(kit, event, turn, answer.written)
@@ -230,7 +230,7 @@ def _stoppable(kit: Kit, event: Event) -> Iterator[Stop]:
 
 
 async def _prompt(
-    kit: Kit, event: Event, talk: Talk, source: Source, looks: tuple[Onlooker, Stop]
+    kit: Kit, event: Event, talk: Talk, source: Source, looks: tuple[AnswerObserver, Stop]
 ) -> tuple[Prompt, Answer | None]:
     """Return what is asked, and the answer already where there is nothing to ask."""
     plain = Prompt(event.text, event.format)
@@ -243,7 +243,7 @@ async def _prompt(
         return await making, None
     except MerlinError as error:
         words = text(event.language, error.key, **error.arguments)
-        refusal = Written("", words, UpdateState.REFUSED, offer=rendering.NONE)
+        refusal = StoredAnswer("", words, UpdateState.REFUSED, offer=rendering.NONE)
     except asyncio.CancelledError:
         if not (stop.is_pressed and making.cancelled()):
             raise
@@ -251,7 +251,9 @@ async def _prompt(
     return plain, Answer(refusal, talk.session)
 
 
-async def _made(kit: Kit, event: Event, talk: Talk, source: Source, onlooker: Onlooker) -> Prompt:
+async def _made(
+    kit: Kit, event: Event, talk: Talk, source: Source, onlooker: AnswerObserver
+) -> Prompt:
     if event.format != "text":
         onlooker.wrote(text(event.language, "media-at-it", kind=event.format))
     return await fitted(kit, event, talk, await source(kit, event), onlooker)
@@ -269,25 +271,27 @@ def _question(event: Event, talk: Talk, prompt: Prompt) -> Question:
     )
 
 
-async def _drawn(kit: Kit, event: Event, turn: Turn, written: Written) -> list[Page]:
+async def _drawn(
+    kit: Kit, event: Event, turn: Turn, written: StoredAnswer
+) -> list[FormattedMessage]:
     """Return the messages that the answer takes."""
     if turn.question.format == "voice":
         return await kit.store.read(lambda: _pages(kit, event, turn, written))
     return await draw(lambda: pages(turn, written, event.language), len(written.answer))
 
 
-async def _show(kit: Kit, event: Event, turn: Turn, written: Written) -> None:
+async def _show(kit: Kit, event: Event, turn: Turn, written: StoredAnswer) -> None:
     """Let a stored answer stand in the chat, and end the update."""
     await _stand(kit, event, turn, written, await _drawn(kit, event, turn, written))
 
 
 async def _stand(
-    kit: Kit, event: Event, turn: Turn, written: Written, parts: Sequence[Page]
+    kit: Kit, event: Event, turn: Turn, written: StoredAnswer, parts: Sequence[FormattedMessage]
 ) -> None:
     """Let the whole answer stand in the chat, and end the update."""
     edited = int(await _is_edited(kit, event, turn.placeholder_id, parts[0]))
 
-    def prepare() -> Sequence[Outgoing]:
+    def prepare() -> Sequence[QueuedMessage]:
         if len(parts) == edited and not event.is_resumed:
             return []
         kit.rows.outbox.put(page_letters(event, parts[edited:], number=edited))
@@ -296,7 +300,7 @@ async def _stand(
     await kit.sender.deliver(prepare, _end(kit, event, written), event.language)
 
 
-def _pages(kit: Kit, event: Event, turn: Turn, written: Written) -> list[Page]:
+def _pages(kit: Kit, event: Event, turn: Turn, written: StoredAnswer) -> list[FormattedMessage]:
     """Return the messages of a turn; to be called within the store's work.
 
     Under the preset for voices the whole of what was heard is part of the answer.
@@ -306,15 +310,17 @@ def _pages(kit: Kit, event: Event, turn: Turn, written: Written) -> list[Page]:
     return pages(turn, written, event.language, is_script=is_script)
 
 
-async def _is_edited(kit: Kit, event: Event, placeholder_id: int | None, page: Page) -> bool:
+async def _is_edited(
+    kit: Kit, event: Event, placeholder_id: int | None, page: FormattedMessage
+) -> bool:
     """Let the placeholder show `page`; False where there is none (any more)."""
     if placeholder_id is None or not await kit.calls.edit(event.chat_id, placeholder_id, page):
         return False
-    reached("answer.sent")
+    kill_point("answer.sent")
     return True
 
 
-def _end(kit: Kit, event: Event, written: Written) -> OnSent:
+def _end(kit: Kit, event: Event, written: StoredAnswer) -> OnSent:
     ending = kit.ending(event, written.ending)
 
     def after(is_sure: bool) -> None:  # noqa: FBT001 - an `OnSent`
@@ -398,7 +404,7 @@ MOST_IMAGES = 10
 TRIES = 3
 LONGEST_PAUSE_S = 10.0
 # Files that are something else than they were sent as, by what they should be sent as.
-_MISNAMED = {Kind.IMAGE: "photo", Kind.SOUND: "voice"}
+_MISNAMED = {FileKind.IMAGE: "photo", FileKind.SOUND: "voice"}
 
 
 async def answer_sent(kit: Kit, event: Event) -> None:
@@ -425,7 +431,7 @@ async def heard(kit: Kit, event: Event) -> Prompt:
         raise Refused("nothing was said", "media-silence")
     if not event.text:
         return Prompt(said, "voice", note=note)
-    return Prompt(event.text, "voice", papers=(Paper("voice", said),), note=note)
+    return Prompt(event.text, "voice", papers=(AttachedText("voice", said),), note=note)
 
 
 async def seen(kit: Kit, event: Event) -> Prompt:
@@ -441,7 +447,7 @@ async def seen(kit: Kit, event: Event) -> Prompt:
         content = await _fetched(kit, photo, limits.photo_bytes)
         mime = image_mime(content[:HEAD_BYTES])
         if not mime:
-            raise Unreadable("media-photo-unknown")
+            raise UnusableFile("media-photo-unknown")
         images.append(Image(content, mime))
     words = event.text or text(event.language, "media-ask-photo")
     return Prompt(words, "photo", tuple(images), kit.services.vision, note=note)
@@ -457,7 +463,7 @@ async def read(kit: Kit, event: Event) -> Prompt:
         kit.services.media_limits.check_document(document.size)
     found = [await _read_document(kit, reader, document) for document in documents]
     names = [document.name or "document" for document in documents]
-    papers = tuple(Paper(name, each.text) for name, each in zip(names, found, strict=True))
+    papers = tuple(AttachedText(name, each.text) for name, each in zip(names, found, strict=True))
     cut = text(event.language, "media-cut") if any(each.is_cut for each in found) else ""
     words = event.text or text(event.language, "media-ask-document")
     return Prompt(words, "document", papers=papers, note="\n".join(filter(None, [note, cut])))
@@ -483,24 +489,24 @@ async def _fetched(kit: Kit, sent: Sent, limit_bytes: int) -> bytes:
     except NetworkError:
         raise Refused("Telegram hands no file out", "media-not-fetched") from None
     if not content:
-        raise Unreadable("media-empty")
+        raise UnusableFile("media-empty")
     return content
 
 
-async def _read_document(kit: Kit, reader: DocumentReader, document: Sent) -> Read:
+async def _read_document(kit: Kit, reader: DocumentReader, document: Sent) -> DocumentText:
     content = await _fetched(kit, document, kit.services.media_limits.document_bytes)
-    kind = kind_of(document.name, document.mime, content[:HEAD_BYTES])
+    kind = detect_kind(document.name, document.mime, content[:HEAD_BYTES])
     if kind in _MISNAMED:
-        raise Unreadable("media-misnamed", kind=_MISNAMED[kind])
+        raise UnusableFile("media-misnamed", kind=_MISNAMED[kind])
     return await reader.read(content, document.name)
 
 
 async def _transcribed(kit: Kit, transcriber: Transcriber, sent: Sent) -> str:
     """Return what is said in one recording, asked for a few times while the provider is busy."""
     sound = await _fetched(kit, sent, kit.services.media_limits.voice_bytes)
-    ending = sound_ending(sound[:HEAD_BYTES])
+    ending = recording_extension(sound[:HEAD_BYTES])
     if not ending:
-        raise Unreadable("media-sound-unknown")
+        raise UnusableFile("media-sound-unknown")
     attempt = 0
     while True:
         try:
@@ -553,15 +559,15 @@ async def answer_edited(kit: Kit, event: Event) -> None:
 async def _is_changed(kit: Kit, event: Event, turn: Turn) -> bool:
     """Return whether the person's own words are others than those that were asked."""
     if event.sent is not None:
-        return bool(event.text) and outside(turn.question.text).strip() != event.text
+        return bool(event.text) and text_outside_documents(turn.question.text).strip() != event.text
     asked, before = (await words_alone(kit, event)).text, turn.question.text
-    is_part = units(before) > LONG_UNITS and before.startswith(asked)
+    is_part = utf16_length(before) > LONG_UNITS and before.startswith(asked)
     return bool(event.text) and asked != before and not is_part
 
 
 def _refusal(event: Event, turn: Turn) -> str:
     """Return the key of why the correction is not answered, "" where it is."""
-    if event.sent is None and units(turn.question.text) > LONG_UNITS:
+    if event.sent is None and utf16_length(turn.question.text) > LONG_UNITS:
         # One part of a joined paste alone is not the question.
         return "edited-long"
     return "edited-late" if _age_s(event.update.body) > LATEST_S else ""

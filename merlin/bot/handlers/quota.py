@@ -11,7 +11,7 @@ from merlin.billing.quota import Given, Left, Reserved
 from merlin.bot import rendering
 from merlin.bot.context import Event, Kit
 from merlin.bot.star_payments import pack_words
-from merlin.chat.turns import Written
+from merlin.chat.turns import StoredAnswer
 from merlin.core import i18n
 from merlin.core.clock import zone_of
 from merlin.core.i18n import text
@@ -36,7 +36,7 @@ def is_free(kit: Kit, event: Event) -> bool:
     return plan_for(kit, event) is UNLIMITED and not kit.services.caps.is_set
 
 
-def reserve(kit: Kit, event: Event, dataset: str | None) -> Written | None:
+def reserve(kit: Kit, event: Event, dataset: str | None) -> StoredAnswer | None:
     """Reserve a question about a dataset; return what is said where there is no room for it.
 
     To be called within the store's work.
@@ -54,17 +54,17 @@ def reserve(kit: Kit, event: Event, dataset: str | None) -> Written | None:
     if isinstance(found, Reserved):
         return None
     words = spent_words(kit, event, found.left)
-    return Written("", words, UpdateState.REFUSED, offer=rendering.PLAN)
+    return StoredAnswer("", words, UpdateState.REFUSED, offer=rendering.PLAN)
 
 
-def _too_dear(kit: Kit, event: Event) -> Written | None:
+def _too_dear(kit: Kit, event: Event) -> StoredAnswer | None:
     """Return what is said where today's answers cost as much as they may."""
     found = _guard(kit).over(event.user_id, kit.services.clock())
     if found is None:
         return None
-    until = i18n.told(found.until, zone_for(kit, event), event.language)
+    until = i18n.format_moment(found.until, zone_for(kit, event), event.language)
     key = f"guard-{found.reach.value}"
-    return Written("", text(event.language, key, until=until), UpdateState.REFUSED)
+    return StoredAnswer("", text(event.language, key, until=until), UpdateState.REFUSED)
 
 
 def _guard(kit: Kit) -> Guard:
@@ -82,7 +82,7 @@ def spent_words(kit: Kit, event: Event, left: Left) -> str:
         kind=kind,
         limit=left.limit or 0,
         period=left.period.value,
-        until=i18n.told(left.resets_at, zone_for(kit, event), event.language),
+        until=i18n.format_moment(left.resets_at, zone_for(kit, event), event.language),
     )
 
 
@@ -103,7 +103,7 @@ def left_note(kit: Kit, event: Event, dataset: str | None) -> str:
     return text(event.language, "pay-left", **told, what=what)
 
 
-def settle(kit: Kit, event: Event, written: Written) -> None:
+def settle(kit: Kit, event: Event, written: StoredAnswer) -> None:
     """Charge an answered question, give back any other; within the store's work."""
     note_cost(kit, event, written)
     if plan_for(kit, event) is UNLIMITED:
@@ -114,7 +114,7 @@ def settle(kit: Kit, event: Event, written: Written) -> None:
         kit.rows.quotas.give_back(event.update_id)
 
 
-def note_cost(kit: Kit, event: Event, written: Written) -> None:
+def note_cost(kit: Kit, event: Event, written: StoredAnswer) -> None:
     """Add up what an answer cost where that is capped; within the store's work."""
     cost = Cost(written.cost_micro, written.currency)
     _guard(kit).note(kit.rows.notices, event.user_id, cost, kit.services.clock())
@@ -145,7 +145,7 @@ def _line(kit: Kit, event: Event, left: Left) -> str:
         kind=kind,
         left=max(left.limit - left.used, 0),
         limit=left.limit,
-        at=i18n.told(left.resets_at, zone_for(kit, event), event.language),
+        at=i18n.format_moment(left.resets_at, zone_for(kit, event), event.language),
     )
     return f"{line}{gifts}"
 
@@ -167,5 +167,5 @@ def _gift_line(kit: Kit, event: Event, given: Given, until: datetime | None) -> 
     what = pack_words({given.gift.kind: given.gift.amount - given.used}, event.language)
     if until is None:
         return text(event.language, "pay-gift", what=what)
-    at = i18n.told(until, zone_for(kit, event), event.language)
+    at = i18n.format_moment(until, zone_for(kit, event), event.language)
     return text(event.language, "pay-gift-until", what=what, at=at)

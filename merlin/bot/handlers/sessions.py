@@ -17,7 +17,7 @@ from functools import partial
 
 from merlin.app.dialogs import Dialog
 from merlin.app.inbox import UpdateState
-from merlin.app.outbox import Letter, Outgoing, Spot
+from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.billing.plan import Plan
 from merlin.bot import rendering
 from merlin.bot.context import Event, Handler, Kit, Topic, letters, told
@@ -34,14 +34,14 @@ from merlin.bot.handlers.questions import number, own_turn
 from merlin.bot.handlers.quota import left_lines, note_cost, plan_for, reserve, settle, zone_for
 from merlin.bot.menu import PAGE_SIZE, Screen, alert, page_buttons, said
 from merlin.bot.streaming import TypingIndicator
-from merlin.chat.answer import Onlooker, Reply
-from merlin.chat.route import Choice, Wish, choices, first_choice
-from merlin.chat.sessions import SUMMARY, Session, as_json, markdown, title_of
-from merlin.chat.summary import Summing
-from merlin.chat.turns import Newest, Question, Written
-from merlin.chat.window import MOST_TURNS, Gauge, size
+from merlin.chat.answer import AnswerObserver, Reply
+from merlin.chat.route import Candidate, ModelRequest, candidates, first_candidate
+from merlin.chat.sessions import SUMMARY, Session, session_as_json, session_as_markdown, title_of
+from merlin.chat.summary import Summarizer
+from merlin.chat.turns import LastTurn, Question, StoredAnswer
+from merlin.chat.window import MOST_TURNS, WindowCounter, count_window_tokens
 from merlin.core import i18n, money
-from merlin.core.formatted_text import Attachment, Button, Mark, Page, units
+from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost
@@ -56,8 +56,8 @@ class _Task:
 
     session: Session
     history: Sequence[Message]
-    wish: Wish
-    first: Choice | None
+    wish: ModelRequest
+    first: Candidate | None
     room_tokens: int
 
 
@@ -71,10 +71,10 @@ async def sum_up(kit: Kit, event: Event) -> None:
         working = {"callback_query_id": event.query_id, "text": text(event.language, "sum-working")}
         await kit.calls.answer("answerCallbackQuery", working)
     async with TypingIndicator(kit.calls, event.place, kit.services.pace.typing_s) as typing:
-        summing = Summing(lambda asked: _ask(kit, task, asked, typing), event.language)
+        summing = Summarizer(lambda asked: _ask(kit, task, asked, typing), event.language)
         summary = await summing.of(task.history, task.session.summary, task.room_tokens)
 
-    def prepare() -> Sequence[Outgoing]:
+    def prepare() -> Sequence[QueuedMessage]:
         _account(kit, event, task.session, summing.replies, is_done=bool(summary))
         screen = _goes_on(kit, event, task.session, summary)
         return kit.rows.outbox.put(letters(event, screen))
@@ -96,7 +96,7 @@ def _open(kit: Kit, event: Event) -> _Task | Screen:
     refusal = reserve(kit, event, dataset_of(kit, session))
     if refusal is not None:
         rows = rendering.answer_buttons(refusal.offer, 0, event.language)
-        return Screen(Page(refusal.note, buttons=rows), is_new=True)
+        return Screen(FormattedMessage(refusal.note, buttons=rows), is_new=True)
     return _task(kit, event, session)
 
 
@@ -106,14 +106,14 @@ def _session_of(kit: Kit, event: Event, session_id: int) -> Session | None:
 
 def _task(kit: Kit, event: Event, session: Session) -> _Task:
     services = kit.services
-    wish = Wish(
+    wish = ModelRequest(
         dataset=None,
         chosen=None,
         general=services.general,
         system=text(event.language, "sum-system"),
         assistant=services.assistant,
     )
-    first = first_choice(kit.rows.shelf, wish)
+    first = first_candidate(kit.rows.shelf, wish)
     return _Task(
         session,
         kit.rows.turns.history(session.session_id, MOST_TURNS),
@@ -123,8 +123,8 @@ def _task(kit: Kit, event: Event, session: Session) -> _Task:
     )
 
 
-async def _ask(kit: Kit, task: _Task, asked: Message, onlooker: Onlooker) -> Reply:
-    route = choices(kit.rows.shelf, kit.store.read, task.wish, task.first)
+async def _ask(kit: Kit, task: _Task, asked: Message, onlooker: AnswerObserver) -> Reply:
+    route = candidates(kit.rows.shelf, kit.store.read, task.wish, task.first)
     return await kit.desk.reply(route, (asked,), onlooker)
 
 
@@ -140,24 +140,24 @@ def _goes_on(kit: Kit, event: Event, old: Session, summary: str) -> Screen:
     kit.rows.sessions.touch(new.session_id, title)
     head = text(event.language, "sum-head")
     tail = text(event.language, "sum-tail" if event.is_private else "groups-sum-tail")
-    mark = Mark("expandable_blockquote", units(head) + 2, units(summary))
+    mark = Entity("expandable_blockquote", utf16_length(head) + 2, utf16_length(summary))
     back = Button(text(event.language, "sum-back"), f"session-open:{old.session_id}")
     # A group opens no earlier session again.
     rows = ((back,),) if event.is_private else ()
-    return Screen(Page(f"{head}\n\n{summary}\n\n{tail}", (mark,), rows), is_new=True)
+    return Screen(FormattedMessage(f"{head}\n\n{summary}\n\n{tail}", (mark,), rows), is_new=True)
 
 
 def _account(
     kit: Kit, event: Event, old: Session, replies: Sequence[Reply], *, is_done: bool
 ) -> None:
     """Charge the question, and keep what the models took for it as a turn without words."""
-    settle(kit, event, Written(answer=SUMMARY if is_done else ""))
+    settle(kit, event, StoredAnswer(answer=SUMMARY if is_done else ""))
     last = next((each for each in reversed(replies) if each.choice), None)
     if last is None or last.choice is None:
         return
     known = kit.services.known
     costs = [known.cost(last.choice, last.model_id, each.usage) for each in replies]
-    written = Written(
+    written = StoredAnswer(
         answer="",
         provider=last.choice.provider,
         model_id=last.model_id,
@@ -202,7 +202,8 @@ def _page(kit: Kit, event: Event, wanted: int) -> Screen:
 def _entry(kit: Kit, event: Event, session: Session) -> Button:
     when = ""
     if session.touched_at is not None:
-        when = f" · {i18n.brief(session.touched_at, zone_for(kit, event), event.language)}"
+        moment = session.touched_at
+        when = f" · {i18n.format_moment_briefly(moment, zone_for(kit, event), event.language)}"
     mark = "▸ " if session.is_open else ""
     return Button(f"{mark}{titled(session, event)}{when}", f"session:{session.session_id}")
 
@@ -244,7 +245,7 @@ def _card(kit: Kit, event: Event, session: Session) -> Screen:
     language, number_ = event.language, session.session_id
     lines = [text(language, "session-card", title=titled(session, event))]
     if session.touched_at is not None:
-        at = i18n.told(session.touched_at, zone_for(kit, event), language)
+        at = i18n.format_moment(session.touched_at, zone_for(kit, event), language)
         lines.append(text(language, "session-last", at=at))
     lines.append(text(language, "session-turns", turns=kit.rows.tally.count(number_)))
     if session.is_open:
@@ -314,13 +315,13 @@ def file(kit: Kit, event: Event, session: Session) -> Screen:
     """Hand the session over as a file."""
     passages = kit.rows.transcripts.passages(session.session_id)
     if event.args[1:] == ("json",):
-        kind, content = "json", as_json(session, passages)
+        kind, content = "json", session_as_json(session, passages)
     else:
-        when = partial(i18n.told, zone=zone_for(kit, event), language=event.language)
+        when = partial(i18n.format_moment, zone=zone_for(kit, event), language=event.language)
         asker = text(event.language, "session-you")
-        kind, content = "md", markdown(session, passages, asker, when)
+        kind, content = "md", session_as_markdown(session, passages, asker, when)
     name = f"merlin-{session.session_id}.{kind}"
-    page = Page(titled(session, event), file=Attachment(name, content.encode()))
+    page = FormattedMessage(titled(session, event), file=Attachment(name, content.encode()))
     return Screen(page, is_new=True)
 
 
@@ -373,7 +374,7 @@ def tokens(kit: Kit, event: Event) -> Screen:
     """Show the gauge of the open session."""
     session = kit.rows.sessions.open(event.place)
     plan = plan_for(kit, event, dataset_of(kit, session))
-    first = first_choice(kit.rows.shelf, wish_of(kit, session, plan))
+    first = first_candidate(kit.rows.shelf, wish_of(kit, session, plan))
     newest = kit.rows.tally.newest(session.session_id)
     limit = window_of(kit, first, plan.window)
     lines = [
@@ -386,11 +387,11 @@ def tokens(kit: Kit, event: Event) -> Screen:
 
 
 def _gauge_lines(
-    kit: Kit, event: Event, session: Session, newest: Newest | None, limit: int
+    kit: Kit, event: Event, session: Session, newest: LastTurn | None, limit: int
 ) -> list[str]:
     is_counted = newest is not None and newest.is_counted and session.used_tokens > 0
     used = session.used_tokens or _estimate(kit, session)
-    gauge = Gauge(used, limit)
+    gauge = WindowCounter(used, limit)
     share = f"{min(gauge.share, 1) * 100:.0f}"
     by = "provider" if is_counted else "estimate"
     return [
@@ -402,7 +403,7 @@ def _gauge_lines(
 
 def _estimate(kit: Kit, session: Session) -> int:
     summary = (Message("system", session.summary),) if session.summary else ()
-    return size((*summary, *kit.rows.turns.history(session.session_id, MOST_TURNS)))
+    return count_window_tokens((*summary, *kit.rows.turns.history(session.session_id, MOST_TURNS)))
 
 
 def _model_line(kit: Kit, event: Event, session: Session) -> str:
@@ -430,7 +431,7 @@ def _amounts(costs: Sequence[Cost] | None, language: str) -> str:
         return text(language, "tokens-nothing")
     if costs and not any(cost.micro for cost in costs):
         return text(language, "tokens-free")
-    return " + ".join(money.told(language, cost.micro, cost.currency) for cost in costs)
+    return " + ".join(money.format_cost(language, cost.micro, cost.currency) for cost in costs)
 
 
 def _plan_lines(kit: Kit, event: Event, plan: Plan) -> list[str]:
@@ -439,7 +440,7 @@ def _plan_lines(kit: Kit, event: Event, plan: Plan) -> list[str]:
     return ["", text(event.language, "plan-title", title=title), *lines] if lines else []
 
 
-def _buttons(event: Event, newest: Newest | None) -> list[tuple[Button, ...]]:
+def _buttons(event: Event, newest: LastTurn | None) -> list[tuple[Button, ...]]:
     fresh = Button(text(event.language, "bot-button-new"), "new")
     every = Button(text(event.language, "session-all"), "sessions:0")
     kept = (every,) if event.is_private else ()
@@ -466,7 +467,7 @@ async def new_session(kit: Kit, event: Event) -> None:
         await kit.show(event, lambda: fresh(kit, event))
         return
 
-    def prepare() -> Sequence[Outgoing]:
+    def prepare() -> Sequence[QueuedMessage]:
         open_in_topic(kit, event, thread_id)
         made = said(text(event.language, "session-topic-made"))
         (told_here,) = letters(event, made)
@@ -481,10 +482,10 @@ def _is_begun(kit: Kit, event: Event) -> bool:
     return event.is_resumed and bool(kit.rows.outbox.of_update(event.update_id))
 
 
-def _first_words(event: Event, thread_id: int) -> Letter:
-    page = Page(text(event.language, "session-topic-begun"))
+def _first_words(event: Event, thread_id: int) -> OutgoingMessage:
+    page = FormattedMessage(text(event.language, "session-topic-begun"))
     key = f"update:{event.update_id}:topic"
-    return Letter(key, event.chat_id, page, event.update_id, Spot(thread_id))
+    return OutgoingMessage(key, event.chat_id, page, event.update_id, Target(thread_id))
 
 
 def fresh(kit: Kit, event: Event) -> Screen:
@@ -524,7 +525,7 @@ def _offer(kit: Kit, event: Event, over: Sequence[Session]) -> Screen:
     most = plan_for(kit, event).sessions or 0
     lines = [text(language, "sessions-most", most=most, over=len(over))]
     for session in over[:_SHOWN]:
-        at = i18n.told(session.touched_at or kit.services.clock(), zone, language)
+        at = i18n.format_moment(session.touched_at or kit.services.clock(), zone, language)
         lines.append(text(language, "session-oldest", title=titled(session, event), at=at))
     if len(over) > _SHOWN:
         lines.append(text(language, "session-further", more=len(over) - _SHOWN))

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from merlin.core.formatted_text import Button, Mark, Page, unit_places, units
+from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length, utf16_offsets
 
 LIMIT_UNITS = 4096
 # Room for the mark of a repeated message.
@@ -50,9 +50,9 @@ class Span(NamedTuple):
     value: str = ""
 
 
-def to_spans(page: Page) -> list[Span]:
+def to_spans(page: FormattedMessage) -> list[Span]:
     """Return the marks of `page` as spans, outer ones before those within them."""
-    places = unit_places(page.text)
+    places = utf16_offsets(page.text)
     spans = [
         Span(
             bisect_left(places, mark.offset),
@@ -65,12 +65,12 @@ def to_spans(page: Page) -> list[Span]:
     return sorted(spans, key=_outer_first)
 
 
-def to_marks(text: str, spans: Iterable[Span]) -> tuple[Mark, ...]:
+def to_marks(text: str, spans: Iterable[Span]) -> tuple[Entity, ...]:
     """Return the marks of `text`: trimmed of white space, none empty, outer ones first."""
-    places = unit_places(text)
+    places = utf16_offsets(text)
     kept = [one for span in spans if (one := _trim(text, span)).end > one.start]
     return tuple(
-        Mark(span.kind, places[span.start], places[span.end] - places[span.start], span.value)
+        Entity(span.kind, places[span.start], places[span.end] - places[span.start], span.value)
         for span in sorted(kept, key=_outer_first)
     )
 
@@ -117,12 +117,12 @@ class TextBuilder:
         self._open: list[_Open] = []
         self._spans: list[Span] = []
 
-    def page(self) -> Page:
+    def page(self) -> FormattedMessage:
         """Return what is written."""
         whole = "".join(self._chunks)
         text = whole.rstrip()
         # Of two that cover the same, the outer one was closed last.
-        return Page(text, to_marks(text, reversed(self._spans)))
+        return FormattedMessage(text, to_marks(text, reversed(self._spans)))
 
     def gap(self, lines: int) -> None:
         """Let what follows begin on a new line, or after a blank one if `lines` is 2."""
@@ -207,41 +207,41 @@ class TextBuilder:
         self._size += len(text)
 
 
-def split(page: Page) -> list[Page]:
+def split(page: FormattedMessage) -> list[FormattedMessage]:
     """Return the messages that hold `page`; one where it fits, none for an empty text.
 
     Joined, their texts are the text again but for white space at the breaks. Buttons and file
     go with the last one; a file whose text is too long for a caption follows by itself.
     """
     parts = list(_parts(page))
-    if page.file and (not parts or units(parts[-1].text) > CAPTION_UNITS):
-        parts.append(Page(""))
+    if page.file and (not parts or utf16_length(parts[-1].text) > CAPTION_UNITS):
+        parts.append(FormattedMessage(""))
     if parts:
         parts[-1] = replace(parts[-1], buttons=page.buttons, file=page.file)
     return parts
 
 
-def first_part(page: Page) -> Page:
+def first_part(page: FormattedMessage) -> FormattedMessage:
     """Return what of a growing `page` fits one message, with its buttons."""
-    return replace(next(_parts(page), Page("")), buttons=page.buttons)
+    return replace(next(_parts(page), FormattedMessage("")), buttons=page.buttons)
 
 
-def copy_buttons(page: Page, label: str) -> tuple[Button, ...]:
+def copy_buttons(page: FormattedMessage, label: str) -> tuple[Button, ...]:
     """Return buttons that copy the page's short blocks of code, three at most.
 
     Several are numbered from top to bottom.
     """
     blocks = [page.text[span.start : span.end] for span in to_spans(page) if span.kind == "pre"]
-    short = [block for block in blocks if units(block) <= COPY_UNITS][:MOST_COPIES]
+    short = [block for block in blocks if utf16_length(block) <= COPY_UNITS][:MOST_COPIES]
     if len(short) == 1:
         return (Button(label, copy=short[0]),)
     return tuple(Button(f"{label} {place}", copy=block) for place, block in enumerate(short, 1))
 
 
-def _parts(page: Page) -> Iterator[Page]:
+def _parts(page: FormattedMessage) -> Iterator[FormattedMessage]:
     """Yield the parts without buttons."""
     text, spans = page.text, to_spans(page)
-    places = unit_places(text)
+    places = utf16_offsets(text)
     start = _skip_blank(text, 0, spans)
     while start < len(text):
         reach = _reach(places, spans, start)
@@ -249,7 +249,7 @@ def _parts(page: Page) -> Iterator[Page]:
         part = text[start:end].rstrip()
         if part:
             within = clip_spans(spans, start, start + len(part))
-            yield Page(part, to_marks(part, within)[:MOST_MARKS])
+            yield FormattedMessage(part, to_marks(part, within)[:MOST_MARKS])
         start = _skip_blank(text, end, spans)
         spans = [span for span in spans if span.end > start]
 

@@ -31,7 +31,7 @@ from markdown_it.token import Token
 
 from merlin.bot.markdown.entities import TextBuilder
 from merlin.bot.markdown.latex import to_unicode, with_formulas
-from merlin.core.formatted_text import Page
+from merlin.core.formatted_text import FormattedMessage
 from merlin.core.log import get_logger
 
 log = get_logger(__name__)
@@ -62,24 +62,24 @@ _CROSSING = "-+-"
 _LINE_BREAK = re.compile(r"\s*<br\s*/?>\s*", re.IGNORECASE)
 
 
-def render_plain(text: str) -> Page:
+def render_plain(text: str) -> FormattedMessage:
     """Return `text` as a page without marks; what no client shows becomes U+FFFD."""
-    return Page(_UNSHOWN.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n")))
+    return FormattedMessage(_UNSHOWN.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n")))
 
 
-def render(markdown: str) -> Page:
+def render(markdown: str) -> FormattedMessage:
     """Return an answer's Markdown, whole or growing, as a page; never raises."""
     text = render_plain(markdown).text.rstrip().lstrip("\n")
     if not _is_marked(text) or _is_too_heavy(text):
-        return Page(text)
+        return FormattedMessage(text)
     try:
         page = _read(text)
     except Exception as problem:  # noqa: BLE001 - an answer is shown whatever its marks are
         # The trace would hold people's words.
         kind = type(problem).__name__
         log.warning("markdown cannot be read", characters=len(text), problem=kind)
-        return Page(text)
-    return page if page.text else Page(text)
+        return FormattedMessage(text)
+    return page if page.text else FormattedMessage(text)
 
 
 def _is_marked(text: str) -> bool:
@@ -94,10 +94,10 @@ def _is_too_heavy(text: str) -> bool:
     )
 
 
-def _read(text: str) -> Page:
+def _read(text: str) -> FormattedMessage:
     tokens = _PARSER.parse(text)
     if any(token.level >= DEEPEST - 1 for token in tokens):
-        return Page(text)
+        return FormattedMessage(text)
     builder = TextBuilder()
     _BlockWriter(builder, tokens).write()
     return builder.page()
@@ -402,15 +402,15 @@ def _draw_table(builder: TextBuilder, rows: Sequence[Row]) -> None:
         _write_lines(builder, rows, written)
 
 
-def _written(cell: Cell) -> Page:
+def _written(cell: Cell) -> FormattedMessage:
     builder = TextBuilder()
     _write_inlines(builder, cell.tokens)
     page = builder.page()
-    return Page(" ".join(page.text.split()), page.marks)
+    return FormattedMessage(" ".join(page.text.split()), page.marks)
 
 
 def _in_columns(
-    rows: Sequence[Row], written: Sequence[Sequence[Page]], widths: Sequence[int]
+    rows: Sequence[Row], written: Sequence[Sequence[FormattedMessage]], widths: Sequence[int]
 ) -> str:
     lines = [
         _BETWEEN.join(
@@ -443,7 +443,7 @@ def _is_wide(sign: str) -> bool:
 
 
 def _write_lines(
-    builder: TextBuilder, rows: Sequence[Row], written: Sequence[Sequence[Page]]
+    builder: TextBuilder, rows: Sequence[Row], written: Sequence[Sequence[FormattedMessage]]
 ) -> None:
     headings = [page.text for page in written[0]]
     for row, pages in zip(rows[1:] or rows, written[1:] or written, strict=True):

@@ -56,7 +56,7 @@ async def upload_file(request: Request) -> Response:
             wish = wish_of("files", key, [name, purpose, digest], owner_of(request))
             answer = await run_in_threadpool(files.add, name, part, wish, let_keep(request))
         finally:
-            durable_files.remove(part)
+            durable_files.remove_durably(part)
     return Response(answer, media_type="application/json")
 
 

@@ -29,7 +29,7 @@ import openai
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from merlin.core.errors import ConfigError, ProviderBusy, ProviderError, Refused
-from merlin.core.log import hide
+from merlin.core.log import hide_secrets
 from merlin.core.loopback import is_loopback
 from merlin.openai_protocol.errors import NO_MODEL, one_line
 
@@ -210,7 +210,7 @@ def found(url: str, key: str, model: str | None, timeout_s: float) -> Server:
     """
     if not (key.isascii() and key.isprintable()):
         raise ConfigError("OPENAI_API_KEY fits into no header", "provider-test-bad-key")
-    hide([key])
+    hide_secrets([key])
     for base_url in _candidates(url):
         server = Server(base_url, key or NO_KEY, timeout_s)
         try:

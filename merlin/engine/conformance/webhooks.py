@@ -20,7 +20,7 @@ from typing import Final
 import openai
 from openai.types.fine_tuning import FineTuningJob
 
-from merlin.core.log import hide
+from merlin.core.log import hide_secrets
 from merlin.engine.conformance.harness import (
     BAD,
     GONE,
@@ -136,7 +136,7 @@ def created(server: Server) -> Endpoint:
                 error_object(error.response, BAD)
                 raise Missing("no-local-receiver", words=error.message) from error
             raise
-    hide([made.signing_secret])
+    hide_secrets([made.signing_secret])
     server.undo("DELETE", f"/webhook_endpoints/{made.id}")
     same("object", made.object, "webhook_endpoint")
     same("url", made.url, receiver.url)

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from merlin.core.durable_files import remove as away
+from merlin.core.durable_files import remove_durably as away
 from merlin.core.errors import NotFound, Refused
 from merlin.engine.model_store import store
 from merlin.engine.model_store.pull import draft_of, held, library_of, pull

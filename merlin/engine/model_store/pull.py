@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from merlin.core.durable_files import remove, settle, taken
+from merlin.core.durable_files import remove_durably, rename_durably, try_lock
 from merlin.core.errors import LeadTaken, MerlinError, NotFound, Refused
 from merlin.engine.job_events import is_full
 from merlin.engine.model_store.store import (
@@ -119,7 +119,7 @@ def pull(model: ModelSettings, engine: Path, tell: Tell) -> tuple[ModelCard, boo
     """
     root = library_of(engine)
     with held(root, model.name) as lock:
-        remove(_old(root, model.name))
+        remove_durably(_old(root, model.name))
         if card := _here(model, root):
             return card, False
         _refuse_to_swap(model, engine)
@@ -128,7 +128,7 @@ def pull(model: ModelSettings, engine: Path, tell: Tell) -> tuple[ModelCard, boo
         except OSError as error:
             if not is_full(error):
                 raise
-            remove(draft_of(root, model.name))
+            remove_durably(draft_of(root, model.name))
             raise Refused(str(error), DISK_FULL) from error
 
 
@@ -146,7 +146,7 @@ def draft_of(root: Path, name: str) -> Path:
 def held(root: Path, name: str) -> Iterator[int]:
     """Keep other pulls and removals of one base away; yield the lock. Raises LeadTaken."""
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = taken(root / f".{name}.lock")
+    lock = try_lock(root / f".{name}.lock")
     if lock is None:
         raise LeadTaken(f"another process pulls {name}", "library-busy", name=name)
     try:
@@ -184,7 +184,7 @@ def _brought(model: ModelSettings, bench: Bench) -> ModelCard:
     root = library_of(bench.engine)
     draft = draft_of(root, model.name)
     if is_in_place(model):
-        remove(draft)
+        remove_durably(draft)
         draft.mkdir()
         return _shelved(model, root, Path(model.source), {})
     found = (_converted if is_gguf(model) else _fetched)(model, draft, bench)
@@ -195,12 +195,12 @@ def _converted(model: ModelSettings, draft: Path, bench: Bench) -> Mapping[str, 
     source = Path(model.source)
     if not source.is_file():
         raise NotFound(f"{source} does not exist", "library-no-file", path=str(source))
-    remove(draft)
+    remove_durably(draft)
     draft.mkdir()
     try:
         bench.let(model, work="convert", source=str(source), draft=str(draft))
     except BaseException:
-        remove(draft)
+        remove_durably(draft)
         raise
     return {"commit": sha256_of(source)}
 
@@ -216,7 +216,7 @@ def _fetched(model: ModelSettings, draft: Path, bench: Bench) -> Mapping[str, st
     except Trouble as trouble:
         # What has come stays for the next try, unless it is what filled the disk.
         if trouble.key == DISK_FULL:
-            remove(draft)
+            remove_durably(draft)
         raise
 
 
@@ -236,6 +236,6 @@ def _shelved(model: ModelSettings, root: Path, files: Path, found: Mapping[str, 
     card.write(draft)
     if place.exists():
         place.rename(old)
-    settle(draft, place)
-    remove(old)
+    rename_durably(draft, place)
+    remove_durably(old)
     return card

@@ -33,7 +33,7 @@ from starlette.responses import JSONResponse, Response
 
 from merlin.core import i18n
 from merlin.core.clock import in_zone
-from merlin.core.i18n import LANGUAGES, keys, number, text
+from merlin.core.i18n import LANGUAGES, format_number, keys, text
 from merlin.core.log import get_logger
 from merlin.core.loopback import is_loopback
 from merlin.core.rate_limit import Throttle
@@ -173,7 +173,7 @@ class Visit:
 
     def number(self, value: float, digits: int = 0) -> str:
         """Return a number as the language writes it."""
-        return number(self.language, value, digits)
+        return format_number(self.language, value, digits)
 
     def size(self, count: float) -> str:
         """Return so many bytes in their unit: "1,2 ГБ"."""
@@ -192,7 +192,7 @@ class Visit:
     def when(self, at: float) -> str:
         """Return a moment in the machine's own time zone: "20 ноя, 13:12"."""
         here = in_zone(datetime.fromtimestamp(at, UTC))
-        return i18n.brief(here, here.tzinfo or UTC, self.language)
+        return i18n.format_moment_briefly(here, here.tzinfo or UTC, self.language)
 
     def chip(self, state: str) -> Chip:
         """Return a job's state as a chip."""

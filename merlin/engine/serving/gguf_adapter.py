@@ -71,7 +71,7 @@ def write_adapter(adapter: Path, base: Path, target: Path) -> None:
     tensors = dict(_tensors(adapter / WEIGHTS))
     alpha = _alpha(tuning)
     named = dict(_named(tensors, family, config))
-    durable_files.write(target, lambda path: _write(path, family, alpha, named))
+    durable_files.write_durably(target, lambda path: _write(path, family, alpha, named))
 
 
 def _family(config: Mapping[str, Any]) -> Family:

@@ -40,7 +40,7 @@ import aiohttp
 from merlin import __version__
 from merlin.core.clock import Clock, StepWatch, utc_now
 from merlin.core.errors import ConfigError
-from merlin.core.killpoint import reached
+from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.webhook_signing import headers_of, key_of
 from merlin.engine.database import Row, Rows
@@ -356,13 +356,13 @@ class WebhookSender:
     async def _deliver(self, delivery: Row) -> None:
         endpoint = self.endpoints.get(delivery["endpoint_id"])
         outcome = await self._send(endpoint, delivery["id"], delivery["body"])
-        reached("engine.webhook_sent")
+        kill_point("engine.webhook_sent")
         if outcome.is_taken:
             self.outbox.delivered(delivery["id"])
             self.endpoints.well(endpoint["id"])
         else:
             self._failed(delivery, outcome)
-        reached("engine.webhook_recorded")
+        kill_point("engine.webhook_recorded")
 
     def _failed(self, delivery: Row, outcome: Outcome) -> None:
         endpoint_id = delivery["endpoint_id"]

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from merlin.chat.turns import ToldTurns
+from merlin.chat.turns import AnsweredTurns
 from merlin.config import Config
 from merlin.core.errors import MerlinError
 from merlin.sandbox.deadlines import Deadline, longest
@@ -133,7 +133,7 @@ class Examiner:
 
     def _model(self, update_id: int) -> str | None:
         with reading(self.config) as database:
-            return ToldTurns(database).model_of(update_id)
+            return AnsweredTurns(database).model_of(update_id)
 
 
 def judge(asked: Asked, answer: str, model: str) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from merlin.core.durable_files import taken
+from merlin.core.durable_files import try_lock
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.server import free_ports
 from merlin.sandbox.demo.script import RUSSIAN, Script, script_of
@@ -168,7 +168,7 @@ def _foreign(folder: Path) -> Refused:
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
     """Hold the folder; the kernel lets it go with this process."""
-    lock = taken(folder / _LOCK)
+    lock = try_lock(folder / _LOCK)
     if lock is None:
         raise Refused(f"another demo runs on {folder}", "demo-running", folder=str(folder))
     try:

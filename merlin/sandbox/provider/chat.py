@@ -26,8 +26,8 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
-from merlin.chat.prompt import bodies, outside
-from merlin.core.file_kind import is_sound
+from merlin.chat.prompt import document_texts, text_outside_documents
+from merlin.core.file_kind import is_recording
 from merlin.core.i18n import text
 from merlin.sandbox import voice
 from merlin.sandbox.provider.errors import ProtocolError, bad_field, no_model
@@ -147,7 +147,7 @@ class Completions:
             shape = str(form.get("response_format") or "json")
         if model != VOICE_MODEL:
             raise no_model(model)
-        if not is_sound(content):
+        if not is_recording(content):
             raise bad_field("file", "Invalid file format. Supported formats here: oga, mp4")
         words = self._heard(content) or text(language, "stand-in-no-words")
         await self._account.pause("think_s")
@@ -291,8 +291,8 @@ def _asked(messages: Sequence[Mapping[str, Any]]) -> Asked:
         elif message["role"] == "user":
             last = message
     texts = _texts(last)
-    question = "\n".join(outside(each) for each in texts).strip()
-    documents = [document for each in texts for document in bodies(each)]
+    question = "\n".join(text_outside_documents(each) for each in texts).strip()
+    documents = [document for each in texts for document in document_texts(each)]
     material = "\n\n".join(documents) or max(texts, key=len, default="")
     images = tuple(_described(part) for part in _images(last))
     return Asked("\n".join([*wishes, question]), question, material, images)

@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 from merlin.core.clock import iso, utc_now
-from merlin.core.formatted_text import units
+from merlin.core.formatted_text import utf16_length
 from merlin.sandbox.telegram.arguments import Arguments, bad_request, receiver
 from merlin.sandbox.telegram.world import (
     BOT_ID,
@@ -339,7 +339,7 @@ def _marked(message: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return (kind, words) of a message's entities."""
     text = str(message.get("text", message.get("caption", "")))
     entities = message.get("entities", message.get("caption_entities")) or []
-    plain = units(text) == len(text)
+    plain = utf16_length(text) == len(text)
     coded = b"" if plain else text.encode("utf-16-le")
 
     def words(start: int, end: int) -> str:

@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from merlin.core.clock import iso, utc_now
-from merlin.core.formatted_text import units
+from merlin.core.formatted_text import utf16_length
 from merlin.sandbox.telegram.arguments import (
     Arguments,
     Upload,
@@ -103,7 +103,7 @@ def reply_fields(logged: LoggedMessage, quote: str = "") -> dict[str, Any]:
     before, found, _after = logged.text.partition(quote)
     if not found:
         raise bad_request("QUOTE_TEXT_INVALID")
-    part = {"text": quote, "position": units(before), "is_manual": True}
+    part = {"text": quote, "position": utf16_length(before), "is_manual": True}
     return {"reply_to_message": quoted, "quote": part}
 
 
@@ -112,7 +112,7 @@ def checked_text(arguments: Arguments, too_long: str) -> dict[str, Any]:
     text, entities = formatted(arguments)
     if not text:
         raise bad_request("message text is empty")
-    if units(text) > TEXT_UNITS:
+    if utf16_length(text) > TEXT_UNITS:
         raise bad_request(too_long)
     return {"text": text, "entities": entities} if entities else {"text": text}
 
@@ -120,7 +120,7 @@ def checked_text(arguments: Arguments, too_long: str) -> dict[str, Any]:
 def checked_caption(arguments: Arguments) -> dict[str, Any]:
     """Return a call's caption as Message fields; an empty one gives none."""
     text, entities = formatted(arguments, "caption")
-    if units(text) > CAPTION_UNITS:
+    if utf16_length(text) > CAPTION_UNITS:
         raise bad_request("message caption is too long")
     if not text:
         return {}
@@ -191,7 +191,7 @@ async def send_message_draft(world: World, arguments: Arguments) -> bool:
     if not draft_id:
         raise bad_request("RANDOM_ID_EMPTY")
     text, entities = formatted(arguments)
-    if units(text) > TEXT_UNITS:
+    if utf16_length(text) > TEXT_UNITS:
         raise bad_request("message is too long")
     thread = _thread(world, chat, arguments)
     draft = {"draft_id": draft_id, "thread": thread, "text": text, "entities": entities}

@@ -15,7 +15,7 @@ import html
 import re
 from typing import Any
 
-from merlin.core.formatted_text import units
+from merlin.core.formatted_text import utf16_length
 from merlin.sandbox.telegram.arguments import Arguments, BotApiError, bad_request
 
 TEXT_UNITS = 4096
@@ -41,7 +41,7 @@ def typed(text: str) -> list[Entity]:
             if any(match.start() in one or match.end() - 1 in one for one in taken):
                 continue
             taken.append(range(*match.span()))
-            offset, length = units(text[: match.start()]), units(match.group())
+            offset, length = utf16_length(text[: match.start()]), utf16_length(match.group())
             found.append({"type": kind, "offset": offset, "length": length})
     return sorted(found, key=lambda one: int(one["offset"]))
 
@@ -81,7 +81,7 @@ def _trimmed(text: str, found: list[Entity]) -> tuple[str, list[Entity]]:
     first = min((entity["offset"] for entity in found), default=len(text))
     lead = min(len(text) - len(text.lstrip()), first)
     text = text[lead:].rstrip()
-    length = units(text)
+    length = utf16_length(text)
     kept = []
     for entity in found:
         start = max(entity["offset"] - lead, 0)
@@ -104,7 +104,7 @@ def checked(entities: list[Entity], text: str) -> list[Entity]:
     """Return the entities with a length. Raises BotApiError for one that does not lie on `text`."""
     if not entities:
         return []
-    size = units(text)
+    size = utf16_length(text)
     coded = text.encode("utf-16-le", "surrogatepass") if size > len(text) else b""
     for entity in entities:
         if entity.get("type") not in KINDS:
@@ -222,7 +222,7 @@ class Plain:
     def add(self, text: str) -> None:
         """Read on."""
         self.parts.append(text)
-        self.units += units(text)
+        self.units += utf16_length(text)
 
     def start(self, mark: str, **entity: Any) -> None:
         """Open a mark; `entity` is what it will become."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from merlin.core.errors import NotFound, Refused
-from merlin.core.formatted_text import units
+from merlin.core.formatted_text import utf16_length
 from merlin.core.i18n import language_of, text
 from merlin.sandbox.telegram.arguments import BotApiError, Upload
 from merlin.sandbox.telegram.groups import (
@@ -137,7 +137,7 @@ class Writing(Presence):
     def say(self, who: str | int, text: str, *, reply_to: int = 0, quote: str = "") -> int:
         """Write; commands, mentions and links are marked. `quote` is a part of what is answered."""
         place = self.place(who)
-        if not text.strip() or units(text) > TEXT_UNITS:
+        if not text.strip() or utf16_length(text) > TEXT_UNITS:
             raise Refused("a message has 1 to 4096 characters")
         marked = typed(text)
         content: dict[str, Any] = {"text": text, **({"entities": marked} if marked else {})}
@@ -234,8 +234,8 @@ def parts(text: str) -> list[str]:
 def _whole(text: str) -> int:
     """Return how many characters fit into one message."""
     end = min(len(text), TEXT_UNITS)
-    while units(text[:end]) > TEXT_UNITS:
-        end -= max((units(text[:end]) - TEXT_UNITS) // 2, 1)
+    while utf16_length(text[:end]) > TEXT_UNITS:
+        end -= max((utf16_length(text[:end]) - TEXT_UNITS) // 2, 1)
     return end
 
 
@@ -283,7 +283,7 @@ class Handing(Presence):
         caption, seconds = said
         if kind not in KINDS:
             raise Refused(f"people send no {kind} here")
-        if units(caption) > CAPTION_UNITS:
+        if utf16_length(caption) > CAPTION_UNITS:
             raise Refused("a caption has at most 1024 characters")
         try:
             file = keep_file(self._world, kind, upload)

@@ -393,7 +393,9 @@ class Memory:
             "keys": self._keys.as_json(),
         }
         said = json.dumps(told, ensure_ascii=False, default=_written)
-        durable_files.write(self._path, lambda path: path.write_text(said, encoding="utf-8"))
+        durable_files.write_durably(
+            self._path, lambda path: path.write_text(said, encoding="utf-8")
+        )
 
 
 def _written(value: object) -> str:

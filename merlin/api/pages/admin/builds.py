@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.actions import call
+from merlin.api.pages.actions import as_api_request
 from merlin.api.pages.admin.page import rooms
 from merlin.api.pages.components import FindingView, findings_of, listed
 from merlin.api.pages.errors import PageRoute
@@ -30,7 +30,7 @@ from merlin.api.rest import jobs as job_routes
 from merlin.api.rest import models as model_routes
 from merlin.api.rest.views import BuildDetails, BuildShown, JobDetails, ModelShown, VerdictShown
 from merlin.api.schema import DatasetName, Name, Page, page_of
-from merlin.core.i18n import number
+from merlin.core.i18n import format_number
 from merlin.core.web.templates import Chip
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -107,7 +107,7 @@ async def show_builds(
 @router.get("/admin/builds/{version}")
 async def show_build(visit: Watching, version: Name) -> Response:
     """Return a build and what it brought."""
-    build = await routes.show_build(await call(visit), visit.caller, version)
+    build = await routes.show_build(await as_api_request(visit), visit.caller, version)
     before, differences = await _compared(visit, build)
     row = _row(visit, build)
     facts = (
@@ -137,7 +137,9 @@ async def show_build(visit: Watching, version: Name) -> Response:
 async def _compared(visit: PageRequest, build: BuildDetails) -> tuple[str, tuple[Difference, ...]]:
     before = f"{build.dataset}-{build.number - 1}"
     try:
-        told = await routes.compare_builds(await call(visit), visit.caller, before, build.version)
+        told = await routes.compare_builds(
+            await as_api_request(visit), visit.caller, before, build.version
+        )
     except Problem:
         return "", ()
     kinds = {
@@ -267,14 +269,14 @@ async def _way(visit: PageRequest, told: VerdictShown) -> Way:
 
 async def _job(visit: PageRequest, job_id: int) -> JobDetails | None:
     try:
-        return await job_routes.show_job(await call(visit), visit.caller, job_id)
+        return await job_routes.show_job(await as_api_request(visit), visit.caller, job_id)
     except Problem:
         return None
 
 
 async def _model(visit: PageRequest, told: VerdictShown, job: JobDetails) -> ModelShown | None:
     models = await model_routes.list_models(
-        await call(visit), Response(), visit.caller, Page(100), told.dataset
+        await as_api_request(visit), Response(), visit.caller, Page(100), told.dataset
     )
     return _named(models.models, job.model)
 
@@ -325,6 +327,6 @@ def _model_step(visit: PageRequest, model: ModelShown | None, style: str) -> Ste
     scores = model.evaluation
     about = badge(visit, "model", "serves" if model.serves else model.state.value).words
     if scores is not None and scores.chrf is not None:
-        score = visit.say("score-of", score=number(visit.language, scores.chrf, 1))
+        score = visit.say("score-of", score=format_number(visit.language, scores.chrf, 1))
         about = f"{about} · {score}"
     return Step("model", visit.say("model-of", model=model.build or model.model), about, "", style)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from merlin.api.pages.actions import call
+from merlin.api.pages.actions import as_api_request
 from merlin.api.pages.admin.builds import VerdictRow, verdict_row
 from merlin.api.pages.admin.jobs import JobRow, job_row
 from merlin.api.pages.admin.models import ServingCard, serving_cards
@@ -44,12 +44,12 @@ from merlin.api.rest.health import (
 )
 from merlin.api.rest.views import JobShown, VerdictShown
 from merlin.api.schema import Page
-from merlin.core.heartbeat import step_words
-from merlin.core.i18n import number
+from merlin.core.heartbeat import describe_step
+from merlin.core.i18n import format_number
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import NEVER_KEPT
 from merlin.core.web.templates import Chip
-from merlin.dataset.verdicts import Word
+from merlin.dataset.verdicts import VerdictStatus
 from merlin.training.jobs import FINAL, JobState
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -107,7 +107,7 @@ class HealthView:
 @router.get("/admin/health")
 async def show(visit: Keeping) -> Response:
     """Return how Merlin does."""
-    told = await show_health(await call(visit), visit.caller)
+    told = await show_health(await as_api_request(visit), visit.caller)
     return render_page(visit, "admin_health.html", v=_view(visit, told), keep=NEVER_KEPT)
 
 
@@ -140,7 +140,7 @@ def _process(visit: PageRequest, told: ProcessShown) -> Process:
     now = visit.services.clock()
     if told.alive:
         state = Chip("ok", "check", visit.say("alive"))
-        step = step_words(visit.language, told.step)
+        step = describe_step(visit.language, told.step)
         about = visit.say("up-for", step=step, time=span(visit, now - told.since))
     else:
         state = Chip("bad", "warn", visit.say("silent-now"))
@@ -171,8 +171,8 @@ def _spent(visit: PageRequest, told: SpentShown) -> Spent:
 def _disk(visit: PageRequest, told: DiskShown | None) -> tuple[str, int]:
     if told is None:
         return "", 0
-    free = number(visit.language, told.free / _GIB, 1)
-    total = number(visit.language, told.total / _GIB, 0)
+    free = format_number(visit.language, told.free / _GIB, 1)
+    total = format_number(visit.language, told.total / _GIB, 0)
     used = round(_FULL * (told.total - told.free) / told.total) if told.total else 0
     return visit.say("disk-free", free=free, total=total), used
 
@@ -208,10 +208,12 @@ class HomeView:
 async def show_home(visit: Watching) -> Response:
     """Return how the pipeline stands."""
     caller = visit.caller
-    jobs = await job_routes.list_jobs(await call(visit), Response(), caller, Page(_JOBS))
-    models = await model_routes.list_models(await call(visit), Response(), caller, Page(_MODELS))
+    jobs = await job_routes.list_jobs(await as_api_request(visit), Response(), caller, Page(_JOBS))
+    models = await model_routes.list_models(
+        await as_api_request(visit), Response(), caller, Page(_MODELS)
+    )
     verdicts = await verdict_routes.list_verdicts(
-        await call(visit), Response(), caller, Page(_VERDICTS)
+        await as_api_request(visit), Response(), caller, Page(_VERDICTS)
     )
     cares = [
         *await _of_health(visit),
@@ -232,7 +234,7 @@ async def _of_health(visit: PageRequest) -> list[Care]:
     """Return processes that are silent and bases that go dark, for those who may look there."""
     if not visit.caller.may(Permission.USERS):
         return []
-    health = await office_routes.show_health(await call(visit), visit.caller)
+    health = await office_routes.show_health(await as_api_request(visit), visit.caller)
     cares = [
         Care("bad", "warn", visit.say("silent", process=each.process), each.host, "/admin/health")
         for each in health.processes
@@ -264,9 +266,9 @@ def _of_verdicts(visit: PageRequest, verdicts: list[VerdictShown]) -> Iterator[C
         newest.setdefault(each.dataset, each)
     for told in newest.values():
         row = verdict_row(visit, told)
-        if told.verdict is Word.REJECTED:
+        if told.verdict is VerdictStatus.REJECTED:
             title = visit.say("commit-rejected", commit=row.commit, dataset=told.dataset)
             yield Care("bad", "commit", title, told.reason, row.href)
-        elif told.verdict is Word.HELD:
+        elif told.verdict is VerdictStatus.HELD:
             title = visit.say("commit-held", commit=row.commit, dataset=told.dataset)
             yield Care("warn", "clock", title, told.reason, row.href)

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Form, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.actions import REFUSALS, Mark, call, why
+from merlin.api.pages.actions import REFUSALS, Mark, as_api_request, refusal_text
 from merlin.api.pages.admin.page import (
     Asked,
     AskedView,
@@ -43,7 +43,7 @@ from merlin.api.rest.jobs import picture_of, points
 from merlin.api.rest.views import JobDetails, JobShown
 from merlin.api.schema import DatasetName, Id, Page, page_of
 from merlin.core.charts import ChartLabels, Curve, plot_curve
-from merlin.core.i18n import number
+from merlin.core.i18n import format_number
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import NEVER_KEPT
 from merlin.core.web.templates import Chip
@@ -112,7 +112,7 @@ class JobView:
 @router.get("/admin/jobs/{job_id}")
 async def show_job(visit: Watching, job_id: Id, asked: Asked = 0) -> Response:
     """Return a job's page."""
-    job = await job_routes.show_job(await call(visit), visit.caller, job_id)
+    job = await job_routes.show_job(await as_api_request(visit), visit.caller, job_id)
     view = JobView(
         rooms=rooms(visit),
         asked=await asked_view(visit, asked),
@@ -130,7 +130,7 @@ async def show_live(
     visit: Watching, job_id: Id, seen: Annotated[str, Query(max_length=80)] = ""
 ) -> Response:
     """Return what changed of a job since `seen`; nothing where nothing did."""
-    job = await job_routes.show_job(await call(visit), visit.caller, job_id)
+    job = await job_routes.show_job(await as_api_request(visit), visit.caller, job_id)
     view = _live(visit, job)
     if view.seen == seen:
         return Response(status_code=204)
@@ -141,7 +141,7 @@ async def show_live(
 @router.get("/admin/jobs/{job_id}/loss.png")
 async def show_picture(visit: Watching, job_id: Id, theme: str = "") -> Response:
     """Return a job's losses as a picture, in the light of the pages or the one asked for."""
-    job = await job_routes.show_job(await call(visit), visit.caller, job_id)
+    job = await job_routes.show_job(await as_api_request(visit), visit.caller, job_id)
     is_dark = (theme or visit.theme) == "dark"
     content = await picture_of(visit.request, job, visit.language, is_dark=is_dark)
     return Response(content, media_type="image/png", headers={"Cache-Control": NEVER_KEPT})
@@ -190,8 +190,8 @@ def _again(visit: PageRequest, job: JobDetails) -> str:
 def _about(visit: PageRequest, job: JobDetails, how_far: Progress) -> str:
     said = [str(job.recipe.get("base_model", "")), job.provider]
     if how_far.epoch and job.state not in FINAL:
-        epoch = number(visit.language, how_far.epoch, 0)
-        of = number(visit.language, how_far.epochs, 0)
+        epoch = format_number(visit.language, how_far.epoch, 0)
+        of = format_number(visit.language, how_far.epochs, 0)
         key = "epoch-of" if how_far.epochs else "epoch"
         said.append(visit.say(key, epoch=epoch, epochs=of))
     said.append(money(visit, job.estimate_micro, job.currency))
@@ -205,9 +205,9 @@ def _told(visit: PageRequest, job: JobDetails) -> str:
         if series:
             first, last = series[0], series[-1]
             ends = {
-                "first": number(visit.language, first.loss),
-                "last": number(visit.language, last.loss),
-                "step": number(visit.language, last.step, 0),
+                "first": format_number(visit.language, first.loss),
+                "last": format_number(visit.language, last.loss),
+                "step": format_number(visit.language, last.step, 0),
             }
             said.append(visit.say(f"curve-{name}", **ends))
     return " ".join(said)
@@ -218,7 +218,7 @@ def _rows(visit: PageRequest, job: JobDetails) -> tuple[LossRow, ...]:
     test = {each.step: each.loss for each in job.losses.test}
 
     def told(series: dict[float, float], step: float) -> str:
-        return number(visit.language, series[step], 3) if step in series else ""
+        return format_number(visit.language, series[step], 3) if step in series else ""
 
     steps = sorted(train.keys() | test.keys())[-MOST_LINES:]
     return tuple(
@@ -357,7 +357,7 @@ async def _launchable(visit: PageRequest) -> tuple[str, ...]:
     caller = visit.caller
     if not caller.may(Permission.LAUNCH):
         return ()
-    told = await dataset_routes.list_datasets(await call(visit), caller)
+    told = await dataset_routes.list_datasets(await as_api_request(visit), caller)
     return tuple(
         each.name
         for each in told.datasets
@@ -370,9 +370,9 @@ async def _quote(visit: PageRequest, dataset: str) -> tuple[QuoteView | None, st
     if not dataset or not visit.caller.may(Permission.LAUNCH, dataset):
         return None, ""
     try:
-        told = await dataset_routes.quote_launch(await call(visit), visit.caller, dataset)
+        told = await dataset_routes.quote_launch(await as_api_request(visit), visit.caller, dataset)
     except REFUSALS as error:
-        return None, why(visit, error)
+        return None, refusal_text(visit, error)
     return quote_view(visit, told), ""
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.actions import Mark, call
+from merlin.api.pages.actions import Mark, as_api_request
 from merlin.api.pages.admin.page import Asked, AskedView, ask, asked_view, rooms
 from merlin.api.pages.components import listed
 from merlin.api.pages.errors import PageRoute
@@ -31,7 +31,7 @@ from merlin.api.rest import datasets as dataset_routes
 from merlin.api.rest import models as routes
 from merlin.api.rest.views import DatasetShown, ModelShown, PromotionShown, Scores
 from merlin.api.schema import MOST_ID, DatasetName, Id, Page, page_of
-from merlin.core.i18n import number
+from merlin.core.i18n import format_number
 from merlin.core.permissions import Permission
 from merlin.core.web.templates import Chip
 from merlin.training.evaluate import Overlap
@@ -127,7 +127,7 @@ async def show_models(
 
     found = await listed(visit, read)
     moves = await routes.list_promotions(
-        await call(visit), Response(), visit.caller, Page(_HISTORY), dataset
+        await as_api_request(visit), Response(), visit.caller, Page(_HISTORY), dataset
     )
     cards = await serving_cards(visit, dataset, found.rows, moves.promotions)
     view = ModelsView(
@@ -147,7 +147,9 @@ async def show_models(
 async def compare_models(visit: Watching, model: Chosen = None) -> Response:
     """Return two models side by side; the two newest ones where nobody chose."""
     chosen = list(dict.fromkeys(model or ()))
-    found = [await routes.show_model(await call(visit), visit.caller, each) for each in chosen]
+    found = [
+        await routes.show_model(await as_api_request(visit), visit.caller, each) for each in chosen
+    ]
     lead = visit.say("compare-lead")
     if len(found) != _TWO:
         return render_page(visit, "admin_compare.html", v=Compared(rooms(visit), lead))
@@ -206,7 +208,7 @@ async def serving_cards(
     moves: Sequence[PromotionShown] = (),
 ) -> tuple[ServingCard, ...]:
     """Return each dataset with what answers; of one alone where it is named."""
-    told = await dataset_routes.list_datasets(await call(visit), visit.caller)
+    told = await dataset_routes.list_datasets(await as_api_request(visit), visit.caller)
     mine = [each for each in told.datasets if dataset in {"", each.name}]
     return tuple(_card(visit, each, models, moves) for each in mine)
 
@@ -261,14 +263,14 @@ def _row(visit: PageRequest, model: ModelShown) -> ModelRow:
 def _score(visit: PageRequest, scores: Scores | None) -> str:
     if scores is None or scores.chrf is None:
         return "–"
-    return visit.say("score-of", score=number(visit.language, scores.chrf, 1))
+    return visit.say("score-of", score=format_number(visit.language, scores.chrf, 1))
 
 
 def _told(visit: PageRequest, model: ModelShown) -> list[tuple[str, str]]:
     scores = model.evaluation
 
     def share(value: float | None) -> str:
-        return "–" if value is None else f"{number(visit.language, 100 * value, 0)}\u00a0%"
+        return "–" if value is None else f"{format_number(visit.language, 100 * value, 0)}\u00a0%"
 
     return [
         ("dataset", model.dataset),

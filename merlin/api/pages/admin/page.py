@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from merlin.api.pages.actions import Deed, asked, call
+from merlin.api.pages.actions import Deed, as_api_request, call_route_once
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import Link, PageRequest, Watching, badge, nowhere, render_fragment
 from merlin.api.permissions import pipeline_of
@@ -136,7 +136,7 @@ def _stands_in(path: str, href: str) -> bool:
 
 async def ask(visit: PageRequest, key: str, deed: Deed, back: str) -> Response:
     """Ask the daemon by a route of the api; lead back to `back`, which tells what came of it."""
-    answer = await asked(visit, key, deed)
+    answer = await call_route_once(visit, key, deed)
     sign = "&" if "?" in back else "?"
     return seen_other(f"{back}{sign}asked={answer.said.get('id', 0)}")
 
@@ -146,7 +146,7 @@ async def asked_view(visit: PageRequest, number: int) -> AskedView | None:
     if not number:
         return None
     try:
-        shown = await show_request(await call(visit), visit.caller, number)
+        shown = await show_request(await as_api_request(visit), visit.caller, number)
     except Problem:
         return None
     is_over = shown.state in _OVER

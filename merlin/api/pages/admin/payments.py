@@ -433,7 +433,7 @@ async def refund(
 async def _want(
     visit: PageRequest, purchase_id: str, back: Back, amount: Amount, typed: _Typed
 ) -> Response:
-    refunds, by = visit.services.rows.books.refunds, audit.user(visit.caller.user_id)
+    refunds, by = visit.services.rows.books.refunds, audit.person_reference(visit.caller.user_id)
     key = f"page:{back.once}"
     try:
         await visit.services.store.do(

@@ -16,7 +16,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.users import ERASED
-from merlin.api.pages.actions import REFUSALS, Mark, call, done, shaped, why
+from merlin.api.pages.actions import (
+    REFUSALS,
+    Mark,
+    as_api_request,
+    as_response,
+    call_route,
+    refusal_text,
+)
 from merlin.api.pages.admin.page import rooms
 from merlin.api.pages.components import listed
 from merlin.api.pages.errors import PageRoute
@@ -100,7 +107,7 @@ async def _names(visit: PageRequest, said: Collection[str]) -> Mapping[str, str]
     def read() -> dict[str, str]:
         found = {number: users.get(number) for number in numbers}
         return {
-            audit.user(number): user.shown_name or str(number)
+            audit.person_reference(number): user.shown_name or str(number)
             for number, user in found.items()
             if user is not None
         }
@@ -286,7 +293,15 @@ async def give(
     if not visit.caller.may(Permission.GIFTS):
         raise nowhere()
     until = services.clock() + timedelta(days=days) if days else None
-    gift = Gift(user_id, kind, amount, audit.user(visit.caller.user_id), "", until, f"page:{once}")
+    gift = Gift(
+        user_id,
+        kind,
+        amount,
+        audit.person_reference(visit.caller.user_id),
+        "",
+        until,
+        f"page:{once}",
+    )
     told = {"amount": amount, "format": {"key": f"format-{kind.value}", "arguments": {}}}
 
     def put() -> None:
@@ -316,22 +331,24 @@ async def _act(
     visit: PageRequest, user_id: int, once: str, deed: Callable[[Request], Awaitable[PersonShown]]
 ) -> Response:
     async def answered(request: Request) -> Response:
-        return shaped(await deed(request))
+        return as_response(await deed(request))
 
     try:
-        await done(visit, once, answered)
+        await call_route(visit, once, answered)
     except REFUSALS as error:
-        return await _page(visit, user_id, why(visit, error))
+        return await _page(visit, user_id, refusal_text(visit, error))
     return seen_other(f"/admin/users/{user_id}?said=done")
 
 
 async def _page(visit: PageRequest, user_id: int, wrong: str = "", said: str = "") -> Response:
     try:
-        person = await routes.show_user(await call(visit), visit.caller, user_id)
+        person = await routes.show_user(await as_api_request(visit), visit.caller, user_id)
     except NotFound:
         raise nowhere() from None
-    whose, part = audit.user(user_id), Page(_ENTRIES)
-    audited = await routes.list_audit(await call(visit), Response(), visit.caller, part, whose)
+    whose, part = audit.person_reference(user_id), Page(_ENTRIES)
+    audited = await routes.list_audit(
+        await as_api_request(visit), Response(), visit.caller, part, whose
+    )
     is_self, caller = user_id == visit.caller.user_id, visit.caller
     view = PersonView(
         rooms=rooms(visit),

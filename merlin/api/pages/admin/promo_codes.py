@@ -96,7 +96,7 @@ async def add_code(request: Request, visit: Selling) -> Response:
 @router.post("/admin/billing/promos/stop")
 async def stop_code(visit: Selling, code: Annotated[str, Form(max_length=200)]) -> Response:
     """Let nobody use a code any more; one that is stopped already stays so."""
-    promos, by = visit.services.rows.books.promos, audit.user(visit.caller.user_id)
+    promos, by = visit.services.rows.books.promos, audit.person_reference(visit.caller.user_id)
     try:
         await visit.services.store.do(lambda: promos.stop(code, by))
     except NotFound as error:
@@ -113,7 +113,7 @@ def _promo(visit: PageRequest, new: NewCode) -> Promo:
         percent=new.number if is_percent else 0,
         most_uses=new.uses or None,
         ends_at=_ends(visit, new.ends),
-        by=audit.user(visit.caller.user_id),
+        by=audit.person_reference(visit.caller.user_id),
     )
 
 

@@ -14,7 +14,16 @@ from fastapi import APIRouter, Form, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.actions import REFUSALS, Deed, Mark, asked, call, done, shaped, why
+from merlin.api.pages.actions import (
+    REFUSALS,
+    Deed,
+    Mark,
+    as_api_request,
+    as_response,
+    call_route,
+    call_route_once,
+    refusal_text,
+)
 from merlin.api.pages.components import DiffLine, diff_lines
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
@@ -34,7 +43,7 @@ from merlin.core.errors import NotFound
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
 from merlin.core.web.templates import Chip
-from merlin.dataset.changes import ChangeState, words
+from merlin.dataset.changes import ChangeState, format_subject
 
 # In longer texts nothing is marked: comparing them would hold up everybody else.
 MOST_LINES = 2000
@@ -179,7 +188,9 @@ async def solve_change(
 
     async def deed(request: Request) -> Response:
         response = Response()
-        return shaped(await routes.solve_change(request, response, visit.caller, change_id, body))
+        return as_response(
+            await routes.solve_change(request, response, visit.caller, change_id, body)
+        )
 
     return await _act(visit, change_id, once, deed)
 
@@ -190,7 +201,7 @@ async def retry_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
 
     async def deed(request: Request) -> Response:
         response = Response()
-        return shaped(await routes.retry_change(request, response, visit.caller, change_id))
+        return as_response(await routes.retry_change(request, response, visit.caller, change_id))
 
     return await _act(visit, change_id, once, deed)
 
@@ -201,7 +212,7 @@ async def drop_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
 
     async def deed(request: Request) -> Response:
         await routes.drop_change(request, visit.caller, change_id)
-        return shaped(None)
+        return as_response(None)
 
     return await _act(visit, change_id, once, deed)
 
@@ -214,9 +225,9 @@ async def undo_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
         return await routes.undo_change(request, visit.caller, change_id)
 
     try:
-        answer = await asked(visit, once, deed)
+        answer = await call_route_once(visit, once, deed)
     except REFUSALS as error:
-        return await _page(visit, change_id, why(visit, error))
+        return await _page(visit, change_id, refusal_text(visit, error))
     if not answer.is_good:
         return await _page(visit, change_id, str(answer.said.get("detail", "")))
     return seen_other(f"/changes/{answer.said['id']}")
@@ -224,9 +235,9 @@ async def undo_change(visit: Teaching, change_id: Hex, once: Mark) -> Response:
 
 async def _act(visit: PageRequest, change_id: str, once: str, deed: Deed) -> Response:
     try:
-        await done(visit, once, deed)
+        await call_route(visit, once, deed)
     except REFUSALS as error:
-        return await _page(visit, change_id, why(visit, error))
+        return await _page(visit, change_id, refusal_text(visit, error))
     return seen_other(f"/changes/{change_id}")
 
 
@@ -235,12 +246,12 @@ async def note_view(visit: PageRequest, change_id: str) -> NoteView | None:
     if not change_id:
         return None
     try:
-        told = await routes.show_change(await call(visit), visit.caller, change_id)
+        told = await routes.show_change(await as_api_request(visit), visit.caller, change_id)
     except NotFound:
         return None
     href = f"/changes/{change_id}"
     live = "" if told.state in _OVER else f"{href}/note"
-    subject = words(told.subject, visit.language)
+    subject = format_subject(told.subject, visit.language)
     return NoteView(href, live, subject, badge(visit, "page-change", told.state))
 
 
@@ -251,14 +262,14 @@ async def _page(visit: PageRequest, change_id: str, wrong: str = "") -> Response
 
 
 async def _view(visit: PageRequest, change_id: str) -> ChangeView:
-    told = await routes.show_change(await call(visit), visit.caller, change_id)
+    told = await routes.show_change(await as_api_request(visit), visit.caller, change_id)
     seen = f"{told.state.value}.{len(told.reason)}"
     is_over, is_conflict = told.state in _OVER, told.state is ChangeState.CONFLICT
     return ChangeView(
         change_id=change_id,
         seen=seen,
         live_href="" if is_over else f"/changes/{change_id}/live?seen={seen}",
-        subject=words(told.subject, visit.language),
+        subject=format_subject(told.subject, visit.language),
         about=_about(visit, told),
         chip=badge(visit, "page-change", told.state),
         hint=visit.say(f"change-{told.state.value}-hint"),

@@ -18,7 +18,16 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.actions import REFUSALS, Answer, Mark, asked, call, done, tried, why
+from merlin.api.pages.actions import (
+    REFUSALS,
+    Answer,
+    Mark,
+    as_api_request,
+    call_route,
+    call_route_once,
+    preview_route,
+    refusal_text,
+)
 from merlin.api.pages.components import ProofView, proof_of
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.markdown import Words, rendered
@@ -152,9 +161,11 @@ async def save_card(visit: Teaching, course_id: Id, form: Annotated[CardForm, Fo
         return await routes.edit_course(request, visit.caller, course_id, form.body())
 
     try:
-        answer = await done(visit, form.once, deed)
+        answer = await call_route(visit, form.once, deed)
     except REFUSALS as error:
-        return await _course_page(visit, course_id, came=CourseOutcome(why(visit, error), form))
+        return await _course_page(
+            visit, course_id, came=CourseOutcome(refusal_text(visit, error), form)
+        )
     return await _after(visit, course_id, answer, form)
 
 
@@ -183,9 +194,9 @@ async def move_material(
         return await routes.edit_material(request, visit.caller, course_id, material_id, body)
 
     try:
-        answer = await done(visit, once, deed)
+        answer = await call_route(visit, once, deed)
     except REFUSALS as error:
-        return await _course_page(visit, course_id, came=CourseOutcome(why(visit, error)))
+        return await _course_page(visit, course_id, came=CourseOutcome(refusal_text(visit, error)))
     return await _after(visit, course_id, answer)
 
 
@@ -202,9 +213,9 @@ async def remove_material(
         )
 
     try:
-        answer = await done(visit, once, deed)
+        answer = await call_route(visit, once, deed)
     except REFUSALS as error:
-        return await _course_page(visit, course_id, came=CourseOutcome(why(visit, error)))
+        return await _course_page(visit, course_id, came=CourseOutcome(refusal_text(visit, error)))
     if answer.is_good:
         return seen_other(f"/changes/{answer.said['id']}")
     return await _after(visit, course_id, answer)
@@ -221,7 +232,7 @@ async def material_of(visit: PageRequest, course_id: int, material_id: int) -> T
 
 async def details_of(visit: PageRequest, course_id: int) -> TaughtDetails:
     """Return a course as its files say it."""
-    return await routes.show_taught_course(await call(visit), visit.caller, course_id)
+    return await routes.show_taught_course(await as_api_request(visit), visit.caller, course_id)
 
 
 async def _after(
@@ -436,7 +447,7 @@ async def _submitted(
         )
     except REFUSALS as error:
         return _material_page(
-            visit, course, material_id, form, MaterialOutcome(wrong=why(visit, error))
+            visit, course, material_id, form, MaterialOutcome(wrong=refusal_text(visit, error))
         )
 
 
@@ -489,9 +500,9 @@ async def _answer(
         )
 
     if is_dry:
-        return await tried(visit, deed)
+        return await preview_route(visit, deed)
     # Adding knows the form's mark by itself; a change of what lies there does not.
-    ask = asked if material_id is None else done
+    ask = call_route_once if material_id is None else call_route
     return await ask(visit, form.once, deed)
 
 

@@ -11,7 +11,16 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.actions import REFUSALS, Answer, Mark, asked, call, done, tried, why
+from merlin.api.pages.actions import (
+    REFUSALS,
+    Answer,
+    Mark,
+    as_api_request,
+    call_route,
+    call_route_once,
+    preview_route,
+    refusal_text,
+)
 from merlin.api.pages.components import ProofView, listed, proof_of
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import PATTERN, PageRequest, Teaching, course_led, mark, render_page
@@ -168,7 +177,7 @@ async def save_example(
         anew = form.model_copy(update={"example": "", "revision": ""})
         return _page(visit, course, anew, visit.say("gone-example"))
     except REFUSALS as error:
-        return _page(visit, course, form, why(visit, error))
+        return _page(visit, course, form, refusal_text(visit, error))
 
 
 async def _saved(visit: PageRequest, course: Course, form: ExampleForm) -> Response:
@@ -197,9 +206,11 @@ async def remove_example(
         )
 
     try:
-        answer = await done(visit, once, deed)
+        answer = await call_route(visit, once, deed)
     except REFUSALS as error:
-        return _page(visit, course, await _lying(visit, course, example), why(visit, error))
+        return _page(
+            visit, course, await _lying(visit, course, example), refusal_text(visit, error)
+        )
     if answer.is_good:
         return seen_other(f"/changes/{answer.said['id']}")
     form = await _lying(visit, course, example)
@@ -214,7 +225,9 @@ def _is_stale(answer: Answer) -> bool:
 
 async def _lying(visit: PageRequest, course: Course, example: str) -> ExampleForm:
     """Return an example as it lies there. Raises NotFound."""
-    seen = await routes.show_example(await call(visit), visit.caller, course.dataset, example)
+    seen = await routes.show_example(
+        await as_api_request(visit), visit.caller, course.dataset, example
+    )
     return ExampleForm(
         example=seen.id,
         question=seen.question or "",
@@ -245,8 +258,8 @@ async def _answer(visit: PageRequest, course: Course, form: ExampleForm) -> Answ
         )
 
     if is_dry:
-        return await tried(visit, deed)
-    ask = done if form.example else asked
+        return await preview_route(visit, deed)
+    ask = call_route if form.example else call_route_once
     return await ask(visit, form.once, deed)
 
 

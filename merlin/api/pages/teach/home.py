@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from merlin.api.pages.actions import call
+from merlin.api.pages.actions import as_api_request
 from merlin.api.pages.components import Bars, Count, bars_of
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
@@ -58,7 +58,7 @@ class TeachView:
 @router.get("/teach")
 async def show_taught(visit: Teaching) -> Response:
     """Return the courses that the person leads."""
-    told = await list_taught_courses(await call(visit), visit.caller)
+    told = await list_taught_courses(await as_api_request(visit), visit.caller)
     interest = visit.services.rows.interest
     since = visit.services.clock().date() - timedelta(days=DAYS - 1)
 
@@ -130,7 +130,7 @@ async def show_asked(
 ) -> Response:
     """Return what is asked about a course."""
     course = await course_led(visit, course_id)
-    told = await show_questions(await call(visit), visit.caller, course_id, by, days)
+    told = await show_questions(await as_api_request(visit), visit.caller, course_id, by, days)
     counts = tuple(_counts(visit, told, days))
     total, bad = sum(each.count for each in counts), sum(each.bad for each in counts)
     view = QuestionsView(

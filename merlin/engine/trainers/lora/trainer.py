@@ -139,7 +139,7 @@ def epoch_folder(folder: Path, number: int) -> Path:
 def write_task(task: Task) -> None:
     """Write the task into its folder, whole or not at all."""
     text = json.dumps(asdict(task), default=str, ensure_ascii=False, indent=1)
-    durable_files.write(task.folder / TASK, lambda beside: beside.write_text(text, "utf-8"))
+    durable_files.write_durably(task.folder / TASK, lambda beside: beside.write_text(text, "utf-8"))
 
 
 def read_task(folder: Path) -> Task:

@@ -94,7 +94,7 @@ class ProgressPipe:
         """Return how many bytes were told so far, once they are on the disk."""
         if self._out is None or not self._path.exists():
             return 0
-        durable_files.sync(self._path)
+        durable_files.sync_file(self._path)
         return self._path.stat().st_size
 
     def _write(self, line: bytes) -> None:

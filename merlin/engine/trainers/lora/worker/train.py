@@ -203,7 +203,7 @@ def keep(folder: Path, progress: Progress, model: Any, optimizer: torch.optim.Op
         "adapter": _adapter(model),
         "optimizer": optimizer.state_dict(),
     }
-    durable_files.write(folder / trainer.STATE, lambda beside: _save(held, beside))
+    durable_files.write_durably(folder / trainer.STATE, lambda beside: _save(held, beside))
 
 
 def load(folder: Path, device: torch.device) -> dict[str, Any] | None:
@@ -225,8 +225,8 @@ def keep_epoch(folder: Path, number: int, model: Any) -> None:
     """Write the adapter after an epoch in PEFT's layout, durably; one that is there is the same."""
     target = trainer.epoch_folder(folder, number)
     if not target.exists():
-        durable_files.remove(target.with_name(f".{target.name}.part"))
-        durable_files.write(target, lambda beside: _export(model, beside))
+        durable_files.remove_durably(target.with_name(f".{target.name}.part"))
+        durable_files.write_durably(target, lambda beside: _export(model, beside))
 
 
 def _save(held: dict[str, Any], path: Path) -> None:
