@@ -1,12 +1,8 @@
 """User names and passwords: what they must be like, and their rows.
 
-Account: a user name of one's own, and perhaps a password, for who has no Telegram at hand.
+Somebody without Telegram gets a number that Telegram never gives: its ids end below 2^52.
 
-Somebody without any Telegram gets a number that Telegram never gives: its ids end below 2^52.
-
-Password: which ones are good enough, and how they are kept.
-
-What is common or was breached is refused, nothing else is asked of a password but its length.
+Common and breached passwords are refused; nothing else is asked of a password but its length.
 Sources: NIST SP 800-63B, 5.1.1.2; OWASP Password Storage Cheat Sheet (argon2id, 19 MiB, 2
 passes). `passwords.xz` holds the most used passwords of breaches: the frequency list of zxcvbn
 4.5.0 (MIT).

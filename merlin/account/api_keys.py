@@ -1,10 +1,9 @@
 """API keys of programs: making, scopes, rows.
 
-Key: what a program signs in with; its owner's role caps what its scopes allow.
+    mrl_ + 32 letters and digits + a checksum of 6
 
-mrl_ + 32 letters and digits + a checksum of 6, shown once, kept as SHA-256 alone
-
-Rows of API keys. Of a key its SHA-256 is kept, and how it begins.
+A key is shown once. The database keeps its SHA-256 and how it begins. The owner's role caps what
+its scopes allow.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rows of roles, the ended ones too; fulfils `account.role.Roles`."""
+"""Rows of roles, the ended ones too."""
 
 from __future__ import annotations
 

@@ -1,26 +1,18 @@
-"""Signing in: browsers that stay signed in, login codes, data signed by Telegram.
+"""Signing in: login codes, signed-in browsers, data signed by Telegram.
 
-Browser: what a browser says of itself, in the few words that help to know it again.
-
-Login: a browser asks to be signed in, and its owner says yes in the bot.
+A browser asks to be signed in, and its owner says yes in the bot:
 
     pending ──opened in the bot──> shown ──«Это я»──> confirmed ──the browser takes it──> (gone)
                                      └──«Это не я»──> refused
 
 The browser keeps one secret in a cookie, the link to the bot carries another: who has the link
-alone cannot sign in by it, and who has the cookie alone cannot say yes.
+alone cannot sign in by it, and who has the cookie alone cannot say yes. Tokens of signed-in
+browsers are kept as SHA-256.
 
-SignIn: a browser that somebody is signed in with, known by a random token in its cookie.
-
-Telegram data: who opened a Mini App, in the words that Telegram signed (`initData`).
-
-Ed25519 is asked first: it needs Telegram's public key and the bot's id, no token. The HMAC needs
-the bot's token, and counts for clients that send no signature. Sources: core.telegram.org/bots/
-webapps, "Validating data received via the Mini App" and "Validating data for Third-Party Use".
-
-Rows of logins that wait for a yes in the bot.
-
-Rows of signed-in browsers. Tokens are kept as SHA-256.
+A Mini App brings `initData`, signed by Telegram. Ed25519 is checked first: it needs Telegram's
+public key and the bot's id, no token. The HMAC needs the bot's token, and counts for clients that
+send no signature. Sources: core.telegram.org/bots/webapps, "Validating data received via the Mini
+App" and "Validating data for Third-Party Use".
 """
 
 from __future__ import annotations

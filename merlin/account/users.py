@@ -1,10 +1,6 @@
-"""People who write to the bot, and what they allowed.
+"""People who write to the bot, and what they consented to: to which text, from when to when.
 
-Consent: what a person has allowed, to which text, from when to when.
-
-User: a person who writes to the bot, with no more kept than is needed to answer.
-
-Rows of consents, the ended ones too.
+No more is kept of a person than is needed to answer.
 """
 
 from __future__ import annotations

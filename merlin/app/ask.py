@@ -1,10 +1,10 @@
-"""Door: a question that comes through the api, with the whole talk in every call.
+"""A question that comes through the API, with the whole conversation in every call.
 
     merlin              the model that serves the default dataset
     merlin/<dataset>    the model that serves this dataset
 
-Nothing of the talk is kept: who asks keeps it. A system text of the caller's own is treated as a
-session's own one: a general model answers, because the tuned one was taught with another text.
+Nothing of the conversation is kept. A system text of the caller's own is treated as that of a
+session: a general model answers, because the tuned one was taught with another text.
 """
 
 from __future__ import annotations

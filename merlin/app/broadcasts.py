@@ -1,14 +1,10 @@
-"""One text to everybody, resumable after a crash.
-
-Broadcast: one text to everybody, handed to the outbox bit by bit.
+"""Broadcasts: one text to everybody, handed to the outbox bit by bit.
 
     draft -> running -> ended
                      -> stopped
 
 The receivers are those who wrote before the start, by id; `cursor` is the last who was handed
 over, so that a kill in the middle loses and doubles nobody.
-
-Rows of broadcasts.
 """
 
 from __future__ import annotations

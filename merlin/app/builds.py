@@ -1,6 +1,6 @@
-"""Parts of the long lists of the pipeline, newest first; fulfils `api.services.Lists`.
+"""Parts of the long lists of the pipeline, newest first.
 
-The shapes are those of `store.reports`, each with its row's `id`; reads only.
+The shapes are those of `merlin.app.reports`, each with its row's `id`; reads only.
 """
 
 from __future__ import annotations

@@ -1,9 +1,4 @@
-"""What the bot waits to hear from a person.
-
-Dialog: what the bot has asked a person for and waits to hear, kept over restarts.
-
-Rows of dialogs. What was said is sealed.
-"""
+"""What the bot has asked a person for and waits to hear; it survives restarts, and is encrypted."""
 
 from __future__ import annotations
 

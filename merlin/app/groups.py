@@ -1,12 +1,6 @@
-"""Settings of groups, and questions asked inline.
+"""The bot's settings in a group, and answers to inline queries (`@bot words` in any chat).
 
-Group: how the bot behaves in one group chat, as its administrators chose.
-
-Inline: what stands under the field where somebody types `@bot words` in any chat.
-
-Nothing of it asks a model: it is what was said before, what was taught, and a way to ask.
-
-What inline mode reads and keeps.
+An inline query asks no model: it offers earlier answers, taught examples, and a way to ask.
 """
 
 from __future__ import annotations

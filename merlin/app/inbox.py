@@ -1,18 +1,11 @@
 """Updates from Telegram: stored first, claimed by the lease of a chat, finished.
 
-Owner: the process that holds a chat by a lease, named so that its death can be seen.
-
-A lease lasts `LEASE_S` and is renewed well before. The lease of a dead process on the same host
-is void at once: process ids are compared with the start time, so a number used again misleads
-nobody.
-
-Update: one incoming Telegram event, kept from before it is confirmed until it is dealt with.
-
     waiting -> answered | refused | failed
 
 The last three are final; `failed` always means that the person was told, or cannot be reached.
 
-Rows of what came from Telegram, and the leases of chats.
+A lease lasts `LEASE_S` and is renewed well before. The lease of a dead process on the same host
+is void at once: process ids are compared with the start time, so a reused id misleads nobody.
 """
 
 from __future__ import annotations

@@ -1,21 +1,13 @@
 """Messages that must arrive, and chats that wait for the result of a request.
 
-Errand: a request that somebody made by a button, and the message in which they wait for it.
-
-Outgoing: one message to send, kept because Telegram cannot be asked what it has received.
+A message is kept because Telegram cannot be asked what it has received.
 
     pending -> sending -> sent
                        -> unknown -> sending (a repeat, with a mark) -> sent | unknown
     pending, unknown -> dropped
 
 `unknown`: the connection ended after the message was sent off, or the process did. It is sent
-once more with a mark, never a third time.
-
-Pages as one text, so that they can be sealed: compact JSON without what is empty.
-
-Rows of errands.
-
-Rows of what goes out to Telegram.
+once more with a mark, never a third time. Messages are stored encrypted, as compact JSON.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
-"""Everything of a person: shown, exported, erased.
+"""Everything that is kept of one person: shown, exported, erased.
 
-People: everything that is kept of one person, told to them, and erased on their word.
-
-One person's rows in all tables. What lies where: `traces`.
+Which table keeps what is listed in `merlin.db.personal_data`.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ _AT_ONCE = 100
 
 
 class PipelineHistory:
-    """Fulfils `daemon.services.Chronicle`."""
+    """What the daemon reports of datasets, commits and models."""
 
     def __init__(self, db: Database) -> None:
         self.db = db

@@ -1,11 +1,6 @@
 """Lists and cards of builds, jobs and models, as commands, pages and screens show them.
 
-SELECTs that join what a reader wants to see at once; `store.reports` carries them out.
-
-What people and programs are shown of the pipeline; reads only, each answer of one moment.
-
-Every answer is plain dicts and lists, ready for JSON. Called by the command line, the bot and the
-pages; nothing here decides anything.
+Read only, each answer of one moment: plain dicts and lists, ready for JSON.
 """
 
 from __future__ import annotations

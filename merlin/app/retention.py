@@ -124,7 +124,7 @@ class RetentionRows:
 
 
 class RemovableRows:
-    """What the pipeline needs no more; fulfils `job.removal.Removable`."""
+    """What the pipeline needs no more."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         self.db = db

@@ -1,10 +1,6 @@
-"""A person's own sessions and turns.
-
-Own: what a person has talked about, over all bots, as they read it themselves.
+"""A person's own sessions and turns over all bots, as they read them themselves.
 
 Only private chats: a group's session holds other people's words too.
-
-A person's sessions and turns over all bots.
 """
 
 from __future__ import annotations

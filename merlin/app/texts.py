@@ -1,8 +1,6 @@
-"""The operator's own texts.
+"""Texts that the operator writes in the bot, such as what /info says.
 
-Setting: texts that the operator writes in the bot, such as what /info says of this bot.
-
-The bot itself leaves here who it is, for the api, which has no token to ask Telegram with.
+The bot leaves here who it is, for the API, which has no token to ask Telegram with.
 """
 
 from __future__ import annotations

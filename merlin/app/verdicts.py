@@ -1,13 +1,7 @@
-"""What each commit led to, and the news that editors get of it.
+"""What each commit led to, and what its editor and the admins are told of it.
 
-News: what an editor's commit led to, told to the one who asked for it.
-
-One word may be followed by another (failed, then serving), so each is told once when it comes;
+One status may be followed by another (failed, then serving), so each is told once when it comes;
 after a final one nothing more is.
-
-Overview: what whoever watches the pipeline reads, be it the bot's admins or the api's.
-
-What editors' commits led to, as it is told to them.
 """
 
 from __future__ import annotations

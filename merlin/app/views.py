@@ -11,7 +11,7 @@ Shown = dict[str, Any]
 
 
 def shown_verdict(row: Row) -> Shown:
-    """Return a row of `store.verdicts.verdicts` with its build's number; no settings in it."""
+    """Return a row of `select_verdicts` with its build's number; no settings in it."""
     return {
         "commit": row["commit_sha"],
         "dataset": row["dataset"],
@@ -97,7 +97,7 @@ def shown_checkpoint(row: Row) -> Shown:
 
 
 def shown_model(row: Row) -> Shown:
-    """Return a row of `store.models.models` with its evaluation and whether it serves."""
+    """Return a row of `training.model_store.models` with its evaluation and whether it serves."""
     scores = ("questions", "chrf", "equal_share", "unknown_share")
     proof = {name: row[name] for name in scores} if row["questions"] is not None else None
     return {
@@ -115,7 +115,7 @@ def shown_model(row: Row) -> Shown:
 
 
 def shown_serving(row: Row) -> Shown:
-    """Return a row of `store.promotions.serving_rows`."""
+    """Return a row of `training.promotion_store.serving_rows`."""
     return {
         "model": row["model_id"],
         "provider": row["provider"],

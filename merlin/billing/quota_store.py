@@ -1,6 +1,6 @@
 """Rows of what people used of their plan, and of gifts.
 
-Rows of gifts: questions beyond a plan's; `store.quotas` gives them out and uses them up.
+Rows of gifts: questions beyond a plan's; `QuotaRows` gives them out and uses them up.
 
 One row a question, by bot and update. What was used is counted from these rows each time; who
 reserves holds the person's row until the transaction ends, so nobody counts beside them.

@@ -1,15 +1,9 @@
 """Ask the models of a route until one answers, and say honestly how it ended.
 
-Breaker: a provider whose money is spent is left alone for a while, so that nothing storms it.
-
-Reply: what came of asking, whole or not, and the draft it grows from.
-
-Stop: a person ends an answer that is being written; what came until then stays.
-
-Trouble: what admins are told of models that could not be asked.
-
-What the providers do wrong is dealt with here: busy is tried again at most twice within 90 s, a
-stream that breaks leaves what came, an unknown model leads to the next one of the route.
+Providers' faults are handled here: a busy one is tried again at most twice within 90 s, a stream
+that breaks leaves what came, an unknown model leads to the next one of the route, and a provider
+whose money is spent is left alone for a while. A person may stop an answer that is being written;
+what came until then stays.
 """
 
 from __future__ import annotations

@@ -1,14 +1,7 @@
-"""Ratings, and what people ask about a course.
+"""Ratings of answers, and what people ask about a course.
 
-Interest: what people ask about a course: in numbers, and in words of those who allowed it.
-
-Nobody is named here, and nobody can be told from another.
-
-Rating: what a person thinks of an answer; a second press of the same button takes it back.
-
-What people ask of a dataset, read from turns, ratings and consents.
-
-; writes nothing.
+A second press of the same rating button takes it back. Statistics name nobody: they show numbers,
+and the words of those who allowed it.
 """
 
 from __future__ import annotations

@@ -1,21 +1,8 @@
 """Which models serve and served, who may choose which, how much each can read.
 
-About: what people are told of the models that serve.
-
-Known: what the configuration tells of models: windows and prices, by their names.
-
-What the bot reads of models: which serve, which served before, what they were taught.
-
-; writes nothing.
-
-Rows of models' windows.
-
-A model whose provider says nothing of its window has 0 tokens.
-
-Lineup: the models that a person may choose among, and what becomes of a session that chooses.
-
-First what serves the session's dataset, what served it before and what it was made of; then the
-models that the configuration names and those that the providers list.
+The list to choose from: what serves the session's dataset, what served it before and its base;
+then the models that the configuration names and those that the providers list. A model whose
+provider says nothing of its window has 0 tokens.
 """
 
 from __future__ import annotations

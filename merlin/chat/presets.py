@@ -1,4 +1,4 @@
-"""Rows of people's own presets; fulfils `chat.preset.OwnPresets`. Names and texts are sealed."""
+"""Rows of people's own presets, in whatever chat they write. Names and texts are encrypted."""
 
 from __future__ import annotations
 

@@ -1,14 +1,10 @@
 """What a message comes down to for a model: words, documents, pictures, shortened to fit.
 
-Document: the text of a file as the model gets it: marked as data, and in parts when it is long.
-
-Whoever wrote the document may have written orders to the model into it. The text therefore stands
+Whoever wrote a document may have written orders to the model into it. Its text therefore stands
 between two lines that carry a mark made from it, which it cannot contain; the words before them
 say that everything inside is material. Source: OWASP Top 10 for LLM Applications 2026, LLM01.
 
-Condense: a text too long for a model's window is told in short, part by part.
-
-Who tells a part in short, and who hears how far it has come, is the caller's to say.
+A text too long for a model's window is shortened part by part.
 """
 
 from __future__ import annotations

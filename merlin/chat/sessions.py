@@ -1,10 +1,6 @@
-"""Sessions of a person and their transcripts.
-
-Session: one live chat of a person, with its own history, model, preset and window.
+"""Sessions: a chat of a person with its own history, model, preset and window; transcripts.
 
 One session of a chat (of a topic, where a chat has topics) is open; the others are kept.
-
-Transcript: one session as a file that people can read and programs too.
 """
 
 from __future__ import annotations

@@ -1,15 +1,10 @@
 """Sum up a session; the summary is checked before it replaces turns.
 
-Summary: an earlier talk in a few words, believed only as far as it can be checked.
-
-A model that shortens invents now and then. What can be proven without another model is proven:
-that there are words, that they are few, and that every number and name in them was said.
-
-Summing: a talk of any length is summed up by a model, piece by piece, each piece checked.
-
     known so far + next piece -> model -> checked -> known so far
 
-What no check lets pass ends the whole: half a summary would be worse than none.
+A model that shortens invents now and then. What can be proven without another model is proven:
+that there are words, that they are few, and that every number and name in them was said. If a
+piece passes no check, there is no summary: half of one would be worse than none.
 """
 
 from __future__ import annotations

@@ -1,21 +1,9 @@
-"""A turn: question, answer, usage and cost, stored so that it is answered once.
-
-Tally: what answered questions have cost, and who counted their tokens.
-
-Turn: one question and its answer, kept so that a kill ends in exactly one whole answer.
+"""A turn: one question and its answer, usage and cost, stored so that it is answered once.
 
     asked -> written -> told
 
 `written`: the whole text is stored and what is left is to show it; from then on the model is not
-asked again. The placeholder is the message that the answer is written into.
-
-Which model answered whom: what checkers and pages may know of a turn without its words.
-
-What turns tell in sum and at length.
-
-; writes nothing.
-
-Rows of turns.
+asked again. The placeholder is the message that the answer is written into. Texts are encrypted.
 """
 
 from __future__ import annotations

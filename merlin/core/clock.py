@@ -1,8 +1,6 @@
 """The clock in UTC, times as ISO 8601, people's time zones.
 
-Zone: whose day turns when; IANA names through the machine's own time zones.
-
-The time of day, in UTC, at one place, so that tests can hand in their own.
+Functions take the clock as an argument, so that tests can hand in their own.
 """
 
 from __future__ import annotations

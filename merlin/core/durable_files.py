@@ -1,11 +1,8 @@
 """Files that are whole or not there, and locks between processes.
 
-Files that are whole or not there: written beside their place, synced, then renamed.
-
-Lock: a file that one process at a time holds; the kernel lets go of a dead one's at once.
-
-Source: flock(2). The lock belongs to the open file: a child that inherits the descriptor holds it
-too, so it is free only when the last of them has closed it.
+A file is written beside its place, synced, then renamed. A lock is a file that one process at a
+time holds. Source: flock(2). The lock belongs to the open file: a child that inherits the
+descriptor holds it too, so it is free only when the last of them has closed it.
 """
 
 from __future__ import annotations

@@ -1,11 +1,7 @@
-"""Text with entities, buttons and attachments as Telegram counts them (UTF-16).
+"""Messages with entities, buttons and attachments.
 
-Page: what one message shows: text, its marks, its buttons, perhaps a file.
-
-Marks count in UTF-16 units, as Telegram's entities do. Source: the Bot API, MessageEntity and
+Entities count in UTF-16 units, as Telegram's do. Source: the Bot API, MessageEntity and
 InlineKeyboardButton.
-
-Texts as UTF-16 has them: their length as Telegram counts it, and characters in two halves.
 """
 
 from __future__ import annotations

@@ -1,11 +1,7 @@
 """Texts by key and language (Fluent); times, amounts and counts as people read them.
 
-Every text a person sees, by key, in their language (Fluent).
-
 The texts lie in `merlin/locale/<language>/*.ftl`; both languages hold the same keys, which a test
 proves. A missing key is a bug and raises KeyError.
-
-Moment: a time as people say it, in their language and their time zone.
 """
 
 from __future__ import annotations

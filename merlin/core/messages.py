@@ -1,11 +1,7 @@
-"""Messages and pictures of a conversation, and how an answer is sampled.
+"""Messages and pictures of a conversation, usage, and sampling parameters.
 
-Steering: how an answer is to be written, where whoever asks has a wish of their own.
-
-Only programs have any (`api.openai_compat`); a bot's question is answered as the model does by
-itself. A wish that the model cannot fulfil is told (`WishRefused`), never passed over.
-
-What is said: one message of a conversation, what is shown with it, and what an answer cost.
+Only programs send sampling parameters (`merlin.api.openai_compat`). One that the model cannot
+fulfil is refused (`ParameterRefused`), never passed over.
 """
 
 from __future__ import annotations

@@ -1,9 +1,4 @@
-"""Costs in millionths of a currency, and amounts in kopecks or Stars.
-
-Amount: what people pay, in whole kopecks or whole Stars; never a float.
-
-What providers charge: integer millionths of a currency, never a float.
-"""
+"""Costs in millionths of a currency, and amounts in kopecks or Stars; never a float."""
 
 from __future__ import annotations
 

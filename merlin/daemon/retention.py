@@ -1,6 +1,6 @@
 """The tick that takes away what nobody needs any more, by `retention` in config.yaml.
 
-Builds' folders are a cache of git: one that is needed again is made anew (`build.gather.restore`).
+Build folders are a cache of git: one that is needed again is made anew (`gather.restore_build`).
 """
 
 from __future__ import annotations

@@ -1,26 +1,14 @@
 """A build: train and test split, training files, digest, folder, difference.
 
-Diff: what one build has that another has not, from their manifests.
-
-JSONL: the canonical bytes of a training file.
-
-One line an example, ordered by id; a line is the chat format of fine-tuning: `messages`, then
-`tools` if any. Letters stand as themselves (`ensure_ascii` would make Russian 2.4 times as long),
-no blanks between, a line end after each: the same examples give the same bytes anywhere.
-
-A build as the database keeps it, and the wish that a commit stands for.
-
-Split: which examples teach and which test; a pure function of examples and salt.
-
-An unmarked example goes by the hash of its normalised first question, so adding examples never
-moves an old one, and twins of a question stay on one side. Marks go before the hash.
-
-Build: the immutable files of one dataset, named by their content.
-
     builds/<dataset>/<number>-<digest12>/{train.jsonl, test.jsonl, manifest.json}
 
-The same examples give the same bytes, the same digest and no second build. A folder appears whole
-or not at all, whatever happens while it is written.
+The same examples give the same bytes, the same digest and no second build: one JSON line an
+example, ordered by id, in the chat format of fine-tuning. A folder appears whole or not at all,
+whatever happens while it is written.
+
+An unmarked example is a train or a test one by the hash of its normalised first question, so
+adding examples never moves an old one, and duplicates of a question stay on one side. Marks go
+before the hash.
 """
 
 from __future__ import annotations

@@ -1,8 +1,4 @@
-"""Rows of changes; fulfils `dataset.change.Changes`, `ChangeList` and `ChangeQueue`.
-
-What an edit would write is sealed, and forgotten as soon as git has it. The rows of a batch move
-together, by conditional UPDATE.
-"""
+"""Rows of changes, and of the batches that become one commit."""
 
 from __future__ import annotations
 

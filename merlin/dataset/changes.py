@@ -1,16 +1,4 @@
-"""A change: one edit of one file, its states, and the first line of its commit.
-
-Editor: in whose name a commit is made; a name and an e-mail that git can write down.
-
-Both become one line of a commit, so both are kept to an allow-list of letters: nobody's name can
-begin a new line, a trailer or an option.
-
-Subject: the first line of a commit that Merlin makes, and how people are told it.
-
-In git the line is English, as in any log; who reads of it is told the same in their language. So
-each line is written here, and read here again: `said` finds in it what was written.
-
-Change: an edit of one file that waits for its commit.
+"""A change: one edit of one file that waits for its commit.
 
     waiting -> working -> committed | conflict | refused | parked
     conflict -> waiting (sent again over the other's text) | refused (given up)
@@ -19,6 +7,10 @@ Change: an edit of one file that waits for its commit.
 Changes of one batch become one commit, all of them or none; a change alone is a batch of one. The
 batch's id stands in the commit (`Merlin-Id`), so that whoever is in doubt whether it was made
 asks the branch. The database holds changes; the daemon alone makes commits of them.
+
+An editor's name and e-mail are kept to an allow-list of letters: nobody's name can begin a new
+line, a trailer or an option of git. A commit's subject is English, as in any log; readers of
+other languages see it translated (`parse_subject`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a batch of changes to one commit on the branch, exactly once; taking one back.
+"""From a batch of changes to one commit on the branch, exactly once; reverting a commit.
 
     fetch -> write on the head -> intent -> push -> done
       ^            |                          |
@@ -6,9 +6,7 @@
 
 A crash or a lost answer leaves the intent as `sending`: then the branch is asked for the batch's
 id before anything is pushed again. The push names the head that it was written on, so of any
-number of doubtful pushes one at most can land.
-
-Undoing: the edits that take a commit back, without what was written since.
+number of doubtful pushes one at most can land. A revert keeps what was written since.
 """
 
 from __future__ import annotations

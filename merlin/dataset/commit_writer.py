@@ -56,7 +56,7 @@ class _There:
 
 
 class GitBranch:
-    """The followed branch as it is written to; fulfils `dataset.committing.Branch`."""
+    """The followed branch as it is written to."""
 
     def __init__(
         self, place: BranchLocation, mirror: Path, run: GitRunner, fetcher: MirrorFetcher

@@ -1,4 +1,4 @@
-"""Rows of commits and what they led to; fulfils `build.gather.Journal`."""
+"""Rows of commits, and of what each led to."""
 
 from __future__ import annotations
 

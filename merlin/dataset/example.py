@@ -1,14 +1,10 @@
-"""An example: its messages, and the rules of their order.
-
-The rules of turns: who may speak when.
+"""An example: one conversation of a dataset, read from its file's bytes.
 
     [system] user assistant [user assistant …]
     an assistant that calls tools is followed by their answers: assistant tool [tool …] assistant
 
 The system text stands first or nowhere, nobody speaks twice in a row, the assistant speaks last,
-nobody says nothing. Source: the chat format that fine-tuning takes (OpenAI SFT guide).
-
-Example: one conversation of a dataset, read from its file's bytes.
+nobody says nothing. Source: the chat format of fine-tuning (OpenAI SFT guide).
 
 What a file says does not depend on where it lies, so what was read from a blob is kept by the
 blob's id (`merlin.dataset.check.BlobCache`) and gets its id and path afterwards.

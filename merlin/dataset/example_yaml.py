@@ -1,6 +1,4 @@
-"""An example as YAML: written anew, or reworded in place.
-
-Writing an example: the one short form in which Merlin writes a conversation as YAML.
+"""An example as YAML: written anew, or edited in place.
 
     messages:
       - user: One line stays as it is.
@@ -9,9 +7,7 @@ Writing an example: the one short form in which Merlin writes a conversation as 
     tags: [one, two]
 
 Every text is written in the plainest way (`merlin.dataset.yaml_values`) that the reader reads
-back as it was.
-
-Rewording: other words in an example's file, the rest of it as it was.
+back as it was. An edit leaves the rest of the file as it was.
 """
 
 from __future__ import annotations

@@ -1,10 +1,7 @@
 """Rows of the files of datasets at the newest commit, and of who wrote each example.
 
-Rows of examples: who wrote each as it stands now, and each as a build taught it.
-
 The author of an example is the author of the newest commit that changed its blob, as far as
-commits were seen; of those seen at first, that commit's author. Texts are kept once, however many
-builds teach them.
+commits were seen. Texts are kept once, however many builds teach them.
 """
 
 from __future__ import annotations

@@ -1,13 +1,7 @@
 """Files of a dataset as an editor sees them: as they are, and with waiting changes.
 
-What editors are shown of the datasets: the files as they lie at the newest commit.
-
-Who edits reads here, asks for a `dataset.change.Change`, and sees the new file here as soon as
-its commit has been fetched. The daemon keeps the files (`keep_books`); they are a cache of git.
-
-Waiting: the files of a dataset as they will lie once the changes that wait are commits.
-
-Who edits a file twice in a row builds on their own first edit, though no commit holds it yet.
+The daemon keeps the rows (`sync_files`); they are a cache of git. An editor who edits a file
+twice in a row builds on their own first edit, though no commit holds it yet.
 """
 
 from __future__ import annotations

@@ -1,15 +1,9 @@
 """Examples from JSON Lines and CSV of other programs, and back.
 
-Exporting: the good examples of a dataset as a file for other programs.
-
-Importing: files of other programs, line by line, as examples of a dataset.
-
 JSONL is the chat format of fine-tuning, one `{"messages": […]}` a line, with tags, split, source,
 note and tools where there are any. CSV has a heading: question, answer and perhaps tags (in
 Russian: вопрос, ответ, теги), divided by commas, semicolons or tabs. Every line becomes an
 example or findings; nothing is passed over in silence but empty lines.
-
-Import plan: what a file of another program would add to a dataset, before any commit.
 """
 
 from __future__ import annotations

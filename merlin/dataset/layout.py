@@ -1,18 +1,15 @@
 """What a dataset's folder may hold: files, names, limits.
 
-What a dataset may measure, so that no repository can fill memory or disk.
-
-Names of files and datasets: letters and digits of any script (NFC), ".", "_", "-".
-
-Such a name is safe in a path, an address, a log line and every file system we know, and looks the
-same to everybody. What breaks the rule gets a proposed name, never a silent change.
-
-What lies where in a dataset's folder, judged by names, modes and sizes before any reading.
-
     dataset.yaml · course.yaml · materials/*.md · examples/**/<name>.yaml
 
-README files and git's own dot files may lie anywhere. Every file under `examples/` that ends
-in.yaml or.yml counts as meant to be an example: it is taken or rejected with a finding.
+README files and git's own dot files may lie anywhere. Every file under `examples/` that ends in
+.yaml or .yml counts as meant to be an example: it is taken or rejected with a finding. Limits
+keep any repository from filling memory or disk; they are judged by names, modes and sizes before
+anything is read.
+
+Names have letters and digits of any script (NFC), ".", "_", "-": safe in a path, an address, a
+log line and every file system. A name that breaks the rule gets a proposed one, never a silent
+change.
 """
 
 from __future__ import annotations

@@ -1,21 +1,14 @@
-"""Warnings that stop nothing: duplicates, contradictions, oddities.
+"""Duplicates, contradictions, oddities of good examples.
 
-When two questions, or two examples, are the same: their normal forms.
+`lint_example` looks at one example (its findings are kept with the blob), `lint_dataset` at all
+of a dataset; both only warn. `compare_examples` may reject:
 
-The split groups by the same normal form (`merlin.dataset.builds`), so that twins never stand on
-both sides. Signs are kept: `//` and `%` are different questions about Python.
+- the same content twice: the later path is a duplicate (a taught one is kept before a test one);
+- the same question with other answers: a warning, nobody can learn both;
+- a test example whose question is also taught: an error, it would measure memory.
 
-Cheap looks at good examples: nothing here rejects anything, it only tells.
-
-`lint_words` looks at one example (so its findings are kept with the blob); `lint_together` at all
-of a dataset.
-
-Examples that know of each other: duplicates, contradictions, test questions that are taught.
-
-An error here rejects the example it stands at, as everywhere: - the same content twice: the later
-path is a duplicate (a taught one is kept before a test one); - the same question with other
-answers: a warning, nobody can learn both; - a test example whose question is also taught: an
-error, it would measure memory. So train and test share no question, whatever the marks.
+Questions are compared by their normal form, as in the split (`merlin.dataset.builds`). Signs are
+kept: `//` and `%` are different questions about Python.
 """
 
 from __future__ import annotations

@@ -1,23 +1,14 @@
-"""Corrections proposed as examples: personal data masked, reviewed, followed into git.
-
-Review: corrections that people propose as examples, until an editor decides.
+"""Corrections that people propose as examples: masked, reviewed, followed into git.
 
     waiting -> approved -> committed        waiting -> declined
     waiting, approved, committed -> withdrawn (the person took the consent back)
 
-An approval asks for a Change, which becomes a commit in the editor's name. A change that is
-refused or given up puts its proposal back. What is withdrawn is taken out of git by a Change too.
+An approval asks for a change, which becomes a commit in the editor's name. A change that is
+refused or given up puts its proposal back. What is withdrawn is taken out of git by a change too.
 
-Masking: personal data and secrets taken out of a person's words before anybody learns them.
-
-Cheap patterns, no guesses: what they miss a reviewer still sees, and the person is shown the
-masked words before they are sent. What is found is replaced by a word for what stood there.
-
-The words are sealed, and forgotten when a proposal is declined or withdrawn.
-
-Following proposals between the dialog and git.
-
-Everything is read from the rows each time, so that a kill at any place loses nothing.
+Personal data and secrets are masked before anybody learns them, by cheap patterns: what they miss
+a reviewer still sees, and the person is shown the masked words before they are sent. Texts are
+encrypted, and forgotten when a proposal is declined or withdrawn.
 """
 
 from __future__ import annotations

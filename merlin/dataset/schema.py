@@ -1,14 +1,10 @@
-"""Validation by JSON Schema, with line and column.
-
-The JSON Schemas (draft 2020-12) of the three files an editor writes, and their validators.
+"""Validation by JSON Schema (draft 2020-12), with line and column.
 
 A validator is made once and kept: making one per file costs thirty times the validation. Where a
 pattern must reach the end it says so by a look-ahead at "no further letter", because Python's `$`
 also matches before a final line end.
 
-From a tree of nodes to JSON that fulfils its schema, or to findings at line and column.
-
-The reader leaves every scalar a string. Here a scalar written without quotes becomes a number,
+The YAML reader leaves every scalar a string. A scalar written without quotes becomes a number,
 true or false where the schema has room for one (`test: 0.2`, `strict: false`, a tool's
 parameters), and stays a string where the schema wants words: the answer `no` remains "no". Only
 JSON's own spellings count; `null` becomes None in free JSON alone.

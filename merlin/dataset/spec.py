@@ -1,12 +1,7 @@
-"""`dataset.yaml` and `course.yaml` as values.
-
-The files' shape is proven by their JSON Schemas first; here the proven JSON becomes frozen
-dataclasses with every default filled in.
-
-Reading `dataset.yaml` and `course.yaml`: bytes to values, or findings.
+"""`dataset.yaml` and `course.yaml` as frozen dataclasses, every default filled in.
 
 A wrong dataset.yaml stops the build, because nothing says how to train. A wrong course.yaml does
-not: the course card stays as it was, the model has no need of it.
+not: the course stays as it was, the model has no need of it.
 """
 
 from __future__ import annotations

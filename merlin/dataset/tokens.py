@@ -1,15 +1,11 @@
-"""Counting tokens, and how many a job will train.
-
-How much a job will train, told before it starts.
-
-Source: openai-cookbook, "Data preparation and analysis for chat model fine-tuning".
-
-How many tokens a conversation costs, counted offline with the real vocabulary.
+"""Counting tokens offline, and how many a job will train.
 
 The vocabulary `o200k_base` (gpt-4o and 4.1 families) ships with the package, compressed, and is
 checked against the published hash after unpacking. tiktoken is handed the ranks; its own loader,
 which would reach for the network and write a cache, is not used. Loading takes about 0.2 s and
 happens at the first count. For other base models the count is an estimate.
+
+Source: openai-cookbook, "Data preparation and analysis for chat model fine-tuning".
 """
 
 from __future__ import annotations

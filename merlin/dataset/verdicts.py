@@ -1,12 +1,12 @@
-"""Verdicts: what a commit meant for a dataset, and how its status may change.
+"""Verdicts: what a commit led to for a dataset, one row per (commit, dataset).
 
-Verdict: what a commit led to, one row per (commit, dataset); its word moves forward.
+    held -> training | superseded
+    built -> training -> serving | failed | superseded
+    failed -> training when somebody launches the build again
+    serving -> training likewise, when the provider has lost its model
+    final: unchanged, rejected, superseded, removed
 
-held -> training | superseded built -> training -> serving | failed | superseded failed ->
-training when somebody launches the build again serving -> training likewise, when the provider
-has lost its model final: unchanged, rejected, superseded, removed
-
-Verdicts: reading them with their commits, and the one door through which a word moves.
+The status changes by `transition` alone.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Verdict:
     """What one commit led to for one dataset.
 
     `position` counts first-parent commits (1 = the first); None: the commit is no longer on
-    the branch. `wish` is the digest of files and recipe (`build.record.wish_of`), "" where
+    the branch. `wish` is the digest of files and recipe (`builds.training_key`), "" where
     nothing was built. `spec` is the dataset's settings at that commit, None where they could
     not be read. `reason` is a Fluent key with `arguments`, "" when the word says it all.
     """
@@ -91,7 +91,7 @@ class Verdict:
 
 
 def verdict_from_row(row: Row) -> Verdict:
-    """Return the verdict of a row of `store.verdicts.verdicts`."""
+    """Return the verdict of a row of `select_verdicts`."""
     return Verdict(
         commit=row["commit_sha"],
         dataset=row["dataset"],
@@ -117,7 +117,7 @@ class IllegalTransition(Exception):
 
 
 def select_verdicts() -> Select:
-    """Return the SELECT of verdicts as `store.values.verdict_of` reads them."""
+    """Return the SELECT of verdicts as `verdict_from_row` reads them."""
     of_commit = (
         COMMIT.subject,
         COMMIT.message,

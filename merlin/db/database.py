@@ -1,24 +1,16 @@
-"""The database: statements, transactions, prepared queries, its errors.
+"""The database: one open SQLite or PostgreSQL, transactions, prepared queries, its errors.
 
-What can go wrong with a database, told apart: met another writer, away, damaged, or a bug.
-
-Prepared: a query whose SQL is spelled once a dialect, with slots for its values.
+Queries are built from the unbound tables of `merlin.db.tables` and carried out by a `Database`:
+there is no bound model and no global handle, so any number of databases live side by side in one
+process. Writing happens inside `atomic`, or through `transact`, which tries again when another
+writer stood in the way.
 
 peewee walks its tree of objects for each query anew, which costs ten times what SQLite does with
 the outcome. Queries that run with every question are built once, as constants of their module:
 
-    _ONE = Prepared(TURN.select().where(TURN.update_id == Slot("update_id")))
+    _ONE = Prepared(TURN.select().where(TURN.update_id == Parameter("update_id")))
     ...
     row = self.db.row(_ONE(update_id=7))
-
-Database: one open database, SQLite or PostgreSQL, as every rows class sees it.
-
-Queries are built from the unbound tables of `store.tables` and carried out by the `Database` they
-are handed to: there is no bound model and no global handle, so any number of databases live side
-by side in one process. Writing happens inside `atomic`, or through `transact`, which tries again
-when another writer stood in the way.
-
-Holding: one person's row, held until the transaction ends, so that nobody counts beside it.
 """
 
 from __future__ import annotations
@@ -42,7 +34,7 @@ from merlin.db.connections import Handle, connect
 from merlin.db.tables import USER
 
 Errors = tuple[type[Exception], ...]
-# peewee has loaded it just above, unless `store.drivers` left it out.
+# peewee has loaded it just above, unless `merlin.db.drivers` left it out.
 _psycopg = sys.modules.get("psycopg")
 _POSTGRESQL: Errors = (_psycopg.Error,) if _psycopg else ()
 _LOST: Errors = (_psycopg.OperationalError, _psycopg.InterfaceError) if _psycopg else ()
@@ -164,7 +156,7 @@ class Prepared:
 
 
 class BoundQuery:
-    """A prepared query with its values; fulfils `database.Query`."""
+    """A prepared query with its values."""
 
     __slots__ = ("_prepared", "_values")
 

@@ -3,7 +3,7 @@
 A sealed text is `1.<key id>.<nonce, ciphertext and tag, url-safe base64>` by AES-256-GCM; the
 version and the key's id are authenticated with it. Old keys still open what they sealed.
 Where several keys are given, one a line, the first one seals. A key file that changes is read
-anew within `LOOK_S`, so that keys are changed under running processes (`store.keyring`).
+anew within `LOOK_S`, so that keys are changed under running processes (`merlin.db.keyring`).
 """
 
 from __future__ import annotations

@@ -1,14 +1,10 @@
-"""Calls that carry a key of their own are carried out once.
+"""Calls that carry an idempotency key are carried out once.
 
-Repeat: a call that names itself with a key, so that sending it again does nothing twice.
-
-    begun -> answered     the answer is kept for a day, and told again to the same call
+    begun -> answered     the answer is kept for a day, and sent again to the same call
     begun -> forgotten    nothing happened: the same key may be tried again at once
 
 One that was begun by a process that died may be tried again after `PATIENCE`, with the same
-number: by it the effect knows itself.
-
-Keys and requests are kept as SHA-256, answers are sealed.
+number: by it the effect knows itself. Keys and requests are kept as SHA-256, answers encrypted.
 """
 
 from __future__ import annotations

@@ -1,12 +1,8 @@
-"""Intents: written before a call to the outside, so that a crash leaves no doubt.
-
-Intent: a row written before an outside call, so that a crash leaves a question, not a guess.
+"""Intents: written before a call to the outside, so that a crash leaves a question, not a guess.
 
     ready -> sending -> done | failed
 
 `sending` found after a start means: ask the outside before doing anything again.
-
-Rows of outside calls that are intended, begun or done.
 """
 
 from __future__ import annotations

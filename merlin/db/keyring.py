@@ -1,20 +1,12 @@
-"""The keys of people's texts: which process holds which, and how they are changed.
-
-Keys: which columns tell a table's rows apart, where that is not `id`.
-
-Sealed columns: every column that holds people's words under the key, in one place.
-
-Whoever seals a new column names it here: changing keys and taking one's data along go by this.
-
-Keyring: a new key for people's words, and everything sealed anew under it.
+"""The keys of people's texts: which columns they encrypt, and how they are rotated.
 
     add a key, which opens -> every process holds it -> let it seal -> every process seals by it
     -> seal anew, a handful at a time -> drop the old keys
 
 It may be stopped anywhere and begun again: a key file with several keys is a change under way.
 Old keys stay in the file until nothing is sealed by them and no living process seals by them.
-Which keys a process holds it says itself (`HolderRows`): a file that it should be able to read is
-no proof that it did.
+Which keys a process holds it says itself (`KeyHolders`): a file that it should be able to read is
+no proof that it did. Whoever adds an encrypted column names it here.
 """
 
 from __future__ import annotations

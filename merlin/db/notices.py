@@ -1,8 +1,6 @@
-"""Notices: durable rows by which processes tell people something.
+"""Notices: durable rows by which daemon, API and billing tell people something.
 
-Notice: a durable row by which daemon, api and billing tell people something.
-
-The bot renders it in each person's language and sends it through its outbox.
+The bot renders one in each person's language and sends it through its outbox.
 """
 
 from __future__ import annotations

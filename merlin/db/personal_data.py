@@ -1,9 +1,5 @@
 """What each table keeps of a person: the one table behind export and erasure.
 
-Scrubbing: a person's number taken out of words and of JSON, wherever it stands alone.
-
-Traces: what each table keeps of a person, so that all of it can be shown to them, and erased.
-
 Every table stands here, those that know nobody too: a test compares this page with the schema.
 """
 
@@ -178,7 +174,7 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(USER, ids=("user_id",)),
 )
 
-# Authors of commits stand in these; `store.people` takes them out by their address.
+# Authors of commits stand in these; `merlin.app.personal_data` takes them out by their address.
 AUTHORS: tuple[Table, ...] = (COMMIT, EXAMPLE, BUILD_EXAMPLE)
 
 # What is kept of those who left is under a keyed hash; datasets are what git has.

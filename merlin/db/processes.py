@@ -1,17 +1,12 @@
-"""What processes tell each other: heartbeats, the leader's lock, the wake counter.
+"""What processes tell each other: heartbeats, the leader's lock, the change counter.
 
-Wake: one counter by which processes learn within a second that something waits for them.
+Of all daemons that may run, one works, and of several bots that poll, one polls; the lock of a
+dead one is free at once. On one machine the lock is a file lock under `state_dir/run`; on
+PostgreSQL an advisory lock of a session of its own stands beside it, because processes may run on
+several machines.
 
-Rows of what each process said last.
-
-Lead: of all daemons that may run, one works; the lock of a dead one is free at once.
-
-Of several bots that poll, one polls, by the same means.
-
-On one machine the lock is a file lock under `state_dir/run`; on PostgreSQL an advisory lock of a
-session of its own stands beside it, because they may run on several machines.
-
-The wake counter: one row that says how many writes somebody waits for there have been.
+The change counter is one row that says how many writes somebody waits for there have been: by it
+processes learn within a second that something waits for them.
 """
 
 from __future__ import annotations
@@ -126,7 +121,7 @@ class Lead:
     def _take_session(self) -> bool:
         if not self._url.startswith("postgres"):
             return True
-        import psycopg  # noqa: PLC0415 - not there where nobody uses it, see `store.drivers`
+        import psycopg  # noqa: PLC0415 - not there where nobody uses it, see `merlin.db.drivers`
 
         with driver_errors():
             self._session = psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_S)
@@ -215,7 +210,7 @@ _COUNTER = Prepared(WAKE.select(WAKE.counter).limit(1))
 
 
 class ChangeCounter:
-    """Fulfils `core.wake.Wake`; rows classes bump by `Database.bump`, in their own transaction."""
+    """The change counter; rows classes bump it by `Database.bump`, in their own transaction."""
 
     def __init__(self, db: Database) -> None:
         self.db = db

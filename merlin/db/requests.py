@@ -1,13 +1,9 @@
-"""Requests: what people and programs ask of the daemon.
-
-Request: a durable row by which one process asks another to act.
+"""Requests: durable rows by which people and programs ask the daemon to act.
 
     waiting -> working -> done | failed
 
 The owner claims a row by a conditional UPDATE. A row found `working` after the owner's restart is
 claimed again: every kind of request must bear being done twice.
-
-Rows by which one process asks another to act.
 """
 
 from __future__ import annotations

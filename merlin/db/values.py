@@ -1,8 +1,6 @@
-"""From columns to values and back: times, JSON, sealed texts.
+"""From columns to values and back: times, JSON, encrypted texts.
 
-Sealed: reading sealed texts where one that no key opens must not stop everything else.
-
-From stored rows to values of the domain and back: times, JSON, words that a database takes.
+One text that no key opens must not stop the reading of all others.
 """
 
 from __future__ import annotations

@@ -1,9 +1,5 @@
 """The one thread that writes, with commits in groups, and the readers beside it.
 
-Store: how coroutines work on the database without waiting in its way.
-
-Writer: the one writing thread of an asyncio process, with group commit.
-
 Everything that waits at one moment is stored by one transaction, and each caller goes on after
 the COMMIT that holds its piece. Where a piece fails, all are done again, each in a savepoint.
 

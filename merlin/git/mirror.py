@@ -1,21 +1,14 @@
-"""The mirror on disk: made, fetched, found damaged, locked.
-
-The bare mirror on disk: made, found damaged, moved aside.
+"""The bare mirror on disk: made, fetched, checked, locked.
 
     absent -> made -> (suspect -> checked -> sound | moved aside)
 
-Readers may only mark it as suspect; whoever holds it for writing checks and replaces it.
+Readers may only mark it as suspect; whoever holds the lock checks and replaces it. The lock
+(`core.lock`) is a file in the mirror. Each git child that writes inherits it, so it stays taken
+until the last child of a killed owner has ended too. The file holds the owner's pid while it
+works; a pid found in it means that the last owner did not finish.
 
-One writer at a time in the mirror, and no leftovers of a writer that died.
-
-The lock (`core.lock`) is a file in the mirror. Each git child that writes inherits it, so it
-stays taken until the last child of a killed owner has ended too. The file holds the owner's pid
-while it works; a pid found in it means that the last owner did not finish.
-
-Bring the mirror up to date: ask, fetch what is new, overcome a damaged mirror.
-
-The repository is asked for its branch first: with nothing new that is all that happens. What the
-checks of git refuse never becomes the head, and is not fetched again until it changes.
+A fetch asks for the branch first: with nothing new that is all that happens. What git's checks
+refuse never becomes the head, and is not fetched again until it changes.
 """
 
 from __future__ import annotations

@@ -1,18 +1,11 @@
-"""Push the branch and the notes; one pusher a machine.
-
-Notes: what became of a commit, written where `git log --notes=merlin` shows it.
-
-Turns among those on one machine who push to the same repository.
-
-They would only race each other: each loss costs a fetch and a push. A turn is a courtesy and no
-wall: after `WAIT_S`, or where the folder of locks is not ours, one goes on without it, and the
-push itself decides.
-
-Pushing a commit to the branch, and what the repository's answer means.
+"""Push the branch and the notes (`git log --notes=merlin`); one pusher a machine.
 
 The push names the head it expects: it lands on that head or not at all, so it overwrites nothing
 and brings no deleted branch back. Hooks of a repository on this machine are not run: whoever may
 write there would run programs as Merlin.
+
+Pushers on one machine take turns, because each lost race costs a fetch and a push. After `WAIT_S`,
+or where the folder of locks is not ours, one goes on without a turn; the push itself decides.
 """
 
 from __future__ import annotations

@@ -1,14 +1,9 @@
-"""The repository of datasets: commits, trees and blobs, read from the bare mirror.
-
-What the mirror says, turned into values of the domain: commits, trees, leaves, bytes.
-
-Names found in the repository never become arguments of git: trees are asked for by id.
-
-The repository of datasets, read through a bare mirror; the one file that knows GitPython.
+"""The repository of datasets, read through a bare mirror; the one module that knows GitPython.
 
 Nothing is ever checked out: trees and blobs come from the object database. What lies in the
-repository is untrusted; the walls are in `git_walls`. Fetching and writing notes hold the
-mirror's lock; reading needs none, so other processes may read while the daemon fetches.
+repository is untrusted (`merlin.git.sandbox`): its names never become arguments of git, trees are
+asked for by id. Fetching and writing notes hold the mirror's lock; reading needs none, so other
+processes may read while the daemon fetches.
 """
 
 from __future__ import annotations

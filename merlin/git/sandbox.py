@@ -1,8 +1,6 @@
-"""The walls around git: which names pass, and what git may know and do.
+"""Limits around git: which names pass, and what git may know and do. Nothing here runs git.
 
-Pure: nothing here runs git; `merlin.git.repository` hands every command through these
-walls. Source: the advisories of git and GitPython since CVE-2022-24439, and trials of hostile
-trees.
+Source: the advisories of git and GitPython since CVE-2022-24439, and trials of hostile trees.
 """
 
 from __future__ import annotations

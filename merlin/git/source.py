@@ -1,6 +1,6 @@
 """What Merlin needs from the repository of datasets, and nothing more.
 
-The adapter of git fulfils `Source`; check and daemon use it. Text found in the repository
+Text found in the repository
 (paths, messages, names) is handed on as it is: whoever shows it makes it printable.
 """
 

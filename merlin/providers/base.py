@@ -1,15 +1,10 @@
 """The interfaces of providers: training, chat, and their values.
 
-What Merlin needs from a service that trains, and nothing more.
-
 Three small Protocols, because no server speaks only one of them. Every method raises
 ProviderError when asking again changes nothing, ProviderBusy when the same call may pass later,
-and ProviderDoubt when nobody knows whether the call was carried out. None of them retries by
-itself. Source of the shapes: openai/openai-openapi, `openapi.yaml`, 2026-08-21.
-
-What the chat needs of a service that answers: an answer in pieces, and a model to start with.
-
-Nothing here retries: how often and how long to try again is the caller's to decide.
+and ProviderUnknown when nobody knows whether the call was carried out. None of them retries: how
+often and how long to try again is the caller's to decide. Source of the shapes:
+openai/openai-openapi, `openapi.yaml`, 2026-08-21.
 """
 
 from __future__ import annotations

@@ -1,24 +1,15 @@
 """The child process that takes the text out of PDF, DOCX and plain text.
 
-What reading a document leads to: its text, or the one word that says why there is none.
-
-The child that reads one document: little memory, little time, no files, no network, no secrets.
-
-Its parent (`documents`) starts it with an empty environment, hands the bytes to stdin and takes
-one JSON object from stdout: `{"text", "pages", "is_cut"}`, or `{"fault": word}`. Everything that
-a reader may need is imported before the first byte is read: then the kernel opens no file, socket
-or process for it any more (`seccomp`). Where the kernel has no such filter, an audit hook of
-Python is all that stands there, which holds honest code and no exploit; asked for `walls`, a
-child says which of the two it is, by trying.
-
-The text of a DOCX file: paragraphs and tables in their order.
+It has little memory, little time, no files, no network, no secrets. Its parent (`documents`)
+starts it with an empty environment, hands the bytes to stdin and takes one JSON object from
+stdout: `{"text", "pages", "is_cut"}`, or `{"fault": word}`. Everything that a reader may need is
+imported before the first byte is read: then the kernel opens no file, socket or process for it
+any more (`seccomp`). Where the kernel has no such filter, an audit hook of Python is all that
+stands there, which holds honest code and no exploit; asked for `walls`, a child says which of the
+two it is, by trying.
 
 A DOCX is a zip of XML files: it is looked over before anything is unpacked. python-docx reads XML
 without entities (`resolve_entities=False`), and lxml fetches nothing.
-
-The text of a PDF, page by page; nothing in it is run, opened or fetched.
-
-The text of a plain file, in whatever letters it was written.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Documents: the text of a file that a stranger sent, found by a child that can do no harm.
 
-Fulfils DocumentReader. The parsers never run here: a file that blows up, hangs or breaks a
+The parsers never run here: a file that blows up, hangs or breaks a
 library takes its own child with it, and the person is told in a sentence.
 """
 

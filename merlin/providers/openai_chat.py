@@ -1,16 +1,7 @@
-"""Streamed answers and transcription by the OpenAI protocol.
+"""Streamed answers and transcription by any server of the OpenAI protocol.
 
-Transcription by any server of the OpenAI protocol: a recording goes there, its words come back.
-
-Fulfils Transcriber. How often to try again is the caller's to decide.
-
-How an answer is to be written, as fields of the protocol, and whose fault a refusal is.
-
+Nothing here retries: how often to try again is the caller's to decide.
 Source: openai/openai-openapi, `openapi.yaml`, CreateChatCompletionRequest.
-
-Answers from any server of the OpenAI protocol, in pieces for a chat.
-
-Fulfils Answerer. How often to try again is the caller's to decide.
 """
 
 from __future__ import annotations

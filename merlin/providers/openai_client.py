@@ -1,24 +1,15 @@
 """The `openai` package: connections, deadlines, errors, lists in pages.
 
-What went wrong with a call of the `openai` package, in Merlin's words.
-
     never sent (no connection, no name)               ProviderBusy
-    sent, then silence or reset                       ProviderDoubt when the call creates, else Busy
+    sent, then silence or reset                       ProviderUnknown if it creates, else Busy
     answered by a refusal                             as `openai_protocol.errors` judges it
 
-No exception of `openai` or `httpx2` passes `provider_errors`.
+No exception of `openai` or `httpx2` passes `provider_errors`. Retries of the SDK are off: it
+repeats creating calls too, and each repeat is a paid job.
 
-The protocol's JSON objects, turned into values of the domain.
-
-What is needed must be there and of the right kind, or InvalidResponse is raised; what is extra or
-missing by custom of some servers is overlooked. Source: openai/openai-openapi `openapi.yaml`,
-2026-08-21.
-
-The SDK's connections to servers of the OpenAI protocol, for threads: who waits how long, once.
-
-Retries of the SDK are off: it repeats creating calls too, and each repeat is a paid job.
-
-Lists of the protocol, page by page.
+The protocol's JSON objects become values of the domain here. What is needed must be there and of
+the right kind, or InvalidResponse is raised; what is extra or missing by custom of some servers
+is overlooked. Source: openai/openai-openapi `openapi.yaml`, 2026-08-21.
 """
 
 from __future__ import annotations

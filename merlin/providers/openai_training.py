@@ -1,15 +1,5 @@
 """Files, jobs, models and the judge's answers by the `openai` package.
 
-Whole answers from any server of the OpenAI protocol, for threads.
-
-Fulfils Asker. How often to try again is the caller's to decide.
-
-Training files at a server of the OpenAI protocol.
-
-Fine-tune jobs at a server of the OpenAI protocol.
-
-One account at one server of the OpenAI protocol: its files, its jobs, its models.
-
 One call is one request; nothing is tried twice here. Answers are read from their JSON, not from
 the SDK's classes, which let wrong kinds of values through.
 """
@@ -82,7 +72,7 @@ _GONE = 404
 
 
 class OpenAIFiles:
-    """Fulfils TrainingFiles."""
+    """Training files at one server."""
 
     def __init__(self, client: openai.OpenAI) -> None:
         self._files = client.files.with_raw_response
@@ -132,7 +122,7 @@ T = TypeVar("T")
 
 
 class OpenAIJobs:
-    """Fulfils FineTuneJobs."""
+    """Fine-tune jobs at one server."""
 
     def __init__(self, client: openai.OpenAI, dialect: Dialect = "openai") -> None:
         self._jobs = client.fine_tuning.jobs.with_raw_response

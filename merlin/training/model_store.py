@@ -201,7 +201,7 @@ def revoked_builds() -> Select:
 
 
 def models() -> Select:
-    """Return the SELECT of models as `store.values.model_of` reads them."""
+    """Return the SELECT of models as `model_of` reads them."""
     number = BUILD.number.alias("build_number")
     return MODEL.select(*MODEL.every(), number).join(BUILD, on=(BUILD.id == MODEL.build_id))
 

@@ -78,7 +78,7 @@ class Promotion:
 
 
 def model_of(row: Row) -> Model:
-    """Return the model of a row of `store.models.models`."""
+    """Return the model of a row of `model_store.models`."""
     return Model(
         model_row=row["id"],
         provider=row["provider"],

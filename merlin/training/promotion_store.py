@@ -1,4 +1,4 @@
-"""Rows of serving models and how they came to serve; fulfils `model.promote.PromotionRows`."""
+"""Rows of serving models and how they came to serve."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from merlin.db.processes import Lead
 
 
 class Leading:
-    """Fulfils `bot.services.Lead` by the lock of one name."""
+    """The lead of a bot by the lock of one name."""
 
     def __init__(self, lead: Lead) -> None:
         self._lead = lead

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from merlin.providers.openid import OpenIdSettings
     from merlin.providers.yookassa import YooKassaGateway
 
-# The optional one; `store.cipher` names it too, and brings cryptography, which `run` does without.
+# Optional. `merlin.db.encryption` names it too, but loads cryptography, which `run` does without.
 TEXT_KEY = "MERLIN_TEXT_KEY"
 
 

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class WriterStore:
-    """Fulfils `core.store.Store` by the writer."""
+    """The database for coroutines, by the writer."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.functional
 HOLDER = (
     "import os, sys; from pathlib import Path; from merlin.core.durable_files import try_lock; "
 )
-KILLED = HOLDER + "assert taken(Path(sys.argv[1])) is not None; os.kill(os.getpid(), 9)"
+KILLED = HOLDER + "assert try_lock(Path(sys.argv[1])) is not None; os.kill(os.getpid(), 9)"
 
 
 def open_files(path):

@@ -52,7 +52,7 @@ Then = Callable[[Reply], Awaitable[None]]
 
 
 class ChatStream:
-    """One question; fulfils `chat.desk.Onlooker`."""
+    """One question."""
 
     def __init__(
         self,
