@@ -19,11 +19,13 @@ import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from http import HTTPStatus
 from typing import Any
 
 import structlog
+from prometheus_client import Counter as CallCounter
+from prometheus_client import Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -58,25 +60,30 @@ class PathAlias:
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+# An answer of a model takes seconds, a page some hundredths of one.
+_SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)
+
+
 class Traffic:
-    """Counts since the process began; a label is never a word that a caller made up.
+    """Calls since the process began; a label is never a word that a caller made up.
 
     `hooks_refused` counts calls of hooks, by name, that did not prove a secret or come from where
     they must.
     """
 
     def __init__(self) -> None:
-        self._counts: Counter[tuple[str, str, int]] = Counter()
+        about = "Calls that this api process has answered."
+        labels = ["method", "route", "status"]
+        self.calls = CallCounter("merlin_http_requests_total", about, labels, registry=None)
+        about = "How long calls took, to the end of their answers, by route."
+        name = "merlin_http_request_seconds"
+        self.seconds = Histogram(name, about, ["route"], registry=None, buckets=_SECONDS)
         self.hooks_refused: Counter[str] = Counter()
 
-    def count(self, method: str, route: str, status: int) -> None:
+    def count(self, method: str, route: str, status: int, took_s: float) -> None:
         """Add one call; `route` is the pattern it met, "" where there is none."""
-        self._counts[method if method in METHODS else "other", route, status] += 1
-
-    @property
-    def counts(self) -> Mapping[tuple[str, str, int], int]:
-        """Return calls by (method, route, status)."""
-        return self._counts
+        self.calls.labels(method if method in METHODS else "other", route, status).inc()
+        self.seconds.labels(route).observe(took_s)
 
 
 _OWN_WAYS = ("/hooks/", "/v1/")
@@ -162,14 +169,15 @@ class RequestGuard:
                 self._note(scope, getattr(asked.get("route"), "path", ""), call)
 
     def _note(self, scope: Scope, route: str, call: _Call) -> None:
-        self._traffic.count(scope["method"], route, call.status)
+        took_s = time.perf_counter() - call.began
+        self._traffic.count(scope["method"], route, call.status, took_s)
         if scope["path"] not in _PROBES:
             log.info(
                 "request answered",
                 method=scope["method"],
                 path=scope["path"],
                 status=call.status,
-                ms=round(1000 * (time.perf_counter() - call.began), 1),
+                ms=round(1000 * took_s, 1),
             )
 
 

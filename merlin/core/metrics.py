@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client import CollectorRegistry, Metric, disable_created_metrics, generate_latest
 from prometheus_client.registry import Collector
+
+# When a process began stands on the page already.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_]")
 _TOTAL = "_total"

@@ -105,6 +105,8 @@ def test_metrics_count_calls_by_route_and_never_by_what_a_caller_made_up(serve_w
     name = "merlin_http_requests_total"
     assert figure(page, name, method="GET", route="/healthz", status="200") == 1
     assert figure(page, name, method="GET", route="", status="404") == 1
+    assert figure(page, "merlin_http_request_seconds_count", route="/healthz") == 1
+    assert figure(page, "merlin_http_request_seconds_bucket", route="/healthz", le="+Inf") == 1
     assert "made" not in page
     assert "BREW" not in page
 

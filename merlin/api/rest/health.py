@@ -123,12 +123,8 @@ def _of_serving(models: Sequence[Serving]) -> Iterable[Metric]:
 
 
 def _of_traffic(traffic: Traffic) -> Iterable[Metric]:
-    calls = (
-        (count, {"method": method, "route": route, "status": str(status)})
-        for (method, route, status), count in sorted(traffic.counts.items())
-    )
-    about = "Calls that this api process has answered."
-    yield counter("merlin_http_requests_total", about, *calls)
+    yield from traffic.calls.collect()
+    yield from traffic.seconds.collect()
     refused = ((count, {"hook": hook}) for hook, count in sorted(traffic.hooks_refused.items()))
     about = "Calls of hooks refused for their secret or for where they come from."
     yield counter("merlin_hooks_refused_total", about, *refused)
