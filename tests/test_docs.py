@@ -17,7 +17,7 @@ from openapi_page import described
 from bench import __main__ as bench
 from merlin import config
 from merlin.api import openapi
-from merlin.bot.application import COMMANDS
+from merlin.bot.commands import COMMANDS
 from merlin.cli import GROUPS
 from merlin.config.faults import schema
 from merlin.dataset.schema import schema_text

@@ -1,15 +1,37 @@
-"""All topics in order: which handler an update is for; what has none is refused quietly.
+"""The bot as python-telegram-bot's Application: its guards, handlers and errors, in order.
 
-Also /help, which lists the commands of all topics in groups; those of admins and editors are
-listed for them alone.
+An update is stored before it comes here, and the chat's order is kept by the processor, which
+calls `handle_update`. Guards look at it first; then the first handler that takes it deals with it
+whole and ends it. What nothing takes is refused quietly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import telegram
+from telegram.ext import (
+    Application,
+    BaseUpdateProcessor,
+    CallbackQueryHandler,
+    ContextTypes,
+    ExtBot,
+    MessageHandler,
+    TypeHandler,
+    filters,
+)
+from telegram.request import BaseRequest
 
 from merlin.app.inbox import UpdateState
-from merlin.bot.context import Event, Handler, Kit, Topic, told
+from merlin.bot.context import (
+    BotApplication,
+    BotData,
+    Context,
+    Event,
+    GuardGroup,
+    Kit,
+    add_guard,
+    callback_of,
+    is_awaited,
+)
 from merlin.bot.handlers import (
     about,
     admin,
@@ -31,203 +53,182 @@ from merlin.bot.handlers import (
     sessions,
     start,
 )
-from merlin.bot.handlers.groups import (
-    answer_inline,
-    ask_linked,
-    in_group,
-    is_shared,
-    membership,
-    pressed_in_group,
-)
-from merlin.bot.handlers.orders import checkout, money_moved
-from merlin.bot.handlers.questions import SOURCES, answer_edited, answer_question, answer_sent
-from merlin.bot.handlers.start import asked_token, is_turned_away, led_to, turn_away
 from merlin.bot.menu import Screen, alert
-from merlin.bot.star_payments import is_of_money
-from merlin.core.formatted_text import Entity, FormattedMessage, utf16_length
+from merlin.bot.rate_limiter import RateLimiter, SendClass
+from merlin.bot.services import BotServices
 from merlin.core.i18n import text
-from merlin.core.permissions import Authority
+from merlin.core.log import get_logger
 
-# What stands in no group goes into the last one.
-HELP_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("help-talk", ("new", "sessions", "clear", "t")),
-    ("help-answers", ("model", "course", "preset", "system")),
-    ("help-mine", ("lang", "plan", "privacy", "export", "delete_me")),
-    ("help-bot", ("help", "info", "terms", "paysupport")),
+log = get_logger(__name__)
+
+_UNKNOWN_BOT = telegram.User(0, "", is_bot=True, username="")
+
+_HANDLERS = (
+    start,
+    sessions,
+    groups,
+    profile,
+    plans,
+    orders,
+    about,
+    feedback,
+    admin,
+    examples,
+    jobs,
+    models,
+    people,
+    payments,
+    broadcasts,
+    health,
+    model_choice,
+    presets,
+    questions,
 )
 
 
-def help_topic(topics: Sequence[Topic]) -> Topic:
-    """Return the topic that tells of these topics and of itself."""
+def create_application(
+    services: BotServices, transport: BaseRequest, processor: BaseUpdateProcessor
+) -> BotApplication:
+    """Return the application without handlers: the services that they need call its bot.
 
-    def show(kit: Kit, event: Event) -> Screen:
-        standing = kit.rows.roles.standing(event.user_id)
-        known = [name for topic in (*topics, HELP_TOPIC) for name in topic.menu]
-        parts = [text(event.language, "bot-help"), *_help_groups(known, event.language)]
-        staff = staff_menu(topics, standing)
-        if staff:
-            parts.append(_help_group("help-staff", staff, event.language))
-        return _with_heads("\n\n".join([*parts, text(event.language, "bot-help-end")]), event)
-
-    return Topic(
-        commands={"help": told(show)}, menu=HELP_TOPIC.menu, group_menu=HELP_TOPIC.group_menu
+    Nothing polls here and nothing is timed: updates and timers outlive a kill.
+    """
+    return (
+        Application.builder()
+        .bot(_create_bot(services, transport))
+        .concurrent_updates(processor)
+        .context_types(ContextTypes(context=Context, bot_data=BotData))
+        .updater(None)
+        .job_queue(None)
+        .build()
     )
 
 
-def _with_heads(words: str, event: Event) -> Screen:
-    """Return the words with the head of each group in bold."""
-    keys = [*(key for key, _ in HELP_GROUPS), "help-staff"]
-    heads = [text(event.language, key) for key in keys]
-    places = [(words.find(f"\n\n{head}\n/"), head) for head in heads]
-    marks = tuple(
-        Entity("bold", utf16_length(words[: place + 2]), utf16_length(head))
-        for place, head in places
-        if place >= 0
+def _create_bot(services: BotServices, transport: BaseRequest) -> ExtBot[SendClass]:
+    return _Bot(
+        services.token,
+        base_url=services.base_url,
+        request=transport,
+        get_updates_request=transport,
+        rate_limiter=RateLimiter(services.limits),
     )
-    return Screen(FormattedMessage(words, marks))
 
 
-HELP_TOPIC = Topic(menu=("help",), group_menu=("help",))
+class _Bot(ExtBot[SendClass]):
+    """The library's bot, but working before Telegram has told it its name.
+
+    The library asks for that first, and serves nobody while Telegram does not answer.
+    """
+
+    async def initialize(self) -> None:
+        """Ask for nothing: whoever starts the bot asks until there is an answer."""
+
+    @property
+    def bot(self) -> telegram.User:
+        """Return who the bot is; somebody without a name while that is not known."""
+        try:
+            return super().bot
+        except RuntimeError:
+            return _UNKNOWN_BOT
 
 
-def staff_menu(topics: Sequence[Topic], standing: Authority) -> list[str]:
-    """Return the further commands of whoever stands so."""
-    found = [each for topic in topics for each in topic.staff.items()]
-    return [name for name, permission in found if standing.may(permission)]
+def register(application: BotApplication) -> None:
+    """Add every guard and handler."""
+    add_guard(application, _readable, GuardGroup.UNREADABLE)
+    add_guard(application, _in_private, GuardGroup.PRIVATE)
+    for each in _HANDLERS:
+        each.register(application)
+    written = filters.UpdateType.MESSAGE | filters.UpdateType.EDITED_MESSAGE
+    application.add_handler(MessageHandler(written, callback_of(_answer_rest)))
+    application.add_handler(CallbackQueryHandler(callback_of(_no_such_button)))
+    application.add_handler(TypeHandler(telegram.Update, callback_of(_not_served)))
+    application.add_error_handler(_keep_error)
 
 
-def _help_groups(known: Sequence[str], language: str) -> list[str]:
-    told_of = {name for _, names in HELP_GROUPS for name in names}
-    rest = [name for name in known if name not in told_of]
-    last = HELP_GROUPS[-1][0]
-    groups = [
-        (key, [*(name for name in names if name in known), *(rest if key == last else ())])
-        for key, names in HELP_GROUPS
-    ]
-    return [_help_group(key, names, language) for key, names in groups if names]
+async def handle_update(application: BotApplication, event: Event) -> None:
+    """Do what the update asks for, and end it. Raises what its handler raised."""
+    data, update_id = application.bot_data, event.update_id
+    data.events[update_id] = event
+    try:
+        await application.process_update(_parsed(event, application.bot))
+    finally:
+        del data.events[update_id]
+    error = data.errors.pop(update_id, None)
+    if error is not None:
+        raise error
 
 
-def _help_group(key: str, names: Sequence[str], language: str) -> str:
-    lines = [f"/{name} — {text(language, f'bot-command-{name}')}" for name in names]
-    return "\n".join([text(language, key), *lines])
+def _parsed(event: Event, bot: telegram.Bot) -> telegram.Update:
+    """Return the library's update; an empty one where it lacks a field that it must have."""
+    try:
+        found = telegram.Update.de_json({**event.update.body, "update_id": event.update_id}, bot)
+    except Exception:  # whatever its many constructors raise
+        log.exception("an update could not be read", update=event.update_id)
+        found = telegram.Update(event.update_id)
+    return found
 
 
-ADMIN_TOPICS: tuple[Topic, ...] = (
-    admin.ADMIN_TOPIC,
-    examples.EXAMPLES_TOPIC,
-    jobs.JOBS_TOPIC,
-    jobs.LAUNCH_TOPIC,
-    models.MODELS_TOPIC,
-    models.PROMOTE_TOPIC,
-    people.PEOPLE_TOPIC,
-    people.ROLES_TOPIC,
-    people.QUESTION_GIFT_TOPIC,
-    people.PLAN_GIFT_TOPIC,
-    payments.PURCHASES_TOPIC,
-    payments.REFUND_TOPIC,
-    payments.PAYMENTS_TOPIC,
-    payments.PROMO_CODES_TOPIC,
-    broadcasts.BROADCAST_TOPIC,
-    health.HEALTH_TOPIC,
-)
+async def _keep_error(update: object, context: Context) -> None:
+    if isinstance(update, telegram.Update) and context.error is not None:
+        context.bot_data.errors[update.update_id] = context.error
 
 
-SHOP_TOPICS: tuple[Topic, ...] = (
-    plans.PLAN_TOPIC,
-    plans.OFFER_TOPIC,
-    orders.BUY_TOPIC,
-    plans.PROMO_CODE_TOPIC,
-    plans.INVITE_TOPIC,
-    orders.ORDERS_TOPIC,
-    orders.STOP_RENEWAL_TOPIC,
-)
+async def _readable(kit: Kit, event: Event) -> Event | None:
+    if event.update.body or event.update.kind != "message" or event.chat_id <= 0:
+        return event
+    # Stored under a key that is not here any more.
+    await kit.say(event, text(event.language, "bot-failed"), UpdateState.FAILED, "unreadable")
+    return None
 
 
-TOPICS: tuple[Topic, ...] = (
-    start.BASICS_TOPIC,
-    start.SIGN_IN_TOPIC,
-    sessions.RENEWAL_TOPIC,
-    sessions.SESSIONS_TOPIC,
-    sessions.TOKENS_TOPIC,
-    groups.GROUP_SETTINGS_TOPIC,
-    sessions.SUMMARY_TOPIC,
-    profile.LANGUAGE_TOPIC,
-    *SHOP_TOPICS,
-    about.INFO_TOPIC,
-    about.OPERATOR_TEXTS_TOPIC,
-    questions.ASK_AGAIN_TOPIC,
-    feedback.RATING_TOPIC,
-    feedback.CORRECTION_TOPIC,
-    feedback.LINEAGE_TOPIC,
-    profile.MY_DATA_TOPIC,
-    *ADMIN_TOPICS,
-    model_choice.MODEL_CHOICE_TOPIC,
-    model_choice.COURSE_CHOICE_TOPIC,
-    presets.PRESETS_TOPIC,
-    presets.SYSTEM_TEXT_TOPIC,
-    about.LEGAL_TOPIC,
-    profile.PAY_SUPPORT_TOPIC,
-)
-_HELP = help_topic(TOPICS)
-COMMANDS: dict[str, Handler] = {
-    name: handler for topic in (*TOPICS, _HELP) for name, handler in topic.commands.items()
-}
-BUTTONS: dict[str, Handler] = {
-    verb: handler for topic in TOPICS for verb, handler in topic.buttons.items()
-}
-STEPS: dict[str, Handler] = {
-    step: handler for topic in TOPICS for step, handler in topic.steps.items()
-}
-MENU: tuple[str, ...] = tuple(name for topic in (_HELP, *TOPICS) for name in topic.menu)
-GROUP_MENU: tuple[str, ...] = tuple(name for topic in (*TOPICS, _HELP) for name in topic.group_menu)
-
-
-async def handle(kit: Kit, event: Event) -> None:
-    """Do what the update asks for, and end it. Raises ChatUnreachable."""
-    kind = event.update.kind
-    is_group = not event.is_private and kind in _IN_GROUPS
-    if not event.update.body and kind == "message" and event.chat_id > 0:
-        # Stored under a key that is not here any more.
-        await kit.say(event, text(event.language, "bot-failed"), UpdateState.FAILED, "unreadable")
-    elif is_of_money(event.update):
-        await money_moved(kit, event)
-    elif is_turned_away(event) and (event.verb or not is_group):
-        await turn_away(kit, event)
-    else:
-        handler = (_IN_GROUPS if is_group else _ALONE).get(kind, _not_served)
-        await handler(kit, event)
-
-
-async def _not_served(kit: Kit, event: Event) -> None:
-    await kit.end(event, UpdateState.REFUSED, f"not served: {event.update.kind}")
-
-
-async def _pressed(kit: Kit, event: Event) -> None:
-    await kit.watches.drop(event.chat_id, event.message_id)
-    await BUTTONS.get(event.verb, _no_such_button)(kit, event)
-
-
-async def _message(kit: Kit, event: Event) -> None:
-    if event.update.kind == "edited_message":
-        await answer_edited(kit, event.with_replied())
-    elif is_shared(event):
+async def _in_private(kit: Kit, event: Event) -> Event | None:
+    """Deal with what leads to a command, or was dealt with before a kill."""
+    if event.update.kind == "callback_query":
+        return await _pressed(kit, event)
+    if not event.is_private or event.update.kind != "message":
+        return event
+    if groups.is_shared(event):
         await kit.end(event, UpdateState.REFUSED, "sent by way of the bot")
     elif event.command:
-        await _command(kit, event)
+        return await _commanded(kit, event)
     elif event.is_resumed and await _gone_on(kit, event):
-        return
+        return None
+    elif is_awaited(kit, event) and _is_left(event):
+        await kit.commands["cancel"](kit, event)
     else:
-        await _awaited(kit, event)(kit, event)
+        return event
+    return None
 
 
-def _awaited(kit: Kit, event: Event) -> Handler:
-    """Return what takes the words: the dialog that asked for them, or whoever answers."""
-    dialog = event.dialog
-    if dialog is None or not dialog.awaits(event.update_id, kit.services.clock()):
-        return _said
-    # Typed as it stands on the button.
-    is_left = event.text.strip().casefold() == text(event.language, "button-cancel").casefold()
-    return STEPS.get(dialog.step, _said) if not is_left else COMMANDS["cancel"]
+async def _pressed(kit: Kit, event: Event) -> Event | None:
+    if event.is_private:
+        await kit.watches.drop(event.chat_id, event.message_id)
+    if event.verb:
+        return event
+    # The library gives a press without data to the first handler that it has.
+    await _no_such_button(kit, event)
+    return None
+
+
+async def _commanded(kit: Kit, event: Event) -> Event | None:
+    """Wait for no words any more; follow a link to the command or question that it leads to."""
+    is_left = event.dialog is not None and event.command != "cancel" and not event.is_resumed
+    if is_left:
+        await kit.store.do(lambda: kit.rows.dialogs.end(event.chat_id, event.user_id))
+    led = start.led_to(event)
+    if start.asked_token(event):
+        await groups.ask_linked(kit, event)
+    elif led is not event:
+        await kit.commands[led.command](kit, led)
+    else:
+        return event
+    return None
+
+
+def _is_left(event: Event) -> bool:
+    """Return whether the button that ends a dialog was typed as it stands there."""
+    label = text(event.language, "button-cancel")
+    return event.text.strip().casefold() == label.casefold()
 
 
 async def _gone_on(kit: Kit, event: Event) -> bool:
@@ -242,48 +243,21 @@ async def _gone_on(kit: Kit, event: Event) -> bool:
 
     is_asked, is_answered = await kit.store.do(read)
     if is_asked:
-        await _said(kit, event)
+        await questions.answer_message(kit, event)
     elif is_answered:
         await kit.show(event, lambda: Screen(None))
     return is_asked or is_answered
 
 
-async def _said(kit: Kit, event: Event) -> None:
-    """Answer what is no command and no part of a dialog. Raises ChatUnreachable."""
-    event = event.with_replied()
-    if event.format in SOURCES:
-        await answer_sent(kit, event)
-    elif event.sent is not None:
-        words = text(event.language, "media-other")
-        await kit.say(event, words, UpdateState.REFUSED, f"not served: {event.sent.kind}")
-    elif event.text:
-        await answer_question(kit, event)
+async def _answer_rest(kit: Kit, event: Event) -> None:
+    """Answer a message that is no part of a dialog, or carry out a command as it was typed.
+
+    Telegram marks only those in Latin letters, and the library takes only those for this bot.
+    """
+    if event.command and event.update.kind == "message":
+        await kit.commands.get(event.command, start.unknown)(kit, event)
     else:
-        await kit.end(event, UpdateState.REFUSED, "not served: service message")
-
-
-async def _ask(kit: Kit, event: Event) -> None:
-    """Answer what somebody in a group asked the bot. Raises ChatUnreachable."""
-    if event.update.kind == "edited_message":
-        await answer_edited(kit, event)
-    elif event.format in SOURCES:
-        await answer_sent(kit, event)
-    elif event.text:
-        await answer_question(kit, event)
-    else:
-        await kit.end(event, UpdateState.REFUSED, "not served: no words")
-
-
-async def _command(kit: Kit, event: Event) -> None:
-    """Carry a command out; what the bot was waiting to hear, it waits for no longer."""
-    is_left = event.dialog is not None and event.command != "cancel" and not event.is_resumed
-    if is_left:
-        await kit.store.do(lambda: kit.rows.dialogs.end(event.chat_id, event.user_id))
-    if asked_token(event):
-        await ask_linked(kit, event)
-        return
-    event = led_to(event)
-    await COMMANDS.get(event.command, start.unknown)(kit, event)
+        await questions.answer_message(kit, event)
 
 
 async def _no_such_button(kit: Kit, event: Event) -> None:
@@ -291,42 +265,12 @@ async def _no_such_button(kit: Kit, event: Event) -> None:
     await kit.show(event, lambda: alert(words), UpdateState.REFUSED, "no such button")
 
 
-async def _membership(kit: Kit, event: Event) -> None:
-    """Note that a person blocked the bot or let it in again."""
-    body = event.update.body.get("my_chat_member")
-    member = body.get("new_chat_member") if isinstance(body, dict) else None
-    is_blocked = isinstance(member, dict) and member.get("status") in {"kicked", "left"}
+async def _not_served(kit: Kit, event: Event) -> None:
+    """Refuse an update of a kind that nothing takes; answer a message all the same.
 
-    def work() -> None:
-        if is_blocked:
-            kit.rows.users.unreachable(event.user_id)
-            kit.rows.outbox.drop(event.chat_id)
-        kit.finish(event, UpdateState.ANSWERED, "membership")
-
-    await kit.store.do(work)
-
-
-async def _said_in_group(kit: Kit, event: Event) -> None:
-    await in_group(kit, event, COMMANDS, _ask)
-
-
-async def _pressed_in_group(kit: Kit, event: Event) -> None:
-    await pressed_in_group(kit, event, BUTTONS)
-
-
-# What each kind of update leads to, in a private chat or in none, and in groups.
-_ALONE: dict[str, Handler] = {
-    "message": _message,
-    "edited_message": _message,
-    "callback_query": _pressed,
-    "message_reaction": feedback.reacted,
-    "pre_checkout_query": checkout,
-    "inline_query": answer_inline,
-    "my_chat_member": _membership,
-}
-_IN_GROUPS: dict[str, Handler] = {
-    "message": _said_in_group,
-    "edited_message": _said_in_group,
-    "callback_query": _pressed_in_group,
-    "my_chat_member": membership,
-}
+    The library reads no message that lacks a field, and there Telegram may change its mind.
+    """
+    if event.update.kind in {"message", "edited_message"}:
+        await _answer_rest(kit, event)
+        return
+    await kit.end(event, UpdateState.REFUSED, f"not served: {event.update.kind}")

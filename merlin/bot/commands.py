@@ -1,4 +1,4 @@
-"""What the bot tells Telegram of itself at the start, and of its menus later.
+"""The commands that there are, and what the bot tells Telegram of them at the start and later.
 
 Its commands in each language, for private chats and for groups, and the course page as the button
 beside the field; to each admin and editor the commands of their role too, anew whenever a role
@@ -23,7 +23,6 @@ from telegram import (
 )
 from telegram.error import TelegramError
 
-from merlin.bot.application import GROUP_MENU, MENU, TOPICS, staff_menu
 from merlin.bot.intake import WANTED
 from merlin.bot.loops import run_forever
 from merlin.bot.services import BotServices
@@ -31,8 +30,41 @@ from merlin.bot.transport import ConnectionState
 from merlin.core.heartbeat import BugCount
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.log import get_logger, redact
+from merlin.core.permissions import Authority, Permission
 
 log = get_logger(__name__)
+
+# Each command has a text `bot-command-<name>`. Telegram's menu in private chats, and in groups.
+MENU = (
+    "help",
+    "new",
+    "sessions",
+    "clear",
+    "t",
+    "lang",
+    "plan",
+    "info",
+    "export",
+    "delete_me",
+    "model",
+    "course",
+    "preset",
+    "system",
+    "privacy",
+    "terms",
+    "paysupport",
+)
+GROUP_MENU = ("new", "t", "settings", "info", "help")
+# How /help lists them.
+HELP_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("help-talk", ("new", "sessions", "clear", "t")),
+    ("help-answers", ("model", "course", "preset", "system")),
+    ("help-mine", ("lang", "plan", "privacy", "export", "delete_me")),
+    ("help-bot", ("help", "info", "terms", "paysupport")),
+)
+# Further ones, in menu and /help of whoever may do the thing named.
+STAFF = {"admin": Permission.EDIT_EXAMPLES, "examples": Permission.EDIT_EXAMPLES}
+COMMANDS = frozenset({*MENU, *GROUP_MENU, *STAFF, "start", "cancel", "tokens"})
 
 # How long after a refusal a menu is offered again.
 _AGAIN_S = 60.0
@@ -43,6 +75,11 @@ _ROLE = "role."
 _SECURE = "https://"
 # "" is what Telegram shows to people of every other language.
 _CODES = ("", *LANGUAGES)
+
+
+def staff_commands(standing: Authority) -> tuple[str, ...]:
+    """Return the further commands of whoever stands so."""
+    return tuple(name for name, permission in STAFF.items() if standing.may(permission))
 
 
 async def greet(bot: Bot, line: ConnectionState, services: BotServices, bugs: BugCount) -> None:
@@ -104,7 +141,7 @@ class StaffMenus:
         """Return the further commands of everybody who has any."""
         roles = self._services.rows.roles
         people = {*self._services.admins, *(grant.user_id for grant in roles.granted())}
-        found = {each: tuple(staff_menu(TOPICS, roles.standing(each))) for each in people}
+        found = {each: staff_commands(roles.standing(each)) for each in people}
         return {user_id: names for user_id, names in found.items() if names}
 
     async def _tell(self, user_id: int, names: tuple[str, ...]) -> None:

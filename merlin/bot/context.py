@@ -1,4 +1,4 @@
-"""What a handler works with: the update as it reads it, the person, the services, its topic.
+"""What a handler works with: the update as it reads it, the person, the services; how it is added.
 
 An update is read by hand and leniently, because Telegram adds fields and kinds without notice.
 
@@ -14,9 +14,23 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from enum import IntEnum
+from typing import Any, Self, TypeAlias
+
+import telegram
+from telegram.ext import (
+    Application,
+    ApplicationHandlerStop,
+    CallbackContext,
+    CallbackQueryHandler,
+    CommandHandler,
+    ExtBot,
+    MessageHandler,
+    TypeHandler,
+    filters,
+)
 
 from merlin.account.users import User
 from merlin.app.dialogs import Dialog
@@ -28,13 +42,13 @@ from merlin.bot.files import Files, Sent, sent_of
 from merlin.bot.markdown.entities import split
 from merlin.bot.menu import Screen
 from merlin.bot.outbox import LiveMessages, OnSent, OutboxSender
+from merlin.bot.rate_limiter import SendClass
 from merlin.bot.services import BotServices, Rows
 from merlin.bot.streaming import BackgroundTask
 from merlin.chat.answer import AnswerService, StopButtons
 from merlin.chat.sessions import ChatPlace
 from merlin.core.formatted_text import FormattedMessage, join_surrogates
 from merlin.core.i18n import language_of
-from merlin.core.permissions import Permission
 from merlin.db.writer import Store
 
 NOBODY = User(0)
@@ -229,7 +243,7 @@ BY = "bot"
 
 
 class BotIdentity:
-    """The bot as Telegram knows it; learnt at the start, or later where Telegram was down.
+    """The bot as Telegram knows it; learnt at the start, or by the first group that speaks to it.
 
     `user_id` is 0 and `name` "" until then; `hears_all`: privacy mode is switched off.
     """
@@ -241,10 +255,13 @@ class BotIdentity:
         self.hears_all = False
         self._leads: dict[tuple[int, int], tuple[float, bool]] = {}
 
-    async def learn(self, calls: BotApi, *, again: bool = False) -> None:
-        """Ask Telegram, unless it is known; `again`: ask in any case."""
-        if self.name and not again:
-            return
+    async def learn(self, calls: BotApi) -> None:
+        """Ask Telegram where it has not been reached by now."""
+        if not self.name:
+            await self.refresh(calls)
+
+    async def refresh(self, calls: BotApi) -> None:
+        """Ask Telegram again: its settings may have changed."""
         told = await calls.ask("getMe", {})
         if isinstance(told, Mapping):
             self.knows(told)
@@ -327,7 +344,7 @@ class Kit:
     """The services and the parts made of them.
 
     `placed` are placeholders that stand in a chat and in no row yet, by their updates; `me` is
-    what the bot knows of itself.
+    what the bot knows of itself; `commands` are the handlers of commands, for what leads to one.
     """
 
     services: BotServices
@@ -339,6 +356,7 @@ class Kit:
     watches: LiveMessages = field(default_factory=LiveMessages)
     placed: dict[int, int] = field(default_factory=dict)
     me: BotIdentity = field(default_factory=BotIdentity)
+    commands: dict[str, Handler] = field(default_factory=dict)
 
     @property
     def store(self) -> Store:
@@ -451,23 +469,6 @@ Handler = Callable[[Kit, Event], Awaitable[None]]
 Act = Callable[[Kit, Event], Screen]
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """Handlers by command, by the verb of a button, and by the step of a dialog.
-
-    `menu` are the commands that stand in Telegram's menu, in its order, each with a text
-    `bot-command-<name>`; `group_menu` those that stand in a group's. `staff` are commands that
-    stand in the menu of whoever may do the thing named.
-    """
-
-    commands: Mapping[str, Handler] = field(default_factory=dict)
-    buttons: Mapping[str, Handler] = field(default_factory=dict)
-    steps: Mapping[str, Handler] = field(default_factory=dict)
-    menu: tuple[str, ...] = ()
-    group_menu: tuple[str, ...] = ()
-    staff: Mapping[str, Permission] = field(default_factory=dict)
-
-
 def told(act: Act) -> Handler:
     """Return the handler that shows what `act` says."""
 
@@ -475,3 +476,123 @@ def told(act: Act) -> Handler:
         await kit.show(event, lambda: act(kit, event))
 
     return handle
+
+
+class BotData:
+    """What the handlers of one bot share, as python-telegram-bot's `bot_data`.
+
+    `events` are the updates in work, and `errors` what their handlers raised, by update.
+    """
+
+    kit: Kit
+
+    def __init__(self) -> None:
+        self.events: dict[int, Event] = {}
+        self.errors: dict[int, Exception] = {}
+
+
+_Data: TypeAlias = dict[Any, Any]
+
+
+class Context(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
+    """The library's context, with the update as our handlers read it."""
+
+    _update_id = 0
+
+    @classmethod
+    def from_update(cls, update: object, application: Any) -> Self:
+        """Return the context of one update."""
+        context = super().from_update(update, application)
+        if isinstance(update, telegram.Update):
+            context._update_id = update.update_id
+        return context
+
+    @property
+    def event(self) -> Event:
+        """Return the update as it is read now; a guard may have put another in its place."""
+        return self.bot_data.events[self._update_id]
+
+    @event.setter
+    def event(self, event: Event) -> None:
+        self.bot_data.events[self._update_id] = event
+
+
+BotApplication: TypeAlias = Application[ExtBot[SendClass], Context, _Data, _Data, BotData, None]
+# Looks at an update before its handler: returns it as the handler is to see it, None once ended.
+Guard = Callable[[Kit, Event], Awaitable[Event | None]]
+
+
+class GuardGroup(IntEnum):
+    """The groups of guards, in the order in which they look at an update; handlers are in 0."""
+
+    UNREADABLE = -5
+    PAYMENT = -4
+    BLOCKED = -3
+    GROUP = -2
+    PRIVATE = -1
+
+
+def add_guard(application: BotApplication, guard: Guard, group: GuardGroup) -> None:
+    """Let `guard` look at every update before its handler does."""
+
+    async def callback(_update: telegram.Update, context: Context) -> None:
+        event = await guard(context.bot_data.kit, context.event)
+        if event is None:
+            raise ApplicationHandlerStop
+        context.event = event
+
+    application.add_handler(TypeHandler(telegram.Update, callback), group)
+
+
+def add_handlers(
+    application: BotApplication,
+    *,
+    commands: Mapping[str, Handler] | None = None,
+    buttons: Mapping[str, Handler] | None = None,
+    steps: Mapping[str, Handler] | None = None,
+) -> None:
+    """Add handlers by command, by the verb of a button, and by the step of a dialog."""
+    written = filters.UpdateType.MESSAGE & ~filters.FORWARDED
+    for name, handler in (commands or {}).items():
+        application.bot_data.kit.commands[name] = handler
+        application.add_handler(CommandHandler(name, callback_of(handler), written))
+    for verb, handler in (buttons or {}).items():
+        pattern = rf"{re.escape(verb)}(?:{_SEPARATOR}|\Z)"
+        application.add_handler(CallbackQueryHandler(callback_of(handler), pattern))
+    for step, handler in (steps or {}).items():
+        awaited = Awaited(application.bot_data, step)
+        application.add_handler(MessageHandler(awaited, callback_of(handler)))
+
+
+def callback_of(
+    handler: Handler,
+) -> Callable[[telegram.Update, Context], Coroutine[Any, Any, None]]:
+    """Return the library's callback that lets `handler` deal with an update."""
+
+    async def callback(_update: telegram.Update, context: Context) -> None:
+        await handler(context.bot_data.kit, context.event)
+
+    return callback
+
+
+class Awaited(filters.UpdateFilter):
+    """Takes the words for which a dialog waits in this step."""
+
+    def __init__(self, data: BotData, step: str) -> None:
+        super().__init__()
+        self._data = data
+        self._step = step
+
+    def filter(self, update: telegram.Update) -> bool:
+        """Return whether the update answers the step."""
+        event = self._data.events[update.update_id]
+        if event.dialog is None or event.dialog.step != self._step:
+            return False
+        return is_awaited(self._data.kit, event)
+
+
+def is_awaited(kit: Kit, event: Event) -> bool:
+    """Return whether a dialog of a private chat waits for this message."""
+    if event.dialog is None or not event.is_private or event.update.kind != "message":
+        return False
+    return not event.command and event.dialog.awaits(event.update_id, kit.services.clock())

@@ -14,23 +14,23 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from functools import partial
 
 from telegram.error import InvalidToken, TelegramError
-from telegram.ext import ExtBot
 
 from merlin.app.inbox import RENEW_S, Update
+from merlin.bot.application import create_application, handle_update, register
 from merlin.bot.bot_api import BotApi
 from merlin.bot.commands import greet
 from merlin.bot.context import BotIdentity, Kit
 from merlin.bot.files import Files
+from merlin.bot.handlers.questions import give_up
 from merlin.bot.intake import Intake, writers
 from merlin.bot.loops import run_every, run_forever, run_loop, wake_counter
 from merlin.bot.notices import NoticeSender
 from merlin.bot.outbox import BROADCAST_EVERY_S, BroadcastSender, OutboxSender, ResultMessages
-from merlin.bot.processor import AT_ONCE, ChatProcessor, UpdateWorker
-from merlin.bot.rate_limiter import RateLimiter
+from merlin.bot.processor import AT_ONCE, ChatProcessor, Task, UpdateWorker
 from merlin.bot.services import BotServices
 from merlin.bot.star_payments import StarsGateway
 from merlin.bot.star_reconciliation import STARS_EVERY_S as TELLER_S
@@ -143,22 +143,20 @@ class Bot:
     def __init__(self, services: BotServices, transport: AiohttpRequest) -> None:
         self._services = services
         self._line = ConnectionState(services.pace.longest_pause_s)
-        self._telegram = ExtBot(
-            services.token,
-            base_url=services.base_url,
-            request=transport,
-            get_updates_request=transport,
-            rate_limiter=RateLimiter(services.limits),
-        )
-        calls = BotApi(self._telegram, self._line, self._moved)
+        self._lanes = ChatProcessor(self._work, self._refuse)
+        self._application = create_application(services, transport, self._lanes)
+        calls = BotApi(self._application.bot, self._line, self._moved)
         sender = OutboxSender(services, calls, self._line)
         self._files = Files(services.token, services.base_url)
         desk = AnswerService(services.answerers, services.patience)
         self._me = BotIdentity(services.link_url)
         kit = Kit(services, calls, sender, desk, self._files, me=self._me)
-        work = UpdateWorker(kit)
+        self._application.bot_data.kit = kit
+        register(self._application)
+        self._worker = UpdateWorker(
+            kit, partial(handle_update, self._application), partial(give_up, kit)
+        )
         self._watch = partial(kit.watches.round, services.store, calls)
-        self._lanes = ChatProcessor(work.do, work.refuse)
         self._intake = Intake(services, transport, self._line, self._lanes)
         self._post = NoticeSender(services, sender)
         self._housekeeping = Housekeeping(services)
@@ -170,6 +168,12 @@ class Bot:
         self._bugs = BugCount()
         self._since = services.clock()
 
+    async def _work(self, task: Task) -> None:
+        await self._worker.do(task)
+
+    async def _refuse(self, updates: Sequence[Update], is_news: bool) -> None:  # noqa: FBT001 - `Refuse`
+        await self._worker.refuse(updates, is_news)
+
     async def serve(self, stop: asyncio.Event) -> None:
         """Run every part until `stop` is set."""
         await self._files.open()
@@ -179,6 +183,7 @@ class Bot:
             await self._files.close()
 
     async def _serve(self, stop: asyncio.Event) -> None:
+        await self._application.initialize()
         await self._check_token()
         longest_s = self._services.pace.longest_pause_s
         parts = [
@@ -229,7 +234,7 @@ class Bot:
 
     async def _check_token(self) -> None:
         try:
-            self._me.knows((await self._telegram.get_me()).to_dict())
+            self._me.knows((await self._application.bot.get_me()).to_dict())
         except InvalidToken:
             raise ConfigError("Telegram does not know this bot token", "bot-bad-token") from None
         except TelegramError as error:
@@ -254,7 +259,7 @@ class Bot:
         await asyncio.Event().wait()
 
     async def _greet(self) -> None:
-        await greet(self._telegram, self._line, self._services, self._bugs)
+        await greet(self._application.bot, self._line, self._services, self._bugs)
 
     async def _take_over(self) -> None:
         """Work on what waits in chats that nobody alive holds, and what others stored in ours."""

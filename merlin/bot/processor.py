@@ -22,6 +22,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from itertools import pairwise, zip_longest
+from typing import Any
+
+from telegram.ext import BaseUpdateProcessor
 
 from merlin.app.inbox import Outcome, Update, UpdateState
 from merlin.app.outbox import OutgoingMessage
@@ -33,10 +36,8 @@ from merlin.bot.addressing import (
     joined_text,
     may_go_on,
 )
-from merlin.bot.application import handle
 from merlin.bot.bot_api import ChatClosed, ChatUnreachable
 from merlin.bot.context import Event, Kit, UpdateContext, pressed, read_event, update_context_of
-from merlin.bot.handlers.questions import give_up
 from merlin.bot.loops import pause, retry_read, retry_until_stored
 from merlin.bot.star_payments import is_of_money
 from merlin.core.formatted_text import FormattedMessage
@@ -149,8 +150,12 @@ Worker = Callable[[Task], Awaitable[None]]
 Refuse = Callable[[Sequence[Update], bool], Awaitable[None]]
 
 
-class ChatProcessor:
-    """The queues of all chats that this process holds."""
+class ChatProcessor(BaseUpdateProcessor):
+    """The queues of all chats that this process holds.
+
+    The library's own count is of updates that are worked on: those that wait are none of its
+    business, and those beside the order of their chat take no slot.
+    """
 
     def __init__(
         self,
@@ -160,11 +165,10 @@ class ChatProcessor:
         at_once: int = AT_ONCE,
         most_waiting: int = MOST_WAITING,
     ) -> None:
+        super().__init__(at_once)
         self._work = work
         self._refuse = refuse
-        self._at_once = at_once
         self._most_waiting = most_waiting
-        self._slots = asyncio.Semaphore(at_once)
         self._lanes: dict[Key, _ChatQueue] = {}
         self._in_hand: set[int] = set()
         self._running: set[asyncio.Task[None]] = set()
@@ -207,7 +211,7 @@ class ChatProcessor:
             may_wait = is_resumed or not takes_room(update)
             if may_wait or lane.has_room(update, self._most_waiting):
                 # Behind another one, what was read may not be true any more.
-                is_next = lane.is_free() and len(self._running) <= self._at_once
+                is_next = lane.is_free() and len(self._running) <= self.max_concurrent_updates
                 lane.waiting.append(Task(update, is_resumed, read if is_next else None))
             else:
                 refused.setdefault(key, []).append(update)
@@ -239,10 +243,12 @@ class ChatProcessor:
     async def _run(self, key: Key, lane: _ChatQueue) -> None:
         try:
             while lane.waiting and not self._closing.is_set():
-                async with self._slots:
-                    if self._closing.is_set():
-                        return
-                    await self._do_next(lane)
+                work = self._do_next(lane)
+                try:
+                    await self.process_update(lane.waiting[0].update, work)
+                finally:
+                    # Who stops while it waits for a slot has not begun it.
+                    work.close()
         finally:
             del self._lanes[key]
 
@@ -255,6 +261,8 @@ class ChatProcessor:
             del self._lanes[key]
 
     async def _do_next(self, lane: _ChatQueue) -> None:
+        if self._closing.is_set():
+            return
         lane.is_working = True
         has_waited = await self._complete(lane)
         task = lane.take()
@@ -275,6 +283,17 @@ class ChatProcessor:
             await asyncio.sleep(WAIT_S)
         return seen > 0
 
+    async def initialize(self) -> None:
+        """Nothing is to be opened."""
+
+    async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:  # noqa: ARG002 - the library's
+        """Work on one update; its chat's turn and a slot are there."""
+        await coroutine
+
+    async def shutdown(self) -> None:
+        """Stop what is being worked on."""
+        await self.close(0)
+
     async def close(self, within_s: float) -> None:
         """Let what is being worked on end within so many seconds, then stop it.
 
@@ -290,13 +309,19 @@ class ChatProcessor:
 
 
 log = get_logger(__name__)
+Handle = Callable[[Event], Awaitable[None]]
 
 
 class UpdateWorker:
-    """What lanes call for each update of theirs."""
+    """What the queues call for each update of theirs.
 
-    def __init__(self, kit: Kit) -> None:
+    `handle` deals with an update and ends it; `apologise` ends one that could not be dealt with.
+    """
+
+    def __init__(self, kit: Kit, handle: Handle, apologise: Handle) -> None:
         self._kit = kit
+        self._handle = handle
+        self._apologise = apologise
         self._language = kit.services.language
 
     async def do(self, task: Task) -> None:
@@ -331,7 +356,7 @@ class UpdateWorker:
     async def _is_done(self, event: Event, *, is_first: bool) -> bool:
         """Try once to handle an update, or to say sorry when that broke twice."""
         try:
-            await self._reach(event)
+            await self._reach(self._handle, event)
         except Exception:
             log.exception("an update could not be handled", update=event.update_id)
         else:
@@ -339,21 +364,15 @@ class UpdateWorker:
         if is_first:
             return False
         try:
-            await self._apologise(event)
+            await self._reach(self._apologise, event)
         except Exception:
             log.exception("an update could not be ended", update=event.update_id)
             return False
         return True
 
-    async def _reach(self, event: Event) -> None:
+    async def _reach(self, handle: Handle, event: Event) -> None:
         try:
-            await handle(self._kit, event)
-        except ChatUnreachable as reason:
-            await self._leave(event, reason)
-
-    async def _apologise(self, event: Event) -> None:
-        try:
-            await give_up(self._kit, event)
+            await handle(event)
         except ChatUnreachable as reason:
             await self._leave(event, reason)
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from bot_talk import Talk
 from bot_troubles import ended, russian, texts
 from bot_world import RunningBot, rows, states
 from forked import code_of, start_bot
+from telegram.ext import Application, CallbackQueryHandler, ContextTypes
 from waiting import wait_until
 
 from merlin.billing.plan import Allowance, Format, Plan
-from merlin.bot.application import BUTTONS
+from merlin.bot.application import register
+from merlin.bot.context import BotData, Context
 from merlin.db.database import open_database
 from merlin.sandbox.faults import Fault, FaultKind
 
@@ -46,6 +49,17 @@ def flooded(telegram, *methods):
                 only={"chat_id": str(ANNA)},
             )
         )
+
+
+def button_verbs():
+    """Return the verb of every button that the bot knows."""
+    known = ContextTypes(context=Context, bot_data=BotData)
+    application = Application.builder().token("1:a").context_types(known).build()
+    application.bot_data.kit = SimpleNamespace(commands={})
+    register(application)
+    handlers = [each for each in application.handlers[0] if isinstance(each, CallbackQueryHandler)]
+    patterns = [each.pattern.pattern for each in handlers if each.pattern is not None]
+    return {pattern.partition("(")[0].replace("\\", "") for pattern in patterns}
 
 
 def payment():
@@ -210,6 +224,16 @@ def test_a_button_under_a_file_leads_to_a_new_message(telegram, settings):
     assert states(settings) == {"answered": 3}
 
 
+def test_a_bot_that_could_not_learn_its_name_yet_answers(telegram, settings):
+    telegram.faults.add(Fault("getMe", FaultKind.STATUS, status=500, times=None))
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        talk.say("Первый")
+        shown = talk.say("/sessions")
+    assert "разговор" in shown.text
+    assert states(settings) == {"answered": 2}
+
+
 def test_a_long_growing_answer_is_shown_by_edits_that_all_differ(telegram, provider, settings):
     provider.behave(fixed_answer="- *пункт* и `код`\n" * 500, piece_s=0.0006)
     with RunningBot(settings):
@@ -222,7 +246,7 @@ def test_a_long_growing_answer_is_shown_by_edits_that_all_differ(telegram, provi
 def test_no_button_of_nonsense_breaks_a_handler(telegram, settings):
     nonsense = ("", ":", ":-1", ":999999999999999:1", ":яё:{$x}", f":{'1:' * 20}")
     # What these ask of a model or take away is looked at elsewhere.
-    verbs = sorted(BUTTONS.keys() - {"again", "sum", "forget"})
+    verbs = sorted(button_verbs() - {"again", "sum", "forget"})
     presses = [f"{verb}{rest}" for verb in verbs for rest in nonsense]
     with RunningBot(settings):
         talk = Talk(telegram, settings)

@@ -1,4 +1,6 @@
-"""/info, /privacy and /terms, and the operator's own words for them, by language.
+"""/help, /info, /privacy and /terms, and the operator's own words for them, by language.
+
+/help lists the commands in groups; those of admins and editors are listed for them alone.
 
 What changes by itself is told by the bot in any case: who answers, how long what is kept, and
 what the person has allowed. /info tells the version, models with their scores and the session.
@@ -8,13 +10,15 @@ what the person has allowed. /info tells the version, models with their scores a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 from merlin import __version__
 from merlin.account.users import ConsentKind
 from merlin.app.dialogs import Dialog
 from merlin.app.texts import MOST_CHARACTERS, PRIVACY, TERMS, legal_text
-from merlin.bot.context import Event, Kit, Topic, told
+from merlin.bot.commands import HELP_GROUPS, staff_commands
+from merlin.bot.context import BotApplication, Event, Kit, add_handlers, told
 from merlin.bot.handlers.asking import answering, company, dataset_of
 from merlin.bot.handlers.presets import preset_name
 from merlin.bot.handlers.quota import zone_for
@@ -22,7 +26,7 @@ from merlin.bot.menu import Screen, alert, said
 from merlin.chat.model_catalogue import ServingModel, list_serving_models
 from merlin.chat.sessions import Session
 from merlin.core import i18n
-from merlin.core.formatted_text import Button
+from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Permission
 from merlin.db import audit
@@ -75,13 +79,6 @@ def terms(kit: Kit, event: Event) -> Screen:
     version = sha256(words.encode()).hexdigest()[:_VERSION_LENGTH]
     kit.rows.users.saw_terms(event.user_id, version)
     return said(words)
-
-
-LEGAL_TOPIC = Topic(
-    commands={"privacy": told(privacy), "terms": told(terms)},
-    buttons={"privacy": told(privacy), "terms": told(terms)},
-    menu=("privacy", "terms"),
-)
 
 
 INFO = "info"
@@ -176,12 +173,6 @@ def _put(kit: Kit, event: Event, name: str, words: str) -> Screen:
     return said(text(event.language, "own-words-kept" if words else "own-words-dropped"), (back,))
 
 
-OPERATOR_TEXTS_TOPIC = Topic(
-    buttons={"own": told(choose_text), "own-drop": told(drop_text)},
-    steps={WRITING: told(text_written)},
-)
-
-
 def info(kit: Kit, event: Event) -> Screen:
     """Tell what there is to know, first of what answers here."""
     session = kit.rows.sessions.open(event.place)
@@ -252,8 +243,44 @@ def _info_session(kit: Kit, event: Event, session: Session) -> str:
     return "\n".join([text(event.language, "bot-info-session"), *lines]) if lines else ""
 
 
-INFO_TOPIC = Topic(
-    commands={"info": told(info)},
-    menu=("info",),
-    group_menu=("info",),
-)
+def show_help(kit: Kit, event: Event) -> Screen:
+    """List the commands, those of the staff for them alone."""
+    language = event.language
+    groups = list(HELP_GROUPS)
+    staff = staff_commands(kit.rows.roles.standing(event.user_id))
+    if staff:
+        groups.append(("help-staff", staff))
+    parts = [text(language, "bot-help"), *(_help_group(*each, language) for each in groups)]
+    words = "\n\n".join([*parts, text(language, "bot-help-end")])
+    heads = [text(language, key) for key, _ in groups]
+    places = [(words.find(f"\n\n{head}\n/"), head) for head in heads]
+    marks = [
+        Entity("bold", utf16_length(words[: place + 2]), utf16_length(head))
+        for place, head in places
+    ]
+    return Screen(FormattedMessage(words, tuple(marks)))
+
+
+def _help_group(key: str, names: Sequence[str], language: str) -> str:
+    lines = [f"/{name} — {text(language, f'bot-command-{name}')}" for name in names]
+    return "\n".join([text(language, key), *lines])
+
+
+def register(application: BotApplication) -> None:
+    """Add the handlers of this file."""
+    add_handlers(
+        application,
+        commands={
+            "help": told(show_help),
+            "info": told(info),
+            "privacy": told(privacy),
+            "terms": told(terms),
+        },
+        buttons={
+            "privacy": told(privacy),
+            "terms": told(terms),
+            "own": told(choose_text),
+            "own-drop": told(drop_text),
+        },
+        steps={WRITING: told(text_written)},
+    )

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from merlin.bot.context import Act, Event, Handler, Kit, Topic, told
+from merlin.bot.context import Act, BotApplication, Event, Handler, Kit, add_handlers, told
 from merlin.bot.handlers.quota import zone_for
 from merlin.bot.menu import Screen, alert, said
 from merlin.core import i18n
@@ -220,8 +220,8 @@ def to_admin_home(event: Event) -> tuple[Button, ...]:
     return back(event, "a-home")
 
 
-ADMIN_TOPIC = Topic(
-    commands={"admin": told(admin_home)},
-    buttons={"a-home": told(admin_home)},
-    staff={"admin": Permission.EDIT_EXAMPLES},
-)
+def register(application: BotApplication) -> None:
+    """Add the handlers of this file."""
+    add_handlers(
+        application, commands={"admin": told(admin_home)}, buttons={"a-home": told(admin_home)}
+    )

@@ -10,7 +10,7 @@ from functools import partial
 
 from merlin.app.broadcasts import Broadcast, BroadcastState
 from merlin.app.dialogs import Dialog
-from merlin.bot.context import Act, Event, Kit, Topic
+from merlin.bot.context import Act, BotApplication, Event, Kit, add_handlers
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import guarded, to_admin_home
 from merlin.bot.handlers.questions import number
@@ -193,15 +193,18 @@ def stop(kit: Kit, event: Event) -> Screen:
     return shown(kit, event)
 
 
-BROADCAST_TOPIC = Topic(
-    buttons={
-        "a-casts": guarded(Permission.BROADCAST, listed),
-        "a-cast": watched,
-        "a-cast-new": guarded(Permission.BROADCAST, write),
-        "a-cast-ask": guarded(Permission.BROADCAST, ask_send),
-        "a-cast-yes": sent,
-        "a-cast-stop": guarded(Permission.BROADCAST, ask_stop),
-        "a-cast-stop-yes": guarded(Permission.BROADCAST, stop),
-    },
-    steps={WRITING: guarded(Permission.BROADCAST, written)},
-)
+def register(application: BotApplication) -> None:
+    """Add the handlers of this file."""
+    add_handlers(
+        application,
+        buttons={
+            "a-casts": guarded(Permission.BROADCAST, listed),
+            "a-cast": watched,
+            "a-cast-new": guarded(Permission.BROADCAST, write),
+            "a-cast-ask": guarded(Permission.BROADCAST, ask_send),
+            "a-cast-yes": sent,
+            "a-cast-stop": guarded(Permission.BROADCAST, ask_stop),
+            "a-cast-stop-yes": guarded(Permission.BROADCAST, stop),
+        },
+        steps={WRITING: guarded(Permission.BROADCAST, written)},
+    )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from merlin.bot.context import Event, Handler, Kit, Topic
+from merlin.bot.context import BotApplication, Event, Handler, Kit, add_handlers
 from merlin.bot.handlers import (
     admin,
     changes,
@@ -31,7 +31,6 @@ from merlin.bot.menu import File, Screen, cut, page_buttons, paginate, sheet
 from merlin.core import i18n
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
-from merlin.core.permissions import Permission
 from merlin.dataset.changes import format_subject
 from merlin.dataset.example_yaml import parse_example, question_preview
 from merlin.dataset.files import DatasetCard, FileText
@@ -338,20 +337,22 @@ async def _old(kit: Kit, event: Event) -> None:
     await kit.show(event, lambda: admin.admin_refusal(event))
 
 
-EXAMPLES_TOPIC = Topic(
-    commands={"examples": acted(examples_home)},
-    buttons={example_access.VERB: pressed},
-    steps={
-        example_draft.QUESTION: listening(example_draft.question),
-        example_draft.ANSWER: listening(example_draft.answer),
-        example_draft.TURNS: acted(example_draft.more_unawaited),
-        example_draft.TAGS: leading(example_draft.tagged),
-        example_save.PROOF: example_draft.unawaited,
-        example_draft.REWORD: leading(example_draft.reworded),
-        FIND: leading(find_examples),
-        example_draft.PICK: acted(example_draft.heard),
-        example_import.IMPORT: example_import.import_sent,
-        changes.DECLINE: listening(changes.reasoned),
-    },
-    staff={"examples": Permission.EDIT_EXAMPLES},
-)
+def register(application: BotApplication) -> None:
+    """Add the handlers of this file."""
+    add_handlers(
+        application,
+        commands={"examples": acted(examples_home)},
+        buttons={example_access.VERB: pressed},
+        steps={
+            example_draft.QUESTION: listening(example_draft.question),
+            example_draft.ANSWER: listening(example_draft.answer),
+            example_draft.TURNS: acted(example_draft.more_unawaited),
+            example_draft.TAGS: leading(example_draft.tagged),
+            example_save.PROOF: example_draft.unawaited,
+            example_draft.REWORD: leading(example_draft.reworded),
+            FIND: leading(find_examples),
+            example_draft.PICK: acted(example_draft.heard),
+            example_import.IMPORT: example_import.import_sent,
+            changes.DECLINE: listening(changes.reasoned),
+        },
+    )

@@ -17,10 +17,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from telegram.ext import MessageReactionHandler
+
 from merlin.account.users import ConsentKind
 from merlin.app.dialogs import Dialog
 from merlin.app.inbox import UpdateState
-from merlin.bot.context import Act, Event, Kit, Topic, told
+from merlin.bot.context import Act, BotApplication, Event, Kit, add_handlers, callback_of, told
 from merlin.bot.handlers.questions import answer_question, number, own_turn
 from merlin.bot.handlers.quota import zone_for
 from merlin.bot.menu import Screen, alert, said
@@ -184,9 +186,6 @@ def _thumbs(kit: Kit, event: Event, written: StoredAnswer) -> list[str]:
     return [text(event.language, "why-thumbs", up=thumbs.up, down=thumbs.down)]
 
 
-LINEAGE_TOPIC = Topic(buttons={"why": told(why)})
-
-
 _PRESSED = {Rating.UP: "success", Rating.DOWN: "danger"}
 Counted = tuple[Turn, Rating | None]
 
@@ -278,9 +277,6 @@ def _marked(button: Button, rating: Rating | None) -> Button:
     if rating is None or not button.data.startswith(f"rate:{rating.value}:"):
         return button
     return replace(button, label=f"{button.label} ✓", style=_PRESSED[rating])
-
-
-RATING_TOPIC = Topic(buttons={"rate": rate})
 
 
 LINK = "fix"
@@ -436,13 +432,19 @@ def _cancel(event: Event) -> Button:
     return Button(text(event.language, "button-cancel"), "cancel")
 
 
-CORRECTION_TOPIC = Topic(
-    buttons={
-        "fix": told(fix),
-        "fix-send": told(send),
-        "fix-ask": meant_as_question,
-        "consent": told(consent_button(agreed)),
-    },
-    # Who writes on while something waits to be sent has thought of a better answer.
-    steps=dict.fromkeys((WRITING, CONSENTING, SENDING), told(corrected)),
-)
+def register(application: BotApplication) -> None:
+    """Add the handlers of this file."""
+    application.add_handler(MessageReactionHandler(callback_of(reacted)))
+    add_handlers(
+        application,
+        buttons={
+            "why": told(why),
+            "rate": rate,
+            "fix": told(fix),
+            "fix-send": told(send),
+            "fix-ask": meant_as_question,
+            "consent": told(consent_button(agreed)),
+        },
+        # Who writes on while something waits to be sent has thought of a better answer.
+        steps=dict.fromkeys((WRITING, CONSENTING, SENDING), told(corrected)),
+    )

@@ -17,12 +17,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from telegram.ext import ChatMemberHandler, InlineQueryHandler
+
 from merlin.account.users import User
 from merlin.app.groups import Group, Hears, Said
 from merlin.app.inbox import UpdateState
 from merlin.bot.addressing import Address, address_of, named_bot
 from merlin.bot.bot_api import keyboard, shown
-from merlin.bot.context import Event, Handler, Kit, Topic
+from merlin.bot.commands import COMMANDS
+from merlin.bot.context import (
+    BotApplication,
+    Event,
+    GuardGroup,
+    Kit,
+    add_guard,
+    add_handlers,
+    callback_of,
+)
 from merlin.bot.handlers.questions import answer_question, number
 from merlin.bot.handlers.start import PRIVATE, asked_token, asking, to_private
 from merlin.bot.markdown.entities import first_part
@@ -37,16 +48,28 @@ _GROUPS = frozenset({"group", "supergroup"})
 
 
 async def membership(kit: Kit, event: Event) -> None:
-    """Greet a group that let the bot in, forget what waits for one that took it out."""
+    """Greet a group that let the bot in, forget what waits for one that took it out.
+
+    A person does so by blocking the bot and letting it in again.
+    """
     change = _object(event.update.body, "my_chat_member")
     status = _object(change, "new_chat_member").get("status")
-    if _object(change, "chat").get("type") not in _GROUPS:
+    if event.is_private:
+        await kit.store.do(lambda: _blocked_or_not(kit, event, status))
+    elif _object(change, "chat").get("type") not in _GROUPS:
         await kit.end(event, UpdateState.REFUSED, "not a group")
     elif status in _PRESENT:
         await kit.me.learn(kit.calls)
         await kit.show(event, lambda: _come(kit, event))
     else:
         await kit.store.do(lambda: _gone(kit, event, status))
+
+
+def _blocked_or_not(kit: Kit, event: Event, status: object) -> None:
+    if status in {"kicked", "left"}:
+        kit.rows.users.unreachable(event.user_id)
+        kit.rows.outbox.drop(event.chat_id)
+    kit.finish(event, UpdateState.ANSWERED, "membership")
 
 
 def _come(kit: Kit, event: Event) -> Screen:
@@ -129,7 +152,7 @@ async def _leads(kit: Kit, event: Event) -> bool:
 
 async def _hears_all(kit: Kit, event: Event) -> bool:
     """Return whether Telegram shows the bot every message of this group."""
-    await kit.me.learn(kit.calls, again=True)
+    await kit.me.refresh(kit.calls)
     return kit.me.hears_all or await kit.me.leads(kit.calls, event.chat_id, kit.me.user_id)
 
 
@@ -257,11 +280,6 @@ def _titles(kit: Kit, language: str) -> dict[str, str]:
     return {**serving, **courses}
 
 
-GROUP_SETTINGS_TOPIC = Topic(
-    commands={"settings": settings}, buttons={"group": pressed}, group_menu=("settings",)
-)
-
-
 # Own answers change with every question, so nothing is kept for long; and for nobody else.
 CACHE_S = 10
 MOST_OWN = 5
@@ -382,18 +400,26 @@ _COMMANDS = frozenset({"new", "clear", "t", "tokens", "info", SETTINGS})
 _RENEWING = frozenset({"new", "clear"})
 # Buttons of a person's own things, by the command that shows them in the private chat.
 _PERSONAL = frozenset({"plan"})
+_KINDS = frozenset({"message", "edited_message", "callback_query"})
 _BUTTONS = frozenset({"stop", "again", "rate", "fix", "why", "sum", "new", "group"})
 
 
-async def in_group(kit: Kit, event: Event, commands: Mapping[str, Handler], ask: Handler) -> None:
-    """Deal with a message of a group: carry out, `ask`, or pass over. Raises ChatUnreachable."""
+async def in_group(kit: Kit, event: Event) -> Event | None:
+    """Return what somebody in a group said to the bot or pressed; end what is not for it. A guard.
+
+    Raises ChatUnreachable.
+    """
+    if event.is_private or event.update.kind not in _KINDS:
+        return event
     old_id, new_id = migrated_from(event), migrated_to(event)
     if old_id or new_id:
         await _move(kit, event, old_id or event.chat_id, new_id or event.chat_id)
-        return
+        return None
     await kit.me.learn(kit.calls)
     group = await kit.store.read(lambda: kit.rows.groups.get(event.chat_id))
     event, group = at_home(event, group or Group(event.chat_id))
+    if event.update.kind == "callback_query":
+        return await _pressed(kit, event)
     address = address_of(event.update, kit.me.user_id, kit.me.name)
     if not _is_meant(kit, event, group, address):
         await kit.end(event, UpdateState.REFUSED, "not for the bot")
@@ -403,7 +429,8 @@ async def in_group(kit: Kit, event: Event, commands: Mapping[str, Handler], ask:
         await kit.say(event, text(event.language, "groups-nobody"), UpdateState.REFUSED, "a chat")
     else:
         await kit.store.do(lambda: kit.rows.users.met(_asker(event)))
-        await _answer(kit, event, address, commands, ask)
+        return await (_commanded(kit, event) if event.command else _asked(kit, event, address))
+    return None
 
 
 async def _move(kit: Kit, event: Event, old_id: int, new_id: int) -> None:
@@ -440,43 +467,35 @@ def _is_meant(kit: Kit, event: Event, group: Group, address: Address) -> bool:
     return group.hears is Hears.QUESTION and address.is_asking and not address.is_to_other
 
 
-async def _answer(
-    kit: Kit, event: Event, address: Address, commands: Mapping[str, Handler], ask: Handler
-) -> None:
-    if event.command and event.update.kind == "edited_message":
+async def _commanded(kit: Kit, event: Event) -> Event | None:
+    if event.update.kind == "edited_message":
         await kit.end(event, UpdateState.REFUSED, "an edited command")
-    elif event.command:
-        await _command(kit, event, commands)
-    else:
-        await _ask(kit, event, address, ask)
-
-
-async def _command(kit: Kit, event: Event, commands: Mapping[str, Handler]) -> None:
-    if event.command in {"start", "help"}:
+    elif event.command in {"start", "help"}:
         await kit.show(event, lambda: how_to_ask(kit, event))
     elif event.command in _RENEWING and not await may_renew(kit, event):
         await kit.say(event, text(event.language, "groups-leaders-only"), UpdateState.REFUSED)
     elif event.command in _COMMANDS:
-        await commands[event.command](kit, event)
-    elif event.command in commands:
+        return event
+    elif event.command in COMMANDS:
         words = text(event.language, "groups-private", command=f"/{event.command}")
         link = to_private(kit, event, event.command if event.command in PRIVATE else "")
         await kit.show(event, lambda: said(words, (link,)))
     else:
         # Another bot of the group may know it.
         await kit.end(event, UpdateState.REFUSED, "no such command")
+    return None
 
 
-async def _ask(kit: Kit, event: Event, address: Address, ask: Handler) -> None:
-    """Ask what was said to the bot; a bare mention asks about the message it replies to."""
+async def _asked(kit: Kit, event: Event, address: Address) -> Event | None:
+    """Return what was said to the bot; a bare mention asks about the message it replies to."""
     is_bare = not address.text and event.sent is None
     event = event.with_replied()
     if is_bare and event.sent is None and not event.quoted:
         await kit.show(event, lambda: how_to_ask(kit, event))
-    elif is_bare:
-        await ask(kit, replace(event, text=event.quoted, quoted=""))
-    else:
-        await ask(kit, replace(event, text=address.text))
+        return None
+    if is_bare:
+        return replace(event, text=event.quoted, quoted="")
+    return replace(event, text=address.text)
 
 
 def how_to_ask(kit: Kit, event: Event) -> Screen:
@@ -494,19 +513,26 @@ async def may_renew(kit: Kit, event: Event) -> bool:
     return await kit.me.leads(kit.calls, event.chat_id, event.user_id)
 
 
-async def pressed_in_group(kit: Kit, event: Event, buttons: Mapping[str, Handler]) -> None:
-    """Carry out a button that stands in a group; anybody can send any data."""
-    await kit.me.learn(kit.calls)
-    group = await kit.store.read(lambda: kit.rows.groups.get(event.chat_id))
-    event, _ = at_home(event, group or Group(event.chat_id))
+async def _pressed(kit: Kit, event: Event) -> Event | None:
+    """Return a press that may be carried out in a group; anybody can send any data."""
     if event.verb in _PERSONAL:
         link = kit.me.link(f"go_{event.verb}")
         await kit.show(event, lambda: Screen(None, link=link))
-    elif event.verb not in _BUTTONS or event.chat_id > 0 or event.verb not in buttons:
+    elif event.verb not in _BUTTONS or event.chat_id > 0:
         words = text(event.language, "groups-private-button")
         await kit.show(event, lambda: alert(words, is_loud=True), UpdateState.REFUSED, "private")
     elif event.verb == "new" and not await may_renew(kit, event):
         words = text(event.language, "groups-leaders-only")
         await kit.show(event, lambda: alert(words, is_loud=True), UpdateState.REFUSED, "leaders")
     else:
-        await buttons[event.verb](kit, event)
+        return event
+    return None
+
+
+def register(application: BotApplication) -> None:
+    """Add the handlers of this file."""
+    add_guard(application, in_group, GuardGroup.GROUP)
+    application.add_handler(InlineQueryHandler(callback_of(answer_inline)))
+    mine = ChatMemberHandler.MY_CHAT_MEMBER
+    application.add_handler(ChatMemberHandler(callback_of(membership), mine))
+    add_handlers(application, commands={"settings": settings}, buttons={"group": pressed})

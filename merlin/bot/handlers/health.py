@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from merlin.bot.context import Event, Kit, Topic
+from merlin.bot.context import BotApplication, Event, Kit, add_handlers
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import guarded, to_admin_home
 from merlin.bot.menu import Screen
@@ -158,4 +158,6 @@ def _doors(event: Event, alarms: list[Notice]) -> tuple[Button, ...]:
     return tuple(doors.values())[-3:]
 
 
-HEALTH_TOPIC = Topic(buttons={"a-health": guarded(Permission.USERS, health)})
+def register(application: BotApplication) -> None:
+    """Add the handlers of this file."""
+    add_handlers(application, buttons={"a-health": guarded(Permission.USERS, health)})

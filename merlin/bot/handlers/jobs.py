@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from merlin.app.outbox import WaitingRequest
-from merlin.bot.context import Event, Kit, Topic
+from merlin.bot.context import BotApplication, Event, Kit, add_handlers
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import guarded, to_admin_home
 from merlin.bot.handlers.questions import number
@@ -211,15 +211,6 @@ def launch(kit: Kit, event: Event) -> Screen:
     return ask_daemon(kit, event, RequestKind.LAUNCH, asked, f"dataset:{dataset}", _JOBS)
 
 
-LAUNCH_TOPIC = Topic(
-    buttons={
-        "a-launch": guarded(Permission.LAUNCH, choose_launch),
-        "a-price": guarded(Permission.LAUNCH, launch_price),
-        "a-launch-yes": guarded(Permission.LAUNCH, launch),
-    },
-)
-
-
 _LIST = "a-jobs:0"
 _MOST_LISTED = 400
 _FINAL = {state.value for state in FINAL}
@@ -366,13 +357,19 @@ def cancel_job(kit: Kit, event: Event) -> Screen:
     return ask_daemon(kit, event, RequestKind.CANCEL, {"job": job}, f"job:{job}", f"a-job:{job}")
 
 
-JOBS_TOPIC = Topic(
-    buttons={
-        "a-jobs": guarded(Permission.WATCH, list_jobs),
-        "a-job": watch_job,
-        "a-losses": pictured,
-        "a-events": guarded(Permission.WATCH, events),
-        "a-cancel": guarded(Permission.LAUNCH, ask_cancel_job),
-        "a-cancel-yes": guarded(Permission.LAUNCH, cancel_job),
-    },
-)
+def register(application: BotApplication) -> None:
+    """Add the handlers of this file."""
+    add_handlers(
+        application,
+        buttons={
+            "a-launch": guarded(Permission.LAUNCH, choose_launch),
+            "a-price": guarded(Permission.LAUNCH, launch_price),
+            "a-launch-yes": guarded(Permission.LAUNCH, launch),
+            "a-jobs": guarded(Permission.WATCH, list_jobs),
+            "a-job": watch_job,
+            "a-losses": pictured,
+            "a-events": guarded(Permission.WATCH, events),
+            "a-cancel": guarded(Permission.LAUNCH, ask_cancel_job),
+            "a-cancel-yes": guarded(Permission.LAUNCH, cancel_job),
+        },
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from merlin.bot.context import Event, Kit, Topic, told
+from merlin.bot.context import BotApplication, Event, Kit, add_handlers, told
 from merlin.bot.handlers.asking import abroad, answering, company, refitted, wish_of
 from merlin.bot.handlers.questions import number
 from merlin.bot.handlers.quota import plan_for
@@ -95,13 +95,6 @@ def _begin(kit: Kit, event: Event, dataset: str | None) -> None:
 
 def _to_courses(event: Event) -> tuple[Button, ...]:
     return (Button(text(event.language, "courses-button-list"), "course:list:0"),)
-
-
-COURSE_CHOICE_TOPIC = Topic(
-    commands={"course": told(courses)},
-    buttons={"course": told(course_pressed)},
-    menu=("course",),
-)
 
 
 _CENT = MICRO // 100
@@ -232,8 +225,10 @@ def _to_models(event: Event) -> tuple[Button, ...]:
     return (Button(text(event.language, "models-button-list"), "model:list:0"),)
 
 
-MODEL_CHOICE_TOPIC = Topic(
-    commands={"model": told(models)},
-    buttons={"model": told(model_pressed)},
-    menu=("model",),
-)
+def register(application: BotApplication) -> None:
+    """Add the handlers of this file."""
+    add_handlers(
+        application,
+        commands={"course": told(courses), "model": told(models)},
+        buttons={"course": told(course_pressed), "model": told(model_pressed)},
+    )

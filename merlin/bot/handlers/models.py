@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from merlin.bot.context import Event, Kit, Topic
+from merlin.bot.context import BotApplication, Event, Kit, add_handlers
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import AT_ONCE, guarded, to_admin_home
 from merlin.bot.handlers.jobs import ask_daemon
@@ -251,18 +251,6 @@ def compare(kit: Kit, event: Event) -> Screen:
     return admin.block(admin.panel_screen(title, words, rows=rows), table)
 
 
-MODELS_TOPIC = Topic(
-    buttons={
-        "a-models": guarded(Permission.WATCH, datasets),
-        "a-set": guarded(Permission.WATCH, dataset),
-        "a-history": guarded(Permission.WATCH, history),
-        "a-model": guarded(Permission.WATCH, model),
-        "a-against": guarded(Permission.WATCH, against),
-        "a-compare": guarded(Permission.WATCH, compare),
-    },
-)
-
-
 def ask_promote(kit: Kit, event: Event) -> Screen:
     """Ask whether this model is to serve."""
     model = found(kit, event, wish=Permission.PROMOTE)
@@ -329,15 +317,24 @@ def rollback(kit: Kit, event: Event) -> Screen:
     return ask_daemon(kit, event, RequestKind.ROLLBACK, asked, f"dataset:{name}", back)
 
 
-PROMOTE_TOPIC = Topic(
-    buttons={
-        "a-promote": guarded(Permission.PROMOTE, ask_promote),
-        "a-promote-yes": guarded(Permission.PROMOTE, promote),
-        "a-pin": guarded(Permission.PROMOTE, partial(ask_pin, verb="pin")),
-        "a-unpin": guarded(Permission.PROMOTE, partial(ask_pin, verb="unpin")),
-        "a-pin-yes": guarded(Permission.PROMOTE, partial(pin, kind=RequestKind.PIN)),
-        "a-unpin-yes": guarded(Permission.PROMOTE, partial(pin, kind=RequestKind.UNPIN)),
-        "a-rollback": guarded(Permission.PROMOTE, ask_rollback),
-        "a-rollback-yes": guarded(Permission.PROMOTE, rollback),
-    },
-)
+def register(application: BotApplication) -> None:
+    """Add the handlers of this file."""
+    add_handlers(
+        application,
+        buttons={
+            "a-models": guarded(Permission.WATCH, datasets),
+            "a-set": guarded(Permission.WATCH, dataset),
+            "a-history": guarded(Permission.WATCH, history),
+            "a-model": guarded(Permission.WATCH, model),
+            "a-against": guarded(Permission.WATCH, against),
+            "a-compare": guarded(Permission.WATCH, compare),
+            "a-promote": guarded(Permission.PROMOTE, ask_promote),
+            "a-promote-yes": guarded(Permission.PROMOTE, promote),
+            "a-pin": guarded(Permission.PROMOTE, partial(ask_pin, verb="pin")),
+            "a-unpin": guarded(Permission.PROMOTE, partial(ask_pin, verb="unpin")),
+            "a-pin-yes": guarded(Permission.PROMOTE, partial(pin, kind=RequestKind.PIN)),
+            "a-unpin-yes": guarded(Permission.PROMOTE, partial(pin, kind=RequestKind.UNPIN)),
+            "a-rollback": guarded(Permission.PROMOTE, ask_rollback),
+            "a-rollback-yes": guarded(Permission.PROMOTE, rollback),
+        },
+    )

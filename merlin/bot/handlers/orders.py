@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from telegram.ext import PreCheckoutQueryHandler
+
 from merlin.app.inbox import UpdateState
 from merlin.billing import payments
 from merlin.billing.orders import Wanted, order
@@ -25,7 +27,15 @@ from merlin.billing.payments import reason_key
 from merlin.billing.plan import plan_named
 from merlin.billing.purchases import Purchase, PurchaseState, Till
 from merlin.billing.subscriptions import Renewal, RenewalState
-from merlin.bot.context import Event, Kit, Topic
+from merlin.bot.context import (
+    BotApplication,
+    Event,
+    GuardGroup,
+    Kit,
+    add_guard,
+    add_handlers,
+    callback_of,
+)
 from merlin.bot.handlers.plans import (
     plan,
     plan_at,
@@ -45,6 +55,7 @@ from merlin.bot.star_payments import (
     RETURNED,
     Said,
     StarsGateway,
+    is_of_money,
     stars_movement_of,
     take,
     take_back,
@@ -175,9 +186,6 @@ def _subscribing(event: Event, purchase: Purchase) -> Screen:
     return said(words, (Button(label, url=purchase.pay_url),), to_plan(event))
 
 
-BUY_TOPIC = Topic(buttons={"buy": buy, "order": pay})
-
-
 log = get_logger(__name__)
 
 _METHOD = "answerPreCheckoutQuery"
@@ -223,12 +231,18 @@ def why_not(kit: Kit, event: Event) -> str:
     return next((key for key, is_so in reasons.items() if is_so), "")
 
 
-async def money_moved(kit: Kit, event: Event) -> None:
-    """Store what was paid or went back, however often that must be tried."""
+async def money_moved(kit: Kit, event: Event) -> Event | None:
+    """Store what was paid or went back, however often that must be tried.
+
+    A guard, because neither a block nor a message that the library cannot read may be in its way.
+    """
+    if not is_of_money(event.update):
+        return event
     await retry_until_stored(
         kit.services, lambda: _store(kit, event), "a payment could not be stored"
     )
     kill_point("payment.after")
+    return None
 
 
 def _store(kit: Kit, event: Event) -> None:
@@ -279,11 +293,6 @@ def stop_renewal(kit: Kit, event: Event) -> Screen:
     kit.rows.audit.note(who, "renewal.stop", who, {"plan": mine.plan, "till": mine.till.value})
     words = text(event.language, "pay-stopped", title=_title(kit, event, mine))
     return replace(plan(kit, event), alert=words, is_loud=True)
-
-
-STOP_RENEWAL_TOPIC = Topic(
-    buttons={"renewal": shop_judged(renewal), "renewal-off": shop_judged(stop_renewal)}
-)
 
 
 MOST = 10
@@ -338,4 +347,17 @@ def state_words(kit: Kit, event: Event, purchase: Purchase) -> str:
     return words
 
 
-ORDERS_TOPIC = Topic(buttons={"orders": shop_judged(orders)})
+def register(application: BotApplication) -> None:
+    """Add the handlers of this file."""
+    add_guard(application, money_moved, GuardGroup.PAYMENT)
+    application.add_handler(PreCheckoutQueryHandler(callback_of(checkout)))
+    add_handlers(
+        application,
+        buttons={
+            "buy": buy,
+            "order": pay,
+            "renewal": shop_judged(renewal),
+            "renewal-off": shop_judged(stop_renewal),
+            "orders": shop_judged(orders),
+        },
+    )

@@ -22,7 +22,7 @@ from merlin.billing.promo_codes import Listed, Promo
 from merlin.billing.purchases import Purchase, Till
 from merlin.billing.refunds import MOST_REASON, Refund, RefundState
 from merlin.billing.report import Total, totals
-from merlin.bot.context import Event, Kit, Topic
+from merlin.bot.context import BotApplication, Event, Kit, add_handlers
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import AT_ONCE, guarded, to_admin_home
 from merlin.bot.handlers.orders import order_line, state_words, titled
@@ -167,19 +167,6 @@ def add_code(kit: Kit, event: Event) -> Screen:
     return list_codes(kit, event)
 
 
-PROMO_CODES_TOPIC = Topic(
-    buttons={
-        "a-codes": guarded(Permission.REFUNDS, list_codes),
-        "a-code": guarded(Permission.REFUNDS, show_code),
-        "a-code-off": guarded(Permission.REFUNDS, ask_stop_code),
-        "a-code-off-yes": guarded(Permission.REFUNDS, stop_code),
-        "a-code-add": guarded(Permission.REFUNDS, choose_code_plan),
-        "a-code-for": guarded(Permission.REFUNDS, ask_code),
-    },
-    steps={ADDING: guarded(Permission.REFUNDS, add_code)},
-)
-
-
 _MOST = 200
 _UNDER_WAY = (RefundState.WANTED, RefundState.SENDING)
 
@@ -286,14 +273,6 @@ def _to_person(event: Event, purchase: Purchase) -> tuple[Button, ...]:
     return admin.back(event, f"a-buys:{purchase.user_id}:0")
 
 
-PURCHASES_TOPIC = Topic(
-    buttons={
-        "a-buys": guarded(Permission.REFUNDS, list_purchases),
-        "a-buy": guarded(Permission.REFUNDS, show_purchase),
-    }
-)
-
-
 _TILLS = {Till.STARS: Currency.XTR, Till.YOOKASSA: Currency.RUB}
 
 
@@ -352,14 +331,6 @@ def newest_payments(kit: Kit, event: Event) -> Screen:
     words = text(event.language, "pay-admin-none") if not found else ""
     rows = [*purchase_entries(kit, event, here), tuple(more), admin.back(event, "a-pay")]
     return admin.panel_screen(title, words, rows=rows)
-
-
-PAYMENTS_TOPIC = Topic(
-    buttons={
-        "a-pay": guarded(Permission.REFUNDS, payments_home),
-        "a-pays": guarded(Permission.REFUNDS, newest_payments),
-    }
-)
 
 
 PART = f"{admin.STEP}refund-part"
@@ -486,15 +457,29 @@ def typed_again(_kit: Kit, event: Event) -> Screen:
     return admin.asks(event, words, yes, f"a-buy:{said.get('purchase', '')}")
 
 
-REFUND_TOPIC = Topic(
-    buttons={
-        "a-back": guarded(Permission.REFUNDS, choose_refund),
-        "a-back-all": guarded(Permission.REFUNDS, all_of_it),
-        "a-back-yes": guarded(Permission.REFUNDS, refund),
-    },
-    steps={
-        PART: guarded(Permission.REFUNDS, part),
-        REASON: guarded(Permission.REFUNDS, reason),
-        SURE: guarded(Permission.REFUNDS, typed_again),
-    },
-)
+def register(application: BotApplication) -> None:
+    """Add the handlers of this file."""
+    add_handlers(
+        application,
+        buttons={
+            "a-codes": guarded(Permission.REFUNDS, list_codes),
+            "a-code": guarded(Permission.REFUNDS, show_code),
+            "a-code-off": guarded(Permission.REFUNDS, ask_stop_code),
+            "a-code-off-yes": guarded(Permission.REFUNDS, stop_code),
+            "a-code-add": guarded(Permission.REFUNDS, choose_code_plan),
+            "a-code-for": guarded(Permission.REFUNDS, ask_code),
+            "a-buys": guarded(Permission.REFUNDS, list_purchases),
+            "a-buy": guarded(Permission.REFUNDS, show_purchase),
+            "a-pay": guarded(Permission.REFUNDS, payments_home),
+            "a-pays": guarded(Permission.REFUNDS, newest_payments),
+            "a-back": guarded(Permission.REFUNDS, choose_refund),
+            "a-back-all": guarded(Permission.REFUNDS, all_of_it),
+            "a-back-yes": guarded(Permission.REFUNDS, refund),
+        },
+        steps={
+            ADDING: guarded(Permission.REFUNDS, add_code),
+            PART: guarded(Permission.REFUNDS, part),
+            REASON: guarded(Permission.REFUNDS, reason),
+            SURE: guarded(Permission.REFUNDS, typed_again),
+        },
+    )

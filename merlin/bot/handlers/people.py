@@ -19,7 +19,7 @@ from merlin.app.dialogs import Dialog
 from merlin.billing.plan import UNLIMITED, Format, Plan, plan_of
 from merlin.billing.quota import MOST, Gift, Left
 from merlin.billing.subscriptions import Source
-from merlin.bot.context import Event, Kit, Topic
+from merlin.bot.context import BotApplication, Event, Kit, add_handlers
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import AT_ONCE, guarded, to_admin_home
 from merlin.bot.handlers.questions import number
@@ -246,21 +246,6 @@ def set_plan(kit: Kit, event: Event) -> Screen:
     raise NotFound("no such plan", "quota-no-plan", plan=mark)
 
 
-PEOPLE_TOPIC = Topic(
-    buttons={
-        "a-users": guarded(Permission.USERS, list_people),
-        "a-find": guarded(Permission.USERS, find_person),
-        "a-user": guarded(Permission.USERS, show_person),
-        "a-block": guarded(Permission.USERS, ask_block),
-        "a-block-yes": guarded(Permission.USERS, block_person),
-        "a-unblock": guarded(Permission.USERS, unblock_person),
-        "a-plan": guarded(Permission.USERS, choose_plan),
-        "a-plan-set": guarded(Permission.USERS, set_plan),
-    },
-    steps={FINDING: guarded(Permission.USERS, person_found)},
-)
-
-
 AMOUNT = f"{admin.STEP}gift"
 _AMOUNTS = (5, 10, 25, 50, 100, 500)
 _QUESTION_DAYS = (7, 30, 90, 365)
@@ -389,18 +374,6 @@ def give_questions(kit: Kit, event: Event) -> Screen:
     return replace(person_card(kit, event, person), alert=text(event.language, "people-given"))
 
 
-QUESTION_GIFT_TOPIC = Topic(
-    buttons={
-        "a-gift": guarded(Permission.GIFTS, choose_format),
-        "a-gift-n": guarded(Permission.GIFTS, choose_amount),
-        "a-gift-d": guarded(Permission.GIFTS, choose_question_days),
-        "a-gift-ask": guarded(Permission.GIFTS, ask_gift),
-        "a-gift-yes": guarded(Permission.GIFTS, give_questions),
-    },
-    steps={AMOUNT: guarded(Permission.GIFTS, written_amount)},
-)
-
-
 _PLAN_DAYS = (3, 7, 14, 30, 90, 365)
 _LONGEST_PLAN_DAYS = 3650
 
@@ -472,16 +445,6 @@ def give_plan(kit: Kit, event: Event) -> Screen:
     # With the plan that they have from now on.
     person = kit.rows.users.get(person.user_id) or person
     return replace(person_card(kit, event, person), alert=text(event.language, "people-term-given"))
-
-
-PLAN_GIFT_TOPIC = Topic(
-    buttons={
-        "a-term": guarded(Permission.GIFTS, choose_gift_plan),
-        "a-term-d": guarded(Permission.GIFTS, choose_plan_days),
-        "a-term-ask": guarded(Permission.GIFTS, ask_term),
-        "a-term-yes": guarded(Permission.GIFTS, give_plan),
-    }
-)
 
 
 def choose_role(kit: Kit, event: Event) -> Screen:
@@ -587,13 +550,37 @@ def _tell(kit: Kit, user_id: int) -> None:
     kit.rows.notices.tell(str(user_id), key, {"role": role, "scopes": scopes_})
 
 
-ROLES_TOPIC = Topic(
-    buttons={
-        "a-role": guarded(Permission.USERS, choose_role),
-        "a-scopes": guarded(Permission.USERS, scopes),
-        "a-role-ask": guarded(Permission.USERS, ask_role),
-        "a-role-yes": guarded(Permission.USERS, grant),
-        "a-scope-off": guarded(Permission.USERS, ask_off),
-        "a-scope-off-yes": guarded(Permission.USERS, take_off),
-    },
-)
+def register(application: BotApplication) -> None:
+    """Add the handlers of this file."""
+    add_handlers(
+        application,
+        buttons={
+            "a-users": guarded(Permission.USERS, list_people),
+            "a-find": guarded(Permission.USERS, find_person),
+            "a-user": guarded(Permission.USERS, show_person),
+            "a-block": guarded(Permission.USERS, ask_block),
+            "a-block-yes": guarded(Permission.USERS, block_person),
+            "a-unblock": guarded(Permission.USERS, unblock_person),
+            "a-plan": guarded(Permission.USERS, choose_plan),
+            "a-plan-set": guarded(Permission.USERS, set_plan),
+            "a-gift": guarded(Permission.GIFTS, choose_format),
+            "a-gift-n": guarded(Permission.GIFTS, choose_amount),
+            "a-gift-d": guarded(Permission.GIFTS, choose_question_days),
+            "a-gift-ask": guarded(Permission.GIFTS, ask_gift),
+            "a-gift-yes": guarded(Permission.GIFTS, give_questions),
+            "a-term": guarded(Permission.GIFTS, choose_gift_plan),
+            "a-term-d": guarded(Permission.GIFTS, choose_plan_days),
+            "a-term-ask": guarded(Permission.GIFTS, ask_term),
+            "a-term-yes": guarded(Permission.GIFTS, give_plan),
+            "a-role": guarded(Permission.USERS, choose_role),
+            "a-scopes": guarded(Permission.USERS, scopes),
+            "a-role-ask": guarded(Permission.USERS, ask_role),
+            "a-role-yes": guarded(Permission.USERS, grant),
+            "a-scope-off": guarded(Permission.USERS, ask_off),
+            "a-scope-off-yes": guarded(Permission.USERS, take_off),
+        },
+        steps={
+            FINDING: guarded(Permission.USERS, person_found),
+            AMOUNT: guarded(Permission.GIFTS, written_amount),
+        },
+    )

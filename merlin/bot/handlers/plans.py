@@ -23,7 +23,7 @@ from merlin.billing.promo_codes import Promo, priced
 from merlin.billing.quota import Gift
 from merlin.billing.selling import STARS_PERIOD_DAYS, Selling
 from merlin.billing.subscriptions import Renewal, RenewalState, Term
-from merlin.bot.context import Act, Event, Handler, Kit, Topic, told
+from merlin.bot.context import Act, BotApplication, Event, Handler, Kit, add_handlers, told
 from merlin.bot.handlers.admin import short
 from merlin.bot.handlers.asking import dataset_of
 from merlin.bot.handlers.quota import gift_lines, left_lines, plan_for, zone_for
@@ -144,7 +144,6 @@ def are_invites_on(kit: Kit) -> bool:
 
 async def invite(kit: Kit, event: Event) -> None:
     """Show the person's link."""
-    await kit.me.learn(kit.calls)
     await kit.show(event, lambda: _invitation(kit, event))
 
 
@@ -181,9 +180,6 @@ def _is_new(event: Event) -> bool:
 def _is_enough(kit: Kit, inviter: int) -> bool:
     gifts = kit.rows.quotas.gifts(inviter)
     return sum((each.gift.key or "").startswith(_GIFT) for each in gifts) >= MOST
-
-
-INVITE_TOPIC = Topic(buttons={"invite": invite})
 
 
 def shop_judged(act: Act) -> Handler:
@@ -311,14 +307,6 @@ def to_plan(event: Event) -> tuple[Button, ...]:
     return (Button(text(event.language, "button-back"), "plan:0"),)
 
 
-PLAN_TOPIC = Topic(
-    commands={"plan": told(plan)},
-    # An answer stands over the button without an argument: it is not to be lost.
-    buttons={"plan": told(lambda kit, event: replace(plan(kit, event), is_new=not event.args))},
-    menu=("plan",),
-)
-
-
 def offer(kit: Kit, event: Event) -> Screen:
     """Show one plan or pack. Raises NotFound for one that is not offered any more."""
     mark = word(event, 1)
@@ -440,9 +428,6 @@ def try_it(kit: Kit, event: Event) -> Screen:
     return replace(plan(kit, event), alert=words, is_loud=True)
 
 
-OFFER_TOPIC = Topic(buttons={"offer": shop_judged(offer), "try": shop_judged(try_it)})
-
-
 STEP = "pay-code"
 # Nobody guesses codes for long.
 MOST_TRIES = 5
@@ -494,4 +479,18 @@ def _used(kit: Kit, event: Event) -> Screen:
     )
 
 
-PROMO_CODE_TOPIC = Topic(buttons={"code": shop_judged(ask_code)}, steps={STEP: told(code_typed)})
+def register(application: BotApplication) -> None:
+    """Add the handlers of this file."""
+    add_handlers(
+        application,
+        commands={"plan": told(plan)},
+        buttons={
+            "invite": invite,
+            # An answer stands over the button without an argument: it is not to be lost.
+            "plan": told(lambda kit, event: replace(plan(kit, event), is_new=not event.args)),
+            "offer": shop_judged(offer),
+            "try": shop_judged(try_it),
+            "code": shop_judged(ask_code),
+        },
+        steps={STEP: told(code_typed)},
+    )

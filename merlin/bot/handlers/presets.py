@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from merlin.app.dialogs import Dialog
-from merlin.bot.context import Act, Event, Kit, Topic, told
+from merlin.bot.context import Act, BotApplication, Event, Kit, add_handlers, told
 from merlin.bot.handlers.asking import abroad, answering, refitted
 from merlin.bot.handlers.questions import number
 from merlin.bot.handlers.quota import plan_for
@@ -263,13 +263,6 @@ _PRESET_VERBS: Mapping[str, Act] = {
     "off": system_off,
 }
 
-PRESETS_TOPIC = Topic(
-    commands={"preset": told(presets)},
-    buttons={"preset": told(preset_pressed)},
-    steps={PAIR_STEP: told(pair_typed)},
-    menu=("preset",),
-)
-
 
 TEXT_STEP = "system-text"
 NAME_STEP = "system-name"
@@ -360,9 +353,16 @@ _SYSTEM_VERBS: Mapping[str, Act] = {
     "clear": system_off,
 }
 
-SYSTEM_TEXT_TOPIC = Topic(
-    commands={"system": told(system)},
-    buttons={"system": told(system_pressed)},
-    steps={TEXT_STEP: told(text_typed), NAME_STEP: told(name_typed)},
-    menu=("system",),
-)
+
+def register(application: BotApplication) -> None:
+    """Add the handlers of this file."""
+    add_handlers(
+        application,
+        commands={"preset": told(presets), "system": told(system)},
+        buttons={"preset": told(preset_pressed), "system": told(system_pressed)},
+        steps={
+            PAIR_STEP: told(pair_typed),
+            TEXT_STEP: told(text_typed),
+            NAME_STEP: told(name_typed),
+        },
+    )

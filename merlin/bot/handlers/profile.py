@@ -26,7 +26,7 @@ from merlin.app.outbox import OutgoingMessage
 from merlin.billing.plan import Format
 from merlin.billing.quota import today
 from merlin.bot.bot_api import ChatUnreachable, SendUnknown
-from merlin.bot.context import Event, Kit, Topic, told
+from merlin.bot.context import BotApplication, Event, Kit, add_handlers, told
 from merlin.bot.handlers.admin import ANEW
 from merlin.bot.handlers.feedback import take_back
 from merlin.bot.handlers.orders import order_line
@@ -159,19 +159,6 @@ def _kept(kit: Kit, event: Event, zone: str) -> Screen:
     return said(text(event.language, "zone-kept", zone=zone, now=now), (back,))
 
 
-LANGUAGE_TOPIC = Topic(
-    commands={"lang": told(languages)},
-    buttons={
-        "lang": told(choose_language),
-        "zones": told(zones),
-        "zone": told(choose_zone),
-        "zone-type": told(ask_zone),
-    },
-    steps={TYPING: told(zone_typed)},
-    menu=("lang",),
-)
-
-
 ONE_DAY = timedelta(hours=24)
 # Telegram takes files of 50 MB from bots; sealed and coded, a file takes twice its size here.
 MOST_BYTES = 20_000_000
@@ -283,13 +270,6 @@ async def _tell(kit: Kit, event: Event, page: FormattedMessage) -> None:
             await kit.calls.send(event.chat_id, page)
     except (ChatUnreachable, SendUnknown, BadRequest):
         return
-
-
-MY_DATA_TOPIC = Topic(
-    commands={"export": export, "delete_me": told(delete_me)},
-    buttons={"forget": forget},
-    menu=("export", "delete_me"),
-)
 
 
 STEP = "paysupport"
@@ -426,9 +406,27 @@ def _cancel(event: Event) -> tuple[Button, ...]:
     return (Button(text(event.language, "button-cancel"), "cancel"),)
 
 
-PAY_SUPPORT_TOPIC = Topic(
-    commands={"paysupport": told(pay_support)},
-    buttons={"paysupport": told(answer)},
-    steps={STEP: told(pay_support_typed), ANSWER_STEP: told(answered)},
-    menu=("paysupport",),
-)
+def register(application: BotApplication) -> None:
+    """Add the handlers of this file."""
+    add_handlers(
+        application,
+        commands={
+            "lang": told(languages),
+            "export": export,
+            "delete_me": told(delete_me),
+            "paysupport": told(pay_support),
+        },
+        buttons={
+            "lang": told(choose_language),
+            "zones": told(zones),
+            "zone": told(choose_zone),
+            "zone-type": told(ask_zone),
+            "forget": forget,
+            "paysupport": told(answer),
+        },
+        steps={
+            TYPING: told(zone_typed),
+            STEP: told(pay_support_typed),
+            ANSWER_STEP: told(answered),
+        },
+    )

@@ -31,7 +31,7 @@ from merlin.app.inbox import UpdateState
 from merlin.app.outbox import QueuedMessage
 from merlin.bot import rendering
 from merlin.bot.addressing import LONG_UNITS
-from merlin.bot.context import Event, Kit, Topic, page_letters, spot_of
+from merlin.bot.context import BotApplication, Event, Kit, add_handlers, page_letters, spot_of
 from merlin.bot.files import Sent
 from merlin.bot.handlers.asking import (
     Answer,
@@ -76,6 +76,22 @@ async def words_alone(_kit: Kit, event: Event) -> Prompt:
         return Prompt(event.text)
     quoted = "\n".join(f"> {line}" for line in event.quoted[:QUOTED_LENGTH].splitlines())
     return Prompt(f"{quoted}\n\n{event.text}")
+
+
+async def answer_message(kit: Kit, event: Event) -> None:
+    """Answer what is no command and no part of a dialog. Raises ChatUnreachable."""
+    event = event.with_replied()
+    if event.update.kind == "edited_message":
+        await answer_edited(kit, event)
+    elif event.format in SOURCES:
+        await answer_sent(kit, event)
+    elif event.sent is not None and event.is_private:
+        words = text(event.language, "media-other")
+        await kit.say(event, words, UpdateState.REFUSED, f"not served: {event.sent.kind}")
+    elif event.text:
+        await answer_question(kit, event)
+    else:
+        await kit.end(event, UpdateState.REFUSED, "not served: no words")
 
 
 async def answer_question(kit: Kit, event: Event, source: Source = words_alone) -> None:
@@ -395,9 +411,6 @@ def number(event: Event, place: int = 0) -> int:
     return int(word) if word.isascii() and word.isdecimal() and len(word) < MOST_DIGITS else 0
 
 
-ASK_AGAIN_TOPIC = Topic(buttons={"stop": stop, "again": again})
-
-
 log = get_logger(__name__)
 
 MOST_IMAGES = 10
@@ -580,3 +593,8 @@ def _age_s(body: Mapping[str, Any]) -> int:
         return 0
     sent, edited = message.get("date"), message.get("edit_date")
     return edited - sent if isinstance(sent, int) and isinstance(edited, int) else 0
+
+
+def register(application: BotApplication) -> None:
+    """Add the handlers of this file."""
+    add_handlers(application, buttons={"stop": stop, "again": again})

@@ -20,7 +20,7 @@ from merlin.app.inbox import UpdateState
 from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.billing.plan import Plan
 from merlin.bot import rendering
-from merlin.bot.context import Event, Handler, Kit, Topic, letters, told
+from merlin.bot.context import BotApplication, Event, Handler, Kit, add_handlers, letters, told
 from merlin.bot.handlers.asking import (
     answering,
     begin_topic,
@@ -173,9 +173,6 @@ def _account(
     kit.rows.turns.ask(question, None)
     kit.rows.turns.write(event.update_id, written)
     kit.rows.turns.told(event.update_id)
-
-
-SUMMARY_TOPIC = Topic(buttons={"sum": sum_up})
 
 
 NAMING = "session-name"
@@ -344,22 +341,6 @@ def delete_session(kit: Kit, event: Event, session: Session) -> Screen:
     return replace(_page(kit, event, 0), alert=words)
 
 
-SESSIONS_TOPIC = Topic(
-    commands={"sessions": told(list_sessions)},
-    buttons={
-        "sessions": told(list_sessions),
-        "session": _owned(session_card),
-        "session-open": _owned(open_session),
-        "session-name": _owned(rename_session),
-        "session-file": _owned(file),
-        "session-drop": _owned(ask_delete_session),
-        "session-drop-yes": _owned(delete_session),
-    },
-    steps={NAMING: told(session_named)},
-    menu=("sessions", "clear"),
-)
-
-
 CELLS = 10
 _FULL, _EMPTY = "▰", "▱"
 
@@ -448,11 +429,6 @@ def _buttons(event: Event, newest: LastTurn | None) -> list[tuple[Button, ...]]:
         return [kept] if kept else []
     total = Button(text(event.language, "bot-button-sum"), f"sum:{newest.turn_id}")
     return [(total,), (fresh, *kept)]
-
-
-TOKENS_TOPIC = Topic(
-    commands={"t": told(tokens), "tokens": told(tokens)}, menu=("t",), group_menu=("t",)
-)
 
 
 _SHOWN = 3
@@ -559,12 +535,28 @@ def clear_session(kit: Kit, event: Event) -> Screen:
     return screen
 
 
-RENEWAL_TOPIC = Topic(
-    commands={"new": new_session, "clear": told(clear_session)},
-    buttons={
-        "new": told(lambda kit, event: replace(fresh(kit, event), is_new=True)),
-        "new-instead": told(instead),
-    },
-    menu=("new",),
-    group_menu=("new",),
-)
+def register(application: BotApplication) -> None:
+    """Add the handlers of this file."""
+    add_handlers(
+        application,
+        commands={
+            "sessions": told(list_sessions),
+            "t": told(tokens),
+            "tokens": told(tokens),
+            "new": new_session,
+            "clear": told(clear_session),
+        },
+        buttons={
+            "sum": sum_up,
+            "sessions": told(list_sessions),
+            "session": _owned(session_card),
+            "session-open": _owned(open_session),
+            "session-name": _owned(rename_session),
+            "session-file": _owned(file),
+            "session-drop": _owned(ask_delete_session),
+            "session-drop-yes": _owned(delete_session),
+            "new": told(lambda kit, event: replace(fresh(kit, event), is_new=True)),
+            "new-instead": told(instead),
+        },
+        steps={NAMING: told(session_named)},
+    )

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from merlin.account.sign_ins import Login
 from merlin.app.inbox import UpdateState
-from merlin.bot.context import Event, Kit, Topic, told
+from merlin.bot.context import BotApplication, Event, GuardGroup, Kit, add_guard, add_handlers, told
 from merlin.bot.handlers import feedback
 from merlin.bot.handlers.model_choice import open_course
 from merlin.bot.handlers.plans import LINK, came_by, plan
@@ -58,9 +58,6 @@ def settle_login(kit: Kit, event: Event) -> Screen:
     if login is None:
         return said(text(event.language, "bot-login-over"))
     return said(text(event.language, "bot-login-done" if is_own else "bot-login-refused"))
-
-
-SIGN_IN_TOPIC = Topic(buttons={VERB: told(settle_login)})
 
 
 # Commands that a link may carry out: those that only show something. A link is pressed blindly.
@@ -122,15 +119,16 @@ def is_turned_away(event: Event) -> bool:
     return event.command not in _COMMANDS and event.verb not in _BUTTONS
 
 
-async def turn_away(kit: Kit, event: Event) -> None:
-    """Say that no answers are given; in groups nothing is said."""
+async def turn_away(kit: Kit, event: Event) -> Event | None:
+    """Say to who is blocked that no answers are given. A guard."""
+    if not is_turned_away(event) or not (event.verb or event.is_private):
+        return event
     words = text(event.language, "bot-blocked")
     if event.verb:
         await kit.show(event, lambda: alert(words), UpdateState.REFUSED, "blocked")
-    elif event.is_private:
-        await kit.say(event, words, UpdateState.REFUSED, "blocked")
     else:
-        await kit.end(event, UpdateState.REFUSED, "blocked")
+        await kit.say(event, words, UpdateState.REFUSED, "blocked")
+    return None
 
 
 _SEPARATOR = "_"
@@ -176,6 +174,11 @@ async def unknown(kit: Kit, event: Event) -> None:
     )
 
 
-BASICS_TOPIC = Topic(
-    commands={"start": told(start), "cancel": told(cancel)}, buttons={"cancel": told(cancel)}
-)
+def register(application: BotApplication) -> None:
+    """Add the handlers of this file."""
+    add_guard(application, turn_away, GuardGroup.BLOCKED)
+    add_handlers(
+        application,
+        commands={"start": told(start), "cancel": told(cancel)},
+        buttons={VERB: told(settle_login), "cancel": told(cancel)},
+    )
