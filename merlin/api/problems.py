@@ -7,8 +7,6 @@ a log or a page that shows a problem shows no secret.
 What the description of the api says of them:
 
     @router.get("/{course_id}", responses=problems(404, 422))
-
-Source of the error object: openai/openai-openapi, `openapi.yaml`, Error.
 """
 
 from __future__ import annotations
@@ -39,6 +37,7 @@ from merlin.core.log import get_logger, redact
 from merlin.core.messages import ParameterRefused
 from merlin.core.server import pieces
 from merlin.core.web.browser import language_of_header
+from merlin.openai_protocol.errors import NO_CREDIT, TOO_OFTEN, error_object
 
 
 def language_of_request(request: Request) -> str:
@@ -126,14 +125,11 @@ def _listed(words: str) -> str:
 
 ROOT = "/v1/"
 # Codes by which clients of the protocol know what to do; every other one is ours.
-TOO_OFTEN = "rate_limit_exceeded"
 _OPENAI_CODES = {
     "unauthorized": "invalid_api_key",
     "sign-in": "invalid_api_key",
     "too-many": TOO_OFTEN,
 }
-QUOTA = "insufficient_quota"
-_Json = dict[str, object]
 
 
 class Refusal(Exception):
@@ -176,32 +172,18 @@ def answered(request: Request, refusal: Refusal) -> Response:
     headers = headers_of(language)
     if refusal.retry_after_s is not None:
         headers["Retry-After"] = str(refusal.retry_after_s)
-    if refusal.code == QUOTA:
+    if refusal.code == NO_CREDIT:
         # Clients of the protocol would try again within seconds, in vain.
         headers["X-Should-Retry"] = "false"
-    said = error(refusal.status, refusal.words(language), refusal.code, refusal.param)
+    said = error_object(refusal.status, refusal.words(language), refusal.code, refusal.param)
     return JSONResponse(said, refusal.status.value, headers)
 
 
-def error(status: int, message: str, code: str, param: str | None = None) -> _Json:
-    """Return the error object."""
-    told = {"message": message, "type": _type(status, code), "param": param or None, "code": code}
-    return {"error": told}
-
-
-def _type(status: int, code: str) -> str:
-    if code == QUOTA:
-        return QUOTA
-    if code == TOO_OFTEN:
-        return "requests"
-    return "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
-
-
-def of_problem(problem: Mapping[str, object]) -> _Json:
+def of_problem(problem: Mapping[str, object]) -> dict[str, object]:
     """Return a problem (RFC 9457) as the protocol tells it."""
     code = str(problem["type"]).rpartition(":")[2]
     told = _OPENAI_CODES.get(code, code.replace("-", "_"))
-    return error(int(str(problem["status"])), str(problem["detail"]), told)
+    return error_object(int(str(problem["status"])), str(problem["detail"]), told)
 
 
 log = get_logger(__name__)

@@ -31,8 +31,8 @@ from merlin.engine import tokens
 from merlin.engine.clients import PREFIX, Client, TokenReservation
 from merlin.engine.context import Engine, engine_of
 from merlin.engine.limits import no_limit
-from merlin.engine.refusal import Refusal, missing, no_model
 from merlin.engine.serving.base import Chunk, Embedded, Finish, GenerationRequest
+from merlin.openai_protocol.errors import ApiError, missing, unknown_model
 
 AnswerStream = AsyncGenerator[Chunk | Finish, None]
 # What is reckoned for an answer whose longest length is not asked for, in tokens.
@@ -41,7 +41,7 @@ _MODEL = (
     "SELECT 1 FROM model JOIN job ON job.id = model.job_id WHERE model.name = ? AND job.owner = ?"
 )
 # What an id in a call's path names: whose it is, and the answer to one that is not there.
-_OWNED: Mapping[str, tuple[str, Callable[[str], Refusal]]] = {
+_OWNED: Mapping[str, tuple[str, Callable[[str], ApiError]]] = {
     "file_id": (
         "SELECT 1 FROM file WHERE id = ? AND owner = ?",
         lambda name: missing("File object", name, "file_id"),
@@ -54,7 +54,7 @@ _OWNED: Mapping[str, tuple[str, Callable[[str], Refusal]]] = {
         "SELECT 1 FROM endpoint WHERE id = ? AND owner = ?",
         lambda name: missing("webhook endpoint", name, "webhook_endpoint_id"),
     ),
-    "name": (_MODEL, no_model),
+    "name": (_MODEL, unknown_model),
 }
 
 
@@ -74,7 +74,7 @@ def owner_of(request: Request) -> str:
 
 
 def owned(request: Request) -> None:
-    """Raise Refusal 404 where the path names what is another's; a dependency of every route."""
+    """Raise ApiError 404 where the path names what is another's; a dependency of every route."""
     client, engine = client_of(request), engine_of(request)
     if client is not None:
         for param, name in request.path_params.items():
@@ -82,7 +82,7 @@ def owned(request: Request) -> None:
 
 
 async def let_ask(request: Request, model: str) -> None:
-    """Let the caller ask a model. Raises Refusal 404 for another's."""
+    """Let the caller ask a model. Raises ApiError 404 for another's."""
     client, engine = client_of(request), engine_of(request)
     if client is not None:
         await run_in_threadpool(_check, engine, client, "name", model)
@@ -190,14 +190,14 @@ class Guards:
                 _refuse_pages_of_others(Headers(scope=scope))
             if scope["path"].startswith(_GUARDED):
                 told |= await self._let_in(scope)
-        except Refusal as refused:
+        except ApiError as refused:
             answer = JSONResponse(refused.as_json(), refused.status, refused.headers)
             await answer(scope, receive, counted)
             return
         await self._app(scope, receive, counted)
 
     async def _let_in(self, scope: Scope) -> Mapping[str, str]:
-        """Return headers that tell what is left to the caller. Raises Refusal 401 or 429."""
+        """Return headers that tell what is left to the caller. Raises ApiError 401 or 429."""
         told = _bearer(Headers(scope=scope))
         # latin-1: how header bytes came; any byte may be in a wrong key
         is_owner = hmac.compare_digest((told or "").encode("latin-1"), self._key)
@@ -208,12 +208,12 @@ class Guards:
             return entered.headers
         if self._key and not (is_owner and told is not None):
             text = "Incorrect API key provided. Send it as 'Authorization: Bearer <key>'."
-            raise Refusal(401, text)
+            raise ApiError(401, text)
         return {}
 
 
 def _refuse_pages_of_others(headers: Headers) -> None:
-    """Raise Refusal 403 for a call by a page of another site, which only a key would stop.
+    """Raise ApiError 403 for a call by a page of another site, which only a key would stop.
 
     A browser on this machine is let in by its address. A name that an attacker lets resolve to
     127.0.0.1 (DNS rebinding) stands in Host, and the site of any other page in Origin.
@@ -221,7 +221,7 @@ def _refuse_pages_of_others(headers: Headers) -> None:
     for name, url in (("host", f"//{headers.get('host', '')}"), ("origin", headers.get("origin"))):
         if name in headers and not _is_here(url):
             words = f"This engine has no key, so it answers this machine alone; see {name.title()}."
-            raise Refusal(403, words, code="foreign_call")
+            raise ApiError(403, words, code="foreign_call")
 
 
 def _is_here(url: str | None) -> bool:

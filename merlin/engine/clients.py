@@ -22,7 +22,7 @@ from merlin.core.rate_limit import TokenBuckets
 from merlin.engine.database import Row, Rows
 from merlin.engine.jobs import AT_WORK, PAUSED
 from merlin.engine.limits import MINUTE_S, Limits, TooMany, headers_of, until_midnight_s
-from merlin.engine.refusal import Refusal
+from merlin.openai_protocol.errors import ApiError
 
 PREFIX = "mre_"
 LONGEST_NAME = 64
@@ -118,13 +118,13 @@ class Clients:
     def enter(self, key: str) -> Entered:
         """Let one call with a client's key in.
 
-        Raises Refusal 401 for a key that does not count, TooMany for a call too many.
+        Raises ApiError 401 for a key that does not count, TooMany for a call too many.
         """
         found = self._rows.select("SELECT * FROM client WHERE digest = ?", _digest(key))
         if not found:
-            raise Refusal(401, "Incorrect API key provided. Ask the engine's owner for a new one.")
+            raise ApiError(401, "Incorrect API key provided. Ask the engine's owner for a new one.")
         if found[0]["revoked_at"] is not None:
-            raise Refusal(401, "This API key was revoked. Ask the engine's owner for a new one.")
+            raise ApiError(401, "This API key was revoked. Ask the engine's owner for a new one.")
         client, now = _client(found[0]), self._clock()
         today = _day(now)
         if client.used_on != today:
@@ -194,11 +194,11 @@ class Clients:
             raise TooMany(words, "jobs", _JOB_AGAIN_S)
 
     def let_keep(self, client: Client, more: int) -> None:
-        """Raise Refusal 403 where `more` bytes of files would be too many."""
+        """Raise ApiError 403 where `more` bytes of files would be too many."""
         most, kept = client.limits.bytes, self._bytes(client)
         if most and kept + more > most:
             words = f"Your files may have {most} bytes, they have {kept}: delete some first."
-            raise Refusal(403, words, code="storage_quota_exceeded")
+            raise ApiError(403, words, code="storage_quota_exceeded")
 
     def use(self, client: Client) -> Use:
         """Return what a client has used today, and what it holds."""

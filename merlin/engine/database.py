@@ -31,7 +31,7 @@ from peewee import DatabaseError, OperationalError, SqliteDatabase
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import Refused
-from merlin.engine.refusal import Refusal, bad
+from merlin.openai_protocol.errors import ApiError, bad_field
 
 Row = dict[str, Any]
 
@@ -243,13 +243,15 @@ class Page:
 
 
 def page_of(query: Mapping[str, str], default: int, most: int) -> Page:
-    """Read `after`, `limit` and `order` of a call. Raises Refusal 400."""
+    """Read `after`, `limit` and `order` of a call. Raises ApiError 400."""
     told = query.get("limit") or str(default)
     if not told.isascii() or not told.isdigit() or not 1 <= int(told[:9]) <= most:
-        raise bad("limit", f"limit must be a whole number from 1 to {most}, not {told[:20]!r}")
+        raise bad_field(
+            "limit", f"limit must be a whole number from 1 to {most}, not {told[:20]!r}"
+        )
     order = query.get("order") or "desc"
     if order not in {"asc", "desc"}:
-        raise bad("order", "order must be 'asc' or 'desc'")
+        raise bad_field("order", "order must be 'asc' or 'desc'")
     return Page(query.get("after", ""), int(told), order == "asc")
 
 
@@ -258,7 +260,7 @@ def rows_of(
 ) -> tuple[list[Row], bool]:
     """Return the rows of one page and whether more follow.
 
-    `table` and `where` are ours, never a caller's words. Raises Refusal 400 for an unknown `after`.
+    `table` and `where` are ours, never a caller's words. Raises ApiError 400 for a strange `after`.
     """
     sign, order = (">", "ASC") if page.is_oldest_first else ("<", "DESC")
     condition, given = where, list(values)
@@ -275,22 +277,8 @@ def _place(rows: Rows, table: str, among: tuple[str, Sequence[object]], after: s
     sql = f"SELECT seq FROM {table} WHERE {where} AND id = ?"  # noqa: S608 - no caller's words
     found = rows.select(sql, *values, after)
     if not found:
-        raise bad("after", f"after: nothing in this list has the id {after[:80]}")
+        raise bad_field("after", f"after: nothing in this list has the id {after[:80]}")
     return int(found[0]["seq"])
-
-
-def list_object(
-    found: tuple[Sequence[T], bool], shown: Callable[[T], Mapping[str, object]]
-) -> dict[str, object]:
-    """Return the protocol's list of a page: what was found, and whether more follow."""
-    objects = [shown(each) for each in found[0]]
-    return {
-        "object": "list",
-        "data": objects,
-        "has_more": found[1],
-        "first_id": objects[0]["id"] if objects else None,
-        "last_id": objects[-1]["id"] if objects else None,
-    }
 
 
 KEPT = timedelta(days=2)
@@ -310,9 +298,9 @@ class Wish:
 
 
 def wish_of(call: str, key: str, asked: object, owner: str = "") -> Wish:
-    """Return the wish of a call ("files", "jobs"). Raises Refusal 400 for an overlong key."""
+    """Return the wish of a call ("files", "jobs"). Raises ApiError 400 for an overlong key."""
     if len(key) > LONGEST_KEY:
-        raise Refusal(400, f"Idempotency-Key has more than {LONGEST_KEY} characters")
+        raise ApiError(400, f"Idempotency-Key has more than {LONGEST_KEY} characters")
     told = json.dumps(asked, sort_keys=True, ensure_ascii=False)
     named = " ".join(filter(None, [owner, call, key])) if key else ""
     return Wish(named, hashlib.sha256(told.encode()).hexdigest(), owner)
@@ -325,21 +313,21 @@ class Repeats:
         self._rows = rows
 
     def answer(self, wish: Wish) -> bytes | None:
-        """Return the stored answer. Raises Refusal 422 when the key asked for something else."""
+        """Return the stored answer. Raises ApiError 422 when the key asked for something else."""
         if not wish.key:
             return None
         sql = "SELECT digest, answer FROM repeat WHERE key = ?"
         for row in self._rows.select(sql, wish.key):
             if row["digest"] != wish.digest:
                 text = "This Idempotency-Key was used for another request; take a new key."
-                raise Refusal(422, text, code="idempotency_mismatch")
+                raise ApiError(422, text, code="idempotency_mismatch")
             return bytes(row["answer"])
         return None
 
     def once(self, wish: Wish, act: Callable[[], dict[str, object]]) -> tuple[bytes, bool]:
         """Carry `act` out in a transaction unless it was; return the answer, and whether it was.
 
-        `act` returns the answer's object. Raises Refusal 422.
+        `act` returns the answer's object. Raises ApiError 422.
         """
         with self._rows.transaction():
             stored = self.answer(wish)

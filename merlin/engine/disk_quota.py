@@ -11,9 +11,9 @@ from pathlib import Path
 
 from merlin.core.log import get_logger
 from merlin.engine.jobs import Job
-from merlin.engine.refusal import Refusal
 from merlin.engine.repositories import Repositories
 from merlin.engine.trainers.base import Untrainable
+from merlin.openai_protocol.errors import ApiError
 
 log = get_logger(__name__)
 
@@ -65,7 +65,7 @@ class DiskQuota:
                 raise self._too_full(used)
             try:
                 self._shelves.models.delete(row["name"])
-            except Refusal:
+            except ApiError:
                 continue  # Somebody has deleted it meanwhile.
             cleared += 1
         return cleared

@@ -26,7 +26,9 @@ from merlin.core.killpoint import kill_point
 from merlin.core.server import pieces
 from merlin.engine.database import Page, Repeats, Row, Rows, Wish, rows_of
 from merlin.engine.limits import no_limit
-from merlin.engine.refusal import HalfCharacter, Refusal, missing, read_json
+from merlin.engine.training_file import HalfCharacter, read_json
+from merlin.openai_protocol.errors import ApiError, missing
+from merlin.openai_protocol.responses import file_object
 
 PURPOSE = "fine-tune"
 MOST_BYTES = 512 * 1024 * 1024
@@ -79,10 +81,10 @@ class Files:
             " VALUES (?, ?, ?, ?, ?, ?)"
         )
         self._rows.change(sql, file_id, name, PURPOSE, size, utc_now().timestamp(), owner)
-        return file_object(self.get(file_id))
+        return file_of(self.get(file_id))
 
     def get(self, file_id: str) -> Row:
-        """Return a file's row. Raises Refusal 404."""
+        """Return a file's row. Raises ApiError 404."""
         found = self._rows.select("SELECT * FROM file WHERE id = ?", file_id)
         if not found:
             raise missing("File object", file_id, "file_id")
@@ -103,7 +105,7 @@ class Files:
         return rows_of(self._rows, "file", where, [purpose, owner], page)
 
     def delete(self, file_id: str) -> None:
-        """Forget a file and its bytes. Raises Refusal 404."""
+        """Forget a file and its bytes. Raises ApiError 404."""
         self.get(file_id)
         with self._rows.transaction():
             self._rows.change("DELETE FROM file WHERE id = ?", file_id)
@@ -118,20 +120,11 @@ class Files:
                 durable_files.remove_durably(path)
 
 
-def file_object(row: Mapping[str, object]) -> dict[str, object]:
-    """Return the protocol's File. Source: openapi.yaml, OpenAIFile.
-
-    `expires_at` and `status_details` are left out: the description lets neither be null.
-    """
-    return {
-        "id": row["id"],
-        "object": "file",
-        "bytes": row["bytes"],
-        "created_at": int(float(str(row["created_at"]))),
-        "filename": row["filename"],
-        "purpose": row["purpose"],
-        "status": "processed",
-    }
+def file_of(row: Mapping[str, object]) -> dict[str, object]:
+    """Return the protocol's File."""
+    created_at, size = float(str(row["created_at"])), int(str(row["bytes"]))
+    names = str(row["id"]), str(row["filename"])
+    return file_object(*names, size, created_at, str(row["purpose"]))
 
 
 MOST_JSON = 4_000_000
@@ -140,18 +133,18 @@ _FRAMING = 1 << 20  # what a multipart form may have beside the file
 
 
 async def json_object(request: Request) -> dict[str, object]:
-    """Return a call's JSON object. Raises Refusal 400, or 413 above 4 MB."""
+    """Return a call's JSON object. Raises ApiError 400, or 413 above 4 MB."""
     too_large = _too_large(MOST_JSON)
     content = b"".join([piece async for piece in pieces(request, MOST_JSON, too_large)])
     try:
         asked = read_json(content.decode("utf-8-sig"))
     except HalfCharacter as error:
         words = "The body holds half a character, a lone surrogate (\\ud800 to \\udfff)."
-        raise Refusal(400, f"{words} Send whole ones.") from error
+        raise ApiError(400, f"{words} Send whole ones.") from error
     except (ValueError, RecursionError) as error:
-        raise Refusal(400, "The body is not JSON; send one JSON object.") from error
+        raise ApiError(400, "The body is not JSON; send one JSON object.") from error
     if not isinstance(asked, dict):
-        raise Refusal(400, "The body must be one JSON object.")
+        raise ApiError(400, "The body must be one JSON object.")
     return asked
 
 
@@ -161,15 +154,15 @@ async def form_of(
 ) -> AsyncIterator[FormData]:
     """Give a multipart form; its file lies on disk above 1 MB.
 
-    Raises Refusal 400 with what the form `needs`, or 413 above `most_bytes`.
+    Raises ApiError 400 with what the form `needs`, or 413 above `most_bytes`.
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise Refusal(400, f"Send the file as multipart/form-data with {needs}.")
+        raise ApiError(400, f"Send the file as multipart/form-data with {needs}.")
     stream = pieces(request, most_bytes + _FRAMING, _too_large(most_bytes))
     try:
         form = await MultiPartParser(request.headers, stream, max_files=1, max_fields=16).parse()
     except (MultiPartException, KeyError, ValueError) as error:
-        raise Refusal(400, f"The form cannot be read: {error}") from error
+        raise ApiError(400, f"The form cannot be read: {error}") from error
     try:
         yield form
     finally:
@@ -190,6 +183,6 @@ async def spill(upload: UploadFile, target: Path) -> str:
     return await run_in_threadpool(copy)
 
 
-def _too_large(most: int) -> Refusal:
+def _too_large(most: int) -> ApiError:
     text = f"The body is larger than {most // 1_000_000} MB, which is the limit."
-    return Refusal(413, text, code="request_too_large")
+    return ApiError(413, text, code="request_too_large")

@@ -28,6 +28,7 @@ from merlin.core.web.browser import language_of_header
 from merlin.engine.database import Page, Row, Rows, rows_of
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.training_file import BadFile
+from merlin.openai_protocol.responses import job_event_object
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +85,15 @@ class JobEvents:
 
 
 def event_object(row: Row) -> dict[str, object]:
-    """Return the protocol's FineTuningJobEvent. Source: openapi.yaml."""
-    return {
-        "id": row["id"],
-        "object": "fine_tuning.job.event",
-        "created_at": int(row["created_at"]),
-        "level": row["level"],
-        "message": row["message"],
-        "type": row["kind"],
-        "data": json.loads(row["content"]),
-    }
+    """Return the protocol's FineTuningJobEvent."""
+    return job_event_object(
+        row["id"],
+        row["created_at"],
+        row["message"],
+        level=row["level"],
+        kind=row["kind"],
+        data=json.loads(row["content"]),
+    )
 
 
 def _digest(job_id: str, key: str) -> str:

@@ -25,8 +25,9 @@ from merlin.engine.bases import Base, Bases
 from merlin.engine.database import Page, Repeats, Row, Rows, Wish, rows_of
 from merlin.engine.job_events import ENGLISH, Failure, JobEvent, JobEvents, error_object
 from merlin.engine.limits import no_limit
-from merlin.engine.refusal import Refusal, bad, missing
 from merlin.engine.trainers.base import SUPERVISED, BadHyperparameter
+from merlin.openai_protocol.errors import ApiError, bad_field, missing
+from merlin.openai_protocol.responses import FineTuningJob
 
 MOST_METADATA, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512
 LONGEST_SUFFIX = 64
@@ -50,16 +51,16 @@ class JobOrder:
 
 
 def order_of(asked: Mapping[str, object], bases: Bases) -> JobOrder:
-    """Read the body of POST /fine_tuning/jobs. Raises Refusal 400 that names the field.
+    """Read the body of POST /fine_tuning/jobs. Raises ApiError 400 that names the field.
 
     Source: openapi.yaml, CreateFineTuningJobRequest.
     """
     name = _text(asked, "model")
     if name not in bases:
         words = f"The model `{name}` cannot be tuned here; those that can: {', '.join(bases)}."
-        raise bad("model", words, "model_not_available")
+        raise bad_field("model", words, "model_not_available")
     if asked.get("integrations"):
-        raise bad("integrations", "This engine knows no integrations; leave the field out.")
+        raise bad_field("integrations", "This engine knows no integrations; leave the field out.")
     method, given = _method(bases[name], asked)
     return JobOrder(
         base=name,
@@ -76,7 +77,7 @@ def order_of(asked: Mapping[str, object], bases: Bases) -> JobOrder:
 def _text(asked: Mapping[str, object], name: str) -> str:
     value = asked.get(name)
     if not isinstance(value, str) or not value:
-        raise bad(name, f"Missing required parameter: '{name}' must be a text.")
+        raise bad_field(name, f"Missing required parameter: '{name}' must be a text.")
     return value
 
 
@@ -84,9 +85,9 @@ def _suffix(value: object) -> str:
     if value is None:
         return ""
     if not isinstance(value, str) or not 1 <= len(value) <= LONGEST_SUFFIX:
-        raise bad("suffix", f"suffix must be a text of 1 to {LONGEST_SUFFIX} characters")
+        raise bad_field("suffix", f"suffix must be a text of 1 to {LONGEST_SUFFIX} characters")
     if not all(sign.isalnum() or sign in "-_." for sign in value):
-        raise bad("suffix", "suffix may have letters, digits, '-', '_' and '.' only")
+        raise bad_field("suffix", "suffix may have letters, digits, '-', '_' and '.' only")
     return value
 
 
@@ -94,7 +95,7 @@ def _seed(value: object) -> int:
     if value is None:
         return DEFAULT_SEED
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_SEED:
-        raise bad("seed", f"seed must be a whole number from 0 to {MOST_SEED}")
+        raise bad_field("seed", f"seed must be a whole number from 0 to {MOST_SEED}")
     return value
 
 
@@ -102,13 +103,13 @@ def _metadata(value: object) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, dict) or len(value) > MOST_METADATA:
-        raise bad("metadata", f"metadata must be an object of at most {MOST_METADATA} pairs")
+        raise bad_field("metadata", f"metadata must be an object of at most {MOST_METADATA} pairs")
     for key, told in value.items():
         if len(key) > LONGEST_KEY:
-            raise bad("metadata", f"metadata: a key has more than {LONGEST_KEY} characters")
+            raise bad_field("metadata", f"metadata: a key has more than {LONGEST_KEY} characters")
         if not isinstance(told, str) or len(told) > LONGEST_VALUE:
             words = f"must be a text of at most {LONGEST_VALUE} characters"
-            raise bad(f"metadata.{key}", f"metadata.{key}: {words}")
+            raise bad_field(f"metadata.{key}", f"metadata.{key}: {words}")
     return dict(value)
 
 
@@ -118,23 +119,23 @@ def _method(base: Base, asked: Mapping[str, object]) -> tuple[str, object]:
     if method is None:
         return SUPERVISED, asked.get("hyperparameters")
     if not isinstance(method, dict):
-        raise bad("method", "method must be an object with a type")
+        raise bad_field("method", "method must be an object with a type")
     kind = method.get("type")
     if not isinstance(kind, str) or kind not in base.methods:
         known = ", ".join(f"'{each}'" for each in base.methods)
-        raise bad("method", f"method.type must be one of {known} for the model `{base.name}`")
+        raise bad_field("method", f"method.type must be one of {known} for the model `{base.name}`")
     block = method.get(kind) or {}
     return kind, block.get("hyperparameters") if isinstance(block, dict) else block
 
 
 def _hyperparameters(base: Base, method: str, given: object) -> dict[str, object]:
     if given is not None and not isinstance(given, dict):
-        raise bad("hyperparameters", "hyperparameters must be an object")
+        raise bad_field("hyperparameters", "hyperparameters must be an object")
     try:
         return base.trainer.hyperparameters(method, given or {})
     except BadHyperparameter as error:
         name = f"hyperparameters.{error.name}"
-        raise bad(name, f"{name}: {error}") from error
+        raise bad_field(name, f"{name}: {error}") from error
 
 
 VALIDATING, QUEUED, RUNNING, PAUSED = "validating_files", "queued", "running", "paused"
@@ -228,7 +229,7 @@ class Jobs:
         return self.get(job_id)
 
     def get(self, job_id: str) -> Job:
-        """Return a job as it stands. Raises Refusal 404."""
+        """Return a job as it stands. Raises ApiError 404."""
         found = self._rows.select("SELECT * FROM job WHERE id = ?", job_id)
         if not found:
             raise missing("fine-tuning job", job_id, "fine_tuning_job_id")
@@ -304,19 +305,19 @@ class Jobs:
         return self.move(job_id, FAILED, *AT_WORK, told=told, error=json.dumps(error))
 
     def cancel(self, job_id: str) -> Job:
-        """Stop a job for good. Raises Refusal 400 when it has ended otherwise."""
+        """Stop a job for good. Raises ApiError 400 when it has ended otherwise."""
         told = JobEvent("cancelled", "Fine-tuning job cancelled")
         self.move(job_id, CANCELLED, *AT_WORK, PAUSED, told=told)
         return self._in(job_id, CANCELLED)
 
     def pause(self, job_id: str) -> Job:
-        """Let a job rest; it stops after the step under way. Raises Refusal 400."""
+        """Let a job rest; it stops after the step under way. Raises ApiError 400."""
         told = JobEvent(f"paused {secrets.token_hex(4)}", "Fine-tuning job paused")
         self.move(job_id, PAUSED, *AT_WORK, told=told)
         return self._in(job_id, PAUSED)
 
     def resume(self, job_id: str) -> Job:
-        """Put a resting job back in the queue. Raises Refusal 400 when it does not rest."""
+        """Put a resting job back in the queue. Raises ApiError 400 when it does not rest."""
         state = QUEUED if self.get(job_id).is_validated else VALIDATING
         told = JobEvent(f"resumed {secrets.token_hex(4)}", "Fine-tuning job resumed")
         if not self.move(job_id, state, PAUSED, told=told):
@@ -326,7 +327,7 @@ class Jobs:
     def _in(self, job_id: str, state: str) -> Job:
         job = self.get(job_id)
         if job.status != state:
-            raise Refusal(400, f"The job is {job.status}: it cannot be or is not {state}.")
+            raise ApiError(400, f"The job is {job.status}: it cannot be or is not {state}.")
         return job
 
 
@@ -357,32 +358,24 @@ def _job(row: Row) -> Job:
 
 
 def job_object(job: Job, language: str = ENGLISH) -> dict[str, object]:
-    """Return the protocol's FineTuningJob, why it failed in a language. Source: openapi.yaml."""
+    """Return the protocol's FineTuningJob, why it failed in a language."""
     order = job.order
-    shown = dict(order.hyperparameters)
-    return {
-        "id": job.job_id,
-        "object": "fine_tuning.job",
-        "created_at": int(job.created_at),
-        "error": error_object(job.error, language),
-        "fine_tuned_model": job.model_name if job.status == SUCCEEDED else None,
-        "finished_at": int(job.finished_at) if job.finished_at else None,
-        "hyperparameters": shown,
-        "model": order.base,
-        "organization_id": "merlin",
-        "result_files": [],
-        "seed": order.seed,
-        "status": job.status,
-        "trained_tokens": job.trained_tokens,
-        "training_file": order.training_file,
-        "validation_file": order.validation_file,
-        "estimated_finish": _estimated(job),
-        "integrations": [],
-        "metadata": dict(order.metadata),
-        "method": {"type": order.method, order.method: {"hyperparameters": shown}},
-    }
-
-
-def _estimated(job: Job) -> int | None:
-    is_known = job.status == RUNNING and job.estimated_finish
-    return int(job.estimated_finish) if is_known and job.estimated_finish else None
+    hyperparameters = dict(order.hyperparameters)
+    return FineTuningJob(
+        job_id=job.job_id,
+        status=job.status,
+        base=order.base,
+        created_at=job.created_at,
+        organization="merlin",
+        training_file=order.training_file,
+        validation_file=order.validation_file,
+        hyperparameters=hyperparameters,
+        method={"type": order.method, order.method: {"hyperparameters": hyperparameters}},
+        metadata=order.metadata,
+        seed=order.seed,
+        error=error_object(job.error, language),
+        model_id=job.model_name if job.status == SUCCEEDED else None,
+        finished_at=job.finished_at,
+        estimated_finish=job.estimated_finish if job.status == RUNNING else None,
+        trained_tokens=job.trained_tokens,
+    ).as_json()

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from merlin.engine.refusal import Refusal
+from merlin.openai_protocol.errors import ApiError
 
 MINUTE_S = 60.0
 
@@ -29,7 +29,7 @@ def no_limit(*_: object) -> None:
     """Let everything pass: what is asked where the caller has no limits."""
 
 
-class TooMany(Refusal):
+class TooMany(ApiError):
     """A call over a limit: 429; `kind` is what there was too much of: "requests", "tokens"."""
 
     def __init__(

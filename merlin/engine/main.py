@@ -36,10 +36,10 @@ from merlin.engine.bases import Bases
 from merlin.engine.context import Engine, open_engine
 from merlin.engine.job_events import is_full, language_asked, words_of_bug
 from merlin.engine.pages import jobs as pages
-from merlin.engine.refusal import Refusal, bad
 from merlin.engine.serving.base import Busy, Unavailable
 from merlin.engine.settings import EngineSettings
 from merlin.engine.trainers.base import Untrainable
+from merlin.openai_protocol.errors import ApiError, bad_field
 
 log = get_logger(__name__)
 
@@ -146,7 +146,7 @@ def create_app(
         app.include_router(each.router, prefix="/v1", dependencies=[Depends(owned)])
     app.include_router(health.router)
     app.include_router(pages.router)
-    app.exception_handler(Refusal)(_refused)
+    app.exception_handler(ApiError)(_refused)
     app.exception_handler(Busy)(_busy)
     app.exception_handler(Unavailable)(_unavailable)
     app.exception_handler(Untrainable)(_not_ready)
@@ -169,53 +169,53 @@ async def _own_engine(app: FastAPI) -> AsyncIterator[None]:
         await engine.close()
 
 
-def _answer(refusal: Refusal) -> Response:
+def _answer(refusal: ApiError) -> Response:
     return JSONResponse(refusal.as_json(), refusal.status, refusal.headers)
 
 
-def _refused(_request: Request, error: Refusal) -> Response:
+def _refused(_request: Request, error: ApiError) -> Response:
     return _answer(error)
 
 
 def _busy(_request: Request, error: Busy) -> Response:
     words = "Too many questions wait for this model; ask again a little later."
-    answer = _answer(Refusal(429, words, code="rate_limit_exceeded"))
+    answer = _answer(ApiError(429, words, code="rate_limit_exceeded"))
     answer.headers["retry-after"] = str(error.retry_after_s)
     return answer
 
 
 def _unavailable(_request: Request, error: Unavailable) -> Response:
-    return _answer(Refusal(503, str(error), code="model_unavailable"))
+    return _answer(ApiError(503, str(error), code="model_unavailable"))
 
 
 def _not_ready(request: Request, error: Untrainable) -> Response:
     """Answer for a base whose files are missing or cannot be used."""
     words = text(language_asked(request), error.key, **error.arguments)
-    return _answer(bad("model", words, error.code))
+    return _answer(bad_field("model", words, error.code))
 
 
 def _no_such_call(request: Request, error: HTTPException) -> Response:
     words = f"Invalid URL ({request.method} {request.url.path}): this engine has no such call."
-    return _answer(Refusal(error.status_code, words, code="unknown_url"))
+    return _answer(ApiError(error.status_code, words, code="unknown_url"))
 
 
 def _no_room(_scope: Scope) -> ASGIApp:
     words = "Too many large bodies are under way; try again a little later."
-    answer = _answer(Refusal(503, words, code="too_many_bodies"))
+    answer = _answer(ApiError(503, words, code="too_many_bodies"))
     answer.headers["retry-after"] = "5"
     return answer
 
 
 def _gone(_request: Request, _error: ClientDisconnect) -> Response:
-    return _answer(Refusal(400, "The connection ended in the middle of the call."))
+    return _answer(ApiError(400, "The connection ended in the middle of the call."))
 
 
 def _disk_refuses(_request: Request, error: OSError) -> Response:
     log.error("disk refuses", reason=str(error))
     if is_full(error):
-        return _answer(Refusal(507, "The engine's disk is full; make room.", code="disk_full"))
-    return _answer(Refusal(507, "The engine's disk refuses.", code="disk_error"))
+        return _answer(ApiError(507, "The engine's disk is full; make room.", code="disk_full"))
+    return _answer(ApiError(507, "The engine's disk refuses.", code="disk_error"))
 
 
 def _bug(_request: Request, error: Exception) -> Response:
-    return _answer(Refusal(500, words_of_bug(error), code="server_error"))
+    return _answer(ApiError(500, words_of_bug(error), code="server_error"))

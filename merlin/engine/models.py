@@ -16,7 +16,8 @@ from merlin.core.clock import utc_now
 from merlin.engine.bases import Base
 from merlin.engine.database import Page, Row, Rows, rows_of
 from merlin.engine.jobs import Job
-from merlin.engine.refusal import no_model
+from merlin.openai_protocol.errors import unknown_model
+from merlin.openai_protocol.responses import checkpoint_object, model_object
 
 KEPT_CHECKPOINTS = 10
 _WEIGHTS = "adapter_model.safetensors"
@@ -82,10 +83,10 @@ class Models:
             durable_files.remove_durably(path)
 
     def get(self, name: str) -> Row:
-        """Return the row of a tuned model or checkpoint. Raises Refusal 404."""
+        """Return the row of a tuned model or checkpoint. Raises ApiError 404."""
         found = self._rows.select("SELECT * FROM model WHERE name = ?", name)
         if not found:
-            raise no_model(name)
+            raise unknown_model(name)
         return found[0]
 
     def path(self, row: Row) -> Path:
@@ -108,7 +109,7 @@ class Models:
         return rows_of(self._rows, "model", "job_id = ? AND step IS NOT NULL", [job_id], page)
 
     def delete(self, name: str) -> None:
-        """Forget a model; its file goes when no other name needs it. Raises Refusal 404."""
+        """Forget a model; its file goes when no other name needs it. Raises ApiError 404."""
         row = self.get(name)
         self._rows.change("DELETE FROM model WHERE name = ?", name)
         if not self._rows.select("SELECT 1 FROM model WHERE path = ?", row["path"]):
@@ -136,26 +137,14 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def checkpoint_object(row: Row) -> dict[str, object]:
-    """Return the protocol's FineTuningJobCheckpoint. Source: openapi.yaml."""
-    return {
-        "id": row["id"],
-        "object": "fine_tuning.job.checkpoint",
-        "created_at": int(row["created_at"]),
-        "fine_tuned_model_checkpoint": row["name"],
-        "fine_tuning_job_id": row["job_id"],
-        "metrics": json.loads(row["metrics"]),
-        "step_number": row["step"],
-    }
+def checkpoint_of(row: Row) -> dict[str, object]:
+    """Return the protocol's FineTuningJobCheckpoint."""
+    metrics, names = json.loads(row["metrics"]), (row["id"], row["job_id"], row["name"])
+    return checkpoint_object(*names, row["created_at"], row["step"], metrics)
 
 
-def model_object(name: str, created_at: float, base: Base) -> dict[str, object]:
+def model_of(name: str, created_at: float, base: Base) -> dict[str, object]:
     """Return the protocol's Model with the extensions shutdown_date and context_window."""
-    return {
-        "id": name,
-        "object": "model",
-        "created": int(created_at),
-        "owned_by": "merlin",
-        "shutdown_date": base.sunset.isoformat() if base.sunset else None,
-        "context_window": base.context or None,
-    }
+    last_day = base.sunset.isoformat() if base.sunset else None
+    window = base.context or None
+    return model_object(name, created_at, "merlin", shutdown_date=last_day, context_window=window)

@@ -7,6 +7,7 @@ conversations. Source of the rules: OpenAI's guide "Supervised fine-tuning", dat
 from __future__ import annotations
 
 import codecs
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,7 +17,6 @@ from typing import TypeVar
 from merlin.core.i18n import text
 from merlin.core.messages import ROLES as MESSAGE_ROLES
 from merlin.core.messages import Message
-from merlin.engine.refusal import HalfCharacter, read_json, text_of
 
 T = TypeVar("T")
 
@@ -24,6 +24,30 @@ LEAST_EXAMPLES = 10
 MOST_EXAMPLES = 200_000
 LONGEST_LINE = 4_000_000
 ROLES = (*MESSAGE_ROLES, "developer")  # the protocol's newer word for system
+
+
+class HalfCharacter(ValueError):
+    """A text holds half of a surrogate pair: JSON's escapes allow it, no encoding of texts does."""
+
+
+def read_json(content: str) -> object:
+    """Read a JSON text. Raises ValueError or RecursionError for what is none, HalfCharacter."""
+    read = json.loads(content)
+    # Only what was escaped can be broken so.
+    if "\\u" in content:
+        try:
+            json.dumps(read, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise HalfCharacter from error
+    return read
+
+
+def text_of(parts: Sequence[object]) -> str | None:
+    """Return the parts' texts, one a line; None when a part is anything but a text."""
+    texts = [part.get("text") if isinstance(part, dict) else None for part in parts]
+    if not all(isinstance(text, str) for text in texts):
+        return None
+    return "\n".join(str(text) for text in texts)
 
 
 class BadFile(Exception):

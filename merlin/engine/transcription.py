@@ -25,8 +25,8 @@ from typing import Any
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from merlin.core.log import get_logger
-from merlin.engine.refusal import Refusal, bad
 from merlin.engine.serving.base import Busy, Unavailable
+from merlin.openai_protocol.errors import ApiError, bad_field
 
 log = get_logger(__name__)
 
@@ -91,22 +91,26 @@ class Transcriber:
         return (Path(self._folder).name, "whisper-1")
 
     def check(self, name: str) -> None:
-        """Raise Refusal 400 where nothing here hears, 404 where `name` is another model."""
+        """Raise ApiError 400 where nothing here hears, 404 where `name` is another model."""
         if not self._folder:
-            raise bad("model", "This engine hears nothing: name a Whisper model in engine.hearing.")
+            raise bad_field(
+                "model", "This engine hears nothing: name a Whisper model in engine.hearing."
+            )
         if find_spec(PACKAGE) is None:
-            raise bad("model", "This engine hears nothing yet: run make engine in its checkout.")
+            raise bad_field(
+                "model", "This engine hears nothing yet: run make engine in its checkout."
+            )
         if not (Path(self._folder) / _WEIGHTS).is_file():
             text = f"There is no Whisper model in {self._folder}: engine.hearing must be a folder"
-            raise bad("model", f"{text} with {_WEIGHTS} (CTranslate2).")
+            raise bad_field("model", f"{text} with {_WEIGHTS} (CTranslate2).")
         if name not in self.names:
             text = f"The model `{name}` does not exist; speech is written down by {self.names[0]}."
-            raise Refusal(404, text, code="model_not_found", param="model")
+            raise ApiError(404, text, code="model_not_found", param="model")
 
     async def hear(self, wish: Wish) -> Transcript:
         """Return what was said in a recording.
 
-        Raises Refusal 400 for one that is no audio, Busy when too many wait, Unavailable when the
+        Raises ApiError 400 for one that is no audio, Busy when too many wait, Unavailable when the
         model cannot be loaded or the child broke.
         """
         if self._waiting >= MOST_WAITING:
@@ -132,7 +136,7 @@ class Transcriber:
         if self._idle_s:
             self._resting = asyncio.create_task(self._rest())
         if "refused" in told:
-            raise bad(str(told["param"]), str(told["refused"]))
+            raise bad_field(str(told["param"]), str(told["refused"]))
         return Transcript(**told)
 
     async def _ready(self) -> Process:

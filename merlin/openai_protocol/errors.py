@@ -22,7 +22,10 @@ from merlin.core.log import redact
 
 NO_CREDIT = "insufficient_quota"
 NO_MODEL = "model_not_found"
-_CODES = {401: "invalid_api_key"}
+TOO_OFTEN = "rate_limit_exceeded"
+_CODES = {401: "invalid_api_key", 429: TOO_OFTEN}
+# Errors whose type is not the one of their status.
+_TYPES = {NO_CREDIT: NO_CREDIT, TOO_OFTEN: "requests"}
 _LATER = frozenset({408, 425})
 _NOT_THERE, _BUSY, _BAD, _NOT_MADE, _SERVER = 404, 429, 400, 501, 500
 # The file was taken and is not ready yet: the one 400 that passes by itself.
@@ -33,7 +36,7 @@ _LONGEST = 300
 _ABOUT_MODELS = ("/chat/completions", "/models", "/audio/")
 
 
-class ProtocolError(Exception):
+class ApiError(Exception):
     """One refused call of a server: HTTP status, the error object, headers where it has some.
 
     `kind` is the error's type, "" for the one that the status means. The message comes ready, in
@@ -60,8 +63,34 @@ def error_object(
     status: int, message: str, code: str | None, param: str | None = None, kind: str = ""
 ) -> dict[str, object]:
     """Return the body of a refused call; `kind` is its type, "" for the one of the status."""
-    kind = kind or ("server_error" if status >= _SERVER else "invalid_request_error")
+    usual = "server_error" if status >= _SERVER else "invalid_request_error"
+    kind = kind or _TYPES.get(code or "", usual)
     return {"error": {"message": message, "type": kind, "param": param or None, "code": code}}
+
+
+def unknown_model(name: str) -> ApiError:
+    """Return the error of a model that is not there."""
+    text = f"The model `{name}` does not exist; GET /v1/models lists those that do."
+    return ApiError(404, text, code=NO_MODEL, param="model")
+
+
+def missing(kind: str, name: str, param: str = "id") -> ApiError:
+    """Return the error of a file, job or checkpoint that is not there."""
+    return ApiError(404, f"No such {kind}: {name}", param=param)
+
+
+def bad_field(param: str, message: str, code: str | None = None) -> ApiError:
+    """Return the error of a field that cannot be used."""
+    return ApiError(400, message, param=param, code=code)
+
+
+def context_exceeded(tokens: int, window: int) -> ApiError:
+    """Return the error of messages that do not fit the model's window."""
+    words = (
+        f"This model's maximum context length is {window} tokens, your messages have"
+        f" {tokens}. Please reduce the length of the messages."
+    )
+    return bad_field("messages", words, "context_length_exceeded")
 
 
 class InvalidResponse(Exception):

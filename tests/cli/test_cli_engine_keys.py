@@ -8,7 +8,7 @@ import pytest
 
 from merlin.cli import main
 from merlin.config import load
-from merlin.engine.refusal import Refusal
+from merlin.openai_protocol.errors import ApiError
 from merlin.wiring.engine_keys import clients_of
 
 pytestmark = pytest.mark.functional
@@ -57,7 +57,7 @@ def test_the_list_tells_limits_and_use(keys):
 def test_a_revoked_key_opens_nothing_and_its_name_may_have_another(keys):
     _, first, _ = keys("add", "course")
     assert keys("revoke", "course")[0] == 0
-    with clients_of(keys.config) as clients, pytest.raises(Refusal, match="revoked"):
+    with clients_of(keys.config) as clients, pytest.raises(ApiError, match="revoked"):
         clients.enter(first.strip())
     assert json.loads(keys("list", "--json")[1])["keys"][0]["state"] == "revoked"
     assert keys("add", "course")[0] == 0

@@ -14,12 +14,12 @@ from peft_folder import base_in, tuned_in
 from standin_server import serving
 from waiting import wait_until
 
-from merlin.engine.refusal import Refusal
 from merlin.engine.serving.base import Unavailable
 from merlin.engine.serving.gguf_adapter import file_name
 from merlin.engine.serving.llama_cpp import LlamaCppBackend, quoted
 from merlin.engine.settings import ModelSettings
 from merlin.engine.trainers.base import BaseFiles
+from merlin.openai_protocol.errors import ApiError
 
 pytestmark = pytest.mark.functional
 trains = pytest.mark.usefixtures("needs_torch")
@@ -78,7 +78,7 @@ def test_an_adapter_that_a_server_elsewhere_has_not_is_named(tmp_path):
 
 
 def test_too_long_a_conversation_is_refused_in_the_protocols_word():
-    with serving(LlamaStandin().app) as url, pytest.raises(Refusal) as refused:
+    with serving(LlamaStandin().app) as url, pytest.raises(ApiError) as refused:
         ask(backend_of("x", url), None, "word " * 51)
     assert refused.value.code == "context_length_exceeded"
 
@@ -92,7 +92,7 @@ def test_embeddings_come_from_a_server_that_was_started_for_them():
 def test_a_server_that_was_not_started_for_embeddings_says_so():
     with serving(LlamaStandin().app) as url:
         backend = backend_of("x", url, is_embedding=True)
-        with pytest.raises(Refusal, match="--embeddings"):
+        with pytest.raises(ApiError, match="--embeddings"):
             in_loop(backend, lambda there: there.embed(["three"]))
 
 

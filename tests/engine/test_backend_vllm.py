@@ -11,10 +11,10 @@ from standin_server import serving
 from vllm_standin import VllmStandin
 from waiting import wait_until
 
-from merlin.engine.refusal import Refusal
 from merlin.engine.serving.base import Busy, Finish, Unavailable
 from merlin.engine.serving.vllm import VllmBackend, name_of
 from merlin.engine.settings import ModelSettings
+from merlin.openai_protocol.errors import ApiError
 
 pytestmark = pytest.mark.functional
 
@@ -197,7 +197,7 @@ def test_a_full_queue_is_passed_on(vllm, url, status, told, seconds):
 
 
 def test_too_long_a_conversation_is_refused_in_the_protocols_word(url):
-    with pytest.raises(Refusal, match="maximum context length is 50") as refused:
+    with pytest.raises(ApiError, match="maximum context length is 50") as refused:
         ask(backend_at(url), None, "word " * 51)
     assert (refused.value.status, refused.value.code) == (400, "context_length_exceeded")
     assert refused.value.param == "messages"
@@ -255,7 +255,7 @@ def test_embeddings_come_in_the_order_of_the_texts():
 @pytest.mark.parametrize("is_embedding", [False, True])
 def test_a_base_without_embeddings_says_so(url, is_embedding):
     backend = backend_at(url, is_embedding=is_embedding)
-    with pytest.raises(Refusal, match="no embeddings") as refused:
+    with pytest.raises(ApiError, match="no embeddings") as refused:
         in_loop(backend, lambda there: there.embed(["one"]))
     assert refused.value.status == 400
 

@@ -18,8 +18,8 @@ from merlin.core.messages import Message
 from merlin.engine import tokens
 from merlin.engine.database import LONGEST_KEY, STEPS, Repeats, Rows, wish_of
 from merlin.engine.job_queue import JobThread
-from merlin.engine.refusal import Refusal
 from merlin.engine.settings import EngineSettings
+from merlin.openai_protocol.errors import ApiError
 
 pytestmark = pytest.mark.unit
 
@@ -153,7 +153,7 @@ def test_an_act_is_carried_out_once_for_its_key(rows):
     first, was_done = repeats.once(wish, act)
     assert (json.loads(first), was_done) == ({"id": "thing-1"}, False)
     assert repeats.once(wish, act) == (first, True)
-    with pytest.raises(Refusal, match="another request"):
+    with pytest.raises(ApiError, match="another request"):
         repeats.once(wish_of("things", "key", {"a": 2}), act)
     assert repeats.once(wish_of("things", "", {"a": 1}), act)[0] != first
     repeats.forget("thing-1")
@@ -169,7 +169,7 @@ def test_an_old_answer_is_forgotten_in_time(rows):
 
 
 def test_an_overlong_key_is_refused():
-    with pytest.raises(Refusal, match="Idempotency-Key"):
+    with pytest.raises(ApiError, match="Idempotency-Key"):
         wish_of("things", "k" * (LONGEST_KEY + 1), 1)
 
 

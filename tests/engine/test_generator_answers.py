@@ -8,8 +8,8 @@ import math
 import pytest
 from tiny_base import NAMES, question
 
-from merlin.engine.refusal import Refusal
 from merlin.engine.serving.base import Adapter
+from merlin.openai_protocol.errors import ApiError
 
 pytestmark = pytest.mark.integration
 
@@ -60,7 +60,7 @@ def test_an_answer_that_is_cut_says_so(speaker):
 
 
 def test_a_prompt_beyond_the_window_is_refused_with_both_numbers(speaker):
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ApiError) as refused:
         speaker.ask("a" * 2000)
     assert (refused.value.status, refused.value.code) == (400, "context_length_exceeded")
     assert "1024" in str(refused.value)
@@ -136,7 +136,7 @@ def test_json_is_always_one_object_that_can_be_read(speaker, adapters):
 
 
 def test_json_in_one_token_is_refused(speaker):
-    with pytest.raises(Refusal, match="at least 2 tokens"):
+    with pytest.raises(ApiError, match="at least 2 tokens"):
         speaker.ask("x", is_json=True, most_tokens=1)
 
 
@@ -156,7 +156,7 @@ def test_an_adapter_that_is_damaged_is_refused_and_others_go_on(speaker, adapter
     (folder / "adapter_model.safetensors").write_bytes(b"no weights")
     damaged = Adapter("0" * 64, folder)
     bad, good = speaker.together((padded(1), damaged, GREEDY), (question("Anna"), None, GREEDY))
-    assert isinstance(bad, Refusal)
+    assert isinstance(bad, ApiError)
     assert bad.code == "model_damaged"
     assert good.startswith("In room")
 
@@ -172,7 +172,7 @@ def test_an_adapter_of_another_base_is_refused_with_the_layer(speaker, adapters,
     parts = {name.format("A"): torch.zeros(4, 64), name.format("B"): torch.zeros(64, 4)}
     save_file(parts, folder / "adapter_model.safetensors")
     with pytest.raises(
-        Refusal, match=r"does not fit the layer model\.layers\.0\.self_attn\.q_proj"
+        ApiError, match=r"does not fit the layer model\.layers\.0\.self_attn\.q_proj"
     ):
         speaker.ask("x", Adapter("1" * 64, folder))
 
@@ -188,5 +188,5 @@ def test_scales_of_single_layers_and_of_rank_stabilised_adapters_are_kept(
 
 
 def test_embeddings_of_a_base_that_makes_none_are_refused(speaker):
-    with pytest.raises(Refusal, match="makes no embeddings"):
+    with pytest.raises(ApiError, match="makes no embeddings"):
         speaker.run(speaker.backend.embed(["a"]))

@@ -13,11 +13,11 @@ from generator_world import speaking
 from tiny_base import question, tiny_base
 from waiting import longest
 
-from merlin.engine.refusal import Refusal
 from merlin.engine.serving.base import Busy, Unavailable
 from merlin.engine.serving.transformers import Process
 from merlin.engine.serving.worker.messages import Setup
 from merlin.engine.settings import AnsweringSettings
+from merlin.openai_protocol.errors import ApiError
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
 
@@ -131,9 +131,9 @@ def test_a_base_for_embeddings_gives_vectors_of_length_one_and_answers_nobody(tm
         assert [sum(one * one for one in vector) for vector in vectors] == pytest.approx([1.0] * 3)
         alone, _ = made.run(made.backend.embed(texts[:1]))
         assert alone[0] == pytest.approx(vectors[0], abs=1e-5)
-        with pytest.raises(Refusal, match="embeddings alone"):
+        with pytest.raises(ApiError, match="embeddings alone"):
             made.ask("x")
-        with pytest.raises(Refusal, match="at most 1024 tokens"):
+        with pytest.raises(ApiError, match="at most 1024 tokens"):
             made.run(made.backend.embed(["a" * 1025]))
 
 

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from math import ceil
 
 from merlin.api.auth import Caller
-from merlin.api.problems import QUOTA, Refusal
+from merlin.api.problems import Refusal
 from merlin.api.services import ApiServices
 from merlin.app.ask import ALONE, NUMBER_BITS, Asked, is_known, name_of, wish_of
 from merlin.billing.cost_limits import Guard
@@ -29,6 +29,7 @@ from merlin.core.errors import MerlinError, NotFound
 from merlin.core.log import get_logger, redact
 from merlin.core.money import Cost
 from merlin.dataset.layout import is_valid_name
+from merlin.openai_protocol.errors import NO_CREDIT
 
 BY = "api:door"
 
@@ -135,7 +136,7 @@ def _refuse_too_dear(services: ApiServices, asker: Asker) -> None:
     if found is not None:
         until = i18n.format_moment(found.until, asker.zone, asker.language)
         status, key = HTTPStatus.TOO_MANY_REQUESTS, f"guard-{found.reach.value}"
-        raise _later(Refusal(status, key, QUOTA, until=until), found.until, now)
+        raise _later(Refusal(status, key, NO_CREDIT, until=until), found.until, now)
 
 
 def _later(refusal: Refusal, until: datetime, now: datetime) -> Refusal:
@@ -146,11 +147,11 @@ def _later(refusal: Refusal, until: datetime, now: datetime) -> Refusal:
 def _spent(asker: Asker, left: Left, now: datetime) -> Refusal:
     kind, status = left.kind.value, HTTPStatus.TOO_MANY_REQUESTS
     if left.limit == 0:
-        return Refusal(status, "closed", QUOTA, kind=kind)
+        return Refusal(status, "closed", NO_CREDIT, kind=kind)
     refusal = Refusal(
         status,
         "spent",
-        QUOTA,
+        NO_CREDIT,
         kind=kind,
         limit=left.limit or 0,
         period=left.period.value,

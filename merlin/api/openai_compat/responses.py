@@ -7,10 +7,8 @@ Source: openai/openai-openapi, `openapi.yaml`, CreateChatCompletionResponse and 
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import quote
@@ -19,12 +17,11 @@ from merlin.api.problems import Refusal
 from merlin.chat.answer import Ending, Reply
 from merlin.chat.route import Candidate, CandidateKind
 from merlin.core.i18n import text
+from merlin.openai_protocol.responses import ChatAnswer, Json, new_answer_id, usage_object
 from merlin.training.model_store import Origin
 
-Json = dict[str, object]
 _SAFE = " /:-_.~@+,;=()"
 BUSY_S = 5
-DONE = "[DONE]"
 _REASONS = {
     Ending.LENGTH: "length",
     # What came is all there is: to a program it ends too early, as by a limit.
@@ -45,29 +42,19 @@ _NOTES: Mapping[object, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ResponseMeta:
-    """What every part of one answer says: its id, the model as it was called, when."""
+    """What is the same in every part of one answer."""
 
     name: str
     created_at: datetime
     language: str
-    answer_id: str = ""
+    answer_id: str = field(default_factory=new_answer_id)
     origin: Origin | None = None
 
-    def headed(self, kind: str) -> Json:
-        """Return the fields that begin every part."""
-        head: Json = {
-            "id": self.answer_id,
-            "object": kind,
-            "created": int(self.created_at.timestamp()),
-            "model": self.name,
-        }
-        # Left out where nobody knows it: the protocol's description lets it not be null.
-        return {**head, "system_fingerprint": self.origin.build} if self.origin else head
-
-
-def new_id() -> str:
-    """Return an answer's id."""
-    return f"chatcmpl-{secrets.token_hex(12)}"
+    def answer(self, *, with_usage: bool = False) -> ChatAnswer:
+        """Return the protocol's objects of this answer."""
+        build = self.origin.build if self.origin else ""
+        created_at = self.created_at.timestamp()
+        return ChatAnswer(self.name, created_at, self.answer_id, build, with_usage)
 
 
 def refusal_of(reply: Reply) -> Refusal | None:
@@ -88,65 +75,23 @@ def refusal_of(reply: Reply) -> Refusal | None:
 
 def completion(sheet: ResponseMeta, reply: Reply) -> Json:
     """Return a whole answer."""
-    message = {"role": "assistant", "content": reply.text, "refusal": None}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _reason(reply)}
-    return {
-        **sheet.headed("chat.completion"),
-        "choices": [choice],
-        "usage": usage(reply),
-        "merlin": extension(sheet, reply),
-    }
-
-
-def first_chunk(sheet: ResponseMeta) -> Json:
-    """Return how a stream begins."""
-    return _chunk(sheet, {"role": "assistant", "content": ""})
-
-
-def piece_chunk(sheet: ResponseMeta, piece: str) -> Json:
-    """Return a piece of the answer."""
-    return _chunk(sheet, {"content": piece})
-
-
-def last_chunk(sheet: ResponseMeta, reply: Reply) -> Json:
-    """Return how a stream ends."""
-    return {**_chunk(sheet, {}, _reason(reply)), "merlin": extension(sheet, reply)}
+    whole = sheet.answer().completion(reply.text, _reason(reply), _usage(reply))
+    return {**whole, "merlin": extension(sheet, reply)}
 
 
 def last_chunks(sheet: ResponseMeta, reply: Reply, *, with_usage: bool) -> list[Json]:
     """Return all that follows the words of a stream but its end."""
-    usage_told = [usage_chunk(sheet, reply)] if with_usage else []
-    return [last_chunk(sheet, reply), *usage_told]
-
-
-def usage_chunk(sheet: ResponseMeta, reply: Reply) -> Json:
-    """Return what the answer took, for those who asked for it."""
-    return {**sheet.headed("chat.completion.chunk"), "choices": [], "usage": usage(reply)}
-
-
-def event(said: Json | str) -> bytes:
-    """Return one server-sent event. Source: WHATWG HTML, 9.2.6: one line, and an empty one."""
-    line = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
-    return f"data: {line}\n\n".encode("utf-8", "replace")
-
-
-def _chunk(sheet: ResponseMeta, delta: Json, reason: str | None = None) -> Json:
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
-    return {**sheet.headed("chat.completion.chunk"), "choices": [choice]}
+    answer = sheet.answer(with_usage=with_usage)
+    last = {**answer.last_chunk(_reason(reply)), "merlin": extension(sheet, reply)}
+    return [last, answer.usage_chunk(_usage(reply))] if with_usage else [last]
 
 
 def _reason(reply: Reply) -> str:
     return _REASONS.get(reply.ending, "stop")
 
 
-def usage(reply: Reply) -> Json:
-    """Return the tokens as the provider counted them; zeros where it did not."""
-    told = reply.usage
-    return {
-        "prompt_tokens": told.input_tokens,
-        "completion_tokens": told.output_tokens,
-        "total_tokens": told.input_tokens + told.output_tokens,
-    }
+def _usage(reply: Reply) -> dict[str, int]:
+    return usage_object(reply.usage.input_tokens, reply.usage.output_tokens)
 
 
 def extension(sheet: ResponseMeta, reply: Reply) -> Json:

@@ -27,7 +27,6 @@ from merlin.api.openai_compat.quota import find_asker, offered_models
 from merlin.api.openai_compat.requests import BODY_BYTES, ChatAsked, parse_request, question_of
 from merlin.api.openai_compat.responses import ResponseMeta
 from merlin.api.problems import Refusal, answered, language_of_request, read_body
-from merlin.api.problems import error as error_of
 from merlin.api.services import ApiServices
 from merlin.app.ask import Asked
 from merlin.chat.answer import Reply
@@ -35,6 +34,14 @@ from merlin.core.errors import MerlinError
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
 from merlin.core.permissions import Permission
+from merlin.openai_protocol.errors import NO_MODEL, error_object
+from merlin.openai_protocol.responses import (
+    DONE,
+    EVENT_STREAM,
+    event,
+    list_object,
+    model_object,
+)
 from merlin.training.model_store import Origin
 
 MOST = 1000
@@ -66,7 +73,6 @@ log = get_logger(__name__)
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 
-_STREAM = "text/event-stream"
 _UNBUFFERED = {"X-Accel-Buffering": "no"}
 Asker = Annotated[Caller, Depends(require_access(Scope.CHAT_WRITE, Permission.ASK))]
 
@@ -80,7 +86,7 @@ async def list_openai_models(
     services: ApiServices = request.app.state.services
     found = await services.store.read(lambda: offered_models(services))
     shown = [_card(name, since) for name, since in found.items()]
-    return JSONResponse({"object": "list", "data": shown})
+    return JSONResponse(list_object(shown))
 
 
 @router.get("/models/{name:path}", summary="Show a model", responses=schema.SHOWN)
@@ -95,13 +101,13 @@ async def show_openai_model(
     if name in found:
         return JSONResponse(_card(name, found[name]))
     status, names = HTTPStatus.NOT_FOUND, ", ".join(found)
-    code = "model_not_found"
-    return answered(request, Refusal(status, "no-model", code, "model", model=name, names=names))
+    return answered(
+        request, Refusal(status, "no-model", NO_MODEL, "model", model=name, names=names)
+    )
 
 
 def _card(name: str, since: datetime | None) -> dict[str, Any]:
-    created = int(since.timestamp()) if since else 0
-    return {"id": name, "object": "model", "created": created, "owned_by": "merlin"}
+    return model_object(name, since.timestamp() if since else 0, "merlin")
 
 
 @router.post(
@@ -171,33 +177,35 @@ async def _streamed(
     sheet = replace(sheet, origin=await _origin(request, model_id))
     headers = {**responses.lineage(choice, model_id, sheet.origin), **_UNBUFFERED}
     events = _events(asking, sheet, with_usage=with_usage, is_stoppable=keep is None)
-    return StreamingResponse(events, headers=headers, media_type=_STREAM)
+    return StreamingResponse(events, headers=headers, media_type=EVENT_STREAM)
 
 
 def _again(sheet: ResponseMeta, reply: Reply, *, with_usage: bool) -> Response:
     """Return a whole stream, its words in one piece."""
-    said = [responses.first_chunk(sheet), responses.piece_chunk(sheet, reply.text)]
-    chunks = [*said, *responses.last_chunks(sheet, reply, with_usage=with_usage)]
-    events = [*(responses.event(chunk) for chunk in chunks), responses.event(responses.DONE)]
+    answer = sheet.answer(with_usage=with_usage)
+    last = responses.last_chunks(sheet, reply, with_usage=with_usage)
+    chunks = [answer.first_chunk(), answer.chunk(reply.text), *last]
     headers = responses.lineage(reply.choice, reply.model_id, sheet.origin)
-    return Response(b"".join(events), headers=headers, media_type=_STREAM)
+    content = b"".join([*map(event, chunks), DONE])
+    return Response(content, headers=headers, media_type=EVENT_STREAM)
 
 
 async def _events(
     asking: ChatStream, sheet: ResponseMeta, *, with_usage: bool, is_stoppable: bool
 ) -> AsyncIterator[bytes]:
+    answer = sheet.answer(with_usage=with_usage)
     try:
-        yield responses.event(responses.first_chunk(sheet))
+        yield event(answer.first_chunk())
         async for piece in asking.pieces():
-            yield responses.event(responses.piece_chunk(sheet, piece))
+            yield event(answer.chunk(piece))
         reply = await asking.reply()
         for chunk in responses.last_chunks(sheet, reply, with_usage=with_usage):
-            yield responses.event(chunk)
-        yield responses.event(responses.DONE)
+            yield event(chunk)
+        yield DONE
     except MerlinError as error:
         log.warning("an answer could not be settled", reason=redact(str(error)))
         words = text(sheet.language, "door-busy")
-        yield responses.event(error_of(HTTPStatus.SERVICE_UNAVAILABLE, words, "unavailable"))
+        yield event(error_object(HTTPStatus.SERVICE_UNAVAILABLE, words, "unavailable"))
     finally:
         if is_stoppable:
             asking.stop.press()
@@ -205,7 +213,7 @@ async def _events(
 
 def _sheet(request: Request, asked: Asked) -> ResponseMeta:
     now = request.app.state.services.clock()
-    return ResponseMeta(asked.name, now, language_of_request(request), responses.new_id())
+    return ResponseMeta(asked.name, now, language_of_request(request))
 
 
 async def _origin(request: Request, model_id: str | None) -> Origin | None:

@@ -75,6 +75,7 @@ class Message(_Told):
     role: str
     content: str
     refusal: str | None
+    annotations: list[Any]
 
 
 class Choice(_Told):

@@ -13,8 +13,8 @@ from starlette.responses import Response
 
 from merlin.engine.context import engine_of
 from merlin.engine.files import form_of, spill
-from merlin.engine.refusal import bad
 from merlin.engine.transcription import SHAPES, Wish
+from merlin.openai_protocol.errors import bad_field
 
 router = APIRouter()
 
@@ -42,7 +42,7 @@ async def create(request: Request) -> Response:
 def _upload(form: FormData) -> UploadFile:
     upload = form.get("file")
     if not isinstance(upload, UploadFile):
-        raise bad("file", "Missing required parameter: 'file' must be a recording.")
+        raise bad_field("file", "Missing required parameter: 'file' must be a recording.")
     return upload
 
 
@@ -50,14 +50,14 @@ def _shape(form: FormData) -> str:
     """Return the answer's form, once everything that bears on it is read."""
     for name in _NOT_HERE:
         if _field(form, name) not in ("", "false"):
-            raise bad(name.removesuffix("[]"), f"{name} is not supported: leave it out")
+            raise bad_field(name.removesuffix("[]"), f"{name} is not supported: leave it out")
     shape = _field(form, "response_format") or "json"
     if shape not in SHAPES:
-        raise bad("response_format", f"response_format must be one of {', '.join(SHAPES)}")
+        raise bad_field("response_format", f"response_format must be one of {', '.join(SHAPES)}")
     grains = _grains(form)
     if not set(grains) <= set(_GRAINS) or (grains and shape != _VERBOSE):
         words = f"must be {' or '.join(_GRAINS)}, with response_format {_VERBOSE}"
-        raise bad("timestamp_granularities", f"timestamp_granularities[] {words}")
+        raise bad_field("timestamp_granularities", f"timestamp_granularities[] {words}")
     return shape
 
 
@@ -81,12 +81,12 @@ def _temperature(told: str) -> float:
     except ValueError:
         temperature = -1
     if not 0 <= temperature <= 1:
-        raise bad("temperature", "temperature must be a number from 0 to 1")
+        raise bad_field("temperature", "temperature must be a number from 0 to 1")
     return temperature
 
 
 def _field(form: Mapping[str, object], name: str) -> str:
     told = form.get(name, "")
     if not isinstance(told, str):
-        raise bad(name, f"{name} must be a text")
+        raise bad_field(name, f"{name} must be a text")
     return told

@@ -1,24 +1,16 @@
 """/v1/chat/completions: what is asked, and the answer, whole or streamed.
 
-A call to POST /chat/completions, read and checked.
-
-What is answered to POST /chat/completions: the protocol's objects, whole or in chunks.
-
 A conversation as a base reads it, by its own chat template: the same in training and serving.
 
 A model asked in other words than it was taught in answers worse without an error.
-
-/v1/chat/completions: answers, whole or streamed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter
@@ -31,9 +23,16 @@ from merlin.engine.auth import AnswerStream, let_ask, metered, owner_of
 from merlin.engine.context import engine_of
 from merlin.engine.files import json_object
 from merlin.engine.jobs import MOST_SEED
-from merlin.engine.refusal import Refusal, bad, text_of
 from merlin.engine.serving.base import Chunk, Finish, GenerationRequest, TokenChance
-from merlin.engine.training_file import ROLES
+from merlin.engine.training_file import ROLES, text_of
+from merlin.openai_protocol.errors import ApiError, bad_field
+from merlin.openai_protocol.responses import (
+    DONE,
+    EVENT_STREAM,
+    ChatAnswer,
+    event,
+    usage_object,
+)
 
 MOST_STOPS, MOST_LIKELIEST = 4, 20
 _TOOLS = ("tools", "functions")
@@ -51,18 +50,20 @@ class Question:
 
 
 def question_of(asked: Mapping[str, object], asker: str = "") -> Question:
-    """Read the body of `asker`'s call. Raises Refusal 400 that names the field.
+    """Read the body of `asker`'s call. Raises ApiError 400 that names the field.
 
     Source: openapi.yaml, CreateChatCompletionRequest.
     """
     model = asked.get("model")
     if not isinstance(model, str) or not model:
-        raise bad("model", "you must provide a model parameter")
+        raise bad_field("model", "you must provide a model parameter")
     if asked.get("n") not in (None, 1):
-        raise bad("n", "n must be 1: this engine gives one answer to a question")
+        raise bad_field("n", "n must be 1: this engine gives one answer to a question")
     for name in _TOOLS:
         if asked.get(name):
-            raise bad(name, f"{name}: the models of this engine call no tools; leave the field out")
+            raise bad_field(
+                name, f"{name}: the models of this engine call no tools; leave the field out"
+            )
     options = asked.get("stream_options") or {}
     wants_usage = isinstance(options, dict) and bool(options.get("include_usage"))
     return Question(model, _asking(asked, asker), bool(asked.get("stream")), wants_usage)
@@ -86,7 +87,7 @@ def _is_json(told: object) -> bool:
     shape = told or {}
     kind = shape.get("type", "") if isinstance(shape, dict) else None
     if not isinstance(kind, str) or kind not in _SHAPES:
-        raise bad("response_format", "response_format.type must be 'text' or 'json_object'")
+        raise bad_field("response_format", "response_format.type must be 'text' or 'json_object'")
     return _SHAPES[kind]
 
 
@@ -96,7 +97,7 @@ def _number(asked: Mapping[str, object], name: str, least: float, most: float) -
     if told is None:
         return None
     if not isinstance(told, int | float) or isinstance(told, bool) or not least <= told <= most:
-        raise bad(name, f"{name} must be a number from {least:g} to {most:g}")
+        raise bad_field(name, f"{name} must be a number from {least:g} to {most:g}")
     return float(told)
 
 
@@ -104,7 +105,7 @@ def _seed(told: object) -> int | None:
     if told is None:
         return None
     if not isinstance(told, int) or isinstance(told, bool) or abs(told) > 2**63 - 1:
-        raise bad("seed", "seed must be a whole number of at most 64 bits")
+        raise bad_field("seed", "seed must be a whole number of at most 64 bits")
     return told % (MOST_SEED + 1)
 
 
@@ -112,13 +113,15 @@ def _logprobs(asked: Mapping[str, object]) -> int | None:
     likeliest = asked.get("top_logprobs")
     if not asked.get("logprobs"):
         if likeliest is not None:
-            raise bad("top_logprobs", "top_logprobs needs logprobs: true")
+            raise bad_field("top_logprobs", "top_logprobs needs logprobs: true")
         return None
     if likeliest is None:
         return 0
     is_whole = isinstance(likeliest, int) and not isinstance(likeliest, bool)
     if not isinstance(likeliest, int) or not is_whole or not 0 <= likeliest <= MOST_LIKELIEST:
-        raise bad("top_logprobs", f"top_logprobs must be a whole number from 0 to {MOST_LIKELIEST}")
+        raise bad_field(
+            "top_logprobs", f"top_logprobs must be a whole number from 0 to {MOST_LIKELIEST}"
+        )
     return likeliest
 
 
@@ -128,7 +131,7 @@ def _limit(asked: Mapping[str, object]) -> int:
         if told is None:
             continue
         if not isinstance(told, int) or isinstance(told, bool) or told < 1:
-            raise bad(name, f"{name} must be a whole number of at least 1")
+            raise bad_field(name, f"{name} must be a whole number of at least 1")
         return told
     return 0
 
@@ -136,24 +139,24 @@ def _limit(asked: Mapping[str, object]) -> int:
 def _stops(told: object) -> list[str]:
     stops = [told] if isinstance(told, str) else told or []
     if not isinstance(stops, list) or len(stops) > MOST_STOPS:
-        raise bad("stop", f"stop must be a text or a list of at most {MOST_STOPS} texts")
+        raise bad_field("stop", f"stop must be a text or a list of at most {MOST_STOPS} texts")
     if not all(isinstance(stop, str) for stop in stops):
-        raise bad("stop", "stop must be a text or a list of texts")
+        raise bad_field("stop", "stop must be a text or a list of texts")
     return [stop for stop in stops if stop]
 
 
 def _messages(told: object) -> list[Message]:
     if not isinstance(told, list) or not told:
-        raise bad("messages", "messages must be a list of at least one message")
+        raise bad_field("messages", "messages must be a list of at least one message")
     return [_message(f"messages[{number}]", message) for number, message in enumerate(told)]
 
 
 def _message(place: str, told: object) -> Message:
     if not isinstance(told, dict):
-        raise bad(place, f"{place} must be an object")
+        raise bad_field(place, f"{place} must be an object")
     role = told.get("role")
     if role not in ROLES:
-        raise bad(f"{place}.role", f"{place}.role must be one of {', '.join(ROLES)}")
+        raise bad_field(f"{place}.role", f"{place}.role must be one of {', '.join(ROLES)}")
     content = _content(f"{place}.content", told.get("content"), is_needed=role != "assistant")
     return Message("system" if role == "developer" else role, content)
 
@@ -164,29 +167,11 @@ def _content(place: str, told: object, *, is_needed: bool) -> str:
     if told is None and not is_needed:
         return ""
     if not isinstance(told, list):
-        raise bad(place, f"{place} must be a text or a list of text parts")
+        raise bad_field(place, f"{place} must be a text or a list of text parts")
     joined = text_of(told)
     if joined is None:
-        raise bad(place, f"{place}: this model reads parts of type 'text' alone")
+        raise bad_field(place, f"{place}: this model reads parts of type 'text' alone")
     return joined
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What every chunk of one answer says of itself."""
-
-    model: str
-    answer_id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
-    created: int = field(default_factory=lambda: int(utc_now().timestamp()))
-
-    def of(self, kind: str) -> dict[str, object]:
-        """Return the fields of an object of the protocol; none of them may be null there."""
-        return {
-            "id": self.answer_id,
-            "object": kind,
-            "created": self.created,
-            "model": self.model,
-        }
 
 
 async def completion(model: str, answering: AnswerStream) -> dict[str, object]:
@@ -201,64 +186,38 @@ async def completion(model: str, answering: AnswerStream) -> dict[str, object]:
     if ending is None:
         raise RuntimeError("the backend ended without an Ending")
     chances = [chance for piece in said for chance in piece.chances]
-    message: dict[str, object] = {
-        "role": "assistant",
-        "content": "".join(piece.text for piece in said),
-        "refusal": None,
-        "annotations": [],
-    }
-    choice = {
-        "index": 0,
-        "message": message,
-        "logprobs": _logprobs_object(chances),
-        "finish_reason": ending.reason,
-    }
-    head = Head(model).of("chat.completion")
-    whole = {**head, "choices": [choice], "usage": usage_of(ending)}
+    content = "".join(piece.text for piece in said)
+    usage, logprobs = _usage(ending), _logprobs_object(chances)
+    whole = ChatAnswer(model, _now()).completion(content, ending.reason, usage, logprobs)
     return {**whole, "merlin": dict(ending.extension)} if ending.extension else whole
 
 
 async def chunks(
     model: str, first: Chunk | Finish, rest: AnswerStream, *, with_usage: bool
-) -> AsyncGenerator[str, None]:
+) -> AsyncGenerator[bytes, None]:
     """Yield the answer as server-sent events; `first` is what came first.
 
-    The extension `merlin` stands in the chunk that says why the answer ended; with usage every
-    chunk carries the field, null but in the last. Source: openapi.yaml,
-    ChatCompletionStreamOptions.
+    The extension `merlin` stands in the chunk that says why the answer ended.
     """
-    head = Head(model).of("chat.completion.chunk") | ({"usage": None} if with_usage else {})
-    yield _event(_chunk(head, {"role": "assistant", "content": "", "refusal": None}))
+    answer = ChatAnswer(model, _now(), with_usage=with_usage)
+    yield event(answer.first_chunk())
     part: Chunk | Finish = first
     while isinstance(part, Chunk):
-        yield _event(_chunk(head, {"content": part.text}, chances=part.chances))
+        yield event(answer.chunk(part.text, _logprobs_object(part.chances)))
         part = await anext(rest)
-    last = _chunk(head, {}, part.reason)
-    yield _event({**last, "merlin": dict(part.extension)} if part.extension else last)
+    last = answer.last_chunk(part.reason)
+    yield event({**last, "merlin": dict(part.extension)} if part.extension else last)
     if with_usage:
-        yield _event({**head, "choices": [], "usage": usage_of(part)})
-    yield "data: [DONE]\n\n"
+        yield event(answer.usage_chunk(_usage(part)))
+    yield DONE
 
 
-def usage_of(ending: Finish) -> dict[str, int]:
-    """Return the protocol's CompletionUsage."""
-    asked, made = ending.prompt_tokens, ending.completion_tokens
-    return {"prompt_tokens": asked, "completion_tokens": made, "total_tokens": asked + made}
+def _now() -> float:
+    return utc_now().timestamp()
 
 
-def _chunk(
-    head: Mapping[str, object],
-    delta: Mapping[str, object],
-    reason: str | None = None,
-    chances: Sequence[TokenChance] = (),
-) -> dict[str, object]:
-    choice = {
-        "index": 0,
-        "delta": delta,
-        "logprobs": _logprobs_object(chances),
-        "finish_reason": reason,
-    }
-    return {**head, "choices": [choice]}
+def _usage(ending: Finish) -> dict[str, int]:
+    return usage_object(ending.prompt_tokens, ending.completion_tokens)
 
 
 def _logprobs_object(chances: Sequence[TokenChance]) -> dict[str, object] | None:
@@ -274,10 +233,6 @@ def _chance(chance: TokenChance) -> dict[str, object]:
 
 def _token(token: str, logprob: float) -> dict[str, object]:
     return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
-
-
-def _event(body: Mapping[str, object]) -> str:
-    return f"data: {json.dumps(body, ensure_ascii=False)}\n\n"
 
 
 _NOT_FOR_TEMPLATES = frozenset({"weight"})
@@ -327,7 +282,7 @@ async def _whole(
     try:
         await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
-            raise Refusal(499, "The caller went away before the answer was whole.")
+            raise ApiError(499, "The caller went away before the answer was whole.")
         return answer.result()
     finally:
         for task in (answer, gone):
@@ -344,10 +299,10 @@ async def _streamed(question: Question, answering: AnswerStream) -> Response:
     """Answer once the first piece is there: what refuses the question has its own status."""
     first = await anext(answering)
 
-    async def events() -> AsyncGenerator[str, None]:
+    async def events() -> AsyncGenerator[bytes, None]:
         async with aclosing(answering):
             told = chunks(question.model, first, answering, with_usage=question.is_usage_wanted)
-            async for event in told:
-                yield event
+            async for each in told:
+                yield each
 
-    return StreamingResponse(events(), media_type="text/event-stream")
+    return StreamingResponse(events(), media_type=EVENT_STREAM)

@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse, Response
 from merlin.engine.auth import let_ask, metered_vectors
 from merlin.engine.context import Engine, engine_of
 from merlin.engine.files import json_object
-from merlin.engine.refusal import bad
 from merlin.engine.serving.base import Embedded
+from merlin.openai_protocol.errors import bad_field
 
 router = APIRouter()
 
@@ -48,31 +48,33 @@ async def create(request: Request) -> Response:
 
 def _refuse_tuned(engine: Engine, name: str) -> None:
     base = engine.shelves.models.get(name)["base"]
-    raise bad("model", f"A tuned model answers questions alone; embeddings come from bases: {base}")
+    raise bad_field(
+        "model", f"A tuned model answers questions alone; embeddings come from bases: {base}"
+    )
 
 
 def wanted_of(asked: Mapping[str, object]) -> Wanted:
-    """Read a call's body. Raises Refusal 400 that names the field.
+    """Read a call's body. Raises ApiError 400 that names the field.
 
     Source: openapi.yaml, CreateEmbeddingRequest.
     """
     model = asked.get("model")
     if not isinstance(model, str) or not model:
-        raise bad("model", "you must provide a model parameter")
+        raise bad_field("model", "you must provide a model parameter")
     if asked.get("dimensions") is not None:
-        raise bad("dimensions", "dimensions cannot be chosen: a base has as many as it has")
+        raise bad_field("dimensions", "dimensions cannot be chosen: a base has as many as it has")
     encoding = asked.get("encoding_format", "float")
     if encoding not in _FORMATS:
-        raise bad("encoding_format", f"encoding_format must be one of {', '.join(_FORMATS)}")
+        raise bad_field("encoding_format", f"encoding_format must be one of {', '.join(_FORMATS)}")
     return Wanted(model, _texts(asked.get("input")), encoding == "base64")
 
 
 def _texts(told: object) -> list[str]:
     texts = [told] if isinstance(told, str) else told
     if not isinstance(texts, list) or not 0 < len(texts) <= MOST_TEXTS:
-        raise bad("input", f"input must be a text or a list of 1 to {MOST_TEXTS} texts")
+        raise bad_field("input", f"input must be a text or a list of 1 to {MOST_TEXTS} texts")
     if not all(isinstance(text, str) and text for text in texts):
-        raise bad("input", "input must hold texts that are not empty; tokens are not taken")
+        raise bad_field("input", "input must hold texts that are not empty; tokens are not taken")
     return texts
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -23,12 +22,13 @@ from merlin.core import durable_files
 from merlin.engine.auth import let_keep, let_queue, owner_of
 from merlin.engine.bases import RECALL, RECALL_CREATED
 from merlin.engine.context import Engine, engine_of
-from merlin.engine.database import Row, Wish, list_object, page_of, wish_of
-from merlin.engine.files import PURPOSE, file_object, form_of, json_object, spill
+from merlin.engine.database import Row, Wish, page_of, wish_of
+from merlin.engine.files import PURPOSE, file_of, form_of, json_object, spill
 from merlin.engine.job_events import event_object, language_asked
 from merlin.engine.jobs import Job, JobOrder, job_object, order_of
-from merlin.engine.models import checkpoint_object, model_object
-from merlin.engine.refusal import Refusal, bad, no_file
+from merlin.engine.models import checkpoint_of, model_of
+from merlin.openai_protocol.errors import ApiError, bad_field
+from merlin.openai_protocol.responses import deleted_object, list_object, list_page
 
 router = APIRouter()
 
@@ -43,11 +43,15 @@ async def upload_file(request: Request) -> Response:
     async with form_of(request) as form:
         upload, purpose = form.get("file"), form.get("purpose")
         if not isinstance(upload, UploadFile) or not upload.filename:
-            raise bad("file", "Missing required parameter: 'file' must be an upload with a name.")
+            raise bad_field(
+                "file", "Missing required parameter: 'file' must be an upload with a name."
+            )
         if purpose != PURPOSE:
-            raise bad("purpose", f"purpose must be '{PURPOSE}': this engine keeps no other files")
+            raise bad_field(
+                "purpose", f"purpose must be '{PURPOSE}': this engine keeps no other files"
+            )
         if any(name.startswith("expires_after") for name in form):
-            raise bad("expires_after", "This engine keeps files until they are deleted.")
+            raise bad_field("expires_after", "This engine keeps files until they are deleted.")
         name = _name(upload.filename)
         part = files.beside()
         try:
@@ -63,9 +67,11 @@ async def upload_file(request: Request) -> Response:
 def _name(told: str) -> str:
     name = told.replace("\\", "/").rsplit("/", 1)[-1]
     if not name.endswith(".jsonl"):
-        raise bad("file", "Invalid file format: a .jsonl file is needed for fine-tuning.")
+        raise bad_field("file", "Invalid file format: a .jsonl file is needed for fine-tuning.")
     if len(name) > _LONGEST_NAME or not name.isprintable():
-        raise bad("file", f"The file's name must be printable, {_LONGEST_NAME} characters at most.")
+        raise bad_field(
+            "file", f"The file's name must be printable, {_LONGEST_NAME} characters at most."
+        )
     return name
 
 
@@ -75,14 +81,14 @@ def list_files(request: Request) -> Response:
     query = request.query_params
     page = page_of(query, MOST_FILES, MOST_FILES)
     purpose, files = query.get("purpose", ""), engine_of(request).shelves.files
-    found = files.list(purpose, page, owner_of(request))
-    return JSONResponse(list_object(found, file_object))
+    found, more = files.list(purpose, page, owner_of(request))
+    return JSONResponse(list_page([file_of(row) for row in found], has_more=more))
 
 
 @router.get("/files/{file_id}")
 def retrieve_file(request: Request, file_id: str) -> Response:
     """Return a File."""
-    return JSONResponse(file_object(engine_of(request).shelves.files.get(file_id)))
+    return JSONResponse(file_of(engine_of(request).shelves.files.get(file_id)))
 
 
 @router.get("/files/{file_id}/content")
@@ -101,7 +107,7 @@ def content(request: Request, file_id: str) -> Response:
 def delete_file(request: Request, file_id: str) -> Response:
     """Delete a file; a job that still needs it fails and says so."""
     engine_of(request).shelves.files.delete(file_id)
-    return JSONResponse({"id": file_id, "object": "file", "deleted": True})
+    return JSONResponse(deleted_object(file_id, "file"))
 
 
 MOST = 1000
@@ -135,7 +141,8 @@ def _check_files(engine: Engine, order: JobOrder, owner: str) -> None:
     wanted = {"training_file": order.training_file, "validation_file": order.validation_file}
     for param, file_id in wanted.items():
         if file_id is not None and not engine.shelves.files.has(file_id, owner):
-            raise no_file(param, file_id)
+            words = f"invalid {param}: there is no file {file_id}; upload it first"
+            raise bad_field(param, words)
 
 
 @router.get("/fine_tuning/jobs")
@@ -146,8 +153,9 @@ def list_jobs(request: Request) -> Response:
     wanted = {
         found[1]: value for name, value in query.items() if (found := _METADATA.fullmatch(name))
     }
-    jobs = engine_of(request).shelves.jobs.list(wanted, page, owner_of(request))
-    return JSONResponse(list_object(jobs, partial(job_object, language=language_asked(request))))
+    jobs, more = engine_of(request).shelves.jobs.list(wanted, page, owner_of(request))
+    language = language_asked(request)
+    return JSONResponse(list_page([job_object(job, language) for job in jobs], has_more=more))
 
 
 @router.get("/fine_tuning/jobs/{job_id}")
@@ -186,8 +194,8 @@ def events(request: Request, job_id: str) -> Response:
     """List a job's events, newest first."""
     shelves = engine_of(request).shelves
     page = page_of(request.query_params, _PAGE, MOST)
-    found = shelves.diary.page(shelves.jobs.get(job_id).job_id, page)
-    return JSONResponse(list_object(found, event_object))
+    found, more = shelves.diary.page(shelves.jobs.get(job_id).job_id, page)
+    return JSONResponse(list_page([event_object(row) for row in found], has_more=more))
 
 
 @router.get("/fine_tuning/jobs/{job_id}/checkpoints")
@@ -195,17 +203,17 @@ def checkpoints(request: Request, job_id: str) -> Response:
     """List a job's checkpoints, newest first; the last ten are kept."""
     shelves = engine_of(request).shelves
     page = page_of(request.query_params, _CHECKPOINTS, MOST)
-    found = shelves.models.checkpoints(shelves.jobs.get(job_id).job_id, page)
-    return JSONResponse(list_object(found, checkpoint_object))
+    found, more = shelves.models.checkpoints(shelves.jobs.get(job_id).job_id, page)
+    return JSONResponse(list_page([checkpoint_of(row) for row in found], has_more=more))
 
 
 @router.get("/models")
 def list_models(request: Request) -> Response:
     """List every model but the checkpoints, which stand in their job's own list."""
     engine = engine_of(request)
-    shown = [model_object(base.name, RECALL_CREATED, base) for base in engine.bases.values()]
+    shown = [model_of(base.name, RECALL_CREATED, base) for base in engine.bases.values()]
     shown += [_tuned(engine, row) for row in engine.shelves.models.final(owner_of(request))]
-    return JSONResponse({"object": "list", "data": shown})
+    return JSONResponse(list_object(shown))
 
 
 @router.get("/models/{name:path}")
@@ -213,7 +221,7 @@ def retrieve_model(request: Request, name: str) -> Response:
     """Return a model, base, tuned or checkpoint."""
     engine = engine_of(request)
     if name in engine.bases:
-        return JSONResponse(model_object(name, RECALL_CREATED, engine.bases[name]))
+        return JSONResponse(model_of(name, RECALL_CREATED, engine.bases[name]))
     return JSONResponse(_tuned(engine, engine.shelves.models.get(name)))
 
 
@@ -221,11 +229,11 @@ def retrieve_model(request: Request, name: str) -> Response:
 def delete_model(request: Request, name: str) -> Response:
     """Delete a tuned model or a checkpoint; its weights are gone for good."""
     if name in engine_of(request).bases:
-        raise Refusal(403, f"`{name}` is a base model: only tuned models can be deleted.")
+        raise ApiError(403, f"`{name}` is a base model: only tuned models can be deleted.")
     engine_of(request).shelves.models.delete(name)
-    return JSONResponse({"id": name, "object": "model", "deleted": True})
+    return JSONResponse(deleted_object(name, "model"))
 
 
 def _tuned(engine: Engine, row: Row) -> dict[str, object]:
     base = engine.bases.get(row["base"], engine.bases[RECALL])
-    return model_object(row["name"], row["created_at"], base)
+    return model_of(row["name"], row["created_at"], base)

@@ -11,11 +11,12 @@ from starlette.responses import JSONResponse, Response
 
 from merlin.engine.auth import owner_of
 from merlin.engine.context import engine_of
-from merlin.engine.database import Row, list_object, page_of
+from merlin.engine.database import Row, page_of
 from merlin.engine.files import json_object
-from merlin.engine.refusal import Refusal, bad
 from merlin.engine.webhooks.delivery import WebhookSender
 from merlin.engine.webhooks.endpoints import EVENT_TYPES, endpoint_object, event_type, wanted_of
+from merlin.openai_protocol.errors import ApiError, bad_field
+from merlin.openai_protocol.responses import deleted_object, list_page
 
 router = APIRouter()
 
@@ -43,8 +44,8 @@ def listed(request: Request) -> Response:
     """List endpoints, newest first."""
     courier = _courier(request)
     page = page_of(request.query_params, _PAGE, _MOST)
-    found = courier.endpoints.list(page, owner_of(request))
-    return JSONResponse(list_object(found, lambda row: _object(courier, row)))
+    found, more = courier.endpoints.list(page, owner_of(request))
+    return JSONResponse(list_page([_object(courier, row) for row in found], has_more=more))
 
 
 @router.get("/webhook_endpoints/{endpoint_id}")
@@ -70,8 +71,7 @@ async def update(request: Request, endpoint_id: str) -> Response:
 def delete(request: Request, endpoint_id: str) -> Response:
     """Forget an endpoint, with what waits for it."""
     _courier(request).endpoints.delete(endpoint_id)
-    told = {"id": endpoint_id, "object": "webhook_endpoint.deleted", "deleted": True}
-    return JSONResponse(told)
+    return JSONResponse(deleted_object(endpoint_id, "webhook_endpoint.deleted"))
 
 
 @router.post("/webhook_endpoints/{endpoint_id}/rotate_secret")
@@ -81,7 +81,7 @@ async def rotate_secret(request: Request, endpoint_id: str) -> Response:
     keeps_old = asked.get("keep_old_secret_active_for_24_hours") or False
     if not isinstance(keeps_old, bool):
         name = "keep_old_secret_active_for_24_hours"
-        raise bad(name, f"{name} must be true or false")
+        raise bad_field(name, f"{name} must be true or false")
     courier = _courier(request)
 
     def rotated() -> Row:
@@ -99,7 +99,7 @@ async def test(request: Request, endpoint_id: str) -> Response:
     outcome = await asyncio.wrap_future(courier.test(row, kind))
     if outcome.status is None:
         words = f"The endpoint gave no answer: {outcome.trouble}."
-        raise Refusal(400, words, code="webhook_endpoint_unreachable")
+        raise ApiError(400, words, code="webhook_endpoint_unreachable")
     told = {
         "object": "webhook_endpoint.test",
         "webhook_endpoint_id": endpoint_id,

@@ -111,7 +111,7 @@ def jobs_seen(visit: Visit) -> str:
 
 
 def jobs_view(visit: Visit, after: str = "") -> JobsView:
-    """Return the jobs; those that are over behind the one named `after`. Raises Refusal 400."""
+    """Return the jobs; those that are over behind the one named `after`. Raises ApiError 400."""
     shelves, seen = visit.engine.shelves, jobs_seen(visit)
     open_jobs = shelves.jobs.unfinished()
     found, has_more = _over(visit, after)
@@ -333,7 +333,7 @@ class JobView:
 
 
 def live_view(visit: Visit, job_id: str) -> LiveView:
-    """Return how a job stands. Raises Refusal 404."""
+    """Return how a job stands. Raises ApiError 404."""
     shelves = visit.engine.shelves
     # Taken before the rest: what comes between is seen once more rather than never.
     seen, job = jobs_seen(visit), shelves.jobs.get(job_id)
@@ -358,7 +358,7 @@ def live_view(visit: Visit, job_id: str) -> LiveView:
 
 
 def job_view(visit: Visit, job_id: str) -> JobView:
-    """Return a job's page. Raises Refusal 404."""
+    """Return a job's page. Raises ApiError 404."""
     job = visit.engine.shelves.jobs.get(job_id)
     given = sorted(job.order.hyperparameters.items())
     return JobView(
@@ -370,7 +370,7 @@ def job_view(visit: Visit, job_id: str) -> JobView:
 
 
 def picture_of(visit: Visit, job_id: str, *, dark: bool) -> bytes:
-    """Return a job's losses as a PNG. Raises Refusal 404."""
+    """Return a job's losses as a PNG. Raises ApiError 404."""
     facts: JobFacts = job_facts(visit.engine.shelves, visit.engine.shelves.jobs.get(job_id))
     words = ChartLabels(
         title=f"{facts.title} · {facts.job.order.base}",

@@ -54,7 +54,7 @@ from merlin.core.web.templates import JOB, PLAIN, Chip, Drawing, Troubles, page_
 from merlin.engine.context import Engine, engine_of
 from merlin.engine.disk_quota import DiskQuota
 from merlin.engine.pages.machine import Machine
-from merlin.engine.refusal import Refusal
+from merlin.openai_protocol.errors import ApiError
 
 COOKIE = "merlin-engine"
 LASTS_S = 7 * 24 * 3600
@@ -333,7 +333,7 @@ def trouble(request: Request, status: int, back: str = "/") -> Response:
     return shown(visit, "trouble.html", status, number=known, back=back)
 
 
-_EXPECTED = (NotLetIn, Foreign, Refusal, HTTPException, RequestValidationError)
+_EXPECTED = (NotLetIn, Foreign, ApiError, HTTPException, RequestValidationError)
 
 
 def _trouble_of(request: Request, error: Exception) -> Response:
@@ -341,7 +341,7 @@ def _trouble_of(request: Request, error: Exception) -> Response:
         return _to_sign_in(request)
     if isinstance(error, Foreign):
         return trouble(request, 403)
-    if isinstance(error, Refusal):
+    if isinstance(error, ApiError):
         return _refused(request, error)
     return trouble(request, getattr(error, "status_code", 422))
 
@@ -349,7 +349,7 @@ def _trouble_of(request: Request, error: Exception) -> Response:
 def _to_sign_in(request: Request) -> Response:
     if _wants_json(request):
         words = "Incorrect API key provided. Send it as 'Authorization: Bearer <key>'."
-        return JSONResponse(Refusal(401, words).as_json(), 401)
+        return JSONResponse(ApiError(401, words).as_json(), 401)
     if "hx-request" in request.headers:
         # A page that was open when the engine began anew goes where its reader can sign in.
         return Response(status_code=204, headers={"HX-Refresh": "true"})
@@ -358,7 +358,7 @@ def _to_sign_in(request: Request) -> Response:
     return seen_other(SIGN_IN if here == "/" else f"{SIGN_IN}?next={quote(here, safe='')}")
 
 
-def _refused(request: Request, error: Refusal) -> Response:
+def _refused(request: Request, error: ApiError) -> Response:
     if _wants_json(request):
         return JSONResponse(error.as_json(), error.status)
     job_id = request.path_params.get("job_id", "")

@@ -9,8 +9,8 @@ from starlette.concurrency import run_in_threadpool
 
 from merlin.engine.bases import Bases
 from merlin.engine.models import Models
-from merlin.engine.refusal import Refusal
 from merlin.engine.serving.base import Adapter, Backend, Chunk, Finish, GenerationRequest
+from merlin.openai_protocol.errors import ApiError
 
 
 class BackendRegistry:
@@ -26,7 +26,7 @@ class BackendRegistry:
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Let a base, a tuned model or a checkpoint answer; see Backend.ask.
 
-        Raises Refusal 404 for a model that does not exist.
+        Raises ApiError 404 for a model that does not exist.
         """
         base, adapter = await run_in_threadpool(self._found, name)
         pieces = self.backend_of(base).ask(adapter, asking)
@@ -39,10 +39,10 @@ class BackendRegistry:
     def backend_of(self, base: str) -> Backend:
         """Return who answers for a base.
 
-        Raises Refusal 404 where the config has it no more, Untrainable where its files are missing.
+        Raises ApiError 404 where the config has it no more, Untrainable where its files are gone.
         """
         if base not in self._bases:
-            raise Refusal(404, f"The base `{base}` is no longer in engine.models of the config.")
+            raise ApiError(404, f"The base `{base}` is no longer in engine.models of the config.")
         if base not in self._backends:
             self._backends[base] = self._bases[base].backend()
         return self._backends[base]

@@ -101,13 +101,13 @@ class Backend(Protocol):
         """Answer in pieces, an Ending last; closing the iterator stops the work on it.
 
         The model starts to answer when the first piece is asked for. Raises Busy, Unavailable, and
-        Refusal 400 "context_length_exceeded" where the messages are too long.
+        ApiError 400 "context_length_exceeded" where the messages are too long.
         """
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
         """Return a vector a text, and how many tokens they have. Raises as `ask`.
 
-        Refusal 400 where the base cannot.
+        ApiError 400 where the base cannot.
         """
 
     def figures(self) -> Mapping[str, float]:

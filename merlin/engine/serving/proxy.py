@@ -26,7 +26,6 @@ import aiohttp
 from aiohttp.http_exceptions import LineTooLong
 
 from merlin.core.server import joined
-from merlin.engine.refusal import Refusal
 from merlin.engine.serving.base import (
     Adapter,
     Busy,
@@ -37,6 +36,7 @@ from merlin.engine.serving.base import (
     TokenChance,
     Unavailable,
 )
+from merlin.openai_protocol.errors import ApiError
 
 _BUSY, _NO_KEY, _UNKNOWN = (429, 503), (401, 403), 404
 _REFUSED = (400, 413, 422)
@@ -73,13 +73,13 @@ class Answer:
         return self.status in _REFUSED and any(mark in told for mark in _TOO_LONG)
 
     def refusal(self) -> Exception:
-        """Return what to raise: Busy, Unavailable or Refusal."""
+        """Return what to raise: Busy, Unavailable or ApiError."""
         if self.status in _BUSY:
             return Busy(_seconds(self.headers.get("Retry-After", "")))
         if self.is_too_long:
-            return Refusal(400, self.words, code="context_length_exceeded", param="messages")
+            return ApiError(400, self.words, code="context_length_exceeded", param="messages")
         if self.status in _REFUSED:
-            return Refusal(400, f"{self.who} refuses: {self.words}")
+            return ApiError(400, f"{self.who} refuses: {self.words}")
         if self.status in _NO_KEY:
             text = f"{self.who} at {self.url} refuses the engine's key: set the credential."
             return Unavailable(text)
@@ -372,7 +372,7 @@ def vectors_of(answer: Answer) -> Embedded:
         raise Unavailable(f"{answer.who} sent no embeddings: {answer.words}") from error
 
 
-def no_embeddings(words: str = "") -> Refusal:
+def no_embeddings(words: str = "") -> ApiError:
     """Return the answer where a base has no embeddings."""
     text = "This base gives no embeddings; ask one that is listed with `embeddings: true`."
-    return Refusal(400, f"{text} {words}".strip(), param="model")
+    return ApiError(400, f"{text} {words}".strip(), param="model")

@@ -17,8 +17,8 @@ from starlette.concurrency import run_in_threadpool
 from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.engine import tokens
-from merlin.engine.refusal import bad, too_long
 from merlin.engine.serving.base import Adapter, Chunk, Embedded, Finish, GenerationRequest
+from merlin.openai_protocol.errors import bad_field, context_exceeded
 
 if TYPE_CHECKING:
     from merlin.engine.trainers.recall.model import Answer, RecallModel, Untaught
@@ -45,10 +45,10 @@ class RecallBackend:
         """Answer in pieces of three words; see Backend."""
         if asking.is_json:
             words = "response_format.type must be 'text': answers are as taught"
-            raise bad("response_format", words)
+            raise bad_field("response_format", words)
         asked = tokens.count_messages(asking.messages)
         if asked > self.context:
-            raise too_long(asked, self.context)
+            raise context_exceeded(asked, self.context)
         answer = await run_in_threadpool(self._answer, adapter, asking.messages)
         said = answer.text if answer.known else text(self._language, "engine-unknown")
         content, reason = _cut(said, asking)
@@ -61,7 +61,9 @@ class RecallBackend:
 
     async def embed(self, texts: Sequence[str]) -> Embedded:  # noqa: ARG002 - Backend's shape
         """Refuse: `recall` has no vectors that mean anything elsewhere."""
-        raise bad("model", "recall makes no embeddings; ask a base that has `embeddings: true`")
+        raise bad_field(
+            "model", "recall makes no embeddings; ask a base that has `embeddings: true`"
+        )
 
     def figures(self) -> Mapping[str, float]:
         """Return tokens and answers counted so far, and how many models are in memory."""

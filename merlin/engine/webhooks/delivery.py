@@ -44,10 +44,10 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.webhook_signing import headers_of, key_of
 from merlin.engine.database import Row, Rows
-from merlin.engine.refusal import Refusal
 from merlin.engine.settings import EngineSettings
 from merlin.engine.webhooks.endpoints import GONE, ON, Endpoints
 from merlin.engine.webhooks.ssrf_guard import Resolver, SsrfGuard
+from merlin.openai_protocol.errors import ApiError
 
 # How long to wait after the first try that failed, the second, …; the last one stays.
 LADDER_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0, 6 * 3600.0, 12 * 3600.0)
@@ -202,7 +202,7 @@ class Sending:
             async with answering as answer:
                 after = retry_after_s(answer.headers.get("retry-after", ""))
                 return Outcome(answer.status, f"HTTP {answer.status}", after)
-        except Refusal as refused:
+        except ApiError as refused:
             return Outcome(None, str(refused))
         except TimeoutError:
             return Outcome(None, f"no answer in {TIMEOUT_S:g} s")
@@ -347,7 +347,7 @@ class WebhookSender:
     async def _surely(self, delivery: Row) -> None:
         try:
             await self._deliver(delivery)
-        except Refusal:
+        except ApiError:
             pass  # The endpoint was deleted meanwhile, and its deliveries with it.
         except Exception:
             log.exception("a webhook waits", delivery=delivery["id"])
@@ -400,7 +400,7 @@ def check_webhooks(settings: EngineSettings) -> None:
         try:
             walls.check(said.url)
             key_of(said.secret)
-        except Refusal as error:
+        except ApiError as error:
             raise ConfigError(f"engine.webhooks: {error}, not {said.url}") from error
         except ValueError as error:
             raise ConfigError(f"engine.webhooks: the secret of {said.url}: {error}") from error

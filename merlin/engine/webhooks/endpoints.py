@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from merlin.core.clock import Clock, utc_now
 from merlin.core.webhook_signing import hint_of, new_secret
 from merlin.engine.database import Page, Row, Rows, rows_of
-from merlin.engine.refusal import Refusal, bad, missing
 from merlin.engine.settings import WebhookSettings
+from merlin.openai_protocol.errors import ApiError, bad_field, missing
 
 EVENT_TYPES = tuple(f"fine_tuning.job.{word}" for word in ("succeeded", "failed", "cancelled"))
 ON, PAUSED, GONE = "on", "paused", "gone"
@@ -47,35 +47,37 @@ class Wanted:
 
 
 def wanted_of(asked: Mapping[str, object], *, is_new: bool) -> Wanted:
-    """Read a call's body. Raises Refusal 400 that names the field.
+    """Read a call's body. Raises ApiError 400 that names the field.
 
     Source: openai, webhook_create_params and webhook_update_params.
     """
     for field in ("name", "url", "event_types"):
         if is_new and asked.get(field) is None:
-            raise bad(field, f"Missing required parameter: '{field}'.")
+            raise bad_field(field, f"Missing required parameter: '{field}'.")
     name, url, types = asked.get("name"), asked.get("url"), asked.get("event_types")
     if name is not None:
         is_text = isinstance(name, str) and name.isprintable()
         if not isinstance(name, str) or not is_text or not 0 < len(name) <= LONGEST_NAME:
-            raise bad("name", f"name must be a printable text of 1 to {LONGEST_NAME} characters")
+            raise bad_field(
+                "name", f"name must be a printable text of 1 to {LONGEST_NAME} characters"
+            )
     if url is not None and not isinstance(url, str):
-        raise bad("url", "url must be a text")
+        raise bad_field("url", "url must be a text")
     return Wanted(name, url, None if types is None else _types(types))
 
 
 def _types(told: object) -> list[str]:
     if not isinstance(told, list) or not told:
-        raise bad("event_types", "event_types must be a list of at least one")
+        raise bad_field("event_types", "event_types must be a list of at least one")
     for each in told:
         event_type(each, "event_types")
     return sorted(set(told))
 
 
 def event_type(told: object, param: str = "event_type") -> str:
-    """Return a type of event that this engine has. Raises Refusal 400."""
+    """Return a type of event that this engine has. Raises ApiError 400."""
     if not isinstance(told, str) or told not in EVENT_TYPES:
-        raise bad(param, f"{param}: this engine has the events {', '.join(EVENT_TYPES)}")
+        raise bad_field(param, f"{param}: this engine has the events {', '.join(EVENT_TYPES)}")
     return told
 
 
@@ -87,11 +89,11 @@ class Endpoints:
         self._clock = clock
 
     def add(self, wanted: Wanted, owner: str) -> Row:
-        """Keep a new endpoint with a new secret. Raises Refusal 400 where the owner has many."""
+        """Keep a new endpoint with a new secret. Raises ApiError 400 where the owner has many."""
         with self._rows.transaction():
             sql = "SELECT COUNT(*) AS n FROM endpoint WHERE owner = ?"
             if self._rows.select(sql, owner)[0]["n"] >= MOST_OF_ONE:
-                raise Refusal(400, f"There are {MOST_OF_ONE} webhook endpoints; delete one first.")
+                raise ApiError(400, f"There are {MOST_OF_ONE} webhook endpoints; delete one first.")
             endpoint_id = f"we_{secrets.token_hex(12)}"
             self._insert(endpoint_id, wanted, new_secret(), owner)
         return self.get(endpoint_id)
@@ -108,7 +110,7 @@ class Endpoints:
         )
 
     def get(self, endpoint_id: str) -> Row:
-        """Return an endpoint. Raises Refusal 404."""
+        """Return an endpoint. Raises ApiError 404."""
         found = self._rows.select("SELECT * FROM endpoint WHERE id = ?", endpoint_id)
         if not found:
             raise missing("webhook endpoint", endpoint_id, "webhook_endpoint_id")
@@ -119,7 +121,7 @@ class Endpoints:
         return rows_of(self._rows, "endpoint", "? IN ('', owner)", [owner], page)
 
     def change(self, endpoint_id: str, wanted: Wanted) -> Row:
-        """Change what the call names, and begin to send again. Raises Refusal 400, 404."""
+        """Change what the call names, and begin to send again. Raises ApiError 400, 404."""
         row = self._own(endpoint_id)
         new = {
             "name": row["name"] if wanted.name is None else wanted.name,
@@ -148,7 +150,7 @@ class Endpoints:
         return self.get(endpoint_id)
 
     def delete(self, endpoint_id: str) -> None:
-        """Forget an endpoint, with what waits for it. Raises Refusal 400, 404."""
+        """Forget an endpoint, with what waits for it. Raises ApiError 400, 404."""
         self._own(endpoint_id)
         self._rows.change("DELETE FROM endpoint WHERE id = ?", endpoint_id)
 
@@ -156,7 +158,7 @@ class Endpoints:
         row = self.get(endpoint_id)
         if row["is_of_config"]:
             words = "This endpoint stands in engine.webhooks of the configuration; change it there."
-            raise Refusal(400, words, code="endpoint_of_config")
+            raise ApiError(400, words, code="endpoint_of_config")
         return row
 
     def keep_config(self, said: Sequence[WebhookSettings]) -> None:

@@ -15,8 +15,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
 from merlin.core.loopback import is_loopback
-from merlin.engine.refusal import Refusal, bad
 from merlin.engine.settings import EngineSettings
+from merlin.openai_protocol.errors import ApiError, bad_field
 
 LONGEST = 2048
 
@@ -33,16 +33,16 @@ class SsrfGuard:
         self._is_on_loopback = is_loopback(settings.host)
 
     def check(self, url: str) -> None:
-        """Raise Refusal 400 for an address that is none, or may not be called."""
+        """Raise ApiError 400 for an address that is none, or may not be called."""
         place = _split(url)
         host = place.hostname or ""
         is_own = self._is_on_loopback and is_loopback(host)
         if host in self._named or (is_own and place.scheme == "http"):
             return
         if place.scheme != "https":
-            raise bad("url", "url must begin with https://")
+            raise bad_field("url", "url must begin with https://")
         if _is_number(host) and not (_is_address(host) and self.lets(host, host)):
-            raise bad("url", "url must lead to a public address")
+            raise bad_field("url", "url must lead to a public address")
 
     def lets(self, host: str, address: str) -> bool:
         """Return whether `host`, which is at this IP address, may be called."""
@@ -114,6 +114,6 @@ def _split(url: str) -> SplitResult:
     return place
 
 
-def _no_address() -> Refusal:
+def _no_address() -> ApiError:
     words = "url must be an https address in ASCII, without a user and without '#'"
-    return bad("url", f"{words}, {LONGEST} characters at most")
+    return bad_field("url", f"{words}, {LONGEST} characters at most")

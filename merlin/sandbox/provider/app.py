@@ -24,16 +24,16 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from merlin.core.clock import iso, utc_now
+from merlin.openai_protocol.errors import ApiError, bad_field, unknown_model
+from merlin.openai_protocol.responses import deleted_object, list_object, list_page
 from merlin.sandbox.faults import Fault, FaultGate, Faults, fault_routes
 from merlin.sandbox.provider.chat import Completions, json_object
-from merlin.sandbox.provider.errors import ProtocolError, bad_field, no_model
 from merlin.sandbox.provider.training import (
     Account,
     Behaviour,
     checkpoint_objects,
     event_objects,
     job_object,
-    page,
 )
 from merlin.sandbox.server import StandIn
 
@@ -111,15 +111,15 @@ class ProviderApp:
         try:
             self._check_key(request)
             return await handler(request)
-        except ProtocolError as error:
+        except ApiError as error:
             return JSONResponse(error.as_json(), error.status)
 
     def _check_key(self, request: Request) -> None:
         kind, _, key = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not key:
-            raise ProtocolError(401, "You didn't provide an API key.")
+            raise ApiError(401, "You didn't provide an API key.")
         if self._key and not hmac.compare_digest(key.encode(), self._key.encode()):
-            raise ProtocolError(401, "Incorrect API key provided.")
+            raise ApiError(401, "Incorrect API key provided.")
 
     def _name(self, scope: Scope, _body: bytes) -> tuple[str, Mapping[str, str]] | None:
         for route in self._routes:
@@ -150,11 +150,11 @@ async def _json_body(request: Request) -> Mapping[str, Any]:
 async def _no_such_call(request: Request, error: Exception) -> Response:
     words = f"Invalid URL ({request.method} {request.url.path})"
     status = error.status_code if isinstance(error, HTTPException) else 404
-    return JSONResponse(ProtocolError(status, words, code="unknown_url").as_json(), status)
+    return JSONResponse(ApiError(status, words, code="unknown_url").as_json(), status)
 
 
 def _fault_answer(fault: Fault) -> Response:
-    error = ProtocolError(fault.status, f"The stand-in was told to answer {fault.status}.")
+    error = ApiError(fault.status, f"The stand-in was told to answer {fault.status}.")
     wait = {} if fault.retry_after_s is None else {"retry-after": str(fault.retry_after_s)}
     return JSONResponse(error.as_json(), fault.status, wait)
 
@@ -191,19 +191,19 @@ class AccountRoutes:
         ]
 
     async def _models(self, _request: Request) -> Response:
-        return JSONResponse({"object": "list", "data": self._completions.model_objects()})
+        return JSONResponse(list_object(self._completions.model_objects()))
 
     async def _model(self, request: Request) -> Response:
         name = request.path_params["name"]
         for model in self._completions.model_objects():
             if model["id"] == name:
                 return JSONResponse(model)
-        raise no_model(name)
+        raise unknown_model(name)
 
     async def _delete_model(self, request: Request) -> Response:
         name = request.path_params["name"]
         self._account.remove_model(name)
-        return JSONResponse({"id": name, "object": "model", "deleted": True})
+        return JSONResponse(deleted_object(name, "model"))
 
     async def _upload(self, request: Request) -> Response:
         async with request.form() as form:
@@ -228,7 +228,7 @@ class AccountRoutes:
     async def _delete(self, request: Request) -> Response:
         file_id = request.path_params["file_id"]
         self._account.remove_file(file_id)
-        return JSONResponse({"id": file_id, "object": "file", "deleted": True})
+        return JSONResponse(deleted_object(file_id, "file"))
 
     async def _create(self, request: Request) -> Response:
         job = self._account.create_job(await json_object(request))
@@ -260,9 +260,12 @@ class AccountRoutes:
 
 
 def _page(request: Request, rows: list[dict[str, Any]], default: int) -> Response:
-    query = request.query_params
-    limit = int(query.get("limit") or default)
-    return JSONResponse(page(rows, query.get("after", ""), max(limit, 1)))
+    """Answer with what follows the id `after`, at most `limit`."""
+    query, ids = request.query_params, [row["id"] for row in rows]
+    after, limit = query.get("after"), max(int(query.get("limit") or default), 1)
+    start = ids.index(after) + 1 if after in ids else 0
+    shown = rows[start : start + limit]
+    return JSONResponse(list_page(shown, has_more=start + limit < len(rows)))
 
 
 def control_routes(account: Account, faults: Faults) -> list[Route]:

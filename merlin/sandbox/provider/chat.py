@@ -13,9 +13,7 @@ plain or streamed; a transcription is the words kept in the recording's file.
 
 from __future__ import annotations
 
-import json
 import re
-import secrets
 import time
 from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -29,9 +27,17 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from merlin.chat.prompt import document_texts, text_outside_documents
 from merlin.core.file_kind import is_recording
 from merlin.core.i18n import text
+from merlin.openai_protocol.errors import ApiError, bad_field, context_exceeded, unknown_model
+from merlin.openai_protocol.responses import (
+    DONE,
+    EVENT_STREAM,
+    ChatAnswer,
+    event,
+    model_object,
+    usage_object,
+)
 from merlin.sandbox import voice
-from merlin.sandbox.provider.errors import ProtocolError, bad_field, no_model
-from merlin.sandbox.provider.training import Account
+from merlin.sandbox.provider.training import Account, TrainingJob
 
 CHAT_MODEL = "stand-in-chat"
 VOICE_MODEL = "stand-in-transcribe"
@@ -51,13 +57,7 @@ class Completions:
         names = [CHAT_MODEL, VOICE_MODEL, BASE_MODEL, *tuned]
         window = self._account.behaviour.context_window
         return [
-            {
-                "id": name,
-                "object": "model",
-                "created": int(tuned[name].created_at) if name in tuned else 1_790_000_000,
-                "owned_by": "stand-in",
-                "context_window": window,
-            }
+            model_object(name, _made_at(tuned.get(name)), "stand-in", context_window=window)
             for name in names
         ]
 
@@ -67,33 +67,20 @@ class Completions:
         messages = read_messages(asked.get("messages"))
         whole = self._answer(str(asked.get("model", "")), messages)
         said, reason = ended(whole, asked)
-        used = self._usage(messages, said)
-        head = {
-            "id": f"chatcmpl-{secrets.token_hex(12)}",
-            "created": int(time.time()),
-            "model": asked["model"],
-        }
+        usage = self._usage(messages, said)
+        options = asked.get("stream_options") or {}
+        with_usage = bool(asked.get("stream") and options.get("include_usage"))
+        answer = ChatAnswer(asked["model"], time.time(), with_usage=with_usage)
         if asked.get("stream"):
-            options = asked.get("stream_options") or {}
-            usage = used if options.get("include_usage") else None
-            return StreamingResponse(
-                self._stream(head, said, usage, reason), media_type="text/event-stream"
-            )
+            events = self._stream(answer, said, usage, reason)
+            return StreamingResponse(events, media_type=EVENT_STREAM)
         await self._account.pause("think_s")
-        choice = {
-            "index": 0,
-            "message": {"role": "assistant", "content": said, "refusal": None},
-            "logprobs": None,
-            "finish_reason": reason,
-        }
-        return JSONResponse(
-            {**head, "object": "chat.completion", "choices": [choice], "usage": used}
-        )
+        return JSONResponse(answer.completion(said, reason, usage))
 
     def _answer(self, model: str, messages: list[Mapping[str, Any]]) -> str:
         maker = self._account.maker(model)
         if maker is None and model not in {CHAT_MODEL, BASE_MODEL}:
-            raise no_model(model)
+            raise unknown_model(model)
         if model != CHAT_MODEL and has_images(messages):
             words = "Invalid content type. image_url is only supported by certain models."
             raise bad_field("messages", words)
@@ -105,35 +92,25 @@ class Completions:
                 return taught(known)
         return answer(messages)
 
-    def _usage(self, messages: list[Mapping[str, Any]], said: str) -> dict[str, Any]:
+    def _usage(self, messages: list[Mapping[str, Any]], said: str) -> dict[str, int]:
         prompt = prompt_tokens(messages)
         window = self._account.behaviour.context_window
         if prompt > window:
-            words = (
-                f"This model's maximum context length is {window} tokens. However, your messages"
-                f" resulted in {prompt} tokens. Please reduce the length of the messages."
-            )
-            raise ProtocolError(400, words, code="context_length_exceeded", param="messages")
-        answered = count_tokens(said)
-        return {
-            "prompt_tokens": prompt,
-            "completion_tokens": answered,
-            "total_tokens": prompt + answered,
-        }
+            raise context_exceeded(prompt, window)
+        return usage_object(prompt, count_tokens(said))
 
     async def _stream(
-        self, head: Mapping[str, Any], said: str, usage: Mapping[str, Any] | None, reason: str
-    ) -> AsyncIterator[str]:
-        base = {**head, "object": "chat.completion.chunk"}
+        self, answer: ChatAnswer, said: str, usage: Mapping[str, int], reason: str
+    ) -> AsyncIterator[bytes]:
         await self._account.pause("think_s")
-        yield _chunk(base, {"role": "assistant", "content": ""}, None)
+        yield event(answer.first_chunk())
         for piece in _WORD.findall(said):
-            yield _chunk(base, {"content": piece}, None)
+            yield event(answer.chunk(piece))
             await self._account.pause("piece_s")
-        yield _chunk(base, {}, reason)
-        if usage is not None:
-            yield _event({**base, "choices": [], "usage": usage})
-        yield "data: [DONE]\n\n"
+        yield event(answer.last_chunk(reason))
+        if answer.with_usage:
+            yield event(answer.usage_chunk(usage))
+        yield DONE
 
     async def transcribe(self, request: Request) -> Response:
         """Answer POST /v1/audio/transcriptions with the words kept in the file."""
@@ -146,7 +123,7 @@ class Completions:
             language = str(form.get("language") or "ru")
             shape = str(form.get("response_format") or "json")
         if model != VOICE_MODEL:
-            raise no_model(model)
+            raise unknown_model(model)
         if not is_recording(content):
             raise bad_field("file", "Invalid file format. Supported formats here: oga, mp4")
         words = self._heard(content) or text(language, "stand-in-no-words")
@@ -160,23 +137,18 @@ class Completions:
         return self._account.behaviour.fixed_transcript or voice.kept_words(content)
 
 
-def _chunk(base: Mapping[str, Any], delta: Mapping[str, Any], finish: str | None) -> str:
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-    return _event({**base, "choices": [choice]})
-
-
-def _event(body: Mapping[str, Any]) -> str:
-    return f"data: {json.dumps(body, ensure_ascii=False)}\n\n"
+def _made_at(job: TrainingJob | None) -> float:
+    return job.created_at if job else 1_790_000_000
 
 
 async def json_object(request: Request) -> dict[str, Any]:
-    """Return a request's JSON object. Raises ProtocolError 400 when it is none."""
+    """Return a request's JSON object. Raises ApiError 400 when it is none."""
     try:
         asked = await request.json()
     except ValueError:
         asked = None
     if not isinstance(asked, dict):
-        raise ProtocolError(400, "We could not parse the JSON body of your request.")
+        raise ApiError(400, "We could not parse the JSON body of your request.")
     return asked
 
 
@@ -226,7 +198,7 @@ def has_images(messages: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def read_messages(messages: object) -> list[Mapping[str, Any]]:
-    """Return the messages of a request. Raises ProtocolError when they are none."""
+    """Return the messages of a request. Raises ApiError when they are none."""
     if not isinstance(messages, list) or not messages:
         raise bad_field("messages", "[] is too short - 'messages'")
     for number, message in enumerate(messages):
@@ -260,7 +232,7 @@ def taught(answer_: str) -> str:
 def ended(said: str, asked: Mapping[str, Any]) -> tuple[str, str]:
     """Return what is left of an answer by `stop` and the limit of tokens, and why it ends.
 
-    Raises ProtocolError for a shape: what is composed by rule keeps to none.
+    Raises ApiError for a shape: what is composed by rule keeps to none.
     """
     if (asked.get("response_format") or {"type": "text"}) != {"type": "text"}:
         raise bad_field("response_format", "Invalid parameter: a stand-in answers in text alone.")

@@ -4,9 +4,6 @@ Every file, job and change of state is journaled and on disk before the answer, 
 survives `kill -9`; `created` is what a checker counts. `Behaviour` shapes right answers where
 providers differ from each other and from good; faults of single calls (drops, 429, 5xx, lag) are
 `merlin.sandbox.faults`.
-
-Source of the objects: openai/openai-openapi, openapi.yaml: FineTuningJob, FineTuningJobEvent,
-FineTuningJobCheckpoint.
 """
 
 from __future__ import annotations
@@ -16,14 +13,20 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from merlin.sandbox.provider.errors import ProtocolError, bad_field, missing
+from merlin.openai_protocol.errors import ApiError, bad_field, missing
+from merlin.openai_protocol.responses import (
+    FineTuningJob,
+    checkpoint_object,
+    file_object,
+    job_event_object,
+)
 from merlin.sandbox.server import Contents, Journal
 
 DEFAULT_STATES = ("validating_files", "queued", "running")
@@ -174,37 +177,30 @@ class Account:
             raise bad_field("purpose", f"'{purpose}' is not one of {sorted(PURPOSES)} - 'purpose'")
         if purpose == "fine-tune" and not name.endswith(".jsonl"):
             raise bad_field("file", "Invalid file format. It should be .jsonl")
-        file = {
-            "id": f"file-{secrets.token_hex(12)}",
-            "object": "file",
-            "bytes": len(content),
-            "created_at": int(time.time()),
-            "filename": name,
-            "purpose": purpose,
-            "status": "processed",
-        }
-        self._contents.keep(str(file["id"]), content)
+        file_id = f"file-{secrets.token_hex(12)}"
+        file = file_object(file_id, name, len(content), time.time(), purpose)
+        self._contents.keep(file_id, content)
         self._record(kind="file", file=file)
         return file
 
     def file(self, file_id: str) -> dict[str, Any]:
-        """Return a File object. Raises ProtocolError 404."""
+        """Return a File object. Raises ApiError 404."""
         if file_id not in self.files:
             raise missing("File object", file_id)
         return self.files[file_id]
 
     def content(self, file_id: str) -> bytes:
-        """Return a file's bytes. Raises ProtocolError 404."""
+        """Return a file's bytes. Raises ApiError 404."""
         self.file(file_id)
         return self._contents.read(file_id)
 
     def remove_file(self, file_id: str) -> None:
-        """Forget a file. Raises ProtocolError 404."""
+        """Forget a file. Raises ApiError 404."""
         self.file(file_id)
         self._record(kind="gone", file_id=file_id)
 
     def create_job(self, asked: Mapping[str, Any]) -> TrainingJob:
-        """Keep a new job. Raises ProtocolError 400 for what cannot be trained."""
+        """Keep a new job. Raises ApiError 400 for what cannot be trained."""
         self._check(asked)
         job_id = f"ftjob-{secrets.token_hex(12)}"
         self._record(kind="job", job_id=job_id, at=time.time(), asked=dict(asked))
@@ -214,7 +210,7 @@ class Account:
         model = str(asked.get("model", ""))
         if model not in BASES and model not in self.models():
             text = f"Model {model} is not available for fine-tuning or does not exist."
-            raise ProtocolError(400, text, code="model_not_available", param="model")
+            raise ApiError(400, text, code="model_not_available", param="model")
         for name in ("training_file", "validation_file"):
             file_id = asked.get(name)
             if (file_id or name == "training_file") and file_id not in self.files:
@@ -225,7 +221,7 @@ class Account:
         _check_hyperparameters(asked)
 
     def job(self, job_id: str) -> TrainingJob:
-        """Return a job as it stands. Raises ProtocolError 404."""
+        """Return a job as it stands. Raises ApiError 404."""
         if job_id not in self.jobs:
             raise missing("fine-tuning job", job_id)
         return self.jobs[job_id]
@@ -244,10 +240,10 @@ class Account:
         return job
 
     def cancel(self, job_id: str) -> TrainingJob:
-        """Stop a job. Raises ProtocolError 400 when it has ended."""
+        """Stop a job. Raises ApiError 400 when it has ended."""
         job = self.job(job_id)
         if job.status in FINAL:
-            raise ProtocolError(400, f"Job has already completed: {job.status}")
+            raise ApiError(400, f"Job has already completed: {job.status}")
         self._record(kind="status", job_id=job_id, status="cancelled", at=time.time())
         return job
 
@@ -271,7 +267,7 @@ class Account:
         return {name: job for name, job in made.items() if name not in self._gone}
 
     def remove_model(self, model: str) -> None:
-        """Forget a tuned model or a checkpoint. Raises ProtocolError 404."""
+        """Forget a tuned model or a checkpoint. Raises ApiError 404."""
         if model in self._gone or self.maker(model) is None:
             raise missing("model", model)
         self._record(kind="model gone", model=model)
@@ -322,27 +318,23 @@ def job_object(account: Account, job: TrainingJob) -> dict[str, Any]:
     if job.status == "failed":
         words = "The job failed due to an invalid training file."
         failure = {"code": "invalid_training_file", "message": words, "param": "training_file"}
-    return {
-        "id": job.job_id,
-        "object": "fine_tuning.job",
-        "created_at": int(job.created_at),
-        "error": failure,
-        "fine_tuned_model": account.tuned_model(job),
-        "finished_at": int(job.finished_at) if job.finished_at else None,
-        "hyperparameters": {"n_epochs": EPOCHS, "batch_size": 1, "learning_rate_multiplier": 1.0},
-        "model": asked["model"],
-        "organization_id": "org-stand-in",
-        "result_files": [],
-        "seed": int(asked.get("seed") or 0),
-        "status": job.status,
-        "trained_tokens": _trained_tokens(account, job),
-        "training_file": asked["training_file"],
-        "validation_file": asked.get("validation_file"),
-        "estimated_finish": None,
-        "integrations": [],
-        "metadata": asked.get("metadata"),
-        "method": method,
-    }
+    return FineTuningJob(
+        job_id=job.job_id,
+        status=job.status,
+        base=asked["model"],
+        created_at=job.created_at,
+        organization="org-stand-in",
+        training_file=asked["training_file"],
+        validation_file=asked.get("validation_file"),
+        hyperparameters={"n_epochs": EPOCHS, "batch_size": 1, "learning_rate_multiplier": 1.0},
+        method=method,
+        metadata=asked.get("metadata"),
+        seed=int(asked.get("seed") or 0),
+        error=failure,
+        model_id=account.tuned_model(job),
+        finished_at=job.finished_at,
+        trained_tokens=_trained_tokens(account, job),
+    ).as_json()
 
 
 def _trained_tokens(account: Account, job: TrainingJob) -> int | None:
@@ -367,16 +359,16 @@ def event_objects(job: TrainingJob) -> list[dict[str, Any]]:
             for step, loss in _losses()
         ]
     told.append(("message", f"The job's state: {job.status}", {}))
+    last = len(told) - 1
     events = [
-        {
-            "id": f"ftevent-{_digest(job.job_id, number)}",
-            "object": "fine_tuning.job.event",
-            "created_at": int(job.created_at),
-            "level": "error" if job.status == "failed" and number == len(told) - 1 else "info",
-            "message": message,
-            "type": kind,
-            "data": data,
-        }
+        job_event_object(
+            f"ftevent-{_digest(job.job_id, number)}",
+            job.created_at,
+            message,
+            level="error" if job.status == "failed" and number == last else "info",
+            kind=kind,
+            data=data,
+        )
         for number, (kind, message, data) in enumerate(told)
     ]
     return events[::-1]
@@ -387,15 +379,14 @@ def checkpoint_objects(job: TrainingJob) -> list[dict[str, Any]]:
     if job.status != "succeeded":
         return []
     return [
-        {
-            "id": f"ftckpt_{_digest(job.job_id, step)}",
-            "object": "fine_tuning.job.checkpoint",
-            "created_at": int(job.created_at),
-            "fine_tuned_model_checkpoint": f"{job.model_id}{CHECKPOINT}{step}",
-            "fine_tuning_job_id": job.job_id,
-            "metrics": {"step": step, "train_loss": loss, "valid_loss": loss + 0.1},
-            "step_number": step,
-        }
+        checkpoint_object(
+            f"ftckpt_{_digest(job.job_id, step)}",
+            job.job_id,
+            f"{job.model_id}{CHECKPOINT}{step}",
+            job.created_at,
+            step,
+            {"step": step, "train_loss": loss, "valid_loss": loss + 0.1},
+        )
         for step, loss in reversed(_losses())
     ]
 
@@ -407,17 +398,3 @@ def _losses() -> list[tuple[int, float]]:
 
 def _digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
-
-
-def page(rows: Sequence[dict[str, Any]], after: str, limit: int) -> dict[str, Any]:
-    """Return one page of a list: what follows the id `after`, at most `limit`."""
-    ids = [row["id"] for row in rows]
-    start = ids.index(after) + 1 if after in ids else 0
-    shown = list(rows[start : start + limit])
-    return {
-        "object": "list",
-        "data": shown,
-        "has_more": start + limit < len(rows),
-        "first_id": shown[0]["id"] if shown else None,
-        "last_id": shown[-1]["id"] if shown else None,
-    }

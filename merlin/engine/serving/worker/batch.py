@@ -32,32 +32,32 @@ from torch import Tensor
 
 from merlin.core.messages import Message
 from merlin.engine.api.chat import rendered
-from merlin.engine.refusal import bad
 from merlin.engine.serving.base import Chunk, Finish, GenerationRequest, TokenChance
 from merlin.engine.serving.worker.base import Base
 from merlin.engine.serving.worker.detokenizer import Detokenizer, TokenBytes
 from merlin.engine.serving.worker.forward import Memory, Passes
 from merlin.engine.serving.worker.json_mode import JsonGrammar
 from merlin.engine.serving.worker.lora_stack import LoraWeights
+from merlin.openai_protocol.errors import bad_field
 
 
 def prompt_of(base: Base, messages: Sequence[Message]) -> list[int]:
     """Return what the model reads before it answers.
 
-    Raises Refusal 400: where the template takes no such conversation, or it fills the window.
+    Raises ApiError 400: where the template takes no such conversation, or it fills the window.
     """
     try:
         text = rendered(base.tokenizer, messages, is_asked=True)
     except TemplateError as error:
         words = f"this model's chat template takes no such messages: {error}"
-        raise bad("messages", words) from error
+        raise bad_field("messages", words) from error
     tokens: list[int] = base.tokenizer.encode(text, add_special_tokens=False)
     if len(tokens) >= base.window:
         words = (
             f"This model's maximum context length is {base.window} tokens, your messages have"
             f" {len(tokens)}. Please reduce the length of the messages."
         )
-        raise bad("messages", words, "context_length_exceeded")
+        raise bad_field("messages", words, "context_length_exceeded")
     return tokens
 
 

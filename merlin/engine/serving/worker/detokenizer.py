@@ -14,19 +14,19 @@ from typing import Any
 
 import torch
 
-from merlin.engine.refusal import bad
 from merlin.engine.serving.worker.base import Base
+from merlin.openai_protocol.errors import bad_field
 
 _AT_ONCE = 16
 
 
 def embed(base: Base, texts: Sequence[str]) -> tuple[list[list[float]], int]:
-    """Return a vector a text, and how many tokens they have. Raises Refusal 400 over the window."""
+    """Return a vector a text, and the count of tokens. Raises ApiError 400 over the window."""
     tokens = [base.tokenizer(text)["input_ids"] for text in texts]
     longest = max((len(row) for row in tokens), default=0)
     if longest > base.window:
         words = f"This model reads at most {base.window} tokens a text; one has {longest}."
-        raise bad("input", words, "context_length_exceeded")
+        raise bad_field("input", words, "context_length_exceeded")
     parts = [tokens[start : start + _AT_ONCE] for start in range(0, len(tokens), _AT_ONCE)]
     vectors = [vector for part in parts for vector in _embedded(base, part)]
     return vectors, sum(len(row) for row in tokens)

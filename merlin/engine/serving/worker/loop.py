@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 import torch
 
 from merlin.core.log import get_logger
-from merlin.engine.refusal import Refusal, bad
 from merlin.engine.serving.base import Chunk, Finish
 from merlin.engine.serving.worker import messages
 from merlin.engine.serving.worker.base import (
@@ -25,6 +24,7 @@ from merlin.engine.serving.worker.base import (
 from merlin.engine.serving.worker.batch import Batch, Row, Wish, prompt_of
 from merlin.engine.serving.worker.detokenizer import TokenBytes, embed
 from merlin.engine.serving.worker.lora_stack import AdapterStack
+from merlin.openai_protocol.errors import ApiError, bad_field
 
 log = get_logger(__name__)
 
@@ -82,7 +82,7 @@ class GenerationWorker:
         number = line.get("ask", line.get("embed"))
         try:
             self._ask(line) if "ask" in line else self._embed(line)
-        except Refusal as refusal:
+        except ApiError as refusal:
             self._tell(messages.refused_line(number, refusal))
         except Exception as error:
             log.exception("a question failed")
@@ -113,22 +113,24 @@ class GenerationWorker:
     def _ask(self, line: Line) -> None:
         adapter, asking = messages.asking_of(line)
         if self._batch is None:
-            raise bad("model", "this model makes embeddings alone; ask it at /v1/embeddings")
+            raise bad_field("model", "this model makes embeddings alone; ask it at /v1/embeddings")
         if asking.is_json and 0 < asking.most_tokens < LEAST_JSON:
-            raise bad("max_completion_tokens", f"a JSON object takes at least {LEAST_JSON} tokens")
+            raise bad_field(
+                "max_completion_tokens", f"a JSON object takes at least {LEAST_JSON} tokens"
+            )
         prompt = prompt_of(self._base, asking.messages)
         try:
             low = self._shelf.get(adapter, self._batch.adapters) if adapter else None
         except BadAdapter as error:
             words = f"this model's adapter cannot be used: {error}; train it again or restore it"
-            raise bad("model", words, "model_damaged") from error
+            raise bad_field("model", words, "model_damaged") from error
         wish = Wish(line["ask"], prompt, low, asking, self._tell_of)
         self._batch.join(Row(wish, self._base, self._spelling))
         self._tell_figures()
 
     def _embed(self, line: Line) -> None:
         if self._batch is not None:
-            raise bad("model", "this model makes no embeddings; name a base made for them")
+            raise bad_field("model", "this model makes no embeddings; name a base made for them")
         vectors, tokens = embed(self._base, line["texts"])
         self._made["prompt_tokens"] += tokens
         for vector in vectors:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from merlin.core.messages import Message
-from merlin.engine.refusal import Refusal
 from merlin.engine.serving.base import Adapter, Chunk, Finish, GenerationRequest, TokenChance
+from merlin.openai_protocol.errors import ApiError
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,12 @@ def ending_of(line: Mapping[str, Any]) -> Finish:
     return Finish(line["reason"], line["prompt_tokens"], line["completion_tokens"])
 
 
-def refused_line(number: int, refusal: Refusal) -> dict[str, object]:
+def refused_line(number: int, refusal: ApiError) -> dict[str, object]:
     """Return a refusal as it is sent."""
     fields = {"status": refusal.status, "param": refusal.param, "code": refusal.code}
     return {"refused": number, "words": str(refusal), **fields}
 
 
-def refusal_of(line: Mapping[str, Any]) -> Refusal:
+def refusal_of(line: Mapping[str, Any]) -> ApiError:
     """Read a refusal."""
-    return Refusal(line["status"], line["words"], code=line["code"], param=line["param"])
+    return ApiError(line["status"], line["words"], code=line["code"], param=line["param"])

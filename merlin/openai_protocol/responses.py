@@ -1,0 +1,232 @@
+"""Objects that a server of the OpenAI protocol answers with, made of plain values.
+
+Times are Unix seconds. Source of all shapes: openai/openai-openapi, `openapi.yaml`.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+EVENT_STREAM = "text/event-stream"
+DONE = b"data: [DONE]\n\n"
+
+
+def event(body: Mapping[str, object]) -> bytes:
+    """Return one server-sent event. Source: WHATWG HTML, 9.2.6: one line, and an empty one."""
+    return f"data: {json.dumps(body, ensure_ascii=False)}\n\n".encode("utf-8", "replace")
+
+
+def new_answer_id() -> str:
+    """Return the id of a chat completion."""
+    return f"chatcmpl-{secrets.token_hex(12)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatAnswer:
+    """What every part of one answer says: the model as it was called, when, its id.
+
+    `fingerprint` is left out where there is none: it may not be null. `with_usage`: the stream ends
+    with what it took, and every other chunk has the field, null. Source: openapi.yaml,
+    ChatCompletionStreamOptions.
+    """
+
+    model: str
+    created_at: float
+    answer_id: str = field(default_factory=new_answer_id)
+    fingerprint: str = ""
+    with_usage: bool = False
+
+    def completion(
+        self,
+        content: str,
+        reason: str,
+        usage: Mapping[str, int],
+        logprobs: Mapping[str, object] | None = None,
+    ) -> Json:
+        """Return a whole answer (ChatCompletion)."""
+        message: Json = {
+            "role": "assistant",
+            "content": content,
+            "refusal": None,
+            "annotations": [],
+        }
+        choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": reason}
+        return {**self._head("chat.completion"), "choices": [choice], "usage": dict(usage)}
+
+    def first_chunk(self) -> Json:
+        """Return how a stream begins."""
+        return self._chunk({"role": "assistant", "content": "", "refusal": None})
+
+    def chunk(self, content: str, logprobs: Mapping[str, object] | None = None) -> Json:
+        """Return a piece of the answer."""
+        return self._chunk({"content": content}, logprobs=logprobs)
+
+    def last_chunk(self, reason: str) -> Json:
+        """Return why the answer ended."""
+        return self._chunk({}, reason)
+
+    def usage_chunk(self, usage: Mapping[str, int]) -> Json:
+        """Return what the answer took, for those who asked for it."""
+        return {**self._head("chat.completion.chunk"), "choices": [], "usage": dict(usage)}
+
+    def _chunk(
+        self,
+        delta: Mapping[str, object],
+        reason: str | None = None,
+        logprobs: Mapping[str, object] | None = None,
+    ) -> Json:
+        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
+        usage = {"usage": None} if self.with_usage else {}
+        return {**self._head("chat.completion.chunk"), **usage, "choices": [choice]}
+
+    def _head(self, kind: str) -> Json:
+        head: Json = {
+            "id": self.answer_id,
+            "object": kind,
+            "created": int(self.created_at),
+            "model": self.model,
+        }
+        return {**head, "system_fingerprint": self.fingerprint} if self.fingerprint else head
+
+
+def usage_object(prompt_tokens: int, completion_tokens: int) -> dict[str, int]:
+    """Return what an answer took (CompletionUsage)."""
+    return {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+    }
+
+
+def model_object(name: str, created_at: float, owner: str, **extensions: object) -> Json:
+    """Return a model that can be asked (Model)."""
+    head = {"id": name, "object": "model", "created": int(created_at), "owned_by": owner}
+    return {**head, **extensions}
+
+
+def file_object(file_id: str, name: str, size: int, created_at: float, purpose: str) -> Json:
+    """Return an uploaded file (OpenAIFile).
+
+    `expires_at` and `status_details` are left out: the description lets neither be null.
+    """
+    return {
+        "id": file_id,
+        "object": "file",
+        "bytes": size,
+        "created_at": int(created_at),
+        "filename": name,
+        "purpose": purpose,
+        "status": "processed",
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FineTuningJob:
+    """A job as the protocol shows it; `method` is an object with a type."""
+
+    job_id: str
+    status: str
+    base: str
+    created_at: float
+    organization: str
+    training_file: str
+    validation_file: str | None
+    hyperparameters: Mapping[str, object]
+    method: Mapping[str, object]
+    metadata: Mapping[str, str] | None
+    seed: int
+    error: Mapping[str, object] | None = None
+    model_id: str | None = None
+    finished_at: float | None = None
+    estimated_finish: float | None = None
+    trained_tokens: int | None = None
+
+    def as_json(self) -> Json:
+        """Return the FineTuningJob object."""
+        return {
+            "id": self.job_id,
+            "object": "fine_tuning.job",
+            "created_at": int(self.created_at),
+            "error": self.error,
+            "fine_tuned_model": self.model_id,
+            "finished_at": int(self.finished_at) if self.finished_at else None,
+            "hyperparameters": dict(self.hyperparameters),
+            "model": self.base,
+            "organization_id": self.organization,
+            "result_files": [],
+            "seed": self.seed,
+            "status": self.status,
+            "trained_tokens": self.trained_tokens,
+            "training_file": self.training_file,
+            "validation_file": self.validation_file,
+            "estimated_finish": int(self.estimated_finish) if self.estimated_finish else None,
+            "integrations": [],
+            "metadata": None if self.metadata is None else dict(self.metadata),
+            "method": dict(self.method),
+        }
+
+
+def job_event_object(
+    event_id: str,
+    created_at: float,
+    message: str,
+    *,
+    level: str = "info",
+    kind: str = "message",
+    data: Mapping[str, object],
+) -> Json:
+    """Return what happened to a job (FineTuningJobEvent)."""
+    return {
+        "id": event_id,
+        "object": "fine_tuning.job.event",
+        "created_at": int(created_at),
+        "level": level,
+        "message": message,
+        "type": kind,
+        "data": dict(data),
+    }
+
+
+def checkpoint_object(
+    checkpoint_id: str,
+    job_id: str,
+    model_id: str,
+    created_at: float,
+    step: int,
+    metrics: Mapping[str, float],
+) -> Json:
+    """Return the model after some steps (FineTuningJobCheckpoint)."""
+    return {
+        "id": checkpoint_id,
+        "object": "fine_tuning.job.checkpoint",
+        "created_at": int(created_at),
+        "fine_tuned_model_checkpoint": model_id,
+        "fine_tuning_job_id": job_id,
+        "metrics": dict(metrics),
+        "step_number": step,
+    }
+
+
+def deleted_object(name: str, kind: str) -> Json:
+    """Return what is said of an object that was deleted."""
+    return {"id": name, "object": kind, "deleted": True}
+
+
+def list_object(objects: Sequence[Json]) -> Json:
+    """Return a list that has no pages."""
+    return {"object": "list", "data": list(objects)}
+
+
+def list_page(objects: Sequence[Json], *, has_more: bool) -> Json:
+    """Return one page of a list."""
+    return {
+        **list_object(objects),
+        "has_more": has_more,
+        "first_id": objects[0]["id"] if objects else None,
+        "last_id": objects[-1]["id"] if objects else None,
+    }
