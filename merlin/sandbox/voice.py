@@ -21,11 +21,6 @@ def sample_voice(language: str = "ru") -> bytes:
     return (_STATIC / name).read_bytes()
 
 
-def is_ogg(content: bytes) -> bool:
-    """Return whether this is an Ogg file, as Telegram's voices are."""
-    return content.startswith(b"OggS")
-
-
 def kept_words(content: bytes) -> str:
     """Return the words kept in an Ogg Opus file's comments, "" when there are none."""
     start = content.find(b"OpusTags")

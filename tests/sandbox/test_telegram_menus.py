@@ -18,18 +18,16 @@ from merlin.sandbox.telegram.world import STUDY
 pytestmark = pytest.mark.functional
 
 
-def test_commands_are_kept_by_scope_and_language(ask):
+def test_commands_are_kept_by_scope_and_language(telegram_up, ask):
     async def act(bot):
         await bot.set_my_commands([BotCommand("help", "Помощь")], language_code="ru")
         admin = BotCommandScopeChat(1003)
         await bot.set_my_commands([BotCommand("admin", "Admin")], scope=admin)
-        told = [await bot.get_my_commands(language_code="ru"), await bot.get_my_commands(admin)]
-        await bot.delete_my_commands(language_code="ru")
-        return [*told, await bot.get_my_commands(language_code="ru")]
 
-    russian, admin, gone = ask(act)
-    assert [command.command for command in (*russian, *admin)] == ["help", "admin"]
-    assert gone == ()
+    ask(act)
+    assert [telegram_up.menu(who)[0]["command"] for who in ("anna", "vera")] == ["help", "admin"]
+    ask(lambda bot: bot.delete_my_commands(language_code="ru"))
+    assert telegram_up.menu("anna") == []
 
 
 def test_a_bad_command_is_refused(ask):

@@ -15,7 +15,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from merlin.openai_protocol.responses import (
     file_object,
     job_event_object,
 )
-from merlin.sandbox.server import Contents, Journal
+from merlin.sandbox.server import Contents, Journal, change_fields
 
 DEFAULT_STATES = ("validating_files", "queued", "running")
 
@@ -62,18 +62,7 @@ class Behaviour:
 
         Raises ValueError for an unknown field, TypeError for a value of another type.
         """
-        unknown = set(wishes) - {one.name for one in fields(self)}
-        if unknown:
-            raise ValueError(f"unknown: {sorted(unknown)}")
-        kept: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in wishes.items()
-        }
-        for name, value in kept.items():
-            wanted = type(getattr(self, name))
-            if not isinstance(value, (int, float) if wanted is float else wanted):
-                raise TypeError(f"{name} must be {wanted.__name__}")
-        return replace(self, **kept)
+        return change_fields(self, wishes)
 
 
 BASES = ("stand-in-base", "gpt-4o-mini-2024-07-18")

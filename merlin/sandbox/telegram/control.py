@@ -120,8 +120,7 @@ ACTS = frozenset(
     {
         *("say", "start", "paste", "edit", "forward", "forward_words"),
         *("press", "react", "block", "ask_inline", "choose"),
-        *("make_group", "set_bot", "join", "leave", "migrate"),
-        *("make_topic", "rename_topic", "close_topic"),
+        *("set_bot", "migrate", "make_topic", "close_topic"),
         *("pay", "renew", "take_back", "give_stars"),
     }
 )
@@ -251,14 +250,13 @@ class Views:
 
     def _shown(self, person: Person, chat: Chat) -> dict[str, Any]:
         place = f"{person.name}@{chat.name}" if isinstance(chat, Group) else person.name
-        topics = self._world.topics.get(chat.chat_id, {}).values()
         return {
             "chat_id": chat.chat_id,
             "person_id": person.person_id,
             "person": place,
             "title": chat.title if isinstance(chat, Group) else "Merlin",
             "has_topics": has_topics(self._world, chat),
-            "topics": [one for one in topics if not one.get("deleted")],
+            "topics": list(self._world.topics.get(chat.chat_id, {}).values()),
         }
 
     async def inline(self, who: str, query: str) -> dict[str, Any]:

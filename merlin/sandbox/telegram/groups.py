@@ -19,7 +19,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from merlin.core.clock import iso, utc_now
 from merlin.core.formatted_text import utf16_length
 from merlin.sandbox.telegram.arguments import Arguments, bad_request, receiver
 from merlin.sandbox.telegram.world import (
@@ -51,35 +50,6 @@ async def get_chat_member(world: World, arguments: Arguments) -> dict[str, Any]:
     if isinstance(chat, Group):
         return member(user, chat.status(user_id))
     return member(user, "member" if user_id in {chat.person_id, BOT_ID} else "left")
-
-
-async def get_chat_administrators(world: World, arguments: Arguments) -> list[dict[str, Any]]:
-    """Answer getChatAdministrators: the creator and administrators, other bots left out."""
-    chat = receiver(world, arguments)
-    if not isinstance(chat, Group):
-        raise bad_request("there are no administrators in the private chat")
-    return [
-        member(_user(world, user_id), status)
-        for user_id, status in chat.members
-        if status in LEADING
-    ]
-
-
-async def get_chat_member_count(world: World, arguments: Arguments) -> int:
-    """Answer getChatMemberCount."""
-    chat = receiver(world, arguments)
-    if not isinstance(chat, Group):
-        return 2
-    return sum(status in PRESENT for _user_id, status in chat.members)
-
-
-async def leave_chat(world: World, arguments: Arguments) -> bool:
-    """Answer leaveChat."""
-    chat = receiver(world, arguments)
-    if not isinstance(chat, Group):
-        raise bad_request("chat member status can't be changed in private chats")
-    change_bot(world, chat, bot_user(), "left")
-    return True
 
 
 def service(world: World, group: Group, sender: Mapping[str, Any], **content: Any) -> int:
@@ -198,37 +168,6 @@ async def edit_forum_topic(world: World, arguments: Arguments) -> bool:
     return True
 
 
-async def _close(world: World, arguments: Arguments, *, closed: bool) -> bool:
-    chat = _forum(world, arguments, "close")
-    topic = _thread(world, chat, arguments)
-    if bool(topic.get("closed")) == closed:
-        raise bad_request("TOPIC_NOT_MODIFIED")
-    change_topic(world, chat, bot_user(), topic["message_thread_id"], closed=closed)
-    return True
-
-
-async def close_forum_topic(world: World, arguments: Arguments) -> bool:
-    """Answer closeForumTopic."""
-    return await _close(world, arguments, closed=True)
-
-
-async def reopen_forum_topic(world: World, arguments: Arguments) -> bool:
-    """Answer reopenForumTopic."""
-    return await _close(world, arguments, closed=False)
-
-
-async def delete_forum_topic(world: World, arguments: Arguments) -> bool:
-    """Answer deleteForumTopic: the topic goes with all that was said in it."""
-    chat = _forum(world, arguments, "delete")
-    topic = _thread(world, chat, arguments)
-    at = iso(utc_now())
-    for message_id, logged in list(world.messages.get(chat.chat_id, {}).items()):
-        if logged.thread == topic["message_thread_id"] and not logged.deleted_at:
-            world.record("delete", chat_id=chat.chat_id, message_id=message_id, at=at)
-    world.record("topic", chat_id=chat.chat_id, topic={**topic, "deleted": True})
-    return True
-
-
 GENERAL = 1
 DEFAULT_COLOR = 0x6FB9F0
 
@@ -239,9 +178,8 @@ def has_topics(world: World, chat: Chat) -> bool:
 
 
 def topic_of(world: World, chat: Chat, thread: int) -> dict[str, Any] | None:
-    """Return a topic that stands, with `closed`; None when there is none of that id."""
-    topic = world.topics.get(chat.chat_id, {}).get(thread)
-    return None if topic is None or topic.get("deleted") else topic
+    """Return a topic, with `closed`; None when there is none of that id."""
+    return world.topics.get(chat.chat_id, {}).get(thread)
 
 
 def check_thread(world: World, chat: Chat, thread: int) -> None:

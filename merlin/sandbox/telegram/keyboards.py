@@ -163,11 +163,6 @@ async def set_my_commands(world: World, arguments: Arguments) -> bool:
     return True
 
 
-async def get_my_commands(world: World, arguments: Arguments) -> list[dict[str, Any]]:
-    """Answer getMyCommands."""
-    return list(world.settings.get(_menu(world, arguments)) or [])
-
-
 async def delete_my_commands(world: World, arguments: Arguments) -> bool:
     """Answer deleteMyCommands."""
     world.record("setting", name=_menu(world, arguments), value=[])

@@ -151,16 +151,6 @@ async def send_photo(world: World, arguments: Arguments) -> dict[str, Any]:
     return await _send_media(world, arguments, "photo")
 
 
-async def send_voice(world: World, arguments: Arguments) -> dict[str, Any]:
-    """Answer sendVoice."""
-    return await _send_media(world, arguments, "voice")
-
-
-async def send_video_note(world: World, arguments: Arguments) -> dict[str, Any]:
-    """Answer sendVideoNote."""
-    return await _send_media(world, arguments, "video_note")
-
-
 def _thread(world: World, chat: Chat, arguments: Arguments, *, general: bool = False) -> int:
     """Return the topic that a call names, 0 for none; only actions may name the General one."""
     thread = arguments.integer("message_thread_id")
@@ -200,7 +190,6 @@ async def send_message_draft(world: World, arguments: Arguments) -> bool:
 
 
 DELETABLE_S = 48 * 3600
-MOST_DELETED = 100
 _CONTENT = ("text", "entities", "caption", "caption_entities")
 Edited = dict[str, Any] | bool
 _SAME = (
@@ -245,12 +234,6 @@ async def edit_message_text(world: World, arguments: Arguments) -> Edited:
     return _replace(world, arguments, old, checked_text(arguments, "MESSAGE_TOO_LONG"))
 
 
-async def edit_message_caption(world: World, arguments: Arguments) -> Edited:
-    """Answer editMessageCaption."""
-    old = _editable(world, arguments)
-    return _replace(world, arguments, old, checked_caption(arguments))
-
-
 async def edit_message_reply_markup(world: World, arguments: Arguments) -> Edited:
     """Answer editMessageReplyMarkup: the content stays."""
     old = _editable(world, arguments)
@@ -273,34 +256,6 @@ async def delete_message(world: World, arguments: Arguments) -> bool:
 def _may_delete(world: World, old: LoggedMessage) -> bool:
     group = world.groups.get(old.message["chat"]["id"])
     return old.by_bot or group is None or group.status(BOT_ID) in LEADING
-
-
-async def delete_messages(world: World, arguments: Arguments) -> bool:
-    """Answer deleteMessages: up to a hundred; those that cannot be found are skipped."""
-    wanted = arguments.parsed("message_ids")
-    if not isinstance(wanted, list) or not 1 <= len(wanted) <= MOST_DELETED:
-        raise bad_request("there are no or too many message identifiers")
-    chat = receiver(world, arguments)
-    chat_id, at = chat.chat_id, iso(utc_now())
-    for message_id in wanted:
-        old = world.messages.get(chat_id, {}).get(int(message_id))
-        if old is not None and not old.deleted_at and _may_delete(world, old):
-            world.record("delete", chat_id=chat_id, message_id=old.message_id, at=at)
-    return True
-
-
-async def set_message_reaction(world: World, arguments: Arguments) -> bool:
-    """Answer setMessageReaction; an empty list takes the reaction away."""
-    old = standing(world, arguments, "message to react not found")
-    wanted = arguments.parsed("reaction") or []
-    if not isinstance(wanted, list) or len(wanted) > 1:
-        raise bad_request("REACTIONS_TOO_MANY")
-    emoji = str(wanted[0].get("emoji", "")) if wanted else ""
-    if wanted and not emoji:
-        raise bad_request("REACTION_INVALID")
-    chat_id = old.message["chat"]["id"]
-    world.record("reaction", chat_id=chat_id, message_id=old.message_id, emoji=emoji)
-    return True
 
 
 DOWNLOAD_BYTES = 20 * 1024 * 1024

@@ -29,33 +29,16 @@ from merlin.sandbox.telegram.arguments import (
     BotApiError,
     of_status,
     read_arguments,
-    receiver,
 )
 from merlin.sandbox.telegram.control import ControlSide
 from merlin.sandbox.telegram.messages import by_path, described
 from merlin.sandbox.telegram.updates import Updates, Webhook
 from merlin.sandbox.telegram.world import TOKEN, Call, World, bot_profile
 
-_GIFTS = (
-    "unlimited_gifts",
-    "limited_gifts",
-    "unique_gifts",
-    "premium_subscription",
-    "gifts_from_channels",
-)
-
 
 async def get_me(world: World, _arguments: Arguments) -> dict[str, Any]:
     """Answer getMe."""
     return bot_profile(world.settings)
-
-
-async def get_chat(world: World, arguments: Arguments) -> dict[str, Any]:
-    """Answer getChat with what every full chat must have."""
-    chat = receiver(world, arguments)
-    limits = {"max_reaction_count": 11, "accent_color_id": 0}
-    gifts = dict.fromkeys(_GIFTS, True)
-    return {**chat.as_chat(), **limits, "accepted_gift_types": gifts}
 
 
 async def get_file(world: World, arguments: Arguments) -> dict[str, Any]:
@@ -64,7 +47,7 @@ async def get_file(world: World, arguments: Arguments) -> dict[str, Any]:
 
 
 async def take_note(_world: World, _arguments: Arguments) -> bool:
-    """Answer a description of the bot: taken, and shown nowhere."""
+    """Answer what is taken, and shown nowhere."""
     return True
 
 
@@ -72,28 +55,18 @@ Method = Callable[[World, Arguments], Awaitable[Any]]
 
 METHODS: Mapping[str, Method] = {
     "getMe": get_me,
-    "getChat": get_chat,
     "getFile": get_file,
     "setMyCommands": keyboards.set_my_commands,
-    "getMyCommands": keyboards.get_my_commands,
     "deleteMyCommands": keyboards.delete_my_commands,
-    "setMyName": take_note,
-    "setMyDescription": take_note,
-    "setMyShortDescription": take_note,
     "setChatMenuButton": take_note,
     "sendMessage": messages.send_message,
     "sendDocument": messages.send_document,
     "sendPhoto": messages.send_photo,
-    "sendVoice": messages.send_voice,
-    "sendVideoNote": messages.send_video_note,
     "sendChatAction": messages.send_chat_action,
     "sendMessageDraft": messages.send_message_draft,
     "editMessageText": messages.edit_message_text,
-    "editMessageCaption": messages.edit_message_caption,
     "editMessageReplyMarkup": messages.edit_message_reply_markup,
     "deleteMessage": messages.delete_message,
-    "deleteMessages": messages.delete_messages,
-    "setMessageReaction": messages.set_message_reaction,
     "answerCallbackQuery": queries.answer_callback_query,
     "answerInlineQuery": queries.answer_inline_query,
     "sendInvoice": stars.send_invoice,
@@ -104,13 +77,7 @@ METHODS: Mapping[str, Method] = {
     "editUserStarSubscription": stars.edit_user_star_subscription,
     "createForumTopic": groups.create_forum_topic,
     "editForumTopic": groups.edit_forum_topic,
-    "closeForumTopic": groups.close_forum_topic,
-    "reopenForumTopic": groups.reopen_forum_topic,
-    "deleteForumTopic": groups.delete_forum_topic,
     "getChatMember": groups.get_chat_member,
-    "getChatAdministrators": groups.get_chat_administrators,
-    "getChatMemberCount": groups.get_chat_member_count,
-    "leaveChat": groups.leave_chat,
 }
 
 
@@ -132,7 +99,6 @@ class BotApi:
             "getUpdates": lambda _world, arguments: self.updates.poll(arguments),
             "setWebhook": lambda _world, arguments: self.webhook.set(arguments),
             "deleteWebhook": lambda _world, arguments: self.webhook.delete(arguments),
-            "getWebhookInfo": self._webhook_told,
         }
         self._methods |= {name.lower(): (name, method) for name, method in own.items()}
 
@@ -144,9 +110,6 @@ class BotApi:
         """End long polls and pushes."""
         self.updates.close()
         await self.webhook.close()
-
-    async def _webhook_told(self, _world: World, _arguments: Arguments) -> dict[str, Any]:
-        return self.webhook.describe()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one call of the bot."""

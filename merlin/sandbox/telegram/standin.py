@@ -89,20 +89,15 @@ class TelegramStandIn(StandIn):
     ask_inline = _by_people(Acting.ask_inline)
     inline_answer = _by_people(Acting.inline_answer)
     choose = _by_people(Acting.choose)
-    make_group = _by_people(Acting.make_group)
     set_bot = _by_people(Acting.set_bot)
-    join = _by_people(Acting.join)
-    leave = _by_people(Acting.leave)
     migrate = _by_people(Acting.migrate)
     make_topic = _by_people(Acting.make_topic)
-    rename_topic = _by_people(Acting.rename_topic)
     close_topic = _by_people(Acting.close_topic)
     switch = _by_people(Acting.switch)
     pay = _by_people(Acting.pay)
     renew = _by_people(Acting.renew)
     take_back = _by_people(Acting.take_back)
     give_stars = _by_people(Acting.give_stars)
-    expire_queries = _by_people(Acting.expire_queries)
 
     def act(self, what: Callable[[Acting], T]) -> T:
         """Let people do something, in the server's own thread."""
@@ -113,11 +108,11 @@ class TelegramStandIn(StandIn):
         return self._read(lambda: self._acting.group(name))
 
     def topics(self, chat: str | int) -> dict[int, str]:
-        """Return the names of a chat's topics by their thread ids, without deleted ones."""
+        """Return the names of a chat's topics by their thread ids."""
 
         def read() -> dict[int, str]:
             topics = self._world.topics.get(self._acting.chat(chat).chat_id, {})
-            return {thread: one["name"] for thread, one in topics.items() if not one.get("deleted")}
+            return {thread: one["name"] for thread, one in topics.items()}
 
         return self._read(read)
 
@@ -154,10 +149,6 @@ class TelegramStandIn(StandIn):
     def stars(self, who: str | int) -> int:
         """Return how many Stars somebody has."""
         return self._read(lambda: balance(self._world, self._acting.person(who).person_id))
-
-    def transactions(self) -> list[dict[str, Any]]:
-        """Return every movement of Stars, oldest first."""
-        return self._read(lambda: list(self._world.transactions))
 
     def subscriptions(self) -> dict[str, dict[str, Any]]:
         """Return the subscriptions by their first charge."""

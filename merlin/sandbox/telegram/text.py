@@ -1,17 +1,15 @@
 """Texts as Telegram keeps them: trimmed, measured in UTF-16 units, with entities that fit.
 
-Marked text comes in parse_mode HTML or MarkdownV2; the legacy Markdown is refused. Quotations in
-MarkdownV2 are left as text: no bot of ours marks them so.
+Any parse_mode is refused: bots of ours mark text by entities alone.
 
 Limits: facts of the Bot API page ("0-4096 characters after entities parsing") and
 python-telegram-bot's constants (`MessageLimit`). Sources: core.telegram.org/bots/api ("Formatting
-options": entities must not be nested in code and pre, quotations not in each other; "HTML style",
-"MarkdownV2 style") and the refusals that bots meet, word for word those of tdlib.
+options": entities must not be nested in code and pre, quotations not in each other) and the
+refusals that bots meet, word for word those of tdlib.
 """
 
 from __future__ import annotations
 
-import html
 import re
 from typing import Any
 
@@ -49,17 +47,14 @@ def typed(text: str) -> list[Entity]:
 def formatted(arguments: Arguments, name: str = "text") -> tuple[str, list[Entity]]:
     """Return the text `name` of a call and its entities, as Telegram would keep them.
 
-    Entities beyond the hundredth are ignored. Raises BotApiError when the marks cannot be read
-    or an entity lies where the text is not.
+    Entities beyond the hundredth are ignored. Raises BotApiError when an entity lies where
+    the text is not.
     """
     text = arguments.text(name).replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-    mode = arguments.text("parse_mode")
-    if mode:
-        text, found = parse_marked(text, mode)
-    else:
-        field = "entities" if name == "text" else f"{name}_entities"
-        found = checked(_given(arguments.parsed(field)), text)
-    return _trimmed(text, found)
+    if arguments.text("parse_mode"):
+        raise bad_request("unsupported parse_mode")
+    field = "entities" if name == "text" else f"{name}_entities"
+    return _trimmed(text, checked(_given(arguments.parsed(field)), text))
 
 
 def _given(raw: object) -> list[Entity]:
@@ -203,190 +198,3 @@ def _split(entities: list[Entity]) -> list[Entity]:
             waiting.append(_between(entity, cut, end))
             waiting.sort(key=lambda one: (one["offset"], -one["length"]), reverse=True)
     return kept
-
-
-def cannot_parse(reason: str) -> BotApiError:
-    """Return Telegram's answer to marks that do not fit."""
-    return bad_request(f"can't parse entities: {reason}")
-
-
-class Plain:
-    """The text read so far and the marks that are open."""
-
-    def __init__(self) -> None:
-        self.parts: list[str] = []
-        self.units = 0
-        self.open: list[tuple[str, int, Entity]] = []
-        self.entities: list[Entity] = []
-
-    def add(self, text: str) -> None:
-        """Read on."""
-        self.parts.append(text)
-        self.units += utf16_length(text)
-
-    def start(self, mark: str, **entity: Any) -> None:
-        """Open a mark; `entity` is what it will become."""
-        self.open.append((mark, self.units, entity))
-
-    def end(self) -> None:
-        """Close the mark opened last; one around nothing leaves nothing."""
-        _mark, start, entity = self.open.pop()
-        if self.units > start:
-            self.entities.append({**entity, "offset": start, "length": self.units - start})
-
-    def done(self) -> tuple[str, list[Entity]]:
-        """Return the plain text and its entities."""
-        return "".join(self.parts), self.entities
-
-
-_TAGS = {
-    "b": "bold",
-    "strong": "bold",
-    "i": "italic",
-    "em": "italic",
-    "u": "underline",
-    "ins": "underline",
-    "s": "strikethrough",
-    "strike": "strikethrough",
-    "del": "strikethrough",
-    "tg-spoiler": "spoiler",
-    "a": "text_link",
-    "code": "code",
-    "pre": "pre",
-    "blockquote": "blockquote",
-}
-_TOKEN = re.compile(
-    r"<(/?)([A-Za-z-]+)([^<>]*)>|&(?:lt|gt|amp|quot|#\d+|#x[0-9a-fA-F]+);|[<&]|[^<&]+"
-)
-_HREF = re.compile(r"""href\s*=\s*["']([^"']*)["']""")
-_LANGUAGE = re.compile(r"""class\s*=\s*["']language-([^"']+)["']""")
-
-
-def parse_html(text: str) -> tuple[str, list[Entity]]:
-    """Return the plain text and its entities. Raises BotApiError for tags that do not fit."""
-    plain = Plain()
-    for token in _TOKEN.finditer(text):
-        closing, tag, attributes = token.groups()
-        where = len(text[: token.start()].encode())
-        if tag is None:
-            if token.group() == "<":
-                raise cannot_parse(f'Unsupported start tag "" at byte offset {where}')
-            plain.add(html.unescape(token.group()))
-        elif closing:
-            _close_tag(plain, tag.lower(), where)
-        else:
-            _open_tag(plain, tag.lower(), attributes, where)
-    if plain.open:
-        raise cannot_parse(f'Can\'t find end tag corresponding to start tag "{plain.open[-1][0]}"')
-    return plain.done()
-
-
-def _open_tag(plain: Plain, tag: str, attributes: str, where: int) -> None:
-    kind = _TAGS.get(tag)
-    if tag == "span" and "tg-spoiler" in attributes:
-        kind = "spoiler"
-    if kind is None:
-        raise cannot_parse(f'Unsupported start tag "{tag}" at byte offset {where}')
-    link = _HREF.search(attributes)
-    language = _LANGUAGE.search(attributes)
-    if kind == "text_link":
-        plain.start(tag, type=kind, url=link.group(1) if link else "")
-    elif kind == "code" and language and plain.open and plain.open[-1][0] == "pre":
-        plain.open[-1][2]["language"] = language.group(1)
-        plain.start(tag)
-    else:
-        plain.start(tag, type=kind)
-
-
-def _close_tag(plain: Plain, tag: str, where: int) -> None:
-    if not plain.open:
-        raise cannot_parse(f"Unexpected end tag at byte offset {where}")
-    expected = plain.open[-1][0]
-    if expected != tag:
-        raise cannot_parse(
-            f'Unmatched end tag at byte offset {where}, expected "</{expected}>", found "</{tag}>"'
-        )
-    plain.end()
-    # The code inside pre only names the language; pre is the one entity.
-    if plain.entities and "type" not in plain.entities[-1]:
-        plain.entities.pop()
-
-
-_MARKS = {"*": "bold", "_": "italic", "__": "underline", "~": "strikethrough", "||": "spoiler"}
-_MARK_TOKEN = re.compile(
-    r"```(?:([A-Za-z0-9_+-]*)\n)?([\s\S]*?)```|`([^`\n]*)`|\\([\x21-\x7e])"
-    r"|__|\|\||[*_~]|\[|\]\(((?:[^)\\]|\\.)*)\)|[^\\`*_~\[\]|]+|[\s\S]"
-)
-_RESERVED = frozenset("_*[]()~`>#+-=|{}.!")
-
-
-def parse_markdown(text: str) -> tuple[str, list[Entity]]:
-    """Return the plain text and its entities. Raises BotApiError for marks that do not fit."""
-    plain = Plain()
-    for token in _MARK_TOKEN.finditer(text):
-        language, block, code, escaped, url = token.groups()
-        word = token.group()
-        if block is not None:
-            extra = {"language": language} if language else {}
-            _whole(plain, block, type="pre", **extra)
-        elif code is not None:
-            _whole(plain, code, type="code")
-        elif escaped is not None:
-            plain.add(escaped)
-        elif word in _MARKS or word == "[":
-            _toggle(plain, word)
-        elif url is not None:
-            _end_link(plain, url, token.start())
-        else:
-            _add_unmarked(plain, word, text, token.start())
-    if plain.open:
-        raise cannot_parse("Can't find end of the entity")
-    return plain.done()
-
-
-def _whole(plain: Plain, text: str, **entity: Any) -> None:
-    plain.start("`", **entity)
-    plain.add(re.sub(r"\\([\x21-\x7e])", r"\1", text))
-    plain.end()
-
-
-def _toggle(plain: Plain, mark: str) -> None:
-    if plain.open and plain.open[-1][0] == mark:
-        plain.end()
-    elif mark == "[":
-        plain.start("[", type="text_link")
-    else:
-        plain.start(mark, type=_MARKS[mark])
-
-
-def _end_link(plain: Plain, url: str, where: int) -> None:
-    if not plain.open or plain.open[-1][0] != "[":
-        raise cannot_parse(f"Unexpected end of link at byte offset {where}")
-    plain.open[-1][2]["url"] = re.sub(r"\\(.)", r"\1", url)
-    plain.end()
-
-
-def _add_unmarked(plain: Plain, word: str, text: str, start: int) -> None:
-    for place, character in enumerate(word):
-        if character not in _RESERVED:
-            continue
-        if character == ">" and (start + place == 0 or text[start + place - 1] == "\n"):
-            continue
-        raise cannot_parse(
-            f"Character '{character}' is reserved and must be escaped with the preceding '\\'"
-        )
-    plain.add(word)
-
-
-_PARSERS = {"html": parse_html, "markdownv2": parse_markdown}
-
-
-def parse_marked(text: str, mode: str) -> tuple[str, list[Entity]]:
-    """Return the plain text and its entities (offsets in UTF-16 units).
-
-    Raises BotApiError with Telegram's words when the marks do not fit or the mode is unknown.
-    """
-    parser = _PARSERS.get(mode.lower())
-    if parser is None:
-        raise bad_request("unsupported parse_mode")
-    return parser(text)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import islice
@@ -125,7 +124,6 @@ class Webhook:
         self._world = world
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._last_error: tuple[int, str] | None = None
         world.listeners.append(self._hear)
 
     async def close(self) -> None:
@@ -168,20 +166,6 @@ class Webhook:
             self._world.record("setting", name="webhook", value=None)
         return True
 
-    def describe(self) -> dict[str, Any]:
-        """Answer getWebhookInfo."""
-        webhook = self._world.settings.get("webhook") or {}
-        told: dict[str, Any] = {
-            "url": webhook.get("url", ""),
-            "has_custom_certificate": False,
-            "pending_update_count": len(self._world.updates),
-        }
-        if webhook:
-            told["max_connections"] = webhook["max_connections"]
-        if self._last_error:
-            told["last_error_date"], told["last_error_message"] = self._last_error
-        return told
-
     def _drop_pending(self, arguments: Arguments) -> None:
         if arguments.flag("drop_pending_updates") and self._world.updates:
             self._world.record("confirm", update_ids=list(self._world.updates))
@@ -219,7 +203,6 @@ class Webhook:
                 reason = f"Wrong response from the webhook: {answer.status} {answer.reason}"
         except (aiohttp.ClientError, TimeoutError) as error:
             reason = f"Connection failed: {type(error).__name__}"
-        self._last_error = (int(time.time()), reason)
         log.info("webhook refused an update", update_id=update["update_id"], reason=reason)
         return False
 

@@ -190,13 +190,12 @@ class Version:
 class LoggedMessage:
     """One message as it now stands (a Message object) with everything it was, oldest first.
 
-    `reaction` is the bot's, `reactions` are people's by their ids.
+    `reactions` are people's by their ids.
     """
 
     message: Mapping[str, Any]
     versions: tuple[Version, ...]
     deleted_at: str = ""
-    reaction: str = ""
     reactions: Mapping[int, str] = field(default_factory=dict)
 
     @property
@@ -238,7 +237,6 @@ class LoggedMessage:
             "message": self.message,
             "by_bot": self.by_bot,
             "deleted_at": self.deleted_at,
-            "reaction": self.reaction,
             "reactions": {str(who): mark for who, mark in self.reactions.items()},
             "versions": [
                 {"at": one.at, "text": one.text, "keys": one.message.get("reply_markup")}
@@ -288,7 +286,7 @@ class World:
     language: str = "ru"
     people: dict[int, Person] = field(default_factory=dict)
     groups: dict[int, Group] = field(default_factory=dict)
-    # By chat and message_thread_id: the ForumTopic objects, with `closed` and `deleted`.
+    # By chat and message_thread_id: the ForumTopic objects, with `closed`.
     topics: dict[int, dict[int, dict[str, Any]]] = field(default_factory=dict)
     blocked: set[int] = field(default_factory=set)
     messages: dict[int, dict[int, LoggedMessage]] = field(default_factory=dict)
@@ -361,15 +359,10 @@ class World:
         old = self.messages[chat_id][message_id]
         self.messages[chat_id][message_id] = replace(old, deleted_at=at)
 
-    def _apply_reaction(
-        self, chat_id: int, message_id: int, emoji: str, person_id: int = 0
-    ) -> None:
+    def _apply_reaction(self, chat_id: int, message_id: int, emoji: str, person_id: int) -> None:
         old = self.messages[chat_id][message_id]
-        if person_id:
-            theirs = {**old.reactions, person_id: emoji}
-            new = replace(old, reactions={who: mark for who, mark in theirs.items() if mark})
-        else:
-            new = replace(old, reaction=emoji)
+        theirs = {**old.reactions, person_id: emoji}
+        new = replace(old, reactions={who: mark for who, mark in theirs.items() if mark})
         self.messages[chat_id][message_id] = new
 
     def _apply_update(self, update: dict[str, Any], at: float) -> None:
@@ -423,10 +416,6 @@ class World:
 
     def _apply_checkout(self, query_id: str, about: dict[str, Any]) -> None:
         self.checkouts[query_id] = about
-
-    def _apply_expire(self) -> None:
-        for query in self.queries.values():
-            query.answered = True
 
     def person(self, who: str | int) -> Person:
         """Return the person of this name or id; a number beyond the three makes a new one.

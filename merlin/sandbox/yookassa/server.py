@@ -220,9 +220,6 @@ class ShopRoutes:
             ("refunds.create", "POST", "/v3/refunds", self._refund),
             ("refunds.list", "GET", "/v3/refunds", self._refunds),
             ("refunds.retrieve", "GET", "/v3/refunds/{refund_id}", self._found_refund),
-            ("receipts.create", "POST", "/v3/receipts", self._receipt),
-            ("receipts.list", "GET", "/v3/receipts", self._receipts),
-            ("receipts.retrieve", "GET", "/v3/receipts/{receipt_id}", self._found_receipt),
         ]
 
     def check(self, request: Request) -> None:
@@ -288,28 +285,6 @@ class ShopRoutes:
     async def _found_refund(self, request: Request) -> Response:
         refund = self._shop.found_refund(request.path_params["refund_id"])
         return JSONResponse(self._acts.told(refund))
-
-    async def _receipt(self, request: Request) -> Response:
-        return await self._once(request, self._keep_receipt)
-
-    def _keep_receipt(self, body: dict[str, Any]) -> Told:
-        owner = str(body.get("payment_id") or body.get("refund_id") or "")
-        if owner not in self._shop.payments and owner not in self._shop.refunds:
-            raise bad_request("payment_id", "Payment or refund doesn't exist")
-        return self._shop.keep_receipt(body)
-
-    async def _receipts(self, request: Request) -> Response:
-        query = request.query_params
-        owner = {name: query[name] for name in ("payment_id", "refund_id") if name in query}
-        rows = [
-            row
-            for row in reversed(self._shop.receipts)
-            if all(row.get(name) == value for name, value in owner.items())
-        ]
-        return JSONResponse(page_of(rows, query))
-
-    async def _found_receipt(self, request: Request) -> Response:
-        return JSONResponse(dict(self._shop.receipt(request.path_params["receipt_id"])))
 
 
 def _page(request: Request, rows: list[Told]) -> Response:

@@ -45,7 +45,7 @@ function quoted(message) {
 }
 
 function reactions(known) {
-  const given = [known.reaction, ...Object.values(known.reactions)].filter(Boolean);
+  const given = Object.values(known.reactions).filter(Boolean);
   return given.map((emoji) => el("span", { class: "chip reaction" }, emoji));
 }
 

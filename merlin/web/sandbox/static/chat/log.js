@@ -54,7 +54,7 @@ export class Log extends Scrolled {
     this.toEnd();
   }
 
-  // `marks` are the bot's reaction and people's, by their ids.
+  // `marks` are people's reactions by their ids.
   put(message, marks = {}) {
     this.follow(() => {
       const known = this.shown.get(message.message_id);
@@ -75,8 +75,8 @@ export class Log extends Scrolled {
     this.day = day;
     const kind = isService(message) ? "service" : `msg ${this.isMine(message) ? "me" : ""}`.trim();
     const element = el("div", { class: kind });
-    const { reaction = "", reactions = {} } = marks;
-    const known = { message, reaction, reactions, element, timer: 0 };
+    const { reactions = {} } = marks;
+    const known = { message, reactions, element, timer: 0 };
     this.shown.set(message.message_id, known);
     this.draw(known);
     this.element.append(element);
@@ -111,8 +111,7 @@ export class Log extends Scrolled {
   react(change) {
     const known = this.shown.get(change.message_id);
     if (!known) return;
-    if (change.person_id) known.reactions = { ...known.reactions, [change.person_id]: change.emoji };
-    else known.reaction = change.emoji;
+    known.reactions = { ...known.reactions, [change.person_id]: change.emoji };
     this.follow(() => this.draw(known));
   }
 
