@@ -27,7 +27,6 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -103,7 +102,7 @@ def may_call(request: Request, hook: str, body: bytes) -> bool:
     secrets = services.hook_secrets.get(hook, ())
     if not secrets:
         return is_near(request, LOOPBACK)
-    return is_proven(secrets, request.headers, body, services.clock())
+    return is_proven(secrets, request.headers, body)
 
 
 def is_near(request: Request, networks: tuple[str, ...]) -> bool:
@@ -117,14 +116,12 @@ def is_near(request: Request, networks: tuple[str, ...]) -> bool:
     return not (is_passed_on and is_loopback(host)) and is_from(host, networks)
 
 
-def is_proven(
-    secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now: datetime
-) -> bool:
+def is_proven(secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -> bool:
     """Return whether headers prove one of these secrets, each compared in constant time."""
     return any(
         _is_digest(secret, headers, body)
         or _is_same(headers.get(_TOKEN, ""), secret)
-        or is_signed(secret, headers, body, now)
+        or is_signed(secret, headers, body)
         for secret in secrets
     )
 

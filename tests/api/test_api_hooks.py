@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from datetime import timedelta
 
 import pytest
-from api_world import NOW, SECRET, serving
+from api_world import SECRET, serving
 from figures import figure
 from openai import OpenAI
 
@@ -125,7 +126,7 @@ def digest(secret, body=BODY):
 
 
 def standard(secret, at=0, body=BODY):
-    return headers_of("msg_1", int(NOW.timestamp()) + at, body, [secret])
+    return headers_of("msg_1", utc_now() + timedelta(seconds=at), body, [secret])
 
 
 @pytest.fixture
@@ -145,16 +146,17 @@ def guarded(serve_with):
         {"X-Forgejo-Signature": digest(WORD)},
         {"X-Gitlab-Token": WORD},
         {"X-Gitlab-Token": "an-older-word"},
-        standard(WORD),
+        lambda: standard(WORD),
     ],
     ids=["github", "bitbucket", "gitea", "forgejo", "gitlab", "older", "standard"],
 )
 def test_a_hook_of_a_git_host_proves_its_secret(guarded, desk, headers):
-    assert from_elsewhere(guarded, "git", content=BODY, headers=headers).status_code == 202
+    given = headers() if callable(headers) else headers
+    assert from_elsewhere(guarded, "git", content=BODY, headers=given).status_code == 202
     desk.wait_for(lambda: desk.fetches == 1)
 
 
-@pytest.mark.parametrize("at", [0, -299, 299])
+@pytest.mark.parametrize("at", [0, -240, 240])
 def test_a_hook_of_a_provider_is_signed_by_standard_webhooks(guarded, desk, at):
     headers = standard(SIGNING, at)
     headers["webhook-signature"] = f"v1,AAAA v2,x {headers['webhook-signature']}"
@@ -174,19 +176,21 @@ def test_a_hook_of_a_provider_is_signed_by_standard_webhooks(guarded, desk, at):
         {"X-Gitea-Signature": ""},
         {"X-Gitlab-Token": ""},
         {"X-Gitlab-Token": WORD + "x"},
-        standard("another"),
-        standard(SIGNING, -301),
-        standard(SIGNING, 301),
-        {**standard(SIGNING), "webhook-id": "msg_2"},
-        {**standard(SIGNING), "webhook-timestamp": "9" * 4000},
-        {**standard(SIGNING), "webhook-timestamp": "soon"},
-        {**standard(SIGNING), "webhook-signature": "v1,"},
-        standard(SIGNING, body=b"another body"),
+        lambda: standard("another"),
+        lambda: standard(SIGNING, -360),
+        lambda: standard(SIGNING, 360),
+        lambda: {**standard(SIGNING), "webhook-id": "msg_2"},
+        lambda: {**standard(SIGNING), "webhook-timestamp": "9" * 4000},
+        lambda: {**standard(SIGNING), "webhook-timestamp": "soon"},
+        lambda: {**standard(SIGNING), "webhook-signature": "v1,"},
+        lambda: {**standard(SIGNING), "webhook-signature": "\xe9"},
+        lambda: standard(SIGNING, body=b"another body"),
     ],
 )
 @pytest.mark.parametrize("name", ["git", "provider"])
 def test_a_forged_hook_is_refused_and_counted(guarded, desk, name, headers):
-    said = {key: value.encode("latin-1") for key, value in headers.items()}
+    given = headers() if callable(headers) else headers
+    said = {key: value.encode("latin-1") for key, value in given.items()}
     assert guarded.post(f"/hooks/{name}", content=BODY, headers=said).status_code == 401
     assert refused(guarded) == {name: 1}
     assert desk.fetches == desk.polls == 0

@@ -192,7 +192,7 @@ class Sending:
     async def send(self, url: str, delivery_id: str, body: str, signing: Sequence[str]) -> Outcome:
         """Try once; whatever goes wrong is the outcome."""
         content = body.encode()
-        headers = headers_of(delivery_id, int(utc_now().timestamp()), content, signing)
+        headers = headers_of(delivery_id, utc_now(), content, signing)
         headers["content-type"] = "application/json"
         try:
             self._walls.check(url)
