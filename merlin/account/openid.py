@@ -1,6 +1,6 @@
 """OpenID Connect: "Log In With Telegram" for public sites, as the standard says and no more.
 
-Authorization Code with PKCE: what a browser set out with (`Journey`) lies in its own cookie, so
+Authorization Code with PKCE: what a browser set out with (`SignInState`) lies in its own cookie, so
 that nobody can make it arrive with somebody else's code. Sources: OpenID Connect Core 1.0, 3.1;
 RFC 7636; core.telegram.org/bots/telegram-login. Who it is says the claim `id`: Telegram's `sub`
 is another one for each site.
@@ -51,7 +51,7 @@ class SignInState:
         said = hashlib.sha256(self.verifier.encode()).digest()
         return base64.urlsafe_b64encode(said).decode().rstrip("=")
 
-    def written(self) -> str:
+    def to_cookie(self) -> str:
         """Return it as one word, for a cookie."""
         back = base64.urlsafe_b64encode(self.back.encode()).decode()
         is_short = len(back) <= _LONGEST_BACK
@@ -69,10 +69,12 @@ class OpenIdPerson:
 class Issuer(Protocol):
     """The service that knows people."""
 
-    async def address(self, journey: SignInState, redirect_uri: str) -> str:
+    async def sign_in_url(self, sign_in: SignInState, redirect_uri: str) -> str:
         """Return where the browser is sent. Raises OpenIdRefused where the issuer is silent."""
 
-    async def arrived(self, code: str, journey: SignInState, redirect_uri: str) -> OpenIdPerson:
+    async def fetch_person(
+        self, code: str, sign_in: SignInState, redirect_uri: str
+    ) -> OpenIdPerson:
         """Return who came back with this code. Raises OpenIdRefused."""
 
 
@@ -83,7 +85,7 @@ def new_sign_in_state(back: str = "/") -> SignInState:
 
 
 def read_sign_in_state(written: str, state: str) -> SignInState | None:
-    """Return the journey of a cookie; None where it is not the one that comes back."""
+    """Return the sign-in of a cookie; None where it is not the one that comes back."""
     parts = written.split(_SEPARATOR)
     if len(parts) != _PARTS or not all(parts[:-1]):
         return None

@@ -58,7 +58,7 @@ from merlin.chat.answer import AnswerService
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.listening import Listening
 from merlin.core.log import get_logger
-from merlin.core.server import ALIVE_S, Bodies, Server, Weight, listen, say_alive
+from merlin.core.server import ALIVE_S, BodyBudget, BodyLimit, Server, listen, notify_watchdog
 
 
 @asynccontextmanager
@@ -177,7 +177,7 @@ def create_app(services: ApiServices) -> FastAPI:
     app.state.catalogue = CatalogueState(app, kept=ResponseCache(services.bounds.kept_bytes))
     app.state.gate = LoginThrottle()
     app.state.limits = Limits(services.limits)
-    app.state.bodies = Bodies(services.bounds.bodies_bytes)
+    app.state.bodies = BodyBudget(services.bounds.bodies_bytes)
     add_problems(app)
     add_description(app)
     for router in (*API, *OTHERS):
@@ -186,7 +186,9 @@ def create_app(services: ApiServices) -> FastAPI:
     app.add_middleware(CacheMiddleware)
     app.add_middleware(PathAlias)
     bodies = app.state.bodies
-    app.add_middleware(Weight, bodies=bodies, full=busy_response, judge=body_weight_rule(services))
+    app.add_middleware(
+        BodyLimit, bodies=bodies, full=busy_response, judge=body_weight_rule(services)
+    )
     app.add_middleware(LimitsLayer, limits=app.state.limits, look_up=identify_caller)
     app.add_middleware(RequestGuard, traffic=app.state.traffic)
     return app
@@ -201,7 +203,7 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         }
         app.state.bells = {name: Debouncer(name, deed) for name, deed in deeds.items()}
         beside = [asyncio.create_task(bell.serve()) for bell in app.state.bells.values()]
-        beside.append(asyncio.create_task(say_alive(services.still_alive)))
+        beside.append(asyncio.create_task(notify_watchdog(services.still_alive)))
         if services.tell_keys is not None:
             beside.append(asyncio.create_task(_tell_keys(services.tell_keys)))
         freshness = app.state.catalogue.freshness

@@ -41,7 +41,7 @@ from merlin.billing.purchases import Purchase, PurchaseState, Till
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.core.loopback import LOOPBACK, is_from, is_loopback
+from merlin.core.loopback import LOOPBACK, is_in_networks, is_loopback
 from merlin.core.webhook_signing import is_signed
 
 log = get_logger(__name__)
@@ -113,7 +113,7 @@ def is_near(request: Request, networks: tuple[str, ...]) -> bool:
     """
     host = request.client.host if request.client else ""
     is_passed_on = any(name in request.headers for name in _FORWARDED)
-    return not (is_passed_on and is_loopback(host)) and is_from(host, networks)
+    return not (is_passed_on and is_loopback(host)) and is_in_networks(host, networks)
 
 
 def is_proven(secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -> bool:
@@ -320,7 +320,7 @@ async def payment(request: Request) -> Response:
     if shop is None:
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")
     host = request.client.host if request.client else ""
-    if not is_from(host, shop.networks):
+    if not is_in_networks(host, shop.networks):
         _turned_away(request, host)
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
     try:

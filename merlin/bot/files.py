@@ -20,7 +20,7 @@ from merlin.bot.loops import pause
 from merlin.bot.transport import CONNECT_S, READ_S, NotSent
 from merlin.chat.media import MEGABYTE, UnusableFile
 from merlin.core.log import get_logger
-from merlin.core.server import joined
+from merlin.core.server import join_pieces
 
 log = get_logger(__name__)
 
@@ -126,7 +126,7 @@ async def _bounded(answer: aiohttp.ClientResponse, most: int) -> bytes:
     """Return a body, read no further than it may be long. Raises Unreadable."""
     if (answer.content_length or 0) > most:
         raise _too_large(most)
-    return await joined(answer.content.iter_chunked(_CHUNK), most, _too_large(most))
+    return await join_pieces(answer.content.iter_chunked(_CHUNK), most, _too_large(most))
 
 
 def _path(status: int, told: bytes) -> tuple[str, int]:

@@ -23,7 +23,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from merlin.core.log import get_logger
-from merlin.core.loopback import is_from
+from merlin.core.loopback import is_in_networks
 from merlin.core.metrics import counter, gauge, metric_name
 
 log = get_logger(__name__)
@@ -88,7 +88,7 @@ class Connections:
         """Note a new connection; False: it is one too many, and has been refused."""
         host = connection.client[0] if connection.client else ""
         # Without an address it is a socket of this machine.
-        is_trusted = not host or is_from(host, self._trusted)
+        is_trusted = not host or is_in_networks(host, self._trusted)
         network = "" if is_trusted else network_of_host(host)
         most = self.limits.per_address
         if network and most and self._by_network[network] >= most:

@@ -18,7 +18,7 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
-def is_from(host: str, networks: tuple[str, ...]) -> bool:
+def is_in_networks(host: str, networks: tuple[str, ...]) -> bool:
     """Return whether an address lies in one of these networks."""
     try:
         address = ip_address(host.partition("%")[0])

@@ -54,7 +54,7 @@ def notify(*words: str) -> bool:
     return True
 
 
-def status(text: str) -> str:
+def status_notice(text: str) -> str:
     """Return the word that `systemctl status` shows; one line."""
     return "STATUS=" + " ".join(text.split())
 
@@ -70,7 +70,7 @@ _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 Judge = Callable[[Scope, int], Awaitable[ASGIApp | None]]
 
 
-class Bodies:
+class BodyBudget:
     """How many bytes of bodies are in memory, beyond the first `SMALL` of each."""
 
     def __init__(self, most_bytes: int) -> None:
@@ -102,7 +102,7 @@ class Bodies:
         ]
 
 
-class Weight:
+class BodyLimit:
     """A layer of an application that bounds bodies: each as `judge` says, and all together.
 
     `full` answers where there is no room for more of a body.
@@ -111,7 +111,7 @@ class Weight:
     def __init__(
         self,
         app: ASGIApp,
-        bodies: Bodies,
+        bodies: BodyBudget,
         full: Callable[[Scope], ASGIApp],
         judge: Judge | None = None,
     ) -> None:
@@ -125,7 +125,7 @@ class Weight:
         if scope["type"] != "http" or scope["method"] in _WITHOUT_BODY:
             await self._app(scope, receive, send)
             return
-        scales = _Scales(scope, receive, send, self)
+        scales = _BodyCounter(scope, receive, send, self)
         try:
             told = Headers(scope=scope).get("content-length", "")
             if told.isascii() and told.isdigit():
@@ -146,10 +146,10 @@ class Weight:
         return None if self._bodies.take(size) else self._full(scope)
 
 
-class _Scales:
+class _BodyCounter:
     """One call's body on its way in; once it is refused the caller seems to have gone."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, weight: Weight) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, weight: BodyLimit) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -191,7 +191,7 @@ class _Scales:
         await self._send(message)
 
 
-async def pieces(
+async def read_pieces(
     request: Request, most_bytes: int, too_large: Exception
 ) -> AsyncGenerator[bytes, None]:
     """Yield the body as it comes; raises `too_large` once it is longer than `most_bytes`.
@@ -209,7 +209,7 @@ async def pieces(
         yield piece
 
 
-async def joined(parts: AsyncIterable[bytes], most_bytes: int, too_large: Exception) -> bytes:
+async def join_pieces(parts: AsyncIterable[bytes], most_bytes: int, too_large: Exception) -> bytes:
     """Return a body that comes in parts; raises `too_large` once it is longer than `most_bytes`."""
     got = bytearray()
     async for part in parts:
@@ -335,7 +335,7 @@ def listen(setting: str, host: str, port: int) -> socket.socket:
     return listener
 
 
-async def say_alive(
+async def notify_watchdog(
     still_alive: Callable[[], object], is_well: Callable[[], bool] = lambda: True
 ) -> None:
     """Tell the service manager while all is well, once a second until cancelled.

@@ -23,7 +23,7 @@ from starlette.requests import Request
 from merlin.core import durable_files
 from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
-from merlin.core.server import pieces
+from merlin.core.server import read_pieces
 from merlin.engine.database import Page, Repeats, Row, Rows, Wish, rows_of
 from merlin.engine.limits import no_limit
 from merlin.engine.training_file import HalfCharacter, read_json
@@ -135,7 +135,7 @@ _FRAMING = 1 << 20  # what a multipart form may have beside the file
 async def json_object(request: Request) -> dict[str, object]:
     """Return a call's JSON object. Raises ApiError 400, or 413 above 4 MB."""
     too_large = _too_large(MOST_JSON)
-    content = b"".join([piece async for piece in pieces(request, MOST_JSON, too_large)])
+    content = b"".join([piece async for piece in read_pieces(request, MOST_JSON, too_large)])
     try:
         asked = read_json(content.decode("utf-8-sig"))
     except HalfCharacter as error:
@@ -158,7 +158,7 @@ async def form_of(
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise ApiError(400, f"Send the file as multipart/form-data with {needs}.")
-    stream = pieces(request, most_bytes + _FRAMING, _too_large(most_bytes))
+    stream = read_pieces(request, most_bytes + _FRAMING, _too_large(most_bytes))
     try:
         form = await MultiPartParser(request.headers, stream, max_files=1, max_fields=16).parse()
     except (MultiPartException, KeyError, ValueError) as error:

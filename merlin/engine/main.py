@@ -29,7 +29,7 @@ from merlin.core.connections import Connections
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.core.loopback import LOOPBACK
-from merlin.core.server import Bodies, Weight
+from merlin.core.server import BodyBudget, BodyLimit
 from merlin.engine.api import audio, chat, embeddings, health, training, webhooks
 from merlin.engine.auth import Guards, owned
 from merlin.engine.bases import Bases
@@ -101,7 +101,7 @@ async def _serve(
         ws="none",
         timeout_graceful_shutdown=FINISH_S,
     )
-    beside = asyncio.create_task(server.say_alive(still_alive, lambda: engine.work.is_alive))
+    beside = asyncio.create_task(server.notify_watchdog(still_alive, lambda: engine.work.is_alive))
     try:
         await server.Server(config, on_ready, app.state.connections).serve([listener])
     finally:
@@ -141,7 +141,7 @@ def create_app(
     app.state.bases = bases
     # Our own processes ask from here, as many questions at once as there are people.
     app.state.connections = Connections(trusted=LOOPBACK)
-    app.state.bodies = Bodies(BODIES_BYTES)
+    app.state.bodies = BodyBudget(BODIES_BYTES)
     for each in (training, chat, embeddings, audio, webhooks):
         app.include_router(each.router, prefix="/v1", dependencies=[Depends(owned)])
     app.include_router(health.router)
@@ -154,7 +154,7 @@ def create_app(
     app.exception_handler(ClientDisconnect)(_gone)
     app.exception_handler(OSError)(_disk_refuses)
     app.exception_handler(Exception)(_bug)
-    app.add_middleware(Weight, bodies=app.state.bodies, full=_no_room)
+    app.add_middleware(BodyLimit, bodies=app.state.bodies, full=_no_room)
     app.add_middleware(Guards, key=settings.key, calls=calls)
     return app
 

@@ -21,7 +21,7 @@ import aiohttp
 from merlin import __version__
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.loopback import is_loopback
-from merlin.core.server import joined
+from merlin.core.server import join_pieces
 from merlin.openai_protocol.errors import (
     InvalidResponse,
     ProviderRefusal,
@@ -141,7 +141,7 @@ def _dump(body: Json | None) -> tuple[bytes | None, dict[str, str]]:
 async def read_whole(response: aiohttp.ClientResponse, largest: int = LARGEST_ANSWER) -> bytes:
     """Return the whole of an answer. Raises InvalidResponse for one that is too long."""
     too_long = InvalidResponse(f"longer than {largest // 1_000_000} MB")
-    return await joined(response.content.iter_any(), largest, too_long)
+    return await join_pieces(response.content.iter_any(), largest, too_long)
 
 
 async def _read_refusal(response: aiohttp.ClientResponse) -> bytes:

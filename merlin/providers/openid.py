@@ -53,21 +53,23 @@ class HttpIssuer:
         self._keys_at = 0.0
         self._lock = asyncio.Lock()
 
-    async def address(self, journey: SignInState, redirect_uri: str) -> str:
+    async def sign_in_url(self, sign_in: SignInState, redirect_uri: str) -> str:
         """Return where the browser is sent. Raises OpenIdRefused where the issuer is silent."""
         asked = {
             "response_type": "code",
             "client_id": self._settings.client_id,
             "redirect_uri": redirect_uri,
             "scope": "openid profile",
-            "state": journey.state,
-            "nonce": journey.nonce,
-            "code_challenge": journey.challenge,
+            "state": sign_in.state,
+            "nonce": sign_in.nonce,
+            "code_challenge": sign_in.challenge,
             "code_challenge_method": "S256",
         }
         return f"{(await self._description())['authorization_endpoint']}?{urlencode(asked)}"
 
-    async def arrived(self, code: str, journey: SignInState, redirect_uri: str) -> OpenIdPerson:
+    async def fetch_person(
+        self, code: str, sign_in: SignInState, redirect_uri: str
+    ) -> OpenIdPerson:
         """Return who came back with this code. Raises OpenIdRefused."""
         told = await self._description()
         sent = {
@@ -75,12 +77,12 @@ class HttpIssuer:
             "code": code,
             "redirect_uri": redirect_uri,
             "client_id": self._settings.client_id,
-            "code_verifier": journey.verifier,
+            "code_verifier": sign_in.verifier,
         }
         answer = await self._post(told["token_endpoint"], sent)
-        return person_from_claims(await self._claims(str(answer.get("id_token", "")), journey))
+        return person_from_claims(await self._claims(str(answer.get("id_token", "")), sign_in))
 
-    async def _claims(self, token: str, journey: SignInState) -> Mapping[str, Any]:
+    async def _claims(self, token: str, sign_in: SignInState) -> Mapping[str, Any]:
         try:
             key = await self._key(str(jwt.get_unverified_header(token).get("kid", "")))
             claims: Mapping[str, Any] = jwt.decode(
@@ -94,7 +96,7 @@ class HttpIssuer:
             )
         except jwt.PyJWTError as error:
             raise OpenIdRefused(f"id_token: {error}") from error
-        if claims.get("nonce") != journey.nonce:
+        if claims.get("nonce") != sign_in.nonce:
             raise OpenIdRefused("id_token: another nonce")
         return claims
 

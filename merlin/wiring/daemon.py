@@ -13,7 +13,7 @@ from merlin.config import Config, RepositoryConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.log import get_logger, set_up_logging
-from merlin.core.server import READY, STOPPING, WATCHDOG, notify, status
+from merlin.core.server import READY, STOPPING, WATCHDOG, notify, status_notice
 from merlin.course.catalogue import Catalogue
 from merlin.daemon.main import TickCounts, event_on_signal, run
 from merlin.daemon.services import DaemonServices, Pace
@@ -63,7 +63,7 @@ def run_daemon(config: Config) -> None:
             services.promotions.retire_revoked()
             log.info("daemon leads", requests_taken_up=released)
             tally = TickCounts()
-            run(ticks_of(services, tally), tally, partial(notify, status("leads")), stop)
+            run(ticks_of(services, tally), tally, partial(notify, status_notice("leads")), stop)
             notify(STOPPING)
             lead.check()
 
@@ -74,7 +74,7 @@ def _lead(lead: Lead, stop: threading.Event) -> bool:
     while not _took(lead):
         if not is_told:
             log.warning("another daemon leads, waiting", holder=lead.holder())
-            notify(status("waits for the lead"))
+            notify(status_notice("waits for the lead"))
             is_told = True
         _still_alive()
         if stop.wait(LEAD_LOOK_S):

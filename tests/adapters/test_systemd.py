@@ -23,7 +23,7 @@ def listener(request, tmp_path, monkeypatch):
 
 
 def test_words_reach_systemd_in_one_message(listener):
-    assert server.notify(server.READY, server.status("работает\nхорошо"))
+    assert server.notify(server.READY, server.status_notice("работает\nхорошо"))
     assert listener.recv(1000).decode() == "READY=1\nSTATUS=работает хорошо"
 
 

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from merlin.core.errors import ConfigError
-from merlin.core.server import listen, say_alive
+from merlin.core.server import listen, notify_watchdog
 
 pytestmark = pytest.mark.unit
 
@@ -23,7 +23,7 @@ def test_a_sign_of_life_is_given_only_while_the_work_lives(is_well):
     given = []
 
     async def live():
-        telling = asyncio.create_task(say_alive(lambda: given.append(1), lambda: is_well))
+        telling = asyncio.create_task(notify_watchdog(lambda: given.append(1), lambda: is_well))
         await asyncio.sleep(0)
         telling.cancel()
 

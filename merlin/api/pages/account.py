@@ -35,7 +35,7 @@ from merlin.core.clock import zone_of
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.web.assets import NEVER_KEPT, seen_other
-from merlin.core.web.browser import LANGUAGE_COOKIE, remember
+from merlin.core.web.browser import LANGUAGE_COOKIE, set_preference
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 _FROM_HERE = [Depends(require_same_origin)]
@@ -240,7 +240,7 @@ async def set_language(visit: Visiting, caller: Person, language: Words = "") ->
     users = visit.services.rows.users
     await visit.services.store.do(lambda: users.set_language(caller.user_id, chosen))
     response = seen_other("/me")
-    remember(response, visit.request, LANGUAGE_COOKIE, chosen or "")
+    set_preference(response, visit.request, LANGUAGE_COOKIE, chosen or "")
     return response
 
 

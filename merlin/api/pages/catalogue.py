@@ -36,7 +36,7 @@ from merlin.api.pages.page import (
 )
 from merlin.api.problems import Problem
 from merlin.api.services import Rows
-from merlin.core.web.assets import own_address, seen_other
+from merlin.core.web.assets import local_address, seen_other
 from merlin.course.catalogue import KINDS, Course
 from merlin.course.search import LONGEST, highlight_spans
 from merlin.course.search import Found as Searched
@@ -55,7 +55,7 @@ async def favourite(
     remove: Chosen = None,
 ) -> Response:
     """Keep a course or let it go, and return to the page that asked."""
-    back = own_address(next)
+    back = local_address(next)
     if visit.caller.user is None:
         return seen_other(sign_in_href(back))
     number = add or remove

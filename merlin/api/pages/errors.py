@@ -15,13 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.auth import Caller
-from merlin.api.pages.page import Layout, drawn, here, language_shown, sign_in_href
+from merlin.api.pages.page import Layout, here, language_shown, render_template, sign_in_href
 from merlin.api.problems import Problem, answer
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.log import get_logger, redact
-from merlin.core.web.assets import NEVER_KEPT, packed, seen_other
-from merlin.core.web.browser import theme_shown
-from merlin.core.web.templates import Troubles, page_route
+from merlin.core.web.assets import NEVER_KEPT, compressed_response, seen_other
+from merlin.core.web.browser import chosen_theme
+from merlin.core.web.templates import ErrorPages, page_route
 
 log = get_logger(__name__)
 
@@ -97,15 +97,15 @@ def _shown(request: Request, status: int, known: int) -> Response:
         "case": getattr(request.state, "request_id", ""),
         "again": here(request) if known in {429, 500, 503} and request.method == "GET" else "",
     }
-    page = drawn("trouble.html", language, f=_bare(request), **view)
-    response = packed(request, page, HTTPStatus(status))
+    page = render_template("trouble.html", language, f=_bare(request), **view)
+    response = compressed_response(request, page, HTTPStatus(status))
     response.headers["Cache-Control"] = NEVER_KEPT
     return response
 
 
 def _bare(request: Request) -> Layout:
     return Layout(
-        theme=theme_shown(request),
+        theme=chosen_theme(request),
         here="/",
         language_href="/",
         light_href="/?theme=light",
@@ -117,4 +117,4 @@ def _bare(request: Request) -> Layout:
 
 
 # The class of every page's route.
-PageRoute = page_route(Troubles(error_page, _page_of, _EXPECTED, MOST_BYTES))
+PageRoute = page_route(ErrorPages(error_page, _page_of, _EXPECTED, MOST_BYTES))

@@ -47,7 +47,7 @@ from merlin.billing.subscriptions import Term
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.core.web.assets import NEVER_KEPT, seen_other
-from merlin.core.web.templates import Chip
+from merlin.core.web.templates import Badge
 
 _SHORT = 8
 _UNASKED = (PurchaseState.CREATED, PurchaseState.ASKING)
@@ -62,7 +62,7 @@ class OrderRow:
     title: str
     about: str
     amount: str
-    chip: Chip
+    chip: Badge
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class OrderView:
     order_id: str
     number: str
     title: str
-    chip: Chip
+    chip: Badge
     lead: str
     granted: tuple[str, ...]
     returned: tuple[str, ...]
@@ -131,7 +131,7 @@ def order_row(visit: PageRequest, purchase: Purchase) -> OrderRow:
     )
 
 
-def state_chip(visit: PageRequest, purchase: Purchase) -> Chip:
+def state_chip(visit: PageRequest, purchase: Purchase) -> Badge:
     """Return where an order stands; one that is too old to be paid is told as expired."""
     return badge(visit, "page-order", _state(visit, purchase).value)
 

@@ -49,21 +49,21 @@ from merlin.core.web.assets import (
     VARY,
     WEB,
     Assets,
-    own_address,
-    packed,
+    asset_response,
+    compressed_response,
+    local_address,
     seen_other,
-    sent,
 )
 from merlin.core.web.browser import (
     LANGUAGE_COOKIE,
     THEME_COOKIE,
     THEMES,
-    language_asked,
-    language_chosen,
-    remember,
-    theme_shown,
+    chosen_language,
+    chosen_theme,
+    requested_language,
+    set_preference,
 )
-from merlin.core.web.templates import BAD, JOB, OK, PLAIN, RUN, WAIT, Chip, Drawing, Look
+from merlin.core.web.templates import BAD, JOB, OK, PLAIN, RUN, WAIT, Badge, Look, Templates
 from merlin.course.catalogue import Course
 
 asset_router = APIRouter()
@@ -80,7 +80,7 @@ def assets() -> Assets:
 @asset_router.get(PREFIX + "{name}", include_in_schema=False)
 async def asset(request: Request, name: str) -> Response:
     """Return one asset; a name that is not, or no longer, known is not found."""
-    return sent(assets(), request, name)
+    return asset_response(assets(), request, name)
 
 
 # Source: core.telegram.org/bots/features, "Deep linking": A-Z, a-z, 0-9, _ and -, at most 64.
@@ -149,7 +149,7 @@ WITHIN_COOKIE = "merlin_within"
 
 def language_shown(request: Request, user: User | None) -> str:
     """Return the language of a page for whoever opens it."""
-    chosen = language_chosen(request)
+    chosen = chosen_language(request)
     if chosen:
         return chosen
     default = language_of_request(request)
@@ -164,18 +164,18 @@ def is_in_telegram(request: Request) -> bool:
 
 
 @cache
-def _drawing() -> Drawing:
-    return Drawing(WEB / "course" / "templates", assets(), "page", {"mark": mark})
+def _templates() -> Templates:
+    return Templates(WEB / "course" / "templates", assets(), "page", {"mark": mark})
 
 
 def edition() -> str:
     """Return what changes whenever templates or assets do."""
-    return _drawing().edition
+    return _templates().edition
 
 
-def drawn(template: str, language: str, **values: object) -> str:
+def render_template(template: str, language: str, **values: object) -> str:
     """Return a template filled in; `say` gives texts of `language` to it."""
-    return _drawing().drawn(template, language, **values)
+    return _templates().render(template, language, **values)
 
 
 # What the address says of how a page is shown; links to the same page leave it out.
@@ -244,7 +244,7 @@ async def page_request(request: Request, caller: Anyone) -> PageRequest:
     shelf, ids = await services.store.read(read)
     kept = tuple(shelf.by_id[one] for one in ids if one in shelf.by_id)
     language = language_shown(request, caller.user)
-    return PageRequest(request, caller, language, theme_shown(request), shelf, kept)
+    return PageRequest(request, caller, language, chosen_theme(request), shelf, kept)
 
 
 def _shelves(request: Request) -> Shelves:
@@ -388,10 +388,10 @@ _LOOKS: Mapping[str, Mapping[str, Look]] = {
 }
 
 
-def badge(visit: PageRequest, family: str, state: str) -> Chip:
+def badge(visit: PageRequest, family: str, state: str) -> Badge:
     """Return a state of a family: job, word (of a verdict), model, page-<what>."""
     style, icon = _LOOKS[family].get(state, PLAIN)
-    return Chip(style, icon, word(visit, family, state))
+    return Badge(style, icon, word(visit, family, state))
 
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
@@ -547,20 +547,20 @@ def render_page(visit: PageRequest, template: str, **view: object) -> Response:
     theme = visit.request.query_params.get("theme")
     if theme is not None:
         return _with_theme(visit, theme)
-    page = drawn(template, visit.language, f=layout_of(visit), **view)
-    response = packed(visit.request, page, status)
+    page = render_template(template, visit.language, f=layout_of(visit), **view)
+    response = compressed_response(visit.request, page, status)
     response.headers["Cache-Control"] = keep
     response.headers["Content-Language"] = visit.language
     if visit.request.cookies.get(SAID_COOKIE):
-        remember(response, visit.request, SAID_COOKIE, "")
-    if language_asked(visit.request):
-        remember(response, visit.request, LANGUAGE_COOKIE, visit.language)
+        set_preference(response, visit.request, SAID_COOKIE, "")
+    if requested_language(visit.request):
+        set_preference(response, visit.request, LANGUAGE_COOKIE, visit.language)
     return response
 
 
 def render_fragment(visit: PageRequest, template: str, **view: object) -> Response:
     """Return a part of a page, for a script that puts it in its place."""
-    response = packed(visit.request, drawn(template, visit.language, **view))
+    response = compressed_response(visit.request, render_template(template, visit.language, **view))
     response.headers["Cache-Control"] = ASKED_AGAIN
     return response
 
@@ -572,7 +572,7 @@ def same(visit: PageRequest, *said: object) -> tuple[str, Response | None]:
     The tag is "" for who is signed in: their pages are drawn anew.
     """
     request = visit.request
-    if visit.is_personal or language_asked(request) or "theme" in request.query_params:
+    if visit.is_personal or requested_language(request) or "theme" in request.query_params:
         return "", None
     within = is_in_telegram(request)
     parts = (edition(), visit.shelf.version, visit.here, visit.language, visit.theme, within, *said)
@@ -595,7 +595,7 @@ def tagged(response: Response, tag: str) -> Response:
 
 
 def _with_theme(visit: PageRequest, theme: str) -> Response:
-    response = seen_other(own_address(visit.here))
+    response = seen_other(local_address(visit.here))
     if theme in THEMES:
-        remember(response, visit.request, THEME_COOKIE, theme)
+        set_preference(response, visit.request, THEME_COOKIE, theme)
     return response

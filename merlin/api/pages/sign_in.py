@@ -31,7 +31,7 @@ from merlin.api.rest.sign_in import (
     start_login,
 )
 from merlin.core.i18n import text
-from merlin.core.web.assets import NEVER_KEPT, own_address, seen_other
+from merlin.core.web.assets import NEVER_KEPT, local_address, seen_other
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Next = Annotated[str, Form()]
@@ -75,7 +75,7 @@ async def sign_in(
     refused: str = "",
 ) -> Response:
     """Return the ways to sign in; who is signed in already goes on."""
-    back = own_address(next)
+    back = local_address(next)
     if visit.caller.user is not None:
         return seen_other(back)
     words = text(visit.language, "api-problem-openid-detail") if refused == "openid" else ""
@@ -91,7 +91,7 @@ async def by_password(
     next: Next = "/",  # noqa: A002 - the form's field
 ) -> Response:
     """Sign in by user name and password, or say why not."""
-    back = own_address(next)
+    back = local_address(next)
     response = seen_other(back)
     try:
         said = PasswordSaid(name=name.strip(), password=password)
@@ -124,7 +124,7 @@ async def by_code(request: Request, visit: Visiting, next: Next = "/") -> Respon
     kept = Response()
     login = await start_login(request, kept)
     view = CodeView(
-        next=own_address(next),
+        next=local_address(next),
         state=LoginState.PENDING.value,
         number=str(login.number),
         url=login.url or "",
@@ -137,7 +137,7 @@ async def by_code(request: Request, visit: Visiting, next: Next = "/") -> Respon
 @router.post("/sign-in/code/finish", dependencies=_FROM_HERE)
 async def finish(request: Request, visit: Visiting, next: Next = "/") -> Response:  # noqa: A002
     """Go on where the person has said yes in the bot; else say how far it has come."""
-    back = own_address(next)
+    back = local_address(next)
     response = seen_other(back)
     done = await finish_login(request, response)
     if done.signed_in is not None:

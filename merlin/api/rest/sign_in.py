@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from merlin.account.openid import LIFE as JOURNEY_LIFE
+from merlin.account.openid import LIFE as SIGN_IN_LIFE
 from merlin.account.openid import Issuer, OpenIdRefused, new_sign_in_state, read_sign_in_state
 from merlin.account.sign_ins import LIFE as CODE_LIFE
 from merlin.account.sign_ins import (
@@ -57,7 +57,7 @@ from merlin.api.rest.account import Me, me_of
 from merlin.api.services import ApiServices, Rows
 from merlin.app.texts import BOT_ID, BOT_NAME
 from merlin.core.log import get_logger
-from merlin.core.web.assets import own_address
+from merlin.core.web.assets import local_address
 
 YEAR_S = 365 * 24 * 3600
 
@@ -281,14 +281,14 @@ async def begin_openid(
 ) -> Response:
     """Send the browser to the issuer; 404 where the config names none."""
     services, issuer = _issuer(request)
-    journey = new_sign_in_state(own_address(next))
+    sign_in = new_sign_in_state(local_address(next))
     try:
-        address = await issuer.address(journey, _redirect_uri(services))
+        address = await issuer.sign_in_url(sign_in, _redirect_uri(services))
     except OpenIdRefused as error:
-        return _refused(request, error, journey.back)
+        return _refused(request, error, sign_in.back)
     response = RedirectResponse(address, HTTPStatus.SEE_OTHER)
     set_cookie(
-        request, response, Cookie(COOKIE, journey.written(), int(JOURNEY_LIFE.total_seconds()))
+        request, response, Cookie(COOKIE, sign_in.to_cookie(), int(SIGN_IN_LIFE.total_seconds()))
     )
     return response
 
@@ -307,13 +307,13 @@ async def finish_openid(
 ) -> Response:
     """Sign in who came back with a code to the browser that set out; then show the page it left."""
     services, issuer = _issuer(request)
-    journey = read_sign_in_state(read_cookie(request, COOKIE), state)
+    sign_in = read_sign_in_state(read_cookie(request, COOKIE), state)
     # Whoever can set cookies here must not be able to lead people elsewhere by one.
-    back = own_address(journey.back) if journey is not None else "/"
-    if journey is None or not code:
+    back = local_address(sign_in.back) if sign_in is not None else "/"
+    if sign_in is None or not code:
         return _refused(request, OpenIdRefused("another browser, or no code"), back)
     try:
-        person = await issuer.arrived(code, journey, _redirect_uri(services))
+        person = await issuer.fetch_person(code, sign_in, _redirect_uri(services))
     except OpenIdRefused as error:
         return _refused(request, error, back)
     rows = services.rows

@@ -1,1 +1,1 @@
-"""What pages of different processes are made of: assets, drawing, language, origin."""
+"""What pages of different processes are made of: assets, templates, language, origin."""

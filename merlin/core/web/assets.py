@@ -93,7 +93,7 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:8]
 
 
-def sent(assets: Assets, request: Request, name: str) -> Response:
+def asset_response(assets: Assets, request: Request, name: str) -> Response:
     """Return one asset. Raises HTTPException 404 for a name that is not, or no longer, known."""
     found = assets.by_address.get(name)
     if found is None:
@@ -119,7 +119,9 @@ _SMALL = 700
 _LONGEST_ADDRESS = 1000
 
 
-def packed(request: Request, page: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
+def compressed_response(
+    request: Request, page: str, status: HTTPStatus = HTTPStatus.OK
+) -> Response:
     """Return text as an answer, by gzip where the browser takes it."""
     content = page.encode("utf-8", "replace")
     # By "no-referrer" browsers would not say where our own forms come from.
@@ -135,7 +137,7 @@ def seen_other(to: str) -> Response:
     return RedirectResponse(to, HTTPStatus.SEE_OTHER.value, {"Cache-Control": NEVER_KEPT})
 
 
-def own_address(text: str) -> str:
+def local_address(text: str) -> str:
     r"""Return an address to come back to if it is one of this site, else the front page's.
 
     "//host", "/\host" and all that browsers read as one of another site are none of ours.

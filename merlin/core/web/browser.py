@@ -101,25 +101,25 @@ def is_secure(request: Request) -> bool:
     return bool(request.scope["scheme"] == "https")
 
 
-def language_asked(request: Request) -> str:
+def requested_language(request: Request) -> str:
     """Return the language that the address names, "" for none of ours."""
     wanted = request.query_params.get("lang", "")
     return wanted if wanted in LANGUAGES else ""
 
 
-def language_chosen(request: Request) -> str:
+def chosen_language(request: Request) -> str:
     """Return the language that the address or the cookie names, "" for none of ours."""
-    chosen = language_asked(request) or request.cookies.get(LANGUAGE_COOKIE, "")
+    chosen = requested_language(request) or request.cookies.get(LANGUAGE_COOKIE, "")
     return chosen if chosen in LANGUAGES else ""
 
 
-def theme_shown(request: Request) -> str:
+def chosen_theme(request: Request) -> str:
     """Return the theme that somebody chose, "" while the system decides."""
     theme = request.cookies.get(THEME_COOKIE, "")
     return theme if theme in THEMES else ""
 
 
-def remember(response: Response, request: Request, cookie: str, value: str) -> None:
+def set_preference(response: Response, request: Request, cookie: str, value: str) -> None:
     """Keep a choice in a cookie, which the page's scripts may read; "" forgets it."""
     is_safe = is_secure(request)
     if not value:

@@ -1,11 +1,9 @@
 """The Jinja environment: icons, badges, error pages.
 
-Chip: a state as icon, word and colour, in this order of weight.
-
-Drawing: how a template becomes a page.
+A badge is a state as icon, word and colour, in this order of weight.
 
 Templates are dumb: they get texts, values and a few functions, and whatever is not there is an
-error. Every value is escaped. The page's own drawing holds only the icons that were used on it.
+error. Every value is escaped. The page's own SVG holds only the icons that were used on it.
 
 A route of pages: whatever goes wrong is said on a page, never in a stack trace.
 """
@@ -33,7 +31,7 @@ from merlin.core.web.browser import is_too_large
 
 
 @dataclass(frozen=True, slots=True)
-class Chip:
+class Badge:
     """One state; `style` is ok, run, warn, bad or "" for one that asks for nothing."""
 
     style: str
@@ -87,14 +85,14 @@ class Icons:
         self._used.update(dict.fromkeys(names))
         return ""
 
-    def drawing(self) -> Markup:
-        """Return the drawing that holds every icon used so far, or kept at hand."""
+    def symbols(self) -> Markup:
+        """Return the SVG that holds every icon used so far, or kept at hand."""
         symbols = Markup().join(self._symbols[name] for name in self._used)
         return Markup("<svg hidden>{}</svg>").format(symbols)
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Templates:
     """The templates of one process: its own folder's, then those that all share.
 
     Texts are found under `<prefix>-<key>`; `functions` are what its templates call besides.
@@ -114,7 +112,7 @@ class Drawing:
                 digest.update(path.read_bytes())
         return digest.hexdigest()[:12]
 
-    def drawn(self, template: str, language: str, **values: object) -> str:
+    def render(self, template: str, language: str, **values: object) -> str:
         """Return a template filled in; `say` gives texts of `language` to it."""
         icons = Icons(self._symbols)
 
@@ -157,8 +155,8 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Troubles:
-    """How one process says troubles on a page.
+class ErrorPages:
+    """How one process shows errors as pages.
 
     `page` makes the page of a status; `page_of` that of an error among `expected`. A body of more
     than `most_bytes` is refused.
@@ -170,26 +168,26 @@ class Troubles:
     most_bytes: int
 
 
-def page_route(troubles: Troubles) -> type[APIRoute]:
+def page_route(error_pages: ErrorPages) -> type[APIRoute]:
     """Return the class of routes whose errors are pages."""
 
     class PageRoute(APIRoute):
         """A route whose errors are pages."""
 
         def get_route_handler(self) -> Callable[[Request], Any]:
-            """Return the handler that says troubles in words."""
+            """Return the handler that shows errors as pages."""
             usual = super().get_route_handler()
 
             async def handler(request: Request) -> Response:
-                if is_too_large(request, troubles.most_bytes):
-                    return troubles.page(request, 413)
+                if is_too_large(request, error_pages.most_bytes):
+                    return error_pages.page(request, 413)
                 try:
                     response: Response = await usual(request)
-                except troubles.expected as error:
-                    return troubles.page_of(request, error)
+                except error_pages.expected as error:
+                    return error_pages.page_of(request, error)
                 except Exception:
                     log.exception("a page failed", path=request.scope["path"])
-                    return troubles.page(request, 500)
+                    return error_pages.page(request, 500)
                 return response
 
             return handler

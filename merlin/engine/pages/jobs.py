@@ -22,8 +22,8 @@ from starlette.responses import JSONResponse, Response
 from merlin.core.charts import ChartLabels, Curve, plot_curve, plot_png
 from merlin.core.i18n import text
 from merlin.core.log import redact
-from merlin.core.web.assets import PREFIX, own_address, seen_other, sent
-from merlin.core.web.templates import Chip
+from merlin.core.web.assets import PREFIX, asset_response, local_address, seen_other
+from merlin.core.web.templates import Badge
 from merlin.engine.database import Page
 from merlin.engine.job_events import words_of
 from merlin.engine.jobs import AT_WORK, FINAL, PAUSED, RUNNING, SUCCEEDED, Job
@@ -56,7 +56,7 @@ class JobCard:
     href: str
     title: str
     about: str
-    chip: Chip
+    chip: Badge
     share: int | None
     curve: Curve | None
     told: str
@@ -71,7 +71,7 @@ class JobLine:
     about: str
     error: str
     at: str
-    chip: Chip
+    chip: Badge
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class BaseLine:
 
     name: str
     about: str
-    chip: Chip
+    chip: Badge
     hint: str
 
 
@@ -225,10 +225,10 @@ def _base_line(visit: Visit, base: BaseFacts) -> BaseLine:
         visit.engine.bases[base.name].files()
     except Untrainable as error:
         key = "not-pulled" if error.code == "base_not_pulled" else "unfit"
-        chip = Chip("warn", "download", visit.say(key))
+        chip = Badge("warn", "download", visit.say(key))
         hint = text(visit.language, error.key, **error.arguments)
     else:
-        chip, hint = Chip("ok", "check", visit.say("pulled")), ""
+        chip, hint = Badge("ok", "check", visit.say("pulled")), ""
     return BaseLine(base.name, " · ".join(each for each in said if each), chip, hint)
 
 
@@ -310,7 +310,7 @@ class LiveView:
     state: str
     job_id: str
     title: str
-    chip: Chip
+    chip: Badge
     about: str
     share: int | None
     error: str
@@ -553,8 +553,8 @@ def move_job(visit: Known, job_id: str, move: str) -> Response:
 async def sign_in(visit: Anybody, next: Short = "/") -> Response:  # noqa: A002 - the address
     """Ask for the engine's key; who is let in already goes on."""
     if entrance_of(visit.request).lets_in(visit.request):
-        return seen_other(own_address(next))
-    return shown(visit, "sign_in.html", next=own_address(next), wrong="")
+        return seen_other(local_address(next))
+    return shown(visit, "sign_in.html", next=local_address(next), wrong="")
 
 
 @router.post("/sign-in")
@@ -564,7 +564,7 @@ async def by_key(
     next: Annotated[str, Form(max_length=1000)] = "/",  # noqa: A002 - the form's field
 ) -> Response:
     """Let a browser in by the engine's key, or say why not."""
-    request, back, now = visit.request, own_address(next), time.monotonic()
+    request, back, now = visit.request, local_address(next), time.monotonic()
     entrance = entrance_of(request)
     address = request.client.host if request.client else ""
     wait_s = entrance.tries.wait_s(address, now)
@@ -594,4 +594,4 @@ async def sign_out(visit: Anybody) -> Response:
 @router.get(PREFIX + "{name}")
 def asset(request: Request, name: str) -> Response:
     """Return a style, a script or a drawing."""
-    return sent(assets(), request, name)
+    return asset_response(assets(), request, name)

@@ -37,20 +37,28 @@ from merlin.core.i18n import LANGUAGES, format_number, keys, text
 from merlin.core.log import get_logger
 from merlin.core.loopback import is_loopback
 from merlin.core.rate_limit import Throttle
-from merlin.core.web.assets import NEVER_KEPT, STATIC, WEB, Assets, own_address, packed, seen_other
+from merlin.core.web.assets import (
+    NEVER_KEPT,
+    STATIC,
+    WEB,
+    Assets,
+    compressed_response,
+    local_address,
+    seen_other,
+)
 from merlin.core.web.browser import (
     LANGUAGE_COOKIE,
     THEME_COOKIE,
     THEMES,
+    chosen_language,
+    chosen_theme,
     is_foreign,
     is_secure,
-    language_asked,
-    language_chosen,
     language_of_header,
-    remember,
-    theme_shown,
+    requested_language,
+    set_preference,
 )
-from merlin.core.web.templates import JOB, PLAIN, Chip, Drawing, Troubles, page_route
+from merlin.core.web.templates import JOB, PLAIN, Badge, ErrorPages, Templates, page_route
 from merlin.engine.context import Engine, engine_of
 from merlin.engine.disk_quota import DiskQuota
 from merlin.engine.pages.machine import Machine
@@ -194,12 +202,12 @@ class Visit:
         here = in_zone(datetime.fromtimestamp(at, UTC))
         return i18n.format_moment_briefly(here, here.tzinfo or UTC, self.language)
 
-    def chip(self, state: str) -> Chip:
+    def chip(self, state: str) -> Badge:
         """Return a job's state as a chip."""
         style, icon = JOB.get(state, PLAIN)
         key = f"{PREFIX}-state-{state}"
         words = text(self.language, key) if key in keys(self.language) else state
-        return Chip(style, icon, words)
+        return Badge(style, icon, words)
 
 
 def machine_of(request: Request) -> Machine:
@@ -217,14 +225,14 @@ def language_shown(request: Request) -> str:
     """Return the language of a page: asked for, chosen before, the browser's, the engine's own."""
     default = request.app.state.settings.language
     said = request.headers.get("accept-language", "")
-    return language_chosen(request) or language_of_header(said, default)
+    return chosen_language(request) or language_of_header(said, default)
 
 
 async def outside(request: Request) -> Visit:
     """Return the visit of anybody. Raises Foreign."""
     if is_foreign(request) or not entrance_of(request).is_ours(request):
         raise Foreign
-    return Visit(request, language_shown(request), theme_shown(request))
+    return Visit(request, language_shown(request), chosen_theme(request))
 
 
 async def inside(request: Request) -> Visit:
@@ -265,8 +273,8 @@ def assets() -> Assets:
 
 
 @cache
-def _drawing() -> Drawing:
-    return Drawing(WEB / "engine" / "templates", assets(), PREFIX)
+def _templates() -> Templates:
+    return Templates(WEB / "engine" / "templates", assets(), PREFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,22 +293,22 @@ def shown(visit: Visit, template: str, status: int = 200, **view: object) -> Res
     """Return a page with its frame, or the way back to it in the light that was asked for."""
     theme = visit.request.query_params.get("theme")
     if theme is not None and visit.request.method == "GET":
-        response = seen_other(own_address(visit.here))
+        response = seen_other(local_address(visit.here))
         if theme in THEMES:
-            remember(response, visit.request, THEME_COOKIE, theme)
+            set_preference(response, visit.request, THEME_COOKIE, theme)
         return response
-    page = _drawing().drawn(template, visit.language, f=_frame(visit), **view)
-    response = _careful(packed(visit.request, page, HTTPStatus(status)))
+    page = _templates().render(template, visit.language, f=_frame(visit), **view)
+    response = _careful(compressed_response(visit.request, page, HTTPStatus(status)))
     response.headers["Content-Language"] = visit.language
-    if language_asked(visit.request):
-        remember(response, visit.request, LANGUAGE_COOKIE, visit.language)
+    if requested_language(visit.request):
+        set_preference(response, visit.request, LANGUAGE_COOKIE, visit.language)
     return response
 
 
 def part(visit: Visit, template: str, **view: object) -> Response:
     """Return a part of a page, for the script that puts it in its place."""
-    page = _drawing().drawn(template, visit.language, f=_frame(visit), **view)
-    return _careful(packed(visit.request, page))
+    page = _templates().render(template, visit.language, f=_frame(visit), **view)
+    return _careful(compressed_response(visit.request, page))
 
 
 def _frame(visit: Visit) -> Frame:
@@ -328,7 +336,7 @@ def _careful(response: Response) -> Response:
 
 def trouble(request: Request, status: int, back: str = "/") -> Response:
     """Return the page that says what happened and what to do."""
-    visit = Visit(request, language_shown(request), theme_shown(request))
+    visit = Visit(request, language_shown(request), chosen_theme(request))
     known = status if status in _KNOWN else 422
     return shown(visit, "trouble.html", status, number=known, back=back)
 
@@ -353,7 +361,7 @@ def _to_sign_in(request: Request) -> Response:
     if "hx-request" in request.headers:
         # A page that was open when the engine began anew goes where its reader can sign in.
         return Response(status_code=204, headers={"HX-Refresh": "true"})
-    visit = Visit(request, language_shown(request), theme_shown(request))
+    visit = Visit(request, language_shown(request), chosen_theme(request))
     here = visit.here if request.method == "GET" else "/"
     return seen_other(SIGN_IN if here == "/" else f"{SIGN_IN}?next={quote(here, safe='')}")
 
@@ -374,4 +382,4 @@ def _wants_json(request: Request) -> bool:
 
 
 # The class of every page's route.
-PageRoute = page_route(Troubles(trouble, _trouble_of, _EXPECTED, MOST_BYTES))
+PageRoute = page_route(ErrorPages(trouble, _trouble_of, _EXPECTED, MOST_BYTES))

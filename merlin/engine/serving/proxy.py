@@ -25,7 +25,7 @@ from typing import Any, Self
 import aiohttp
 from aiohttp.http_exceptions import LineTooLong
 
-from merlin.core.server import joined
+from merlin.core.server import join_pieces
 from merlin.engine.serving.base import (
     Adapter,
     Busy,
@@ -265,7 +265,7 @@ class Proxied(ABC):
 async def _whole(answer: aiohttp.ClientResponse) -> bytes:
     """Return a whole answer. Raises ValueError for one that is too long."""
     too_long = ValueError(f"its answer is longer than {LARGEST_ANSWER // 1_000_000} MB")
-    return await joined(answer.content.iter_any(), LARGEST_ANSWER, too_long)
+    return await join_pieces(answer.content.iter_any(), LARGEST_ANSWER, too_long)
 
 
 def body_of(asking: GenerationRequest) -> Json:

@@ -31,7 +31,7 @@ from merlin.api.rest import models as model_routes
 from merlin.api.rest.views import BuildDetails, BuildShown, JobDetails, ModelShown, VerdictShown
 from merlin.api.schema import DatasetName, Name, Page, page_of
 from merlin.core.i18n import format_number
-from merlin.core.web.templates import Chip
+from merlin.core.web.templates import Badge
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -184,7 +184,7 @@ class VerdictRow:
     commit: str
     subject: str
     about: str
-    chip: Chip
+    chip: Badge
     reason: str
     at: str
     findings: tuple[FindingView, ...]

@@ -48,7 +48,7 @@ from merlin.core.heartbeat import describe_step
 from merlin.core.i18n import format_number
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import NEVER_KEPT
-from merlin.core.web.templates import Chip
+from merlin.core.web.templates import Badge
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.training.jobs import FINAL, JobState
 
@@ -66,7 +66,7 @@ class Process:
 
     name: str
     host: str
-    chip: Chip
+    chip: Badge
     about: str
 
 
@@ -139,11 +139,11 @@ def _view(visit: PageRequest, told: HealthShown) -> HealthView:
 def _process(visit: PageRequest, told: ProcessShown) -> Process:
     now = visit.services.clock()
     if told.alive:
-        state = Chip("ok", "check", visit.say("alive"))
+        state = Badge("ok", "check", visit.say("alive"))
         step = describe_step(visit.language, told.step)
         about = visit.say("up-for", step=step, time=span(visit, now - told.since))
     else:
-        state = Chip("bad", "warn", visit.say("silent-now"))
+        state = Badge("bad", "warn", visit.say("silent-now"))
         about = visit.say("silent-for", time=span(visit, now - told.at))
     return Process(told.process, told.host, state, about)
 

@@ -46,7 +46,7 @@ from merlin.core.charts import ChartLabels, Curve, plot_curve
 from merlin.core.i18n import format_number
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import NEVER_KEPT
-from merlin.core.web.templates import Chip
+from merlin.core.web.templates import Badge
 from merlin.training.jobs import FINAL
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -84,7 +84,7 @@ class LiveView:
     title: str
     href: str
     seen: str
-    chip: Chip
+    chip: Badge
     about: str
     share: int | None
     error: str
@@ -256,7 +256,7 @@ class JobRow:
     href: str
     title: str
     about: str
-    chip: Chip
+    chip: Badge
     error: str
     at: str
     is_over: bool

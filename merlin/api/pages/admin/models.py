@@ -33,7 +33,7 @@ from merlin.api.rest.views import DatasetShown, ModelShown, PromotionShown, Scor
 from merlin.api.schema import MOST_ID, DatasetName, Id, Page, page_of
 from merlin.core.i18n import format_number
 from merlin.core.permissions import Permission
-from merlin.core.web.templates import Chip
+from merlin.core.web.templates import Badge
 from merlin.training.evaluate import Overlap
 from merlin.training.models import ModelState
 
@@ -68,7 +68,7 @@ class ModelRow:
     title: str
     name: str
     dataset: str
-    chip: Chip
+    chip: Badge
     score: str
     at: str
     job_href: str

@@ -26,7 +26,7 @@ from merlin.core.clock import in_zone
 from merlin.core.money import Currency
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
-from merlin.core.web.templates import Chip
+from merlin.core.web.templates import Badge
 from merlin.db.requests import RequestState
 from merlin.training.jobs import JobState
 
@@ -104,7 +104,7 @@ _OVER = frozenset({RequestState.DONE, RequestState.FAILED})
 class AskedView:
     """What became of something that was asked of the daemon; `live_href` "" once it ended."""
 
-    chip: Chip
+    chip: Badge
     title: str
     reason: str
     live_href: str

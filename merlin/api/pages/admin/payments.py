@@ -44,7 +44,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.money import Amount, Currency, roubles
 from merlin.core.web.assets import NEVER_KEPT, seen_other
-from merlin.core.web.templates import Chip
+from merlin.core.web.templates import Badge
 from merlin.db import audit
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -105,7 +105,7 @@ class PaymentRow:
     title: str
     about: str
     amount: str
-    chip: Chip
+    chip: Badge
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +340,7 @@ class RefundRow:
 
     amount: str
     about: str
-    chip: Chip
+    chip: Badge
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,7 +372,7 @@ class PaymentView:
     purchase_id: str
     number: str
     title: str
-    chip: Chip
+    chip: Badge
     facts: tuple[tuple[str, str], ...]
     person_href: str
     rows: tuple[LedgerRow, ...]

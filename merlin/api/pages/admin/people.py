@@ -37,7 +37,7 @@ from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound
 from merlin.core.permissions import Permission, Role
 from merlin.core.web.assets import NEVER_KEPT, seen_other
-from merlin.core.web.templates import Chip
+from merlin.core.web.templates import Badge
 from merlin.db import audit
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -200,7 +200,7 @@ class PersonView:
     user_id: int
     title: str
     role: str
-    chips: tuple[Chip, ...]
+    chips: tuple[Badge, ...]
     facts: tuple[tuple[str, str], ...]
     left: tuple[tuple[str, str], ...]
     scopes: tuple[str, ...]
@@ -393,12 +393,12 @@ def _row(visit: PageRequest, person: PersonShown) -> PersonRow:
     )
 
 
-def _chips(visit: PageRequest, person: PersonShown) -> list[Chip]:
+def _chips(visit: PageRequest, person: PersonShown) -> list[Badge]:
     chips = []
     if person.blocked:
-        chips.append(Chip("bad", "close", visit.say("blocked")))
+        chips.append(Badge("bad", "close", visit.say("blocked")))
     if not person.reachable:
-        chips.append(Chip("warn", "warn", visit.say("unreachable")))
+        chips.append(Badge("warn", "warn", visit.say("unreachable")))
     return chips
 
 

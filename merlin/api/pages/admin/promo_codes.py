@@ -23,7 +23,7 @@ from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.web.assets import NEVER_KEPT, seen_other
-from merlin.core.web.templates import Chip
+from merlin.core.web.templates import Badge
 from merlin.db import audit
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -52,7 +52,7 @@ class CodeRow:
     gives: str
     uses: str
     ends: str
-    chip: Chip
+    chip: Badge
     is_on: bool
 
 
@@ -167,6 +167,6 @@ def _row(visit: PageRequest, listed: Listed) -> CodeRow:
         ),
         uses=visit.say("some-of", here=listed.uses, total=most) if most else str(listed.uses),
         ends=until(visit, promo.ends_at - timedelta(seconds=1)) if promo.ends_at else "",
-        chip=Chip("ok" if is_on else "", "check" if is_on else "stop", visit.say(f"promo-{word}")),
+        chip=Badge("ok" if is_on else "", "check" if is_on else "stop", visit.say(f"promo-{word}")),
         is_on=not listed.is_stopped,
     )

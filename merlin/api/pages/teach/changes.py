@@ -42,7 +42,7 @@ from merlin.api.schema import Hex
 from merlin.core.errors import NotFound
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
-from merlin.core.web.templates import Chip
+from merlin.core.web.templates import Badge
 from merlin.dataset.changes import ChangeState, format_subject
 
 # In longer texts nothing is marked: comparing them would hold up everybody else.
@@ -120,7 +120,7 @@ class NoteView:
     href: str
     live_href: str
     subject: str
-    chip: Chip
+    chip: Badge
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class ChangeView:
     live_href: str
     subject: str
     about: str
-    chip: Chip
+    chip: Badge
     hint: str
     reason: str
     files: tuple[ChangedFile, ...]
