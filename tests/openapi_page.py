@@ -31,6 +31,12 @@ def described() -> Json:
     ).openapi()
 
 
+def written() -> Json:
+    """Return the description as it stands in docs/, which a test compares with the routes."""
+    told: Json = json.loads(OPENAPI.read_text("utf-8"))
+    return told
+
+
 def collection(description: Mapping[str, Any]) -> Json:
     """Return the same calls as Postman keeps them, a folder a topic."""
     folders: dict[str, list[Json]] = {tag["name"]: [] for tag in description["tags"]}

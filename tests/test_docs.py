@@ -12,7 +12,7 @@ from pkgutil import iter_modules
 import pytest
 import typer
 from markdown_pages import ROOT, page, pages
-from openapi_page import described
+from openapi_page import written
 
 from bench import __main__ as bench
 from merlin import config
@@ -306,7 +306,7 @@ def routes_of(routers, prefix=""):
 def test_api_page_names_exactly_the_routes_that_there_are(language):
     told = {key for key in page("docs", language, "api.md").keys if " /" in key}
     calls = {
-        f"{verb.upper()} {path}" for path, verbs in described()["paths"].items() for verb in verbs
+        f"{verb.upper()} {path}" for path, verbs in written()["paths"].items() for verb in verbs
     }
     assert told == calls | routes_of([openapi.router]) | {"GET /openapi.json", "GET /"}
 

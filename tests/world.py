@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
+from migrated import put_migrated
 
 from merlin.config import load
 from merlin.daemon.main import TickCounts
@@ -93,6 +94,7 @@ class Lab:
         }
         self.path = self.folder / "config.yaml"
         self.path.write_text(yaml.safe_dump(said), encoding="utf-8")
+        put_migrated(self.config.database)
 
     @property
     def config(self):

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 from api_world import serving
 from dataset_tree import DATASET_YAML, Tree
+from migrated import put_migrated
 from waiting import longest
 
 from merlin.account.api_keys import Scope
@@ -130,6 +131,7 @@ def running(folder, database_url="", bounds=USUAL, **settings):
     """Run an api with COURSES in its catalogue."""
     url = database_url or f"sqlite://{folder}/merlin.db"
     made = ApiSettings(database=url, state_dir=folder, listening=NOT_LIMITED)
+    put_migrated(url)
     with open_database(url) as database:
         migrate(database)
         writer = Writer(database)

@@ -11,7 +11,7 @@ from http.client import HTTPResponse
 
 import httpx
 import pytest
-from openapi_page import described
+from openapi_page import written
 from site_world import VERA
 from test_api_matrix import tables
 from waiting import longest
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.functional
 
 WRITING = {
     operation["operationId"]: (path, verb, operation)
-    for path, verbs in described()["paths"].items()
+    for path, verbs in written()["paths"].items()
     for verb, operation in verbs.items()
     if verb in ("post", "put", "patch") and not path.startswith("/hooks/")
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from openapi_page import described
+from openapi_page import written
 from site_world import ANNA, BORIS, VERA
 from waiting import longest
 from whole_world import BLOCKED, EDITOR, ELSEWHERE, OTHER, whole
@@ -83,7 +83,7 @@ OPERATIONS = {
 JUDGED = {name: right for right, names in OPERATIONS.items() for name in names.split()}
 TOLD = {
     operation["operationId"]: (path, verb, operation)
-    for path, verbs in described()["paths"].items()
+    for path, verbs in written()["paths"].items()
     for verb, operation in verbs.items()
 }
 HIDDEN = [

@@ -7,7 +7,7 @@ import re
 
 import jsonschema_rs
 import pytest
-from openapi_page import OPENAPI, POSTMAN, ROOT, described, pages
+from openapi_page import OPENAPI, POSTMAN, ROOT, pages, written
 
 from merlin.account.api_keys import Scope
 from merlin.api.openapi import DESCRIBED_HEADERS, TOPICS
@@ -15,7 +15,7 @@ from merlin.api.problems import KEY
 
 pytestmark = pytest.mark.unit
 
-TOLD = described()
+TOLD = written()
 OPERATIONS = [
     pytest.param(path, verb, operation, id=operation["operationId"])
     for path, verbs in TOLD["paths"].items()

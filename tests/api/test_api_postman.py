@@ -7,7 +7,7 @@ import re
 
 import httpx
 import pytest
-from openapi_page import POSTMAN, VARIABLES, described
+from openapi_page import POSTMAN, VARIABLES, written
 from site_world import ANNA, BORIS, VERA
 from waiting import longest
 from whole_world import whole
@@ -23,7 +23,7 @@ CALLS = [
 GETS = [each for each in CALLS if each.values[1]["method"] == "GET"]
 # Whose key opens what the world keeps of each topic; the rest an admin's opens.
 OWNERS = {"sessions": ANNA, "orders": ANNA, "ratings": ANNA, "changes": BORIS}
-TOLD = described()["paths"]
+TOLD = written()["paths"]
 # No config names an issuer of OpenID here; the newest build is trained already.
 OTHERWISE = {
     "/api/auth/openid": 404,

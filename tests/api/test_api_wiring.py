@@ -6,6 +6,7 @@ import pytest
 from api_world import serving
 from figures import figure
 from httpx import Client
+from migrated import put_migrated
 
 from merlin.api.app import create_app
 from merlin.app.inbox import Inbox
@@ -14,7 +15,6 @@ from merlin.core.errors import ConfigError
 from merlin.core.heartbeat import Heartbeat
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
-from merlin.db.migrations import migrate
 from merlin.db.processes import ChangeCounter, Heartbeats
 from merlin.db.requests import Requests, RequestState
 from merlin.db.writer import Writer
@@ -38,8 +38,8 @@ def settings(tmp_path):
 
 @pytest.fixture
 def database(settings):
+    put_migrated(settings.database)
     with open_database(settings.database) as database:
-        migrate(database)
         yield database
 
 

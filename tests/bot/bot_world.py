@@ -7,6 +7,7 @@ import selectors
 import threading
 from dataclasses import replace
 
+from migrated import put_migrated
 from served import AT, SYSTEM, let_serve  # noqa: F401 - part of this world
 from waiting import longest
 
@@ -20,7 +21,8 @@ QUICK = Pace(poll_s=5, conflict_s=0.2, private_edit_s=0.05, typing_s=0.5, longes
 
 
 def settings_of(tmp_path, telegram, provider=None, **more):
-    """Return settings without limits, with the provider if any."""
+    """Return settings without limits, with the provider if any, and an empty database."""
+    put_migrated(f"sqlite://{tmp_path}/merlin.db")
     services = (ProviderSettings("chat", provider.base_url, "sk-of-the-tests"),) if provider else ()
     base = BotSettings(
         state_dir=tmp_path,

@@ -20,7 +20,7 @@ from merlin.sandbox.telegram.standin import TelegramStandIn
 # test could call asyncio.run.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    reason = f"no {CHROMIUM}: the pages are not looked at (apt-get install chromium)"
+    reason = f"no {CHROMIUM}: the pages are not looked at (apt-get install chromium-headless-shell)"
     needed(None if CHROMIUM.exists() else reason)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)

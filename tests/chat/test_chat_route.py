@@ -7,13 +7,13 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from migrated import put_migrated
 
 from merlin.chat.model_catalogue import ModelCatalogue, list_serving_models
 from merlin.chat.route import CandidateKind, ModelRequest, candidates, first_candidate
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.db.database import open_database
-from merlin.db.migrations import migrate
 from merlin.db.tables import (
     BUILD,
     BUILD_EXAMPLE,
@@ -91,8 +91,9 @@ class Stock:
 
 @pytest.fixture
 def stock(tmp_path):
-    with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
-        migrate(database)
+    url = f"sqlite://{tmp_path}/merlin.db"
+    put_migrated(url)
+    with open_database(url) as database:
         yield Stock(database)
 
 
