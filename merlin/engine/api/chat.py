@@ -1,9 +1,4 @@
-"""/v1/chat/completions: what is asked, and the answer, whole or streamed.
-
-A conversation as a base reads it, by its own chat template: the same in training and serving.
-
-A model asked in other words than it was taught in answers worse without an error.
-"""
+"""/v1/chat/completions: what is asked, and the answer, whole or streamed."""
 
 from __future__ import annotations
 
@@ -11,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -233,29 +227,6 @@ def _chance(chance: TokenChance) -> dict[str, object]:
 
 def _token(token: str, logprob: float) -> dict[str, object]:
     return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
-
-
-_NOT_FOR_TEMPLATES = frozenset({"weight"})
-
-
-def rendered(tokenizer: Any, said: Sequence[Message], *, is_asked: bool = False) -> str:
-    """Return the text; `is_asked`: with the beginning of the answer that is wanted.
-
-    The text holds every special token already. Raises jinja2's TemplateError where the template
-    refuses the conversation.
-    """
-    shown = [_shown(message) for message in said]
-    # Examples teach answers, no thoughts: bases that can think (Qwen3, SmolLM3) are told not to, or
-    # an empty thought would be taught and told. Other templates do not know the word.
-    text = tokenizer.apply_chat_template(
-        shown, tokenize=False, add_generation_prompt=is_asked, enable_thinking=False
-    )
-    return str(text)
-
-
-def _shown(message: Message) -> dict[str, object]:
-    told = message.as_json()
-    return {key: value for key, value in told.items() if key not in _NOT_FOR_TEMPLATES}
 
 
 router = APIRouter()

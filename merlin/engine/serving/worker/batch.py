@@ -31,7 +31,7 @@ from jinja2 import TemplateError
 from torch import Tensor
 
 from merlin.core.messages import Message
-from merlin.engine.api.chat import rendered
+from merlin.engine.chat_template import render_chat
 from merlin.engine.serving.base import Chunk, Finish, GenerationRequest, TokenChance
 from merlin.engine.serving.worker.base import Base
 from merlin.engine.serving.worker.detokenizer import Detokenizer, TokenBytes
@@ -47,7 +47,7 @@ def prompt_of(base: Base, messages: Sequence[Message]) -> list[int]:
     Raises ApiError 400: where the template takes no such conversation, or it fills the window.
     """
     try:
-        text = rendered(base.tokenizer, messages, is_asked=True)
+        text = render_chat(base.tokenizer, messages, is_asked=True)
     except TemplateError as error:
         words = f"this model's chat template takes no such messages: {error}"
         raise bad_field("messages", words) from error

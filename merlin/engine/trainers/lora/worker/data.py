@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from merlin.core.messages import Message
-from merlin.engine.api.chat import rendered
+from merlin.engine.chat_template import render_chat
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.training_file import conversations, preferences
 
@@ -120,7 +120,7 @@ class Texts:
         return self._row(text, [(_shared(before, text), len(text))])
 
     def _rendered(self, said: Sequence[Message], *, is_asked: bool = False) -> str:
-        return rendered(self._tokenizer, said, is_asked=is_asked)
+        return render_chat(self._tokenizer, said, is_asked=is_asked)
 
     def _row(self, text: str, spans: Sequence[tuple[int, int]]) -> Row:
         made = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
