@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Each of the many processes that tests start would compile whole libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: venv runtime engine locks demo run test check bench install docs
+.PHONY: venv runtime engine locks demo run test check lint types bench install docs
 
 venv: .venv/installed
 
@@ -60,11 +60,14 @@ run: runtime
 test: venv
 	MERLIN_SAMPLE=1 $(BIN)/python -m pytest -n auto --dist loadgroup -q
 
-check: venv
+check: lint types test
+
+lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: venv
 	$(BIN)/mypy
-	$(MAKE) test
 
 docs: venv
 	$(BIN)/python tests/database_page.py
