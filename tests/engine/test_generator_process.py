@@ -87,7 +87,7 @@ def test_a_killed_process_is_told_of_and_the_next_question_starts_it_anew(narrow
 
 
 def test_deaths_with_an_answer_between_them_are_no_row_that_must_be_waited_out(narrow):
-    for _ in range(3):
+    for _ in range(2):
         assert narrow.text(question("Anna"), **GREEDY)
         stream = narrow.stream("Tell me.", **ENDLESS)
         stream.next()

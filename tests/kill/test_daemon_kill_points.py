@@ -48,10 +48,10 @@ def noted(lab):
 
 def is_done(lab):
     try:
-        told = lab.status()
+        # The note comes last, and takes a sixth of the time of a whole status.
+        return noted(lab) and bool(lab.status()["serving"])
     except (MerlinError, KeyError):
         return False
-    return bool(told["serving"]) and noted(lab)
 
 
 def run_until_done(lab, **environment):
