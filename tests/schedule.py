@@ -9,17 +9,16 @@ from __future__ import annotations
 from xdist.scheduler import LoadScopeScheduling
 
 MACHINES = ("tests/image/test_image_built.py", "tests/systemd/test_systemd_booted.py")
-# Their tests look at one world, and a second one would cost as much as they do.
+# The tests of each file look at one world, and a second one would cost as much as they do.
 WORLDS = (
+    "tests/browser/",
     "tests/api/test_api_contract.py",
     "tests/api/test_api_matrix.py",
     "tests/adapters/test_conformance_run.py",
     "tests/engine/test_engine_lora.py",
-    "tests/engine/test_generator_answers.py",
-    "tests/engine/test_generator_process.py",
-    "tests/engine/test_lora_kills.py",
-    "tests/engine/test_lora_learning.py",
 )
+# Those of all files of a beginning share torch, loaded in this process, and what it has made.
+FAMILIES = ("tests/engine/test_generator_", "tests/engine/test_lora_")
 
 
 class MachinesFirst(LoadScopeScheduling):
@@ -27,4 +26,6 @@ class MachinesFirst(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return path if path in MACHINES + WORLDS else nodeid
+        if path.startswith(MACHINES + WORLDS):
+            return path
+        return next((family for family in FAMILIES if path.startswith(family)), nodeid)
