@@ -16,6 +16,7 @@ WORLDS = (
     "tests/api/test_api_matrix.py",
     "tests/adapters/test_conformance_run.py",
     "tests/engine/test_engine_lora.py",
+    "tests/engine/test_library_gguf.py",
 )
 # Those of all files of a beginning share torch, loaded in this process, and what it has made.
 FAMILIES = ("tests/engine/test_generator_", "tests/engine/test_lora_")
